@@ -1,0 +1,76 @@
+# Leveret's verbs. Type `make` to list them.
+#
+# Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=true (link-time optimization),
+# CC, ARGS (for `run`: make run ARGS="--log-level debug"), KEEP=1 (for `demo`: leave it running).
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+LTO ?= false
+ARGS ?=
+KEEP ?=
+BUILD = build
+
+export KEEP
+
+# Lines of the form `verb: ... ## what it does` are the help.
+.PHONY: help
+help: ## list the verbs
+	@echo "Leveret, a message broker that speaks AMQP 0-9-1. On a fresh Debian 12:"
+	@echo
+	@echo "    make demo     watch an order travel through the broker"
+	@echo "    make test     run every test"
+	@echo
+	@echo "All verbs:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-9s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: ## install what is missing (Debian packages; npm packages for the tests)
+	@scripts/setup build demo test
+
+.PHONY: build
+build: ## build build/leveretd and build/leveretctl
+	@scripts/setup build
+	@scripts/configure $(BUILD) -Dtests=false -Db_lto=$(LTO) --prefix=$(PREFIX)
+	@ninja -C $(BUILD)
+
+.PHONY: run
+run: build ## run the broker on port 5672 (ARGS="..." are its flags)
+	@exec $(BUILD)/leveretd $(ARGS)
+
+.PHONY: demo
+demo: ## the order system: shop, mail and report, through the broker (KEEP=1 leaves it running)
+	@scripts/setup build demo
+	@$(MAKE) --no-print-directory build
+	@scripts/demo
+
+.PHONY: check
+check: ## the unit tests alone: seconds
+	@scripts/setup build test
+	@scripts/configure $(BUILD)-check -Dtests=true
+	@ninja -C $(BUILD)-check
+	@meson test -C $(BUILD)-check --no-rebuild --suite unit --print-errorlogs
+
+.PHONY: test
+test: ## every test: unit, fuzz and integration, plain and with sanitizers
+	@scripts/setup build demo test
+	@scripts/test
+
+.PHONY: bench
+bench: build ## measure (bench/)
+	@scripts/bench
+
+.PHONY: fmt
+fmt: ## format the C sources (clang-format)
+	@scripts/format
+
+.PHONY: lint
+lint: ## clang-format, clang-tidy, and the order of the rooms
+	@scripts/lint
+
+.PHONY: install
+install: build ## install to PREFIX (/usr/local), below DESTDIR
+	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf $(BUILD) $(BUILD)-*
