@@ -1,11 +1,11 @@
 # Leveret's verbs. Type `make` to list them.
 #
-# Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=true (link-time optimization),
+# Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
 # CC, ARGS (for `run`: make run ARGS="--log-level debug"), KEEP=1 (for `demo`: leave it running).
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-LTO ?= false
+LTO ?= true
 ARGS ?=
 KEEP ?=
 BUILD = build
@@ -30,7 +30,8 @@ setup: ## install what is missing (Debian packages; npm packages for the tests)
 .PHONY: build
 build: ## build build/leveretd and build/leveretctl
 	@scripts/setup build
-	@scripts/configure $(BUILD) -Dtests=false -Db_lto=$(LTO) --prefix=$(PREFIX)
+	@scripts/configure $(BUILD) -Dtests=false -Db_lto=$(LTO) --prefix=$(PREFIX) \
+		-Ddemo=$$(pkg-config --exists librabbitmq libcurl && echo true || echo false)
 	@ninja -C $(BUILD)
 
 .PHONY: run
@@ -46,7 +47,7 @@ demo: ## the order system: shop, mail and report, through the broker (KEEP=1 lea
 .PHONY: check
 check: ## the unit tests alone: seconds
 	@scripts/setup build test
-	@scripts/configure $(BUILD)-check -Dtests=true
+	@scripts/configure $(BUILD)-check -Dtests=true -Dwerror=true
 	@ninja -C $(BUILD)-check
 	@meson test -C $(BUILD)-check --no-rebuild --suite unit --print-errorlogs
 
