@@ -1,0 +1,33 @@
+/* The world's failures travel upwards as negative ERR_... numbers. This table is the one place
+ * that gives each its number, its name and its sentence. */
+#ifndef LEVERET_BASE_ERROR_H
+#define LEVERET_BASE_ERROR_H
+
+#define ERR_MAP(E)                                                                                 \
+    E(1, ERR_IO, "input or output failed")                                                         \
+    E(2, ERR_NO_MEMORY, "out of memory")                                                           \
+    E(3, ERR_NO_SPACE, "no space left on the disk")                                                \
+    E(4, ERR_NOT_FOUND, "not found")                                                               \
+    E(5, ERR_EXISTS, "already exists")                                                             \
+    E(6, ERR_INVALID, "invalid value")                                                             \
+    E(7, ERR_REFUSED, "refused")                                                                   \
+    E(8, ERR_BUSY, "in use by another process")                                                    \
+    E(9, ERR_FORMAT, "malformed or of an unknown version")                                         \
+    E(10, ERR_TOO_LARGE, "larger than the limit")                                                  \
+    E(11, ERR_CLOSED, "closed")                                                                    \
+    E(12, ERR_NO_DESCRIPTORS, "too many open files")
+
+enum lv_error {
+#define ERR_ENUM(number, name, sentence) name = -(number),
+    ERR_MAP(ERR_ENUM)
+#undef ERR_ENUM
+};
+
+/* "ERR_IO" and "input or output failed"; never NULL. Any thread. */
+const char *lv_error_name(int error);
+const char *lv_error_text(int error);
+
+/* The ERR_... that fits an errno (ERR_IO where nothing fits better). */
+int lv_error_from_errno(int number);
+
+#endif

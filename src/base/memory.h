@@ -1,0 +1,17 @@
+/* Allocation that either succeeds or ends the process with one line saying what was asked for.
+ * For memory whose size a peer decides (bodies), use lv_try_malloc and answer the peer. */
+#ifndef LEVERET_BASE_MEMORY_H
+#define LEVERET_BASE_MEMORY_H
+
+#include <stddef.h>
+
+/* The caller owns what is returned and gives it back with free(). Any thread. */
+void *lv_malloc(size_t bytes) __attribute__((malloc, returns_nonnull));
+void *lv_calloc(size_t count, size_t bytes) __attribute__((malloc, returns_nonnull));
+void *lv_realloc(void *p, size_t bytes) __attribute__((returns_nonnull));
+char *lv_strdup(const char *s) __attribute__((malloc, returns_nonnull));
+
+/* NULL when there is no memory. */
+void *lv_try_malloc(size_t bytes) __attribute__((malloc, warn_unused_result));
+
+#endif

@@ -1,0 +1,46 @@
+/* A window maps ever-growing sequence numbers to fixed-size chunks of 64 entries each: O(1) to
+ * find, to append and to drop. A chunk that its owner has emptied is given back, wherever it
+ * stands, so that one old entry keeps one chunk alive and not all that came after it.
+ *
+ *   (1) Chunk number = sequence number / 64. Chunks live in [first, end); some may be gone.
+ *   (2) first == end, or chunk `first` is there.
+ *
+ * What a chunk holds is its owner's business; it is handed over zeroed. One thread. */
+#ifndef LEVERET_BASE_WINDOW_H
+#define LEVERET_BASE_WINDOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WINDOW_ENTRIES = 64 };
+
+struct lv_window {
+    void **ring;      /* chunk c stands at ring[c & (capacity - 1)] */
+    size_t capacity;  /* a power of two, or 0 */
+    uint64_t first;
+    uint64_t end;
+    size_t chunk_bytes;
+    void *spare;      /* one emptied chunk, kept for the next append */
+};
+
+/* chunk_bytes: the size of the owner's chunk struct. */
+void lv_window_init(struct lv_window *w, size_t chunk_bytes);
+
+/* Frees all chunks that are left, and the ring. */
+void lv_window_free(struct lv_window *w);
+
+/* The chunk of this sequence number, or NULL when it is gone or not there yet. */
+static inline void *lv_window_find(const struct lv_window *w, uint64_t sequence)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    return c >= w->first && c < w->end ? w->ring[c & (w->capacity - 1)] : NULL;
+}
+
+/* The chunk of this sequence number, which is in the last chunk or the first after it; made when
+ * it is not there. */
+void *lv_window_extend(struct lv_window *w, uint64_t sequence);
+
+/* The chunk of this sequence number is empty: takes it back. */
+void lv_window_drop(struct lv_window *w, uint64_t sequence);
+
+#endif

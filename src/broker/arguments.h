@@ -1,0 +1,60 @@
+/* The arguments of queues and exchanges: which RabbitMQ knows, of what types and values they must
+ * be, and whether two declarations are equivalent. All texts are RabbitMQ's (BEHAVIOUR.md, 406). */
+#ifndef LEVERET_BROKER_ARGUMENTS_H
+#define LEVERET_BROKER_ARGUMENTS_H
+
+#include "broker/broker.h"
+
+enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM };
+enum queue_overflow { OVERFLOW_DROP_HEAD, OVERFLOW_REJECT_PUBLISH, OVERFLOW_REJECT_PUBLISH_DLX };
+
+enum { ARGUMENT_UNSET = -1 };
+
+/* What a queue's arguments say, checked. Slices point into the raw table. */
+struct queue_arguments {
+    enum queue_type type;
+    int64_t message_ttl_ms;      /* ARGUMENT_UNSET or >= 0 */
+    int64_t expires_ms;          /* ARGUMENT_UNSET or > 0 */
+    int64_t max_length;          /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_length_bytes;    /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_priority;        /* ARGUMENT_UNSET or 0..255 */
+    int64_t delivery_limit;      /* ARGUMENT_UNSET or any */
+    enum queue_overflow overflow;
+    bool has_dead_letter_exchange;
+    bool has_dead_letter_routing_key;
+    struct slice dead_letter_exchange;
+    struct slice dead_letter_routing_key;
+    bool single_active_consumer;
+};
+
+struct queue_flags {
+    bool durable;
+    bool exclusive;
+    bool auto_delete;
+};
+
+/* Reads and checks. False with the error filled. x-queue-type stream is refused with 540. */
+bool queue_arguments_read(struct slice table, struct queue_flags flags, struct slice queue,
+                          struct slice vhost, struct queue_arguments *ret,
+                          struct broker_error *error);
+
+/* Whether a declaration agrees with the queue that is there: flags but exclusive (durable,
+ * auto_delete) and the arguments that RabbitMQ compares. */
+bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,
+                         struct slice want_table, struct slice queue, struct slice vhost,
+                         struct broker_error *error);
+
+/* alternate-exchange of an exchange: must be a longstr. */
+bool exchange_arguments_check(struct slice table, struct slice exchange, struct slice vhost,
+                              struct broker_error *error);
+bool exchange_arguments_are_equivalent(struct slice have, struct slice want, struct slice exchange,
+                                       struct slice vhost, struct broker_error *error);
+
+/* The arguments of basic.consume. */
+struct consumer_arguments {
+    int64_t priority; /* x-priority, 0 when absent */
+};
+bool consumer_arguments_read(struct slice table, struct slice queue, struct slice vhost,
+                             struct consumer_arguments *ret, struct broker_error *error);
+
+#endif

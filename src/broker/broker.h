@@ -1,0 +1,86 @@
+/* The broker: what all vhosts, exchanges and queues have in common.
+ *
+ * Topology (vhosts, exchanges, queues' names, bindings) is read lock-free by every loop (RCU) and
+ * changed under one mutex. Every change that can alter where a message goes moves `generation`
+ * after the change is visible; route caches compare it. Queues' contents belong to their home
+ * loops alone (queue.h). */
+#ifndef LEVERET_BROKER_BROKER_H
+#define LEVERET_BROKER_BROKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rcu.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+
+struct definitions;
+struct vhost;
+
+/* What RabbitMQ would answer. `code` is an AMQP reply code (0: no error); `text` comes without the
+ * "NOT_FOUND - " in front, which the session adds. */
+struct broker_error {
+    uint16_t code;
+    bool closes_connection; /* else only the channel */
+    char text[600];
+};
+
+/* Fills the error and returns false, so that `return broker_refuse(...)` reads well. */
+bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Who is told, on the definitions' own thread, when a durable change has been committed (0) or has
+ * failed (ERR_...). NULL fn: nobody. */
+struct durable_done {
+    void (*fn)(void *arg, int error);
+    void *arg;
+};
+
+/* How a change of the topology ended. */
+enum change_result {
+    CHANGE_REFUSED, /* see the error */
+    CHANGE_DONE,    /* in effect; durable_done will not be called */
+    CHANGE_PENDING, /* in effect in memory; durable_done follows after the commit */
+};
+
+struct broker {
+    struct loops *loops;            /* borrowed */
+    struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
+    pthread_mutex_t topology_lock;
+    _Atomic uint64_t generation;
+    struct lv_table *vhosts; /* of struct vhost, by name */
+    _Atomic uint64_t next_queue_home; /* spreads queues over loops */
+    /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
+    _Atomic unsigned alarms;
+};
+
+enum { BROKER_ALARM_MEMORY = 1, BROKER_ALARM_DISK = 2 };
+
+struct broker *broker_create(struct loops *loops, struct definitions *definitions);
+/* After the loops have stopped. Clears the pointer. NULL is fine. */
+void broker_free(struct broker **broker);
+
+static inline void topology_lock(struct broker *b)
+{
+    pthread_mutex_lock(&b->topology_lock);
+}
+
+static inline void topology_unlock(struct broker *b)
+{
+    pthread_mutex_unlock(&b->topology_lock);
+}
+
+/* Called with the lock held, after the change is visible. */
+static inline void topology_moved(struct broker *b)
+{
+    atomic_fetch_add_explicit(&b->generation, 1, memory_order_release);
+}
+
+static inline uint64_t topology_generation(struct broker *b)
+{
+    return atomic_load_explicit(&b->generation, memory_order_acquire);
+}
+
+#endif

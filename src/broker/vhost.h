@@ -1,0 +1,50 @@
+/* A vhost: a name space of exchanges, queues and bindings.
+ *
+ * Found lock-free; created and deleted under the topology lock. What is found stays valid until
+ * the loop's next quiescent state (the end of its turn); who keeps it longer holds a reference. */
+#ifndef LEVERET_BROKER_VHOST_H
+#define LEVERET_BROKER_VHOST_H
+
+#include "broker/broker.h"
+
+struct exchange;
+struct queue;
+
+enum { VHOST_MAGIC = 0x7668e01 };
+
+struct vhost {
+    unsigned magic;
+    _Atomic uint32_t refs;
+    struct lv_table_node by_name;
+    struct lv_rcu_head rcu;
+    struct broker *broker;
+    struct lv_table *exchanges; /* of struct exchange, by name */
+    struct lv_table *queues;    /* of struct queue, by name */
+    struct lv_table *bindings;  /* of struct binding, by identity (binding.c); writer side only */
+    struct exchange *default_exchange;
+    _Atomic bool is_deleted;
+};
+
+/* The vhost of this name, or NULL. Any loop. */
+struct vhost *vhost_find(struct broker *broker, struct slice name);
+
+/* Creates it with the predeclared exchanges (the default one, amq.direct, amq.fanout, amq.topic,
+ * amq.headers, amq.match, amq.rabbitmq.trace). CHANGE_DONE with *ret set also when it was there.
+ * With `store` false nothing is written to the definitions (recovery). */
+enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
+                                struct durable_done done, struct vhost **ret);
+
+/* Unlinks it with its exchanges and bindings; its queues are told to go at their homes by mail.
+ * Connections on it are the session's to close. ERR_NOT_FOUND when there is none. */
+int vhost_delete(struct broker *broker, struct slice name, struct durable_done done);
+
+void vhost_ref(struct vhost *vhost);
+/* Clears the pointer. Freed after a grace period. */
+void vhost_unref(struct vhost **vhost);
+
+static inline struct slice vhost_name(const struct vhost *vhost)
+{
+    return vhost->by_name.key;
+}
+
+#endif

@@ -1,0 +1,120 @@
+/* A loop is one thread with one event loop. It owns its connections and the queues at home on it,
+ * and touches nobody else's: other loops get mail.
+ *
+ * One turn: what came from the sockets is handled (each connection's bytes in one go), mail is
+ * delivered, timers fire; then, once, everything staged goes out: mail to other loops, then bytes
+ * to the sockets. Then the loop announces an RCU quiescent state and sleeps.
+ *
+ * This header knows nothing of libuv; loop_sim.c is the same door with no threads and a clock
+ * that only moves when told to, for tests. */
+#ifndef LEVERET_LOOP_LOOP_H
+#define LEVERET_LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/outbuf.h"
+
+enum { LOOPS_MAX = 64 };
+
+struct loop;
+
+/* --- mail ------------------------------------------------------------------------------- */
+
+/* Mail is one call made on another loop. Delivered in the order sent between any two loops.
+ * Whoever sends it says what the words mean and who owns what they point at. */
+struct mail {
+    void (*deliver)(struct loop *at, struct mail *mail);
+    void *a;
+    void *b;
+    uint64_t c;
+    uint64_t d;
+};
+
+/* Sends mail from the calling loop's thread to any loop (itself too: it is then delivered at the
+ * end of this turn). Staged, and handed over once per turn. */
+void loop_mail(struct loop *from, struct loop *to, const struct mail *mail);
+
+/* The same from a thread that is no loop (the definitions writer, the log writer, a signal). Handed
+ * over at once. */
+void loop_mail_from_outside(struct loop *to, const struct mail *mail);
+
+/* Calls `fn(loop, arg)` on the loop at the end of the current turn, once. `task` is the caller's
+ * storage; scheduling it again before it ran does nothing. Home loop only. */
+struct loop_task {
+    struct lv_list link; /* in loop->tasks while scheduled */
+    void (*fn)(struct loop *loop, struct loop_task *task);
+    bool scheduled;
+};
+void loop_task_init(struct loop_task *task, void (*fn)(struct loop *, struct loop_task *));
+void loop_schedule(struct loop *loop, struct loop_task *task);
+void loop_unschedule(struct loop *loop, struct loop_task *task);
+
+/* --- timers ----------------------------------------------------------------------------- */
+
+/* A one-shot timer in the caller's struct: no allocation, O(log n). Home loop only. */
+struct loop_timer {
+    uint64_t deadline_ms;
+    size_t heap_at; /* 1-based place in the loop's heap; 0: not running */
+    void (*fn)(struct loop *loop, struct loop_timer *timer);
+};
+void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct loop_timer *));
+/* (Re)starts: fires once, delay_ms from now. */
+void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms);
+void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
+static inline bool loop_timer_is_running(const struct loop_timer *timer)
+{
+    return timer->heap_at != 0;
+}
+
+/* --- the loop itself -------------------------------------------------------------------- */
+
+/* Monotonic milliseconds, read once a turn. */
+uint64_t loop_now_ms(const struct loop *loop);
+/* Wall-clock milliseconds since 1970, read once a turn. */
+uint64_t loop_wall_ms(const struct loop *loop);
+
+unsigned loop_index(const struct loop *loop);
+
+/* The loop whose thread this is; NULL on other threads. */
+struct loop *loop_current(void);
+
+/* Chunks for outbufs of this loop's connections. */
+struct out_pool *loop_out_pool(struct loop *loop);
+
+/* A pointer per room, for what it keeps per loop (route caches, channel tables, counters). */
+enum loop_slot { LOOP_SLOT_NET, LOOP_SLOT_BROKER, LOOP_SLOT_AMQP, LOOP_SLOT_ADMIN, LOOP_SLOTS };
+void *loop_slot(const struct loop *loop, enum loop_slot slot);
+void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value);
+
+/* Called once at the end of every turn, before staged mail is handed over: net's flush, the
+ * confirms of amqp. In order of registration. Before loops_start() only. */
+void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop));
+
+/* --- the set of loops ------------------------------------------------------------------- */
+
+struct loops;
+
+/* Creates `count` loops (1 to LOOPS_MAX); no thread runs yet. */
+struct loops *loops_create(unsigned count);
+unsigned loops_count(const struct loops *loops);
+struct loop *loops_at(const struct loops *loops, unsigned index);
+/* The set that this loop belongs to. */
+struct loops *loop_set(const struct loop *loop);
+
+/* Starts loops 1.. on threads of their own. Loop 0 runs on the caller's thread in loops_run(),
+ * which returns after loops_stop(). */
+void loops_start(struct loops *loops);
+void loops_run(struct loops *loops);
+/* Asks every loop to end after its current turn. Any thread. */
+void loops_stop(struct loops *loops);
+/* After loops_run() has returned. Clears the pointer. NULL is fine. */
+void loops_free(struct loops **loops);
+
+/* Runs fn(arg) on loop 0's thread when the process gets this signal. Before loops_run(). */
+void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *arg, int signal),
+                     void *arg);
+
+#endif

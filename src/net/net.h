@@ -1,0 +1,111 @@
+/* Sockets: bytes in, bytes out, nothing of what they mean. A connection lives on one loop, for all
+ * its life, and every function here is called on that loop's thread unless it says otherwise.
+ *
+ * Reading: bytes land in the loop's one read buffer (NET_READ_BYTES a read, so that it stays in the
+ * L2 cache) and are handed to the owner in place. What the owner does not consume (part of a frame)
+ * is kept for it in a buffer of the connection's own and presented again in front of what comes
+ * next; an idle connection holds no buffer.
+ *
+ * Writing: the owner appends to net_out() and says net_dirty(); the loop writes each dirty
+ * connection once at the end of the turn, or earlier when more than NET_FLUSH_BYTES wait. */
+#ifndef LEVERET_NET_NET_H
+#define LEVERET_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/outbuf.h"
+#include "loop/loop.h"
+
+enum {
+    NET_READ_BYTES = 64 * 1024,
+    NET_FLUSH_BYTES = 64 * 1024,
+};
+
+struct net_conn;
+
+struct net_owner {
+    /* n bytes at p (never 0). Returns how many were consumed. Asking for more than one frame_max
+     * of bytes at once is the owner's to refuse. The connection may be paused or closed within. */
+    size_t (*on_bytes)(void *owner, uint8_t *p, size_t n);
+    /* The output that had passed the high watermark is below the low one (or empty) again. */
+    void (*on_drained)(void *owner);
+    /* The socket is gone: the peer closed (0), an error (ERR_...), or net_close() has finished (0).
+     * The last call; the net_conn is freed after it. */
+    void (*on_end)(void *owner, int error);
+};
+
+struct net_address {
+    char text[64]; /* "127.0.0.1" or "::1" */
+    uint16_t port;
+    bool is_loopback;
+};
+
+struct net_peer {
+    struct net_address local;
+    struct net_address peer;
+};
+
+/* --- listening -------------------------------------------------------------------------- */
+
+struct net_listener;
+
+/* Listens on address:port ("127.0.0.1", "::", ...; port 0 lets the kernel choose). Accepted sockets
+ * are spread over all loops in turn; `accepted(loop, arg, conn, peer)` runs on the loop that got
+ * it and must call net_attach(). ERR_BUSY when the port is taken, ERR_INVALID for the address,
+ * ERR_REFUSED without permission. Accepting runs on loop 0. Before loops_run(). With the process
+ * out of file descriptors the oldest waiting peer is accepted and closed at once, logged once a
+ * minute at most, and accepting goes on. */
+typedef void net_accepted_fn(struct loop *loop, void *arg, struct net_conn *conn,
+                             const struct net_peer *peer);
+int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
+               void *arg, struct net_listener **ret);
+uint16_t net_listener_port(const struct net_listener *listener);
+/* No more connections are accepted; those there are stay. On loop 0. */
+void net_listener_close(struct net_listener **listener);
+
+/* The same on a unix socket file (mode 0600, removed first when nobody answers on it); all of its
+ * connections live on loop 0. */
+int net_listen_unix(struct loops *loops, const char *path, net_accepted_fn *accepted, void *arg,
+                    struct net_listener **ret);
+
+/* --- connections ------------------------------------------------------------------------ */
+
+/* Must be called once in `accepted`; reading starts. The owner is borrowed until on_end. */
+void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner);
+
+struct loop *net_loop(const struct net_conn *conn);
+
+/* Where output goes. Call net_dirty() after appending. */
+struct outbuf *net_out(struct net_conn *conn);
+void net_dirty(struct net_conn *conn);
+
+/* Bytes appended and not yet taken by the kernel. */
+size_t net_unwritten(const struct net_conn *conn);
+
+/* Above `high` unwritten bytes the owner is told by on_drained() when it is below `low` again.
+ * Default 256 KiB and 64 KiB. */
+void net_set_watermarks(struct net_conn *conn, size_t high, size_t low);
+
+/* Stops and starts reading: counted, so two reasons to pause need two resumes. Bytes that were left
+ * unconsumed are presented again on resume (in the same turn, after the caller has returned). */
+void net_pause(struct net_conn *conn);
+void net_resume(struct net_conn *conn);
+bool net_is_paused(const struct net_conn *conn);
+
+/* Ends the connection: with `flush`, after what is in net_out() has been written (given up after
+ * 3 s), else at once. No on_bytes afterwards; on_end comes later in this turn or in a later one. */
+void net_close(struct net_conn *conn, bool flush);
+
+/* Bytes received and sent since accept, for statistics. */
+uint64_t net_received(const struct net_conn *conn);
+uint64_t net_sent(const struct net_conn *conn);
+/* loop_now_ms() of the last byte received and of the last byte sent (accept, when none was). */
+uint64_t net_received_at_ms(const struct net_conn *conn);
+uint64_t net_sent_at_ms(const struct net_conn *conn);
+
+/* Sets up this room's part of every loop. Before loops_start(). */
+void net_init(struct loops *loops);
+
+#endif
