@@ -1,0 +1,35 @@
+/* The command line of leveretd, and the whole way from it to a config. */
+#ifndef LEVERET_LEVERETD_OPTIONS_H
+#define LEVERET_LEVERETD_OPTIONS_H
+
+#include <stdio.h>
+
+#include "leveretd/config.h"
+
+#define OPTIONS_DEFAULT_CONFIG_FILE "/etc/leveret/leveret.conf"
+
+enum { OPTIONS_EXIT_USAGE = 64, OPTIONS_EXIT_CONFIG = 78 }; /* as sysexits.h has them */
+
+/* What was given; NULL and -1: not given. Borrows from argv. */
+struct options {
+    const char *config_file;
+    const char *data_dir;
+    const char *bind;
+    const char *loops;
+    const char *log_level;
+    int port;
+    int management_port;
+};
+
+/* Reads the flags. True: go on. False: the process is to exit with *ret_exit (0 after --help and
+ * --version, which print to `out`; OPTIONS_EXIT_USAGE after a bad flag, which is told to `err`). */
+bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FILE *out, FILE *err);
+
+/* Defaults, file, environment, flags, in this order; then the data directory is chosen where none
+ * was named. The file is the one of --config, else of RABBITMQ_CONFIG_FILE (with or without its
+ * ".conf"), else OPTIONS_DEFAULT_CONFIG_FILE when it is there. ERR_INVALID (or why a named file
+ * cannot be read) after it was said. The caller owns *ret. Also for SIGHUP. Blocks. */
+int options_load_config(const struct options *options, config_getenv get, config_say say, void *arg,
+                        struct config **ret);
+
+#endif

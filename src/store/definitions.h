@@ -1,0 +1,183 @@
+/* Durable definitions: what must be there again after a restart, except messages.
+ *
+ * One SQLite file in the data directory, changed by a thread of its own. A change is made by one
+ * of the constructors below and handed over by definitions_submit(); the thread applies changes
+ * in the order of their submits, as many as have gathered in one transaction, and calls their
+ * `done` after the commit. The file format is in docs/formats/definitions.md. */
+#ifndef LEVERET_STORE_DEFINITIONS_H
+#define LEVERET_STORE_DEFINITIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct definitions;       /* see definitions.c */
+struct definition_change; /* see definitions.c */
+
+/* The name of the file in the data directory. */
+#define DEFINITIONS_FILE "definitions.sqlite"
+
+/* The rows. Names are bytes as they came over the wire. `arguments` is the content of an AMQP
+ * field table without its length prefix (empty: no arguments); values and definitions of
+ * parameters and policies are JSON text. */
+
+struct definition_vhost {
+    struct slice name;
+    struct slice description;
+    struct slice tags;               /* separated by commas */
+    struct slice default_queue_type; /* empty: the broker's default */
+};
+
+struct definition_user {
+    struct slice name;
+    struct slice password_hash;     /* base64; empty: nobody can log in with a password */
+    struct slice hashing_algorithm; /* rabbit_password_hashing_sha256 ... */
+    struct slice tags;              /* separated by commas */
+    struct slice limits;            /* JSON object; empty: none */
+};
+
+struct definition_permission {
+    struct slice vhost;
+    struct slice user;
+    struct slice configure;
+    struct slice write;
+    struct slice read;
+};
+
+struct definition_topic_permission {
+    struct slice vhost;
+    struct slice user;
+    struct slice exchange;
+    struct slice write;
+    struct slice read;
+};
+
+struct definition_exchange {
+    struct slice vhost;
+    struct slice name;
+    struct slice type;
+    bool is_auto_delete;
+    bool is_internal;
+    struct slice arguments;
+};
+
+struct definition_queue {
+    struct slice vhost;
+    struct slice name;
+    bool is_auto_delete;
+    struct slice arguments;
+};
+
+struct definition_binding {
+    struct slice vhost;
+    struct slice source;      /* an exchange */
+    struct slice destination; /* a queue, or an exchange */
+    bool is_to_queue;
+    struct slice routing_key;
+    struct slice arguments; /* part of the binding's identity */
+};
+
+struct definition_parameter {
+    struct slice vhost;
+    struct slice component;
+    struct slice name;
+    struct slice value; /* JSON */
+};
+
+struct definition_global_parameter {
+    struct slice name;
+    struct slice value; /* JSON */
+};
+
+struct definition_policy {
+    struct slice vhost;
+    struct slice name;
+    bool is_operator;
+    struct slice pattern;
+    struct slice apply_to;
+    int64_t priority;
+    struct slice definition; /* JSON */
+};
+
+/* One callback per kind of row; a NULL callback skips that kind. The row and its slices are
+ * borrowed for the call. A negative return ends the walk and is returned by definitions_load().
+ * The kinds come in this order, so a row's vhost, user and exchanges came before it. */
+struct definitions_visitor {
+    int (*vhost)(void *arg, const struct definition_vhost *row);
+    int (*user)(void *arg, const struct definition_user *row);
+    int (*permission)(void *arg, const struct definition_permission *row);
+    int (*topic_permission)(void *arg, const struct definition_topic_permission *row);
+    int (*global_parameter)(void *arg, const struct definition_global_parameter *row);
+    int (*parameter)(void *arg, const struct definition_parameter *row);
+    int (*policy)(void *arg, const struct definition_policy *row);
+    int (*exchange)(void *arg, const struct definition_exchange *row);
+    int (*queue)(void *arg, const struct definition_queue *row);
+    int (*binding)(void *arg, const struct definition_binding *row);
+};
+
+/* Opens the definitions in this directory, creating the file when there is none, and starts the
+ * writer thread. ERR_FORMAT: the file is of a newer version of Leveret, or no definitions file;
+ * ERR_NOT_FOUND: the directory is not there. What went wrong in detail is logged; the caller says
+ * what follows. The caller owns *ret. Blocks. */
+int definitions_open(const char *data_dir, struct definitions **ret);
+
+/* Visits every row. Changes that are submitted meanwhile (also from a callback) are not seen and
+ * wait until the walk is done. Any thread; blocks, so not on a loop that serves connections. */
+int definitions_load(struct definitions *d, const struct definitions_visitor *visitor, void *arg);
+
+/* Hands over a change. Takes it. `done` (NULL is fine) is called on the writer thread, after the
+ * commit that contains the change (error 0), or with a negative ERR_... when that commit failed:
+ * then nothing of the change is in the file. It must not block and not close the definitions; it
+ * may submit. Order of submits is order of application and order of the calls of `done`.
+ * Any thread; does not wait for the disk. */
+typedef void (*definitions_done)(void *arg, int error);
+void definitions_submit(struct definitions *d, struct definition_change *change,
+                        definitions_done done, void *arg);
+
+/* Commits everything submitted before, calls every `done`, ends the thread, closes the file and
+ * clears the pointer. No other thread may use it any more. NULL is fine. Blocks. */
+void definitions_close(struct definitions **definitions);
+
+/* Constructors of changes. They copy what they need; the caller owns what is returned until
+ * definitions_submit() takes it. Any thread.
+ *
+ * A put inserts the row or replaces the one of the same identity. A delete of what is not there
+ * changes nothing. */
+struct definition_change *definition_put_vhost(const struct definition_vhost *row);
+struct definition_change *definition_put_user(const struct definition_user *row);
+struct definition_change *definition_put_permission(const struct definition_permission *row);
+struct definition_change *
+definition_put_topic_permission(const struct definition_topic_permission *row);
+struct definition_change *definition_put_exchange(const struct definition_exchange *row);
+struct definition_change *definition_put_queue(const struct definition_queue *row);
+struct definition_change *definition_put_binding(const struct definition_binding *row);
+struct definition_change *definition_put_parameter(const struct definition_parameter *row);
+struct definition_change *
+definition_put_global_parameter(const struct definition_global_parameter *row);
+struct definition_change *definition_put_policy(const struct definition_policy *row);
+
+/* Deletes the vhost and everything within: permissions, parameters, policies, exchanges, queues,
+ * bindings. */
+struct definition_change *definition_delete_vhost(struct slice name);
+/* Deletes the user and its permissions and topic permissions. */
+struct definition_change *definition_delete_user(struct slice name);
+struct definition_change *definition_delete_permission(struct slice vhost, struct slice user);
+/* An empty exchange deletes the user's topic permissions on every exchange of the vhost. */
+struct definition_change *definition_delete_topic_permission(struct slice vhost, struct slice user,
+                                                             struct slice exchange);
+/* Deletes the exchange and every binding from it and to it. */
+struct definition_change *definition_delete_exchange(struct slice vhost, struct slice name);
+/* Deletes the queue and every binding to it. */
+struct definition_change *definition_delete_queue(struct slice vhost, struct slice name);
+struct definition_change *definition_delete_binding(const struct definition_binding *row);
+struct definition_change *definition_delete_parameter(struct slice vhost, struct slice component,
+                                                      struct slice name);
+struct definition_change *definition_delete_global_parameter(struct slice name);
+struct definition_change *definition_delete_policy(struct slice vhost, struct slice name,
+                                                   bool is_operator);
+
+/* Frees a change that was not submitted and clears the pointer. NULL is fine. */
+void definition_change_free(struct definition_change **change);
+
+#endif
