@@ -1,0 +1,22 @@
+/* RabbitMQ's error texts show bytes and terms the way Erlang's ~p prints them, line breaks at
+ * column 80 included. These print the same. Pure; any thread. */
+#ifndef LEVERET_WIRE_ERLANG_TEXT_H
+#define LEVERET_WIRE_ERLANG_TEXT_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+/* Appends a binary: <<"abc">> when all of it is printable latin-1, else <<0,20,0>>. Lines are
+ * broken and indented as ~p does, counting columns from the last newline in *out (or its start). */
+void erlang_put_binary(struct lv_buffer *out, struct slice bytes);
+
+/* Appends `type 1, all octets = <<0,20>>`, or `first 16 octets` of a longer payload: the
+ * beginning of a frame error's text. */
+void erlang_put_octets(struct lv_buffer *out, unsigned type, struct slice payload);
+
+/* Appends a tuple of an atom and count numbers: {frame_too_large,131073,131064}, broken as
+ * ~p breaks it where it does not fit the line. */
+void erlang_put_tuple(struct lv_buffer *out, const char *atom, const uint64_t *numbers,
+                      size_t count);
+
+#endif

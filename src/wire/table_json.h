@@ -1,0 +1,21 @@
+/* Field tables as JSON, the way RabbitMQ's management API and definitions show them. Pure. */
+#ifndef LEVERET_WIRE_TABLE_JSON_H
+#define LEVERET_WIRE_TABLE_JSON_H
+
+#include <jansson.h>
+
+#include "base/buffer.h"
+#include "wire/table.h"
+
+/* A valid table as an object. The caller owns the reference. Strings that are no UTF-8 are read
+ * as latin-1; a decimal becomes a number; void is null; of fields with one name the first counts. */
+json_t *table_to_json(struct slice table);
+json_t *field_to_json(const struct field *f);
+
+/* Appends the content of the table an object stands for, as definitions bring them: strings are
+ * longstr, whole numbers long, others double, null is void. ERR_INVALID when the object goes
+ * deeper than TABLE_DEPTH_MAX, has a name longer than a short string, or is no object; nothing
+ * is then appended. */
+int table_from_json(struct lv_buffer *out, const json_t *object);
+
+#endif
