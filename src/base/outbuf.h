@@ -5,7 +5,10 @@
  *
  *   (1) first .. last hold bytes [start, end) each, in the order they go out.
  *   (2) `bytes` is their sum.
- *   (3) Only the last chunk is appended to, and only when it is no borrowed one. */
+ *   (3) Only the last chunk is appended to, and only when it is no borrowed one.
+ *   (4) What is appended behind a borrowed chunk goes on in the memory of the chunk before it, so
+ *       that the frame headers of many borrowed bodies share one chunk's memory. That memory
+ *       goes back to the pool when the last chunk that shares it (`shares`) is gone. */
 #ifndef LEVERET_BASE_OUTBUF_H
 #define LEVERET_BASE_OUTBUF_H
 
@@ -17,14 +20,18 @@
 #include "base/assert.h"
 #include "base/slice.h"
 
-enum { OUT_CHUNK_BYTES = 32 * 1024, OUT_POOL_CHUNKS_MAX = 64 };
+/* A chunk with its head takes OUT_CHUNK_BYTES; the pool keeps 2 MiB of them and some heads. */
+enum { OUT_CHUNK_BYTES = 32 * 1024, OUT_POOL_CHUNKS_MAX = 64, OUT_POOL_HEADS_MAX = 256 };
 
 struct out_chunk {
     struct out_chunk *next;
-    uint8_t *p;      /* the bytes; behind this struct, unless borrowed */
+    uint8_t *p;             /* the bytes */
     size_t start;
     size_t end;
-    size_t capacity; /* 0 for a borrowed chunk */
+    size_t capacity;        /* 0 for a borrowed chunk */
+    struct out_chunk *home; /* the chunk behind whose head p lies (itself, often); NULL: borrowed */
+    unsigned shares;        /* of a home: the chunks in its memory, itself included */
+    bool is_pooled;         /* of a home: OUT_CHUNK_BYTES large, so it may rest in the pool */
     void (*release)(void *owner);
     void *owner;
 };
@@ -33,15 +40,18 @@ struct out_chunk {
 struct out_pool {
     struct out_chunk *free;
     unsigned count;
+    struct out_chunk *heads; /* of borrowed chunks and of those in another's memory */
+    unsigned head_count;
 };
 
 struct outbuf {
     struct out_chunk *first;
     struct out_chunk *last;
     size_t bytes;
-    struct out_pool *pool; /* borrowed */
+    struct out_pool *pool; /* borrowed; NULL: chunks come from malloc() and go back to it */
 };
 
+/* Frees the chunks at rest; the pool is then empty and usable. */
 void out_pool_free(struct out_pool *pool);
 
 /* Appends a chunk with room for at least n bytes. Use outbuf_reserve(). */
@@ -76,10 +86,14 @@ static inline void outbuf_add(struct outbuf *out, const void *p, size_t n)
 void outbuf_borrow(struct outbuf *out, struct slice bytes, void (*release)(void *owner),
                    void *owner);
 
-/* The first n bytes have gone out: drops them, gives chunks back. */
+/* The first n bytes have gone out: drops them, gives chunks back, calls release() for the borrowed
+ * ones that are through. */
 void outbuf_consume(struct outbuf *out, size_t n);
 
-/* Moves everything from one chain to the end of another. */
+/* The first chunks' bytes for a writev(2): fills up to `count` of ret and returns how many. */
+size_t outbuf_slices(const struct outbuf *out, struct slice *ret, size_t count);
+
+/* Moves everything from one chain to the end of another of the same pool. */
 void outbuf_move(struct outbuf *to, struct outbuf *from);
 
 /* Drops everything. */

@@ -1,0 +1,60 @@
+#include "base/error.h"
+
+#include <errno.h>
+
+const char *lv_error_name(int error)
+{
+    switch (error) {
+    case 0: return "OK";
+#define ERR_CASE(number, name, sentence)                                                           \
+    case name: return #name;
+        ERR_MAP(ERR_CASE)
+#undef ERR_CASE
+    default: return "ERR_UNKNOWN";
+    }
+}
+
+const char *lv_error_text(int error)
+{
+    switch (error) {
+    case 0: return "no error";
+#define ERR_CASE(number, name, sentence)                                                           \
+    case name: return sentence;
+        ERR_MAP(ERR_CASE)
+#undef ERR_CASE
+    default: return "unknown error";
+    }
+}
+
+int lv_error_from_errno(int number)
+{
+    switch (number) {
+    case ENOMEM: return ERR_NO_MEMORY;
+    case ENOSPC:
+    case EDQUOT: return ERR_NO_SPACE;
+    case ENOENT:
+    case ENOTDIR: return ERR_NOT_FOUND;
+    case EEXIST: return ERR_EXISTS;
+    case EINVAL:
+    case ENAMETOOLONG:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT: return ERR_INVALID;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ECONNREFUSED: return ERR_REFUSED;
+    case EADDRINUSE:
+    case EBUSY:
+    case ETXTBSY: return ERR_BUSY;
+    case EFBIG:
+    case E2BIG:
+    case EOVERFLOW: return ERR_TOO_LARGE;
+    case EPIPE:
+    case ECONNRESET:
+    case ESHUTDOWN:
+    case ENOTCONN: return ERR_CLOSED;
+    case EMFILE:
+    case ENFILE: return ERR_NO_DESCRIPTORS;
+    default: return ERR_IO;
+    }
+}

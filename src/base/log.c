@@ -1,0 +1,123 @@
+/* A line is built on the stack and written with one write(2), so lines of several threads never mix.
+ * It is cut at LINE_BYTES_MAX, which says so by ending in "...". */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+enum { LINE_BYTES_MAX = 4096, ESCAPE_BYTES_MAX = 8 };
+
+static const char *const level_names[] = {
+#define LOG_NAME(name, text) text,
+    LOG_LEVELS(LOG_NAME)
+#undef LOG_NAME
+};
+enum { LEVEL_COUNT = sizeof level_names / sizeof level_names[0] };
+
+static atomic_int level_now = LOG_INFO;
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&level_now, (int)level, memory_order_relaxed);
+}
+
+enum log_level log_get_level(void)
+{
+    return (enum log_level)atomic_load_explicit(&level_now, memory_order_relaxed);
+}
+
+bool log_level_parse(const char *text, enum log_level *ret_level)
+{
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        if (strcmp(text, level_names[i]) == 0) {
+            *ret_level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True for what would move a terminal's cursor or end the line: C0, DEL, and C1 in UTF-8. */
+static bool is_control(const unsigned char *s)
+{
+    return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f);
+}
+
+static size_t escape(char *to, unsigned char byte)
+{
+    switch (byte) {
+    case '\n': memcpy(to, "\\n", 2); return 2;
+    case '\r': memcpy(to, "\\r", 2); return 2;
+    case '\t': memcpy(to, "\\t", 2); return 2;
+    default: return (size_t)snprintf(to, ESCAPE_BYTES_MAX, "\\x%02x", byte);
+    }
+}
+
+/* Copies text behind line[at], escaped and cut; returns where it ends. */
+static size_t add_text(char *line, size_t at, const char *text)
+{
+    const size_t end = LINE_BYTES_MAX - 4; /* "..." and the newline */
+    for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+        if (at + ESCAPE_BYTES_MAX > end) {
+            memcpy(line + at, "...", 3);
+            return at + 3;
+        }
+        if (is_control(s))
+            at += escape(line + at, *s);
+        else
+            line[at++] = (char)*s;
+    }
+    return at;
+}
+
+static size_t add_head(char *line, enum log_level level)
+{
+    struct timespec now;
+    struct tm tm;
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &tm);
+    size_t n = strftime(line, 32, "%Y-%m-%d %H:%M:%S", &tm);
+    return n + (size_t)snprintf(line + n, 32, ".%03d [%s] ", (int)(now.tv_nsec / 1000000),
+                                level_names[level]);
+}
+
+static void write_all(const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t written = write(STDERR_FILENO, p, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return; /* nobody to tell that nobody listens */
+        p += written;
+        n -= (size_t)written;
+    }
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    lv_assert(level < LOG_NONE);
+    if (level < log_get_level())
+        return;
+    int errno_before = errno;
+    char text[LINE_BYTES_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+
+    char line[LINE_BYTES_MAX];
+    size_t n = add_head(line, level);
+    n = add_text(line, n, text);
+    line[n++] = '\n';
+    write_all(line, n);
+    errno = errno_before;
+}

@@ -1,0 +1,49 @@
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void out_of_memory(size_t count, size_t bytes)
+{
+    if (count == 1)
+        fprintf(stderr, "leveret: out of memory (asked for %zu bytes)\n", bytes);
+    else
+        fprintf(stderr, "leveret: out of memory (asked for %zu times %zu bytes)\n", count, bytes);
+    abort();
+}
+
+void *lv_malloc(size_t bytes)
+{
+    void *p = malloc(bytes ? bytes : 1);
+    if (!p)
+        out_of_memory(1, bytes);
+    return p;
+}
+
+void *lv_calloc(size_t count, size_t bytes)
+{
+    void *p = calloc(count ? count : 1, bytes ? bytes : 1);
+    if (!p)
+        out_of_memory(count, bytes);
+    return p;
+}
+
+void *lv_realloc(void *p, size_t bytes)
+{
+    void *moved = realloc(p, bytes ? bytes : 1);
+    if (!moved)
+        out_of_memory(1, bytes);
+    return moved;
+}
+
+char *lv_strdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    return memcpy(lv_malloc(n), s, n);
+}
+
+void *lv_try_malloc(size_t bytes)
+{
+    return malloc(bytes ? bytes : 1);
+}

@@ -1,0 +1,202 @@
+/* Two orders are told to ThreadSanitizer, because liburcu's library is not built with it:
+ *
+ *   - a thread's quiescent state happens before the deferred calls of the grace period it ends
+ *     (`grace`: released by every quiescent thread and every defer, acquired by the callback);
+ *   - lv_table_insert() happens before a lookup that finds the node (the node's own address).
+ */
+#include "base/rcu.h"
+
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define HAS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_TSAN 1
+#endif
+#endif
+
+#ifdef HAS_TSAN
+#include <sanitizer/tsan_interface.h>
+#define tsan_acquire(p) __tsan_acquire(p)
+#define tsan_release(p) __tsan_release(p)
+#else
+#define tsan_acquire(p) ((void)(p))
+#define tsan_release(p) ((void)(p))
+#endif
+
+/* --- threads and grace periods ------------------------------------------------------------ */
+
+static char grace;
+static char freed;
+static _Thread_local unsigned registrations;
+
+void lv_rcu_register_thread(void)
+{
+    if (registrations++ == 0)
+        urcu_qsbr_register_thread();
+}
+
+void lv_rcu_unregister_thread(void)
+{
+    lv_assert(registrations > 0);
+    tsan_release(&grace);
+    if (--registrations == 0)
+        urcu_qsbr_unregister_thread();
+}
+
+void lv_rcu_quiescent(void)
+{
+    tsan_release(&grace);
+    if (urcu_qsbr_read_ongoing())
+        urcu_qsbr_quiescent_state();
+}
+
+void lv_rcu_offline(void)
+{
+    tsan_release(&grace);
+    if (urcu_qsbr_read_ongoing())
+        urcu_qsbr_thread_offline();
+}
+
+void lv_rcu_online(void)
+{
+    lv_assert(registrations > 0);
+    if (!urcu_qsbr_read_ongoing())
+        urcu_qsbr_thread_online();
+}
+
+static void deferred(struct rcu_head *rcu)
+{
+    struct lv_rcu_head *head = lv_container_of(rcu, struct lv_rcu_head, rcu);
+    tsan_acquire(&grace);
+    head->free(head);
+    tsan_release(&freed);
+}
+
+void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head))
+{
+    head->free = free;
+    tsan_release(&grace);
+    urcu_qsbr_call_rcu(&head->rcu, deferred);
+}
+
+void lv_rcu_barrier(void)
+{
+    tsan_release(&grace);
+    /* Twice, for what the deferred calls have deferred in turn (a table within an exchange). */
+    urcu_qsbr_barrier();
+    urcu_qsbr_barrier();
+    tsan_acquire(&freed);
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+struct lv_table {
+    struct cds_lfht *hash;
+    size_t count;
+    struct lv_rcu_head rcu;
+};
+
+uint64_t lv_hash(struct slice bytes)
+{
+    return XXH3_64bits(bytes.p, bytes.n);
+}
+
+struct lv_table *lv_table_create(void)
+{
+    struct lv_table *table = lv_malloc(sizeof *table);
+    /* One bucket to begin with: most tables hold a handful. No CDS_LFHT_ACCOUNTING: its counters
+     * take a cache line per CPU and table; chains that grow long make the table grow as well. */
+    table->hash = _cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE, &cds_lfht_mm_order,
+                                &urcu_qsbr_flavor, NULL);
+    lv_assert(table->hash);
+    table->count = 0;
+    return table;
+}
+
+/* Destroying waits for a resize under way, which in turn waits for a grace period: so it is done
+ * on liburcu's thread, offline. */
+static void table_destroy(struct lv_rcu_head *head)
+{
+    struct lv_table *table = lv_container_of(head, struct lv_table, rcu);
+    urcu_qsbr_thread_offline();
+    int err = cds_lfht_destroy(table->hash, NULL);
+    urcu_qsbr_thread_online();
+    lv_assert(err == 0);
+    free(table);
+}
+
+void lv_table_free(struct lv_table **table)
+{
+    struct lv_table *t = *table;
+    *table = NULL;
+    if (!t)
+        return;
+    lv_assert(lv_table_count(t) == 0);
+    lv_rcu_defer(&t->rcu, table_destroy);
+}
+
+static struct lv_table_node *node_of(struct cds_lfht_node *link)
+{
+    if (!link)
+        return NULL;
+    struct lv_table_node *node = lv_container_of(link, struct lv_table_node, link);
+    tsan_acquire(node);
+    return node;
+}
+
+static int matches(struct cds_lfht_node *link, const void *key)
+{
+    return slice_equal(node_of(link)->key, *(const struct slice *)key);
+}
+
+struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key)
+{
+    return lv_table_find_hashed(table, key, lv_hash(key));
+}
+
+struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key, uint64_t hash)
+{
+    struct cds_lfht_iter it;
+    cds_lfht_lookup(table->hash, hash, matches, &key, &it);
+    return node_of(cds_lfht_iter_get_node(&it));
+}
+
+void lv_table_insert(struct lv_table *table, struct lv_table_node *node)
+{
+    uint64_t hash = lv_hash(node->key);
+    __atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELAXED);
+    tsan_release(node);
+    cds_lfht_add(table->hash, hash, &node->link);
+}
+
+void lv_table_remove(struct lv_table *table, struct lv_table_node *node)
+{
+    int err = cds_lfht_del(table->hash, &node->link);
+    lv_assert(err == 0);
+    __atomic_store_n(&table->count, table->count - 1, __ATOMIC_RELAXED);
+}
+
+size_t lv_table_count(const struct lv_table *table)
+{
+    return __atomic_load_n(&table->count, __ATOMIC_RELAXED);
+}
+
+struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_iter *it)
+{
+    cds_lfht_first(table->hash, &it->it);
+    return node_of(cds_lfht_iter_get_node(&it->it));
+}
+
+struct lv_table_node *lv_table_next(struct lv_table *table, struct lv_table_iter *it)
+{
+    cds_lfht_next(table->hash, &it->it);
+    return node_of(cds_lfht_iter_get_node(&it->it));
+}

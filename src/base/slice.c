@@ -1,0 +1,12 @@
+#include "base/slice.h"
+
+#include "base/memory.h"
+
+char *slice_strdup(struct slice s)
+{
+    char *copy = lv_malloc(s.n + 1);
+    if (s.n > 0)
+        memcpy(copy, s.p, s.n);
+    copy[s.n] = '\0';
+    return copy;
+}
