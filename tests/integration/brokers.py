@@ -1,0 +1,242 @@
+"""The two brokers these tests know how to run: Leveret, and Debian's RabbitMQ to compare it with.
+
+Both offer the same few verbs: start(), stop(), kill(), restart(), ctl(*words); .address is what a
+socket connects to. A broker is a child in a process group of its own, on loopback, with its files in
+one directory, so several can run side by side and none outlives the test run.
+"""
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+HEADER = b'AMQP\x00\x00\x09\x01'
+# A sanitizer's report or a failed assertion ends the run, whatever the exit code says.
+ALARMING = re.compile(r'Sanitizer|runtime error:|[Aa]ssertion|stack smashing|double free|Panic', re.M)
+
+
+def free_port():
+    """A port nobody listens on, below those the kernel gives to clients."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+            return port
+
+
+class Result:
+    """What a command answered: .code, .out, .err."""
+
+    def __init__(self, words, done):
+        self.words, self.code, self.out, self.err = words, done.returncode, done.stdout, done.stderr
+
+    def __repr__(self):
+        return f'{" ".join(map(str, self.words))}: {self.code}\n{self.out}\n{self.err}'
+
+
+class Broker:
+    def __init__(self, directory):
+        self.directory = str(directory)
+        os.makedirs(self.directory, exist_ok=True)
+        self.port = free_port()
+        self.address = ('127.0.0.1', self.port)
+        self.url = f'amqp://guest:guest@127.0.0.1:{self.port}/'
+        self.child = None
+
+    def answers(self):
+        """Whether a protocol header is answered with connection.start."""
+        try:
+            with socket.create_connection(self.address, 5) as probe:
+                probe.sendall(HEADER)
+                return probe.recv(1) == b'\x01'
+        except OSError:
+            return False
+
+    def wait_until_it_answers(self, within_s):
+        end = time.monotonic() + within_s
+        while not self.answers():
+            if self.child.poll() is not None:
+                raise AssertionError(f'{self.name} exited with {self.child.returncode}:\n{self.log()[-4000:]}')
+            if time.monotonic() > end:
+                raise AssertionError(f'{self.name} does not answer after {within_s} s:\n{self.log()[-4000:]}')
+            time.sleep(0.01)
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def kill(self):
+        """kill -9, and gone when this returns."""
+        os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
+        self.child = None
+
+
+class Leveret(Broker):
+    name = 'leveret'
+
+    def __init__(self, directory, loops=None, flags=(), environment=None):
+        super().__init__(directory)
+        self.daemon = os.path.abspath(os.environ.get('LEVERETD', os.path.join(ROOT, 'build', 'leveretd')))
+        self.control = os.path.abspath(os.environ.get(
+            'LEVERETCTL', os.path.join(os.path.dirname(self.daemon), 'leveretctl')))
+        self.loops = loops or os.environ.get('LEVERET_LOOPS', '3')
+        self.management_port = free_port()
+        self.data = os.path.join(self.directory, 'data')
+        self.stderr = os.path.join(self.directory, 'stderr')
+        self.flags, self.environment = list(flags), environment or {}
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def start(self, wait=True):
+        open(self.stderr, 'a').close()
+        with open(self.stderr, 'ab') as stderr:
+            self.child = subprocess.Popen(
+                [self.daemon, '--data-dir', self.data, '--bind', '127.0.0.1', '--port', str(self.port),
+                 '--management-port', str(self.management_port), '--loops', str(self.loops)] + self.flags,
+                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True,
+                env={**os.environ, **self.environment})
+        if wait:
+            self.wait_until_it_answers(60)
+        return self
+
+    def log(self):
+        with open(self.stderr, errors='replace') as file:
+            return file.read()
+
+    def stop(self):
+        """SIGTERM; it must leave with 0, and must not have complained about itself."""
+        if self.child is None:
+            return
+        child, self.child = self.child, None
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+        try:
+            code = child.wait(60)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            raise AssertionError(f'leveretd still runs 60 s after SIGTERM:\n{self.log()[-4000:]}') from None
+        self.check_log()
+        assert code == 0, f'leveretd exited with {code}:\n{self.log()[-8000:]}'
+
+    def check_log(self):
+        log = self.log()
+        found = ALARMING.search(log)
+        assert not found, f'leveretd complains:\n{log[max(0, found.start() - 500):found.start() + 8000]}'
+
+    def ctl(self, *words, check=True, input=None):
+        done = subprocess.run([self.control, '--data-dir', self.data, *words], capture_output=True, text=True,
+                              timeout=60, input=input)
+        result = Result(words, done)
+        assert not ALARMING.search(result.err), result
+        if check:
+            assert result.code == 0, result
+        return result
+
+
+class Rabbit(Broker):
+    name = 'rabbitmq'
+    bin = '/usr/lib/rabbitmq/bin'
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.node = f'it{self.port}@localhost'
+        self.epmd = None
+        home = self.directory
+        ports = {'ERL_EPMD_PORT': free_port(), 'RABBITMQ_DIST_PORT': free_port()}
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(('RABBITMQ_', 'ERL_'))},
+            **{key: str(value) for key, value in ports.items()},
+            'HOME': home, 'ERL_EPMD_ADDRESS': '127.0.0.1', 'RABBITMQ_NODENAME': self.node,
+            'RABBITMQ_NODE_IP_ADDRESS': '127.0.0.1', 'RABBITMQ_NODE_PORT': str(self.port),
+            'RABBITMQ_CONF_ENV_FILE': f'{home}/rabbitmq-env.conf', 'RABBITMQ_CONFIG_FILE': f'{home}/rabbitmq.conf',
+            'RABBITMQ_ENABLED_PLUGINS_FILE': f'{home}/enabled_plugins', 'RABBITMQ_MNESIA_BASE': f'{home}/mnesia',
+            'RABBITMQ_LOG_BASE': f'{home}/log', 'RABBITMQ_SCHEMA_DIR': f'{home}/schema',
+            'RABBITMQ_PID_FILE': f'{home}/pid',
+            'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}',
+            'RABBITMQ_CTL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}'}
+        for name in ('mnesia', 'log', 'schema'):
+            os.makedirs(f'{home}/{name}', exist_ok=True)
+        for name, text in (('rabbitmq-env.conf', ''), ('enabled_plugins', '[].\n'),
+                           ('rabbitmq.conf', f'listeners.tcp.1 = 127.0.0.1:{self.port}\n')):
+            with open(f'{home}/{name}', 'w') as file:
+                file.write(text)
+
+    @classmethod
+    def is_installed(cls):
+        return os.path.exists(f'{cls.bin}/rabbitmq-server') and shutil.which('epmd') is not None
+
+    @property
+    def pid(self):
+        with open(f'{self.directory}/pid') as file:
+            return int(file.read())
+
+    def start(self, wait=True):
+        quiet = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+        if self.epmd is None:                        # as our own child, so that it goes when we say so
+            self.epmd = subprocess.Popen(['epmd', '-port', self.environment['ERL_EPMD_PORT'], '-address', '127.0.0.1'],
+                                         env=self.environment, start_new_session=True, **quiet)
+        with open(f'{self.directory}/stdout', 'ab') as out:
+            self.child = subprocess.Popen([f'{self.bin}/rabbitmq-server'], env=self.environment, stdout=out, stderr=out,
+                                          stdin=subprocess.DEVNULL, start_new_session=True)
+        if wait:
+            self.wait_until_it_answers(120)
+        return self
+
+    def log(self):
+        with open(f'{self.directory}/stdout', errors='replace') as file:
+            return file.read()
+
+    def stop(self, for_good=True):
+        if self.child is not None:
+            child, self.child = self.child, None
+            try:
+                os.kill(self.pid, signal.SIGTERM)
+                child.wait(60)
+            except (OSError, ValueError, subprocess.TimeoutExpired):
+                pass
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            child.wait()
+        if for_good and self.epmd is not None:
+            self.epmd.kill()
+            self.epmd.wait()
+            self.epmd = None
+
+    def restart(self):
+        self.stop(for_good=False)
+        self.start()
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+        try:
+            os.killpg(self.child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.child.wait()
+        self.child = None
+
+    def check_log(self):
+        pass
+
+    def ctl(self, *words, check=True, input=None):
+        done = subprocess.run([f'{self.bin}/rabbitmqctl', '-n', self.node, *words], capture_output=True, text=True,
+                              timeout=120, env=self.environment, input=input)
+        result = Result(words, done)
+        if check:
+            assert result.code == 0, result
+        return result

@@ -1,0 +1,105 @@
+"""Brokers, connections and names for the tests. See README.md for the environment variables."""
+import os
+import random
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from brokers import Leveret, Rabbit  # noqa: E402
+from wire import Peer  # noqa: E402
+
+AGAINST_RABBIT = os.environ.get('BROKER', 'leveret') == 'rabbitmq'
+
+
+def pytest_report_header():
+    if AGAINST_RABBIT:
+        return 'broker: RabbitMQ, to see that the tests themselves are right'
+    return f'broker: {os.environ.get("LEVERETD", "build/leveretd")}, loops {os.environ.get("LEVERET_LOOPS", "3")}'
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if AGAINST_RABBIT and item.get_closest_marker('leveret'):
+            item.add_marker(pytest.mark.skip(reason='about Leveret alone'))
+
+
+@pytest.fixture(scope='session')
+def workspace():
+    """A directory for the whole run: short, because unix sockets live in it. Kept when LEVERET_TEST_DIR says where."""
+    named = os.environ.get('LEVERET_TEST_DIR')
+    path = named or tempfile.mkdtemp(prefix='lvt-')
+    os.makedirs(path, exist_ok=True)
+    yield path
+    if not named:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope='session')
+def broker(workspace):
+    """The broker most tests share. Stopping it is a test too: exit code 0, no sanitizer's report."""
+    shared = (Rabbit if AGAINST_RABBIT else Leveret)(os.path.join(workspace, 'shared'))
+    shared.start()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture(scope='session')
+def rabbit(request, workspace):
+    """A RabbitMQ to compare with."""
+    if not Rabbit.is_installed():
+        pytest.skip('rabbitmq-server is not installed')
+    if AGAINST_RABBIT:
+        yield request.getfixturevalue('broker')
+        return
+    node = Rabbit(os.path.join(workspace, 'rabbit'))
+    node.start()
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def own_broker(workspace):
+    """Makes brokers of the test's own, to restart, kill and configure."""
+    made = []
+
+    def make(start=True, **how):
+        directory = os.path.join(workspace, f'own{random.randrange(10**6):06}')
+        one = Rabbit(directory) if AGAINST_RABBIT else Leveret(directory, **how)
+        made.append(one)
+        return one.start() if start else one
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def connect(request):
+    """Makes Peers of the shared broker (or of the one given) and drops them at the end."""
+    made = []
+
+    def make(to=None, **how):
+        peer = Peer((to or request.getfixturevalue('broker')).address, **how)
+        made.append(peer)
+        return peer
+
+    yield make
+    for peer in made:
+        peer.drop()
+
+
+@pytest.fixture
+def peer(connect):
+    """A connection with channel 1 open."""
+    return connect()
+
+
+@pytest.fixture
+def name(request):
+    """Names nobody else uses: name('q')."""
+    token = f'{request.node.name[:40]}.{random.randrange(16**8):08x}'
+    return lambda suffix: f'{token}.{suffix}'
