@@ -48,11 +48,11 @@ void *lv_window_extend(struct lv_window *w, uint64_t sequence)
     }
     if (c < w->end && w->ring[c & (w->capacity - 1)])
         return w->ring[c & (w->capacity - 1)];
-    lv_assert(c == w->end || c + 1 == w->end);
-    if (c == w->end) {
+    lv_assert(c + 1 >= w->end);
+    while (w->end <= c) {
         if (w->end - w->first == w->capacity)
             window_grow(w);
-        w->end++;
+        w->ring[w->end++ & (w->capacity - 1)] = NULL;
     }
     return w->ring[c & (w->capacity - 1)] = window_new_chunk(w);
 }

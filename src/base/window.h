@@ -36,8 +36,8 @@ static inline void *lv_window_find(const struct lv_window *w, uint64_t sequence)
     return c >= w->first && c < w->end ? w->ring[c & (w->capacity - 1)] : NULL;
 }
 
-/* The chunk of this sequence number, which is in the last chunk or the first after it; made when
- * it is not there. */
+/* The chunk of this sequence number, which is in the last chunk or behind it; made when it is not
+ * there. */
 void *lv_window_extend(struct lv_window *w, uint64_t sequence);
 
 /* The chunk of this sequence number is empty: takes it back. */

@@ -1,0 +1,285 @@
+#include "broker/consumer.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "broker/queue.h"
+
+/* What one consumer may have under way by mail before its session has said that it took some. */
+enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };
+
+enum { ARRIVE_REDELIVERED = 1 };
+
+/* --- the limit of a channel --------------------------------------------------------------- */
+
+struct channel_limit *channel_limit_create(void)
+{
+    struct channel_limit *limit = lv_calloc(1, sizeof *limit);
+    atomic_init(&limit->refs, 1);
+    return limit;
+}
+
+struct channel_limit *channel_limit_ref(struct channel_limit *limit)
+{
+    atomic_fetch_add(&limit->refs, 1);
+    return limit;
+}
+
+void channel_limit_unref(struct channel_limit **limit)
+{
+    struct channel_limit *l = *limit;
+    *limit = NULL;
+    if (l && atomic_fetch_sub(&l->refs, 1) == 1)
+        free(l);
+}
+
+bool consumer_take_place(struct consumer *c)
+{
+    struct channel_limit *limit = c->limit;
+    if (!limit || c->no_ack)
+        return true;
+    for (uint32_t used = atomic_load(&limit->used);;) {
+        uint32_t max = atomic_load(&limit->max);
+        if (max != 0 && used >= max) {
+            /* Say that somebody waits, then look again: a place may have come free in between. */
+            atomic_store(&limit->was_reached, true);
+            used = atomic_load(&limit->used);
+            max = atomic_load(&limit->max);
+            if (max != 0 && used >= max)
+                return false;
+        }
+        if (atomic_compare_exchange_weak(&limit->used, &used, used + 1))
+            return true;
+    }
+}
+
+static void limit_room_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    if (!c->is_closed)
+        c->calls->limit_has_room(c);
+}
+
+void consumer_give_places(struct consumer *c, uint32_t count)
+{
+    if (!c->limit || c->no_ack || c->is_getter)
+        return;
+    atomic_fetch_sub(&c->limit->used, count);
+    if (atomic_load(&c->limit->was_reached) && atomic_exchange(&c->limit->was_reached, false)) {
+        struct mail mail = {.deliver = limit_room_mail, .a = c};
+        loop_mail(c->queue->home, c->loop, &mail);
+    }
+}
+
+static void set_limit(struct consumer *c, struct channel_limit *limit)
+{
+    lv_assert(c->limit == NULL);
+    c->limit = limit;
+    if (!c->no_ack && !c->is_getter)
+        atomic_fetch_add(&limit->used, c->unacked);
+}
+
+static void set_limit_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    set_limit(mail->a, mail->b);
+}
+
+void consumer_set_limit(struct consumer *c, struct channel_limit *limit)
+{
+    channel_limit_ref(limit);
+    if (c->queue->home == c->loop) {
+        set_limit(c, limit);
+        return;
+    }
+    struct mail mail = {.deliver = set_limit_mail, .a = c, .b = limit};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+/* --- its life ------------------------------------------------------------------------------- */
+
+static struct slice slice_copy(struct slice s)
+{
+    return s.n ? slice_of(memcpy(lv_malloc(s.n), s.p, s.n), s.n) : SLICE_EMPTY;
+}
+
+struct consumer *consumer_create(struct queue *queue, struct loop *loop,
+                                 const struct consumer_calls *calls, void *session,
+                                 struct slice tag, struct slice arguments)
+{
+    struct consumer *c = lv_calloc(1, sizeof *c);
+    c->magic = CONSUMER_MAGIC;
+    c->queue = queue_ref(queue);
+    c->loop = loop;
+    c->calls = calls;
+    c->session = session;
+    c->tag = slice_copy(tag);
+    c->arguments = slice_copy(arguments);
+    c->holds = 1;
+    lv_list_init(&c->link);
+    lv_list_init(&c->ready_link);
+    lv_list_init(&c->session_link);
+    return c;
+}
+
+static void consumer_free(struct consumer *c)
+{
+    lv_assert(!c->is_attached);
+    channel_limit_unref(&c->limit);
+    queue_unref(&c->queue);
+    free((void *)c->tag.p);
+    free((void *)c->arguments.p);
+    free(c);
+}
+
+static void freed_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    consumer_free(mail->a);
+}
+
+static void released_mail(struct loop *at, struct mail *mail)
+{
+    struct consumer *c = mail->a;
+    struct mail back = {.deliver = freed_mail, .a = c};
+    loop_mail(at, c->loop, &back);
+}
+
+void consumer_release(struct consumer **consumer)
+{
+    struct consumer *c = *consumer;
+    *consumer = NULL;
+    lv_assert(c->holds > 0);
+    if (--c->holds > 0)
+        return;
+    c->is_closed = true;
+    c->session = NULL;
+    /* Also when home is here: mail about the limit may be under way on this loop. */
+    struct mail mail = {.deliver = released_mail, .a = c};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+/* --- deliveries: from home to the session ---------------------------------------------------- */
+
+static size_t delivery_cost(uint64_t body_bytes)
+{
+    return (size_t)body_bytes + DELIVERY_OVERHEAD_BYTES;
+}
+
+static void credit_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    c->mailed_bytes -= mail->c;
+    c->is_stalled = c->mailed_bytes >= WINDOW_BYTES;
+    queue_consumer_ready(c->queue, c);
+}
+
+static void consumer_send_credit(struct consumer *c)
+{
+    struct mail mail = {.deliver = credit_mail, .a = c, .c = c->credit_bytes};
+    c->credit_bytes = 0;
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void arrive_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    struct message *m = mail->b;
+    if (c->is_closed) {
+        if (!c->no_ack)
+            consumer_settle(c, mail->c, 1, SETTLE_REQUEUE);
+        message_unref(&m);
+        return;
+    }
+    struct delivery d = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+        .sequence = mail->c,
+        .redelivered = (mail->d & ARRIVE_REDELIVERED) != 0,
+    };
+    c->credit_bytes += delivery_cost(m->body_bytes);
+    if (!c->calls->deliver(c, &d))
+        c->is_full = true;
+    else if (!c->is_full && c->credit_bytes >= WINDOW_BYTES / 2)
+        consumer_send_credit(c);
+    message_unref(&m);
+}
+
+bool consumer_deliver(struct consumer *c, const struct delivery *d)
+{
+    if (c->loop == c->queue->home) {
+        bool has_room = c->calls->deliver(c, d);
+        if (!has_room) {
+            c->is_stalled = true;
+            c->is_full = true;
+        }
+        return has_room;
+    }
+    struct mail mail = {
+        .deliver = arrive_mail,
+        .a = c,
+        .b = message_ref(d->message),
+        .c = d->sequence,
+        .d = d->redelivered ? ARRIVE_REDELIVERED : 0,
+    };
+    loop_mail(c->queue->home, c->loop, &mail);
+    c->mailed_bytes += delivery_cost(d->message->body_bytes);
+    c->is_stalled = c->mailed_bytes >= WINDOW_BYTES;
+    return !c->is_stalled;
+}
+
+void consumer_resume(struct consumer *c)
+{
+    c->is_full = false;
+    if (c->queue->home != c->loop) {
+        consumer_send_credit(c);
+        return;
+    }
+    c->is_stalled = false;
+    queue_consumer_ready(c->queue, c);
+}
+
+/* --- settling: from the session to home ------------------------------------------------------ */
+
+static void settle_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    queue_settle(c->queue, c, mail->c, (uint32_t)(mail->d >> 8), (enum settle_kind)(mail->d & 0xff));
+}
+
+void consumer_settle(struct consumer *c, uint64_t sequence, uint32_t count, enum settle_kind kind)
+{
+    if (c->queue->home == c->loop) {
+        queue_settle(c->queue, c, sequence, count, kind);
+        return;
+    }
+    struct mail mail = {.deliver = settle_mail,
+                        .a = c,
+                        .c = sequence,
+                        .d = (uint64_t)count << 8 | (unsigned)kind};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+/* --- the queue is gone ----------------------------------------------------------------------- */
+
+static void cancelled_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    if (!c->is_closed)
+        c->calls->cancelled(c);
+}
+
+/* By mail even when the session is here: it may be in the middle of the command that caused this. */
+void consumer_tell_cancelled(struct consumer *c)
+{
+    struct mail mail = {.deliver = cancelled_mail, .a = c};
+    loop_mail(c->queue->home, c->loop, &mail);
+}

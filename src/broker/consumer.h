@@ -1,0 +1,150 @@
+/* A consumer stands between a queue and a session. It has two halves, which live on two loops that
+ * may be the same: the queue's home decides who gets the next message, the session's loop sends it.
+ *
+ *   session loop                              home loop
+ *   consumer_create
+ *   queue_consume ------------------------->  attached
+ *   deliver()  <----------------------------  one call, or one mail, a message
+ *   consumer_settle ----------------------->  settled, requeued or rejected; credit for more
+ *   queue_cancel -------------------------->  detached
+ *   done       <----------------------------
+ *   consumer_release (the last hold) ------>
+ *   freed      <----------------------------
+ *
+ * Mail between two loops keeps its order, so no delivery comes after the answer to the cancel, no
+ * settle after the release, and nothing at all after the last answer. */
+#ifndef LEVERET_BROKER_CONSUMER_H
+#define LEVERET_BROKER_CONSUMER_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "broker/message.h"
+#include "loop/loop.h"
+
+struct queue;
+struct consumer;
+
+enum { CONSUMER_MAGIC = 0xc0245e4 };
+
+/* What is handed to a session. The slices are borrowed for the call. `message` is NULL when the
+ * bytes lie elsewhere (on the short way from one socket to another); a session that keeps the body
+ * for later takes a reference of its own. */
+struct delivery {
+    struct slice exchange;
+    struct slice routing_key;
+    struct slice header; /* property flags and values */
+    struct slice body;
+    struct message *message;
+    uint64_t sequence; /* for consumer_settle(); meaningless with no_ack */
+    bool redelivered;
+};
+
+struct consumer_calls {
+    /* Sends it. False when the connection has enough to write for now: nothing more comes until
+     * consumer_resume(). Session loop. */
+    bool (*deliver)(struct consumer *consumer, const struct delivery *delivery);
+    /* The queue is gone; the consumer is detached already. Session loop. */
+    void (*cancelled)(struct consumer *consumer);
+    /* The channel's limit, once reached, has room again: the session resumes all of the channel's
+     * consumers. Session loop. */
+    void (*limit_has_room)(struct consumer *consumer);
+};
+
+/* One limit for all the consumers of a channel (basic.qos with global): counted by the homes of the
+ * queues that deliver to it. Shared. */
+struct channel_limit {
+    _Atomic uint32_t refs;
+    _Atomic uint32_t used;
+    _Atomic uint32_t max;     /* 0: no limit */
+    _Atomic bool was_reached; /* some home waits for room */
+};
+
+struct channel_limit *channel_limit_create(void);
+struct channel_limit *channel_limit_ref(struct channel_limit *limit);
+void channel_limit_unref(struct channel_limit **limit);
+
+struct consumer {
+    unsigned magic;
+    /* Fixed from the beginning. */
+    struct queue *queue; /* holds a reference */
+    struct loop *loop;   /* the session's */
+    const struct consumer_calls *calls;
+    bool no_ack;
+    bool exclusive;
+    bool is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
+    int64_t priority;
+    uint32_t prefetch; /* 0: unlimited */
+    struct slice tag;       /* owned */
+    struct slice arguments; /* owned, raw table */
+
+    /* Home's. */
+    struct lv_list link;       /* in queue->consumers while attached */
+    struct lv_list ready_link; /* in queue->ready_consumers while it can take a message */
+    bool is_attached;
+    bool is_stalled; /* the session said "enough" or its window is used up */
+    uint32_t unacked;
+    size_t mailed_bytes; /* sent by mail and not yet credited */
+    struct channel_limit *limit; /* shared with the channel's others; NULL: none was ever set */
+
+    /* The session's. */
+    void *session;
+    struct lv_list session_link;
+    uint32_t holds;      /* one while it is open, one for each delivery not settled */
+    bool is_closed;      /* wants nothing more: what still arrives goes back */
+    bool is_full;        /* deliver() said "enough"; to be resumed when there is room */
+    size_t credit_bytes; /* arrived by mail and not yet credited back */
+};
+
+/* Makes a consumer with one hold; takes a reference of the queue. Session loop. */
+struct consumer *consumer_create(struct queue *queue, struct loop *loop,
+                                 const struct consumer_calls *calls, void *session,
+                                 struct slice tag, struct slice arguments);
+
+/* Counts it in a channel's limit from here on (a reference is taken), with what it holds already.
+ * Session loop. */
+void consumer_set_limit(struct consumer *consumer, struct channel_limit *limit);
+
+/* One more hold; one less, and with the last the consumer goes: `session` is no longer used. Not
+ * while attached. Session loop. */
+static inline void consumer_hold(struct consumer *c)
+{
+    c->holds++;
+}
+void consumer_release(struct consumer **consumer);
+
+enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
+
+/* `count` deliveries with consecutive sequence numbers from `sequence` on are settled. Session
+ * loop; takes effect at home, at once when that is this loop. */
+void consumer_settle(struct consumer *consumer, uint64_t sequence, uint32_t count,
+                     enum settle_kind kind);
+
+/* The session can take more again (after deliver() said no, or when the channel's limit has room
+ * again). Session loop. */
+void consumer_resume(struct consumer *consumer);
+
+/* --- home's half, for queue.c ----------------------------------------------------------- */
+
+/* Whether it has room by itself: attached, not stalled, below its prefetch. */
+static inline bool consumer_has_room(const struct consumer *c)
+{
+    return c->is_attached && !c->is_stalled &&
+           (c->no_ack || c->prefetch == 0 || c->unacked < c->prefetch);
+}
+
+/* Takes a place of its channel's limit, if it counts there. False when the limit is reached: the
+ * session will be told when it has room again. */
+bool consumer_take_place(struct consumer *consumer);
+/* Gives `count` places back. */
+void consumer_give_places(struct consumer *consumer, uint32_t count);
+
+/* Hands one message over: directly, or by mail (`message` then must be set, and a reference is
+ * taken). False when it is stalled by that. */
+bool consumer_deliver(struct consumer *consumer, const struct delivery *delivery);
+
+/* Tells the session that its queue is gone. */
+void consumer_tell_cancelled(struct consumer *consumer);
+
+#endif

@@ -1,0 +1,647 @@
+#include "broker/queue.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "broker/vhost.h"
+#include "store/definitions.h"
+
+/* --- its life ------------------------------------------------------------------------------- */
+
+static struct slice bytes_copy(struct slice s)
+{
+    return s.n ? slice_of(memcpy(lv_malloc(s.n), s.p, s.n), s.n) : SLICE_EMPTY;
+}
+
+static void queue_run_deliveries(struct loop *loop, struct loop_task *task);
+
+static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct slice name,
+                                  struct queue_flags flags, struct slice argument_table)
+{
+    struct queue *q = lv_calloc(1, sizeof *q);
+    q->magic = QUEUE_MAGIC;
+    atomic_init(&q->refs, 1); /* the name's */
+    destination_init(&q->destination, DESTINATION_QUEUE, bytes_copy(name), flags.durable);
+    q->by_name.key = q->destination.name;
+    vhost_ref(vhost);
+    q->vhost = vhost;
+    q->home = home;
+    q->flags = flags;
+    q->argument_table = bytes_copy(argument_table);
+    backlog_init(&q->backlog);
+    lv_list_init(&q->consumers);
+    lv_list_init(&q->ready_consumers);
+    lv_list_init(&q->owner_link);
+    loop_task_init(&q->delivery_run, queue_run_deliveries);
+    return q;
+}
+
+static void queue_free(struct queue *q)
+{
+    lv_assert(q->magic == QUEUE_MAGIC);
+    q->magic = 0;
+    backlog_free(&q->backlog);
+    vhost_unref(&q->vhost);
+    free((void *)q->destination.name.p);
+    free((void *)q->argument_table.p);
+    free(q);
+}
+
+struct queue *queue_ref(struct queue *q)
+{
+    atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed);
+    return q;
+}
+
+static void free_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    loop_unschedule(at, &q->delivery_run);
+    queue_free(q);
+}
+
+/* Every loop has passed a quiescent state: whoever had found the queue by its name or in a route has
+ * sent its mail. Mail to the home now comes behind all of that. */
+static void queue_after_grace(struct lv_rcu_head *head)
+{
+    struct queue *q = lv_container_of(head, struct queue, rcu);
+    struct mail mail = {.deliver = free_mail, .a = q};
+    loop_mail_from_outside(q->home, &mail);
+}
+
+void queue_unref(struct queue **queue)
+{
+    struct queue *q = *queue;
+    *queue = NULL;
+    if (atomic_fetch_sub_explicit(&q->refs, 1, memory_order_acq_rel) == 1)
+        lv_rcu_defer(&q->rcu, queue_after_grace);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+struct queue *queue_find(struct vhost *vhost, struct slice name)
+{
+    struct lv_table_node *node = lv_table_find(vhost->queues, name);
+    return node ? lv_container_of(node, struct queue, by_name) : NULL;
+}
+
+bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error)
+{
+    return broker_refuse(error, 404, "no queue '%.*s' in vhost '%.*s'", SLICE_ARG(name),
+                         SLICE_ARG(vhost_name(vhost)));
+}
+
+static bool refuse_locked(const struct queue *q, struct broker_error *error)
+{
+    return broker_refuse(error, 405,
+                         "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It "
+                         "could be originally declared on another connection or the exclusive "
+                         "property value does not match that of the original declaration.",
+                         SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
+bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error)
+{
+    if (q->exclusive_owner == 0 || q->exclusive_owner == connection_id)
+        return true;
+    return refuse_locked(q, error);
+}
+
+/* Whether a declaration of a queue that is there may stand. */
+static bool check_redeclaration(const struct queue *q, const struct queue_declaration *d,
+                                struct broker_error *error)
+{
+    if (!queue_check_access(q, d->connection_id, error))
+        return false;
+    if (d->passive)
+        return true;
+    if (d->flags.exclusive != (q->exclusive_owner != 0))
+        return refuse_locked(q, error);
+    return queue_is_equivalent(q->flags, q->argument_table, d->flags, d->arguments, d->name,
+                               vhost_name(q->vhost), error);
+}
+
+static bool is_reserved(const struct queue_declaration *d)
+{
+    return !d->is_generated && slice_begins(d->name, "amq.");
+}
+
+static struct loop *choose_home(struct broker *broker, struct loop *loop,
+                                const struct queue_declaration *d)
+{
+    if (d->flags.exclusive)
+        return loop;
+    uint64_t turn = atomic_fetch_add_explicit(&broker->next_queue_home, 1, memory_order_relaxed);
+    return loops_at(broker->loops, (unsigned)(turn % loops_count(broker->loops)));
+}
+
+static enum change_result store_queue(struct queue *q, struct durable_done done)
+{
+    struct definitions *definitions = q->vhost->broker->definitions;
+    if (!q->flags.durable || q->flags.exclusive || !definitions)
+        return CHANGE_DONE;
+    struct definition_queue row = {
+        .vhost = vhost_name(q->vhost),
+        .name = queue_name(q),
+        .is_auto_delete = q->flags.auto_delete,
+        .arguments = q->argument_table,
+    };
+    definitions_submit(definitions, definition_put_queue(&row), done.fn, done.arg);
+    return done.fn ? CHANGE_PENDING : CHANGE_DONE;
+}
+
+/* The lock is held, and there is no queue of this name. */
+static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
+                                      const struct queue_declaration *d, struct durable_done done,
+                                      struct broker_error *error, struct queue **ret)
+{
+    struct queue_arguments arguments;
+    if (!queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), &arguments,
+                              error))
+        return CHANGE_REFUSED;
+    struct queue *q =
+        queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
+    if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
+                              &q->arguments, error))
+        lv_unreachable();
+    if (d->flags.exclusive)
+        q->exclusive_owner = d->connection_id;
+    lv_table_insert(vhost->queues, &q->by_name);
+    topology_moved(vhost->broker);
+    *ret = q;
+    return store_queue(q, done);
+}
+
+static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
+                                         const struct queue_declaration *d,
+                                         struct durable_done done, struct broker_error *error,
+                                         struct queue **ret, bool *ret_created)
+{
+    struct queue *q = queue_find(vhost, d->name);
+    *ret_created = false;
+    if (q) {
+        *ret = q;
+        return check_redeclaration(q, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
+    }
+    if (d->passive || atomic_load(&vhost->is_deleted)) {
+        queue_refuse_missing(d->name, vhost, error);
+        return CHANGE_REFUSED;
+    }
+    *ret_created = true;
+    return declare_new(loop, vhost, d, done, error, ret);
+}
+
+enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
+                                 const struct queue_declaration *d, struct durable_done done,
+                                 struct broker_error *error, struct queue **ret, bool *ret_created)
+{
+    if (!d->passive && is_reserved(d)) {
+        broker_refuse(error, 403, "queue name '%.*s' contains reserved prefix 'amq.*'",
+                      SLICE_ARG(d->name));
+        return CHANGE_REFUSED;
+    }
+    topology_lock(vhost->broker);
+    enum change_result result = declare_locked(loop, vhost, d, done, error, ret, ret_created);
+    topology_unlock(vhost->broker);
+    return result;
+}
+
+void queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
+                   struct slice arguments)
+{
+    struct queue_declaration d = {.name = name, .flags = flags, .arguments = arguments};
+    struct broker *broker = vhost->broker;
+    struct queue *q = queue_create(vhost, choose_home(broker, NULL, &d), name, flags, arguments);
+    struct broker_error error;
+    if (!queue_arguments_read(q->argument_table, flags, name, vhost_name(vhost), &q->arguments,
+                              &error)) {
+        /* Written by a version that knew more: keep the queue, without what we do not know. */
+        q->arguments = (struct queue_arguments){0};
+        if (!queue_arguments_read(SLICE_EMPTY, flags, name, vhost_name(vhost), &q->arguments,
+                                  &error))
+            lv_unreachable();
+    }
+    topology_lock(broker);
+    lv_table_insert(vhost->queues, &q->by_name);
+    topology_moved(broker);
+    topology_unlock(broker);
+}
+
+/* --- deliveries: home ------------------------------------------------------------------------ */
+
+/* Into the list of those who can take a message: behind everybody of its priority. */
+static void ready_insert(struct queue *q, struct consumer *c)
+{
+    struct lv_list *at = &q->ready_consumers;
+    while (at->prev != &q->ready_consumers &&
+           lv_list_item(at->prev, struct consumer, ready_link)->priority < c->priority)
+        at = at->prev;
+    lv_list_insert_before(at, &c->ready_link);
+}
+
+/* The consumer whose turn it is, with a place of its channel's limit taken; NULL when none can. */
+static struct consumer *next_consumer(struct queue *q)
+{
+    while (!lv_list_is_empty(&q->ready_consumers)) {
+        struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
+        if (consumer_take_place(c))
+            return c;
+        lv_list_remove(&c->ready_link);
+    }
+    return NULL;
+}
+
+/* It has got its message: to the end of the line, or out of it. */
+static void after_turn(struct queue *q, struct consumer *c)
+{
+    if (!consumer_has_room(c)) {
+        lv_list_remove(&c->ready_link);
+        return;
+    }
+    if (c->ready_link.next == c->ready_link.prev)
+        return; /* alone */
+    lv_list_remove(&c->ready_link);
+    ready_insert(q, c);
+}
+
+static void count_delivery(struct queue *q, const struct consumer *c, bool redelivered)
+{
+    if (c->no_ack)
+        q->counters.delivered_no_ack++;
+    else
+        q->counters.delivered++;
+    q->counters.redelivered += redelivered;
+}
+
+static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t sequence,
+                      bool redelivered)
+{
+    struct delivery d = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+        .sequence = sequence,
+        .redelivered = redelivered,
+    };
+    c->unacked += !c->no_ack;
+    count_delivery(q, c, redelivered);
+    consumer_deliver(c, &d);
+    after_turn(q, c);
+}
+
+/* Gives the first ready message to this consumer. */
+static void deliver_first(struct queue *q, struct consumer *c)
+{
+    bool redelivered = false;
+    if (c->no_ack) {
+        struct message *m = backlog_pop(&q->backlog, &redelivered);
+        hand_over(q, c, m, 0, redelivered);
+        message_unref(&m);
+        return;
+    }
+    struct message *m = NULL;
+    uint64_t sequence = 0;
+    backlog_take(&q->backlog, &m, &sequence, &redelivered);
+    hand_over(q, c, m, sequence, redelivered);
+}
+
+static void queue_run_deliveries(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    struct queue *q = lv_container_of(task, struct queue, delivery_run);
+    while (q->backlog.ready > 0) {
+        struct consumer *c = next_consumer(q);
+        if (!c)
+            return;
+        deliver_first(q, c);
+    }
+}
+
+static void schedule_deliveries(struct queue *q)
+{
+    if (q->backlog.ready > 0 && !lv_list_is_empty(&q->ready_consumers))
+        loop_schedule(q->home, &q->delivery_run);
+}
+
+void queue_consumer_ready(struct queue *q, struct consumer *c)
+{
+    if (!consumer_has_room(c) || c->is_getter)
+        return;
+    if (lv_list_is_empty(&c->ready_link))
+        ready_insert(q, c);
+    schedule_deliveries(q);
+}
+
+/* --- publishing ------------------------------------------------------------------------------ */
+
+/* Home. A reference of the message is taken. */
+static void take_message(struct queue *q, struct message *message)
+{
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return;
+    q->counters.published++;
+    struct consumer *c = q->backlog.ready == 0 ? next_consumer(q) : NULL;
+    if (!c) {
+        message_ref(message);
+        backlog_push(&q->backlog, &message);
+        schedule_deliveries(q);
+        return;
+    }
+    if (c->no_ack) {
+        hand_over(q, c, message, 0, false);
+        return;
+    }
+    struct message *kept = message_ref(message);
+    hand_over(q, c, message, backlog_push_taken(&q->backlog, &kept), false);
+}
+
+static void answer_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct confirm_sink *sink = mail->a;
+    sink->answer(sink, mail->c, mail->d != 0);
+}
+
+static void publish_mail(struct loop *at, struct mail *mail)
+{
+    struct message *m = mail->b;
+    struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
+    take_message(mail->a, m);
+    message_unref(&m);
+    if (!sink)
+        return;
+    struct mail back = {.deliver = answer_mail, .a = sink, .c = mail->c, .d = true};
+    loop_mail(at, sink->loop, &back);
+}
+
+enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                struct confirm_sink *sink, uint64_t number)
+{
+    if (q->home == loop) {
+        take_message(q, message);
+        return QUEUE_TOOK;
+    }
+    struct mail mail = {
+        .deliver = publish_mail,
+        .a = q,
+        .b = message_ref(message),
+        .c = number,
+        .d = (uintptr_t)sink,
+    };
+    loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
+bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
+{
+    if (q->home != loop || q->backlog.ready > 0 || lv_list_is_empty(&q->ready_consumers))
+        return false;
+    struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
+    if (!c->no_ack || c->loop != loop)
+        return false;
+    q->counters.published++;
+    q->counters.delivered_no_ack++;
+    consumer_deliver(c, delivery);
+    after_turn(q, c);
+    return true;
+}
+
+/* --- settling: home -------------------------------------------------------------------------- */
+
+void queue_settle(struct queue *q, struct consumer *c, uint64_t sequence, uint32_t count,
+                  enum settle_kind kind)
+{
+    for (uint64_t s = sequence; s < sequence + count; s++) {
+        if (kind == SETTLE_REQUEUE)
+            backlog_return(&q->backlog, s);
+        else if (backlog_settle(&q->backlog, s) && kind == SETTLE_ACK)
+            q->counters.acked++;
+    }
+    lv_assert(c->unacked >= count);
+    c->unacked -= count;
+    consumer_give_places(c, count);
+    queue_consumer_ready(q, c);
+    schedule_deliveries(q);
+}
+
+/* --- consumers: home ------------------------------------------------------------------------- */
+
+void queue_attach(struct queue *q, struct consumer *c)
+{
+    lv_assert(!c->is_attached);
+    c->is_attached = true;
+    lv_list_push(&q->consumers, &c->link);
+    q->consumer_count++;
+    if (c->exclusive)
+        q->exclusive_consumer = c;
+    queue_consumer_ready(q, c);
+}
+
+static void detach(struct queue *q, struct consumer *c)
+{
+    c->is_attached = false;
+    lv_list_remove(&c->link);
+    lv_list_remove(&c->ready_link);
+    q->consumer_count--;
+    if (q->exclusive_consumer == c)
+        q->exclusive_consumer = NULL;
+}
+
+void queue_detach(struct queue *q, struct consumer *c)
+{
+    if (!c->is_attached)
+        return;
+    detach(q, c);
+    if (q->flags.auto_delete && q->consumer_count == 0)
+        queue_delete(q);
+}
+
+/* --- deletion: home -------------------------------------------------------------------------- */
+
+static bool unlink_name(struct queue *q)
+{
+    struct broker *broker = q->vhost->broker;
+    topology_lock(broker);
+    bool was_there = !atomic_load(&q->is_deleted);
+    if (was_there) {
+        atomic_store(&q->is_deleted, true);
+        lv_table_remove(q->vhost->queues, &q->by_name);
+        destination_unbind_all(q->vhost, &q->destination);
+        topology_moved(broker);
+        if (q->flags.durable && !q->flags.exclusive && broker->definitions &&
+            !atomic_load(&q->vhost->is_deleted))
+            definitions_submit(broker->definitions,
+                               definition_delete_queue(vhost_name(q->vhost), queue_name(q)), NULL,
+                               NULL);
+    }
+    topology_unlock(broker);
+    return was_there;
+}
+
+uint64_t queue_delete(struct queue *q)
+{
+    if (!unlink_name(q))
+        return 0;
+    uint64_t ready = q->backlog.ready;
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &q->consumers)
+    {
+        struct consumer *c = lv_list_item(it, struct consumer, link);
+        detach(q, c);
+        consumer_tell_cancelled(c);
+    }
+    lv_list_remove(&q->owner_link);
+    loop_unschedule(q->home, &q->delivery_run);
+    backlog_free(&q->backlog);
+    backlog_init(&q->backlog);
+    struct queue *name_s = q;
+    queue_unref(&name_s);
+    return ready;
+}
+
+static void delete_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct queue *q = mail->a;
+    queue_delete(q);
+    queue_unref(&q);
+}
+
+void queue_delete_by_mail(struct loop *from, struct queue *q)
+{
+    struct mail mail = {.deliver = delete_mail, .a = queue_ref(q)};
+    if (from)
+        loop_mail(from, q->home, &mail);
+    else
+        loop_mail_from_outside(q->home, &mail);
+}
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
+static void call_back_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct queue_call *call = mail->a;
+    call->done(call);
+}
+
+static void call_mail(struct loop *at, struct mail *mail)
+{
+    struct queue_call *call = mail->a;
+    call->run(call);
+    struct mail back = {.deliver = call_back_mail, .a = call};
+    loop_mail(at, call->from, &back);
+}
+
+void queue_call_start(struct queue_call *call)
+{
+    if (call->queue->home == call->from) {
+        call->run(call);
+        call->done(call);
+        return;
+    }
+    struct mail mail = {.deliver = call_mail, .a = call};
+    loop_mail(call->from, call->queue->home, &mail);
+}
+
+/* The queue may have gone since the caller found it. */
+static bool call_finds_queue(struct queue_call *call)
+{
+    struct queue *q = call->queue;
+    if (!atomic_load(&q->is_deleted))
+        return true;
+    call->refused = true;
+    queue_refuse_missing(queue_name(q), q->vhost, &call->error);
+    return false;
+}
+
+void queue_call_status(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    call->ready = q->backlog.ready;
+    call->taken = q->backlog.taken;
+    call->ready_bytes = q->backlog.ready_bytes;
+    call->taken_bytes = q->backlog.taken_bytes;
+    call->consumers = q->consumer_count;
+    call->counters = q->counters;
+}
+
+void queue_call_consume(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    if (q->exclusive_consumer || (call->consumer->exclusive && q->consumer_count > 0)) {
+        call->refused = true;
+        broker_refuse(&call->error, 403, "queue '%.*s' in vhost '%.*s' in exclusive use",
+                      SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+        return;
+    }
+    queue_attach(q, call->consumer);
+}
+
+void queue_call_cancel(struct queue_call *call)
+{
+    queue_detach(call->queue, call->consumer);
+}
+
+void queue_call_get(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    struct message *m = NULL;
+    bool redelivered = false;
+    if (call->no_ack) {
+        m = backlog_pop(&q->backlog, &redelivered);
+    } else if (backlog_take(&q->backlog, &m, &call->got.sequence, &redelivered)) {
+        message_ref(m);
+        call->consumer->unacked++;
+    }
+    call->ready = q->backlog.ready;
+    call->got.message = m;
+    if (!m)
+        return;
+    call->got.exchange = message_exchange(m);
+    call->got.routing_key = message_routing_key(m);
+    call->got.header = message_header(m);
+    call->got.body = message_body(m);
+    call->got.redelivered = redelivered;
+    q->counters.redelivered += redelivered;
+    if (call->no_ack)
+        q->counters.got_no_ack++;
+    else
+        q->counters.got++;
+}
+
+void queue_call_purge(struct queue_call *call)
+{
+    if (call_finds_queue(call))
+        call->ready = backlog_purge(&call->queue->backlog);
+}
+
+static bool refuse_delete(struct queue_call *call, const char *why)
+{
+    return broker_refuse(&call->error, 406, "queue '%.*s' in vhost '%.*s' %s",
+                         SLICE_ARG(queue_name(call->queue)),
+                         SLICE_ARG(vhost_name(call->queue->vhost)), why);
+}
+
+void queue_call_delete(struct queue_call *call)
+{
+    struct queue *q = call->queue;
+    if (atomic_load(&q->is_deleted))
+        return; /* deleting what is not there is fine */
+    bool may = true;
+    if (call->if_unused && q->consumer_count > 0)
+        may = refuse_delete(call, "in use");
+    else if (call->if_empty && q->backlog.ready > 0)
+        may = refuse_delete(call, "not empty");
+    call->refused = !may;
+    if (may)
+        call->ready = queue_delete(q);
+}

@@ -1,0 +1,179 @@
+/* A queue: messages wait in it, in order, until a consumer's session acknowledges them.
+ *
+ * Its name, flags and arguments are part of the topology (read lock-free, changed under the
+ * lock). Its messages and consumers belong to its home loop alone; other loops send mail. So each
+ * function here says where it may be called: *any loop*, or *home*.
+ *
+ * A message that is pushed goes to a consumer at once if one can take it and nothing waits before
+ * it; else it is ready in the backlog until a consumer has room.
+ *
+ *   (1) Messages are ready only while no consumer can take one, or a delivery run is scheduled.
+ *   (2) A deleted queue has no messages, no consumers and no name; what still arrives for it by
+ *       mail is answered as if it had been taken. */
+#ifndef LEVERET_BROKER_QUEUE_H
+#define LEVERET_BROKER_QUEUE_H
+
+#include "broker/arguments.h"
+#include "broker/backlog.h"
+#include "broker/binding.h"
+#include "broker/broker.h"
+#include "broker/consumer.h"
+#include "broker/route.h"
+
+enum { QUEUE_MAGIC = 0x90e0e };
+
+/* Counted at home since the queue was made. */
+struct queue_counters {
+    uint64_t published;
+    uint64_t delivered; /* to consumers that acknowledge */
+    uint64_t delivered_no_ack;
+    uint64_t got;
+    uint64_t got_no_ack;
+    uint64_t redelivered;
+    uint64_t acked;
+};
+
+struct queue {
+    unsigned magic;
+    _Atomic uint32_t refs;
+    struct destination destination; /* has its name */
+    struct lv_table_node by_name;
+    struct lv_rcu_head rcu;
+    struct vhost *vhost; /* holds a reference */
+    struct loop *home;
+    struct queue_flags flags;
+    struct slice argument_table; /* owned, raw */
+    struct queue_arguments arguments;
+    uint64_t exclusive_owner; /* a connection's id; 0: none */
+    _Atomic bool is_deleted;
+
+    /* Home's. */
+    struct backlog backlog;
+    struct lv_list consumers;
+    struct lv_list ready_consumers; /* by priority, then by who waited longest */
+    size_t consumer_count;
+    struct consumer *exclusive_consumer;
+    struct loop_task delivery_run;
+    struct lv_list owner_link; /* in the owning connection's list of exclusive queues */
+    struct queue_counters counters;
+};
+
+static inline struct slice queue_name(const struct queue *q)
+{
+    return q->destination.name;
+}
+
+static inline struct queue *queue_of_destination(struct destination *d)
+{
+    lv_assert(d->kind == DESTINATION_QUEUE);
+    return lv_container_of(d, struct queue, destination);
+}
+
+/* --- names: any loop -------------------------------------------------------------------- */
+
+/* Valid until the end of the turn; queue_ref() to keep. NULL when there is none. */
+struct queue *queue_find(struct vhost *vhost, struct slice name);
+
+struct queue *queue_ref(struct queue *q);
+void queue_unref(struct queue **queue);
+
+struct queue_declaration {
+    struct slice name; /* not empty: the session makes up names */
+    bool is_generated; /* ... and then "amq." is fine */
+    bool passive;
+    struct queue_flags flags;
+    struct slice arguments;
+    uint64_t connection_id;
+};
+
+/* queue.declare as RabbitMQ answers it. *ret is valid until the end of the turn. A new queue is at
+ * home on the calling loop when it is exclusive, else on the next loop in turn. */
+enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
+                                 const struct queue_declaration *d, struct durable_done done,
+                                 struct broker_error *error, struct queue **ret, bool *ret_created);
+
+/* Recovery: puts a durable queue in place without checks and without storing it. */
+void queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
+                   struct slice arguments);
+
+/* Fills 405 and returns false when the queue is exclusive to another connection. */
+bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error);
+
+/* 404 `no queue '%' in vhost '%'`. Returns false. */
+bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
+
+/* --- publishing: any loop --------------------------------------------------------------- */
+
+/* Who waits for queues to take a message. Answers come on the sink's loop, once for each queue that
+ * answered QUEUE_LATER. */
+struct confirm_sink {
+    struct loop *loop;
+    void (*answer)(struct confirm_sink *sink, uint64_t number, bool taken);
+};
+
+enum queue_answer { QUEUE_TOOK, QUEUE_REFUSED, QUEUE_LATER };
+
+/* Puts the message into one queue: now, when the queue is at home on this loop, else by mail. The
+ * message is shared: a reference is taken. With a sink, QUEUE_LATER promises one answer with this
+ * number; without one the return value says nothing. */
+enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                struct confirm_sink *sink, uint64_t number);
+
+/* The short way: when the queue is at home here, empty, and the next consumer acknowledges
+ * nothing and has room, hands it the bytes where they lie, without making a message. False when
+ * that is not so, and nothing has happened. */
+bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery);
+
+/* --- calls: any loop asks, home answers ------------------------------------------------- */
+
+/* One question to a queue's home. The caller owns the struct until done() is called on its loop:
+ * during queue_call_start() already when home is here, else by mail in a later turn. The queue
+ * must be referenced meanwhile. */
+struct queue_call {
+    struct queue *queue;
+    struct loop *from;
+    void (*run)(struct queue_call *call);  /* one of the queue_call_... below */
+    void (*done)(struct queue_call *call);
+    /* Asked. */
+    struct consumer *consumer; /* consume, cancel, get (the getter) */
+    bool if_unused, if_empty;  /* delete */
+    bool no_ack;               /* get */
+    uint64_t connection_id;    /* delete: whose */
+    void *owner;               /* the caller's */
+    /* Answered. */
+    bool refused;
+    struct broker_error error;
+    uint64_t ready;
+    uint64_t consumers;
+    struct delivery got;     /* get: valid in done(); got.message == NULL: empty */
+    struct queue_counters counters;
+    uint64_t taken, ready_bytes, taken_bytes;
+};
+
+void queue_call_start(struct queue_call *call);
+
+void queue_call_status(struct queue_call *call);  /* ready, consumers, and what else is counted */
+void queue_call_consume(struct queue_call *call); /* attaches call->consumer */
+void queue_call_cancel(struct queue_call *call);  /* detaches call->consumer */
+void queue_call_get(struct queue_call *call);     /* `got`, with a reference that done() owns */
+void queue_call_purge(struct queue_call *call);   /* ready: how many were dropped */
+void queue_call_delete(struct queue_call *call);  /* ready: how many were in it */
+
+/* Deletes without conditions, at home, by mail: a vhost goes. Any loop. */
+void queue_delete_by_mail(struct loop *from, struct queue *q);
+
+/* --- home ------------------------------------------------------------------------------- */
+
+/* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
+ * deletion when it is durable. The number of messages that were ready. */
+uint64_t queue_delete(struct queue *q);
+
+void queue_attach(struct queue *q, struct consumer *consumer);
+void queue_detach(struct queue *q, struct consumer *consumer);
+/* A message of its comes back or is done with. */
+void queue_settle(struct queue *q, struct consumer *consumer, uint64_t sequence, uint32_t count,
+                  enum settle_kind kind);
+/* The consumer may have room again. */
+void queue_consumer_ready(struct queue *q, struct consumer *consumer);
+
+#endif
