@@ -10,6 +10,14 @@
  * broken and indented as ~p does, counting columns from the last newline in *out (or its start). */
 void erlang_put_binary(struct lv_buffer *out, struct slice bytes);
 
+/* Appends a binary as numbers whatever they are, and never breaks the line (Erlang's ~w), as in
+ * `cannot decode <<97,98,99>>`. */
+void erlang_put_numbers(struct lv_buffer *out, struct slice bytes);
+
+/* Appends a binary for a log: in one line, <<"café">> when it is UTF-8 that can be shown (the
+ * bytes as they are), else as numbers. */
+void erlang_put_text(struct lv_buffer *out, struct slice bytes);
+
 /* Appends `type 1, all octets = <<0,20>>`, or `first 16 octets` of a longer payload: the
  * beginning of a frame error's text. */
 void erlang_put_octets(struct lv_buffer *out, unsigned type, struct slice payload);

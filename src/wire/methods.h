@@ -424,6 +424,7 @@
 #define AMQP_PUT_bit3(v)     bits |= (unsigned)(v) << 3; p[-1] = (uint8_t)bits;
 #define AMQP_PUT_bit4(v)     bits |= (unsigned)(v) << 4; p[-1] = (uint8_t)bits;
 #define AMQP_PUT_nothing(v)
+
 #define AMQP_NO_FIELD(type, name)
 #define AMQP_NO_END(class, method, class_id, method_id)
 

@@ -20,7 +20,8 @@
 #include "base/buffer.h"
 #include "wire/wire.h"
 
-/* Tables and arrays within each other. A table that goes deeper is not valid. */
+/* Tables and arrays within each other, the outermost not counted. A table that goes deeper is
+ * not valid. */
 #define TABLE_DEPTH_MAX 64
 
 enum field_type {
@@ -75,18 +76,27 @@ bool table_find_slice(struct slice table, struct slice name, struct field *ret);
  * properties_read() have). */
 bool table_is_valid(struct slice table);
 
-/* Whether two values have the same type and value. Integers of different width differ. Floats
- * are the same when their numbers are, and arrays when their values are, in order. */
+/* Whether two values have the same type and value. Integers of different types differ. Floats
+ * are the same when their numbers are, tables by table_equal(), arrays when their values are, in
+ * order. Both are of a valid table. */
 bool field_equal(const struct field *a, const struct field *b);
 
 /* Whether two valid tables have the same fields, in whatever order, names that occur more than
  * once as often in both. */
 bool table_equal(struct slice a, struct slice b);
 
-/* Appends the table as an Erlang term: [{<<"x-match">>,longstr,<<"all">>}]. A value alone:
- * <<"all">>. For logs and error texts; what is malformed ends the text with "...". */
+/* Appends a valid table in its one canonical form: tables that are equal have the same bytes
+ * there, and other tables others. Fields are sorted, here and in every table within. Good as a
+ * key: whoever looks tables up builds it once. Costs n log n. */
+void table_canonical(struct lv_buffer *out, struct slice table);
+
+/* Appends the table as an Erlang term in one line: [{<<"x-match">>,longstr,<<"all">>}]. A value
+ * alone: <<"all">>. For logs; any bytes are fine, and "..." stands for what is malformed. */
 void table_describe(struct lv_buffer *out, struct slice table);
 void field_describe(struct lv_buffer *out, const struct field *f);
+
+/* Appends a table the way rabbitmqctl prints arguments, types left out: [{"x-match","all"}]. */
+void table_print(struct lv_buffer *out, struct slice table);
 
 /* Builds a table at the end of a buffer it borrows.
  *
@@ -98,12 +108,13 @@ void field_describe(struct lv_buffer *out, const struct field *f);
  *     table_end(&w);                               ends capabilities
  *     struct slice table = table_end(&w);          the whole
  *
- * Inside an array the name is NULL. Names have at most SHORTSTR_BYTES_MAX bytes: asserted. */
+ * Inside an array, and only there, the name is NULL: asserted. Names have at most SHORTSTR_BYTES_MAX bytes: asserted. */
 struct table_writer {
     struct lv_buffer *out;
     size_t start;                   /* where the content of the whole begins in out */
     size_t depth;                   /* tables and arrays now open within it */
     size_t starts[TABLE_DEPTH_MAX]; /* where the content of each begins */
+    bool arrays[TABLE_DEPTH_MAX];   /* whether it is an array */
 };
 
 /* Begins a table at the end of out. Nothing is written yet: a table's own length is the
@@ -124,7 +135,7 @@ void table_put_field(struct table_writer *w, struct slice name, const struct fie
 void table_put_value(struct table_writer *w, const struct field *value); /* into an array */
 
 /* Begins a table or an array within; what follows goes there until its table_end(). No more
- * than TABLE_DEPTH_MAX - 1 within each other: asserted. */
+ * than TABLE_DEPTH_MAX within each other: asserted. */
 void table_put_table(struct table_writer *w, const char *name);
 void table_put_array(struct table_writer *w, const char *name);
 

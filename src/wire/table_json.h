@@ -7,8 +7,9 @@
 #include "base/buffer.h"
 #include "wire/table.h"
 
-/* A valid table as an object. The caller owns the reference. Strings that are no UTF-8 are read
- * as latin-1; a decimal becomes a number; void is null; of fields with one name the first counts. */
+/* A valid table as an object. The caller owns the reference. A string (or name) that is no UTF-8
+ * becomes "Not UTF-8, base64 is: ..."; void becomes "undefined"; a decimal becomes the number it
+ * stands for; of fields with one name the last counts. */
 json_t *table_to_json(struct slice table);
 json_t *field_to_json(const struct field *f);
 
