@@ -128,8 +128,9 @@ int definitions_load(struct definitions *d, const struct definitions_visitor *vi
 
 /* Hands over a change. Takes it. `done` (NULL is fine) is called on the writer thread, after the
  * commit that contains the change (error 0), or with a negative ERR_... when that commit failed:
- * then nothing of the change is in the file. It must not block and not close the definitions; it
- * may submit. Order of submits is order of application and order of the calls of `done`.
+ * then the change is undone (only where a sync failed and the machine stops before the next
+ * commit, a restart may find it done all the same). It must not block and not close the
+ * definitions; it may submit. Order of submits is order of application and order of the calls of `done`.
  * Any thread; does not wait for the disk. */
 typedef void (*definitions_done)(void *arg, int error);
 void definitions_submit(struct definitions *d, struct definition_change *change,

@@ -1,0 +1,101 @@
+#include "store/scratch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "store/data_dir.h"
+
+static void a_directory_is_made_with_those_above_it(void **state)
+{
+    char *dir = scratch_create();
+    char path[4200];
+    struct stat st;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/a/b", dir);
+    assert_int_equal(data_dir_create(path), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(data_dir_create(path), 0); /* there already */
+    assert_int_equal(rmdir(path), 0);
+    snprintf(path, sizeof path, "%s/a", dir);
+    assert_int_equal(rmdir(path), 0);
+    scratch_remove(&dir);
+}
+
+static void a_file_in_the_way_is_told(void **state)
+{
+    char *dir = scratch_create();
+    char path[4200];
+    FILE *file;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/file", dir);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(data_dir_create(path), ERR_EXISTS);
+    scratch_remove(&dir);
+}
+
+static void the_lock_has_one_holder(void **state)
+{
+    char *dir = scratch_create();
+    int first = -1;
+    int second = -1;
+
+    (void)state;
+    assert_int_equal(data_dir_lock(dir, &first), 0);
+    assert_int_equal(data_dir_lock(dir, &second), ERR_BUSY);
+    assert_int_equal(second, -1);
+    close(first);
+    assert_int_equal(data_dir_lock(dir, &second), 0);
+    close(second);
+    scratch_remove(&dir);
+}
+
+static void a_process_that_dies_gives_the_lock_back(void **state)
+{
+    char *dir = scratch_create();
+    int status = 0;
+    int fd = -1;
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(data_dir_lock(dir, &fd) == 0 ? 7 : 1); /* without closing it */
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_int_equal(data_dir_lock(dir, &fd), 0);
+    close(fd);
+    scratch_remove(&dir);
+}
+
+static void the_lock_of_a_missing_directory_is_not_found(void **state)
+{
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(data_dir_lock("/tmp/leveret-is-not-here", &fd), ERR_NOT_FOUND);
+    assert_int_equal(fd, -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_directory_is_made_with_those_above_it),
+        cmocka_unit_test(a_file_in_the_way_is_told),
+        cmocka_unit_test(the_lock_has_one_holder),
+        cmocka_unit_test(a_process_that_dies_gives_the_lock_back),
+        cmocka_unit_test(the_lock_of_a_missing_directory_is_not_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
