@@ -6,6 +6,7 @@
  */
 #include "base/rcu.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define XXH_INLINE_ALL
@@ -98,10 +99,19 @@ void lv_rcu_barrier(void)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
+/* The table grows and shrinks to follow its count, on liburcu's thread, a grace period after a writer
+ * has found it unfit. liburcu's own CDS_LFHT_AUTO_RESIZE was not taken: in 0.13 the thread that asks
+ * for a resize can overwrite `resize_initiated` after the resize is done, and then the table never
+ * grows again. */
+enum { TABLE_BUCKETS_MIN = 4, TABLE_SHRINK_AT = 8 };
+
 struct lv_table {
     struct cds_lfht *hash;
-    size_t count;
-    struct lv_rcu_head rcu;
+    atomic_size_t count;
+    atomic_size_t buckets;
+    atomic_bool is_resizing; /* `resize` is on its way */
+    struct lv_rcu_head resize;
+    struct lv_rcu_head destroy;
 };
 
 uint64_t lv_hash(struct slice bytes)
@@ -111,28 +121,23 @@ uint64_t lv_hash(struct slice bytes)
 
 struct lv_table *lv_table_create(void)
 {
-    struct lv_table *table = lv_malloc(sizeof *table);
-    /* One bucket to begin with: most tables hold a handful. No CDS_LFHT_ACCOUNTING: its counters
-     * take a cache line per CPU and table; chains that grow long make the table grow as well. */
-    table->hash = _cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE, &cds_lfht_mm_order,
+    struct lv_table *table = lv_calloc(1, sizeof *table);
+    table->hash = _cds_lfht_new(TABLE_BUCKETS_MIN, TABLE_BUCKETS_MIN, 0, 0, &cds_lfht_mm_order,
                                 &urcu_qsbr_flavor, NULL);
     lv_assert(table->hash);
-    table->count = 0;
+    atomic_init(&table->buckets, TABLE_BUCKETS_MIN);
     return table;
 }
 
-/* Destroying waits for a resize under way, which in turn waits for a grace period: so it is done
- * on liburcu's thread, offline. */
 static void table_destroy(struct lv_rcu_head *head)
 {
-    struct lv_table *table = lv_container_of(head, struct lv_table, rcu);
-    urcu_qsbr_thread_offline();
+    struct lv_table *table = lv_container_of(head, struct lv_table, destroy);
     int err = cds_lfht_destroy(table->hash, NULL);
-    urcu_qsbr_thread_online();
     lv_assert(err == 0);
     free(table);
 }
 
+/* Deferred too: a resize may be on its way, and liburcu calls in the order of deferring. */
 void lv_table_free(struct lv_table **table)
 {
     struct lv_table *t = *table;
@@ -140,7 +145,36 @@ void lv_table_free(struct lv_table **table)
     if (!t)
         return;
     lv_assert(lv_table_count(t) == 0);
-    lv_rcu_defer(&t->rcu, table_destroy);
+    lv_rcu_defer(&t->destroy, table_destroy);
+}
+
+static size_t buckets_for(size_t count)
+{
+    size_t buckets = TABLE_BUCKETS_MIN;
+    while (buckets < count)
+        buckets *= 2;
+    return buckets;
+}
+
+static void table_resize(struct lv_rcu_head *head)
+{
+    struct lv_table *table = lv_container_of(head, struct lv_table, resize);
+    size_t buckets = buckets_for(lv_table_count(table));
+    cds_lfht_resize(table->hash, buckets);
+    atomic_store_explicit(&table->buckets, buckets, memory_order_relaxed);
+    atomic_store_explicit(&table->is_resizing, false, memory_order_release);
+}
+
+/* The writer, after each change. */
+static void table_fit(struct lv_table *table, size_t count)
+{
+    size_t buckets = atomic_load_explicit(&table->buckets, memory_order_relaxed);
+    bool is_full = count > buckets;
+    bool is_hollow = buckets > TABLE_BUCKETS_MIN && count < buckets / TABLE_SHRINK_AT;
+    if (!is_full && !is_hollow)
+        return;
+    if (!atomic_exchange_explicit(&table->is_resizing, true, memory_order_acquire))
+        lv_rcu_defer(&table->resize, table_resize);
 }
 
 static struct lv_table_node *node_of(struct cds_lfht_node *link)
@@ -172,21 +206,25 @@ struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice 
 void lv_table_insert(struct lv_table *table, struct lv_table_node *node)
 {
     uint64_t hash = lv_hash(node->key);
-    __atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELAXED);
     tsan_release(node);
     cds_lfht_add(table->hash, hash, &node->link);
+    size_t count = lv_table_count(table) + 1;
+    atomic_store_explicit(&table->count, count, memory_order_relaxed);
+    table_fit(table, count);
 }
 
 void lv_table_remove(struct lv_table *table, struct lv_table_node *node)
 {
     int err = cds_lfht_del(table->hash, &node->link);
     lv_assert(err == 0);
-    __atomic_store_n(&table->count, table->count - 1, __ATOMIC_RELAXED);
+    size_t count = lv_table_count(table) - 1;
+    atomic_store_explicit(&table->count, count, memory_order_relaxed);
+    table_fit(table, count);
 }
 
 size_t lv_table_count(const struct lv_table *table)
 {
-    return __atomic_load_n(&table->count, __ATOMIC_RELAXED);
+    return atomic_load_explicit(&table->count, memory_order_relaxed);
 }
 
 struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_iter *it)

@@ -38,7 +38,8 @@ void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *hea
 /* Waits until everything deferred so far has been called. Not from a read side. For shutdown. */
 void lv_rcu_barrier(void);
 
-/* A hash table from bytes to nodes: lock-free lookups, changes under the caller's mutex.
+/* A hash table from bytes to nodes: lock-free lookups, changes under the caller's mutex. All of its
+ * functions need a registered thread that is online, lv_table_create() and _free() aside.
  * The node is embedded in the caller's struct, which owns the key's bytes. */
 struct lv_table_node {
     struct cds_lfht_node link;
@@ -48,7 +49,7 @@ struct lv_table_node {
 struct lv_table;
 
 struct lv_table *lv_table_create(void);
-/* The table must be empty. NULL is fine. */
+/* The table must be empty; its memory goes after a grace period. Clears the pointer. NULL is fine. */
 void lv_table_free(struct lv_table **table);
 
 /* NULL when there is none. What is returned stays valid until the next quiescent state. */
@@ -56,7 +57,8 @@ struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key);
 /* The same with a hash that the caller already has (lv_hash(key)). */
 struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key,
                                            uint64_t hash);
-/* node->key must be set and not in the table yet (asserted by the caller's lookup under its mutex). */
+/* node->key must be set and not in the table yet (the caller has looked, under its mutex). Whoever
+ * inserts thousands in one go says lv_rcu_quiescent() now and then, or the table cannot grow. */
 void lv_table_insert(struct lv_table *table, struct lv_table_node *node);
 /* The node may be freed after a grace period only. */
 void lv_table_remove(struct lv_table *table, struct lv_table_node *node);

@@ -1,9 +1,9 @@
 /* A loop is one thread with one event loop. It owns its connections and the queues at home on it,
  * and touches nobody else's: other loops get mail.
  *
- * One turn: what came from the sockets is handled (each connection's bytes in one go), mail is
- * delivered, timers fire; then, once, everything staged goes out: mail to other loops, then bytes
- * to the sockets. Then the loop announces an RCU quiescent state and sleeps.
+ * One turn: what came from the sockets is handled (each connection's bytes in one go), timers fire,
+ * mail is delivered, tasks run; then, once, everything staged goes out: mail to other loops, then
+ * bytes to the sockets. Then the loop announces an RCU quiescent state and sleeps.
  *
  * This header knows nothing of libuv; loop_sim.c is the same door with no threads and a clock
  * that only moves when told to, for tests. */
@@ -89,15 +89,20 @@ enum loop_slot { LOOP_SLOT_NET, LOOP_SLOT_BROKER, LOOP_SLOT_AMQP, LOOP_SLOT_ADMI
 void *loop_slot(const struct loop *loop, enum loop_slot slot);
 void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value);
 
-/* Called once at the end of every turn, before staged mail is handed over: net's flush, the
- * confirms of amqp. In order of registration. Before loops_start() only. */
+/* Called at the end of every turn, after its tasks and before staged mail is handed over and bytes
+ * go out (amqp's confirms); again when what followed has scheduled more tasks or mail to itself. In
+ * order of registration. Before loops_start() only. */
 void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop));
+
+/* Called in loops_free(), once no loop runs and no mail is left: a room frees what it keeps in its
+ * slot. In reverse order of registration. */
+void loop_at_free(struct loop *loop, void (*fn)(struct loop *loop));
 
 /* --- the set of loops ------------------------------------------------------------------- */
 
 struct loops;
 
-/* Creates `count` loops (1 to LOOPS_MAX); no thread runs yet. */
+/* Creates `count` loops (1 to LOOPS_MAX); no thread runs yet. Ignores SIGPIPE from here on. */
 struct loops *loops_create(unsigned count);
 unsigned loops_count(const struct loops *loops);
 struct loop *loops_at(const struct loops *loops, unsigned index);
@@ -110,7 +115,9 @@ void loops_start(struct loops *loops);
 void loops_run(struct loops *loops);
 /* Asks every loop to end after its current turn. Any thread. */
 void loops_stop(struct loops *loops);
-/* After loops_run() has returned. Clears the pointer. NULL is fine. */
+/* After loops_run() has returned (or without it, when loops_start() was not called). Mail that is
+ * still under way is delivered here, on this thread, so that whoever owns what it carries can free
+ * it; loop_current() answers the loop meanwhile. Clears the pointer. NULL is fine. */
 void loops_free(struct loops **loops);
 
 /* Runs fn(arg) on loop 0's thread when the process gets this signal. Before loops_run(). */

@@ -1,0 +1,440 @@
+/* The doors of loop.h without threads, sockets or a clock. Each pair of loops has a box of its own;
+ * a turn takes from each box a random part, in random order of boxes, so that a seed finds what a
+ * real machine shows once a month. */
+#include "loop/sim/loop_sim.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "loop/timers.h"
+
+enum { HOOKS_MAX = 8, ROUNDS_MAX = 8, TURNS_MAX = 1000000, OUTSIDE = LOOPS_MAX };
+
+/* A queue of mail: mails[first] .. mails[first + count - 1]. */
+struct box {
+    struct mail *mails;
+    size_t first;
+    size_t count;
+    size_t capacity;
+};
+
+typedef void hook_fn(struct loop *loop);
+
+struct loop {
+    struct loops *set;
+    unsigned index;
+    struct timers timers;
+    struct lv_list tasks;
+    struct out_pool out_pool;
+    void *slots[LOOP_SLOTS];
+    hook_fn *turn_end[HOOKS_MAX];
+    unsigned turn_end_count;
+    hook_fn *at_free[HOOKS_MAX];
+    unsigned at_free_count;
+    struct box from[LOOPS_MAX + 1]; /* by the sender's index; OUTSIDE last */
+};
+
+struct loops {
+    unsigned count;
+    bool must_stop;
+    uint64_t now_ms;
+    uint64_t wall_ms;
+    uint64_t random;
+    struct loop *at[LOOPS_MAX];
+};
+
+static struct loop *current;
+
+/* xorshift64*: small, and the same everywhere. */
+static uint64_t random_below(struct loops *loops, uint64_t n)
+{
+    uint64_t x = loops->random;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    loops->random = x;
+    return ((x * UINT64_C(0x2545F4914F6CDD1D)) >> 33) % n;
+}
+
+/* Fills order[0 .. n-1] with 0 .. n-1, shuffled. */
+static void shuffled(struct loops *loops, unsigned *order, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = (unsigned)random_below(loops, i + 1);
+        order[i] = order[at];
+        order[at] = i;
+    }
+}
+
+/* --- mail --------------------------------------------------------------------------------- */
+
+static void box_push(struct box *box, const struct mail *mail)
+{
+    if (box->first + box->count == box->capacity) {
+        size_t capacity = box->count * 2 < 16 ? 16 : box->count * 2;
+        struct mail *mails = lv_malloc(capacity * sizeof *mails);
+        if (box->count > 0)
+            memcpy(mails, box->mails + box->first, box->count * sizeof *mails);
+        free(box->mails);
+        box->mails = mails;
+        box->first = 0;
+        box->capacity = capacity;
+    }
+    box->mails[box->first + box->count++] = *mail;
+}
+
+static void box_deliver(struct loop *loop, struct box *box, size_t n)
+{
+    while (n-- > 0) {
+        struct mail mail = box->mails[box->first++];
+        box->count--;
+        mail.deliver(loop, &mail);
+    }
+}
+
+void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)
+{
+    box_push(&to->from[from->index], mail);
+}
+
+void loop_mail_from_outside(struct loop *to, const struct mail *mail)
+{
+    box_push(&to->from[OUTSIDE], mail);
+}
+
+/* Three times of four a box is emptied; else a random part of it stays. */
+static bool boxes_deliver(struct loop *loop, bool all)
+{
+    unsigned order[LOOPS_MAX + 1];
+    bool any = false;
+    shuffled(loop->set, order, LOOPS_MAX + 1);
+    for (unsigned i = 0; i <= LOOPS_MAX; i++) {
+        struct box *box = &loop->from[order[i]];
+        if (order[i] == loop->index || box->count == 0)
+            continue;
+        size_t n = box->count;
+        if (!all && random_below(loop->set, 4) == 0)
+            n = random_below(loop->set, n + 1);
+        box_deliver(loop, box, n);
+        any |= n > 0;
+    }
+    return any;
+}
+
+static bool own_deliver(struct loop *loop)
+{
+    struct box *box = &loop->from[loop->index];
+    size_t n = box->count;
+    box_deliver(loop, box, n);
+    return n > 0;
+}
+
+/* --- tasks and timers ---------------------------------------------------------------------- */
+
+void loop_task_init(struct loop_task *task, void (*fn)(struct loop *, struct loop_task *))
+{
+    lv_list_init(&task->link);
+    task->fn = fn;
+    task->scheduled = false;
+}
+
+void loop_schedule(struct loop *loop, struct loop_task *task)
+{
+    if (task->scheduled)
+        return;
+    task->scheduled = true;
+    lv_list_push(&loop->tasks, &task->link);
+}
+
+void loop_unschedule(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    if (!task->scheduled)
+        return;
+    task->scheduled = false;
+    lv_list_remove(&task->link);
+}
+
+static bool tasks_run(struct loop *loop)
+{
+    if (lv_list_is_empty(&loop->tasks))
+        return false;
+    struct lv_list end;
+    lv_list_init(&end);
+    lv_list_push(&loop->tasks, &end);
+    while (loop->tasks.next != &end) {
+        struct loop_task *task = lv_list_item(loop->tasks.next, struct loop_task, link);
+        loop_unschedule(loop, task);
+        task->fn(loop, task);
+    }
+    lv_list_remove(&end);
+    return true;
+}
+
+void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct loop_timer *))
+{
+    *timer = (struct loop_timer){.fn = fn};
+}
+
+void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
+{
+    timers_start(&loop->timers, timer, loop->set->now_ms + delay_ms);
+}
+
+void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
+{
+    timers_stop(&loop->timers, timer);
+}
+
+/* --- the turn ------------------------------------------------------------------------------ */
+
+static bool has_work(const struct loop *loop)
+{
+    if (!lv_list_is_empty(&loop->tasks))
+        return true;
+    for (unsigned i = 0; i <= LOOPS_MAX; i++) {
+        if (loop->from[i].count > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool turn(struct loop *loop, bool all_mail)
+{
+    struct loop *before = current;
+    current = loop;
+    bool any = timers_fire(&loop->timers, loop, loop->set->now_ms);
+    any |= boxes_deliver(loop, all_mail);
+    for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+        any |= own_deliver(loop);
+        any |= tasks_run(loop);
+        for (unsigned i = 0; i < loop->turn_end_count; i++)
+            loop->turn_end[i](loop);
+        if (loop->from[loop->index].count == 0 && lv_list_is_empty(&loop->tasks))
+            break;
+    }
+    lv_rcu_quiescent();
+    current = before;
+    return any || has_work(loop);
+}
+
+static bool turn_all(struct loops *loops, bool all_mail)
+{
+    unsigned order[LOOPS_MAX];
+    bool any = false;
+    shuffled(loops, order, loops->count);
+    for (unsigned i = 0; i < loops->count; i++)
+        any |= turn(loops->at[order[i]], all_mail);
+    /* A loop that had its turn early may have got mail from one that came later. */
+    for (unsigned i = 0; i < loops->count; i++)
+        any |= has_work(loops->at[i]);
+    return any;
+}
+
+bool loop_sim_turn(struct loops *loops)
+{
+    return turn_all(loops, false);
+}
+
+void loop_sim_settle(struct loops *loops)
+{
+    unsigned turns = 0;
+    while (loop_sim_turn(loops))
+        lv_assert(turns++ < TURNS_MAX);
+}
+
+static bool earliest(const struct loops *loops, uint64_t *ret_deadline_ms)
+{
+    bool any = false;
+    for (unsigned i = 0; i < loops->count; i++) {
+        uint64_t deadline_ms;
+        if (!timers_next(&loops->at[i]->timers, &deadline_ms))
+            continue;
+        if (!any || deadline_ms < *ret_deadline_ms)
+            *ret_deadline_ms = deadline_ms;
+        any = true;
+    }
+    return any;
+}
+
+static void clock_set(struct loops *loops, uint64_t now_ms)
+{
+    if (now_ms <= loops->now_ms)
+        return;
+    loops->wall_ms += now_ms - loops->now_ms;
+    loops->now_ms = now_ms;
+}
+
+void loop_sim_advance(struct loops *loops, uint64_t ms)
+{
+    uint64_t end_ms = loops->now_ms + ms;
+    uint64_t deadline_ms;
+    loop_sim_settle(loops);
+    while (earliest(loops, &deadline_ms) && deadline_ms <= end_ms) {
+        clock_set(loops, deadline_ms);
+        loop_sim_settle(loops);
+    }
+    clock_set(loops, end_ms);
+}
+
+/* --- the set ------------------------------------------------------------------------------- */
+
+struct loops *loop_sim_create(unsigned count, uint64_t seed)
+{
+    lv_assert(count >= 1);
+    lv_assert(count <= LOOPS_MAX);
+    struct loops *loops = lv_calloc(1, sizeof *loops);
+    loops->count = count;
+    loops->now_ms = 1000000;
+    loops->wall_ms = UINT64_C(1700000000000);
+    loops->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    if (loops->random == 0)
+        loops->random = 1;
+    for (unsigned i = 0; i < count; i++) {
+        struct loop *loop = lv_calloc(1, sizeof *loop);
+        loop->set = loops;
+        loop->index = i;
+        lv_list_init(&loop->tasks);
+        loops->at[i] = loop;
+    }
+    lv_rcu_register_thread();
+    return loops;
+}
+
+void loop_sim_enter(struct loop *loop)
+{
+    current = loop;
+}
+
+static void loop_free(struct loop *loop)
+{
+    current = loop;
+    for (unsigned i = loop->at_free_count; i > 0; i--)
+        loop->at_free[i - 1](loop);
+    for (unsigned i = 0; i <= LOOPS_MAX; i++)
+        free(loop->from[i].mails);
+    timers_free(&loop->timers);
+    out_pool_free(&loop->out_pool);
+    free(loop);
+    current = NULL;
+}
+
+void loop_sim_free(struct loops **loops)
+{
+    struct loops *set = *loops;
+    *loops = NULL;
+    if (!set)
+        return;
+    unsigned turns = 0;
+    while (turn_all(set, true))
+        lv_assert(turns++ < TURNS_MAX);
+    for (unsigned i = 0; i < set->count; i++)
+        loop_free(set->at[i]);
+    lv_rcu_unregister_thread();
+    free(set);
+}
+
+struct loops *loops_create(unsigned count)
+{
+    return loop_sim_create(count, 0);
+}
+
+void loops_free(struct loops **loops)
+{
+    loop_sim_free(loops);
+}
+
+unsigned loops_count(const struct loops *loops)
+{
+    return loops->count;
+}
+
+struct loop *loops_at(const struct loops *loops, unsigned index)
+{
+    lv_assert(index < loops->count);
+    return loops->at[index];
+}
+
+void loops_start(struct loops *loops)
+{
+    (void)loops; /* there are no threads to start */
+}
+
+void loops_run(struct loops *loops)
+{
+    while (!loops->must_stop) {
+        uint64_t deadline_ms;
+        if (!loop_sim_turn(loops) && earliest(loops, &deadline_ms))
+            clock_set(loops, deadline_ms);
+    }
+}
+
+void loops_stop(struct loops *loops)
+{
+    loops->must_stop = true;
+}
+
+void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *arg, int signal),
+                     void *arg)
+{
+    (void)loops; /* no signal ever comes */
+    (void)signal_number;
+    (void)fn;
+    (void)arg;
+}
+
+/* --- what a loop answers -------------------------------------------------------------------- */
+
+struct loops *loop_set(const struct loop *loop)
+{
+    return loop->set;
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return loop->set->now_ms;
+}
+
+uint64_t loop_wall_ms(const struct loop *loop)
+{
+    return loop->set->wall_ms;
+}
+
+unsigned loop_index(const struct loop *loop)
+{
+    return loop->index;
+}
+
+struct loop *loop_current(void)
+{
+    return current;
+}
+
+struct out_pool *loop_out_pool(struct loop *loop)
+{
+    return &loop->out_pool;
+}
+
+void *loop_slot(const struct loop *loop, enum loop_slot slot)
+{
+    return loop->slots[slot];
+}
+
+void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value)
+{
+    loop->slots[slot] = value;
+}
+
+void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop))
+{
+    lv_assert(loop->turn_end_count < HOOKS_MAX);
+    loop->turn_end[loop->turn_end_count++] = fn;
+}
+
+void loop_at_free(struct loop *loop, void (*fn)(struct loop *loop))
+{
+    lv_assert(loop->at_free_count < HOOKS_MAX);
+    loop->at_free[loop->at_free_count++] = fn;
+}

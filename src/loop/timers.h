@@ -1,0 +1,32 @@
+/* The timers of one loop: a binary heap of pointers, the earliest deadline first. A timer knows its
+ * place in the heap, so that it can be stopped in O(log n). Private to this room. */
+#ifndef LEVERET_LOOP_TIMERS_H
+#define LEVERET_LOOP_TIMERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct loop_timer;
+
+/* Zero-initialised is a valid, empty heap. */
+struct timers {
+    struct loop_timer **at; /* at[1] .. at[count]; no parent is later than its children */
+    size_t count;
+    size_t capacity;
+};
+
+/* Puts a timer in, or moves it when it is in already. Borrows it until it fires or is stopped. */
+void timers_start(struct timers *timers, struct loop_timer *timer, uint64_t deadline_ms);
+/* Takes it out; nothing when it is not in. */
+void timers_stop(struct timers *timers, struct loop_timer *timer);
+/* True when a timer runs; *ret_deadline_ms is then the earliest one's. */
+bool timers_next(const struct timers *timers, uint64_t *ret_deadline_ms);
+/* Fires what is due, in the order of deadlines, at most as many as run now: a timer that restarts
+ * itself without a delay does not hold up the turn. True when any fired. */
+bool timers_fire(struct timers *timers, struct loop *loop, uint64_t now_ms);
+/* Frees the heap; the timers are their owners'. */
+void timers_free(struct timers *timers);
+
+#endif
