@@ -121,7 +121,7 @@ static bool is_text(struct slice s)
 
 void erlang_put_text(struct lv_buffer *out, struct slice bytes)
 {
-    if (is_text(bytes))
+    if (bytes.n > 0 && is_text(bytes))
         put_string(out, bytes);
     else
         erlang_put_numbers(out, bytes);

@@ -57,7 +57,7 @@ struct field {
 /* "longstr" for 'S', as error texts name the type; NULL for a letter that is none. */
 const char *field_type_name(uint8_t type);
 
-/* Whether it is one of the eight integer types, whose value is in .i (not decimal, timestamp). */
+/* Whether it is one of the seven integer types, whose value is in .i (not decimal, timestamp). */
 bool field_is_integer(const struct field *f);
 
 /* Takes the first field off *rest. False at the end, and when what follows is malformed (a

@@ -25,7 +25,8 @@ static void put_double(struct lv_buffer *out, double value)
     lv_buffer_add(out, text, mantissa);
     if (!memchr(text, '.', mantissa))
         lv_buffer_add(out, ".0", 2);
-    lv_buffer_add(out, text + mantissa, strlen(text + mantissa));
+    if (text[mantissa] == 'e')
+        lv_buffer_printf(out, "e%d", atoi(text + mantissa + 1)); /* e20, where C has e+20 */
 }
 
 /* A list of characters: "all", or its bytes as [10,1,34]; the empty list is []. */
@@ -33,7 +34,7 @@ static void put_characters(struct lv_buffer *out, struct slice s)
 {
     size_t start = out->n;
     erlang_put_text(out, s);
-    bool is_string = s.n > 0 && out->p[start + 2] == '"';
+    bool is_string = out->p[start + 2] == '"';
     /* <<...>> becomes [...], and <<"...">> becomes "...": what is within stays. */
     memmove(out->p + start + !is_string, out->p + start + 2, out->n - start - 4);
     out->n -= 4;
