@@ -7,7 +7,10 @@
  * next; an idle connection holds no buffer.
  *
  * Writing: the owner appends to net_out() and says net_dirty(); the loop writes each dirty
- * connection once at the end of the turn, or earlier when more than NET_FLUSH_BYTES wait. */
+ * connection once at the end of the turn, or earlier when more than NET_FLUSH_BYTES wait.
+ *
+ * An owner is called from the loop only, never from within its own calls to this room (on_bytes may
+ * call everything here). After loops_stop() every connection ends with on_end(ERR_CLOSED). */
 #ifndef LEVERET_NET_NET_H
 #define LEVERET_NET_NET_H
 
@@ -62,7 +65,8 @@ typedef void net_accepted_fn(struct loop *loop, void *arg, struct net_conn *conn
 int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
                void *arg, struct net_listener **ret);
 uint16_t net_listener_port(const struct net_listener *listener);
-/* No more connections are accepted; those there are stay. On loop 0. */
+/* No more connections are accepted; those there are stay. On loop 0. Clears the pointer. NULL is
+ * fine. loops_free() closes those that are left: their pointers are then dead. */
 void net_listener_close(struct net_listener **listener);
 
 /* The same on a unix socket file (mode 0600, removed first when nobody answers on it); all of its
@@ -77,7 +81,8 @@ void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owne
 
 struct loop *net_loop(const struct net_conn *conn);
 
-/* Where output goes. Call net_dirty() after appending. */
+/* Where output goes. Call net_dirty() after appending; it may write, so nothing may point into the
+ * output across it. No call to the owner is made within it. */
 struct outbuf *net_out(struct net_conn *conn);
 void net_dirty(struct net_conn *conn);
 
@@ -95,7 +100,9 @@ void net_resume(struct net_conn *conn);
 bool net_is_paused(const struct net_conn *conn);
 
 /* Ends the connection: with `flush`, after what is in net_out() has been written (given up after
- * 3 s), else at once. No on_bytes afterwards; on_end comes later in this turn or in a later one. */
+ * 3 s) and the peer has closed its side (given up after 1 s more, so that it can read our last frames
+ * while it is still sending), else at once. No on_bytes and no on_drained afterwards; on_end comes
+ * later in this turn or in a later one. A second call without `flush` ends the waiting. */
 void net_close(struct net_conn *conn, bool flush);
 
 /* Bytes received and sent since accept, for statistics. */
@@ -105,7 +112,8 @@ uint64_t net_sent(const struct net_conn *conn);
 uint64_t net_received_at_ms(const struct net_conn *conn);
 uint64_t net_sent_at_ms(const struct net_conn *conn);
 
-/* Sets up this room's part of every loop. Before loops_start(). */
+/* Sets up this room's part of every loop; loops_free() takes it down. Before loops_start() and before
+ * any other function here. */
 void net_init(struct loops *loops);
 
 #endif

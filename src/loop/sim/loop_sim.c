@@ -245,18 +245,16 @@ void loop_sim_settle(struct loops *loops)
         lv_assert(turns++ < TURNS_MAX);
 }
 
-static bool earliest(const struct loops *loops, uint64_t *ret_deadline_ms)
+/* The earliest deadline of all loops; UINT64_MAX when no timer runs. */
+static uint64_t earliest_ms(const struct loops *loops)
 {
-    bool any = false;
+    uint64_t earliest = UINT64_MAX;
     for (unsigned i = 0; i < loops->count; i++) {
         uint64_t deadline_ms;
-        if (!timers_next(&loops->at[i]->timers, &deadline_ms))
-            continue;
-        if (!any || deadline_ms < *ret_deadline_ms)
-            *ret_deadline_ms = deadline_ms;
-        any = true;
+        if (timers_next(&loops->at[i]->timers, &deadline_ms) && deadline_ms < earliest)
+            earliest = deadline_ms;
     }
-    return any;
+    return earliest;
 }
 
 static void clock_set(struct loops *loops, uint64_t now_ms)
@@ -270,10 +268,9 @@ static void clock_set(struct loops *loops, uint64_t now_ms)
 void loop_sim_advance(struct loops *loops, uint64_t ms)
 {
     uint64_t end_ms = loops->now_ms + ms;
-    uint64_t deadline_ms;
     loop_sim_settle(loops);
-    while (earliest(loops, &deadline_ms) && deadline_ms <= end_ms) {
-        clock_set(loops, deadline_ms);
+    for (uint64_t next_ms; (next_ms = earliest_ms(loops)) <= end_ms;) {
+        clock_set(loops, next_ms);
         loop_sim_settle(loops);
     }
     clock_set(loops, end_ms);
@@ -365,9 +362,11 @@ void loops_start(struct loops *loops)
 void loops_run(struct loops *loops)
 {
     while (!loops->must_stop) {
-        uint64_t deadline_ms;
-        if (!loop_sim_turn(loops) && earliest(loops, &deadline_ms))
-            clock_set(loops, deadline_ms);
+        if (loop_sim_turn(loops))
+            continue;
+        uint64_t next_ms = earliest_ms(loops);
+        lv_assert(next_ms != UINT64_MAX); /* nothing would ever happen again */
+        clock_set(loops, next_ms);
     }
 }
 

@@ -1,0 +1,304 @@
+/* Listeners live on loop 0, which accepts and sends each socket by mail to the loop whose turn it is.
+ *
+ * With the process out of descriptors, accept(2) would fail for ever while the kernel reports the
+ * listener as ready, and the loop would spin. So one descriptor is kept in reserve: it is given up,
+ * the oldest peer is accepted and closed, and the descriptor is taken again. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/net_private.h"
+
+enum {
+    BACKLOG = 4096,
+    ACCEPTS_PER_TURN_MAX = 64,
+    COMPLAIN_EVERY_MS = 60000,
+    REST_MS = 100,
+};
+
+struct net_listener {
+    uv_poll_t uv;
+    struct lv_list in_listeners;
+    struct loop *loop;
+    int fd;
+    int reserve_fd;
+    uint16_t port;
+    char *path; /* of a unix socket; NULL: TCP */
+    net_accepted_fn *accepted;
+    void *arg;
+    unsigned next_loop;
+    uint64_t complain_after_ms;
+    struct loop_timer rest;
+};
+
+/* Mail: a = arg, b = non-NULL for a unix socket, c = the socket, d = the accepted function. */
+static void socket_arrived(struct loop *at, struct mail *mail)
+{
+    net_accepted_fn *accepted = (net_accepted_fn *)(uintptr_t)mail->d;
+    conn_accept(at, (int)mail->c, mail->b != NULL, accepted, mail->a);
+}
+
+static void socket_send(struct net_listener *l, int fd)
+{
+    struct loops *set = loop_set(l->loop);
+    unsigned to = l->path ? 0 : l->next_loop++ % loops_count(set);
+    struct mail mail = {
+        .deliver = socket_arrived,
+        .a = l->arg,
+        .b = l->path,
+        .c = (uint64_t)fd,
+        .d = (uint64_t)(uintptr_t)l->accepted,
+    };
+    loop_mail(l->loop, loops_at(set, to), &mail);
+}
+
+static int accept_one(struct net_listener *l)
+{
+    return accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static int reserve_open(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void listener_watch(struct net_listener *l);
+
+static void rest_is_over(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    listener_watch(lv_container_of(timer, struct net_listener, rest));
+}
+
+static void complain(struct net_listener *l)
+{
+    uint64_t now_ms = loop_now_ms(l->loop);
+    if (now_ms < l->complain_after_ms)
+        return;
+    l->complain_after_ms = now_ms + COMPLAIN_EVERY_MS;
+    log_error("out of file descriptors: new connections are closed at once "
+              "(raise the limit: ulimit -n, LimitNOFILE=)");
+}
+
+/* Out of descriptors. Without the reserve, leaves the listener alone for a moment. */
+static void shed_one(struct net_listener *l)
+{
+    complain(l);
+    if (l->reserve_fd >= 0) {
+        close(l->reserve_fd);
+        int fd = accept_one(l);
+        if (fd >= 0)
+            close(fd);
+        l->reserve_fd = reserve_open();
+        if (fd >= 0)
+            return;
+    } else {
+        l->reserve_fd = reserve_open();
+    }
+    uv_poll_stop(&l->uv);
+    loop_timer_start(l->loop, &l->rest, REST_MS);
+}
+
+static void peers_wait(uv_poll_t *uv, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct net_listener *l = lv_container_of(uv, struct net_listener, uv);
+    loop_enter(l->loop);
+    if (net_of(l->loop)->is_stopped)
+        return;
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
+        int fd = accept_one(l);
+        if (fd >= 0) {
+            socket_send(l, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            shed_one(l);
+            return;
+        } else if (errno == EAGAIN) {
+            return;
+        } /* else this one peer was gone before it was accepted */
+    }
+}
+
+static void listener_watch(struct net_listener *l)
+{
+    lv_assert(uv_poll_start(&l->uv, UV_READABLE, peers_wait) == 0);
+}
+
+/* Takes the socket, which is bound, and the path. */
+static int listener_create(struct loops *loops, int fd, uint16_t port, char *path,
+                           net_accepted_fn *accepted, void *arg, struct net_listener **ret)
+{
+    struct loop *loop = loops_at(loops, 0);
+    if (listen(fd, BACKLOG) != 0) {
+        int err = lv_error_from_errno(errno);
+        close(fd);
+        free(path);
+        return err;
+    }
+    struct net_listener *l = lv_calloc(1, sizeof *l);
+    l->loop = loop;
+    l->fd = fd;
+    l->reserve_fd = reserve_open();
+    l->port = port;
+    l->path = path;
+    l->accepted = accepted;
+    l->arg = arg;
+    loop_timer_init(&l->rest, rest_is_over);
+    lv_assert(uv_poll_init(loop_uv(loop), &l->uv, fd) == 0);
+    lv_list_push(&net_of(loop)->listeners, &l->in_listeners);
+    listener_watch(l);
+    *ret = l;
+    return 0;
+}
+
+/* --- TCP ----------------------------------------------------------------------------------- */
+
+union bind_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static bool address_parse(const char *text, uint16_t port, union bind_address *ret,
+                          socklen_t *ret_n)
+{
+    memset(ret, 0, sizeof *ret);
+    if (inet_pton(AF_INET, text, &ret->v4.sin_addr) == 1) {
+        ret->v4.sin_family = AF_INET;
+        ret->v4.sin_port = htons(port);
+        *ret_n = sizeof ret->v4;
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &ret->v6.sin6_addr) == 1) {
+        ret->v6.sin6_family = AF_INET6;
+        ret->v6.sin6_port = htons(port);
+        *ret_n = sizeof ret->v6;
+        return true;
+    }
+    return false;
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+    lv_assert(setsockopt(fd, level, option, &value, sizeof value) == 0);
+}
+
+int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
+               void *arg, struct net_listener **ret)
+{
+    union bind_address at;
+    socklen_t n;
+    if (!address_parse(address, port, &at, &n))
+        return ERR_INVALID;
+    int fd = socket(at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return lv_error_from_errno(errno);
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted sockets inherit it */
+    if (at.any.sa_family == AF_INET6)
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0); /* "::" is for IPv4 too */
+    if (bind(fd, &at.any, n) != 0 || getsockname(fd, &at.any, &n) != 0) {
+        int err = lv_error_from_errno(errno);
+        close(fd);
+        return err;
+    }
+    /* The port stands at the same place in both kinds of address. */
+    return listener_create(loops, fd, ntohs(at.v4.sin_port), NULL, accepted, arg, ret);
+}
+
+uint16_t net_listener_port(const struct net_listener *listener)
+{
+    return listener->port;
+}
+
+/* --- unix sockets --------------------------------------------------------------------------- */
+
+/* 0 when nobody is in the way; what a process that has died left behind is removed. */
+static int path_clear(const struct sockaddr_un *at)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return lv_error_from_errno(errno);
+    int result = connect(fd, (const struct sockaddr *)at, sizeof *at);
+    int number = errno;
+    close(fd);
+    if (result == 0)
+        return ERR_BUSY;
+    if (number == ENOENT)
+        return 0;
+    if (number != ECONNREFUSED)
+        return lv_error_from_errno(number);
+    struct stat file;
+    if (stat(at->sun_path, &file) == 0 && !S_ISSOCK(file.st_mode))
+        return ERR_EXISTS; /* a file of somebody's, no socket */
+    return unlink(at->sun_path) == 0 ? 0 : lv_error_from_errno(errno);
+}
+
+int net_listen_unix(struct loops *loops, const char *path, net_accepted_fn *accepted, void *arg,
+                    struct net_listener **ret)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+    if (n == 0 || n >= sizeof at.sun_path)
+        return ERR_INVALID;
+    memcpy(at.sun_path, path, n);
+    int err = path_clear(&at);
+    if (err < 0)
+        return err;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return lv_error_from_errno(errno);
+    /* Linux gives the file the mode of its socket: no moment with another one. */
+    if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+        err = lv_error_from_errno(errno);
+        close(fd);
+        return err;
+    }
+    return listener_create(loops, fd, 0, lv_strdup(path), accepted, arg, ret);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void listener_closed(uv_handle_t *handle)
+{
+    struct net_listener *l = lv_container_of((uv_poll_t *)(void *)handle, struct net_listener, uv);
+    free(l->path);
+    free(l);
+}
+
+void net_listener_close(struct net_listener **listener)
+{
+    struct net_listener *l = *listener;
+    *listener = NULL;
+    if (!l)
+        return;
+    loop_timer_stop(l->loop, &l->rest);
+    lv_list_remove(&l->in_listeners);
+    uv_poll_stop(&l->uv);
+    if (l->path)
+        unlink(l->path);
+    close(l->fd);
+    if (l->reserve_fd >= 0)
+        close(l->reserve_fd);
+    uv_close((uv_handle_t *)&l->uv, listener_closed);
+}
+
+void listeners_free(struct net_loop *net)
+{
+    while (!lv_list_is_empty(&net->listeners)) {
+        struct net_listener *l =
+            lv_list_item(net->listeners.next, struct net_listener, in_listeners);
+        net_listener_close(&l);
+    }
+}

@@ -1,0 +1,52 @@
+/* This room's part of every loop: set up, stopped, freed. */
+#include "net/net.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "net/net_private.h"
+
+struct net_loop *net_of(const struct loop *loop)
+{
+    return loop_slot(loop, LOOP_SLOT_NET);
+}
+
+static void net_stop(struct loop *loop)
+{
+    struct net_loop *net = net_of(loop);
+    net->is_stopped = true;
+    conns_stop(net);
+}
+
+static void net_free(struct loop *loop)
+{
+    struct net_loop *net = net_of(loop);
+    lv_assert(lv_list_is_empty(&net->conns));
+    listeners_free(net);
+    conns_free(net);
+    loop_unschedule(loop, &net->pay);
+    loop_set_slot(loop, LOOP_SLOT_NET, NULL);
+    free(net->buffer);
+    free(net);
+}
+
+static void net_init_loop(struct loop *loop)
+{
+    struct net_loop *net = lv_calloc(1, sizeof *net);
+    net->loop = loop;
+    lv_list_init(&net->conns);
+    lv_list_init(&net->dirty);
+    lv_list_init(&net->owed);
+    lv_list_init(&net->listeners);
+    loop_task_init(&net->pay, conns_pay);
+    loop_set_slot(loop, LOOP_SLOT_NET, net);
+    loop_set_flush(loop, conns_flush);
+    loop_at_stop(loop, net_stop);
+    loop_at_free(loop, net_free);
+}
+
+void net_init(struct loops *loops)
+{
+    for (unsigned i = 0; i < loops_count(loops); i++)
+        net_init_loop(loops_at(loops, i));
+}
