@@ -1,0 +1,129 @@
+/* Password hashes in RabbitMQ's form: base64(salt + H(salt + password)), salt of 4 bytes.
+ *
+ * A password is checked by making the text it would have with the stored salt, and comparing the
+ * two texts in constant time. */
+#include "auth/password.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+
+static const struct {
+    const char *name;
+    const char *digest;
+} algorithms[] = {
+#define ALGORITHM_ROW(id, name, digest) {name, digest},
+    PASSWORD_ALGORITHMS(ALGORITHM_ROW)
+#undef ALGORITHM_ROW
+};
+
+/* Salt and the largest digest, and what base64 makes of them. */
+enum { RAW_BYTES_MAX = PASSWORD_SALT_BYTES + EVP_MAX_MD_SIZE, BASE64_SALT_BYTES = 8 };
+_Static_assert((RAW_BYTES_MAX + 2) / 3 * 4 < PASSWORD_HASH_TEXT_MAX, "a hash's text fits");
+
+int password_algorithm_of(struct slice name, enum password_algorithm *ret)
+{
+    if (name.n == 0) {
+        *ret = PASSWORD_SHA256;
+        return 0;
+    }
+    for (int i = 0; i < PASSWORD_ALGORITHM_COUNT; i++) {
+        if (slice_is(name, algorithms[i].name)) {
+            *ret = (enum password_algorithm)i;
+            return 0;
+        }
+    }
+    return ERR_INVALID;
+}
+
+const char *password_algorithm_name(enum password_algorithm algorithm)
+{
+    return algorithms[algorithm].name;
+}
+
+/* H(salt + password) behind the salt. False when OpenSSL does not have (or allow) the digest. */
+static bool digest_behind_salt(enum password_algorithm algorithm, struct slice password,
+                               uint8_t raw[RAW_BYTES_MAX], size_t *ret_bytes)
+{
+    EVP_MD *digest = EVP_MD_fetch(NULL, algorithms[algorithm].digest, NULL);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned bytes = 0;
+    bool is_made = digest && context && EVP_DigestInit_ex2(context, digest, NULL) == 1 &&
+                   EVP_DigestUpdate(context, raw, PASSWORD_SALT_BYTES) == 1 &&
+                   EVP_DigestUpdate(context, password.p, password.n) == 1 &&
+                   EVP_DigestFinal_ex(context, raw + PASSWORD_SALT_BYTES, &bytes) == 1;
+
+    EVP_MD_CTX_free(context);
+    EVP_MD_free(digest);
+    *ret_bytes = PASSWORD_SALT_BYTES + bytes;
+    return is_made;
+}
+
+static bool text_with_salt(enum password_algorithm algorithm, struct slice password,
+                           const uint8_t salt[PASSWORD_SALT_BYTES],
+                           char ret_text[PASSWORD_HASH_TEXT_MAX])
+{
+    uint8_t raw[RAW_BYTES_MAX];
+    size_t bytes;
+
+    memcpy(raw, salt, PASSWORD_SALT_BYTES);
+    if (!digest_behind_salt(algorithm, password, raw, &bytes))
+        return false;
+    EVP_EncodeBlock((unsigned char *)ret_text, raw, (int)bytes);
+    return true;
+}
+
+void password_hash(enum password_algorithm algorithm, struct slice password,
+                   char ret_text[PASSWORD_HASH_TEXT_MAX])
+{
+    uint8_t salt[PASSWORD_SALT_BYTES];
+
+    lv_assert(RAND_bytes(salt, sizeof salt) == 1); /* without random numbers nothing is secret */
+    lv_assert(text_with_salt(algorithm, password, salt, ret_text));
+}
+
+static size_t digest_bytes(enum password_algorithm algorithm)
+{
+    switch (algorithm) {
+    case PASSWORD_SHA256: return 32;
+    case PASSWORD_SHA512: return 64;
+    case PASSWORD_MD5: return 16;
+    case PASSWORD_ALGORITHM_COUNT: break;
+    }
+    lv_unreachable();
+}
+
+/* Decodes and encodes again, which must give the same text: OpenSSL's decoder lets some through
+ * that are not in the one form. */
+int password_hash_check(enum password_algorithm algorithm, struct slice text)
+{
+    size_t raw_bytes = PASSWORD_SALT_BYTES + digest_bytes(algorithm);
+    uint8_t raw[PASSWORD_HASH_TEXT_MAX];
+    unsigned char again[PASSWORD_HASH_TEXT_MAX + 1];
+
+    if (text.n != (raw_bytes + 2) / 3 * 4 || text.n > sizeof raw)
+        return ERR_INVALID;
+    if (EVP_DecodeBlock(raw, text.p, (int)text.n) < 0)
+        return ERR_INVALID;
+    EVP_EncodeBlock(again, raw, (int)raw_bytes);
+    return memcmp(again, text.p, text.n) == 0 ? 0 : ERR_INVALID;
+}
+
+bool password_verify(enum password_algorithm algorithm, struct slice text, struct slice password)
+{
+    char mine[PASSWORD_HASH_TEXT_MAX];
+    uint8_t salt[BASE64_SALT_BYTES / 4 * 3];
+
+    if (password_hash_check(algorithm, text) < 0)
+        return false;
+    if (EVP_DecodeBlock(salt, text.p, BASE64_SALT_BYTES) < 0)
+        return false;
+    if (!text_with_salt(algorithm, password, salt, mine) || strlen(mine) != text.n)
+        return false;
+    return CRYPTO_memcmp(mine, text.p, text.n) == 0;
+}

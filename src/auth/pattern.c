@@ -1,0 +1,98 @@
+/* A permission's regular expression, compiled.
+ *
+ * Nearly all permissions are "", ".*" and "^(a|b)-": the first two are known by sight and never
+ * reach PCRE. The others may have been written to take for ever on some name: steps and depth are
+ * bounded, and what runs into a bound is refused, as a permission must fail on the closed side. */
+#include "auth/pattern.h"
+
+#include <stdlib.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+enum { PATTERN_HEAP_KIB_MAX = 1024 };
+
+struct pattern {
+    char *text;
+    size_t bytes;
+    pcre2_code *code; /* NULL: known by sight */
+    bool is_always;
+};
+
+static int compile(struct slice text, pcre2_code **ret, struct lv_buffer *reason)
+{
+    int number = 0;
+    PCRE2_SIZE offset = 0;
+    PCRE2_UCHAR message[128];
+    pcre2_code *code = pcre2_compile(text.p, text.n, PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
+                                     &number, &offset, NULL);
+
+    if (!code) {
+        pcre2_get_error_message(number, message, sizeof message);
+        if (reason)
+            lv_buffer_printf(reason, "'%.*s' is no regular expression: %s at offset %zu",
+                             SLICE_ARG(text), (const char *)message, (size_t)offset);
+        return ERR_INVALID;
+    }
+    *ret = code;
+    return 0;
+}
+
+int pattern_compile(struct slice text, struct pattern **ret, struct lv_buffer *reason)
+{
+    bool is_always = slice_is(text, ".*") || slice_is(text, "^.*$") || slice_is(text, "^.*");
+    pcre2_code *code = NULL;
+    struct pattern *pattern;
+    int err;
+
+    if (!is_always && text.n > 0 && (err = compile(text, &code, reason)) < 0)
+        return err;
+    pattern = lv_malloc(sizeof *pattern);
+    *pattern = (struct pattern){slice_strdup(text), text.n, code, is_always};
+    *ret = pattern;
+    return 0;
+}
+
+void pattern_free(struct pattern **pattern)
+{
+    if (!*pattern)
+        return;
+    pcre2_code_free((*pattern)->code);
+    free((*pattern)->text);
+    free(*pattern);
+    *pattern = NULL;
+}
+
+static bool code_matches(const pcre2_code *code, struct slice subject)
+{
+    static const uint8_t nothing;
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    int rc;
+
+    lv_assert(match && limits);
+    pcre2_set_match_limit(limits, PATTERN_STEPS_MAX);
+    pcre2_set_heap_limit(limits, PATTERN_HEAP_KIB_MAX);
+    rc = pcre2_match(code, subject.n ? subject.p : &nothing, subject.n, 0, 0, match, limits);
+    pcre2_match_context_free(limits);
+    pcre2_match_data_free(match);
+    return rc >= 0;
+}
+
+bool pattern_matches(const struct pattern *pattern, struct slice subject)
+{
+    if (pattern->is_always)
+        return true;
+    if (!pattern->code)
+        return subject.n == 0;
+    return code_matches(pattern->code, subject);
+}
+
+struct slice pattern_text(const struct pattern *pattern)
+{
+    return slice_of(pattern->text, pattern->bytes);
+}

@@ -1,0 +1,64 @@
+/* SASL mechanisms: takes a client's response apart.
+ *
+ *   PLAIN      NUL user NUL password. RabbitMQ takes no authorization identity before the first
+ *              NUL, and neither do we.
+ *   AMQPLAIN   the content of a field table with LOGIN and PASSWORD, both long strings. */
+#include "auth/sasl.h"
+
+#include <string.h>
+
+#include "wire/table.h"
+
+/* Takes NUL and what follows it, up to the next NUL or the end, off the rest. */
+static bool take_element(struct slice *rest, struct slice *ret)
+{
+    const uint8_t *end;
+    size_t n;
+
+    if (rest->n == 0 || rest->p[0] != '\0')
+        return false;
+    end = memchr(rest->p + 1, '\0', rest->n - 1);
+    n = end ? (size_t)(end - rest->p) : rest->n;
+    *ret = slice_of(rest->p + 1, n - 1);
+    *rest = slice_of(rest->p + n, rest->n - n);
+    return true;
+}
+
+static enum sasl_result parse_plain(struct slice response, struct slice *ret_user,
+                                    struct slice *ret_password)
+{
+    struct slice user;
+    struct slice password;
+
+    if (!take_element(&response, &user) || !take_element(&response, &password) || response.n > 0)
+        return SASL_MALFORMED;
+    *ret_user = user;
+    *ret_password = password;
+    return SASL_OK;
+}
+
+static enum sasl_result parse_amqplain(struct slice response, struct slice *ret_user,
+                                       struct slice *ret_password)
+{
+    struct field user;
+    struct field password;
+
+    if (!table_is_valid(response) || !table_find(response, "LOGIN", &user) ||
+        !table_find(response, "PASSWORD", &password))
+        return SASL_MALFORMED;
+    if (user.type != FIELD_LONGSTR || password.type != FIELD_LONGSTR)
+        return SASL_MALFORMED;
+    *ret_user = user.bytes;
+    *ret_password = password.bytes;
+    return SASL_OK;
+}
+
+enum sasl_result sasl_parse(struct slice mechanism, struct slice response, struct slice *ret_user,
+                            struct slice *ret_password)
+{
+    if (slice_is(mechanism, "PLAIN"))
+        return parse_plain(response, ret_user, ret_password);
+    if (slice_is(mechanism, "AMQPLAIN"))
+        return parse_amqplain(response, ret_user, ret_password);
+    return SASL_UNKNOWN_MECHANISM;
+}

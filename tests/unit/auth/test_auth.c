@@ -1,0 +1,603 @@
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/auth.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#define S(text) slice_str(text)
+
+static const struct auth_default_user guest = {
+    .name = {(const uint8_t *)"guest", 5},
+    .password = {(const uint8_t *)"guest", 5},
+    .tags = {(const uint8_t *)"administrator", 13},
+    .vhost = {(const uint8_t *)"/", 1},
+    .configure = {(const uint8_t *)".*", 2},
+    .write = {(const uint8_t *)".*", 2},
+    .read = {(const uint8_t *)".*", 2},
+};
+
+static struct auth *with_guest(void)
+{
+    struct auth *auth = auth_create(NULL);
+
+    assert_true(auth_bootstrap(auth, &guest));
+    return auth;
+}
+
+static struct auth *with_user(const char *name, const char *tags)
+{
+    struct auth *auth = auth_create(NULL);
+
+    assert_int_equal(auth_add_user(auth, S(name), S("secret"), S(tags), NULL, NULL), 0);
+    return auth;
+}
+
+static void permit(struct auth *auth, const char *user, const char *configure, const char *write,
+                   const char *read)
+{
+    assert_int_equal(
+        auth_set_permissions(
+            auth, &(struct definition_permission){S("/"), S(user), S(configure), S(write), S(read)},
+            NULL, NULL, NULL),
+        0);
+}
+
+static struct auth_identity *login(struct auth *auth, const char *user, const char *password)
+{
+    struct auth_identity *identity = NULL;
+
+    assert_true(auth_login(auth, S(user), S(password), true, &identity, NULL));
+    return identity;
+}
+
+static void check_refused(struct auth *auth, const char *user, const char *password,
+                          bool is_from_loopback, const char *expected)
+{
+    struct auth_identity *identity = NULL;
+    struct lv_buffer reason = {0};
+
+    assert_false(auth_login(auth, S(user), S(password), is_from_loopback, &identity, &reason));
+    assert_null(identity);
+    assert_string_equal((const char *)reason.p, expected);
+    lv_buffer_free(&reason);
+}
+
+static bool allows(const struct auth_identity *identity, enum auth_action action, const char *name)
+{
+    return auth_allows(identity, S("/"), action, S(name));
+}
+
+/* ---- Logging in ---- */
+
+static void the_right_password_logs_in(void **state)
+{
+    struct auth *auth = with_guest();
+    struct auth_identity *identity = login(auth, "guest", "guest");
+    struct auth_identity *second = auth_identity_ref(identity);
+
+    (void)state;
+    assert_true(slice_is(auth_identity_name(identity), "guest"));
+    assert_true(slice_is(auth_identity_tags(identity), "administrator"));
+    assert_true(auth_has_tag(identity, AUTH_TAG_ADMINISTRATOR));
+    assert_false(auth_has_tag(identity, "admin"));
+    assert_false(auth_is_impersonator(identity));
+    assert_true(auth_is_current(identity));
+    auth_identity_unref(&identity);
+    assert_null(identity);
+    assert_true(slice_is(auth_identity_name(second), "guest"));
+    auth_identity_unref(&second);
+    auth_free(&auth);
+}
+
+static void a_refusal_says_why_to_the_log(void **state)
+{
+    struct auth *auth = with_guest();
+
+    (void)state;
+    assert_int_equal(auth_add_user(auth, S("mute"), S(""), S(""), NULL, NULL), 0);
+    check_refused(auth, "guest", "wrong", true, "user 'guest' - invalid credentials");
+    check_refused(auth, "nobody", "guest", true,
+                  "user 'nobody' - invalid credentials (there is no such user)");
+    check_refused(auth, "guest", "", true,
+                  "user 'guest' - invalid credentials (a blank password is never accepted)");
+    check_refused(auth, "mute", "x", true,
+                  "user 'mute' - invalid credentials (the user has no password)");
+    check_refused(auth, "guest", "guest", false, "user 'guest' can only connect via localhost");
+    auth_free(&auth);
+}
+
+static void loopback_users_can_be_chosen(void **state)
+{
+    struct auth *auth = with_guest();
+    struct auth_identity *identity = NULL;
+    struct slice ann = S("ann");
+
+    (void)state;
+    assert_int_equal(auth_add_user(auth, ann, S("secret"), S(""), NULL, NULL), 0);
+    auth_set_loopback_users(auth, &ann, 1);
+    check_refused(auth, "ann", "secret", false, "user 'ann' can only connect via localhost");
+    assert_true(auth_login(auth, S("guest"), S("guest"), false, &identity, NULL));
+    auth_identity_unref(&identity);
+    auth_set_loopback_users(auth, NULL, 0);
+    assert_true(auth_login(auth, ann, S("secret"), false, &identity, NULL));
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+static void a_changed_password_replaces_the_old_one(void **state)
+{
+    struct auth *auth = with_guest();
+    struct auth_identity *identity;
+
+    (void)state;
+    assert_int_equal(auth_change_password(auth, S("guest"), S("new"), NULL, NULL), 0);
+    check_refused(auth, "guest", "guest", true, "user 'guest' - invalid credentials");
+    identity = login(auth, "guest", "new");
+    auth_identity_unref(&identity);
+    assert_int_equal(auth_change_password(auth, S("guest"), S(""), NULL, NULL), 0);
+    check_refused(auth, "guest", "new", true,
+                  "user 'guest' - invalid credentials (the user has no password)");
+    assert_int_equal(auth_change_password(auth, S("x"), S("y"), NULL, NULL), ERR_NOT_FOUND);
+    auth_free(&auth);
+}
+
+static void a_user_with_a_known_hash_logs_in(void **state)
+{
+    struct auth *auth = auth_create(NULL);
+    struct definition_user row = {
+        .name = S("imported"),
+        .password_hash = S("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR"),
+        .hashing_algorithm = S("rabbit_password_hashing_sha256"),
+        .tags = S("management, impersonator"),
+    };
+    struct auth_identity *identity;
+
+    (void)state;
+    assert_int_equal(auth_put_user(auth, &row, NULL, NULL), 0);
+    identity = login(auth, "imported", "test12");
+    assert_true(slice_is(auth_identity_tags(identity), "management,impersonator"));
+    assert_true(auth_is_impersonator(identity));
+    auth_identity_unref(&identity);
+    row.hashing_algorithm = S("rabbit_password_hashing_md5");
+    assert_int_equal(auth_put_user(auth, &row, NULL, NULL), ERR_INVALID);
+    identity = login(auth, "imported", "test12");
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+static void a_user_that_was_deleted_and_made_anew_is_another_one(void **state)
+{
+    struct auth *auth = with_user("ann", "");
+    struct auth_identity *identity = login(auth, "ann", "secret");
+
+    (void)state;
+    permit(auth, "ann", ".*", ".*", ".*");
+    assert_true(allows(identity, AUTH_READ, "q"));
+    assert_int_equal(auth_delete_user(auth, S("ann"), NULL, NULL), 0);
+    assert_false(auth_is_current(identity));
+    assert_int_equal(auth_add_user(auth, S("ann"), S("secret"), S(""), NULL, NULL), 0);
+    permit(auth, "ann", ".*", ".*", ".*");
+    assert_false(auth_is_current(identity));
+    assert_false(allows(identity, AUTH_READ, "q"));
+    assert_false(auth_can_access_vhost(identity, S("/")));
+    assert_false(auth_allows_topic(identity, S("/"), S("t"), AUTH_WRITE, S("k")));
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+/* ---- Permissions ---- */
+
+static void a_vhost_needs_an_entry(void **state)
+{
+    struct auth *auth = with_user("ann", "administrator");
+    struct auth_identity *identity = login(auth, "ann", "secret");
+
+    (void)state;
+    assert_false(auth_can_access_vhost(identity, S("/")));
+    permit(auth, "ann", "", "", "");
+    assert_true(auth_can_access_vhost(identity, S("/")));
+    assert_false(auth_can_access_vhost(identity, S("other")));
+    assert_int_equal(auth_clear_permissions(auth, S("ann"), S("/"), NULL, NULL), 0);
+    assert_false(auth_can_access_vhost(identity, S("/")));
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+static void patterns_are_searched_in_the_name(void **state)
+{
+    struct auth *auth = with_user("ann", "");
+    struct auth_identity *identity = login(auth, "ann", "secret");
+
+    (void)state;
+    permit(auth, "ann", "^(amq\\.gen|ann-)", "order", "^order$|^amq\\.default$");
+    assert_true(allows(identity, AUTH_CONFIGURE, "ann-queue"));
+    assert_false(allows(identity, AUTH_CONFIGURE, "joann-queue"));
+    assert_true(allows(identity, AUTH_WRITE, "my orders"));
+    assert_false(allows(identity, AUTH_WRITE, "ordre"));
+    assert_true(allows(identity, AUTH_READ, "order"));
+    assert_false(allows(identity, AUTH_READ, "orders"));
+    assert_true(allows(identity, AUTH_READ, "amq.default"));
+    assert_true(allows(identity, AUTH_READ, "")); /* the default exchange */
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+static void the_empty_pattern_grants_nothing(void **state)
+{
+    struct auth *auth = with_user("ann", "");
+    struct auth_identity *identity = login(auth, "ann", "secret");
+
+    (void)state;
+    permit(auth, "ann", "", "", ".*");
+    assert_false(allows(identity, AUTH_CONFIGURE, "q"));
+    assert_false(allows(identity, AUTH_WRITE, ""));
+    assert_true(allows(identity, AUTH_READ, "q"));
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+static void a_pattern_that_takes_for_ever_grants_nothing(void **state)
+{
+    struct auth *auth = with_user("ann", "");
+    struct auth_identity *identity = login(auth, "ann", "secret");
+    char name[256];
+
+    (void)state;
+    memset(name, 'a', 250);
+    strcpy(name + 250, "!");
+    permit(auth, "ann", "^(a+)+$", "^(a|aa)+$", "^(a*)*b?$");
+    assert_false(allows(identity, AUTH_CONFIGURE, name));
+    assert_false(allows(identity, AUTH_WRITE, name));
+    assert_false(allows(identity, AUTH_READ, name));
+    assert_true(allows(identity, AUTH_CONFIGURE, "aaa"));
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+static void a_pattern_that_does_not_compile_is_refused_and_changes_nothing(void **state)
+{
+    struct auth *auth = with_user("ann", "");
+    struct auth_identity *identity = login(auth, "ann", "secret");
+    struct lv_buffer reason = {0};
+    struct definition_permission row = {S("/"), S("ann"), S(".*"), S("("), S("")};
+
+    (void)state;
+    permit(auth, "ann", "", "", "kept");
+    assert_int_equal(auth_set_permissions(auth, &row, &reason, NULL, NULL), ERR_INVALID);
+    assert_string_equal((const char *)reason.p,
+                        "write permission '(' is no regular expression: missing closing "
+                        "parenthesis at offset 1");
+    lv_buffer_free(&reason);
+    assert_true(allows(identity, AUTH_READ, "kept"));
+    assert_false(allows(identity, AUTH_CONFIGURE, "kept"));
+    row = (struct definition_permission){S("/"), S("nobody"), S(""), S(""), S("")};
+    assert_int_equal(auth_set_permissions(auth, &row, &reason, NULL, NULL), ERR_NOT_FOUND);
+    assert_int_equal(reason.n, 0);
+    lv_buffer_free(&reason);
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+static void set_topic(struct auth *auth, const char *write, const char *read)
+{
+    assert_int_equal(
+        auth_set_topic_permissions(auth,
+                                   &(struct definition_topic_permission){
+                                       S("/"), S("a.b"), S("amq.topic"), S(write), S(read)},
+                                   NULL, NULL, NULL),
+        0);
+}
+
+static void topic_permissions_restrict_routing_keys_where_there_are_any(void **state)
+{
+    struct auth *auth = with_user("a.b", "");
+    struct auth_identity *i = login(auth, "a.b", "secret");
+
+    (void)state;
+    assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("any")));
+    set_topic(auth, "^{username}\\.", "^x{vhost}$");
+    assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("a.b.c")));
+    assert_false(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("any")));
+    assert_false(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("axb.c")));
+    assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_READ, S("x/")));
+    assert_true(auth_allows_topic(i, S("/"), S("another"), AUTH_WRITE, S("any")));
+    assert_true(auth_allows_topic(i, S("other"), S("amq.topic"), AUTH_WRITE, S("any")));
+    set_topic(auth, "", "");
+    assert_false(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("any")));
+    assert_int_equal(
+        auth_clear_topic_permissions(auth, S("a.b"), S("/"), S("amq.topic"), NULL, NULL), 0);
+    assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("any")));
+    auth_identity_unref(&i);
+    auth_free(&auth);
+}
+
+static void every_change_moves_the_generation(void **state)
+{
+    struct auth *auth = with_guest();
+    uint64_t before = auth_generation();
+
+    (void)state;
+#define MOVES(call)                                                                                \
+    call;                                                                                          \
+    assert_true(auth_generation() > before);                                                       \
+    before = auth_generation()
+    MOVES(permit(auth, "guest", "", "", ""));
+    MOVES(auth_clear_permissions(auth, S("guest"), S("/"), NULL, NULL));
+    MOVES(auth_set_user_tags(auth, S("guest"), S(""), NULL, NULL));
+    MOVES(auth_forget_vhost(auth, S("/")));
+    MOVES(auth_delete_user(auth, S("guest"), NULL, NULL));
+#undef MOVES
+    assert_int_equal(auth_delete_user(auth, S("guest"), NULL, NULL), ERR_NOT_FOUND);
+    assert_true(auth_generation() == before);
+    auth_free(&auth);
+}
+
+/* ---- Listings ---- */
+
+static void append_user(void *arg, const struct definition_user *row)
+{
+    lv_buffer_printf(arg, "%.*s[%.*s] ", SLICE_ARG(row->name), SLICE_ARG(row->tags));
+}
+
+static void append_permission(void *arg, const struct definition_permission *row)
+{
+    lv_buffer_printf(arg, "%.*s@%.*s=%.*s,%.*s,%.*s ", SLICE_ARG(row->user), SLICE_ARG(row->vhost),
+                     SLICE_ARG(row->configure), SLICE_ARG(row->write), SLICE_ARG(row->read));
+}
+
+static void append_topic(void *arg, const struct definition_topic_permission *row)
+{
+    lv_buffer_printf(arg, "%.*s@%.*s:%.*s=%.*s,%.*s ", SLICE_ARG(row->user), SLICE_ARG(row->vhost),
+                     SLICE_ARG(row->exchange), SLICE_ARG(row->write), SLICE_ARG(row->read));
+}
+
+static void check_text(struct lv_buffer *out, const char *expected)
+{
+    assert_true(slice_is(lv_buffer_slice(out), expected));
+    lv_buffer_free(out);
+}
+
+static void listings_are_ordered_and_filtered(void **state)
+{
+    struct auth *auth = with_user("zoe", "b, a,,");
+    struct lv_buffer out = {0};
+
+    (void)state;
+    assert_int_equal(auth_add_user(auth, S("ann"), S("x"), S(""), NULL, NULL), 0);
+    assert_int_equal(auth_add_user(auth, S("ann"), S("x"), S(""), NULL, NULL), ERR_EXISTS);
+    permit(auth, "zoe", "1", "2", "3");
+    permit(auth, "ann", "", ".*", "");
+    assert_int_equal(
+        auth_set_permissions(auth,
+                             &(struct definition_permission){S("a"), S("zoe"), S(""), S(""), S("")},
+                             NULL, NULL, NULL),
+        0);
+    assert_int_equal(
+        auth_set_topic_permissions(auth,
+                                   &(struct definition_topic_permission){S("/"), S("ann"), S("t"),
+                                                                         S("^{username}"), S("")},
+                                   NULL, NULL, NULL),
+        0);
+    auth_list_users(auth, append_user, &out);
+    check_text(&out, "ann[] zoe[b,a] ");
+    auth_list_permissions(auth, SLICE_EMPTY, SLICE_EMPTY, append_permission, &out);
+    check_text(&out, "ann@/=,.*, zoe@/=1,2,3 zoe@a=,, ");
+    auth_list_permissions(auth, S("zoe"), S("a"), append_permission, &out);
+    check_text(&out, "zoe@a=,, ");
+    auth_list_topic_permissions(auth, SLICE_EMPTY, S("/"), append_topic, &out);
+    check_text(&out, "ann@/:t=^{username}, ");
+    auth_free(&auth);
+}
+
+static void a_thousand_users_are_found(void **state)
+{
+    struct auth *auth = auth_create(NULL);
+    char name[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "user%u", i * 7919 % 1000);
+        assert_int_equal(auth_add_user(auth, S(name), S("p"), S(""), NULL, NULL), 0);
+    }
+    for (unsigned i = 0; i < 1000; i += 2) {
+        snprintf(name, sizeof name, "user%u", i);
+        assert_int_equal(auth_delete_user(auth, S(name), NULL, NULL), 0);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "user%u", i);
+        assert_int_equal(auth_has_user(auth, S(name)), i % 2);
+    }
+    assert_int_equal(auth_user_count(auth), 500);
+    auth_free(&auth);
+}
+
+/* ---- The definitions ---- */
+
+static int load_user(void *arg, const struct definition_user *row)
+{
+    return auth_load_user(arg, row);
+}
+
+static int load_permission(void *arg, const struct definition_permission *row)
+{
+    return auth_load_permission(arg, row);
+}
+
+static int load_topic_permission(void *arg, const struct definition_topic_permission *row)
+{
+    return auth_load_topic_permission(arg, row);
+}
+
+static struct auth *loaded(struct definitions *d)
+{
+    static const struct definitions_visitor visitor = {
+        .user = load_user,
+        .permission = load_permission,
+        .topic_permission = load_topic_permission,
+    };
+    struct auth *auth = auth_create(d);
+
+    assert_int_equal(definitions_load(d, &visitor, auth), 0);
+    return auth;
+}
+
+static void count_done(void *arg, int error)
+{
+    assert_int_equal(error, 0);
+    ++*(int *)arg;
+}
+
+static void remove_dir(const char *dir)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/%s", dir, DEFINITIONS_FILE);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void users_and_permissions_survive_a_restart(void **state)
+{
+    char dir[] = "/tmp/leveret-auth-XXXXXX";
+    struct definitions *d = NULL;
+    struct auth *auth;
+    struct auth_identity *identity;
+    int done = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(definitions_open(dir, &d), 0);
+    auth = loaded(d);
+    assert_true(auth_bootstrap(auth, &guest));
+    assert_int_equal(auth_add_user(auth, S("ann"), S("one"), S("t"), count_done, &done), 0);
+    assert_int_equal(auth_add_user(auth, S("gone"), S("one"), S(""), count_done, &done), 0);
+    assert_int_equal(auth_change_password(auth, S("ann"), S("two"), count_done, &done), 0);
+    assert_int_equal(auth_delete_user(auth, S("gone"), count_done, &done), 0);
+    permit(auth, "ann", "^ann", "", "");
+    auth_free(&auth);
+    definitions_close(&d);
+    assert_int_equal(done, 4);
+
+    assert_int_equal(definitions_open(dir, &d), 0);
+    auth = loaded(d);
+    assert_false(auth_bootstrap(auth, &guest)); /* there are users */
+    assert_int_equal(auth_user_count(auth), 2);
+    identity = login(auth, "ann", "two");
+    assert_true(auth_has_tag(identity, "t"));
+    assert_true(allows(identity, AUTH_CONFIGURE, "ann-1"));
+    assert_false(allows(identity, AUTH_CONFIGURE, "bob-1"));
+    auth_identity_unref(&identity);
+    identity = login(auth, "guest", "guest");
+    assert_true(allows(identity, AUTH_WRITE, "anything"));
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+    definitions_close(&d);
+    remove_dir(dir);
+}
+
+static void what_cannot_be_used_when_loading_grants_nothing(void **state)
+{
+    struct auth *auth = auth_create(NULL);
+    struct auth_identity *identity = NULL;
+
+    (void)state;
+    log_set_level(LOG_NONE);
+    auth_load_user(auth, &(struct definition_user){.name = S("ann"), .password_hash = S("junk")});
+    auth_load_permission(
+        auth, &(struct definition_permission){S("/"), S("ann"), S("("), S(".*"), S(".*")});
+    auth_load_permission(auth,
+                         &(struct definition_permission){S("/"), S("nobody"), S(""), S(""), S("")});
+    auth_load_topic_permission(
+        auth, &(struct definition_topic_permission){S("/"), S("ann"), S("t"), S("("), S("")});
+    log_set_level(LOG_INFO);
+    assert_int_equal(auth_user_count(auth), 1);
+    check_refused(auth, "ann", "junk", true,
+                  "user 'ann' - invalid credentials (the user has no password)");
+    assert_int_equal(auth_identity_of(auth, S("nobody"), &identity), ERR_NOT_FOUND);
+    assert_int_equal(auth_identity_of(auth, S("ann"), &identity), 0);
+    assert_false(auth_can_access_vhost(identity, S("/")));
+    assert_false(auth_allows_topic(identity, S("/"), S("t"), AUTH_WRITE, S("k")));
+    auth_identity_unref(&identity);
+    auth_free(&auth);
+}
+
+/* ---- Threads ---- */
+
+struct asker {
+    struct auth *auth;
+    _Atomic bool *is_over;
+    unsigned long answers;
+};
+
+static void *ask(void *arg)
+{
+    struct asker *asker = arg;
+
+    while (!atomic_load(asker->is_over)) {
+        struct auth_identity *identity = login(asker->auth, "guest", "guest");
+
+        allows(identity, AUTH_WRITE, "order");
+        auth_identity_unref(&identity);
+        asker->answers++;
+    }
+    return NULL;
+}
+
+static void loops_ask_while_an_operator_changes(void **state)
+{
+    struct auth *auth = with_guest();
+    _Atomic bool is_over = false;
+    struct asker askers[2] = {{auth, &is_over, 0}, {auth, &is_over, 0}};
+    pthread_t threads[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+    for (int i = 0; i < 300; i++) {
+        permit(auth, "guest", "^a", i % 2 ? "^b" : "^o", "");
+        assert_int_equal(auth_add_user(auth, S("extra"), S("x"), S(""), NULL, NULL), 0);
+        assert_int_equal(auth_delete_user(auth, S("extra"), NULL, NULL), 0);
+    }
+    atomic_store(&is_over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    auth_free(&auth); /* asserts that every identity was given back */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_right_password_logs_in),
+        cmocka_unit_test(a_refusal_says_why_to_the_log),
+        cmocka_unit_test(loopback_users_can_be_chosen),
+        cmocka_unit_test(a_changed_password_replaces_the_old_one),
+        cmocka_unit_test(a_user_with_a_known_hash_logs_in),
+        cmocka_unit_test(a_user_that_was_deleted_and_made_anew_is_another_one),
+        cmocka_unit_test(a_vhost_needs_an_entry),
+        cmocka_unit_test(patterns_are_searched_in_the_name),
+        cmocka_unit_test(the_empty_pattern_grants_nothing),
+        cmocka_unit_test(a_pattern_that_takes_for_ever_grants_nothing),
+        cmocka_unit_test(a_pattern_that_does_not_compile_is_refused_and_changes_nothing),
+        cmocka_unit_test(topic_permissions_restrict_routing_keys_where_there_are_any),
+        cmocka_unit_test(every_change_moves_the_generation),
+        cmocka_unit_test(listings_are_ordered_and_filtered),
+        cmocka_unit_test(a_thousand_users_are_found),
+        cmocka_unit_test(users_and_permissions_survive_a_restart),
+        cmocka_unit_test(what_cannot_be_used_when_loading_grants_nothing),
+        cmocka_unit_test(loops_ask_while_an_operator_changes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
