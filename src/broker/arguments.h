@@ -38,6 +38,9 @@ bool queue_arguments_read(struct slice table, struct queue_flags flags, struct s
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error);
 
+/* Refuses a queue whose name the server is to make up, when its type does not allow that. */
+bool queue_arguments_check_generated(struct slice table, struct broker_error *error);
+
 /* Whether a declaration agrees with the queue that is there: flags but exclusive (durable,
  * auto_delete) and the arguments that RabbitMQ compares. */
 bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,

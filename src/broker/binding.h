@@ -31,10 +31,11 @@ struct binding {
     struct exchange *source;
     struct destination *destination;
     struct slice routing_key; /* owned */
-    struct slice arguments;   /* owned, raw table */
+    struct slice arguments;   /* owned, raw table, its fields sorted by name */
     bool is_durable;          /* both ends are */
     void *indexed_at;         /* the source type's own */
-    size_t index;             /* the source type's own */
+    size_t index;             /* the source type's own; fanset.h's, where that is used */
+    uint8_t identity[];       /* source, destination, routing key, arguments: by_identity's key */
 };
 
 struct binding_request {

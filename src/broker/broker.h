@@ -30,6 +30,9 @@ struct broker_error {
 /* Fills the error and returns false, so that `return broker_refuse(...)` reads well. */
 bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for what closes the connection. */
+bool broker_refuse_connection(struct broker_error *error, uint16_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Who is told, on the definitions' own thread, when a durable change has been committed (0) or has
  * failed (ERR_...). NULL fn: nobody. */

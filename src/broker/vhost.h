@@ -35,7 +35,8 @@ enum change_result vhost_create(struct broker *broker, struct slice name, bool s
                                 struct durable_done done, struct vhost **ret);
 
 /* Unlinks it with its exchanges and bindings; its queues are told to go at their homes by mail.
- * Connections on it are the session's to close. ERR_NOT_FOUND when there is none. */
+ * Connections on it are the session's to close. ERR_NOT_FOUND when there is none; then, and only
+ * then, `done` is not called (before this returns, when nothing is stored). */
 int vhost_delete(struct broker *broker, struct slice name, struct durable_done done);
 
 void vhost_ref(struct vhost *vhost);

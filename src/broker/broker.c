@@ -1,0 +1,66 @@
+/* The broker's life, and the sentence of an error. */
+#include "broker/broker.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "broker/queue.h"
+#include "broker/route.h"
+#include "broker/vhost_private.h"
+
+bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
+{
+    error->code = code;
+    error->closes_connection = false;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return false;
+}
+
+bool broker_refuse_connection(struct broker_error *error, uint16_t code, const char *format, ...)
+{
+    error->code = code;
+    error->closes_connection = true;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return false;
+}
+
+struct broker *broker_create(struct loops *loops, struct definitions *definitions)
+{
+    struct broker *broker = lv_calloc(1, sizeof *broker);
+    broker->loops = loops;
+    broker->definitions = definitions;
+    int err = pthread_mutex_init(&broker->topology_lock, NULL);
+    lv_assert(err == 0);
+    atomic_init(&broker->generation, 1);
+    broker->vhosts = lv_table_create();
+    route_init(loops);
+    return broker;
+}
+
+void broker_free(struct broker **broker)
+{
+    struct broker *b = *broker;
+    *broker = NULL;
+    if (!b)
+        return;
+    lv_rcu_register_thread();
+    b->definitions = NULL; /* everything stays as it is stored */
+    struct lv_table_iter it;
+    for (struct lv_table_node *node; (node = lv_table_first(b->vhosts, &it));)
+        vhost_discard(lv_container_of(node, struct vhost, by_name));
+    route_stop(b->loops);
+    lv_rcu_barrier();
+    lv_table_free(&b->vhosts);
+    lv_rcu_barrier();
+    lv_rcu_unregister_thread();
+    pthread_mutex_destroy(&b->topology_lock);
+    free(b);
+}

@@ -1,0 +1,342 @@
+/* Exchanges come and go.
+ *
+ * An auto-delete exchange goes when its last binding goes. That takes the bindings to it with it, so
+ * others may follow, in chains and rings of any length: they wait in a list, not on the stack. */
+#include "broker/exchange_private.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/arguments.h"
+#include "broker/vhost_private.h"
+#include "wire/table.h"
+
+static const struct exchange_type *const types[] = {
+    &exchange_direct,
+    &exchange_fanout,
+    &exchange_headers,
+    &exchange_topic,
+};
+
+const struct exchange_type *exchange_type_find(struct slice name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (slice_is(name, types[i]->name))
+            return types[i];
+    }
+    return NULL;
+}
+
+struct exchange *exchange_find(struct vhost *vhost, struct slice name)
+{
+    if (name.n == 0)
+        return vhost->default_exchange;
+    struct lv_table_node *node = lv_table_find(vhost->exchanges, name);
+    return node ? lv_container_of(node, struct exchange, by_name) : NULL;
+}
+
+bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error)
+{
+    return broker_refuse(error, 404, "no exchange '%.*s' in vhost '%.*s'", SLICE_ARG(name),
+                         SLICE_ARG(vhost_name(vhost)));
+}
+
+static bool refuse_default(struct broker_error *error)
+{
+    return broker_refuse(error, 403, "operation not permitted on the default exchange");
+}
+
+/* --- creation ------------------------------------------------------------------------------ */
+
+static struct slice copy_to(uint8_t **space, struct slice s)
+{
+    if (s.n == 0)
+        return SLICE_EMPTY;
+    struct slice copy = slice_of(memcpy(*space, s.p, s.n), s.n);
+    *space += s.n;
+    return copy;
+}
+
+static struct slice alternate_of(struct slice arguments)
+{
+    struct field f;
+    bool is_set =
+        table_find(arguments, "alternate-exchange", &f) && f.type == FIELD_LONGSTR;
+    return is_set ? f.bytes : SLICE_EMPTY;
+}
+
+/* One allocation: the struct, then name and arguments. */
+static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
+                                      const struct exchange_type *type)
+{
+    struct exchange *x = lv_calloc(1, sizeof *x + d->name.n + d->arguments.n);
+    uint8_t *space = (uint8_t *)(x + 1);
+    x->magic = EXCHANGE_MAGIC;
+    destination_init(&x->destination, DESTINATION_EXCHANGE, copy_to(&space, d->name), d->durable);
+    x->by_name.key = x->destination.name;
+    x->vhost = vhost;
+    x->type = type;
+    x->is_durable = d->durable;
+    x->is_auto_delete = d->auto_delete;
+    x->is_internal = d->internal;
+    x->arguments = copy_to(&space, d->arguments);
+    x->alternate = alternate_of(x->arguments);
+    lv_list_init(&x->bindings_from);
+    lv_list_init(&x->doomed_link);
+    type->create(x);
+    return x;
+}
+
+struct exchange *exchange_create(struct vhost *vhost, const struct exchange_declaration *d,
+                                 const struct exchange_type *type, bool is_predeclared)
+{
+    if (d->name.n > 0 && exchange_find(vhost, d->name))
+        return NULL;
+    struct exchange *x = exchange_make(vhost, d, type);
+    x->is_predeclared = is_predeclared;
+    if (d->name.n > 0)
+        lv_table_insert(vhost->exchanges, &x->by_name);
+    return x;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    lv_assert(exchange->magic == EXCHANGE_MAGIC);
+    exchange->magic = 0;
+    exchange->type->destroy(exchange);
+    free(exchange);
+}
+
+static void exchange_free_deferred(struct lv_rcu_head *head)
+{
+    exchange_free(lv_container_of(head, struct exchange, rcu));
+}
+
+/* --- removal ------------------------------------------------------------------------------- */
+
+static void doom_if_unbound(struct exchange *x, struct lv_list *doomed)
+{
+    if (x->is_auto_delete && x->bindings_from_count == 0 && !x->is_deleted &&
+        lv_list_is_empty(&x->doomed_link))
+        lv_list_push(doomed, &x->doomed_link);
+}
+
+static void drop_bindings(struct exchange *x, struct lv_list *doomed)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &x->bindings_from)
+        binding_drop(lv_list_item(it, struct binding, from_link));
+    lv_list_each(it, after, &x->destination.bindings_to)
+    {
+        struct binding *b = lv_list_item(it, struct binding, to_link);
+        struct exchange *source = b->source;
+        binding_drop(b);
+        doom_if_unbound(source, doomed);
+    }
+}
+
+static void remove_one(struct exchange *x, struct lv_list *doomed, struct durable_changes *changes)
+{
+    x->is_deleted = true;
+    lv_table_remove(x->vhost->exchanges, &x->by_name);
+    drop_bindings(x, doomed);
+    if (x->is_durable && durable_is_stored(changes))
+        durable_add(changes, definition_delete_exchange(vhost_name(x->vhost), exchange_name(x)));
+    lv_rcu_defer(&x->rcu, exchange_free_deferred);
+}
+
+static void remove_doomed(struct lv_list *doomed, struct durable_changes *changes)
+{
+    while (!lv_list_is_empty(doomed)) {
+        struct exchange *x = lv_list_item(doomed->next, struct exchange, doomed_link);
+        lv_list_remove(&x->doomed_link);
+        remove_one(x, doomed, changes);
+    }
+}
+
+void exchange_remove(struct exchange *exchange, struct durable_changes *changes)
+{
+    struct lv_list doomed;
+    lv_list_init(&doomed);
+    remove_one(exchange, &doomed, changes);
+    remove_doomed(&doomed, changes);
+}
+
+void exchange_lost_binding(struct exchange *exchange, struct durable_changes *changes)
+{
+    struct lv_list doomed;
+    lv_list_init(&doomed);
+    doom_if_unbound(exchange, &doomed);
+    remove_doomed(&doomed, changes);
+}
+
+/* --- exchange.declare ---------------------------------------------------------------------- */
+
+static bool refuse_unlike(struct exchange *x, const char *what, const char *received,
+                          const char *current, struct broker_error *error)
+{
+    return broker_refuse(error, 406,
+                         "inequivalent arg '%s' for exchange '%.*s' in vhost '%.*s': received '%s' "
+                         "but current is '%s'",
+                         what, SLICE_ARG(exchange_name(x)), SLICE_ARG(vhost_name(x->vhost)),
+                         received, current);
+}
+
+static bool check_flag(struct exchange *x, const char *what, bool received, bool current,
+                       struct broker_error *error)
+{
+    return received == current || refuse_unlike(x, what, received ? "true" : "false",
+                                                current ? "true" : "false", error);
+}
+
+static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
+                          const struct exchange_type *type, struct broker_error *error)
+{
+    if (strcmp(x->type->name, type->name) != 0)
+        return refuse_unlike(x, "type", type->name, x->type->name, error);
+    return check_flag(x, "durable", d->durable, x->is_durable, error) &&
+           check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
+           check_flag(x, "internal", d->internal, x->is_internal, error) &&
+           exchange_arguments_are_equivalent(x->arguments, d->arguments, exchange_name(x),
+                                             vhost_name(x->vhost), error);
+}
+
+static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
+                      struct broker_error *error)
+{
+    if (!vhost_check(vhost, error))
+        return false;
+    if (slice_begins(d->name, "amq."))
+        return broker_refuse(error, 403,
+                             "exchange name '%.*s' contains reserved prefix 'amq.*'",
+                             SLICE_ARG(d->name));
+    return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error);
+}
+
+static enum change_result store_exchange(struct exchange *x, struct durable_done done)
+{
+    struct durable_changes changes;
+    durable_begin(&changes, x->vhost);
+    struct definition_exchange row = {
+        .vhost = vhost_name(x->vhost),
+        .name = exchange_name(x),
+        .type = slice_str(x->type->name),
+        .is_auto_delete = x->is_auto_delete,
+        .is_internal = x->is_internal,
+        .arguments = x->arguments,
+    };
+    if (x->is_durable && durable_is_stored(&changes))
+        durable_add(&changes, definition_put_exchange(&row));
+    return durable_submit(&changes, done);
+}
+
+static enum change_result declare_locked(struct vhost *vhost, const struct exchange_declaration *d,
+                                         const struct exchange_type *type,
+                                         struct durable_done done, struct broker_error *error,
+                                         bool *ret_created)
+{
+    struct exchange *x = exchange_find(vhost, d->name);
+    if (x)
+        return is_equivalent(x, d, type, error) ? CHANGE_DONE : CHANGE_REFUSED;
+    if (!check_new(vhost, d, error))
+        return CHANGE_REFUSED;
+    x = exchange_create(vhost, d, type, false);
+    *ret_created = true;
+    topology_moved(vhost->broker); /* it may be an alternate exchange that was missing */
+    return store_exchange(x, done);
+}
+
+static enum change_result declare_passively(struct vhost *vhost, struct slice name,
+                                            struct broker_error *error)
+{
+    if (name.n == 0)
+        refuse_default(error);
+    else if (!exchange_find(vhost, name))
+        exchange_refuse_missing(name, vhost, error);
+    else
+        return CHANGE_DONE;
+    return CHANGE_REFUSED;
+}
+
+enum change_result exchange_declare(struct vhost *vhost, const struct exchange_declaration *d,
+                                    struct durable_done done, struct broker_error *error,
+                                    bool *ret_created)
+{
+    uint8_t space[NAME_BYTES_MAX];
+    struct exchange_declaration stripped = *d;
+    stripped.name = name_strip(d->name, space);
+    *ret_created = false;
+    if (d->passive)
+        return declare_passively(vhost, stripped.name, error);
+    const struct exchange_type *type = exchange_type_find(d->type);
+    if (!type)
+        broker_refuse_connection(error, 503, "unknown exchange type '%.*s'", SLICE_ARG(d->type));
+    else if (stripped.name.n == 0)
+        refuse_default(error);
+    if (!type || stripped.name.n == 0)
+        return CHANGE_REFUSED;
+    topology_lock(vhost->broker);
+    enum change_result result =
+        declare_locked(vhost, &stripped, type, done, error, ret_created);
+    topology_unlock(vhost->broker);
+    return result;
+}
+
+void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
+{
+    const struct exchange_type *type = exchange_type_find(d->type);
+    if (!type || d->name.n == 0) {
+        log_warning("exchange '%.*s' in vhost '%.*s' is of the unknown type '%.*s': left out",
+                    SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)), SLICE_ARG(d->type));
+        return;
+    }
+    topology_lock(vhost->broker);
+    exchange_create(vhost, d, type, false);
+    topology_moved(vhost->broker);
+    topology_unlock(vhost->broker);
+}
+
+/* --- exchange.delete ----------------------------------------------------------------------- */
+
+static bool check_deletion(struct vhost *vhost, struct slice name, struct broker_error *error)
+{
+    if (name.n == 0)
+        return refuse_default(error);
+    if (slice_begins(name, "amq."))
+        return broker_refuse(error, 403,
+                             "deletion of system exchange '%.*s' in vhost '%.*s' not allowed",
+                             SLICE_ARG(name), SLICE_ARG(vhost_name(vhost)));
+    return true;
+}
+
+static enum change_result delete_locked(struct vhost *vhost, struct slice name, bool if_unused,
+                                        struct durable_done done, struct broker_error *error)
+{
+    struct exchange *x = exchange_find(vhost, name);
+    if (!x)
+        return CHANGE_DONE;
+    if (if_unused && x->bindings_from_count > 0) {
+        broker_refuse(error, 406, "exchange '%.*s' in vhost '%.*s' in use", SLICE_ARG(name),
+                      SLICE_ARG(vhost_name(vhost)));
+        return CHANGE_REFUSED;
+    }
+    struct durable_changes changes;
+    durable_begin(&changes, vhost);
+    exchange_remove(x, &changes);
+    topology_moved(vhost->broker);
+    return durable_submit(&changes, done);
+}
+
+enum change_result exchange_delete(struct vhost *vhost, struct slice name, bool if_unused,
+                                   struct durable_done done, struct broker_error *error)
+{
+    uint8_t space[NAME_BYTES_MAX];
+    name = name_strip(name, space);
+    if (!check_deletion(vhost, name, error))
+        return CHANGE_REFUSED;
+    topology_lock(vhost->broker);
+    enum change_result result = delete_locked(vhost, name, if_unused, done, error);
+    topology_unlock(vhost->broker);
+    return result;
+}

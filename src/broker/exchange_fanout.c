@@ -1,0 +1,43 @@
+/* fanout: a message goes wherever anything is bound. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "broker/exchange_private.h"
+#include "broker/fanset.h"
+
+static void fanout_create(struct exchange *exchange)
+{
+    exchange->state = lv_calloc(1, sizeof(struct fanset));
+}
+
+static void fanout_destroy(struct exchange *exchange)
+{
+    lv_assert(fanset_is_empty(exchange->state));
+    free(exchange->state);
+}
+
+static void fanout_route(struct exchange *exchange, const struct routing_input *input,
+                         struct route_set *ret)
+{
+    (void)input;
+    fanset_route(exchange->state, ret);
+}
+
+static void fanout_bind(struct exchange *exchange, struct binding *binding)
+{
+    fanset_add(exchange->state, binding);
+}
+
+static void fanout_unbind(struct exchange *exchange, struct binding *binding)
+{
+    fanset_remove(exchange->state, binding);
+}
+
+const struct exchange_type exchange_fanout = {
+    .name = "fanout",
+    .create = fanout_create,
+    .destroy = fanout_destroy,
+    .route = fanout_route,
+    .bind = fanout_bind,
+    .unbind = fanout_unbind,
+};

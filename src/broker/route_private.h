@@ -1,0 +1,88 @@
+/* The scratch space that finding a route uses: one per loop, grown as needed and kept. */
+#ifndef LEVERET_BROKER_ROUTE_PRIVATE_H
+#define LEVERET_BROKER_ROUTE_PRIVATE_H
+
+#include "broker/route.h"
+#include "wire/table.h"
+
+struct pointer_list {
+    void **items;
+    size_t count;
+    size_t capacity;
+};
+
+void pointer_list_grow(struct pointer_list *list);
+
+static inline void pointer_list_add(struct pointer_list *list, void *item)
+{
+    if (list->count == list->capacity)
+        pointer_list_grow(list);
+    list->items[list->count++] = item;
+}
+
+/* A set of pointers that is emptied by moving a stamp: open addressing, never more than half full. */
+struct pointer_set {
+    struct pointer_place {
+        const void *pointer;
+        uint64_t stamp; /* taken when it is the set's */
+    } *places;
+    size_t capacity; /* 0 or a power of two */
+    size_t count;
+    uint64_t stamp;
+};
+
+/* False when it was in already. */
+bool pointer_set_add(struct pointer_set *set, const void *pointer);
+
+static inline void pointer_set_clear(struct pointer_set *set)
+{
+    set->count = 0;
+    set->stamp++;
+}
+
+/* A message's headers, sorted by name; the same names in the order they came. */
+struct header {
+    struct slice name;
+    struct field value;
+};
+
+struct header_list {
+    struct header *items;
+    size_t count;
+    size_t capacity;
+};
+
+/* exchange_topic.c's. */
+struct topic_walk {
+    struct pointer_list current;
+    struct pointer_list next;
+    struct pointer_list hashes;
+    struct pointer_set entered;
+    uint64_t steps; /* nodes left by a word, ever: what matching costs */
+};
+
+struct route_set {
+    struct pointer_list queues;    /* found */
+    struct pointer_list exchanges; /* found; the first ones have been asked */
+    struct pointer_set seen;       /* the destinations of both */
+    size_t matches;                /* bindings that matched, also to what was found before */
+    bool uses_headers;             /* an exchange was asked that looks at headers */
+    bool has_header_list;          /* ... and they have been read */
+    struct header_list headers;
+    struct topic_walk topic;
+};
+
+/* The headers of the message that is being routed, read when first asked for. */
+const struct header_list *route_set_headers(struct route_set *set,
+                                            const struct routing_input *input);
+
+/* What this loop keeps, for tests and statistics. */
+struct route_cache_counters {
+    uint64_t hits;
+    uint64_t misses;
+    size_t bytes;
+    uint64_t topic_steps;
+};
+struct route_cache_counters route_cache_counters(struct loop *loop);
+
+#endif

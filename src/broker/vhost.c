@@ -1,0 +1,191 @@
+/* Vhosts come and go under the topology lock. The table of vhosts holds one reference; queues and
+ * connections hold the others. A deleted vhost is out of the table and has no exchanges but the
+ * default one, which lives as long as the vhost itself: who still holds it finds nothing there. */
+#include "broker/vhost_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "broker/durable.h"
+#include "broker/exchange_private.h"
+#include "broker/queue.h"
+
+static const struct {
+    const char *name;
+    const struct exchange_type *type;
+    bool is_internal;
+} predeclared[] = {
+    {"amq.direct", &exchange_direct, false},
+    {"amq.fanout", &exchange_fanout, false},
+    {"amq.headers", &exchange_headers, false},
+    {"amq.match", &exchange_headers, false},
+    {"amq.rabbitmq.trace", &exchange_topic, true},
+    {"amq.topic", &exchange_topic, false},
+};
+
+struct slice name_strip(struct slice name, uint8_t space[NAME_BYTES_MAX])
+{
+    size_t n = 0;
+    if (name.n == 0 || name.n > NAME_BYTES_MAX ||
+        (!memchr(name.p, '\n', name.n) && !memchr(name.p, '\r', name.n)))
+        return name;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] != '\n' && name.p[i] != '\r')
+            space[n++] = name.p[i];
+    }
+    return slice_of(space, n);
+}
+
+static struct vhost *vhost_of(struct lv_table_node *node)
+{
+    return node ? lv_container_of(node, struct vhost, by_name) : NULL;
+}
+
+struct vhost *vhost_find(struct broker *broker, struct slice name)
+{
+    return vhost_of(lv_table_find(broker->vhosts, name));
+}
+
+bool vhost_check(struct vhost *vhost, struct broker_error *error)
+{
+    if (!atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed))
+        return true;
+    return broker_refuse_connection(error, 530, "vhost %.*s not found",
+                                    SLICE_ARG(vhost_name(vhost)));
+}
+
+static void create_predeclared(struct vhost *vhost)
+{
+    struct exchange_declaration nameless = {.durable = true};
+    vhost->default_exchange = exchange_create(vhost, &nameless, &exchange_default, true);
+    for (size_t i = 0; i < sizeof predeclared / sizeof *predeclared; i++) {
+        struct exchange_declaration d = {
+            .name = slice_str(predeclared[i].name),
+            .durable = true,
+            .internal = predeclared[i].is_internal,
+        };
+        exchange_create(vhost, &d, predeclared[i].type, true);
+    }
+}
+
+static struct vhost *vhost_make(struct broker *broker, struct slice name)
+{
+    struct vhost *vhost = lv_calloc(1, sizeof *vhost);
+    vhost->magic = VHOST_MAGIC;
+    atomic_init(&vhost->refs, 1); /* the table's */
+    vhost->by_name.key = slice_of(slice_strdup(name), name.n);
+    vhost->broker = broker;
+    vhost->exchanges = lv_table_create();
+    vhost->queues = lv_table_create();
+    vhost->bindings = lv_table_create();
+    create_predeclared(vhost);
+    return vhost;
+}
+
+enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
+                                struct durable_done done, struct vhost **ret)
+{
+    enum change_result result = CHANGE_DONE;
+    topology_lock(broker);
+    struct vhost *vhost = vhost_find(broker, name);
+    if (!vhost) {
+        vhost = vhost_make(broker, name);
+        lv_table_insert(broker->vhosts, &vhost->by_name);
+        topology_moved(broker);
+        struct durable_changes changes;
+        durable_begin(&changes, vhost);
+        if (store && durable_is_stored(&changes))
+            durable_add(&changes,
+                        definition_put_vhost(&(struct definition_vhost){.name = name}));
+        result = durable_submit(&changes, done);
+    }
+    topology_unlock(broker);
+    *ret = vhost;
+    return result;
+}
+
+/* --- its end ------------------------------------------------------------------------------- */
+
+/* Any loop, without the lock: nobody knows it any more, and its queues have gone. */
+static void vhost_free(struct lv_rcu_head *head)
+{
+    struct vhost *vhost = lv_container_of(head, struct vhost, rcu);
+    lv_assert(vhost->magic == VHOST_MAGIC);
+    vhost->magic = 0;
+    exchange_free(vhost->default_exchange);
+    lv_table_free(&vhost->exchanges);
+    lv_table_free(&vhost->queues);
+    lv_table_free(&vhost->bindings);
+    free((void *)vhost->by_name.key.p);
+    free(vhost);
+}
+
+void vhost_ref(struct vhost *vhost)
+{
+    atomic_fetch_add_explicit(&vhost->refs, 1, memory_order_relaxed);
+}
+
+void vhost_unref(struct vhost **vhost)
+{
+    struct vhost *v = *vhost;
+    *vhost = NULL;
+    if (v && atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) == 1)
+        lv_rcu_defer(&v->rcu, vhost_free);
+}
+
+/* Unlinks the vhost, its exchanges and bindings. The lock is held. */
+static void vhost_unlink(struct vhost *vhost)
+{
+    struct broker *broker = vhost->broker;
+    atomic_store(&vhost->is_deleted, true);
+    lv_table_remove(broker->vhosts, &vhost->by_name);
+    struct durable_changes nothing;
+    durable_begin(&nothing, vhost);
+    struct lv_table_iter it;
+    for (struct lv_table_node *node; (node = lv_table_first(vhost->exchanges, &it));)
+        exchange_remove(lv_container_of(node, struct exchange, by_name), &nothing);
+    topology_moved(broker);
+}
+
+static void delete_queues_by_mail(struct vhost *vhost)
+{
+    struct loop *from = loop_current();
+    struct lv_table_iter it;
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        queue_delete_by_mail(from, lv_container_of(node, struct queue, by_name));
+}
+
+int vhost_delete(struct broker *broker, struct slice name, struct durable_done done)
+{
+    topology_lock(broker);
+    struct vhost *vhost = vhost_find(broker, name);
+    if (!vhost) {
+        topology_unlock(broker);
+        return ERR_NOT_FOUND;
+    }
+    struct durable_changes changes;
+    durable_begin(&changes, vhost);
+    vhost_unlink(vhost);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_delete_vhost(name));
+    enum change_result result = durable_submit(&changes, done);
+    delete_queues_by_mail(vhost);
+    topology_unlock(broker);
+    vhost_unref(&vhost);
+    if (result == CHANGE_DONE && done.fn)
+        done.fn(done.arg, 0);
+    return 0;
+}
+
+void vhost_discard(struct vhost *vhost)
+{
+    topology_lock(vhost->broker);
+    vhost_unlink(vhost);
+    topology_unlock(vhost->broker);
+    struct lv_table_iter it;
+    for (struct lv_table_node *node; (node = lv_table_first(vhost->queues, &it));)
+        queue_delete(lv_container_of(node, struct queue, by_name));
+    vhost_unref(&vhost);
+}
