@@ -1,6 +1,7 @@
 /* report: takes orders from the queue order_report and writes each one's report as a file.
  *
- * The file appears whole or not at all: it is written beside its place, synced, and renamed. */
+ * The file appears whole or not at all: it is written beside its place, synced, and renamed. A
+ * draft that a killed report left behind is overwritten when the order comes again. */
 #include "common/broker.h"
 #include "common/flags.h"
 #include "common/program.h"
@@ -48,8 +49,8 @@ static enum work_result write_report(void *context, const struct order *order, b
     char name[ORDER_REPORT_NAME_BYTES], path[PATH_MAX], draft_path[PATH_MAX];
     order_report_name(order->id, name);
     int path_bytes = snprintf(path, sizeof(path), "%s/%s", report->directory, name);
-    int draft_bytes = snprintf(draft_path, sizeof(draft_path), "%s/.%s.%d.draft", report->directory,
-                               name, (int)getpid());
+    int draft_bytes =
+        snprintf(draft_path, sizeof(draft_path), "%s/.%s.draft", report->directory, name);
     if (path_bytes >= (int)sizeof(path) || draft_bytes >= (int)sizeof(draft_path)) {
         program_log("order %" PRId64 ": the report's path is too long", order->id);
         return WORK_REFUSED;

@@ -5,8 +5,8 @@
 struct article {
     const char *key; /* in forms and in JSON */
     const char *name;
-    const char *sign; /* a small picture, as text */
     int unit_cents;
+    const char *outline; /* a small picture: an SVG path in a square of 24 by 24 */
 };
 
 enum { CATALOGUE_COUNT = 6 };

@@ -37,7 +37,9 @@ static const char head[] =
     "  .article:has(:checked) { border-color: var(--accent); outline: 1px solid var(--accent) }\n"
     "  .article input { position: absolute; opacity: 0 }\n"
     "  .article:has(:focus-visible) { outline: 2px solid var(--accent) }\n"
-    "  .article i { font-style: normal; font-size: 1.6rem } .article b { font-weight: 500 }\n"
+    "  svg { width: 2rem; flex: none; fill: none; stroke: var(--accent); stroke-width: 1.4;\n"
+    "        stroke-linecap: round; stroke-linejoin: round; vertical-align: -.4rem }\n"
+    "  .article b { font-weight: 500 }\n"
     "  .article small { display: block; color: var(--soft) }\n"
     "  label.field { display: block; color: var(--soft); font-size: .9rem }\n"
     "  .field input { width: 100%; font: inherit; color: var(--ink); background: var(--back);\n"
@@ -57,9 +59,7 @@ static const char head[] =
     "  .stored { color: var(--wait) } .published { color: var(--good) }\n"
     "  @media (max-width: 40rem) { .fields { grid-template-columns: 1fr } }\n"
     "</style>\n"
-    "<main>\n"
-    "<h1>🐇 The hare's shop</h1>\n"
-    "<p>Orders are taken at once, and travel by message from here.</p>\n";
+    "<main>\n";
 
 /* The list looks after itself: no need to reload the page. */
 static const char script[] =
@@ -71,16 +71,23 @@ static const char script[] =
     "  }, 1000);\n"
     "</script>\n";
 
+static const char hare[] = "M9 11C6.5 8 6.5 3 8.5 3s2 5 2 7.5M13.5 10.5c0-2.5 0-7.5 2-7.5s2 5-.5 8"
+                           "M7 15a5 5 0 0 1 10 0c0 3-2 5-5 5s-5-2-5-5zM10 14v1M14 14v1M11.5 17h1";
+
+static void write_outline(FILE *out, const char *outline)
+{
+    fprintf(out, "<svg viewBox=\"0 0 24 24\"><path d=\"%s\"/></svg>", outline);
+}
+
 static void write_articles(FILE *out, const char *chosen_key)
 {
     fputs("<fieldset>\n", out);
     for (int i = 0; i < CATALOGUE_COUNT; i++) {
         const struct article *article = &catalogue[i];
-        fprintf(out,
-                "<label class=\"article\"><input type=\"radio\" name=\"item\" value=\"%s\"%s>"
-                "<i>%s</i><span><b>%s</b><small>",
-                article->key, strcmp(article->key, chosen_key) == 0 ? " checked" : "",
-                article->sign, article->name);
+        fprintf(out, "<label class=\"article\"><input type=\"radio\" name=\"item\" value=\"%s\"%s>",
+                article->key, strcmp(article->key, chosen_key) == 0 ? " checked" : "");
+        write_outline(out, article->outline);
+        fprintf(out, "<span><b>%s</b><small>", article->name);
         html_euro(out, article->unit_cents);
         fputs("</small></span></label>\n", out);
     }
@@ -166,6 +173,11 @@ void page_write_orders(FILE *out, const struct page *page)
 void page_write(FILE *out, const struct page *page)
 {
     fputs(head, out);
+    fputs("<h1>", out);
+    write_outline(out, hare);
+    fputs(
+        " The hare's shop</h1>\n<p>Orders are taken at once, and travel by message from here.</p>\n",
+        out);
     if (page->wrong) {
         fputs("<p class=\"say wrong\">", out);
         html_text(out, page->wrong);
