@@ -15,16 +15,31 @@ from wire import Peer  # noqa: E402
 AGAINST_RABBIT = os.environ.get('BROKER', 'leveret') == 'rabbitmq'
 
 
+BUILD = os.environ.get('LEVERET_BUILD', 'release')
+LOOPS = os.environ.get('LEVERET_LOOPS', '3')
+# Sanitized builds are several times slower; what floods the broker sends less then.
+VOLUME = 1 if BUILD == 'release' else 0.1
+
+
 def pytest_report_header():
     if AGAINST_RABBIT:
         return 'broker: RabbitMQ, to see that the tests themselves are right'
-    return f'broker: {os.environ.get("LEVERETD", "build/leveretd")}, loops {os.environ.get("LEVERET_LOOPS", "3")}'
+    return f'broker: {os.environ.get("LEVERETD", "build/leveretd")} ({BUILD}), loops {LOOPS}'
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if AGAINST_RABBIT and item.get_closest_marker('leveret'):
             item.add_marker(pytest.mark.skip(reason='about Leveret alone'))
+        once = item.get_closest_marker('once')
+        if once and (BUILD, LOOPS) != ('release', '3') and BUILD not in once.kwargs.get('also', ()):
+            item.add_marker(pytest.mark.skip(reason='run once, with the released build and three loops'))
+
+
+@pytest.fixture
+def volume():
+    """Scales a number of messages to what this build can carry in reasonable time."""
+    return lambda count: max(10, int(count * VOLUME))
 
 
 @pytest.fixture(scope='session')
@@ -99,7 +114,7 @@ def peer(connect):
 
 
 @pytest.fixture
-def name(request):
-    """Names nobody else uses: name('q')."""
-    token = f'{request.node.name[:40]}.{random.randrange(16**8):08x}'
+def name():
+    """Names nobody else uses: name('q'). Short ones: close texts are cut at 255 octets."""
+    token = f'it.{random.randrange(16**8):08x}'
     return lambda suffix: f'{token}.{suffix}'

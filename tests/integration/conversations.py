@@ -552,11 +552,22 @@ def after_a_channel_error_everything_is_dropped_until_close_ok(talk):
     talk.say('queue.declare', queue=talk('none'), passive=True)
     talk.say('queue.declare', queue=talk('q'))
     talk.publish('nowhere', 'x', 'dropped')
-    talk.frame(FRAME_BODY, 1, b'not even a frame error')
-    talk.hear_end()
+    talk.take('a', peer, 1)
+    talk.publish('nowhere', 'x', 'dropped')
+    talk.say('tx.commit')
+    talk.say('queue.declare', queue=talk('q'))
+    talk.say('channel.close-ok')
     talk.ask('channel.open')
     talk.ask('queue.declare', queue=talk('q'), passive=True)
-    assert peer
+
+
+@conversation
+def frames_of_a_channel_in_error_must_still_be_frames(talk):
+    peer = talk.peer('a')
+    peer.send(1, 'queue.purge', queue=talk('none'))
+    talk.take('a', peer, 1)
+    talk.frame(FRAME_BODY, 1, b'out of the blue')
+    talk.hear_end(channel=0)
 
 
 @conversation
@@ -1386,6 +1397,16 @@ def consuming_from_the_reply_to_name_twice(talk):
 def publishing_with_the_reply_to_name_without_its_consumer(talk):
     talk.publish('', 'nowhere', 'm', {'reply_to': 'amq.rabbitmq.reply-to'})
     talk.hear_end()
+
+
+@conversation
+def texts_are_cut_to_what_a_shortstr_holds(talk):
+    for queue in ('n' * 200, 'ü' * 110, 'n' * 191, 'n' * 192, 'n' * 193, 'n' * 194, 'n' * 230):
+        talk.ask('queue.declare', queue=talk(queue), passive=True)
+        talk.ask('channel.open')
+    for at in range(5):
+        talk.ask('exchange.declare', exchange=talk('x' * at + 'ü' * 105), passive=True)
+        talk.ask('channel.open')
 
 
 # --- get, ack, nack, reject, recover --------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from conversations import CONVERSATIONS, hold
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once(also=('asan',))
 
 # What may differ, and why: a pattern, what both sides show in its place, the reason.
 DIFFERENCES = [
