@@ -1,5 +1,8 @@
 /* RabbitMQ's error texts show bytes and terms the way Erlang's ~p prints them, line breaks at
- * column 80 included. These print the same. Pure; any thread. */
+ * column 80 included. These print the same. Pure; any thread.
+ *
+ * Columns are counted from the last newline in *out, or its start. RabbitMQ breaks lines before it
+ * puts "FRAME_ERROR - " in front; so write these into a buffer that begins with `type 1, ...`. */
 #ifndef LEVERET_WIRE_ERLANG_TEXT_H
 #define LEVERET_WIRE_ERLANG_TEXT_H
 
@@ -7,7 +10,7 @@
 #include "base/slice.h"
 
 /* Appends a binary: <<"abc">> when all of it is printable latin-1, else <<0,20,0>>. Lines are
- * broken and indented as ~p does, counting columns from the last newline in *out (or its start). */
+ * broken and indented as ~p does. */
 void erlang_put_binary(struct lv_buffer *out, struct slice bytes);
 
 /* Appends a binary as numbers whatever they are, and never breaks the line (Erlang's ~w), as in

@@ -108,7 +108,8 @@ void table_print(struct lv_buffer *out, struct slice table);
  *     table_end(&w);                               ends capabilities
  *     struct slice table = table_end(&w);          the whole
  *
- * Inside an array, and only there, the name is NULL: asserted. Names have at most SHORTSTR_BYTES_MAX bytes: asserted. */
+ * Inside an array, and only there, the name is NULL: asserted. Names have at most
+ * SHORTSTR_BYTES_MAX bytes: asserted. What is put must not borrow from the buffer itself. */
 struct table_writer {
     struct lv_buffer *out;
     size_t start;                   /* where the content of the whole begins in out */

@@ -3,6 +3,7 @@
 #include "wire/methods.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "wire/samples.h"
 
@@ -86,6 +87,7 @@ AMQP_METHODS(FREE_METHOD, FREE_FIELD, FREE_END)
     static void round_##class##_##method(void)                                                     \
     {                                                                                              \
         struct amqp_##class##_##method m = make_##class##_##method(), back;                        \
+        memset(&back, 0, sizeof back);                                                             \
         size_t n = amqp_##class##_##method##_size(&m);                                             \
         uint8_t *frame = malloc(n);                                                                \
         assert_non_null(frame);                                                                    \
