@@ -88,7 +88,7 @@ static bool read_value(struct wire_reader *r, struct field *ret)
     case FIELD_TABLE:
     case FIELD_ARRAY: f.bytes = wire_read_longstr(r); break;
     case FIELD_BOOL: f.b = wire_read_u8(r) != 0; break;
-    case FIELD_BYTE: f.i = (int8_t)wire_read_u8(r); break;
+    case FIELD_BYTE: f.i = (int64_t)(int8_t)wire_read_u8(r); break;
     case FIELD_UNSIGNEDBYTE: f.i = wire_read_u8(r); break;
     case FIELD_SHORT: f.i = (int16_t)wire_read_u16(r); break;
     case FIELD_UNSIGNEDSHORT: f.i = wire_read_u16(r); break;
