@@ -15,8 +15,8 @@
 /* Of the password "test12" with the salt 90 8d c6 0a; the first is the one in RabbitMQ's guide. */
 static const char *const known[] = {
     [PASSWORD_SHA256] = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR",
-    [PASSWORD_SHA512] = "kI3GChuNuIYf8lRbCCxZjgjKwsY19ns6+uFO0zcXRBGA/XGJPYD8"
-                        "OWMy7EB8TaOmAzjP2azv84GbINYwX2cDWb4DHnc=",
+    [PASSWORD_SHA512] = ("kI3GChuNuIYf8lRbCCxZjgjKwsY19ns6+uFO0zcXRBGA/XGJPYD8"
+                         "OWMy7EB8TaOmAzjP2azv84GbINYwX2cDWb4DHnc="),
     [PASSWORD_MD5] = "kI3GChNpte2FApYFXScl+0dIluk=",
 };
 
