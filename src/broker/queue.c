@@ -166,8 +166,8 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
         lv_unreachable();
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
+    /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
-    topology_moved(vhost->broker);
     *ret = q;
     return store_queue(q, done);
 }
@@ -223,7 +223,6 @@ void queue_restore(struct vhost *vhost, struct slice name, struct queue_flags fl
     }
     topology_lock(broker);
     lv_table_insert(vhost->queues, &q->by_name);
-    topology_moved(broker);
     topology_unlock(broker);
 }
 

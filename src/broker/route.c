@@ -199,6 +199,7 @@ static void route_of_set(const struct route_set *set, struct route *ret)
 {
     ret->queues = (struct queue *const *)(void *)set->queues.items;
     ret->count = set->queues.count;
+    ret->is_cacheable = false;
 }
 
 /* --- the cache ----------------------------------------------------------------------------- */
@@ -297,12 +298,14 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
         cache->hits++;
         ret->queues = entry_queues(entry);
         ret->count = entry->count;
+        ret->is_cacheable = true;
         return;
     }
     cache->misses++;
     walk(&cache->set, exchange, &key, 1, input);
     route_of_set(&cache->set, ret);
-    if (may_cache(&cache->set, exchange, key))
+    ret->is_cacheable = may_cache(&cache->set, exchange, key);
+    if (ret->is_cacheable)
         entry_set(cache, entry, exchange, key, hash, generation);
 }
 

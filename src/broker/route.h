@@ -13,6 +13,7 @@ struct queue;
 struct route {
     struct queue *const *queues;
     size_t count;
+    bool is_cacheable; /* holds for every message with this key while the generation stands */
 };
 
 /* Finds the route. What *ret points at is valid until the next call on this loop or the end of the

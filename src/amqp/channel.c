@@ -1,0 +1,407 @@
+#include "amqp/channel.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "wire/erlang_text.h"
+
+/* --- its life --------------------------------------------------------------------------------- */
+
+struct channel *channel_create(struct connection *conn, uint16_t number)
+{
+    struct channel *ch = lv_calloc(1, sizeof *ch);
+    ch->magic = CHANNEL_MAGIC;
+    ch->connection = conn;
+    ch->number = number;
+    lv_list_init(&ch->consumers);
+    lv_list_init(&ch->getters);
+    unacked_init(&ch->unacked);
+    channel_init_confirm_task(ch);
+    connection_add_channel(conn, ch);
+    atomic_fetch_add_explicit(&connection_server(conn)->channels_opened, 1, memory_order_relaxed);
+    return ch;
+}
+
+static void channel_free(struct channel *ch)
+{
+    lv_assert(ch->unacked.count == 0);
+    unacked_free(&ch->unacked);
+    lv_buffer_free(&ch->deferred);
+    lv_buffer_free(&ch->held_reply);
+    channel_limit_unref(&ch->limit);
+    free(ch->memo);
+    free(ch->last_queue);
+    ch->magic = 0;
+    free(ch);
+}
+
+void channel_leave(struct channel *ch)
+{
+    struct connection *conn = ch->connection;
+    lv_assert(ch->state == CHANNEL_GONE);
+    connection_remove_channel(conn, ch);
+    atomic_fetch_add_explicit(&connection_server(conn)->channels_closed, 1, memory_order_relaxed);
+    if (ch->is_waiting)
+        conn->zombies++;
+    else
+        channel_free(ch);
+}
+
+static void forget_incoming(struct channel *ch)
+{
+    ch->content = CONTENT_NONE;
+    if (!ch->incoming)
+        return;
+    if (ch->incoming->message)
+        message_unref(&ch->incoming->message);
+    free(ch->incoming);
+    ch->incoming = NULL;
+}
+
+static void cancel_all(struct channel *ch, struct lv_list *consumers)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, consumers)
+        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link));
+}
+
+/* A getter was never attached: only its holds count. */
+static void release_getters(struct channel *ch)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &ch->getters)
+    {
+        struct consumer *c = lv_list_item(it, struct consumer, session_link);
+        lv_list_remove(&c->session_link);
+        consumer_release(&c);
+    }
+}
+
+void channel_shut(struct channel *ch, enum channel_state next)
+{
+    lv_assert(ch->state == CHANNEL_OPEN || ch->state == CHANNEL_CLOSING);
+    ch->state = next;
+    /* What a consume or cancel under way is about gets nothing any more. */
+    if (ch->call && ch->call->consumer)
+        ch->call->consumer->is_closed = true;
+    forget_incoming(ch);
+    connection_count_deferred(ch->connection, 0, ch->deferred.n);
+    ch->deferred.n = 0;
+    /* Consumers first, or what goes back would come to them again. */
+    cancel_all(ch, &ch->consumers);
+    tx_free(ch);
+    channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE);
+    release_getters(ch);
+    channel_forget_publisher(ch);
+    loop_unschedule(connection_loop(ch->connection), &ch->confirm_task);
+    if (ch->confirms)
+        confirms_free(ch->confirms);
+    free(ch->confirms);
+    ch->confirms = NULL;
+    reply_to_free(ch);
+}
+
+/* --- mistakes ----------------------------------------------------------------------------------- */
+
+/* Errors of these codes are the connection's; the rest are the channel's alone. */
+static bool is_hard(uint16_t code)
+{
+    return code == REPLY_CONNECTION_FORCED || code == REPLY_INVALID_PATH || code >= 500;
+}
+
+void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char *format, ...)
+{
+    char text[SHORTSTR_BYTES_MAX];
+    va_list args;
+    va_start(args, format);
+    if (is_hard(code)) {
+        char whole[600];
+        vsnprintf(whole, sizeof whole, format, args);
+        va_end(args);
+        connection_fail(ch->connection, code, method, "%s", whole);
+        return;
+    }
+    size_t n = reply_text_make(text, code, format, args);
+    va_end(args);
+    if (ch->state != CHANNEL_OPEN)
+        return;
+    log_warning("connection %s, channel %u: closing the channel: %.*s", ch->connection->name,
+                ch->number, (int)n, text);
+    channel_shut(ch, CHANNEL_CLOSING);
+    CHANNEL_SEND(ch, channel_close, .reply_code = code, .reply_text = slice_of(text, n),
+                 .class_id = amqp_class_of(method), .method_id = amqp_method_of(method));
+}
+
+void channel_refuse(struct channel *ch, uint32_t method, const struct broker_error *error)
+{
+    channel_fail(ch, method, error->code, "%s", error->text);
+}
+
+void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
+                                 struct slice args)
+{
+    if (conn->state != CONNECTION_RUNNING || result == WIRE_BAD_TABLE) {
+        connection_drop(conn);
+        return;
+    }
+    if (result == WIRE_BAD_UTF8) {
+        connection_fail(conn, REPLY_FRAME_ERROR, 0, "Malformed UTF-8 in shortstr");
+        return;
+    }
+    struct lv_buffer bytes = {0};
+    erlang_put_numbers(&bytes, args);
+    connection_fail(conn, REPLY_FRAME_ERROR, method, "cannot decode %.*s", (int)bytes.n,
+                    (const char *)bytes.p);
+    lv_buffer_free(&bytes);
+}
+
+/* --- standing still -------------------------------------------------------------------------------- */
+
+void channel_wait(struct channel *ch, uint32_t method)
+{
+    lv_assert(!ch->is_waiting);
+    ch->is_waiting = true;
+    ch->waiting_for = method;
+}
+
+/* Kept frames: type u8, size u32 (this machine's order), payload. */
+enum { DEFERRED_HEADER_BYTES = 5 };
+
+static void defer_frame(struct channel *ch, uint8_t type, struct slice payload)
+{
+    uint32_t size = (uint32_t)payload.n;
+    lv_buffer_add_u8(&ch->deferred, type);
+    lv_buffer_add(&ch->deferred, &size, sizeof size);
+    lv_buffer_add_slice(&ch->deferred, payload);
+    connection_count_deferred(ch->connection, payload.n + DEFERRED_HEADER_BYTES, 0);
+}
+
+static void execute_frame(struct channel *ch, uint8_t type, struct slice payload);
+
+/* Executes kept frames until one must wait again. They are taken out of the channel first: what
+ * a command does to the channel, its end included, cannot pull them from under us. */
+static void execute_deferred(struct channel *ch)
+{
+    struct connection *conn = ch->connection;
+    uint16_t number = ch->number;
+    struct lv_buffer frames = ch->deferred;
+    ch->deferred = (struct lv_buffer){0};
+    size_t at = 0;
+    while (at < frames.n && conn->state == CONNECTION_RUNNING) {
+        if (connection_find_channel(conn, number) != ch || ch->is_waiting)
+            break;
+        uint32_t size;
+        memcpy(&size, frames.p + at + 1, sizeof size);
+        uint8_t type = frames.p[at];
+        at += DEFERRED_HEADER_BYTES + size;
+        execute_frame(ch, type, slice_of(frames.p + at - size, size));
+    }
+    /* What is left stands before anything that may come. */
+    connection_count_deferred(conn, 0, at);
+    bool is_there = conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
+    if (is_there && at < frames.n) {
+        lv_assert(ch->deferred.n == 0);
+        lv_buffer_consume(&frames, at);
+        ch->deferred = frames;
+        return;
+    }
+    connection_count_deferred(conn, 0, frames.n - at);
+    lv_buffer_free(&frames);
+}
+
+void channel_go_on(struct channel *ch)
+{
+    lv_assert(ch->is_waiting);
+    ch->is_waiting = false;
+    if (ch->state == CHANNEL_GONE) {
+        struct connection *conn = ch->connection;
+        channel_free(ch);
+        connection_zombie_gone(conn);
+        return;
+    }
+    execute_deferred(ch);
+}
+
+/* --- calls to queues' homes ------------------------------------------------------------------------ */
+
+struct channel_call {
+    struct queue_call call;
+    struct channel *channel;
+    uint32_t method;
+    bool waits;
+    call_done *done;
+};
+
+static void call_is_done(struct queue_call *call)
+{
+    struct channel_call *c = lv_container_of(call, struct channel_call, call);
+    struct channel *ch = c->channel;
+    bool waits = c->waits;
+    ch->call = NULL;
+    if (ch->state == CHANNEL_OPEN && call->refused)
+        channel_refuse(ch, c->method, &call->error);
+    c->done(ch->state == CHANNEL_OPEN ? ch : NULL, call);
+    queue_unref(&call->queue);
+    free(c);
+    if (waits)
+        channel_go_on(ch);
+}
+
+struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_t method,
+                                void (*run)(struct queue_call *), call_done *done)
+{
+    struct channel_call *c = lv_calloc(1, sizeof *c);
+    c->channel = ch;
+    c->method = method;
+    c->done = done;
+    c->call.queue = queue_ref(queue);
+    c->call.from = connection_loop(ch->connection);
+    c->call.run = run;
+    c->call.done = call_is_done;
+    return &c->call;
+}
+
+void channel_call_start(struct queue_call *call)
+{
+    struct channel_call *c = lv_container_of(call, struct channel_call, call);
+    c->waits = call->queue->home != call->from;
+    c->channel->call = call;
+    if (c->waits)
+        channel_wait(c->channel, c->method);
+    queue_call_start(call);
+}
+
+/* --- durable changes --------------------------------------------------------------------------------- */
+
+struct durable_wait {
+    struct loop *loop;
+    struct channel *channel;
+    uint32_t method;
+};
+
+static void durable_arrives(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct durable_wait *wait = mail->a;
+    struct channel *ch = wait->channel;
+    int error = (int)(int64_t)mail->c;
+    if (ch->state == CHANNEL_OPEN && error < 0) {
+        channel_fail(ch, wait->method, REPLY_INTERNAL_ERROR, "definition could not be stored: %s",
+                     lv_error_text(error));
+    } else if (ch->state == CHANNEL_OPEN) {
+        outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
+        net_dirty(ch->connection->net);
+    }
+    ch->held_reply.n = 0;
+    free(wait);
+    channel_go_on(ch);
+}
+
+/* On the definitions' thread. */
+static void durable_is_done(void *arg, int error)
+{
+    struct durable_wait *wait = arg;
+    struct mail mail = {.deliver = durable_arrives, .a = wait, .c = (uint64_t)(int64_t)error};
+    loop_mail_from_outside(wait->loop, &mail);
+}
+
+struct durable_done channel_durable(struct channel *ch, uint32_t method)
+{
+    struct durable_wait *wait = lv_calloc(1, sizeof *wait);
+    wait->loop = connection_loop(ch->connection);
+    wait->channel = ch;
+    wait->method = method;
+    return (struct durable_done){durable_is_done, wait};
+}
+
+void channel_answer(struct channel *ch, enum change_result result, uint32_t method,
+                    const struct broker_error *error, struct durable_done done)
+{
+    if (result == CHANGE_PENDING) {
+        channel_wait(ch, method);
+        return;
+    }
+    free(done.arg);
+    if (result == CHANGE_REFUSED) {
+        ch->held_reply.n = 0;
+        channel_refuse(ch, method, error);
+        return;
+    }
+    if (ch->held_reply.n > 0) {
+        outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
+        net_dirty(ch->connection->net);
+    }
+    ch->held_reply.n = 0;
+}
+
+/* --- frames --------------------------------------------------------------------------------------------- */
+
+/* After our channel.close the client's close is answered, its close-ok ends the channel, and
+ * everything else is what it had sent before it knew. */
+static void take_closing_frame(struct channel *ch, uint8_t type, struct slice payload)
+{
+    if (type != FRAME_METHOD || payload.n < 4)
+        return;
+    uint32_t method = wire_u32(payload.p);
+    if (method == AMQP_CHANNEL_CLOSE)
+        CHANNEL_SEND(ch, channel_close_ok, .none = 0);
+    if (method != AMQP_CHANNEL_CLOSE_OK)
+        return;
+    ch->state = CHANNEL_GONE;
+    channel_leave(ch);
+}
+
+static void refuse_content_frame(struct channel *ch, const char *expected, const char *got)
+{
+    connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
+                    "expected %s, got %s instead", expected, got);
+}
+
+static void execute_method_frame(struct channel *ch, struct slice payload)
+{
+    if (ch->content == CONTENT_AWAIT_HEADER) {
+        refuse_content_frame(ch, "content header for class 60", "non content header frame");
+        return;
+    }
+    if (ch->content == CONTENT_AWAIT_BODY) {
+        refuse_content_frame(ch, "content body", "non content body frame");
+        return;
+    }
+    if (payload.n < 4) {
+        connection_drop(ch->connection);
+        return;
+    }
+    channel_take_method(ch, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
+}
+
+static void execute_frame(struct channel *ch, uint8_t type, struct slice payload)
+{
+    if (ch->state != CHANNEL_OPEN) {
+        take_closing_frame(ch, type, payload);
+    } else if (type == FRAME_METHOD) {
+        execute_method_frame(ch, payload);
+    } else if (ch->content == CONTENT_NONE) {
+        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, 0,
+                        "expected method frame, got non method frame instead");
+    } else if (type == FRAME_HEADER && ch->content == CONTENT_AWAIT_HEADER) {
+        channel_take_header(ch, payload);
+    } else if (type == FRAME_BODY && ch->content == CONTENT_AWAIT_BODY) {
+        channel_take_body(ch, payload);
+    } else if (ch->content == CONTENT_AWAIT_HEADER) {
+        refuse_content_frame(ch, "content header for class 60", "non content header frame");
+    } else {
+        refuse_content_frame(ch, "content body", "non content body frame");
+    }
+}
+
+void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)
+{
+    if (ch->is_waiting || ch->deferred.n > 0)
+        defer_frame(ch, type, payload);
+    else
+        execute_frame(ch, type, payload);
+}

@@ -1,0 +1,298 @@
+/* A channel: one stream of commands, executed in order. Private to the room.
+ *
+ *   OPEN    -> CLOSING   we have said channel.close: everything is dropped until close-ok
+ *   OPEN    -> GONE      the client closed it, or the connection ended
+ *   CLOSING -> GONE      close-ok came
+ *
+ * A command that must wait (for a queue's home on another loop, for a durable change to be
+ * committed) sets `waiting`; frames that come meanwhile are kept in `deferred` and executed when
+ * the answer is there. Only this channel stands still.
+ *
+ * A GONE channel is freed when the call it waits for has come back. */
+#ifndef LEVERET_AMQP_CHANNEL_H
+#define LEVERET_AMQP_CHANNEL_H
+
+#include "amqp/confirms.h"
+#include "amqp/connection.h"
+#include "amqp/unacked.h"
+#include "broker/queue.h"
+
+enum { CHANNEL_MAGIC = 0xc4a22e1 };
+
+enum channel_state { CHANNEL_OPEN, CHANNEL_CLOSING, CHANNEL_GONE };
+
+enum channel_mode { CHANNEL_PLAIN, CHANNEL_CONFIRM, CHANNEL_TX };
+
+/* What comes next of a message that is being published. */
+enum content_state { CONTENT_NONE, CONTENT_AWAIT_HEADER, CONTENT_AWAIT_BODY };
+
+/* A publish whose header or body is still on its way. Kept between frames, else NULL. */
+struct incoming {
+    struct slice exchange; /* both point behind this struct */
+    struct slice routing_key;
+    bool mandatory;
+    struct message *message; /* from the header on; owned; NULL: too large to be kept */
+    uint64_t body_bytes;     /* as the header says */
+    uint64_t body_got;
+    uint8_t names[];
+};
+
+/* The route of the last publish, good while topology and permissions stand still. */
+enum { MEMO_QUEUES_MAX = 16 };
+struct publish_memo {
+    uint64_t topology_generation;
+    uint64_t auth_generation;
+    struct exchange *exchange;
+    bool is_valid;
+    uint8_t exchange_bytes;
+    uint8_t routing_key_bytes;
+    size_t count;
+    struct queue *queues[MEMO_QUEUES_MAX];
+    uint8_t names[2 * SHORTSTR_BYTES_MAX];
+};
+
+/* Receives the answers of queues at home elsewhere. Lives until the last has come. */
+struct publisher {
+    struct confirm_sink sink;
+    struct channel *channel; /* NULL once the channel is gone */
+    size_t waiting;          /* answers to come */
+};
+
+struct tx;        /* tx.c */
+struct reply_to;  /* reply_to.c */
+
+struct channel {
+    unsigned magic;
+    struct connection *connection;
+    uint16_t number;
+    enum channel_state state;
+    enum channel_mode mode;
+    enum content_state content;
+    struct incoming *incoming;
+
+    bool is_waiting;
+    uint32_t waiting_for; /* the method that waits, for the log */
+    struct lv_buffer deferred;
+    struct lv_buffer held_reply; /* goes out when what we wait for is done */
+    struct queue_call *call;     /* under way; owned; also by a zombie */
+
+    char *last_queue; /* the queue last declared; NULL: none */
+    size_t last_queue_bytes;
+
+    struct lv_list consumers; /* struct consumer.session_link: open ones */
+    struct lv_list getters;
+    size_t consumer_count;
+    struct unacked unacked;
+    uint64_t delivery_tag;
+    uint32_t prefetch_count; /* of consumers to come */
+    struct channel_limit *limit;
+    uint32_t limit_count;
+
+    struct confirms *confirms;
+    struct loop_task confirm_task;
+    struct publisher *publisher;
+    struct publish_memo *memo;
+    struct tx *tx;
+    struct reply_to *reply_to;
+
+    uint64_t published;
+    uint64_t delivered;
+    uint64_t acked;
+};
+
+/* --- channel.c ------------------------------------------------------------------------------ */
+
+struct channel *channel_create(struct connection *conn, uint16_t number);
+
+/* Requeues what is unacknowledged, cancels consumers, forgets a transaction. Afterwards the
+ * channel is CLOSING or GONE. */
+void channel_shut(struct channel *ch, enum channel_state next);
+
+/* The channel, GONE already, leaves the connection; freed now or when its call has come back. */
+void channel_leave(struct channel *ch);
+
+/* Answers a mistake: channel.close, or connection.close where RabbitMQ does that. */
+void channel_refuse(struct channel *ch, uint32_t method, const struct broker_error *error);
+void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The channel stands still from here until channel_go_on(). */
+void channel_wait(struct channel *ch, uint32_t method);
+/* Executes what has gathered meanwhile. */
+void channel_go_on(struct channel *ch);
+
+/* Starts a call at a queue's home, and waits if it is elsewhere. `call` is allocated, and freed
+ * after `done`, which is told the channel unless that is gone (then NULL). */
+typedef void call_done(struct channel *ch, struct queue_call *call);
+struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_t method,
+                                void (*run)(struct queue_call *), call_done *done);
+/* Starts what channel_call() made, after the caller has filled in what it asks. */
+void channel_call_start(struct queue_call *call);
+
+/* Sends the held reply now (CHANGE_DONE), after the commit (CHANGE_PENDING), or refuses. */
+struct durable_done channel_durable(struct channel *ch, uint32_t method);
+void channel_answer(struct channel *ch, enum change_result result, uint32_t method,
+                    const struct broker_error *error, struct durable_done done);
+
+/* Puts the reply's frame aside for channel_answer(). */
+#define CHANNEL_HOLD_REPLY(ch, method, ...)                                                        \
+    do {                                                                                           \
+        const struct amqp_##method method_ = {__VA_ARGS__};                                        \
+        size_t size_ = amqp_##method##_size(&method_);                                             \
+        amqp_##method##_put(lv_buffer_reserve(&(ch)->held_reply, size_), (ch)->number, &method_);  \
+        (ch)->held_reply.n += size_;                                                               \
+    } while (0)
+
+#define CHANNEL_SEND(ch, method, ...)                                                              \
+    CONNECTION_SEND((ch)->connection, (ch)->number, method, __VA_ARGS__)
+
+/* Decodes a method's arguments into `ret`, or answers 501 and makes the handler return. */
+#define CHANNEL_READ(ch, args, method, METHOD, ret)                                                \
+    struct amqp_##method ret;                                                                      \
+    do {                                                                                           \
+        enum wire_result result_ = amqp_##method##_read((args), &(ret));                           \
+        if (result_ != WIRE_OK) {                                                                  \
+            connection_refuse_arguments((ch)->connection, result_, METHOD, (args));                \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* 501 for arguments that do not decode. */
+void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
+                                 struct slice args);
+
+/* --- frames of an open channel --------------------------------------------------------------- */
+
+/* A whole frame for this channel; keeps it when the channel waits. */
+void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload);
+
+/* A method (dispatch.c). */
+void channel_take_method(struct channel *ch, uint32_t method, struct slice args);
+
+/* --- publish.c ------------------------------------------------------------------------------- */
+
+void channel_begin_publish(struct channel *ch, struct slice args);
+void channel_take_header(struct channel *ch, struct slice payload);
+/* Part of a body, or all of it. */
+void channel_take_body(struct channel *ch, struct slice part);
+/* Tries to take a whole publish (method, header and at most one body frame) that lies in p .. end at
+ * once; returns the bytes consumed, 0 when it is not all there or anything is unusual. */
+size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8_t *end);
+
+/* Where a message goes, by its key and by those in its headers CC and BCC. False after refusing. */
+struct properties;
+bool channel_find_route(struct channel *ch, struct exchange *exchange, struct slice routing_key,
+                        const struct properties *properties, struct route *ret);
+
+/* The confirms' flush, scheduled for the end of the turn. */
+void channel_confirm_soon(struct channel *ch);
+void channel_init_confirm_task(struct channel *ch);
+/* The channel's sink, made at first use. */
+struct publisher *channel_publisher(struct channel *ch);
+void channel_forget_publisher(struct channel *ch);
+
+/* basic.return 312. */
+void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
+                    struct slice header, struct slice body, struct message *message);
+
+/* --- delivery.c ------------------------------------------------------------------------------ */
+
+extern const struct consumer_calls channel_consumer_calls;
+
+/* Header and body frames. The body is borrowed from `message` when it is large and that is there. */
+void channel_write_content(struct channel *ch, struct slice header, struct slice body,
+                           struct message *message);
+
+/* Requeues a getter's or consumer's deliveries, acks them ...: tags from first on, all unmarked
+ * ones up to last. */
+void channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
+
+/* Those of its consumers that the connection has room for go on. */
+void channel_resume_consumers(struct channel *ch);
+
+/* The consumer's open hold is given back after its home has let it go. */
+void channel_cancel_consumer(struct channel *ch, struct consumer *consumer);
+
+/* --- the commands: one function for each, named after it ------------------------------------- */
+
+#define CHANNEL_COMMANDS(C)                                                                        \
+    C(AMQP_CHANNEL_FLOW, channel_flow)                                                             \
+    C(AMQP_CHANNEL_CLOSE, channel_close)                                                           \
+    C(AMQP_ACCESS_REQUEST, access_request)                                                         \
+    C(AMQP_EXCHANGE_DECLARE, exchange_declare)                                                     \
+    C(AMQP_EXCHANGE_DELETE, exchange_delete)                                                       \
+    C(AMQP_EXCHANGE_BIND, exchange_bind)                                                           \
+    C(AMQP_EXCHANGE_UNBIND, exchange_unbind)                                                       \
+    C(AMQP_QUEUE_DECLARE, queue_declare)                                                           \
+    C(AMQP_QUEUE_BIND, queue_bind)                                                                 \
+    C(AMQP_QUEUE_UNBIND, queue_unbind)                                                             \
+    C(AMQP_QUEUE_PURGE, queue_purge)                                                               \
+    C(AMQP_QUEUE_DELETE, queue_delete)                                                             \
+    C(AMQP_BASIC_QOS, basic_qos)                                                                   \
+    C(AMQP_BASIC_CONSUME, basic_consume)                                                           \
+    C(AMQP_BASIC_CANCEL, basic_cancel)                                                             \
+    C(AMQP_BASIC_GET, basic_get)                                                                   \
+    C(AMQP_BASIC_ACK, basic_ack)                                                                   \
+    C(AMQP_BASIC_REJECT, basic_reject)                                                             \
+    C(AMQP_BASIC_NACK, basic_nack)                                                                 \
+    C(AMQP_BASIC_RECOVER, basic_recover)                                                           \
+    C(AMQP_BASIC_RECOVER_ASYNC, basic_recover_async)                                               \
+    C(AMQP_CONFIRM_SELECT, confirm_select)                                                         \
+    C(AMQP_TX_SELECT, tx_select)                                                                   \
+    C(AMQP_TX_COMMIT, tx_commit)                                                                   \
+    C(AMQP_TX_ROLLBACK, tx_rollback)
+
+#define COMMAND_PROTOTYPE(id, name) void cmd_##name(struct channel *ch, struct slice args);
+CHANNEL_COMMANDS(COMMAND_PROTOTYPE)
+#undef COMMAND_PROTOTYPE
+
+/* --- helpers of the commands: access.c ------------------------------------------------------- */
+
+/* May the user do this? If not: refused with 403. `kind` is "queue" or "exchange". */
+bool channel_allows(struct channel *ch, uint32_t method, enum auth_action action, const char *kind,
+                    struct slice name);
+bool channel_allows_topic(struct channel *ch, uint32_t method, struct slice exchange,
+                          enum auth_action action, struct slice routing_key);
+
+/* The queue of this name, or the last declared one when it is empty; *ret_name is its name.
+ * Refuses with 404 otherwise. */
+bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,
+                        struct slice *ret_name);
+struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct slice name);
+
+/* The name (a longstr) that an argument gives. False when it is not there. */
+bool argument_name(struct slice arguments, const char *key, struct slice *ret);
+
+/* --- tx.c ------------------------------------------------------------------------------------ */
+
+/* Keeps a publish until commit. Takes *message. */
+void tx_add_publish(struct channel *ch, struct message **message, bool mandatory);
+/* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
+void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
+/* An answer of a queue elsewhere to a committed publish. */
+void tx_answer(struct channel *ch);
+void tx_free(struct channel *ch);
+uint64_t tx_publish_count(const struct channel *ch);
+uint64_t tx_settle_count(const struct channel *ch);
+
+/* --- reply_to.c: direct reply-to -------------------------------------------------------------- */
+
+#define REPLY_TO_NAME "amq.rabbitmq.reply-to"
+
+/* Whether the name is REPLY_TO_NAME, or one that was made from it. */
+bool reply_to_is_name(struct slice name);
+bool reply_to_is_made_name(struct slice name);
+
+/* basic.consume from REPLY_TO_NAME: answers, or refuses. */
+void reply_to_consume(struct channel *ch, const struct amqp_basic_consume *m);
+/* True when the tag was the reply consumer's, which is gone then. */
+bool reply_to_cancel(struct channel *ch, struct slice consumer_tag);
+/* The name that stands for this channel in reply_to; empty when it has no reply consumer. */
+struct slice reply_to_own_name(const struct channel *ch);
+/* Sends a message to whoever a made name stands for. Vanishes when that is gone. */
+void reply_to_publish(struct channel *ch, struct slice name, struct message *message);
+/* queue.declare of such a name. */
+void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m);
+void reply_to_free(struct channel *ch);
+
+#endif

@@ -1,0 +1,291 @@
+/* The class basic, but for publish: qos, consume, cancel, get, and what is done with deliveries. */
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "amqp/names.h"
+#include "base/memory.h"
+
+/* --- qos ------------------------------------------------------------------------------------------ */
+
+/* One limit for the channel: consumers that run already count in it, with what they hold. */
+static void set_channel_limit(struct channel *ch, uint32_t count)
+{
+    ch->limit_count = count;
+    if (!ch->limit && count == 0)
+        return;
+    if (!ch->limit) {
+        ch->limit = channel_limit_create();
+        struct lv_list *it, *after;
+        lv_list_each(it, after, &ch->consumers)
+            consumer_set_limit(lv_list_item(it, struct consumer, session_link), ch->limit);
+    }
+    atomic_store(&ch->limit->max, count);
+    channel_resume_consumers(ch);
+}
+
+void cmd_basic_qos(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_qos, AMQP_BASIC_QOS, m);
+    if (m.prefetch_size != 0) {
+        channel_fail(ch, AMQP_BASIC_QOS, REPLY_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)",
+                     m.prefetch_size);
+        return;
+    }
+    if (m.global)
+        set_channel_limit(ch, m.prefetch_count);
+    else
+        ch->prefetch_count = m.prefetch_count;
+    CHANNEL_SEND(ch, basic_qos_ok, .none = 0);
+}
+
+/* --- consume, cancel ------------------------------------------------------------------------------ */
+
+static struct consumer *find_consumer(struct channel *ch, struct slice tag)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &ch->consumers)
+    {
+        struct consumer *c = lv_list_item(it, struct consumer, session_link);
+        if (slice_equal(c->tag, tag))
+            return c;
+    }
+    return NULL;
+}
+
+static void consumed(struct channel *ch, struct queue_call *call)
+{
+    struct consumer *c = call->consumer;
+    if (call->refused) {
+        consumer_release(&c);
+    } else if (!ch) {
+        /* The channel went while its command was under way. */
+        channel_cancel_consumer(c->session, c);
+    } else {
+        lv_list_push(&ch->consumers, &c->session_link);
+        ch->consumer_count++;
+        if (ch->limit)
+            consumer_set_limit(c, ch->limit);
+        if (!call->owner)
+            CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = c->tag);
+    }
+}
+
+static void start_consumer(struct channel *ch, const struct amqp_basic_consume *m, struct queue *q,
+                           struct slice tag, const struct consumer_arguments *arguments)
+{
+    struct consumer *c = consumer_create(q, connection_loop(ch->connection),
+                                         &channel_consumer_calls, ch, tag, m->arguments);
+    c->no_ack = m->no_ack;
+    c->exclusive = m->exclusive;
+    c->prefetch = m->no_ack ? 0 : ch->prefetch_count;
+    c->priority = arguments->priority;
+    struct queue_call *call =
+        channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
+    call->consumer = c;
+    call->owner = m->no_wait ? ch : NULL;
+    channel_call_start(call);
+}
+
+void cmd_basic_consume(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_consume, AMQP_BASIC_CONSUME, m);
+    if (slice_is(m.queue, REPLY_TO_NAME)) {
+        reply_to_consume(ch, &m);
+        return;
+    }
+    if (m.consumer_tag.n > 0 && find_consumer(ch, m.consumer_tag)) {
+        channel_fail(ch, AMQP_BASIC_CONSUME, REPLY_NOT_ALLOWED,
+                     "attempt to reuse consumer tag '%.*s'", SLICE_ARG(m.consumer_tag));
+        return;
+    }
+    struct slice name;
+    if (!channel_name_queue(ch, AMQP_BASIC_CONSUME, m.queue, &name) ||
+        !channel_allows(ch, AMQP_BASIC_CONSUME, AUTH_READ, "queue", name))
+        return;
+    struct queue *q = channel_find_queue(ch, AMQP_BASIC_CONSUME, name);
+    if (!q)
+        return;
+    struct consumer_arguments arguments;
+    struct broker_error error = {0};
+    if (!consumer_arguments_read(m.arguments, name, vhost_name(ch->connection->vhost), &arguments,
+                                 &error)) {
+        channel_refuse(ch, AMQP_BASIC_CONSUME, &error);
+        return;
+    }
+    char generated[GENERATED_NAME_MAX];
+    struct slice tag = m.consumer_tag.n ? m.consumer_tag : name_generate("amq.ctag-", generated);
+    start_consumer(ch, &m, q, tag, &arguments);
+}
+
+/* The client's own cancel: the consumer keeps what it holds, and cancel-ok comes behind the last
+ * delivery. */
+static void cancelled(struct channel *ch, struct queue_call *call)
+{
+    struct consumer *c = call->consumer;
+    if (ch && !call->owner)
+        CHANNEL_SEND(ch, basic_cancel_ok, .consumer_tag = c->tag);
+    c->is_closed = true;
+    consumer_release(&c);
+}
+
+void cmd_basic_cancel(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_cancel, AMQP_BASIC_CANCEL, m);
+    struct consumer *c = find_consumer(ch, m.consumer_tag);
+    if (!c) {
+        reply_to_cancel(ch, m.consumer_tag);
+        if (!m.no_wait)
+            CHANNEL_SEND(ch, basic_cancel_ok, .consumer_tag = m.consumer_tag);
+        return;
+    }
+    lv_list_remove(&c->session_link);
+    ch->consumer_count--;
+    struct queue_call *call =
+        channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancelled);
+    call->consumer = c;
+    call->owner = m.no_wait ? ch : NULL;
+    channel_call_start(call);
+}
+
+/* --- get -------------------------------------------------------------------------------------------- */
+
+/* What is got is held by a getter: a consumer that gets nothing by itself, one for each queue. */
+static struct consumer *getter_for(struct channel *ch, struct queue *q)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &ch->getters)
+    {
+        struct consumer *c = lv_list_item(it, struct consumer, session_link);
+        if (c->queue == q)
+            return c;
+    }
+    struct consumer *c = consumer_create(q, connection_loop(ch->connection),
+                                         &channel_consumer_calls, ch, SLICE_EMPTY, SLICE_EMPTY);
+    c->is_getter = true;
+    lv_list_push(&ch->getters, &c->session_link);
+    return c;
+}
+
+static void send_got(struct channel *ch, struct queue_call *call)
+{
+    uint64_t tag = ++ch->delivery_tag;
+    if (!call->no_ack)
+        unacked_add(&ch->unacked, tag, call->consumer, call->got.sequence);
+    CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = call->got.redelivered,
+                 .exchange = call->got.exchange, .routing_key = call->got.routing_key,
+                 .message_count = (uint32_t)call->ready);
+    channel_write_content(ch, call->got.header, call->got.body, call->got.message);
+    net_dirty(ch->connection->net);
+    ch->delivered++;
+}
+
+static void got(struct channel *ch, struct queue_call *call)
+{
+    if (call->got.message) {
+        if (ch)
+            send_got(ch, call);
+        else if (!call->no_ack)
+            consumer_settle(call->consumer, call->got.sequence, 1, SETTLE_REQUEUE);
+        message_unref(&call->got.message);
+    } else if (ch && !call->refused) {
+        CHANNEL_SEND(ch, basic_get_empty, .reserved1 = SLICE_EMPTY);
+    }
+    consumer_release(&call->consumer);
+}
+
+void cmd_basic_get(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_get, AMQP_BASIC_GET, m);
+    struct slice name;
+    if (!channel_name_queue(ch, AMQP_BASIC_GET, m.queue, &name) ||
+        !channel_allows(ch, AMQP_BASIC_GET, AUTH_READ, "queue", name))
+        return;
+    struct queue *q = channel_find_queue(ch, AMQP_BASIC_GET, name);
+    if (!q)
+        return;
+    struct queue_call *call = channel_call(ch, q, AMQP_BASIC_GET, queue_call_get, got);
+    call->consumer = getter_for(ch, q);
+    consumer_hold(call->consumer);
+    call->no_ack = m.no_ack;
+    channel_call_start(call);
+}
+
+/* --- ack, nack, reject, recover ------------------------------------------------------------------------ */
+
+/* The tags that are meant: one, or with `multiple` all up to it (0: all there are). False after
+ * refusing. *ret_last < *ret_first: none, and that is fine. */
+static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
+                       uint64_t *ret_first, uint64_t *ret_last)
+{
+    uint64_t first = multiple ? unacked_next(&ch->unacked, 0) : tag;
+    bool is_known = multiple ? first != 0 && first <= tag && tag <= ch->delivery_tag
+                             : unacked_has(&ch->unacked, tag);
+    if (multiple && tag == 0) {
+        *ret_first = first ? first : 1;
+        *ret_last = first ? UINT64_MAX : 0;
+        return true;
+    }
+    if (!is_known) {
+        channel_fail(ch, method, REPLY_PRECONDITION_FAILED, "unknown delivery tag %llu",
+                     (unsigned long long)tag);
+        return false;
+    }
+    *ret_first = first;
+    *ret_last = tag;
+    return true;
+}
+
+static void settle(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
+                   enum settle_kind kind)
+{
+    uint64_t first, last;
+    if (!tags_meant(ch, method, tag, multiple, &first, &last))
+        return;
+    if (ch->mode == CHANNEL_TX)
+        tx_add_settle(ch, first, last, kind);
+    else
+        channel_settle(ch, first, last, kind);
+}
+
+void cmd_basic_ack(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_ack, AMQP_BASIC_ACK, m);
+    settle(ch, AMQP_BASIC_ACK, m.delivery_tag, m.multiple, SETTLE_ACK);
+}
+
+void cmd_basic_reject(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_reject, AMQP_BASIC_REJECT, m);
+    settle(ch, AMQP_BASIC_REJECT, m.delivery_tag, false,
+           m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
+}
+
+void cmd_basic_nack(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_nack, AMQP_BASIC_NACK, m);
+    settle(ch, AMQP_BASIC_NACK, m.delivery_tag, m.multiple,
+           m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
+}
+
+static bool recover(struct channel *ch, uint32_t method, bool requeue)
+{
+    if (!requeue) {
+        channel_fail(ch, method, REPLY_NOT_IMPLEMENTED, "requeue=false");
+        return false;
+    }
+    channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE);
+    return true;
+}
+
+void cmd_basic_recover(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_recover, AMQP_BASIC_RECOVER, m);
+    if (recover(ch, AMQP_BASIC_RECOVER, m.requeue))
+        CHANNEL_SEND(ch, basic_recover_ok, .none = 0);
+}
+
+void cmd_basic_recover_async(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_recover_async, AMQP_BASIC_RECOVER_ASYNC, m);
+    recover(ch, AMQP_BASIC_RECOVER_ASYNC, m.requeue);
+}

@@ -1,0 +1,276 @@
+/* The class connection: from the protocol header to connection.open, and the end. */
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "auth/sasl.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "wire/table.h"
+
+/* --- the protocol header and connection.start --------------------------------------------------- */
+
+static const uint8_t our_header[8] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
+
+#define SERVER_CAPABILITIES(C)                                                                     \
+    C("publisher_confirms")                                                                        \
+    C("exchange_exchange_bindings")                                                                \
+    C("basic.nack")                                                                                \
+    C("consumer_cancel_notify")                                                                    \
+    C("connection.blocked")                                                                        \
+    C("consumer_priorities")                                                                       \
+    C("authentication_failure_close")                                                              \
+    C("per_consumer_qos")                                                                          \
+    C("direct_reply_to")
+
+static void put_server_properties(struct lv_buffer *out, const struct amqp_settings *s,
+                                  bool with_capabilities)
+{
+    struct table_writer w;
+    table_begin(&w, out);
+    if (with_capabilities) {
+        table_put_table(&w, "capabilities");
+#define PUT_CAPABILITY(name) table_put_bool(&w, name, true);
+        SERVER_CAPABILITIES(PUT_CAPABILITY)
+#undef PUT_CAPABILITY
+        table_end(&w);
+    }
+    table_put_str(&w, "cluster_name", slice_str(s->cluster_name));
+    table_put_str(&w, "copyright", slice_str("Copyright (c) the Leveret authors"));
+    table_put_str(&w, "information", slice_str("Licensed under the Apache License 2.0"));
+    table_put_str(&w, "leveret_version", slice_str(s->leveret_version));
+    table_put_str(&w, "platform", slice_str(s->platform));
+    table_put_str(&w, "product", slice_str(s->product));
+    table_put_str(&w, "version", slice_str(s->version));
+    table_end(&w);
+}
+
+static void send_start(struct connection *conn, uint8_t major, uint8_t minor)
+{
+    struct lv_buffer properties = {0};
+    put_server_properties(&properties, &connection_server(conn)->settings, major == 0);
+    CONNECTION_SEND(conn, 0, connection_start, .version_major = major, .version_minor = minor,
+                    .server_properties = lv_buffer_slice(&properties),
+                    .mechanisms = slice_str(SASL_MECHANISMS), .locales = slice_str("en_US"));
+    lv_buffer_free(&properties);
+    conn->state = CONNECTION_AWAIT_START_OK;
+}
+
+/* Besides 0-9-1's header RabbitMQ takes those of 0-9 and 0-8, and greets the latter as 8-0. */
+void connection_take_header(struct connection *conn, const uint8_t *header)
+{
+    static const uint8_t as_0_9[8] = {'A', 'M', 'Q', 'P', 1, 1, 0, 9};
+    static const uint8_t as_0_8[8] = {'A', 'M', 'Q', 'P', 1, 1, 8, 0};
+    static const uint8_t as_0_8_too[8] = {'A', 'M', 'Q', 'P', 1, 1, 9, 1};
+    if (memcmp(header, our_header, 8) == 0 || memcmp(header, as_0_9, 8) == 0) {
+        send_start(conn, 0, 9);
+    } else if (memcmp(header, as_0_8, 8) == 0 || memcmp(header, as_0_8_too, 8) == 0) {
+        send_start(conn, 8, 0);
+    } else {
+        outbuf_add(net_out(conn->net), our_header, sizeof our_header);
+        net_dirty(conn->net);
+        log_warning("connection %s: no AMQP 0-9-1 header, closing", conn->name);
+        connection_drop(conn);
+    }
+}
+
+/* --- start-ok -------------------------------------------------------------------------------------- */
+
+static bool capability(struct slice capabilities, const char *name)
+{
+    struct field field;
+    return table_find(capabilities, name, &field) && field.type == FIELD_BOOL && field.b;
+}
+
+static void take_client_properties(struct connection *conn, struct slice properties)
+{
+    free((void *)conn->client_properties.p);
+    conn->client_properties = SLICE_EMPTY;
+    if (properties.n > 0)
+        conn->client_properties =
+            slice_of(memcpy(lv_malloc(properties.n), properties.p, properties.n), properties.n);
+    struct field capabilities;
+    if (!table_find(conn->client_properties, "capabilities", &capabilities) ||
+        capabilities.type != FIELD_TABLE)
+        return;
+    conn->can.authentication_failure_close =
+        capability(capabilities.bytes, "authentication_failure_close");
+    conn->can.connection_blocked = capability(capabilities.bytes, "connection.blocked");
+    conn->can.consumer_cancel_notify = capability(capabilities.bytes, "consumer_cancel_notify");
+}
+
+static void refuse_login(struct connection *conn, struct slice mechanism, const char *reason)
+{
+    log_warning("connection %s: PLAIN login refused: %s", conn->name, reason);
+    if (!conn->can.authentication_failure_close) {
+        connection_drop_late(conn);
+        return;
+    }
+    connection_fail(conn, REPLY_ACCESS_REFUSED, 0,
+                    "Login was refused using authentication mechanism %.*s. For details see the "
+                    "broker logfile.",
+                    SLICE_ARG(mechanism));
+}
+
+static void send_tune(struct connection *conn)
+{
+    const struct amqp_settings *s = &connection_server(conn)->settings;
+    CONNECTION_SEND(conn, 0, connection_tune, .channel_max = s->channel_max,
+                    .frame_max = s->frame_bytes_max, .heartbeat = s->heartbeat_s);
+    conn->state = CONNECTION_AWAIT_TUNE_OK;
+}
+
+static void log_in(struct connection *conn, struct slice mechanism, struct slice user,
+                   struct slice password)
+{
+    struct lv_buffer reason = {0};
+    if (auth_login(connection_server(conn)->auth, user, password, conn->peer.peer.is_loopback,
+                   &conn->identity, &reason)) {
+        send_tune(conn);
+    } else {
+        lv_buffer_add_u8(&reason, 0);
+        refuse_login(conn, mechanism, (const char *)reason.p);
+    }
+    lv_buffer_free(&reason);
+}
+
+static void start_ok(struct connection *conn, const struct amqp_connection_start_ok *m)
+{
+    take_client_properties(conn, m->client_properties);
+    struct slice user, password;
+    enum sasl_result result = sasl_parse(m->mechanism, m->response, &user, &password);
+    if (result != SASL_OK) {
+        log_warning("connection %s: %s '%.*s', closing", conn->name,
+                    result == SASL_MALFORMED ? "malformed response of mechanism"
+                                             : "unknown authentication mechanism",
+                    SLICE_ARG(m->mechanism));
+        connection_drop_late(conn);
+        return;
+    }
+    memcpy(conn->mechanism, m->mechanism.p, m->mechanism.n);
+    log_in(conn, m->mechanism, user, password);
+}
+
+/* --- tune-ok ----------------------------------------------------------------------------------------- */
+
+/* While the server has a limit, 0 (no limit) is above it. */
+static bool is_within(uint32_t value, uint32_t limit)
+{
+    return limit == 0 || (value != 0 && value <= limit);
+}
+
+static void tune_ok(struct connection *conn, const struct amqp_connection_tune_ok *m)
+{
+    const struct amqp_settings *s = &connection_server(conn)->settings;
+    bool frame_is_fine = is_within(m->frame_max, s->frame_bytes_max) &&
+                         (m->frame_max == 0 || m->frame_max >= FRAME_BYTES_MIN);
+    if (!frame_is_fine || !is_within(m->channel_max, s->channel_max)) {
+        log_warning("connection %s: tune-ok with frame_max %u and channel_max %u, where %u and %u "
+                    "were offered, closing",
+                    conn->name, m->frame_max, m->channel_max, s->frame_bytes_max, s->channel_max);
+        connection_drop_late(conn);
+        return;
+    }
+    conn->frame_bytes_max = m->frame_max;
+    conn->channel_max = m->channel_max;
+    conn->heartbeat_s = m->heartbeat;
+    conn->state = CONNECTION_AWAIT_OPEN;
+}
+
+/* --- open ---------------------------------------------------------------------------------------------- */
+
+static void open_vhost(struct connection *conn, const struct amqp_connection_open *m)
+{
+    struct vhost *vhost = vhost_find(connection_server(conn)->broker, m->virtual_host);
+    if (!vhost) {
+        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN, "vhost %.*s not found",
+                        SLICE_ARG(m->virtual_host));
+        return;
+    }
+    if (!auth_can_access_vhost(conn->identity, m->virtual_host)) {
+        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
+                        "access to vhost '%.*s' refused for user '%.*s'",
+                        SLICE_ARG(m->virtual_host), SLICE_ARG(auth_identity_name(conn->identity)));
+        return;
+    }
+    vhost_ref(vhost);
+    conn->vhost = vhost;
+    conn->state = CONNECTION_RUNNING;
+    CONNECTION_SEND(conn, 0, connection_open_ok, .reserved1 = SLICE_EMPTY);
+    connection_start_heartbeats(conn);
+    log_info("connection %s: user '%.*s' has entered vhost '%.*s'", conn->name,
+             SLICE_ARG(auth_identity_name(conn->identity)), SLICE_ARG(m->virtual_host));
+}
+
+/* --- the end -------------------------------------------------------------------------------------------- */
+
+static void take_close(struct connection *conn, const struct amqp_connection_close *m)
+{
+    if (conn->state == CONNECTION_RUNNING)
+        log_info("connection %s closed by the client: %u %.*s", conn->name, m->reply_code,
+                 SLICE_ARG(m->reply_text));
+    /* Exclusive queues go before close-ok: who sees it finds their names free. */
+    bool was_closing = conn->state == CONNECTION_CLOSING;
+    struct net_conn *net = conn->net;
+    CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
+    if (was_closing)
+        return; /* both said close: our own close-ok is still to come */
+    lv_assert(net == conn->net);
+    connection_finish(conn);
+}
+
+/* --- dispatch --------------------------------------------------------------------------------------------- */
+
+#define READ_AND_DO(method, METHOD, action)                                                        \
+    do {                                                                                           \
+        struct amqp_##method m;                                                                    \
+        enum wire_result result = amqp_##method##_read(args, &m);                                  \
+        if (result != WIRE_OK)                                                                     \
+            connection_refuse_arguments(conn, result, METHOD, args);                               \
+        else                                                                                       \
+            action(conn, &m);                                                                      \
+    } while (0)
+
+static void update_secret(struct connection *conn, const struct amqp_connection_update_secret *m)
+{
+    (void)m; /* a password login has no secret to renew */
+    CONNECTION_SEND(conn, 0, connection_update_secret_ok, .none = 0);
+}
+
+static void take_running_method(struct connection *conn, uint32_t method, struct slice args)
+{
+    if (method == AMQP_CONNECTION_CLOSE)
+        READ_AND_DO(connection_close, AMQP_CONNECTION_CLOSE, take_close);
+    else if (method == AMQP_CONNECTION_UPDATE_SECRET)
+        READ_AND_DO(connection_update_secret, AMQP_CONNECTION_UPDATE_SECRET, update_secret);
+    else if (!amqp_method_find(method))
+        connection_drop(conn);
+    else
+        connection_fail(conn, REPLY_CHANNEL_ERROR, method,
+                        "unexpected method in connection state running");
+}
+
+static void take_closing_method(struct connection *conn, uint32_t method, struct slice args)
+{
+    if (method == AMQP_CONNECTION_CLOSE_OK)
+        connection_drop(conn);
+    else if (method == AMQP_CONNECTION_CLOSE)
+        READ_AND_DO(connection_close, AMQP_CONNECTION_CLOSE, take_close);
+}
+
+void connection_take_method(struct connection *conn, uint32_t method, struct slice args)
+{
+    if (conn->state == CONNECTION_RUNNING)
+        take_running_method(conn, method, args);
+    else if (conn->state == CONNECTION_CLOSING)
+        take_closing_method(conn, method, args);
+    else if (conn->state == CONNECTION_AWAIT_START_OK && method == AMQP_CONNECTION_START_OK)
+        READ_AND_DO(connection_start_ok, AMQP_CONNECTION_START_OK, start_ok);
+    else if (conn->state == CONNECTION_AWAIT_TUNE_OK && method == AMQP_CONNECTION_TUNE_OK)
+        READ_AND_DO(connection_tune_ok, AMQP_CONNECTION_TUNE_OK, tune_ok);
+    else if (conn->state == CONNECTION_AWAIT_OPEN && method == AMQP_CONNECTION_OPEN)
+        READ_AND_DO(connection_open, AMQP_CONNECTION_OPEN, open_vhost);
+    else if (method == AMQP_CONNECTION_CLOSE)
+        READ_AND_DO(connection_close, AMQP_CONNECTION_CLOSE, take_close);
+    else
+        connection_drop(conn);
+}

@@ -1,0 +1,107 @@
+/* The class exchange. */
+#include "amqp/channel.h"
+
+/* An alternate exchange gets this one's messages: that needs read here and write there. */
+static bool allows_alternate(struct channel *ch, const struct amqp_exchange_declare *m)
+{
+    struct slice alternate;
+    if (!argument_name(m->arguments, "alternate-exchange", &alternate) ||
+        exchange_find(ch->connection->vhost, m->exchange))
+        return true;
+    return channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_READ, "exchange", m->exchange) &&
+           channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_WRITE, "exchange", alternate);
+}
+
+void cmd_exchange_declare(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, exchange_declare, AMQP_EXCHANGE_DECLARE, m);
+    if (!m.passive && m.exchange.n > 0 &&
+        !channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_CONFIGURE, "exchange", m.exchange))
+        return;
+    if (!m.passive && !allows_alternate(ch, &m))
+        return;
+    const struct exchange_declaration d = {
+        .name = m.exchange,
+        .type = m.type,
+        .passive = m.passive,
+        .durable = m.durable,
+        .auto_delete = m.auto_delete,
+        .internal = m.internal,
+        .arguments = m.arguments,
+    };
+    if (!m.no_wait)
+        CHANNEL_HOLD_REPLY(ch, exchange_declare_ok, .none = 0);
+    struct broker_error error = {0};
+    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_DECLARE);
+    bool created;
+    channel_answer(ch, exchange_declare(ch->connection->vhost, &d, done, &error, &created),
+                   AMQP_EXCHANGE_DECLARE, &error, done);
+}
+
+void cmd_exchange_delete(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, exchange_delete, AMQP_EXCHANGE_DELETE, m);
+    if (m.exchange.n > 0 &&
+        !channel_allows(ch, AMQP_EXCHANGE_DELETE, AUTH_CONFIGURE, "exchange", m.exchange))
+        return;
+    if (!m.no_wait)
+        CHANNEL_HOLD_REPLY(ch, exchange_delete_ok, .none = 0);
+    struct broker_error error = {0};
+    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_DELETE);
+    channel_answer(ch,
+                   exchange_delete(ch->connection->vhost, m.exchange, m.if_unused, done, &error),
+                   AMQP_EXCHANGE_DELETE, &error, done);
+}
+
+/* Binding needs write on the destination and read on the source, and read on the topic. */
+static bool allows_binding(struct channel *ch, uint32_t method, struct slice destination,
+                           struct slice source, struct slice routing_key)
+{
+    if (destination.n == 0 || source.n == 0)
+        return true; /* refused for another reason */
+    return channel_allows(ch, method, AUTH_WRITE, "exchange", destination) &&
+           channel_allows(ch, method, AUTH_READ, "exchange", source) &&
+           channel_allows_topic(ch, method, source, AUTH_READ, routing_key);
+}
+
+void cmd_exchange_bind(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, exchange_bind, AMQP_EXCHANGE_BIND, m);
+    if (!allows_binding(ch, AMQP_EXCHANGE_BIND, m.destination, m.source, m.routing_key))
+        return;
+    const struct binding_request request = {
+        .source = m.source,
+        .destination = m.destination,
+        .destination_kind = DESTINATION_EXCHANGE,
+        .routing_key = m.routing_key,
+        .arguments = m.arguments,
+        .connection_id = ch->connection->id,
+    };
+    if (!m.no_wait)
+        CHANNEL_HOLD_REPLY(ch, exchange_bind_ok, .none = 0);
+    struct broker_error error = {0};
+    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_BIND);
+    channel_answer(ch, binding_add(ch->connection->vhost, &request, done, &error),
+                   AMQP_EXCHANGE_BIND, &error, done);
+}
+
+void cmd_exchange_unbind(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, exchange_unbind, AMQP_EXCHANGE_UNBIND, m);
+    if (!allows_binding(ch, AMQP_EXCHANGE_UNBIND, m.destination, m.source, m.routing_key))
+        return;
+    const struct binding_request request = {
+        .source = m.source,
+        .destination = m.destination,
+        .destination_kind = DESTINATION_EXCHANGE,
+        .routing_key = m.routing_key,
+        .arguments = m.arguments,
+        .connection_id = ch->connection->id,
+    };
+    if (!m.no_wait)
+        CHANNEL_HOLD_REPLY(ch, exchange_unbind_ok, .none = 0);
+    struct broker_error error = {0};
+    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_UNBIND);
+    channel_answer(ch, binding_remove(ch->connection->vhost, &request, done, &error),
+                   AMQP_EXCHANGE_UNBIND, &error, done);
+}

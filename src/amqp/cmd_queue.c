@@ -1,0 +1,229 @@
+/* The class queue. */
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "amqp/names.h"
+#include "base/memory.h"
+
+/* --- declare ------------------------------------------------------------------------------------ */
+
+static void remember_queue(struct channel *ch, struct slice name)
+{
+    free(ch->last_queue);
+    ch->last_queue = slice_strdup(name);
+    ch->last_queue_bytes = name.n;
+}
+
+static void declare_ok(struct channel *ch, struct slice name, uint64_t messages, uint64_t consumers)
+{
+    CHANNEL_SEND(ch, queue_declare_ok, .queue = name,
+                 .message_count = messages > UINT32_MAX ? UINT32_MAX : (uint32_t)messages,
+                 .consumer_count = (uint32_t)consumers);
+}
+
+static void declared(struct channel *ch, struct queue_call *call)
+{
+    if (ch && !call->refused)
+        declare_ok(ch, queue_name(call->queue), call->ready, call->consumers);
+}
+
+/* The queue was there: its home knows how many messages and consumers it has. */
+static void answer_with_counts(struct channel *ch, struct queue *q)
+{
+    channel_call_start(channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_status, declared));
+}
+
+static bool allows_declare(struct channel *ch, const struct queue_declaration *d)
+{
+    if (d->passive)
+        return true;
+    if (!channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_CONFIGURE, "queue", d->name))
+        return false;
+    struct slice dead_letter;
+    if (!argument_name(d->arguments, "x-dead-letter-exchange", &dead_letter) ||
+        queue_find(ch->connection->vhost, d->name))
+        return true;
+    return channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_READ, "queue", d->name) &&
+           channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_WRITE, "exchange", dead_letter);
+}
+
+static void declare(struct channel *ch, const struct queue_declaration *d, bool no_wait)
+{
+    struct connection *conn = ch->connection;
+    if (!allows_declare(ch, d))
+        return;
+    struct broker_error error = {0};
+    struct queue *q = NULL;
+    bool created = false;
+    struct durable_done done = channel_durable(ch, AMQP_QUEUE_DECLARE);
+    enum change_result result =
+        queue_declare(connection_loop(conn), conn->vhost, d, done, &error, &q, &created);
+    if (result != CHANGE_REFUSED)
+        remember_queue(ch, d->name);
+    if (result != CHANGE_REFUSED && created && d->flags.exclusive)
+        lv_list_push(&conn->exclusive_queues, &q->owner_link);
+    if (result == CHANGE_DONE && !created) {
+        free(done.arg);
+        if (!no_wait)
+            answer_with_counts(ch, q);
+        return;
+    }
+    if (result != CHANGE_REFUSED && !no_wait)
+        CHANNEL_HOLD_REPLY(ch, queue_declare_ok, .queue = d->name);
+    channel_answer(ch, result, AMQP_QUEUE_DECLARE, &error, done);
+}
+
+/* CR and LF are dropped from names. `space` has SHORTSTR_BYTES_MAX bytes. */
+static struct slice without_line_ends(struct slice name, uint8_t *space)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] != '\r' && name.p[i] != '\n')
+            space[n++] = name.p[i];
+    }
+    return slice_of(space, n);
+}
+
+void cmd_queue_declare(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, queue_declare, AMQP_QUEUE_DECLARE, m);
+    if (reply_to_is_name(m.queue)) {
+        reply_to_declare(ch, &m);
+        return;
+    }
+    uint8_t stripped[SHORTSTR_BYTES_MAX];
+    char generated[GENERATED_NAME_MAX];
+    struct queue_declaration d = {
+        .name = m.passive ? m.queue : without_line_ends(m.queue, stripped),
+        .passive = m.passive,
+        /* An exclusive queue never outlives its connection: it is not durable, whatever is said. */
+        .flags = {.durable = m.durable && !m.exclusive,
+                  .exclusive = m.exclusive,
+                  .auto_delete = m.auto_delete},
+        .arguments = m.arguments,
+        .connection_id = ch->connection->id,
+    };
+    if (d.name.n == 0 && !m.passive) {
+        d.name = name_generate("amq.gen-", generated);
+        d.is_generated = true;
+    }
+    declare(ch, &d, m.no_wait);
+}
+
+/* --- bind, unbind ------------------------------------------------------------------------------- */
+
+static bool allows_binding(struct channel *ch, uint32_t method, struct slice queue,
+                           struct slice exchange, struct slice routing_key)
+{
+    if (exchange.n == 0)
+        return true; /* refused for another reason */
+    return channel_allows(ch, method, AUTH_WRITE, "queue", queue) &&
+           channel_allows(ch, method, AUTH_READ, "exchange", exchange) &&
+           channel_allows_topic(ch, method, exchange, AUTH_READ, routing_key);
+}
+
+void cmd_queue_bind(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, queue_bind, AMQP_QUEUE_BIND, m);
+    struct slice queue;
+    if (!channel_name_queue(ch, AMQP_QUEUE_BIND, m.queue, &queue))
+        return;
+    /* Neither a queue nor a key: both are the last declared queue's name. */
+    struct slice routing_key = m.queue.n == 0 && m.routing_key.n == 0 ? queue : m.routing_key;
+    if (!allows_binding(ch, AMQP_QUEUE_BIND, queue, m.exchange, routing_key))
+        return;
+    const struct binding_request request = {
+        .source = m.exchange,
+        .destination = queue,
+        .destination_kind = DESTINATION_QUEUE,
+        .routing_key = routing_key,
+        .arguments = m.arguments,
+        .connection_id = ch->connection->id,
+    };
+    if (!m.no_wait)
+        CHANNEL_HOLD_REPLY(ch, queue_bind_ok, .none = 0);
+    struct broker_error error = {0};
+    struct durable_done done = channel_durable(ch, AMQP_QUEUE_BIND);
+    channel_answer(ch, binding_add(ch->connection->vhost, &request, done, &error), AMQP_QUEUE_BIND,
+                   &error, done);
+}
+
+void cmd_queue_unbind(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, queue_unbind, AMQP_QUEUE_UNBIND, m);
+    struct slice queue;
+    if (!channel_name_queue(ch, AMQP_QUEUE_UNBIND, m.queue, &queue))
+        return;
+    if (!allows_binding(ch, AMQP_QUEUE_UNBIND, queue, m.exchange, m.routing_key))
+        return;
+    const struct binding_request request = {
+        .source = m.exchange,
+        .destination = queue,
+        .destination_kind = DESTINATION_QUEUE,
+        .routing_key = m.routing_key,
+        .arguments = m.arguments,
+        .connection_id = ch->connection->id,
+    };
+    CHANNEL_HOLD_REPLY(ch, queue_unbind_ok, .none = 0);
+    struct broker_error error = {0};
+    struct durable_done done = channel_durable(ch, AMQP_QUEUE_UNBIND);
+    channel_answer(ch, binding_remove(ch->connection->vhost, &request, done, &error),
+                   AMQP_QUEUE_UNBIND, &error, done);
+}
+
+/* --- purge, delete -------------------------------------------------------------------------------- */
+
+static void purged(struct channel *ch, struct queue_call *call)
+{
+    if (ch && !call->refused && !call->owner)
+        CHANNEL_SEND(ch, queue_purge_ok, .message_count = (uint32_t)call->ready);
+}
+
+/* Marks a call whose answer nobody wants to hear. */
+static void *const no_wait_mark = (void *)1;
+
+void cmd_queue_purge(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, queue_purge, AMQP_QUEUE_PURGE, m);
+    struct slice name;
+    if (!channel_name_queue(ch, AMQP_QUEUE_PURGE, m.queue, &name) ||
+        !channel_allows(ch, AMQP_QUEUE_PURGE, AUTH_READ, "queue", name))
+        return;
+    struct queue *q = channel_find_queue(ch, AMQP_QUEUE_PURGE, name);
+    if (!q)
+        return;
+    struct queue_call *call = channel_call(ch, q, AMQP_QUEUE_PURGE, queue_call_purge, purged);
+    call->owner = m.no_wait ? no_wait_mark : NULL;
+    channel_call_start(call);
+}
+
+static void deleted(struct channel *ch, struct queue_call *call)
+{
+    if (ch && !call->refused && !call->owner)
+        CHANNEL_SEND(ch, queue_delete_ok, .message_count = (uint32_t)call->ready);
+}
+
+void cmd_queue_delete(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, queue_delete, AMQP_QUEUE_DELETE, m);
+    struct slice name;
+    if (!channel_name_queue(ch, AMQP_QUEUE_DELETE, m.queue, &name) ||
+        !channel_allows(ch, AMQP_QUEUE_DELETE, AUTH_CONFIGURE, "queue", name))
+        return;
+    struct queue *q = queue_find(ch->connection->vhost, name);
+    if (!q) {
+        if (!m.no_wait)
+            CHANNEL_SEND(ch, queue_delete_ok, .message_count = 0);
+        return;
+    }
+    struct broker_error error = {0};
+    if (!queue_check_access(q, ch->connection->id, &error)) {
+        channel_refuse(ch, AMQP_QUEUE_DELETE, &error);
+        return;
+    }
+    struct queue_call *call = channel_call(ch, q, AMQP_QUEUE_DELETE, queue_call_delete, deleted);
+    call->if_unused = m.if_unused;
+    call->if_empty = m.if_empty;
+    call->owner = m.no_wait ? no_wait_mark : NULL;
+    channel_call_start(call);
+}

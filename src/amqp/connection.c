@@ -1,0 +1,496 @@
+#include "amqp/connection.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum {
+    CLOSE_LIMIT_MS = 10000, /* for the client's close-ok */
+    SILENT_DELAY_MS = 3000,
+};
+
+static void connection_on_timer(struct loop *loop, struct loop_timer *timer);
+
+/* --- its life --------------------------------------------------------------------------------- */
+
+static void on_drained(void *owner);
+static void on_end(void *owner, int error);
+
+static const struct net_owner net_calls = {
+    .on_bytes = connection_on_bytes,
+    .on_drained = on_drained,
+    .on_end = on_end,
+};
+
+static char *connection_make_name(const struct net_peer *peer)
+{
+    struct lv_buffer name = {0};
+    lv_buffer_printf(&name, "%s:%u -> %s:%u", peer->peer.text, peer->peer.port, peer->local.text,
+                     peer->local.port);
+    return (char *)name.p;
+}
+
+void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const struct net_peer *peer)
+{
+    struct amqp_server *server = arg;
+    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
+    struct connection *conn = lv_calloc(1, sizeof *conn);
+    conn->magic = CONNECTION_MAGIC;
+    conn->home = home;
+    conn->net = net;
+    conn->id = (home->last_id += LOOPS_MAX) | loop_index(loop);
+    conn->peer = *peer;
+    conn->name = connection_make_name(peer);
+    conn->connected_at_ms = loop_wall_ms(loop);
+    conn->frame_bytes_max = server->settings.initial_frame_bytes_max;
+    lv_list_init(&conn->exclusive_queues);
+    lv_list_push(&home->connections, &conn->link);
+    home->connection_count++;
+    atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);
+    loop_timer_init(&conn->timer, connection_on_timer);
+    loop_timer_start(loop, &conn->timer, server->settings.handshake_timeout_ms);
+    net_set_watermarks(net, OUTPUT_BYTES_HIGH, OUTPUT_BYTES_LOW);
+    net_attach(net, &net_calls, conn);
+}
+
+static void connection_free(struct connection *conn)
+{
+    lv_assert(conn->channel_count == 0);
+    lv_assert(conn->zombies == 0);
+    loop_timer_stop(connection_loop(conn), &conn->timer);
+    lv_list_remove(&conn->link);
+    conn->home->connection_count--;
+    atomic_fetch_add_explicit(&connection_server(conn)->connections_closed, 1,
+                              memory_order_relaxed);
+    if (conn->vhost)
+        vhost_unref(&conn->vhost);
+    auth_identity_unref(&conn->identity);
+    free((void *)conn->client_properties.p);
+    free(conn->channels);
+    free(conn->name);
+    conn->magic = 0;
+    free(conn);
+}
+
+void connection_zombie_gone(struct connection *conn)
+{
+    conn->zombies--;
+    if (conn->state == CONNECTION_GONE && conn->zombies == 0)
+        connection_free(conn);
+}
+
+/* All channels go, and then the queues that were this connection's alone. */
+static void end_channels(struct connection *conn)
+{
+    while (conn->channel_count > 0) {
+        struct channel *ch = conn->channels[conn->channel_count - 1];
+        if (ch->state != CHANNEL_GONE)
+            channel_shut(ch, CHANNEL_GONE);
+        channel_leave(ch);
+    }
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &conn->exclusive_queues)
+        queue_delete(lv_list_item(it, struct queue, owner_link));
+}
+
+static void on_end(void *owner, int error)
+{
+    struct connection *conn;
+    CAST_OBJ(conn, owner, CONNECTION_MAGIC);
+    if (conn->state == CONNECTION_RUNNING)
+        log_info("connection %s: the client closed the TCP connection without connection.close%s%s",
+                 conn->name, error ? ": " : "", error ? lv_error_text(error) : "");
+    conn->state = CONNECTION_GONE;
+    conn->net = NULL;
+    loop_timer_stop(connection_loop(conn), &conn->timer);
+    end_channels(conn);
+    if (conn->zombies == 0)
+        connection_free(conn);
+}
+
+/* The socket takes output again: consumers that were told to wait go on. */
+static void on_drained(void *owner)
+{
+    struct connection *conn;
+    CAST_OBJ(conn, owner, CONNECTION_MAGIC);
+    for (size_t i = 0; i < conn->channel_count; i++) {
+        struct lv_list *it, *after;
+        lv_list_each(it, after, &conn->channels[i]->consumers)
+        {
+            struct consumer *c = lv_list_item(it, struct consumer, session_link);
+            if (c->is_full)
+                consumer_resume(c);
+        }
+    }
+}
+
+/* --- ending it --------------------------------------------------------------------------------- */
+
+void connection_log_end(struct connection *conn, const char *why)
+{
+    log_info("connection %s closed: %s", conn->name, why);
+}
+
+void connection_drop(struct connection *conn)
+{
+    if (!conn->net || conn->state == CONNECTION_GONE)
+        return;
+    conn->state = CONNECTION_SILENT;
+    net_close(conn->net, true);
+}
+
+void connection_drop_late(struct connection *conn)
+{
+    conn->state = CONNECTION_SILENT;
+    loop_timer_start(connection_loop(conn), &conn->timer, SILENT_DELAY_MS);
+}
+
+void connection_finish(struct connection *conn)
+{
+    end_channels(conn);
+    conn->state = CONNECTION_SILENT;
+    net_close(conn->net, true);
+}
+
+/* A reply text is a short string: what does not fit ends in three dots, as RabbitMQ cuts it. */
+size_t reply_text_make(char *text, uint16_t code, const char *format, va_list args)
+{
+    char whole[1024];
+    const char *name = wire_reply_name(code);
+    int n = snprintf(whole, sizeof whole, "%s - ", name ? name : "UNKNOWN");
+    int m = vsnprintf(whole + n, sizeof whole - (size_t)n, format, args);
+    size_t size = m <= 0 ? strlen(name) : (size_t)n + (size_t)m; /* nothing to say: the name */
+    if (size >= sizeof whole)
+        size = sizeof whole - 1;
+    if (size > SHORTSTR_BYTES_MAX) {
+        memcpy(whole + SHORTSTR_BYTES_MAX - 3, "...", 3);
+        size = SHORTSTR_BYTES_MAX;
+    }
+    memcpy(text, whole, size);
+    return size;
+}
+
+void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
+                     ...)
+{
+    if (!conn->net || conn->state >= CONNECTION_CLOSING)
+        return;
+    char text[SHORTSTR_BYTES_MAX];
+    va_list args;
+    va_start(args, format);
+    size_t n = reply_text_make(text, code, format, args);
+    va_end(args);
+    log_warning("connection %s: closing: %.*s", conn->name, (int)n, text);
+    CONNECTION_SEND(conn, 0, connection_close, .reply_code = code,
+                    .reply_text = slice_of(text, n), .class_id = amqp_class_of(method),
+                    .method_id = amqp_method_of(method));
+    conn->state = CONNECTION_CLOSING;
+    end_channels(conn);
+    if (conn->is_blocked) { /* its close-ok must be heard */
+        conn->is_blocked = false;
+        net_resume(conn->net);
+    }
+    loop_timer_start(connection_loop(conn), &conn->timer, CLOSE_LIMIT_MS);
+}
+
+/* --- timers ------------------------------------------------------------------------------------ */
+
+void connection_start_heartbeats(struct connection *conn)
+{
+    if (conn->heartbeat_s > 0)
+        loop_timer_start(connection_loop(conn), &conn->timer, conn->heartbeat_s * 500u);
+    else
+        loop_timer_stop(connection_loop(conn), &conn->timer);
+}
+
+static void beat(struct connection *conn)
+{
+    uint64_t now = loop_now_ms(connection_loop(conn));
+    uint64_t silent = now - net_received_at_ms(conn->net);
+    if (silent > conn->heartbeat_s * 2000u && !net_is_paused(conn->net)) {
+        log_warning("connection %s: nothing heard for %u s (heartbeat interval %u s), closing",
+                    conn->name, (unsigned)(silent / 1000), conn->heartbeat_s);
+        conn->state = CONNECTION_SILENT;
+        net_close(conn->net, false);
+        return;
+    }
+    if (now - net_sent_at_ms(conn->net) >= conn->heartbeat_s * 500u) {
+        static const uint8_t heartbeat[8] = {FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END};
+        outbuf_add(net_out(conn->net), heartbeat, sizeof heartbeat);
+        net_dirty(conn->net);
+    }
+    loop_timer_start(connection_loop(conn), &conn->timer, conn->heartbeat_s * 500u);
+}
+
+static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    struct connection *conn = lv_container_of(timer, struct connection, timer);
+    lv_assert(conn->magic == CONNECTION_MAGIC);
+    if (conn->state == CONNECTION_RUNNING) {
+        beat(conn);
+        return;
+    }
+    if (conn->state < CONNECTION_RUNNING)
+        log_warning("connection %s: handshake not finished within %u ms, closing", conn->name,
+                    connection_server(conn)->settings.handshake_timeout_ms);
+    conn->state = CONNECTION_SILENT;
+    net_close(conn->net, false);
+}
+
+/* --- back pressure ----------------------------------------------------------------------------- */
+
+enum { DEFERRED_BYTES_HIGH = 256 * 1024, DEFERRED_BYTES_LOW = 64 * 1024 };
+
+void connection_count_deferred(struct connection *conn, size_t more, size_t less)
+{
+    conn->deferred_bytes += more;
+    conn->deferred_bytes -= less;
+    if (!conn->net || conn->state != CONNECTION_RUNNING)
+        return;
+    if (!conn->is_paused_for_deferred && conn->deferred_bytes > DEFERRED_BYTES_HIGH) {
+        conn->is_paused_for_deferred = true;
+        net_pause(conn->net);
+    } else if (conn->is_paused_for_deferred && conn->deferred_bytes < DEFERRED_BYTES_LOW) {
+        conn->is_paused_for_deferred = false;
+        net_resume(conn->net);
+    }
+}
+
+static const char *alarm_reason(unsigned alarms)
+{
+    switch (alarms) {
+    case BROKER_ALARM_MEMORY:
+        return "low on memory";
+    case BROKER_ALARM_DISK:
+        return "low on disk";
+    default:
+        return "low on disk & memory";
+    }
+}
+
+void connection_block(struct connection *conn)
+{
+    if (conn->is_blocked || conn->state != CONNECTION_RUNNING)
+        return;
+    unsigned alarms = atomic_load(&connection_server(conn)->broker->alarms);
+    conn->is_blocked = true;
+    net_pause(conn->net);
+    if (conn->can.connection_blocked) {
+        CONNECTION_SEND(conn, 0, connection_blocked, .reason = slice_str(alarm_reason(alarms)));
+        conn->was_told_blocked = true;
+    }
+}
+
+static void connection_unblock(struct connection *conn)
+{
+    conn->is_blocked = false;
+    if (conn->was_told_blocked) {
+        CONNECTION_SEND(conn, 0, connection_unblocked, .none = 0);
+        conn->was_told_blocked = false;
+    }
+    net_resume(conn->net);
+}
+
+void amqp_alarms_changed(struct loop *loop)
+{
+    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
+    if (atomic_load(&home->server->broker->alarms) != 0)
+        return; /* a connection is blocked once it publishes */
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &home->connections)
+    {
+        struct connection *conn = lv_list_item(it, struct connection, link);
+        if (conn->is_blocked && conn->net && conn->state == CONNECTION_RUNNING)
+            connection_unblock(conn);
+    }
+}
+
+/* --- the room's door ---------------------------------------------------------------------------- */
+
+void amqp_init(struct loops *loops, struct amqp_server *server)
+{
+    for (unsigned i = 0; i < loops_count(loops); i++) {
+        struct amqp_loop *home = lv_calloc(1, sizeof *home);
+        home->server = server;
+        home->loop = loops_at(loops, i);
+        lv_list_init(&home->connections);
+        loop_set_slot(home->loop, LOOP_SLOT_AMQP, home);
+    }
+}
+
+void amqp_stop(struct loops *loops)
+{
+    for (unsigned i = 0; i < loops_count(loops); i++) {
+        struct loop *loop = loops_at(loops, i);
+        free(loop_slot(loop, LOOP_SLOT_AMQP));
+        loop_set_slot(loop, LOOP_SLOT_AMQP, NULL);
+    }
+}
+
+size_t amqp_connection_count(struct loop *loop)
+{
+    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
+    return home->connection_count;
+}
+
+/* A close that the client did not ask for: 320. One that has not come so far is just closed. */
+static void force_close(struct connection *conn, const char *reason)
+{
+    if (conn->state == CONNECTION_RUNNING)
+        connection_fail(conn, REPLY_CONNECTION_FORCED, 0, "%s", reason);
+    else if (conn->state < CONNECTION_RUNNING)
+        connection_drop(conn);
+}
+
+static bool matches(struct slice want, struct slice have)
+{
+    return want.n == 0 || slice_equal(want, have);
+}
+
+static struct slice vhost_of(const struct connection *conn)
+{
+    return conn->vhost ? vhost_name(conn->vhost) : SLICE_EMPTY;
+}
+
+static struct slice user_of(const struct connection *conn)
+{
+    return conn->identity ? auth_identity_name(conn->identity) : SLICE_EMPTY;
+}
+
+void amqp_close_matching(struct loop *loop, struct slice vhost, struct slice user,
+                         const char *reason)
+{
+    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &home->connections)
+    {
+        struct connection *conn = lv_list_item(it, struct connection, link);
+        if (matches(vhost, vhost_of(conn)) && matches(user, user_of(conn)))
+            force_close(conn, reason);
+    }
+}
+
+void amqp_close_all(struct loop *loop, const char *reason)
+{
+    amqp_close_matching(loop, SLICE_EMPTY, SLICE_EMPTY, reason);
+}
+
+bool amqp_close_connection(struct loop *loop, uint64_t id, const char *reason)
+{
+    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &home->connections)
+    {
+        struct connection *conn = lv_list_item(it, struct connection, link);
+        if (conn->id == id && conn->state != CONNECTION_GONE) {
+            force_close(conn, reason);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- listings ----------------------------------------------------------------------------------- */
+
+static const char *state_name(const struct connection *conn)
+{
+    static const char *const names[] = {
+        [CONNECTION_AWAIT_HEADER] = "starting",  [CONNECTION_AWAIT_START_OK] = "starting",
+        [CONNECTION_AWAIT_TUNE_OK] = "tuning",   [CONNECTION_AWAIT_OPEN] = "opening",
+        [CONNECTION_RUNNING] = "running",        [CONNECTION_CLOSING] = "closing",
+        [CONNECTION_SILENT] = "closing",         [CONNECTION_GONE] = "closed",
+    };
+    return conn->is_blocked ? "blocked" : names[conn->state];
+}
+
+static void visit_consumers(struct channel *ch, const struct amqp_channel_facts *facts,
+                            const struct amqp_visitor *visitor, void *arg)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &ch->consumers)
+    {
+        const struct consumer *c = lv_list_item(it, struct consumer, session_link);
+        struct amqp_consumer_facts consumer = {
+            .channel = facts,
+            .queue = queue_name(c->queue),
+            .tag = c->tag,
+            .no_ack = c->no_ack,
+            .exclusive = c->exclusive,
+            .prefetch_count = c->prefetch,
+            .priority = c->priority,
+            .arguments = c->arguments,
+        };
+        visitor->consumer(arg, &consumer);
+    }
+}
+
+static void visit_channel(struct channel *ch, const struct amqp_connection_facts *connection,
+                          const struct amqp_visitor *visitor, void *arg)
+{
+    struct amqp_channel_facts facts = {
+        .connection = connection,
+        .number = ch->number,
+        .consumers = ch->consumer_count,
+        .unacknowledged = ch->unacked.count,
+        .unconfirmed = ch->confirms ? confirms_outstanding(ch->confirms) : 0,
+        .uncommitted = tx_publish_count(ch),
+        .acks_uncommitted = tx_settle_count(ch),
+        .prefetch_count = ch->prefetch_count,
+        .global_prefetch_count = ch->limit_count,
+        .is_transactional = ch->mode == CHANNEL_TX,
+        .is_confirming = ch->mode == CHANNEL_CONFIRM,
+        .published = ch->published,
+        .delivered = ch->delivered,
+        .acked = ch->acked,
+    };
+    if (visitor->channel)
+        visitor->channel(arg, &facts);
+    if (visitor->consumer)
+        visit_consumers(ch, &facts, visitor, arg);
+}
+
+static void visit_connection(struct connection *conn, const struct amqp_visitor *visitor, void *arg)
+{
+    struct amqp_connection_facts facts = {
+        .id = conn->id,
+        .name = slice_str(conn->name),
+        .user = user_of(conn),
+        .vhost = vhost_of(conn),
+        .peer = &conn->peer,
+        .state = state_name(conn),
+        .auth_mechanism = slice_str(conn->mechanism),
+        .client_properties = conn->client_properties,
+        .channels = conn->channel_count,
+        .channel_max = conn->channel_max,
+        .frame_bytes_max = conn->frame_bytes_max,
+        .heartbeat_s = conn->heartbeat_s,
+        .connected_at_ms = conn->connected_at_ms,
+        .received_bytes = net_received(conn->net),
+        .sent_bytes = net_sent(conn->net),
+        .unwritten_bytes = net_unwritten(conn->net),
+    };
+    if (visitor->connection)
+        visitor->connection(arg, &facts);
+    if (!visitor->channel && !visitor->consumer)
+        return;
+    for (size_t i = 0; i < conn->channel_count; i++)
+        visit_channel(conn->channels[i], &facts, visitor, arg);
+}
+
+void amqp_visit(struct loop *loop, const struct amqp_visitor *visitor, void *arg)
+{
+    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &home->connections)
+    {
+        struct connection *conn = lv_list_item(it, struct connection, link);
+        if (conn->net)
+            visit_connection(conn, visitor, arg);
+    }
+}

@@ -1,0 +1,167 @@
+/* A connection: the handshake, the frames, the set of channels. Private to the room.
+ *
+ *   AWAIT_HEADER -> AWAIT_START_OK -> AWAIT_TUNE_OK -> AWAIT_OPEN -> RUNNING -> CLOSING -> GONE
+ *
+ * Any state goes to GONE when the socket does. CLOSING: we have said connection.close and wait for
+ * close-ok; everything else is dropped. SILENT: nothing more is said or heard, the socket closes
+ * when a timer ends (a refused login).
+ *
+ * The struct outlives its socket until the last call that one of its channels has under way at a
+ * queue's home has come back. */
+#ifndef LEVERET_AMQP_CONNECTION_H
+#define LEVERET_AMQP_CONNECTION_H
+
+#include <stdarg.h>
+
+#include "amqp/amqp.h"
+#include "base/buffer.h"
+#include "base/list.h"
+#include "broker/vhost.h"
+#include "wire/methods.h"
+#include "wire/wire.h"
+
+enum { CONNECTION_MAGIC = 0xc0221ec7 };
+
+/* Above this much unwritten output a connection's consumers pause. */
+enum { OUTPUT_BYTES_HIGH = 256 * 1024, OUTPUT_BYTES_LOW = 64 * 1024 };
+
+enum connection_state {
+    CONNECTION_AWAIT_HEADER,
+    CONNECTION_AWAIT_START_OK,
+    CONNECTION_AWAIT_TUNE_OK,
+    CONNECTION_AWAIT_OPEN,
+    CONNECTION_RUNNING,
+    CONNECTION_CLOSING,
+    CONNECTION_SILENT,
+    CONNECTION_GONE,
+};
+
+/* What a client said it can do, as far as we act on it. */
+struct client_capabilities {
+    bool authentication_failure_close;
+    bool connection_blocked;
+    bool consumer_cancel_notify;
+};
+
+struct channel;
+
+/* What a loop keeps for this room: LOOP_SLOT_AMQP. */
+struct amqp_loop {
+    struct amqp_server *server;
+    struct loop *loop;
+    struct lv_list connections; /* struct connection.link */
+    size_t connection_count;
+    uint64_t last_id;
+};
+
+struct connection {
+    unsigned magic;
+    struct amqp_loop *home;
+    struct net_conn *net; /* NULL when GONE */
+    struct lv_list link;
+    enum connection_state state;
+    uint64_t id;
+    char *name;
+    struct net_peer peer;
+    uint64_t connected_at_ms; /* wall clock */
+
+    struct vhost *vhost; /* a reference, from connection.open on */
+    struct auth_identity *identity;
+    struct slice client_properties; /* owned */
+    struct client_capabilities can;
+    char mechanism[16];
+    uint32_t frame_bytes_max;
+    uint16_t channel_max;
+    uint16_t heartbeat_s;
+
+    struct channel **channels; /* by number */
+    size_t channel_count;
+    size_t channel_capacity;
+    struct channel *last_channel; /* the one last looked up; NULL: none */
+    size_t zombies;               /* channels closed, and kept by a call under way */
+    struct lv_list exclusive_queues; /* struct queue.owner_link */
+
+    struct loop_timer timer; /* handshake limit, then heartbeats, then the limit of CLOSING */
+    uint64_t skip_bytes;     /* of a refused frame, still to be dropped */
+    struct channel *body_channel; /* whose body frame is being read piece by piece */
+    uint64_t body_left;           /* payload bytes of that frame still to come */
+    size_t deferred_bytes;        /* frames kept by waiting channels */
+    bool is_paused_for_deferred;
+    bool is_blocked; /* by an alarm: not read */
+    bool was_told_blocked;
+};
+
+/* --- connection.c --------------------------------------------------------------------------- */
+
+/* Sends connection.close with this text (cut to what a short string holds) and ends all channels.
+ * method: AMQP_... id of who is to blame, or 0. */
+void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
+
+/* "NOT_FOUND - " and the text, cut to what a short string holds, in `text` (SHORTSTR_BYTES_MAX
+ * bytes, no NUL); its length. */
+size_t reply_text_make(char *text, uint16_t code, const char *format, va_list args);
+
+/* The socket closes without a word: at once, or after the delay that slows down guessing. */
+void connection_drop(struct connection *conn);
+void connection_drop_late(struct connection *conn);
+
+/* From the running state: the client has closed, or we are done. Closes channels, flushes. */
+void connection_finish(struct connection *conn);
+
+/* Starts the heartbeats agreed on. */
+void connection_start_heartbeats(struct connection *conn);
+
+/* Holds the socket while an alarm is on; called after a publish. */
+void connection_block(struct connection *conn);
+
+/* A zombie channel is gone; frees the connection when it was the last thing that kept it. */
+void connection_zombie_gone(struct connection *conn);
+
+/* Pauses reading while too much waits behind channels that wait, and resumes it. */
+void connection_count_deferred(struct connection *conn, size_t more, size_t less);
+
+static inline struct amqp_server *connection_server(const struct connection *conn)
+{
+    return conn->home->server;
+}
+
+static inline struct loop *connection_loop(const struct connection *conn)
+{
+    return conn->home->loop;
+}
+
+/* A timestamped reason why it ended, for the log. */
+void connection_log_end(struct connection *conn, const char *why);
+
+/* --- frames.c: net's on_bytes --------------------------------------------------------------- */
+
+size_t connection_on_bytes(void *owner, uint8_t *p, size_t n);
+
+/* --- cmd_connection.c ----------------------------------------------------------------------- */
+
+/* Answers the protocol header. */
+void connection_take_header(struct connection *conn, const uint8_t *header);
+/* A method on channel 0. */
+void connection_take_method(struct connection *conn, uint32_t method, struct slice args);
+
+/* --- the set of channels: channels.c ------------------------------------------------------- */
+
+struct channel *connection_find_channel(struct connection *conn, uint16_t number);
+void connection_add_channel(struct connection *conn, struct channel *channel);
+void connection_remove_channel(struct connection *conn, struct channel *channel);
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+/* Writes a method frame: CONNECTION_SEND(conn, 0, connection_tune, .frame_max = 131072). */
+#define CONNECTION_SEND(conn, number, method, ...)                                                 \
+    do {                                                                                           \
+        const struct amqp_##method method_ = {__VA_ARGS__};                                        \
+        struct outbuf *out_ = net_out((conn)->net);                                                \
+        size_t size_ = amqp_##method##_size(&method_);                                             \
+        amqp_##method##_put(outbuf_reserve(out_, size_), (number), &method_);                      \
+        outbuf_commit(out_, size_);                                                                \
+        net_dirty((conn)->net);                                                                    \
+    } while (0)
+
+#endif

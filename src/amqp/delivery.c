@@ -1,0 +1,216 @@
+/* From the broker to the client: deliveries, and their settling. */
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "base/memory.h"
+
+/* A body from here on is written from where it lies instead of being copied. */
+enum { BODY_BORROW_BYTES = 16 * 1024 };
+
+/* --- header and body frames ---------------------------------------------------------------------- */
+
+static uint8_t *put_header_frame(uint8_t *p, uint16_t number, struct slice header,
+                                 uint64_t body_bytes)
+{
+    p = wire_put_frame_header(p, FRAME_HEADER, number,
+                              (uint32_t)(CONTENT_HEADER_FIXED_BYTES + header.n));
+    p = wire_put_u32(p, 60u << 16); /* class basic, weight 0 */
+    p = wire_put_u64(p, body_bytes);
+    p = wire_put_bytes(p, header);
+    return wire_put_u8(p, FRAME_END);
+}
+
+static void release_message(void *owner)
+{
+    struct message *m = owner;
+    message_unref(&m);
+}
+
+static void write_body_frame(struct channel *ch, struct outbuf *out, struct slice part,
+                             struct message *message)
+{
+    uint8_t *p = outbuf_reserve(out, FRAME_HEADER_BYTES);
+    wire_put_frame_header(p, FRAME_BODY, ch->number, (uint32_t)part.n);
+    outbuf_commit(out, FRAME_HEADER_BYTES);
+    if (message && part.n >= BODY_BORROW_BYTES)
+        outbuf_borrow(out, part, release_message, message_ref(message));
+    else
+        outbuf_add(out, part.p, part.n);
+    *outbuf_reserve(out, 1) = FRAME_END;
+    outbuf_commit(out, 1);
+}
+
+static size_t frame_payload_max(const struct channel *ch)
+{
+    uint32_t frame = ch->connection->frame_bytes_max;
+    return frame ? frame - FRAME_OVERHEAD : SIZE_MAX;
+}
+
+static void write_body(struct channel *ch, struct slice body, struct message *message)
+{
+    struct outbuf *out = net_out(ch->connection->net);
+    size_t most = frame_payload_max(ch);
+    for (size_t at = 0; at < body.n;) {
+        size_t n = body.n - at < most ? body.n - at : most;
+        write_body_frame(ch, out, slice_of(body.p + at, n), message);
+        at += n;
+    }
+}
+
+void channel_write_content(struct channel *ch, struct slice header, struct slice body,
+                           struct message *message)
+{
+    struct outbuf *out = net_out(ch->connection->net);
+    size_t n = FRAME_OVERHEAD + CONTENT_HEADER_FIXED_BYTES + header.n;
+    put_header_frame(outbuf_reserve(out, n), ch->number, header, body.n);
+    outbuf_commit(out, n);
+    write_body(ch, body, message);
+}
+
+/* All frames of a small delivery in one go. */
+static void write_small(struct channel *ch, const struct amqp_basic_deliver *method,
+                        const struct delivery *d)
+{
+    struct outbuf *out = net_out(ch->connection->net);
+    size_t n = amqp_basic_deliver_size(method) + FRAME_OVERHEAD + CONTENT_HEADER_FIXED_BYTES +
+               d->header.n + (d->body.n ? FRAME_OVERHEAD + d->body.n : 0);
+    uint8_t *p = outbuf_reserve(out, n);
+    p = amqp_basic_deliver_put(p, ch->number, method);
+    p = put_header_frame(p, ch->number, d->header, d->body.n);
+    if (d->body.n > 0) {
+        p = wire_put_frame_header(p, FRAME_BODY, ch->number, (uint32_t)d->body.n);
+        p = wire_put_bytes(p, d->body);
+        wire_put_u8(p, FRAME_END);
+    }
+    outbuf_commit(out, n);
+}
+
+static bool deliver(struct consumer *c, const struct delivery *d)
+{
+    struct channel *ch = c->session;
+    struct connection *conn = ch->connection;
+    const struct amqp_basic_deliver method = {
+        .consumer_tag = c->tag,
+        .delivery_tag = ++ch->delivery_tag,
+        .redelivered = d->redelivered,
+        .exchange = d->exchange,
+        .routing_key = d->routing_key,
+    };
+    if (!c->no_ack)
+        unacked_add(&ch->unacked, ch->delivery_tag, c, d->sequence);
+    if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {
+        write_small(ch, &method, d);
+    } else {
+        struct outbuf *out = net_out(conn->net);
+        size_t n = amqp_basic_deliver_size(&method);
+        amqp_basic_deliver_put(outbuf_reserve(out, n), ch->number, &method);
+        outbuf_commit(out, n);
+        channel_write_content(ch, d->header, d->body, d->message);
+    }
+    ch->delivered++;
+    net_dirty(conn->net);
+    return net_unwritten(conn->net) < OUTPUT_BYTES_HIGH;
+}
+
+void channel_resume_consumers(struct channel *ch)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &ch->consumers)
+    {
+        struct consumer *c = lv_list_item(it, struct consumer, session_link);
+        if (!c->is_full)
+            consumer_resume(c);
+    }
+}
+
+/* --- consumers that end ----------------------------------------------------------------------------- */
+
+static void detached(struct queue_call *call)
+{
+    struct consumer *c = call->consumer;
+    queue_unref(&call->queue);
+    free(call);
+    consumer_release(&c);
+}
+
+void channel_cancel_consumer(struct channel *ch, struct consumer *c)
+{
+    if (!lv_list_is_empty(&c->session_link)) {
+        lv_list_remove(&c->session_link);
+        ch->consumer_count--;
+    }
+    c->is_closed = true;
+    struct queue_call *call = lv_calloc(1, sizeof *call);
+    call->queue = queue_ref(c->queue);
+    call->from = c->loop;
+    call->run = queue_call_cancel;
+    call->done = detached;
+    call->consumer = c;
+    queue_call_start(call);
+}
+
+/* The queue is gone: the client is told, if it understands that. */
+static void queue_is_gone(struct consumer *c)
+{
+    struct channel *ch = c->session;
+    lv_list_remove(&c->session_link);
+    ch->consumer_count--;
+    c->is_closed = true;
+    if (ch->state == CHANNEL_OPEN && ch->connection->can.consumer_cancel_notify)
+        CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
+    consumer_release(&c);
+}
+
+static void limit_has_room(struct consumer *consumer)
+{
+    channel_resume_consumers(consumer->session);
+}
+
+const struct consumer_calls channel_consumer_calls = {
+    .deliver = deliver,
+    .cancelled = queue_is_gone,
+    .limit_has_room = limit_has_room,
+};
+
+/* --- settling ------------------------------------------------------------------------------------------ */
+
+/* A run of deliveries of one consumer with consecutive sequence numbers is settled as one. */
+struct settle_run {
+    struct consumer *consumer;
+    uint64_t sequence;
+    uint32_t count;
+};
+
+static void run_end(struct settle_run *run, enum settle_kind kind)
+{
+    if (run->count == 0)
+        return;
+    consumer_settle(run->consumer, run->sequence, run->count, kind);
+    while (run->count-- > 0) {
+        struct consumer *c = run->consumer;
+        consumer_release(&c);
+    }
+    *run = (struct settle_run){0};
+}
+
+static void run_add(struct settle_run *run, struct unacked_entry entry, enum settle_kind kind)
+{
+    if (run->count > 0 &&
+        (run->consumer != entry.consumer || run->sequence + run->count != entry.sequence))
+        run_end(run, kind);
+    if (run->count++ == 0) {
+        run->consumer = entry.consumer;
+        run->sequence = entry.sequence;
+    }
+}
+
+void channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
+{
+    struct settle_run run = {0};
+    uint64_t tag = unacked_next(&ch->unacked, first);
+    for (; tag != 0 && tag <= last; tag = unacked_next(&ch->unacked, tag + 1)) {
+        run_add(&run, unacked_take(&ch->unacked, tag), kind);
+        ch->acked += kind == SETTLE_ACK;
+    }
+    run_end(&run, kind);
+}

@@ -1,0 +1,592 @@
+/* From the client to the broker: basic.publish, its content, confirms and returns.
+ *
+ * A publish whose frames all lie in the read buffer is taken at once, without a copy: what is
+ * known of the last one (its exchange, route and permissions) mostly holds for this one too, and
+ * when a consumer waits for it, its bytes go from here straight into that consumer's output. One
+ * that comes in pieces gathers in `incoming` first. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "base/memory.h"
+#include "wire/properties.h"
+#include "wire/table.h"
+
+/* One whole message on its way in. */
+struct publication {
+    struct slice exchange;
+    struct slice routing_key;
+    struct slice header; /* property flags and values */
+    struct slice body;
+    struct message *message; /* made already, or NULL: the slices lie in the read buffer */
+    bool mandatory;
+    struct properties properties;
+};
+
+/* --- confirms ------------------------------------------------------------------------------------- */
+
+static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
+{
+    struct channel *ch = arg;
+    if (nack)
+        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple);
+    else
+        CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
+}
+
+static void confirm_now(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    struct channel *ch = lv_container_of(task, struct channel, confirm_task);
+    confirms_flush(ch->confirms, send_confirm, ch);
+}
+
+void channel_init_confirm_task(struct channel *ch)
+{
+    loop_task_init(&ch->confirm_task, confirm_now);
+}
+
+void channel_confirm_soon(struct channel *ch)
+{
+    loop_schedule(connection_loop(ch->connection), &ch->confirm_task);
+}
+
+static void publisher_answer(struct confirm_sink *sink, uint64_t number, bool taken)
+{
+    struct publisher *p = lv_container_of(sink, struct publisher, sink);
+    struct channel *ch = p->channel;
+    p->waiting--;
+    if (!ch) {
+        if (p->waiting == 0)
+            free(p);
+        return;
+    }
+    if (ch->mode == CHANNEL_TX)
+        tx_answer(ch);
+    else if (confirms_answer(ch->confirms, number, taken))
+        channel_confirm_soon(ch);
+}
+
+struct publisher *channel_publisher(struct channel *ch)
+{
+    if (!ch->publisher) {
+        ch->publisher = lv_calloc(1, sizeof *ch->publisher);
+        ch->publisher->sink.loop = connection_loop(ch->connection);
+        ch->publisher->sink.answer = publisher_answer;
+        ch->publisher->channel = ch;
+    }
+    return ch->publisher;
+}
+
+void channel_forget_publisher(struct channel *ch)
+{
+    struct publisher *p = ch->publisher;
+    ch->publisher = NULL;
+    if (!p)
+        return;
+    p->channel = NULL;
+    if (p->waiting == 0)
+        free(p);
+}
+
+/* --- returns --------------------------------------------------------------------------------------- */
+
+void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
+                    struct slice header, struct slice body, struct message *message)
+{
+    CHANNEL_SEND(ch, basic_return, .reply_code = REPLY_NO_ROUTE,
+                 .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,
+                 .routing_key = routing_key);
+    channel_write_content(ch, header, body, message);
+}
+
+/* --- where it goes ----------------------------------------------------------------------------------- */
+
+/* The exchange, once the user may publish to it by this key. NULL after refusing. */
+static struct exchange *find_exchange(struct channel *ch, const struct publication *p)
+{
+    struct vhost *vhost = ch->connection->vhost;
+    if (!channel_allows(ch, AMQP_BASIC_PUBLISH, AUTH_WRITE, "exchange", p->exchange))
+        return NULL;
+    struct exchange *x = exchange_find(vhost, p->exchange);
+    if (!x) {
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_NOT_FOUND, "no exchange '%.*s' in vhost '%.*s'",
+                     SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
+        return NULL;
+    }
+    if (x->is_internal) {
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_ACCESS_REFUSED,
+                     "cannot publish to internal exchange '%.*s' in vhost '%.*s'",
+                     SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
+        return NULL;
+    }
+    if (slice_is(slice_str(x->type->name), "topic") &&
+        !channel_allows_topic(ch, AMQP_BASIC_PUBLISH, p->exchange, AUTH_WRITE, p->routing_key))
+        return NULL;
+    return x;
+}
+
+static bool memo_is_about(const struct publish_memo *memo, const struct publication *p)
+{
+    return memo->exchange_bytes == p->exchange.n && memo->routing_key_bytes == p->routing_key.n &&
+           memcmp(memo->names, p->exchange.p, p->exchange.n) == 0 &&
+           memcmp(memo->names + p->exchange.n, p->routing_key.p, p->routing_key.n) == 0;
+}
+
+/* The memo, when it holds for this publish. */
+static struct publish_memo *memo_find(struct channel *ch, const struct publication *p)
+{
+    struct publish_memo *memo = ch->memo;
+    if (!memo || !memo->is_valid || !memo_is_about(memo, p))
+        return NULL;
+    struct broker *broker = connection_server(ch->connection)->broker;
+    bool holds = memo->topology_generation == topology_generation(broker) &&
+                 memo->auth_generation == auth_generation();
+    memo->is_valid = holds;
+    return holds ? memo : NULL;
+}
+
+static void memo_write(struct channel *ch, const struct publication *p, struct exchange *exchange,
+                       const struct route *route, uint64_t topology, uint64_t auth)
+{
+    if (exchange->type->uses_headers || route->count > MEMO_QUEUES_MAX)
+        return;
+    if (!ch->memo)
+        ch->memo = lv_malloc(sizeof *ch->memo);
+    struct publish_memo *memo = ch->memo;
+    memo->topology_generation = topology;
+    memo->auth_generation = auth;
+    memo->exchange = exchange;
+    memo->exchange_bytes = (uint8_t)p->exchange.n;
+    memo->routing_key_bytes = (uint8_t)p->routing_key.n;
+    memcpy(memo->names, p->exchange.p, p->exchange.n);
+    memcpy(memo->names + p->exchange.n, p->routing_key.p, p->routing_key.n);
+    memo->count = route->count;
+    memcpy(memo->queues, route->queues, route->count * sizeof(struct queue *));
+    memo->is_valid = route->is_cacheable;
+}
+
+/* Routing keys besides the message's own, from its headers CC and BCC. */
+enum { EXTRA_KEYS_MAX = 256 };
+
+static bool add_extra_keys(struct channel *ch, struct slice headers, const char *name,
+                           struct slice *keys, size_t *count)
+{
+    struct field field, key;
+    if (!table_find(headers, name, &field))
+        return true;
+    if (field.type != FIELD_ARRAY) {
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                     "invalid message: {unacceptable_type_in_header,\"%s\",%s}", name,
+                     field_type_name(field.type));
+        return false;
+    }
+    for (struct slice rest = field.bytes; array_next(&rest, &key) && *count < EXTRA_KEYS_MAX;) {
+        if (key.type == FIELD_LONGSTR)
+            keys[(*count)++] = key.bytes;
+    }
+    return true;
+}
+
+bool channel_find_route(struct channel *ch, struct exchange *exchange, struct slice routing_key,
+                        const struct properties *properties, struct route *ret)
+{
+    struct loop *loop = connection_loop(ch->connection);
+    const struct routing_input input = {
+        .routing_key = routing_key,
+        .headers = properties->headers,
+        .has_headers = (properties->flags & PROPERTY_HEADERS) != 0,
+    };
+    if (!input.has_headers) {
+        route_find(loop, exchange, &input, ret);
+        return true;
+    }
+    struct slice keys[EXTRA_KEYS_MAX];
+    size_t count = 0;
+    keys[count++] = routing_key;
+    if (!add_extra_keys(ch, input.headers, "CC", keys, &count) ||
+        !add_extra_keys(ch, input.headers, "BCC", keys, &count))
+        return false;
+    if (count > 1)
+        route_find_many(loop, exchange, keys, count, input.headers, true, ret);
+    else
+        route_find(loop, exchange, &input, ret);
+    return true;
+}
+
+/* --- what is in it ------------------------------------------------------------------------------------ */
+
+static bool check_user_id(struct channel *ch, const struct properties *props)
+{
+    const struct auth_identity *who = ch->connection->identity;
+    if (!(props->flags & PROPERTY_USER_ID) ||
+        slice_equal(props->user_id, auth_identity_name(who)) || auth_is_impersonator(who))
+        return true;
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "user_id property set to '%.*s' but authenticated user was '%.*s'",
+                 SLICE_ARG(props->user_id), SLICE_ARG(auth_identity_name(who)));
+    return false;
+}
+
+static bool is_digits(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    }
+    return s.n > 0;
+}
+
+static bool check_expiration(struct channel *ch, const struct properties *props)
+{
+    struct slice e = props->expiration;
+    if (!(props->flags & PROPERTY_EXPIRATION))
+        return true;
+    char why[300] = "no_integer";
+    if (e.n > 1 && e.p[0] == '-' && is_digits(slice_of(e.p + 1, e.n - 1)))
+        snprintf(why, sizeof why, "{value_negative,%.*s}", SLICE_ARG(e));
+    else if (is_digits(e) && e.n > 19)
+        snprintf(why, sizeof why, "{value_too_large,%.*s}", SLICE_ARG(e));
+    else if (is_digits(e))
+        return true;
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED, "invalid expiration '%.*s': %s",
+                 SLICE_ARG(e), why);
+    return false;
+}
+
+static bool check_size(struct channel *ch, uint64_t bytes)
+{
+    uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
+    if (bytes <= most)
+        return true;
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "message size %llu is larger than configured max size %llu",
+                 (unsigned long long)bytes, (unsigned long long)most);
+    return false;
+}
+
+/* --- into the queues ------------------------------------------------------------------------------------ */
+
+static struct message *make_message(const struct publication *p)
+{
+    struct message *m =
+        message_create(p->exchange, p->routing_key, p->header, p->body.n,
+                       p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
+    if (m && p->body.n > 0)
+        memcpy(message_body_space(m), p->body.p, p->body.n);
+    return m;
+}
+
+/* The publication has a message from here on. False, with the connection closed, without memory. */
+static bool need_message(struct channel *ch, struct publication *p)
+{
+    if (!p->message)
+        p->message = make_message(p);
+    if (!p->message)
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_RESOURCE_ERROR, "out of memory");
+    return p->message != NULL;
+}
+
+/* Hands the message to one queue; `later` counts answers that will come by mail. False when the
+ * connection is closed. */
+static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
+                       uint64_t number, uint32_t *later, bool *refused)
+{
+    struct loop *loop = connection_loop(ch->connection);
+    const struct delivery delivery = {
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+        .message = p->message,
+    };
+    if (queue_pass_through(loop, q, &delivery))
+        return true;
+    if (!need_message(ch, p))
+        return false;
+    struct confirm_sink *sink =
+        ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
+    enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
+    *later += answer == QUEUE_LATER;
+    *refused |= answer == QUEUE_REFUSED;
+    return true;
+}
+
+static void confirm_later(struct channel *ch, uint64_t number, uint32_t later, bool refused)
+{
+    if (later > 0) {
+        ch->publisher->waiting += later;
+        confirms_wait(ch->confirms, number, later);
+    } else if (refused) {
+        confirms_refuse(ch->confirms, number);
+    }
+    channel_confirm_soon(ch);
+}
+
+static void publish_to_all(struct channel *ch, struct publication *p, const struct route *route)
+{
+    uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_number(ch->confirms) : 0;
+    uint32_t later = 0;
+    bool refused = false;
+    if (route->count == 0 && p->mandatory)
+        channel_return(ch, p->exchange, p->routing_key, p->header, p->body, p->message);
+    for (size_t i = 0; i < route->count; i++) {
+        if (!publish_to(ch, route->queues[i], p, number, &later, &refused))
+            return;
+    }
+    if (number > 0)
+        confirm_later(ch, number, later, refused);
+}
+
+/* --- publishing ------------------------------------------------------------------------------------------- */
+
+/* The name in reply_to is made this channel's own: a new header, and where there was a message
+ * already a new one. `space` is freed by the caller. */
+static bool write_reply_to(struct channel *ch, struct publication *p, struct lv_buffer *space)
+{
+    struct slice name = reply_to_own_name(ch);
+    if (name.n == 0) {
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                     "fast reply consumer does not exist");
+        return false;
+    }
+    struct properties fresh = p->properties;
+    fresh.reply_to = name;
+    size_t n = properties_size(&fresh);
+    properties_put(lv_buffer_reserve(space, n), &fresh);
+    space->n = n;
+    p->header = lv_buffer_slice(space);
+    struct message *old = p->message;
+    if (!old)
+        return true;
+    p->message = NULL;
+    bool made = need_message(ch, p);
+    message_unref(&old);
+    if (made)
+        p->body = message_body(p->message);
+    return made;
+}
+
+/* Everything about the properties that could refuse the message. */
+static bool check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space)
+{
+    if (!properties_read(p->header, &p->properties)) {
+        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
+        return false;
+    }
+    if (!(p->properties.flags & (PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO)))
+        return true;
+    if ((p->properties.flags & PROPERTY_REPLY_TO) &&
+        slice_is(p->properties.reply_to, REPLY_TO_NAME) && !write_reply_to(ch, p, space))
+        return false;
+    return check_user_id(ch, &p->properties) && check_expiration(ch, &p->properties);
+}
+
+/* Finds out where it goes and sends it there, or keeps it for commit. */
+static void route_publication(struct channel *ch, struct publication *p)
+{
+    if (ch->mode == CHANNEL_TX) {
+        if (need_message(ch, p))
+            tx_add_publish(ch, &p->message, p->mandatory);
+        return;
+    }
+    ch->published++;
+    if (p->exchange.n == 0 && reply_to_is_made_name(p->routing_key)) {
+        if (need_message(ch, p))
+            reply_to_publish(ch, p->routing_key, p->message);
+        if (ch->mode == CHANNEL_CONFIRM)
+            confirm_later(ch, confirms_number(ch->confirms), 0, false);
+        return;
+    }
+    struct publish_memo *memo = memo_find(ch, p);
+    struct route route;
+    if (memo && !(p->properties.flags & PROPERTY_HEADERS)) {
+        route = (struct route){.queues = memo->queues, .count = memo->count};
+        publish_to_all(ch, p, &route);
+        return;
+    }
+    uint64_t topology = topology_generation(connection_server(ch->connection)->broker);
+    struct exchange *exchange = exchange_find(ch->connection->vhost, p->exchange);
+    uint64_t auth = auth_generation();
+    if (!exchange || !channel_find_route(ch, exchange, p->routing_key, &p->properties, &route))
+        return;
+    if (!(p->properties.flags & PROPERTY_HEADERS))
+        memo_write(ch, p, exchange, &route, topology, auth);
+    publish_to_all(ch, p, &route);
+}
+
+/* Takes p->message where there is one. The channel may be gone afterwards. */
+static void publish(struct channel *ch, struct publication *p)
+{
+    struct connection *conn = ch->connection;
+    struct lv_buffer space = {0};
+    bool is_fine = check_size(ch, p->body.n);
+    if (is_fine && !memo_find(ch, p))
+        is_fine = find_exchange(ch, p) != NULL;
+    if (is_fine && check_properties(ch, p, &space))
+        route_publication(ch, p);
+    if (p->message)
+        message_unref(&p->message);
+    lv_buffer_free(&space);
+    if (atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed) != 0)
+        connection_block(conn);
+}
+
+/* --- all of it at once --------------------------------------------------------------------------------------- */
+
+/* A whole frame of this type on this channel at p: its payload, else nothing. */
+static bool whole_frame(const struct channel *ch, uint8_t type, const uint8_t *p,
+                        const uint8_t *end, struct slice *ret)
+{
+    if (end - p < FRAME_OVERHEAD || p[0] != type || wire_u16(p + 1) != ch->number)
+        return false;
+    uint32_t n = wire_u32(p + 3);
+    uint32_t most = ch->connection->frame_bytes_max;
+    if ((most != 0 && n > most) || (size_t)(end - p) < (size_t)n + FRAME_OVERHEAD ||
+        p[FRAME_HEADER_BYTES + n] != FRAME_END)
+        return false;
+    *ret = slice_of(p + FRAME_HEADER_BYTES, n);
+    return true;
+}
+
+size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8_t *end)
+{
+    struct slice method, header, body = SLICE_EMPTY;
+    struct amqp_basic_publish m;
+    if (ch->state != CHANNEL_OPEN || ch->is_waiting || ch->deferred.n > 0 ||
+        ch->content != CONTENT_NONE)
+        return 0;
+    if (!whole_frame(ch, FRAME_METHOD, p, end, &method) ||
+        amqp_basic_publish_read(slice_of(method.p + 4, method.n - 4), &m) != WIRE_OK ||
+        m.immediate)
+        return 0;
+    const uint8_t *at = method.p + method.n + 1;
+    if (!whole_frame(ch, FRAME_HEADER, at, end, &header) ||
+        header.n < CONTENT_HEADER_FIXED_BYTES + 2 || wire_u32(header.p) != 60u << 16)
+        return 0;
+    uint64_t body_bytes = wire_u64(header.p + 4);
+    at = header.p + header.n + 1;
+    if (body_bytes > 0) {
+        if (!whole_frame(ch, FRAME_BODY, at, end, &body) || body.n != body_bytes)
+            return 0;
+        at = body.p + body.n + 1;
+    }
+    struct publication publication = {
+        .exchange = m.exchange,
+        .routing_key = m.routing_key,
+        .header = slice_of(header.p + CONTENT_HEADER_FIXED_BYTES,
+                           header.n - CONTENT_HEADER_FIXED_BYTES),
+        .body = body,
+        .mandatory = m.mandatory,
+    };
+    publish(ch, &publication);
+    return (size_t)(at - p);
+}
+
+/* --- piece by piece --------------------------------------------------------------------------------------------- */
+
+void channel_begin_publish(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, basic_publish, AMQP_BASIC_PUBLISH, m);
+    if (m.immediate) {
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_NOT_IMPLEMENTED, "immediate=true");
+        return;
+    }
+    struct incoming *in = lv_malloc(sizeof *in + m.exchange.n + m.routing_key.n);
+    *in = (struct incoming){.mandatory = m.mandatory};
+    in->exchange = slice_of(in->names, m.exchange.n);
+    in->routing_key = slice_of(in->names + m.exchange.n, m.routing_key.n);
+    wire_put_bytes(wire_put_bytes(in->names, m.exchange), m.routing_key);
+    ch->incoming = in;
+    ch->content = CONTENT_AWAIT_HEADER;
+}
+
+static void publish_incoming(struct channel *ch)
+{
+    struct incoming *in = ch->incoming;
+    ch->incoming = NULL;
+    ch->content = CONTENT_NONE;
+    struct publication p = {
+        .exchange = in->exchange,
+        .routing_key = in->routing_key,
+        .header = message_header(in->message),
+        .body = message_body(in->message),
+        .message = in->message,
+        .mandatory = in->mandatory,
+    };
+    publish(ch, &p);
+    free(in);
+}
+
+/* The message was too large to keep: its body has been dropped, and now that all of it has come the
+ * channel hears about it. */
+static void refuse_incoming(struct channel *ch)
+{
+    uint64_t bytes = ch->incoming->body_bytes;
+    free(ch->incoming);
+    ch->incoming = NULL;
+    ch->content = CONTENT_NONE;
+    check_size(ch, bytes);
+}
+
+static void finish_incoming(struct channel *ch)
+{
+    if (ch->incoming->message)
+        publish_incoming(ch);
+    else
+        refuse_incoming(ch);
+}
+
+void channel_take_header(struct channel *ch, struct slice payload)
+{
+    struct incoming *in = ch->incoming;
+    if (payload.n < CONTENT_HEADER_FIXED_BYTES + 2) {
+        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
+        return;
+    }
+    unsigned class_id = wire_u16(payload.p);
+    if (wire_u16(payload.p + 2) != 0) {
+        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
+                        "expected content header for class 60, got non content header frame "
+                        "instead");
+        return;
+    }
+    if (class_id != 60) {
+        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
+                        "expected content header for class 60, got one for class %u instead",
+                        class_id);
+        return;
+    }
+    struct properties properties;
+    struct slice header = slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES,
+                                   payload.n - CONTENT_HEADER_FIXED_BYTES);
+    if (!properties_read(header, &properties)) {
+        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
+        return;
+    }
+    in->body_bytes = wire_u64(payload.p + 4);
+    if (in->body_bytes <= connection_server(ch->connection)->settings.message_bytes_max) {
+        in->message = message_create(in->exchange, in->routing_key, header, in->body_bytes,
+                                     properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
+        if (!in->message) {
+            channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_RESOURCE_ERROR, "out of memory");
+            return;
+        }
+    }
+    ch->content = CONTENT_AWAIT_BODY;
+    if (in->body_bytes == 0)
+        finish_incoming(ch);
+}
+
+void channel_take_body(struct channel *ch, struct slice part)
+{
+    struct incoming *in = ch->incoming;
+    uint64_t room = in->body_bytes > in->body_got ? in->body_bytes - in->body_got : 0;
+    size_t n = part.n < room ? part.n : (size_t)room;
+    if (in->message && n > 0)
+        memcpy(message_body_space(in->message) + in->body_got, part.p, n);
+    in->body_got += part.n;
+    /* More than was announced is no whole message: the next method frame will be refused. */
+    if (in->body_got == in->body_bytes)
+        finish_incoming(ch);
+}

@@ -1,0 +1,202 @@
+/* Transactions: publishes and acknowledgements wait for commit. They are atomic in no other sense,
+ * as in RabbitMQ: commit applies them one after the other, and answers when all queues have them. */
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "base/memory.h"
+#include "wire/properties.h"
+
+struct tx_publish {
+    struct message *message; /* owned */
+    bool mandatory;
+};
+
+struct tx_settle {
+    uint64_t tag;
+    enum settle_kind kind;
+};
+
+struct tx {
+    struct tx_publish *publishes;
+    size_t publish_count, publish_capacity;
+    struct tx_settle *settles;
+    size_t settle_count, settle_capacity;
+    size_t answers; /* that a commit under way waits for */
+};
+
+static void *grown(void *items, size_t count, size_t *capacity, size_t item_bytes)
+{
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity ? *capacity * 2 : 8;
+    return lv_realloc(items, *capacity * item_bytes);
+}
+
+void tx_add_publish(struct channel *ch, struct message **message, bool mandatory)
+{
+    struct tx *tx = ch->tx;
+    tx->publishes =
+        grown(tx->publishes, tx->publish_count, &tx->publish_capacity, sizeof *tx->publishes);
+    tx->publishes[tx->publish_count++] = (struct tx_publish){*message, mandatory};
+    *message = NULL;
+}
+
+void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
+{
+    struct tx *tx = ch->tx;
+    uint64_t tag = unacked_next(&ch->unacked, first);
+    for (; tag != 0 && tag <= last; tag = unacked_next(&ch->unacked, tag + 1)) {
+        unacked_mark(&ch->unacked, tag);
+        tx->settles =
+            grown(tx->settles, tx->settle_count, &tx->settle_capacity, sizeof *tx->settles);
+        tx->settles[tx->settle_count++] = (struct tx_settle){tag, kind};
+    }
+}
+
+static void drop_publishes(struct tx *tx)
+{
+    for (size_t i = 0; i < tx->publish_count; i++)
+        message_unref(&tx->publishes[i].message);
+    tx->publish_count = 0;
+}
+
+/* What was acknowledged is outstanding again. */
+static void unmark_settles(struct channel *ch)
+{
+    for (size_t i = 0; i < ch->tx->settle_count; i++)
+        unacked_unmark(&ch->unacked, ch->tx->settles[i].tag);
+    ch->tx->settle_count = 0;
+}
+
+void tx_free(struct channel *ch)
+{
+    struct tx *tx = ch->tx;
+    if (!tx)
+        return;
+    drop_publishes(tx);
+    unmark_settles(ch);
+    free(tx->publishes);
+    free(tx->settles);
+    free(tx);
+    ch->tx = NULL;
+}
+
+uint64_t tx_publish_count(const struct channel *ch)
+{
+    return ch->tx ? ch->tx->publish_count : 0;
+}
+
+uint64_t tx_settle_count(const struct channel *ch)
+{
+    return ch->tx ? ch->tx->settle_count : 0;
+}
+
+/* --- commit --------------------------------------------------------------------------------------- */
+
+static void route_message(struct channel *ch, const struct message *m, struct route *ret)
+{
+    *ret = (struct route){0};
+    struct exchange *exchange = exchange_find(ch->connection->vhost, message_exchange(m));
+    struct properties properties;
+    if (!exchange || !properties_read(message_header(m), &properties))
+        return;
+    channel_find_route(ch, exchange, message_routing_key(m), &properties, ret);
+}
+
+static void commit_publish(struct channel *ch, struct tx_publish *publish)
+{
+    struct message *m = publish->message;
+    if (message_exchange(m).n == 0 && reply_to_is_made_name(message_routing_key(m))) {
+        reply_to_publish(ch, message_routing_key(m), m);
+        return;
+    }
+    struct route route;
+    route_message(ch, m, &route);
+    if (route.count == 0 && publish->mandatory)
+        channel_return(ch, message_exchange(m), message_routing_key(m), message_header(m),
+                       message_body(m), m);
+    struct publisher *publisher = channel_publisher(ch);
+    for (size_t i = 0; i < route.count; i++) {
+        enum queue_answer answer = queue_publish(connection_loop(ch->connection), route.queues[i],
+                                                 m, &publisher->sink, 0);
+        if (answer != QUEUE_LATER)
+            continue;
+        publisher->waiting++;
+        ch->tx->answers++;
+    }
+}
+
+static void commit_settles(struct channel *ch)
+{
+    struct tx *tx = ch->tx;
+    size_t count = tx->settle_count;
+    struct tx_settle *settles = tx->settles;
+    /* The list goes first: settling may bring a delivery, and that a look at the transaction. */
+    tx->settle_count = 0;
+    tx->settles = NULL;
+    tx->settle_capacity = 0;
+    for (size_t i = 0; i < count; i++)
+        unacked_unmark(&ch->unacked, settles[i].tag);
+    for (size_t i = 0; i < count; i++)
+        channel_settle(ch, settles[i].tag, settles[i].tag, settles[i].kind);
+    free(settles);
+}
+
+void tx_answer(struct channel *ch)
+{
+    lv_assert(ch->tx->answers > 0);
+    if (--ch->tx->answers > 0)
+        return;
+    if (ch->state == CHANNEL_OPEN)
+        CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
+    channel_go_on(ch);
+}
+
+void cmd_tx_select(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, tx_select, AMQP_TX_SELECT, m);
+    if (ch->mode == CHANNEL_CONFIRM) {
+        channel_fail(ch, AMQP_TX_SELECT, REPLY_PRECONDITION_FAILED,
+                     "cannot switch from confirm to tx mode");
+        return;
+    }
+    if (!ch->tx)
+        ch->tx = lv_calloc(1, sizeof *ch->tx);
+    ch->mode = CHANNEL_TX;
+    CHANNEL_SEND(ch, tx_select_ok, .none = 0);
+}
+
+static bool is_transactional(struct channel *ch, uint32_t method)
+{
+    if (ch->mode == CHANNEL_TX)
+        return true;
+    channel_fail(ch, method, REPLY_PRECONDITION_FAILED, "channel is not transactional");
+    return false;
+}
+
+void cmd_tx_commit(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, tx_commit, AMQP_TX_COMMIT, m);
+    if (!is_transactional(ch, AMQP_TX_COMMIT))
+        return;
+    struct tx *tx = ch->tx;
+    for (size_t i = 0; i < tx->publish_count; i++)
+        commit_publish(ch, &tx->publishes[i]);
+    ch->published += tx->publish_count;
+    drop_publishes(tx);
+    commit_settles(ch);
+    if (tx->answers > 0)
+        channel_wait(ch, AMQP_TX_COMMIT);
+    else
+        CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
+}
+
+void cmd_tx_rollback(struct channel *ch, struct slice args)
+{
+    CHANNEL_READ(ch, args, tx_rollback, AMQP_TX_ROLLBACK, m);
+    if (!is_transactional(ch, AMQP_TX_ROLLBACK))
+        return;
+    drop_publishes(ch->tx);
+    unmark_settles(ch);
+    CHANNEL_SEND(ch, tx_rollback_ok, .none = 0);
+}

@@ -1,0 +1,87 @@
+#include "amqp/unacked.h"
+
+struct chunk {
+    uint64_t live;
+    uint64_t marked; /* a subset of live */
+    struct unacked_entry entries[WINDOW_ENTRIES];
+};
+
+static uint64_t bit_of(uint64_t tag)
+{
+    return 1ull << (tag % WINDOW_ENTRIES);
+}
+
+void unacked_init(struct unacked *u)
+{
+    *u = (struct unacked){0};
+    lv_window_init(&u->window, sizeof(struct chunk));
+}
+
+void unacked_free(struct unacked *u)
+{
+    lv_window_free(&u->window);
+}
+
+void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence)
+{
+    lv_assert(tag > u->last);
+    struct chunk *chunk = lv_window_extend(&u->window, tag);
+    chunk->live |= bit_of(tag);
+    chunk->entries[tag % WINDOW_ENTRIES] = (struct unacked_entry){consumer, sequence};
+    consumer_hold(consumer);
+    u->last = tag;
+    u->count++;
+}
+
+bool unacked_has(const struct unacked *u, uint64_t tag)
+{
+    const struct chunk *chunk = lv_window_find(&u->window, tag);
+    return chunk && (chunk->live & ~chunk->marked & bit_of(tag));
+}
+
+uint64_t unacked_next(const struct unacked *u, uint64_t from)
+{
+    uint64_t first = u->window.first * WINDOW_ENTRIES;
+    if (from < first)
+        from = first;
+    for (uint64_t c = from / WINDOW_ENTRIES; c < u->window.end; c++) {
+        const struct chunk *chunk = lv_window_find(&u->window, c * WINDOW_ENTRIES);
+        uint64_t open = chunk ? chunk->live & ~chunk->marked : 0;
+        if (c == from / WINDOW_ENTRIES)
+            open &= ~0ull << (from % WINDOW_ENTRIES);
+        if (open)
+            return c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(open);
+    }
+    return 0;
+}
+
+struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
+{
+    struct chunk *chunk = lv_window_find(&u->window, tag);
+    lv_assert(chunk != NULL);
+    lv_assert(chunk->live & bit_of(tag));
+    struct unacked_entry entry = chunk->entries[tag % WINDOW_ENTRIES];
+    if (chunk->marked & bit_of(tag))
+        unacked_unmark(u, tag);
+    chunk->live &= ~bit_of(tag);
+    u->count--;
+    if (chunk->live == 0)
+        lv_window_drop(&u->window, tag);
+    return entry;
+}
+
+void unacked_mark(struct unacked *u, uint64_t tag)
+{
+    struct chunk *chunk = lv_window_find(&u->window, tag);
+    lv_assert(chunk && (chunk->live & ~chunk->marked & bit_of(tag)));
+    chunk->marked |= bit_of(tag);
+    u->marked++;
+}
+
+void unacked_unmark(struct unacked *u, uint64_t tag)
+{
+    struct chunk *chunk = lv_window_find(&u->window, tag);
+    lv_assert(chunk && (chunk->marked & bit_of(tag)));
+    chunk->marked &= ~bit_of(tag);
+    u->marked--;
+}

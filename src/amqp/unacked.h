@@ -1,0 +1,44 @@
+/* What a channel has delivered and not yet seen acknowledged, by delivery tag.
+ *
+ * An entry holds its consumer (consumer_hold), which knows the queue. In a transaction an
+ * acknowledged entry is marked until commit or rollback: it cannot be acknowledged twice. */
+#ifndef LEVERET_AMQP_UNACKED_H
+#define LEVERET_AMQP_UNACKED_H
+
+#include "base/window.h"
+#include "broker/consumer.h"
+
+struct unacked {
+    struct lv_window window;
+    size_t count;  /* entries, marked ones included */
+    size_t marked;
+    uint64_t last; /* the highest tag ever added */
+};
+
+struct unacked_entry {
+    struct consumer *consumer;
+    uint64_t sequence;
+};
+
+void unacked_init(struct unacked *u);
+
+/* Gives memory back; entries' consumers are the caller's business before that. */
+void unacked_free(struct unacked *u);
+
+/* Tags grow. Holds the consumer. */
+void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence);
+
+/* Whether this tag is outstanding and not marked. */
+bool unacked_has(const struct unacked *u, uint64_t tag);
+
+/* The lowest outstanding, unmarked tag from `from` on; 0 when there is none. */
+uint64_t unacked_next(const struct unacked *u, uint64_t from);
+
+/* The entry is taken out; the hold goes over to the caller. It must be there. */
+struct unacked_entry unacked_take(struct unacked *u, uint64_t tag);
+
+/* Marks and unmarks an entry that is there. */
+void unacked_mark(struct unacked *u, uint64_t tag);
+void unacked_unmark(struct unacked *u, uint64_t tag);
+
+#endif
