@@ -110,11 +110,13 @@ def test_prefetch_limits_each_new_consumer(peer, name):
 
 
 def test_prefetch_of_a_channel_limits_all_its_consumers_together(peer, name):
-    filled(peer, name('q'), range(20))
+    peer.declare(name('q'), exclusive=True)
     peer.call(1, 'basic.qos', prefetch_count=4, global_=True)
     consume(peer, name('q'), 1, 'a')
     consume(peer, name('q'), 1, 'b')
-    peer.contents(4)
+    for number in range(20):
+        peer.publish(1, '', name('q'), str(number))
+    assert {message.method.consumer_tag for message in peer.contents(4)} == {'a', 'b'}
     assert peer.declare(name('q'), passive=True).message_count == 16
     peer.send(1, 'basic.ack', delivery_tag=1)
     peer.content()
@@ -126,11 +128,13 @@ def test_prefetch_of_a_channel_limits_all_its_consumers_together(peer, name):
 
 
 def test_both_limits_hold_at_once(peer, name):
-    filled(peer, name('q'), range(20))
+    peer.declare(name('q'), exclusive=True)
     peer.call(1, 'basic.qos', prefetch_count=3, global_=False)
     peer.call(1, 'basic.qos', prefetch_count=5, global_=True)
     consume(peer, name('q'), 1, 'a')
     consume(peer, name('q'), 1, 'b')
+    for number in range(20):
+        peer.publish(1, '', name('q'), str(number))
     counted = collections.Counter(message.method.consumer_tag for message in peer.contents(5))
     assert max(counted.values()) == 3
     assert peer.declare(name('q'), passive=True).message_count == 15
