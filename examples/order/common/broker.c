@@ -112,15 +112,24 @@ static int broker_lost_status(struct broker *broker, int status)
 
 /* ---- coming up ---- */
 
+/* Besides its name, a client says that it wants to be told when its consumer is cancelled: without
+ * that it would wait on a deleted queue for ever. */
 static amqp_rpc_reply_t log_in(const struct broker *broker)
 {
     const struct broker_settings *settings = broker->settings;
-    amqp_table_entry_t entry = {
-        .key = amqp_cstring_bytes("connection_name"),
-        .value = {.kind = AMQP_FIELD_KIND_UTF8,
-                  .value = {.bytes = amqp_cstring_bytes(broker->name)}},
+    amqp_table_entry_t capability = {
+        .key = amqp_cstring_bytes("consumer_cancel_notify"),
+        .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value = {.boolean = 1}},
     };
-    amqp_table_t properties = {.num_entries = 1, .entries = &entry};
+    amqp_table_entry_t entries[] = {
+        {.key = amqp_cstring_bytes("connection_name"),
+         .value = {.kind = AMQP_FIELD_KIND_UTF8,
+                   .value = {.bytes = amqp_cstring_bytes(broker->name)}}},
+        {.key = amqp_cstring_bytes("capabilities"),
+         .value = {.kind = AMQP_FIELD_KIND_TABLE,
+                   .value = {.table = {.num_entries = 1, .entries = &capability}}}},
+    };
+    amqp_table_t properties = {.num_entries = 2, .entries = entries};
     return amqp_login_with_properties(broker->connection, settings->vhost, 0, FRAME_BYTES_MAX,
                                       BROKER_HEARTBEAT_S, &properties, AMQP_SASL_METHOD_PLAIN,
                                       settings->user, settings->password);
