@@ -53,8 +53,8 @@ static void write_process_id(int fd)
     char text[32];
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n)
-        (void)ftruncate(fd, 0);
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n && ftruncate(fd, 0) != 0)
+        return; /* half a number stays */
 }
 
 int data_dir_lock(const char *dir, int *ret_fd)

@@ -1,0 +1,91 @@
+/* Between control.c, which knows sockets and lines, and control_....c, which know commands. */
+#ifndef LEVERET_ADMIN_CONTROL_PRIVATE_H
+#define LEVERET_ADMIN_CONTROL_PRIVATE_H
+
+#include "admin/ask.h"
+#include "admin/control.h"
+#include "base/buffer.h"
+#include "base/slice.h"
+
+struct request;
+
+/* A command: its handler runs on one of the room's threads, RCU online, and ends with one of
+ * request_done(), request_refuse(). */
+struct control_command {
+    const char *name;
+    void (*run)(struct request *r);
+    const char *arguments; /* "user password [tags]": strings that must be there, [those that may] */
+    const char *help;
+};
+
+/* One list per family, ended by a NULL name. */
+extern const struct control_command control_broker_commands[];
+extern const struct control_command control_queue_commands[];
+extern const struct control_command control_topology_commands[];
+extern const struct control_command control_connection_commands[];
+extern const struct control_command control_user_commands[];
+extern const struct control_command control_vhost_commands[];
+
+struct request {
+    const struct control_world *world;
+    struct asker *asker;
+    json_t *arguments; /* the request object */
+    struct lv_buffer out;
+    int fd;
+    int stop_fd;      /* readable once the control stops */
+    bool is_broken;   /* the peer is gone: nothing more is written */
+    bool is_answered; /* the last line has been added */
+    bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
+};
+
+/* A string argument; SLICE_EMPTY when it is absent. Arguments named in the table are there. */
+struct slice request_string(const struct request *r, const char *name);
+bool request_has(const struct request *r, const char *name);
+bool request_flag(const struct request *r, const char *name); /* present and true */
+
+/* One line with an array. Takes the row. */
+void request_row(struct request *r, json_t *row);
+/* The last line: ok. Takes `more`, an object whose members are added to it; NULL: none. */
+void request_done(struct request *r, json_t *more);
+/* The last line: an error, by a short name that is part of the protocol, and a sentence. */
+void request_refuse(struct request *r, const char *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The last line for an ERR_...: done when it is 0. */
+void request_end(struct request *r, int err);
+
+/* The vhost of argument "vhost", or NULL after refusing with no_such_vhost. Valid until the next
+ * question. */
+struct vhost *request_vhost(struct request *r);
+
+/* Bytes as a JSON string; what is no UTF-8 is shown as \xNN. */
+json_t *json_of_slice(struct slice s);
+json_t *json_of_u64(uint64_t n);
+/* A table as [[name, type, value] ...], wrapped as {"table": ...}, as the protocol has it. */
+json_t *json_of_table(struct slice table);
+
+/* --- listings: rows of columns that the request names ------------------------------------- */
+
+struct column {
+    const char *name;
+    json_t *(*value)(const struct request *r, const void *row);
+};
+
+enum { COLUMNS_MAX = 64 };
+
+struct columns {
+    const struct column *chosen[COLUMNS_MAX];
+    size_t count;
+};
+
+/* Reads argument "columns", a list of names. False after refusing with unknown_columns. `all` ends
+ * with a NULL name. */
+bool columns_choose(struct request *r, const struct column *all, struct columns *ret);
+void columns_row(struct request *r, const struct columns *columns, const void *row);
+/* The row's JSON alone, which the caller owns; and rows made before, an array, which is taken. */
+json_t *columns_json(const struct request *r, const struct columns *columns, const void *row);
+void request_rows(struct request *r, json_t *rows);
+
+/* "<node.1.ID.N>": how connections (N 0), channels and consumers' channels are called in listings. */
+json_t *json_of_pid(const struct request *r, uint64_t connection_id, unsigned channel);
+
+#endif

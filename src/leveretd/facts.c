@@ -1,0 +1,103 @@
+/* What `leveretctl status` and `environment` show of the process itself. Any thread. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "leveretd/leveretd.h"
+
+static json_t *integer(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static uint64_t open_files(void)
+{
+    uint64_t count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    if (!dir)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count - 1; /* not the one that lists them */
+}
+
+static json_t *listeners_of(const struct leveretd *d)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < d->listener_count; i++) {
+        json_t *one = json_object();
+        json_object_set_new(one, "interface", json_string(d->listener_texts[i]));
+        json_object_set_new(one, "port", integer(d->listener_ports[i]));
+        json_object_set_new(one, "protocol", json_string("amqp"));
+        json_object_set_new(one, "purpose", json_string("AMQP 0-9-1"));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *alarms_of(struct leveretd *d)
+{
+    json_t *list = json_array();
+    unsigned alarms = atomic_load_explicit(&d->broker->alarms, memory_order_relaxed);
+    if (alarms & BROKER_ALARM_MEMORY)
+        json_array_append_new(list, json_string("memory"));
+    if (alarms & BROKER_ALARM_DISK)
+        json_array_append_new(list, json_string("disk"));
+    return list;
+}
+
+void leveretd_facts(void *arg, json_t *object)
+{
+    struct leveretd *d = arg;
+    const struct config *config = d->config;
+    struct timespec now;
+    struct rlimit files = {0};
+    struct alarm_facts facts;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    getrlimit(RLIMIT_NOFILE, &files);
+    alarms_facts(d->alarms, &facts);
+    json_object_set_new(object, "pid", integer((uint64_t)getpid()));
+    json_object_set_new(object, "uptime",
+                        integer((uint64_t)now.tv_sec - d->begun_wall_ms / 1000));
+    json_object_set_new(object, "leveret_version", json_string(LEVERET_VERSION));
+    json_object_set_new(object, "platform", json_string(d->platform));
+    json_object_set_new(object, "loops", integer(loops_count(d->loops)));
+    json_object_set_new(object, "data_directory", json_string(config->data_dir));
+    json_object_set_new(object, "config_file",
+                        config->file ? json_string(config->file) : json_null());
+    json_object_set_new(object, "alarms", alarms_of(d));
+    json_object_set_new(object, "memory_used", integer(facts.readings.memory_bytes));
+    json_object_set_new(object, "memory_limit", integer(facts.limits.memory_bytes));
+    json_object_set_new(object, "memory_setting", config->memory_bytes != CONFIG_NONE
+                                                      ? integer((uint64_t)config->memory_bytes)
+                                                      : json_real(config->memory_relative));
+    json_object_set_new(object, "disk_free", integer(facts.readings.disk_free_bytes));
+    json_object_set_new(object, "disk_free_limit", integer(facts.limits.disk_free_bytes));
+    json_object_set_new(object, "files_used", integer(open_files()));
+    json_object_set_new(object, "files_limit", integer((uint64_t)files.rlim_cur));
+    json_object_set_new(object, "listeners", listeners_of(d));
+}
+
+/* config_print() says "key = value" a line. */
+void leveretd_environment(void *arg, json_t *object)
+{
+    struct leveretd *d = arg;
+    struct lv_buffer text = {0};
+    config_print(d->config, &text);
+    lv_buffer_add_u8(&text, '\0');
+    char *rest = (char *)text.p;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        char *value = strstr(line, " = ");
+        if (!value)
+            continue;
+        *value = '\0';
+        json_object_set_new(object, line, json_string(value + strlen(" = ")));
+    }
+    lv_buffer_free(&text);
+}

@@ -1,0 +1,101 @@
+/* The broker as a process: what main() builds in order and takes down in the opposite order. */
+#ifndef LEVERET_LEVERETD_LEVERETD_H
+#define LEVERET_LEVERETD_LEVERETD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "admin/control.h"
+#include "amqp/amqp.h"
+#include "auth/auth.h"
+#include "broker/broker.h"
+#include "leveretd/alarms.h"
+#include "leveretd/config.h"
+#include "leveretd/options.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "store/definitions.h"
+
+/* How leveretd ends, as sysexits.h numbers it; docs/man/leveretd.8 says the same. Besides there are
+ * OPTIONS_EXIT_USAGE (64) and OPTIONS_EXIT_CONFIG (78). */
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_DEFINITIONS = 65, /* the definitions cannot be read */
+    EXIT_LISTEN = 69,      /* an address cannot be listened on */
+    EXIT_DATA_DIR = 73,    /* the data directory cannot be made */
+    EXIT_DATA_DIR_BUSY = 75, /* another broker has the data directory */
+};
+
+enum { LISTENERS_MAX = 64 };
+
+/* A config that was in force once. Settings' strings are borrowed by other rooms for the life of the
+ * process, so a reload never frees one. */
+struct config_history {
+    struct config *config;
+    struct config_history *older;
+};
+
+struct shutdown; /* see shutdown.c */
+
+struct leveretd {
+    uint64_t begun_us; /* monotonic */
+    uint64_t begun_wall_ms;
+    struct options options;
+    struct config *_Atomic config; /* the one in force; read by any thread */
+    struct config_history *configs; /* owns all */
+    int lock_fd;
+    struct loops *loops;
+    struct definitions *definitions;
+    struct auth *auth;
+    struct broker *broker;
+    struct amqp_server amqp;
+    char cluster_name[300];
+    char platform[300];
+    struct net_listener *listeners[LISTENERS_MAX];
+    char listener_texts[LISTENERS_MAX][64]; /* the address it listens on: "::", "127.0.0.1" */
+    uint16_t listener_ports[LISTENERS_MAX]; /* stays when the listener is closed */
+    size_t listener_count;
+    bool is_serving; /* amqp_init() and route_init() were called */
+    struct control *control;
+    struct alarms *alarms;
+    struct shutdown *shutdown; /* NULL until the stop has begun */
+};
+
+/* Notes the time; d is zeroed otherwise. The first call. Any thread. */
+void leveretd_begin(struct leveretd *d);
+
+/* Takes the config and puts it in force: leveretd_apply() then tells the others. The one before stays
+ * readable. On loop 0, or before loops_start(). */
+void leveretd_use(struct leveretd *d, struct config *config);
+
+/* The config that options, file and environment make; the caller owns *ret. Negative after the
+ * errors were logged. Blocks. */
+int leveretd_read_config(const struct leveretd *d, struct config **ret);
+
+/* Brings everything up to listening. EXIT_OK, or the exit code after the reason was logged; what was
+ * built is then the caller's to leveretd_free() all the same. On the thread of loop 0. */
+int leveretd_start(struct leveretd *d);
+
+/* Begins the graceful stop; again: ends it at once. On loop 0, while it runs. */
+void leveretd_stop(struct leveretd *d);
+
+/* Reads the config again and takes over what can be changed while running; the rest is warned
+ * about. On loop 0. */
+void leveretd_reload(struct leveretd *d);
+
+/* After loops_run() has returned, or without it: frees all, in the order that lets what is under way
+ * still find its ends. Fine on what is half built. */
+void leveretd_free(struct leveretd *d);
+
+/* Takes over the settings that a reload changes, from the config in force. On loop 0, or before
+ * loops_start(). */
+void leveretd_apply(struct leveretd *d);
+
+/* Facts for `leveretctl status`. Any thread. */
+void leveretd_facts(void *arg, json_t *object);
+/* The effective configuration, for `leveretctl environment`. Any thread. */
+void leveretd_environment(void *arg, json_t *object);
+
+#endif

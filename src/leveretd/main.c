@@ -1,0 +1,28 @@
+/* leveretd: the broker. What happens here happens in this order; see start.c and shutdown.c. */
+#include <stdio.h>
+
+#include "base/rcu.h"
+#include "leveretd/leveretd.h"
+
+int main(int argc, char **argv)
+{
+    static struct leveretd d;
+    struct config *config;
+    int code;
+
+    leveretd_begin(&d);
+    if (!options_parse(argc, argv, &d.options, &code, stdout, stderr))
+        return code;
+    if (leveretd_read_config(&d, &config) < 0)
+        return OPTIONS_EXIT_CONFIG;
+    leveretd_use(&d, config);
+
+    lv_rcu_register_thread();
+    code = leveretd_start(&d);
+    if (code == EXIT_OK)
+        loops_run(d.loops);
+    lv_rcu_online();
+    leveretd_free(&d);
+    lv_rcu_unregister_thread();
+    return code;
+}

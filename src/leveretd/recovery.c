@@ -1,0 +1,171 @@
+/* The definitions bring their rows in an order in which each finds what it belongs to: vhosts, users,
+ * permissions, exchanges, queues, bindings. Each row ends in a quiescent state, so that tables which
+ * grow meanwhile can. */
+#include "leveretd/recovery.h"
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "broker/binding.h"
+#include "broker/exchange.h"
+#include "broker/queue.h"
+#include "broker/vhost.h"
+
+struct loading {
+    struct auth *auth;
+    struct broker *broker;
+    struct recovery counts;
+};
+
+static const struct durable_done nobody = {NULL, NULL};
+
+static int load_vhost(void *arg, const struct definition_vhost *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost;
+    if (vhost_create(l->broker, row->name, false, nobody, &vhost) == CHANGE_REFUSED)
+        l->counts.skipped++;
+    else
+        l->counts.vhosts++;
+    lv_rcu_quiescent();
+    return 0;
+}
+
+static int load_user(void *arg, const struct definition_user *row)
+{
+    struct loading *l = arg;
+    l->counts.users++;
+    return auth_load_user(l->auth, row);
+}
+
+static int load_permission(void *arg, const struct definition_permission *row)
+{
+    struct loading *l = arg;
+    return auth_load_permission(l->auth, row);
+}
+
+static int load_topic_permission(void *arg, const struct definition_topic_permission *row)
+{
+    struct loading *l = arg;
+    return auth_load_topic_permission(l->auth, row);
+}
+
+/* The vhost, or NULL after saying that the row is skipped. */
+static struct vhost *vhost_of(struct loading *l, struct slice vhost, const char *what,
+                              struct slice name)
+{
+    struct vhost *found = vhost_find(l->broker, vhost);
+    if (!found) {
+        log_warning("recovery: %s '%.*s' is skipped: there is no vhost '%.*s'", what,
+                    SLICE_ARG(name), SLICE_ARG(vhost));
+        l->counts.skipped++;
+    }
+    return found;
+}
+
+static int load_exchange(void *arg, const struct definition_exchange *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "exchange", row->name);
+    if (!vhost)
+        return 0;
+    exchange_restore(vhost, &(struct exchange_declaration){
+                                .name = row->name,
+                                .type = row->type,
+                                .durable = true,
+                                .auto_delete = row->is_auto_delete,
+                                .internal = row->is_internal,
+                                .arguments = row->arguments,
+                            });
+    l->counts.exchanges++;
+    lv_rcu_quiescent();
+    return 0;
+}
+
+static int load_queue(void *arg, const struct definition_queue *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "queue", row->name);
+    if (!vhost)
+        return 0;
+    queue_restore(vhost, row->name,
+                  (struct queue_flags){.durable = true, .auto_delete = row->is_auto_delete},
+                  row->arguments);
+    l->counts.queues++;
+    lv_rcu_quiescent();
+    return 0;
+}
+
+static int load_binding(void *arg, const struct definition_binding *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "binding from", row->source);
+    if (!vhost)
+        return 0;
+    const struct binding_request request = {
+        .source = row->source,
+        .destination = row->destination,
+        .destination_kind = row->is_to_queue ? DESTINATION_QUEUE : DESTINATION_EXCHANGE,
+        .routing_key = row->routing_key,
+        .arguments = row->arguments,
+    };
+    if (binding_restore(vhost, &request)) {
+        l->counts.bindings++;
+    } else {
+        log_warning("recovery: the binding from '%.*s' to '%.*s' in vhost '%.*s' is skipped: one "
+                    "of its ends is not there",
+                    SLICE_ARG(row->source), SLICE_ARG(row->destination), SLICE_ARG(row->vhost));
+        l->counts.skipped++;
+    }
+    lv_rcu_quiescent();
+    return 0;
+}
+
+int recovery_load(struct definitions *definitions, struct auth *auth, struct broker *broker,
+                  struct recovery *ret)
+{
+    static const struct definitions_visitor visitor = {
+        .vhost = load_vhost,
+        .user = load_user,
+        .permission = load_permission,
+        .topic_permission = load_topic_permission,
+        .exchange = load_exchange,
+        .queue = load_queue,
+        .binding = load_binding,
+    };
+    struct loading l = {.auth = auth, .broker = broker};
+    int err = definitions_load(definitions, &visitor, &l);
+    if (err < 0)
+        return err;
+    *ret = l.counts;
+    return 0;
+}
+
+static struct slice joined(const struct config_flags *flags, struct lv_buffer *room)
+{
+    for (size_t i = 0; i < flags->count; i++)
+        lv_buffer_printf(room, "%s%s", i ? "," : "", flags->names[i]);
+    return lv_buffer_slice(room);
+}
+
+bool recovery_first_boot(const struct config *config, struct auth *auth, struct broker *broker)
+{
+    if (auth_user_count(auth) > 0 || lv_table_count(broker->vhosts) > 0)
+        return false;
+    struct slice vhost_name = slice_str(config->default_vhost);
+    struct vhost *vhost;
+    if (vhost_create(broker, vhost_name, true, nobody, &vhost) == CHANGE_REFUSED)
+        return false;
+    struct lv_buffer tags = {0};
+    bool done = auth_bootstrap(auth, &(struct auth_default_user){
+                                         .name = slice_str(config->default_user),
+                                         .password = slice_str(config->default_pass),
+                                         .tags = joined(&config->default_user_tags, &tags),
+                                         .vhost = vhost_name,
+                                         .configure = slice_str(config->default_configure),
+                                         .write = slice_str(config->default_write),
+                                         .read = slice_str(config->default_read),
+                                     });
+    lv_buffer_free(&tags);
+    return done;
+}

@@ -1,0 +1,171 @@
+/* The stop. On loop 0, while it runs:
+ *
+ *   listeners close -> every connection gets connection.close 320 -> all gone, or 3 s -> loops stop
+ *
+ * and then, on the same thread, with no loop running any more:
+ *
+ *   control socket -> definitions flushed, so that nobody is told of a commit any more -> sessions
+ *   -> routes -> broker -> auth -> definitions -> loops -> what RCU has put off
+ *
+ * A second signal stops the waiting. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "broker/route.h"
+#include "leveretd/leveretd.h"
+
+enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5 };
+
+static const char stop_reason[] = "broker forced connection closure with reason 'shutdown'";
+
+struct shutdown {
+    struct leveretd *d;
+    struct loop_timer timer;
+    uint64_t deadline_ms;
+    unsigned answers_due;
+    size_t connections;
+};
+
+/* --- while loops run ---------------------------------------------------------------------- */
+
+static void close_connections(struct loop *at, struct mail *mail)
+{
+    struct leveretd *d = mail->a;
+    if (d->is_serving)
+        amqp_close_all(at, stop_reason);
+}
+
+static void counted(struct loop *at, struct mail *mail)
+{
+    struct shutdown *s = mail->a;
+    s->connections += mail->c;
+    if (--s->answers_due > 0)
+        return;
+    if (s->connections == 0) {
+        loops_stop(s->d->loops);
+    } else if (loop_now_ms(at) >= s->deadline_ms) {
+        log_warning("stopping with %zu connections that have not closed within %d ms",
+                    s->connections, STOP_MS_MAX);
+        loops_stop(s->d->loops);
+    } else {
+        loop_timer_start(at, &s->timer, STOP_LOOK_MS);
+    }
+}
+
+static void count_connections(struct loop *at, struct mail *mail)
+{
+    struct shutdown *s = mail->a;
+    if (!s->d->is_serving)
+        return; /* delivered after the loops have ended */
+    struct mail answer = {.deliver = counted, .a = s, .c = amqp_connection_count(at)};
+    loop_mail(at, loops_at(loop_set(at), 0), &answer);
+}
+
+static void look(struct loop *loop, struct loop_timer *timer)
+{
+    struct shutdown *s = lv_container_of(timer, struct shutdown, timer);
+    struct mail mail = {.deliver = count_connections, .a = s};
+    s->connections = 0;
+    s->answers_due = loops_count(s->d->loops);
+    for (unsigned i = 0; i < loops_count(s->d->loops); i++)
+        loop_mail(loop, loops_at(s->d->loops, i), &mail);
+}
+
+static void close_listeners(struct leveretd *d)
+{
+    for (size_t i = 0; i < d->listener_count; i++)
+        if (d->listeners[i])
+            net_listener_close(&d->listeners[i]);
+}
+
+void leveretd_stop(struct leveretd *d)
+{
+    struct loop *loop = loops_at(d->loops, 0);
+    if (d->shutdown) {
+        log_info("asked again to stop: not waiting for connections any longer");
+        loops_stop(d->loops);
+        return;
+    }
+    struct shutdown *s = d->shutdown = lv_calloc(1, sizeof *s);
+    s->d = d;
+    s->deadline_ms = loop_now_ms(loop) + STOP_MS_MAX;
+    log_info("stopping");
+    close_listeners(d);
+    struct mail mail = {.deliver = close_connections, .a = d};
+    for (unsigned i = 0; i < loops_count(d->loops); i++)
+        loop_mail(loop, loops_at(d->loops, i), &mail);
+    loop_timer_init(&s->timer, look);
+    look(loop, &s->timer);
+}
+
+/* --- when no loop runs any more ------------------------------------------------------------ */
+
+struct flush {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_done;
+};
+
+static void flushed(void *arg, int error)
+{
+    struct flush *f = arg;
+    (void)error;
+    pthread_mutex_lock(&f->lock);
+    f->is_done = true;
+    pthread_cond_signal(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* Changes are committed, and told of, in the order they were submitted: a last one that changes
+ * nothing ends the row. */
+static void flush_definitions(struct definitions *definitions)
+{
+    struct flush f = {.is_done = false};
+    pthread_mutex_init(&f.lock, NULL);
+    pthread_cond_init(&f.changed, NULL);
+    definitions_submit(definitions, definition_delete_global_parameter(SLICE_EMPTY), flushed, &f);
+    pthread_mutex_lock(&f.lock);
+    while (!f.is_done)
+        pthread_cond_wait(&f.changed, &f.lock);
+    pthread_mutex_unlock(&f.lock);
+    pthread_cond_destroy(&f.changed);
+    pthread_mutex_destroy(&f.lock);
+}
+
+static void free_configs(struct leveretd *d)
+{
+    while (d->configs) {
+        struct config_history *h = d->configs;
+        d->configs = h->older;
+        config_free(&h->config);
+        free(h);
+    }
+}
+
+void leveretd_free(struct leveretd *d)
+{
+    control_stop(&d->control);
+    if (d->definitions)
+        flush_definitions(d->definitions);
+    if (d->loops)
+        close_listeners(d);
+    if (d->is_serving) {
+        amqp_stop(d->loops);
+        route_stop(d->loops);
+        d->is_serving = false;
+    }
+    alarms_free(&d->alarms);
+    broker_free(&d->broker);
+    auth_free(&d->auth);
+    definitions_close(&d->definitions);
+    loops_free(&d->loops);
+    lv_rcu_barrier();
+    free(d->shutdown);
+    free_configs(d);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+}

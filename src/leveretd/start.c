@@ -1,0 +1,317 @@
+/* The start, in the order in which each part finds what it stands on:
+ *
+ *   log level, descriptors -> data directory and its lock -> definitions -> loops, auth, broker
+ *   -> recovery, or the first boot -> sessions -> listeners -> control socket -> alarms
+ *
+ * Whatever fails is said once, here, with what to do about it; the exit code tells which part. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "broker/route.h"
+#include "leveretd/leveretd.h"
+#include "leveretd/recovery.h"
+#include "store/data_dir.h"
+
+static uint64_t monotonic_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Each connection is a descriptor, so we take as many as we may have. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_warning("the limit of open files stays as it is: %s", strerror(errno));
+}
+
+/* --- parts -------------------------------------------------------------------------------- */
+
+static int open_data_dir(struct leveretd *d)
+{
+    const char *dir = d->config->data_dir;
+    int err = data_dir_create(dir);
+    if (err < 0) {
+        log_error("cannot make the data directory %s: %s (see --data-dir)", dir,
+                  lv_error_text(err));
+        return EXIT_DATA_DIR;
+    }
+    err = data_dir_lock(dir, &d->lock_fd);
+    if (err == ERR_BUSY) {
+        log_error("the data directory %s is in use by another leveretd: stop it, or choose another "
+                  "with --data-dir",
+                  dir);
+        return EXIT_DATA_DIR_BUSY;
+    }
+    if (err < 0) {
+        log_error("cannot lock the data directory %s: %s", dir, lv_error_text(err));
+        return EXIT_DATA_DIR;
+    }
+    err = definitions_open(dir, &d->definitions);
+    if (err < 0) {
+        log_error("cannot open %s/" DEFINITIONS_FILE ": %s", dir, lv_error_text(err));
+        return EXIT_DEFINITIONS;
+    }
+    return EXIT_OK;
+}
+
+static unsigned loops_wanted(const struct config *config)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t count = config->loops > 0 ? config->loops : cpus > 0 ? cpus : 1;
+    return count > LOOPS_MAX ? LOOPS_MAX : (unsigned)count;
+}
+
+static int recover(struct leveretd *d, struct recovery *ret)
+{
+    int err = recovery_load(d->definitions, d->auth, d->broker, ret);
+    if (err < 0) {
+        log_error("cannot read the definitions in %s: %s", d->config->data_dir,
+                  lv_error_text(err));
+        return EXIT_DEFINITIONS;
+    }
+    if (recovery_first_boot(d->config, d->auth, d->broker))
+        log_info("first start in %s: made vhost '%s' and user '%s'", d->config->data_dir,
+                 d->config->default_vhost, d->config->default_user);
+    return EXIT_OK;
+}
+
+/* "[::]:5672", "127.0.0.1:5672". */
+static const char *endpoint(char room[96], const char *address, unsigned port)
+{
+    snprintf(room, 96, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+    return room;
+}
+
+static int listen_on(struct leveretd *d, const char *address, uint16_t port)
+{
+    size_t i = d->listener_count;
+    int err = net_listen(d->loops, address, port, amqp_accepted, &d->amqp, &d->listeners[i]);
+    if (err < 0)
+        return err;
+    snprintf(d->listener_texts[i], sizeof d->listener_texts[i], "%s", address);
+    d->listener_ports[i] = net_listener_port(d->listeners[i]);
+    d->listener_count++;
+    return 0;
+}
+
+/* Every address is "::" where there is IPv6 (IPv4 comes in there too), else "0.0.0.0". */
+static int listen_everywhere(struct leveretd *d, uint16_t port)
+{
+    int err = listen_on(d, "::", port);
+    if (err < 0 && err != ERR_BUSY && err != ERR_REFUSED)
+        err = listen_on(d, "0.0.0.0", port);
+    return err;
+}
+
+static const char *listen_advice(int err)
+{
+    switch (err) {
+    case ERR_BUSY: return "the address is in use, maybe by another broker (see --bind and --port)";
+    case ERR_REFUSED: return "not permitted (ports below 1024 are for root)";
+    case ERR_INVALID: return "it is no address of this machine";
+    default: return lv_error_text(err);
+    }
+}
+
+static int listen_on_all(struct leveretd *d)
+{
+    const struct config_listeners *wanted = &d->config->listeners;
+    char where[96];
+
+    if (wanted->count > LISTENERS_MAX) {
+        log_error("%zu listeners are configured, %d can be", wanted->count, LISTENERS_MAX);
+        return OPTIONS_EXIT_CONFIG;
+    }
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct config_listener *l = &wanted->items[i];
+        int err = l->address[0] ? listen_on(d, l->address, l->port)
+                                : listen_everywhere(d, l->port);
+        if (err < 0) {
+            log_error("cannot listen on %s for AMQP: %s",
+                      endpoint(where, l->address[0] ? l->address : "::", l->port),
+                      listen_advice(err));
+            return EXIT_LISTEN;
+        }
+    }
+    return EXIT_OK;
+}
+
+static void stop_mailed(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    leveretd_stop(mail->a);
+}
+
+static void stop_asked(void *arg)
+{
+    struct leveretd *d = arg;
+    struct mail mail = {.deliver = stop_mailed, .a = d};
+    loop_mail_from_outside(loops_at(d->loops, 0), &mail);
+}
+
+static int open_control(struct leveretd *d)
+{
+    const struct control_world world = {
+        .loops = d->loops,
+        .broker = d->broker,
+        .auth = d->auth,
+        .amqp = &d->amqp,
+        .data_dir = d->config->data_dir,
+        .node_name = d->cluster_name,
+        .arg = d,
+        .stop = stop_asked,
+        .facts = leveretd_facts,
+        .environment = leveretd_environment,
+    };
+    int err = control_start(&world, &d->control);
+    if (err == 0)
+        return EXIT_OK;
+    log_error("cannot open the control socket %s/" CONTROL_SOCKET_FILE ": %s%s",
+              d->config->data_dir, lv_error_text(err),
+              err == ERR_TOO_LARGE ? " (the path has more than 107 bytes)" : "");
+    return EXIT_DATA_DIR;
+}
+
+/* --- settings ----------------------------------------------------------------------------- */
+
+static void name_ourselves(struct leveretd *d)
+{
+    struct utsname system;
+    if (uname(&system) != 0)
+        memset(&system, 0, sizeof system);
+    snprintf(d->platform, sizeof d->platform, "%s %s", system.sysname, system.machine);
+    if (d->config->cluster_name[0]) {
+        snprintf(d->cluster_name, sizeof d->cluster_name, "%s", d->config->cluster_name);
+        return;
+    }
+    system.nodename[strcspn(system.nodename, ".")] = '\0';
+    snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
+}
+
+static void set_sessions(struct leveretd *d)
+{
+    const struct config *config = d->config;
+    struct amqp_settings *s = &d->amqp.settings;
+    s->product = config->server_product;
+    s->version = config->server_version;
+    s->leveret_version = LEVERET_VERSION;
+    s->platform = d->platform;
+    s->cluster_name = d->cluster_name;
+    s->frame_bytes_max = (uint32_t)config->frame_bytes_max;
+    s->initial_frame_bytes_max = (uint32_t)config->initial_frame_bytes_max;
+    s->channel_max = (uint16_t)config->channel_max;
+    s->heartbeat_s = (uint16_t)config->heartbeat_s;
+    s->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
+    s->message_bytes_max = (uint64_t)config->message_bytes_max;
+}
+
+static void set_loopback_users(struct leveretd *d)
+{
+    const struct config_flags *users = &d->config->loopback_users;
+    struct slice *names = lv_calloc(users->count + 1, sizeof *names);
+    for (size_t i = 0; i < users->count; i++)
+        names[i] = slice_str(users->names[i]);
+    auth_set_loopback_users(d->auth, names, users->count);
+    free(names);
+}
+
+void leveretd_apply(struct leveretd *d)
+{
+    log_set_level(config_log_level(d->config));
+    set_loopback_users(d);
+    set_sessions(d);
+    if (d->alarms)
+        alarms_configure(d->alarms, d->config);
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static void say_started(const struct leveretd *d, const struct recovery *r)
+{
+    char text[1024] = "nothing for AMQP", where[96];
+    size_t n = 0;
+    for (size_t i = 0; i < d->listener_count && n + 128 < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s (amqp)", i ? ", " : "",
+                              endpoint(where, d->listener_texts[i], d->listener_ports[i]));
+    uint64_t us = monotonic_us() - d->begun_us;
+    unsigned loops = loops_count(d->loops);
+    log_info("leveretd " LEVERET_VERSION " listens on %s, %s/" CONTROL_SOCKET_FILE
+             " (control): %u loop%s, %zu queue%s recovered, started in %" PRIu64 ".%" PRIu64 " ms",
+             text, d->config->data_dir, loops, loops == 1 ? "" : "s", r->queues,
+             r->queues == 1 ? "" : "s", us / 1000, us / 100 % 10);
+}
+
+static void signal_stop(void *arg, int signal_number)
+{
+    log_info("%s received", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+    leveretd_stop(arg);
+}
+
+static void signal_reload(void *arg, int signal_number)
+{
+    (void)signal_number;
+    leveretd_reload(arg);
+}
+
+int leveretd_start(struct leveretd *d)
+{
+    struct recovery recovery = {0};
+    int code;
+
+    log_set_level(config_log_level(d->config));
+    raise_descriptor_limit();
+    if ((code = open_data_dir(d)) != EXIT_OK)
+        return code;
+
+    name_ourselves(d);
+    d->loops = loops_create(loops_wanted(d->config));
+    loops_on_signal(d->loops, SIGTERM, signal_stop, d);
+    loops_on_signal(d->loops, SIGINT, signal_stop, d);
+    loops_on_signal(d->loops, SIGHUP, signal_reload, d);
+    d->auth = auth_create(d->definitions);
+    d->broker = broker_create(d->loops, d->definitions);
+    d->amqp.broker = d->broker;
+    d->amqp.auth = d->auth;
+    if ((code = recover(d, &recovery)) != EXIT_OK)
+        return code;
+
+    leveretd_apply(d);
+    net_init(d->loops);
+    route_init(d->loops);
+    amqp_init(d->loops, &d->amqp);
+    d->is_serving = true;
+    d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);
+    if ((code = listen_on_all(d)) != EXIT_OK || (code = open_control(d)) != EXIT_OK)
+        return code;
+    alarms_start(d->alarms);
+    loops_start(d->loops);
+    say_started(d, &recovery);
+    return EXIT_OK;
+}
+
+void leveretd_begin(struct leveretd *d)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    d->begun_us = monotonic_us();
+    d->begun_wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
+    d->lock_fd = -1;
+}
