@@ -1,0 +1,345 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "loop/loop.h"
+
+/* --- every pair of three loops exchanges letters --------------------------------------------- */
+
+enum { LOOPS = 3, LETTERS = 30000, A_TURN = 700 };
+
+struct place {
+    uint64_t next_from[LOOPS]; /* the number of the next letter from each */
+    uint64_t sent;
+    struct loop_task task;
+};
+
+static struct place places[LOOPS];
+static atomic_uint places_done;
+static struct loops *set;
+
+static void letter(struct loop *at, struct mail *mail)
+{
+    struct place *place = &places[loop_index(at)];
+    assert_ptr_equal(loop_current(), at);
+    assert_ptr_equal(mail->a, place);
+    assert_int_equal(mail->d, place->next_from[mail->c]);
+    place->next_from[mail->c]++;
+    unsigned complete = 0;
+    for (unsigned i = 0; i < LOOPS; i++)
+        complete += place->next_from[i] == LETTERS;
+    if (complete == LOOPS && atomic_fetch_add(&places_done, 1) == LOOPS - 1)
+        loops_stop(set);
+}
+
+static void write_letters(struct loop *loop, struct loop_task *task)
+{
+    struct place *place = &places[loop_index(loop)];
+    for (unsigned n = 0; n < A_TURN && place->sent < LETTERS; n++) {
+        for (unsigned to = 0; to < LOOPS; to++) {
+            struct mail mail = {
+                .deliver = letter, .a = &places[to], .c = loop_index(loop), .d = place->sent};
+            loop_mail(loop, loops_at(set, to), &mail);
+        }
+        place->sent++;
+    }
+    if (place->sent < LETTERS)
+        loop_schedule(loop, task);
+}
+
+static void begin(struct loop *at, struct mail *mail)
+{
+    (void)mail;
+    struct place *place = &places[loop_index(at)];
+    loop_task_init(&place->task, write_letters);
+    loop_schedule(at, &place->task);
+    loop_schedule(at, &place->task);
+}
+
+static void mail_between_loops_arrives_whole_and_in_order(void **state)
+{
+    (void)state;
+    set = loops_create(LOOPS);
+    for (unsigned i = 0; i < LOOPS; i++)
+        loop_mail_from_outside(loops_at(set, i), &(struct mail){.deliver = begin});
+    loops_start(set);
+    loops_run(set);
+    for (unsigned i = 0; i < LOOPS; i++) {
+        for (unsigned from = 0; from < LOOPS; from++)
+            assert_int_equal(places[i].next_from[from], LETTERS);
+    }
+    loops_free(&set);
+    assert_null(set);
+}
+
+/* --- mail from threads that are no loop -------------------------------------------------------- */
+
+enum { STRANGERS = 4, CARDS = 5000 };
+
+static uint64_t next_card[STRANGERS];
+static unsigned cards;
+
+static void card(struct loop *at, struct mail *mail)
+{
+    assert_int_equal(mail->d, next_card[mail->c]);
+    next_card[mail->c]++;
+    assert_int_equal(*(uint64_t *)mail->a, mail->d); /* what is sent along is seen whole */
+    free(mail->a);
+    if (++cards == STRANGERS * CARDS)
+        loops_stop(loop_set(at));
+}
+
+static void *stranger(void *arg)
+{
+    unsigned who = *(unsigned *)arg;
+    for (uint64_t i = 0; i < CARDS; i++) {
+        uint64_t *luggage = lv_malloc(sizeof *luggage);
+        *luggage = i;
+        loop_mail_from_outside(loops_at(set, 1),
+                               &(struct mail){.deliver = card, .a = luggage, .c = who, .d = i});
+    }
+    return NULL;
+}
+
+static void threads_that_are_no_loop_send_mail(void **state)
+{
+    (void)state;
+    pthread_t threads[STRANGERS];
+    unsigned who[STRANGERS];
+    set = loops_create(2);
+    loops_start(set);
+    for (unsigned i = 0; i < STRANGERS; i++) {
+        who[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, stranger, &who[i]), 0);
+    }
+    loops_run(set);
+    for (unsigned i = 0; i < STRANGERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(cards, STRANGERS * CARDS);
+    loops_free(&set);
+}
+
+/* --- ping-pong: a loop that sleeps is woken ------------------------------------------------------ */
+
+enum { ROUND_TRIPS = 2000 };
+
+static void ping(struct loop *at, struct mail *mail)
+{
+    assert_true(urcu_qsbr_read_ongoing()); /* online whenever our code runs */
+    if (mail->c == 2 * ROUND_TRIPS) {
+        loops_stop(loop_set(at));
+        return;
+    }
+    mail->c++;
+    loop_mail(at, loops_at(loop_set(at), 1 - loop_index(at)), mail);
+}
+
+static void a_sleeping_loop_is_woken_by_every_letter(void **state)
+{
+    (void)state;
+    set = loops_create(2);
+    loop_mail_from_outside(loops_at(set, 0), &(struct mail){.deliver = ping});
+    loops_start(set);
+    loops_run(set);
+    loops_free(&set);
+}
+
+/* --- the order within a turn ---------------------------------------------------------------------- */
+
+static char story[64];
+static size_t story_n;
+static struct loop_task second_task;
+
+static void tell(char c)
+{
+    assert_true(story_n < sizeof story - 1);
+    story[story_n++] = c;
+}
+
+static void self_letter(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    tell((char)mail->c);
+}
+
+static void first_ran(struct loop *loop, struct loop_task *task)
+{
+    (void)task;
+    tell('1');
+    loop_schedule(loop, &second_task);
+    loop_mail(loop, loop, &(struct mail){.deliver = self_letter, .c = 'm'});
+}
+
+static void second_ran(struct loop *loop, struct loop_task *task)
+{
+    (void)task;
+    tell('2');
+    loops_stop(loop_set(loop));
+}
+
+static void unwanted_ran(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    (void)task;
+    tell('!');
+}
+
+static void turn_ended(struct loop *loop)
+{
+    (void)loop;
+    if (story_n > 0)
+        tell('e');
+}
+
+static void tasks_and_mail_to_itself_run_in_the_same_turn(void **state)
+{
+    (void)state;
+    struct loop_task first, unwanted;
+    set = loops_create(1);
+    struct loop *loop = loops_at(set, 0);
+    loop_task_init(&first, first_ran);
+    loop_task_init(&second_task, second_ran);
+    loop_task_init(&unwanted, unwanted_ran);
+    loop_at_turn_end(loop, turn_ended);
+    loop_schedule(loop, &first);
+    loop_schedule(loop, &unwanted);
+    loop_unschedule(loop, &unwanted);
+    loop_unschedule(loop, &unwanted);
+    loops_start(set);
+    loops_run(set);
+    assert_memory_equal(story, "1em2e", 5);
+    loops_free(&set);
+}
+
+/* --- timers, clocks, slots, signals -------------------------------------------------------------- */
+
+static struct loop_timer late, early, stopped;
+static uint64_t began_ms;
+static unsigned fired;
+
+static void late_fired(struct loop *loop, struct loop_timer *timer)
+{
+    (void)timer;
+    assert_int_equal(fired++, 1);
+    assert_true(loop_now_ms(loop) >= began_ms + 30);
+    assert_true(loop_wall_ms(loop) > UINT64_C(1700000000000));
+    loops_stop(loop_set(loop));
+}
+
+static void early_fired(struct loop *loop, struct loop_timer *timer)
+{
+    assert_int_equal(fired++, 0);
+    assert_true(loop_now_ms(loop) >= began_ms + 10);
+    assert_false(loop_timer_is_running(timer));
+    loop_timer_stop(loop, &stopped);
+}
+
+static void must_not_fire(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    (void)timer;
+    fail();
+}
+
+static void start_timers(struct loop *at, struct mail *mail)
+{
+    (void)mail;
+    began_ms = loop_now_ms(at);
+    loop_timer_start(at, &late, 30);
+    loop_timer_start(at, &stopped, 15);
+    loop_timer_start(at, &early, 500);
+    loop_timer_start(at, &early, 10);
+}
+
+static void timers_fire_in_order_and_not_before_their_time(void **state)
+{
+    (void)state;
+    set = loops_create(2);
+    loop_timer_init(&late, late_fired);
+    loop_timer_init(&early, early_fired);
+    loop_timer_init(&stopped, must_not_fire);
+    loop_mail_from_outside(loops_at(set, 1), &(struct mail){.deliver = start_timers});
+    loops_start(set);
+    loops_run(set);
+    assert_int_equal(fired, 2);
+    loops_free(&set);
+}
+
+static unsigned freed_slots;
+
+static void free_slot(struct loop *loop)
+{
+    assert_ptr_equal(loop_slot(loop, LOOP_SLOT_ADMIN), &freed_slots);
+    assert_ptr_equal(loop_current(), loop);
+    freed_slots++;
+}
+
+static void signalled(void *arg, int signal_number)
+{
+    assert_int_equal(signal_number, SIGUSR1);
+    loops_stop(arg);
+}
+
+static void a_signal_reaches_loop_0_and_slots_are_freed_at_the_end(void **state)
+{
+    (void)state;
+    set = loops_create(3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(loop_index(loops_at(set, i)), i);
+        loop_set_slot(loops_at(set, i), LOOP_SLOT_ADMIN, &freed_slots);
+        loop_at_free(loops_at(set, i), free_slot);
+    }
+    loops_on_signal(set, SIGUSR1, signalled, set);
+    loops_start(set);
+    kill(getpid(), SIGUSR1);
+    loops_run(set);
+    assert_null(loop_current());
+    loops_free(&set);
+    assert_int_equal(freed_slots, 3);
+}
+
+static void luggage_arrived(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    free(mail->a);
+}
+
+static void mail_that_nobody_waited_for_is_delivered_when_the_loops_are_freed(void **state)
+{
+    (void)state;
+    set = loops_create(2); /* never started */
+    for (unsigned i = 0; i < 1000; i++) {
+        struct mail mail = {.deliver = luggage_arrived, .a = lv_malloc(8)};
+        loop_mail(loops_at(set, 0), loops_at(set, 1), &mail);
+        mail.a = lv_malloc(8);
+        loop_mail_from_outside(loops_at(set, 0), &mail);
+    }
+    loops_free(&set); /* a leak would be reported */
+    assert_null(set);
+    loops_free(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mail_between_loops_arrives_whole_and_in_order),
+        cmocka_unit_test(threads_that_are_no_loop_send_mail),
+        cmocka_unit_test(a_sleeping_loop_is_woken_by_every_letter),
+        cmocka_unit_test(tasks_and_mail_to_itself_run_in_the_same_turn),
+        cmocka_unit_test(timers_fire_in_order_and_not_before_their_time),
+        cmocka_unit_test(a_signal_reaches_loop_0_and_slots_are_freed_at_the_end),
+        cmocka_unit_test(mail_that_nobody_waited_for_is_delivered_when_the_loops_are_freed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,58 @@
+/* A server for the tests of net: loops on threads of their own, and a protocol of frames that are a
+ * length (4 bytes, big-endian) and a payload, whose first byte says what the server does:
+ *
+ *   'E'  sends the frame back
+ *   'N'  counts it
+ *   'P'  pauses reading twice, and resumes twice after 20 ms
+ *   'W'  writes STREAM_BYTES of pattern, as far as the watermarks let it
+ *   'C'  answers "bye" and closes the connection with a flush
+ *   'X'  closes the connection at once
+ */
+#ifndef LEVERET_TESTS_NET_SERVER_H
+#define LEVERET_TESTS_NET_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "net/net.h"
+
+enum { STREAM_BYTES = 8 * 1024 * 1024, PATIENCE_MS = 20000 };
+
+struct server {
+    struct loops *loops;
+    struct net_listener *listener;
+    uint16_t port;
+    pthread_t thread;
+    atomic_uint accepted;
+    atomic_uint accepted_on[LOOPS_MAX];
+    atomic_uint ended;
+    atomic_int last_error;
+    atomic_uint counted;   /* 'N' frames */
+    atomic_uint held_back; /* times the stream stopped above the high watermark */
+    atomic_bool was_loopback;
+};
+
+/* With a path: on a unix socket. */
+struct server *server_start(unsigned loops, const char *path);
+/* Stops the loops and frees everything. */
+void server_stop(struct server **server);
+
+/* Asserts that *value reaches `wanted` in time. */
+void wait_for(atomic_uint *value, unsigned wanted);
+
+/* --- the client's side: blocking, with a deadline --- */
+
+int client_connect(uint16_t port);
+int client_connect_unix(const char *path);
+void client_send(int fd, const void *p, size_t n);
+/* A frame whose payload is `kind` and then n - 1 bytes of pattern that `seed` decides. */
+size_t frame_make(uint8_t *to, char kind, size_t n, unsigned seed);
+void client_send_frame(int fd, char kind, size_t n);
+/* Reads exactly n bytes. */
+void client_receive(int fd, void *p, size_t n);
+/* Asserts that nothing but the end of the stream comes (and no reset). */
+void client_expect_end(int fd);
+/* Reads whatever comes; true when the stream ends, without a reset. */
+bool client_is_ended(int fd);
+
+#endif
