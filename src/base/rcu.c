@@ -6,6 +6,7 @@
  */
 #include "base/rcu.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -35,7 +36,6 @@
 /* --- threads and grace periods ------------------------------------------------------------ */
 
 static char grace;
-static char freed;
 static _Thread_local unsigned registrations;
 
 void lv_rcu_register_thread(void)
@@ -78,7 +78,6 @@ static void deferred(struct rcu_head *rcu)
     struct lv_rcu_head *head = lv_container_of(rcu, struct lv_rcu_head, rcu);
     tsan_acquire(&grace);
     head->free(head);
-    tsan_release(&freed);
 }
 
 void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head))
@@ -88,13 +87,47 @@ void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *hea
     urcu_qsbr_call_rcu(&head->rcu, deferred);
 }
 
+/* liburcu calls on one thread, in the order of deferring (nothing here makes it use more threads):
+ * a call deferred last comes last. urcu_qsbr_barrier() does the same in a way ThreadSanitizer cannot
+ * follow. */
+struct barrier {
+    struct lv_rcu_head rcu;
+    pthread_mutex_t mutex;
+    pthread_cond_t reached;
+    bool is_reached;
+};
+
+static void barrier_reached(struct lv_rcu_head *head)
+{
+    struct barrier *barrier = lv_container_of(head, struct barrier, rcu);
+    pthread_mutex_lock(&barrier->mutex);
+    barrier->is_reached = true;
+    pthread_cond_signal(&barrier->reached);
+    pthread_mutex_unlock(&barrier->mutex);
+}
+
+static void barrier_wait(void)
+{
+    struct barrier barrier = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                              .reached = PTHREAD_COND_INITIALIZER};
+    lv_rcu_defer(&barrier.rcu, barrier_reached);
+    pthread_mutex_lock(&barrier.mutex);
+    while (!barrier.is_reached)
+        pthread_cond_wait(&barrier.reached, &barrier.mutex);
+    pthread_mutex_unlock(&barrier.mutex);
+    pthread_mutex_destroy(&barrier.mutex);
+    pthread_cond_destroy(&barrier.reached);
+}
+
 void lv_rcu_barrier(void)
 {
-    tsan_release(&grace);
+    bool was_online = urcu_qsbr_read_ongoing();
+    lv_rcu_offline();
     /* Twice, for what the deferred calls have deferred in turn (a table within an exchange). */
-    urcu_qsbr_barrier();
-    urcu_qsbr_barrier();
-    tsan_acquire(&freed);
+    barrier_wait();
+    barrier_wait();
+    if (was_online)
+        lv_rcu_online();
 }
 
 /* --- the table ----------------------------------------------------------------------------- */

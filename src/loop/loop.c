@@ -619,8 +619,9 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
 /* --- the end ------------------------------------------------------------------------------ */
 
 /* Every loop's mail and tasks, until none are left. */
-static void deliver_the_rest(struct loops *loops)
+void loops_drain(struct loops *loops)
 {
+    lv_assert(!loops->are_threads_running);
     bool any = true;
     for (unsigned round = 0; any && round < FREE_ROUNDS_MAX; round++) {
         any = false;
@@ -678,7 +679,7 @@ void loops_free(struct loops **loops)
         return;
     lv_assert(!set->are_threads_running);
     lv_rcu_register_thread();
-    deliver_the_rest(set);
+    loops_drain(set);
     for (struct signal_watch *watch = set->signals; watch; watch = watch->next)
         close_handle(&watch->uv);
     for (unsigned i = 0; i < set->count; i++)
