@@ -1056,7 +1056,7 @@ void config_print(const struct config *config, struct lv_buffer *out)
             lv_buffer_printf(out, "(hidden)");
         else
             print_value(config, &settings[i], out);
-        lv_buffer_add_u8(out, '\n');
+        lv_buffer_printf(out, "\n");
     }
 }
 

@@ -20,11 +20,11 @@
  *                                      what it is                                                */
 #define CONFIG_SETTINGS(S)                                                                         \
     S(heartbeat_s, "heartbeat", NUMBER, "60", true, 0, 65535,                                      \
-      "Seconds without traffic after which half a heartbeat interval's frames are sent and "       \
-      "expected; what connection.tune offers; 0 is none.")                                         \
+      "The heartbeat in seconds that connection.tune offers; a peer that is silent for two of "    \
+      "them is closed; 0 is none.")                                                                \
     S(frame_bytes_max, "frame_max", NUMBER, "131072", true, 0, INT32_MAX,                          \
       "The largest frame in bytes that connection.tune offers; 0 is no limit.")                    \
-    S(initial_frame_bytes_max, "initial_frame_max", NUMBER, "8192", true, 4096, INT32_MAX,         \
+    S(initial_frame_bytes_max, "initial_frame_max", NUMBER, "4096", true, 4096, INT32_MAX,         \
       "The largest frame in bytes that is taken before the connection is tuned.")                  \
     S(channel_max, "channel_max", NUMBER, "2047", true, 0, 65535,                                  \
       "The highest channel number that connection.tune offers; 0 is no limit.")                    \
@@ -169,7 +169,8 @@ int config_parse(struct config *config, struct slice text, const char *name, con
 int config_read_file(struct config *config, const char *path, config_say say, void *arg);
 
 /* Sets one key as a line of a file would. `origin` stands where the file and line would:
- * "--port", "RABBITMQ_DEFAULT_USER". ERR_INVALID after it was said; ERR_NOT_FOUND without a word. */
+ * "--port", "RABBITMQ_DEFAULT_USER". ERR_INVALID after it was said; ERR_NOT_FOUND (no such key)
+ * without a word. */
 int config_set(struct config *config, const char *key, const char *value, const char *origin,
                config_say say, void *arg);
 

@@ -1,0 +1,39 @@
+/* A config file of any bytes is read or refused, and what was read can be printed and compared. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/assert.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "leveretd/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+static void count_line(void *arg, enum log_level level, const char *text)
+{
+    (void)text;
+    *(bool *)arg |= level == LOG_ERROR;
+}
+
+static void no_difference(void *arg, const char *key, bool is_reloadable, const char *old,
+                          const char *fresh)
+{
+    (void)arg, (void)key, (void)is_reloadable, (void)old, (void)fresh;
+    lv_unreachable();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    struct config *config = config_create();
+    struct lv_buffer out = {0};
+    bool has_error = false;
+    int err = config_parse(config, slice_of(bytes, n), "fuzz", count_line, &has_error);
+
+    lv_assert(err == 0 || err == ERR_INVALID);
+    lv_assert(has_error == (err == ERR_INVALID)); /* a refusal is explained, and nothing else is */
+    config_print(config, &out);
+    config_compare(config, config, no_difference, NULL);
+    lv_buffer_free(&out);
+    config_free(&config);
+    return 0;
+}

@@ -1,0 +1,508 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "leveretd/config.h"
+#include "leveretd/said.h"
+
+/* The config of a file with this text, in which nothing is worth a word. */
+static struct config *of(const char *text)
+{
+    struct config *config = config_create();
+    struct lv_buffer said = {0};
+
+    assert_int_equal(config_parse(config, slice_str(text), "f", said_add, &said), 0);
+    said_check(&said, "");
+    return config;
+}
+
+/* The text has these things said about it, and is refused. */
+static void check_refused(const char *text, const char *expected)
+{
+    struct config *config = config_create();
+    struct lv_buffer said = {0};
+
+    assert_int_equal(config_parse(config, slice_str(text), "f", said_add, &said), ERR_INVALID);
+    said_check(&said, expected);
+    config_free(&config);
+}
+
+static void the_defaults_are_rabbitmqs(void **state)
+{
+    struct config *c = config_create();
+
+    (void)state;
+    assert_int_equal(c->heartbeat_s, 60);
+    assert_int_equal(c->frame_bytes_max, 131072);
+    assert_int_equal(c->channel_max, 2047);
+    assert_int_equal(c->message_bytes_max, 134217728);
+    assert_int_equal(c->consumer_timeout_ms, CONFIG_NONE);
+    assert_int_equal(c->disk_free_bytes, 50000000);
+    assert_string_equal(c->default_user, "guest");
+    assert_string_equal(c->default_pass, "guest");
+    assert_string_equal(c->default_vhost, "/");
+    assert_int_equal(c->loopback_users.count, 1);
+    assert_string_equal(c->loopback_users.names[0], "guest");
+    assert_int_equal(c->listeners.count, 1);
+    assert_string_equal(c->listeners.items[0].address, "");
+    assert_int_equal(c->listeners.items[0].port, 5672);
+    assert_int_equal(config_log_level(c), LOG_INFO);
+    assert_null(c->file);
+    config_free(&c);
+}
+
+static void a_file_of_rabbitmqs_kind_is_understood(void **state)
+{
+    struct config *c = of("# a comment\n"
+                          "\n"
+                          "heartbeat=30\r\n"
+                          "\t channel_max\t=\t100   # behind a value\n"
+                          "default_pass = 'a # and spaces '  # quoted\n"
+                          "default_user = h\xc3\xa9lo\n"
+                          "cluster_name = a = b\n"
+                          "heartbeat = 20\n"
+                          "default_vhost = last"); /* without a line's end */
+
+    (void)state;
+    assert_int_equal(c->heartbeat_s, 20);
+    assert_int_equal(c->channel_max, 100);
+    assert_string_equal(c->default_pass, "a # and spaces ");
+    assert_string_equal(c->default_user, "h\xc3\xa9lo");
+    assert_string_equal(c->cluster_name, "a = b");
+    assert_string_equal(c->default_vhost, "last");
+    assert_true(c->is_set[CONFIG_heartbeat_s]);
+    assert_false(c->is_set[CONFIG_frame_bytes_max]);
+    config_free(&c);
+}
+
+static void a_byte_order_mark_is_skipped(void **state)
+{
+    struct config *c = of("\xef\xbb\xbfheartbeat = 7\n");
+
+    (void)state;
+    assert_int_equal(c->heartbeat_s, 7);
+    config_free(&c);
+}
+
+static void a_line_that_is_none_is_named_and_refused(void **state)
+{
+    (void)state;
+    check_refused("\n; semicolon\n", "error: f:2: expected 'key = value' or '# comment'\n");
+    check_refused("[section]\n", "error: f:1: expected 'key = value' or '# comment'\n");
+    check_refused("heartbeat : 5\n", "error: f:1: expected 'key = value' or '# comment'\n");
+    check_refused("= 5\n", "error: f:1: expected 'key = value' or '# comment'\n");
+    check_refused("heartbeat =  # nothing\n",
+                  "error: f:1: expected a value behind 'heartbeat ='\n");
+    check_refused("default_user = 'open\n",
+                  "error: f:1: expected a value behind 'default_user ='\n");
+    check_refused("default_user = 'a' b\n",
+                  "error: f:1: expected a value behind 'default_user ='\n");
+    check_refused("heart\001beat = 5\n", "error: f:1: a control character in the line\n");
+}
+
+static void a_bad_value_is_named_with_what_is_expected(void **state)
+{
+    (void)state;
+    check_refused("heartbeat = abc\nchannel_max = 65536\n",
+                  "error: f:1: heartbeat = 'abc': expected a whole number from 0 to 65535\n"
+                  "error: f:2: channel_max = '65536': expected a whole number from 0 to 65535\n");
+    check_refused("disk_free_limit.absolute = 5 parsecs\n",
+                  "error: f:1: disk_free_limit.absolute = '5 parsecs': expected a number of bytes "
+                  "from 0 to 9223372036854775807, as 1000000, 50MB or 2GiB\n");
+    check_refused("tcp_listen_options.nodelay = 1\n",
+                  "error: f:1: tcp_listen_options.nodelay = '1': expected true or false\n");
+    check_refused("log.level = loud\n", "error: f:1: log.level = 'loud': expected debug, info, "
+                                        "warning, error, critical or none\n");
+    check_refused("loopback_users = guest\n",
+                  "error: f:1: loopback_users = 'guest': expected true or false\n");
+    check_refused("vm_memory_high_watermark.relative = nan\n",
+                  "error: f:1: vm_memory_high_watermark.relative = 'nan': expected a number from 0 "
+                  "to 1, as 0.4\n");
+}
+
+static void a_secret_is_never_said(void **state)
+{
+    (void)state;
+    check_refused(
+        "default_pass = encrypted:AbC\n",
+        "error: f:1: default_pass: expected a plain text (encrypted values cannot be read)\n");
+}
+
+static void unknown_keys_warn_and_known_ones_without_effect_are_remarked(void **state)
+{
+    struct config *config = config_create();
+    struct lv_buffer said = {0};
+    const char *text = "hartbeat = 5\n"
+                       "num_acceptors.tcp = 10\n"
+                       "listeners.ssl.default = 5671\n"
+                       "vm_memory_high_watermark_paging_ratio = 0.5\n";
+
+    (void)state;
+    assert_int_equal(config_parse(config, slice_str(text), "f", said_add, &said), 0);
+    said_check(&said,
+               "warning: f:1: unknown key 'hartbeat' is ignored\n"
+               "info: f:2: num_acceptors.tcp has no effect: every loop accepts\n"
+               "warning: f:3: listeners.ssl.default has no effect: TLS comes in a later version; "
+               "this listener is not opened\n"
+               "info: f:4: vm_memory_high_watermark_paging_ratio has no effect: paging needs no "
+               "ratio\n");
+    config_free(&config);
+}
+
+static void sizes_have_rabbitmqs_units(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } good[] = {{"0", 0},
+                {"1048576", 1048576},
+                {"50MB", 50000000},
+                {"50mb", 50000000},
+                {"1kB", 1000},
+                {"2GiB", INT64_C(2) << 30},
+                {"2gib", INT64_C(2) << 30},
+                {"3k", 3072},
+                {"3M", 3 << 20},
+                {"1TB", INT64_C(1000000000000)},
+                {"10 MiB", 10 << 20},
+                {"7B", 7}};
+    static const char *const bad[] = {"",
+                                      "MB",
+                                      "-1",
+                                      "1.5GB",
+                                      "1XB",
+                                      "1kbb",
+                                      "1 k b",
+                                      "0x5",
+                                      "99999999999999999999",
+                                      "9999999999GiB"};
+    int64_t n;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(config_parse_bytes(good[i].text, &n), 0);
+        assert_true(n == good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        n = 42;
+        assert_int_equal(config_parse_bytes(bad[i], &n), ERR_INVALID);
+        assert_true(n == 42);
+    }
+}
+
+static void none_and_infinity_are_values_where_rabbitmq_has_them(void **state)
+{
+    struct config *c = of("consumer_timeout = 1800000\n"
+                          "connection_max = infinity\n"
+                          "handshake_timeout = infinity\n"
+                          "vm_memory_high_watermark.absolute = 2GB\n"
+                          "max_message_size = 16MiB\n");
+
+    (void)state;
+    assert_int_equal(c->consumer_timeout_ms, 1800000);
+    assert_int_equal(c->connection_max, CONFIG_NONE);
+    assert_int_equal(c->handshake_timeout_ms, INT32_MAX);
+    assert_int_equal(c->memory_bytes, 2000000000);
+    assert_int_equal(c->message_bytes_max, 16 << 20);
+    config_free(&c);
+    c = of("consumer_timeout = 5\nconsumer_timeout = undefined\n");
+    assert_int_equal(c->consumer_timeout_ms, CONFIG_NONE);
+    config_free(&c);
+}
+
+/* ---- Lists ---- */
+
+static void check_listeners(const char *text, const char *expected)
+{
+    struct config *c = of(text);
+    struct lv_buffer out = {0};
+
+    for (size_t i = 0; i < c->listeners.count; i++)
+        lv_buffer_printf(&out, "%s %s %u\n", c->listeners.items[i].name,
+                         c->listeners.items[i].address, c->listeners.items[i].port);
+    said_check(&out, expected);
+    config_free(&c);
+}
+
+static void listeners_are_ports_with_or_without_addresses(void **state)
+{
+    (void)state;
+    check_listeners("listeners.tcp.default = 5673\n", "default  5673\n");
+    check_listeners("listeners.tcp.1 = 127.0.0.1:5672\nlisteners.tcp.2 = ::1:5672\n",
+                    "1 127.0.0.1 5672\n2 ::1 5672\n");
+    check_listeners("listeners.tcp.a = [fe80::1]:1\nlisteners.tcp.b = :::2\n",
+                    "a fe80::1 1\nb :: 2\n");
+    check_listeners("listeners.tcp.a = 1\nlisteners.tcp.a = localhost:2\n", "a 127.0.0.1 2\n");
+    check_listeners("listeners.tcp = none\n", "");
+    check_listeners("listeners.tcp = none\nlisteners.tcp.x = 7\n", "x  7\n");
+}
+
+static void a_listener_without_a_good_address_and_port_is_refused(void **state)
+{
+    static const char *const bad[] = {"127.0.0.1", "127.0.0.1:", ":5672", "1.2.3:5",
+                                      "host:5672", "65536",      "-1",    "1.2.3.4:99999",
+                                      "[::1]",     "::1 5672"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[64];
+        char expected[200];
+
+        snprintf(text, sizeof text, "listeners.tcp.x = %s\n", bad[i]);
+        snprintf(expected, sizeof expected,
+                 "error: f:1: listeners.tcp.x = '%s': expected a port, as 5672, or a numeric "
+                 "address and a port, as 127.0.0.1:5672 or [::1]:5672\n",
+                 bad[i]);
+        check_refused(text, expected);
+    }
+}
+
+static void loopback_users_replace_the_default(void **state)
+{
+    struct config *c = of("loopback_users = none\n");
+
+    (void)state;
+    assert_int_equal(c->loopback_users.count, 0);
+    config_free(&c);
+    c = of("loopback_users.guest = false\n");
+    assert_int_equal(c->loopback_users.count, 0);
+    config_free(&c);
+    c = of("loopback_users.ann\\.smith = true\nloopback_users.bob = true\n"
+           "loopback_users.bob = false\n");
+    assert_int_equal(c->loopback_users.count, 1);
+    assert_string_equal(c->loopback_users.names[0], "ann.smith");
+    config_free(&c);
+}
+
+static void the_default_users_tags_and_permissions_can_be_chosen(void **state)
+{
+    struct config *c = of("default_user_tags.monitoring = true\n"
+                          "default_permissions.configure = ^$\n"
+                          "default_permissions.read = ^q\n");
+
+    (void)state;
+    assert_int_equal(c->default_user_tags.count, 1);
+    assert_string_equal(c->default_user_tags.names[0], "monitoring");
+    assert_string_equal(c->default_configure, "^$");
+    assert_string_equal(c->default_write, ".*");
+    assert_string_equal(c->default_read, "^q");
+    config_free(&c);
+}
+
+static void the_level_of_the_console_wins(void **state)
+{
+    struct config *c = of("log.level = error\n");
+
+    (void)state;
+    assert_int_equal(config_log_level(c), LOG_ERROR);
+    config_free(&c);
+    c = of("log.console.level = debug\nlog.default.level = emergency\n");
+    assert_int_equal(c->log_level, LOG_CRITICAL);
+    assert_int_equal(config_log_level(c), LOG_DEBUG);
+    config_free(&c);
+}
+
+/* ---- The environment ---- */
+
+static void the_environment_wins_over_the_file(void **state)
+{
+    static const char *const pairs[] = {"RABBITMQ_DEFAULT_USER",
+                                        "ann",
+                                        "RABBITMQ_DEFAULT_VHOST",
+                                        "shop",
+                                        "RABBITMQ_NODE_IP_ADDRESS",
+                                        "::1",
+                                        "RABBITMQ_NODE_PORT",
+                                        "5680",
+                                        NULL};
+    struct config *c = of("default_user = bob\nlisteners.tcp.a = 1\nlisteners.tcp.b = 2\n");
+    struct lv_buffer said = {0};
+
+    (void)state;
+    environment_set(pairs);
+    assert_int_equal(config_apply_environment(c, environment_get, said_add, &said), 0);
+    said_check(&said, "");
+    assert_string_equal(c->default_user, "ann");
+    assert_string_equal(c->default_pass, "guest");
+    assert_string_equal(c->default_vhost, "shop");
+    assert_int_equal(c->listeners.count, 1);
+    assert_string_equal(c->listeners.items[0].address, "::1");
+    assert_int_equal(c->listeners.items[0].port, 5680);
+    config_free(&c);
+}
+
+static void a_password_can_lie_in_a_file(void **state)
+{
+    char *file = said_file("from the file\nnot this\n");
+    const char *pairs[] = {"RABBITMQ_DEFAULT_PASS_FILE", file, NULL};
+    struct config *c = config_create();
+    struct lv_buffer said = {0};
+
+    (void)state;
+    environment_set(pairs);
+    assert_int_equal(config_apply_environment(c, environment_get, said_add, &said), 0);
+    assert_string_equal(c->default_pass, "from the file");
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(config_apply_environment(c, environment_get, said_add, &said), ERR_INVALID);
+    assert_true(strstr((const char *)said.p, "error: RABBITMQ_DEFAULT_PASS_FILE: cannot read"));
+    lv_buffer_free(&said);
+    config_free(&c);
+    free(file);
+}
+
+static void a_bad_port_in_the_environment_is_named(void **state)
+{
+    static const char *const pairs[] = {"RABBITMQ_NODE_PORT", "tcp://1.2.3.4:5672", NULL};
+    struct config *c = config_create();
+    struct lv_buffer said = {0};
+
+    (void)state;
+    environment_set(pairs);
+    assert_int_equal(config_apply_environment(c, environment_get, said_add, &said), ERR_INVALID);
+    said_check(&said, "error: RABBITMQ_NODE_PORT: 'tcp://1.2.3.4:5672': expected a port from 0 to "
+                      "65535\n");
+    config_free(&c);
+}
+
+/* ---- Values as text ---- */
+
+static void add_difference(void *arg, const char *key, bool is_reloadable, const char *old,
+                           const char *fresh)
+{
+    lv_buffer_printf(arg, "%s %s -> %s%s\n", key, old, fresh, is_reloadable ? "" : " (restart)");
+}
+
+static void differences_are_listed_with_whether_they_can_be_taken_over(void **state)
+{
+    struct config *old = config_create();
+    struct config *fresh = of("heartbeat = 5\ndefault_pass = new\nlisteners.tcp.x = [::1]:1\n"
+                              "loopback_users = none\nconsumer_timeout = 9\nlog.level = error\n"
+                              "disk_free_limit.relative = 1.5\ntcp_listen_options.nodelay = off\n");
+    struct lv_buffer out = {0};
+
+    (void)state;
+    config_compare(old, old, add_difference, &out);
+    said_check(&out, "");
+    config_compare(old, fresh, add_difference, &out);
+    said_check(&out, "heartbeat 60 -> 5\n"
+                     "consumer_timeout none -> 9\n"
+                     "default_pass (hidden) -> (hidden) (restart)\n"
+                     "loopback_users.* guest -> none\n"
+                     "listeners.tcp.* 5672 -> [::1]:1 (restart)\n"
+                     "tcp_listen_options.nodelay true -> false\n"
+                     "disk_free_limit.relative 0 -> 1.5\n"
+                     "log.level info -> error\n");
+    config_free(&old);
+    config_free(&fresh);
+}
+
+static void printing_hides_the_password(void **state)
+{
+    struct config *c = of("default_pass = s3cret\nlisteners.tcp.a = 127.0.0.1:1\n");
+    struct lv_buffer out = {0};
+
+    (void)state;
+    config_print(c, &out);
+    assert_non_null(strstr((const char *)out.p, "default_pass = (hidden)\n"));
+    assert_non_null(strstr((const char *)out.p, "listeners.tcp.* = 127.0.0.1:1\n"));
+    assert_null(strstr((const char *)out.p, "s3cret"));
+    lv_buffer_free(&out);
+    config_free(&c);
+}
+
+static void a_missing_file_is_returned_without_a_word(void **state)
+{
+    struct config *c = config_create();
+    struct lv_buffer said = {0};
+
+    (void)state;
+    assert_int_equal(config_read_file(c, "/tmp/leveret-no-such.conf", said_add, &said),
+                     ERR_NOT_FOUND);
+    said_check(&said, "");
+    assert_null(c->file);
+    config_free(&c);
+}
+
+/* ---- The manual ---- */
+
+static const char *reload_word(bool is_reloadable)
+{
+    return is_reloadable ? "SIGHUP" : "restart";
+}
+
+/* docs/configuration.md, found from this file. */
+static char *read_manual(void)
+{
+    static char text[1 << 17];
+    const char *here = __FILE__;
+    const char *end = strstr(here, "tests/unit/leveretd/");
+    char path[1024];
+    FILE *file;
+    size_t n;
+
+    assert_non_null(end);
+    snprintf(path, sizeof path, "%.*sdocs/configuration.md", (int)(end - here), here);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    return text;
+}
+
+static void the_manual_has_the_row_of_every_setting(void **state)
+{
+    const char *manual = read_manual();
+    char row[1024];
+    int missing = 0;
+
+    (void)state;
+#define CHECK_ROW(member, key, type, value, reload, from, to, text)                                \
+    snprintf(row, sizeof row, "| `%s` | %s | %s | %s |", key, (value)[0] ? "`" value "`" : "none", \
+             reload_word(reload), text);                                                           \
+    if (!strstr(manual, row)) {                                                                    \
+        print_error("docs/configuration.md lacks: %s\n", row);                                     \
+        missing++;                                                                                 \
+    }
+    CONFIG_SETTINGS(CHECK_ROW)
+#undef CHECK_ROW
+    assert_int_equal(missing, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_defaults_are_rabbitmqs),
+        cmocka_unit_test(a_file_of_rabbitmqs_kind_is_understood),
+        cmocka_unit_test(a_byte_order_mark_is_skipped),
+        cmocka_unit_test(a_line_that_is_none_is_named_and_refused),
+        cmocka_unit_test(a_bad_value_is_named_with_what_is_expected),
+        cmocka_unit_test(a_secret_is_never_said),
+        cmocka_unit_test(unknown_keys_warn_and_known_ones_without_effect_are_remarked),
+        cmocka_unit_test(sizes_have_rabbitmqs_units),
+        cmocka_unit_test(none_and_infinity_are_values_where_rabbitmq_has_them),
+        cmocka_unit_test(listeners_are_ports_with_or_without_addresses),
+        cmocka_unit_test(a_listener_without_a_good_address_and_port_is_refused),
+        cmocka_unit_test(loopback_users_replace_the_default),
+        cmocka_unit_test(the_default_users_tags_and_permissions_can_be_chosen),
+        cmocka_unit_test(the_level_of_the_console_wins),
+        cmocka_unit_test(the_environment_wins_over_the_file),
+        cmocka_unit_test(a_password_can_lie_in_a_file),
+        cmocka_unit_test(a_bad_port_in_the_environment_is_named),
+        cmocka_unit_test(differences_are_listed_with_whether_they_can_be_taken_over),
+        cmocka_unit_test(printing_hides_the_password),
+        cmocka_unit_test(a_missing_file_is_returned_without_a_word),
+        cmocka_unit_test(the_manual_has_the_row_of_every_setting),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
