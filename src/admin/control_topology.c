@@ -83,19 +83,19 @@ static void run_list_exchanges(struct request *r)
     struct vhost *vhost = request_vhost(r);
     if (!vhost)
         return;
-    struct exchange **found = NULL;
-    size_t count = 0, capacity = 0;
+    struct exchange **found = lv_malloc(64 * sizeof(struct exchange *));
+    size_t count = 0, capacity = 64;
     struct lv_table_iter it;
+    found[count++] = vhost->default_exchange; /* it stands in no table */
     for (struct lv_table_node *node = lv_table_first(vhost->exchanges, &it); node;
          node = lv_table_next(vhost->exchanges, &it)) {
         if (count == capacity) {
-            capacity = capacity ? capacity * 2 : 64;
+            capacity *= 2;
             found = lv_realloc(found, capacity * sizeof(struct exchange *));
         }
         found[count++] = lv_container_of(node, struct exchange, by_name);
     }
-    if (count > 0)
-        qsort(found, count, sizeof(struct exchange *), exchanges_by_name);
+    qsort(found, count, sizeof(struct exchange *), exchanges_by_name);
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(rows, columns_json(r, &columns, &found[i]));

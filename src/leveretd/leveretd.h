@@ -57,7 +57,7 @@ struct leveretd {
     char listener_texts[LISTENERS_MAX][64]; /* the address it listens on: "::", "127.0.0.1" */
     uint16_t listener_ports[LISTENERS_MAX]; /* stays when the listener is closed */
     size_t listener_count;
-    bool is_serving; /* amqp_init() and route_init() were called */
+    bool is_serving; /* amqp_init() was called */
     struct control *control;
     struct alarms *alarms;
     struct shutdown *shutdown; /* NULL until the stop has begun */

@@ -4,8 +4,8 @@
  *
  * and then, on the same thread, with no loop running any more:
  *
- *   control socket -> definitions flushed, so that nobody is told of a commit any more -> sessions
- *   -> routes -> broker -> auth -> definitions -> loops -> what RCU has put off
+ *   control socket -> definitions flushed, so that nobody is told of a commit any more -> mail still
+ *   under way delivered -> sessions -> broker -> auth -> definitions -> loops -> what RCU has put off
  *
  * A second signal stops the waiting. */
 #include <pthread.h>
@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "broker/route.h"
 #include "leveretd/leveretd.h"
 
 enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5 };
@@ -153,16 +152,16 @@ void leveretd_free(struct leveretd *d)
         flush_definitions(d->definitions);
     if (d->loops)
         close_listeners(d);
-    if (d->is_serving) {
+    if (d->loops)
+        loops_drain(d->loops);
+    if (d->is_serving)
         amqp_stop(d->loops);
-        route_stop(d->loops);
-        d->is_serving = false;
-    }
-    alarms_free(&d->alarms);
+    d->is_serving = false;
     broker_free(&d->broker);
     auth_free(&d->auth);
     definitions_close(&d->definitions);
     loops_free(&d->loops);
+    alarms_free(&d->alarms);
     lv_rcu_barrier();
     free(d->shutdown);
     free_configs(d);

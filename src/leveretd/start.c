@@ -288,6 +288,7 @@ int leveretd_start(struct leveretd *d)
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
+    route_init(d->loops); /* broker_free() undoes it */
     d->amqp.broker = d->broker;
     d->amqp.auth = d->auth;
     if ((code = recover(d, &recovery)) != EXIT_OK)
@@ -295,7 +296,6 @@ int leveretd_start(struct leveretd *d)
 
     leveretd_apply(d);
     net_init(d->loops);
-    route_init(d->loops);
     amqp_init(d->loops, &d->amqp);
     d->is_serving = true;
     d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);

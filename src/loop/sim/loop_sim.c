@@ -338,6 +338,11 @@ struct loops *loops_create(unsigned count)
     return loop_sim_create(count, 0);
 }
 
+void loops_drain(struct loops *loops)
+{
+    loop_sim_settle(loops);
+}
+
 void loops_free(struct loops **loops)
 {
     loop_sim_free(loops);
