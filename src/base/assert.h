@@ -19,7 +19,7 @@ _Noreturn void lv_assert_failed(const char *expression, const char *file, int li
 
 /* The struct that contains this member. */
 #define lv_container_of(pointer, type, member)                                                     \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* A struct that travels through `void *` begins with `unsigned magic` and comes back through
  * CAST_OBJ, which asserts that it is what we think it is. */

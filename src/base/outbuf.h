@@ -25,7 +25,7 @@ enum { OUT_CHUNK_BYTES = 32 * 1024, OUT_POOL_CHUNKS_MAX = 64, OUT_POOL_HEADS_MAX
 
 struct out_chunk {
     struct out_chunk *next;
-    uint8_t *p;             /* the bytes */
+    uint8_t *p; /* the bytes */
     size_t start;
     size_t end;
     size_t capacity;        /* 0 for a borrowed chunk */

@@ -55,8 +55,7 @@ void lv_table_free(struct lv_table **table);
 /* NULL when there is none. What is returned stays valid until the next quiescent state. */
 struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key);
 /* The same with a hash that the caller already has (lv_hash(key)). */
-struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key,
-                                           uint64_t hash);
+struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key, uint64_t hash);
 /* node->key must be set and not in the table yet (the caller has looked, under its mutex). Whoever
  * inserts thousands in one go says lv_rcu_quiescent() now and then, or the table cannot grow. */
 void lv_table_insert(struct lv_table *table, struct lv_table_node *node);
