@@ -108,7 +108,8 @@ void confirms_flush(struct confirms *c,
                     void (*send)(void *arg, uint64_t number, bool multiple, bool nack), void *arg)
 {
     uint64_t below = lowest_open(c) - 1;
-    qsort(c->refused, c->refused_count, sizeof *c->refused, by_number);
+    if (c->refused_count > 1)
+        qsort(c->refused, c->refused_count, sizeof *c->refused, by_number);
     for (size_t i = 0; i < c->refused_count; i++) {
         uint64_t number = c->refused[i];
         /* A multiple ack must not run over a nack: ack what is before it first. */

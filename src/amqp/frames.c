@@ -137,9 +137,10 @@ static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)
                            (uint64_t[]){p[left - 1]}, 1);
         return left;
     }
-    if (conn->body_channel)
-        channel_take_body(conn->body_channel, slice_of(p, left - 1));
+    struct channel *ch = conn->body_channel;
     conn->body_channel = NULL;
+    if (ch && left > 1)
+        channel_take_body(ch, slice_of(p, left - 1));
     return left;
 }
 
