@@ -1,0 +1,117 @@
+"""leveretd's flags, its configuration file in rabbitmq.conf's format, its environment."""
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from brokers import free_port
+from wire import Peer, eventually
+
+pytestmark = pytest.mark.leveret
+
+
+def write(own, text):
+    path = os.path.join(own.directory, 'leveret.conf')
+    with open(path, 'w') as file:
+        file.write(text)
+    return path
+
+
+def configured(own_broker, text, **how):
+    own = own_broker(start=False, **how)
+    own.flags += ['--config', write(own, text)]
+    return own.start()
+
+
+def test_it_says_in_one_line_what_listens_where_and_how_long_the_start_took(own_broker):
+    own = own_broker()
+    line = eventually(lambda: [line for line in own.log().splitlines() if str(own.port) in line])[0]
+    assert '127.0.0.1' in line and re.search(r'\d+(\.\d+)? ?ms', line), line
+
+
+def test_an_unknown_key_warns_and_does_not_keep_it_from_starting(own_broker):
+    own = configured(own_broker, 'no.such.key = 5\nheartbeat = 17\n')
+    assert eventually(lambda: [line for line in own.log().splitlines() if 'no.such.key' in line])
+    with Peer(own.address, upto='tuned') as peer:
+        assert peer.tune.heartbeat == 17
+
+
+def test_limits_come_from_the_file(own_broker):
+    own = configured(own_broker, '# limits\nframe_max = 65536\nchannel_max = 100\nheartbeat = 0\n')
+    with Peer(own.address, upto='tuned', frame_max=65536, channel_max=100) as peer:
+        assert (peer.tune.frame_max, peer.tune.channel_max, peer.tune.heartbeat) == (65536, 100, 0)
+
+
+def test_a_listener_comes_from_the_file_and_a_flag_wins(own_broker):
+    own = configured(own_broker, f'listeners.tcp.default = {free_port()}\n')
+    Peer(own.address).close()
+
+
+def test_a_value_that_makes_no_sense_is_said_and_keeps_it_from_starting(own_broker):
+    own = own_broker(start=False)
+    own.flags += ['--config', write(own, 'frame_max = many\n')]
+    own.start(wait=False)
+    assert own.child.wait(30) != 0
+    own.child = None
+    assert 'frame_max' in own.log() and 'many' in own.log()
+
+
+def test_a_missing_file_that_was_named_keeps_it_from_starting(own_broker):
+    own = own_broker(start=False)
+    own.flags += ['--config', '/no/such/file.conf']
+    own.start(wait=False)
+    assert own.child.wait(30) != 0
+    own.child = None
+    assert '/no/such/file.conf' in own.log()
+
+
+def test_the_default_user_and_vhost_come_from_the_environment(own_broker):
+    own = own_broker(environment={'RABBITMQ_DEFAULT_USER': 'anna', 'RABBITMQ_DEFAULT_PASS': 'secret',
+                                  'RABBITMQ_DEFAULT_VHOST': 'shop'})
+    Peer(own.address, user='anna', password='secret', vhost='shop').close()
+    with Peer(own.address, upto='start-ok') as guest:
+        assert guest.expect('connection.close', 0).reply_code == 403
+    own.restart()                                    # they were for the first start; the user stays
+    own.environment.clear()
+    own.restart()
+    Peer(own.address, user='anna', password='secret', vhost='shop').close()
+
+
+def test_the_default_user_and_vhost_come_from_the_file(own_broker):
+    own = configured(own_broker, 'default_user = anna\ndefault_pass = secret\ndefault_vhost = shop\n')
+    Peer(own.address, user='anna', password='secret', vhost='shop').close()
+
+
+def test_sighup_reloads_the_file(own_broker):
+    own = configured(own_broker, 'heartbeat = 17\n')
+    write(own, 'heartbeat = 23\n')
+    os.kill(own.pid, signal.SIGHUP)
+
+    def agreed():
+        with Peer(own.address, upto='tuned') as peer:
+            return peer.tune.heartbeat == 23
+    eventually(agreed)
+
+
+@pytest.mark.parametrize('flags, code', [(['--help'], 0), (['--version'], 0), (['--nonsense'], 64), (['--port'], 64),
+                                         (['--port', 'x'], 64), (['--port', '70000'], 64), (['--loops', 'many'], 64)],
+                         ids=' '.join)
+def test_flags_that_only_say_something(own_broker, flags, code):
+    done = subprocess.run([own_broker(start=False).daemon, *flags], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code and (done.stdout if code == 0 else done.stderr), done
+
+
+def test_a_port_in_use_is_said_and_keeps_it_from_starting(broker, own_broker):
+    own = own_broker(start=False)
+    own.port = broker.port
+    own.start(wait=False)
+    assert own.child.wait(30) not in (0, None)
+    own.child = None
+    assert str(broker.port) in own.log()
+
+
+def test_a_start_leaves_a_data_directory_only_its_owner_may_read(own_broker):
+    own = own_broker()
+    assert os.stat(own.data).st_mode & 0o077 == 0

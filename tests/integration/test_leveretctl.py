@@ -1,0 +1,337 @@
+"""The operator's command line: rabbitmqctl's commands, columns, headings and exit codes.
+
+The texts expected here are rabbitmqctl 3.10's; the same tests pass with it (BROKER=rabbitmq), and
+test_it_answers_as_rabbitmqctl_does holds both side by side."""
+import csv
+import json
+import re
+import time
+
+import pytest
+
+from wire import CAPABILITIES, Peer, eventually
+
+OK, USAGE, DATA, NO_USER, UNAVAILABLE, SOFTWARE = 0, 64, 65, 67, 69, 70
+
+
+def rows(result):
+    """A table's heading and its rows in any order."""
+    heading, *rest = result.out.splitlines()
+    return heading.split('\t'), sorted(tuple(line.split('\t')) for line in rest)
+
+
+def populate(broker, vhost):
+    """A vhost with an exchange, queues, bindings, a consumer and messages; the connection that holds it up."""
+    broker.ctl('add_vhost', vhost)
+    broker.ctl('set_permissions', '-p', vhost, 'guest', '.*', '.*', '.*')
+    peer = Peer(broker.address, vhost=vhost, properties={'connection_name': 'clerk', 'product': 'wire.py',
+                                                         'capabilities': CAPABILITIES})
+    peer.call(1, 'exchange.declare', exchange='order', type='direct', durable=True,
+              arguments={'alternate-exchange': 'ae'})
+    peer.call(1, 'exchange.declare', exchange='news', type='fanout', auto_delete=True)
+    peer.declare('order_notify', durable=True, arguments={'x-max-length': 5})
+    peer.declare('two words', auto_delete=True)
+    peer.declare('mine', exclusive=True)
+    peer.call(1, 'queue.bind', queue='order_notify', exchange='order', routing_key='order.notify')
+    peer.call(1, 'exchange.bind', destination='order', source='news', routing_key='k',
+              arguments={'n': 1, 's': 'x', 'b': True, 't': {'a': [1, 'two', None]}})
+    peer.call(1, 'basic.consume', queue='order_notify', consumer_tag='ctag', arguments={'x-priority': 3})
+    peer.publish(1, '', 'order_notify', b'hello')
+    peer.content()
+    for _ in range(2):
+        peer.publish(1, '', 'two words', b'hello')
+    eventually(lambda: peer.declare('two words', passive=True).message_count == 2)
+    return peer
+
+
+@pytest.fixture(scope='module')
+def shop(broker):
+    """The populated vhost, for the tests that only look."""
+    peer = populate(broker, 'ctl shop')
+    yield broker
+    peer.drop()
+    broker.ctl('delete_vhost', 'ctl shop')
+
+
+PREDECLARED = [('', 'direct'), ('amq.direct', 'direct'), ('amq.fanout', 'fanout'), ('amq.headers', 'headers'),
+               ('amq.match', 'headers'), ('amq.rabbitmq.trace', 'topic'), ('amq.topic', 'topic')]
+
+
+def test_list_exchanges_shows_name_and_type(shop):
+    assert rows(shop.ctl('-q', 'list_exchanges', '-p', 'ctl shop')) == (
+        ['name', 'type'], sorted(PREDECLARED + [('order', 'direct'), ('news', 'fanout')]))
+
+
+def test_list_exchanges_shows_the_columns_asked_for(shop):
+    columns = ['name', 'type', 'durable', 'auto_delete', 'internal', 'arguments', 'policy']
+    heading, found = rows(shop.ctl('-q', '-p', 'ctl shop', 'list_exchanges', *columns))
+    assert heading == columns
+    assert ('order', 'direct', 'true', 'false', 'false', '[{"alternate-exchange","ae"}]', '') in found
+    assert ('amq.rabbitmq.trace', 'topic', 'true', 'false', 'true', '[]', '') in found
+
+
+def test_list_queues_shows_name_and_messages(shop):
+    assert rows(shop.ctl('-q', 'list_queues', '-p', 'ctl shop')) == (
+        ['name', 'messages'], [('mine', '0'), ('order_notify', '1'), ('two words', '2')])
+
+
+def test_list_queues_shows_the_columns_asked_for(shop):
+    columns = ['name', 'durable', 'auto_delete', 'exclusive', 'arguments', 'messages', 'messages_ready',
+               'messages_unacknowledged', 'consumers', 'state', 'type', 'policy']
+    assert rows(shop.ctl('-q', 'list_queues', '-p', 'ctl shop', *columns)) == (columns, [
+        ('mine', 'false', 'false', 'true', '[]', '0', '0', '0', '0', 'running', 'classic', ''),
+        ('order_notify', 'true', 'false', 'false', '[{"x-max-length",5}]', '1', '0', '1', '1', 'running', 'classic', ''),
+        ('two words', 'false', 'true', 'false', '[]', '2', '2', '0', '0', 'running', 'classic', '')])
+
+
+def test_list_bindings_shows_source_destination_key_and_arguments(shop):
+    assert rows(shop.ctl('-q', 'list_bindings', '-p', 'ctl shop')) == (
+        ['source_name', 'source_kind', 'destination_name', 'destination_kind', 'routing_key', 'arguments'],
+        sorted([('', 'exchange', queue, 'queue', queue, '[]') for queue in ('mine', 'order_notify', 'two words')] + [
+            ('order', 'exchange', 'order_notify', 'queue', 'order.notify', '[]'),
+            ('news', 'exchange', 'order', 'exchange', 'k',
+             '[{"b",true},{"n",1},{"s","x"},{"t",[{"a",[1,"two",undefined]}]}]')]))
+
+
+def test_list_connections_shows_user_peer_and_state(shop, connect):
+    port = connect().socket.getsockname()[1]
+    heading, found = rows(shop.ctl('-q', 'list_connections'))
+    assert heading == ['user', 'peer_host', 'peer_port', 'state']
+    assert ('guest', '127.0.0.1', str(port), 'running') in found
+
+
+def test_list_connections_shows_the_columns_asked_for(shop, connect):
+    peer = connect(heartbeat=30, frame_max=8192, channel_max=77)
+    peer.open_channel(2)
+    host, port = peer.socket.getsockname()
+    columns = ['peer_port', 'name', 'user', 'vhost', 'state', 'channels', 'protocol', 'port', 'ssl', 'auth_mechanism',
+               'channel_max', 'frame_max', 'timeout']
+    heading, found = rows(shop.ctl('-q', 'list_connections', *columns))
+    assert heading == columns
+    assert (str(port), f'{host}:{port} -> {host}:{shop.port}', 'guest', '/', 'running', '2', '{0,9,1}', str(shop.port),
+            'false', 'PLAIN', '77', '8192', '30') in found
+
+
+def test_list_channels_and_list_consumers_show_who_consumes(shop):
+    heading, found = rows(shop.ctl('-q', 'list_channels', 'vhost', 'number', 'user', 'transactional', 'confirm',
+                                   'consumer_count', 'messages_unacknowledged', 'prefetch_count'))
+    assert ('ctl shop', '1', 'guest', 'false', 'false', '1', '1', '0') in found
+    heading, found = rows(shop.ctl('-q', 'list_consumers', '-p', 'ctl shop'))
+    assert heading == ['queue_name', 'channel_pid', 'consumer_tag', 'ack_required', 'prefetch_count', 'active', 'arguments']
+    assert [(row[0],) + row[2:] for row in found] \
+        == [('order_notify', 'ctag', 'true', '0', 'true', '[{"x-priority",3}]')]
+    heading, found = rows(shop.ctl('-q', 'list_channels'))
+    assert heading == ['pid', 'user', 'consumer_count', 'messages_unacknowledged']
+
+
+def test_list_vhosts_and_list_users_show_names(shop):
+    heading, found = rows(shop.ctl('-q', 'list_vhosts'))
+    assert heading == ['name'] and {('/',), ('ctl shop',)} <= set(found)
+    heading, found = rows(shop.ctl('-q', 'list_users'))
+    assert heading == ['user', 'tags'] and ('guest', '[administrator]') in found
+
+
+def test_headings_say_what_is_listed_unless_quiet(shop):
+    def first(*words):
+        lines = shop.ctl(*words).out.splitlines()
+        return [line for line in lines if not line.startswith('Timeout:')][0]
+    assert first('list_queues', '-p', 'ctl shop') == 'Listing queues for vhost ctl shop ...'
+    assert first('list_exchanges', '-p', 'ctl shop') == 'Listing exchanges for vhost ctl shop ...'
+    assert first('list_bindings', '-p', 'ctl shop') == 'Listing bindings for vhost ctl shop...'
+    assert first('list_consumers', '-p', 'ctl shop') == 'Listing consumers in vhost ctl shop ...'
+    assert first('list_connections') == 'Listing connections ...'
+    assert first('list_channels') == 'Listing channels ...'
+    assert first('list_vhosts') == 'Listing vhosts ...'
+    assert first('list_users') == 'Listing users ...'
+    assert first('-q', 'list_users') == 'user\ttags'
+    assert first('-s', 'list_vhosts') in ('/', 'ctl shop')
+    assert first('-q', 'list_vhosts', '--no-table-headers') in ('/', 'ctl shop')
+
+
+def test_json_is_an_array_of_objects_with_real_types(shop):
+    found = json.loads(shop.ctl('-q', '--formatter', 'json', 'list_queues', '-p', 'ctl shop', 'name', 'messages',
+                                'durable', 'arguments').out)
+    assert sorted(found, key=lambda row: row['name']) == [
+        {'name': 'mine', 'messages': 0, 'durable': False, 'arguments': []},
+        {'name': 'order_notify', 'messages': 1, 'durable': True, 'arguments': [['x-max-length', 'signedint', 5]]},
+        {'name': 'two words', 'messages': 2, 'durable': False, 'arguments': []}]
+
+
+def test_csv_quotes_every_field(shop):
+    text = shop.ctl('-q', 'list_queues', '--formatter', 'csv', '-p', 'ctl shop', 'name', 'messages', 'arguments').out
+    assert text.splitlines()[0] == '"name","messages","arguments"'
+    assert sorted(csv.reader(text.splitlines()[1:])) == [
+        ['mine', '0', '[]'], ['order_notify', '1', '[{"x-max-length",5}]'], ['two words', '2', '[]']]
+
+
+def test_ping_version_status_and_await_startup_answer(broker):
+    assert 'Ping succeeded' in broker.ctl('ping').out
+    assert re.fullmatch(r'\d+\.\d+\.\d+\S*\n', broker.ctl('version').out)
+    assert broker.ctl('-q', 'await_startup').code == OK
+    status = broker.ctl('status').out
+    assert str(broker.pid) in status and str(broker.port) in status
+
+
+@pytest.mark.leveret
+def test_it_answers_in_milliseconds(broker):
+    begin = time.monotonic()
+    for _ in range(10):
+        broker.ctl('-q', 'list_queues')
+    assert time.monotonic() - begin < 10             # RabbitMQ's takes half a second each
+
+
+@pytest.mark.parametrize('words', [
+    ['nonsense'], [], ['list_queues', 'nonsense'], ['list_queues', '--nonsense'], ['add_user'], ['add_vhost'],
+    ['purge_queue'], ['delete_queue'], ['close_connection', 'x'], ['set_permissions', 'guest']], ids=str)
+def test_a_command_that_cannot_be_meant_is_a_usage_error(broker, words):
+    result = broker.ctl(*words, check=False)
+    assert result.code == USAGE and result.err and not result.out, result
+
+
+def test_vhosts_are_added_once_and_deleted_once(broker, name):
+    vhost = name('v')
+    assert broker.ctl('add_vhost', vhost).out == f'Adding vhost "{vhost}" ...\n'
+    broker.ctl('add_vhost', vhost)                   # again is fine
+    assert (vhost,) in rows(broker.ctl('-q', 'list_vhosts'))[1]
+    broker.ctl('delete_vhost', vhost)
+    assert (vhost,) not in rows(broker.ctl('-q', 'list_vhosts'))[1]
+    gone = broker.ctl('delete_vhost', vhost, check=False)
+    assert gone.code == DATA and f"Virtual host '{vhost}' does not exist" in gone.err, gone
+
+
+def test_a_new_vhost_has_the_predeclared_exchanges(broker, name):
+    broker.ctl('add_vhost', name('v'))
+    assert rows(broker.ctl('-q', 'list_exchanges', '-p', name('v')))[1] == PREDECLARED
+    broker.ctl('delete_vhost', name('v'))
+
+
+def test_users_are_added_once_changed_and_deleted_once(broker, name):
+    user = name('u')
+    assert broker.ctl('add_user', user, 'pw').out.startswith(f'Adding user "{user}" ...\n')
+    assert (user, '[]') in rows(broker.ctl('-q', 'list_users'))[1]
+    again = broker.ctl('add_user', user, 'pw', check=False)
+    assert again.code == SOFTWARE and f'User "{user}" already exists' in again.err, again
+    assert broker.ctl('change_password', user, 'other').out == f'Changing password for user "{user}" ...\n'
+    assert broker.ctl('set_permissions', user, '.*', '.*', '.*').out \
+        == f'Setting permissions for user "{user}" in vhost "/" ...\n'
+    Peer(broker.address, user=user, password='other').close()
+    assert broker.ctl('delete_user', user).out == f'Deleting user "{user}" ...\n'
+    for words in (['delete_user', user], ['change_password', user, 'x'], ['set_permissions', user, '', '', '']):
+        missing = broker.ctl(*words, check=False)
+        assert missing.code == NO_USER and 'does not exist' in missing.err, missing
+
+
+def test_permissions_need_a_vhost_that_is_there_and_patterns_that_compile(broker):
+    for words in (['-p', 'nowhere', 'guest', '.*', '.*', '.*'], ['guest', '*', '.*', '.*']):
+        refused = broker.ctl('set_permissions', *words, check=False)
+        assert refused.code == UNAVAILABLE and refused.err, refused
+    Peer(broker.address).close()
+
+
+def test_an_empty_user_name_is_refused(broker):
+    refused = broker.ctl('add_user', '', 'x', check=False)
+    assert refused.code == DATA and refused.err, refused
+
+
+def test_a_password_may_come_on_standard_input(broker, name):
+    broker.ctl('add_user', name('u'), input='secret\n')
+    broker.ctl('set_permissions', name('u'), '', '', '')
+    Peer(broker.address, user=name('u'), password='secret').close()
+    broker.ctl('delete_user', name('u'))
+
+
+def test_queues_are_purged_and_deleted(broker, peer, name):
+    peer.declare(name('q'), durable=True)
+    for _ in range(3):
+        peer.publish(1, '', name('q'), b'm')
+    eventually(lambda: peer.declare(name('q'), passive=True).message_count == 3)
+    assert broker.ctl('purge_queue', name('q')).out == f"Purging queue '{name('q')}' in vhost '/' ...\n"
+    assert peer.declare(name('q'), passive=True).message_count == 0
+    for _ in range(2):
+        peer.publish(1, '', name('q'), b'm')
+    eventually(lambda: peer.declare(name('q'), passive=True).message_count == 2)
+    peer.call(1, 'basic.qos', prefetch_count=1)
+    peer.call(1, 'basic.consume', queue=name('q'), consumer_tag='c')
+    peer.content()
+    for flag, why in (('--if-unused', 'Queue is in use'), ('--if-empty', 'Queue is not empty')):
+        kept = broker.ctl('delete_queue', name('q'), flag, check=False)
+        assert kept.code == USAGE and why in kept.err, kept
+    assert 'Queue was successfully deleted with 1 ready messages' in broker.ctl('delete_queue', name('q')).out
+    assert peer.expect('basic.cancel', 1).consumer_tag == 'c'
+    assert broker.ctl('purge_queue', name('q'), check=False).code == UNAVAILABLE
+    missing = broker.ctl('delete_queue', name('q'), check=False)
+    assert missing.code == USAGE and 'Queue not found' in missing.err, missing
+
+
+def test_a_connection_can_be_closed_with_a_reason(broker, connect):
+    peer = connect()
+    port = peer.socket.getsockname()[1]
+    found = rows(broker.ctl('-q', 'list_connections', 'peer_port', 'pid'))[1]
+    pid = dict(found)[str(port)]
+    broker.ctl('close_connection', pid, 'that will do')
+    peer.expect_connection_close(320, 'CONNECTION_FORCED - that will do', '')
+    eventually(lambda: str(port) not in dict(rows(broker.ctl('-q', 'list_connections', 'peer_port', 'pid'))[1]))
+
+
+@pytest.mark.leveret
+def test_stop_stops_gracefully(own_broker):
+    own = own_broker()
+    peer = Peer(own.address)
+    own.ctl('stop')
+    peer.expect_connection_close(320, "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'", '')
+    assert own.child.wait(30) == 0
+    unreachable = own.ctl('-q', 'list_queues', check=False)
+    assert unreachable.code == UNAVAILABLE and unreachable.err, unreachable
+
+
+@pytest.mark.once
+def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
+    """Exit codes and standard output, line by line, the order of rows aside. Errors are compared by their first
+    sentence, since usage texts are each program's own."""
+    vhost = name('v')
+    commands = [
+        *[['-p', vhost, *words] for words in (
+            ['list_exchanges'], ['list_exchanges', '-q'], ['list_exchanges', '-s'], ['list_exchanges', '--no-table-headers'],
+            ['list_exchanges', 'name', 'durable', 'arguments'], ['list_exchanges', '--formatter', 'json'],
+            ['list_exchanges', '--formatter', 'csv', 'type', 'name', 'arguments'],
+            ['list_queues'], ['list_queues', 'messages', 'name', 'consumers'], ['list_queues', '--formatter', 'json'],
+            ['list_queues', '-q', 'name', 'arguments', 'messages_ready', 'messages_unacknowledged', 'state', 'type',
+             'policy', 'exclusive', 'auto_delete', 'durable', 'message_bytes', 'message_bytes_ready'],
+            ['list_queues', '--formatter', 'json', 'name', 'arguments', 'durable', 'exclusive'],
+            ['list_queues', '--formatter', 'csv', 'name', 'arguments'],
+            ['list_bindings'], ['list_bindings', 'routing_key', 'arguments'], ['list_bindings', '--formatter', 'json'],
+            ['list_consumers', '-q', 'queue_name', 'consumer_tag', 'ack_required', 'prefetch_count', 'arguments'],
+            ['list_permissions'], ['list_queues', 'nonsense'], ['list_bindings', 'nonsense'], ['list_consumers', 'nonsense'],
+            ['purge_queue', 'two words'], ['purge_queue', 'none'], ['delete_queue', 'none'],
+            ['delete_queue', 'order_notify', '--if-unused'], ['delete_queue', 'two words', '--if-empty'])],
+        ['-p', 'nowhere', 'list_queues'], ['-p', 'nowhere', 'list_exchanges'],
+        ['list_vhosts', 'name', 'tracing', '-q', '--formatter', 'json'], ['list_user_permissions', 'guest', '-q'],
+        ['add_vhost', name('w')], ['add_vhost', name('w')], ['delete_vhost', name('w')], ['delete_vhost', name('w')],
+        ['add_user', name('u'), 'pw'], ['add_user', name('u'), 'pw'], ['change_password', name('u'), 'x'],
+        ['set_permissions', name('u'), '.*', '.*', '.*'], ['set_permissions', '-p', 'nowhere', name('u'), '', '', ''],
+        ['set_user_tags', name('u'), 'monitoring', 'management'], ['list_user_permissions', name('u')],
+        ['clear_permissions', name('u')], ['delete_user', name('u')], ['delete_user', name('u')],
+        ['change_password', name('u'), 'x'], ['set_permissions', name('u'), '', '', ''], ['await_startup'],
+        ['close_connection', 'nonsense', 'why'], ['add_user'], ['add_vhost'], ['nonsense'], ['list_users', 'nonsense'],
+        ['list_connections', 'nonsense'], ['list_channels', 'nonsense'], ['list_exchanges', 'nonsense'],
+        ['list_vhosts', 'nonsense'], ['list_queues', '--nonsense'],
+    ]
+
+    def answers(one):
+        peer, found = populate(one, vhost), []
+        for words in commands:
+            result = one.ctl(*words, check=False)
+            out = result.out.replace('rabbitmqctl', 'CTL').replace('leveretctl', 'CTL')
+            out = [line for line in out.splitlines() if not line.startswith('Timeout: ')]
+            if '--formatter' in words and 'json' in words:
+                out = ['\n'.join(out[:out.index('[')])] + sorted(line.lstrip(',') for line in out)
+            text = [line for line in result.err.splitlines() if line and line != 'Error:'] or ['']
+            error = '' if result.code == OK else re.sub(r"Command '(.*)' not found.*", r"Command '\1' not found", text[0])
+            found.append((words, result.code, sorted(out), error))
+        peer.drop()
+        one.ctl('delete_vhost', vhost)
+        return found
+
+    theirs, ours = answers(rabbit), answers(broker)
+    different = [f'RabbitMQ: {one}\nLeveret:  {other}' for one, other in zip(theirs, ours) if one != other]
+    assert not different, '\n\n'.join(different)
