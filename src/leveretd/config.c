@@ -50,15 +50,15 @@ enum type {
 
 static const struct setting {
     const char *key;
-    enum type type;
     const char *value;
-    bool is_reloadable;
     int64_t from;
     int64_t to;
     size_t offset;
+    enum type type;
+    bool is_reloadable;
 } settings[] = {
 #define CONFIG_ROW(member, key, type, value, reload, from, to, text)                               \
-    {key, TYPE_##type, value, reload, from, to, offsetof(struct config, member)},
+    {key, value, from, to, offsetof(struct config, member), TYPE_##type, reload},
     CONFIG_SETTINGS(CONFIG_ROW)
 #undef CONFIG_ROW
 };
@@ -170,6 +170,21 @@ static const struct idle_key {
     {"product.*", LOG_INFO, "use server_product and server_version"},
     {"aws.*", LOG_INFO, "this version runs on one machine"},
     {"config_entry_decoder.*", LOG_WARNING, "encrypted values cannot be read"},
+};
+
+/* Settings of ours that are read and checked, but that nothing in this version acts on. Whoever
+ * makes one act takes its row away. */
+static const struct idle_key waiting_keys[] = {
+    {"load_definitions", LOG_WARNING, "definitions are imported in a later version"},
+    {"consumer_timeout", LOG_WARNING, "a delivery may stay unacknowledged for ever"},
+    {"connection_max", LOG_WARNING, "there is no such limit"},
+    {"default_queue_type", LOG_INFO, "there is one type of queue"},
+    {"management.tcp.*", LOG_INFO, "the management API comes in a later version"},
+    {"tcp_listen_options.nodelay", LOG_INFO, "small packets are always sent at once"},
+    {"tcp_listen_options.backlog", LOG_INFO, "the kernel may hold 4096 connections"},
+    {"tcp_listen_options.keepalive", LOG_INFO, "heartbeats find silent peers"},
+    {"tcp_listen_options.sndbuf", LOG_INFO, "the kernel chooses"},
+    {"tcp_listen_options.recbuf", LOG_INFO, "the kernel chooses"},
 };
 
 /* ---- Saying what is wrong ---- */
@@ -432,7 +447,7 @@ static char *read_address(const char *text, size_t n)
         text++, n -= 2;
     address = slice_strdup(slice_of(text, n));
     if (strcmp(address, "localhost") == 0)
-        strcpy(address, "127.0.0.1"); /* as long */
+        memcpy(address, "127.0.0.1", sizeof "127.0.0.1"); /* as long */
     if (strcmp(address, "*") == 0 || strcmp(address, "auto") == 0)
         address[0] = '\0';
     if (address[0] == '\0' || inet_pton(AF_INET, address, binary) == 1 ||
@@ -642,15 +657,23 @@ static bool is_idle_key(const struct idle_key *idle, const char *key)
     return strcmp(key, idle->key) == 0;
 }
 
-static void tell_unknown(const char *key, const struct place *place)
+/* Says that the key is one of these; false when it is none. */
+static bool tell_idle(const struct idle_key *keys, size_t count, const char *key,
+                      const struct place *place)
 {
-    for (size_t i = 0; i < sizeof idle_keys / sizeof idle_keys[0]; i++) {
-        if (is_idle_key(&idle_keys[i], key)) {
-            tell(place, idle_keys[i].level, "%s has no effect: %s", key, idle_keys[i].why);
-            return;
+    for (size_t i = 0; i < count; i++) {
+        if (is_idle_key(&keys[i], key)) {
+            tell(place, keys[i].level, "%s has no effect: %s", key, keys[i].why);
+            return true;
         }
     }
-    tell(place, LOG_WARNING, "unknown key '%s' is ignored", key);
+    return false;
+}
+
+static void tell_unknown(const char *key, const struct place *place)
+{
+    if (!tell_idle(idle_keys, sizeof idle_keys / sizeof idle_keys[0], key, place))
+        tell(place, LOG_WARNING, "unknown key '%s' is ignored", key);
 }
 
 int config_set(struct config *config, const char *key, const char *value, const char *origin,
@@ -791,6 +814,8 @@ static int use_pair(struct config *config, struct slice key, struct slice value,
     char *v = slice_strdup(value);
     int err = set_by_key(config, k, v, place);
 
+    if (err == 0)
+        tell_idle(waiting_keys, sizeof waiting_keys / sizeof waiting_keys[0], k, place);
     if (err == ERR_NOT_FOUND) {
         tell_unknown(k, place);
         err = 0;

@@ -257,7 +257,7 @@ static void a_pattern_that_takes_for_ever_grants_nothing(void **state)
 
     (void)state;
     memset(name, 'a', 250);
-    strcpy(name + 250, "!");
+    memcpy(name + 250, "!", 2);
     permit(auth, "ann", "^(a+)+$", "^(a|aa)+$", "^(a*)*b?$");
     assert_false(allows(identity, AUTH_CONFIGURE, name));
     assert_false(allows(identity, AUTH_WRITE, name));

@@ -127,7 +127,7 @@ static struct config *load(const struct options *options, const char *const *pai
 static void flags_win_over_environment_over_file_over_defaults(void **state)
 {
     char *file = said_file("listeners.tcp.a = 127.0.0.1:1\nlog.level = error\nheartbeat = 9\n"
-                           "log.console.level = warning\nloops = 2\nmanagement.tcp.port = 1\n"
+                           "log.console.level = warning\nloops = 2\n"
                            "data_dir = /from-the-file\ndefault_user = file\n");
     const char *pairs[] = {"RABBITMQ_NODE_PORT", "2", "RABBITMQ_DEFAULT_USER", "environment", NULL};
     struct options options = {
