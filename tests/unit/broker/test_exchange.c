@@ -1,0 +1,302 @@
+/* exchange.declare and exchange.delete as RabbitMQ answers them; auto-delete; vhosts. */
+#include "base/error.h"
+#include "topology_world.h"
+
+static bool declare(struct world *w, const char *name, const char *type, const char *flags)
+{
+    w->error = (struct broker_error){0};
+    return world_exchange_with(w, name, type, flags, SLICE_EMPTY) != NULL;
+}
+
+static bool delete(struct world *w, const char *name, bool if_unused)
+{
+    w->error = (struct broker_error){0};
+    return exchange_delete(w->vhost, slice_str(name), if_unused, NOBODY, &w->error) !=
+           CHANGE_REFUSED;
+}
+
+static void a_vhost_begins_with_the_predeclared_exchanges(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    static const char *const names[][2] = {
+        {"", "direct"},          {"amq.direct", "direct"},   {"amq.fanout", "fanout"},
+        {"amq.headers", "headers"}, {"amq.match", "headers"}, {"amq.topic", "topic"},
+        {"amq.rabbitmq.trace", "topic"},
+    };
+    for (size_t i = 0; i < 7; i++) {
+        struct exchange *x = exchange_find(w.vhost, slice_str(names[i][0]));
+        assert_non_null(x);
+        assert_string_equal(x->type->name, names[i][1]);
+        assert_true(x->is_durable && x->is_predeclared && !x->is_auto_delete);
+        assert_int_equal(x->is_internal, i == 6);
+    }
+    assert_int_equal(lv_table_count(w.vhost->exchanges), 6);
+    world_stop(&w);
+}
+
+static void what_may_not_be_declared(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    assert_false(declare(&w, "x", "nonsense", ""));
+    assert_error(&w, 503, "unknown exchange type 'nonsense'");
+    assert_true(w.error.closes_connection);
+    assert_false(declare(&w, "", "nonsense", "")); /* the type comes first */
+    assert_error(&w, 503, "unknown exchange type 'nonsense'");
+    assert_false(declare(&w, "", "direct", "d"));
+    assert_error(&w, 403, "operation not permitted on the default exchange");
+    assert_false(w.error.closes_connection);
+    assert_false(declare(&w, "", "direct", "p"));
+    assert_error(&w, 403, "operation not permitted on the default exchange");
+    assert_false(declare(&w, "amq.x", "direct", ""));
+    assert_error(&w, 403, "exchange name 'amq.x' contains reserved prefix 'amq.*'");
+    assert_false(declare(&w, "x", "direct", "p"));
+    assert_error(&w, 404, "no exchange 'x' in vhost '/'");
+    assert_true(declare(&w, "amq.direct", "nonsense", "p"));
+    assert_true(declare(&w, "amq.direct", "direct", "d"));
+    world_stop(&w);
+}
+
+static void a_redeclaration_must_agree(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    struct exchange_declaration d = {.name = slice_str("x"), .type = slice_str("direct")};
+    bool created = false;
+    exchange_declare(w.vhost, &d, NOBODY, &w.error, &created);
+    assert_true(created);
+    exchange_declare(w.vhost, &d, NOBODY, &w.error, &created);
+    assert_false(created);
+    assert_false(declare(&w, "x", "fanout", "dai"));
+    assert_error(&w, 406,
+                 "inequivalent arg 'type' for exchange 'x' in vhost '/': received 'fanout' but "
+                 "current is 'direct'");
+    assert_false(declare(&w, "x", "direct", "dai"));
+    assert_error(&w, 406,
+                 "inequivalent arg 'durable' for exchange 'x' in vhost '/': received 'true' but "
+                 "current is 'false'");
+    assert_false(declare(&w, "x", "direct", "ai"));
+    assert_error(&w, 406,
+                 "inequivalent arg 'auto_delete' for exchange 'x' in vhost '/': received 'true' "
+                 "but current is 'false'");
+    assert_false(declare(&w, "x", "direct", "i"));
+    assert_error(&w, 406,
+                 "inequivalent arg 'internal' for exchange 'x' in vhost '/': received 'true' but "
+                 "current is 'false'");
+    assert_false(declare(&w, "amq.topic", "topic", ""));
+    assert_error(&w, 406,
+                 "inequivalent arg 'durable' for exchange 'amq.topic' in vhost '/': received "
+                 "'false' but current is 'true'");
+    world_stop(&w);
+}
+
+static void an_alternate_exchange_is_a_string_and_compared(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lv_buffer number = {0}, name = {0};
+    world_start(&w);
+    table_add_int(&number, "alternate-exchange", 'I', 5);
+    table_add_str(&name, "alternate-exchange", "zz");
+    table_add_int(&name, "unknown", 'I', 5);
+    assert_null(world_exchange_with(&w, "x", "direct", "", lv_buffer_slice(&number)));
+    assert_error(&w, 406,
+                 "invalid type 'signedint' for arg 'alternate-exchange' in exchange 'x' in vhost "
+                 "'/'");
+    struct exchange *x = world_exchange_with(&w, "x", "direct", "", lv_buffer_slice(&name));
+    assert_non_null(x);
+    assert_true(slice_is(x->alternate, "zz"));
+    assert_false(declare(&w, "x", "direct", ""));
+    assert_error(&w, 406,
+                 "inequivalent arg 'alternate-exchange' for exchange 'x' in vhost '/': received "
+                 "none but current is the value 'zz' of type 'longstr'");
+    assert_null(world_exchange_with(&w, "amq.direct", "direct", "d", lv_buffer_slice(&name)));
+    assert_error(&w, 406,
+                 "inequivalent arg 'alternate-exchange' for exchange 'amq.direct' in vhost '/': "
+                 "received the value 'zz' of type 'longstr' but current is none");
+    lv_buffer_free(&number);
+    lv_buffer_free(&name);
+    world_stop(&w);
+}
+
+static void cr_and_lf_are_dropped_from_names(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    declare(&w, "ex\r\nch\nange", "direct", "");
+    assert_true(world_has_exchange(&w, "exchange"));
+    declare(&w, "am\nq.dir\rect", "direct", "d");
+    assert_int_equal(w.error.code, 0);
+    world_queue(&w, "queue", false);
+    world_bind(&w, "\nexchange", "->", "que\r\nue", "k");
+    assert_string_equal(world_route(&w, "exchange", "k"), "queue");
+    assert_true(delete(&w, "exch\nange", false));
+    assert_false(world_has_exchange(&w, "exchange"));
+    world_stop(&w);
+}
+
+static void what_may_not_be_deleted(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    assert_false(delete(&w, "", false));
+    assert_error(&w, 403, "operation not permitted on the default exchange");
+    assert_false(delete(&w, "amq.direct", false));
+    assert_error(&w, 403, "deletion of system exchange 'amq.direct' in vhost '/' not allowed");
+    assert_false(delete(&w, "amq.foo", false));
+    assert_error(&w, 403, "deletion of system exchange 'amq.foo' in vhost '/' not allowed");
+    assert_true(delete(&w, "missing", false));
+    world_exchange(&w, "x", "direct");
+    world_exchange(&w, "y", "direct");
+    world_bind(&w, "x", "=>", "y", "k");
+    assert_false(delete(&w, "x", true));
+    assert_error(&w, 406, "exchange 'x' in vhost '/' in use");
+    assert_true(delete(&w, "y", true)); /* bindings to it do not count */
+    assert_true(delete(&w, "x", true));
+    assert_int_equal(lv_table_count(w.vhost->bindings), 0);
+    world_stop(&w);
+}
+
+static void an_auto_delete_exchange_goes_with_its_last_binding(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    struct queue *q = world_queue(&w, "q", false);
+    declare(&w, "x", "direct", "a");
+    assert_true(world_has_exchange(&w, "x")); /* none yet: stays */
+    world_bind(&w, "x", "->", "q", "a");
+    world_bind(&w, "x", "->", "q", "b");
+    world_unbind(&w, "x", "->", "q", "a");
+    assert_true(world_has_exchange(&w, "x"));
+    world_unbind(&w, "x", "->", "q", "b");
+    assert_false(world_has_exchange(&w, "x"));
+    declare(&w, "x", "topic", "a");
+    world_bind(&w, "x", "->", "q", "a.*");
+    world_bind(&w, "x", "->", "q", "b");
+    world_queue_delete(&w, q);
+    assert_false(world_has_exchange(&w, "x"));
+    world_stop(&w);
+}
+
+static void auto_delete_goes_through_long_chains(void **state)
+{
+    (void)state;
+    struct world w;
+    char name[16], next[16];
+    world_start(&w);
+    struct queue *q = world_queue(&w, "q", false);
+    enum { CHAIN = 20000 };
+    for (int i = 0; i < CHAIN; i++) {
+        snprintf(name, sizeof name, "x%d", i);
+        declare(&w, name, "fanout", "a");
+    }
+    for (int i = 0; i < CHAIN - 1; i++) {
+        snprintf(name, sizeof name, "x%d", i);
+        snprintf(next, sizeof next, "x%d", i + 1);
+        world_bind(&w, name, "=>", next, "");
+    }
+    world_bind(&w, next, "->", "q", "");
+    assert_string_equal(world_route(&w, "x0", ""), "q");
+    world_queue_delete(&w, q);
+    assert_int_equal(lv_table_count(w.vhost->exchanges), 6);
+    assert_int_equal(lv_table_count(w.vhost->bindings), 0);
+    world_stop(&w);
+}
+
+static void auto_delete_goes_around_rings(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    declare(&w, "x", "fanout", "a");
+    declare(&w, "y", "fanout", "a");
+    declare(&w, "z", "fanout", "a");
+    world_exchange(&w, "end", "fanout");
+    world_bind(&w, "x", "=>", "y", "");
+    world_bind(&w, "y", "=>", "z", "");
+    world_bind(&w, "z", "=>", "x", "");
+    world_bind(&w, "x", "=>", "x", "self");
+    world_bind(&w, "x", "=>", "end", "");
+    assert_true(delete(&w, "end", false)); /* x has others */
+    assert_true(world_has_exchange(&w, "x"));
+    assert_true(delete(&w, "y", false)); /* x keeps itself */
+    assert_true(world_has_exchange(&w, "x"));
+    assert_true(world_has_exchange(&w, "z"));
+    world_unbind(&w, "x", "=>", "x", "self"); /* then x goes, and z after it */
+    assert_int_equal(lv_table_count(w.vhost->exchanges), 6);
+    assert_int_equal(lv_table_count(w.vhost->bindings), 0);
+    world_stop(&w);
+}
+
+static void vhosts_are_name_spaces_of_their_own(void **state)
+{
+    (void)state;
+    struct world w;
+    struct vhost *other = NULL, *same = NULL;
+    world_start(&w);
+    vhost_create(w.broker, slice_str("other"), true, NOBODY, &other);
+    vhost_create(w.broker, slice_str("other"), true, NOBODY, &same);
+    assert_ptr_equal(other, same);
+    assert_ptr_equal(vhost_find(w.broker, slice_str("other")), other);
+    assert_null(vhost_find(w.broker, slice_str("none")));
+    world_exchange(&w, "x", "direct");
+    assert_null(exchange_find(other, slice_str("x")));
+    assert_int_equal(vhost_delete(w.broker, slice_str("none"), NOBODY), ERR_NOT_FOUND);
+    world_stop(&w);
+}
+
+static void count_done(void *arg, int error)
+{
+    assert_int_equal(error, 0);
+    (*(int *)arg)++;
+}
+
+static void a_deleted_vhost_takes_nothing_more(void **state)
+{
+    (void)state;
+    struct world w, gone;
+    int done = 0;
+    world_start(&w);
+    gone = w;
+    vhost_create(w.broker, slice_str("gone"), true, NOBODY, &gone.vhost);
+    vhost_ref(gone.vhost); /* a connection's */
+    world_exchange(&gone, "x", "direct");
+    world_exchange(&gone, "y", "topic");
+    world_bind(&gone, "x", "=>", "y", "k");
+    struct durable_done counter = {count_done, &done};
+    assert_int_equal(vhost_delete(w.broker, slice_str("gone"), counter), 0);
+    assert_int_equal(done, 1);
+    assert_null(vhost_find(w.broker, slice_str("gone")));
+    assert_false(declare(&gone, "z", "direct", ""));
+    assert_error(&gone, 530, "vhost gone not found");
+    assert_true(gone.error.closes_connection);
+    assert_false(world_has_exchange(&gone, "x"));
+    assert_string_equal(world_route(&gone, "", "q"), "");
+    vhost_unref(&gone.vhost);
+    world_stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_vhost_begins_with_the_predeclared_exchanges),
+        cmocka_unit_test(what_may_not_be_declared),
+        cmocka_unit_test(a_redeclaration_must_agree),
+        cmocka_unit_test(an_alternate_exchange_is_a_string_and_compared),
+        cmocka_unit_test(cr_and_lf_are_dropped_from_names),
+        cmocka_unit_test(what_may_not_be_deleted),
+        cmocka_unit_test(an_auto_delete_exchange_goes_with_its_last_binding),
+        cmocka_unit_test(auto_delete_goes_through_long_chains),
+        cmocka_unit_test(auto_delete_goes_around_rings),
+        cmocka_unit_test(vhosts_are_name_spaces_of_their_own),
+        cmocka_unit_test(a_deleted_vhost_takes_nothing_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
