@@ -29,6 +29,7 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
 static void channel_free(struct channel *ch)
 {
     lv_assert(ch->unacked.count == 0);
+    channel_forget_publisher(ch);
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
     lv_buffer_free(&ch->held_reply);
