@@ -402,8 +402,10 @@ static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_
     return true;
 }
 
-enum { PROPERTIES_TO_CHECK =
-           PROPERTY_HEADERS | PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO };
+enum {
+    PROPERTIES_TO_CHECK =
+        PROPERTY_HEADERS | PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO,
+};
 
 /* Everything about the properties that could refuse the message. */
 static bool check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space)

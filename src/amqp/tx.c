@@ -8,7 +8,7 @@
 struct tx_publish {
     struct message *message; /* owned */
     bool mandatory;
-    struct queue **queues; /* where it goes, as it was when it was published; owned, each a reference */
+    struct queue **queues; /* where it went when it was published; owned, each a reference */
     size_t queue_count;
 };
 
@@ -119,8 +119,8 @@ static size_t send_to_queues(struct channel *ch, const struct tx_publish *publis
         if (atomic_load(&q->is_deleted))
             continue;
         found++;
-        enum queue_answer answer =
-            queue_publish(connection_loop(ch->connection), q, publish->message, &publisher->sink, 0);
+        enum queue_answer answer = queue_publish(connection_loop(ch->connection), q,
+                                                 publish->message, &publisher->sink, 0);
         publisher->waiting += answer == QUEUE_LATER;
     }
     return found;
