@@ -55,6 +55,8 @@ void channel_leave(struct channel *ch)
 static void forget_incoming(struct channel *ch)
 {
     ch->content = CONTENT_NONE;
+    if (ch->connection->body_channel == ch)
+        ch->connection->body_channel = NULL; /* the rest of the frame is dropped */
     if (!ch->incoming)
         return;
     if (ch->incoming->message)

@@ -173,6 +173,8 @@ void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
 
 void channel_begin_publish(struct channel *ch, struct slice args);
 void channel_take_header(struct channel *ch, struct slice payload);
+/* Whether this much of a body, or more, is still to come. */
+bool channel_misses_body(const struct channel *ch, uint64_t bytes);
 /* Part of a body, or all of it. */
 void channel_take_body(struct channel *ch, struct slice part);
 /* Tries to take a whole publish (method, header and at most one body frame) that lies in p .. end at

@@ -644,6 +644,13 @@ void channel_take_header(struct channel *ch, struct slice payload)
         finish_incoming(ch);
 }
 
+bool channel_misses_body(const struct channel *ch, uint64_t bytes)
+{
+    const struct incoming *in = ch->incoming;
+    return ch->content == CONTENT_AWAIT_BODY && in->body_got <= in->body_bytes &&
+           bytes <= in->body_bytes - in->body_got;
+}
+
 void channel_take_body(struct channel *ch, struct slice part)
 {
     struct incoming *in = ch->incoming;
