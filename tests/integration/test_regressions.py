@@ -1,7 +1,10 @@
 """Bugs that were found once: each test would have found its bug."""
+import select
+import struct
+
 import pytest
 
-from wire import Peer, eventually, plain
+from wire import FRAME_BODY, FRAME_HEADER, Peer, encode_frame, eventually, plain
 
 
 # --- CC and BCC -----------------------------------------------------------------------------------
@@ -159,3 +162,43 @@ def test_a_client_that_vanishes_while_its_commit_is_under_way_leaves_nothing_beh
             peer.reset()
         watcher.declare()                        # the broker goes on
     broker.stop()
+
+
+# --- consumers -------------------------------------------------------------------------------------
+
+def test_a_channels_limit_holds_from_a_consumers_first_message_on(connect, name):
+    """A consumer of a queue on another loop got a window full of messages before the limit reached it."""
+    filler, peer = connect(), connect()
+    queues = [name(number) for number in range(4)]
+    filler.call(1, 'tx.select')
+    for queue in queues:
+        filler.declare(queue)
+        for _ in range(50):
+            filler.publish(1, '', queue, b'm')
+    filler.call(1, 'tx.commit')
+    for channel, queue in enumerate(queues, 2):
+        peer.open_channel(channel)
+        peer.call(channel, 'basic.qos', prefetch_count=3, global_=True)
+        peer.call(channel, 'basic.consume', queue=queue)
+        peer.contents(3, channel)
+    for queue in queues:
+        assert filler.declare(queue, passive=True).message_count == 47
+        filler.call(1, 'queue.delete', queue=queue)
+
+
+# --- frames ----------------------------------------------------------------------------------------
+
+def test_a_body_frame_longer_than_its_message_is_harmless_however_it_comes(connect):
+    """Cut where the message was complete, it was taken for that message, and what followed crashed the broker."""
+    for cut in 9, 10, 11, 19, 20:
+        peer = connect()
+        peer.open_channel(2)
+        peer.send(1, 'basic.publish', routing_key='nowhere')
+        peer.frame(FRAME_HEADER, 1, struct.pack('>HHQH', 60, 0, 10, 0))
+        frame = encode_frame(FRAME_BODY, 1, b'x' * 20)
+        peer.call(2, 'basic.qos')
+        peer.write(frame[:7 + cut])
+        assert not select.select([peer.socket], [], [], 0.05)[0]    # and it has read that far
+        peer.write(frame[7 + cut:])
+        peer.send(1, 'basic.qos')
+        peer.expect_connection_close(505, 'UNEXPECTED_FRAME - expected content body, got non content body frame instead')
