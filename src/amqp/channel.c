@@ -286,6 +286,16 @@ struct durable_wait {
     uint32_t method;
 };
 
+/* There is none when the client does not wait. */
+static void send_held_reply(struct channel *ch)
+{
+    if (ch->held_reply.n == 0)
+        return;
+    outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
+    net_dirty(ch->connection->net);
+    ch->held_reply.n = 0;
+}
+
 static void durable_arrives(struct loop *at, struct mail *mail)
 {
     (void)at;
@@ -296,8 +306,7 @@ static void durable_arrives(struct loop *at, struct mail *mail)
         channel_fail(ch, wait->method, REPLY_INTERNAL_ERROR, "definition could not be stored: %s",
                      lv_error_text(error));
     } else if (ch->state == CHANNEL_OPEN) {
-        outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
-        net_dirty(ch->connection->net);
+        send_held_reply(ch);
     }
     ch->held_reply.n = 0;
     free(wait);
@@ -334,11 +343,7 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
         channel_refuse(ch, method, error);
         return;
     }
-    if (ch->held_reply.n > 0) {
-        outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
-        net_dirty(ch->connection->net);
-    }
-    ch->held_reply.n = 0;
+    send_held_reply(ch);
 }
 
 /* --- frames --------------------------------------------------------------------------------------------- */

@@ -168,7 +168,8 @@ static void memo_write(struct channel *ch, const struct publication *p, struct e
     memcpy(memo->names, p->exchange.p, p->exchange.n);
     memcpy(memo->names + p->exchange.n, p->routing_key.p, p->routing_key.n);
     memo->count = route->count;
-    memcpy(memo->queues, route->queues, route->count * sizeof(struct queue *));
+    for (size_t i = 0; i < route->count; i++)
+        memo->queues[i] = route->queues[i];
     memo->is_valid = route->is_cacheable;
 }
 
