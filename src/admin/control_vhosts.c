@@ -89,6 +89,12 @@ COLUMN(vhost_column_name)
     return json_of_slice(vhost_name(*(struct vhost *const *)row));
 }
 
+COLUMN(cluster_state)
+{
+    (void)row;
+    return json_sprintf("[{%s, running}]", r->world->node_name);
+}
+
 COLUMN(no)
 {
     (void)r;
@@ -116,6 +122,7 @@ static const struct column vhost_columns[] = {
     {"description", nothing},
     {"tags", no_tags},
     {"default_queue_type", nothing},
+    {"cluster_state", cluster_state},
     {NULL, NULL},
 };
 

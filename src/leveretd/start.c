@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "broker/route.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
@@ -212,9 +211,6 @@ static void set_sessions(struct leveretd *d)
     struct amqp_settings *s = &d->amqp.settings;
     s->product = config->server_product;
     s->version = config->server_version;
-    s->leveret_version = LEVERET_VERSION;
-    s->platform = d->platform;
-    s->cluster_name = d->cluster_name;
     s->frame_bytes_max = (uint32_t)config->frame_bytes_max;
     s->initial_frame_bytes_max = (uint32_t)config->initial_frame_bytes_max;
     s->channel_max = (uint16_t)config->channel_max;
@@ -288,9 +284,11 @@ int leveretd_start(struct leveretd *d)
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
-    route_init(d->loops); /* broker_free() undoes it */
     d->amqp.broker = d->broker;
     d->amqp.auth = d->auth;
+    d->amqp.settings.leveret_version = LEVERET_VERSION;
+    d->amqp.settings.platform = d->platform;
+    d->amqp.settings.cluster_name = d->cluster_name;
     if ((code = recover(d, &recovery)) != EXIT_OK)
         return code;
 
