@@ -116,8 +116,8 @@ struct binding_rows {
     struct lv_buffer rows; /* of struct binding_row */
 };
 
-/* Called under the topology lock: copies, and nothing else. A slice is kept as its offset, as the
- * buffer may still move. */
+/* A copy, as the row may wait for its reader longer than the binding lives. A slice is kept as its
+ * offset, as the buffer may still move. */
 static struct slice keep(struct binding_rows *rows, struct slice s)
 {
     uintptr_t offset = rows->bytes.n;

@@ -338,7 +338,6 @@ void destination_unbind_all(struct vhost *vhost, struct destination *d)
 void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg)
 {
     struct lv_table_iter it;
-    topology_lock(vhost->broker);
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it)) {
         const struct queue *q = lv_container_of(node, struct queue, by_name);
@@ -349,5 +348,4 @@ void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg)
         const struct binding *b = lv_container_of(node, struct binding, by_identity);
         visit(arg, exchange_name(b->source), b->destination, b->routing_key, b->arguments);
     }
-    topology_unlock(vhost->broker);
 }

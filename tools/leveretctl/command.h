@@ -115,7 +115,8 @@ struct command {
     bool is_whole;           /* see struct listing: is_streamed is its opposite */
     bool has_no_headers;     /* in the table formats */
     /* Changes: */
-    const char *done; /* said when it has succeeded */
+    const char *done; /* said when it has succeeded; as banner */
+    bool is_done_quiet; /* ... but not with --quiet, and otherwise in JSON */
     const struct failure *failures; /* ended by a NULL error */
 };
 
@@ -189,5 +190,7 @@ int converse(struct invocation *i, const struct command *c, json_t *request, row
              json_t **ret);
 /* What is said after a change: `message`, or nothing (NULL), as the format has it. */
 void say_done(const struct invocation *i, const char *message);
+/* A line of JSON to standard output. Takes the value. */
+void say_json(json_t *value);
 
 #endif

@@ -49,7 +49,9 @@ static const struct failure permissions_fail[] = {
 };
 
 static const struct failure login_fails[] = {
-    {"login_refused", NULL, EXIT_DATA, false, NULL},
+    {"login_refused",
+     "Error: failed to authenticate user \"$1\"\nuser '$1' - invalid credentials", EXIT_DATA,
+     false, NULL},
     END,
 };
 
@@ -136,6 +138,7 @@ const struct command commands[] = {
      .banner = "Adding user \"$1\" ...", .names = "user password",
      .done = "Done. Don't forget to grant the user permissions to some virtual hosts! See "
              "'$p help set_permissions' to learn more.",
+     .is_done_quiet = true,
      .failures = user_exists},
     {.name = "authenticate_user", .group = users_group, .usage = "<username> <password>",
      .help = "Checks a password; exits with 65 when it is not the user's.", .arguments_min = 1,
@@ -345,14 +348,22 @@ static bool is_column(const struct command *c, const char *name)
     return false;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int columns_check(const struct invocation *i, const struct command *c,
                          const struct column_names *names)
 {
     struct lv_buffer unknown = {0};
+    const char *sorted[FORMAT_COLUMNS_MAX];
     int code = EXIT_OK;
+    memcpy(sorted, names->names, sizeof sorted);
+    qsort(sorted, names->count, sizeof sorted[0], by_name);
     for (size_t n = 0; n < names->count; n++)
-        if (!is_column(c, names->names[n]))
-            lv_buffer_printf(&unknown, "%s%s", unknown.n ? "," : "", names->names[n]);
+        if (!is_column(c, sorted[n]))
+            lv_buffer_printf(&unknown, "%s%s", unknown.n ? "," : "", sorted[n]);
     if (unknown.n > 0)
         code = usage_error(i, c, EXIT_USAGE, "Info key(s) %.*s are not supported", (int)unknown.n,
                            (const char *)unknown.p);
@@ -384,6 +395,13 @@ static void print_row(void *listing, const json_t *row)
     listing_row(listing, row);
 }
 
+/* For --offline: no queue of a broker that answers is offline. */
+static void drop_row(void *listing, const json_t *row)
+{
+    (void)listing;
+    (void)row;
+}
+
 static int list(struct invocation *i, const struct command *c, const struct column_names *names)
 {
     struct listing l = {
@@ -404,7 +422,8 @@ static int list(struct invocation *i, const struct command *c, const struct colu
 
     json_t *last = NULL;
     listing_begin(&l);
-    int code = converse(i, c, request, print_row, &l, &last);
+    int code = converse(i, c, request, is_given(i, OPTION_OFFLINE) ? drop_row : print_row, &l,
+                        &last);
     if (code == EXIT_OK)
         listing_end(&l);
     json_decref(last);
@@ -428,6 +447,20 @@ int run_listing(struct invocation *i, const struct command *c)
 
 /* --- changes ------------------------------------------------------------------------------- */
 
+static void done(const struct invocation *i, const struct command *c)
+{
+    struct lv_buffer text = {0};
+    if (c->done)
+        expand(i, c->done, &text);
+    lv_buffer_add_u8(&text, '\0');
+    const char *message = c->done ? (const char *)text.p : NULL;
+    if (c->is_done_quiet && i->format == FORMAT_JSON)
+        say_json(json_pack("{s:s, s:s, s:s}", "message", message, "node", i->node, "status", "ok"));
+    else if (!c->is_done_quiet || !is_quiet(i))
+        say_done(i, message);
+    lv_buffer_free(&text);
+}
+
 int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
                       json_t *request)
 {
@@ -442,7 +475,7 @@ int run_change_saying(struct invocation *i, const struct command *c, const char 
     if (code != EXIT_OK)
         return code;
     json_decref(answer);
-    say_done(i, c->done);
+    done(i, c);
     return EXIT_OK;
 }
 

@@ -149,76 +149,118 @@ void cell_text(struct lv_buffer *out, const json_t *cell)
 
 /* --- cells: JSON -------------------------------------------------------------------------- */
 
-static json_t *json_of_typed(const char *type, const json_t *value);
-
-static json_t *json_of_fields(const json_t *fields)
+static int append(const char *bytes, size_t n, void *out)
 {
-    json_t *list = json_array();
-    const json_t *field;
-    size_t i;
-    json_array_foreach (fields, i, field) {
-        const char *type = json_string_value(json_array_get(field, 1));
-        json_t *one = json_array();
-        json_array_append(one, json_array_get(field, 0));
-        json_array_append(one, json_array_get(field, 1));
-        json_array_append_new(one, json_of_typed(type, json_array_get(field, 2)));
-        json_array_append_new(list, one);
-    }
-    return list;
+    lv_buffer_add(out, bytes, n);
+    return 0;
 }
 
-static json_t *json_of_typed(const char *type, const json_t *value)
+static void put_json(struct lv_buffer *out, const json_t *value)
+{
+    json_dump_callback(value, append, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+}
+
+static void put_json_string(struct lv_buffer *out, const char *text)
+{
+    json_t *string = json_string(text);
+    put_json(out, string);
+    json_decref(string);
+}
+
+static void put_json_fields(struct lv_buffer *out, const json_t *fields);
+static void put_json_typed(struct lv_buffer *out, const char *type, const json_t *value);
+
+/* rabbitmqctl shows an array as an object of types and values, in which a name may come more than
+ * once. */
+static void put_json_array(struct lv_buffer *out, const json_t *array)
+{
+    const json_t *one;
+    size_t i;
+    if (json_array_size(array) == 0) {
+        put(out, "[]");
+        return;
+    }
+    json_array_foreach (array, i, one) {
+        const char *type = json_string_value(json_array_get(one, 0));
+        put(out, i ? "," : "{");
+        put_json_string(out, type);
+        put(out, ":");
+        put_json_typed(out, type, json_array_get(one, 1));
+    }
+    put(out, "}");
+}
+
+static void put_json_typed(struct lv_buffer *out, const char *type, const json_t *value)
 {
     if (strcmp(type, "table") == 0)
-        return json_of_fields(value);
-    if (json_is_null(value))
-        return json_string("undefined");
-    return json_deep_copy(value);
+        put_json_fields(out, value);
+    else if (strcmp(type, "array") == 0)
+        put_json_array(out, value);
+    else if (json_is_null(value))
+        put(out, "\"undefined\"");
+    else
+        put_json(out, value);
+}
+
+/* [["x-expires","signedint",1000]] */
+static void put_json_fields(struct lv_buffer *out, const json_t *fields)
+{
+    const json_t *field;
+    size_t i;
+    put(out, "[");
+    json_array_foreach (fields, i, field) {
+        put(out, i ? ",[" : "[");
+        put_json(out, json_array_get(field, 0));
+        put(out, ",");
+        put_json(out, json_array_get(field, 1));
+        put(out, ",");
+        put_json_typed(out, json_string_value(json_array_get(field, 1)), json_array_get(field, 2));
+        put(out, "]");
+    }
+    put(out, "]");
 }
 
 /* rabbitmqctl shows addresses as the numbers they are made of. */
-static json_t *json_of_address(const char *text)
+static void put_json_address(struct lv_buffer *out, const char *text)
 {
     uint8_t bytes[16];
-    json_t *list = json_array();
     if (inet_pton(AF_INET, text, bytes) == 1) {
-        for (size_t i = 0; i < 4; i++)
-            json_array_append_new(list, json_integer(bytes[i]));
+        lv_buffer_printf(out, "[%u,%u,%u,%u]", bytes[0], bytes[1], bytes[2], bytes[3]);
     } else if (inet_pton(AF_INET6, text, bytes) == 1) {
         for (size_t i = 0; i < 16; i += 2)
-            json_array_append_new(list, json_integer(bytes[i] << 8 | bytes[i + 1]));
+            lv_buffer_printf(out, "%s%u", i ? "," : "[", (unsigned)bytes[i] << 8 | bytes[i + 1]);
+        put(out, "]");
     } else {
-        json_decref(list);
-        return json_string(text);
+        put_json_string(out, text);
     }
-    return list;
 }
 
-static json_t *json_of_cell(const char *column, const json_t *cell)
+static void put_json_cell(struct lv_buffer *out, const char *column, const json_t *cell)
 {
     if (json_is_object(cell))
-        return json_of_fields(json_object_get(cell, "table"));
-    if (json_is_string(cell) && (strcmp(column, "host") == 0 || strcmp(column, "peer_host") == 0))
-        return json_of_address(json_string_value(cell));
-    if (json_is_string(cell) && strcmp(column, "protocol") == 0)
-        return json_pack("[iii]", 0, 9, 1);
-    return json_deep_copy(cell);
-}
-
-static int write_out(const char *bytes, size_t n, void *out)
-{
-    return fwrite(bytes, 1, n, out) == n ? 0 : -1;
+        put_json_fields(out, json_object_get(cell, "table"));
+    else if (json_is_string(cell) &&
+             (strcmp(column, "host") == 0 || strcmp(column, "peer_host") == 0))
+        put_json_address(out, json_string_value(cell));
+    else if (json_is_string(cell) && strcmp(column, "protocol") == 0)
+        put(out, "[0,9,1]");
+    else
+        put_json(out, cell);
 }
 
 static void row_json(struct listing *l, const json_t *row)
 {
-    json_t *object = json_object();
-    for (size_t i = 0; i < l->column_count; i++)
-        json_object_set_new(object, l->columns[i],
-                            json_of_cell(l->columns[i], json_array_get(row, i)));
-    fputs(l->rows > 0 ? "\n," : "[\n", l->out);
-    json_dump_callback(object, write_out, l->out, JSON_COMPACT);
-    json_decref(object);
+    struct lv_buffer line = {0};
+    put(&line, l->rows > 0 ? "\n,{" : "[\n{");
+    for (size_t i = 0; i < l->column_count; i++) {
+        put(&line, i ? "," : "");
+        put_json_string(&line, l->columns[i]);
+        put(&line, ":");
+        put_json_cell(&line, l->columns[i], json_array_get(row, i));
+    }
+    put(&line, "}");
+    fwrite(line.p, 1, line.n, l->out);
+    lv_buffer_free(&line);
 }
 
 /* --- table -------------------------------------------------------------------------------- */

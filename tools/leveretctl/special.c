@@ -20,14 +20,15 @@ static const char *text_of(struct lv_buffer *b)
 /* --- passwords ----------------------------------------------------------------------------- */
 
 /* A line of standard input, not shown while it is typed. False at its end. */
-static bool read_password(struct lv_buffer *ret)
+static bool read_password(bool has_prompt, struct lv_buffer *ret)
 {
     struct termios shown, hidden;
     bool is_terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
     char *line = NULL;
     size_t capacity = 0;
 
-    printf("Password: ");
+    if (has_prompt)
+        printf("Password: ");
     fflush(stdout);
     if (is_terminal) {
         hidden = shown;
@@ -37,7 +38,8 @@ static bool read_password(struct lv_buffer *ret)
     ssize_t n = getline(&line, &capacity, stdin);
     if (is_terminal)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-    printf("\n");
+    if (has_prompt)
+        printf("\n");
     if (n > 0 && line[n - 1] == '\n')
         n--;
     if (n > 0)
@@ -53,7 +55,8 @@ static int change_with_password(struct invocation *i, const struct command *c, i
     if (i->argument_count >= 2)
         return run_change(i, c);
     say_banner(i, c->banner);
-    if (!read_password(&password))
+    bool has_prompt = !c->is_done_quiet || (!is_quiet(i) && format_is_for_people(i->format));
+    if (!read_password(has_prompt, &password))
         return say_error(exit_without, "Password is not provided via argument or stdin");
     i->arguments[i->argument_count++] = text_of(&password);
     int code = run_change_saying(i, c, NULL, request_of(i, c));
@@ -153,11 +156,7 @@ int run_delete_queue(struct invocation *i, const struct command *c)
 /* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
 static void say_value(const struct invocation *i, json_t *value)
 {
-    json_t *line = json_pack("{s:s, s:s, s:o}", "node", i->node, "result", "ok", "value", value);
-    char *text = json_dumps(line, JSON_COMPACT);
-    printf("%s\n", text);
-    free(text);
-    json_decref(line);
+    say_json(json_pack("{s:s, s:s, s:o}", "node", i->node, "result", "ok", "value", value));
 }
 
 int run_close_all_connections(struct invocation *i, const struct command *c)
@@ -301,9 +300,7 @@ int run_environment(struct invocation *i, const struct command *c)
         return code;
     json_t *settings = json_object_get(answer, "settings");
     if (i->format == FORMAT_JSON) {
-        char *text = json_dumps(settings, JSON_COMPACT);
-        printf("%s\n", text);
-        free(text);
+        say_json(json_incref(settings));
     } else {
         json_object_foreach (settings, key, value)
             printf("%s = %s\n", key, json_string_value(value));

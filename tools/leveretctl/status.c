@@ -179,10 +179,7 @@ static void print_status_json(const struct invocation *i, const json_t *f)
     copy(out, "vm_memory_high_watermark_limit", f, "memory_limit");
     json_object_set_new(out, "vm_memory_high_watermark_setting",
                         json_pack("{s:O}", json_is_real(setting) ? "relative" : "absolute", setting));
-    char *dumped = json_dumps(out, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    printf("%s\n", dumped);
-    free(dumped);
-    json_decref(out);
+    say_json(out);
 }
 
 int run_status(struct invocation *i, const struct command *c)

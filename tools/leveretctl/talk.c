@@ -194,16 +194,19 @@ int converse(struct invocation *i, const struct command *c, json_t *request, row
     }
 }
 
+void say_json(json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    printf("%s\n", text);
+    free(text);
+    json_decref(value);
+}
+
 void say_done(const struct invocation *i, const char *message)
 {
-    if (i->format == FORMAT_JSON) {
-        json_t *line = message ? json_pack("{s:s}", "message", message)
-                               : json_pack("{s:s, s:s}", "node", i->node, "result", "ok");
-        char *text = json_dumps(line, JSON_COMPACT);
-        printf("%s\n", text);
-        free(text);
-        json_decref(line);
-    } else if (message) {
+    if (i->format == FORMAT_JSON)
+        say_json(message ? json_pack("{s:s}", "message", message)
+                         : json_pack("{s:s, s:s}", "node", i->node, "result", "ok"));
+    else if (message)
         message_print(i->format, stdout, message);
-    }
 }
