@@ -166,8 +166,7 @@ void binding_drop(struct binding *binding)
 
 /* --- bind and unbind ----------------------------------------------------------------------- */
 
-static bool find_ends(struct vhost *vhost, const struct binding_request *request,
-                      struct ends *ret)
+static bool find_ends(struct vhost *vhost, const struct binding_request *request, struct ends *ret)
 {
     ret->source = exchange_find(vhost, request->source);
     ret->destination = NULL;
