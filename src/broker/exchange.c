@@ -13,15 +13,12 @@
 #include "wire/table.h"
 
 static const struct exchange_type *const types[] = {
-    &exchange_direct,
-    &exchange_fanout,
-    &exchange_headers,
-    &exchange_topic,
+    &exchange_direct, &exchange_fanout, &exchange_headers, &exchange_topic, NULL,
 };
 
 const struct exchange_type *exchange_type_find(struct slice name)
 {
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    for (size_t i = 0; types[i]; i++) {
         if (slice_is(name, types[i]->name))
             return types[i];
     }
