@@ -84,8 +84,8 @@ static void call_done(struct queue_call *call)
 static void row_fill(struct loop *loop, struct queue_row *row)
 {
     struct queue *q = row->queue;
-    row->status = (struct queue_call){
-        .queue = q, .from = loop, .run = queue_call_status, .done = call_done};
+    row->status =
+        (struct queue_call){.queue = q, .from = loop, .run = queue_call_status, .done = call_done};
     queue_call_start(&row->status);
     if (!row->status.refused && q->exclusive_consumer) {
         struct slice tag = q->exclusive_consumer->tag;

@@ -122,7 +122,8 @@ static struct slice keep(struct binding_rows *rows, struct slice s)
 {
     uintptr_t offset = rows->bytes.n;
     lv_buffer_add_slice(&rows->bytes, s);
-    return (struct slice){.p = (const uint8_t *)offset, .n = s.n}; // NOLINT(performance-no-int-to-ptr)
+    return (struct slice){.p = (const uint8_t *)offset,
+                          .n = s.n}; // NOLINT(performance-no-int-to-ptr)
 }
 
 static void keep_binding(void *arg, struct slice source, const struct destination *destination,

@@ -69,8 +69,7 @@ static void run_delete_vhost(struct request *r)
     else
         commit_end(&c.commit, err);
     if (err == ERR_NOT_FOUND) {
-        request_refuse(r, "no_such_vhost", "Virtual host '%.*s' does not exist",
-                       SLICE_ARG(c.name));
+        request_refuse(r, "no_such_vhost", "Virtual host '%.*s' does not exist", SLICE_ARG(c.name));
         return;
     }
     if (err == 0 && c.name.n > 0)

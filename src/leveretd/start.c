@@ -82,8 +82,7 @@ static int recover(struct leveretd *d, struct recovery *ret)
 {
     int err = recovery_load(d->definitions, d->auth, d->broker, ret);
     if (err < 0) {
-        log_error("cannot read the definitions in %s: %s", d->config->data_dir,
-                  lv_error_text(err));
+        log_error("cannot read the definitions in %s: %s", d->config->data_dir, lv_error_text(err));
         return EXIT_DEFINITIONS;
     }
     if (recovery_first_boot(d->config, d->auth, d->broker))
@@ -141,8 +140,7 @@ static int listen_on_all(struct leveretd *d)
     }
     for (size_t i = 0; i < wanted->count; i++) {
         const struct config_listener *l = &wanted->items[i];
-        int err = l->address[0] ? listen_on(d, l->address, l->port)
-                                : listen_everywhere(d, l->port);
+        int err = l->address[0] ? listen_on(d, l->address, l->port) : listen_everywhere(d, l->port);
         if (err < 0) {
             log_error("cannot listen on %s for AMQP: %s",
                       endpoint(where, l->address[0] ? l->address : "::", l->port),

@@ -114,8 +114,8 @@ static bool has_socket(const char *dir)
  * another user than it, so we look for the one that has a socket, in the same order. */
 static void choose_data_dir(struct invocation *i)
 {
-    const char *named = is_given(i, OPTION_DATA_DIR) ? i->values[OPTION_DATA_DIR]
-                                                     : getenv("LEVERET_DATA_DIR");
+    const char *named =
+        is_given(i, OPTION_DATA_DIR) ? i->values[OPTION_DATA_DIR] : getenv("LEVERET_DATA_DIR");
     const char *system_dir = "/var/lib/leveret";
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 

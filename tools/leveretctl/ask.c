@@ -84,7 +84,8 @@ static int read_more(struct ask *a)
         int ready = poll(&polled, 1, wait);
         if (ready == 0)
             return ERR_BUSY;
-        ssize_t n = ready < 0 ? -1 : recv(a->fd, lv_buffer_reserve(&a->in, READ_BYTES), READ_BYTES, 0);
+        ssize_t n =
+            ready < 0 ? -1 : recv(a->fd, lv_buffer_reserve(&a->in, READ_BYTES), READ_BYTES, 0);
         if (n > 0) {
             a->in.n += (size_t)n;
             return 0;
@@ -102,7 +103,8 @@ int ask_line(struct ask *a, json_t **ret)
         const uint8_t *end = n ? memchr(from, '\n', n) : NULL;
         if (end) {
             json_error_t error;
-            json_t *line = json_loadb((const char *)from, (size_t)(end - from), JSON_ALLOW_NUL, &error);
+            json_t *line =
+                json_loadb((const char *)from, (size_t)(end - from), JSON_ALLOW_NUL, &error);
             a->taken += (size_t)(end - from) + 1;
             if (!line)
                 return ERR_FORMAT;

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 
 struct ask {
-    int fd; /* -1: not connected */
+    int fd;         /* -1: not connected */
     int timeout_ms; /* for all that is waited for together; -1: for ever */
     uint64_t deadline_ms;
     struct lv_buffer in;

@@ -61,13 +61,13 @@ struct invocation {
     const char *program; /* the name we were called by */
     int argc;
     char **argv;
-    const char *command;                 /* NULL: none was given */
+    const char *command;                  /* NULL: none was given */
     const char *arguments[ARGUMENTS_MAX]; /* behind the command */
     size_t argument_count;
     const char *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value */
     struct lv_buffer invalid;         /* "--bogus : \n" for each option that is none */
 
-    char node[300];   /* -n, or "leveret@HOST" */
+    char node[300]; /* -n, or "leveret@HOST" */
     const char *vhost;
     enum format format;
     int timeout_s; /* -1: not given */
@@ -91,8 +91,9 @@ struct failure {
     const char *error; /* the protocol's name for it */
     const char *text;
     int exit_code;
-    bool is_bare;     /* without "Error:" in front */
-    const char *json; /* --formatter json says this instead, and exits with 69; NULL: no difference */
+    bool is_bare; /* without "Error:" in front */
+    const char
+        *json; /* --formatter json says this instead, and exits with 69; NULL: no difference */
 };
 
 struct command {
@@ -115,8 +116,8 @@ struct command {
     bool is_whole;           /* see struct listing: is_streamed is its opposite */
     bool has_no_headers;     /* in the table formats */
     /* Changes: */
-    const char *done; /* said when it has succeeded; as banner */
-    bool is_done_quiet; /* ... but not with --quiet, and otherwise in JSON */
+    const char *done;               /* said when it has succeeded; as banner */
+    bool is_done_quiet;             /* ... but not with --quiet, and otherwise in JSON */
     const struct failure *failures; /* ended by a NULL error */
 };
 

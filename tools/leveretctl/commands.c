@@ -9,7 +9,10 @@
 
 /* --- failures ------------------------------------------------------------------------------ */
 
-#define END {NULL, NULL, 0, false, NULL}
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, NULL, 0, false, NULL                                                                 \
+    }
 
 static const struct failure no_failures[] = {END};
 
@@ -25,8 +28,7 @@ static const struct failure vhost_is_missing[] = {
 };
 
 static const struct failure user_is_missing[] = {
-    {"no_such_user", "User \"$1\" does not exist", EXIT_NO_USER, false,
-     "User $1 does not exists"},
+    {"no_such_user", "User \"$1\" does not exist", EXIT_NO_USER, false, "User $1 does not exists"},
     END,
 };
 
@@ -49,9 +51,8 @@ static const struct failure permissions_fail[] = {
 };
 
 static const struct failure login_fails[] = {
-    {"login_refused",
-     "Error: failed to authenticate user \"$1\"\nuser '$1' - invalid credentials", EXIT_DATA,
-     false, NULL},
+    {"login_refused", "Error: failed to authenticate user \"$1\"\nuser '$1' - invalid credentials",
+     EXIT_DATA, false, NULL},
     END,
 };
 
@@ -116,6 +117,7 @@ static const char help_group[] = "Help", nodes_group[] = "Nodes", users_group[] 
 
 enum { NO_HEADERS = BIT(OPTION_NO_TABLE_HEADERS) };
 
+/* clang-format off */
 const struct command commands[] = {
     {.name = "help", .group = help_group, .usage = "[<command>]",
      .help = "Explains a command, or lists them all.", .arguments_max = 1, .run = run_help},
@@ -305,6 +307,7 @@ const struct command commands[] = {
      .failures = purge_fails},
     {.name = NULL},
 };
+/* clang-format on */
 
 const struct command *command_find(const char *name)
 {
@@ -422,8 +425,8 @@ static int list(struct invocation *i, const struct command *c, const struct colu
 
     json_t *last = NULL;
     listing_begin(&l);
-    int code = converse(i, c, request, is_given(i, OPTION_OFFLINE) ? drop_row : print_row, &l,
-                        &last);
+    int code =
+        converse(i, c, request, is_given(i, OPTION_OFFLINE) ? drop_row : print_row, &l, &last);
     if (code == EXIT_OK)
         listing_end(&l);
     json_decref(last);

@@ -91,7 +91,8 @@ static void put_typed(struct lv_buffer *out, const char *type, const json_t *val
         put_fields(out, value);
     } else if (strcmp(type, "array") == 0) {
         put(out, "[");
-        json_array_foreach (value, i, one) {
+        json_array_foreach(value, i, one)
+        {
             put(out, i ? "," : "");
             put_typed(out, json_string_value(json_array_get(one, 0)), json_array_get(one, 1));
         }
@@ -114,7 +115,8 @@ static void put_fields(struct lv_buffer *out, const json_t *fields)
     const json_t *field;
     size_t i;
     put(out, "[");
-    json_array_foreach (fields, i, field) {
+    json_array_foreach(fields, i, field)
+    {
         put(out, i ? ",{" : "{");
         put_quoted(out, json_array_get(field, 0));
         put(out, ",");
@@ -128,7 +130,8 @@ static void put_tags(struct lv_buffer *out, const json_t *tags, const char *sepa
 {
     const json_t *tag;
     size_t i;
-    json_array_foreach (tags, i, tag) {
+    json_array_foreach(tags, i, tag)
+    {
         put(out, i ? separator : "");
         put_scalar(out, tag);
     }
@@ -157,7 +160,8 @@ static int append(const char *bytes, size_t n, void *out)
 
 static void put_json(struct lv_buffer *out, const json_t *value)
 {
-    json_dump_callback(value, append, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    json_dump_callback(value, append, out,
+                       JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 }
 
 static void put_json_string(struct lv_buffer *out, const char *text)
@@ -180,7 +184,8 @@ static void put_json_array(struct lv_buffer *out, const json_t *array)
         put(out, "[]");
         return;
     }
-    json_array_foreach (array, i, one) {
+    json_array_foreach(array, i, one)
+    {
         const char *type = json_string_value(json_array_get(one, 0));
         put(out, i ? "," : "{");
         put_json_string(out, type);
@@ -208,7 +213,8 @@ static void put_json_fields(struct lv_buffer *out, const json_t *fields)
     const json_t *field;
     size_t i;
     put(out, "[");
-    json_array_foreach (fields, i, field) {
+    json_array_foreach(fields, i, field)
+    {
         put(out, i ? ",[" : "[");
         put_json(out, json_array_get(field, 0));
         put(out, ",");
@@ -350,7 +356,8 @@ static void put_erlang_typed(struct lv_buffer *out, const char *type, const json
         put(out, "]");
     } else if (strcmp(type, "array") == 0) {
         put(out, "[");
-        json_array_foreach (value, i, one) {
+        json_array_foreach(value, i, one)
+        {
             const char *of = json_string_value(json_array_get(one, 0));
             lv_buffer_printf(out, "%s{%s,", i ? "," : "", of);
             put_erlang_typed(out, of, json_array_get(one, 1));
@@ -369,7 +376,8 @@ static void put_erlang_fields(struct lv_buffer *out, const json_t *fields, const
 {
     const json_t *field;
     size_t i;
-    json_array_foreach (fields, i, field) {
+    json_array_foreach(fields, i, field)
+    {
         const char *type = json_string_value(json_array_get(field, 1));
         put(out, i ? separator : "");
         put(out, "{");
@@ -426,7 +434,8 @@ static void pretty_print(struct listing *l)
 
     for (size_t i = 0; i < l->column_count; i++)
         widths[i] = l->has_headers ? strlen(l->columns[i]) : 0;
-    json_array_foreach (l->kept, r, row) {
+    json_array_foreach(l->kept, r, row)
+    {
         for (size_t i = 0; i < l->column_count; i++) {
             text.n = 0;
             pretty_text(&text, json_array_get(row, i));
@@ -443,7 +452,8 @@ static void pretty_print(struct listing *l)
         }
         fputs(DRAW_ON "x" DRAW_OFF "\n", l->out);
     }
-    json_array_foreach (l->kept, r, row) {
+    json_array_foreach(l->kept, r, row)
+    {
         if (r > 0 || l->has_headers)
             pretty_rule(l, widths, 't', 'n', 'u');
         for (size_t i = 0; i < l->column_count; i++) {

@@ -36,13 +36,13 @@ enum { FORMAT_COLUMNS_MAX = 64 };
 
 struct listing {
     enum format format;
-    FILE *out; /* borrowed */
+    FILE *out;                               /* borrowed */
     const char *columns[FORMAT_COLUMNS_MAX]; /* borrowed */
     size_t column_count;
-    bool has_headers;  /* table and pretty_table alone: the others always have theirs */
-    bool is_streamed;  /* rabbitmqctl shows an empty listing of the other kind differently */
-    size_t rows;       /* written so far */
-    json_t *kept;      /* pretty_table: rows wait until all widths are known */
+    bool has_headers; /* table and pretty_table alone: the others always have theirs */
+    bool is_streamed; /* rabbitmqctl shows an empty listing of the other kind differently */
+    size_t rows;      /* written so far */
+    json_t *kept;     /* pretty_table: rows wait until all widths are known */
 };
 
 /* Rows in between listing_begin() and listing_end(). The row is an array with as many cells as there

@@ -28,18 +28,19 @@ void help_command(const struct invocation *i, const struct command *c, FILE *out
     usage_line(i, c, out);
     fprintf(out, "\n%s\n", c->help);
     help_columns(c, out);
-    fputs("\n" BOLD "Options of every command" PLAIN "\n\n"
-          "  -p, --vhost VHOST      the vhost it is about (/)\n"
-          "      --formatter NAME   table, json, csv or pretty_table (table)\n"
-          "  -q, --quiet            only what was asked for, no heading in front\n"
-          "  -s, --silent           the same, and no row of column names\n"
-          "  -t, --timeout SECONDS  give up after this long\n"
-          "      --data-dir DIR     where the broker keeps its files; else $LEVERET_DATA_DIR, else\n"
-          "                         where leveretd looks by itself\n"
-          "  -n, --node NAME        what messages call the broker; nothing else depends on it\n"
-          "  -l, --longnames        taken, and without effect\n"
-          "  -?, --help             this text\n",
-          out);
+    fputs(
+        "\n" BOLD "Options of every command" PLAIN "\n\n"
+        "  -p, --vhost VHOST      the vhost it is about (/)\n"
+        "      --formatter NAME   table, json, csv or pretty_table (table)\n"
+        "  -q, --quiet            only what was asked for, no heading in front\n"
+        "  -s, --silent           the same, and no row of column names\n"
+        "  -t, --timeout SECONDS  give up after this long\n"
+        "      --data-dir DIR     where the broker keeps its files; else $LEVERET_DATA_DIR, else\n"
+        "                         where leveretd looks by itself\n"
+        "  -n, --node NAME        what messages call the broker; nothing else depends on it\n"
+        "  -l, --longnames        taken, and without effect\n"
+        "  -?, --help             this text\n",
+        out);
 }
 
 void help_all(const struct invocation *i, FILE *out)

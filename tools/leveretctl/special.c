@@ -103,7 +103,8 @@ int run_add_vhost(struct invocation *i, const struct command *c)
 {
     if (is_given(i, OPTION_DESCRIPTION) || is_given(i, OPTION_TAGS) ||
         is_given(i, OPTION_QUEUE_TYPE))
-        fprintf(stderr, "Warning: description, tags and default queue type of a vhost are not kept\n");
+        fprintf(stderr,
+                "Warning: description, tags and default queue type of a vhost are not kept\n");
     return run_change(i, c);
 }
 
@@ -302,7 +303,7 @@ int run_environment(struct invocation *i, const struct command *c)
     if (i->format == FORMAT_JSON) {
         say_json(json_incref(settings));
     } else {
-        json_object_foreach (settings, key, value)
+        json_object_foreach(settings, key, value)
             printf("%s = %s\n", key, json_string_value(value));
     }
     json_decref(answer);

@@ -55,8 +55,7 @@ static void print_list(const json_t *list)
     size_t n;
     if (json_array_size(list) == 0)
         printf("(none)\n");
-    json_array_foreach (list, n, one)
-        printf(" * %s\n", json_string_value(one));
+    json_array_foreach(list, n, one) printf(" * %s\n", json_string_value(one));
 }
 
 static void print_alarms(const struct invocation *i, const json_t *f)
@@ -67,11 +66,10 @@ static void print_alarms(const struct invocation *i, const json_t *f)
     title("Alarms");
     if (json_array_size(alarms) == 0)
         printf("(none)\n");
-    json_array_foreach (alarms, n, alarm)
-        printf(strcmp(json_string_value(alarm), "memory") == 0
-                   ? "Memory alarm on node %s\n"
-                   : "Free disk space alarm on node %s\n",
-               i->node);
+    json_array_foreach(alarms, n, alarm) printf(strcmp(json_string_value(alarm), "memory") == 0
+                                                    ? "Memory alarm on node %s\n"
+                                                    : "Free disk space alarm on node %s\n",
+                                                i->node);
 }
 
 static void print_memory(const json_t *f, const char *unit)
@@ -95,7 +93,8 @@ static void print_listeners(const json_t *f)
     const json_t *one;
     size_t n;
     title("Listeners");
-    json_array_foreach (json_object_get(f, "listeners"), n, one) {
+    json_array_foreach(json_object_get(f, "listeners"), n, one)
+    {
         const char *interface = text(one, "interface");
         bool is_v6 = strchr(interface, ':') != NULL;
         printf("Interface: %s%s%s, port: %lld, protocol: %s, purpose: %s\n", is_v6 ? "[" : "",
@@ -147,8 +146,7 @@ static void print_status_json(const struct invocation *i, const json_t *f)
     json_t *listeners = json_deep_copy(json_object_get(f, "listeners")), *one;
     size_t n;
 
-    json_array_foreach (listeners, n, one)
-        json_object_set_new(one, "node", json_string(i->node));
+    json_array_foreach(listeners, n, one) json_object_set_new(one, "node", json_string(i->node));
     copy(out, "alarms", f, "alarms");
     json_object_set_new(out, "config_files",
                         json_is_string(file) ? json_pack("[O]", file) : json_array());
@@ -177,8 +175,9 @@ static void print_status_json(const struct invocation *i, const json_t *f)
     copy(out, "uptime", f, "uptime");
     json_object_set_new(out, "vm_memory_calculation_strategy", json_string("rss"));
     copy(out, "vm_memory_high_watermark_limit", f, "memory_limit");
-    json_object_set_new(out, "vm_memory_high_watermark_setting",
-                        json_pack("{s:O}", json_is_real(setting) ? "relative" : "absolute", setting));
+    json_object_set_new(
+        out, "vm_memory_high_watermark_setting",
+        json_pack("{s:O}", json_is_real(setting) ? "relative" : "absolute", setting));
     say_json(out);
 }
 
@@ -187,8 +186,10 @@ int run_status(struct invocation *i, const struct command *c)
     json_t *facts;
     const char *unit = is_given(i, OPTION_UNIT) ? i->values[OPTION_UNIT] : "gb";
     if (strcmp(unit, "gb") != 0 && strcmp(unit, "mb") != 0 && strcmp(unit, "bytes") != 0)
-        return usage_error(i, c, EXIT_USAGE, "unit '%s' is not supported. Please use one of: "
-                           "bytes, mb, gb", unit);
+        return usage_error(i, c, EXIT_USAGE,
+                           "unit '%s' is not supported. Please use one of: "
+                           "bytes, mb, gb",
+                           unit);
     int code = connect_to_broker(i);
     if (code != EXIT_OK)
         return code;

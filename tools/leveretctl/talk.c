@@ -67,10 +67,11 @@ int connect_to_broker(struct invocation *i)
     int err = ask_open(&i->ask, i->data_dir, timeout_ms_of(i));
     if (err == 0)
         return EXIT_OK;
-    fprintf(stderr,
-            "Error: unable to perform an operation on node '%s'. Please see diagnostics information "
-            "and suggestions below.\n\n",
-            i->node);
+    fprintf(
+        stderr,
+        "Error: unable to perform an operation on node '%s'. Please see diagnostics information "
+        "and suggestions below.\n\n",
+        i->node);
     if (err == ERR_NOT_FOUND)
         fprintf(stderr,
                 " * There is no %s/control.sock: leveretd is not running, or keeps its files "
