@@ -150,11 +150,29 @@ void connection_drop_late(struct connection *conn)
     loop_timer_start(connection_loop(conn), &conn->timer, SILENT_DELAY_MS);
 }
 
+static bool has_waiting_channel(const struct connection *conn)
+{
+    for (size_t i = 0; i < conn->channel_count; i++) {
+        if (conn->channels[i]->is_waiting)
+            return true;
+    }
+    return false;
+}
+
+/* Exclusive queues go before close-ok: who sees it finds their names free. */
+static void finish_now(struct connection *conn)
+{
+    conn->state = CONNECTION_SILENT;
+    end_channels(conn);
+    CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
+    net_close(conn->net, true);
+}
+
 void connection_finish(struct connection *conn)
 {
-    end_channels(conn);
-    conn->state = CONNECTION_SILENT;
-    net_close(conn->net, true);
+    conn->is_finishing = true;
+    if (conn->state == CONNECTION_RUNNING && !has_waiting_channel(conn))
+        finish_now(conn);
 }
 
 /* A reply text is a short string: what does not fit ends in three dots, as RabbitMQ cuts it. */
@@ -186,6 +204,10 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
     size_t n = reply_text_make(text, code, format, args);
     va_end(args);
     log_warning("connection %s: closing: %.*s", conn->name, (int)n, text);
+    if (conn->is_finishing) { /* the client has said close already */
+        finish_now(conn);
+        return;
+    }
     CONNECTION_SEND(conn, 0, connection_close, .reply_code = code,
                     .reply_text = slice_of(text, n), .class_id = amqp_class_of(method),
                     .method_id = amqp_method_of(method));
@@ -251,7 +273,7 @@ void connection_count_deferred(struct connection *conn, size_t more, size_t less
 {
     conn->deferred_bytes += more;
     conn->deferred_bytes -= less;
-    if (!conn->net || conn->state != CONNECTION_RUNNING)
+    if (!conn->net || conn->state > CONNECTION_CLOSING)
         return;
     if (!conn->is_paused_for_deferred && conn->deferred_bytes > DEFERRED_BYTES_HIGH) {
         conn->is_paused_for_deferred = true;

@@ -87,6 +87,7 @@ struct connection {
     uint64_t body_left;           /* payload bytes of that frame still to come */
     size_t deferred_bytes;        /* frames kept by waiting channels */
     bool is_paused_for_deferred;
+    bool is_finishing; /* the client has said close; channels that wait end what they have first */
     bool is_blocked; /* by an alarm: not read */
     bool was_told_blocked;
 };
@@ -106,7 +107,8 @@ size_t reply_text_make(char *text, uint16_t code, const char *format, va_list ar
 void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
 
-/* From the running state: the client has closed, or we are done. Closes channels, flushes. */
+/* The client has closed: as soon as no channel waits, all of them end, then the socket, behind
+ * close-ok. Called again whenever a channel of a finishing connection went on. */
 void connection_finish(struct connection *conn);
 
 /* Starts the heartbeats agreed on. */
