@@ -15,6 +15,7 @@ enum {
 };
 
 static void connection_on_timer(struct loop *loop, struct loop_timer *timer);
+static void release_hold(struct connection *conn);
 
 /* --- its life --------------------------------------------------------------------------------- */
 
@@ -49,6 +50,7 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const str
     conn->connected_at_ms = loop_wall_ms(loop);
     conn->frame_bytes_max = server->settings.initial_frame_bytes_max;
     lv_list_init(&conn->exclusive_queues);
+    lv_list_init(&conn->held_link);
     lv_list_push(&home->connections, &conn->link);
     home->connection_count++;
     atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);
@@ -107,6 +109,7 @@ static void on_end(void *owner, int error)
                  conn->name, error ? ": " : "", error ? lv_error_text(error) : "");
     conn->state = CONNECTION_GONE;
     conn->net = NULL;
+    release_hold(conn);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     end_channels(conn);
     if (conn->zombies == 0)
@@ -217,6 +220,7 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
         conn->is_blocked = false;
         net_resume(conn->net);
     }
+    release_hold(conn);
     loop_timer_start(connection_loop(conn), &conn->timer, CLOSE_LIMIT_MS);
 }
 
@@ -266,6 +270,44 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
 }
 
 /* --- back pressure ----------------------------------------------------------------------------- */
+
+/* How often it is looked whether a home has caught up. */
+enum { HELD_LOOK_MS = 1 };
+
+void connection_hold(struct connection *conn, struct queue *q)
+{
+    if (conn->held_for || conn->state != CONNECTION_RUNNING)
+        return;
+    conn->held_for = queue_ref(q);
+    lv_list_push(&conn->home->held, &conn->held_link);
+    net_pause(conn->net);
+    if (!loop_timer_is_running(&conn->home->held_timer))
+        loop_timer_start(connection_loop(conn), &conn->home->held_timer, HELD_LOOK_MS);
+}
+
+static void release_hold(struct connection *conn)
+{
+    if (!conn->held_for)
+        return;
+    lv_list_remove(&conn->held_link);
+    queue_unref(&conn->held_for);
+    if (conn->net)
+        net_resume(conn->net);
+}
+
+static void look_at_held(struct loop *loop, struct loop_timer *timer)
+{
+    struct amqp_loop *home = lv_container_of(timer, struct amqp_loop, held_timer);
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &home->held)
+    {
+        struct connection *conn = lv_list_item(it, struct connection, held_link);
+        if (!queue_is_behind(conn->held_for))
+            release_hold(conn);
+    }
+    if (!lv_list_is_empty(&home->held))
+        loop_timer_start(loop, timer, HELD_LOOK_MS);
+}
 
 enum { DEFERRED_BYTES_HIGH = 256 * 1024, DEFERRED_BYTES_LOW = 64 * 1024 };
 
@@ -342,6 +384,8 @@ void amqp_init(struct loops *loops, struct amqp_server *server)
         home->server = server;
         home->loop = loops_at(loops, i);
         lv_list_init(&home->connections);
+        lv_list_init(&home->held);
+        loop_timer_init(&home->held_timer, look_at_held);
         loop_set_slot(home->loop, LOOP_SLOT_AMQP, home);
     }
 }

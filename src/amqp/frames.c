@@ -227,7 +227,7 @@ size_t connection_on_bytes(void *owner, uint8_t *bytes, size_t n)
     while (p < end) {
         if (conn->state == CONNECTION_SILENT || conn->state == CONNECTION_GONE)
             return n;
-        if (conn->is_blocked)
+        if (conn->is_blocked || conn->held_for)
             break;
         size_t used = publish_at_once(conn, p, end);
         if (used == 0)

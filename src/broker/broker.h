@@ -57,6 +57,8 @@ struct broker {
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
+    /* What messages published to queues of each loop, by index, and still in its mail cost. */
+    _Atomic uint64_t mailed_bytes[LOOPS_MAX];
 };
 
 enum { BROKER_ALARM_MEMORY = 1, BROKER_ALARM_DISK = 2 };

@@ -363,9 +363,23 @@ static void answer_mail(struct loop *at, struct mail *mail)
     sink->answer(sink, mail->c, mail->d != 0);
 }
 
+/* Mail with messages to one loop may cost so much before publishers are held back. */
+static const uint64_t MAILED_BYTES_MAX = 32 * 1024 * 1024;
+
+static _Atomic uint64_t *mailed_bytes(const struct queue *q)
+{
+    return &q->vhost->broker->mailed_bytes[loop_index(q->home)];
+}
+
+bool queue_is_behind(const struct queue *q)
+{
+    return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX;
+}
+
 static void publish_mail(struct loop *at, struct mail *mail)
 {
     struct message *m = mail->b;
+    atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
     take_message(mail->a, m);
     message_unref(&m);
@@ -382,6 +396,7 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
         take_message(q, message);
         return QUEUE_TOOK;
     }
+    atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
         .deliver = publish_mail,
         .a = q,
