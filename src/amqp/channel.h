@@ -1,6 +1,7 @@
 /* A channel: one stream of commands, executed in order. Private to the room.
  *
- *   OPEN    -> CLOSING   we have said channel.close: everything is dropped until close-ok
+ *   OPEN    -> CLOSING   we have said channel.close: everything is dropped until close-ok, but must
+ *                        still be methods and whole contents
  *   OPEN    -> GONE      the client closed it, or the connection ended
  *   CLOSING -> GONE      close-ok came
  *
@@ -69,6 +70,7 @@ struct channel {
     enum channel_mode mode;
     enum content_state content;
     struct incoming *incoming;
+    uint64_t dropped_body_left; /* CLOSING, AWAIT_BODY: of a content that is dropped */
 
     bool is_waiting;
     uint32_t waiting_for; /* the method that waits, for the log */

@@ -217,20 +217,18 @@ void cmd_basic_get(struct channel *ch, struct slice args)
 
 /* --- ack, nack, reject, recover ------------------------------------------------------------------------ */
 
-/* The tags that are meant: one, or with `multiple` all up to it (0: all there are). False after
- * refusing. *ret_last < *ret_first: none, and that is fine. */
+/* The tags that are meant: one, or with `multiple` all up to it (0: all there are). Also then the tag
+ * itself must be outstanding. False after refusing. *ret_last < *ret_first: none, and that is fine. */
 static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
                        uint64_t *ret_first, uint64_t *ret_last)
 {
     uint64_t first = multiple ? unacked_next(&ch->unacked, 0) : tag;
-    bool is_known = multiple ? first != 0 && first <= tag && tag <= ch->delivery_tag
-                             : unacked_has(&ch->unacked, tag);
     if (multiple && tag == 0) {
         *ret_first = first ? first : 1;
         *ret_last = first ? UINT64_MAX : 0;
         return true;
     }
-    if (!is_known) {
+    if (!unacked_has(&ch->unacked, tag)) {
         channel_fail(ch, method, REPLY_PRECONDITION_FAILED, "unknown delivery tag %llu",
                      (unsigned long long)tag);
         return false;
