@@ -21,7 +21,7 @@ static void set_channel_limit(struct channel *ch, uint32_t count)
     if (!ch->limit) {
         ch->limit = channel_limit_create(connection_loop(ch->connection), ch, limit_has_room);
         struct lv_list *it, *after;
-        lv_list_each(it, after, &ch->consumers)
+        lv_list_each (it, after, &ch->consumers)
             consumer_set_limit(lv_list_item(it, struct consumer, session_link), ch->limit);
     }
     atomic_store(&ch->limit->max, count);
@@ -48,8 +48,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
 static struct consumer *find_consumer(struct channel *ch, struct slice tag)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->consumers)
-    {
+    lv_list_each (it, after, &ch->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         if (slice_equal(c->tag, tag))
             return c;
@@ -84,8 +83,7 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->priority = arguments->priority;
     if (ch->limit) /* before home knows it, and may deliver */
         consumer_set_limit(c, ch->limit);
-    struct queue_call *call =
-        channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
+    struct queue_call *call = channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
     call->consumer = c;
     call->owner = m->no_wait ? ch : NULL;
     channel_call_start(call);
@@ -158,8 +156,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
 static struct consumer *getter_for(struct channel *ch, struct queue *q)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->getters)
-    {
+    lv_list_each (it, after, &ch->getters) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         if (c->queue == q)
             return c;

@@ -84,8 +84,7 @@ static void take_closing_frame(struct connection *conn, uint8_t type, uint16_t n
 static const size_t payload_bytes_min[] = {
     [FRAME_METHOD] = 4, [FRAME_HEADER] = CONTENT_HEADER_FIXED_BYTES, [FRAME_BODY] = 0};
 
-static void take_frame(struct connection *conn, uint8_t type, uint16_t number,
-                       struct slice payload)
+static void take_frame(struct connection *conn, uint8_t type, uint16_t number, struct slice payload)
 {
     if (conn->state == CONNECTION_CLOSING) {
         take_closing_frame(conn, type, number, payload);

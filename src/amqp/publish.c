@@ -311,9 +311,8 @@ static bool check_size(struct channel *ch, uint64_t bytes)
 
 static struct message *make_message(const struct publication *p)
 {
-    struct message *m =
-        message_create(p->exchange, p->routing_key, p->header, p->body.n,
-                       p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
+    struct message *m = message_create(p->exchange, p->routing_key, p->header, p->body.n,
+                                       p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
     if (m && p->body.n > 0)
         memcpy(message_body_space(m), p->body.p, p->body.n);
     return m;
@@ -331,8 +330,8 @@ static bool need_message(struct channel *ch, struct publication *p)
 
 /* Hands the message to one queue; `later` counts answers that will come by mail. False when the
  * connection is closed. */
-static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
-                       uint64_t number, uint32_t *later, bool *refused)
+static bool publish_to(struct channel *ch, struct queue *q, struct publication *p, uint64_t number,
+                       uint32_t *later, bool *refused)
 {
     struct loop *loop = connection_loop(ch->connection);
     const struct delivery delivery = {
@@ -346,8 +345,7 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
         return true;
     if (!need_message(ch, p))
         return false;
-    struct confirm_sink *sink =
-        ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
+    struct confirm_sink *sink = ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
     enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
     if (queue_is_behind(q))
         connection_hold(ch->connection, q);
@@ -566,8 +564,7 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
         ch->content != CONTENT_NONE)
         return 0;
     if (!whole_frame(ch, FRAME_METHOD, p, end, &method) ||
-        amqp_basic_publish_read(slice_of(method.p + 4, method.n - 4), &m) != WIRE_OK ||
-        m.immediate)
+        amqp_basic_publish_read(slice_of(method.p + 4, method.n - 4), &m) != WIRE_OK || m.immediate)
         return 0;
     const uint8_t *at = method.p + method.n + 1;
     if (!whole_frame(ch, FRAME_HEADER, at, end, &header) ||
@@ -583,8 +580,8 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
     struct publication publication = {
         .exchange = m.exchange,
         .routing_key = m.routing_key,
-        .header = slice_of(header.p + CONTENT_HEADER_FIXED_BYTES,
-                           header.n - CONTENT_HEADER_FIXED_BYTES),
+        .header =
+            slice_of(header.p + CONTENT_HEADER_FIXED_BYTES, header.n - CONTENT_HEADER_FIXED_BYTES),
         .body = body,
         .mandatory = m.mandatory,
     };
@@ -667,8 +664,8 @@ void channel_take_header(struct channel *ch, struct slice payload)
         return;
     }
     struct properties properties;
-    struct slice header = slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES,
-                                   payload.n - CONTENT_HEADER_FIXED_BYTES);
+    struct slice header =
+        slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES, payload.n - CONTENT_HEADER_FIXED_BYTES);
     if (!properties_read(header, &properties)) {
         connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
         return;
