@@ -46,10 +46,32 @@ void channel_leave(struct channel *ch)
     lv_assert(ch->state == CHANNEL_GONE);
     connection_remove_channel(conn, ch);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_closed, 1, memory_order_relaxed);
-    if (ch->is_waiting)
+    ch->has_left = true;
+    if (ch->is_waiting || ch->detaching > 0)
         conn->zombies++;
     else
         channel_free(ch);
+}
+
+static void bury_zombie(struct channel *ch)
+{
+    struct connection *conn = ch->connection;
+    if (ch->is_waiting || ch->detaching > 0)
+        return;
+    channel_free(ch);
+    connection_zombie_gone(conn);
+}
+
+void channel_is_detached(struct channel *ch)
+{
+    if (--ch->detaching > 0)
+        return;
+    if (ch->has_left) {
+        bury_zombie(ch);
+    } else if (ch->owes_close_ok) {
+        CHANNEL_SEND(ch, channel_close_ok, .none = 0);
+        channel_leave(ch);
+    }
 }
 
 static void forget_incoming(struct channel *ch)
@@ -227,10 +249,8 @@ void channel_go_on(struct channel *ch)
 {
     lv_assert(ch->is_waiting);
     ch->is_waiting = false;
-    if (ch->state == CHANNEL_GONE) {
-        struct connection *conn = ch->connection;
-        channel_free(ch);
-        connection_zombie_gone(conn);
+    if (ch->has_left) {
+        bury_zombie(ch);
         return;
     }
     struct connection *conn = ch->connection;
