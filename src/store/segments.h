@@ -6,8 +6,10 @@
  *   (2) Blocks are appended and never changed. What is settled is not noted here: the log knows.
  *   (3) A segment is removed whole.
  *
- * One thread does the work, in the order of the calls for each file; `done` is called on it. In a
- * simulation there is no thread and segments_step() does one piece of work. */
+ * One thread does the work, in the order of the calls for each file; a read may overtake what was
+ * asked for other files. Any thread may ask. `done` is called on the working thread, once for every
+ * call, and may ask for more. In a simulation there is no thread and segments_step() does one piece
+ * of work. */
 #ifndef LEVERET_STORE_SEGMENTS_H
 #define LEVERET_STORE_SEGMENTS_H
 
@@ -17,7 +19,10 @@
 
 /* --- blocks: pure ------------------------------------------------------------------------------- */
 
-enum { SEGMENT_BLOCK_ENTRIES = 64 };
+enum {
+    SEGMENT_BLOCK_ENTRIES = 64,
+    SEGMENT_BLOCK_HEADER_BYTES = 40, /* what it takes to know a block's size */
+};
 
 struct segment_entry {
     unsigned place;   /* 0..63, within the chunk; entries of a block are in order of place */
@@ -32,7 +37,8 @@ struct segment_block {
 };
 
 /* Appends the block's bytes, as they stand at this offset of this file (the checksum is bound to
- * the place). */
+ * the place): a multiple of 8 bytes at an offset that is one. At least one entry; names of at most
+ * 255 bytes, headers and bodies below 4 GiB. */
 void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, uint64_t offset,
                        const struct segment_block *block);
 
@@ -45,8 +51,10 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
                                        uint64_t offset, struct segment_block *ret,
                                        uint64_t *ret_bytes);
 
-/* The next place behind a broken block at which a valid one stands, within `bytes`; false when there
- * is none. For getting on after damage. */
+/* The next place behind a broken block, which begins `bytes`, at which a valid one stands, within
+ * `bytes`; false when there is none. For getting on after damage. A block that reaches beyond
+ * `bytes` counts when its header is valid: segment_read_block() says SEGMENT_SHORT there. Who
+ * searches on in what follows begins it with the last SEGMENT_BLOCK_HEADER_BYTES of these. */
 bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset,
                         uint64_t *ret_offset);
 
