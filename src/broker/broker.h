@@ -55,6 +55,7 @@ struct broker {
     _Atomic uint64_t generation;
     struct lv_table *vhosts; /* of struct vhost, by name */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
+    _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
 };

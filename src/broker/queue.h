@@ -45,6 +45,7 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     uint64_t exclusive_owner; /* a connection's id; 0: none */
+    uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;
 
     /* Home's. */
@@ -54,9 +55,17 @@ struct queue {
     size_t consumer_count;
     struct consumer *exclusive_consumer;
     struct loop_task delivery_run;
+    struct lv_list waiting_calls; /* gets that wait for a message on disk */
+    struct pager *pager;          /* what is on disk; NULL: nothing ever was */
+    struct lv_list dirty_link;    /* persist.h: in persist_loop.dirty or .snapshots */
+    uint64_t dirty_file;
+    uint64_t delivered_staged; /* the log has been told that what is below may have been delivered */
+    uint64_t delivered_safe;   /* ... and that is safe */
     struct lv_list owner_link; /* in the owning connection's list of exclusive queues */
     struct queue_counters counters;
 };
+
+struct pager;
 
 static inline struct slice queue_name(const struct queue *q)
 {
@@ -93,8 +102,8 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  struct broker_error *error, struct queue **ret, bool *ret_created);
 
 /* Recovery: puts a durable queue in place without checks and without storing it. */
-void queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
-                   struct slice arguments);
+struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
+                            struct slice arguments, uint64_t id);
 
 /* Fills 405 and returns false when the queue is exclusive to another connection. */
 bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error);
@@ -113,9 +122,13 @@ struct confirm_sink {
 
 enum queue_answer { QUEUE_TOOK, QUEUE_REFUSED, QUEUE_LATER };
 
+/* Answers a sink: at once when it is on this loop, else by mail. */
+void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number, bool taken);
+
 /* Puts the message into one queue: now, when the queue is at home on this loop, else by mail. The
  * message is shared: a reference is taken. With a sink, QUEUE_LATER promises one answer with this
- * number; without one the return value says nothing. */
+ * number (from another loop, or when a persistent message is safe on disk); without one the return
+ * value says nothing. QUEUE_REFUSED: the store has failed, or the queue takes no more. */
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number);
 
@@ -140,6 +153,9 @@ struct queue_call {
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
+    /* The call's own. */
+    struct lv_list waiting_link; /* in queue->waiting_calls */
+    bool is_waiting;             /* run() has put it there: it is answered later */
     /* Answered. */
     bool refused;
     struct broker_error error;
@@ -173,6 +189,8 @@ void queue_detach(struct queue *q, struct consumer *consumer);
 /* A message of its comes back or is done with. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t sequence, uint32_t count,
                   enum settle_kind kind);
+/* Deliveries go on at the end of the turn, if there is anything to deliver and to whom. */
+void queue_deliver_soon(struct queue *q);
 /* The consumer may have room again. */
 void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
