@@ -29,7 +29,7 @@ enum {
     BACKLOG = 64,
     REQUEST_BYTES_MAX = 1024 * 1024,
     OUT_BYTES_MAX = 64 * 1024, /* more than this is written before the command goes on */
-    IDLE_MS_MAX = 60000,       /* a peer that says nothing, or takes nothing, for so long is dropped */
+    IDLE_MS_MAX = 60000, /* a peer that says nothing, or takes nothing, for so long is dropped */
 };
 
 struct control {

@@ -22,11 +22,11 @@ struct control_world {
     struct auth *auth;
     struct amqp_server *amqp;
     const char *data_dir;
-    const char *node_name; /* as listings and messages show it: "leveret@host" */
-    void *arg;             /* for the calls below, which come on this room's threads */
-    void (*stop)(void *arg);                          /* begins the graceful stop */
-    void (*facts)(void *arg, json_t *object);         /* adds what `status` shows of the process */
-    void (*environment)(void *arg, json_t *object);   /* adds the effective settings */
+    const char *node_name;   /* as listings and messages show it: "leveret@host" */
+    void *arg;               /* for the calls below, which come on this room's threads */
+    void (*stop)(void *arg); /* begins the graceful stop */
+    void (*facts)(void *arg, json_t *object);       /* adds what `status` shows of the process */
+    void (*environment)(void *arg, json_t *object); /* adds the effective settings */
 };
 
 struct control; /* see control.c */

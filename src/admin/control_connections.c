@@ -37,10 +37,14 @@ static struct session_row *row_copy(const struct session_row *from)
 {
     struct session_row row = *from;
     struct slice *slices[SLICES] = {
-        &row.connection.name,           &row.connection.user,
-        &row.connection.vhost,          &row.connection.auth_mechanism,
-        &row.connection.client_properties, &row.consumer.queue,
-        &row.consumer.tag,              &row.consumer.arguments,
+        &row.connection.name,
+        &row.connection.user,
+        &row.connection.vhost,
+        &row.connection.auth_mechanism,
+        &row.connection.client_properties,
+        &row.consumer.queue,
+        &row.consumer.tag,
+        &row.consumer.arguments,
     };
     size_t bytes = 0;
     for (size_t i = 0; i < SLICES; i++)

@@ -14,7 +14,8 @@ struct request;
 struct control_command {
     const char *name;
     void (*run)(struct request *r);
-    const char *arguments; /* "user password [tags]": strings that must be there, [those that may] */
+    const char
+        *arguments; /* "user password [tags]": strings that must be there, [those that may] */
     const char *help;
 };
 
@@ -32,9 +33,9 @@ struct request {
     json_t *arguments; /* the request object */
     struct lv_buffer out;
     int fd;
-    int stop_fd;      /* readable once the control stops */
-    bool is_broken;   /* the peer is gone: nothing more is written */
-    bool is_answered; /* the last line has been added */
+    int stop_fd;       /* readable once the control stops */
+    bool is_broken;    /* the peer is gone: nothing more is written */
+    bool is_answered;  /* the last line has been added */
     bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
 };
 

@@ -84,8 +84,8 @@ static void call_done(struct queue_call *call)
 static void row_fill(struct loop *loop, struct queue_row *row)
 {
     struct queue *q = row->queue;
-    row->status = (struct queue_call){
-        .queue = q, .from = loop, .run = queue_call_status, .done = call_done};
+    row->status =
+        (struct queue_call){.queue = q, .from = loop, .run = queue_call_status, .done = call_done};
     queue_call_start(&row->status);
     if (!row->status.refused && q->exclusive_consumer) {
         struct slice tag = q->exclusive_consumer->tag;
@@ -237,12 +237,6 @@ COLUMN(type)
     return json_string(QUEUE->arguments.type == QUEUE_QUORUM ? "quorum" : "classic");
 }
 
-COLUMN(node)
-{
-    UNUSED();
-    return json_string(r->world->node_name);
-}
-
 COLUMN(zero)
 {
     UNUSED();
@@ -256,11 +250,17 @@ COLUMN(nothing)
     return json_string("");
 }
 
+/* The part of the time in which its consumers could take more: not measured where there are any. */
+COLUMN(consumer_capacity)
+{
+    return ROW->status.consumers == 0 ? json_integer(0) : nothing(r, row);
+}
+
 static const struct column queue_columns[] = {
     {"arguments", arguments},
     {"auto_delete", auto_delete},
-    {"consumer_capacity", nothing},
-    {"consumer_utilisation", nothing},
+    {"consumer_capacity", consumer_capacity},
+    {"consumer_utilisation", consumer_capacity},
     {"consumers", consumers},
     {"disk_reads", zero},
     {"disk_writes", zero},
@@ -269,7 +269,7 @@ static const struct column queue_columns[] = {
     {"exclusive_consumer_pid", nothing},
     {"exclusive_consumer_tag", exclusive_consumer_tag},
     {"head_message_timestamp", nothing},
-    {"leader", node},
+    {"leader", nothing},
     {"members", nothing},
     {"memory", memory},
     {"message_bytes", message_bytes},

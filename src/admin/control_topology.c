@@ -116,13 +116,14 @@ struct binding_rows {
     struct lv_buffer rows; /* of struct binding_row */
 };
 
-/* Called under the topology lock: copies, and nothing else. A slice is kept as its offset, as the
- * buffer may still move. */
+/* A copy, as the row may wait for its reader longer than the binding lives. A slice is kept as its
+ * offset, as the buffer may still move. */
 static struct slice keep(struct binding_rows *rows, struct slice s)
 {
     uintptr_t offset = rows->bytes.n;
     lv_buffer_add_slice(&rows->bytes, s);
-    return (struct slice){.p = (const uint8_t *)offset, .n = s.n}; // NOLINT(performance-no-int-to-ptr)
+    return (struct slice){.p = (const uint8_t *)offset,
+                          .n = s.n}; // NOLINT(performance-no-int-to-ptr)
 }
 
 static void keep_binding(void *arg, struct slice source, const struct destination *destination,

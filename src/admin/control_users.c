@@ -75,8 +75,8 @@ static void run_set_user_tags(struct request *r)
 {
     struct commit c;
     commit_begin(&c);
-    int err = auth_set_user_tags(r->world->auth, user_of(r), request_string(r, "tags"), commit_done,
-                                 &c);
+    int err =
+        auth_set_user_tags(r->world->auth, user_of(r), request_string(r, "tags"), commit_done, &c);
     change_end(r, commit_end(&c, err), NULL);
 }
 

@@ -69,8 +69,7 @@ static void run_delete_vhost(struct request *r)
     else
         commit_end(&c.commit, err);
     if (err == ERR_NOT_FOUND) {
-        request_refuse(r, "no_such_vhost", "Virtual host '%.*s' does not exist",
-                       SLICE_ARG(c.name));
+        request_refuse(r, "no_such_vhost", "Virtual host '%.*s' does not exist", SLICE_ARG(c.name));
         return;
     }
     if (err == 0 && c.name.n > 0)
@@ -87,6 +86,12 @@ COLUMN(vhost_column_name)
 {
     (void)r;
     return json_of_slice(vhost_name(*(struct vhost *const *)row));
+}
+
+COLUMN(cluster_state)
+{
+    (void)row;
+    return json_sprintf("[{%s, running}]", r->world->node_name);
 }
 
 COLUMN(no)
@@ -116,6 +121,7 @@ static const struct column vhost_columns[] = {
     {"description", nothing},
     {"tags", no_tags},
     {"default_queue_type", nothing},
+    {"cluster_state", cluster_state},
     {NULL, NULL},
 };
 

@@ -132,7 +132,8 @@ static void columns_refuse(struct request *r, const struct column *all)
     struct lv_buffer text = {0};
     json_t *name;
     size_t i;
-    json_array_foreach (json_object_get(r->arguments, "columns"), i, name) {
+    json_array_foreach(json_object_get(r->arguments, "columns"), i, name)
+    {
         const char *s = json_string_value(name);
         if (!s || !column_find(all, s))
             lv_buffer_printf(&text, "%s%s", text.n ? "," : "", s ? s : "?");
@@ -179,7 +180,6 @@ void request_rows(struct request *r, json_t *rows)
 {
     json_t *row;
     size_t i;
-    json_array_foreach (rows, i, row)
-        request_row(r, json_incref(row));
+    json_array_foreach(rows, i, row) request_row(r, json_incref(row));
     json_decref(rows);
 }

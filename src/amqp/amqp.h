@@ -9,22 +9,23 @@
 #include "broker/broker.h"
 #include "net/net.h"
 
-/* What the operator decides. Strings are borrowed for the life of the server. */
+/* What the operator decides. Strings are borrowed for the life of the server. What is atomic may be
+ * changed by a reload at any time, one by one. */
 struct amqp_settings {
-    const char *product; /* server-properties: "RabbitMQ" unless configured */
-    const char *version; /* "3.13.x" unless configured */
+    const char *_Atomic product; /* server-properties: "RabbitMQ" unless configured */
+    const char *_Atomic version; /* "3.13.x" unless configured */
     const char *leveret_version;
     const char *platform;
     const char *cluster_name;
-    uint32_t frame_bytes_max;         /* tune; 131072 */
-    uint32_t initial_frame_bytes_max; /* before tune-ok; 4096 */
-    uint16_t channel_max;             /* tune; 2047 */
-    uint16_t heartbeat_s;             /* tune; 60 */
-    uint32_t handshake_timeout_ms;    /* 10000 */
-    uint64_t message_bytes_max;       /* 134217728 */
+    _Atomic uint32_t frame_bytes_max;         /* tune; 131072 */
+    _Atomic uint32_t initial_frame_bytes_max; /* before tune-ok; 4096 */
+    _Atomic uint16_t channel_max;             /* tune; 2047 */
+    _Atomic uint16_t heartbeat_s;             /* tune; 60 */
+    _Atomic uint32_t handshake_timeout_ms;    /* 10000 */
+    _Atomic uint64_t message_bytes_max;       /* 134217728 */
 };
 
-/* One per process. Fields are fixed before loops_start(). */
+/* One per process. Fields but those settings are fixed before loops_start(). */
 struct amqp_server {
     struct broker *broker;
     struct auth *auth;

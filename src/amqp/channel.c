@@ -29,6 +29,7 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
 static void channel_free(struct channel *ch)
 {
     lv_assert(ch->unacked.count == 0);
+    channel_forget_publisher(ch);
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
     lv_buffer_free(&ch->held_reply);
@@ -54,6 +55,8 @@ void channel_leave(struct channel *ch)
 static void forget_incoming(struct channel *ch)
 {
     ch->content = CONTENT_NONE;
+    if (ch->connection->body_channel == ch)
+        ch->connection->body_channel = NULL; /* the rest of the frame is dropped */
     if (!ch->incoming)
         return;
     if (ch->incoming->message)
@@ -283,6 +286,16 @@ struct durable_wait {
     uint32_t method;
 };
 
+/* There is none when the client does not wait. */
+static void send_held_reply(struct channel *ch)
+{
+    if (ch->held_reply.n == 0)
+        return;
+    outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
+    net_dirty(ch->connection->net);
+    ch->held_reply.n = 0;
+}
+
 static void durable_arrives(struct loop *at, struct mail *mail)
 {
     (void)at;
@@ -293,8 +306,7 @@ static void durable_arrives(struct loop *at, struct mail *mail)
         channel_fail(ch, wait->method, REPLY_INTERNAL_ERROR, "definition could not be stored: %s",
                      lv_error_text(error));
     } else if (ch->state == CHANNEL_OPEN) {
-        outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
-        net_dirty(ch->connection->net);
+        send_held_reply(ch);
     }
     ch->held_reply.n = 0;
     free(wait);
@@ -331,11 +343,7 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
         channel_refuse(ch, method, error);
         return;
     }
-    if (ch->held_reply.n > 0) {
-        outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
-        net_dirty(ch->connection->net);
-    }
-    ch->held_reply.n = 0;
+    send_held_reply(ch);
 }
 
 /* --- frames --------------------------------------------------------------------------------------------- */

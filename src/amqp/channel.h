@@ -173,22 +173,20 @@ void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
 
 void channel_begin_publish(struct channel *ch, struct slice args);
 void channel_take_header(struct channel *ch, struct slice payload);
+/* Whether this much of a body, or more, is still to come. */
+bool channel_misses_body(const struct channel *ch, uint64_t bytes);
 /* Part of a body, or all of it. */
 void channel_take_body(struct channel *ch, struct slice part);
 /* Tries to take a whole publish (method, header and at most one body frame) that lies in p .. end at
  * once; returns the bytes consumed, 0 when it is not all there or anything is unusual. */
 size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8_t *end);
 
-/* Where a message goes, by its key and by those in its headers CC and BCC. False after refusing. */
-struct properties;
-bool channel_find_route(struct channel *ch, struct exchange *exchange, struct slice routing_key,
-                        const struct properties *properties, struct route *ret);
-
 /* The confirms' flush, scheduled for the end of the turn. */
 void channel_confirm_soon(struct channel *ch);
 void channel_init_confirm_task(struct channel *ch);
 /* The channel's sink, made at first use. */
 struct publisher *channel_publisher(struct channel *ch);
+/* The channel wants no more answers, except to the commit that it waits for. */
 void channel_forget_publisher(struct channel *ch);
 
 /* basic.return 312. */
@@ -265,12 +263,14 @@ bool argument_name(struct slice arguments, const char *key, struct slice *ret);
 
 /* --- tx.c ------------------------------------------------------------------------------------ */
 
-/* Keeps a publish until commit. Takes *message. */
-void tx_add_publish(struct channel *ch, struct message **message, bool mandatory);
+/* Keeps a publish until commit, with where it goes. Takes *message; the queues are copied out of the
+ * route, and referenced. */
+void tx_add_publish(struct channel *ch, struct message **message, bool mandatory,
+                    const struct route *route);
 /* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
-/* An answer of a queue elsewhere to a committed publish. */
-void tx_answer(struct channel *ch);
+/* All queues elsewhere have what a commit sent them. The channel may be gone afterwards. */
+void tx_is_committed(struct channel *ch);
 void tx_free(struct channel *ch);
 uint64_t tx_publish_count(const struct channel *ch);
 uint64_t tx_settle_count(const struct channel *ch);

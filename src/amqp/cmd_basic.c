@@ -63,8 +63,6 @@ static void consumed(struct channel *ch, struct queue_call *call)
     } else {
         lv_list_push(&ch->consumers, &c->session_link);
         ch->consumer_count++;
-        if (ch->limit)
-            consumer_set_limit(c, ch->limit);
         if (!call->owner)
             CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = c->tag);
     }
@@ -79,6 +77,8 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->exclusive = m->exclusive;
     c->prefetch = m->no_ack ? 0 : ch->prefetch_count;
     c->priority = arguments->priority;
+    if (ch->limit) /* before home knows it, and may deliver */
+        consumer_set_limit(c, ch->limit);
     struct queue_call *call =
         channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
     call->consumer = c;

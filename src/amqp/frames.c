@@ -110,16 +110,17 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number,
 
 /* --- bodies in pieces ------------------------------------------------------------------------ */
 
-/* The channel that this incomplete body frame belongs to, when it can take pieces. */
-static struct channel *body_in_pieces(struct connection *conn, uint8_t type, uint16_t number)
+/* The channel that this incomplete body frame belongs to, when it can take pieces. A frame that is
+ * longer than what is missing is no part of its message, and must not be taken for one where a piece
+ * happens to end. */
+static struct channel *body_in_pieces(struct connection *conn, uint8_t type, uint16_t number,
+                                      uint32_t size)
 {
     if (type != FRAME_BODY || conn->state != CONNECTION_RUNNING || number == 0)
         return NULL;
     struct channel *ch = connection_find_channel(conn, number);
-    return ch && ch->state == CHANNEL_OPEN && !ch->is_waiting &&
-                   ch->content == CONTENT_AWAIT_BODY
-               ? ch
-               : NULL;
+    return ch && ch->state == CHANNEL_OPEN && !ch->is_waiting && channel_misses_body(ch, size) ? ch
+                                                                                             : NULL;
 }
 
 static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)
@@ -178,7 +179,7 @@ static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
     if (is_too_large(conn, size))
         return take_too_large(conn, type, size);
     if (n < (size_t)size + FRAME_OVERHEAD) {
-        conn->body_channel = body_in_pieces(conn, type, number);
+        conn->body_channel = body_in_pieces(conn, type, number, size);
         if (!conn->body_channel)
             return 0;
         conn->body_left = (uint64_t)size + 1;

@@ -21,6 +21,8 @@ struct publication {
     struct message *message; /* made already, or NULL: the slices lie in the read buffer */
     bool mandatory;
     struct properties properties;
+    struct slice bcc;         /* the header BCC's values: the message itself has lost them */
+    struct message *original; /* owned; `message` before its header was written anew, else NULL */
 };
 
 /* --- confirms ------------------------------------------------------------------------------------- */
@@ -61,10 +63,12 @@ static void publisher_answer(struct confirm_sink *sink, uint64_t number, bool ta
             free(p);
         return;
     }
-    if (ch->mode == CHANNEL_TX)
-        tx_answer(ch);
-    else if (confirms_answer(ch->confirms, number, taken))
-        channel_confirm_soon(ch);
+    if (ch->mode != CHANNEL_TX) {
+        if (confirms_answer(ch->confirms, number, taken))
+            channel_confirm_soon(ch);
+    } else if (p->waiting == 0) {
+        tx_is_committed(ch);
+    }
 }
 
 struct publisher *channel_publisher(struct channel *ch)
@@ -81,9 +85,11 @@ struct publisher *channel_publisher(struct channel *ch)
 void channel_forget_publisher(struct channel *ch)
 {
     struct publisher *p = ch->publisher;
-    ch->publisher = NULL;
-    if (!p)
+    /* A commit under way keeps the channel waiting: its last answer ends that, also for one that has
+     * gone meanwhile. */
+    if (!p || (ch->mode == CHANNEL_TX && p->waiting > 0))
         return;
+    ch->publisher = NULL;
     p->channel = NULL;
     if (p->waiting == 0)
         free(p);
@@ -162,56 +168,53 @@ static void memo_write(struct channel *ch, const struct publication *p, struct e
     memcpy(memo->names, p->exchange.p, p->exchange.n);
     memcpy(memo->names + p->exchange.n, p->routing_key.p, p->routing_key.n);
     memo->count = route->count;
-    memcpy(memo->queues, route->queues, route->count * sizeof(struct queue *));
+    for (size_t i = 0; i < route->count; i++)
+        memo->queues[i] = route->queues[i];
     memo->is_valid = route->is_cacheable;
 }
 
-/* Routing keys besides the message's own, from its headers CC and BCC. */
-enum { EXTRA_KEYS_MAX = 256 };
-
-static bool add_extra_keys(struct channel *ch, struct slice headers, const char *name,
-                           struct slice *keys, size_t *count)
+static size_t count_values(struct slice array)
 {
-    struct field field, key;
-    if (!table_find(headers, name, &field))
-        return true;
-    if (field.type != FIELD_ARRAY) {
-        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                     "invalid message: {unacceptable_type_in_header,\"%s\",%s}", name,
-                     field_type_name(field.type));
-        return false;
-    }
-    for (struct slice rest = field.bytes; array_next(&rest, &key) && *count < EXTRA_KEYS_MAX;) {
-        if (key.type == FIELD_LONGSTR)
-            keys[(*count)++] = key.bytes;
-    }
-    return true;
+    struct field value;
+    size_t count = 0;
+    while (array_next(&array, &value))
+        count++;
+    return count;
 }
 
-bool channel_find_route(struct channel *ch, struct exchange *exchange, struct slice routing_key,
-                        const struct properties *properties, struct route *ret)
+/* Appends the strings of an array; the new count. */
+static size_t add_keys(struct slice *keys, size_t count, struct slice array)
+{
+    struct field key;
+    while (array_next(&array, &key)) {
+        if (key.type == FIELD_LONGSTR)
+            keys[count++] = key.bytes;
+    }
+    return count;
+}
+
+/* By its routing key, and by those in its headers CC and BCC, which were checked to be arrays. */
+static void find_route(struct channel *ch, struct exchange *exchange, const struct publication *p,
+                       struct route *ret)
 {
     struct loop *loop = connection_loop(ch->connection);
     const struct routing_input input = {
-        .routing_key = routing_key,
-        .headers = properties->headers,
-        .has_headers = (properties->flags & PROPERTY_HEADERS) != 0,
+        .routing_key = p->routing_key,
+        .headers = p->properties.headers,
+        .has_headers = (p->properties.flags & PROPERTY_HEADERS) != 0,
     };
-    if (!input.has_headers) {
+    struct field cc = {0};
+    if (!table_find(input.headers, "CC", &cc) && p->bcc.n == 0) {
         route_find(loop, exchange, &input, ret);
-        return true;
+        return;
     }
-    struct slice keys[EXTRA_KEYS_MAX];
-    size_t count = 0;
-    keys[count++] = routing_key;
-    if (!add_extra_keys(ch, input.headers, "CC", keys, &count) ||
-        !add_extra_keys(ch, input.headers, "BCC", keys, &count))
-        return false;
-    if (count > 1)
-        route_find_many(loop, exchange, keys, count, input.headers, true, ret);
-    else
-        route_find(loop, exchange, &input, ret);
-    return true;
+    size_t most = 1 + count_values(cc.bytes) + count_values(p->bcc);
+    struct slice *keys = lv_malloc(most * sizeof *keys);
+    keys[0] = p->routing_key;
+    size_t count = add_keys(keys, 1, cc.bytes);
+    count = add_keys(keys, count, p->bcc);
+    route_find_many(loop, exchange, keys, count, input.headers, input.has_headers, ret);
+    free(keys);
 }
 
 /* --- what is in it ------------------------------------------------------------------------------------ */
@@ -340,32 +343,70 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
 
 /* --- publishing ------------------------------------------------------------------------------------------- */
 
-/* The name in reply_to is made this channel's own: a new header, and where there was a message
- * already a new one. `space` is freed by the caller. */
-static bool write_reply_to(struct channel *ch, struct publication *p, struct lv_buffer *space)
+/* CC and BCC are arrays, where they are there. */
+static bool check_extra_keys(struct channel *ch, const struct properties *props, const char *name,
+                             struct field *ret)
 {
-    struct slice name = reply_to_own_name(ch);
-    if (name.n == 0) {
-        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                     "fast reply consumer does not exist");
-        return false;
-    }
+    if (!table_find(props->headers, name, ret) || ret->type == FIELD_ARRAY)
+        return true;
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "invalid message: {unacceptable_type_in_header,\"%s\",%s}", name,
+                 field_type_name(ret->type));
+    return false;
+}
+
+static bool check_reply_to(struct channel *ch, const struct properties *props)
+{
+    if (!slice_is(props->reply_to, REPLY_TO_NAME) || reply_to_own_name(ch).n > 0)
+        return true;
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "fast reply consumer does not exist");
+    return false;
+}
+
+/* Appends the table without the first field of this name. */
+static void copy_table_without(struct lv_buffer *out, struct slice table, const char *name)
+{
+    struct slice rest = table, field_name;
+    struct field field;
+    size_t before = 0;
+    while (table_next(&rest, &field_name, &field) && !slice_is(field_name, name))
+        before = table.n - rest.n;
+    lv_buffer_add(out, table.p, before);
+    lv_buffer_add_slice(out, rest);
+}
+
+/* The header is written anew: what is addressed to amq.rabbitmq.reply-to is addressed to this channel,
+ * and nobody who gets the message sees who else did. `space` is freed by the caller. */
+static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
+{
     struct properties fresh = p->properties;
-    fresh.reply_to = name;
+    if (slice_is(fresh.reply_to, REPLY_TO_NAME))
+        fresh.reply_to = reply_to_own_name(ch);
+    struct lv_buffer headers = {0};
+    copy_table_without(&headers, fresh.headers, "BCC");
+    fresh.headers = lv_buffer_slice(&headers);
     size_t n = properties_size(&fresh);
     properties_put(lv_buffer_reserve(space, n), &fresh);
     space->n = n;
+    lv_buffer_free(&headers);
     p->header = lv_buffer_slice(space);
-    struct message *old = p->message;
-    if (!old)
+    if (!properties_read(p->header, &p->properties))
+        lv_unreachable();
+    if (!p->message)
         return true;
+    p->original = p->message;
     p->message = NULL;
-    bool made = need_message(ch, p);
-    message_unref(&old);
-    if (made)
-        p->body = message_body(p->message);
-    return made;
+    if (!need_message(ch, p))
+        return false;
+    p->body = message_body(p->message);
+    return true;
 }
+
+enum {
+    PROPERTIES_TO_CHECK =
+        PROPERTY_HEADERS | PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO,
+};
 
 /* Everything about the properties that could refuse the message. */
 static bool check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space)
@@ -374,45 +415,69 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
         connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
         return false;
     }
-    if (!(p->properties.flags & (PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO)))
+    const struct properties *props = &p->properties;
+    struct field cc = {0}, bcc = {0};
+    if (!(props->flags & PROPERTIES_TO_CHECK))
         return true;
-    if ((p->properties.flags & PROPERTY_REPLY_TO) &&
-        slice_is(p->properties.reply_to, REPLY_TO_NAME) && !write_reply_to(ch, p, space))
+    if (!check_reply_to(ch, props) || !check_user_id(ch, props) || !check_expiration(ch, props) ||
+        !check_extra_keys(ch, props, "CC", &cc) || !check_extra_keys(ch, props, "BCC", &bcc))
         return false;
-    return check_user_id(ch, &p->properties) && check_expiration(ch, &p->properties);
+    p->bcc = bcc.bytes;
+    bool is_as_it_came = bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME);
+    return is_as_it_came || rewrite_header(ch, p, space);
 }
 
-/* Finds out where it goes and sends it there, or keeps it for commit. */
+/* Says something to the queues, or keeps it for commit: then with its route, as RabbitMQ does. */
+static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+{
+    if (ch->mode != CHANNEL_TX) {
+        publish_to_all(ch, p, route);
+        return;
+    }
+    if (need_message(ch, p))
+        tx_add_publish(ch, &p->message, p->mandatory, route);
+}
+
+/* To a channel that waits for an answer. */
+static void publish_reply(struct channel *ch, struct publication *p)
+{
+    static const struct route nowhere = {0};
+    if (!need_message(ch, p))
+        return;
+    if (ch->mode == CHANNEL_TX) {
+        tx_add_publish(ch, &p->message, false, &nowhere);
+        return;
+    }
+    reply_to_publish(ch, p->routing_key, p->message);
+    if (ch->mode == CHANNEL_CONFIRM)
+        confirm_later(ch, confirms_number(ch->confirms), 0, false);
+}
+
+/* Finds out where it goes and sends it there. */
 static void route_publication(struct channel *ch, struct publication *p)
 {
-    if (ch->mode == CHANNEL_TX) {
-        if (need_message(ch, p))
-            tx_add_publish(ch, &p->message, p->mandatory);
-        return;
-    }
-    ch->published++;
+    ch->published += ch->mode != CHANNEL_TX;
     if (p->exchange.n == 0 && reply_to_is_made_name(p->routing_key)) {
-        if (need_message(ch, p))
-            reply_to_publish(ch, p->routing_key, p->message);
-        if (ch->mode == CHANNEL_CONFIRM)
-            confirm_later(ch, confirms_number(ch->confirms), 0, false);
+        publish_reply(ch, p);
         return;
     }
+    bool has_headers = (p->properties.flags & PROPERTY_HEADERS) != 0;
     struct publish_memo *memo = memo_find(ch, p);
     struct route route;
-    if (memo && !(p->properties.flags & PROPERTY_HEADERS)) {
+    if (memo && !has_headers) {
         route = (struct route){.queues = memo->queues, .count = memo->count};
-        publish_to_all(ch, p, &route);
+        send_publication(ch, p, &route);
         return;
     }
     uint64_t topology = topology_generation(connection_server(ch->connection)->broker);
     struct exchange *exchange = exchange_find(ch->connection->vhost, p->exchange);
     uint64_t auth = auth_generation();
-    if (!exchange || !channel_find_route(ch, exchange, p->routing_key, &p->properties, &route))
+    if (!exchange)
         return;
-    if (!(p->properties.flags & PROPERTY_HEADERS))
+    find_route(ch, exchange, p, &route);
+    if (!has_headers)
         memo_write(ch, p, exchange, &route, topology, auth);
-    publish_to_all(ch, p, &route);
+    send_publication(ch, p, &route);
 }
 
 /* Takes p->message where there is one. The channel may be gone afterwards. */
@@ -427,6 +492,8 @@ static void publish(struct channel *ch, struct publication *p)
         route_publication(ch, p);
     if (p->message)
         message_unref(&p->message);
+    if (p->original)
+        message_unref(&p->original);
     lv_buffer_free(&space);
     if (atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed) != 0)
         connection_block(conn);
@@ -576,6 +643,13 @@ void channel_take_header(struct channel *ch, struct slice payload)
     ch->content = CONTENT_AWAIT_BODY;
     if (in->body_bytes == 0)
         finish_incoming(ch);
+}
+
+bool channel_misses_body(const struct channel *ch, uint64_t bytes)
+{
+    const struct incoming *in = ch->incoming;
+    return ch->content == CONTENT_AWAIT_BODY && in->body_got <= in->body_bytes &&
+           bytes <= in->body_bytes - in->body_got;
 }
 
 void channel_take_body(struct channel *ch, struct slice part)

@@ -4,11 +4,12 @@
 
 #include "amqp/channel.h"
 #include "base/memory.h"
-#include "wire/properties.h"
 
 struct tx_publish {
     struct message *message; /* owned */
     bool mandatory;
+    struct queue **queues; /* where it went when it was published; owned, each a reference */
+    size_t queue_count;
 };
 
 struct tx_settle {
@@ -21,7 +22,6 @@ struct tx {
     size_t publish_count, publish_capacity;
     struct tx_settle *settles;
     size_t settle_count, settle_capacity;
-    size_t answers; /* that a commit under way waits for */
 };
 
 static void *grown(void *items, size_t count, size_t *capacity, size_t item_bytes)
@@ -32,13 +32,21 @@ static void *grown(void *items, size_t count, size_t *capacity, size_t item_byte
     return lv_realloc(items, *capacity * item_bytes);
 }
 
-void tx_add_publish(struct channel *ch, struct message **message, bool mandatory)
+void tx_add_publish(struct channel *ch, struct message **message, bool mandatory,
+                    const struct route *route)
 {
     struct tx *tx = ch->tx;
     tx->publishes =
         grown(tx->publishes, tx->publish_count, &tx->publish_capacity, sizeof *tx->publishes);
-    tx->publishes[tx->publish_count++] = (struct tx_publish){*message, mandatory};
+    struct tx_publish *publish = &tx->publishes[tx->publish_count++];
+    *publish = (struct tx_publish){.message = *message, .mandatory = mandatory};
     *message = NULL;
+    if (route->count == 0)
+        return;
+    publish->queues = lv_malloc(route->count * sizeof(struct queue *));
+    publish->queue_count = route->count;
+    for (size_t i = 0; i < route->count; i++)
+        publish->queues[i] = queue_ref(route->queues[i]);
 }
 
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
@@ -53,10 +61,18 @@ void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settl
     }
 }
 
+static void drop_publish(struct tx_publish *publish)
+{
+    message_unref(&publish->message);
+    for (size_t i = 0; i < publish->queue_count; i++)
+        queue_unref(&publish->queues[i]);
+    free(publish->queues);
+}
+
 static void drop_publishes(struct tx *tx)
 {
     for (size_t i = 0; i < tx->publish_count; i++)
-        message_unref(&tx->publishes[i].message);
+        drop_publish(&tx->publishes[i]);
     tx->publish_count = 0;
 }
 
@@ -93,37 +109,33 @@ uint64_t tx_settle_count(const struct channel *ch)
 
 /* --- commit --------------------------------------------------------------------------------------- */
 
-static void route_message(struct channel *ch, const struct message *m, struct route *ret)
+/* Hands it to the queues that are still there; how many those are. */
+static size_t send_to_queues(struct channel *ch, const struct tx_publish *publish)
 {
-    *ret = (struct route){0};
-    struct exchange *exchange = exchange_find(ch->connection->vhost, message_exchange(m));
-    struct properties properties;
-    if (!exchange || !properties_read(message_header(m), &properties))
-        return;
-    channel_find_route(ch, exchange, message_routing_key(m), &properties, ret);
+    struct publisher *publisher = channel_publisher(ch);
+    size_t found = 0;
+    for (size_t i = 0; i < publish->queue_count; i++) {
+        struct queue *q = publish->queues[i];
+        if (atomic_load(&q->is_deleted))
+            continue;
+        found++;
+        enum queue_answer answer = queue_publish(connection_loop(ch->connection), q,
+                                                 publish->message, &publisher->sink, 0);
+        publisher->waiting += answer == QUEUE_LATER;
+    }
+    return found;
 }
 
-static void commit_publish(struct channel *ch, struct tx_publish *publish)
+static void commit_publish(struct channel *ch, const struct tx_publish *publish)
 {
     struct message *m = publish->message;
     if (message_exchange(m).n == 0 && reply_to_is_made_name(message_routing_key(m))) {
         reply_to_publish(ch, message_routing_key(m), m);
         return;
     }
-    struct route route;
-    route_message(ch, m, &route);
-    if (route.count == 0 && publish->mandatory)
+    if (send_to_queues(ch, publish) == 0 && publish->mandatory)
         channel_return(ch, message_exchange(m), message_routing_key(m), message_header(m),
                        message_body(m), m);
-    struct publisher *publisher = channel_publisher(ch);
-    for (size_t i = 0; i < route.count; i++) {
-        enum queue_answer answer = queue_publish(connection_loop(ch->connection), route.queues[i],
-                                                 m, &publisher->sink, 0);
-        if (answer != QUEUE_LATER)
-            continue;
-        publisher->waiting++;
-        ch->tx->answers++;
-    }
 }
 
 static void commit_settles(struct channel *ch)
@@ -142,11 +154,8 @@ static void commit_settles(struct channel *ch)
     free(settles);
 }
 
-void tx_answer(struct channel *ch)
+void tx_is_committed(struct channel *ch)
 {
-    lv_assert(ch->tx->answers > 0);
-    if (--ch->tx->answers > 0)
-        return;
     if (ch->state == CHANNEL_OPEN)
         CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
     channel_go_on(ch);
@@ -185,7 +194,7 @@ void cmd_tx_commit(struct channel *ch, struct slice args)
     ch->published += tx->publish_count;
     drop_publishes(tx);
     commit_settles(ch);
-    if (tx->answers > 0)
+    if (ch->publisher && ch->publisher->waiting > 0)
         channel_wait(ch, AMQP_TX_COMMIT);
     else
         CHANNEL_SEND(ch, tx_commit_ok, .none = 0);

@@ -168,7 +168,7 @@ static bool check_type(const struct subject *s, const struct field *f)
 /* In the order in which they are checked. */
 static const struct {
     const char *name;
-    unsigned types; /* which queue types know it */
+    unsigned types;                                                /* which queue types know it */
     bool (*check)(const struct subject *s, const struct field *f); /* NULL: any value */
 } queue_rules[] = {
     {"x-expires", CLASSIC | QUORUM, check_expires},
@@ -283,13 +283,13 @@ static bool check_foreign(const struct subject *s, unsigned type)
 
 static bool check_quorum_flags(const struct subject *s, struct queue_flags flags)
 {
-    const char *property = flags.auto_delete  ? "auto-delete"
-                           : flags.exclusive  ? "exclusive-owner"
-                           : !flags.durable   ? "non-durable"
-                                              : NULL;
-    return !property || broker_refuse(s->error, 406,
-                                      "invalid property '%s' for queue '%.*s' in vhost '%.*s'",
-                                      property, SLICE_ARG(s->name), SLICE_ARG(s->vhost));
+    const char *property = flags.auto_delete ? "auto-delete"
+                           : flags.exclusive ? "exclusive-owner"
+                           : !flags.durable  ? "non-durable"
+                                             : NULL;
+    return !property ||
+           broker_refuse(s->error, 406, "invalid property '%s' for queue '%.*s' in vhost '%.*s'",
+                         property, SLICE_ARG(s->name), SLICE_ARG(s->vhost));
 }
 
 /* An exchange's name as an argument, whose type is looked at before everything else. */
@@ -426,8 +426,7 @@ static void put_value(struct lv_buffer *out, const struct field *f)
 }
 
 /* "none", 'VALUE', or, where the other side has none, the value 'VALUE' of type 'TYPE'. */
-static void put_side(struct lv_buffer *out, const struct field *f, bool is_set,
-                     bool is_other_set)
+static void put_side(struct lv_buffer *out, const struct field *f, bool is_set, bool is_other_set)
 {
     if (!is_set || (is_other_set && f->type == FIELD_VOID)) {
         lv_buffer_printf(out, "none");

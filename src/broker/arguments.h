@@ -13,12 +13,12 @@ enum { ARGUMENT_UNSET = -1 };
 /* What a queue's arguments say, checked. Slices point into the raw table. */
 struct queue_arguments {
     enum queue_type type;
-    int64_t message_ttl_ms;      /* ARGUMENT_UNSET or >= 0 */
-    int64_t expires_ms;          /* ARGUMENT_UNSET or > 0 */
-    int64_t max_length;          /* ARGUMENT_UNSET or >= 0 */
-    int64_t max_length_bytes;    /* ARGUMENT_UNSET or >= 0 */
-    int64_t max_priority;        /* ARGUMENT_UNSET or 0..255 */
-    int64_t delivery_limit;      /* ARGUMENT_UNSET or any */
+    int64_t message_ttl_ms;   /* ARGUMENT_UNSET or >= 0 */
+    int64_t expires_ms;       /* ARGUMENT_UNSET or > 0 */
+    int64_t max_length;       /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_length_bytes; /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_priority;     /* ARGUMENT_UNSET or 0..255 */
+    int64_t delivery_limit;   /* ARGUMENT_UNSET or any */
     enum queue_overflow overflow;
     bool has_dead_letter_exchange;
     bool has_dead_letter_routing_key;

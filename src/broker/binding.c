@@ -166,8 +166,7 @@ void binding_drop(struct binding *binding)
 
 /* --- bind and unbind ----------------------------------------------------------------------- */
 
-static bool find_ends(struct vhost *vhost, const struct binding_request *request,
-                      struct ends *ret)
+static bool find_ends(struct vhost *vhost, const struct binding_request *request, struct ends *ret)
 {
     ret->source = exchange_find(vhost, request->source);
     ret->destination = NULL;
@@ -338,7 +337,6 @@ void destination_unbind_all(struct vhost *vhost, struct destination *d)
 void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg)
 {
     struct lv_table_iter it;
-    topology_lock(vhost->broker);
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it)) {
         const struct queue *q = lv_container_of(node, struct queue, by_name);
@@ -349,5 +347,4 @@ void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg)
         const struct binding *b = lv_container_of(node, struct binding, by_identity);
         visit(arg, exchange_name(b->source), b->destination, b->routing_key, b->arguments);
     }
-    topology_unlock(vhost->broker);
 }

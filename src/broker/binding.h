@@ -65,8 +65,9 @@ void destination_init(struct destination *d, enum destination_kind kind, struct 
  * The lock is held. Definitions of durable bindings go with the destination's own definition. */
 void destination_unbind_all(struct vhost *vhost, struct destination *d);
 
-/* Walks the bindings of a vhost under the lock, the implied ones of the default exchange included:
- * for listings. The visitor must not change the topology. */
+/* Walks the bindings of a vhost, the implied ones of the default exchange included, for listings.
+ * Read-side, without the lock, so that a long walk holds up nobody: what is bound or unbound
+ * meanwhile may or may not be seen. The visitor must not change the topology. */
 typedef void binding_visitor(void *arg, struct slice source, const struct destination *destination,
                              struct slice routing_key, struct slice arguments);
 void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg);

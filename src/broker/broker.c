@@ -54,7 +54,8 @@ void broker_free(struct broker **broker)
     lv_rcu_register_thread();
     b->definitions = NULL; /* everything stays as it is stored */
     struct lv_table_iter it;
-    for (struct lv_table_node *node; (node = lv_table_first(b->vhosts, &it));)
+    for (struct lv_table_node *node = lv_table_first(b->vhosts, &it); node;
+         node = lv_table_next(b->vhosts, &it))
         vhost_discard(lv_container_of(node, struct vhost, by_name));
     route_stop(b->loops);
     lv_rcu_barrier();

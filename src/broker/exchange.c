@@ -13,15 +13,12 @@
 #include "wire/table.h"
 
 static const struct exchange_type *const types[] = {
-    &exchange_direct,
-    &exchange_fanout,
-    &exchange_headers,
-    &exchange_topic,
+    &exchange_direct, &exchange_fanout, &exchange_headers, &exchange_topic, NULL,
 };
 
 const struct exchange_type *exchange_type_find(struct slice name)
 {
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    for (size_t i = 0; types[i]; i++) {
         if (slice_is(name, types[i]->name))
             return types[i];
     }
@@ -61,8 +58,7 @@ static struct slice copy_to(uint8_t **space, struct slice s)
 static struct slice alternate_of(struct slice arguments)
 {
     struct field f;
-    bool is_set =
-        table_find(arguments, "alternate-exchange", &f) && f.type == FIELD_LONGSTR;
+    bool is_set = table_find(arguments, "alternate-exchange", &f) && f.type == FIELD_LONGSTR;
     return is_set ? f.bytes : SLICE_EMPTY;
 }
 
@@ -125,10 +121,9 @@ static void doom_if_unbound(struct exchange *x, struct lv_list *doomed)
 static void drop_bindings(struct exchange *x, struct lv_list *doomed)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &x->bindings_from)
+    lv_list_each (it, after, &x->bindings_from)
         binding_drop(lv_list_item(it, struct binding, from_link));
-    lv_list_each(it, after, &x->destination.bindings_to)
-    {
+    lv_list_each (it, after, &x->destination.bindings_to) {
         struct binding *b = lv_list_item(it, struct binding, to_link);
         struct exchange *source = b->source;
         binding_drop(b);
@@ -186,8 +181,8 @@ static bool refuse_unlike(struct exchange *x, const char *what, const char *rece
 static bool check_flag(struct exchange *x, const char *what, bool received, bool current,
                        struct broker_error *error)
 {
-    return received == current || refuse_unlike(x, what, received ? "true" : "false",
-                                                current ? "true" : "false", error);
+    return received == current ||
+           refuse_unlike(x, what, received ? "true" : "false", current ? "true" : "false", error);
 }
 
 static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
@@ -208,8 +203,7 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
     if (!vhost_check(vhost, error))
         return false;
     if (slice_begins(d->name, "amq."))
-        return broker_refuse(error, 403,
-                             "exchange name '%.*s' contains reserved prefix 'amq.*'",
+        return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
                              SLICE_ARG(d->name));
     return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error);
 }
@@ -232,9 +226,8 @@ static enum change_result store_exchange(struct exchange *x, struct durable_done
 }
 
 static enum change_result declare_locked(struct vhost *vhost, const struct exchange_declaration *d,
-                                         const struct exchange_type *type,
-                                         struct durable_done done, struct broker_error *error,
-                                         bool *ret_created)
+                                         const struct exchange_type *type, struct durable_done done,
+                                         struct broker_error *error, bool *ret_created)
 {
     struct exchange *x = exchange_find(vhost, d->name);
     if (x)
@@ -277,8 +270,7 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
     if (!type || stripped.name.n == 0)
         return CHANGE_REFUSED;
     topology_lock(vhost->broker);
-    enum change_result result =
-        declare_locked(vhost, &stripped, type, done, error, ret_created);
+    enum change_result result = declare_locked(vhost, &stripped, type, done, error, ret_created);
     topology_unlock(vhost->broker);
     return result;
 }

@@ -25,9 +25,9 @@ struct exchange {
     bool is_auto_delete;
     bool is_internal;
     bool is_predeclared;
-    bool is_deleted;              /* under the lock */
-    struct lv_list doomed_link;   /* while it is about to go for lack of bindings (exchange.c) */
-    struct slice arguments; /* the raw table, owned */
+    bool is_deleted;            /* under the lock */
+    struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
+    struct slice arguments;     /* the raw table, owned */
     struct slice alternate; /* name of the alternate exchange; empty: none. Points into arguments */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;

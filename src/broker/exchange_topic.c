@@ -118,8 +118,7 @@ static struct topic_node *child_by_word(struct lv_table *edges, struct topic_nod
                                         struct slice word)
 {
     uint8_t space[EDGE_KEY_BYTES_MAX];
-    if (atomic_load_explicit(&parent->words, memory_order_relaxed) == 0 ||
-        word.n > WORD_BYTES_MAX)
+    if (atomic_load_explicit(&parent->words, memory_order_relaxed) == 0 || word.n > WORD_BYTES_MAX)
         return NULL;
     struct lv_table_node *node = lv_table_find(edges, edge_key(space, parent, word));
     return node ? lv_container_of(node, struct topic_node, by_edge) : NULL;

@@ -265,7 +265,7 @@ static void entry_set(struct route_cache *cache, struct route_entry *entry,
     entry->key_bytes = (uint32_t)key.n;
     struct queue **to = entry_queues(entry);
     if (queues->count)
-        memcpy(to, queues->items, queues->count * sizeof *to);
+        memcpy(to, queues->items, queues->count * sizeof(struct queue *));
     if (key.n)
         memcpy(to + queues->count, key.p, key.n);
 }

@@ -25,7 +25,7 @@ struct pointer_set {
     struct pointer_place {
         const void *pointer;
         uint64_t stamp; /* taken when it is the set's */
-    } *places;
+    } * places;
     size_t capacity; /* 0 or a power of two */
     size_t count;
     uint64_t stamp;

@@ -16,12 +16,9 @@ static const struct {
     const struct exchange_type *type;
     bool is_internal;
 } predeclared[] = {
-    {"amq.direct", &exchange_direct, false},
-    {"amq.fanout", &exchange_fanout, false},
-    {"amq.headers", &exchange_headers, false},
-    {"amq.match", &exchange_headers, false},
-    {"amq.rabbitmq.trace", &exchange_topic, true},
-    {"amq.topic", &exchange_topic, false},
+    {"amq.direct", &exchange_direct, false},       {"amq.fanout", &exchange_fanout, false},
+    {"amq.headers", &exchange_headers, false},     {"amq.match", &exchange_headers, false},
+    {"amq.rabbitmq.trace", &exchange_topic, true}, {"amq.topic", &exchange_topic, false},
 };
 
 struct slice name_strip(struct slice name, uint8_t space[NAME_BYTES_MAX])
@@ -96,8 +93,7 @@ enum change_result vhost_create(struct broker *broker, struct slice name, bool s
         struct durable_changes changes;
         durable_begin(&changes, vhost);
         if (store && durable_is_stored(&changes))
-            durable_add(&changes,
-                        definition_put_vhost(&(struct definition_vhost){.name = name}));
+            durable_add(&changes, definition_put_vhost(&(struct definition_vhost){.name = name}));
         result = durable_submit(&changes, done);
     }
     topology_unlock(broker);
@@ -143,8 +139,13 @@ static void vhost_unlink(struct vhost *vhost)
     struct durable_changes nothing;
     durable_begin(&nothing, vhost);
     struct lv_table_iter it;
-    for (struct lv_table_node *node; (node = lv_table_first(vhost->exchanges, &it));)
-        exchange_remove(lv_container_of(node, struct exchange, by_name), &nothing);
+    for (struct lv_table_node *node = lv_table_first(vhost->exchanges, &it); node;
+         node = lv_table_next(vhost->exchanges, &it)) {
+        struct exchange *x = lv_container_of(node, struct exchange, by_name);
+        if (!x->is_deleted) /* else it went with one before it */
+            exchange_remove(x, &nothing);
+    }
+    lv_assert(lv_table_count(vhost->exchanges) == 0);
     topology_moved(broker);
 }
 
@@ -185,7 +186,8 @@ void vhost_discard(struct vhost *vhost)
     vhost_unlink(vhost);
     topology_unlock(vhost->broker);
     struct lv_table_iter it;
-    for (struct lv_table_node *node; (node = lv_table_first(vhost->queues, &it));)
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
         queue_delete(lv_container_of(node, struct queue, by_name));
     vhost_unref(&vhost);
 }

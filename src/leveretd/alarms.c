@@ -187,8 +187,8 @@ static void lower_to_groups(struct slice group, bool is_v1, uint64_t *total)
     for (size_t n = group.n;;) {
         while (n > 0 && group.p[n - 1] == '/')
             n--;
-        int length = snprintf(path, sizeof path, "%s%.*s/%s", root, (int)n,
-                              (const char *)group.p, file);
+        int length =
+            snprintf(path, sizeof path, "%s%.*s/%s", root, (int)n, (const char *)group.p, file);
         if (length > 0 && (size_t)length < sizeof path)
             lower_to_group_limit(path, total);
         if (n == 0)

@@ -916,12 +916,13 @@ int config_read_file(struct config *config, const char *path, config_say say, vo
 
 static const struct variable {
     const char *name;
-    const char *file_name;
+    const char *file_name; /* NULL: none */
     const char *key;
 } variables[] = {
     {"RABBITMQ_DEFAULT_USER", "RABBITMQ_DEFAULT_USER_FILE", "default_user"},
     {"RABBITMQ_DEFAULT_PASS", "RABBITMQ_DEFAULT_PASS_FILE", "default_pass"},
     {"RABBITMQ_DEFAULT_VHOST", "RABBITMQ_DEFAULT_VHOST_FILE", "default_vhost"},
+    {"LEVERET_DATA_DIR", NULL, "data_dir"},
 };
 
 /* A secret mounted as a file: its first line. */
@@ -950,7 +951,7 @@ static int apply_variable(struct config *config, const struct variable *v, confi
                           config_say say, void *arg)
 {
     const char *value = get(v->name);
-    const char *path = get(v->file_name);
+    const char *path = v->file_name ? get(v->file_name) : NULL;
 
     if (value && value[0] != '\0')
         return config_set(config, v->key, value, v->name, say, arg);

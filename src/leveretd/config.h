@@ -40,7 +40,7 @@
     S(default_queue_type, "default_queue_type", STRING, "classic", true, 0, 0,                     \
       "The type of a queue declared without x-queue-type in a vhost that names none.")             \
     S(default_user, "default_user", STRING, "guest", false, 0, 0,                                  \
-      "The user that is made when there are no users at all.")                                     \
+      "The user that is made at the first start.")                                                 \
     S(default_pass, "default_pass", SECRET, "guest", false, 0, 0, "That user's password.")         \
     S(default_vhost, "default_vhost", STRING, "/", false, 0, 0,                                    \
       "The vhost that is made with that user.")                                                    \
@@ -180,8 +180,8 @@ int config_set_listener(struct config *config, const char *address, int port, co
                         config_say say, void *arg);
 
 /* Takes RABBITMQ_DEFAULT_USER, _PASS, _VHOST (or the name of a file with the value in
- * RABBITMQ_DEFAULT_USER_FILE ...), RABBITMQ_NODE_IP_ADDRESS and RABBITMQ_NODE_PORT from the
- * environment. ERR_INVALID after it was said. `get` is getenv, or a test's. */
+ * RABBITMQ_DEFAULT_USER_FILE ...), RABBITMQ_NODE_IP_ADDRESS, RABBITMQ_NODE_PORT and
+ * LEVERET_DATA_DIR from the environment. ERR_INVALID after it was said. `get` is getenv, or a test's. */
 typedef const char *(*config_getenv)(const char *name);
 int config_apply_environment(struct config *config, config_getenv get, config_say say, void *arg);
 

@@ -63,8 +63,7 @@ void leveretd_facts(void *arg, json_t *object)
     getrlimit(RLIMIT_NOFILE, &files);
     alarms_facts(d->alarms, &facts);
     json_object_set_new(object, "pid", integer((uint64_t)getpid()));
-    json_object_set_new(object, "uptime",
-                        integer((uint64_t)now.tv_sec - d->begun_wall_ms / 1000));
+    json_object_set_new(object, "uptime", integer((uint64_t)now.tv_sec - d->begun_wall_ms / 1000));
     json_object_set_new(object, "leveret_version", json_string(LEVERET_VERSION));
     json_object_set_new(object, "platform", json_string(d->platform));
     json_object_set_new(object, "loops", integer(loops_count(d->loops)));
@@ -74,9 +73,10 @@ void leveretd_facts(void *arg, json_t *object)
     json_object_set_new(object, "alarms", alarms_of(d));
     json_object_set_new(object, "memory_used", integer(facts.readings.memory_bytes));
     json_object_set_new(object, "memory_limit", integer(facts.limits.memory_bytes));
-    json_object_set_new(object, "memory_setting", config->memory_bytes != CONFIG_NONE
-                                                      ? integer((uint64_t)config->memory_bytes)
-                                                      : json_real(config->memory_relative));
+    json_object_set_new(object, "memory_setting",
+                        config->memory_bytes != CONFIG_NONE
+                            ? integer((uint64_t)config->memory_bytes)
+                            : json_real(config->memory_relative));
     json_object_set_new(object, "disk_free", integer(facts.readings.disk_free_bytes));
     json_object_set_new(object, "disk_free_limit", integer(facts.limits.disk_free_bytes));
     json_object_set_new(object, "files_used", integer(open_files()));

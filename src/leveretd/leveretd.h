@@ -22,9 +22,9 @@
  * OPTIONS_EXIT_USAGE (64) and OPTIONS_EXIT_CONFIG (78). */
 enum exit_code {
     EXIT_OK = 0,
-    EXIT_DEFINITIONS = 65, /* the definitions cannot be read */
-    EXIT_LISTEN = 69,      /* an address cannot be listened on */
-    EXIT_DATA_DIR = 73,    /* the data directory cannot be made */
+    EXIT_DEFINITIONS = 65,   /* the definitions cannot be read */
+    EXIT_LISTEN = 69,        /* an address cannot be listened on */
+    EXIT_DATA_DIR = 73,      /* the data directory cannot be made */
     EXIT_DATA_DIR_BUSY = 75, /* another broker has the data directory */
 };
 
@@ -43,7 +43,7 @@ struct leveretd {
     uint64_t begun_us; /* monotonic */
     uint64_t begun_wall_ms;
     struct options options;
-    struct config *_Atomic config; /* the one in force; read by any thread */
+    struct config *_Atomic config;  /* the one in force; read by any thread */
     struct config_history *configs; /* owns all */
     int lock_fd;
     struct loops *loops;

@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "broker/route.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
@@ -83,8 +82,7 @@ static int recover(struct leveretd *d, struct recovery *ret)
 {
     int err = recovery_load(d->definitions, d->auth, d->broker, ret);
     if (err < 0) {
-        log_error("cannot read the definitions in %s: %s", d->config->data_dir,
-                  lv_error_text(err));
+        log_error("cannot read the definitions in %s: %s", d->config->data_dir, lv_error_text(err));
         return EXIT_DEFINITIONS;
     }
     if (recovery_first_boot(d->config, d->auth, d->broker))
@@ -142,8 +140,7 @@ static int listen_on_all(struct leveretd *d)
     }
     for (size_t i = 0; i < wanted->count; i++) {
         const struct config_listener *l = &wanted->items[i];
-        int err = l->address[0] ? listen_on(d, l->address, l->port)
-                                : listen_everywhere(d, l->port);
+        int err = l->address[0] ? listen_on(d, l->address, l->port) : listen_everywhere(d, l->port);
         if (err < 0) {
             log_error("cannot listen on %s for AMQP: %s",
                       endpoint(where, l->address[0] ? l->address : "::", l->port),
@@ -212,9 +209,6 @@ static void set_sessions(struct leveretd *d)
     struct amqp_settings *s = &d->amqp.settings;
     s->product = config->server_product;
     s->version = config->server_version;
-    s->leveret_version = LEVERET_VERSION;
-    s->platform = d->platform;
-    s->cluster_name = d->cluster_name;
     s->frame_bytes_max = (uint32_t)config->frame_bytes_max;
     s->initial_frame_bytes_max = (uint32_t)config->initial_frame_bytes_max;
     s->channel_max = (uint16_t)config->channel_max;
@@ -288,9 +282,11 @@ int leveretd_start(struct leveretd *d)
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
-    route_init(d->loops); /* broker_free() undoes it */
     d->amqp.broker = d->broker;
     d->amqp.auth = d->auth;
+    d->amqp.settings.leveret_version = LEVERET_VERSION;
+    d->amqp.settings.platform = d->platform;
+    d->amqp.settings.cluster_name = d->cluster_name;
     if ((code = recover(d, &recovery)) != EXIT_OK)
         return code;
 

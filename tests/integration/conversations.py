@@ -567,7 +567,7 @@ def frames_of_a_channel_in_error_must_still_be_frames(talk):
     peer.send(1, 'queue.purge', queue=talk('none'))
     talk.take('a', peer, 1)
     talk.frame(FRAME_BODY, 1, b'out of the blue')
-    talk.hear_end(channel=0)
+    talk.ask('channel.open', channel=2)
 
 
 @conversation
@@ -1588,6 +1588,7 @@ def publishing_to_a_missing_exchange(talk):
 def publishing_to_a_missing_exchange_with_confirms(talk):
     talk.ask('confirm.select')
     talk.publish('', 'nowhere', 'm')
+    talk.hear()
     talk.publish(talk('none'), 'k', 'm')
     talk.hear_end()
 

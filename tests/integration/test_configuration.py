@@ -97,7 +97,7 @@ def test_sighup_reloads_the_file(own_broker):
 
 @pytest.mark.parametrize('flags, code', [(['--help'], 0), (['--version'], 0), (['--nonsense'], 64), (['--port'], 64),
                                          (['--port', 'x'], 64), (['--port', '70000'], 64), (['--loops', 'many'], 64)],
-                         ids=' '.join)
+                         ids=str)
 def test_flags_that_only_say_something(own_broker, flags, code):
     done = subprocess.run([own_broker(start=False).daemon, *flags], capture_output=True, text=True, timeout=60)
     assert done.returncode == code and (done.stdout if code == 0 else done.stderr), done

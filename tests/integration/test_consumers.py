@@ -292,7 +292,7 @@ def test_kill_9_of_a_consumer_process_redelivers_to_another_at_once(broker, conn
         child.kill()
         child.wait()
         child.stdout.close()
-    peer.call(1, 'queue.delete', queue=name('q'))
+    connect().call(1, 'queue.delete', queue=name('q'))
 
 
 def test_a_prompt_requeue_goes_to_another_consumer_when_there_is_one(connect, name):

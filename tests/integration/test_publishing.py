@@ -218,15 +218,6 @@ def test_confirms_and_deliveries_on_one_channel_do_not_disturb_each_other(peer, 
             confirmed |= set(range(first, frame.delivery_tag + 1))
 
 
-def test_a_full_queue_that_rejects_publishes_nacks_them(peer, name):
-    peer.declare(name('q'), exclusive=True, arguments={'x-max-length': 1, 'x-overflow': 'reject-publish'})
-    confirms = Confirms(peer)
-    for _ in range(3):
-        confirms.publish('', name('q'), b'm')
-        confirms.settle()
-    assert confirms.nacked == [2, 3]
-
-
 def test_confirm_and_tx_exclude_each_other(peer):
     peer.open_channel(2)
     peer.call(1, 'confirm.select')

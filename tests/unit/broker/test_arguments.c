@@ -65,8 +65,7 @@ static const struct {
     {"x-expires I 1", NULL},
     {"x-expires I 0", "invalid arg 'x-expires'" FOR ": {value_zero,0}"},
     {"x-expires I -1", "invalid arg 'x-expires'" FOR ": {value_negative,-1}"},
-    {"x-expires l 315360000001",
-     "invalid arg 'x-expires'" FOR ": {value_too_large,315360000001}"},
+    {"x-expires l 315360000001", "invalid arg 'x-expires'" FOR ": {value_too_large,315360000001}"},
     {"x-max-length I 0", NULL},
     {"x-max-length I -1", "invalid arg 'x-max-length'" FOR ": {value_negative,-1}"},
     {"x-max-length-bytes t 1",
@@ -106,8 +105,7 @@ static const struct {
     {"x-dead-letter-strategy S a", "invalid arg 'x-dead-letter-strategy'" FOR CLASSIC_TYPE},
     {"x-quorum-initial-group-size I 1",
      "invalid arg 'x-quorum-initial-group-size'" FOR CLASSIC_TYPE},
-    {"x-queue-leader-locator S balanced",
-     "invalid arg 'x-queue-leader-locator'" FOR CLASSIC_TYPE},
+    {"x-queue-leader-locator S balanced", "invalid arg 'x-queue-leader-locator'" FOR CLASSIC_TYPE},
     {"x-max-age S 1D", "invalid arg 'x-max-age'" FOR CLASSIC_TYPE},
     {"x-stream-max-segment-size-bytes I 1",
      "invalid arg 'x-stream-max-segment-size-bytes'" FOR CLASSIC_TYPE},
@@ -126,8 +124,7 @@ static const struct {
     {"x-queue-type S quorum; x-single-active-consumer t 1", NULL},
     {"x-queue-type S quorum; x-max-priority I 5", "invalid arg 'x-max-priority'" FOR QUORUM_TYPE},
     {"x-queue-type S quorum; x-queue-mode S lazy", "invalid arg 'x-queue-mode'" FOR QUORUM_TYPE},
-    {"x-queue-type S quorum; x-queue-version I 2",
-     "invalid arg 'x-queue-version'" FOR QUORUM_TYPE},
+    {"x-queue-type S quorum; x-queue-version I 2", "invalid arg 'x-queue-version'" FOR QUORUM_TYPE},
     {"x-queue-type S quorum; x-queue-master-locator S a",
      "invalid arg 'x-queue-master-locator'" FOR QUORUM_TYPE},
     {"x-queue-type S quorum; x-max-age S 1D", "invalid arg 'x-max-age'" FOR QUORUM_TYPE},
@@ -174,10 +171,8 @@ static void quorum_queues_are_durable_and_nobodys(void **state)
         struct queue_flags flags;
         const char *property;
     } rows[] = {
-        {{false, false, false}, "non-durable"},
-        {{true, true, false}, "exclusive-owner"},
-        {{true, false, true}, "auto-delete"},
-        {{false, true, true}, "auto-delete"},
+        {{false, false, false}, "non-durable"},    {{true, true, false}, "exclusive-owner"},
+        {{true, false, true}, "auto-delete"},      {{false, true, true}, "auto-delete"},
         {{false, true, false}, "exclusive-owner"},
     };
     struct lv_buffer b = {0};
@@ -191,8 +186,7 @@ static void quorum_queues_are_durable_and_nobodys(void **state)
         assert_error(&w, 406, text);
     }
     struct world w = {0};
-    assert_false(
-        queue_arguments_check_generated(table_of(&b, "x-queue-type S quorum"), &w.error));
+    assert_false(queue_arguments_check_generated(table_of(&b, "x-queue-type S quorum"), &w.error));
     assert_error(&w, 406, "Cannot declare a server-named queue for type rabbit_quorum_queue");
     assert_true(queue_arguments_check_generated(SLICE_EMPTY, &w.error));
     lv_buffer_free(&b);
@@ -217,8 +211,8 @@ static void what_is_set_is_read_and_what_is_not_is_unset(void **state)
     struct lv_buffer b = {0};
     struct queue_arguments a;
     struct world w = {0};
-    assert_true(queue_arguments_read(SLICE_EMPTY, DURABLE, slice_str("q"), slice_str("/"), &a,
-                                     &w.error));
+    assert_true(
+        queue_arguments_read(SLICE_EMPTY, DURABLE, slice_str("q"), slice_str("/"), &a, &w.error));
     assert_int_equal(a.type, QUEUE_CLASSIC);
     assert_int_equal(a.message_ttl_ms, ARGUMENT_UNSET);
     assert_int_equal(a.expires_ms, ARGUMENT_UNSET);
@@ -268,10 +262,8 @@ static const struct {
     {"x-max-length I 5", "x-max-length l 5", NULL},
     {"x-max-length I 5", "x-max-length b 5", NULL},
     {"x-max-length I 5", "x-max-length T 5", NULL},
-    {"x-max-length I 10", "x-max-length I 11",
-     UNLIKE("x-max-length") "'11' but current is '10'"},
-    {"x-max-length I 5", "x-max-length B 250",
-     UNLIKE("x-max-length") "'250' but current is '5'"},
+    {"x-max-length I 10", "x-max-length I 11", UNLIKE("x-max-length") "'11' but current is '10'"},
+    {"x-max-length I 5", "x-max-length B 250", UNLIKE("x-max-length") "'250' but current is '5'"},
     {"x-max-length I 5", "x-max-length i 4294967290",
      UNLIKE("x-max-length") "'4294967290' but current is '5'"},
     {"x-max-length I 5", "x-max-length d", UNLIKE("x-max-length") "'5.0' but current is '5'"},
@@ -279,8 +271,7 @@ static const struct {
     {"x-max-length I 5", "x-max-length t 1", UNLIKE("x-max-length") "'true' but current is '5'"},
     {"x-max-length I 5", "x-max-length S abc", UNLIKE("x-max-length") "'abc' but current is '5'"},
     {"x-max-length I 5", "x-max-length V", UNLIKE("x-max-length") "none but current is '5'"},
-    {"x-message-ttl I 5", "x-message-ttl S 5",
-     UNLIKE("x-message-ttl") "'5' but current is '5'"},
+    {"x-message-ttl I 5", "x-message-ttl S 5", UNLIKE("x-message-ttl") "'5' but current is '5'"},
     {"", "x-max-length I 5",
      UNLIKE("x-max-length") "the value '5' of type 'signedint' but current is none"},
     {"x-message-ttl s 1000", "",
@@ -326,10 +317,9 @@ static void a_redeclaration_agrees_with_the_queue_or_says_where_not(void **state
     struct lv_buffer have = {0}, want = {0};
     for (size_t i = 0; i < sizeof equivalence_rows / sizeof *equivalence_rows; i++) {
         struct world w = {0};
-        bool equivalent =
-            queue_is_equivalent(DURABLE, table_of(&have, equivalence_rows[i].have), DURABLE,
-                                table_of(&want, equivalence_rows[i].want), slice_str("q"),
-                                slice_str("/"), &w.error);
+        bool equivalent = queue_is_equivalent(DURABLE, table_of(&have, equivalence_rows[i].have),
+                                              DURABLE, table_of(&want, equivalence_rows[i].want),
+                                              slice_str("q"), slice_str("/"), &w.error);
         if (equivalent != (equivalence_rows[i].text == NULL))
             fail_msg("'%s' and '%s'", equivalence_rows[i].have, equivalence_rows[i].want);
         if (!equivalent)
@@ -371,8 +361,8 @@ static void consumers_have_a_priority(void **state)
     assert_int_equal(a.priority, -3);
     assert_false(consumer_arguments_read(table_of(&b, "x-priority S 1"), q, vhost, &a, &w.error));
     assert_error(&w, 406, "invalid arg 'x-priority'" FOR ": \"expected integer, got longstr\"");
-    assert_false(consumer_arguments_read(table_of(&b, "x-cancel-on-ha-failover I 1"), q, vhost,
-                                         &a, &w.error));
+    assert_false(consumer_arguments_read(table_of(&b, "x-cancel-on-ha-failover I 1"), q, vhost, &a,
+                                         &w.error));
     assert_error(&w, 406,
                  "invalid arg 'x-cancel-on-ha-failover'" FOR ": {unacceptable_type,signedint}");
     assert_false(

@@ -138,8 +138,7 @@ static void listings_include_the_implied_bindings(void **state)
     world_start(&w);
     world_queue(&w, "q", false);
     table_add_int(&table, "a", 'I', 1);
-    assert_true(
-        world_bind_with(&w, "amq.topic", "->", "q", "a.*", lv_buffer_slice(&table)));
+    assert_true(world_bind_with(&w, "amq.topic", "->", "q", "a.*", lv_buffer_slice(&table)));
     world_bind(&w, "amq.direct", "=>", "amq.topic", "k");
     binding_each(w.vhost, list_one, &lines);
     lv_buffer_add_u8(&lines, 0);
@@ -147,7 +146,8 @@ static void listings_include_the_implied_bindings(void **state)
     assert_non_null(strstr((char *)lines.p, "[amq.topic -> q a.* 7]"));
     assert_non_null(strstr((char *)lines.p, "[amq.direct => amq.topic k 0]"));
     assert_int_equal(lines.n, strlen("[ -> q q 0][amq.topic -> q a.* 7]"
-                                     "[amq.direct => amq.topic k 0]") + 1);
+                                     "[amq.direct => amq.topic k 0]") +
+                                  1);
     lv_buffer_free(&lines);
     lv_buffer_free(&table);
     world_stop(&w);
@@ -178,8 +178,7 @@ static void wait_for(struct waiter *waiter, int calls)
     deadline.tv_sec += 30;
     pthread_mutex_lock(&waiter->mutex);
     while (waiter->calls < calls)
-        assert_int_equal(
-            pthread_cond_timedwait(&waiter->called, &waiter->mutex, &deadline), 0);
+        assert_int_equal(pthread_cond_timedwait(&waiter->called, &waiter->mutex, &deadline), 0);
     assert_int_equal(waiter->calls, calls);
     pthread_mutex_unlock(&waiter->mutex);
 }
@@ -254,8 +253,7 @@ static void what_is_durable_at_both_ends_is_stored(void **state)
     wait_for(&waiter, ++calls);
     d = (struct exchange_declaration){.name = slice_str("t"), .type = slice_str("fanout")};
     assert_int_equal(exchange_declare(vhost, &d, done, &w.error, &created), CHANGE_DONE);
-    assert_stored(definitions,
-                  "[vhost v][fanout a auto-delete 0][topic x internal 0]");
+    assert_stored(definitions, "[vhost v][fanout a auto-delete 0][topic x internal 0]");
 
     /* A binding is as durable as both of its ends. */
     struct queue *durable = world_queue(&w, "durable", true);
@@ -275,8 +273,7 @@ static void what_is_durable_at_both_ends_is_stored(void **state)
                                "[a => x k 0][x -> durable k 0]");
 
     /* Deleting x takes a with it: one answer, after both. */
-    assert_int_equal(exchange_delete(vhost, slice_str("x"), false, done, &w.error),
-                     CHANGE_PENDING);
+    assert_int_equal(exchange_delete(vhost, slice_str("x"), false, done, &w.error), CHANGE_PENDING);
     wait_for(&waiter, ++calls);
     assert_stored(definitions, "[vhost v]");
     assert_int_equal(exchange_delete(vhost, slice_str("t"), false, done, &w.error), CHANGE_DONE);

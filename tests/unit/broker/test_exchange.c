@@ -8,7 +8,7 @@ static bool declare(struct world *w, const char *name, const char *type, const c
     return world_exchange_with(w, name, type, flags, SLICE_EMPTY) != NULL;
 }
 
-static bool delete(struct world *w, const char *name, bool if_unused)
+static bool delete (struct world *w, const char *name, bool if_unused)
 {
     w->error = (struct broker_error){0};
     return exchange_delete(w->vhost, slice_str(name), if_unused, NOBODY, &w->error) !=
@@ -21,8 +21,12 @@ static void a_vhost_begins_with_the_predeclared_exchanges(void **state)
     struct world w;
     world_start(&w);
     static const char *const names[][2] = {
-        {"", "direct"},          {"amq.direct", "direct"},   {"amq.fanout", "fanout"},
-        {"amq.headers", "headers"}, {"amq.match", "headers"}, {"amq.topic", "topic"},
+        {"", "direct"},
+        {"amq.direct", "direct"},
+        {"amq.fanout", "fanout"},
+        {"amq.headers", "headers"},
+        {"amq.match", "headers"},
+        {"amq.topic", "topic"},
         {"amq.rabbitmq.trace", "topic"},
     };
     for (size_t i = 0; i < 7; i++) {
@@ -135,7 +139,7 @@ static void cr_and_lf_are_dropped_from_names(void **state)
     world_queue(&w, "queue", false);
     world_bind(&w, "\nexchange", "->", "que\r\nue", "k");
     assert_string_equal(world_route(&w, "exchange", "k"), "queue");
-    assert_true(delete(&w, "exch\nange", false));
+    assert_true(delete (&w, "exch\nange", false));
     assert_false(world_has_exchange(&w, "exchange"));
     world_stop(&w);
 }
@@ -145,20 +149,20 @@ static void what_may_not_be_deleted(void **state)
     (void)state;
     struct world w;
     world_start(&w);
-    assert_false(delete(&w, "", false));
+    assert_false(delete (&w, "", false));
     assert_error(&w, 403, "operation not permitted on the default exchange");
-    assert_false(delete(&w, "amq.direct", false));
+    assert_false(delete (&w, "amq.direct", false));
     assert_error(&w, 403, "deletion of system exchange 'amq.direct' in vhost '/' not allowed");
-    assert_false(delete(&w, "amq.foo", false));
+    assert_false(delete (&w, "amq.foo", false));
     assert_error(&w, 403, "deletion of system exchange 'amq.foo' in vhost '/' not allowed");
-    assert_true(delete(&w, "missing", false));
+    assert_true(delete (&w, "missing", false));
     world_exchange(&w, "x", "direct");
     world_exchange(&w, "y", "direct");
     world_bind(&w, "x", "=>", "y", "k");
-    assert_false(delete(&w, "x", true));
+    assert_false(delete (&w, "x", true));
     assert_error(&w, 406, "exchange 'x' in vhost '/' in use");
-    assert_true(delete(&w, "y", true)); /* bindings to it do not count */
-    assert_true(delete(&w, "x", true));
+    assert_true(delete (&w, "y", true)); /* bindings to it do not count */
+    assert_true(delete (&w, "x", true));
     assert_int_equal(lv_table_count(w.vhost->bindings), 0);
     world_stop(&w);
 }
@@ -224,9 +228,9 @@ static void auto_delete_goes_around_rings(void **state)
     world_bind(&w, "z", "=>", "x", "");
     world_bind(&w, "x", "=>", "x", "self");
     world_bind(&w, "x", "=>", "end", "");
-    assert_true(delete(&w, "end", false)); /* x has others */
+    assert_true(delete (&w, "end", false)); /* x has others */
     assert_true(world_has_exchange(&w, "x"));
-    assert_true(delete(&w, "y", false)); /* x keeps itself */
+    assert_true(delete (&w, "y", false)); /* x keeps itself */
     assert_true(world_has_exchange(&w, "x"));
     assert_true(world_has_exchange(&w, "z"));
     world_unbind(&w, "x", "=>", "x", "self"); /* then x goes, and z after it */

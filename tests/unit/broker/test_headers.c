@@ -117,8 +117,8 @@ static void a_binding_matches_by_its_arguments(void **state)
         struct slice a = table_of(&arguments, cases[i].arguments);
         struct slice h = table_of(&headers, cases[i].headers ? cases[i].headers : "");
         assert_true(world_bind_with(&w, "amq.headers", "->", "q", "k", a));
-        struct route r = world_route_with(&w, "amq.headers", slice_str("other"),
-                                          cases[i].headers ? &h : NULL);
+        struct route r =
+            world_route_with(&w, "amq.headers", slice_str("other"), cases[i].headers ? &h : NULL);
         if (r.count != cases[i].matches)
             fail_msg("'%s' and '%s'", cases[i].arguments, cases[i].headers);
         assert_true(world_unbind_with(&w, "amq.headers", "->", "q", "k", a));
@@ -139,8 +139,7 @@ static const struct {
     {"x-match B 250", "Invalid x-match field type unsignedbyte (value 250); expected longstr"},
     {"x-match t 1", "Invalid x-match field type bool (value true); expected longstr"},
     {"x-match V", "Invalid x-match field type void (value undefined); expected longstr"},
-    {"x-match x abc",
-     "Invalid x-match field type binary (value <<\"abc\">>); expected longstr"},
+    {"x-match x abc", "Invalid x-match field type binary (value <<\"abc\">>); expected longstr"},
     {"x-match d 5", "Invalid x-match field type double (value 5.0); expected longstr"},
 };
 
@@ -169,18 +168,13 @@ static void bindings_of_unlike_arguments_are_unlike_and_order_is_nothing(void **
     struct lv_buffer b = {0};
     world_start(&w);
     world_queue(&w, "q", false);
-    assert_true(
-        world_bind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "b I 2, a I 1")));
-    assert_true(
-        world_bind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "a I 1, b I 2")));
+    assert_true(world_bind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "b I 2, a I 1")));
+    assert_true(world_bind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "a I 1, b I 2")));
     assert_int_equal(lv_table_count(w.vhost->bindings), 1);
-    assert_true(
-        world_bind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "a I 1, b l 2")));
-    assert_true(
-        world_bind_with(&w, "amq.headers", "->", "q", "j", table_of(&b, "a I 1, b I 2")));
+    assert_true(world_bind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "a I 1, b l 2")));
+    assert_true(world_bind_with(&w, "amq.headers", "->", "q", "j", table_of(&b, "a I 1, b I 2")));
     assert_int_equal(lv_table_count(w.vhost->bindings), 3);
-    assert_true(
-        world_unbind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "a I 1, b I 2")));
+    assert_true(world_unbind_with(&w, "amq.headers", "->", "q", "k", table_of(&b, "a I 1, b I 2")));
     assert_int_equal(lv_table_count(w.vhost->bindings), 2);
     lv_buffer_free(&b);
     world_stop(&w);

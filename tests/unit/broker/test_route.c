@@ -351,8 +351,8 @@ static void check_sample(struct world *w, const struct model *t, int exchange)
     m.key_count = 1;
     const char *wanted = model_text(t, exchange, &m);
     for (int i = 0; i < 2; i++) { /* found, and found in the cache */
-        route = world_route_with(w, name_of('x', exchange), keys[0],
-                                 m.has_headers ? &headers : NULL);
+        route =
+            world_route_with(w, name_of('x', exchange), keys[0], m.has_headers ? &headers : NULL);
         assert_string_equal(route_text(route), wanted);
     }
     lv_buffer_free(&table);
@@ -680,8 +680,7 @@ static void bind_stay(struct world *w)
     world_bind(w, "busy.direct", "->", "stay", "a.b.c");
     world_bind(w, "busy.fanout", "->", "stay", "");
     world_bind(w, "busy.topic", "->", "stay", "#.b.#");
-    assert_true(
-        world_bind_with(w, "busy.headers", "->", "stay", "", lv_buffer_slice(&table)));
+    assert_true(world_bind_with(w, "busy.headers", "->", "stay", "", lv_buffer_slice(&table)));
     world_bind(w, "busy.ring", "=>", "busy.direct", "");
     world_bind(w, "busy.direct", "=>", "busy.ring", "a.b.c");
     lv_buffer_free(&table);
@@ -705,8 +704,8 @@ static void a_binding_that_stays_is_never_missed_while_others_change(void **stat
     bind_stay(&w);
     for (unsigned i = 0; i < ROUTERS; i++) {
         routers[i] = (struct router){.w = &w, .number = i, .is_over = &is_over};
-        assert_int_equal(
-            pthread_create(&routers[i].thread, NULL, route_all_the_time, &routers[i]), 0);
+        assert_int_equal(pthread_create(&routers[i].thread, NULL, route_all_the_time, &routers[i]),
+                         0);
     }
     for (int i = 0; i < CHANGES; i++) {
         churn_once(&w, draw(CHURN), queues);

@@ -29,14 +29,14 @@ struct world {
 
 static const struct durable_done NOBODY = {0};
 
-static inline void world_start_with(struct world *w, unsigned loops, struct definitions *definitions)
+static inline void world_start_with(struct world *w, unsigned loops,
+                                    struct definitions *definitions)
 {
     memset(w, 0, sizeof *w);
     lv_rcu_register_thread();
     w->loops = loops_create(loops);
     w->broker = broker_create(w->loops, definitions);
-    enum change_result result =
-        vhost_create(w->broker, slice_str("/"), false, NOBODY, &w->vhost);
+    enum change_result result = vhost_create(w->broker, slice_str("/"), false, NOBODY, &w->vhost);
     assert_int_equal(result, CHANGE_DONE);
 }
 
@@ -52,8 +52,8 @@ static inline struct queue *world_queue(struct world *w, const char *name, bool 
     struct queue *q = lv_calloc(1, sizeof *q);
     q->magic = QUEUE_MAGIC;
     q->vhost = w->vhost;
-    destination_init(&q->destination, DESTINATION_QUEUE,
-                     slice_of(lv_strdup(name), strlen(name)), durable);
+    destination_init(&q->destination, DESTINATION_QUEUE, slice_of(lv_strdup(name), strlen(name)),
+                     durable);
     q->by_name.key = q->destination.name;
     topology_lock(w->broker);
     lv_table_insert(w->vhost->queues, &q->by_name);
@@ -83,7 +83,8 @@ static inline void world_queue_delete(struct world *w, struct queue *q)
 static inline void world_delete_queues(struct world *w)
 {
     struct lv_table_iter it;
-    for (struct lv_table_node *n; (n = lv_table_first(w->vhost->queues, &it));)
+    for (struct lv_table_node *n = lv_table_first(w->vhost->queues, &it); n;
+         n = lv_table_next(w->vhost->queues, &it))
         world_queue_delete(w, lv_container_of(n, struct queue, by_name));
 }
 
@@ -131,8 +132,7 @@ static inline struct binding_request world_request(const char *source, const cha
     return (struct binding_request){
         .source = slice_str(source),
         .destination = slice_str(destination),
-        .destination_kind =
-            strcmp(arrow, "=>") == 0 ? DESTINATION_EXCHANGE : DESTINATION_QUEUE,
+        .destination_kind = strcmp(arrow, "=>") == 0 ? DESTINATION_EXCHANGE : DESTINATION_QUEUE,
         .routing_key = slice_str(key),
         .arguments = arguments,
         .connection_id = 1,
@@ -141,8 +141,7 @@ static inline struct binding_request world_request(const char *source, const cha
 
 /* "->" binds a queue, "=>" an exchange. */
 static inline bool world_bind_with(struct world *w, const char *source, const char *arrow,
-                                   const char *destination, const char *key,
-                                   struct slice arguments)
+                                   const char *destination, const char *key, struct slice arguments)
 {
     struct binding_request r = world_request(source, arrow, destination, key, arguments);
     lv_rcu_quiescent(); /* each call is a turn of its own: tables can grow */

@@ -209,6 +209,7 @@ static void a_bad_value_anywhere_refuses_the_start(void **state)
 static void the_data_directory_is_the_systems_or_the_users(void **state)
 {
     static const char *const with_state[] = {"XDG_STATE_HOME", "/s", "HOME", "/h", NULL};
+    static const char *const with_name[] = {"LEVERET_DATA_DIR", "/named", "HOME", "/h", NULL};
     static const char *const with_home[] = {"XDG_STATE_HOME", "relative", "HOME", "/h", NULL};
     char *file = said_file("");
     struct options options = {.port = -1, .management_port = -1, .config_file = file};
@@ -221,8 +222,11 @@ static void the_data_directory_is_the_systems_or_the_users(void **state)
     c = load(&options, with_home);
     assert_string_equal(c->data_dir, is_systems ? "/var/lib/leveret" : "/h/.local/state/leveret");
     config_free(&c);
+    c = load(&options, with_name);
+    assert_string_equal(c->data_dir, "/named");
+    config_free(&c);
     options.data_dir = "/chosen";
-    c = load(&options, with_home);
+    c = load(&options, with_name);
     assert_string_equal(c->data_dir, "/chosen");
     config_free(&c);
     unlink(file);

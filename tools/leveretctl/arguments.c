@@ -1,0 +1,196 @@
+/* Options may stand anywhere, before the command and behind it; "--name value" and "--name=value" are
+ * the same; what stands behind "--" is no option. */
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "leveretctl/command.h"
+
+static const struct {
+    const char *name;
+    const char *letter;
+    bool has_value;
+} options[OPTION_COUNT] = {
+#define OPTION_ROW(id, name, letter, value) {name, letter, value},
+    OPTIONS(OPTION_ROW)
+#undef OPTION_ROW
+};
+
+/* The option that this word names, up to its '='; OPTION_COUNT when it is none. */
+static enum option option_find(const char *word, size_t n)
+{
+    for (size_t o = 0; o < OPTION_COUNT; o++) {
+        const char *names[] = {options[o].name, options[o].letter};
+        for (size_t k = 0; k < 2; k++)
+            if (names[k] && strlen(names[k]) == n && memcmp(names[k], word, n) == 0)
+                return (enum option)o;
+    }
+    return OPTION_COUNT;
+}
+
+static void refuse(struct invocation *i, const char *word, size_t n, const char *value)
+{
+    lv_buffer_printf(&i->invalid, "%.*s : %s\n", (int)n, word, value ? value : "");
+}
+
+/* Takes the option at argv[at]; returns the place of the last word it used. */
+static int take_option(struct invocation *i, int at)
+{
+    const char *word = i->argv[at];
+    size_t n = strcspn(word, "=");
+    const char *value = word[n] == '=' ? word + n + 1 : NULL;
+    enum option option = option_find(word, n);
+
+    if (option == OPTION_COUNT || (!options[option].has_value && value)) {
+        refuse(i, word, n, value);
+    } else if (!options[option].has_value) {
+        i->values[option] = "";
+    } else if (value) {
+        i->values[option] = value;
+    } else if (at + 1 < i->argc) {
+        i->values[option] = i->argv[++at];
+    } else {
+        refuse(i, word, n, NULL);
+    }
+    return at;
+}
+
+static void take_word(struct invocation *i, const char *word)
+{
+    if (!i->command)
+        i->command = word;
+    else if (i->argument_count < ARGUMENTS_MAX)
+        i->arguments[i->argument_count++] = word;
+}
+
+static void take_timeout(struct invocation *i)
+{
+    const char *text = i->values[OPTION_TIMEOUT];
+    char *end;
+    i->timeout_s = -1;
+    if (!text)
+        return;
+    long seconds = strtol(text, &end, 10);
+    if (text[0] == '\0' || *end != '\0' || seconds < 0 || seconds > INT_MAX / 1000)
+        refuse(i, "--timeout", strlen("--timeout"), text);
+    else
+        i->timeout_s = (int)seconds;
+}
+
+static void take_formatter(struct invocation *i)
+{
+    const char *text = i->values[OPTION_FORMATTER];
+    i->format = FORMAT_TABLE;
+    if (text && !format_parse(text, &i->format))
+        refuse(i, "--formatter", strlen("--formatter"), text);
+}
+
+static void name_node(struct invocation *i)
+{
+    char host[256] = "localhost";
+    if (is_given(i, OPTION_NODE)) {
+        snprintf(i->node, sizeof i->node, "%s", i->values[OPTION_NODE]);
+        return;
+    }
+    gethostname(host, sizeof host - 1);
+    host[sizeof host - 1] = '\0';
+    host[strcspn(host, ".")] = '\0';
+    snprintf(i->node, sizeof i->node, "leveret@%s", host);
+}
+
+/* --- where the broker keeps its socket ----------------------------------------------------- */
+
+static bool has_socket(const char *dir)
+{
+    char path[sizeof((struct invocation *)NULL)->data_dir + 16];
+    snprintf(path, sizeof path, "%s/control.sock", dir);
+    return access(path, F_OK) == 0;
+}
+
+/* leveretd takes /var/lib/leveret where it can write there, else a directory of its user; we may be
+ * another user than it, so we look for the one that has a socket, in the same order. */
+static void choose_data_dir(struct invocation *i)
+{
+    const char *named =
+        is_given(i, OPTION_DATA_DIR) ? i->values[OPTION_DATA_DIR] : getenv("LEVERET_DATA_DIR");
+    const char *system_dir = "/var/lib/leveret";
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+    if (named && named[0]) {
+        snprintf(i->data_dir, sizeof i->data_dir, "%s", named);
+        return;
+    }
+    snprintf(i->data_dir, sizeof i->data_dir, "%s", system_dir);
+    if (has_socket(i->data_dir))
+        return;
+    if (state && state[0] == '/')
+        snprintf(i->data_dir, sizeof i->data_dir, "%s/leveret", state);
+    else if (home && home[0] == '/')
+        snprintf(i->data_dir, sizeof i->data_dir, "%s/.local/state/leveret", home);
+    if (!has_socket(i->data_dir))
+        snprintf(i->data_dir, sizeof i->data_dir, "%s", system_dir);
+}
+
+void arguments_parse(struct invocation *i, int argc, char **argv)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    i->program = argc > 0 ? (slash ? slash + 1 : argv[0]) : "leveretctl";
+    i->argc = argc;
+    i->argv = argv;
+    i->ask.fd = -1;
+    bool are_options_over = false;
+    for (int at = 1; at < argc; at++) {
+        if (are_options_over || argv[at][0] != '-' || argv[at][1] == '\0')
+            take_word(i, argv[at]);
+        else if (strcmp(argv[at], "--") == 0)
+            are_options_over = true;
+        else
+            at = take_option(i, at);
+    }
+    i->vhost = is_given(i, OPTION_VHOST) ? i->values[OPTION_VHOST] : "/";
+    take_timeout(i);
+    take_formatter(i);
+    name_node(i);
+    choose_data_dir(i);
+}
+
+/* --- refusing ------------------------------------------------------------------------------ */
+
+int usage_error(const struct invocation *i, const struct command *c, int exit_code,
+                const char *format, ...)
+{
+    va_list args;
+    fputs("Error (argument validation): ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs("\nArguments given:\n\t", stderr);
+    for (int at = 1; at < i->argc; at++)
+        fprintf(stderr, "%s%s", at > 1 ? " " : "", i->argv[at]);
+    fputs("\n\n\033[1mUsage\033[0m\n\n", stderr);
+    usage_line(i, c, stderr);
+    return exit_code;
+}
+
+int arguments_check(struct invocation *i, const struct command *c)
+{
+    for (size_t o = OPTION_ANYWHERE + 1; o < OPTION_COUNT; o++) {
+        bool is_taken = (c->options & BIT(o)) != 0;
+        if (o == OPTION_NO_TABLE_HEADERS && !format_is_for_people(i->format))
+            is_taken = false;
+        if (i->values[o] && !is_taken)
+            refuse(i, options[o].name, strlen(options[o].name), i->values[o]);
+    }
+    if (i->invalid.n > 0)
+        return usage_error(i, c, EXIT_USAGE, "Invalid options for this command:\n%.*s",
+                           (int)i->invalid.n - 1, (const char *)i->invalid.p);
+    int count = (int)i->argument_count;
+    if (count < c->arguments_min)
+        return usage_error(i, c, EXIT_USAGE, "not enough arguments.");
+    if (c->arguments_max >= 0 && count > c->arguments_max)
+        return usage_error(i, c, EXIT_USAGE, "too many arguments.");
+    return EXIT_OK;
+}

@@ -1,0 +1,488 @@
+/* The table of commands, and the two kinds that most of them are: a listing, which prints rows, and a
+ * change, which says what it is about to do and then nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "leveretctl/command.h"
+
+/* --- failures ------------------------------------------------------------------------------ */
+
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, NULL, 0, false, NULL                                                                 \
+    }
+
+static const struct failure no_failures[] = {END};
+
+/* A vhost that is not there has nothing to list: that is no failure. */
+static const struct failure vhost_is_empty[] = {
+    {"no_such_vhost", NULL, EXIT_OK, true, NULL},
+    END,
+};
+
+static const struct failure vhost_is_missing[] = {
+    {"no_such_vhost", NULL, EXIT_DATA, true, NULL},
+    END,
+};
+
+static const struct failure user_is_missing[] = {
+    {"no_such_user", "User \"$1\" does not exist", EXIT_NO_USER, false, "User $1 does not exists"},
+    END,
+};
+
+static const struct failure user_exists[] = {
+    {"user_exists", "User \"$1\" already exists", EXIT_SOFTWARE, false, "User $1 already exists"},
+    END,
+};
+
+static const struct failure user_has_no_listing[] = {
+    {"no_such_user", "{:no_such_user, \"$1\"}", EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+static const struct failure permissions_fail[] = {
+    {"no_such_user", "User $1 does not exist", EXIT_NO_USER, false, "User $1 does not exist"},
+    {"no_such_vhost", "Virtual host $v does not exist", EXIT_UNAVAILABLE, false,
+     "Virtual host $v does not exist"},
+    {"invalid_pattern", NULL, EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+static const struct failure login_fails[] = {
+    {"login_refused", "Error: failed to authenticate user \"$1\"\nuser '$1' - invalid credentials",
+     EXIT_DATA, false, NULL},
+    END,
+};
+
+static const struct failure purge_fails[] = {
+    {"no_such_queue", "not_found", EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+static const struct failure delete_queue_fails[] = {
+    {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
+    {"queue_in_use", "Queue is in use", EXIT_USAGE, false, NULL},
+    {"queue_not_empty", "Queue is not empty", EXIT_USAGE, false, NULL},
+    END,
+};
+
+static const struct failure close_fails[] = {
+    {"invalid_pid", "Error:\n{:invalid_pid_syntax, \"$1\"}", EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+static const struct failure level_is_unknown[] = {
+    {"bad_level", NULL, EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+#define LISTING_USAGE "[--no-table-headers] "
+#define COLUMNS_USAGE LISTING_USAGE "[<column> ...]"
+#define TIMEOUT_USAGE " [--timeout <timeout>]"
+
+#define QUEUE_COLUMNS                                                                              \
+    "arguments, auto_delete, consumer_capacity, consumer_utilisation, consumers, disk_reads, "     \
+    "disk_writes, durable, exclusive, exclusive_consumer_pid, exclusive_consumer_tag, "            \
+    "head_message_timestamp, leader, members, memory, message_bytes, message_bytes_persistent, "   \
+    "message_bytes_ram, message_bytes_ready, message_bytes_unacknowledged, messages, "             \
+    "messages_persistent, messages_ram, messages_ready, messages_ready_ram, "                      \
+    "messages_unacknowledged, messages_unacknowledged_ram, name, online, owner_pid, pid, policy, " \
+    "slave_pids, state, synchronised_slave_pids, type"
+
+#define CONNECTION_COLUMNS                                                                         \
+    "auth_mechanism, channel_max, channels, client_properties, connected_at, frame_max, host, "    \
+    "name, peer_cert_issuer, peer_cert_subject, peer_cert_validity, peer_host, peer_port, pid, "   \
+    "port, protocol, recv_cnt, recv_oct, send_cnt, send_oct, send_pend, ssl, ssl_cipher, "         \
+    "ssl_hash, ssl_key_exchange, ssl_protocol, state, timeout, user, vhost"
+
+#define CHANNEL_COLUMNS                                                                            \
+    "acks_uncommitted, confirm, connection, consumer_count, global_prefetch_count, "               \
+    "messages_unacknowledged, messages_uncommitted, messages_unconfirmed, name, number, pid, "     \
+    "prefetch_count, transactional, user, vhost"
+
+#define CONSUMER_COLUMNS                                                                           \
+    "ack_required, active, activity_status, arguments, channel_pid, consumer_tag, "                \
+    "prefetch_count, queue_name"
+
+static const char help_group[] = "Help", nodes_group[] = "Nodes", users_group[] = "Users",
+                  access_group[] = "Access Control",
+                  monitoring_group[] = "Monitoring, observability and health checks",
+                  vhosts_group[] = "Virtual hosts",
+                  configuration_group[] = "Configuration and Environment",
+                  operations_group[] = "Operations", queues_group[] = "Queues";
+
+enum { NO_HEADERS = BIT(OPTION_NO_TABLE_HEADERS) };
+
+/* clang-format off */
+const struct command commands[] = {
+    {.name = "help", .group = help_group, .usage = "[<command>]",
+     .help = "Explains a command, or lists them all.", .arguments_max = 1, .run = run_help},
+    {.name = "version", .group = help_group, .usage = "", .help = "Prints leveretctl's version.",
+     .run = run_version},
+
+    {.name = "await_startup", .group = nodes_group, .usage = "[--timeout <timeout>]",
+     .help = "Waits until the broker has started (at most 300 s).", .run = run_await_startup},
+    {.name = "stop", .group = nodes_group, .usage = "[--idempotent] [<pidfile>]",
+     .help = "Stops the broker and waits until it is gone.", .arguments_max = 1,
+     .options = BIT(OPTION_IDEMPOTENT), .run = run_stop,
+     .banner = "Stopping and halting node $n ..."},
+    {.name = "shutdown", .group = nodes_group, .usage = "[--timeout <timeout>]",
+     .help = "The same as stop.", .options = BIT(OPTION_IDEMPOTENT), .run = run_stop,
+     .banner = "Shutting down node $n ..."},
+
+    {.name = "add_user", .group = users_group, .usage = "<username> <password>",
+     .help = "Makes a user, without permissions; the password may come on standard input.",
+     .arguments_min = 1, .arguments_max = 2, .run = run_add_user,
+     .banner = "Adding user \"$1\" ...", .names = "user password",
+     .done = "Done. Don't forget to grant the user permissions to some virtual hosts! See "
+             "'$p help set_permissions' to learn more.",
+     .is_done_quiet = true,
+     .failures = user_exists},
+    {.name = "authenticate_user", .group = users_group, .usage = "<username> <password>",
+     .help = "Checks a password; exits with 65 when it is not the user's.", .arguments_min = 1,
+     .arguments_max = 2, .run = run_password_change, .banner = "Authenticating user \"$1\" ...",
+     .names = "user password", .done = "Success", .failures = login_fails},
+    {.name = "change_password", .group = users_group, .usage = "<username> <password>",
+     .help = "Replaces a user's password; it may come on standard input.", .arguments_min = 1,
+     .arguments_max = 2, .run = run_password_change,
+     .banner = "Changing password for user \"$1\" ...", .names = "user password",
+     .failures = user_is_missing},
+    {.name = "clear_password", .group = users_group, .usage = "<username>",
+     .help = "Takes a user's password away: nobody can log in by it.", .arguments_min = 1,
+     .arguments_max = 1, .run = run_change, .banner = "Clearing password for user \"$1\" ...",
+     .names = "user", .failures = user_is_missing},
+    {.name = "delete_user", .group = users_group, .usage = "<username>",
+     .help = "Deletes a user with its permissions, and closes its connections.",
+     .arguments_min = 1, .arguments_max = 1, .run = run_change,
+     .banner = "Deleting user \"$1\" ...", .names = "user", .failures = user_is_missing},
+    {.name = "list_users", .group = users_group, .usage = LISTING_USAGE "[--timeout <timeout>]",
+     .help = "Lists users and their tags.", .options = NO_HEADERS, .run = run_listing,
+     .banner = "Listing users ...", .columns = "user tags", .is_whole = true,
+     .failures = no_failures},
+    {.name = "set_user_tags", .group = users_group, .usage = "<username> <tag> [...]",
+     .help = "Replaces a user's tags.", .arguments_min = 1, .arguments_max = -1,
+     .run = run_set_user_tags, .banner = "Setting tags for user \"$1\" to [$+] ...",
+     .names = "user", .failures = user_is_missing},
+
+    {.name = "clear_permissions", .group = access_group, .usage = "[--vhost <vhost>] <username>",
+     .help = "Takes a user's permissions in a vhost away.", .arguments_min = 1, .arguments_max = 1,
+     .run = run_change, .banner = "Clearing permissions for user \"$1\" in vhost \"$v\" ...",
+     .names = "user", .failures = permissions_fail},
+    {.name = "clear_topic_permissions", .group = access_group,
+     .usage = "[--vhost <vhost>] <username> [<exchange>]",
+     .help = "Takes a user's topic permissions in a vhost away, of one exchange or of all.",
+     .arguments_min = 1, .arguments_max = 2, .run = run_clear_topic_permissions,
+     .names = "user exchange", .failures = permissions_fail},
+    {.name = "list_permissions", .group = access_group,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "[--timeout <timeout>]",
+     .help = "Lists the permissions in a vhost.", .options = NO_HEADERS, .run = run_listing,
+     .banner = "Listing permissions for vhost \"$v\" ...", .columns = "user configure write read",
+     .is_whole = true, .failures = vhost_is_missing},
+    {.name = "list_topic_permissions", .group = access_group,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "[--timeout <timeout>]",
+     .help = "Lists the topic permissions in a vhost.", .options = NO_HEADERS, .run = run_listing,
+     .banner = "Listing topic permissions for vhost \"$v\" ...",
+     .columns = "user exchange write read", .is_whole = true, .failures = vhost_is_missing},
+    {.name = "list_user_permissions", .group = access_group,
+     .usage = LISTING_USAGE "<username>" TIMEOUT_USAGE,
+     .help = "Lists a user's permissions in every vhost.", .arguments_min = 1, .arguments_max = 1,
+     .options = NO_HEADERS, .run = run_listing, .names = "user",
+     .banner = "Listing permissions for user \"$1\" ...", .columns = "vhost configure write read",
+     .is_whole = true, .failures = user_has_no_listing},
+    {.name = "list_user_topic_permissions", .group = access_group,
+     .usage = LISTING_USAGE "<username>" TIMEOUT_USAGE,
+     .help = "Lists a user's topic permissions in every vhost.", .arguments_min = 1,
+     .arguments_max = 1, .options = NO_HEADERS, .run = run_listing, .names = "user",
+     .banner = "Listing topic permissions for user \"$1\" ...",
+     .columns = "vhost exchange write read", .is_whole = true, .has_no_headers = true,
+     .failures = user_has_no_listing},
+    {.name = "list_vhosts", .group = access_group, .usage = COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists vhosts.", .arguments_max = -1, .options = NO_HEADERS, .run = run_listing,
+     .banner = "Listing vhosts ...", .columns = "name",
+     .all_columns = "cluster_state, default_queue_type, description, name, tags, tracing",
+     .is_whole = true, .failures = no_failures},
+    {.name = "set_permissions", .group = access_group,
+     .usage = "[--vhost <vhost>] <username> <conf> <write> <read>",
+     .help = "Sets what a user may configure, write and read in a vhost, as regular expressions.",
+     .arguments_min = 4, .arguments_max = 4, .run = run_change,
+     .banner = "Setting permissions for user \"$1\" in vhost \"$v\" ...",
+     .names = "user configure write read", .failures = permissions_fail},
+    {.name = "set_topic_permissions", .group = access_group,
+     .usage = "[--vhost <vhost>] <username> <exchange> <write> <read>",
+     .help = "Sets by which routing keys a user may publish and bind at a topic exchange.",
+     .arguments_min = 4, .arguments_max = 4, .run = run_change,
+     .banner = "Setting topic permissions on \"$2\" for user \"$1\" in vhost \"$v\" ...",
+     .names = "user exchange write read", .failures = permissions_fail},
+
+    {.name = "list_bindings", .group = monitoring_group,
+     .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the bindings in a vhost.", .arguments_max = -1, .options = NO_HEADERS,
+     .run = run_listing, .banner = "Listing bindings for vhost $v...",
+     .columns = "source_name source_kind destination_name destination_kind routing_key arguments",
+     .all_columns = "arguments, destination_kind, destination_name, routing_key, source_kind, "
+                    "source_name",
+     .failures = vhost_is_empty},
+    {.name = "list_channels", .group = monitoring_group, .usage = COLUMNS_USAGE,
+     .help = "Lists the open channels.", .arguments_max = -1, .options = NO_HEADERS,
+     .run = run_listing, .banner = "Listing channels ...",
+     .columns = "pid user consumer_count messages_unacknowledged", .all_columns = CHANNEL_COLUMNS,
+     .failures = no_failures},
+    {.name = "list_connections", .group = monitoring_group, .usage = COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the open connections.", .arguments_max = -1, .options = NO_HEADERS,
+     .run = run_listing, .banner = "Listing connections ...",
+     .columns = "user peer_host peer_port state", .all_columns = CONNECTION_COLUMNS,
+     .failures = no_failures},
+    {.name = "list_consumers", .group = monitoring_group,
+     .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the consumers in a vhost.", .arguments_max = -1, .options = NO_HEADERS,
+     .run = run_listing, .banner = "Listing consumers in vhost $v ...",
+     .columns = "queue_name channel_pid consumer_tag ack_required prefetch_count active arguments",
+     .all_columns = CONSUMER_COLUMNS, .failures = vhost_is_empty},
+    {.name = "list_exchanges", .group = monitoring_group,
+     .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the exchanges in a vhost.", .arguments_max = -1, .options = NO_HEADERS,
+     .run = run_listing, .banner = "Listing exchanges for vhost $v ...", .columns = "name type",
+     .all_columns = "arguments, auto_delete, durable, internal, name, policy, type",
+     .failures = vhost_is_empty},
+    {.name = "list_queues", .group = monitoring_group,
+     .usage = "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] "
+              "[<column>, ...] [--timeout <timeout>]",
+     .help = "Lists the queues in a vhost.", .arguments_max = -1,
+     .options = NO_HEADERS | BIT(OPTION_ONLINE) | BIT(OPTION_OFFLINE) | BIT(OPTION_LOCAL),
+     .run = run_listing,
+     .banner = "Timeout: $t.0 seconds ...\nListing queues for vhost $v ...",
+     .columns = "name messages",
+     .all_columns = QUEUE_COLUMNS, .failures = vhost_is_empty},
+    {.name = "ping", .group = monitoring_group, .usage = "[--timeout <timeout>]",
+     .help = "Checks that the broker answers.", .run = run_ping},
+    {.name = "status", .group = monitoring_group, .usage = "[--unit <unit>] [--timeout <timeout>]",
+     .help = "Shows what the broker is, uses and holds; --unit is bytes, mb or gb.",
+     .options = BIT(OPTION_UNIT), .run = run_status, .banner = "Status of node $n ..."},
+
+    {.name = "add_vhost", .group = vhosts_group,
+     .usage = "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" "
+              "--default-queue-type <quorum|classic|stream>]",
+     .help = "Makes a vhost; fine when it is there.", .arguments_min = 1, .arguments_max = 1,
+     .options = BIT(OPTION_DESCRIPTION) | BIT(OPTION_TAGS) | BIT(OPTION_QUEUE_TYPE),
+     .run = run_add_vhost, .banner = "Adding vhost \"$1\" ...", .names = "vhost",
+     .failures = no_failures},
+    {.name = "delete_vhost", .group = vhosts_group, .usage = "<vhost>",
+     .help = "Deletes a vhost with all in it, and closes the connections on it.",
+     .arguments_min = 1, .arguments_max = 1, .run = run_change,
+     .banner = "Deleting vhost \"$1\" ...", .names = "vhost", .failures = vhost_is_missing},
+
+    {.name = "environment", .group = configuration_group, .usage = "[--timeout <timeout>]",
+     .help = "Shows the settings in force.", .run = run_environment,
+     .banner = "Application environment of node $n ..."},
+    {.name = "set_log_level", .group = configuration_group, .usage = "<log_level>",
+     .help = "Sets which lines are logged: debug, info, warning, error, critical or none.",
+     .arguments_min = 1, .arguments_max = 1, .run = run_set_log_level,
+     .banner = "Setting log level to \"$1\" ...", .names = "level", .failures = level_is_unknown},
+
+    {.name = "close_all_connections", .group = operations_group,
+     .usage = "[--vhost <vhost> --limit <limit>] [-n <node> --global] [--per-connection-delay "
+              "<delay>] <explanation>",
+     .help = "Closes the connections on a vhost, or, with --global, all.", .arguments_min = 1,
+     .arguments_max = 1, .options = BIT(OPTION_GLOBAL), .run = run_close_all_connections,
+     .names = "reason", .failures = no_failures},
+    {.name = "close_connection", .group = operations_group,
+     .usage = "<connection pid> <explanation>",
+     .help = "Closes the connection that list_connections shows with this pid.",
+     .arguments_min = 2, .arguments_max = 2, .run = run_change,
+     .banner = "Closing connection $1, reason: $2...", .names = "pid reason",
+     .failures = close_fails},
+
+    {.name = "delete_queue", .group = queues_group,
+     .usage = "<queue_name> [--if-empty|-e] [--if-unused|-u]" TIMEOUT_USAGE,
+     .help = "Deletes a queue with what is in it.", .arguments_min = 1, .arguments_max = 1,
+     .options = BIT(OPTION_IF_EMPTY) | BIT(OPTION_IF_UNUSED), .run = run_delete_queue,
+     .names = "queue", .failures = delete_queue_fails},
+    {.name = "purge_queue", .group = queues_group, .usage = "<queue>" TIMEOUT_USAGE,
+     .help = "Drops the messages that wait in a queue.", .arguments_min = 1, .arguments_max = 1,
+     .run = run_change, .banner = "Purging queue '$1' in vhost '$v' ...", .names = "queue",
+     .failures = purge_fails},
+    {.name = NULL},
+};
+/* clang-format on */
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+/* --- listings ------------------------------------------------------------------------------ */
+
+struct column_names {
+    char *text; /* owned; the names point into it */
+    const char *names[FORMAT_COLUMNS_MAX];
+    size_t count;
+    bool are_too_many;
+};
+
+/* Splits at spaces and commas, and takes what lies between. */
+static void columns_add(struct column_names *names, char *text, const char *separators)
+{
+    char *rest = NULL;
+    for (char *word = strtok_r(text, separators, &rest); word;
+         word = strtok_r(NULL, separators, &rest)) {
+        if (names->count == FORMAT_COLUMNS_MAX)
+            names->are_too_many = true;
+        else
+            names->names[names->count++] = word;
+    }
+}
+
+static bool is_column(const struct command *c, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = c->all_columns; *p; p += strspn(p, ", ")) {
+        size_t length = strcspn(p, ",");
+        if (length == n && memcmp(p, name, n) == 0)
+            return true;
+        p += length;
+    }
+    return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int columns_check(const struct invocation *i, const struct command *c,
+                         const struct column_names *names)
+{
+    struct lv_buffer unknown = {0};
+    const char *sorted[FORMAT_COLUMNS_MAX];
+    int code = EXIT_OK;
+    memcpy(sorted, names->names, sizeof sorted);
+    qsort(sorted, names->count, sizeof sorted[0], by_name);
+    for (size_t n = 0; n < names->count; n++)
+        if (!is_column(c, sorted[n]))
+            lv_buffer_printf(&unknown, "%s%s", unknown.n ? "," : "", sorted[n]);
+    if (unknown.n > 0)
+        code = usage_error(i, c, EXIT_USAGE, "Info key(s) %.*s are not supported", (int)unknown.n,
+                           (const char *)unknown.p);
+    else if (names->are_too_many)
+        code = usage_error(i, c, EXIT_USAGE, "more than %d columns", FORMAT_COLUMNS_MAX);
+    lv_buffer_free(&unknown);
+    return code;
+}
+
+/* The columns that were named, or the default ones. */
+static int columns_of(const struct invocation *i, const struct command *c,
+                      struct column_names *names)
+{
+    struct lv_buffer text = {0};
+    bool are_named = c->all_columns && i->argument_count > 0;
+    if (are_named)
+        for (size_t a = 0; a < i->argument_count; a++)
+            lv_buffer_printf(&text, "%s,", i->arguments[a]);
+    else
+        lv_buffer_printf(&text, "%s", c->columns);
+    names->text = slice_strdup(lv_buffer_slice(&text));
+    lv_buffer_free(&text);
+    columns_add(names, names->text, are_named ? "," : " ");
+    return are_named ? columns_check(i, c, names) : EXIT_OK;
+}
+
+static void print_row(void *listing, const json_t *row)
+{
+    listing_row(listing, row);
+}
+
+/* For --offline: no queue of a broker that answers is offline. */
+static void drop_row(void *listing, const json_t *row)
+{
+    (void)listing;
+    (void)row;
+}
+
+static int list(struct invocation *i, const struct command *c, const struct column_names *names)
+{
+    struct listing l = {
+        .format = i->format,
+        .out = stdout,
+        .column_count = names->count,
+        .has_headers = !is_given(i, OPTION_NO_TABLE_HEADERS) && !is_given(i, OPTION_SILENT) &&
+                       !(c->has_no_headers && i->format == FORMAT_TABLE),
+        .is_streamed = !c->is_whole,
+    };
+    json_t *request = request_of(i, c);
+    json_t *columns = json_array();
+    for (size_t n = 0; n < names->count; n++) {
+        l.columns[n] = names->names[n];
+        json_array_append_new(columns, json_string(names->names[n]));
+    }
+    json_object_set_new(request, "columns", columns);
+
+    json_t *last = NULL;
+    listing_begin(&l);
+    int code =
+        converse(i, c, request, is_given(i, OPTION_OFFLINE) ? drop_row : print_row, &l, &last);
+    if (code == EXIT_OK)
+        listing_end(&l);
+    json_decref(last);
+    json_decref(l.kept);
+    return code;
+}
+
+int run_listing(struct invocation *i, const struct command *c)
+{
+    struct column_names names = {0};
+    int code = columns_of(i, c, &names);
+    if (code == EXIT_OK)
+        code = connect_to_broker(i);
+    if (code == EXIT_OK) {
+        say_banner(i, c->banner);
+        code = list(i, c, &names);
+    }
+    free(names.text);
+    return code;
+}
+
+/* --- changes ------------------------------------------------------------------------------- */
+
+static void done(const struct invocation *i, const struct command *c)
+{
+    struct lv_buffer text = {0};
+    if (c->done)
+        expand(i, c->done, &text);
+    lv_buffer_add_u8(&text, '\0');
+    const char *message = c->done ? (const char *)text.p : NULL;
+    if (c->is_done_quiet && i->format == FORMAT_JSON)
+        say_json(json_pack("{s:s, s:s, s:s}", "message", message, "node", i->node, "status", "ok"));
+    else if (!c->is_done_quiet || !is_quiet(i))
+        say_done(i, message);
+    lv_buffer_free(&text);
+}
+
+int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
+                      json_t *request)
+{
+    json_t *answer;
+    int code = connect_to_broker(i);
+    if (code != EXIT_OK) {
+        json_decref(request);
+        return code;
+    }
+    say_banner(i, banner);
+    code = converse(i, c, request, NULL, NULL, &answer);
+    if (code != EXIT_OK)
+        return code;
+    json_decref(answer);
+    done(i, c);
+    return EXIT_OK;
+}
+
+int run_change(struct invocation *i, const struct command *c)
+{
+    return run_change_saying(i, c, c->banner, request_of(i, c));
+}

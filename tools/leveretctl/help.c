@@ -1,0 +1,75 @@
+/* Help is made of the table of commands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "leveretctl/command.h"
+
+#define BOLD "\033[1m"
+#define PLAIN "\033[0m"
+
+void usage_line(const struct invocation *i, const struct command *c, FILE *out)
+{
+    fprintf(out, "%s [--node <node>] [--longnames] [--quiet] %s%s%s\n", i->program, c->name,
+            c->usage[0] ? " " : "", c->usage);
+}
+
+static void help_columns(const struct command *c, FILE *out)
+{
+    if (!c->all_columns)
+        return;
+    fputs("\n" BOLD "Columns" PLAIN "\n\n", out);
+    fprintf(out, "  Shown when none is named: %s\n", c->columns);
+    fprintf(out, "  There are: %s\n", c->all_columns);
+}
+
+void help_command(const struct invocation *i, const struct command *c, FILE *out)
+{
+    fputs("\n" BOLD "Usage" PLAIN "\n\n", out);
+    usage_line(i, c, out);
+    fprintf(out, "\n%s\n", c->help);
+    help_columns(c, out);
+    fputs(
+        "\n" BOLD "Options of every command" PLAIN "\n\n"
+        "  -p, --vhost VHOST      the vhost it is about (/)\n"
+        "      --formatter NAME   table, json, csv or pretty_table (table)\n"
+        "  -q, --quiet            only what was asked for, no heading in front\n"
+        "  -s, --silent           the same, and no row of column names\n"
+        "  -t, --timeout SECONDS  give up after this long\n"
+        "      --data-dir DIR     where the broker keeps its files; else $LEVERET_DATA_DIR, else\n"
+        "                         where leveretd looks by itself\n"
+        "  -n, --node NAME        what messages call the broker; nothing else depends on it\n"
+        "  -l, --longnames        taken, and without effect\n"
+        "  -?, --help             this text\n",
+        out);
+}
+
+void help_all(const struct invocation *i, FILE *out)
+{
+    const char *group = "";
+    fprintf(out,
+            "\n" BOLD "Usage" PLAIN "\n\n"
+            "%s [--node <node>] [--timeout <timeout>] [--longnames] [--quiet] <command> [<command "
+            "options>]\n\nAvailable commands:\n",
+            i->program);
+    for (const struct command *c = commands; c->name; c++) {
+        if (strcmp(c->group, group) != 0)
+            fprintf(out, "\n" BOLD "%s" PLAIN ":\n\n", c->group);
+        group = c->group;
+        fprintf(out, "   %-28s  %s\n", c->name, c->help);
+    }
+    fprintf(out, "\nUse '%s help <command>' to learn more about a specific command\n", i->program);
+}
+
+int run_help(struct invocation *i, const struct command *c)
+{
+    (void)c;
+    if (i->argument_count == 0) {
+        help_all(i, stdout);
+        return EXIT_OK;
+    }
+    const struct command *about = command_find(i->arguments[0]);
+    if (!about)
+        return say_error(EXIT_USAGE, "\nCommand '%s' not found.", i->arguments[0]);
+    help_command(i, about, stdout);
+    return EXIT_OK;
+}

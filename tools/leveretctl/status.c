@@ -1,0 +1,206 @@
+/* `status`: facts in rabbitmqctl's order and words, as far as we have such things. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "leveretctl/command.h"
+
+static const char *text(const json_t *facts, const char *name)
+{
+    const char *value = json_string_value(json_object_get(facts, name));
+    return value ? value : "";
+}
+
+static long long number(const json_t *facts, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(facts, name));
+}
+
+static void title(const char *name)
+{
+    printf("\n\033[1m%s\033[0m\n\n", name);
+}
+
+/* "0.1359 gb": four places at most, one at least. */
+static const char *amount(char room[64], long long bytes, const char *unit)
+{
+    double by = strcmp(unit, "gb") == 0 ? 1e9 : 1e6;
+    if (strcmp(unit, "bytes") == 0) {
+        snprintf(room, 64, "%lld bytes", bytes);
+        return room;
+    }
+    int n = snprintf(room, 48, "%.4f", (double)bytes / by);
+    while (room[n - 1] == '0' && room[n - 2] != '.')
+        n--;
+    snprintf(room + n, 8, " %s", unit);
+    return room;
+}
+
+static void print_runtime(const struct invocation *i, const json_t *f)
+{
+    printf("\033[1mRuntime\033[0m\n\n");
+    printf("OS PID: %lld\n", number(f, "pid"));
+    printf("OS: %s\n", text(f, "platform"));
+    printf("Uptime (seconds): %lld\n", number(f, "uptime"));
+    printf("Is under maintenance?: false\n");
+    printf("RabbitMQ version: %s\n", text(f, "version"));
+    printf("Leveret version: %s\n", text(f, "leveret_version"));
+    printf("Node name: %s\n", i->node);
+    printf("Loops: %lld\n", number(f, "loops"));
+}
+
+static void print_list(const json_t *list)
+{
+    const json_t *one;
+    size_t n;
+    if (json_array_size(list) == 0)
+        printf("(none)\n");
+    json_array_foreach(list, n, one) printf(" * %s\n", json_string_value(one));
+}
+
+static void print_alarms(const struct invocation *i, const json_t *f)
+{
+    const json_t *alarm;
+    size_t n;
+    const json_t *alarms = json_object_get(f, "alarms");
+    title("Alarms");
+    if (json_array_size(alarms) == 0)
+        printf("(none)\n");
+    json_array_foreach(alarms, n, alarm) printf(strcmp(json_string_value(alarm), "memory") == 0
+                                                    ? "Memory alarm on node %s\n"
+                                                    : "Free disk space alarm on node %s\n",
+                                                i->node);
+}
+
+static void print_memory(const json_t *f, const char *unit)
+{
+    char used[64], limit[64], set[64];
+    const json_t *setting = json_object_get(f, "memory_setting");
+    title("Memory");
+    printf("Total memory used: %s\n", amount(used, number(f, "memory_used"), unit));
+    printf("Calculation strategy: rss\n");
+    amount(limit, number(f, "memory_limit"), unit);
+    if (json_is_real(setting))
+        printf("Memory high watermark setting: %g of available memory, computed to: %s\n",
+               json_real_value(setting), limit);
+    else
+        printf("Memory high watermark setting: %s\n",
+               amount(set, (long long)json_integer_value(setting), unit));
+}
+
+static void print_listeners(const json_t *f)
+{
+    const json_t *one;
+    size_t n;
+    title("Listeners");
+    json_array_foreach(json_object_get(f, "listeners"), n, one)
+    {
+        const char *interface = text(one, "interface");
+        bool is_v6 = strchr(interface, ':') != NULL;
+        printf("Interface: %s%s%s, port: %lld, protocol: %s, purpose: %s\n", is_v6 ? "[" : "",
+               interface, is_v6 ? "]" : "", number(one, "port"), text(one, "protocol"),
+               text(one, "purpose"));
+    }
+}
+
+static void print_status(const struct invocation *i, const json_t *f, const char *unit)
+{
+    char a[64], b[64];
+    print_runtime(i, f);
+    title("Data directory");
+    printf("Node data directory: %s\n", text(f, "data_directory"));
+    title("Config files");
+    json_t *files = json_array();
+    if (json_is_string(json_object_get(f, "config_file")))
+        json_array_append(files, json_object_get(f, "config_file"));
+    print_list(files);
+    json_decref(files);
+    title("Log file(s)");
+    printf(" * <stderr>\n");
+    print_alarms(i, f);
+    print_memory(f, unit);
+    title("File Descriptors");
+    printf("Total: %lld, limit: %lld\n", number(f, "files_used"), number(f, "files_limit"));
+    title("Free Disk Space");
+    printf("Low free disk space watermark: %s\n", amount(a, number(f, "disk_free_limit"), unit));
+    printf("Free disk space: %s\n", amount(b, number(f, "disk_free"), unit));
+    title("Totals");
+    printf("Connection count: %lld\n", number(f, "connections"));
+    printf("Queue count: %lld\n", number(f, "queues"));
+    printf("Virtual host count: %lld\n", number(f, "vhosts"));
+    print_listeners(f);
+}
+
+/* --- JSON, with rabbitmqctl's names --------------------------------------------------------- */
+
+static void copy(json_t *to, const char *name, const json_t *facts, const char *from)
+{
+    json_object_set(to, name, json_object_get(facts, from));
+}
+
+static void print_status_json(const struct invocation *i, const json_t *f)
+{
+    json_t *out = json_object();
+    json_t *file = json_object_get(f, "config_file");
+    json_t *setting = json_object_get(f, "memory_setting");
+    json_t *listeners = json_deep_copy(json_object_get(f, "listeners")), *one;
+    size_t n;
+
+    json_array_foreach(listeners, n, one) json_object_set_new(one, "node", json_string(i->node));
+    copy(out, "alarms", f, "alarms");
+    json_object_set_new(out, "config_files",
+                        json_is_string(file) ? json_pack("[O]", file) : json_array());
+    copy(out, "data_directory", f, "data_directory");
+    copy(out, "disk_free", f, "disk_free");
+    copy(out, "disk_free_limit", f, "disk_free_limit");
+    json_object_set_new(out, "file_descriptors",
+                        json_pack("{s:O, s:O}", "total_limit", json_object_get(f, "files_limit"),
+                                  "total_used", json_object_get(f, "files_used")));
+    json_object_set_new(out, "is_under_maintenance", json_false());
+    copy(out, "leveret_version", f, "leveret_version");
+    json_object_set_new(out, "listeners", listeners);
+    json_object_set_new(out, "log_files", json_pack("[s]", "<stderr>"));
+    copy(out, "loops", f, "loops");
+    json_object_set_new(out, "memory",
+                        json_pack("{s:s, s:{s:O}}", "strategy", "rss", "total", "rss",
+                                  json_object_get(f, "memory_used")));
+    copy(out, "os", f, "platform");
+    copy(out, "pid", f, "pid");
+    copy(out, "rabbitmq_version", f, "version");
+    json_object_set_new(out, "totals",
+                        json_pack("{s:O, s:O, s:O}", "virtual_host_count",
+                                  json_object_get(f, "vhosts"), "connection_count",
+                                  json_object_get(f, "connections"), "queue_count",
+                                  json_object_get(f, "queues")));
+    copy(out, "uptime", f, "uptime");
+    json_object_set_new(out, "vm_memory_calculation_strategy", json_string("rss"));
+    copy(out, "vm_memory_high_watermark_limit", f, "memory_limit");
+    json_object_set_new(
+        out, "vm_memory_high_watermark_setting",
+        json_pack("{s:O}", json_is_real(setting) ? "relative" : "absolute", setting));
+    say_json(out);
+}
+
+int run_status(struct invocation *i, const struct command *c)
+{
+    json_t *facts;
+    const char *unit = is_given(i, OPTION_UNIT) ? i->values[OPTION_UNIT] : "gb";
+    if (strcmp(unit, "gb") != 0 && strcmp(unit, "mb") != 0 && strcmp(unit, "bytes") != 0)
+        return usage_error(i, c, EXIT_USAGE,
+                           "unit '%s' is not supported. Please use one of: "
+                           "bytes, mb, gb",
+                           unit);
+    int code = connect_to_broker(i);
+    if (code != EXIT_OK)
+        return code;
+    say_banner(i, c->banner);
+    code = converse(i, c, request_of(i, c), NULL, NULL, &facts);
+    if (code != EXIT_OK)
+        return code;
+    if (i->format == FORMAT_JSON)
+        print_status_json(i, facts);
+    else
+        print_status(i, facts, unit);
+    json_decref(facts);
+    return EXIT_OK;
+}

@@ -1,0 +1,213 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "leveretctl/command.h"
+
+enum { TIMEOUT_S_DEFAULT = 60 };
+
+static int timeout_ms_of(const struct invocation *i)
+{
+    return (i->timeout_s < 0 ? TIMEOUT_S_DEFAULT : i->timeout_s) * 1000;
+}
+
+static void put_joined(const struct invocation *i, size_t from, struct lv_buffer *out)
+{
+    for (size_t a = from; a < i->argument_count; a++)
+        lv_buffer_printf(out, "%s%s", a > from ? ", " : "", i->arguments[a]);
+}
+
+void expand(const struct invocation *i, const char *text, struct lv_buffer *out)
+{
+    for (; *text; text++) {
+        if (*text != '$') {
+            lv_buffer_add_u8(out, (uint8_t)*text);
+            continue;
+        }
+        switch (*++text) {
+        case 'v': lv_buffer_printf(out, "%s", i->vhost); break;
+        case 'n': lv_buffer_printf(out, "%s", i->node); break;
+        case 'p': lv_buffer_printf(out, "%s", i->program); break;
+        case 't': lv_buffer_printf(out, "%d", timeout_ms_of(i) / 1000); break;
+        case '+': put_joined(i, 1, out); break;
+        default: {
+            size_t at = (size_t)(*text - '1');
+            lv_buffer_printf(out, "%s", at < i->argument_count ? i->arguments[at] : "");
+        }
+        }
+    }
+}
+
+void say_banner(const struct invocation *i, const char *text)
+{
+    struct lv_buffer line = {0};
+    if (!text || is_quiet(i) || !format_is_for_people(i->format))
+        return;
+    expand(i, text, &line);
+    printf("%.*s\n", (int)line.n, (const char *)line.p);
+    lv_buffer_free(&line);
+}
+
+int say_error(int exit_code, const char *format, ...)
+{
+    va_list args;
+    fflush(stdout);
+    fputs("Error:\n", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return exit_code;
+}
+
+int connect_to_broker(struct invocation *i)
+{
+    int err = ask_open(&i->ask, i->data_dir, timeout_ms_of(i));
+    if (err == 0)
+        return EXIT_OK;
+    fprintf(
+        stderr,
+        "Error: unable to perform an operation on node '%s'. Please see diagnostics information "
+        "and suggestions below.\n\n",
+        i->node);
+    if (err == ERR_NOT_FOUND)
+        fprintf(stderr,
+                " * There is no %s/control.sock: leveretd is not running, or keeps its files "
+                "elsewhere\n * Say where with --data-dir or LEVERET_DATA_DIR\n",
+                i->data_dir);
+    else if (err == ERR_REFUSED)
+        fprintf(stderr,
+                " * Nobody answers on %s/control.sock: leveretd is not running, or runs as another "
+                "user\n * Run this command as that user, or as root\n",
+                i->data_dir);
+    else
+        fprintf(stderr, " * %s/control.sock: %s\n", i->data_dir, lv_error_text(err));
+    return EXIT_UNAVAILABLE;
+}
+
+static void set_named(const struct invocation *i, json_t *request, const char *names)
+{
+    for (size_t a = 0; *names && a < i->argument_count; a++) {
+        size_t n = strcspn(names, " ");
+        json_object_setn_new(request, names, n, json_string(i->arguments[a]));
+        names += n;
+        names += *names == ' ';
+    }
+}
+
+json_t *request_of(const struct invocation *i, const struct command *c)
+{
+    json_t *request = json_object();
+    json_object_set_new(request, "command", json_string(c->name));
+    json_object_set_new(request, "vhost", json_string(i->vhost));
+    if (c->names)
+        set_named(i, request, c->names);
+    return request;
+}
+
+/* --- failures ----------------------------------------------------------------------------- */
+
+static int say_failure_json(const struct invocation *i, const struct failure *f)
+{
+    struct lv_buffer text = {0};
+    expand(i, f->json, &text);
+    json_t *line = json_pack("{s:s%, s:s, s:s}", "message", text.p, text.n, "node", i->node,
+                             "result", "error");
+    char *dumped = json_dumps(line, JSON_COMPACT);
+    fprintf(stderr, "%s\n", dumped);
+    free(dumped);
+    json_decref(line);
+    lv_buffer_free(&text);
+    return EXIT_UNAVAILABLE;
+}
+
+static int say_failure(const struct invocation *i, const struct failure *f, const char *own_text)
+{
+    struct lv_buffer text = {0};
+    fflush(stdout);
+    if (f->json && i->format == FORMAT_JSON)
+        return say_failure_json(i, f);
+    if (f->text)
+        expand(i, f->text, &text);
+    fprintf(stderr, "%s%.*s%s\n", f->is_bare ? "" : "Error:\n", (int)text.n,
+            text.n ? (const char *)text.p : "", f->text ? "" : own_text);
+    lv_buffer_free(&text);
+    return f->exit_code;
+}
+
+static const struct failure *failure_find(const struct command *c, const json_t *line)
+{
+    const char *error = json_string_value(json_object_get(line, "error"));
+    for (const struct failure *f = c->failures; f && f->error && error; f++)
+        if (strcmp(f->error, error) == 0)
+            return f;
+    return NULL;
+}
+
+static int answer_failed(const struct invocation *i, const struct failure *f, const json_t *line)
+{
+    const char *text = json_string_value(json_object_get(line, "text"));
+    if (f)
+        return say_failure(i, f, text ? text : "");
+    return say_error(EXIT_SOFTWARE, "%s", text ? text : "the broker's answer is no answer");
+}
+
+static int line_failed(const struct invocation *i, const struct command *c, int err)
+{
+    fflush(stdout);
+    if (err == ERR_BUSY) {
+        fprintf(stderr, "Error: operation %s on node %s timed out. Timeout value used: %d\n",
+                c->name, i->node, timeout_ms_of(i) / 1000);
+        return EXIT_TIMEOUT;
+    }
+    return say_error(EXIT_UNAVAILABLE, "the broker has ended the connection before its answer: %s",
+                     lv_error_text(err));
+}
+
+int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
+             json_t **ret)
+{
+    int err = ask_send(&i->ask, request);
+    json_decref(request);
+    for (;;) {
+        json_t *line;
+        if (err == 0)
+            err = ask_line(&i->ask, &line);
+        if (err < 0)
+            return line_failed(i, c, err);
+        if (json_is_array(line)) {
+            if (row)
+                row(arg, line);
+            json_decref(line);
+            continue;
+        }
+        const struct failure *failure = failure_find(c, line);
+        if (json_is_true(json_object_get(line, "ok")) ||
+            (failure && failure->exit_code == EXIT_OK)) {
+            *ret = line;
+            return EXIT_OK;
+        }
+        int code = answer_failed(i, failure, line);
+        json_decref(line);
+        return code;
+    }
+}
+
+void say_json(json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    printf("%s\n", text);
+    free(text);
+    json_decref(value);
+}
+
+void say_done(const struct invocation *i, const char *message)
+{
+    if (i->format == FORMAT_JSON)
+        say_json(message ? json_pack("{s:s}", "message", message)
+                         : json_pack("{s:s, s:s}", "node", i->node, "result", "ok"));
+    else if (message)
+        message_print(i->format, stdout, message);
+}
