@@ -1249,11 +1249,28 @@ bool pager_restore_file(struct queue *q, uint64_t number, uint64_t bytes)
     return false;
 }
 
+static void mark_delivered(struct queue *q)
+{
+    struct backlog *b = &q->backlog;
+    for (uint64_t c = b->window.first; c < b->window.end; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(b, c);
+        uint64_t base = c * WINDOW_ENTRIES;
+        if (!chunk || base >= q->delivered_staged)
+            continue;
+        uint64_t places = q->delivered_staged - base;
+        uint64_t below = places >= WINDOW_ENTRIES ? ~0ull : (1ull << places) - 1;
+        chunk->redelivered |= chunk->live & below;
+    }
+}
+
 void pager_restore_end(struct queue *q)
 {
     struct pager *p = q->pager;
+    mark_delivered(q);
     if (!p)
         return;
+    for (size_t i = p->straggler_first; i < p->straggler_count; i++)
+        p->stragglers[i].redelivered |= p->stragglers[i].sequence < q->delivered_staged;
     p->recovered_below = q->delivered_staged;
     for (size_t i = p->count; i-- > 0;) {
         struct segment *s = p->segments[i];

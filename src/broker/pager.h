@@ -62,7 +62,8 @@ void pager_restore_settle(struct queue *q, uint64_t from, uint64_t count);
 void pager_restore_gone(struct queue *q, uint64_t number);
 /* A segment file is there. False when the queue does not need it. */
 bool pager_restore_file(struct queue *q, uint64_t number, uint64_t bytes);
-/* After all of that: segments whose files are missing are given up, with a log line. */
+/* After all of that: segments whose files are missing are given up, with a log line, and what may
+ * have been delivered is marked. */
 void pager_restore_end(struct queue *q);
 
 /* --- inline -------------------------------------------------------------------------------------------- */

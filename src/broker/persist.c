@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "broker/pager.h"
+#include "broker/restore.h"
 
 /* So far ahead of the deliveries the log is told that messages may have been delivered. */
 enum { DELIVERED_AHEAD = 8192 };
@@ -22,23 +23,14 @@ static void free_loop_part(struct loop *loop)
     loop_set_slot(loop, LOOP_SLOT_STORE, NULL);
 }
 
-struct persist *persist_create(struct broker *broker)
-{
-    struct persist *persist = lv_calloc(1, sizeof *persist);
-    persist->broker = broker;
-    return persist;
-}
-
-void persist_attach(struct persist *persist, struct log *log, struct segments *segments)
+static void attach_loops(struct persist *persist)
 {
     struct loops *loops = persist->broker->loops;
-    persist->log = log;
-    persist->segments = segments;
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct persist_loop *p = lv_calloc(1, sizeof *p);
         p->loop = loops_at(loops, i);
         p->persist = persist;
-        p->stage = log_stage(log, i);
+        p->stage = log_stage(persist->log, i);
         lv_list_init(&p->dirty);
         lv_list_init(&p->snapshots);
         persist->loops[i] = p;
@@ -48,10 +40,59 @@ void persist_attach(struct persist *persist, struct log *log, struct segments *s
     }
 }
 
-void persist_free(struct persist **persist)
+static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error);
+
+static void on_space(void *arg, bool has_room)
 {
-    free(*persist);
+    struct persist *persist = arg;
+    if (persist->on_space)
+        persist->on_space(persist->arg, has_room);
+}
+
+int persist_open(struct broker *broker, const struct persist_options *options,
+                 struct log_recovery *ret_recovery, struct persist **ret)
+{
+    struct persist *persist = lv_calloc(1, sizeof *persist);
+    struct restore *restore = restore_begin(broker);
+    const struct log_options log_options = {
+        .disk = options->disk,
+        .file_bytes = options->file_bytes,
+        .stages = loops_count(broker->loops),
+        .durability = options->durability,
+        .interval_ms = options->interval_ms,
+        .on_safe = on_safe,
+        .on_space = on_space,
+        .arg = persist,
+        .is_stepped = options->is_stepped,
+    };
+    persist->broker = broker;
+    persist->on_space = options->on_space;
+    persist->arg = options->arg;
+    int err = segments_open(options->disk, options->is_stepped, &persist->segments);
+    if (err == 0)
+        err = log_open(&log_options, &restore_visitor, restore, ret_recovery, &persist->log);
+    if (err == 0)
+        err = restore_segments(restore, persist->segments);
+    if (err == 0) {
+        attach_loops(persist);
+        err = log_start(persist->log);
+    }
+    restore_end(&restore, err == 0);
+    *ret = persist;
+    if (err < 0)
+        persist_close(ret);
+    return err;
+}
+
+void persist_close(struct persist **persist)
+{
+    struct persist *p = *persist;
     *persist = NULL;
+    if (!p)
+        return;
+    log_close(&p->log);
+    segments_close(&p->segments);
+    free(p);
 }
 
 /* --- waiting -------------------------------------------------------------------------------------- */
@@ -125,7 +166,7 @@ static void safe_mail(struct loop *at, struct mail *mail)
     }
 }
 
-void persist_on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
+static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 {
     struct persist *persist = arg;
     struct mail mail = {.deliver = safe_mail, .c = ticket, .d = (uint64_t)(int64_t)error};

@@ -41,25 +41,38 @@ struct persist_loop {
     size_t wait_first, wait_count, wait_capacity;
     struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
     struct lv_list snapshots; /* queues whose snapshot is on its way: they count as before */
-    bool is_submitted; /* nothing new is staged since the last submit */
 };
 
 struct persist {
     struct broker *broker;
     struct log *log;
     struct segments *segments;
+    void (*on_space)(void *arg, bool has_room);
+    void *arg;
     struct persist_loop *loops[LOOPS_MAX];
 };
 
-/* Sets up every loop's part. The log and segments are borrowed; log_open() must have been given
- * persist_on_safe as on_safe and the returned struct as its arg. Before loops_start(). */
-struct persist *persist_create(struct broker *broker);
-void persist_attach(struct persist *persist, struct log *log, struct segments *segments);
-/* After the loops have stopped. */
-void persist_free(struct persist **persist);
+/* Opens the store on this disk: reads the log, puts back what is in it into the broker's durable
+ * queues (which must be there already), removes segment files that nobody needs, sets up every
+ * loop's part and starts the store's threads (unless is_stepped: then the caller steps
+ * log_step(persist->log) and segments_step(persist->segments)). Before loops_start(). ERR_FORMAT,
+ * ERR_IO ...; then nothing is left open. */
+struct persist_options {
+    struct disk *disk; /* borrowed */
+    uint64_t file_bytes; /* of a log file */
+    enum log_durability durability;
+    unsigned interval_ms;
+    bool is_stepped;
+    /* The disk has no room for the log's next file, or has again. On the store's thread. */
+    void (*on_space)(void *arg, bool has_room);
+    void *arg;
+};
+int persist_open(struct broker *broker, const struct persist_options *options,
+                 struct log_recovery *ret_recovery, struct persist **ret);
 
-/* For struct log_options. */
-void persist_on_safe(void *arg, unsigned stage, uint64_t ticket, int error);
+/* After the loops have stopped: writes and syncs what is staged, ends the threads. Before
+ * loops_free(). Clears the pointer; NULL is fine. */
+void persist_close(struct persist **persist);
 
 /* This loop's part; NULL when nothing is stored (tests). */
 static inline struct persist_loop *persist_of(const struct loop *loop)
