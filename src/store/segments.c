@@ -8,9 +8,9 @@
  * has its turn.
  *
  *   (1) Jobs of one file are done in the order of the calls. `done` is called once for each.
- *   (2) At most FILES_OPEN_MAX files are open. One that was written since its last sync is synced
- *       before it is closed to make room for others: the system forgets a failed write-back when
- *       nobody has the file open.
+ *   (2) At most FILES_OPEN_MAX files are open, and more, up to FILES_DIRTY_MAX, only when all of them
+ *       have been written since their last sync. One of those is synced before it is closed to make
+ *       room for others: the system may forget a failed write-back when nobody has the file open.
  *   (3) A failed sync, and a failed write for which there was room, are final for the file: every
  *       later write and sync of it fails. Nobody knows what the disk has.
  *   (4) When a write failed for want of room, or of descriptors, so does the next sync; writes
@@ -34,6 +34,7 @@
 
 enum {
     FILES_OPEN_MAX = 64,
+    FILES_DIRTY_MAX = 256,
     READS_IN_A_ROW_MAX = 8,
     BUCKETS = 1024, /* a power of two */
     PATH_BYTES = 64,
@@ -173,7 +174,7 @@ static void file_close(struct segments *s, struct segment_file *f)
 
 /* The file to close when there are too many: the least recently used that need not be synced, or
  * the least recently used. NULL when none is open. */
-static struct segment_file *file_to_close(struct segments *s)
+static struct segment_file *file_to_close(const struct segments *s)
 {
     struct lv_list *it;
     struct lv_list *after;
@@ -185,6 +186,14 @@ static struct segment_file *file_to_close(struct segments *s)
     }
     return lv_list_is_empty(&s->open) ? NULL
                                       : lv_list_item(s->open.next, struct segment_file, used);
+}
+
+/* Whether so many more would be too many. */
+static bool has_too_many_open(const struct segments *s, size_t more)
+{
+    if (s->open_count + more <= FILES_OPEN_MAX)
+        return false;
+    return s->open_count + more > FILES_DIRTY_MAX || !file_to_close(s)->is_dirty;
 }
 
 /* False when none is open. */
@@ -240,7 +249,7 @@ static int file_open(struct segments *s, struct segment_file *f, bool is_writabl
         return 0;
     }
     file_close(s, f);
-    if (s->open_count >= FILES_OPEN_MAX)
+    while (has_too_many_open(s, 1))
         close_one(s);
     file_path(path, f->queue, f->number);
     err = is_writable ? open_writable(s, path, may_create, &f->handle)
@@ -325,7 +334,10 @@ static int do_sync(struct segments *s, struct segment_file *f)
     if (f->error < 0)
         return f->error;
     f->is_dirty = false;
-    return sync_folder(s);
+    err = sync_folder(s);
+    while (has_too_many_open(s, 0))
+        close_one(s);
+    return err;
 }
 
 static int do_remove(struct segments *s, struct segment_file *f)

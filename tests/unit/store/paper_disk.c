@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-enum { SHEETS_MAX = 256, NAME_BYTES = 64 };
+enum { SHEETS_MAX = 512, NAME_BYTES = 64 };
 
 struct sheet {
     char name[NAME_BYTES]; /* "": none */

@@ -294,15 +294,19 @@ static void ask_write_files(struct world *w, uint64_t from, uint64_t below)
     w->said.n = 0;
 }
 
-static void at_most_64_files_are_open(void **state)
+static void at_most_64_files_are_open_unless_they_wait_for_a_sync(void **state)
 {
     struct world w;
 
     (void)state;
     world_start(&w);
-    ask_write_files(&w, 0, 100);
+    ask_write_files(&w, 0, 300);
+    assert_int_equal(paper_open_count(w.paper), 256);
+    for (uint64_t i = 0; i < 300; i++)
+        ask_sync(&w, i);
+    run(&w);
     assert_int_equal(paper_open_count(w.paper), 64);
-    for (uint64_t i = 0; i < 100; i++)
+    for (uint64_t i = 0; i < 300; i++)
         ask_read(&w, i, 0, 1);
     run(&w);
     assert_int_equal(paper_open_count(w.paper), 64);
@@ -322,19 +326,28 @@ static void what_need_not_be_synced_is_closed_first(void **state)
     ask_read(&w, 5, 0, 1);
     check_said(&w, "read: x");
     paper_trace(w.paper);
-    ask_write_files(&w, 64, 65);
+    ask_write_files(&w, 0x100, 0x101);
     check_trace(&w, "close segments/1-9.seg\n" /* 5 was used after it */
-                    "open-to-write segments/1-40.seg: ERR_NOT_FOUND\n"
-                    "create segments/1-40.seg\n"
-                    "write segments/1-40.seg 0+1\n");
-    ask_write_files(&w, 65, 66);
+                    "open-to-write segments/1-100.seg: ERR_NOT_FOUND\n"
+                    "create segments/1-100.seg\n"
+                    "write segments/1-100.seg 0+1\n");
+    world_stop(&w);
+}
+
+static void with_too_many_that_wait_for_a_sync_the_oldest_gets_it(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w);
+    ask_write_files(&w, 0, 256);
     paper_trace(w.paper);
-    ask_write_files(&w, 66, 67);
+    ask_write_files(&w, 0x100, 0x101);
     check_trace(&w, "sync segments/1-0.seg\n"
                     "close segments/1-0.seg\n"
-                    "open-to-write segments/1-42.seg: ERR_NOT_FOUND\n"
-                    "create segments/1-42.seg\n"
-                    "write segments/1-42.seg 0+1\n");
+                    "open-to-write segments/1-100.seg: ERR_NOT_FOUND\n"
+                    "create segments/1-100.seg\n"
+                    "write segments/1-100.seg 0+1\n");
     world_stop(&w);
 }
 
@@ -344,9 +357,9 @@ static void a_sync_that_failed_at_closing_is_told_to_who_asks_later(void **state
 
     (void)state;
     world_start(&w);
-    ask_write_files(&w, 0, 64);
+    ask_write_files(&w, 0, 256);
     paper_fail(w.paper, "sync", 1, 1, ERR_IO);
-    ask_write_files(&w, 64, 65); /* closes file 0 */
+    ask_write_files(&w, 256, 257); /* closes file 0 */
     assert_int_equal(paper_calls(w.paper), 1);
     ask_sync(&w, 0);
     ask_write(&w, 0, 1, "more");
@@ -793,8 +806,9 @@ int main(void)
         cmocka_unit_test(buffers_are_moved_not_copied),
         cmocka_unit_test(a_read_overtakes_the_work_for_other_files),
         cmocka_unit_test(reads_do_not_hold_up_the_others_for_ever),
-        cmocka_unit_test(at_most_64_files_are_open),
+        cmocka_unit_test(at_most_64_files_are_open_unless_they_wait_for_a_sync),
         cmocka_unit_test(what_need_not_be_synced_is_closed_first),
+        cmocka_unit_test(with_too_many_that_wait_for_a_sync_the_oldest_gets_it),
         cmocka_unit_test(a_sync_that_failed_at_closing_is_told_to_who_asks_later),
         cmocka_unit_test(with_too_few_descriptors_others_are_closed),
         cmocka_unit_test(without_any_descriptor_it_is_said_and_nothing_is_lost),
