@@ -60,7 +60,12 @@ struct broker {
     _Atomic unsigned alarms;
 };
 
-enum { BROKER_ALARM_MEMORY = 1, BROKER_ALARM_DISK = 2 };
+enum {
+    BROKER_ALARM_MEMORY = 1,
+    BROKER_ALARM_DISK = 2,  /* less free than the limit */
+    BROKER_ALARM_LOG = 4,   /* no room for the log's next file */
+    BROKER_ALARM_STORE = 8, /* writing failed: nothing persistent is taken any more */
+};
 
 struct broker *broker_create(struct loops *loops, struct definitions *definitions);
 /* After the loops have stopped. Clears the pointer. NULL is fine. */

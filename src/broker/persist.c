@@ -158,6 +158,8 @@ static void safe_mail(struct loop *at, struct mail *mail)
 {
     struct persist_loop *p = persist_of(at);
     int error = (int)(int64_t)mail->d;
+    if (error < 0)
+        atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
     while (p->wait_count > 0 && wait_at(p, 0)->ticket <= mail->c) {
         struct persist_wait w = *wait_at(p, 0);
         p->wait_first = (p->wait_first + 1) & (p->wait_capacity - 1);
