@@ -11,7 +11,7 @@
  *   (4) A file is given back when no queue depends on anything in it (log_set_floor).
  *
  * A failed write or sync is final: every ticket not yet safe fails, and so does everything after
- * it (log_error). The disk having no room for the next file is not a failure: the writer waits,
+ * it (log_failure). The disk having no room for the next file is not a failure: the writer waits,
  * says so (on_space), and goes on when there is room.
  *
  * The log knows no queue and no message: it stores numbers and bytes. */
@@ -158,7 +158,7 @@ int log_open(const struct log_options *options, const struct log_visitor *visito
 int log_start(struct log *log);
 struct log_stage *log_stage(struct log *log, unsigned index);
 /* 0, or the ERR_... after which nothing is stored any more. Any thread. */
-int log_error(const struct log *log);
+int log_failure(const struct log *log);
 /* One round of the writer's work. True when it did anything. Only with is_stepped. */
 bool log_step(struct log *log);
 /* Writes and syncs what was submitted, ends the thread. No stage may be used any more. */
