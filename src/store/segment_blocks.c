@@ -65,7 +65,7 @@ struct block_header {
     uint64_t content_checksum;
 };
 
-/* --- numbers -------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static void put_u32(uint8_t *p, uint32_t n)
 {
@@ -98,7 +98,7 @@ static uint64_t aligned(uint64_t bytes)
     return (bytes + BLOCK_ALIGNMENT - 1) & ~(uint64_t)(BLOCK_ALIGNMENT - 1);
 }
 
-/* --- the header ------------------------------------------------------------------------------------ */
+/* --- the header ------------------------------------------------------------------------------- */
 
 static uint64_t header_checksum(const uint8_t *header, uint64_t queue, uint64_t number,
                                 uint64_t offset)
@@ -145,7 +145,7 @@ static bool get_header(const uint8_t *p, uint64_t queue, uint64_t number, uint64
            ret->bytes >= HEADER_BYTES + ret->count * (uint64_t)ENTRY_BYTES;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static unsigned entry_flags(const struct segment_entry *e, const struct segment_entry *before)
 {
@@ -256,7 +256,7 @@ void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, u
     out->n += bytes;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* What stands at *p, of this length, or the same as before. */
 static struct slice get_bytes(const uint8_t **p, size_t n, bool is_same, struct slice before)
@@ -355,7 +355,7 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
     return SEGMENT_BLOCK;
 }
 
-/* --- after damage ----------------------------------------------------------------------------------- */
+/* --- after damage ----------------------------------------------------------------------------- */
 
 /* Where the search begins: behind the whole broken block when its header can still be trusted (so
  * that nothing within a message is taken for a block), else at the next place a block can have. */

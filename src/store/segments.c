@@ -1,22 +1,23 @@
 /* Segment files, and the thread that reads and writes them.
  *
- * Every file with work to do has a list of jobs, in the order of the calls, and stands in one of two
- * lines: that of the reads when its next job is a read, else the other. The worker takes the first
- * file of the readers' line, does one job of it, and puts the file at the end of the line that
- * its next job belongs to. So somebody's read waits for one write at most, whatever is queued for
- * other files, while the order within a file is kept. After READS_IN_A_ROW_MAX reads the other line
- * has its turn.
+ * Every file with work to do has a list of jobs, in the order of the calls, and stands in one of
+ * two lines: that of the reads when its next job is a read, else the other. The worker takes the
+ * first file of the readers' line, does one job of it, and puts the file at the end of the line
+ * that its next job belongs to. So somebody's read waits for one write at most, whatever is queued
+ * for other files, while the order within a file is kept. After READS_IN_A_ROW_MAX reads the other
+ * line has its turn.
  *
  *   (1) Jobs of one file are done in the order of the calls. `done` is called once for each.
- *   (2) At most FILES_OPEN_MAX files are open, and more, up to FILES_DIRTY_MAX, only when all of them
- *       have been written since their last sync. One of those is synced before it is closed to make
- *       room for others: the system may forget a failed write-back when nobody has the file open.
+ *   (2) At most FILES_OPEN_MAX files are open, and more, up to FILES_DIRTY_MAX, only when all of
+ *       them have been written since their last sync. One of those is synced before it is closed to
+ *       make room for others: the system may forget a failed write-back when nobody has the file
+ *       open.
  *   (3) A failed sync, and a failed write for which there was room, are final for the file: every
  *       later write and sync of it fails. Nobody knows what the disk has.
  *   (4) When a write failed for want of room, or of descriptors, so does the next sync; writes
  *       after that may go well again.
- *   (5) A sync is done when the file's name is on the disk too. A failed sync of the folder is final
- *       for all files.
+ *   (5) A sync is done when the file's name is on the disk too. A failed sync of the folder is
+ *       final for all files.
  *
  * Reads are served after a failure as before: blocks have checksums. */
 #include <inttypes.h>
@@ -45,7 +46,7 @@ enum {
 enum segments_job_kind { JOB_WRITE, JOB_READ, JOB_SYNC, JOB_REMOVE };
 
 struct segments_job {
-    struct lv_list link; /* in segment_file.jobs */
+    struct segments_job *next; /* for the same file */
     enum segments_job_kind kind;
     uint64_t offset;
     size_t bytes;            /* to read */
@@ -59,7 +60,8 @@ struct segment_file {
     uint64_t queue;
     uint64_t number;
     struct segment_file *next; /* in its bucket */
-    struct lv_list jobs;
+    struct segments_job *first;
+    struct segments_job *last;
     struct lv_list line; /* in one of segments.lines while there are jobs and none is being done */
     bool is_busy;        /* one of its jobs is being done */
 
@@ -93,7 +95,7 @@ struct segments {
     int folder_error;   /* (5) */
 };
 
-/* --- names --------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static void file_path(char *path, uint64_t queue, uint64_t number)
 {
@@ -117,7 +119,7 @@ static bool file_name_parse(const char *name, uint64_t *ret_queue, uint64_t *ret
     return true;
 }
 
-/* --- the table of files: under the lock ------------------------------------------------------------ */
+/* --- the table of files: under the lock ------------------------------------------------------- */
 
 static struct segment_file **file_bucket(struct segments *s, uint64_t queue, uint64_t number)
 {
@@ -137,7 +139,6 @@ static struct segment_file *file_get(struct segments *s, uint64_t queue, uint64_
     f->number = number;
     f->next = *bucket;
     *bucket = f;
-    lv_list_init(&f->jobs);
     lv_list_init(&f->line);
     lv_list_init(&f->used);
     return f;
@@ -145,7 +146,7 @@ static struct segment_file *file_get(struct segments *s, uint64_t queue, uint64_
 
 static bool file_is_needed(const struct segment_file *f)
 {
-    return f->handle || f->is_busy || f->write_error || f->error || !lv_list_is_empty(&f->jobs);
+    return f->handle || f->is_busy || f->write_error || f->error || f->first;
 }
 
 static void file_free_unless_needed(struct segments *s, struct segment_file *f)
@@ -160,7 +161,7 @@ static void file_free_unless_needed(struct segments *s, struct segment_file *f)
     free(f);
 }
 
-/* --- open files: the worker --------------------------------------------------------------------------- */
+/* --- open files: the worker ------------------------------------------------------------------- */
 
 static void file_close(struct segments *s, struct segment_file *f)
 {
@@ -264,7 +265,7 @@ static int file_open(struct segments *s, struct segment_file *f, bool is_writabl
     return 0;
 }
 
-/* --- the work ------------------------------------------------------------------------------------------ */
+/* --- the work --------------------------------------------------------------------------------- */
 
 static int write_bytes(struct segments *s, struct segment_file *f, const struct segments_job *job)
 {
@@ -373,13 +374,13 @@ static void do_job(struct segments *s, struct segment_file *f, struct segments_j
     free(job);
 }
 
-/* --- the lines: under the lock ------------------------------------------------------------------------ */
+/* --- the lines: under the lock ---------------------------------------------------------------- */
 
 static void stand_in_line(struct segments *s, struct segment_file *f)
 {
-    struct segments_job *next = lv_list_item(f->jobs.next, struct segments_job, link);
+    bool is_read = f->first->kind == JOB_READ;
 
-    lv_list_push(&s->lines[next->kind == JOB_READ ? LINE_READS : LINE_OTHERS], &f->line);
+    lv_list_push(&s->lines[is_read ? LINE_READS : LINE_OTHERS], &f->line);
 }
 
 /* NULL when there is nothing to do. */
@@ -404,18 +405,18 @@ static bool do_next(struct segments *s)
 
     if (!f)
         return false;
-    job = lv_list_item(f->jobs.next, struct segments_job, link);
-    lv_list_remove(&job->link);
+    job = f->first;
+    f->first = job->next;
     lv_list_remove(&f->line);
     f->is_busy = true;
     pthread_mutex_unlock(&s->lock);
     do_job(s, f, job);
     pthread_mutex_lock(&s->lock);
     f->is_busy = false;
-    if (lv_list_is_empty(&f->jobs))
-        file_free_unless_needed(s, f);
-    else
+    if (f->first)
         stand_in_line(s, f);
+    else
+        file_free_unless_needed(s, f);
     return true;
 }
 
@@ -444,7 +445,7 @@ bool segments_step(struct segments *s)
     return did_any;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static void segments_ask(struct segments *s, uint64_t queue, uint64_t number,
                          const struct segments_job *wanted)
@@ -452,11 +453,14 @@ static void segments_ask(struct segments *s, uint64_t queue, uint64_t number,
     struct segments_job *job = lv_malloc(sizeof *job);
 
     *job = *wanted;
-    lv_list_init(&job->link);
     pthread_mutex_lock(&s->lock);
     struct segment_file *f = file_get(s, queue, number);
-    bool is_waiting = f->is_busy || !lv_list_is_empty(&f->jobs);
-    lv_list_push(&f->jobs, &job->link);
+    bool is_waiting = f->is_busy || f->first;
+    if (f->first)
+        f->last->next = job;
+    else
+        f->first = job;
+    f->last = job;
     if (!is_waiting)
         stand_in_line(s, f);
     pthread_mutex_unlock(&s->lock);
@@ -496,7 +500,7 @@ void segments_remove(struct segments *s, uint64_t queue, uint64_t number, segmen
                  &(struct segments_job){.kind = JOB_REMOVE, .done = done, .arg = arg});
 }
 
-/* --- what is there -------------------------------------------------------------------------------------- */
+/* --- what is there ---------------------------------------------------------------------------- */
 
 struct listing {
     void (*visit)(void *arg, uint64_t queue, uint64_t number, uint64_t bytes);
@@ -522,7 +526,7 @@ int segments_list(struct segments *s,
     return s->disk->list(s->disk, FOLDER, visit_name, &listing);
 }
 
-/* --- beginning and end ------------------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 /* The thread takes no signals: they are for the main thread. */
 static int start_worker(struct segments *s)
@@ -560,7 +564,7 @@ static void segments_free(struct segments *s)
     for (size_t i = 0; i < BUCKETS; i++) {
         while (s->buckets[i]) {
             struct segment_file *f = s->buckets[i];
-            lv_assert(lv_list_is_empty(&f->jobs));
+            lv_assert(f->first == NULL);
             s->buckets[i] = f->next;
             file_close(s, f);
             free(f);

@@ -17,7 +17,7 @@
 #include "store/disk.h"
 #include "store/log.h"
 
-/* --- blocks: pure ------------------------------------------------------------------------------- */
+/* --- blocks: pure ----------------------------------------------------------------------------- */
 
 enum {
     SEGMENT_BLOCK_ENTRIES = 64,
@@ -58,7 +58,7 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
 bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset,
                         uint64_t *ret_offset);
 
-/* --- files ---------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 struct segments;
 

@@ -103,7 +103,7 @@ static void what_is_the_same_as_before_is_stored_once(void **state)
     lv_buffer_free(&b);
 }
 
-/* --- any block ------------------------------------------------------------------------------------- */
+/* --- any block -------------------------------------------------------------------------------- */
 
 static uint64_t random_state;
 
@@ -162,7 +162,7 @@ static void any_blocks_one_after_another_are_read_as_they_were_written(void **st
     }
 }
 
-/* --- damage ----------------------------------------------------------------------------------------- */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 static void every_truncation_asks_for_more(void **state)
 {
@@ -286,7 +286,7 @@ static void what_has_right_checksums_and_wrong_contents_is_refused(void **state)
     lv_buffer_free(&b);
 }
 
-/* --- after damage ----------------------------------------------------------------------------------- */
+/* --- after damage ----------------------------------------------------------------------------- */
 
 static void the_next_block_is_found_whatever_byte_is_damaged(void **state)
 {
@@ -366,7 +366,7 @@ static void a_block_that_reaches_beyond_the_window_is_found(void **state)
     lv_buffer_free(&b);
 }
 
-/* --- the page in docs/formats --------------------------------------------------------------------------- */
+/* --- the page in docs/formats ----------------------------------------------------------------- */
 
 /* A file of the repository, found from where this one was compiled. The caller owns the text. */
 static char *read_source(const char *path)

@@ -17,7 +17,7 @@
 #include "store/scratch.h"
 #include "store/segments.h"
 
-/* --- a world: a disk of paper, segments that are stepped, and what came of each call ------------- */
+/* --- a world: a disk of paper, segments that are stepped, and what came of each call ---------- */
 
 struct world {
     struct paper *paper;
@@ -113,7 +113,7 @@ static void check_trace(struct world *w, const char *expected)
     assert_string_equal(paper_trace(w->paper), expected);
 }
 
-/* --- the ordinary way -------------------------------------------------------------------------------- */
+/* --- the ordinary way ------------------------------------------------------------------------- */
 
 static void opening_makes_the_folder_and_its_name_lasts(void **state)
 {
@@ -244,7 +244,7 @@ static void buffers_are_moved_not_copied(void **state)
     world_stop(&w);
 }
 
-/* --- who goes first --------------------------------------------------------------------------------------- */
+/* --- who goes first --------------------------------------------------------------------------- */
 
 static void a_read_overtakes_the_work_for_other_files(void **state)
 {
@@ -283,7 +283,7 @@ static void reads_do_not_hold_up_the_others_for_ever(void **state)
     world_stop(&w);
 }
 
-/* --- open files ---------------------------------------------------------------------------------------------- */
+/* --- open files ------------------------------------------------------------------------------- */
 
 static void ask_write_files(struct world *w, uint64_t from, uint64_t below)
 {
@@ -408,7 +408,7 @@ static void without_any_descriptor_it_is_said_and_nothing_is_lost(void **state)
     world_stop(&w);
 }
 
-/* --- failures --------------------------------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static void a_write_without_room_can_be_tried_again(void **state)
 {
@@ -601,7 +601,7 @@ static void whatever_call_fails_every_answer_is_given_and_true(void **state)
     }
 }
 
-/* --- the end, and what is there ------------------------------------------------------------------------------ */
+/* --- the end, and what is there --------------------------------------------------------------- */
 
 struct chain {
     struct segments *s;
@@ -687,7 +687,7 @@ static void the_files_that_are_there_are_listed_and_others_are_not(void **state)
     world_stop(&w);
 }
 
-/* --- the thread ------------------------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 enum { CLIENTS = 3, FILES_EACH = 30, BLOCKS_EACH = 6, BLOCK_BYTES = 3000 };
 
