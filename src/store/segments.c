@@ -366,10 +366,11 @@ static void do_job(struct segments *s, struct segment_file *f, struct segments_j
     case JOB_SYNC: err = do_sync(s, f); break;
     case JOB_REMOVE: err = do_remove(s, f); break;
     }
-    if (job->kind != JOB_READ)
+    bool has_bytes = job->kind == JOB_READ || (job->kind == JOB_WRITE && err < 0);
+    if (!has_bytes)
         lv_buffer_free(&job->buffer); /* before `done` counts the memory as free */
     if (job->done)
-        job->done(job->arg, err, job->kind == JOB_READ ? &job->buffer : NULL);
+        job->done(job->arg, err, has_bytes ? &job->buffer : NULL);
     lv_buffer_free(&job->buffer);
     free(job);
 }

@@ -70,13 +70,18 @@ int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
 /* Does what was asked for before, ends the thread. */
 void segments_close(struct segments **segments);
 
-/* Writes bytes at an offset. Takes what is in *bytes (which is empty afterwards). */
+/* Writes bytes at an offset; at 0 the file is made when it is not there. Takes what is in *bytes
+ * (which is empty afterwards). When it failed, `done` gets them as `read`, to take or leave. After
+ * ERR_NO_SPACE or ERR_NO_DESCRIPTORS they may be written again (the next sync fails all the same);
+ * other failures are final for the file. */
 void segments_write(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                     struct lv_buffer *bytes, segments_done *done, void *arg);
-/* Reads up to `bytes`; the buffer in `done` is the callee's to take (move it out) or leave. */
+/* Reads up to `bytes`; the buffer in `done` is the callee's to take (move it out) or leave. After a
+ * failure it is empty. */
 void segments_read(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                    size_t bytes, segments_done *done, void *arg);
-/* What was written to the file before is on the disk when `done` says 0. */
+/* What was written to the file before, and its name, are on the disk when `done` says 0. Fails when
+ * a write since the last sync has failed. */
 void segments_sync(struct segments *s, uint64_t queue, uint64_t number, segments_done *done,
                    void *arg);
 /* Removes one file; removing what is not there is fine. done may be NULL. */

@@ -244,6 +244,33 @@ static void buffers_are_moved_not_copied(void **state)
     world_stop(&w);
 }
 
+static void keep_unwritten(void *arg, int error, struct lv_buffer *unwritten)
+{
+    assert_int_equal(error, ERR_NO_SPACE);
+    *(struct lv_buffer *)arg = *unwritten;
+    *unwritten = (struct lv_buffer){0};
+}
+
+static void what_could_not_be_written_is_handed_back(void **state)
+{
+    struct world w;
+    struct lv_buffer b = {0}, kept = {0};
+
+    (void)state;
+    world_start(&w);
+    lv_buffer_add(&b, "the bytes", 9);
+    const void *bytes = b.p;
+    paper_fail(w.paper, "create", 1, 1, ERR_NO_SPACE);
+    segments_write(w.s, 1, 1, 0, &b, keep_unwritten, &kept);
+    run(&w);
+    assert_ptr_equal(kept.p, bytes);
+    assert_int_equal(kept.n, 9);
+    segments_write(w.s, 1, 1, 0, &kept, note_done, ask(&w, "write"));
+    ask_read(&w, 1, 0, 9);
+    check_said(&w, "write, read: the bytes");
+    world_stop(&w);
+}
+
 /* --- who goes first --------------------------------------------------------------------------- */
 
 static void a_read_overtakes_the_work_for_other_files(void **state)
@@ -804,6 +831,7 @@ int main(void)
         cmocka_unit_test(a_file_open_for_reading_is_opened_again_to_write),
         cmocka_unit_test(what_is_not_there_is_said_so),
         cmocka_unit_test(buffers_are_moved_not_copied),
+        cmocka_unit_test(what_could_not_be_written_is_handed_back),
         cmocka_unit_test(a_read_overtakes_the_work_for_other_files),
         cmocka_unit_test(reads_do_not_hold_up_the_others_for_ever),
         cmocka_unit_test(at_most_64_files_are_open_unless_they_wait_for_a_sync),
