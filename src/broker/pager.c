@@ -322,6 +322,8 @@ static void append_block(struct queue *q, struct segment *s, const struct segmen
                          bool is_copy)
 {
     struct pager *p = q->pager;
+    if (p->pending.capacity == 0)
+        lv_buffer_reserve(&p->pending, WRITE_BYTES + WRITE_BYTES / 4);
     size_t before = p->pending.n;
     bool is_loaded = s->load_offset == s->bytes;
     segment_put_block(&p->pending, q->id, s->number, s->bytes, block);
@@ -544,12 +546,15 @@ static void load_bytes(struct queue *q, struct segment *s, struct slice bytes)
             return;
         }
         if (result == SEGMENT_BROKEN) {
-            uint64_t found = s->load_offset + bytes.n;
-            size_t step = bytes.n < 8 ? bytes.n : 8; /* blocks are aligned to it */
-            bool is_found = segment_find_block(slice_of(bytes.p + step, bytes.n - step), q->id,
-                                               s->number, s->load_offset + step, &found);
+            uint64_t found;
             damage(q, s, s->load_offset, "broken block; what it held is lost");
-            size = is_found ? found - s->load_offset : bytes.n;
+            if (segment_find_block(bytes, q->id, s->number, s->load_offset, &found))
+                size = found - s->load_offset;
+            else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES &&
+                     s->load_offset + bytes.n < s->bytes)
+                size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
+            else
+                size = bytes.n;
         } else {
             load_block(q, s, &block);
         }
