@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "broker/pager.h"
 #include "broker/restore.h"
@@ -19,6 +20,7 @@ static void free_loop_part(struct loop *loop)
     if (!p)
         return;
     free(p->waits);
+    free(p->parked);
     free(p);
     loop_set_slot(loop, LOOP_SLOT_STORE, NULL);
 }
@@ -123,11 +125,13 @@ static struct persist_wait *wait_add(struct persist_loop *p)
     return w;
 }
 
-void persist_confirm(struct persist_loop *p, struct confirm_sink *sink, uint64_t number)
+void persist_confirm(struct persist_loop *p, struct queue *q, struct confirm_sink *sink,
+                     uint64_t number)
 {
     struct persist_wait *last = p->wait_count ? wait_at(p, p->wait_count - 1) : NULL;
-    if (last && last->sink == sink && last->number + last->count == number &&
-        last->ticket == log_next_ticket(p->stage)) {
+    bool is_committed = atomic_load_explicit(&q->is_committed, memory_order_acquire);
+    if (is_committed && last && last->sink == sink && !last->uncommitted &&
+        last->number + last->count == number && last->ticket == log_next_ticket(p->stage)) {
         last->count++;
         return;
     }
@@ -135,6 +139,7 @@ void persist_confirm(struct persist_loop *p, struct confirm_sink *sink, uint64_t
     w->sink = sink;
     w->number = number;
     w->count = 1;
+    w->uncommitted = is_committed ? NULL : queue_ref(q);
 }
 
 void persist_call(struct persist_loop *p, void (*fn)(struct loop *, void *, int), void *arg)
@@ -144,14 +149,44 @@ void persist_call(struct persist_loop *p, void (*fn)(struct loop *, void *, int)
     w->arg = arg;
 }
 
-static void wait_end(struct persist_loop *p, const struct persist_wait *w, int error)
+static void park(struct persist_loop *p, const struct persist_wait *w)
 {
+    if (p->parked_count == p->parked_capacity) {
+        p->parked_capacity = p->parked_capacity ? p->parked_capacity * 2 : 16;
+        p->parked = lv_realloc(p->parked, p->parked_capacity * sizeof *p->parked);
+    }
+    p->parked[p->parked_count++] = *w;
+}
+
+static void wait_end(struct persist_loop *p, const struct persist_wait *wait, int error)
+{
+    struct persist_wait copy = *wait, *w = &copy;
     if (w->fn) {
         w->fn(p->loop, w->arg, error);
         return;
     }
+    if (w->uncommitted && error == 0 && !atomic_load(&w->uncommitted->is_committed)) {
+        park(p, w);
+        return;
+    }
+    if (w->uncommitted)
+        queue_unref(&w->uncommitted);
     for (uint64_t n = w->number; n < w->number + w->count; n++)
         confirm_answer(p->loop, w->sink, n, error == 0);
+}
+
+void persist_queue_committed(struct loop *loop, bool is_stored)
+{
+    struct persist_loop *p = persist_of(loop);
+    if (!p)
+        return;
+    size_t count = p->parked_count;
+    struct persist_wait *parked = p->parked;
+    p->parked = NULL;
+    p->parked_count = p->parked_capacity = 0;
+    for (size_t i = 0; i < count; i++)
+        wait_end(p, &parked[i], is_stored ? 0 : ERR_IO);
+    free(parked);
 }
 
 static void safe_mail(struct loop *at, struct mail *mail)

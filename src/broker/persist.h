@@ -28,6 +28,7 @@ struct persist_wait {
     struct confirm_sink *sink;
     uint64_t number;
     uint64_t count;
+    struct queue *uncommitted; /* ... whose definition must be safe too (referenced); NULL: none ... */
     /* ... or a call. */
     void (*fn)(struct loop *loop, void *arg, int error);
     void *arg;
@@ -39,6 +40,8 @@ struct persist_loop {
     struct log_stage *stage;
     struct persist_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
+    struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
+    size_t parked_count, parked_capacity;
     struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
     struct lv_list snapshots; /* queues whose snapshot is on its way: they count as before */
 };
@@ -96,8 +99,11 @@ bool persist_may_deliver(struct queue *q, uint64_t sequence);
 /* The queue is deleted: it depends on nothing any more. */
 void persist_forget(struct queue *q);
 
-/* A publish in what is staged now is answered when that is safe. */
-void persist_confirm(struct persist_loop *p, struct confirm_sink *sink, uint64_t number);
+/* A publish to the queue, in what is staged now, is answered when that is safe. */
+void persist_confirm(struct persist_loop *p, struct queue *q, struct confirm_sink *sink,
+                     uint64_t number);
+/* The definition of some queue at home here is safe (or could not be stored). */
+void persist_queue_committed(struct loop *loop, bool is_stored);
 /* A call when what is staged now is safe. */
 void persist_call(struct persist_loop *p, void (*fn)(struct loop *, void *, int), void *arg);
 

@@ -141,11 +141,40 @@ static struct loop *choose_home(struct broker *broker, struct loop *loop,
     return loops_at(broker->loops, (unsigned)(turn % loops_count(broker->loops)));
 }
 
+struct commit_wait {
+    struct queue *queue; /* referenced */
+    struct durable_done done;
+};
+
+static void committed_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    persist_queue_committed(at, mail->c == 0);
+    queue_unref(&q);
+}
+
+/* On the definitions' thread. What waits for the queue hears of it first: a confirm for a message
+ * must not depend on a definition that a crash could take back. */
+static void queue_is_committed(void *arg, int error)
+{
+    struct commit_wait *wait = arg;
+    struct queue *q = wait->queue;
+    struct durable_done done = wait->done;
+    atomic_store(&q->is_committed, true);
+    struct mail mail = {.deliver = committed_mail, .a = q, .c = error < 0};
+    loop_mail_from_outside(q->home, &mail);
+    free(wait);
+    if (done.fn)
+        done.fn(done.arg, error);
+}
+
 static enum change_result store_queue(struct queue *q, struct durable_done done)
 {
     struct definitions *definitions = q->vhost->broker->definitions;
+    atomic_store(&q->is_committed, true);
     if (!q->flags.durable || q->flags.exclusive || !definitions)
         return CHANGE_DONE;
+    atomic_store(&q->is_committed, false);
     struct definition_queue row = {
         .vhost = vhost_name(q->vhost),
         .name = queue_name(q),
@@ -153,7 +182,9 @@ static enum change_result store_queue(struct queue *q, struct durable_done done)
         .is_auto_delete = q->flags.auto_delete,
         .arguments = q->argument_table,
     };
-    definitions_submit(definitions, definition_put_queue(&row), done.fn, done.arg);
+    struct commit_wait *wait = lv_malloc(sizeof *wait);
+    *wait = (struct commit_wait){queue_ref(q), done};
+    definitions_submit(definitions, definition_put_queue(&row), queue_is_committed, wait);
     return done.fn ? CHANGE_PENDING : CHANGE_DONE;
 }
 
@@ -220,6 +251,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     struct broker *broker = vhost->broker;
     struct queue *q = queue_create(vhost, choose_home(broker, NULL, &d), name, flags, arguments);
     q->id = id;
+    atomic_store(&q->is_committed, true);
     if (atomic_load(&broker->next_queue_id) <= id)
         atomic_store(&broker->next_queue_id, id + 1);
     struct broker_error error;
@@ -437,7 +469,7 @@ static void publish_mail(struct loop *at, struct mail *mail)
     enum queue_answer answer = take_message(mail->a, m);
     message_unref(&m);
     if (sink && answer == QUEUE_LATER)
-        persist_confirm(persist_of(at), sink, mail->c);
+        persist_confirm(persist_of(at), mail->a, sink, mail->c);
     else if (sink)
         confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
 }
@@ -448,7 +480,7 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
     if (q->home == loop) {
         enum queue_answer answer = take_message(q, message);
         if (answer == QUEUE_LATER && sink)
-            persist_confirm(persist_of(loop), sink, number);
+            persist_confirm(persist_of(loop), q, sink, number);
         return answer;
     }
     struct mail mail = {
@@ -531,7 +563,7 @@ void queue_detach(struct queue *q, struct consumer *c)
 
 /* --- deletion: home -------------------------------------------------------------------------- */
 
-static bool unlink_name(struct queue *q)
+static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
     struct broker *broker = q->vhost->broker;
     topology_lock(broker);
@@ -541,19 +573,22 @@ static bool unlink_name(struct queue *q)
         lv_table_remove(q->vhost->queues, &q->by_name);
         destination_unbind_all(q->vhost, &q->destination);
         topology_moved(broker);
-        if (q->flags.durable && !q->flags.exclusive && broker->definitions &&
-            !atomic_load(&q->vhost->is_deleted))
+        bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
+                          !atomic_load(&q->vhost->is_deleted);
+        if (was_stored)
             definitions_submit(broker->definitions,
-                               definition_delete_queue(vhost_name(q->vhost), queue_name(q)), NULL,
-                               NULL);
+                               definition_delete_queue(vhost_name(q->vhost), queue_name(q)),
+                               done.fn, done.arg);
+        *ret_is_pending = was_stored && done.fn;
     }
     topology_unlock(broker);
     return was_there;
 }
 
-uint64_t queue_delete(struct queue *q)
+static uint64_t delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
-    if (!unlink_name(q))
+    *ret_is_pending = false;
+    if (!unlink_name(q, done, ret_is_pending))
         return 0;
     uint64_t ready = q->backlog.ready;
     struct lv_list *it, *after;
@@ -574,6 +609,12 @@ uint64_t queue_delete(struct queue *q)
     struct queue *name_s = q;
     queue_unref(&name_s);
     return ready;
+}
+
+uint64_t queue_delete(struct queue *q)
+{
+    bool is_pending;
+    return delete_with(q, (struct durable_done){0}, &is_pending);
 }
 
 static void delete_mail(struct loop *at, struct mail *mail)
@@ -764,6 +805,20 @@ static bool refuse_delete(struct queue_call *call, const char *why)
                          SLICE_ARG(vhost_name(call->queue->vhost)), why);
 }
 
+static void deletion_mail(struct loop *at, struct mail *mail)
+{
+    call_answer(at, mail->a);
+}
+
+/* On the definitions' thread: only now is it said that the queue is gone. */
+static void deletion_is_committed(void *arg, int error)
+{
+    (void)error; /* logged by the definitions; the queue is gone from memory all the same */
+    struct queue_call *call = arg;
+    struct mail mail = {.deliver = deletion_mail, .a = call};
+    loop_mail_from_outside(call->queue->home, &mail);
+}
+
 void queue_call_delete(struct queue_call *call)
 {
     struct queue *q = call->queue;
@@ -776,5 +831,6 @@ void queue_call_delete(struct queue_call *call)
         may = refuse_delete(call, "not empty");
     call->refused = !may;
     if (may)
-        call->ready = queue_delete(q);
+        call->ready =
+            delete_with(q, (struct durable_done){deletion_is_committed, call}, &call->is_waiting);
 }

@@ -47,6 +47,7 @@ struct queue {
     uint64_t exclusive_owner; /* a connection's id; 0: none */
     uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;
+    _Atomic bool is_committed; /* its definition is; or it has none */
 
     /* Home's. */
     struct backlog backlog;
