@@ -8,13 +8,7 @@
 #include "broker/persist.h"
 
 enum {
-    SEGMENT_BYTES_MAX = 16 * 1024 * 1024,
-    BLOCK_BYTES_MAX = 1024 * 1024,
-    WRITE_BYTES = 256 * 1024,
-    READ_BYTES = 512 * 1024,
-    FLIGHT_BYTES_MAX = 16 * 1024 * 1024, /* written and not yet taken by the file system */
-    CARRY_BYTES_MAX = 64 * 1024,         /* more than that goes into a segment, not a snapshot */
-    SPARSE_DIVISOR = 4,                  /* less than a fourth live: emptied at the next snapshot */
+    SPARSE_DIVISOR = 4, /* less than a fourth live: emptied at the next snapshot */
 };
 
 /* A run of sequence numbers, [from, to). */
@@ -57,7 +51,7 @@ struct pager {
     uint64_t next_number;
     uint64_t flight_bytes;
     bool is_reading;
-    size_t read_bytes; /* of the next read: more than READ_BYTES for a large block */
+    size_t read_bytes; /* of the next read, when that is more than the limit: for a large block */
     uint64_t loaded_below; /* of chunk disk_begin everything below has been loaded */
     enum snapshot_state snapshot;
     bool wants_snapshot; /* another one, after the one under way */
@@ -78,15 +72,20 @@ static struct pager *pager_of(struct queue *q)
     if (!q->pager) {
         q->pager = lv_calloc(1, sizeof *q->pager);
         q->pager->next_number = 1;
-        q->pager->read_bytes = READ_BYTES;
     }
     return q->pager;
 }
 
 static struct segments *files_of(const struct queue *q)
 {
-    struct persist_loop *p = persist_of(q->home);
+    const struct persist_loop *p = persist_of(q->home);
     return p ? p->persist->segments : NULL;
+}
+
+/* Where the store is open. */
+static const struct pager_limits *limits_of(const struct queue *q)
+{
+    return &persist_of(q->home)->persist->limits.pager;
 }
 
 bool pager_has_segments(const struct queue *q)
@@ -177,9 +176,8 @@ struct removal {
 
 static void removal_is_safe(struct loop *loop, void *arg, int error)
 {
-    (void)loop;
     struct removal *removal = arg;
-    if (error == 0)
+    if (error == 0 && persist_of(loop))
         segments_remove(removal->files, removal->queue, removal->number, NULL, NULL);
     free(removal);
 }
@@ -192,6 +190,8 @@ static bool is_logged(const struct queue *q)
 /* The file goes, once the log knows. */
 static void remove_file(struct queue *q, uint64_t number)
 {
+    if (!files_of(q))
+        return; /* closed: the next start sees to it */
     if (!is_logged(q)) {
         segments_remove(files_of(q), q->id, number, NULL, NULL);
         return;
@@ -307,7 +307,7 @@ static struct segment *segment_for(struct queue *q, uint64_t sequence)
 {
     struct pager *p = q->pager;
     if (p->writing && sequence >= p->writing->end_sequence &&
-        p->writing->bytes < SEGMENT_BYTES_MAX) {
+        p->writing->bytes < limits_of(q)->segment_bytes) {
         /* Nothing of a later segment may stand in between. */
         size_t next = segment_place(p, p->writing->end_sequence);
         if (next == p->count || p->segments[next]->first_sequence > sequence)
@@ -323,7 +323,7 @@ static void append_block(struct queue *q, struct segment *s, const struct segmen
 {
     struct pager *p = q->pager;
     if (p->pending.capacity == 0)
-        lv_buffer_reserve(&p->pending, WRITE_BYTES + WRITE_BYTES / 4);
+        lv_buffer_reserve(&p->pending, limits_of(q)->write_bytes * 5 / 4);
     size_t before = p->pending.n;
     bool is_loaded = s->load_offset == s->bytes;
     segment_put_block(&p->pending, q->id, s->number, s->bytes, block);
@@ -332,7 +332,7 @@ static void append_block(struct queue *q, struct segment *s, const struct segmen
         s->load_offset = s->bytes; /* nothing to read: it stays in memory */
     s->end_sequence =
         block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
-    if (p->pending.n >= WRITE_BYTES)
+    if (p->pending.n >= limits_of(q)->write_bytes)
         flush(q);
 }
 
@@ -359,12 +359,13 @@ static void count_stored(struct segment *s, const struct message *m)
 static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                          bool is_copy)
 {
+    const size_t bytes_max = limits_of(q)->block_bytes;
     while (places) {
         uint64_t first = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(places);
         struct segment *s = segment_for(q, first);
         struct segment_block block = {.chunk = c};
         uint64_t bytes = 0;
-        for (; places && (block.count == 0 || bytes < BLOCK_BYTES_MAX); places &= places - 1) {
+        for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
             const struct message *m = chunk->messages[place];
             block.entries[block.count++] = (struct segment_entry){
@@ -381,13 +382,15 @@ static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chun
 }
 
 /* Where paging out goes on, or begins: behind what should stay before the consumers. */
-static uint64_t first_to_page(const struct backlog *b)
+static uint64_t first_to_page(const struct queue *q)
 {
+    const struct backlog *b = &q->backlog;
+    const size_t stay = limits_of(q)->memory_low / 2;
     if (backlog_has_disk(b))
         return b->disk_end;
     uint64_t bytes = 0;
     uint64_t c = b->cursor > b->window.first ? b->cursor : b->window.first;
-    for (; c < b->window.end && bytes < PAGER_MEMORY_LOW / 2; c++) {
+    for (; c < b->window.end && bytes < stay; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(b, c);
         for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1)
             bytes += message_memory(chunk->messages[__builtin_ctzll(live)]);
@@ -409,18 +412,19 @@ static void read_again(struct queue *q, uint64_t c, const struct backlog_chunk *
 static bool may_page(const struct queue *q)
 {
     const struct pager *p = q->pager;
-    return !p->is_failed && p->snapshot == SNAPSHOT_NONE && p->flight_bytes < FLIGHT_BYTES_MAX;
+    return !p->is_failed && p->snapshot == SNAPSHOT_NONE && p->flight_bytes < limits_of(q)->flight_bytes;
 }
 
 void pager_relieve(struct queue *q)
 {
     struct backlog *b = &q->backlog;
-    if (b->memory_bytes < PAGER_MEMORY_HIGH || !files_of(q))
+    struct persist_loop *p = persist_of(q->home);
+    if (!p || b->memory_bytes < p->persist->limits.pager.memory_high)
         return;
+    const size_t low = p->persist->limits.pager.memory_low;
     pager_of(q);
     uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
-    for (uint64_t c = first_to_page(b);
-         c < growing && b->memory_bytes > PAGER_MEMORY_LOW && may_page(q); c++) {
+    for (uint64_t c = first_to_page(q); c < growing && b->memory_bytes > low && may_page(q); c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
         if (!chunk) {
             if (backlog_has_disk(b))
@@ -538,7 +542,7 @@ static void load_bytes(struct queue *q, struct segment *s, struct slice bytes)
             segment_read_block(bytes, q->id, s->number, s->load_offset, &block, &size);
         if (result == SEGMENT_SHORT) {
             if (s->load_offset + bytes.n < s->bytes) {
-                q->pager->read_bytes = size > READ_BYTES ? (size_t)size : READ_BYTES;
+                q->pager->read_bytes = (size_t)size;
                 return;
             }
             damage(q, s, s->load_offset, "cut short; the rest of it is lost");
@@ -598,8 +602,8 @@ static void read_mail(struct loop *at, struct mail *mail)
     struct segment *s = p && p->is_reading ? segment_to_read(p) : NULL;
     if (p)
         p->is_reading = false;
-    if (s && s->number == reading->number && s->load_offset == reading->offset) {
-        p->read_bytes = READ_BYTES;
+    if (s && files_of(q) && s->number == reading->number && s->load_offset == reading->offset) {
+        p->read_bytes = 0;
         if (reading->error || reading->bytes.n == 0) {
             damage(q, s, s->load_offset, "cannot be read; the rest of it is lost");
             s->load_offset = s->bytes;
@@ -632,7 +636,7 @@ static void has_read(void *arg, int error, struct lv_buffer *read)
 void pager_want(struct queue *q)
 {
     struct pager *p = q->pager;
-    if (!p || p->is_reading || !backlog_has_disk(&q->backlog))
+    if (!p || p->is_reading || !backlog_has_disk(&q->backlog) || !files_of(q))
         return;
     struct segment *s = segment_to_read(p);
     if (!s) {
@@ -649,8 +653,20 @@ void pager_want(struct queue *q)
     reading->offset = s->load_offset;
     p->is_reading = true;
     uint64_t left = s->bytes - s->load_offset;
+    size_t bytes = limits_of(q)->read_bytes;
+    bytes = bytes > p->read_bytes ? bytes : p->read_bytes;
     segments_read(files_of(q), q->id, s->number, s->load_offset,
-                  left < p->read_bytes ? (size_t)left : p->read_bytes, has_read, reading);
+                  left < bytes ? (size_t)left : bytes, has_read, reading);
+}
+
+void pager_read_on(struct queue *q)
+{
+    const struct backlog *b = &q->backlog;
+    if (!files_of(q))
+        return;
+    const struct pager_limits *limits = limits_of(q);
+    if (b->disk_begin < b->cursor + limits->ahead_chunks && b->memory_bytes < limits->ahead_bytes)
+        pager_want(q);
 }
 
 /* --- purge ----------------------------------------------------------------------------------------------- */
@@ -940,7 +956,7 @@ static void synced_mail(struct loop *at, struct mail *mail)
     struct syncing *syncing = mail->a;
     struct queue *q = syncing->queue;
     struct pager *p = q->pager;
-    if (p && p->snapshot == SNAPSHOT_SYNCING) {
+    if (p && files_of(q) && p->snapshot == SNAPSHOT_SYNCING) {
         for (size_t i = 0; i < p->count; i++) {
             if (p->segments[i]->number == syncing->number)
                 p->segments[i]->synced_bytes = syncing->bytes;
@@ -983,7 +999,7 @@ void pager_snapshot(struct queue *q)
     p->wants_snapshot = false;
     for (size_t i = p->count; i-- > 0;)
         give_up_if_sparse(q, p->segments[i]);
-    if (!p->is_failed && unstored_bytes(q) > CARRY_BYTES_MAX)
+    if (!p->is_failed && unstored_bytes(q) > limits_of(q)->carry_bytes)
         store_copies(q);
     flush(q);
     p->snapshot = SNAPSHOT_SYNCING;
@@ -999,7 +1015,7 @@ void pager_snapshot(struct queue *q)
 void pager_snapshot_is_safe(struct queue *q, int error)
 {
     struct pager *p = q->pager;
-    if (!p)
+    if (!p || !files_of(q))
         return;
     p->snapshot = SNAPSHOT_NONE;
     for (size_t i = 0; error == 0 && i < p->needless_count; i++)

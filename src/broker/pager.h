@@ -1,6 +1,6 @@
 /* The pager moves a queue's messages between memory and the queue's segments.
  *
- * A backlog above PAGER_MEMORY_HIGH bytes leaves memory from its middle on: whole chunks are appended
+ * A backlog above limits.memory_high bytes leaves memory from its middle on: whole chunks are appended
  * to a segment, and read back in large pieces ahead of the consumers. A segment in which nothing is
  * live is removed; one in which little is live is emptied at the next snapshot.
  *
@@ -21,6 +21,28 @@
 
 struct pager;
 
+/* Bytes, but for ahead_chunks. Of a queue: */
+struct pager_limits {
+    size_t memory_high;  /* from here on it pages out ... */
+    size_t memory_low;   /* ... down to here */
+    size_t ahead_bytes;  /* below it it reads ahead ... */
+    size_t ahead_chunks; /* ... until so much waits before the consumers */
+    size_t segment_bytes; /* a segment that has so many is not appended to */
+    size_t block_bytes;   /* about so many stand in one block at most */
+    size_t write_bytes;
+    size_t read_bytes;
+    size_t flight_bytes; /* may be written and not yet taken by the file system */
+    size_t carry_bytes;  /* more than that goes into a segment, not into a snapshot */
+};
+
+#define PAGER_LIMITS_DEFAULT                                                                       \
+    {                                                                                              \
+        .memory_high = 3 * 1024 * 1024, .memory_low = 2 * 1024 * 1024,                             \
+        .ahead_bytes = 6 * 1024 * 1024, .ahead_chunks = 128, .segment_bytes = 16 * 1024 * 1024,    \
+        .block_bytes = 1024 * 1024, .write_bytes = 256 * 1024, .read_bytes = 512 * 1024,           \
+        .flight_bytes = 16 * 1024 * 1024, .carry_bytes = 64 * 1024,                                \
+    }
+
 /* All of these at the queue's home; they do nothing where nothing is stored. */
 
 /* Memory may have grown: pages out what is too much. */
@@ -31,6 +53,8 @@ void pager_relieve(struct queue *q);
 void pager_want(struct queue *q);
 /* After a message was taken: reads ahead when little is left in memory. */
 static inline void pager_read_ahead(struct queue *q);
+/* The same for a queue with something on disk. */
+void pager_read_on(struct queue *q);
 
 /* A message that stands in a segment has left. */
 void pager_left(struct queue *q, const struct backlog_left *left);
@@ -68,19 +92,10 @@ void pager_restore_end(struct queue *q);
 
 /* --- inline -------------------------------------------------------------------------------------------- */
 
-enum {
-    PAGER_MEMORY_HIGH = 3 * 1024 * 1024, /* from here on a queue pages out ... */
-    PAGER_MEMORY_LOW = 2 * 1024 * 1024,  /* ... down to here */
-    PAGER_AHEAD_BYTES = 6 * 1024 * 1024, /* below it a queue reads ahead ... */
-    PAGER_AHEAD_CHUNKS = 128,            /* ... until so much waits before the consumers */
-};
-
 static inline void pager_read_ahead(struct queue *q)
 {
-    const struct backlog *b = &q->backlog;
-    if (backlog_has_disk(b) && b->disk_begin < b->cursor + PAGER_AHEAD_CHUNKS &&
-        b->memory_bytes < PAGER_AHEAD_BYTES)
-        pager_want(q);
+    if (backlog_has_disk(&q->backlog))
+        pager_read_on(q);
 }
 
 #endif

@@ -7,8 +7,11 @@
 #include "broker/pager.h"
 #include "broker/restore.h"
 
-/* So far ahead of the deliveries the log is told that messages may have been delivered. */
-enum { DELIVERED_AHEAD = 8192 };
+const struct persist_limits persist_limits_default = {
+    .pager = PAGER_LIMITS_DEFAULT,
+    .delivered_ahead = 8192,
+    .files_kept = 2,
+};
 
 /* --- set-up ------------------------------------------------------------------------------------- */
 
@@ -16,9 +19,10 @@ static void at_turn_end(struct loop *loop);
 
 static void free_loop_part(struct loop *loop)
 {
-    struct persist_loop *p = persist_of(loop);
+    struct persist_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
     if (!p)
         return;
+    lv_assert(p->wait_count == 0); /* the store was closed, and the loops drained */
     free(p->waits);
     free(p->parked);
     free(p);
@@ -68,6 +72,7 @@ int persist_open(struct broker *broker, const struct persist_options *options,
         .is_stepped = options->is_stepped,
     };
     persist->broker = broker;
+    persist->limits = options->limits ? *options->limits : persist_limits_default;
     persist->on_space = options->on_space;
     persist->arg = options->arg;
     int err = segments_open(options->disk, options->is_stepped, &persist->segments);
@@ -77,7 +82,7 @@ int persist_open(struct broker *broker, const struct persist_options *options,
         err = restore_segments(restore, persist->segments);
     if (err == 0) {
         attach_loops(persist);
-        err = log_start(persist->log);
+        err = options->is_stepped ? 0 : log_start(persist->log);
     }
     restore_end(&restore, err == 0);
     *ret = persist;
@@ -94,6 +99,10 @@ void persist_close(struct persist **persist)
         return;
     log_close(&p->log);
     segments_close(&p->segments);
+    for (unsigned i = 0; i < LOOPS_MAX; i++) {
+        if (p->loops[i])
+            p->loops[i]->persist = NULL;
+    }
     free(p);
 }
 
@@ -177,7 +186,7 @@ static void wait_end(struct persist_loop *p, const struct persist_wait *wait, in
 
 void persist_queue_committed(struct loop *loop, bool is_stored)
 {
-    struct persist_loop *p = persist_of(loop);
+    struct persist_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
     if (!p)
         return;
     size_t count = p->parked_count;
@@ -191,9 +200,9 @@ void persist_queue_committed(struct loop *loop, bool is_stored)
 
 static void safe_mail(struct loop *at, struct mail *mail)
 {
-    struct persist_loop *p = persist_of(at);
+    struct persist_loop *p = loop_slot(at, LOOP_SLOT_STORE); /* also when the store is closed */
     int error = (int)(int64_t)mail->d;
-    if (error < 0)
+    if (error < 0 && p->persist)
         atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
     while (p->wait_count > 0 && wait_at(p, 0)->ticket <= mail->c) {
         struct persist_wait w = *wait_at(p, 0);
@@ -214,7 +223,8 @@ static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 
 static bool is_stored(const struct queue *q)
 {
-    return q->flags.durable && !q->flags.exclusive && persist_of(q->home);
+    const struct persist_loop *p = persist_of(q->home);
+    return q->flags.durable && !q->flags.exclusive && p;
 }
 
 void persist_mark_dirty(struct queue *q)
@@ -287,8 +297,9 @@ bool persist_may_deliver(struct queue *q, uint64_t sequence)
 {
     if (!is_stored(q) || q->delivered_safe == UINT64_MAX)
         return true;
-    if (sequence + DELIVERED_AHEAD / 2 >= q->delivered_staged)
-        stage_delivered(q, sequence + DELIVERED_AHEAD);
+    uint64_t ahead = persist_of(q->home)->persist->limits.delivered_ahead;
+    if (sequence + ahead / 2 >= q->delivered_staged)
+        stage_delivered(q, sequence + ahead);
     return sequence < q->delivered_safe;
 }
 
@@ -320,12 +331,13 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
 {
     struct snapshot_wait *wait = arg;
     struct queue *q = wait->queue;
+    struct persist_loop *p = persist_of(loop);
     lv_list_remove(&q->dirty_link);
-    if (error == 0 && !atomic_load(&q->is_deleted)) {
+    if (p && error == 0 && !atomic_load(&q->is_deleted)) {
         q->dirty_file = wait->file;
         /* Others may have become dirty since, with a later file: it goes before them. */
-        struct lv_list *at = &persist_of(loop)->dirty;
-        while (at->prev != &persist_of(loop)->dirty &&
+        struct lv_list *at = &p->dirty;
+        while (at->prev != &p->dirty &&
                lv_list_item(at->prev, struct queue, dirty_link)->dirty_file > wait->file)
             at = at->prev;
         lv_list_insert_before(at, &q->dirty_link);
@@ -351,7 +363,7 @@ static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
     lv_list_each(it, after, &p->dirty)
     {
         struct queue *q = lv_list_item(it, struct queue, dirty_link);
-        if (q->dirty_file + PERSIST_FILES_KEPT >= current)
+        if (q->dirty_file + p->persist->limits.files_kept >= current)
             return;
         lv_list_remove(&q->dirty_link);
         if (q->backlog.persistent == 0 && !pager_has_segments(q))
@@ -385,6 +397,8 @@ static void set_floor(struct persist_loop *p, uint64_t current)
 static void at_turn_end(struct loop *loop)
 {
     struct persist_loop *p = persist_of(loop);
+    if (!p)
+        return; /* closed */
     uint64_t current = log_current_file(p->persist->log);
     ask_for_snapshots(p, current);
     log_submit(p->stage);

@@ -14,12 +14,17 @@
 #ifndef LEVERET_BROKER_PERSIST_H
 #define LEVERET_BROKER_PERSIST_H
 
+#include "broker/pager.h"
 #include "broker/queue.h"
 #include "store/log.h"
 #include "store/segments.h"
 
-/* Old log files that may be kept before queues that need them are asked for snapshots. */
-enum { PERSIST_FILES_KEPT = 2 };
+struct persist_limits {
+    struct pager_limits pager;
+    uint64_t delivered_ahead; /* so far ahead of the deliveries the log is told of them */
+    uint64_t files_kept; /* old log files, before queues that need them are asked for snapshots */
+};
+extern const struct persist_limits persist_limits_default;
 
 /* Somebody who waits for a ticket. */
 struct persist_wait {
@@ -36,7 +41,7 @@ struct persist_wait {
 
 struct persist_loop {
     struct loop *loop;
-    struct persist *persist;
+    struct persist *persist;  /* NULL: the store is closed */
     struct log_stage *stage;
     struct persist_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
@@ -48,6 +53,7 @@ struct persist_loop {
 
 struct persist {
     struct broker *broker;
+    struct persist_limits limits;
     struct log *log;
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);
@@ -66,6 +72,7 @@ struct persist_options {
     enum log_durability durability;
     unsigned interval_ms;
     bool is_stepped;
+    const struct persist_limits *limits; /* borrowed for the call; NULL: the default ones */
     /* The disk has no room for the log's next file, or has again. On the store's thread. */
     void (*on_space)(void *arg, bool has_room);
     void *arg;
@@ -73,14 +80,16 @@ struct persist_options {
 int persist_open(struct broker *broker, const struct persist_options *options,
                  struct log_recovery *ret_recovery, struct persist **ret);
 
-/* After the loops have stopped: writes and syncs what is staged, ends the threads. Before
- * loops_free(). Clears the pointer; NULL is fine. */
+/* After the loops have stopped: writes and syncs what is staged, ends the threads. From then on queues
+ * are as if nothing were stored; who still waits hears by mail. Before loops_free(). Clears the
+ * pointer; NULL is fine. */
 void persist_close(struct persist **persist);
 
-/* This loop's part; NULL when nothing is stored (tests). */
+/* This loop's part; NULL when nothing is stored (tests), or not any more. */
 static inline struct persist_loop *persist_of(const struct loop *loop)
 {
-    return loop_slot(loop, LOOP_SLOT_STORE);
+    struct persist_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    return p && p->persist ? p : NULL;
 }
 
 /* --- home of the queue ------------------------------------------------------------------------------ */
