@@ -8,6 +8,7 @@
 #include "broker/persist.h"
 
 enum {
+    SHORT_DIVISOR = 16,
     SPARSE_DIVISOR = 4, /* less than a fourth live: emptied at the next snapshot */
 };
 
@@ -381,11 +382,29 @@ static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chun
     }
 }
 
+/* While the process is short of memory, each queue makes do with little. */
+static bool is_short(const struct queue *q)
+{
+    return atomic_load_explicit(&q->vhost->broker->is_short_of_memory, memory_order_relaxed);
+}
+
+static size_t memory_high(const struct queue *q)
+{
+    const struct pager_limits *limits = limits_of(q);
+    return is_short(q) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high;
+}
+
+static size_t memory_low(const struct queue *q)
+{
+    const struct pager_limits *limits = limits_of(q);
+    return is_short(q) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low;
+}
+
 /* Where paging out goes on, or begins: behind what should stay before the consumers. */
 static uint64_t first_to_page(const struct queue *q)
 {
     const struct backlog *b = &q->backlog;
-    const size_t stay = limits_of(q)->memory_low / 2;
+    const size_t stay = memory_low(q) / 2;
     if (backlog_has_disk(b))
         return b->disk_end;
     uint64_t bytes = 0;
@@ -419,9 +438,9 @@ void pager_relieve(struct queue *q)
 {
     struct backlog *b = &q->backlog;
     struct persist_loop *p = persist_of(q->home);
-    if (!p || b->memory_bytes < p->persist->limits.pager.memory_high)
+    if (!p || b->memory_bytes < memory_high(q))
         return;
-    const size_t low = p->persist->limits.pager.memory_low;
+    const size_t low = memory_low(q);
     pager_of(q);
     uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
     for (uint64_t c = first_to_page(q); c < growing && b->memory_bytes > low && may_page(q); c++) {

@@ -650,6 +650,21 @@ void queue_delete_by_mail(struct loop *from, struct queue *q)
         loop_mail_from_outside(q->home, &mail);
 }
 
+void queues_relieve(struct broker *broker, struct loop *loop)
+{
+    struct lv_table_iter vhosts, queues;
+    struct lv_table_node *v = lv_table_first(broker->vhosts, &vhosts);
+    for (; v; v = lv_table_next(broker->vhosts, &vhosts)) {
+        struct vhost *vhost = lv_container_of(v, struct vhost, by_name);
+        struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
+        for (; n; n = lv_table_next(vhost->queues, &queues)) {
+            struct queue *q = lv_container_of(n, struct queue, by_name);
+            if (q->home == loop)
+                pager_relieve(q);
+        }
+    }
+}
+
 /* --- calls ----------------------------------------------------------------------------------- */
 
 static void call_back_mail(struct loop *at, struct mail *mail)

@@ -185,6 +185,9 @@ void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* --- home ------------------------------------------------------------------------------- */
 
+/* Every queue at home on this loop pages out what it can: broker->is_short_of_memory has been set. */
+void queues_relieve(struct broker *broker, struct loop *loop);
+
 /* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
  * deletion when it is durable. The number of messages that were ready. */
 uint64_t queue_delete(struct queue *q);
