@@ -248,6 +248,13 @@ enum queue_answer persist_answer(const struct queue *q, const struct message *me
 /* Staged for the log and not yet on the disk: from here on publishers wait. */
 static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
 
+enum queue_answer persist_answer_settled(const struct queue *q)
+{
+    if (!is_stored(q) || atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return QUEUE_TOOK;
+    return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
+}
+
 bool persist_is_behind(const struct queue *q)
 {
     /* Fixed before the loops start, and open as long as they run. */

@@ -99,6 +99,8 @@ static inline struct persist_loop *persist_of(const struct loop *loop)
 enum queue_answer persist_answer(const struct queue *q, const struct message *message);
 /* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
 bool persist_is_behind(const struct queue *q);
+/* The same for what has been settled in the queue. */
+enum queue_answer persist_answer_settled(const struct queue *q);
 /* The message has been put into the queue. */
 void persist_enqueue(struct queue *q, const struct message *message, uint64_t sequence,
                      bool delivered);

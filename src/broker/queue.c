@@ -510,6 +510,33 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
     return QUEUE_LATER;
 }
 
+/* Home. */
+static enum queue_answer answer_settled(struct queue *q, struct confirm_sink *sink)
+{
+    enum queue_answer answer = persist_answer_settled(q);
+    if (answer == QUEUE_LATER)
+        persist_confirm(persist_of(q->home), q, sink, 0);
+    return answer;
+}
+
+static void ask_settled_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    enum queue_answer answer = answer_settled(q, mail->b);
+    if (answer != QUEUE_LATER)
+        confirm_answer(at, mail->b, 0, answer == QUEUE_TOOK);
+    queue_unref(&q);
+}
+
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
+{
+    if (q->home == loop)
+        return answer_settled(q, sink);
+    struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
+    loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
     if (q->home != loop || q->backlog.ready > 0 || lv_list_is_empty(&q->ready_consumers))

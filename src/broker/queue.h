@@ -133,6 +133,10 @@ void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t numbe
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number);
 
+/* Asks to be told, as for a publish with number 0, when everything that was settled in the queue
+ * before is stored. QUEUE_TOOK: there is nothing to wait for. */
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink);
+
 /* Whether the queue's home has so much to do already that publishers should be held back for a
  * moment. Any loop. */
 bool queue_is_behind(const struct queue *q);
