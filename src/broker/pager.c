@@ -108,8 +108,10 @@ void pager_free(struct pager **pager)
         return;
     for (size_t i = 0; i < p->count; i++)
         segment_free(p->segments[i]);
-    for (size_t i = p->straggler_first; i < p->straggler_count; i++)
-        message_unref(&p->stragglers[i].message);
+    for (size_t i = p->straggler_first; i < p->straggler_count; i++) {
+        if (p->stragglers[i].message) /* NULL: settled meanwhile */
+            message_unref(&p->stragglers[i].message);
+    }
     free(p->stragglers);
     free(p->needless);
     free(p->segments);
