@@ -336,12 +336,21 @@ static void call_on_loop(struct loop *loop, void *arg)
     queue_call_start(call);
 }
 
-/* Runs the call at the queue's home and gives the reference back. */
+/* The answer may come turns after the question: a deletion waits for its commit. */
+static void call_is_over(struct queue_call *call)
+{
+    commit_done(call->owner, 0);
+}
+
+/* Runs the call at the queue's home, waits for its answer, and gives the reference back. */
 static int call_at_home(struct request *r, struct queue_call *call)
 {
     struct queue *q = call->queue;
-    call->done = call_done;
-    int err = ask_loop(r->asker, q->home, call_on_loop, call);
+    struct commit over;
+    commit_begin(&over);
+    call->owner = &over;
+    call->done = call_is_over;
+    int err = commit_end(&over, ask_loop(r->asker, q->home, call_on_loop, call));
     queue_unref(&q);
     return err;
 }
