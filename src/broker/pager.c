@@ -358,6 +358,26 @@ static void count_stored(struct segment *s, const struct message *m)
     s->persistent_bytes += m->is_persistent ? m->body_bytes : 0;
 }
 
+/* The first sequence number behind the segment's end that belongs to another one. */
+static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
+{
+    size_t next = segment_place(p, s->end_sequence);
+    return next < p->count ? p->segments[next]->first_sequence : UINT64_MAX;
+}
+
+/* Places of a chunk that memory alone has and that a segment can take: those that stand between the
+ * messages of one cannot, since segments do not overlap. */
+static uint64_t storable(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
+{
+    uint64_t places = 0;
+    for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(live);
+        if (!segment_of(q->pager, c * WINDOW_ENTRIES + place))
+            places |= 1ull << place;
+    }
+    return places;
+}
+
 /* Appends these places of a chunk, in blocks of bounded size. A copy: they stay in memory. */
 static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                          bool is_copy)
@@ -368,8 +388,11 @@ static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chun
         struct segment *s = segment_for(q, first);
         struct segment_block block = {.chunk = c};
         uint64_t bytes = 0;
+        const uint64_t room_end = segment_room_end(q->pager, s);
         for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
+            if (c * WINDOW_ENTRIES + place >= room_end)
+                break;
             const struct message *m = chunk->messages[place];
             block.entries[block.count++] = (struct segment_entry){
                 .place = place,
@@ -454,9 +477,12 @@ void pager_relieve(struct queue *q)
         }
         if (chunk->live != chunk->ready)
             return; /* somebody holds part of it */
+        uint64_t places = storable(q, c, chunk);
+        if (places != (chunk->live & ~chunk->stored))
+            return;
         if (chunk->stored)
             read_again(q, c, chunk);
-        store_places(q, c, chunk, chunk->live & ~chunk->stored, false);
+        store_places(q, c, chunk, places, false);
         if (!backlog_has_disk(b))
             q->pager->loaded_below = 0;
         backlog_page_out(b, c);
@@ -837,17 +863,13 @@ static void give_up_if_sparse(struct queue *q, struct segment *s)
     segment_free(s);
 }
 
-/* Places of a chunk that only the log and memory have. Those between the messages of a segment
- * cannot be stored: segments do not overlap. */
-static uint64_t unstored(struct queue *q, uint64_t c, const struct backlog_chunk *chunk,
-                         bool storable_only)
+/* Places of a chunk that only the log and memory have. */
+static uint64_t unstored(const struct backlog_chunk *chunk)
 {
     uint64_t places = 0;
     for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
         unsigned place = (unsigned)__builtin_ctzll(live);
-        if (chunk->messages[place]->is_persistent &&
-            !(storable_only && segment_of(q->pager, c * WINDOW_ENTRIES + place)))
-            places |= 1ull << place;
+        places |= chunk->messages[place]->is_persistent ? 1ull << place : 0;
     }
     return places;
 }
@@ -857,18 +879,20 @@ static uint64_t unstored_bytes(struct queue *q)
     uint64_t bytes = 0;
     for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        for (uint64_t places = chunk ? unstored(q, c, chunk, true) : 0; places;
+        for (uint64_t places = chunk ? unstored(chunk) & storable(q, c, chunk) : 0; places;
              places &= places - 1)
             bytes += message_memory(chunk->messages[__builtin_ctzll(places)]);
     }
     return bytes;
 }
 
+/* Transient messages, too: they would stand between those of the segment and could not be paged out
+ * any more. */
 static void store_copies(struct queue *q)
 {
     for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        uint64_t places = chunk ? unstored(q, c, chunk, true) : 0;
+        uint64_t places = chunk ? storable(q, c, chunk) : 0;
         if (places)
             store_places(q, c, chunk, places, true);
     }
@@ -900,7 +924,7 @@ static void carry_all(struct queue *q, struct carried_list *list)
     size_t next = p->straggler_first;
     for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        uint64_t places = chunk ? unstored(q, c, chunk, false) : 0;
+        uint64_t places = chunk ? unstored(chunk) : 0;
         for (; places; places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
             /* What is taken may have been delivered, and so may what came back. */
