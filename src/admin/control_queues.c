@@ -336,21 +336,12 @@ static void call_on_loop(struct loop *loop, void *arg)
     queue_call_start(call);
 }
 
-/* The answer may come turns after the question: a deletion waits for its commit. */
-static void call_is_over(struct queue_call *call)
-{
-    commit_done(call->owner, 0);
-}
-
-/* Runs the call at the queue's home, waits for its answer, and gives the reference back. */
+/* Runs the call at the queue's home and gives the reference back. */
 static int call_at_home(struct request *r, struct queue_call *call)
 {
     struct queue *q = call->queue;
-    struct commit over;
-    commit_begin(&over);
-    call->owner = &over;
-    call->done = call_is_over;
-    int err = commit_end(&over, ask_loop(r->asker, q->home, call_on_loop, call));
+    call->done = call_done;
+    int err = ask_loop(r->asker, q->home, call_on_loop, call);
     queue_unref(&q);
     return err;
 }
@@ -374,6 +365,7 @@ static void run_delete_queue(struct request *r)
 {
     struct queue_call call = {.queue = request_queue(r),
                               .run = queue_call_delete,
+                              .is_hasty = true,
                               .if_unused = request_flag(r, "if_unused"),
                               .if_empty = request_flag(r, "if_empty")};
     if (!call.queue)

@@ -1338,6 +1338,10 @@ void pager_restore_end(struct queue *q)
     for (size_t i = p->straggler_first; i < p->straggler_count; i++)
         p->stragglers[i].redelivered |= p->stragglers[i].sequence < q->delivered_staged;
     p->recovered_below = q->delivered_staged;
+    /* A new message never joins a chunk that is on disk: numbers go on with the next chunk. */
+    if (backlog_has_disk(&q->backlog) &&
+        q->backlog.next_sequence < q->backlog.disk_end * WINDOW_ENTRIES)
+        q->backlog.next_sequence = q->backlog.disk_end * WINDOW_ENTRIES;
     for (size_t i = p->count; i-- > 0;) {
         struct segment *s = p->segments[i];
         if (!s->is_there) {

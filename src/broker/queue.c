@@ -889,6 +889,7 @@ void queue_call_delete(struct queue_call *call)
         may = refuse_delete(call, "not empty");
     call->refused = !may;
     if (may)
-        call->ready =
-            delete_with(q, (struct durable_done){deletion_is_committed, call}, &call->is_waiting);
+        call->ready = delete_with(
+            q, (struct durable_done){call->is_hasty ? NULL : deletion_is_committed, call},
+            &call->is_waiting);
 }

@@ -159,6 +159,7 @@ struct queue_call {
     /* Asked. */
     struct consumer *consumer; /* consume, cancel, get (the getter) */
     bool if_unused, if_empty;  /* delete */
+    bool is_hasty;             /* delete: answered at once, before the commit */
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
