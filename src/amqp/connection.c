@@ -79,11 +79,21 @@ static void connection_free(struct connection *conn)
     free(conn);
 }
 
+static void say_close_ok(struct connection *conn)
+{
+    CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
+    net_close(conn->net, true);
+}
+
 void connection_zombie_gone(struct connection *conn)
 {
     conn->zombies--;
-    if (conn->state == CONNECTION_GONE && conn->zombies == 0)
+    if (conn->zombies > 0)
+        return;
+    if (conn->state == CONNECTION_GONE)
         connection_free(conn);
+    else if (conn->owes_close_ok)
+        say_close_ok(conn);
 }
 
 /* All channels go, and then the queues that were this connection's alone. */
@@ -167,8 +177,10 @@ static void finish_now(struct connection *conn)
 {
     conn->state = CONNECTION_SILENT;
     end_channels(conn);
-    CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
-    net_close(conn->net, true);
+    /* Who sees close-ok finds the consumers gone, and what went with them. */
+    conn->owes_close_ok = conn->zombies > 0;
+    if (!conn->owes_close_ok)
+        say_close_ok(conn);
 }
 
 void connection_finish(struct connection *conn)

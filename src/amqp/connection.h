@@ -81,7 +81,8 @@ struct connection {
     size_t channel_count;
     size_t channel_capacity;
     struct channel *last_channel; /* the one last looked up; NULL: none */
-    size_t zombies;               /* channels closed, and kept by a call under way */
+    size_t zombies;               /* channels closed, and kept by what they have under way */
+    bool owes_close_ok;           /* to be said when the last zombie is gone */
     struct lv_list exclusive_queues; /* struct queue.owner_link */
 
     struct loop_timer timer; /* handshake limit, then heartbeats, then the limit of CLOSING */

@@ -128,9 +128,11 @@ void channel_resume_consumers(struct channel *ch)
 static void detached(struct queue_call *call)
 {
     struct consumer *c = call->consumer;
+    struct channel *ch = call->owner;
     queue_unref(&call->queue);
     free(call);
     consumer_release(&c);
+    channel_is_detached(ch);
 }
 
 void channel_cancel_consumer(struct channel *ch, struct consumer *c)
@@ -146,6 +148,8 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c)
     call->run = queue_call_cancel;
     call->done = detached;
     call->consumer = c;
+    call->owner = ch;
+    ch->detaching++;
     queue_call_start(call);
 }
 
