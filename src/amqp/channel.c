@@ -266,6 +266,7 @@ struct channel_call {
     struct channel *channel;
     uint32_t method;
     bool waits;
+    bool *is_over; /* while it is being started: set when the answer was there at once */
     call_done *done;
 };
 
@@ -275,6 +276,8 @@ static void call_is_done(struct queue_call *call)
     struct channel *ch = c->channel;
     bool waits = c->waits;
     ch->call = NULL;
+    if (c->is_over)
+        *c->is_over = true;
     if (ch->state == CHANNEL_OPEN && call->refused)
         channel_refuse(ch, c->method, &call->error);
     c->done(ch->state == CHANNEL_OPEN ? ch : NULL, call);
@@ -301,11 +304,15 @@ struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_
 void channel_call_start(struct queue_call *call)
 {
     struct channel_call *c = lv_container_of(call, struct channel_call, call);
-    c->waits = call->queue->home != call->from;
+    bool is_over = false;
     c->channel->call = call;
-    if (c->waits)
-        channel_wait(c->channel, c->method);
+    c->is_over = &is_over;
     queue_call_start(call);
+    if (is_over)
+        return; /* and so may the channel be */
+    c->is_over = NULL;
+    c->waits = true;
+    channel_wait(c->channel, c->method);
 }
 
 /* --- durable changes --------------------------------------------------------------------------------- */

@@ -340,14 +340,12 @@ void connection_count_deferred(struct connection *conn, size_t more, size_t less
 
 static const char *alarm_reason(unsigned alarms)
 {
-    switch (alarms) {
-    case BROKER_ALARM_MEMORY:
-        return "low on memory";
-    case BROKER_ALARM_DISK:
-        return "low on disk";
-    default:
-        return "low on disk & memory";
-    }
+    bool is_disk = (alarms & (BROKER_ALARM_DISK | BROKER_ALARM_LOG)) != 0;
+    if (alarms & BROKER_ALARM_STORE)
+        return "the disk has failed: nothing persistent can be stored";
+    if (alarms & BROKER_ALARM_MEMORY)
+        return is_disk ? "low on disk & memory" : "low on memory";
+    return "low on disk";
 }
 
 void connection_block(struct connection *conn)

@@ -13,8 +13,10 @@ void lv_window_init(struct lv_window *w, size_t chunk_bytes)
 
 void lv_window_free(struct lv_window *w)
 {
-    for (uint64_t c = w->first; c < w->end; c++)
-        free(w->ring[c & (w->capacity - 1)]);
+    for (uint64_t c = w->first; c < w->end; c++) {
+        void *chunk = w->ring[c & (w->capacity - 1)];
+        free(chunk == WINDOW_ELSEWHERE ? NULL : chunk);
+    }
     free(w->ring);
     free(w->spare);
     *w = (struct lv_window){.chunk_bytes = w->chunk_bytes};
@@ -39,35 +41,88 @@ static void *window_new_chunk(struct lv_window *w)
     return chunk;
 }
 
-void *lv_window_extend(struct lv_window *w, uint64_t sequence)
+/* Where the chunk of this sequence number stands; places up to it are made where there are none. */
+static void **window_place(struct lv_window *w, uint64_t sequence)
 {
     uint64_t c = sequence / WINDOW_ENTRIES;
     if (w->first == w->end) {
         w->first = c;
         w->end = c;
     }
-    if (c < w->end && w->ring[c & (w->capacity - 1)])
-        return w->ring[c & (w->capacity - 1)];
-    lv_assert(c + 1 >= w->end);
+    lv_assert(c >= w->first);
     while (w->end <= c) {
         if (w->end - w->first == w->capacity)
             window_grow(w);
         w->ring[w->end++ & (w->capacity - 1)] = NULL;
     }
-    return w->ring[c & (w->capacity - 1)] = window_new_chunk(w);
+    return &w->ring[c & (w->capacity - 1)];
+}
+
+void *lv_window_extend(struct lv_window *w, uint64_t sequence)
+{
+    void **at = window_place(w, sequence);
+    lv_assert(*at != WINDOW_ELSEWHERE);
+    if (!*at)
+        *at = window_new_chunk(w);
+    return *at;
+}
+
+static void window_keep_spare(struct lv_window *w, void *chunk)
+{
+    if (w->spare)
+        free(chunk);
+    else
+        w->spare = chunk;
+}
+
+static void window_advance(struct lv_window *w)
+{
+    while (w->first < w->end && !w->ring[w->first & (w->capacity - 1)])
+        w->first++;
+}
+
+static void **window_existing(struct lv_window *w, uint64_t sequence)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    lv_assert(c >= w->first && c < w->end);
+    return &w->ring[c & (w->capacity - 1)];
 }
 
 void lv_window_drop(struct lv_window *w, uint64_t sequence)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
-    lv_assert(c >= w->first && c < w->end);
-    void **at = &w->ring[c & (w->capacity - 1)];
-    lv_assert(*at != NULL);
-    if (w->spare)
-        free(*at);
-    else
-        w->spare = *at;
+    void **at = window_existing(w, sequence);
+    lv_assert(*at != NULL && *at != WINDOW_ELSEWHERE);
+    window_keep_spare(w, *at);
     *at = NULL;
-    while (w->first < w->end && !w->ring[w->first & (w->capacity - 1)])
-        w->first++;
+    window_advance(w);
+}
+
+void lv_window_send_elsewhere(struct lv_window *w, uint64_t sequence)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(*at != NULL && *at != WINDOW_ELSEWHERE);
+    window_keep_spare(w, *at);
+    *at = WINDOW_ELSEWHERE;
+}
+
+void lv_window_extend_elsewhere(struct lv_window *w, uint64_t sequence)
+{
+    void **at = window_place(w, sequence);
+    lv_assert(*at == NULL);
+    *at = WINDOW_ELSEWHERE;
+}
+
+void *lv_window_bring_back(struct lv_window *w, uint64_t sequence)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(*at == WINDOW_ELSEWHERE);
+    return *at = window_new_chunk(w);
+}
+
+void lv_window_forget(struct lv_window *w, uint64_t sequence)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(*at == WINDOW_ELSEWHERE);
+    *at = NULL;
+    window_advance(w);
 }

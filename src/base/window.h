@@ -9,10 +9,14 @@
 #ifndef LEVERET_BASE_WINDOW_H
 #define LEVERET_BASE_WINDOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { WINDOW_ENTRIES = 64 };
+
+/* Stands in the ring for a chunk whose content is elsewhere (on disk). */
+#define WINDOW_ELSEWHERE ((void *)1)
 
 struct lv_window {
     void **ring;     /* chunk c stands at ring[c & (capacity - 1)] */
@@ -33,7 +37,10 @@ void lv_window_free(struct lv_window *w);
 static inline void *lv_window_find(const struct lv_window *w, uint64_t sequence)
 {
     uint64_t c = sequence / WINDOW_ENTRIES;
-    return c >= w->first && c < w->end ? w->ring[c & (w->capacity - 1)] : NULL;
+    if (c < w->first || c >= w->end)
+        return NULL;
+    void *chunk = w->ring[c & (w->capacity - 1)];
+    return chunk == WINDOW_ELSEWHERE ? NULL : chunk;
 }
 
 /* The chunk of this sequence number, which is in the last chunk or behind it; made when it is not
@@ -42,5 +49,20 @@ void *lv_window_extend(struct lv_window *w, uint64_t sequence);
 
 /* The chunk of this sequence number is empty: takes it back. */
 void lv_window_drop(struct lv_window *w, uint64_t sequence);
+
+/* The chunk is not empty, but what it holds is elsewhere: its memory is taken back and its place
+ * kept. To lv_window_find() it is not there. */
+void lv_window_send_elsewhere(struct lv_window *w, uint64_t sequence);
+/* The same for a place that has no chunk yet, at the end. */
+void lv_window_extend_elsewhere(struct lv_window *w, uint64_t sequence);
+static inline bool lv_window_is_elsewhere(const struct lv_window *w, uint64_t sequence)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    return c >= w->first && c < w->end && w->ring[c & (w->capacity - 1)] == WINDOW_ELSEWHERE;
+}
+/* A zeroed chunk for a place that was elsewhere. */
+void *lv_window_bring_back(struct lv_window *w, uint64_t sequence);
+/* A place that was elsewhere is empty. */
+void lv_window_forget(struct lv_window *w, uint64_t sequence);
 
 #endif

@@ -40,6 +40,7 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     int err = pthread_mutex_init(&broker->topology_lock, NULL);
     lv_assert(err == 0);
     atomic_init(&broker->generation, 1);
+    atomic_init(&broker->next_queue_id, 1);
     broker->vhosts = lv_table_create();
     route_init(loops);
     return broker;

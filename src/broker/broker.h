@@ -55,13 +55,21 @@ struct broker {
     _Atomic uint64_t generation;
     struct lv_table *vhosts;          /* of struct vhost, by name */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
+    _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
+    /* More memory is used than queues should be left with: they page out what they can. */
+    _Atomic bool is_short_of_memory;
     /* What messages published to queues of each loop, by index, and still in its mail cost. */
     _Atomic uint64_t mailed_bytes[LOOPS_MAX];
 };
 
-enum { BROKER_ALARM_MEMORY = 1, BROKER_ALARM_DISK = 2 };
+enum {
+    BROKER_ALARM_MEMORY = 1,
+    BROKER_ALARM_DISK = 2,  /* less free than the limit */
+    BROKER_ALARM_LOG = 4,   /* no room for the log's next file */
+    BROKER_ALARM_STORE = 8, /* writing failed: nothing persistent is taken any more */
+};
 
 struct broker *broker_create(struct loops *loops, struct definitions *definitions);
 /* After the loops have stopped. Clears the pointer. NULL is fine. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/pager.h"
+#include "broker/persist.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
 
@@ -32,6 +34,9 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     lv_list_init(&q->consumers);
     lv_list_init(&q->ready_consumers);
     lv_list_init(&q->owner_link);
+    lv_list_init(&q->waiting_calls);
+    lv_list_init(&q->dirty_link);
+    q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
     return q;
 }
@@ -41,6 +46,7 @@ static void queue_free(struct queue *q)
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
     backlog_free(&q->backlog);
+    pager_free(&q->pager);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -136,18 +142,50 @@ static struct loop *choose_home(struct broker *broker, struct loop *loop,
     return loops_at(broker->loops, (unsigned)(turn % loops_count(broker->loops)));
 }
 
+struct commit_wait {
+    struct queue *queue; /* referenced */
+    struct durable_done done;
+};
+
+static void committed_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    persist_queue_committed(at, mail->c == 0);
+    queue_unref(&q);
+}
+
+/* On the definitions' thread. What waits for the queue hears of it first: a confirm for a message
+ * must not depend on a definition that a crash could take back. */
+static void queue_is_committed(void *arg, int error)
+{
+    struct commit_wait *wait = arg;
+    struct queue *q = wait->queue;
+    struct durable_done done = wait->done;
+    atomic_store(&q->is_committed, true);
+    struct mail mail = {.deliver = committed_mail, .a = q, .c = error < 0};
+    loop_mail_from_outside(q->home, &mail);
+    free(wait);
+    if (done.fn)
+        done.fn(done.arg, error);
+}
+
 static enum change_result store_queue(struct queue *q, struct durable_done done)
 {
     struct definitions *definitions = q->vhost->broker->definitions;
+    atomic_store(&q->is_committed, true);
     if (!q->flags.durable || q->flags.exclusive || !definitions)
         return CHANGE_DONE;
+    atomic_store(&q->is_committed, false);
     struct definition_queue row = {
         .vhost = vhost_name(q->vhost),
         .name = queue_name(q),
+        .id = q->id,
         .is_auto_delete = q->flags.auto_delete,
         .arguments = q->argument_table,
     };
-    definitions_submit(definitions, definition_put_queue(&row), done.fn, done.arg);
+    struct commit_wait *wait = lv_malloc(sizeof *wait);
+    *wait = (struct commit_wait){queue_ref(q), done};
+    definitions_submit(definitions, definition_put_queue(&row), queue_is_committed, wait);
     return done.fn ? CHANGE_PENDING : CHANGE_DONE;
 }
 
@@ -207,12 +245,16 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
     return result;
 }
 
-void queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
-                   struct slice arguments)
+struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
+                            struct slice arguments, uint64_t id)
 {
     struct queue_declaration d = {.name = name, .flags = flags, .arguments = arguments};
     struct broker *broker = vhost->broker;
     struct queue *q = queue_create(vhost, choose_home(broker, NULL, &d), name, flags, arguments);
+    q->id = id;
+    atomic_store(&q->is_committed, true);
+    if (atomic_load(&broker->next_queue_id) <= id)
+        atomic_store(&broker->next_queue_id, id + 1);
     struct broker_error error;
     if (!queue_arguments_read(q->argument_table, flags, name, vhost_name(vhost), &q->arguments,
                               &error)) {
@@ -225,6 +267,7 @@ void queue_restore(struct vhost *vhost, struct slice name, struct queue_flags fl
     topology_lock(broker);
     lv_table_insert(vhost->queues, &q->by_name);
     topology_unlock(broker);
+    return q;
 }
 
 /* --- deliveries: home ------------------------------------------------------------------------ */
@@ -291,38 +334,77 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
     after_turn(q, c);
 }
 
-/* Gives the first ready message to this consumer. */
+/* A message has left the queue for good: the store hears of it. */
+static void message_left(struct queue *q, const struct backlog_left *left)
+{
+    if (left->is_persistent)
+        persist_settle(q, left->sequence);
+    if (left->is_stored)
+        pager_left(q, left);
+}
+
+/* Gives the first ready message, which is in memory, to this consumer. */
 static void deliver_first(struct queue *q, struct consumer *c)
 {
-    bool redelivered = false;
     if (c->no_ack) {
-        struct message *m = backlog_pop(&q->backlog, &redelivered);
-        hand_over(q, c, m, 0, redelivered);
+        struct backlog_left left;
+        struct message *m = backlog_pop(&q->backlog, &left);
+        message_left(q, &left);
+        hand_over(q, c, m, 0, left.redelivered);
         message_unref(&m);
         return;
     }
-    struct message *m = NULL;
-    uint64_t sequence = 0;
-    backlog_take(&q->backlog, &m, &sequence, &redelivered);
+    uint64_t sequence;
+    bool redelivered;
+    struct message *m = backlog_take(&q->backlog, &sequence, &redelivered);
     hand_over(q, c, m, sequence, redelivered);
 }
+
+/* Whether the first ready message can be given to somebody now. If it cannot, whatever is missing
+ * has been asked for, and deliveries are scheduled when it is there. */
+static bool first_is_deliverable(struct queue *q)
+{
+    uint64_t sequence;
+    switch (backlog_next(&q->backlog, &sequence)) {
+    case BACKLOG_NONE:
+        return false;
+    case BACKLOG_ON_DISK:
+        pager_want(q);
+        return false;
+    case BACKLOG_HERE:
+        return persist_may_deliver(q, sequence);
+    }
+    lv_unreachable();
+}
+
+static void answer_waiting_calls(struct queue *q);
 
 static void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     struct queue *q = lv_container_of(task, struct queue, delivery_run);
-    while (q->backlog.ready > 0) {
+    answer_waiting_calls(q);
+    while (!lv_list_is_empty(&q->ready_consumers) && first_is_deliverable(q)) {
         struct consumer *c = next_consumer(q);
         if (!c)
-            return;
+            break;
         deliver_first(q, c);
     }
+    pager_read_ahead(q);
 }
 
 static void schedule_deliveries(struct queue *q)
 {
-    if (q->backlog.ready > 0 && !lv_list_is_empty(&q->ready_consumers))
+    bool is_wanted =
+        !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
+    if (is_wanted && (q->backlog.ready > 0 || !lv_list_is_empty(&q->waiting_calls)))
         loop_schedule(q->home, &q->delivery_run);
+}
+
+void queue_deliver_soon(struct queue *q)
+{
+    if (!atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        schedule_deliveries(q);
 }
 
 void queue_consumer_ready(struct queue *q, struct consumer *c)
@@ -337,24 +419,31 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
 /* --- publishing ------------------------------------------------------------------------------ */
 
 /* Home. A reference of the message is taken. */
-static void take_message(struct queue *q, struct message *message)
+static enum queue_answer take_message(struct queue *q, struct message *message)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
-        return;
+        return QUEUE_TOOK;
+    enum queue_answer answer = persist_answer(q, message);
+    if (answer == QUEUE_REFUSED)
+        return answer;
     q->counters.published++;
     struct consumer *c = q->backlog.ready == 0 ? next_consumer(q) : NULL;
     if (!c) {
-        message_ref(message);
-        backlog_push(&q->backlog, &message);
+        struct message *kept = message_ref(message);
+        persist_enqueue(q, message, backlog_push(&q->backlog, &kept), false);
         schedule_deliveries(q);
-        return;
+        pager_relieve(q);
+        return answer;
     }
     if (c->no_ack) {
         hand_over(q, c, message, 0, false);
-        return;
+        return QUEUE_TOOK;
     }
     struct message *kept = message_ref(message);
-    hand_over(q, c, message, backlog_push_taken(&q->backlog, &kept), false);
+    uint64_t sequence = backlog_push_taken(&q->backlog, &kept);
+    persist_enqueue(q, message, sequence, true);
+    hand_over(q, c, message, sequence, false);
+    return answer;
 }
 
 static void answer_mail(struct loop *at, struct mail *mail)
@@ -362,6 +451,16 @@ static void answer_mail(struct loop *at, struct mail *mail)
     (void)at;
     struct confirm_sink *sink = mail->a;
     sink->answer(sink, mail->c, mail->d != 0);
+}
+
+void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number, bool taken)
+{
+    if (sink->loop == loop) {
+        sink->answer(sink, number, taken);
+        return;
+    }
+    struct mail mail = {.deliver = answer_mail, .a = sink, .c = number, .d = taken};
+    loop_mail(loop, sink->loop, &mail);
 }
 
 /* Mail with messages to one loop may cost so much before publishers are held back. */
@@ -374,7 +473,8 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 
 bool queue_is_behind(const struct queue *q)
 {
-    return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX;
+    return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
+           persist_is_behind(q);
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
@@ -382,20 +482,22 @@ static void publish_mail(struct loop *at, struct mail *mail)
     struct message *m = mail->b;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
-    take_message(mail->a, m);
+    enum queue_answer answer = take_message(mail->a, m);
     message_unref(&m);
-    if (!sink)
-        return;
-    struct mail back = {.deliver = answer_mail, .a = sink, .c = mail->c, .d = true};
-    loop_mail(at, sink->loop, &back);
+    if (sink && answer == QUEUE_LATER)
+        persist_confirm(persist_of(at), mail->a, sink, mail->c);
+    else if (sink)
+        confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
 }
 
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number)
 {
     if (q->home == loop) {
-        take_message(q, message);
-        return QUEUE_TOOK;
+        enum queue_answer answer = take_message(q, message);
+        if (answer == QUEUE_LATER && sink)
+            persist_confirm(persist_of(loop), q, sink, number);
+        return answer;
     }
     atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
@@ -405,6 +507,33 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
         .c = number,
         .d = (uintptr_t)sink,
     };
+    loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
+/* Home. */
+static enum queue_answer answer_settled(struct queue *q, struct confirm_sink *sink)
+{
+    enum queue_answer answer = persist_answer_settled(q);
+    if (answer == QUEUE_LATER)
+        persist_confirm(persist_of(q->home), q, sink, 0);
+    return answer;
+}
+
+static void ask_settled_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    enum queue_answer answer = answer_settled(q, mail->b);
+    if (answer != QUEUE_LATER)
+        confirm_answer(at, mail->b, 0, answer == QUEUE_TOOK);
+    queue_unref(&q);
+}
+
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
+{
+    if (q->home == loop)
+        return answer_settled(q, sink);
+    struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
     loop_mail(loop, q->home, &mail);
     return QUEUE_LATER;
 }
@@ -429,10 +558,13 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t sequence, uint32
                   enum settle_kind kind)
 {
     for (uint64_t s = sequence; s < sequence + count; s++) {
-        if (kind == SETTLE_REQUEUE)
+        struct backlog_left left;
+        if (kind == SETTLE_REQUEUE) {
             backlog_return(&q->backlog, s);
-        else if (backlog_settle(&q->backlog, s) && kind == SETTLE_ACK)
-            q->counters.acked++;
+        } else if (backlog_settle(&q->backlog, s, &left)) {
+            message_left(q, &left);
+            q->counters.acked += kind == SETTLE_ACK;
+        }
     }
     lv_assert(c->unacked >= count);
     c->unacked -= count;
@@ -475,7 +607,7 @@ void queue_detach(struct queue *q, struct consumer *c)
 
 /* --- deletion: home -------------------------------------------------------------------------- */
 
-static bool unlink_name(struct queue *q)
+static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
     struct broker *broker = q->vhost->broker;
     topology_lock(broker);
@@ -485,19 +617,22 @@ static bool unlink_name(struct queue *q)
         lv_table_remove(q->vhost->queues, &q->by_name);
         destination_unbind_all(q->vhost, &q->destination);
         topology_moved(broker);
-        if (q->flags.durable && !q->flags.exclusive && broker->definitions &&
-            !atomic_load(&q->vhost->is_deleted))
+        bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
+                          !atomic_load(&q->vhost->is_deleted);
+        if (was_stored)
             definitions_submit(broker->definitions,
-                               definition_delete_queue(vhost_name(q->vhost), queue_name(q)), NULL,
-                               NULL);
+                               definition_delete_queue(vhost_name(q->vhost), queue_name(q)),
+                               done.fn, done.arg);
+        *ret_is_pending = was_stored && done.fn;
     }
     topology_unlock(broker);
     return was_there;
 }
 
-uint64_t queue_delete(struct queue *q)
+static uint64_t delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
-    if (!unlink_name(q))
+    *ret_is_pending = false;
+    if (!unlink_name(q, done, ret_is_pending))
         return 0;
     uint64_t ready = q->backlog.ready;
     struct lv_list *it, *after;
@@ -507,12 +642,22 @@ uint64_t queue_delete(struct queue *q)
         consumer_tell_cancelled(c);
     }
     lv_list_remove(&q->owner_link);
+    answer_waiting_calls(q);
     loop_unschedule(q->home, &q->delivery_run);
     backlog_free(&q->backlog);
-    backlog_init(&q->backlog);
+    if (persist_of(q->home)) {
+        persist_forget(q);
+        pager_delete(q);
+    }
     struct queue *name_s = q;
     queue_unref(&name_s);
     return ready;
+}
+
+uint64_t queue_delete(struct queue *q)
+{
+    bool is_pending;
+    return delete_with(q, (struct durable_done){0}, &is_pending);
 }
 
 static void delete_mail(struct loop *at, struct mail *mail)
@@ -532,6 +677,21 @@ void queue_delete_by_mail(struct loop *from, struct queue *q)
         loop_mail_from_outside(q->home, &mail);
 }
 
+void queues_relieve(struct broker *broker, struct loop *loop)
+{
+    struct lv_table_iter vhosts, queues;
+    struct lv_table_node *v = lv_table_first(broker->vhosts, &vhosts);
+    for (; v; v = lv_table_next(broker->vhosts, &vhosts)) {
+        struct vhost *vhost = lv_container_of(v, struct vhost, by_name);
+        struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
+        for (; n; n = lv_table_next(vhost->queues, &queues)) {
+            struct queue *q = lv_container_of(n, struct queue, by_name);
+            if (q->home == loop)
+                pager_relieve(q);
+        }
+    }
+}
+
 /* --- calls ----------------------------------------------------------------------------------- */
 
 static void call_back_mail(struct loop *at, struct mail *mail)
@@ -541,19 +701,28 @@ static void call_back_mail(struct loop *at, struct mail *mail)
     call->done(call);
 }
 
-static void call_mail(struct loop *at, struct mail *mail)
+/* Home: the answer is there. By mail also when the asker is here but has waited. */
+static void call_answer(struct loop *at, struct queue_call *call)
 {
-    struct queue_call *call = mail->a;
-    call->run(call);
     struct mail back = {.deliver = call_back_mail, .a = call};
     loop_mail(at, call->from, &back);
 }
 
+static void call_mail(struct loop *at, struct mail *mail)
+{
+    struct queue_call *call = mail->a;
+    call->run(call);
+    if (!call->is_waiting)
+        call_answer(at, call);
+}
+
 void queue_call_start(struct queue_call *call)
 {
+    lv_list_init(&call->waiting_link);
     if (call->queue->home == call->from) {
         call->run(call);
-        call->done(call);
+        if (!call->is_waiting)
+            call->done(call);
         return;
     }
     struct mail mail = {.deliver = call_mail, .a = call};
@@ -603,23 +772,21 @@ void queue_call_cancel(struct queue_call *call)
     queue_detach(call->queue, call->consumer);
 }
 
-void queue_call_get(struct queue_call *call)
+/* The first message, which can be given, for a get. */
+static void get_first(struct queue *q, struct queue_call *call)
 {
-    if (!call_finds_queue(call))
-        return;
-    struct queue *q = call->queue;
-    struct message *m = NULL;
-    bool redelivered = false;
+    struct message *m;
+    bool redelivered;
     if (call->no_ack) {
-        m = backlog_pop(&q->backlog, &redelivered);
-    } else if (backlog_take(&q->backlog, &m, &call->got.sequence, &redelivered)) {
-        message_ref(m);
+        struct backlog_left left;
+        m = backlog_pop(&q->backlog, &left);
+        message_left(q, &left);
+        redelivered = left.redelivered;
+    } else {
+        m = message_ref(backlog_take(&q->backlog, &call->got.sequence, &redelivered));
         call->consumer->unacked++;
     }
-    call->ready = q->backlog.ready;
     call->got.message = m;
-    if (!m)
-        return;
     call->got.exchange = message_exchange(m);
     call->got.routing_key = message_routing_key(m);
     call->got.header = message_header(m);
@@ -630,12 +797,63 @@ void queue_call_get(struct queue_call *call)
         q->counters.got_no_ack++;
     else
         q->counters.got++;
+    pager_read_ahead(q);
+}
+
+void queue_call_get(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
+    bool is_deliverable = is_first && first_is_deliverable(q);
+    if (!is_deliverable && q->backlog.ready > 0) {
+        call->is_waiting = true;
+        if (lv_list_is_empty(&call->waiting_link))
+            lv_list_push(&q->waiting_calls, &call->waiting_link);
+        return;
+    }
+    call->is_waiting = false;
+    if (is_deliverable)
+        get_first(q, call);
+    call->ready = q->backlog.ready;
+}
+
+/* Gets that waited, in order, as far as messages are there for them. */
+static void answer_waiting_calls(struct queue *q)
+{
+    while (!lv_list_is_empty(&q->waiting_calls)) {
+        struct queue_call *call =
+            lv_list_item(q->waiting_calls.next, struct queue_call, waiting_link);
+        bool is_gone = atomic_load(&q->is_deleted);
+        if (is_gone)
+            call->is_waiting = false;
+        call->run(call);
+        if (call->is_waiting)
+            return;
+        lv_list_remove(&call->waiting_link);
+        call_answer(q->home, call);
+    }
+}
+
+/* Everything that is ready goes; what is taken stays. */
+static uint64_t purge(struct queue *q)
+{
+    uint64_t count = q->backlog.ready;
+    pager_purge(q); /* what is on disk; the rest is in memory then */
+    while (q->backlog.ready > 0) {
+        struct backlog_left left;
+        struct message *m = backlog_pop(&q->backlog, &left);
+        message_left(q, &left);
+        message_unref(&m);
+    }
+    return count;
 }
 
 void queue_call_purge(struct queue_call *call)
 {
     if (call_finds_queue(call))
-        call->ready = backlog_purge(&call->queue->backlog);
+        call->ready = purge(call->queue);
 }
 
 static bool refuse_delete(struct queue_call *call, const char *why)
@@ -643,6 +861,20 @@ static bool refuse_delete(struct queue_call *call, const char *why)
     return broker_refuse(&call->error, 406, "queue '%.*s' in vhost '%.*s' %s",
                          SLICE_ARG(queue_name(call->queue)),
                          SLICE_ARG(vhost_name(call->queue->vhost)), why);
+}
+
+static void deletion_mail(struct loop *at, struct mail *mail)
+{
+    call_answer(at, mail->a);
+}
+
+/* On the definitions' thread: only now is it said that the queue is gone. */
+static void deletion_is_committed(void *arg, int error)
+{
+    (void)error; /* logged by the definitions; the queue is gone from memory all the same */
+    struct queue_call *call = arg;
+    struct mail mail = {.deliver = deletion_mail, .a = call};
+    loop_mail_from_outside(call->queue->home, &mail);
 }
 
 void queue_call_delete(struct queue_call *call)
@@ -657,5 +889,7 @@ void queue_call_delete(struct queue_call *call)
         may = refuse_delete(call, "not empty");
     call->refused = !may;
     if (may)
-        call->ready = queue_delete(q);
+        call->ready = delete_with(
+            q, (struct durable_done){call->is_hasty ? NULL : deletion_is_committed, call},
+            &call->is_waiting);
 }

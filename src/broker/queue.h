@@ -45,7 +45,9 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     uint64_t exclusive_owner; /* a connection's id; 0: none */
+    uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;
+    _Atomic bool is_committed; /* its definition is; or it has none */
 
     /* Home's. */
     struct backlog backlog;
@@ -54,9 +56,17 @@ struct queue {
     size_t consumer_count;
     struct consumer *exclusive_consumer;
     struct loop_task delivery_run;
+    struct lv_list waiting_calls; /* gets that wait for a message on disk */
+    struct pager *pager;          /* what is on disk; NULL: nothing ever was */
+    struct lv_list dirty_link;    /* persist.h: in persist_loop.dirty or .snapshots */
+    uint64_t dirty_file;
+    uint64_t delivered_staged; /* the log has been told that what is below may have been delivered */
+    uint64_t delivered_safe;   /* ... and that is safe */
     struct lv_list owner_link; /* in the owning connection's list of exclusive queues */
     struct queue_counters counters;
 };
+
+struct pager;
 
 static inline struct slice queue_name(const struct queue *q)
 {
@@ -93,8 +103,8 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  struct broker_error *error, struct queue **ret, bool *ret_created);
 
 /* Recovery: puts a durable queue in place without checks and without storing it. */
-void queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
-                   struct slice arguments);
+struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
+                            struct slice arguments, uint64_t id);
 
 /* Fills 405 and returns false when the queue is exclusive to another connection. */
 bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error);
@@ -113,11 +123,19 @@ struct confirm_sink {
 
 enum queue_answer { QUEUE_TOOK, QUEUE_REFUSED, QUEUE_LATER };
 
+/* Answers a sink: at once when it is on this loop, else by mail. */
+void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number, bool taken);
+
 /* Puts the message into one queue: now, when the queue is at home on this loop, else by mail. The
  * message is shared: a reference is taken. With a sink, QUEUE_LATER promises one answer with this
- * number; without one the return value says nothing. */
+ * number (from another loop, or when a persistent message is safe on disk); without one the return
+ * value says nothing. QUEUE_REFUSED: the store has failed, or the queue takes no more. */
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number);
+
+/* Asks to be told, as for a publish with number 0, when everything that was settled in the queue
+ * before is stored. QUEUE_TOOK: there is nothing to wait for. */
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink);
 
 /* Whether the queue's home has so much to do already that publishers should be held back for a
  * moment. Any loop. */
@@ -141,9 +159,13 @@ struct queue_call {
     /* Asked. */
     struct consumer *consumer; /* consume, cancel, get (the getter) */
     bool if_unused, if_empty;  /* delete */
+    bool is_hasty;             /* delete: answered at once, before the commit */
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
+    /* The call's own. */
+    struct lv_list waiting_link; /* in queue->waiting_calls */
+    bool is_waiting;             /* run() has put it there: it is answered later */
     /* Answered. */
     bool refused;
     struct broker_error error;
@@ -168,6 +190,9 @@ void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* --- home ------------------------------------------------------------------------------- */
 
+/* Every queue at home on this loop pages out what it can: broker->is_short_of_memory has been set. */
+void queues_relieve(struct broker *broker, struct loop *loop);
+
 /* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
  * deletion when it is durable. The number of messages that were ready. */
 uint64_t queue_delete(struct queue *q);
@@ -177,6 +202,8 @@ void queue_detach(struct queue *q, struct consumer *consumer);
 /* A message of its comes back or is done with. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t sequence, uint32_t count,
                   enum settle_kind kind);
+/* Deliveries go on at the end of the turn, if there is anything to deliver and to whom. */
+void queue_deliver_soon(struct queue *q);
 /* The consumer may have room again. */
 void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 

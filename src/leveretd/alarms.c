@@ -13,6 +13,7 @@
 #include "amqp/amqp.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/queue.h"
 
 /* --- pure --------------------------------------------------------------------------------- */
 
@@ -264,6 +265,22 @@ static void spread(struct loop *loop, struct broker *broker)
         loop_mail(loop, loops_at(broker->loops, i), &mail);
 }
 
+static void relieve_loop(struct loop *at, struct mail *mail)
+{
+    queues_relieve(mail->a, at);
+}
+
+/* Queues page out before publishers are held up. */
+static void watch_shortage(struct loop *loop, struct broker *broker, bool is_short)
+{
+    if (atomic_exchange(&broker->is_short_of_memory, is_short) == is_short || !is_short)
+        return;
+    log_info("memory is short: queues keep less of what waits in them in memory");
+    struct mail mail = {.deliver = relieve_loop, .a = broker};
+    for (unsigned i = 0; i < loops_count(broker->loops); i++)
+        loop_mail(loop, loops_at(broker->loops, i), &mail);
+}
+
 static void look(struct loop *loop, struct alarms *a)
 {
     struct alarm_readings readings;
@@ -272,14 +289,33 @@ static void look(struct loop *loop, struct alarms *a)
     a->facts.readings = readings;
     pthread_mutex_unlock(&a->lock);
 
-    unsigned was = atomic_load_explicit(&a->broker->alarms, memory_order_relaxed);
+    watch_shortage(loop, a->broker,
+                   readings.has_memory &&
+                       readings.memory_bytes > a->facts.limits.memory_bytes / 4 * 3);
+    const unsigned ours = BROKER_ALARM_MEMORY | BROKER_ALARM_DISK;
+    unsigned was = atomic_load_explicit(&a->broker->alarms, memory_order_relaxed) & ours;
     unsigned is = alarms_decide(&a->facts.limits, &readings);
     if (is != was) {
-        atomic_store_explicit(&a->broker->alarms, is, memory_order_release);
-        log_change(a, is ^ was, is);
+        unsigned all = atomic_fetch_xor(&a->broker->alarms, is ^ was) ^ is ^ was;
+        log_change(a, is ^ was, all);
         spread(loop, a->broker);
     }
     loop_timer_start(loop, &a->timer, alarms_next_look_ms(&a->facts.limits, &readings));
+}
+
+void alarms_log_space(void *broker_arg, bool has_room)
+{
+    struct broker *broker = broker_arg;
+    if (has_room)
+        atomic_fetch_and(&broker->alarms, ~(unsigned)BROKER_ALARM_LOG);
+    else
+        atomic_fetch_or(&broker->alarms, BROKER_ALARM_LOG);
+    log_line(has_room ? LOG_INFO : LOG_WARNING,
+             has_room ? "the disk has room for the log again; publishers are served again"
+                      : "the disk has no room for the log; publishers are held up until it has");
+    struct mail mail = {.deliver = tell_loop};
+    for (unsigned i = 0; i < loops_count(broker->loops); i++)
+        loop_mail_from_outside(loops_at(broker->loops, i), &mail);
 }
 
 static void timer_fired(struct loop *loop, struct loop_timer *timer)

@@ -68,6 +68,9 @@ void alarms_configure(struct alarms *alarms, const struct config *config);
 /* After loops_run(). Clears the pointer. NULL is fine. */
 void alarms_free(struct alarms **alarms);
 
+/* A persist_options.on_space; arg is the broker. On the store's thread. */
+void alarms_log_space(void *broker, bool has_room);
+
 /* As of the last look (of now, before the first). Any thread. */
 struct alarm_facts {
     struct alarm_limits limits;

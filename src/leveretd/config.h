@@ -95,6 +95,12 @@
     S(data_dir, "data_dir", STRING, "", false, 0, 0,                                               \
       "Where the broker keeps its files; none: /var/lib/leveret where that can be written, else "  \
       "$XDG_STATE_HOME/leveret, else ~/.local/state/leveret.")                                     \
+    S(durability, "durability", STRING, "sync", false, 0, 0,                                       \
+      "When a persistent message counts as stored: sync, when it is on the disk; interval, when "  \
+      "it is written, and a power cut may lose what came since the last sync; none, likewise, "    \
+      "and nothing is ever synced. A killed broker loses nothing in any of them.")                 \
+    S(durability_interval_ms, "durability_interval", NUMBER, "100", false, 1, 60000,               \
+      "Milliseconds between two syncs with durability = interval.")                                \
     S(server_product, "server_product", STRING, "RabbitMQ", true, 0, 0,                            \
       "The product in server-properties: clients choose their behaviour by it.")                   \
     S(server_version, "server_version", STRING, "3.13.7", true, 0, 0,                              \

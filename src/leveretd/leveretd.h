@@ -11,6 +11,7 @@
 #include "amqp/amqp.h"
 #include "auth/auth.h"
 #include "broker/broker.h"
+#include "broker/persist.h"
 #include "leveretd/alarms.h"
 #include "leveretd/config.h"
 #include "leveretd/options.h"
@@ -22,7 +23,7 @@
  * OPTIONS_EXIT_USAGE (64) and OPTIONS_EXIT_CONFIG (78). */
 enum exit_code {
     EXIT_OK = 0,
-    EXIT_DEFINITIONS = 65,   /* the definitions cannot be read */
+    EXIT_DEFINITIONS = 65,   /* the definitions or the log cannot be read */
     EXIT_LISTEN = 69,        /* an address cannot be listened on */
     EXIT_DATA_DIR = 73,      /* the data directory cannot be made */
     EXIT_DATA_DIR_BUSY = 75, /* another broker has the data directory */
@@ -48,6 +49,9 @@ struct leveretd {
     int lock_fd;
     struct loops *loops;
     struct definitions *definitions;
+    struct disk *disk;
+    struct persist *persist;
+    struct log_recovery recovered; /* what the log had */
     struct auth *auth;
     struct broker *broker;
     struct amqp_server amqp;

@@ -152,6 +152,7 @@ void leveretd_free(struct leveretd *d)
         flush_definitions(d->definitions);
     if (d->loops)
         close_listeners(d);
+    persist_close(&d->persist);
     if (d->loops)
         loops_drain(d->loops);
     if (d->is_serving)
@@ -161,6 +162,7 @@ void leveretd_free(struct leveretd *d)
     auth_free(&d->auth);
     definitions_close(&d->definitions);
     loops_free(&d->loops);
+    disk_posix_free(&d->disk);
     alarms_free(&d->alarms);
     lv_rcu_barrier();
     free(d->shutdown);

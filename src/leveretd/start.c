@@ -1,7 +1,7 @@
 /* The start, in the order in which each part finds what it stands on:
  *
  *   log level, descriptors -> data directory and its lock -> definitions -> loops, auth, broker
- *   -> recovery, or the first boot -> sessions -> listeners -> control socket -> alarms
+ *   -> recovery, or the first boot -> the log -> sessions -> listeners -> control socket -> alarms
  *
  * Whatever fails is said once, here, with what to do about it; the exit code tells which part. */
 #include <errno.h>
@@ -22,6 +22,8 @@
 #include "leveretd/leveretd.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
+
+enum { LOG_FILE_BYTES = 16 * 1024 * 1024 };
 
 static uint64_t monotonic_us(void)
 {
@@ -89,6 +91,41 @@ static int recover(struct leveretd *d, struct recovery *ret)
         log_info("first start in %s: made vhost '%s' and user '%s'", d->config->data_dir,
                  d->config->default_vhost, d->config->default_user);
     return EXIT_OK;
+}
+
+static int durability_of(const char *text, enum log_durability *ret)
+{
+    static const char *const names[] = {
+        [LOG_SYNC] = "sync", [LOG_INTERVAL] = "interval", [LOG_NEVER] = "none"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (enum log_durability)i;
+            return 0;
+        }
+    }
+    return ERR_INVALID;
+}
+
+/* The messages: after the definitions, whose queues they go into. */
+static int open_store(struct leveretd *d)
+{
+    struct persist_options options = {
+        .file_bytes = LOG_FILE_BYTES,
+        .interval_ms = (unsigned)d->config->durability_interval_ms,
+        .on_space = alarms_log_space,
+        .arg = d->broker,
+    };
+    if (durability_of(d->config->durability, &options.durability) < 0) {
+        log_error("durability = %s: it is sync, interval or none", d->config->durability);
+        return OPTIONS_EXIT_CONFIG;
+    }
+    d->disk = disk_posix_create(d->config->data_dir);
+    options.disk = d->disk;
+    int err = persist_open(d->broker, &options, &d->recovered, &d->persist);
+    if (err == 0)
+        return EXIT_OK;
+    log_error("cannot open the log in %s: %s", d->config->data_dir, lv_error_text(err));
+    return EXIT_DEFINITIONS;
 }
 
 /* "[::]:5672", "127.0.0.1:5672". */
@@ -287,7 +324,7 @@ int leveretd_start(struct leveretd *d)
     d->amqp.settings.leveret_version = LEVERET_VERSION;
     d->amqp.settings.platform = d->platform;
     d->amqp.settings.cluster_name = d->cluster_name;
-    if ((code = recover(d, &recovery)) != EXIT_OK)
+    if ((code = recover(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 
     leveretd_apply(d);

@@ -68,7 +68,7 @@ static const char schema_sql[] =
     " is_auto_delete INTEGER NOT NULL, is_internal INTEGER NOT NULL, arguments BLOB NOT NULL,"
     " PRIMARY KEY (vhost, name)) WITHOUT ROWID;"
     "CREATE TABLE queues (vhost TEXT, name TEXT, is_auto_delete INTEGER NOT NULL,"
-    " arguments BLOB NOT NULL, PRIMARY KEY (vhost, name)) WITHOUT ROWID;"
+    " arguments BLOB NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (vhost, name)) WITHOUT ROWID;"
     "CREATE TABLE bindings (vhost TEXT, is_to_queue INTEGER, destination TEXT, source TEXT,"
     " routing_key TEXT, arguments BLOB,"
     " PRIMARY KEY (vhost, is_to_queue, destination, source, routing_key, arguments))"
@@ -89,7 +89,7 @@ static const char schema_sql[] =
     S(PUT_PARAMETER, "INSERT OR REPLACE INTO parameters VALUES (?1, ?2, ?3, ?4)")                  \
     S(PUT_POLICY, "INSERT OR REPLACE INTO policies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")           \
     S(PUT_EXCHANGE, "INSERT OR REPLACE INTO exchanges VALUES (?1, ?2, ?3, ?4, ?5, ?6)")            \
-    S(PUT_QUEUE, "INSERT OR REPLACE INTO queues VALUES (?1, ?2, ?3, ?4)")                          \
+    S(PUT_QUEUE, "INSERT OR REPLACE INTO queues VALUES (?1, ?2, ?3, ?4, ?5)")                      \
     S(PUT_BINDING, "INSERT OR IGNORE INTO bindings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")               \
     S(DELETE_VHOST, "DELETE FROM vhosts WHERE name = ?1")                                          \
     S(DELETE_VHOST, "DELETE FROM permissions WHERE vhost = ?1")                                    \
@@ -245,7 +245,7 @@ struct definition_change *definition_put_exchange(const struct definition_exchan
 struct definition_change *definition_put_queue(const struct definition_queue *row)
 {
     return CHANGE(PUT_QUEUE, TEXT(row->vhost), TEXT(row->name), NUMBER(row->is_auto_delete),
-                  BYTES(row->arguments));
+                  BYTES(row->arguments), NUMBER((int64_t)row->id));
 }
 
 static struct definition_change *binding_change(enum operation operation,
@@ -840,7 +840,8 @@ static int visit_queue(sqlite3_stmt *s, const struct definitions_visitor *v, voi
     return v->queue(arg, &(struct definition_queue){.vhost = column(s, 0),
                                                     .name = column(s, 1),
                                                     .is_auto_delete = column_bool(s, 2),
-                                                    .arguments = column(s, 3)});
+                                                    .arguments = column(s, 3),
+                                                    .id = (uint64_t)sqlite3_column_int64(s, 4)});
 }
 
 static int visit_binding(sqlite3_stmt *s, const struct definitions_visitor *v, void *arg)

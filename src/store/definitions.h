@@ -67,6 +67,7 @@ struct definition_queue {
     struct slice name;
     bool is_auto_delete;
     struct slice arguments;
+    uint64_t id; /* in the log and the segments; never used twice */
 };
 
 struct definition_binding {

@@ -1,0 +1,101 @@
+/* The pager moves a queue's messages between memory and the queue's segments.
+ *
+ * A backlog above limits.memory_high bytes leaves memory from its middle on: whole chunks are appended
+ * to a segment, and read back in large pieces ahead of the consumers. A segment in which nothing is
+ * live is removed; one in which little is live is emptied at the next snapshot.
+ *
+ * A snapshot makes the old records of the queue in the log needless: what is live and stands in no
+ * segment is either little, and then goes into the snapshot itself, or is put into a segment; the
+ * segments are synced; then the snapshot is staged.
+ *
+ * Segments hold transient messages too. Only persistent ones count after a restart.
+ *
+ *   (1) Segments are in order, and their sequence numbers do not overlap.
+ *   (2) Everything of the queue that is on disk alone stands in a segment, behind its load offset.
+ *   (3) The log is told that a segment is gone before its file is removed. */
+#ifndef LEVERET_BROKER_PAGER_H
+#define LEVERET_BROKER_PAGER_H
+
+#include "broker/queue.h"
+#include "store/log.h"
+
+struct pager;
+
+/* Bytes, but for ahead_chunks. Of a queue: */
+struct pager_limits {
+    size_t memory_high;  /* from here on it pages out ... */
+    size_t memory_low;   /* ... down to here */
+    size_t ahead_bytes;  /* below it it reads ahead ... */
+    size_t ahead_chunks; /* ... until so much waits before the consumers */
+    size_t segment_bytes; /* a segment that has so many is not appended to */
+    size_t block_bytes;   /* about so many stand in one block at most */
+    size_t write_bytes;
+    size_t read_bytes;
+    size_t flight_bytes; /* may be written and not yet taken by the file system */
+    size_t carry_bytes;  /* more than that goes into a segment, not into a snapshot */
+};
+
+#define PAGER_LIMITS_DEFAULT                                                                       \
+    {                                                                                              \
+        .memory_high = 3 * 1024 * 1024, .memory_low = 2 * 1024 * 1024,                             \
+        .ahead_bytes = 6 * 1024 * 1024, .ahead_chunks = 128, .segment_bytes = 16 * 1024 * 1024,    \
+        .block_bytes = 1024 * 1024, .write_bytes = 256 * 1024, .read_bytes = 512 * 1024,           \
+        .flight_bytes = 16 * 1024 * 1024, .carry_bytes = 64 * 1024,                                \
+    }
+
+/* All of these at the queue's home; they do nothing where nothing is stored. */
+
+/* Memory may have grown: pages out what is too much. */
+void pager_relieve(struct queue *q);
+
+/* The next message is on disk, or soon will be: sees to it that it is read. Deliveries are scheduled
+ * when it is here. */
+void pager_want(struct queue *q);
+/* After a message was taken: reads ahead when little is left in memory. */
+static inline void pager_read_ahead(struct queue *q);
+/* The same for a queue with something on disk. */
+void pager_read_on(struct queue *q);
+
+/* A message that stands in a segment has left. */
+void pager_left(struct queue *q, const struct backlog_left *left);
+
+/* Drops everything that is on disk alone (purge). */
+void pager_purge(struct queue *q);
+
+/* Begins a snapshot; persist_snapshot() is called when it can be staged. */
+void pager_snapshot(struct queue *q);
+/* The snapshot is safe, or failed: segments that it made needless go. */
+void pager_snapshot_is_safe(struct queue *q, int error);
+
+bool pager_has_segments(const struct queue *q);
+
+/* The queue is deleted: its files go once the log knows. */
+void pager_delete(struct queue *q);
+
+/* Frees memory; files stay. */
+void pager_free(struct pager **pager);
+
+/* --- recovery, before the loops start --------------------------------------------------------------- */
+
+/* The queue is what the snapshot says, and nothing else. */
+void pager_restore_snapshot(struct queue *q, const struct log_snapshot *snapshot);
+/* A message of the log. Takes *message. */
+void pager_restore_message(struct queue *q, uint64_t sequence, struct message **message,
+                           bool redelivered);
+void pager_restore_settle(struct queue *q, uint64_t from, uint64_t count);
+void pager_restore_gone(struct queue *q, uint64_t number);
+/* A segment file is there. False when the queue does not need it. */
+bool pager_restore_file(struct queue *q, uint64_t number, uint64_t bytes);
+/* After all of that: segments whose files are missing are given up, with a log line, and what may
+ * have been delivered is marked. */
+void pager_restore_end(struct queue *q);
+
+/* --- inline -------------------------------------------------------------------------------------------- */
+
+static inline void pager_read_ahead(struct queue *q)
+{
+    if (backlog_has_disk(&q->backlog))
+        pager_read_on(q);
+}
+
+#endif

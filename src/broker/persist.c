@@ -1,0 +1,425 @@
+#include "broker/persist.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "broker/pager.h"
+#include "broker/restore.h"
+
+const struct persist_limits persist_limits_default = {
+    .pager = PAGER_LIMITS_DEFAULT,
+    .delivered_ahead = 8192,
+    .files_kept = 2,
+};
+
+/* --- set-up ------------------------------------------------------------------------------------- */
+
+static void at_turn_end(struct loop *loop);
+
+static void free_loop_part(struct loop *loop)
+{
+    struct persist_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    if (!p)
+        return;
+    lv_assert(p->wait_count == 0); /* the store was closed, and the loops drained */
+    free(p->waits);
+    free(p->parked);
+    free(p);
+    loop_set_slot(loop, LOOP_SLOT_STORE, NULL);
+}
+
+static void attach_loops(struct persist *persist)
+{
+    struct loops *loops = persist->broker->loops;
+    for (unsigned i = 0; i < loops_count(loops); i++) {
+        struct persist_loop *p = lv_calloc(1, sizeof *p);
+        p->loop = loops_at(loops, i);
+        p->persist = persist;
+        p->stage = log_stage(persist->log, i);
+        lv_list_init(&p->dirty);
+        lv_list_init(&p->snapshots);
+        persist->loops[i] = p;
+        loop_set_slot(p->loop, LOOP_SLOT_STORE, p);
+        loop_at_turn_end(p->loop, at_turn_end);
+        loop_at_free(p->loop, free_loop_part);
+    }
+}
+
+static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error);
+
+static void on_space(void *arg, bool has_room)
+{
+    struct persist *persist = arg;
+    if (persist->on_space)
+        persist->on_space(persist->arg, has_room);
+}
+
+int persist_open(struct broker *broker, const struct persist_options *options,
+                 struct log_recovery *ret_recovery, struct persist **ret)
+{
+    struct persist *persist = lv_calloc(1, sizeof *persist);
+    struct restore *restore = restore_begin(broker);
+    const struct log_options log_options = {
+        .disk = options->disk,
+        .file_bytes = options->file_bytes,
+        .stages = loops_count(broker->loops),
+        .durability = options->durability,
+        .interval_ms = options->interval_ms,
+        .on_safe = on_safe,
+        .on_space = on_space,
+        .arg = persist,
+        .is_stepped = options->is_stepped,
+    };
+    persist->broker = broker;
+    persist->limits = options->limits ? *options->limits : persist_limits_default;
+    persist->on_space = options->on_space;
+    persist->arg = options->arg;
+    int err = segments_open(options->disk, options->is_stepped, &persist->segments);
+    if (err == 0)
+        err = log_open(&log_options, &restore_visitor, restore, ret_recovery, &persist->log);
+    if (err == 0)
+        err = restore_segments(restore, persist->segments);
+    if (err == 0) {
+        attach_loops(persist);
+        err = options->is_stepped ? 0 : log_start(persist->log);
+    }
+    restore_end(&restore, err == 0);
+    *ret = persist;
+    if (err < 0)
+        persist_close(ret);
+    return err;
+}
+
+void persist_close(struct persist **persist)
+{
+    struct persist *p = *persist;
+    *persist = NULL;
+    if (!p)
+        return;
+    for (unsigned i = 0; i < LOOPS_MAX && p->loops[i]; i++)
+        log_submit(p->loops[i]->stage); /* what mail has brought since the last turn */
+    log_close(&p->log);
+    segments_close(&p->segments);
+    for (unsigned i = 0; i < LOOPS_MAX; i++) {
+        if (p->loops[i])
+            p->loops[i]->persist = NULL;
+    }
+    free(p);
+}
+
+/* --- waiting -------------------------------------------------------------------------------------- */
+
+static struct persist_wait *wait_at(struct persist_loop *p, size_t i)
+{
+    return &p->waits[(p->wait_first + i) & (p->wait_capacity - 1)];
+}
+
+static void waits_grow(struct persist_loop *p)
+{
+    size_t capacity = p->wait_capacity ? p->wait_capacity * 2 : 64;
+    struct persist_wait *waits = lv_malloc(capacity * sizeof *waits);
+    for (size_t i = 0; i < p->wait_count; i++)
+        waits[i] = *wait_at(p, i);
+    free(p->waits);
+    p->waits = waits;
+    p->wait_first = 0;
+    p->wait_capacity = capacity;
+}
+
+static struct persist_wait *wait_add(struct persist_loop *p)
+{
+    if (p->wait_count == p->wait_capacity)
+        waits_grow(p);
+    struct persist_wait *w = wait_at(p, p->wait_count++);
+    *w = (struct persist_wait){.ticket = log_next_ticket(p->stage)};
+    return w;
+}
+
+void persist_confirm(struct persist_loop *p, struct queue *q, struct confirm_sink *sink,
+                     uint64_t number)
+{
+    struct persist_wait *last = p->wait_count ? wait_at(p, p->wait_count - 1) : NULL;
+    bool is_committed = atomic_load_explicit(&q->is_committed, memory_order_acquire);
+    if (is_committed && last && last->sink == sink && !last->uncommitted &&
+        last->number + last->count == number && last->ticket == log_next_ticket(p->stage)) {
+        last->count++;
+        return;
+    }
+    struct persist_wait *w = wait_add(p);
+    w->sink = sink;
+    w->number = number;
+    w->count = 1;
+    w->uncommitted = is_committed ? NULL : queue_ref(q);
+}
+
+void persist_call(struct persist_loop *p, void (*fn)(struct loop *, void *, int), void *arg)
+{
+    struct persist_wait *w = wait_add(p);
+    w->fn = fn;
+    w->arg = arg;
+}
+
+static void park(struct persist_loop *p, const struct persist_wait *w)
+{
+    if (p->parked_count == p->parked_capacity) {
+        p->parked_capacity = p->parked_capacity ? p->parked_capacity * 2 : 16;
+        p->parked = lv_realloc(p->parked, p->parked_capacity * sizeof *p->parked);
+    }
+    p->parked[p->parked_count++] = *w;
+}
+
+static void wait_end(struct persist_loop *p, const struct persist_wait *wait, int error)
+{
+    struct persist_wait copy = *wait, *w = &copy;
+    if (w->fn) {
+        w->fn(p->loop, w->arg, error);
+        return;
+    }
+    if (w->uncommitted && error == 0 && !atomic_load(&w->uncommitted->is_committed)) {
+        park(p, w);
+        return;
+    }
+    if (w->uncommitted)
+        queue_unref(&w->uncommitted);
+    for (uint64_t n = w->number; n < w->number + w->count; n++)
+        confirm_answer(p->loop, w->sink, n, error == 0);
+}
+
+void persist_queue_committed(struct loop *loop, bool is_stored)
+{
+    struct persist_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    if (!p)
+        return;
+    size_t count = p->parked_count;
+    struct persist_wait *parked = p->parked;
+    p->parked = NULL;
+    p->parked_count = p->parked_capacity = 0;
+    for (size_t i = 0; i < count; i++)
+        wait_end(p, &parked[i], is_stored ? 0 : ERR_IO);
+    free(parked);
+}
+
+static void safe_mail(struct loop *at, struct mail *mail)
+{
+    struct persist_loop *p = loop_slot(at, LOOP_SLOT_STORE); /* also when the store is closed */
+    int error = (int)(int64_t)mail->d;
+    if (error < 0 && p->persist)
+        atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
+    while (p->wait_count > 0 && wait_at(p, 0)->ticket <= mail->c) {
+        struct persist_wait w = *wait_at(p, 0);
+        p->wait_first = (p->wait_first + 1) & (p->wait_capacity - 1);
+        p->wait_count--;
+        wait_end(p, &w, error);
+    }
+}
+
+static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
+{
+    struct persist *persist = arg;
+    struct mail mail = {.deliver = safe_mail, .c = ticket, .d = (uint64_t)(int64_t)error};
+    loop_mail_from_outside(persist->loops[stage]->loop, &mail);
+}
+
+/* --- staging ---------------------------------------------------------------------------------------- */
+
+static bool is_stored(const struct queue *q)
+{
+    const struct persist_loop *p = persist_of(q->home);
+    return q->flags.durable && !q->flags.exclusive && p;
+}
+
+void persist_mark_dirty(struct queue *q)
+{
+    if (!lv_list_is_empty(&q->dirty_link))
+        return;
+    struct persist_loop *p = persist_of(q->home);
+    q->dirty_file = log_current_file(p->persist->log);
+    lv_list_push(&p->dirty, &q->dirty_link);
+}
+
+enum queue_answer persist_answer(const struct queue *q, const struct message *message)
+{
+    if (!message->is_persistent || !is_stored(q))
+        return QUEUE_TOOK;
+    return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
+}
+
+/* Staged for the log and not yet on the disk: from here on publishers wait. */
+static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
+
+enum queue_answer persist_answer_settled(const struct queue *q)
+{
+    if (!is_stored(q) || atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return QUEUE_TOOK;
+    return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
+}
+
+bool persist_is_behind(const struct queue *q)
+{
+    /* Fixed before the loops start, and open as long as they run. */
+    const struct persist_loop *p = persist_of(q->home);
+    return q->flags.durable && p && log_unsafe_bytes(p->persist->log) > UNSAFE_BYTES_MAX;
+}
+
+void persist_enqueue(struct queue *q, const struct message *m, uint64_t sequence, bool delivered)
+{
+    if (!m->is_persistent || !is_stored(q))
+        return;
+    const struct log_message message = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .is_persistent = true,
+    };
+    persist_mark_dirty(q);
+    log_enqueue(persist_of(q->home)->stage, &message, m, q->id, sequence,
+                delivered ? LOG_DELIVERED : 0);
+}
+
+void persist_settle(struct queue *q, uint64_t sequence)
+{
+    if (is_stored(q))
+        log_settle(persist_of(q->home)->stage, q->id, sequence, 1);
+}
+
+struct delivered_wait {
+    struct queue *queue; /* referenced */
+    uint64_t below;
+};
+
+static void delivered_is_safe(struct loop *loop, void *arg, int error)
+{
+    (void)loop;
+    struct delivered_wait *wait = arg;
+    struct queue *q = wait->queue;
+    /* After a failure nothing more is stored; deliveries go on: consumers are never held up. */
+    q->delivered_safe = error ? UINT64_MAX : wait->below;
+    queue_deliver_soon(q);
+    queue_unref(&wait->queue);
+    free(wait);
+}
+
+static void stage_delivered(struct queue *q, uint64_t below)
+{
+    struct persist_loop *p = persist_of(q->home);
+    struct delivered_wait *wait = lv_malloc(sizeof *wait);
+    *wait = (struct delivered_wait){queue_ref(q), below};
+    q->delivered_staged = below;
+    persist_mark_dirty(q);
+    log_delivered(p->stage, q->id, below);
+    persist_call(p, delivered_is_safe, wait);
+}
+
+bool persist_may_deliver(struct queue *q, uint64_t sequence)
+{
+    if (!is_stored(q) || q->delivered_safe == UINT64_MAX)
+        return true;
+    uint64_t ahead = persist_of(q->home)->persist->limits.delivered_ahead;
+    if (sequence + ahead / 2 >= q->delivered_staged)
+        stage_delivered(q, sequence + ahead);
+    return sequence < q->delivered_safe;
+}
+
+/* --- log files that queues depend on ------------------------------------------------------------------ */
+
+void persist_forget(struct queue *q)
+{
+    lv_list_remove(&q->dirty_link);
+    if (is_stored(q))
+        log_queue_gone(persist_of(q->home)->stage, q->id);
+}
+
+void persist_restore_dirty(struct queue *q, uint64_t file)
+{
+    struct persist_loop *p = persist_of(q->home);
+    if (!lv_list_is_empty(&q->dirty_link))
+        return;
+    q->dirty_file = file;
+    /* Recovery finds files in order, so the list stays in order. */
+    lv_list_push(&p->dirty, &q->dirty_link);
+}
+
+struct snapshot_wait {
+    struct queue *queue; /* referenced */
+    uint64_t file;       /* what is staged from the snapshot on stands in it or a later one */
+};
+
+static void snapshot_is_safe(struct loop *loop, void *arg, int error)
+{
+    struct snapshot_wait *wait = arg;
+    struct queue *q = wait->queue;
+    struct persist_loop *p = persist_of(loop);
+    lv_list_remove(&q->dirty_link);
+    if (p && error == 0 && !atomic_load(&q->is_deleted)) {
+        q->dirty_file = wait->file;
+        /* Others may have become dirty since, with a later file: it goes before them. */
+        struct lv_list *at = &p->dirty;
+        while (at->prev != &p->dirty &&
+               lv_list_item(at->prev, struct queue, dirty_link)->dirty_file > wait->file)
+            at = at->prev;
+        lv_list_insert_before(at, &q->dirty_link);
+    }
+    pager_snapshot_is_safe(q, error);
+    queue_unref(&wait->queue);
+    free(wait);
+}
+
+void persist_snapshot(struct queue *q, const struct log_snapshot *snapshot)
+{
+    struct persist_loop *p = persist_of(q->home);
+    struct snapshot_wait *wait = lv_malloc(sizeof *wait);
+    *wait = (struct snapshot_wait){queue_ref(q), log_current_file(p->persist->log)};
+    log_put_snapshot(p->stage, snapshot);
+    persist_call(p, snapshot_is_safe, wait);
+}
+
+/* Asks the queues for snapshots that hold the oldest files. */
+static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
+{
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &p->dirty)
+    {
+        struct queue *q = lv_list_item(it, struct queue, dirty_link);
+        if (q->dirty_file + p->persist->limits.files_kept >= current)
+            return;
+        lv_list_remove(&q->dirty_link);
+        if (q->backlog.persistent == 0 && !pager_has_segments(q))
+            continue; /* what the log says of it is over: it depends on nothing */
+        lv_list_push(&p->snapshots, &q->dirty_link);
+        pager_snapshot(q);
+    }
+}
+
+static uint64_t oldest_file(const struct lv_list *queues)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (struct lv_list *it = queues->next; it != queues; it = it->next) {
+        uint64_t file = lv_list_item(it, struct queue, dirty_link)->dirty_file;
+        oldest = file < oldest ? file : oldest;
+    }
+    return oldest;
+}
+
+static void set_floor(struct persist_loop *p, uint64_t current)
+{
+    uint64_t floor = oldest_file(&p->snapshots);
+    if (!lv_list_is_empty(&p->dirty)) {
+        uint64_t first = lv_list_item(p->dirty.next, struct queue, dirty_link)->dirty_file;
+        floor = first < floor ? first : floor;
+    }
+    /* What is being staged may become a queue's first record: it stands in this file or later. */
+    log_set_floor(p->stage, floor < current ? floor : current);
+}
+
+static void at_turn_end(struct loop *loop)
+{
+    struct persist_loop *p = persist_of(loop);
+    if (!p)
+        return; /* closed */
+    uint64_t current = log_current_file(p->persist->log);
+    ask_for_snapshots(p, current);
+    log_submit(p->stage);
+    set_floor(p, current);
+}

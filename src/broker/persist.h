@@ -1,0 +1,133 @@
+/* Between queues and the store: what a loop stages in the log, who waits for it to be safe, and
+ * which queues keep old log files from being given back.
+ *
+ *   push  -> log_enqueue -> (end of turn) log_submit -> writer: write, sync -> mail: safe up to T
+ *         -> everybody who waits for a ticket up to T is answered, in order
+ *
+ *   (1) A publisher hears of a persistent message in a durable queue after its ticket is safe.
+ *   (2) Everything about a queue is staged by its home, in the order in which it happened.
+ *   (3) `dirty` holds, oldest first, the queues that depend on log files; each stands there with the
+ *       file of its oldest record that counts. A queue whose file is older than the log wants to
+ *       keep writes a snapshot and goes to the end.
+ *
+ * One persist_loop per loop (LOOP_SLOT_STORE), used on that loop alone. */
+#ifndef LEVERET_BROKER_PERSIST_H
+#define LEVERET_BROKER_PERSIST_H
+
+#include "broker/pager.h"
+#include "broker/queue.h"
+#include "store/log.h"
+#include "store/segments.h"
+
+struct persist_limits {
+    struct pager_limits pager;
+    uint64_t delivered_ahead; /* so far ahead of the deliveries the log is told of them */
+    uint64_t files_kept; /* old log files, before queues that need them are asked for snapshots */
+};
+extern const struct persist_limits persist_limits_default;
+
+/* Somebody who waits for a ticket. */
+struct persist_wait {
+    uint64_t ticket;
+    /* A confirm for `count` publishes from `number` on ... */
+    struct confirm_sink *sink;
+    uint64_t number;
+    uint64_t count;
+    struct queue *uncommitted; /* ... whose definition must be safe too (referenced); NULL: none ... */
+    /* ... or a call. */
+    void (*fn)(struct loop *loop, void *arg, int error);
+    void *arg;
+};
+
+struct persist_loop {
+    struct loop *loop;
+    struct persist *persist;  /* NULL: the store is closed */
+    struct log_stage *stage;
+    struct persist_wait *waits; /* a ring, by ticket */
+    size_t wait_first, wait_count, wait_capacity;
+    struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
+    size_t parked_count, parked_capacity;
+    struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
+    struct lv_list snapshots; /* queues whose snapshot is on its way: they count as before */
+};
+
+struct persist {
+    struct broker *broker;
+    struct persist_limits limits;
+    struct log *log;
+    struct segments *segments;
+    void (*on_space)(void *arg, bool has_room);
+    void *arg;
+    struct persist_loop *loops[LOOPS_MAX];
+};
+
+/* Opens the store on this disk: reads the log, puts back what is in it into the broker's durable
+ * queues (which must be there already), removes segment files that nobody needs, sets up every
+ * loop's part and starts the store's threads (unless is_stepped: then the caller steps
+ * log_step(persist->log) and segments_step(persist->segments)). Before loops_start(). ERR_FORMAT,
+ * ERR_IO ...; then nothing is left open. */
+struct persist_options {
+    struct disk *disk; /* borrowed */
+    uint64_t file_bytes; /* of a log file */
+    enum log_durability durability;
+    unsigned interval_ms;
+    bool is_stepped;
+    const struct persist_limits *limits; /* borrowed for the call; NULL: the default ones */
+    /* The disk has no room for the log's next file, or has again. On the store's thread. */
+    void (*on_space)(void *arg, bool has_room);
+    void *arg;
+};
+int persist_open(struct broker *broker, const struct persist_options *options,
+                 struct log_recovery *ret_recovery, struct persist **ret);
+
+/* After the loops have stopped: writes and syncs what is staged, ends the threads. From then on queues
+ * are as if nothing were stored; who still waits hears by mail. Before loops_free(). Clears the
+ * pointer; NULL is fine. */
+void persist_close(struct persist **persist);
+
+/* This loop's part; NULL when nothing is stored (tests), or not any more. */
+static inline struct persist_loop *persist_of(const struct loop *loop)
+{
+    struct persist_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    return p && p->persist ? p : NULL;
+}
+
+/* --- home of the queue ------------------------------------------------------------------------------ */
+
+/* How a publish of this message to the queue is answered: QUEUE_LATER when it must be safe first,
+ * QUEUE_REFUSED when it would have to be and nothing can be stored any more. */
+enum queue_answer persist_answer(const struct queue *q, const struct message *message);
+/* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
+bool persist_is_behind(const struct queue *q);
+/* The same for what has been settled in the queue. */
+enum queue_answer persist_answer_settled(const struct queue *q);
+/* The message has been put into the queue. */
+void persist_enqueue(struct queue *q, const struct message *message, uint64_t sequence,
+                     bool delivered);
+/* A persistent message of the queue is settled. */
+void persist_settle(struct queue *q, uint64_t sequence);
+/* Whether a message of this sequence number may be delivered: the log knows that it may have been.
+ * If not, deliveries of the queue are scheduled when it does. */
+bool persist_may_deliver(struct queue *q, uint64_t sequence);
+/* The queue is deleted: it depends on nothing any more. */
+void persist_forget(struct queue *q);
+
+/* A publish to the queue, in what is staged now, is answered when that is safe. */
+void persist_confirm(struct persist_loop *p, struct queue *q, struct confirm_sink *sink,
+                     uint64_t number);
+/* The definition of some queue at home here is safe (or could not be stored). */
+void persist_queue_committed(struct loop *loop, bool is_stored);
+/* A call when what is staged now is safe. */
+void persist_call(struct persist_loop *p, void (*fn)(struct loop *, void *, int), void *arg);
+
+/* The queue has something in the log from here on that counts. */
+void persist_mark_dirty(struct queue *q);
+/* Stages the snapshot, which makes older records of the queue needless once it is safe. */
+void persist_snapshot(struct queue *q, const struct log_snapshot *snapshot);
+
+/* --- recovery ---------------------------------------------------------------------------------------- */
+
+/* The queue depends on this file. */
+void persist_restore_dirty(struct queue *q, uint64_t file);
+
+#endif

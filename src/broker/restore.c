@@ -1,0 +1,181 @@
+#include "broker/restore.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/pager.h"
+#include "broker/persist.h"
+
+struct restore {
+    struct broker *broker;
+    struct queue **queues; /* by id */
+    size_t count, capacity;
+    struct queue *last; /* the one found last */
+    struct segments *segments;
+};
+
+/* --- queues by their ids ------------------------------------------------------------------------------ */
+
+static int by_id(const void *a, const void *b)
+{
+    const struct queue *x = *(struct queue *const *)a, *y = *(struct queue *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static void add_queues(struct restore *r, struct vhost *vhost)
+{
+    struct lv_table_iter it;
+    struct lv_table_node *node = lv_table_first(vhost->queues, &it);
+    for (; node; node = lv_table_next(vhost->queues, &it)) {
+        if (r->count == r->capacity) {
+            r->capacity = r->capacity ? r->capacity * 2 : 64;
+            r->queues = lv_realloc(r->queues, r->capacity * sizeof(struct queue *));
+        }
+        r->queues[r->count++] = lv_container_of(node, struct queue, by_name);
+    }
+}
+
+struct restore *restore_begin(struct broker *broker)
+{
+    struct restore *r = lv_calloc(1, sizeof *r);
+    struct lv_table_iter it;
+    struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
+    r->broker = broker;
+    for (; node; node = lv_table_next(broker->vhosts, &it))
+        add_queues(r, lv_container_of(node, struct vhost, by_name));
+    if (r->count > 1)
+        qsort(r->queues, r->count, sizeof(struct queue *), by_id);
+    return r;
+}
+
+/* The queue with this id, or NULL: it was deleted. Ids seen are never given out again. */
+static struct queue *find(struct restore *r, uint64_t id)
+{
+    if (r->last && r->last->id == id)
+        return r->last;
+    if (atomic_load(&r->broker->next_queue_id) <= id)
+        atomic_store(&r->broker->next_queue_id, id + 1);
+    size_t low = 0, high = r->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (r->queues[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == r->count || r->queues[low]->id != id)
+        return NULL;
+    return r->last = r->queues[low];
+}
+
+/* --- what the log says -------------------------------------------------------------------------------- */
+
+static void on_enqueue(void *arg, uint64_t file, uint64_t id, uint64_t sequence, unsigned flags,
+                       const struct log_message *parts)
+{
+    struct queue *q = find(arg, id);
+    if (!q)
+        return;
+    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
+                                       parts->body.n, parts->is_persistent);
+    if (!m) {
+        log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
+                  SLICE_ARG(queue_name(q)));
+        return;
+    }
+    if (parts->body.n > 0)
+        memcpy(message_body_space(m), parts->body.p, parts->body.n);
+    if (q->dirty_file == 0)
+        q->dirty_file = file;
+    pager_restore_message(q, sequence, &m, (flags & LOG_DELIVERED) != 0);
+}
+
+static void on_settle(void *arg, uint64_t id, uint64_t from, uint64_t count)
+{
+    struct queue *q = find(arg, id);
+    if (q)
+        pager_restore_settle(q, from, count);
+}
+
+static void on_delivered(void *arg, uint64_t id, uint64_t below)
+{
+    struct queue *q = find(arg, id);
+    if (q && q->delivered_staged < below)
+        q->delivered_staged = q->delivered_safe = below;
+}
+
+static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)
+{
+    struct queue *q = find(arg, snapshot->queue);
+    if (!q)
+        return;
+    q->dirty_file = file;
+    q->delivered_staged = q->delivered_safe = snapshot->delivered_below;
+    pager_restore_snapshot(q, snapshot);
+}
+
+static void on_segment_gone(void *arg, uint64_t id, uint64_t number)
+{
+    struct queue *q = find(arg, id);
+    if (q)
+        pager_restore_gone(q, number);
+}
+
+static void on_queue_gone(void *arg, uint64_t id)
+{
+    /* The definitions say which queues there are. One that is there although the log saw it go was
+     * being deleted when we stopped: it is as it was told to its last asker, empty. */
+    struct queue *q = find(arg, id);
+    if (!q)
+        return;
+    pager_restore_snapshot(q, &(struct log_snapshot){
+                                  .queue = id, .next_sequence = q->backlog.next_sequence});
+}
+
+const struct log_visitor restore_visitor = {
+    .enqueue = on_enqueue,
+    .settle = on_settle,
+    .delivered = on_delivered,
+    .snapshot = on_snapshot,
+    .segment_gone = on_segment_gone,
+    .queue_gone = on_queue_gone,
+};
+
+/* --- files and the end ------------------------------------------------------------------------------------ */
+
+static void on_file(void *arg, uint64_t id, uint64_t number, uint64_t bytes)
+{
+    struct restore *r = arg;
+    struct queue *q = find(r, id);
+    if (!q || !pager_restore_file(q, number, bytes))
+        segments_remove(r->segments, id, number, NULL, NULL);
+}
+
+int restore_segments(struct restore *r, struct segments *segments)
+{
+    r->segments = segments;
+    return segments_list(segments, on_file, r);
+}
+
+static int by_dirty_file(const void *a, const void *b)
+{
+    const struct queue *x = *(struct queue *const *)a, *y = *(struct queue *const *)b;
+    return (x->dirty_file > y->dirty_file) - (x->dirty_file < y->dirty_file);
+}
+
+void restore_end(struct restore **restore, bool is_whole)
+{
+    struct restore *r = *restore;
+    *restore = NULL;
+    if (is_whole && r->count > 1)
+        qsort(r->queues, r->count, sizeof(struct queue *), by_dirty_file);
+    for (size_t i = 0; is_whole && i < r->count; i++) {
+        struct queue *q = r->queues[i];
+        pager_restore_end(q);
+        if (q->dirty_file > 0)
+            persist_restore_dirty(q, q->dirty_file);
+    }
+    free(r->queues);
+    free(r);
+}

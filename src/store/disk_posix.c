@@ -1,0 +1,321 @@
+/* The disk as it is: files under one directory, by descriptors relative to it.
+ *
+ *   (1) A write or read that the kernel cuts short goes on until all is done.
+ *   (2) EINTR is never seen by a caller; of a sync it is not expected, and would be an error.
+ *   (3) A sync is fdatasync(2), and its first failure is the answer: the kernel may have dropped what
+ *       it could not write, so a second try that succeeds would prove nothing.
+ *
+ * The port's struct is the first member, so that callbacks find the rest by lv_container_of. Any
+ * thread; the object itself never changes. */
+#include "store/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+enum {
+    DISK_MAGIC = 0x6469736b,
+    FILE_MAGIC = 0x66696c65,
+    PARTS_PER_CALL = 64,     /* of an iovec, copied to the stack */
+    FILL_BYTES = 256 * 1024, /* written with one call, by fill() */
+};
+
+struct disk_posix {
+    struct disk port;
+    unsigned magic;
+    int directory;
+};
+
+struct disk_file {
+    unsigned magic;
+    int fd;
+};
+
+static struct disk_posix *posix_of(struct disk *disk)
+{
+    struct disk_posix *d = lv_container_of(disk, struct disk_posix, port);
+
+    lv_assert(d->magic == DISK_MAGIC);
+    return d;
+}
+
+static int fd_of(struct disk_file *file)
+{
+    lv_assert(file->magic == FILE_MAGIC);
+    return file->fd;
+}
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+static int posix_open(struct disk *disk, const char *path, enum disk_open how,
+                      struct disk_file **ret)
+{
+    static const int flags[] = {
+        [DISK_OPEN_READ] = O_RDONLY,
+        [DISK_OPEN_WRITE] = O_RDWR,
+        [DISK_OPEN_CREATE] = O_RDWR | O_CREAT | O_TRUNC,
+    };
+    struct disk_file *file;
+    int fd;
+
+    do
+        fd = openat(posix_of(disk)->directory, path, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return lv_error_from_errno(errno);
+    file = lv_malloc(sizeof *file);
+    *file = (struct disk_file){FILE_MAGIC, fd};
+    *ret = file;
+    return 0;
+}
+
+static void posix_close(struct disk *disk, struct disk_file **file)
+{
+    (void)disk;
+    if (!*file)
+        return;
+    close(fd_of(*file));
+    (*file)->magic = 0;
+    free(*file);
+    *file = NULL;
+}
+
+/* Takes `done` bytes off the front of the parts. */
+static size_t parts_skip(struct iovec *parts, size_t count, size_t done)
+{
+    size_t first = 0;
+
+    while (first < count && done >= parts[first].iov_len)
+        done -= parts[first++].iov_len;
+    memmove(parts, parts + first, (count - first) * sizeof *parts);
+    if (done > 0) {
+        parts[0].iov_base = (uint8_t *)parts[0].iov_base + done;
+        parts[0].iov_len -= done;
+    }
+    return count - first;
+}
+
+static int write_parts(int fd, uint64_t *offset, struct iovec *parts, size_t count)
+{
+    while (count > 0) {
+        ssize_t n = pwritev(fd, parts, (int)count, (off_t)*offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return lv_error_from_errno(errno);
+        *offset += (uint64_t)n;
+        count = parts_skip(parts, count, (size_t)n);
+        if (n == 0 && count > 0)
+            return ERR_IO;
+    }
+    return 0;
+}
+
+static int posix_write(struct disk *disk, struct disk_file *file, uint64_t offset,
+                       const struct iovec *parts, size_t count)
+{
+    struct iovec some[PARTS_PER_CALL];
+    int err = 0;
+
+    (void)disk;
+    while (err == 0 && count > 0) {
+        size_t n = count < PARTS_PER_CALL ? count : PARTS_PER_CALL;
+
+        memcpy(some, parts, n * sizeof *parts);
+        err = write_parts(fd_of(file), &offset, some, n);
+        parts += n;
+        count -= n;
+    }
+    return err;
+}
+
+static int posix_read(struct disk *disk, struct disk_file *file, uint64_t offset, void *to,
+                      size_t bytes, size_t *ret_read)
+{
+    size_t got = 0;
+
+    (void)disk;
+    while (got < bytes) {
+        ssize_t n = pread(fd_of(file), (uint8_t *)to + got, bytes - got, (off_t)(offset + got));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return lv_error_from_errno(errno);
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    *ret_read = got;
+    return 0;
+}
+
+static int posix_sync(struct disk *disk, struct disk_file *file)
+{
+    (void)disk;
+    return fdatasync(fd_of(file)) == 0 ? 0 : lv_error_from_errno(errno);
+}
+
+static int posix_size(struct disk *disk, struct disk_file *file, uint64_t *ret_bytes)
+{
+    struct stat st;
+
+    (void)disk;
+    if (fstat(fd_of(file), &st) != 0)
+        return lv_error_from_errno(errno);
+    *ret_bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+static int posix_truncate(struct disk *disk, struct disk_file *file, uint64_t bytes)
+{
+    (void)disk;
+    return ftruncate(fd_of(file), (off_t)bytes) == 0 ? 0 : lv_error_from_errno(errno);
+}
+
+/* The blocks are asked for in one piece first, so that the file lies together and a full disk is
+ * noticed before anything is written; then zeros are written, since a block that is only reserved
+ * changes metadata when it is written first. */
+static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
+{
+    static const uint8_t zeros[FILL_BYTES];
+    uint64_t offset = 0;
+    int err = posix_truncate(disk, file, 0);
+
+    if (err == 0 && fallocate(fd_of(file), 0, 0, (off_t)bytes) != 0 && errno != EOPNOTSUPP &&
+        errno != ENOSYS)
+        err = lv_error_from_errno(errno);
+    while (err == 0 && offset < bytes) {
+        uint64_t left = bytes - offset;
+        struct iovec part = {
+            .iov_base = (void *)(uintptr_t)zeros,
+            .iov_len = left < FILL_BYTES ? (size_t)left : FILL_BYTES,
+        };
+
+        err = write_parts(fd_of(file), &offset, &part, 1);
+    }
+    return err;
+}
+
+/* --- names -------------------------------------------------------------------------------------- */
+
+static int posix_rename(struct disk *disk, const char *from, const char *to)
+{
+    int directory = posix_of(disk)->directory;
+
+    return renameat(directory, from, directory, to) == 0 ? 0 : lv_error_from_errno(errno);
+}
+
+static int posix_remove(struct disk *disk, const char *path)
+{
+    return unlinkat(posix_of(disk)->directory, path, 0) == 0 ? 0 : lv_error_from_errno(errno);
+}
+
+static int posix_make_directory(struct disk *disk, const char *path)
+{
+    if (mkdirat(posix_of(disk)->directory, path, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return lv_error_from_errno(errno);
+}
+
+static int posix_sync_directory(struct disk *disk, const char *path)
+{
+    int fd = openat(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err;
+
+    if (fd < 0)
+        return lv_error_from_errno(errno);
+    err = fsync(fd) == 0 ? 0 : lv_error_from_errno(errno);
+    close(fd);
+    return err;
+}
+
+static int visit_entries(DIR *entries, void (*visit)(void *arg, const char *name, uint64_t bytes),
+                         void *arg)
+{
+    struct dirent *entry;
+    struct stat st;
+
+    for (errno = 0; (entry = readdir(entries)); errno = 0) {
+        if (fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno == ENOENT)
+                continue; /* removed meanwhile */
+            return lv_error_from_errno(errno);
+        }
+        if (S_ISREG(st.st_mode))
+            visit(arg, entry->d_name, (uint64_t)st.st_size);
+    }
+    return errno == 0 ? 0 : lv_error_from_errno(errno);
+}
+
+static int posix_list(struct disk *disk, const char *path,
+                      void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg)
+{
+    int fd = openat(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries;
+    int err;
+
+    if (fd < 0)
+        return lv_error_from_errno(errno);
+    entries = fdopendir(fd);
+    if (!entries) {
+        err = lv_error_from_errno(errno);
+        close(fd);
+        return err;
+    }
+    err = visit_entries(entries, visit, arg);
+    closedir(entries);
+    return err;
+}
+
+/* --- the object --------------------------------------------------------------------------------- */
+
+static const struct disk posix_port = {
+    .open = posix_open,
+    .close = posix_close,
+    .write = posix_write,
+    .read = posix_read,
+    .sync = posix_sync,
+    .size = posix_size,
+    .truncate = posix_truncate,
+    .fill = posix_fill,
+    .rename = posix_rename,
+    .remove = posix_remove,
+    .make_directory = posix_make_directory,
+    .sync_directory = posix_sync_directory,
+    .list = posix_list,
+};
+
+/* A directory that cannot be opened shows in the first call that uses it. */
+struct disk *disk_posix_create(const char *directory)
+{
+    struct disk_posix *d = lv_malloc(sizeof *d);
+
+    *d = (struct disk_posix){.port = posix_port, .magic = DISK_MAGIC};
+    d->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return &d->port;
+}
+
+void disk_posix_free(struct disk **disk)
+{
+    struct disk_posix *d;
+
+    if (!*disk)
+        return;
+    d = posix_of(*disk);
+    if (d->directory >= 0)
+        close(d->directory);
+    d->magic = 0;
+    free(d);
+    *disk = NULL;
+}

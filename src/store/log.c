@@ -1,0 +1,328 @@
+/* The log as a whole: opening, its two threads, closing. What happens to a record on its way:
+ *   - log_stage.c writes it into the stage's memory, in the form it has on disk;
+ *   - log_submit() moves a mark and wakes the writer if it sleeps;
+ *   - log_writer.c, on the writer's thread, places it in a file, syncs, and answers;
+ *   - log_files.c, on the keeper's thread, has the next file ready and gives old ones back;
+ *   - log_recover.c reads it after the next start. */
+#include "store/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/log_private.h"
+
+/* --- questions ------------------------------------------------------------------------------------ */
+
+uint64_t log_floor(const struct log *log)
+{
+    uint64_t floor = atomic_load_explicit(&log->current_number, memory_order_acquire);
+
+    for (unsigned i = 0; i < log->options.stages; i++) {
+        uint64_t of_stage = atomic_load_explicit(&log->stages[i].floor, memory_order_acquire);
+
+        if (of_stage < floor)
+            floor = of_stage;
+    }
+    return floor;
+}
+
+uint64_t log_current_file(const struct log *log)
+{
+    return atomic_load_explicit(&log->current_number, memory_order_acquire);
+}
+
+uint64_t log_unsafe_bytes(const struct log *log)
+{
+    return atomic_load_explicit(&log->unsafe_bytes, memory_order_relaxed);
+}
+
+int log_failure(const struct log *log)
+{
+    return atomic_load(&log->failure);
+}
+
+struct log_stage *log_stage(struct log *log, unsigned index)
+{
+    lv_assert(index < log->options.stages);
+    return &log->stages[index];
+}
+
+/* --- the threads ---------------------------------------------------------------------------------- */
+
+static void wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(cond, lock, &until);
+}
+
+/* Under the lock. */
+static void writer_sleep(struct log *log, uint64_t ms)
+{
+    log->writer_sleeps = true;
+    if (ms == UINT64_MAX)
+        pthread_cond_wait(&log->writer_wake, &log->lock);
+    else if (ms > 0)
+        wait_ms(&log->writer_wake, &log->lock, ms);
+    log->writer_sleeps = false;
+}
+
+/* Under the lock. What the writer waits for in LOG_BLOCKED has come meanwhile. */
+static bool is_unblocked(const struct log *log)
+{
+    return log->files.next.handle && !log->is_write_blocked;
+}
+
+/* Sleeps until there is something to do. False: the log is being closed, and nothing can be done. */
+static bool writer_wait(struct log *log, enum log_progress last)
+{
+    bool goes_on;
+
+    pthread_mutex_lock(&log->lock);
+    if (last == LOG_BLOCKED && !log->is_stopping && !is_unblocked(log))
+        writer_sleep(log, LOG_RETRY_MS);
+    else if (last == LOG_IDLE && !log->is_stopping && !log_writer_has_work(log))
+        writer_sleep(log, log_writer_due_ms(log));
+    goes_on = !log->is_stopping || last == LOG_WORKED ||
+              (last == LOG_IDLE && log_writer_has_work(log));
+    pthread_mutex_unlock(&log->lock);
+    return goes_on;
+}
+
+static void *writer_main(void *arg)
+{
+    struct log *log = arg;
+    enum log_progress last = LOG_WORKED;
+
+    while (writer_wait(log, last))
+        last = log_writer_round(log);
+    return NULL;
+}
+
+static void *keeper_main(void *arg)
+{
+    struct log *log = arg;
+    bool is_stopping = false;
+
+    while (!is_stopping) {
+        log_files_keep(log);
+        pthread_mutex_lock(&log->lock);
+        pthread_cond_signal(&log->writer_wake);
+        if (!log->is_keeper_stopping && !log_files_has_work(log))
+            wait_ms(&log->keeper_wake, &log->lock,
+                    log_is_out_of_room(log->files.next_error) ? LOG_RETRY_MS : 60 * 1000);
+        is_stopping = log->is_keeper_stopping;
+        pthread_mutex_unlock(&log->lock);
+    }
+    return NULL;
+}
+
+static int thread_start(pthread_t *ret, void *(*main)(void *arg), struct log *log, const char *name)
+{
+    sigset_t all;
+    sigset_t before;
+    int number;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    number = pthread_create(ret, NULL, main, log);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (number != 0)
+        return lv_error_from_errno(number);
+    pthread_setname_np(*ret, name);
+    return 0;
+}
+
+static void keeper_stop(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    log->is_keeper_stopping = true;
+    pthread_mutex_unlock(&log->lock);
+    pthread_cond_signal(&log->keeper_wake);
+    pthread_join(log->keeper, NULL);
+}
+
+int log_start(struct log *log)
+{
+    int err;
+
+    lv_assert(!log->options.is_stepped);
+    lv_assert(!log->has_threads);
+    err = thread_start(&log->keeper, keeper_main, log, "log-keeper");
+    if (err < 0)
+        return err;
+    err = thread_start(&log->writer, writer_main, log, "log-writer");
+    if (err < 0)
+        keeper_stop(log);
+    log->has_threads = err == 0;
+    return err;
+}
+
+/* The writer ends first: the last records may need the next file. */
+static void threads_stop(struct log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    log->is_stopping = true;
+    pthread_mutex_unlock(&log->lock);
+    pthread_cond_signal(&log->writer_wake);
+    pthread_join(log->writer, NULL);
+    keeper_stop(log);
+    log->has_threads = false;
+}
+
+bool log_step(struct log *log)
+{
+    bool has_kept = log_files_keep(log);
+
+    lv_assert(log->options.is_stepped);
+    return log_writer_round(log) == LOG_WORKED || has_kept;
+}
+
+/* --- opening and closing -------------------------------------------------------------------------- */
+
+static uint64_t new_salt(const struct log *log)
+{
+    uint64_t salt = UINT64_C(0x6c65766572657431); /* of simulated worlds, which are to repeat */
+
+    if (!log->options.is_stepped)
+        lv_assert(getrandom(&salt, sizeof salt, 0) == sizeof salt);
+    return salt;
+}
+
+static struct log *log_create(const struct log_options *options)
+{
+    struct log *log = lv_calloc(1, sizeof *log);
+    pthread_condattr_t attr;
+
+    lv_assert(options->stages > 0);
+    lv_assert(options->file_bytes % 8 == 0);
+    lv_assert(options->file_bytes >= LOG_PAGE_BYTES);
+    log->options = *options;
+    log->stages = lv_calloc(options->stages, sizeof *log->stages);
+    for (unsigned i = 0; i < options->stages; i++)
+        log_stage_init(&log->stages[i], log, i);
+    pthread_mutex_init(&log->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&log->writer_wake, &attr);
+    pthread_cond_init(&log->keeper_wake, &attr);
+    pthread_condattr_destroy(&attr);
+    return log;
+}
+
+static void log_free(struct log *log)
+{
+    struct disk *disk = log->options.disk;
+
+    disk->close(disk, &log->current.handle);
+    disk->close(disk, &log->files.next.handle);
+    for (unsigned i = 0; i < log->options.stages; i++)
+        log_stage_free(&log->stages[i]);
+    pthread_cond_destroy(&log->keeper_wake);
+    pthread_cond_destroy(&log->writer_wake);
+    pthread_mutex_destroy(&log->lock);
+    free(log->files.old);
+    free(log->stages);
+    free(log);
+}
+
+static int folder_create(struct log *log)
+{
+    struct disk *disk = log->options.disk;
+    int err = disk->make_directory(disk, LOG_FOLDER);
+
+    return err < 0 ? err : disk->sync_directory(disk, ".");
+}
+
+/* Begins the file behind what was found. Its first batch record says where that ends: what a crash
+ * left behind this point stays cut off for good, and the next recovery reads the same. */
+static int begin_file(struct log *log, const struct log_recovered *found)
+{
+    struct log_batch batch = {
+        .synced = found->end,
+        .previous = found->end,
+        .floor = found->floor,
+        .bytes = LOG_BATCH_BYTES,
+    };
+    int err;
+
+    log->files.last_number = found->last_number;
+    log->files.floor = found->floor;
+    if (batch.floor == 0)
+        batch.floor = log->files.floor = found->last_number + 1;
+    err = log_files_begin(log, &batch, &log->current);
+    if (err < 0)
+        return err;
+    log->key = log_file_key(log->salt, log->current.number);
+    log->offset = LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES;
+    log->previous = batch.previous;
+    log->synced = (struct log_place){log->current.number, log->offset};
+    log->unsynced_from = log->current.number;
+    atomic_store(&log->floor_written, batch.floor);
+    atomic_store(&log->current_number, log->current.number);
+    return 0;
+}
+
+int log_open(const struct log_options *options, const struct log_visitor *visitor, void *arg,
+             struct log_recovery *ret_recovery, struct log **ret)
+{
+    struct log *log = log_create(options);
+    struct log_recovered found = {0};
+    struct log_recovery counts = {0};
+    int err = folder_create(log);
+
+    if (err == 0)
+        err = log_recover(log, visitor, arg, &found, &counts);
+    if (err == 0) {
+        log->salt = found.has_salt ? found.salt : new_salt(log);
+        err = begin_file(log, &found);
+    }
+    if (err < 0) {
+        log_free(log);
+        return err;
+    }
+    *ret_recovery = counts;
+    *ret = log;
+    return 0;
+}
+
+/* What is submitted, without the threads. */
+static void flush(struct log *log)
+{
+    enum log_progress progress = LOG_WORKED;
+
+    while (progress == LOG_WORKED)
+        progress = log_writer_round(log);
+    if (progress == LOG_BLOCKED && (log_files_keep(log) || log_files_keep(log)))
+        flush(log);
+    else if (progress == LOG_BLOCKED)
+        log_writer_fail(log, ERR_NO_SPACE, "ending in");
+}
+
+void log_close(struct log **log)
+{
+    if (!*log)
+        return;
+    if ((*log)->has_threads)
+        threads_stop(*log);
+    flush(*log);
+    if (log_failure(*log) == 0)
+        log_writer_finish(*log);
+    log_free(*log);
+    *log = NULL;
+}

@@ -1,0 +1,167 @@
+/* The log: one sequence of files for the whole broker, in which everything that must survive a
+ * crash stands before anybody is told that it will. docs/formats/log.md has the bytes.
+ *
+ *   (1) Loops stage records in memory, each into a stage of its own, in order; once a turn a stage
+ *       is submitted as one batch and gets a ticket.
+ *   (2) One writer thread takes what all loops have submitted, writes it behind what is there with
+ *       one write, syncs once, and then tells each loop up to which ticket it is safe. While it
+ *       syncs, the next batches gather.
+ *   (3) Tickets of one stage become safe in order. What is said to a client for a record is said
+ *       after its ticket.
+ *   (4) A file is given back when no queue depends on anything in it (log_set_floor).
+ *
+ * A failed write or sync is final: every ticket not yet safe fails, and so does everything after
+ * it (log_failure). The disk having no room for the next file is not a failure: the writer waits,
+ * says so (on_space), and goes on when there is room.
+ *
+ * The log knows no queue and no message: it stores numbers and bytes. */
+#ifndef LEVERET_STORE_LOG_H
+#define LEVERET_STORE_LOG_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "store/disk.h"
+
+struct log;
+struct log_stage;
+
+/* --- what is stored ----------------------------------------------------------------------- */
+
+struct log_message {
+    struct slice exchange;
+    struct slice routing_key;
+    struct slice header; /* property flags and values */
+    struct slice body;
+    bool is_persistent;
+};
+
+enum {
+    LOG_DELIVERED = 1, /* has been given to a consumer: redelivered when it comes again */
+};
+
+/* A run of sequence numbers [from, from + count). */
+struct log_range {
+    uint64_t from;
+    uint64_t count;
+};
+
+/* A segment file that holds messages of a queue, as a snapshot names it. */
+struct log_segment {
+    uint64_t number;
+    uint64_t first_sequence;
+    uint64_t end_sequence;
+    uint64_t bytes;            /* of the file, synced */
+    uint64_t persistent_live;  /* persistent messages in it that are not settled */
+    uint64_t persistent_bytes; /* of their bodies */
+    const struct log_range *live; /* sequence numbers not settled */
+    size_t live_count;
+};
+
+/* A message that a snapshot carries with it. */
+struct log_carried {
+    uint64_t sequence;
+    unsigned flags; /* LOG_DELIVERED */
+    struct log_message message;
+};
+
+/* All that a queue is, at this point of the log: everything before it about this queue counts no
+ * more. */
+struct log_snapshot {
+    uint64_t queue;
+    uint64_t next_sequence;
+    uint64_t delivered_below; /* sequence numbers below may have been delivered */
+    const struct log_segment *segments;
+    size_t segment_count;
+    const struct log_carried *carried; /* in order */
+    size_t carried_count;
+};
+
+/* --- staging: one stage per loop, used by that loop's thread alone ---------------------------- */
+
+/* The message stands in a queue under this sequence number. When `identity` (the caller's pointer to
+ * the message; not NULL) is that of the record staged just before, the message's bytes are not
+ * stored again. */
+void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
+                 uint64_t queue, uint64_t sequence, unsigned flags);
+/* These are settled: acknowledged, discarded, expired, purged. Adjoining runs of one queue are
+ * merged. */
+void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count);
+/* All sequence numbers below may have been delivered. */
+void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
+void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot);
+/* The segment file of a queue is not needed any more and will be removed. */
+void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number);
+/* The queue is deleted. */
+void log_queue_gone(struct log_stage *stage, uint64_t queue);
+
+/* Hands over what is staged. The ticket that becomes safe with it; the last one again when nothing
+ * was staged. Tickets grow by one from 1. */
+uint64_t log_submit(struct log_stage *stage);
+/* The ticket that what is staged now will get. */
+uint64_t log_next_ticket(const struct log_stage *stage);
+/* Bytes submitted on all stages and not yet safe: for back pressure. Any thread. */
+uint64_t log_unsafe_bytes(const struct log *log);
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* The number of the file being written: what is staged from here on stands in it or in a later
+ * one. Any thread. */
+uint64_t log_current_file(const struct log *log);
+/* Nothing of this stage's loop depends on files below `file` any more. The writer gives back files
+ * below every stage's floor. UINT64_MAX: depends on none. */
+void log_set_floor(struct log_stage *stage, uint64_t file);
+
+/* --- the log itself ---------------------------------------------------------------------------- */
+
+enum log_durability { LOG_SYNC, LOG_INTERVAL, LOG_NEVER };
+
+struct log_options {
+    struct disk *disk;        /* borrowed */
+    uint64_t file_bytes;      /* 16 MiB */
+    unsigned stages;          /* one per loop */
+    enum log_durability durability;
+    unsigned interval_ms;     /* of LOG_INTERVAL */
+    /* On the writer thread (in a simulation: within log_step). Tickets up to this one of this stage
+     * are safe (error 0) or will never be. */
+    void (*on_safe)(void *arg, unsigned stage, uint64_t ticket, int error);
+    /* The disk has no room for the next file (false), or has again (true). */
+    void (*on_space)(void *arg, bool has_room);
+    void *arg;
+    bool is_stepped; /* no thread: log_step() does the writer's work (tests) */
+};
+
+/* What recovery finds, in the order in which it was written. Slices are borrowed for the call. */
+struct log_visitor {
+    void (*enqueue)(void *arg, uint64_t file, uint64_t queue, uint64_t sequence, unsigned flags,
+                    const struct log_message *message);
+    void (*settle)(void *arg, uint64_t queue, uint64_t from, uint64_t count);
+    void (*delivered)(void *arg, uint64_t queue, uint64_t below);
+    void (*snapshot)(void *arg, uint64_t file, const struct log_snapshot *snapshot);
+    void (*segment_gone)(void *arg, uint64_t queue, uint64_t number);
+    void (*queue_gone)(void *arg, uint64_t queue);
+};
+
+struct log_recovery {
+    uint64_t files;
+    uint64_t bytes_read;
+    uint64_t records;
+    uint64_t torn_bytes;    /* cut off the end: never confirmed */
+    uint64_t broken_places; /* elsewhere: damage, each logged with file and offset */
+    uint64_t broken_bytes;
+};
+
+/* Reads what is there (folder "log" of the disk), calling the visitor, and begins a new file behind
+ * it. A missing folder is made. ERR_FORMAT for files of a newer version. The caller owns *ret.
+ * The writer thread runs from log_start() on. */
+int log_open(const struct log_options *options, const struct log_visitor *visitor, void *arg,
+             struct log_recovery *ret_recovery, struct log **ret);
+int log_start(struct log *log);
+struct log_stage *log_stage(struct log *log, unsigned index);
+/* 0, or the ERR_... after which nothing is stored any more. Any thread. */
+int log_failure(const struct log *log);
+/* One round of the writer's work. True when it did anything. Only with is_stepped. */
+bool log_step(struct log *log);
+/* Writes and syncs what was submitted, ends the thread. No stage may be used any more. */
+void log_close(struct log **log);
+
+#endif

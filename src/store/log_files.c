@@ -1,0 +1,284 @@
+/* The files of the log, and their keeper: a thread that has the next file ready before the writer
+ * wants it, and gives back those that nobody needs. So that a sync writes no metadata, a file has been
+ * filled with zeros before its first record, or has been a file of the log before.
+ *
+ * How a file comes to its name:
+ *   - a new one is created under it, filled, given its header, synced, and its folder synced;
+ *   - a used one gets its new header under its old name, is synced, renamed, and the folder synced.
+ * The writer sees it only after that, so a confirmed record never stands in a file without a name.
+ *
+ *   (1) Numbers only grow and none is used twice, so what an earlier life of a file left behind is not
+ *       valid in a later one.
+ *   (2) A file is used again or removed only when a batch record that says so (its floor) has been
+ *       synced: a removal that a crash undoes, or does for some files and not for others, changes
+ *       nothing that recovery sees. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/log_private.h"
+
+enum { NAME_DIGITS = 20 };
+
+void log_file_path(char path[LOG_PATH_BYTES], uint64_t number)
+{
+    snprintf(path, LOG_PATH_BYTES, LOG_FOLDER "/%0*llu.log", NAME_DIGITS,
+             (unsigned long long)number);
+}
+
+uint64_t log_file_number(const char *name)
+{
+    uint64_t number = 0;
+
+    for (int i = 0; i < NAME_DIGITS; i++) {
+        if (name[i] < '0' || name[i] > '9' || number > (UINT64_MAX - 9) / 10)
+            return 0;
+        number = number * 10 + (uint64_t)(name[i] - '0');
+    }
+    return strcmp(name + NAME_DIGITS, ".log") == 0 ? number : 0;
+}
+
+/* --- making a file -------------------------------------------------------------------------------- */
+
+/* The header, and the batch record where there is one already. */
+static int write_head(struct log *log, struct log_file *file, const struct log_batch *batch)
+{
+    struct disk *disk = log->options.disk;
+    uint8_t head[LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES];
+    struct iovec part = {head, LOG_FILE_HEADER_BYTES};
+    int err;
+
+    log_put_file_header(head, &(struct log_file_header){LOG_FORMAT_VERSION, file->number,
+                                                        log->salt});
+    if (batch) {
+        log_put_batch(head + LOG_FILE_HEADER_BYTES, batch);
+        log_record_bind(head + LOG_FILE_HEADER_BYTES, log_file_key(log->salt, file->number),
+                        LOG_FILE_HEADER_BYTES);
+        part.iov_len += LOG_BATCH_BYTES;
+    }
+    err = disk->write(disk, file->handle, 0, &part, 1);
+    return err < 0 ? err : disk->sync(disk, file->handle);
+}
+
+static int file_create(struct log *log, uint64_t bytes, const struct log_batch *batch,
+                       struct log_file *file)
+{
+    struct disk *disk = log->options.disk;
+    char path[LOG_PATH_BYTES];
+    int err;
+
+    log_file_path(path, file->number);
+    err = disk->open(disk, path, DISK_OPEN_CREATE, &file->handle);
+    if (err == 0 && bytes > 0)
+        err = disk->fill(disk, file->handle, bytes);
+    if (err == 0)
+        err = write_head(log, file, batch);
+    if (err == 0)
+        err = disk->sync_directory(disk, LOG_FOLDER);
+    if (err < 0 && file->handle) {
+        disk->close(disk, &file->handle);
+        disk->remove(disk, path); /* a half-filled file would keep the room that is missing */
+    }
+    file->bytes = bytes;
+    return err;
+}
+
+static int file_reuse(struct log *log, uint64_t old_number, const struct log_batch *batch,
+                      struct log_file *file)
+{
+    struct disk *disk = log->options.disk;
+    char path[LOG_PATH_BYTES];
+    char old_path[LOG_PATH_BYTES];
+    int err;
+
+    log_file_path(path, file->number);
+    log_file_path(old_path, old_number);
+    err = disk->open(disk, old_path, DISK_OPEN_WRITE, &file->handle);
+    if (err == 0)
+        err = write_head(log, file, batch);
+    if (err == 0)
+        err = disk->rename(disk, old_path, path);
+    if (err == 0)
+        err = disk->sync_directory(disk, LOG_FOLDER);
+    if (err < 0)
+        disk->close(disk, &file->handle);
+    file->bytes = log->options.file_bytes;
+    return err;
+}
+
+/* --- files that are over -------------------------------------------------------------------------- */
+
+void log_files_add_old(struct log *log, struct log_old_file file)
+{
+    struct log_files *files = &log->files;
+
+    pthread_mutex_lock(&log->lock);
+    if (files->old_count == files->old_capacity) {
+        files->old_capacity = files->old_capacity ? files->old_capacity * 2 : 16;
+        files->old = lv_realloc(files->old, files->old_capacity * sizeof *files->old);
+    }
+    files->old[files->old_count++] = file;
+    pthread_mutex_unlock(&log->lock);
+}
+
+static bool is_free(const struct log_files *files, const struct log_old_file *file)
+{
+    return file->is_free || file->number < files->floor;
+}
+
+static bool is_fit(const struct log *log, const struct log_old_file *file)
+{
+    return file->bytes == log->options.file_bytes;
+}
+
+static size_t find_reusable(const struct log *log)
+{
+    const struct log_files *files = &log->files;
+    size_t i = 0;
+
+    while (i < files->old_count &&
+           !(is_free(files, &files->old[i]) && is_fit(log, &files->old[i])))
+        i++;
+    return i;
+}
+
+/* One that is free and of no use, or one of too many. */
+static size_t find_removable(const struct log *log)
+{
+    const struct log_files *files = &log->files;
+    size_t spares = 0;
+
+    for (size_t i = 0; i < files->old_count; i++) {
+        if (!is_free(files, &files->old[i]))
+            continue;
+        if (!is_fit(log, &files->old[i]) || ++spares > LOG_SPARES_MAX)
+            return i;
+    }
+    return files->old_count;
+}
+
+static struct log_old_file take_old(struct log_files *files, size_t i)
+{
+    struct log_old_file file = files->old[i];
+
+    files->old[i] = files->old[--files->old_count];
+    return file;
+}
+
+static void remove_old(struct log *log, struct log_old_file file)
+{
+    struct disk *disk = log->options.disk;
+    char path[LOG_PATH_BYTES];
+    int err;
+
+    log_file_path(path, file.number);
+    err = disk->remove(disk, path);
+    if (err < 0 && err != ERR_NOT_FOUND)
+        log_warning("cannot remove %s, which is needed no more: %s", path, lv_error_text(err));
+}
+
+/* --- the keeper's work ---------------------------------------------------------------------------- */
+
+static void say_prepare_failed(struct log *log, uint64_t number, int err)
+{
+    if (err == log->files.next_error)
+        return; /* said already */
+    log_warning("cannot prepare file %llu of the log: %s; %s", (unsigned long long)number,
+                lv_error_text(err),
+                log_is_out_of_room(err) ? "trying again until there is room"
+                                        : "the log will end with the current file");
+}
+
+/* Under the lock, which is given back meanwhile. A used file whose making failed is left alone:
+ * nobody needs it, and the next start finds it. */
+static void prepare_next(struct log *log)
+{
+    struct log_files *files = &log->files;
+    struct log_file file = {.number = files->last_number + 1};
+    size_t reusable = find_reusable(log);
+    struct log_old_file old = {0};
+    int err;
+
+    if (reusable < files->old_count)
+        old = take_old(files, reusable);
+    pthread_mutex_unlock(&log->lock);
+    if (old.number > 0)
+        err = file_reuse(log, old.number, NULL, &file);
+    else
+        err = file_create(log, log->options.file_bytes, NULL, &file);
+    pthread_mutex_lock(&log->lock);
+    if (err < 0) {
+        say_prepare_failed(log, file.number, err);
+        files->next_error = err;
+        return;
+    }
+    files->last_number = file.number;
+    files->next = file;
+    files->next_error = 0;
+}
+
+static bool wants_next(const struct log *log)
+{
+    const struct log_files *files = &log->files;
+
+    return !files->next.handle && (files->next_error == 0 || log_is_out_of_room(files->next_error));
+}
+
+bool log_files_has_work(const struct log *log)
+{
+    const struct log_files *files = &log->files;
+
+    return (wants_next(log) && files->next_error == 0) || find_removable(log) < files->old_count;
+}
+
+bool log_files_keep(struct log *log)
+{
+    struct log_files *files = &log->files;
+    struct log_old_file old;
+    size_t removable;
+    bool has_worked;
+
+    pthread_mutex_lock(&log->lock);
+    removable = find_removable(log);
+    if (removable < files->old_count) {
+        old = take_old(files, removable);
+        pthread_mutex_unlock(&log->lock);
+        remove_old(log, old);
+        return true;
+    }
+    has_worked = wants_next(log);
+    if (has_worked) {
+        prepare_next(log);
+        has_worked = files->next_error == 0;
+    }
+    pthread_mutex_unlock(&log->lock);
+    return has_worked;
+}
+
+/* --- the first file ------------------------------------------------------------------------------- */
+
+/* A file that was prepared before the last stop serves at once. A new one is begun without filling
+ * it, so that the start does not wait; the writer leaves it as soon as the next one is ready. What
+ * recovery has found to be needed no more stays until the batch record has been synced. */
+int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret)
+{
+    struct log_files *files = &log->files;
+    struct log_file file = {.number = ++files->last_number};
+    size_t i = 0;
+    int err;
+
+    while (i < files->old_count &&
+           !(is_fit(log, &files->old[i]) &&
+             (files->old[i].is_empty || files->old[i].number < files->floor)))
+        i++;
+    if (i < files->old_count)
+        err = file_reuse(log, take_old(files, i).number, batch, &file);
+    else
+        err = file_create(log, 0, batch, &file);
+    if (err == 0)
+        *ret = file;
+    return err;
+}

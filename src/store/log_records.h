@@ -1,0 +1,203 @@
+/* The bytes of the log: pure functions from values to bytes and back. docs/formats/log.md has the
+ * tables; the layout is also drawn at the top of log_records.c.
+ *
+ *   (1) A record is valid at one place only: its checksum is bound to the file's number, the offset,
+ *       and the salt of the log. What an older life of a recycled file left behind is never valid,
+ *       and bytes inside a message's body that look like a record are not either.
+ *   (2) Records begin at multiples of 8.
+ *
+ * A stage seals records before anybody knows where they will stand (log_record_seal); the writer
+ * binds them when it places them (log_record_bind). */
+#ifndef LEVERET_STORE_LOG_RECORDS_H
+#define LEVERET_STORE_LOG_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "store/log.h"
+
+enum {
+    LOG_FORMAT_VERSION = 1,
+    LOG_FILE_HEADER_BYTES = 64,
+    LOG_RECORD_HEADER_BYTES = 16,
+    LOG_BATCH_BYTES = 64,
+    LOG_ENQUEUE_BYTES = 32, /* without the message and the targets */
+    LOG_TARGET_BYTES = 16,
+    LOG_RANGE_BYTES = 24,
+    LOG_PAIR_BYTES = 32, /* records of two numbers */
+};
+
+#define LOG_RECORD_BYTES_MAX UINT64_C(0xfffffff0)
+/* Sequence numbers share a word with their flags. */
+#define LOG_SEQUENCE_MAX ((UINT64_C(1) << 56) - 1)
+
+enum log_type {
+    LOG_BATCH = 1,
+    LOG_ENQUEUE,
+    LOG_SETTLE,
+    LOG_DELIVERED_BELOW,
+    LOG_SNAPSHOT,
+    LOG_SEGMENT_GONE,
+    LOG_QUEUE_GONE,
+    LOG_TYPES
+};
+
+/* A place in the log. */
+struct log_place {
+    uint64_t file;
+    uint64_t offset;
+};
+
+static inline bool log_place_is_before(struct log_place a, struct log_place b)
+{
+    return a.file != b.file ? a.file < b.file : a.offset < b.offset;
+}
+
+static inline size_t log_align(size_t n)
+{
+    return (n + 7) & ~(size_t)7;
+}
+
+/* --- numbers: little-endian ------------------------------------------------------------------------ */
+
+static inline void log_put16(uint8_t *p, uint16_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline void log_put32(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline void log_put64(uint8_t *p, uint64_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline uint16_t log_get16(const uint8_t *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint32_t log_get32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint64_t log_get64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the log is little-endian");
+
+/* --- files ------------------------------------------------------------------------------------------ */
+
+struct log_file_header {
+    uint32_t version;
+    uint64_t number;
+    uint64_t salt; /* the same in all files of a log */
+};
+
+/* Writes LOG_FILE_HEADER_BYTES. */
+void log_put_file_header(uint8_t *out, const struct log_file_header *header);
+/* Reads LOG_FILE_HEADER_BYTES. ERR_INVALID: this is no header; ERR_FORMAT: of a newer version. */
+int log_read_file_header(const uint8_t *in, struct log_file_header *ret);
+
+/* What a file's records are bound with. */
+uint64_t log_file_key(uint64_t salt, uint64_t number);
+
+/* --- records ---------------------------------------------------------------------------------------- */
+
+struct log_record {
+    enum log_type type;
+    unsigned flags;
+    struct slice payload;
+    size_t bytes; /* on disk, with header and padding */
+};
+
+/* What the writer puts before each write. */
+struct log_batch {
+    struct log_place synced;   /* everything before it has been synced */
+    struct log_place previous; /* the file before this one, and where it ends; 0: none */
+    uint64_t floor;            /* files below are needed no more */
+    uint64_t bytes;            /* of this write in this file, this record included */
+};
+
+/* Fills in header and checksum of a record whose payload stands behind the header; `length` counts
+ * both. There must be room for log_align(length): the padding is cleared. */
+void log_record_seal(uint8_t *record, enum log_type type, size_t length);
+
+/* Binds a sealed record to its place. Once per record. */
+static inline void log_record_bind(uint8_t *record, uint64_t file_key, uint64_t offset)
+{
+    log_put64(record, log_get64(record) ^
+                          (file_key + offset * UINT64_C(0x9e3779b97f4a7c15)));
+}
+
+/* The bytes a sealed record takes on disk. */
+static inline size_t log_record_bytes(const uint8_t *record)
+{
+    return log_align(log_get32(record + 8));
+}
+
+/* Reads the record that stands at `offset` of a file, in `bytes`, which may go on behind it. False:
+ * no valid record stands here. The payload borrows from `bytes`. */
+bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset,
+                     struct log_record *ret);
+
+/* Like log_record_read, but only looks at batch records: costs next to nothing elsewhere. */
+bool log_batch_read(struct slice bytes, uint64_t file_key, uint64_t offset, struct log_batch *ret);
+
+/* Writes a sealed batch record of LOG_BATCH_BYTES. */
+void log_put_batch(uint8_t *out, const struct log_batch *batch);
+
+/* --- payloads --------------------------------------------------------------------------------------- */
+
+/* The bytes of an enqueue record without targets. */
+static inline uint64_t log_enqueue_bytes(const struct log_message *m)
+{
+    return LOG_ENQUEUE_BYTES + (uint64_t)m->exchange.n + m->routing_key.n + m->header.n + m->body.n;
+}
+
+/* Writes log_enqueue_bytes() of a record with no target yet, not sealed. */
+void log_put_enqueue(uint8_t *record, const struct log_message *message);
+/* Adds a target at record + length; there must be room for LOG_TARGET_BYTES. */
+void log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t sequence,
+                    unsigned flags);
+/* One range of a settle record. */
+void log_put_range(uint8_t *at, uint64_t queue, struct log_range range);
+/* Two numbers behind the header. */
+void log_put_pair(uint8_t *record, uint64_t first, uint64_t second);
+uint64_t log_snapshot_bytes(const struct log_snapshot *snapshot);
+/* Writes log_snapshot_bytes() of a record, not sealed. */
+void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *snapshot);
+
+/* --- handing records to a visitor --------------------------------------------------------------------- */
+
+/* Memory that decoding a snapshot needs. Zero-initialised is valid; free with log_scratch_free. */
+struct log_scratch {
+    struct lv_buffer segments;
+    struct lv_buffer ranges;
+    struct lv_buffer carried;
+};
+
+void log_scratch_free(struct log_scratch *scratch);
+
+/* Decodes a record and calls the visitor (members that are NULL are skipped). False: the payload
+ * makes no sense, nothing was called. */
+bool log_record_visit(const struct log_record *record, uint64_t file,
+                      const struct log_visitor *visitor, void *arg, struct log_scratch *scratch);
+
+#endif

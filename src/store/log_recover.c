@@ -1,0 +1,608 @@
+/* Reading the log after a start.
+ *
+ * The newest file with a valid batch record says how far everything was synced for sure, which files
+ * are needed at all, and which file came before it and where that ends; the file before says the same
+ * of the one before it, and so on: the chain. Then the chain is read from its oldest file to its
+ * newest, each record handed to the visitor.
+ *
+ * Where no valid record stands, the place decides:
+ *   - below what was synced for sure: damage. It is reported with file and offset; reading goes on at
+ *     the next valid record;
+ *   - beyond: the last write, which a crash has torn. Nobody was told of it. The log is cut here, and
+ *     the batch record of the file that is begun next says so for good.
+ *
+ *   (1) A file that is not in the chain is not read: an earlier recovery has cut it off, or it is
+ *       needed no more, or nothing has been written to it yet.
+ *   (2) What was read is synced before anything follows from it: after a process has died, a file may
+ *       read well and not be on the disk yet. Whatever was not synced for sure is written again for that,
+ *       since the kernel forgets what it once failed to write.
+ *   (3) Looking for the next valid record costs a bounded time, whatever bytes stand there. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/log_private.h"
+
+enum { PIECE_BYTES = 4096, SEARCH_FACTOR = 16 };
+
+struct found_file {
+    uint64_t number;
+    uint64_t bytes;
+    bool has_header;
+    bool has_batch;  /* known from the newest file and from the chain */
+    bool is_empty;   /* newer than the newest with a batch record */
+    bool is_in_chain;
+    bool has_records;
+    uint64_t end; /* of its records; 0: not known */
+    struct log_place previous;
+};
+
+struct recovery {
+    struct log *log;
+    struct disk *disk;
+    const struct log_visitor *visitor;
+    void *arg;
+    struct log_recovery counts;
+    struct log_scratch scratch;
+
+    struct found_file *files; /* by number */
+    size_t count;
+    size_t capacity;
+    bool has_salt;
+    uint64_t salt;
+    struct log_place synced; /* everything before it was */
+    uint64_t floor;
+    struct log_place end;
+
+    uint8_t *memory; /* one file's bytes */
+    size_t memory_bytes;
+};
+
+/* --- what is there -------------------------------------------------------------------------------- */
+
+static void note_file(void *arg, const char *name, uint64_t bytes)
+{
+    struct recovery *r = arg;
+    uint64_t number = log_file_number(name);
+
+    if (number == 0)
+        return;
+    if (r->count == r->capacity) {
+        r->capacity = r->capacity ? r->capacity * 2 : 16;
+        r->files = lv_realloc(r->files, r->capacity * sizeof *r->files);
+    }
+    r->files[r->count++] = (struct found_file){.number = number, .bytes = bytes};
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = ((const struct found_file *)a)->number;
+    uint64_t y = ((const struct found_file *)b)->number;
+
+    return (x > y) - (x < y);
+}
+
+static struct found_file *find_file(struct recovery *r, uint64_t number)
+{
+    struct found_file key = {.number = number};
+
+    return r->count ? bsearch(&key, r->files, r->count, sizeof key, by_number) : NULL;
+}
+
+/* The newest file below this number that is still needed. */
+static struct found_file *file_below(struct recovery *r, uint64_t number)
+{
+    for (size_t i = r->count; i-- > 0;)
+        if (r->files[i].number < number && r->files[i].number >= r->floor)
+            return &r->files[i];
+    return NULL;
+}
+
+static void report(struct recovery *r, uint64_t file, uint64_t offset, uint64_t bytes,
+                   const char *what)
+{
+    r->counts.broken_places++;
+    r->counts.broken_bytes += bytes;
+    log_error("file %020" PRIu64 ".log of the log, offset %" PRIu64 ": %s", file, offset, what);
+}
+
+static void report_damage(struct recovery *r, uint64_t file, uint64_t from, uint64_t to)
+{
+    char what[96];
+
+    snprintf(what, sizeof what, "damaged, %" PRIu64 " bytes cannot be read and are skipped",
+             to - from);
+    report(r, file, from, to - from, what);
+}
+
+/* --- reading a file ------------------------------------------------------------------------------- */
+
+static int make_memory(struct recovery *r, uint64_t bytes)
+{
+    void *p;
+
+    if (bytes <= r->memory_bytes)
+        return 0;
+    if (r->memory)
+        munmap(r->memory, r->memory_bytes);
+    r->memory = NULL;
+    r->memory_bytes = 0;
+    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return ERR_NO_MEMORY;
+    r->memory = p;
+    r->memory_bytes = bytes;
+    return 0;
+}
+
+/* Piece by piece, after a read has failed: what cannot be read counts as zeros. When nothing can be
+ * read the disk is at fault, not a place on it. */
+static int read_pieces(struct recovery *r, struct disk_file *file, uint64_t number, size_t bytes,
+                       size_t *ret_read)
+{
+    size_t failed = 0;
+    size_t pieces = 0;
+    size_t got;
+    int err;
+
+    for (size_t offset = 0; offset < bytes; offset += PIECE_BYTES, pieces++) {
+        size_t n = bytes - offset < PIECE_BYTES ? bytes - offset : PIECE_BYTES;
+
+        memset(r->memory + offset, 0, n);
+        err = r->disk->read(r->disk, file, offset, r->memory + offset, n, &got);
+        if (err == 0)
+            continue;
+        failed++;
+        report(r, number, offset, 0, "the disk cannot read this place");
+    }
+    *ret_read = bytes;
+    return failed == pieces ? ERR_IO : 0;
+}
+
+/* Reads up to `bytes` of a file into the memory. */
+static int read_file(struct recovery *r, const struct found_file *f, uint64_t bytes,
+                     struct slice *ret)
+{
+    struct disk_file *file = NULL;
+    char path[LOG_PATH_BYTES];
+    size_t got = 0;
+    int err;
+
+    if (bytes > f->bytes)
+        bytes = f->bytes;
+    err = make_memory(r, bytes);
+    log_file_path(path, f->number);
+    if (err == 0)
+        err = r->disk->open(r->disk, path, DISK_OPEN_READ, &file);
+    if (err == 0 && bytes > 0)
+        err = r->disk->read(r->disk, file, 0, r->memory, (size_t)bytes, &got);
+    if (err == ERR_IO && file)
+        err = read_pieces(r, file, f->number, (size_t)bytes, &got);
+    r->disk->close(r->disk, &file);
+    if (err == 0)
+        *ret = slice_of(r->memory, got);
+    return err;
+}
+
+static struct slice slice_from(struct slice s, uint64_t offset)
+{
+    return offset < s.n ? slice_of(s.p + offset, s.n - (size_t)offset) : SLICE_EMPTY;
+}
+
+/* --- headers and batch records: which files count ------------------------------------------------- */
+
+static int read_header(struct recovery *r, struct found_file *f)
+{
+    struct log_file_header header;
+    struct slice bytes;
+    int err = read_file(r, f, LOG_FILE_HEADER_BYTES, &bytes);
+
+    if (err < 0 || bytes.n < LOG_FILE_HEADER_BYTES)
+        return err;
+    err = log_read_file_header(bytes.p, &header);
+    if (err == ERR_FORMAT) {
+        log_error("file %020" PRIu64 ".log of the log is of a newer version than %d", f->number,
+                  LOG_FORMAT_VERSION);
+        return err;
+    }
+    if (err < 0)
+        return 0; /* damaged, or a file that was being made: its records will tell */
+    f->has_header = true;
+    r->salt = header.salt;
+    r->has_salt = true;
+    return 0;
+}
+
+/* A first start that was cut short leaves a file without a header, but nothing behind it. Anything
+ * else without one readable header cannot be read at all, and must not be taken for an empty log. */
+static int check_headers(const struct recovery *r)
+{
+    for (size_t i = 0; !r->has_salt && i < r->count; i++) {
+        if (r->files[i].bytes <= LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES)
+            continue;
+        log_error("no file of the log has a readable header");
+        return ERR_FORMAT;
+    }
+    return 0;
+}
+
+static void note_batch(struct recovery *r, struct found_file *f, const struct log_batch *batch)
+{
+    if (!f->has_batch)
+        f->previous = batch->previous;
+    f->has_batch = true;
+    if (log_place_is_before(r->synced, batch->synced))
+        r->synced = batch->synced;
+    if (batch->floor > r->floor)
+        r->floor = batch->floor;
+}
+
+/* Notes the batch records of a file: those that are reached from record to record, and, past places
+ * that are not valid, those that can be found at all. */
+static void note_batches(struct recovery *r, struct found_file *f, struct slice bytes)
+{
+    uint64_t key = log_file_key(r->salt, f->number);
+    struct log_record record;
+    struct log_batch batch;
+    bool is_in_step = true;
+
+    for (uint64_t at = LOG_FILE_HEADER_BYTES; at + LOG_RECORD_HEADER_BYTES <= bytes.n;) {
+        if (log_batch_read(slice_from(bytes, at), key, at, &batch)) {
+            note_batch(r, f, &batch);
+            is_in_step = true;
+            at += LOG_BATCH_BYTES;
+        } else if (is_in_step && log_record_read(slice_from(bytes, at), key, at, &record)) {
+            at += record.bytes;
+        } else {
+            is_in_step = false;
+            at += 8;
+        }
+    }
+}
+
+/* Only the first batch record, where it should be; else any. */
+static int read_link(struct recovery *r, struct found_file *f)
+{
+    struct slice bytes;
+    struct log_batch batch;
+    int err = read_file(r, f, LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES, &bytes);
+
+    if (err < 0)
+        return err;
+    if (log_batch_read(slice_from(bytes, LOG_FILE_HEADER_BYTES), log_file_key(r->salt, f->number),
+                       LOG_FILE_HEADER_BYTES, &batch)) {
+        note_batch(r, f, &batch);
+        return 0;
+    }
+    err = read_file(r, f, UINT64_MAX, &bytes);
+    if (err == 0)
+        note_batches(r, f, bytes);
+    return err;
+}
+
+static int find_newest(struct recovery *r, struct found_file **ret)
+{
+    struct slice bytes;
+    int err = 0;
+
+    *ret = NULL;
+    for (size_t i = r->count; err == 0 && i-- > 0;) {
+        err = read_file(r, &r->files[i], UINT64_MAX, &bytes);
+        if (err == 0)
+            note_batches(r, &r->files[i], bytes);
+        if (r->files[i].has_batch) {
+            *ret = &r->files[i];
+            break;
+        }
+        r->files[i].is_empty = true;
+    }
+    return err;
+}
+
+/* The file before `f` in the chain; NULL: there is none that is needed. */
+static struct found_file *chain_back(struct recovery *r, const struct found_file *f)
+{
+    struct found_file *before;
+
+    if (!f->has_batch)
+        return file_below(r, f->number);
+    if (f->previous.file == 0 || f->previous.file < r->floor)
+        return NULL;
+    before = find_file(r, f->previous.file);
+    if (before) {
+        before->end = f->previous.offset;
+        return before;
+    }
+    report(r, f->previous.file, 0, 0, "the file is missing");
+    return file_below(r, f->previous.file);
+}
+
+static int find_chain(struct recovery *r)
+{
+    struct found_file *f;
+    int err = find_newest(r, &f);
+
+    while (err == 0 && f) {
+        f->is_in_chain = true;
+        f = chain_back(r, f);
+        if (f && !f->has_batch)
+            err = read_link(r, f);
+    }
+    return err;
+}
+
+/* --- reading records ------------------------------------------------------------------------------ */
+
+/* (3): a length that stands in arbitrary bytes is believed as long as the budget lasts. */
+static bool is_record(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
+{
+    struct log_record record;
+    struct log_batch batch;
+    uint32_t length;
+
+    if (bytes.n < LOG_RECORD_HEADER_BYTES || bytes.p[12] == 0 || bytes.p[12] >= LOG_TYPES)
+        return false;
+    if (log_batch_read(bytes, key, offset, &batch))
+        return true;
+    length = log_get32(bytes.p + 8);
+    if (length > bytes.n || length > *budget)
+        return false;
+    *budget -= length;
+    return log_record_read(bytes, key, offset, &record);
+}
+
+/* The next valid record behind `offset`; bytes.n when there is none. */
+static uint64_t find_record(struct slice bytes, uint64_t key, uint64_t offset)
+{
+    uint64_t budget = (uint64_t)bytes.n * SEARCH_FACTOR;
+    struct slice here = slice_from(bytes, offset);
+    uint64_t next;
+
+    if (here.n >= LOG_RECORD_HEADER_BYTES) {
+        next = offset + log_align(log_get32(here.p + 8));
+        if (next > offset && is_record(slice_from(bytes, next), key, next, &budget))
+            return next;
+    }
+    for (next = offset + 8; next < bytes.n; next += 8)
+        if (is_record(slice_from(bytes, next), key, next, &budget))
+            return next;
+    return bytes.n;
+}
+
+/* What was cut off the end: as much of the last write as can be told. */
+static void count_torn(struct recovery *r, const struct found_file *f, struct slice bytes,
+                       uint64_t offset, uint64_t batch_end)
+{
+    uint64_t key = log_file_key(r->salt, f->number);
+    uint64_t end = batch_end > offset ? batch_end : offset;
+    struct log_record record;
+
+    for (uint64_t at = find_record(bytes, key, offset); at < bytes.n;) {
+        if (!log_record_read(slice_from(bytes, at), key, at, &record))
+            break;
+        at += record.bytes;
+        end = at > end ? at : end;
+    }
+    r->counts.torn_bytes += end - offset;
+    if (end > offset)
+        log_warning("file %020" PRIu64 ".log of the log, offset %" PRIu64
+                    ": cut off %" PRIu64 " bytes of a write that a crash has torn",
+                    f->number, offset, end - offset);
+}
+
+static void visit(struct recovery *r, struct found_file *f, const struct log_record *record,
+                  uint64_t offset)
+{
+    if (!log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch)) {
+        report(r, f->number, offset, record->bytes, "a record that makes no sense is skipped");
+        return;
+    }
+    if (record->type == LOG_BATCH)
+        return;
+    f->has_records = true;
+    r->counts.records++;
+}
+
+/* Where to go on after damage at `offset`; the same again when the file just ends here, which is so
+ * when nobody has said where it does. `bytes` is cut at the file's end where that is known. At the
+ * place up to which all was synced a batch record stands: no search goes past it. */
+static uint64_t skip_damage(struct recovery *r, const struct found_file *f, struct slice bytes,
+                            uint64_t offset)
+{
+    uint64_t next = find_record(bytes, log_file_key(r->salt, f->number), offset);
+
+    if (next >= bytes.n)
+        next = f->end;
+    if (f->number == r->synced.file && (next == 0 || next > r->synced.offset))
+        next = r->synced.offset;
+    if (next <= offset)
+        return offset;
+    report_damage(r, f->number, offset, next);
+    return next;
+}
+
+/* Hands over the records of a file. *ret_is_cut: the log ends in it. */
+static int read_records(struct recovery *r, struct found_file *f, bool *ret_is_cut)
+{
+    uint64_t key = log_file_key(r->salt, f->number);
+    struct log_place at = {f->number, LOG_FILE_HEADER_BYTES};
+    uint64_t batch_end = 0;
+    struct log_record record;
+    struct log_batch batch;
+    struct slice bytes;
+    int err = read_file(r, f, f->end ? f->end : UINT64_MAX, &bytes);
+
+    if (err < 0)
+        return err;
+    r->counts.files++;
+    r->counts.bytes_read += bytes.n;
+    if (!f->has_header)
+        report(r, f->number, 0, LOG_FILE_HEADER_BYTES, "the header is damaged");
+    while (!*ret_is_cut && (f->end == 0 || at.offset < f->end)) {
+        struct slice here = slice_from(bytes, at.offset);
+        uint64_t next = at.offset;
+
+        if (log_record_read(here, key, at.offset, &record)) {
+            if (log_batch_read(here, key, at.offset, &batch))
+                batch_end = at.offset + batch.bytes;
+            visit(r, f, &record, at.offset);
+            next += record.bytes;
+        } else if (log_place_is_before(at, r->synced)) {
+            next = skip_damage(r, f, bytes, at.offset);
+        } else {
+            count_torn(r, f, bytes, at.offset, batch_end);
+            *ret_is_cut = true;
+        }
+        if (next == at.offset)
+            break;
+        at.offset = next;
+    }
+    r->end = at;
+    return 0;
+}
+
+/* Reads the chain. A file that holds no records at the end of it is not needed: the log goes on
+ * behind the last that does. */
+static int read_chain(struct recovery *r)
+{
+    struct log_place end = {0};
+    bool is_cut = false;
+    int err = 0;
+
+    for (size_t i = 0; err == 0 && i < r->count; i++) {
+        struct found_file *f = &r->files[i];
+
+        if (!f->is_in_chain)
+            continue;
+        if (is_cut) {
+            f->is_in_chain = false;
+            log_warning("file %020" PRIu64 ".log of the log stands behind a place that a crash has "
+                        "torn, and is left out",
+                        f->number);
+            continue;
+        }
+        err = read_records(r, f, &is_cut);
+        if (f->has_records)
+            end = r->end;
+    }
+    r->end = end;
+    for (size_t i = 0; i < r->count; i++)
+        r->files[i].is_in_chain &= r->files[i].number <= end.file;
+    return err;
+}
+
+/* --- making it last (2) --------------------------------------------------------------------------- */
+
+static int sync_file(struct recovery *r, const struct found_file *f)
+{
+    struct disk_file *file = NULL;
+    uint64_t from = f->number == r->synced.file ? r->synced.offset : 0;
+    uint64_t end = f->number == r->end.file ? r->end.offset : f->bytes;
+    char path[LOG_PATH_BYTES];
+    struct slice bytes = SLICE_EMPTY;
+    struct iovec part;
+    int err = read_file(r, f, end, &bytes);
+
+    log_file_path(path, f->number);
+    if (err == 0)
+        err = r->disk->open(r->disk, path, DISK_OPEN_WRITE, &file);
+    if (err == 0 && from < bytes.n) {
+        part = (struct iovec){r->memory + from, bytes.n - (size_t)from};
+        err = r->disk->write(r->disk, file, from, &part, 1);
+    }
+    if (err == 0)
+        err = r->disk->sync(r->disk, file);
+    r->disk->close(r->disk, &file);
+    return err;
+}
+
+static int sync_chain(struct recovery *r)
+{
+    int err = 0;
+
+    for (size_t i = 0; err == 0 && i < r->count; i++)
+        if (r->files[i].is_in_chain && r->files[i].number >= r->synced.file)
+            err = sync_file(r, &r->files[i]);
+    return err;
+}
+
+/* --- all of it ------------------------------------------------------------------------------------ */
+
+static void add_files(struct recovery *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct found_file *f = &r->files[i];
+
+        log_files_add_old(r->log, (struct log_old_file){
+                                      .number = f->number,
+                                      .bytes = f->bytes,
+                                      .is_free = !f->is_in_chain,
+                                      .is_empty = f->is_empty,
+                                  });
+    }
+}
+
+static int recover(struct recovery *r)
+{
+    int err = r->disk->list(r->disk, LOG_FOLDER, note_file, r);
+
+    if (err == 0 && r->count > 0)
+        qsort(r->files, r->count, sizeof *r->files, by_number);
+    for (size_t i = 0; err == 0 && i < r->count; i++)
+        err = read_header(r, &r->files[i]);
+    if (err == 0)
+        err = check_headers(r);
+    if (err == 0)
+        err = find_chain(r);
+    if (err == 0)
+        err = read_chain(r);
+    if (err == 0)
+        err = sync_chain(r);
+    if (err == 0)
+        add_files(r);
+    return err;
+}
+
+static void say_what_was_read(const struct log_recovery *c)
+{
+    if (c->files == 0)
+        return;
+    log_info("log: read %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64 " files; %" PRIu64
+             " bytes of a torn write dropped, %" PRIu64 " damaged places (%" PRIu64 " bytes) skipped",
+             c->records, c->bytes_read, c->files, c->torn_bytes, c->broken_places, c->broken_bytes);
+}
+
+int log_recover(struct log *log, const struct log_visitor *visitor, void *arg,
+                struct log_recovered *ret, struct log_recovery *ret_counts)
+{
+    struct recovery r = {
+        .log = log,
+        .disk = log->options.disk,
+        .visitor = visitor,
+        .arg = arg,
+    };
+    int err = recover(&r);
+
+    if (err == 0) {
+        *ret = (struct log_recovered){
+            .salt = r.salt,
+            .has_salt = r.has_salt,
+            .last_number = r.count ? r.files[r.count - 1].number : 0,
+            .floor = r.floor,
+            .end = r.end,
+        };
+        *ret_counts = r.counts;
+        say_what_was_read(&r.counts);
+    }
+    if (r.memory)
+        munmap(r.memory, r.memory_bytes);
+    log_scratch_free(&r.scratch);
+    free(r.files);
+    return err;
+}

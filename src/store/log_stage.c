@@ -1,0 +1,312 @@
+/* Stages: where a loop's records wait for the writer.
+ *
+ * A record is written once, into a chunk of memory, in the form it will have on disk, and goes from
+ * there to the disk. Submitting moves a mark; the writer takes what stands below it while the loop
+ * goes on above it, in the same chunk. When the writer has caught up, a stage begins its chunk anew,
+ * so that a loop at ease writes the same few kilobytes again and again, which stay in its cache.
+ *
+ *   (1) An enqueue record stays open, for more targets, until the next record or the submit.
+ *   (2) Settled ranges gather in `runs` until the submit, or until a record comes that must not stand
+ *       before them: so a settle may come after enqueues staged later, never before anything staged
+ *       earlier. Whoever settles one by one, over several queues in turn, gets one range for each.
+ *   (3) A stage that stages a message depends on the current file, whatever floor was set before. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "store/log_private.h"
+
+/* --- chunks --------------------------------------------------------------------------------------- */
+
+static struct log_chunk *chunk_create(size_t capacity)
+{
+    struct log_chunk *chunk = lv_malloc(sizeof *chunk + capacity);
+
+    *chunk = (struct log_chunk){.capacity = capacity};
+    return chunk;
+}
+
+static void chunks_free(struct log_chunk *chunk)
+{
+    while (chunk) {
+        struct log_chunk *next = chunk->next;
+
+        free(chunk);
+        chunk = next;
+    }
+}
+
+static struct log_chunk *take_returned(struct log_stage *stage)
+{
+    struct log_chunk *chunk;
+
+    pthread_mutex_lock(&stage->log->lock);
+    chunk = stage->returned;
+    stage->returned = NULL;
+    stage->returned_count = 0;
+    pthread_mutex_unlock(&stage->log->lock);
+    return chunk;
+}
+
+static struct log_chunk *chunk_for(struct log_stage *stage, size_t bytes)
+{
+    struct log_chunk *chunk;
+
+    if (bytes > LOG_CHUNK_BYTES)
+        return chunk_create(bytes);
+    if (!stage->idle)
+        stage->idle = take_returned(stage);
+    chunk = stage->idle;
+    if (!chunk)
+        return chunk_create(LOG_CHUNK_BYTES);
+    stage->idle = chunk->next;
+    chunk->next = NULL;
+    chunk->end = 0;
+    return chunk;
+}
+
+static void chunk_append(struct log_stage *stage, struct log_chunk *chunk)
+{
+    stage->tail->end = stage->used;
+    stage->tail->next = chunk;
+    stage->tail = chunk;
+    stage->used = 0;
+}
+
+/* Nothing is staged and the writer has everything: the chunk may be written from its beginning. One
+ * that was made for a large record goes. */
+static void stage_rewind(struct log_stage *stage)
+{
+    struct log_chunk *old = stage->tail;
+
+    if (old->capacity > LOG_CHUNK_BYTES)
+        stage->tail = chunk_for(stage, LOG_CHUNK_BYTES);
+    stage->used = 0;
+    pthread_mutex_lock(&stage->log->lock);
+    stage->taken = stage->submitted = (struct log_mark){stage->tail, 0};
+    pthread_mutex_unlock(&stage->log->lock);
+    if (old != stage->tail)
+        free(old);
+}
+
+/* --- records -------------------------------------------------------------------------------------- */
+
+static void close_open(struct log_stage *stage)
+{
+    stage->identity = NULL;
+    if (stage->open_length == 0)
+        return;
+    log_record_seal(stage->tail->bytes + stage->used, LOG_ENQUEUE, stage->open_length);
+    stage->used += log_align(stage->open_length);
+    stage->staged_bytes += log_align(stage->open_length);
+    stage->open_length = 0;
+}
+
+/* Where a record of up to so many bytes can be written. None is open. */
+static uint8_t *reserve(struct log_stage *stage, uint64_t bytes)
+{
+    lv_assert(bytes <= LOG_RECORD_BYTES_MAX);
+    if (stage->staged_bytes == 0 && stage->used > 0 &&
+        atomic_load_explicit(&stage->done_ticket, memory_order_acquire) == stage->ticket)
+        stage_rewind(stage);
+    if (stage->tail->capacity - stage->used < log_align((size_t)bytes))
+        chunk_append(stage, chunk_for(stage, log_align((size_t)bytes)));
+    return stage->tail->bytes + stage->used;
+}
+
+static void seal(struct log_stage *stage, enum log_type type, uint64_t length)
+{
+    log_record_seal(stage->tail->bytes + stage->used, type, (size_t)length);
+    stage->used += log_align((size_t)length);
+    stage->staged_bytes += log_align((size_t)length);
+}
+
+static void flush_runs(struct log_stage *stage)
+{
+    size_t length = LOG_RECORD_HEADER_BYTES + stage->run_count * LOG_RANGE_BYTES;
+    uint8_t *record;
+
+    if (stage->run_count == 0)
+        return;
+    close_open(stage);
+    record = reserve(stage, length);
+    memset(record + 12, 0, 4);
+    for (size_t i = 0; i < stage->run_count; i++)
+        log_put_range(record + LOG_RECORD_HEADER_BYTES + i * LOG_RANGE_BYTES, stage->runs[i].queue,
+                      stage->runs[i].range);
+    seal(stage, LOG_SETTLE, length);
+    stage->run_count = 0;
+}
+
+/* What is staged now stands in the current file or a later one, and the loop depends on it. */
+static void depend_on_current(struct log_stage *stage)
+{
+    uint64_t current = log_current_file(stage->log);
+
+    if (stage->floor_wanted > current) {
+        stage->floor_wanted = current;
+        atomic_store_explicit(&stage->floor, current, memory_order_release);
+    }
+}
+
+/* The open record does not fit any more: it moves to a chunk where it can go on growing. */
+static void move_open(struct log_stage *stage)
+{
+    size_t length = stage->open_length;
+    const uint8_t *record = stage->tail->bytes + stage->used;
+    struct log_chunk *chunk = chunk_for(stage, log_align(length + length / 2 + 1024));
+
+    memcpy(chunk->bytes, record, length);
+    chunk_append(stage, chunk);
+}
+
+static void add_target(struct log_stage *stage, uint64_t queue, uint64_t sequence, unsigned flags)
+{
+    size_t length = stage->open_length + LOG_TARGET_BYTES;
+
+    if (stage->tail->capacity - stage->used < log_align(length))
+        move_open(stage);
+    log_put_target(stage->tail->bytes + stage->used, stage->open_length, queue, sequence, flags);
+    stage->open_length = length;
+}
+
+void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
+                 uint64_t queue, uint64_t sequence, unsigned flags)
+{
+    uint64_t length = log_enqueue_bytes(message);
+
+    lv_assert(identity != NULL);
+    if (identity != stage->identity || stage->open_length > LOG_RECORD_BYTES_MAX / 2) {
+        close_open(stage);
+        depend_on_current(stage);
+        log_put_enqueue(reserve(stage, length + LOG_TARGET_BYTES), message);
+        stage->open_length = (size_t)length;
+        stage->identity = identity;
+    }
+    add_target(stage, queue, sequence, flags);
+}
+
+static bool run_extend(struct log_range *run, uint64_t from, uint64_t count)
+{
+    if (from == run->from + run->count) {
+        run->count += count;
+        return true;
+    }
+    if (from + count == run->from) {
+        run->from = from;
+        run->count += count;
+        return true;
+    }
+    return false;
+}
+
+void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count)
+{
+    uint16_t *slot = &stage->run_of[(queue * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+
+    lv_assert(count > 0);
+    stage->identity = NULL;
+    if (*slot < stage->run_count && stage->runs[*slot].queue == queue &&
+        run_extend(&stage->runs[*slot].range, from, count))
+        return;
+    if (stage->run_count == LOG_RUNS_MAX)
+        flush_runs(stage);
+    *slot = (uint16_t)stage->run_count;
+    stage->runs[stage->run_count++] = (struct log_run){queue, {from, count}};
+}
+
+static void put_pair(struct log_stage *stage, enum log_type type, uint64_t first, uint64_t second)
+{
+    close_open(stage);
+    flush_runs(stage);
+    log_put_pair(reserve(stage, LOG_PAIR_BYTES), first, second);
+    seal(stage, type, LOG_PAIR_BYTES);
+}
+
+void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below)
+{
+    put_pair(stage, LOG_DELIVERED_BELOW, queue, below);
+}
+
+void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number)
+{
+    put_pair(stage, LOG_SEGMENT_GONE, queue, number);
+}
+
+void log_queue_gone(struct log_stage *stage, uint64_t queue)
+{
+    put_pair(stage, LOG_QUEUE_GONE, queue, 0);
+}
+
+void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot)
+{
+    uint64_t length = log_snapshot_bytes(snapshot);
+
+    close_open(stage);
+    flush_runs(stage);
+    depend_on_current(stage);
+    log_put_snapshot_record(reserve(stage, length), snapshot);
+    seal(stage, LOG_SNAPSHOT, length);
+}
+
+/* --- handing over --------------------------------------------------------------------------------- */
+
+uint64_t log_submit(struct log_stage *stage)
+{
+    struct log *log = stage->log;
+    bool must_wake;
+
+    flush_runs(stage);
+    close_open(stage);
+    if (stage->staged_bytes == 0)
+        return stage->ticket;
+    stage->ticket++;
+    atomic_fetch_add_explicit(&log->unsafe_bytes, stage->staged_bytes, memory_order_relaxed);
+    pthread_mutex_lock(&log->lock);
+    stage->submitted = (struct log_mark){stage->tail, stage->used};
+    stage->submitted_ticket = stage->ticket;
+    stage->submitted_bytes += stage->staged_bytes;
+    log->submits++;
+    must_wake = log->writer_sleeps;
+    pthread_mutex_unlock(&log->lock);
+    if (must_wake)
+        pthread_cond_signal(&log->writer_wake);
+    stage->staged_bytes = 0;
+    return stage->ticket;
+}
+
+uint64_t log_next_ticket(const struct log_stage *stage)
+{
+    return stage->ticket + 1;
+}
+
+void log_set_floor(struct log_stage *stage, uint64_t file)
+{
+    struct log *log = stage->log;
+    bool must_wake;
+
+    if (stage->floor_wanted == file)
+        return;
+    stage->floor_wanted = file;
+    atomic_store_explicit(&stage->floor, file, memory_order_release);
+    pthread_mutex_lock(&log->lock);
+    must_wake = log->writer_sleeps;
+    pthread_mutex_unlock(&log->lock);
+    if (must_wake)
+        pthread_cond_signal(&log->writer_wake);
+}
+
+void log_stage_init(struct log_stage *stage, struct log *log, unsigned index)
+{
+    stage->log = log;
+    stage->index = index;
+    stage->tail = chunk_create(LOG_CHUNK_BYTES);
+    stage->taken = stage->submitted = (struct log_mark){stage->tail, 0};
+}
+
+void log_stage_free(struct log_stage *stage)
+{
+    chunks_free(stage->taken.chunk); /* and with it all behind it, the tail last */
+    chunks_free(stage->returned);
+    chunks_free(stage->idle);
+}

@@ -1,0 +1,512 @@
+/* The writer's work, a round at a time:
+ *   - take what every stage has submitted (marks, nothing is copied);
+ *   - place the records behind what is there: bind each to its place, gather them into one write that
+ *     begins with a batch record;
+ *   - write, sync, and answer: each stage's tickets are safe.
+ * Where the file ends, the round goes on in the next one, after a sync.
+ *
+ * The ways it fails:
+ *   - no next file, or no room for a write: the round stands still (LOG_BLOCKED) and goes on when there
+ *     is room; the same bytes are then written to the same place;
+ *   - a write or a sync fails in any other way: the log has failed, for good. What was not yet safe is
+ *     answered with the error, and so is everything that comes. A sync is never tried again.
+ *
+ *   (1) In LOG_SYNC, at most one write is under way that is not synced: whatever stands before the
+ *       last batch record has been synced. Each batch record says how far that was for sure.
+ *   (2) A write ends at a page's end, with zeros behind the records where the file has been filled: the
+ *       kernel then never has to read a page in order to change a part of it.
+ *   (3) Tickets are answered in order, after done_ticket and unsafe_bytes say so. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/log_private.h"
+
+static const uint8_t zeros[LOG_PAGE_BYTES];
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- taking --------------------------------------------------------------------------------------- */
+
+bool log_writer_has_work(const struct log *log)
+{
+    if (log->submits != log->submits_seen || log->round.is_active)
+        return true;
+    if (atomic_load(&log->failure) == 0 && log_floor(log) > atomic_load(&log->floor_written))
+        return true;
+    return log_is_out_of_room(log->files.next_error) != log->has_said_no_room &&
+           !log->is_write_blocked;
+}
+
+static void stage_take(struct log_stage *stage)
+{
+    stage->at = stage->taken;
+    stage->until = stage->submitted;
+    stage->round_ticket = stage->submitted_ticket;
+    stage->round_bytes = stage->submitted_bytes;
+    stage->submitted_bytes = 0;
+}
+
+static bool round_begin(struct log *log)
+{
+    struct log_round *round = &log->round;
+    bool has_records;
+
+    pthread_mutex_lock(&log->lock);
+    has_records = log->submits != log->submits_seen;
+    log->submits_seen = log->submits;
+    for (unsigned i = 0; has_records && i < log->options.stages; i++)
+        stage_take(&log->stages[i]);
+    pthread_mutex_unlock(&log->lock);
+    round->wants_batch = log_floor(log) > atomic_load(&log->floor_written);
+    round->stage = 0;
+    round->is_built = false;
+    round->is_active =
+        has_records || (round->wants_batch && atomic_load(&log->failure) == 0);
+    return round->is_active;
+}
+
+/* The next record of the stage's round; NULL: there is none. */
+static uint8_t *stage_record(struct log_stage *stage)
+{
+    while (stage->at.chunk != stage->until.chunk && stage->at.offset == stage->at.chunk->end)
+        stage->at = (struct log_mark){stage->at.chunk->next, 0};
+    if (log_mark_equal(stage->at, stage->until))
+        return NULL;
+    return stage->at.chunk->bytes + stage->at.offset;
+}
+
+static uint8_t *round_record(struct log *log)
+{
+    struct log_round *round = &log->round;
+    uint8_t *record = NULL;
+
+    while (round->stage < log->options.stages &&
+           !(record = stage_record(&log->stages[round->stage])))
+        round->stage++;
+    return record;
+}
+
+/* --- answering ------------------------------------------------------------------------------------ */
+
+/* Chunks that are written, for the stage to use again; returns those to be freed. */
+static struct log_chunk *give_back_chunks(struct log_stage *stage)
+{
+    struct log_chunk *to_free = NULL;
+
+    while (stage->taken.chunk != stage->until.chunk) {
+        struct log_chunk *chunk = stage->taken.chunk;
+        bool is_kept = chunk->capacity == LOG_CHUNK_BYTES && stage->returned_count < LOG_CHUNKS_KEPT;
+        struct log_chunk **list = is_kept ? &stage->returned : &to_free;
+
+        stage->taken.chunk = chunk->next;
+        stage->returned_count += is_kept;
+        chunk->next = *list;
+        *list = chunk;
+    }
+    stage->taken = stage->until;
+    return to_free;
+}
+
+static void stage_release(struct log_stage *stage)
+{
+    struct log *log = stage->log;
+    struct log_chunk *to_free;
+
+    pthread_mutex_lock(&log->lock);
+    to_free = give_back_chunks(stage);
+    pthread_mutex_unlock(&log->lock);
+    while (to_free) {
+        struct log_chunk *chunk = to_free;
+
+        to_free = chunk->next;
+        free(chunk);
+    }
+    atomic_fetch_sub_explicit(&log->unsafe_bytes, stage->round_bytes, memory_order_relaxed);
+    atomic_store_explicit(&stage->done_ticket, stage->round_ticket, memory_order_release);
+}
+
+static void round_answer(struct log *log, int error)
+{
+    log->round.is_active = false;
+    log->round.is_built = false;
+    for (unsigned i = 0; i < log->options.stages; i++) {
+        struct log_stage *stage = &log->stages[i];
+
+        if (stage->answered_ticket == stage->round_ticket)
+            continue;
+        stage_release(stage);
+        stage->answered_ticket = stage->round_ticket;
+        log->options.on_safe(log->options.arg, i, stage->round_ticket, error);
+    }
+}
+
+void log_writer_fail(struct log *log, int error, const char *what)
+{
+    if (atomic_load(&log->failure) == 0)
+        log_error("%s file %" PRIu64 " of the log failed: %s; nothing more is stored", what,
+                  log->current.number, lv_error_text(error));
+    atomic_store(&log->failure, error);
+    round_answer(log, error);
+}
+
+void log_writer_say_space(struct log *log)
+{
+    bool has_no_room;
+
+    pthread_mutex_lock(&log->lock);
+    has_no_room = log->is_write_blocked || log_is_out_of_room(log->files.next_error);
+    pthread_mutex_unlock(&log->lock);
+    if (has_no_room == log->has_said_no_room)
+        return;
+    log->has_said_no_room = has_no_room;
+    if (log->options.on_space)
+        log->options.on_space(log->options.arg, !has_no_room);
+}
+
+/* --- syncing -------------------------------------------------------------------------------------- */
+
+/* Files that the writer has left without a sync (LOG_NEVER). One that is gone was needed no more. */
+static int sync_left_file(struct log *log, uint64_t number)
+{
+    struct disk *disk = log->options.disk;
+    struct disk_file *file = NULL;
+    char path[LOG_PATH_BYTES];
+    int err;
+
+    log_file_path(path, number);
+    err = disk->open(disk, path, DISK_OPEN_WRITE, &file);
+    if (err == ERR_NOT_FOUND)
+        return 0;
+    if (err == 0)
+        err = disk->sync(disk, file);
+    disk->close(disk, &file);
+    return err;
+}
+
+static int writer_sync(struct log *log)
+{
+    struct disk *disk = log->options.disk;
+    int err = 0;
+
+    for (; err == 0 && log->unsynced_from < log->current.number; log->unsynced_from++)
+        err = sync_left_file(log, log->unsynced_from);
+    if (err == 0)
+        err = disk->sync(disk, log->current.handle);
+    if (err < 0)
+        return err;
+    log->is_dirty = false;
+    log->synced = (struct log_place){log->current.number, log->offset};
+    return 0;
+}
+
+/* The floor has been synced: the keeper may act on it. */
+static void publish_floor(struct log *log)
+{
+    uint64_t floor = atomic_load(&log->floor_written);
+    bool must_wake;
+
+    if (log->files.floor == floor) /* only the writer changes it */
+        return;
+    pthread_mutex_lock(&log->lock);
+    log->files.floor = floor;
+    must_wake = log_files_has_work(log);
+    pthread_mutex_unlock(&log->lock);
+    if (must_wake)
+        pthread_cond_signal(&log->keeper_wake);
+}
+
+/* --- files ---------------------------------------------------------------------------------------- */
+
+static uint64_t current_bytes(const struct log *log)
+{
+    return log->current.bytes > log->offset ? log->current.bytes : log->offset;
+}
+
+static void leave_current(struct log *log)
+{
+    struct disk *disk = log->options.disk;
+
+    disk->close(disk, &log->current.handle);
+    log->previous = (struct log_place){log->current.number, log->offset};
+    log_files_add_old(log, (struct log_old_file){
+                               .number = log->current.number,
+                               .bytes = current_bytes(log),
+                           });
+}
+
+static int take_next(struct log *log, struct log_file *ret)
+{
+    int err;
+
+    pthread_mutex_lock(&log->lock);
+    *ret = log->files.next;
+    log->files.next.handle = NULL;
+    err = log->files.next_error;
+    pthread_mutex_unlock(&log->lock);
+    if (ret->handle)
+        return 0;
+    return err == 0 ? ERR_NO_SPACE : err; /* 0: it is being made */
+}
+
+/* Goes on with the next file. ERR_NO_SPACE, ERR_NO_DESCRIPTORS: not yet. */
+static int next_file(struct log *log)
+{
+    struct log_file next;
+    int err = take_next(log, &next);
+
+    if (err < 0)
+        return err;
+    leave_current(log);
+    log->current = next;
+    log->key = log_file_key(log->salt, next.number);
+    log->offset = LOG_FILE_HEADER_BYTES;
+    if (log->options.durability != LOG_NEVER)
+        log->unsynced_from = next.number;
+    atomic_store(&log->current_number, next.number);
+    pthread_cond_signal(&log->keeper_wake);
+    return 0;
+}
+
+static bool has_next(struct log *log)
+{
+    bool has;
+
+    pthread_mutex_lock(&log->lock);
+    has = log->files.next.handle != NULL;
+    pthread_mutex_unlock(&log->lock);
+    return has;
+}
+
+/* A record that is larger than a file stands in one of its own, which grows for it. */
+static bool is_file_over(struct log *log, size_t record_bytes)
+{
+    uint64_t end = log->offset + LOG_BATCH_BYTES + record_bytes;
+
+    if (log->offset == LOG_FILE_HEADER_BYTES)
+        return false;
+    return end > log->options.file_bytes || (log->current.bytes == 0 && has_next(log));
+}
+
+/* Makes sure that the round's next record fits behind a batch record. */
+static int make_room(struct log *log)
+{
+    uint8_t *record = round_record(log);
+    int err;
+
+    if (!is_file_over(log, record ? log_record_bytes(record) : 0))
+        return 0;
+    if (log->options.durability != LOG_NEVER && log->is_dirty) {
+        err = writer_sync(log);
+        if (err < 0) {
+            log_writer_fail(log, err, "syncing");
+            return err;
+        }
+    }
+    err = next_file(log);
+    if (err < 0 && !log_is_out_of_room(err))
+        log_writer_fail(log, err, "preparing what follows");
+    return err;
+}
+
+/* --- writing -------------------------------------------------------------------------------------- */
+
+static bool add_part(struct log_round *round, uint8_t *record, size_t bytes)
+{
+    struct iovec *last = &round->parts[round->part_count - 1];
+
+    if ((uint8_t *)last->iov_base + last->iov_len == record) {
+        last->iov_len += bytes;
+        return true;
+    }
+    if (round->part_count > LOG_PARTS_MAX)
+        return false;
+    round->parts[round->part_count++] = (struct iovec){record, bytes};
+    return true;
+}
+
+/* (2) */
+static void add_padding(struct log *log)
+{
+    struct log_round *round = &log->round;
+    uint64_t end = log->offset + round->bytes;
+    uint64_t pad = -end % LOG_PAGE_BYTES;
+
+    if (pad > 0 && end + pad <= log->current.bytes)
+        round->parts[round->part_count++] =
+            (struct iovec){(void *)(uintptr_t)zeros, (size_t)pad};
+}
+
+/* Places as many records as the file and one write can take. */
+static void round_build(struct log *log)
+{
+    struct log_round *round = &log->round;
+    uint64_t file_bytes = log->options.file_bytes;
+    uint8_t *record;
+
+    round->parts[0] = (struct iovec){round->batch, LOG_BATCH_BYTES};
+    round->part_count = 1;
+    round->bytes = LOG_BATCH_BYTES;
+    while ((record = round_record(log))) {
+        size_t bytes = log_record_bytes(record);
+        uint64_t offset = log->offset + round->bytes;
+        bool is_first = offset == LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES;
+
+        if ((offset + bytes > file_bytes && !is_first) || !add_part(round, record, bytes))
+            break;
+        log_record_bind(record, log->key, offset);
+        round->bytes += bytes;
+        log->stages[round->stage].at.offset += bytes;
+    }
+    add_padding(log);
+}
+
+static void put_batch(struct log *log)
+{
+    struct log_round *round = &log->round;
+    uint64_t floor = log_floor(log);
+
+    if (floor < atomic_load(&log->floor_written))
+        floor = atomic_load(&log->floor_written);
+    log_put_batch(round->batch, &(struct log_batch){
+                                    .synced = log->synced,
+                                    .previous = log->previous,
+                                    .floor = floor,
+                                    .bytes = round->bytes,
+                                });
+    log_record_bind(round->batch, log->key, log->offset);
+    atomic_store(&log->floor_written, floor);
+}
+
+/* Writes what is built. */
+static int round_write(struct log *log)
+{
+    struct disk *disk = log->options.disk;
+    struct log_round *round = &log->round;
+    int err = disk->write(disk, log->current.handle, log->offset, round->parts, round->part_count);
+
+    if (err == 0) {
+        if (!log->is_dirty && log->options.durability == LOG_INTERVAL)
+            log->dirty_since_ms = now_ms();
+        log->is_dirty = true;
+        log->offset += round->bytes;
+        round->is_built = false;
+        round->wants_batch = false;
+    } else if (!log_is_out_of_room(err)) {
+        log_writer_fail(log, err, "writing");
+    }
+    log->is_write_blocked = log_is_out_of_room(err);
+    return err;
+}
+
+static int round_go_on(struct log *log)
+{
+    struct log_round *round = &log->round;
+    int err = 0;
+
+    while (err == 0 && (round->is_built || round->wants_batch || round_record(log))) {
+        if (!round->is_built) {
+            err = make_room(log);
+            if (err < 0)
+                break;
+            round_build(log);
+            put_batch(log);
+            round->is_built = true;
+        }
+        err = round_write(log);
+    }
+    return err;
+}
+
+uint64_t log_writer_due_ms(const struct log *log)
+{
+    uint64_t due = log->dirty_since_ms + log->options.interval_ms;
+    uint64_t now;
+
+    if (log->options.durability != LOG_INTERVAL || !log->is_dirty ||
+        atomic_load(&log->failure) < 0)
+        return UINT64_MAX;
+    if (log->options.is_stepped)
+        return 0;
+    now = now_ms();
+    return now < due ? due - now : 0;
+}
+
+/* A floor is synced in every mode: files are removed because of it. */
+static bool must_sync(const struct log *log)
+{
+    return log->options.durability == LOG_SYNC || log->files.floor != atomic_load(&log->floor_written);
+}
+
+static enum log_progress sync_and_answer(struct log *log)
+{
+    int err = log->is_dirty ? writer_sync(log) : 0;
+
+    if (err < 0) {
+        log_writer_fail(log, err, "syncing");
+        return LOG_WORKED;
+    }
+    publish_floor(log);
+    round_answer(log, 0);
+    return LOG_WORKED;
+}
+
+enum log_progress log_writer_round(struct log *log)
+{
+    struct log_place before = {log->current.number, log->offset};
+    int err;
+
+    log_writer_say_space(log);
+    if (!log->round.is_active && !round_begin(log)) {
+        return log_writer_due_ms(log) == 0 ? sync_and_answer(log) : LOG_IDLE;
+    }
+    if (atomic_load(&log->failure) < 0) {
+        round_answer(log, atomic_load(&log->failure));
+        return LOG_WORKED;
+    }
+    err = round_go_on(log);
+    log_writer_say_space(log);
+    if (log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
+        return log_place_is_before(before, (struct log_place){log->current.number, log->offset})
+                   ? LOG_WORKED
+                   : LOG_BLOCKED;
+    if (err < 0)
+        return LOG_WORKED;
+    if (must_sync(log))
+        return sync_and_answer(log);
+    round_answer(log, 0);
+    if (!log->options.is_stepped && log_writer_due_ms(log) == 0)
+        return sync_and_answer(log);
+    return LOG_WORKED;
+}
+
+/* --- the end -------------------------------------------------------------------------------------- */
+
+/* A batch record that says that everything before it is synced makes damage to the last records
+ * recognisable as what it is: without it they might as well have been torn by a crash. */
+void log_writer_finish(struct log *log)
+{
+    int err = log->is_dirty ? writer_sync(log) : 0;
+
+    if (err == 0 && log->offset + LOG_BATCH_BYTES <= log->options.file_bytes) {
+        log->round.part_count = 1;
+        log->round.parts[0] = (struct iovec){log->round.batch, LOG_BATCH_BYTES};
+        log->round.bytes = LOG_BATCH_BYTES;
+        put_batch(log);
+        add_padding(log);
+        err = round_write(log);
+        if (err == 0)
+            err = writer_sync(log);
+    }
+    if (err < 0 && !log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
+        log_writer_fail(log, err, "ending");
+}

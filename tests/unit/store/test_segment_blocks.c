@@ -1,0 +1,443 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <xxhash.h>
+
+#include "base/buffer.h"
+#include "store/segments.h"
+
+enum { QUEUE = 42, NUMBER = 1, CHUNK = 3 };
+
+static void add_entry(struct segment_block *block, unsigned place, struct slice exchange,
+                      struct slice key, struct slice header, struct slice body)
+{
+    block->entries[block->count++] = (struct segment_entry){
+        .place = place,
+        .message = {exchange, key, header, body, .is_persistent = true},
+    };
+}
+
+/* The block of docs/formats/segment.md. */
+static void make_small(struct segment_block *block)
+{
+    struct slice header = slice_of("\x10\x00\x02", 3);
+
+    *block = (struct segment_block){.chunk = CHUNK};
+    add_entry(block, 0, slice_str("shop"), slice_str("order.new"), header, slice_str("a hare"));
+    add_entry(block, 5, slice_str("shop"), slice_str("order.paid"), header, slice_str("two"));
+    block->entries[1].redelivered = true;
+}
+
+static void check_message(const struct log_message *a, const struct log_message *b)
+{
+    assert_true(slice_equal(a->exchange, b->exchange));
+    assert_true(slice_equal(a->routing_key, b->routing_key));
+    assert_true(slice_equal(a->header, b->header));
+    assert_true(slice_equal(a->body, b->body));
+    assert_int_equal(a->is_persistent, b->is_persistent);
+}
+
+static void check_block(const struct segment_block *a, const struct segment_block *b)
+{
+    assert_int_equal(a->chunk, b->chunk);
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        assert_int_equal(a->entries[i].place, b->entries[i].place);
+        assert_int_equal(a->entries[i].redelivered, b->entries[i].redelivered);
+        check_message(&a->entries[i].message, &b->entries[i].message);
+    }
+}
+
+/* Reads what must be a block of this size. */
+static void check_read(struct slice bytes, uint64_t offset, const struct segment_block *expected,
+                       uint64_t expected_bytes)
+{
+    struct segment_block got;
+    uint64_t n = 0;
+
+    assert_int_equal(segment_read_block(bytes, QUEUE, NUMBER, offset, &got, &n), SEGMENT_BLOCK);
+    assert_int_equal(n, expected_bytes);
+    check_block(&got, expected);
+}
+
+static enum segment_result result_at(struct slice bytes, uint64_t queue, uint64_t number,
+                                     uint64_t offset)
+{
+    struct segment_block got;
+    uint64_t n;
+
+    return segment_read_block(bytes, queue, number, offset, &got, &n);
+}
+
+static void a_block_is_read_as_it_was_written(void **state)
+{
+    struct segment_block block;
+    struct lv_buffer b = {0};
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 64, &block);
+    assert_int_equal(b.n % 8, 0);
+    check_read(lv_buffer_slice(&b), 64, &block, b.n);
+    lv_buffer_free(&b);
+}
+
+static void what_is_the_same_as_before_is_stored_once(void **state)
+{
+    struct segment_block block = {.chunk = CHUNK};
+    struct lv_buffer b = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < SEGMENT_BLOCK_ENTRIES; i++)
+        add_entry(&block, i, slice_str("shop"), slice_str("order.new"), slice_str("hdr"),
+                  slice_str("sixteen octets !"));
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    assert_int_equal(b.n, 40 + 64 * (12 + 16) + 16);
+    check_read(lv_buffer_slice(&b), 0, &block, b.n);
+    lv_buffer_free(&b);
+}
+
+/* --- any block -------------------------------------------------------------------------------- */
+
+static uint64_t random_state;
+
+static unsigned random_below(unsigned n)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)((random_state >> 33) % n);
+}
+
+static struct slice random_bytes(unsigned max)
+{
+    static uint8_t pool[80000];
+
+    if (pool[0] == 0)
+        for (size_t i = 0; i < sizeof pool; i++)
+            pool[i] = (uint8_t)(i * 7 + i / 251 + 1);
+    return slice_of(pool + random_below(9), random_below(max + 1));
+}
+
+static void random_block(struct segment_block *block)
+{
+    unsigned body_max = random_below(20) == 0 ? 70000 : 40;
+
+    *block = (struct segment_block){.chunk = random_below(1u << 30)};
+    for (unsigned place = 0; place < SEGMENT_BLOCK_ENTRIES; place++) {
+        if (random_below(3) == 0)
+            continue;
+        add_entry(block, place, random_bytes(random_below(4) ? 1 : 255),
+                  random_bytes(random_below(4) ? 1 : 255), random_bytes(random_below(4) ? 1 : 600),
+                  random_bytes(body_max));
+        block->entries[block->count - 1].redelivered = random_below(2);
+        block->entries[block->count - 1].message.is_persistent = random_below(2);
+    }
+    if (block->count == 0)
+        add_entry(block, 63, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY);
+}
+
+static void any_blocks_one_after_another_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct segment_block blocks[8];
+        uint64_t ends[8];
+        struct lv_buffer b = {0};
+        random_state = seed;
+        for (int i = 0; i < 8; i++) {
+            random_block(&blocks[i]);
+            segment_put_block(&b, QUEUE, NUMBER, b.n, &blocks[i]);
+            ends[i] = b.n;
+        }
+        for (int i = 0; i < 8; i++) {
+            uint64_t at = i > 0 ? ends[i - 1] : 0;
+            check_read(slice_of(b.p + at, b.n - at), at, &blocks[i], ends[i] - at);
+        }
+        lv_buffer_free(&b);
+    }
+}
+
+/* --- damage ----------------------------------------------------------------------------------- */
+
+static void every_truncation_asks_for_more(void **state)
+{
+    struct segment_block block, got;
+    struct lv_buffer b = {0};
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    for (size_t n = 0; n < b.n; n++) {
+        uint8_t *exact = malloc(n + !n); /* so that a sanitizer sees a byte too far */
+        uint64_t bytes = 0;
+        assert_non_null(exact);
+        memcpy(exact, b.p, n);
+        assert_int_equal(segment_read_block(slice_of(exact, n), QUEUE, NUMBER, 0, &got, &bytes),
+                         SEGMENT_SHORT);
+        assert_int_equal(bytes, n < SEGMENT_BLOCK_HEADER_BYTES ? SEGMENT_BLOCK_HEADER_BYTES : b.n);
+        free(exact);
+    }
+    lv_buffer_free(&b);
+}
+
+static void every_flipped_bit_is_found(void **state)
+{
+    struct segment_block block;
+    struct lv_buffer b = {0};
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    for (size_t bit = 0; bit < b.n * 8; bit++) {
+        b.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
+        b.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BLOCK);
+    lv_buffer_free(&b);
+}
+
+static void a_block_is_valid_at_its_own_place_alone(void **state)
+{
+    struct segment_block block;
+    struct lv_buffer b = {0};
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 800, &block);
+    struct slice bytes = lv_buffer_slice(&b);
+    assert_int_equal(result_at(bytes, QUEUE, NUMBER, 800), SEGMENT_BLOCK);
+    assert_int_equal(result_at(bytes, QUEUE + 1, NUMBER, 800), SEGMENT_BROKEN);
+    assert_int_equal(result_at(bytes, QUEUE, NUMBER + 1, 800), SEGMENT_BROKEN);
+    assert_int_equal(result_at(bytes, QUEUE, NUMBER, 808), SEGMENT_BROKEN);
+    assert_int_equal(result_at(bytes, NUMBER, QUEUE, 800), SEGMENT_BROKEN);
+    lv_buffer_free(&b);
+}
+
+static void zeros_are_no_block(void **state)
+{
+    static const uint8_t zeros[4096];
+
+    (void)state;
+    assert_int_equal(result_at(slice_of(zeros, sizeof zeros), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
+    assert_int_equal(result_at(slice_of(zeros, sizeof zeros), 0, 0, 0), SEGMENT_BROKEN);
+}
+
+/* Gives a block at offset 0 the checksums that the format asks for. */
+static void seal(uint8_t *p, size_t n)
+{
+    uint8_t place_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
+    uint64_t sum = XXH3_64bits(p + 40, n - 40);
+
+    memcpy(p + 24, &sum, 8);
+    memcpy(place_and_header + 24, p, 32);
+    sum = XXH3_64bits(place_and_header, sizeof place_and_header);
+    memcpy(p + 32, &sum, 8);
+}
+
+static void what_has_right_checksums_and_wrong_contents_is_refused(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t byte;
+    } faults[] = {
+        {4, 2},       /* a version that is not ours */
+        {5, 0},       /* no entry */
+        {5, 65},      /* too many */
+        {5, 3},       /* more than there are */
+        {5, 1},       /* fewer: something is left over */
+        {6, 1},       /* what must be 0 */
+        {8, 60},      /* a size that is no multiple of 8 */
+        {8, 56},      /* too small for its entries */
+        {40, 64},     /* a place outside of the chunk */
+        {40, 5},      /* the same place twice */
+        {40, 6},      /* places out of order */
+        {41, 1 | 4},  /* as before, and there is none before */
+        {41, 1 | 32}, /* a flag without a meaning */
+        {42, 200},    /* an exchange beyond the end */
+        {47, 255},    /* a header beyond the end */
+        {51, 255},    /* a body beyond the end */
+        {54, 1},      /* the same exchange, with bytes */
+    };
+    struct segment_block block;
+    struct lv_buffer b = {0};
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        uint8_t before = b.p[faults[i].at];
+        assert_int_not_equal(before, faults[i].byte);
+        b.p[faults[i].at] = faults[i].byte;
+        seal(b.p, b.n);
+        assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
+        b.p[faults[i].at] = before;
+    }
+    seal(b.p, b.n);
+    assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BLOCK);
+    b.p[b.n - 1] = 1; /* the padding */
+    seal(b.p, b.n);
+    assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
+    lv_buffer_free(&b);
+}
+
+/* --- after damage ----------------------------------------------------------------------------- */
+
+static void the_next_block_is_found_whatever_byte_is_damaged(void **state)
+{
+    struct segment_block block;
+    struct lv_buffer b = {0};
+    uint64_t first_bytes, found;
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 4096, &block);
+    first_bytes = b.n;
+    segment_put_block(&b, QUEUE, NUMBER, 4096 + b.n, &block);
+    segment_put_block(&b, QUEUE, NUMBER, 4096 + b.n, &block);
+    for (size_t i = 0; i < first_bytes; i++) {
+        b.p[i] ^= 0x55;
+        assert_true(segment_find_block(lv_buffer_slice(&b), QUEUE, NUMBER, 4096, &found));
+        assert_int_equal(found, 4096 + first_bytes);
+        b.p[i] ^= 0x55;
+    }
+    b.p[0] ^= 1;
+    b.p[first_bytes] ^= 1;
+    assert_true(segment_find_block(lv_buffer_slice(&b), QUEUE, NUMBER, 4096, &found));
+    assert_int_equal(found, 4096 + 2 * first_bytes);
+    b.p[2 * first_bytes] ^= 1;
+    found = 7;
+    assert_false(segment_find_block(lv_buffer_slice(&b), QUEUE, NUMBER, 4096, &found));
+    assert_int_equal(found, 7);
+    lv_buffer_free(&b);
+}
+
+static void a_block_within_a_message_is_not_found(void **state)
+{
+    struct segment_block inner, outer = {.chunk = CHUNK};
+    struct lv_buffer forged = {0}, b = {0};
+    uint64_t found;
+
+    (void)state;
+    make_small(&inner);
+    segment_put_block(&forged, QUEUE, NUMBER, 56, &inner); /* as if it knew where it will stand */
+    add_entry(&outer, 0, SLICE_EMPTY, SLICE_EMPTY, slice_of("\0\0\0\0", 4),
+              lv_buffer_slice(&forged));
+    segment_put_block(&b, QUEUE, NUMBER, 0, &outer);
+    uint64_t outer_bytes = b.n;
+    assert_int_equal(result_at(slice_of(b.p + 56, b.n - 56), QUEUE, NUMBER, 56), SEGMENT_BLOCK);
+    segment_put_block(&b, QUEUE, NUMBER, b.n, &inner);
+    b.p[52] ^= 1;
+    assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
+    assert_true(segment_find_block(lv_buffer_slice(&b), QUEUE, NUMBER, 0, &found));
+    assert_int_equal(found, outer_bytes);
+    lv_buffer_free(&forged);
+    lv_buffer_free(&b);
+}
+
+static void a_block_that_reaches_beyond_the_window_is_found(void **state)
+{
+    struct segment_block block;
+    struct lv_buffer b = {0};
+    uint64_t found, first_bytes;
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    first_bytes = b.n;
+    segment_put_block(&b, QUEUE, NUMBER, b.n, &block);
+    b.p[0] ^= 1;
+    for (uint64_t n = first_bytes; n <= b.n; n++) {
+        bool is_found = segment_find_block(slice_of(b.p, n), QUEUE, NUMBER, 0, &found);
+        assert_int_equal(is_found, n >= first_bytes + SEGMENT_BLOCK_HEADER_BYTES);
+        /* The next window overlaps. */
+        uint64_t next = n - SEGMENT_BLOCK_HEADER_BYTES;
+        if (!is_found)
+            is_found =
+                segment_find_block(slice_of(b.p + next, b.n - next), QUEUE, NUMBER, next, &found);
+        assert_true(is_found);
+        assert_int_equal(found, first_bytes);
+    }
+    lv_buffer_free(&b);
+}
+
+/* --- the page in docs/formats ----------------------------------------------------------------- */
+
+/* A file of the repository, found from where this one was compiled. The caller owns the text. */
+static char *read_source(const char *path)
+{
+    struct lv_buffer b = {0};
+    const char *here = strstr(__FILE__, "tests/unit/store/");
+    int c;
+
+    assert_non_null(here);
+    lv_buffer_printf(&b, "%.*s%s", (int)(here - __FILE__), __FILE__, path);
+    FILE *file = fopen((const char *)b.p, "r");
+    if (!file)
+        fail_msg("cannot open %s: run this where it was built", (const char *)b.p);
+    b.n = 0;
+    while ((c = fgetc(file)) != EOF)
+        lv_buffer_add_u8(&b, (uint8_t)c);
+    fclose(file);
+    lv_buffer_add_u8(&b, 0);
+    return (char *)b.p;
+}
+
+/* The bytes of the lines "0000  4c 76 ..." of a page. */
+static void add_hex_lines(struct lv_buffer *out, const char *text)
+{
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        unsigned long at;
+        char *p;
+        if (strspn(line, "0123456789abcdef") != 4 || strncmp(line + 4, "  ", 2) != 0)
+            continue;
+        at = strtoul(line, &p, 16);
+        assert_int_equal(at, out->n);
+        for (p += 2; strspn(p, "0123456789abcdef") == 2; p += p[2] == ' ' ? 3 : 2)
+            lv_buffer_add_u8(out, (uint8_t)strtoul(p, NULL, 16));
+    }
+}
+
+static void the_example_in_the_format_page_is_a_block(void **state)
+{
+    char *text = read_source("docs/formats/segment.md");
+    struct lv_buffer page = {0}, written = {0};
+    struct segment_block block;
+
+    (void)state;
+    add_hex_lines(&page, text);
+    make_small(&block);
+    check_read(lv_buffer_slice(&page), 0, &block, page.n);
+    segment_put_block(&written, QUEUE, NUMBER, 0, &block);
+    assert_int_equal(written.n, page.n);
+    assert_memory_equal(written.p, page.p, page.n);
+    lv_buffer_free(&page);
+    lv_buffer_free(&written);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_is_read_as_it_was_written),
+        cmocka_unit_test(what_is_the_same_as_before_is_stored_once),
+        cmocka_unit_test(any_blocks_one_after_another_are_read_as_they_were_written),
+        cmocka_unit_test(every_truncation_asks_for_more),
+        cmocka_unit_test(every_flipped_bit_is_found),
+        cmocka_unit_test(a_block_is_valid_at_its_own_place_alone),
+        cmocka_unit_test(zeros_are_no_block),
+        cmocka_unit_test(what_has_right_checksums_and_wrong_contents_is_refused),
+        cmocka_unit_test(the_next_block_is_found_whatever_byte_is_damaged),
+        cmocka_unit_test(a_block_within_a_message_is_not_found),
+        cmocka_unit_test(a_block_that_reaches_beyond_the_window_is_found),
+        cmocka_unit_test(the_example_in_the_format_page_is_a_block),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
