@@ -396,7 +396,8 @@ static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chun
             const struct message *m = chunk->messages[place];
             block.entries[block.count++] = (struct segment_entry){
                 .place = place,
-                .redelivered = (chunk->redelivered >> place & 1) != 0,
+                /* What is taken may have been delivered. */
+                .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
                 .message = message_parts(m),
             };
             bytes += message_memory(m);
@@ -559,8 +560,10 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&q->backlog, sequence, &m,
-                    entry->redelivered || sequence < q->pager->recovered_below);
+                    entry->redelivered || sequence < q->pager->recovered_below ||
+                        sequence < q->backlog.taken_below);
 }
 
 static void load_block(struct queue *q, struct segment *s, const struct segment_block *block)
