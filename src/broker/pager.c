@@ -44,6 +44,12 @@ struct straggler {
     struct message *message; /* owned */
 };
 
+/* A chunk that has left memory although older copies of it hold more than what was live of it then. */
+struct repaged {
+    uint64_t chunk;
+    uint64_t live;
+};
+
 struct pager {
     struct segment **segments; /* in order */
     size_t count, capacity;
@@ -62,6 +68,8 @@ struct pager {
     size_t needless_count, needless_capacity;
     struct straggler *stragglers; /* in order */
     size_t straggler_first, straggler_count, straggler_capacity;
+    struct repaged *repaged; /* in order */
+    size_t repaged_first, repaged_count, repaged_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
     bool is_failed; /* writing failed: nothing more is paged out */
 };
@@ -113,6 +121,7 @@ void pager_free(struct pager **pager)
             message_unref(&p->stragglers[i].message);
     }
     free(p->stragglers);
+    free(p->repaged);
     free(p->needless);
     free(p->segments);
     lv_buffer_free(&p->pending);
@@ -443,6 +452,31 @@ static uint64_t first_to_page(const struct queue *q)
     return c;
 }
 
+static void repaged_add(struct pager *p, uint64_t chunk, uint64_t live)
+{
+    if (p->repaged_first == p->repaged_count)
+        p->repaged_first = p->repaged_count = 0;
+    if (p->repaged_count == p->repaged_capacity) {
+        p->repaged_capacity = p->repaged_capacity ? p->repaged_capacity * 2 : 16;
+        p->repaged = lv_realloc(p->repaged, p->repaged_capacity * sizeof *p->repaged);
+    }
+    p->repaged[p->repaged_count++] = (struct repaged){chunk, live};
+}
+
+/* The chunk is among those: NULL when all that its blocks hold was live. */
+static const struct repaged *repaged_find(const struct pager *p, uint64_t chunk)
+{
+    size_t low = p->repaged_first, high = p->repaged_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->repaged[middle].chunk < chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < p->repaged_count && p->repaged[low].chunk == chunk ? &p->repaged[low] : NULL;
+}
+
 /* Copies of an earlier snapshot become the only ones: they must be read. */
 static void read_again(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
 {
@@ -481,12 +515,15 @@ void pager_relieve(struct queue *q)
         uint64_t places = storable(q, c, chunk);
         if (places != (chunk->live & ~chunk->stored))
             return;
-        if (chunk->stored)
+        if (chunk->stored) {
             read_again(q, c, chunk);
+            repaged_add(q->pager, c, chunk->live);
+        }
         store_places(q, c, chunk, places, false);
         if (!backlog_has_disk(b))
             q->pager->loaded_below = 0;
         backlog_page_out(b, c);
+        persist_paged_out(q);
     }
 }
 
@@ -541,7 +578,11 @@ static void place_stragglers(struct queue *q, uint64_t chunk)
 /* The chunk at the beginning of what is on disk is whole: the next one's turn. */
 static void next_chunk(struct queue *q)
 {
-    place_stragglers(q, q->backlog.disk_begin);
+    struct pager *p = q->pager;
+    uint64_t chunk = q->backlog.disk_begin;
+    place_stragglers(q, chunk);
+    while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
+        p->repaged_first++;
     backlog_page_next(&q->backlog);
 }
 
@@ -549,6 +590,9 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
     uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
+    const struct repaged *again = repaged_find(q->pager, chunk);
+    if (again && !(again->live >> entry->place & 1))
+        return;
     if (s->is_recovered && (!entry->message.is_persistent || !is_in_ranges(s, sequence)))
         return;
     struct message *m =
@@ -769,6 +813,7 @@ void pager_purge(struct queue *q)
     b->disk_bytes = 0;
     while (backlog_has_disk(b))
         backlog_page_next(b);
+    p->repaged_first = p->repaged_count = 0;
     if (is_logged(q))
         pager_snapshot(q);
 }
@@ -832,9 +877,19 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
         uint64_t from = c == b->disk_begin && q->pager->loaded_below > base
                             ? q->pager->loaded_below
                             : base;
+        const struct repaged *again = repaged_find(q->pager, c);
+        if (again) {
+            for (uint64_t live = again->live; live; live &= live - 1) {
+                uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
+                if (sequence >= from)
+                    add_unloaded(list, s, sequence, sequence + 1);
+            }
+            continue;
+        }
         /* A run of whole chunks is one range. */
         uint64_t last = c;
-        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end)
+        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
+               !repaged_find(q->pager, last + 1))
             last++;
         add_unloaded(list, s, from, (last + 1) * WINDOW_ENTRIES);
         c = last;
@@ -1151,6 +1206,8 @@ void pager_restore_message(struct queue *q, uint64_t sequence, struct message **
     b->persistent++;
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
+    if (!lv_window_is_elsewhere(&b->window, sequence))
+        lv_window_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
     add_straggler(pager_of(q), sequence, message, redelivered);
 }
 

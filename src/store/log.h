@@ -83,6 +83,8 @@ struct log_snapshot {
  * stored again. */
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
                  uint64_t queue, uint64_t sequence, unsigned flags);
+/* The message staged last may be freed: the next one is another, even at the same address. */
+void log_end_message(struct log_stage *stage);
 /* These are settled: acknowledged, discarded, expired, purged. Adjoining runs of one queue are
  * merged, for which a settle may come to stand behind enqueues that are staged later in the turn; it
  * never stands before anything staged earlier. */
