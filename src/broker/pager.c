@@ -634,8 +634,9 @@ static void load_block(struct queue *q, struct segment *s, const struct segment_
         if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= q->pager->loaded_below)
             load_entry(q, s, block->chunk, &block->entries[i]);
     }
-    q->pager->loaded_below =
-        block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    uint64_t end = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    if (q->pager->loaded_below < end)
+        q->pager->loaded_below = end;
 }
 
 /* Takes the blocks of what was read. */
