@@ -44,6 +44,13 @@ struct straggler {
     struct message *message; /* owned */
 };
 
+/* A chunk that has left memory although a segment had copies of it before: those may hold more than
+ * what was live of it then. */
+struct repaged {
+    uint64_t chunk;
+    uint64_t live;
+};
+
 struct pager {
     struct segment **segments; /* in order */
     size_t count, capacity;
@@ -62,6 +69,8 @@ struct pager {
     size_t needless_count, needless_capacity;
     struct straggler *stragglers; /* in order */
     size_t straggler_first, straggler_count, straggler_capacity;
+    struct repaged *repaged; /* in order */
+    size_t repaged_first, repaged_count, repaged_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
     bool is_failed; /* writing failed: nothing more is paged out */
 };
@@ -113,6 +122,7 @@ void pager_free(struct pager **pager)
             message_unref(&p->stragglers[i].message);
     }
     free(p->stragglers);
+    free(p->repaged);
     free(p->needless);
     free(p->segments);
     lv_buffer_free(&p->pending);
@@ -396,7 +406,8 @@ static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chun
             const struct message *m = chunk->messages[place];
             block.entries[block.count++] = (struct segment_entry){
                 .place = place,
-                .redelivered = (chunk->redelivered >> place & 1) != 0,
+                /* What is taken may have been delivered. */
+                .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
                 .message = message_parts(m),
             };
             bytes += message_memory(m);
@@ -442,6 +453,38 @@ static uint64_t first_to_page(const struct queue *q)
     return c;
 }
 
+static void repaged_add(struct pager *p, uint64_t chunk, uint64_t live)
+{
+    if (p->repaged_first == p->repaged_count)
+        p->repaged_first = p->repaged_count = 0;
+    if (p->repaged_count == p->repaged_capacity) {
+        p->repaged_capacity = p->repaged_capacity ? p->repaged_capacity * 2 : 16;
+        p->repaged = lv_realloc(p->repaged, p->repaged_capacity * sizeof *p->repaged);
+    }
+    p->repaged[p->repaged_count++] = (struct repaged){chunk, live};
+}
+
+/* The chunk is among those: NULL when all that its blocks hold was live. */
+static const struct repaged *repaged_find(const struct pager *p, uint64_t chunk)
+{
+    size_t low = p->repaged_first, high = p->repaged_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->repaged[middle].chunk < chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < p->repaged_count && p->repaged[low].chunk == chunk ? &p->repaged[low] : NULL;
+}
+
+/* Whether some segment may hold copies of the chunk, also of messages that are settled. */
+static bool may_have_copies(const struct pager *p, uint64_t chunk)
+{
+    size_t at = segment_place(p, chunk * WINDOW_ENTRIES);
+    return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * WINDOW_ENTRIES;
+}
+
 /* Copies of an earlier snapshot become the only ones: they must be read. */
 static void read_again(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
 {
@@ -470,9 +513,13 @@ void pager_relieve(struct queue *q)
     uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
     for (uint64_t c = first_to_page(q); c < growing && b->memory_bytes > low && may_page(q); c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
+        bool is_copied = may_have_copies(q->pager, c);
         if (!chunk) {
-            if (backlog_has_disk(b))
-                b->disk_end = c + 1; /* a gap belongs to what is around it */
+            if (!backlog_has_disk(b))
+                continue;
+            b->disk_end = c + 1; /* a gap belongs to what is around it */
+            if (is_copied)
+                repaged_add(q->pager, c, 0);
             continue;
         }
         if (chunk->live != chunk->ready)
@@ -480,12 +527,15 @@ void pager_relieve(struct queue *q)
         uint64_t places = storable(q, c, chunk);
         if (places != (chunk->live & ~chunk->stored))
             return;
-        if (chunk->stored)
+        if (is_copied) {
             read_again(q, c, chunk);
+            repaged_add(q->pager, c, chunk->live);
+        }
         store_places(q, c, chunk, places, false);
         if (!backlog_has_disk(b))
             q->pager->loaded_below = 0;
         backlog_page_out(b, c);
+        persist_paged_out(q);
     }
 }
 
@@ -540,7 +590,11 @@ static void place_stragglers(struct queue *q, uint64_t chunk)
 /* The chunk at the beginning of what is on disk is whole: the next one's turn. */
 static void next_chunk(struct queue *q)
 {
-    place_stragglers(q, q->backlog.disk_begin);
+    struct pager *p = q->pager;
+    uint64_t chunk = q->backlog.disk_begin;
+    place_stragglers(q, chunk);
+    while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
+        p->repaged_first++;
     backlog_page_next(&q->backlog);
 }
 
@@ -548,6 +602,9 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
     uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
+    const struct repaged *again = repaged_find(q->pager, chunk);
+    if (again && !(again->live >> entry->place & 1))
+        return;
     if (s->is_recovered && (!entry->message.is_persistent || !is_in_ranges(s, sequence)))
         return;
     struct message *m =
@@ -559,8 +616,10 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&q->backlog, sequence, &m,
-                    entry->redelivered || sequence < q->pager->recovered_below);
+                    entry->redelivered || sequence < q->pager->recovered_below ||
+                        sequence < q->backlog.taken_below);
 }
 
 static void load_block(struct queue *q, struct segment *s, const struct segment_block *block)
@@ -575,8 +634,9 @@ static void load_block(struct queue *q, struct segment *s, const struct segment_
         if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= q->pager->loaded_below)
             load_entry(q, s, block->chunk, &block->entries[i]);
     }
-    q->pager->loaded_below =
-        block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    uint64_t end = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    if (q->pager->loaded_below < end)
+        q->pager->loaded_below = end;
 }
 
 /* Takes the blocks of what was read. */
@@ -766,6 +826,7 @@ void pager_purge(struct queue *q)
     b->disk_bytes = 0;
     while (backlog_has_disk(b))
         backlog_page_next(b);
+    p->repaged_first = p->repaged_count = 0;
     if (is_logged(q))
         pager_snapshot(q);
 }
@@ -829,9 +890,19 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
         uint64_t from = c == b->disk_begin && q->pager->loaded_below > base
                             ? q->pager->loaded_below
                             : base;
+        const struct repaged *again = repaged_find(q->pager, c);
+        if (again) {
+            for (uint64_t live = again->live; live; live &= live - 1) {
+                uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
+                if (sequence >= from)
+                    add_unloaded(list, s, sequence, sequence + 1);
+            }
+            continue;
+        }
         /* A run of whole chunks is one range. */
         uint64_t last = c;
-        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end)
+        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
+               !repaged_find(q->pager, last + 1))
             last++;
         add_unloaded(list, s, from, (last + 1) * WINDOW_ENTRIES);
         c = last;
@@ -1148,6 +1219,8 @@ void pager_restore_message(struct queue *q, uint64_t sequence, struct message **
     b->persistent++;
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
+    if (!lv_window_is_elsewhere(&b->window, sequence))
+        lv_window_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
     add_straggler(pager_of(q), sequence, message, redelivered);
 }
 

@@ -104,6 +104,8 @@ enum queue_answer persist_answer_settled(const struct queue *q);
 /* The message has been put into the queue. */
 void persist_enqueue(struct queue *q, const struct message *message, uint64_t sequence,
                      bool delivered);
+/* Messages of the queue are freed and not settled: paged out. */
+void persist_paged_out(struct queue *q);
 /* A persistent message of the queue is settled. */
 void persist_settle(struct queue *q, uint64_t sequence);
 /* Whether a message of this sequence number may be delivered: the log knows that it may have been.
