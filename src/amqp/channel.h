@@ -60,8 +60,8 @@ struct publisher {
     bool has_failed;         /* something of the transaction being committed cannot be stored */
 };
 
-struct tx;        /* tx.c */
-struct reply_to;  /* reply_to.c */
+struct tx;       /* tx.c */
+struct reply_to; /* reply_to.c */
 
 struct channel {
     unsigned magic;
@@ -267,6 +267,14 @@ bool channel_allows_topic(struct channel *ch, uint32_t method, struct slice exch
 bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,
                         struct slice *ret_name);
 struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct slice name);
+
+/* Makes or undoes a binding, which the user may, and answers with the held reply. `change` is
+ * binding_add or binding_remove. */
+typedef enum change_result binding_change(struct vhost *vhost,
+                                          const struct binding_request *request,
+                                          struct durable_done done, struct broker_error *error);
+void channel_change_binding(struct channel *ch, uint32_t method, binding_change *change,
+                            const struct binding_request *request);
 
 /* The name (a longstr) that an argument gives. False when it is not there. */
 bool argument_name(struct slice arguments, const char *key, struct slice *ret);
