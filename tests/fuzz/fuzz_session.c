@@ -91,7 +91,12 @@ static struct slice take_name(struct world *w)
         "amq.rabbitmq.trace",
     };
     uint8_t i = take(w);
-    return i < sizeof names / sizeof *names ? slice_str(names[i]) : take_bytes(w);
+    if (i < sizeof names / sizeof *names)
+        return slice_str(names[i]);
+    const struct session_reader *heard = w->peers[i % w->peer_count].reader;
+    if (i < 128)
+        return slice_str(i & 64 ? heard->queue : heard->reply_to);
+    return take_bytes(w);
 }
 
 /* Mostly small, sometimes any. */

@@ -69,6 +69,21 @@ static bool is_a_servers(uint32_t id)
     }
 }
 
+static void remember(char name[SHORTSTR_BYTES_MAX + 1], struct slice heard)
+{
+    if (heard.n == 0 || heard.n > SHORTSTR_BYTES_MAX)
+        return;
+    memcpy(name, heard.p, heard.n);
+    name[heard.n] = '\0';
+}
+
+static void remember_queue(struct session_reader *r, struct slice args)
+{
+    struct amqp_queue_declare_ok ok;
+    if (amqp_queue_declare_ok_read(args, &ok) == WIRE_OK)
+        remember(r->queue, ok.queue);
+}
+
 static void read_method(struct session_reader *r, uint16_t channel, struct slice payload)
 {
     lv_assert(payload.n >= 4);
@@ -81,6 +96,8 @@ static void read_method(struct session_reader *r, uint16_t channel, struct slice
     r->channel = channel;
     r->awaits_header = amqp_method_find(id)->has_content;
     r->deliveries += id == AMQP_BASIC_DELIVER;
+    if (id == AMQP_QUEUE_DECLARE_OK)
+        remember_queue(r, slice_of(payload.p + 4, payload.n - 4));
     r->has_opened |= id == AMQP_CONNECTION_OPEN_OK;
     r->is_closed |= id == AMQP_CONNECTION_CLOSE_OK;
 }
@@ -95,6 +112,7 @@ static void read_header(struct session_reader *r, uint16_t channel, struct slice
     lv_assert(properties_read(
         slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES, payload.n - CONTENT_HEADER_FIXED_BYTES),
         &properties));
+    remember(r->reply_to, properties.reply_to);
     r->awaits_header = false;
     r->body_left = wire_u64(payload.p + 4);
 }

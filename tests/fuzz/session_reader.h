@@ -16,6 +16,10 @@ struct session_reader {
     uint16_t channel;
     bool awaits_header;
     uint64_t body_left;
+    /* Names that only the broker knows: of the queue declared last, where the last delivery wants
+     * its answer. NUL-terminated. */
+    char queue[SHORTSTR_BYTES_MAX + 1];
+    char reply_to[SHORTSTR_BYTES_MAX + 1];
 };
 
 /* Takes every whole frame off the front of the buffer. */
