@@ -849,6 +849,7 @@ static void range_add(struct range_list *list, uint64_t from, uint64_t count)
         list->capacity = list->capacity ? list->capacity * 2 : 64;
         list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
     }
+    lv_assert(list->items);
     list->items[list->count++] = (struct log_range){from, count};
 }
 
@@ -1268,6 +1269,7 @@ static uint64_t ranges_subtract(struct segment *s, uint64_t from, uint64_t to)
     uint64_t gone = 0;
     struct range *old = s->ranges;
     size_t count = s->range_count;
+    lv_assert(count == 0 || old);
     s->range_capacity = count + 1;
     s->ranges = lv_malloc(s->range_capacity * sizeof *s->ranges);
     s->range_count = 0;

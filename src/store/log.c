@@ -308,9 +308,15 @@ static void flush(struct log *log)
 
     while (progress == LOG_WORKED)
         progress = log_writer_round(log);
-    if (progress == LOG_BLOCKED && (log_files_keep(log) || log_files_keep(log)))
+    if (progress != LOG_BLOCKED)
+        return;
+    /* When the next file finds no room, the second call removes what makes some. */
+    bool has_room = log_files_keep(log);
+    if (!has_room)
+        has_room = log_files_keep(log);
+    if (has_room)
         flush(log);
-    else if (progress == LOG_BLOCKED)
+    else
         log_writer_fail(log, ERR_NO_SPACE, "ending in");
 }
 
