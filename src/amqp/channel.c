@@ -97,7 +97,7 @@ static void forget_incoming(struct channel *ch)
 static void cancel_all(struct channel *ch, struct lv_list *consumers)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, consumers)
+    lv_list_each (it, after, consumers)
         channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link));
 }
 
@@ -105,8 +105,7 @@ static void cancel_all(struct channel *ch, struct lv_list *consumers)
 static void release_getters(struct channel *ch)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->getters)
-    {
+    lv_list_each (it, after, &ch->getters) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         lv_list_remove(&c->session_link);
         consumer_release(&c);
@@ -234,7 +233,8 @@ static void execute_deferred(struct channel *ch)
     }
     /* What is left stands before anything that may come. */
     connection_count_deferred(conn, 0, at);
-    bool is_there = conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
+    bool is_there =
+        conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
     if (is_there && at < frames.n) {
         lv_assert(ch->deferred.n == 0);
         lv_buffer_consume(&frames, at);
@@ -402,8 +402,7 @@ static bool is_expected(struct channel *ch, uint8_t type)
     if (type == expected[ch->content])
         return true;
     connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME,
-                    ch->content == CONTENT_NONE ? 0 : AMQP_BASIC_PUBLISH, "%s",
-                    texts[ch->content]);
+                    ch->content == CONTENT_NONE ? 0 : AMQP_BASIC_PUBLISH, "%s", texts[ch->content]);
     return false;
 }
 

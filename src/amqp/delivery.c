@@ -115,8 +115,7 @@ static bool deliver(struct consumer *c, const struct delivery *d)
 void channel_resume_consumers(struct channel *ch)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->consumers)
-    {
+    lv_list_each (it, after, &ch->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         if (!c->is_full)
             consumer_resume(c);

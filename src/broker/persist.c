@@ -395,8 +395,7 @@ static void forget_delivered(struct queue *q)
 static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &p->dirty)
-    {
+    lv_list_each (it, after, &p->dirty) {
         struct queue *q = lv_list_item(it, struct queue, dirty_link);
         if (q->dirty_file + p->persist->limits.files_kept >= current)
             return;

@@ -366,13 +366,9 @@ static bool first_is_deliverable(struct queue *q)
 {
     uint64_t sequence;
     switch (backlog_next(&q->backlog, &sequence)) {
-    case BACKLOG_NONE:
-        return false;
-    case BACKLOG_ON_DISK:
-        pager_want(q);
-        return false;
-    case BACKLOG_HERE:
-        return persist_may_deliver(q, sequence);
+    case BACKLOG_NONE: return false;
+    case BACKLOG_ON_DISK: pager_want(q); return false;
+    case BACKLOG_HERE: return persist_may_deliver(q, sequence);
     }
     lv_unreachable();
 }
@@ -395,8 +391,7 @@ static void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 
 static void schedule_deliveries(struct queue *q)
 {
-    bool is_wanted =
-        !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
+    bool is_wanted = !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
     if (is_wanted && (q->backlog.ready > 0 || !lv_list_is_empty(&q->waiting_calls)))
         loop_schedule(q->home, &q->delivery_run);
 }
