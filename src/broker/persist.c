@@ -97,6 +97,8 @@ void persist_close(struct persist **persist)
     *persist = NULL;
     if (!p)
         return;
+    for (unsigned i = 0; i < LOOPS_MAX && p->loops[i]; i++)
+        log_submit(p->loops[i]->stage); /* what mail has brought since the last turn */
     log_close(&p->log);
     segments_close(&p->segments);
     for (unsigned i = 0; i < LOOPS_MAX; i++) {
