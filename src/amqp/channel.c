@@ -33,7 +33,7 @@ static void channel_free(struct channel *ch)
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
     lv_buffer_free(&ch->held_reply);
-    channel_limit_unref(&ch->limit);
+    channel_limit_leave(&ch->limit);
     free(ch->memo);
     free(ch->last_queue);
     ch->magic = 0;
@@ -226,7 +226,10 @@ void channel_go_on(struct channel *ch)
         connection_zombie_gone(conn);
         return;
     }
+    struct connection *conn = ch->connection;
     execute_deferred(ch);
+    if (conn->is_finishing)
+        connection_finish(conn);
 }
 
 /* --- calls to queues' homes ------------------------------------------------------------------------ */

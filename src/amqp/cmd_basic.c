@@ -7,6 +7,11 @@
 
 /* --- qos ------------------------------------------------------------------------------------------ */
 
+static void limit_has_room(void *session)
+{
+    channel_resume_consumers(session);
+}
+
 /* One limit for the channel: consumers that run already count in it, with what they hold. */
 static void set_channel_limit(struct channel *ch, uint32_t count)
 {
@@ -14,7 +19,7 @@ static void set_channel_limit(struct channel *ch, uint32_t count)
     if (!ch->limit && count == 0)
         return;
     if (!ch->limit) {
-        ch->limit = channel_limit_create();
+        ch->limit = channel_limit_create(connection_loop(ch->connection), ch, limit_has_room);
         struct lv_list *it, *after;
         lv_list_each(it, after, &ch->consumers)
             consumer_set_limit(lv_list_item(it, struct consumer, session_link), ch->limit);

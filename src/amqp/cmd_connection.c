@@ -205,17 +205,15 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
 
 static void take_close(struct connection *conn, const struct amqp_connection_close *m)
 {
-    if (conn->state == CONNECTION_RUNNING)
+    if (conn->state == CONNECTION_RUNNING) {
         log_info("connection %s closed by the client: %u %.*s", conn->name, m->reply_code,
                  SLICE_ARG(m->reply_text));
-    /* Exclusive queues go before close-ok: who sees it finds their names free. */
-    bool was_closing = conn->state == CONNECTION_CLOSING;
-    struct net_conn *net = conn->net;
+        connection_finish(conn);
+        return;
+    }
     CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
-    if (was_closing)
-        return; /* both said close: our own close-ok is still to come */
-    lv_assert(net == conn->net);
-    connection_finish(conn);
+    if (conn->state != CONNECTION_CLOSING) /* else both said close: its close-ok is still to come */
+        connection_drop(conn);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------------------- */

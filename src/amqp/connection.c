@@ -15,6 +15,7 @@ enum {
 };
 
 static void connection_on_timer(struct loop *loop, struct loop_timer *timer);
+static void release_hold(struct connection *conn);
 
 /* --- its life --------------------------------------------------------------------------------- */
 
@@ -49,6 +50,7 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const str
     conn->connected_at_ms = loop_wall_ms(loop);
     conn->frame_bytes_max = server->settings.initial_frame_bytes_max;
     lv_list_init(&conn->exclusive_queues);
+    lv_list_init(&conn->held_link);
     lv_list_push(&home->connections, &conn->link);
     home->connection_count++;
     atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);
@@ -107,6 +109,7 @@ static void on_end(void *owner, int error)
                  conn->name, error ? ": " : "", error ? lv_error_text(error) : "");
     conn->state = CONNECTION_GONE;
     conn->net = NULL;
+    release_hold(conn);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     end_channels(conn);
     if (conn->zombies == 0)
@@ -150,11 +153,29 @@ void connection_drop_late(struct connection *conn)
     loop_timer_start(connection_loop(conn), &conn->timer, SILENT_DELAY_MS);
 }
 
+static bool has_waiting_channel(const struct connection *conn)
+{
+    for (size_t i = 0; i < conn->channel_count; i++) {
+        if (conn->channels[i]->is_waiting)
+            return true;
+    }
+    return false;
+}
+
+/* Exclusive queues go before close-ok: who sees it finds their names free. */
+static void finish_now(struct connection *conn)
+{
+    conn->state = CONNECTION_SILENT;
+    end_channels(conn);
+    CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
+    net_close(conn->net, true);
+}
+
 void connection_finish(struct connection *conn)
 {
-    end_channels(conn);
-    conn->state = CONNECTION_SILENT;
-    net_close(conn->net, true);
+    conn->is_finishing = true;
+    if (conn->state == CONNECTION_RUNNING && !has_waiting_channel(conn))
+        finish_now(conn);
 }
 
 /* A reply text is a short string: what does not fit ends in three dots, as RabbitMQ cuts it. */
@@ -186,6 +207,10 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
     size_t n = reply_text_make(text, code, format, args);
     va_end(args);
     log_warning("connection %s: closing: %.*s", conn->name, (int)n, text);
+    if (conn->is_finishing) { /* the client has said close already */
+        finish_now(conn);
+        return;
+    }
     CONNECTION_SEND(conn, 0, connection_close, .reply_code = code,
                     .reply_text = slice_of(text, n), .class_id = amqp_class_of(method),
                     .method_id = amqp_method_of(method));
@@ -195,6 +220,7 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
         conn->is_blocked = false;
         net_resume(conn->net);
     }
+    release_hold(conn);
     loop_timer_start(connection_loop(conn), &conn->timer, CLOSE_LIMIT_MS);
 }
 
@@ -245,13 +271,51 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
 
 /* --- back pressure ----------------------------------------------------------------------------- */
 
+/* How often it is looked whether a home has caught up. */
+enum { HELD_LOOK_MS = 1 };
+
+void connection_hold(struct connection *conn, struct queue *q)
+{
+    if (conn->held_for || conn->state != CONNECTION_RUNNING)
+        return;
+    conn->held_for = queue_ref(q);
+    lv_list_push(&conn->home->held, &conn->held_link);
+    net_pause(conn->net);
+    if (!loop_timer_is_running(&conn->home->held_timer))
+        loop_timer_start(connection_loop(conn), &conn->home->held_timer, HELD_LOOK_MS);
+}
+
+static void release_hold(struct connection *conn)
+{
+    if (!conn->held_for)
+        return;
+    lv_list_remove(&conn->held_link);
+    queue_unref(&conn->held_for);
+    if (conn->net)
+        net_resume(conn->net);
+}
+
+static void look_at_held(struct loop *loop, struct loop_timer *timer)
+{
+    struct amqp_loop *home = lv_container_of(timer, struct amqp_loop, held_timer);
+    struct lv_list *it, *after;
+    lv_list_each(it, after, &home->held)
+    {
+        struct connection *conn = lv_list_item(it, struct connection, held_link);
+        if (!queue_is_behind(conn->held_for))
+            release_hold(conn);
+    }
+    if (!lv_list_is_empty(&home->held))
+        loop_timer_start(loop, timer, HELD_LOOK_MS);
+}
+
 enum { DEFERRED_BYTES_HIGH = 256 * 1024, DEFERRED_BYTES_LOW = 64 * 1024 };
 
 void connection_count_deferred(struct connection *conn, size_t more, size_t less)
 {
     conn->deferred_bytes += more;
     conn->deferred_bytes -= less;
-    if (!conn->net || conn->state != CONNECTION_RUNNING)
+    if (!conn->net || conn->state > CONNECTION_CLOSING)
         return;
     if (!conn->is_paused_for_deferred && conn->deferred_bytes > DEFERRED_BYTES_HIGH) {
         conn->is_paused_for_deferred = true;
@@ -318,6 +382,8 @@ void amqp_init(struct loops *loops, struct amqp_server *server)
         home->server = server;
         home->loop = loops_at(loops, i);
         lv_list_init(&home->connections);
+        lv_list_init(&home->held);
+        loop_timer_init(&home->held_timer, look_at_held);
         loop_set_slot(home->loop, LOOP_SLOT_AMQP, home);
     }
 }

@@ -44,6 +44,7 @@ struct client_capabilities {
 };
 
 struct channel;
+struct queue;
 
 /* What a loop keeps for this room: LOOP_SLOT_AMQP. */
 struct amqp_loop {
@@ -52,6 +53,8 @@ struct amqp_loop {
     struct lv_list connections; /* struct connection.link */
     size_t connection_count;
     uint64_t last_id;
+    struct lv_list held; /* struct connection.held_link */
+    struct loop_timer held_timer;
 };
 
 struct connection {
@@ -87,7 +90,10 @@ struct connection {
     uint64_t body_left;           /* payload bytes of that frame still to come */
     size_t deferred_bytes;        /* frames kept by waiting channels */
     bool is_paused_for_deferred;
+    bool is_finishing; /* the client has said close; channels that wait end what they have first */
     bool is_blocked; /* by an alarm: not read */
+    struct queue *held_for; /* not read until this queue's home has caught up; referenced */
+    struct lv_list held_link; /* in amqp_loop.held */
     bool was_told_blocked;
 };
 
@@ -106,7 +112,8 @@ size_t reply_text_make(char *text, uint16_t code, const char *format, va_list ar
 void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
 
-/* From the running state: the client has closed, or we are done. Closes channels, flushes. */
+/* The client has closed: as soon as no channel waits, all of them end, then the socket, behind
+ * close-ok. Called again whenever a channel of a finishing connection went on. */
 void connection_finish(struct connection *conn);
 
 /* Starts the heartbeats agreed on. */
@@ -114,6 +121,9 @@ void connection_start_heartbeats(struct connection *conn);
 
 /* Holds the socket while an alarm is on; called after a publish. */
 void connection_block(struct connection *conn);
+
+/* Holds the socket until the home of a queue it publishes to has caught up. */
+void connection_hold(struct connection *conn, struct queue *q);
 
 /* A zombie channel is gone; frees the connection when it was the last thing that kept it. */
 void connection_zombie_gone(struct connection *conn);

@@ -153,6 +153,8 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c)
 static void queue_is_gone(struct consumer *c)
 {
     struct channel *ch = c->session;
+    if (lv_list_is_empty(&c->session_link))
+        return; /* the client cancels it at the same time: the answer to that is its end */
     lv_list_remove(&c->session_link);
     ch->consumer_count--;
     c->is_closed = true;
@@ -161,15 +163,9 @@ static void queue_is_gone(struct consumer *c)
     consumer_release(&c);
 }
 
-static void limit_has_room(struct consumer *consumer)
-{
-    channel_resume_consumers(consumer->session);
-}
-
 const struct consumer_calls channel_consumer_calls = {
     .deliver = deliver,
     .cancelled = queue_is_gone,
-    .limit_has_room = limit_has_room,
 };
 
 /* --- settling ------------------------------------------------------------------------------------------ */

@@ -89,6 +89,8 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number,
 {
     if (conn->state == CONNECTION_CLOSING) {
         take_closing_frame(conn, type, number, payload);
+    } else if (conn->is_finishing) {
+        return; /* nothing counts after the client's close */
     } else if (type == FRAME_HEARTBEAT) {
         if (number != 0)
             refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
@@ -116,7 +118,8 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number,
 static struct channel *body_in_pieces(struct connection *conn, uint8_t type, uint16_t number,
                                       uint32_t size)
 {
-    if (type != FRAME_BODY || conn->state != CONNECTION_RUNNING || number == 0)
+    if (type != FRAME_BODY || conn->state != CONNECTION_RUNNING || conn->is_finishing ||
+        number == 0)
         return NULL;
     struct channel *ch = connection_find_channel(conn, number);
     return ch && ch->state == CHANNEL_OPEN && !ch->is_waiting && channel_misses_body(ch, size) ? ch
@@ -203,7 +206,8 @@ static size_t publish_at_once(struct connection *conn, const uint8_t *p, const u
     if (end - p < FRAME_HEADER_BYTES + 4 || p[0] != FRAME_METHOD ||
         wire_u32(p + FRAME_HEADER_BYTES) != AMQP_BASIC_PUBLISH)
         return 0;
-    if (conn->state != CONNECTION_RUNNING || conn->body_left > 0 || conn->skip_bytes > 0)
+    if (conn->state != CONNECTION_RUNNING || conn->is_finishing || conn->body_left > 0 ||
+        conn->skip_bytes > 0)
         return 0;
     struct channel *ch = connection_find_channel(conn, wire_u16(p + 1));
     return ch ? channel_publish_at_once(ch, p, end) : 0;
@@ -223,7 +227,7 @@ size_t connection_on_bytes(void *owner, uint8_t *bytes, size_t n)
     while (p < end) {
         if (conn->state == CONNECTION_SILENT || conn->state == CONNECTION_GONE)
             return n;
-        if (conn->is_blocked)
+        if (conn->is_blocked || conn->held_for)
             break;
         size_t used = publish_at_once(conn, p, end);
         if (used == 0)

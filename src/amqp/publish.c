@@ -310,6 +310,8 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
     struct confirm_sink *sink =
         ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
     enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
+    if (queue_is_behind(q))
+        connection_hold(ch->connection, q);
     *later += answer == QUEUE_LATER;
     *refused |= answer == QUEUE_REFUSED;
     return true;

@@ -1,9 +1,6 @@
-/* Two orders are told to ThreadSanitizer, because liburcu's library is not built with it:
- *
- *   - a thread's quiescent state happens before the deferred calls of the grace period it ends
- *     (`grace`: released by every quiescent thread and every defer, acquired by the callback);
- *   - lv_table_insert() happens before a lookup that finds the node (the node's own address).
- */
+/* One order is told to ThreadSanitizer, because liburcu's library is not built with it: a thread's
+ * quiescent state happens before the deferred calls of the grace period it ends (`grace`: released
+ * by every quiescent thread and every defer, acquired by the callback). */
 #include "base/rcu.h"
 
 #include <pthread.h>
@@ -130,22 +127,41 @@ void lv_rcu_barrier(void)
         lv_rcu_online();
 }
 
-/* --- the table ----------------------------------------------------------------------------- */
+/* --- the table -----------------------------------------------------------------------------
+ *
+ * Open addressing: an array of places, each with a node and its hash, read from the hash's place on
+ * until an empty one.
+ *
+ *   (1) A place is filled once: its hash, then its node. Removing marks it, nothing moves. So a
+ *       reader never passes by a node that is there all the while.
+ *   (2) When three quarters of the places are used up, or too few are still in use, the nodes are put
+ *       into a new array, which then takes the old one's place; that is freed after a grace period.
+ *       So at least a quarter is always empty, and every search ends.
+ *
+ * liburcu's own table (rculfhash) grows only a grace period and some milliseconds after a writer has
+ * found it too small; a burst of 10,000 declarations then searches chains of thousands. */
 
-/* The table grows and shrinks to follow its count, on liburcu's thread, a grace period after a writer
- * has found it unfit. liburcu's own CDS_LFHT_AUTO_RESIZE was not taken: in 0.13 the thread that asks
- * for a resize can overwrite `resize_initiated` after the resize is done, and then the table never
- * grows again. */
-enum { TABLE_BUCKETS_MIN = 4, TABLE_SHRINK_AT = 8 };
+enum { TABLE_PLACES_MIN = 8, TABLE_SHRINK_AT = 16 };
+
+struct place {
+    struct lv_table_node *_Atomic node; /* NULL: never used; &removed: not any more */
+    _Atomic uint64_t hash;
+};
+
+struct lv_table_places {
+    struct lv_rcu_head rcu;
+    size_t capacity; /* a power of two */
+    size_t used;     /* places that are not empty; the writer's */
+    struct place at[];
+};
 
 struct lv_table {
-    struct cds_lfht *hash;
+    struct lv_table_places *_Atomic places; /* NULL until the first insert */
     atomic_size_t count;
-    atomic_size_t buckets;
-    atomic_bool is_resizing; /* `resize` is on its way */
-    struct lv_rcu_head resize;
     struct lv_rcu_head destroy;
 };
+
+static struct lv_table_node removed;
 
 uint64_t lv_hash(struct slice bytes)
 {
@@ -154,23 +170,34 @@ uint64_t lv_hash(struct slice bytes)
 
 struct lv_table *lv_table_create(void)
 {
-    struct lv_table *table = lv_calloc(1, sizeof *table);
-    table->hash = _cds_lfht_new(TABLE_BUCKETS_MIN, TABLE_BUCKETS_MIN, 0, 0, &cds_lfht_mm_order,
-                                &urcu_qsbr_flavor, NULL);
-    lv_assert(table->hash);
-    atomic_init(&table->buckets, TABLE_BUCKETS_MIN);
-    return table;
+    return lv_calloc(1, sizeof(struct lv_table));
+}
+
+static struct lv_table_places *places_of(struct lv_table *table)
+{
+    return atomic_load_explicit(&table->places, memory_order_acquire);
+}
+
+static void places_free(struct lv_rcu_head *head)
+{
+    free(lv_container_of(head, struct lv_table_places, rcu));
+}
+
+static void places_replace(struct lv_table *table, struct lv_table_places *places)
+{
+    struct lv_table_places *old = places_of(table);
+    atomic_store_explicit(&table->places, places, memory_order_release);
+    if (old)
+        lv_rcu_defer(&old->rcu, places_free);
 }
 
 static void table_destroy(struct lv_rcu_head *head)
 {
     struct lv_table *table = lv_container_of(head, struct lv_table, destroy);
-    int err = cds_lfht_destroy(table->hash, NULL);
-    lv_assert(err == 0);
+    free(places_of(table));
     free(table);
 }
 
-/* Deferred too: a resize may be on its way, and liburcu calls in the order of deferring. */
 void lv_table_free(struct lv_table **table)
 {
     struct lv_table *t = *table;
@@ -181,47 +208,14 @@ void lv_table_free(struct lv_table **table)
     lv_rcu_defer(&t->destroy, table_destroy);
 }
 
-static size_t buckets_for(size_t count)
+static struct lv_table_node *node_at(const struct lv_table_places *places, size_t i)
 {
-    size_t buckets = TABLE_BUCKETS_MIN;
-    while (buckets < count)
-        buckets *= 2;
-    return buckets;
+    return atomic_load_explicit(&places->at[i].node, memory_order_acquire);
 }
 
-static void table_resize(struct lv_rcu_head *head)
+static uint64_t hash_at(const struct lv_table_places *places, size_t i)
 {
-    struct lv_table *table = lv_container_of(head, struct lv_table, resize);
-    size_t buckets = buckets_for(lv_table_count(table));
-    cds_lfht_resize(table->hash, buckets);
-    atomic_store_explicit(&table->buckets, buckets, memory_order_relaxed);
-    atomic_store_explicit(&table->is_resizing, false, memory_order_release);
-}
-
-/* The writer, after each change. */
-static void table_fit(struct lv_table *table, size_t count)
-{
-    size_t buckets = atomic_load_explicit(&table->buckets, memory_order_relaxed);
-    bool is_full = count > buckets;
-    bool is_hollow = buckets > TABLE_BUCKETS_MIN && count < buckets / TABLE_SHRINK_AT;
-    if (!is_full && !is_hollow)
-        return;
-    if (!atomic_exchange_explicit(&table->is_resizing, true, memory_order_acquire))
-        lv_rcu_defer(&table->resize, table_resize);
-}
-
-static struct lv_table_node *node_of(struct cds_lfht_node *link)
-{
-    if (!link)
-        return NULL;
-    struct lv_table_node *node = lv_container_of(link, struct lv_table_node, link);
-    tsan_acquire(node);
-    return node;
-}
-
-static int matches(struct cds_lfht_node *link, const void *key)
-{
-    return slice_equal(node_of(link)->key, *(const struct slice *)key);
+    return atomic_load_explicit(&places->at[i].hash, memory_order_relaxed);
 }
 
 struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key)
@@ -231,28 +225,70 @@ struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key)
 
 struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key, uint64_t hash)
 {
-    struct cds_lfht_iter it;
-    cds_lfht_lookup(table->hash, hash, matches, &key, &it);
-    return node_of(cds_lfht_iter_get_node(&it));
+    const struct lv_table_places *places = places_of(table);
+    if (!places)
+        return NULL;
+    size_t mask = places->capacity - 1;
+    struct lv_table_node *node;
+    for (size_t i = hash & mask; (node = node_at(places, i)); i = (i + 1) & mask) {
+        if (hash_at(places, i) == hash && node != &removed && slice_equal(node->key, key))
+            return node;
+    }
+    return NULL;
+}
+
+static void places_put(struct lv_table_places *places, struct lv_table_node *node, uint64_t hash)
+{
+    size_t mask = places->capacity - 1;
+    size_t i = hash & mask;
+    while (node_at(places, i))
+        i = (i + 1) & mask;
+    atomic_store_explicit(&places->at[i].hash, hash, memory_order_relaxed);
+    atomic_store_explicit(&places->at[i].node, node, memory_order_release);
+    places->used++;
+}
+
+/* Puts the nodes into a new array, at most half full with one more. */
+static void table_refit(struct lv_table *table)
+{
+    const struct lv_table_places *old = places_of(table);
+    size_t capacity = TABLE_PLACES_MIN;
+    while (capacity < 2 * (lv_table_count(table) + 1))
+        capacity *= 2;
+    struct lv_table_places *places = lv_calloc(1, sizeof *places + capacity * sizeof *places->at);
+    places->capacity = capacity;
+    for (size_t i = 0; old && i < old->capacity; i++) {
+        struct lv_table_node *node = node_at(old, i);
+        if (node && node != &removed)
+            places_put(places, node, hash_at(old, i));
+    }
+    places_replace(table, places);
 }
 
 void lv_table_insert(struct lv_table *table, struct lv_table_node *node)
 {
-    uint64_t hash = lv_hash(node->key);
-    tsan_release(node);
-    cds_lfht_add(table->hash, hash, &node->link);
-    size_t count = lv_table_count(table) + 1;
-    atomic_store_explicit(&table->count, count, memory_order_relaxed);
-    table_fit(table, count);
+    struct lv_table_places *places = places_of(table);
+    if (!places || places->used >= places->capacity / 4 * 3)
+        table_refit(table);
+    places_put(places_of(table), node, lv_hash(node->key));
+    atomic_store_explicit(&table->count, lv_table_count(table) + 1, memory_order_relaxed);
 }
 
 void lv_table_remove(struct lv_table *table, struct lv_table_node *node)
 {
-    int err = cds_lfht_del(table->hash, &node->link);
-    lv_assert(err == 0);
+    struct lv_table_places *places = places_of(table);
+    lv_assert(places != NULL);
+    size_t mask = places->capacity - 1;
+    size_t i = lv_hash(node->key) & mask;
+    while (node_at(places, i) != node) {
+        lv_assert(node_at(places, i) != NULL);
+        i = (i + 1) & mask;
+    }
+    atomic_store_explicit(&places->at[i].node, &removed, memory_order_release);
     size_t count = lv_table_count(table) - 1;
     atomic_store_explicit(&table->count, count, memory_order_relaxed);
-    table_fit(table, count);
+    if (places->capacity > TABLE_PLACES_MIN && count < places->capacity / TABLE_SHRINK_AT)
+        table_refit(table);
 }
 
 size_t lv_table_count(const struct lv_table *table)
@@ -262,12 +298,18 @@ size_t lv_table_count(const struct lv_table *table)
 
 struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_iter *it)
 {
-    cds_lfht_first(table->hash, &it->it);
-    return node_of(cds_lfht_iter_get_node(&it->it));
+    it->places = places_of(table);
+    it->next = 0;
+    return lv_table_next(table, it);
 }
 
 struct lv_table_node *lv_table_next(struct lv_table *table, struct lv_table_iter *it)
 {
-    cds_lfht_next(table->hash, &it->it);
-    return node_of(cds_lfht_iter_get_node(&it->it));
+    (void)table;
+    while (it->places && it->next < it->places->capacity) {
+        struct lv_table_node *node = node_at(it->places, it->next++);
+        if (node && node != &removed)
+            return node;
+    }
+    return NULL;
 }

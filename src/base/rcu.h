@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include <urcu-qsbr.h>
-#include <urcu/rculfhash.h>
 
 #include "base/slice.h"
 
@@ -38,11 +37,10 @@ void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *hea
 /* Waits until everything deferred so far has been called. Not from a read side. For shutdown. */
 void lv_rcu_barrier(void);
 
-/* A hash table from bytes to nodes: lock-free lookups, changes under the caller's mutex. All of its
- * functions need a registered thread that is online, lv_table_create() and _free() aside.
+/* A hash table from bytes to nodes: lock-free lookups, changes under the caller's mutex. Readers need
+ * a registered thread that is online; so does lv_table_insert(), and _remove(), for what they defer.
  * The node is embedded in the caller's struct, which owns the key's bytes. */
 struct lv_table_node {
-    struct cds_lfht_node link;
     struct slice key;
 };
 
@@ -56,18 +54,20 @@ void lv_table_free(struct lv_table **table);
 struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key);
 /* The same with a hash that the caller already has (lv_hash(key)). */
 struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key, uint64_t hash);
-/* node->key must be set and not in the table yet (the caller has looked, under its mutex). Whoever
- * inserts thousands in one go says lv_rcu_quiescent() now and then, or the table cannot grow. */
+/* node->key must be set and not in the table yet (the caller has looked, under its mutex). */
 void lv_table_insert(struct lv_table *table, struct lv_table_node *node);
 /* The node may be freed after a grace period only. */
 void lv_table_remove(struct lv_table *table, struct lv_table_node *node);
 /* Nodes in the table. Exact under the writer's mutex. */
 size_t lv_table_count(const struct lv_table *table);
 
-/* Walks all nodes in no order; nodes added or removed meanwhile may or may not be seen.
+/* Walks all nodes in no order; nodes added or removed meanwhile may or may not be seen. Within one
+ * turn: what it looks at lasts until the next quiescent state.
  * `for (n = lv_table_first(t, &it); n; n = lv_table_next(t, &it))` */
+struct lv_table_places;
 struct lv_table_iter {
-    struct cds_lfht_iter it;
+    const struct lv_table_places *places;
+    size_t next;
 };
 struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_iter *it);
 struct lv_table_node *lv_table_next(struct lv_table *table, struct lv_table_iter *it);

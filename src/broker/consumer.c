@@ -12,10 +12,14 @@ enum { ARRIVE_REDELIVERED = 1 };
 
 /* --- the limit of a channel --------------------------------------------------------------- */
 
-struct channel_limit *channel_limit_create(void)
+struct channel_limit *channel_limit_create(struct loop *loop, void *session,
+                                           void (*has_room)(void *session))
 {
     struct channel_limit *limit = lv_calloc(1, sizeof *limit);
     atomic_init(&limit->refs, 1);
+    limit->loop = loop;
+    limit->session = session;
+    limit->has_room = has_room;
     return limit;
 }
 
@@ -31,6 +35,13 @@ void channel_limit_unref(struct channel_limit **limit)
     *limit = NULL;
     if (l && atomic_fetch_sub(&l->refs, 1) == 1)
         free(l);
+}
+
+void channel_limit_leave(struct channel_limit **limit)
+{
+    if (*limit)
+        (*limit)->session = NULL;
+    channel_limit_unref(limit);
 }
 
 bool consumer_take_place(struct consumer *c)
@@ -56,19 +67,21 @@ bool consumer_take_place(struct consumer *c)
 static void limit_room_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
-    struct consumer *c = mail->a;
-    if (!c->is_closed)
-        c->calls->limit_has_room(c);
+    struct channel_limit *limit = mail->a;
+    if (limit->session)
+        limit->has_room(limit->session);
+    channel_limit_unref(&limit);
 }
 
 void consumer_give_places(struct consumer *c, uint32_t count)
 {
-    if (!c->limit || c->no_ack || c->is_getter)
+    struct channel_limit *limit = c->limit;
+    if (!limit || c->no_ack || c->is_getter)
         return;
-    atomic_fetch_sub(&c->limit->used, count);
-    if (atomic_load(&c->limit->was_reached) && atomic_exchange(&c->limit->was_reached, false)) {
-        struct mail mail = {.deliver = limit_room_mail, .a = c};
-        loop_mail(c->queue->home, c->loop, &mail);
+    atomic_fetch_sub(&limit->used, count);
+    if (atomic_load(&limit->was_reached) && atomic_exchange(&limit->was_reached, false)) {
+        struct mail mail = {.deliver = limit_room_mail, .a = channel_limit_ref(limit)};
+        loop_mail(c->queue->home, limit->loop, &mail);
     }
 }
 
@@ -155,7 +168,7 @@ void consumer_release(struct consumer **consumer)
         return;
     c->is_closed = true;
     c->session = NULL;
-    /* Also when home is here: mail about the limit may be under way on this loop. */
+    /* Also when home is here: mail about it may be under way on this loop. */
     struct mail mail = {.deliver = released_mail, .a = c};
     loop_mail(c->loop, c->queue->home, &mail);
 }

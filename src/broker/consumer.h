@@ -47,9 +47,6 @@ struct consumer_calls {
     bool (*deliver)(struct consumer *consumer, const struct delivery *delivery);
     /* The queue is gone; the consumer is detached already. Session loop. */
     void (*cancelled)(struct consumer *consumer);
-    /* The channel's limit, once reached, has room again: the session resumes all of the channel's
-     * consumers. Session loop. */
-    void (*limit_has_room)(struct consumer *consumer);
 };
 
 /* One limit for all the consumers of a channel (basic.qos with global): counted by the homes of the
@@ -59,11 +56,21 @@ struct channel_limit {
     _Atomic uint32_t used;
     _Atomic uint32_t max;     /* 0: no limit */
     _Atomic bool was_reached; /* some home waits for room */
+    struct loop *loop;        /* the session's */
+    void *session;            /* its loop's alone; NULL once the channel is gone */
+    /* Once reached, it has room again: the session resumes all of the channel's consumers. */
+    void (*has_room)(void *session);
 };
 
-struct channel_limit *channel_limit_create(void);
+/* With one reference, which the session gives back with channel_limit_leave(). */
+struct channel_limit *channel_limit_create(struct loop *loop, void *session,
+                                           void (*has_room)(void *session));
 struct channel_limit *channel_limit_ref(struct channel_limit *limit);
 void channel_limit_unref(struct channel_limit **limit);
+
+/* The session ends, and takes its reference along: has_room() is not called any more. NULL is fine.
+ * Session loop. */
+void channel_limit_leave(struct channel_limit **limit);
 
 struct consumer {
     unsigned magic;

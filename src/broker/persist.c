@@ -245,6 +245,16 @@ enum queue_answer persist_answer(const struct queue *q, const struct message *me
     return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
 }
 
+/* Staged for the log and not yet on the disk: from here on publishers wait. */
+static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
+
+bool persist_is_behind(const struct queue *q)
+{
+    /* Fixed before the loops start, and open as long as they run. */
+    const struct persist_loop *p = persist_of(q->home);
+    return q->flags.durable && p && log_unsafe_bytes(p->persist->log) > UNSAFE_BYTES_MAX;
+}
+
 void persist_enqueue(struct queue *q, const struct message *m, uint64_t sequence, bool delivered)
 {
     if (!m->is_persistent || !is_stored(q))

@@ -97,6 +97,8 @@ static inline struct persist_loop *persist_of(const struct loop *loop)
 /* How a publish of this message to the queue is answered: QUEUE_LATER when it must be safe first,
  * QUEUE_REFUSED when it would have to be and nothing can be stored any more. */
 enum queue_answer persist_answer(const struct queue *q, const struct message *message);
+/* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
+bool persist_is_behind(const struct queue *q);
 /* The message has been put into the queue. */
 void persist_enqueue(struct queue *q, const struct message *message, uint64_t sequence,
                      bool delivered);

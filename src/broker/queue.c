@@ -462,9 +462,24 @@ void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t numbe
     loop_mail(loop, sink->loop, &mail);
 }
 
+/* Mail with messages to one loop may cost so much before publishers are held back. */
+static const uint64_t MAILED_BYTES_MAX = 32 * 1024 * 1024;
+
+static _Atomic uint64_t *mailed_bytes(const struct queue *q)
+{
+    return &q->vhost->broker->mailed_bytes[loop_index(q->home)];
+}
+
+bool queue_is_behind(const struct queue *q)
+{
+    return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
+           persist_is_behind(q);
+}
+
 static void publish_mail(struct loop *at, struct mail *mail)
 {
     struct message *m = mail->b;
+    atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
     enum queue_answer answer = take_message(mail->a, m);
     message_unref(&m);
@@ -483,6 +498,7 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
             persist_confirm(persist_of(loop), q, sink, number);
         return answer;
     }
+    atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
         .deliver = publish_mail,
         .a = q,

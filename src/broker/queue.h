@@ -133,6 +133,10 @@ void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t numbe
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number);
 
+/* Whether the queue's home has so much to do already that publishers should be held back for a
+ * moment. Any loop. */
+bool queue_is_behind(const struct queue *q);
+
 /* The short way: when the queue is at home here, empty, and the next consumer acknowledges
  * nothing and has room, hands it the bytes where they lie, without making a message. False when
  * that is not so, and nothing has happened. */

@@ -14,8 +14,8 @@
  *   (1) A file that is not in the chain is not read: an earlier recovery has cut it off, or it is
  *       needed no more, or nothing has been written to it yet.
  *   (2) What was read is synced before anything follows from it: after a process has died, a file may
- *       read well and not be on the disk yet. The last write is written again for that, since the
- *       kernel forgets what it once failed to write.
+ *       read well and not be on the disk yet. Whatever was not synced for sure is written again for that,
+ *       since the kernel forgets what it once failed to write.
  *   (3) Looking for the next valid record costs a bounded time, whatever bytes stand there. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -503,17 +503,16 @@ static int sync_file(struct recovery *r, const struct found_file *f)
 {
     struct disk_file *file = NULL;
     uint64_t from = f->number == r->synced.file ? r->synced.offset : 0;
+    uint64_t end = f->number == r->end.file ? r->end.offset : f->bytes;
     char path[LOG_PATH_BYTES];
-    struct slice bytes;
+    struct slice bytes = SLICE_EMPTY;
     struct iovec part;
-    int err = 0;
+    int err = read_file(r, f, end, &bytes);
 
     log_file_path(path, f->number);
-    if (f->number == r->end.file)
-        err = read_file(r, f, r->end.offset, &bytes);
     if (err == 0)
         err = r->disk->open(r->disk, path, DISK_OPEN_WRITE, &file);
-    if (err == 0 && f->number == r->end.file && from < bytes.n) {
+    if (err == 0 && from < bytes.n) {
         part = (struct iovec){r->memory + from, bytes.n - (size_t)from};
         err = r->disk->write(r->disk, file, from, &part, 1);
     }

@@ -462,6 +462,7 @@ static enum log_progress sync_and_answer(struct log *log)
 
 enum log_progress log_writer_round(struct log *log)
 {
+    struct log_place before = {log->current.number, log->offset};
     int err;
 
     log_writer_say_space(log);
@@ -475,7 +476,9 @@ enum log_progress log_writer_round(struct log *log)
     err = round_go_on(log);
     log_writer_say_space(log);
     if (log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
-        return LOG_BLOCKED;
+        return log_place_is_before(before, (struct log_place){log->current.number, log->offset})
+                   ? LOG_WORKED
+                   : LOG_BLOCKED;
     if (err < 0)
         return LOG_WORKED;
     if (must_sync(log))
@@ -492,15 +495,18 @@ enum log_progress log_writer_round(struct log *log)
  * recognisable as what it is: without it they might as well have been torn by a crash. */
 void log_writer_finish(struct log *log)
 {
-    if (log->is_dirty && writer_sync(log) < 0)
-        return;
-    if (log->offset + LOG_BATCH_BYTES > log->options.file_bytes)
-        return;
-    log->round.part_count = 1;
-    log->round.parts[0] = (struct iovec){log->round.batch, LOG_BATCH_BYTES};
-    log->round.bytes = LOG_BATCH_BYTES;
-    put_batch(log);
-    add_padding(log);
-    if (round_write(log) == 0)
-        writer_sync(log);
+    int err = log->is_dirty ? writer_sync(log) : 0;
+
+    if (err == 0 && log->offset + LOG_BATCH_BYTES <= log->options.file_bytes) {
+        log->round.part_count = 1;
+        log->round.parts[0] = (struct iovec){log->round.batch, LOG_BATCH_BYTES};
+        log->round.bytes = LOG_BATCH_BYTES;
+        put_batch(log);
+        add_padding(log);
+        err = round_write(log);
+        if (err == 0)
+            err = writer_sync(log);
+    }
+    if (err < 0 && !log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
+        log_writer_fail(log, err, "ending");
 }

@@ -2,7 +2,7 @@
 import os
 import time
 
-from celery import Celery, chord, group
+from celery import Celery, chord
 
 app = Celery('leveret_tests', broker=os.environ.get('CELERY_BROKER', 'amqp://'),
              backend=os.environ.get('CELERY_BACKEND', 'file:///tmp'))
@@ -49,4 +49,4 @@ def moment():
 
 
 def add_up(pairs):
-    return chord(group(add.s(*pair) for pair in pairs), total.s())
+    return chord([add.s(*pair) for pair in pairs], total.s())

@@ -96,9 +96,9 @@ def test_a_chord_adds_up_what_its_tasks_returned(tasks):
 
 
 def test_a_worker_answers_to_remote_control(worker):
-    replies = eventually(lambda: worker.app.control.ping(timeout=5))
+    replies = worker.app.control.broadcast('ping', reply=True, timeout=60, limit=1)     # limit: not to wait for more
     assert [list(reply.values()) for reply in replies] == [[{'ok': 'pong'}]]
-    assert worker.app.control.inspect(timeout=5).active_queues()
+    assert worker.app.control.inspect(timeout=60, limit=1).active_queues()
 
 
 def test_a_worker_tells_events(worker):

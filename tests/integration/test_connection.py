@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from wire import FRAME_HEARTBEAT, FRAME_METHOD, HEADER, Peer, encode_frame, encode_method, plain, shortstr
+from wire import FRAME_HEARTBEAT, FRAME_METHOD, HEADER, Peer, encode_frame, encode_method, eventually, plain, shortstr
 
 REFUSED = ('ACCESS_REFUSED - Login was refused using authentication mechanism {}. '
            'For details see the broker logfile.')
@@ -157,7 +157,7 @@ def test_close_is_answered_and_what_was_sent_before_has_been_done(connect, name)
     publisher.publish(1, '', queue, b'last words')
     publisher.close()
     reader = connect()
-    assert reader.get(queue).body == b'last words'
+    assert eventually(lambda: reader.get(queue)).body == b'last words'
     reader.call(1, 'queue.delete', queue=queue)
 
 

@@ -19,13 +19,14 @@ def tool(broker):
     return run
 
 
-def test_a_queue_is_declared_filled_emptied_and_deleted(tool, name):
+def test_a_queue_is_declared_filled_emptied_and_deleted(tool, peer, name):
     assert tool('declare-queue', '-q', name('q')).stdout == f'{name("q")}\n'
     tool('publish', '-r', name('q'), '-b', 'from the command line')
-    assert tool('get', '-q', name('q')).stdout == 'from the command line'
+    assert eventually(lambda: tool('get', '-q', name('q'), code=None).stdout) == 'from the command line'
     assert tool('get', '-q', name('q'), code=2).stdout == ''           # nothing there
     tool('publish', '-r', name('q'), input='from standard input')
     tool('publish', '-r', name('q'), '-l', input='a line\nanother line\n')
+    eventually(lambda: peer.declare(name('q'), passive=True).message_count == 3)
     assert tool('delete-queue', '-q', name('q')).stdout == '3\n'
 
 

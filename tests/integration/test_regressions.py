@@ -4,7 +4,8 @@ import struct
 
 import pytest
 
-from wire import FRAME_BODY, FRAME_HEADER, Peer, encode_frame, eventually, plain
+from wire import (FRAME_BODY, FRAME_HEADER, FRAME_METHOD, Peer, encode_frame, encode_method, encode_publish,
+                  eventually, plain)
 
 
 # --- CC and BCC -----------------------------------------------------------------------------------
@@ -184,6 +185,88 @@ def test_a_channels_limit_holds_from_a_consumers_first_message_on(connect, name)
     for queue in queues:
         assert filler.declare(queue, passive=True).message_count == 47
         filler.call(1, 'queue.delete', queue=queue)
+
+
+def test_a_cancel_and_the_end_of_its_queue_may_cross(connect, name, volume):
+    """On two loops: the consumer was given up twice, and the broker stopped itself."""
+    channels = range(1, 41)
+    for round in range(volume(20)):
+        queues = [name(f'{round}.{channel}') for channel in channels]
+        owner, reader = connect(), connect()
+        for channel, queue in zip(channels, queues):
+            owner.declare(queue)
+            if channel > 1:
+                reader.open_channel(channel)
+            reader.call(channel, 'basic.consume', queue=queue, consumer_tag='c')
+        cancels = b''.join(encode_frame(FRAME_METHOD, channel, encode_method('basic.cancel', consumer_tag='c'))
+                           for channel in channels)
+        deletes = b''.join(encode_frame(FRAME_METHOD, 1, encode_method('queue.delete', queue=queue))
+                           for queue in reversed(queues))
+        owner.write(deletes)
+        reader.write(cancels)
+        for queue in queues:
+            owner.expect('queue.delete-ok', 1)
+        for channel in channels:
+            if reader.expect(('basic.cancel', 'basic.cancel-ok'), channel).name == 'basic.cancel':
+                reader.expect('basic.cancel-ok', channel)
+        for peer in owner, reader:
+            peer.close()
+
+
+def test_what_a_cancelled_consumer_gives_back_goes_to_the_others_of_its_channel(connect, name):
+    """The channel's limit told the consumer whose message was settled, also when that was gone."""
+    filler, peer = connect(), connect()
+    for held in range(4):
+        for waiting in range(4):
+            first, second = name(f'{held}{waiting}a'), name(f'{held}{waiting}b')
+            for queue in first, second:
+                filler.declare(queue)
+                filler.publish(1, '', queue, queue)
+            channel = 2 + 4 * held + waiting
+            peer.open_channel(channel)
+            peer.call(channel, 'basic.qos', prefetch_count=1, global_=True)
+            peer.call(channel, 'basic.consume', queue=first, consumer_tag='first')
+            message = peer.content(channel)
+            peer.call(channel, 'basic.consume', queue=second, consumer_tag='second')
+            filler.publish(1, '', second, 'again')
+            filler.declare(second, passive=True)
+            peer.call(channel, 'basic.cancel', consumer_tag='first')
+            peer.send(channel, 'basic.ack', delivery_tag=message.method.delivery_tag)
+            assert peer.content(channel).body == second.encode()
+            for queue in first, second:
+                filler.call(1, 'queue.delete', queue=queue)
+
+
+# --- the end of a connection ------------------------------------------------------------------------
+
+def test_what_came_before_a_connections_close_is_done_first(connect, name):
+    """A channel that waited for its queue to be stored lost what it had kept meanwhile."""
+    watcher = connect()
+    for round in range(20):
+        queue, peer = name(round), connect()
+        declare = encode_frame(FRAME_METHOD, 1, encode_method('queue.declare', queue=queue, durable=True))
+        close = encode_frame(FRAME_METHOD, 0, encode_method('connection.close', reply_code=200))
+        late = encode_publish(1, '', queue, b'late')
+        peer.write(declare + encode_publish(1, '', queue, b'm') * 10 + close + late)
+        peer.expect('queue.declare-ok', 1)
+        peer.expect('connection.close-ok', 0)
+        peer.drop()
+        eventually(lambda: watcher.declare(queue, passive=True).message_count == 10)
+        watcher.call(1, 'queue.delete', queue=queue)
+
+
+def test_a_refused_connection_hears_the_answer_also_when_much_waited(connect, name):
+    """It was not read any more, and the socket stayed open until nobody waited for close-ok."""
+    peer = connect()
+    declare = encode_frame(FRAME_METHOD, 1, encode_method('queue.declare', queue=name('q'), durable=True))
+    wrong = encode_publish(1, '', name('q'), b'm', immediate=True)
+    peer.write(declare + wrong + encode_publish(1, '', name('q'), b'm' * 60000) * 20)
+    peer.expect('queue.declare-ok', 1)
+    close = peer.expect('connection.close', 0)
+    assert close.reply_text == 'NOT_IMPLEMENTED - immediate=true'
+    peer.send(0, 'connection.close-ok')
+    peer.expect_closed(within_s=5)
+    connect().call(1, 'queue.delete', queue=name('q'))
 
 
 # --- frames ----------------------------------------------------------------------------------------

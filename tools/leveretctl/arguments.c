@@ -162,12 +162,14 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
 int usage_error(const struct invocation *i, const struct command *c, int exit_code,
                 const char *format, ...)
 {
+    struct lv_buffer reason = {0};
     va_list args;
-    fputs("Error (argument validation): ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    lv_buffer_vprintf(&reason, format, args);
     va_end(args);
-    fputs("\nArguments given:\n\t", stderr);
+    fprintf(stderr, "Error (argument validation): %.*s\nArguments given:\n\t",
+            SLICE_ARG(lv_buffer_slice(&reason)));
+    lv_buffer_free(&reason);
     for (int at = 1; at < i->argc; at++)
         fprintf(stderr, "%s%s", at > 1 ? " " : "", i->argv[at]);
     fputs("\n\n\033[1mUsage\033[0m\n\n", stderr);

@@ -98,9 +98,11 @@ static int read_more(struct ask *a)
 int ask_line(struct ask *a, json_t **ret)
 {
     for (;;) {
-        const uint8_t *from = a->in.p ? a->in.p + a->taken : NULL;
-        size_t n = a->in.n - a->taken;
-        const uint8_t *end = n ? memchr(from, '\n', n) : NULL;
+        const uint8_t *from = a->in.p, *end = NULL;
+        if (from && a->in.n > a->taken) {
+            from += a->taken;
+            end = memchr(from, '\n', a->in.n - a->taken);
+        }
         if (end) {
             json_error_t error;
             json_t *line =

@@ -101,11 +101,7 @@ struct command {
     const char *group; /* of the list in `help` */
     const char *usage; /* what follows the name */
     const char *help;
-    int arguments_min;
-    int arguments_max; /* -1: any number */
-    unsigned options;  /* BIT()s beyond those taken anywhere */
     int (*run)(struct invocation *i, const struct command *c);
-
     /* What is said first: $v vhost, $n node, $1 to $4 arguments, $+ those from the second on,
      * $p the program, $t the timeout in seconds. */
     const char *banner;
@@ -113,12 +109,15 @@ struct command {
     /* Listings: */
     const char *columns;     /* the default ones */
     const char *all_columns; /* those that may be asked for; NULL: always the default ones */
-    bool is_whole;           /* see struct listing: is_streamed is its opposite */
-    bool has_no_headers;     /* in the table formats */
     /* Changes: */
     const char *done;               /* said when it has succeeded; as banner */
-    bool is_done_quiet;             /* ... but not with --quiet, and otherwise in JSON */
     const struct failure *failures; /* ended by a NULL error */
+    int arguments_min;
+    int arguments_max;   /* -1: any number */
+    unsigned options;    /* BIT()s beyond those taken anywhere */
+    bool is_whole;       /* see struct listing: is_streamed is its opposite */
+    bool has_no_headers; /* in the table format */
+    bool is_done_quiet;  /* `done` is not said with --quiet, and otherwise in JSON */
 };
 
 /* --- commands.c --------------------------------------------------------------------------- */

@@ -427,7 +427,7 @@ static void pretty_cell(struct listing *l, const struct lv_buffer *text, size_t 
 
 static void pretty_print(struct listing *l)
 {
-    size_t widths[FORMAT_COLUMNS_MAX];
+    size_t widths[FORMAT_COLUMNS_MAX] = {0};
     struct lv_buffer text = {0};
     const json_t *row;
     size_t r;

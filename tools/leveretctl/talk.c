@@ -52,13 +52,14 @@ void say_banner(const struct invocation *i, const char *text)
 
 int say_error(int exit_code, const char *format, ...)
 {
+    struct lv_buffer text = {0};
     va_list args;
-    fflush(stdout);
-    fputs("Error:\n", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    lv_buffer_vprintf(&text, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    fflush(stdout);
+    fprintf(stderr, "Error:\n%.*s\n", SLICE_ARG(lv_buffer_slice(&text)));
+    lv_buffer_free(&text);
     return exit_code;
 }
 

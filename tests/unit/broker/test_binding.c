@@ -349,7 +349,7 @@ static void a_fanset_holds_what_was_put_in_and_closes_its_holes(void **state)
     (void)state;
     static struct binding bindings[FAN];
     bool in[FAN] = {0};
-    struct fanset set = {0};
+    static struct fanset set;
     uint64_t seed = 3;
     size_t live = 0;
     lv_rcu_register_thread();
