@@ -93,6 +93,20 @@ bool pager_has_segments(const struct queue *q)
     return q->pager && q->pager->count > 0;
 }
 
+bool pager_is_busy(const struct queue *q)
+{
+    return q->pager && (q->pager->snapshot != SNAPSHOT_NONE || q->pager->wants_snapshot);
+}
+
+bool pager_estimates_bytes(const struct queue *q)
+{
+    for (size_t i = 0; q->pager && i < q->pager->count; i++) {
+        if (q->pager->segments[i]->is_recovered)
+            return true;
+    }
+    return false;
+}
+
 static void segment_free(struct segment *s)
 {
     free(s->ranges);
