@@ -365,6 +365,7 @@ static void run_delete_queue(struct request *r)
 {
     struct queue_call call = {.queue = request_queue(r),
                               .run = queue_call_delete,
+                              .is_hasty = true,
                               .if_unused = request_flag(r, "if_unused"),
                               .if_empty = request_flag(r, "if_empty")};
     if (!call.queue)

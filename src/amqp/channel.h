@@ -56,6 +56,7 @@ struct publisher {
     struct confirm_sink sink;
     struct channel *channel; /* NULL once the channel is gone */
     size_t waiting;          /* answers to come */
+    bool has_failed;         /* something of the transaction being committed cannot be stored */
 };
 
 struct tx;        /* tx.c */

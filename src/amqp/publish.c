@@ -66,9 +66,11 @@ static void publisher_answer(struct confirm_sink *sink, uint64_t number, bool ta
     if (ch->mode != CHANNEL_TX) {
         if (confirms_answer(ch->confirms, number, taken))
             channel_confirm_soon(ch);
-    } else if (p->waiting == 0) {
-        tx_is_committed(ch);
+        return;
     }
+    p->has_failed |= !taken;
+    if (p->waiting == 0)
+        tx_is_committed(ch);
 }
 
 struct publisher *channel_publisher(struct channel *ch)

@@ -1,5 +1,6 @@
 /* Transactions: publishes and acknowledgements wait for commit. They are atomic in no other sense,
- * as in RabbitMQ: commit applies them one after the other, and answers when all queues have them. */
+ * as in RabbitMQ: commit applies them one after the other, and answers when all queues have them and
+ * the log has what is persistent: messages, and what was settled. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -122,6 +123,7 @@ static size_t send_to_queues(struct channel *ch, const struct tx_publish *publis
         enum queue_answer answer = queue_publish(connection_loop(ch->connection), q,
                                                  publish->message, &publisher->sink, 0);
         publisher->waiting += answer == QUEUE_LATER;
+        publisher->has_failed |= answer == QUEUE_REFUSED;
     }
     return found;
 }
@@ -138,11 +140,53 @@ static void commit_publish(struct channel *ch, const struct tx_publish *publish)
                        message_body(m), m);
 }
 
+static int by_address(const void *a, const void *b)
+{
+    const struct queue *x = *(struct queue *const *)a, *y = *(struct queue *const *)b;
+    return (x > y) - (x < y);
+}
+
+/* The queues of what is about to be settled, each once and referenced. The caller owns the list. */
+static struct queue **queues_settled(struct channel *ch, const struct tx_settle *settles,
+                                     size_t count, size_t *ret_count)
+{
+    struct queue **queues = lv_malloc((count + 1) * sizeof(struct queue *));
+    size_t n = 0, distinct = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct queue *q = unacked_queue(&ch->unacked, settles[i].tag);
+        if (n == 0 || queues[n - 1] != q)
+            queues[n++] = q;
+    }
+    qsort(queues, n, sizeof(struct queue *), by_address);
+    for (size_t i = 0; i < n; i++) {
+        if (distinct == 0 || queues[distinct - 1] != queues[i])
+            queues[distinct++] = queue_ref(queues[i]);
+    }
+    *ret_count = distinct;
+    return queues;
+}
+
+/* The answer waits until each of them has stored what was settled. Takes the list. */
+static void wait_for_settles(struct channel *ch, struct queue **queues, size_t count)
+{
+    struct publisher *publisher = channel_publisher(ch);
+    for (size_t i = 0; i < count; i++) {
+        enum queue_answer answer =
+            queue_ask_settled(connection_loop(ch->connection), queues[i], &publisher->sink);
+        publisher->waiting += answer == QUEUE_LATER;
+        publisher->has_failed |= answer == QUEUE_REFUSED;
+        queue_unref(&queues[i]);
+    }
+    free(queues);
+}
+
 static void commit_settles(struct channel *ch)
 {
     struct tx *tx = ch->tx;
     size_t count = tx->settle_count;
     struct tx_settle *settles = tx->settles;
+    size_t queue_count;
+    struct queue **queues = queues_settled(ch, settles, count, &queue_count);
     /* The list goes first: settling may bring a delivery, and that a look at the transaction. */
     tx->settle_count = 0;
     tx->settles = NULL;
@@ -152,12 +196,27 @@ static void commit_settles(struct channel *ch)
     for (size_t i = 0; i < count; i++)
         channel_settle(ch, settles[i].tag, settles[i].tag, settles[i].kind);
     free(settles);
+    wait_for_settles(ch, queues, queue_count);
+}
+
+/* All have answered. */
+static void commit_end(struct channel *ch)
+{
+    bool has_failed = ch->publisher && ch->publisher->has_failed;
+    if (ch->publisher)
+        ch->publisher->has_failed = false;
+    if (ch->state != CHANNEL_OPEN)
+        return;
+    if (has_failed)
+        channel_fail(ch, AMQP_TX_COMMIT, REPLY_PRECONDITION_FAILED,
+                     "the transaction cannot be stored: the broker's disk has failed");
+    else
+        CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
 }
 
 void tx_is_committed(struct channel *ch)
 {
-    if (ch->state == CHANNEL_OPEN)
-        CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
+    commit_end(ch);
     channel_go_on(ch);
 }
 
@@ -197,7 +256,7 @@ void cmd_tx_commit(struct channel *ch, struct slice args)
     if (ch->publisher && ch->publisher->waiting > 0)
         channel_wait(ch, AMQP_TX_COMMIT);
     else
-        CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
+        commit_end(ch);
 }
 
 void cmd_tx_rollback(struct channel *ch, struct slice args)

@@ -39,6 +39,13 @@ bool unacked_has(const struct unacked *u, uint64_t tag)
     return chunk && (chunk->live & ~chunk->marked & bit_of(tag));
 }
 
+struct queue *unacked_queue(const struct unacked *u, uint64_t tag)
+{
+    const struct chunk *chunk = lv_window_find(&u->window, tag);
+    lv_assert(chunk && (chunk->live & bit_of(tag)));
+    return chunk->entries[tag % WINDOW_ENTRIES].consumer->queue;
+}
+
 uint64_t unacked_next(const struct unacked *u, uint64_t from)
 {
     uint64_t first = u->window.first * WINDOW_ENTRIES;

@@ -37,6 +37,9 @@ uint64_t unacked_next(const struct unacked *u, uint64_t from);
 /* The entry is taken out; the hold goes over to the caller. It must be there. */
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag);
 
+/* The queue that the entry, which must be there, came from. Borrowed: the entry's. */
+struct queue *unacked_queue(const struct unacked *u, uint64_t tag);
+
 /* Marks and unmarks an entry that is there. */
 void unacked_mark(struct unacked *u, uint64_t tag);
 void unacked_unmark(struct unacked *u, uint64_t tag);

@@ -66,6 +66,7 @@ uint64_t backlog_push_taken(struct backlog *b, struct message **message)
 {
     count_taken(b, *message, 1);
     chunk_append(b, message);
+    b->taken_below = b->next_sequence + 1;
     return b->next_sequence++;
 }
 
@@ -107,6 +108,8 @@ struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *re
     count_ready(b, m, -1);
     count_taken(b, m, 1);
     *ret_redelivered = (chunk->redelivered >> at & 1) != 0;
+    if (b->taken_below <= *ret_sequence)
+        b->taken_below = *ret_sequence + 1;
     return m;
 }
 

@@ -58,6 +58,8 @@ struct broker {
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
+    /* More memory is used than queues should be left with: they page out what they can. */
+    _Atomic bool is_short_of_memory;
     /* What messages published to queues of each loop, by index, and still in its mail cost. */
     _Atomic uint64_t mailed_bytes[LOOPS_MAX];
 };

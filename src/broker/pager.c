@@ -8,6 +8,7 @@
 #include "broker/persist.h"
 
 enum {
+    SHORT_DIVISOR = 16,
     SPARSE_DIVISOR = 4, /* less than a fourth live: emptied at the next snapshot */
 };
 
@@ -43,6 +44,12 @@ struct straggler {
     struct message *message; /* owned */
 };
 
+/* A chunk that has left memory although older copies of it hold more than what was live of it then. */
+struct repaged {
+    uint64_t chunk;
+    uint64_t live;
+};
+
 struct pager {
     struct segment **segments; /* in order */
     size_t count, capacity;
@@ -61,6 +68,8 @@ struct pager {
     size_t needless_count, needless_capacity;
     struct straggler *stragglers; /* in order */
     size_t straggler_first, straggler_count, straggler_capacity;
+    struct repaged *repaged; /* in order */
+    size_t repaged_first, repaged_count, repaged_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
     bool is_failed; /* writing failed: nothing more is paged out */
 };
@@ -121,9 +130,12 @@ void pager_free(struct pager **pager)
         return;
     for (size_t i = 0; i < p->count; i++)
         segment_free(p->segments[i]);
-    for (size_t i = p->straggler_first; i < p->straggler_count; i++)
-        message_unref(&p->stragglers[i].message);
+    for (size_t i = p->straggler_first; i < p->straggler_count; i++) {
+        if (p->stragglers[i].message) /* NULL: settled meanwhile */
+            message_unref(&p->stragglers[i].message);
+    }
     free(p->stragglers);
+    free(p->repaged);
     free(p->needless);
     free(p->segments);
     lv_buffer_free(&p->pending);
@@ -369,6 +381,26 @@ static void count_stored(struct segment *s, const struct message *m)
     s->persistent_bytes += m->is_persistent ? m->body_bytes : 0;
 }
 
+/* The first sequence number behind the segment's end that belongs to another one. */
+static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
+{
+    size_t next = segment_place(p, s->end_sequence);
+    return next < p->count ? p->segments[next]->first_sequence : UINT64_MAX;
+}
+
+/* Places of a chunk that memory alone has and that a segment can take: those that stand between the
+ * messages of one cannot, since segments do not overlap. */
+static uint64_t storable(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
+{
+    uint64_t places = 0;
+    for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(live);
+        if (!segment_of(q->pager, c * WINDOW_ENTRIES + place))
+            places |= 1ull << place;
+    }
+    return places;
+}
+
 /* Appends these places of a chunk, in blocks of bounded size. A copy: they stay in memory. */
 static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                          bool is_copy)
@@ -379,12 +411,16 @@ static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chun
         struct segment *s = segment_for(q, first);
         struct segment_block block = {.chunk = c};
         uint64_t bytes = 0;
+        const uint64_t room_end = segment_room_end(q->pager, s);
         for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
+            if (c * WINDOW_ENTRIES + place >= room_end)
+                break;
             const struct message *m = chunk->messages[place];
             block.entries[block.count++] = (struct segment_entry){
                 .place = place,
-                .redelivered = (chunk->redelivered >> place & 1) != 0,
+                /* What is taken may have been delivered. */
+                .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
                 .message = message_parts(m),
             };
             bytes += message_memory(m);
@@ -395,11 +431,29 @@ static void store_places(struct queue *q, uint64_t c, struct backlog_chunk *chun
     }
 }
 
+/* While the process is short of memory, each queue makes do with little. */
+static bool is_short(const struct queue *q)
+{
+    return atomic_load_explicit(&q->vhost->broker->is_short_of_memory, memory_order_relaxed);
+}
+
+static size_t memory_high(const struct queue *q)
+{
+    const struct pager_limits *limits = limits_of(q);
+    return is_short(q) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high;
+}
+
+static size_t memory_low(const struct queue *q)
+{
+    const struct pager_limits *limits = limits_of(q);
+    return is_short(q) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low;
+}
+
 /* Where paging out goes on, or begins: behind what should stay before the consumers. */
 static uint64_t first_to_page(const struct queue *q)
 {
     const struct backlog *b = &q->backlog;
-    const size_t stay = limits_of(q)->memory_low / 2;
+    const size_t stay = memory_low(q) / 2;
     if (backlog_has_disk(b))
         return b->disk_end;
     uint64_t bytes = 0;
@@ -410,6 +464,31 @@ static uint64_t first_to_page(const struct queue *q)
             bytes += message_memory(chunk->messages[__builtin_ctzll(live)]);
     }
     return c;
+}
+
+static void repaged_add(struct pager *p, uint64_t chunk, uint64_t live)
+{
+    if (p->repaged_first == p->repaged_count)
+        p->repaged_first = p->repaged_count = 0;
+    if (p->repaged_count == p->repaged_capacity) {
+        p->repaged_capacity = p->repaged_capacity ? p->repaged_capacity * 2 : 16;
+        p->repaged = lv_realloc(p->repaged, p->repaged_capacity * sizeof *p->repaged);
+    }
+    p->repaged[p->repaged_count++] = (struct repaged){chunk, live};
+}
+
+/* The chunk is among those: NULL when all that its blocks hold was live. */
+static const struct repaged *repaged_find(const struct pager *p, uint64_t chunk)
+{
+    size_t low = p->repaged_first, high = p->repaged_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->repaged[middle].chunk < chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < p->repaged_count && p->repaged[low].chunk == chunk ? &p->repaged[low] : NULL;
 }
 
 /* Copies of an earlier snapshot become the only ones: they must be read. */
@@ -433,9 +512,9 @@ void pager_relieve(struct queue *q)
 {
     struct backlog *b = &q->backlog;
     struct persist_loop *p = persist_of(q->home);
-    if (!p || b->memory_bytes < p->persist->limits.pager.memory_high)
+    if (!p || b->memory_bytes < memory_high(q))
         return;
-    const size_t low = p->persist->limits.pager.memory_low;
+    const size_t low = memory_low(q);
     pager_of(q);
     uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
     for (uint64_t c = first_to_page(q); c < growing && b->memory_bytes > low && may_page(q); c++) {
@@ -447,12 +526,18 @@ void pager_relieve(struct queue *q)
         }
         if (chunk->live != chunk->ready)
             return; /* somebody holds part of it */
-        if (chunk->stored)
+        uint64_t places = storable(q, c, chunk);
+        if (places != (chunk->live & ~chunk->stored))
+            return;
+        if (chunk->stored) {
             read_again(q, c, chunk);
-        store_places(q, c, chunk, chunk->live & ~chunk->stored, false);
+            repaged_add(q->pager, c, chunk->live);
+        }
+        store_places(q, c, chunk, places, false);
         if (!backlog_has_disk(b))
             q->pager->loaded_below = 0;
         backlog_page_out(b, c);
+        persist_paged_out(q);
     }
 }
 
@@ -507,7 +592,11 @@ static void place_stragglers(struct queue *q, uint64_t chunk)
 /* The chunk at the beginning of what is on disk is whole: the next one's turn. */
 static void next_chunk(struct queue *q)
 {
-    place_stragglers(q, q->backlog.disk_begin);
+    struct pager *p = q->pager;
+    uint64_t chunk = q->backlog.disk_begin;
+    place_stragglers(q, chunk);
+    while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
+        p->repaged_first++;
     backlog_page_next(&q->backlog);
 }
 
@@ -515,6 +604,9 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
     uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
+    const struct repaged *again = repaged_find(q->pager, chunk);
+    if (again && !(again->live >> entry->place & 1))
+        return;
     if (s->is_recovered && (!entry->message.is_persistent || !is_in_ranges(s, sequence)))
         return;
     struct message *m =
@@ -526,8 +618,10 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&q->backlog, sequence, &m,
-                    entry->redelivered || sequence < q->pager->recovered_below);
+                    entry->redelivered || sequence < q->pager->recovered_below ||
+                        sequence < q->backlog.taken_below);
 }
 
 static void load_block(struct queue *q, struct segment *s, const struct segment_block *block)
@@ -733,6 +827,7 @@ void pager_purge(struct queue *q)
     b->disk_bytes = 0;
     while (backlog_has_disk(b))
         backlog_page_next(b);
+    p->repaged_first = p->repaged_count = 0;
     if (is_logged(q))
         pager_snapshot(q);
 }
@@ -796,9 +891,19 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
         uint64_t from = c == b->disk_begin && q->pager->loaded_below > base
                             ? q->pager->loaded_below
                             : base;
+        const struct repaged *again = repaged_find(q->pager, c);
+        if (again) {
+            for (uint64_t live = again->live; live; live &= live - 1) {
+                uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
+                if (sequence >= from)
+                    add_unloaded(list, s, sequence, sequence + 1);
+            }
+            continue;
+        }
         /* A run of whole chunks is one range. */
         uint64_t last = c;
-        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end)
+        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
+               !repaged_find(q->pager, last + 1))
             last++;
         add_unloaded(list, s, from, (last + 1) * WINDOW_ENTRIES);
         c = last;
@@ -830,17 +935,13 @@ static void give_up_if_sparse(struct queue *q, struct segment *s)
     segment_free(s);
 }
 
-/* Places of a chunk that only the log and memory have. Those between the messages of a segment
- * cannot be stored: segments do not overlap. */
-static uint64_t unstored(struct queue *q, uint64_t c, const struct backlog_chunk *chunk,
-                         bool storable_only)
+/* Places of a chunk that only the log and memory have. */
+static uint64_t unstored(const struct backlog_chunk *chunk)
 {
     uint64_t places = 0;
     for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
         unsigned place = (unsigned)__builtin_ctzll(live);
-        if (chunk->messages[place]->is_persistent &&
-            !(storable_only && segment_of(q->pager, c * WINDOW_ENTRIES + place)))
-            places |= 1ull << place;
+        places |= chunk->messages[place]->is_persistent ? 1ull << place : 0;
     }
     return places;
 }
@@ -850,18 +951,20 @@ static uint64_t unstored_bytes(struct queue *q)
     uint64_t bytes = 0;
     for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        for (uint64_t places = chunk ? unstored(q, c, chunk, true) : 0; places;
+        for (uint64_t places = chunk ? unstored(chunk) & storable(q, c, chunk) : 0; places;
              places &= places - 1)
             bytes += message_memory(chunk->messages[__builtin_ctzll(places)]);
     }
     return bytes;
 }
 
+/* Transient messages, too: they would stand between those of the segment and could not be paged out
+ * any more. */
 static void store_copies(struct queue *q)
 {
     for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        uint64_t places = chunk ? unstored(q, c, chunk, true) : 0;
+        uint64_t places = chunk ? storable(q, c, chunk) : 0;
         if (places)
             store_places(q, c, chunk, places, true);
     }
@@ -893,7 +996,7 @@ static void carry_all(struct queue *q, struct carried_list *list)
     size_t next = p->straggler_first;
     for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        uint64_t places = chunk ? unstored(q, c, chunk, false) : 0;
+        uint64_t places = chunk ? unstored(chunk) : 0;
         for (; places; places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
             /* What is taken may have been delivered, and so may what came back. */
@@ -1117,6 +1220,8 @@ void pager_restore_message(struct queue *q, uint64_t sequence, struct message **
     b->persistent++;
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
+    if (!lv_window_is_elsewhere(&b->window, sequence))
+        lv_window_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
     add_straggler(pager_of(q), sequence, message, redelivered);
 }
 
@@ -1307,6 +1412,10 @@ void pager_restore_end(struct queue *q)
     for (size_t i = p->straggler_first; i < p->straggler_count; i++)
         p->stragglers[i].redelivered |= p->stragglers[i].sequence < q->delivered_staged;
     p->recovered_below = q->delivered_staged;
+    /* A new message never joins a chunk that is on disk: numbers go on with the next chunk. */
+    if (backlog_has_disk(&q->backlog) &&
+        q->backlog.next_sequence < q->backlog.disk_end * WINDOW_ENTRIES)
+        q->backlog.next_sequence = q->backlog.disk_end * WINDOW_ENTRIES;
     for (size_t i = p->count; i-- > 0;) {
         struct segment *s = p->segments[i];
         if (!s->is_there) {

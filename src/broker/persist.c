@@ -250,6 +250,13 @@ enum queue_answer persist_answer(const struct queue *q, const struct message *me
 /* Staged for the log and not yet on the disk: from here on publishers wait. */
 static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
 
+enum queue_answer persist_answer_settled(const struct queue *q)
+{
+    if (!is_stored(q) || atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return QUEUE_TOOK;
+    return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
+}
+
 bool persist_is_behind(const struct queue *q)
 {
     /* Fixed before the loops start, and open as long as they run. */
@@ -273,6 +280,11 @@ void persist_enqueue(struct queue *q, const struct message *m, uint64_t sequence
                 delivered ? LOG_DELIVERED : 0);
 }
 
+void persist_paged_out(struct queue *q)
+{
+    log_end_message(persist_of(q->home)->stage);
+}
+
 void persist_settle(struct queue *q, uint64_t sequence)
 {
     if (is_stored(q))
@@ -290,7 +302,10 @@ static void delivered_is_safe(struct loop *loop, void *arg, int error)
     struct delivered_wait *wait = arg;
     struct queue *q = wait->queue;
     /* After a failure nothing more is stored; deliveries go on: consumers are never held up. */
-    q->delivered_safe = error ? UINT64_MAX : wait->below;
+    if (error)
+        q->delivered_safe = UINT64_MAX;
+    else if (wait->below <= q->delivered_staged) /* not forgotten meanwhile */
+        q->delivered_safe = wait->below;
     queue_deliver_soon(q);
     queue_unref(&wait->queue);
     free(wait);
@@ -370,6 +385,14 @@ void persist_snapshot(struct queue *q, const struct log_snapshot *snapshot)
     persist_call(p, snapshot_is_safe, wait);
 }
 
+/* The files that say how far the queue has delivered may go: the next delivery says it again. */
+static void forget_delivered(struct queue *q)
+{
+    q->delivered_staged = 0;
+    if (q->delivered_safe != UINT64_MAX)
+        q->delivered_safe = 0;
+}
+
 /* Asks the queues for snapshots that hold the oldest files. */
 static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
 {
@@ -380,8 +403,10 @@ static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
         if (q->dirty_file + p->persist->limits.files_kept >= current)
             return;
         lv_list_remove(&q->dirty_link);
-        if (q->backlog.persistent == 0 && !pager_has_segments(q))
+        if (q->backlog.persistent == 0 && !pager_has_segments(q)) {
+            forget_delivered(q);
             continue; /* what the log says of it is over: it depends on nothing */
+        }
         lv_list_push(&p->snapshots, &q->dirty_link);
         pager_snapshot(q);
     }

@@ -100,9 +100,13 @@ static inline struct persist_loop *persist_of(const struct loop *loop)
 enum queue_answer persist_answer(const struct queue *q, const struct message *message);
 /* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
 bool persist_is_behind(const struct queue *q);
+/* The same for what has been settled in the queue. */
+enum queue_answer persist_answer_settled(const struct queue *q);
 /* The message has been put into the queue. */
 void persist_enqueue(struct queue *q, const struct message *message, uint64_t sequence,
                      bool delivered);
+/* Messages of the queue are freed and not settled: paged out. */
+void persist_paged_out(struct queue *q);
 /* A persistent message of the queue is settled. */
 void persist_settle(struct queue *q, uint64_t sequence);
 /* Whether a message of this sequence number may be delivered: the log knows that it may have been.

@@ -510,6 +510,33 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
     return QUEUE_LATER;
 }
 
+/* Home. */
+static enum queue_answer answer_settled(struct queue *q, struct confirm_sink *sink)
+{
+    enum queue_answer answer = persist_answer_settled(q);
+    if (answer == QUEUE_LATER)
+        persist_confirm(persist_of(q->home), q, sink, 0);
+    return answer;
+}
+
+static void ask_settled_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    enum queue_answer answer = answer_settled(q, mail->b);
+    if (answer != QUEUE_LATER)
+        confirm_answer(at, mail->b, 0, answer == QUEUE_TOOK);
+    queue_unref(&q);
+}
+
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
+{
+    if (q->home == loop)
+        return answer_settled(q, sink);
+    struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
+    loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
     if (q->home != loop || q->backlog.ready > 0 || lv_list_is_empty(&q->ready_consumers))
@@ -648,6 +675,21 @@ void queue_delete_by_mail(struct loop *from, struct queue *q)
         loop_mail(from, q->home, &mail);
     else
         loop_mail_from_outside(q->home, &mail);
+}
+
+void queues_relieve(struct broker *broker, struct loop *loop)
+{
+    struct lv_table_iter vhosts, queues;
+    struct lv_table_node *v = lv_table_first(broker->vhosts, &vhosts);
+    for (; v; v = lv_table_next(broker->vhosts, &vhosts)) {
+        struct vhost *vhost = lv_container_of(v, struct vhost, by_name);
+        struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
+        for (; n; n = lv_table_next(vhost->queues, &queues)) {
+            struct queue *q = lv_container_of(n, struct queue, by_name);
+            if (q->home == loop)
+                pager_relieve(q);
+        }
+    }
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */
@@ -847,6 +889,7 @@ void queue_call_delete(struct queue_call *call)
         may = refuse_delete(call, "not empty");
     call->refused = !may;
     if (may)
-        call->ready =
-            delete_with(q, (struct durable_done){deletion_is_committed, call}, &call->is_waiting);
+        call->ready = delete_with(
+            q, (struct durable_done){call->is_hasty ? NULL : deletion_is_committed, call},
+            &call->is_waiting);
 }

@@ -133,6 +133,10 @@ void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t numbe
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number);
 
+/* Asks to be told, as for a publish with number 0, when everything that was settled in the queue
+ * before is stored. QUEUE_TOOK: there is nothing to wait for. */
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink);
+
 /* Whether the queue's home has so much to do already that publishers should be held back for a
  * moment. Any loop. */
 bool queue_is_behind(const struct queue *q);
@@ -155,6 +159,7 @@ struct queue_call {
     /* Asked. */
     struct consumer *consumer; /* consume, cancel, get (the getter) */
     bool if_unused, if_empty;  /* delete */
+    bool is_hasty;             /* delete: answered at once, before the commit */
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
@@ -184,6 +189,9 @@ void queue_call_delete(struct queue_call *call);  /* ready: how many were in it 
 void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* --- home ------------------------------------------------------------------------------- */
+
+/* Every queue at home on this loop pages out what it can: broker->is_short_of_memory has been set. */
+void queues_relieve(struct broker *broker, struct loop *loop);
 
 /* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
  * deletion when it is durable. The number of messages that were ready. */

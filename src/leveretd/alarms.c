@@ -13,6 +13,7 @@
 #include "amqp/amqp.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/queue.h"
 
 /* --- pure --------------------------------------------------------------------------------- */
 
@@ -264,6 +265,22 @@ static void spread(struct loop *loop, struct broker *broker)
         loop_mail(loop, loops_at(broker->loops, i), &mail);
 }
 
+static void relieve_loop(struct loop *at, struct mail *mail)
+{
+    queues_relieve(mail->a, at);
+}
+
+/* Queues page out before publishers are held up. */
+static void watch_shortage(struct loop *loop, struct broker *broker, bool is_short)
+{
+    if (atomic_exchange(&broker->is_short_of_memory, is_short) == is_short || !is_short)
+        return;
+    log_info("memory is short: queues keep less of what waits in them in memory");
+    struct mail mail = {.deliver = relieve_loop, .a = broker};
+    for (unsigned i = 0; i < loops_count(broker->loops); i++)
+        loop_mail(loop, loops_at(broker->loops, i), &mail);
+}
+
 static void look(struct loop *loop, struct alarms *a)
 {
     struct alarm_readings readings;
@@ -272,6 +289,9 @@ static void look(struct loop *loop, struct alarms *a)
     a->facts.readings = readings;
     pthread_mutex_unlock(&a->lock);
 
+    watch_shortage(loop, a->broker,
+                   readings.has_memory &&
+                       readings.memory_bytes > a->facts.limits.memory_bytes / 4 * 3);
     const unsigned ours = BROKER_ALARM_MEMORY | BROKER_ALARM_DISK;
     unsigned was = atomic_load_explicit(&a->broker->alarms, memory_order_relaxed) & ours;
     unsigned is = alarms_decide(&a->facts.limits, &readings);

@@ -183,27 +183,37 @@ static int posix_truncate(struct disk *disk, struct disk_file *file, uint64_t by
     return ftruncate(fd_of(file), (off_t)bytes) == 0 ? 0 : lv_error_from_errno(errno);
 }
 
+/* Writes zeros, and waits until they are on the disk: what is left for the sync at the end is small, so
+ * that syncs of other files, which may have to wait for it, wait briefly. */
+static int fill_piece(int fd, uint64_t offset, uint64_t bytes)
+{
+    static const uint8_t zeros[FILL_BYTES];
+    struct iovec part = {(void *)(uintptr_t)zeros, (size_t)bytes};
+    uint64_t end = offset;
+    int err = write_parts(fd, &end, &part, 1);
+
+    if (err < 0)
+        return err;
+    if (sync_file_range(fd, (off_t)offset, (off_t)bytes,
+                        SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0 &&
+        errno == EIO)
+        return ERR_IO;
+    return 0;
+}
+
 /* The blocks are asked for in one piece first, so that the file lies together and a full disk is
  * noticed before anything is written; then zeros are written, since a block that is only reserved
  * changes metadata when it is written first. */
 static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
 {
-    static const uint8_t zeros[FILL_BYTES];
-    uint64_t offset = 0;
     int err = posix_truncate(disk, file, 0);
 
-    if (err == 0 && fallocate(fd_of(file), 0, 0, (off_t)bytes) != 0 && errno != EOPNOTSUPP &&
-        errno != ENOSYS)
+    if (err == 0 && bytes > 0 && fallocate(fd_of(file), 0, 0, (off_t)bytes) != 0 &&
+        errno != EOPNOTSUPP && errno != ENOSYS)
         err = lv_error_from_errno(errno);
-    while (err == 0 && offset < bytes) {
-        uint64_t left = bytes - offset;
-        struct iovec part = {
-            .iov_base = (void *)(uintptr_t)zeros,
-            .iov_len = left < FILL_BYTES ? (size_t)left : FILL_BYTES,
-        };
-
-        err = write_parts(fd_of(file), &offset, &part, 1);
-    }
+    for (uint64_t offset = 0; err == 0 && offset < bytes; offset += FILL_BYTES)
+        err = fill_piece(fd_of(file), offset,
+                         bytes - offset < FILL_BYTES ? bytes - offset : FILL_BYTES);
     return err;
 }
 

@@ -98,8 +98,8 @@ static bool writer_wait(struct log *log, enum log_progress last)
         writer_sleep(log, LOG_RETRY_MS);
     else if (last == LOG_IDLE && !log->is_stopping && !log_writer_has_work(log))
         writer_sleep(log, log_writer_due_ms(log));
-    goes_on = !log->is_stopping || last == LOG_WORKED ||
-              (last == LOG_IDLE && log_writer_has_work(log));
+    goes_on =
+        !log->is_stopping || last == LOG_WORKED || (last == LOG_IDLE && log_writer_has_work(log));
     pthread_mutex_unlock(&log->lock);
     return goes_on;
 }

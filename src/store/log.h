@@ -11,8 +11,8 @@
  *   (4) A file is given back when no queue depends on anything in it (log_set_floor).
  *
  * A failed write or sync is final: every ticket not yet safe fails, and so does everything after
- * it (log_failure). The disk having no room for the next file is not a failure: the writer waits,
- * says so (on_space), and goes on when there is room.
+ * it (log_failure). The disk having no room, for the next file or for a write, is not a failure: the
+ * writer waits, says so (on_space; one file ahead, where it can), and goes on when there is room.
  *
  * The log knows no queue and no message: it stores numbers and bytes. */
 #ifndef LEVERET_STORE_LOG_H
@@ -50,9 +50,9 @@ struct log_segment {
     uint64_t number;
     uint64_t first_sequence;
     uint64_t end_sequence;
-    uint64_t bytes;            /* of the file, synced */
-    uint64_t persistent_live;  /* persistent messages in it that are not settled */
-    uint64_t persistent_bytes; /* of their bodies */
+    uint64_t bytes;               /* of the file, synced */
+    uint64_t persistent_live;     /* persistent messages in it that are not settled */
+    uint64_t persistent_bytes;    /* of their bodies */
     const struct log_range *live; /* sequence numbers not settled */
     size_t live_count;
 };
@@ -83,8 +83,11 @@ struct log_snapshot {
  * stored again. */
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
                  uint64_t queue, uint64_t sequence, unsigned flags);
+/* The message staged last may be freed: the next one is another, even at the same address. */
+void log_end_message(struct log_stage *stage);
 /* These are settled: acknowledged, discarded, expired, purged. Adjoining runs of one queue are
- * merged. */
+ * merged, for which a settle may come to stand behind enqueues that are staged later in the turn; it
+ * never stands before anything staged earlier. */
 void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count);
 /* All sequence numbers below may have been delivered. */
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
@@ -108,21 +111,26 @@ uint64_t log_unsafe_bytes(const struct log *log);
  * one. Any thread. */
 uint64_t log_current_file(const struct log *log);
 /* Nothing of this stage's loop depends on files below `file` any more. The writer gives back files
- * below every stage's floor. UINT64_MAX: depends on none. */
+ * below every stage's floor. UINT64_MAX: depends on none; staging a message or a snapshot then makes
+ * it depend on the current file by itself. 0 after log_open(). */
 void log_set_floor(struct log_stage *stage, uint64_t file);
 
 /* --- the log itself ---------------------------------------------------------------------------- */
 
-enum log_durability { LOG_SYNC, LOG_INTERVAL, LOG_NEVER };
+enum log_durability {
+    LOG_SYNC,     /* safe means synced */
+    LOG_INTERVAL, /* safe means written: it survives the process, and the machine after interval_ms */
+    LOG_NEVER,    /* ... and the machine when the kernel has got round to it */
+};
 
 struct log_options {
-    struct disk *disk;        /* borrowed */
-    uint64_t file_bytes;      /* 16 MiB */
-    unsigned stages;          /* one per loop */
+    struct disk *disk;   /* borrowed */
+    uint64_t file_bytes; /* 16 MiB */
+    unsigned stages;     /* one per loop */
     enum log_durability durability;
-    unsigned interval_ms;     /* of LOG_INTERVAL */
-    /* On the writer thread (in a simulation: within log_step). Tickets up to this one of this stage
-     * are safe (error 0) or will never be. */
+    unsigned interval_ms; /* of LOG_INTERVAL */
+    /* On the writer thread (in a simulation: within log_step; what cannot be written before the end:
+     * within log_close). Tickets up to this one of this stage are safe (error 0) or will never be. */
     void (*on_safe)(void *arg, unsigned stage, uint64_t ticket, int error);
     /* The disk has no room for the next file (false), or has again (true). */
     void (*on_space)(void *arg, bool has_room);

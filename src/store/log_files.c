@@ -51,8 +51,8 @@ static int write_head(struct log *log, struct log_file *file, const struct log_b
     struct iovec part = {head, LOG_FILE_HEADER_BYTES};
     int err;
 
-    log_put_file_header(head, &(struct log_file_header){LOG_FORMAT_VERSION, file->number,
-                                                        log->salt});
+    log_put_file_header(head,
+                        &(struct log_file_header){LOG_FORMAT_VERSION, file->number, log->salt});
     if (batch) {
         log_put_batch(head + LOG_FILE_HEADER_BYTES, batch);
         log_record_bind(head + LOG_FILE_HEADER_BYTES, log_file_key(log->salt, file->number),
@@ -139,8 +139,7 @@ static size_t find_reusable(const struct log *log)
     const struct log_files *files = &log->files;
     size_t i = 0;
 
-    while (i < files->old_count &&
-           !(is_free(files, &files->old[i]) && is_fit(log, &files->old[i])))
+    while (i < files->old_count && !(is_free(files, &files->old[i]) && is_fit(log, &files->old[i])))
         i++;
     return i;
 }
@@ -234,6 +233,7 @@ bool log_files_has_work(const struct log *log)
     return (wants_next(log) && files->next_error == 0) || find_removable(log) < files->old_count;
 }
 
+/* The next file comes first, unless there was no room for it: then what can be removed. */
 bool log_files_keep(struct log *log)
 {
     struct log_files *files = &log->files;
@@ -243,13 +243,13 @@ bool log_files_keep(struct log *log)
 
     pthread_mutex_lock(&log->lock);
     removable = find_removable(log);
-    if (removable < files->old_count) {
+    has_worked = wants_next(log);
+    if (removable < files->old_count && (!has_worked || files->next_error < 0)) {
         old = take_old(files, removable);
         pthread_mutex_unlock(&log->lock);
         remove_old(log, old);
         return true;
     }
-    has_worked = wants_next(log);
     if (has_worked) {
         prepare_next(log);
         has_worked = files->next_error == 0;

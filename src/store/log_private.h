@@ -18,8 +18,8 @@
 
 enum {
     LOG_CHUNK_BYTES = 64 * 1024,
-    LOG_CHUNKS_KEPT = 16,  /* idle, per stage */
-    LOG_RUNS_MAX = 1024,   /* ranges of a settle record */
+    LOG_CHUNKS_KEPT = 16, /* idle, per stage */
+    LOG_RUNS_MAX = 1024,  /* ranges of a settle record */
     LOG_RUN_SLOTS = 256,
     LOG_PARTS_MAX = 64,    /* of one write */
     LOG_PAGE_BYTES = 4096, /* a write ends at a multiple of this: see log_writer.c */
@@ -194,11 +194,11 @@ struct log {
     pthread_t writer;
     pthread_t keeper;
     bool has_threads;
-    bool is_stopping;      /* guarded by the lock: the writer is to end */
+    bool is_stopping;        /* guarded by the lock: the writer is to end */
     bool is_keeper_stopping; /* guarded by the lock */
-    bool writer_sleeps;    /* guarded by the lock */
-    uint64_t submits;      /* guarded by the lock */
-    uint64_t submits_seen; /* guarded by the lock */
+    bool writer_sleeps;      /* guarded by the lock */
+    uint64_t submits;        /* guarded by the lock */
+    uint64_t submits_seen;   /* guarded by the lock */
 
     struct log_files files;
 

@@ -347,7 +347,8 @@ static bool visit_settle(const struct log_record *record, const struct log_visit
     return true;
 }
 
-static bool visit_pair(const struct log_record *record, const struct log_visitor *visitor, void *arg)
+static bool visit_pair(const struct log_record *record, const struct log_visitor *visitor,
+                       void *arg)
 {
     struct reader r = {.left = record->payload};
     uint64_t first = take64(&r);

@@ -142,8 +142,7 @@ void log_record_seal(uint8_t *record, enum log_type type, size_t length);
 /* Binds a sealed record to its place. Once per record. */
 static inline void log_record_bind(uint8_t *record, uint64_t file_key, uint64_t offset)
 {
-    log_put64(record, log_get64(record) ^
-                          (file_key + offset * UINT64_C(0x9e3779b97f4a7c15)));
+    log_put64(record, log_get64(record) ^ (file_key + offset * UINT64_C(0x9e3779b97f4a7c15)));
 }
 
 /* The bytes a sealed record takes on disk. */

@@ -35,8 +35,8 @@ struct found_file {
     uint64_t number;
     uint64_t bytes;
     bool has_header;
-    bool has_batch;  /* known from the newest file and from the chain */
-    bool is_empty;   /* newer than the newest with a batch record */
+    bool has_batch; /* known from the newest file and from the chain */
+    bool is_empty;  /* newer than the newest with a batch record */
     bool is_in_chain;
     bool has_records;
     uint64_t end; /* of its records; 0: not known */
@@ -391,8 +391,8 @@ static void count_torn(struct recovery *r, const struct found_file *f, struct sl
     }
     r->counts.torn_bytes += end - offset;
     if (end > offset)
-        log_warning("file %020" PRIu64 ".log of the log, offset %" PRIu64
-                    ": cut off %" PRIu64 " bytes of a write that a crash has torn",
+        log_warning("file %020" PRIu64 ".log of the log, offset %" PRIu64 ": cut off %" PRIu64
+                    " bytes of a write that a crash has torn",
                     f->number, offset, end - offset);
 }
 
@@ -574,7 +574,8 @@ static void say_what_was_read(const struct log_recovery *c)
     if (c->files == 0)
         return;
     log_info("log: read %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64 " files; %" PRIu64
-             " bytes of a torn write dropped, %" PRIu64 " damaged places (%" PRIu64 " bytes) skipped",
+             " bytes of a torn write dropped, %" PRIu64 " damaged places (%" PRIu64
+             " bytes) skipped",
              c->records, c->bytes_read, c->files, c->torn_bytes, c->broken_places, c->broken_bytes);
 }
 

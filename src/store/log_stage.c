@@ -186,6 +186,11 @@ void log_enqueue(struct log_stage *stage, const struct log_message *message, con
     add_target(stage, queue, sequence, flags);
 }
 
+void log_end_message(struct log_stage *stage)
+{
+    stage->identity = NULL;
+}
+
 static bool run_extend(struct log_range *run, uint64_t from, uint64_t count)
 {
     if (from == run->from + run->count) {

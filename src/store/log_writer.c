@@ -70,8 +70,7 @@ static bool round_begin(struct log *log)
     round->wants_batch = log_floor(log) > atomic_load(&log->floor_written);
     round->stage = 0;
     round->is_built = false;
-    round->is_active =
-        has_records || (round->wants_batch && atomic_load(&log->failure) == 0);
+    round->is_active = has_records || (round->wants_batch && atomic_load(&log->failure) == 0);
     return round->is_active;
 }
 
@@ -105,7 +104,8 @@ static struct log_chunk *give_back_chunks(struct log_stage *stage)
 
     while (stage->taken.chunk != stage->until.chunk) {
         struct log_chunk *chunk = stage->taken.chunk;
-        bool is_kept = chunk->capacity == LOG_CHUNK_BYTES && stage->returned_count < LOG_CHUNKS_KEPT;
+        bool is_kept =
+            chunk->capacity == LOG_CHUNK_BYTES && stage->returned_count < LOG_CHUNKS_KEPT;
         struct log_chunk **list = is_kept ? &stage->returned : &to_free;
 
         stage->taken.chunk = chunk->next;
@@ -342,8 +342,7 @@ static void add_padding(struct log *log)
     uint64_t pad = -end % LOG_PAGE_BYTES;
 
     if (pad > 0 && end + pad <= log->current.bytes)
-        round->parts[round->part_count++] =
-            (struct iovec){(void *)(uintptr_t)zeros, (size_t)pad};
+        round->parts[round->part_count++] = (struct iovec){(void *)(uintptr_t)zeros, (size_t)pad};
 }
 
 /* Places as many records as the file and one write can take. */
@@ -432,8 +431,7 @@ uint64_t log_writer_due_ms(const struct log *log)
     uint64_t due = log->dirty_since_ms + log->options.interval_ms;
     uint64_t now;
 
-    if (log->options.durability != LOG_INTERVAL || !log->is_dirty ||
-        atomic_load(&log->failure) < 0)
+    if (log->options.durability != LOG_INTERVAL || !log->is_dirty || atomic_load(&log->failure) < 0)
         return UINT64_MAX;
     if (log->options.is_stepped)
         return 0;
@@ -444,7 +442,8 @@ uint64_t log_writer_due_ms(const struct log *log)
 /* A floor is synced in every mode: files are removed because of it. */
 static bool must_sync(const struct log *log)
 {
-    return log->options.durability == LOG_SYNC || log->files.floor != atomic_load(&log->floor_written);
+    return log->options.durability == LOG_SYNC ||
+           log->files.floor != atomic_load(&log->floor_written);
 }
 
 static enum log_progress sync_and_answer(struct log *log)

@@ -182,7 +182,7 @@ static uint64_t hash_snapshot(const struct log_snapshot *s)
 #define ADD(array, count, capacity, ...)                                                           \
     do {                                                                                           \
         if ((count) == (capacity)) {                                                               \
-            (capacity) = (capacity) ? (capacity) * 2 : 64;                                         \
+            (capacity) = (capacity) ? (capacity)*2 : 64;                                           \
             (array) = lv_realloc((array), (capacity) * sizeof *(array));                           \
         }                                                                                          \
         (array)[(count)++] = __VA_ARGS__;                                                          \
@@ -337,7 +337,7 @@ static void stage_floor(struct world *w, struct stage_model *m)
 
 static void stage_something(struct world *w, unsigned i)
 {
-    static void (*const things[])(struct world *w, unsigned i) = {
+    static void (*const things[])(struct world * w, unsigned i) = {
         stage_enqueue, stage_enqueue, stage_enqueue,  stage_settle,
         stage_settle,  stage_small,   stage_snapshot,
     };
