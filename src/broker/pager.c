@@ -275,6 +275,8 @@ void pager_delete(struct queue *q)
         return;
     for (size_t i = 0; i < p->count; i++)
         remove_file(q, p->segments[i]->number);
+    for (size_t i = 0; i < p->needless_count; i++)
+        remove_file(q, p->needless[i]);
     pager_free(&q->pager);
 }
 
