@@ -29,6 +29,8 @@ struct segment {
     uint64_t live;         /* not settled; after recovery the persistent ones alone */
     uint64_t persistent_live;
     uint64_t persistent_bytes;
+    uint64_t unread_bytes; /* of a recovered one: an estimate, until it has been read to its end */
+    bool is_estimated;     /* ... and so is persistent_bytes */
     bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
     struct range *ranges;  /* ... and only these sequence numbers do */
     size_t range_count, range_capacity;
@@ -110,7 +112,7 @@ bool pager_is_busy(const struct queue *q)
 bool pager_estimates_bytes(const struct queue *q)
 {
     for (size_t i = 0; q->pager && i < q->pager->count; i++) {
-        if (q->pager->segments[i]->is_recovered)
+        if (q->pager->segments[i]->is_estimated)
             return true;
     }
     return false;
@@ -602,6 +604,36 @@ static void next_chunk(struct queue *q)
     backlog_page_next(&q->backlog);
 }
 
+/* Recovery knows how many messages were settled, not how large they were: until a recovered segment has
+ * been read once, the bytes of what is left in it are an estimate, which is put right on the way. */
+static void correct_bytes(struct queue *q, struct segment *s, int64_t difference)
+{
+    q->backlog.ready_bytes += (uint64_t)difference;
+    q->backlog.disk_bytes += (uint64_t)difference;
+    s->persistent_bytes += (uint64_t)difference;
+}
+
+static void count_read(struct queue *q, struct segment *s, uint64_t bytes)
+{
+    if (!s->is_estimated)
+        return;
+    if (bytes > s->unread_bytes) {
+        correct_bytes(q, s, (int64_t)(bytes - s->unread_bytes));
+        s->unread_bytes = bytes;
+    }
+    s->unread_bytes -= bytes;
+}
+
+/* Nothing more of the segment is to be read. */
+static void count_read_all(struct queue *q, struct segment *s)
+{
+    if (!s->is_estimated)
+        return;
+    s->is_estimated = false;
+    correct_bytes(q, s, -(int64_t)s->unread_bytes);
+    s->unread_bytes = 0;
+}
+
 static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
@@ -620,6 +652,7 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    count_read(q, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&q->backlog, sequence, &m,
                     entry->redelivered || sequence < q->pager->recovered_below ||
@@ -720,6 +753,8 @@ static void read_mail(struct loop *at, struct mail *mail)
         } else {
             load_bytes(q, s, lv_buffer_slice(&reading->bytes));
         }
+        if (s->load_offset >= s->bytes)
+            count_read_all(q, s);
         if (!segment_to_read(p))
             end_of_disk(q);
         pager_read_ahead(q);
@@ -822,6 +857,7 @@ void pager_purge(struct queue *q)
         s->persistent_live = here_persistent;
         s->persistent_bytes = here_bytes;
         s->load_offset = s->bytes;
+        s->is_estimated = false; /* it went with what was on disk */
     }
     b->ready -= b->disk_ready;
     b->ready_bytes -= b->disk_bytes;
@@ -1423,8 +1459,11 @@ void pager_restore_end(struct queue *q)
         if (!s->is_there) {
             damage(q, s, 0, "the file is missing or cut short; its messages are lost");
             restore_without(q, s);
-        } else if (s->persistent_live == 0) {
-            s->live = 0; /* the first snapshot removes it */
+            continue;
         }
+        if (s->persistent_live == 0)
+            s->live = 0; /* the first snapshot removes it */
+        s->unread_bytes = s->persistent_bytes;
+        s->is_estimated = true;
     }
 }

@@ -206,7 +206,7 @@ static void safe_mail(struct loop *at, struct mail *mail)
     int error = (int)(int64_t)mail->d;
     if (error < 0 && p->persist)
         atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
-    else
+    if (error == 0)
         p->safe_ticket = mail->c;
     while (p->wait_count > 0 && wait_at(p, 0)->ticket <= mail->c) {
         struct persist_wait w = *wait_at(p, 0);

@@ -308,10 +308,11 @@ static void flush(struct log *log)
 
     while (progress == LOG_WORKED)
         progress = log_writer_round(log);
-    if (progress == LOG_BLOCKED && (log_files_keep(log) || log_files_keep(log)))
-        flush(log);
-    else if (progress == LOG_BLOCKED)
+    if (progress != LOG_BLOCKED)
+        return;
+    if (!log_files_keep(log) && !log_files_keep(log))
         log_writer_fail(log, ERR_NO_SPACE, "ending in");
+    flush(log); /* what was submitted after the round under way is answered too */
 }
 
 void log_close(struct log **log)

@@ -374,6 +374,9 @@ static void promise_keep(struct promise *p)
             s->copies[p->copies[i]].gone = GONE_SAFE;
     }
     s->is_deletion_safe |= p->is_deletion;
+    if (p->count > 0)
+        step(p->world, "  (queue %u: settled for good: message %u and %zu more)", p->slot,
+             s->copies[p->copies[0]].message, p->count - 1);
 }
 
 /* Looks which have become safe. At the end of a life all are forgotten. */
@@ -511,9 +514,9 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
     if (!copy)
         fail(w, "message %u comes from queue %u, where nobody put it", number, client->slot);
     if (w->is_dead || s->is_deleted) {
-        if (!no_ack)
+        if (!no_ack && !w->is_dead)
             hold(client, d->sequence, 0, true);
-        else if (copy->gone != GONE_SAFE)
+        else if (no_ack && copy->gone != GONE_SAFE)
             copy->gone = GONE; /* it was on its way, and its queue is done with it */
         return;
     }
@@ -959,6 +962,7 @@ static void calm(struct world *w)
 static void verify_slot(struct world *w, unsigned slot, bool is_last)
 {
     struct queue_call before = call_home(w, slot, queue_call_status);
+    bool is_estimate = pager_estimates_bytes(w->slots[slot].queue);
     struct client *client = consume(w, slot, false, 0, true);
     uint64_t bytes;
     rest(w);
@@ -969,7 +973,7 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     if (before.ready != client->held_count || before.taken != 0)
         fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " taken, there were %zu", slot,
              before.ready, before.taken, client->held_count);
-    if (before.ready_bytes != bytes && !pager_estimates_bytes(w->slots[slot].queue))
+    if (before.ready_bytes != bytes && !is_estimate)
         fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot,
              before.ready_bytes, bytes);
     check_status(w, slot, 0, 0, client->held_count, bytes);
@@ -1100,6 +1104,8 @@ static void life_end(struct world *w, bool is_clean)
     loops_drain(w->loops);
     promises_look(w, true);
     w->is_dead = true;
+    for (unsigned i = 0; i < w->client_count; i++)
+        requeue_all(w->clients[i]);
     for (unsigned i = 0; i < w->slot_count; i++)
         queue_unref(&w->slots[i].queue);
     broker_free(&w->broker);
