@@ -55,6 +55,8 @@ struct persist_loop {
 struct persist {
     struct broker *broker;
     struct persist_limits limits;
+    uint64_t file_bytes;
+    _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
     struct log *log;
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "store/log_records.h"
 
 struct restore {
     struct broker *broker;
@@ -111,6 +112,7 @@ static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *sna
     if (!q)
         return;
     q->dirty_file = file;
+    q->snapshot_bytes = log_snapshot_bytes(snapshot);
     q->delivered_staged = q->delivered_safe = snapshot->delivered_below;
     pager_restore_snapshot(q, snapshot);
 }

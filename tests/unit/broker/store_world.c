@@ -535,7 +535,8 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
     copy->expect = THERE;
     copy->gone = NOT_GONE;
     copy->is_placed = true;
-    copy->was_delivered = true;
+    /* When the log has failed, nothing can be noted of what consumers get all the same. */
+    copy->was_delivered |= w->persist && log_failure(w->persist->log) == 0;
     if (no_ack) {
         struct promise *p = promise_make(w, client->slot, 1);
         copy->gone = GONE;
