@@ -46,7 +46,8 @@ struct straggler {
     struct message *message; /* owned */
 };
 
-/* A chunk that has left memory although older copies of it hold more than what was live of it then. */
+/* A chunk that has left memory although a segment had copies of it before: those may hold more than
+ * what was live of it then. */
 struct repaged {
     uint64_t chunk;
     uint64_t live;
@@ -495,6 +496,13 @@ static const struct repaged *repaged_find(const struct pager *p, uint64_t chunk)
     return low < p->repaged_count && p->repaged[low].chunk == chunk ? &p->repaged[low] : NULL;
 }
 
+/* Whether some segment may hold copies of the chunk, also of messages that are settled. */
+static bool may_have_copies(const struct pager *p, uint64_t chunk)
+{
+    size_t at = segment_place(p, chunk * WINDOW_ENTRIES);
+    return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * WINDOW_ENTRIES;
+}
+
 /* Copies of an earlier snapshot become the only ones: they must be read. */
 static void read_again(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
 {
@@ -523,9 +531,13 @@ void pager_relieve(struct queue *q)
     uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
     for (uint64_t c = first_to_page(q); c < growing && b->memory_bytes > low && may_page(q); c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
+        bool is_copied = may_have_copies(q->pager, c);
         if (!chunk) {
-            if (backlog_has_disk(b))
-                b->disk_end = c + 1; /* a gap belongs to what is around it */
+            if (!backlog_has_disk(b))
+                continue;
+            b->disk_end = c + 1; /* a gap belongs to what is around it */
+            if (is_copied)
+                repaged_add(q->pager, c, 0);
             continue;
         }
         if (chunk->live != chunk->ready)
@@ -533,7 +545,7 @@ void pager_relieve(struct queue *q)
         uint64_t places = storable(q, c, chunk);
         if (places != (chunk->live & ~chunk->stored))
             return;
-        if (chunk->stored) {
+        if (is_copied) {
             read_again(q, c, chunk);
             repaged_add(q->pager, c, chunk->live);
         }
@@ -671,8 +683,9 @@ static void load_block(struct queue *q, struct segment *s, const struct segment_
         if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= q->pager->loaded_below)
             load_entry(q, s, block->chunk, &block->entries[i]);
     }
-    q->pager->loaded_below =
-        block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    uint64_t end = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    if (q->pager->loaded_below < end)
+        q->pager->loaded_below = end;
 }
 
 /* Takes the blocks of what was read. */

@@ -123,6 +123,18 @@ bool log_batch_read(struct slice bytes, uint64_t file_key, uint64_t offset, stru
     return true;
 }
 
+uint64_t log_batch_find(struct slice bytes, uint64_t offset)
+{
+    /* Length and type, as log_batch_read() wants them, in one word. */
+    const uint64_t wanted = LOG_BATCH_BYTES | (uint64_t)LOG_BATCH << 32;
+    const uint64_t mask = UINT64_C(0xffffffffff);
+
+    for (; offset + LOG_BATCH_BYTES <= bytes.n; offset += 8)
+        if ((log_get64(bytes.p + offset + 8) & mask) == wanted)
+            return offset;
+    return bytes.n;
+}
+
 void log_put_batch(uint8_t *out, const struct log_batch *batch)
 {
     memset(out, 0, LOG_RECORD_HEADER_BYTES);
@@ -463,6 +475,7 @@ static bool visit_snapshot(const struct log_record *record, uint64_t file,
 bool log_record_visit(const struct log_record *record, uint64_t file,
                       const struct log_visitor *visitor, void *arg, struct log_scratch *scratch)
 {
+    lv_assert(record->payload.p != NULL);
     switch (record->type) {
     case LOG_BATCH: return record->payload.n == LOG_BATCH_BYTES - LOG_RECORD_HEADER_BYTES;
     case LOG_ENQUEUE: return visit_enqueue(record, file, visitor, arg);

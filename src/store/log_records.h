@@ -159,6 +159,10 @@ bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset,
 /* Like log_record_read, but only looks at batch records: costs next to nothing elsewhere. */
 bool log_batch_read(struct slice bytes, uint64_t file_key, uint64_t offset, struct log_batch *ret);
 
+/* The next place, from `offset` on, where the first words of a batch record stand; bytes.n when there
+ * is none. Quick: for looking through whole files. */
+uint64_t log_batch_find(struct slice bytes, uint64_t offset);
+
 /* Writes a sealed batch record of LOG_BATCH_BYTES. */
 void log_put_batch(uint8_t *out, const struct log_batch *batch);
 

@@ -62,6 +62,9 @@ struct recovery {
 
     uint8_t *memory; /* one file's bytes */
     size_t memory_bytes;
+    uint64_t memory_file; /* what is in it; 0: nothing that counts */
+    size_t memory_got;
+    uint8_t beginning[LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES];
 };
 
 /* --- what is there -------------------------------------------------------------------------------- */
@@ -165,7 +168,8 @@ static int read_pieces(struct recovery *r, struct disk_file *file, uint64_t numb
     return failed == pieces ? ERR_IO : 0;
 }
 
-/* Reads up to `bytes` of a file into the memory. */
+/* Reads up to `bytes` of a file into the memory. The newest file is looked at more than once: what
+ * was read last is not read again. */
 static int read_file(struct recovery *r, const struct found_file *f, uint64_t bytes,
                      struct slice *ret)
 {
@@ -176,6 +180,11 @@ static int read_file(struct recovery *r, const struct found_file *f, uint64_t by
 
     if (bytes > f->bytes)
         bytes = f->bytes;
+    if (r->memory_file == f->number && bytes <= r->memory_got) {
+        *ret = slice_of(r->memory, (size_t)bytes);
+        return 0;
+    }
+    r->memory_file = 0;
     err = make_memory(r, bytes);
     log_file_path(path, f->number);
     if (err == 0)
@@ -185,8 +194,31 @@ static int read_file(struct recovery *r, const struct found_file *f, uint64_t by
     if (err == ERR_IO && file)
         err = read_pieces(r, file, f->number, (size_t)bytes, &got);
     r->disk->close(r->disk, &file);
+    if (err < 0)
+        return err;
+    r->memory_file = f->number;
+    r->memory_got = got;
+    *ret = slice_of(r->memory, got);
+    return 0;
+}
+
+/* Reads the beginning of a file, which is short, and leaves what was read last. */
+static int read_beginning(struct recovery *r, const struct found_file *f, struct slice *ret)
+{
+    struct disk_file *file = NULL;
+    char path[LOG_PATH_BYTES];
+    size_t got = 0;
+
+    if (r->memory_file == f->number && r->memory_got >= sizeof r->beginning)
+        return read_file(r, f, sizeof r->beginning, ret);
+    log_file_path(path, f->number);
+    int err = r->disk->open(r->disk, path, DISK_OPEN_READ, &file);
     if (err == 0)
-        *ret = slice_of(r->memory, got);
+        err = r->disk->read(r->disk, file, 0, r->beginning, sizeof r->beginning, &got);
+    r->disk->close(r->disk, &file);
+    if (err == ERR_IO) /* piece by piece */
+        return read_file(r, f, sizeof r->beginning, ret);
+    *ret = slice_of(r->beginning, got);
     return err;
 }
 
@@ -201,7 +233,7 @@ static int read_header(struct recovery *r, struct found_file *f)
 {
     struct log_file_header header;
     struct slice bytes;
-    int err = read_file(r, f, LOG_FILE_HEADER_BYTES, &bytes);
+    int err = read_beginning(r, f, &bytes);
 
     if (err < 0 || bytes.n < LOG_FILE_HEADER_BYTES)
         return err;
@@ -261,7 +293,7 @@ static void note_batches(struct recovery *r, struct found_file *f, struct slice 
             at += record.bytes;
         } else {
             is_in_step = false;
-            at += 8;
+            at = log_batch_find(bytes, at + 8);
         }
     }
 }
@@ -271,7 +303,7 @@ static int read_link(struct recovery *r, struct found_file *f)
 {
     struct slice bytes;
     struct log_batch batch;
-    int err = read_file(r, f, LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES, &bytes);
+    int err = read_beginning(r, f, &bytes);
 
     if (err < 0)
         return err;

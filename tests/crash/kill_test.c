@@ -47,6 +47,7 @@ struct options {
     unsigned scale;      /* percent of the usual load */
     unsigned load_ms_max;
     bool is_quiet;
+    bool is_kept; /* how the disk was after the last kill: dir/killed */
 };
 
 struct run {
@@ -480,8 +481,12 @@ static int get_one(struct worker *w)
     unsigned queue = one_of(&w->random, SHARED_QUEUES);
     bool no_ack = one_of(&w->random, 3) == 0;
     client_get(&w->client, ledger_queue_name(queue), no_ack);
+    if (no_ack)
+        ledger_gamble(w->run->ledger, queue, true);
     if (client_flush(&w->client) < 0 || client_next(&w->client, &e) < 0)
         return -1;
+    if (no_ack)
+        ledger_gamble(w->run->ledger, queue, false);
     if (e.method == BASIC_GET_EMPTY)
         return 0;
     if (e.method != BASIC_GET_OK ||
@@ -741,6 +746,26 @@ static bool is_bad(struct run *run)
     return n.lost + n.returned + n.twice + n.reordered + n.damaged + n.unmarked + n.other > 0;
 }
 
+static void run_tool(const char *tool, const char *flags, const char *first, const char *second)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp(tool, tool, flags, first, second, (char *)NULL);
+        _exit(127);
+    }
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+}
+
+/* For who looks for the reason of what is found after the start. */
+static void keep_killed(const struct run *run)
+{
+    char killed[512];
+    snprintf(killed, sizeof killed, "%s/killed", run->options.dir);
+    run_tool("rm", "-rf", killed, NULL);
+    run_tool("cp", "-r", run->data, killed);
+}
+
 /* Starts the broker, now and then with a kill in between. */
 static bool start_again(struct run *run, struct client *c)
 {
@@ -759,6 +784,8 @@ static bool round_run(struct run *run, unsigned round)
 {
     struct client c;
     load_round(run);
+    if (run->options.is_kept)
+        keep_killed(run);
     if (!start_again(run, &c))
         return false;
     bool is_last = run->kills >= run->options.kills;
@@ -783,13 +810,14 @@ static void report(struct run *run, double seconds)
     printf("%u kills (%u of them while starting), %u stops, %.0f s, seed %llu\n"
            "%llu messages published, %llu confirmed, %llu delivered, %llu settled\n"
            "%llu found whole after a restart; %llu came back, their ack not stored yet; %llu were never "
-           "confirmed and are gone\n"
+           "confirmed and are gone; %llu were asked for without acknowledgement and are gone\n"
            "%llu lost, %llu settled and there again, %llu twice, %llu reordered, %llu damaged, "
            "%llu not marked redelivered, %llu other faults\n",
            run->kills, run->starts_killed, run->stops, seconds, (unsigned long long)run->options.seed,
            (unsigned long long)n.published, (unsigned long long)n.confirmed,
            (unsigned long long)n.delivered, (unsigned long long)n.settled, (unsigned long long)n.verified,
            (unsigned long long)n.came_back, (unsigned long long)n.unconfirmed_lost,
+           (unsigned long long)n.gambled_away,
            (unsigned long long)n.lost, (unsigned long long)n.returned, (unsigned long long)n.twice,
            (unsigned long long)n.reordered, (unsigned long long)n.damaged, (unsigned long long)n.unmarked,
            (unsigned long long)n.other);
@@ -798,7 +826,7 @@ static void report(struct run *run, double seconds)
 static void usage(void)
 {
     fputs("kill_test --broker LEVERETD [--dir DIR] [--kills N] [--loops N] [--seed N]\n"
-          "          [--scale PERCENT] [--load-ms N] [--quiet]\n",
+          "          [--scale PERCENT] [--load-ms N] [--quiet] [--keep]\n",
           stderr);
     exit(64);
 }
@@ -810,7 +838,7 @@ static struct options options_read(int argc, char **argv)
         {"kills", required_argument, NULL, 'k'},  {"loops", required_argument, NULL, 'l'},
         {"seed", required_argument, NULL, 's'},   {"scale", required_argument, NULL, 'c'},
         {"load-ms", required_argument, NULL, 'm'}, {"quiet", no_argument, NULL, 'q'},
-        {0},
+        {"keep", no_argument, NULL, 'p'},         {0},
     };
     struct options o = {.kills = 200, .loops = 3, .scale = 100, .load_ms_max = 600,
                         .seed = (uint64_t)time(NULL) * 1000 + (uint64_t)getpid() % 1000};
@@ -824,6 +852,7 @@ static struct options options_read(int argc, char **argv)
         case 'c': o.scale = (unsigned)strtoul(optarg, NULL, 10); break;
         case 'm': o.load_ms_max = (unsigned)strtoul(optarg, NULL, 10); break;
         case 'q': o.is_quiet = true; break;
+        case 'p': o.is_kept = true; break;
         default: usage();
         }
     }
@@ -849,17 +878,6 @@ static void prepare(struct run *run, char *made)
     run->ledger = ledger_create(run->options.seed);
 }
 
-static void remove_tree(const char *dir)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        execlp("rm", "rm", "-rf", dir, (char *)NULL);
-        _exit(127);
-    }
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-}
-
 int main(int argc, char **argv)
 {
     struct run run = {.options = options_read(argc, argv)};
@@ -877,7 +895,7 @@ int main(int argc, char **argv)
     report(&run, now_s() - began);
     is_good = is_good && !is_bad(&run);
     if (is_good)
-        remove_tree(run.options.dir);
+        run_tool("rm", "-rf", run.options.dir, NULL);
     else
         printf("kept: %s\n", run.options.dir);
     ledger_free(&run.ledger);

@@ -34,6 +34,7 @@ struct ledger {
     struct publisher publishers[PUBLISHERS];
     struct ledger_counts counts;
     unsigned complaints;
+    uint64_t gambles[QUEUES]; /* messages asked for without acknowledgement that have not come */
     uint64_t bytes[QUEUES];         /* found by the last reading */
     uint64_t last[PUBLISHERS];      /* one behind the last number seen by the reading that goes on */
 };
@@ -342,6 +343,13 @@ void ledger_settled(struct ledger *l, const struct receipt *r)
     move(l, r, GONE);
 }
 
+void ledger_gamble(struct ledger *l, unsigned queue, bool is_out)
+{
+    lock(l);
+    l->gambles[queue] += is_out ? 1 : UINT64_MAX;
+    unlock(l);
+}
+
 /* --- walks -------------------------------------------------------------------------------------------- */
 
 typedef void visit_fn(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *place,
@@ -514,11 +522,16 @@ static void visit_verified(struct ledger *l, unsigned queue, const struct receip
     *place &= (uint8_t)~FOUND;
     if (was_found || (*place & STATE_MASK) == GONE)
         return;
-    if ((*place & STATE_MASK) == THERE && (*place & REQUIRED))
+    bool is_lost = (*place & STATE_MASK) == THERE && (*place & REQUIRED);
+    if (is_lost && l->gambles[queue] > 0) {
+        l->gambles[queue]--;
+        l->counts.gambled_away++;
+    } else if (is_lost) {
         wrong(l, &l->counts.lost, queue, r, "is lost (%zu bytes)",
               letter_of(l, r->publisher, r->number).body_bytes);
-    else if ((*place & STATE_MASK) == THERE)
+    } else if ((*place & STATE_MASK) == THERE) {
         l->counts.unconfirmed_lost++;
+    }
     set_state(place, GONE);
 }
 
@@ -526,6 +539,7 @@ void ledger_verify_end(struct ledger *l, unsigned queue)
 {
     lock(l);
     each_of_queue(l, queue, visit_verified, NULL);
+    l->gambles[queue] = 0;
     unlock(l);
 }
 

@@ -60,6 +60,7 @@ struct ledger_counts {
     uint64_t verified; /* looked at after a restart, each time */
     uint64_t came_back; /* an ack was sent, a kill came, and the message was there again: allowed */
     uint64_t unconfirmed_lost; /* allowed, too */
+    uint64_t gambled_away; /* asked for without acknowledgement: allowed */
     /* Not allowed: */
     uint64_t lost;
     uint64_t returned;  /* settled for good, and there again */
@@ -107,6 +108,9 @@ bool ledger_deliver(struct ledger *l, unsigned queue, const char *message_id, bo
 void ledger_requeue(struct ledger *l, const struct receipt *r);
 void ledger_settle(struct ledger *l, const struct receipt *r); /* an ack is about to be sent */
 void ledger_settled(struct ledger *l, const struct receipt *r); /* commit-ok came */
+/* A message of the queue is about to be asked for without acknowledgement: it is settled when it
+ * leaves, and a kill may take it on its way. False: the answer is here. */
+void ledger_gamble(struct ledger *l, unsigned queue, bool is_out);
 /* The queue is about to be purged or deleted ... */
 void ledger_clear(struct ledger *l, unsigned queue);
 /* ... and was, with this many messages ready; final: none of them comes back. */
