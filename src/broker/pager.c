@@ -195,6 +195,38 @@ static void segment_remove_from_list(struct pager *p, const struct segment *s)
     lv_unreachable();
 }
 
+/* --- bytes that are not known yet ------------------------------------------------------------------- */
+
+/* Recovery knows how many messages were settled, not how large they were: until a recovered segment has
+ * been read once, the bytes of what is left in it are an estimate, which is put right on the way. */
+static void correct_bytes(struct queue *q, struct segment *s, int64_t difference)
+{
+    q->backlog.ready_bytes += (uint64_t)difference;
+    q->backlog.disk_bytes += (uint64_t)difference;
+    s->persistent_bytes += (uint64_t)difference;
+}
+
+static void count_read(struct queue *q, struct segment *s, uint64_t bytes)
+{
+    if (!s->is_estimated)
+        return;
+    if (bytes > s->unread_bytes) {
+        correct_bytes(q, s, (int64_t)(bytes - s->unread_bytes));
+        s->unread_bytes = bytes;
+    }
+    s->unread_bytes -= bytes;
+}
+
+/* Nothing more of the segment is to be read. */
+static void count_read_all(struct queue *q, struct segment *s)
+{
+    if (!s->is_estimated)
+        return;
+    s->is_estimated = false;
+    correct_bytes(q, s, -(int64_t)s->unread_bytes);
+    s->unread_bytes = 0;
+}
+
 /* --- segments that go ------------------------------------------------------------------------------- */
 
 struct removal {
@@ -235,6 +267,7 @@ static void remove_file(struct queue *q, uint64_t number)
 static void segment_end(struct queue *q, struct segment *s)
 {
     struct pager *p = q->pager;
+    count_read_all(q, s);
     if (p->writing == s) {
         p->writing = NULL;
         p->pending.n = 0;
@@ -614,36 +647,6 @@ static void next_chunk(struct queue *q)
     while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
         p->repaged_first++;
     backlog_page_next(&q->backlog);
-}
-
-/* Recovery knows how many messages were settled, not how large they were: until a recovered segment has
- * been read once, the bytes of what is left in it are an estimate, which is put right on the way. */
-static void correct_bytes(struct queue *q, struct segment *s, int64_t difference)
-{
-    q->backlog.ready_bytes += (uint64_t)difference;
-    q->backlog.disk_bytes += (uint64_t)difference;
-    s->persistent_bytes += (uint64_t)difference;
-}
-
-static void count_read(struct queue *q, struct segment *s, uint64_t bytes)
-{
-    if (!s->is_estimated)
-        return;
-    if (bytes > s->unread_bytes) {
-        correct_bytes(q, s, (int64_t)(bytes - s->unread_bytes));
-        s->unread_bytes = bytes;
-    }
-    s->unread_bytes -= bytes;
-}
-
-/* Nothing more of the segment is to be read. */
-static void count_read_all(struct queue *q, struct segment *s)
-{
-    if (!s->is_estimated)
-        return;
-    s->is_estimated = false;
-    correct_bytes(q, s, -(int64_t)s->unread_bytes);
-    s->unread_bytes = 0;
 }
 
 static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
@@ -1362,7 +1365,9 @@ static void restore_settle_segments(struct queue *q, uint64_t from, uint64_t to)
         struct segment *s = p->segments[i];
         uint64_t gone = segment_settle(s, from, to);
         gone = gone < s->persistent_live ? gone : s->persistent_live;
-        uint64_t bytes = s->persistent_live ? s->persistent_bytes / s->persistent_live * gone : 0;
+        uint64_t bytes = s->persistent_bytes; /* of all that are left; else their share of it */
+        if (gone < s->persistent_live)
+            bytes = bytes / s->persistent_live * gone;
         s->live -= gone;
         s->persistent_live -= gone;
         s->persistent_bytes -= bytes;

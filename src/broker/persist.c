@@ -244,9 +244,11 @@ void persist_mark_dirty(struct queue *q)
 
 enum queue_answer persist_answer(const struct queue *q, const struct message *message)
 {
-    if (!message->is_persistent || !is_stored(q))
+    const struct persist_loop *p = loop_slot(q->home, LOOP_SLOT_STORE);
+    if (!message->is_persistent || !q->flags.durable || q->flags.exclusive || !p)
         return QUEUE_TOOK;
-    return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
+    bool is_stored_any_more = p->persist && log_failure(p->persist->log) == 0;
+    return is_stored_any_more ? QUEUE_LATER : QUEUE_REFUSED;
 }
 
 /* Staged for the log and not yet on the disk: from here on publishers wait. */

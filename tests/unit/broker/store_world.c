@@ -414,10 +414,9 @@ static void on_answer(struct confirm_sink *sink, uint64_t number, bool taken)
 
 static void placed_mail(struct loop *at, struct mail *mail)
 {
-    (void)at;
     struct world *w = mail->a;
     struct copy *copy = copy_of(w, (unsigned)mail->c, (uint32_t)mail->d);
-    if (copy && !w->is_dead)
+    if (copy && !w->is_dead && persist_of(at))
         copy->is_placed = true;
 }
 
