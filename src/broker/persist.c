@@ -364,6 +364,8 @@ void persist_restore_dirty(struct queue *q, uint64_t file)
     if (!lv_list_is_empty(&q->dirty_link))
         return;
     q->dirty_file = file;
+    if (q->backlog.persistent == 0)
+        q->snapshot_bytes = 0; /* nothing in it is live */
     atomic_fetch_add(&p->persist->snapshot_bytes, q->snapshot_bytes);
     /* Recovery finds files in order, so the list stays in order. */
     lv_list_push(&p->dirty, &q->dirty_link);

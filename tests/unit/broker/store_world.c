@@ -1114,6 +1114,7 @@ static void life_end(struct world *w, bool is_clean)
     clients_free(w);
     foresee(w, is_clean);
     disk_sim_restart(w->disk);
+    disk_sim_set_room(w->disk, UINT64_MAX);
 }
 
 static void crash(struct world *w)

@@ -408,8 +408,9 @@ static void visit_snapshot(void *arg, uint64_t file, const struct log_snapshot *
     visited_event(arg, snapshot->queue, hash_snapshot(snapshot));
 }
 
-static void visit_delivered(void *arg, uint64_t queue, uint64_t below)
+static void visit_delivered(void *arg, uint64_t file, uint64_t queue, uint64_t below)
 {
+    (void)file;
     visited_event(arg, queue, hash_three(10, queue, below));
 }
 
