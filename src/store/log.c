@@ -304,15 +304,15 @@ int log_open(const struct log_options *options, const struct log_visitor *visito
 /* What is submitted, without the threads. */
 static void flush(struct log *log)
 {
-    enum log_progress progress = LOG_WORKED;
+    bool has_kept = true;
 
-    while (progress == LOG_WORKED)
-        progress = log_writer_round(log);
-    if (progress != LOG_BLOCKED)
-        return;
-    if (!log_files_keep(log) && !log_files_keep(log))
+    while (has_kept) {
+        while (log_writer_round(log) == LOG_WORKED)
+            continue;
+        has_kept = log->round.is_active && log_files_keep(log);
+    }
+    if (log->round.is_active)
         log_writer_fail(log, ERR_NO_SPACE, "ending in");
-    flush(log); /* what was submitted after the round under way is answered too */
 }
 
 void log_close(struct log **log)

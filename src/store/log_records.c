@@ -403,10 +403,10 @@ static void take_segment(struct reader *r, struct log_scratch *scratch)
     count = take64(r);
     if (count > r->left.n / SEGMENT_RANGE_BYTES)
         r->has_failed = true;
+    ranges = take(r, count * SEGMENT_RANGE_BYTES);
     if (r->has_failed)
         return;
     s.live_count = (size_t)count;
-    ranges = take(r, count * SEGMENT_RANGE_BYTES);
     to = more(&scratch->ranges, s.live_count, sizeof *to);
     for (size_t i = 0; i < s.live_count; i++) {
         const uint8_t *p = ranges.p + i * SEGMENT_RANGE_BYTES;
