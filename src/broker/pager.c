@@ -672,6 +672,9 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
     backlog_page_in(&q->backlog, sequence, &m,
                     entry->redelivered || sequence < q->pager->recovered_below ||
                         sequence < q->backlog.taken_below);
+    /* What else the segments hold is over: nothing of it may be counted. */
+    for (size_t i = 0; q->backlog.disk_ready == 0 && i < q->pager->count; i++)
+        count_read_all(q, q->pager->segments[i]);
 }
 
 static void load_block(struct queue *q, struct segment *s, const struct segment_block *block)

@@ -313,6 +313,8 @@ static void flush(struct log *log)
     }
     if (log->round.is_active)
         log_writer_fail(log, ERR_NO_SPACE, "ending in");
+    while (log_writer_round(log) == LOG_WORKED)
+        continue; /* what was submitted behind that round is answered too */
 }
 
 void log_close(struct log **log)

@@ -420,6 +420,13 @@ static void placed_mail(struct loop *at, struct mail *mail)
         copy->is_placed = true;
 }
 
+/* It is placed when the mail sent before has come. */
+static void placed_send(struct world *w, struct loop *from, unsigned slot, uint32_t number)
+{
+    struct mail mail = {.deliver = placed_mail, .a = w, .c = slot, .d = number};
+    loop_mail(from, w->slots[slot].queue->home, &mail);
+}
+
 static void publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_t number,
                        struct message *m)
 {
@@ -436,8 +443,7 @@ static void publish_to(struct world *w, struct loop *loop, unsigned slot, uint32
         copy_of(w, slot, number)->is_placed = true;
         return;
     }
-    struct mail mail = {.deliver = placed_mail, .a = w, .c = slot, .d = number};
-    loop_mail(loop, s->queue->home, &mail);
+    placed_send(w, loop, slot, number);
 }
 
 static uint32_t model_add(struct world *w, unsigned publisher)
@@ -692,11 +698,17 @@ static void settle(struct client *client, size_t at, size_t most, enum settle_ki
            client->held[at + n].sequence == sequence + n)
         n++;
     struct promise *p = promise_make(w, client->slot, n);
+    loop_sim_enter(c->loop);
+    consumer_settle(c, sequence, (uint32_t)n, kind);
     for (size_t i = at; i < at + n; i++) {
         const struct held *held = &client->held[i];
         if (held->is_orphan || w->is_dead)
             continue;
         s->copies[held->copy].holder = NULL;
+        if (kind == SETTLE_REQUEUE && c->queue->home != c->loop) {
+            s->copies[held->copy].is_placed = false;
+            placed_send(w, c->loop, client->slot, s->copies[held->copy].message);
+        }
         if (kind == SETTLE_REQUEUE)
             continue;
         s->copies[held->copy].gone = GONE;
@@ -705,8 +717,6 @@ static void settle(struct client *client, size_t at, size_t most, enum settle_ki
     memmove(client->held + at, client->held + at + n,
             (client->held_count - at - n) * sizeof *client->held);
     client->held_count -= n;
-    loop_sim_enter(c->loop);
-    consumer_settle(c, sequence, (uint32_t)n, kind);
     promise_send(c->loop, p);
     /* The last hold lets the client go. */
     for (size_t i = 0; i < n; i++) {
@@ -764,9 +774,21 @@ static struct queue_call call_home(struct world *w, unsigned slot, void (*run)(s
     return call;
 }
 
+/* Messages may be on their way to somebody, who may send them back. */
+static bool has_remote_clients(const struct world *w, unsigned slot)
+{
+    for (unsigned i = 0; i < w->client_count; i++) {
+        const struct consumer *c = w->clients[i]->consumer;
+        if (w->clients[i]->slot == slot && c && c->loop != c->queue->home)
+            return true;
+    }
+    return false;
+}
+
 static void purge(struct world *w, unsigned slot)
 {
     struct slot *s = &w->slots[slot];
+    bool is_loose = has_remote_clients(w, slot);
     struct queue_call call = call_home(w, slot, queue_call_purge);
     s->has_purge = true;
     step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
@@ -774,10 +796,10 @@ static void purge(struct world *w, unsigned slot)
         struct copy *copy = &s->copies[i];
         if (copy->holder || copy->gone != NOT_GONE || copy->expect == NOT_THERE)
             continue;
-        if (copy->is_placed)
+        if (copy->is_placed && !is_loose)
             copy->gone = PURGED;
         else
-            copy->expect = MAYBE_THERE; /* it may have come before the purge */
+            copy->expect = MAYBE_THERE; /* it may have come before the purge, or gone back behind it */
     }
 }
 
