@@ -623,16 +623,17 @@ static bool is_in_ranges(const struct segment *s, uint64_t sequence)
 }
 
 /* Messages that recovery found in the log take their places in the chunk that comes. */
-static void place_stragglers(struct queue *q, uint64_t chunk)
+static void place_stragglers(struct queue *q, uint64_t below)
 {
     struct pager *p = q->pager;
     while (p->straggler_first < p->straggler_count) {
         struct straggler *s = &p->stragglers[p->straggler_first];
-        if (s->sequence / WINDOW_ENTRIES > chunk)
+        if (s->sequence >= below)
             return;
         p->straggler_first++;
         if (!s->message)
             continue; /* settled meanwhile */
+        uint64_t chunk = s->sequence / WINDOW_ENTRIES;
         backlog_page_in(&q->backlog, s->sequence, &s->message, s->redelivered);
         backlog_chunk(&q->backlog, chunk)->stored &= ~(1ull << (s->sequence % WINDOW_ENTRIES));
     }
@@ -643,7 +644,7 @@ static void next_chunk(struct queue *q)
 {
     struct pager *p = q->pager;
     uint64_t chunk = q->backlog.disk_begin;
-    place_stragglers(q, chunk);
+    place_stragglers(q, (chunk + 1) * WINDOW_ENTRIES);
     while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
         p->repaged_first++;
     backlog_page_next(&q->backlog);
@@ -667,6 +668,7 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    place_stragglers(q, sequence); /* those before it: it may be taken as soon as it is here */
     count_read(q, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&q->backlog, sequence, &m,
