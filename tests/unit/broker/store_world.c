@@ -1302,7 +1302,7 @@ static void choose(struct world *w)
         w->weights[i] = usual[i] * (unsigned)PICK(w, 0, 1, 1, 2, 5);
     w->weights[PUBLISH_ONE] += 1;
     w->weights[DELETE] = one_in(w, 8) ? 1 : 0;
-    w->weights[HURT] = one_in(w, 4) && !getenv("NOHURT") ? 2 : 0;
+    w->weights[HURT] = 0;
     w->large_every = (unsigned)PICK(w, 0, 0, 300, 50);
     w->transient_percent = (unsigned)PICK(w, 0, 0, 10, 50);
     w->file_bytes = PICK(w, 4096, 8192, 16384, 65536);

@@ -20,7 +20,7 @@
 #include "base/rcu.h"
 #include "store_world.h"
 
-enum { SEEDS = 400 };
+enum { SEEDS = 300 };
 
 /* --- deferred calls, on this thread --------------------------------------------------------------------
  *
