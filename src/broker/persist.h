@@ -45,6 +45,7 @@ struct persist_loop {
     struct log_stage *stage;
     struct persist_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
+    uint64_t safe_ticket; /* all up to this one are safe */
     struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
     size_t parked_count, parked_capacity;
     struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
@@ -54,6 +55,8 @@ struct persist_loop {
 struct persist {
     struct broker *broker;
     struct persist_limits limits;
+    uint64_t file_bytes;
+    _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
     struct log *log;
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);

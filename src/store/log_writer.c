@@ -320,7 +320,7 @@ static int make_room(struct log *log)
 
 /* --- writing -------------------------------------------------------------------------------------- */
 
-static bool add_part(struct log_round *round, uint8_t *record, size_t bytes)
+static bool add_part(struct log_round *round, const uint8_t *record, size_t bytes)
 {
     struct iovec *last = &round->parts[round->part_count - 1];
 
@@ -330,7 +330,7 @@ static bool add_part(struct log_round *round, uint8_t *record, size_t bytes)
     }
     if (round->part_count > LOG_PARTS_MAX)
         return false;
-    round->parts[round->part_count++] = (struct iovec){record, bytes};
+    round->parts[round->part_count++] = (struct iovec){(void *)(uintptr_t)record, bytes};
     return true;
 }
 
