@@ -78,6 +78,8 @@ int persist_open(struct broker *broker, const struct persist_options *options,
     persist->on_space = options->on_space;
     persist->arg = options->arg;
     int err = segments_open(options->disk, options->is_stepped, &persist->segments);
+    if (err == 0 && options->segment_files_open_max > 0)
+        segments_limit_open(persist->segments, options->segment_files_open_max);
     if (err == 0)
         err = log_open(&log_options, &restore_visitor, restore, ret_recovery, &persist->log);
     if (err == 0)

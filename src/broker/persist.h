@@ -74,6 +74,7 @@ struct persist_options {
     uint64_t file_bytes; /* of a log file */
     enum log_durability durability;
     unsigned interval_ms;
+    unsigned segment_files_open_max; /* 0: the segments' own choice */
     bool is_stepped;
     const struct persist_limits *limits; /* borrowed for the call; NULL: the default ones */
     /* The disk has no room for the log's next file, or has again. On the store's thread. */
