@@ -6,6 +6,8 @@
  *     FAIL_IO_WHEN    a file; as long as it is there, the calls fail with EIO
  *
  * So a test decides when the disk dies, and that it stays dead or comes back. */
+/* Both names of a call are defined here, so neither may stand for the other. */
+#undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
