@@ -8,6 +8,7 @@ DESTDIR ?=
 LTO ?= true
 ARGS ?=
 KEEP ?=
+KILLS ?= 200
 BUILD = build
 
 export KEEP
@@ -55,6 +56,13 @@ check: ## the unit tests alone: seconds
 test: ## every test: unit, fuzz and integration, plain and with sanitizers
 	@scripts/setup build demo test
 	@scripts/test
+
+.PHONY: crash
+crash: build ## kill -9 under load, KILLS=200 times, and look at every message after each
+	@scripts/setup build test
+	@scripts/configure $(BUILD)-check -Dtests=true -Dwerror=true
+	@ninja -C $(BUILD)-check tests/crash/kill_test
+	@$(BUILD)-check/tests/crash/kill_test --broker $(BUILD)/leveretd --kills $(KILLS)
 
 .PHONY: bench
 bench: build ## measure (bench/)

@@ -532,12 +532,16 @@ static void publish(struct channel *ch, struct publication *p)
         is_fine = find_exchange(ch, p) != NULL;
     if (is_fine && check_properties(ch, p, &space))
         route_publication(ch, p);
+    bool is_persistent = p->message && p->message->is_persistent;
     if (p->message)
         message_unref(&p->message);
     if (p->original)
         message_unref(&p->original);
     lv_buffer_free(&space);
-    if (atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed) != 0)
+    unsigned alarms =
+        atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed);
+    /* A failed disk holds up those who need it, and nobody else. */
+    if ((alarms & ~(unsigned)BROKER_ALARM_STORE) || (alarms && is_persistent))
         connection_block(conn);
 }
 

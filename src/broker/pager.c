@@ -29,8 +29,10 @@ struct segment {
     uint64_t live;        /* not settled; after recovery the persistent ones alone */
     uint64_t persistent_live;
     uint64_t persistent_bytes;
-    bool is_recovered;    /* from an earlier life: transient messages in it do not count ... */
-    struct range *ranges; /* ... and only these sequence numbers do */
+    uint64_t unread_bytes; /* of a recovered one: an estimate, until it has been read to its end */
+    bool is_estimated;     /* ... and so is persistent_bytes */
+    bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
+    struct range *ranges;  /* ... and only these sequence numbers do */
     size_t range_count, range_capacity;
     bool is_there; /* recovery saw its file */
 };
@@ -101,6 +103,20 @@ static const struct pager_limits *limits_of(const struct queue *q)
 bool pager_has_segments(const struct queue *q)
 {
     return q->pager && q->pager->count > 0;
+}
+
+bool pager_is_busy(const struct queue *q)
+{
+    return q->pager && (q->pager->snapshot != SNAPSHOT_NONE || q->pager->wants_snapshot);
+}
+
+bool pager_estimates_bytes(const struct queue *q)
+{
+    for (size_t i = 0; q->pager && i < q->pager->count; i++) {
+        if (q->pager->segments[i]->is_estimated)
+            return true;
+    }
+    return false;
 }
 
 static void segment_free(struct segment *s)
@@ -179,6 +195,38 @@ static void segment_remove_from_list(struct pager *p, const struct segment *s)
     lv_unreachable();
 }
 
+/* --- bytes that are not known yet ------------------------------------------------------------------- */
+
+/* Recovery knows how many messages were settled, not how large they were: until a recovered segment has
+ * been read once, the bytes of what is left in it are an estimate, which is put right on the way. */
+static void correct_bytes(struct queue *q, struct segment *s, int64_t difference)
+{
+    q->backlog.ready_bytes += (uint64_t)difference;
+    q->backlog.disk_bytes += (uint64_t)difference;
+    s->persistent_bytes += (uint64_t)difference;
+}
+
+static void count_read(struct queue *q, struct segment *s, uint64_t bytes)
+{
+    if (!s->is_estimated)
+        return;
+    if (bytes > s->unread_bytes) {
+        correct_bytes(q, s, (int64_t)(bytes - s->unread_bytes));
+        s->unread_bytes = bytes;
+    }
+    s->unread_bytes -= bytes;
+}
+
+/* Nothing more of the segment is to be read. */
+static void count_read_all(struct queue *q, struct segment *s)
+{
+    if (!s->is_estimated)
+        return;
+    s->is_estimated = false;
+    correct_bytes(q, s, -(int64_t)s->unread_bytes);
+    s->unread_bytes = 0;
+}
+
 /* --- segments that go ------------------------------------------------------------------------------- */
 
 struct removal {
@@ -219,6 +267,7 @@ static void remove_file(struct queue *q, uint64_t number)
 static void segment_end(struct queue *q, struct segment *s)
 {
     struct pager *p = q->pager;
+    count_read_all(q, s);
     if (p->writing == s) {
         p->writing = NULL;
         p->pending.n = 0;
@@ -262,6 +311,8 @@ void pager_delete(struct queue *q)
         return;
     for (size_t i = 0; i < p->count; i++)
         remove_file(q, p->segments[i]->number);
+    for (size_t i = 0; i < p->needless_count; i++)
+        remove_file(q, p->needless[i]);
     pager_free(&q->pager);
 }
 
@@ -572,16 +623,17 @@ static bool is_in_ranges(const struct segment *s, uint64_t sequence)
 }
 
 /* Messages that recovery found in the log take their places in the chunk that comes. */
-static void place_stragglers(struct queue *q, uint64_t chunk)
+static void place_stragglers(struct queue *q, uint64_t below)
 {
     struct pager *p = q->pager;
     while (p->straggler_first < p->straggler_count) {
         struct straggler *s = &p->stragglers[p->straggler_first];
-        if (s->sequence / WINDOW_ENTRIES > chunk)
+        if (s->sequence >= below)
             return;
         p->straggler_first++;
         if (!s->message)
             continue; /* settled meanwhile */
+        uint64_t chunk = s->sequence / WINDOW_ENTRIES;
         backlog_page_in(&q->backlog, s->sequence, &s->message, s->redelivered);
         backlog_chunk(&q->backlog, chunk)->stored &= ~(1ull << (s->sequence % WINDOW_ENTRIES));
     }
@@ -592,7 +644,7 @@ static void next_chunk(struct queue *q)
 {
     struct pager *p = q->pager;
     uint64_t chunk = q->backlog.disk_begin;
-    place_stragglers(q, chunk);
+    place_stragglers(q, (chunk + 1) * WINDOW_ENTRIES);
     while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
         p->repaged_first++;
     backlog_page_next(&q->backlog);
@@ -616,10 +668,15 @@ static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    place_stragglers(q, sequence); /* those before it: it may be taken as soon as it is here */
+    count_read(q, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&q->backlog, sequence, &m,
                     entry->redelivered || sequence < q->pager->recovered_below ||
                         sequence < q->backlog.taken_below);
+    /* What else the segments hold is over: nothing of it may be counted. */
+    for (size_t i = 0; q->backlog.disk_ready == 0 && i < q->pager->count; i++)
+        count_read_all(q, q->pager->segments[i]);
 }
 
 static void load_block(struct queue *q, struct segment *s, const struct segment_block *block)
@@ -716,6 +773,8 @@ static void read_mail(struct loop *at, struct mail *mail)
         } else {
             load_bytes(q, s, lv_buffer_slice(&reading->bytes));
         }
+        if (s->load_offset >= s->bytes)
+            count_read_all(q, s);
         if (!segment_to_read(p))
             end_of_disk(q);
         pager_read_ahead(q);
@@ -817,6 +876,7 @@ void pager_purge(struct queue *q)
         s->persistent_live = here_persistent;
         s->persistent_bytes = here_bytes;
         s->load_offset = s->bytes;
+        s->is_estimated = false; /* it went with what was on disk */
     }
     b->ready -= b->disk_ready;
     b->ready_bytes -= b->disk_bytes;
@@ -1308,7 +1368,9 @@ static void restore_settle_segments(struct queue *q, uint64_t from, uint64_t to)
         struct segment *s = p->segments[i];
         uint64_t gone = segment_settle(s, from, to);
         gone = gone < s->persistent_live ? gone : s->persistent_live;
-        uint64_t bytes = s->persistent_live ? s->persistent_bytes / s->persistent_live * gone : 0;
+        uint64_t bytes = s->persistent_bytes; /* of all that are left; else their share of it */
+        if (gone < s->persistent_live)
+            bytes = bytes / s->persistent_live * gone;
         s->live -= gone;
         s->persistent_live -= gone;
         s->persistent_bytes -= bytes;
@@ -1418,8 +1480,11 @@ void pager_restore_end(struct queue *q)
         if (!s->is_there) {
             damage(q, s, 0, "the file is missing or cut short; its messages are lost");
             restore_without(q, s);
-        } else if (s->persistent_live == 0) {
-            s->live = 0; /* the first snapshot removes it */
+            continue;
         }
+        if (s->persistent_live == 0)
+            s->live = 0; /* the first snapshot removes it */
+        s->unread_bytes = s->persistent_bytes;
+        s->is_estimated = true;
     }
 }

@@ -69,6 +69,12 @@ void pager_snapshot_is_safe(struct queue *q, int error);
 
 bool pager_has_segments(const struct queue *q);
 
+/* A snapshot is under way, or wanted: what was purged before may come back after a crash. */
+bool pager_is_busy(const struct queue *q);
+/* The queue's ready bytes are an estimate: some of what was settled before the last start stood in
+ * segments that have not been read since. */
+bool pager_estimates_bytes(const struct queue *q);
+
 /* The queue is deleted: its files go once the log knows. */
 void pager_delete(struct queue *q);
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/pager.h"
 #include "broker/restore.h"
+#include "store/log_records.h"
 
 const struct persist_limits persist_limits_default = {
     .pager = PAGER_LIMITS_DEFAULT,
@@ -72,10 +73,13 @@ int persist_open(struct broker *broker, const struct persist_options *options,
         .is_stepped = options->is_stepped,
     };
     persist->broker = broker;
+    persist->file_bytes = options->file_bytes;
     persist->limits = options->limits ? *options->limits : persist_limits_default;
     persist->on_space = options->on_space;
     persist->arg = options->arg;
     int err = segments_open(options->disk, options->is_stepped, &persist->segments);
+    if (err == 0 && options->segment_files_open_max > 0)
+        segments_limit_open(persist->segments, options->segment_files_open_max);
     if (err == 0)
         err = log_open(&log_options, &restore_visitor, restore, ret_recovery, &persist->log);
     if (err == 0)
@@ -206,6 +210,8 @@ static void safe_mail(struct loop *at, struct mail *mail)
     int error = (int)(int64_t)mail->d;
     if (error < 0 && p->persist)
         atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
+    if (error == 0)
+        p->safe_ticket = mail->c;
     while (p->wait_count > 0 && wait_at(p, 0)->ticket <= mail->c) {
         struct persist_wait w = *wait_at(p, 0);
         p->wait_first = (p->wait_first + 1) & (p->wait_capacity - 1);
@@ -240,9 +246,11 @@ void persist_mark_dirty(struct queue *q)
 
 enum queue_answer persist_answer(const struct queue *q, const struct message *message)
 {
-    if (!message->is_persistent || !is_stored(q))
+    const struct persist_loop *p = loop_slot(q->home, LOOP_SLOT_STORE);
+    if (!message->is_persistent || !q->flags.durable || q->flags.exclusive || !p)
         return QUEUE_TOOK;
-    return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
+    bool is_stored_any_more = p->persist && log_failure(p->persist->log) == 0;
+    return is_stored_any_more ? QUEUE_LATER : QUEUE_REFUSED;
 }
 
 /* Staged for the log and not yet on the disk: from here on publishers wait. */
@@ -283,10 +291,21 @@ void persist_paged_out(struct queue *q)
     log_end_message(persist_of(q->home)->stage);
 }
 
+/* Of the queue's snapshot in the log; 0: it depends on none any more. */
+static void count_snapshot(struct queue *q, struct persist_loop *p, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&p->persist->snapshot_bytes, bytes - q->snapshot_bytes,
+                              memory_order_relaxed);
+    q->snapshot_bytes = bytes;
+}
+
 void persist_settle(struct queue *q, uint64_t sequence)
 {
-    if (is_stored(q))
-        log_settle(persist_of(q->home)->stage, q->id, sequence, 1);
+    if (!is_stored(q))
+        return;
+    log_settle(persist_of(q->home)->stage, q->id, sequence, 1);
+    if (q->backlog.persistent == 0 && q->snapshot_bytes > 0)
+        count_snapshot(q, persist_of(q->home), 0); /* nothing in it is live */
 }
 
 struct delivered_wait {
@@ -335,8 +354,10 @@ bool persist_may_deliver(struct queue *q, uint64_t sequence)
 void persist_forget(struct queue *q)
 {
     lv_list_remove(&q->dirty_link);
-    if (is_stored(q))
-        log_queue_gone(persist_of(q->home)->stage, q->id);
+    if (!is_stored(q))
+        return;
+    count_snapshot(q, persist_of(q->home), 0);
+    log_queue_gone(persist_of(q->home)->stage, q->id);
 }
 
 void persist_restore_dirty(struct queue *q, uint64_t file)
@@ -345,6 +366,9 @@ void persist_restore_dirty(struct queue *q, uint64_t file)
     if (!lv_list_is_empty(&q->dirty_link))
         return;
     q->dirty_file = file;
+    if (q->backlog.persistent == 0)
+        q->snapshot_bytes = 0; /* nothing in it is live */
+    atomic_fetch_add(&p->persist->snapshot_bytes, q->snapshot_bytes);
     /* Recovery finds files in order, so the list stays in order. */
     lv_list_push(&p->dirty, &q->dirty_link);
 }
@@ -379,6 +403,7 @@ void persist_snapshot(struct queue *q, const struct log_snapshot *snapshot)
     struct persist_loop *p = persist_of(q->home);
     struct snapshot_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct snapshot_wait){queue_ref(q), log_current_file(p->persist->log)};
+    count_snapshot(q, p, log_snapshot_bytes(snapshot));
     log_put_snapshot(p->stage, snapshot);
     persist_call(p, snapshot_is_safe, wait);
 }
@@ -391,17 +416,28 @@ static void forget_delivered(struct queue *q)
         q->delivered_safe = 0;
 }
 
+/* Snapshots take room in the log themselves. It may be three times as long as they are together, so that
+ * writing them anew never is the reason for writing them anew. */
+static uint64_t files_kept(const struct persist *persist)
+{
+    uint64_t bytes = atomic_load_explicit(&persist->snapshot_bytes, memory_order_relaxed);
+    return persist->limits.files_kept + 3 * bytes / persist->file_bytes;
+}
+
 /* Asks the queues for snapshots that hold the oldest files. */
 static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
 {
+    const uint64_t kept = files_kept(p->persist);
     struct lv_list *it, *after;
     lv_list_each (it, after, &p->dirty) {
         struct queue *q = lv_list_item(it, struct queue, dirty_link);
-        if (q->dirty_file + p->persist->limits.files_kept >= current)
+        if (q->dirty_file + kept >= current)
             return;
         lv_list_remove(&q->dirty_link);
-        if (q->backlog.persistent == 0 && !pager_has_segments(q)) {
+        bool is_waiting = q->delivered_safe < q->delivered_staged;
+        if (q->backlog.persistent == 0 && !pager_has_segments(q) && !is_waiting) {
             forget_delivered(q);
+            count_snapshot(q, p, 0);
             continue; /* what the log says of it is over: it depends on nothing */
         }
         lv_list_push(&p->snapshots, &q->dirty_link);

@@ -46,6 +46,7 @@ struct persist_loop {
     struct log_stage *stage;
     struct persist_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
+    uint64_t safe_ticket; /* all up to this one are safe */
     struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
     size_t parked_count, parked_capacity;
     struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
@@ -55,6 +56,8 @@ struct persist_loop {
 struct persist {
     struct broker *broker;
     struct persist_limits limits;
+    uint64_t file_bytes;
+    _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
     struct log *log;
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);
@@ -72,6 +75,7 @@ struct persist_options {
     uint64_t file_bytes; /* of a log file */
     enum log_durability durability;
     unsigned interval_ms;
+    unsigned segment_files_open_max; /* 0: the segments' own choice */
     bool is_stepped;
     const struct persist_limits *limits; /* borrowed for the call; NULL: the default ones */
     /* The disk has no room for the log's next file, or has again. On the store's thread. */

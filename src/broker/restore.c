@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "store/log_records.h"
 
 struct restore {
     struct broker *broker;
@@ -98,11 +99,15 @@ static void on_settle(void *arg, uint64_t id, uint64_t from, uint64_t count)
         pager_restore_settle(q, from, count);
 }
 
-static void on_delivered(void *arg, uint64_t id, uint64_t below)
+static void on_delivered(void *arg, uint64_t file, uint64_t id, uint64_t below)
 {
     struct queue *q = find(arg, id);
-    if (q && q->delivered_staged < below)
+    if (!q)
+        return;
+    if (q->delivered_staged < below)
         q->delivered_staged = q->delivered_safe = below;
+    if (q->dirty_file == 0)
+        q->dirty_file = file; /* what is said here counts as long as the queue has messages */
 }
 
 static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)
@@ -111,6 +116,7 @@ static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *sna
     if (!q)
         return;
     q->dirty_file = file;
+    q->snapshot_bytes = log_snapshot_bytes(snapshot);
     q->delivered_staged = q->delivered_safe = snapshot->delivered_below;
     pager_restore_snapshot(q, snapshot);
 }

@@ -304,20 +304,17 @@ int log_open(const struct log_options *options, const struct log_visitor *visito
 /* What is submitted, without the threads. */
 static void flush(struct log *log)
 {
-    enum log_progress progress = LOG_WORKED;
+    bool has_kept = true;
 
-    while (progress == LOG_WORKED)
-        progress = log_writer_round(log);
-    if (progress != LOG_BLOCKED)
-        return;
-    /* When the next file finds no room, the second call removes what makes some. */
-    bool has_room = log_files_keep(log);
-    if (!has_room)
-        has_room = log_files_keep(log);
-    if (has_room)
-        flush(log);
-    else
+    while (has_kept) {
+        while (log_writer_round(log) == LOG_WORKED)
+            continue;
+        has_kept = log->round.is_active && log_files_keep(log);
+    }
+    if (log->round.is_active)
         log_writer_fail(log, ERR_NO_SPACE, "ending in");
+    while (log_writer_round(log) == LOG_WORKED)
+        continue; /* what was submitted behind that round is answered too */
 }
 
 void log_close(struct log **log)

@@ -143,7 +143,7 @@ struct log_visitor {
     void (*enqueue)(void *arg, uint64_t file, uint64_t queue, uint64_t sequence, unsigned flags,
                     const struct log_message *message);
     void (*settle)(void *arg, uint64_t queue, uint64_t from, uint64_t count);
-    void (*delivered)(void *arg, uint64_t queue, uint64_t below);
+    void (*delivered)(void *arg, uint64_t file, uint64_t queue, uint64_t below);
     void (*snapshot)(void *arg, uint64_t file, const struct log_snapshot *snapshot);
     void (*segment_gone)(void *arg, uint64_t queue, uint64_t number);
     void (*queue_gone)(void *arg, uint64_t queue);

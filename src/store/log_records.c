@@ -359,8 +359,8 @@ static bool visit_settle(const struct log_record *record, const struct log_visit
     return true;
 }
 
-static bool visit_pair(const struct log_record *record, const struct log_visitor *visitor,
-                       void *arg)
+static bool visit_pair(const struct log_record *record, uint64_t file,
+                       const struct log_visitor *visitor, void *arg)
 {
     struct reader r = {.left = record->payload};
     uint64_t first = take64(&r);
@@ -369,7 +369,7 @@ static bool visit_pair(const struct log_record *record, const struct log_visitor
     if (r.has_failed || r.left.n > 0)
         return false;
     if (record->type == LOG_DELIVERED_BELOW && visitor->delivered)
-        visitor->delivered(arg, first, second);
+        visitor->delivered(arg, file, first, second);
     if (record->type == LOG_SEGMENT_GONE && visitor->segment_gone)
         visitor->segment_gone(arg, first, second);
     if (record->type == LOG_QUEUE_GONE && visitor->queue_gone)
@@ -403,10 +403,10 @@ static void take_segment(struct reader *r, struct log_scratch *scratch)
     count = take64(r);
     if (count > r->left.n / SEGMENT_RANGE_BYTES)
         r->has_failed = true;
+    ranges = take(r, count * SEGMENT_RANGE_BYTES);
     if (r->has_failed)
         return;
     s.live_count = (size_t)count;
-    ranges = take(r, count * SEGMENT_RANGE_BYTES);
     to = more(&scratch->ranges, s.live_count, sizeof *to);
     for (size_t i = 0; i < s.live_count; i++) {
         const uint8_t *p = ranges.p + i * SEGMENT_RANGE_BYTES;
@@ -483,7 +483,7 @@ bool log_record_visit(const struct log_record *record, uint64_t file,
     case LOG_SNAPSHOT: return visit_snapshot(record, file, visitor, arg, scratch);
     case LOG_DELIVERED_BELOW:
     case LOG_SEGMENT_GONE:
-    case LOG_QUEUE_GONE: return visit_pair(record, visitor, arg);
+    case LOG_QUEUE_GONE: return visit_pair(record, file, visitor, arg);
     case LOG_TYPES: break;
     }
     return false;

@@ -232,7 +232,7 @@ static struct slice slice_from(struct slice s, uint64_t offset)
 static int read_header(struct recovery *r, struct found_file *f)
 {
     struct log_file_header header;
-    struct slice bytes;
+    struct slice bytes = SLICE_EMPTY;
     int err = read_beginning(r, f, &bytes);
 
     if (err < 0 || bytes.n < LOG_FILE_HEADER_BYTES)
@@ -301,7 +301,7 @@ static void note_batches(struct recovery *r, struct found_file *f, struct slice 
 /* Only the first batch record, where it should be; else any. */
 static int read_link(struct recovery *r, struct found_file *f)
 {
-    struct slice bytes;
+    struct slice bytes = SLICE_EMPTY;
     struct log_batch batch;
     int err = read_beginning(r, f, &bytes);
 
@@ -320,7 +320,7 @@ static int read_link(struct recovery *r, struct found_file *f)
 
 static int find_newest(struct recovery *r, struct found_file **ret)
 {
-    struct slice bytes;
+    struct slice bytes = SLICE_EMPTY;
     int err = 0;
 
     *ret = NULL;
@@ -467,7 +467,7 @@ static int read_records(struct recovery *r, struct found_file *f, bool *ret_is_c
     uint64_t batch_end = 0;
     struct log_record record;
     struct log_batch batch;
-    struct slice bytes;
+    struct slice bytes = SLICE_EMPTY;
     int err = read_file(r, f, f->end ? f->end : UINT64_MAX, &bytes);
 
     if (err < 0)

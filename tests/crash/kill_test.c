@@ -552,12 +552,16 @@ static int clear_queue(struct worker *w, unsigned queue, bool by_deleting)
 static void work_clearer(struct worker *w)
 {
     bool by_deleting = w->index == PUBLISHER_DELETER;
+    unsigned queue = by_deleting ? QUEUE_DELETED : QUEUE_PURGED;
+    /* The kill may have come between a deletion and the next declaration. */
+    client_declare(&w->client, ledger_queue_name(queue), false);
+    if (client_call(&w->client, QUEUE_DECLARE_OK, NULL) < 0)
+        return;
     struct confirming *k = confirming_begin(w, w->index);
     for (unsigned left = scaled(w, 60); k && left > 0 && !is_over(w); left--) {
         if (publish_batch(w, k) < 0)
             break;
-        if (one_of(&w->random, 4) == 0 &&
-            clear_queue(w, by_deleting ? QUEUE_DELETED : QUEUE_PURGED, by_deleting) < 0)
+        if (one_of(&w->random, 4) == 0 && clear_queue(w, queue, by_deleting) < 0)
             break;
     }
     free(k);

@@ -102,8 +102,9 @@ static void text_settle(void *arg, uint64_t queue, uint64_t from, uint64_t count
                      (unsigned long long)from, (unsigned long long)count);
 }
 
-static void text_delivered(void *arg, uint64_t queue, uint64_t below)
+static void text_delivered(void *arg, uint64_t file, uint64_t queue, uint64_t below)
 {
+    (void)file;
     lv_buffer_printf(arg, "delivered queue %llu below %llu\n", (unsigned long long)queue,
                      (unsigned long long)below);
 }

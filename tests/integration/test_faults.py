@@ -1,0 +1,389 @@
+"""Disks that are full, frozen, dying or damaged, and too few descriptors: nothing confirmed is lost, what
+needs no disk goes on, and what cannot be done is said."""
+import ctypes
+import glob
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+
+from brokers import Leveret, free_port
+from crash_tools import PERSISTENT, TRANSIENT, Confirming, drain, fail_io, small_disk
+from wire import Closed, Peer, eventually
+
+pytestmark = pytest.mark.leveret
+MIB = 1 << 20
+
+
+@pytest.fixture
+def configured(own_broker, workspace):
+    """A broker with lines of a config file, whose data directory may be elsewhere."""
+    def make(lines='', data=None, start=True, **how):
+        path = os.path.join(workspace, f'conf{free_port()}')
+        with open(path, 'w') as file:
+            file.write(lines)
+        own = own_broker(start=False, flags=['--config', path], **how)
+        own.conf = path
+        if data:
+            own.data = os.path.join(data, 'data')
+        return own.start() if start else own
+    return make
+
+
+def statistics(log):
+    return [line for line in log.splitlines() if '[error]' in line or '[critical]' in line]
+
+
+# --- full -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.once()
+@pytest.mark.parametrize('limit', ['24MiB', '1'], ids=['the watermark', 'no room for the log'])
+def test_a_full_disk_holds_up_publishers_until_consumers_made_room(configured, workspace, limit):
+    with small_disk(workspace, f'full{free_port()}', 112) as disk:
+        own = configured(f'disk_free_limit.absolute = {limit}\n', disk)
+        peer = Peer(own.address)
+        peer.declare('q', durable=True)
+        publisher = Confirming(own.address)
+        publisher.fill('q', 64 * 1024, 3000)
+        assert publisher.blocked
+        assert limit == '1' or shutil.disk_usage(disk).free > 0
+        # transient traffic that was there before goes on, consumers too
+        peer.declare('passing')
+        assert peer.declare('q', passive=True).message_count >= len(publisher.confirmed)
+        # all but a few leave; what is pending is confirmed, new messages are
+        confirmed = list(publisher.confirmed)
+        taken = drain(own.address, 'q', len(confirmed) - 5)
+        assert taken == confirmed[:-5]
+        while publisher.bodies or publisher.blocked is not None:
+            publisher.take()
+        for number in range(200):
+            publisher.publish_confirmed('q', b'after %d' % number)
+        left = publisher.confirmed[len(taken):]
+        own.kill()
+        own.start()
+        assert drain(own.address, 'q', len(left)) == left
+        own.stop()
+
+
+@pytest.mark.once()
+@pytest.mark.parametrize('limit', ['24MiB', '1'], ids=['the watermark', 'no room for the log'])
+def test_a_kill_while_the_disk_is_full_loses_nothing(configured, workspace, limit):
+    with small_disk(workspace, f'full{free_port()}', 112) as disk:
+        own = configured(f'disk_free_limit.absolute = {limit}\n', disk)
+        Peer(own.address).declare('q', durable=True)
+        publisher = Confirming(own.address)
+        publisher.fill('q', 64 * 1024, 3000)
+        own.kill()
+        own.start()
+        peer = Peer(own.address)
+        count = peer.declare('q', passive=True).message_count
+        assert len(publisher.confirmed) <= count <= len(publisher.confirmed) + 1
+        assert drain(own.address, 'q', count)[:len(publisher.confirmed)] == publisher.confirmed
+        after = Confirming(own.address)
+        after.publish('q', b'after')
+        while after.bodies:                          # held up until the space is given back
+            after.take()
+        assert after.confirmed == [b'after']
+        own.kill()
+        own.start()
+        assert drain(own.address, 'q', 1) == [b'after']
+        own.stop()
+
+
+def test_below_the_disk_limit_publishers_wait_and_consumers_go_on(configured):
+    own = configured('disk_free_limit.absolute = 1\n')
+    Peer(own.address).declare('q', durable=True)
+    publisher = Confirming(own.address)
+    publisher.publish_confirmed('q', b'one')
+    with open(own.conf, 'w') as file:
+        file.write('disk_free_limit.absolute = 900TB\n')
+    os.kill(own.pid, signal.SIGHUP)
+    eventually(lambda: 'disk alarm set' in own.log())
+    publisher.publish('q', b'two')                   # taken: it was on its way
+    publisher.publish('q', b'three')                 # not read
+    while publisher.blocked is None:
+        publisher.take()
+    assert 'disk' in publisher.blocked
+    assert drain(own.address, 'q', 2 if b'two' in publisher.confirmed else 1)[0] == b'one'
+    assert b'three' in publisher.pending
+    with open(own.conf, 'w') as file:
+        file.write('disk_free_limit.absolute = 1\n')
+    os.kill(own.pid, signal.SIGHUP)
+    while publisher.bodies or publisher.blocked is not None:
+        publisher.take()
+    assert publisher.confirmed == [b'one', b'two', b'three']
+
+
+# --- frozen ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.once()
+def test_a_frozen_disk_holds_up_confirms_and_nothing_else(configured, workspace):
+    with small_disk(workspace, f'ice{free_port()}', 160, 'ext4') as disk:
+        own = configured('', disk)
+        peer = Peer(own.address, heartbeat=1)
+        peer.declare('q', durable=True)
+        peer.declare('passing')
+        publisher = Confirming(own.address)
+        publisher.publish_confirmed('q', b'before')
+        frozen = subprocess.run(['fsfreeze', '--freeze', disk], capture_output=True, text=True)
+        if frozen.returncode != 0:
+            pytest.skip(f'no file system can be frozen here: {frozen.stderr.strip()}')
+        try:
+            for number in range(50):
+                publisher.publish('q', b'during %d' % number)
+            # what needs no disk, with an answer for each
+            end = time.monotonic() + 2.5
+            passed = 0
+            while time.monotonic() < end:
+                peer.publish(1, '', 'passing', b'x', TRANSIENT)
+                eventually(lambda: peer.get('passing'), 5)
+                passed += 1
+            assert passed > 100
+            peer.skip_heartbeats = False
+            assert peer.next().__class__.__name__ == 'Heartbeat'
+            peer.skip_heartbeats = True
+            publisher.peer.socket.settimeout(0.2)
+            with pytest.raises(AssertionError, match='nothing came'):
+                publisher.take()
+            assert len(publisher.pending) == 50
+        finally:
+            subprocess.run(['fsfreeze', '--unfreeze', disk], check=True)
+        publisher.peer.socket.settimeout(30)
+        publisher.settle()
+        assert len(publisher.confirmed) == 51
+        own.kill()
+        own.start()
+        assert drain(own.address, 'q', 51) == publisher.confirmed
+        own.stop()
+
+
+# --- dying -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.once()
+@pytest.mark.parametrize('call', ['sync', 'write'])
+def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest_goes_on(own_broker, workspace, call):
+    when = os.path.join(workspace, f'die{free_port()}')
+    own = own_broker(environment={'LD_PRELOAD': fail_io(workspace), 'FAIL_IO_PATH': '/log/', 'FAIL_IO_CALL': call,
+                                  'FAIL_IO_WHEN': when})
+    peer = Peer(own.address)
+    peer.declare('q', durable=True)
+    peer.declare('passing')
+    publisher = Confirming(own.address)
+    for number in range(100):
+        publisher.publish_confirmed('q', b'%d' % number)
+    tx = Peer(own.address)
+    tx.call(1, 'tx.select')
+    tx.publish(1, '', 'q', b'in a transaction', PERSISTENT)
+    open(when, 'w').close()
+    publisher.publish('q', b'lost')
+    publisher.settle()
+    assert publisher.refused == [b'lost']
+    eventually(lambda: statistics(own.log()))
+    # the disk coming back changes nothing; publishers of what needs it are told why
+    os.unlink(when)
+    publisher.publish('q', b'lost, too')
+    while publisher.bodies or publisher.blocked is None:
+        publisher.take()
+    assert 'disk has failed' in publisher.blocked
+    assert publisher.refused == [b'lost', b'lost, too']
+    tx.send(1, 'tx.commit')
+    tx.expect_channel_close(406, 'PRECONDITION_FAILED - the transaction cannot be stored: the broker\'s disk has failed',
+                            method='tx.commit')
+    # what was stored is delivered, transient traffic passes
+    got = peer.get('q', no_ack=False)
+    assert got.body == b'0'
+    peer.send(1, 'basic.ack', delivery_tag=got.method.delivery_tag)
+    for number in range(20):
+        peer.publish(1, '', 'passing', b'%d' % number, TRANSIENT)
+        eventually(lambda: peer.declare('passing', passive=True).message_count == number + 1)
+    own.kill()
+    own.environment = {}
+    own.start()
+    count = Peer(own.address).declare('q', passive=True).message_count
+    bodies = drain(own.address, 'q', count)
+    if bodies[0] == b'0':                            # its acknowledgement could not be stored
+        del bodies[0]
+    assert bodies[:99] == publisher.confirmed[1:]
+    assert bodies[99:] in ([], [b'lost'])            # written, and its sync failed: it may be there
+    Confirming(own.address).publish_confirmed('q', b'again')
+
+
+@pytest.mark.once()
+def test_an_error_of_a_segments_file_loses_nothing(own_broker, workspace):
+    when = os.path.join(workspace, f'die{free_port()}')
+    own = own_broker(environment={'LD_PRELOAD': fail_io(workspace), 'FAIL_IO_PATH': '.seg', 'FAIL_IO_CALL': 'write',
+                                  'FAIL_IO_WHEN': when})
+    Peer(own.address).declare('q', durable=True)
+    publisher = Confirming(own.address)
+    open(when, 'w').close()
+    for number in range(300):
+        publisher.publish_confirmed('q', b'%06d' % number + bytes(64 * 1024))
+    own.kill()
+    own.environment = {}
+    own.start()
+    assert drain(own.address, 'q', 300) == publisher.confirmed
+
+
+# --- too few descriptors ------------------------------------------------------------------------------
+
+
+@pytest.mark.once()
+def test_too_few_descriptors_are_an_error_at_the_right_place(own_broker):
+    own = own_broker(start=False)
+    few = os.path.join(own.directory, 'few')
+    with open(few, 'w') as file:
+        file.write(f'#!/bin/sh\nulimit -n 64\nexec {own.daemon} "$@"\n')
+    os.chmod(few, 0o755)
+    own.daemon = few
+    own.start()
+    publisher = Confirming(own.address)
+    setup = Peer(own.address)
+    queues = [f'q{number}' for number in range(40)]
+    for queue in queues:
+        setup.declare(queue, durable=True)
+    # as many connections as there can be, and then some
+    crowd = []
+    for number in range(80):
+        try:
+            crowd.append(Peer(own.address, patience_s=2))
+        except (OSError, Closed, AssertionError):
+            break
+    assert len(crowd) < 80
+    # each queue pages out to files of its own
+    bodies = [b'%04d' % number + bytes(256 * 1024) for number in range(20)]
+    for queue in queues:
+        for body in bodies:
+            publisher.publish(queue, body)
+        publisher.settle()
+    assert not publisher.refused
+    for peer in crowd:
+        peer.drop()
+    own.kill()
+    own.start()
+    for queue in queues:
+        assert drain(own.address, queue, len(bodies)) == bodies
+
+
+# --- what is refused at the start -------------------------------------------------------------------
+
+
+def start_fails(own):
+    own.start(wait=False)
+    code = own.child.wait(60)
+    own.child = None
+    assert code != 0
+    return own.log()
+
+
+def test_a_data_directory_in_use_is_refused(own_broker):
+    own, second = own_broker(), own_broker(start=False)
+    second.data = own.data
+    log = start_fails(second)
+    assert own.data in log and 'in use by another leveretd' in log, log
+    eventually(own.answers)
+
+
+def xxh3(octets):
+    library = ctypes.CDLL('libxxhash.so.0')
+    library.XXH3_64bits.restype = ctypes.c_uint64
+    library.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+    return library.XXH3_64bits(octets, len(octets))
+
+
+def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker):
+    own = own_broker()
+    Peer(own.address).declare('q', durable=True)
+    Confirming(own.address).publish_confirmed('q', b'kept')
+    own.stop()
+    path = sorted(glob.glob(f'{own.data}/log/*.log'))[-1]
+    with open(path, 'r+b') as file:
+        header = file.read(56)
+        newer = header[:8] + struct.pack('<I', 99) + header[12:]
+        file.seek(0)
+        file.write(newer + struct.pack('<Q', xxh3(newer)))
+    before = {name: open(name, 'rb').read() for name in glob.glob(f'{own.data}/log/*')}
+    log = start_fails(own)
+    assert 'newer version' in log and os.path.basename(path) in log, log
+    assert before == {name: open(name, 'rb').read() for name in glob.glob(f'{own.data}/log/*')}
+
+
+# --- damage -----------------------------------------------------------------------------------------
+
+
+def fill_segments(own, queue, count=200, size=64 * 1024):
+    """So many that most of them leave memory; their bodies."""
+    Peer(own.address).declare(queue, durable=True)
+    publisher = Confirming(own.address)
+    for number in range(count):
+        publisher.publish(queue, b'%06d' % number + os.urandom(16) * (size // 16))
+    publisher.settle()
+    return publisher.confirmed
+
+
+def flip(path, offset):
+    with open(path, 'r+b') as file:
+        file.seek(offset)
+        octet = file.read(1)
+        file.seek(offset)
+        file.write(bytes([octet[0] ^ 0x10]))
+
+
+def test_a_flipped_bit_in_the_log_costs_its_record_and_is_reported(own_broker):
+    own = own_broker()
+    bodies = {}
+    for queue in ('a', 'b'):
+        Peer(own.address).declare(queue, durable=True)
+        publisher = Confirming(own.address)
+        for number in range(50):
+            publisher.publish_confirmed(queue, b'%s-%04d-' % (queue.encode(), number) * 20)
+        bodies[queue] = publisher.confirmed
+    own.stop()
+    for path in sorted(glob.glob(f'{own.data}/log/*.log')):
+        at = open(path, 'rb').read().find(b'a-0020-')
+        if at >= 0:
+            break
+    flip(path, at + 3)
+    own.start()
+    log = own.log()
+    assert os.path.basename(path) in log, log
+    assert drain(own.address, 'b', 50) == bodies['b']
+    left = [body for number, body in enumerate(bodies['a']) if number != 20]
+    count = Peer(own.address).declare('a', passive=True).message_count
+    assert drain(own.address, 'a', count) == left
+
+
+def test_a_flipped_bit_in_a_segment_costs_its_block_and_is_reported(own_broker):
+    own = own_broker()
+    whole = fill_segments(own, 'whole')
+    broken = fill_segments(own, 'broken')
+    # so much more that both depend on their segments alone
+    filler = Confirming(own.address)
+    Peer(own.address).declare('filler', durable=True)
+    for number in range(90):
+        filler.publish_confirmed('filler', bytes(MIB))
+    own.stop()
+    for path in sorted(glob.glob(f'{own.data}/segments/*.seg')):
+        at = open(path, 'rb').read().find(broken[100])
+        if at >= 0:
+            break
+    assert at >= 0
+    flip(path, at + 1000)
+    own.start()
+    assert drain(own.address, 'whole', len(whole)) == whole
+    peer = Peer(own.address)
+    peer.call(1, 'basic.consume', queue='broken')
+    bodies = []
+    while not bodies or bodies[-1] != broken[-1]:
+        bodies.append(peer.content(1).body)
+    lost = [body for body in broken if body not in bodies]
+    assert broken[100] in lost and len(lost) <= 64
+    assert bodies == [body for body in broken if body not in lost]
+    log = own.log()
+    assert "queue 'broken'" in log and 'offset' in log, log
