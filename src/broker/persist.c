@@ -429,8 +429,7 @@ static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
 {
     const uint64_t kept = files_kept(p->persist);
     struct lv_list *it, *after;
-    lv_list_each(it, after, &p->dirty)
-    {
+    lv_list_each (it, after, &p->dirty) {
         struct queue *q = lv_list_item(it, struct queue, dirty_link);
         if (q->dirty_file + kept >= current)
             return;
