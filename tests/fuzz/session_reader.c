@@ -99,6 +99,7 @@ static void read_method(struct session_reader *r, uint16_t channel, struct slice
     if (id == AMQP_QUEUE_DECLARE_OK)
         remember_queue(r, slice_of(payload.p + 4, payload.n - 4));
     r->has_opened |= id == AMQP_CONNECTION_OPEN_OK;
+    r->was_refused |= id == AMQP_CONNECTION_CLOSE;
     r->is_closed |= id == AMQP_CONNECTION_CLOSE_OK;
 }
 
@@ -117,10 +118,16 @@ static void read_header(struct session_reader *r, uint16_t channel, struct slice
     r->body_left = wire_u64(payload.p + 4);
 }
 
+static bool is_another_close_ok(const struct session_reader *r, uint8_t type, struct slice payload)
+{
+    return r->was_refused && type == FRAME_METHOD && payload.n == 4 &&
+           wire_u32(payload.p) == AMQP_CONNECTION_CLOSE_OK;
+}
+
 static void read_frame(struct session_reader *r, uint8_t type, uint16_t channel,
                        struct slice payload)
 {
-    lv_assert(!r->is_closed);
+    lv_assert(!r->is_closed || is_another_close_ok(r, type, payload));
     switch (type) {
     case FRAME_METHOD: read_method(r, channel, payload); break;
     case FRAME_HEADER: read_header(r, channel, payload); break;

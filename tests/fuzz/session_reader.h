@@ -8,8 +8,9 @@
 
 struct session_reader {
     uint32_t frame_bytes_max;
-    bool is_closed;  /* close-ok has come, or a protocol header: nothing may follow */
-    bool has_opened; /* open-ok has come */
+    bool is_closed;   /* close-ok has come, or a protocol header: nothing may follow */
+    bool was_refused; /* connection.close has come: a peer that closes twice hears two close-ok */
+    bool has_opened;  /* open-ok has come */
     uint64_t deliveries;
     /* Of the content that has begun. We write a message's frames in one go, so that no other frame
      * stands between them. */
