@@ -1,0 +1,249 @@
+/* From disk to memory: segments are read front to back, ahead of the consumers. */
+#include "broker/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+struct reading {
+    struct queue *queue; /* referenced */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    int error;
+    struct lv_buffer bytes;
+};
+
+void pager_damage(const struct queue *q, const struct segment *s, uint64_t offset, const char *what)
+{
+    log_error("queue '%.*s' in vhost '%.*s': segment %llu, offset %llu: %s",
+              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+              (unsigned long long)s->number, (unsigned long long)offset, what);
+}
+
+static bool is_in_ranges(const struct segment *s, uint64_t sequence)
+{
+    size_t low = 0, high = s->range_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s->ranges[middle].to <= sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->range_count && s->ranges[low].from <= sequence;
+}
+
+/* Messages that recovery found in the log take their places in the chunk that comes. */
+static void place_stragglers(struct queue *q, uint64_t below)
+{
+    struct pager *p = q->pager;
+    while (p->straggler_first < p->straggler_count) {
+        struct straggler *s = &p->stragglers[p->straggler_first];
+        if (s->sequence >= below)
+            return;
+        p->straggler_first++;
+        if (!s->message)
+            continue; /* settled meanwhile */
+        uint64_t chunk = s->sequence / WINDOW_ENTRIES;
+        backlog_page_in(&q->backlog, s->sequence, &s->message, s->redelivered);
+        backlog_chunk(&q->backlog, chunk)->stored &= ~(1ull << (s->sequence % WINDOW_ENTRIES));
+    }
+}
+
+/* The chunk at the beginning of what is on disk is whole: the next one's turn. */
+static void next_chunk(struct queue *q)
+{
+    struct pager *p = q->pager;
+    uint64_t chunk = q->backlog.disk_begin;
+    place_stragglers(q, (chunk + 1) * WINDOW_ENTRIES);
+    while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
+        p->repaged_first++;
+    backlog_page_next(&q->backlog);
+}
+
+static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
+                       const struct segment_entry *entry)
+{
+    uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
+    const struct repaged *again = pager_repaged_find(q->pager, chunk);
+    if (again && !(again->live >> entry->place & 1))
+        return;
+    if (s->is_recovered && (!entry->message.is_persistent || !is_in_ranges(s, sequence)))
+        return;
+    struct message *m =
+        message_create(entry->message.exchange, entry->message.routing_key, entry->message.header,
+                       entry->message.body.n, entry->message.is_persistent);
+    if (!m) {
+        pager_damage(q, s, s->load_offset, "no memory for a message");
+        return;
+    }
+    if (entry->message.body.n > 0)
+        memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    place_stragglers(q, sequence); /* those before it: it may be taken as soon as it is here */
+    pager_count_read(q, s, m->body_bytes);
+    /* It may have been delivered after this copy of it was written. */
+    backlog_page_in(&q->backlog, sequence, &m,
+                    entry->redelivered || sequence < q->pager->recovered_below ||
+                        sequence < q->backlog.taken_below);
+    /* What else the segments hold is over: nothing of it may be counted. */
+    for (size_t i = 0; q->backlog.disk_ready == 0 && i < q->pager->count; i++)
+        pager_count_read_all(q, q->pager->segments[i]);
+}
+
+static void load_block(struct queue *q, struct segment *s, const struct segment_block *block)
+{
+    struct backlog *b = &q->backlog;
+    if (block->chunk < b->disk_begin || block->chunk >= b->disk_end)
+        return; /* a copy: what it holds is in memory, or gone */
+    while (b->disk_begin < block->chunk)
+        next_chunk(q);
+    for (size_t i = 0; i < block->count; i++) {
+        /* A second reading of the file brings again what was loaded before. */
+        if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= q->pager->loaded_below)
+            load_entry(q, s, block->chunk, &block->entries[i]);
+    }
+    uint64_t end = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    if (q->pager->loaded_below < end)
+        q->pager->loaded_below = end;
+}
+
+/* Takes the blocks of what was read. */
+static void load_bytes(struct queue *q, struct segment *s, struct slice bytes)
+{
+    struct segment_block block;
+    uint64_t size = 0;
+    while (bytes.n > 0) {
+        enum segment_result result =
+            segment_read_block(bytes, q->id, s->number, s->load_offset, &block, &size);
+        if (result == SEGMENT_SHORT) {
+            if (s->load_offset + bytes.n < s->bytes) {
+                q->pager->read_bytes = (size_t)size;
+                return;
+            }
+            pager_damage(q, s, s->load_offset, "cut short; the rest of it is lost");
+            s->load_offset = s->bytes;
+            return;
+        }
+        if (result == SEGMENT_BROKEN) {
+            uint64_t found;
+            pager_damage(q, s, s->load_offset, "broken block; what it held is lost");
+            if (segment_find_block(bytes, q->id, s->number, s->load_offset, &found))
+                size = found - s->load_offset;
+            else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES && s->load_offset + bytes.n < s->bytes)
+                size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
+            else
+                size = bytes.n;
+        } else {
+            load_block(q, s, &block);
+        }
+        s->load_offset += size;
+        bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+    }
+}
+
+/* Nothing is left to be read: what is still counted as being on disk is lost. */
+static void end_of_disk(struct queue *q)
+{
+    struct backlog *b = &q->backlog;
+    while (backlog_has_disk(b))
+        next_chunk(q);
+    if (b->disk_ready == 0)
+        return;
+    log_error("queue '%.*s' in vhost '%.*s': %zu messages could not be read back",
+              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)), b->disk_ready);
+    b->ready -= b->disk_ready;
+    b->ready_bytes -= b->disk_bytes;
+    b->disk_ready = 0;
+    b->disk_bytes = 0;
+}
+
+/* The segment with what is on disk next, or NULL. */
+static struct segment *segment_to_read(const struct pager *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->load_offset < p->segments[i]->bytes)
+            return p->segments[i];
+    }
+    return NULL;
+}
+
+static void read_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct reading *reading = mail->a;
+    struct queue *q = reading->queue;
+    struct pager *p = q->pager;
+    struct segment *s = p && p->is_reading ? segment_to_read(p) : NULL;
+    if (p)
+        p->is_reading = false;
+    if (s && pager_files(q) && s->number == reading->number && s->load_offset == reading->offset) {
+        p->read_bytes = 0;
+        if (reading->error || reading->bytes.n == 0) {
+            pager_damage(q, s, s->load_offset, "cannot be read; the rest of it is lost");
+            s->load_offset = s->bytes;
+        } else {
+            load_bytes(q, s, lv_buffer_slice(&reading->bytes));
+        }
+        if (s->load_offset >= s->bytes)
+            pager_count_read_all(q, s);
+        if (!segment_to_read(p))
+            end_of_disk(q);
+        pager_read_ahead(q);
+    }
+    queue_deliver_soon(q); /* it asks again for what is not here */
+    lv_buffer_free(&reading->bytes);
+    queue_unref(&reading->queue);
+    free(reading);
+}
+
+/* On the store's thread. */
+static void has_read(void *arg, int error, struct lv_buffer *read)
+{
+    struct reading *reading = arg;
+    reading->error = error;
+    if (read) {
+        reading->bytes = *read;
+        *read = (struct lv_buffer){0};
+    }
+    struct mail mail = {.deliver = read_mail, .a = reading};
+    loop_mail_from_outside(reading->home, &mail);
+}
+
+void pager_want(struct queue *q)
+{
+    struct pager *p = q->pager;
+    if (!p || p->is_reading || !backlog_has_disk(&q->backlog) || !pager_files(q))
+        return;
+    struct segment *s = segment_to_read(p);
+    if (!s) {
+        end_of_disk(q);
+        queue_deliver_soon(q);
+        return;
+    }
+    if (s == p->writing)
+        pager_flush(q);
+    struct reading *reading = lv_calloc(1, sizeof *reading);
+    reading->queue = queue_ref(q);
+    reading->home = q->home;
+    reading->number = s->number;
+    reading->offset = s->load_offset;
+    p->is_reading = true;
+    uint64_t left = s->bytes - s->load_offset;
+    size_t bytes = pager_limits_of(q)->read_bytes;
+    bytes = bytes > p->read_bytes ? bytes : p->read_bytes;
+    segments_read(pager_files(q), q->id, s->number, s->load_offset,
+                  left < bytes ? (size_t)left : bytes, has_read, reading);
+}
+
+void pager_read_on(struct queue *q)
+{
+    const struct backlog *b = &q->backlog;
+    if (!pager_files(q))
+        return;
+    const struct pager_limits *limits = pager_limits_of(q);
+    if (b->disk_begin < b->cursor + limits->ahead_chunks && b->memory_bytes < limits->ahead_bytes)
+        pager_want(q);
+}

@@ -1,0 +1,278 @@
+/* From memory to disk: whole chunks are appended to segments. */
+#include "broker/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum { SHORT_DIVISOR = 16 };
+
+struct flight {
+    struct queue *queue; /* referenced */
+    struct loop *home;
+    uint64_t bytes;
+    int error;
+};
+
+static void landed_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct flight *flight = mail->a;
+    struct queue *q = flight->queue;
+    if (q->pager) {
+        q->pager->flight_bytes -= flight->bytes;
+        if (flight->error && !q->pager->is_failed) {
+            q->pager->is_failed = true;
+            log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in "
+                      "memory from here on",
+                      SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+                      lv_error_text(flight->error));
+        }
+    }
+    queue_unref(&flight->queue);
+    free(flight);
+}
+
+/* On the store's thread. */
+static void has_landed(void *arg, int error, struct lv_buffer *read)
+{
+    (void)read;
+    struct flight *flight = arg;
+    flight->error = error;
+    struct mail mail = {.deliver = landed_mail, .a = flight};
+    loop_mail_from_outside(flight->home, &mail);
+}
+
+void pager_flush(struct queue *q)
+{
+    struct pager *p = q->pager;
+    if (!p->writing || p->pending.n == 0)
+        return;
+    struct flight *flight = lv_malloc(sizeof *flight);
+    *flight = (struct flight){queue_ref(q), q->home, p->pending.n, 0};
+    p->flight_bytes += p->pending.n;
+    segments_write(pager_files(q), q->id, p->writing->number, p->writing->bytes - p->pending.n,
+                   &p->pending, has_landed, flight);
+}
+
+/* The segment that a message of this sequence number can be appended to. */
+static struct segment *segment_for(struct queue *q, uint64_t sequence)
+{
+    struct pager *p = q->pager;
+    if (p->writing && sequence >= p->writing->end_sequence &&
+        p->writing->bytes < pager_limits_of(q)->segment_bytes) {
+        /* Nothing of a later segment may stand in between. */
+        size_t next = pager_segment_place(p, p->writing->end_sequence);
+        if (next == p->count || p->segments[next]->first_sequence > sequence)
+            return p->writing;
+    }
+    pager_flush(q);
+    p->writing = pager_segment_add(p, sequence, p->next_number);
+    return p->writing;
+}
+
+static void append_block(struct queue *q, struct segment *s, const struct segment_block *block,
+                         bool is_copy)
+{
+    struct pager *p = q->pager;
+    if (p->pending.capacity == 0)
+        lv_buffer_reserve(&p->pending, pager_limits_of(q)->write_bytes * 5 / 4);
+    size_t before = p->pending.n;
+    bool is_loaded = s->load_offset == s->bytes;
+    segment_put_block(&p->pending, q->id, s->number, s->bytes, block);
+    s->bytes += p->pending.n - before;
+    if (is_copy && is_loaded)
+        s->load_offset = s->bytes; /* nothing to read: it stays in memory */
+    s->end_sequence = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    if (p->pending.n >= pager_limits_of(q)->write_bytes)
+        pager_flush(q);
+}
+
+struct log_message pager_message_parts(const struct message *m)
+{
+    return (struct log_message){
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .is_persistent = m->is_persistent,
+    };
+}
+
+static void count_stored(struct segment *s, const struct message *m)
+{
+    s->entries++;
+    s->live++;
+    s->persistent_live += m->is_persistent;
+    s->persistent_bytes += m->is_persistent ? m->body_bytes : 0;
+}
+
+/* The first sequence number behind the segment's end that belongs to another one. */
+static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
+{
+    size_t next = pager_segment_place(p, s->end_sequence);
+    return next < p->count ? p->segments[next]->first_sequence : UINT64_MAX;
+}
+
+uint64_t pager_storable(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
+{
+    uint64_t places = 0;
+    for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(live);
+        if (!pager_segment_of(q->pager, c * WINDOW_ENTRIES + place))
+            places |= 1ull << place;
+    }
+    return places;
+}
+
+void pager_store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
+                        bool is_copy)
+{
+    const size_t bytes_max = pager_limits_of(q)->block_bytes;
+    while (places) {
+        uint64_t first = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(places);
+        struct segment *s = segment_for(q, first);
+        struct segment_block block = {.chunk = c};
+        uint64_t bytes = 0;
+        const uint64_t room_end = segment_room_end(q->pager, s);
+        for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(places);
+            if (c * WINDOW_ENTRIES + place >= room_end)
+                break;
+            const struct message *m = chunk->messages[place];
+            block.entries[block.count++] = (struct segment_entry){
+                .place = place,
+                /* What is taken may have been delivered. */
+                .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
+                .message = pager_message_parts(m),
+            };
+            bytes += message_memory(m);
+            chunk->stored |= 1ull << place;
+            count_stored(s, m);
+        }
+        append_block(q, s, &block, is_copy);
+    }
+}
+
+/* While the process is short of memory, each queue makes do with little. */
+static bool is_short(const struct queue *q)
+{
+    return atomic_load_explicit(&q->vhost->broker->is_short_of_memory, memory_order_relaxed);
+}
+
+static size_t memory_high(const struct queue *q)
+{
+    const struct pager_limits *limits = pager_limits_of(q);
+    return is_short(q) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high;
+}
+
+static size_t memory_low(const struct queue *q)
+{
+    const struct pager_limits *limits = pager_limits_of(q);
+    return is_short(q) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low;
+}
+
+/* Where paging out goes on, or begins: behind what should stay before the consumers. */
+static uint64_t first_to_page(const struct queue *q)
+{
+    const struct backlog *b = &q->backlog;
+    const size_t stay = memory_low(q) / 2;
+    if (backlog_has_disk(b))
+        return b->disk_end;
+    uint64_t bytes = 0;
+    uint64_t c = b->cursor > b->window.first ? b->cursor : b->window.first;
+    for (; c < b->window.end && bytes < stay; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(b, c);
+        for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1)
+            bytes += message_memory(chunk->messages[__builtin_ctzll(live)]);
+    }
+    return c;
+}
+
+static void repaged_add(struct pager *p, uint64_t chunk, uint64_t live)
+{
+    if (p->repaged_first == p->repaged_count)
+        p->repaged_first = p->repaged_count = 0;
+    if (p->repaged_count == p->repaged_capacity) {
+        p->repaged_capacity = p->repaged_capacity ? p->repaged_capacity * 2 : 16;
+        p->repaged = lv_realloc(p->repaged, p->repaged_capacity * sizeof *p->repaged);
+    }
+    p->repaged[p->repaged_count++] = (struct repaged){chunk, live};
+}
+
+const struct repaged *pager_repaged_find(const struct pager *p, uint64_t chunk)
+{
+    size_t low = p->repaged_first, high = p->repaged_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->repaged[middle].chunk < chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < p->repaged_count && p->repaged[low].chunk == chunk ? &p->repaged[low] : NULL;
+}
+
+/* Whether some segment may hold copies of the chunk, also of messages that are settled. */
+static bool may_have_copies(const struct pager *p, uint64_t chunk)
+{
+    size_t at = pager_segment_place(p, chunk * WINDOW_ENTRIES);
+    return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * WINDOW_ENTRIES;
+}
+
+/* Copies of an earlier snapshot become the only ones: they must be read. */
+static void read_again(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
+{
+    for (uint64_t stored = chunk->stored; stored; stored &= stored - 1) {
+        struct segment *s =
+            pager_segment_of(q->pager, c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(stored));
+        if (s)
+            s->load_offset = 0;
+    }
+}
+
+static bool may_page(const struct queue *q)
+{
+    const struct pager *p = q->pager;
+    return !p->is_failed && p->snapshot == SNAPSHOT_NONE &&
+           p->flight_bytes < pager_limits_of(q)->flight_bytes;
+}
+
+void pager_relieve(struct queue *q)
+{
+    struct backlog *b = &q->backlog;
+    struct persist_loop *p = persist_of(q->home);
+    if (!p || b->memory_bytes < memory_high(q))
+        return;
+    const size_t low = memory_low(q);
+    pager_of(q);
+    uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
+    for (uint64_t c = first_to_page(q); c < growing && b->memory_bytes > low && may_page(q); c++) {
+        struct backlog_chunk *chunk = backlog_chunk(b, c);
+        bool is_copied = may_have_copies(q->pager, c);
+        if (!chunk) {
+            if (!backlog_has_disk(b))
+                continue;
+            b->disk_end = c + 1; /* a gap belongs to what is around it */
+            if (is_copied)
+                repaged_add(q->pager, c, 0);
+            continue;
+        }
+        if (chunk->live != chunk->ready)
+            return; /* somebody holds part of it */
+        uint64_t places = pager_storable(q, c, chunk);
+        if (places != (chunk->live & ~chunk->stored))
+            return;
+        if (is_copied) {
+            read_again(q, c, chunk);
+            repaged_add(q->pager, c, chunk->live);
+        }
+        pager_store_places(q, c, chunk, places, false);
+        if (!backlog_has_disk(b))
+            q->pager->loaded_below = 0;
+        backlog_page_out(b, c);
+        persist_paged_out(q);
+    }
+}

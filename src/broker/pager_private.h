@@ -1,0 +1,142 @@
+/* What the pager's files share. Private to them.
+ *
+ *   pager.c            segments and their list, those that go, purge
+ *   pager_out.c        from memory to disk
+ *   pager_in.c         and back
+ *   pager_snapshot.c   snapshots for the log
+ *   pager_restore.c    recovery */
+#ifndef LEVERET_BROKER_PAGER_PRIVATE_H
+#define LEVERET_BROKER_PAGER_PRIVATE_H
+
+#include "broker/pager.h"
+#include "broker/persist.h"
+
+/* A run of sequence numbers, [from, to). */
+struct range {
+    uint64_t from;
+    uint64_t to;
+};
+
+struct segment {
+    uint64_t number;
+    uint64_t first_sequence;
+    uint64_t end_sequence;
+    uint64_t bytes; /* written or about to be */
+    uint64_t synced_bytes;
+    uint64_t load_offset; /* everything before it is in memory, or gone */
+    uint64_t entries;     /* ever written */
+    uint64_t live;        /* not settled; after recovery the persistent ones alone */
+    uint64_t persistent_live;
+    uint64_t persistent_bytes;
+    uint64_t unread_bytes; /* of a recovered one: an estimate, until it has been read to its end */
+    bool is_estimated;     /* ... and so is persistent_bytes */
+    bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
+    struct range *ranges;  /* ... and only these sequence numbers do */
+    size_t range_count, range_capacity;
+    bool is_there; /* recovery saw its file */
+};
+
+enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
+
+/* A message in memory whose chunk is otherwise on disk (after recovery): waits for its chunk. */
+struct straggler {
+    uint64_t sequence;
+    bool redelivered;
+    struct message *message; /* owned */
+};
+
+/* A chunk that has left memory although a segment had copies of it before: those may hold more than
+ * what was live of it then. */
+struct repaged {
+    uint64_t chunk;
+    uint64_t live;
+};
+
+struct pager {
+    struct segment **segments; /* in order */
+    size_t count, capacity;
+    struct segment *writing;  /* the one that is appended to, or NULL */
+    struct lv_buffer pending; /* the end of it, not handed over yet */
+    uint64_t next_number;
+    uint64_t flight_bytes;
+    bool is_reading;
+    size_t read_bytes; /* of the next read, when that is more than the limit: for a large block */
+    uint64_t loaded_below; /* of chunk disk_begin everything below has been loaded */
+    enum snapshot_state snapshot;
+    bool wants_snapshot; /* another one, after the one under way */
+    size_t syncs;        /* of the snapshot, under way */
+    int snapshot_error;
+    uint64_t *needless; /* files that go when the snapshot is safe */
+    size_t needless_count, needless_capacity;
+    struct straggler *stragglers; /* in order */
+    size_t straggler_first, straggler_count, straggler_capacity;
+    struct repaged *repaged; /* in order */
+    size_t repaged_first, repaged_count, repaged_capacity;
+    uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
+    bool is_failed;           /* writing failed: nothing more is paged out */
+};
+
+/* --- pager.c --- */
+
+/* The queue's pager, made when there is none. Home. */
+struct pager *pager_of(struct queue *q);
+
+/* The store's files; NULL when nothing is stored, or not any more. */
+struct segments *pager_files(const struct queue *q);
+
+/* Where the store is open. */
+const struct pager_limits *pager_limits_of(const struct queue *q);
+
+/* Frees the struct; the file stays. */
+void pager_segment_free(struct segment *s);
+
+/* The place of the first segment that ends behind this sequence number. */
+size_t pager_segment_place(const struct pager *p, uint64_t sequence);
+
+/* The segment in which this sequence number stands, or NULL. */
+struct segment *pager_segment_of(const struct pager *p, uint64_t sequence);
+
+/* Lists a new segment at its place. The pager owns it. */
+struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint64_t number);
+
+/* Takes it out of the list; the caller owns it then. */
+void pager_segment_unlist(struct pager *p, const struct segment *s);
+
+/* Bytes of bodies that an estimate stood for have been read. */
+void pager_count_read(struct queue *q, struct segment *s, uint64_t bytes);
+
+/* Nothing more of the segment is to be read. */
+void pager_count_read_all(struct queue *q, struct segment *s);
+
+/* The file goes, once the log knows. */
+void pager_remove_file(struct queue *q, uint64_t number);
+
+/* Segments in which nothing is live go. */
+void pager_end_empty_segments(struct queue *q);
+
+/* --- pager_out.c --- */
+
+/* Hands over what is pending of the segment being written. */
+void pager_flush(struct queue *q);
+
+/* The message as the store takes it; borrows. */
+struct log_message pager_message_parts(const struct message *m);
+
+/* Places of a chunk that memory alone has and that a segment can take: those that stand between the
+ * messages of one cannot, since segments do not overlap. */
+uint64_t pager_storable(struct queue *q, uint64_t c, const struct backlog_chunk *chunk);
+
+/* Appends these places of a chunk, in blocks of bounded size. A copy: they stay in memory. */
+void pager_store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
+                        bool is_copy);
+
+/* The chunk is among those: NULL when all that its blocks hold was live. */
+const struct repaged *pager_repaged_find(const struct pager *p, uint64_t chunk);
+
+/* --- pager_in.c --- */
+
+/* Logs what is wrong with a segment, where. */
+void pager_damage(const struct queue *q, const struct segment *s, uint64_t offset,
+                  const char *what);
+
+#endif

@@ -1,0 +1,291 @@
+/* Recovery: what the log and the segment files say a queue is. Before the loops start. */
+#include "broker/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+static void count_recovered(struct queue *q, const struct segment *s, int64_t sign)
+{
+    struct backlog *b = &q->backlog;
+    int64_t n = sign * (int64_t)s->persistent_live;
+    int64_t bytes = sign * (int64_t)s->persistent_bytes;
+    b->ready += (size_t)n;
+    b->disk_ready += (size_t)n;
+    b->persistent += (size_t)n;
+    b->ready_bytes += (uint64_t)bytes;
+    b->disk_bytes += (uint64_t)bytes;
+}
+
+static void put_on_disk(struct backlog *b, uint64_t chunk)
+{
+    if (!backlog_has_disk(b))
+        b->disk_begin = b->disk_end = chunk;
+    if (chunk < b->disk_end)
+        return;
+    lv_window_extend_elsewhere(&b->window, chunk * WINDOW_ENTRIES);
+    b->disk_end = chunk + 1;
+}
+
+static void restore_segment(struct queue *q, const struct log_segment *from)
+{
+    struct pager *p = pager_of(q);
+    struct segment *s = pager_segment_add(p, from->first_sequence, from->number);
+    s->end_sequence = from->end_sequence;
+    s->bytes = s->synced_bytes = from->bytes;
+    s->entries = s->live = s->persistent_live = from->persistent_live;
+    s->persistent_bytes = from->persistent_bytes;
+    s->is_recovered = true;
+    s->ranges = lv_calloc(from->live_count + 1, sizeof *s->ranges);
+    s->range_capacity = from->live_count + 1;
+    for (size_t i = 0; i < from->live_count; i++) {
+        struct range r = {from->live[i].from, from->live[i].from + from->live[i].count};
+        s->ranges[s->range_count++] = r;
+        for (uint64_t c = r.from / WINDOW_ENTRIES; c <= (r.to - 1) / WINDOW_ENTRIES; c++)
+            put_on_disk(&q->backlog, c);
+    }
+    count_recovered(q, s, 1);
+}
+
+static void add_straggler(struct pager *p, uint64_t sequence, struct message **message,
+                          bool redelivered)
+{
+    if (p->straggler_count == p->straggler_capacity) {
+        p->straggler_capacity = p->straggler_capacity ? p->straggler_capacity * 2 : 16;
+        p->stragglers = lv_realloc(p->stragglers, p->straggler_capacity * sizeof *p->stragglers);
+    }
+    lv_assert(p->straggler_count == 0 || p->stragglers[p->straggler_count - 1].sequence < sequence);
+    p->stragglers[p->straggler_count++] = (struct straggler){sequence, redelivered, *message};
+    *message = NULL;
+}
+
+void pager_restore_message(struct queue *q, uint64_t sequence, struct message **message,
+                           bool redelivered)
+{
+    struct backlog *b = &q->backlog;
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    if (!backlog_has_disk(b) || c < b->disk_begin || c >= b->disk_end) {
+        backlog_restore(b, sequence, message, redelivered, false);
+        return;
+    }
+    b->ready++;
+    b->disk_ready++;
+    b->ready_bytes += (*message)->body_bytes;
+    b->disk_bytes += (*message)->body_bytes;
+    b->persistent++;
+    if (b->next_sequence <= sequence)
+        b->next_sequence = sequence + 1;
+    if (!lv_window_is_elsewhere(&b->window, sequence))
+        lv_window_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
+    add_straggler(pager_of(q), sequence, message, redelivered);
+}
+
+static void restore_carried(struct queue *q, const struct log_carried *from)
+{
+    const struct log_message *parts = &from->message;
+    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
+                                       parts->body.n, parts->is_persistent);
+    if (!m)
+        return;
+    if (parts->body.n > 0)
+        memcpy(message_body_space(m), parts->body.p, parts->body.n);
+    pager_restore_message(q, from->sequence, &m, (from->flags & LOG_DELIVERED) != 0);
+}
+
+void pager_restore_snapshot(struct queue *q, const struct log_snapshot *snapshot)
+{
+    struct backlog *b = &q->backlog;
+    uint64_t next_number = q->pager ? q->pager->next_number : 1;
+    backlog_free(b);
+    pager_free(&q->pager);
+    pager_of(q)->next_number = next_number;
+    size_t carried = 0;
+    /* Before the first that is on disk, then the disk, then the rest: places are made in order. */
+    uint64_t disk = UINT64_MAX;
+    for (size_t i = 0; i < snapshot->segment_count; i++) {
+        if (snapshot->segments[i].live_count > 0 && disk == UINT64_MAX)
+            disk = snapshot->segments[i].live[0].from / WINDOW_ENTRIES;
+    }
+    for (; carried < snapshot->carried_count &&
+           snapshot->carried[carried].sequence / WINDOW_ENTRIES < disk;
+         carried++)
+        restore_carried(q, &snapshot->carried[carried]);
+    for (size_t i = 0; i < snapshot->segment_count; i++)
+        restore_segment(q, &snapshot->segments[i]);
+    for (; carried < snapshot->carried_count; carried++)
+        restore_carried(q, &snapshot->carried[carried]);
+    if (b->next_sequence < snapshot->next_sequence)
+        b->next_sequence = snapshot->next_sequence;
+}
+
+/* Takes [from, to) out of what is live of a recovered segment; how many that were. */
+static uint64_t ranges_subtract(struct segment *s, uint64_t from, uint64_t to)
+{
+    uint64_t gone = 0;
+    struct range *old = s->ranges;
+    size_t count = s->range_count;
+    lv_assert(count == 0 || old);
+    s->range_capacity = count + 1;
+    s->ranges = lv_malloc(s->range_capacity * sizeof *s->ranges);
+    s->range_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct range r = old[i];
+        uint64_t a = r.from > from ? r.from : from, b = r.to < to ? r.to : to;
+        if (a >= b) {
+            s->ranges[s->range_count++] = r;
+            continue;
+        }
+        gone += b - a;
+        if (r.from < a)
+            s->ranges[s->range_count++] = (struct range){r.from, a};
+        if (b < r.to)
+            s->ranges[s->range_count++] = (struct range){b, r.to};
+    }
+    free(old);
+    return gone;
+}
+
+/* One settled message of a recovered segment. Runs at the beginning of what is live, the usual case,
+ * only move its first range. */
+static uint64_t segment_settle(struct segment *s, uint64_t from, uint64_t to)
+{
+    struct range *first = s->range_count ? &s->ranges[0] : NULL;
+    if (first && from <= first->from && to > first->from && to < first->to) {
+        uint64_t gone = to - first->from;
+        first->from = to;
+        return gone;
+    }
+    return ranges_subtract(s, from, to);
+}
+
+static void restore_settle_segments(struct queue *q, uint64_t from, uint64_t to)
+{
+    struct pager *p = q->pager;
+    struct backlog *b = &q->backlog;
+    for (size_t i = pager_segment_place(p, from);
+         i < p->count && p->segments[i]->first_sequence < to; i++) {
+        struct segment *s = p->segments[i];
+        uint64_t gone = segment_settle(s, from, to);
+        gone = gone < s->persistent_live ? gone : s->persistent_live;
+        uint64_t bytes = s->persistent_bytes; /* of all that are left; else their share of it */
+        if (gone < s->persistent_live)
+            bytes = bytes / s->persistent_live * gone;
+        s->live -= gone;
+        s->persistent_live -= gone;
+        s->persistent_bytes -= bytes;
+        b->ready -= gone;
+        b->disk_ready -= gone;
+        b->persistent -= gone;
+        b->ready_bytes -= bytes;
+        b->disk_bytes -= bytes;
+    }
+}
+
+static void restore_settle_stragglers(struct queue *q, uint64_t from, uint64_t to)
+{
+    struct pager *p = q->pager;
+    struct backlog *b = &q->backlog;
+    for (size_t i = p->straggler_first; i < p->straggler_count; i++) {
+        struct straggler *s = &p->stragglers[i];
+        if (!s->message || s->sequence < from || s->sequence >= to)
+            continue;
+        b->ready--;
+        b->disk_ready--;
+        b->persistent--;
+        b->ready_bytes -= s->message->body_bytes;
+        b->disk_bytes -= s->message->body_bytes;
+        message_unref(&s->message);
+    }
+}
+
+void pager_restore_settle(struct queue *q, uint64_t from, uint64_t count)
+{
+    struct backlog *b = &q->backlog;
+    uint64_t to = from + count;
+    if (q->pager) {
+        restore_settle_segments(q, from, to);
+        restore_settle_stragglers(q, from, to);
+    }
+    uint64_t end = b->window.end * WINDOW_ENTRIES;
+    uint64_t first = b->window.first * WINDOW_ENTRIES;
+    struct backlog_left left;
+    for (uint64_t s = from > first ? from : first; s < to && s < end; s++)
+        backlog_remove(b, s, &left);
+    if (b->next_sequence < to)
+        b->next_sequence = to;
+}
+
+static void restore_without(struct queue *q, struct segment *s)
+{
+    count_recovered(q, s, -1);
+    pager_segment_unlist(q->pager, s);
+    pager_segment_free(s);
+}
+
+void pager_restore_gone(struct queue *q, uint64_t number)
+{
+    struct pager *p = pager_of(q);
+    for (size_t i = p->count; i-- > 0;) {
+        if (p->segments[i]->number == number)
+            restore_without(q, p->segments[i]);
+    }
+    if (p->next_number <= number)
+        p->next_number = number + 1;
+}
+
+bool pager_restore_file(struct queue *q, uint64_t number, uint64_t bytes)
+{
+    struct pager *p = pager_of(q);
+    if (p->next_number <= number)
+        p->next_number = number + 1;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->number == number) {
+            p->segments[i]->is_there = bytes >= p->segments[i]->bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void mark_delivered(struct queue *q)
+{
+    struct backlog *b = &q->backlog;
+    for (uint64_t c = b->window.first; c < b->window.end; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(b, c);
+        uint64_t base = c * WINDOW_ENTRIES;
+        if (!chunk || base >= q->delivered_staged)
+            continue;
+        uint64_t places = q->delivered_staged - base;
+        uint64_t below = places >= WINDOW_ENTRIES ? ~0ull : (1ull << places) - 1;
+        chunk->redelivered |= chunk->live & below;
+    }
+}
+
+void pager_restore_end(struct queue *q)
+{
+    struct pager *p = q->pager;
+    mark_delivered(q);
+    if (!p)
+        return;
+    for (size_t i = p->straggler_first; i < p->straggler_count; i++)
+        p->stragglers[i].redelivered |= p->stragglers[i].sequence < q->delivered_staged;
+    p->recovered_below = q->delivered_staged;
+    /* A new message never joins a chunk that is on disk: numbers go on with the next chunk. */
+    if (backlog_has_disk(&q->backlog) &&
+        q->backlog.next_sequence < q->backlog.disk_end * WINDOW_ENTRIES)
+        q->backlog.next_sequence = q->backlog.disk_end * WINDOW_ENTRIES;
+    for (size_t i = p->count; i-- > 0;) {
+        struct segment *s = p->segments[i];
+        if (!s->is_there) {
+            pager_damage(q, s, 0, "the file is missing or cut short; its messages are lost");
+            restore_without(q, s);
+            continue;
+        }
+        if (s->persistent_live == 0)
+            s->live = 0; /* the first snapshot removes it */
+        s->unread_bytes = s->persistent_bytes;
+        s->is_estimated = true;
+    }
+}

@@ -1,0 +1,325 @@
+/* Snapshots: what a queue is, so that the log may forget what it was. */
+#include "broker/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum {
+    SPARSE_DIVISOR = 4, /* less than a fourth live: emptied at the next snapshot */
+};
+
+struct range_list {
+    struct log_range *items;
+    size_t count, capacity;
+};
+
+static void range_add(struct range_list *list, uint64_t from, uint64_t count)
+{
+    struct log_range *last = list->count ? &list->items[list->count - 1] : NULL;
+    if (last && last->from + last->count == from) {
+        last->count += count;
+        return;
+    }
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 64;
+        list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
+    }
+    lv_assert(list->items);
+    list->items[list->count++] = (struct log_range){from, count};
+}
+
+/* Sequence numbers [from, to) of a segment that are on disk alone. */
+static void add_unloaded(struct range_list *list, const struct segment *s, uint64_t from,
+                         uint64_t to)
+{
+    from = from > s->first_sequence ? from : s->first_sequence;
+    to = to < s->end_sequence ? to : s->end_sequence;
+    if (!s->is_recovered) {
+        if (from < to)
+            range_add(list, from, to - from);
+        return;
+    }
+    for (size_t i = 0; i < s->range_count; i++) {
+        uint64_t a = s->ranges[i].from > from ? s->ranges[i].from : from;
+        uint64_t b = s->ranges[i].to < to ? s->ranges[i].to : to;
+        if (a < b)
+            range_add(list, a, b - a);
+    }
+}
+
+/* What of a segment is live, in order. */
+static void add_live(struct queue *q, const struct segment *s, struct range_list *list)
+{
+    const struct backlog *b = &q->backlog;
+    uint64_t end = (s->end_sequence + WINDOW_ENTRIES - 1) / WINDOW_ENTRIES;
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES; c < end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(b, c);
+        uint64_t base = c * WINDOW_ENTRIES;
+        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+            uint64_t sequence = base + (unsigned)__builtin_ctzll(stored);
+            if (sequence >= s->first_sequence && sequence < s->end_sequence)
+                range_add(list, sequence, 1);
+        }
+        bool is_on_disk = backlog_has_disk(b) && c >= b->disk_begin && c < b->disk_end;
+        if (!is_on_disk)
+            continue;
+        uint64_t from =
+            c == b->disk_begin && q->pager->loaded_below > base ? q->pager->loaded_below : base;
+        const struct repaged *again = pager_repaged_find(q->pager, c);
+        if (again) {
+            for (uint64_t live = again->live; live; live &= live - 1) {
+                uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
+                if (sequence >= from)
+                    add_unloaded(list, s, sequence, sequence + 1);
+            }
+            continue;
+        }
+        /* A run of whole chunks is one range. */
+        uint64_t last = c;
+        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
+               !pager_repaged_find(q->pager, last + 1))
+            last++;
+        add_unloaded(list, s, from, (last + 1) * WINDOW_ENTRIES);
+        c = last;
+    }
+}
+
+/* Little of the segment is live, and all of that is in memory: it is taken for stored no more. */
+static void give_up_if_sparse(struct queue *q, struct segment *s)
+{
+    struct pager *p = q->pager;
+    if (s == p->writing || s->load_offset < s->bytes || s->live * SPARSE_DIVISOR > s->entries)
+        return;
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
+         c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(stored);
+            uint64_t sequence = c * WINDOW_ENTRIES + place;
+            if (sequence >= s->first_sequence && sequence < s->end_sequence)
+                chunk->stored &= ~(1ull << place);
+        }
+    }
+    if (p->needless_count == p->needless_capacity) {
+        p->needless_capacity = p->needless_capacity ? p->needless_capacity * 2 : 8;
+        p->needless = lv_realloc(p->needless, p->needless_capacity * sizeof *p->needless);
+    }
+    p->needless[p->needless_count++] = s->number;
+    pager_segment_unlist(p, s);
+    pager_segment_free(s);
+}
+
+/* Places of a chunk that only the log and memory have. */
+static uint64_t unstored(const struct backlog_chunk *chunk)
+{
+    uint64_t places = 0;
+    for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(live);
+        places |= chunk->messages[place]->is_persistent ? 1ull << place : 0;
+    }
+    return places;
+}
+
+static uint64_t unstored_bytes(struct queue *q)
+{
+    uint64_t bytes = 0;
+    for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        for (uint64_t places = chunk ? unstored(chunk) & pager_storable(q, c, chunk) : 0; places;
+             places &= places - 1)
+            bytes += message_memory(chunk->messages[__builtin_ctzll(places)]);
+    }
+    return bytes;
+}
+
+/* Transient messages, too: they would stand between those of the segment and could not be paged out
+ * any more. */
+static void store_copies(struct queue *q)
+{
+    for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        uint64_t places = chunk ? pager_storable(q, c, chunk) : 0;
+        if (places)
+            pager_store_places(q, c, chunk, places, true);
+    }
+}
+
+struct carried_list {
+    struct log_carried *items;
+    size_t count, capacity;
+};
+
+static void carry(struct carried_list *list, uint64_t sequence, const struct message *m,
+                  bool redelivered)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 64;
+        list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
+    }
+    list->items[list->count++] = (struct log_carried){
+        .sequence = sequence,
+        .flags = redelivered ? LOG_DELIVERED : 0,
+        .message = pager_message_parts(m),
+    };
+}
+
+/* In order of sequence: stragglers stand among chunks that are on disk. */
+static void carry_all(struct queue *q, struct carried_list *list)
+{
+    const struct pager *p = q->pager;
+    size_t next = p->straggler_first;
+    for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        uint64_t places = chunk ? unstored(chunk) : 0;
+        for (; places; places &= places - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(places);
+            /* What is taken may have been delivered, and so may what came back. */
+            bool delivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0;
+            carry(list, c * WINDOW_ENTRIES + place, chunk->messages[place], delivered);
+        }
+        for (; next < p->straggler_count && p->stragglers[next].sequence / WINDOW_ENTRIES == c;
+             next++) {
+            const struct straggler *s = &p->stragglers[next];
+            if (s->message)
+                carry(list, s->sequence, s->message, s->redelivered);
+        }
+    }
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+    uint64_t x = ((const struct log_carried *)a)->sequence;
+    uint64_t y = ((const struct log_carried *)b)->sequence;
+    return (x > y) - (x < y);
+}
+
+static void stage_snapshot(struct queue *q)
+{
+    struct pager *p = q->pager;
+    struct log_segment *segments = lv_calloc(p->count + 1, sizeof *segments);
+    struct range_list *lists = lv_calloc(p->count + 1, sizeof *lists);
+    struct carried_list carried = {0};
+    for (size_t i = 0; i < p->count; i++) {
+        const struct segment *s = p->segments[i];
+        add_live(q, s, &lists[i]);
+        segments[i] = (struct log_segment){
+            .number = s->number,
+            .first_sequence = s->first_sequence,
+            .end_sequence = s->end_sequence,
+            .bytes = s->synced_bytes,
+            .persistent_live = s->persistent_live,
+            .persistent_bytes = s->persistent_bytes,
+            .live = lists[i].items,
+            .live_count = lists[i].count,
+        };
+    }
+    carry_all(q, &carried);
+    if (carried.count > 1)
+        qsort(carried.items, carried.count, sizeof *carried.items, by_sequence);
+    persist_snapshot(q, &(struct log_snapshot){
+                            .queue = q->id,
+                            .next_sequence = q->backlog.next_sequence,
+                            .delivered_below = q->delivered_staged,
+                            .segments = segments,
+                            .segment_count = p->count,
+                            .carried = carried.items,
+                            .carried_count = carried.count,
+                        });
+    p->snapshot = SNAPSHOT_STAGED;
+    for (size_t i = 0; i < p->count; i++)
+        free(lists[i].items);
+    free(lists);
+    free(segments);
+    free(carried.items);
+}
+
+struct syncing {
+    struct queue *queue; /* referenced */
+    struct loop *home;
+    uint64_t number;
+    uint64_t bytes;
+    int error;
+};
+
+static void synced_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct syncing *syncing = mail->a;
+    struct queue *q = syncing->queue;
+    struct pager *p = q->pager;
+    if (p && pager_files(q) && p->snapshot == SNAPSHOT_SYNCING) {
+        for (size_t i = 0; i < p->count; i++) {
+            if (p->segments[i]->number == syncing->number)
+                p->segments[i]->synced_bytes = syncing->bytes;
+        }
+        if (syncing->error)
+            p->snapshot_error = syncing->error;
+        if (--p->syncs == 0 && p->snapshot_error == 0)
+            stage_snapshot(q);
+        /* After a failed sync there is no snapshot ever again: the log keeps everything. */
+    }
+    queue_unref(&syncing->queue);
+    free(syncing);
+}
+
+/* On the store's thread. */
+static void has_synced(void *arg, int error, struct lv_buffer *read)
+{
+    (void)read;
+    struct syncing *syncing = arg;
+    syncing->error = error;
+    struct mail mail = {.deliver = synced_mail, .a = syncing};
+    loop_mail_from_outside(syncing->home, &mail);
+}
+
+static void sync_segment(struct queue *q, const struct segment *s)
+{
+    struct syncing *syncing = lv_malloc(sizeof *syncing);
+    *syncing = (struct syncing){queue_ref(q), q->home, s->number, s->bytes, 0};
+    q->pager->syncs++;
+    segments_sync(pager_files(q), q->id, s->number, has_synced, syncing);
+}
+
+void pager_snapshot(struct queue *q)
+{
+    struct pager *p = pager_of(q);
+    if (p->snapshot != SNAPSHOT_NONE) {
+        p->wants_snapshot = true;
+        return;
+    }
+    p->wants_snapshot = false;
+    for (size_t i = p->count; i-- > 0;)
+        give_up_if_sparse(q, p->segments[i]);
+    if (!p->is_failed && unstored_bytes(q) > pager_limits_of(q)->carry_bytes)
+        store_copies(q);
+    pager_flush(q);
+    p->snapshot = SNAPSHOT_SYNCING;
+    p->syncs = 1; /* ours, so that none that is done at once is the last */
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->synced_bytes < p->segments[i]->bytes)
+            sync_segment(q, p->segments[i]);
+    }
+    if (--p->syncs == 0)
+        stage_snapshot(q);
+}
+
+void pager_snapshot_is_safe(struct queue *q, int error)
+{
+    struct pager *p = q->pager;
+    if (!p || !pager_files(q))
+        return;
+    p->snapshot = SNAPSHOT_NONE;
+    for (size_t i = 0; error == 0 && i < p->needless_count; i++)
+        pager_remove_file(q, p->needless[i]);
+    p->needless_count = error ? p->needless_count : 0;
+    if (error)
+        return;
+    pager_end_empty_segments(q);
+    if (p->wants_snapshot)
+        pager_snapshot(q);
+    else
+        pager_relieve(q);
+}
