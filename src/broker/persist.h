@@ -46,7 +46,7 @@ struct persist_loop {
     struct log_stage *stage;
     struct persist_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
-    uint64_t safe_ticket; /* all up to this one are safe */
+    uint64_t safe_ticket;        /* all up to this one are safe */
     struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
     size_t parked_count, parked_capacity;
     struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
