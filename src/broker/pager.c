@@ -53,6 +53,17 @@ struct repaged {
     uint64_t live;
 };
 
+/* A piece of a segment on its way to the file, or waiting to be sent again. Whole blocks. */
+struct piece {
+    struct queue *queue; /* referenced while it is on its way */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    size_t n; /* of the bytes, also while others have them */
+    int error;
+    struct lv_buffer bytes;
+};
+
 struct pager {
     struct segment **segments; /* in order */
     size_t count, capacity;
@@ -74,6 +85,9 @@ struct pager {
     struct repaged *repaged; /* in order */
     size_t repaged_first, repaged_count, repaged_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
+    struct piece **kept; /* what could not be written, in order */
+    size_t kept_count, kept_capacity;
+    uint64_t failures; /* of writes: what was read meanwhile counts for nothing */
     bool is_failed; /* writing failed: nothing more is paged out */
 };
 
@@ -119,6 +133,57 @@ bool pager_estimates_bytes(const struct queue *q)
     return false;
 }
 
+static void piece_free(struct piece *piece)
+{
+    lv_buffer_free(&piece->bytes);
+    free(piece);
+}
+
+/* It has no file to go to any more, or it is there. */
+static void piece_end(struct pager *p, struct piece *piece)
+{
+    p->flight_bytes -= piece->n;
+    piece_free(piece);
+}
+
+/* Among those that could not be written, in the order of the file. */
+static void piece_keep(struct pager *p, struct piece *piece)
+{
+    if (p->kept_count == p->kept_capacity) {
+        p->kept_capacity = p->kept_capacity ? p->kept_capacity * 2 : 4;
+        p->kept = lv_realloc(p->kept, p->kept_capacity * sizeof *p->kept);
+    }
+    size_t at = p->kept_count++;
+    for (; at > 0 && (p->kept[at - 1]->number > piece->number ||
+                      (p->kept[at - 1]->number == piece->number &&
+                       p->kept[at - 1]->offset > piece->offset));
+         at--)
+        p->kept[at] = p->kept[at - 1];
+    p->kept[at] = piece;
+}
+
+static void drop_kept(struct pager *p, uint64_t number)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < p->kept_count; i++) {
+        if (p->kept[i]->number == number)
+            piece_end(p, p->kept[i]);
+        else
+            p->kept[left++] = p->kept[i];
+    }
+    p->kept_count = left;
+}
+
+/* The first kept piece of this segment that ends behind this offset, or NULL. */
+static struct piece *kept_piece(const struct pager *p, uint64_t number, uint64_t offset)
+{
+    for (size_t i = 0; i < p->kept_count; i++) {
+        if (p->kept[i]->number == number && p->kept[i]->offset + p->kept[i]->n > offset)
+            return p->kept[i];
+    }
+    return NULL;
+}
+
 static void segment_free(struct segment *s)
 {
     free(s->ranges);
@@ -139,6 +204,9 @@ void pager_free(struct pager **pager)
     }
     free(p->stragglers);
     free(p->repaged);
+    for (size_t i = 0; i < p->kept_count; i++)
+        piece_free(p->kept[i]);
+    free(p->kept);
     free(p->needless);
     free(p->segments);
     lv_buffer_free(&p->pending);
@@ -273,6 +341,7 @@ static void segment_end(struct queue *q, struct segment *s)
         p->pending.n = 0;
     }
     segment_remove_from_list(p, s);
+    drop_kept(p, s->number);
     remove_file(q, s->number);
     segment_free(s);
 }
@@ -318,40 +387,75 @@ void pager_delete(struct queue *q)
 
 /* --- out ----------------------------------------------------------------------------------------------- */
 
-struct flight {
-    struct queue *queue; /* referenced */
-    struct loop *home;
-    uint64_t bytes;
-    int error;
-};
+static bool may_pass(int error)
+{
+    return error == ERR_NO_SPACE || error == ERR_NO_DESCRIPTORS || error == ERR_NO_MEMORY;
+}
+
+static struct segment *segment_numbered(const struct pager *p, uint64_t number)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->number == number)
+            return p->segments[i];
+    }
+    return NULL;
+}
+
+/* Nobody knows any more what the files hold: nothing more goes there, and no snapshot counts on them. What
+ * is persistent is still in the log, which keeps it. */
+static void fail_writing(struct queue *q, int error)
+{
+    if (q->pager->is_failed)
+        return;
+    q->pager->is_failed = true;
+    q->pager->wants_snapshot = true; /* which will never be */
+    log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in memory from "
+              "here on, and no persistent message is taken any more",
+              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)), lv_error_text(error));
+    persist_segments_failed(persist_of(q->home));
+}
 
 static void landed_mail(struct loop *at, struct mail *mail)
 {
-    (void)at;
-    struct flight *flight = mail->a;
-    struct queue *q = flight->queue;
-    if (q->pager) {
-        q->pager->flight_bytes -= flight->bytes;
-        if (flight->error && !q->pager->is_failed) {
-            q->pager->is_failed = true;
-            log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in "
-                      "memory from here on",
-                      SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
-                      lv_error_text(flight->error));
-        }
+    struct piece *piece = mail->a;
+    struct queue *q = piece->queue;
+    struct pager *p = q->pager;
+    if (!p) {
+        piece_free(piece);
+    } else if (piece->error == 0 || !segment_numbered(p, piece->number)) {
+        piece_end(p, piece);
+    } else {
+        /* A file that is not there, because the piece before could not make it, waits with that. */
+        bool is_late = piece->error == ERR_NOT_FOUND && piece->offset > 0;
+        piece->queue = NULL;
+        piece_keep(p, piece);
+        p->failures++;
+        if (persist_of(at) && (may_pass(piece->error) || is_late))
+            persist_try_again(q);
+        else if (persist_of(at))
+            fail_writing(q, piece->error);
     }
-    queue_unref(&flight->queue);
-    free(flight);
+    queue_unref(&q);
 }
 
 /* On the store's thread. */
 static void has_landed(void *arg, int error, struct lv_buffer *read)
 {
-    (void)read;
-    struct flight *flight = arg;
-    flight->error = error;
-    struct mail mail = {.deliver = landed_mail, .a = flight};
-    loop_mail_from_outside(flight->home, &mail);
+    struct piece *piece = arg;
+    piece->error = error;
+    if (read) {
+        piece->bytes = *read;
+        *read = (struct lv_buffer){0};
+    }
+    struct mail mail = {.deliver = landed_mail, .a = piece};
+    loop_mail_from_outside(piece->home, &mail);
+}
+
+static void piece_send(struct queue *q, struct piece *piece)
+{
+    piece->queue = queue_ref(q);
+    segments_write(files_of(q), q->id, piece->number, piece->offset, &piece->bytes, has_landed,
+                   piece);
 }
 
 static void flush(struct queue *q)
@@ -359,11 +463,32 @@ static void flush(struct queue *q)
     struct pager *p = q->pager;
     if (!p->writing || p->pending.n == 0)
         return;
-    struct flight *flight = lv_malloc(sizeof *flight);
-    *flight = (struct flight){queue_ref(q), q->home, p->pending.n, 0};
-    p->flight_bytes += p->pending.n;
-    segments_write(files_of(q), q->id, p->writing->number, p->writing->bytes - p->pending.n,
-                   &p->pending, has_landed, flight);
+    struct piece *piece = lv_calloc(1, sizeof *piece);
+    *piece = (struct piece){.home = q->home,
+                            .number = p->writing->number,
+                            .offset = p->writing->bytes - p->pending.n,
+                            .n = p->pending.n,
+                            .bytes = p->pending};
+    p->pending = (struct lv_buffer){0};
+    p->flight_bytes += piece->n;
+    if (p->kept_count == 0)
+        piece_send(q, piece);
+    else
+        piece_keep(p, piece); /* behind those before it */
+}
+
+void pager_try_again(struct queue *q)
+{
+    struct pager *p = q->pager;
+    if (!p || p->is_failed || !files_of(q))
+        return;
+    size_t count = p->kept_count;
+    p->kept_count = 0;
+    for (size_t i = 0; i < count; i++)
+        piece_send(q, p->kept[i]);
+    if (p->wants_snapshot)
+        pager_snapshot(q);
+    queue_deliver_soon(q);
 }
 
 /* The segment that a message of this sequence number can be appended to. */
@@ -597,6 +722,7 @@ struct reading {
     struct loop *home;
     uint64_t number;
     uint64_t offset;
+    uint64_t failures; /* of writes, when it was asked for */
     int error;
     struct lv_buffer bytes;
 };
@@ -731,6 +857,30 @@ static void load_bytes(struct queue *q, struct segment *s, struct slice bytes)
     }
 }
 
+/* Only what is in memory is live of the segment from here on. */
+static void recount(struct queue *q, struct segment *s)
+{
+    uint64_t live = 0, persistent = 0, bytes = 0;
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
+         c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(stored);
+            uint64_t sequence = c * WINDOW_ENTRIES + place;
+            const struct message *m = chunk->messages[place];
+            if (sequence < s->first_sequence || sequence >= s->end_sequence)
+                continue;
+            live++;
+            persistent += m->is_persistent;
+            bytes += m->is_persistent ? m->body_bytes : 0;
+        }
+    }
+    q->backlog.persistent -= s->persistent_live - persistent;
+    s->live = live;
+    s->persistent_live = persistent;
+    s->persistent_bytes = bytes;
+}
+
 /* Nothing is left to be read: what is still counted as being on disk is lost. */
 static void end_of_disk(struct queue *q)
 {
@@ -741,10 +891,14 @@ static void end_of_disk(struct queue *q)
         return;
     log_error("queue '%.*s' in vhost '%.*s': %zu messages could not be read back",
               SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)), b->disk_ready);
+    q->counters.lost += b->disk_ready;
     b->ready -= b->disk_ready;
     b->ready_bytes -= b->disk_bytes;
     b->disk_ready = 0;
     b->disk_bytes = 0;
+    for (size_t i = 0; i < q->pager->count; i++)
+        recount(q, q->pager->segments[i]);
+    end_empty_segments(q);
 }
 
 /* The segment with what is on disk next, or NULL. */
@@ -757,6 +911,35 @@ static struct segment *segment_to_read(const struct pager *p)
     return NULL;
 }
 
+static void load(struct queue *q, struct segment *s, struct slice bytes)
+{
+    q->pager->read_bytes = 0;
+    load_bytes(q, s, bytes);
+    if (s->load_offset >= s->bytes)
+        count_read_all(q, s);
+    if (!segment_to_read(q->pager))
+        end_of_disk(q);
+    queue_deliver_soon(q);
+}
+
+static void take_read(struct queue *q, struct segment *s, const struct reading *reading)
+{
+    if (reading->failures != q->pager->failures) {
+        queue_deliver_soon(q); /* part of that may not have been written, as we know by now: again */
+        return;
+    }
+    if (may_pass(reading->error)) {
+        persist_try_again(q);
+        return;
+    }
+    if (reading->error || reading->bytes.n == 0) {
+        damage(q, s, s->load_offset, "cannot be read; the rest of it is lost");
+        s->load_offset = s->bytes;
+    }
+    load(q, s, lv_buffer_slice(&reading->bytes));
+    pager_read_ahead(q);
+}
+
 static void read_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
@@ -767,20 +950,10 @@ static void read_mail(struct loop *at, struct mail *mail)
     if (p)
         p->is_reading = false;
     if (s && files_of(q) && s->number == reading->number && s->load_offset == reading->offset) {
-        p->read_bytes = 0;
-        if (reading->error || reading->bytes.n == 0) {
-            damage(q, s, s->load_offset, "cannot be read; the rest of it is lost");
-            s->load_offset = s->bytes;
-        } else {
-            load_bytes(q, s, lv_buffer_slice(&reading->bytes));
-        }
-        if (s->load_offset >= s->bytes)
-            count_read_all(q, s);
-        if (!segment_to_read(p))
-            end_of_disk(q);
-        pager_read_ahead(q);
+        take_read(q, s, reading);
+    } else {
+        queue_deliver_soon(q); /* it asks again for what is not here */
     }
-    queue_deliver_soon(q); /* it asks again for what is not here */
     lv_buffer_free(&reading->bytes);
     queue_unref(&reading->queue);
     free(reading);
@@ -812,15 +985,22 @@ void pager_want(struct queue *q)
     }
     if (s == p->writing)
         flush(q);
+    const struct piece *kept = kept_piece(p, s->number, s->load_offset);
+    if (kept && kept->offset <= s->load_offset) {
+        size_t from = (size_t)(s->load_offset - kept->offset);
+        load(q, s, slice_of(kept->bytes.p + from, kept->n - from));
+        return;
+    }
     struct reading *reading = lv_calloc(1, sizeof *reading);
     reading->queue = queue_ref(q);
     reading->home = q->home;
     reading->number = s->number;
     reading->offset = s->load_offset;
     p->is_reading = true;
-    uint64_t left = s->bytes - s->load_offset;
+    uint64_t left = (kept ? kept->offset : s->bytes) - s->load_offset;
     size_t bytes = limits_of(q)->read_bytes;
     bytes = bytes > p->read_bytes ? bytes : p->read_bytes;
+    reading->failures = p->failures;
     segments_read(files_of(q), q->id, s->number, s->load_offset,
                   left < bytes ? (size_t)left : bytes, has_read, reading);
 }
@@ -856,27 +1036,7 @@ void pager_purge(struct queue *q)
         struct segment *s = p->segments[i];
         if (s->load_offset >= s->bytes)
             continue;
-        /* What is live of it in memory was counted when it was stored, and stays. */
-        uint64_t here = 0, here_persistent = 0, here_bytes = 0;
-        for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
-             c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
-            const struct backlog_chunk *chunk = backlog_chunk(b, c);
-            for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
-                unsigned place = (unsigned)__builtin_ctzll(stored);
-                uint64_t sequence = c * WINDOW_ENTRIES + place;
-                if (sequence < s->first_sequence || sequence >= s->end_sequence)
-                    continue;
-                here++;
-                here_persistent += chunk->messages[place]->is_persistent;
-                here_bytes += chunk->messages[place]->is_persistent
-                                  ? chunk->messages[place]->body_bytes
-                                  : 0;
-            }
-        }
-        b->persistent -= s->persistent_live - here_persistent;
-        s->live = here;
-        s->persistent_live = here_persistent;
-        s->persistent_bytes = here_bytes;
+        recount(q, s);
         s->load_offset = s->bytes;
         s->is_estimated = false; /* it went with what was on disk */
     }
@@ -889,6 +1049,7 @@ void pager_purge(struct queue *q)
     p->repaged_first = p->repaged_count = 0;
     if (is_logged(q))
         pager_snapshot(q);
+    end_empty_segments(q); /* unless a snapshot names them */
 }
 
 /* --- snapshots --------------------------------------------------------------------------------------------- */
@@ -1126,6 +1287,22 @@ struct syncing {
     int error;
 };
 
+static void segments_are_synced(struct queue *q)
+{
+    struct pager *p = q->pager;
+    if (p->snapshot_error == 0) {
+        stage_snapshot(q);
+        return;
+    }
+    /* The log keeps everything, until the next one or for ever. */
+    p->snapshot = SNAPSHOT_NONE;
+    p->wants_snapshot = true;
+    if (may_pass(p->snapshot_error))
+        persist_try_again(q);
+    else
+        fail_writing(q, p->snapshot_error);
+}
+
 static void synced_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
@@ -1133,15 +1310,13 @@ static void synced_mail(struct loop *at, struct mail *mail)
     struct queue *q = syncing->queue;
     struct pager *p = q->pager;
     if (p && files_of(q) && p->snapshot == SNAPSHOT_SYNCING) {
-        for (size_t i = 0; i < p->count; i++) {
-            if (p->segments[i]->number == syncing->number)
-                p->segments[i]->synced_bytes = syncing->bytes;
-        }
-        if (syncing->error)
+        struct segment *s = segment_numbered(p, syncing->number);
+        if (s && syncing->error == 0)
+            s->synced_bytes = syncing->bytes;
+        if (syncing->error && (p->snapshot_error == 0 || may_pass(p->snapshot_error)))
             p->snapshot_error = syncing->error;
-        if (--p->syncs == 0 && p->snapshot_error == 0)
-            stage_snapshot(q);
-        /* After a failed sync there is no snapshot ever again: the log keeps everything. */
+        if (--p->syncs == 0)
+            segments_are_synced(q);
     }
     queue_unref(&syncing->queue);
     free(syncing);
@@ -1168,11 +1343,12 @@ static void sync_segment(struct queue *q, const struct segment *s)
 void pager_snapshot(struct queue *q)
 {
     struct pager *p = pager_of(q);
-    if (p->snapshot != SNAPSHOT_NONE) {
+    if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
         p->wants_snapshot = true;
         return;
     }
     p->wants_snapshot = false;
+    p->snapshot_error = 0;
     for (size_t i = p->count; i-- > 0;)
         give_up_if_sparse(q, p->segments[i]);
     if (!p->is_failed && unstored_bytes(q) > limits_of(q)->carry_bytes)

@@ -67,6 +67,10 @@ void pager_snapshot(struct queue *q);
 /* The snapshot is safe, or failed: segments that it made needless go. */
 void pager_snapshot_is_safe(struct queue *q, int error);
 
+/* What could not be written, for want of room or of descriptors, is written again; what could not be
+ * read is asked for again when somebody wants it. */
+void pager_try_again(struct queue *q);
+
 bool pager_has_segments(const struct queue *q);
 
 /* A snapshot is under way, or wanted: what was purged before may come back after a crash. */

@@ -36,6 +36,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     lv_list_init(&q->owner_link);
     lv_list_init(&q->waiting_calls);
     lv_list_init(&q->dirty_link);
+    lv_list_init(&q->retry_link);
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
     return q;

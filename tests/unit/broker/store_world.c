@@ -633,7 +633,7 @@ static void asked_free(struct queue_call *call)
 static void consume_done(struct queue_call *call)
 {
     struct client *client = lv_container_of(call, struct asked, call)->client;
-    if (call->refused && client->is_open) {
+    if (call->refused && client->is_open && !client->is_cancelling) {
         client->is_open = false;
         client->consumer->is_closed = true;
         let_go(client);
@@ -868,6 +868,17 @@ static void note_paging(struct world *w)
     }
 }
 
+/* Somebody waits for room on the disk, which is there, or for a file that will not fail again. */
+static bool has_retries(const struct world *w)
+{
+    for (unsigned i = 0; i < loops_count(w->loops); i++) {
+        const struct persist_loop *p = persist_of(loops_at(w->loops, i));
+        if (p && !lv_list_is_empty(&p->retries))
+            return true;
+    }
+    return false;
+}
+
 /* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its way
  * has come by then. */
 static void rest(struct world *w)
@@ -884,6 +895,10 @@ static void rest(struct world *w)
             any |= segments_step(w->persist->segments);
         if (!any && !is_cut(w))
             any = log_step(w->persist->log);
+        if (!any && !is_cut(w) && has_retries(w)) {
+            loop_sim_advance(w->loops, 1000);
+            any = true;
+        }
         promise_purges(w);
         promises_look(w, false);
         note_paging(w);
@@ -907,6 +922,8 @@ static void some_time(struct world *w)
         case 1: segments_step(w->persist->segments); break;
         default: loop_sim_turn(w->loops); break;
         }
+        if (!is_cut(w) && has_retries(w) && one_in(w, 8))
+            loop_sim_advance(w->loops, 400);
     }
     if (!is_cut(w))
         promise_purges(w);
@@ -1302,7 +1319,7 @@ static void choose(struct world *w)
         w->weights[i] = usual[i] * (unsigned)PICK(w, 0, 1, 1, 2, 5);
     w->weights[PUBLISH_ONE] += 1;
     w->weights[DELETE] = one_in(w, 8) ? 1 : 0;
-    w->weights[HURT] = 0;
+    w->weights[HURT] = one_in(w, 3) ? (unsigned)PICK(w, 1, 2, 8) : 0;
     w->large_every = (unsigned)PICK(w, 0, 0, 300, 50);
     w->transient_percent = (unsigned)PICK(w, 0, 0, 10, 50);
     w->file_bytes = PICK(w, 4096, 8192, 16384, 65536);
