@@ -919,7 +919,6 @@ static void load(struct queue *q, struct segment *s, struct slice bytes)
         count_read_all(q, s);
     if (!segment_to_read(q->pager))
         end_of_disk(q);
-    queue_deliver_soon(q);
 }
 
 static void take_read(struct queue *q, struct segment *s, const struct reading *reading)
@@ -938,6 +937,7 @@ static void take_read(struct queue *q, struct segment *s, const struct reading *
     }
     load(q, s, lv_buffer_slice(&reading->bytes));
     pager_read_ahead(q);
+    queue_deliver_soon(q);
 }
 
 static void read_mail(struct loop *at, struct mail *mail)
@@ -972,16 +972,15 @@ static void has_read(void *arg, int error, struct lv_buffer *read)
     loop_mail_from_outside(reading->home, &mail);
 }
 
-void pager_want(struct queue *q)
+bool pager_want(struct queue *q)
 {
     struct pager *p = q->pager;
     if (!p || p->is_reading || !backlog_has_disk(&q->backlog) || !files_of(q))
-        return;
+        return false;
     struct segment *s = segment_to_read(p);
     if (!s) {
         end_of_disk(q);
-        queue_deliver_soon(q);
-        return;
+        return true;
     }
     if (s == p->writing)
         flush(q);
@@ -989,7 +988,7 @@ void pager_want(struct queue *q)
     if (kept && kept->offset <= s->load_offset) {
         size_t from = (size_t)(s->load_offset - kept->offset);
         load(q, s, slice_of(kept->bytes.p + from, kept->n - from));
-        return;
+        return true;
     }
     struct reading *reading = lv_calloc(1, sizeof *reading);
     reading->queue = queue_ref(q);
@@ -1003,6 +1002,7 @@ void pager_want(struct queue *q)
     reading->failures = p->failures;
     segments_read(files_of(q), q->id, s->number, s->load_offset,
                   left < bytes ? (size_t)left : bytes, has_read, reading);
+    return false;
 }
 
 void pager_read_on(struct queue *q)

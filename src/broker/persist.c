@@ -392,14 +392,30 @@ void persist_segments_failed(struct persist_loop *p)
 
 /* --- log files that queues depend on ------------------------------------------------------------------ */
 
+static void gone_is_safe(struct loop *loop, void *arg, int error)
+{
+    (void)loop;
+    (void)error;
+    struct queue *q = arg;
+    lv_list_remove(&q->dirty_link);
+    queue_unref(&q);
+}
+
 void persist_forget(struct queue *q)
 {
+    bool was_dirty = !lv_list_is_empty(&q->dirty_link);
     lv_list_remove(&q->dirty_link);
     lv_list_remove(&q->retry_link);
     if (!is_stored(q))
         return;
-    count_snapshot(q, persist_of(q->home), 0);
-    log_queue_gone(persist_of(q->home)->stage, q->id);
+    /* Up to then it is as it was, if a crash comes in between: it still depends on its files. */
+    struct persist_loop *p = persist_of(q->home);
+    struct queue *kept = queue_ref(q);
+    if (was_dirty)
+        lv_list_push(&p->snapshots, &q->dirty_link);
+    count_snapshot(q, p, 0);
+    log_queue_gone(p->stage, q->id);
+    persist_call(p, gone_is_safe, kept);
 }
 
 void persist_restore_dirty(struct queue *q, uint64_t file)
@@ -425,8 +441,10 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
     struct snapshot_wait *wait = arg;
     struct queue *q = wait->queue;
     struct persist_loop *p = persist_of(loop);
-    lv_list_remove(&q->dirty_link);
-    if (p && error == 0 && !atomic_load(&q->is_deleted)) {
+    bool is_deleted = atomic_load(&q->is_deleted);
+    if (!is_deleted)
+        lv_list_remove(&q->dirty_link);
+    if (p && error == 0 && !is_deleted) {
         q->dirty_file = wait->file;
         /* Others may have become dirty since, with a later file: it goes before them. */
         struct lv_list *at = &p->dirty;

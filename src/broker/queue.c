@@ -365,16 +365,10 @@ static void deliver_first(struct queue *q, struct consumer *c)
 static bool first_is_deliverable(struct queue *q)
 {
     uint64_t sequence;
-    switch (backlog_next(&q->backlog, &sequence)) {
-    case BACKLOG_NONE:
-        return false;
-    case BACKLOG_ON_DISK:
-        pager_want(q);
-        return false;
-    case BACKLOG_HERE:
-        return persist_may_deliver(q, sequence);
-    }
-    lv_unreachable();
+    enum backlog_next next = backlog_next(&q->backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(q))
+        next = backlog_next(&q->backlog, &sequence);
+    return next == BACKLOG_HERE && persist_may_deliver(q, sequence);
 }
 
 static void answer_waiting_calls(struct queue *q);

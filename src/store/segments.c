@@ -13,7 +13,7 @@
  *       make room for others: the system may forget a failed write-back when nobody has the file
  *       open.
  *   (3) A failed sync, and a failed write for which there was room, are final for the file: every
- *       later write and sync of it fails, with ERR_IO after a sync. Nobody knows what the disk has.
+ *       later write and sync of it fails, with ERR_IO. Nobody knows what the disk has.
  *   (4) When a write failed for want of room, or of descriptors, so does the next sync; writes
  *       after that may go well again.
  *   (5) A sync is done when the file's name is on the disk too. A failed sync of the folder is
@@ -283,7 +283,7 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
     f->is_dirty = true;
     err = s->disk->write(s->disk, f->handle, job->offset, &part, 1);
     if (err < 0 && err != ERR_NO_SPACE)
-        f->error = err;
+        err = f->error = ERR_IO; /* (3) */
     return err;
 }
 
