@@ -32,7 +32,7 @@ setup: ## install what is missing (Debian packages; npm packages for the tests)
 build: ## build build/leveretd and build/leveretctl
 	@scripts/setup build
 	@scripts/configure $(BUILD) -Dtests=false -Db_lto=$(LTO) --prefix=$(PREFIX) \
-		-Ddemo=$$(pkg-config --exists librabbitmq libcurl && echo true || echo false)
+		-Ddemo=$$(pkg-config --exists librabbitmq libcurl libmicrohttpd && echo true || echo false)
 	@ninja -C $(BUILD)
 
 .PHONY: run

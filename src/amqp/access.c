@@ -63,3 +63,11 @@ bool argument_name(struct slice arguments, const char *key, struct slice *ret)
     *ret = field.bytes;
     return true;
 }
+
+void channel_change_binding(struct channel *ch, uint32_t method, binding_change *change,
+                            const struct binding_request *request)
+{
+    struct broker_error error = {0};
+    struct durable_done done = channel_durable(ch, method);
+    channel_answer(ch, change(ch->connection->vhost, request, done, &error), method, &error, done);
+}

@@ -43,7 +43,8 @@ void amqp_init(struct loops *loops, struct amqp_server *server);
 void amqp_stop(struct loops *loops);
 
 /* A net_accepted_fn; arg is the struct amqp_server. */
-void amqp_accepted(struct loop *loop, void *arg, struct net_conn *conn, const struct net_peer *peer);
+void amqp_accepted(struct loop *loop, void *arg, struct net_conn *conn,
+                   const struct net_peer *peer);
 
 /* An alarm came or went (broker->alarms has been changed already): tells this loop's blocked
  * connections. Call on every loop. */
@@ -91,7 +92,7 @@ struct amqp_channel_facts {
     uint64_t consumers;
     uint64_t unacknowledged;
     uint64_t unconfirmed;
-    uint64_t uncommitted;      /* publishes in an open transaction */
+    uint64_t uncommitted; /* publishes in an open transaction */
     uint64_t acks_uncommitted;
     uint32_t prefetch_count;
     uint32_t global_prefetch_count;

@@ -46,19 +46,48 @@ void channel_leave(struct channel *ch)
     lv_assert(ch->state == CHANNEL_GONE);
     connection_remove_channel(conn, ch);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_closed, 1, memory_order_relaxed);
-    if (ch->is_waiting)
+    ch->has_left = true;
+    if (ch->is_waiting || ch->detaching > 0)
         conn->zombies++;
     else
         channel_free(ch);
 }
 
+static void bury_zombie(struct channel *ch)
+{
+    struct connection *conn = ch->connection;
+    if (ch->is_waiting || ch->detaching > 0)
+        return;
+    channel_free(ch);
+    connection_zombie_gone(conn);
+}
+
+void channel_is_detached(struct channel *ch)
+{
+    if (--ch->detaching > 0)
+        return;
+    if (ch->has_left) {
+        bury_zombie(ch);
+    } else if (ch->owes_close_ok) {
+        CHANNEL_SEND(ch, channel_close_ok, .none = 0);
+        channel_leave(ch);
+    }
+}
+
 static void forget_incoming(struct channel *ch)
 {
-    ch->content = CONTENT_NONE;
-    if (ch->connection->body_channel == ch)
-        ch->connection->body_channel = NULL; /* the rest of the frame is dropped */
+    struct connection *conn = ch->connection;
+    uint64_t of_this_frame = 0;
+    if (conn->body_channel == ch) { /* the rest of its frame is dropped; one octet is the end's */
+        of_this_frame = conn->body_left - 1;
+        conn->body_channel = NULL;
+    }
     if (!ch->incoming)
         return;
+    if (ch->content == CONTENT_AWAIT_BODY)
+        ch->dropped_body_left = ch->incoming->body_bytes - ch->incoming->body_got - of_this_frame;
+    if (ch->content == CONTENT_AWAIT_BODY && ch->dropped_body_left == 0)
+        ch->content = CONTENT_NONE;
     if (ch->incoming->message)
         message_unref(&ch->incoming->message);
     free(ch->incoming);
@@ -68,7 +97,7 @@ static void forget_incoming(struct channel *ch)
 static void cancel_all(struct channel *ch, struct lv_list *consumers)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, consumers)
+    lv_list_each (it, after, consumers)
         channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link));
 }
 
@@ -76,8 +105,7 @@ static void cancel_all(struct channel *ch, struct lv_list *consumers)
 static void release_getters(struct channel *ch)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->getters)
-    {
+    lv_list_each (it, after, &ch->getters) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         lv_list_remove(&c->session_link);
         consumer_release(&c);
@@ -205,7 +233,8 @@ static void execute_deferred(struct channel *ch)
     }
     /* What is left stands before anything that may come. */
     connection_count_deferred(conn, 0, at);
-    bool is_there = conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
+    bool is_there =
+        conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
     if (is_there && at < frames.n) {
         lv_assert(ch->deferred.n == 0);
         lv_buffer_consume(&frames, at);
@@ -220,10 +249,8 @@ void channel_go_on(struct channel *ch)
 {
     lv_assert(ch->is_waiting);
     ch->is_waiting = false;
-    if (ch->state == CHANNEL_GONE) {
-        struct connection *conn = ch->connection;
-        channel_free(ch);
-        connection_zombie_gone(conn);
+    if (ch->has_left) {
+        bury_zombie(ch);
         return;
     }
     struct connection *conn = ch->connection;
@@ -358,13 +385,50 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
 
 /* --- frames --------------------------------------------------------------------------------------------- */
 
+/* A frame must be what comes next: a method, or the header or a body of a content. */
+static bool is_expected(struct channel *ch, uint8_t type)
+{
+    static const uint8_t expected[] = {
+        [CONTENT_NONE] = FRAME_METHOD,
+        [CONTENT_AWAIT_HEADER] = FRAME_HEADER,
+        [CONTENT_AWAIT_BODY] = FRAME_BODY,
+    };
+    static const char *const texts[] = {
+        [CONTENT_NONE] = "expected method frame, got non method frame instead",
+        [CONTENT_AWAIT_HEADER] =
+            "expected content header for class 60, got non content header frame instead",
+        [CONTENT_AWAIT_BODY] = "expected content body, got non content body frame instead",
+    };
+    if (type == expected[ch->content])
+        return true;
+    connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME,
+                    ch->content == CONTENT_NONE ? 0 : AMQP_BASIC_PUBLISH, "%s", texts[ch->content]);
+    return false;
+}
+
+/* A content that nobody wants any more goes by. */
+static void drop_content_frame(struct channel *ch, struct slice payload)
+{
+    if (ch->content == CONTENT_AWAIT_HEADER)
+        ch->dropped_body_left = wire_u64(payload.p + 4); /* a header frame has as much: frames.c */
+    else
+        ch->dropped_body_left -= payload.n;
+    ch->content = ch->dropped_body_left > 0 ? CONTENT_AWAIT_BODY : CONTENT_NONE;
+}
+
 /* After our channel.close the client's close is answered, its close-ok ends the channel, and
  * everything else is what it had sent before it knew. */
 static void take_closing_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
-    if (type != FRAME_METHOD || payload.n < 4)
+    if (!is_expected(ch, type))
         return;
+    if (type != FRAME_METHOD) {
+        drop_content_frame(ch, payload);
+        return;
+    }
     uint32_t method = wire_u32(payload.p);
+    if (method == AMQP_BASIC_PUBLISH)
+        ch->content = CONTENT_AWAIT_HEADER;
     if (method == AMQP_CHANNEL_CLOSE)
         CHANNEL_SEND(ch, channel_close_ok, .none = 0);
     if (method != AMQP_CHANNEL_CLOSE_OK)
@@ -373,47 +437,18 @@ static void take_closing_frame(struct channel *ch, uint8_t type, struct slice pa
     channel_leave(ch);
 }
 
-static void refuse_content_frame(struct channel *ch, const char *expected, const char *got)
-{
-    connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
-                    "expected %s, got %s instead", expected, got);
-}
-
-static void execute_method_frame(struct channel *ch, struct slice payload)
-{
-    if (ch->content == CONTENT_AWAIT_HEADER) {
-        refuse_content_frame(ch, "content header for class 60", "non content header frame");
-        return;
-    }
-    if (ch->content == CONTENT_AWAIT_BODY) {
-        refuse_content_frame(ch, "content body", "non content body frame");
-        return;
-    }
-    if (payload.n < 4) {
-        connection_drop(ch->connection);
-        return;
-    }
-    channel_take_method(ch, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
-}
-
 static void execute_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
-    if (ch->state != CHANNEL_OPEN) {
+    if (ch->state != CHANNEL_OPEN)
         take_closing_frame(ch, type, payload);
-    } else if (type == FRAME_METHOD) {
-        execute_method_frame(ch, payload);
-    } else if (ch->content == CONTENT_NONE) {
-        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, 0,
-                        "expected method frame, got non method frame instead");
-    } else if (type == FRAME_HEADER && ch->content == CONTENT_AWAIT_HEADER) {
+    else if (!is_expected(ch, type))
+        return;
+    else if (type == FRAME_METHOD)
+        channel_take_method(ch, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
+    else if (type == FRAME_HEADER)
         channel_take_header(ch, payload);
-    } else if (type == FRAME_BODY && ch->content == CONTENT_AWAIT_BODY) {
+    else
         channel_take_body(ch, payload);
-    } else if (ch->content == CONTENT_AWAIT_HEADER) {
-        refuse_content_frame(ch, "content header for class 60", "non content header frame");
-    } else {
-        refuse_content_frame(ch, "content body", "non content body frame");
-    }
 }
 
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)

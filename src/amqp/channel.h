@@ -1,6 +1,7 @@
 /* A channel: one stream of commands, executed in order. Private to the room.
  *
- *   OPEN    -> CLOSING   we have said channel.close: everything is dropped until close-ok
+ *   OPEN    -> CLOSING   we have said channel.close: everything is dropped until close-ok, but must
+ *                        still be methods and whole contents
  *   OPEN    -> GONE      the client closed it, or the connection ended
  *   CLOSING -> GONE      close-ok came
  *
@@ -59,8 +60,8 @@ struct publisher {
     bool has_failed;         /* something of the transaction being committed cannot be stored */
 };
 
-struct tx;        /* tx.c */
-struct reply_to;  /* reply_to.c */
+struct tx;       /* tx.c */
+struct reply_to; /* reply_to.c */
 
 struct channel {
     unsigned magic;
@@ -70,12 +71,16 @@ struct channel {
     enum channel_mode mode;
     enum content_state content;
     struct incoming *incoming;
+    uint64_t dropped_body_left; /* CLOSING, AWAIT_BODY: of a content that is dropped */
 
     bool is_waiting;
     uint32_t waiting_for; /* the method that waits, for the log */
     struct lv_buffer deferred;
     struct lv_buffer held_reply; /* goes out when what we wait for is done */
     struct queue_call *call;     /* under way; owned; also by a zombie */
+    size_t detaching;            /* consumers that their queues' homes have not let go yet */
+    bool owes_close_ok;          /* to be said when they have */
+    bool has_left;               /* the connection: a zombie */
 
     char *last_queue; /* the queue last declared; NULL: none */
     size_t last_queue_bytes;
@@ -109,8 +114,12 @@ struct channel *channel_create(struct connection *conn, uint16_t number);
  * channel is CLOSING or GONE. */
 void channel_shut(struct channel *ch, enum channel_state next);
 
-/* The channel, GONE already, leaves the connection; freed now or when its call has come back. */
+/* The channel, GONE already, leaves the connection; freed now or when what it has under way has come
+ * back. */
 void channel_leave(struct channel *ch);
+
+/* A queue's home has let one of its consumers go. The channel may be gone afterwards. */
+void channel_is_detached(struct channel *ch);
 
 /* Answers a mistake: channel.close, or connection.close where RabbitMQ does that. */
 void channel_refuse(struct channel *ch, uint32_t method, const struct broker_error *error);
@@ -258,6 +267,14 @@ bool channel_allows_topic(struct channel *ch, uint32_t method, struct slice exch
 bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,
                         struct slice *ret_name);
 struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct slice name);
+
+/* Makes or undoes a binding, which the user may, and answers with the held reply. `change` is
+ * binding_add or binding_remove. */
+typedef enum change_result binding_change(struct vhost *vhost,
+                                          const struct binding_request *request,
+                                          struct durable_done done, struct broker_error *error);
+void channel_change_binding(struct channel *ch, uint32_t method, binding_change *change,
+                            const struct binding_request *request);
 
 /* The name (a longstr) that an argument gives. False when it is not there. */
 bool argument_name(struct slice arguments, const char *key, struct slice *ret);

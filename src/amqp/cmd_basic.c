@@ -21,7 +21,7 @@ static void set_channel_limit(struct channel *ch, uint32_t count)
     if (!ch->limit) {
         ch->limit = channel_limit_create(connection_loop(ch->connection), ch, limit_has_room);
         struct lv_list *it, *after;
-        lv_list_each(it, after, &ch->consumers)
+        lv_list_each (it, after, &ch->consumers)
             consumer_set_limit(lv_list_item(it, struct consumer, session_link), ch->limit);
     }
     atomic_store(&ch->limit->max, count);
@@ -48,8 +48,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
 static struct consumer *find_consumer(struct channel *ch, struct slice tag)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->consumers)
-    {
+    lv_list_each (it, after, &ch->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         if (slice_equal(c->tag, tag))
             return c;
@@ -84,8 +83,7 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->priority = arguments->priority;
     if (ch->limit) /* before home knows it, and may deliver */
         consumer_set_limit(c, ch->limit);
-    struct queue_call *call =
-        channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
+    struct queue_call *call = channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
     call->consumer = c;
     call->owner = m->no_wait ? ch : NULL;
     channel_call_start(call);
@@ -158,8 +156,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
 static struct consumer *getter_for(struct channel *ch, struct queue *q)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->getters)
-    {
+    lv_list_each (it, after, &ch->getters) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         if (c->queue == q)
             return c;
@@ -217,20 +214,18 @@ void cmd_basic_get(struct channel *ch, struct slice args)
 
 /* --- ack, nack, reject, recover ------------------------------------------------------------------------ */
 
-/* The tags that are meant: one, or with `multiple` all up to it (0: all there are). False after
- * refusing. *ret_last < *ret_first: none, and that is fine. */
+/* The tags that are meant: one, or with `multiple` all up to it (0: all there are). Also then the tag
+ * itself must be outstanding. False after refusing. *ret_last < *ret_first: none, and that is fine. */
 static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
                        uint64_t *ret_first, uint64_t *ret_last)
 {
     uint64_t first = multiple ? unacked_next(&ch->unacked, 0) : tag;
-    bool is_known = multiple ? first != 0 && first <= tag && tag <= ch->delivery_tag
-                             : unacked_has(&ch->unacked, tag);
     if (multiple && tag == 0) {
         *ret_first = first ? first : 1;
         *ret_last = first ? UINT64_MAX : 0;
         return true;
     }
-    if (!is_known) {
+    if (!unacked_has(&ch->unacked, tag)) {
         channel_fail(ch, method, REPLY_PRECONDITION_FAILED, "unknown delivery tag %llu",
                      (unsigned long long)tag);
         return false;

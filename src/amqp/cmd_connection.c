@@ -211,9 +211,8 @@ static void take_close(struct connection *conn, const struct amqp_connection_clo
         connection_finish(conn);
         return;
     }
+    /* Both said close: its close-ok is still to come. */
     CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
-    if (conn->state != CONNECTION_CLOSING) /* else both said close: its close-ok is still to come */
-        connection_drop(conn);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------------------- */
@@ -234,17 +233,31 @@ static void update_secret(struct connection *conn, const struct amqp_connection_
     CONNECTION_SEND(conn, 0, connection_update_secret_ok, .none = 0);
 }
 
+static void refuse_method(struct connection *conn, uint32_t method, const char *state)
+{
+    if (amqp_method_find(method))
+        connection_fail(conn, REPLY_CHANNEL_ERROR, method,
+                        "unexpected method in connection state %s", state);
+    else
+        connection_drop(conn);
+}
+
 static void take_running_method(struct connection *conn, uint32_t method, struct slice args)
 {
     if (method == AMQP_CONNECTION_CLOSE)
         READ_AND_DO(connection_close, AMQP_CONNECTION_CLOSE, take_close);
     else if (method == AMQP_CONNECTION_UPDATE_SECRET)
         READ_AND_DO(connection_update_secret, AMQP_CONNECTION_UPDATE_SECRET, update_secret);
-    else if (!amqp_method_find(method))
-        connection_drop(conn);
     else
-        connection_fail(conn, REPLY_CHANNEL_ERROR, method,
-                        "unexpected method in connection state running");
+        refuse_method(conn, method, "running");
+}
+
+static void take_opening_method(struct connection *conn, uint32_t method, struct slice args)
+{
+    if (method == AMQP_CONNECTION_OPEN)
+        READ_AND_DO(connection_open, AMQP_CONNECTION_OPEN, open_vhost);
+    else
+        refuse_method(conn, method, "opening");
 }
 
 static void take_closing_method(struct connection *conn, uint32_t method, struct slice args)
@@ -265,10 +278,8 @@ void connection_take_method(struct connection *conn, uint32_t method, struct sli
         READ_AND_DO(connection_start_ok, AMQP_CONNECTION_START_OK, start_ok);
     else if (conn->state == CONNECTION_AWAIT_TUNE_OK && method == AMQP_CONNECTION_TUNE_OK)
         READ_AND_DO(connection_tune_ok, AMQP_CONNECTION_TUNE_OK, tune_ok);
-    else if (conn->state == CONNECTION_AWAIT_OPEN && method == AMQP_CONNECTION_OPEN)
-        READ_AND_DO(connection_open, AMQP_CONNECTION_OPEN, open_vhost);
-    else if (method == AMQP_CONNECTION_CLOSE)
-        READ_AND_DO(connection_close, AMQP_CONNECTION_CLOSE, take_close);
+    else if (conn->state == CONNECTION_AWAIT_OPEN)
+        take_opening_method(conn, method, args);
     else
         connection_drop(conn);
 }

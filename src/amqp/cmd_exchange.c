@@ -79,10 +79,7 @@ void cmd_exchange_bind(struct channel *ch, struct slice args)
     };
     if (!m.no_wait)
         CHANNEL_HOLD_REPLY(ch, exchange_bind_ok, .none = 0);
-    struct broker_error error = {0};
-    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_BIND);
-    channel_answer(ch, binding_add(ch->connection->vhost, &request, done, &error),
-                   AMQP_EXCHANGE_BIND, &error, done);
+    channel_change_binding(ch, AMQP_EXCHANGE_BIND, binding_add, &request);
 }
 
 void cmd_exchange_unbind(struct channel *ch, struct slice args)
@@ -100,8 +97,5 @@ void cmd_exchange_unbind(struct channel *ch, struct slice args)
     };
     if (!m.no_wait)
         CHANNEL_HOLD_REPLY(ch, exchange_unbind_ok, .none = 0);
-    struct broker_error error = {0};
-    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_UNBIND);
-    channel_answer(ch, binding_remove(ch->connection->vhost, &request, done, &error),
-                   AMQP_EXCHANGE_UNBIND, &error, done);
+    channel_change_binding(ch, AMQP_EXCHANGE_UNBIND, binding_remove, &request);
 }

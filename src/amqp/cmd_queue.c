@@ -142,10 +142,7 @@ void cmd_queue_bind(struct channel *ch, struct slice args)
     };
     if (!m.no_wait)
         CHANNEL_HOLD_REPLY(ch, queue_bind_ok, .none = 0);
-    struct broker_error error = {0};
-    struct durable_done done = channel_durable(ch, AMQP_QUEUE_BIND);
-    channel_answer(ch, binding_add(ch->connection->vhost, &request, done, &error), AMQP_QUEUE_BIND,
-                   &error, done);
+    channel_change_binding(ch, AMQP_QUEUE_BIND, binding_add, &request);
 }
 
 void cmd_queue_unbind(struct channel *ch, struct slice args)
@@ -165,10 +162,7 @@ void cmd_queue_unbind(struct channel *ch, struct slice args)
         .connection_id = ch->connection->id,
     };
     CHANNEL_HOLD_REPLY(ch, queue_unbind_ok, .none = 0);
-    struct broker_error error = {0};
-    struct durable_done done = channel_durable(ch, AMQP_QUEUE_UNBIND);
-    channel_answer(ch, binding_remove(ch->connection->vhost, &request, done, &error),
-                   AMQP_QUEUE_UNBIND, &error, done);
+    channel_change_binding(ch, AMQP_QUEUE_UNBIND, binding_remove, &request);
 }
 
 /* --- purge, delete -------------------------------------------------------------------------------- */

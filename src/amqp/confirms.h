@@ -16,13 +16,13 @@
 
 struct confirms {
     struct lv_window window;
-    uint64_t last;       /* the number of the latest publish */
+    uint64_t last; /* the number of the latest publish */
     uint64_t told;
     size_t open;
-    uint64_t *early;     /* safe, above an open one, not told yet */
+    uint64_t *early; /* safe, above an open one, not told yet */
     size_t early_count;
     size_t early_capacity;
-    uint64_t *refused;   /* not told yet */
+    uint64_t *refused; /* not told yet */
     size_t refused_count;
     size_t refused_capacity;
 };

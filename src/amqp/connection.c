@@ -79,11 +79,21 @@ static void connection_free(struct connection *conn)
     free(conn);
 }
 
+static void say_close_ok(struct connection *conn)
+{
+    CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
+    net_close(conn->net, true);
+}
+
 void connection_zombie_gone(struct connection *conn)
 {
     conn->zombies--;
-    if (conn->state == CONNECTION_GONE && conn->zombies == 0)
+    if (conn->zombies > 0)
+        return;
+    if (conn->state == CONNECTION_GONE)
         connection_free(conn);
+    else if (conn->owes_close_ok)
+        say_close_ok(conn);
 }
 
 /* All channels go, and then the queues that were this connection's alone. */
@@ -96,7 +106,7 @@ static void end_channels(struct connection *conn)
         channel_leave(ch);
     }
     struct lv_list *it, *after;
-    lv_list_each(it, after, &conn->exclusive_queues)
+    lv_list_each (it, after, &conn->exclusive_queues)
         queue_delete(lv_list_item(it, struct queue, owner_link));
 }
 
@@ -123,8 +133,7 @@ static void on_drained(void *owner)
     CAST_OBJ(conn, owner, CONNECTION_MAGIC);
     for (size_t i = 0; i < conn->channel_count; i++) {
         struct lv_list *it, *after;
-        lv_list_each(it, after, &conn->channels[i]->consumers)
-        {
+        lv_list_each (it, after, &conn->channels[i]->consumers) {
             struct consumer *c = lv_list_item(it, struct consumer, session_link);
             if (c->is_full)
                 consumer_resume(c);
@@ -167,8 +176,10 @@ static void finish_now(struct connection *conn)
 {
     conn->state = CONNECTION_SILENT;
     end_channels(conn);
-    CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
-    net_close(conn->net, true);
+    /* Who sees close-ok finds the consumers gone, and what went with them. */
+    conn->owes_close_ok = conn->zombies > 0;
+    if (!conn->owes_close_ok)
+        say_close_ok(conn);
 }
 
 void connection_finish(struct connection *conn)
@@ -211,9 +222,8 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
         finish_now(conn);
         return;
     }
-    CONNECTION_SEND(conn, 0, connection_close, .reply_code = code,
-                    .reply_text = slice_of(text, n), .class_id = amqp_class_of(method),
-                    .method_id = amqp_method_of(method));
+    CONNECTION_SEND(conn, 0, connection_close, .reply_code = code, .reply_text = slice_of(text, n),
+                    .class_id = amqp_class_of(method), .method_id = amqp_method_of(method));
     conn->state = CONNECTION_CLOSING;
     end_channels(conn);
     if (conn->is_blocked) { /* its close-ok must be heard */
@@ -299,8 +309,7 @@ static void look_at_held(struct loop *loop, struct loop_timer *timer)
 {
     struct amqp_loop *home = lv_container_of(timer, struct amqp_loop, held_timer);
     struct lv_list *it, *after;
-    lv_list_each(it, after, &home->held)
-    {
+    lv_list_each (it, after, &home->held) {
         struct connection *conn = lv_list_item(it, struct connection, held_link);
         if (!queue_is_behind(conn->held_for))
             release_hold(conn);
@@ -365,8 +374,7 @@ void amqp_alarms_changed(struct loop *loop)
     if (atomic_load(&home->server->broker->alarms) != 0)
         return; /* a connection is blocked once it publishes */
     struct lv_list *it, *after;
-    lv_list_each(it, after, &home->connections)
-    {
+    lv_list_each (it, after, &home->connections) {
         struct connection *conn = lv_list_item(it, struct connection, link);
         if (conn->is_blocked && conn->net && conn->state == CONNECTION_RUNNING)
             connection_unblock(conn);
@@ -432,8 +440,7 @@ void amqp_close_matching(struct loop *loop, struct slice vhost, struct slice use
 {
     struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
     struct lv_list *it, *after;
-    lv_list_each(it, after, &home->connections)
-    {
+    lv_list_each (it, after, &home->connections) {
         struct connection *conn = lv_list_item(it, struct connection, link);
         if (matches(vhost, vhost_of(conn)) && matches(user, user_of(conn)))
             force_close(conn, reason);
@@ -449,8 +456,7 @@ bool amqp_close_connection(struct loop *loop, uint64_t id, const char *reason)
 {
     struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
     struct lv_list *it, *after;
-    lv_list_each(it, after, &home->connections)
-    {
+    lv_list_each (it, after, &home->connections) {
         struct connection *conn = lv_list_item(it, struct connection, link);
         if (conn->id == id && conn->state != CONNECTION_GONE) {
             force_close(conn, reason);
@@ -465,10 +471,10 @@ bool amqp_close_connection(struct loop *loop, uint64_t id, const char *reason)
 static const char *state_name(const struct connection *conn)
 {
     static const char *const names[] = {
-        [CONNECTION_AWAIT_HEADER] = "starting",  [CONNECTION_AWAIT_START_OK] = "starting",
-        [CONNECTION_AWAIT_TUNE_OK] = "tuning",   [CONNECTION_AWAIT_OPEN] = "opening",
-        [CONNECTION_RUNNING] = "running",        [CONNECTION_CLOSING] = "closing",
-        [CONNECTION_SILENT] = "closing",         [CONNECTION_GONE] = "closed",
+        [CONNECTION_AWAIT_HEADER] = "starting", [CONNECTION_AWAIT_START_OK] = "starting",
+        [CONNECTION_AWAIT_TUNE_OK] = "tuning",  [CONNECTION_AWAIT_OPEN] = "opening",
+        [CONNECTION_RUNNING] = "running",       [CONNECTION_CLOSING] = "closing",
+        [CONNECTION_SILENT] = "closing",        [CONNECTION_GONE] = "closed",
     };
     return conn->is_blocked ? "blocked" : names[conn->state];
 }
@@ -477,8 +483,7 @@ static void visit_consumers(struct channel *ch, const struct amqp_channel_facts 
                             const struct amqp_visitor *visitor, void *arg)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->consumers)
-    {
+    lv_list_each (it, after, &ch->consumers) {
         const struct consumer *c = lv_list_item(it, struct consumer, session_link);
         struct amqp_consumer_facts consumer = {
             .channel = facts,
@@ -551,8 +556,7 @@ void amqp_visit(struct loop *loop, const struct amqp_visitor *visitor, void *arg
 {
     struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
     struct lv_list *it, *after;
-    lv_list_each(it, after, &home->connections)
-    {
+    lv_list_each (it, after, &home->connections) {
         struct connection *conn = lv_list_item(it, struct connection, link);
         if (conn->net)
             visit_connection(conn, visitor, arg);

@@ -80,19 +80,20 @@ struct connection {
     struct channel **channels; /* by number */
     size_t channel_count;
     size_t channel_capacity;
-    struct channel *last_channel; /* the one last looked up; NULL: none */
-    size_t zombies;               /* channels closed, and kept by a call under way */
+    struct channel *last_channel;    /* the one last looked up; NULL: none */
+    size_t zombies;                  /* channels closed, and kept by what they have under way */
+    bool owes_close_ok;              /* to be said when the last zombie is gone */
     struct lv_list exclusive_queues; /* struct queue.owner_link */
 
-    struct loop_timer timer; /* handshake limit, then heartbeats, then the limit of CLOSING */
-    uint64_t skip_bytes;     /* of a refused frame, still to be dropped */
+    struct loop_timer timer;      /* handshake limit, then heartbeats, then the limit of CLOSING */
+    uint64_t skip_bytes;          /* of a refused frame, still to be dropped */
     struct channel *body_channel; /* whose body frame is being read piece by piece */
     uint64_t body_left;           /* payload bytes of that frame still to come */
     size_t deferred_bytes;        /* frames kept by waiting channels */
     bool is_paused_for_deferred;
     bool is_finishing; /* the client has said close; channels that wait end what they have first */
-    bool is_blocked; /* by an alarm: not read */
-    struct queue *held_for; /* not read until this queue's home has caught up; referenced */
+    bool is_blocked;   /* by an alarm: not read */
+    struct queue *held_for;   /* not read until this queue's home has caught up; referenced */
     struct lv_list held_link; /* in amqp_loop.held */
     bool was_told_blocked;
 };

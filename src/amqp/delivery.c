@@ -115,8 +115,7 @@ static bool deliver(struct consumer *c, const struct delivery *d)
 void channel_resume_consumers(struct channel *ch)
 {
     struct lv_list *it, *after;
-    lv_list_each(it, after, &ch->consumers)
-    {
+    lv_list_each (it, after, &ch->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
         if (!c->is_full)
             consumer_resume(c);
@@ -128,9 +127,11 @@ void channel_resume_consumers(struct channel *ch)
 static void detached(struct queue_call *call)
 {
     struct consumer *c = call->consumer;
+    struct channel *ch = call->owner;
     queue_unref(&call->queue);
     free(call);
     consumer_release(&c);
+    channel_is_detached(ch);
 }
 
 void channel_cancel_consumer(struct channel *ch, struct consumer *c)
@@ -146,6 +147,8 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c)
     call->run = queue_call_cancel;
     call->done = detached;
     call->consumer = c;
+    call->owner = ch;
+    ch->detaching++;
     queue_call_start(call);
 }
 

@@ -17,16 +17,11 @@ static void refuse_method(struct channel *ch, uint32_t method)
 void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
 {
     switch (method) {
-    case AMQP_BASIC_PUBLISH:
-        channel_begin_publish(ch, args);
-        return;
+    case AMQP_BASIC_PUBLISH: channel_begin_publish(ch, args); return;
 #define COMMAND_CASE(id, name)                                                                     \
-    case id:                                                                                       \
-        cmd_##name(ch, args);                                                                      \
-        return;
+    case id: cmd_##name(ch, args); return;
         CHANNEL_COMMANDS(COMMAND_CASE)
 #undef COMMAND_CASE
-    default:
-        refuse_method(ch, method);
+    default: refuse_method(ch, method);
     }
 }

@@ -19,7 +19,7 @@ static void refuse_frame(struct connection *conn, uint16_t code, unsigned type,
     struct lv_buffer text = {0};
     erlang_put_octets(&text, type, payload);
     lv_buffer_printf(&text, "%s%.*s", separator, SLICE_ARG(what));
-    if (conn->state == CONNECTION_RUNNING)
+    if (conn->state == CONNECTION_RUNNING || conn->state == CONNECTION_AWAIT_OPEN)
         connection_fail(conn, code, 0, "%.*s", (int)text.n, (const char *)text.p);
     else
         connection_drop(conn);
@@ -84,18 +84,17 @@ static void take_closing_frame(struct connection *conn, uint8_t type, uint16_t n
 static const size_t payload_bytes_min[] = {
     [FRAME_METHOD] = 4, [FRAME_HEADER] = CONTENT_HEADER_FIXED_BYTES, [FRAME_BODY] = 0};
 
-static void take_frame(struct connection *conn, uint8_t type, uint16_t number,
-                       struct slice payload)
+static void take_frame(struct connection *conn, uint8_t type, uint16_t number, struct slice payload)
 {
     if (conn->state == CONNECTION_CLOSING) {
         take_closing_frame(conn, type, number, payload);
     } else if (conn->is_finishing) {
         return; /* nothing counts after the client's close */
     } else if (type == FRAME_HEARTBEAT) {
-        if (number != 0)
-            refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
-        else if (payload.n > 0)
+        if (payload.n > 0)
             refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
+        else if (number != 0)
+            refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
     } else if (type < FRAME_METHOD || type > FRAME_BODY || payload.n < payload_bytes_min[type]) {
         refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
     } else if (number != 0 && conn->state == CONNECTION_RUNNING) {
@@ -106,7 +105,7 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number,
         connection_fail(conn, REPLY_UNEXPECTED_FRAME, 0,
                         "expected method frame, got non method frame instead");
     } else {
-        connection_drop(conn);
+        refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
     }
 }
 
@@ -122,8 +121,8 @@ static struct channel *body_in_pieces(struct connection *conn, uint8_t type, uin
         number == 0)
         return NULL;
     struct channel *ch = connection_find_channel(conn, number);
-    return ch && ch->state == CHANNEL_OPEN && !ch->is_waiting && channel_misses_body(ch, size) ? ch
-                                                                                             : NULL;
+    bool can = ch && ch->state == CHANNEL_OPEN && !ch->is_waiting && channel_misses_body(ch, size);
+    return can ? ch : NULL;
 }
 
 static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)

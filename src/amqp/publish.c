@@ -9,6 +9,7 @@
 
 #include "amqp/channel.h"
 #include "base/memory.h"
+#include "wire/erlang_text.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 
@@ -233,29 +234,67 @@ static bool check_user_id(struct channel *ch, const struct properties *props)
     return false;
 }
 
-static bool is_digits(struct slice s)
+/* Ten years: what RabbitMQ's timers can do. */
+#define EXPIRATION_MS_MAX 315360000000u
+
+/* The digits at the beginning; *ret_value is cut to UINT64_MAX. */
+static size_t read_digits(struct slice s, uint64_t *ret_value)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
+    size_t n = 0;
+    uint64_t value = 0;
+    for (; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++) {
+        uint64_t digit = (uint64_t)(s.p[n] - '0');
+        value = value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : value * 10 + digit;
     }
-    return s.n > 0;
+    *ret_value = value;
+    return n;
+}
+
+/* What is wrong with it, in the words of Erlang; false when nothing is. */
+static bool describe_bad_expiration(struct lv_buffer *why, struct slice e)
+{
+    size_t sign = e.n > 0 && (e.p[0] == '-' || e.p[0] == '+');
+    uint64_t value;
+    size_t digits = read_digits(slice_of(e.p + sign, e.n - sign), &value);
+    size_t zeros = 0;
+    while (zeros + 1 < digits && e.p[sign + zeros] == '0')
+        zeros++;
+    struct slice number = slice_of(e.p + sign + zeros, digits - zeros);
+    struct slice rest = slice_of(e.p + sign + digits, e.n - sign - digits);
+    if (digits == 0) {
+        lv_buffer_printf(why, "no_integer");
+    } else if (rest.n > 0) {
+        lv_buffer_printf(why, "{leftover_string,");
+        erlang_put_string(why, rest);
+        lv_buffer_printf(why, "}");
+    } else if (e.p[0] == '-' && value > 0) {
+        lv_buffer_printf(why, "{value_negative,-%.*s}", SLICE_ARG(number));
+    } else if (value > EXPIRATION_MS_MAX) {
+        lv_buffer_printf(why, "{value_too_large,%.*s}", SLICE_ARG(number));
+    }
+    return why->n > 0;
 }
 
 static bool check_expiration(struct channel *ch, const struct properties *props)
 {
-    struct slice e = props->expiration;
-    if (!(props->flags & PROPERTY_EXPIRATION))
+    struct lv_buffer why = {0};
+    if (!(props->flags & PROPERTY_EXPIRATION) || !describe_bad_expiration(&why, props->expiration))
         return true;
-    char why[300] = "no_integer";
-    if (e.n > 1 && e.p[0] == '-' && is_digits(slice_of(e.p + 1, e.n - 1)))
-        snprintf(why, sizeof why, "{value_negative,%.*s}", SLICE_ARG(e));
-    else if (is_digits(e) && e.n > 19)
-        snprintf(why, sizeof why, "{value_too_large,%.*s}", SLICE_ARG(e));
-    else if (is_digits(e))
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "invalid expiration '%.*s': %.*s", SLICE_ARG(props->expiration), (int)why.n,
+                 (const char *)why.p);
+    lv_buffer_free(&why);
+    return false;
+}
+
+static bool check_delivery_mode(struct channel *ch, const struct properties *props)
+{
+    if (!(props->flags & PROPERTY_DELIVERY_MODE) ||
+        props->delivery_mode == DELIVERY_MODE_PERSISTENT ||
+        props->delivery_mode == DELIVERY_MODE_TRANSIENT)
         return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED, "invalid expiration '%.*s': %s",
-                 SLICE_ARG(e), why);
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "invalid message: {delivery_mode_unknown,%u}", props->delivery_mode);
     return false;
 }
 
@@ -274,9 +313,8 @@ static bool check_size(struct channel *ch, uint64_t bytes)
 
 static struct message *make_message(const struct publication *p)
 {
-    struct message *m =
-        message_create(p->exchange, p->routing_key, p->header, p->body.n,
-                       p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
+    struct message *m = message_create(p->exchange, p->routing_key, p->header, p->body.n,
+                                       p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
     if (m && p->body.n > 0)
         memcpy(message_body_space(m), p->body.p, p->body.n);
     return m;
@@ -294,8 +332,8 @@ static bool need_message(struct channel *ch, struct publication *p)
 
 /* Hands the message to one queue; `later` counts answers that will come by mail. False when the
  * connection is closed. */
-static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
-                       uint64_t number, uint32_t *later, bool *refused)
+static bool publish_to(struct channel *ch, struct queue *q, struct publication *p, uint64_t number,
+                       uint32_t *later, bool *refused)
 {
     struct loop *loop = connection_loop(ch->connection);
     const struct delivery delivery = {
@@ -309,8 +347,7 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
         return true;
     if (!need_message(ch, p))
         return false;
-    struct confirm_sink *sink =
-        ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
+    struct confirm_sink *sink = ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
     enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
     if (queue_is_behind(q))
         connection_hold(ch->connection, q);
@@ -422,9 +459,10 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
     const struct properties *props = &p->properties;
     struct field cc = {0}, bcc = {0};
     if (!(props->flags & PROPERTIES_TO_CHECK))
-        return true;
+        return check_delivery_mode(ch, props);
     if (!check_reply_to(ch, props) || !check_user_id(ch, props) || !check_expiration(ch, props) ||
-        !check_extra_keys(ch, props, "CC", &cc) || !check_extra_keys(ch, props, "BCC", &bcc))
+        !check_delivery_mode(ch, props) || !check_extra_keys(ch, props, "CC", &cc) ||
+        !check_extra_keys(ch, props, "BCC", &bcc))
         return false;
     p->bcc = bcc.bytes;
     bool is_as_it_came = bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME);
@@ -494,12 +532,16 @@ static void publish(struct channel *ch, struct publication *p)
         is_fine = find_exchange(ch, p) != NULL;
     if (is_fine && check_properties(ch, p, &space))
         route_publication(ch, p);
+    bool is_persistent = p->message && p->message->is_persistent;
     if (p->message)
         message_unref(&p->message);
     if (p->original)
         message_unref(&p->original);
     lv_buffer_free(&space);
-    if (atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed) != 0)
+    unsigned alarms =
+        atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed);
+    /* A failed disk holds up those who need it, and nobody else. */
+    if ((alarms & ~(unsigned)BROKER_ALARM_STORE) || (alarms && is_persistent))
         connection_block(conn);
 }
 
@@ -528,8 +570,7 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
         ch->content != CONTENT_NONE)
         return 0;
     if (!whole_frame(ch, FRAME_METHOD, p, end, &method) ||
-        amqp_basic_publish_read(slice_of(method.p + 4, method.n - 4), &m) != WIRE_OK ||
-        m.immediate)
+        amqp_basic_publish_read(slice_of(method.p + 4, method.n - 4), &m) != WIRE_OK || m.immediate)
         return 0;
     const uint8_t *at = method.p + method.n + 1;
     if (!whole_frame(ch, FRAME_HEADER, at, end, &header) ||
@@ -545,8 +586,8 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
     struct publication publication = {
         .exchange = m.exchange,
         .routing_key = m.routing_key,
-        .header = slice_of(header.p + CONTENT_HEADER_FIXED_BYTES,
-                           header.n - CONTENT_HEADER_FIXED_BYTES),
+        .header =
+            slice_of(header.p + CONTENT_HEADER_FIXED_BYTES, header.n - CONTENT_HEADER_FIXED_BYTES),
         .body = body,
         .mandatory = m.mandatory,
     };
@@ -629,8 +670,8 @@ void channel_take_header(struct channel *ch, struct slice payload)
         return;
     }
     struct properties properties;
-    struct slice header = slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES,
-                                   payload.n - CONTENT_HEADER_FIXED_BYTES);
+    struct slice header =
+        slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES, payload.n - CONTENT_HEADER_FIXED_BYTES);
     if (!properties_read(header, &properties)) {
         connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
         return;

@@ -113,14 +113,13 @@ static struct channel *find_owner(struct loop *loop, struct slice name)
     if (!parse_name(name, &id, &number))
         return NULL;
     struct lv_list *it, *after;
-    lv_list_each(it, after, &home->connections)
-    {
+    lv_list_each (it, after, &home->connections) {
         struct connection *conn = lv_list_item(it, struct connection, link);
         if (conn->id != id || conn->state != CONNECTION_RUNNING)
             continue;
         struct channel *ch = connection_find_channel(conn, number);
         return ch && ch->state == CHANNEL_OPEN && slice_equal(reply_to_own_name(ch), name) ? ch
-                                                                                         : NULL;
+                                                                                           : NULL;
     }
     return NULL;
 }

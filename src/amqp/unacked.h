@@ -10,7 +10,7 @@
 
 struct unacked {
     struct lv_window window;
-    size_t count;  /* entries, marked ones included */
+    size_t count; /* entries, marked ones included */
     size_t marked;
     uint64_t last; /* the highest tag ever added */
 };

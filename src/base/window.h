@@ -19,12 +19,12 @@ enum { WINDOW_ENTRIES = 64 };
 #define WINDOW_ELSEWHERE ((void *)1)
 
 struct lv_window {
-    void **ring;      /* chunk c stands at ring[c & (capacity - 1)] */
-    size_t capacity;  /* a power of two, or 0 */
+    void **ring;     /* chunk c stands at ring[c & (capacity - 1)] */
+    size_t capacity; /* a power of two, or 0 */
     uint64_t first;
     uint64_t end;
     size_t chunk_bytes;
-    void *spare;      /* one emptied chunk, kept for the next append */
+    void *spare; /* one emptied chunk, kept for the next append */
 };
 
 /* chunk_bytes: the size of the owner's chunk struct. */

@@ -35,7 +35,8 @@ struct backlog {
     struct lv_window window; /* of struct backlog_chunk */
     uint64_t next_sequence;
     uint64_t cursor; /* a chunk number */
-    uint64_t taken_below; /* deliveries go in order: what is ready below has been delivered before */
+    uint64_t
+        taken_below; /* deliveries go in order: what is ready below has been delivered before */
     uint64_t disk_begin;
     uint64_t disk_end;
     size_t ready; /* on disk included */

@@ -49,11 +49,11 @@ enum change_result {
 };
 
 struct broker {
-    struct loops *loops;            /* borrowed */
+    struct loops *loops;             /* borrowed */
     struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
     pthread_mutex_t topology_lock;
     _Atomic uint64_t generation;
-    struct lv_table *vhosts; /* of struct vhost, by name */
+    struct lv_table *vhosts;          /* of struct vhost, by name */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */

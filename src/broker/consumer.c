@@ -264,7 +264,8 @@ static void settle_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct consumer *c = mail->a;
-    queue_settle(c->queue, c, mail->c, (uint32_t)(mail->d >> 8), (enum settle_kind)(mail->d & 0xff));
+    queue_settle(c->queue, c, mail->c, (uint32_t)(mail->d >> 8),
+                 (enum settle_kind)(mail->d & 0xff));
 }
 
 void consumer_settle(struct consumer *c, uint64_t sequence, uint32_t count, enum settle_kind kind)
@@ -273,10 +274,8 @@ void consumer_settle(struct consumer *c, uint64_t sequence, uint32_t count, enum
         queue_settle(c->queue, c, sequence, count, kind);
         return;
     }
-    struct mail mail = {.deliver = settle_mail,
-                        .a = c,
-                        .c = sequence,
-                        .d = (uint64_t)count << 8 | (unsigned)kind};
+    struct mail mail = {
+        .deliver = settle_mail, .a = c, .c = sequence, .d = (uint64_t)count << 8 | (unsigned)kind};
     loop_mail(c->loop, c->queue->home, &mail);
 }
 

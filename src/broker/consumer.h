@@ -80,9 +80,10 @@ struct consumer {
     const struct consumer_calls *calls;
     bool no_ack;
     bool exclusive;
-    bool is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
+    bool
+        is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
     int64_t priority;
-    uint32_t prefetch; /* 0: unlimited */
+    uint32_t prefetch;      /* 0: unlimited */
     struct slice tag;       /* owned */
     struct slice arguments; /* owned, raw table */
 
@@ -92,7 +93,7 @@ struct consumer {
     bool is_attached;
     bool is_stalled; /* the session said "enough" or its window is used up */
     uint32_t unacked;
-    size_t mailed_bytes; /* sent by mail and not yet credited */
+    size_t mailed_bytes;         /* sent by mail and not yet credited */
     struct channel_limit *limit; /* shared with the channel's others; NULL: none was ever set */
 
     /* The session's. */

@@ -264,7 +264,8 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
         return declare_passively(vhost, stripped.name, error);
     const struct exchange_type *type = exchange_type_find(d->type);
     if (!type)
-        broker_refuse_connection(error, 503, "unknown exchange type '%.*s'", SLICE_ARG(d->type));
+        broker_refuse_connection(error, 503, "%s exchange type '%.*s'",
+                                 d->type.n > 0 ? "unknown" : "invalid", SLICE_ARG(d->type));
     else if (stripped.name.n == 0)
         refuse_default(error);
     if (!type || stripped.name.n == 0)

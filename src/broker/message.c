@@ -4,14 +4,14 @@
 
 #include "base/memory.h"
 
-struct message *message_create(struct slice exchange, struct slice routing_key,
-                               struct slice header, uint64_t body_bytes, bool is_persistent)
+struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
+                               uint64_t body_bytes, bool is_persistent)
 {
     lv_assert(exchange.n <= UINT8_MAX);
     lv_assert(routing_key.n <= UINT8_MAX);
     lv_assert(header.n <= UINT32_MAX);
-    struct message *m = lv_try_malloc(sizeof *m + exchange.n + routing_key.n + header.n +
-                                      (size_t)body_bytes);
+    struct message *m =
+        lv_try_malloc(sizeof *m + exchange.n + routing_key.n + header.n + (size_t)body_bytes);
     if (!m)
         return NULL;
     atomic_init(&m->refs, 1);

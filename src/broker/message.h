@@ -24,8 +24,8 @@ struct message {
 
 /* Makes a message whose body is still to be written to message_body_space(). NULL when there is no
  * memory. The caller owns the one reference. */
-struct message *message_create(struct slice exchange, struct slice routing_key,
-                               struct slice header, uint64_t body_bytes, bool is_persistent);
+struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
+                               uint64_t body_bytes, bool is_persistent);
 
 void message_free(struct message *message);
 

@@ -22,11 +22,11 @@ struct segment {
     uint64_t number;
     uint64_t first_sequence;
     uint64_t end_sequence;
-    uint64_t bytes;        /* written or about to be */
+    uint64_t bytes; /* written or about to be */
     uint64_t synced_bytes;
-    uint64_t load_offset;  /* everything before it is in memory, or gone */
-    uint64_t entries;      /* ever written */
-    uint64_t live;         /* not settled; after recovery the persistent ones alone */
+    uint64_t load_offset; /* everything before it is in memory, or gone */
+    uint64_t entries;     /* ever written */
+    uint64_t live;        /* not settled; after recovery the persistent ones alone */
     uint64_t persistent_live;
     uint64_t persistent_bytes;
     uint64_t unread_bytes; /* of a recovered one: an estimate, until it has been read to its end */
@@ -34,7 +34,7 @@ struct segment {
     bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
     struct range *ranges;  /* ... and only these sequence numbers do */
     size_t range_count, range_capacity;
-    bool is_there;         /* recovery saw its file */
+    bool is_there; /* recovery saw its file */
 };
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
@@ -67,8 +67,8 @@ struct piece {
 struct pager {
     struct segment **segments; /* in order */
     size_t count, capacity;
-    struct segment *writing;   /* the one that is appended to, or NULL */
-    struct lv_buffer pending;  /* the end of it, not handed over yet */
+    struct segment *writing;  /* the one that is appended to, or NULL */
+    struct lv_buffer pending; /* the end of it, not handed over yet */
     uint64_t next_number;
     uint64_t flight_bytes;
     bool is_reading;
@@ -78,7 +78,7 @@ struct pager {
     bool wants_snapshot; /* another one, after the one under way */
     size_t syncs;        /* of the snapshot, under way */
     int snapshot_error;
-    uint64_t *needless;  /* files that go when the snapshot is safe */
+    uint64_t *needless; /* files that go when the snapshot is safe */
     size_t needless_count, needless_capacity;
     struct straggler *stragglers; /* in order */
     size_t straggler_first, straggler_count, straggler_capacity;
@@ -519,8 +519,7 @@ static void append_block(struct queue *q, struct segment *s, const struct segmen
     s->bytes += p->pending.n - before;
     if (is_copy && is_loaded)
         s->load_offset = s->bytes; /* nothing to read: it stays in memory */
-    s->end_sequence =
-        block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    s->end_sequence = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
     if (p->pending.n >= limits_of(q)->write_bytes)
         flush(q);
 }
@@ -675,7 +674,8 @@ static void read_again(struct queue *q, uint64_t c, const struct backlog_chunk *
 static bool may_page(const struct queue *q)
 {
     const struct pager *p = q->pager;
-    return !p->is_failed && p->snapshot == SNAPSHOT_NONE && p->flight_bytes < limits_of(q)->flight_bytes;
+    return !p->is_failed && p->snapshot == SNAPSHOT_NONE &&
+           p->flight_bytes < limits_of(q)->flight_bytes;
 }
 
 void pager_relieve(struct queue *q)
@@ -730,9 +730,9 @@ struct reading {
 static void damage(const struct queue *q, const struct segment *s, uint64_t offset,
                    const char *what)
 {
-    log_error("queue '%.*s' in vhost '%.*s': segment %llu, offset %llu: %s", SLICE_ARG(queue_name(q)),
-              SLICE_ARG(vhost_name(q->vhost)), (unsigned long long)s->number,
-              (unsigned long long)offset, what);
+    log_error("queue '%.*s' in vhost '%.*s': segment %llu, offset %llu: %s",
+              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+              (unsigned long long)s->number, (unsigned long long)offset, what);
 }
 
 static bool is_in_ranges(const struct segment *s, uint64_t sequence)
@@ -844,8 +844,7 @@ static void load_bytes(struct queue *q, struct segment *s, struct slice bytes)
             damage(q, s, s->load_offset, "broken block; what it held is lost");
             if (segment_find_block(bytes, q->id, s->number, s->load_offset, &found))
                 size = found - s->load_offset;
-            else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES &&
-                     s->load_offset + bytes.n < s->bytes)
+            else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES && s->load_offset + bytes.n < s->bytes)
                 size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
             else
                 size = bytes.n;
@@ -1070,6 +1069,7 @@ static void range_add(struct range_list *list, uint64_t from, uint64_t count)
         list->capacity = list->capacity ? list->capacity * 2 : 64;
         list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
     }
+    lv_assert(list->items);
     list->items[list->count++] = (struct log_range){from, count};
 }
 
@@ -1108,9 +1108,8 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
         bool is_on_disk = backlog_has_disk(b) && c >= b->disk_begin && c < b->disk_end;
         if (!is_on_disk)
             continue;
-        uint64_t from = c == b->disk_begin && q->pager->loaded_below > base
-                            ? q->pager->loaded_below
-                            : base;
+        uint64_t from =
+            c == b->disk_begin && q->pager->loaded_below > base ? q->pager->loaded_below : base;
         const struct repaged *again = repaged_find(q->pager, c);
         if (again) {
             for (uint64_t live = again->live; live; live &= live - 1) {
@@ -1433,8 +1432,7 @@ static void add_straggler(struct pager *p, uint64_t sequence, struct message **m
         p->straggler_capacity = p->straggler_capacity ? p->straggler_capacity * 2 : 16;
         p->stragglers = lv_realloc(p->stragglers, p->straggler_capacity * sizeof *p->stragglers);
     }
-    lv_assert(p->straggler_count == 0 ||
-              p->stragglers[p->straggler_count - 1].sequence < sequence);
+    lv_assert(p->straggler_count == 0 || p->stragglers[p->straggler_count - 1].sequence < sequence);
     p->stragglers[p->straggler_count++] = (struct straggler){sequence, redelivered, *message};
     *message = NULL;
 }
@@ -1504,6 +1502,7 @@ static uint64_t ranges_subtract(struct segment *s, uint64_t from, uint64_t to)
     uint64_t gone = 0;
     struct range *old = s->ranges;
     size_t count = s->range_count;
+    lv_assert(count == 0 || old);
     s->range_capacity = count + 1;
     s->ranges = lv_malloc(s->range_capacity * sizeof *s->ranges);
     s->range_count = 0;

@@ -23,10 +23,10 @@ struct pager;
 
 /* Bytes, but for ahead_chunks. Of a queue: */
 struct pager_limits {
-    size_t memory_high;  /* from here on it pages out ... */
-    size_t memory_low;   /* ... down to here */
-    size_t ahead_bytes;  /* below it it reads ahead ... */
-    size_t ahead_chunks; /* ... until so much waits before the consumers */
+    size_t memory_high;   /* from here on it pages out ... */
+    size_t memory_low;    /* ... down to here */
+    size_t ahead_bytes;   /* below it it reads ahead ... */
+    size_t ahead_chunks;  /* ... until so much waits before the consumers */
     size_t segment_bytes; /* a segment that has so many is not appended to */
     size_t block_bytes;   /* about so many stand in one block at most */
     size_t write_bytes;

@@ -81,6 +81,8 @@ int persist_open(struct broker *broker, const struct persist_options *options,
     persist->on_space = options->on_space;
     persist->arg = options->arg;
     int err = segments_open(options->disk, options->is_stepped, &persist->segments);
+    if (err == 0 && options->segment_files_open_max > 0)
+        segments_limit_open(persist->segments, options->segment_files_open_max);
     if (err == 0)
         err = log_open(&log_options, &restore_visitor, restore, ret_recovery, &persist->log);
     if (err == 0)
@@ -489,8 +491,7 @@ static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
 {
     const uint64_t kept = files_kept(p->persist);
     struct lv_list *it, *after;
-    lv_list_each(it, after, &p->dirty)
-    {
+    lv_list_each (it, after, &p->dirty) {
         struct queue *q = lv_list_item(it, struct queue, dirty_link);
         if (q->dirty_file + kept >= current)
             return;

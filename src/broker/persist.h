@@ -33,7 +33,8 @@ struct persist_wait {
     struct confirm_sink *sink;
     uint64_t number;
     uint64_t count;
-    struct queue *uncommitted; /* ... whose definition must be safe too (referenced); NULL: none ... */
+    struct queue
+        *uncommitted; /* ... whose definition must be safe too (referenced); NULL: none ... */
     /* ... or a call. */
     void (*fn)(struct loop *loop, void *arg, int error);
     void *arg;
@@ -41,7 +42,7 @@ struct persist_wait {
 
 struct persist_loop {
     struct loop *loop;
-    struct persist *persist;  /* NULL: the store is closed */
+    struct persist *persist; /* NULL: the store is closed */
     struct log_stage *stage;
     struct persist_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
@@ -73,10 +74,11 @@ struct persist {
  * log_step(persist->log) and segments_step(persist->segments)). Before loops_start(). ERR_FORMAT,
  * ERR_IO ...; then nothing is left open. */
 struct persist_options {
-    struct disk *disk; /* borrowed */
+    struct disk *disk;   /* borrowed */
     uint64_t file_bytes; /* of a log file */
     enum log_durability durability;
     unsigned interval_ms;
+    unsigned segment_files_open_max; /* 0: the segments' own choice */
     bool is_stepped;
     const struct persist_limits *limits; /* borrowed for the call; NULL: the default ones */
     /* The disk has no room for the log's next file, or has again. On the store's thread. */

@@ -100,11 +100,12 @@ bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_
 
 static bool refuse_locked(const struct queue *q, struct broker_error *error)
 {
-    return broker_refuse(error, 405,
-                         "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It "
-                         "could be originally declared on another connection or the exclusive "
-                         "property value does not match that of the original declaration.",
-                         SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+    return broker_refuse(
+        error, 405,
+        "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It "
+        "could be originally declared on another connection or the exclusive "
+        "property value does not match that of the original declaration.",
+        SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
 }
 
 bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error)
@@ -389,8 +390,7 @@ static void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 
 static void schedule_deliveries(struct queue *q)
 {
-    bool is_wanted =
-        !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
+    bool is_wanted = !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
     if (is_wanted && (q->backlog.ready > 0 || !lv_list_is_empty(&q->waiting_calls)))
         loop_schedule(q->home, &q->delivery_run);
 }
@@ -630,8 +630,7 @@ static uint64_t delete_with(struct queue *q, struct durable_done done, bool *ret
         return 0;
     uint64_t ready = q->backlog.ready;
     struct lv_list *it, *after;
-    lv_list_each(it, after, &q->consumers)
-    {
+    lv_list_each (it, after, &q->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, link);
         detach(q, c);
         consumer_tell_cancelled(c);

@@ -157,7 +157,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 struct queue_call {
     struct queue *queue;
     struct loop *from;
-    void (*run)(struct queue_call *call);  /* one of the queue_call_... below */
+    void (*run)(struct queue_call *call); /* one of the queue_call_... below */
     void (*done)(struct queue_call *call);
     /* Asked. */
     struct consumer *consumer; /* consume, cancel, get (the getter) */
@@ -174,7 +174,7 @@ struct queue_call {
     struct broker_error error;
     uint64_t ready;
     uint64_t consumers;
-    struct delivery got;     /* get: valid in done(); got.message == NULL: empty */
+    struct delivery got; /* get: valid in done(); got.message == NULL: empty */
     struct queue_counters counters;
     uint64_t taken, ready_bytes, taken_bytes;
 };

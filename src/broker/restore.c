@@ -135,8 +135,8 @@ static void on_queue_gone(void *arg, uint64_t id)
     struct queue *q = find(arg, id);
     if (!q)
         return;
-    pager_restore_snapshot(q, &(struct log_snapshot){
-                                  .queue = id, .next_sequence = q->backlog.next_sequence});
+    pager_restore_snapshot(
+        q, &(struct log_snapshot){.queue = id, .next_sequence = q->backlog.next_sequence});
 }
 
 const struct log_visitor restore_visitor = {

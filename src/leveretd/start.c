@@ -32,6 +32,20 @@ static uint64_t monotonic_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* Descriptors that connections leave to files. Of these the log, the definitions and the control
+ * need DESCRIPTORS_FIXED, and the rest is for segments. */
+enum { DESCRIPTORS_FOR_FILES_MIN = 16, DESCRIPTORS_FOR_FILES_MAX = 268, DESCRIPTORS_FIXED = 12 };
+
+static unsigned descriptors_for_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        limit.rlim_cur / 4 < (rlim_t)DESCRIPTORS_FOR_FILES_MIN)
+        return DESCRIPTORS_FOR_FILES_MIN;
+    return limit.rlim_cur / 4 < (rlim_t)DESCRIPTORS_FOR_FILES_MAX ? (unsigned)limit.rlim_cur / 4
+                                                                  : DESCRIPTORS_FOR_FILES_MAX;
+}
+
 /* Each connection is a descriptor, so we take as many as we may have. */
 static void raise_descriptor_limit(void)
 {
@@ -112,6 +126,7 @@ static int open_store(struct leveretd *d)
     struct persist_options options = {
         .file_bytes = LOG_FILE_BYTES,
         .interval_ms = (unsigned)d->config->durability_interval_ms,
+        .segment_files_open_max = descriptors_for_files() - DESCRIPTORS_FIXED,
         .on_space = alarms_log_space,
         .arg = d->broker,
     };
@@ -309,6 +324,7 @@ int leveretd_start(struct leveretd *d)
 
     log_set_level(config_log_level(d->config));
     raise_descriptor_limit();
+    net_leave_descriptors(descriptors_for_files());
     if ((code = open_data_dir(d)) != EXIT_OK)
         return code;
 

@@ -85,7 +85,14 @@ struct loop *loop_current(void);
 struct out_pool *loop_out_pool(struct loop *loop);
 
 /* A pointer per room, for what it keeps per loop (route caches, channel tables, counters). */
-enum loop_slot { LOOP_SLOT_NET, LOOP_SLOT_BROKER, LOOP_SLOT_STORE, LOOP_SLOT_AMQP, LOOP_SLOT_ADMIN, LOOP_SLOTS };
+enum loop_slot {
+    LOOP_SLOT_NET,
+    LOOP_SLOT_BROKER,
+    LOOP_SLOT_STORE,
+    LOOP_SLOT_AMQP,
+    LOOP_SLOT_ADMIN,
+    LOOP_SLOTS
+};
 void *loop_slot(const struct loop *loop, enum loop_slot slot);
 void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value);
 

@@ -593,7 +593,7 @@ static struct net_peer peer_of(int fd, bool is_unix)
         return (struct net_peer){.local = here, .peer = here};
     }
     struct net_peer ret;
-    union any_address address;
+    union any_address address = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t n = sizeof address;
     ret.local = address_of(getsockname(fd, &address.any, &n), &address);
     n = sizeof address;

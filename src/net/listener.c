@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -62,9 +63,30 @@ static void socket_send(struct net_listener *l, int fd)
     loop_mail(l->loop, loops_at(set, to), &mail);
 }
 
+static unsigned descriptors_left;
+
+void net_leave_descriptors(unsigned count)
+{
+    descriptors_left = count;
+}
+
+/* A new descriptor is the lowest one that is free, so one near the limit says that few are left. */
+static bool is_among_the_last(int fd)
+{
+    struct rlimit limit;
+    return descriptors_left > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+           (rlim_t)fd + descriptors_left >= limit.rlim_cur;
+}
+
+/* -1 with EMFILE also when there is a descriptor, but not for a connection. */
 static int accept_one(struct net_listener *l)
 {
-    return accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 || !is_among_the_last(fd))
+        return fd;
+    close(fd);
+    errno = EMFILE;
+    return -1;
 }
 
 static int reserve_open(void)

@@ -54,6 +54,10 @@ struct net_peer {
 
 struct net_listener;
 
+/* Leaves so many of the process's file descriptors to others, to files above all: a peer that would
+ * get one of the last is closed at once. Before the first net_listen(); 0 when it is not called. */
+void net_leave_descriptors(unsigned count);
+
 /* Listens on address:port ("127.0.0.1", "::", ...; port 0 lets the kernel choose). Accepted sockets
  * are spread over all loops in turn; `accepted(loop, arg, conn, peer)` runs on the loop that got
  * it and must call net_attach(). ERR_BUSY when the port is taken, ERR_INVALID for the address,

@@ -290,7 +290,7 @@ static struct slice take(struct reader *r, uint64_t n)
 static uint64_t take64(struct reader *r)
 {
     struct slice s = take(r, 8);
-    return s.n == 8 ? log_get64(s.p) : 0;
+    return s.p && s.n == 8 ? log_get64(s.p) : 0;
 }
 
 static uint32_t take32(struct reader *r)

@@ -8,8 +8,8 @@
  * line has its turn.
  *
  *   (1) Jobs of one file are done in the order of the calls. `done` is called once for each.
- *   (2) At most FILES_OPEN_MAX files are open, and more, up to FILES_DIRTY_MAX, only when all of
- *       them have been written since their last sync. One of those is synced before it is closed to
+ *   (2) At most FILES_OPEN_MAX files are open (or fewer: segments_limit_open), and more, up to
+ *       FILES_DIRTY_MAX, only when all of them have been written since their last sync. One of those is synced before it is closed to
  *       make room for others: the system may forget a failed write-back when nobody has the file
  *       open.
  *   (3) A failed sync, and a failed write for which there was room, are final for the file: every
@@ -91,6 +91,8 @@ struct segments {
     /* The worker's own. */
     struct lv_list open;
     size_t open_count;
+    size_t open_max;
+    size_t dirty_max;
     bool has_new_names; /* files were made since the folder was synced */
     int folder_error;   /* (5) */
 };
@@ -192,9 +194,9 @@ static struct segment_file *file_to_close(const struct segments *s)
 /* Whether so many more would be too many. */
 static bool has_too_many_open(const struct segments *s, size_t more)
 {
-    if (s->open_count + more <= FILES_OPEN_MAX)
+    if (s->open_count + more <= s->open_max)
         return false;
-    return s->open_count + more > FILES_DIRTY_MAX || !file_to_close(s)->is_dirty;
+    return s->open_count + more > s->dirty_max || !file_to_close(s)->is_dirty;
 }
 
 /* Of the file (3), whatever the reason was: room that comes later does not help it. */
@@ -555,6 +557,8 @@ static int start_worker(struct segments *s)
 static struct segments *segments_create(struct disk *disk, bool is_stepped)
 {
     struct segments *s = lv_calloc(1, sizeof *s);
+    s->open_max = FILES_OPEN_MAX;
+    s->dirty_max = FILES_DIRTY_MAX;
 
     s->disk = disk;
     s->is_stepped = is_stepped;
@@ -581,6 +585,13 @@ static void segments_free(struct segments *s)
     pthread_cond_destroy(&s->has_work);
     pthread_mutex_destroy(&s->lock);
     free(s);
+}
+
+void segments_limit_open(struct segments *s, unsigned files_max)
+{
+    lv_assert(files_max > 0);
+    s->open_max = files_max < FILES_OPEN_MAX ? files_max : FILES_OPEN_MAX;
+    s->dirty_max = files_max < FILES_DIRTY_MAX ? files_max : FILES_DIRTY_MAX;
 }
 
 int segments_open(struct disk *disk, bool is_stepped, struct segments **ret)

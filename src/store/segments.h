@@ -67,6 +67,10 @@ typedef void segments_done(void *arg, int error, struct lv_buffer *read);
 
 /* Uses the folder "segments" of the disk. */
 int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
+
+/* Keeps at most so many files open (at least 1), also while they wait for a sync. Before anything is
+ * asked for. */
+void segments_limit_open(struct segments *segments, unsigned files_max);
 /* Does what was asked for before, ends the thread. */
 void segments_close(struct segments **segments);
 

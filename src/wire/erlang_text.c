@@ -58,16 +58,35 @@ static bool is_printable(struct slice s)
     return true;
 }
 
-static void put_string(struct lv_buffer *out, struct slice s)
+static void put_quoted(struct lv_buffer *out, struct slice s)
 {
-    lv_buffer_add(out, "<<\"", 3);
+    lv_buffer_add_u8(out, '"');
     for (size_t i = 0; i < s.n; i++) {
         char escape = escape_of(s.p[i]);
         if (escape)
             lv_buffer_add_u8(out, '\\');
         lv_buffer_add_u8(out, escape ? (uint8_t)escape : s.p[i]);
     }
-    lv_buffer_add(out, "\">>", 3);
+    lv_buffer_add_u8(out, '"');
+}
+
+static void put_quoted_binary(struct lv_buffer *out, struct slice s)
+{
+    lv_buffer_add(out, "<<", 2);
+    put_quoted(out, s);
+    lv_buffer_add(out, ">>", 2);
+}
+
+void erlang_put_string(struct lv_buffer *out, struct slice bytes)
+{
+    if (bytes.n > 0 && is_printable(bytes)) {
+        put_quoted(out, bytes);
+        return;
+    }
+    lv_buffer_add_u8(out, '[');
+    for (size_t i = 0; i < bytes.n; i++)
+        lv_buffer_printf(out, "%s%u", i > 0 ? "," : "", bytes.p[i]);
+    lv_buffer_add_u8(out, ']');
 }
 
 /* The numbers of a binary; a line has room for so many columns. */
@@ -94,7 +113,7 @@ void erlang_put_binary(struct lv_buffer *out, struct slice bytes)
     size_t column = column_of(out);
     size_t columns = BINARY_COLUMNS_MIN;
     if (bytes.n > 0 && is_printable(bytes)) {
-        put_string(out, bytes);
+        put_quoted_binary(out, bytes);
         return;
     }
     if (column + columns < BINARY_COLUMNS)
@@ -122,7 +141,7 @@ static bool is_text(struct slice s)
 void erlang_put_text(struct lv_buffer *out, struct slice bytes)
 {
     if (bytes.n > 0 && is_text(bytes))
-        put_string(out, bytes);
+        put_quoted_binary(out, bytes);
     else
         erlang_put_numbers(out, bytes);
 }

@@ -21,6 +21,10 @@ void erlang_put_numbers(struct lv_buffer *out, struct slice bytes);
  * bytes as they are), else as numbers. */
 void erlang_put_text(struct lv_buffer *out, struct slice bytes);
 
+/* Appends a string (a list of characters): "abc" when all of it is printable latin-1, else
+ * [0,20,0]. In one line. */
+void erlang_put_string(struct lv_buffer *out, struct slice bytes);
+
 /* Appends `type 1, all octets = <<0,20>>`, or `first 16 octets` of a longer payload: the
  * beginning of a frame error's text. */
 void erlang_put_octets(struct lv_buffer *out, unsigned type, struct slice payload);

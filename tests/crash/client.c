@@ -215,17 +215,13 @@ static void read_arguments(struct reader *r, struct client_event *e)
     char name[256];
     switch (e->method) {
     case CONNECTION_CLOSE:
-    case CHANNEL_CLOSE:
-        read_close(r, e);
-        return;
+    case CHANNEL_CLOSE: read_close(r, e); return;
     case QUEUE_DECLARE_OK:
         take_name(r, name, sizeof name);
         e->count = (uint32_t)take(r, 4);
         return;
     case QUEUE_PURGE_OK:
-    case QUEUE_DELETE_OK:
-        e->count = (uint32_t)take(r, 4);
-        return;
+    case QUEUE_DELETE_OK: e->count = (uint32_t)take(r, 4); return;
     case BASIC_DELIVER:
         take_name(r, name, sizeof name);
         e->consumer = (unsigned)strtoul(name, NULL, 10);
@@ -241,8 +237,7 @@ static void read_arguments(struct reader *r, struct client_event *e)
         e->tag = take(r, 8);
         e->multiple = (take(r, 1) & 1) != 0;
         return;
-    default:
-        return;
+    default: return;
     }
 }
 

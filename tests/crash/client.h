@@ -45,16 +45,16 @@ struct client_buffer {
 /* A method that came. Pointers are good until the next call. */
 struct client_event {
     uint32_t method;
-    uint64_t tag;           /* deliver, get-ok, ack, nack */
-    bool multiple;          /* ack, nack */
-    bool redelivered;       /* deliver, get-ok */
-    uint32_t count;         /* declare-ok, purge-ok, delete-ok */
-    unsigned consumer;      /* deliver: the number that is the consumer's tag */
-    bool is_persistent;     /* of the content */
+    uint64_t tag;       /* deliver, get-ok, ack, nack */
+    bool multiple;      /* ack, nack */
+    bool redelivered;   /* deliver, get-ok */
+    uint32_t count;     /* declare-ok, purge-ok, delete-ok */
+    unsigned consumer;  /* deliver: the number that is the consumer's tag */
+    bool is_persistent; /* of the content */
     char message_id[32];
     const uint8_t *body;
     size_t body_bytes;
-    char text[256];         /* close: code and text */
+    char text[256]; /* close: code and text */
 };
 
 struct client {

@@ -6,6 +6,7 @@
  *     FAIL_IO_WHEN    a file; as long as it is there, the calls fail with EIO
  *
  * So a test decides when the disk dies, and that it stays dead or comes back. */
+#undef _FILE_OFFSET_BITS /* both names of each call are ours: none may stand for the other */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>

@@ -44,7 +44,7 @@ struct options {
     unsigned kills;
     unsigned loops;
     uint64_t seed;
-    unsigned scale;      /* percent of the usual load */
+    unsigned scale; /* percent of the usual load */
     unsigned load_ms_max;
     bool is_quiet;
     bool is_kept; /* how the disk was after the last kill: dir/killed */
@@ -251,10 +251,10 @@ static void publish(struct worker *w, unsigned publisher, struct letter *ret)
 /* A publisher with confirms: tags are numbers from `first` on. */
 struct confirming {
     unsigned publisher;
-    uint64_t first;     /* number of tag 1 */
-    uint64_t next_tag;  /* of the next publish */
-    uint64_t count;     /* not confirmed yet */
-    uint64_t low;       /* all tags below are confirmed */
+    uint64_t first;    /* number of tag 1 */
+    uint64_t next_tag; /* of the next publish */
+    uint64_t count;    /* not confirmed yet */
+    uint64_t low;      /* all tags below are confirmed */
     bool done[TAGS_MAX];
 };
 
@@ -264,7 +264,8 @@ static int take_confirm(struct worker *w, struct confirming *k)
     if (client_next(&w->client, &e) < 0)
         return -1;
     if (e.method != BASIC_ACK || e.tag == 0 || e.tag >= k->next_tag) {
-        ledger_complain(w->run->ledger, "publisher %u: method %u.%u, tag %llu, where a confirm should be",
+        ledger_complain(w->run->ledger,
+                        "publisher %u: method %u.%u, tag %llu, where a confirm should be",
                         k->publisher, e.method >> 16, e.method & 0xffff, (unsigned long long)e.tag);
         return -1;
     }
@@ -431,7 +432,8 @@ static void consume(struct worker *w, struct consuming *k)
         if (e.method == BASIC_CONSUME_OK)
             continue;
         if (e.method != BASIC_DELIVER) {
-            ledger_complain(w->run->ledger, "consumer: method %u.%u", e.method >> 16, e.method & 0xffff);
+            ledger_complain(w->run->ledger, "consumer: method %u.%u", e.method >> 16,
+                            e.method & 0xffff);
             return;
         }
         last = e.tag;
@@ -441,8 +443,8 @@ static void consume(struct worker *w, struct consuming *k)
             if (take_delivery(w, k, &e) < 0)
                 return;
             committing = k->mode == ACK_TX ? due : 0;
-        } else if (!ledger_deliver(w->run->ledger, e.consumer, e.message_id, e.is_persistent, e.body,
-                                   e.body_bytes, e.redelivered, &k->receipts[e.tag])) {
+        } else if (!ledger_deliver(w->run->ledger, e.consumer, e.message_id, e.is_persistent,
+                                   e.body, e.body_bytes, e.redelivered, &k->receipts[e.tag])) {
             return;
         }
     }
@@ -580,8 +582,9 @@ static void *worker_run(void *arg)
 static void workers_make(struct run *run, struct worker *workers)
 {
     static void (*const works[CLIENTS])(struct worker *) = {
-        work_confirmer, work_confirmer, work_confirmer, work_tx_publisher, work_clearer, work_clearer,
-        work_consumer,  work_consumer,  work_consumer,  work_consumer,     work_getter};
+        work_confirmer, work_confirmer, work_confirmer, work_tx_publisher,
+        work_clearer,   work_clearer,   work_consumer,  work_consumer,
+        work_consumer,  work_consumer,  work_getter};
     static const char *const names[CLIENTS] = {"publisher", "publisher", "publisher", "publisher",
                                                "purger",    "deleter",   "consumer",  "consumer",
                                                "consumer",  "consumer",  "getter"};
@@ -600,12 +603,9 @@ static uint64_t load_us(struct run *run)
 {
     uint64_t most = run->options.load_ms_max * 1000ull;
     switch (one_of(&run->random, 4)) {
-    case 0:
-        return chance(&run->random) % (most / 10 + 1);
-    case 1:
-        return chance(&run->random) % (most / 3 + 1);
-    default:
-        return chance(&run->random) % (most + 1);
+    case 0: return chance(&run->random) % (most / 10 + 1);
+    case 1: return chance(&run->random) % (most / 3 + 1);
+    default: return chance(&run->random) % (most + 1);
     }
 }
 
@@ -640,8 +640,8 @@ static void load_round(struct run *run)
 
 static int verify_delivery(struct run *run, unsigned queue, const struct client_event *e)
 {
-    return ledger_verify(run->ledger, queue, e->message_id, e->is_persistent, e->body, e->body_bytes,
-                         e->redelivered)
+    return ledger_verify(run->ledger, queue, e->message_id, e->is_persistent, e->body,
+                         e->body_bytes, e->redelivered)
                ? 0
                : -1;
 }
@@ -712,7 +712,8 @@ static bool verify_all(struct run *run, struct client *c, bool is_drained)
     for (unsigned queue = 0; queue < QUEUES; queue++) {
         if (verify_queue(run, c, queue, is_drained) == 0)
             continue;
-        ledger_complain(run->ledger, "queue %s: cannot be read: %s", ledger_queue_name(queue), c->why);
+        ledger_complain(run->ledger, "queue %s: cannot be read: %s", ledger_queue_name(queue),
+                        c->why);
         return false;
     }
     return true;
@@ -800,8 +801,8 @@ static bool round_run(struct run *run, unsigned round)
     client_close(&c);
     if (!run->options.is_quiet) {
         struct ledger_counts n = ledger_counts(run->ledger);
-        printf("round %u: %u kills, %llu confirmed, %llu delivered, %llu verified%s\n", round, run->kills,
-               (unsigned long long)n.confirmed, (unsigned long long)n.delivered,
+        printf("round %u: %u kills, %llu confirmed, %llu delivered, %llu verified%s\n", round,
+               run->kills, (unsigned long long)n.confirmed, (unsigned long long)n.delivered,
                (unsigned long long)n.verified, is_drained ? ", drained" : "");
         fflush(stdout);
     }
@@ -811,20 +812,21 @@ static bool round_run(struct run *run, unsigned round)
 static void report(struct run *run, double seconds)
 {
     struct ledger_counts n = ledger_counts(run->ledger);
-    printf("%u kills (%u of them while starting), %u stops, %.0f s, seed %llu\n"
-           "%llu messages published, %llu confirmed, %llu delivered, %llu settled\n"
-           "%llu found whole after a restart; %llu came back, their ack not stored yet; %llu were never "
-           "confirmed and are gone; %llu were asked for without acknowledgement and are gone\n"
-           "%llu lost, %llu settled and there again, %llu twice, %llu reordered, %llu damaged, "
-           "%llu not marked redelivered, %llu other faults\n",
-           run->kills, run->starts_killed, run->stops, seconds, (unsigned long long)run->options.seed,
-           (unsigned long long)n.published, (unsigned long long)n.confirmed,
-           (unsigned long long)n.delivered, (unsigned long long)n.settled, (unsigned long long)n.verified,
-           (unsigned long long)n.came_back, (unsigned long long)n.unconfirmed_lost,
-           (unsigned long long)n.gambled_away,
-           (unsigned long long)n.lost, (unsigned long long)n.returned, (unsigned long long)n.twice,
-           (unsigned long long)n.reordered, (unsigned long long)n.damaged, (unsigned long long)n.unmarked,
-           (unsigned long long)n.other);
+    printf(
+        "%u kills (%u of them while starting), %u stops, %.0f s, seed %llu\n"
+        "%llu messages published, %llu confirmed, %llu delivered, %llu settled\n"
+        "%llu found whole after a restart; %llu came back, their ack not stored yet; %llu were never "
+        "confirmed and are gone; %llu were asked for without acknowledgement and are gone\n"
+        "%llu lost, %llu settled and there again, %llu twice, %llu reordered, %llu damaged, "
+        "%llu not marked redelivered, %llu other faults\n",
+        run->kills, run->starts_killed, run->stops, seconds, (unsigned long long)run->options.seed,
+        (unsigned long long)n.published, (unsigned long long)n.confirmed,
+        (unsigned long long)n.delivered, (unsigned long long)n.settled,
+        (unsigned long long)n.verified, (unsigned long long)n.came_back,
+        (unsigned long long)n.unconfirmed_lost, (unsigned long long)n.gambled_away,
+        (unsigned long long)n.lost, (unsigned long long)n.returned, (unsigned long long)n.twice,
+        (unsigned long long)n.reordered, (unsigned long long)n.damaged,
+        (unsigned long long)n.unmarked, (unsigned long long)n.other);
 }
 
 static void usage(void)
@@ -838,13 +840,16 @@ static void usage(void)
 static struct options options_read(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"broker", required_argument, NULL, 'b'}, {"dir", required_argument, NULL, 'd'},
-        {"kills", required_argument, NULL, 'k'},  {"loops", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 's'},   {"scale", required_argument, NULL, 'c'},
+        {"broker", required_argument, NULL, 'b'},  {"dir", required_argument, NULL, 'd'},
+        {"kills", required_argument, NULL, 'k'},   {"loops", required_argument, NULL, 'l'},
+        {"seed", required_argument, NULL, 's'},    {"scale", required_argument, NULL, 'c'},
         {"load-ms", required_argument, NULL, 'm'}, {"quiet", no_argument, NULL, 'q'},
-        {"keep", no_argument, NULL, 'p'},         {0},
+        {"keep", no_argument, NULL, 'p'},          {0},
     };
-    struct options o = {.kills = 200, .loops = 3, .scale = 100, .load_ms_max = 600,
+    struct options o = {.kills = 200,
+                        .loops = 3,
+                        .scale = 100,
+                        .load_ms_max = 600,
                         .seed = (uint64_t)time(NULL) * 1000 + (uint64_t)getpid() % 1000};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {

@@ -34,9 +34,9 @@ struct ledger {
     struct publisher publishers[PUBLISHERS];
     struct ledger_counts counts;
     unsigned complaints;
-    uint64_t gambles[QUEUES]; /* messages asked for without acknowledgement that have not come */
-    uint64_t bytes[QUEUES];         /* found by the last reading */
-    uint64_t last[PUBLISHERS];      /* one behind the last number seen by the reading that goes on */
+    uint64_t gambles[QUEUES];  /* messages asked for without acknowledgement that have not come */
+    uint64_t bytes[QUEUES];    /* found by the last reading */
+    uint64_t last[PUBLISHERS]; /* one behind the last number seen by the reading that goes on */
 };
 
 /* --- messages --------------------------------------------------------------------------------------- */
@@ -266,8 +266,7 @@ static bool recognize(struct ledger *l, unsigned queue, const char *message_id, 
     *ret = (struct receipt){.publisher = (unsigned)strtoul(message_id, &end, 10)};
     if (*end == '.')
         ret->number = strtoull(end + 1, &end, 10);
-    if (*end || ret->publisher >= PUBLISHERS ||
-        ret->number >= l->publishers[ret->publisher].next) {
+    if (*end || ret->publisher >= PUBLISHERS || ret->number >= l->publishers[ret->publisher].next) {
         wrong(l, &l->counts.damaged, queue, ret, "'%s' was never published", message_id);
         return false;
     }
@@ -440,8 +439,9 @@ void ledger_cleared(struct ledger *l, unsigned queue, uint32_t count, bool is_fi
     l->counts.settled += count;
     unlock(l);
     if (count < c.required || count > c.possible)
-        ledger_complain(l, "queue %s: %u messages were cleared, not %llu to %llu", queue_names[queue],
-                        count, (unsigned long long)c.required, (unsigned long long)c.possible);
+        ledger_complain(l, "queue %s: %u messages were cleared, not %llu to %llu",
+                        queue_names[queue], count, (unsigned long long)c.required,
+                        (unsigned long long)c.possible);
 }
 
 /* --- after a kill --------------------------------------------------------------------------------------- */

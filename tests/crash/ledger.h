@@ -56,19 +56,19 @@ struct ledger_counts {
     uint64_t published;
     uint64_t confirmed;
     uint64_t delivered;
-    uint64_t settled;  /* known to be gone, or purged or deleted with their queue */
-    uint64_t verified; /* looked at after a restart, each time */
+    uint64_t settled;   /* known to be gone, or purged or deleted with their queue */
+    uint64_t verified;  /* looked at after a restart, each time */
     uint64_t came_back; /* an ack was sent, a kill came, and the message was there again: allowed */
     uint64_t unconfirmed_lost; /* allowed, too */
-    uint64_t gambled_away; /* asked for without acknowledgement: allowed */
+    uint64_t gambled_away;     /* asked for without acknowledgement: allowed */
     /* Not allowed: */
     uint64_t lost;
-    uint64_t returned;  /* settled for good, and there again */
+    uint64_t returned; /* settled for good, and there again */
     uint64_t twice;
     uint64_t reordered;
     uint64_t damaged;
-    uint64_t unmarked;  /* delivered before, and not marked as redelivered */
-    uint64_t other;     /* what clients were told that they should not have been */
+    uint64_t unmarked; /* delivered before, and not marked as redelivered */
+    uint64_t other;    /* what clients were told that they should not have been */
 };
 
 struct ledger *ledger_create(uint64_t seed);
@@ -106,7 +106,7 @@ bool ledger_deliver(struct ledger *l, unsigned queue, const char *message_id, bo
                     const uint8_t *body, size_t body_bytes, bool redelivered, struct receipt *ret);
 /* What is about to be said, or has been heard, of a delivery. */
 void ledger_requeue(struct ledger *l, const struct receipt *r);
-void ledger_settle(struct ledger *l, const struct receipt *r); /* an ack is about to be sent */
+void ledger_settle(struct ledger *l, const struct receipt *r);  /* an ack is about to be sent */
 void ledger_settled(struct ledger *l, const struct receipt *r); /* commit-ok came */
 /* A message of the queue is about to be asked for without acknowledgement: it is settled when it
  * leaves, and a kill may take it on its way. False: the answer is here. */

@@ -164,13 +164,15 @@ class Rabbit(Broker):
             'RABBITMQ_CONF_ENV_FILE': f'{home}/rabbitmq-env.conf', 'RABBITMQ_CONFIG_FILE': f'{home}/rabbitmq.conf',
             'RABBITMQ_ENABLED_PLUGINS_FILE': f'{home}/enabled_plugins', 'RABBITMQ_MNESIA_BASE': f'{home}/mnesia',
             'RABBITMQ_LOG_BASE': f'{home}/log', 'RABBITMQ_SCHEMA_DIR': f'{home}/schema',
-            'RABBITMQ_PID_FILE': f'{home}/pid',
+            'RABBITMQ_PID_FILE': f'{home}/pid', 'ERL_INETRC': f'{home}/inetrc',
             'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}',
             'RABBITMQ_CTL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}'}
         for name in ('mnesia', 'log', 'schema'):
             os.makedirs(f'{home}/{name}', exist_ok=True)
         for name, text in (('rabbitmq-env.conf', ''), ('enabled_plugins', '[].\n'),
-                           ('rabbitmq.conf', f'listeners.tcp.1 = 127.0.0.1:{self.port}\n')):
+                           ('rabbitmq.conf', f'listeners.tcp.1 = 127.0.0.1:{self.port}\n'),
+                           # A machine fresh from debootstrap has no /etc/hosts, so nobody there knows localhost.
+                           ('inetrc', '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n')):
             with open(f'{home}/{name}', 'w') as file:
                 file.write(text)
 

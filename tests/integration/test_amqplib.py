@@ -28,7 +28,7 @@ def outcomes(broker):
     if not os.path.isdir(os.path.join(FOLDER, 'node_modules', 'amqplib')):
         done = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'], cwd=FOLDER, capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, f'npm ci: {done.stderr}'
-    done = subprocess.run(['node', '--test', '--test-timeout=60000', '--test-reporter=tap', FILE], cwd=FOLDER, capture_output=True, text=True,
+    done = subprocess.run(['node', '--test', '--test-reporter=tap', FILE], cwd=FOLDER, capture_output=True, text=True,
                           timeout=100, env={**os.environ, 'AMQP_URL': f'amqp://guest:guest@127.0.0.1:{broker.port}/'})
     found = {}
     for verdict, name, report in re.findall(r'^\s*(ok|not ok) \d+ - (.+)\n((?:(?!\s*(?:ok|not ok) \d+ - ).*\n?)*)',

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -285,11 +286,12 @@ def test_stop_stops_gracefully(own_broker):
 
 
 @pytest.mark.once
+@pytest.mark.timeout(300)                              # sixty times rabbitmqctl, a second of a processor each
 def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
     """Exit codes and standard output, line by line, the order of rows aside. Errors are compared by their first
     sentence, since usage texts are each program's own."""
     vhost = name('v')
-    commands = [
+    listings = [
         *[['-p', vhost, *words] for words in (
             ['list_exchanges'], ['list_exchanges', '-q'], ['list_exchanges', '-s'], ['list_exchanges', '--no-table-headers'],
             ['list_exchanges', 'name', 'durable', 'arguments'], ['list_exchanges', '--formatter', 'json'],
@@ -301,31 +303,38 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
             ['list_queues', '--formatter', 'csv', 'name', 'arguments'],
             ['list_bindings'], ['list_bindings', 'routing_key', 'arguments'], ['list_bindings', '--formatter', 'json'],
             ['list_consumers', '-q', 'queue_name', 'consumer_tag', 'ack_required', 'prefetch_count', 'arguments'],
-            ['list_permissions'], ['list_queues', 'nonsense'], ['list_bindings', 'nonsense'], ['list_consumers', 'nonsense'],
+            ['list_permissions'], ['list_queues', 'nonsense'], ['list_bindings', 'nonsense'], ['list_consumers', 'nonsense'])],
+        ['-p', 'nowhere', 'list_queues'], ['-p', 'nowhere', 'list_exchanges'], ['await_startup'],
+        ['add_user'], ['nonsense'], ['list_connections', 'nonsense'], ['list_queues', '--nonsense'],
+        ['close_connection', 'nonsense', 'why'],
+    ]
+    commands = [
+        *[['-p', vhost, *words] for words in (
             ['purge_queue', 'two words'], ['purge_queue', 'none'], ['delete_queue', 'none'],
             ['delete_queue', 'order_notify', '--if-unused'], ['delete_queue', 'two words', '--if-empty'])],
-        ['-p', 'nowhere', 'list_queues'], ['-p', 'nowhere', 'list_exchanges'],
         ['add_vhost', name('w')], ['add_vhost', name('w')], ['delete_vhost', name('w')], ['delete_vhost', name('w')],
         ['add_user', name('u'), 'pw'], ['add_user', name('u'), 'pw'], ['change_password', name('u'), 'x'],
         ['set_permissions', name('u'), '.*', '.*', '.*'], ['set_permissions', '-p', 'nowhere', name('u'), '', '', ''],
         ['set_user_tags', name('u'), 'monitoring', 'management'], ['list_user_permissions', name('u')],
         ['clear_permissions', name('u')], ['delete_user', name('u')], ['delete_user', name('u')],
-        ['change_password', name('u'), 'x'], ['set_permissions', name('u'), '', '', ''], ['await_startup'],
-        ['close_connection', 'nonsense', 'why'], ['add_user'], ['nonsense'], ['list_connections', 'nonsense'],
-        ['list_queues', '--nonsense'],
+        ['change_password', name('u'), 'x'], ['set_permissions', name('u'), '', '', ''],
     ]
 
+    def answer(one, words):
+        result = one.ctl(*words, check=False)
+        out = result.out.replace('rabbitmqctl', 'CTL').replace('leveretctl', 'CTL')
+        out = [line for line in out.splitlines() if not line.startswith('Timeout: ')]
+        if '--formatter' in words and 'json' in words:
+            out = ['\n'.join(out[:out.index('[')])] + sorted(line.lstrip(',') for line in out)
+        text = [line for line in result.err.splitlines() if line and line != 'Error:'] or ['']
+        error = '' if result.code == OK else re.sub(r"Command '(.*)' not found.*", r"Command '\1' not found", text[0])
+        return words, result.code, sorted(out), error
+
     def answers(one):
-        peer, found = populate(one, vhost), []
-        for words in commands:
-            result = one.ctl(*words, check=False)
-            out = result.out.replace('rabbitmqctl', 'CTL').replace('leveretctl', 'CTL')
-            out = [line for line in out.splitlines() if not line.startswith('Timeout: ')]
-            if '--formatter' in words and 'json' in words:
-                out = ['\n'.join(out[:out.index('[')])] + sorted(line.lstrip(',') for line in out)
-            text = [line for line in result.err.splitlines() if line and line != 'Error:'] or ['']
-            error = '' if result.code == OK else re.sub(r"Command '(.*)' not found.*", r"Command '\1' not found", text[0])
-            found.append((words, result.code, sorted(out), error))
+        peer = populate(one, vhost)
+        with ThreadPoolExecutor(4) as pool:           # rabbitmqctl takes a second to say anything
+            found = list(pool.map(lambda words: answer(one, words), listings))
+        found += [answer(one, words) for words in commands]
         peer.drop()
         one.ctl('delete_vhost', vhost)
         return found

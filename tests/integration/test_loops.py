@@ -2,7 +2,6 @@
 import os
 import threading
 
-import psutil
 import pytest
 
 from wire import FRAME_METHOD, Peer, encode_frame, encode_method, encode_publish, eventually
@@ -202,7 +201,8 @@ def test_queues_and_bindings_change_under_fire(connect, name, volume):
 
 
 def resident(pid):
-    return psutil.Process(pid).memory_info().rss
+    with open(f'/proc/{pid}/statm') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 @pytest.mark.leveret

@@ -63,6 +63,7 @@ static void shuffled(struct loops *loops, unsigned *order, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         unsigned at = (unsigned)random_below(loops, i + 1);
+        order[i] = i;
         order[i] = order[at];
         order[at] = i;
     }

@@ -1,7 +1,7 @@
 // amqplib's two APIs, promises and callbacks, against the broker named by AMQP_URL.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { after, before, test as nodeTest } from 'node:test';
 import amqp from 'amqplib';
 import callbacks from 'amqplib/callback_api.js';
 
@@ -9,6 +9,9 @@ const url = process.env.AMQP_URL;
 const token = `node.${process.pid}.${Date.now()}`;
 const named = (suffix) => `${token}.${suffix}`;
 let connection;
+
+// Node 18, which is Debian's, has no option for this.
+const test = (name, body) => nodeTest(name, { timeout: 60000 }, body);
 
 before(async () => { connection = await amqp.connect(url); });
 after(async () => { await connection.close(); });

@@ -91,6 +91,19 @@ static void numbers_alone_are_never_text_and_never_broken(void **state)
     lv_buffer_free(&b);
 }
 
+static void a_string_is_quoted_when_it_can_be_shown(void **state)
+{
+    (void)state;
+    struct lv_buffer b = {0};
+    erlang_put_string(&b, SLICE("foobar"));
+    assert_text(&b, "\"foobar\"");
+    erlang_put_string(&b, SLICE(".5\"\\\n"));
+    assert_text(&b, "\".5\\\"\\\\\\n\"");
+    erlang_put_string(&b, slice_of((const uint8_t[]){'a', 0, 255}, 3));
+    assert_text(&b, "[97,0,255]");
+    lv_buffer_free(&b);
+}
+
 static void frame_errors_read_as_rabbitmqs(void **state)
 {
     (void)state;
@@ -166,6 +179,7 @@ int main(void)
         cmocka_unit_test(long_numbers_are_broken_at_the_column_where_erlang_does),
         cmocka_unit_test(numbers_that_have_little_room_get_eight_columns),
         cmocka_unit_test(numbers_alone_are_never_text_and_never_broken),
+        cmocka_unit_test(a_string_is_quoted_when_it_can_be_shown),
         cmocka_unit_test(frame_errors_read_as_rabbitmqs),
         cmocka_unit_test(a_tuple_that_does_not_fit_is_broken_after_a_comma),
         cmocka_unit_test(text_for_a_log_is_utf8_in_one_line),

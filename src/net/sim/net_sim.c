@@ -1,0 +1,316 @@
+/* A connection without a socket. Whatever happens to it happens in a task of its loop, because what
+ * an owner reads under RCU is valid for one turn only. */
+#include "net/sim/net_sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "loop/sim/loop_sim.h"
+
+enum {
+    FLUSH_LIMIT_MS = 3000,
+    LINGER_LIMIT_MS = 1000,
+    HIGH_DEFAULT = 256 * 1024,
+    LOW_DEFAULT = 64 * 1024,
+    EARLY_FLUSH_BYTES = 4 * NET_FLUSH_BYTES,
+};
+
+/* As in net: LINGERING waits for the peer's end, its own side shut. */
+enum conn_state { CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED };
+
+struct net_conn {
+    struct loop *loop;
+    struct net_sim_peer *peer;
+    const struct net_owner *calls; /* borrowed, as the owner */
+    void *owner;
+    struct outbuf out;
+    struct lv_buffer in;   /* sent by the peer, not consumed by the owner */
+    size_t presented;      /* bytes of `in` the owner has seen and left */
+    struct loop_task turn; /* does what there is to do */
+    struct loop_timer limit;
+    uint64_t received;
+    uint64_t sent;
+    uint64_t received_at_ms;
+    uint64_t sent_at_ms;
+    size_t high;
+    size_t low;
+    unsigned pauses;
+    enum conn_state state;
+    int end_error;
+    bool is_above_high;
+    bool is_resumed; /* what was left is to be presented again */
+    bool has_hung_up;
+};
+
+static void conn_close(struct net_conn *conn, int error)
+{
+    if (conn->state == CONN_CLOSED)
+        return;
+    conn->state = CONN_CLOSED;
+    conn->end_error = error;
+    loop_timer_stop(conn->loop, &conn->limit);
+    loop_schedule(conn->loop, &conn->turn);
+}
+
+static void conn_free(struct net_conn *conn)
+{
+    conn->calls->on_end(conn->owner, conn->end_error);
+    conn->peer->conn = NULL;
+    conn->peer->is_shut = true;
+    conn->peer->is_gone = true;
+    conn->peer->end_error = conn->end_error;
+    loop_unschedule(conn->loop, &conn->turn);
+    outbuf_clear(&conn->out);
+    lv_buffer_free(&conn->in);
+    free(conn);
+}
+
+/* --- bytes out ----------------------------------------------------------------------------- */
+
+static void write_out(struct net_conn *conn)
+{
+    struct net_sim_peer *peer = conn->peer;
+    struct slice part;
+    while (peer->window > 0 && conn->out.bytes > 0 && outbuf_slices(&conn->out, &part, 1) == 1) {
+        size_t n = part.n < peer->window ? part.n : peer->window;
+        lv_buffer_add(&peer->got, part.p, n);
+        outbuf_consume(&conn->out, n);
+        conn->sent += n;
+        conn->sent_at_ms = loop_now_ms(conn->loop);
+        if (peer->window != SIZE_MAX)
+            peer->window -= n;
+    }
+}
+
+/* --- bytes in ------------------------------------------------------------------------------ */
+
+/* At most one read more than what the owner has left. */
+static void present(struct net_conn *conn)
+{
+    size_t n = conn->in.n - conn->presented > NET_READ_BYTES ? conn->presented + NET_READ_BYTES
+                                                             : conn->in.n;
+    uint8_t *bytes = lv_malloc(n);
+    memcpy(bytes, conn->in.p, n);
+    size_t consumed = conn->calls->on_bytes(conn->owner, bytes, n);
+    lv_assert(consumed <= n);
+    free(bytes);
+    lv_buffer_consume(&conn->in, consumed);
+    conn->presented = n - consumed;
+}
+
+static bool can_read(const struct net_conn *conn)
+{
+    return conn->state == CONN_OPEN && conn->pauses == 0;
+}
+
+static void read_all(struct net_conn *conn)
+{
+    while (can_read(conn) && conn->in.n > 0 && (conn->in.n > conn->presented || conn->is_resumed)) {
+        conn->is_resumed = false;
+        present(conn);
+    }
+    if (conn->state != CONN_OPEN)
+        conn->in.n = 0;
+    if (conn->has_hung_up && (can_read(conn) || conn->state != CONN_OPEN)) {
+        write_out(conn);
+        conn_close(conn, 0);
+    }
+}
+
+/* --- a turn ------------------------------------------------------------------------------ */
+
+static void flush(struct net_conn *conn)
+{
+    write_out(conn);
+    if (conn->state == CONN_OPEN && conn->is_above_high && conn->out.bytes <= conn->low) {
+        conn->is_above_high = false;
+        conn->calls->on_drained(conn->owner);
+    }
+    if (conn->state == CONN_FLUSHING && conn->out.bytes == 0) {
+        conn->state = CONN_LINGERING;
+        conn->peer->is_shut = true;
+        loop_timer_start(conn->loop, &conn->limit, LINGER_LIMIT_MS);
+    }
+}
+
+static void conn_turn(struct loop *loop, struct loop_task *task)
+{
+    struct net_conn *conn = lv_container_of(task, struct net_conn, turn);
+    (void)loop;
+    read_all(conn);
+    if (conn->state != CONN_CLOSED)
+        flush(conn);
+    if (conn->state == CONN_CLOSED)
+        conn_free(conn);
+}
+
+static void limit_passed(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    conn_close(lv_container_of(timer, struct net_conn, limit), 0);
+}
+
+/* --- the peer ------------------------------------------------------------------------------- */
+
+void net_sim_connect(struct net_sim_peer *peer, struct loop *loop, uint16_t port,
+                     net_accepted_fn *accepted, void *arg)
+{
+    struct net_conn *conn = lv_calloc(1, sizeof *conn);
+    const struct net_peer addresses = {
+        .local = {.text = "127.0.0.1", .port = 5672, .is_loopback = true},
+        .peer = {.text = "127.0.0.1", .port = port, .is_loopback = true},
+    };
+    struct loop *before = loop_current();
+    *peer = (struct net_sim_peer){.conn = conn, .window = SIZE_MAX};
+    conn->loop = loop;
+    conn->peer = peer;
+    conn->out.pool = loop_out_pool(loop);
+    conn->high = HIGH_DEFAULT;
+    conn->low = LOW_DEFAULT;
+    conn->received_at_ms = loop_now_ms(loop);
+    conn->sent_at_ms = conn->received_at_ms;
+    loop_task_init(&conn->turn, conn_turn);
+    loop_timer_init(&conn->limit, limit_passed);
+    loop_sim_enter(loop);
+    accepted(loop, arg, conn, &addresses);
+    loop_sim_enter(before);
+    lv_assert(conn->calls); /* net_attach() is the owner's to call */
+}
+
+void net_sim_send(struct net_sim_peer *peer, struct slice bytes)
+{
+    struct net_conn *conn = peer->conn;
+    if (!conn || conn->has_hung_up || bytes.n == 0)
+        return;
+    lv_buffer_add_slice(&conn->in, bytes);
+    conn->received += bytes.n;
+    conn->received_at_ms = loop_now_ms(conn->loop);
+    loop_schedule(conn->loop, &conn->turn);
+}
+
+void net_sim_open_window(struct net_sim_peer *peer, size_t bytes)
+{
+    peer->window = SIZE_MAX - peer->window < bytes ? SIZE_MAX : peer->window + bytes;
+    if (peer->conn)
+        loop_schedule(peer->conn->loop, &peer->conn->turn);
+}
+
+void net_sim_hang_up(struct net_sim_peer *peer)
+{
+    if (!peer->conn)
+        return;
+    peer->conn->has_hung_up = true;
+    loop_schedule(peer->conn->loop, &peer->conn->turn);
+}
+
+void net_sim_reset(struct net_sim_peer *peer)
+{
+    if (peer->conn)
+        conn_close(peer->conn, ERR_CLOSED);
+}
+
+void net_sim_peer_free(struct net_sim_peer *peer)
+{
+    lv_assert(peer->is_gone);
+    lv_buffer_free(&peer->got);
+}
+
+/* --- net.h ----------------------------------------------------------------------------------- */
+
+void net_init(struct loops *loops)
+{
+    (void)loops; /* a connection has all that it needs */
+}
+
+void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner)
+{
+    lv_assert(!conn->calls);
+    conn->calls = calls;
+    conn->owner = owner;
+}
+
+struct loop *net_loop(const struct net_conn *conn)
+{
+    return conn->loop;
+}
+
+struct outbuf *net_out(struct net_conn *conn)
+{
+    return &conn->out;
+}
+
+void net_dirty(struct net_conn *conn)
+{
+    if (conn->out.bytes > conn->high)
+        conn->is_above_high = true;
+    if (conn->out.bytes >= EARLY_FLUSH_BYTES)
+        write_out(conn);
+    loop_schedule(conn->loop, &conn->turn);
+}
+
+size_t net_unwritten(const struct net_conn *conn)
+{
+    return conn->out.bytes;
+}
+
+void net_set_watermarks(struct net_conn *conn, size_t high, size_t low)
+{
+    lv_assert(low <= high);
+    conn->high = high;
+    conn->low = low;
+}
+
+void net_pause(struct net_conn *conn)
+{
+    conn->pauses++;
+}
+
+void net_resume(struct net_conn *conn)
+{
+    lv_assert(conn->pauses > 0);
+    if (--conn->pauses > 0)
+        return;
+    conn->is_resumed = true;
+    loop_schedule(conn->loop, &conn->turn);
+}
+
+bool net_is_paused(const struct net_conn *conn)
+{
+    return conn->pauses > 0;
+}
+
+void net_close(struct net_conn *conn, bool flush)
+{
+    if (!flush) {
+        conn_close(conn, 0);
+        return;
+    }
+    if (conn->state != CONN_OPEN)
+        return;
+    conn->state = CONN_FLUSHING;
+    loop_timer_start(conn->loop, &conn->limit, FLUSH_LIMIT_MS);
+    loop_schedule(conn->loop, &conn->turn);
+}
+
+uint64_t net_received(const struct net_conn *conn)
+{
+    return conn->received;
+}
+
+uint64_t net_sent(const struct net_conn *conn)
+{
+    return conn->sent;
+}
+
+uint64_t net_received_at_ms(const struct net_conn *conn)
+{
+    return conn->received_at_ms;
+}
+
+uint64_t net_sent_at_ms(const struct net_conn *conn)
+{
+    return conn->sent_at_ms;
+}
