@@ -85,10 +85,10 @@ struct pager {
     struct repaged *repaged; /* in order */
     size_t repaged_first, repaged_count, repaged_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
-    struct piece **kept; /* what could not be written, in order */
+    struct piece **kept;      /* what could not be written, in order */
     size_t kept_count, kept_capacity;
     uint64_t failures; /* of writes: what was read meanwhile counts for nothing */
-    bool is_failed; /* writing failed: nothing more is paged out */
+    bool is_failed;    /* writing failed: nothing more is paged out */
 };
 
 /* --- small parts ---------------------------------------------------------------------------------- */
@@ -154,9 +154,9 @@ static void piece_keep(struct pager *p, struct piece *piece)
         p->kept = lv_realloc(p->kept, p->kept_capacity * sizeof *p->kept);
     }
     size_t at = p->kept_count++;
-    for (; at > 0 && (p->kept[at - 1]->number > piece->number ||
-                      (p->kept[at - 1]->number == piece->number &&
-                       p->kept[at - 1]->offset > piece->offset));
+    for (; at > 0 &&
+           (p->kept[at - 1]->number > piece->number ||
+            (p->kept[at - 1]->number == piece->number && p->kept[at - 1]->offset > piece->offset));
          at--)
         p->kept[at] = p->kept[at - 1];
     p->kept[at] = piece;
@@ -923,7 +923,8 @@ static void load(struct queue *q, struct segment *s, struct slice bytes)
 static void take_read(struct queue *q, struct segment *s, const struct reading *reading)
 {
     if (reading->failures != q->pager->failures) {
-        queue_deliver_soon(q); /* part of that may not have been written, as we know by now: again */
+        queue_deliver_soon(
+            q); /* part of that may not have been written, as we know by now: again */
         return;
     }
     if (may_pass(reading->error)) {

@@ -46,10 +46,10 @@ struct persist_loop {
     struct log_stage *stage;
     struct persist_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
-    uint64_t safe_ticket; /* all up to this one are safe */
+    uint64_t safe_ticket;        /* all up to this one are safe */
     struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
     size_t parked_count, parked_capacity;
-    struct lv_list retries;   /* queues whose segments wait for room on the disk */
+    struct lv_list retries; /* queues whose segments wait for room on the disk */
     struct loop_timer retry_timer;
     struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
     struct lv_list snapshots; /* queues whose snapshot is on its way: they count as before */
@@ -60,7 +60,7 @@ struct persist {
     struct persist_limits limits;
     uint64_t file_bytes;
     _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
-    _Atomic bool has_failed; /* a segment: the log cannot be relieved of anything more */
+    _Atomic bool has_failed;         /* a segment: the log cannot be relieved of anything more */
     struct log *log;
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);

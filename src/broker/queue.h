@@ -63,8 +63,9 @@ struct queue {
     struct lv_list retry_link;    /* in persist_loop.retries */
     uint64_t dirty_file;
     uint64_t snapshot_bytes; /* of its snapshot in the log */
-    uint64_t delivered_staged; /* the log has been told that what is below may have been delivered */
-    uint64_t delivered_safe;   /* ... and that is safe */
+    uint64_t
+        delivered_staged;    /* the log has been told that what is below may have been delivered */
+    uint64_t delivered_safe; /* ... and that is safe */
     struct lv_list owner_link; /* in the owning connection's list of exclusive queues */
     struct queue_counters counters;
 };

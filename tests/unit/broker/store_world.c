@@ -41,9 +41,9 @@ enum expectation { NOT_THERE, MAYBE_THERE, THERE };
 /* Whether somebody has done away with a message of a queue. */
 enum gone {
     NOT_GONE,
-    PURGED,     /* but it may still be on its way to a consumer */
-    GONE,       /* as far as anybody sees in this life */
-    GONE_SAFE,  /* for good */
+    PURGED,    /* but it may still be on its way to a consumer */
+    GONE,      /* as far as anybody sees in this life */
+    GONE_SAFE, /* for good */
 };
 
 /* A message in a queue. */
@@ -94,7 +94,7 @@ struct client {
     struct consumer *consumer; /* NULL: released altogether */
     unsigned slot;
     unsigned number;
-    bool is_open;      /* has its first hold */
+    bool is_open; /* has its first hold */
     bool is_cancelling;
     bool is_full;      /* deliver() has said "enough" */
     bool is_verifying; /* takes all there is */
@@ -180,8 +180,10 @@ static void report(void)
         ssize_t n = write(STDERR_FILENO, w->text, w->text_bytes);
         (void)n;
     }
-    fprintf(stderr, "\nthe world of seed %" PRIu64 " has failed in life %u; its steps are above, "
-            "again with: --seed %" PRIu64 "\n", w->seed, w->life, w->seed);
+    fprintf(stderr,
+            "\nthe world of seed %" PRIu64 " has failed in life %u; its steps are above, "
+            "again with: --seed %" PRIu64 "\n",
+            w->seed, w->life, w->seed);
 }
 
 static void on_abort(int number)
@@ -222,8 +224,8 @@ static bool one_in(struct world *w, uint64_t n)
 }
 
 #define PICK(w, ...)                                                                               \
-    (((const uint64_t[]){__VA_ARGS__})[below((w), sizeof((const uint64_t[]){__VA_ARGS__}) /        \
-                                                      sizeof(uint64_t))])
+    (((const uint64_t[]){                                                                          \
+        __VA_ARGS__})[below((w), sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))])
 
 /* --- messages: everything about one follows from its number ------------------------------------------ */
 
@@ -259,9 +261,9 @@ static struct message *make_message(struct world *w, uint32_t number)
     uint8_t properties[PROPERTIES_MAX];
     const struct model *model = &w->models[number];
     size_t n = properties_of(number, properties);
-    struct message *m = message_create(slice_str("amq.direct"), key_of(number),
-                                       slice_of(properties, n), model->body_bytes,
-                                       model->is_persistent);
+    struct message *m =
+        message_create(slice_str("amq.direct"), key_of(number), slice_of(properties, n),
+                       model->body_bytes, model->is_persistent);
     body_of(number, message_body_space(m), model->body_bytes);
     return m;
 }
@@ -696,8 +698,7 @@ static void settle(struct client *client, size_t at, size_t most, enum settle_ki
     struct consumer *c = client->consumer;
     uint64_t sequence = client->held[at].sequence;
     size_t n = 1;
-    while (n < most && at + n < client->held_count &&
-           client->held[at + n].sequence == sequence + n)
+    while (n < most && at + n < client->held_count && client->held[at + n].sequence == sequence + n)
         n++;
     struct promise *p = promise_make(w, client->slot, n);
     loop_sim_enter(c->loop);
@@ -768,8 +769,7 @@ static void at_once(struct queue_call *call)
 static struct queue_call call_home(struct world *w, unsigned slot, void (*run)(struct queue_call *))
 {
     struct queue *q = w->slots[slot].queue;
-    struct queue_call call = {
-        .queue = q, .from = q->home, .run = run, .done = at_once, .owner = w};
+    struct queue_call call = {.queue = q, .from = q->home, .run = run, .done = at_once, .owner = w};
     start_call(&call);
     if (call.owner)
         fail(w, "a call at home is not answered at once");
@@ -801,7 +801,8 @@ static void purge(struct world *w, unsigned slot)
         if (copy->is_placed && !is_loose)
             copy->gone = PURGED;
         else
-            copy->expect = MAYBE_THERE; /* it may have come before the purge, or gone back behind it */
+            copy->expect =
+                MAYBE_THERE; /* it may have come before the purge, or gone back behind it */
     }
 }
 
@@ -962,11 +963,15 @@ static void check_status(struct world *w, unsigned slot, uint64_t ready, uint64_
 {
     struct queue_call call = call_home(w, slot, queue_call_status);
     if (call.ready != ready || call.taken != taken)
-        fail(w, "queue %u counts %" PRIu64 " ready and %" PRIu64 " taken, there are %" PRIu64
-             " and %" PRIu64, slot, call.ready, call.taken, ready, taken);
+        fail(w,
+             "queue %u counts %" PRIu64 " ready and %" PRIu64 " taken, there are %" PRIu64
+             " and %" PRIu64,
+             slot, call.ready, call.taken, ready, taken);
     if (call.ready_bytes != ready_bytes || call.taken_bytes != taken_bytes)
-        fail(w, "queue %u counts %" PRIu64 " bytes ready and %" PRIu64 " taken, there are %" PRIu64
-             " and %" PRIu64, slot, call.ready_bytes, call.taken_bytes, ready_bytes, taken_bytes);
+        fail(w,
+             "queue %u counts %" PRIu64 " bytes ready and %" PRIu64 " taken, there are %" PRIu64
+             " and %" PRIu64,
+             slot, call.ready_bytes, call.taken_bytes, ready_bytes, taken_bytes);
 }
 
 /* What the queue held, in order: all that should be, and nothing else. */
@@ -1029,8 +1034,8 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
         fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " taken, there were %zu", slot,
              before.ready, before.taken, client->held_count);
     if (before.ready_bytes != bytes && !is_estimate && lost == 0)
-        fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot,
-             before.ready_bytes, bytes);
+        fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot, before.ready_bytes,
+             bytes);
     check_status(w, slot, 0, 0, client->held_count, bytes);
     cancel(client);
     while (client->held_count > 0)
@@ -1215,7 +1220,9 @@ static void settle_some(struct world *w)
     struct client *client = any_client(w);
     if (!client || client->held_count == 0)
         return;
-    enum settle_kind kind = one_in(w, 3) ? SETTLE_REQUEUE : one_in(w, 4) ? SETTLE_REJECT : SETTLE_ACK;
+    enum settle_kind kind = one_in(w, 3)   ? SETTLE_REQUEUE
+                            : one_in(w, 4) ? SETTLE_REJECT
+                                           : SETTLE_ACK;
     unsigned runs = 1 + (unsigned)below(w, 4);
     while (runs-- > 0 && client->consumer && client->held_count > 0) {
         size_t at = below(w, client->held_count), most = 1 + below(w, 60);
@@ -1337,8 +1344,9 @@ static void something_happens(struct world *w)
 static void choose(struct world *w)
 {
     static const unsigned usual[HAPPENINGS] = {
-        [PUBLISH_ONE] = 10, [PUBLISH_MANY] = 10, [CONSUME] = 4, [GET] = 4, [SETTLE] = 20,
-        [CANCEL] = 3, [RESUME] = 4, [PURGE] = 1, [SNAPSHOT] = 2, [DELETE] = 0, [HURT] = 0,
+        [PUBLISH_ONE] = 10, [PUBLISH_MANY] = 10, [CONSUME] = 4, [GET] = 4,
+        [SETTLE] = 20,      [CANCEL] = 3,        [RESUME] = 4,  [PURGE] = 1,
+        [SNAPSHOT] = 2,     [DELETE] = 0,        [HURT] = 0,
     };
     for (unsigned i = 0; i < HAPPENINGS; i++)
         w->weights[i] = usual[i] * (unsigned)PICK(w, 0, 1, 1, 2, 5);
@@ -1370,7 +1378,8 @@ static void choose(struct world *w)
 /* A life, up to its end. */
 static void live(struct world *w)
 {
-    if (w->durability == LOG_SYNC && one_in(w, 4)) /* the power goes at some call of the recovery, perhaps */
+    if (w->durability == LOG_SYNC &&
+        one_in(w, 4)) /* the power goes at some call of the recovery, perhaps */
         disk_sim_cut_power_at(w->disk, disk_sim_calls(w->disk) + 1 + below(w, 60));
     int err = life_open(w);
     if (is_cut(w)) {
@@ -1383,7 +1392,8 @@ static void live(struct world *w)
     if (one_in(w, 2))
         verify(w, false);
     if (w->durability == LOG_SYNC && !one_in(w, 3))
-        disk_sim_cut_power_at(w->disk, disk_sim_calls(w->disk) + 1 + below(w, PICK(w, 20, 100, 500)));
+        disk_sim_cut_power_at(w->disk,
+                              disk_sim_calls(w->disk) + 1 + below(w, PICK(w, 20, 100, 500)));
     for (unsigned i = 20 + (unsigned)below(w, 100); i > 0 && !is_cut(w); i--) {
         something_happens(w);
         if (!one_in(w, 4))
