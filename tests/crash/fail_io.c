@@ -32,7 +32,8 @@ static bool must_fail(const char *call, int fd)
 {
     const char *wanted = getenv("FAIL_IO_CALL"), *when = getenv("FAIL_IO_WHEN");
     int error = errno;
-    bool fails = wanted && when && strcmp(wanted, call) == 0 && is_about(fd) && access(when, F_OK) == 0;
+    bool fails =
+        wanted && when && strcmp(wanted, call) == 0 && is_about(fd) && access(when, F_OK) == 0;
     errno = fails ? EIO : error;
     return fails;
 }

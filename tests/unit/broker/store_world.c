@@ -41,9 +41,9 @@ enum expectation { NOT_THERE, MAYBE_THERE, THERE };
 /* Whether somebody has done away with a message of a queue. */
 enum gone {
     NOT_GONE,
-    PURGED,     /* but it may still be on its way to a consumer */
-    GONE,       /* as far as anybody sees in this life */
-    GONE_SAFE,  /* for good */
+    PURGED,    /* but it may still be on its way to a consumer */
+    GONE,      /* as far as anybody sees in this life */
+    GONE_SAFE, /* for good */
 };
 
 /* A message in a queue. */
@@ -75,6 +75,7 @@ struct slot {
     bool is_durable;
     bool is_deleted;
     bool is_deletion_safe;
+    uint64_t lost;  /* as its counter says */
     bool has_purge; /* one that is not yet safe */
     uint32_t first_message;
     struct copy *copies;
@@ -93,7 +94,7 @@ struct client {
     struct consumer *consumer; /* NULL: released altogether */
     unsigned slot;
     unsigned number;
-    bool is_open;      /* has its first hold */
+    bool is_open; /* has its first hold */
     bool is_cancelling;
     bool is_full;      /* deliver() has said "enough" */
     bool is_verifying; /* takes all there is */
@@ -118,6 +119,7 @@ struct world {
     struct disk_sim *disk;
     struct persist_limits limits;
     uint64_t file_bytes;
+    enum log_durability durability; /* but for LOG_SYNC, only processes die */
     unsigned slot_count;
     struct slot slots[SLOTS_MAX];
     struct model *models;
@@ -178,8 +180,10 @@ static void report(void)
         ssize_t n = write(STDERR_FILENO, w->text, w->text_bytes);
         (void)n;
     }
-    fprintf(stderr, "\nthe world of seed %" PRIu64 " has failed in life %u; its steps are above, "
-            "again with: --seed %" PRIu64 "\n", w->seed, w->life, w->seed);
+    fprintf(stderr,
+            "\nthe world of seed %" PRIu64 " has failed in life %u; its steps are above, "
+            "again with: --seed %" PRIu64 "\n",
+            w->seed, w->life, w->seed);
 }
 
 static void on_abort(int number)
@@ -220,8 +224,8 @@ static bool one_in(struct world *w, uint64_t n)
 }
 
 #define PICK(w, ...)                                                                               \
-    (((const uint64_t[]){__VA_ARGS__})[below((w), sizeof((const uint64_t[]){__VA_ARGS__}) /        \
-                                                      sizeof(uint64_t))])
+    (((const uint64_t[]){                                                                          \
+        __VA_ARGS__})[below((w), sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))])
 
 /* --- messages: everything about one follows from its number ------------------------------------------ */
 
@@ -257,9 +261,9 @@ static struct message *make_message(struct world *w, uint32_t number)
     uint8_t properties[PROPERTIES_MAX];
     const struct model *model = &w->models[number];
     size_t n = properties_of(number, properties);
-    struct message *m = message_create(slice_str("amq.direct"), key_of(number),
-                                       slice_of(properties, n), model->body_bytes,
-                                       model->is_persistent);
+    struct message *m =
+        message_create(slice_str("amq.direct"), key_of(number), slice_of(properties, n),
+                       model->body_bytes, model->is_persistent);
     body_of(number, message_body_space(m), model->body_bytes);
     return m;
 }
@@ -633,7 +637,7 @@ static void asked_free(struct queue_call *call)
 static void consume_done(struct queue_call *call)
 {
     struct client *client = lv_container_of(call, struct asked, call)->client;
-    if (call->refused && client->is_open) {
+    if (call->refused && client->is_open && !client->is_cancelling) {
         client->is_open = false;
         client->consumer->is_closed = true;
         let_go(client);
@@ -694,8 +698,7 @@ static void settle(struct client *client, size_t at, size_t most, enum settle_ki
     struct consumer *c = client->consumer;
     uint64_t sequence = client->held[at].sequence;
     size_t n = 1;
-    while (n < most && at + n < client->held_count &&
-           client->held[at + n].sequence == sequence + n)
+    while (n < most && at + n < client->held_count && client->held[at + n].sequence == sequence + n)
         n++;
     struct promise *p = promise_make(w, client->slot, n);
     loop_sim_enter(c->loop);
@@ -766,8 +769,7 @@ static void at_once(struct queue_call *call)
 static struct queue_call call_home(struct world *w, unsigned slot, void (*run)(struct queue_call *))
 {
     struct queue *q = w->slots[slot].queue;
-    struct queue_call call = {
-        .queue = q, .from = q->home, .run = run, .done = at_once, .owner = w};
+    struct queue_call call = {.queue = q, .from = q->home, .run = run, .done = at_once, .owner = w};
     start_call(&call);
     if (call.owner)
         fail(w, "a call at home is not answered at once");
@@ -799,7 +801,8 @@ static void purge(struct world *w, unsigned slot)
         if (copy->is_placed && !is_loose)
             copy->gone = PURGED;
         else
-            copy->expect = MAYBE_THERE; /* it may have come before the purge, or gone back behind it */
+            copy->expect =
+                MAYBE_THERE; /* it may have come before the purge, or gone back behind it */
     }
 }
 
@@ -860,12 +863,36 @@ static bool is_cut(const struct world *w)
     return disk_sim_is_cut(w->disk);
 }
 
+/* What could not be read back may be anything that nobody holds. */
+static void note_losses(struct slot *s)
+{
+    if (s->queue->counters.lost == s->lost)
+        return;
+    s->lost = s->queue->counters.lost;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->copies[i].expect == THERE && !s->copies[i].holder)
+            s->copies[i].expect = MAYBE_THERE;
+    }
+}
+
 static void note_paging(struct world *w)
 {
-    for (unsigned i = 0; !w->was_paged && i < w->slot_count; i++) {
-        const struct slot *s = &w->slots[i];
-        w->was_paged = !s->is_deleted && backlog_has_disk(&s->queue->backlog);
+    for (unsigned i = 0; i < w->slot_count; i++) {
+        struct slot *s = &w->slots[i];
+        w->was_paged |= !s->is_deleted && backlog_has_disk(&s->queue->backlog);
+        note_losses(s);
     }
+}
+
+/* Somebody waits for room on the disk, which is there, or for a file that will not fail again. */
+static bool has_retries(const struct world *w)
+{
+    for (unsigned i = 0; i < loops_count(w->loops); i++) {
+        const struct persist_loop *p = persist_of(loops_at(w->loops, i));
+        if (p && !lv_list_is_empty(&p->retries))
+            return true;
+    }
+    return false;
 }
 
 /* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its way
@@ -884,6 +911,10 @@ static void rest(struct world *w)
             any |= segments_step(w->persist->segments);
         if (!any && !is_cut(w))
             any = log_step(w->persist->log);
+        if (!any && !is_cut(w) && has_retries(w)) {
+            loop_sim_advance(w->loops, 1000);
+            any = true;
+        }
         promise_purges(w);
         promises_look(w, false);
         note_paging(w);
@@ -907,6 +938,8 @@ static void some_time(struct world *w)
         case 1: segments_step(w->persist->segments); break;
         default: loop_sim_turn(w->loops); break;
         }
+        if (!is_cut(w) && has_retries(w) && one_in(w, 8))
+            loop_sim_advance(w->loops, 400);
     }
     if (!is_cut(w))
         promise_purges(w);
@@ -930,11 +963,15 @@ static void check_status(struct world *w, unsigned slot, uint64_t ready, uint64_
 {
     struct queue_call call = call_home(w, slot, queue_call_status);
     if (call.ready != ready || call.taken != taken)
-        fail(w, "queue %u counts %" PRIu64 " ready and %" PRIu64 " taken, there are %" PRIu64
-             " and %" PRIu64, slot, call.ready, call.taken, ready, taken);
+        fail(w,
+             "queue %u counts %" PRIu64 " ready and %" PRIu64 " taken, there are %" PRIu64
+             " and %" PRIu64,
+             slot, call.ready, call.taken, ready, taken);
     if (call.ready_bytes != ready_bytes || call.taken_bytes != taken_bytes)
-        fail(w, "queue %u counts %" PRIu64 " bytes ready and %" PRIu64 " taken, there are %" PRIu64
-             " and %" PRIu64, slot, call.ready_bytes, call.taken_bytes, ready_bytes, taken_bytes);
+        fail(w,
+             "queue %u counts %" PRIu64 " bytes ready and %" PRIu64 " taken, there are %" PRIu64
+             " and %" PRIu64,
+             slot, call.ready_bytes, call.taken_bytes, ready_bytes, taken_bytes);
 }
 
 /* What the queue held, in order: all that should be, and nothing else. */
@@ -992,12 +1029,13 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
         return;
     step(w, "queue %u has %" PRIu64 " messages", slot, before.ready);
     check_held(w, slot, client, &bytes);
-    if (before.ready != client->held_count || before.taken != 0)
+    uint64_t lost = w->slots[slot].queue->counters.lost - before.counters.lost;
+    if (before.ready != client->held_count + lost || before.taken != 0)
         fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " taken, there were %zu", slot,
              before.ready, before.taken, client->held_count);
-    if (before.ready_bytes != bytes && !is_estimate)
-        fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot,
-             before.ready_bytes, bytes);
+    if (before.ready_bytes != bytes && !is_estimate && lost == 0)
+        fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot, before.ready_bytes,
+             bytes);
     check_status(w, slot, 0, 0, client->held_count, bytes);
     cancel(client);
     while (client->held_count > 0)
@@ -1005,7 +1043,7 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
                is_last ? SETTLE_ACK : SETTLE_REQUEUE);
     rest(w);
     if (!is_cut(w))
-        check_status(w, slot, is_last ? 0 : before.ready, is_last ? 0 : bytes, 0, 0);
+        check_status(w, slot, is_last ? 0 : before.ready - lost, is_last ? 0 : bytes, 0, 0);
 }
 
 /* Compares everything with the model. */
@@ -1033,6 +1071,7 @@ static void slot_begin(struct world *w, unsigned slot)
         s->count = 0;
     }
     s->is_deleted = s->is_deletion_safe = s->has_purge = false;
+    s->lost = 0;
     s->queue = queue_ref(queue_restore(w->vhost, slice_str(names[slot]),
                                        (struct queue_flags){.durable = s->is_durable}, SLICE_EMPTY,
                                        s->id));
@@ -1058,7 +1097,7 @@ static int life_open(struct world *w)
     const struct persist_options options = {
         .disk = disk_sim_port(w->disk),
         .file_bytes = w->file_bytes,
-        .durability = LOG_SYNC,
+        .durability = w->durability,
         .is_stepped = true,
         .limits = &w->limits,
     };
@@ -1141,7 +1180,7 @@ static void life_end(struct world *w, bool is_clean)
 
 static void crash(struct world *w)
 {
-    if (!is_cut(w) && one_in(w, 3)) {
+    if (!is_cut(w) && (w->durability != LOG_SYNC || one_in(w, 3))) {
         step(w, "the process dies");
         disk_sim_kill(w->disk);
     } else {
@@ -1181,7 +1220,9 @@ static void settle_some(struct world *w)
     struct client *client = any_client(w);
     if (!client || client->held_count == 0)
         return;
-    enum settle_kind kind = one_in(w, 3) ? SETTLE_REQUEUE : one_in(w, 4) ? SETTLE_REJECT : SETTLE_ACK;
+    enum settle_kind kind = one_in(w, 3)   ? SETTLE_REQUEUE
+                            : one_in(w, 4) ? SETTLE_REJECT
+                                           : SETTLE_ACK;
     unsigned runs = 1 + (unsigned)below(w, 4);
     while (runs-- > 0 && client->consumer && client->held_count > 0) {
         size_t at = below(w, client->held_count), most = 1 + below(w, 60);
@@ -1208,16 +1249,24 @@ static void hurt_disk(struct world *w)
 {
     uint64_t call = disk_sim_calls(w->disk) + 1 + below(w, 40);
     w->counts->faults++;
-    switch (below(w, 4)) {
+    switch (below(w, 6)) {
     case 0:
+        step(w, "call %" PRIu64 " of the disk will find no descriptor", call);
+        disk_sim_fail_at(w->disk, call, ERR_NO_DESCRIPTORS);
+        break;
+    case 1:
+        step(w, "memory is %s", w->broker->is_short_of_memory ? "plenty" : "short");
+        w->broker->is_short_of_memory = !w->broker->is_short_of_memory;
+        break;
+    case 2:
         step(w, "call %" PRIu64 " of the disk will fail", call);
         disk_sim_fail_at(w->disk, call, ERR_IO);
         break;
-    case 1:
+    case 3:
         step(w, "call %" PRIu64 " of the disk will find no room", call);
         disk_sim_fail_at(w->disk, call, ERR_NO_SPACE);
         break;
-    case 2:
+    case 4:
         step(w, "the disk is full");
         disk_sim_set_room(w->disk, disk_sim_used(w->disk) + below(w, 2000));
         break;
@@ -1295,14 +1344,15 @@ static void something_happens(struct world *w)
 static void choose(struct world *w)
 {
     static const unsigned usual[HAPPENINGS] = {
-        [PUBLISH_ONE] = 10, [PUBLISH_MANY] = 10, [CONSUME] = 4, [GET] = 4, [SETTLE] = 20,
-        [CANCEL] = 3, [RESUME] = 4, [PURGE] = 1, [SNAPSHOT] = 2, [DELETE] = 0, [HURT] = 0,
+        [PUBLISH_ONE] = 10, [PUBLISH_MANY] = 10, [CONSUME] = 4, [GET] = 4,
+        [SETTLE] = 20,      [CANCEL] = 3,        [RESUME] = 4,  [PURGE] = 1,
+        [SNAPSHOT] = 2,     [DELETE] = 0,        [HURT] = 0,
     };
     for (unsigned i = 0; i < HAPPENINGS; i++)
         w->weights[i] = usual[i] * (unsigned)PICK(w, 0, 1, 1, 2, 5);
     w->weights[PUBLISH_ONE] += 1;
     w->weights[DELETE] = one_in(w, 8) ? 1 : 0;
-    w->weights[HURT] = 0;
+    w->weights[HURT] = one_in(w, 3) ? (unsigned)PICK(w, 1, 2, 8) : 0;
     w->large_every = (unsigned)PICK(w, 0, 0, 300, 50);
     w->transient_percent = (unsigned)PICK(w, 0, 0, 10, 50);
     w->file_bytes = PICK(w, 4096, 8192, 16384, 65536);
@@ -1318,6 +1368,7 @@ static void choose(struct world *w)
     w->limits.pager.carry_bytes = PICK(w, 0, 1000, 64000);
     w->limits.delivered_ahead = PICK(w, 1, 8, 100, 8192);
     w->limits.files_kept = PICK(w, 1, 2);
+    w->durability = one_in(w, 8) ? (enum log_durability)PICK(w, LOG_INTERVAL, LOG_NEVER) : LOG_SYNC;
     w->slot_count = 1 + (unsigned)below(w, SLOTS_MAX);
     w->next_queue_id = 1;
     for (unsigned i = 0; i < w->slot_count; i++)
@@ -1327,7 +1378,8 @@ static void choose(struct world *w)
 /* A life, up to its end. */
 static void live(struct world *w)
 {
-    if (one_in(w, 4)) /* the power goes at some call of the recovery, perhaps */
+    if (w->durability == LOG_SYNC &&
+        one_in(w, 4)) /* the power goes at some call of the recovery, perhaps */
         disk_sim_cut_power_at(w->disk, disk_sim_calls(w->disk) + 1 + below(w, 60));
     int err = life_open(w);
     if (is_cut(w)) {
@@ -1339,8 +1391,9 @@ static void live(struct world *w)
     disk_sim_cut_power_at(w->disk, 0);
     if (one_in(w, 2))
         verify(w, false);
-    if (!one_in(w, 3))
-        disk_sim_cut_power_at(w->disk, disk_sim_calls(w->disk) + 1 + below(w, PICK(w, 20, 100, 500)));
+    if (w->durability == LOG_SYNC && !one_in(w, 3))
+        disk_sim_cut_power_at(w->disk,
+                              disk_sim_calls(w->disk) + 1 + below(w, PICK(w, 20, 100, 500)));
     for (unsigned i = 20 + (unsigned)below(w, 100); i > 0 && !is_cut(w); i--) {
         something_happens(w);
         if (!one_in(w, 4))

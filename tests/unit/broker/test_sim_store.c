@@ -86,9 +86,9 @@ static void what_went_wrong_once_goes_well(void **state)
 
 static void say(const struct store_world_counts *c, double seconds)
 {
-    printf("%" PRIu64 " worlds (%.0f a second), %" PRIu64 " of them with a backlog on disk: %" PRIu64
-           " lives, %" PRIu64 " crashes, %" PRIu64 " faults, %" PRIu64 " messages, %" PRIu64
-           " compared\n",
+    printf("%" PRIu64 " worlds (%.0f a second), %" PRIu64
+           " of them with a backlog on disk: %" PRIu64 " lives, %" PRIu64 " crashes, %" PRIu64
+           " faults, %" PRIu64 " messages, %" PRIu64 " compared\n",
            c->worlds, (double)c->worlds / seconds, c->paged, c->lives, c->crashes, c->faults,
            c->messages, c->drained);
     fflush(stdout);
