@@ -47,6 +47,54 @@ bool pager_estimates_bytes(const struct queue *q)
     return false;
 }
 
+void pager_piece_free(struct piece *piece)
+{
+    lv_buffer_free(&piece->bytes);
+    free(piece);
+}
+
+void pager_piece_end(struct pager *p, struct piece *piece)
+{
+    p->flight_bytes -= piece->n;
+    pager_piece_free(piece);
+}
+
+void pager_piece_keep(struct pager *p, struct piece *piece)
+{
+    if (p->kept_count == p->kept_capacity) {
+        p->kept_capacity = p->kept_capacity ? p->kept_capacity * 2 : 4;
+        p->kept = lv_realloc(p->kept, p->kept_capacity * sizeof *p->kept);
+    }
+    size_t at = p->kept_count++;
+    for (; at > 0 &&
+           (p->kept[at - 1]->number > piece->number ||
+            (p->kept[at - 1]->number == piece->number && p->kept[at - 1]->offset > piece->offset));
+         at--)
+        p->kept[at] = p->kept[at - 1];
+    p->kept[at] = piece;
+}
+
+static void drop_kept(struct pager *p, uint64_t number)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < p->kept_count; i++) {
+        if (p->kept[i]->number == number)
+            pager_piece_end(p, p->kept[i]);
+        else
+            p->kept[left++] = p->kept[i];
+    }
+    p->kept_count = left;
+}
+
+struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset)
+{
+    for (size_t i = 0; i < p->kept_count; i++) {
+        if (p->kept[i]->number == number && p->kept[i]->offset + p->kept[i]->n > offset)
+            return p->kept[i];
+    }
+    return NULL;
+}
+
 void pager_segment_free(struct segment *s)
 {
     free(s->ranges);
@@ -67,6 +115,9 @@ void pager_free(struct pager **pager)
     }
     free(p->stragglers);
     free(p->repaged);
+    for (size_t i = 0; i < p->kept_count; i++)
+        pager_piece_free(p->kept[i]);
+    free(p->kept);
     free(p->needless);
     free(p->segments);
     lv_buffer_free(&p->pending);
@@ -198,6 +249,7 @@ static void segment_end(struct queue *q, struct segment *s)
         p->pending.n = 0;
     }
     pager_segment_unlist(p, s);
+    drop_kept(p, s->number);
     pager_remove_file(q, s->number);
     pager_segment_free(s);
 }
@@ -262,26 +314,7 @@ void pager_purge(struct queue *q)
         struct segment *s = p->segments[i];
         if (s->load_offset >= s->bytes)
             continue;
-        /* What is live of it in memory was counted when it was stored, and stays. */
-        uint64_t here = 0, here_persistent = 0, here_bytes = 0;
-        for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
-             c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
-            const struct backlog_chunk *chunk = backlog_chunk(b, c);
-            for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
-                unsigned place = (unsigned)__builtin_ctzll(stored);
-                uint64_t sequence = c * WINDOW_ENTRIES + place;
-                if (sequence < s->first_sequence || sequence >= s->end_sequence)
-                    continue;
-                here++;
-                here_persistent += chunk->messages[place]->is_persistent;
-                here_bytes +=
-                    chunk->messages[place]->is_persistent ? chunk->messages[place]->body_bytes : 0;
-            }
-        }
-        b->persistent -= s->persistent_live - here_persistent;
-        s->live = here;
-        s->persistent_live = here_persistent;
-        s->persistent_bytes = here_bytes;
+        pager_recount(q, s);
         s->load_offset = s->bytes;
         s->is_estimated = false; /* it went with what was on disk */
     }
@@ -294,4 +327,5 @@ void pager_purge(struct queue *q)
     p->repaged_first = p->repaged_count = 0;
     if (is_logged(q))
         pager_snapshot(q);
+    pager_end_empty_segments(q); /* unless a snapshot names them */
 }

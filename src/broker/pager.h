@@ -48,9 +48,9 @@ struct pager_limits {
 /* Memory may have grown: pages out what is too much. */
 void pager_relieve(struct queue *q);
 
-/* The next message is on disk, or soon will be: sees to it that it is read. Deliveries are scheduled
- * when it is here. */
-void pager_want(struct queue *q);
+/* The next message is on disk, or soon will be: sees to it that it is read. True: something has come of
+ * it at once, look again. Else deliveries are scheduled when it is here. */
+bool pager_want(struct queue *q);
 /* After a message was taken: reads ahead when little is left in memory. */
 static inline void pager_read_ahead(struct queue *q);
 /* The same for a queue with something on disk. */
@@ -66,6 +66,10 @@ void pager_purge(struct queue *q);
 void pager_snapshot(struct queue *q);
 /* The snapshot is safe, or failed: segments that it made needless go. */
 void pager_snapshot_is_safe(struct queue *q, int error);
+
+/* What could not be written, for want of room or of descriptors, is written again; what could not be
+ * read is asked for again when somebody wants it. */
+void pager_try_again(struct queue *q);
 
 bool pager_has_segments(const struct queue *q);
 

@@ -12,6 +12,7 @@ struct reading {
     struct loop *home;
     uint64_t number;
     uint64_t offset;
+    uint64_t failures; /* of writes, when it was asked for */
     int error;
     struct lv_buffer bytes;
 };
@@ -144,6 +145,29 @@ static void load_bytes(struct queue *q, struct segment *s, struct slice bytes)
     }
 }
 
+void pager_recount(struct queue *q, struct segment *s)
+{
+    uint64_t live = 0, persistent = 0, bytes = 0;
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
+         c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(stored);
+            uint64_t sequence = c * WINDOW_ENTRIES + place;
+            const struct message *m = chunk->messages[place];
+            if (sequence < s->first_sequence || sequence >= s->end_sequence)
+                continue;
+            live++;
+            persistent += m->is_persistent;
+            bytes += m->is_persistent ? m->body_bytes : 0;
+        }
+    }
+    q->backlog.persistent -= s->persistent_live - persistent;
+    s->live = live;
+    s->persistent_live = persistent;
+    s->persistent_bytes = bytes;
+}
+
 /* Nothing is left to be read: what is still counted as being on disk is lost. */
 static void end_of_disk(struct queue *q)
 {
@@ -154,10 +178,14 @@ static void end_of_disk(struct queue *q)
         return;
     log_error("queue '%.*s' in vhost '%.*s': %zu messages could not be read back",
               SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)), b->disk_ready);
+    q->counters.lost += b->disk_ready;
     b->ready -= b->disk_ready;
     b->ready_bytes -= b->disk_bytes;
     b->disk_ready = 0;
     b->disk_bytes = 0;
+    for (size_t i = 0; i < q->pager->count; i++)
+        pager_recount(q, q->pager->segments[i]);
+    pager_end_empty_segments(q);
 }
 
 /* The segment with what is on disk next, or NULL. */
@@ -170,6 +198,36 @@ static struct segment *segment_to_read(const struct pager *p)
     return NULL;
 }
 
+static void load(struct queue *q, struct segment *s, struct slice bytes)
+{
+    q->pager->read_bytes = 0;
+    load_bytes(q, s, bytes);
+    if (s->load_offset >= s->bytes)
+        pager_count_read_all(q, s);
+    if (!segment_to_read(q->pager))
+        end_of_disk(q);
+}
+
+static void take_read(struct queue *q, struct segment *s, const struct reading *reading)
+{
+    if (reading->failures != q->pager->failures) {
+        queue_deliver_soon(
+            q); /* part of that may not have been written, as we know by now: again */
+        return;
+    }
+    if (pager_may_pass(reading->error)) {
+        persist_try_again(q);
+        return;
+    }
+    if (reading->error || reading->bytes.n == 0) {
+        pager_damage(q, s, s->load_offset, "cannot be read; the rest of it is lost");
+        s->load_offset = s->bytes;
+    }
+    load(q, s, lv_buffer_slice(&reading->bytes));
+    pager_read_ahead(q);
+    queue_deliver_soon(q);
+}
+
 static void read_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
@@ -180,20 +238,10 @@ static void read_mail(struct loop *at, struct mail *mail)
     if (p)
         p->is_reading = false;
     if (s && pager_files(q) && s->number == reading->number && s->load_offset == reading->offset) {
-        p->read_bytes = 0;
-        if (reading->error || reading->bytes.n == 0) {
-            pager_damage(q, s, s->load_offset, "cannot be read; the rest of it is lost");
-            s->load_offset = s->bytes;
-        } else {
-            load_bytes(q, s, lv_buffer_slice(&reading->bytes));
-        }
-        if (s->load_offset >= s->bytes)
-            pager_count_read_all(q, s);
-        if (!segment_to_read(p))
-            end_of_disk(q);
-        pager_read_ahead(q);
+        take_read(q, s, reading);
+    } else {
+        queue_deliver_soon(q); /* it asks again for what is not here */
     }
-    queue_deliver_soon(q); /* it asks again for what is not here */
     lv_buffer_free(&reading->bytes);
     queue_unref(&reading->queue);
     free(reading);
@@ -212,30 +260,37 @@ static void has_read(void *arg, int error, struct lv_buffer *read)
     loop_mail_from_outside(reading->home, &mail);
 }
 
-void pager_want(struct queue *q)
+bool pager_want(struct queue *q)
 {
     struct pager *p = q->pager;
     if (!p || p->is_reading || !backlog_has_disk(&q->backlog) || !pager_files(q))
-        return;
+        return false;
     struct segment *s = segment_to_read(p);
     if (!s) {
         end_of_disk(q);
-        queue_deliver_soon(q);
-        return;
+        return true;
     }
     if (s == p->writing)
         pager_flush(q);
+    const struct piece *kept = pager_kept_piece(p, s->number, s->load_offset);
+    if (kept && kept->offset <= s->load_offset) {
+        size_t from = (size_t)(s->load_offset - kept->offset);
+        load(q, s, slice_of(kept->bytes.p + from, kept->n - from));
+        return true;
+    }
     struct reading *reading = lv_calloc(1, sizeof *reading);
     reading->queue = queue_ref(q);
     reading->home = q->home;
     reading->number = s->number;
     reading->offset = s->load_offset;
     p->is_reading = true;
-    uint64_t left = s->bytes - s->load_offset;
+    uint64_t left = (kept ? kept->offset : s->bytes) - s->load_offset;
     size_t bytes = pager_limits_of(q)->read_bytes;
     bytes = bytes > p->read_bytes ? bytes : p->read_bytes;
+    reading->failures = p->failures;
     segments_read(pager_files(q), q->id, s->number, s->load_offset,
                   left < bytes ? (size_t)left : bytes, has_read, reading);
+    return false;
 }
 
 void pager_read_on(struct queue *q)

@@ -9,40 +9,73 @@
 
 enum { SHORT_DIVISOR = 16 };
 
-struct flight {
-    struct queue *queue; /* referenced */
-    struct loop *home;
-    uint64_t bytes;
-    int error;
-};
+bool pager_may_pass(int error)
+{
+    return error == ERR_NO_SPACE || error == ERR_NO_DESCRIPTORS || error == ERR_NO_MEMORY;
+}
+
+struct segment *pager_segment_numbered(const struct pager *p, uint64_t number)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->number == number)
+            return p->segments[i];
+    }
+    return NULL;
+}
+
+void pager_fail_writing(struct queue *q, int error)
+{
+    if (q->pager->is_failed)
+        return;
+    q->pager->is_failed = true;
+    q->pager->wants_snapshot = true; /* which will never be */
+    log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in memory from "
+              "here on, and no persistent message is taken any more",
+              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)), lv_error_text(error));
+    persist_segments_failed(persist_of(q->home));
+}
 
 static void landed_mail(struct loop *at, struct mail *mail)
 {
-    (void)at;
-    struct flight *flight = mail->a;
-    struct queue *q = flight->queue;
-    if (q->pager) {
-        q->pager->flight_bytes -= flight->bytes;
-        if (flight->error && !q->pager->is_failed) {
-            q->pager->is_failed = true;
-            log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in "
-                      "memory from here on",
-                      SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
-                      lv_error_text(flight->error));
-        }
+    struct piece *piece = mail->a;
+    struct queue *q = piece->queue;
+    struct pager *p = q->pager;
+    if (!p) {
+        pager_piece_free(piece);
+    } else if (piece->error == 0 || !pager_segment_numbered(p, piece->number)) {
+        pager_piece_end(p, piece);
+    } else {
+        /* A file that is not there, because the piece before could not make it, waits with that. */
+        bool is_late = piece->error == ERR_NOT_FOUND && piece->offset > 0;
+        piece->queue = NULL;
+        pager_piece_keep(p, piece);
+        p->failures++;
+        if (persist_of(at) && (pager_may_pass(piece->error) || is_late))
+            persist_try_again(q);
+        else if (persist_of(at))
+            pager_fail_writing(q, piece->error);
     }
-    queue_unref(&flight->queue);
-    free(flight);
+    queue_unref(&q);
 }
 
 /* On the store's thread. */
 static void has_landed(void *arg, int error, struct lv_buffer *read)
 {
-    (void)read;
-    struct flight *flight = arg;
-    flight->error = error;
-    struct mail mail = {.deliver = landed_mail, .a = flight};
-    loop_mail_from_outside(flight->home, &mail);
+    struct piece *piece = arg;
+    piece->error = error;
+    if (read) {
+        piece->bytes = *read;
+        *read = (struct lv_buffer){0};
+    }
+    struct mail mail = {.deliver = landed_mail, .a = piece};
+    loop_mail_from_outside(piece->home, &mail);
+}
+
+static void piece_send(struct queue *q, struct piece *piece)
+{
+    piece->queue = queue_ref(q);
+    segments_write(pager_files(q), q->id, piece->number, piece->offset, &piece->bytes, has_landed,
+                   piece);
 }
 
 void pager_flush(struct queue *q)
@@ -50,11 +83,32 @@ void pager_flush(struct queue *q)
     struct pager *p = q->pager;
     if (!p->writing || p->pending.n == 0)
         return;
-    struct flight *flight = lv_malloc(sizeof *flight);
-    *flight = (struct flight){queue_ref(q), q->home, p->pending.n, 0};
-    p->flight_bytes += p->pending.n;
-    segments_write(pager_files(q), q->id, p->writing->number, p->writing->bytes - p->pending.n,
-                   &p->pending, has_landed, flight);
+    struct piece *piece = lv_calloc(1, sizeof *piece);
+    *piece = (struct piece){.home = q->home,
+                            .number = p->writing->number,
+                            .offset = p->writing->bytes - p->pending.n,
+                            .n = p->pending.n,
+                            .bytes = p->pending};
+    p->pending = (struct lv_buffer){0};
+    p->flight_bytes += piece->n;
+    if (p->kept_count == 0)
+        piece_send(q, piece);
+    else
+        pager_piece_keep(p, piece); /* behind those before it */
+}
+
+void pager_try_again(struct queue *q)
+{
+    struct pager *p = q->pager;
+    if (!p || p->is_failed || !pager_files(q))
+        return;
+    size_t count = p->kept_count;
+    p->kept_count = 0;
+    for (size_t i = 0; i < count; i++)
+        piece_send(q, p->kept[i]);
+    if (p->wants_snapshot)
+        pager_snapshot(q);
+    queue_deliver_soon(q);
 }
 
 /* The segment that a message of this sequence number can be appended to. */

@@ -52,6 +52,17 @@ struct repaged {
     uint64_t live;
 };
 
+/* A piece of a segment on its way to the file, or waiting to be sent again. Whole blocks. */
+struct piece {
+    struct queue *queue; /* referenced while it is on its way */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    size_t n; /* of the bytes, also while others have them */
+    int error;
+    struct lv_buffer bytes;
+};
+
 struct pager {
     struct segment **segments; /* in order */
     size_t count, capacity;
@@ -73,7 +84,10 @@ struct pager {
     struct repaged *repaged; /* in order */
     size_t repaged_first, repaged_count, repaged_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
-    bool is_failed;           /* writing failed: nothing more is paged out */
+    struct piece **kept;      /* what could not be written, in order */
+    size_t kept_count, kept_capacity;
+    uint64_t failures; /* of writes: what was read meanwhile counts for nothing */
+    bool is_failed;    /* writing failed: nothing more is paged out */
 };
 
 /* --- pager.c --- */
@@ -86,6 +100,18 @@ struct segments *pager_files(const struct queue *q);
 
 /* Where the store is open. */
 const struct pager_limits *pager_limits_of(const struct queue *q);
+
+/* Frees it with its bytes. */
+void pager_piece_free(struct piece *piece);
+
+/* It has no file to go to any more, or it is there. */
+void pager_piece_end(struct pager *p, struct piece *piece);
+
+/* Among those that could not be written, in the order of the file. */
+void pager_piece_keep(struct pager *p, struct piece *piece);
+
+/* The first kept piece of this segment that ends behind this offset, or NULL. */
+struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset);
 
 /* Frees the struct; the file stays. */
 void pager_segment_free(struct segment *s);
@@ -116,6 +142,16 @@ void pager_end_empty_segments(struct queue *q);
 
 /* --- pager_out.c --- */
 
+/* Whether a write that failed so may be tried again later. */
+bool pager_may_pass(int error);
+
+/* The segment with this file number, or NULL. */
+struct segment *pager_segment_numbered(const struct pager *p, uint64_t number);
+
+/* Nobody knows any more what the files hold: nothing more goes there, and no snapshot counts on them. What
+ * is persistent is still in the log, which keeps it. */
+void pager_fail_writing(struct queue *q, int error);
+
 /* Hands over what is pending of the segment being written. */
 void pager_flush(struct queue *q);
 
@@ -138,5 +174,8 @@ const struct repaged *pager_repaged_find(const struct pager *p, uint64_t chunk);
 /* Logs what is wrong with a segment, where. */
 void pager_damage(const struct queue *q, const struct segment *s, uint64_t offset,
                   const char *what);
+
+/* Only what is in memory is live of the segment from here on. */
+void pager_recount(struct queue *q, struct segment *s);
 
 #endif

@@ -244,6 +244,22 @@ struct syncing {
     int error;
 };
 
+static void segments_are_synced(struct queue *q)
+{
+    struct pager *p = q->pager;
+    if (p->snapshot_error == 0) {
+        stage_snapshot(q);
+        return;
+    }
+    /* The log keeps everything, until the next one or for ever. */
+    p->snapshot = SNAPSHOT_NONE;
+    p->wants_snapshot = true;
+    if (pager_may_pass(p->snapshot_error))
+        persist_try_again(q);
+    else
+        pager_fail_writing(q, p->snapshot_error);
+}
+
 static void synced_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
@@ -251,15 +267,13 @@ static void synced_mail(struct loop *at, struct mail *mail)
     struct queue *q = syncing->queue;
     struct pager *p = q->pager;
     if (p && pager_files(q) && p->snapshot == SNAPSHOT_SYNCING) {
-        for (size_t i = 0; i < p->count; i++) {
-            if (p->segments[i]->number == syncing->number)
-                p->segments[i]->synced_bytes = syncing->bytes;
-        }
-        if (syncing->error)
+        struct segment *s = pager_segment_numbered(p, syncing->number);
+        if (s && syncing->error == 0)
+            s->synced_bytes = syncing->bytes;
+        if (syncing->error && (p->snapshot_error == 0 || pager_may_pass(p->snapshot_error)))
             p->snapshot_error = syncing->error;
-        if (--p->syncs == 0 && p->snapshot_error == 0)
-            stage_snapshot(q);
-        /* After a failed sync there is no snapshot ever again: the log keeps everything. */
+        if (--p->syncs == 0)
+            segments_are_synced(q);
     }
     queue_unref(&syncing->queue);
     free(syncing);
@@ -286,11 +300,12 @@ static void sync_segment(struct queue *q, const struct segment *s)
 void pager_snapshot(struct queue *q)
 {
     struct pager *p = pager_of(q);
-    if (p->snapshot != SNAPSHOT_NONE) {
+    if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
         p->wants_snapshot = true;
         return;
     }
     p->wants_snapshot = false;
+    p->snapshot_error = 0;
     for (size_t i = p->count; i-- > 0;)
         give_up_if_sparse(q, p->segments[i]);
     if (!p->is_failed && unstored_bytes(q) > pager_limits_of(q)->carry_bytes)

@@ -17,6 +17,7 @@ const struct persist_limits persist_limits_default = {
 /* --- set-up ------------------------------------------------------------------------------------- */
 
 static void at_turn_end(struct loop *loop);
+static void try_again(struct loop *loop, struct loop_timer *timer);
 
 static void free_loop_part(struct loop *loop)
 {
@@ -40,6 +41,8 @@ static void attach_loops(struct persist *persist)
         p->stage = log_stage(persist->log, i);
         lv_list_init(&p->dirty);
         lv_list_init(&p->snapshots);
+        lv_list_init(&p->retries);
+        loop_timer_init(&p->retry_timer, try_again);
         persist->loops[i] = p;
         loop_set_slot(p->loop, LOOP_SLOT_STORE, p);
         loop_at_turn_end(p->loop, at_turn_end);
@@ -249,7 +252,8 @@ enum queue_answer persist_answer(const struct queue *q, const struct message *me
     const struct persist_loop *p = loop_slot(q->home, LOOP_SLOT_STORE);
     if (!message->is_persistent || !q->flags.durable || q->flags.exclusive || !p)
         return QUEUE_TOOK;
-    bool is_stored_any_more = p->persist && log_failure(p->persist->log) == 0;
+    bool is_stored_any_more = p->persist && log_failure(p->persist->log) == 0 &&
+                              !atomic_load_explicit(&p->persist->has_failed, memory_order_relaxed);
     return is_stored_any_more ? QUEUE_LATER : QUEUE_REFUSED;
 }
 
@@ -349,15 +353,71 @@ bool persist_may_deliver(struct queue *q, uint64_t sequence)
     return sequence < q->delivered_safe;
 }
 
+/* --- segments that could not be written ------------------------------------------------------------------ */
+
+enum { RETRY_MS = 300 };
+
+void persist_try_again(struct queue *q)
+{
+    struct persist_loop *p = persist_of(q->home);
+    if (lv_list_is_empty(&q->retry_link) && !atomic_load(&q->is_deleted))
+        lv_list_push(&p->retries, &q->retry_link);
+    if (!loop_timer_is_running(&p->retry_timer))
+        loop_timer_start(p->loop, &p->retry_timer, RETRY_MS);
+}
+
+static void try_again(struct loop *loop, struct loop_timer *timer)
+{
+    (void)timer;
+    struct persist_loop *p = persist_of(loop);
+    if (!p)
+        return;
+    struct lv_list queues;
+    lv_list_init(&queues);
+    while (!lv_list_is_empty(&p->retries)) {
+        struct lv_list *link = p->retries.next;
+        lv_list_remove(link);
+        lv_list_push(&queues, link);
+    }
+    while (!lv_list_is_empty(&queues)) {
+        struct queue *q = lv_list_item(queues.next, struct queue, retry_link);
+        lv_list_remove(&q->retry_link);
+        pager_try_again(q);
+    }
+}
+
+void persist_segments_failed(struct persist_loop *p)
+{
+    atomic_store(&p->persist->has_failed, true);
+    atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
+}
+
 /* --- log files that queues depend on ------------------------------------------------------------------ */
+
+static void gone_is_safe(struct loop *loop, void *arg, int error)
+{
+    (void)loop;
+    (void)error;
+    struct queue *q = arg;
+    lv_list_remove(&q->dirty_link);
+    queue_unref(&q);
+}
 
 void persist_forget(struct queue *q)
 {
+    bool was_dirty = !lv_list_is_empty(&q->dirty_link);
     lv_list_remove(&q->dirty_link);
+    lv_list_remove(&q->retry_link);
     if (!is_stored(q))
         return;
-    count_snapshot(q, persist_of(q->home), 0);
-    log_queue_gone(persist_of(q->home)->stage, q->id);
+    /* Up to then it is as it was, if a crash comes in between: it still depends on its files. */
+    struct persist_loop *p = persist_of(q->home);
+    struct queue *kept = queue_ref(q);
+    if (was_dirty)
+        lv_list_push(&p->snapshots, &q->dirty_link);
+    count_snapshot(q, p, 0);
+    log_queue_gone(p->stage, q->id);
+    persist_call(p, gone_is_safe, kept);
 }
 
 void persist_restore_dirty(struct queue *q, uint64_t file)
@@ -383,8 +443,10 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
     struct snapshot_wait *wait = arg;
     struct queue *q = wait->queue;
     struct persist_loop *p = persist_of(loop);
-    lv_list_remove(&q->dirty_link);
-    if (p && error == 0 && !atomic_load(&q->is_deleted)) {
+    bool is_deleted = atomic_load(&q->is_deleted);
+    if (!is_deleted)
+        lv_list_remove(&q->dirty_link);
+    if (p && error == 0 && !is_deleted) {
         q->dirty_file = wait->file;
         /* Others may have become dirty since, with a later file: it goes before them. */
         struct lv_list *at = &p->dirty;

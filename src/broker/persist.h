@@ -49,6 +49,8 @@ struct persist_loop {
     uint64_t safe_ticket;        /* all up to this one are safe */
     struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
     size_t parked_count, parked_capacity;
+    struct lv_list retries; /* queues whose segments wait for room on the disk */
+    struct loop_timer retry_timer;
     struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
     struct lv_list snapshots; /* queues whose snapshot is on its way: they count as before */
 };
@@ -58,6 +60,7 @@ struct persist {
     struct persist_limits limits;
     uint64_t file_bytes;
     _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
+    _Atomic bool has_failed;         /* a segment: the log cannot be relieved of anything more */
     struct log *log;
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);
@@ -126,6 +129,11 @@ void persist_confirm(struct persist_loop *p, struct queue *q, struct confirm_sin
 void persist_queue_committed(struct loop *loop, bool is_stored);
 /* A call when what is staged now is safe. */
 void persist_call(struct persist_loop *p, void (*fn)(struct loop *, void *, int), void *arg);
+
+/* pager_try_again() is called for the queue in a while. */
+void persist_try_again(struct queue *q);
+/* Nothing persistent is taken any more. */
+void persist_segments_failed(struct persist_loop *p);
 
 /* The queue has something in the log from here on that counts. */
 void persist_mark_dirty(struct queue *q);

@@ -36,6 +36,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     lv_list_init(&q->owner_link);
     lv_list_init(&q->waiting_calls);
     lv_list_init(&q->dirty_link);
+    lv_list_init(&q->retry_link);
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
     return q;
@@ -365,12 +366,10 @@ static void deliver_first(struct queue *q, struct consumer *c)
 static bool first_is_deliverable(struct queue *q)
 {
     uint64_t sequence;
-    switch (backlog_next(&q->backlog, &sequence)) {
-    case BACKLOG_NONE: return false;
-    case BACKLOG_ON_DISK: pager_want(q); return false;
-    case BACKLOG_HERE: return persist_may_deliver(q, sequence);
-    }
-    lv_unreachable();
+    enum backlog_next next = backlog_next(&q->backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(q))
+        next = backlog_next(&q->backlog, &sequence);
+    return next == BACKLOG_HERE && persist_may_deliver(q, sequence);
 }
 
 static void answer_waiting_calls(struct queue *q);

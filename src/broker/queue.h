@@ -31,6 +31,7 @@ struct queue_counters {
     uint64_t got_no_ack;
     uint64_t redelivered;
     uint64_t acked;
+    uint64_t lost; /* could not be read back from the disk */
 };
 
 struct queue {
@@ -59,6 +60,7 @@ struct queue {
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
     struct pager *pager;          /* what is on disk; NULL: nothing ever was */
     struct lv_list dirty_link;    /* persist.h: in persist_loop.dirty or .snapshots */
+    struct lv_list retry_link;    /* in persist_loop.retries */
     uint64_t dirty_file;
     uint64_t snapshot_bytes; /* of its snapshot in the log */
     uint64_t

@@ -181,6 +181,7 @@ void restore_end(struct restore **restore, bool is_whole)
         pager_restore_end(q);
         if (q->dirty_file > 0)
             persist_restore_dirty(q, q->dirty_file);
+        pager_relieve(q);
     }
     free(r->queues);
     free(r);

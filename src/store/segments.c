@@ -13,7 +13,7 @@
  *       make room for others: the system may forget a failed write-back when nobody has the file
  *       open.
  *   (3) A failed sync, and a failed write for which there was room, are final for the file: every
- *       later write and sync of it fails. Nobody knows what the disk has.
+ *       later write and sync of it fails, with ERR_IO. Nobody knows what the disk has.
  *   (4) When a write failed for want of room, or of descriptors, so does the next sync; writes
  *       after that may go well again.
  *   (5) A sync is done when the file's name is on the disk too. A failed sync of the folder is
@@ -199,6 +199,12 @@ static bool has_too_many_open(const struct segments *s, size_t more)
     return s->open_count + more > s->dirty_max || !file_to_close(s)->is_dirty;
 }
 
+/* Of the file (3), whatever the reason was: room that comes later does not help it. */
+static int sync_handle(struct segments *s, struct segment_file *f)
+{
+    return s->disk->sync(s->disk, f->handle) < 0 ? ERR_IO : 0;
+}
+
 /* False when none is open. */
 static bool close_one(struct segments *s)
 {
@@ -207,7 +213,7 @@ static bool close_one(struct segments *s)
     if (!f)
         return false;
     if (f->is_dirty && !f->error)
-        f->error = s->disk->sync(s->disk, f->handle);
+        f->error = sync_handle(s, f);
     file_close(s, f);
     pthread_mutex_lock(&s->lock);
     file_free_unless_needed(s, f);
@@ -279,7 +285,7 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
     f->is_dirty = true;
     err = s->disk->write(s->disk, f->handle, job->offset, &part, 1);
     if (err < 0 && err != ERR_NO_SPACE)
-        f->error = err;
+        err = f->error = ERR_IO; /* (3) */
     return err;
 }
 
@@ -319,9 +325,9 @@ static int sync_folder(struct segments *s)
     while ((err = s->disk->sync_directory(s->disk, FOLDER)) == ERR_NO_DESCRIPTORS)
         if (!close_one(s))
             return err;
-    s->folder_error = err;
+    s->folder_error = err < 0 ? ERR_IO : 0;
     s->has_new_names = false;
-    return err;
+    return s->folder_error;
 }
 
 static int do_sync(struct segments *s, struct segment_file *f)
@@ -333,7 +339,7 @@ static int do_sync(struct segments *s, struct segment_file *f)
         err = file_open(s, f, true, false);
     if (err < 0)
         return err;
-    f->error = s->disk->sync(s->disk, f->handle);
+    f->error = sync_handle(s, f);
     if (f->error < 0)
         return f->error;
     f->is_dirty = false;

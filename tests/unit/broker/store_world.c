@@ -75,6 +75,7 @@ struct slot {
     bool is_durable;
     bool is_deleted;
     bool is_deletion_safe;
+    uint64_t lost;  /* as its counter says */
     bool has_purge; /* one that is not yet safe */
     uint32_t first_message;
     struct copy *copies;
@@ -118,6 +119,7 @@ struct world {
     struct disk_sim *disk;
     struct persist_limits limits;
     uint64_t file_bytes;
+    enum log_durability durability; /* but for LOG_SYNC, only processes die */
     unsigned slot_count;
     struct slot slots[SLOTS_MAX];
     struct model *models;
@@ -635,7 +637,7 @@ static void asked_free(struct queue_call *call)
 static void consume_done(struct queue_call *call)
 {
     struct client *client = lv_container_of(call, struct asked, call)->client;
-    if (call->refused && client->is_open) {
+    if (call->refused && client->is_open && !client->is_cancelling) {
         client->is_open = false;
         client->consumer->is_closed = true;
         let_go(client);
@@ -861,12 +863,36 @@ static bool is_cut(const struct world *w)
     return disk_sim_is_cut(w->disk);
 }
 
+/* What could not be read back may be anything that nobody holds. */
+static void note_losses(struct slot *s)
+{
+    if (s->queue->counters.lost == s->lost)
+        return;
+    s->lost = s->queue->counters.lost;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->copies[i].expect == THERE && !s->copies[i].holder)
+            s->copies[i].expect = MAYBE_THERE;
+    }
+}
+
 static void note_paging(struct world *w)
 {
-    for (unsigned i = 0; !w->was_paged && i < w->slot_count; i++) {
-        const struct slot *s = &w->slots[i];
-        w->was_paged = !s->is_deleted && backlog_has_disk(&s->queue->backlog);
+    for (unsigned i = 0; i < w->slot_count; i++) {
+        struct slot *s = &w->slots[i];
+        w->was_paged |= !s->is_deleted && backlog_has_disk(&s->queue->backlog);
+        note_losses(s);
     }
+}
+
+/* Somebody waits for room on the disk, which is there, or for a file that will not fail again. */
+static bool has_retries(const struct world *w)
+{
+    for (unsigned i = 0; i < loops_count(w->loops); i++) {
+        const struct persist_loop *p = persist_of(loops_at(w->loops, i));
+        if (p && !lv_list_is_empty(&p->retries))
+            return true;
+    }
+    return false;
 }
 
 /* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its way
@@ -885,6 +911,10 @@ static void rest(struct world *w)
             any |= segments_step(w->persist->segments);
         if (!any && !is_cut(w))
             any = log_step(w->persist->log);
+        if (!any && !is_cut(w) && has_retries(w)) {
+            loop_sim_advance(w->loops, 1000);
+            any = true;
+        }
         promise_purges(w);
         promises_look(w, false);
         note_paging(w);
@@ -908,6 +938,8 @@ static void some_time(struct world *w)
         case 1: segments_step(w->persist->segments); break;
         default: loop_sim_turn(w->loops); break;
         }
+        if (!is_cut(w) && has_retries(w) && one_in(w, 8))
+            loop_sim_advance(w->loops, 400);
     }
     if (!is_cut(w))
         promise_purges(w);
@@ -997,10 +1029,11 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
         return;
     step(w, "queue %u has %" PRIu64 " messages", slot, before.ready);
     check_held(w, slot, client, &bytes);
-    if (before.ready != client->held_count || before.taken != 0)
+    uint64_t lost = w->slots[slot].queue->counters.lost - before.counters.lost;
+    if (before.ready != client->held_count + lost || before.taken != 0)
         fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " taken, there were %zu", slot,
              before.ready, before.taken, client->held_count);
-    if (before.ready_bytes != bytes && !is_estimate)
+    if (before.ready_bytes != bytes && !is_estimate && lost == 0)
         fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot, before.ready_bytes,
              bytes);
     check_status(w, slot, 0, 0, client->held_count, bytes);
@@ -1010,7 +1043,7 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
                is_last ? SETTLE_ACK : SETTLE_REQUEUE);
     rest(w);
     if (!is_cut(w))
-        check_status(w, slot, is_last ? 0 : before.ready, is_last ? 0 : bytes, 0, 0);
+        check_status(w, slot, is_last ? 0 : before.ready - lost, is_last ? 0 : bytes, 0, 0);
 }
 
 /* Compares everything with the model. */
@@ -1038,6 +1071,7 @@ static void slot_begin(struct world *w, unsigned slot)
         s->count = 0;
     }
     s->is_deleted = s->is_deletion_safe = s->has_purge = false;
+    s->lost = 0;
     s->queue = queue_ref(queue_restore(w->vhost, slice_str(names[slot]),
                                        (struct queue_flags){.durable = s->is_durable}, SLICE_EMPTY,
                                        s->id));
@@ -1063,7 +1097,7 @@ static int life_open(struct world *w)
     const struct persist_options options = {
         .disk = disk_sim_port(w->disk),
         .file_bytes = w->file_bytes,
-        .durability = LOG_SYNC,
+        .durability = w->durability,
         .is_stepped = true,
         .limits = &w->limits,
     };
@@ -1146,7 +1180,7 @@ static void life_end(struct world *w, bool is_clean)
 
 static void crash(struct world *w)
 {
-    if (!is_cut(w) && one_in(w, 3)) {
+    if (!is_cut(w) && (w->durability != LOG_SYNC || one_in(w, 3))) {
         step(w, "the process dies");
         disk_sim_kill(w->disk);
     } else {
@@ -1215,16 +1249,24 @@ static void hurt_disk(struct world *w)
 {
     uint64_t call = disk_sim_calls(w->disk) + 1 + below(w, 40);
     w->counts->faults++;
-    switch (below(w, 4)) {
+    switch (below(w, 6)) {
     case 0:
+        step(w, "call %" PRIu64 " of the disk will find no descriptor", call);
+        disk_sim_fail_at(w->disk, call, ERR_NO_DESCRIPTORS);
+        break;
+    case 1:
+        step(w, "memory is %s", w->broker->is_short_of_memory ? "plenty" : "short");
+        w->broker->is_short_of_memory = !w->broker->is_short_of_memory;
+        break;
+    case 2:
         step(w, "call %" PRIu64 " of the disk will fail", call);
         disk_sim_fail_at(w->disk, call, ERR_IO);
         break;
-    case 1:
+    case 3:
         step(w, "call %" PRIu64 " of the disk will find no room", call);
         disk_sim_fail_at(w->disk, call, ERR_NO_SPACE);
         break;
-    case 2:
+    case 4:
         step(w, "the disk is full");
         disk_sim_set_room(w->disk, disk_sim_used(w->disk) + below(w, 2000));
         break;
@@ -1310,7 +1352,7 @@ static void choose(struct world *w)
         w->weights[i] = usual[i] * (unsigned)PICK(w, 0, 1, 1, 2, 5);
     w->weights[PUBLISH_ONE] += 1;
     w->weights[DELETE] = one_in(w, 8) ? 1 : 0;
-    w->weights[HURT] = 0;
+    w->weights[HURT] = one_in(w, 3) ? (unsigned)PICK(w, 1, 2, 8) : 0;
     w->large_every = (unsigned)PICK(w, 0, 0, 300, 50);
     w->transient_percent = (unsigned)PICK(w, 0, 0, 10, 50);
     w->file_bytes = PICK(w, 4096, 8192, 16384, 65536);
@@ -1326,6 +1368,7 @@ static void choose(struct world *w)
     w->limits.pager.carry_bytes = PICK(w, 0, 1000, 64000);
     w->limits.delivered_ahead = PICK(w, 1, 8, 100, 8192);
     w->limits.files_kept = PICK(w, 1, 2);
+    w->durability = one_in(w, 8) ? (enum log_durability)PICK(w, LOG_INTERVAL, LOG_NEVER) : LOG_SYNC;
     w->slot_count = 1 + (unsigned)below(w, SLOTS_MAX);
     w->next_queue_id = 1;
     for (unsigned i = 0; i < w->slot_count; i++)
@@ -1335,7 +1378,8 @@ static void choose(struct world *w)
 /* A life, up to its end. */
 static void live(struct world *w)
 {
-    if (one_in(w, 4)) /* the power goes at some call of the recovery, perhaps */
+    if (w->durability == LOG_SYNC &&
+        one_in(w, 4)) /* the power goes at some call of the recovery, perhaps */
         disk_sim_cut_power_at(w->disk, disk_sim_calls(w->disk) + 1 + below(w, 60));
     int err = life_open(w);
     if (is_cut(w)) {
@@ -1347,7 +1391,7 @@ static void live(struct world *w)
     disk_sim_cut_power_at(w->disk, 0);
     if (one_in(w, 2))
         verify(w, false);
-    if (!one_in(w, 3))
+    if (w->durability == LOG_SYNC && !one_in(w, 3))
         disk_sim_cut_power_at(w->disk,
                               disk_sim_calls(w->disk) + 1 + below(w, PICK(w, 20, 100, 500)));
     for (unsigned i = 20 + (unsigned)below(w, 100); i > 0 && !is_cut(w); i--) {
