@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if AGAINST_RABBIT and item.get_closest_marker('leveret'):
             item.add_marker(pytest.mark.skip(reason='about Leveret alone'))
+        if BUILD == 'tsan' and item.get_closest_marker('timing'):
+            item.add_marker(pytest.mark.skip(reason='waits for the clock, on one loop: the other builds do that'))
         once = item.get_closest_marker('once')
         if once and (BUILD, LOOPS) != ('release', '3') and BUILD not in once.kwargs.get('also', ()):
             item.add_marker(pytest.mark.skip(reason='run once, with the released build and three loops'))
