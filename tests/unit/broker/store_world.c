@@ -128,6 +128,8 @@ struct world {
     unsigned weights[16];
     unsigned large_every; /* one in so many bodies is large; 0: none */
     unsigned transient_percent;
+    unsigned many;  /* messages in a row */
+    unsigned steps; /* in a life */
 
     /* This life's. */
     uint32_t life;
@@ -1306,7 +1308,7 @@ static void something_happens(struct world *w)
     struct client *client;
     switch ((enum happening)what) {
     case PUBLISH_ONE: publish(w, 1); break;
-    case PUBLISH_MANY: publish(w, 1 + (unsigned)below(w, 200)); break;
+    case PUBLISH_MANY: publish(w, 1 + (unsigned)below(w, w->many)); break;
     case CONSUME:
         if (has_slot && has_room)
             consume(w, slot, one_in(w, 6), one_in(w, 2) ? 0 : 1 + (uint32_t)below(w, 100), false);
@@ -1353,6 +1355,8 @@ static void choose(struct world *w)
     w->weights[PUBLISH_ONE] += 1;
     w->weights[DELETE] = one_in(w, 8) ? 1 : 0;
     w->weights[HURT] = one_in(w, 3) ? (unsigned)PICK(w, 1, 2, 8) : 0;
+    w->many = (unsigned)PICK(w, 3, 30, 80, 200);
+    w->steps = (unsigned)PICK(w, 10, 30, 100);
     w->large_every = (unsigned)PICK(w, 0, 0, 300, 50);
     w->transient_percent = (unsigned)PICK(w, 0, 0, 10, 50);
     w->file_bytes = PICK(w, 4096, 8192, 16384, 65536);
@@ -1394,7 +1398,7 @@ static void live(struct world *w)
     if (w->durability == LOG_SYNC && !one_in(w, 3))
         disk_sim_cut_power_at(w->disk,
                               disk_sim_calls(w->disk) + 1 + below(w, PICK(w, 20, 100, 500)));
-    for (unsigned i = 20 + (unsigned)below(w, 100); i > 0 && !is_cut(w); i--) {
+    for (unsigned i = 5 + (unsigned)below(w, w->steps); i > 0 && !is_cut(w); i--) {
         something_happens(w);
         if (!one_in(w, 4))
             some_time(w);
