@@ -18,6 +18,14 @@
 #include "loop/sim/loop_sim.h"
 #include "store/sim/disk_sim.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#endif
+
 enum {
     LOOPS_WORLD_MAX = 3,
     SLOTS_MAX = 5,
@@ -76,6 +84,7 @@ struct slot {
     bool is_deleted;
     bool is_deletion_safe;
     uint64_t lost;  /* as its counter says */
+    bool has_mail;  /* there may be some between it and clients on other loops */
     bool has_purge; /* one that is not yet safe */
     uint32_t first_message;
     struct copy *copies;
@@ -606,6 +615,7 @@ static struct client *client_make(struct world *w, unsigned slot, struct loop *l
     client->consumer = consumer_create(w->slots[slot].queue, loop, &client_calls, client,
                                        SLICE_EMPTY, SLICE_EMPTY);
     w->clients[w->client_count++] = client;
+    w->slots[slot].has_mail |= loop != w->slots[slot].queue->home;
     return client;
 }
 
@@ -778,21 +788,9 @@ static struct queue_call call_home(struct world *w, unsigned slot, void (*run)(s
     return call;
 }
 
-/* Messages may be on their way to somebody, who may send them back. */
-static bool has_remote_clients(const struct world *w, unsigned slot)
-{
-    for (unsigned i = 0; i < w->client_count; i++) {
-        const struct consumer *c = w->clients[i]->consumer;
-        if (w->clients[i]->slot == slot && c && c->loop != c->queue->home)
-            return true;
-    }
-    return false;
-}
-
 static void purge(struct world *w, unsigned slot)
 {
     struct slot *s = &w->slots[slot];
-    bool is_loose = has_remote_clients(w, slot);
     struct queue_call call = call_home(w, slot, queue_call_purge);
     s->has_purge = true;
     step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
@@ -800,7 +798,7 @@ static void purge(struct world *w, unsigned slot)
         struct copy *copy = &s->copies[i];
         if (copy->holder || copy->gone != NOT_GONE || copy->expect == NOT_THERE)
             continue;
-        if (copy->is_placed && !is_loose)
+        if (copy->is_placed && !s->has_mail)
             copy->gone = PURGED;
         else
             copy->expect =
@@ -897,6 +895,16 @@ static bool has_retries(const struct world *w)
     return false;
 }
 
+static bool has_remote_clients(const struct world *w, unsigned slot)
+{
+    for (unsigned i = 0; i < w->client_count; i++) {
+        const struct consumer *c = w->clients[i]->consumer;
+        if (w->clients[i]->slot == slot && c && c->loop != c->queue->home)
+            return true;
+    }
+    return false;
+}
+
 /* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its way
  * has come by then. */
 static void rest(struct world *w)
@@ -923,6 +931,7 @@ static void rest(struct world *w)
     }
     for (unsigned slot = 0; !is_cut(w) && slot < w->slot_count; slot++) {
         struct slot *s = &w->slots[slot];
+        s->has_mail = has_remote_clients(w, slot);
         for (size_t i = 0; i < s->count; i++) {
             s->copies[i].is_placed = true;
             if (s->copies[i].gone == PURGED && !s->has_purge)
@@ -1072,7 +1081,7 @@ static void slot_begin(struct world *w, unsigned slot)
         s->first_message = w->model_count;
         s->count = 0;
     }
-    s->is_deleted = s->is_deletion_safe = s->has_purge = false;
+    s->is_deleted = s->is_deletion_safe = s->has_purge = s->has_mail = false;
     s->lost = 0;
     s->queue = queue_ref(queue_restore(w->vhost, slice_str(names[slot]),
                                        (struct queue_flags){.durable = s->is_durable}, SLICE_EMPTY,
@@ -1497,6 +1506,9 @@ void store_world_run(uint64_t seed, struct store_world_counts *counts)
     w->disk = disk_sim_create(seed);
     running = w;
     signal(SIGABRT, on_abort);
+#ifndef HAS_ASAN /* which tells more of it */
+    signal(SIGSEGV, on_abort);
+#endif
     log_set_level(store_world_is_verbose ? LOG_DEBUG : LOG_NONE);
     choose(w);
     for (unsigned lives = 1 + (unsigned)below(w, 5); lives > 0; lives--)
