@@ -1,13 +1,16 @@
 # Leveret's verbs. Type `make` to list them.
 #
 # Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
-# CC, ARGS (for `run`: make run ARGS="--log-level debug"), KEEP=1 (for `demo`: leave it running).
+# CC, ARGS (for `run`: make run ARGS="--log-level debug"), KEEP=1 (for `demo`: leave it running), SEEDS and
+# FIRST (for `soak`: how many worlds, 0 without end, and from which seed on).
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 LTO ?= true
 ARGS ?=
 KEEP ?=
+SEEDS ?= 0
+FIRST ?= 1
 KILLS ?= 200
 BUILD = build
 
@@ -51,6 +54,13 @@ check: ## the unit tests alone: seconds
 	@scripts/configure $(BUILD)-check -Dtests=true -Dwerror=true
 	@ninja -C $(BUILD)-check
 	@meson test -C $(BUILD)-check --no-rebuild --suite unit --print-errorlogs
+
+.PHONY: soak
+soak: ## simulated crashes of the store, world after world (SEEDS=100000 FIRST=1)
+	@scripts/setup build test
+	@scripts/configure $(BUILD)-check -Dtests=true -Dwerror=true
+	@ninja -C $(BUILD)-check tests/broker-test_sim_store
+	@$(BUILD)-check/tests/broker-test_sim_store --soak $(SEEDS) $(FIRST)
 
 .PHONY: test
 test: ## every test: unit, fuzz and integration, plain and with sanitizers

@@ -18,6 +18,14 @@
 #include "loop/sim/loop_sim.h"
 #include "store/sim/disk_sim.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#endif
+
 enum {
     LOOPS_WORLD_MAX = 3,
     SLOTS_MAX = 5,
@@ -76,6 +84,7 @@ struct slot {
     bool is_deleted;
     bool is_deletion_safe;
     uint64_t lost;  /* as its counter says */
+    bool has_mail;  /* there may be some between it and clients on other loops */
     bool has_purge; /* one that is not yet safe */
     uint32_t first_message;
     struct copy *copies;
@@ -128,6 +137,8 @@ struct world {
     unsigned weights[16];
     unsigned large_every; /* one in so many bodies is large; 0: none */
     unsigned transient_percent;
+    unsigned many;  /* messages in a row */
+    unsigned steps; /* in a life */
 
     /* This life's. */
     uint32_t life;
@@ -604,6 +615,7 @@ static struct client *client_make(struct world *w, unsigned slot, struct loop *l
     client->consumer = consumer_create(w->slots[slot].queue, loop, &client_calls, client,
                                        SLICE_EMPTY, SLICE_EMPTY);
     w->clients[w->client_count++] = client;
+    w->slots[slot].has_mail |= loop != w->slots[slot].queue->home;
     return client;
 }
 
@@ -776,21 +788,9 @@ static struct queue_call call_home(struct world *w, unsigned slot, void (*run)(s
     return call;
 }
 
-/* Messages may be on their way to somebody, who may send them back. */
-static bool has_remote_clients(const struct world *w, unsigned slot)
-{
-    for (unsigned i = 0; i < w->client_count; i++) {
-        const struct consumer *c = w->clients[i]->consumer;
-        if (w->clients[i]->slot == slot && c && c->loop != c->queue->home)
-            return true;
-    }
-    return false;
-}
-
 static void purge(struct world *w, unsigned slot)
 {
     struct slot *s = &w->slots[slot];
-    bool is_loose = has_remote_clients(w, slot);
     struct queue_call call = call_home(w, slot, queue_call_purge);
     s->has_purge = true;
     step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
@@ -798,7 +798,7 @@ static void purge(struct world *w, unsigned slot)
         struct copy *copy = &s->copies[i];
         if (copy->holder || copy->gone != NOT_GONE || copy->expect == NOT_THERE)
             continue;
-        if (copy->is_placed && !is_loose)
+        if (copy->is_placed && !s->has_mail)
             copy->gone = PURGED;
         else
             copy->expect =
@@ -895,6 +895,16 @@ static bool has_retries(const struct world *w)
     return false;
 }
 
+static bool has_remote_clients(const struct world *w, unsigned slot)
+{
+    for (unsigned i = 0; i < w->client_count; i++) {
+        const struct consumer *c = w->clients[i]->consumer;
+        if (w->clients[i]->slot == slot && c && c->loop != c->queue->home)
+            return true;
+    }
+    return false;
+}
+
 /* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its way
  * has come by then. */
 static void rest(struct world *w)
@@ -921,6 +931,7 @@ static void rest(struct world *w)
     }
     for (unsigned slot = 0; !is_cut(w) && slot < w->slot_count; slot++) {
         struct slot *s = &w->slots[slot];
+        s->has_mail = has_remote_clients(w, slot);
         for (size_t i = 0; i < s->count; i++) {
             s->copies[i].is_placed = true;
             if (s->copies[i].gone == PURGED && !s->has_purge)
@@ -1070,7 +1081,7 @@ static void slot_begin(struct world *w, unsigned slot)
         s->first_message = w->model_count;
         s->count = 0;
     }
-    s->is_deleted = s->is_deletion_safe = s->has_purge = false;
+    s->is_deleted = s->is_deletion_safe = s->has_purge = s->has_mail = false;
     s->lost = 0;
     s->queue = queue_ref(queue_restore(w->vhost, slice_str(names[slot]),
                                        (struct queue_flags){.durable = s->is_durable}, SLICE_EMPTY,
@@ -1306,7 +1317,7 @@ static void something_happens(struct world *w)
     struct client *client;
     switch ((enum happening)what) {
     case PUBLISH_ONE: publish(w, 1); break;
-    case PUBLISH_MANY: publish(w, 1 + (unsigned)below(w, 200)); break;
+    case PUBLISH_MANY: publish(w, 1 + (unsigned)below(w, w->many)); break;
     case CONSUME:
         if (has_slot && has_room)
             consume(w, slot, one_in(w, 6), one_in(w, 2) ? 0 : 1 + (uint32_t)below(w, 100), false);
@@ -1353,6 +1364,8 @@ static void choose(struct world *w)
     w->weights[PUBLISH_ONE] += 1;
     w->weights[DELETE] = one_in(w, 8) ? 1 : 0;
     w->weights[HURT] = one_in(w, 3) ? (unsigned)PICK(w, 1, 2, 8) : 0;
+    w->many = (unsigned)PICK(w, 3, 30, 80, 200);
+    w->steps = (unsigned)PICK(w, 10, 30, 100);
     w->large_every = (unsigned)PICK(w, 0, 0, 300, 50);
     w->transient_percent = (unsigned)PICK(w, 0, 0, 10, 50);
     w->file_bytes = PICK(w, 4096, 8192, 16384, 65536);
@@ -1394,7 +1407,7 @@ static void live(struct world *w)
     if (w->durability == LOG_SYNC && !one_in(w, 3))
         disk_sim_cut_power_at(w->disk,
                               disk_sim_calls(w->disk) + 1 + below(w, PICK(w, 20, 100, 500)));
-    for (unsigned i = 20 + (unsigned)below(w, 100); i > 0 && !is_cut(w); i--) {
+    for (unsigned i = 5 + (unsigned)below(w, w->steps); i > 0 && !is_cut(w); i--) {
         something_happens(w);
         if (!one_in(w, 4))
             some_time(w);
@@ -1493,6 +1506,9 @@ void store_world_run(uint64_t seed, struct store_world_counts *counts)
     w->disk = disk_sim_create(seed);
     running = w;
     signal(SIGABRT, on_abort);
+#ifndef HAS_ASAN /* which tells more of it */
+    signal(SIGSEGV, on_abort);
+#endif
     log_set_level(store_world_is_verbose ? LOG_DEBUG : LOG_NONE);
     choose(w);
     for (unsigned lives = 1 + (unsigned)below(w, 5); lives > 0; lives--)
