@@ -91,8 +91,12 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
 static void give_up_if_sparse(struct queue *q, struct segment *s)
 {
     struct pager *p = q->pager;
-    if (s == p->writing || s->load_offset < s->bytes || s->live * SPARSE_DIVISOR > s->entries)
+    if (s->load_offset < s->bytes || s->live * SPARSE_DIVISOR > s->entries)
         return;
+    if (s == p->writing) {
+        p->writing = NULL;
+        p->pending.n = 0;
+    }
     for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
          c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
         struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
