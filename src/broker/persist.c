@@ -286,6 +286,7 @@ void persist_enqueue(struct queue *q, const struct message *m, uint64_t sequence
         .is_persistent = true,
     };
     persist_mark_dirty(q);
+    q->over_ticket = 0;
     log_enqueue(persist_of(q->home)->stage, &message, m, q->id, sequence,
                 delivered ? LOG_DELIVERED : 0);
 }
@@ -486,8 +487,28 @@ static uint64_t files_kept(const struct persist *persist)
     return persist->limits.files_kept + 3 * bytes / persist->file_bytes;
 }
 
+/* Nothing that the log says of the queue counts any more. */
+static bool is_over(const struct queue *q)
+{
+    return q->backlog.persistent == 0 && !pager_has_segments(q) &&
+           q->delivered_safe >= q->delivered_staged;
+}
+
+/* Once the log knows that, the queue depends on no file. Before, a crash could take back what has been
+ * settled, and then it must not come back as if it had never been delivered. */
+static void forget_when_safe(struct queue *q, struct persist_loop *p, uint64_t ticket)
+{
+    if (q->over_ticket == 0)
+        q->over_ticket = ticket;
+    if (q->over_ticket > p->safe_ticket)
+        return;
+    lv_list_remove(&q->dirty_link);
+    forget_delivered(q);
+    count_snapshot(q, p, 0);
+}
+
 /* Asks the queues for snapshots that hold the oldest files. */
-static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
+static void ask_for_snapshots(struct persist_loop *p, uint64_t current, uint64_t ticket)
 {
     const uint64_t kept = files_kept(p->persist);
     struct lv_list *it, *after;
@@ -495,13 +516,11 @@ static void ask_for_snapshots(struct persist_loop *p, uint64_t current)
         struct queue *q = lv_list_item(it, struct queue, dirty_link);
         if (q->dirty_file + kept >= current)
             return;
-        lv_list_remove(&q->dirty_link);
-        bool is_waiting = q->delivered_safe < q->delivered_staged;
-        if (q->backlog.persistent == 0 && !pager_has_segments(q) && !is_waiting) {
-            forget_delivered(q);
-            count_snapshot(q, p, 0);
-            continue; /* what the log says of it is over: it depends on nothing */
+        if (is_over(q)) {
+            forget_when_safe(q, p, ticket);
+            continue;
         }
+        lv_list_remove(&q->dirty_link);
         lv_list_push(&p->snapshots, &q->dirty_link);
         pager_snapshot(q);
     }
@@ -534,7 +553,7 @@ static void at_turn_end(struct loop *loop)
     if (!p)
         return; /* closed */
     uint64_t current = log_current_file(p->persist->log);
-    ask_for_snapshots(p, current);
+    ask_for_snapshots(p, current, log_submit(p->stage));
     log_submit(p->stage);
     set_floor(p, current);
 }

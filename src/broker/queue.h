@@ -62,6 +62,8 @@ struct queue {
     struct lv_list dirty_link;    /* persist.h: in persist_loop.dirty or .snapshots */
     struct lv_list retry_link;    /* in persist_loop.retries */
     uint64_t dirty_file;
+    uint64_t
+        over_ticket; /* when it is safe, the log says nothing of the queue that counts; 0: unknown */
     uint64_t snapshot_bytes; /* of its snapshot in the log */
     uint64_t
         delivered_staged;    /* the log has been told that what is below may have been delivered */
