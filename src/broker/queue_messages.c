@@ -1,0 +1,256 @@
+/* A message's way through a queue, at its home: published, delivered, settled. */
+#include "broker/queue_private.h"
+
+#include "broker/pager.h"
+#include "broker/persist.h"
+#include "broker/vhost.h"
+
+/* --- deliveries ------------------------------------------------------------------------------- */
+
+static void count_delivery(struct queue *q, const struct consumer *c, bool redelivered)
+{
+    if (c->no_ack)
+        q->counters.delivered_no_ack++;
+    else
+        q->counters.delivered++;
+    q->counters.redelivered += redelivered;
+}
+
+static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t sequence,
+                      bool redelivered)
+{
+    struct delivery d = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+        .sequence = sequence,
+        .redelivered = redelivered,
+    };
+    c->unacked += !c->no_ack;
+    count_delivery(q, c, redelivered);
+    consumer_deliver(c, &d);
+    queue_after_turn(q, c);
+}
+
+/* A message has left the queue for good: the store hears of it. */
+void queue_message_left(struct queue *q, const struct backlog_left *left)
+{
+    if (left->is_persistent)
+        persist_settle(q, left->sequence);
+    if (left->is_stored)
+        pager_left(q, left);
+}
+
+/* Gives the first ready message, which is in memory, to this consumer. */
+static void deliver_first(struct queue *q, struct consumer *c)
+{
+    if (c->no_ack) {
+        struct backlog_left left;
+        struct message *m = backlog_pop(&q->backlog, &left);
+        queue_message_left(q, &left);
+        hand_over(q, c, m, 0, left.redelivered);
+        message_unref(&m);
+        return;
+    }
+    uint64_t sequence;
+    bool redelivered;
+    struct message *m = backlog_take(&q->backlog, &sequence, &redelivered);
+    hand_over(q, c, m, sequence, redelivered);
+}
+
+/* Whether the first ready message can be given to somebody now. If it cannot, whatever is missing
+ * has been asked for, and deliveries are scheduled when it is there. */
+bool queue_first_is_deliverable(struct queue *q)
+{
+    uint64_t sequence;
+    enum backlog_next next = backlog_next(&q->backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(q))
+        next = backlog_next(&q->backlog, &sequence);
+    return next == BACKLOG_HERE && persist_may_deliver(q, sequence);
+}
+
+void queue_run_deliveries(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    struct queue *q = lv_container_of(task, struct queue, delivery_run);
+    queue_answer_waiting_calls(q);
+    while (!lv_list_is_empty(&q->ready_consumers) && queue_first_is_deliverable(q)) {
+        struct consumer *c = queue_next_consumer(q);
+        if (!c)
+            break;
+        deliver_first(q, c);
+    }
+    pager_read_ahead(q);
+}
+
+void queue_schedule_deliveries(struct queue *q)
+{
+    bool is_wanted = !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
+    if (is_wanted && (q->backlog.ready > 0 || !lv_list_is_empty(&q->waiting_calls)))
+        loop_schedule(q->home, &q->delivery_run);
+}
+
+void queue_deliver_soon(struct queue *q)
+{
+    if (!atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        queue_schedule_deliveries(q);
+}
+
+/* --- publishing ------------------------------------------------------------------------------ */
+
+/* Home. A reference of the message is taken. */
+static enum queue_answer take_message(struct queue *q, struct message *message)
+{
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return QUEUE_TOOK;
+    enum queue_answer answer = persist_answer(q, message);
+    if (answer == QUEUE_REFUSED)
+        return answer;
+    q->counters.published++;
+    struct consumer *c = q->backlog.ready == 0 ? queue_next_consumer(q) : NULL;
+    if (!c) {
+        struct message *kept = message_ref(message);
+        persist_enqueue(q, message, backlog_push(&q->backlog, &kept), false);
+        queue_schedule_deliveries(q);
+        pager_relieve(q);
+        return answer;
+    }
+    if (c->no_ack) {
+        hand_over(q, c, message, 0, false);
+        return QUEUE_TOOK;
+    }
+    struct message *kept = message_ref(message);
+    uint64_t sequence = backlog_push_taken(&q->backlog, &kept);
+    persist_enqueue(q, message, sequence, true);
+    hand_over(q, c, message, sequence, false);
+    return answer;
+}
+
+static void answer_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct confirm_sink *sink = mail->a;
+    sink->answer(sink, mail->c, mail->d != 0);
+}
+
+void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number, bool taken)
+{
+    if (sink->loop == loop) {
+        sink->answer(sink, number, taken);
+        return;
+    }
+    struct mail mail = {.deliver = answer_mail, .a = sink, .c = number, .d = taken};
+    loop_mail(loop, sink->loop, &mail);
+}
+
+/* Mail with messages to one loop may cost so much before publishers are held back. */
+static const uint64_t MAILED_BYTES_MAX = 32 * 1024 * 1024;
+
+static _Atomic uint64_t *mailed_bytes(const struct queue *q)
+{
+    return &q->vhost->broker->mailed_bytes[loop_index(q->home)];
+}
+
+bool queue_is_behind(const struct queue *q)
+{
+    return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
+           persist_is_behind(q);
+}
+
+static void publish_mail(struct loop *at, struct mail *mail)
+{
+    struct message *m = mail->b;
+    atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
+    struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
+    enum queue_answer answer = take_message(mail->a, m);
+    message_unref(&m);
+    if (sink && answer == QUEUE_LATER)
+        persist_confirm(persist_of(at), mail->a, sink, mail->c);
+    else if (sink)
+        confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
+}
+
+enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                struct confirm_sink *sink, uint64_t number)
+{
+    if (q->home == loop) {
+        enum queue_answer answer = take_message(q, message);
+        if (answer == QUEUE_LATER && sink)
+            persist_confirm(persist_of(loop), q, sink, number);
+        return answer;
+    }
+    atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
+    struct mail mail = {
+        .deliver = publish_mail,
+        .a = q,
+        .b = message_ref(message),
+        .c = number,
+        .d = (uintptr_t)sink,
+    };
+    loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
+/* Home. */
+static enum queue_answer answer_settled(struct queue *q, struct confirm_sink *sink)
+{
+    enum queue_answer answer = persist_answer_settled(q);
+    if (answer == QUEUE_LATER)
+        persist_confirm(persist_of(q->home), q, sink, 0);
+    return answer;
+}
+
+static void ask_settled_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    enum queue_answer answer = answer_settled(q, mail->b);
+    if (answer != QUEUE_LATER)
+        confirm_answer(at, mail->b, 0, answer == QUEUE_TOOK);
+    queue_unref(&q);
+}
+
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
+{
+    if (q->home == loop)
+        return answer_settled(q, sink);
+    struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
+    loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
+bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
+{
+    if (q->home != loop || q->backlog.ready > 0 || lv_list_is_empty(&q->ready_consumers))
+        return false;
+    struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
+    if (!c->no_ack || c->loop != loop)
+        return false;
+    q->counters.published++;
+    q->counters.delivered_no_ack++;
+    consumer_deliver(c, delivery);
+    queue_after_turn(q, c);
+    return true;
+}
+
+/* --- settling: home -------------------------------------------------------------------------- */
+
+void queue_settle(struct queue *q, struct consumer *c, uint64_t sequence, uint32_t count,
+                  enum settle_kind kind)
+{
+    for (uint64_t s = sequence; s < sequence + count; s++) {
+        struct backlog_left left;
+        if (kind == SETTLE_REQUEUE) {
+            backlog_return(&q->backlog, s);
+        } else if (backlog_settle(&q->backlog, s, &left)) {
+            queue_message_left(q, &left);
+            q->counters.acked += kind == SETTLE_ACK;
+        }
+    }
+    lv_assert(c->unacked >= count);
+    c->unacked -= count;
+    consumer_give_places(c, count);
+    queue_consumer_ready(q, c);
+    queue_schedule_deliveries(q);
+}
