@@ -17,6 +17,7 @@
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/consumer.h"
+#include "broker/dead_letter.h"
 #include "broker/lane.h"
 #include "broker/route.h"
 
@@ -32,6 +33,7 @@ struct queue_counters {
     uint64_t redelivered;
     uint64_t acked;
     uint64_t lost; /* could not be read back from the disk */
+    uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
 struct queue {
@@ -61,6 +63,8 @@ struct queue {
     struct loop_task delivery_run;
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
+    struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
+    struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
     struct queue_counters counters;
 };
 

@@ -3,6 +3,7 @@
 
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_dead_letters.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 
@@ -256,6 +257,22 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home -------------------------------------------------------------------------- */
 
+void queue_place_is_done(struct queue *q, uint64_t place)
+{
+    struct backlog_left left;
+    struct lane *l = lane_find(q, place_priority(place));
+    if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
+        queue_message_left(l, &left);
+}
+
+/* A consumer wants no more of it. */
+static void reject(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m = backlog_find_taken(&l->backlog, sequence);
+    if (m)
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
+}
+
 void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
                   enum settle_kind kind)
 {
@@ -265,9 +282,11 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
             backlog_return(&l->backlog, s);
+        } else if (kind == SETTLE_REJECT) {
+            reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
-            q->counters.acked += kind == SETTLE_ACK;
+            q->counters.acked++;
         }
     }
     lv_assert(c->unacked >= count);

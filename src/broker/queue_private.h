@@ -40,6 +40,9 @@ bool queue_first_is_deliverable(struct lane *l);
 /* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
 
+/* The message at this place, which was taken, has left the queue. Nothing when it has gone already. */
+void queue_place_is_done(struct queue *q, uint64_t place);
+
 /* --- queue_calls.c --- */
 
 /* Gets that waited, in order, as far as messages are there for them. */
