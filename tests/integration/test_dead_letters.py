@@ -5,7 +5,7 @@ import pytest
 
 from crash_tools import PERSISTENT, TRANSIENT, Confirming
 from dead_letter_stories import STORIES, tell
-from wire import Peer, eventually, plain
+from wire import Peer, encode_properties, eventually, plain
 
 # --- as with RabbitMQ ------------------------------------------------------------------------------------
 
@@ -204,7 +204,9 @@ def test_a_crash_on_the_way_loses_no_dead_letter(own_broker, loops):
         peer.call(1, 'basic.consume', queue='q')
         for message in peer.contents(count):
             peer.send(1, 'basic.reject', delivery_tag=message.method.delivery_tag, requeue=False)
-        eventually(lambda: peer.declare('end', 1, passive=True).message_count > 0, every_s=0.001)
+            if message.method.delivery_tag == 100:
+                with Peer(broker.address) as other:
+                    eventually(lambda: other.declare('end', passive=True).message_count > 0)
         broker.kill()
     broker.start()
     with Peer(broker.address) as peer:
@@ -212,3 +214,35 @@ def test_a_crash_on_the_way_loses_no_dead_letter(own_broker, loops):
         arrived = [int(message.body) for message in iter(lambda: peer.get('end'), None)]
     assert left | set(arrived) == set(range(count))
     assert arrived == sorted(arrived) and len(arrived) == len(set(arrived))
+
+
+# --- histories that come back ----------------------------------------------------------------------------------
+
+@pytest.mark.leveret
+def test_a_republished_history_counts_for_nothing_where_the_operator_says_so(own_broker, tmp_path):
+    config = tmp_path / 'conf'
+    config.write_text('dead_letter.republished_x_death = ignore\n')
+    broker = own_broker(flags=['--config', str(config)])
+    with Peer(broker.address) as peer:
+        peer.declare('end')
+        peer.declare('q', arguments=dead_letters('', 'end'))
+        peer.publish(1, '', 'q', 'x', encode_properties({'headers': {'mine': 1, 'BCC': ['end']}, 'app_id': 'me'}))
+        assert peer.get('end').properties == {'app_id': 'me', 'headers': {'mine': ('I', 1)}}
+        for _ in range(3):
+            message = eventually(lambda: peer.get('q', no_ack=False))
+            assert message.properties['app_id'] == 'me' and 'x-death' not in message.properties['headers']
+            peer.send(1, 'basic.reject', delivery_tag=message.method.delivery_tag, requeue=False)
+            dead = eventually(lambda: peer.get('end'))
+            headers = plain(dead.properties['headers'])
+            assert [(entry['queue'], entry['count']) for entry in headers['x-death']] == [('q', 1)]
+            assert headers['mine'] == 1 and headers['x-first-death-queue'] == 'q'
+            peer.publish(1, '', 'q', 'x', encode_properties(dead.properties))
+        # What dies on its way within the broker is counted on.
+        peer.declare('again', arguments=dead_letters('', 'q'))
+        peer.publish(1, '', 'again', 'y', encode_properties(dead.properties))
+        peer.call(1, 'queue.purge', queue='q')
+        for queue in ('again', 'q'):
+            message = eventually(lambda: peer.get(queue, no_ack=False))
+            peer.send(1, 'basic.reject', delivery_tag=message.method.delivery_tag, requeue=False)
+        dead = eventually(lambda: peer.get('end'))
+        assert [entry['queue'] for entry in plain(dead.properties['headers']['x-death'])] == ['q', 'again']
