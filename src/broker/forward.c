@@ -19,11 +19,11 @@
 #include "wire/table.h"
 
 enum {
-    TASKS_MAX = 4,         /* who may wait for room at a time */
-    RUN_JOBS_MAX = 1024,   /* started in one turn */
-    BEHIND_MS = 5,         /* a target is behind: so long nothing more is sent */
-    LOOK_MS = 100,         /* something is kept: so often is looked whether the topology has moved */
-    RETRY_MS_MIN = 100,    /* it has not: tried again all the same, after twice as long each time */
+    TASKS_MAX = 4,       /* who may wait for room at a time */
+    RUN_JOBS_MAX = 1024, /* started in one turn */
+    BEHIND_MS = 5,       /* a target is behind: so long nothing more is sent */
+    LOOK_MS = 100,       /* something is kept: so often is looked whether the topology has moved */
+    RETRY_MS_MIN = 100,  /* it has not: tried again all the same, after twice as long each time */
     RETRY_MS_MAX = 1000,
     SLOTS_MIN = 16,
     TARGET_SHIFT = 32, /* a confirm's number: the slot, and above it the target */
@@ -54,7 +54,8 @@ struct forwarder {
     size_t busy_count; /* under way or kept */
     uint64_t body_bytes, made_bytes;
     struct job **slots;
-    uint32_t *free_slots; /* a ring: slots are used in turn, so that confirms' numbers follow each other */
+    uint32_t *
+        free_slots; /* a ring: slots are used in turn, so that confirms' numbers follow each other */
     uint32_t slot_count, free_first, free_count;
     struct loop_task run;
     struct loop_timer run_later;
@@ -275,22 +276,36 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
     return queue_is_behind(target);
 }
 
-/* To all targets. The job may have ended when this returns. Whether any of them is behind. */
-static bool send_to_all(struct forwarder *f, struct job *job, struct message *made)
+/* A copy of the targets, which the caller frees; routes are good until the next is looked for only. */
+static struct queue **find_targets(struct forwarder *f, const struct job *job,
+                                   const struct message *made, size_t *ret_count)
 {
     struct route route = {0};
-    bool is_behind = false;
     if (job->rules->route)
         job->rules->route(f->queue, made, &route);
     else if (!forward_find_route(home_of(f), f->queue->vhost, made, &route))
         route.count = 0;
-    job->answers_due = 1; /* until all are asked */
+    struct queue **targets = lv_malloc((route.count + 1) * sizeof *targets);
+    size_t count = 0;
     for (size_t i = 0; i < route.count; i++) {
         struct queue *target = route.queues[i];
-        if (!job->rules->is_target ||
-            job->rules->is_target(f->queue, &job->forward, made, target))
-            is_behind |= send_to(f, job, made, target);
+        if (!job->rules->is_target || job->rules->is_target(f->queue, &job->forward, made, target))
+            targets[count++] = target;
     }
+    *ret_count = count;
+    return targets;
+}
+
+/* To all targets. The job may have ended when this returns. Whether any of them is behind. */
+static bool send_to_all(struct forwarder *f, struct job *job, struct message *made)
+{
+    size_t count;
+    bool is_behind = false;
+    struct queue **targets = find_targets(f, job, made, &count);
+    job->answers_due = 1; /* until all are asked */
+    for (size_t i = 0; i < count; i++)
+        is_behind |= send_to(f, job, made, targets[i]);
+    free(targets);
     if (--job->answers_due == 0)
         job_is_answered(f, job);
     return is_behind;

@@ -29,8 +29,8 @@ enum {
 };
 
 enum forward_end {
-    FORWARD_TAKEN,     /* everybody who is to have it has it */
-    FORWARD_DROPPED,   /* nobody was to have it, or somebody would not take it, or could not be made */
+    FORWARD_TAKEN,   /* everybody who is to have it has it */
+    FORWARD_DROPPED, /* nobody was to have it, or somebody would not take it, or could not be made */
     FORWARD_ABANDONED, /* the queue was deleted before */
 };
 

@@ -69,11 +69,16 @@ static void tell_of_bad_history(struct queue *q)
                 SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
 }
 
+static const struct queue_arguments *settings_of(const struct queue *q)
+{
+    return &q->arguments;
+}
+
 /* --- how they go on -------------------------------------------------------------------------------- */
 
 static bool make(struct queue *q, const struct forward *f, struct message **ret)
 {
-    const struct queue_arguments *a = &q->arguments;
+    const struct queue_arguments *a = settings_of(q);
     *ret = NULL;
     if (!queue_has_dead_letters(q))
         return true;
@@ -120,15 +125,15 @@ static const struct forward_rules dead_letter_rules = {
 bool queue_has_dead_letters(const struct queue *q)
 {
     /* No exchange has a longer name. */
-    return q->arguments.has_dead_letter_exchange &&
-           q->arguments.dead_letter_exchange.n <= SHORTSTR_BYTES_MAX;
+    return settings_of(q)->has_dead_letter_exchange &&
+           settings_of(q)->dead_letter_exchange.n <= SHORTSTR_BYTES_MAX;
 }
 
 /* As in RabbitMQ, a queue that drops its head when it is full cannot promise anything. */
 static bool must_arrive(const struct queue *q)
 {
-    return q->arguments.dead_letters_at_least_once &&
-           q->arguments.overflow == OVERFLOW_REJECT_PUBLISH;
+    return settings_of(q)->dead_letters_at_least_once &&
+           settings_of(q)->overflow == OVERFLOW_REJECT_PUBLISH;
 }
 
 void queue_dead_letter(struct queue *q, uint64_t place, struct message *message, enum death reason)

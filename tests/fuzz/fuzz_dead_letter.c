@@ -58,7 +58,8 @@ static struct message *die(const struct dead_letter *d)
     lv_assert(made != NULL);
     lv_assert(properties_read(message_header(d->message), &before));
     lv_assert(properties_read(message_header(made), &after));
-    lv_assert(after.flags == ((before.flags | PROPERTY_HEADERS) & ~PROPERTY_EXPIRATION & PROPERTY_ALL));
+    lv_assert(after.flags ==
+              ((before.flags | PROPERTY_HEADERS) & ~PROPERTY_EXPIRATION & PROPERTY_ALL));
     check_history(after.headers, d);
     check_kept(before.headers, after.headers, d);
     dead_letter_turns(made, d->queue);
@@ -74,8 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct properties p;
     if (n < 3 || !properties_read(slice_of(bytes + 3, n - 3), &p))
         return 0;
-    struct message *m = message_create(slice_str("x"), slice_str("k"), slice_of(bytes + 3, n - 3), 0,
-                                       false);
+    struct message *m =
+        message_create(slice_str("x"), slice_str("k"), slice_of(bytes + 3, n - 3), 0, false);
     struct dead_letter d = {
         .message = m,
         .queue = slice_str(queues[bytes[1] % 4]),

@@ -126,8 +126,8 @@ static void a_dead_letter_is_rabbitmqs_octet_by_octet(void **state)
         if (!slice_equal(lv_buffer_slice(&got), lv_buffer_slice(&wanted)))
             fail_msg("not as RabbitMQ: %s", t->name);
         assert_true(slice_is(message_exchange(made), t->dead_letter_exchange));
-        assert_true(slice_is(message_routing_key(made),
-                             t->dead_letter_key ? t->dead_letter_key : t->key));
+        assert_true(
+            slice_is(message_routing_key(made), t->dead_letter_key ? t->dead_letter_key : t->key));
         assert_true(slice_is(message_body(made), "body"));
         assert_true(made->is_persistent);
         assert_int_equal(had_bad_history, strstr(t->name, "is a string") != NULL);
@@ -156,8 +156,8 @@ static void first_and_last_death_stand_beside_the_history(void **state)
 static void entries_stand_newest_first_however_many(void **state)
 {
     (void)state;
-    struct message *m =
-        die_along((const char *[]){"a rejected", "b rejected", "c maxlen", "d expired", "b rejected", NULL});
+    struct message *m = die_along(
+        (const char *[]){"a rejected", "b rejected", "c maxlen", "d expired", "b rejected", NULL});
     struct lv_buffer queues = {0};
     dead_letter_describe(&queues, m, slice_str("next"));
     assert_true(slice_is(lv_buffer_slice(&queues), "[\"next\",\"b\",\"d\",\"c\",\"a\"]"));
@@ -199,7 +199,8 @@ static void what_is_no_history_never_turns(void **state)
     assert_false(dead_letter_turns(m, slice_str("a")));
     message_unref(&m);
     struct lv_buffer header = {0};
-    from_hex(&header, "2000000000000a07782d646561746856"); /* x-death: void; its length is too long */
+    from_hex(&header,
+             "2000000000000a07782d646561746856"); /* x-death: void; its length is too long */
     m = message_of("", "a", lv_buffer_slice(&header));
     assert_false(dead_letter_turns(m, slice_str("a")));
     struct message *dead = die(m, "a", DEATH_EXPIRED);
