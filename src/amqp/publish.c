@@ -479,8 +479,8 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
         !check_extra_keys(ch, props, "BCC", &bcc))
         return false;
     p->bcc = bcc.bytes;
-    bool is_as_it_came = bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME) &&
-                         !forgets_history(ch, props);
+    bool is_as_it_came =
+        bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME) && !forgets_history(ch, props);
     return is_as_it_came || rewrite_header(ch, p, space);
 }
 

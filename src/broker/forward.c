@@ -50,9 +50,11 @@ struct forwarder {
     struct confirm_sink sink;
     struct queue *queue; /* referenced while there is any job */
     struct lv_list waiting, kept;
-    size_t job_count;  /* all */
-    size_t busy_count; /* under way or kept */
-    uint64_t body_bytes, made_bytes;
+    size_t job_count;     /* all */
+    size_t busy_count;    /* under way or kept */
+    size_t outside_count; /* that stand at no place */
+    uint64_t body_bytes;  /* of those that do */
+    uint64_t made_bytes;
     struct job **slots;
     uint32_t *
         free_slots; /* a ring: slots are used in turn, so that confirms' numbers follow each other */
@@ -174,12 +176,23 @@ static void tell_of_room(struct forwarder *f)
     f->task_count = 0;
 }
 
+static void count_job(struct forwarder *f, const struct job *job, int by)
+{
+    f->job_count += (size_t)by;
+    if (job->forward.is_outside) {
+        f->outside_count += (size_t)by;
+        atomic_store_explicit(&f->queue->is_forward_behind, f->outside_count > FORWARDS_MAX,
+                              memory_order_relaxed);
+    } else {
+        f->body_bytes += (uint64_t)by * job->body_bytes;
+    }
+}
+
 /* The job is in no list and has no slot. The forwarder's queue may be gone afterwards. */
 static void job_end(struct forwarder *f, struct job *job, enum forward_end end)
 {
     struct queue *q = f->queue;
-    f->job_count--;
-    f->body_bytes -= job->body_bytes;
+    count_job(f, job, -1);
     job->rules->done(q, &job->forward, end);
     message_unref(&job->forward.message);
     free(job->targets);
@@ -428,10 +441,10 @@ void forward_start(struct queue *q, const struct forward_rules *rules,
     job->forward = *forward;
     job->forward.message = message_ref(forward->message);
     job->body_bytes = forward->message->body_bytes;
-    f->body_bytes += job->body_bytes;
     lv_list_push(&f->waiting, &job->link);
-    if (f->job_count++ == 0)
+    if (f->job_count == 0)
         queue_ref(q);
+    count_job(f, job, 1);
     if (!loop_timer_is_running(&f->run_later))
         loop_schedule(q->home, &f->run);
 }
@@ -457,9 +470,15 @@ void forward_when_room(struct queue *q, struct loop_task *task)
     f->tasks[f->task_count++] = task;
 }
 
+bool forward_is_behind(const struct queue *q)
+{
+    return atomic_load_explicit(&q->is_forward_behind, memory_order_relaxed);
+}
+
 uint64_t forward_count(const struct queue *q)
 {
-    return q->forwarder ? q->forwarder->job_count : 0;
+    const struct forwarder *f = q->forwarder;
+    return f ? f->job_count - f->outside_count : 0;
 }
 
 uint64_t forward_body_bytes(const struct queue *q)

@@ -40,6 +40,7 @@ struct forward {
     uint64_t note;           /* the rules' own */
     uint64_t when_ms;        /* the rules' own: wall clock */
     bool must_arrive;
+    bool is_outside; /* it stands at no place: the queue would not have it */
 };
 
 struct forward_rules {
@@ -69,6 +70,10 @@ bool forward_has_room(const struct queue *q);
 
 /* Schedules the task, on the queue's home, once there is room again: once. Home. */
 void forward_when_room(struct queue *q, struct loop_task *task);
+
+/* Whether so many that the queue would not have are waiting that who publishes to it should wait. Any
+ * loop. */
+bool forward_is_behind(const struct queue *q);
 
 /* How many messages of the queue are on their way: they are taken there, and nobody's; the bytes of
  * their bodies. Home. */

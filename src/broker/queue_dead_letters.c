@@ -71,7 +71,7 @@ static void tell_of_bad_history(struct queue *q)
 
 static const struct queue_arguments *settings_of(const struct queue *q)
 {
-    return &q->arguments;
+    return &q->settings;
 }
 
 /* --- how they go on -------------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static bool make(struct queue *q, const struct forward *f, struct message **ret)
 {
     const struct queue_arguments *a = settings_of(q);
     *ret = NULL;
-    if (!queue_has_dead_letters(q))
+    if (!queue_sends_on(q))
         return true;
     const struct dead_letter d = {
         .message = f->message,
@@ -111,7 +111,8 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
 {
     if (end == FORWARD_TAKEN)
         q->counters.dead_lettered[f->note]++;
-    queue_place_is_done(q, f->place);
+    if (!f->is_outside)
+        queue_settle_place(q, f->place);
 }
 
 static const struct forward_rules dead_letter_rules = {
@@ -122,7 +123,7 @@ static const struct forward_rules dead_letter_rules = {
 
 /* --- the door ------------------------------------------------------------------------------------------ */
 
-bool queue_has_dead_letters(const struct queue *q)
+bool queue_sends_on(const struct queue *q)
 {
     /* No exchange has a longer name. */
     return settings_of(q)->has_dead_letter_exchange &&
@@ -136,18 +137,35 @@ static bool must_arrive(const struct queue *q)
            settings_of(q)->overflow == OVERFLOW_REJECT_PUBLISH;
 }
 
+static void send_on(struct queue *q, const struct forward *forward)
+{
+    struct forward f = *forward;
+    f.when_ms = loop_wall_ms(q->home);
+    forward_start(q, &dead_letter_rules, &f);
+}
+
 void queue_dead_letter(struct queue *q, uint64_t place, struct message *message, enum death reason)
 {
-    if (!queue_has_dead_letters(q)) {
-        queue_place_is_done(q, place);
+    if (!message || !queue_sends_on(q)) {
+        queue_settle_place(q, place);
         return;
     }
-    const struct forward forward = {
-        .place = place,
-        .message = message,
-        .note = reason,
-        .when_ms = loop_wall_ms(q->home),
-        .must_arrive = must_arrive(q),
-    };
-    forward_start(q, &dead_letter_rules, &forward);
+    send_on(q,
+            &(struct forward){
+                .place = place, .message = message, .note = reason, .must_arrive = must_arrive(q)});
+}
+
+void queue_dead_letter_outside(struct queue *q, struct message *message, enum death reason)
+{
+    if (queue_sends_on(q))
+        send_on(q, &(struct forward){.message = message, .note = reason, .is_outside = true});
+}
+
+bool queue_can_send_on(struct queue *q)
+{
+    if (forward_has_room(q))
+        return true;
+    forward_when_room(q, &q->expiry_run);
+    forward_when_room(q, &q->delivery_run);
+    return false;
 }

@@ -9,14 +9,22 @@
 #include "broker/queue.h"
 
 /* The queue has done with the message at this place (lane.h), which is taken: it goes to the
- * dead-letter exchange and leaves its place later, or leaves it at once. The message is borrowed.
+ * dead-letter exchange and leaves its place later, or leaves it at once. The message is borrowed;
+ * NULL: it could not be read.
  *
  * Who gives up many at a time that need not go at once (expired ones; not those that a consumer
- * rejected) asks forward_has_room() before each, and forward_when_room() when there is none. Home. */
+ * rejected) asks queue_can_send_on() before each. Home. */
 void queue_dead_letter(struct queue *q, uint64_t place, struct message *message, enum death reason);
 
-/* Whether it has a dead-letter exchange. Home. */
-bool queue_has_dead_letters(const struct queue *q);
+/* The same for one that the queue would not have: it stands nowhere. Home. */
+void queue_dead_letter_outside(struct queue *q, struct message *message, enum death reason);
+
+/* Whether what the queue gives up goes on to somewhere: then it is wanted with its body. Home. */
+bool queue_sends_on(const struct queue *q);
+
+/* Whether more of it may be under way; else the expiry and the limits are looked at again when it
+ * may. Home. */
+bool queue_can_send_on(struct queue *q);
 
 /* Queues that one dead letter has passed, of which each such list is logged once per queue. */
 struct dead_letter_log;

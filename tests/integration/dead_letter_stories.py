@@ -333,3 +333,105 @@ made_up('first death of its own', lambda q: [entry('elsewhere')], ('x-first-deat
         ('x-first-death-reason', 'boredom'))
 made_up('queue in octets', lambda q: [entry(q.encode(), count=('l', 2))])
 made_up('two of other queues', lambda q: [entry('new', count=1), entry('old', count=1)])
+
+
+# --- expired ---------------------------------------------------------------------------------------------
+
+@story
+def expired_by_the_queue(tale):
+    tale.queue('q', exchange='', key=tale.queue('end'), message_ttl=1)
+    tale.publish(tale('q'), headers={'a': 1})
+    tale.end(tale('end'))
+
+
+@story
+def expired_by_itself(tale):
+    tale.queue('q', exchange='', key=tale.queue('end'))
+    tale.publish(tale('q'), expiration='1', headers={})
+    tale.end(tale('end'))
+
+
+@story
+def expired_at_once(tale):
+    tale.queue('q', exchange='', key=tale.queue('end'))
+    tale.publish(tale('q'), expiration='0')
+    tale.end(tale('end'))
+
+
+@story
+def expired_then_rejected_then_expired(tale):
+    tale.queue('work', exchange='', key=tale('wait'))
+    tale.queue('wait', exchange='', key=tale('work'), message_ttl=1)
+    tale.publish(tale('work'))
+    for _ in range(3):
+        tale.reject(tale('work'))
+    tale.end(tale('work'))
+
+
+@story
+def an_automatic_cycle_of_two(tale):
+    tale.exchange('x')
+    tale.bind(tale('x'), tale.queue('a', exchange='', key=tale('b'), message_ttl=1))
+    tale.bind(tale('x'), tale.queue('end'))
+    tale.queue('b', exchange=tale('x'), message_ttl=1)
+    tale.publish(tale('a'))
+    tale.end(tale('end'))
+    tale.none(tale('a'))
+
+
+@story
+def an_automatic_cycle_with_a_way_out(tale):
+    tale.exchange('x')
+    tale.bind(tale('x'), tale.queue('a', exchange=tale('x'), message_ttl=1))
+    tale.bind(tale('x'), tale.queue('end'))
+    tale.publish(tale('a'))
+    tale.end(tale('end'))
+    tale.none(tale('a'))
+
+
+@story
+def expired_in_four_queues(tale):
+    names = ['a', 'b', 'c', 'd', 'end']
+    for name, after in zip(names, names[1:]):
+        tale.queue(name, exchange='', key=tale(after), message_ttl=1)
+    tale.queue('end')
+    tale.publish(tale('a'))
+    tale.end(tale('end'))
+
+
+# --- pushed out --------------------------------------------------------------------------------------------
+
+@story
+def pushed_out_by_length(tale):
+    tale.queue('q', exchange='', key=tale.queue('end'), max_length=1)
+    for number in range(3):
+        tale.publish(tale('q'), str(number))
+    tale.end(tale('end'))
+    tale.end(tale('end'))
+    tale.end(tale('q'))
+
+
+@story
+def pushed_out_by_bytes(tale):
+    tale.queue('q', exchange='', key=tale.queue('end'), max_length_bytes=10)
+    for body in ('123456', 'abcdef', '12345678901'):
+        tale.publish(tale('q'), body)
+    for _ in range(3):
+        tale.end(tale('end'))
+
+
+@story
+def a_limit_of_nothing(tale):
+    tale.queue('q', exchange='', key=tale.queue('end'), max_length=0)
+    tale.publish(tale('q'), expiration='60000')
+    tale.end(tale('end'))
+
+
+@story
+def refused_and_dead(tale):
+    tale.queue('q', exchange='', key=tale.queue('end'), max_length=1, overflow='reject-publish-dlx')
+    for number in range(3):
+        tale.publish(tale('q'), str(number))
+    tale.end(tale('end'))
+    tale.end(tale('end'))
+    tale.end(tale('q'))
