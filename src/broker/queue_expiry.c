@@ -111,6 +111,7 @@ static bool expire_one(struct queue *q, struct lane *l, const struct backlog_fir
     queue_expired(q, lane_place(l, due->sequence), m);
     if (m)
         message_unref(&m);
+    queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
     return true;
 }
 

@@ -40,7 +40,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
         persist_settle(l, left->sequence);
-    if (left->is_stored)
+    if (left->is_stored || left->is_stray)
         pager_left(l, left);
 }
 
