@@ -20,11 +20,11 @@
 #include <string.h>
 
 #include "auth/password.h"
-#include "auth/pattern.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pattern.h"
 
 _Atomic uint64_t auth_generation_now = 1;
 
