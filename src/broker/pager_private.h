@@ -54,7 +54,7 @@ struct repaged {
 
 /* A piece of a segment on its way to the file, or waiting to be sent again. Whole blocks. */
 struct piece {
-    struct queue *queue; /* referenced while it is on its way */
+    struct lane *lane; /* referenced while it is on its way */
     struct loop *home;
     uint64_t number;
     uint64_t offset;
@@ -93,13 +93,13 @@ struct pager {
 /* --- pager.c --- */
 
 /* The queue's pager, made when there is none. Home. */
-struct pager *pager_of(struct queue *q);
+struct pager *pager_of(struct lane *l);
 
 /* The store's files; NULL when nothing is stored, or not any more. */
-struct segments *pager_files(const struct queue *q);
+struct segments *pager_files(const struct lane *l);
 
 /* Where the store is open. */
-const struct pager_limits *pager_limits_of(const struct queue *q);
+const struct pager_limits *pager_limits_of(const struct lane *l);
 
 /* Frees it with its bytes. */
 void pager_piece_free(struct piece *piece);
@@ -129,16 +129,16 @@ struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint
 void pager_segment_unlist(struct pager *p, const struct segment *s);
 
 /* Bytes of bodies that an estimate stood for have been read. */
-void pager_count_read(struct queue *q, struct segment *s, uint64_t bytes);
+void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes);
 
 /* Nothing more of the segment is to be read. */
-void pager_count_read_all(struct queue *q, struct segment *s);
+void pager_count_read_all(struct lane *l, struct segment *s);
 
 /* The file goes, once the log knows. */
-void pager_remove_file(struct queue *q, uint64_t number);
+void pager_remove_file(struct lane *l, uint64_t number);
 
 /* Segments in which nothing is live go. */
-void pager_end_empty_segments(struct queue *q);
+void pager_end_empty_segments(struct lane *l);
 
 /* --- pager_out.c --- */
 
@@ -150,20 +150,20 @@ struct segment *pager_segment_numbered(const struct pager *p, uint64_t number);
 
 /* Nobody knows any more what the files hold: nothing more goes there, and no snapshot counts on them. What
  * is persistent is still in the log, which keeps it. */
-void pager_fail_writing(struct queue *q, int error);
+void pager_fail_writing(struct lane *l, int error);
 
 /* Hands over what is pending of the segment being written. */
-void pager_flush(struct queue *q);
+void pager_flush(struct lane *l);
 
 /* The message as the store takes it; borrows. */
 struct log_message pager_message_parts(const struct message *m);
 
 /* Places of a chunk that memory alone has and that a segment can take: those that stand between the
  * messages of one cannot, since segments do not overlap. */
-uint64_t pager_storable(struct queue *q, uint64_t c, const struct backlog_chunk *chunk);
+uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk);
 
 /* Appends these places of a chunk, in blocks of bounded size. A copy: they stay in memory. */
-void pager_store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
+void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                         bool is_copy);
 
 /* The chunk is among those: NULL when all that its blocks hold was live. */
@@ -172,10 +172,9 @@ const struct repaged *pager_repaged_find(const struct pager *p, uint64_t chunk);
 /* --- pager_in.c --- */
 
 /* Logs what is wrong with a segment, where. */
-void pager_damage(const struct queue *q, const struct segment *s, uint64_t offset,
-                  const char *what);
+void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what);
 
 /* Only what is in memory is live of the segment from here on. */
-void pager_recount(struct queue *q, struct segment *s);
+void pager_recount(struct lane *l, struct segment *s);
 
 #endif

@@ -4,6 +4,7 @@
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/vhost.h"
+#include "wire/properties.h"
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
@@ -16,7 +17,7 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
     q->counters.redelivered += redelivered;
 }
 
-static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t sequence,
+static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
                       bool redelivered)
 {
     struct delivery d = {
@@ -25,7 +26,7 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
         .header = message_header(m),
         .body = message_body(m),
         .message = m,
-        .sequence = sequence,
+        .place = place,
         .redelivered = redelivered,
     };
     c->unacked += !c->no_ack;
@@ -35,40 +36,44 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
 }
 
 /* A message has left the queue for good: the store hears of it. */
-void queue_message_left(struct queue *q, const struct backlog_left *left)
+void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
-        persist_settle(q, left->sequence);
+        persist_settle(l, left->sequence);
     if (left->is_stored)
-        pager_left(q, left);
+        pager_left(l, left);
 }
 
-/* Gives the first ready message, which is in memory, to this consumer. */
-static void deliver_first(struct queue *q, struct consumer *c)
+/* Gives the lane's first ready message, which is in memory, to this consumer. */
+static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
 {
     if (c->no_ack) {
         struct backlog_left left;
-        struct message *m = backlog_pop(&q->backlog, &left);
-        queue_message_left(q, &left);
+        struct message *m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
         hand_over(q, c, m, 0, left.redelivered);
         message_unref(&m);
         return;
     }
     uint64_t sequence;
     bool redelivered;
-    struct message *m = backlog_take(&q->backlog, &sequence, &redelivered);
-    hand_over(q, c, m, sequence, redelivered);
+    struct message *m = backlog_take(&l->backlog, &sequence, &redelivered);
+    hand_over(q, c, m, lane_place(l, sequence), redelivered);
 }
 
-/* Whether the first ready message can be given to somebody now. If it cannot, whatever is missing
- * has been asked for, and deliveries are scheduled when it is there. */
-bool queue_first_is_deliverable(struct queue *q)
+bool queue_first_is_deliverable(struct lane *l)
 {
     uint64_t sequence;
-    enum backlog_next next = backlog_next(&q->backlog, &sequence);
-    while (next == BACKLOG_ON_DISK && pager_want(q))
-        next = backlog_next(&q->backlog, &sequence);
-    return next == BACKLOG_HERE && persist_may_deliver(q, sequence);
+    enum backlog_next next = backlog_next(&l->backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(l))
+        next = backlog_next(&l->backlog, &sequence);
+    return next == BACKLOG_HERE && persist_may_deliver(l, sequence);
+}
+
+static void read_ahead(struct queue *q)
+{
+    for (unsigned i = 0; i < q->lane_count; i++)
+        pager_read_ahead(queue_lane(q, i));
 }
 
 void queue_run_deliveries(struct loop *loop, struct loop_task *task)
@@ -76,19 +81,22 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
     (void)loop;
     struct queue *q = lv_container_of(task, struct queue, delivery_run);
     queue_answer_waiting_calls(q);
-    while (!lv_list_is_empty(&q->ready_consumers) && queue_first_is_deliverable(q)) {
+    while (!lv_list_is_empty(&q->ready_consumers)) {
+        struct lane *l = lane_first_ready(q);
+        if (!l || !queue_first_is_deliverable(l))
+            break;
         struct consumer *c = queue_next_consumer(q);
         if (!c)
             break;
-        deliver_first(q, c);
+        deliver_first(q, l, c);
     }
-    pager_read_ahead(q);
+    read_ahead(q);
 }
 
 void queue_schedule_deliveries(struct queue *q)
 {
     bool is_wanted = !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
-    if (is_wanted && (q->backlog.ready > 0 || !lv_list_is_empty(&q->waiting_calls)))
+    if (is_wanted && (lane_first_ready(q) || !lv_list_is_empty(&q->waiting_calls)))
         loop_schedule(q->home, &q->delivery_run);
 }
 
@@ -100,6 +108,17 @@ void queue_deliver_soon(struct queue *q)
 
 /* --- publishing ------------------------------------------------------------------------------ */
 
+/* Where the message waits. Only a queue with priorities looks into it. */
+static struct lane *lane_for(struct queue *q, const struct message *m)
+{
+    struct properties properties;
+    if (q->arguments.max_priority <= 0 || !properties_read(message_header(m), &properties) ||
+        !(properties.flags & PROPERTY_PRIORITY))
+        return &q->lane;
+    int64_t most = q->arguments.max_priority;
+    return lane_of(q, properties.priority < most ? properties.priority : (unsigned)most);
+}
+
 /* Home. A reference of the message is taken. */
 static enum queue_answer take_message(struct queue *q, struct message *message)
 {
@@ -109,12 +128,13 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
     if (answer == QUEUE_REFUSED)
         return answer;
     q->counters.published++;
-    struct consumer *c = q->backlog.ready == 0 ? queue_next_consumer(q) : NULL;
+    struct lane *l = lane_for(q, message);
+    struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
     if (!c) {
         struct message *kept = message_ref(message);
-        persist_enqueue(q, message, backlog_push(&q->backlog, &kept), false);
+        persist_enqueue(l, message, backlog_push(&l->backlog, &kept), false);
         queue_schedule_deliveries(q);
-        pager_relieve(q);
+        pager_relieve(l);
         return answer;
     }
     if (c->no_ack) {
@@ -122,9 +142,9 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
         return QUEUE_TOOK;
     }
     struct message *kept = message_ref(message);
-    uint64_t sequence = backlog_push_taken(&q->backlog, &kept);
-    persist_enqueue(q, message, sequence, true);
-    hand_over(q, c, message, sequence, false);
+    uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
+    persist_enqueue(l, message, sequence, true);
+    hand_over(q, c, message, lane_place(l, sequence), false);
     return answer;
 }
 
@@ -222,7 +242,7 @@ enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct c
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
-    if (q->home != loop || q->backlog.ready > 0 || lv_list_is_empty(&q->ready_consumers))
+    if (q->home != loop || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
     if (!c->no_ack || c->loop != loop)
@@ -236,15 +256,17 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home -------------------------------------------------------------------------- */
 
-void queue_settle(struct queue *q, struct consumer *c, uint64_t sequence, uint32_t count,
+void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
                   enum settle_kind kind)
 {
-    for (uint64_t s = sequence; s < sequence + count; s++) {
+    struct lane *l = lane_find(q, place_priority(place));
+    uint64_t first = place_sequence(place);
+    for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
-            backlog_return(&q->backlog, s);
-        } else if (backlog_settle(&q->backlog, s, &left)) {
-            queue_message_left(q, &left);
+            backlog_return(&l->backlog, s);
+        } else if (backlog_settle(&l->backlog, s, &left)) {
+            queue_message_left(l, &left);
             q->counters.acked += kind == SETTLE_ACK;
         }
     }

@@ -33,12 +33,12 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 /* A delivery run at the end of the turn, when there is anything to deliver and anybody to take it. */
 void queue_schedule_deliveries(struct queue *q);
 
-/* Whether the first ready message can be given to somebody now. If it cannot, whatever is missing
+/* Whether the first ready message of this lane can be given to somebody now. If it cannot, whatever is missing
  * has been asked for, and deliveries are scheduled when it is there. */
-bool queue_first_is_deliverable(struct queue *q);
+bool queue_first_is_deliverable(struct lane *l);
 
 /* A message has left the queue for good: the store hears of it. */
-void queue_message_left(struct queue *q, const struct backlog_left *left);
+void queue_message_left(struct lane *l, const struct backlog_left *left);
 
 /* --- queue_calls.c --- */
 

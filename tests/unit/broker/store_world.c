@@ -535,7 +535,7 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         fail(w, "message %u comes from queue %u, where nobody put it", number, client->slot);
     if (w->is_dead || s->is_deleted) {
         if (!no_ack && !w->is_dead)
-            hold(client, d->sequence, 0, true);
+            hold(client, d->place, 0, true);
         else if (no_ack && copy->gone != GONE_SAFE)
             copy->gone = GONE; /* it was on its way, and its queue is done with it */
         return;
@@ -548,9 +548,9 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         fail(w, "message %u comes, which cannot be there", number);
     if (copy->was_delivered && !d->redelivered)
         fail(w, "message %u comes again, and not as redelivered", number);
-    if (!no_ack && copy->sequence != UNKNOWN && copy->sequence != d->sequence)
+    if (!no_ack && copy->sequence != UNKNOWN && copy->sequence != d->place)
         fail(w, "message %u has moved from place %" PRIu64 " to %" PRIu64, number, copy->sequence,
-             d->sequence);
+             d->place);
     check_order(w, client, d, number);
     copy->expect = THERE;
     copy->gone = NOT_GONE;
@@ -564,9 +564,9 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         promise_send(client->consumer->loop, p);
         return;
     }
-    copy->sequence = d->sequence;
+    copy->sequence = d->place;
     copy->holder = client;
-    hold(client, d->sequence, (uint32_t)(copy - s->copies), false);
+    hold(client, d->place, (uint32_t)(copy - s->copies), false);
 }
 
 static bool client_deliver(struct consumer *c, const struct delivery *d)
@@ -811,7 +811,7 @@ static void promise_purges(struct world *w)
 {
     for (unsigned slot = 0; slot < w->slot_count; slot++) {
         struct slot *s = &w->slots[slot];
-        if (!s->has_purge || s->is_deleted || pager_is_busy(s->queue))
+        if (!s->has_purge || s->is_deleted || pager_is_busy(&s->queue->lane))
             continue;
         struct promise *p = promise_make(w, slot, s->count);
         for (size_t i = 0; i < s->count; i++) {
@@ -852,7 +852,7 @@ static void force_snapshot(struct world *w, unsigned slot)
         return;
     step(w, "queue %u is asked for a snapshot", slot);
     loop_sim_enter(s->queue->home);
-    pager_snapshot(s->queue);
+    pager_snapshot(&s->queue->lane);
     loop_sim_enter(NULL);
 }
 
@@ -879,7 +879,7 @@ static void note_paging(struct world *w)
 {
     for (unsigned i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
-        w->was_paged |= !s->is_deleted && backlog_has_disk(&s->queue->backlog);
+        w->was_paged |= !s->is_deleted && backlog_has_disk(&s->queue->lane.backlog);
         note_losses(s);
     }
 }
@@ -1032,7 +1032,7 @@ static void calm(struct world *w)
 static void verify_slot(struct world *w, unsigned slot, bool is_last)
 {
     struct queue_call before = call_home(w, slot, queue_call_status);
-    bool is_estimate = pager_estimates_bytes(w->slots[slot].queue);
+    bool is_estimate = pager_estimates_bytes(&w->slots[slot].queue->lane);
     struct client *client = consume(w, slot, false, 0, true);
     uint64_t bytes;
     rest(w);
