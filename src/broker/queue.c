@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/policy.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
 
@@ -46,6 +47,7 @@ static void queue_free(struct queue *q)
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
     lanes_free(q);
+    effective_policy_unref(&q->policy);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -204,6 +206,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
         lv_unreachable();
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
+    policy_begin_queue(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
     *ret = q;
@@ -265,6 +268,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
             lv_unreachable();
     }
     topology_lock(broker);
+    policy_begin_queue(q);
     lv_table_insert(vhost->queues, &q->by_name);
     topology_unlock(broker);
     return q;

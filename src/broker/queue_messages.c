@@ -3,6 +3,7 @@
 
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_settings.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 
@@ -274,5 +275,12 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     c->unacked -= count;
     consumer_give_places(c, count);
     queue_consumer_ready(q, c);
+    queue_schedule_deliveries(q);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+void queue_settings_changed(struct queue *q)
+{
     queue_schedule_deliveries(q);
 }

@@ -110,6 +110,7 @@ static void vhost_free(struct lv_rcu_head *head)
     lv_assert(vhost->magic == VHOST_MAGIC);
     vhost->magic = 0;
     exchange_free(vhost->default_exchange);
+    policies_free(vhost);
     lv_table_free(&vhost->exchanges);
     lv_table_free(&vhost->queues);
     lv_table_free(&vhost->bindings);

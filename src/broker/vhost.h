@@ -6,6 +6,7 @@
 #define LEVERET_BROKER_VHOST_H
 
 #include "broker/broker.h"
+#include "broker/policy.h"
 
 struct exchange;
 struct queue;
@@ -22,6 +23,7 @@ struct vhost {
     struct lv_table *queues;    /* of struct queue, by name */
     struct lv_table *bindings;  /* of struct binding, by identity (binding.c); writer side only */
     struct exchange *default_exchange;
+    struct policy_list policies[POLICY_KINDS]; /* under the lock */
     _Atomic bool is_deleted;
 };
 

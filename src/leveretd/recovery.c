@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "broker/binding.h"
 #include "broker/exchange.h"
+#include "broker/policy.h"
 #include "broker/queue.h"
 #include "broker/vhost.h"
 
@@ -82,6 +83,16 @@ static int load_exchange(void *arg, const struct definition_exchange *row)
     return 0;
 }
 
+static int load_policy(void *arg, const struct definition_policy *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "policy", row->name);
+    if (vhost)
+        policy_restore(vhost, row);
+    lv_rcu_quiescent();
+    return 0;
+}
+
 static int load_queue(void *arg, const struct definition_queue *row)
 {
     struct loading *l = arg;
@@ -129,6 +140,7 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
         .user = load_user,
         .permission = load_permission,
         .topic_permission = load_topic_permission,
+        .policy = load_policy,
         .exchange = load_exchange,
         .queue = load_queue,
         .binding = load_binding,
