@@ -140,6 +140,7 @@ struct user *auth_want_user(struct auth *auth, struct slice name)
     user->password_hash = own(SLICE_EMPTY);
     user->tags = own(SLICE_EMPTY);
     user->limits = own(SLICE_EMPTY);
+    user->usage = auth_usage_make();
     auth_rows_insert(&auth->users, at, user);
     return user;
 }
@@ -151,7 +152,7 @@ static void keep_user(struct auth *auth, const struct definition_user *row,
 
     user->algorithm = algorithm;
     replace(&user->password_hash, row->password_hash);
-    replace(&user->limits, row->limits);
+    auth_keep_limits(user, row->limits);
     user_set_tags(user, row->tags);
     generation_moves();
 }
@@ -210,6 +211,7 @@ static struct auth_identity *make_identity(struct auth *auth, const struct user 
     identity->name = own(user->name);
     identity->tags = own(user->tags);
     identity->is_impersonator = has_tag(user->tags, slice_str(AUTH_TAG_IMPERSONATOR));
+    identity->usage = auth_usage_ref(user->usage);
     atomic_fetch_add(&auth->identities, 1);
     return identity;
 }
@@ -283,6 +285,7 @@ void auth_identity_unref(struct auth_identity **pointer)
     atomic_fetch_sub(&identity->auth->identities, 1);
     disown(&identity->name);
     disown(&identity->tags);
+    auth_usage_unref(&identity->usage);
     identity->magic = 0;
     free(identity);
 }

@@ -95,6 +95,7 @@ void auth_user_free(struct user *user)
     disown(&user->password_hash);
     disown(&user->tags);
     disown(&user->limits);
+    auth_usage_unref(&user->usage);
     free(user);
 }
 

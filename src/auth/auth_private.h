@@ -2,6 +2,7 @@
  *
  *   auth.c              users: loading, logging in, changing them
  *   auth_permissions.c  permissions: loading, asking, changing them
+ *   auth_limits.c       how many connections and channels a user may have
  *   auth_model.c        what all of them are made of */
 #ifndef LEVERET_AUTH_AUTH_PRIVATE_H
 #define LEVERET_AUTH_AUTH_PRIVATE_H
@@ -14,6 +15,8 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/pattern.h"
+
+struct auth_usage; /* see auth_limits.c */
 
 /* --- ordered rows --------------------------------------------------------------------------- */
 
@@ -54,7 +57,8 @@ struct user {
     struct slice password_hash;
     enum password_algorithm algorithm;
     struct slice tags;
-    struct slice limits;
+    struct slice limits;      /* JSON */
+    struct auth_usage *usage; /* shared with its identities */
     struct rows permissions;       /* struct permission */
     struct rows topic_permissions; /* struct topic_permission */
 };
@@ -80,6 +84,7 @@ struct auth_identity {
     struct slice name;
     struct slice tags;
     bool is_impersonator;
+    struct auth_usage *usage; /* a reference */
 };
 
 struct topic_key {
@@ -105,6 +110,17 @@ struct user *auth_want_user(struct auth *auth, struct slice name);
 
 /* NULL when the user is not there any more, even if another of that name is. */
 const struct user *auth_current_user(const struct auth_identity *identity);
+
+/* --- limits --------------------------------------------------------------------------------- */
+
+/* Nothing is used, nothing limited. The caller owns the reference. */
+struct auth_usage *auth_usage_make(void);
+struct auth_usage *auth_usage_ref(struct auth_usage *usage);
+/* Clears the pointer. NULL is fine. */
+void auth_usage_unref(struct auth_usage **usage);
+
+/* Replaces a user's limits by what this JSON says; the lock is held. */
+void auth_keep_limits(struct user *user, struct slice text);
 
 /* --- strings -------------------------------------------------------------------------------- */
 

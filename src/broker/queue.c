@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/default_type.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/policy.h"
@@ -228,6 +229,9 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
         queue_refuse_missing(d->name, vhost, error);
         return CHANGE_REFUSED;
     }
+    if (!vhost_check_queue_limit(vhost, d->name, error) ||
+        (d->is_generated && !queue_arguments_check_generated(d->arguments, error)))
+        return CHANGE_REFUSED;
     *ret_created = true;
     return declare_new(loop, vhost, d, done, error, ret);
 }
@@ -241,9 +245,13 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                       SLICE_ARG(d->name));
         return CHANGE_REFUSED;
     }
+    struct queue_declaration typed = *d;
+    struct lv_buffer space = {0};
     topology_lock(vhost->broker);
-    enum change_result result = declare_locked(loop, vhost, d, done, error, ret, ret_created);
+    typed.arguments = default_type_arguments(vhost, d, &space);
+    enum change_result result = declare_locked(loop, vhost, &typed, done, error, ret, ret_created);
     topology_unlock(vhost->broker);
+    lv_buffer_free(&space);
     return result;
 }
 
