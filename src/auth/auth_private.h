@@ -57,8 +57,8 @@ struct user {
     struct slice password_hash;
     enum password_algorithm algorithm;
     struct slice tags;
-    struct slice limits;      /* JSON */
-    struct auth_usage *usage; /* shared with its identities */
+    struct slice limits;           /* JSON */
+    struct auth_usage *usage;      /* shared with its identities */
     struct rows permissions;       /* struct permission */
     struct rows topic_permissions; /* struct topic_permission */
 };

@@ -372,8 +372,8 @@ static void read_queue(struct slice table, struct queue_arguments *ret)
         .single_active_consumer = table_find(table, "x-single-active-consumer", &f) && f.b,
     };
     struct slice overflow;
-    ret->has_overflow = string_of(table, "x-overflow", &overflow) &&
-                        queue_overflow_parse(overflow, &ret->overflow);
+    ret->has_overflow =
+        string_of(table, "x-overflow", &overflow) && queue_overflow_parse(overflow, &ret->overflow);
     ret->has_dead_letter_exchange =
         string_of(table, "x-dead-letter-exchange", &ret->dead_letter_exchange);
     ret->has_dead_letter_routing_key =

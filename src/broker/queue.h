@@ -17,8 +17,8 @@
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/consumer.h"
-#include "broker/policy.h"
 #include "broker/lane.h"
+#include "broker/policy.h"
 #include "broker/route.h"
 
 enum { QUEUE_MAGIC = 0x90e0e };
@@ -47,16 +47,16 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    uint64_t exclusive_owner; /* a connection's id; 0: none */
-    uint64_t id;              /* in the store; never used twice */
+    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
+    uint64_t id;                                         /* in the store; never used twice */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
 
     /* Home's. */
     struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
     struct effective_policy *policy; /* NULL: none */
-    struct lane lane;    /* of priority 0: the only one of a queue without priorities */
-    struct lane **lanes; /* the highest priority first; NULL: there is but that one */
+    struct lane lane;                /* of priority 0: the only one of a queue without priorities */
+    struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
     unsigned lane_count;
     struct lv_list consumers;
     struct lv_list ready_consumers; /* by priority, then by who waited longest */

@@ -112,8 +112,7 @@ enum change_result vhost_create(struct broker *broker, struct slice name, bool s
 }
 
 enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
-                                          bool store, struct durable_done done,
-                                          struct vhost **ret)
+                                          bool store, struct durable_done done, struct vhost **ret)
 {
     enum change_result result = CHANGE_DONE;
     topology_lock(broker);

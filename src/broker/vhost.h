@@ -25,11 +25,11 @@ struct vhost {
     struct lv_table *queues;    /* of struct queue, by name */
     struct lv_table *bindings;  /* of struct binding, by identity (binding.c); writer side only */
     struct exchange *default_exchange;
-    struct slice description; /* owned, as the next two; under the lock */
-    struct slice tags;        /* separated by commas */
+    struct slice description;        /* owned, as the next two; under the lock */
+    struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* empty: the broker's */
     struct vhost_limits limits;
-    struct parameter_list parameters; /* under the lock */
+    struct parameter_list parameters;          /* under the lock */
     struct policy_list policies[POLICY_KINDS]; /* under the lock */
     _Atomic bool is_deleted;
 };
@@ -46,8 +46,7 @@ enum change_result vhost_create(struct broker *broker, struct slice name, bool s
 /* The same with a description, tags and a type of queues (none: empty), which are left as they are
  * when the vhost was there. */
 enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
-                                          bool store, struct durable_done done,
-                                          struct vhost **ret);
+                                          bool store, struct durable_done done, struct vhost **ret);
 
 /* Replaces the tags, which are separated by commas. ERR_NOT_FOUND: it has been deleted; then `done` is
  * not called. */
