@@ -68,21 +68,35 @@ static struct policy *policy_make(const struct definition_policy *row, struct pa
 
 /* --- checking ------------------------------------------------------------------------------------ */
 
-/* What the expression library that RabbitMQ has calls it, where ours has another sentence. */
-static const char *fault_text(const struct pattern_fault *fault)
+/* What the expression library that RabbitMQ has calls it, where ours has another sentence; and how
+ * much further ours has read by then. */
+static const struct {
+    int number;
+    const char *text;
+    unsigned further;
+} older_faults[] = {
+    {109, "nothing to repeat", 0},
+    {111, "unrecognized character after (? or (?-", 0},
+    {114, "missing )", 0},
+    {122, "unmatched parentheses", 0},
+    {142, "syntax error in subpattern name (missing terminator)", 0},
+    {143, "two named subpatterns have the same name", 1},
+    {147, "unknown property name after \\P or \\p", 1},
+};
+
+static const char *fault_text(const struct pattern_fault *fault, size_t *ret_offset)
 {
-    switch (fault->number) {
-    case 109: return "nothing to repeat";
-    case 111: return "unrecognized character after (? or (?-";
-    case 114: return "missing )";
-    case 122: return "unmatched parentheses";
-    case 143: return "two named subpatterns have the same name";
-    case 147: return "unknown property name after \\P or \\p";
-    default: return fault->message;
+    for (size_t i = 0; i < sizeof older_faults / sizeof *older_faults; i++) {
+        if (older_faults[i].number != fault->number)
+            continue;
+        *ret_offset = fault->offset - older_faults[i].further;
+        return older_faults[i].text;
     }
+    *ret_offset = fault->offset;
+    return fault->message;
 }
 
-enum { ERLANG_LINE_MAX = 80 };
+enum { ERLANG_COLUMNS_MAX = 78 };
 
 /* The sentence breaks as Erlang breaks a tuple that does not fit its line. */
 static void put_pattern_fault(struct lv_buffer *reason, const struct pattern_fault *fault)
@@ -90,12 +104,13 @@ static void put_pattern_fault(struct lv_buffer *reason, const struct pattern_fau
     static const char sentence[] = "pattern should be regular expression but is invalid: ";
     struct lv_buffer text = {0};
     char number[24];
-    for (const char *c = fault_text(fault); *c; c++)
+    size_t offset;
+    for (const char *c = fault_text(fault, &offset); *c; c++)
         lv_buffer_printf(&text, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
-    int digits = snprintf(number, sizeof number, "%zu", fault->offset);
+    int digits = snprintf(number, sizeof number, "%zu", offset);
     size_t width = sizeof sentence - 1 + text.n + (size_t)digits + sizeof "{\"\",}" - 1;
     lv_buffer_printf(reason, "%s{\"%.*s\",", sentence, SLICE_ARG(lv_buffer_slice(&text)));
-    if (width >= ERLANG_LINE_MAX)
+    if (width > ERLANG_COLUMNS_MAX)
         lv_buffer_printf(reason, "\n%*s", (int)sizeof sentence, "");
     lv_buffer_printf(reason, "%s}\n", number);
     lv_buffer_free(&text);
