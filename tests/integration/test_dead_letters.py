@@ -222,7 +222,7 @@ def test_a_full_queue_that_refuses_gets_the_rest_when_it_has_room_at_least_once(
     end = name('end')
     peer.declare(end, durable=True, arguments={'x-max-length': 2, 'x-overflow': 'reject-publish'})
     for strategy, arrive in ((dead_letters, '01'), (at_least_once, '01234')):
-        queue = name('q ' + strategy.__name__)
+        queue = name('q.' + strategy.__name__)
         peer.declare(queue, durable=True, arguments=strategy('', end))
         for number in range(5):
             peer.publish(1, '', queue, str(number), PERSISTENT)
@@ -241,7 +241,7 @@ def test_a_full_queue_that_refuses_gets_the_rest_when_it_has_room_at_least_once(
 @pytest.mark.leveret
 @pytest.mark.once(also=('asan',))
 def test_a_backlog_that_expires_at_once_arrives_in_order(connect, name, volume):
-    count, publisher, reader = volume(50000), connect(), connect(patience_s=60)
+    count, publisher, reader = volume(20000), connect(), connect(patience_s=60)
     queue, end = name('q'), name('end')
     publisher.declare(end, durable=True)
     publisher.declare(queue, durable=True, arguments=dead_letters('', end, **{'x-message-ttl': 1500}))
@@ -256,7 +256,7 @@ def test_a_backlog_that_expires_at_once_arrives_in_order(connect, name, volume):
 @pytest.mark.leveret
 @pytest.mark.once(also=('asan',))
 def test_a_crash_while_a_backlog_expires_loses_none_of_it(own_broker, volume):
-    broker, count = own_broker(), volume(20000)
+    broker, count = own_broker(), volume(10000)
     with Peer(broker.address) as peer:
         peer.declare('end', durable=True)
         peer.declare('q', durable=True, arguments=dead_letters('', 'end', **{'x-message-ttl': 1000}))
@@ -277,7 +277,7 @@ def test_a_crash_while_a_backlog_expires_loses_none_of_it(own_broker, volume):
 @pytest.mark.leveret
 @pytest.mark.once(also=('asan',))
 def test_what_a_full_queue_refuses_is_told_to_the_publisher_and_is_dead(connect, broker, name, volume):
-    count, reader = volume(20000), connect(patience_s=60)
+    count, reader = volume(2000), connect(patience_s=60)
     queue, end = name('q'), name('end')
     reader.declare(end, durable=True)
     reader.declare(queue, durable=True,
@@ -290,8 +290,8 @@ def test_what_a_full_queue_refuses_is_told_to_the_publisher_and_is_dead(connect,
     publisher.settle()
     assert len(publisher.confirmed) == 10 and len(publisher.refused) == count - 10
     assert unacknowledged(broker, queue) == (10, 0)
-    reader.call(1, 'queue.delete', queue=queue)
-    reader.call(1, 'queue.delete', queue=end)
+    publisher.peer.call(1, 'queue.delete', queue=queue)
+    publisher.peer.call(1, 'queue.delete', queue=end)
 
 
 @pytest.mark.leveret
