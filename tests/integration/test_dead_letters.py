@@ -236,6 +236,44 @@ def test_a_full_queue_that_refuses_gets_the_rest_when_it_has_room_at_least_once(
         assert unacknowledged(broker, queue) == (0, 0)
 
 
+# --- by policy -------------------------------------------------------------------------------------------------
+
+@pytest.mark.leveret
+def test_a_policy_sends_what_dies_from_now_on_and_ends_with_it(own_broker):
+    broker = own_broker()
+    with Peer(broker.address) as peer:
+        peer.declare('end', durable=True)
+        peer.declare('q', durable=True)
+
+        def dies(body):
+            peer.publish(1, '', 'q', body, PERSISTENT)
+            reject_all(peer, 'q', 1)
+            eventually(lambda: unacknowledged(broker, 'q') == (0, 0))
+
+        dies('before')
+        broker.ctl('set_policy', 'dlx', '^q$', '{"dead-letter-exchange": "", "dead-letter-routing-key": "end"}')
+        dies('during')
+        broker.ctl('clear_policy', 'dlx')
+        dies('after')
+        assert bodies(peer, 'end', 1) == ['during']
+
+
+@pytest.mark.leveret
+def test_at_least_once_by_policy_goes_where_the_policy_says_by_then(own_broker):
+    broker = own_broker()
+    with Peer(broker.address) as peer:
+        peer.declare('q', durable=True, arguments={'x-queue-type': 'quorum'})
+        policy = ('{"dead-letter-exchange": "", "dead-letter-routing-key": "%s", "overflow": "reject-publish", '
+                  '"dead-letter-strategy": "at-least-once"}')
+        broker.ctl('set_policy', 'dlx', '^q$', policy % 'nowhere')
+        for body in 'ab':
+            peer.publish(1, '', 'q', body, PERSISTENT)
+        reject_all(peer, 'q', 2)
+        peer.declare('end', durable=True)
+        broker.ctl('set_policy', 'dlx', '^q$', policy % 'end')
+        assert bodies(peer, 'end', 2) == ['a', 'b']
+
+
 # --- many at once ---------------------------------------------------------------------------------------------
 
 @pytest.mark.leveret
