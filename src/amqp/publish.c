@@ -109,6 +109,17 @@ void channel_return(struct channel *ch, struct slice exchange, struct slice rout
     channel_write_content(ch, header, body, message);
 }
 
+static struct delivery delivery_of(const struct publication *p)
+{
+    return (struct delivery){
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+        .message = p->message,
+    };
+}
+
 /* --- where it goes ----------------------------------------------------------------------------------- */
 
 /* The exchange, once the user may publish to it by this key. NULL after refusing. */
@@ -158,7 +169,7 @@ static struct publish_memo *memo_find(struct channel *ch, const struct publicati
 static void memo_write(struct channel *ch, const struct publication *p, struct exchange *exchange,
                        const struct route *route, uint64_t topology, uint64_t auth)
 {
-    if (exchange->type->uses_headers || route->count > MEMO_QUEUES_MAX)
+    if (exchange->is_never_cached || route->count > MEMO_QUEUES_MAX)
         return;
     if (!ch->memo)
         ch->memo = lv_malloc(sizeof *ch->memo);
@@ -201,10 +212,12 @@ static void find_route(struct channel *ch, struct exchange *exchange, const stru
                        struct route *ret)
 {
     struct loop *loop = connection_loop(ch->connection);
+    const struct delivery whole = delivery_of(p);
     const struct routing_input input = {
         .routing_key = p->routing_key,
         .headers = p->properties.headers,
         .has_headers = (p->properties.flags & PROPERTY_HEADERS) != 0,
+        .message = &whole,
     };
     struct field cc = {0};
     if (!table_find(input.headers, "CC", &cc) && p->bcc.n == 0) {
@@ -216,7 +229,7 @@ static void find_route(struct channel *ch, struct exchange *exchange, const stru
     keys[0] = p->routing_key;
     size_t count = add_keys(keys, 1, cc.bytes);
     count = add_keys(keys, count, p->bcc);
-    route_find_many(loop, exchange, keys, count, input.headers, input.has_headers, ret);
+    route_find_many(loop, exchange, keys, count, &input, ret);
     free(keys);
 }
 
@@ -336,13 +349,7 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
                        uint32_t *later, bool *refused)
 {
     struct loop *loop = connection_loop(ch->connection);
-    const struct delivery delivery = {
-        .exchange = p->exchange,
-        .routing_key = p->routing_key,
-        .header = p->header,
-        .body = p->body,
-        .message = p->message,
-    };
+    const struct delivery delivery = delivery_of(p);
     if (queue_pass_through(loop, q, &delivery))
         return true;
     if (!need_message(ch, p))

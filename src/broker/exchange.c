@@ -13,7 +13,16 @@
 #include "wire/table.h"
 
 static const struct exchange_type *const types[] = {
-    &exchange_direct, &exchange_fanout, &exchange_headers, &exchange_topic, NULL,
+    &exchange_direct,
+    &exchange_fanout,
+    &exchange_headers,
+    &exchange_topic,
+    &exchange_consistent_hash,
+    &exchange_random,
+    &exchange_local_random,
+    &exchange_modulus_hash,
+    &exchange_recent_history,
+    NULL,
 };
 
 const struct exchange_type *exchange_type_find(struct slice name)
@@ -78,6 +87,7 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->is_internal = d->internal;
     x->arguments = copy_to(&space, d->arguments);
     x->alternate = alternate_of(x->arguments);
+    x->is_never_cached = type->is_never_cached;
     lv_list_init(&x->bindings_from);
     lv_list_init(&x->doomed_link);
     type->create(x);
@@ -197,15 +207,27 @@ static bool is_equivalent(struct exchange *x, const struct exchange_declaration 
                                              vhost_name(x->vhost), error);
 }
 
+bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
+                          const char *argument, const struct field *value,
+                          struct broker_error *error)
+{
+    return broker_refuse(error, 406,
+                         "invalid arg '%s' for exchange '%.*s' in vhost '%.*s': "
+                         "{unacceptable_type,%s}",
+                         argument, SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)),
+                         field_type_name(value->type));
+}
+
 static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
-                      struct broker_error *error)
+                      const struct exchange_type *type, struct broker_error *error)
 {
     if (!vhost_check(vhost, error))
         return false;
     if (slice_begins(d->name, "amq."))
         return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
                              SLICE_ARG(d->name));
-    return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error);
+    return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
+           (!type->check_arguments || type->check_arguments(vhost, d, error));
 }
 
 static enum change_result store_exchange(struct exchange *x, struct durable_done done)
@@ -232,7 +254,7 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     struct exchange *x = exchange_find(vhost, d->name);
     if (x)
         return is_equivalent(x, d, type, error) ? CHANGE_DONE : CHANGE_REFUSED;
-    if (!check_new(vhost, d, error))
+    if (!check_new(vhost, d, type, error))
         return CHANGE_REFUSED;
     x = exchange_create(vhost, d, type, false);
     *ret_created = true;
