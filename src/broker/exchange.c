@@ -4,6 +4,7 @@
  * others may follow, in chains and rings of any length: they wait in a list, not on the stack. */
 #include "broker/exchange_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -195,11 +196,24 @@ static bool check_flag(struct exchange *x, const char *what, bool received, bool
            refuse_unlike(x, what, received ? "true" : "false", current ? "true" : "false", error);
 }
 
+/* RabbitMQ prints types as Erlang's atoms, which have quotes of their own unless they are plain words. */
+static bool refuse_other_type(struct exchange *x, const struct exchange_type *type,
+                              struct broker_error *error)
+{
+    char names[2][64];
+    const struct exchange_type *both[2] = {type, x->type};
+    for (size_t i = 0; i < 2; i++) {
+        const char *quote = strchr(both[i]->name, '-') ? "'" : "";
+        snprintf(names[i], sizeof names[i], "%s%s%s", quote, both[i]->name, quote);
+    }
+    return refuse_unlike(x, "type", names[0], names[1], error);
+}
+
 static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
                           const struct exchange_type *type, struct broker_error *error)
 {
     if (strcmp(x->type->name, type->name) != 0)
-        return refuse_unlike(x, "type", type->name, x->type->name, error);
+        return refuse_other_type(x, type, error);
     return check_flag(x, "durable", d->durable, x->is_durable, error) &&
            check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
            check_flag(x, "internal", d->internal, x->is_internal, error) &&
