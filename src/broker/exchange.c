@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/arguments.h"
+#include "broker/dedup.h"
 #include "broker/vhost_private.h"
 #include "wire/table.h"
 
@@ -23,6 +24,7 @@ static const struct exchange_type *const types[] = {
     &exchange_local_random,
     &exchange_modulus_hash,
     &exchange_recent_history,
+    &exchange_deduplication,
     NULL,
 };
 
@@ -72,6 +74,11 @@ static struct slice alternate_of(struct slice arguments)
     return is_set ? f.bytes : SLICE_EMPTY;
 }
 
+static bool exchange_is_dedup(const struct exchange_type *type)
+{
+    return type == &exchange_deduplication;
+}
+
 /* One allocation: the struct, then name and arguments. */
 static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
                                       const struct exchange_type *type)
@@ -88,7 +95,9 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->is_internal = d->internal;
     x->arguments = copy_to(&space, d->arguments);
     x->alternate = alternate_of(x->arguments);
-    x->is_never_cached = type->is_never_cached;
+    x->dedup = dedup_create(vhost, &x->destination, d->durable, x->arguments,
+                            exchange_is_dedup(type));
+    x->is_never_cached = type->is_never_cached || x->dedup;
     lv_list_init(&x->bindings_from);
     lv_list_init(&x->doomed_link);
     type->create(x);
@@ -112,6 +121,7 @@ void exchange_free(struct exchange *exchange)
     lv_assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->magic = 0;
     exchange->type->destroy(exchange);
+    dedup_free(&exchange->dedup);
     free(exchange);
 }
 
@@ -145,6 +155,7 @@ static void drop_bindings(struct exchange *x, struct lv_list *doomed)
 static void remove_one(struct exchange *x, struct lv_list *doomed, struct durable_changes *changes)
 {
     x->is_deleted = true;
+    dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
     drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
@@ -240,7 +251,9 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
     if (slice_begins(d->name, "amq."))
         return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
                              SLICE_ARG(d->name));
+    struct dedup_settings dedup;
     return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
+           dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
            (!type->check_arguments || type->check_arguments(vhost, d, error));
 }
 

@@ -12,6 +12,8 @@
 
 enum { EXCHANGE_MAGIC = 0x78c4a6e };
 
+struct dedup;
+struct dedup_claims;
 struct delivery;
 struct exchange_declaration;
 struct exchange_type;
@@ -23,6 +25,7 @@ struct exchange {
     struct lv_rcu_head rcu;
     struct vhost *vhost;
     const struct exchange_type *type;
+    struct dedup *dedup; /* owned; NULL: takes duplicates */
     bool is_durable;
     bool is_auto_delete;
     bool is_internal;
@@ -48,6 +51,9 @@ struct routing_input {
     /* The whole message, for types that look at its properties or keep it. NULL: nobody publishes,
      * somebody only asks where it would go. Borrowed for the call. */
     const struct delivery *message;
+    /* Where exchanges that drop duplicates put what they claim: whoever gives it publishes by
+     * dedup.h's rules. NULL: they drop nothing. */
+    struct dedup_claims *claims;
 };
 
 struct route_set;

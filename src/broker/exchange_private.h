@@ -17,6 +17,7 @@ extern const struct exchange_type exchange_random;
 extern const struct exchange_type exchange_local_random;
 extern const struct exchange_type exchange_modulus_hash;
 extern const struct exchange_type exchange_recent_history;
+extern const struct exchange_type exchange_deduplication;
 
 /* --- exchange.c; the lock is held -------------------------------------------------------- */
 

@@ -22,6 +22,8 @@
 
 enum { QUEUE_MAGIC = 0x90e0e };
 
+struct dedup;
+
 /* Counted at home since the queue was made. */
 struct queue_counters {
     uint64_t published;
@@ -45,6 +47,7 @@ struct queue {
     struct queue_flags flags;
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
+    struct dedup *dedup;      /* owned; NULL: takes duplicates */
     uint64_t exclusive_owner; /* a connection's id; 0: none */
     uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "broker/dedup.h"
 #include "broker/queue.h"
 #include "broker/route_private.h"
 
@@ -174,6 +175,8 @@ static void ask_exchange(struct route_set *set, struct exchange *x, const struct
     size_t matches = set->matches;
     struct routing_input input = *message;
     set->is_never_cached |= x->is_never_cached;
+    if (x->dedup && message->claims && !dedup_admits(x->dedup, message->headers, message->claims))
+        return;
     for (size_t i = 0; i < count; i++) {
         input.routing_key = keys[i];
         x->type->route(x, &input, set);
