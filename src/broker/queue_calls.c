@@ -118,6 +118,7 @@ void queue_call_get(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
     struct lane *l = lane_first_ready(q);
     bool is_deliverable = is_first && l && queue_first_is_deliverable(l);

@@ -45,6 +45,12 @@ def drain(peer, queue):
     return found
 
 
+def restart(broker, *peers):
+    for peer in peers:                               # else it gives them some seconds to leave
+        peer.drop()
+    broker.restart()
+
+
 def place(peer, name, where, arguments=None, kind='fanout', **flags):
     """Something that drops duplicates, and a publisher to it: the queue to look into, exchange, key."""
     arguments = {**ON, **(arguments or {})}
@@ -249,7 +255,7 @@ def test_what_was_confirmed_is_remembered(own_broker, connect, name, where, end)
         broker.kill()
         broker.start()
     else:
-        broker.restart()
+        restart(broker, peer, p.peer)
     peer = connect(broker)
     p = Publisher(connect(broker), exchange, key)
     for i in range(999, 499, -1):
@@ -302,17 +308,19 @@ def test_a_deleted_memory_is_gone(own_broker, connect, name, where):
         peer.call(1, 'queue.delete', queue=q)
         if exchange:
             peer.call(1, 'exchange.delete', exchange=exchange)
-        broker.restart()
+        restart(broker, peer, p.peer)
 
 
 @pytest.mark.once
 def test_a_memory_that_is_not_to_persist_does_not(own_broker, connect, name):
     broker = own_broker()
-    q, exchange, key = place(connect(broker), name, 'queue', {'x-cache-persistence': 'memory'}, durable=True)
+    peer = connect(broker)
+    q, exchange, key = place(peer, name, 'queue', {'x-cache-persistence': 'memory'}, durable=True)
     for life in range(2):
-        Publisher(connect(broker), exchange, key).say('1', 'a', persistent=True)
-        Publisher(connect(broker), exchange, key).say('2', 'a', persistent=True)
-        broker.restart()
+        p = Publisher(connect(broker), exchange, key)
+        p.say('1', 'a', persistent=True)
+        p.say('2', 'a', persistent=True)
+        restart(broker, peer, p.peer)
     assert drain(connect(broker), q) == ['1', '1']
 
 
