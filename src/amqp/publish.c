@@ -420,7 +420,7 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
     if (route->count == 0 && p->mandatory)
         channel_return(ch, p->exchange, p->routing_key, p->header, p->body, p->message);
     struct confirm_sink *sink = number > 0 ? &channel_publisher(ch)->sink : NULL;
-    bool is_looked_at = p->claims.first || p->claims.seen_by;
+    bool is_looked_at = !dedup_claims_are_empty(&p->claims);
     bool is_open = (is_looked_at ? publish_once : publish_to_each)(ch, p, route, sink, number,
                                                                    &later, &refused);
     if (is_open && number > 0)
@@ -583,7 +583,8 @@ static void publish(struct channel *ch, struct publication *p)
         message_unref(&p->message);
     if (p->original)
         message_unref(&p->original);
-    dedup_claims_drop(loop, &p->claims);
+    if (!dedup_claims_are_empty(&p->claims))
+        dedup_claims_drop(loop, &p->claims);
     lv_buffer_free(&space);
     unsigned alarms =
         atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed);

@@ -67,6 +67,8 @@ size_t dedup_count(struct dedup *dedup);
 
 /* --- a message ------------------------------------------------------------------------------ */
 
+struct dedup_claim;
+
 /* What one message has claimed, and whether it was a duplicate somewhere. Zero-initialised is
  * valid and empty. Owns the claims. */
 struct dedup_claims {
@@ -74,6 +76,11 @@ struct dedup_claims {
     struct dedup *seen_by; /* owned reference; NULL: no duplicate */
     struct seen_value seen;
 };
+
+static inline bool dedup_claims_are_empty(const struct dedup_claims *claims)
+{
+    return !claims->first && !claims->seen_by;
+}
 
 /* False when the message, by its headers table, is a duplicate and is to be dropped. Any loop. */
 bool dedup_admits(struct dedup *dedup, struct slice headers, struct dedup_claims *claims);
