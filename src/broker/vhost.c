@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/dedup.h"
 #include "broker/durable.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
@@ -203,6 +204,9 @@ static void vhost_unlink(struct vhost *vhost)
             exchange_remove(x, &nothing);
     }
     lv_assert(lv_table_count(vhost->exchanges) == 0);
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        dedup_close(lv_container_of(node, struct queue, by_name)->dedup);
     topology_moved(broker);
 }
 
