@@ -26,6 +26,7 @@ extern const struct control_command control_topology_commands[];
 extern const struct control_command control_connection_commands[];
 extern const struct control_command control_user_commands[];
 extern const struct control_command control_vhost_commands[];
+extern const struct control_command control_trace_commands[];
 
 struct request {
     const struct control_world *world;

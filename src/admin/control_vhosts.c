@@ -5,6 +5,8 @@
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/events.h"
+#include "broker/trace.h"
 #include "broker/vhost.h"
 
 struct vhost_change {
@@ -20,8 +22,10 @@ static void add_on_loop(struct loop *loop, void *arg)
     struct vhost_change *c = arg;
     struct vhost *vhost;
     (void)loop;
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
     c->result = vhost_create(c->broker, c->name, true,
                              (struct durable_done){commit_done, &c->commit}, &vhost);
+    events_act_as(before);
 }
 
 static void run_add_vhost(struct request *r)
@@ -43,7 +47,9 @@ static void delete_on_loop(struct loop *loop, void *arg)
 {
     struct vhost_change *c = arg;
     (void)loop;
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
     c->err = vhost_delete(c->broker, c->name, (struct durable_done){commit_done, &c->commit});
+    events_act_as(before);
 }
 
 static void close_on_loop(struct loop *loop, void *arg)
@@ -94,11 +100,10 @@ COLUMN(cluster_state)
     return json_sprintf("[{%s, running}]", r->world->node_name);
 }
 
-COLUMN(no)
+COLUMN(vhost_column_tracing)
 {
     (void)r;
-    (void)row;
-    return json_false();
+    return json_boolean(trace_is_on(*(struct vhost *const *)row));
 }
 
 COLUMN(nothing)
@@ -117,7 +122,7 @@ COLUMN(no_tags)
 
 static const struct column vhost_columns[] = {
     {"name", vhost_column_name},
-    {"tracing", no},
+    {"tracing", vhost_column_tracing},
     {"description", nothing},
     {"tags", no_tags},
     {"default_queue_type", nothing},

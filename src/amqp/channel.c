@@ -115,6 +115,8 @@ static void release_getters(struct channel *ch)
 void channel_shut(struct channel *ch, enum channel_state next)
 {
     lv_assert(ch->state == CHANNEL_OPEN || ch->state == CHANNEL_CLOSING);
+    if (ch->state == CHANNEL_OPEN)
+        channel_event_closed(ch);
     ch->state = next;
     /* What a consume or cancel under way is about gets nothing any more. */
     if (ch->call && ch->call->consumer)
@@ -298,6 +300,7 @@ struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_
     c->call.from = connection_loop(ch->connection);
     c->call.run = run;
     c->call.done = call_is_done;
+    c->call.user = auth_identity_name(ch->connection->identity);
     return &c->call;
 }
 

@@ -469,9 +469,23 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
     return is_as_it_came || rewrite_header(ch, p, space);
 }
 
+/* Its copy goes to the firehose, before the message itself goes anywhere. */
+static void trace(struct channel *ch, const struct publication *p, const struct route *route)
+{
+    const struct delivery message = {
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+    };
+    channel_trace_publish(ch, &message, p->bcc, route);
+}
+
 /* Says something to the queues, or keeps it for commit: then with its route, as RabbitMQ does. */
 static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
 {
+    if (trace_is_on(ch->connection->vhost))
+        trace(ch, p, route);
     if (ch->mode != CHANNEL_TX) {
         publish_to_all(ch, p, route);
         return;
@@ -486,6 +500,8 @@ static void publish_reply(struct channel *ch, struct publication *p)
     static const struct route nowhere = {0};
     if (!need_message(ch, p))
         return;
+    if (trace_is_on(ch->connection->vhost))
+        trace(ch, p, &nowhere);
     if (ch->mode == CHANNEL_TX) {
         tx_add_publish(ch, &p->message, false, &nowhere);
         return;
@@ -543,6 +559,8 @@ static void publish(struct channel *ch, struct publication *p)
     /* A failed disk holds up those who need it, and nobody else. */
     if ((alarms & ~(unsigned)BROKER_ALARM_STORE) || (alarms && is_persistent))
         connection_block(conn);
+    if (conn->vhost && trace_is_on(conn->vhost))
+        connection_hold_for_trace(conn, p->exchange);
 }
 
 /* --- all of it at once --------------------------------------------------------------------------------------- */

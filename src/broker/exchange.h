@@ -6,6 +6,7 @@
 #ifndef LEVERET_BROKER_EXCHANGE_H
 #define LEVERET_BROKER_EXCHANGE_H
 
+#include "base/buffer.h"
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/vhost.h"
@@ -25,6 +26,7 @@ struct exchange {
     bool is_auto_delete;
     bool is_internal;
     bool is_predeclared;
+    bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
@@ -61,6 +63,10 @@ struct exchange_type {
                   struct broker_error *error);
     void (*bind)(struct exchange *exchange, struct binding *binding);
     void (*unbind)(struct exchange *exchange, struct binding *binding);
+    /* Read-side; NULL: the type chooses among all its bindings at once. Whether route() takes this one
+     * for this message; writes why, or why not, into the empty buffer (explain.h). */
+    bool (*explain)(struct exchange *exchange, struct binding *binding,
+                    const struct routing_input *input, struct lv_buffer *why);
 };
 
 /* The type of this name ("direct"), or NULL. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/vhost.h"
@@ -208,6 +209,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
         q->exclusive_owner = d->connection_id;
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
+    event_queue_created(q);
     *ret = q;
     return store_queue(q, done);
 }
@@ -610,6 +612,7 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
         atomic_store(&q->is_deleted, true);
         lv_table_remove(q->vhost->queues, &q->by_name);
         destination_unbind_all(q->vhost, &q->destination);
+        event_queue_deleted(q);
         topology_moved(broker);
         bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
                           !atomic_load(&q->vhost->is_deleted);
@@ -702,10 +705,17 @@ static void call_answer(struct loop *at, struct queue_call *call)
     loop_mail(at, call->from, &back);
 }
 
+static void run_call(struct queue_call *call)
+{
+    struct slice before = events_act_as(call->user);
+    call->run(call);
+    events_act_as(before);
+}
+
 static void call_mail(struct loop *at, struct mail *mail)
 {
     struct queue_call *call = mail->a;
-    call->run(call);
+    run_call(call);
     if (!call->is_waiting)
         call_answer(at, call);
 }
@@ -714,7 +724,7 @@ void queue_call_start(struct queue_call *call)
 {
     lv_list_init(&call->waiting_link);
     if (call->queue->home == call->from) {
-        call->run(call);
+        run_call(call);
         if (!call->is_waiting)
             call->done(call);
         return;

@@ -23,6 +23,7 @@ struct vhost {
     struct lv_table *bindings;  /* of struct binding, by identity (binding.c); writer side only */
     struct exchange *default_exchange;
     _Atomic bool is_deleted;
+    _Atomic bool is_traced; /* trace.h */
 };
 
 /* The vhost of this name, or NULL. Any loop. */
