@@ -181,6 +181,7 @@ int vhost_delete(struct broker *broker, struct slice name, struct durable_done d
         durable_add(&changes, definition_delete_vhost(name));
     enum change_result result = durable_submit(&changes, done);
     delete_queues_by_mail(vhost);
+    event_exchange_deleted(vhost->default_exchange); /* which lives as long as the vhost does */
     event_vhost_deleted(vhost);
     topology_unlock(broker);
     vhost_unref(&vhost);
