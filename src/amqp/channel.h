@@ -295,7 +295,7 @@ void connection_hold_for_trace(struct connection *conn, struct slice exchange);
 /* user.authentication.success, or .failure with the reason. */
 void connection_event_login(struct connection *conn, struct slice user, struct slice mechanism,
                             bool is_success, struct slice reason);
-/* It has entered its vhost; it has gone (said of those that tried to log in). */
+/* It has entered its vhost; it has gone, whether it ever had or not. */
 void connection_event_created(struct connection *conn);
 void connection_event_closed(struct connection *conn);
 void channel_event_created(struct channel *ch);

@@ -75,8 +75,6 @@ void connection_event_closed(struct connection *conn)
 {
     struct broker *broker = broker_of(conn);
     char pid[EVENT_PID_MAX];
-    if (conn->mechanism[0] == '\0')
-        return; /* it never said who it is */
     event_emit(broker, "connection.closed",
                EVENT_ARGUMENTS("client_properties", conn->client_properties),
                EVENT_TEXT("node", broker->node_name),

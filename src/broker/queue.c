@@ -611,7 +611,9 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
     if (was_there) {
         atomic_store(&q->is_deleted, true);
         lv_table_remove(q->vhost->queues, &q->by_name);
+        struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
         destination_unbind_all(q->vhost, &q->destination);
+        events_act_as(user);
         event_queue_deleted(q);
         topology_moved(broker);
         bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&

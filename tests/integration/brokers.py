@@ -169,7 +169,7 @@ class Rabbit(Broker):
             'RABBITMQ_CTL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}'}
         for name in ('mnesia', 'log', 'schema'):
             os.makedirs(f'{home}/{name}', exist_ok=True)
-        for name, text in (('rabbitmq-env.conf', ''), ('enabled_plugins', '[].\n'),
+        for name, text in (('rabbitmq-env.conf', ''), ('enabled_plugins', '[rabbitmq_event_exchange].\n'),
                            ('rabbitmq.conf', f'listeners.tcp.1 = 127.0.0.1:{self.port}\n'),
                            # A machine fresh from debootstrap has no /etc/hosts, so nobody there knows localhost.
                            ('inetrc', '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n')):
