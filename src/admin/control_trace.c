@@ -11,7 +11,8 @@
 
 /* --- the message asked about ------------------------------------------------------------------ */
 
-static bool put_number(struct table_writer *w, const char *name, const char *type, const char *value)
+static bool put_number(struct table_writer *w, const char *name, const char *type,
+                       const char *value)
 {
     char *end;
     errno = 0;
@@ -52,7 +53,8 @@ static bool read_headers(struct request *r, struct lv_buffer *ret)
     struct table_writer w;
     size_t i;
     table_begin(&w, ret);
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const char *name = json_string_value(json_array_get(item, 0));
         const char *type = json_string_value(json_array_get(item, 1));
         const char *value = json_string_value(json_array_get(item, 2));
@@ -73,7 +75,8 @@ static struct slice *read_keys(struct request *r, size_t *ret_count)
     struct slice *keys = lv_malloc((1 + json_array_size(list)) * sizeof *keys);
     size_t i, count = 0;
     keys[count++] = request_string(r, "routing_key");
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (json_is_string(item))
             keys[count++] = slice_of(json_string_value(item), json_string_length(item));
     }

@@ -51,24 +51,22 @@ void connection_event_created(struct connection *conn)
     struct broker *broker = broker_of(conn);
     char pid[EVENT_PID_MAX];
     const struct net_peer *peer = &conn->peer;
-    event_emit(broker, "connection.created", actor_of(conn),
-               EVENT_TEXT("node", broker->node_name),
-               EVENT_LONG("connected_at", conn->connected_at_ms),
-               EVENT_ARGUMENTS("client_properties", conn->client_properties),
-               EVENT_LONG("channel_max", conn->channel_max),
-               EVENT_LONG("frame_max", conn->frame_bytes_max),
-               EVENT_LONG("timeout", conn->heartbeat_s),
-               EVENT_STR("vhost", vhost_name(conn->vhost)), EVENT_STR("user", user_of(conn)),
-               EVENT_TEXT("protocol", "{0,9,1}"), EVENT_TEXT("ssl_hash", ""),
-               EVENT_TEXT("ssl_cipher", ""), EVENT_TEXT("ssl_key_exchange", ""),
-               EVENT_TEXT("ssl_protocol", ""), EVENT_TEXT("auth_mechanism", conn->mechanism),
-               EVENT_TEXT("peer_cert_validity", ""), EVENT_TEXT("peer_cert_issuer", ""),
-               EVENT_TEXT("peer_cert_subject", ""), EVENT_BOOL("ssl", false),
-               EVENT_ADDRESS("peer_host", slice_str(peer->peer.text)),
-               EVENT_ADDRESS("host", slice_str(peer->local.text)),
-               EVENT_LONG("peer_port", peer->peer.port), EVENT_LONG("port", peer->local.port),
-               EVENT_TEXT("name", conn->name), EVENT_STR("pid", event_pid(broker, pid, conn->id, 0)),
-               EVENT_TEXT("type", "network"), provided_name_of(conn));
+    event_emit(
+        broker, "connection.created", actor_of(conn), EVENT_TEXT("node", broker->node_name),
+        EVENT_LONG("connected_at", conn->connected_at_ms),
+        EVENT_ARGUMENTS("client_properties", conn->client_properties),
+        EVENT_LONG("channel_max", conn->channel_max),
+        EVENT_LONG("frame_max", conn->frame_bytes_max), EVENT_LONG("timeout", conn->heartbeat_s),
+        EVENT_STR("vhost", vhost_name(conn->vhost)), EVENT_STR("user", user_of(conn)),
+        EVENT_TEXT("protocol", "{0,9,1}"), EVENT_TEXT("ssl_hash", ""), EVENT_TEXT("ssl_cipher", ""),
+        EVENT_TEXT("ssl_key_exchange", ""), EVENT_TEXT("ssl_protocol", ""),
+        EVENT_TEXT("auth_mechanism", conn->mechanism), EVENT_TEXT("peer_cert_validity", ""),
+        EVENT_TEXT("peer_cert_issuer", ""), EVENT_TEXT("peer_cert_subject", ""),
+        EVENT_BOOL("ssl", false), EVENT_ADDRESS("peer_host", slice_str(peer->peer.text)),
+        EVENT_ADDRESS("host", slice_str(peer->local.text)),
+        EVENT_LONG("peer_port", peer->peer.port), EVENT_LONG("port", peer->local.port),
+        EVENT_TEXT("name", conn->name), EVENT_STR("pid", event_pid(broker, pid, conn->id, 0)),
+        EVENT_TEXT("type", "network"), provided_name_of(conn));
 }
 
 void connection_event_closed(struct connection *conn)

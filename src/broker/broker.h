@@ -52,7 +52,7 @@ struct broker {
     struct loops *loops;             /* borrowed */
     struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
     const char *node_name;           /* as messages and listings show it; borrowed */
-    const char *event_vhost;         /* where the event exchange is; borrowed; before vhosts are made */
+    const char *event_vhost; /* where the event exchange is; borrowed; before vhosts are made */
     pthread_mutex_t topology_lock;
     _Atomic uint64_t generation;
     struct lv_table *vhosts;          /* of struct vhost, by name */

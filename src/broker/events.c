@@ -229,9 +229,8 @@ struct slice event_pid(const struct broker *broker, char space[EVENT_PID_MAX],
 
 void event_exchange_created(const struct exchange *x)
 {
-    event_emit(x->vhost->broker, "exchange.created", EVENT_ACTOR,
-               EVENT_STR("policy", SLICE_EMPTY), EVENT_ARGUMENTS("arguments", x->arguments),
-               EVENT_BOOL("internal", x->is_internal),
+    event_emit(x->vhost->broker, "exchange.created", EVENT_ACTOR, EVENT_STR("policy", SLICE_EMPTY),
+               EVENT_ARGUMENTS("arguments", x->arguments), EVENT_BOOL("internal", x->is_internal),
                EVENT_BOOL("auto_delete", x->is_auto_delete), EVENT_BOOL("durable", x->is_durable),
                EVENT_TEXT("type", x->type->name), EVENT_STR("name", exchange_name(x)),
                EVENT_STR("vhost", vhost_name(x->vhost)));
@@ -248,8 +247,7 @@ static void emit_binding(const struct binding *b, const char *key)
     bool is_to_queue = b->destination->kind == DESTINATION_QUEUE;
     event_emit(b->source->vhost->broker, key, EVENT_ACTOR,
                EVENT_STR("vhost", vhost_name(b->source->vhost)),
-               EVENT_ARGUMENTS("arguments", b->arguments),
-               EVENT_STR("routing_key", b->routing_key),
+               EVENT_ARGUMENTS("arguments", b->arguments), EVENT_STR("routing_key", b->routing_key),
                EVENT_TEXT("destination_kind", is_to_queue ? "queue" : "exchange"),
                EVENT_STR("destination_name", b->destination->name),
                EVENT_TEXT("source_kind", "exchange"),
@@ -272,8 +270,8 @@ void event_queue_created(const struct queue *q)
     char space[EVENT_PID_MAX];
     bool is_owned = q->exclusive_owner != 0;
     event_emit(broker, "queue.created", EVENT_ACTOR, EVENT_BOOL("exclusive", is_owned),
-               EVENT_STR("owner_pid", is_owned ? event_pid(broker, space, q->exclusive_owner, 0)
-                                               : SLICE_EMPTY),
+               EVENT_STR("owner_pid",
+                         is_owned ? event_pid(broker, space, q->exclusive_owner, 0) : SLICE_EMPTY),
                EVENT_ARGUMENTS("arguments", q->argument_table),
                EVENT_BOOL("auto_delete", q->flags.auto_delete),
                EVENT_BOOL("durable", q->flags.durable), EVENT_STR("name", queue_name(q)),

@@ -335,8 +335,8 @@ struct topic_match {
     struct words pattern, key;
     struct words after_hash, restart;
     bool has_hash;
-    size_t pattern_word, key_word;          /* how many have been taken */
-    size_t after_hash_word, restart_word;   /* likewise, there */
+    size_t pattern_word, key_word;        /* how many have been taken */
+    size_t after_hash_word, restart_word; /* likewise, there */
 };
 
 /* The `#` swallows one more word. False when there is no `#`, or nothing left for it. */
@@ -390,8 +390,8 @@ static bool topic_explain(struct exchange *exchange, struct binding *binding,
         m.key_word += has_word;
         if (!has_wanted && !has_word)
             break;
-        bool is_fine = has_wanted && has_word &&
-                       (edge_of(wanted) == EDGE_STAR || slice_equal(wanted, word));
+        bool is_fine =
+            has_wanted && has_word && (edge_of(wanted) == EDGE_STAR || slice_equal(wanted, word));
         if (is_fine)
             continue;
         if (has_wanted && m.pattern_word > furthest) {

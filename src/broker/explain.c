@@ -138,8 +138,7 @@ static void judge(struct explanation *e, size_t at, struct binding *b)
         lv_buffer_printf(&why, "the %s exchange %s", x->type->name,
                          is_taken ? "has chosen it" : "has chosen otherwise");
     }
-    e->verdicts =
-        grown(e->verdicts, e->verdict_count, &e->verdict_capacity, sizeof *e->verdicts);
+    e->verdicts = grown(e->verdicts, e->verdict_count, &e->verdict_capacity, sizeof *e->verdicts);
     e->verdicts[e->verdict_count++] =
         (struct verdict){at, b, is_taken, slice_strdup(lv_buffer_slice(&why))};
     lv_buffer_free(&why);
@@ -197,7 +196,8 @@ static void emit(struct explanation *e, const struct visit *v, struct explain_ro
     e->emit(e->arg, &row);
 }
 
-static void emit_verdict(struct explanation *e, const struct visit *v, const struct verdict *verdict)
+static void emit_verdict(struct explanation *e, const struct visit *v,
+                         const struct verdict *verdict)
 {
     struct destination *d = verdict->binding->destination;
     struct explain_row row = {
@@ -238,7 +238,8 @@ static void emit_alternate(struct explanation *e, const struct visit *v)
                                         .destination = exchange_name(v->alternate)};
         lead_to(e, v, v->alternate);
         emit(e, v, row, "no binding took the message");
-    } else if (v->exchange->alternate.n && !exchange_find(v->exchange->vhost, v->exchange->alternate)) {
+    } else if (v->exchange->alternate.n &&
+               !exchange_find(v->exchange->vhost, v->exchange->alternate)) {
         const struct explain_row row = {.result = EXPLAIN_STOPPED,
                                         .destination_kind = DESTINATION_EXCHANGE,
                                         .destination = v->exchange->alternate};

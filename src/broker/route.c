@@ -169,8 +169,9 @@ static void set_begin(struct route_set *set, struct exchange *exchange)
 
 /* Asks one exchange, under each of the keys (headers do not change with the key). Returns what it hands
  * over to. */
-static struct exchange *ask_exchange(struct route_set *set, struct exchange *x, const struct slice *keys,
-                         size_t count, const struct routing_input *message)
+static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
+                                     const struct slice *keys, size_t count,
+                                     const struct routing_input *message)
 {
     size_t matches = set->matches;
     struct routing_input input = *message;

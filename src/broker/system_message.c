@@ -25,9 +25,9 @@ struct message *system_message_create(struct slice exchange, const char *key_pre
     size_t n = properties_size(properties);
     properties_put(lv_buffer_reserve(&header, n), properties);
     header.n = n;
-    struct message *m = message_create(exchange, join(space, key_prefix, key),
-                                       lv_buffer_slice(&header), body.n,
-                                       properties->delivery_mode == DELIVERY_MODE_PERSISTENT);
+    struct message *m =
+        message_create(exchange, join(space, key_prefix, key), lv_buffer_slice(&header), body.n,
+                       properties->delivery_mode == DELIVERY_MODE_PERSISTENT);
     lv_buffer_free(&header);
     if (m && body.n > 0)
         memcpy(message_body_space(m), body.p, body.n);

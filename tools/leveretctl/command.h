@@ -66,11 +66,12 @@ struct invocation {
     const char *command;                  /* NULL: none was given */
     const char *arguments[ARGUMENTS_MAX]; /* behind the command */
     size_t argument_count;
-    const char *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value; the last one */
+    const char
+        *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value; the last one */
     const char *headers[ARGUMENTS_MAX]; /* each --header, in order; likewise --cc */
     const char *cc[ARGUMENTS_MAX];
     size_t header_count, cc_count;
-    struct lv_buffer invalid;         /* "--bogus : \n" for each option that is none */
+    struct lv_buffer invalid; /* "--bogus : \n" for each option that is none */
 
     char node[300]; /* -n, or "leveret@HOST" */
     const char *vhost;

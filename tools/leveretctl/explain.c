@@ -35,8 +35,8 @@ static int add_message(struct invocation *i, const struct command *c, json_t *re
     for (size_t n = 0; n < i->header_count; n++) {
         json_t *header = header_of(i->headers[n]);
         if (!header)
-            return usage_error(i, c, EXIT_USAGE, "a header is name=value or name:type=value, not %s",
-                               i->headers[n]);
+            return usage_error(i, c, EXIT_USAGE,
+                               "a header is name=value or name:type=value, not %s", i->headers[n]);
         json_array_append_new(headers, header);
     }
     for (size_t n = 0; n < i->cc_count; n++)

@@ -143,8 +143,8 @@ static void make_topology(struct world *w)
         name_of(x, 'x', draw(EXCHANGES));
         name_of(to, is_to_queue ? 'q' : 'x', draw(is_to_queue ? QUEUES : EXCHANGES));
         random_key(key, true);
-        assert_true(world_bind_with(w, x, is_to_queue ? "->" : "=>", to, key,
-                                    random_arguments(&table)));
+        assert_true(
+            world_bind_with(w, x, is_to_queue ? "->" : "=>", to, key, random_arguments(&table)));
         lv_buffer_free(&table);
     }
 }
