@@ -1,0 +1,220 @@
+/* Questions that other loops ask a queue's home. */
+#include "broker/queue_private.h"
+
+#include "broker/events.h"
+#include "broker/pager.h"
+#include "broker/vhost.h"
+
+static void call_back_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct queue_call *call = mail->a;
+    call->done(call);
+}
+
+/* Home: the answer is there. By mail also when the asker is here but has waited. */
+static void call_answer(struct loop *at, struct queue_call *call)
+{
+    struct mail back = {.deliver = call_back_mail, .a = call};
+    loop_mail(at, call->from, &back);
+}
+
+static void run_call(struct queue_call *call)
+{
+    struct slice before = events_act_as(call->user);
+    call->run(call);
+    events_act_as(before);
+}
+
+static void call_mail(struct loop *at, struct mail *mail)
+{
+    struct queue_call *call = mail->a;
+    run_call(call);
+    if (!call->is_waiting)
+        call_answer(at, call);
+}
+
+void queue_call_start(struct queue_call *call)
+{
+    lv_list_init(&call->waiting_link);
+    if (call->queue->home == call->from) {
+        run_call(call);
+        if (!call->is_waiting)
+            call->done(call);
+        return;
+    }
+    struct mail mail = {.deliver = call_mail, .a = call};
+    loop_mail(call->from, call->queue->home, &mail);
+}
+
+/* The queue may have gone since the caller found it. */
+static bool call_finds_queue(struct queue_call *call)
+{
+    struct queue *q = call->queue;
+    if (!atomic_load(&q->is_deleted))
+        return true;
+    call->refused = true;
+    queue_refuse_missing(queue_name(q), q->vhost, &call->error);
+    return false;
+}
+
+void queue_call_status(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    struct lane_totals totals = lanes_count(q);
+    call->ready = totals.ready;
+    call->taken = totals.taken;
+    call->ready_bytes = totals.ready_bytes;
+    call->taken_bytes = totals.taken_bytes;
+    call->consumers = q->consumer_count;
+    call->counters = q->counters;
+}
+
+void queue_call_consume(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    if (q->exclusive_consumer || (call->consumer->exclusive && q->consumer_count > 0)) {
+        call->refused = true;
+        broker_refuse(&call->error, 403, "queue '%.*s' in vhost '%.*s' in exclusive use",
+                      SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+        return;
+    }
+    queue_attach(q, call->consumer);
+}
+
+void queue_call_cancel(struct queue_call *call)
+{
+    queue_detach(call->queue, call->consumer);
+}
+
+/* The first message, which can be given, for a get. */
+static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
+{
+    struct message *m;
+    bool redelivered;
+    if (call->no_ack) {
+        struct backlog_left left;
+        m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
+        redelivered = left.redelivered;
+    } else {
+        uint64_t sequence;
+        m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
+        call->got.place = lane_place(l, sequence);
+        call->consumer->unacked++;
+    }
+    call->got.message = m;
+    call->got.exchange = message_exchange(m);
+    call->got.routing_key = message_routing_key(m);
+    call->got.header = message_header(m);
+    call->got.body = message_body(m);
+    call->got.redelivered = redelivered;
+    q->counters.redelivered += redelivered;
+    if (call->no_ack)
+        q->counters.got_no_ack++;
+    else
+        q->counters.got++;
+    pager_read_ahead(l);
+}
+
+void queue_call_get(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    queue_used(q);
+    bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
+    struct lane *l = lane_first_ready(q);
+    bool is_deliverable = is_first && l && queue_first_is_deliverable(l);
+    if (!is_deliverable && l) {
+        call->is_waiting = true;
+        if (lv_list_is_empty(&call->waiting_link))
+            lv_list_push(&q->waiting_calls, &call->waiting_link);
+        return;
+    }
+    call->is_waiting = false;
+    if (is_deliverable)
+        get_first(q, l, call);
+    call->ready = lanes_count(q).ready;
+}
+
+/* Gets that waited, in order, as far as messages are there for them. */
+void queue_answer_waiting_calls(struct queue *q)
+{
+    while (!lv_list_is_empty(&q->waiting_calls)) {
+        struct queue_call *call =
+            lv_list_item(q->waiting_calls.next, struct queue_call, waiting_link);
+        bool is_gone = atomic_load(&q->is_deleted);
+        if (is_gone)
+            call->is_waiting = false;
+        call->run(call);
+        if (call->is_waiting)
+            return;
+        lv_list_remove(&call->waiting_link);
+        call_answer(q->home, call);
+    }
+}
+
+/* Everything that is ready goes; what is taken stays. */
+static uint64_t purge(struct lane *l)
+{
+    uint64_t count = l->backlog.ready;
+    pager_purge(l); /* what is on disk; the rest is in memory then */
+    while (l->backlog.ready > 0) {
+        struct backlog_left left;
+        struct message *m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
+        message_unref(&m);
+    }
+    return count;
+}
+
+void queue_call_purge(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    for (unsigned i = 0; i < call->queue->lane_count; i++)
+        call->ready += purge(queue_lane(call->queue, i));
+}
+
+static bool refuse_delete(struct queue_call *call, const char *why)
+{
+    return broker_refuse(&call->error, 406, "queue '%.*s' in vhost '%.*s' %s",
+                         SLICE_ARG(queue_name(call->queue)),
+                         SLICE_ARG(vhost_name(call->queue->vhost)), why);
+}
+
+static void deletion_mail(struct loop *at, struct mail *mail)
+{
+    call_answer(at, mail->a);
+}
+
+/* On the definitions' thread: only now is it said that the queue is gone. */
+static void deletion_is_committed(void *arg, int error)
+{
+    (void)error; /* logged by the definitions; the queue is gone from memory all the same */
+    struct queue_call *call = arg;
+    struct mail mail = {.deliver = deletion_mail, .a = call};
+    loop_mail_from_outside(call->queue->home, &mail);
+}
+
+void queue_call_delete(struct queue_call *call)
+{
+    struct queue *q = call->queue;
+    if (atomic_load(&q->is_deleted))
+        return; /* deleting what is not there is fine */
+    bool may = true;
+    if (call->if_unused && q->consumer_count > 0)
+        may = refuse_delete(call, "in use");
+    else if (call->if_empty && lane_first_ready(q))
+        may = refuse_delete(call, "not empty");
+    call->refused = !may;
+    if (may)
+        call->ready = queue_delete_with(
+            q, (struct durable_done){call->is_hasty ? NULL : deletion_is_committed, call},
+            &call->is_waiting);
+}
