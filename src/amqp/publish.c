@@ -482,16 +482,26 @@ static void trace(struct channel *ch, const struct publication *p, const struct 
 }
 
 /* Says something to the queues, or keeps it for commit: then with its route, as RabbitMQ does. */
-static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+static void send_on(struct channel *ch, struct publication *p, const struct route *route)
 {
-    if (trace_is_on(ch->connection->vhost))
-        trace(ch, p, route);
     if (ch->mode != CHANNEL_TX) {
         publish_to_all(ch, p, route);
         return;
     }
     if (need_message(ch, p))
         tx_add_publish(ch, &p->message, p->mandatory, route);
+}
+
+static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+{
+    struct connection *conn = ch->connection;
+    if (!trace_is_on(conn->vhost)) {
+        send_on(ch, p, route);
+        return;
+    }
+    trace(ch, p, route);
+    send_on(ch, p, route);
+    connection_hold_for_trace(conn, p->exchange);
 }
 
 /* To a channel that waits for an answer. */
@@ -559,8 +569,6 @@ static void publish(struct channel *ch, struct publication *p)
     /* A failed disk holds up those who need it, and nobody else. */
     if ((alarms & ~(unsigned)BROKER_ALARM_STORE) || (alarms && is_persistent))
         connection_block(conn);
-    if (conn->vhost && trace_is_on(conn->vhost))
-        connection_hold_for_trace(conn, p->exchange);
 }
 
 /* --- all of it at once --------------------------------------------------------------------------------------- */
