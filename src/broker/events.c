@@ -12,6 +12,7 @@
 #include "broker/queue.h"
 #include "broker/system_message.h"
 #include "broker/vhost.h"
+#include "wire/erlang_text.h"
 #include "wire/table.h"
 
 struct event {
@@ -78,45 +79,12 @@ static void put_members(struct table_writer *w, struct slice table)
         table_put_field(w, name, &f);
 }
 
-/* The eight groups of an IPv6 address; how many `text` has from *at on, up to "::" or its end. */
-static size_t read_groups(const char **at, unsigned groups[8])
-{
-    size_t n = 0;
-    while (n < 8 && **at && **at != ':') {
-        char *end;
-        groups[n++] = (unsigned)strtoul(*at, &end, 16) & 0xffff;
-        if (end == *at)
-            break;
-        *at = end;
-        if (end[0] == ':' && end[1] != ':')
-            (*at)++;
-    }
-    return n;
-}
-
 static void put_address(struct table_writer *w, const char *name, struct slice address)
 {
-    char text[64], out[64];
-    unsigned groups[8] = {0}, tail[8] = {0};
-    size_t n = address.n < sizeof text ? address.n : sizeof text - 1;
-    if (n > 0)
-        memcpy(text, address.p, n);
-    text[n] = '\0';
-    if (!strchr(text, ':')) {
-        for (char *dot = strchr(text, '.'); dot; dot = strchr(dot, '.'))
-            *dot = ',';
-        n = (size_t)snprintf(out, sizeof out, "{%s}", text);
-    } else {
-        const char *at = text;
-        read_groups(&at, groups);
-        at += strncmp(at, "::", 2) == 0 ? 2 : 0;
-        size_t last = read_groups(&at, tail);
-        for (size_t i = 0; i < last; i++)
-            groups[8 - last + i] = tail[i];
-        n = (size_t)snprintf(out, sizeof out, "{%u,%u,%u,%u,%u,%u,%u,%u}", groups[0], groups[1],
-                             groups[2], groups[3], groups[4], groups[5], groups[6], groups[7]);
-    }
-    table_put_str(w, name, slice_of(out, n));
+    struct lv_buffer text = {0};
+    erlang_put_address(&text, address);
+    table_put_str(w, name, lv_buffer_slice(&text));
+    lv_buffer_free(&text);
 }
 
 static void put_array(struct table_writer *w, const struct event_field *f)

@@ -273,8 +273,8 @@ const struct command commands[] = {
     {.name = "explain_route", .group = monitoring_group,
      .usage = "[--vhost <vhost>] " LISTING_USAGE "<exchange> <routing_key> "
               "[--header <name>[:<type>]=<value> ...] [--cc <routing_key> ...]" TIMEOUT_USAGE,
-     .help = "Shows which queues a message would reach, by which bindings, and what stops the others.\n"
-             "A header's type is string, int, float, bool, timestamp or void.",
+     .help = "Shows which queues a message would reach, by which bindings, and what stops the others; a "
+             "header's type is string, int, float, bool, timestamp or void.",
      .arguments_min = 2, .arguments_max = 2,
      .options = NO_HEADERS | BIT(OPTION_HEADER) | BIT(OPTION_CC), .run = run_explain_route,
      .names = "exchange routing_key",
@@ -286,8 +286,8 @@ const struct command commands[] = {
      .banner = "Stopping tracing for vhost \"$v\" ...", .done = "Trace disabled for vhost $v",
      .failures = vhost_is_missing},
     {.name = "trace_on", .group = monitoring_group, .usage = "[--vhost <vhost>]",
-     .help = "Starts the firehose of a vhost: a copy of each message that is published or delivered\n"
-             "in it goes to its exchange amq.rabbitmq.trace, until trace_off or a restart.",
+     .help = "Starts the firehose of a vhost: copies of what is published and delivered go to its exchange "
+             "amq.rabbitmq.trace.",
      .run = run_change, .banner = "Starting tracing for vhost \"$v\" ...",
      .done = "Trace enabled for vhost $v", .failures = vhost_is_missing},
 
