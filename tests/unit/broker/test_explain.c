@@ -299,6 +299,25 @@ static void it_says_which_word_of_a_pattern_fails(void **state)
     world_stop(&w);
 }
 
+static void of_several_keys_it_names_the_one_that_is_taken(void **state)
+{
+    (void)state;
+    static struct seen seen;
+    struct world w;
+    struct slice keys[] = {slice_str("a"), slice_str("b"), slice_str("c")};
+    world_start(&w);
+    world_queue(&w, "q", false);
+    world_exchange(&w, "t", "topic");
+    world_bind(&w, "t", "->", "q", "b");
+    world_bind(&w, "t", "->", "q", "z");
+    explain(&w, "t", keys, 3, NULL, &seen);
+    assert_int_equal(seen.count, 2);
+    assert_string_equal(seen.rows[0].why, "the keys are equal (with the key 'b')");
+    assert_string_equal(seen.rows[1].why,
+                        "the key's word 1 is 'a' where the pattern's word 1 is 'z'");
+    world_stop(&w);
+}
+
 static void it_says_which_header_is_not_met(void **state)
 {
     (void)state;
@@ -371,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_it_says_is_what_routing_does),
         cmocka_unit_test(it_says_which_word_of_a_pattern_fails),
+        cmocka_unit_test(of_several_keys_it_names_the_one_that_is_taken),
         cmocka_unit_test(it_says_which_header_is_not_met),
         cmocka_unit_test(it_shows_the_chain_through_exchanges_and_alternates),
     };
