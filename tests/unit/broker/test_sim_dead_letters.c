@@ -96,7 +96,7 @@ static bool begin(uint64_t ttl_ms)
     w.sink = (struct confirm_sink){loops_at(w.loops, 0), on_answer};
     const struct persist_options options = {
         .disk = disk_sim_port(w.disk),
-        .file_bytes = 16 * 1024 << below(5),
+        .file_bytes = UINT64_C(16384) << below(5),
         .durability = LOG_SYNC,
         .is_stepped = true,
     };
