@@ -409,6 +409,8 @@ static bool publish_once(struct channel *ch, struct publication *p, const struct
         *later += answers[i] == QUEUE_LATER;
         *refused |= answers[i] == QUEUE_REFUSED;
     }
+    if (route->count > 0 && dedup_is_behind(connection_server(ch->connection)->broker))
+        connection_hold_for_values(ch->connection, route->queues[0]);
     return true;
 }
 

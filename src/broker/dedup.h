@@ -65,6 +65,9 @@ void dedup_restore(struct dedup *dedup, struct seen_value value, uint64_t number
 /* Values remembered. Any thread. */
 size_t dedup_count(struct dedup *dedup);
 
+/* Whether so many values wait to be stored that their publishers should be held back. Any thread. */
+bool dedup_is_behind(const struct broker *broker);
+
 /* --- a message ------------------------------------------------------------------------------ */
 
 struct dedup_claim;
