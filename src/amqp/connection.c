@@ -105,6 +105,7 @@ static void end_channels(struct connection *conn)
             channel_shut(ch, CHANNEL_GONE);
         channel_leave(ch);
     }
+    connection_give_places(conn);
     struct lv_list *it, *after;
     lv_list_each (it, after, &conn->exclusive_queues)
         queue_delete(lv_list_item(it, struct queue, owner_link));
@@ -122,6 +123,7 @@ static void on_end(void *owner, int error)
     release_hold(conn);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     end_channels(conn);
+    connection_event_closed(conn);
     if (conn->zombies == 0)
         connection_free(conn);
 }

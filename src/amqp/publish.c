@@ -464,6 +464,15 @@ static void copy_table_without(struct lv_buffer *out, struct slice table, const 
     lv_buffer_add_slice(out, rest);
 }
 
+/* Whether the history that a client publishes is to count for nothing: dead_letter.republished_x_death. */
+static bool forgets_history(struct channel *ch, const struct properties *props)
+{
+    struct field history;
+    return atomic_load_explicit(&connection_server(ch->connection)->settings.forgets_histories,
+                                memory_order_relaxed) &&
+           table_find(props->headers, "x-death", &history);
+}
+
 /* The header is written anew: what is addressed to amq.rabbitmq.reply-to is addressed to this channel,
  * and nobody who gets the message sees who else did. `space` is freed by the caller. */
 static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
@@ -471,13 +480,18 @@ static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_
     struct properties fresh = p->properties;
     if (slice_is(fresh.reply_to, REPLY_TO_NAME))
         fresh.reply_to = reply_to_own_name(ch);
-    struct lv_buffer headers = {0};
+    struct lv_buffer headers = {0}, shorter = {0};
     copy_table_without(&headers, fresh.headers, "BCC");
     fresh.headers = lv_buffer_slice(&headers);
+    if (forgets_history(ch, &fresh)) {
+        copy_table_without(&shorter, fresh.headers, "x-death");
+        fresh.headers = lv_buffer_slice(&shorter);
+    }
     size_t n = properties_size(&fresh);
     properties_put(lv_buffer_reserve(space, n), &fresh);
     space->n = n;
     lv_buffer_free(&headers);
+    lv_buffer_free(&shorter);
     p->header = lv_buffer_slice(space);
     if (!properties_read(p->header, &p->properties))
         lv_unreachable();
@@ -512,12 +526,25 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
         !check_extra_keys(ch, props, "BCC", &bcc))
         return false;
     p->bcc = bcc.bytes;
-    bool is_as_it_came = bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME);
+    bool is_as_it_came =
+        bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME) && !forgets_history(ch, props);
     return is_as_it_came || rewrite_header(ch, p, space);
 }
 
+/* Its copy goes to the firehose, before the message itself goes anywhere. */
+static void trace(struct channel *ch, const struct publication *p, const struct route *route)
+{
+    const struct delivery message = {
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+    };
+    channel_trace_publish(ch, &message, p->bcc, route);
+}
+
 /* Says something to the queues, or keeps it for commit: then with its route, as RabbitMQ does. */
-static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+static void send_on(struct channel *ch, struct publication *p, const struct route *route)
 {
     if (ch->mode != CHANNEL_TX) {
         publish_to_all(ch, p, route);
@@ -527,12 +554,26 @@ static void send_publication(struct channel *ch, struct publication *p, const st
         tx_add_publish(ch, &p->message, p->mandatory, route, &p->claims);
 }
 
+static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+{
+    struct connection *conn = ch->connection;
+    if (!trace_is_on(conn->vhost)) {
+        send_on(ch, p, route);
+        return;
+    }
+    trace(ch, p, route);
+    send_on(ch, p, route);
+    connection_hold_for_trace(conn, p->exchange);
+}
+
 /* To a channel that waits for an answer. */
 static void publish_reply(struct channel *ch, struct publication *p)
 {
     static const struct route nowhere = {0};
     if (!need_message(ch, p))
         return;
+    if (trace_is_on(ch->connection->vhost))
+        trace(ch, p, &nowhere);
     if (ch->mode == CHANNEL_TX) {
         tx_add_publish(ch, &p->message, false, &nowhere, &p->claims);
         return;

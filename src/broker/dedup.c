@@ -311,8 +311,9 @@ static bool claim_value(struct dedup *d, struct seen_value value, uint64_t until
 
 bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *claims)
 {
-    struct field f;
-    if (!table_find_slice(headers, d->header, &f) || f.type == FIELD_VOID)
+    struct field f, death;
+    if (!table_find_slice(headers, d->header, &f) || f.type == FIELD_VOID ||
+        table_find(headers, "x-death", &death))
         return true;
     struct loop *loop = loop_current();
     struct seen_value value = value_of(&f);

@@ -85,7 +85,8 @@ static inline bool dedup_claims_are_empty(const struct dedup_claims *claims)
     return !claims->first && !claims->seen_by;
 }
 
-/* False when the message, by its headers table, is a duplicate and is to be dropped. Any loop. */
+/* False when the message, by its headers table, is a duplicate and is to be dropped. A dead letter is
+ * none, and claims nothing: it has its value from before. Any loop. */
 bool dedup_admits(struct dedup *dedup, struct slice headers, struct dedup_claims *claims);
 
 /* Publishing what has claims (claims->first): queues answer to dedup_publish_sink() with number 0.

@@ -11,6 +11,8 @@
 #include "base/memory.h"
 #include "broker/arguments.h"
 #include "broker/dedup.h"
+#include "broker/events.h"
+#include "broker/policy.h"
 #include "broker/vhost_private.h"
 #include "wire/table.h"
 
@@ -74,6 +76,15 @@ static struct slice alternate_of(struct slice arguments)
     return is_set ? f.bytes : SLICE_EMPTY;
 }
 
+struct slice exchange_alternate(const struct exchange *exchange)
+{
+    if (exchange->alternate.n > 0 || exchange_name(exchange).n == 0)
+        return exchange->alternate;
+    const struct effective_policy *policy =
+        atomic_load_explicit(&exchange->policy, memory_order_acquire);
+    return policy ? policy->alternate : SLICE_EMPTY;
+}
+
 static bool exchange_is_dedup(const struct exchange_type *type)
 {
     return type == &exchange_deduplication;
@@ -111,6 +122,7 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_decl
         return NULL;
     struct exchange *x = exchange_make(vhost, d, type);
     x->is_predeclared = is_predeclared;
+    policy_begin_exchange(x);
     if (d->name.n > 0)
         lv_table_insert(vhost->exchanges, &x->by_name);
     return x;
@@ -121,6 +133,8 @@ void exchange_free(struct exchange *exchange)
     lv_assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->magic = 0;
     exchange->type->destroy(exchange);
+    struct effective_policy *policy = atomic_load(&exchange->policy);
+    effective_policy_unref(&policy);
     dedup_free(&exchange->dedup);
     free(exchange);
 }
@@ -157,6 +171,7 @@ static void remove_one(struct exchange *x, struct lv_list *doomed, struct durabl
     x->is_deleted = true;
     dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
+    event_exchange_deleted(x);
     drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
         durable_add(changes, definition_delete_exchange(vhost_name(x->vhost), exchange_name(x)));
@@ -286,6 +301,7 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     x = exchange_create(vhost, d, type, false);
     *ret_created = true;
     topology_moved(vhost->broker); /* it may be an alternate exchange that was missing */
+    event_exchange_created(x);
     return store_exchange(x, done);
 }
 

@@ -6,12 +6,14 @@
 #ifndef LEVERET_BROKER_EXCHANGE_H
 #define LEVERET_BROKER_EXCHANGE_H
 
+#include "base/buffer.h"
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/vhost.h"
 
 enum { EXCHANGE_MAGIC = 0x78c4a6e };
 
+struct effective_policy;
 struct dedup;
 struct dedup_claims;
 struct delivery;
@@ -30,11 +32,13 @@ struct exchange {
     bool is_auto_delete;
     bool is_internal;
     bool is_predeclared;
+    bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
     bool is_never_cached; /* where a message goes depends on more than its routing key */
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
     struct slice alternate; /* name of the alternate exchange; empty: none. Points into arguments */
+    struct effective_policy *_Atomic policy; /* RCU; what rules it; NULL: nothing */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;
     void *state; /* the type's own */
@@ -83,6 +87,10 @@ struct exchange_type {
     /* Without the lock, in the turn of whoever made a new binding to this destination. May be
      * NULL. Not called for what is restored. */
     void (*bound)(struct exchange *exchange, struct destination *destination);
+    /* Read-side; NULL: the type chooses among all its bindings at once. Whether route() takes this one
+     * for this message; writes why, or why not, into the empty buffer (explain.h). */
+    bool (*explain)(struct exchange *exchange, struct binding *binding,
+                    const struct routing_input *input, struct lv_buffer *why);
 };
 
 /* The type of this name ("direct"), or NULL. */
@@ -113,6 +121,9 @@ struct exchange *exchange_find(struct vhost *vhost, struct slice name);
 
 /* Recovery: puts an exchange in place without checks and without storing it. */
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d);
+
+/* Read-side. The name of its alternate exchange, by its argument or else by policy; empty: none. */
+struct slice exchange_alternate(const struct exchange *exchange);
 
 static inline struct slice exchange_name(const struct exchange *exchange)
 {

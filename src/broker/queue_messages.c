@@ -2,8 +2,11 @@
 #include "broker/queue_private.h"
 
 #include "broker/dedup.h"
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_dead_letters.h"
+#include "broker/queue_settings.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 
@@ -41,7 +44,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
         persist_settle(l, left->sequence);
-    if (left->is_stored)
+    if (left->is_stored || left->is_stray)
         pager_left(l, left);
 }
 
@@ -68,30 +71,6 @@ void queue_settle_place(struct queue *q, uint64_t place)
     struct backlog_left left;
     if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
         queue_message_left(l, &left);
-}
-
-bool queue_sends_on(const struct queue *q)
-{
-    (void)q;
-    return false;
-}
-
-bool queue_can_send_on(struct queue *q)
-{
-    (void)q;
-    return true;
-}
-
-void queue_expired(struct queue *q, uint64_t place, struct message *m)
-{
-    (void)m;
-    queue_settle_place(q, place);
-}
-
-void queue_dropped(struct queue *q, uint64_t place, struct message *m)
-{
-    (void)m;
-    queue_settle_place(q, place);
 }
 
 /* Whether this message's time has come: then the expiry has it. */
@@ -190,8 +169,11 @@ enum queue_answer queue_take_message(struct queue *q, struct message *message)
     enum queue_answer answer = persist_answer(q, message);
     if (answer == QUEUE_REFUSED)
         return answer;
-    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message))
+    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
+        if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX)
+            queue_dead_letter_outside(q, message, DEATH_MAXLEN);
         return QUEUE_REFUSED;
+    }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
     uint64_t deadline_ms = queue_deadline_for(q, message);
@@ -241,7 +223,8 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           persist_is_behind(q) || (q->dedup && dedup_is_behind(q->vhost->broker));
+           persist_is_behind(q) || forward_is_behind(q) ||
+           (q->dedup && dedup_is_behind(q->vhost->broker));
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
@@ -315,6 +298,14 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home -------------------------------------------------------------------------- */
 
+/* A consumer wants no more of it. */
+static void reject(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m = backlog_find_taken(&l->backlog, sequence);
+    if (m)
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
+}
+
 /* A message comes back. */
 static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 {
@@ -336,9 +327,11 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
             give_back(q, l, s);
+        } else if (kind == SETTLE_REJECT) {
+            reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
-            q->counters.acked += kind == SETTLE_ACK;
+            q->counters.acked++;
         }
     }
     lv_assert(c->unacked >= count);
@@ -347,5 +340,15 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     if (kind == SETTLE_REQUEUE && queue_is_limited(q))
         queue_keep_limits(q);
     queue_consumer_ready(q, c);
+    queue_schedule_deliveries(q);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+void queue_settings_changed(struct queue *q)
+{
+    queue_keep_limits(q);
+    queue_used(q);
+    queue_watch_use(q);
     queue_schedule_deliveries(q);
 }
