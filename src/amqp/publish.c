@@ -22,8 +22,8 @@ struct publication {
     struct message *message; /* made already, or NULL: the slices lie in the read buffer */
     bool mandatory;
     struct properties properties;
-    struct slice bcc;         /* the header BCC's values: the message itself has lost them */
-    struct message *original; /* owned; `message` before its header was written anew, else NULL */
+    struct slice bcc;           /* the header BCC's values: the message itself has lost them */
+    struct message *original;   /* owned; `message` before its header was written anew, else NULL */
     struct dedup_claims claims; /* owned; of the route that was found */
 };
 
