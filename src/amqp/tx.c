@@ -140,8 +140,8 @@ static size_t send_to_queues(struct channel *ch, struct tx_publish *publish)
         if (atomic_load(&q->is_deleted))
             continue;
         found++;
-        enum queue_answer answer = queue_publish(connection_loop(ch->connection), q,
-                                                 publish->message, sink, 0);
+        enum queue_answer answer =
+            queue_publish(connection_loop(ch->connection), q, publish->message, sink, 0);
         later += answer == QUEUE_LATER;
         refused |= answer == QUEUE_REFUSED;
     }

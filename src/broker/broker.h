@@ -65,6 +65,8 @@ struct broker {
     struct lv_table *vhosts;          /* of struct vhost, by name */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
+    /* Values that exchanges and queues have seen and that are being stored (dedup.h). */
+    _Atomic uint64_t values_on_their_way;
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
     _Atomic unsigned event_state; /* events.c's */

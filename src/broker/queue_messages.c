@@ -1,6 +1,7 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "broker/queue_private.h"
 
+#include "broker/dedup.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
@@ -222,7 +223,8 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           persist_is_behind(q) || forward_is_behind(q);
+           persist_is_behind(q) || forward_is_behind(q) ||
+           (q->dedup && dedup_is_behind(q->vhost->broker));
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
