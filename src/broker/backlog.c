@@ -19,7 +19,9 @@ void backlog_free(struct backlog *b)
             message_unref(&chunk->messages[__builtin_ctzll(live)]);
     }
     lv_window_free(&b->window);
+    bool stores_all = b->stores_all;
     backlog_init(b);
+    b->stores_all = stores_all;
 }
 
 /* --- counting: every message that comes to be or goes passes here ---------------------------------- */
@@ -48,7 +50,7 @@ static struct backlog_chunk *chunk_append(struct backlog *b, struct message **me
     struct backlog_chunk *chunk = lv_window_extend(&b->window, b->next_sequence);
     chunk->messages[b->next_sequence % WINDOW_ENTRIES] = *message;
     chunk->live |= bit_of(b->next_sequence);
-    b->persistent += (*message)->is_persistent;
+    b->persistent += backlog_stores(b, *message);
     count_memory(b, *message, 1);
     *message = NULL;
     return chunk;
@@ -131,14 +133,14 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
     *ret = (struct backlog_left){
         .sequence = sequence,
         .body_bytes = m->body_bytes,
-        .is_persistent = m->is_persistent,
+        .is_persistent = backlog_stores(b, m),
         .is_stored = (chunk->stored & bit) != 0,
         .redelivered = (chunk->redelivered & bit) != 0,
     };
     chunk->live &= ~bit;
     chunk->stored &= ~bit;
     chunk->redelivered &= ~bit;
-    b->persistent -= m->is_persistent;
+    b->persistent -= backlog_stores(b, m);
     count_memory(b, m, -1);
     if (chunk->live == 0 && may_drop(b, sequence / WINDOW_ENTRIES))
         lv_window_drop(&b->window, sequence);
@@ -157,10 +159,15 @@ struct message *backlog_pop(struct backlog *b, struct backlog_left *ret)
     return m;
 }
 
-static struct backlog_chunk *chunk_of_taken(struct backlog *b, uint64_t sequence)
+static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t sequence)
 {
     struct backlog_chunk *chunk = lv_window_find(&b->window, sequence);
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
+}
+
+bool backlog_is_taken(const struct backlog *b, uint64_t sequence)
+{
+    return chunk_of_taken(b, sequence) != NULL;
 }
 
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
@@ -212,7 +219,7 @@ void backlog_restore(struct backlog *b, uint64_t sequence, struct message **mess
     struct backlog_chunk *chunk = lv_window_extend(&b->window, sequence);
     chunk_put(b, chunk, sequence, *message, redelivered, is_stored);
     count_ready(b, *message, 1);
-    b->persistent += (*message)->is_persistent;
+    b->persistent += backlog_stores(b, *message);
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
     *message = NULL;

@@ -43,10 +43,11 @@ struct backlog {
     size_t taken;
     uint64_t ready_bytes; /* bodies, on disk included */
     uint64_t taken_bytes;
-    size_t persistent;     /* live messages that are persistent, on disk included */
+    size_t persistent;     /* live messages that are stored, on disk included */
     uint64_t memory_bytes; /* what the messages in memory cost */
     size_t disk_ready;     /* of `ready`: on disk alone */
     uint64_t disk_bytes;   /* of `ready_bytes`: on disk alone */
+    bool stores_all;       /* transient messages count as persistent ones: a quorum queue */
 };
 
 /* What a message was that has left. */
@@ -59,6 +60,12 @@ struct backlog_left {
 };
 
 void backlog_init(struct backlog *b);
+
+/* Whether the message is stored where its queue is, as a persistent one. */
+static inline bool backlog_stores(const struct backlog *b, const struct message *m)
+{
+    return m->is_persistent || b->stores_all;
+}
 
 /* Frees everything. */
 void backlog_free(struct backlog *b);
@@ -83,6 +90,9 @@ struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 
 /* Removes a taken message. False when there is no such one (its queue was deleted). */
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
+
+/* Whether a message stands at this place and is taken. */
+bool backlog_is_taken(const struct backlog *b, uint64_t sequence);
 
 /* A taken message becomes ready again at its place, marked as redelivered. False as above. */
 bool backlog_return(struct backlog *b, uint64_t sequence);

@@ -18,7 +18,7 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
 }
 
 static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
-                      bool redelivered)
+                      bool redelivered, uint32_t delivery_count)
 {
     struct delivery d = {
         .exchange = message_exchange(m),
@@ -28,6 +28,8 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
         .message = m,
         .place = place,
         .redelivered = redelivered,
+        .tells_count = delivery_count > 0,
+        .delivery_count = delivery_count,
     };
     c->unacked += !c->no_ack;
     count_delivery(q, c, redelivered);
@@ -42,6 +44,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
         persist_settle(l, left->sequence);
     if (left->is_stored)
         pager_left(l, left);
+    queue_forget_delivery_count(l->queue, lane_place(l, left->sequence));
 }
 
 /* Gives the lane's first ready message, which is in memory, to this consumer. */
@@ -50,15 +53,17 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
     if (c->no_ack) {
         struct backlog_left left;
         struct message *m = backlog_pop(&l->backlog, &left);
+        uint32_t count = queue_delivery_count(q, lane_place(l, left.sequence));
         queue_message_left(l, &left);
-        hand_over(q, c, m, 0, left.redelivered);
+        hand_over(q, c, m, 0, left.redelivered, count);
         message_unref(&m);
         return;
     }
     uint64_t sequence;
     bool redelivered;
     struct message *m = backlog_take(&l->backlog, &sequence, &redelivered);
-    hand_over(q, c, m, lane_place(l, sequence), redelivered);
+    uint64_t place = lane_place(l, sequence);
+    hand_over(q, c, m, place, redelivered, queue_delivery_count(q, place));
 }
 
 bool queue_first_is_deliverable(struct lane *l)
@@ -138,13 +143,13 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
         return answer;
     }
     if (c->no_ack) {
-        hand_over(q, c, message, 0, false);
+        hand_over(q, c, message, 0, false, 0);
         return QUEUE_TOOK;
     }
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
     persist_enqueue(l, message, sequence, true);
-    hand_over(q, c, message, lane_place(l, sequence), false);
+    hand_over(q, c, message, lane_place(l, sequence), false, 0);
     return answer;
 }
 
@@ -264,7 +269,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
-            backlog_return(&l->backlog, s);
+            queue_return(l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
             q->counters.acked += kind == SETTLE_ACK;
@@ -273,6 +278,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     lv_assert(c->unacked >= count);
     c->unacked -= count;
     consumer_give_places(c, count);
+    queue_consumer_settled(q, c);
     queue_consumer_ready(q, c);
     queue_schedule_deliveries(q);
 }

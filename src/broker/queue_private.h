@@ -2,6 +2,7 @@
  *
  *   queue.c            its life and its name
  *   queue_consumers.c  who gets the next message
+ *   queue_returns.c    what comes back
  *   queue_messages.c   published, delivered, settled
  *   queue_calls.c      questions of other loops */
 #ifndef LEVERET_BROKER_QUEUE_PRIVATE_H
@@ -24,6 +25,30 @@ void queue_after_turn(struct queue *q, struct consumer *c);
 
 /* The consumer is the queue's no more; what it holds stays. */
 void queue_take_out(struct queue *q, struct consumer *c);
+
+/* Something that the consumer held is settled. */
+void queue_consumer_settled(struct queue *q, struct consumer *c);
+
+/* Whether the consumer, or a get, may come to this queue as it is; else 403 or 405. */
+bool queue_check_consume(const struct queue *q, const struct consumer *c,
+                         struct broker_error *error);
+bool queue_check_get(const struct queue *q, struct broker_error *error);
+
+/* Milliseconds for which a delivery of this consumer may be outstanding, as consumer.timeout_ms has
+ * it. */
+int64_t queue_timeout_for(const struct queue *q, const struct consumer *c);
+
+/* --- queue_returns.c --- */
+
+/* A taken message comes back: it is ready again at its place, or gone when that was too often. */
+void queue_return(struct lane *l, uint64_t sequence);
+
+/* Whether deliveries of this queue say how often the message has come back, and how often that is. */
+bool queue_tells_delivery_count(const struct queue *q);
+uint32_t queue_delivery_count(const struct queue *q, uint64_t place);
+
+/* The message has left. */
+void queue_forget_delivery_count(struct queue *q, uint64_t place);
 
 /* --- queue_messages.c --- */
 
