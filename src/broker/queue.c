@@ -39,6 +39,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
     lane_set_id(&q->lane, q->id);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
+    queue_init_expiry(q);
     return q;
 }
 
@@ -47,7 +48,6 @@ static void queue_free(struct queue *q)
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
     lanes_free(q);
-    delivery_counts_free(&q->delivery_counts);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -64,6 +64,7 @@ static void free_mail(struct loop *at, struct mail *mail)
 {
     struct queue *q = mail->a;
     loop_unschedule(at, &q->delivery_run);
+    queue_end_expiry(q);
     queue_free(q);
 }
 
@@ -191,6 +192,14 @@ static enum change_result store_queue(struct queue *q, struct durable_done done)
     return done.fn ? CHANGE_PENDING : CHANGE_DONE;
 }
 
+void queue_settings_begin(struct queue *q)
+{
+    bool is_quorum = q->arguments.type == QUEUE_QUORUM; /* which has no priorities: one lane */
+    q->settings = q->arguments;
+    q->lane.backlog.stores_all = is_quorum;
+    q->lane.backlog.counts_deliveries = is_quorum;
+}
+
 /* Users of quorum queues count on a limit that there is only with somewhere to put what reaches it. */
 static void warn_of_no_dead_letters(const struct queue *q)
 {
@@ -217,10 +226,11 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
                               &q->arguments, error))
         lv_unreachable();
-    q->lane.backlog.stores_all = q->arguments.type == QUEUE_QUORUM;
+    queue_settings_begin(q);
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
     warn_of_no_dead_letters(q);
+    queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
     *ret = q;
@@ -236,7 +246,10 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
     *ret_created = false;
     if (q) {
         *ret = q;
-        return check_redeclaration(q, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
+        if (!check_redeclaration(q, d, error))
+            return CHANGE_REFUSED;
+        queue_used(q);
+        return CHANGE_DONE;
     }
     if (d->passive || atomic_load(&vhost->is_deleted)) {
         queue_refuse_missing(d->name, vhost, error);
@@ -281,7 +294,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
                                   &error))
             lv_unreachable();
     }
-    q->lane.backlog.stores_all = q->arguments.type == QUEUE_QUORUM;
+    queue_settings_begin(q);
     topology_lock(broker);
     lv_table_insert(vhost->queues, &q->by_name);
     topology_unlock(broker);
@@ -336,6 +349,7 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
     lv_list_remove(&q->owner_link);
     queue_answer_waiting_calls(q);
     loop_unschedule(q->home, &q->delivery_run);
+    queue_end_expiry(q);
     for (unsigned i = 0; i < q->lane_count; i++)
         lane_delete(queue_lane(q, i));
     struct queue *name_s = q;

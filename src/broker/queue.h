@@ -17,7 +17,6 @@
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/consumer.h"
-#include "broker/delivery_counts.h"
 #include "broker/lane.h"
 #include "broker/route.h"
 
@@ -52,17 +51,23 @@ struct queue {
     _Atomic bool is_committed; /* its definition is; or it has none */
 
     /* Home's. */
-    struct lane lane;    /* of priority 0: the only one of a queue without priorities */
-    struct lane **lanes; /* the highest priority first; NULL: there is but that one */
+    struct queue_arguments settings; /* what rules it: read this, not arguments */
+    struct lane lane;                /* of priority 0: the only one of a queue without priorities */
+    struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
     unsigned lane_count;
     struct lv_list consumers;
     struct lv_list ready_consumers; /* by priority, then by who waited longest */
     size_t consumer_count;
     struct consumer *exclusive_consumer;
     struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
-    struct delivery_counts delivery_counts;
     struct loop_task delivery_run;
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
+    bool is_over_limit;           /* what is at its head must go, and is not here yet */
+    struct loop_timer due_timer;  /* for the earliest deadline ... */
+    uint64_t due_ms;              /* ... fires then: wall clock */
+    struct loop_task expiry_run;
+    struct loop_timer idle_timer; /* for x-expires */
+    _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
     struct queue_counters counters;
 };

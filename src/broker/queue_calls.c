@@ -84,18 +84,18 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
     struct message *m;
     bool redelivered;
-    call->got.tells_count = queue_tells_delivery_count(q);
+    call->got.tells_count = l->backlog.counts_deliveries;
     if (call->no_ack) {
         struct backlog_left left;
+        call->got.delivery_count = queue_first_delivery_count(l);
         m = backlog_pop(&l->backlog, &left);
-        call->got.delivery_count = queue_delivery_count(q, lane_place(l, left.sequence));
         queue_message_left(l, &left);
         redelivered = left.redelivered;
     } else {
         uint64_t sequence;
         m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
         call->got.place = lane_place(l, sequence);
-        call->got.delivery_count = queue_delivery_count(q, call->got.place);
+        call->got.delivery_count = backlog_deliveries(&l->backlog, sequence);
         call->consumer->unacked++;
         consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
     }
@@ -121,6 +121,7 @@ void queue_call_get(struct queue_call *call)
     call->refused = !queue_check_get(q, &call->error);
     if (call->refused)
         return;
+    queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
     struct lane *l = lane_first_ready(q);
     bool is_deliverable = is_first && l && queue_first_is_deliverable(l);

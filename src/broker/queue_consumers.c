@@ -109,7 +109,7 @@ static int64_t timeout_in(struct slice table)
 int64_t queue_timeout_for(const struct queue *q, const struct consumer *c)
 {
     int64_t own = timeout_in(c->arguments);
-    return own != CONSUMER_TIMEOUT_UNSET ? own : q->arguments.consumer_timeout_ms;
+    return own != CONSUMER_TIMEOUT_UNSET ? own : q->settings.consumer_timeout_ms;
 }
 
 void queue_consumers_refresh(struct queue *q)
@@ -171,6 +171,10 @@ void queue_take_out(struct queue *q, struct consumer *c)
         q->exclusive_consumer = NULL;
     if (q->active_consumer == c)
         q->active_consumer = NULL;
+    if (q->consumer_count == 0 && q->settings.expires_ms != ARGUMENT_UNSET) {
+        queue_used(q);
+        queue_watch_use(q);
+    }
 }
 
 void queue_detach(struct queue *q, struct consumer *c, bool returns_all)

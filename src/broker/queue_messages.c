@@ -44,7 +44,6 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
         persist_settle(l, left->sequence);
     if (left->is_stored)
         pager_left(l, left);
-    queue_forget_delivery_count(l->queue, lane_place(l, left->sequence));
 }
 
 /* Gives the lane's first ready message, which is in memory, to this consumer. */
@@ -52,8 +51,8 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
 {
     if (c->no_ack) {
         struct backlog_left left;
+        uint32_t count = queue_first_delivery_count(l);
         struct message *m = backlog_pop(&l->backlog, &left);
-        uint32_t count = queue_delivery_count(q, lane_place(l, left.sequence));
         queue_message_left(l, &left);
         hand_over(q, c, m, 0, left.redelivered, count);
         message_unref(&m);
@@ -62,8 +61,53 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
     uint64_t sequence;
     bool redelivered;
     struct message *m = backlog_take(&l->backlog, &sequence, &redelivered);
-    uint64_t place = lane_place(l, sequence);
-    hand_over(q, c, m, place, redelivered, queue_delivery_count(q, place));
+    hand_over(q, c, m, lane_place(l, sequence), redelivered,
+              backlog_deliveries(&l->backlog, sequence));
+}
+
+void queue_settle_place(struct queue *q, uint64_t place)
+{
+    struct lane *l = lane_find(q, place_priority(place));
+    struct backlog_left left;
+    if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
+        queue_message_left(l, &left);
+}
+
+bool queue_sends_on(const struct queue *q)
+{
+    (void)q;
+    return false;
+}
+
+bool queue_can_send_on(struct queue *q)
+{
+    (void)q;
+    return true;
+}
+
+void queue_expired(struct queue *q, uint64_t place, struct message *m)
+{
+    (void)m;
+    queue_settle_place(q, place);
+}
+
+void queue_dropped(struct queue *q, uint64_t place, struct message *m)
+{
+    (void)m;
+    queue_settle_place(q, place);
+}
+
+void queue_returned_too_often(struct queue *q, uint64_t place, struct message *m)
+{
+    (void)m;
+    queue_settle_place(q, place);
+}
+
+/* Whether this message's time has come: then the expiry has it. */
+static bool is_due(const struct lane *l, uint64_t sequence)
+{
+    uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
+    return deadline_ms != 0 && deadline_ms <= loop_wall_ms(l->queue->home);
 }
 
 bool queue_first_is_deliverable(struct lane *l)
@@ -72,6 +116,10 @@ bool queue_first_is_deliverable(struct lane *l)
     enum backlog_next next = backlog_next(&l->backlog, &sequence);
     while (next == BACKLOG_ON_DISK && pager_want(l))
         next = backlog_next(&l->backlog, &sequence);
+    if (next == BACKLOG_HERE && is_due(l, sequence)) {
+        loop_schedule(l->queue->home, &l->queue->expiry_run);
+        return false;
+    }
     return next == BACKLOG_HERE && persist_may_deliver(l, sequence);
 }
 
@@ -85,6 +133,8 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     struct queue *q = lv_container_of(task, struct queue, delivery_run);
+    if (q->is_over_limit)
+        queue_keep_limits(q);
     queue_answer_waiting_calls(q);
     while (!lv_list_is_empty(&q->ready_consumers)) {
         struct lane *l = lane_first_ready(q);
@@ -100,8 +150,8 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 
 void queue_schedule_deliveries(struct queue *q)
 {
-    bool is_wanted = !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
-    if (is_wanted && (lane_first_ready(q) || !lv_list_is_empty(&q->waiting_calls)))
+    bool is_waited_for = !lv_list_is_empty(&q->waiting_calls) || q->is_over_limit;
+    if (is_waited_for || (!lv_list_is_empty(&q->ready_consumers) && lane_first_ready(q)))
         loop_schedule(q->home, &q->delivery_run);
 }
 
@@ -117,11 +167,29 @@ void queue_deliver_soon(struct queue *q)
 static struct lane *lane_for(struct queue *q, const struct message *m)
 {
     struct properties properties;
-    if (q->arguments.max_priority <= 0 || !properties_read(message_header(m), &properties) ||
+    if (q->settings.max_priority <= 0 || !properties_read(message_header(m), &properties) ||
         !(properties.flags & PROPERTY_PRIORITY))
         return &q->lane;
-    int64_t most = q->arguments.max_priority;
+    int64_t most = q->settings.max_priority;
     return lane_of(q, properties.priority < most ? properties.priority : (unsigned)most);
+}
+
+/* Nobody can take it now: it waits. */
+static void push(struct queue *q, struct lane *l, struct message *message, uint64_t deadline_ms)
+{
+    struct message *kept = message_ref(message);
+    uint64_t sequence = backlog_push(&l->backlog, &kept);
+    persist_enqueue(l, message, sequence, false, deadline_ms);
+    if (deadline_ms) {
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
+        queue_watch_deadline(q, deadline_ms);
+    }
+    if (queue_is_limited(q))
+        queue_keep_limits(q);
+    queue_schedule_deliveries(q);
+    pager_relieve(l);
+    if (deadline_ms && deadline_ms <= loop_wall_ms(q->home))
+        queue_expire(q);
 }
 
 /* Home. A reference of the message is taken. */
@@ -132,14 +200,14 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
     enum queue_answer answer = persist_answer(q, message);
     if (answer == QUEUE_REFUSED)
         return answer;
+    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message))
+        return QUEUE_REFUSED;
     q->counters.published++;
     struct lane *l = lane_for(q, message);
+    uint64_t deadline_ms = queue_deadline_for(q, message);
     struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
     if (!c) {
-        struct message *kept = message_ref(message);
-        persist_enqueue(l, message, backlog_push(&l->backlog, &kept), false);
-        queue_schedule_deliveries(q);
-        pager_relieve(l);
+        push(q, l, message, deadline_ms);
         return answer;
     }
     if (c->no_ack) {
@@ -148,7 +216,9 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
     }
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
-    persist_enqueue(l, message, sequence, true);
+    persist_enqueue(l, message, sequence, true, deadline_ms);
+    if (deadline_ms)
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
     hand_over(q, c, message, lane_place(l, sequence), false, 0);
     return answer;
 }
@@ -250,7 +320,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
     if (q->home != loop || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
-    if (!c->no_ack || c->loop != loop)
+    if (!c->no_ack || c->loop != loop || queue_is_limited(q))
         return false;
     q->counters.published++;
     q->counters.delivered_no_ack++;
@@ -269,7 +339,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
-            queue_return(l, s);
+            queue_return(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
             q->counters.acked += kind == SETTLE_ACK;
@@ -279,6 +349,8 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     c->unacked -= count;
     consumer_give_places(c, count);
     queue_consumer_settled(q, c);
+    if (kind == SETTLE_REQUEUE && queue_is_limited(q))
+        queue_keep_limits(q);
     queue_consumer_ready(q, c);
     queue_schedule_deliveries(q);
 }

@@ -2,6 +2,8 @@
  * delivery says of it, and what becomes of one that has come back too often. */
 #include "broker/queue_private.h"
 
+#include "broker/persist.h"
+
 /* A quorum queue whose declaration says nothing about it, and that has where to put them, gives up
  * on messages that have come back more often. Without a dead-letter exchange they would be lost
  * though nobody asked for that: then they come back for ever. */
@@ -9,7 +11,7 @@ enum { DELIVERY_LIMIT_DEFAULT = 20 };
 
 static int64_t delivery_limit(const struct queue *q)
 {
-    const struct queue_arguments *settings = &q->arguments;
+    const struct queue_arguments *settings = &q->settings;
     if (settings->delivery_limit >= 0)
         return settings->delivery_limit;
     bool is_default =
@@ -17,46 +19,30 @@ static int64_t delivery_limit(const struct queue *q)
     return is_default ? DELIVERY_LIMIT_DEFAULT : INT64_MAX;
 }
 
-static bool counts_deliveries(const struct queue *q)
+uint32_t queue_first_delivery_count(struct lane *l)
 {
-    return q->arguments.type == QUEUE_QUORUM;
+    uint64_t sequence;
+    if (!l->backlog.counts_deliveries || backlog_next(&l->backlog, &sequence) != BACKLOG_HERE)
+        return 0;
+    return backlog_deliveries(&l->backlog, sequence);
 }
 
-uint32_t queue_delivery_count(const struct queue *q, uint64_t place)
+static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 {
-    return counts_deliveries(q) ? delivery_counts_find(&q->delivery_counts, place) : 0;
-}
-
-bool queue_tells_delivery_count(const struct queue *q)
-{
-    return counts_deliveries(q);
-}
-
-void queue_forget_delivery_count(struct queue *q, uint64_t place)
-{
-    delivery_counts_remove(&q->delivery_counts, place);
-}
-
-/* A taken message that has come back too often goes for good. */
-static void give_up(struct lane *l, uint64_t sequence)
-{
-    struct backlog_left left;
-    if (backlog_settle(&l->backlog, sequence, &left))
-        queue_message_left(l, &left);
-}
-
-void queue_return(struct lane *l, uint64_t sequence)
-{
-    struct queue *q = l->queue;
-    if (!counts_deliveries(q)) {
-        backlog_return(&l->backlog, sequence);
+    if (!backlog_return(&l->backlog, sequence))
         return;
-    }
-    if (!backlog_is_taken(&l->backlog, sequence))
-        return; /* its queue was deleted */
-    uint32_t count = delivery_counts_add(&q->delivery_counts, lane_place(l, sequence));
-    if (count > delivery_limit(q))
-        give_up(l, sequence);
+    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
+    if (deadline_ms)
+        queue_watch_deadline(q, deadline_ms);
+    if (l->backlog.counts_deliveries)
+        persist_count(l, sequence, backlog_deliveries(&l->backlog, sequence));
+}
+
+void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m = l->backlog.counts_deliveries ? backlog_taken(&l->backlog, sequence) : NULL;
+    if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))
+        queue_returned_too_often(q, lane_place(l, sequence), m);
     else
-        backlog_return(&l->backlog, sequence);
+        give_back(q, l, sequence);
 }

@@ -34,7 +34,8 @@ enum {
     TEXT_BYTES = 256 * 1024,
     STEP_BYTES = 200,
     REST_ROUNDS_MAX = 20000,
-    PROPERTIES_MAX = 64,
+    FLAGS_BYTES = 2,
+    PROPERTIES_MAX = 2 + 64,
     BODY_MAX = 120 * 1024,
 };
 
@@ -242,9 +243,10 @@ static bool one_in(struct world *w, uint64_t n)
 
 static size_t properties_of(uint32_t number, uint8_t out[PROPERTIES_MAX])
 {
-    size_t n = 4 + number % 23;
-    memset(out, (int)(number % 251), n);
-    memcpy(out, &number, sizeof number);
+    size_t n = FLAGS_BYTES + 4 + number % 23;
+    memset(out, 0, FLAGS_BYTES); /* no property that anybody would look at */
+    memset(out + FLAGS_BYTES, (int)(number % 251), n - FLAGS_BYTES);
+    memcpy(out + FLAGS_BYTES, &number, sizeof number);
     return n;
 }
 
@@ -284,9 +286,9 @@ static uint32_t read_message(struct world *w, const struct delivery *d)
 {
     uint8_t properties[PROPERTIES_MAX];
     uint32_t number;
-    if (d->header.n < sizeof number)
+    if (d->header.n < FLAGS_BYTES + sizeof number)
         fail(w, "a message has come that nobody has published");
-    memcpy(&number, d->header.p, sizeof number);
+    memcpy(&number, d->header.p + FLAGS_BYTES, sizeof number);
     if (number >= w->model_count)
         fail(w, "a message has come that nobody has published: %u", number);
     size_t n = properties_of(number, properties);

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "broker/delivery_counts.h"
 #include "broker/delivery_header.h"
 
 static void assert_header(struct slice header, uint32_t count, const char *octets, size_t n)
@@ -66,44 +65,12 @@ static void the_first_that_the_publisher_set_gives_way(void **state)
                0);
 }
 
-/* --- counts ----------------------------------------------------------------------------------- */
-
-enum { PLACES = 4096, STEPS = 200000 };
-
-static void counts_are_those_of_a_plain_array(void **state)
-{
-    (void)state;
-    static uint32_t expected[PLACES];
-    struct delivery_counts counts = {0};
-    uint64_t random = 1;
-    for (unsigned i = 0; i < STEPS; i++) {
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        unsigned at = (unsigned)(random >> 40) % PLACES;
-        uint64_t place = (uint64_t)(at % 3) << 56 | at; /* neighbours, in several lanes */
-        if (random >> 62 == 0) {
-            delivery_counts_remove(&counts, place);
-            expected[at] = 0;
-        } else if (random >> 62 == 1) {
-            assert_int_equal(delivery_counts_add(&counts, place), ++expected[at]);
-        }
-        assert_int_equal(delivery_counts_find(&counts, place), expected[at]);
-    }
-    for (unsigned at = 0; at < PLACES; at++) {
-        uint64_t place = (uint64_t)(at % 3) << 56 | at;
-        assert_int_equal(delivery_counts_find(&counts, place), expected[at]);
-        delivery_counts_remove(&counts, place);
-    }
-    assert_int_equal(counts.count, 0);
-    assert_null(counts.slots);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_without_headers_gets_this_one),
         cmocka_unit_test(headers_are_sorted_and_it_stands_in_its_place),
         cmocka_unit_test(the_first_that_the_publisher_set_gives_way),
-        cmocka_unit_test(counts_are_those_of_a_plain_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
