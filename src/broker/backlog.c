@@ -179,9 +179,9 @@ static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t se
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
 }
 
-struct message *backlog_taken(const struct backlog *b, uint64_t sequence)
+struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
 {
-    const struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
     return chunk ? chunk->messages[sequence % WINDOW_ENTRIES] : NULL;
 }
 
@@ -238,6 +238,7 @@ void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
     struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
     lv_assert(note && (note->live & ~note->taken & bit_of(sequence)));
     uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    lv_assert(b->disk_ready > 0);
     note->taken |= bit_of(sequence);
     b->ready--;
     b->disk_ready--;
@@ -377,6 +378,7 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     if (was_taken) {
         chunk->ready &= ~bit;
     } else {
+        lv_assert(b->disk_ready > 0);
         b->disk_ready--;
         b->disk_bytes -= (*message)->body_bytes;
     }

@@ -124,6 +124,9 @@ struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *re
 /* Takes the first ready message, which is here, out altogether; the caller owns it. */
 struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 
+/* The message at this place, borrowed; NULL when there is none, or it is not taken. */
+struct message *backlog_find_taken(struct backlog *b, uint64_t sequence);
+
 /* Removes a taken message. False when there is no such one (its queue was deleted). */
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
@@ -131,9 +134,6 @@ bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *r
 struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
 /* Takes the ready message at this place, which is on disk and has a deadline: it stays there. */
 void backlog_take_on_disk(struct backlog *b, uint64_t sequence);
-
-/* The message at this place, if it is taken; else NULL. Borrowed. */
-struct message *backlog_taken(const struct backlog *b, uint64_t sequence);
 
 /* A taken message becomes ready again at its place, marked as redelivered. False as above. */
 bool backlog_return(struct backlog *b, uint64_t sequence);

@@ -3,6 +3,7 @@
 #include "broker/queue_private.h"
 
 #include "broker/persist.h"
+#include "broker/queue_dead_letters.h"
 
 /* A quorum queue whose declaration says nothing about it, and that has where to put them, gives up
  * on messages that have come back more often. Without a dead-letter exchange they would be lost
@@ -40,9 +41,10 @@ static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
 {
-    struct message *m = l->backlog.counts_deliveries ? backlog_taken(&l->backlog, sequence) : NULL;
+    struct message *m =
+        l->backlog.counts_deliveries ? backlog_find_taken(&l->backlog, sequence) : NULL;
     if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))
-        queue_returned_too_often(q, lane_place(l, sequence), m);
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_DELIVERY_LIMIT);
     else
         give_back(q, l, sequence);
 }
