@@ -136,6 +136,18 @@ static void run_list_users(struct request *r)
 
 /* --- permissions -------------------------------------------------------------------------- */
 
+static void recheck_on_loop(struct loop *loop, void *arg)
+{
+    amqp_permissions_changed(loop, *(const struct slice *)arg);
+}
+
+/* Consumers that may no longer be are cancelled before the change is answered. */
+static int recheck_consumers(struct request *r, int err)
+{
+    struct slice user = user_of(r);
+    return err == 0 ? ask_every_loop(r->asker, recheck_on_loop, &user) : err;
+}
+
 static void run_set_permissions(struct request *r)
 {
     if (!vhost_is_there(r))
@@ -151,7 +163,7 @@ static void run_set_permissions(struct request *r)
     struct commit c;
     commit_begin(&c);
     int err = auth_set_permissions(r->world->auth, &row, &reason, commit_done, &c);
-    change_end(r, commit_end(&c, err), &reason);
+    change_end(r, recheck_consumers(r, commit_end(&c, err)), &reason);
     lv_buffer_free(&reason);
 }
 
@@ -163,7 +175,7 @@ static void run_clear_permissions(struct request *r)
     commit_begin(&c);
     int err = auth_clear_permissions(r->world->auth, user_of(r), request_string(r, "vhost"),
                                      commit_done, &c);
-    change_end(r, commit_end(&c, err), NULL);
+    change_end(r, recheck_consumers(r, commit_end(&c, err)), NULL);
 }
 
 static void add_permission_of_vhost(void *rows, const struct definition_permission *p)

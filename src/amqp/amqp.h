@@ -56,6 +56,10 @@ void amqp_alarms_changed(struct loop *loop);
  * loop. */
 void amqp_timeouts_changed(struct loop *loop);
 
+/* This user's permissions have been changed: consumers of queues that it may not read any more are
+ * cancelled. Call on every loop. */
+void amqp_permissions_changed(struct loop *loop, struct slice user);
+
 /* Sends connection.close 320 `CONNECTION_FORCED - reason` to every connection of this loop. */
 void amqp_close_all(struct loop *loop, const char *reason);
 

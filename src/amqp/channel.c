@@ -100,7 +100,7 @@ static void cancel_all(struct channel *ch, struct lv_list *consumers)
 {
     struct lv_list *it, *after;
     lv_list_each (it, after, consumers)
-        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link));
+        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link), true);
 }
 
 /* A getter was never attached: only its holds count. */

@@ -231,8 +231,9 @@ void channel_requeue_of(struct channel *ch, struct consumer *consumer);
 /* Those of its consumers that the connection has room for go on. */
 void channel_resume_consumers(struct channel *ch);
 
-/* The consumer's open hold is given back after its home has let it go. */
-void channel_cancel_consumer(struct channel *ch, struct consumer *consumer);
+/* The consumer's open hold is given back after its home has let it go. `returns_all`: the caller
+ * requeues what it holds right after this (queue_detach()). */
+void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
 
 /* --- timeouts.c ------------------------------------------------------------------------------ */
 

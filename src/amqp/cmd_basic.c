@@ -79,7 +79,7 @@ static void consumed(struct channel *ch, struct queue_call *call)
         consumer_release(&c);
     } else if (!ch) {
         /* The channel went while its command was under way. */
-        channel_cancel_consumer(c->session, c);
+        channel_cancel_consumer(c->session, c, true);
     } else {
         lv_list_push(&ch->consumers, &c->session_link);
         ch->consumer_count++;

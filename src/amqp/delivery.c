@@ -153,7 +153,7 @@ static void detached(struct queue_call *call)
     channel_is_detached(ch);
 }
 
-void channel_cancel_consumer(struct channel *ch, struct consumer *c)
+void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool returns_all)
 {
     if (!lv_list_is_empty(&c->session_link)) {
         lv_list_remove(&c->session_link);
@@ -166,7 +166,7 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c)
     call->run = queue_call_cancel;
     call->done = detached;
     call->consumer = c;
-    call->returns_all = true;
+    call->returns_all = returns_all;
     call->owner = ch;
     ch->detaching++;
     queue_call_start(call);

@@ -73,7 +73,7 @@ static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms
     CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
     ch->forgiven_tag = ch->delivery_tag;
     consumer_hold(c);
-    channel_cancel_consumer(ch, c);
+    channel_cancel_consumer(ch, c, true);
     channel_requeue_of(ch, c);
     consumer_release(&c);
 }

@@ -130,6 +130,40 @@ def test_a_message_that_has_come_back_too_often_is_gone(peer, declare, limit):
     assert peer.content().body == b'marker'
 
 
+@pytest.mark.parametrize('ending', ['nack', 'reject', 'recover', 'channel'])
+def test_it_goes_to_the_dead_letter_exchange(connect, declare, name, ending):
+    peer, holder = connect(), connect()
+    peer.declare(name('dead'), exclusive=True)
+    queue = declare({'x-delivery-limit': 1, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': name('dead')})
+    fill(peer, queue, ['x'], {'headers': {'k': 1}})
+    for _ in range(2):
+        tag = holder.get(queue, no_ack=False).method.delivery_tag
+        if ending == 'channel':
+            holder.call(1, 'channel.close')
+            holder.open_channel(1)
+        elif ending == 'recover':
+            holder.call(1, 'basic.recover', requeue=True)
+        else:
+            holder.send(1, f'basic.{ending}', delivery_tag=tag, requeue=True)
+        eventually(lambda: peer.declare(queue, passive=True).message_count == 1 or
+                   peer.declare(name('dead'), passive=True).message_count == 1)
+    headers = eventually(lambda: peer.get(name('dead'))).properties['headers']
+    assert 'x-delivery-count' not in headers and headers['k'] == ('I', 1)
+    assert headers['x-first-death-reason'] == ('S', 'delivery_limit')
+    (_, death), = headers['x-death'][1]
+    assert (death['reason'], death['queue'], death['count']) == (('S', 'delivery_limit'), ('S', queue), ('l', 1))
+
+
+@pytest.mark.leveret
+def test_a_policy_limits_too_and_the_smaller_limit_counts(broker, peer, declare, name):
+    limited, both = declare(queue=name('limited')), declare({'x-delivery-limit': 1}, queue=name('both'))
+    broker.ctl('set_policy', name('p'), '^' + name('').replace('.', '[.]'), '{"delivery-limit":3}')
+    for queue, gets in ((limited, 4), (both, 2)):
+        fill(peer, queue, ['x'])
+        assert returned(peer, queue, 10) == gets
+    broker.ctl('clear_policy', name('p'))
+
+
 @pytest.mark.parametrize('limit', ['abc', 1.5, True])
 def test_a_limit_that_is_no_number_is_none(peer, declare, limit):
     queue = declare({'x-delivery-limit': limit})
