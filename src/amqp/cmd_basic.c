@@ -83,6 +83,7 @@ static void consumed(struct channel *ch, struct queue_call *call)
     } else {
         lv_list_push(&ch->consumers, &c->session_link);
         ch->consumer_count++;
+        consumer_event_created(ch, c);
         if (!call->owner)
             CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = c->tag);
     }
@@ -160,6 +161,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
     }
     lv_list_remove(&c->session_link);
     ch->consumer_count--;
+    consumer_event_deleted(ch, c, true);
     struct queue_call *call =
         channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancelled);
     call->consumer = c;
@@ -185,25 +187,22 @@ static struct consumer *getter_for(struct channel *ch, struct queue *q)
     return c;
 }
 
-static void write_got(struct channel *ch, const struct delivery *got)
-{
-    struct lv_buffer told = {0};
-    struct slice header = got->header;
-    if (got->tells_count)
-        header = delivery_header_with_count(&told, header, got->delivery_count);
-    channel_write_content(ch, header, got->body, got->message);
-    lv_buffer_free(&told);
-}
-
 static void send_got(struct channel *ch, struct queue_call *call)
 {
+    struct delivery got = call->got;
+    struct lv_buffer header = {0};
+    if (got.tells_count)
+        got.header = delivery_header_with_count(&header, got.header, got.delivery_count);
     uint64_t tag = ++ch->delivery_tag;
     if (!call->no_ack)
-        channel_add_unacked(ch, tag, call->consumer, call->got.place);
-    CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = call->got.redelivered,
-                 .exchange = call->got.exchange, .routing_key = call->got.routing_key,
+        channel_add_unacked(ch, tag, call->consumer, got.place);
+    if (trace_is_on(ch->connection->vhost))
+        channel_trace_delivery(ch, queue_name(call->queue), &got);
+    CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = got.redelivered,
+                 .exchange = got.exchange, .routing_key = got.routing_key,
                  .message_count = (uint32_t)call->ready);
-    write_got(ch, &call->got);
+    channel_write_content(ch, got.header, got.body, got.message);
+    lv_buffer_free(&header);
     net_dirty(ch->connection->net);
     ch->delivered++;
 }
