@@ -61,8 +61,7 @@ static void the_first_that_the_publisher_set_gives_way(void **state)
            "\1bt\1"
            "\1bt\0"
            "\x10x-delivery-countl\0\0\0\0\0\0\0\0"
-           "\x10x-delivery-countV" +
-               0);
+           "\x10x-delivery-countV");
 }
 
 int main(void)
