@@ -74,6 +74,7 @@ def test_the_count_grows_and_stays_with_its_message(peer, declare):
     assert count_of(peer.content()) is None
 
 
+@pytest.mark.once(also=('asan',))
 @pytest.mark.parametrize('properties', [
     {},
     {'headers': {}},
