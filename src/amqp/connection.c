@@ -494,6 +494,16 @@ static const char *state_name(const struct connection *conn)
     return conn->is_blocked ? "blocked" : names[conn->state];
 }
 
+static const char *activity_name(const struct consumer *c)
+{
+    static const char *const names[] = {
+        [CONSUMER_UP] = "up",
+        [CONSUMER_SINGLE_ACTIVE] = "single_active",
+        [CONSUMER_WAITING] = "waiting",
+    };
+    return names[atomic_load(&c->activity)];
+}
+
 static void visit_consumers(struct channel *ch, const struct amqp_channel_facts *facts,
                             const struct amqp_visitor *visitor, void *arg)
 {
@@ -506,7 +516,9 @@ static void visit_consumers(struct channel *ch, const struct amqp_channel_facts 
             .tag = c->tag,
             .no_ack = c->no_ack,
             .exclusive = c->exclusive,
-            .prefetch_count = c->prefetch,
+            .is_active = atomic_load(&c->activity) != CONSUMER_WAITING,
+            .activity = activity_name(c),
+            .prefetch_count = atomic_load(&c->prefetch),
             .priority = c->priority,
             .arguments = c->arguments,
         };

@@ -294,5 +294,6 @@ void cmd_tx_rollback(struct channel *ch, struct slice args)
         return;
     drop_publishes(ch);
     unmark_settles(ch);
+    channel_look_for_timeouts(ch);
     CHANNEL_SEND(ch, tx_rollback_ok, .none = 0);
 }
