@@ -98,6 +98,7 @@ struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t 
 void pager_segment_free(struct segment *s)
 {
     free(s->ranges);
+    free(s->blocks);
     free(s);
 }
 
@@ -114,7 +115,7 @@ void pager_free(struct pager **pager)
             message_unref(&p->stragglers[i].message);
     }
     free(p->stragglers);
-    free(p->repaged);
+    pager_fetch_free(p);
     for (size_t i = 0; i < p->kept_count; i++)
         pager_piece_free(p->kept[i]);
     free(p->kept);
@@ -261,8 +262,27 @@ static void segment_end_if_empty(struct lane *l, struct segment *s)
         segment_end(l, s);
 }
 
+/* One of those that recovery found in the log is settled before its chunk has been read. */
+static void straggler_left(struct pager *p, uint64_t sequence)
+{
+    size_t low = p->straggler_first, high = p->straggler_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->stragglers[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < p->straggler_count && p->stragglers[low].sequence == sequence)
+        message_unref(&p->stragglers[low].message);
+}
+
 void pager_left(struct lane *l, const struct backlog_left *left)
 {
+    if (left->is_stray) {
+        straggler_left(l->pager, left->sequence);
+        return;
+    }
     struct segment *s = l->pager ? pager_segment_of(l->pager, left->sequence) : NULL;
     if (!s)
         return;
@@ -318,13 +338,7 @@ void pager_purge(struct lane *l)
         s->load_offset = s->bytes;
         s->is_estimated = false; /* it went with what was on disk */
     }
-    b->ready -= b->disk_ready;
-    b->ready_bytes -= b->disk_bytes;
-    b->disk_ready = 0;
-    b->disk_bytes = 0;
-    while (backlog_has_disk(b))
-        backlog_page_next(b);
-    p->repaged_first = p->repaged_count = 0;
+    backlog_drop_disk(b);
     if (is_logged(l))
         pager_snapshot(l);
     pager_end_empty_segments(l); /* unless a snapshot names them */

@@ -56,7 +56,22 @@ static inline void pager_read_ahead(struct lane *l);
 /* The same for a queue with something on disk. */
 void pager_read_on(struct lane *l);
 
-/* A message that stands in a segment has left. */
+/* The message at this place, which is on disk alone and has a deadline: the caller owns *ret. NULL in
+ * it: it is being read, and queue_fetched() is called when there is something new. False: it cannot be
+ * read. What is due up to `until_ms` of the same chunk is kept. */
+bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
+/* Reads what is due first, up to then, before it is asked for. */
+void pager_fetch_ahead(struct lane *l, uint64_t until_ms);
+/* Takes the message at this place, which is on disk alone and has a deadline. */
+void pager_take_on_disk(struct lane *l, uint64_t sequence);
+
+/* Whether recovered segments hold deadlines that have not been read. */
+bool pager_must_scan(const struct lane *l);
+
+/* Reads them, piece by piece; queue_fetched() is called as they come. */
+void pager_scan(struct lane *l);
+
+/* A message that stands in a segment, or in the log alone since before the last start, has left. */
 void pager_left(struct lane *l, const struct backlog_left *left);
 
 /* Drops everything that is on disk alone (purge). */
@@ -89,9 +104,10 @@ void pager_free(struct pager **pager);
 
 /* The queue is what the snapshot says, and nothing else. */
 void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot);
-/* A message of the log. Takes *message. */
-void pager_restore_message(struct lane *l, uint64_t sequence, struct message **message,
-                           bool redelivered);
+/* A message of the log. */
+void pager_restore_message(struct lane *l, const struct log_carried *message);
+/* How often a message has come back. */
+void pager_restore_count(struct lane *l, struct log_count count);
 void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count);
 void pager_restore_gone(struct lane *l, uint64_t number);
 /* A segment file is there. False when the queue does not need it. */

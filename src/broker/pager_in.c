@@ -24,7 +24,7 @@ void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset
               (unsigned long long)s->number, (unsigned long long)offset, what);
 }
 
-static bool is_in_ranges(const struct segment *s, uint64_t sequence)
+bool pager_is_live(const struct segment *s, uint64_t sequence)
 {
     size_t low = 0, high = s->range_count;
     while (low < high) {
@@ -60,8 +60,8 @@ static void next_chunk(struct lane *l)
     struct pager *p = l->pager;
     uint64_t chunk = l->backlog.disk_begin;
     place_stragglers(l, (chunk + 1) * WINDOW_ENTRIES);
-    while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
-        p->repaged_first++;
+    if (p->fetches)
+        pager_fetch_forget(p, chunk);
     backlog_page_next(&l->backlog);
 }
 
@@ -69,10 +69,9 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
     uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
-    const struct repaged *again = pager_repaged_find(l->pager, chunk);
-    if (again && !(again->live >> entry->place & 1))
+    if (backlog_is_gone_on_disk(&l->backlog, sequence))
         return;
-    if (s->is_recovered && (!entry->message.is_persistent || !is_in_ranges(s, sequence)))
+    if (s->is_recovered && (!entry->message.is_persistent || !pager_is_live(s, sequence)))
         return;
     struct message *m =
         message_create(entry->message.exchange, entry->message.routing_key, entry->message.header,
@@ -89,6 +88,8 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
     backlog_page_in(&l->backlog, sequence, &m,
                     entry->redelivered || sequence < l->pager->recovered_below ||
                         sequence < l->backlog.taken_below);
+    if (entry->deadline_ms)
+        backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
     /* What else the segments hold is over: nothing of it may be counted. */
     for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
@@ -180,10 +181,7 @@ static void end_of_disk(struct lane *l)
               SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
               b->disk_ready);
     l->queue->counters.lost += b->disk_ready;
-    b->ready -= b->disk_ready;
-    b->ready_bytes -= b->disk_bytes;
-    b->disk_ready = 0;
-    b->disk_bytes = 0;
+    backlog_drop_disk(b);
     for (size_t i = 0; i < l->pager->count; i++)
         pager_recount(l, l->pager->segments[i]);
     pager_end_empty_segments(l);

@@ -137,6 +137,8 @@ static void append_block(struct lane *l, struct segment *s, const struct segment
     size_t before = p->pending.n;
     bool is_loaded = s->load_offset == s->bytes;
     segment_put_block(&p->pending, l->id, s->number, s->bytes, block);
+    if (l->backlog.timed > 0)
+        pager_index_block(s, block->chunk, s->bytes, p->pending.n - before);
     s->bytes += p->pending.n - before;
     if (is_copy && is_loaded)
         s->load_offset = s->bytes; /* nothing to read: it stays in memory */
@@ -201,6 +203,7 @@ void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk,
                 .place = place,
                 /* What is taken may have been delivered. */
                 .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
+                .deadline_ms = backlog_deadline(&l->backlog, c * WINDOW_ENTRIES + place),
                 .message = pager_message_parts(m),
             };
             bytes += message_memory(m);
@@ -246,30 +249,6 @@ static uint64_t first_to_page(const struct lane *l)
     return c;
 }
 
-static void repaged_add(struct pager *p, uint64_t chunk, uint64_t live)
-{
-    if (p->repaged_first == p->repaged_count)
-        p->repaged_first = p->repaged_count = 0;
-    if (p->repaged_count == p->repaged_capacity) {
-        p->repaged_capacity = p->repaged_capacity ? p->repaged_capacity * 2 : 16;
-        p->repaged = lv_realloc(p->repaged, p->repaged_capacity * sizeof *p->repaged);
-    }
-    p->repaged[p->repaged_count++] = (struct repaged){chunk, live};
-}
-
-const struct repaged *pager_repaged_find(const struct pager *p, uint64_t chunk)
-{
-    size_t low = p->repaged_first, high = p->repaged_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->repaged[middle].chunk < chunk)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < p->repaged_count && p->repaged[low].chunk == chunk ? &p->repaged[low] : NULL;
-}
-
 /* Whether some segment may hold copies of the chunk, also of messages that are settled. */
 static bool may_have_copies(const struct pager *p, uint64_t chunk)
 {
@@ -310,9 +289,11 @@ void pager_relieve(struct lane *l)
         if (!chunk) {
             if (!backlog_has_disk(b))
                 continue;
-            b->disk_end = c + 1; /* a gap belongs to what is around it */
+            /* A gap belongs to what is around it. */
             if (is_copied)
-                repaged_add(l->pager, c, 0);
+                backlog_page_gap(b, c);
+            else
+                b->disk_end = c + 1;
             continue;
         }
         if (chunk->live != chunk->ready)
@@ -322,7 +303,7 @@ void pager_relieve(struct lane *l)
             return;
         if (is_copied) {
             read_again(l, c, chunk);
-            repaged_add(l->pager, c, chunk->live);
+            backlog_note_of(b, c); /* the copies hold more than what is live */
         }
         pager_store_places(l, c, chunk, places, false);
         if (!backlog_has_disk(b))

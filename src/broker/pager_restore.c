@@ -61,13 +61,31 @@ static void add_straggler(struct pager *p, uint64_t sequence, struct message **m
     *message = NULL;
 }
 
-void pager_restore_message(struct lane *l, uint64_t sequence, struct message **message,
-                           bool redelivered)
+static struct message *message_of_parts(const struct lane *l, const struct log_message *parts)
 {
+    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
+                                       parts->body.n, parts->is_persistent);
+    if (!m)
+        log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
+                  SLICE_ARG(queue_name(l->queue)));
+    if (m && parts->body.n > 0)
+        memcpy(message_body_space(m), parts->body.p, parts->body.n);
+    return m;
+}
+
+void pager_restore_message(struct lane *l, const struct log_carried *from)
+{
+    struct message *made = message_of_parts(l, &from->message), **message = &made;
+    if (!made)
+        return;
     struct backlog *b = &l->backlog;
+    uint64_t sequence = from->sequence;
     uint64_t c = sequence / WINDOW_ENTRIES;
+    bool redelivered = (from->flags & LOG_DELIVERED) != 0;
     if (!backlog_has_disk(b) || c < b->disk_begin || c >= b->disk_end) {
         backlog_restore(b, sequence, message, redelivered, false);
+        if (from->deadline_ms)
+            backlog_set_deadline(b, sequence, from->deadline_ms);
         return;
     }
     b->ready++;
@@ -79,19 +97,9 @@ void pager_restore_message(struct lane *l, uint64_t sequence, struct message **m
         b->next_sequence = sequence + 1;
     if (!lv_window_is_elsewhere(&b->window, sequence))
         lv_window_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
+    if (from->deadline_ms)
+        backlog_note_on_disk(b, sequence, from->deadline_ms, (*message)->body_bytes, true);
     add_straggler(pager_of(l), sequence, message, redelivered);
-}
-
-static void restore_carried(struct lane *l, const struct log_carried *from)
-{
-    const struct log_message *parts = &from->message;
-    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
-                                       parts->body.n, parts->is_persistent);
-    if (!m)
-        return;
-    if (parts->body.n > 0)
-        memcpy(message_body_space(m), parts->body.p, parts->body.n);
-    pager_restore_message(l, from->sequence, &m, (from->flags & LOG_DELIVERED) != 0);
 }
 
 void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
@@ -111,13 +119,24 @@ void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     for (; carried < snapshot->carried_count &&
            snapshot->carried[carried].sequence / WINDOW_ENTRIES < disk;
          carried++)
-        restore_carried(l, &snapshot->carried[carried]);
+        pager_restore_message(l, &snapshot->carried[carried]);
     for (size_t i = 0; i < snapshot->segment_count; i++)
         restore_segment(l, &snapshot->segments[i]);
     for (; carried < snapshot->carried_count; carried++)
-        restore_carried(l, &snapshot->carried[carried]);
+        pager_restore_message(l, &snapshot->carried[carried]);
     if (b->next_sequence < snapshot->next_sequence)
         b->next_sequence = snapshot->next_sequence;
+    l->pager->has_unknown_deadlines = snapshot->has_deadlines;
+    for (size_t i = 0; i < snapshot->count_count; i++)
+        pager_restore_count(l, snapshot->counts[i]);
+}
+
+void pager_restore_count(struct lane *l, struct log_count count)
+{
+    bool is_there = lv_window_find(&l->backlog.window, count.sequence) ||
+                    lv_window_is_elsewhere(&l->backlog.window, count.sequence);
+    if (is_there)
+        backlog_set_deliveries(&l->backlog, count.sequence, count.count);
 }
 
 /* Takes [from, to) out of what is live of a recovered segment; how many that were. */
@@ -196,6 +215,7 @@ static void restore_settle_stragglers(struct lane *l, uint64_t from, uint64_t to
         b->persistent--;
         b->ready_bytes -= s->message->body_bytes;
         b->disk_bytes -= s->message->body_bytes;
+        backlog_forget_on_disk(b, s->sequence);
         message_unref(&s->message);
     }
 }

@@ -68,9 +68,9 @@ static void add_live(struct lane *l, const struct segment *s, struct range_list 
             continue;
         uint64_t from =
             c == b->disk_begin && l->pager->loaded_below > base ? l->pager->loaded_below : base;
-        const struct repaged *again = pager_repaged_find(l->pager, c);
-        if (again) {
-            for (uint64_t live = again->live; live; live &= live - 1) {
+        const struct backlog_note *note = backlog_note(b, c);
+        if (note) {
+            for (uint64_t live = note->live; live; live &= live - 1) {
                 uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
                 if (sequence >= from)
                     add_unloaded(list, s, sequence, sequence + 1);
@@ -80,7 +80,7 @@ static void add_live(struct lane *l, const struct segment *s, struct range_list 
         /* A run of whole chunks is one range. */
         uint64_t last = c;
         while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
-               !pager_repaged_find(l->pager, last + 1))
+               !backlog_note(b, last + 1))
             last++;
         add_unloaded(list, s, from, (last + 1) * WINDOW_ENTRIES);
         c = last;
@@ -156,8 +156,8 @@ struct carried_list {
     size_t count, capacity;
 };
 
-static void carry(struct carried_list *list, uint64_t sequence, const struct message *m,
-                  bool redelivered)
+static void carry(const struct lane *l, struct carried_list *list, uint64_t sequence,
+                  const struct message *m, bool redelivered)
 {
     if (list->count == list->capacity) {
         list->capacity = list->capacity ? list->capacity * 2 : 64;
@@ -166,6 +166,7 @@ static void carry(struct carried_list *list, uint64_t sequence, const struct mes
     list->items[list->count++] = (struct log_carried){
         .sequence = sequence,
         .flags = redelivered ? LOG_DELIVERED : 0,
+        .deadline_ms = backlog_deadline(&l->backlog, sequence),
         .message = pager_message_parts(m),
     };
 }
@@ -182,15 +183,38 @@ static void carry_all(struct lane *l, struct carried_list *list)
             unsigned place = (unsigned)__builtin_ctzll(places);
             /* What is taken may have been delivered, and so may what came back. */
             bool delivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0;
-            carry(list, c * WINDOW_ENTRIES + place, chunk->messages[place], delivered);
+            carry(l, list, c * WINDOW_ENTRIES + place, chunk->messages[place], delivered);
         }
         for (; next < p->straggler_count && p->stragglers[next].sequence / WINDOW_ENTRIES == c;
              next++) {
             const struct straggler *s = &p->stragglers[next];
             if (s->message)
-                carry(list, s->sequence, s->message, s->redelivered);
+                carry(l, list, s->sequence, s->message, s->redelivered);
         }
     }
+}
+
+/* How often messages have come back, where somebody counts that. */
+static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
+{
+    const struct backlog *b = &l->backlog;
+    struct log_count *counts = NULL;
+    size_t count = 0, capacity = 0;
+    for (uint64_t c = b->window.first; b->counts_deliveries && c < b->window.end; c++) {
+        const struct backlog_note *note = backlog_note(b, c);
+        for (unsigned i = 0; note && note->times && i < WINDOW_ENTRIES; i++) {
+            if (note->times->deliveries[i] == 0)
+                continue;
+            if (count == capacity) {
+                capacity = capacity ? capacity * 2 : 64;
+                counts = lv_realloc(counts, capacity * sizeof *counts);
+            }
+            counts[count++] =
+                (struct log_count){c * WINDOW_ENTRIES + i, note->times->deliveries[i]};
+        }
+    }
+    *ret_count = count;
+    return counts;
 }
 
 static int by_sequence(const void *a, const void *b)
@@ -223,6 +247,8 @@ static void stage_snapshot(struct lane *l)
     carry_all(l, &carried);
     if (carried.count > 1)
         qsort(carried.items, carried.count, sizeof *carried.items, by_sequence);
+    size_t count_count;
+    struct log_count *counts = counts_of(l, &count_count);
     persist_snapshot(l, &(struct log_snapshot){
                             .queue = l->id,
                             .next_sequence = l->backlog.next_sequence,
@@ -231,6 +257,9 @@ static void stage_snapshot(struct lane *l)
                             .segment_count = p->count,
                             .carried = carried.items,
                             .carried_count = carried.count,
+                            .counts = counts,
+                            .count_count = count_count,
+                            .has_deadlines = l->backlog.timed > 0 || pager_must_scan(l),
                         });
     p->snapshot = SNAPSHOT_STAGED;
     for (size_t i = 0; i < p->count; i++)
@@ -238,6 +267,7 @@ static void stage_snapshot(struct lane *l)
     free(lists);
     free(segments);
     free(carried.items);
+    free(counts);
 }
 
 struct syncing {

@@ -278,7 +278,8 @@ bool persist_is_behind(const struct queue *q)
     return q->flags.durable && p && log_unsafe_bytes(p->persist->log) > UNSAFE_BYTES_MAX;
 }
 
-void persist_enqueue(struct lane *l, const struct message *m, uint64_t sequence, bool delivered)
+void persist_enqueue(struct lane *l, const struct message *m, uint64_t sequence, bool delivered,
+                     uint64_t deadline_ms)
 {
     if (!m->is_persistent || !is_stored(l))
         return;
@@ -292,7 +293,15 @@ void persist_enqueue(struct lane *l, const struct message *m, uint64_t sequence,
     persist_mark_dirty(l);
     l->over_ticket = 0;
     log_enqueue(persist_of(l->queue->home)->stage, &message, m, l->id, sequence,
-                delivered ? LOG_DELIVERED : 0);
+                delivered ? LOG_DELIVERED : 0, deadline_ms);
+}
+
+void persist_count(struct lane *l, uint64_t sequence, unsigned count)
+{
+    if (!is_stored(l))
+        return;
+    persist_mark_dirty(l);
+    log_count(persist_of(l->queue->home)->stage, l->id, (struct log_count){sequence, count});
 }
 
 void persist_paged_out(struct lane *l)

@@ -111,7 +111,9 @@ bool persist_is_behind(const struct queue *q);
 enum queue_answer persist_answer_settled(const struct queue *q);
 /* The message has been put into the queue. */
 void persist_enqueue(struct lane *l, const struct message *message, uint64_t sequence,
-                     bool delivered);
+                     bool delivered, uint64_t deadline_ms);
+/* It has come back so often. */
+void persist_count(struct lane *l, uint64_t sequence, unsigned count);
 /* Messages of the queue are freed and not settled: paged out. */
 void persist_paged_out(struct lane *l);
 /* A persistent message of the queue is settled. */

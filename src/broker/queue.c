@@ -4,10 +4,14 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/dedup.h"
 #include "broker/default_type.h"
+#include "broker/events.h"
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/policy.h"
+#include "broker/queue_dead_letters.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
 
@@ -31,6 +35,8 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->home = home;
     q->flags = flags;
     q->argument_table = bytes_copy(argument_table);
+    q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
+                            q->argument_table, false);
     lane_init(&q->lane, q);
     q->lane_count = 1;
     lv_list_init(&q->consumers);
@@ -40,6 +46,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
     lane_set_id(&q->lane, q->id);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
+    queue_init_expiry(q);
     return q;
 }
 
@@ -47,8 +54,11 @@ static void queue_free(struct queue *q)
 {
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
+    forward_free(q);
+    queue_dead_letters_free(q);
     lanes_free(q);
     effective_policy_unref(&q->policy);
+    dedup_free(&q->dedup);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -65,6 +75,7 @@ static void free_mail(struct loop *at, struct mail *mail)
 {
     struct queue *q = mail->a;
     loop_unschedule(at, &q->delivery_run);
+    queue_end_expiry(q);
     queue_free(q);
 }
 
@@ -197,19 +208,24 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       struct broker_error *error, struct queue **ret)
 {
     struct queue_arguments arguments;
+    struct dedup_settings dedup;
     if (!queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), &arguments,
-                              error))
+                              error) ||
+        !dedup_settings_read(d->arguments, false, &dedup, error))
         return CHANGE_REFUSED;
     struct queue *q =
         queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
     if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
                               &q->arguments, error))
         lv_unreachable();
+    q->settings = q->arguments;
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
     policy_begin_queue(q);
+    queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
+    event_queue_created(q);
     *ret = q;
     return store_queue(q, done);
 }
@@ -223,7 +239,10 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
     *ret_created = false;
     if (q) {
         *ret = q;
-        return check_redeclaration(q, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
+        if (!check_redeclaration(q, d, error))
+            return CHANGE_REFUSED;
+        queue_used(q);
+        return CHANGE_DONE;
     }
     if (d->passive || atomic_load(&vhost->is_deleted)) {
         queue_refuse_missing(d->name, vhost, error);
@@ -275,6 +294,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
                                   &error))
             lv_unreachable();
     }
+    q->settings = q->arguments;
     topology_lock(broker);
     policy_begin_queue(q);
     lv_table_insert(vhost->queues, &q->by_name);
@@ -291,8 +311,12 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
     bool was_there = !atomic_load(&q->is_deleted);
     if (was_there) {
         atomic_store(&q->is_deleted, true);
+        dedup_close(q->dedup);
         lv_table_remove(q->vhost->queues, &q->by_name);
+        struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
         destination_unbind_all(q->vhost, &q->destination);
+        events_act_as(user);
+        event_queue_deleted(q);
         topology_moved(broker);
         bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
                           !atomic_load(&q->vhost->is_deleted);
@@ -329,7 +353,9 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
     }
     lv_list_remove(&q->owner_link);
     queue_answer_waiting_calls(q);
+    forward_stop(q);
     loop_unschedule(q->home, &q->delivery_run);
+    queue_end_expiry(q);
     for (unsigned i = 0; i < q->lane_count; i++)
         lane_delete(queue_lane(q, i));
     struct queue *name_s = q;

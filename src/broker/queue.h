@@ -17,11 +17,14 @@
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/consumer.h"
+#include "broker/dead_letter.h"
 #include "broker/lane.h"
 #include "broker/policy.h"
 #include "broker/route.h"
 
 enum { QUEUE_MAGIC = 0x90e0e };
+
+struct dedup;
 
 /* Counted at home since the queue was made. */
 struct queue_counters {
@@ -32,7 +35,8 @@ struct queue_counters {
     uint64_t got_no_ack;
     uint64_t redelivered;
     uint64_t acked;
-    uint64_t lost; /* could not be read back from the disk */
+    uint64_t lost;                       /* could not be read back from the disk */
+    uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
 struct queue {
@@ -47,10 +51,12 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
-    uint64_t id;                                         /* in the store; never used twice */
+    struct dedup *dedup;      /* owned; NULL: takes duplicates */
+    uint64_t exclusive_owner; /* a connection's id; 0: none */
+    uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
+    _Atomic bool is_forward_behind;
 
     /* Home's. */
     struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
@@ -64,7 +70,15 @@ struct queue {
     struct consumer *exclusive_consumer;
     struct loop_task delivery_run;
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
+    bool is_over_limit;           /* what is at its head must go, and is not here yet */
+    struct loop_timer due_timer;  /* for the earliest deadline ... */
+    uint64_t due_ms;              /* ... fires then: wall clock */
+    struct loop_task expiry_run;
+    struct loop_timer idle_timer; /* for x-expires */
+    _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
+    struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
+    struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
     struct queue_counters counters;
 };
 
@@ -169,6 +183,7 @@ struct queue_call {
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
+    struct slice user;         /* who asks, for events (events.h); lives as long as the call */
     /* The call's own. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
     bool is_waiting;             /* run() has put it there: it is answered later */

@@ -1,6 +1,8 @@
 /* Questions that other loops ask a queue's home. */
 #include "broker/queue_private.h"
 
+#include "broker/events.h"
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
 
@@ -18,10 +20,17 @@ static void call_answer(struct loop *at, struct queue_call *call)
     loop_mail(at, call->from, &back);
 }
 
+static void run_call(struct queue_call *call)
+{
+    struct slice before = events_act_as(call->user);
+    call->run(call);
+    events_act_as(before);
+}
+
 static void call_mail(struct loop *at, struct mail *mail)
 {
     struct queue_call *call = mail->a;
-    call->run(call);
+    run_call(call);
     if (!call->is_waiting)
         call_answer(at, call);
 }
@@ -30,7 +39,7 @@ void queue_call_start(struct queue_call *call)
 {
     lv_list_init(&call->waiting_link);
     if (call->queue->home == call->from) {
-        call->run(call);
+        run_call(call);
         if (!call->is_waiting)
             call->done(call);
         return;
@@ -57,9 +66,10 @@ void queue_call_status(struct queue_call *call)
     struct queue *q = call->queue;
     struct lane_totals totals = lanes_count(q);
     call->ready = totals.ready;
-    call->taken = totals.taken;
+    /* What goes on to another queue is nobody's. */
+    call->taken = totals.taken - forward_count(q);
     call->ready_bytes = totals.ready_bytes;
-    call->taken_bytes = totals.taken_bytes;
+    call->taken_bytes = totals.taken_bytes - forward_body_bytes(q);
     call->consumers = q->consumer_count;
     call->counters = q->counters;
 }
@@ -118,6 +128,7 @@ void queue_call_get(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
     struct lane *l = lane_first_ready(q);
     bool is_deliverable = is_first && l && queue_first_is_deliverable(l);

@@ -1,8 +1,10 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "broker/queue_private.h"
 
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_dead_letters.h"
 #include "broker/queue_settings.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
@@ -41,7 +43,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
         persist_settle(l, left->sequence);
-    if (left->is_stored)
+    if (left->is_stored || left->is_stray)
         pager_left(l, left);
 }
 
@@ -62,12 +64,31 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
     hand_over(q, c, m, lane_place(l, sequence), redelivered);
 }
 
+void queue_settle_place(struct queue *q, uint64_t place)
+{
+    struct lane *l = lane_find(q, place_priority(place));
+    struct backlog_left left;
+    if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
+        queue_message_left(l, &left);
+}
+
+/* Whether this message's time has come: then the expiry has it. */
+static bool is_due(const struct lane *l, uint64_t sequence)
+{
+    uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
+    return deadline_ms != 0 && deadline_ms <= loop_wall_ms(l->queue->home);
+}
+
 bool queue_first_is_deliverable(struct lane *l)
 {
     uint64_t sequence;
     enum backlog_next next = backlog_next(&l->backlog, &sequence);
     while (next == BACKLOG_ON_DISK && pager_want(l))
         next = backlog_next(&l->backlog, &sequence);
+    if (next == BACKLOG_HERE && is_due(l, sequence)) {
+        loop_schedule(l->queue->home, &l->queue->expiry_run);
+        return false;
+    }
     return next == BACKLOG_HERE && persist_may_deliver(l, sequence);
 }
 
@@ -81,6 +102,8 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     struct queue *q = lv_container_of(task, struct queue, delivery_run);
+    if (q->is_over_limit)
+        queue_keep_limits(q);
     queue_answer_waiting_calls(q);
     while (!lv_list_is_empty(&q->ready_consumers)) {
         struct lane *l = lane_first_ready(q);
@@ -96,8 +119,8 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 
 void queue_schedule_deliveries(struct queue *q)
 {
-    bool is_wanted = !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
-    if (is_wanted && (lane_first_ready(q) || !lv_list_is_empty(&q->waiting_calls)))
+    bool is_waited_for = !lv_list_is_empty(&q->waiting_calls) || q->is_over_limit;
+    if (is_waited_for || (!lv_list_is_empty(&q->ready_consumers) && lane_first_ready(q)))
         loop_schedule(q->home, &q->delivery_run);
 }
 
@@ -113,29 +136,49 @@ void queue_deliver_soon(struct queue *q)
 static struct lane *lane_for(struct queue *q, const struct message *m)
 {
     struct properties properties;
-    if (q->arguments.max_priority <= 0 || !properties_read(message_header(m), &properties) ||
+    if (q->settings.max_priority <= 0 || !properties_read(message_header(m), &properties) ||
         !(properties.flags & PROPERTY_PRIORITY))
         return &q->lane;
-    int64_t most = q->arguments.max_priority;
+    int64_t most = q->settings.max_priority;
     return lane_of(q, properties.priority < most ? properties.priority : (unsigned)most);
 }
 
-/* Home. A reference of the message is taken. */
-static enum queue_answer take_message(struct queue *q, struct message *message)
+/* Nobody can take it now: it waits. */
+static void push(struct queue *q, struct lane *l, struct message *message, uint64_t deadline_ms)
+{
+    struct message *kept = message_ref(message);
+    uint64_t sequence = backlog_push(&l->backlog, &kept);
+    persist_enqueue(l, message, sequence, false, deadline_ms);
+    if (deadline_ms) {
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
+        queue_watch_deadline(q, deadline_ms);
+    }
+    if (queue_is_limited(q))
+        queue_keep_limits(q);
+    queue_schedule_deliveries(q);
+    pager_relieve(l);
+    if (deadline_ms && deadline_ms <= loop_wall_ms(q->home))
+        queue_expire(q);
+}
+
+enum queue_answer queue_take_message(struct queue *q, struct message *message)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return QUEUE_TOOK;
     enum queue_answer answer = persist_answer(q, message);
     if (answer == QUEUE_REFUSED)
         return answer;
+    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
+        if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX)
+            queue_dead_letter_outside(q, message, DEATH_MAXLEN);
+        return QUEUE_REFUSED;
+    }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
+    uint64_t deadline_ms = queue_deadline_for(q, message);
     struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
     if (!c) {
-        struct message *kept = message_ref(message);
-        persist_enqueue(l, message, backlog_push(&l->backlog, &kept), false);
-        queue_schedule_deliveries(q);
-        pager_relieve(l);
+        push(q, l, message, deadline_ms);
         return answer;
     }
     if (c->no_ack) {
@@ -144,7 +187,9 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
     }
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
-    persist_enqueue(l, message, sequence, true);
+    persist_enqueue(l, message, sequence, true, deadline_ms);
+    if (deadline_ms)
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
     hand_over(q, c, message, lane_place(l, sequence), false);
     return answer;
 }
@@ -177,7 +222,7 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           persist_is_behind(q);
+           persist_is_behind(q) || forward_is_behind(q);
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
@@ -185,23 +230,17 @@ static void publish_mail(struct loop *at, struct mail *mail)
     struct message *m = mail->b;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
-    enum queue_answer answer = take_message(mail->a, m);
+    enum queue_answer answer = queue_take_once(mail->a, m, sink, mail->c);
     message_unref(&m);
-    if (sink && answer == QUEUE_LATER)
-        persist_confirm(persist_of(at), mail->a, sink, mail->c);
-    else if (sink)
+    if (sink && answer != QUEUE_LATER)
         confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
 }
 
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop) {
-        enum queue_answer answer = take_message(q, message);
-        if (answer == QUEUE_LATER && sink)
-            persist_confirm(persist_of(loop), q, sink, number);
-        return answer;
-    }
+    if (q->home == loop)
+        return queue_take_once(q, message, sink, number);
     atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
         .deliver = publish_mail,
@@ -243,10 +282,10 @@ enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct c
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
-    if (q->home != loop || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
+    if (q->home != loop || q->dedup || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
-    if (!c->no_ack || c->loop != loop)
+    if (!c->no_ack || c->loop != loop || queue_is_limited(q))
         return false;
     q->counters.published++;
     q->counters.delivered_no_ack++;
@@ -257,6 +296,26 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home -------------------------------------------------------------------------- */
 
+/* A consumer wants no more of it. */
+static void reject(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m = backlog_find_taken(&l->backlog, sequence);
+    if (m)
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
+}
+
+/* A message comes back. */
+static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    if (!backlog_return(&l->backlog, sequence))
+        return;
+    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
+    if (deadline_ms)
+        queue_watch_deadline(q, deadline_ms);
+    if (l->backlog.counts_deliveries)
+        persist_count(l, sequence, backlog_deliveries(&l->backlog, sequence));
+}
+
 void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
                   enum settle_kind kind)
 {
@@ -265,15 +324,19 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
-            backlog_return(&l->backlog, s);
+            give_back(q, l, s);
+        } else if (kind == SETTLE_REJECT) {
+            reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
-            q->counters.acked += kind == SETTLE_ACK;
+            q->counters.acked++;
         }
     }
     lv_assert(c->unacked >= count);
     c->unacked -= count;
     consumer_give_places(c, count);
+    if (kind == SETTLE_REQUEUE && queue_is_limited(q))
+        queue_keep_limits(q);
     queue_consumer_ready(q, c);
     queue_schedule_deliveries(q);
 }
@@ -282,5 +345,8 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
 
 void queue_settings_changed(struct queue *q)
 {
+    queue_keep_limits(q);
+    queue_used(q);
+    queue_watch_use(q);
     queue_schedule_deliveries(q);
 }

@@ -3,7 +3,12 @@
  *   queue.c            its life and its name
  *   queue_consumers.c  who gets the next message
  *   queue_messages.c   published, delivered, settled
- *   queue_calls.c      questions of other loops */
+ *   queue_once.c       duplicates, where they are dropped
+ *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
+ *   queue_limits.c     how much may be ready
+ *   queue_calls.c      questions of other loops
+ *
+ * and queue_dead_letters.h: where messages go that it gives up. */
 #ifndef LEVERET_BROKER_QUEUE_PRIVATE_H
 #define LEVERET_BROKER_QUEUE_PRIVATE_H
 
@@ -27,6 +32,9 @@ void queue_take_out(struct queue *q, struct consumer *c);
 
 /* --- queue_messages.c --- */
 
+/* Puts a message into the queue; QUEUE_LATER: ask persist_confirm(). A reference is taken. */
+enum queue_answer queue_take_message(struct queue *q, struct message *message);
+
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 
@@ -37,8 +45,53 @@ void queue_schedule_deliveries(struct queue *q);
  * has been asked for, and deliveries are scheduled when it is there. */
 bool queue_first_is_deliverable(struct lane *l);
 
+/* The message at this place, which is taken, leaves the queue. */
+void queue_settle_place(struct queue *q, uint64_t place);
+
 /* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
+
+/* --- queue_once.c --- */
+
+/* The same, unless it is a duplicate and the queue drops those. With a sink QUEUE_LATER promises an answer. */
+enum queue_answer queue_take_once(struct queue *q, struct message *message, struct confirm_sink *sink,
+                                  uint64_t number);
+
+/* --- queue_expiry.c --- */
+
+/* Messages or deadlines have come from the disk. */
+void queue_fetched(struct queue *q);
+
+/* When a message that comes now leaves: wall clock, milliseconds; 0: never. */
+uint64_t queue_deadline_for(const struct queue *q, const struct message *m);
+
+/* A message that is ready has this deadline. */
+void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);
+
+/* What is due leaves, as far as it can; the rest follows by itself. */
+void queue_expire(struct queue *q);
+
+/* It is being used: its idle time begins anew. Any loop. */
+void queue_used(struct queue *q);
+
+/* It goes once it has not been used for as long as its settings say, and has no consumer. */
+void queue_watch_use(struct queue *q);
+
+void queue_init_expiry(struct queue *q);
+/* It has been declared, or recovered. Any thread that nobody else sees it from yet. */
+void queue_begin_expiry(struct queue *q);
+/* It goes. */
+void queue_end_expiry(struct queue *q);
+
+/* --- queue_limits.c --- */
+
+bool queue_is_limited(const struct queue *q);
+
+/* Whether this message is one too many. */
+bool queue_would_overflow(const struct queue *q, const struct message *m);
+
+/* With overflow drop-head: what is too much leaves at the head. */
+void queue_keep_limits(struct queue *q);
 
 /* --- queue_calls.c --- */
 

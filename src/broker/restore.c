@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_private.h"
 #include "store/log_records.h"
 
 struct restore {
@@ -76,24 +77,14 @@ static struct lane *find(struct restore *r, uint64_t id)
 
 /* --- what the log says -------------------------------------------------------------------------------- */
 
-static void on_enqueue(void *arg, uint64_t file, uint64_t id, uint64_t sequence, unsigned flags,
-                       const struct log_message *parts)
+static void on_enqueue(void *arg, uint64_t file, uint64_t id, const struct log_carried *message)
 {
     struct lane *l = find(arg, id);
     if (!l)
         return;
-    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
-                                       parts->body.n, parts->is_persistent);
-    if (!m) {
-        log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
-                  SLICE_ARG(queue_name(l->queue)));
-        return;
-    }
-    if (parts->body.n > 0)
-        memcpy(message_body_space(m), parts->body.p, parts->body.n);
     if (l->dirty_file == 0)
         l->dirty_file = file;
-    pager_restore_message(l, sequence, &m, (flags & LOG_DELIVERED) != 0);
+    pager_restore_message(l, message);
 }
 
 static void on_settle(void *arg, uint64_t id, uint64_t from, uint64_t count)
@@ -101,6 +92,16 @@ static void on_settle(void *arg, uint64_t id, uint64_t from, uint64_t count)
     struct lane *l = find(arg, id);
     if (l)
         pager_restore_settle(l, from, count);
+}
+
+static void on_count(void *arg, uint64_t file, uint64_t id, struct log_count count)
+{
+    struct lane *l = find(arg, id);
+    if (!l)
+        return;
+    if (l->dirty_file == 0)
+        l->dirty_file = file;
+    pager_restore_count(l, count);
 }
 
 static void on_delivered(void *arg, uint64_t file, uint64_t id, uint64_t below)
@@ -147,6 +148,7 @@ const struct log_visitor restore_visitor = {
     .enqueue = on_enqueue,
     .settle = on_settle,
     .delivered = on_delivered,
+    .count = on_count,
     .snapshot = on_snapshot,
     .segment_gone = on_segment_gone,
     .queue_gone = on_queue_gone,
@@ -203,6 +205,8 @@ void restore_end(struct restore **restore, bool is_whole)
             persist_restore_dirty(l, l->dirty_file);
         pager_relieve(l);
     }
+    for (size_t i = 0; is_whole && i < r->count; i++)
+        queue_begin_expiry(r->queues[i]);
     free(lanes);
     free(r->queues);
     free(r);
