@@ -183,6 +183,7 @@ static struct policy *list_take(struct policy_list *list, struct slice name)
 
 void policies_free(struct vhost *vhost)
 {
+    policy_pairs_forget(vhost);
     for (int kind = 0; kind < POLICY_KINDS; kind++) {
         struct policy_list *list = &vhost->policies[kind];
         for (size_t i = 0; i < list->count; i++)

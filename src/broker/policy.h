@@ -26,6 +26,12 @@ struct policy_list {
     size_t count;
 };
 
+/* What rules together in a vhost: policy_apply.c's. */
+struct policy_pairs {
+    struct policy_pair *items;
+    size_t count;
+};
+
 enum policy_kind { POLICY_ORDINARY, POLICY_OPERATOR, POLICY_KINDS };
 
 /* What rules a queue or an exchange. Immutable and shared by count; freed a grace period after the

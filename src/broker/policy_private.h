@@ -51,4 +51,7 @@ json_t *policy_merge(json_t *ordinary, json_t *operator_s);
  * Policies that were taken out are still alive. */
 void policy_apply(struct vhost *vhost);
 
+/* What has been made of its policies is made anew when it is needed. */
+void policy_pairs_forget(struct vhost *vhost);
+
 #endif
