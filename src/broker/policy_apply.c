@@ -2,8 +2,11 @@
  *
  * A queue remembers which policies were found for it, an exchange what rules it; who is ruled by
  * others after a change is told. A policy that is replaced is another one, so whatever it ruled is
- * told, too. Matching is done here alone, under the lock: one search of a name for a policy, until
- * one matches. */
+ * told, too.
+ *
+ * However many queues there are, loops do not wait for this: names are matched under the policy lock
+ * alone, and the topology lock is held for one queue at a time, if its policies are others now. What
+ * is declared meanwhile sees the new policies by itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,10 +160,19 @@ void policy_begin_queue(struct queue *q)
 static void apply_to_queue(struct queue *q)
 {
     struct match match = match_queue(q);
+    struct effective_policy *effective = NULL;
     if (memcmp(q->matched_policies, match.of, sizeof match.of) == 0)
         return;
-    remember(q, &match);
-    queue_settings_mail(q, effective_of(q->vhost, &match));
+    topology_lock(q->vhost->broker);
+    bool is_there = !atomic_load_explicit(&q->is_deleted, memory_order_relaxed);
+    if (is_there) {
+        remember(q, &match);
+        effective = effective_of(q->vhost, &match);
+        queue_ref(q);
+    }
+    topology_unlock(q->vhost->broker);
+    if (is_there)
+        queue_settings_mail(q, effective);
 }
 
 /* --- exchanges ---------------------------------------------------------------------------------- */
@@ -179,8 +191,12 @@ void policy_begin_exchange(struct exchange *x)
 static void apply_to_exchange(struct exchange *x)
 {
     struct match match = match_exchange(x);
-    struct effective_policy *old =
-        atomic_exchange_explicit(&x->policy, effective_of(x->vhost, &match), memory_order_acq_rel);
+    struct effective_policy *old = NULL;
+    topology_lock(x->vhost->broker);
+    if (!x->is_deleted)
+        old = atomic_exchange_explicit(&x->policy, effective_of(x->vhost, &match),
+                                       memory_order_acq_rel);
+    topology_unlock(x->vhost->broker);
     effective_policy_unref(&old);
 }
 
@@ -189,7 +205,6 @@ static void apply_to_exchange(struct exchange *x)
 void policy_apply(struct vhost *vhost)
 {
     struct lv_table_iter it;
-    policy_pairs_forget(vhost);
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it))
         apply_to_queue(lv_container_of(node, struct queue, by_name));
@@ -197,5 +212,7 @@ void policy_apply(struct vhost *vhost)
     for (; node; node = lv_table_next(vhost->exchanges, &it))
         apply_to_exchange(lv_container_of(node, struct exchange, by_name));
     apply_to_exchange(vhost->default_exchange);
+    topology_lock(vhost->broker);
     topology_moved(vhost->broker);
+    topology_unlock(vhost->broker);
 }
