@@ -129,20 +129,6 @@ static void run_authenticate_user(struct request *r)
     lv_buffer_free(&reason);
 }
 
-/* ["administrator", "monitoring"] of "administrator,monitoring". */
-static json_t *json_of_tags(struct slice tags)
-{
-    json_t *list = json_array();
-    while (tags.n > 0) {
-        const uint8_t *comma = memchr(tags.p, ',', tags.n);
-        size_t n = comma ? (size_t)(comma - tags.p) : tags.n;
-        json_array_append_new(list, json_of_slice(slice_of(tags.p, n)));
-        n += comma != NULL;
-        tags = slice_of(tags.p + n, tags.n - n);
-    }
-    return list;
-}
-
 /* Rows are gathered first: the visit must not wait. Takes the values. */
 static void row_of(void *rows, json_t *a, json_t *b, json_t *c, json_t *d)
 {
@@ -169,6 +155,18 @@ static void run_list_users(struct request *r)
 
 /* --- permissions -------------------------------------------------------------------------- */
 
+static void recheck_on_loop(struct loop *loop, void *arg)
+{
+    amqp_permissions_changed(loop, *(const struct slice *)arg);
+}
+
+/* Consumers that may no longer be are cancelled before the change is answered. */
+static int recheck_consumers(struct request *r, int err)
+{
+    struct slice user = user_of(r);
+    return err == 0 ? ask_every_loop(r->asker, recheck_on_loop, &user) : err;
+}
+
 static void run_set_permissions(struct request *r)
 {
     if (!vhost_is_there(r))
@@ -188,7 +186,7 @@ static void run_set_permissions(struct request *r)
     tell(r, err, "permission.created", EVENT_STR("read", row.read), EVENT_STR("write", row.write),
          EVENT_STR("configure", row.configure), EVENT_STR("vhost", row.vhost),
          EVENT_STR("user", row.user));
-    change_end(r, err, &reason);
+    change_end(r, recheck_consumers(r, err), &reason);
     lv_buffer_free(&reason);
 }
 
@@ -203,7 +201,7 @@ static void run_clear_permissions(struct request *r)
     err = commit_end(&c, err);
     tell(r, err, "permission.deleted", EVENT_STR("vhost", request_string(r, "vhost")),
          EVENT_STR("user", user_of(r)));
-    change_end(r, err, NULL);
+    change_end(r, recheck_consumers(r, err), NULL);
 }
 
 static void add_permission_of_vhost(void *rows, const struct definition_permission *p)

@@ -1,4 +1,5 @@
-/* fanout: a message goes wherever anything is bound. */
+/* fanout: a message goes wherever anything is bound. x-message-deduplication routes like it: what it
+ * does besides, any exchange can (dedup.h). */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -51,4 +52,14 @@ const struct exchange_type exchange_fanout = {
     .bind = fanout_bind,
     .unbind = fanout_unbind,
     .explain = fanout_explain,
+};
+
+const struct exchange_type exchange_deduplication = {
+    .name = "x-message-deduplication",
+    .is_asked_once = true,
+    .create = fanout_create,
+    .destroy = fanout_destroy,
+    .route = fanout_route,
+    .bind = fanout_bind,
+    .unbind = fanout_unbind,
 };

@@ -42,6 +42,9 @@ enum exit_code {
     O(OPTION_DESCRIPTION, "--description", NULL, true)                                             \
     O(OPTION_TAGS, "--tags", NULL, true)                                                           \
     O(OPTION_QUEUE_TYPE, "--default-queue-type", NULL, true)                                       \
+    O(OPTION_PRIORITY, "--priority", NULL, true)                                                   \
+    O(OPTION_APPLY_TO, "--apply-to", NULL, true)                                                   \
+    O(OPTION_USER, "--user", NULL, true)                                                           \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
     O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)                                              \
     O(OPTION_HEADER, "--header", NULL, true)                                                       \
@@ -73,8 +76,8 @@ struct invocation {
     size_t header_count, cc_count;
     struct lv_buffer invalid; /* "--bogus : \n" for each option that is none */
 
-    char node[300]; /* -n, or "leveret@HOST" */
-    const char *vhost;
+    char node[300];    /* -n, or "leveret@HOST" */
+    const char *vhost; /* NULL: every one */
     enum format format;
     int timeout_s; /* -1: not given */
     char data_dir[4096];
@@ -131,6 +134,8 @@ struct command {
 extern const struct command commands[]; /* ended by a NULL name */
 const struct command *command_find(const char *name);
 
+/* --- run.c -------------------------------------------------------------------------------- */
+
 int run_listing(struct invocation *i, const struct command *c);
 /* The same, after `fill` has added to the request (or has refused, with an exit code). */
 int run_listing_with(struct invocation *i, const struct command *c,
@@ -154,6 +159,18 @@ int run_set_log_level(struct invocation *i, const struct command *c);
 int run_set_user_tags(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
+
+/* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
+void say_value(const struct invocation *i, json_t *value);
+
+/* --- policies.c: policies, parameters, limits ---------------------------------------------- */
+
+int run_clear_user_limits(struct invocation *i, const struct command *c);
+int run_list_user_limits(struct invocation *i, const struct command *c);
+int run_list_vhost_limits(struct invocation *i, const struct command *c);
+int run_set_cluster_name(struct invocation *i, const struct command *c);
+int run_set_policy(struct invocation *i, const struct command *c);
+int run_set_vhost_tags(struct invocation *i, const struct command *c);
 
 /* --- status.c ----------------------------------------------------------------------------- */
 

@@ -186,7 +186,7 @@ static void check_alone(struct world *w, const struct seen_row *row, const struc
                                 slice_of(row->arguments, row->argument_bytes)));
     struct route route;
     route_find_many(loops_at(w->loops, 0), exchange_find(w->vhost, slice_str("alone")), keys, count,
-                    headers, true, &route);
+                    &(struct routing_input){.headers = headers, .has_headers = true}, &route);
     bool is_taken = row->result == EXPLAIN_REACHES || row->result == EXPLAIN_PASSES;
     assert_int_equal(route.count, is_taken);
     assert_true(row->why[0] != '\0');
@@ -238,7 +238,7 @@ static void check_sample(struct world *w, int exchange)
     explain(w, name_of(name, 'x', exchange), keys, count, &headers, &seen);
     struct route route;
     route_find_many(loops_at(w->loops, 1), exchange_find(w->vhost, slice_str(name)), keys, count,
-                    headers, true, &route);
+                    &(struct routing_input){.headers = headers, .has_headers = true}, &route);
     assert_string_equal(reached_text(&seen), route_text(route));
     assert_int_equal(seen.reached, route.count);
     bool is_returned = seen.count > 0 && seen.rows[seen.count - 1].result == EXPLAIN_RETURNED;
