@@ -309,7 +309,7 @@ void pager_fetch_ahead(struct lane *l, uint64_t until_ms)
 
 /* --- what only the disk knows --------------------------------------------------------------------------- */
 
-static bool is_still_on_disk(const struct lane *l, uint64_t sequence)
+bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
 {
     const struct backlog *b = &l->backlog;
     uint64_t chunk = sequence / WINDOW_ENTRIES;
@@ -324,7 +324,7 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
         const struct segment_entry *e = &block->entries[i];
         uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
         if (e->deadline_ms && e->message.is_persistent && pager_is_live(s, sequence) &&
-            is_still_on_disk(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
+            pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
             backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
     }
 }
