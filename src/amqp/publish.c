@@ -417,6 +417,15 @@ static void copy_table_without(struct lv_buffer *out, struct slice table, const 
     lv_buffer_add_slice(out, rest);
 }
 
+/* Whether the history that a client publishes is to count for nothing: dead_letter.republished_x_death. */
+static bool forgets_history(struct channel *ch, const struct properties *props)
+{
+    struct field history;
+    return atomic_load_explicit(&connection_server(ch->connection)->settings.forgets_histories,
+                                memory_order_relaxed) &&
+           table_find(props->headers, "x-death", &history);
+}
+
 /* The header is written anew: what is addressed to amq.rabbitmq.reply-to is addressed to this channel,
  * and nobody who gets the message sees who else did. `space` is freed by the caller. */
 static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
@@ -424,13 +433,18 @@ static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_
     struct properties fresh = p->properties;
     if (slice_is(fresh.reply_to, REPLY_TO_NAME))
         fresh.reply_to = reply_to_own_name(ch);
-    struct lv_buffer headers = {0};
+    struct lv_buffer headers = {0}, shorter = {0};
     copy_table_without(&headers, fresh.headers, "BCC");
     fresh.headers = lv_buffer_slice(&headers);
+    if (forgets_history(ch, &fresh)) {
+        copy_table_without(&shorter, fresh.headers, "x-death");
+        fresh.headers = lv_buffer_slice(&shorter);
+    }
     size_t n = properties_size(&fresh);
     properties_put(lv_buffer_reserve(space, n), &fresh);
     space->n = n;
     lv_buffer_free(&headers);
+    lv_buffer_free(&shorter);
     p->header = lv_buffer_slice(space);
     if (!properties_read(p->header, &p->properties))
         lv_unreachable();
@@ -465,7 +479,8 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
         !check_extra_keys(ch, props, "BCC", &bcc))
         return false;
     p->bcc = bcc.bytes;
-    bool is_as_it_came = bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME);
+    bool is_as_it_came =
+        bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME) && !forgets_history(ch, props);
     return is_as_it_came || rewrite_header(ch, p, space);
 }
 

@@ -365,6 +365,9 @@ static void read_queue(struct slice table, struct queue_arguments *ret)
         .overflow = overflow_of(table),
         .single_active_consumer = table_find(table, "x-single-active-consumer", &f) && f.b,
     };
+    struct slice strategy;
+    ret->dead_letters_at_least_once = string_of(table, "x-dead-letter-strategy", &strategy) &&
+                                      slice_is(strategy, "at-least-once");
     ret->has_dead_letter_exchange =
         string_of(table, "x-dead-letter-exchange", &ret->dead_letter_exchange);
     ret->has_dead_letter_routing_key =

@@ -178,6 +178,12 @@ static struct backlog_chunk *chunk_of_taken(struct backlog *b, uint64_t sequence
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
 }
 
+struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    return chunk ? chunk->messages[sequence % WINDOW_ENTRIES] : NULL;
+}
+
 /* One that was taken on disk. */
 static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {

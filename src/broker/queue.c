@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_dead_letters.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
 
@@ -46,6 +48,8 @@ static void queue_free(struct queue *q)
 {
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
+    forward_free(q);
+    queue_dead_letters_free(q);
     lanes_free(q);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
@@ -325,6 +329,7 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
     }
     lv_list_remove(&q->owner_link);
     queue_answer_waiting_calls(q);
+    forward_stop(q);
     loop_unschedule(q->home, &q->delivery_run);
     queue_end_expiry(q);
     for (unsigned i = 0; i < q->lane_count; i++)

@@ -17,6 +17,7 @@
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/consumer.h"
+#include "broker/dead_letter.h"
 #include "broker/lane.h"
 #include "broker/route.h"
 
@@ -31,7 +32,8 @@ struct queue_counters {
     uint64_t got_no_ack;
     uint64_t redelivered;
     uint64_t acked;
-    uint64_t lost; /* could not be read back from the disk */
+    uint64_t lost;                       /* could not be read back from the disk */
+    uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
 struct queue {
@@ -49,6 +51,7 @@ struct queue {
     uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
+    _Atomic bool is_forward_behind;
 
     /* Home's. */
     struct queue_arguments settings; /* what rules it: read this, not arguments */
@@ -68,6 +71,8 @@ struct queue {
     struct loop_timer idle_timer; /* for x-expires */
     _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
+    struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
+    struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
     struct queue_counters counters;
 };
 

@@ -1,8 +1,10 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "broker/queue_private.h"
 
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_dead_letters.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 
@@ -67,30 +69,6 @@ void queue_settle_place(struct queue *q, uint64_t place)
     struct backlog_left left;
     if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
         queue_message_left(l, &left);
-}
-
-bool queue_sends_on(const struct queue *q)
-{
-    (void)q;
-    return false;
-}
-
-bool queue_can_send_on(struct queue *q)
-{
-    (void)q;
-    return true;
-}
-
-void queue_expired(struct queue *q, uint64_t place, struct message *m)
-{
-    (void)m;
-    queue_settle_place(q, place);
-}
-
-void queue_dropped(struct queue *q, uint64_t place, struct message *m)
-{
-    (void)m;
-    queue_settle_place(q, place);
 }
 
 /* Whether this message's time has come: then the expiry has it. */
@@ -190,8 +168,11 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
     enum queue_answer answer = persist_answer(q, message);
     if (answer == QUEUE_REFUSED)
         return answer;
-    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message))
+    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
+        if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX)
+            queue_dead_letter_outside(q, message, DEATH_MAXLEN);
         return QUEUE_REFUSED;
+    }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
     uint64_t deadline_ms = queue_deadline_for(q, message);
@@ -241,7 +222,7 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           persist_is_behind(q);
+           persist_is_behind(q) || forward_is_behind(q);
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
@@ -321,6 +302,14 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home -------------------------------------------------------------------------- */
 
+/* A consumer wants no more of it. */
+static void reject(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m = backlog_find_taken(&l->backlog, sequence);
+    if (m)
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
+}
+
 /* A message comes back. */
 static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 {
@@ -342,9 +331,11 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
             give_back(q, l, s);
+        } else if (kind == SETTLE_REJECT) {
+            reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
-            q->counters.acked += kind == SETTLE_ACK;
+            q->counters.acked++;
         }
     }
     lv_assert(c->unacked >= count);

@@ -5,7 +5,9 @@
  *   queue_messages.c   published, delivered, settled
  *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
  *   queue_limits.c     how much may be ready
- *   queue_calls.c      questions of other loops */
+ *   queue_calls.c      questions of other loops
+ *
+ * and queue_dead_letters.h: where messages go that it gives up. */
 #ifndef LEVERET_BROKER_QUEUE_PRIVATE_H
 #define LEVERET_BROKER_QUEUE_PRIVATE_H
 
@@ -41,15 +43,6 @@ bool queue_first_is_deliverable(struct lane *l);
 
 /* The message at this place, which is taken, leaves the queue. */
 void queue_settle_place(struct queue *q, uint64_t place);
-
-/* Whether what the queue gives up goes on to somewhere: then it is wanted with its body. */
-bool queue_sends_on(const struct queue *q);
-/* Whether more of it may be under way; else the expiry and the limits are looked at again when it may. */
-bool queue_can_send_on(struct queue *q);
-/* The message at this place, which is taken, is given up: its time has come; it stood at the head of a
- * queue that is too long. NULL: it could not be read. */
-void queue_expired(struct queue *q, uint64_t place, struct message *m);
-void queue_dropped(struct queue *q, uint64_t place, struct message *m);
 
 /* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
