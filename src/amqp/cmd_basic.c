@@ -81,6 +81,8 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->exclusive = m->exclusive;
     c->prefetch = m->no_ack ? 0 : ch->prefetch_count;
     c->priority = arguments->priority;
+    c->is_browser = arguments->browsing.is_wanted;
+    c->browsing = arguments->browsing;
     if (ch->limit) /* before home knows it, and may deliver */
         consumer_set_limit(c, ch->limit);
     struct queue_call *call = channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);

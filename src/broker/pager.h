@@ -96,6 +96,9 @@ void pager_reader_free(struct pager_reader **reader);
 /* Gives up what it holds of a segment. */
 void pager_reader_rest(struct pager_reader *reader);
 
+/* What the lane has on disk alone begins here or behind it. */
+uint64_t pager_disk_from(const struct lane *l);
+
 enum pager_reader_result { READER_FOUND, READER_WAIT, READER_END };
 
 /* The first message on disk alone, at or behind `from`, that is ready (or taken, with `with_taken`).

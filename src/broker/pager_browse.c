@@ -362,6 +362,12 @@ static enum pager_reader_result find_stored(struct pager_reader *r, struct lane 
     return READER_END;
 }
 
+uint64_t pager_disk_from(const struct lane *l)
+{
+    uint64_t begin = l->backlog.disk_begin * WINDOW_ENTRIES;
+    return l->pager && l->pager->loaded_below > begin ? l->pager->loaded_below : begin;
+}
+
 enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *l,
                                            struct pager_reader_place *place, uint64_t from,
                                            bool with_taken, struct pager_found *ret)

@@ -70,6 +70,7 @@ struct queue {
     struct loop_task expiry_run;
     struct loop_timer idle_timer; /* for x-expires */
     _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
+    struct lv_list browses;       /* browse.h: who looks */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
     struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
     struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */

@@ -1,6 +1,7 @@
 /* Questions that other loops ask a queue's home. */
 #include "broker/queue_private.h"
 
+#include "broker/browser.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
@@ -71,6 +72,10 @@ void queue_call_consume(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    if (call->consumer->is_browser) {
+        browser_attach(call->consumer);
+        return;
+    }
     if (q->exclusive_consumer || (call->consumer->exclusive && q->consumer_count > 0)) {
         call->refused = true;
         broker_refuse(&call->error, 403, "queue '%.*s' in vhost '%.*s' in exclusive use",

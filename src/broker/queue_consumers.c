@@ -1,4 +1,5 @@
 /* Who gets the next message: a queue's consumers, those that can take one in the order of their turns. */
+#include "broker/browser.h"
 #include "broker/queue_private.h"
 
 /* --- whose turn it is ------------------------------------------------------------------------- */
@@ -42,6 +43,10 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
 {
     if (!consumer_has_room(c) || c->is_getter)
         return;
+    if (c->is_browser) {
+        browser_go_on(c);
+        return;
+    }
     if (lv_list_is_empty(&c->ready_link))
         ready_insert(q, c);
     queue_schedule_deliveries(q);
@@ -78,6 +83,10 @@ void queue_detach(struct queue *q, struct consumer *c)
 {
     if (!c->is_attached)
         return;
+    if (c->is_browser) {
+        browser_detach(c);
+        return;
+    }
     queue_take_out(q, c);
     if (q->flags.auto_delete && q->consumer_count == 0)
         queue_delete(q);
