@@ -43,7 +43,8 @@ struct control {
 };
 
 static const struct control_command *const families[] = {
-    control_broker_commands,     control_queue_commands, control_topology_commands,
+    control_broker_commands,     control_queue_commands, control_browse_commands,
+    control_topology_commands,
     control_connection_commands, control_user_commands,  control_vhost_commands,
 };
 

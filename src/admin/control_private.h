@@ -22,6 +22,7 @@ struct control_command {
 /* One list per family, ended by a NULL name. */
 extern const struct control_command control_broker_commands[];
 extern const struct control_command control_queue_commands[];
+extern const struct control_command control_browse_commands[];
 extern const struct control_command control_topology_commands[];
 extern const struct control_command control_connection_commands[];
 extern const struct control_command control_user_commands[];
@@ -57,6 +58,10 @@ void request_end(struct request *r, int err);
 /* The vhost of argument "vhost", or NULL after refusing with no_such_vhost. Valid until the next
  * question. */
 struct vhost *request_vhost(struct request *r);
+
+/* The queue of arguments "vhost" and "queue", as a reference, or NULL after refusing with
+ * no_such_queue. */
+struct queue *request_queue(struct request *r);
 
 /* Bytes as a JSON string; what is no UTF-8 is shown as \xNN. */
 json_t *json_of_slice(struct slice s);

@@ -43,7 +43,12 @@ enum exit_code {
     O(OPTION_TAGS, "--tags", NULL, true)                                                           \
     O(OPTION_QUEUE_TYPE, "--default-queue-type", NULL, true)                                       \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
-    O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)
+    O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)                                              \
+    O(OPTION_OFFSET, "--offset", NULL, true)                                                       \
+    O(OPTION_LIMIT, "--limit", NULL, true)                                                         \
+    O(OPTION_TRUNCATE, "--truncate", NULL, true)                                                   \
+    O(OPTION_UNACKED, "--unacked", NULL, false)                                                    \
+    O(OPTION_KEEP_HISTORY, "--keep-history", NULL, false)
 
 enum option {
 #define OPTION_ENUM(id, name, letter, value) id,
@@ -145,6 +150,10 @@ int run_set_user_tags(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
 
+/* --- messages.c: about the messages in a queue ---------------------------------------------- */
+
+int run_browse_queue(struct invocation *i, const struct command *c);
+
 /* --- status.c ----------------------------------------------------------------------------- */
 
 int run_status(struct invocation *i, const struct command *c);
@@ -179,6 +188,9 @@ int connect_to_broker(struct invocation *i);
 /* A request with the command's name, the vhost, and the arguments under the names given. The caller
  * owns it. */
 json_t *request_of(const struct invocation *i, const struct command *c);
+/* Adds --offset, --limit and --truncate as numbers, --unacked and --keep-history as true, as far as
+ * they are given (messages.c). */
+void request_add_options(const struct invocation *i, json_t *request);
 /* The same, with another banner than the command's. */
 int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
                       json_t *request);

@@ -61,6 +61,11 @@ static const struct failure purge_fails[] = {
     END,
 };
 
+static const struct failure queue_is_missing[] = {
+    {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
+    END,
+};
+
 static const struct failure delete_queue_fails[] = {
     {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
     {"queue_in_use", "Queue is in use", EXIT_USAGE, false, NULL},
@@ -301,6 +306,19 @@ const struct command commands[] = {
      .help = "Deletes a queue with what is in it.", .arguments_min = 1, .arguments_max = 1,
      .options = BIT(OPTION_IF_EMPTY) | BIT(OPTION_IF_UNUSED), .run = run_delete_queue,
      .names = "queue", .failures = delete_queue_fails},
+    {.name = "browse_queue", .group = queues_group,
+     .usage = "<queue> [--vhost <vhost>] [--offset <n>] [--limit <n>] [--unacked] [--truncate <bytes>] "
+              "[--no-table-headers] [<column> ...]",
+     .help = "Shows a queue's messages, which stay as they are.",
+     .arguments_min = 1, .arguments_max = -1,
+     .options = NO_HEADERS | BIT(OPTION_OFFSET) | BIT(OPTION_LIMIT) | BIT(OPTION_UNACKED) |
+                BIT(OPTION_TRUNCATE),
+     .run = run_browse_queue, .banner = "Messages in queue '$1' in vhost '$v' ...",
+     .names = "queue",
+     .columns = "position redelivered exchange routing_key properties headers payload",
+     .all_columns = "exchange, headers, location, payload, payload_bytes, payload_encoding, position, "
+                    "properties, redelivered, routing_key, state",
+     .failures = queue_is_missing},
     {.name = "purge_queue", .group = queues_group, .usage = "<queue>" TIMEOUT_USAGE,
      .help = "Drops the messages that wait in a queue.", .arguments_min = 1, .arguments_max = 1,
      .run = run_change, .banner = "Purging queue '$1' in vhost '$v' ...", .names = "queue",
@@ -381,9 +399,10 @@ static int columns_of(const struct invocation *i, const struct command *c,
                       struct column_names *names)
 {
     struct lv_buffer text = {0};
-    bool are_named = c->all_columns && i->argument_count > 0;
+    const size_t first = (size_t)c->arguments_min;
+    bool are_named = c->all_columns && i->argument_count > first;
     if (are_named)
-        for (size_t a = 0; a < i->argument_count; a++)
+        for (size_t a = first; a < i->argument_count; a++)
             lv_buffer_printf(&text, "%s,", i->arguments[a]);
     else
         lv_buffer_printf(&text, "%s", c->columns);
