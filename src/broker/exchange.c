@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/arguments.h"
+#include "broker/policy.h"
 #include "broker/vhost_private.h"
 #include "wire/table.h"
 
@@ -62,6 +63,15 @@ static struct slice alternate_of(struct slice arguments)
     return is_set ? f.bytes : SLICE_EMPTY;
 }
 
+struct slice exchange_alternate(const struct exchange *exchange)
+{
+    if (exchange->alternate.n > 0 || exchange_name(exchange).n == 0)
+        return exchange->alternate;
+    const struct effective_policy *policy =
+        atomic_load_explicit(&exchange->policy, memory_order_acquire);
+    return policy ? policy->alternate : SLICE_EMPTY;
+}
+
 /* One allocation: the struct, then name and arguments. */
 static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
                                       const struct exchange_type *type)
@@ -91,6 +101,7 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_decl
         return NULL;
     struct exchange *x = exchange_make(vhost, d, type);
     x->is_predeclared = is_predeclared;
+    policy_begin_exchange(x);
     if (d->name.n > 0)
         lv_table_insert(vhost->exchanges, &x->by_name);
     return x;
@@ -101,6 +112,8 @@ void exchange_free(struct exchange *exchange)
     lv_assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->magic = 0;
     exchange->type->destroy(exchange);
+    struct effective_policy *policy = atomic_load(&exchange->policy);
+    effective_policy_unref(&policy);
     free(exchange);
 }
 

@@ -12,6 +12,7 @@
 
 enum { EXCHANGE_MAGIC = 0x78c4a6e };
 
+struct effective_policy;
 struct exchange_type;
 
 struct exchange {
@@ -29,6 +30,7 @@ struct exchange {
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
     struct slice alternate; /* name of the alternate exchange; empty: none. Points into arguments */
+    struct effective_policy *_Atomic policy; /* RCU; what rules it; NULL: nothing */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;
     void *state; /* the type's own */
@@ -91,6 +93,9 @@ struct exchange *exchange_find(struct vhost *vhost, struct slice name);
 
 /* Recovery: puts an exchange in place without checks and without storing it. */
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d);
+
+/* Read-side. The name of its alternate exchange, by its argument or else by policy; empty: none. */
+struct slice exchange_alternate(const struct exchange *exchange);
 
 static inline struct slice exchange_name(const struct exchange *exchange)
 {

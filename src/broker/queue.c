@@ -5,9 +5,11 @@
 
 #include "base/memory.h"
 #include "broker/browse.h"
+#include "broker/default_type.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/policy.h"
 #include "broker/queue_dead_letters.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
@@ -53,6 +55,7 @@ static void queue_free(struct queue *q)
     forward_free(q);
     queue_dead_letters_free(q);
     lanes_free(q);
+    effective_policy_unref(&q->policy);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -213,6 +216,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     q->settings = q->arguments;
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
+    policy_begin_queue(q);
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
@@ -238,6 +242,9 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
         queue_refuse_missing(d->name, vhost, error);
         return CHANGE_REFUSED;
     }
+    if (!vhost_check_queue_limit(vhost, d->name, error) ||
+        (d->is_generated && !queue_arguments_check_generated(d->arguments, error)))
+        return CHANGE_REFUSED;
     *ret_created = true;
     return declare_new(loop, vhost, d, done, error, ret);
 }
@@ -251,9 +258,13 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                       SLICE_ARG(d->name));
         return CHANGE_REFUSED;
     }
+    struct queue_declaration typed = *d;
+    struct lv_buffer space = {0};
     topology_lock(vhost->broker);
-    enum change_result result = declare_locked(loop, vhost, d, done, error, ret, ret_created);
+    typed.arguments = default_type_arguments(vhost, d, &space);
+    enum change_result result = declare_locked(loop, vhost, &typed, done, error, ret, ret_created);
     topology_unlock(vhost->broker);
+    lv_buffer_free(&space);
     return result;
 }
 
@@ -279,6 +290,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     }
     q->settings = q->arguments;
     topology_lock(broker);
+    policy_begin_queue(q);
     lv_table_insert(vhost->queues, &q->by_name);
     topology_unlock(broker);
     return q;

@@ -19,6 +19,7 @@
 #include "broker/consumer.h"
 #include "broker/dead_letter.h"
 #include "broker/lane.h"
+#include "broker/policy.h"
 #include "broker/route.h"
 
 enum { QUEUE_MAGIC = 0x90e0e };
@@ -47,14 +48,16 @@ struct queue {
     struct queue_flags flags;
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
-    uint64_t exclusive_owner; /* a connection's id; 0: none */
-    uint64_t id;              /* in the store; never used twice */
+    const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
+    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
+    uint64_t id;                                         /* in the store; never used twice */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
     _Atomic bool is_forward_behind;
 
     /* Home's. */
-    struct queue_arguments settings; /* what rules it: read this, not arguments */
+    struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
+    struct effective_policy *policy; /* NULL: none */
     struct lane lane;                /* of priority 0: the only one of a queue without priorities */
     struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
     unsigned lane_count;

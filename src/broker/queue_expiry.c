@@ -112,6 +112,7 @@ static bool expire_one(struct queue *q, struct lane *l, const struct backlog_fir
     queue_dead_letter(q, lane_place(l, due->sequence), m, DEATH_EXPIRED);
     if (m)
         message_unref(&m);
+    queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
     return true;
 }
 

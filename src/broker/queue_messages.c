@@ -7,6 +7,7 @@
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/queue_dead_letters.h"
+#include "broker/queue_settings.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 
@@ -44,7 +45,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
         persist_settle(l, left->sequence);
-    if (left->is_stored)
+    if (left->is_stored || left->is_stray)
         pager_left(l, left);
 }
 
@@ -352,5 +353,15 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     if (kind == SETTLE_REQUEUE && queue_is_limited(q))
         queue_keep_limits(q);
     queue_consumer_ready(q, c);
+    queue_schedule_deliveries(q);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+void queue_settings_changed(struct queue *q)
+{
+    queue_keep_limits(q);
+    queue_used(q);
+    queue_watch_use(q);
     queue_schedule_deliveries(q);
 }

@@ -180,9 +180,12 @@ static void ask_exchange(struct route_set *set, struct exchange *x, const struct
         if (x->type->uses_headers)
             break;
     }
-    if (set->matches > matches || x->alternate.n == 0)
+    if (set->matches > matches)
         return;
-    struct exchange *alternate = exchange_find(x->vhost, x->alternate);
+    struct slice name = exchange_alternate(x);
+    if (name.n == 0)
+        return;
+    struct exchange *alternate = exchange_find(x->vhost, name);
     if (alternate)
         route_set_add(set, &alternate->destination);
 }

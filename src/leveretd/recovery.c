@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "broker/binding.h"
 #include "broker/exchange.h"
+#include "broker/policy.h"
 #include "broker/queue.h"
 #include "broker/vhost.h"
 
@@ -23,7 +24,7 @@ static int load_vhost(void *arg, const struct definition_vhost *row)
 {
     struct loading *l = arg;
     struct vhost *vhost;
-    if (vhost_create(l->broker, row->name, false, nobody, &vhost) == CHANGE_REFUSED)
+    if (vhost_create_described(l->broker, row, false, nobody, &vhost) == CHANGE_REFUSED)
         l->counts.skipped++;
     else
         l->counts.vhosts++;
@@ -82,6 +83,32 @@ static int load_exchange(void *arg, const struct definition_exchange *row)
     return 0;
 }
 
+static int load_global_parameter(void *arg, const struct definition_global_parameter *row)
+{
+    struct loading *l = arg;
+    global_parameter_restore(l->broker, row);
+    return 0;
+}
+
+static int load_parameter(void *arg, const struct definition_parameter *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "parameter", row->name);
+    if (vhost)
+        parameter_restore(vhost, row);
+    return 0;
+}
+
+static int load_policy(void *arg, const struct definition_policy *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "policy", row->name);
+    if (vhost)
+        policy_restore(vhost, row);
+    lv_rcu_quiescent();
+    return 0;
+}
+
 static int load_queue(void *arg, const struct definition_queue *row)
 {
     struct loading *l = arg;
@@ -129,6 +156,9 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
         .user = load_user,
         .permission = load_permission,
         .topic_permission = load_topic_permission,
+        .global_parameter = load_global_parameter,
+        .parameter = load_parameter,
+        .policy = load_policy,
         .exchange = load_exchange,
         .queue = load_queue,
         .binding = load_binding,
@@ -154,7 +184,9 @@ bool recovery_first_boot(const struct config *config, struct auth *auth, struct 
         return false;
     struct slice vhost_name = slice_str(config->default_vhost);
     struct vhost *vhost;
-    if (vhost_create(broker, vhost_name, true, nobody, &vhost) == CHANGE_REFUSED)
+    const struct definition_vhost row = {.name = vhost_name,
+                                         .description = slice_str("Default virtual host")};
+    if (vhost_create_described(broker, &row, true, nobody, &vhost) == CHANGE_REFUSED)
         return false;
     struct lv_buffer tags = {0};
     bool done = auth_bootstrap(auth, &(struct auth_default_user){

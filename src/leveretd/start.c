@@ -294,6 +294,7 @@ void leveretd_apply(struct leveretd *d)
     log_set_level(config_log_level(d->config));
     set_loopback_users(d);
     set_sessions(d);
+    atomic_store(&d->broker->default_queue_type, d->config->default_queue_type);
     if (d->alarms)
         alarms_configure(d->alarms, d->config);
 }

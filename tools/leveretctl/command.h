@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "leveretctl/ask.h"
 #include "leveretctl/format.h"
@@ -42,6 +43,9 @@ enum exit_code {
     O(OPTION_DESCRIPTION, "--description", NULL, true)                                             \
     O(OPTION_TAGS, "--tags", NULL, true)                                                           \
     O(OPTION_QUEUE_TYPE, "--default-queue-type", NULL, true)                                       \
+    O(OPTION_PRIORITY, "--priority", NULL, true)                                                   \
+    O(OPTION_APPLY_TO, "--apply-to", NULL, true)                                                   \
+    O(OPTION_USER, "--user", NULL, true)                                                           \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
     O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)                                              \
     O(OPTION_OFFSET, "--offset", NULL, true)                                                       \
@@ -58,7 +62,8 @@ enum option {
 };
 enum { OPTION_ANYWHERE = OPTION_HELP };
 
-#define BIT(option) (1u << (option))
+#define BIT(option) (UINT64_C(1) << (option))
+_Static_assert(OPTION_COUNT <= 64, "an option is a bit");
 
 enum { ARGUMENTS_MAX = 256 };
 
@@ -72,8 +77,8 @@ struct invocation {
     const char *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value */
     struct lv_buffer invalid;         /* "--bogus : \n" for each option that is none */
 
-    char node[300]; /* -n, or "leveret@HOST" */
-    const char *vhost;
+    char node[300];    /* -n, or "leveret@HOST" */
+    const char *vhost; /* NULL: every one */
     enum format format;
     int timeout_s; /* -1: not given */
     char data_dir[4096];
@@ -119,7 +124,7 @@ struct command {
     const struct failure *failures; /* ended by a NULL error */
     int arguments_min;
     int arguments_max;   /* -1: any number */
-    unsigned options;    /* BIT()s beyond those taken anywhere */
+    uint64_t options;    /* BIT()s beyond those taken anywhere */
     bool is_whole;       /* see struct listing: is_streamed is its opposite */
     bool has_no_headers; /* in the table format */
     bool is_done_quiet;  /* `done` is not said with --quiet, and otherwise in JSON */
@@ -129,6 +134,8 @@ struct command {
 
 extern const struct command commands[]; /* ended by a NULL name */
 const struct command *command_find(const char *name);
+
+/* --- run.c -------------------------------------------------------------------------------- */
 
 int run_listing(struct invocation *i, const struct command *c);
 int run_change(struct invocation *i, const struct command *c);
@@ -153,6 +160,18 @@ int run_version(struct invocation *i, const struct command *c);
 /* --- messages.c: about the messages in a queue ---------------------------------------------- */
 
 int run_browse_queue(struct invocation *i, const struct command *c);
+
+/* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
+void say_value(const struct invocation *i, json_t *value);
+
+/* --- policies.c: policies, parameters, limits ---------------------------------------------- */
+
+int run_clear_user_limits(struct invocation *i, const struct command *c);
+int run_list_user_limits(struct invocation *i, const struct command *c);
+int run_list_vhost_limits(struct invocation *i, const struct command *c);
+int run_set_cluster_name(struct invocation *i, const struct command *c);
+int run_set_policy(struct invocation *i, const struct command *c);
+int run_set_vhost_tags(struct invocation *i, const struct command *c);
 
 /* --- status.c ----------------------------------------------------------------------------- */
 
