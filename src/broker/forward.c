@@ -101,7 +101,7 @@ static void find_by_many_keys(struct loop *loop, struct exchange *exchange,
     struct slice *keys = lv_malloc(most * sizeof *keys);
     keys[0] = input->routing_key;
     size_t count = add_keys(keys, most, 1, cc);
-    route_find_many(loop, exchange, keys, count, input->headers, input->has_headers, ret);
+    route_find_many(loop, exchange, keys, count, input, ret);
     free(keys);
 }
 
@@ -115,10 +115,18 @@ bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct mes
         return false;
     if (!properties_read(message_header(m), &properties))
         properties = (struct properties){0};
+    const struct delivery delivery = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = (struct message *)m,
+    };
     const struct routing_input input = {
         .routing_key = message_routing_key(m),
         .headers = properties.headers,
         .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
+        .message = &delivery,
     };
     if (table_find(input.headers, "CC", &cc) && cc.type == FIELD_ARRAY)
         find_by_many_keys(loop, exchange, &input, cc.bytes, ret);

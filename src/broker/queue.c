@@ -5,7 +5,9 @@
 
 #include "base/memory.h"
 #include "broker/browse.h"
+#include "broker/dedup.h"
 #include "broker/default_type.h"
+#include "broker/events.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
@@ -34,6 +36,8 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->home = home;
     q->flags = flags;
     q->argument_table = bytes_copy(argument_table);
+    q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
+                            q->argument_table, false);
     lane_init(&q->lane, q);
     q->lane_count = 1;
     lv_list_init(&q->consumers);
@@ -56,6 +60,7 @@ static void queue_free(struct queue *q)
     queue_dead_letters_free(q);
     lanes_free(q);
     effective_policy_unref(&q->policy);
+    dedup_free(&q->dedup);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -205,8 +210,10 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       struct broker_error *error, struct queue **ret)
 {
     struct queue_arguments arguments;
+    struct dedup_settings dedup;
     if (!queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), &arguments,
-                              error))
+                              error) ||
+        !dedup_settings_read(d->arguments, false, &dedup, error))
         return CHANGE_REFUSED;
     struct queue *q =
         queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
@@ -220,6 +227,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
+    event_queue_created(q);
     *ret = q;
     return store_queue(q, done);
 }
@@ -305,8 +313,12 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
     bool was_there = !atomic_load(&q->is_deleted);
     if (was_there) {
         atomic_store(&q->is_deleted, true);
+        dedup_close(q->dedup);
         lv_table_remove(q->vhost->queues, &q->by_name);
+        struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
         destination_unbind_all(q->vhost, &q->destination);
+        events_act_as(user);
+        event_queue_deleted(q);
         topology_moved(broker);
         bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
                           !atomic_load(&q->vhost->is_deleted);

@@ -24,6 +24,8 @@
 
 enum { QUEUE_MAGIC = 0x90e0e };
 
+struct dedup;
+
 /* Counted at home since the queue was made. */
 struct queue_counters {
     uint64_t published;
@@ -49,8 +51,9 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
-    uint64_t id;                                         /* in the store; never used twice */
+    struct dedup *dedup;      /* owned; NULL: takes duplicates */
+    uint64_t exclusive_owner; /* a connection's id; 0: none */
+    uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
     _Atomic bool is_forward_behind;
@@ -181,6 +184,7 @@ struct queue_call {
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
+    struct slice user;         /* who asks, for events (events.h); lives as long as the call */
     /* The call's own. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
     bool is_waiting;             /* run() has put it there: it is answered later */

@@ -165,8 +165,7 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         queue_expire(q);
 }
 
-/* Home. A reference of the message is taken. */
-static enum queue_answer take_message(struct queue *q, struct message *message)
+enum queue_answer queue_take_message(struct queue *q, struct message *message)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return QUEUE_TOOK;
@@ -235,23 +234,17 @@ static void publish_mail(struct loop *at, struct mail *mail)
     struct message *m = mail->b;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
-    enum queue_answer answer = take_message(mail->a, m);
+    enum queue_answer answer = queue_take_once(mail->a, m, sink, mail->c);
     message_unref(&m);
-    if (sink && answer == QUEUE_LATER)
-        persist_confirm(persist_of(at), mail->a, sink, mail->c);
-    else if (sink)
+    if (sink && answer != QUEUE_LATER)
         confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
 }
 
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop) {
-        enum queue_answer answer = take_message(q, message);
-        if (answer == QUEUE_LATER && sink)
-            persist_confirm(persist_of(loop), q, sink, number);
-        return answer;
-    }
+    if (q->home == loop)
+        return queue_take_once(q, message, sink, number);
     atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
         .deliver = publish_mail,
@@ -293,7 +286,7 @@ enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct c
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
-    if (q->home != loop || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
+    if (q->home != loop || q->dedup || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
     if (!c->no_ack || c->loop != loop || queue_is_limited(q))

@@ -3,6 +3,7 @@
  *   queue.c            its life and its name
  *   queue_consumers.c  who gets the next message
  *   queue_messages.c   published, delivered, settled
+ *   queue_once.c       duplicates, where they are dropped
  *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
  *   queue_limits.c     how much may be ready
  *   queue_calls.c      questions of other loops
@@ -31,6 +32,9 @@ void queue_take_out(struct queue *q, struct consumer *c);
 
 /* --- queue_messages.c --- */
 
+/* Puts a message into the queue; QUEUE_LATER: ask persist_confirm(). A reference is taken. */
+enum queue_answer queue_take_message(struct queue *q, struct message *message);
+
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 
@@ -46,6 +50,12 @@ void queue_settle_place(struct queue *q, uint64_t place);
 
 /* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
+
+/* --- queue_once.c --- */
+
+/* The same, unless it is a duplicate and the queue drops those. With a sink QUEUE_LATER promises an answer. */
+enum queue_answer queue_take_once(struct queue *q, struct message *message, struct confirm_sink *sink,
+                                  uint64_t number);
 
 /* --- queue_expiry.c --- */
 

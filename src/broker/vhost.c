@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/dedup.h"
 #include "broker/durable.h"
+#include "broker/events.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
 
@@ -63,6 +65,11 @@ static void create_predeclared(struct vhost *vhost)
             .internal = predeclared[i].is_internal,
         };
         exchange_create(vhost, &d, predeclared[i].type, true);
+    }
+    if (slice_is(vhost_name(vhost), vhost->broker->event_vhost)) {
+        struct exchange_declaration d = {
+            .name = slice_str(EVENT_EXCHANGE), .durable = true, .internal = true};
+        exchange_create(vhost, &d, &exchange_topic, true)->is_event_exchange = true;
     }
 }
 
@@ -126,6 +133,8 @@ enum change_result vhost_create_described(struct broker *broker, const struct de
         if (store && durable_is_stored(&changes))
             durable_add(&changes, definition_put_vhost(row));
         result = durable_submit(&changes, done);
+        if (store)
+            event_vhost_created(vhost);
     }
     topology_unlock(broker);
     *ret = vhost;
@@ -203,6 +212,9 @@ static void vhost_unlink(struct vhost *vhost)
             exchange_remove(x, &nothing);
     }
     lv_assert(lv_table_count(vhost->exchanges) == 0);
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        dedup_close(lv_container_of(node, struct queue, by_name)->dedup);
     topology_moved(broker);
 }
 
@@ -230,6 +242,8 @@ int vhost_delete(struct broker *broker, struct slice name, struct durable_done d
         durable_add(&changes, definition_delete_vhost(name));
     enum change_result result = durable_submit(&changes, done);
     delete_queues_by_mail(vhost);
+    event_exchange_deleted(vhost->default_exchange); /* which lives as long as the vhost does */
+    event_vhost_deleted(vhost);
     topology_unlock(broker);
     vhost_unref(&vhost);
     if (result == CHANGE_DONE && done.fn)

@@ -3,10 +3,13 @@
  * grow meanwhile can. */
 #include "leveretd/recovery.h"
 
+#include <time.h>
+
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/binding.h"
+#include "broker/dedup.h"
 #include "broker/exchange.h"
 #include "broker/policy.h"
 #include "broker/queue.h"
@@ -148,6 +151,26 @@ static int load_binding(void *arg, const struct definition_binding *row)
     return 0;
 }
 
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int load_seen(void *arg, const struct definition_seen *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_find(l->broker, row->vhost);
+    struct queue *q = vhost && row->is_queue ? queue_find(vhost, row->name) : NULL;
+    struct exchange *x = vhost && !row->is_queue ? exchange_find(vhost, row->name) : NULL;
+    struct dedup *dedup = q ? q->dedup : x ? x->dedup : NULL;
+    if (dedup)
+        dedup_restore(dedup, (struct seen_value){row->low, row->high}, row->number, row->until_ms,
+                      wall_ms());
+    return 0;
+}
+
 int recovery_load(struct definitions *definitions, struct auth *auth, struct broker *broker,
                   struct recovery *ret)
 {
@@ -162,6 +185,7 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
         .exchange = load_exchange,
         .queue = load_queue,
         .binding = load_binding,
+        .seen = load_seen,
     };
     struct loading l = {.auth = auth, .broker = broker};
     int err = definitions_load(definitions, &visitor, &l);
