@@ -253,21 +253,6 @@ static const struct column message_columns[] = {
 
 /* --- the command -------------------------------------------------------------------------- */
 
-/* A number that is not negative; `absent` when it is not given. False after refusing. */
-static bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret)
-{
-    const json_t *value = json_object_get(r->arguments, name);
-    *ret = absent;
-    if (!value)
-        return true;
-    if (!json_is_integer(value) || json_integer_value(value) < 0) {
-        request_refuse(r, "bad_request", "%s: a number from 0 on is needed", name);
-        return false;
-    }
-    *ret = (uint64_t)json_integer_value(value);
-    return true;
-}
-
 static void write_batch(struct request *r, const struct columns *columns, struct look *look)
 {
     for (size_t i = 0; i < look->count; i++) {
@@ -319,7 +304,7 @@ static void run_browse_queue(struct request *r)
     struct look *look = lv_calloc(1, sizeof *look);
     look->queue = q;
     look->options = (struct browse_options){
-        .start.skip = offset, .with_taken = request_flag(r, "unacked"), .wake = nobody_waits};
+        .start.skip = offset, .is_bounded = true, .with_taken = request_flag(r, "unacked"), .wake = nobody_waits};
     look->left = limit;
     look->payload_bytes = payload_bytes < INT_MAX / 2 ? payload_bytes : INT_MAX / 2;
     int err = look_through(r, &columns, look);

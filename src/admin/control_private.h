@@ -24,6 +24,7 @@ struct control_command {
 extern const struct control_command control_broker_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
+extern const struct control_command control_retry_commands[];
 extern const struct control_command control_topology_commands[];
 extern const struct control_command control_connection_commands[];
 extern const struct control_command control_user_commands[];
@@ -48,6 +49,9 @@ struct request {
 struct slice request_string(const struct request *r, const char *name);
 bool request_has(const struct request *r, const char *name);
 bool request_flag(const struct request *r, const char *name); /* present and true */
+
+/* A number from 0 on; `absent` when it is not there. False after refusing. */
+bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
 
 /* One line with an array. Takes the row. */
 void request_row(struct request *r, json_t *row);

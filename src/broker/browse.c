@@ -9,12 +9,14 @@
 struct browse_lane {
     unsigned priority;
     uint64_t next; /* sequence number of what it has not seen */
+    uint64_t end;  /* what is not below does not concern it */
     struct pager_reader_place disk;
 };
 
 struct browse {
     struct lv_list link; /* in queue->browses */
     struct queue *queue; /* referenced */
+    bool is_bounded;
     bool with_taken;
     void (*wake)(void *arg);
     void *arg;
@@ -43,7 +45,7 @@ static struct browse_lane *place_in(struct browse *br, const struct lane *l)
         br->lanes = lv_realloc(br->lanes, br->lane_capacity * sizeof *br->lanes);
     }
     struct browse_lane *place = &br->lanes[br->lane_count++];
-    *place = (struct browse_lane){.priority = l->priority};
+    *place = (struct browse_lane){.priority = l->priority, .end = br->is_bounded ? 0 : UINT64_MAX};
     return place;
 }
 
@@ -59,12 +61,15 @@ struct browse *browse_open(struct queue *q, const struct browse_options *options
 {
     struct browse *br = lv_calloc(1, sizeof *br);
     br->queue = queue_ref(q);
+    br->is_bounded = options->is_bounded;
     br->with_taken = options->with_taken;
     br->wake = options->wake;
     br->arg = options->arg;
     br->skip = options->start.skip;
     lv_list_init(&br->link);
     lv_list_push(&q->browses, &br->link);
+    for (unsigned i = 0; br->is_bounded && i < q->lane_count; i++)
+        place_in(br, queue_lane(q, i))->end = queue_lane(q, i)->backlog.next_sequence;
     uint64_t ready = lanes_count(q).ready;
     if (options->start.is_last)
         br->skip = ready > 0 ? ready - 1 : 0;
@@ -248,14 +253,16 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
     for (unsigned i = 0; i < q->lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         struct browse_lane *at = place_in(br, l);
-        while (at->next < l->backlog.next_sequence) {
+        while (at->next < l->backlog.next_sequence && at->next < at->end) {
             enum browse_result result = look(br, l, at);
             if (result == BROWSE_WAIT)
                 return result;
-            if (result == BROWSE_END || is_passed_over(br))
-                continue;
-            item_fill(br, ret);
-            return BROWSE_ITEM;
+            if (result == BROWSE_ITEM && br->sequence >= at->end)
+                at->next = at->end;
+            else if (result == BROWSE_ITEM && !is_passed_over(br)) {
+                item_fill(br, ret);
+                return BROWSE_ITEM;
+            }
         }
     }
     if (br->reader)

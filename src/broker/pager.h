@@ -64,6 +64,11 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
 void pager_fetch_ahead(struct lane *l, uint64_t until_ms);
 /* Takes the message at this place, which is on disk alone and has a deadline. */
 void pager_take_on_disk(struct lane *l, uint64_t sequence);
+/* The same for any message on disk alone; it has been read, and is borrowed. */
+void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
+/* What was taken, here or on disk, is ready again as if nobody had ever had it. False when there is no
+ * such message. */
+bool pager_untake(struct lane *l, uint64_t sequence);
 
 /* --- reading without taking (pager_browse.c) --- */
 

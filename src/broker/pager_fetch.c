@@ -396,3 +396,22 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
     for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
 }
+
+void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
+{
+    bool is_stray = straggler_find(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
+    pager_take_on_disk(l, sequence);
+}
+
+bool pager_untake(struct lane *l, uint64_t sequence)
+{
+    bool is_here;
+    if (!backlog_untake(&l->backlog, sequence, &is_here))
+        return false;
+    struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    if (s && s->is_estimated)
+        s->unread_bytes += note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    return true;
+}

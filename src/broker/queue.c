@@ -13,6 +13,7 @@
 #include "broker/persist.h"
 #include "broker/policy.h"
 #include "broker/queue_dead_letters.h"
+#include "broker/queue_retry.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
 
@@ -356,6 +357,7 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
     lv_list_remove(&q->owner_link);
     browses_wake(q);
     queue_answer_waiting_calls(q);
+    queue_retry_stop(q);
     forward_stop(q);
     loop_unschedule(q->home, &q->delivery_run);
     queue_end_expiry(q);

@@ -78,6 +78,7 @@ struct queue {
     _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
     struct lv_list browses;       /* browse.h: who looks */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
+    struct retry *retry;          /* queue_retry.h: under way */
     struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
     struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
     struct queue_counters counters;

@@ -170,6 +170,7 @@ int run_version(struct invocation *i, const struct command *c);
 /* --- messages.c: about the messages in a queue ---------------------------------------------- */
 
 int run_browse_queue(struct invocation *i, const struct command *c);
+int run_retry_dead_letters(struct invocation *i, const struct command *c);
 
 /* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
 void say_value(const struct invocation *i, json_t *value);

@@ -62,6 +62,12 @@ static const struct failure queue_is_missing[] = {
     END,
 };
 
+static const struct failure retry_fails[] = {
+    {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
+    {"retry_under_way", NULL, EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
 static const struct failure delete_queue_fails[] = {
     {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
     {"queue_in_use", "Queue is in use", EXIT_USAGE, false, NULL},
@@ -480,6 +486,13 @@ const struct command commands[] = {
      .help = "Drops the messages that wait in a queue.", .arguments_min = 1, .arguments_max = 1,
      .run = run_change, .banner = "Purging queue '$1' in vhost '$v' ...", .names = "queue",
      .failures = purge_fails},
+    {.name = "retry_dead_letters", .group = queues_group,
+     .usage = "<queue> [--vhost <vhost>] [--limit <n>] [--keep-history]" TIMEOUT_USAGE,
+     .help = "Moves the dead letters in a queue back to the queues they came from.",
+     .arguments_min = 1, .arguments_max = 1,
+     .options = BIT(OPTION_LIMIT) | BIT(OPTION_KEEP_HISTORY), .run = run_retry_dead_letters,
+     .banner = "Moving dead letters out of queue '$1' in vhost '$v' ...", .names = "queue",
+     .failures = retry_fails},
     {.name = NULL},
 };
 /* clang-format on */
