@@ -303,8 +303,10 @@ static void run_browse_queue(struct request *r)
         return;
     struct look *look = lv_calloc(1, sizeof *look);
     look->queue = q;
-    look->options = (struct browse_options){
-        .start.skip = offset, .is_bounded = true, .with_taken = request_flag(r, "unacked"), .wake = nobody_waits};
+    look->options = (struct browse_options){.start.skip = offset,
+                                            .is_bounded = true,
+                                            .with_taken = request_flag(r, "unacked"),
+                                            .wake = nobody_waits};
     look->left = limit;
     look->payload_bytes = payload_bytes < INT_MAX / 2 ? payload_bytes : INT_MAX / 2;
     int err = look_through(r, &columns, look);

@@ -199,13 +199,9 @@ static enum browse_result look(struct browse *br, struct lane *l, struct browse_
             continue;
         }
         switch (look_on_disk(br, l, at, at->next)) {
-        case READER_WAIT:
-            return BROWSE_WAIT;
-        case READER_END:
-            c = b->disk_end - 1;
-            continue;
-        case READER_FOUND:
-            return found_on_disk(br, l);
+        case READER_WAIT: return BROWSE_WAIT;
+        case READER_END: c = b->disk_end - 1; continue;
+        case READER_FOUND: return found_on_disk(br, l);
         }
     }
     at->next = b->next_sequence;
@@ -239,8 +235,7 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
     };
     if (!br->is_here)
         return;
-    const struct backlog_chunk *chunk =
-        backlog_chunk(&l->backlog, br->sequence / WINDOW_ENTRIES);
+    const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, br->sequence / WINDOW_ENTRIES);
     ret->redelivered = (chunk->redelivered >> (br->sequence % WINDOW_ENTRIES) & 1) != 0;
     ret->is_taken = !(chunk->ready >> (br->sequence % WINDOW_ENTRIES) & 1);
 }

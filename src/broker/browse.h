@@ -21,8 +21,8 @@ struct browse; /* see browse.c */
 
 struct browse_options {
     struct browser_arguments start; /* where; whether it ends is its owner's business */
-    bool is_bounded; /* ends where the queue ends now */
-    bool with_taken; /* also messages that are delivered and not acknowledged */
+    bool is_bounded;                /* ends where the queue ends now */
+    bool with_taken;                /* also messages that are delivered and not acknowledged */
     /* There may be more to see, or the queue is gone. Never from within a call to the browse. */
     void (*wake)(void *arg);
     void *arg;

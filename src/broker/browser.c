@@ -103,8 +103,8 @@ void browser_attach(struct consumer *c)
     b->consumer = c;
     loop_task_init(&b->run, run);
     loop_timer_init(&b->run_later, run_later);
-    b->browse = browse_open(
-        c->queue, &(struct browse_options){.start = c->browsing, .wake = wake, .arg = b});
+    b->browse = browse_open(c->queue,
+                            &(struct browse_options){.start = c->browsing, .wake = wake, .arg = b});
     c->browser = b;
     c->is_attached = true;
     wake(b);

@@ -92,8 +92,8 @@ struct consumer {
     bool
         is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
     int64_t priority;
-    uint32_t prefetch;      /* 0: unlimited */
-    bool is_browser;        /* looks only (browser.h) */
+    uint32_t prefetch; /* 0: unlimited */
+    bool is_browser;   /* looks only (browser.h) */
     struct browser_arguments browsing;
     struct slice tag;       /* owned */
     struct slice arguments; /* owned, raw table */

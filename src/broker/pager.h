@@ -89,8 +89,8 @@ struct pager_found {
     uint64_t sequence;
     bool redelivered;
     bool is_taken;
-    uint64_t deadline_ms;   /* 0: none */
-    struct message *stray;  /* borrowed: in memory after all; NULL: see parts */
+    uint64_t deadline_ms;  /* 0: none */
+    struct message *stray; /* borrowed: in memory after all; NULL: see parts */
     struct log_message parts;
 };
 

@@ -181,8 +181,8 @@ static bool piece_ask(struct pager_reader *r, struct lane *l, struct segment *s,
 
 /* --- blocks --------------------------------------------------------------------------------------------- */
 
-static bool has_piece_at(const struct pager_reader *r, const struct lane *l, const struct segment *s,
-                         uint64_t offset)
+static bool has_piece_at(const struct pager_reader *r, const struct lane *l,
+                         const struct segment *s, uint64_t offset)
 {
     return r->number == s->number && r->lane_id == l->id && offset >= r->offset &&
            offset - r->offset <= r->bytes.n;
@@ -256,8 +256,8 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
             continue;
         *ret = (struct pager_found){
             .sequence = sequence,
-            .redelivered = e->redelivered || sequence < l->pager->recovered_below ||
-                           sequence < b->taken_below,
+            .redelivered =
+                e->redelivered || sequence < l->pager->recovered_below || sequence < b->taken_below,
             .is_taken = is_taken,
             .deadline_ms = e->deadline_ms,
             .parts = e->message,

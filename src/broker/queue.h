@@ -51,9 +51,9 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    struct dedup *dedup;      /* owned; NULL: takes duplicates */
-    uint64_t exclusive_owner; /* a connection's id; 0: none */
-    uint64_t id;              /* in the store; never used twice */
+    struct dedup *dedup;                                 /* owned; NULL: takes duplicates */
+    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
+    uint64_t id;                                         /* in the store; never used twice */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
     _Atomic bool is_forward_behind;

@@ -8,8 +8,7 @@
 static const struct {
     enum option option;
     const char *name; /* in the request, and behind "--" */
-} numbers[] = {
-    {OPTION_OFFSET, "offset"}, {OPTION_LIMIT, "limit"}, {OPTION_TRUNCATE, "truncate"}};
+} numbers[] = {{OPTION_OFFSET, "offset"}, {OPTION_LIMIT, "limit"}, {OPTION_TRUNCATE, "truncate"}};
 
 enum { NUMBERS = sizeof numbers / sizeof *numbers, PATIENCE_S = 24 * 3600 };
 
@@ -66,8 +65,8 @@ static void say_moved(const struct invocation *i, const json_t *answer)
     const long long stayed = json_integer_value(json_object_get(answer, "stayed"));
     char text[120];
     if (i->format == FORMAT_JSON) {
-        say_value(i, json_pack("{s:I, s:I}", "moved", (json_int_t)moved, "stayed",
-                               (json_int_t)stayed));
+        say_value(
+            i, json_pack("{s:I, s:I}", "moved", (json_int_t)moved, "stayed", (json_int_t)stayed));
         return;
     }
     snprintf(text, sizeof text, "%lld messages moved, %lld stayed", moved, stayed);
