@@ -177,13 +177,17 @@ def test_a_purge_leaves_it_going_on(connect, name):
 
 # --- on disk ---------------------------------------------------------------------------------------------
 
-def paged(broker, queue, count, properties=PERSISTENT, size=600):
-    """A durable queue with so many messages, most of which have left memory."""
+def body_of(number, count):
+    return b'%08d' % number + bytes(max(600, 30_000_000 // count) - 8)
+
+
+def paged(broker, queue, count, properties=PERSISTENT):
+    """A durable queue with so many messages, most of which have left memory: 30 MB of them."""
     with Peer(broker.address) as peer:
         peer.declare(queue, durable=True)
         peer.call(1, 'confirm.select')
         for number in range(count):
-            peer.publish(1, '', queue, b'%08d' % number + bytes(size - 8), properties)
+            peer.publish(1, '', queue, body_of(number, count), properties)
         confirmed = 0
         while confirmed < count:
             frame = peer.expect('basic.ack', 1)
@@ -213,7 +217,7 @@ def test_a_queue_on_disk_is_seen_in_order_while_others_take_and_publish(own_brok
         taker.call(1, 'basic.qos', prefetch_count=100)
         taker.call(1, 'basic.consume', queue='q')
         for number in range(more):
-            publisher.publish(1, '', 'q', b'%08d' % (count + number) + bytes(592), PERSISTENT)
+            publisher.publish(1, '', 'q', body_of(count + number, count), PERSISTENT)
             message = taker.content(1)
             assert (int(message.body[:8]), message.method.redelivered) == (number, False)
             if number % 50 == 49:

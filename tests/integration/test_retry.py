@@ -137,9 +137,10 @@ HISTORY = {'x-death': ('A', [('F', {
     'routing-keys': ['work']})])}
 
 
-def graveyard(broker, number, others, size=1000):
+def graveyard(broker, number, others):
     """The queue `dead` with so many dead letters of the queue `work`, most of them on disk; every tenth of all
     messages is none when there are to be others."""
+    size = 20_000_000 // number
     dead_letter = encode_properties(dict(delivery_mode=2, headers=HISTORY))
     with Peer(broker.address) as peer:
         peer.declare('work', durable=True)
@@ -223,7 +224,7 @@ def test_consumers_take_meanwhile(own_broker, volume):
 @pytest.mark.once(also=['asan'])
 def test_kill_9_in_the_midst_loses_nothing(own_broker, volume):
     broker, number = own_broker(), volume(20_000)
-    graveyard(broker, number, others=True, size=600)
+    graveyard(broker, number, others=True)
     others, mine = set(range(9, number, 10)), {at for at in range(number) if at % 10 != 9}
     caught = 0
     for share in (0.01, 0.3, 0.6):
@@ -241,4 +242,21 @@ def test_kill_9_in_the_midst_loses_nothing(own_broker, volume):
     moved, stayed = retry(broker, 'dead')
     assert (moved, stayed) == (len(dead) - len(others), len(others))
     assert set(numbers_in(broker, 'dead')) == others and set(numbers_in(broker, 'work')) == mine
+    broker.stop()
+
+
+@pytest.mark.once(also=['asan'])
+def test_a_stop_in_the_midst_is_a_stop(own_broker, volume):
+    broker, number = own_broker(), volume(20_000)
+    graveyard(broker, number, others=True)
+    clients = [subprocess.Popen([broker.control, '--data-dir', broker.data, *words], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+               for words in (['retry_dead_letters', 'dead'], ['browse_queue', 'dead'])]
+    with Peer(broker.address) as peer:
+        eventually(lambda: count(peer, 'work') > 0, every_s=0)
+    broker.stop()
+    for client in clients:
+        client.wait(30)
+    broker.start()
+    assert set(numbers_in(broker, 'work')) | set(numbers_in(broker, 'dead')) == set(range(number))
     broker.stop()
