@@ -227,7 +227,7 @@ static enum pager_reader_result block_next(struct pager_reader *r, const struct 
     lv_unreachable();
 }
 
-static bool is_taken_on_disk(const struct lane *l, uint64_t sequence)
+bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence)
 {
     const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
     return note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
@@ -251,7 +251,7 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
         uint64_t sequence = r->block.chunk * WINDOW_ENTRIES + e->place;
         if (sequence < from || !counts(l, s, e, sequence))
             continue;
-        bool is_taken = is_taken_on_disk(l, sequence);
+        bool is_taken = pager_is_taken_on_disk(l, sequence);
         if (is_taken && !with_taken)
             continue;
         *ret = (struct pager_found){
@@ -322,7 +322,7 @@ static const struct straggler *straggler_next(const struct lane *l, uint64_t fro
     for (; low < p->straggler_count; low++) {
         const struct straggler *s = &p->stragglers[low];
         if (s->message && pager_is_on_disk_alone(l, s->sequence) &&
-            (with_taken || !is_taken_on_disk(l, s->sequence)))
+            (with_taken || !pager_is_taken_on_disk(l, s->sequence)))
             return s;
     }
     return NULL;
@@ -383,7 +383,7 @@ enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *
     *ret = (struct pager_found){
         .sequence = stray->sequence,
         .redelivered = stray->redelivered,
-        .is_taken = is_taken_on_disk(l, stray->sequence),
+        .is_taken = pager_is_taken_on_disk(l, stray->sequence),
         .deadline_ms = backlog_deadline(&l->backlog, stray->sequence),
         .stray = stray->message,
     };

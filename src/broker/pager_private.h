@@ -188,6 +188,9 @@ void pager_fetch_forget(struct pager *p, uint64_t chunk);
 /* Whether what the segments hold of this place is still what the queue has. */
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 
+/* Whether the message at this place was taken there, on disk. */
+bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence);
+
 /* Nobody waits for what was fetched. */
 void pager_fetch_free(struct pager *p);
 
