@@ -269,7 +269,8 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
 
 /* --- segments ------------------------------------------------------------------------------------------- */
 
-/* Where reading for this sequence number begins: behind everything that is known to stand before it. */
+/* Where reading for this sequence number begins: with the last block that is known to stand before it. What
+ * comes next may be missing in the list, where a scan could not read. */
 static uint64_t segment_begin(const struct segment *s, uint64_t from)
 {
     size_t low = 0, high = s->block_count;
@@ -280,7 +281,7 @@ static uint64_t segment_begin(const struct segment *s, uint64_t from)
         else
             high = middle;
     }
-    uint64_t offset = low < s->block_count ? s->blocks[low].offset : s->indexed_bytes;
+    uint64_t offset = low > 0 ? s->blocks[low - 1].offset : 0;
     return offset > s->load_offset ? offset : s->load_offset;
 }
 
