@@ -411,7 +411,7 @@ bool pager_untake(struct lane *l, uint64_t sequence)
         return false;
     struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
     const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    if (s && s->is_estimated)
+    if (s && s->is_estimated && !(note->stray >> (sequence % WINDOW_ENTRIES) & 1))
         s->unread_bytes += note->times->body_bytes[sequence % WINDOW_ENTRIES];
     return true;
 }
