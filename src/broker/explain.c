@@ -238,11 +238,11 @@ static void emit_alternate(struct explanation *e, const struct visit *v)
                                         .destination = exchange_name(v->alternate)};
         lead_to(e, v, v->alternate);
         emit(e, v, row, "no binding took the message");
-    } else if (v->exchange->alternate.n &&
-               !exchange_find(v->exchange->vhost, v->exchange->alternate)) {
+    } else if (exchange_alternate(v->exchange).n &&
+               !exchange_find(v->exchange->vhost, exchange_alternate(v->exchange))) {
         const struct explain_row row = {.result = EXPLAIN_STOPPED,
                                         .destination_kind = DESTINATION_EXCHANGE,
-                                        .destination = v->exchange->alternate};
+                                        .destination = exchange_alternate(v->exchange)};
         emit(e, v, row, "the alternate exchange does not exist");
     }
 }

@@ -7,6 +7,8 @@ from crash_tools import PERSISTENT, TRANSIENT, Confirming
 from dead_letter_stories import STORIES, tell
 from wire import Peer, encode_properties, eventually, plain
 
+pytestmark = pytest.mark.once(also=('asan',))
+
 # --- as with RabbitMQ ------------------------------------------------------------------------------------
 
 # What may differ, and why: a pattern, what both sides show in its place, the reason.
@@ -29,7 +31,6 @@ def comparable(lines):
     return lines
 
 
-@pytest.mark.once(also=('asan',))
 @pytest.mark.parametrize('name', STORIES)
 def test_this_story_ends_as_with_rabbitmq(broker, rabbit, name):
     theirs, ours = comparable(tell(name, rabbit.address)), comparable(tell(name, broker.address))
@@ -70,6 +71,7 @@ def bodies(peer, queue, count):
     return found
 
 
+@pytest.mark.once(also=('asan', 'tsan'))
 @pytest.mark.leveret
 @pytest.mark.parametrize('durable, properties', [(True, PERSISTENT), (True, TRANSIENT), (False, TRANSIENT)])
 def test_dead_letters_arrive_in_order_wherever_their_queues_are_at_home(peer, name, volume, durable, properties):
@@ -190,7 +192,6 @@ def test_at_least_once_survives_a_crash_while_nobody_takes_it(own_broker, name):
 
 
 @pytest.mark.leveret
-@pytest.mark.once(also=('asan',))
 @pytest.mark.parametrize('loops', [1, 3])
 def test_a_crash_on_the_way_loses_no_dead_letter(own_broker, loops):
     """Killed while thousands are under way: each is in one of the two queues afterwards, or in both."""
@@ -276,8 +277,8 @@ def test_at_least_once_by_policy_goes_where_the_policy_says_by_then(own_broker):
 
 # --- many at once ---------------------------------------------------------------------------------------------
 
+@pytest.mark.once(also=('asan', 'tsan'))
 @pytest.mark.leveret
-@pytest.mark.once(also=('asan',))
 def test_a_backlog_that_expires_at_once_arrives_in_order(connect, name, volume):
     count, publisher, reader = volume(20000), connect(), connect(patience_s=60)
     queue, end = name('q'), name('end')
@@ -292,7 +293,6 @@ def test_a_backlog_that_expires_at_once_arrives_in_order(connect, name, volume):
 
 
 @pytest.mark.leveret
-@pytest.mark.once(also=('asan',))
 def test_a_crash_while_a_backlog_expires_loses_none_of_it(own_broker, volume):
     broker, count = own_broker(), volume(10000)
     with Peer(broker.address) as peer:
@@ -313,7 +313,6 @@ def test_a_crash_while_a_backlog_expires_loses_none_of_it(own_broker, volume):
 
 
 @pytest.mark.leveret
-@pytest.mark.once(also=('asan',))
 def test_what_a_full_queue_refuses_is_told_to_the_publisher_and_is_dead(connect, broker, name, volume):
     count, reader = volume(2000), connect(patience_s=60)
     queue, end = name('q'), name('end')
@@ -332,6 +331,7 @@ def test_what_a_full_queue_refuses_is_told_to_the_publisher_and_is_dead(connect,
     publisher.peer.call(1, 'queue.delete', queue=end)
 
 
+@pytest.mark.once(also=('asan', 'tsan'))
 @pytest.mark.leveret
 def test_two_full_queues_that_push_into_each_other_come_to_rest(broker, peer, name, volume):
     a, b, count = name('a'), name('b'), volume(2000)
