@@ -109,6 +109,10 @@ void pager_try_again(struct lane *l)
         piece_send(l, p->kept[i]);
     if (p->wants_snapshot)
         pager_snapshot(l);
+    if (p->is_scan_waiting) {
+        p->is_scan_waiting = false;
+        pager_scan(l);
+    }
     queue_deliver_soon(l->queue);
 }
 
