@@ -309,7 +309,7 @@ void pager_fetch_ahead(struct lane *l, uint64_t until_ms)
 
 /* --- what only the disk knows --------------------------------------------------------------------------- */
 
-static bool is_still_on_disk(const struct lane *l, uint64_t sequence)
+bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
 {
     const struct backlog *b = &l->backlog;
     uint64_t chunk = sequence / WINDOW_ENTRIES;
@@ -324,7 +324,7 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
         const struct segment_entry *e = &block->entries[i];
         uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
         if (e->deadline_ms && e->message.is_persistent && pager_is_live(s, sequence) &&
-            is_still_on_disk(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
+            pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
             backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
     }
 }
@@ -400,4 +400,23 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
     backlog_take_on_disk(&l->backlog, sequence);
     for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
+}
+
+void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
+{
+    bool is_stray = straggler_find(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
+    pager_take_on_disk(l, sequence);
+}
+
+bool pager_untake(struct lane *l, uint64_t sequence)
+{
+    bool is_here;
+    if (!backlog_untake(&l->backlog, sequence, &is_here))
+        return false;
+    struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    if (s && s->is_estimated && !(note->stray >> (sequence % WINDOW_ENTRIES) & 1))
+        s->unread_bytes += note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    return true;
 }
