@@ -424,10 +424,20 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     *message = NULL;
 }
 
+/* What was taken on disk and has not come: whoever has it does not settle it here any more. */
+static void forget_taken(struct backlog *b, const struct backlog_note *note)
+{
+    for (uint64_t taken = note ? note->live & note->taken : 0; taken; taken &= taken - 1) {
+        b->taken--;
+        b->taken_bytes -= note->times->body_bytes[__builtin_ctzll(taken)];
+    }
+}
+
 void backlog_page_next(struct backlog *b)
 {
     lv_assert(backlog_has_disk(b));
     uint64_t c = b->disk_begin;
+    forget_taken(b, backlog_note(b, c));
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     b->disk_begin++;
     if (lv_window_is_elsewhere(&b->window, c * WINDOW_ENTRIES)) {
@@ -442,14 +452,6 @@ void backlog_page_next(struct backlog *b)
 
 void backlog_drop_disk(struct backlog *b)
 {
-    for (uint64_t c = b->disk_begin; c < b->disk_end; c++) {
-        const struct backlog_note *note = backlog_note(b, c);
-        for (uint64_t taken = note ? note->live & note->taken : 0; taken; taken &= taken - 1) {
-            unsigned at = (unsigned)__builtin_ctzll(taken);
-            b->taken--;
-            b->taken_bytes -= note->times->body_bytes[at];
-        }
-    }
     b->ready -= b->disk_ready;
     b->ready_bytes -= b->disk_bytes;
     b->disk_ready = 0;
