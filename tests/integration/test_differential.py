@@ -5,7 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conversations import CONVERSATIONS, hold
+import conversations  # noqa: F401
+import conversations_dead_letters  # noqa: F401
+import conversations_consumers  # noqa: F401
+import conversations_expiry  # noqa: F401
+import conversations_limits  # noqa: F401
+import conversations_priorities  # noqa: F401
+from operators import operator_of
+from talk import CONVERSATIONS, WAITS_S, hold
 
 pytestmark = pytest.mark.once(also=('asan',))
 
@@ -18,6 +25,8 @@ DIFFERENCES = [
     (r"version: S '3\.1\d+\.\d+'", "version: S VERSION", 'Leveret says a later 3.x, whose clients it serves as well'),
     (r"\\n +", "", "Erlang's printer breaks long terms into lines; a close text is one line"),
     (r", leveret_version: S '[^']*'", "", 'says who it really is'),
+    (r"\btime: T 1\d{9}\b", "time: T SECONDS", 'when it happened, in seconds'),
+    (r"0474696d655400000000[0-9a-f]{8}", "0474696d6554 SECONDS", 'the same in the octets of a dead letter'),
 ]
 
 # Whole conversations in which Leveret means to differ: name and reason. They are held all the same, and must differ
@@ -28,10 +37,11 @@ INTENDED = {
 
 @pytest.fixture(scope='session')
 def transcripts(broker, rabbit):
-    """All conversations, several at a time: many of them wait for a clock."""
+    """All conversations, several at a time: many of them wait for a clock, and those that wait longest begin."""
+    operators = {one: operator_of(one) for one in (rabbit, broker)}
     with ThreadPoolExecutor(int(os.environ.get('LEVERET_TEST_THREADS', '8'))) as pool:
-        yield {name: (pool.submit(hold, name, rabbit.address), pool.submit(hold, name, broker.address))
-               for name in CONVERSATIONS}
+        yield {name: [pool.submit(hold, name, one, operator) for one, operator in operators.items()]
+               for name in sorted(CONVERSATIONS, key=lambda name: -WAITS_S.get(name, 0))}
 
 
 def comparable(lines):
