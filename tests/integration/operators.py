@@ -6,6 +6,7 @@ of some milliseconds instead of a command of two seconds. do() answers 'ok', or 
 import json
 import re
 import subprocess
+import threading
 
 from brokers import Rabbit
 
@@ -30,12 +31,17 @@ class Operator:
 
 
 class RabbitOperator(Operator):
+    def __init__(self, broker):
+        super().__init__(broker)
+        self.lock = threading.Lock()                 # erl_call goes by one name, so one at a time
+
     def eval(self, expression):
         """What the node answers; the text of its refusal, or None."""
         with open(f'{self.broker.directory}/.erlang.cookie') as file:
             cookie = file.read().strip()
-        done = subprocess.run(['erl_call', '-sname', self.broker.node, '-c', cookie, '-e'], input=expression + '.\n',
-                              capture_output=True, text=True, timeout=60, env=self.broker.environment)
+        with self.lock:
+            done = subprocess.run(['erl_call', '-sname', self.broker.node, '-c', cookie, '-e'], input=expression + '.\n',
+                                  capture_output=True, text=True, timeout=60, env=self.broker.environment)
         answer = re.fullmatch(r'\{ok, (.*)\}\s*', done.stdout, re.S)
         assert answer, f'{expression}: {done.stdout} {done.stderr}'
         refused = re.fullmatch(r'\{error_string, "(.*)"\}', answer.group(1), re.S)

@@ -123,6 +123,28 @@ class Talk:
             self.channels[who].add(channel)
         return self.hear_up_to(ANSWERS.get(name, name + '-ok'), who, channel)
 
+    def hear_facts(self, hide=(), who='a', channel=1, name='basic.deliver', among=None):
+        """The next message without its octets: what differs from broker to broker (a header's value, or a property's)
+        is hidden. With among, messages it says no to are passed over."""
+        while True:
+            message = self.peer(who).content(channel, name)
+            if among is None or among(message):
+                break
+        properties = self.facts(message.properties, hide)
+        self.write_down(who, f'< {message.method.name} {message.method.arguments.get("exchange")!r} '
+                             f'{message.method.arguments.get("routing_key")!r} {properties} {message.body[:64]!r}')
+        return message
+
+    def facts(self, value, hide):
+        if isinstance(value, tuple) and isinstance(value[1], (dict, list)):
+            return self.facts(value[1], hide)
+        if isinstance(value, dict):
+            return {key: (item[0] if isinstance(item, tuple) else '...') if key in hide else self.facts(item, hide)
+                    for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.facts(item, hide) for item in value]
+        return value
+
     def hear_up_to(self, names, who='a', channel=1):
         names = names if isinstance(names, tuple) else (names,)
         while True:
@@ -239,7 +261,8 @@ class Talk:
             same = known.setdefault(match.group(1), {})
             return f'{match.group(1)}-{same.setdefault(match.group(0), len(same) + 1)}'
 
-        return [re.sub(r'(amq\.gen|amq\.ctag)-[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])', number, line) for line in self.lines]
+        lines = [re.sub(r'(amq\.rabbitmq\.reply-to\.)[A-Za-z0-9+/=._-]+', r'\1NAME', line) for line in self.lines]
+        return [re.sub(r'(amq\.gen|amq\.ctag)-[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])', number, line) for line in lines]
 
     def finish(self):
         """Asks every open channel for one more answer, so that what was still owed is heard."""

@@ -8,9 +8,13 @@ import pytest
 import conversations  # noqa: F401
 import conversations_dead_letters  # noqa: F401
 import conversations_consumers  # noqa: F401
+import conversations_exchange_types  # noqa: F401
 import conversations_expiry  # noqa: F401
 import conversations_limits  # noqa: F401
 import conversations_priorities  # noqa: F401
+import conversations_quorum  # noqa: F401
+import conversations_publishing  # noqa: F401
+import conversations_operators  # noqa: F401
 from operators import operator_of
 from talk import CONVERSATIONS, WAITS_S, hold
 
