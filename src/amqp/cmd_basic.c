@@ -172,7 +172,7 @@ static void send_got(struct channel *ch, struct queue_call *call)
 {
     uint64_t tag = ++ch->delivery_tag;
     if (!call->no_ack)
-        unacked_add(&ch->unacked, tag, call->consumer, call->got.sequence);
+        unacked_add(&ch->unacked, tag, call->consumer, call->got.place);
     CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = call->got.redelivered,
                  .exchange = call->got.exchange, .routing_key = call->got.routing_key,
                  .message_count = (uint32_t)call->ready);
@@ -187,7 +187,7 @@ static void got(struct channel *ch, struct queue_call *call)
         if (ch)
             send_got(ch, call);
         else if (!call->no_ack)
-            consumer_settle(call->consumer, call->got.sequence, 1, SETTLE_REQUEUE);
+            consumer_settle(call->consumer, call->got.place, 1, SETTLE_REQUEUE);
         message_unref(&call->got.message);
     } else if (ch && !call->refused) {
         CHANNEL_SEND(ch, basic_get_empty, .reserved1 = SLICE_EMPTY);

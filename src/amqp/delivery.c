@@ -97,7 +97,7 @@ static bool deliver(struct consumer *c, const struct delivery *d)
         .routing_key = d->routing_key,
     };
     if (!c->no_ack)
-        unacked_add(&ch->unacked, ch->delivery_tag, c, d->sequence);
+        unacked_add(&ch->unacked, ch->delivery_tag, c, d->place);
     if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {
         write_small(ch, &method, d);
     } else {

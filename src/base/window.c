@@ -6,6 +6,11 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
+static bool is_elsewhere(const void *slot)
+{
+    return (uintptr_t)slot & WINDOW_ELSEWHERE;
+}
+
 void lv_window_init(struct lv_window *w, size_t chunk_bytes)
 {
     *w = (struct lv_window){.chunk_bytes = chunk_bytes};
@@ -15,7 +20,7 @@ void lv_window_free(struct lv_window *w)
 {
     for (uint64_t c = w->first; c < w->end; c++) {
         void *chunk = w->ring[c & (w->capacity - 1)];
-        free(chunk == WINDOW_ELSEWHERE ? NULL : chunk);
+        free(is_elsewhere(chunk) ? NULL : chunk);
     }
     free(w->ring);
     free(w->spare);
@@ -61,7 +66,7 @@ static void **window_place(struct lv_window *w, uint64_t sequence)
 void *lv_window_extend(struct lv_window *w, uint64_t sequence)
 {
     void **at = window_place(w, sequence);
-    lv_assert(*at != WINDOW_ELSEWHERE);
+    lv_assert(!is_elsewhere(*at));
     if (!*at)
         *at = window_new_chunk(w);
     return *at;
@@ -91,7 +96,7 @@ static void **window_existing(struct lv_window *w, uint64_t sequence)
 void lv_window_drop(struct lv_window *w, uint64_t sequence)
 {
     void **at = window_existing(w, sequence);
-    lv_assert(*at != NULL && *at != WINDOW_ELSEWHERE);
+    lv_assert(*at != NULL && !is_elsewhere(*at));
     window_keep_spare(w, *at);
     *at = NULL;
     window_advance(w);
@@ -100,29 +105,36 @@ void lv_window_drop(struct lv_window *w, uint64_t sequence)
 void lv_window_send_elsewhere(struct lv_window *w, uint64_t sequence)
 {
     void **at = window_existing(w, sequence);
-    lv_assert(*at != NULL && *at != WINDOW_ELSEWHERE);
+    lv_assert(*at != NULL && !is_elsewhere(*at));
     window_keep_spare(w, *at);
-    *at = WINDOW_ELSEWHERE;
+    *at = (void *)WINDOW_ELSEWHERE;
 }
 
 void lv_window_extend_elsewhere(struct lv_window *w, uint64_t sequence)
 {
     void **at = window_place(w, sequence);
     lv_assert(*at == NULL);
-    *at = WINDOW_ELSEWHERE;
+    *at = (void *)WINDOW_ELSEWHERE;
+}
+
+void lv_window_set_note(struct lv_window *w, uint64_t sequence, void *note)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(is_elsewhere(*at));
+    *at = (void *)((uintptr_t)note | WINDOW_ELSEWHERE);
 }
 
 void *lv_window_bring_back(struct lv_window *w, uint64_t sequence)
 {
     void **at = window_existing(w, sequence);
-    lv_assert(*at == WINDOW_ELSEWHERE);
+    lv_assert(is_elsewhere(*at));
     return *at = window_new_chunk(w);
 }
 
 void lv_window_forget(struct lv_window *w, uint64_t sequence)
 {
     void **at = window_existing(w, sequence);
-    lv_assert(*at == WINDOW_ELSEWHERE);
+    lv_assert(is_elsewhere(*at));
     *at = NULL;
     window_advance(w);
 }

@@ -15,8 +15,9 @@
 
 enum { WINDOW_ENTRIES = 64 };
 
-/* Stands in the ring for a chunk whose content is elsewhere (on disk). */
-#define WINDOW_ELSEWHERE ((void *)1)
+/* What stands in the ring for a chunk whose content is elsewhere (on disk) has its lowest bit set; the
+ * other bits are its owner's note about it, a pointer or nothing. */
+#define WINDOW_ELSEWHERE ((uintptr_t)1)
 
 struct lv_window {
     void **ring;     /* chunk c stands at ring[c & (capacity - 1)] */
@@ -30,7 +31,7 @@ struct lv_window {
 /* chunk_bytes: the size of the owner's chunk struct. */
 void lv_window_init(struct lv_window *w, size_t chunk_bytes);
 
-/* Frees all chunks that are left, and the ring. */
+/* Frees all chunks that are left, and the ring; notes are their owner's. */
 void lv_window_free(struct lv_window *w);
 
 /* The chunk of this sequence number, or NULL when it is gone or not there yet. */
@@ -40,7 +41,7 @@ static inline void *lv_window_find(const struct lv_window *w, uint64_t sequence)
     if (c < w->first || c >= w->end)
         return NULL;
     void *chunk = w->ring[c & (w->capacity - 1)];
-    return chunk == WINDOW_ELSEWHERE ? NULL : chunk;
+    return (uintptr_t)chunk & WINDOW_ELSEWHERE ? NULL : chunk;
 }
 
 /* The chunk of this sequence number, which is in the last chunk or behind it; made when it is not
@@ -53,16 +54,27 @@ void lv_window_drop(struct lv_window *w, uint64_t sequence);
 /* The chunk is not empty, but what it holds is elsewhere: its memory is taken back and its place
  * kept. To lv_window_find() it is not there. */
 void lv_window_send_elsewhere(struct lv_window *w, uint64_t sequence);
-/* The same for a place that has no chunk yet, at the end. */
+/* The same for a place that has no chunk, in the window or behind it. */
 void lv_window_extend_elsewhere(struct lv_window *w, uint64_t sequence);
 static inline bool lv_window_is_elsewhere(const struct lv_window *w, uint64_t sequence)
 {
     uint64_t c = sequence / WINDOW_ENTRIES;
-    return c >= w->first && c < w->end && w->ring[c & (w->capacity - 1)] == WINDOW_ELSEWHERE;
+    return c >= w->first && c < w->end &&
+           ((uintptr_t)w->ring[c & (w->capacity - 1)] & WINDOW_ELSEWHERE);
 }
-/* A zeroed chunk for a place that was elsewhere. */
+/* The note about a chunk that is elsewhere; NULL when there is none. */
+static inline void *lv_window_note(const struct lv_window *w, uint64_t sequence)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    return lv_window_is_elsewhere(w, sequence)
+               ? (void *)((uintptr_t)w->ring[c & (w->capacity - 1)] & ~WINDOW_ELSEWHERE)
+               : NULL;
+}
+/* Sets it, or NULL; the one before is its owner's. */
+void lv_window_set_note(struct lv_window *w, uint64_t sequence, void *note);
+/* A zeroed chunk for a place that was elsewhere; the note is its owner's. */
 void *lv_window_bring_back(struct lv_window *w, uint64_t sequence);
-/* A place that was elsewhere is empty. */
+/* A place that was elsewhere is empty; the note is its owner's. */
 void lv_window_forget(struct lv_window *w, uint64_t sequence);
 
 #endif

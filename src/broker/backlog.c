@@ -1,5 +1,7 @@
 #include "broker/backlog.h"
 
+#include <stdlib.h>
+
 static uint64_t bit_of(uint64_t sequence)
 {
     return 1ull << (sequence % WINDOW_ENTRIES);
@@ -17,9 +19,13 @@ void backlog_free(struct backlog *b)
         struct backlog_chunk *chunk = backlog_chunk(b, c);
         for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1)
             message_unref(&chunk->messages[__builtin_ctzll(live)]);
+        backlog_note_free(b, backlog_note(b, c));
     }
     lv_window_free(&b->window);
+    free(b->dues);
+    bool counts_deliveries = b->counts_deliveries;
     backlog_init(b);
+    b->counts_deliveries = counts_deliveries;
 }
 
 /* --- counting: every message that comes to be or goes passes here ---------------------------------- */
@@ -122,6 +128,13 @@ static bool may_drop(const struct backlog *b, uint64_t chunk)
     return !is_growing && !is_coming;
 }
 
+/* The chunk holds nothing any more. */
+static void chunk_drop(struct backlog *b, struct backlog_chunk *chunk, uint64_t sequence)
+{
+    backlog_note_free(b, chunk->note);
+    lv_window_drop(&b->window, sequence);
+}
+
 /* The place is empty from here on; the message's reference is the caller's. */
 static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chunk,
                                     uint64_t sequence, struct backlog_left *ret)
@@ -140,8 +153,10 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
     chunk->redelivered &= ~bit;
     b->persistent -= m->is_persistent;
     count_memory(b, m, -1);
+    if (chunk->note && chunk->note->times)
+        chunk->note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
     if (chunk->live == 0 && may_drop(b, sequence / WINDOW_ENTRIES))
-        lv_window_drop(&b->window, sequence);
+        chunk_drop(b, chunk, sequence);
     return m;
 }
 
@@ -163,15 +178,66 @@ static struct backlog_chunk *chunk_of_taken(struct backlog *b, uint64_t sequence
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
 }
 
+/* One that was taken on disk. */
+static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    uint64_t bit = bit_of(sequence);
+    if (!note || !(note->live & note->taken & bit))
+        return false;
+    unsigned at = (unsigned)(sequence % WINDOW_ENTRIES);
+    *ret = (struct backlog_left){
+        .sequence = sequence,
+        .body_bytes = note->times->body_bytes[at],
+        .is_persistent = (note->persistent & bit) != 0,
+        .is_stored = !(note->stray & bit),
+        .is_stray = (note->stray & bit) != 0,
+    };
+    note->live &= ~bit;
+    note->taken &= ~bit;
+    note->stray &= ~bit;
+    note->times->deadline_ms[at] = 0;
+    b->taken--;
+    b->taken_bytes -= ret->body_bytes;
+    b->persistent -= ret->is_persistent;
+    return true;
+}
+
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
     struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
     if (!chunk)
-        return false;
+        return settle_on_disk(b, sequence, ret);
     struct message *m = chunk_remove(b, chunk, sequence, ret);
     count_taken(b, m, -1);
     message_unref(&m);
     return true;
+}
+
+struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered)
+{
+    struct backlog_chunk *chunk = lv_window_find(&b->window, sequence);
+    lv_assert(chunk && (chunk->ready & bit_of(sequence)));
+    struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+    chunk->ready &= ~bit_of(sequence);
+    count_ready(b, m, -1);
+    count_taken(b, m, 1);
+    *ret_redelivered = (chunk->redelivered & bit_of(sequence)) != 0;
+    return m;
+}
+
+void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    lv_assert(note && (note->live & ~note->taken & bit_of(sequence)));
+    uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    note->taken |= bit_of(sequence);
+    b->ready--;
+    b->disk_ready--;
+    b->ready_bytes -= bytes;
+    b->disk_bytes -= bytes;
+    b->taken++;
+    b->taken_bytes += bytes;
 }
 
 bool backlog_return(struct backlog *b, uint64_t sequence)
@@ -179,6 +245,9 @@ bool backlog_return(struct backlog *b, uint64_t sequence)
     struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
     if (!chunk)
         return false;
+    if (b->counts_deliveries)
+        backlog_set_deliveries(b, sequence, backlog_deliveries(b, sequence) + 1);
+    uint64_t deadline_ms = backlog_deadline(b, sequence);
     const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
     chunk->ready |= bit_of(sequence);
     chunk->redelivered |= bit_of(sequence);
@@ -186,6 +255,8 @@ bool backlog_return(struct backlog *b, uint64_t sequence)
     count_ready(b, m, 1);
     if (sequence / WINDOW_ENTRIES < b->cursor)
         b->cursor = sequence / WINDOW_ENTRIES;
+    if (deadline_ms)
+        backlog_set_deadline(b, sequence, deadline_ms); /* into the index again */
     return true;
 }
 
@@ -243,15 +314,38 @@ void backlog_page_out(struct backlog *b, uint64_t c)
     if (!backlog_has_disk(b))
         b->disk_begin = b->disk_end = c;
     lv_assert(c >= b->disk_end);
+    struct backlog_note *note = chunk->note;
+    if (note)
+        note->live = chunk->live;
     for (uint64_t live = chunk->live; live; live &= live - 1) {
-        struct message **m = &chunk->messages[__builtin_ctzll(live)];
+        unsigned at = (unsigned)__builtin_ctzll(live);
+        struct message **m = &chunk->messages[at];
+        if (note && (*m)->is_persistent)
+            note->persistent |= 1ull << at;
+        if (note && note->times)
+            note->times->body_bytes[at] = (uint32_t)(*m)->body_bytes;
         b->disk_ready++;
         b->disk_bytes += (*m)->body_bytes;
         count_memory(b, *m, -1);
         message_unref(m);
     }
     lv_window_send_elsewhere(&b->window, c * WINDOW_ENTRIES);
+    lv_window_set_note(&b->window, c * WINDOW_ENTRIES, note);
     b->disk_end = c + 1;
+}
+
+void backlog_page_gap(struct backlog *b, uint64_t c)
+{
+    lv_assert(backlog_has_disk(b) && c == b->disk_end);
+    lv_window_extend_elsewhere(&b->window, c * WINDOW_ENTRIES);
+    b->disk_end = c + 1;
+    backlog_note_of(b, c)->live = 0;
+}
+
+bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    return note && !(note->live & bit_of(sequence));
 }
 
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
@@ -260,11 +354,25 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     uint64_t c = sequence / WINDOW_ENTRIES;
     lv_assert(backlog_has_disk(b) && c == b->disk_begin);
     struct backlog_chunk *chunk = backlog_chunk(b, c);
-    if (!chunk)
+    if (!chunk) {
+        struct backlog_note *note = lv_window_note(&b->window, sequence);
         chunk = lv_window_bring_back(&b->window, sequence);
+        chunk->note = note;
+    }
     chunk_put(b, chunk, sequence, *message, redelivered, true);
-    b->disk_ready--;
-    b->disk_bytes -= (*message)->body_bytes;
+    uint64_t bit = bit_of(sequence);
+    bool was_taken = chunk->note && (chunk->note->taken & bit);
+    if (chunk->note) {
+        chunk->note->live &= ~bit;
+        chunk->note->taken &= ~bit;
+        chunk->note->stray &= ~bit;
+    }
+    if (was_taken) {
+        chunk->ready &= ~bit;
+    } else {
+        b->disk_ready--;
+        b->disk_bytes -= (*message)->body_bytes;
+    }
     *message = NULL;
 }
 
@@ -274,8 +382,30 @@ void backlog_page_next(struct backlog *b)
     uint64_t c = b->disk_begin;
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     b->disk_begin++;
-    if (lv_window_is_elsewhere(&b->window, c * WINDOW_ENTRIES))
+    if (lv_window_is_elsewhere(&b->window, c * WINDOW_ENTRIES)) {
+        backlog_note_free(b, lv_window_note(&b->window, c * WINDOW_ENTRIES));
         lv_window_forget(&b->window, c * WINDOW_ENTRIES);
-    else if (chunk && chunk->live == 0 && may_drop(b, c))
-        lv_window_drop(&b->window, c * WINDOW_ENTRIES);
+    } else if (chunk && chunk->live == 0 && may_drop(b, c)) {
+        chunk_drop(b, chunk, c * WINDOW_ENTRIES);
+    } else if (chunk && chunk->note) {
+        chunk->note->live = chunk->note->taken = chunk->note->stray = 0;
+    }
+}
+
+void backlog_drop_disk(struct backlog *b)
+{
+    for (uint64_t c = b->disk_begin; c < b->disk_end; c++) {
+        const struct backlog_note *note = backlog_note(b, c);
+        for (uint64_t taken = note ? note->live & note->taken : 0; taken; taken &= taken - 1) {
+            unsigned at = (unsigned)__builtin_ctzll(taken);
+            b->taken--;
+            b->taken_bytes -= note->times->body_bytes[at];
+        }
+    }
+    b->ready -= b->disk_ready;
+    b->ready_bytes -= b->disk_bytes;
+    b->disk_ready = 0;
+    b->disk_bytes = 0;
+    while (backlog_has_disk(b))
+        backlog_page_next(b);
 }

@@ -12,9 +12,16 @@
  *
  *   first ...  memory  ... | disk_begin ...  disk  ... disk_end | ... memory ... next_sequence
  *
- *   (4) All places of chunks on disk are ready. Chunk disk_begin may be here in part already; only
- *       what is here of it can be taken, and nothing behind it until it is whole.
+ *   (4) Places of chunks on disk are ready, but for those that were taken there (because their time
+ *       had come). Chunk disk_begin may be here in part already; only what is here of it is handed out
+ *       in order, and nothing behind it until it is whole.
  *   (5) Where nothing is on disk disk_begin == disk_end.
+ *
+ * A place may have a deadline, and a count of how often its message came back: they stand in the
+ * chunk's note, which stays in memory when the chunk is on disk, and goes with the chunk. An index
+ * of the notes, by their earliest deadlines, finds what is due, wherever it stands:
+ *
+ *   (6) For each ready place with a deadline the index has an entry of its chunk that is not later.
  *
  * The backlog owns one reference of every message in memory. One thread: the queue's home. */
 #ifndef LEVERET_BROKER_BACKLOG_H
@@ -23,12 +30,36 @@
 #include "base/window.h"
 #include "broker/message.h"
 
+/* When its messages go, and how often they have come back. */
+struct backlog_times {
+    uint64_t deadline_ms[WINDOW_ENTRIES]; /* wall clock; 0: none */
+    uint32_t body_bytes[WINDOW_ENTRIES];  /* of what is on disk */
+    uint16_t deliveries[WINDOW_ENTRIES];
+    uint64_t indexed_ms; /* the earliest entry of the index for it; UINT64_MAX: none */
+};
+
+/* What is known of a chunk besides its messages. */
+struct backlog_note {
+    uint64_t live;       /* what stands on disk alone and is not settled ... */
+    uint64_t taken;      /* ... of that, what was taken there ... */
+    uint64_t persistent; /* ... what is persistent ... */
+    uint64_t stray;      /* ... and what stands in no segment: the pager has it in memory */
+    struct backlog_times *times;
+};
+
 struct backlog_chunk {
     uint64_t live;
     uint64_t ready;
     uint64_t redelivered;
-    uint64_t stored; /* also in a segment */
+    uint64_t stored;           /* also in a segment */
+    struct backlog_note *note; /* NULL: there is nothing to note */
     struct message *messages[WINDOW_ENTRIES];
+};
+
+/* An entry of the index of deadlines. */
+struct backlog_due {
+    uint64_t deadline_ms;
+    uint64_t chunk;
 };
 
 struct backlog {
@@ -43,10 +74,14 @@ struct backlog {
     size_t taken;
     uint64_t ready_bytes; /* bodies, on disk included */
     uint64_t taken_bytes;
-    size_t persistent;     /* live messages that are persistent, on disk included */
-    uint64_t memory_bytes; /* what the messages in memory cost */
-    size_t disk_ready;     /* of `ready`: on disk alone */
-    uint64_t disk_bytes;   /* of `ready_bytes`: on disk alone */
+    size_t persistent;        /* live messages that are persistent, on disk included */
+    uint64_t memory_bytes;    /* what the messages in memory cost */
+    size_t disk_ready;        /* of `ready`: on disk alone */
+    uint64_t disk_bytes;      /* of `ready_bytes`: on disk alone */
+    struct backlog_due *dues; /* a heap, the earliest first */
+    size_t due_count, due_capacity;
+    size_t timed; /* chunks with times */
+    bool counts_deliveries;
 };
 
 /* What a message was that has left. */
@@ -55,6 +90,7 @@ struct backlog_left {
     uint64_t body_bytes;
     bool is_persistent;
     bool is_stored; /* in a segment: the pager must hear of it */
+    bool is_stray;  /* the pager has it in memory, and must hear of it */
     bool redelivered;
 };
 
@@ -84,6 +120,11 @@ struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 /* Removes a taken message. False when there is no such one (its queue was deleted). */
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
+/* Takes the ready message at this place, which is in memory, as backlog_take() does. */
+struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
+/* Takes the ready message at this place, which is on disk and has a deadline: it stays there. */
+void backlog_take_on_disk(struct backlog *b, uint64_t sequence);
+
 /* A taken message becomes ready again at its place, marked as redelivered. False as above. */
 bool backlog_return(struct backlog *b, uint64_t sequence);
 
@@ -108,10 +149,52 @@ static inline bool backlog_has_disk(const struct backlog *b)
 /* The whole chunk, all of it ready and stored, leaves memory: it is disk_end, or the first to go. */
 void backlog_page_out(struct backlog *b, uint64_t chunk);
 
+/* The chunk's place is on disk from now on, and holds nothing: a gap between those that do. */
+void backlog_page_gap(struct backlog *b, uint64_t chunk);
+
+/* Whether this place of a chunk on disk is known to hold nothing that is still to be loaded. */
+bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence);
+
 /* A message of chunk disk_begin has been read: it is here again. Takes *message. */
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered);
 /* Everything of chunk disk_begin is here, or it is known to be empty: the next one's turn. */
 void backlog_page_next(struct backlog *b);
+
+/* Everything that is ready on disk goes at once, and so does what was taken there. */
+void backlog_drop_disk(struct backlog *b);
+
+/* --- times (backlog_times.c) ------------------------------------------------------------------------ */
+
+/* The message at this place, here or on disk, goes at this time. */
+void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms);
+/* Its deadline; 0: none. */
+uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
+
+/* Recovery: a message on disk has this deadline and so many bytes; `is_stray`: the pager has it. */
+void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
+                          uint64_t body_bytes, bool is_stray);
+
+/* Recovery: such a message is settled. */
+void backlog_forget_on_disk(struct backlog *b, uint64_t sequence);
+
+/* The ready message with the earliest deadline. */
+struct backlog_first_due {
+    uint64_t sequence;
+    uint64_t deadline_ms;
+    bool is_here; /* else on disk */
+};
+bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret);
+
+/* How often the message at this place has come back. */
+unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence);
+void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count);
+
+/* The note of a chunk, here or on disk; NULL when there is none. */
+struct backlog_note *backlog_note(const struct backlog *b, uint64_t chunk);
+/* The same, made when there is none. The chunk is here or on disk. */
+struct backlog_note *backlog_note_of(struct backlog *b, uint64_t chunk);
+/* The chunk goes: frees it. NULL is fine. */
+void backlog_note_free(struct backlog *b, struct backlog_note *note);
 
 #endif

@@ -213,7 +213,7 @@ static void arrive_mail(struct loop *at, struct mail *mail)
         .header = message_header(m),
         .body = message_body(m),
         .message = m,
-        .sequence = mail->c,
+        .place = mail->c,
         .redelivered = (mail->d & ARRIVE_REDELIVERED) != 0,
     };
     c->credit_bytes += delivery_cost(m->body_bytes);
@@ -238,7 +238,7 @@ bool consumer_deliver(struct consumer *c, const struct delivery *d)
         .deliver = arrive_mail,
         .a = c,
         .b = message_ref(d->message),
-        .c = d->sequence,
+        .c = d->place,
         .d = d->redelivered ? ARRIVE_REDELIVERED : 0,
     };
     loop_mail(c->queue->home, c->loop, &mail);
@@ -268,14 +268,14 @@ static void settle_mail(struct loop *at, struct mail *mail)
                  (enum settle_kind)(mail->d & 0xff));
 }
 
-void consumer_settle(struct consumer *c, uint64_t sequence, uint32_t count, enum settle_kind kind)
+void consumer_settle(struct consumer *c, uint64_t place, uint32_t count, enum settle_kind kind)
 {
     if (c->queue->home == c->loop) {
-        queue_settle(c->queue, c, sequence, count, kind);
+        queue_settle(c->queue, c, place, count, kind);
         return;
     }
     struct mail mail = {
-        .deliver = settle_mail, .a = c, .c = sequence, .d = (uint64_t)count << 8 | (unsigned)kind};
+        .deliver = settle_mail, .a = c, .c = place, .d = (uint64_t)count << 8 | (unsigned)kind};
     loop_mail(c->loop, c->queue->home, &mail);
 }
 

@@ -37,7 +37,7 @@ struct delivery {
     struct slice header; /* property flags and values */
     struct slice body;
     struct message *message;
-    uint64_t sequence; /* for consumer_settle(); meaningless with no_ack */
+    uint64_t place; /* in the queue, for consumer_settle(); meaningless with no_ack */
     bool redelivered;
 };
 
@@ -124,9 +124,9 @@ void consumer_release(struct consumer **consumer);
 
 enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 
-/* `count` deliveries with consecutive sequence numbers from `sequence` on are settled. Session
+/* `count` deliveries with consecutive places from `place` on are settled. Session
  * loop; takes effect at home, at once when that is this loop. */
-void consumer_settle(struct consumer *consumer, uint64_t sequence, uint32_t count,
+void consumer_settle(struct consumer *consumer, uint64_t place, uint32_t count,
                      enum settle_kind kind);
 
 /* The session can take more again (after deliver() said no, or when the channel's limit has room

@@ -8,40 +8,40 @@
 
 /* --- small parts ---------------------------------------------------------------------------------- */
 
-struct pager *pager_of(struct queue *q)
+struct pager *pager_of(struct lane *l)
 {
-    if (!q->pager) {
-        q->pager = lv_calloc(1, sizeof *q->pager);
-        q->pager->next_number = 1;
+    if (!l->pager) {
+        l->pager = lv_calloc(1, sizeof *l->pager);
+        l->pager->next_number = 1;
     }
-    return q->pager;
+    return l->pager;
 }
 
-struct segments *pager_files(const struct queue *q)
+struct segments *pager_files(const struct lane *l)
 {
-    const struct persist_loop *p = persist_of(q->home);
+    const struct persist_loop *p = persist_of(l->queue->home);
     return p ? p->persist->segments : NULL;
 }
 
-const struct pager_limits *pager_limits_of(const struct queue *q)
+const struct pager_limits *pager_limits_of(const struct lane *l)
 {
-    return &persist_of(q->home)->persist->limits.pager;
+    return &persist_of(l->queue->home)->persist->limits.pager;
 }
 
-bool pager_has_segments(const struct queue *q)
+bool pager_has_segments(const struct lane *l)
 {
-    return q->pager && q->pager->count > 0;
+    return l->pager && l->pager->count > 0;
 }
 
-bool pager_is_busy(const struct queue *q)
+bool pager_is_busy(const struct lane *l)
 {
-    return q->pager && (q->pager->snapshot != SNAPSHOT_NONE || q->pager->wants_snapshot);
+    return l->pager && (l->pager->snapshot != SNAPSHOT_NONE || l->pager->wants_snapshot);
 }
 
-bool pager_estimates_bytes(const struct queue *q)
+bool pager_estimates_bytes(const struct lane *l)
 {
-    for (size_t i = 0; q->pager && i < q->pager->count; i++) {
-        if (q->pager->segments[i]->is_estimated)
+    for (size_t i = 0; l->pager && i < l->pager->count; i++) {
+        if (l->pager->segments[i]->is_estimated)
             return true;
     }
     return false;
@@ -98,6 +98,7 @@ struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t 
 void pager_segment_free(struct segment *s)
 {
     free(s->ranges);
+    free(s->blocks);
     free(s);
 }
 
@@ -114,7 +115,7 @@ void pager_free(struct pager **pager)
             message_unref(&p->stragglers[i].message);
     }
     free(p->stragglers);
-    free(p->repaged);
+    pager_fetch_free(p);
     for (size_t i = 0; i < p->kept_count; i++)
         pager_piece_free(p->kept[i]);
     free(p->kept);
@@ -177,30 +178,30 @@ void pager_segment_unlist(struct pager *p, const struct segment *s)
 
 /* Recovery knows how many messages were settled, not how large they were: until a recovered segment has
  * been read once, the bytes of what is left in it are an estimate, which is put right on the way. */
-static void correct_bytes(struct queue *q, struct segment *s, int64_t difference)
+static void correct_bytes(struct lane *l, struct segment *s, int64_t difference)
 {
-    q->backlog.ready_bytes += (uint64_t)difference;
-    q->backlog.disk_bytes += (uint64_t)difference;
+    l->backlog.ready_bytes += (uint64_t)difference;
+    l->backlog.disk_bytes += (uint64_t)difference;
     s->persistent_bytes += (uint64_t)difference;
 }
 
-void pager_count_read(struct queue *q, struct segment *s, uint64_t bytes)
+void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes)
 {
     if (!s->is_estimated)
         return;
     if (bytes > s->unread_bytes) {
-        correct_bytes(q, s, (int64_t)(bytes - s->unread_bytes));
+        correct_bytes(l, s, (int64_t)(bytes - s->unread_bytes));
         s->unread_bytes = bytes;
     }
     s->unread_bytes -= bytes;
 }
 
-void pager_count_read_all(struct queue *q, struct segment *s)
+void pager_count_read_all(struct lane *l, struct segment *s)
 {
     if (!s->is_estimated)
         return;
     s->is_estimated = false;
-    correct_bytes(q, s, -(int64_t)s->unread_bytes);
+    correct_bytes(l, s, -(int64_t)s->unread_bytes);
     s->unread_bytes = 0;
 }
 
@@ -220,50 +221,69 @@ static void removal_is_safe(struct loop *loop, void *arg, int error)
     free(removal);
 }
 
-static bool is_logged(const struct queue *q)
+static bool is_logged(const struct lane *l)
 {
-    return q->flags.durable && !q->flags.exclusive;
+    return l->queue->flags.durable && !l->queue->flags.exclusive;
 }
 
-void pager_remove_file(struct queue *q, uint64_t number)
+void pager_remove_file(struct lane *l, uint64_t number)
 {
-    if (!pager_files(q))
+    if (!pager_files(l))
         return; /* closed: the next start sees to it */
-    if (!is_logged(q)) {
-        segments_remove(pager_files(q), q->id, number, NULL, NULL);
+    if (!is_logged(l)) {
+        segments_remove(pager_files(l), l->id, number, NULL, NULL);
         return;
     }
-    struct persist_loop *p = persist_of(q->home);
+    struct persist_loop *p = persist_of(l->queue->home);
     struct removal *removal = lv_malloc(sizeof *removal);
-    *removal = (struct removal){pager_files(q), q->id, number};
-    log_segment_gone(p->stage, q->id, number);
+    *removal = (struct removal){pager_files(l), l->id, number};
+    log_segment_gone(p->stage, l->id, number);
     persist_call(p, removal_is_safe, removal);
 }
 
-static void segment_end(struct queue *q, struct segment *s)
+static void segment_end(struct lane *l, struct segment *s)
 {
-    struct pager *p = q->pager;
-    pager_count_read_all(q, s);
+    struct pager *p = l->pager;
+    pager_count_read_all(l, s);
     if (p->writing == s) {
         p->writing = NULL;
         p->pending.n = 0;
     }
     pager_segment_unlist(p, s);
     drop_kept(p, s->number);
-    pager_remove_file(q, s->number);
+    pager_remove_file(l, s->number);
     pager_segment_free(s);
 }
 
 /* A segment that a snapshot under way names stays until that is done. */
-static void segment_end_if_empty(struct queue *q, struct segment *s)
+static void segment_end_if_empty(struct lane *l, struct segment *s)
 {
-    if (s->live == 0 && q->pager->snapshot == SNAPSHOT_NONE)
-        segment_end(q, s);
+    if (s->live == 0 && l->pager->snapshot == SNAPSHOT_NONE)
+        segment_end(l, s);
 }
 
-void pager_left(struct queue *q, const struct backlog_left *left)
+/* One of those that recovery found in the log is settled before its chunk has been read. */
+static void straggler_left(struct pager *p, uint64_t sequence)
 {
-    struct segment *s = q->pager ? pager_segment_of(q->pager, left->sequence) : NULL;
+    size_t low = p->straggler_first, high = p->straggler_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->stragglers[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < p->straggler_count && p->stragglers[low].sequence == sequence)
+        message_unref(&p->stragglers[low].message);
+}
+
+void pager_left(struct lane *l, const struct backlog_left *left)
+{
+    if (left->is_stray) {
+        straggler_left(l->pager, left->sequence);
+        return;
+    }
+    struct segment *s = l->pager ? pager_segment_of(l->pager, left->sequence) : NULL;
     if (!s)
         return;
     lv_assert(s->live > 0);
@@ -272,33 +292,33 @@ void pager_left(struct queue *q, const struct backlog_left *left)
         s->persistent_live--;
         s->persistent_bytes -= left->body_bytes;
     }
-    segment_end_if_empty(q, s);
+    segment_end_if_empty(l, s);
 }
 
-void pager_end_empty_segments(struct queue *q)
+void pager_end_empty_segments(struct lane *l)
 {
-    for (size_t i = q->pager->count; i-- > 0;)
-        segment_end_if_empty(q, q->pager->segments[i]);
+    for (size_t i = l->pager->count; i-- > 0;)
+        segment_end_if_empty(l, l->pager->segments[i]);
 }
 
-void pager_delete(struct queue *q)
+void pager_delete(struct lane *l)
 {
-    struct pager *p = q->pager;
-    if (!p || !pager_files(q))
+    struct pager *p = l->pager;
+    if (!p || !pager_files(l))
         return;
     for (size_t i = 0; i < p->count; i++)
-        pager_remove_file(q, p->segments[i]->number);
+        pager_remove_file(l, p->segments[i]->number);
     for (size_t i = 0; i < p->needless_count; i++)
-        pager_remove_file(q, p->needless[i]);
-    pager_free(&q->pager);
+        pager_remove_file(l, p->needless[i]);
+    pager_free(&l->pager);
 }
 
 /* --- purge ----------------------------------------------------------------------------------------------- */
 
-void pager_purge(struct queue *q)
+void pager_purge(struct lane *l)
 {
-    struct backlog *b = &q->backlog;
-    struct pager *p = q->pager;
+    struct backlog *b = &l->backlog;
+    struct pager *p = l->pager;
     if (!p || !backlog_has_disk(b))
         return;
     p->is_reading = false; /* what is being read comes too late */
@@ -307,25 +327,19 @@ void pager_purge(struct queue *q)
         if (!s->message)
             continue;
         b->persistent--;
-        persist_settle(q, s->sequence);
+        persist_settle(l, s->sequence);
         message_unref(&s->message);
     }
     for (size_t i = 0; i < p->count; i++) {
         struct segment *s = p->segments[i];
         if (s->load_offset >= s->bytes)
             continue;
-        pager_recount(q, s);
+        pager_recount(l, s);
         s->load_offset = s->bytes;
         s->is_estimated = false; /* it went with what was on disk */
     }
-    b->ready -= b->disk_ready;
-    b->ready_bytes -= b->disk_bytes;
-    b->disk_ready = 0;
-    b->disk_bytes = 0;
-    while (backlog_has_disk(b))
-        backlog_page_next(b);
-    p->repaged_first = p->repaged_count = 0;
-    if (is_logged(q))
-        pager_snapshot(q);
-    pager_end_empty_segments(q); /* unless a snapshot names them */
+    backlog_drop_disk(b);
+    if (is_logged(l))
+        pager_snapshot(l);
+    pager_end_empty_segments(l); /* unless a snapshot names them */
 }

@@ -46,41 +46,56 @@ struct pager_limits {
 /* All of these at the queue's home; they do nothing where nothing is stored. */
 
 /* Memory may have grown: pages out what is too much. */
-void pager_relieve(struct queue *q);
+void pager_relieve(struct lane *l);
 
 /* The next message is on disk, or soon will be: sees to it that it is read. True: something has come of
  * it at once, look again. Else deliveries are scheduled when it is here. */
-bool pager_want(struct queue *q);
+bool pager_want(struct lane *l);
 /* After a message was taken: reads ahead when little is left in memory. */
-static inline void pager_read_ahead(struct queue *q);
+static inline void pager_read_ahead(struct lane *l);
 /* The same for a queue with something on disk. */
-void pager_read_on(struct queue *q);
+void pager_read_on(struct lane *l);
 
-/* A message that stands in a segment has left. */
-void pager_left(struct queue *q, const struct backlog_left *left);
+/* The message at this place, which is on disk alone and has a deadline: the caller owns *ret. NULL in
+ * it: it is being read, and queue_fetched() is called when there is something new. False: it cannot be
+ * read. What is due up to `until_ms` of the same chunk is kept. */
+bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
+/* Reads what is due first, up to then, before it is asked for. */
+void pager_fetch_ahead(struct lane *l, uint64_t until_ms);
+/* Takes the message at this place, which is on disk alone and has a deadline. */
+void pager_take_on_disk(struct lane *l, uint64_t sequence);
+
+/* Whether recovered segments hold deadlines that have not been read. */
+bool pager_must_scan(const struct lane *l);
+
+/* Reads them, piece by piece; queue_fetched() is called as they come. */
+void pager_scan(struct lane *l);
+
+/* A message that stands in a segment, or in the log alone since before the last start, has left. */
+void pager_left(struct lane *l, const struct backlog_left *left);
 
 /* Drops everything that is on disk alone (purge). */
-void pager_purge(struct queue *q);
+void pager_purge(struct lane *l);
 
 /* Begins a snapshot; persist_snapshot() is called when it can be staged. */
-void pager_snapshot(struct queue *q);
+void pager_snapshot(struct lane *l);
 /* The snapshot is safe, or failed: segments that it made needless go. */
-void pager_snapshot_is_safe(struct queue *q, int error);
+void pager_snapshot_is_safe(struct lane *l, int error);
 
 /* What could not be written, for want of room or of descriptors, is written again; what could not be
  * read is asked for again when somebody wants it. */
-void pager_try_again(struct queue *q);
+void pager_try_again(struct lane *l);
 
-bool pager_has_segments(const struct queue *q);
+bool pager_has_segments(const struct lane *l);
 
 /* A snapshot is under way, or wanted: what was purged before may come back after a crash. */
-bool pager_is_busy(const struct queue *q);
+bool pager_is_busy(const struct lane *l);
 /* The queue's ready bytes are an estimate: some of what was settled before the last start stood in
  * segments that have not been read since. */
-bool pager_estimates_bytes(const struct queue *q);
+bool pager_estimates_bytes(const struct lane *l);
 
 /* The queue is deleted: its files go once the log knows. */
-void pager_delete(struct queue *q);
+void pager_delete(struct lane *l);
 
 /* Frees memory; files stay. */
 void pager_free(struct pager **pager);
@@ -88,24 +103,25 @@ void pager_free(struct pager **pager);
 /* --- recovery, before the loops start --------------------------------------------------------------- */
 
 /* The queue is what the snapshot says, and nothing else. */
-void pager_restore_snapshot(struct queue *q, const struct log_snapshot *snapshot);
-/* A message of the log. Takes *message. */
-void pager_restore_message(struct queue *q, uint64_t sequence, struct message **message,
-                           bool redelivered);
-void pager_restore_settle(struct queue *q, uint64_t from, uint64_t count);
-void pager_restore_gone(struct queue *q, uint64_t number);
+void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot);
+/* A message of the log. */
+void pager_restore_message(struct lane *l, const struct log_carried *message);
+/* How often a message has come back. */
+void pager_restore_count(struct lane *l, struct log_count count);
+void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count);
+void pager_restore_gone(struct lane *l, uint64_t number);
 /* A segment file is there. False when the queue does not need it. */
-bool pager_restore_file(struct queue *q, uint64_t number, uint64_t bytes);
+bool pager_restore_file(struct lane *l, uint64_t number, uint64_t bytes);
 /* After all of that: segments whose files are missing are given up, with a log line, and what may
  * have been delivered is marked. */
-void pager_restore_end(struct queue *q);
+void pager_restore_end(struct lane *l);
 
 /* --- inline -------------------------------------------------------------------------------------------- */
 
-static inline void pager_read_ahead(struct queue *q)
+static inline void pager_read_ahead(struct lane *l)
 {
-    if (backlog_has_disk(&q->backlog))
-        pager_read_on(q);
+    if (backlog_has_disk(&l->backlog))
+        pager_read_on(l);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 
 struct reading {
-    struct queue *queue; /* referenced */
+    struct lane *lane; /* referenced */
     struct loop *home;
     uint64_t number;
     uint64_t offset;
@@ -17,14 +17,14 @@ struct reading {
     struct lv_buffer bytes;
 };
 
-void pager_damage(const struct queue *q, const struct segment *s, uint64_t offset, const char *what)
+void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what)
 {
     log_error("queue '%.*s' in vhost '%.*s': segment %llu, offset %llu: %s",
-              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
               (unsigned long long)s->number, (unsigned long long)offset, what);
 }
 
-static bool is_in_ranges(const struct segment *s, uint64_t sequence)
+bool pager_is_live(const struct segment *s, uint64_t sequence)
 {
     size_t low = 0, high = s->range_count;
     while (low < high) {
@@ -38,9 +38,9 @@ static bool is_in_ranges(const struct segment *s, uint64_t sequence)
 }
 
 /* Messages that recovery found in the log take their places in the chunk that comes. */
-static void place_stragglers(struct queue *q, uint64_t below)
+static void place_stragglers(struct lane *l, uint64_t below)
 {
-    struct pager *p = q->pager;
+    struct pager *p = l->pager;
     while (p->straggler_first < p->straggler_count) {
         struct straggler *s = &p->stragglers[p->straggler_first];
         if (s->sequence >= below)
@@ -49,108 +49,109 @@ static void place_stragglers(struct queue *q, uint64_t below)
         if (!s->message)
             continue; /* settled meanwhile */
         uint64_t chunk = s->sequence / WINDOW_ENTRIES;
-        backlog_page_in(&q->backlog, s->sequence, &s->message, s->redelivered);
-        backlog_chunk(&q->backlog, chunk)->stored &= ~(1ull << (s->sequence % WINDOW_ENTRIES));
+        backlog_page_in(&l->backlog, s->sequence, &s->message, s->redelivered);
+        backlog_chunk(&l->backlog, chunk)->stored &= ~(1ull << (s->sequence % WINDOW_ENTRIES));
     }
 }
 
 /* The chunk at the beginning of what is on disk is whole: the next one's turn. */
-static void next_chunk(struct queue *q)
+static void next_chunk(struct lane *l)
 {
-    struct pager *p = q->pager;
-    uint64_t chunk = q->backlog.disk_begin;
-    place_stragglers(q, (chunk + 1) * WINDOW_ENTRIES);
-    while (p->repaged_first < p->repaged_count && p->repaged[p->repaged_first].chunk <= chunk)
-        p->repaged_first++;
-    backlog_page_next(&q->backlog);
+    struct pager *p = l->pager;
+    uint64_t chunk = l->backlog.disk_begin;
+    place_stragglers(l, (chunk + 1) * WINDOW_ENTRIES);
+    if (p->fetches)
+        pager_fetch_forget(p, chunk);
+    backlog_page_next(&l->backlog);
 }
 
-static void load_entry(struct queue *q, struct segment *s, uint64_t chunk,
+static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
     uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
-    const struct repaged *again = pager_repaged_find(q->pager, chunk);
-    if (again && !(again->live >> entry->place & 1))
+    if (backlog_is_gone_on_disk(&l->backlog, sequence))
         return;
-    if (s->is_recovered && (!entry->message.is_persistent || !is_in_ranges(s, sequence)))
+    if (s->is_recovered && (!entry->message.is_persistent || !pager_is_live(s, sequence)))
         return;
     struct message *m =
         message_create(entry->message.exchange, entry->message.routing_key, entry->message.header,
                        entry->message.body.n, entry->message.is_persistent);
     if (!m) {
-        pager_damage(q, s, s->load_offset, "no memory for a message");
+        pager_damage(l, s, s->load_offset, "no memory for a message");
         return;
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
-    place_stragglers(q, sequence); /* those before it: it may be taken as soon as it is here */
-    pager_count_read(q, s, m->body_bytes);
+    place_stragglers(l, sequence); /* those before it: it may be taken as soon as it is here */
+    pager_count_read(l, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
-    backlog_page_in(&q->backlog, sequence, &m,
-                    entry->redelivered || sequence < q->pager->recovered_below ||
-                        sequence < q->backlog.taken_below);
+    backlog_page_in(&l->backlog, sequence, &m,
+                    entry->redelivered || sequence < l->pager->recovered_below ||
+                        sequence < l->backlog.taken_below);
+    if (entry->deadline_ms)
+        backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
     /* What else the segments hold is over: nothing of it may be counted. */
-    for (size_t i = 0; q->backlog.disk_ready == 0 && i < q->pager->count; i++)
-        pager_count_read_all(q, q->pager->segments[i]);
+    for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
+        pager_count_read_all(l, l->pager->segments[i]);
 }
 
-static void load_block(struct queue *q, struct segment *s, const struct segment_block *block)
+static void load_block(struct lane *l, struct segment *s, const struct segment_block *block)
 {
-    struct backlog *b = &q->backlog;
+    struct backlog *b = &l->backlog;
     if (block->chunk < b->disk_begin || block->chunk >= b->disk_end)
         return; /* a copy: what it holds is in memory, or gone */
     while (b->disk_begin < block->chunk)
-        next_chunk(q);
+        next_chunk(l);
     for (size_t i = 0; i < block->count; i++) {
         /* A second reading of the file brings again what was loaded before. */
-        if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= q->pager->loaded_below)
-            load_entry(q, s, block->chunk, &block->entries[i]);
+        if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= l->pager->loaded_below)
+            load_entry(l, s, block->chunk, &block->entries[i]);
     }
     uint64_t end = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
-    if (q->pager->loaded_below < end)
-        q->pager->loaded_below = end;
+    if (l->pager->loaded_below < end)
+        l->pager->loaded_below = end;
 }
 
 /* Takes the blocks of what was read. */
-static void load_bytes(struct queue *q, struct segment *s, struct slice bytes)
+static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
 {
     struct segment_block block;
     uint64_t size = 0;
     while (bytes.n > 0) {
         enum segment_result result =
-            segment_read_block(bytes, q->id, s->number, s->load_offset, &block, &size);
+            segment_read_block(bytes, l->id, s->number, s->load_offset, &block, &size);
         if (result == SEGMENT_SHORT) {
             if (s->load_offset + bytes.n < s->bytes) {
-                q->pager->read_bytes = (size_t)size;
+                l->pager->read_bytes = (size_t)size;
                 return;
             }
-            pager_damage(q, s, s->load_offset, "cut short; the rest of it is lost");
+            pager_damage(l, s, s->load_offset, "cut short; the rest of it is lost");
             s->load_offset = s->bytes;
             return;
         }
         if (result == SEGMENT_BROKEN) {
             uint64_t found;
-            pager_damage(q, s, s->load_offset, "broken block; what it held is lost");
-            if (segment_find_block(bytes, q->id, s->number, s->load_offset, &found))
+            pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
+            if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
                 size = found - s->load_offset;
             else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES && s->load_offset + bytes.n < s->bytes)
                 size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
             else
                 size = bytes.n;
         } else {
-            load_block(q, s, &block);
+            load_block(l, s, &block);
         }
         s->load_offset += size;
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
     }
 }
 
-void pager_recount(struct queue *q, struct segment *s)
+void pager_recount(struct lane *l, struct segment *s)
 {
     uint64_t live = 0, persistent = 0, bytes = 0;
     for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
          c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
-        const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
             unsigned place = (unsigned)__builtin_ctzll(stored);
             uint64_t sequence = c * WINDOW_ENTRIES + place;
@@ -162,30 +163,28 @@ void pager_recount(struct queue *q, struct segment *s)
             bytes += m->is_persistent ? m->body_bytes : 0;
         }
     }
-    q->backlog.persistent -= s->persistent_live - persistent;
+    l->backlog.persistent -= s->persistent_live - persistent;
     s->live = live;
     s->persistent_live = persistent;
     s->persistent_bytes = bytes;
 }
 
 /* Nothing is left to be read: what is still counted as being on disk is lost. */
-static void end_of_disk(struct queue *q)
+static void end_of_disk(struct lane *l)
 {
-    struct backlog *b = &q->backlog;
+    struct backlog *b = &l->backlog;
     while (backlog_has_disk(b))
-        next_chunk(q);
+        next_chunk(l);
     if (b->disk_ready == 0)
         return;
     log_error("queue '%.*s' in vhost '%.*s': %zu messages could not be read back",
-              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)), b->disk_ready);
-    q->counters.lost += b->disk_ready;
-    b->ready -= b->disk_ready;
-    b->ready_bytes -= b->disk_bytes;
-    b->disk_ready = 0;
-    b->disk_bytes = 0;
-    for (size_t i = 0; i < q->pager->count; i++)
-        pager_recount(q, q->pager->segments[i]);
-    pager_end_empty_segments(q);
+              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+              b->disk_ready);
+    l->queue->counters.lost += b->disk_ready;
+    backlog_drop_disk(b);
+    for (size_t i = 0; i < l->pager->count; i++)
+        pager_recount(l, l->pager->segments[i]);
+    pager_end_empty_segments(l);
 }
 
 /* The segment with what is on disk next, or NULL. */
@@ -198,52 +197,52 @@ static struct segment *segment_to_read(const struct pager *p)
     return NULL;
 }
 
-static void load(struct queue *q, struct segment *s, struct slice bytes)
+static void load(struct lane *l, struct segment *s, struct slice bytes)
 {
-    q->pager->read_bytes = 0;
-    load_bytes(q, s, bytes);
+    l->pager->read_bytes = 0;
+    load_bytes(l, s, bytes);
     if (s->load_offset >= s->bytes)
-        pager_count_read_all(q, s);
-    if (!segment_to_read(q->pager))
-        end_of_disk(q);
+        pager_count_read_all(l, s);
+    if (!segment_to_read(l->pager))
+        end_of_disk(l);
 }
 
-static void take_read(struct queue *q, struct segment *s, const struct reading *reading)
+static void take_read(struct lane *l, struct segment *s, const struct reading *reading)
 {
-    if (reading->failures != q->pager->failures) {
+    if (reading->failures != l->pager->failures) {
         queue_deliver_soon(
-            q); /* part of that may not have been written, as we know by now: again */
+            l->queue); /* part of that may not have been written, as we know by now: again */
         return;
     }
     if (pager_may_pass(reading->error)) {
-        persist_try_again(q);
+        persist_try_again(l);
         return;
     }
     if (reading->error || reading->bytes.n == 0) {
-        pager_damage(q, s, s->load_offset, "cannot be read; the rest of it is lost");
+        pager_damage(l, s, s->load_offset, "cannot be read; the rest of it is lost");
         s->load_offset = s->bytes;
     }
-    load(q, s, lv_buffer_slice(&reading->bytes));
-    pager_read_ahead(q);
-    queue_deliver_soon(q);
+    load(l, s, lv_buffer_slice(&reading->bytes));
+    pager_read_ahead(l);
+    queue_deliver_soon(l->queue);
 }
 
 static void read_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct reading *reading = mail->a;
-    struct queue *q = reading->queue;
-    struct pager *p = q->pager;
+    struct lane *l = reading->lane;
+    struct pager *p = l->pager;
     struct segment *s = p && p->is_reading ? segment_to_read(p) : NULL;
     if (p)
         p->is_reading = false;
-    if (s && pager_files(q) && s->number == reading->number && s->load_offset == reading->offset) {
-        take_read(q, s, reading);
+    if (s && pager_files(l) && s->number == reading->number && s->load_offset == reading->offset) {
+        take_read(l, s, reading);
     } else {
-        queue_deliver_soon(q); /* it asks again for what is not here */
+        queue_deliver_soon(l->queue); /* it asks again for what is not here */
     }
     lv_buffer_free(&reading->bytes);
-    queue_unref(&reading->queue);
+    lane_unref(&reading->lane);
     free(reading);
 }
 
@@ -260,45 +259,45 @@ static void has_read(void *arg, int error, struct lv_buffer *read)
     loop_mail_from_outside(reading->home, &mail);
 }
 
-bool pager_want(struct queue *q)
+bool pager_want(struct lane *l)
 {
-    struct pager *p = q->pager;
-    if (!p || p->is_reading || !backlog_has_disk(&q->backlog) || !pager_files(q))
+    struct pager *p = l->pager;
+    if (!p || p->is_reading || !backlog_has_disk(&l->backlog) || !pager_files(l))
         return false;
     struct segment *s = segment_to_read(p);
     if (!s) {
-        end_of_disk(q);
+        end_of_disk(l);
         return true;
     }
     if (s == p->writing)
-        pager_flush(q);
+        pager_flush(l);
     const struct piece *kept = pager_kept_piece(p, s->number, s->load_offset);
     if (kept && kept->offset <= s->load_offset) {
         size_t from = (size_t)(s->load_offset - kept->offset);
-        load(q, s, slice_of(kept->bytes.p + from, kept->n - from));
+        load(l, s, slice_of(kept->bytes.p + from, kept->n - from));
         return true;
     }
     struct reading *reading = lv_calloc(1, sizeof *reading);
-    reading->queue = queue_ref(q);
-    reading->home = q->home;
+    reading->lane = lane_ref(l);
+    reading->home = l->queue->home;
     reading->number = s->number;
     reading->offset = s->load_offset;
     p->is_reading = true;
     uint64_t left = (kept ? kept->offset : s->bytes) - s->load_offset;
-    size_t bytes = pager_limits_of(q)->read_bytes;
+    size_t bytes = pager_limits_of(l)->read_bytes;
     bytes = bytes > p->read_bytes ? bytes : p->read_bytes;
     reading->failures = p->failures;
-    segments_read(pager_files(q), q->id, s->number, s->load_offset,
+    segments_read(pager_files(l), l->id, s->number, s->load_offset,
                   left < bytes ? (size_t)left : bytes, has_read, reading);
     return false;
 }
 
-void pager_read_on(struct queue *q)
+void pager_read_on(struct lane *l)
 {
-    const struct backlog *b = &q->backlog;
-    if (!pager_files(q))
+    const struct backlog *b = &l->backlog;
+    if (!pager_files(l))
         return;
-    const struct pager_limits *limits = pager_limits_of(q);
+    const struct pager_limits *limits = pager_limits_of(l);
     if (b->disk_begin < b->cursor + limits->ahead_chunks && b->memory_bytes < limits->ahead_bytes)
-        pager_want(q);
+        pager_want(l);
 }

@@ -23,23 +23,24 @@ struct segment *pager_segment_numbered(const struct pager *p, uint64_t number)
     return NULL;
 }
 
-void pager_fail_writing(struct queue *q, int error)
+void pager_fail_writing(struct lane *l, int error)
 {
-    if (q->pager->is_failed)
+    if (l->pager->is_failed)
         return;
-    q->pager->is_failed = true;
-    q->pager->wants_snapshot = true; /* which will never be */
+    l->pager->is_failed = true;
+    l->pager->wants_snapshot = true; /* which will never be */
     log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in memory from "
               "here on, and no persistent message is taken any more",
-              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)), lv_error_text(error));
-    persist_segments_failed(persist_of(q->home));
+              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+              lv_error_text(error));
+    persist_segments_failed(persist_of(l->queue->home));
 }
 
 static void landed_mail(struct loop *at, struct mail *mail)
 {
     struct piece *piece = mail->a;
-    struct queue *q = piece->queue;
-    struct pager *p = q->pager;
+    struct lane *l = piece->lane;
+    struct pager *p = l->pager;
     if (!p) {
         pager_piece_free(piece);
     } else if (piece->error == 0 || !pager_segment_numbered(p, piece->number)) {
@@ -47,15 +48,15 @@ static void landed_mail(struct loop *at, struct mail *mail)
     } else {
         /* A file that is not there, because the piece before could not make it, waits with that. */
         bool is_late = piece->error == ERR_NOT_FOUND && piece->offset > 0;
-        piece->queue = NULL;
+        piece->lane = NULL;
         pager_piece_keep(p, piece);
         p->failures++;
         if (persist_of(at) && (pager_may_pass(piece->error) || is_late))
-            persist_try_again(q);
+            persist_try_again(l);
         else if (persist_of(at))
-            pager_fail_writing(q, piece->error);
+            pager_fail_writing(l, piece->error);
     }
-    queue_unref(&q);
+    lane_unref(&l);
 }
 
 /* On the store's thread. */
@@ -71,20 +72,20 @@ static void has_landed(void *arg, int error, struct lv_buffer *read)
     loop_mail_from_outside(piece->home, &mail);
 }
 
-static void piece_send(struct queue *q, struct piece *piece)
+static void piece_send(struct lane *l, struct piece *piece)
 {
-    piece->queue = queue_ref(q);
-    segments_write(pager_files(q), q->id, piece->number, piece->offset, &piece->bytes, has_landed,
+    piece->lane = lane_ref(l);
+    segments_write(pager_files(l), l->id, piece->number, piece->offset, &piece->bytes, has_landed,
                    piece);
 }
 
-void pager_flush(struct queue *q)
+void pager_flush(struct lane *l)
 {
-    struct pager *p = q->pager;
+    struct pager *p = l->pager;
     if (!p->writing || p->pending.n == 0)
         return;
     struct piece *piece = lv_calloc(1, sizeof *piece);
-    *piece = (struct piece){.home = q->home,
+    *piece = (struct piece){.home = l->queue->home,
                             .number = p->writing->number,
                             .offset = p->writing->bytes - p->pending.n,
                             .n = p->pending.n,
@@ -92,56 +93,58 @@ void pager_flush(struct queue *q)
     p->pending = (struct lv_buffer){0};
     p->flight_bytes += piece->n;
     if (p->kept_count == 0)
-        piece_send(q, piece);
+        piece_send(l, piece);
     else
         pager_piece_keep(p, piece); /* behind those before it */
 }
 
-void pager_try_again(struct queue *q)
+void pager_try_again(struct lane *l)
 {
-    struct pager *p = q->pager;
-    if (!p || p->is_failed || !pager_files(q))
+    struct pager *p = l->pager;
+    if (!p || p->is_failed || !pager_files(l))
         return;
     size_t count = p->kept_count;
     p->kept_count = 0;
     for (size_t i = 0; i < count; i++)
-        piece_send(q, p->kept[i]);
+        piece_send(l, p->kept[i]);
     if (p->wants_snapshot)
-        pager_snapshot(q);
-    queue_deliver_soon(q);
+        pager_snapshot(l);
+    queue_deliver_soon(l->queue);
 }
 
 /* The segment that a message of this sequence number can be appended to. */
-static struct segment *segment_for(struct queue *q, uint64_t sequence)
+static struct segment *segment_for(struct lane *l, uint64_t sequence)
 {
-    struct pager *p = q->pager;
+    struct pager *p = l->pager;
     if (p->writing && sequence >= p->writing->end_sequence &&
-        p->writing->bytes < pager_limits_of(q)->segment_bytes) {
+        p->writing->bytes < pager_limits_of(l)->segment_bytes) {
         /* Nothing of a later segment may stand in between. */
         size_t next = pager_segment_place(p, p->writing->end_sequence);
         if (next == p->count || p->segments[next]->first_sequence > sequence)
             return p->writing;
     }
-    pager_flush(q);
+    pager_flush(l);
     p->writing = pager_segment_add(p, sequence, p->next_number);
     return p->writing;
 }
 
-static void append_block(struct queue *q, struct segment *s, const struct segment_block *block,
+static void append_block(struct lane *l, struct segment *s, const struct segment_block *block,
                          bool is_copy)
 {
-    struct pager *p = q->pager;
+    struct pager *p = l->pager;
     if (p->pending.capacity == 0)
-        lv_buffer_reserve(&p->pending, pager_limits_of(q)->write_bytes * 5 / 4);
+        lv_buffer_reserve(&p->pending, pager_limits_of(l)->write_bytes * 5 / 4);
     size_t before = p->pending.n;
     bool is_loaded = s->load_offset == s->bytes;
-    segment_put_block(&p->pending, q->id, s->number, s->bytes, block);
+    segment_put_block(&p->pending, l->id, s->number, s->bytes, block);
+    if (l->backlog.timed > 0)
+        pager_index_block(s, block->chunk, s->bytes, p->pending.n - before);
     s->bytes += p->pending.n - before;
     if (is_copy && is_loaded)
         s->load_offset = s->bytes; /* nothing to read: it stays in memory */
     s->end_sequence = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
-    if (p->pending.n >= pager_limits_of(q)->write_bytes)
-        pager_flush(q);
+    if (p->pending.n >= pager_limits_of(l)->write_bytes)
+        pager_flush(l);
 }
 
 struct log_message pager_message_parts(const struct message *m)
@@ -170,27 +173,27 @@ static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
     return next < p->count ? p->segments[next]->first_sequence : UINT64_MAX;
 }
 
-uint64_t pager_storable(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
+uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
 {
     uint64_t places = 0;
     for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
         unsigned place = (unsigned)__builtin_ctzll(live);
-        if (!pager_segment_of(q->pager, c * WINDOW_ENTRIES + place))
+        if (!pager_segment_of(l->pager, c * WINDOW_ENTRIES + place))
             places |= 1ull << place;
     }
     return places;
 }
 
-void pager_store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
+void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                         bool is_copy)
 {
-    const size_t bytes_max = pager_limits_of(q)->block_bytes;
+    const size_t bytes_max = pager_limits_of(l)->block_bytes;
     while (places) {
         uint64_t first = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(places);
-        struct segment *s = segment_for(q, first);
+        struct segment *s = segment_for(l, first);
         struct segment_block block = {.chunk = c};
         uint64_t bytes = 0;
-        const uint64_t room_end = segment_room_end(q->pager, s);
+        const uint64_t room_end = segment_room_end(l->pager, s);
         for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
             if (c * WINDOW_ENTRIES + place >= room_end)
@@ -200,39 +203,40 @@ void pager_store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk
                 .place = place,
                 /* What is taken may have been delivered. */
                 .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
+                .deadline_ms = backlog_deadline(&l->backlog, c * WINDOW_ENTRIES + place),
                 .message = pager_message_parts(m),
             };
             bytes += message_memory(m);
             chunk->stored |= 1ull << place;
             count_stored(s, m);
         }
-        append_block(q, s, &block, is_copy);
+        append_block(l, s, &block, is_copy);
     }
 }
 
 /* While the process is short of memory, each queue makes do with little. */
-static bool is_short(const struct queue *q)
+static bool is_short(const struct lane *l)
 {
-    return atomic_load_explicit(&q->vhost->broker->is_short_of_memory, memory_order_relaxed);
+    return atomic_load_explicit(&l->queue->vhost->broker->is_short_of_memory, memory_order_relaxed);
 }
 
-static size_t memory_high(const struct queue *q)
+static size_t memory_high(const struct lane *l)
 {
-    const struct pager_limits *limits = pager_limits_of(q);
-    return is_short(q) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high;
+    const struct pager_limits *limits = pager_limits_of(l);
+    return is_short(l) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high;
 }
 
-static size_t memory_low(const struct queue *q)
+static size_t memory_low(const struct lane *l)
 {
-    const struct pager_limits *limits = pager_limits_of(q);
-    return is_short(q) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low;
+    const struct pager_limits *limits = pager_limits_of(l);
+    return is_short(l) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low;
 }
 
 /* Where paging out goes on, or begins: behind what should stay before the consumers. */
-static uint64_t first_to_page(const struct queue *q)
+static uint64_t first_to_page(const struct lane *l)
 {
-    const struct backlog *b = &q->backlog;
-    const size_t stay = memory_low(q) / 2;
+    const struct backlog *b = &l->backlog;
+    const size_t stay = memory_low(l) / 2;
     if (backlog_has_disk(b))
         return b->disk_end;
     uint64_t bytes = 0;
@@ -245,30 +249,6 @@ static uint64_t first_to_page(const struct queue *q)
     return c;
 }
 
-static void repaged_add(struct pager *p, uint64_t chunk, uint64_t live)
-{
-    if (p->repaged_first == p->repaged_count)
-        p->repaged_first = p->repaged_count = 0;
-    if (p->repaged_count == p->repaged_capacity) {
-        p->repaged_capacity = p->repaged_capacity ? p->repaged_capacity * 2 : 16;
-        p->repaged = lv_realloc(p->repaged, p->repaged_capacity * sizeof *p->repaged);
-    }
-    p->repaged[p->repaged_count++] = (struct repaged){chunk, live};
-}
-
-const struct repaged *pager_repaged_find(const struct pager *p, uint64_t chunk)
-{
-    size_t low = p->repaged_first, high = p->repaged_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->repaged[middle].chunk < chunk)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < p->repaged_count && p->repaged[low].chunk == chunk ? &p->repaged[low] : NULL;
-}
-
 /* Whether some segment may hold copies of the chunk, also of messages that are settled. */
 static bool may_have_copies(const struct pager *p, uint64_t chunk)
 {
@@ -277,56 +257,58 @@ static bool may_have_copies(const struct pager *p, uint64_t chunk)
 }
 
 /* Copies of an earlier snapshot become the only ones: they must be read. */
-static void read_again(struct queue *q, uint64_t c, const struct backlog_chunk *chunk)
+static void read_again(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
 {
     for (uint64_t stored = chunk->stored; stored; stored &= stored - 1) {
         struct segment *s =
-            pager_segment_of(q->pager, c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(stored));
+            pager_segment_of(l->pager, c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(stored));
         if (s)
             s->load_offset = 0;
     }
 }
 
-static bool may_page(const struct queue *q)
+static bool may_page(const struct lane *l)
 {
-    const struct pager *p = q->pager;
+    const struct pager *p = l->pager;
     return !p->is_failed && p->snapshot == SNAPSHOT_NONE &&
-           p->flight_bytes < pager_limits_of(q)->flight_bytes;
+           p->flight_bytes < pager_limits_of(l)->flight_bytes;
 }
 
-void pager_relieve(struct queue *q)
+void pager_relieve(struct lane *l)
 {
-    struct backlog *b = &q->backlog;
-    struct persist_loop *p = persist_of(q->home);
-    if (!p || b->memory_bytes < memory_high(q))
+    struct backlog *b = &l->backlog;
+    struct persist_loop *p = persist_of(l->queue->home);
+    if (!p || b->memory_bytes < memory_high(l))
         return;
-    const size_t low = memory_low(q);
-    pager_of(q);
+    const size_t low = memory_low(l);
+    pager_of(l);
     uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
-    for (uint64_t c = first_to_page(q); c < growing && b->memory_bytes > low && may_page(q); c++) {
+    for (uint64_t c = first_to_page(l); c < growing && b->memory_bytes > low && may_page(l); c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
-        bool is_copied = may_have_copies(q->pager, c);
+        bool is_copied = may_have_copies(l->pager, c);
         if (!chunk) {
             if (!backlog_has_disk(b))
                 continue;
-            b->disk_end = c + 1; /* a gap belongs to what is around it */
+            /* A gap belongs to what is around it. */
             if (is_copied)
-                repaged_add(q->pager, c, 0);
+                backlog_page_gap(b, c);
+            else
+                b->disk_end = c + 1;
             continue;
         }
         if (chunk->live != chunk->ready)
             return; /* somebody holds part of it */
-        uint64_t places = pager_storable(q, c, chunk);
+        uint64_t places = pager_storable(l, c, chunk);
         if (places != (chunk->live & ~chunk->stored))
             return;
         if (is_copied) {
-            read_again(q, c, chunk);
-            repaged_add(q->pager, c, chunk->live);
+            read_again(l, c, chunk);
+            backlog_note_of(b, c); /* the copies hold more than what is live */
         }
-        pager_store_places(q, c, chunk, places, false);
+        pager_store_places(l, c, chunk, places, false);
         if (!backlog_has_disk(b))
-            q->pager->loaded_below = 0;
+            l->pager->loaded_below = 0;
         backlog_page_out(b, c);
-        persist_paged_out(q);
+        persist_paged_out(l);
     }
 }

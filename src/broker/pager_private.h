@@ -3,6 +3,7 @@
  *   pager.c            segments and their list, those that go, purge
  *   pager_out.c        from memory to disk
  *   pager_in.c         and back
+ *   pager_fetch.c      single messages, and deadlines that only the disk knows
  *   pager_snapshot.c   snapshots for the log
  *   pager_restore.c    recovery */
 #ifndef LEVERET_BROKER_PAGER_PRIVATE_H
@@ -15,6 +16,12 @@
 struct range {
     uint64_t from;
     uint64_t to;
+};
+
+/* A block of a segment. */
+struct block_place {
+    uint64_t chunk;
+    uint64_t offset;
 };
 
 struct segment {
@@ -34,6 +41,10 @@ struct segment {
     struct range *ranges;  /* ... and only these sequence numbers do */
     size_t range_count, range_capacity;
     bool is_there; /* recovery saw its file */
+    /* Where its blocks begin, in order: for single messages. Kept where there are deadlines. */
+    struct block_place *blocks;
+    size_t block_count, block_capacity;
+    uint64_t indexed_bytes; /* the blocks that begin before are in the list */
 };
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
@@ -45,16 +56,9 @@ struct straggler {
     struct message *message; /* owned */
 };
 
-/* A chunk that has left memory although a segment had copies of it before: those may hold more than
- * what was live of it then. */
-struct repaged {
-    uint64_t chunk;
-    uint64_t live;
-};
-
 /* A piece of a segment on its way to the file, or waiting to be sent again. Whole blocks. */
 struct piece {
-    struct queue *queue; /* referenced while it is on its way */
+    struct lane *lane; /* referenced while it is on its way */
     struct loop *home;
     uint64_t number;
     uint64_t offset;
@@ -62,6 +66,8 @@ struct piece {
     int error;
     struct lv_buffer bytes;
 };
+
+struct fetching;
 
 struct pager {
     struct segment **segments; /* in order */
@@ -81,25 +87,29 @@ struct pager {
     size_t needless_count, needless_capacity;
     struct straggler *stragglers; /* in order */
     size_t straggler_first, straggler_count, straggler_capacity;
-    struct repaged *repaged; /* in order */
-    size_t repaged_first, repaged_count, repaged_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
     struct piece **kept;      /* what could not be written, in order */
     size_t kept_count, kept_capacity;
-    uint64_t failures; /* of writes: what was read meanwhile counts for nothing */
-    bool is_failed;    /* writing failed: nothing more is paged out */
+    uint64_t failures;        /* of writes: what was read meanwhile counts for nothing */
+    bool is_failed;           /* writing failed: nothing more is paged out */
+    struct fetching *fetches; /* a list: blocks read for the sake of single messages */
+    size_t fetch_count;
+    bool is_scanning;
+    uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
+    bool
+        has_unknown_deadlines; /* messages in recovered segments have deadlines that nobody has read yet */
 };
 
 /* --- pager.c --- */
 
 /* The queue's pager, made when there is none. Home. */
-struct pager *pager_of(struct queue *q);
+struct pager *pager_of(struct lane *l);
 
 /* The store's files; NULL when nothing is stored, or not any more. */
-struct segments *pager_files(const struct queue *q);
+struct segments *pager_files(const struct lane *l);
 
 /* Where the store is open. */
-const struct pager_limits *pager_limits_of(const struct queue *q);
+const struct pager_limits *pager_limits_of(const struct lane *l);
 
 /* Frees it with its bytes. */
 void pager_piece_free(struct piece *piece);
@@ -129,16 +139,16 @@ struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint
 void pager_segment_unlist(struct pager *p, const struct segment *s);
 
 /* Bytes of bodies that an estimate stood for have been read. */
-void pager_count_read(struct queue *q, struct segment *s, uint64_t bytes);
+void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes);
 
 /* Nothing more of the segment is to be read. */
-void pager_count_read_all(struct queue *q, struct segment *s);
+void pager_count_read_all(struct lane *l, struct segment *s);
 
 /* The file goes, once the log knows. */
-void pager_remove_file(struct queue *q, uint64_t number);
+void pager_remove_file(struct lane *l, uint64_t number);
 
 /* Segments in which nothing is live go. */
-void pager_end_empty_segments(struct queue *q);
+void pager_end_empty_segments(struct lane *l);
 
 /* --- pager_out.c --- */
 
@@ -150,32 +160,42 @@ struct segment *pager_segment_numbered(const struct pager *p, uint64_t number);
 
 /* Nobody knows any more what the files hold: nothing more goes there, and no snapshot counts on them. What
  * is persistent is still in the log, which keeps it. */
-void pager_fail_writing(struct queue *q, int error);
+void pager_fail_writing(struct lane *l, int error);
 
 /* Hands over what is pending of the segment being written. */
-void pager_flush(struct queue *q);
+void pager_flush(struct lane *l);
 
 /* The message as the store takes it; borrows. */
 struct log_message pager_message_parts(const struct message *m);
 
 /* Places of a chunk that memory alone has and that a segment can take: those that stand between the
  * messages of one cannot, since segments do not overlap. */
-uint64_t pager_storable(struct queue *q, uint64_t c, const struct backlog_chunk *chunk);
+uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk);
 
 /* Appends these places of a chunk, in blocks of bounded size. A copy: they stay in memory. */
-void pager_store_places(struct queue *q, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
+void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                         bool is_copy);
 
-/* The chunk is among those: NULL when all that its blocks hold was live. */
-const struct repaged *pager_repaged_find(const struct pager *p, uint64_t chunk);
+/* --- pager_fetch.c --- */
+
+/* The segment has a new block, or one that was read. */
+void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes);
+
+/* The chunk is in memory: what was fetched of it goes. */
+void pager_fetch_forget(struct pager *p, uint64_t chunk);
+
+/* Nobody waits for what was fetched. */
+void pager_fetch_free(struct pager *p);
 
 /* --- pager_in.c --- */
 
 /* Logs what is wrong with a segment, where. */
-void pager_damage(const struct queue *q, const struct segment *s, uint64_t offset,
-                  const char *what);
+void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what);
+
+/* Whether the sequence number was live in a recovered segment when we started. */
+bool pager_is_live(const struct segment *s, uint64_t sequence);
 
 /* Only what is in memory is live of the segment from here on. */
-void pager_recount(struct queue *q, struct segment *s);
+void pager_recount(struct lane *l, struct segment *s);
 
 #endif

@@ -7,9 +7,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-static void count_recovered(struct queue *q, const struct segment *s, int64_t sign)
+static void count_recovered(struct lane *l, const struct segment *s, int64_t sign)
 {
-    struct backlog *b = &q->backlog;
+    struct backlog *b = &l->backlog;
     int64_t n = sign * (int64_t)s->persistent_live;
     int64_t bytes = sign * (int64_t)s->persistent_bytes;
     b->ready += (size_t)n;
@@ -29,9 +29,9 @@ static void put_on_disk(struct backlog *b, uint64_t chunk)
     b->disk_end = chunk + 1;
 }
 
-static void restore_segment(struct queue *q, const struct log_segment *from)
+static void restore_segment(struct lane *l, const struct log_segment *from)
 {
-    struct pager *p = pager_of(q);
+    struct pager *p = pager_of(l);
     struct segment *s = pager_segment_add(p, from->first_sequence, from->number);
     s->end_sequence = from->end_sequence;
     s->bytes = s->synced_bytes = from->bytes;
@@ -44,9 +44,9 @@ static void restore_segment(struct queue *q, const struct log_segment *from)
         struct range r = {from->live[i].from, from->live[i].from + from->live[i].count};
         s->ranges[s->range_count++] = r;
         for (uint64_t c = r.from / WINDOW_ENTRIES; c <= (r.to - 1) / WINDOW_ENTRIES; c++)
-            put_on_disk(&q->backlog, c);
+            put_on_disk(&l->backlog, c);
     }
-    count_recovered(q, s, 1);
+    count_recovered(l, s, 1);
 }
 
 static void add_straggler(struct pager *p, uint64_t sequence, struct message **message,
@@ -61,13 +61,31 @@ static void add_straggler(struct pager *p, uint64_t sequence, struct message **m
     *message = NULL;
 }
 
-void pager_restore_message(struct queue *q, uint64_t sequence, struct message **message,
-                           bool redelivered)
+static struct message *message_of_parts(const struct lane *l, const struct log_message *parts)
 {
-    struct backlog *b = &q->backlog;
+    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
+                                       parts->body.n, parts->is_persistent);
+    if (!m)
+        log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
+                  SLICE_ARG(queue_name(l->queue)));
+    if (m && parts->body.n > 0)
+        memcpy(message_body_space(m), parts->body.p, parts->body.n);
+    return m;
+}
+
+void pager_restore_message(struct lane *l, const struct log_carried *from)
+{
+    struct message *made = message_of_parts(l, &from->message), **message = &made;
+    if (!made)
+        return;
+    struct backlog *b = &l->backlog;
+    uint64_t sequence = from->sequence;
     uint64_t c = sequence / WINDOW_ENTRIES;
+    bool redelivered = (from->flags & LOG_DELIVERED) != 0;
     if (!backlog_has_disk(b) || c < b->disk_begin || c >= b->disk_end) {
         backlog_restore(b, sequence, message, redelivered, false);
+        if (from->deadline_ms)
+            backlog_set_deadline(b, sequence, from->deadline_ms);
         return;
     }
     b->ready++;
@@ -79,28 +97,18 @@ void pager_restore_message(struct queue *q, uint64_t sequence, struct message **
         b->next_sequence = sequence + 1;
     if (!lv_window_is_elsewhere(&b->window, sequence))
         lv_window_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
-    add_straggler(pager_of(q), sequence, message, redelivered);
+    if (from->deadline_ms)
+        backlog_note_on_disk(b, sequence, from->deadline_ms, (*message)->body_bytes, true);
+    add_straggler(pager_of(l), sequence, message, redelivered);
 }
 
-static void restore_carried(struct queue *q, const struct log_carried *from)
+void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
 {
-    const struct log_message *parts = &from->message;
-    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
-                                       parts->body.n, parts->is_persistent);
-    if (!m)
-        return;
-    if (parts->body.n > 0)
-        memcpy(message_body_space(m), parts->body.p, parts->body.n);
-    pager_restore_message(q, from->sequence, &m, (from->flags & LOG_DELIVERED) != 0);
-}
-
-void pager_restore_snapshot(struct queue *q, const struct log_snapshot *snapshot)
-{
-    struct backlog *b = &q->backlog;
-    uint64_t next_number = q->pager ? q->pager->next_number : 1;
+    struct backlog *b = &l->backlog;
+    uint64_t next_number = l->pager ? l->pager->next_number : 1;
     backlog_free(b);
-    pager_free(&q->pager);
-    pager_of(q)->next_number = next_number;
+    pager_free(&l->pager);
+    pager_of(l)->next_number = next_number;
     size_t carried = 0;
     /* Before the first that is on disk, then the disk, then the rest: places are made in order. */
     uint64_t disk = UINT64_MAX;
@@ -111,13 +119,24 @@ void pager_restore_snapshot(struct queue *q, const struct log_snapshot *snapshot
     for (; carried < snapshot->carried_count &&
            snapshot->carried[carried].sequence / WINDOW_ENTRIES < disk;
          carried++)
-        restore_carried(q, &snapshot->carried[carried]);
+        pager_restore_message(l, &snapshot->carried[carried]);
     for (size_t i = 0; i < snapshot->segment_count; i++)
-        restore_segment(q, &snapshot->segments[i]);
+        restore_segment(l, &snapshot->segments[i]);
     for (; carried < snapshot->carried_count; carried++)
-        restore_carried(q, &snapshot->carried[carried]);
+        pager_restore_message(l, &snapshot->carried[carried]);
     if (b->next_sequence < snapshot->next_sequence)
         b->next_sequence = snapshot->next_sequence;
+    l->pager->has_unknown_deadlines = snapshot->has_deadlines;
+    for (size_t i = 0; i < snapshot->count_count; i++)
+        pager_restore_count(l, snapshot->counts[i]);
+}
+
+void pager_restore_count(struct lane *l, struct log_count count)
+{
+    bool is_there = lv_window_find(&l->backlog.window, count.sequence) ||
+                    lv_window_is_elsewhere(&l->backlog.window, count.sequence);
+    if (is_there)
+        backlog_set_deliveries(&l->backlog, count.sequence, count.count);
 }
 
 /* Takes [from, to) out of what is live of a recovered segment; how many that were. */
@@ -160,10 +179,10 @@ static uint64_t segment_settle(struct segment *s, uint64_t from, uint64_t to)
     return ranges_subtract(s, from, to);
 }
 
-static void restore_settle_segments(struct queue *q, uint64_t from, uint64_t to)
+static void restore_settle_segments(struct lane *l, uint64_t from, uint64_t to)
 {
-    struct pager *p = q->pager;
-    struct backlog *b = &q->backlog;
+    struct pager *p = l->pager;
+    struct backlog *b = &l->backlog;
     for (size_t i = pager_segment_place(p, from);
          i < p->count && p->segments[i]->first_sequence < to; i++) {
         struct segment *s = p->segments[i];
@@ -183,10 +202,10 @@ static void restore_settle_segments(struct queue *q, uint64_t from, uint64_t to)
     }
 }
 
-static void restore_settle_stragglers(struct queue *q, uint64_t from, uint64_t to)
+static void restore_settle_stragglers(struct lane *l, uint64_t from, uint64_t to)
 {
-    struct pager *p = q->pager;
-    struct backlog *b = &q->backlog;
+    struct pager *p = l->pager;
+    struct backlog *b = &l->backlog;
     for (size_t i = p->straggler_first; i < p->straggler_count; i++) {
         struct straggler *s = &p->stragglers[i];
         if (!s->message || s->sequence < from || s->sequence >= to)
@@ -196,17 +215,18 @@ static void restore_settle_stragglers(struct queue *q, uint64_t from, uint64_t t
         b->persistent--;
         b->ready_bytes -= s->message->body_bytes;
         b->disk_bytes -= s->message->body_bytes;
+        backlog_forget_on_disk(b, s->sequence);
         message_unref(&s->message);
     }
 }
 
-void pager_restore_settle(struct queue *q, uint64_t from, uint64_t count)
+void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count)
 {
-    struct backlog *b = &q->backlog;
+    struct backlog *b = &l->backlog;
     uint64_t to = from + count;
-    if (q->pager) {
-        restore_settle_segments(q, from, to);
-        restore_settle_stragglers(q, from, to);
+    if (l->pager) {
+        restore_settle_segments(l, from, to);
+        restore_settle_stragglers(l, from, to);
     }
     uint64_t end = b->window.end * WINDOW_ENTRIES;
     uint64_t first = b->window.first * WINDOW_ENTRIES;
@@ -217,27 +237,27 @@ void pager_restore_settle(struct queue *q, uint64_t from, uint64_t count)
         b->next_sequence = to;
 }
 
-static void restore_without(struct queue *q, struct segment *s)
+static void restore_without(struct lane *l, struct segment *s)
 {
-    count_recovered(q, s, -1);
-    pager_segment_unlist(q->pager, s);
+    count_recovered(l, s, -1);
+    pager_segment_unlist(l->pager, s);
     pager_segment_free(s);
 }
 
-void pager_restore_gone(struct queue *q, uint64_t number)
+void pager_restore_gone(struct lane *l, uint64_t number)
 {
-    struct pager *p = pager_of(q);
+    struct pager *p = pager_of(l);
     for (size_t i = p->count; i-- > 0;) {
         if (p->segments[i]->number == number)
-            restore_without(q, p->segments[i]);
+            restore_without(l, p->segments[i]);
     }
     if (p->next_number <= number)
         p->next_number = number + 1;
 }
 
-bool pager_restore_file(struct queue *q, uint64_t number, uint64_t bytes)
+bool pager_restore_file(struct lane *l, uint64_t number, uint64_t bytes)
 {
-    struct pager *p = pager_of(q);
+    struct pager *p = pager_of(l);
     if (p->next_number <= number)
         p->next_number = number + 1;
     for (size_t i = 0; i < p->count; i++) {
@@ -249,38 +269,38 @@ bool pager_restore_file(struct queue *q, uint64_t number, uint64_t bytes)
     return false;
 }
 
-static void mark_delivered(struct queue *q)
+static void mark_delivered(struct lane *l)
 {
-    struct backlog *b = &q->backlog;
+    struct backlog *b = &l->backlog;
     for (uint64_t c = b->window.first; c < b->window.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
         uint64_t base = c * WINDOW_ENTRIES;
-        if (!chunk || base >= q->delivered_staged)
+        if (!chunk || base >= l->delivered_staged)
             continue;
-        uint64_t places = q->delivered_staged - base;
+        uint64_t places = l->delivered_staged - base;
         uint64_t below = places >= WINDOW_ENTRIES ? ~0ull : (1ull << places) - 1;
         chunk->redelivered |= chunk->live & below;
     }
 }
 
-void pager_restore_end(struct queue *q)
+void pager_restore_end(struct lane *l)
 {
-    struct pager *p = q->pager;
-    mark_delivered(q);
+    struct pager *p = l->pager;
+    mark_delivered(l);
     if (!p)
         return;
     for (size_t i = p->straggler_first; i < p->straggler_count; i++)
-        p->stragglers[i].redelivered |= p->stragglers[i].sequence < q->delivered_staged;
-    p->recovered_below = q->delivered_staged;
+        p->stragglers[i].redelivered |= p->stragglers[i].sequence < l->delivered_staged;
+    p->recovered_below = l->delivered_staged;
     /* A new message never joins a chunk that is on disk: numbers go on with the next chunk. */
-    if (backlog_has_disk(&q->backlog) &&
-        q->backlog.next_sequence < q->backlog.disk_end * WINDOW_ENTRIES)
-        q->backlog.next_sequence = q->backlog.disk_end * WINDOW_ENTRIES;
+    if (backlog_has_disk(&l->backlog) &&
+        l->backlog.next_sequence < l->backlog.disk_end * WINDOW_ENTRIES)
+        l->backlog.next_sequence = l->backlog.disk_end * WINDOW_ENTRIES;
     for (size_t i = p->count; i-- > 0;) {
         struct segment *s = p->segments[i];
         if (!s->is_there) {
-            pager_damage(q, s, 0, "the file is missing or cut short; its messages are lost");
-            restore_without(q, s);
+            pager_damage(l, s, 0, "the file is missing or cut short; its messages are lost");
+            restore_without(l, s);
             continue;
         }
         if (s->persistent_live == 0)

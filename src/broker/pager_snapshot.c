@@ -51,9 +51,9 @@ static void add_unloaded(struct range_list *list, const struct segment *s, uint6
 }
 
 /* What of a segment is live, in order. */
-static void add_live(struct queue *q, const struct segment *s, struct range_list *list)
+static void add_live(struct lane *l, const struct segment *s, struct range_list *list)
 {
-    const struct backlog *b = &q->backlog;
+    const struct backlog *b = &l->backlog;
     uint64_t end = (s->end_sequence + WINDOW_ENTRIES - 1) / WINDOW_ENTRIES;
     for (uint64_t c = s->first_sequence / WINDOW_ENTRIES; c < end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(b, c);
@@ -67,10 +67,10 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
         if (!is_on_disk)
             continue;
         uint64_t from =
-            c == b->disk_begin && q->pager->loaded_below > base ? q->pager->loaded_below : base;
-        const struct repaged *again = pager_repaged_find(q->pager, c);
-        if (again) {
-            for (uint64_t live = again->live; live; live &= live - 1) {
+            c == b->disk_begin && l->pager->loaded_below > base ? l->pager->loaded_below : base;
+        const struct backlog_note *note = backlog_note(b, c);
+        if (note) {
+            for (uint64_t live = note->live; live; live &= live - 1) {
                 uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
                 if (sequence >= from)
                     add_unloaded(list, s, sequence, sequence + 1);
@@ -80,7 +80,7 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
         /* A run of whole chunks is one range. */
         uint64_t last = c;
         while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
-               !pager_repaged_find(q->pager, last + 1))
+               !backlog_note(b, last + 1))
             last++;
         add_unloaded(list, s, from, (last + 1) * WINDOW_ENTRIES);
         c = last;
@@ -88,9 +88,9 @@ static void add_live(struct queue *q, const struct segment *s, struct range_list
 }
 
 /* Little of the segment is live, and all of that is in memory: it is taken for stored no more. */
-static void give_up_if_sparse(struct queue *q, struct segment *s)
+static void give_up_if_sparse(struct lane *l, struct segment *s)
 {
-    struct pager *p = q->pager;
+    struct pager *p = l->pager;
     if (s->load_offset < s->bytes || s->live * SPARSE_DIVISOR > s->entries)
         return;
     if (s == p->writing) {
@@ -99,7 +99,7 @@ static void give_up_if_sparse(struct queue *q, struct segment *s)
     }
     for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
          c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
-        struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+        struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
             unsigned place = (unsigned)__builtin_ctzll(stored);
             uint64_t sequence = c * WINDOW_ENTRIES + place;
@@ -127,12 +127,12 @@ static uint64_t unstored(const struct backlog_chunk *chunk)
     return places;
 }
 
-static uint64_t unstored_bytes(struct queue *q)
+static uint64_t unstored_bytes(struct lane *l)
 {
     uint64_t bytes = 0;
-    for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
-        const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        for (uint64_t places = chunk ? unstored(chunk) & pager_storable(q, c, chunk) : 0; places;
+    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
+        for (uint64_t places = chunk ? unstored(chunk) & pager_storable(l, c, chunk) : 0; places;
              places &= places - 1)
             bytes += message_memory(chunk->messages[__builtin_ctzll(places)]);
     }
@@ -141,13 +141,13 @@ static uint64_t unstored_bytes(struct queue *q)
 
 /* Transient messages, too: they would stand between those of the segment and could not be paged out
  * any more. */
-static void store_copies(struct queue *q)
+static void store_copies(struct lane *l)
 {
-    for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
-        struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
-        uint64_t places = chunk ? pager_storable(q, c, chunk) : 0;
+    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
+        uint64_t places = chunk ? pager_storable(l, c, chunk) : 0;
         if (places)
-            pager_store_places(q, c, chunk, places, true);
+            pager_store_places(l, c, chunk, places, true);
     }
 }
 
@@ -156,8 +156,8 @@ struct carried_list {
     size_t count, capacity;
 };
 
-static void carry(struct carried_list *list, uint64_t sequence, const struct message *m,
-                  bool redelivered)
+static void carry(const struct lane *l, struct carried_list *list, uint64_t sequence,
+                  const struct message *m, bool redelivered)
 {
     if (list->count == list->capacity) {
         list->capacity = list->capacity ? list->capacity * 2 : 64;
@@ -166,31 +166,55 @@ static void carry(struct carried_list *list, uint64_t sequence, const struct mes
     list->items[list->count++] = (struct log_carried){
         .sequence = sequence,
         .flags = redelivered ? LOG_DELIVERED : 0,
+        .deadline_ms = backlog_deadline(&l->backlog, sequence),
         .message = pager_message_parts(m),
     };
 }
 
 /* In order of sequence: stragglers stand among chunks that are on disk. */
-static void carry_all(struct queue *q, struct carried_list *list)
+static void carry_all(struct lane *l, struct carried_list *list)
 {
-    const struct pager *p = q->pager;
+    const struct pager *p = l->pager;
     size_t next = p->straggler_first;
-    for (uint64_t c = q->backlog.window.first; c < q->backlog.window.end; c++) {
-        const struct backlog_chunk *chunk = backlog_chunk(&q->backlog, c);
+    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         uint64_t places = chunk ? unstored(chunk) : 0;
         for (; places; places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
             /* What is taken may have been delivered, and so may what came back. */
             bool delivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0;
-            carry(list, c * WINDOW_ENTRIES + place, chunk->messages[place], delivered);
+            carry(l, list, c * WINDOW_ENTRIES + place, chunk->messages[place], delivered);
         }
         for (; next < p->straggler_count && p->stragglers[next].sequence / WINDOW_ENTRIES == c;
              next++) {
             const struct straggler *s = &p->stragglers[next];
             if (s->message)
-                carry(list, s->sequence, s->message, s->redelivered);
+                carry(l, list, s->sequence, s->message, s->redelivered);
         }
     }
+}
+
+/* How often messages have come back, where somebody counts that. */
+static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
+{
+    const struct backlog *b = &l->backlog;
+    struct log_count *counts = NULL;
+    size_t count = 0, capacity = 0;
+    for (uint64_t c = b->window.first; b->counts_deliveries && c < b->window.end; c++) {
+        const struct backlog_note *note = backlog_note(b, c);
+        for (unsigned i = 0; note && note->times && i < WINDOW_ENTRIES; i++) {
+            if (note->times->deliveries[i] == 0)
+                continue;
+            if (count == capacity) {
+                capacity = capacity ? capacity * 2 : 64;
+                counts = lv_realloc(counts, capacity * sizeof *counts);
+            }
+            counts[count++] =
+                (struct log_count){c * WINDOW_ENTRIES + i, note->times->deliveries[i]};
+        }
+    }
+    *ret_count = count;
+    return counts;
 }
 
 static int by_sequence(const void *a, const void *b)
@@ -200,15 +224,15 @@ static int by_sequence(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void stage_snapshot(struct queue *q)
+static void stage_snapshot(struct lane *l)
 {
-    struct pager *p = q->pager;
+    struct pager *p = l->pager;
     struct log_segment *segments = lv_calloc(p->count + 1, sizeof *segments);
     struct range_list *lists = lv_calloc(p->count + 1, sizeof *lists);
     struct carried_list carried = {0};
     for (size_t i = 0; i < p->count; i++) {
         const struct segment *s = p->segments[i];
-        add_live(q, s, &lists[i]);
+        add_live(l, s, &lists[i]);
         segments[i] = (struct log_segment){
             .number = s->number,
             .first_sequence = s->first_sequence,
@@ -220,17 +244,22 @@ static void stage_snapshot(struct queue *q)
             .live_count = lists[i].count,
         };
     }
-    carry_all(q, &carried);
+    carry_all(l, &carried);
     if (carried.count > 1)
         qsort(carried.items, carried.count, sizeof *carried.items, by_sequence);
-    persist_snapshot(q, &(struct log_snapshot){
-                            .queue = q->id,
-                            .next_sequence = q->backlog.next_sequence,
-                            .delivered_below = q->delivered_staged,
+    size_t count_count;
+    struct log_count *counts = counts_of(l, &count_count);
+    persist_snapshot(l, &(struct log_snapshot){
+                            .queue = l->id,
+                            .next_sequence = l->backlog.next_sequence,
+                            .delivered_below = l->delivered_staged,
                             .segments = segments,
                             .segment_count = p->count,
                             .carried = carried.items,
                             .carried_count = carried.count,
+                            .counts = counts,
+                            .count_count = count_count,
+                            .has_deadlines = l->backlog.timed > 0 || pager_must_scan(l),
                         });
     p->snapshot = SNAPSHOT_STAGED;
     for (size_t i = 0; i < p->count; i++)
@@ -238,48 +267,49 @@ static void stage_snapshot(struct queue *q)
     free(lists);
     free(segments);
     free(carried.items);
+    free(counts);
 }
 
 struct syncing {
-    struct queue *queue; /* referenced */
+    struct lane *lane; /* referenced */
     struct loop *home;
     uint64_t number;
     uint64_t bytes;
     int error;
 };
 
-static void segments_are_synced(struct queue *q)
+static void segments_are_synced(struct lane *l)
 {
-    struct pager *p = q->pager;
+    struct pager *p = l->pager;
     if (p->snapshot_error == 0) {
-        stage_snapshot(q);
+        stage_snapshot(l);
         return;
     }
     /* The log keeps everything, until the next one or for ever. */
     p->snapshot = SNAPSHOT_NONE;
     p->wants_snapshot = true;
     if (pager_may_pass(p->snapshot_error))
-        persist_try_again(q);
+        persist_try_again(l);
     else
-        pager_fail_writing(q, p->snapshot_error);
+        pager_fail_writing(l, p->snapshot_error);
 }
 
 static void synced_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct syncing *syncing = mail->a;
-    struct queue *q = syncing->queue;
-    struct pager *p = q->pager;
-    if (p && pager_files(q) && p->snapshot == SNAPSHOT_SYNCING) {
+    struct lane *l = syncing->lane;
+    struct pager *p = l->pager;
+    if (p && pager_files(l) && p->snapshot == SNAPSHOT_SYNCING) {
         struct segment *s = pager_segment_numbered(p, syncing->number);
         if (s && syncing->error == 0)
             s->synced_bytes = syncing->bytes;
         if (syncing->error && (p->snapshot_error == 0 || pager_may_pass(p->snapshot_error)))
             p->snapshot_error = syncing->error;
         if (--p->syncs == 0)
-            segments_are_synced(q);
+            segments_are_synced(l);
     }
-    queue_unref(&syncing->queue);
+    lane_unref(&syncing->lane);
     free(syncing);
 }
 
@@ -293,17 +323,17 @@ static void has_synced(void *arg, int error, struct lv_buffer *read)
     loop_mail_from_outside(syncing->home, &mail);
 }
 
-static void sync_segment(struct queue *q, const struct segment *s)
+static void sync_segment(struct lane *l, const struct segment *s)
 {
     struct syncing *syncing = lv_malloc(sizeof *syncing);
-    *syncing = (struct syncing){queue_ref(q), q->home, s->number, s->bytes, 0};
-    q->pager->syncs++;
-    segments_sync(pager_files(q), q->id, s->number, has_synced, syncing);
+    *syncing = (struct syncing){lane_ref(l), l->queue->home, s->number, s->bytes, 0};
+    l->pager->syncs++;
+    segments_sync(pager_files(l), l->id, s->number, has_synced, syncing);
 }
 
-void pager_snapshot(struct queue *q)
+void pager_snapshot(struct lane *l)
 {
-    struct pager *p = pager_of(q);
+    struct pager *p = pager_of(l);
     if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
         p->wants_snapshot = true;
         return;
@@ -311,34 +341,34 @@ void pager_snapshot(struct queue *q)
     p->wants_snapshot = false;
     p->snapshot_error = 0;
     for (size_t i = p->count; i-- > 0;)
-        give_up_if_sparse(q, p->segments[i]);
-    if (!p->is_failed && unstored_bytes(q) > pager_limits_of(q)->carry_bytes)
-        store_copies(q);
-    pager_flush(q);
+        give_up_if_sparse(l, p->segments[i]);
+    if (!p->is_failed && unstored_bytes(l) > pager_limits_of(l)->carry_bytes)
+        store_copies(l);
+    pager_flush(l);
     p->snapshot = SNAPSHOT_SYNCING;
     p->syncs = 1; /* ours, so that none that is done at once is the last */
     for (size_t i = 0; i < p->count; i++) {
         if (p->segments[i]->synced_bytes < p->segments[i]->bytes)
-            sync_segment(q, p->segments[i]);
+            sync_segment(l, p->segments[i]);
     }
     if (--p->syncs == 0)
-        stage_snapshot(q);
+        stage_snapshot(l);
 }
 
-void pager_snapshot_is_safe(struct queue *q, int error)
+void pager_snapshot_is_safe(struct lane *l, int error)
 {
-    struct pager *p = q->pager;
-    if (!p || !pager_files(q))
+    struct pager *p = l->pager;
+    if (!p || !pager_files(l))
         return;
     p->snapshot = SNAPSHOT_NONE;
     for (size_t i = 0; error == 0 && i < p->needless_count; i++)
-        pager_remove_file(q, p->needless[i]);
+        pager_remove_file(l, p->needless[i]);
     p->needless_count = error ? p->needless_count : 0;
     if (error)
         return;
-    pager_end_empty_segments(q);
+    pager_end_empty_segments(l);
     if (p->wants_snapshot)
-        pager_snapshot(q);
+        pager_snapshot(l);
     else
-        pager_relieve(q);
+        pager_relieve(l);
 }

@@ -232,19 +232,23 @@ static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 
 /* --- staging ---------------------------------------------------------------------------------------- */
 
-static bool is_stored(const struct queue *q)
+static bool is_queue_stored(const struct queue *q)
 {
-    const struct persist_loop *p = persist_of(q->home);
-    return q->flags.durable && !q->flags.exclusive && p;
+    return q->flags.durable && !q->flags.exclusive && persist_of(q->home);
 }
 
-void persist_mark_dirty(struct queue *q)
+static bool is_stored(const struct lane *l)
 {
-    if (!lv_list_is_empty(&q->dirty_link))
+    return is_queue_stored(l->queue);
+}
+
+void persist_mark_dirty(struct lane *l)
+{
+    if (!lv_list_is_empty(&l->dirty_link))
         return;
-    struct persist_loop *p = persist_of(q->home);
-    q->dirty_file = log_current_file(p->persist->log);
-    lv_list_push(&p->dirty, &q->dirty_link);
+    struct persist_loop *p = persist_of(l->queue->home);
+    l->dirty_file = log_current_file(p->persist->log);
+    lv_list_push(&p->dirty, &l->dirty_link);
 }
 
 enum queue_answer persist_answer(const struct queue *q, const struct message *message)
@@ -262,7 +266,7 @@ static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
 
 enum queue_answer persist_answer_settled(const struct queue *q)
 {
-    if (!is_stored(q) || atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (!is_queue_stored(q) || atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return QUEUE_TOOK;
     return log_failure(persist_of(q->home)->persist->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
 }
@@ -274,9 +278,10 @@ bool persist_is_behind(const struct queue *q)
     return q->flags.durable && p && log_unsafe_bytes(p->persist->log) > UNSAFE_BYTES_MAX;
 }
 
-void persist_enqueue(struct queue *q, const struct message *m, uint64_t sequence, bool delivered)
+void persist_enqueue(struct lane *l, const struct message *m, uint64_t sequence, bool delivered,
+                     uint64_t deadline_ms)
 {
-    if (!m->is_persistent || !is_stored(q))
+    if (!m->is_persistent || !is_stored(l))
         return;
     const struct log_message message = {
         .exchange = message_exchange(m),
@@ -285,36 +290,44 @@ void persist_enqueue(struct queue *q, const struct message *m, uint64_t sequence
         .body = message_body(m),
         .is_persistent = true,
     };
-    persist_mark_dirty(q);
-    q->over_ticket = 0;
-    log_enqueue(persist_of(q->home)->stage, &message, m, q->id, sequence,
-                delivered ? LOG_DELIVERED : 0);
+    persist_mark_dirty(l);
+    l->over_ticket = 0;
+    log_enqueue(persist_of(l->queue->home)->stage, &message, m, l->id, sequence,
+                delivered ? LOG_DELIVERED : 0, deadline_ms);
 }
 
-void persist_paged_out(struct queue *q)
+void persist_count(struct lane *l, uint64_t sequence, unsigned count)
 {
-    log_end_message(persist_of(q->home)->stage);
+    if (!is_stored(l))
+        return;
+    persist_mark_dirty(l);
+    log_count(persist_of(l->queue->home)->stage, l->id, (struct log_count){sequence, count});
+}
+
+void persist_paged_out(struct lane *l)
+{
+    log_end_message(persist_of(l->queue->home)->stage);
 }
 
 /* Of the queue's snapshot in the log; 0: it depends on none any more. */
-static void count_snapshot(struct queue *q, struct persist_loop *p, uint64_t bytes)
+static void count_snapshot(struct lane *l, struct persist_loop *p, uint64_t bytes)
 {
-    atomic_fetch_add_explicit(&p->persist->snapshot_bytes, bytes - q->snapshot_bytes,
+    atomic_fetch_add_explicit(&p->persist->snapshot_bytes, bytes - l->snapshot_bytes,
                               memory_order_relaxed);
-    q->snapshot_bytes = bytes;
+    l->snapshot_bytes = bytes;
 }
 
-void persist_settle(struct queue *q, uint64_t sequence)
+void persist_settle(struct lane *l, uint64_t sequence)
 {
-    if (!is_stored(q))
+    if (!is_stored(l))
         return;
-    log_settle(persist_of(q->home)->stage, q->id, sequence, 1);
-    if (q->backlog.persistent == 0 && q->snapshot_bytes > 0)
-        count_snapshot(q, persist_of(q->home), 0); /* nothing in it is live */
+    log_settle(persist_of(l->queue->home)->stage, l->id, sequence, 1);
+    if (l->backlog.persistent == 0 && l->snapshot_bytes > 0)
+        count_snapshot(l, persist_of(l->queue->home), 0); /* nothing in it is live */
 }
 
 struct delivered_wait {
-    struct queue *queue; /* referenced */
+    struct lane *lane; /* referenced */
     uint64_t below;
 };
 
@@ -322,47 +335,47 @@ static void delivered_is_safe(struct loop *loop, void *arg, int error)
 {
     (void)loop;
     struct delivered_wait *wait = arg;
-    struct queue *q = wait->queue;
+    struct lane *l = wait->lane;
     /* After a failure nothing more is stored; deliveries go on: consumers are never held up. */
     if (error)
-        q->delivered_safe = UINT64_MAX;
-    else if (wait->below <= q->delivered_staged) /* not forgotten meanwhile */
-        q->delivered_safe = wait->below;
-    queue_deliver_soon(q);
-    queue_unref(&wait->queue);
+        l->delivered_safe = UINT64_MAX;
+    else if (wait->below <= l->delivered_staged) /* not forgotten meanwhile */
+        l->delivered_safe = wait->below;
+    queue_deliver_soon(l->queue);
+    lane_unref(&wait->lane);
     free(wait);
 }
 
-static void stage_delivered(struct queue *q, uint64_t below)
+static void stage_delivered(struct lane *l, uint64_t below)
 {
-    struct persist_loop *p = persist_of(q->home);
+    struct persist_loop *p = persist_of(l->queue->home);
     struct delivered_wait *wait = lv_malloc(sizeof *wait);
-    *wait = (struct delivered_wait){queue_ref(q), below};
-    q->delivered_staged = below;
-    persist_mark_dirty(q);
-    log_delivered(p->stage, q->id, below);
+    *wait = (struct delivered_wait){lane_ref(l), below};
+    l->delivered_staged = below;
+    persist_mark_dirty(l);
+    log_delivered(p->stage, l->id, below);
     persist_call(p, delivered_is_safe, wait);
 }
 
-bool persist_may_deliver(struct queue *q, uint64_t sequence)
+bool persist_may_deliver(struct lane *l, uint64_t sequence)
 {
-    if (!is_stored(q) || q->delivered_safe == UINT64_MAX)
+    if (!is_stored(l) || l->delivered_safe == UINT64_MAX)
         return true;
-    uint64_t ahead = persist_of(q->home)->persist->limits.delivered_ahead;
-    if (sequence + ahead / 2 >= q->delivered_staged)
-        stage_delivered(q, sequence + ahead);
-    return sequence < q->delivered_safe;
+    uint64_t ahead = persist_of(l->queue->home)->persist->limits.delivered_ahead;
+    if (sequence + ahead / 2 >= l->delivered_staged)
+        stage_delivered(l, sequence + ahead);
+    return sequence < l->delivered_safe;
 }
 
 /* --- segments that could not be written ------------------------------------------------------------------ */
 
 enum { RETRY_MS = 300 };
 
-void persist_try_again(struct queue *q)
+void persist_try_again(struct lane *l)
 {
-    struct persist_loop *p = persist_of(q->home);
-    if (lv_list_is_empty(&q->retry_link) && !atomic_load(&q->is_deleted))
-        lv_list_push(&p->retries, &q->retry_link);
+    struct persist_loop *p = persist_of(l->queue->home);
+    if (lv_list_is_empty(&l->retry_link) && !atomic_load(&l->queue->is_deleted))
+        lv_list_push(&p->retries, &l->retry_link);
     if (!loop_timer_is_running(&p->retry_timer))
         loop_timer_start(p->loop, &p->retry_timer, RETRY_MS);
 }
@@ -381,9 +394,9 @@ static void try_again(struct loop *loop, struct loop_timer *timer)
         lv_list_push(&queues, link);
     }
     while (!lv_list_is_empty(&queues)) {
-        struct queue *q = lv_list_item(queues.next, struct queue, retry_link);
-        lv_list_remove(&q->retry_link);
-        pager_try_again(q);
+        struct lane *l = lv_list_item(queues.next, struct lane, retry_link);
+        lv_list_remove(&l->retry_link);
+        pager_try_again(l);
     }
 }
 
@@ -399,84 +412,84 @@ static void gone_is_safe(struct loop *loop, void *arg, int error)
 {
     (void)loop;
     (void)error;
-    struct queue *q = arg;
-    lv_list_remove(&q->dirty_link);
-    queue_unref(&q);
+    struct lane *l = arg;
+    lv_list_remove(&l->dirty_link);
+    lane_unref(&l);
 }
 
-void persist_forget(struct queue *q)
+void persist_forget(struct lane *l)
 {
-    bool was_dirty = !lv_list_is_empty(&q->dirty_link);
-    lv_list_remove(&q->dirty_link);
-    lv_list_remove(&q->retry_link);
-    if (!is_stored(q))
+    bool was_dirty = !lv_list_is_empty(&l->dirty_link);
+    lv_list_remove(&l->dirty_link);
+    lv_list_remove(&l->retry_link);
+    if (!is_stored(l))
         return;
     /* Up to then it is as it was, if a crash comes in between: it still depends on its files. */
-    struct persist_loop *p = persist_of(q->home);
-    struct queue *kept = queue_ref(q);
+    struct persist_loop *p = persist_of(l->queue->home);
+    struct lane *kept = lane_ref(l);
     if (was_dirty)
-        lv_list_push(&p->snapshots, &q->dirty_link);
-    count_snapshot(q, p, 0);
-    log_queue_gone(p->stage, q->id);
+        lv_list_push(&p->snapshots, &l->dirty_link);
+    count_snapshot(l, p, 0);
+    log_queue_gone(p->stage, l->id);
     persist_call(p, gone_is_safe, kept);
 }
 
-void persist_restore_dirty(struct queue *q, uint64_t file)
+void persist_restore_dirty(struct lane *l, uint64_t file)
 {
-    struct persist_loop *p = persist_of(q->home);
-    if (!lv_list_is_empty(&q->dirty_link))
+    struct persist_loop *p = persist_of(l->queue->home);
+    if (!lv_list_is_empty(&l->dirty_link))
         return;
-    q->dirty_file = file;
-    if (q->backlog.persistent == 0)
-        q->snapshot_bytes = 0; /* nothing in it is live */
-    atomic_fetch_add(&p->persist->snapshot_bytes, q->snapshot_bytes);
+    l->dirty_file = file;
+    if (l->backlog.persistent == 0)
+        l->snapshot_bytes = 0; /* nothing in it is live */
+    atomic_fetch_add(&p->persist->snapshot_bytes, l->snapshot_bytes);
     /* Recovery finds files in order, so the list stays in order. */
-    lv_list_push(&p->dirty, &q->dirty_link);
+    lv_list_push(&p->dirty, &l->dirty_link);
 }
 
 struct snapshot_wait {
-    struct queue *queue; /* referenced */
-    uint64_t file;       /* what is staged from the snapshot on stands in it or a later one */
+    struct lane *lane; /* referenced */
+    uint64_t file;     /* what is staged from the snapshot on stands in it or a later one */
 };
 
 static void snapshot_is_safe(struct loop *loop, void *arg, int error)
 {
     struct snapshot_wait *wait = arg;
-    struct queue *q = wait->queue;
+    struct lane *l = wait->lane;
     struct persist_loop *p = persist_of(loop);
-    bool is_deleted = atomic_load(&q->is_deleted);
+    bool is_deleted = atomic_load(&l->queue->is_deleted);
     if (!is_deleted)
-        lv_list_remove(&q->dirty_link);
+        lv_list_remove(&l->dirty_link);
     if (p && error == 0 && !is_deleted) {
-        q->dirty_file = wait->file;
+        l->dirty_file = wait->file;
         /* Others may have become dirty since, with a later file: it goes before them. */
         struct lv_list *at = &p->dirty;
         while (at->prev != &p->dirty &&
-               lv_list_item(at->prev, struct queue, dirty_link)->dirty_file > wait->file)
+               lv_list_item(at->prev, struct lane, dirty_link)->dirty_file > wait->file)
             at = at->prev;
-        lv_list_insert_before(at, &q->dirty_link);
+        lv_list_insert_before(at, &l->dirty_link);
     }
-    pager_snapshot_is_safe(q, error);
-    queue_unref(&wait->queue);
+    pager_snapshot_is_safe(l, error);
+    lane_unref(&wait->lane);
     free(wait);
 }
 
-void persist_snapshot(struct queue *q, const struct log_snapshot *snapshot)
+void persist_snapshot(struct lane *l, const struct log_snapshot *snapshot)
 {
-    struct persist_loop *p = persist_of(q->home);
+    struct persist_loop *p = persist_of(l->queue->home);
     struct snapshot_wait *wait = lv_malloc(sizeof *wait);
-    *wait = (struct snapshot_wait){queue_ref(q), log_current_file(p->persist->log)};
-    count_snapshot(q, p, log_snapshot_bytes(snapshot));
+    *wait = (struct snapshot_wait){lane_ref(l), log_current_file(p->persist->log)};
+    count_snapshot(l, p, log_snapshot_bytes(snapshot));
     log_put_snapshot(p->stage, snapshot);
     persist_call(p, snapshot_is_safe, wait);
 }
 
 /* The files that say how far the queue has delivered may go: the next delivery says it again. */
-static void forget_delivered(struct queue *q)
+static void forget_delivered(struct lane *l)
 {
-    q->delivered_staged = 0;
-    if (q->delivered_safe != UINT64_MAX)
-        q->delivered_safe = 0;
+    l->delivered_staged = 0;
+    if (l->delivered_safe != UINT64_MAX)
+        l->delivered_safe = 0;
 }
 
 /* Snapshots take room in the log themselves. It may be three times as long as they are together, so that
@@ -488,23 +501,23 @@ static uint64_t files_kept(const struct persist *persist)
 }
 
 /* Nothing that the log says of the queue counts any more. */
-static bool is_over(const struct queue *q)
+static bool is_over(const struct lane *l)
 {
-    return q->backlog.persistent == 0 && !pager_has_segments(q) &&
-           q->delivered_safe >= q->delivered_staged;
+    return l->backlog.persistent == 0 && !pager_has_segments(l) &&
+           l->delivered_safe >= l->delivered_staged;
 }
 
 /* Once the log knows that, the queue depends on no file. Before, a crash could take back what has been
  * settled, and then it must not come back as if it had never been delivered. */
-static void forget_when_safe(struct queue *q, struct persist_loop *p, uint64_t ticket)
+static void forget_when_safe(struct lane *l, struct persist_loop *p, uint64_t ticket)
 {
-    if (q->over_ticket == 0)
-        q->over_ticket = ticket;
-    if (q->over_ticket > p->safe_ticket)
+    if (l->over_ticket == 0)
+        l->over_ticket = ticket;
+    if (l->over_ticket > p->safe_ticket)
         return;
-    lv_list_remove(&q->dirty_link);
-    forget_delivered(q);
-    count_snapshot(q, p, 0);
+    lv_list_remove(&l->dirty_link);
+    forget_delivered(l);
+    count_snapshot(l, p, 0);
 }
 
 /* Asks the queues for snapshots that hold the oldest files. */
@@ -513,16 +526,16 @@ static void ask_for_snapshots(struct persist_loop *p, uint64_t current, uint64_t
     const uint64_t kept = files_kept(p->persist);
     struct lv_list *it, *after;
     lv_list_each (it, after, &p->dirty) {
-        struct queue *q = lv_list_item(it, struct queue, dirty_link);
-        if (q->dirty_file + kept >= current)
+        struct lane *l = lv_list_item(it, struct lane, dirty_link);
+        if (l->dirty_file + kept >= current)
             return;
-        if (is_over(q)) {
-            forget_when_safe(q, p, ticket);
+        if (is_over(l)) {
+            forget_when_safe(l, p, ticket);
             continue;
         }
-        lv_list_remove(&q->dirty_link);
-        lv_list_push(&p->snapshots, &q->dirty_link);
-        pager_snapshot(q);
+        lv_list_remove(&l->dirty_link);
+        lv_list_push(&p->snapshots, &l->dirty_link);
+        pager_snapshot(l);
     }
 }
 
@@ -530,7 +543,7 @@ static uint64_t oldest_file(const struct lv_list *queues)
 {
     uint64_t oldest = UINT64_MAX;
     for (struct lv_list *it = queues->next; it != queues; it = it->next) {
-        uint64_t file = lv_list_item(it, struct queue, dirty_link)->dirty_file;
+        uint64_t file = lv_list_item(it, struct lane, dirty_link)->dirty_file;
         oldest = file < oldest ? file : oldest;
     }
     return oldest;
@@ -540,7 +553,7 @@ static void set_floor(struct persist_loop *p, uint64_t current)
 {
     uint64_t floor = oldest_file(&p->snapshots);
     if (!lv_list_is_empty(&p->dirty)) {
-        uint64_t first = lv_list_item(p->dirty.next, struct queue, dirty_link)->dirty_file;
+        uint64_t first = lv_list_item(p->dirty.next, struct lane, dirty_link)->dirty_file;
         floor = first < floor ? first : floor;
     }
     /* What is being staged may become a queue's first record: it stands in this file or later. */

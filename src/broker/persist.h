@@ -6,7 +6,7 @@
  *
  *   (1) A publisher hears of a persistent message in a durable queue after its ticket is safe.
  *   (2) Everything about a queue is staged by its home, in the order in which it happened.
- *   (3) `dirty` holds, oldest first, the queues that depend on log files; each stands there with the
+ *   (3) `dirty` holds, oldest first, the lanes that depend on log files; each stands there with the
  *       file of its oldest record that counts. A queue whose file is older than the log wants to
  *       keep writes a snapshot and goes to the end.
  *
@@ -49,10 +49,10 @@ struct persist_loop {
     uint64_t safe_ticket;        /* all up to this one are safe */
     struct persist_wait *parked; /* their tickets are safe, their queues' definitions not yet */
     size_t parked_count, parked_capacity;
-    struct lv_list retries; /* queues whose segments wait for room on the disk */
+    struct lv_list retries; /* lanes whose segments wait for room on the disk */
     struct loop_timer retry_timer;
-    struct lv_list dirty;     /* struct queue.dirty_link, oldest file first */
-    struct lv_list snapshots; /* queues whose snapshot is on its way: they count as before */
+    struct lv_list dirty;     /* struct lane.dirty_link, oldest file first */
+    struct lv_list snapshots; /* lanes whose snapshot is on its way: they count as before */
 };
 
 struct persist {
@@ -110,17 +110,19 @@ bool persist_is_behind(const struct queue *q);
 /* The same for what has been settled in the queue. */
 enum queue_answer persist_answer_settled(const struct queue *q);
 /* The message has been put into the queue. */
-void persist_enqueue(struct queue *q, const struct message *message, uint64_t sequence,
-                     bool delivered);
+void persist_enqueue(struct lane *l, const struct message *message, uint64_t sequence,
+                     bool delivered, uint64_t deadline_ms);
+/* It has come back so often. */
+void persist_count(struct lane *l, uint64_t sequence, unsigned count);
 /* Messages of the queue are freed and not settled: paged out. */
-void persist_paged_out(struct queue *q);
+void persist_paged_out(struct lane *l);
 /* A persistent message of the queue is settled. */
-void persist_settle(struct queue *q, uint64_t sequence);
+void persist_settle(struct lane *l, uint64_t sequence);
 /* Whether a message of this sequence number may be delivered: the log knows that it may have been.
  * If not, deliveries of the queue are scheduled when it does. */
-bool persist_may_deliver(struct queue *q, uint64_t sequence);
+bool persist_may_deliver(struct lane *l, uint64_t sequence);
 /* The queue is deleted: it depends on nothing any more. */
-void persist_forget(struct queue *q);
+void persist_forget(struct lane *l);
 
 /* A publish to the queue, in what is staged now, is answered when that is safe. */
 void persist_confirm(struct persist_loop *p, struct queue *q, struct confirm_sink *sink,
@@ -131,18 +133,18 @@ void persist_queue_committed(struct loop *loop, bool is_stored);
 void persist_call(struct persist_loop *p, void (*fn)(struct loop *, void *, int), void *arg);
 
 /* pager_try_again() is called for the queue in a while. */
-void persist_try_again(struct queue *q);
+void persist_try_again(struct lane *l);
 /* Nothing persistent is taken any more. */
 void persist_segments_failed(struct persist_loop *p);
 
 /* The queue has something in the log from here on that counts. */
-void persist_mark_dirty(struct queue *q);
+void persist_mark_dirty(struct lane *l);
 /* Stages the snapshot, which makes older records of the queue needless once it is safe. */
-void persist_snapshot(struct queue *q, const struct log_snapshot *snapshot);
+void persist_snapshot(struct lane *l, const struct log_snapshot *snapshot);
 
 /* --- recovery ---------------------------------------------------------------------------------------- */
 
 /* The queue depends on this file. */
-void persist_restore_dirty(struct queue *q, uint64_t file);
+void persist_restore_dirty(struct lane *l, uint64_t file);
 
 #endif

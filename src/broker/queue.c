@@ -29,15 +29,16 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->home = home;
     q->flags = flags;
     q->argument_table = bytes_copy(argument_table);
-    backlog_init(&q->backlog);
+    lane_init(&q->lane, q);
+    q->lane_count = 1;
     lv_list_init(&q->consumers);
     lv_list_init(&q->ready_consumers);
     lv_list_init(&q->owner_link);
     lv_list_init(&q->waiting_calls);
-    lv_list_init(&q->dirty_link);
-    lv_list_init(&q->retry_link);
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
+    lane_set_id(&q->lane, q->id);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
+    queue_init_expiry(q);
     return q;
 }
 
@@ -45,8 +46,7 @@ static void queue_free(struct queue *q)
 {
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
-    backlog_free(&q->backlog);
-    pager_free(&q->pager);
+    lanes_free(q);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -63,6 +63,7 @@ static void free_mail(struct loop *at, struct mail *mail)
 {
     struct queue *q = mail->a;
     loop_unschedule(at, &q->delivery_run);
+    queue_end_expiry(q);
     queue_free(q);
 }
 
@@ -203,8 +204,10 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
                               &q->arguments, error))
         lv_unreachable();
+    q->settings = q->arguments;
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
+    queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
     *ret = q;
@@ -220,7 +223,10 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
     *ret_created = false;
     if (q) {
         *ret = q;
-        return check_redeclaration(q, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
+        if (!check_redeclaration(q, d, error))
+            return CHANGE_REFUSED;
+        queue_used(q);
+        return CHANGE_DONE;
     }
     if (d->passive || atomic_load(&vhost->is_deleted)) {
         queue_refuse_missing(d->name, vhost, error);
@@ -252,6 +258,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     struct broker *broker = vhost->broker;
     struct queue *q = queue_create(vhost, choose_home(broker, NULL, &d), name, flags, arguments);
     q->id = id;
+    lane_set_id(&q->lane, id);
     atomic_store(&q->is_committed, true);
     if (atomic_load(&broker->next_queue_id) <= id)
         atomic_store(&broker->next_queue_id, id + 1);
@@ -264,6 +271,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
                                   &error))
             lv_unreachable();
     }
+    q->settings = q->arguments;
     topology_lock(broker);
     lv_table_insert(vhost->queues, &q->by_name);
     topology_unlock(broker);
@@ -294,12 +302,21 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
     return was_there;
 }
 
+static void lane_delete(struct lane *l)
+{
+    backlog_free(&l->backlog);
+    if (persist_of(l->queue->home)) {
+        persist_forget(l);
+        pager_delete(l);
+    }
+}
+
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
     *ret_is_pending = false;
     if (!unlink_name(q, done, ret_is_pending))
         return 0;
-    uint64_t ready = q->backlog.ready;
+    uint64_t ready = lanes_count(q).ready;
     struct lv_list *it, *after;
     lv_list_each (it, after, &q->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, link);
@@ -309,11 +326,9 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
     lv_list_remove(&q->owner_link);
     queue_answer_waiting_calls(q);
     loop_unschedule(q->home, &q->delivery_run);
-    backlog_free(&q->backlog);
-    if (persist_of(q->home)) {
-        persist_forget(q);
-        pager_delete(q);
-    }
+    queue_end_expiry(q);
+    for (unsigned i = 0; i < q->lane_count; i++)
+        lane_delete(queue_lane(q, i));
     struct queue *name_s = q;
     queue_unref(&name_s);
     return ready;
@@ -351,8 +366,8 @@ void queues_relieve(struct broker *broker, struct loop *loop)
         struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
         for (; n; n = lv_table_next(vhost->queues, &queues)) {
             struct queue *q = lv_container_of(n, struct queue, by_name);
-            if (q->home == loop)
-                pager_relieve(q);
+            for (unsigned i = 0; q->home == loop && i < q->lane_count; i++)
+                pager_relieve(queue_lane(q, i));
         }
     }
 }

@@ -14,10 +14,10 @@
 #define LEVERET_BROKER_QUEUE_H
 
 #include "broker/arguments.h"
-#include "broker/backlog.h"
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/consumer.h"
+#include "broker/lane.h"
 #include "broker/route.h"
 
 enum { QUEUE_MAGIC = 0x90e0e };
@@ -51,32 +51,35 @@ struct queue {
     _Atomic bool is_committed; /* its definition is; or it has none */
 
     /* Home's. */
-    struct backlog backlog;
+    struct queue_arguments settings; /* what rules it: read this, not arguments */
+    struct lane lane;                /* of priority 0: the only one of a queue without priorities */
+    struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
+    unsigned lane_count;
     struct lv_list consumers;
     struct lv_list ready_consumers; /* by priority, then by who waited longest */
     size_t consumer_count;
     struct consumer *exclusive_consumer;
     struct loop_task delivery_run;
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
-    struct pager *pager;          /* what is on disk; NULL: nothing ever was */
-    struct lv_list dirty_link;    /* persist.h: in persist_loop.dirty or .snapshots */
-    struct lv_list retry_link;    /* in persist_loop.retries */
-    uint64_t dirty_file;
-    uint64_t
-        over_ticket; /* when it is safe, the log says nothing of the queue that counts; 0: unknown */
-    uint64_t snapshot_bytes; /* of its snapshot in the log */
-    uint64_t
-        delivered_staged;    /* the log has been told that what is below may have been delivered */
-    uint64_t delivered_safe; /* ... and that is safe */
-    struct lv_list owner_link; /* in the owning connection's list of exclusive queues */
+    bool is_over_limit;           /* what is at its head must go, and is not here yet */
+    struct loop_timer due_timer;  /* for the earliest deadline ... */
+    uint64_t due_ms;              /* ... fires then: wall clock */
+    struct loop_task expiry_run;
+    struct loop_timer idle_timer; /* for x-expires */
+    _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
+    struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
     struct queue_counters counters;
 };
-
-struct pager;
 
 static inline struct slice queue_name(const struct queue *q)
 {
     return q->destination.name;
+}
+
+/* The i-th of its lanes, the highest priority first. Home. */
+static inline struct lane *queue_lane(const struct queue *q, unsigned i)
+{
+    return q->lanes ? q->lanes[i] : (struct lane *)&q->lane;
 }
 
 static inline struct queue *queue_of_destination(struct destination *d)
@@ -206,7 +209,7 @@ uint64_t queue_delete(struct queue *q);
 void queue_attach(struct queue *q, struct consumer *consumer);
 void queue_detach(struct queue *q, struct consumer *consumer);
 /* A message of its comes back or is done with. */
-void queue_settle(struct queue *q, struct consumer *consumer, uint64_t sequence, uint32_t count,
+void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
                   enum settle_kind kind);
 /* Deliveries go on at the end of the turn, if there is anything to deliver and to whom. */
 void queue_deliver_soon(struct queue *q);

@@ -55,10 +55,11 @@ void queue_call_status(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
-    call->ready = q->backlog.ready;
-    call->taken = q->backlog.taken;
-    call->ready_bytes = q->backlog.ready_bytes;
-    call->taken_bytes = q->backlog.taken_bytes;
+    struct lane_totals totals = lanes_count(q);
+    call->ready = totals.ready;
+    call->taken = totals.taken;
+    call->ready_bytes = totals.ready_bytes;
+    call->taken_bytes = totals.taken_bytes;
     call->consumers = q->consumer_count;
     call->counters = q->counters;
 }
@@ -83,17 +84,19 @@ void queue_call_cancel(struct queue_call *call)
 }
 
 /* The first message, which can be given, for a get. */
-static void get_first(struct queue *q, struct queue_call *call)
+static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
     struct message *m;
     bool redelivered;
     if (call->no_ack) {
         struct backlog_left left;
-        m = backlog_pop(&q->backlog, &left);
-        queue_message_left(q, &left);
+        m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
         redelivered = left.redelivered;
     } else {
-        m = message_ref(backlog_take(&q->backlog, &call->got.sequence, &redelivered));
+        uint64_t sequence;
+        m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
+        call->got.place = lane_place(l, sequence);
         call->consumer->unacked++;
     }
     call->got.message = m;
@@ -107,7 +110,7 @@ static void get_first(struct queue *q, struct queue_call *call)
         q->counters.got_no_ack++;
     else
         q->counters.got++;
-    pager_read_ahead(q);
+    pager_read_ahead(l);
 }
 
 void queue_call_get(struct queue_call *call)
@@ -115,9 +118,11 @@ void queue_call_get(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
-    bool is_deliverable = is_first && queue_first_is_deliverable(q);
-    if (!is_deliverable && q->backlog.ready > 0) {
+    struct lane *l = lane_first_ready(q);
+    bool is_deliverable = is_first && l && queue_first_is_deliverable(l);
+    if (!is_deliverable && l) {
         call->is_waiting = true;
         if (lv_list_is_empty(&call->waiting_link))
             lv_list_push(&q->waiting_calls, &call->waiting_link);
@@ -125,8 +130,8 @@ void queue_call_get(struct queue_call *call)
     }
     call->is_waiting = false;
     if (is_deliverable)
-        get_first(q, call);
-    call->ready = q->backlog.ready;
+        get_first(q, l, call);
+    call->ready = lanes_count(q).ready;
 }
 
 /* Gets that waited, in order, as far as messages are there for them. */
@@ -147,14 +152,14 @@ void queue_answer_waiting_calls(struct queue *q)
 }
 
 /* Everything that is ready goes; what is taken stays. */
-static uint64_t purge(struct queue *q)
+static uint64_t purge(struct lane *l)
 {
-    uint64_t count = q->backlog.ready;
-    pager_purge(q); /* what is on disk; the rest is in memory then */
-    while (q->backlog.ready > 0) {
+    uint64_t count = l->backlog.ready;
+    pager_purge(l); /* what is on disk; the rest is in memory then */
+    while (l->backlog.ready > 0) {
         struct backlog_left left;
-        struct message *m = backlog_pop(&q->backlog, &left);
-        queue_message_left(q, &left);
+        struct message *m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
         message_unref(&m);
     }
     return count;
@@ -162,8 +167,10 @@ static uint64_t purge(struct queue *q)
 
 void queue_call_purge(struct queue_call *call)
 {
-    if (call_finds_queue(call))
-        call->ready = purge(call->queue);
+    if (!call_finds_queue(call))
+        return;
+    for (unsigned i = 0; i < call->queue->lane_count; i++)
+        call->ready += purge(queue_lane(call->queue, i));
 }
 
 static bool refuse_delete(struct queue_call *call, const char *why)
@@ -195,7 +202,7 @@ void queue_call_delete(struct queue_call *call)
     bool may = true;
     if (call->if_unused && q->consumer_count > 0)
         may = refuse_delete(call, "in use");
-    else if (call->if_empty && q->backlog.ready > 0)
+    else if (call->if_empty && lane_first_ready(q))
         may = refuse_delete(call, "not empty");
     call->refused = !may;
     if (may)

@@ -68,6 +68,10 @@ void queue_take_out(struct queue *q, struct consumer *c)
     q->consumer_count--;
     if (q->exclusive_consumer == c)
         q->exclusive_consumer = NULL;
+    if (q->consumer_count == 0 && q->settings.expires_ms != ARGUMENT_UNSET) {
+        queue_used(q);
+        queue_watch_use(q);
+    }
 }
 
 void queue_detach(struct queue *q, struct consumer *c)

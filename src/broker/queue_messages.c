@@ -4,6 +4,7 @@
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/vhost.h"
+#include "wire/properties.h"
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
@@ -16,7 +17,7 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
     q->counters.redelivered += redelivered;
 }
 
-static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t sequence,
+static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
                       bool redelivered)
 {
     struct delivery d = {
@@ -25,7 +26,7 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
         .header = message_header(m),
         .body = message_body(m),
         .message = m,
-        .sequence = sequence,
+        .place = place,
         .redelivered = redelivered,
     };
     c->unacked += !c->no_ack;
@@ -35,60 +36,112 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
 }
 
 /* A message has left the queue for good: the store hears of it. */
-void queue_message_left(struct queue *q, const struct backlog_left *left)
+void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
-        persist_settle(q, left->sequence);
+        persist_settle(l, left->sequence);
     if (left->is_stored)
-        pager_left(q, left);
+        pager_left(l, left);
 }
 
-/* Gives the first ready message, which is in memory, to this consumer. */
-static void deliver_first(struct queue *q, struct consumer *c)
+/* Gives the lane's first ready message, which is in memory, to this consumer. */
+static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
 {
     if (c->no_ack) {
         struct backlog_left left;
-        struct message *m = backlog_pop(&q->backlog, &left);
-        queue_message_left(q, &left);
+        struct message *m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
         hand_over(q, c, m, 0, left.redelivered);
         message_unref(&m);
         return;
     }
     uint64_t sequence;
     bool redelivered;
-    struct message *m = backlog_take(&q->backlog, &sequence, &redelivered);
-    hand_over(q, c, m, sequence, redelivered);
+    struct message *m = backlog_take(&l->backlog, &sequence, &redelivered);
+    hand_over(q, c, m, lane_place(l, sequence), redelivered);
 }
 
-/* Whether the first ready message can be given to somebody now. If it cannot, whatever is missing
- * has been asked for, and deliveries are scheduled when it is there. */
-bool queue_first_is_deliverable(struct queue *q)
+void queue_settle_place(struct queue *q, uint64_t place)
+{
+    struct lane *l = lane_find(q, place_priority(place));
+    struct backlog_left left;
+    if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
+        queue_message_left(l, &left);
+}
+
+bool queue_sends_on(const struct queue *q)
+{
+    (void)q;
+    return false;
+}
+
+bool queue_can_send_on(struct queue *q)
+{
+    (void)q;
+    return true;
+}
+
+void queue_expired(struct queue *q, uint64_t place, struct message *m)
+{
+    (void)m;
+    queue_settle_place(q, place);
+}
+
+void queue_dropped(struct queue *q, uint64_t place, struct message *m)
+{
+    (void)m;
+    queue_settle_place(q, place);
+}
+
+/* Whether this message's time has come: then the expiry has it. */
+static bool is_due(const struct lane *l, uint64_t sequence)
+{
+    uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
+    return deadline_ms != 0 && deadline_ms <= loop_wall_ms(l->queue->home);
+}
+
+bool queue_first_is_deliverable(struct lane *l)
 {
     uint64_t sequence;
-    enum backlog_next next = backlog_next(&q->backlog, &sequence);
-    while (next == BACKLOG_ON_DISK && pager_want(q))
-        next = backlog_next(&q->backlog, &sequence);
-    return next == BACKLOG_HERE && persist_may_deliver(q, sequence);
+    enum backlog_next next = backlog_next(&l->backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(l))
+        next = backlog_next(&l->backlog, &sequence);
+    if (next == BACKLOG_HERE && is_due(l, sequence)) {
+        loop_schedule(l->queue->home, &l->queue->expiry_run);
+        return false;
+    }
+    return next == BACKLOG_HERE && persist_may_deliver(l, sequence);
+}
+
+static void read_ahead(struct queue *q)
+{
+    for (unsigned i = 0; i < q->lane_count; i++)
+        pager_read_ahead(queue_lane(q, i));
 }
 
 void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     struct queue *q = lv_container_of(task, struct queue, delivery_run);
+    if (q->is_over_limit)
+        queue_keep_limits(q);
     queue_answer_waiting_calls(q);
-    while (!lv_list_is_empty(&q->ready_consumers) && queue_first_is_deliverable(q)) {
+    while (!lv_list_is_empty(&q->ready_consumers)) {
+        struct lane *l = lane_first_ready(q);
+        if (!l || !queue_first_is_deliverable(l))
+            break;
         struct consumer *c = queue_next_consumer(q);
         if (!c)
             break;
-        deliver_first(q, c);
+        deliver_first(q, l, c);
     }
-    pager_read_ahead(q);
+    read_ahead(q);
 }
 
 void queue_schedule_deliveries(struct queue *q)
 {
-    bool is_wanted = !lv_list_is_empty(&q->ready_consumers) || !lv_list_is_empty(&q->waiting_calls);
-    if (is_wanted && (q->backlog.ready > 0 || !lv_list_is_empty(&q->waiting_calls)))
+    bool is_waited_for = !lv_list_is_empty(&q->waiting_calls) || q->is_over_limit;
+    if (is_waited_for || (!lv_list_is_empty(&q->ready_consumers) && lane_first_ready(q)))
         loop_schedule(q->home, &q->delivery_run);
 }
 
@@ -100,6 +153,35 @@ void queue_deliver_soon(struct queue *q)
 
 /* --- publishing ------------------------------------------------------------------------------ */
 
+/* Where the message waits. Only a queue with priorities looks into it. */
+static struct lane *lane_for(struct queue *q, const struct message *m)
+{
+    struct properties properties;
+    if (q->settings.max_priority <= 0 || !properties_read(message_header(m), &properties) ||
+        !(properties.flags & PROPERTY_PRIORITY))
+        return &q->lane;
+    int64_t most = q->settings.max_priority;
+    return lane_of(q, properties.priority < most ? properties.priority : (unsigned)most);
+}
+
+/* Nobody can take it now: it waits. */
+static void push(struct queue *q, struct lane *l, struct message *message, uint64_t deadline_ms)
+{
+    struct message *kept = message_ref(message);
+    uint64_t sequence = backlog_push(&l->backlog, &kept);
+    persist_enqueue(l, message, sequence, false, deadline_ms);
+    if (deadline_ms) {
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
+        queue_watch_deadline(q, deadline_ms);
+    }
+    if (queue_is_limited(q))
+        queue_keep_limits(q);
+    queue_schedule_deliveries(q);
+    pager_relieve(l);
+    if (deadline_ms && deadline_ms <= loop_wall_ms(q->home))
+        queue_expire(q);
+}
+
 /* Home. A reference of the message is taken. */
 static enum queue_answer take_message(struct queue *q, struct message *message)
 {
@@ -108,13 +190,14 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
     enum queue_answer answer = persist_answer(q, message);
     if (answer == QUEUE_REFUSED)
         return answer;
+    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message))
+        return QUEUE_REFUSED;
     q->counters.published++;
-    struct consumer *c = q->backlog.ready == 0 ? queue_next_consumer(q) : NULL;
+    struct lane *l = lane_for(q, message);
+    uint64_t deadline_ms = queue_deadline_for(q, message);
+    struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
     if (!c) {
-        struct message *kept = message_ref(message);
-        persist_enqueue(q, message, backlog_push(&q->backlog, &kept), false);
-        queue_schedule_deliveries(q);
-        pager_relieve(q);
+        push(q, l, message, deadline_ms);
         return answer;
     }
     if (c->no_ack) {
@@ -122,9 +205,11 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
         return QUEUE_TOOK;
     }
     struct message *kept = message_ref(message);
-    uint64_t sequence = backlog_push_taken(&q->backlog, &kept);
-    persist_enqueue(q, message, sequence, true);
-    hand_over(q, c, message, sequence, false);
+    uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
+    persist_enqueue(l, message, sequence, true, deadline_ms);
+    if (deadline_ms)
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
+    hand_over(q, c, message, lane_place(l, sequence), false);
     return answer;
 }
 
@@ -222,10 +307,10 @@ enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct c
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
-    if (q->home != loop || q->backlog.ready > 0 || lv_list_is_empty(&q->ready_consumers))
+    if (q->home != loop || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
-    if (!c->no_ack || c->loop != loop)
+    if (!c->no_ack || c->loop != loop || queue_is_limited(q))
         return false;
     q->counters.published++;
     q->counters.delivered_no_ack++;
@@ -236,21 +321,37 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home -------------------------------------------------------------------------- */
 
-void queue_settle(struct queue *q, struct consumer *c, uint64_t sequence, uint32_t count,
+/* A message comes back. */
+static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    if (!backlog_return(&l->backlog, sequence))
+        return;
+    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
+    if (deadline_ms)
+        queue_watch_deadline(q, deadline_ms);
+    if (l->backlog.counts_deliveries)
+        persist_count(l, sequence, backlog_deliveries(&l->backlog, sequence));
+}
+
+void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
                   enum settle_kind kind)
 {
-    for (uint64_t s = sequence; s < sequence + count; s++) {
+    struct lane *l = lane_find(q, place_priority(place));
+    uint64_t first = place_sequence(place);
+    for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
-            backlog_return(&q->backlog, s);
-        } else if (backlog_settle(&q->backlog, s, &left)) {
-            queue_message_left(q, &left);
+            give_back(q, l, s);
+        } else if (backlog_settle(&l->backlog, s, &left)) {
+            queue_message_left(l, &left);
             q->counters.acked += kind == SETTLE_ACK;
         }
     }
     lv_assert(c->unacked >= count);
     c->unacked -= count;
     consumer_give_places(c, count);
+    if (kind == SETTLE_REQUEUE && queue_is_limited(q))
+        queue_keep_limits(q);
     queue_consumer_ready(q, c);
     queue_schedule_deliveries(q);
 }

@@ -3,6 +3,8 @@
  *   queue.c            its life and its name
  *   queue_consumers.c  who gets the next message
  *   queue_messages.c   published, delivered, settled
+ *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
+ *   queue_limits.c     how much may be ready
  *   queue_calls.c      questions of other loops */
 #ifndef LEVERET_BROKER_QUEUE_PRIVATE_H
 #define LEVERET_BROKER_QUEUE_PRIVATE_H
@@ -33,12 +35,60 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 /* A delivery run at the end of the turn, when there is anything to deliver and anybody to take it. */
 void queue_schedule_deliveries(struct queue *q);
 
-/* Whether the first ready message can be given to somebody now. If it cannot, whatever is missing
+/* Whether the first ready message of this lane can be given to somebody now. If it cannot, whatever is missing
  * has been asked for, and deliveries are scheduled when it is there. */
-bool queue_first_is_deliverable(struct queue *q);
+bool queue_first_is_deliverable(struct lane *l);
+
+/* The message at this place, which is taken, leaves the queue. */
+void queue_settle_place(struct queue *q, uint64_t place);
+
+/* Whether what the queue gives up goes on to somewhere: then it is wanted with its body. */
+bool queue_sends_on(const struct queue *q);
+/* Whether more of it may be under way; else the expiry and the limits are looked at again when it may. */
+bool queue_can_send_on(struct queue *q);
+/* The message at this place, which is taken, is given up: its time has come; it stood at the head of a
+ * queue that is too long. NULL: it could not be read. */
+void queue_expired(struct queue *q, uint64_t place, struct message *m);
+void queue_dropped(struct queue *q, uint64_t place, struct message *m);
 
 /* A message has left the queue for good: the store hears of it. */
-void queue_message_left(struct queue *q, const struct backlog_left *left);
+void queue_message_left(struct lane *l, const struct backlog_left *left);
+
+/* --- queue_expiry.c --- */
+
+/* Messages or deadlines have come from the disk. */
+void queue_fetched(struct queue *q);
+
+/* When a message that comes now leaves: wall clock, milliseconds; 0: never. */
+uint64_t queue_deadline_for(const struct queue *q, const struct message *m);
+
+/* A message that is ready has this deadline. */
+void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);
+
+/* What is due leaves, as far as it can; the rest follows by itself. */
+void queue_expire(struct queue *q);
+
+/* It is being used: its idle time begins anew. Any loop. */
+void queue_used(struct queue *q);
+
+/* It goes once it has not been used for as long as its settings say, and has no consumer. */
+void queue_watch_use(struct queue *q);
+
+void queue_init_expiry(struct queue *q);
+/* It has been declared, or recovered. Any thread that nobody else sees it from yet. */
+void queue_begin_expiry(struct queue *q);
+/* It goes. */
+void queue_end_expiry(struct queue *q);
+
+/* --- queue_limits.c --- */
+
+bool queue_is_limited(const struct queue *q);
+
+/* Whether this message is one too many. */
+bool queue_would_overflow(const struct queue *q, const struct message *m);
+
+/* With overflow drop-head: what is too much leaves at the head. */
+void queue_keep_limits(struct queue *q);
 
 /* --- queue_calls.c --- */
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_private.h"
 #include "store/log_records.h"
 
 struct restore {
@@ -50,99 +51,104 @@ struct restore *restore_begin(struct broker *broker)
     return r;
 }
 
-/* The queue with this id, or NULL: it was deleted. Ids seen are never given out again. */
-static struct queue *find(struct restore *r, uint64_t id)
+/* The lane with this id, or NULL: its queue was deleted. Ids seen are never given out again. */
+static struct lane *find(struct restore *r, uint64_t id)
 {
-    if (r->last && r->last->id == id)
-        return r->last;
-    if (atomic_load(&r->broker->next_queue_id) <= id)
-        atomic_store(&r->broker->next_queue_id, id + 1);
+    uint64_t queue_id = lane_id_queue(id);
+    if (lane_id_priority(id) >= LANES_MAX)
+        return NULL; /* a file that somebody else has named */
+    if (r->last && r->last->id == queue_id)
+        return lane_of(r->last, lane_id_priority(id));
+    if (atomic_load(&r->broker->next_queue_id) <= queue_id)
+        atomic_store(&r->broker->next_queue_id, queue_id + 1);
     size_t low = 0, high = r->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (r->queues[middle]->id < id)
+        if (r->queues[middle]->id < queue_id)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == r->count || r->queues[low]->id != id)
+    if (low == r->count || r->queues[low]->id != queue_id)
         return NULL;
-    return r->last = r->queues[low];
+    r->last = r->queues[low];
+    return lane_of(r->last, lane_id_priority(id));
 }
 
 /* --- what the log says -------------------------------------------------------------------------------- */
 
-static void on_enqueue(void *arg, uint64_t file, uint64_t id, uint64_t sequence, unsigned flags,
-                       const struct log_message *parts)
+static void on_enqueue(void *arg, uint64_t file, uint64_t id, const struct log_carried *message)
 {
-    struct queue *q = find(arg, id);
-    if (!q)
+    struct lane *l = find(arg, id);
+    if (!l)
         return;
-    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
-                                       parts->body.n, parts->is_persistent);
-    if (!m) {
-        log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
-                  SLICE_ARG(queue_name(q)));
-        return;
-    }
-    if (parts->body.n > 0)
-        memcpy(message_body_space(m), parts->body.p, parts->body.n);
-    if (q->dirty_file == 0)
-        q->dirty_file = file;
-    pager_restore_message(q, sequence, &m, (flags & LOG_DELIVERED) != 0);
+    if (l->dirty_file == 0)
+        l->dirty_file = file;
+    pager_restore_message(l, message);
 }
 
 static void on_settle(void *arg, uint64_t id, uint64_t from, uint64_t count)
 {
-    struct queue *q = find(arg, id);
-    if (q)
-        pager_restore_settle(q, from, count);
+    struct lane *l = find(arg, id);
+    if (l)
+        pager_restore_settle(l, from, count);
+}
+
+static void on_count(void *arg, uint64_t file, uint64_t id, struct log_count count)
+{
+    struct lane *l = find(arg, id);
+    if (!l)
+        return;
+    if (l->dirty_file == 0)
+        l->dirty_file = file;
+    pager_restore_count(l, count);
 }
 
 static void on_delivered(void *arg, uint64_t file, uint64_t id, uint64_t below)
 {
-    struct queue *q = find(arg, id);
-    if (!q)
+    struct lane *l = find(arg, id);
+    if (!l)
         return;
-    if (q->delivered_staged < below)
-        q->delivered_staged = q->delivered_safe = below;
-    if (q->dirty_file == 0)
-        q->dirty_file = file; /* what is said here counts as long as the queue has messages */
+    if (l->delivered_staged < below)
+        l->delivered_staged = l->delivered_safe = below;
+    if (l->dirty_file == 0)
+        l->dirty_file = file; /* what is said here counts as long as the queue has messages */
 }
 
 static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)
 {
-    struct queue *q = find(arg, snapshot->queue);
-    if (!q)
+    struct lane *l = find(arg, snapshot->queue);
+    if (!l)
         return;
-    q->dirty_file = file;
-    q->snapshot_bytes = log_snapshot_bytes(snapshot);
-    q->delivered_staged = q->delivered_safe = snapshot->delivered_below;
-    pager_restore_snapshot(q, snapshot);
+    l->dirty_file = file;
+    l->snapshot_bytes = log_snapshot_bytes(snapshot);
+    l->delivered_staged = l->delivered_safe = snapshot->delivered_below;
+    pager_restore_snapshot(l, snapshot);
 }
 
 static void on_segment_gone(void *arg, uint64_t id, uint64_t number)
 {
-    struct queue *q = find(arg, id);
-    if (q)
-        pager_restore_gone(q, number);
+    struct lane *l = find(arg, id);
+    if (l)
+        pager_restore_gone(l, number);
 }
 
 static void on_queue_gone(void *arg, uint64_t id)
 {
     /* The definitions say which queues there are. One that is there although the log saw it go was
      * being deleted when we stopped: it is as it was told to its last asker, empty. */
-    struct queue *q = find(arg, id);
-    if (!q)
+    struct lane *l = find(arg, id);
+    if (!l)
         return;
     pager_restore_snapshot(
-        q, &(struct log_snapshot){.queue = id, .next_sequence = q->backlog.next_sequence});
+        l, &(struct log_snapshot){.queue = id, .next_sequence = l->backlog.next_sequence});
 }
 
 const struct log_visitor restore_visitor = {
     .enqueue = on_enqueue,
     .settle = on_settle,
     .delivered = on_delivered,
+    .count = on_count,
     .snapshot = on_snapshot,
     .segment_gone = on_segment_gone,
     .queue_gone = on_queue_gone,
@@ -153,8 +159,8 @@ const struct log_visitor restore_visitor = {
 static void on_file(void *arg, uint64_t id, uint64_t number, uint64_t bytes)
 {
     struct restore *r = arg;
-    struct queue *q = find(r, id);
-    if (!q || !pager_restore_file(q, number, bytes))
+    struct lane *l = find(r, id);
+    if (!l || !pager_restore_file(l, number, bytes))
         segments_remove(r->segments, id, number, NULL, NULL);
 }
 
@@ -166,23 +172,42 @@ int restore_segments(struct restore *r, struct segments *segments)
 
 static int by_dirty_file(const void *a, const void *b)
 {
-    const struct queue *x = *(struct queue *const *)a, *y = *(struct queue *const *)b;
+    const struct lane *x = *(struct lane *const *)a, *y = *(struct lane *const *)b;
     return (x->dirty_file > y->dirty_file) - (x->dirty_file < y->dirty_file);
+}
+
+static struct lane **all_lanes(const struct restore *r, size_t *ret_count)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->count; i++)
+        count += r->queues[i]->lane_count;
+    struct lane **lanes = lv_malloc((count + 1) * sizeof(struct lane *));
+    *ret_count = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        for (unsigned n = 0; n < r->queues[i]->lane_count; n++)
+            lanes[(*ret_count)++] = queue_lane(r->queues[i], n);
+    }
+    return lanes;
 }
 
 void restore_end(struct restore **restore, bool is_whole)
 {
     struct restore *r = *restore;
     *restore = NULL;
-    if (is_whole && r->count > 1)
-        qsort(r->queues, r->count, sizeof(struct queue *), by_dirty_file);
-    for (size_t i = 0; is_whole && i < r->count; i++) {
-        struct queue *q = r->queues[i];
-        pager_restore_end(q);
-        if (q->dirty_file > 0)
-            persist_restore_dirty(q, q->dirty_file);
-        pager_relieve(q);
+    size_t count;
+    struct lane **lanes = all_lanes(r, &count);
+    if (is_whole && count > 1)
+        qsort(lanes, count, sizeof(struct lane *), by_dirty_file);
+    for (size_t i = 0; is_whole && i < count; i++) {
+        struct lane *l = lanes[i];
+        pager_restore_end(l);
+        if (l->dirty_file > 0)
+            persist_restore_dirty(l, l->dirty_file);
+        pager_relieve(l);
     }
+    for (size_t i = 0; is_whole && i < r->count; i++)
+        queue_begin_expiry(r->queues[i]);
+    free(lanes);
     free(r->queues);
     free(r);
 }

@@ -60,8 +60,15 @@ struct log_segment {
 /* A message that a snapshot carries with it. */
 struct log_carried {
     uint64_t sequence;
-    unsigned flags; /* LOG_DELIVERED */
+    unsigned flags;       /* LOG_DELIVERED */
+    uint64_t deadline_ms; /* 0: none */
     struct log_message message;
+};
+
+/* How often a message has come back. */
+struct log_count {
+    uint64_t sequence;
+    uint32_t count; /* 255 stands for all that is more */
 };
 
 /* All that a queue is, at this point of the log: everything before it about this queue counts no
@@ -74,15 +81,19 @@ struct log_snapshot {
     size_t segment_count;
     const struct log_carried *carried; /* in order */
     size_t carried_count;
+    const struct log_count *counts; /* of messages in segments or carried; those that are not 0 */
+    size_t count_count;
+    bool has_deadlines; /* some messages in the segments have one */
 };
 
 /* --- staging: one stage per loop, used by that loop's thread alone ---------------------------- */
 
-/* The message stands in a queue under this sequence number. When `identity` (the caller's pointer to
+/* The message stands in a queue under this sequence number, until a deadline (wall clock, milliseconds;
+ * 0: none). When `identity` (the caller's pointer to
  * the message; not NULL) is that of the record staged just before, the message's bytes are not
  * stored again. */
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
-                 uint64_t queue, uint64_t sequence, unsigned flags);
+                 uint64_t queue, uint64_t sequence, unsigned flags, uint64_t deadline_ms);
 /* The message staged last may be freed: the next one is another, even at the same address. */
 void log_end_message(struct log_stage *stage);
 /* These are settled: acknowledged, discarded, expired, purged. Adjoining runs of one queue are
@@ -91,6 +102,8 @@ void log_end_message(struct log_stage *stage);
 void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count);
 /* All sequence numbers below may have been delivered. */
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
+/* The message has come back so often. */
+void log_count(struct log_stage *stage, uint64_t queue, struct log_count count);
 void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot);
 /* The segment file of a queue is not needed any more and will be removed. */
 void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number);
@@ -140,10 +153,10 @@ struct log_options {
 
 /* What recovery finds, in the order in which it was written. Slices are borrowed for the call. */
 struct log_visitor {
-    void (*enqueue)(void *arg, uint64_t file, uint64_t queue, uint64_t sequence, unsigned flags,
-                    const struct log_message *message);
+    void (*enqueue)(void *arg, uint64_t file, uint64_t queue, const struct log_carried *message);
     void (*settle)(void *arg, uint64_t queue, uint64_t from, uint64_t count);
     void (*delivered)(void *arg, uint64_t file, uint64_t queue, uint64_t below);
+    void (*count)(void *arg, uint64_t file, uint64_t queue, struct log_count count);
     void (*snapshot)(void *arg, uint64_t file, const struct log_snapshot *snapshot);
     void (*segment_gone)(void *arg, uint64_t queue, uint64_t number);
     void (*queue_gone)(void *arg, uint64_t queue);

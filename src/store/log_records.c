@@ -9,7 +9,7 @@
  *   ENQUEUE    13  flags u8 (1: persistent)
  *              16  header bytes u32   20 body bytes u32   24 targets u32   28 exchange bytes u16
  *              30  routing key bytes u16   32 exchange, routing key, header, body
- *               .  targets: queue u64, sequence << 8 | flags u64
+ *               .  targets: queue u64, sequence << 8 | flags u64 (flag 2: then a deadline u64)
  *   SETTLE     16  ranges: queue u64, from u64, count u64
  *   DELIVERED_BELOW 16 queue u64   24 below u64
  *   SNAPSHOT   16  queue u64   24 next sequence u64   32 delivered below u64
@@ -19,7 +19,10 @@
  *              a message: sequence << 8 | flags u64 (flag 128: persistent), header bytes u32, body
  *                         bytes u32, exchange bytes u16, routing key bytes u16, the four
  *   SEGMENT_GONE 16 queue u64  24 number u64
+ *              after the messages: flags u64 (1: deadlines in the segments), and for each message that
+ *              has come back sequence << 8 | count u64
  *   QUEUE_GONE 16  queue u64   24 0 u64
+ *   COUNT      16  queue u64   24 sequence << 8 | count u64
  *
  * The checksum is XXH3-64 of bytes 8 .. length, XOR (key + offset * 0x9e3779b97f4a7c15), where key is
  * a bijection of the file's number under the log's salt. */
@@ -31,7 +34,8 @@
 #include "base/assert.h"
 #include "base/error.h"
 
-enum { IS_PERSISTENT = 1, CARRIED_IS_PERSISTENT = 128, SNAPSHOT_BYTES = 48 };
+enum { IS_PERSISTENT = 1, HAS_DEADLINE = 2, CARRIED_IS_PERSISTENT = 128, SNAPSHOT_BYTES = 48 };
+enum { SNAPSHOT_HAS_DEADLINES = 1, COUNT_BYTES = 8 };
 enum { SEGMENT_BYTES = 56, SEGMENT_RANGE_BYTES = 16, CARRIED_BYTES = 20 };
 
 static const char magic[8] = {'L', 'V', 'R', 'T', '-', 'L', 'O', 'G'};
@@ -175,13 +179,24 @@ void log_put_enqueue(uint8_t *record, const struct log_message *m)
     put_slice(p, m->body);
 }
 
-void log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t sequence,
-                    unsigned flags)
+/* A sequence number with what is said of its place; the deadline follows where there is one. */
+static uint8_t *put_place(uint8_t *p, uint64_t sequence, unsigned flags, uint64_t deadline_ms)
 {
     lv_assert(sequence <= LOG_SEQUENCE_MAX);
+    log_put64(p, sequence << 8 | flags | (deadline_ms ? HAS_DEADLINE : 0));
+    if (!deadline_ms)
+        return p + 8;
+    log_put64(p + 8, deadline_ms);
+    return p + 8 + LOG_DEADLINE_BYTES;
+}
+
+size_t log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t sequence,
+                      unsigned flags, uint64_t deadline_ms)
+{
     log_put64(record + length, queue);
-    log_put64(record + length + 8, sequence << 8 | (flags & LOG_DELIVERED));
+    uint8_t *end = put_place(record + length + 8, sequence, flags & LOG_DELIVERED, deadline_ms);
     log_put32(record + 24, log_get32(record + 24) + 1);
+    return (size_t)(end - record);
 }
 
 void log_put_range(uint8_t *at, uint64_t queue, struct log_range range)
@@ -207,8 +222,9 @@ uint64_t log_snapshot_bytes(const struct log_snapshot *s)
     for (size_t i = 0; i < s->carried_count; i++) {
         const struct log_message *m = &s->carried[i].message;
         n += CARRIED_BYTES + m->exchange.n + m->routing_key.n + m->header.n + m->body.n;
+        n += s->carried[i].deadline_ms ? LOG_DEADLINE_BYTES : 0;
     }
-    return n;
+    return n + 8 + s->count_count * COUNT_BYTES;
 }
 
 static uint8_t *put_segment(uint8_t *p, const struct log_segment *s)
@@ -233,15 +249,14 @@ static uint8_t *put_carried(uint8_t *p, const struct log_carried *c)
     const struct log_message *m = &c->message;
     unsigned flags = (c->flags & LOG_DELIVERED) | (m->is_persistent ? CARRIED_IS_PERSISTENT : 0);
 
-    lv_assert(c->sequence <= LOG_SEQUENCE_MAX);
     lv_assert(m->exchange.n <= UINT16_MAX);
     lv_assert(m->routing_key.n <= UINT16_MAX);
-    log_put64(p, c->sequence << 8 | flags);
-    log_put32(p + 8, (uint32_t)m->header.n);
-    log_put32(p + 12, (uint32_t)m->body.n);
-    log_put16(p + 16, (uint16_t)m->exchange.n);
-    log_put16(p + 18, (uint16_t)m->routing_key.n);
-    p = put_slice(p + CARRIED_BYTES, m->exchange);
+    p = put_place(p, c->sequence, flags, c->deadline_ms);
+    log_put32(p, (uint32_t)m->header.n);
+    log_put32(p + 4, (uint32_t)m->body.n);
+    log_put16(p + 8, (uint16_t)m->exchange.n);
+    log_put16(p + 10, (uint16_t)m->routing_key.n);
+    p = put_slice(p + 12, m->exchange);
     p = put_slice(p, m->routing_key);
     p = put_slice(p, m->header);
     return put_slice(p, m->body);
@@ -263,6 +278,12 @@ void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
         p = put_segment(p, &s->segments[i]);
     for (size_t i = 0; i < s->carried_count; i++)
         p = put_carried(p, &s->carried[i]);
+    log_put64(p, s->has_deadlines ? SNAPSHOT_HAS_DEADLINES : 0);
+    for (size_t i = 0; i < s->count_count; i++) {
+        uint32_t count = s->counts[i].count;
+        p += COUNT_BYTES;
+        log_put64(p, s->counts[i].sequence << 8 | (count < UINT8_MAX ? count : UINT8_MAX));
+    }
 }
 
 /* --- payloads: reading -------------------------------------------------------------------------- */
@@ -318,6 +339,29 @@ static void take_message(struct reader *r, struct lengths n, struct log_message 
     ret->body = take(r, n.body);
 }
 
+/* A sequence number, and what is said of its place; its flags in all. */
+static uint64_t take_place(struct reader *r, struct log_carried *ret)
+{
+    uint64_t place = take64(r);
+
+    ret->sequence = place >> 8;
+    ret->flags = (unsigned)(place & LOG_DELIVERED);
+    ret->deadline_ms = place & HAS_DEADLINE ? take64(r) : 0;
+    return place & 0xff;
+}
+
+/* Whether so many targets are all that is left. */
+static bool targets_are_whole(struct reader r, uint32_t targets)
+{
+    struct log_carried c;
+
+    for (uint32_t i = 0; i < targets && !r.has_failed; i++) {
+        take64(&r);
+        take_place(&r, &c);
+    }
+    return !r.has_failed && r.left.n == 0;
+}
+
 static bool visit_enqueue(const struct log_record *record, uint64_t file,
                           const struct log_visitor *visitor, void *arg)
 {
@@ -332,13 +376,14 @@ static bool visit_enqueue(const struct log_record *record, uint64_t file,
     n.exchange = take16(&r);
     n.routing_key = take16(&r);
     take_message(&r, n, &message);
-    if (r.has_failed || r.left.n != (uint64_t)targets * LOG_TARGET_BYTES)
+    if (r.has_failed || !targets_are_whole(r, targets))
         return false;
     for (uint32_t i = 0; visitor->enqueue && i < targets; i++) {
+        struct log_carried c = {.message = message};
         uint64_t queue = take64(&r);
-        uint64_t place = take64(&r);
 
-        visitor->enqueue(arg, file, queue, place >> 8, (unsigned)(place & LOG_DELIVERED), &message);
+        take_place(&r, &c);
+        visitor->enqueue(arg, file, queue, &c);
     }
     return true;
 }
@@ -374,6 +419,8 @@ static bool visit_pair(const struct log_record *record, uint64_t file,
         visitor->segment_gone(arg, first, second);
     if (record->type == LOG_QUEUE_GONE && visitor->queue_gone)
         visitor->queue_gone(arg, first);
+    if (record->type == LOG_COUNT && visitor->count)
+        visitor->count(arg, file, first, (struct log_count){second >> 8, second & 0xff});
     return true;
 }
 
@@ -432,17 +479,29 @@ static void link_ranges(struct log_scratch *scratch, size_t count)
 
 static void take_carried(struct reader *r, struct log_scratch *scratch)
 {
-    uint64_t place = take64(r);
-    struct log_carried c = {.sequence = place >> 8, .flags = (unsigned)(place & LOG_DELIVERED)};
+    struct log_carried c = {0};
     struct lengths n;
+    uint64_t flags = take_place(r, &c);
 
     n.header = take32(r);
     n.body = take32(r);
     n.exchange = take16(r);
     n.routing_key = take16(r);
     take_message(r, n, &c.message);
-    c.message.is_persistent = place & CARRIED_IS_PERSISTENT;
+    c.message.is_persistent = flags & CARRIED_IS_PERSISTENT;
     lv_buffer_add(&scratch->carried, &c, sizeof c);
+}
+
+static void take_counts(struct reader *r, struct log_scratch *scratch, struct log_snapshot *s)
+{
+    s->has_deadlines = take64(r) & SNAPSHOT_HAS_DEADLINES;
+    while (r->left.n > 0 && !r->has_failed) {
+        uint64_t place = take64(r);
+        struct log_count count = {place >> 8, place & 0xff};
+
+        lv_buffer_add(&scratch->counts, &count, sizeof count);
+        s->count_count++;
+    }
 }
 
 static bool visit_snapshot(const struct log_record *record, uint64_t file,
@@ -457,16 +516,19 @@ static bool visit_snapshot(const struct log_record *record, uint64_t file,
     s.delivered_below = take64(&r);
     s.segment_count = take32(&r);
     s.carried_count = take32(&r);
-    scratch->segments.n = scratch->ranges.n = scratch->carried.n = 0;
+    scratch->segments.n = scratch->ranges.n = scratch->carried.n = scratch->counts.n = 0;
     for (size_t i = 0; i < s.segment_count && !r.has_failed; i++)
         take_segment(&r, scratch);
     for (size_t i = 0; i < s.carried_count && !r.has_failed; i++)
         take_carried(&r, scratch);
+    if (!r.has_failed)
+        take_counts(&r, scratch, &s);
     if (r.has_failed || r.left.n > 0)
         return false;
     link_ranges(scratch, s.segment_count);
     s.segments = (void *)scratch->segments.p;
     s.carried = (void *)scratch->carried.p;
+    s.counts = (void *)scratch->counts.p;
     if (visitor->snapshot)
         visitor->snapshot(arg, file, &s);
     return true;
@@ -483,6 +545,7 @@ bool log_record_visit(const struct log_record *record, uint64_t file,
     case LOG_SNAPSHOT: return visit_snapshot(record, file, visitor, arg, scratch);
     case LOG_DELIVERED_BELOW:
     case LOG_SEGMENT_GONE:
+    case LOG_COUNT:
     case LOG_QUEUE_GONE: return visit_pair(record, file, visitor, arg);
     case LOG_TYPES: break;
     }
@@ -494,4 +557,5 @@ void log_scratch_free(struct log_scratch *scratch)
     lv_buffer_free(&scratch->segments);
     lv_buffer_free(&scratch->ranges);
     lv_buffer_free(&scratch->carried);
+    lv_buffer_free(&scratch->counts);
 }

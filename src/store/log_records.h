@@ -26,7 +26,8 @@ enum {
     LOG_RECORD_HEADER_BYTES = 16,
     LOG_BATCH_BYTES = 64,
     LOG_ENQUEUE_BYTES = 32, /* without the message and the targets */
-    LOG_TARGET_BYTES = 16,
+    LOG_TARGET_BYTES = 16,  /* without a deadline */
+    LOG_DEADLINE_BYTES = 8,
     LOG_RANGE_BYTES = 24,
     LOG_PAIR_BYTES = 32, /* records of two numbers */
 };
@@ -43,6 +44,7 @@ enum log_type {
     LOG_SNAPSHOT,
     LOG_SEGMENT_GONE,
     LOG_QUEUE_GONE,
+    LOG_COUNT,
     LOG_TYPES
 };
 
@@ -176,9 +178,10 @@ static inline uint64_t log_enqueue_bytes(const struct log_message *m)
 
 /* Writes log_enqueue_bytes() of a record with no target yet, not sealed. */
 void log_put_enqueue(uint8_t *record, const struct log_message *message);
-/* Adds a target at record + length; there must be room for LOG_TARGET_BYTES. */
-void log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t sequence,
-                    unsigned flags);
+/* Adds a target at record + length; there must be room for LOG_TARGET_BYTES + LOG_DEADLINE_BYTES. The
+ * record's new length. */
+size_t log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t sequence,
+                      unsigned flags, uint64_t deadline_ms);
 /* One range of a settle record. */
 void log_put_range(uint8_t *at, uint64_t queue, struct log_range range);
 /* Two numbers behind the header. */
@@ -194,6 +197,7 @@ struct log_scratch {
     struct lv_buffer segments;
     struct lv_buffer ranges;
     struct lv_buffer carried;
+    struct lv_buffer counts;
 };
 
 void log_scratch_free(struct log_scratch *scratch);

@@ -160,18 +160,19 @@ static void move_open(struct log_stage *stage)
     chunk_append(stage, chunk);
 }
 
-static void add_target(struct log_stage *stage, uint64_t queue, uint64_t sequence, unsigned flags)
+static void add_target(struct log_stage *stage, uint64_t queue, uint64_t sequence, unsigned flags,
+                       uint64_t deadline_ms)
 {
-    size_t length = stage->open_length + LOG_TARGET_BYTES;
+    size_t most = stage->open_length + LOG_TARGET_BYTES + LOG_DEADLINE_BYTES;
 
-    if (stage->tail->capacity - stage->used < log_align(length))
+    if (stage->tail->capacity - stage->used < log_align(most))
         move_open(stage);
-    log_put_target(stage->tail->bytes + stage->used, stage->open_length, queue, sequence, flags);
-    stage->open_length = length;
+    stage->open_length = log_put_target(stage->tail->bytes + stage->used, stage->open_length, queue,
+                                        sequence, flags, deadline_ms);
 }
 
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
-                 uint64_t queue, uint64_t sequence, unsigned flags)
+                 uint64_t queue, uint64_t sequence, unsigned flags, uint64_t deadline_ms)
 {
     uint64_t length = log_enqueue_bytes(message);
 
@@ -179,11 +180,11 @@ void log_enqueue(struct log_stage *stage, const struct log_message *message, con
     if (identity != stage->identity || stage->open_length > LOG_RECORD_BYTES_MAX / 2) {
         close_open(stage);
         depend_on_current(stage);
-        log_put_enqueue(reserve(stage, length + LOG_TARGET_BYTES), message);
+        log_put_enqueue(reserve(stage, length + LOG_TARGET_BYTES + LOG_DEADLINE_BYTES), message);
         stage->open_length = (size_t)length;
         stage->identity = identity;
     }
-    add_target(stage, queue, sequence, flags);
+    add_target(stage, queue, sequence, flags, deadline_ms);
 }
 
 void log_end_message(struct log_stage *stage)
@@ -231,6 +232,13 @@ static void put_pair(struct log_stage *stage, enum log_type type, uint64_t first
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below)
 {
     put_pair(stage, LOG_DELIVERED_BELOW, queue, below);
+}
+
+void log_count(struct log_stage *stage, uint64_t queue, struct log_count count)
+{
+    uint64_t most = count.count < UINT8_MAX ? count.count : UINT8_MAX;
+
+    put_pair(stage, LOG_COUNT, queue, count.sequence << 8 | most);
 }
 
 void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number)

@@ -11,13 +11,15 @@
  *         24      8  XXH3-64 of what follows the header
  *         32      8  XXH3-64 of queue, file number and offset (8 bytes each) and of bytes 0 to 31
  *         40   12 n  the entries
- *                    their bytes, in the same order: exchange, routing key, header, body
+ *                    their bytes, in the same order: deadline (8), exchange, routing key, header,
+ *                    body
  *                    zeros up to a multiple of 8
  *
  *     offset  bytes  entry
  *          0      1  place in the chunk, 0 to 63, larger than that of the entry before
  *          1      1  1 persistent, 2 redelivered,
- *                    4 same exchange, 8 same routing key, 16 same header as the entry before
+ *                    4 same exchange, 8 same routing key, 16 same header as the entry before,
+ *                    32 has a deadline
  *          2      1  bytes of the exchange      )
  *          3      1  bytes of the routing key   ) 0 when it is the same
  *          4      4  bytes of the header        )
@@ -39,6 +41,7 @@
 
 enum {
     BLOCK_VERSION = 1,
+    DEADLINE_BYTES = 8,
     BLOCK_ALIGNMENT = 8,
     HEADER_BYTES = SEGMENT_BLOCK_HEADER_BYTES,
     HEADER_CHECKED_BYTES = 32,
@@ -53,7 +56,8 @@ enum {
     ENTRY_SAME_EXCHANGE = 4,
     ENTRY_SAME_ROUTING_KEY = 8,
     ENTRY_SAME_HEADER = 16,
-    ENTRY_FLAGS = 31,
+    ENTRY_HAS_DEADLINE = 32,
+    ENTRY_FLAGS = 63,
 };
 
 static const uint8_t magic[4] = {'L', 'v', 'S', 'b'};
@@ -155,6 +159,8 @@ static unsigned entry_flags(const struct segment_entry *e, const struct segment_
         flags |= ENTRY_PERSISTENT;
     if (e->redelivered)
         flags |= ENTRY_REDELIVERED;
+    if (e->deadline_ms)
+        flags |= ENTRY_HAS_DEADLINE;
     if (!before)
         return flags;
     if (slice_equal(e->message.exchange, before->message.exchange))
@@ -171,6 +177,8 @@ static uint64_t entry_bytes(const struct segment_entry *e, unsigned flags)
 {
     uint64_t bytes = e->message.body.n;
 
+    if (flags & ENTRY_HAS_DEADLINE)
+        bytes += DEADLINE_BYTES;
     if (!(flags & ENTRY_SAME_EXCHANGE))
         bytes += e->message.exchange.n;
     if (!(flags & ENTRY_SAME_ROUTING_KEY))
@@ -214,6 +222,10 @@ static uint8_t *put_entry(uint8_t *p, uint8_t *to, const struct segment_entry *e
     p[3] = (uint8_t)m.routing_key.n;
     put_u32(p + 4, (uint32_t)m.header.n);
     put_u32(p + 8, (uint32_t)m.body.n);
+    if (flags & ENTRY_HAS_DEADLINE) {
+        put_u64(to, e->deadline_ms);
+        to += DEADLINE_BYTES;
+    }
     to = put_bytes(to, m.exchange);
     to = put_bytes(to, m.routing_key);
     to = put_bytes(to, m.header);
@@ -289,7 +301,9 @@ static bool get_entry(const uint8_t *p, const uint8_t **at, const uint8_t *end,
         ((flags & ENTRY_SAME_ROUTING_KEY) && key_bytes) ||
         ((flags & ENTRY_SAME_HEADER) && header_bytes))
         return false;
-    if (exchange_bytes + key_bytes + header_bytes + body_bytes > (uint64_t)(end - *at))
+    uint64_t deadline_bytes = flags & ENTRY_HAS_DEADLINE ? DEADLINE_BYTES : 0;
+    if (deadline_bytes + exchange_bytes + key_bytes + header_bytes + body_bytes >
+        (uint64_t)(end - *at))
         return false;
 
     const struct log_message *same = before ? &before->message : &none.message;
@@ -297,6 +311,8 @@ static bool get_entry(const uint8_t *p, const uint8_t **at, const uint8_t *end,
     ret->place = p[0];
     ret->redelivered = flags & ENTRY_REDELIVERED;
     m->is_persistent = flags & ENTRY_PERSISTENT;
+    ret->deadline_ms = deadline_bytes ? get_u64(*at) : 0;
+    *at += deadline_bytes;
     m->exchange = get_bytes(at, exchange_bytes, flags & ENTRY_SAME_EXCHANGE, same->exchange);
     m->routing_key = get_bytes(at, key_bytes, flags & ENTRY_SAME_ROUTING_KEY, same->routing_key);
     m->header = get_bytes(at, header_bytes, flags & ENTRY_SAME_HEADER, same->header);

@@ -25,8 +25,9 @@ enum {
 };
 
 struct segment_entry {
-    unsigned place;   /* 0..63, within the chunk; entries of a block are in order of place */
-    bool redelivered; /* may have been delivered */
+    unsigned place;       /* 0..63, within the chunk; entries of a block are in order of place */
+    bool redelivered;     /* may have been delivered */
+    uint64_t deadline_ms; /* 0: none */
     struct log_message message;
 };
 

@@ -34,7 +34,8 @@ enum {
     TEXT_BYTES = 256 * 1024,
     STEP_BYTES = 200,
     REST_ROUNDS_MAX = 20000,
-    PROPERTIES_MAX = 64,
+    FLAGS_BYTES = 2,
+    PROPERTIES_MAX = 2 + 64,
     BODY_MAX = 120 * 1024,
 };
 
@@ -242,9 +243,10 @@ static bool one_in(struct world *w, uint64_t n)
 
 static size_t properties_of(uint32_t number, uint8_t out[PROPERTIES_MAX])
 {
-    size_t n = 4 + number % 23;
-    memset(out, (int)(number % 251), n);
-    memcpy(out, &number, sizeof number);
+    size_t n = FLAGS_BYTES + 4 + number % 23;
+    memset(out, 0, FLAGS_BYTES); /* no property that anybody would look at */
+    memset(out + FLAGS_BYTES, (int)(number % 251), n - FLAGS_BYTES);
+    memcpy(out + FLAGS_BYTES, &number, sizeof number);
     return n;
 }
 
@@ -284,9 +286,9 @@ static uint32_t read_message(struct world *w, const struct delivery *d)
 {
     uint8_t properties[PROPERTIES_MAX];
     uint32_t number;
-    if (d->header.n < sizeof number)
+    if (d->header.n < FLAGS_BYTES + sizeof number)
         fail(w, "a message has come that nobody has published");
-    memcpy(&number, d->header.p, sizeof number);
+    memcpy(&number, d->header.p + FLAGS_BYTES, sizeof number);
     if (number >= w->model_count)
         fail(w, "a message has come that nobody has published: %u", number);
     size_t n = properties_of(number, properties);
@@ -535,7 +537,7 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         fail(w, "message %u comes from queue %u, where nobody put it", number, client->slot);
     if (w->is_dead || s->is_deleted) {
         if (!no_ack && !w->is_dead)
-            hold(client, d->sequence, 0, true);
+            hold(client, d->place, 0, true);
         else if (no_ack && copy->gone != GONE_SAFE)
             copy->gone = GONE; /* it was on its way, and its queue is done with it */
         return;
@@ -548,9 +550,9 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         fail(w, "message %u comes, which cannot be there", number);
     if (copy->was_delivered && !d->redelivered)
         fail(w, "message %u comes again, and not as redelivered", number);
-    if (!no_ack && copy->sequence != UNKNOWN && copy->sequence != d->sequence)
+    if (!no_ack && copy->sequence != UNKNOWN && copy->sequence != d->place)
         fail(w, "message %u has moved from place %" PRIu64 " to %" PRIu64, number, copy->sequence,
-             d->sequence);
+             d->place);
     check_order(w, client, d, number);
     copy->expect = THERE;
     copy->gone = NOT_GONE;
@@ -564,9 +566,9 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         promise_send(client->consumer->loop, p);
         return;
     }
-    copy->sequence = d->sequence;
+    copy->sequence = d->place;
     copy->holder = client;
-    hold(client, d->sequence, (uint32_t)(copy - s->copies), false);
+    hold(client, d->place, (uint32_t)(copy - s->copies), false);
 }
 
 static bool client_deliver(struct consumer *c, const struct delivery *d)
@@ -811,7 +813,7 @@ static void promise_purges(struct world *w)
 {
     for (unsigned slot = 0; slot < w->slot_count; slot++) {
         struct slot *s = &w->slots[slot];
-        if (!s->has_purge || s->is_deleted || pager_is_busy(s->queue))
+        if (!s->has_purge || s->is_deleted || pager_is_busy(&s->queue->lane))
             continue;
         struct promise *p = promise_make(w, slot, s->count);
         for (size_t i = 0; i < s->count; i++) {
@@ -852,7 +854,7 @@ static void force_snapshot(struct world *w, unsigned slot)
         return;
     step(w, "queue %u is asked for a snapshot", slot);
     loop_sim_enter(s->queue->home);
-    pager_snapshot(s->queue);
+    pager_snapshot(&s->queue->lane);
     loop_sim_enter(NULL);
 }
 
@@ -879,7 +881,7 @@ static void note_paging(struct world *w)
 {
     for (unsigned i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
-        w->was_paged |= !s->is_deleted && backlog_has_disk(&s->queue->backlog);
+        w->was_paged |= !s->is_deleted && backlog_has_disk(&s->queue->lane.backlog);
         note_losses(s);
     }
 }
@@ -1032,7 +1034,7 @@ static void calm(struct world *w)
 static void verify_slot(struct world *w, unsigned slot, bool is_last)
 {
     struct queue_call before = call_home(w, slot, queue_call_status);
-    bool is_estimate = pager_estimates_bytes(w->slots[slot].queue);
+    bool is_estimate = pager_estimates_bytes(&w->slots[slot].queue->lane);
     struct client *client = consume(w, slot, false, 0, true);
     uint64_t bytes;
     rest(w);

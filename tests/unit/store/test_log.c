@@ -48,17 +48,16 @@ static void answer_space(void *arg, bool has_room)
     lv_buffer_printf(&((struct fixture *)arg)->answers, "%s ", has_room ? "room" : "no-room");
 }
 
-static void read_enqueue(void *arg, uint64_t file, uint64_t queue, uint64_t sequence,
-                         unsigned flags, const struct log_message *message)
+static void read_enqueue(void *arg, uint64_t file, uint64_t queue, const struct log_carried *c)
 {
     struct fixture *f = arg;
 
     (void)file;
     f->enqueues++;
-    lv_buffer_printf(&f->read, "%" PRIu64 ".%" PRIu64 "%s %.*s\n", queue, sequence,
-                     flags & LOG_DELIVERED ? "*" : "",
-                     (int)(message->body.n < 20 ? message->body.n : 20),
-                     (const char *)message->body.p);
+    lv_buffer_printf(&f->read, "%" PRIu64 ".%" PRIu64 "%s %.*s\n", queue, c->sequence,
+                     c->flags & LOG_DELIVERED ? "*" : "",
+                     (int)(c->message.body.n < 20 ? c->message.body.n : 20),
+                     (const char *)c->message.body.p);
 }
 
 static void read_settle(void *arg, uint64_t queue, uint64_t from, uint64_t count)
@@ -142,7 +141,7 @@ static void enqueue_body(struct fixture *f, unsigned stage, uint64_t queue, uint
 {
     struct log_message message = {.body = body, .is_persistent = true};
 
-    log_enqueue(log_stage(f->log, stage), &message, &message, queue, sequence, 0);
+    log_enqueue(log_stage(f->log, stage), &message, &message, queue, sequence, 0, 0);
     log_settle(log_stage(f->log, stage), 999, sequence, 1); /* the next is another message */
 }
 
@@ -150,7 +149,7 @@ static void enqueue(struct fixture *f, unsigned stage, uint64_t sequence, const 
 {
     struct log_message message = {.body = slice_str(body), .is_persistent = true};
 
-    log_enqueue(log_stage(f->log, stage), &message, body, stage + 1, sequence, 0);
+    log_enqueue(log_stage(f->log, stage), &message, body, stage + 1, sequence, 0, 0);
 }
 
 static void step(struct fixture *f)
@@ -248,7 +247,7 @@ static void a_message_for_many_queues_is_stored_once(void **state)
 
     (void)state;
     for (uint64_t q = 1; q <= 5000; q++)
-        log_enqueue(log_stage(f->log, 0), &message, &message, q, 7, q % 2 ? 0 : LOG_DELIVERED);
+        log_enqueue(log_stage(f->log, 0), &message, &message, q, 7, q % 2 ? 0 : LOG_DELIVERED, 0);
     submit_and_step(f, 0);
     assert_true(disk_sim_used(f->sim) - before < 100000 + 5000 * 16 + 4 * FILE_BYTES);
     cut_power_and_open(f);
@@ -799,7 +798,7 @@ static void *produce(void *arg)
 
         for (unsigned i = 0; i < PER_TURN; i++) {
             message.body = slice_of(body, 50 + (sequence * 37) % 600);
-            log_enqueue(stage, &message, body + i, p->index, sequence, 0);
+            log_enqueue(stage, &message, body + i, p->index, sequence, 0, 0);
             if (sequence >= 10)
                 log_settle(stage, p->index, sequence - 10, 1);
             sequence++;
@@ -812,15 +811,14 @@ static void *produce(void *arg)
     return NULL;
 }
 
-static void threaded_enqueue(void *arg, uint64_t file, uint64_t queue, uint64_t sequence,
-                             unsigned flags, const struct log_message *message)
+static void threaded_enqueue(void *arg, uint64_t file, uint64_t queue, const struct log_carried *c)
 {
     struct threaded *t = arg;
 
-    (void)file, (void)flags;
-    assert_int_equal(sequence, t->read[queue]++);
-    assert_int_equal(message->body.n, 50 + (sequence * 37) % 600);
-    assert_int_equal(message->body.p[49], queue);
+    (void)file;
+    assert_int_equal(c->sequence, t->read[queue]++);
+    assert_int_equal(c->message.body.n, 50 + (c->sequence * 37) % 600);
+    assert_int_equal(c->message.body.p[49], queue);
 }
 
 static void threaded_settle(void *arg, uint64_t queue, uint64_t from, uint64_t count)

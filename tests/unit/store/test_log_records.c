@@ -48,9 +48,9 @@ static void page_enqueue(struct page *page)
     size_t length = (size_t)log_enqueue_bytes(&hello);
 
     log_put_enqueue(record, &hello);
-    log_put_target(record, length, 42, 192, 0);
-    log_put_target(record, length + LOG_TARGET_BYTES, 43, 9, LOG_DELIVERED);
-    page_place(page, LOG_ENQUEUE, length + 2 * LOG_TARGET_BYTES);
+    length = log_put_target(record, length, 42, 192, 0, 0);
+    length = log_put_target(record, length, 43, 9, LOG_DELIVERED, 0);
+    page_place(page, LOG_ENQUEUE, length);
 }
 
 static void page_settle(struct page *page)
@@ -86,13 +86,26 @@ static void text_message(struct lv_buffer *out, const struct log_message *m)
                      m->is_persistent ? " persistent" : "");
 }
 
-static void text_enqueue(void *arg, uint64_t file, uint64_t queue, uint64_t sequence,
-                         unsigned flags, const struct log_message *message)
+static void text_deadline(struct lv_buffer *out, const struct log_carried *c)
+{
+    if (c->deadline_ms)
+        lv_buffer_printf(out, " until %llu", (unsigned long long)c->deadline_ms);
+}
+
+static void text_count(void *arg, uint64_t file, uint64_t queue, struct log_count count)
+{
+    (void)file;
+    lv_buffer_printf(arg, "queue %llu sequence %llu came back %u\n", (unsigned long long)queue,
+                     (unsigned long long)count.sequence, count.count);
+}
+
+static void text_enqueue(void *arg, uint64_t file, uint64_t queue, const struct log_carried *c)
 {
     lv_buffer_printf(arg, "enqueue file %llu queue %llu sequence %llu flags %u",
                      (unsigned long long)file, (unsigned long long)queue,
-                     (unsigned long long)sequence, flags);
-    text_message(arg, message);
+                     (unsigned long long)c->sequence, c->flags);
+    text_deadline(arg, c);
+    text_message(arg, &c->message);
     lv_buffer_add_u8(arg, '\n');
 }
 
@@ -141,15 +154,23 @@ static void text_snapshot(void *arg, uint64_t file, const struct log_snapshot *s
     for (size_t i = 0; i < s->carried_count; i++) {
         lv_buffer_printf(arg, "  carried %llu flags %u", (unsigned long long)s->carried[i].sequence,
                          s->carried[i].flags);
+        text_deadline(arg, &s->carried[i]);
         text_message(arg, &s->carried[i].message);
         lv_buffer_add_u8(arg, '\n');
     }
+    if (s->has_deadlines)
+        lv_buffer_printf(arg, "  deadlines in segments\n");
+    for (size_t i = 0; i < s->count_count; i++)
+        lv_buffer_printf(arg, "%s %llu*%u%s", i == 0 ? "  came back" : "",
+                         (unsigned long long)s->counts[i].sequence, s->counts[i].count,
+                         i + 1 == s->count_count ? "\n" : "");
 }
 
 static const struct log_visitor texts = {
     .enqueue = text_enqueue,
     .settle = text_settle,
     .delivered = text_delivered,
+    .count = text_count,
     .snapshot = text_snapshot,
     .segment_gone = text_segment_gone,
     .queue_gone = text_queue_gone,
@@ -220,8 +241,10 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
         {2, 128, 192, 400, 0, 0, NULL, 0},
         {3, 192, 200, 300, 7, 70, live + 2, 1},
     };
-    struct log_carried carried[] = {{200, LOG_DELIVERED, hello}, {201, 0, {.body = hello.body}}};
-    struct log_snapshot full = {42, 202, 150, segments, 3, carried, 2};
+    struct log_carried carried[] = {{200, LOG_DELIVERED, 0, hello},
+                                    {201, 0, 1234567890123, {.body = hello.body}}};
+    struct log_count counts[] = {{70, 3}, {201, 1000}};
+    struct log_snapshot full = {42, 202, 150, segments, 3, carried, 2, counts, 2, true};
     struct log_snapshot empty = {.queue = 43, .next_sequence = LOG_SEQUENCE_MAX};
     struct page page = {.n = 64};
 
@@ -236,6 +259,13 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
     page_place(&page, LOG_SEGMENT_GONE, LOG_PAIR_BYTES);
     log_put_pair(page.bytes + page.n, 44, 0);
     page_place(&page, LOG_QUEUE_GONE, LOG_PAIR_BYTES);
+    log_put_pair(page.bytes + page.n, 42, 5 << 8 | 2);
+    page_place(&page, LOG_COUNT, LOG_PAIR_BYTES);
+    log_put_enqueue(page.bytes + page.n, &hello);
+    size_t length = log_put_target(page.bytes + page.n, (size_t)log_enqueue_bytes(&hello), 9, 8,
+                                   LOG_DELIVERED, 77777777777);
+    length = log_put_target(page.bytes + page.n, length, 10, 8, 0, 0);
+    page_place(&page, LOG_ENQUEUE, length);
     check_texts(slice_of(page.bytes, page.n), 64,
                 "delivered queue 42 below 77\n"
                 "snapshot file 7 queue 42 next 202 delivered 150\n"
@@ -243,10 +273,16 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
                 "  segment 2 128..192 400 bytes, 0 live in 0:\n"
                 "  segment 3 192..200 300 bytes, 7 live in 70: 7+7\n"
                 "  carried 200 flags 1 shop/order.new/3/a hare persistent\n"
-                "  carried 201 flags 0 //0/a hare\n"
+                "  carried 201 flags 0 until 1234567890123 //0/a hare\n"
+                "  deadlines in segments\n"
+                "  came back 70*3 201*255\n"
                 "snapshot file 7 queue 43 next 72057594037927935 delivered 0\n"
                 "segment gone queue 42 number 2\n"
-                "queue gone 44\n");
+                "queue gone 44\n"
+                "queue 42 sequence 5 came back 2\n"
+                "enqueue file 7 queue 9 sequence 8 flags 1 until 77777777777"
+                " shop/order.new/3/a hare persistent\n"
+                "enqueue file 7 queue 10 sequence 8 flags 0 shop/order.new/3/a hare persistent\n");
 }
 
 static void a_record_is_valid_at_its_own_place_alone(void **state)
@@ -302,10 +338,9 @@ static void a_record_that_is_cut_short_is_not_valid(void **state)
     }
 }
 
-static void count_enqueue(void *arg, uint64_t file, uint64_t queue, uint64_t sequence,
-                          unsigned flags, const struct log_message *message)
+static void count_enqueue(void *arg, uint64_t file, uint64_t queue, const struct log_carried *c)
 {
-    (void)file, (void)queue, (void)sequence, (void)flags, (void)message;
+    (void)file, (void)queue, (void)c;
     ++*(unsigned *)arg;
 }
 
@@ -347,7 +382,7 @@ static void a_payload_that_makes_no_sense_is_refused(void **state)
 {
     struct log_range live[] = {{64, 10}, {100, 1}};
     struct log_segment segment = {1, 64, 128, 5000, 11, 600, live, 2};
-    struct log_carried carried = {200, 0, hello};
+    struct log_carried carried = {200, 0, 0, hello};
     struct log_snapshot snapshot = {42, 202, 150, &segment, 1, &carried, 1};
     struct page page;
 

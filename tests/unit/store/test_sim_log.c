@@ -238,7 +238,7 @@ static void stage_enqueue(struct world *w, unsigned i)
         uint64_t sequence = m->next_sequence++;
         unsigned flags = rnd(w, 5) ? 0 : LOG_DELIVERED;
 
-        log_enqueue(m->stage, &message, &message, queue, sequence, flags);
+        log_enqueue(m->stage, &message, &message, queue, sequence, flags, 0);
         add_event(m, hash_enqueue(queue, sequence, flags, &message));
     }
     /* The same pointer again must be another message. */
@@ -295,7 +295,7 @@ static void stage_snapshot(struct world *w, unsigned i)
         {.number = 2, .end_sequence = rnd(w, 9), .bytes = 7, .persistent_live = 3},
         {.number = 3, .persistent_bytes = 8, .live = live + 1, .live_count = rnd(w, 3)},
     };
-    struct log_carried carried = {m->next_sequence, LOG_DELIVERED, make_message(w, body, 300)};
+    struct log_carried carried = {m->next_sequence, LOG_DELIVERED, 0, make_message(w, body, 300)};
     struct log_snapshot snapshot = {
         .queue = queue_of(w, i),
         .next_sequence = m->next_sequence++,
@@ -400,11 +400,10 @@ static void visited_event(struct world *w, uint64_t queue, uint64_t hash)
     all_records++;
 }
 
-static void visit_enqueue(void *arg, uint64_t file, uint64_t queue, uint64_t sequence,
-                          unsigned flags, const struct log_message *message)
+static void visit_enqueue(void *arg, uint64_t file, uint64_t queue, const struct log_carried *c)
 {
     (void)file;
-    visited_event(arg, queue, hash_enqueue(queue, sequence, flags, message));
+    visited_event(arg, queue, hash_enqueue(queue, c->sequence, c->flags, &c->message));
 }
 
 static void visit_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)

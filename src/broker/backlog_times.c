@@ -1,0 +1,219 @@
+/* Deadlines and counts of a backlog's places, and the index that finds what is due.
+ *
+ * The index is a heap of chunks by a deadline. An entry may be early (what it stood for has gone): then
+ * it is put back under the chunk's earliest deadline that is left, or forgotten. It is never late. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "broker/backlog.h"
+
+enum { DUES_MIN = 64 };
+
+/* --- notes -------------------------------------------------------------------------------------------- */
+
+struct backlog_note *backlog_note(const struct backlog *b, uint64_t c)
+{
+    const struct backlog_chunk *chunk = backlog_chunk(b, c);
+    return chunk ? chunk->note : lv_window_note(&b->window, c * WINDOW_ENTRIES);
+}
+
+struct backlog_note *backlog_note_of(struct backlog *b, uint64_t c)
+{
+    struct backlog_note *note = backlog_note(b, c);
+    if (note)
+        return note;
+    note = lv_calloc(1, sizeof *note);
+    struct backlog_chunk *chunk = backlog_chunk(b, c);
+    if (chunk)
+        chunk->note = note;
+    else
+        lv_window_set_note(&b->window, c * WINDOW_ENTRIES, note);
+    bool is_on_disk = c >= b->disk_begin && c < b->disk_end;
+    if (is_on_disk) /* as far as anybody knows */
+        note->live = chunk ? ~chunk->live : ~0ull;
+    return note;
+}
+
+void backlog_note_free(struct backlog *b, struct backlog_note *note)
+{
+    if (!note)
+        return;
+    b->timed -= note->times != NULL;
+    free(note->times);
+    free(note);
+}
+
+static struct backlog_times *times_of(struct backlog *b, uint64_t c)
+{
+    struct backlog_note *note = backlog_note_of(b, c);
+    if (!note->times) {
+        note->times = lv_calloc(1, sizeof *note->times);
+        note->times->indexed_ms = UINT64_MAX;
+        b->timed++;
+    }
+    return note->times;
+}
+
+static const struct backlog_times *times_find(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    return note ? note->times : NULL;
+}
+
+/* --- the heap ----------------------------------------------------------------------------------------- */
+
+static void sift_up(struct backlog *b, size_t at)
+{
+    struct backlog_due due = b->dues[at];
+    for (; at > 0 && b->dues[(at - 1) / 2].deadline_ms > due.deadline_ms; at = (at - 1) / 2)
+        b->dues[at] = b->dues[(at - 1) / 2];
+    b->dues[at] = due;
+}
+
+static void sift_down(struct backlog *b, size_t at)
+{
+    struct backlog_due due = b->dues[at];
+    for (size_t child; (child = 2 * at + 1) < b->due_count; at = child) {
+        if (child + 1 < b->due_count && b->dues[child + 1].deadline_ms < b->dues[child].deadline_ms)
+            child++;
+        if (b->dues[child].deadline_ms >= due.deadline_ms)
+            break;
+        b->dues[at] = b->dues[child];
+    }
+    b->dues[at] = due;
+}
+
+/* Entries of chunks that have gone, or that stand there earlier too. */
+static void dues_sweep(struct backlog *b)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < b->due_count; i++) {
+        const struct backlog_note *note = backlog_note(b, b->dues[i].chunk);
+        if (note && note->times && note->times->indexed_ms == b->dues[i].deadline_ms)
+            b->dues[kept++] = b->dues[i];
+    }
+    b->due_count = kept;
+    for (size_t i = kept / 2; i-- > 0;)
+        sift_down(b, i);
+}
+
+static void dues_add(struct backlog *b, uint64_t chunk, uint64_t deadline_ms)
+{
+    if (b->due_count >= DUES_MIN && b->due_count > 2 * b->timed)
+        dues_sweep(b);
+    if (b->due_count == b->due_capacity) {
+        b->due_capacity = b->due_capacity ? b->due_capacity * 2 : DUES_MIN;
+        b->dues = lv_realloc(b->dues, b->due_capacity * sizeof *b->dues);
+    }
+    b->dues[b->due_count] = (struct backlog_due){deadline_ms, chunk};
+    sift_up(b, b->due_count++);
+}
+
+static void dues_pop(struct backlog *b)
+{
+    b->dues[0] = b->dues[--b->due_count];
+    if (b->due_count > 0)
+        sift_down(b, 0);
+}
+
+/* --- deadlines ------------------------------------------------------------------------------------------ */
+
+void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms)
+{
+    uint64_t chunk = sequence / WINDOW_ENTRIES;
+    struct backlog_times *times = times_of(b, chunk);
+    times->deadline_ms[sequence % WINDOW_ENTRIES] = deadline_ms;
+    if (deadline_ms >= times->indexed_ms)
+        return;
+    times->indexed_ms = deadline_ms;
+    dues_add(b, chunk, deadline_ms);
+}
+
+uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_times *times = times_find(b, sequence);
+    return times ? times->deadline_ms[sequence % WINDOW_ENTRIES] : 0;
+}
+
+void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
+                          uint64_t body_bytes, bool is_stray)
+{
+    uint64_t bit = 1ull << (sequence % WINDOW_ENTRIES);
+    struct backlog_note *note = backlog_note_of(b, sequence / WINDOW_ENTRIES);
+    note->persistent |= bit;
+    note->stray |= is_stray ? bit : 0;
+    times_of(b, sequence / WINDOW_ENTRIES)->body_bytes[sequence % WINDOW_ENTRIES] =
+        (uint32_t)body_bytes;
+    backlog_set_deadline(b, sequence, deadline_ms);
+}
+
+void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    uint64_t bit = 1ull << (sequence % WINDOW_ENTRIES);
+    if (!note)
+        return;
+    note->live &= ~bit;
+    note->stray &= ~bit;
+    if (note->times)
+        note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
+}
+
+/* The earliest of these places that have a deadline; false when there is none. */
+static bool earliest(const struct backlog_times *times, uint64_t places, unsigned *ret_place)
+{
+    uint64_t first = UINT64_MAX;
+    for (; places; places &= places - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(places);
+        uint64_t deadline_ms = times->deadline_ms[place];
+        if (deadline_ms == 0 || deadline_ms >= first)
+            continue;
+        first = deadline_ms;
+        *ret_place = place;
+    }
+    return first != UINT64_MAX;
+}
+
+bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
+{
+    while (b->due_count > 0) {
+        const struct backlog_due due = b->dues[0];
+        const struct backlog_chunk *chunk = backlog_chunk(b, due.chunk);
+        const struct backlog_note *note = backlog_note(b, due.chunk);
+        uint64_t here = chunk ? chunk->ready : 0;
+        uint64_t places = note ? here | (note->live & ~note->taken) : 0;
+        unsigned place = 0;
+        bool is_current = note && note->times && note->times->indexed_ms == due.deadline_ms;
+        if (is_current && earliest(note->times, places, &place)) {
+            uint64_t deadline_ms = note->times->deadline_ms[place];
+            if (deadline_ms <= due.deadline_ms) {
+                ret->sequence = due.chunk * WINDOW_ENTRIES + place;
+                ret->deadline_ms = deadline_ms;
+                ret->is_here = (here >> place & 1) != 0;
+                return true;
+            }
+            note->times->indexed_ms = deadline_ms;
+            b->dues[0].deadline_ms = deadline_ms;
+            sift_down(b, 0);
+            continue;
+        }
+        if (is_current)
+            note->times->indexed_ms = UINT64_MAX;
+        dues_pop(b);
+    }
+    return false;
+}
+
+/* --- counts ----------------------------------------------------------------------------------------------- */
+
+unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_times *times = times_find(b, sequence);
+    return times ? times->deliveries[sequence % WINDOW_ENTRIES] : 0;
+}
+
+void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count)
+{
+    times_of(b, sequence / WINDOW_ENTRIES)->deliveries[sequence % WINDOW_ENTRIES] =
+        (uint16_t)(count < UINT16_MAX ? count : UINT16_MAX);
+}

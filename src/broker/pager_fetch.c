@@ -1,0 +1,397 @@
+/* Single messages from the disk, out of their order: those whose time has come. And deadlines that only the
+ * disk knows after a start. */
+#include "broker/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "broker/queue_private.h"
+
+enum { FETCHES_MAX = 64, SCAN_BYTES = 512 * 1024 };
+
+/* The blocks of one chunk in one segment, read for the sake of some of its messages. */
+struct fetching {
+    struct fetching *next;
+    uint64_t chunk;
+    uint64_t until_ms; /* messages with later deadlines are not kept */
+    bool is_here;
+    uint64_t places;
+    struct message *messages[WINDOW_ENTRIES]; /* owned, those of `places` */
+};
+
+/* A read under way, of blocks or of the next piece of a scan. */
+struct fetch_read {
+    struct lane *lane; /* referenced */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    uint64_t bytes_asked;
+    uint64_t chunk;
+    bool is_scan;
+    int error;
+    struct lv_buffer bytes;
+};
+
+/* --- where blocks stand --------------------------------------------------------------------------------- */
+
+void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes)
+{
+    if (offset != s->indexed_bytes)
+        return; /* what stands before it is not known: a scan will find it */
+    if (s->block_count == s->block_capacity) {
+        s->block_capacity = s->block_capacity ? s->block_capacity * 2 : 16;
+        s->blocks = lv_realloc(s->blocks, s->block_capacity * sizeof *s->blocks);
+    }
+    s->blocks[s->block_count++] = (struct block_place){chunk, offset};
+    s->indexed_bytes = offset + bytes;
+}
+
+/* The run of blocks of this chunk: [*ret_from, *ret_to) in the file. False when it has none. */
+static bool find_blocks(const struct segment *s, uint64_t chunk, uint64_t *ret_from,
+                        uint64_t *ret_to)
+{
+    size_t low = 0, high = s->block_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s->blocks[middle].chunk < chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == s->block_count || s->blocks[low].chunk != chunk)
+        return false;
+    size_t end = low;
+    while (end < s->block_count && s->blocks[end].chunk == chunk)
+        end++;
+    *ret_from = s->blocks[low].offset;
+    *ret_to = end < s->block_count ? s->blocks[end].offset : s->indexed_bytes;
+    return true;
+}
+
+/* --- what has been fetched ------------------------------------------------------------------------------ */
+
+static struct fetching **fetching_find(struct pager *p, uint64_t chunk)
+{
+    struct fetching **at = &p->fetches;
+    while (*at && (*at)->chunk != chunk)
+        at = &(*at)->next;
+    return at;
+}
+
+static void fetching_free(struct pager *p, struct fetching **at)
+{
+    struct fetching *f = *at;
+    *at = f->next;
+    for (; f->places; f->places &= f->places - 1)
+        message_unref(&f->messages[__builtin_ctzll(f->places)]);
+    p->fetch_count--;
+    free(f);
+}
+
+void pager_fetch_free(struct pager *p)
+{
+    while (p->fetches)
+        fetching_free(p, &p->fetches);
+}
+
+static struct message *message_of_entry(const struct segment_entry *e)
+{
+    struct message *m =
+        message_create(e->message.exchange, e->message.routing_key, e->message.header,
+                       e->message.body.n, e->message.is_persistent);
+    if (m && e->message.body.n > 0)
+        memcpy(message_body_space(m), e->message.body.p, e->message.body.n);
+    return m;
+}
+
+static void keep_entries(struct lane *l, struct fetching *f, const struct segment_block *block)
+{
+    const struct backlog_note *note = backlog_note(&l->backlog, block->chunk);
+    if (!note || !note->times || block->chunk != f->chunk)
+        return;
+    for (size_t i = 0; i < block->count; i++) {
+        const struct segment_entry *e = &block->entries[i];
+        uint64_t bit = 1ull << e->place;
+        uint64_t deadline_ms = note->times->deadline_ms[e->place];
+        if ((f->places & bit) || !(note->live & bit) || deadline_ms == 0 ||
+            deadline_ms > f->until_ms)
+            continue;
+        f->messages[e->place] = message_of_entry(e);
+        if (f->messages[e->place])
+            f->places |= bit;
+    }
+}
+
+/* --- reading -------------------------------------------------------------------------------------------- */
+
+static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r);
+
+/* Blocks as they stand in `bytes`; what is broken is passed over, and is lost. */
+static void take_blocks(struct lane *l, const struct segment *s, struct fetching *f,
+                        uint64_t offset, struct slice bytes)
+{
+    struct segment_block block;
+    uint64_t size;
+    while (bytes.n > 0 &&
+           segment_read_block(bytes, l->id, s->number, offset, &block, &size) == SEGMENT_BLOCK) {
+        keep_entries(l, f, &block);
+        offset += size;
+        bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+    }
+    f->is_here = true;
+}
+
+static void take_fetch(struct lane *l, struct segment *s, struct fetch_read *r)
+{
+    struct fetching **at = fetching_find(l->pager, r->chunk);
+    if (!*at)
+        return;
+    if (pager_may_pass(r->error)) {
+        fetching_free(l->pager, at);
+        persist_try_again(l);
+        return;
+    }
+    take_blocks(l, s, *at, r->offset, lv_buffer_slice(&r->bytes));
+}
+
+static void fetched_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct fetch_read *r = mail->a;
+    struct lane *l = r->lane;
+    struct pager *p = l->pager;
+    if (p && r->is_scan)
+        p->is_scanning = false;
+    if (p && pager_files(l)) {
+        struct segment *s = pager_segment_numbered(p, r->number);
+        struct fetching **fetching = fetching_find(p, r->chunk);
+        if (s && r->is_scan)
+            take_scan(l, s, r);
+        else if (s)
+            take_fetch(l, s, r);
+        else if (!r->is_scan && *fetching)
+            fetching_free(p, fetching); /* it was settled, or is in memory */
+        if (r->is_scan)
+            pager_scan(l);
+        queue_fetched(l->queue);
+    }
+    lv_buffer_free(&r->bytes);
+    lane_unref(&r->lane);
+    free(r);
+}
+
+/* On the store's thread. */
+static void has_read(void *arg, int error, struct lv_buffer *read)
+{
+    struct fetch_read *r = arg;
+    r->error = error;
+    if (read) {
+        r->bytes = *read;
+        *read = (struct lv_buffer){0};
+    }
+    struct mail mail = {.deliver = fetched_mail, .a = r};
+    loop_mail_from_outside(r->home, &mail);
+}
+
+static void read_segment(struct lane *l, struct segment *s, const struct fetch_read *what)
+{
+    struct pager *p = l->pager;
+    if (s == p->writing && what->offset + what->bytes_asked > s->bytes - p->pending.n)
+        pager_flush(l);
+    struct fetch_read *r = lv_malloc(sizeof *r);
+    *r = *what;
+    r->lane = lane_ref(l);
+    r->home = l->queue->home;
+    r->number = s->number;
+    segments_read(pager_files(l), l->id, s->number, r->offset, (size_t)r->bytes_asked, has_read, r);
+}
+
+/* --- single messages ------------------------------------------------------------------------------------ */
+
+static struct message *straggler_find(const struct pager *p, uint64_t sequence)
+{
+    size_t low = p->straggler_first, high = p->straggler_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->stragglers[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool is_there = low < p->straggler_count && p->stragglers[low].sequence == sequence;
+    return is_there ? p->stragglers[low].message : NULL;
+}
+
+static void start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint64_t until_ms)
+{
+    struct pager *p = l->pager;
+    uint64_t from, to;
+    if (!find_blocks(s, chunk, &from, &to))
+        return;
+    struct fetching *f = lv_calloc(1, sizeof *f);
+    f->chunk = chunk;
+    f->until_ms = until_ms;
+    f->next = p->fetches;
+    p->fetches = f;
+    p->fetch_count++;
+    const struct piece *kept = pager_kept_piece(p, s->number, from);
+    if (kept && kept->offset <= from && to <= kept->offset + kept->n) {
+        struct slice bytes = slice_of(kept->bytes.p + (from - kept->offset), (size_t)(to - from));
+        take_blocks(l, s, f, from, bytes);
+        return;
+    }
+    read_segment(l, s,
+                 &(struct fetch_read){.chunk = chunk, .offset = from, .bytes_asked = to - from});
+}
+
+bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret)
+{
+    struct pager *p = l->pager;
+    uint64_t chunk = sequence / WINDOW_ENTRIES;
+    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    *ret = p ? straggler_find(p, sequence) : NULL;
+    if (*ret) {
+        message_ref(*ret);
+        return true;
+    }
+    struct segment *s = p && pager_files(l) ? pager_segment_of(p, sequence) : NULL;
+    if (!s)
+        return false;
+    struct fetching **at = fetching_find(p, chunk);
+    if (!*at && s->indexed_bytes < s->bytes) {
+        pager_scan(l);
+        return true;
+    }
+    if (!*at && p->fetch_count < FETCHES_MAX)
+        start_fetch(l, s, chunk, until_ms);
+    at = fetching_find(p, chunk);
+    struct fetching *f = *at;
+    if (!f)
+        return p->fetch_count >= FETCHES_MAX;
+    if (!f->is_here)
+        return true;
+    bool is_found = (f->places >> place & 1) != 0;
+    if (is_found) {
+        *ret = f->messages[place];
+        f->places &= ~(1ull << place);
+    }
+    bool was_not_kept = !is_found && backlog_deadline(&l->backlog, sequence) > f->until_ms;
+    if (f->places == 0 || was_not_kept)
+        fetching_free(p, at);
+    return is_found || (was_not_kept && pager_fetch(l, sequence, until_ms, ret));
+}
+
+void pager_fetch_forget(struct pager *p, uint64_t chunk)
+{
+    struct fetching **at = fetching_find(p, chunk);
+    if (*at)
+        fetching_free(p, at);
+}
+
+void pager_fetch_ahead(struct lane *l, uint64_t until_ms)
+{
+    struct pager *p = l->pager;
+    const struct backlog *b = &l->backlog;
+    if (!p || !pager_files(l))
+        return;
+    for (size_t i = 0; i < b->due_count && i < FETCHES_MAX / 2; i++) {
+        uint64_t chunk = b->dues[i].chunk;
+        bool is_wanted = b->dues[i].deadline_ms <= until_ms && !backlog_chunk(b, chunk) &&
+                         p->fetch_count < FETCHES_MAX;
+        struct segment *s = is_wanted && !*fetching_find(p, chunk)
+                                ? pager_segment_of(p, chunk * WINDOW_ENTRIES)
+                                : NULL;
+        if (s && s->indexed_bytes == s->bytes)
+            start_fetch(l, s, chunk, until_ms);
+    }
+}
+
+/* --- what only the disk knows --------------------------------------------------------------------------- */
+
+static bool is_still_on_disk(const struct lane *l, uint64_t sequence)
+{
+    const struct backlog *b = &l->backlog;
+    uint64_t chunk = sequence / WINDOW_ENTRIES;
+    if (!backlog_has_disk(b) || chunk < b->disk_begin || chunk >= b->disk_end)
+        return false;
+    return chunk > b->disk_begin || sequence >= l->pager->loaded_below;
+}
+
+static void scan_block(struct lane *l, struct segment *s, const struct segment_block *block)
+{
+    for (size_t i = 0; s->is_recovered && i < block->count; i++) {
+        const struct segment_entry *e = &block->entries[i];
+        uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
+        if (e->deadline_ms && e->message.is_persistent && pager_is_live(s, sequence) &&
+            is_still_on_disk(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
+            backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
+    }
+}
+
+/* Passes over what is broken: the reader that comes later says so. */
+static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r)
+{
+    struct slice bytes = lv_buffer_slice(&r->bytes);
+    struct segment_block block;
+    if (r->error || bytes.n == 0)
+        s->indexed_bytes = s->bytes;
+    while (bytes.n > 0 && s->indexed_bytes < s->bytes) {
+        uint64_t at = s->indexed_bytes, size = 0, found;
+        enum segment_result result = segment_read_block(bytes, l->id, s->number, at, &block, &size);
+        if (result == SEGMENT_SHORT && at + bytes.n < s->bytes) {
+            l->pager->scan_bytes = size;
+            return;
+        }
+        if (result == SEGMENT_BLOCK) {
+            scan_block(l, s, &block);
+            pager_index_block(s, block.chunk, at, size);
+        } else if (result == SEGMENT_BROKEN &&
+                   segment_find_block(bytes, l->id, s->number, at, &found)) {
+            size = found - at;
+            s->indexed_bytes = found;
+        } else {
+            s->indexed_bytes = s->bytes;
+        }
+        size = size < bytes.n ? size : bytes.n;
+        bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+    }
+    l->pager->scan_bytes = 0;
+}
+
+bool pager_must_scan(const struct lane *l)
+{
+    return l->pager && l->pager->has_unknown_deadlines;
+}
+
+void pager_scan(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p || p->is_scanning || !pager_files(l))
+        return;
+    for (size_t i = 0; i < p->count; i++) {
+        struct segment *s = p->segments[i];
+        if (s->indexed_bytes >= s->bytes)
+            continue;
+        uint64_t left = s->bytes - s->indexed_bytes;
+        uint64_t bytes = p->scan_bytes > SCAN_BYTES ? p->scan_bytes : SCAN_BYTES;
+        p->is_scanning = true;
+        read_segment(l, s,
+                     &(struct fetch_read){.is_scan = true,
+                                          .offset = s->indexed_bytes,
+                                          .bytes_asked = left < bytes ? left : bytes});
+        return;
+    }
+    p->has_unknown_deadlines = false;
+}
+
+void pager_take_on_disk(struct lane *l, uint64_t sequence)
+{
+    struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    if (s)
+        pager_count_read(l, s, note->times->body_bytes[sequence % WINDOW_ENTRIES]);
+    backlog_take_on_disk(&l->backlog, sequence);
+    for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
+        pager_count_read_all(l, l->pager->segments[i]);
+}

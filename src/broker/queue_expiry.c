@@ -1,0 +1,237 @@
+/* What time does to a queue: messages whose deadline has come leave it, wherever they stand, in the order of
+ * their deadlines; a queue that nobody uses goes.
+ *
+ * One timer, for the earliest deadline of all lanes. What must go on elsewhere and stands on disk is
+ * read a little before its time. */
+#include "broker/queue_private.h"
+
+#include "broker/pager.h"
+#include "wire/properties.h"
+#include "wire/wire.h"
+
+enum {
+    EXPIRIES_A_RUN = 1024,
+    READ_AHEAD_MS = 100,
+};
+
+/* --- deadlines ---------------------------------------------------------------------------------- */
+
+/* The message's own time to live; false when it has none. Who publishes has checked it. */
+static bool read_expiration(const struct message *m, uint64_t *ret_ms)
+{
+    struct properties properties;
+    struct slice header = message_header(m);
+    if (header.n < 2 || !(wire_u16(header.p) & PROPERTY_EXPIRATION) ||
+        !properties_read(header, &properties))
+        return false;
+    *ret_ms = 0;
+    for (size_t i = 0; i < properties.expiration.n; i++) {
+        unsigned digit = properties.expiration.p[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        *ret_ms = *ret_ms * 10 + digit;
+    }
+    return true;
+}
+
+uint64_t queue_deadline_for(const struct queue *q, const struct message *m)
+{
+    uint64_t ttl_ms = (uint64_t)q->settings.message_ttl_ms, own_ms;
+    bool has_ttl = q->settings.message_ttl_ms != ARGUMENT_UNSET;
+    if (read_expiration(m, &own_ms)) {
+        ttl_ms = has_ttl && ttl_ms < own_ms ? ttl_ms : own_ms;
+        has_ttl = true;
+    }
+    return has_ttl ? loop_wall_ms(q->home) + ttl_ms : 0;
+}
+
+/* --- the timer ---------------------------------------------------------------------------------- */
+
+static void watch(struct queue *q, uint64_t wake_ms)
+{
+    uint64_t now = loop_wall_ms(q->home);
+    q->due_ms = wake_ms;
+    loop_timer_start(q->home, &q->due_timer, wake_ms > now ? wake_ms - now : 0);
+}
+
+void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
+{
+    if (!loop_timer_is_running(&q->due_timer) || deadline_ms < q->due_ms)
+        watch(q, deadline_ms);
+}
+
+/* The earliest deadline of all lanes. */
+static bool find_due(struct queue *q, struct lane **ret_lane, struct backlog_first_due *ret)
+{
+    bool is_found = false;
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct backlog_first_due due;
+        struct lane *l = queue_lane(q, i);
+        if (!backlog_find_due(&l->backlog, &due) ||
+            (is_found && due.deadline_ms >= ret->deadline_ms))
+            continue;
+        is_found = true;
+        *ret = due;
+        *ret_lane = l;
+    }
+    return is_found;
+}
+
+/* --- expiry ------------------------------------------------------------------------------------- */
+
+/* Takes the message that is due. False: its body is wanted and not here yet. */
+static bool take_due(struct queue *q, struct lane *l, const struct backlog_first_due *due,
+                     struct message **ret)
+{
+    *ret = NULL;
+    if (due->is_here) {
+        bool redelivered;
+        *ret = message_ref(backlog_take_at(&l->backlog, due->sequence, &redelivered));
+        return true;
+    }
+    uint64_t until_ms = loop_wall_ms(q->home) + READ_AHEAD_MS;
+    if (queue_sends_on(q)) {
+        bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
+        if (can_be_read && !*ret)
+            return false;
+        q->counters.lost += !can_be_read;
+    }
+    pager_take_on_disk(l, due->sequence);
+    return true;
+}
+
+/* False: it must wait, and comes again. */
+static bool expire_one(struct queue *q, struct lane *l, const struct backlog_first_due *due)
+{
+    struct message *m;
+    if (queue_sends_on(q) && !queue_can_send_on(q))
+        return false;
+    if (!take_due(q, l, due, &m))
+        return false;
+    queue_expired(q, lane_place(l, due->sequence), m);
+    if (m)
+        message_unref(&m);
+    return true;
+}
+
+void queue_expire(struct queue *q)
+{
+    struct lane *l = NULL;
+    struct backlog_first_due due = {0};
+    const uint64_t now = loop_wall_ms(q->home);
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return;
+    for (unsigned i = 0; i < q->lane_count && queue_sends_on(q); i++)
+        pager_fetch_ahead(queue_lane(q, i), now + READ_AHEAD_MS);
+    for (unsigned n = 0; n < EXPIRIES_A_RUN; n++) {
+        if (!find_due(q, &l, &due))
+            return;
+        if (due.deadline_ms > now) {
+            bool is_early =
+                !due.is_here && queue_sends_on(q) && due.deadline_ms > now + READ_AHEAD_MS;
+            watch(q, due.deadline_ms - (is_early ? READ_AHEAD_MS : 0));
+            return;
+        }
+        if (!expire_one(q, l, &due))
+            return;
+    }
+    loop_schedule(q->home, &q->expiry_run);
+}
+
+static void run_expiry(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    queue_expire(lv_container_of(task, struct queue, expiry_run));
+}
+
+static void on_due(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    queue_expire(lv_container_of(timer, struct queue, due_timer));
+}
+
+void queue_fetched(struct queue *q)
+{
+    if (!atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        loop_schedule(q->home, &q->expiry_run);
+}
+
+/* --- a queue that nobody uses --------------------------------------------------------------------- */
+
+void queue_used(struct queue *q)
+{
+    atomic_store_explicit(&q->used_ms, loop_now_ms(q->home), memory_order_relaxed);
+}
+
+void queue_watch_use(struct queue *q)
+{
+    if (q->settings.expires_ms == ARGUMENT_UNSET) {
+        loop_timer_stop(q->home, &q->idle_timer);
+        return;
+    }
+    uint64_t now = loop_now_ms(q->home);
+    uint64_t end =
+        atomic_load_explicit(&q->used_ms, memory_order_relaxed) + (uint64_t)q->settings.expires_ms;
+    loop_timer_start(q->home, &q->idle_timer, end > now ? end - now : 0);
+}
+
+static void on_idle(struct loop *loop, struct loop_timer *timer)
+{
+    struct queue *q = lv_container_of(timer, struct queue, idle_timer);
+    if (q->consumer_count > 0)
+        return; /* the last one that goes starts it again */
+    uint64_t end =
+        atomic_load_explicit(&q->used_ms, memory_order_relaxed) + (uint64_t)q->settings.expires_ms;
+    if (end > loop_now_ms(loop))
+        queue_watch_use(q);
+    else
+        queue_delete(q);
+}
+
+/* --- its life --------------------------------------------------------------------------------------- */
+
+void queue_init_expiry(struct queue *q)
+{
+    loop_task_init(&q->expiry_run, run_expiry);
+    loop_timer_init(&q->due_timer, on_due);
+    loop_timer_init(&q->idle_timer, on_idle);
+}
+
+static void begin(struct queue *q)
+{
+    if (atomic_load(&q->is_deleted))
+        return;
+    queue_watch_use(q);
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        if (pager_must_scan(queue_lane(q, i)))
+            pager_scan(queue_lane(q, i));
+    }
+    queue_expire(q);
+}
+
+static void begin_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct queue *q = mail->a;
+    begin(q);
+    queue_unref(&q);
+}
+
+void queue_begin_expiry(struct queue *q)
+{
+    bool is_needed = q->settings.expires_ms != ARGUMENT_UNSET;
+    for (unsigned i = 0; i < q->lane_count; i++)
+        is_needed |= queue_lane(q, i)->backlog.timed > 0 || pager_must_scan(queue_lane(q, i));
+    queue_used(q);
+    if (!is_needed)
+        return;
+    struct mail mail = {.deliver = begin_mail, .a = queue_ref(q)};
+    loop_mail_from_outside(q->home, &mail);
+}
+
+void queue_end_expiry(struct queue *q)
+{
+    loop_unschedule(q->home, &q->expiry_run);
+    loop_timer_stop(q->home, &q->due_timer);
+    loop_timer_stop(q->home, &q->idle_timer);
+}
