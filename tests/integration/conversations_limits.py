@@ -137,7 +137,7 @@ for _overflow in ('drop-head', 'reject-publish', 'reject-publish-dlx'):
             talk.hear()
         if overflow != 'reject-publish':
             talk.hear(2, channel=2)
-        talk.ask('queue.declare', queue=talk('wide'), passive=True)
+        talk.wait_for_ready(3, talk('wide'))
         drained(talk, 2)
     conversation_named(f'one full queue among two: {_overflow}', _several)
 

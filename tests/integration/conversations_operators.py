@@ -1,4 +1,6 @@
 """Conversations in which the operator has a say: policies, limits of vhosts, the firehose, events."""
+from contextlib import contextmanager
+
 from talk import conversation, conversation_named, slow_conversation
 
 
@@ -389,68 +391,65 @@ for _limits in ({'max-queues': 'x'}, {'max-queues': 1.5}, {'max-queues': -2}, {'
 OF_THIS_NODE = {'node', 'connection', 'vhost'}
 
 
+@contextmanager
 def traced(talk, key='#'):
-    """A vhost of its own that is traced; 'tap' hears the firehose, 'a' is who is listened to."""
-    talk.operate('add_vhost', talk('v'))
-    talk.connect('tap', vhost=talk('v'))
-    talk.ask('queue.declare', who='tap', queue=talk('tap'), exclusive=True)
-    talk.ask('queue.bind', who='tap', queue=talk('tap'), exchange='amq.rabbitmq.trace', routing_key=key)
-    talk.ask('basic.consume', who='tap', queue=talk('tap'), consumer_tag='tap', no_ack=True)
-    talk.operate('trace_on', talk('v'))
-    talk.connect('a', vhost=talk('v'))
-
-
-def untraced(talk):
-    talk.operate('trace_off', talk('v'))
+    """A vhost of its own that is traced; 'tap' hears the firehose, 'a' is who is listened to. One at a time: RabbitMQ
+    forgets one of two vhosts for which it is told so at once."""
+    with talk.operator.firehose:
+        talk.operate('add_vhost', talk('v'))
+        talk.connect('tap', vhost=talk('v'))
+        talk.ask('queue.declare', who='tap', queue=talk('tap'), exclusive=True)
+        talk.ask('queue.bind', who='tap', queue=talk('tap'), exchange='amq.rabbitmq.trace', routing_key=key)
+        talk.ask('basic.consume', who='tap', queue=talk('tap'), consumer_tag='tap', no_ack=True)
+        talk.operate('trace_on', talk('v'))
+        talk.connect('a', vhost=talk('v'))
+        yield
+        talk.operate('trace_off', talk('v'))
     for who in ('a', 'tap'):
-        if who not in talk.gone:
-            talk.ask('connection.close', who=who, channel=0, reply_code=200)
-            talk.leave(who)
+        talk.ask('connection.close', who=who, channel=0, reply_code=200)
+        talk.leave(who)
     talk.operate('delete_vhost', talk('v'))
 
 
 @conversation
 def the_firehose_shows_what_is_published(talk):
-    traced(talk, 'publish.#')
-    talk.ask('queue.declare', queue=talk('q'), exclusive=True)
-    for exchange, key, properties in (
-            ('', talk('q'), b'\0\0'), ('', 'nowhere', {'headers': {'n': 1}, 'message_id': 'm', 'priority': 5}),
-            ('amq.direct', 'k', {'headers': {'CC': ['cc'], 'BCC': ['bcc']}, 'expiration': '60000', 'delivery_mode': 2}),
-            ('amq.fanout', '', {'content_type': 't', 'content_encoding': 'e', 'correlation_id': 'c', 'reply_to': 'r',
-                                'timestamp': 5, 'type': 't', 'user_id': 'guest', 'app_id': 'a', 'cluster_id': 'x'})):
-        talk.publish(exchange, key, 'body', properties)
-        talk.hear_facts(OF_THIS_NODE, 'tap')
-    untraced(talk)
+    with traced(talk, 'publish.#'):
+        talk.ask('queue.declare', queue=talk('q'), exclusive=True)
+        for exchange, key, properties in (
+                ('', talk('q'), b'\0\0'), ('', 'nowhere', {'headers': {'n': 1}, 'message_id': 'm', 'priority': 5}),
+                ('amq.direct', 'k', {'headers': {'CC': ['cc'], 'BCC': ['bcc']}, 'expiration': '60000', 'delivery_mode': 2}),
+                ('amq.fanout', '', {'content_type': 't', 'content_encoding': 'e', 'correlation_id': 'c', 'reply_to': 'r',
+                                    'timestamp': 5, 'type': 't', 'user_id': 'guest', 'app_id': 'a', 'cluster_id': 'x'})):
+            talk.publish(exchange, key, 'body', properties)
+            talk.hear_facts(OF_THIS_NODE, 'tap')
 
 
 @conversation
 def the_firehose_shows_what_is_delivered(talk):
-    traced(talk, 'deliver.#')
-    talk.ask('queue.declare', queue=talk('q'), exclusive=True)
-    talk.ask('confirm.select')
-    talk.publish('', talk('q'), 'body', {'headers': {'n': 1}})
-    talk.hear()
-    talk.ask('basic.get', queue=talk('q'))
-    talk.hear_facts(OF_THIS_NODE, 'tap')
-    talk.say('basic.reject', delivery_tag=1, requeue=True)
-    talk.ask('basic.consume', queue=talk('q'), consumer_tag='c')
-    talk.hear()
-    talk.hear_facts(OF_THIS_NODE, 'tap')
-    untraced(talk)
+    with traced(talk, 'deliver.#'):
+        talk.ask('queue.declare', queue=talk('q'), exclusive=True)
+        talk.ask('confirm.select')
+        talk.publish('', talk('q'), 'body', {'headers': {'n': 1}})
+        talk.hear()
+        talk.ask('basic.get', queue=talk('q'))
+        talk.hear_facts(OF_THIS_NODE, 'tap')
+        talk.say('basic.reject', delivery_tag=1, requeue=True)
+        talk.ask('basic.consume', queue=talk('q'), consumer_tag='c')
+        talk.hear()
+        talk.hear_facts(OF_THIS_NODE, 'tap')
 
 
 @conversation
 def the_firehose_is_off_unless_it_is_on(talk):
-    traced(talk)
-    talk.publish('', 'nowhere', 'on')
-    talk.hear_facts(OF_THIS_NODE, 'tap')
-    talk.operate('trace_off', talk('v'))
-    talk.publish('', 'nowhere', 'off')
-    talk.ask('basic.qos')
-    talk.operate('trace_on', talk('v'))
-    talk.publish('', 'nowhere', 'on again')
-    talk.hear_facts(OF_THIS_NODE, 'tap')
-    untraced(talk)
+    with traced(talk):
+        talk.publish('', 'nowhere', 'on')
+        talk.hear_facts(OF_THIS_NODE, 'tap')
+        talk.operate('trace_off', talk('v'))
+        talk.publish('', 'nowhere', 'off')
+        talk.ask('basic.qos')
+        talk.operate('trace_on', talk('v'))
+        talk.publish('', 'nowhere', 'on again')
+        talk.hear_facts(OF_THIS_NODE, 'tap')
 
 
 @conversation
@@ -483,9 +482,9 @@ def event(talk, hide=()):
     """The next event about it: its key and the names of its facts, in whatever order, and the facts that are no chance."""
     def is_own(message):
         return talk.token in repr(message.properties)
-    message = talk.peer('tap').content(1)
+    message = talk.content('tap', 1)
     while not is_own(message):
-        message = talk.peer('tap').content(1)
+        message = talk.content('tap', 1)
     headers = talk.facts(message.properties['headers'], OF_THIS_MOMENT - {'name'} | set(hide))
     talk.write_down('tap', f'event {message.method.routing_key} {sorted(message.properties)} {message.body!r}')
     for key in sorted(headers):

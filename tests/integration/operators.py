@@ -3,6 +3,7 @@
 Leveret is told by leveretctl. RabbitMQ is told by what its rabbitmqctl would call in the node, over one erl_call
 of some milliseconds instead of a command of two seconds. do() answers 'ok', or 'refused: ' and the reason.
 """
+import itertools
 import json
 import re
 import subprocess
@@ -23,6 +24,7 @@ def binary(text):
 class Operator:
     def __init__(self, broker):
         self.broker = broker
+        self.firehose = threading.Lock()
 
     def do(self, verb, *words, **how):
         """One of the verbs below."""
@@ -33,15 +35,15 @@ class Operator:
 class RabbitOperator(Operator):
     def __init__(self, broker):
         super().__init__(broker)
-        self.lock = threading.Lock()                 # erl_call goes by one name, so one at a time
+        self.calls = itertools.count()               # the node refuses a name that it has not quite parted with
 
     def eval(self, expression):
         """What the node answers; the text of its refusal, or None."""
         with open(f'{self.broker.directory}/.erlang.cookie') as file:
             cookie = file.read().strip()
-        with self.lock:
-            done = subprocess.run(['erl_call', '-sname', self.broker.node, '-c', cookie, '-e'], input=expression + '.\n',
-                                  capture_output=True, text=True, timeout=60, env=self.broker.environment)
+        done = subprocess.run(['erl_call', '-sname', self.broker.node, '-h', f'operator{next(self.calls)}', '-c', cookie, '-e'],
+                              input=expression + '.\n', capture_output=True, text=True, timeout=60,
+                              env=self.broker.environment)
         answer = re.fullmatch(r'\{ok, (.*)\}\s*', done.stdout, re.S)
         assert answer, f'{expression}: {done.stdout} {done.stderr}'
         refused = re.fullmatch(r'\{error_string, "(.*)"\}', answer.group(1), re.S)

@@ -127,13 +127,21 @@ class Talk:
         """The next message without its octets: what differs from broker to broker (a header's value, or a property's)
         is hidden. With among, messages it says no to are passed over."""
         while True:
-            message = self.peer(who).content(channel, name)
+            message = self.content(who, channel, name)
             if among is None or among(message):
                 break
         properties = self.facts(message.properties, hide)
         self.write_down(who, f'< {message.method.name} {message.method.arguments.get("exchange")!r} '
                              f'{message.method.arguments.get("routing_key")!r} {properties} {message.body[:64]!r}')
         return message
+
+    def content(self, who, channel, name='basic.deliver'):
+        """The next message, not written down; without it the conversation is over."""
+        try:
+            return self.peer(who).content(channel, name)
+        except (AssertionError, Closed) as silence:
+            self.write_down(who, f'silence: {silence!r}')
+            raise Over from None
 
     def facts(self, value, hide):
         if isinstance(value, tuple) and isinstance(value[1], (dict, list)):
