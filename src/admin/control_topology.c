@@ -10,12 +10,6 @@
 #define COLUMN(name) static json_t *name(const struct request *r, const void *row)
 #define UNUSED() ((void)r, (void)row)
 
-COLUMN(nothing)
-{
-    UNUSED();
-    return json_string("");
-}
-
 /* --- exchanges ---------------------------------------------------------------------------- */
 
 #define EXCHANGE (*(struct exchange *const *)row)
@@ -56,15 +50,18 @@ COLUMN(exchange_column_arguments)
     return json_of_table(EXCHANGE->arguments);
 }
 
+COLUMN(exchange_column_policy)
+{
+    UNUSED();
+    return json_of_policy_name(atomic_load_explicit(&EXCHANGE->policy, memory_order_acquire),
+                               POLICY_ORDINARY);
+}
+
 static const struct column exchange_columns[] = {
-    {"name", exchange_column_name},
-    {"type", exchange_column_type},
-    {"durable", exchange_column_durable},
-    {"auto_delete", exchange_column_auto_delete},
-    {"internal", exchange_column_internal},
-    {"arguments", exchange_column_arguments},
-    {"policy", nothing},
-    {NULL, NULL},
+    {"name", exchange_column_name},         {"type", exchange_column_type},
+    {"durable", exchange_column_durable},   {"auto_delete", exchange_column_auto_delete},
+    {"internal", exchange_column_internal}, {"arguments", exchange_column_arguments},
+    {"policy", exchange_column_policy},     {NULL, NULL},
 };
 
 static int exchanges_by_name(const void *a, const void *b)

@@ -110,20 +110,6 @@ static void run_authenticate_user(struct request *r)
     lv_buffer_free(&reason);
 }
 
-/* ["administrator", "monitoring"] of "administrator,monitoring". */
-static json_t *json_of_tags(struct slice tags)
-{
-    json_t *list = json_array();
-    while (tags.n > 0) {
-        const uint8_t *comma = memchr(tags.p, ',', tags.n);
-        size_t n = comma ? (size_t)(comma - tags.p) : tags.n;
-        json_array_append_new(list, json_of_slice(slice_of(tags.p, n)));
-        n += comma != NULL;
-        tags = slice_of(tags.p + n, tags.n - n);
-    }
-    return list;
-}
-
 /* Rows are gathered first: the visit must not wait. Takes the values. */
 static void row_of(void *rows, json_t *a, json_t *b, json_t *c, json_t *d)
 {

@@ -23,6 +23,7 @@ struct amqp_settings {
     _Atomic uint16_t heartbeat_s;             /* tune; 60 */
     _Atomic uint32_t handshake_timeout_ms;    /* 10000 */
     _Atomic uint64_t message_bytes_max;       /* 134217728 */
+    _Atomic bool forgets_histories; /* a header x-death that a client publishes is taken away */
 };
 
 /* One per process. Fields but those settings are fixed before loops_start(). */

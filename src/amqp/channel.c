@@ -45,6 +45,7 @@ void channel_leave(struct channel *ch)
     struct connection *conn = ch->connection;
     lv_assert(ch->state == CHANNEL_GONE);
     connection_remove_channel(conn, ch);
+    auth_give(conn->identity, AUTH_LIMIT_CHANNELS);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_closed, 1, memory_order_relaxed);
     ch->has_left = true;
     if (ch->is_waiting || ch->detaching > 0)

@@ -16,6 +16,7 @@
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
 #include "amqp/unacked.h"
+#include "broker/dedup.h"
 #include "broker/queue.h"
 
 enum { CHANNEL_MAGIC = 0xc4a22e1 };
@@ -282,9 +283,9 @@ bool argument_name(struct slice arguments, const char *key, struct slice *ret);
 /* --- tx.c ------------------------------------------------------------------------------------ */
 
 /* Keeps a publish until commit, with where it goes. Takes *message; the queues are copied out of the
- * route, and referenced. */
+ * route, and referenced. Takes the claims. */
 void tx_add_publish(struct channel *ch, struct message **message, bool mandatory,
-                    const struct route *route);
+                    const struct route *route, struct dedup_claims *claims);
 /* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
 /* All queues elsewhere have what a commit sent them. The channel may be gone afterwards. */

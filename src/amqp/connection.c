@@ -105,6 +105,7 @@ static void end_channels(struct connection *conn)
             channel_shut(ch, CHANNEL_GONE);
         channel_leave(ch);
     }
+    connection_give_places(conn);
     struct lv_list *it, *after;
     lv_list_each (it, after, &conn->exclusive_queues)
         queue_delete(lv_list_item(it, struct queue, owner_link));

@@ -91,6 +91,7 @@ struct connection {
     uint64_t body_left;           /* payload bytes of that frame still to come */
     size_t deferred_bytes;        /* frames kept by waiting channels */
     bool is_paused_for_deferred;
+    bool has_places;   /* it counts as one of its vhost's and its user's connections */
     bool is_finishing; /* the client has said close; channels that wait end what they have first */
     bool is_blocked;   /* by an alarm: not read */
     struct queue *held_for;   /* not read until this queue's home has caught up; referenced */
@@ -116,6 +117,9 @@ void connection_drop_late(struct connection *conn);
 /* The client has closed: as soon as no channel waits, all of them end, then the socket, behind
  * close-ok. Called again whenever a channel of a finishing connection went on. */
 void connection_finish(struct connection *conn);
+
+/* Gives back its place among the vhost's and the user's connections, if it has one. */
+void connection_give_places(struct connection *conn);
 
 /* Starts the heartbeats agreed on. */
 void connection_start_heartbeats(struct connection *conn);

@@ -24,6 +24,7 @@ struct publication {
     struct properties properties;
     struct slice bcc;         /* the header BCC's values: the message itself has lost them */
     struct message *original; /* owned; `message` before its header was written anew, else NULL */
+    struct dedup_claims claims; /* owned; of the route that was found */
 };
 
 /* --- confirms ------------------------------------------------------------------------------------- */
@@ -109,6 +110,17 @@ void channel_return(struct channel *ch, struct slice exchange, struct slice rout
     channel_write_content(ch, header, body, message);
 }
 
+static struct delivery delivery_of(const struct publication *p)
+{
+    return (struct delivery){
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+        .message = p->message,
+    };
+}
+
 /* --- where it goes ----------------------------------------------------------------------------------- */
 
 /* The exchange, once the user may publish to it by this key. NULL after refusing. */
@@ -158,7 +170,7 @@ static struct publish_memo *memo_find(struct channel *ch, const struct publicati
 static void memo_write(struct channel *ch, const struct publication *p, struct exchange *exchange,
                        const struct route *route, uint64_t topology, uint64_t auth)
 {
-    if (exchange->type->uses_headers || route->count > MEMO_QUEUES_MAX)
+    if (exchange->is_never_cached || route->count > MEMO_QUEUES_MAX)
         return;
     if (!ch->memo)
         ch->memo = lv_malloc(sizeof *ch->memo);
@@ -197,14 +209,17 @@ static size_t add_keys(struct slice *keys, size_t count, struct slice array)
 }
 
 /* By its routing key, and by those in its headers CC and BCC, which were checked to be arrays. */
-static void find_route(struct channel *ch, struct exchange *exchange, const struct publication *p,
+static void find_route(struct channel *ch, struct exchange *exchange, struct publication *p,
                        struct route *ret)
 {
     struct loop *loop = connection_loop(ch->connection);
+    const struct delivery whole = delivery_of(p);
     const struct routing_input input = {
         .routing_key = p->routing_key,
         .headers = p->properties.headers,
         .has_headers = (p->properties.flags & PROPERTY_HEADERS) != 0,
+        .message = &whole,
+        .claims = &p->claims,
     };
     struct field cc = {0};
     if (!table_find(input.headers, "CC", &cc) && p->bcc.n == 0) {
@@ -216,7 +231,7 @@ static void find_route(struct channel *ch, struct exchange *exchange, const stru
     keys[0] = p->routing_key;
     size_t count = add_keys(keys, 1, cc.bytes);
     count = add_keys(keys, count, p->bcc);
-    route_find_many(loop, exchange, keys, count, input.headers, input.has_headers, ret);
+    route_find_many(loop, exchange, keys, count, &input, ret);
     free(keys);
 }
 
@@ -332,22 +347,15 @@ static bool need_message(struct channel *ch, struct publication *p)
 
 /* Hands the message to one queue; `later` counts answers that will come by mail. False when the
  * connection is closed. */
-static bool publish_to(struct channel *ch, struct queue *q, struct publication *p, uint64_t number,
-                       uint32_t *later, bool *refused)
+static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
+                       struct confirm_sink *sink, uint64_t number, uint32_t *later, bool *refused)
 {
     struct loop *loop = connection_loop(ch->connection);
-    const struct delivery delivery = {
-        .exchange = p->exchange,
-        .routing_key = p->routing_key,
-        .header = p->header,
-        .body = p->body,
-        .message = p->message,
-    };
+    const struct delivery delivery = delivery_of(p);
     if (queue_pass_through(loop, q, &delivery))
         return true;
     if (!need_message(ch, p))
         return false;
-    struct confirm_sink *sink = ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
     enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
     if (queue_is_behind(q))
         connection_hold(ch->connection, q);
@@ -367,6 +375,43 @@ static void confirm_later(struct channel *ch, uint64_t number, uint32_t later, b
     channel_confirm_soon(ch);
 }
 
+/* To all queues of the route. False when the connection is closed. */
+static bool publish_to_each(struct channel *ch, struct publication *p, const struct route *route,
+                            struct confirm_sink *sink, uint64_t number, uint32_t *later,
+                            bool *refused)
+{
+    for (size_t i = 0; i < route->count; i++) {
+        if (!publish_to(ch, route->queues[i], p, sink, number, later, refused))
+            return false;
+    }
+    return true;
+}
+
+/* The same for a message that exchanges have looked at for duplicates. */
+static bool publish_once(struct channel *ch, struct publication *p, const struct route *route,
+                         struct confirm_sink *sink, uint64_t number, uint32_t *later, bool *refused)
+{
+    bool is_persistent = p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT;
+    struct dedup_publish *publish =
+        dedup_publish_begin(connection_loop(ch->connection), &p->claims, is_persistent);
+    uint32_t queues_later = 0;
+    bool queues_refused = false;
+    if (!publish_to_each(ch, p, route, dedup_publish_sink(publish), 0, &queues_later,
+                         &queues_refused)) {
+        dedup_publish_end(&publish, queues_later, true, NULL, 0);
+        return false;
+    }
+    enum queue_answer answers[2] = {
+        dedup_publish_end(&publish, queues_later, queues_refused, sink, number), QUEUE_TOOK};
+    if (p->claims.seen_by)
+        answers[1] = dedup_answer_duplicate(&p->claims, sink, number);
+    for (size_t i = 0; i < 2; i++) {
+        *later += answers[i] == QUEUE_LATER;
+        *refused |= answers[i] == QUEUE_REFUSED;
+    }
+    return true;
+}
+
 static void publish_to_all(struct channel *ch, struct publication *p, const struct route *route)
 {
     uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_number(ch->confirms) : 0;
@@ -374,11 +419,11 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
     bool refused = false;
     if (route->count == 0 && p->mandatory)
         channel_return(ch, p->exchange, p->routing_key, p->header, p->body, p->message);
-    for (size_t i = 0; i < route->count; i++) {
-        if (!publish_to(ch, route->queues[i], p, number, &later, &refused))
-            return;
-    }
-    if (number > 0)
+    struct confirm_sink *sink = number > 0 ? &channel_publisher(ch)->sink : NULL;
+    bool is_looked_at = !dedup_claims_are_empty(&p->claims);
+    bool is_open = (is_looked_at ? publish_once : publish_to_each)(ch, p, route, sink, number,
+                                                                   &later, &refused);
+    if (is_open && number > 0)
         confirm_later(ch, number, later, refused);
 }
 
@@ -417,6 +462,15 @@ static void copy_table_without(struct lv_buffer *out, struct slice table, const 
     lv_buffer_add_slice(out, rest);
 }
 
+/* Whether the history that a client publishes is to count for nothing: dead_letter.republished_x_death. */
+static bool forgets_history(struct channel *ch, const struct properties *props)
+{
+    struct field history;
+    return atomic_load_explicit(&connection_server(ch->connection)->settings.forgets_histories,
+                                memory_order_relaxed) &&
+           table_find(props->headers, "x-death", &history);
+}
+
 /* The header is written anew: what is addressed to amq.rabbitmq.reply-to is addressed to this channel,
  * and nobody who gets the message sees who else did. `space` is freed by the caller. */
 static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
@@ -424,13 +478,18 @@ static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_
     struct properties fresh = p->properties;
     if (slice_is(fresh.reply_to, REPLY_TO_NAME))
         fresh.reply_to = reply_to_own_name(ch);
-    struct lv_buffer headers = {0};
+    struct lv_buffer headers = {0}, shorter = {0};
     copy_table_without(&headers, fresh.headers, "BCC");
     fresh.headers = lv_buffer_slice(&headers);
+    if (forgets_history(ch, &fresh)) {
+        copy_table_without(&shorter, fresh.headers, "x-death");
+        fresh.headers = lv_buffer_slice(&shorter);
+    }
     size_t n = properties_size(&fresh);
     properties_put(lv_buffer_reserve(space, n), &fresh);
     space->n = n;
     lv_buffer_free(&headers);
+    lv_buffer_free(&shorter);
     p->header = lv_buffer_slice(space);
     if (!properties_read(p->header, &p->properties))
         lv_unreachable();
@@ -465,7 +524,8 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
         !check_extra_keys(ch, props, "BCC", &bcc))
         return false;
     p->bcc = bcc.bytes;
-    bool is_as_it_came = bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME);
+    bool is_as_it_came =
+        bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME) && !forgets_history(ch, props);
     return is_as_it_came || rewrite_header(ch, p, space);
 }
 
@@ -477,7 +537,7 @@ static void send_publication(struct channel *ch, struct publication *p, const st
         return;
     }
     if (need_message(ch, p))
-        tx_add_publish(ch, &p->message, p->mandatory, route);
+        tx_add_publish(ch, &p->message, p->mandatory, route, &p->claims);
 }
 
 /* To a channel that waits for an answer. */
@@ -487,7 +547,7 @@ static void publish_reply(struct channel *ch, struct publication *p)
     if (!need_message(ch, p))
         return;
     if (ch->mode == CHANNEL_TX) {
-        tx_add_publish(ch, &p->message, false, &nowhere);
+        tx_add_publish(ch, &p->message, false, &nowhere, &p->claims);
         return;
     }
     reply_to_publish(ch, p->routing_key, p->message);
@@ -526,6 +586,7 @@ static void route_publication(struct channel *ch, struct publication *p)
 static void publish(struct channel *ch, struct publication *p)
 {
     struct connection *conn = ch->connection;
+    struct loop *loop = connection_loop(conn);
     struct lv_buffer space = {0};
     bool is_fine = check_size(ch, p->body.n);
     if (is_fine && !memo_find(ch, p))
@@ -537,6 +598,8 @@ static void publish(struct channel *ch, struct publication *p)
         message_unref(&p->message);
     if (p->original)
         message_unref(&p->original);
+    if (!dedup_claims_are_empty(&p->claims))
+        dedup_claims_drop(loop, &p->claims);
     lv_buffer_free(&space);
     unsigned alarms =
         atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed);

@@ -342,13 +342,20 @@ static bool string_of(struct slice table, const char *name, struct slice *ret)
     return is_set;
 }
 
-static enum queue_overflow overflow_of(struct slice table)
+bool queue_overflow_parse(struct slice word, enum queue_overflow *ret)
 {
-    struct slice overflow;
-    if (!string_of(table, "x-overflow", &overflow) || slice_is(overflow, "drop-head"))
-        return OVERFLOW_DROP_HEAD;
-    return slice_is(overflow, "reject-publish") ? OVERFLOW_REJECT_PUBLISH
-                                                : OVERFLOW_REJECT_PUBLISH_DLX;
+    static const char *const words[] = {
+        [OVERFLOW_DROP_HEAD] = "drop-head",
+        [OVERFLOW_REJECT_PUBLISH] = "reject-publish",
+        [OVERFLOW_REJECT_PUBLISH_DLX] = "reject-publish-dlx",
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (slice_is(word, words[i])) {
+            *ret = (enum queue_overflow)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void read_queue(struct slice table, struct queue_arguments *ret)
@@ -362,9 +369,14 @@ static void read_queue(struct slice table, struct queue_arguments *ret)
         .max_length_bytes = integer_of(table, "x-max-length-bytes"),
         .max_priority = integer_of(table, "x-max-priority"),
         .delivery_limit = integer_of(table, "x-delivery-limit"),
-        .overflow = overflow_of(table),
         .single_active_consumer = table_find(table, "x-single-active-consumer", &f) && f.b,
     };
+    struct slice strategy;
+    ret->dead_letters_at_least_once = string_of(table, "x-dead-letter-strategy", &strategy) &&
+                                      slice_is(strategy, "at-least-once");
+    struct slice overflow;
+    ret->has_overflow =
+        string_of(table, "x-overflow", &overflow) && queue_overflow_parse(overflow, &ret->overflow);
     ret->has_dead_letter_exchange =
         string_of(table, "x-dead-letter-exchange", &ret->dead_letter_exchange);
     ret->has_dead_letter_routing_key =

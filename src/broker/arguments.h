@@ -19,11 +19,13 @@ struct queue_arguments {
     int64_t max_length_bytes; /* ARGUMENT_UNSET or >= 0 */
     int64_t max_priority;     /* ARGUMENT_UNSET or 0..255 */
     int64_t delivery_limit;   /* ARGUMENT_UNSET or any */
-    enum queue_overflow overflow;
+    bool has_overflow;
+    enum queue_overflow overflow; /* OVERFLOW_DROP_HEAD when nothing says another */
     bool has_dead_letter_exchange;
     bool has_dead_letter_routing_key;
     struct slice dead_letter_exchange;
     struct slice dead_letter_routing_key;
+    bool dead_letters_at_least_once; /* x-dead-letter-strategy */
     bool single_active_consumer;
 };
 
@@ -37,6 +39,9 @@ struct queue_flags {
 bool queue_arguments_read(struct slice table, struct queue_flags flags, struct slice queue,
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error);
+
+/* False, and *ret unchanged, when it is none of the words. */
+bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
 
 /* Refuses a queue whose name the server is to make up, when its type does not allow that. */
 bool queue_arguments_check_generated(struct slice table, struct broker_error *error);

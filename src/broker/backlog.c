@@ -178,6 +178,12 @@ static struct backlog_chunk *chunk_of_taken(struct backlog *b, uint64_t sequence
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
 }
 
+struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    return chunk ? chunk->messages[sequence % WINDOW_ENTRIES] : NULL;
+}
+
 /* One that was taken on disk. */
 static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
@@ -231,6 +237,7 @@ void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
     struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
     lv_assert(note && (note->live & ~note->taken & bit_of(sequence)));
     uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    lv_assert(b->disk_ready > 0);
     note->taken |= bit_of(sequence);
     b->ready--;
     b->disk_ready--;
@@ -370,6 +377,7 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     if (was_taken) {
         chunk->ready &= ~bit;
     } else {
+        lv_assert(b->disk_ready > 0);
         b->disk_ready--;
         b->disk_bytes -= (*message)->body_bytes;
     }

@@ -117,6 +117,9 @@ struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *re
 /* Takes the first ready message, which is here, out altogether; the caller owns it. */
 struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 
+/* The message at this place, borrowed; NULL when there is none, or it is not taken. */
+struct message *backlog_find_taken(struct backlog *b, uint64_t sequence);
+
 /* Removes a taken message. False when there is no such one (its queue was deleted). */
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 

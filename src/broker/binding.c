@@ -211,10 +211,13 @@ static struct definition_binding row_of(struct vhost *vhost, const struct bindin
     };
 }
 
+/* *ret_new: the ends of the binding if it is new, else NULLs. */
 static enum change_result add_locked(struct vhost *vhost, const struct binding_request *request,
-                                     struct durable_done done, struct broker_error *error)
+                                     struct durable_done done, struct broker_error *error,
+                                     struct ends *ret_new)
 {
     struct ends ends;
+    *ret_new = (struct ends){0};
     if (!vhost_check(vhost, error))
         return CHANGE_REFUSED;
     if (!find_ends(vhost, request, &ends)) {
@@ -229,6 +232,7 @@ static enum change_result add_locked(struct vhost *vhost, const struct binding_r
     if (binding_find(vhost, &ends, request))
         return CHANGE_DONE;
     struct binding *b = binding_put(vhost, &ends, request);
+    *ret_new = ends;
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     if (b->is_durable && durable_is_stored(&changes)) {
@@ -289,8 +293,11 @@ enum change_result binding_add(struct vhost *vhost, const struct binding_request
     if (!strip(request, &stripped, error))
         return CHANGE_REFUSED;
     topology_lock(vhost->broker);
-    enum change_result result = add_locked(vhost, &stripped.request, done, error);
+    struct ends added;
+    enum change_result result = add_locked(vhost, &stripped.request, done, error, &added);
     topology_unlock(vhost->broker);
+    if (added.source && added.source->type->bound)
+        added.source->type->bound(added.source, added.destination);
     return result;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/parameters.h"
 #include "broker/queue.h"
 #include "broker/route.h"
 #include "broker/vhost_private.h"
@@ -42,6 +43,7 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     atomic_init(&broker->generation, 1);
     atomic_init(&broker->next_queue_id, 1);
     broker->vhosts = lv_table_create();
+    broker->globals = lv_calloc(1, sizeof *broker->globals);
     route_init(loops);
     return broker;
 }
@@ -61,6 +63,7 @@ void broker_free(struct broker **broker)
     route_stop(b->loops);
     lv_rcu_barrier();
     lv_table_free(&b->vhosts);
+    global_parameters_free(b);
     lv_rcu_barrier();
     lv_rcu_unregister_thread();
     pthread_mutex_destroy(&b->topology_lock);

@@ -16,7 +16,9 @@
 #include "base/slice.h"
 #include "loop/loop.h"
 
+struct cluster_name;
 struct definitions;
+struct parameter_list;
 struct vhost;
 
 /* What RabbitMQ would answer. `code` is an AMQP reply code (0: no error); `text` comes without the
@@ -53,6 +55,11 @@ struct broker {
     struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
     pthread_mutex_t topology_lock;
     _Atomic uint64_t generation;
+    struct parameter_list *globals;    /* parameters.h; under the lock */
+    struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter says one */
+    /* "classic", "quorum" or "stream": of queues in vhosts that say none. Borrowed for ever; NULL and
+     * "classic" leave declarations as they are. */
+    const char *_Atomic default_queue_type;
     struct lv_table *vhosts;          /* of struct vhost, by name */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */

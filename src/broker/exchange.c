@@ -4,16 +4,29 @@
  * others may follow, in chains and rings of any length: they wait in a list, not on the stack. */
 #include "broker/exchange_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/arguments.h"
+#include "broker/dedup.h"
+#include "broker/policy.h"
 #include "broker/vhost_private.h"
 #include "wire/table.h"
 
 static const struct exchange_type *const types[] = {
-    &exchange_direct, &exchange_fanout, &exchange_headers, &exchange_topic, NULL,
+    &exchange_direct,
+    &exchange_fanout,
+    &exchange_headers,
+    &exchange_topic,
+    &exchange_consistent_hash,
+    &exchange_random,
+    &exchange_local_random,
+    &exchange_modulus_hash,
+    &exchange_recent_history,
+    &exchange_deduplication,
+    NULL,
 };
 
 const struct exchange_type *exchange_type_find(struct slice name)
@@ -62,6 +75,20 @@ static struct slice alternate_of(struct slice arguments)
     return is_set ? f.bytes : SLICE_EMPTY;
 }
 
+struct slice exchange_alternate(const struct exchange *exchange)
+{
+    if (exchange->alternate.n > 0 || exchange_name(exchange).n == 0)
+        return exchange->alternate;
+    const struct effective_policy *policy =
+        atomic_load_explicit(&exchange->policy, memory_order_acquire);
+    return policy ? policy->alternate : SLICE_EMPTY;
+}
+
+static bool exchange_is_dedup(const struct exchange_type *type)
+{
+    return type == &exchange_deduplication;
+}
+
 /* One allocation: the struct, then name and arguments. */
 static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
                                       const struct exchange_type *type)
@@ -78,6 +105,9 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->is_internal = d->internal;
     x->arguments = copy_to(&space, d->arguments);
     x->alternate = alternate_of(x->arguments);
+    x->dedup = dedup_create(vhost, &x->destination, d->durable, x->arguments,
+                            exchange_is_dedup(type));
+    x->is_never_cached = type->is_never_cached || x->dedup;
     lv_list_init(&x->bindings_from);
     lv_list_init(&x->doomed_link);
     type->create(x);
@@ -91,6 +121,7 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_decl
         return NULL;
     struct exchange *x = exchange_make(vhost, d, type);
     x->is_predeclared = is_predeclared;
+    policy_begin_exchange(x);
     if (d->name.n > 0)
         lv_table_insert(vhost->exchanges, &x->by_name);
     return x;
@@ -101,6 +132,9 @@ void exchange_free(struct exchange *exchange)
     lv_assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->magic = 0;
     exchange->type->destroy(exchange);
+    struct effective_policy *policy = atomic_load(&exchange->policy);
+    effective_policy_unref(&policy);
+    dedup_free(&exchange->dedup);
     free(exchange);
 }
 
@@ -134,6 +168,7 @@ static void drop_bindings(struct exchange *x, struct lv_list *doomed)
 static void remove_one(struct exchange *x, struct lv_list *doomed, struct durable_changes *changes)
 {
     x->is_deleted = true;
+    dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
     drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
@@ -185,11 +220,24 @@ static bool check_flag(struct exchange *x, const char *what, bool received, bool
            refuse_unlike(x, what, received ? "true" : "false", current ? "true" : "false", error);
 }
 
+/* RabbitMQ prints types as Erlang's atoms, which have quotes of their own unless they are plain words. */
+static bool refuse_other_type(struct exchange *x, const struct exchange_type *type,
+                              struct broker_error *error)
+{
+    char names[2][64];
+    const struct exchange_type *both[2] = {type, x->type};
+    for (size_t i = 0; i < 2; i++) {
+        const char *quote = strchr(both[i]->name, '-') ? "'" : "";
+        snprintf(names[i], sizeof names[i], "%s%s%s", quote, both[i]->name, quote);
+    }
+    return refuse_unlike(x, "type", names[0], names[1], error);
+}
+
 static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
                           const struct exchange_type *type, struct broker_error *error)
 {
     if (strcmp(x->type->name, type->name) != 0)
-        return refuse_unlike(x, "type", type->name, x->type->name, error);
+        return refuse_other_type(x, type, error);
     return check_flag(x, "durable", d->durable, x->is_durable, error) &&
            check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
            check_flag(x, "internal", d->internal, x->is_internal, error) &&
@@ -197,15 +245,29 @@ static bool is_equivalent(struct exchange *x, const struct exchange_declaration 
                                              vhost_name(x->vhost), error);
 }
 
+bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
+                          const char *argument, const struct field *value,
+                          struct broker_error *error)
+{
+    return broker_refuse(error, 406,
+                         "invalid arg '%s' for exchange '%.*s' in vhost '%.*s': "
+                         "{unacceptable_type,%s}",
+                         argument, SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)),
+                         field_type_name(value->type));
+}
+
 static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
-                      struct broker_error *error)
+                      const struct exchange_type *type, struct broker_error *error)
 {
     if (!vhost_check(vhost, error))
         return false;
     if (slice_begins(d->name, "amq."))
         return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
                              SLICE_ARG(d->name));
-    return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error);
+    struct dedup_settings dedup;
+    return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
+           dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
+           (!type->check_arguments || type->check_arguments(vhost, d, error));
 }
 
 static enum change_result store_exchange(struct exchange *x, struct durable_done done)
@@ -232,7 +294,7 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     struct exchange *x = exchange_find(vhost, d->name);
     if (x)
         return is_equivalent(x, d, type, error) ? CHANGE_DONE : CHANGE_REFUSED;
-    if (!check_new(vhost, d, error))
+    if (!check_new(vhost, d, type, error))
         return CHANGE_REFUSED;
     x = exchange_create(vhost, d, type, false);
     *ret_created = true;

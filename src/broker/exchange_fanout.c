@@ -1,4 +1,5 @@
-/* fanout: a message goes wherever anything is bound. */
+/* fanout: a message goes wherever anything is bound. x-message-deduplication routes like it: what it
+ * does besides, any exchange can (dedup.h). */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -35,6 +36,16 @@ static void fanout_unbind(struct exchange *exchange, struct binding *binding)
 
 const struct exchange_type exchange_fanout = {
     .name = "fanout",
+    .create = fanout_create,
+    .destroy = fanout_destroy,
+    .route = fanout_route,
+    .bind = fanout_bind,
+    .unbind = fanout_unbind,
+};
+
+const struct exchange_type exchange_deduplication = {
+    .name = "x-message-deduplication",
+    .is_asked_once = true,
     .create = fanout_create,
     .destroy = fanout_destroy,
     .route = fanout_route,

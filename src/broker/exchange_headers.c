@@ -256,7 +256,8 @@ static void headers_destroy(struct exchange *exchange)
 
 const struct exchange_type exchange_headers = {
     .name = "headers",
-    .uses_headers = true,
+    .is_never_cached = true,
+    .is_asked_once = true,
     .create = headers_create,
     .destroy = headers_destroy,
     .route = headers_route,

@@ -389,7 +389,8 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
 {
     struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
     const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    if (s)
+    bool is_stray = (note->stray >> (sequence % WINDOW_ENTRIES) & 1) != 0;
+    if (s && !is_stray)
         pager_count_read(l, s, note->times->body_bytes[sequence % WINDOW_ENTRIES]);
     backlog_take_on_disk(&l->backlog, sequence);
     for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)

@@ -4,8 +4,13 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/dedup.h"
+#include "broker/default_type.h"
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/policy.h"
+#include "broker/queue_dead_letters.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
 
@@ -29,6 +34,8 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->home = home;
     q->flags = flags;
     q->argument_table = bytes_copy(argument_table);
+    q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
+                            q->argument_table, false);
     lane_init(&q->lane, q);
     q->lane_count = 1;
     lv_list_init(&q->consumers);
@@ -46,7 +53,11 @@ static void queue_free(struct queue *q)
 {
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
+    forward_free(q);
+    queue_dead_letters_free(q);
     lanes_free(q);
+    effective_policy_unref(&q->policy);
+    dedup_free(&q->dedup);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -196,8 +207,10 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       struct broker_error *error, struct queue **ret)
 {
     struct queue_arguments arguments;
+    struct dedup_settings dedup;
     if (!queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), &arguments,
-                              error))
+                              error) ||
+        !dedup_settings_read(d->arguments, false, &dedup, error))
         return CHANGE_REFUSED;
     struct queue *q =
         queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
@@ -207,6 +220,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     q->settings = q->arguments;
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
+    policy_begin_queue(q);
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
@@ -232,6 +246,9 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
         queue_refuse_missing(d->name, vhost, error);
         return CHANGE_REFUSED;
     }
+    if (!vhost_check_queue_limit(vhost, d->name, error) ||
+        (d->is_generated && !queue_arguments_check_generated(d->arguments, error)))
+        return CHANGE_REFUSED;
     *ret_created = true;
     return declare_new(loop, vhost, d, done, error, ret);
 }
@@ -245,9 +262,13 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                       SLICE_ARG(d->name));
         return CHANGE_REFUSED;
     }
+    struct queue_declaration typed = *d;
+    struct lv_buffer space = {0};
     topology_lock(vhost->broker);
-    enum change_result result = declare_locked(loop, vhost, d, done, error, ret, ret_created);
+    typed.arguments = default_type_arguments(vhost, d, &space);
+    enum change_result result = declare_locked(loop, vhost, &typed, done, error, ret, ret_created);
     topology_unlock(vhost->broker);
+    lv_buffer_free(&space);
     return result;
 }
 
@@ -273,6 +294,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     }
     q->settings = q->arguments;
     topology_lock(broker);
+    policy_begin_queue(q);
     lv_table_insert(vhost->queues, &q->by_name);
     topology_unlock(broker);
     return q;
@@ -287,6 +309,7 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
     bool was_there = !atomic_load(&q->is_deleted);
     if (was_there) {
         atomic_store(&q->is_deleted, true);
+        dedup_close(q->dedup);
         lv_table_remove(q->vhost->queues, &q->by_name);
         destination_unbind_all(q->vhost, &q->destination);
         topology_moved(broker);
@@ -325,6 +348,7 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
     }
     lv_list_remove(&q->owner_link);
     queue_answer_waiting_calls(q);
+    forward_stop(q);
     loop_unschedule(q->home, &q->delivery_run);
     queue_end_expiry(q);
     for (unsigned i = 0; i < q->lane_count; i++)

@@ -17,10 +17,14 @@
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/consumer.h"
+#include "broker/dead_letter.h"
 #include "broker/lane.h"
+#include "broker/policy.h"
 #include "broker/route.h"
 
 enum { QUEUE_MAGIC = 0x90e0e };
+
+struct dedup;
 
 /* Counted at home since the queue was made. */
 struct queue_counters {
@@ -31,7 +35,8 @@ struct queue_counters {
     uint64_t got_no_ack;
     uint64_t redelivered;
     uint64_t acked;
-    uint64_t lost; /* could not be read back from the disk */
+    uint64_t lost;                       /* could not be read back from the disk */
+    uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
 struct queue {
@@ -45,13 +50,17 @@ struct queue {
     struct queue_flags flags;
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
+    const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
+    struct dedup *dedup;      /* owned; NULL: takes duplicates */
     uint64_t exclusive_owner; /* a connection's id; 0: none */
     uint64_t id;              /* in the store; never used twice */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
+    _Atomic bool is_forward_behind;
 
     /* Home's. */
-    struct queue_arguments settings; /* what rules it: read this, not arguments */
+    struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
+    struct effective_policy *policy; /* NULL: none */
     struct lane lane;                /* of priority 0: the only one of a queue without priorities */
     struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
     unsigned lane_count;
@@ -68,6 +77,8 @@ struct queue {
     struct loop_timer idle_timer; /* for x-expires */
     _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
+    struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
+    struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
     struct queue_counters counters;
 };
 

@@ -1,6 +1,7 @@
 /* Questions that other loops ask a queue's home. */
 #include "broker/queue_private.h"
 
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
 
@@ -57,9 +58,10 @@ void queue_call_status(struct queue_call *call)
     struct queue *q = call->queue;
     struct lane_totals totals = lanes_count(q);
     call->ready = totals.ready;
-    call->taken = totals.taken;
+    /* What goes on to another queue is nobody's. */
+    call->taken = totals.taken - forward_count(q);
     call->ready_bytes = totals.ready_bytes;
-    call->taken_bytes = totals.taken_bytes;
+    call->taken_bytes = totals.taken_bytes - forward_body_bytes(q);
     call->consumers = q->consumer_count;
     call->counters = q->counters;
 }

@@ -6,6 +6,7 @@
 #include "broker/queue_private.h"
 
 #include "broker/pager.h"
+#include "broker/queue_dead_letters.h"
 #include "wire/properties.h"
 #include "wire/wire.h"
 
@@ -108,9 +109,10 @@ static bool expire_one(struct queue *q, struct lane *l, const struct backlog_fir
         return false;
     if (!take_due(q, l, due, &m))
         return false;
-    queue_expired(q, lane_place(l, due->sequence), m);
+    queue_dead_letter(q, lane_place(l, due->sequence), m, DEATH_EXPIRED);
     if (m)
         message_unref(&m);
+    queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "broker/queue_private.h"
 
 #include "broker/pager.h"
+#include "broker/queue_dead_letters.h"
 
 static bool is_above(const struct queue_arguments *settings, uint64_t ready, uint64_t bytes)
 {
@@ -52,7 +53,7 @@ void queue_keep_limits(struct queue *q)
         uint64_t sequence;
         bool redelivered;
         struct message *m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
-        queue_dropped(q, lane_place(l, sequence), m);
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_MAXLEN);
         message_unref(&m);
     }
 }

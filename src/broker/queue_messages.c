@@ -1,8 +1,11 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "broker/queue_private.h"
 
+#include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/queue_dead_letters.h"
+#include "broker/queue_settings.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 
@@ -40,7 +43,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
         persist_settle(l, left->sequence);
-    if (left->is_stored)
+    if (left->is_stored || left->is_stray)
         pager_left(l, left);
 }
 
@@ -67,30 +70,6 @@ void queue_settle_place(struct queue *q, uint64_t place)
     struct backlog_left left;
     if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
         queue_message_left(l, &left);
-}
-
-bool queue_sends_on(const struct queue *q)
-{
-    (void)q;
-    return false;
-}
-
-bool queue_can_send_on(struct queue *q)
-{
-    (void)q;
-    return true;
-}
-
-void queue_expired(struct queue *q, uint64_t place, struct message *m)
-{
-    (void)m;
-    queue_settle_place(q, place);
-}
-
-void queue_dropped(struct queue *q, uint64_t place, struct message *m)
-{
-    (void)m;
-    queue_settle_place(q, place);
 }
 
 /* Whether this message's time has come: then the expiry has it. */
@@ -182,16 +161,18 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         queue_expire(q);
 }
 
-/* Home. A reference of the message is taken. */
-static enum queue_answer take_message(struct queue *q, struct message *message)
+enum queue_answer queue_take_message(struct queue *q, struct message *message)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return QUEUE_TOOK;
     enum queue_answer answer = persist_answer(q, message);
     if (answer == QUEUE_REFUSED)
         return answer;
-    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message))
+    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
+        if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX)
+            queue_dead_letter_outside(q, message, DEATH_MAXLEN);
         return QUEUE_REFUSED;
+    }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
     uint64_t deadline_ms = queue_deadline_for(q, message);
@@ -241,7 +222,7 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           persist_is_behind(q);
+           persist_is_behind(q) || forward_is_behind(q);
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
@@ -249,23 +230,17 @@ static void publish_mail(struct loop *at, struct mail *mail)
     struct message *m = mail->b;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
-    enum queue_answer answer = take_message(mail->a, m);
+    enum queue_answer answer = queue_take_once(mail->a, m, sink, mail->c);
     message_unref(&m);
-    if (sink && answer == QUEUE_LATER)
-        persist_confirm(persist_of(at), mail->a, sink, mail->c);
-    else if (sink)
+    if (sink && answer != QUEUE_LATER)
         confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
 }
 
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop) {
-        enum queue_answer answer = take_message(q, message);
-        if (answer == QUEUE_LATER && sink)
-            persist_confirm(persist_of(loop), q, sink, number);
-        return answer;
-    }
+    if (q->home == loop)
+        return queue_take_once(q, message, sink, number);
     atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
         .deliver = publish_mail,
@@ -307,7 +282,7 @@ enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct c
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
-    if (q->home != loop || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
+    if (q->home != loop || q->dedup || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
     if (!c->no_ack || c->loop != loop || queue_is_limited(q))
@@ -320,6 +295,14 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 }
 
 /* --- settling: home -------------------------------------------------------------------------- */
+
+/* A consumer wants no more of it. */
+static void reject(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m = backlog_find_taken(&l->backlog, sequence);
+    if (m)
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
+}
 
 /* A message comes back. */
 static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
@@ -342,9 +325,11 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
             give_back(q, l, s);
+        } else if (kind == SETTLE_REJECT) {
+            reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
-            q->counters.acked += kind == SETTLE_ACK;
+            q->counters.acked++;
         }
     }
     lv_assert(c->unacked >= count);
@@ -353,5 +338,15 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     if (kind == SETTLE_REQUEUE && queue_is_limited(q))
         queue_keep_limits(q);
     queue_consumer_ready(q, c);
+    queue_schedule_deliveries(q);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+void queue_settings_changed(struct queue *q)
+{
+    queue_keep_limits(q);
+    queue_used(q);
+    queue_watch_use(q);
     queue_schedule_deliveries(q);
 }

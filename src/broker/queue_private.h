@@ -3,9 +3,12 @@
  *   queue.c            its life and its name
  *   queue_consumers.c  who gets the next message
  *   queue_messages.c   published, delivered, settled
+ *   queue_once.c       duplicates, where they are dropped
  *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
  *   queue_limits.c     how much may be ready
- *   queue_calls.c      questions of other loops */
+ *   queue_calls.c      questions of other loops
+ *
+ * and queue_dead_letters.h: where messages go that it gives up. */
 #ifndef LEVERET_BROKER_QUEUE_PRIVATE_H
 #define LEVERET_BROKER_QUEUE_PRIVATE_H
 
@@ -29,6 +32,9 @@ void queue_take_out(struct queue *q, struct consumer *c);
 
 /* --- queue_messages.c --- */
 
+/* Puts a message into the queue; QUEUE_LATER: ask persist_confirm(). A reference is taken. */
+enum queue_answer queue_take_message(struct queue *q, struct message *message);
+
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 
@@ -42,17 +48,14 @@ bool queue_first_is_deliverable(struct lane *l);
 /* The message at this place, which is taken, leaves the queue. */
 void queue_settle_place(struct queue *q, uint64_t place);
 
-/* Whether what the queue gives up goes on to somewhere: then it is wanted with its body. */
-bool queue_sends_on(const struct queue *q);
-/* Whether more of it may be under way; else the expiry and the limits are looked at again when it may. */
-bool queue_can_send_on(struct queue *q);
-/* The message at this place, which is taken, is given up: its time has come; it stood at the head of a
- * queue that is too long. NULL: it could not be read. */
-void queue_expired(struct queue *q, uint64_t place, struct message *m);
-void queue_dropped(struct queue *q, uint64_t place, struct message *m);
-
 /* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
+
+/* --- queue_once.c --- */
+
+/* The same, unless it is a duplicate and the queue drops those. With a sink QUEUE_LATER promises an answer. */
+enum queue_answer queue_take_once(struct queue *q, struct message *message, struct confirm_sink *sink,
+                                  uint64_t number);
 
 /* --- queue_expiry.c --- */
 

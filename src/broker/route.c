@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "broker/dedup.h"
 #include "broker/queue.h"
 #include "broker/route_private.h"
 
@@ -161,7 +162,7 @@ static void set_begin(struct route_set *set, struct exchange *exchange)
     set->exchanges.count = 0;
     pointer_set_clear(&set->seen);
     set->matches = 0;
-    set->uses_headers = false;
+    set->is_never_cached = false;
     set->has_header_list = false;
     pointer_set_add(&set->seen, &exchange->destination);
     pointer_list_add(&set->exchanges, exchange);
@@ -173,16 +174,21 @@ static void ask_exchange(struct route_set *set, struct exchange *x, const struct
 {
     size_t matches = set->matches;
     struct routing_input input = *message;
-    set->uses_headers |= x->type->uses_headers;
+    set->is_never_cached |= x->is_never_cached;
+    if (x->dedup && message->claims && !dedup_admits(x->dedup, message->headers, message->claims))
+        return;
     for (size_t i = 0; i < count; i++) {
         input.routing_key = keys[i];
         x->type->route(x, &input, set);
-        if (x->type->uses_headers)
+        if (x->type->is_asked_once)
             break;
     }
-    if (set->matches > matches || x->alternate.n == 0)
+    if (set->matches > matches)
         return;
-    struct exchange *alternate = exchange_find(x->vhost, x->alternate);
+    struct slice name = exchange_alternate(x);
+    if (name.n == 0)
+        return;
+    struct exchange *alternate = exchange_find(x->vhost, name);
     if (alternate)
         route_set_add(set, &alternate->destination);
 }
@@ -281,7 +287,7 @@ static bool may_cache(const struct route_set *set, const struct exchange *exchan
                       struct slice key)
 {
     bool is_default = exchange_name(exchange).n == 0;
-    return !set->uses_headers && key.n <= ROUTE_KEY_BYTES_MAX &&
+    return !set->is_never_cached && key.n <= ROUTE_KEY_BYTES_MAX &&
            (set->queues.count > 0 || !is_default);
 }
 
@@ -310,11 +316,10 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
 }
 
 void route_find_many(struct loop *loop, struct exchange *exchange, const struct slice *routing_keys,
-                     size_t count, struct slice headers, bool has_headers, struct route *ret)
+                     size_t count, const struct routing_input *input, struct route *ret)
 {
     struct route_cache *cache = cache_of(loop);
-    struct routing_input message = {.headers = headers, .has_headers = has_headers};
-    walk(&cache->set, exchange, routing_keys, count, &message);
+    walk(&cache->set, exchange, routing_keys, count, input);
     route_of_set(&cache->set, ret);
 }
 
@@ -325,6 +330,7 @@ void route_init(struct loops *loops)
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct route_cache *cache = lv_calloc(1, sizeof *cache);
         cache->entries = lv_calloc(ROUTE_ENTRIES, sizeof *cache->entries);
+        cache->set.random = hash_mix(i + 1); /* each loop a sequence of its own */
         loop_set_slot(loops_at(loops, i), LOOP_SLOT_BROKER, cache);
     }
 }

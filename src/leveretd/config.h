@@ -39,6 +39,10 @@
       "Connections taken at a time; none (also: infinity) is no limit.")                           \
     S(default_queue_type, "default_queue_type", STRING, "classic", true, 0, 0,                     \
       "The type of a queue declared without x-queue-type in a vhost that names none.")             \
+    S(republished_x_death, "dead_letter.republished_x_death", STRING, "count", true, 0, 0,         \
+      "The header x-death of a message that a client publishes: count, its entries count on when " \
+      "it dies again, as in RabbitMQ up to 3.12; ignore, it is taken away, so that counting "      \
+      "begins anew, as in RabbitMQ 4.")                                                            \
     S(default_user, "default_user", STRING, "guest", false, 0, 0,                                  \
       "The user that is made at the first start.")                                                 \
     S(default_pass, "default_pass", SECRET, "guest", false, 0, 0, "That user's password.")         \

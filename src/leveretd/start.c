@@ -255,6 +255,15 @@ static void name_ourselves(struct leveretd *d)
     snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
 }
 
+static bool forgets_histories(const struct config *config)
+{
+    const char *what = config->republished_x_death;
+    if (strcmp(what, "count") != 0 && strcmp(what, "ignore") != 0)
+        log_warning("dead_letter.republished_x_death = %s: it is count or ignore, and now count",
+                    what);
+    return strcmp(what, "ignore") == 0;
+}
+
 static void set_sessions(struct leveretd *d)
 {
     const struct config *config = d->config;
@@ -267,6 +276,7 @@ static void set_sessions(struct leveretd *d)
     s->heartbeat_s = (uint16_t)config->heartbeat_s;
     s->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
     s->message_bytes_max = (uint64_t)config->message_bytes_max;
+    s->forgets_histories = forgets_histories(config);
 }
 
 static void set_loopback_users(struct leveretd *d)
@@ -284,6 +294,7 @@ void leveretd_apply(struct leveretd *d)
     log_set_level(config_log_level(d->config));
     set_loopback_users(d);
     set_sessions(d);
+    atomic_store(&d->broker->default_queue_type, d->config->default_queue_type);
     if (d->alarms)
         alarms_configure(d->alarms, d->config);
 }

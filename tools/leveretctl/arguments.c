@@ -88,6 +88,17 @@ static void take_formatter(struct invocation *i)
         refuse(i, "--formatter", strlen("--formatter"), text);
 }
 
+static void check_priority(struct invocation *i)
+{
+    const char *text = i->values[OPTION_PRIORITY];
+    char *end;
+    if (!text)
+        return;
+    strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0')
+        refuse(i, "--priority", strlen("--priority"), text);
+}
+
 static void name_node(struct invocation *i)
 {
     char host[256] = "localhost";
@@ -153,6 +164,7 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
     i->vhost = is_given(i, OPTION_VHOST) ? i->values[OPTION_VHOST] : "/";
     take_timeout(i);
     take_formatter(i);
+    check_priority(i);
     name_node(i);
     choose_data_dir(i);
 }

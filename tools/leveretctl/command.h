@@ -42,6 +42,9 @@ enum exit_code {
     O(OPTION_DESCRIPTION, "--description", NULL, true)                                             \
     O(OPTION_TAGS, "--tags", NULL, true)                                                           \
     O(OPTION_QUEUE_TYPE, "--default-queue-type", NULL, true)                                       \
+    O(OPTION_PRIORITY, "--priority", NULL, true)                                                   \
+    O(OPTION_APPLY_TO, "--apply-to", NULL, true)                                                   \
+    O(OPTION_USER, "--user", NULL, true)                                                           \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
     O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)
 
@@ -67,8 +70,8 @@ struct invocation {
     const char *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value */
     struct lv_buffer invalid;         /* "--bogus : \n" for each option that is none */
 
-    char node[300]; /* -n, or "leveret@HOST" */
-    const char *vhost;
+    char node[300];    /* -n, or "leveret@HOST" */
+    const char *vhost; /* NULL: every one */
     enum format format;
     int timeout_s; /* -1: not given */
     char data_dir[4096];
@@ -125,6 +128,8 @@ struct command {
 extern const struct command commands[]; /* ended by a NULL name */
 const struct command *command_find(const char *name);
 
+/* --- run.c -------------------------------------------------------------------------------- */
+
 int run_listing(struct invocation *i, const struct command *c);
 int run_change(struct invocation *i, const struct command *c);
 
@@ -144,6 +149,18 @@ int run_set_log_level(struct invocation *i, const struct command *c);
 int run_set_user_tags(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
+
+/* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
+void say_value(const struct invocation *i, json_t *value);
+
+/* --- policies.c: policies, parameters, limits ---------------------------------------------- */
+
+int run_clear_user_limits(struct invocation *i, const struct command *c);
+int run_list_user_limits(struct invocation *i, const struct command *c);
+int run_list_vhost_limits(struct invocation *i, const struct command *c);
+int run_set_cluster_name(struct invocation *i, const struct command *c);
+int run_set_policy(struct invocation *i, const struct command *c);
+int run_set_vhost_tags(struct invocation *i, const struct command *c);
 
 /* --- status.c ----------------------------------------------------------------------------- */
 
