@@ -29,6 +29,7 @@ extern const struct control_command control_user_commands[];
 extern const struct control_command control_vhost_commands[];
 extern const struct control_command control_policy_commands[];
 extern const struct control_command control_parameter_commands[];
+extern const struct control_command control_trace_commands[];
 
 struct request {
     const struct control_world *world;

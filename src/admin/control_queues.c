@@ -9,6 +9,7 @@
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/queue.h"
 
 enum { SLICE = 256 };
@@ -389,6 +390,7 @@ static void run_delete_queue(struct request *r)
     struct queue_call call = {.queue = request_queue(r),
                               .run = queue_call_delete,
                               .is_hasty = true,
+                              .user = slice_str(EVENT_ACTOR_CLI),
                               .if_unused = request_flag(r, "if_unused"),
                               .if_empty = request_flag(r, "if_empty")};
     if (!call.queue)

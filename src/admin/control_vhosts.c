@@ -6,6 +6,8 @@
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/events.h"
+#include "broker/trace.h"
 #include "broker/vhost.h"
 
 struct vhost_change {
@@ -22,8 +24,10 @@ static void add_on_loop(struct loop *loop, void *arg)
     struct vhost_change *c = arg;
     struct vhost *vhost;
     (void)loop;
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
     c->result = vhost_create_described(c->broker, &c->row, true,
                                        (struct durable_done){commit_done, &c->commit}, &vhost);
+    events_act_as(before);
 }
 
 /* Appends "a,b" of " a , b,": the words between the commas. */
@@ -95,7 +99,9 @@ static void delete_on_loop(struct loop *loop, void *arg)
 {
     struct vhost_change *c = arg;
     (void)loop;
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
     c->err = vhost_delete(c->broker, c->name, (struct durable_done){commit_done, &c->commit});
+    events_act_as(before);
 }
 
 static void close_on_loop(struct loop *loop, void *arg)
@@ -146,11 +152,10 @@ COLUMN(cluster_state)
     return json_sprintf("[{%s, running}]", r->world->node_name);
 }
 
-COLUMN(no)
+COLUMN(vhost_column_tracing)
 {
     (void)r;
-    (void)row;
-    return json_false();
+    return json_boolean(trace_is_on(*(struct vhost *const *)row));
 }
 
 #define VHOST (*(struct vhost *const *)row)
@@ -176,7 +181,7 @@ COLUMN(default_queue_type)
 
 static const struct column vhost_columns[] = {
     {"name", vhost_column_name},
-    {"tracing", no},
+    {"tracing", vhost_column_tracing},
     {"description", description},
     {"tags", tags},
     {"default_queue_type", default_queue_type},

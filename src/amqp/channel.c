@@ -116,6 +116,7 @@ static void release_getters(struct channel *ch)
 void channel_shut(struct channel *ch, enum channel_state next)
 {
     lv_assert(ch->state == CHANNEL_OPEN || ch->state == CHANNEL_CLOSING);
+    bool was_open = ch->state == CHANNEL_OPEN;
     ch->state = next;
     /* What a consume or cancel under way is about gets nothing any more. */
     if (ch->call && ch->call->consumer)
@@ -125,6 +126,8 @@ void channel_shut(struct channel *ch, enum channel_state next)
     ch->deferred.n = 0;
     /* Consumers first, or what goes back would come to them again. */
     cancel_all(ch, &ch->consumers);
+    if (was_open)
+        channel_event_closed(ch);
     tx_free(ch);
     channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE);
     release_getters(ch);
@@ -299,6 +302,7 @@ struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_
     c->call.from = connection_loop(ch->connection);
     c->call.run = run;
     c->call.done = call_is_done;
+    c->call.user = auth_identity_name(ch->connection->identity);
     return &c->call;
 }
 

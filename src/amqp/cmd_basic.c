@@ -67,6 +67,7 @@ static void consumed(struct channel *ch, struct queue_call *call)
     } else {
         lv_list_push(&ch->consumers, &c->session_link);
         ch->consumer_count++;
+        consumer_event_created(ch, c);
         if (!call->owner)
             CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = c->tag);
     }
@@ -143,6 +144,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
     }
     lv_list_remove(&c->session_link);
     ch->consumer_count--;
+    consumer_event_deleted(ch, c, true);
     struct queue_call *call =
         channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancelled);
     call->consumer = c;
@@ -173,6 +175,8 @@ static void send_got(struct channel *ch, struct queue_call *call)
     uint64_t tag = ++ch->delivery_tag;
     if (!call->no_ack)
         unacked_add(&ch->unacked, tag, call->consumer, call->got.place);
+    if (trace_is_on(ch->connection->vhost))
+        channel_trace_delivery(ch, queue_name(call->queue), &call->got);
     CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = call->got.redelivered,
                  .exchange = call->got.exchange, .routing_key = call->got.routing_key,
                  .message_count = (uint32_t)call->ready);

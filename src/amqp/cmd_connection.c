@@ -129,8 +129,10 @@ static void log_in(struct connection *conn, struct slice mechanism, struct slice
     struct lv_buffer reason = {0};
     if (auth_login(connection_server(conn)->auth, user, password, conn->peer.peer.is_loopback,
                    &conn->identity, &reason)) {
+        connection_event_login(conn, user, mechanism, true, SLICE_EMPTY);
         send_tune(conn);
     } else {
+        connection_event_login(conn, user, mechanism, false, lv_buffer_slice(&reason));
         lv_buffer_add_u8(&reason, 0);
         refuse_login(conn, mechanism, (const char *)reason.p);
     }
@@ -241,6 +243,7 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
     conn->state = CONNECTION_RUNNING;
     CONNECTION_SEND(conn, 0, connection_open_ok, .reserved1 = SLICE_EMPTY);
     connection_start_heartbeats(conn);
+    connection_event_created(conn);
     log_info("connection %s: user '%.*s' has entered vhost '%.*s'", conn->name,
              SLICE_ARG(auth_identity_name(conn->identity)), SLICE_ARG(m->virtual_host));
 }

@@ -123,6 +123,7 @@ static void on_end(void *owner, int error)
     release_hold(conn);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     end_channels(conn);
+    connection_event_closed(conn);
     if (conn->zombies == 0)
         connection_free(conn);
 }

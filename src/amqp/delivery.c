@@ -98,6 +98,8 @@ static bool deliver(struct consumer *c, const struct delivery *d)
     };
     if (!c->no_ack)
         unacked_add(&ch->unacked, ch->delivery_tag, c, d->place);
+    if (trace_is_on(conn->vhost))
+        channel_trace_delivery(ch, queue_name(c->queue), d);
     if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {
         write_small(ch, &method, d);
     } else {
@@ -141,6 +143,7 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c)
         ch->consumer_count--;
     }
     c->is_closed = true;
+    consumer_event_deleted(ch, c, false);
     struct queue_call *call = lv_calloc(1, sizeof *call);
     call->queue = queue_ref(c->queue);
     call->from = c->loop;
@@ -161,6 +164,7 @@ static void queue_is_gone(struct consumer *c)
     lv_list_remove(&c->session_link);
     ch->consumer_count--;
     c->is_closed = true;
+    consumer_event_deleted(ch, c, false);
     if (ch->state == CHANNEL_OPEN && ch->connection->can.consumer_cancel_notify)
         CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
     consumer_release(&c);

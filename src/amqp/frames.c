@@ -76,6 +76,7 @@ static void take_channel_frame(struct connection *conn, uint8_t type, uint16_t n
         return;
     }
     ch = channel_create(conn, number);
+    channel_event_created(ch);
     CHANNEL_SEND(ch, channel_open_ok, .reserved1 = SLICE_EMPTY);
 }
 

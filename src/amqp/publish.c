@@ -529,8 +529,20 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
     return is_as_it_came || rewrite_header(ch, p, space);
 }
 
+/* Its copy goes to the firehose, before the message itself goes anywhere. */
+static void trace(struct channel *ch, const struct publication *p, const struct route *route)
+{
+    const struct delivery message = {
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+    };
+    channel_trace_publish(ch, &message, p->bcc, route);
+}
+
 /* Says something to the queues, or keeps it for commit: then with its route, as RabbitMQ does. */
-static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+static void send_on(struct channel *ch, struct publication *p, const struct route *route)
 {
     if (ch->mode != CHANNEL_TX) {
         publish_to_all(ch, p, route);
@@ -540,12 +552,26 @@ static void send_publication(struct channel *ch, struct publication *p, const st
         tx_add_publish(ch, &p->message, p->mandatory, route, &p->claims);
 }
 
+static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+{
+    struct connection *conn = ch->connection;
+    if (!trace_is_on(conn->vhost)) {
+        send_on(ch, p, route);
+        return;
+    }
+    trace(ch, p, route);
+    send_on(ch, p, route);
+    connection_hold_for_trace(conn, p->exchange);
+}
+
 /* To a channel that waits for an answer. */
 static void publish_reply(struct channel *ch, struct publication *p)
 {
     static const struct route nowhere = {0};
     if (!need_message(ch, p))
         return;
+    if (trace_is_on(ch->connection->vhost))
+        trace(ch, p, &nowhere);
     if (ch->mode == CHANNEL_TX) {
         tx_add_publish(ch, &p->message, false, &nowhere, &p->claims);
         return;

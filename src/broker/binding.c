@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
 #include "broker/vhost_private.h"
@@ -144,11 +145,12 @@ static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
                                    const struct binding_request *request)
 {
     struct binding *b = binding_make(ends, request);
-    lv_table_insert(vhost->bindings, &b->by_identity);
     lv_list_push(&ends->source->bindings_from, &b->from_link);
     lv_list_push(&ends->destination->bindings_to, &b->to_link);
     ends->source->bindings_from_count++;
     ends->source->type->bind(ends->source, b);
+    events_bound(ends->source, ends->source->bindings_from_count);
+    lv_table_insert(vhost->bindings, &b->by_identity); /* last: who walks it finds them whole */
     topology_moved(vhost->broker);
     return b;
 }
@@ -158,6 +160,8 @@ void binding_drop(struct binding *binding)
     struct exchange *source = binding->source;
     source->type->unbind(source, binding);
     source->bindings_from_count--;
+    event_binding_deleted(binding);
+    events_bound(source, source->bindings_from_count);
     lv_list_remove(&binding->from_link);
     lv_list_remove(&binding->to_link);
     lv_table_remove(source->vhost->bindings, &binding->by_identity);
@@ -233,6 +237,7 @@ static enum change_result add_locked(struct vhost *vhost, const struct binding_r
         return CHANGE_DONE;
     struct binding *b = binding_put(vhost, &ends, request);
     *ret_new = ends;
+    event_binding_created(b);
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     if (b->is_durable && durable_is_stored(&changes)) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/parameters.h"
 #include "broker/queue.h"
 #include "broker/route.h"
@@ -38,6 +39,8 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     struct broker *broker = lv_calloc(1, sizeof *broker);
     broker->loops = loops;
     broker->definitions = definitions;
+    broker->node_name = "leveret@localhost";
+    broker->event_vhost = "/";
     int err = pthread_mutex_init(&broker->topology_lock, NULL);
     lv_assert(err == 0);
     atomic_init(&broker->generation, 1);
@@ -54,6 +57,7 @@ void broker_free(struct broker **broker)
     *broker = NULL;
     if (!b)
         return;
+    events_stop(b);
     lv_rcu_register_thread();
     b->definitions = NULL; /* everything stays as it is stored */
     struct lv_table_iter it;

@@ -53,6 +53,8 @@ enum change_result {
 struct broker {
     struct loops *loops;             /* borrowed */
     struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
+    const char *node_name;           /* as messages and listings show it; borrowed */
+    const char *event_vhost; /* where the event exchange is; borrowed; before vhosts are made */
     pthread_mutex_t topology_lock;
     _Atomic uint64_t generation;
     struct parameter_list *globals;    /* parameters.h; under the lock */
@@ -65,6 +67,7 @@ struct broker {
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
+    _Atomic unsigned event_state; /* events.c's */
     /* More memory is used than queues should be left with: they page out what they can. */
     _Atomic bool is_short_of_memory;
     /* What messages published to queues of each loop, by index, and still in its mail cost. */

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "broker/arguments.h"
 #include "broker/dedup.h"
+#include "broker/events.h"
 #include "broker/policy.h"
 #include "broker/vhost_private.h"
 #include "wire/table.h"
@@ -170,6 +171,7 @@ static void remove_one(struct exchange *x, struct lv_list *doomed, struct durabl
     x->is_deleted = true;
     dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
+    event_exchange_deleted(x);
     drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
         durable_add(changes, definition_delete_exchange(vhost_name(x->vhost), exchange_name(x)));
@@ -299,6 +301,7 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     x = exchange_create(vhost, d, type, false);
     *ret_created = true;
     topology_moved(vhost->broker); /* it may be an alternate exchange that was missing */
+    event_exchange_created(x);
     return store_exchange(x, done);
 }
 

@@ -6,6 +6,7 @@
 #ifndef LEVERET_BROKER_EXCHANGE_H
 #define LEVERET_BROKER_EXCHANGE_H
 
+#include "base/buffer.h"
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/vhost.h"
@@ -31,6 +32,7 @@ struct exchange {
     bool is_auto_delete;
     bool is_internal;
     bool is_predeclared;
+    bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
     bool is_never_cached; /* where a message goes depends on more than its routing key */
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
@@ -85,6 +87,10 @@ struct exchange_type {
     /* Without the lock, in the turn of whoever made a new binding to this destination. May be
      * NULL. Not called for what is restored. */
     void (*bound)(struct exchange *exchange, struct destination *destination);
+    /* Read-side; NULL: the type chooses among all its bindings at once. Whether route() takes this one
+     * for this message; writes why, or why not, into the empty buffer (explain.h). */
+    bool (*explain)(struct exchange *exchange, struct binding *binding,
+                    const struct routing_input *input, struct lv_buffer *why);
 };
 
 /* The type of this name ("direct"), or NULL. */

@@ -34,6 +34,16 @@ static void fanout_unbind(struct exchange *exchange, struct binding *binding)
     fanset_remove(exchange->state, binding);
 }
 
+static bool fanout_explain(struct exchange *exchange, struct binding *binding,
+                           const struct routing_input *input, struct lv_buffer *why)
+{
+    (void)exchange;
+    (void)binding;
+    (void)input;
+    lv_buffer_printf(why, "a fanout exchange takes every binding");
+    return true;
+}
+
 const struct exchange_type exchange_fanout = {
     .name = "fanout",
     .create = fanout_create,
@@ -41,6 +51,7 @@ const struct exchange_type exchange_fanout = {
     .route = fanout_route,
     .bind = fanout_bind,
     .unbind = fanout_unbind,
+    .explain = fanout_explain,
 };
 
 const struct exchange_type exchange_deduplication = {

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/dedup.h"
 #include "broker/default_type.h"
+#include "broker/events.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
@@ -224,6 +225,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
+    event_queue_created(q);
     *ret = q;
     return store_queue(q, done);
 }
@@ -311,7 +313,10 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
         atomic_store(&q->is_deleted, true);
         dedup_close(q->dedup);
         lv_table_remove(q->vhost->queues, &q->by_name);
+        struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
         destination_unbind_all(q->vhost, &q->destination);
+        events_act_as(user);
+        event_queue_deleted(q);
         topology_moved(broker);
         bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
                           !atomic_load(&q->vhost->is_deleted);

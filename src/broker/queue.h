@@ -183,6 +183,7 @@ struct queue_call {
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
+    struct slice user;         /* who asks, for events (events.h); lives as long as the call */
     /* The call's own. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
     bool is_waiting;             /* run() has put it there: it is answered later */

@@ -1,6 +1,7 @@
 /* Questions that other loops ask a queue's home. */
 #include "broker/queue_private.h"
 
+#include "broker/events.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
@@ -19,10 +20,17 @@ static void call_answer(struct loop *at, struct queue_call *call)
     loop_mail(at, call->from, &back);
 }
 
+static void run_call(struct queue_call *call)
+{
+    struct slice before = events_act_as(call->user);
+    call->run(call);
+    events_act_as(before);
+}
+
 static void call_mail(struct loop *at, struct mail *mail)
 {
     struct queue_call *call = mail->a;
-    call->run(call);
+    run_call(call);
     if (!call->is_waiting)
         call_answer(at, call);
 }
@@ -31,7 +39,7 @@ void queue_call_start(struct queue_call *call)
 {
     lv_list_init(&call->waiting_link);
     if (call->queue->home == call->from) {
-        call->run(call);
+        run_call(call);
         if (!call->is_waiting)
             call->done(call);
         return;

@@ -168,15 +168,17 @@ static void set_begin(struct route_set *set, struct exchange *exchange)
     pointer_list_add(&set->exchanges, exchange);
 }
 
-/* Asks one exchange, under each of the keys (headers do not change with the key). */
-static void ask_exchange(struct route_set *set, struct exchange *x, const struct slice *keys,
-                         size_t count, const struct routing_input *message)
+/* Asks one exchange, under each of the keys (headers do not change with the key). Returns what it hands
+ * over to. */
+static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
+                                     const struct slice *keys, size_t count,
+                                     const struct routing_input *message)
 {
     size_t matches = set->matches;
     struct routing_input input = *message;
     set->is_never_cached |= x->is_never_cached;
     if (x->dedup && message->claims && !dedup_admits(x->dedup, message->headers, message->claims))
-        return;
+        return NULL;
     for (size_t i = 0; i < count; i++) {
         input.routing_key = keys[i];
         x->type->route(x, &input, set);
@@ -184,13 +186,14 @@ static void ask_exchange(struct route_set *set, struct exchange *x, const struct
             break;
     }
     if (set->matches > matches)
-        return;
+        return NULL;
     struct slice name = exchange_alternate(x);
     if (name.n == 0)
-        return;
+        return NULL;
     struct exchange *alternate = exchange_find(x->vhost, name);
     if (alternate)
         route_set_add(set, &alternate->destination);
+    return alternate;
 }
 
 static void walk(struct route_set *set, struct exchange *exchange, const struct slice *keys,
@@ -199,6 +202,28 @@ static void walk(struct route_set *set, struct exchange *exchange, const struct 
     set_begin(set, exchange);
     for (size_t i = 0; i < set->exchanges.count; i++)
         ask_exchange(set, set->exchanges.items[i], keys, count, message);
+}
+
+void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
+                size_t count, const struct routing_input *message, route_visitor *visit, void *arg)
+{
+    set_begin(set, exchange);
+    for (size_t i = 0; i < set->exchanges.count; i++) {
+        struct exchange *x = set->exchanges.items[i];
+        visit(arg, x, ask_exchange(set, x, routing_keys, count, message));
+    }
+}
+
+void route_set_free(struct route_set *set)
+{
+    free(set->queues.items);
+    free(set->exchanges.items);
+    free(set->seen.places);
+    free(set->headers.items);
+    free(set->topic.current.items);
+    free(set->topic.next.items);
+    free(set->topic.hashes.items);
+    free(set->topic.entered.places);
 }
 
 static void route_of_set(const struct route_set *set, struct route *ret)
@@ -340,16 +365,8 @@ static void cache_free(struct route_cache *cache)
     for (size_t i = 0; i < ROUTE_ENTRIES; i++)
         entry_clear(cache, &cache->entries[i]);
     lv_assert(cache->block_bytes == 0);
-    struct route_set *set = &cache->set;
     free(cache->entries);
-    free(set->queues.items);
-    free(set->exchanges.items);
-    free(set->seen.places);
-    free(set->headers.items);
-    free(set->topic.current.items);
-    free(set->topic.next.items);
-    free(set->topic.hashes.items);
-    free(set->topic.entered.places);
+    route_set_free(&cache->set);
     free(cache);
 }
 

@@ -85,6 +85,18 @@ static inline uint64_t route_set_random(struct route_set *set)
 const struct header_list *route_set_headers(struct route_set *set,
                                             const struct routing_input *input);
 
+/* --- one walk that is watched (explain.c) ------------------------------------------------------ */
+
+/* Called for each exchange in the order asked; `alternate` is what it handed over to, having matched
+ * nothing (NULL: it matched, or has none). */
+typedef void route_visitor(void *arg, struct exchange *exchange, struct exchange *alternate);
+
+/* The walk that route_find() makes when its cache knows nothing, into a set of the caller's (zeroed at
+ * first), whose queues are then the route. Read side, on any thread; no cache is touched. */
+void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
+                size_t count, const struct routing_input *message, route_visitor *visit, void *arg);
+void route_set_free(struct route_set *set);
+
 /* What this loop keeps, for tests and statistics. */
 struct route_cache_counters {
     uint64_t hits;

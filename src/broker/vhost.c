@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "broker/dedup.h"
 #include "broker/durable.h"
+#include "broker/events.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
 
@@ -64,6 +65,11 @@ static void create_predeclared(struct vhost *vhost)
             .internal = predeclared[i].is_internal,
         };
         exchange_create(vhost, &d, predeclared[i].type, true);
+    }
+    if (slice_is(vhost_name(vhost), vhost->broker->event_vhost)) {
+        struct exchange_declaration d = {
+            .name = slice_str(EVENT_EXCHANGE), .durable = true, .internal = true};
+        exchange_create(vhost, &d, &exchange_topic, true)->is_event_exchange = true;
     }
 }
 
@@ -127,6 +133,8 @@ enum change_result vhost_create_described(struct broker *broker, const struct de
         if (store && durable_is_stored(&changes))
             durable_add(&changes, definition_put_vhost(row));
         result = durable_submit(&changes, done);
+        if (store)
+            event_vhost_created(vhost);
     }
     topology_unlock(broker);
     *ret = vhost;
@@ -234,6 +242,8 @@ int vhost_delete(struct broker *broker, struct slice name, struct durable_done d
         durable_add(&changes, definition_delete_vhost(name));
     enum change_result result = durable_submit(&changes, done);
     delete_queues_by_mail(vhost);
+    event_exchange_deleted(vhost->default_exchange); /* which lives as long as the vhost does */
+    event_vhost_deleted(vhost);
     topology_unlock(broker);
     vhost_unref(&vhost);
     if (result == CHANGE_DONE && done.fn)

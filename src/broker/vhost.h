@@ -32,6 +32,7 @@ struct vhost {
     struct parameter_list parameters;          /* under the lock */
     struct policy_list policies[POLICY_KINDS]; /* under the lock */
     _Atomic bool is_deleted;
+    _Atomic bool is_traced; /* trace.h */
 };
 
 /* The vhost of this name, or NULL. Any loop. */

@@ -162,7 +162,7 @@ static const struct idle_key {
     {"ranch_connection_max", LOG_WARNING, "there is no such limit"},
     {"exchange_types.*", LOG_INFO, "every type is there"},
     {"message_interceptors.*", LOG_WARNING, "there are no interceptors"},
-    {"event_exchange.*", LOG_WARNING, "the event exchange comes in a later version"},
+    {"event_exchange.protocol", LOG_INFO, "events are always there as AMQP 0-9-1"},
     {"shovel.*", LOG_WARNING, "shovels come in a later version"},
     {"federation.*", LOG_WARNING, "federation comes in a later version"},
     {"deprecated_features.*", LOG_INFO, "everything deprecated is permitted"},

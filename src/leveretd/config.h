@@ -92,6 +92,8 @@
       "The same for standard error alone; where it is set, log.level is not looked at.")           \
     S(cluster_name, "cluster_name", STRING, "", false, 0, 0,                                       \
       "The name in server-properties and on the overview page; none is leveret@HOST.")             \
+    S(event_exchange_vhost, "event_exchange.vhost", STRING, "/", false, 0, 0,                      \
+      "The vhost that has the exchange amq.rabbitmq.event, where events are published.")           \
     S(load_definitions, "load_definitions", STRING, "", false, 0, 0,                               \
       "A definitions file to import at the start.")                                                \
     S(loops, "loops", NUMBER, "0", false, 0, 256,                                                  \

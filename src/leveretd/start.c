@@ -346,6 +346,8 @@ int leveretd_start(struct leveretd *d)
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
+    d->broker->node_name = d->cluster_name;
+    d->broker->event_vhost = d->config->event_exchange_vhost;
     d->amqp.broker = d->broker;
     d->amqp.auth = d->auth;
     d->amqp.settings.leveret_version = LEVERET_VERSION;

@@ -149,9 +149,9 @@ class Leveret(Broker):
 class Rabbit(Broker):
     name = 'rabbitmq'
     bin = '/usr/lib/rabbitmq/bin'
-    # The exchange types that Leveret has and RabbitMQ ships, not enabled.
+    # What Leveret has in its core and RabbitMQ ships, not enabled.
     plugins = ('rabbitmq_consistent_hash_exchange', 'rabbitmq_random_exchange', 'rabbitmq_sharding',
-               'rabbitmq_recent_history_exchange')
+               'rabbitmq_recent_history_exchange', 'rabbitmq_event_exchange')
 
     def __init__(self, directory):
         super().__init__(directory)

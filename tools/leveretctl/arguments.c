@@ -31,6 +31,16 @@ static enum option option_find(const char *word, size_t n)
     return OPTION_COUNT;
 }
 
+/* Options that may be given more than once keep every value. */
+static void keep_value(struct invocation *i, enum option option, const char *value)
+{
+    i->values[option] = value;
+    if (option == OPTION_HEADER && i->header_count < ARGUMENTS_MAX)
+        i->headers[i->header_count++] = value;
+    if (option == OPTION_CC && i->cc_count < ARGUMENTS_MAX)
+        i->cc[i->cc_count++] = value;
+}
+
 static void refuse(struct invocation *i, const char *word, size_t n, const char *value)
 {
     lv_buffer_printf(&i->invalid, "%.*s : %s\n", (int)n, word, value ? value : "");
@@ -49,9 +59,9 @@ static int take_option(struct invocation *i, int at)
     } else if (!options[option].has_value) {
         i->values[option] = "";
     } else if (value) {
-        i->values[option] = value;
+        keep_value(i, option, value);
     } else if (at + 1 < i->argc) {
-        i->values[option] = i->argv[++at];
+        keep_value(i, option, i->argv[++at]);
     } else {
         refuse(i, word, n, NULL);
     }

@@ -46,7 +46,9 @@ enum exit_code {
     O(OPTION_APPLY_TO, "--apply-to", NULL, true)                                                   \
     O(OPTION_USER, "--user", NULL, true)                                                           \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
-    O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)
+    O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)                                              \
+    O(OPTION_HEADER, "--header", NULL, true)                                                       \
+    O(OPTION_CC, "--cc", NULL, true)
 
 enum option {
 #define OPTION_ENUM(id, name, letter, value) id,
@@ -67,8 +69,12 @@ struct invocation {
     const char *command;                  /* NULL: none was given */
     const char *arguments[ARGUMENTS_MAX]; /* behind the command */
     size_t argument_count;
-    const char *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value */
-    struct lv_buffer invalid;         /* "--bogus : \n" for each option that is none */
+    const char
+        *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value; the last one */
+    const char *headers[ARGUMENTS_MAX]; /* each --header, in order; likewise --cc */
+    const char *cc[ARGUMENTS_MAX];
+    size_t header_count, cc_count;
+    struct lv_buffer invalid; /* "--bogus : \n" for each option that is none */
 
     char node[300];    /* -n, or "leveret@HOST" */
     const char *vhost; /* NULL: every one */
@@ -131,6 +137,9 @@ const struct command *command_find(const char *name);
 /* --- run.c -------------------------------------------------------------------------------- */
 
 int run_listing(struct invocation *i, const struct command *c);
+/* The same, after `fill` has added to the request (or has refused, with an exit code). */
+int run_listing_with(struct invocation *i, const struct command *c,
+                     int (*fill)(struct invocation *i, const struct command *c, json_t *request));
 int run_change(struct invocation *i, const struct command *c);
 
 /* --- special.c: commands that are like no other ------------------------------------------- */
@@ -142,6 +151,7 @@ int run_await_startup(struct invocation *i, const struct command *c);
 int run_close_all_connections(struct invocation *i, const struct command *c);
 int run_delete_queue(struct invocation *i, const struct command *c);
 int run_environment(struct invocation *i, const struct command *c);
+int run_explain_route(struct invocation *i, const struct command *c); /* explain.c */
 int run_help(struct invocation *i, const struct command *c);
 int run_password_change(struct invocation *i, const struct command *c);
 int run_ping(struct invocation *i, const struct command *c);

@@ -64,6 +64,13 @@ static const struct failure delete_queue_fails[] = {
     END,
 };
 
+static const struct failure explain_fails[] = {
+    {"no_such_vhost", NULL, EXIT_DATA, true, NULL},
+    {"no_such_exchange", NULL, EXIT_DATA, true, NULL},
+    {"bad_header", NULL, EXIT_DATA, true, NULL},
+    END,
+};
+
 static const struct failure close_fails[] = {
     {"invalid_pid", "Error:\n{:invalid_pid_syntax, \"$1\"}", EXIT_UNAVAILABLE, false, NULL},
     END,
@@ -309,6 +316,27 @@ const struct command commands[] = {
      .help = "Shows what the broker is, uses and holds; --unit is bytes, mb or gb.",
      .options = BIT(OPTION_UNIT), .run = run_status, .banner = "Status of node $n ..."},
 
+    {.name = "explain_route", .group = monitoring_group,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "<exchange> <routing_key> "
+              "[--header <name>[:<type>]=<value> ...] [--cc <routing_key> ...]" TIMEOUT_USAGE,
+     .help = "Shows which queues a message would reach, by which bindings, and what stops the others; a "
+             "header's type is string, int, float, bool, timestamp or void.",
+     .arguments_min = 2, .arguments_max = 2,
+     .options = NO_HEADERS | BIT(OPTION_HEADER) | BIT(OPTION_CC), .run = run_explain_route,
+     .names = "exchange routing_key",
+     .banner = "Explaining the route from exchange '$1' with key '$2' in vhost $v ...",
+     .columns = "result path destination_kind destination routing_key arguments why",
+     .is_whole = true, .failures = explain_fails},
+    {.name = "trace_off", .group = monitoring_group, .usage = "[--vhost <vhost>]",
+     .help = "Stops the firehose of a vhost.", .run = run_change,
+     .banner = "Stopping tracing for vhost \"$v\" ...", .done = "Trace disabled for vhost $v",
+     .failures = vhost_is_missing},
+    {.name = "trace_on", .group = monitoring_group, .usage = "[--vhost <vhost>]",
+     .help = "Starts the firehose of a vhost: copies of what is published and delivered go to its exchange "
+             "amq.rabbitmq.trace.",
+     .run = run_change, .banner = "Starting tracing for vhost \"$v\" ...",
+     .done = "Trace enabled for vhost $v", .failures = vhost_is_missing},
+
     {.name = "add_vhost", .group = vhosts_group,
      .usage = "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" "
               "--default-queue-type <quorum|classic|stream>]",
@@ -438,10 +466,20 @@ const struct command commands[] = {
 };
 /* clang-format on */
 
+/* "explain-route" is as good as "explain_route". */
+static bool is_spelling_of(const char *name, const char *typed)
+{
+    while (*name && (*name == *typed || (*name == '_' && *typed == '-'))) {
+        name++;
+        typed++;
+    }
+    return *name == *typed;
+}
+
 const struct command *command_find(const char *name)
 {
     for (const struct command *c = commands; c->name; c++)
-        if (strcmp(c->name, name) == 0)
+        if (is_spelling_of(c->name, name))
             return c;
     return NULL;
 }

@@ -95,7 +95,9 @@ static void drop_row(void *listing, const json_t *row)
     (void)row;
 }
 
-static int list(struct invocation *i, const struct command *c, const struct column_names *names)
+/* Takes the request. */
+static int list(struct invocation *i, const struct command *c, const struct column_names *names,
+                json_t *request)
 {
     struct listing l = {
         .format = i->format,
@@ -105,7 +107,6 @@ static int list(struct invocation *i, const struct command *c, const struct colu
                        !(c->has_no_headers && i->format == FORMAT_TABLE),
         .is_streamed = !c->is_whole,
     };
-    json_t *request = request_of(i, c);
     json_t *columns = json_array();
     for (size_t n = 0; n < names->count; n++) {
         l.columns[n] = names->names[n];
@@ -124,18 +125,28 @@ static int list(struct invocation *i, const struct command *c, const struct colu
     return code;
 }
 
-int run_listing(struct invocation *i, const struct command *c)
+int run_listing_with(struct invocation *i, const struct command *c,
+                     int (*fill)(struct invocation *i, const struct command *c, json_t *request))
 {
     struct column_names names = {0};
+    json_t *request = request_of(i, c);
     int code = columns_of(i, c, &names);
+    if (code == EXIT_OK && fill)
+        code = fill(i, c, request);
     if (code == EXIT_OK)
         code = connect_to_broker(i);
     if (code == EXIT_OK) {
         say_banner(i, c->banner);
-        code = list(i, c, &names);
+        code = list(i, c, &names, json_incref(request));
     }
+    json_decref(request);
     free(names.text);
     return code;
+}
+
+int run_listing(struct invocation *i, const struct command *c)
+{
+    return run_listing_with(i, c, NULL);
 }
 
 /* --- changes ------------------------------------------------------------------------------- */
