@@ -32,6 +32,13 @@ for _name, _count, _letters, _steps in [
 
 
 @conversation
+def a_dead_letter_says_where_it_died_last(talk):
+    dying(talk, 1, bodies='m')
+    talk.say('basic.reject', delivery_tag=1)
+    talk.hear_facts({'time'}, channel=2)
+
+
+@conversation
 def dead_letters_of_a_consumer(talk):
     queue = with_dead_letters(talk)
     talk.ask('channel.open', channel=3)

@@ -17,6 +17,10 @@ MASKS = [
 ]
 
 
+# Headers that RabbitMQ adds since 3.13, and so Leveret: not written down, but in the one conversation about them.
+LATER_HEADERS = ('x-last-death-exchange', 'x-last-death-queue', 'x-last-death-reason')
+
+
 class Difference:
     """Conversations (a name, * stands for anything) that go another way here; a piece of RabbitMQ's transcript that ours
     has not, and of ours that RabbitMQ's has not; and a row of the table."""
@@ -34,6 +38,10 @@ class Difference:
 
 
 INTENDED = [
+    Difference('a dead letter says where it died last', "'x-first-death-reason': ('S', 'rejected')}} b'm'",
+               "'x-last-death-reason': ('S', 'rejected')}} b'm'",
+               'Dead letters carry `x-last-death-exchange`, `-queue` and `-reason`',
+               'no', 'yes, after the headers that RabbitMQ 3.10 has', 'RabbitMQ does since 3.13; clients read them'),
     Difference('a message of priority * expires though one of * waits', 'note TOKEN.dead never has 1', 'note TOKEN.dead has 1',
                'A message expires in a queue with priorities while one of another priority waits',
                'it stays, and may even be delivered, until what is next in the queue expires too',

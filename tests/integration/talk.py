@@ -21,7 +21,9 @@ happened before is compared with what cannot happen until long after.
 import random
 import re
 
-from wire import ANSWERS, FRAME_METHOD, WITH_CONTENT, Closed, Peer, encode_method, eventually
+from differences import LATER_HEADERS
+from wire import (ANSWERS, FRAME_METHOD, WITH_CONTENT, Closed, ContentHeader, Peer, encode_method, eventually,
+                  without_headers)
 
 CONVERSATIONS = {}
 WAITS_S = {}                                         # those that wait for a clock, and how long at least
@@ -205,8 +207,18 @@ class Talk:
             self.write_down(who, f'silence: {silence}')
             self.gone.add(who)
             return None
-        self.write_down(who, f'< {frame!r}')
+        if isinstance(frame, ContentHeader):
+            self.write_down(who, f'< {self.comparable(frame)!r}')
+        else:
+            self.write_down(who, f'< {frame!r}')
         return frame
+
+    @staticmethod
+    def comparable(header):
+        try:
+            return ContentHeader(header.channel, header.octets[:12] + without_headers(header.octets[12:], LATER_HEADERS))
+        except ValueError:                           # what does not decode has none of them
+            return header
 
     def leave(self, who='a'):
         """Drops the socket, whether or not the other side has."""
