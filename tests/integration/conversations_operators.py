@@ -416,7 +416,7 @@ def the_firehose_shows_what_is_published(talk):
     with traced(talk, 'publish.#'):
         talk.ask('queue.declare', queue=talk('q'), exclusive=True)
         for exchange, key, properties in (
-                ('', talk('q'), b'\0\0'), ('', 'nowhere', {'headers': {'n': 1}, 'message_id': 'm', 'priority': 5}),
+                ('', talk('q'), b'\0\0'), ('amq.topic', 'nowhere', {'headers': {'n': 1}, 'message_id': 'm', 'priority': 5}),
                 ('amq.direct', 'k', {'headers': {'CC': ['cc'], 'BCC': ['bcc']}, 'expiration': '60000', 'delivery_mode': 2}),
                 ('amq.fanout', '', {'content_type': 't', 'content_encoding': 'e', 'correlation_id': 'c', 'reply_to': 'r',
                                     'timestamp': 5, 'type': 't', 'user_id': 'guest', 'app_id': 'a', 'cluster_id': 'x'})):
@@ -442,13 +442,20 @@ def the_firehose_shows_what_is_delivered(talk):
 @conversation
 def the_firehose_is_off_unless_it_is_on(talk):
     with traced(talk):
-        talk.publish('', 'nowhere', 'on')
+        talk.publish('amq.direct', 'nowhere', 'on')
         talk.hear_facts(OF_THIS_NODE, 'tap')
         talk.operate('trace_off', talk('v'))
-        talk.publish('', 'nowhere', 'off')
+        talk.publish('amq.direct', 'nowhere', 'off')
         talk.ask('basic.qos')
         talk.operate('trace_on', talk('v'))
-        talk.publish('', 'nowhere', 'on again')
+        talk.publish('amq.direct', 'nowhere', 'on again')
+        talk.hear_facts(OF_THIS_NODE, 'tap')
+
+
+@conversation
+def the_firehose_shows_what_the_default_exchange_does_not_route(talk):
+    with traced(talk):
+        talk.publish('', 'nowhere', 'm')
         talk.hear_facts(OF_THIS_NODE, 'tap')
 
 

@@ -29,21 +29,25 @@ class Operator:
     def do(self, verb, *words, **how):
         """One of the verbs below."""
         refusal = getattr(self, verb)(*words, **how)
-        return f'refused: {refusal}' if refusal else 'ok'
+        if not refusal:
+            return 'ok'
+        return 'refused: ' + ' / '.join(line for line in refusal.splitlines() if line and line != 'Error:')
 
 
 class RabbitOperator(Operator):
     def __init__(self, broker):
         super().__init__(broker)
         self.calls = itertools.count()               # the node refuses a name that it has not quite parted with
+        self.lock = threading.Lock()                 # and may undo one of two changes of policies made at once
 
     def eval(self, expression):
         """What the node answers; the text of its refusal, or None."""
         with open(f'{self.broker.directory}/.erlang.cookie') as file:
             cookie = file.read().strip()
-        done = subprocess.run(['erl_call', '-sname', self.broker.node, '-h', f'operator{next(self.calls)}', '-c', cookie, '-e'],
-                              input=expression + '.\n', capture_output=True, text=True, timeout=60,
-                              env=self.broker.environment)
+        with self.lock:
+            done = subprocess.run(['erl_call', '-sname', self.broker.node, '-h', f'operator{next(self.calls)}', '-c', cookie,
+                                   '-e'], input=expression + '.\n', capture_output=True, text=True, timeout=60,
+                                  env=self.broker.environment)
         answer = re.fullmatch(r'\{ok, (.*)\}\s*', done.stdout, re.S)
         assert answer, f'{expression}: {done.stdout} {done.stderr}'
         refused = re.fullmatch(r'\{error_string, "(.*)"\}', answer.group(1), re.S)
@@ -55,27 +59,27 @@ class RabbitOperator(Operator):
     def set_policy(self, name, pattern, definition, vhost='/', priority=0, apply_to='all', operator=False):
         function = 'parse_set_op' if operator else 'parse_set'
         arguments = [binary(word) for word in (vhost, name, pattern, json.dumps(definition))]
-        arguments += [f'"{priority}"', binary(apply_to), binary('operator')]
+        arguments += [f'"{priority}"', binary(apply_to), binary('rmq-cli')]
         return self.eval(f'rabbit_policy:{function}({", ".join(arguments)})')
 
     def clear_policy(self, name, vhost='/', operator=False):
         function = 'delete_op' if operator else 'delete'
-        return self.eval(f'rabbit_policy:{function}({binary(vhost)}, {binary(name)}, {binary("operator")})')
+        return self.eval(f'rabbit_policy:{function}({binary(vhost)}, {binary(name)}, {binary("rmq-cli")})')
 
     def add_vhost(self, name):
-        rights = ', '.join(binary(word) for word in ('guest', name, '.*', '.*', '.*', 'operator'))
-        return (self.eval(f'rabbit_vhost:add({binary(name)}, {binary("operator")})')
+        rights = ', '.join(binary(word) for word in ('guest', name, '.*', '.*', '.*', 'rmq-cli'))
+        return (self.eval(f'rabbit_vhost:add({binary(name)}, {binary("rmq-cli")})')
                 or self.eval(f'rabbit_auth_backend_internal:set_permissions({rights})'))
 
     def delete_vhost(self, name):
-        return self.eval(f'rabbit_vhost:delete({binary(name)}, {binary("operator")})')
+        return self.eval(f'rabbit_vhost:delete({binary(name)}, {binary("rmq-cli")})')
 
     def set_vhost_limits(self, vhost, limits):
-        arguments = ', '.join(binary(word) for word in (vhost, json.dumps(limits), 'operator'))
+        arguments = ', '.join(binary(word) for word in (vhost, json.dumps(limits), 'rmq-cli'))
         return self.eval(f'rabbit_vhost_limit:parse_set({arguments})')
 
     def clear_vhost_limits(self, vhost):
-        return self.eval(f'rabbit_vhost_limit:clear({binary(vhost)}, {binary("operator")})')
+        return self.eval(f'rabbit_vhost_limit:clear({binary(vhost)}, {binary("rmq-cli")})')
 
     def trace_on(self, vhost):
         return self.eval(f'rabbit_trace:start({binary(vhost)})')
@@ -87,9 +91,7 @@ class RabbitOperator(Operator):
 class LeveretOperator(Operator):
     def ctl(self, *words):
         result = self.broker.ctl(*words, check=False)
-        if result.code == 0:
-            return None
-        return '\n'.join(line for line in result.err.strip().splitlines() if line and line != 'Error:')
+        return None if result.code == 0 else result.err
 
     def set_policy(self, name, pattern, definition, vhost='/', priority=0, apply_to='all', operator=False):
         return self.ctl('set_operator_policy' if operator else 'set_policy', '-p', vhost, '--priority', str(priority),
