@@ -181,6 +181,7 @@ static void end_of_disk(struct lane *l)
               SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
               b->disk_ready);
     l->queue->counters.lost += b->disk_ready;
+    l->pager->has_lost = true;
     backlog_drop_disk(b);
     for (size_t i = 0; i < l->pager->count; i++)
         pager_recount(l, l->pager->segments[i]);

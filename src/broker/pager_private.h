@@ -92,6 +92,7 @@ struct pager {
     size_t kept_count, kept_capacity;
     uint64_t failures;        /* of writes: what was read meanwhile counts for nothing */
     bool is_failed;           /* writing failed: nothing more is paged out */
+    bool has_lost; /* messages could not be read: to the log they are still there */
     struct fetching *fetches; /* a list: blocks read for the sake of single messages */
     size_t fetch_count;
     bool is_scanning;
