@@ -103,6 +103,9 @@ INTENDED = [
                "content-body 4 b'next'",
                'A quorum queue without `x-delivery-limit`', 'returns a message as often as it is returned',
                'drops or dead-letters it when it was returned more than 20 times', 'RabbitMQ does since 4.0'),
+    Difference("x-consistent-hash with {'hash-*': 5}", '541', '406',
+               'An exchange argument `hash-header` or `hash-property` that is no text', 'the connection is closed with 541',
+               'the channel is closed with 406', 'a mistake of the client is no internal error'),
 ]
 
 
