@@ -155,6 +155,18 @@ static void run_list_users(struct request *r)
 
 /* --- permissions -------------------------------------------------------------------------- */
 
+static void recheck_on_loop(struct loop *loop, void *arg)
+{
+    amqp_permissions_changed(loop, *(const struct slice *)arg);
+}
+
+/* Consumers that may no longer be are cancelled before the change is answered. */
+static int recheck_consumers(struct request *r, int err)
+{
+    struct slice user = user_of(r);
+    return err == 0 ? ask_every_loop(r->asker, recheck_on_loop, &user) : err;
+}
+
 static void run_set_permissions(struct request *r)
 {
     if (!vhost_is_there(r))
@@ -174,7 +186,7 @@ static void run_set_permissions(struct request *r)
     tell(r, err, "permission.created", EVENT_STR("read", row.read), EVENT_STR("write", row.write),
          EVENT_STR("configure", row.configure), EVENT_STR("vhost", row.vhost),
          EVENT_STR("user", row.user));
-    change_end(r, err, &reason);
+    change_end(r, recheck_consumers(r, err), &reason);
     lv_buffer_free(&reason);
 }
 
@@ -189,7 +201,7 @@ static void run_clear_permissions(struct request *r)
     err = commit_end(&c, err);
     tell(r, err, "permission.deleted", EVENT_STR("vhost", request_string(r, "vhost")),
          EVENT_STR("user", user_of(r)));
-    change_end(r, err, NULL);
+    change_end(r, recheck_consumers(r, err), NULL);
 }
 
 static void add_permission_of_vhost(void *rows, const struct definition_permission *p)

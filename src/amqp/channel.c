@@ -21,6 +21,7 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
     lv_list_init(&ch->getters);
     unacked_init(&ch->unacked);
     channel_init_confirm_task(ch);
+    channel_init_timeouts(ch);
     connection_add_channel(conn, ch);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_opened, 1, memory_order_relaxed);
     return ch;
@@ -99,7 +100,7 @@ static void cancel_all(struct channel *ch, struct lv_list *consumers)
 {
     struct lv_list *it, *after;
     lv_list_each (it, after, consumers)
-        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link));
+        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link), true);
 }
 
 /* A getter was never attached: only its holds count. */
@@ -133,6 +134,7 @@ void channel_shut(struct channel *ch, enum channel_state next)
     release_getters(ch);
     channel_forget_publisher(ch);
     loop_unschedule(connection_loop(ch->connection), &ch->confirm_task);
+    loop_timer_stop(connection_loop(ch->connection), &ch->timeout_timer);
     if (ch->confirms)
         confirms_free(ch->confirms);
     free(ch->confirms);

@@ -103,6 +103,11 @@ struct channel {
     struct tx *tx;
     struct reply_to *reply_to;
 
+    struct loop_timer timeout_timer; /* timeouts.c */
+    uint64_t timeout_due_ms;         /* when it fires; loop_now_ms() */
+    uint64_t timeout_least_ms;       /* of all that are outstanding; 0: none has one */
+    uint64_t forgiven_tag;           /* settling one up to here that is not outstanding is fine */
+
     uint64_t published;
     uint64_t delivered;
     uint64_t acked;
@@ -217,11 +222,27 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
  * ones up to last. */
 void channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
 
+/* A delivery that the consumer, or getter, has under this tag is outstanding. */
+void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
+                         uint64_t place);
+
+/* Requeues all of this consumer's. */
+void channel_requeue_of(struct channel *ch, struct consumer *consumer);
+
 /* Those of its consumers that the connection has room for go on. */
 void channel_resume_consumers(struct channel *ch);
 
-/* The consumer's open hold is given back after its home has let it go. */
-void channel_cancel_consumer(struct channel *ch, struct consumer *consumer);
+/* The consumer's open hold is given back after its home has let it go. `returns_all`: the caller
+ * requeues what it holds right after this (queue_detach()). */
+void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
+
+/* --- timeouts.c ------------------------------------------------------------------------------ */
+
+void channel_init_timeouts(struct channel *ch);
+/* The consumer's delivery is outstanding from now on. */
+void channel_watch_delivery(struct channel *ch, const struct consumer *consumer);
+/* Timeouts are others, or more is outstanding: looks at the end of the turn. */
+void channel_look_for_timeouts(struct channel *ch);
 
 /* --- the commands: one function for each, named after it ------------------------------------- */
 

@@ -95,6 +95,7 @@ struct connection {
     bool is_finishing; /* the client has said close; channels that wait end what they have first */
     bool is_blocked;   /* by an alarm: not read */
     struct queue *held_for;   /* not read until this queue's home has caught up; referenced */
+    bool is_held_for_values;  /* ... and the values that are being stored too (dedup.h) */
     struct lv_list held_link; /* in amqp_loop.held */
     bool was_told_blocked;
 };
@@ -129,6 +130,8 @@ void connection_block(struct connection *conn);
 
 /* Holds the socket until the home of a queue it publishes to has caught up. */
 void connection_hold(struct connection *conn, struct queue *q);
+/* The same, and until the values that exchanges have seen are being stored in time. */
+void connection_hold_for_values(struct connection *conn, struct queue *q);
 
 /* A zombie channel is gone; frees the connection when it was the last thing that kept it. */
 void connection_zombie_gone(struct connection *conn);

@@ -22,8 +22,8 @@ struct publication {
     struct message *message; /* made already, or NULL: the slices lie in the read buffer */
     bool mandatory;
     struct properties properties;
-    struct slice bcc;         /* the header BCC's values: the message itself has lost them */
-    struct message *original; /* owned; `message` before its header was written anew, else NULL */
+    struct slice bcc;           /* the header BCC's values: the message itself has lost them */
+    struct message *original;   /* owned; `message` before its header was written anew, else NULL */
     struct dedup_claims claims; /* owned; of the route that was found */
 };
 
@@ -410,6 +410,8 @@ static bool publish_once(struct channel *ch, struct publication *p, const struct
         *later += answers[i] == QUEUE_LATER;
         *refused |= answers[i] == QUEUE_REFUSED;
     }
+    if (route->count > 0 && dedup_is_behind(connection_server(ch->connection)->broker))
+        connection_hold_for_values(ch->connection, route->queues[0]);
     return true;
 }
 

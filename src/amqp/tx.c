@@ -140,8 +140,8 @@ static size_t send_to_queues(struct channel *ch, struct tx_publish *publish)
         if (atomic_load(&q->is_deleted))
             continue;
         found++;
-        enum queue_answer answer = queue_publish(connection_loop(ch->connection), q,
-                                                 publish->message, sink, 0);
+        enum queue_answer answer =
+            queue_publish(connection_loop(ch->connection), q, publish->message, sink, 0);
         later += answer == QUEUE_LATER;
         refused |= answer == QUEUE_REFUSED;
     }
@@ -293,5 +293,6 @@ void cmd_tx_rollback(struct channel *ch, struct slice args)
         return;
     drop_publishes(ch);
     unmark_settles(ch);
+    channel_look_for_timeouts(ch);
     CHANNEL_SEND(ch, tx_rollback_ok, .none = 0);
 }

@@ -62,10 +62,16 @@ static const struct backlog_times *times_find(const struct backlog *b, uint64_t 
 
 /* --- the heap ----------------------------------------------------------------------------------------- */
 
+/* At the same time, what came first goes first. */
+static bool is_before(const struct backlog_due *x, const struct backlog_due *y)
+{
+    return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->chunk < y->chunk;
+}
+
 static void sift_up(struct backlog *b, size_t at)
 {
     struct backlog_due due = b->dues[at];
-    for (; at > 0 && b->dues[(at - 1) / 2].deadline_ms > due.deadline_ms; at = (at - 1) / 2)
+    for (; at > 0 && is_before(&due, &b->dues[(at - 1) / 2]); at = (at - 1) / 2)
         b->dues[at] = b->dues[(at - 1) / 2];
     b->dues[at] = due;
 }
@@ -74,9 +80,9 @@ static void sift_down(struct backlog *b, size_t at)
 {
     struct backlog_due due = b->dues[at];
     for (size_t child; (child = 2 * at + 1) < b->due_count; at = child) {
-        if (child + 1 < b->due_count && b->dues[child + 1].deadline_ms < b->dues[child].deadline_ms)
+        if (child + 1 < b->due_count && is_before(&b->dues[child + 1], &b->dues[child]))
             child++;
-        if (b->dues[child].deadline_ms >= due.deadline_ms)
+        if (!is_before(&b->dues[child], &due))
             break;
         b->dues[at] = b->dues[child];
     }

@@ -65,11 +65,18 @@ struct broker {
     struct lv_table *vhosts;          /* of struct vhost, by name */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
+    /* Values that exchanges and queues have seen and that are being stored (dedup.h). */
+    _Atomic uint64_t values_on_their_way;
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
     _Atomic unsigned event_state; /* events.c's */
     /* More memory is used than queues should be left with: they page out what they can. */
     _Atomic bool is_short_of_memory;
+    /* Milliseconds for which a consumer may hold a delivery where it and its queue say nothing; 0: for
+     * ever. */
+    _Atomic uint64_t consumer_timeout_ms;
+    /* A queue may be declared again under another type than it has. */
+    _Atomic bool is_type_relaxed;
     /* What messages published to queues of each loop, by index, and still in its mail cost. */
     _Atomic uint64_t mailed_bytes[LOOPS_MAX];
 };

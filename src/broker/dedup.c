@@ -8,6 +8,9 @@
 #include "store/definitions.h"
 #include "wire/table.h"
 
+/* Being stored at a time, before publishers are held back. */
+static const uint64_t ON_THEIR_WAY_MAX = 20000;
+
 enum { SIZE_DEFAULT = 128, SIZE_MAX_ENTRIES = 1 << 30 };
 
 static const char HEADER[] = "x-deduplication-header";
@@ -174,6 +177,12 @@ void dedup_close(struct dedup *d)
     pthread_mutex_unlock(&d->lock);
 }
 
+bool dedup_is_behind(const struct broker *broker)
+{
+    return atomic_load_explicit(&broker->values_on_their_way, memory_order_relaxed) >
+           ON_THEIR_WAY_MAX;
+}
+
 size_t dedup_count(struct dedup *d)
 {
     pthread_mutex_lock(&d->lock);
@@ -302,8 +311,9 @@ static bool claim_value(struct dedup *d, struct seen_value value, uint64_t until
 
 bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *claims)
 {
-    struct field f;
-    if (!table_find_slice(headers, d->header, &f) || f.type == FIELD_VOID)
+    struct field f, death;
+    if (!table_find_slice(headers, d->header, &f) || f.type == FIELD_VOID ||
+        table_find(headers, "x-death", &death))
         return true;
     struct loop *loop = loop_current();
     struct seen_value value = value_of(&f);
@@ -355,8 +365,10 @@ static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, 
 
 static void stored_mail(struct loop *at, struct mail *mail)
 {
+    struct dedup_claim *claim = mail->a;
     bool is_stored = mail->c == 0;
-    claim_end(at, mail->a, is_stored, is_stored);
+    atomic_fetch_sub_explicit(&claim->dedup->broker->values_on_their_way, 1, memory_order_relaxed);
+    claim_end(at, claim, is_stored, is_stored);
 }
 
 /* On the definitions' thread. */
@@ -380,6 +392,7 @@ static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
     if (is_open) {
         struct definition_seen row = row_of(d, claim->value, claim->number, claim->until_ms);
         add_waiter(claim, sink, 0);
+        atomic_fetch_add_explicit(&d->broker->values_on_their_way, 1, memory_order_relaxed);
         definitions_submit(definitions, definition_put_seen(&row), claim_is_stored, claim);
     }
     pthread_mutex_unlock(&d->lock);

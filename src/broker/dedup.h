@@ -65,6 +65,9 @@ void dedup_restore(struct dedup *dedup, struct seen_value value, uint64_t number
 /* Values remembered. Any thread. */
 size_t dedup_count(struct dedup *dedup);
 
+/* Whether so many values wait to be stored that their publishers should be held back. Any thread. */
+bool dedup_is_behind(const struct broker *broker);
+
 /* --- a message ------------------------------------------------------------------------------ */
 
 struct dedup_claim;
@@ -82,7 +85,8 @@ static inline bool dedup_claims_are_empty(const struct dedup_claims *claims)
     return !claims->first && !claims->seen_by;
 }
 
-/* False when the message, by its headers table, is a duplicate and is to be dropped. Any loop. */
+/* False when the message, by its headers table, is a duplicate and is to be dropped. A dead letter is
+ * none, and claims nothing: it has its value from before. Any loop. */
 bool dedup_admits(struct dedup *dedup, struct slice headers, struct dedup_claims *claims);
 
 /* Publishing what has claims (claims->first): queues answer to dedup_publish_sink() with number 0.

@@ -106,8 +106,8 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->is_internal = d->internal;
     x->arguments = copy_to(&space, d->arguments);
     x->alternate = alternate_of(x->arguments);
-    x->dedup = dedup_create(vhost, &x->destination, d->durable, x->arguments,
-                            exchange_is_dedup(type));
+    x->dedup =
+        dedup_create(vhost, &x->destination, d->durable, x->arguments, exchange_is_dedup(type));
     x->is_never_cached = type->is_never_cached || x->dedup;
     lv_list_init(&x->bindings_from);
     lv_list_init(&x->doomed_link);

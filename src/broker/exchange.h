@@ -34,7 +34,7 @@ struct exchange {
     bool is_predeclared;
     bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
-    bool is_never_cached; /* where a message goes depends on more than its routing key */
+    bool is_never_cached;       /* where a message goes depends on more than its routing key */
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
     struct slice alternate; /* name of the alternate exchange; empty: none. Points into arguments */

@@ -159,8 +159,8 @@ void pager_recount(struct lane *l, struct segment *s)
             if (sequence < s->first_sequence || sequence >= s->end_sequence)
                 continue;
             live++;
-            persistent += m->is_persistent;
-            bytes += m->is_persistent ? m->body_bytes : 0;
+            persistent += backlog_stores(&l->backlog, m);
+            bytes += backlog_stores(&l->backlog, m) ? m->body_bytes : 0;
         }
     }
     l->backlog.persistent -= s->persistent_live - persistent;

@@ -167,7 +167,7 @@ void pager_fail_writing(struct lane *l, int error);
 void pager_flush(struct lane *l);
 
 /* The message as the store takes it; borrows. */
-struct log_message pager_message_parts(const struct message *m);
+struct log_message pager_message_parts(const struct lane *l, const struct message *m);
 
 /* Places of a chunk that memory alone has and that a segment can take: those that stand between the
  * messages of one cannot, since segments do not overlap. */

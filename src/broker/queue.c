@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "broker/dedup.h"
 #include "broker/default_type.h"
@@ -137,8 +138,9 @@ static bool check_redeclaration(const struct queue *q, const struct queue_declar
         return true;
     if (d->flags.exclusive != (q->exclusive_owner != 0))
         return refuse_locked(q, error);
-    return queue_is_equivalent(q->flags, q->argument_table, d->flags, d->arguments, d->name,
-                               vhost_name(q->vhost), error);
+    bool is_type_relaxed = atomic_load(&q->vhost->broker->is_type_relaxed);
+    return queue_is_equivalent(q->flags, q->argument_table, d->flags, d->arguments, is_type_relaxed,
+                               d->name, vhost_name(q->vhost), error);
 }
 
 static bool is_reserved(const struct queue_declaration *d)
@@ -202,6 +204,27 @@ static enum change_result store_queue(struct queue *q, struct durable_done done)
     return done.fn ? CHANGE_PENDING : CHANGE_DONE;
 }
 
+/* The new queue's arguments are read: they are its settings, and its lane knows its type. */
+static void settings_begin(struct queue *q)
+{
+    bool is_quorum = q->arguments.type == QUEUE_QUORUM; /* which has no priorities: one lane */
+    q->settings = q->arguments;
+    q->lane.backlog.stores_all = is_quorum;
+    q->lane.backlog.counts_deliveries = is_quorum;
+}
+
+/* Users of quorum queues count on a limit that there is only with somewhere to put what reaches it. */
+static void warn_of_no_dead_letters(const struct queue *q)
+{
+    const struct queue_arguments *a = &q->settings;
+    if (a->type == QUEUE_QUORUM && a->delivery_limit == ARGUMENT_UNSET &&
+        !a->has_dead_letter_exchange)
+        log_warning("queue '%.*s' in vhost '%.*s' has no dead-letter exchange: a message that is "
+                    "never acknowledged comes back without end (the delivery limit of quorum "
+                    "queues holds only with an exchange, or an x-delivery-limit)",
+                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
 /* The lock is held, and there is no queue of this name. */
 static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       const struct queue_declaration *d, struct durable_done done,
@@ -218,10 +241,11 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
                               &q->arguments, error))
         lv_unreachable();
-    q->settings = q->arguments;
+    settings_begin(q);
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
     policy_begin_queue(q);
+    warn_of_no_dead_letters(q);
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
@@ -294,7 +318,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
                                   &error))
             lv_unreachable();
     }
-    q->settings = q->arguments;
+    settings_begin(q);
     topology_lock(broker);
     policy_begin_queue(q);
     lv_table_insert(vhost->queues, &q->by_name);

@@ -68,6 +68,7 @@ struct queue {
     struct lv_list ready_consumers; /* by priority, then by who waited longest */
     size_t consumer_count;
     struct consumer *exclusive_consumer;
+    struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
     struct loop_task delivery_run;
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
     bool is_over_limit;           /* what is at its head must go, and is not here yet */
@@ -91,6 +92,13 @@ static inline struct slice queue_name(const struct queue *q)
 static inline struct lane *queue_lane(const struct queue *q, unsigned i)
 {
     return q->lanes ? q->lanes[i] : (struct lane *)&q->lane;
+}
+
+/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a quorum
+ * queue every one. Home. */
+static inline bool queue_stores(const struct queue *q, const struct message *message)
+{
+    return backlog_stores(&q->lane.backlog, message);
 }
 
 static inline struct queue *queue_of_destination(struct destination *d)
@@ -180,6 +188,7 @@ struct queue_call {
     struct consumer *consumer; /* consume, cancel, get (the getter) */
     bool if_unused, if_empty;  /* delete */
     bool is_hasty;             /* delete: answered at once, before the commit */
+    bool returns_all;          /* cancel: all that the consumer holds comes back right after */
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
@@ -219,7 +228,11 @@ void queues_relieve(struct broker *broker, struct loop *loop);
 uint64_t queue_delete(struct queue *q);
 
 void queue_attach(struct queue *q, struct consumer *consumer);
-void queue_detach(struct queue *q, struct consumer *consumer);
+/* `returns_all`: the session gives back what the consumer holds right after this. Of a single active
+ * consumer the next one takes over only behind that, so that the order is kept. */
+void queue_detach(struct queue *q, struct consumer *consumer, bool returns_all);
+/* The queue's settings have changed: its consumers' sessions hear of a new timeout. */
+void queue_consumers_refresh(struct queue *q);
 /* A message of its comes back or is done with. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
                   enum settle_kind kind);

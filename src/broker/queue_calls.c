@@ -79,18 +79,14 @@ void queue_call_consume(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
-    if (q->exclusive_consumer || (call->consumer->exclusive && q->consumer_count > 0)) {
-        call->refused = true;
-        broker_refuse(&call->error, 403, "queue '%.*s' in vhost '%.*s' in exclusive use",
-                      SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
-        return;
-    }
-    queue_attach(q, call->consumer);
+    call->refused = !queue_check_consume(q, call->consumer, &call->error);
+    if (!call->refused)
+        queue_attach(q, call->consumer);
 }
 
 void queue_call_cancel(struct queue_call *call)
 {
-    queue_detach(call->queue, call->consumer);
+    queue_detach(call->queue, call->consumer, call->returns_all);
 }
 
 /* The first message, which can be given, for a get. */
@@ -98,8 +94,10 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
     struct message *m;
     bool redelivered;
+    call->got.tells_count = l->backlog.counts_deliveries;
     if (call->no_ack) {
         struct backlog_left left;
+        call->got.delivery_count = queue_first_delivery_count(l);
         m = backlog_pop(&l->backlog, &left);
         queue_message_left(l, &left);
         redelivered = left.redelivered;
@@ -107,7 +105,9 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
         uint64_t sequence;
         m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
         call->got.place = lane_place(l, sequence);
+        call->got.delivery_count = backlog_deliveries(&l->backlog, sequence);
         call->consumer->unacked++;
+        consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
     }
     call->got.message = m;
     call->got.exchange = message_exchange(m);
@@ -128,6 +128,9 @@ void queue_call_get(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    call->refused = !queue_check_get(q, &call->error);
+    if (call->refused)
+        return;
     queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
     struct lane *l = lane_first_ready(q);

@@ -162,7 +162,8 @@ void queue_fetched(struct queue *q)
 
 void queue_used(struct queue *q)
 {
-    atomic_store_explicit(&q->used_ms, loop_now_ms(q->home), memory_order_relaxed);
+    const struct loop *here = loop_current(); /* NULL: no loop runs yet */
+    atomic_store_explicit(&q->used_ms, loop_now_ms(here ? here : q->home), memory_order_relaxed);
 }
 
 void queue_watch_use(struct queue *q)

@@ -2,6 +2,7 @@
  *
  *   queue.c            its life and its name
  *   queue_consumers.c  who gets the next message
+ *   queue_returns.c    what comes back
  *   queue_messages.c   published, delivered, settled
  *   queue_once.c       duplicates, where they are dropped
  *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
@@ -29,6 +30,26 @@ void queue_after_turn(struct queue *q, struct consumer *c);
 
 /* The consumer is the queue's no more; what it holds stays. */
 void queue_take_out(struct queue *q, struct consumer *c);
+
+/* Something that the consumer held is settled. */
+void queue_consumer_settled(struct queue *q, struct consumer *c);
+
+/* Whether the consumer, or a get, may come to this queue as it is; else 403 or 405. */
+bool queue_check_consume(const struct queue *q, const struct consumer *c,
+                         struct broker_error *error);
+bool queue_check_get(const struct queue *q, struct broker_error *error);
+
+/* Milliseconds for which a delivery of this consumer may be outstanding, as consumer.timeout_ms has
+ * it. */
+int64_t queue_timeout_for(const struct queue *q, const struct consumer *c);
+
+/* --- queue_returns.c --- */
+
+/* A taken message comes back: it is ready again at its place, or gone when that was too often. */
+void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
+
+/* How often the lane's first ready message, which is in memory, has come back. */
+uint32_t queue_first_delivery_count(struct lane *l);
 
 /* --- queue_messages.c --- */
 

@@ -19,6 +19,7 @@ static const struct {
     {"expires", offsetof(struct queue_arguments, expires_ms), true},
     {"max-length", offsetof(struct queue_arguments, max_length), false},
     {"max-length-bytes", offsetof(struct queue_arguments, max_length_bytes), false},
+    {"consumer-timeout", offsetof(struct queue_arguments, consumer_timeout_ms), true},
     {"delivery-limit", offsetof(struct queue_arguments, delivery_limit), false},
 };
 

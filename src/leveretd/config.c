@@ -176,7 +176,6 @@ static const struct idle_key {
  * makes one act takes its row away. */
 static const struct idle_key waiting_keys[] = {
     {"load_definitions", LOG_WARNING, "definitions are imported in a later version"},
-    {"consumer_timeout", LOG_WARNING, "a delivery may stay unacknowledged for ever"},
     {"connection_max", LOG_WARNING, "there is no such limit"},
     {"default_queue_type", LOG_INFO, "there is one type of queue"},
     {"management.tcp.*", LOG_INFO, "the management API comes in a later version"},

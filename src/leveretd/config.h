@@ -33,8 +33,14 @@
     S(message_bytes_max, "max_message_size", BYTES, "134217728", true, 1, 536870912,               \
       "The largest message body in bytes (or with a unit).")                                       \
     S(consumer_timeout_ms, "consumer_timeout", NUMBER_OR_NONE, "", true, 1, INT64_MAX,             \
-      "Milliseconds a delivery may stay unacknowledged; none (also: undefined, false) is for "     \
-      "ever.")                                                                                     \
+      "Milliseconds a delivery may stay unacknowledged, where neither the consumer nor its queue " \
+      "has an x-consumer-timeout: then the consumer is cancelled; none (also: undefined, false) "  \
+      "is for ever.")                                                                              \
+    S(is_queue_type_relaxed, "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration",  \
+      BOOL, "true", true, 0, 0,                                                                    \
+      "A queue may be declared again with another x-queue-type, or none, than it has.")            \
+    S(qos_reaches_running, "qos_for_running_consumers", BOOL, "false", true, 0, 0,                 \
+      "basic.qos without global holds for the channel's running consumers too.")                   \
     S(connection_max, "connection_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                    \
       "Connections taken at a time; none (also: infinity) is no limit.")                           \
     S(default_queue_type, "default_queue_type", STRING, "classic", true, 0, 0,                     \

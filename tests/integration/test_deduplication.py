@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from wire import eventually
+
 pytestmark = pytest.mark.leveret
 
 ON = {'x-message-deduplication': True}
@@ -199,6 +201,25 @@ def test_a_consumer_that_waits_gets_each_value_once(peer, connect, name):
         p.say(f'{i}', i // 5)
     p.say('end')
     assert [peer.content(1, ('basic.deliver',)).body for _ in range(3)] == [b'0', b'5', b'end']
+
+
+@WHERE
+def test_a_dead_letter_may_come_back(peer, connect, name, where):
+    q, exchange, key = place(peer, name, where)
+    peer.declare(name('work'), exclusive=True, arguments={'x-dead-letter-exchange': exchange,
+                                                          'x-dead-letter-routing-key': key})
+    peer.declare(name('itself'), exclusive=True, arguments={
+        **ON, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': name('itself')})
+    for first, last in ((name('work'), q), (name('itself'), name('itself'))):
+        p = Publisher(connect(), '', first)
+        p.say('1', 'a')
+        for _ in range(2):
+            message = eventually(lambda: peer.get(first, no_ack=False))
+            peer.call(1, 'basic.qos')
+            peer.send(1, 'basic.reject', delivery_tag=message.method.delivery_tag, requeue=False)
+            if first != last:
+                assert eventually(lambda: peer.get(last)).body == b'1'
+                Publisher(connect(), '', first).say('1', 'a')
 
 
 @WHERE

@@ -346,7 +346,8 @@ static void check_sample(struct world *w, const struct model *t, int exchange)
     struct exchange *x = exchange_find(w->vhost, slice_str(name_of('x', exchange)));
     struct route route;
     route_find_many(loops_at(w->loops, 1), x, keys, (size_t)m.key_count,
-                    &(struct routing_input){.headers = headers, .has_headers = m.has_headers}, &route);
+                    &(struct routing_input){.headers = headers, .has_headers = m.has_headers},
+                    &route);
     assert_string_equal(route_text(route), model_text(t, exchange, &m));
     m.key_count = 1;
     const char *wanted = model_text(t, exchange, &m);
