@@ -253,7 +253,8 @@ def x_delivery_limit_without_a_dead_letter_exchange(talk):
 @conversation
 def without_a_delivery_limit_of_its_own_a_quorum_queue_gives_up_after_20(talk):
     """So does a later RabbitMQ; 3.10 never does."""
-    returned(talk, 21)
+    talk.ask('queue.declare', queue=talk('dead'), exclusive=True)
+    returned(talk, 21, x_dead_letter_exchange='', x_dead_letter_routing_key=talk('dead'))
     talk.publish('', talk('q'), 'next')
     talk.hear()
     talk.hear(channel=2)
@@ -261,17 +262,26 @@ def without_a_delivery_limit_of_its_own_a_quorum_queue_gives_up_after_20(talk):
 
 
 @conversation
-def what_a_quorum_queue_gets_back_is_next(talk):
-    queue = quorum(talk, *'abcd')
-    for _ in range(3):
-        talk.ask('basic.get', queue=queue)
-    talk.say('basic.nack', delivery_tag=2, requeue=True)
-    talk.wait_for_ready(2, queue)
-    talk.say('basic.nack', delivery_tag=1, requeue=True)
-    talk.wait_for_ready(3, queue)
-    for _ in range(3):
-        talk.ask('basic.get', queue=queue)
+def without_a_dead_letter_exchange_a_quorum_queue_returns_a_message_for_ever(talk):
+    returned(talk, 25)
+    talk.hear(channel=2)
     leaving(talk)
+    talk.hear(channel=2)
+
+
+for _name, _arguments in (('', {}), (' with a delivery limit', {'x_delivery_limit': 10})):
+    def _gets_back(talk, arguments=_arguments):
+        queue = quorum(talk, *'abcd', **arguments)
+        for _ in range(3):
+            talk.ask('basic.get', queue=queue)
+        talk.say('basic.nack', delivery_tag=2, requeue=True)
+        talk.wait_for_ready(2, queue)
+        talk.say('basic.nack', delivery_tag=1, requeue=True)
+        talk.wait_for_ready(3, queue)
+        for _ in range(3):
+            talk.ask('basic.get', queue=queue)
+        leaving(talk)
+    conversation_named(f'what a quorum queue{_name} gets back', _gets_back)
 
 
 @conversation

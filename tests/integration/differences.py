@@ -37,6 +37,10 @@ class Difference:
         return self.theirs in theirs and self.theirs not in ours and self.ours in ours and self.ours not in theirs
 
 
+RELAXED = ('A queue declared again with another `x-queue-type` or none', 'is refused',
+           'is accepted (unless `quorum_queue.property_equivalence.relaxed_checks_on_redeclaration` is false)',
+           'queues change their type under clients that name another')
+
 INTENDED = [
     Difference('a dead letter says where it died last', "'x-first-death-reason': ('S', 'rejected')}} b'm'",
                "'x-last-death-reason': ('S', 'rejected')}} b'm'",
@@ -101,11 +105,29 @@ INTENDED = [
                'Queues of type `stream`', 'are there', 'are refused with 540', 'not built yet'),
     Difference('without a delivery limit of its own a quorum queue gives up after 20', 'x-delivery-count: l 21',
                "content-body 4 b'next'",
-               'A quorum queue without `x-delivery-limit`', 'returns a message as often as it is returned',
-               'drops or dead-letters it when it was returned more than 20 times', 'RabbitMQ does since 4.0'),
+               'A quorum queue with a dead letter exchange and without `x-delivery-limit`',
+               'returns a message as often as it is returned',
+               'dead-letters it when it was returned more than 20 times',
+               'RabbitMQ does since 4.0, without a dead letter exchange too: it drops the message then, Leveret does not'),
     Difference("x-consistent-hash with {'hash-*': 5}", '541', '406',
                'An exchange argument `hash-header` or `hash-property` that is no text', 'the connection is closed with 541',
                'the channel is closed with 406', 'a mistake of the client is no internal error'),
+    Difference('what a quorum queue gets back', 'delivery_tag=4 redelivered=False', 'delivery_tag=4 redelivered=True',
+               'Where messages returned to a quorum queue stand', 'at its end',
+               'where they stood, as in a classic queue', 'order is kept; RabbitMQ 4, where every quorum queue has a delivery '
+               'limit, puts them in front as well'),
+    Difference('what a quorum queue with a delivery limit gets back',
+               "b'b'\na > 1 basic.get {'queue': 'TOKEN.q'}\na < 1 basic.get-ok delivery_tag=5",
+               "b'a'\na > 1 basic.get {'queue': 'TOKEN.q'}\na < 1 basic.get-ok delivery_tag=5",
+               'The same, if it has a delivery limit', 'in front, in the order in which they were returned',
+               'where they stood', 'as above'),
+    Difference('a quorum queue with x-initial-cluster-size 1', "invalid arg 'x-initial-cluster-size'",
+               "queue.declare-ok queue='TOKEN.q'", 'The argument `x-initial-cluster-size` of a quorum queue', 'refused',
+               'accepted', 'later versions of RabbitMQ know it'),
+    Difference("a quorum queue with {} declared again with None", "inequivalent arg 'x-queue-type'",
+               'a > 1 queue.delete', *RELAXED),
+    Difference("a quorum queue with {} declared again with {'x-queue-type': 'classic'}", "inequivalent arg 'x-queue-type'",
+               'a > 1 queue.delete', *RELAXED),
 ]
 
 

@@ -52,4 +52,4 @@ def test_there_are_enough_conversations():
 def test_what_may_differ_is_what_the_documentation_says():
     for difference in INTENDED:
         assert any(difference.concerns(name) for name in CONVERSATIONS), f'no such conversation: {difference.conversations}'
-    assert sorted(documented()) == sorted(difference.row for difference in INTENDED)
+    assert sorted(documented()) == sorted({difference.row for difference in INTENDED})
