@@ -158,7 +158,7 @@ static json_t *typed(const json_t *value)
     json_t *shown = NULL;
     if (json_is_string(value) || json_is_integer(value) || json_is_boolean(value)) {
         type = json_is_string(value) ? "longstr" : json_is_integer(value) ? "long" : "bool";
-        shown = json_incref((json_t *)(uintptr_t)value);
+        shown = json_copy((json_t *)(uintptr_t)value); /* the policy's own is not ours to count */
     } else {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
         shown = json_string(text);

@@ -43,6 +43,8 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     broker->event_vhost = "/";
     int err = pthread_mutex_init(&broker->topology_lock, NULL);
     lv_assert(err == 0);
+    err = pthread_mutex_init(&broker->policy_lock, NULL);
+    lv_assert(err == 0);
     atomic_init(&broker->generation, 1);
     atomic_init(&broker->next_queue_id, 1);
     broker->vhosts = lv_table_create();
@@ -71,5 +73,6 @@ void broker_free(struct broker **broker)
     lv_rcu_barrier();
     lv_rcu_unregister_thread();
     pthread_mutex_destroy(&b->topology_lock);
+    pthread_mutex_destroy(&b->policy_lock);
     free(b);
 }

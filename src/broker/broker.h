@@ -56,6 +56,7 @@ struct broker {
     const char *node_name;           /* as messages and listings show it; borrowed */
     const char *event_vhost; /* where the event exchange is; borrowed; before vhosts are made */
     pthread_mutex_t topology_lock;
+    pthread_mutex_t policy_lock; /* held while policies change and are applied; taken first */
     _Atomic uint64_t generation;
     struct parameter_list *globals;    /* parameters.h; under the lock */
     struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter says one */

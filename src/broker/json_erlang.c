@@ -12,17 +12,40 @@ struct slice json_slice(const json_t *value)
     return slice_of(json_string_value(value), json_string_length(value));
 }
 
-/* The shortest digits that mean this number, with a point in them. */
+enum { REAL_BYTES_MAX = 64 };
+
+/* The fewest digits that mean this number, with an exponent: 1.0e2. */
+static void put_scientific(char text[REAL_BYTES_MAX], double value)
+{
+    char digits[REAL_BYTES_MAX];
+    int precision = 1;
+    do
+        snprintf(digits, sizeof digits, "%.*e", precision, value);
+    while (strtod(digits, NULL) != value && ++precision <= 17);
+    size_t mantissa = strcspn(digits, "e");
+    snprintf(text, REAL_BYTES_MAX, "%.*se%ld", (int)mantissa, digits,
+             strtol(digits + mantissa + 1, NULL, 10));
+}
+
+/* The same without one: 100.0. False when that would be long. */
+static bool put_fixed(char text[REAL_BYTES_MAX], double value)
+{
+    if (value > 1e20 || value < -1e20)
+        return false;
+    int precision = 1;
+    do
+        snprintf(text, REAL_BYTES_MAX, "%.*f", precision, value);
+    while (strtod(text, NULL) != value && ++precision <= 17);
+    return strtod(text, NULL) == value;
+}
+
+/* The shorter of the two. */
 static void put_real(struct lv_buffer *out, double value)
 {
-    char text[40];
-    int digits = 1;
-    do
-        snprintf(text, sizeof text, "%.*g", digits, value);
-    while (strtod(text, NULL) != value && ++digits <= 17);
-    size_t mantissa = strcspn(text, "e");
-    bool has_point = memchr(text, '.', mantissa) != NULL;
-    lv_buffer_printf(out, "%.*s%s%s", (int)mantissa, text, has_point ? "" : ".0", text + mantissa);
+    char scientific[REAL_BYTES_MAX], fixed[REAL_BYTES_MAX];
+    put_scientific(scientific, value);
+    bool is_fixed = put_fixed(fixed, value) && strlen(fixed) <= strlen(scientific);
+    lv_buffer_printf(out, "%s", is_fixed ? fixed : scientific);
 }
 
 static int by_name(const void *a, const void *b)

@@ -183,6 +183,7 @@ static struct policy *list_take(struct policy_list *list, struct slice name)
 
 void policies_free(struct vhost *vhost)
 {
+    policy_pairs_forget(vhost);
     for (int kind = 0; kind < POLICY_KINDS; kind++) {
         struct policy_list *list = &vhost->policies[kind];
         for (size_t i = 0; i < list->count; i++)
@@ -229,19 +230,37 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
 
 /* --- changes ------------------------------------------------------------------------------------ */
 
-/* A change under the lock: what is stored, and what went. */
+/* A change under both locks: what is stored, and what went. */
 struct policy_change {
     struct vhost *vhost;
     struct durable_changes durable;
     struct policy *old;
 };
 
-/* Returns without the lock, and after calling `done` where nothing is stored. */
+static void change_begin(struct policy_change *c, struct vhost *vhost)
+{
+    *c = (struct policy_change){.vhost = vhost};
+    pthread_mutex_lock(&vhost->broker->policy_lock);
+    topology_lock(vhost->broker);
+    durable_begin(&c->durable, vhost);
+}
+
+/* Nothing has changed. */
+static int change_refused(struct policy_change *c, int err)
+{
+    topology_unlock(c->vhost->broker);
+    pthread_mutex_unlock(&c->vhost->broker->policy_lock);
+    return err;
+}
+
+/* Gives the locks back, and calls `done` where nothing is stored. */
 static int change_end(struct policy_change *c, struct durable_done done)
 {
-    policy_apply(c->vhost);
     enum change_result result = durable_submit(&c->durable, done);
+    policy_pairs_forget(c->vhost);
     topology_unlock(c->vhost->broker);
+    policy_apply(c->vhost);
+    pthread_mutex_unlock(&c->vhost->broker->policy_lock);
     if (c->old)
         policy_free(c->old);
     if (result == CHANGE_DONE && done.fn)
@@ -250,14 +269,18 @@ static int change_end(struct policy_change *c, struct durable_done done)
 }
 
 /* Takes the policy. */
-static int set_locked(struct vhost *vhost, struct policy *p, struct durable_done done)
+static int set(struct vhost *vhost, struct policy *p, struct durable_done done)
 {
-    struct policy_change c = {.vhost = vhost};
+    struct policy_change c;
     struct definition_policy row;
+    change_begin(&c, vhost);
+    if (atomic_load(&vhost->is_deleted)) {
+        policy_free(p);
+        return change_refused(&c, ERR_NOT_FOUND);
+    }
     c.old = list_take(&vhost->policies[p->kind], p->name);
     list_insert(&vhost->policies[p->kind], p);
     row_of(p, vhost_name(vhost), &row);
-    durable_begin(&c.durable, vhost);
     if (durable_is_stored(&c.durable))
         durable_add(&c.durable, definition_put_policy(&row));
     return change_end(&c, done);
@@ -277,25 +300,17 @@ int policy_set(struct vhost *vhost, const struct definition_policy *row, struct 
     }
     struct policy *p = policy_make(row, pattern, definition);
     json_decref(definition);
-    topology_lock(vhost->broker);
-    if (!atomic_load(&vhost->is_deleted))
-        return set_locked(vhost, p, done);
-    topology_unlock(vhost->broker);
-    policy_free(p);
-    return ERR_NOT_FOUND;
+    return set(vhost, p, done);
 }
 
 int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
                  struct durable_done done)
 {
-    struct policy_change c = {.vhost = vhost};
-    topology_lock(vhost->broker);
+    struct policy_change c;
+    change_begin(&c, vhost);
     c.old = list_take(&vhost->policies[kind], name);
-    if (!c.old) {
-        topology_unlock(vhost->broker);
-        return ERR_NOT_FOUND;
-    }
-    durable_begin(&c.durable, vhost);
+    if (!c.old)
+        return change_refused(&c, ERR_NOT_FOUND);
     if (durable_is_stored(&c.durable))
         durable_add(&c.durable,
                     definition_delete_policy(vhost_name(vhost), name, kind == POLICY_OPERATOR));
@@ -321,11 +336,11 @@ void policy_restore(struct vhost *vhost, const struct definition_policy *row)
     } else if (pattern_compile(row->pattern, &pattern, NULL) < 0) {
         say_skipped(vhost, row, "its pattern is no regular expression");
     } else {
-        topology_lock(vhost->broker);
+        struct policy_change c;
         struct policy *p = policy_make(row, pattern, definition);
+        change_begin(&c, vhost);
         list_insert(&vhost->policies[p->kind], p);
-        policy_apply(vhost);
-        topology_unlock(vhost->broker);
+        change_end(&c, (struct durable_done){0});
     }
     json_decref(definition);
 }

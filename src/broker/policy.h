@@ -4,8 +4,9 @@
  * operator policy rules besides it and can only make numbers smaller. What both say together is an
  * effective policy; queue_settings.h merges it with a queue's arguments.
  *
- * A vhost's policies are read and changed under the topology lock. What follows from a change is
- * computed there, too: exchanges see it at once (RCU), queues by mail to their homes. */
+ * A vhost's policies are changed under two locks, the broker's policy lock and the topology lock, so
+ * either is enough to read them. What follows from a change is computed under the first alone, which no
+ * loop ever waits for: exchanges see it at once (RCU), queues by mail to their homes. */
 #ifndef LEVERET_BROKER_POLICY_H
 #define LEVERET_BROKER_POLICY_H
 
@@ -23,6 +24,12 @@ struct vhost;
 /* A vhost's, in the order in which they are asked. */
 struct policy_list {
     struct policy **items; /* owned */
+    size_t count;
+};
+
+/* What rules together in a vhost: policy_apply.c's. */
+struct policy_pairs {
+    struct policy_pair *items;
     size_t count;
 };
 

@@ -2,8 +2,11 @@
  *
  * A queue remembers which policies were found for it, an exchange what rules it; who is ruled by
  * others after a change is told. A policy that is replaced is another one, so whatever it ruled is
- * told, too. Matching is done here alone, under the lock: one search of a name for a policy, until
- * one matches. */
+ * told, too.
+ *
+ * However many queues there are, loops do not wait for this: names are matched under the policy lock
+ * alone, and the topology lock is held for one queue at a time, if its policies are others now. What
+ * is declared meanwhile sees the new policies by itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,23 +45,26 @@ static struct match match_find(const struct vhost *vhost, struct slice name, uns
     return match;
 }
 
+/* A copy of its own, down to the values: they are counted, and the policies' own are freed on another
+ * thread than this. */
 static json_t *definition_of(const struct match *match)
 {
     const struct policy *ordinary = match->of[POLICY_ORDINARY];
     const struct policy *operator_s = match->of[POLICY_OPERATOR];
-    if (ordinary && operator_s)
-        return policy_merge(ordinary->definition, operator_s->definition);
-    return json_incref(ordinary ? ordinary->definition : operator_s->definition);
+    if (!ordinary || !operator_s)
+        return json_deep_copy((ordinary ? ordinary : operator_s)->definition);
+    json_t *merged = policy_merge(ordinary->definition, operator_s->definition);
+    json_t *copy = json_deep_copy(merged);
+    json_decref(merged);
+    return copy;
 }
 
-/* NULL when nothing matched. The caller owns the reference. */
+/* Something matched. The caller owns the reference. */
 static struct effective_policy *effective_make(const struct match *match)
 {
     size_t bytes = 0;
     for (int kind = 0; kind < POLICY_KINDS; kind++)
         bytes += match->of[kind] ? match->of[kind]->name.n : 0;
-    if (!match->of[POLICY_ORDINARY] && !match->of[POLICY_OPERATOR])
-        return NULL;
     struct effective_policy *e = lv_calloc(1, sizeof *e + bytes);
     uint8_t *space = (uint8_t *)(e + 1);
     atomic_init(&e->refs, 1);
@@ -97,6 +103,38 @@ void effective_policy_unref(struct effective_policy **policy)
         lv_rcu_defer(&e->rcu, effective_free);
 }
 
+/* --- what rules together, made once ---------------------------------------------------------- */
+
+/* Until the next change of the vhost's policies. There are as many as there are different matches. */
+struct policy_pair {
+    struct match match;
+    struct effective_policy *effective; /* a reference */
+};
+
+/* The caller owns the reference; NULL when nothing matched. */
+static struct effective_policy *effective_of(struct vhost *vhost, const struct match *match)
+{
+    struct policy_pairs *pairs = &vhost->policy_pairs;
+    if (!match->of[POLICY_ORDINARY] && !match->of[POLICY_OPERATOR])
+        return NULL;
+    for (size_t i = 0; i < pairs->count; i++) {
+        if (memcmp(&pairs->items[i].match, match, sizeof *match) == 0)
+            return effective_policy_ref(pairs->items[i].effective);
+    }
+    pairs->items = lv_realloc(pairs->items, (pairs->count + 1) * sizeof *pairs->items);
+    pairs->items[pairs->count] = (struct policy_pair){*match, effective_make(match)};
+    return effective_policy_ref(pairs->items[pairs->count++].effective);
+}
+
+void policy_pairs_forget(struct vhost *vhost)
+{
+    struct policy_pairs *pairs = &vhost->policy_pairs;
+    for (size_t i = 0; i < pairs->count; i++)
+        effective_policy_unref(&pairs->items[i].effective);
+    free(pairs->items);
+    *pairs = (struct policy_pairs){0};
+}
+
 /* --- queues ------------------------------------------------------------------------------------- */
 
 static struct match match_queue(const struct queue *q)
@@ -115,33 +153,26 @@ void policy_begin_queue(struct queue *q)
 {
     struct match match = match_queue(q);
     remember(q, &match);
-    q->policy = effective_make(&match);
+    q->policy = effective_of(q->vhost, &match);
     queue_settings_merge(&q->arguments, q->policy, &q->settings);
 }
 
-/* The last match's effective policy: neighbours mostly have the same. */
-struct memory {
-    struct match match;
-    struct effective_policy *effective;
-};
-
-static struct effective_policy *effective_of(struct memory *memory, const struct match *match)
-{
-    if (memcmp(&memory->match, match, sizeof *match) != 0) {
-        effective_policy_unref(&memory->effective);
-        memory->match = *match;
-        memory->effective = effective_make(match);
-    }
-    return effective_policy_ref(memory->effective);
-}
-
-static void apply_to_queue(struct queue *q, struct memory *memory)
+static void apply_to_queue(struct queue *q)
 {
     struct match match = match_queue(q);
+    struct effective_policy *effective = NULL;
     if (memcmp(q->matched_policies, match.of, sizeof match.of) == 0)
         return;
-    remember(q, &match);
-    queue_settings_mail(q, effective_of(memory, &match));
+    topology_lock(q->vhost->broker);
+    bool is_there = !atomic_load_explicit(&q->is_deleted, memory_order_relaxed);
+    if (is_there) {
+        remember(q, &match);
+        effective = effective_of(q->vhost, &match);
+        queue_ref(q);
+    }
+    topology_unlock(q->vhost->broker);
+    if (is_there)
+        queue_settings_mail(q, effective);
 }
 
 /* --- exchanges ---------------------------------------------------------------------------------- */
@@ -154,14 +185,18 @@ static struct match match_exchange(const struct exchange *x)
 void policy_begin_exchange(struct exchange *x)
 {
     struct match match = match_exchange(x);
-    atomic_store_explicit(&x->policy, effective_make(&match), memory_order_release);
+    atomic_store_explicit(&x->policy, effective_of(x->vhost, &match), memory_order_release);
 }
 
-static void apply_to_exchange(struct exchange *x, struct memory *memory)
+static void apply_to_exchange(struct exchange *x)
 {
     struct match match = match_exchange(x);
-    struct effective_policy *old =
-        atomic_exchange_explicit(&x->policy, effective_of(memory, &match), memory_order_acq_rel);
+    struct effective_policy *old = NULL;
+    topology_lock(x->vhost->broker);
+    if (!x->is_deleted)
+        old = atomic_exchange_explicit(&x->policy, effective_of(x->vhost, &match),
+                                       memory_order_acq_rel);
+    topology_unlock(x->vhost->broker);
     effective_policy_unref(&old);
 }
 
@@ -169,15 +204,15 @@ static void apply_to_exchange(struct exchange *x, struct memory *memory)
 
 void policy_apply(struct vhost *vhost)
 {
-    struct memory memory = {0};
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it))
-        apply_to_queue(lv_container_of(node, struct queue, by_name), &memory);
+        apply_to_queue(lv_container_of(node, struct queue, by_name));
     node = lv_table_first(vhost->exchanges, &it);
     for (; node; node = lv_table_next(vhost->exchanges, &it))
-        apply_to_exchange(lv_container_of(node, struct exchange, by_name), &memory);
-    apply_to_exchange(vhost->default_exchange, &memory);
-    effective_policy_unref(&memory.effective);
+        apply_to_exchange(lv_container_of(node, struct exchange, by_name));
+    apply_to_exchange(vhost->default_exchange);
+    topology_lock(vhost->broker);
     topology_moved(vhost->broker);
+    topology_unlock(vhost->broker);
 }

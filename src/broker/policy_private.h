@@ -45,10 +45,13 @@ unsigned policy_not_for(json_t *definition);
  * smaller one, of anything else the ordinary policy's. The caller owns it. */
 json_t *policy_merge(json_t *ordinary, json_t *operator_s);
 
-/* --- policy_apply.c; the lock is held ------------------------------------------------------ */
+/* --- policy_apply.c ------------------------------------------------------------------------ */
 
 /* The vhost's policies have changed: queues and exchanges that are ruled by others now are told.
- * Policies that were taken out are still alive. */
+ * Policies that were taken out are still alive. The policy lock is held, the topology lock is not. */
 void policy_apply(struct vhost *vhost);
+
+/* What has been made of its policies is made anew when it is needed. The topology lock is held. */
+void policy_pairs_forget(struct vhost *vhost);
 
 #endif

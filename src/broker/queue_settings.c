@@ -82,6 +82,6 @@ static void settings_arrive(struct loop *at, struct mail *mail)
 
 void queue_settings_mail(struct queue *q, struct effective_policy *policy)
 {
-    struct mail mail = {.deliver = settings_arrive, .a = queue_ref(q), .b = policy};
+    struct mail mail = {.deliver = settings_arrive, .a = q, .b = policy};
     loop_mail_from_outside(q->home, &mail);
 }

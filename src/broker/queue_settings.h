@@ -16,8 +16,8 @@ struct queue;
 void queue_settings_merge(const struct queue_arguments *arguments,
                           const struct effective_policy *policy, struct queue_arguments *ret);
 
-/* Sends the home what rules the queue now (NULL: nothing). Takes the policy. Any thread; the
- * topology lock is held, so that mail of two changes arrives in their order. */
+/* Sends the home what rules the queue now (NULL: nothing). Takes the policy and a reference of the
+ * queue. The policy lock is held, so that mail of two changes arrives in their order. */
 void queue_settings_mail(struct queue *q, struct effective_policy *policy);
 
 /* Home. q->settings have just changed: whatever depends on them (limits of length, expiry, dead

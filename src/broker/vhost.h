@@ -31,6 +31,7 @@ struct vhost {
     struct vhost_limits limits;
     struct parameter_list parameters;          /* under the lock */
     struct policy_list policies[POLICY_KINDS]; /* under the lock */
+    struct policy_pairs policy_pairs;
     _Atomic bool is_deleted;
     _Atomic bool is_traced; /* trace.h */
 };

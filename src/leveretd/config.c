@@ -177,7 +177,6 @@ static const struct idle_key {
 static const struct idle_key waiting_keys[] = {
     {"load_definitions", LOG_WARNING, "definitions are imported in a later version"},
     {"connection_max", LOG_WARNING, "there is no such limit"},
-    {"default_queue_type", LOG_INFO, "there is one type of queue"},
     {"management.tcp.*", LOG_INFO, "the management API comes in a later version"},
     {"tcp_listen_options.nodelay", LOG_INFO, "small packets are always sent at once"},
     {"tcp_listen_options.backlog", LOG_INFO, "the kernel may hold 4096 connections"},

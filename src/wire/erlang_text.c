@@ -217,11 +217,10 @@ static void put_ipv6(struct lv_buffer *out, const char *text)
 
 void erlang_put_address(struct lv_buffer *out, struct slice address)
 {
-    char text[ADDRESS_BYTES_MAX + 1];
+    char text[ADDRESS_BYTES_MAX + 1] = {0};
     size_t n = address.n < ADDRESS_BYTES_MAX ? address.n : ADDRESS_BYTES_MAX;
     if (n > 0)
         memcpy(text, address.p, n);
-    text[n] = '\0';
     if (strchr(text, ':')) {
         put_ipv6(out, text);
         return;

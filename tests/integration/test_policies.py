@@ -209,6 +209,60 @@ def test_an_alternate_exchange_comes_by_policy_and_an_argument_wins(broker, vhos
     settled(lambda: went_to('plain'), set())
 
 
+def test_what_a_policy_says_of_messages_holds_in_queues_that_are_there(broker, vhost, connect):
+    peer = connect(vhost=vhost)
+    peer.call(1, 'confirm.select')
+    for queue, arguments in (('dead', {}), ('short', {}), ('shorter', {'x-max-length': 1}),
+                             ('longer', {'x-max-length': 9}), ('full', {}), ('brief', {})):
+        peer.declare(queue, arguments=arguments)
+
+    def publish(queue, count=4):
+        """What the broker answers to each."""
+        answers = []
+        for _ in range(count):
+            peer.publish(1, '', queue, b'x')
+            answers.append(peer.next(1).name.split('.')[1])
+        return answers
+
+    def count(queue):
+        return peer.declare(queue, passive=True).message_count
+
+    publish('short')
+    broker.ctl('set_policy', '-p', vhost, 'length', '^(short|longer)',
+               '{"max-length":2,"dead-letter-exchange":"","dead-letter-routing-key":"dead"}')
+    settled(lambda: count('short'), 2)               # the head of what was there is dropped
+    settled(lambda: count('dead'), 2)
+    for queue, kept in (('short', 2), ('shorter', 1), ('longer', 2)):
+        publish(queue)
+        settled(lambda: count(queue), kept)
+    broker.ctl('clear_policy', '-p', vhost, 'length')
+    settled(lambda: policies_of(broker, vhost)['longer'], '')
+    publish('longer', 5)
+    settled(lambda: count('longer'), 7)              # what the argument allows
+    broker.ctl('set_policy', '-p', vhost, 'full', '^full$', '{"max-length":2,"overflow":"reject-publish"}')
+    settled(lambda: policies_of(broker, vhost)['full'], 'full')
+    assert publish('full') == ['ack', 'ack', 'nack', 'nack']
+    broker.ctl('set_policy', '-p', vhost, 'brief', '^brief$', '{"message-ttl":1}')
+    settled(lambda: policies_of(broker, vhost)['brief'], 'brief')
+    publish('brief')
+    settled(lambda: count('brief'), 0)
+
+
+def test_a_policy_makes_queues_expire_that_nobody_uses(broker, vhost, connect):
+    peer = connect(vhost=vhost)
+    peer.declare('idle')
+    peer.declare('used')
+    peer.call(1, 'basic.consume', queue='used', consumer_tag='c')
+    broker.ctl('set_policy', '-p', vhost, 'expires', '.*', '{"expires":100}')
+    settled(lambda: set(policies_of(broker, vhost)), {'used'})
+    peer.declare('later')                            # by then the policy is there already
+    settled(lambda: set(policies_of(broker, vhost)), {'used'})
+    broker.ctl('clear_policy', '-p', vhost, 'expires')
+    settled(lambda: policies_of(broker, vhost), {'used': ''})
+    peer.call(1, 'basic.cancel', consumer_tag='c')
+    assert set(policies_of(broker, vhost)) == {'used'}
+
+
 # --- limits ---------------------------------------------------------------------------------------
 
 def limits_of(broker, *words):
