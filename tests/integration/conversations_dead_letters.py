@@ -1,6 +1,6 @@
 """Conversations about dead letters: why a message dies, where it goes, and what its headers say then."""
 from conversations_expiry import with_dead_letters
-from talk import conversation, conversation_named, topology
+from talk import conversation, conversation_named, slow_conversation, topology
 
 
 def dying(talk, count=1, properties=b'\0\0', bodies='abc', key=None, **arguments):
@@ -247,12 +247,19 @@ def the_keys_in_cc_route_a_dead_letter_too(talk):
     rejected_through(talk, talk('dlx'), 1, None, {'headers': {'CC': ['copy']}})
 
 
-@conversation
+@slow_conversation(3)
 def the_keys_in_bcc_route_a_dead_letter_too(talk):
+    """With RabbitMQ alone."""
     talk.ask('exchange.declare', exchange=talk('dlx'), type='direct', auto_delete=True)
     talk.ask('queue.declare', queue=talk('dead'), exclusive=True)
     talk.ask('queue.bind', queue=talk('dead'), exchange=talk('dlx'), routing_key='copy')
-    rejected_through(talk, talk('dlx'), 1, None, {'headers': {'BCC': ['copy']}})
+    talk.ask('queue.declare', queue=talk('q'), exclusive=True, arguments={'x-dead-letter-exchange': talk('dlx')})
+    talk.ask('confirm.select')
+    talk.publish('', talk('q'), 'm', {'headers': {'BCC': ['copy']}})
+    talk.hear()
+    talk.ask('basic.get', queue=talk('q'))
+    talk.say('basic.reject', delivery_tag=1)
+    talk.note_whether_ready(1, talk('dead'), within_s=3)
 
 
 # --- what a publisher says of deaths --------------------------------------------------------------

@@ -75,7 +75,7 @@ INTENDED = [
                'the newest first, the rest of the list turned round at each death',
                'the newest first, always',
                'so it is documented, and so RabbitMQ does since 3.13'),
-    Difference('the keys in bcc route a dead letter too', "exchange='TOKEN.dlx' routing_key='TOKEN.q'", 'silence:',
+    Difference('the keys in bcc route a dead letter too', 'note TOKEN.dead has 1', 'note TOKEN.dead never has 1',
                'A dead letter that keeps its routing keys, published with BCC',
                'is routed by the keys in BCC too',
                'is routed by its routing key and those in CC',
@@ -125,9 +125,9 @@ INTENDED = [
                "queue.declare-ok queue='TOKEN.q'", 'The argument `x-initial-cluster-size` of a quorum queue', 'refused',
                'accepted', 'later versions of RabbitMQ know it'),
     Difference("a quorum queue with {} declared again with None", "inequivalent arg 'x-queue-type'",
-               'a > 1 queue.delete', *RELAXED),
+               'consumer_count=0\na > 1 queue.delete', *RELAXED),
     Difference("a quorum queue with {} declared again with {'x-queue-type': 'classic'}", "inequivalent arg 'x-queue-type'",
-               'a > 1 queue.delete', *RELAXED),
+               'consumer_count=0\na > 1 queue.delete', *RELAXED),
 ]
 
 
