@@ -1,5 +1,5 @@
 """Conversations about who gets the next message: x-priority, exclusive consumers, x-single-active-consumer."""
-from talk import conversation, conversation_named, with_queue
+from talk import conversation, conversation_alone, conversation_named, with_queue
 
 
 def consuming(talk, channel, tag, **how):
@@ -351,3 +351,18 @@ def an_auto_delete_queue_with_a_single_active_consumer(talk):
     talk.ask('queue.declare', queue=talk('q'), passive=True)
     talk.ask('basic.cancel', channel=3, consumer_tag='c3')
     talk.ask('queue.declare', queue=talk('q'), passive=True)
+
+
+# --- consumers that do not acknowledge ------------------------------------------------------------
+
+@conversation_alone
+def a_delivery_is_not_acknowledged_in_time(talk):
+    talk.operate('set_consumer_timeout', 300)
+    talk.ask('queue.declare', queue=talk('q'), exclusive=True, arguments={'x-consumer-timeout': 300})
+    talk.ask('basic.consume', queue=talk('q'), consumer_tag='c')
+    talk.publish('', talk('q'), 'm')
+    talk.hear(2)
+    talk.operate('set_consumer_timeout', None)
+    if talk.ask('channel.open', channel=2):
+        talk.wait_for_ready(1, talk('q'), channel=2)
+        talk.ask('basic.get', channel=2, queue=talk('q'), no_ack=True)

@@ -128,6 +128,11 @@ INTENDED = [
                'consumer_count=0\na > 1 queue.delete', *RELAXED),
     Difference("a quorum queue with {} declared again with {'x-queue-type': 'classic'}", "inequivalent arg 'x-queue-type'",
                'consumer_count=0\na > 1 queue.delete', *RELAXED),
+    Difference('a delivery is not acknowledged in time', 'delivery acknowledgement on channel 1 timed out',
+               "a < 1 basic.cancel consumer_tag='c' nowait=True",
+               'A delivery is not acknowledged in time', 'after 30 minutes, by `consumer_timeout`, the channel is closed with 406',
+               'never, unless `x-consumer-timeout` or `consumer_timeout` says when: then the consumer is cancelled',
+               'long tasks are no mistake, and what else the channel does goes on'),
 ]
 
 

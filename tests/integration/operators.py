@@ -81,6 +81,12 @@ class RabbitOperator(Operator):
     def clear_vhost_limits(self, vhost):
         return self.eval(f'rabbit_vhost_limit:clear({binary(vhost)}, {binary("rmq-cli")})')
 
+    def set_consumer_timeout(self, ms):
+        """For channels opened from now on, which look at it that often; None is as before."""
+        values = {'consumer_timeout': ms or 1800000, 'channel_tick_interval': ms or 60000}
+        for key, value in values.items():
+            self.eval(f'application:set_env(rabbit, {key}, {value})')
+
     def trace_on(self, vhost):
         return self.eval(f'rabbit_trace:start({binary(vhost)})')
 
@@ -111,6 +117,9 @@ class LeveretOperator(Operator):
 
     def clear_vhost_limits(self, vhost):
         return self.ctl('clear_vhost_limits', '-p', vhost)
+
+    def set_consumer_timeout(self, ms):
+        """Here it is the queue's argument that says so."""
 
     def trace_on(self, vhost):
         return self.ctl('trace_on', '-p', vhost)

@@ -27,10 +27,17 @@ from wire import (ANSWERS, FRAME_METHOD, WITH_CONTENT, Closed, ContentHeader, Pe
 
 CONVERSATIONS = {}
 WAITS_S = {}                                         # those that wait for a clock, and how long at least
+ALONE = set()                                        # those that change what others would see
 
 
 def conversation(function):
     conversation_named(function.__name__.replace('_', ' ').strip(), function)
+    return function
+
+
+def conversation_alone(function):
+    conversation(function)
+    ALONE.add(function.__name__.replace('_', ' ').strip())
     return function
 
 

@@ -1,6 +1,6 @@
 """The same conversations with RabbitMQ and with Leveret: every frame, argument, content octet and text."""
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -16,7 +16,7 @@ import conversations_publishing  # noqa: F401
 import conversations_quorum  # noqa: F401
 from differences import INTENDED, comparable, documented, intended
 from operators import operator_of
-from talk import CONVERSATIONS, WAITS_S, hold
+from talk import ALONE, CONVERSATIONS, WAITS_S, hold
 from waiting import WAITING
 
 pytestmark = pytest.mark.once(also=('asan',))
@@ -28,9 +28,18 @@ HELD = [name for name in CONVERSATIONS if name not in WAITING]
 def transcripts(broker, rabbit):
     """All conversations, several at a time: many of them wait for a clock, and those that wait longest begin."""
     operators = {one: operator_of(one) for one in (rabbit, broker)}
+
+    def held_after(others, name, one):
+        wait(others)
+        return hold(name, one, operators[one])
+
     with ThreadPoolExecutor(int(os.environ.get('LEVERET_TEST_THREADS', '8'))) as pool:
-        yield {name: [pool.submit(hold, name, one, operator) for one, operator in operators.items()]
-               for name in sorted(HELD, key=lambda name: -WAITS_S.get(name, 0))}
+        futures = {name: [pool.submit(hold, name, one, operators[one]) for one in operators]
+                   for name in sorted(HELD, key=lambda name: -WAITS_S.get(name, 0)) if name not in ALONE}
+        others = sum(futures.values(), [])
+        futures.update({name: [pool.submit(held_after, others, name, one) for one in operators]
+                        for name in HELD if name in ALONE})
+        yield futures
 
 
 @pytest.mark.parametrize('name', HELD)
