@@ -96,6 +96,8 @@ struct pager {
     struct fetching *fetches; /* a list: blocks read for the sake of single messages */
     size_t fetch_count;
     bool is_scanning;
+    bool is_scan_waiting; /* a read failed: it is tried again later */
+    unsigned scan_failures;
     uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
     bool
         has_unknown_deadlines; /* messages in recovered segments have deadlines that nobody has read yet */
