@@ -312,8 +312,8 @@ for _definition in ({'max-length': 5}, {'max-length-bytes': 5}, {'message-ttl': 
         cleared(talk, operator=True)
     conversation_named(f'an operator policy of {_definition!r}', _operator_validated)
 
-for _how in (dict(pattern='('), dict(pattern='['), dict(priority=-5), dict(apply_to='nothing'), dict(apply_to='classic_queues'), dict(apply_to='exchanges', operator=True),
-             dict(apply_to='all', operator=True)):
+for _how in (dict(pattern='('), dict(pattern='['), dict(priority=-5), dict(apply_to='nothing'), dict(apply_to='classic_queues'),
+             dict(apply_to='exchanges', operator=True), dict(apply_to='all', operator=True)):
     def _refused(talk, how=_how):
         policy(talk, {'max-length': 5}, **how)
         cleared(talk, operator=how.get('operator', False))
