@@ -43,7 +43,7 @@ struct control {
 };
 
 static const struct control_command *const families[] = {
-    control_broker_commands,     control_queue_commands, control_topology_commands,
+    control_broker_commands,     control_queue_commands, control_topology_commands, control_delayed_commands,
     control_connection_commands, control_user_commands,  control_vhost_commands,
 };
 

@@ -129,7 +129,7 @@ static struct exchange *find_exchange(struct channel *ch, const struct publicati
                      SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
         return NULL;
     }
-    if (slice_is(slice_str(x->type->name), "topic") &&
+    if (slice_is(slice_str(x->type_name), "topic") &&
         !channel_allows_topic(ch, AMQP_BASIC_PUBLISH, p->exchange, AUTH_WRITE, p->routing_key))
         return NULL;
     return x;
@@ -158,7 +158,7 @@ static struct publish_memo *memo_find(struct channel *ch, const struct publicati
 static void memo_write(struct channel *ch, const struct publication *p, struct exchange *exchange,
                        const struct route *route, uint64_t topology, uint64_t auth)
 {
-    if (exchange->type->uses_headers || route->count > MEMO_QUEUES_MAX)
+    if (exchange->is_never_cached || route->count > MEMO_QUEUES_MAX)
         return;
     if (!ch->memo)
         ch->memo = lv_malloc(sizeof *ch->memo);

@@ -20,11 +20,15 @@ struct exchange {
     struct lv_table_node by_name;
     struct lv_rcu_head rcu;
     struct vhost *vhost;
-    const struct exchange_type *type;
+    const struct exchange_type *type; /* the rule it routes by */
+    const char *type_name;            /* what it was declared as: delayed.h */
+    struct queue *delayed;            /* referenced: where messages wait; see is_delaying */
     bool is_durable;
     bool is_auto_delete;
     bool is_internal;
     bool is_predeclared;
+    bool is_delaying;           /* messages with x-delay wait in `delayed` */
+    bool is_never_cached;       /* where a message goes depends on more than its routing key */
     bool is_deleted;            /* under the lock */
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
     struct slice arguments;     /* the raw table, owned */

@@ -12,7 +12,7 @@ static void default_route(struct exchange *exchange, const struct routing_input 
                           struct route_set *ret)
 {
     struct queue *queue = queue_find(exchange->vhost, input->routing_key);
-    if (queue)
+    if (queue && !queue->rules->is_delaying)
         route_set_add(ret, &queue->destination);
 }
 

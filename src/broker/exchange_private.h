@@ -31,6 +31,9 @@ void exchange_free(struct exchange *exchange);
 /* 404 `no exchange '%' in vhost '%'`. Returns false. */
 bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
 
+/* 503 `unknown exchange type '%'`, which closes the connection. Returns false. */
+bool exchange_refuse_unknown_type(struct slice type, struct broker_error *error);
+
 /* --- binding.c; the lock is held --------------------------------------------------------- */
 
 /* Takes a binding out of everything it stands in; freed after a grace period. */

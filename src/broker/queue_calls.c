@@ -1,6 +1,7 @@
 /* Questions that other loops ask a queue's home. */
 #include "broker/queue_private.h"
 
+#include "broker/delayed.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
@@ -71,6 +72,10 @@ void queue_call_consume(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    if (q->rules->is_delaying) {
+        call->refused = !delayed_refuse(q, &call->error);
+        return;
+    }
     if (q->exclusive_consumer || (call->consumer->exclusive && q->consumer_count > 0)) {
         call->refused = true;
         broker_refuse(&call->error, 403, "queue '%.*s' in vhost '%.*s' in exclusive use",
@@ -120,6 +125,10 @@ void queue_call_get(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    if (q->rules->is_delaying) {
+        call->refused = !delayed_refuse(q, &call->error);
+        return;
+    }
     queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
     struct lane *l = lane_first_ready(q);
@@ -201,10 +210,10 @@ void queue_call_delete(struct queue_call *call)
     struct queue *q = call->queue;
     if (atomic_load(&q->is_deleted))
         return; /* deleting what is not there is fine */
-    bool may = true;
-    if (call->if_unused && q->consumer_count > 0)
+    bool may = !q->rules->is_delaying || delayed_refuse(q, &call->error);
+    if (may && call->if_unused && q->consumer_count > 0)
         may = refuse_delete(call, "in use");
-    else if (call->if_empty && lane_first_ready(q))
+    else if (may && call->if_empty && lane_first_ready(q))
         may = refuse_delete(call, "not empty");
     call->refused = !may;
     if (may)

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "broker/delayed.h"
 #include "broker/queue.h"
 #include "broker/route_private.h"
 
@@ -173,7 +174,11 @@ static void ask_exchange(struct route_set *set, struct exchange *x, const struct
 {
     size_t matches = set->matches;
     struct routing_input input = *message;
-    set->uses_headers |= x->type->uses_headers;
+    set->uses_headers |= x->is_never_cached;
+    if (x->is_delaying && delayed_ms(message->headers) > 0) {
+        route_set_add(set, &x->delayed->destination);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         input.routing_key = keys[i];
         x->type->route(x, &input, set);

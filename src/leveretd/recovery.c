@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/binding.h"
+#include "broker/delayed.h"
 #include "broker/exchange.h"
 #include "broker/queue.h"
 #include "broker/vhost.h"
@@ -137,6 +138,7 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
     int err = definitions_load(definitions, &visitor, &l);
     if (err < 0)
         return err;
+    delayed_restore_end(broker);
     *ret = l.counts;
     return 0;
 }

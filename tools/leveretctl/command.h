@@ -43,6 +43,8 @@ enum exit_code {
     O(OPTION_TAGS, "--tags", NULL, true)                                                           \
     O(OPTION_QUEUE_TYPE, "--default-queue-type", NULL, true)                                       \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
+    O(OPTION_LIMIT, "--limit", NULL, true)                                                         \
+    O(OPTION_ALL, "--all", NULL, false)                                                            \
     O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)
 
 enum option {
@@ -136,6 +138,8 @@ int run_clear_topic_permissions(struct invocation *i, const struct command *c);
 int run_await_startup(struct invocation *i, const struct command *c);
 int run_close_all_connections(struct invocation *i, const struct command *c);
 int run_delete_queue(struct invocation *i, const struct command *c);
+int run_list_delayed(struct invocation *i, const struct command *c);
+int run_cancel_delayed(struct invocation *i, const struct command *c);
 int run_environment(struct invocation *i, const struct command *c);
 int run_help(struct invocation *i, const struct command *c);
 int run_password_change(struct invocation *i, const struct command *c);
