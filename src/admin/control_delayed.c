@@ -75,7 +75,8 @@ COLUMN(due)
     char text[64];
     time_t seconds = (time_t)(ROW->due_ms / 1000);
     struct tm utc;
-    size_t n = gmtime_r(&seconds, &utc) ? strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc) : 0;
+    size_t n =
+        gmtime_r(&seconds, &utc) ? strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc) : 0;
     return json_sprintf("%.*s.%03uZ", (int)n, text, (unsigned)(ROW->due_ms % 1000));
 }
 

@@ -269,7 +269,8 @@ static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_fir
     for (; places; places &= places - 1) {
         unsigned place = (unsigned)__builtin_ctzll(places);
         struct backlog_first_due due = {.sequence = c * WINDOW_ENTRIES + place,
-                                        .deadline_ms = backlog_note(b, c)->times->deadline_ms[place],
+                                        .deadline_ms =
+                                            backlog_note(b, c)->times->deadline_ms[place],
                                         .is_here = (here >> place & 1) != 0};
         if (due.deadline_ms)
             gather(heap, count, most, &due);

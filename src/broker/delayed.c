@@ -203,8 +203,8 @@ bool delayed_check_arguments(struct vhost *vhost, const struct exchange_declarat
     bool is_there = table_find(d->arguments, "x-delayed-type", &f) &&
                     (f.type == FIELD_LONGSTR || f.type == FIELD_BINARY);
     if (!is_there || slice_is(f.bytes, DELAYED_TYPE))
-        return broker_refuse(error, 406,
-                             "Invalid argument, 'x-delayed-type' must be an existing exchange type");
+        return broker_refuse(
+            error, 406, "Invalid argument, 'x-delayed-type' must be an existing exchange type");
     return exchange_type_find(f.bytes) || exchange_refuse_unknown_type(f.bytes, error);
 }
 
@@ -273,8 +273,8 @@ void delayed_restore_end(struct broker *broker)
 static bool call_is_fine(struct queue_call *call)
 {
     call->refused = atomic_load(&call->queue->is_deleted);
-    return !call->refused || queue_refuse_missing(queue_name(call->queue), call->queue->vhost,
-                                                  &call->error);
+    return !call->refused ||
+           queue_refuse_missing(queue_name(call->queue), call->queue->vhost, &call->error);
 }
 
 /* Deliveries are scheduled when there is something new: then it is asked again. */

@@ -67,7 +67,7 @@ struct piece {
     struct lv_buffer bytes;
 };
 
-struct fetching;
+struct fetches;
 
 struct pager {
     struct segment **segments; /* in order */
@@ -92,8 +92,7 @@ struct pager {
     size_t kept_count, kept_capacity;
     uint64_t failures;        /* of writes: what was read meanwhile counts for nothing */
     bool is_failed;           /* writing failed: nothing more is paged out */
-    struct fetching *fetches; /* a list: blocks read for the sake of single messages */
-    size_t fetch_count;
+    struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
     bool is_scanning;
     uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
     bool
@@ -184,7 +183,7 @@ void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint6
 /* The chunk is in memory: what was fetched of it goes. */
 void pager_fetch_forget(struct pager *p, uint64_t chunk);
 
-/* Nobody waits for what was fetched. */
+/* Nobody waits for what was fetched: frees it. */
 void pager_fetch_free(struct pager *p);
 
 /* --- pager_in.c --- */
