@@ -194,6 +194,10 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret);
 /* The ready messages with the earliest deadlines, at most `most`, in their order. How many. */
 size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret, size_t most);
 
+/* Calls `each` for chunks with messages on disk that are due up to then, until it returns false. */
+void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
+                              bool (*each)(void *arg, uint64_t chunk), void *arg);
+
 /* Whether a ready message with a deadline stands at this place; if so *ret is about it. */
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret);
 

@@ -316,6 +316,37 @@ size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret,
     return count;
 }
 
+/* The entry behind this one in the heap, in depth first, without what is below it when `is_cut`. */
+static size_t heap_after(const struct backlog *b, size_t at, bool is_cut)
+{
+    if (!is_cut && 2 * at + 1 < b->due_count)
+        return 2 * at + 1;
+    while (at > 0 && (at % 2 == 0 || at + 1 >= b->due_count)) /* a right child, or an only one */
+        at = (at - 1) / 2;
+    return at == 0 ? b->due_count : at + 1;
+}
+
+static bool is_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until_ms)
+{
+    const struct backlog_note *note = backlog_note(b, c);
+    unsigned place;
+    return earliest(note->times, note->live & ~note->taken, &place) &&
+           note->times->deadline_ms[place] <= until_ms;
+}
+
+void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
+                              bool (*each)(void *arg, uint64_t chunk), void *arg)
+{
+    bool is_late = false;
+    for (size_t at = 0; at < b->due_count; at = heap_after(b, at, is_late)) {
+        const struct backlog_due *due = &b->dues[at];
+        is_late = due->deadline_ms > until_ms;
+        if (!is_late && is_current(b, due) && is_due_on_disk(b, due->chunk, until_ms) &&
+            !each(arg, due->chunk))
+            return;
+    }
+}
+
 /* --- counts ----------------------------------------------------------------------------------------------- */
 
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence)

@@ -13,7 +13,6 @@ enum {
     FETCHES_MAX = 1024, /* chunks */
     FETCHED_BYTES_MAX = 4 * 1024 * 1024,
     READS_MAX = 64, /* under way */
-    AHEAD_MAX = 256,
     SCAN_BYTES = 512 * 1024,
 };
 
@@ -377,23 +376,34 @@ void pager_fetch_forget(struct pager *p, uint64_t chunk)
         fetching_free(p->fetches, at);
 }
 
+struct ahead {
+    struct lane *lane;
+    uint64_t until_ms;
+};
+
+/* False: that is enough. */
+static bool fetch_ahead(void *arg, uint64_t chunk)
+{
+    const struct ahead *ahead = arg;
+    struct lane *l = ahead->lane;
+    struct pager *p = l->pager;
+    if (!has_room(p->fetches))
+        return false;
+    if (*fetching_find(p, chunk))
+        return true;
+    struct segment *s = pager_segment_of(p, chunk * WINDOW_ENTRIES);
+    if (s && s->indexed_bytes == s->bytes)
+        start_fetch(l, s, chunk, ahead->until_ms);
+    return true;
+}
+
 void pager_fetch_ahead(struct lane *l, uint64_t until_ms)
 {
     struct pager *p = l->pager;
-    struct backlog_first_due dues[AHEAD_MAX];
+    struct ahead ahead = {l, until_ms};
     if (!p || !pager_files(l) || !backlog_has_disk(&l->backlog) || !has_room(fetches_of(p)))
         return;
-    size_t count = backlog_find_dues(&l->backlog, dues, AHEAD_MAX);
-    for (size_t i = 0; i < count && dues[i].deadline_ms <= until_ms; i++) {
-        uint64_t chunk = dues[i].sequence / WINDOW_ENTRIES;
-        if (!has_room(p->fetches))
-            return;
-        if (dues[i].is_here || *fetching_find(p, chunk) || straggler_find(p, dues[i].sequence))
-            continue;
-        struct segment *s = pager_segment_of(p, dues[i].sequence);
-        if (s && s->indexed_bytes == s->bytes)
-            start_fetch(l, s, chunk, until_ms);
-    }
+    backlog_each_due_on_disk(&l->backlog, until_ms, fetch_ahead, &ahead);
 }
 
 /* --- what only the disk knows --------------------------------------------------------------------------- */
