@@ -282,8 +282,8 @@ COLUMN(queue_name, json_of_slice(row->consumer.queue))
 COLUMN(consumer_tag, json_of_slice(row->consumer.tag))
 COLUMN(ack_required, json_boolean(!row->consumer.no_ack))
 COLUMN(consumer_prefetch, json_integer(row->consumer.prefetch_count))
-COLUMN(yes, json_true())
-COLUMN(up, json_string("up"))
+COLUMN(active, json_boolean(row->consumer.is_active))
+COLUMN(activity_status, json_string(row->consumer.activity))
 COLUMN(consumer_arguments, json_of_table(row->consumer.arguments))
 
 static const struct column consumer_columns[] = {
@@ -292,8 +292,8 @@ static const struct column consumer_columns[] = {
     {"consumer_tag", consumer_tag},
     {"ack_required", ack_required},
     {"prefetch_count", consumer_prefetch},
-    {"active", yes},
-    {"activity_status", up},
+    {"active", active},
+    {"activity_status", activity_status},
     {"arguments", consumer_arguments},
     {NULL, NULL},
 };

@@ -6,6 +6,7 @@
 #include "admin/control.h"
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "broker/policy.h"
 
 struct request;
 struct queue;
@@ -29,6 +30,9 @@ extern const struct control_command control_delayed_commands[];
 extern const struct control_command control_connection_commands[];
 extern const struct control_command control_user_commands[];
 extern const struct control_command control_vhost_commands[];
+extern const struct control_command control_policy_commands[];
+extern const struct control_command control_parameter_commands[];
+extern const struct control_command control_trace_commands[];
 
 struct request {
     const struct control_world *world;
@@ -65,8 +69,23 @@ struct vhost *request_vhost(struct request *r);
 /* Bytes as a JSON string; what is no UTF-8 is shown as \xNN. */
 json_t *json_of_slice(struct slice s);
 json_t *json_of_u64(uint64_t n);
+/* ["administrator", "monitoring"] of "administrator,monitoring". */
+json_t *json_of_tags(struct slice tags);
 /* A table as [[name, type, value] ...], wrapped as {"table": ...}, as the protocol has it. */
 json_t *json_of_table(struct slice table);
+
+/* --- control_policies.c ------------------------------------------------------------------- */
+
+/* The end of a change that JSON was given for: done; invalid_json; validation_failed, `reason` saying
+ * why; or no_such_vhost, as the vhost has been deleted meanwhile. */
+void request_end_json(struct request *r, int err, const struct lv_buffer *reason);
+/* The end of taking a parameter or a policy away: done, or no_such_parameter. */
+void request_end_clear(struct request *r, int err);
+
+/* Of a queue or an exchange that NULL rules: empty. */
+json_t *json_of_policy_name(const struct effective_policy *policy, enum policy_kind kind);
+/* A table, as json_of_table() makes it. */
+json_t *json_of_policy_definition(const struct effective_policy *policy);
 
 /* --- listings: rows of columns that the request names ------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/queue.h"
 
 enum { SLICE = 256 };
@@ -16,7 +17,8 @@ enum { SLICE = 256 };
 struct queue_row {
     struct queue *queue; /* a reference */
     struct queue_call status;
-    struct slice exclusive_tag; /* owned; the exclusive consumer's */
+    struct slice exclusive_tag;      /* owned; the exclusive consumer's */
+    struct effective_policy *policy; /* a reference; NULL: none */
 };
 
 /* --- gathering ---------------------------------------------------------------------------- */
@@ -71,6 +73,7 @@ static void rows_free(struct queue_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
         queue_unref(&rows->rows[i].queue);
+        effective_policy_unref(&rows->rows[i].policy);
         free((void *)(uintptr_t)rows->rows[i].exclusive_tag.p);
     }
     free(rows->rows);
@@ -87,6 +90,7 @@ static void row_fill(struct loop *loop, struct queue_row *row)
     row->status =
         (struct queue_call){.queue = q, .from = loop, .run = queue_call_status, .done = call_done};
     queue_call_start(&row->status);
+    row->policy = effective_policy_ref(q->policy);
     if (!row->status.refused && q->exclusive_consumer) {
         struct slice tag = q->exclusive_consumer->tag;
         row->exclusive_tag = slice_of(slice_strdup(tag), tag.n);
@@ -256,6 +260,24 @@ COLUMN(consumer_capacity)
     return ROW->status.consumers == 0 ? json_integer(0) : nothing(r, row);
 }
 
+COLUMN(policy)
+{
+    UNUSED();
+    return json_of_policy_name(ROW->policy, POLICY_ORDINARY);
+}
+
+COLUMN(operator_policy)
+{
+    UNUSED();
+    return json_of_policy_name(ROW->policy, POLICY_OPERATOR);
+}
+
+COLUMN(effective_policy_definition)
+{
+    UNUSED();
+    return json_of_policy_definition(ROW->policy);
+}
+
 static const struct column queue_columns[] = {
     {"arguments", arguments},
     {"auto_delete", auto_delete},
@@ -265,6 +287,7 @@ static const struct column queue_columns[] = {
     {"disk_reads", zero},
     {"disk_writes", zero},
     {"durable", durable},
+    {"effective_policy_definition", effective_policy_definition},
     {"exclusive", exclusive},
     {"exclusive_consumer_pid", nothing},
     {"exclusive_consumer_tag", exclusive_consumer_tag},
@@ -288,7 +311,8 @@ static const struct column queue_columns[] = {
     {"online", nothing},
     {"owner_pid", owner_pid},
     {"pid", pid},
-    {"policy", nothing},
+    {"operator_policy", operator_policy},
+    {"policy", policy},
     {"slave_pids", nothing},
     {"state", state},
     {"synchronised_slave_pids", nothing},
@@ -366,6 +390,7 @@ static void run_delete_queue(struct request *r)
     struct queue_call call = {.queue = request_queue(r),
                               .run = queue_call_delete,
                               .is_hasty = true,
+                              .user = slice_str(EVENT_ACTOR_CLI),
                               .if_unused = request_flag(r, "if_unused"),
                               .if_empty = request_flag(r, "if_empty")};
     if (!call.queue)

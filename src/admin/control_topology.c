@@ -11,12 +11,6 @@
 #define COLUMN(name) static json_t *name(const struct request *r, const void *row)
 #define UNUSED() ((void)r, (void)row)
 
-COLUMN(nothing)
-{
-    UNUSED();
-    return json_string("");
-}
-
 /* --- exchanges ---------------------------------------------------------------------------- */
 
 #define EXCHANGE (*(struct exchange *const *)row)
@@ -65,15 +59,19 @@ COLUMN(exchange_column_messages_delayed)
     return is_known ? json_of_u64(messages) : json_string("");
 }
 
+COLUMN(exchange_column_policy)
+{
+    UNUSED();
+    return json_of_policy_name(atomic_load_explicit(&EXCHANGE->policy, memory_order_acquire),
+                               POLICY_ORDINARY);
+}
+
 static const struct column exchange_columns[] = {
-    {"name", exchange_column_name},
-    {"type", exchange_column_type},
-    {"durable", exchange_column_durable},
-    {"auto_delete", exchange_column_auto_delete},
-    {"internal", exchange_column_internal},
-    {"arguments", exchange_column_arguments},
+    {"name", exchange_column_name},         {"type", exchange_column_type},
+    {"durable", exchange_column_durable},   {"auto_delete", exchange_column_auto_delete},
+    {"internal", exchange_column_internal}, {"arguments", exchange_column_arguments},
     {"messages_delayed", exchange_column_messages_delayed},
-    {"policy", nothing},
+    {"policy", exchange_column_policy},
     {NULL, NULL},
 };
 

@@ -4,12 +4,21 @@
 
 #include "admin/control_private.h"
 #include "base/error.h"
+#include "broker/events.h"
 #include "broker/vhost.h"
 
 static struct slice user_of(const struct request *r)
 {
     return request_string(r, "user");
 }
+
+/* A change of this user, which has been made (err 0), is told to the event exchange. */
+#define tell(r, err, key, ...)                                                                     \
+    do {                                                                                           \
+        if ((err) == 0)                                                                            \
+            event_emit((r)->world->broker, key,                                                    \
+                       EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_CLI), __VA_ARGS__);     \
+    } while (0)
 
 static void refuse_user(struct request *r)
 {
@@ -51,7 +60,9 @@ static void run_add_user(struct request *r)
     commit_begin(&c);
     int err = auth_add_user(r->world->auth, user_of(r), request_string(r, "password"),
                             request_string(r, "tags"), commit_done, &c);
-    change_end(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    tell(r, err, "user.created", EVENT_STR("name", user_of(r)));
+    change_end(r, err, NULL);
 }
 
 static void run_change_password(struct request *r)
@@ -60,7 +71,9 @@ static void run_change_password(struct request *r)
     commit_begin(&c);
     int err = auth_change_password(r->world->auth, user_of(r), request_string(r, "password"),
                                    commit_done, &c);
-    change_end(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    tell(r, err, "user.password.changed", EVENT_STR("name", user_of(r)));
+    change_end(r, err, NULL);
 }
 
 static void run_clear_password(struct request *r)
@@ -68,7 +81,9 @@ static void run_clear_password(struct request *r)
     struct commit c;
     commit_begin(&c);
     int err = auth_change_password(r->world->auth, user_of(r), SLICE_EMPTY, commit_done, &c);
-    change_end(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    tell(r, err, "user.password.cleared", EVENT_STR("name", user_of(r)));
+    change_end(r, err, NULL);
 }
 
 static void run_set_user_tags(struct request *r)
@@ -77,7 +92,10 @@ static void run_set_user_tags(struct request *r)
     commit_begin(&c);
     int err =
         auth_set_user_tags(r->world->auth, user_of(r), request_string(r, "tags"), commit_done, &c);
-    change_end(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    tell(r, err, "user.tags.set", EVENT_WORDS("tags", request_string(r, "tags")),
+         EVENT_STR("name", user_of(r)));
+    change_end(r, err, NULL);
 }
 
 static void close_on_loop(struct loop *loop, void *arg)
@@ -92,6 +110,7 @@ static void run_delete_user(struct request *r)
     commit_begin(&c);
     int err = auth_delete_user(r->world->auth, user, commit_done, &c);
     err = commit_end(&c, err);
+    tell(r, err, "user.deleted", EVENT_STR("name", user));
     if (err == 0)
         err = ask_every_loop(r->asker, close_on_loop, &user);
     change_end(r, err, NULL);
@@ -108,20 +127,6 @@ static void run_authenticate_user(struct request *r)
         request_refuse(r, "login_refused", "%.*s", SLICE_ARG(lv_buffer_slice(&reason)));
     auth_identity_unref(&identity);
     lv_buffer_free(&reason);
-}
-
-/* ["administrator", "monitoring"] of "administrator,monitoring". */
-static json_t *json_of_tags(struct slice tags)
-{
-    json_t *list = json_array();
-    while (tags.n > 0) {
-        const uint8_t *comma = memchr(tags.p, ',', tags.n);
-        size_t n = comma ? (size_t)(comma - tags.p) : tags.n;
-        json_array_append_new(list, json_of_slice(slice_of(tags.p, n)));
-        n += comma != NULL;
-        tags = slice_of(tags.p + n, tags.n - n);
-    }
-    return list;
 }
 
 /* Rows are gathered first: the visit must not wait. Takes the values. */
@@ -150,6 +155,18 @@ static void run_list_users(struct request *r)
 
 /* --- permissions -------------------------------------------------------------------------- */
 
+static void recheck_on_loop(struct loop *loop, void *arg)
+{
+    amqp_permissions_changed(loop, *(const struct slice *)arg);
+}
+
+/* Consumers that may no longer be are cancelled before the change is answered. */
+static int recheck_consumers(struct request *r, int err)
+{
+    struct slice user = user_of(r);
+    return err == 0 ? ask_every_loop(r->asker, recheck_on_loop, &user) : err;
+}
+
 static void run_set_permissions(struct request *r)
 {
     if (!vhost_is_there(r))
@@ -165,7 +182,11 @@ static void run_set_permissions(struct request *r)
     struct commit c;
     commit_begin(&c);
     int err = auth_set_permissions(r->world->auth, &row, &reason, commit_done, &c);
-    change_end(r, commit_end(&c, err), &reason);
+    err = commit_end(&c, err);
+    tell(r, err, "permission.created", EVENT_STR("read", row.read), EVENT_STR("write", row.write),
+         EVENT_STR("configure", row.configure), EVENT_STR("vhost", row.vhost),
+         EVENT_STR("user", row.user));
+    change_end(r, recheck_consumers(r, err), &reason);
     lv_buffer_free(&reason);
 }
 
@@ -177,7 +198,10 @@ static void run_clear_permissions(struct request *r)
     commit_begin(&c);
     int err = auth_clear_permissions(r->world->auth, user_of(r), request_string(r, "vhost"),
                                      commit_done, &c);
-    change_end(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    tell(r, err, "permission.deleted", EVENT_STR("vhost", request_string(r, "vhost")),
+         EVENT_STR("user", user_of(r)));
+    change_end(r, recheck_consumers(r, err), NULL);
 }
 
 static void add_permission_of_vhost(void *rows, const struct definition_permission *p)
@@ -230,7 +254,11 @@ static void run_set_topic_permissions(struct request *r)
     struct commit c;
     commit_begin(&c);
     int err = auth_set_topic_permissions(r->world->auth, &row, &reason, commit_done, &c);
-    change_end(r, commit_end(&c, err), &reason);
+    err = commit_end(&c, err);
+    tell(r, err, "topic.permission.created", EVENT_STR("read", row.read),
+         EVENT_STR("write", row.write), EVENT_STR("exchange", row.exchange),
+         EVENT_STR("vhost", row.vhost), EVENT_STR("user", row.user));
+    change_end(r, err, &reason);
     lv_buffer_free(&reason);
 }
 
@@ -242,7 +270,10 @@ static void run_clear_topic_permissions(struct request *r)
     commit_begin(&c);
     int err = auth_clear_topic_permissions(r->world->auth, user_of(r), request_string(r, "vhost"),
                                            request_string(r, "exchange"), commit_done, &c);
-    change_end(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    tell(r, err, "topic.permission.deleted", EVENT_STR("vhost", request_string(r, "vhost")),
+         EVENT_STR("user", user_of(r)));
+    change_end(r, err, NULL);
 }
 
 static void add_topic_of_vhost(void *rows, const struct definition_topic_permission *p)

@@ -1,15 +1,19 @@
 /* Commands about vhosts. They are made and deleted on loop 0, as the broker's mail needs a loop to
  * come from. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/events.h"
+#include "broker/trace.h"
 #include "broker/vhost.h"
 
 struct vhost_change {
     struct broker *broker;
     struct slice name;
+    struct definition_vhost row; /* of a vhost to be made */
     struct commit commit;
     enum change_result result;
     int err;
@@ -20,13 +24,40 @@ static void add_on_loop(struct loop *loop, void *arg)
     struct vhost_change *c = arg;
     struct vhost *vhost;
     (void)loop;
-    c->result = vhost_create(c->broker, c->name, true,
-                             (struct durable_done){commit_done, &c->commit}, &vhost);
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
+    c->result = vhost_create_described(c->broker, &c->row, true,
+                                       (struct durable_done){commit_done, &c->commit}, &vhost);
+    events_act_as(before);
 }
 
-static void run_add_vhost(struct request *r)
+/* Appends "a,b" of " a , b,": the words between the commas. */
+static struct slice tidy_tags(struct slice tags, struct lv_buffer *out)
 {
-    struct vhost_change c = {.broker = r->world->broker, .name = request_string(r, "vhost")};
+    while (tags.n > 0) {
+        const uint8_t *comma = memchr(tags.p, ',', tags.n);
+        size_t n = comma ? (size_t)(comma - tags.p) : tags.n, begin = 0, end = n;
+        while (begin < end && tags.p[begin] == ' ')
+            begin++;
+        while (end > begin && tags.p[end - 1] == ' ')
+            end--;
+        if (end > begin)
+            lv_buffer_printf(out, "%s%.*s", out->n ? "," : "", (int)(end - begin),
+                             (const char *)tags.p + begin);
+        n += comma != NULL;
+        tags = slice_of(tags.p + n, tags.n - n);
+    }
+    return lv_buffer_slice(out);
+}
+
+static void add_vhost(struct request *r, struct slice tags)
+{
+    struct vhost_change c = {
+        .broker = r->world->broker,
+        .row = {.name = request_string(r, "vhost"),
+                .description = request_string(r, "description"),
+                .tags = tags,
+                .default_queue_type = request_string(r, "default_queue_type")},
+    };
     commit_begin(&c.commit);
     int err = ask_loop(r->asker, loops_at(r->world->loops, 0), add_on_loop, &c);
     if (err == 0 && c.result == CHANGE_REFUSED)
@@ -39,11 +70,38 @@ static void run_add_vhost(struct request *r)
     request_end(r, err);
 }
 
+static void run_add_vhost(struct request *r)
+{
+    struct slice type = request_string(r, "default_queue_type");
+    struct lv_buffer tags = {0};
+    if (type.n > 0 && !vhost_is_queue_type(type))
+        request_refuse(r, "invalid_queue_type", "there is no queue type '%.*s'", SLICE_ARG(type));
+    else
+        add_vhost(r, tidy_tags(request_string(r, "tags"), &tags));
+    lv_buffer_free(&tags);
+}
+
+static void run_set_vhost_tags(struct request *r)
+{
+    struct lv_buffer tags = {0};
+    struct vhost *vhost = request_vhost(r);
+    if (!vhost)
+        return;
+    struct commit c;
+    commit_begin(&c);
+    int err = vhost_set_tags(vhost, tidy_tags(request_string(r, "tags"), &tags),
+                             (struct durable_done){commit_done, &c});
+    request_end_json(r, commit_end(&c, err), NULL);
+    lv_buffer_free(&tags);
+}
+
 static void delete_on_loop(struct loop *loop, void *arg)
 {
     struct vhost_change *c = arg;
     (void)loop;
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
     c->err = vhost_delete(c->broker, c->name, (struct durable_done){commit_done, &c->commit});
+    events_act_as(before);
 }
 
 static void close_on_loop(struct loop *loop, void *arg)
@@ -94,33 +152,39 @@ COLUMN(cluster_state)
     return json_sprintf("[{%s, running}]", r->world->node_name);
 }
 
-COLUMN(no)
+COLUMN(vhost_column_tracing)
 {
     (void)r;
-    (void)row;
-    return json_false();
+    return json_boolean(trace_is_on(*(struct vhost *const *)row));
 }
 
-COLUMN(nothing)
+#define VHOST (*(struct vhost *const *)row)
+
+COLUMN(description)
 {
     (void)r;
-    (void)row;
-    return json_string("");
+    return json_of_slice(VHOST->description);
 }
 
-COLUMN(no_tags)
+COLUMN(tags)
 {
     (void)r;
-    (void)row;
-    return json_array();
+    return json_of_tags(VHOST->tags);
+}
+
+COLUMN(default_queue_type)
+{
+    (void)r;
+    struct slice type = VHOST->default_queue_type;
+    return json_of_slice(type.n > 0 ? type : slice_str("undefined"));
 }
 
 static const struct column vhost_columns[] = {
     {"name", vhost_column_name},
-    {"tracing", no},
-    {"description", nothing},
-    {"tags", no_tags},
-    {"default_queue_type", nothing},
+    {"tracing", vhost_column_tracing},
+    {"description", description},
+    {"tags", tags},
+    {"default_queue_type", default_queue_type},
     {"cluster_state", cluster_state},
     {NULL, NULL},
 };
@@ -148,15 +212,19 @@ static void run_list_vhosts(struct request *r)
     if (count > 0)
         qsort(found, count, sizeof(struct vhost *), by_name);
     json_t *rows = json_array();
+    topology_lock(broker); /* descriptions and tags are read under it */
     for (size_t i = 0; i < count; i++)
         json_array_append_new(rows, columns_json(r, &columns, &found[i]));
+    topology_unlock(broker);
     free(found);
     request_rows(r, rows);
     request_done(r, NULL);
 }
 
 const struct control_command control_vhost_commands[] = {
-    {"add_vhost", run_add_vhost, "vhost", "makes a vhost; fine when it is there"},
+    {"add_vhost", run_add_vhost, "vhost [description] [tags] [default_queue_type]",
+     "makes a vhost; fine when it is there"},
+    {"set_vhost_tags", run_set_vhost_tags, "vhost tags", "replaces them; separated by commas"},
     {"delete_vhost", run_delete_vhost, "vhost",
      "with all in it; closes its connections, forgets its permissions"},
     {"list_vhosts", run_list_vhosts, "", "a row for each vhost: columns"},

@@ -111,6 +111,19 @@ json_t *json_of_table(struct slice table)
     return object;
 }
 
+json_t *json_of_tags(struct slice tags)
+{
+    json_t *list = json_array();
+    while (tags.n > 0) {
+        const uint8_t *comma = memchr(tags.p, ',', tags.n);
+        size_t n = comma ? (size_t)(comma - tags.p) : tags.n;
+        json_array_append_new(list, json_of_slice(slice_of(tags.p, n)));
+        n += comma != NULL;
+        tags = slice_of(tags.p + n, tags.n - n);
+    }
+    return list;
+}
+
 json_t *json_of_pid(const struct request *r, uint64_t connection_id, unsigned channel)
 {
     return json_sprintf("<%s.1.%" PRIu64 ".%u>", r->world->node_name, connection_id, channel);

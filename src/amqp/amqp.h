@@ -23,7 +23,8 @@ struct amqp_settings {
     _Atomic uint16_t heartbeat_s;             /* tune; 60 */
     _Atomic uint32_t handshake_timeout_ms;    /* 10000 */
     _Atomic uint64_t message_bytes_max;       /* 134217728 */
-    _Atomic bool forgets_histories; /* a header x-death that a client publishes is taken away */
+    _Atomic bool qos_reaches_running; /* basic.qos without global: also to consumers that run */
+    _Atomic bool forgets_histories;   /* a header x-death that a client publishes is taken away */
 };
 
 /* One per process. Fields but those settings are fixed before loops_start(). */
@@ -50,6 +51,14 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *conn,
 /* An alarm came or went (broker->alarms has been changed already): tells this loop's blocked
  * connections. Call on every loop. */
 void amqp_alarms_changed(struct loop *loop);
+
+/* broker->consumer_timeout_ms has been changed: it holds for what is outstanding too. Call on every
+ * loop. */
+void amqp_timeouts_changed(struct loop *loop);
+
+/* This user's permissions have been changed: consumers of queues that it may not read any more are
+ * cancelled. Call on every loop. */
+void amqp_permissions_changed(struct loop *loop, struct slice user);
 
 /* Sends connection.close 320 `CONNECTION_FORCED - reason` to every connection of this loop. */
 void amqp_close_all(struct loop *loop, const char *reason);
@@ -110,6 +119,8 @@ struct amqp_consumer_facts {
     struct slice tag;
     bool no_ack;
     bool exclusive;
+    bool is_active;       /* its turn can come */
+    const char *activity; /* up, single_active, waiting */
     uint32_t prefetch_count;
     int64_t priority;
     struct slice arguments; /* raw table */

@@ -21,6 +21,7 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
     lv_list_init(&ch->getters);
     unacked_init(&ch->unacked);
     channel_init_confirm_task(ch);
+    channel_init_timeouts(ch);
     connection_add_channel(conn, ch);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_opened, 1, memory_order_relaxed);
     return ch;
@@ -45,6 +46,7 @@ void channel_leave(struct channel *ch)
     struct connection *conn = ch->connection;
     lv_assert(ch->state == CHANNEL_GONE);
     connection_remove_channel(conn, ch);
+    auth_give(conn->identity, AUTH_LIMIT_CHANNELS);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_closed, 1, memory_order_relaxed);
     ch->has_left = true;
     if (ch->is_waiting || ch->detaching > 0)
@@ -98,7 +100,7 @@ static void cancel_all(struct channel *ch, struct lv_list *consumers)
 {
     struct lv_list *it, *after;
     lv_list_each (it, after, consumers)
-        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link));
+        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link), true);
 }
 
 /* A getter was never attached: only its holds count. */
@@ -115,6 +117,7 @@ static void release_getters(struct channel *ch)
 void channel_shut(struct channel *ch, enum channel_state next)
 {
     lv_assert(ch->state == CHANNEL_OPEN || ch->state == CHANNEL_CLOSING);
+    bool was_open = ch->state == CHANNEL_OPEN;
     ch->state = next;
     /* What a consume or cancel under way is about gets nothing any more. */
     if (ch->call && ch->call->consumer)
@@ -124,11 +127,14 @@ void channel_shut(struct channel *ch, enum channel_state next)
     ch->deferred.n = 0;
     /* Consumers first, or what goes back would come to them again. */
     cancel_all(ch, &ch->consumers);
+    if (was_open)
+        channel_event_closed(ch);
     tx_free(ch);
     channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE);
     release_getters(ch);
     channel_forget_publisher(ch);
     loop_unschedule(connection_loop(ch->connection), &ch->confirm_task);
+    loop_timer_stop(connection_loop(ch->connection), &ch->timeout_timer);
     if (ch->confirms)
         confirms_free(ch->confirms);
     free(ch->confirms);
@@ -298,6 +304,7 @@ struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_
     c->call.from = connection_loop(ch->connection);
     c->call.run = run;
     c->call.done = call_is_done;
+    c->call.user = auth_identity_name(ch->connection->identity);
     return &c->call;
 }
 

@@ -16,7 +16,9 @@
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
 #include "amqp/unacked.h"
+#include "broker/dedup.h"
 #include "broker/queue.h"
+#include "broker/trace.h"
 
 enum { CHANNEL_MAGIC = 0xc4a22e1 };
 
@@ -100,6 +102,11 @@ struct channel {
     struct publish_memo *memo;
     struct tx *tx;
     struct reply_to *reply_to;
+
+    struct loop_timer timeout_timer; /* timeouts.c */
+    uint64_t timeout_due_ms;         /* when it fires; loop_now_ms() */
+    uint64_t timeout_least_ms;       /* of all that are outstanding; 0: none has one */
+    uint64_t forgiven_tag;           /* settling one up to here that is not outstanding is fine */
 
     uint64_t published;
     uint64_t delivered;
@@ -215,11 +222,27 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
  * ones up to last. */
 void channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
 
+/* A delivery that the consumer, or getter, has under this tag is outstanding. */
+void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
+                         uint64_t place);
+
+/* Requeues all of this consumer's. */
+void channel_requeue_of(struct channel *ch, struct consumer *consumer);
+
 /* Those of its consumers that the connection has room for go on. */
 void channel_resume_consumers(struct channel *ch);
 
-/* The consumer's open hold is given back after its home has let it go. */
-void channel_cancel_consumer(struct channel *ch, struct consumer *consumer);
+/* The consumer's open hold is given back after its home has let it go. `returns_all`: the caller
+ * requeues what it holds right after this (queue_detach()). */
+void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
+
+/* --- timeouts.c ------------------------------------------------------------------------------ */
+
+void channel_init_timeouts(struct channel *ch);
+/* The consumer's delivery is outstanding from now on. */
+void channel_watch_delivery(struct channel *ch, const struct consumer *consumer);
+/* Timeouts are others, or more is outstanding: looks at the end of the turn. */
+void channel_look_for_timeouts(struct channel *ch);
 
 /* --- the commands: one function for each, named after it ------------------------------------- */
 
@@ -279,12 +302,36 @@ void channel_change_binding(struct channel *ch, uint32_t method, binding_change 
 /* The name (a longstr) that an argument gives. False when it is not there. */
 bool argument_name(struct slice arguments, const char *key, struct slice *ret);
 
+/* --- tracing.c: the firehose (broker/trace.h); only while the vhost is traced ------------------ */
+
+/* The message has been routed and is about to go. */
+void channel_trace_publish(struct channel *ch, const struct delivery *message, struct slice bcc,
+                           const struct route *route);
+/* The message is being sent to the client, from this queue. */
+void channel_trace_delivery(struct channel *ch, struct slice queue, const struct delivery *message);
+/* Holds a publisher whose copies come faster than the trace's queues can take them. */
+void connection_hold_for_trace(struct connection *conn, struct slice exchange);
+
+/* --- session_events.c: what is told to the event exchange (broker/events.h) -------------------- */
+
+/* user.authentication.success, or .failure with the reason. */
+void connection_event_login(struct connection *conn, struct slice user, struct slice mechanism,
+                            bool is_success, struct slice reason);
+/* It has entered its vhost; it has gone, whether it ever had or not. */
+void connection_event_created(struct connection *conn);
+void connection_event_closed(struct connection *conn);
+void channel_event_created(struct channel *ch);
+void channel_event_closed(struct channel *ch);
+void consumer_event_created(struct channel *ch, const struct consumer *c);
+/* by_client: basic.cancel; else it went with its channel or queue. */
+void consumer_event_deleted(struct channel *ch, const struct consumer *c, bool by_client);
+
 /* --- tx.c ------------------------------------------------------------------------------------ */
 
 /* Keeps a publish until commit, with where it goes. Takes *message; the queues are copied out of the
- * route, and referenced. */
+ * route, and referenced. Takes the claims. */
 void tx_add_publish(struct channel *ch, struct message **message, bool mandatory,
-                    const struct route *route);
+                    const struct route *route, struct dedup_claims *claims);
 /* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
 /* All queues elsewhere have what a commit sent them. The channel may be gone afterwards. */

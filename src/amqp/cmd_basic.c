@@ -4,6 +4,7 @@
 #include "amqp/channel.h"
 #include "amqp/names.h"
 #include "base/memory.h"
+#include "broker/delivery_header.h"
 
 /* --- qos ------------------------------------------------------------------------------------------ */
 
@@ -28,6 +29,21 @@ static void set_channel_limit(struct channel *ch, uint32_t count)
     channel_resume_consumers(ch);
 }
 
+/* The limit of each consumer to come; of those that run only where the operator wants it so. */
+static void set_prefetch(struct channel *ch, uint32_t count)
+{
+    ch->prefetch_count = count;
+    if (!atomic_load_explicit(&connection_server(ch->connection)->settings.qos_reaches_running,
+                              memory_order_relaxed))
+        return;
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &ch->consumers) {
+        struct consumer *c = lv_list_item(it, struct consumer, session_link);
+        if (!c->no_ack)
+            consumer_set_prefetch(c, count);
+    }
+}
+
 void cmd_basic_qos(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_qos, AMQP_BASIC_QOS, m);
@@ -39,7 +55,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
     if (m.global)
         set_channel_limit(ch, m.prefetch_count);
     else
-        ch->prefetch_count = m.prefetch_count;
+        set_prefetch(ch, m.prefetch_count);
     CHANNEL_SEND(ch, basic_qos_ok, .none = 0);
 }
 
@@ -63,10 +79,11 @@ static void consumed(struct channel *ch, struct queue_call *call)
         consumer_release(&c);
     } else if (!ch) {
         /* The channel went while its command was under way. */
-        channel_cancel_consumer(c->session, c);
+        channel_cancel_consumer(c->session, c, true);
     } else {
         lv_list_push(&ch->consumers, &c->session_link);
         ch->consumer_count++;
+        consumer_event_created(ch, c);
         if (!call->owner)
             CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = c->tag);
     }
@@ -78,8 +95,9 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     struct consumer *c = consumer_create(q, connection_loop(ch->connection),
                                          &channel_consumer_calls, ch, tag, m->arguments);
     c->no_ack = m->no_ack;
-    c->exclusive = m->exclusive;
-    c->prefetch = m->no_ack ? 0 : ch->prefetch_count;
+    c->exclusive =
+        m->exclusive && q->arguments.type != QUEUE_QUORUM; /* which knows no such thing */
+    atomic_init(&c->prefetch, m->no_ack ? 0 : ch->prefetch_count);
     c->priority = arguments->priority;
     if (ch->limit) /* before home knows it, and may deliver */
         consumer_set_limit(c, ch->limit);
@@ -110,8 +128,8 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
         return;
     struct consumer_arguments arguments;
     struct broker_error error = {0};
-    if (!consumer_arguments_read(m.arguments, name, vhost_name(ch->connection->vhost), &arguments,
-                                 &error)) {
+    if (!consumer_arguments_read(m.arguments, q->arguments.type, name,
+                                 vhost_name(ch->connection->vhost), &arguments, &error)) {
         channel_refuse(ch, AMQP_BASIC_CONSUME, &error);
         return;
     }
@@ -143,6 +161,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
     }
     lv_list_remove(&c->session_link);
     ch->consumer_count--;
+    consumer_event_deleted(ch, c, true);
     struct queue_call *call =
         channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancelled);
     call->consumer = c;
@@ -170,13 +189,20 @@ static struct consumer *getter_for(struct channel *ch, struct queue *q)
 
 static void send_got(struct channel *ch, struct queue_call *call)
 {
+    struct delivery got = call->got;
+    struct lv_buffer header = {0};
+    if (got.tells_count)
+        got.header = delivery_header_with_count(&header, got.header, got.delivery_count);
     uint64_t tag = ++ch->delivery_tag;
     if (!call->no_ack)
-        unacked_add(&ch->unacked, tag, call->consumer, call->got.place);
-    CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = call->got.redelivered,
-                 .exchange = call->got.exchange, .routing_key = call->got.routing_key,
+        channel_add_unacked(ch, tag, call->consumer, got.place);
+    if (trace_is_on(ch->connection->vhost))
+        channel_trace_delivery(ch, queue_name(call->queue), &got);
+    CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = got.redelivered,
+                 .exchange = got.exchange, .routing_key = got.routing_key,
                  .message_count = (uint32_t)call->ready);
-    channel_write_content(ch, call->got.header, call->got.body, call->got.message);
+    channel_write_content(ch, got.header, got.body, got.message);
+    lv_buffer_free(&header);
     net_dirty(ch->connection->net);
     ch->delivered++;
 }
@@ -225,13 +251,13 @@ static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool m
         *ret_last = first ? UINT64_MAX : 0;
         return true;
     }
-    if (!unacked_has(&ch->unacked, tag)) {
+    if (!unacked_has(&ch->unacked, tag) && (tag == 0 || tag > ch->forgiven_tag)) {
         channel_fail(ch, method, REPLY_PRECONDITION_FAILED, "unknown delivery tag %llu",
                      (unsigned long long)tag);
         return false;
     }
-    *ret_first = first;
-    *ret_last = tag;
+    *ret_first = first ? first : 1;
+    *ret_last = first ? tag : 0;
     return true;
 }
 

@@ -1,10 +1,13 @@
 /* The class connection: from the protocol header to connection.open, and the end. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "amqp/channel.h"
 #include "auth/sasl.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/limits.h"
+#include "broker/parameters.h"
 #include "wire/table.h"
 
 /* --- the protocol header and connection.start --------------------------------------------------- */
@@ -22,9 +25,10 @@ static const uint8_t our_header[8] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
     C("per_consumer_qos")                                                                          \
     C("direct_reply_to")
 
-static void put_server_properties(struct lv_buffer *out, const struct amqp_settings *s,
+static void put_server_properties(struct lv_buffer *out, const struct amqp_server *server,
                                   bool with_capabilities)
 {
+    const struct amqp_settings *s = &server->settings;
     struct table_writer w;
     table_begin(&w, out);
     if (with_capabilities) {
@@ -34,7 +38,7 @@ static void put_server_properties(struct lv_buffer *out, const struct amqp_setti
 #undef PUT_CAPABILITY
         table_end(&w);
     }
-    table_put_str(&w, "cluster_name", slice_str(s->cluster_name));
+    table_put_str(&w, "cluster_name", cluster_name_now(server->broker, s->cluster_name));
     table_put_str(&w, "copyright", slice_str("Copyright (c) the Leveret authors"));
     table_put_str(&w, "information", slice_str("Licensed under the Apache License 2.0"));
     table_put_str(&w, "leveret_version", slice_str(s->leveret_version));
@@ -47,7 +51,7 @@ static void put_server_properties(struct lv_buffer *out, const struct amqp_setti
 static void send_start(struct connection *conn, uint8_t major, uint8_t minor)
 {
     struct lv_buffer properties = {0};
-    put_server_properties(&properties, &connection_server(conn)->settings, major == 0);
+    put_server_properties(&properties, connection_server(conn), major == 0);
     CONNECTION_SEND(conn, 0, connection_start, .version_major = major, .version_minor = minor,
                     .server_properties = lv_buffer_slice(&properties),
                     .mechanisms = slice_str(SASL_MECHANISMS), .locales = slice_str("en_US"));
@@ -125,8 +129,10 @@ static void log_in(struct connection *conn, struct slice mechanism, struct slice
     struct lv_buffer reason = {0};
     if (auth_login(connection_server(conn)->auth, user, password, conn->peer.peer.is_loopback,
                    &conn->identity, &reason)) {
+        connection_event_login(conn, user, mechanism, true, SLICE_EMPTY);
         send_tune(conn);
     } else {
+        connection_event_login(conn, user, mechanism, false, lv_buffer_slice(&reason));
         lv_buffer_add_u8(&reason, 0);
         refuse_login(conn, mechanism, (const char *)reason.p);
     }
@@ -178,6 +184,42 @@ static void tune_ok(struct connection *conn, const struct amqp_connection_tune_o
 
 /* --- open ---------------------------------------------------------------------------------------------- */
 
+/* Takes the connection's place in the vhost and of its user, or says that there is none left. */
+static bool take_places(struct connection *conn, struct vhost *vhost)
+{
+    struct slice user = auth_identity_name(conn->identity);
+    int64_t limit;
+    if (!vhost_take_connection(vhost, &limit)) {
+        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
+                        "access to vhost '%.*s' refused for user '%.*s': connection limit (%" PRId64
+                        ") is reached",
+                        SLICE_ARG(vhost_name(vhost)), SLICE_ARG(user), limit);
+        return false;
+    }
+    if (!auth_take(conn->identity, AUTH_LIMIT_CONNECTIONS, &limit)) {
+        vhost_give_connection(vhost);
+        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
+                        "connection refused for user '%.*s': user connection limit (%" PRId64
+                        ") is reached",
+                        SLICE_ARG(user), limit);
+        return false;
+    }
+    return true;
+}
+
+static void give_places(struct connection *conn, struct vhost *vhost)
+{
+    vhost_give_connection(vhost);
+    auth_give(conn->identity, AUTH_LIMIT_CONNECTIONS);
+}
+
+void connection_give_places(struct connection *conn)
+{
+    if (conn->has_places)
+        give_places(conn, conn->vhost);
+    conn->has_places = false;
+}
+
 static void open_vhost(struct connection *conn, const struct amqp_connection_open *m)
 {
     struct vhost *vhost = vhost_find(connection_server(conn)->broker, m->virtual_host);
@@ -186,7 +228,10 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
                         SLICE_ARG(m->virtual_host));
         return;
     }
+    if (!take_places(conn, vhost))
+        return;
     if (!auth_can_access_vhost(conn->identity, m->virtual_host)) {
+        give_places(conn, vhost);
         connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
                         "access to vhost '%.*s' refused for user '%.*s'",
                         SLICE_ARG(m->virtual_host), SLICE_ARG(auth_identity_name(conn->identity)));
@@ -194,9 +239,11 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
     }
     vhost_ref(vhost);
     conn->vhost = vhost;
+    conn->has_places = true;
     conn->state = CONNECTION_RUNNING;
     CONNECTION_SEND(conn, 0, connection_open_ok, .reserved1 = SLICE_EMPTY);
     connection_start_heartbeats(conn);
+    connection_event_created(conn);
     log_info("connection %s: user '%.*s' has entered vhost '%.*s'", conn->name,
              SLICE_ARG(auth_identity_name(conn->identity)), SLICE_ARG(m->virtual_host));
 }

@@ -105,6 +105,7 @@ static void end_channels(struct connection *conn)
             channel_shut(ch, CHANNEL_GONE);
         channel_leave(ch);
     }
+    connection_give_places(conn);
     struct lv_list *it, *after;
     lv_list_each (it, after, &conn->exclusive_queues)
         queue_delete(lv_list_item(it, struct queue, owner_link));
@@ -122,6 +123,7 @@ static void on_end(void *owner, int error)
     release_hold(conn);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     end_channels(conn);
+    connection_event_closed(conn);
     if (conn->zombies == 0)
         connection_free(conn);
 }
@@ -284,6 +286,12 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
 /* How often it is looked whether a home has caught up. */
 enum { HELD_LOOK_MS = 1 };
 
+void connection_hold_for_values(struct connection *conn, struct queue *q)
+{
+    connection_hold(conn, q);
+    conn->is_held_for_values = conn->held_for != NULL;
+}
+
 void connection_hold(struct connection *conn, struct queue *q)
 {
     if (conn->held_for || conn->state != CONNECTION_RUNNING)
@@ -301,8 +309,15 @@ static void release_hold(struct connection *conn)
         return;
     lv_list_remove(&conn->held_link);
     queue_unref(&conn->held_for);
+    conn->is_held_for_values = false;
     if (conn->net)
         net_resume(conn->net);
+}
+
+static bool is_to_be_held(const struct connection *conn)
+{
+    return queue_is_behind(conn->held_for) ||
+           (conn->is_held_for_values && dedup_is_behind(connection_server(conn)->broker));
 }
 
 static void look_at_held(struct loop *loop, struct loop_timer *timer)
@@ -311,7 +326,7 @@ static void look_at_held(struct loop *loop, struct loop_timer *timer)
     struct lv_list *it, *after;
     lv_list_each (it, after, &home->held) {
         struct connection *conn = lv_list_item(it, struct connection, held_link);
-        if (!queue_is_behind(conn->held_for))
+        if (!is_to_be_held(conn))
             release_hold(conn);
     }
     if (!lv_list_is_empty(&home->held))
@@ -479,6 +494,16 @@ static const char *state_name(const struct connection *conn)
     return conn->is_blocked ? "blocked" : names[conn->state];
 }
 
+static const char *activity_name(const struct consumer *c)
+{
+    static const char *const names[] = {
+        [CONSUMER_UP] = "up",
+        [CONSUMER_SINGLE_ACTIVE] = "single_active",
+        [CONSUMER_WAITING] = "waiting",
+    };
+    return names[atomic_load(&c->activity)];
+}
+
 static void visit_consumers(struct channel *ch, const struct amqp_channel_facts *facts,
                             const struct amqp_visitor *visitor, void *arg)
 {
@@ -491,7 +516,9 @@ static void visit_consumers(struct channel *ch, const struct amqp_channel_facts 
             .tag = c->tag,
             .no_ack = c->no_ack,
             .exclusive = c->exclusive,
-            .prefetch_count = c->prefetch,
+            .is_active = atomic_load(&c->activity) != CONSUMER_WAITING,
+            .activity = activity_name(c),
+            .prefetch_count = atomic_load(&c->prefetch),
             .priority = c->priority,
             .arguments = c->arguments,
         };

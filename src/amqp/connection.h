@@ -91,9 +91,11 @@ struct connection {
     uint64_t body_left;           /* payload bytes of that frame still to come */
     size_t deferred_bytes;        /* frames kept by waiting channels */
     bool is_paused_for_deferred;
+    bool has_places;   /* it counts as one of its vhost's and its user's connections */
     bool is_finishing; /* the client has said close; channels that wait end what they have first */
     bool is_blocked;   /* by an alarm: not read */
     struct queue *held_for;   /* not read until this queue's home has caught up; referenced */
+    bool is_held_for_values;  /* ... and the values that are being stored too (dedup.h) */
     struct lv_list held_link; /* in amqp_loop.held */
     bool was_told_blocked;
 };
@@ -117,6 +119,9 @@ void connection_drop_late(struct connection *conn);
  * close-ok. Called again whenever a channel of a finishing connection went on. */
 void connection_finish(struct connection *conn);
 
+/* Gives back its place among the vhost's and the user's connections, if it has one. */
+void connection_give_places(struct connection *conn);
+
 /* Starts the heartbeats agreed on. */
 void connection_start_heartbeats(struct connection *conn);
 
@@ -125,6 +130,8 @@ void connection_block(struct connection *conn);
 
 /* Holds the socket until the home of a queue it publishes to has caught up. */
 void connection_hold(struct connection *conn, struct queue *q);
+/* The same, and until the values that exchanges have seen are being stored in time. */
+void connection_hold_for_values(struct connection *conn, struct queue *q);
 
 /* A zombie channel is gone; frees the connection when it was the last thing that kept it. */
 void connection_zombie_gone(struct connection *conn);

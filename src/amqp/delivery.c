@@ -3,6 +3,7 @@
 
 #include "amqp/channel.h"
 #include "base/memory.h"
+#include "broker/delivery_header.h"
 
 /* A body from here on is written from where it lies instead of being copied. */
 enum { BODY_BORROW_BYTES = 16 * 1024 };
@@ -67,6 +68,12 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
     write_body(ch, body, message);
 }
 
+void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *c, uint64_t place)
+{
+    unacked_add(&ch->unacked, tag, c, place, loop_now_ms(connection_loop(ch->connection)));
+    channel_watch_delivery(ch, c);
+}
+
 /* All frames of a small delivery in one go. */
 static void write_small(struct channel *ch, const struct amqp_basic_deliver *method,
                         const struct delivery *d)
@@ -85,7 +92,7 @@ static void write_small(struct channel *ch, const struct amqp_basic_deliver *met
     outbuf_commit(out, n);
 }
 
-static bool deliver(struct consumer *c, const struct delivery *d)
+static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
 {
     struct channel *ch = c->session;
     struct connection *conn = ch->connection;
@@ -97,7 +104,9 @@ static bool deliver(struct consumer *c, const struct delivery *d)
         .routing_key = d->routing_key,
     };
     if (!c->no_ack)
-        unacked_add(&ch->unacked, ch->delivery_tag, c, d->place);
+        channel_add_unacked(ch, ch->delivery_tag, c, d->place);
+    if (trace_is_on(conn->vhost))
+        channel_trace_delivery(ch, queue_name(c->queue), d);
     if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {
         write_small(ch, &method, d);
     } else {
@@ -110,6 +119,18 @@ static bool deliver(struct consumer *c, const struct delivery *d)
     ch->delivered++;
     net_dirty(conn->net);
     return net_unwritten(conn->net) < OUTPUT_BYTES_HIGH;
+}
+
+static bool deliver(struct consumer *c, const struct delivery *d)
+{
+    if (!d->tells_count)
+        return deliver_as_it_is(c, d);
+    struct lv_buffer header = {0};
+    struct delivery told = *d;
+    told.header = delivery_header_with_count(&header, d->header, d->delivery_count);
+    bool has_room = deliver_as_it_is(c, &told);
+    lv_buffer_free(&header);
+    return has_room;
 }
 
 void channel_resume_consumers(struct channel *ch)
@@ -134,19 +155,21 @@ static void detached(struct queue_call *call)
     channel_is_detached(ch);
 }
 
-void channel_cancel_consumer(struct channel *ch, struct consumer *c)
+void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool returns_all)
 {
     if (!lv_list_is_empty(&c->session_link)) {
         lv_list_remove(&c->session_link);
         ch->consumer_count--;
     }
     c->is_closed = true;
+    consumer_event_deleted(ch, c, false);
     struct queue_call *call = lv_calloc(1, sizeof *call);
     call->queue = queue_ref(c->queue);
     call->from = c->loop;
     call->run = queue_call_cancel;
     call->done = detached;
     call->consumer = c;
+    call->returns_all = returns_all;
     call->owner = ch;
     ch->detaching++;
     queue_call_start(call);
@@ -161,14 +184,21 @@ static void queue_is_gone(struct consumer *c)
     lv_list_remove(&c->session_link);
     ch->consumer_count--;
     c->is_closed = true;
+    consumer_event_deleted(ch, c, false);
     if (ch->state == CHANNEL_OPEN && ch->connection->can.consumer_cancel_notify)
         CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
     consumer_release(&c);
 }
 
+static void timeout_changed(struct consumer *c)
+{
+    channel_look_for_timeouts(c->session);
+}
+
 const struct consumer_calls channel_consumer_calls = {
     .deliver = deliver,
     .cancelled = queue_is_gone,
+    .timeout_changed = timeout_changed,
 };
 
 /* --- settling ------------------------------------------------------------------------------------------ */
@@ -201,6 +231,17 @@ static void run_add(struct settle_run *run, struct unacked_entry entry, enum set
         run->consumer = entry.consumer;
         run->sequence = entry.sequence;
     }
+}
+
+void channel_requeue_of(struct channel *ch, struct consumer *consumer)
+{
+    struct settle_run run = {0};
+    uint64_t tag = unacked_next(&ch->unacked, 1);
+    for (; tag != 0; tag = unacked_next(&ch->unacked, tag + 1)) {
+        if (unacked_consumer(&ch->unacked, tag) == consumer)
+            run_add(&run, unacked_take(&ch->unacked, tag), SETTLE_REQUEUE);
+    }
+    run_end(&run, SETTLE_REQUEUE);
 }
 
 void channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)

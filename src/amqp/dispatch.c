@@ -1,5 +1,6 @@
 /* Which function takes which method. */
 #include "amqp/channel.h"
+#include "broker/events.h"
 
 /* What a client may send, but on channel 0 or not at all. */
 static void refuse_method(struct channel *ch, uint32_t method)
@@ -14,7 +15,7 @@ static void refuse_method(struct channel *ch, uint32_t method)
         connection_drop(ch->connection);
 }
 
-void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
+static void take_method(struct channel *ch, uint32_t method, struct slice args)
 {
     switch (method) {
     case AMQP_BASIC_PUBLISH: channel_begin_publish(ch, args); return;
@@ -24,4 +25,16 @@ void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
 #undef COMMAND_CASE
     default: refuse_method(ch, method);
     }
+}
+
+/* What these change is the user's doing: events say so. The class basic tells its own. */
+void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
+{
+    if (amqp_class_of(method) == amqp_class_of(AMQP_BASIC_ACK)) {
+        take_method(ch, method, args);
+        return;
+    }
+    struct slice before = events_act_as(auth_identity_name(ch->connection->identity));
+    take_method(ch, method, args);
+    events_act_as(before);
 }

@@ -3,6 +3,8 @@
  * A body frame that has not come whole is taken piece by piece, so that no large body is ever
  * copied twice. Any other frame waits in net's buffer until it is whole; it is no larger than
  * frame_max. */
+#include <inttypes.h>
+
 #include "amqp/channel.h"
 #include "wire/erlang_text.h"
 
@@ -65,7 +67,16 @@ static void take_channel_frame(struct connection *conn, uint8_t type, uint16_t n
                         conn->channel_count, conn->channel_max);
         return;
     }
+    int64_t limit;
+    if (!auth_take(conn->identity, AUTH_LIMIT_CHANNELS, &limit)) {
+        connection_fail(conn, REPLY_NOT_ALLOWED, 0,
+                        "number of channels opened for user '%.*s' has reached the maximum "
+                        "allowed user limit of (%" PRId64 ")",
+                        SLICE_ARG(auth_identity_name(conn->identity)), limit);
+        return;
+    }
     ch = channel_create(conn, number);
+    channel_event_created(ch);
     CHANNEL_SEND(ch, channel_open_ok, .reserved1 = SLICE_EMPTY);
 }
 

@@ -22,8 +22,9 @@ struct publication {
     struct message *message; /* made already, or NULL: the slices lie in the read buffer */
     bool mandatory;
     struct properties properties;
-    struct slice bcc;         /* the header BCC's values: the message itself has lost them */
-    struct message *original; /* owned; `message` before its header was written anew, else NULL */
+    struct slice bcc;           /* the header BCC's values: the message itself has lost them */
+    struct message *original;   /* owned; `message` before its header was written anew, else NULL */
+    struct dedup_claims claims; /* owned; of the route that was found */
 };
 
 /* --- confirms ------------------------------------------------------------------------------------- */
@@ -107,6 +108,17 @@ void channel_return(struct channel *ch, struct slice exchange, struct slice rout
                  .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,
                  .routing_key = routing_key);
     channel_write_content(ch, header, body, message);
+}
+
+static struct delivery delivery_of(const struct publication *p)
+{
+    return (struct delivery){
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+        .message = p->message,
+    };
 }
 
 /* --- where it goes ----------------------------------------------------------------------------------- */
@@ -197,14 +209,17 @@ static size_t add_keys(struct slice *keys, size_t count, struct slice array)
 }
 
 /* By its routing key, and by those in its headers CC and BCC, which were checked to be arrays. */
-static void find_route(struct channel *ch, struct exchange *exchange, const struct publication *p,
+static void find_route(struct channel *ch, struct exchange *exchange, struct publication *p,
                        struct route *ret)
 {
     struct loop *loop = connection_loop(ch->connection);
+    const struct delivery whole = delivery_of(p);
     const struct routing_input input = {
         .routing_key = p->routing_key,
         .headers = p->properties.headers,
         .has_headers = (p->properties.flags & PROPERTY_HEADERS) != 0,
+        .message = &whole,
+        .claims = &p->claims,
     };
     struct field cc = {0};
     if (!table_find(input.headers, "CC", &cc) && p->bcc.n == 0) {
@@ -216,7 +231,7 @@ static void find_route(struct channel *ch, struct exchange *exchange, const stru
     keys[0] = p->routing_key;
     size_t count = add_keys(keys, 1, cc.bytes);
     count = add_keys(keys, count, p->bcc);
-    route_find_many(loop, exchange, keys, count, input.headers, input.has_headers, ret);
+    route_find_many(loop, exchange, keys, count, &input, ret);
     free(keys);
 }
 
@@ -332,22 +347,15 @@ static bool need_message(struct channel *ch, struct publication *p)
 
 /* Hands the message to one queue; `later` counts answers that will come by mail. False when the
  * connection is closed. */
-static bool publish_to(struct channel *ch, struct queue *q, struct publication *p, uint64_t number,
-                       uint32_t *later, bool *refused)
+static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
+                       struct confirm_sink *sink, uint64_t number, uint32_t *later, bool *refused)
 {
     struct loop *loop = connection_loop(ch->connection);
-    const struct delivery delivery = {
-        .exchange = p->exchange,
-        .routing_key = p->routing_key,
-        .header = p->header,
-        .body = p->body,
-        .message = p->message,
-    };
+    const struct delivery delivery = delivery_of(p);
     if (queue_pass_through(loop, q, &delivery))
         return true;
     if (!need_message(ch, p))
         return false;
-    struct confirm_sink *sink = ch->mode == CHANNEL_CONFIRM ? &channel_publisher(ch)->sink : NULL;
     enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
     if (queue_is_behind(q))
         connection_hold(ch->connection, q);
@@ -367,6 +375,45 @@ static void confirm_later(struct channel *ch, uint64_t number, uint32_t later, b
     channel_confirm_soon(ch);
 }
 
+/* To all queues of the route. False when the connection is closed. */
+static bool publish_to_each(struct channel *ch, struct publication *p, const struct route *route,
+                            struct confirm_sink *sink, uint64_t number, uint32_t *later,
+                            bool *refused)
+{
+    for (size_t i = 0; i < route->count; i++) {
+        if (!publish_to(ch, route->queues[i], p, sink, number, later, refused))
+            return false;
+    }
+    return true;
+}
+
+/* The same for a message that exchanges have looked at for duplicates. */
+static bool publish_once(struct channel *ch, struct publication *p, const struct route *route,
+                         struct confirm_sink *sink, uint64_t number, uint32_t *later, bool *refused)
+{
+    bool is_persistent = p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT;
+    struct dedup_publish *publish =
+        dedup_publish_begin(connection_loop(ch->connection), &p->claims, is_persistent);
+    uint32_t queues_later = 0;
+    bool queues_refused = false;
+    if (!publish_to_each(ch, p, route, dedup_publish_sink(publish), 0, &queues_later,
+                         &queues_refused)) {
+        dedup_publish_end(&publish, queues_later, true, NULL, 0);
+        return false;
+    }
+    enum queue_answer answers[2] = {
+        dedup_publish_end(&publish, queues_later, queues_refused, sink, number), QUEUE_TOOK};
+    if (p->claims.seen_by)
+        answers[1] = dedup_answer_duplicate(&p->claims, sink, number);
+    for (size_t i = 0; i < 2; i++) {
+        *later += answers[i] == QUEUE_LATER;
+        *refused |= answers[i] == QUEUE_REFUSED;
+    }
+    if (route->count > 0 && dedup_is_behind(connection_server(ch->connection)->broker))
+        connection_hold_for_values(ch->connection, route->queues[0]);
+    return true;
+}
+
 static void publish_to_all(struct channel *ch, struct publication *p, const struct route *route)
 {
     uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_number(ch->confirms) : 0;
@@ -374,11 +421,11 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
     bool refused = false;
     if (route->count == 0 && p->mandatory)
         channel_return(ch, p->exchange, p->routing_key, p->header, p->body, p->message);
-    for (size_t i = 0; i < route->count; i++) {
-        if (!publish_to(ch, route->queues[i], p, number, &later, &refused))
-            return;
-    }
-    if (number > 0)
+    struct confirm_sink *sink = number > 0 ? &channel_publisher(ch)->sink : NULL;
+    bool is_looked_at = !dedup_claims_are_empty(&p->claims);
+    bool is_open = (is_looked_at ? publish_once : publish_to_each)(ch, p, route, sink, number,
+                                                                   &later, &refused);
+    if (is_open && number > 0)
         confirm_later(ch, number, later, refused);
 }
 
@@ -484,15 +531,39 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
     return is_as_it_came || rewrite_header(ch, p, space);
 }
 
+/* Its copy goes to the firehose, before the message itself goes anywhere. */
+static void trace(struct channel *ch, const struct publication *p, const struct route *route)
+{
+    const struct delivery message = {
+        .exchange = p->exchange,
+        .routing_key = p->routing_key,
+        .header = p->header,
+        .body = p->body,
+    };
+    channel_trace_publish(ch, &message, p->bcc, route);
+}
+
 /* Says something to the queues, or keeps it for commit: then with its route, as RabbitMQ does. */
-static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+static void send_on(struct channel *ch, struct publication *p, const struct route *route)
 {
     if (ch->mode != CHANNEL_TX) {
         publish_to_all(ch, p, route);
         return;
     }
     if (need_message(ch, p))
-        tx_add_publish(ch, &p->message, p->mandatory, route);
+        tx_add_publish(ch, &p->message, p->mandatory, route, &p->claims);
+}
+
+static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+{
+    struct connection *conn = ch->connection;
+    if (!trace_is_on(conn->vhost)) {
+        send_on(ch, p, route);
+        return;
+    }
+    trace(ch, p, route);
+    send_on(ch, p, route);
+    connection_hold_for_trace(conn, p->exchange);
 }
 
 /* To a channel that waits for an answer. */
@@ -501,8 +572,10 @@ static void publish_reply(struct channel *ch, struct publication *p)
     static const struct route nowhere = {0};
     if (!need_message(ch, p))
         return;
+    if (trace_is_on(ch->connection->vhost))
+        trace(ch, p, &nowhere);
     if (ch->mode == CHANNEL_TX) {
-        tx_add_publish(ch, &p->message, false, &nowhere);
+        tx_add_publish(ch, &p->message, false, &nowhere, &p->claims);
         return;
     }
     reply_to_publish(ch, p->routing_key, p->message);
@@ -541,6 +614,7 @@ static void route_publication(struct channel *ch, struct publication *p)
 static void publish(struct channel *ch, struct publication *p)
 {
     struct connection *conn = ch->connection;
+    struct loop *loop = connection_loop(conn);
     struct lv_buffer space = {0};
     bool is_fine = check_size(ch, p->body.n);
     if (is_fine && !memo_find(ch, p))
@@ -552,6 +626,8 @@ static void publish(struct channel *ch, struct publication *p)
         message_unref(&p->message);
     if (p->original)
         message_unref(&p->original);
+    if (!dedup_claims_are_empty(&p->claims))
+        dedup_claims_drop(loop, &p->claims);
     lv_buffer_free(&space);
     unsigned alarms =
         atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed);

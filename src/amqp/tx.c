@@ -11,6 +11,7 @@ struct tx_publish {
     bool mandatory;
     struct queue **queues; /* where it went when it was published; owned, each a reference */
     size_t queue_count;
+    struct dedup_claims claims; /* owned */
 };
 
 struct tx_settle {
@@ -34,7 +35,7 @@ static void *grown(void *items, size_t count, size_t *capacity, size_t item_byte
 }
 
 void tx_add_publish(struct channel *ch, struct message **message, bool mandatory,
-                    const struct route *route)
+                    const struct route *route, struct dedup_claims *claims)
 {
     struct tx *tx = ch->tx;
     tx->publishes =
@@ -42,6 +43,8 @@ void tx_add_publish(struct channel *ch, struct message **message, bool mandatory
     struct tx_publish *publish = &tx->publishes[tx->publish_count++];
     *publish = (struct tx_publish){.message = *message, .mandatory = mandatory};
     *message = NULL;
+    publish->claims = *claims;
+    *claims = (struct dedup_claims){0};
     if (route->count == 0)
         return;
     publish->queues = lv_malloc(route->count * sizeof(struct queue *));
@@ -62,18 +65,20 @@ void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settl
     }
 }
 
-static void drop_publish(struct tx_publish *publish)
+static void drop_publish(struct loop *loop, struct tx_publish *publish)
 {
+    dedup_claims_drop(loop, &publish->claims);
     message_unref(&publish->message);
     for (size_t i = 0; i < publish->queue_count; i++)
         queue_unref(&publish->queues[i]);
     free(publish->queues);
 }
 
-static void drop_publishes(struct tx *tx)
+static void drop_publishes(struct channel *ch)
 {
+    struct tx *tx = ch->tx;
     for (size_t i = 0; i < tx->publish_count; i++)
-        drop_publish(&tx->publishes[i]);
+        drop_publish(connection_loop(ch->connection), &tx->publishes[i]);
     tx->publish_count = 0;
 }
 
@@ -90,7 +95,7 @@ void tx_free(struct channel *ch)
     struct tx *tx = ch->tx;
     if (!tx)
         return;
-    drop_publishes(tx);
+    drop_publishes(ch);
     unmark_settles(ch);
     free(tx->publishes);
     free(tx->settles);
@@ -110,25 +115,48 @@ uint64_t tx_settle_count(const struct channel *ch)
 
 /* --- commit --------------------------------------------------------------------------------------- */
 
+static void note_answer(struct publisher *publisher, enum queue_answer answer)
+{
+    publisher->waiting += answer == QUEUE_LATER;
+    publisher->has_failed |= answer == QUEUE_REFUSED;
+}
+
 /* Hands it to the queues that are still there; how many those are. */
-static size_t send_to_queues(struct channel *ch, const struct tx_publish *publish)
+static size_t send_to_queues(struct channel *ch, struct tx_publish *publish)
 {
     struct publisher *publisher = channel_publisher(ch);
+    struct dedup_publish *once = NULL;
+    struct confirm_sink *sink = &publisher->sink;
+    uint32_t later = 0;
+    bool refused = false;
     size_t found = 0;
+    if (publish->claims.first) {
+        once = dedup_publish_begin(connection_loop(ch->connection), &publish->claims,
+                                   publish->message->is_persistent);
+        sink = dedup_publish_sink(once);
+    }
     for (size_t i = 0; i < publish->queue_count; i++) {
         struct queue *q = publish->queues[i];
         if (atomic_load(&q->is_deleted))
             continue;
         found++;
-        enum queue_answer answer = queue_publish(connection_loop(ch->connection), q,
-                                                 publish->message, &publisher->sink, 0);
-        publisher->waiting += answer == QUEUE_LATER;
-        publisher->has_failed |= answer == QUEUE_REFUSED;
+        enum queue_answer answer =
+            queue_publish(connection_loop(ch->connection), q, publish->message, sink, 0);
+        later += answer == QUEUE_LATER;
+        refused |= answer == QUEUE_REFUSED;
     }
+    if (once) {
+        note_answer(publisher, dedup_publish_end(&once, later, refused, &publisher->sink, 0));
+    } else {
+        publisher->waiting += later;
+        publisher->has_failed |= refused;
+    }
+    if (publish->claims.seen_by)
+        note_answer(publisher, dedup_answer_duplicate(&publish->claims, &publisher->sink, 0));
     return found;
 }
 
-static void commit_publish(struct channel *ch, const struct tx_publish *publish)
+static void commit_publish(struct channel *ch, struct tx_publish *publish)
 {
     struct message *m = publish->message;
     if (message_exchange(m).n == 0 && reply_to_is_made_name(message_routing_key(m))) {
@@ -251,7 +279,7 @@ void cmd_tx_commit(struct channel *ch, struct slice args)
     for (size_t i = 0; i < tx->publish_count; i++)
         commit_publish(ch, &tx->publishes[i]);
     ch->published += tx->publish_count;
-    drop_publishes(tx);
+    drop_publishes(ch);
     commit_settles(ch);
     if (ch->publisher && ch->publisher->waiting > 0)
         channel_wait(ch, AMQP_TX_COMMIT);
@@ -264,7 +292,8 @@ void cmd_tx_rollback(struct channel *ch, struct slice args)
     CHANNEL_READ(ch, args, tx_rollback, AMQP_TX_ROLLBACK, m);
     if (!is_transactional(ch, AMQP_TX_ROLLBACK))
         return;
-    drop_publishes(ch->tx);
+    drop_publishes(ch);
     unmark_settles(ch);
+    channel_look_for_timeouts(ch);
     CHANNEL_SEND(ch, tx_rollback_ok, .none = 0);
 }

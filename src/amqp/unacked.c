@@ -4,7 +4,10 @@ struct chunk {
     uint64_t live;
     uint64_t marked; /* a subset of live */
     struct unacked_entry entries[WINDOW_ENTRIES];
+    uint32_t added_ds[WINDOW_ENTRIES]; /* when, in tenths of a second; wraps after 13 years */
 };
+
+enum { MS_PER_DS = 100 };
 
 static uint64_t bit_of(uint64_t tag)
 {
@@ -22,12 +25,14 @@ void unacked_free(struct unacked *u)
     lv_window_free(&u->window);
 }
 
-void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence)
+void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
+                 uint64_t now_ms)
 {
     lv_assert(tag > u->last);
     struct chunk *chunk = lv_window_extend(&u->window, tag);
     chunk->live |= bit_of(tag);
     chunk->entries[tag % WINDOW_ENTRIES] = (struct unacked_entry){consumer, sequence};
+    chunk->added_ds[tag % WINDOW_ENTRIES] = (uint32_t)((now_ms + MS_PER_DS - 1) / MS_PER_DS);
     consumer_hold(consumer);
     u->last = tag;
     u->count++;
@@ -39,11 +44,28 @@ bool unacked_has(const struct unacked *u, uint64_t tag)
     return chunk && (chunk->live & ~chunk->marked & bit_of(tag));
 }
 
-struct queue *unacked_queue(const struct unacked *u, uint64_t tag)
+static const struct chunk *chunk_with(const struct unacked *u, uint64_t tag)
 {
     const struct chunk *chunk = lv_window_find(&u->window, tag);
     lv_assert(chunk && (chunk->live & bit_of(tag)));
-    return chunk->entries[tag % WINDOW_ENTRIES].consumer->queue;
+    return chunk;
+}
+
+struct consumer *unacked_consumer(const struct unacked *u, uint64_t tag)
+{
+    return chunk_with(u, tag)->entries[tag % WINDOW_ENTRIES].consumer;
+}
+
+struct queue *unacked_queue(const struct unacked *u, uint64_t tag)
+{
+    return unacked_consumer(u, tag)->queue;
+}
+
+uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms)
+{
+    uint32_t added_ds = chunk_with(u, tag)->added_ds[tag % WINDOW_ENTRIES];
+    int32_t age_ds = (int32_t)((uint32_t)(now_ms / MS_PER_DS) - added_ds);
+    return age_ds > 0 ? (uint64_t)age_ds * MS_PER_DS : 0;
 }
 
 uint64_t unacked_next(const struct unacked *u, uint64_t from)

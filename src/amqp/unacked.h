@@ -25,8 +25,9 @@ void unacked_init(struct unacked *u);
 /* Gives memory back; entries' consumers are the caller's business before that. */
 void unacked_free(struct unacked *u);
 
-/* Tags grow. Holds the consumer. */
-void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence);
+/* Tags grow, and so does the time. Holds the consumer. */
+void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
+                 uint64_t now_ms);
 
 /* Whether this tag is outstanding and not marked. */
 bool unacked_has(const struct unacked *u, uint64_t tag);
@@ -37,8 +38,13 @@ uint64_t unacked_next(const struct unacked *u, uint64_t from);
 /* The entry is taken out; the hold goes over to the caller. It must be there. */
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag);
 
-/* The queue that the entry, which must be there, came from. Borrowed: the entry's. */
+/* The consumer that the entry, which must be there, holds; the queue it came from. Borrowed. */
+struct consumer *unacked_consumer(const struct unacked *u, uint64_t tag);
 struct queue *unacked_queue(const struct unacked *u, uint64_t tag);
+
+/* For how long the entry, which must be there, has been outstanding: to a tenth of a second, never
+ * more than it was. */
+uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms);
 
 /* Marks and unmarks an entry that is there. */
 void unacked_mark(struct unacked *u, uint64_t tag);

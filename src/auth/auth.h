@@ -97,6 +97,15 @@ bool auth_allows(const struct auth_identity *identity, struct slice vhost, enum 
 bool auth_allows_topic(const struct auth_identity *identity, struct slice vhost,
                        struct slice exchange, enum auth_action action, struct slice routing_key);
 
+/* ---- Limits: how many connections and channels a user has open, on any vhost ---- */
+
+enum auth_limit { AUTH_LIMIT_CONNECTIONS, AUTH_LIMIT_CHANNELS, AUTH_LIMITS };
+
+/* Takes a place. False when the user has as many as it may; then *ret_limit says how many that is.
+ * Any thread; a few atomic operations. */
+bool auth_take(const struct auth_identity *identity, enum auth_limit what, int64_t *ret_limit);
+void auth_give(const struct auth_identity *identity, enum auth_limit what);
+
 /* ---- Management ----
  * Each changes memory before it returns, then submits to the definitions. 0: `done` (NULL is fine)
  * will be called, on the definitions' thread, once the change is durable or has failed to become
@@ -117,6 +126,14 @@ int auth_delete_user(struct auth *auth, struct slice user, definitions_done done
 /* ERR_NOT_FOUND. Tags separated by commas; they replace the old ones. */
 int auth_set_user_tags(struct auth *auth, struct slice user, struct slice tags,
                        definitions_done done, void *arg);
+/* JSON, {"max-connections": 5}: other limits stay as they are; below 0 is none. ERR_NOT_FOUND.
+ * ERR_FORMAT: no JSON. ERR_INVALID: `reason` gets a line for each thing that is wrong, in RabbitMQ's
+ * words. Who has more open already keeps it. */
+int auth_set_limits(struct auth *auth, struct slice user, struct slice limits,
+                    struct lv_buffer *reason, definitions_done done, void *arg);
+/* Takes one away, or "all"; a name that is none is fine. ERR_NOT_FOUND. */
+int auth_clear_limits(struct auth *auth, struct slice user, struct slice which,
+                      definitions_done done, void *arg);
 
 /* ERR_NOT_FOUND: no such user. ERR_INVALID: a pattern does not compile; `reason` (NULL is fine)
  * gets a sentence saying which, where and why. That the vhost is there is the caller's to check. */

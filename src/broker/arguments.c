@@ -189,7 +189,7 @@ static const struct {
     {"x-quorum-initial-group-size", QUORUM, check_group_size},
     {"x-max-age", STREAM, NULL},
     {"x-stream-max-segment-size-bytes", STREAM, NULL},
-    {"x-initial-cluster-size", STREAM, NULL},
+    {"x-initial-cluster-size", QUORUM | STREAM, NULL},
     {"x-queue-leader-locator", QUORUM | STREAM, check_leader_locator},
     {"x-queue-master-locator", CLASSIC, NULL},
     {"x-delivery-limit", QUORUM, NULL},
@@ -342,13 +342,37 @@ static bool string_of(struct slice table, const char *name, struct slice *ret)
     return is_set;
 }
 
-static enum queue_overflow overflow_of(struct slice table)
+bool queue_overflow_parse(struct slice word, enum queue_overflow *ret)
 {
-    struct slice overflow;
-    if (!string_of(table, "x-overflow", &overflow) || slice_is(overflow, "drop-head"))
-        return OVERFLOW_DROP_HEAD;
-    return slice_is(overflow, "reject-publish") ? OVERFLOW_REJECT_PUBLISH
-                                                : OVERFLOW_REJECT_PUBLISH_DLX;
+    static const char *const words[] = {
+        [OVERFLOW_DROP_HEAD] = "drop-head",
+        [OVERFLOW_REJECT_PUBLISH] = "reject-publish",
+        [OVERFLOW_REJECT_PUBLISH_DLX] = "reject-publish-dlx",
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (slice_is(word, words[i])) {
+            *ret = (enum queue_overflow)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Any value is taken: one that is no number, or negative, means that there is no limit. */
+static int64_t delivery_limit_of(struct slice table)
+{
+    struct field f;
+    if (!table_find(table, "x-delivery-limit", &f))
+        return ARGUMENT_UNSET;
+    return field_is_integer(&f) && f.i >= 0 ? f.i : DELIVERY_LIMIT_NONE;
+}
+
+static int64_t consumer_timeout_of(struct slice table)
+{
+    struct field f;
+    if (!table_find(table, "x-consumer-timeout", &f) || !field_is_integer(&f))
+        return ARGUMENT_UNSET;
+    return f.i > 0 ? f.i : 0;
 }
 
 static void read_queue(struct slice table, struct queue_arguments *ret)
@@ -361,13 +385,16 @@ static void read_queue(struct slice table, struct queue_arguments *ret)
         .max_length = integer_of(table, "x-max-length"),
         .max_length_bytes = integer_of(table, "x-max-length-bytes"),
         .max_priority = integer_of(table, "x-max-priority"),
-        .delivery_limit = integer_of(table, "x-delivery-limit"),
-        .overflow = overflow_of(table),
+        .delivery_limit = delivery_limit_of(table),
+        .consumer_timeout_ms = consumer_timeout_of(table),
         .single_active_consumer = table_find(table, "x-single-active-consumer", &f) && f.b,
     };
     struct slice strategy;
     ret->dead_letters_at_least_once = string_of(table, "x-dead-letter-strategy", &strategy) &&
                                       slice_is(strategy, "at-least-once");
+    struct slice overflow;
+    ret->has_overflow =
+        string_of(table, "x-overflow", &overflow) && queue_overflow_parse(overflow, &ret->overflow);
     ret->has_dead_letter_exchange =
         string_of(table, "x-dead-letter-exchange", &ret->dead_letter_exchange);
     ret->has_dead_letter_routing_key =
@@ -477,8 +504,8 @@ static bool check_flag(const struct subject *s, const char *flag, bool have, boo
 }
 
 bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,
-                         struct slice want_table, struct slice queue, struct slice vhost,
-                         struct broker_error *error)
+                         struct slice want_table, bool is_type_relaxed, struct slice queue,
+                         struct slice vhost, struct broker_error *error)
 {
     struct subject s = {NULL, "queue", queue, vhost, want_table, error};
     if (!check_flag(&s, "durable", have.durable, want.durable) ||
@@ -488,6 +515,8 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
         is_of_type(have_table, "quorum") ? quorum_compared : classic_compared;
     for (; *names; names++) {
         s.argument = *names;
+        if (is_type_relaxed && slice_is(slice_str(*names), "x-queue-type"))
+            continue;
         if (!compare(&s, have_table))
             return false;
     }
@@ -512,8 +541,18 @@ bool exchange_arguments_are_equivalent(struct slice have, struct slice want, str
 
 /* --- consumers ------------------------------------------------------------------------------ */
 
-bool consumer_arguments_read(struct slice table, struct slice queue, struct slice vhost,
-                             struct consumer_arguments *ret, struct broker_error *error)
+/* An argument that consumers of this type of queue do not have. */
+static bool refuse_foreign(const struct subject *s, enum queue_type type)
+{
+    return broker_refuse(s->error, 406,
+                         "invalid arg '%s' for queue '%.*s' in vhost '%.*s' of queue type %s",
+                         s->argument, SLICE_ARG(s->name), SLICE_ARG(s->vhost),
+                         type == QUEUE_QUORUM ? "rabbit_quorum_queue" : "rabbit_classic_queue");
+}
+
+bool consumer_arguments_read(struct slice table, enum queue_type type, struct slice queue,
+                             struct slice vhost, struct consumer_arguments *ret,
+                             struct broker_error *error)
 {
     struct subject s = {"x-priority", "queue", queue, vhost, table, error};
     struct field priority;
@@ -522,13 +561,12 @@ bool consumer_arguments_read(struct slice table, struct slice queue, struct slic
     if (has_priority && !check_integer(&s, &priority))
         return false;
     s.argument = "x-cancel-on-ha-failover";
-    if (table_find(table, s.argument, &f) && !check_bool(&s, &f))
+    if (table_find(table, s.argument, &f) &&
+        (type == QUEUE_QUORUM ? !refuse_foreign(&s, type) : !check_bool(&s, &f)))
         return false;
-    if (table_find(table, "x-stream-offset", &f))
-        return broker_refuse(error, 406,
-                             "invalid arg 'x-stream-offset' for queue '%.*s' in vhost '%.*s' of "
-                             "queue type rabbit_classic_queue",
-                             SLICE_ARG(queue), SLICE_ARG(vhost));
+    s.argument = "x-stream-offset";
+    if (table_find(table, s.argument, &f))
+        return refuse_foreign(&s, type);
     ret->priority = has_priority ? priority.i : 0;
     return true;
 }

@@ -8,18 +8,20 @@
 enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM };
 enum queue_overflow { OVERFLOW_DROP_HEAD, OVERFLOW_REJECT_PUBLISH, OVERFLOW_REJECT_PUBLISH_DLX };
 
-enum { ARGUMENT_UNSET = -1 };
+enum { ARGUMENT_UNSET = -1, DELIVERY_LIMIT_NONE = -2 };
 
 /* What a queue's arguments say, checked. Slices point into the raw table. */
 struct queue_arguments {
     enum queue_type type;
-    int64_t message_ttl_ms;   /* ARGUMENT_UNSET or >= 0 */
-    int64_t expires_ms;       /* ARGUMENT_UNSET or > 0 */
-    int64_t max_length;       /* ARGUMENT_UNSET or >= 0 */
-    int64_t max_length_bytes; /* ARGUMENT_UNSET or >= 0 */
-    int64_t max_priority;     /* ARGUMENT_UNSET or 0..255 */
-    int64_t delivery_limit;   /* ARGUMENT_UNSET or any */
-    enum queue_overflow overflow;
+    int64_t message_ttl_ms;      /* ARGUMENT_UNSET or >= 0 */
+    int64_t expires_ms;          /* ARGUMENT_UNSET or > 0 */
+    int64_t max_length;          /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_length_bytes;    /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_priority;        /* ARGUMENT_UNSET or 0..255 */
+    int64_t delivery_limit;      /* ARGUMENT_UNSET, DELIVERY_LIMIT_NONE or >= 0 */
+    int64_t consumer_timeout_ms; /* ARGUMENT_UNSET, 0 (none) or > 0 */
+    bool has_overflow;
+    enum queue_overflow overflow; /* OVERFLOW_DROP_HEAD when nothing says another */
     bool has_dead_letter_exchange;
     bool has_dead_letter_routing_key;
     struct slice dead_letter_exchange;
@@ -39,14 +41,17 @@ bool queue_arguments_read(struct slice table, struct queue_flags flags, struct s
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error);
 
+/* False, and *ret unchanged, when it is none of the words. */
+bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
+
 /* Refuses a queue whose name the server is to make up, when its type does not allow that. */
 bool queue_arguments_check_generated(struct slice table, struct broker_error *error);
 
 /* Whether a declaration agrees with the queue that is there: flags but exclusive (durable,
- * auto_delete) and the arguments that RabbitMQ compares. */
+ * auto_delete) and the arguments that RabbitMQ compares; x-queue-type not when that is relaxed. */
 bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,
-                         struct slice want_table, struct slice queue, struct slice vhost,
-                         struct broker_error *error);
+                         struct slice want_table, bool is_type_relaxed, struct slice queue,
+                         struct slice vhost, struct broker_error *error);
 
 /* alternate-exchange of an exchange: must be a longstr. */
 bool exchange_arguments_check(struct slice table, struct slice exchange, struct slice vhost,
@@ -54,11 +59,12 @@ bool exchange_arguments_check(struct slice table, struct slice exchange, struct 
 bool exchange_arguments_are_equivalent(struct slice have, struct slice want, struct slice exchange,
                                        struct slice vhost, struct broker_error *error);
 
-/* The arguments of basic.consume. */
+/* The arguments of basic.consume from a queue of this type. */
 struct consumer_arguments {
     int64_t priority; /* x-priority, 0 when absent */
 };
-bool consumer_arguments_read(struct slice table, struct slice queue, struct slice vhost,
-                             struct consumer_arguments *ret, struct broker_error *error);
+bool consumer_arguments_read(struct slice table, enum queue_type type, struct slice queue,
+                             struct slice vhost, struct consumer_arguments *ret,
+                             struct broker_error *error);
 
 #endif

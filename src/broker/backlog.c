@@ -23,9 +23,10 @@ void backlog_free(struct backlog *b)
     }
     lv_window_free(&b->window);
     free(b->dues);
-    bool counts_deliveries = b->counts_deliveries;
+    bool counts_deliveries = b->counts_deliveries, stores_all = b->stores_all;
     backlog_init(b);
     b->counts_deliveries = counts_deliveries;
+    b->stores_all = stores_all;
 }
 
 /* --- counting: every message that comes to be or goes passes here ---------------------------------- */
@@ -54,7 +55,7 @@ static struct backlog_chunk *chunk_append(struct backlog *b, struct message **me
     struct backlog_chunk *chunk = lv_window_extend(&b->window, b->next_sequence);
     chunk->messages[b->next_sequence % WINDOW_ENTRIES] = *message;
     chunk->live |= bit_of(b->next_sequence);
-    b->persistent += (*message)->is_persistent;
+    b->persistent += backlog_stores(b, *message);
     count_memory(b, *message, 1);
     *message = NULL;
     return chunk;
@@ -144,14 +145,14 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
     *ret = (struct backlog_left){
         .sequence = sequence,
         .body_bytes = m->body_bytes,
-        .is_persistent = m->is_persistent,
+        .is_persistent = backlog_stores(b, m),
         .is_stored = (chunk->stored & bit) != 0,
         .redelivered = (chunk->redelivered & bit) != 0,
     };
     chunk->live &= ~bit;
     chunk->stored &= ~bit;
     chunk->redelivered &= ~bit;
-    b->persistent -= m->is_persistent;
+    b->persistent -= backlog_stores(b, m);
     count_memory(b, m, -1);
     if (chunk->note && chunk->note->times)
         chunk->note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
@@ -172,7 +173,7 @@ struct message *backlog_pop(struct backlog *b, struct backlog_left *ret)
     return m;
 }
 
-static struct backlog_chunk *chunk_of_taken(struct backlog *b, uint64_t sequence)
+static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t sequence)
 {
     struct backlog_chunk *chunk = lv_window_find(&b->window, sequence);
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
@@ -244,6 +245,7 @@ void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
     struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
     lv_assert(note && (note->live & ~note->taken & bit_of(sequence)));
     uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    lv_assert(b->disk_ready > 0);
     note->taken |= bit_of(sequence);
     b->ready--;
     b->disk_ready--;
@@ -296,7 +298,7 @@ void backlog_restore(struct backlog *b, uint64_t sequence, struct message **mess
     struct backlog_chunk *chunk = lv_window_extend(&b->window, sequence);
     chunk_put(b, chunk, sequence, *message, redelivered, is_stored);
     count_ready(b, *message, 1);
-    b->persistent += (*message)->is_persistent;
+    b->persistent += backlog_stores(b, *message);
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
     *message = NULL;
@@ -333,7 +335,7 @@ void backlog_page_out(struct backlog *b, uint64_t c)
     for (uint64_t live = chunk->live; live; live &= live - 1) {
         unsigned at = (unsigned)__builtin_ctzll(live);
         struct message **m = &chunk->messages[at];
-        if (note && (*m)->is_persistent)
+        if (note && backlog_stores(b, *m))
             note->persistent |= 1ull << at;
         if (note && note->times)
             note->times->body_bytes[at] = (uint32_t)(*m)->body_bytes;
@@ -383,6 +385,7 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     if (was_taken) {
         chunk->ready &= ~bit;
     } else {
+        lv_assert(b->disk_ready > 0);
         b->disk_ready--;
         b->disk_bytes -= (*message)->body_bytes;
     }

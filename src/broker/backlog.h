@@ -74,7 +74,7 @@ struct backlog {
     size_t taken;
     uint64_t ready_bytes; /* bodies, on disk included */
     uint64_t taken_bytes;
-    size_t persistent;        /* live messages that are persistent, on disk included */
+    size_t persistent;        /* live messages that are stored, on disk included */
     uint64_t memory_bytes;    /* what the messages in memory cost */
     size_t disk_ready;        /* of `ready`: on disk alone */
     uint64_t disk_bytes;      /* of `ready_bytes`: on disk alone */
@@ -82,6 +82,7 @@ struct backlog {
     size_t due_count, due_capacity;
     size_t timed; /* chunks with times */
     bool counts_deliveries;
+    bool stores_all; /* transient messages count as persistent ones: a quorum queue */
 };
 
 /* What a message was that has left. */
@@ -95,6 +96,12 @@ struct backlog_left {
 };
 
 void backlog_init(struct backlog *b);
+
+/* Whether the message is stored where its queue is, as a persistent one. */
+static inline bool backlog_stores(const struct backlog *b, const struct message *m)
+{
+    return m->is_persistent || b->stores_all;
+}
 
 /* Frees everything. */
 void backlog_free(struct backlog *b);

@@ -62,10 +62,16 @@ static const struct backlog_times *times_find(const struct backlog *b, uint64_t 
 
 /* --- the heap ----------------------------------------------------------------------------------------- */
 
+/* At the same time, what came first goes first. */
+static bool is_before(const struct backlog_due *x, const struct backlog_due *y)
+{
+    return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->chunk < y->chunk;
+}
+
 static void sift_up(struct backlog *b, size_t at)
 {
     struct backlog_due due = b->dues[at];
-    for (; at > 0 && b->dues[(at - 1) / 2].deadline_ms > due.deadline_ms; at = (at - 1) / 2)
+    for (; at > 0 && is_before(&due, &b->dues[(at - 1) / 2]); at = (at - 1) / 2)
         b->dues[at] = b->dues[(at - 1) / 2];
     b->dues[at] = due;
 }
@@ -74,9 +80,9 @@ static void sift_down(struct backlog *b, size_t at)
 {
     struct backlog_due due = b->dues[at];
     for (size_t child; (child = 2 * at + 1) < b->due_count; at = child) {
-        if (child + 1 < b->due_count && b->dues[child + 1].deadline_ms < b->dues[child].deadline_ms)
+        if (child + 1 < b->due_count && is_before(&b->dues[child + 1], &b->dues[child]))
             child++;
-        if (b->dues[child].deadline_ms >= due.deadline_ms)
+        if (!is_before(&b->dues[child], &due))
             break;
         b->dues[at] = b->dues[child];
     }
@@ -225,7 +231,7 @@ bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backl
     return true;
 }
 
-static bool is_before(const struct backlog_first_due *x, const struct backlog_first_due *y)
+static bool due_is_before(const struct backlog_first_due *x, const struct backlog_first_due *y)
 {
     return x->deadline_ms < y->deadline_ms ||
            (x->deadline_ms == y->deadline_ms && x->sequence < y->sequence);
@@ -236,9 +242,9 @@ static void gather_down(struct backlog_first_due *heap, size_t count, size_t at)
 {
     struct backlog_first_due moved = heap[at];
     for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && is_before(&heap[child], &heap[child + 1]))
+        if (child + 1 < count && due_is_before(&heap[child], &heap[child + 1]))
             child++;
-        if (!is_before(&moved, &heap[child]))
+        if (!due_is_before(&moved, &heap[child]))
             break;
         heap[at] = heap[child];
     }
@@ -249,14 +255,14 @@ static void gather(struct backlog_first_due *heap, size_t *count, size_t most,
                    const struct backlog_first_due *due)
 {
     if (*count == most) {
-        if (!is_before(due, &heap[0]))
+        if (!due_is_before(due, &heap[0]))
             return;
         heap[0] = *due;
         gather_down(heap, *count, 0);
         return;
     }
     size_t at = (*count)++;
-    for (; at > 0 && is_before(&heap[(at - 1) / 2], due); at = (at - 1) / 2)
+    for (; at > 0 && due_is_before(&heap[(at - 1) / 2], due); at = (at - 1) / 2)
         heap[at] = heap[(at - 1) / 2];
     heap[at] = *due;
 }
@@ -279,7 +285,7 @@ static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_fir
 
 static int in_order(const void *a, const void *b)
 {
-    return is_before(a, b) ? -1 : is_before(b, a);
+    return due_is_before(a, b) ? -1 : due_is_before(b, a);
 }
 
 /* An entry of the index counts when the chunk stands there no earlier. */

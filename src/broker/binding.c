@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "broker/delayed.h"
+#include "broker/events.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
 #include "broker/vhost_private.h"
@@ -145,11 +146,12 @@ static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
                                    const struct binding_request *request)
 {
     struct binding *b = binding_make(ends, request);
-    lv_table_insert(vhost->bindings, &b->by_identity);
     lv_list_push(&ends->source->bindings_from, &b->from_link);
     lv_list_push(&ends->destination->bindings_to, &b->to_link);
     ends->source->bindings_from_count++;
     ends->source->type->bind(ends->source, b);
+    events_bound(ends->source, ends->source->bindings_from_count);
+    lv_table_insert(vhost->bindings, &b->by_identity); /* last: who walks it finds them whole */
     topology_moved(vhost->broker);
     return b;
 }
@@ -159,6 +161,8 @@ void binding_drop(struct binding *binding)
     struct exchange *source = binding->source;
     source->type->unbind(source, binding);
     source->bindings_from_count--;
+    event_binding_deleted(binding);
+    events_bound(source, source->bindings_from_count);
     lv_list_remove(&binding->from_link);
     lv_list_remove(&binding->to_link);
     lv_table_remove(source->vhost->bindings, &binding->by_identity);
@@ -197,7 +201,7 @@ static bool check_access(const struct ends *ends, const struct binding_request *
     if (request->destination_kind != DESTINATION_QUEUE)
         return true;
     const struct queue *q = queue_of_destination(ends->destination);
-    if (q->rules->is_delaying)
+    if (delayed_is_queue(queue_name(q)))
         return delayed_refuse(q, error);
     return queue_check_access(q, request->connection_id, error);
 }
@@ -214,10 +218,13 @@ static struct definition_binding row_of(struct vhost *vhost, const struct bindin
     };
 }
 
+/* *ret_new: the ends of the binding if it is new, else NULLs. */
 static enum change_result add_locked(struct vhost *vhost, const struct binding_request *request,
-                                     struct durable_done done, struct broker_error *error)
+                                     struct durable_done done, struct broker_error *error,
+                                     struct ends *ret_new)
 {
     struct ends ends;
+    *ret_new = (struct ends){0};
     if (!vhost_check(vhost, error))
         return CHANGE_REFUSED;
     if (!find_ends(vhost, request, &ends)) {
@@ -232,6 +239,8 @@ static enum change_result add_locked(struct vhost *vhost, const struct binding_r
     if (binding_find(vhost, &ends, request))
         return CHANGE_DONE;
     struct binding *b = binding_put(vhost, &ends, request);
+    *ret_new = ends;
+    event_binding_created(b);
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     if (b->is_durable && durable_is_stored(&changes)) {
@@ -292,8 +301,11 @@ enum change_result binding_add(struct vhost *vhost, const struct binding_request
     if (!strip(request, &stripped, error))
         return CHANGE_REFUSED;
     topology_lock(vhost->broker);
-    enum change_result result = add_locked(vhost, &stripped.request, done, error);
+    struct ends added;
+    enum change_result result = add_locked(vhost, &stripped.request, done, error, &added);
     topology_unlock(vhost->broker);
+    if (added.source && added.source->type->bound)
+        added.source->type->bound(added.source, added.destination);
     return result;
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/events.h"
+#include "broker/parameters.h"
 #include "broker/queue.h"
 #include "broker/route.h"
 #include "broker/vhost_private.h"
@@ -37,11 +39,16 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     struct broker *broker = lv_calloc(1, sizeof *broker);
     broker->loops = loops;
     broker->definitions = definitions;
+    broker->node_name = "leveret@localhost";
+    broker->event_vhost = "/";
     int err = pthread_mutex_init(&broker->topology_lock, NULL);
+    lv_assert(err == 0);
+    err = pthread_mutex_init(&broker->policy_lock, NULL);
     lv_assert(err == 0);
     atomic_init(&broker->generation, 1);
     atomic_init(&broker->next_queue_id, 1);
     broker->vhosts = lv_table_create();
+    broker->globals = lv_calloc(1, sizeof *broker->globals);
     route_init(loops);
     return broker;
 }
@@ -52,6 +59,7 @@ void broker_free(struct broker **broker)
     *broker = NULL;
     if (!b)
         return;
+    events_stop(b);
     lv_rcu_register_thread();
     b->definitions = NULL; /* everything stays as it is stored */
     struct lv_table_iter it;
@@ -61,8 +69,10 @@ void broker_free(struct broker **broker)
     route_stop(b->loops);
     lv_rcu_barrier();
     lv_table_free(&b->vhosts);
+    global_parameters_free(b);
     lv_rcu_barrier();
     lv_rcu_unregister_thread();
     pthread_mutex_destroy(&b->topology_lock);
+    pthread_mutex_destroy(&b->policy_lock);
     free(b);
 }

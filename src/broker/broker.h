@@ -16,7 +16,9 @@
 #include "base/slice.h"
 #include "loop/loop.h"
 
+struct cluster_name;
 struct definitions;
+struct parameter_list;
 struct vhost;
 
 /* What RabbitMQ would answer. `code` is an AMQP reply code (0: no error); `text` comes without the
@@ -51,15 +53,31 @@ enum change_result {
 struct broker {
     struct loops *loops;             /* borrowed */
     struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
+    const char *node_name;           /* as messages and listings show it; borrowed */
+    const char *event_vhost; /* where the event exchange is; borrowed; before vhosts are made */
     pthread_mutex_t topology_lock;
+    pthread_mutex_t policy_lock; /* held while policies change and are applied; taken first */
     _Atomic uint64_t generation;
+    struct parameter_list *globals;    /* parameters.h; under the lock */
+    struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter says one */
+    /* "classic", "quorum" or "stream": of queues in vhosts that say none. Borrowed for ever; NULL and
+     * "classic" leave declarations as they are. */
+    const char *_Atomic default_queue_type;
     struct lv_table *vhosts;          /* of struct vhost, by name */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
+    /* Values that exchanges and queues have seen and that are being stored (dedup.h). */
+    _Atomic uint64_t values_on_their_way;
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
+    _Atomic unsigned event_state; /* events.c's */
     /* More memory is used than queues should be left with: they page out what they can. */
     _Atomic bool is_short_of_memory;
+    /* Milliseconds for which a consumer may hold a delivery where it and its queue say nothing; 0: for
+     * ever. */
+    _Atomic uint64_t consumer_timeout_ms;
+    /* A queue may be declared again under another type than it has. */
+    _Atomic bool is_type_relaxed;
     /* What messages published to queues of each loop, by index, and still in its mail cost. */
     _Atomic uint64_t mailed_bytes[LOOPS_MAX];
 };

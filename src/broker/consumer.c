@@ -8,7 +8,7 @@
 /* What one consumer may have under way by mail before its session has said that it took some. */
 enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };
 
-enum { ARRIVE_REDELIVERED = 1 };
+enum { ARRIVE_REDELIVERED = 1, ARRIVE_TELLS_COUNT = 2, ARRIVE_COUNT_SHIFT = 8 };
 
 /* --- the limit of a channel --------------------------------------------------------------- */
 
@@ -130,6 +130,7 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
     c->tag = slice_copy(tag);
     c->arguments = slice_copy(arguments);
     c->holds = 1;
+    atomic_init(&c->timeout_ms, CONSUMER_TIMEOUT_UNSET);
     lv_list_init(&c->link);
     lv_list_init(&c->ready_link);
     lv_list_init(&c->session_link);
@@ -215,6 +216,8 @@ static void arrive_mail(struct loop *at, struct mail *mail)
         .message = m,
         .place = mail->c,
         .redelivered = (mail->d & ARRIVE_REDELIVERED) != 0,
+        .tells_count = (mail->d & ARRIVE_TELLS_COUNT) != 0,
+        .delivery_count = (uint32_t)(mail->d >> ARRIVE_COUNT_SHIFT),
     };
     c->credit_bytes += delivery_cost(m->body_bytes);
     if (!c->calls->deliver(c, &d))
@@ -239,7 +242,9 @@ bool consumer_deliver(struct consumer *c, const struct delivery *d)
         .a = c,
         .b = message_ref(d->message),
         .c = d->place,
-        .d = d->redelivered ? ARRIVE_REDELIVERED : 0,
+        .d = (d->redelivered ? ARRIVE_REDELIVERED : 0u) |
+             (d->tells_count ? ARRIVE_TELLS_COUNT : 0u) |
+             (uint64_t)d->delivery_count << ARRIVE_COUNT_SHIFT,
     };
     loop_mail(c->queue->home, c->loop, &mail);
     c->mailed_bytes += delivery_cost(d->message->body_bytes);
@@ -277,6 +282,47 @@ void consumer_settle(struct consumer *c, uint64_t place, uint32_t count, enum se
     struct mail mail = {
         .deliver = settle_mail, .a = c, .c = place, .d = (uint64_t)count << 8 | (unsigned)kind};
     loop_mail(c->loop, c->queue->home, &mail);
+}
+
+/* --- what may change while it runs ----------------------------------------------------------- */
+
+static void set_prefetch(struct consumer *c, uint32_t prefetch)
+{
+    atomic_store_explicit(&c->prefetch, prefetch, memory_order_relaxed);
+    queue_consumer_ready(c->queue, c);
+}
+
+static void set_prefetch_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    set_prefetch(mail->a, (uint32_t)mail->c);
+}
+
+void consumer_set_prefetch(struct consumer *c, uint32_t prefetch)
+{
+    if (c->queue->home == c->loop) {
+        set_prefetch(c, prefetch);
+        return;
+    }
+    struct mail mail = {.deliver = set_prefetch_mail, .a = c, .c = prefetch};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void timeout_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    if (!c->is_closed)
+        c->calls->timeout_changed(c);
+}
+
+void consumer_set_timeout(struct consumer *c, int64_t timeout_ms)
+{
+    if (atomic_load_explicit(&c->timeout_ms, memory_order_relaxed) == timeout_ms)
+        return;
+    atomic_store_explicit(&c->timeout_ms, timeout_ms, memory_order_relaxed);
+    struct mail mail = {.deliver = timeout_mail, .a = c};
+    loop_mail(c->queue->home, c->loop, &mail);
 }
 
 /* --- the queue is gone ----------------------------------------------------------------------- */

@@ -39,6 +39,8 @@ struct delivery {
     struct message *message;
     uint64_t place; /* in the queue, for consumer_settle(); meaningless with no_ack */
     bool redelivered;
+    bool tells_count;        /* the header gets x-delivery-count (delivery_header.h) ... */
+    uint32_t delivery_count; /* ... with this */
 };
 
 struct consumer_calls {
@@ -47,7 +49,16 @@ struct consumer_calls {
     bool (*deliver)(struct consumer *consumer, const struct delivery *delivery);
     /* The queue is gone; the consumer is detached already. Session loop. */
     void (*cancelled)(struct consumer *consumer);
+    /* Its timeout is another. Session loop. */
+    void (*timeout_changed)(struct consumer *consumer);
 };
+
+/* As RabbitMQ's listings have it: the only kind there is without a single active consumer; that one;
+ * and those that may be next. */
+enum consumer_activity { CONSUMER_UP, CONSUMER_SINGLE_ACTIVE, CONSUMER_WAITING };
+
+/* Nobody has set a timeout for the consumer or its queue: the broker's default is the one. */
+enum { CONSUMER_TIMEOUT_UNSET = -1 };
 
 /* One limit for all the consumers of a channel (basic.qos with global): counted by the homes of the
  * queues that deliver to it. Shared. */
@@ -83,9 +94,14 @@ struct consumer {
     bool
         is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
     int64_t priority;
-    uint32_t prefetch;      /* 0: unlimited */
     struct slice tag;       /* owned */
     struct slice arguments; /* owned, raw table */
+
+    /* Home's; any loop may look. */
+    _Atomic uint32_t prefetch; /* 0: unlimited */
+    _Atomic int activity;      /* enum consumer_activity */
+    /* For how many milliseconds a delivery may be outstanding: 0: for ever. */
+    _Atomic int64_t timeout_ms;
 
     /* Home's. */
     struct lv_list link;       /* in queue->consumers while attached */
@@ -114,6 +130,9 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
  * Session loop. */
 void consumer_set_limit(struct consumer *consumer, struct channel_limit *limit);
 
+/* Another limit from here on, also for a consumer that runs. Session loop. */
+void consumer_set_prefetch(struct consumer *consumer, uint32_t prefetch);
+
 /* One more hold; one less, and with the last the consumer goes: `session` is no longer used. Not
  * while attached. Session loop. */
 static inline void consumer_hold(struct consumer *c)
@@ -138,8 +157,9 @@ void consumer_resume(struct consumer *consumer);
 /* Whether it has room by itself: attached, not stalled, below its prefetch. */
 static inline bool consumer_has_room(const struct consumer *c)
 {
+    uint32_t prefetch = atomic_load_explicit(&c->prefetch, memory_order_relaxed);
     return c->is_attached && !c->is_stalled &&
-           (c->no_ack || c->prefetch == 0 || c->unacked < c->prefetch);
+           (c->no_ack || prefetch == 0 || c->unacked < prefetch);
 }
 
 /* Takes a place of its channel's limit, if it counts there. False when the limit is reached: the
@@ -151,6 +171,9 @@ void consumer_give_places(struct consumer *consumer, uint32_t count);
 /* Hands one message over: directly, or by mail (`message` then must be set, and a reference is
  * taken). False when it is stalled by that. */
 bool consumer_deliver(struct consumer *consumer, const struct delivery *delivery);
+
+/* Sets timeout_ms; the session hears of it when it was another. */
+void consumer_set_timeout(struct consumer *consumer, int64_t timeout_ms);
 
 /* Tells the session that its queue is gone. */
 void consumer_tell_cancelled(struct consumer *consumer);

@@ -161,7 +161,7 @@ static void is_due(struct queue *q, uint64_t place, struct message *m)
         queue_settle_place(q, place);
 }
 
-static const struct queue_rules delaying_rules = {
+const struct queue_rules queue_rules_delaying = {
     .deadline = due_at,
     .sends_on = sends_on,
     .due = is_due,
@@ -214,8 +214,7 @@ void delayed_create_queue(struct exchange *x)
         return;
     struct lv_buffer name = {0};
     lv_buffer_printf(&name, DELAYED_QUEUE_PREFIX "%.*s", SLICE_ARG(exchange_name(x)));
-    struct queue *q =
-        queue_create_owned(x->vhost, lv_buffer_slice(&name), x->is_durable, &delaying_rules);
+    struct queue *q = queue_create_owned(x->vhost, lv_buffer_slice(&name), x->is_durable);
     x->delayed = queue_ref(q);
     lv_buffer_free(&name);
 }
@@ -233,9 +232,8 @@ void delayed_adopt(struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    if (!slice_begins(name, DELAYED_QUEUE_PREFIX))
-        return; /* clients cannot declare such names */
-    q->rules = &delaying_rules;
+    if (!delayed_is_queue(name))
+        return;
     struct exchange *x = exchange_find(q->vhost, slice_of(name.p + n, name.n - n));
     if (x && x->is_delaying && !x->delayed)
         x->delayed = queue_ref(q);

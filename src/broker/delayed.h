@@ -44,6 +44,12 @@ void delayed_create_queue(struct exchange *x);
 /* The exchange goes: so does its queue. */
 void delayed_delete_queue(struct exchange *x);
 
+/* Whether a queue of this name is an exchange's: clients cannot declare such names. */
+static inline bool delayed_is_queue(struct slice name)
+{
+    return slice_begins(name, DELAYED_QUEUE_PREFIX);
+}
+
 /* --- recovery --------------------------------------------------------------------------------------- */
 
 /* A queue has been recovered: if it is an exchange's, that gets it back. The lock is held. */

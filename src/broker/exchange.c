@@ -10,12 +10,25 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/arguments.h"
+#include "broker/dedup.h"
 #include "broker/delayed.h"
+#include "broker/events.h"
+#include "broker/policy.h"
 #include "broker/vhost_private.h"
 #include "wire/table.h"
 
 static const struct exchange_type *const types[] = {
-    &exchange_direct, &exchange_fanout, &exchange_headers, &exchange_topic, NULL,
+    &exchange_direct,
+    &exchange_fanout,
+    &exchange_headers,
+    &exchange_topic,
+    &exchange_consistent_hash,
+    &exchange_random,
+    &exchange_local_random,
+    &exchange_modulus_hash,
+    &exchange_recent_history,
+    &exchange_deduplication,
+    NULL,
 };
 
 const struct exchange_type *exchange_type_find(struct slice name)
@@ -81,6 +94,20 @@ static struct slice alternate_of(struct slice arguments)
     return is_set ? f.bytes : SLICE_EMPTY;
 }
 
+struct slice exchange_alternate(const struct exchange *exchange)
+{
+    if (exchange->alternate.n > 0 || exchange_name(exchange).n == 0)
+        return exchange->alternate;
+    const struct effective_policy *policy =
+        atomic_load_explicit(&exchange->policy, memory_order_acquire);
+    return policy ? policy->alternate : SLICE_EMPTY;
+}
+
+static bool exchange_is_dedup(const struct exchange_type *type)
+{
+    return type == &exchange_deduplication;
+}
+
 /* One allocation: the struct, then name and arguments. */
 static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
                                       const struct exchange_type *type)
@@ -94,12 +121,14 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->type = type;
     x->type_name = slice_is(d->type, DELAYED_TYPE) ? DELAYED_TYPE : type->name;
     x->is_delaying = delayed_is_asked_for(d);
-    x->is_never_cached = type->uses_headers || x->is_delaying;
     x->is_durable = d->durable;
     x->is_auto_delete = d->auto_delete;
     x->is_internal = d->internal;
     x->arguments = copy_to(&space, d->arguments);
     x->alternate = alternate_of(x->arguments);
+    x->dedup =
+        dedup_create(vhost, &x->destination, d->durable, x->arguments, exchange_is_dedup(type));
+    x->is_never_cached = type->is_never_cached || x->dedup || x->is_delaying;
     lv_list_init(&x->bindings_from);
     lv_list_init(&x->doomed_link);
     type->create(x);
@@ -113,6 +142,7 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_decl
         return NULL;
     struct exchange *x = exchange_make(vhost, d, type);
     x->is_predeclared = is_predeclared;
+    policy_begin_exchange(x);
     if (d->name.n > 0)
         lv_table_insert(vhost->exchanges, &x->by_name);
     return x;
@@ -125,6 +155,9 @@ void exchange_free(struct exchange *exchange)
     exchange->type->destroy(exchange);
     if (exchange->delayed)
         queue_unref(&exchange->delayed);
+    struct effective_policy *policy = atomic_load(&exchange->policy);
+    effective_policy_unref(&policy);
+    dedup_free(&exchange->dedup);
     free(exchange);
 }
 
@@ -158,7 +191,9 @@ static void drop_bindings(struct exchange *x, struct lv_list *doomed)
 static void remove_one(struct exchange *x, struct lv_list *doomed, struct durable_changes *changes)
 {
     x->is_deleted = true;
+    dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
+    event_exchange_deleted(x);
     delayed_delete_queue(x);
     drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
@@ -234,6 +269,17 @@ static bool is_equivalent(struct exchange *x, const struct exchange_declaration 
                                              vhost_name(x->vhost), error);
 }
 
+bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
+                          const char *argument, const struct field *value,
+                          struct broker_error *error)
+{
+    return broker_refuse(error, 406,
+                         "invalid arg '%s' for exchange '%.*s' in vhost '%.*s': "
+                         "{unacceptable_type,%s}",
+                         argument, SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)),
+                         field_type_name(value->type));
+}
+
 static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
                       struct broker_error *error)
 {
@@ -242,8 +288,12 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
     if (slice_begins(d->name, "amq."))
         return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
                              SLICE_ARG(d->name));
+    struct dedup_settings dedup;
+    const struct exchange_type *type = rule_of(d); /* NULL: refused below */
     return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
-           delayed_check_arguments(vhost, d, error);
+           delayed_check_arguments(vhost, d, error) &&
+           dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
+           (!type->check_arguments || type->check_arguments(vhost, d, error));
 }
 
 static enum change_result store_exchange(struct exchange *x, struct durable_done done)
@@ -276,6 +326,7 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     delayed_create_queue(x);
     *ret_created = true;
     topology_moved(vhost->broker); /* it may be an alternate exchange that was missing */
+    event_exchange_created(x);
     return store_exchange(x, done);
 }
 

@@ -1,17 +1,23 @@
 /* Exchanges: names that messages are published to, and the rule by which each type chooses among
- * its bindings. One file per type: exchange_direct.c, _fanout.c, _topic.c, _headers.c.
+ * its bindings. One file per type: exchange_direct.c, _fanout.c, _topic.c ...
  *
  * Routing is read-side (RCU), lock-free, from any loop; everything else runs under the topology
  * lock, which the functions take themselves unless they say otherwise. */
 #ifndef LEVERET_BROKER_EXCHANGE_H
 #define LEVERET_BROKER_EXCHANGE_H
 
+#include "base/buffer.h"
 #include "broker/binding.h"
 #include "broker/broker.h"
 #include "broker/vhost.h"
 
 enum { EXCHANGE_MAGIC = 0x78c4a6e };
 
+struct effective_policy;
+struct dedup;
+struct dedup_claims;
+struct delivery;
+struct exchange_declaration;
 struct exchange_type;
 
 struct exchange {
@@ -23,16 +29,19 @@ struct exchange {
     const struct exchange_type *type; /* the rule it routes by */
     const char *type_name;            /* what it was declared as: delayed.h */
     struct queue *delayed;            /* referenced: where messages wait; see is_delaying */
+    struct dedup *dedup; /* owned; NULL: takes duplicates */
     bool is_durable;
     bool is_auto_delete;
     bool is_internal;
     bool is_predeclared;
     bool is_delaying;           /* messages with x-delay wait in `delayed` */
-    bool is_never_cached;       /* where a message goes depends on more than its routing key */
+    bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
+    bool is_never_cached;       /* where a message goes depends on more than its routing key */
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
     struct slice alternate; /* name of the alternate exchange; empty: none. Points into arguments */
+    struct effective_policy *_Atomic policy; /* RCU; what rules it; NULL: nothing */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;
     void *state; /* the type's own */
@@ -46,6 +55,12 @@ struct routing_input {
     struct slice routing_key;
     struct slice headers; /* the raw headers table; empty when there is none */
     bool has_headers;
+    /* The whole message, for types that look at its properties or keep it. NULL: nobody publishes,
+     * somebody only asks where it would go. Borrowed for the call. */
+    const struct delivery *message;
+    /* Where exchanges that drop duplicates put what they claim: whoever gives it publishes by
+     * dedup.h's rules. NULL: they drop nothing. */
+    struct dedup_claims *claims;
 };
 
 struct route_set;
@@ -53,8 +68,15 @@ struct route_set;
 /* The rule of one exchange type. */
 struct exchange_type {
     const char *name;
-    /* True when the outcome depends on more than the routing key: such routes are never cached. */
-    bool uses_headers;
+    /* The outcome depends on more than the routing key: such routes are never cached. create()
+     * may say so for one exchange (exchange->is_never_cached). */
+    bool is_never_cached;
+    /* A message is shown to it once, with its routing key: keys in CC and BCC change nothing. */
+    bool is_asked_once;
+    /* exchange.declare: refuses arguments that make no sense to the type. NULL: takes all. Not
+     * called for what is restored. */
+    bool (*check_arguments)(struct vhost *vhost, const struct exchange_declaration *d,
+                            struct broker_error *error);
     void (*create)(struct exchange *exchange);
     void (*destroy)(struct exchange *exchange); /* after a grace period, with no bindings left */
     /* Read-side: adds the destination of every binding that matches. */
@@ -65,6 +87,13 @@ struct exchange_type {
                   struct broker_error *error);
     void (*bind)(struct exchange *exchange, struct binding *binding);
     void (*unbind)(struct exchange *exchange, struct binding *binding);
+    /* Without the lock, in the turn of whoever made a new binding to this destination. May be
+     * NULL. Not called for what is restored. */
+    void (*bound)(struct exchange *exchange, struct destination *destination);
+    /* Read-side; NULL: the type chooses among all its bindings at once. Whether route() takes this one
+     * for this message; writes why, or why not, into the empty buffer (explain.h). */
+    bool (*explain)(struct exchange *exchange, struct binding *binding,
+                    const struct routing_input *input, struct lv_buffer *why);
 };
 
 /* The type of this name ("direct"), or NULL. */
@@ -95,6 +124,9 @@ struct exchange *exchange_find(struct vhost *vhost, struct slice name);
 
 /* Recovery: puts an exchange in place without checks and without storing it. */
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d);
+
+/* Read-side. The name of its alternate exchange, by its argument or else by policy; empty: none. */
+struct slice exchange_alternate(const struct exchange *exchange);
 
 static inline struct slice exchange_name(const struct exchange *exchange)
 {

@@ -32,6 +32,15 @@ static void direct_unbind(struct exchange *exchange, struct binding *binding)
     keyset_remove(exchange->state, binding);
 }
 
+static bool direct_explain(struct exchange *exchange, struct binding *binding,
+                           const struct routing_input *input, struct lv_buffer *why)
+{
+    (void)exchange;
+    bool is_equal = slice_equal(binding->routing_key, input->routing_key);
+    lv_buffer_printf(why, is_equal ? "the keys are equal" : "the keys differ");
+    return is_equal;
+}
+
 const struct exchange_type exchange_direct = {
     .name = "direct",
     .create = direct_create,
@@ -39,4 +48,5 @@ const struct exchange_type exchange_direct = {
     .route = direct_route,
     .bind = direct_bind,
     .unbind = direct_unbind,
+    .explain = direct_explain,
 };

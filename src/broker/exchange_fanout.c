@@ -1,4 +1,5 @@
-/* fanout: a message goes wherever anything is bound. */
+/* fanout: a message goes wherever anything is bound. x-message-deduplication routes like it: what it
+ * does besides, any exchange can (dedup.h). */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -33,8 +34,29 @@ static void fanout_unbind(struct exchange *exchange, struct binding *binding)
     fanset_remove(exchange->state, binding);
 }
 
+static bool fanout_explain(struct exchange *exchange, struct binding *binding,
+                           const struct routing_input *input, struct lv_buffer *why)
+{
+    (void)exchange;
+    (void)binding;
+    (void)input;
+    lv_buffer_printf(why, "a fanout exchange takes every binding");
+    return true;
+}
+
 const struct exchange_type exchange_fanout = {
     .name = "fanout",
+    .create = fanout_create,
+    .destroy = fanout_destroy,
+    .route = fanout_route,
+    .bind = fanout_bind,
+    .unbind = fanout_unbind,
+    .explain = fanout_explain,
+};
+
+const struct exchange_type exchange_deduplication = {
+    .name = "x-message-deduplication",
+    .is_asked_once = true,
     .create = fanout_create,
     .destroy = fanout_destroy,
     .route = fanout_route,

@@ -156,6 +156,70 @@ static void headers_route(struct exchange *exchange, const struct routing_input 
     }
 }
 
+/* --- explaining --------------------------------------------------------------------------- */
+
+static void put_value(struct lv_buffer *out, const struct field *f)
+{
+    struct lv_buffer text = {0};
+    field_describe(&text, f);
+    lv_buffer_add_slice(out, lv_buffer_slice(&text));
+    lv_buffer_free(&text);
+}
+
+static void explain_unmet(const struct header *wanted, const struct header *header,
+                          struct lv_buffer *why)
+{
+    if (!header) {
+        lv_buffer_printf(why, "there is no header '%.*s'", SLICE_ARG(wanted->name));
+        return;
+    }
+    lv_buffer_printf(why, "the header '%.*s' is ", SLICE_ARG(wanted->name));
+    put_value(why, &header->value);
+    lv_buffer_printf(why, " and not ");
+    put_value(why, &wanted->value);
+}
+
+/* The same merge as pattern_matches(), with reasons: what decides, or with `any` all that failed. */
+static bool pattern_explain(const struct pattern *pattern, const struct header_list *headers,
+                            struct lv_buffer *why)
+{
+    size_t h = 0;
+    for (size_t i = 0; i < pattern->count; i++) {
+        const struct header *wanted = &pattern->fields[i];
+        while (h < headers->count && slice_compare(headers->items[h].name, wanted->name) < 0)
+            h++;
+        bool is_there = h < headers->count && slice_equal(headers->items[h].name, wanted->name);
+        bool met = is_there && is_met(wanted, &headers->items[h]);
+        if (met && pattern->is_any) {
+            why->n = 0;
+            lv_buffer_printf(why, "the header '%.*s' is met", SLICE_ARG(wanted->name));
+            return true;
+        }
+        if (!met) {
+            lv_buffer_printf(why, "%s", why->n > 0 ? "; " : "");
+            explain_unmet(wanted, is_there ? &headers->items[h] : NULL, why);
+        }
+        if (!met && !pattern->is_any)
+            return false;
+        h += is_there;
+    }
+    if (pattern->count == 0)
+        lv_buffer_printf(why, "the binding asks for no header");
+    else if (!pattern->is_any)
+        lv_buffer_printf(why, "every header is met");
+    return !pattern->is_any;
+}
+
+static bool headers_explain(struct exchange *exchange, struct binding *binding,
+                            const struct routing_input *input, struct lv_buffer *why)
+{
+    (void)exchange;
+    struct route_set set = {0};
+    bool is_taken = pattern_explain(binding->indexed_at, route_set_headers(&set, input), why);
+    route_set_free(&set);
+    return is_taken;
+}
+
 /* --- changing, under the lock ------------------------------------------------------------- */
 
 static const struct {
@@ -256,11 +320,13 @@ static void headers_destroy(struct exchange *exchange)
 
 const struct exchange_type exchange_headers = {
     .name = "headers",
-    .uses_headers = true,
+    .is_never_cached = true,
+    .is_asked_once = true,
     .create = headers_create,
     .destroy = headers_destroy,
     .route = headers_route,
     .check = headers_check,
     .bind = headers_bind,
     .unbind = headers_unbind,
+    .explain = headers_explain,
 };

@@ -5,11 +5,19 @@
 #include "broker/durable.h"
 #include "broker/exchange.h"
 
+struct field;
+
 extern const struct exchange_type exchange_default;
 extern const struct exchange_type exchange_direct;
 extern const struct exchange_type exchange_fanout;
 extern const struct exchange_type exchange_topic;
 extern const struct exchange_type exchange_headers;
+extern const struct exchange_type exchange_consistent_hash;
+extern const struct exchange_type exchange_random;
+extern const struct exchange_type exchange_local_random;
+extern const struct exchange_type exchange_modulus_hash;
+extern const struct exchange_type exchange_recent_history;
+extern const struct exchange_type exchange_deduplication;
 
 /* --- exchange.c; the lock is held -------------------------------------------------------- */
 
@@ -33,6 +41,10 @@ bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct brok
 
 /* 503 `unknown exchange type '%'`, which closes the connection. Returns false. */
 bool exchange_refuse_unknown_type(struct slice type, struct broker_error *error);
+/* 406 for an argument of a type that it cannot have. Returns false. */
+bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
+                          const char *argument, const struct field *value,
+                          struct broker_error *error);
 
 /* --- binding.c; the lock is held --------------------------------------------------------- */
 

@@ -101,7 +101,7 @@ static void find_by_many_keys(struct loop *loop, struct exchange *exchange,
     struct slice *keys = lv_malloc(most * sizeof *keys);
     keys[0] = input->routing_key;
     size_t count = add_keys(keys, most, 1, cc);
-    route_find_many(loop, exchange, keys, count, input->headers, input->has_headers, ret);
+    route_find_many(loop, exchange, keys, count, input, ret);
     free(keys);
 }
 
@@ -112,10 +112,18 @@ void forward_find_route_from(struct loop *loop, struct exchange *exchange, const
     struct field cc;
     if (!properties_read(message_header(m), &properties))
         properties = (struct properties){0};
+    const struct delivery delivery = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = (struct message *)m,
+    };
     const struct routing_input input = {
         .routing_key = message_routing_key(m),
         .headers = properties.headers,
         .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
+        .message = &delivery,
     };
     if (table_find(input.headers, "CC", &cc) && cc.type == FIELD_ARRAY)
         find_by_many_keys(loop, exchange, &input, cc.bytes, ret);
@@ -352,9 +360,13 @@ static bool job_send(struct forwarder *f, struct job *job)
     return is_behind;
 }
 
-static struct job *first_of(const struct lv_list *list)
+static struct job *take_first(struct lv_list *list)
 {
-    return lv_list_item(list->next, struct job, link);
+    struct lv_list *first = list->next;
+    /* The analyzer thinks that what was taken out and freed is still in it. */
+    lv_assert(first->prev == list); // NOLINT(clang-analyzer-unix.Malloc)
+    lv_list_remove(first);
+    return lv_list_item(first, struct job, link);
 }
 
 static void run(struct loop *loop, struct loop_task *task)
@@ -366,8 +378,7 @@ static void run(struct loop *loop, struct loop_task *task)
             loop_timer_start(loop, &f->run_later, 0);
             break;
         }
-        struct job *job = first_of(&f->waiting);
-        lv_list_remove(&job->link);
+        struct job *job = take_first(&f->waiting);
         f->busy_count++;
         if (job_send(f, job)) {
             loop_timer_start(loop, &f->run_later, BEHIND_MS);
@@ -392,8 +403,7 @@ static void retry_all(struct forwarder *f)
     f->generation = topology_generation(q->vhost->broker);
     lv_list_push(&f->kept, &end);
     while (f->kept.next != &end) {
-        struct job *job = first_of(&f->kept);
-        lv_list_remove(&job->link);
+        struct job *job = take_first(&f->kept);
         job_send(f, job);
     }
     lv_list_remove(&end);
@@ -494,8 +504,7 @@ uint64_t forward_body_bytes(const struct queue *q)
 static void abandon_all(struct forwarder *f, struct lv_list *list, bool is_busy)
 {
     while (!lv_list_is_empty(list)) {
-        struct job *job = first_of(list);
-        lv_list_remove(&job->link);
+        struct job *job = take_first(list);
         f->busy_count -= is_busy;
         job_end(f, job, FORWARD_ABANDONED);
     }
@@ -513,8 +522,7 @@ void forward_stop(struct queue *q)
     loop_timer_stop(q->home, &f->retry);
     abandon_all(f, &f->kept, true);
     while (is_running && !lv_list_is_empty(&f->waiting)) {
-        struct job *job = first_of(&f->waiting);
-        lv_list_remove(&job->link);
+        struct job *job = take_first(&f->waiting);
         f->busy_count++;
         job_send(f, job);
     }

@@ -319,8 +319,9 @@ void pager_purge(struct lane *l)
 {
     struct backlog *b = &l->backlog;
     struct pager *p = l->pager;
-    if (!p || !backlog_has_disk(b))
+    if (!p || (!backlog_has_disk(b) && !p->has_lost))
         return;
+    p->has_lost = false;
     p->is_reading = false; /* what is being read comes too late */
     for (; p->straggler_first < p->straggler_count; p->straggler_first++) {
         struct straggler *s = &p->stragglers[p->straggler_first];

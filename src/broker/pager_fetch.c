@@ -488,7 +488,8 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
 {
     struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
     const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    if (s)
+    bool is_stray = (note->stray >> (sequence % WINDOW_ENTRIES) & 1) != 0;
+    if (s && !is_stray)
         pager_count_read(l, s, note->times->body_bytes[sequence % WINDOW_ENTRIES]);
     if (l->pager)
         drop_fetched(l->pager, sequence);

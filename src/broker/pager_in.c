@@ -159,8 +159,8 @@ void pager_recount(struct lane *l, struct segment *s)
             if (sequence < s->first_sequence || sequence >= s->end_sequence)
                 continue;
             live++;
-            persistent += m->is_persistent;
-            bytes += m->is_persistent ? m->body_bytes : 0;
+            persistent += backlog_stores(&l->backlog, m);
+            bytes += backlog_stores(&l->backlog, m) ? m->body_bytes : 0;
         }
     }
     l->backlog.persistent -= s->persistent_live - persistent;
@@ -181,6 +181,7 @@ static void end_of_disk(struct lane *l)
               SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
               b->disk_ready);
     l->queue->counters.lost += b->disk_ready;
+    l->pager->has_lost = true;
     backlog_drop_disk(b);
     for (size_t i = 0; i < l->pager->count; i++)
         pager_recount(l, l->pager->segments[i]);

@@ -147,23 +147,24 @@ static void append_block(struct lane *l, struct segment *s, const struct segment
         pager_flush(l);
 }
 
-struct log_message pager_message_parts(const struct message *m)
+struct log_message pager_message_parts(const struct lane *l, const struct message *m)
 {
     return (struct log_message){
         .exchange = message_exchange(m),
         .routing_key = message_routing_key(m),
         .header = message_header(m),
         .body = message_body(m),
-        .is_persistent = m->is_persistent,
+        .is_persistent = backlog_stores(&l->backlog, m),
     };
 }
 
-static void count_stored(struct segment *s, const struct message *m)
+static void count_stored(struct lane *l, struct segment *s, const struct message *m)
 {
+    bool is_persistent = backlog_stores(&l->backlog, m);
     s->entries++;
     s->live++;
-    s->persistent_live += m->is_persistent;
-    s->persistent_bytes += m->is_persistent ? m->body_bytes : 0;
+    s->persistent_live += is_persistent;
+    s->persistent_bytes += is_persistent ? m->body_bytes : 0;
 }
 
 /* The first sequence number behind the segment's end that belongs to another one. */
@@ -204,11 +205,11 @@ void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk,
                 /* What is taken may have been delivered. */
                 .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
                 .deadline_ms = backlog_deadline(&l->backlog, c * WINDOW_ENTRIES + place),
-                .message = pager_message_parts(m),
+                .message = pager_message_parts(l, m),
             };
             bytes += message_memory(m);
             chunk->stored |= 1ull << place;
-            count_stored(s, m);
+            count_stored(l, s, m);
         }
         append_block(l, s, &block, is_copy);
     }

@@ -92,6 +92,7 @@ struct pager {
     size_t kept_count, kept_capacity;
     uint64_t failures;        /* of writes: what was read meanwhile counts for nothing */
     bool is_failed;           /* writing failed: nothing more is paged out */
+    bool has_lost; /* messages could not be read: to the log they are still there */
     struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
     bool is_scanning;
     uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
@@ -165,7 +166,7 @@ void pager_fail_writing(struct lane *l, int error);
 void pager_flush(struct lane *l);
 
 /* The message as the store takes it; borrows. */
-struct log_message pager_message_parts(const struct message *m);
+struct log_message pager_message_parts(const struct lane *l, const struct message *m);
 
 /* Places of a chunk that memory alone has and that a segment can take: those that stand between the
  * messages of one cannot, since segments do not overlap. */

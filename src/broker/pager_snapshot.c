@@ -117,12 +117,12 @@ static void give_up_if_sparse(struct lane *l, struct segment *s)
 }
 
 /* Places of a chunk that only the log and memory have. */
-static uint64_t unstored(const struct backlog_chunk *chunk)
+static uint64_t unstored(const struct backlog *b, const struct backlog_chunk *chunk)
 {
     uint64_t places = 0;
     for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
         unsigned place = (unsigned)__builtin_ctzll(live);
-        places |= chunk->messages[place]->is_persistent ? 1ull << place : 0;
+        places |= backlog_stores(b, chunk->messages[place]) ? 1ull << place : 0;
     }
     return places;
 }
@@ -132,8 +132,9 @@ static uint64_t unstored_bytes(struct lane *l)
     uint64_t bytes = 0;
     for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
-        for (uint64_t places = chunk ? unstored(chunk) & pager_storable(l, c, chunk) : 0; places;
-             places &= places - 1)
+        for (uint64_t places = chunk ? unstored(&l->backlog, chunk) & pager_storable(l, c, chunk)
+                                     : 0;
+             places; places &= places - 1)
             bytes += message_memory(chunk->messages[__builtin_ctzll(places)]);
     }
     return bytes;
@@ -167,7 +168,7 @@ static void carry(const struct lane *l, struct carried_list *list, uint64_t sequ
         .sequence = sequence,
         .flags = redelivered ? LOG_DELIVERED : 0,
         .deadline_ms = backlog_deadline(&l->backlog, sequence),
-        .message = pager_message_parts(m),
+        .message = pager_message_parts(l, m),
     };
 }
 
@@ -178,7 +179,7 @@ static void carry_all(struct lane *l, struct carried_list *list)
     size_t next = p->straggler_first;
     for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
-        uint64_t places = chunk ? unstored(chunk) : 0;
+        uint64_t places = chunk ? unstored(&l->backlog, chunk) : 0;
         for (; places; places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
             /* What is taken may have been delivered, and so may what came back. */

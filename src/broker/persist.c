@@ -254,7 +254,7 @@ void persist_mark_dirty(struct lane *l)
 enum queue_answer persist_answer(const struct queue *q, const struct message *message)
 {
     const struct persist_loop *p = loop_slot(q->home, LOOP_SLOT_STORE);
-    if (!message->is_persistent || !q->flags.durable || q->flags.exclusive || !p)
+    if (!queue_stores(q, message) || !q->flags.durable || q->flags.exclusive || !p)
         return QUEUE_TOOK;
     bool is_stored_any_more = p->persist && log_failure(p->persist->log) == 0 &&
                               !atomic_load_explicit(&p->persist->has_failed, memory_order_relaxed);
@@ -281,7 +281,7 @@ bool persist_is_behind(const struct queue *q)
 void persist_enqueue(struct lane *l, const struct message *m, uint64_t sequence, bool delivered,
                      uint64_t deadline_ms)
 {
-    if (!m->is_persistent || !is_stored(l))
+    if (!backlog_stores(&l->backlog, m) || !is_stored(l))
         return;
     const struct log_message message = {
         .exchange = message_exchange(m),

@@ -3,11 +3,16 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "broker/dedup.h"
+#include "broker/default_type.h"
 #include "broker/delayed.h"
+#include "broker/events.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
+#include "broker/policy.h"
 #include "broker/queue_dead_letters.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
@@ -31,8 +36,10 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->vhost = vhost;
     q->home = home;
     q->flags = flags;
-    q->rules = &queue_rules_plain;
+    q->rules = delayed_is_queue(name) ? &queue_rules_delaying : &queue_rules_plain;
     q->argument_table = bytes_copy(argument_table);
+    q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
+                            q->argument_table, false);
     lane_init(&q->lane, q);
     q->lane_count = 1;
     lv_list_init(&q->consumers);
@@ -53,6 +60,8 @@ static void queue_free(struct queue *q)
     forward_free(q);
     queue_dead_letters_free(q);
     lanes_free(q);
+    effective_policy_unref(&q->policy);
+    dedup_free(&q->dedup);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);
     free((void *)q->argument_table.p);
@@ -131,8 +140,9 @@ static bool check_redeclaration(const struct queue *q, const struct queue_declar
         return true;
     if (d->flags.exclusive != (q->exclusive_owner != 0))
         return refuse_locked(q, error);
-    return queue_is_equivalent(q->flags, q->argument_table, d->flags, d->arguments, d->name,
-                               vhost_name(q->vhost), error);
+    bool is_type_relaxed = atomic_load(&q->vhost->broker->is_type_relaxed);
+    return queue_is_equivalent(q->flags, q->argument_table, d->flags, d->arguments, is_type_relaxed,
+                               d->name, vhost_name(q->vhost), error);
 }
 
 static bool is_reserved(const struct queue_declaration *d)
@@ -196,26 +206,52 @@ static enum change_result store_queue(struct queue *q, struct durable_done done)
     return done.fn ? CHANGE_PENDING : CHANGE_DONE;
 }
 
+/* The new queue's arguments are read: they are its settings, and its lane knows its type. */
+static void settings_begin(struct queue *q)
+{
+    bool is_quorum = q->arguments.type == QUEUE_QUORUM; /* which has no priorities: one lane */
+    q->settings = q->arguments;
+    q->lane.backlog.stores_all = is_quorum;
+    q->lane.backlog.counts_deliveries = is_quorum;
+}
+
+/* Users of quorum queues count on a limit that there is only with somewhere to put what reaches it. */
+static void warn_of_no_dead_letters(const struct queue *q)
+{
+    const struct queue_arguments *a = &q->settings;
+    if (a->type == QUEUE_QUORUM && a->delivery_limit == ARGUMENT_UNSET &&
+        !a->has_dead_letter_exchange)
+        log_warning("queue '%.*s' in vhost '%.*s' has no dead-letter exchange: a message that is "
+                    "never acknowledged comes back without end (the delivery limit of quorum "
+                    "queues holds only with an exchange, or an x-delivery-limit)",
+                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
 /* The lock is held, and there is no queue of this name. */
 static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       const struct queue_declaration *d, struct durable_done done,
                                       struct broker_error *error, struct queue **ret)
 {
     struct queue_arguments arguments;
+    struct dedup_settings dedup;
     if (!queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), &arguments,
-                              error))
+                              error) ||
+        !dedup_settings_read(d->arguments, false, &dedup, error))
         return CHANGE_REFUSED;
     struct queue *q =
         queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
     if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
                               &q->arguments, error))
         lv_unreachable();
-    q->settings = q->arguments;
+    settings_begin(q);
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
+    policy_begin_queue(q);
+    warn_of_no_dead_letters(q);
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     lv_table_insert(vhost->queues, &q->by_name);
+    event_queue_created(q);
     *ret = q;
     return store_queue(q, done);
 }
@@ -238,6 +274,9 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
         queue_refuse_missing(d->name, vhost, error);
         return CHANGE_REFUSED;
     }
+    if (!vhost_check_queue_limit(vhost, d->name, error) ||
+        (d->is_generated && !queue_arguments_check_generated(d->arguments, error)))
+        return CHANGE_REFUSED;
     *ret_created = true;
     return declare_new(loop, vhost, d, done, error, ret);
 }
@@ -251,9 +290,13 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                       SLICE_ARG(d->name));
         return CHANGE_REFUSED;
     }
+    struct queue_declaration typed = *d;
+    struct lv_buffer space = {0};
     topology_lock(vhost->broker);
-    enum change_result result = declare_locked(loop, vhost, d, done, error, ret, ret_created);
+    typed.arguments = default_type_arguments(vhost, d, &space);
+    enum change_result result = declare_locked(loop, vhost, &typed, done, error, ret, ret_created);
     topology_unlock(vhost->broker);
+    lv_buffer_free(&space);
     return result;
 }
 
@@ -277,23 +320,22 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
                                   &error))
             lv_unreachable();
     }
-    q->settings = q->arguments;
+    settings_begin(q);
     topology_lock(broker);
+    policy_begin_queue(q);
     lv_table_insert(vhost->queues, &q->by_name);
     delayed_adopt(q);
     topology_unlock(broker);
     return q;
 }
 
-struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable,
-                                 const struct queue_rules *rules)
+struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable)
 {
     struct queue_declaration d = {.name = name, .is_generated = true, .flags.durable = durable};
     struct broker_error error;
     struct queue *q;
     if (declare_new(NULL, vhost, &d, (struct durable_done){0}, &error, &q) == CHANGE_REFUSED)
         lv_unreachable();
-    q->rules = rules;
     return q;
 }
 
@@ -306,8 +348,12 @@ static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_i
     if (atomic_load(&q->is_deleted))
         return false;
     atomic_store(&q->is_deleted, true);
+    dedup_close(q->dedup);
     lv_table_remove(q->vhost->queues, &q->by_name);
+    struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
     destination_unbind_all(q->vhost, &q->destination);
+    events_act_as(user);
+    event_queue_deleted(q);
     topology_moved(broker);
     bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
                       !atomic_load(&q->vhost->is_deleted);

@@ -19,10 +19,12 @@
 #include "broker/consumer.h"
 #include "broker/dead_letter.h"
 #include "broker/lane.h"
+#include "broker/policy.h"
 #include "broker/route.h"
 
 enum { QUEUE_MAGIC = 0x90e0e };
 
+struct dedup;
 struct queue;
 
 /* What time does to the messages of a queue. Home. */
@@ -62,6 +64,8 @@ struct queue {
     struct queue_flags flags;
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
+    const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
+    struct dedup *dedup;      /* owned; NULL: takes duplicates */
     uint64_t exclusive_owner; /* a connection's id; 0: none */
     uint64_t id;              /* in the store; never used twice */
     const struct queue_rules *rules;
@@ -70,7 +74,8 @@ struct queue {
     _Atomic bool is_forward_behind;
 
     /* Home's. */
-    struct queue_arguments settings; /* what rules it: read this, not arguments */
+    struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
+    struct effective_policy *policy; /* NULL: none */
     struct lane lane;                /* of priority 0: the only one of a queue without priorities */
     struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
     unsigned lane_count;
@@ -78,6 +83,7 @@ struct queue {
     struct lv_list ready_consumers; /* by priority, then by who waited longest */
     size_t consumer_count;
     struct consumer *exclusive_consumer;
+    struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
     struct loop_task delivery_run;
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
     bool is_over_limit;           /* what is at its head must go, and is not here yet */
@@ -101,6 +107,13 @@ static inline struct slice queue_name(const struct queue *q)
 static inline struct lane *queue_lane(const struct queue *q, unsigned i)
 {
     return q->lanes ? q->lanes[i] : (struct lane *)&q->lane;
+}
+
+/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a quorum
+ * queue every one. Home. */
+static inline bool queue_stores(const struct queue *q, const struct message *message)
+{
+    return backlog_stores(&q->lane.backlog, message);
 }
 
 static inline struct queue *queue_of_destination(struct destination *d)
@@ -190,9 +203,11 @@ struct queue_call {
     struct consumer *consumer; /* consume, cancel, get (the getter) */
     bool if_unused, if_empty;  /* delete */
     bool is_hasty;             /* delete: answered at once, before the commit */
+    bool returns_all;          /* cancel: all that the consumer holds comes back right after */
     bool no_ack;               /* get */
     uint64_t connection_id;    /* delete: whose */
     void *owner;               /* the caller's */
+    struct slice user;         /* who asks, for events (events.h); lives as long as the call */
     /* The call's own. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
     bool is_waiting;             /* run() has put it there: it is answered later */
@@ -228,7 +243,11 @@ void queues_relieve(struct broker *broker, struct loop *loop);
 uint64_t queue_delete(struct queue *q);
 
 void queue_attach(struct queue *q, struct consumer *consumer);
-void queue_detach(struct queue *q, struct consumer *consumer);
+/* `returns_all`: the session gives back what the consumer holds right after this. Of a single active
+ * consumer the next one takes over only behind that, so that the order is kept. */
+void queue_detach(struct queue *q, struct consumer *consumer, bool returns_all);
+/* The queue's settings have changed: its consumers' sessions hear of a new timeout. */
+void queue_consumers_refresh(struct queue *q);
 /* A message of its comes back or is done with. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
                   enum settle_kind kind);

@@ -2,6 +2,7 @@
 #include "broker/queue_private.h"
 
 #include "broker/delayed.h"
+#include "broker/events.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
@@ -20,10 +21,17 @@ static void call_answer(struct loop *at, struct queue_call *call)
     loop_mail(at, call->from, &back);
 }
 
+static void run_call(struct queue_call *call)
+{
+    struct slice before = events_act_as(call->user);
+    call->run(call);
+    events_act_as(before);
+}
+
 static void call_mail(struct loop *at, struct mail *mail)
 {
     struct queue_call *call = mail->a;
-    call->run(call);
+    run_call(call);
     if (!call->is_waiting)
         call_answer(at, call);
 }
@@ -32,7 +40,7 @@ void queue_call_start(struct queue_call *call)
 {
     lv_list_init(&call->waiting_link);
     if (call->queue->home == call->from) {
-        call->run(call);
+        run_call(call);
         if (!call->is_waiting)
             call->done(call);
         return;
@@ -67,27 +75,26 @@ void queue_call_status(struct queue_call *call)
     call->counters = q->counters;
 }
 
+/* Whether clients may take messages from it at all. */
+static bool check_clients(const struct queue *q, struct broker_error *error)
+{
+    return !q->rules->is_delaying || delayed_refuse(q, error);
+}
+
 void queue_call_consume(struct queue_call *call)
 {
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
-    if (q->rules->is_delaying) {
-        call->refused = !delayed_refuse(q, &call->error);
-        return;
-    }
-    if (q->exclusive_consumer || (call->consumer->exclusive && q->consumer_count > 0)) {
-        call->refused = true;
-        broker_refuse(&call->error, 403, "queue '%.*s' in vhost '%.*s' in exclusive use",
-                      SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
-        return;
-    }
-    queue_attach(q, call->consumer);
+    call->refused = !check_clients(q, &call->error) ||
+                    !queue_check_consume(q, call->consumer, &call->error);
+    if (!call->refused)
+        queue_attach(q, call->consumer);
 }
 
 void queue_call_cancel(struct queue_call *call)
 {
-    queue_detach(call->queue, call->consumer);
+    queue_detach(call->queue, call->consumer, call->returns_all);
 }
 
 /* The first message, which can be given, for a get. */
@@ -95,8 +102,10 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
     struct message *m;
     bool redelivered;
+    call->got.tells_count = l->backlog.counts_deliveries;
     if (call->no_ack) {
         struct backlog_left left;
+        call->got.delivery_count = queue_first_delivery_count(l);
         m = backlog_pop(&l->backlog, &left);
         queue_message_left(l, &left);
         redelivered = left.redelivered;
@@ -104,7 +113,9 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
         uint64_t sequence;
         m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
         call->got.place = lane_place(l, sequence);
+        call->got.delivery_count = backlog_deliveries(&l->backlog, sequence);
         call->consumer->unacked++;
+        consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
     }
     call->got.message = m;
     call->got.exchange = message_exchange(m);
@@ -125,10 +136,9 @@ void queue_call_get(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
-    if (q->rules->is_delaying) {
-        call->refused = !delayed_refuse(q, &call->error);
+    call->refused = !check_clients(q, &call->error) || !queue_check_get(q, &call->error);
+    if (call->refused)
         return;
-    }
     queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
     struct lane *l = lane_first_ready(q);
@@ -210,7 +220,7 @@ void queue_call_delete(struct queue_call *call)
     struct queue *q = call->queue;
     if (atomic_load(&q->is_deleted))
         return; /* deleting what is not there is fine */
-    bool may = !q->rules->is_delaying || delayed_refuse(q, &call->error);
+    bool may = check_clients(q, &call->error);
     if (may && call->if_unused && q->consumer_count > 0)
         may = refuse_delete(call, "in use");
     else if (may && call->if_empty && lane_first_ready(q))

@@ -125,6 +125,7 @@ static bool expire_one(struct queue *q, struct lane *l, const struct backlog_fir
     q->rules->due(q, lane_place(l, due->sequence), m);
     if (m)
         message_unref(&m);
+    queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
     return true;
 }
 
@@ -179,7 +180,8 @@ void queue_fetched(struct queue *q)
 
 void queue_used(struct queue *q)
 {
-    atomic_store_explicit(&q->used_ms, loop_now_ms(q->home), memory_order_relaxed);
+    const struct loop *here = loop_current(); /* NULL: no loop runs yet */
+    atomic_store_explicit(&q->used_ms, loop_now_ms(here ? here : q->home), memory_order_relaxed);
 }
 
 void queue_watch_use(struct queue *q)

@@ -1,10 +1,12 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "broker/queue_private.h"
 
+#include "broker/dedup.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/queue_dead_letters.h"
+#include "broker/queue_settings.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 
@@ -20,7 +22,7 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
 }
 
 static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
-                      bool redelivered)
+                      bool redelivered, uint32_t delivery_count)
 {
     struct delivery d = {
         .exchange = message_exchange(m),
@@ -30,6 +32,8 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
         .message = m,
         .place = place,
         .redelivered = redelivered,
+        .tells_count = delivery_count > 0,
+        .delivery_count = delivery_count,
     };
     c->unacked += !c->no_ack;
     count_delivery(q, c, redelivered);
@@ -42,7 +46,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
         persist_settle(l, left->sequence);
-    if (left->is_stored)
+    if (left->is_stored || left->is_stray)
         pager_left(l, left);
 }
 
@@ -51,16 +55,18 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
 {
     if (c->no_ack) {
         struct backlog_left left;
+        uint32_t count = queue_first_delivery_count(l);
         struct message *m = backlog_pop(&l->backlog, &left);
         queue_message_left(l, &left);
-        hand_over(q, c, m, 0, left.redelivered);
+        hand_over(q, c, m, 0, left.redelivered, count);
         message_unref(&m);
         return;
     }
     uint64_t sequence;
     bool redelivered;
     struct message *m = backlog_take(&l->backlog, &sequence, &redelivered);
-    hand_over(q, c, m, lane_place(l, sequence), redelivered);
+    hand_over(q, c, m, lane_place(l, sequence), redelivered,
+              backlog_deliveries(&l->backlog, sequence));
 }
 
 void queue_settle_place(struct queue *q, uint64_t place)
@@ -160,8 +166,7 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         queue_expire(q);
 }
 
-/* Home. A reference of the message is taken. */
-static enum queue_answer take_message(struct queue *q, struct message *message)
+enum queue_answer queue_take_message(struct queue *q, struct message *message)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return QUEUE_TOOK;
@@ -182,7 +187,7 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
         return answer;
     }
     if (c->no_ack) {
-        hand_over(q, c, message, 0, false);
+        hand_over(q, c, message, 0, false, 0);
         return QUEUE_TOOK;
     }
     struct message *kept = message_ref(message);
@@ -190,7 +195,7 @@ static enum queue_answer take_message(struct queue *q, struct message *message)
     persist_enqueue(l, message, sequence, true, deadline_ms);
     if (deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
-    hand_over(q, c, message, lane_place(l, sequence), false);
+    hand_over(q, c, message, lane_place(l, sequence), false, 0);
     return answer;
 }
 
@@ -222,7 +227,8 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           persist_is_behind(q) || forward_is_behind(q);
+           persist_is_behind(q) || forward_is_behind(q) ||
+           (q->dedup && dedup_is_behind(q->vhost->broker));
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
@@ -230,23 +236,17 @@ static void publish_mail(struct loop *at, struct mail *mail)
     struct message *m = mail->b;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
-    enum queue_answer answer = take_message(mail->a, m);
+    enum queue_answer answer = queue_take_once(mail->a, m, sink, mail->c);
     message_unref(&m);
-    if (sink && answer == QUEUE_LATER)
-        persist_confirm(persist_of(at), mail->a, sink, mail->c);
-    else if (sink)
+    if (sink && answer != QUEUE_LATER)
         confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
 }
 
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop) {
-        enum queue_answer answer = take_message(q, message);
-        if (answer == QUEUE_LATER && sink)
-            persist_confirm(persist_of(loop), q, sink, number);
-        return answer;
-    }
+    if (q->home == loop)
+        return queue_take_once(q, message, sink, number);
     atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
         .deliver = publish_mail,
@@ -288,7 +288,7 @@ enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct c
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
-    if (q->home != loop || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
+    if (q->home != loop || q->dedup || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
     if (!c->no_ack || c->loop != loop || queue_is_limited(q))
@@ -310,18 +310,6 @@ static void reject(struct queue *q, struct lane *l, uint64_t sequence)
         queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
 }
 
-/* A message comes back. */
-static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
-{
-    if (!backlog_return(&l->backlog, sequence))
-        return;
-    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
-    if (deadline_ms)
-        queue_watch_deadline(q, deadline_ms);
-    if (l->backlog.counts_deliveries)
-        persist_count(l, sequence, backlog_deliveries(&l->backlog, sequence));
-}
-
 void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
                   enum settle_kind kind)
 {
@@ -330,7 +318,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
-            give_back(q, l, s);
+            queue_return(q, l, s);
         } else if (kind == SETTLE_REJECT) {
             reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
@@ -341,8 +329,20 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     lv_assert(c->unacked >= count);
     c->unacked -= count;
     consumer_give_places(c, count);
+    queue_consumer_settled(q, c);
     if (kind == SETTLE_REQUEUE && queue_is_limited(q))
         queue_keep_limits(q);
     queue_consumer_ready(q, c);
+    queue_schedule_deliveries(q);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+void queue_settings_changed(struct queue *q)
+{
+    queue_keep_limits(q);
+    queue_consumers_refresh(q);
+    queue_used(q);
+    queue_watch_use(q);
     queue_schedule_deliveries(q);
 }

@@ -2,7 +2,9 @@
  *
  *   queue.c            its life and its name
  *   queue_consumers.c  who gets the next message
+ *   queue_returns.c    what comes back
  *   queue_messages.c   published, delivered, settled
+ *   queue_once.c       duplicates, where they are dropped
  *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
  *   queue_limits.c     how much may be ready
  *   queue_calls.c      questions of other loops
@@ -20,8 +22,7 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
 
 /* A queue that clients have not declared and cannot use. The lock is held, and there is none of this
  * name. The definitions hear of it when it is durable. */
-struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable,
-                                 const struct queue_rules *rules);
+struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable);
 /* It goes: its name at once, the rest at home by mail. The lock is held. */
 void queue_delete_owned(struct queue *q);
 
@@ -36,7 +37,30 @@ void queue_after_turn(struct queue *q, struct consumer *c);
 /* The consumer is the queue's no more; what it holds stays. */
 void queue_take_out(struct queue *q, struct consumer *c);
 
+/* Something that the consumer held is settled. */
+void queue_consumer_settled(struct queue *q, struct consumer *c);
+
+/* Whether the consumer, or a get, may come to this queue as it is; else 403 or 405. */
+bool queue_check_consume(const struct queue *q, const struct consumer *c,
+                         struct broker_error *error);
+bool queue_check_get(const struct queue *q, struct broker_error *error);
+
+/* Milliseconds for which a delivery of this consumer may be outstanding, as consumer.timeout_ms has
+ * it. */
+int64_t queue_timeout_for(const struct queue *q, const struct consumer *c);
+
+/* --- queue_returns.c --- */
+
+/* A taken message comes back: it is ready again at its place, or gone when that was too often. */
+void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
+
+/* How often the lane's first ready message, which is in memory, has come back. */
+uint32_t queue_first_delivery_count(struct lane *l);
+
 /* --- queue_messages.c --- */
+
+/* Puts a message into the queue; QUEUE_LATER: ask persist_confirm(). A reference is taken. */
+enum queue_answer queue_take_message(struct queue *q, struct message *message);
 
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
@@ -54,6 +78,12 @@ void queue_settle_place(struct queue *q, uint64_t place);
 /* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
 
+/* --- queue_once.c --- */
+
+/* The same, unless it is a duplicate and the queue drops those. With a sink QUEUE_LATER promises an answer. */
+enum queue_answer queue_take_once(struct queue *q, struct message *message, struct confirm_sink *sink,
+                                  uint64_t number);
+
 /* --- queue_expiry.c --- */
 
 /* Messages or deadlines have come from the disk. */
@@ -61,6 +91,8 @@ void queue_fetched(struct queue *q);
 
 /* What rules most queues: messages expire, and go to the dead-letter exchange. */
 extern const struct queue_rules queue_rules_plain;
+/* What rules the queue of an exchange that delays messages (delayed.c). */
+extern const struct queue_rules queue_rules_delaying;
 
 /* A message that is ready has this deadline. */
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);

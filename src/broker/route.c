@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "broker/dedup.h"
 #include "broker/delayed.h"
 #include "broker/queue.h"
 #include "broker/route_private.h"
@@ -162,34 +163,42 @@ static void set_begin(struct route_set *set, struct exchange *exchange)
     set->exchanges.count = 0;
     pointer_set_clear(&set->seen);
     set->matches = 0;
-    set->uses_headers = false;
+    set->is_never_cached = false;
     set->has_header_list = false;
     pointer_set_add(&set->seen, &exchange->destination);
     pointer_list_add(&set->exchanges, exchange);
 }
 
-/* Asks one exchange, under each of the keys (headers do not change with the key). */
-static void ask_exchange(struct route_set *set, struct exchange *x, const struct slice *keys,
-                         size_t count, const struct routing_input *message)
+/* Asks one exchange, under each of the keys (headers do not change with the key). Returns what it hands
+ * over to. */
+static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
+                                     const struct slice *keys, size_t count,
+                                     const struct routing_input *message)
 {
     size_t matches = set->matches;
     struct routing_input input = *message;
-    set->uses_headers |= x->is_never_cached;
+    set->is_never_cached |= x->is_never_cached;
+    if (x->dedup && message->claims && !dedup_admits(x->dedup, message->headers, message->claims))
+        return NULL;
     if (x->is_delaying && delayed_ms(message->headers) > 0) {
         route_set_add(set, &x->delayed->destination);
-        return;
+        return NULL;
     }
     for (size_t i = 0; i < count; i++) {
         input.routing_key = keys[i];
         x->type->route(x, &input, set);
-        if (x->type->uses_headers)
+        if (x->type->is_asked_once)
             break;
     }
-    if (set->matches > matches || x->alternate.n == 0)
-        return;
-    struct exchange *alternate = exchange_find(x->vhost, x->alternate);
+    if (set->matches > matches)
+        return NULL;
+    struct slice name = exchange_alternate(x);
+    if (name.n == 0)
+        return NULL;
+    struct exchange *alternate = exchange_find(x->vhost, name);
     if (alternate)
         route_set_add(set, &alternate->destination);
+    return alternate;
 }
 
 static void walk(struct route_set *set, struct exchange *exchange, const struct slice *keys,
@@ -198,6 +207,28 @@ static void walk(struct route_set *set, struct exchange *exchange, const struct 
     set_begin(set, exchange);
     for (size_t i = 0; i < set->exchanges.count; i++)
         ask_exchange(set, set->exchanges.items[i], keys, count, message);
+}
+
+void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
+                size_t count, const struct routing_input *message, route_visitor *visit, void *arg)
+{
+    set_begin(set, exchange);
+    for (size_t i = 0; i < set->exchanges.count; i++) {
+        struct exchange *x = set->exchanges.items[i];
+        visit(arg, x, ask_exchange(set, x, routing_keys, count, message));
+    }
+}
+
+void route_set_free(struct route_set *set)
+{
+    free(set->queues.items);
+    free(set->exchanges.items);
+    free(set->seen.places);
+    free(set->headers.items);
+    free(set->topic.current.items);
+    free(set->topic.next.items);
+    free(set->topic.hashes.items);
+    free(set->topic.entered.places);
 }
 
 static void route_of_set(const struct route_set *set, struct route *ret)
@@ -286,7 +317,7 @@ static bool may_cache(const struct route_set *set, const struct exchange *exchan
                       struct slice key)
 {
     bool is_default = exchange_name(exchange).n == 0;
-    return !set->uses_headers && key.n <= ROUTE_KEY_BYTES_MAX &&
+    return !set->is_never_cached && key.n <= ROUTE_KEY_BYTES_MAX &&
            (set->queues.count > 0 || !is_default);
 }
 
@@ -315,11 +346,10 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
 }
 
 void route_find_many(struct loop *loop, struct exchange *exchange, const struct slice *routing_keys,
-                     size_t count, struct slice headers, bool has_headers, struct route *ret)
+                     size_t count, const struct routing_input *input, struct route *ret)
 {
     struct route_cache *cache = cache_of(loop);
-    struct routing_input message = {.headers = headers, .has_headers = has_headers};
-    walk(&cache->set, exchange, routing_keys, count, &message);
+    walk(&cache->set, exchange, routing_keys, count, input);
     route_of_set(&cache->set, ret);
 }
 
@@ -330,6 +360,7 @@ void route_init(struct loops *loops)
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct route_cache *cache = lv_calloc(1, sizeof *cache);
         cache->entries = lv_calloc(ROUTE_ENTRIES, sizeof *cache->entries);
+        cache->set.random = hash_mix(i + 1); /* each loop a sequence of its own */
         loop_set_slot(loops_at(loops, i), LOOP_SLOT_BROKER, cache);
     }
 }
@@ -339,16 +370,8 @@ static void cache_free(struct route_cache *cache)
     for (size_t i = 0; i < ROUTE_ENTRIES; i++)
         entry_clear(cache, &cache->entries[i]);
     lv_assert(cache->block_bytes == 0);
-    struct route_set *set = &cache->set;
     free(cache->entries);
-    free(set->queues.items);
-    free(set->exchanges.items);
-    free(set->seen.places);
-    free(set->headers.items);
-    free(set->topic.current.items);
-    free(set->topic.next.items);
-    free(set->topic.hashes.items);
-    free(set->topic.entered.places);
+    route_set_free(&cache->set);
     free(cache);
 }
 

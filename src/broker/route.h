@@ -2,7 +2,8 @@
  * through exchange-to-exchange bindings and alternate exchanges, each queue once.
  *
  * A loop keeps the routes it has found, by exchange and routing key, until the topology's generation
- * moves; routes through a headers exchange are found anew each time. */
+ * moves; routes through an exchange that looks at more than the key, or that chooses by chance, are
+ * found anew each time. */
 #ifndef LEVERET_BROKER_ROUTE_H
 #define LEVERET_BROKER_ROUTE_H
 
@@ -21,9 +22,10 @@ struct route {
 void route_find(struct loop *loop, struct exchange *exchange, const struct routing_input *input,
                 struct route *ret);
 
-/* The union of the routes under several routing keys (CC, BCC). */
+/* The union of the routes under several routing keys (CC, BCC); the first one is the message's own.
+ * input->routing_key is not looked at. */
 void route_find_many(struct loop *loop, struct exchange *exchange, const struct slice *routing_keys,
-                     size_t count, struct slice headers, bool has_headers, struct route *ret);
+                     size_t count, const struct routing_input *input, struct route *ret);
 
 /* Sets up every loop's cache (LOOP_SLOT_BROKER is route.c's). Before loops_start(). */
 void route_init(struct loops *loops);

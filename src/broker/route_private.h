@@ -2,6 +2,7 @@
 #ifndef LEVERET_BROKER_ROUTE_PRIVATE_H
 #define LEVERET_BROKER_ROUTE_PRIVATE_H
 
+#include "broker/lineup.h"
 #include "broker/route.h"
 #include "wire/table.h"
 
@@ -66,15 +67,35 @@ struct route_set {
     struct pointer_list exchanges; /* found; the first ones have been asked */
     struct pointer_set seen;       /* the destinations of both */
     size_t matches;                /* bindings that matched, also to what was found before */
-    bool uses_headers;             /* an exchange was asked that looks at headers */
+    bool is_never_cached;          /* an exchange was asked that looks at more than the key */
     bool has_header_list;          /* ... and they have been read */
     struct header_list headers;
     struct topic_walk topic;
+    uint64_t random; /* route_set_random()'s */
 };
+
+/* The next of this loop's random numbers (splitmix64). */
+static inline uint64_t route_set_random(struct route_set *set)
+{
+    set->random += 0x9e3779b97f4a7c15u;
+    return hash_mix(set->random);
+}
 
 /* The headers of the message that is being routed, read when first asked for. */
 const struct header_list *route_set_headers(struct route_set *set,
                                             const struct routing_input *input);
+
+/* --- one walk that is watched (explain.c) ------------------------------------------------------ */
+
+/* Called for each exchange in the order asked; `alternate` is what it handed over to, having matched
+ * nothing (NULL: it matched, or has none). */
+typedef void route_visitor(void *arg, struct exchange *exchange, struct exchange *alternate);
+
+/* The walk that route_find() makes when its cache knows nothing, into a set of the caller's (zeroed at
+ * first), whose queues are then the route. Read side, on any thread; no cache is touched. */
+void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
+                size_t count, const struct routing_input *message, route_visitor *visit, void *arg);
+void route_set_free(struct route_set *set);
 
 /* What this loop keeps, for tests and statistics. */
 struct route_cache_counters {

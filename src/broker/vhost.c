@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/dedup.h"
 #include "broker/durable.h"
+#include "broker/events.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
 
@@ -64,15 +66,29 @@ static void create_predeclared(struct vhost *vhost)
         };
         exchange_create(vhost, &d, predeclared[i].type, true);
     }
+    if (slice_is(vhost_name(vhost), vhost->broker->event_vhost)) {
+        struct exchange_declaration d = {
+            .name = slice_str(EVENT_EXCHANGE), .durable = true, .internal = true};
+        exchange_create(vhost, &d, &exchange_topic, true)->is_event_exchange = true;
+    }
 }
 
-static struct vhost *vhost_make(struct broker *broker, struct slice name)
+static struct slice own(struct slice s)
+{
+    return slice_of(slice_strdup(s), s.n);
+}
+
+static struct vhost *vhost_make(struct broker *broker, const struct definition_vhost *row)
 {
     struct vhost *vhost = lv_calloc(1, sizeof *vhost);
     vhost->magic = VHOST_MAGIC;
     atomic_init(&vhost->refs, 1); /* the table's */
-    vhost->by_name.key = slice_of(slice_strdup(name), name.n);
+    vhost->by_name.key = own(row->name);
+    vhost->description = own(row->description);
+    vhost->tags = own(row->tags);
+    vhost->default_queue_type = own(row->default_queue_type);
     vhost->broker = broker;
+    vhost_limits_init(&vhost->limits);
     vhost->exchanges = lv_table_create();
     vhost->queues = lv_table_create();
     vhost->bindings = lv_table_create();
@@ -80,25 +96,70 @@ static struct vhost *vhost_make(struct broker *broker, struct slice name)
     return vhost;
 }
 
+bool vhost_is_queue_type(struct slice word)
+{
+    return slice_is(word, "classic") || slice_is(word, "quorum") || slice_is(word, "stream");
+}
+
+static struct definition_vhost row_of(const struct vhost *vhost)
+{
+    return (struct definition_vhost){
+        .name = vhost_name(vhost),
+        .description = vhost->description,
+        .tags = vhost->tags,
+        .default_queue_type = vhost->default_queue_type,
+    };
+}
+
 enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
                                 struct durable_done done, struct vhost **ret)
 {
+    return vhost_create_described(broker, &(struct definition_vhost){.name = name}, store, done,
+                                  ret);
+}
+
+enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
+                                          bool store, struct durable_done done, struct vhost **ret)
+{
     enum change_result result = CHANGE_DONE;
     topology_lock(broker);
-    struct vhost *vhost = vhost_find(broker, name);
+    struct vhost *vhost = vhost_find(broker, row->name);
     if (!vhost) {
-        vhost = vhost_make(broker, name);
+        vhost = vhost_make(broker, row);
         lv_table_insert(broker->vhosts, &vhost->by_name);
         topology_moved(broker);
         struct durable_changes changes;
         durable_begin(&changes, vhost);
         if (store && durable_is_stored(&changes))
-            durable_add(&changes, definition_put_vhost(&(struct definition_vhost){.name = name}));
+            durable_add(&changes, definition_put_vhost(row));
         result = durable_submit(&changes, done);
+        if (store)
+            event_vhost_created(vhost);
     }
     topology_unlock(broker);
     *ret = vhost;
     return result;
+}
+
+int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done)
+{
+    struct durable_changes changes;
+    topology_lock(vhost->broker);
+    if (atomic_load(&vhost->is_deleted)) {
+        topology_unlock(vhost->broker);
+        return ERR_NOT_FOUND;
+    }
+    free((void *)vhost->tags.p);
+    vhost->tags = own(tags);
+    struct definition_vhost row = row_of(vhost);
+    durable_begin(&changes, vhost);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_put_vhost(&row));
+    enum change_result result = durable_submit(&changes, done);
+    topology_unlock(vhost->broker);
+    if (result == CHANGE_DONE && done.fn)
+        done.fn(done.arg, 0);
+    return 0;
 }
 
 /* --- its end ------------------------------------------------------------------------------- */
@@ -110,6 +171,11 @@ static void vhost_free(struct lv_rcu_head *head)
     lv_assert(vhost->magic == VHOST_MAGIC);
     vhost->magic = 0;
     exchange_free(vhost->default_exchange);
+    policies_free(vhost);
+    parameters_free(&vhost->parameters);
+    free((void *)vhost->description.p);
+    free((void *)vhost->tags.p);
+    free((void *)vhost->default_queue_type.p);
     lv_table_free(&vhost->exchanges);
     lv_table_free(&vhost->queues);
     lv_table_free(&vhost->bindings);
@@ -146,6 +212,9 @@ static void vhost_unlink(struct vhost *vhost)
             exchange_remove(x, &nothing);
     }
     lv_assert(lv_table_count(vhost->exchanges) == 0);
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        dedup_close(lv_container_of(node, struct queue, by_name)->dedup);
     topology_moved(broker);
 }
 
@@ -173,6 +242,8 @@ int vhost_delete(struct broker *broker, struct slice name, struct durable_done d
         durable_add(&changes, definition_delete_vhost(name));
     enum change_result result = durable_submit(&changes, done);
     delete_queues_by_mail(vhost);
+    event_exchange_deleted(vhost->default_exchange); /* which lives as long as the vhost does */
+    event_vhost_deleted(vhost);
     topology_unlock(broker);
     vhost_unref(&vhost);
     if (result == CHANGE_DONE && done.fn)

@@ -6,6 +6,9 @@
 #define LEVERET_BROKER_VHOST_H
 
 #include "broker/broker.h"
+#include "broker/limits.h"
+#include "broker/parameters.h"
+#include "broker/policy.h"
 
 struct exchange;
 struct queue;
@@ -22,7 +25,15 @@ struct vhost {
     struct lv_table *queues;    /* of struct queue, by name */
     struct lv_table *bindings;  /* of struct binding, by identity (binding.c); writer side only */
     struct exchange *default_exchange;
+    struct slice description;        /* owned, as the next two; under the lock */
+    struct slice tags;               /* separated by commas */
+    struct slice default_queue_type; /* empty: the broker's */
+    struct vhost_limits limits;
+    struct parameter_list parameters;          /* under the lock */
+    struct policy_list policies[POLICY_KINDS]; /* under the lock */
+    struct policy_pairs policy_pairs;
     _Atomic bool is_deleted;
+    _Atomic bool is_traced; /* trace.h */
 };
 
 /* The vhost of this name, or NULL. Any loop. */
@@ -33,6 +44,18 @@ struct vhost *vhost_find(struct broker *broker, struct slice name);
  * With `store` false nothing is written to the definitions (recovery). */
 enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
                                 struct durable_done done, struct vhost **ret);
+
+/* The same with a description, tags and a type of queues (none: empty), which are left as they are
+ * when the vhost was there. */
+enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
+                                          bool store, struct durable_done done, struct vhost **ret);
+
+/* Replaces the tags, which are separated by commas. ERR_NOT_FOUND: it has been deleted; then `done` is
+ * not called. */
+int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done);
+
+/* A word that x-queue-type may say: "classic", "quorum", "stream". */
+bool vhost_is_queue_type(struct slice word);
 
 /* Unlinks it with its exchanges and bindings; its queues are told to go at their homes by mail.
  * Connections on it are the session's to close. ERR_NOT_FOUND when there is none; then, and only

@@ -13,6 +13,7 @@
 #include "amqp/amqp.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/queue.h"
 
 /* --- pure --------------------------------------------------------------------------------- */
@@ -252,6 +253,14 @@ static void log_change(const struct alarms *a, unsigned changed, unsigned alarms
                  (unsigned long long)limits->disk_free_bytes, alarms ? "held up" : "served again");
 }
 
+static void tell_events(struct broker *broker, unsigned changed, unsigned alarms)
+{
+    if (changed & BROKER_ALARM_MEMORY)
+        event_alarm(broker, "memory", alarms & BROKER_ALARM_MEMORY);
+    if (changed & BROKER_ALARM_DISK)
+        event_alarm(broker, "disk", alarms & BROKER_ALARM_DISK);
+}
+
 static void tell_loop(struct loop *at, struct mail *mail)
 {
     (void)mail;
@@ -298,6 +307,7 @@ static void look(struct loop *loop, struct alarms *a)
     if (is != was) {
         unsigned all = atomic_fetch_xor(&a->broker->alarms, is ^ was) ^ is ^ was;
         log_change(a, is ^ was, all);
+        tell_events(a->broker, is ^ was, is);
         spread(loop, a->broker);
     }
     loop_timer_start(loop, &a->timer, alarms_next_look_ms(&a->facts.limits, &readings));
@@ -313,6 +323,7 @@ void alarms_log_space(void *broker_arg, bool has_room)
     log_line(has_room ? LOG_INFO : LOG_WARNING,
              has_room ? "the disk has room for the log again; publishers are served again"
                       : "the disk has no room for the log; publishers are held up until it has");
+    event_alarm(broker, "log", !has_room);
     struct mail mail = {.deliver = tell_loop};
     for (unsigned i = 0; i < loops_count(broker->loops); i++)
         loop_mail_from_outside(loops_at(broker->loops, i), &mail);

@@ -162,7 +162,7 @@ static const struct idle_key {
     {"ranch_connection_max", LOG_WARNING, "there is no such limit"},
     {"exchange_types.*", LOG_INFO, "every type is there"},
     {"message_interceptors.*", LOG_WARNING, "there are no interceptors"},
-    {"event_exchange.*", LOG_WARNING, "the event exchange comes in a later version"},
+    {"event_exchange.protocol", LOG_INFO, "events are always there as AMQP 0-9-1"},
     {"shovel.*", LOG_WARNING, "shovels come in a later version"},
     {"federation.*", LOG_WARNING, "federation comes in a later version"},
     {"deprecated_features.*", LOG_INFO, "everything deprecated is permitted"},
@@ -176,9 +176,7 @@ static const struct idle_key {
  * makes one act takes its row away. */
 static const struct idle_key waiting_keys[] = {
     {"load_definitions", LOG_WARNING, "definitions are imported in a later version"},
-    {"consumer_timeout", LOG_WARNING, "a delivery may stay unacknowledged for ever"},
     {"connection_max", LOG_WARNING, "there is no such limit"},
-    {"default_queue_type", LOG_INFO, "there is one type of queue"},
     {"management.tcp.*", LOG_INFO, "the management API comes in a later version"},
     {"tcp_listen_options.nodelay", LOG_INFO, "small packets are always sent at once"},
     {"tcp_listen_options.backlog", LOG_INFO, "the kernel may hold 4096 connections"},

@@ -33,8 +33,14 @@
     S(message_bytes_max, "max_message_size", BYTES, "134217728", true, 1, 536870912,               \
       "The largest message body in bytes (or with a unit).")                                       \
     S(consumer_timeout_ms, "consumer_timeout", NUMBER_OR_NONE, "", true, 1, INT64_MAX,             \
-      "Milliseconds a delivery may stay unacknowledged; none (also: undefined, false) is for "     \
-      "ever.")                                                                                     \
+      "Milliseconds a delivery may stay unacknowledged, where neither the consumer nor its queue " \
+      "has an x-consumer-timeout: then the consumer is cancelled; none (also: undefined, false) "  \
+      "is for ever.")                                                                              \
+    S(is_queue_type_relaxed, "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration",  \
+      BOOL, "true", true, 0, 0,                                                                    \
+      "A queue may be declared again with another x-queue-type, or none, than it has.")            \
+    S(qos_reaches_running, "qos_for_running_consumers", BOOL, "false", true, 0, 0,                 \
+      "basic.qos without global holds for the channel's running consumers too.")                   \
     S(connection_max, "connection_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                    \
       "Connections taken at a time; none (also: infinity) is no limit.")                           \
     S(default_queue_type, "default_queue_type", STRING, "classic", true, 0, 0,                     \
@@ -92,6 +98,8 @@
       "The same for standard error alone; where it is set, log.level is not looked at.")           \
     S(cluster_name, "cluster_name", STRING, "", false, 0, 0,                                       \
       "The name in server-properties and on the overview page; none is leveret@HOST.")             \
+    S(event_exchange_vhost, "event_exchange.vhost", STRING, "/", false, 0, 0,                      \
+      "The vhost that has the exchange amq.rabbitmq.event, where events are published.")           \
     S(load_definitions, "load_definitions", STRING, "", false, 0, 0,                               \
       "A definitions file to import at the start.")                                                \
     S(loops, "loops", NUMBER, "0", false, 0, 256,                                                  \

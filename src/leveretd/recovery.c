@@ -3,12 +3,16 @@
  * grow meanwhile can. */
 #include "leveretd/recovery.h"
 
+#include <time.h>
+
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/binding.h"
+#include "broker/dedup.h"
 #include "broker/delayed.h"
 #include "broker/exchange.h"
+#include "broker/policy.h"
 #include "broker/queue.h"
 #include "broker/vhost.h"
 
@@ -24,7 +28,7 @@ static int load_vhost(void *arg, const struct definition_vhost *row)
 {
     struct loading *l = arg;
     struct vhost *vhost;
-    if (vhost_create(l->broker, row->name, false, nobody, &vhost) == CHANGE_REFUSED)
+    if (vhost_create_described(l->broker, row, false, nobody, &vhost) == CHANGE_REFUSED)
         l->counts.skipped++;
     else
         l->counts.vhosts++;
@@ -83,6 +87,32 @@ static int load_exchange(void *arg, const struct definition_exchange *row)
     return 0;
 }
 
+static int load_global_parameter(void *arg, const struct definition_global_parameter *row)
+{
+    struct loading *l = arg;
+    global_parameter_restore(l->broker, row);
+    return 0;
+}
+
+static int load_parameter(void *arg, const struct definition_parameter *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "parameter", row->name);
+    if (vhost)
+        parameter_restore(vhost, row);
+    return 0;
+}
+
+static int load_policy(void *arg, const struct definition_policy *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_of(l, row->vhost, "policy", row->name);
+    if (vhost)
+        policy_restore(vhost, row);
+    lv_rcu_quiescent();
+    return 0;
+}
+
 static int load_queue(void *arg, const struct definition_queue *row)
 {
     struct loading *l = arg;
@@ -122,6 +152,26 @@ static int load_binding(void *arg, const struct definition_binding *row)
     return 0;
 }
 
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int load_seen(void *arg, const struct definition_seen *row)
+{
+    struct loading *l = arg;
+    struct vhost *vhost = vhost_find(l->broker, row->vhost);
+    struct queue *q = vhost && row->is_queue ? queue_find(vhost, row->name) : NULL;
+    struct exchange *x = vhost && !row->is_queue ? exchange_find(vhost, row->name) : NULL;
+    struct dedup *dedup = q ? q->dedup : x ? x->dedup : NULL;
+    if (dedup)
+        dedup_restore(dedup, (struct seen_value){row->low, row->high}, row->number, row->until_ms,
+                      wall_ms());
+    return 0;
+}
+
 int recovery_load(struct definitions *definitions, struct auth *auth, struct broker *broker,
                   struct recovery *ret)
 {
@@ -130,9 +180,13 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
         .user = load_user,
         .permission = load_permission,
         .topic_permission = load_topic_permission,
+        .global_parameter = load_global_parameter,
+        .parameter = load_parameter,
+        .policy = load_policy,
         .exchange = load_exchange,
         .queue = load_queue,
         .binding = load_binding,
+        .seen = load_seen,
     };
     struct loading l = {.auth = auth, .broker = broker};
     int err = definitions_load(definitions, &visitor, &l);
@@ -156,7 +210,9 @@ bool recovery_first_boot(const struct config *config, struct auth *auth, struct 
         return false;
     struct slice vhost_name = slice_str(config->default_vhost);
     struct vhost *vhost;
-    if (vhost_create(broker, vhost_name, true, nobody, &vhost) == CHANGE_REFUSED)
+    const struct definition_vhost row = {.name = vhost_name,
+                                         .description = slice_str("Default virtual host")};
+    if (vhost_create_described(broker, &row, true, nobody, &vhost) == CHANGE_REFUSED)
         return false;
     struct lv_buffer tags = {0};
     bool done = auth_bootstrap(auth, &(struct auth_default_user){

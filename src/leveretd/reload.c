@@ -37,6 +37,12 @@ void leveretd_use(struct leveretd *d, struct config *config)
     d->config = config;
 }
 
+static void tell_loop(struct loop *at, struct mail *mail)
+{
+    (void)mail;
+    amqp_timeouts_changed(at);
+}
+
 void leveretd_reload(struct leveretd *d)
 {
     struct config *fresh;
@@ -48,5 +54,8 @@ void leveretd_reload(struct leveretd *d)
     config_compare(d->config, fresh, say_difference, &changes);
     leveretd_use(d, fresh);
     leveretd_apply(d);
+    struct mail mail = {.deliver = tell_loop};
+    for (unsigned i = 0; i < loops_count(d->loops); i++)
+        loop_mail_from_outside(loops_at(d->loops, i), &mail);
     log_info("config reloaded%s", changes ? "" : ": nothing has changed");
 }

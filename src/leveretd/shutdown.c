@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "broker/events.h"
 #include "leveretd/leveretd.h"
 
 enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5 };
@@ -155,6 +156,7 @@ void leveretd_free(struct leveretd *d)
     persist_close(&d->persist);
     if (d->loops)
         loops_drain(d->loops);
+    events_stop(d->broker);
     if (d->is_serving)
         amqp_stop(d->loops);
     d->is_serving = false;

@@ -276,6 +276,7 @@ static void set_sessions(struct leveretd *d)
     s->heartbeat_s = (uint16_t)config->heartbeat_s;
     s->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
     s->message_bytes_max = (uint64_t)config->message_bytes_max;
+    s->qos_reaches_running = config->qos_reaches_running;
     s->forgets_histories = forgets_histories(config);
 }
 
@@ -289,11 +290,21 @@ static void set_loopback_users(struct leveretd *d)
     free(names);
 }
 
+static void set_broker(struct leveretd *d)
+{
+    const struct config *config = d->config;
+    d->broker->is_type_relaxed = config->is_queue_type_relaxed;
+    d->broker->consumer_timeout_ms =
+        config->consumer_timeout_ms == CONFIG_NONE ? 0 : (uint64_t)config->consumer_timeout_ms;
+}
+
 void leveretd_apply(struct leveretd *d)
 {
     log_set_level(config_log_level(d->config));
     set_loopback_users(d);
     set_sessions(d);
+    set_broker(d);
+    atomic_store(&d->broker->default_queue_type, d->config->default_queue_type);
     if (d->alarms)
         alarms_configure(d->alarms, d->config);
 }
@@ -345,6 +356,8 @@ int leveretd_start(struct leveretd *d)
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
+    d->broker->node_name = d->cluster_name;
+    d->broker->event_vhost = d->config->event_exchange_vhost;
     d->amqp.broker = d->broker;
     d->amqp.auth = d->auth;
     d->amqp.settings.leveret_version = LEVERET_VERSION;

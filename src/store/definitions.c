@@ -75,6 +75,13 @@ static const char schema_sql[] =
     " WITHOUT ROWID;"
     "CREATE INDEX bindings_by_source ON bindings (vhost, source);";
 
+/* What exchanges and queues have seen, when they drop duplicates. It came later than the rest: a file
+ * without it gets it when it is opened, and a Leveret that does not know it leaves it alone. */
+static const char seen_sql[] =
+    "CREATE TABLE IF NOT EXISTS seen (vhost TEXT, is_queue INTEGER, name TEXT, low INTEGER,"
+    " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
+
 /* ---- Changes ---- */
 
 /* Every operation with its statements, in the order they are run. ?1 is the change's first
@@ -91,6 +98,8 @@ static const char schema_sql[] =
     S(PUT_EXCHANGE, "INSERT OR REPLACE INTO exchanges VALUES (?1, ?2, ?3, ?4, ?5, ?6)")            \
     S(PUT_QUEUE, "INSERT OR REPLACE INTO queues VALUES (?1, ?2, ?3, ?4, ?5)")                      \
     S(PUT_BINDING, "INSERT OR IGNORE INTO bindings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")               \
+    S(PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                 \
+    S(DELETE_VHOST, "DELETE FROM seen WHERE vhost = ?1")                                           \
     S(DELETE_VHOST, "DELETE FROM vhosts WHERE name = ?1")                                          \
     S(DELETE_VHOST, "DELETE FROM permissions WHERE vhost = ?1")                                    \
     S(DELETE_VHOST, "DELETE FROM topic_permissions WHERE vhost = ?1")                              \
@@ -109,10 +118,14 @@ static const char schema_sql[] =
     S(DELETE_PARAMETER,                                                                            \
       "DELETE FROM parameters WHERE vhost = ?1 AND component = ?2 AND name = ?3")                  \
     S(DELETE_POLICY, "DELETE FROM policies WHERE vhost = ?1 AND is_operator = ?2 AND name = ?3")   \
+    S(DELETE_EXCHANGE, "DELETE FROM seen WHERE vhost = ?1 AND is_queue = 0 AND name = ?2")         \
     S(DELETE_EXCHANGE, "DELETE FROM exchanges WHERE vhost = ?1 AND name = ?2")                     \
     S(DELETE_EXCHANGE, "DELETE FROM bindings WHERE vhost = ?1 AND source = ?2")                    \
     S(DELETE_EXCHANGE,                                                                             \
       "DELETE FROM bindings WHERE vhost = ?1 AND is_to_queue = 0 AND destination = ?2")            \
+    S(DELETE_SEEN, "DELETE FROM seen"                                                              \
+                   " WHERE vhost = ?1 AND is_queue = ?2 AND name = ?3 AND low = ?4 AND high = ?5") \
+    S(DELETE_QUEUE, "DELETE FROM seen WHERE vhost = ?1 AND is_queue = 1 AND name = ?2")            \
     S(DELETE_QUEUE, "DELETE FROM queues WHERE vhost = ?1 AND name = ?2")                           \
     S(DELETE_QUEUE,                                                                                \
       "DELETE FROM bindings WHERE vhost = ?1 AND is_to_queue = 1 AND destination = ?2")            \
@@ -131,6 +144,7 @@ enum operation {
     PUT_EXCHANGE,
     PUT_QUEUE,
     PUT_BINDING,
+    PUT_SEEN,
     DELETE_VHOST,
     DELETE_USER,
     DELETE_PERMISSION,
@@ -141,6 +155,7 @@ enum operation {
     DELETE_EXCHANGE,
     DELETE_QUEUE,
     DELETE_BINDING,
+    DELETE_SEEN,
     OPERATION_COUNT
 };
 
@@ -277,6 +292,19 @@ struct definition_change *definition_put_policy(const struct definition_policy *
     return CHANGE(PUT_POLICY, TEXT(row->vhost), NUMBER(row->is_operator), TEXT(row->name),
                   TEXT(row->pattern), TEXT(row->apply_to), NUMBER(row->priority),
                   TEXT(row->definition));
+}
+
+struct definition_change *definition_put_seen(const struct definition_seen *row)
+{
+    return CHANGE(PUT_SEEN, TEXT(row->vhost), NUMBER(row->is_queue), TEXT(row->name),
+                  NUMBER((int64_t)row->low), NUMBER((int64_t)row->high),
+                  NUMBER((int64_t)row->number), NUMBER((int64_t)row->until_ms));
+}
+
+struct definition_change *definition_delete_seen(const struct definition_seen *row)
+{
+    return CHANGE(DELETE_SEEN, TEXT(row->vhost), NUMBER(row->is_queue), TEXT(row->name),
+                  NUMBER((int64_t)row->low), NUMBER((int64_t)row->high));
 }
 
 struct definition_change *definition_delete_vhost(struct slice name)
@@ -640,6 +668,8 @@ static int configure_database(struct definitions *d)
     int rc = sqlite3_exec(d->db, settings_sql, NULL, NULL, NULL);
 
     if (rc == SQLITE_OK)
+        rc = sqlite3_exec(d->db, seen_sql, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
         rc = prepare(d->db, "BEGIN IMMEDIATE", &d->begin);
     if (rc == SQLITE_OK)
         rc = prepare(d->db, "COMMIT", &d->commit);
@@ -854,6 +884,18 @@ static int visit_binding(sqlite3_stmt *s, const struct definitions_visitor *v, v
                                                         .arguments = column(s, 5)});
 }
 
+static int visit_seen(sqlite3_stmt *s, const struct definitions_visitor *v, void *arg)
+{
+    return v->seen(arg,
+                   &(struct definition_seen){.vhost = column(s, 0),
+                                             .is_queue = column_bool(s, 1),
+                                             .name = column(s, 2),
+                                             .low = (uint64_t)sqlite3_column_int64(s, 3),
+                                             .high = (uint64_t)sqlite3_column_int64(s, 4),
+                                             .number = (uint64_t)sqlite3_column_int64(s, 5),
+                                             .until_ms = (uint64_t)sqlite3_column_int64(s, 6)});
+}
+
 /*    kind              table                */
 #define KINDS(K)                                                                                   \
     K(vhost, "vhosts")                                                                             \
@@ -865,11 +907,12 @@ static int visit_binding(sqlite3_stmt *s, const struct definitions_visitor *v, v
     K(policy, "policies")                                                                          \
     K(exchange, "exchanges")                                                                       \
     K(queue, "queues")                                                                             \
-    K(binding, "bindings")
+    K(binding, "bindings")                                                                         \
+    K(seen, "seen ORDER BY number")
 
 typedef int (*row_visit)(sqlite3_stmt *s, const struct definitions_visitor *v, void *arg);
 
-/* Walks a table in the order of its primary key, which is the order it lies in. */
+/* Walks a table, if not told otherwise in the order of its primary key, which is the order it lies in. */
 static int walk(struct definitions *d, const char *sql, row_visit visit,
                 const struct definitions_visitor *visitor, void *arg)
 {

@@ -79,6 +79,16 @@ struct definition_binding {
     struct slice arguments; /* part of the binding's identity */
 };
 
+/* A value that an exchange or a queue has seen and remembers, known by its hash. */
+struct definition_seen {
+    struct slice vhost;
+    struct slice name;
+    bool is_queue; /* else an exchange */
+    uint64_t low, high;
+    uint64_t number;   /* their order */
+    uint64_t until_ms; /* since 1970; 0: no end */
+};
+
 struct definition_parameter {
     struct slice vhost;
     struct slice component;
@@ -115,6 +125,7 @@ struct definitions_visitor {
     int (*exchange)(void *arg, const struct definition_exchange *row);
     int (*queue)(void *arg, const struct definition_queue *row);
     int (*binding)(void *arg, const struct definition_binding *row);
+    int (*seen)(void *arg, const struct definition_seen *row); /* by number */
 };
 
 /* Opens the definitions in this directory, creating the file when there is none, and starts the
@@ -158,6 +169,7 @@ struct definition_change *definition_put_parameter(const struct definition_param
 struct definition_change *
 definition_put_global_parameter(const struct definition_global_parameter *row);
 struct definition_change *definition_put_policy(const struct definition_policy *row);
+struct definition_change *definition_put_seen(const struct definition_seen *row);
 
 /* Deletes the vhost and everything within: permissions, parameters, policies, exchanges, queues,
  * bindings. */
@@ -168,11 +180,12 @@ struct definition_change *definition_delete_permission(struct slice vhost, struc
 /* An empty exchange deletes the user's topic permissions on every exchange of the vhost. */
 struct definition_change *definition_delete_topic_permission(struct slice vhost, struct slice user,
                                                              struct slice exchange);
-/* Deletes the exchange and every binding from it and to it. */
+/* Deletes the exchange, every binding from it and to it, and what it has seen. */
 struct definition_change *definition_delete_exchange(struct slice vhost, struct slice name);
-/* Deletes the queue and every binding to it. */
+/* Deletes the queue, every binding to it, and what it has seen. */
 struct definition_change *definition_delete_queue(struct slice vhost, struct slice name);
 struct definition_change *definition_delete_binding(const struct definition_binding *row);
+struct definition_change *definition_delete_seen(const struct definition_seen *row);
 struct definition_change *definition_delete_parameter(struct slice vhost, struct slice component,
                                                       struct slice name);
 struct definition_change *definition_delete_global_parameter(struct slice name);

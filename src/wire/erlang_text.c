@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "wire/wire.h"
@@ -176,4 +177,55 @@ void erlang_put_tuple(struct lv_buffer *out, const char *atom, const uint64_t *n
         column += length + 1;
     }
     lv_buffer_add_u8(out, '}');
+}
+
+/* --- addresses ---------------------------------------------------------------------------- */
+
+enum { ADDRESS_BYTES_MAX = 63, IPV6_GROUPS = 8 };
+
+/* The groups from *at on, up to "::" or the end; how many there are. */
+static size_t read_groups(const char **at, unsigned groups[IPV6_GROUPS])
+{
+    size_t n = 0;
+    while (n < IPV6_GROUPS && **at && **at != ':') {
+        char *end;
+        unsigned long group = strtoul(*at, &end, 16);
+        if (end == *at)
+            break; /* a zone: "%eth0" */
+        groups[n++] = (unsigned)group & 0xffff;
+        *at = end;
+        if (end[0] == ':' && end[1] != ':')
+            (*at)++;
+    }
+    return n;
+}
+
+/* What stands behind "::" is counted from the end. */
+static void put_ipv6(struct lv_buffer *out, const char *text)
+{
+    unsigned groups[IPV6_GROUPS] = {0}, last[IPV6_GROUPS] = {0};
+    const char *at = text;
+    read_groups(&at, groups);
+    at += strncmp(at, "::", 2) == 0 ? 2 : 0;
+    size_t count = read_groups(&at, last);
+    for (size_t i = 0; i < count; i++)
+        groups[IPV6_GROUPS - count + i] = last[i];
+    for (size_t i = 0; i < IPV6_GROUPS; i++)
+        lv_buffer_printf(out, "%c%u", i ? ',' : '{', groups[i]);
+    lv_buffer_add_u8(out, '}');
+}
+
+void erlang_put_address(struct lv_buffer *out, struct slice address)
+{
+    char text[ADDRESS_BYTES_MAX + 1] = {0};
+    size_t n = address.n < ADDRESS_BYTES_MAX ? address.n : ADDRESS_BYTES_MAX;
+    if (n > 0)
+        memcpy(text, address.p, n);
+    if (strchr(text, ':')) {
+        put_ipv6(out, text);
+        return;
+    }
+    for (char *dot = strchr(text, '.'); dot; dot = strchr(dot, '.'))
+        *dot = ',';
+    lv_buffer_printf(out, "{%s}", text);
 }

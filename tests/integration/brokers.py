@@ -149,6 +149,9 @@ class Leveret(Broker):
 class Rabbit(Broker):
     name = 'rabbitmq'
     bin = '/usr/lib/rabbitmq/bin'
+    # What Leveret has in its core and RabbitMQ ships, not enabled.
+    plugins = ('rabbitmq_consistent_hash_exchange', 'rabbitmq_random_exchange', 'rabbitmq_sharding',
+               'rabbitmq_recent_history_exchange', 'rabbitmq_event_exchange')
 
     def __init__(self, directory):
         super().__init__(directory)
@@ -169,7 +172,7 @@ class Rabbit(Broker):
             'RABBITMQ_CTL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}'}
         for name in ('mnesia', 'log', 'schema'):
             os.makedirs(f'{home}/{name}', exist_ok=True)
-        for name, text in (('rabbitmq-env.conf', ''), ('enabled_plugins', '[].\n'),
+        for name, text in (('rabbitmq-env.conf', ''), ('enabled_plugins', f'[{",".join(self.plugins)}].\n'),
                            ('rabbitmq.conf', f'listeners.tcp.1 = 127.0.0.1:{self.port}\n'),
                            # A machine fresh from debootstrap has no /etc/hosts, so nobody there knows localhost.
                            ('inetrc', '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n')):

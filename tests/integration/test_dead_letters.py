@@ -7,6 +7,8 @@ from crash_tools import PERSISTENT, TRANSIENT, Confirming
 from dead_letter_stories import STORIES, tell
 from wire import Peer, encode_properties, eventually, plain
 
+pytestmark = pytest.mark.once(also=('asan',))
+
 # --- as with RabbitMQ ------------------------------------------------------------------------------------
 
 # What may differ, and why: a pattern, what both sides show in its place, the reason.
@@ -29,7 +31,6 @@ def comparable(lines):
     return lines
 
 
-@pytest.mark.once(also=('asan',))
 @pytest.mark.parametrize('name', STORIES)
 def test_this_story_ends_as_with_rabbitmq(broker, rabbit, name):
     theirs, ours = comparable(tell(name, rabbit.address)), comparable(tell(name, broker.address))
@@ -70,6 +71,7 @@ def bodies(peer, queue, count):
     return found
 
 
+@pytest.mark.once(also=('asan', 'tsan'))
 @pytest.mark.leveret
 @pytest.mark.parametrize('durable, properties', [(True, PERSISTENT), (True, TRANSIENT), (False, TRANSIENT)])
 def test_dead_letters_arrive_in_order_wherever_their_queues_are_at_home(peer, name, volume, durable, properties):
@@ -190,7 +192,6 @@ def test_at_least_once_survives_a_crash_while_nobody_takes_it(own_broker, name):
 
 
 @pytest.mark.leveret
-@pytest.mark.once(also=('asan',))
 @pytest.mark.parametrize('loops', [1, 3])
 def test_a_crash_on_the_way_loses_no_dead_letter(own_broker, loops):
     """Killed while thousands are under way: each is in one of the two queues afterwards, or in both."""
@@ -215,6 +216,132 @@ def test_a_crash_on_the_way_loses_no_dead_letter(own_broker, loops):
         arrived = [int(message.body) for message in iter(lambda: peer.get('end'), None)]
     assert left | set(arrived) == set(range(count))
     assert arrived == sorted(arrived) and len(arrived) == len(set(arrived))
+
+
+@pytest.mark.leveret
+def test_a_full_queue_that_refuses_gets_the_rest_when_it_has_room_at_least_once(broker, peer, name):
+    end = name('end')
+    peer.declare(end, durable=True, arguments={'x-max-length': 2, 'x-overflow': 'reject-publish'})
+    for strategy, arrive in ((dead_letters, '01'), (at_least_once, '01234')):
+        queue = name('q.' + strategy.__name__)
+        peer.declare(queue, durable=True, arguments=strategy('', end))
+        for number in range(5):
+            peer.publish(1, '', queue, str(number), PERSISTENT)
+        reject_all(peer, queue, 5)
+        eventually(lambda: unacknowledged(broker, end) == (2, 0))
+        arrived = ''
+        while len(arrived) < len(arrive):
+            arrived += eventually(lambda: peer.get(end)).body.decode()
+        assert sorted(arrived) == sorted(arrive)
+        assert peer.get(end) is None
+        assert unacknowledged(broker, queue) == (0, 0)
+
+
+# --- by policy -------------------------------------------------------------------------------------------------
+
+@pytest.mark.leveret
+def test_a_policy_sends_what_dies_from_now_on_and_ends_with_it(own_broker):
+    broker = own_broker()
+    with Peer(broker.address) as peer:
+        peer.declare('end', durable=True)
+        peer.declare('q', durable=True)
+
+        def dies(body):
+            peer.publish(1, '', 'q', body, PERSISTENT)
+            reject_all(peer, 'q', 1)
+            eventually(lambda: unacknowledged(broker, 'q') == (0, 0))
+
+        dies('before')
+        broker.ctl('set_policy', 'dlx', '^q$', '{"dead-letter-exchange": "", "dead-letter-routing-key": "end"}')
+        dies('during')
+        broker.ctl('clear_policy', 'dlx')
+        dies('after')
+        assert bodies(peer, 'end', 1) == ['during']
+
+
+@pytest.mark.leveret
+def test_at_least_once_by_policy_goes_where_the_policy_says_by_then(own_broker):
+    broker = own_broker()
+    with Peer(broker.address) as peer:
+        peer.declare('q', durable=True, arguments={'x-queue-type': 'quorum'})
+        policy = ('{"dead-letter-exchange": "", "dead-letter-routing-key": "%s", "overflow": "reject-publish", '
+                  '"dead-letter-strategy": "at-least-once"}')
+        broker.ctl('set_policy', 'dlx', '^q$', policy % 'nowhere')
+        for body in 'ab':
+            peer.publish(1, '', 'q', body, PERSISTENT)
+        reject_all(peer, 'q', 2)
+        peer.declare('end', durable=True)
+        broker.ctl('set_policy', 'dlx', '^q$', policy % 'end')
+        assert bodies(peer, 'end', 2) == ['a', 'b']
+
+
+# --- many at once ---------------------------------------------------------------------------------------------
+
+@pytest.mark.once(also=('asan', 'tsan'))
+@pytest.mark.leveret
+def test_a_backlog_that_expires_at_once_arrives_in_order(connect, name, volume):
+    count, publisher, reader = volume(20000), connect(), connect(patience_s=60)
+    queue, end = name('q'), name('end')
+    publisher.declare(end, durable=True)
+    publisher.declare(queue, durable=True, arguments=dead_letters('', end, **{'x-message-ttl': 1500}))
+    for number in range(count):
+        publisher.publish(1, '', queue, str(number), PERSISTENT)
+    reader.call(1, 'basic.consume', queue=end, no_ack=True)
+    assert [int(message.body) for message in reader.contents(count)] == list(range(count))
+    assert publisher.call(1, 'queue.delete', queue=queue).message_count == 0
+    publisher.call(1, 'queue.delete', queue=end)
+
+
+@pytest.mark.leveret
+def test_a_crash_while_a_backlog_expires_loses_none_of_it(own_broker, volume):
+    broker, count = own_broker(), volume(10000)
+    with Peer(broker.address) as peer:
+        peer.declare('end', durable=True)
+        peer.declare('q', durable=True, arguments=dead_letters('', 'end', **{'x-message-ttl': 1000}))
+        publisher = Confirming(broker.address)
+        for number in range(count):
+            publisher.publish('q', b'%d' % number)
+        publisher.settle()
+        eventually(lambda: peer.declare('end', passive=True).message_count > 0, every_s=0.001)
+        broker.kill()
+    broker.start()
+    with Peer(broker.address) as peer:
+        eventually(lambda: peer.declare('q', passive=True).message_count == 0)
+        eventually(lambda: unacknowledged(broker, 'q') == (0, 0))
+        arrived = [int(message.body) for message in iter(lambda: peer.get('end'), None)]
+    assert set(arrived) == set(range(count))
+
+
+@pytest.mark.leveret
+def test_what_a_full_queue_refuses_is_told_to_the_publisher_and_is_dead(connect, broker, name, volume):
+    count, reader = volume(2000), connect(patience_s=60)
+    queue, end = name('q'), name('end')
+    reader.declare(end, durable=True)
+    reader.declare(queue, durable=True,
+                   arguments=dead_letters('', end, **{'x-max-length': 10, 'x-overflow': 'reject-publish-dlx'}))
+    publisher = Confirming(broker.address)
+    for number in range(count):
+        publisher.publish(queue, str(number))
+    reader.call(1, 'basic.consume', queue=end, no_ack=True)
+    assert [int(message.body) for message in reader.contents(count - 10)] == list(range(10, count))
+    publisher.settle()
+    assert len(publisher.confirmed) == 10 and len(publisher.refused) == count - 10
+    assert unacknowledged(broker, queue) == (10, 0)
+    publisher.peer.call(1, 'queue.delete', queue=queue)
+    publisher.peer.call(1, 'queue.delete', queue=end)
+
+
+@pytest.mark.once(also=('asan', 'tsan'))
+@pytest.mark.leveret
+def test_two_full_queues_that_push_into_each_other_come_to_rest(broker, peer, name, volume):
+    a, b, count = name('a'), name('b'), volume(2000)
+    peer.declare(a, arguments=dead_letters('', b, **{'x-max-length': 100}))
+    peer.declare(b, arguments=dead_letters('', a, **{'x-max-length': 100}))
+    for number in range(count):
+        peer.publish(1, '', a, str(number))
+    eventually(lambda: (unacknowledged(broker, a), unacknowledged(broker, b)) == ((100, 0), (100, 0)))
+    for queue in (a, b):
+        peer.call(1, 'queue.delete', queue=queue)
 
 
 # --- histories that come back ----------------------------------------------------------------------------------

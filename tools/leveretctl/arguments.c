@@ -31,6 +31,16 @@ static enum option option_find(const char *word, size_t n)
     return OPTION_COUNT;
 }
 
+/* Options that may be given more than once keep every value. */
+static void keep_value(struct invocation *i, enum option option, const char *value)
+{
+    i->values[option] = value;
+    if (option == OPTION_HEADER && i->header_count < ARGUMENTS_MAX)
+        i->headers[i->header_count++] = value;
+    if (option == OPTION_CC && i->cc_count < ARGUMENTS_MAX)
+        i->cc[i->cc_count++] = value;
+}
+
 static void refuse(struct invocation *i, const char *word, size_t n, const char *value)
 {
     lv_buffer_printf(&i->invalid, "%.*s : %s\n", (int)n, word, value ? value : "");
@@ -49,9 +59,9 @@ static int take_option(struct invocation *i, int at)
     } else if (!options[option].has_value) {
         i->values[option] = "";
     } else if (value) {
-        i->values[option] = value;
+        keep_value(i, option, value);
     } else if (at + 1 < i->argc) {
-        i->values[option] = i->argv[++at];
+        keep_value(i, option, i->argv[++at]);
     } else {
         refuse(i, word, n, NULL);
     }
@@ -86,6 +96,17 @@ static void take_formatter(struct invocation *i)
     i->format = FORMAT_TABLE;
     if (text && !format_parse(text, &i->format))
         refuse(i, "--formatter", strlen("--formatter"), text);
+}
+
+static void check_priority(struct invocation *i)
+{
+    const char *text = i->values[OPTION_PRIORITY];
+    char *end;
+    if (!text)
+        return;
+    strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0')
+        refuse(i, "--priority", strlen("--priority"), text);
 }
 
 static void name_node(struct invocation *i)
@@ -153,6 +174,7 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
     i->vhost = is_given(i, OPTION_VHOST) ? i->values[OPTION_VHOST] : "/";
     take_timeout(i);
     take_formatter(i);
+    check_priority(i);
     name_node(i);
     choose_data_dir(i);
 }

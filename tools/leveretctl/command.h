@@ -42,10 +42,15 @@ enum exit_code {
     O(OPTION_DESCRIPTION, "--description", NULL, true)                                             \
     O(OPTION_TAGS, "--tags", NULL, true)                                                           \
     O(OPTION_QUEUE_TYPE, "--default-queue-type", NULL, true)                                       \
+    O(OPTION_PRIORITY, "--priority", NULL, true)                                                   \
+    O(OPTION_APPLY_TO, "--apply-to", NULL, true)                                                   \
+    O(OPTION_USER, "--user", NULL, true)                                                           \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
     O(OPTION_LIMIT, "--limit", NULL, true)                                                         \
     O(OPTION_ALL, "--all", NULL, false)                                                            \
-    O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)
+    O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)                                              \
+    O(OPTION_HEADER, "--header", NULL, true)                                                       \
+    O(OPTION_CC, "--cc", NULL, true)
 
 enum option {
 #define OPTION_ENUM(id, name, letter, value) id,
@@ -66,11 +71,15 @@ struct invocation {
     const char *command;                  /* NULL: none was given */
     const char *arguments[ARGUMENTS_MAX]; /* behind the command */
     size_t argument_count;
-    const char *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value */
-    struct lv_buffer invalid;         /* "--bogus : \n" for each option that is none */
+    const char
+        *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value; the last one */
+    const char *headers[ARGUMENTS_MAX]; /* each --header, in order; likewise --cc */
+    const char *cc[ARGUMENTS_MAX];
+    size_t header_count, cc_count;
+    struct lv_buffer invalid; /* "--bogus : \n" for each option that is none */
 
-    char node[300]; /* -n, or "leveret@HOST" */
-    const char *vhost;
+    char node[300];    /* -n, or "leveret@HOST" */
+    const char *vhost; /* NULL: every one */
     enum format format;
     int timeout_s; /* -1: not given */
     char data_dir[4096];
@@ -127,7 +136,12 @@ struct command {
 extern const struct command commands[]; /* ended by a NULL name */
 const struct command *command_find(const char *name);
 
+/* --- run.c -------------------------------------------------------------------------------- */
+
 int run_listing(struct invocation *i, const struct command *c);
+/* The same, after `fill` has added to the request (or has refused, with an exit code). */
+int run_listing_with(struct invocation *i, const struct command *c,
+                     int (*fill)(struct invocation *i, const struct command *c, json_t *request));
 int run_change(struct invocation *i, const struct command *c);
 
 /* --- special.c: commands that are like no other ------------------------------------------- */
@@ -141,6 +155,7 @@ int run_delete_queue(struct invocation *i, const struct command *c);
 int run_list_delayed(struct invocation *i, const struct command *c);
 int run_cancel_delayed(struct invocation *i, const struct command *c);
 int run_environment(struct invocation *i, const struct command *c);
+int run_explain_route(struct invocation *i, const struct command *c); /* explain.c */
 int run_help(struct invocation *i, const struct command *c);
 int run_password_change(struct invocation *i, const struct command *c);
 int run_ping(struct invocation *i, const struct command *c);
@@ -148,6 +163,18 @@ int run_set_log_level(struct invocation *i, const struct command *c);
 int run_set_user_tags(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
+
+/* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
+void say_value(const struct invocation *i, json_t *value);
+
+/* --- policies.c: policies, parameters, limits ---------------------------------------------- */
+
+int run_clear_user_limits(struct invocation *i, const struct command *c);
+int run_list_user_limits(struct invocation *i, const struct command *c);
+int run_list_vhost_limits(struct invocation *i, const struct command *c);
+int run_set_cluster_name(struct invocation *i, const struct command *c);
+int run_set_policy(struct invocation *i, const struct command *c);
+int run_set_vhost_tags(struct invocation *i, const struct command *c);
 
 /* --- status.c ----------------------------------------------------------------------------- */
 

@@ -1,10 +1,6 @@
-/* The table of commands, and the two kinds that most of them are: a listing, which prints rows, and a
- * change, which says what it is about to do and then nothing. */
-#include <stdio.h>
-#include <stdlib.h>
+/* The table of commands. */
 #include <string.h>
 
-#include "base/memory.h"
 #include "leveretctl/command.h"
 
 /* --- failures ------------------------------------------------------------------------------ */
@@ -75,6 +71,13 @@ static const struct failure delayed_fails[] = {
     END,
 };
 
+static const struct failure explain_fails[] = {
+    {"no_such_vhost", NULL, EXIT_DATA, true, NULL},
+    {"no_such_exchange", NULL, EXIT_DATA, true, NULL},
+    {"bad_header", NULL, EXIT_DATA, true, NULL},
+    END,
+};
+
 static const struct failure close_fails[] = {
     {"invalid_pid", "Error:\n{:invalid_pid_syntax, \"$1\"}", EXIT_UNAVAILABLE, false, NULL},
     END,
@@ -85,19 +88,55 @@ static const struct failure level_is_unknown[] = {
     END,
 };
 
+static const struct failure json_fails[] = {
+    {"no_such_vhost", NULL, EXIT_DATA, true, NULL},
+    {"invalid_json", NULL, EXIT_UNAVAILABLE, false, NULL},
+    {"validation_failed", NULL, EXIT_UNAVAILABLE, false, NULL},
+    {"use_set_policy", NULL, EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+static const struct failure parameter_is_missing[] = {
+    {"no_such_parameter", NULL, EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+static const struct failure user_limits_fail[] = {
+    {"no_such_user", "{:no_such_user, \"$1\"}", EXIT_UNAVAILABLE, false, NULL},
+    {"invalid_json", NULL, EXIT_UNAVAILABLE, false, NULL},
+    {"invalid_limits", NULL, EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
+static const struct failure vhost_tags_fail[] = {
+    {"no_such_vhost", "Virtual host \"$1\" does not exist", EXIT_DATA, false,
+     "Virtual host \"$1\" does not exists"},
+    END,
+};
+
+static const struct failure add_vhost_fails[] = {
+    {"invalid_queue_type", "invalid_queue_type", EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
 /* --- the table ----------------------------------------------------------------------------- */
 
 #define LISTING_USAGE "[--no-table-headers] "
 #define COLUMNS_USAGE LISTING_USAGE "[<column> ...]"
 #define TIMEOUT_USAGE " [--timeout <timeout>]"
 
-#define QUEUE_COLUMNS                                                                              \
-    "arguments, auto_delete, consumer_capacity, consumer_utilisation, consumers, disk_reads, "     \
-    "disk_writes, durable, exclusive, exclusive_consumer_pid, exclusive_consumer_tag, "            \
-    "head_message_timestamp, leader, members, memory, message_bytes, message_bytes_persistent, "   \
-    "message_bytes_ram, message_bytes_ready, message_bytes_unacknowledged, messages, "             \
-    "messages_persistent, messages_ram, messages_ready, messages_ready_ram, "                      \
-    "messages_unacknowledged, messages_unacknowledged_ram, name, online, owner_pid, pid, policy, " \
+#define POLICY_COLUMNS "vhost name pattern apply-to definition priority"
+#define POLICY_USAGE                                                                               \
+    "[--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] <name> <pattern> "          \
+    "<definition>"
+
+#define QUEUE_COLUMNS                                                                                                \
+    "arguments, auto_delete, consumer_capacity, consumer_utilisation, consumers, disk_reads, "                       \
+    "disk_writes, durable, effective_policy_definition, exclusive, exclusive_consumer_pid, exclusive_consumer_tag, " \
+    "head_message_timestamp, leader, members, memory, message_bytes, message_bytes_persistent, "                     \
+    "message_bytes_ram, message_bytes_ready, message_bytes_unacknowledged, messages, "                               \
+    "messages_persistent, messages_ram, messages_ready, messages_ready_ram, "                                        \
+    "messages_unacknowledged, messages_unacknowledged_ram, name, online, operator_policy, owner_pid, pid, policy, "  \
     "slave_pids, state, synchronised_slave_pids, type"
 
 #define CONNECTION_COLUMNS                                                                         \
@@ -120,6 +159,7 @@ static const char help_group[] = "Help", nodes_group[] = "Nodes", users_group[] 
                   monitoring_group[] = "Monitoring, observability and health checks",
                   vhosts_group[] = "Virtual hosts",
                   configuration_group[] = "Configuration and Environment",
+                  parameters_group[] = "Parameters", policies_group[] = "Policies",
                   operations_group[] = "Operations", queues_group[] = "Queues";
 
 enum { NO_HEADERS = BIT(OPTION_NO_TABLE_HEADERS) };
@@ -170,6 +210,19 @@ const struct command commands[] = {
      .help = "Lists users and their tags.", .options = NO_HEADERS, .run = run_listing,
      .banner = "Listing users ...", .columns = "user tags", .is_whole = true,
      .failures = no_failures},
+    {.name = "clear_user_limits", .group = users_group, .usage = "<username> <limit_type> | all",
+     .help = "Takes one of a user's limits away, max-connections or max-channels, or all.",
+     .arguments_min = 2, .arguments_max = 2, .run = run_clear_user_limits, .names = "user limit",
+     .failures = user_limits_fail},
+    {.name = "list_user_limits", .group = users_group, .usage = "[--user <username>] [--global]",
+     .help = "Shows a user's limits, or those of every user that has any.",
+     .options = NO_HEADERS | BIT(OPTION_USER) | BIT(OPTION_GLOBAL), .run = run_list_user_limits,
+     .columns = "user limits", .is_whole = true, .failures = user_limits_fail},
+    {.name = "set_user_limits", .group = users_group, .usage = "<username> <definition>",
+     .help = "Sets how many connections and channels a user may have, as JSON.",
+     .arguments_min = 2, .arguments_max = 2, .run = run_change,
+     .banner = "Setting user limits to \"$2\" for user \"$1\" ...", .names = "user limits",
+     .failures = user_limits_fail},
     {.name = "set_user_tags", .group = users_group, .usage = "<username> <tag> [...]",
      .help = "Replaces a user's tags.", .arguments_min = 1, .arguments_max = -1,
      .run = run_set_user_tags, .banner = "Setting tags for user \"$1\" to [$+] ...",
@@ -271,17 +324,121 @@ const struct command commands[] = {
      .help = "Shows what the broker is, uses and holds; --unit is bytes, mb or gb.",
      .options = BIT(OPTION_UNIT), .run = run_status, .banner = "Status of node $n ..."},
 
+    {.name = "explain_route", .group = monitoring_group,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "<exchange> <routing_key> "
+              "[--header <name>[:<type>]=<value> ...] [--cc <routing_key> ...]" TIMEOUT_USAGE,
+     .help = "Shows which queues a message would reach, by which bindings, and what stops the others; a "
+             "header's type is string, int, float, bool, timestamp or void.",
+     .arguments_min = 2, .arguments_max = 2,
+     .options = NO_HEADERS | BIT(OPTION_HEADER) | BIT(OPTION_CC), .run = run_explain_route,
+     .names = "exchange routing_key",
+     .banner = "Explaining the route from exchange '$1' with key '$2' in vhost $v ...",
+     .columns = "result path destination_kind destination routing_key arguments why",
+     .is_whole = true, .failures = explain_fails},
+    {.name = "trace_off", .group = monitoring_group, .usage = "[--vhost <vhost>]",
+     .help = "Stops the firehose of a vhost.", .run = run_change,
+     .banner = "Stopping tracing for vhost \"$v\" ...", .done = "Trace disabled for vhost $v",
+     .failures = vhost_is_missing},
+    {.name = "trace_on", .group = monitoring_group, .usage = "[--vhost <vhost>]",
+     .help = "Starts the firehose of a vhost: copies of what is published and delivered go to its exchange "
+             "amq.rabbitmq.trace.",
+     .run = run_change, .banner = "Starting tracing for vhost \"$v\" ...",
+     .done = "Trace enabled for vhost $v", .failures = vhost_is_missing},
+
     {.name = "add_vhost", .group = vhosts_group,
      .usage = "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" "
               "--default-queue-type <quorum|classic|stream>]",
      .help = "Makes a vhost; fine when it is there.", .arguments_min = 1, .arguments_max = 1,
      .options = BIT(OPTION_DESCRIPTION) | BIT(OPTION_TAGS) | BIT(OPTION_QUEUE_TYPE),
      .run = run_add_vhost, .banner = "Adding vhost \"$1\" ...", .names = "vhost",
-     .failures = no_failures},
+     .failures = add_vhost_fails},
     {.name = "delete_vhost", .group = vhosts_group, .usage = "<vhost>",
      .help = "Deletes a vhost with all in it, and closes the connections on it.",
      .arguments_min = 1, .arguments_max = 1, .run = run_change,
      .banner = "Deleting vhost \"$1\" ...", .names = "vhost", .failures = vhost_is_missing},
+    {.name = "clear_vhost_limits", .group = vhosts_group, .usage = "[--vhost <vhost>]",
+     .help = "Takes a vhost's limits away.", .run = run_change,
+     .banner = "Clearing vhost \"$v\" limits ...", .failures = parameter_is_missing},
+    {.name = "list_vhost_limits", .group = vhosts_group,
+     .usage = "[--vhost <vhost>] [--global] [--no-table-headers]",
+     .help = "Shows a vhost's limits, or those of every vhost that has any.",
+     .options = NO_HEADERS | BIT(OPTION_GLOBAL), .run = run_list_vhost_limits,
+     .columns = "vhost limits", .is_whole = true, .failures = vhost_is_missing},
+    {.name = "set_vhost_limits", .group = vhosts_group, .usage = "[--vhost <vhost>] <definition>",
+     .help = "Sets how many connections and queues a vhost may have, as JSON.",
+     .arguments_min = 1, .arguments_max = 1, .run = run_change,
+     .banner = "Setting vhost limits to \"$1\" for vhost \"$v\" ...", .names = "limits",
+     .failures = json_fails},
+    {.name = "set_vhost_tags", .group = vhosts_group, .usage = "<vhost> <tag> [...]",
+     .help = "Replaces a vhost's tags.", .arguments_min = 1, .arguments_max = -1,
+     .run = run_set_vhost_tags, .banner = "Setting tags for virtual host \"$1\" to [$+] ...",
+     .names = "vhost", .failures = vhost_tags_fail},
+
+    {.name = "clear_global_parameter", .group = parameters_group, .usage = "<name>",
+     .help = "Takes a global runtime parameter away.", .arguments_min = 1, .arguments_max = 1,
+     .run = run_change, .banner = "Clearing global runtime parameter \"$1\" ...",
+     .names = "name", .failures = parameter_is_missing},
+    {.name = "clear_parameter", .group = parameters_group,
+     .usage = "[--vhost <vhost>] <component_name> <name>",
+     .help = "Takes a runtime parameter away.", .arguments_min = 2, .arguments_max = 2,
+     .run = run_change,
+     .banner = "Clearing runtime parameter \"$2\" for component \"$1\" on vhost \"$v\" ...",
+     .names = "component name", .failures = parameter_is_missing},
+    {.name = "list_global_parameters", .group = parameters_group,
+     .usage = LISTING_USAGE "[--timeout <timeout>]", .help = "Lists global runtime parameters.",
+     .options = NO_HEADERS, .run = run_listing,
+     .banner = "Listing global runtime parameters ...", .columns = "name value", .is_whole = true,
+     .failures = no_failures},
+    {.name = "list_parameters", .group = parameters_group,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "[--timeout <timeout>]",
+     .help = "Lists the runtime parameters of a vhost.", .options = NO_HEADERS,
+     .run = run_listing, .banner = "Listing runtime parameters for vhost \"$v\" ...",
+     .columns = "component name value", .is_whole = true, .failures = vhost_is_missing},
+    {.name = "set_cluster_name", .group = parameters_group, .usage = "<name>",
+     .help = "Sets the name that clients are told.", .arguments_min = 1, .arguments_max = 1,
+     .run = run_set_cluster_name, .banner = "Setting cluster name to $1 ...",
+     .failures = json_fails},
+    {.name = "set_global_parameter", .group = parameters_group, .usage = "<name> <value>",
+     .help = "Sets a global runtime parameter, as JSON.", .arguments_min = 2, .arguments_max = 2,
+     .run = run_change, .banner = "Setting global runtime parameter \"$1\" to \"$2\" ...",
+     .names = "name value", .failures = json_fails},
+    {.name = "set_parameter", .group = parameters_group,
+     .usage = "[--vhost <vhost>] <component_name> <name> <value>",
+     .help = "Sets a runtime parameter, as JSON.", .arguments_min = 3, .arguments_max = 3,
+     .run = run_change,
+     .banner = "Setting runtime parameter \"$2\" for component \"$1\" to \"$3\" in vhost "
+               "\"$v\" ...",
+     .names = "component name value", .failures = json_fails},
+
+    {.name = "clear_operator_policy", .group = policies_group, .usage = "[--vhost <vhost>] <name>",
+     .help = "Takes an operator policy away.", .arguments_min = 1, .arguments_max = 1,
+     .run = run_change, .banner = "Clearing operator policy \"$1\" on vhost \"$v\" ...",
+     .names = "name", .failures = parameter_is_missing},
+    {.name = "clear_policy", .group = policies_group, .usage = "[--vhost <vhost>] <name>",
+     .help = "Takes a policy away.", .arguments_min = 1, .arguments_max = 1, .run = run_change,
+     .banner = "Clearing policy \"$1\" on vhost \"$v\" ...", .names = "name",
+     .failures = parameter_is_missing},
+    {.name = "list_operator_policies", .group = policies_group,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "[--timeout <timeout>]",
+     .help = "Lists the operator policies of a vhost.", .options = NO_HEADERS,
+     .run = run_listing, .banner = "Listing operator policy overrides for vhost \"$v\" ...",
+     .columns = POLICY_COLUMNS, .is_whole = true, .failures = vhost_is_missing},
+    {.name = "list_policies", .group = policies_group,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "[--timeout <timeout>]",
+     .help = "Lists the policies of a vhost.", .options = NO_HEADERS, .run = run_listing,
+     .banner = "Listing policies for vhost \"$v\" ...", .columns = POLICY_COLUMNS,
+     .is_whole = true, .failures = vhost_is_missing},
+    {.name = "set_operator_policy", .group = policies_group, .usage = POLICY_USAGE,
+     .help = "Sets a policy that makes numbers smaller, whatever other policies say.",
+     .arguments_min = 3, .arguments_max = 3,
+     .options = BIT(OPTION_PRIORITY) | BIT(OPTION_APPLY_TO), .run = run_set_policy,
+     .banner = "Setting operator policy override", .names = "name pattern definition",
+     .failures = json_fails},
+    {.name = "set_policy", .group = policies_group, .usage = POLICY_USAGE,
+     .help = "Sets what rules the queues and exchanges whose names match a regular expression.",
+     .arguments_min = 3, .arguments_max = 3,
+     .options = BIT(OPTION_PRIORITY) | BIT(OPTION_APPLY_TO), .run = run_set_policy,
+     .banner = "Setting policy", .names = "name pattern definition", .failures = json_fails},
 
     {.name = "environment", .group = configuration_group, .usage = "[--timeout <timeout>]",
      .help = "Shows the settings in force.", .run = run_environment,
@@ -332,182 +489,20 @@ const struct command commands[] = {
 };
 /* clang-format on */
 
+/* "explain-route" is as good as "explain_route". */
+static bool is_spelling_of(const char *name, const char *typed)
+{
+    while (*name && (*name == *typed || (*name == '_' && *typed == '-'))) {
+        name++;
+        typed++;
+    }
+    return *name == *typed;
+}
+
 const struct command *command_find(const char *name)
 {
     for (const struct command *c = commands; c->name; c++)
-        if (strcmp(c->name, name) == 0)
+        if (is_spelling_of(c->name, name))
             return c;
     return NULL;
-}
-
-/* --- listings ------------------------------------------------------------------------------ */
-
-struct column_names {
-    char *text; /* owned; the names point into it */
-    const char *names[FORMAT_COLUMNS_MAX];
-    size_t count;
-    bool are_too_many;
-};
-
-/* Splits at spaces and commas, and takes what lies between. */
-static void columns_add(struct column_names *names, char *text, const char *separators)
-{
-    char *rest = NULL;
-    for (char *word = strtok_r(text, separators, &rest); word;
-         word = strtok_r(NULL, separators, &rest)) {
-        if (names->count == FORMAT_COLUMNS_MAX)
-            names->are_too_many = true;
-        else
-            names->names[names->count++] = word;
-    }
-}
-
-static bool is_column(const struct command *c, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *p = c->all_columns; *p; p += strspn(p, ", ")) {
-        size_t length = strcspn(p, ",");
-        if (length == n && memcmp(p, name, n) == 0)
-            return true;
-        p += length;
-    }
-    return false;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int columns_check(const struct invocation *i, const struct command *c,
-                         const struct column_names *names)
-{
-    struct lv_buffer unknown = {0};
-    const char *sorted[FORMAT_COLUMNS_MAX];
-    int code = EXIT_OK;
-    memcpy(sorted, names->names, sizeof sorted);
-    qsort(sorted, names->count, sizeof sorted[0], by_name);
-    for (size_t n = 0; n < names->count; n++)
-        if (!is_column(c, sorted[n]))
-            lv_buffer_printf(&unknown, "%s%s", unknown.n ? "," : "", sorted[n]);
-    if (unknown.n > 0)
-        code = usage_error(i, c, EXIT_USAGE, "Info key(s) %.*s are not supported", (int)unknown.n,
-                           (const char *)unknown.p);
-    else if (names->are_too_many)
-        code = usage_error(i, c, EXIT_USAGE, "more than %d columns", FORMAT_COLUMNS_MAX);
-    lv_buffer_free(&unknown);
-    return code;
-}
-
-/* The columns that were named, or the default ones. */
-static int columns_of(const struct invocation *i, const struct command *c,
-                      struct column_names *names)
-{
-    struct lv_buffer text = {0};
-    bool are_named = c->all_columns && i->argument_count > 0;
-    if (are_named)
-        for (size_t a = 0; a < i->argument_count; a++)
-            lv_buffer_printf(&text, "%s,", i->arguments[a]);
-    else
-        lv_buffer_printf(&text, "%s", c->columns);
-    names->text = slice_strdup(lv_buffer_slice(&text));
-    lv_buffer_free(&text);
-    columns_add(names, names->text, are_named ? "," : " ");
-    return are_named ? columns_check(i, c, names) : EXIT_OK;
-}
-
-static void print_row(void *listing, const json_t *row)
-{
-    listing_row(listing, row);
-}
-
-/* For --offline: no queue of a broker that answers is offline. */
-static void drop_row(void *listing, const json_t *row)
-{
-    (void)listing;
-    (void)row;
-}
-
-static int list(struct invocation *i, const struct command *c, const struct column_names *names)
-{
-    struct listing l = {
-        .format = i->format,
-        .out = stdout,
-        .column_count = names->count,
-        .has_headers = !is_given(i, OPTION_NO_TABLE_HEADERS) && !is_given(i, OPTION_SILENT) &&
-                       !(c->has_no_headers && i->format == FORMAT_TABLE),
-        .is_streamed = !c->is_whole,
-    };
-    json_t *request = request_of(i, c);
-    json_t *columns = json_array();
-    for (size_t n = 0; n < names->count; n++) {
-        l.columns[n] = names->names[n];
-        json_array_append_new(columns, json_string(names->names[n]));
-    }
-    json_object_set_new(request, "columns", columns);
-    if (is_given(i, OPTION_LIMIT))
-        json_object_set_new(request, "limit", json_integer(atoll(i->values[OPTION_LIMIT])));
-
-    json_t *last = NULL;
-    listing_begin(&l);
-    int code =
-        converse(i, c, request, is_given(i, OPTION_OFFLINE) ? drop_row : print_row, &l, &last);
-    if (code == EXIT_OK)
-        listing_end(&l);
-    json_decref(last);
-    json_decref(l.kept);
-    return code;
-}
-
-int run_listing(struct invocation *i, const struct command *c)
-{
-    struct column_names names = {0};
-    int code = columns_of(i, c, &names);
-    if (code == EXIT_OK)
-        code = connect_to_broker(i);
-    if (code == EXIT_OK) {
-        say_banner(i, c->banner);
-        code = list(i, c, &names);
-    }
-    free(names.text);
-    return code;
-}
-
-/* --- changes ------------------------------------------------------------------------------- */
-
-static void done(const struct invocation *i, const struct command *c)
-{
-    struct lv_buffer text = {0};
-    if (c->done)
-        expand(i, c->done, &text);
-    lv_buffer_add_u8(&text, '\0');
-    const char *message = c->done ? (const char *)text.p : NULL;
-    if (c->is_done_quiet && i->format == FORMAT_JSON)
-        say_json(json_pack("{s:s, s:s, s:s}", "message", message, "node", i->node, "status", "ok"));
-    else if (!c->is_done_quiet || !is_quiet(i))
-        say_done(i, message);
-    lv_buffer_free(&text);
-}
-
-int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
-                      json_t *request)
-{
-    json_t *answer;
-    int code = connect_to_broker(i);
-    if (code != EXIT_OK) {
-        json_decref(request);
-        return code;
-    }
-    say_banner(i, banner);
-    code = converse(i, c, request, NULL, NULL, &answer);
-    if (code != EXIT_OK)
-        return code;
-    json_decref(answer);
-    done(i, c);
-    return EXIT_OK;
-}
-
-int run_change(struct invocation *i, const struct command *c)
-{
-    return run_change_saying(i, c, c->banner, request_of(i, c));
 }

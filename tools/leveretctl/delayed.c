@@ -12,13 +12,20 @@ static bool read_number(const char *text, json_int_t *ret)
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
 }
 
-int run_list_delayed(struct invocation *i, const struct command *c)
+static int add_limit(struct invocation *i, const struct command *c, json_t *request)
 {
     json_int_t number;
     const char *limit = i->values[OPTION_LIMIT];
     if (limit && !read_number(limit, &number))
         return usage_error(i, c, EXIT_USAGE, "--limit: '%s' is no number from 0 on", limit);
-    return run_listing(i, c);
+    if (limit)
+        json_object_set_new(request, "limit", json_integer(number));
+    return EXIT_OK;
+}
+
+int run_list_delayed(struct invocation *i, const struct command *c)
+{
+    return run_listing_with(i, c, add_limit);
 }
 
 /* The ids behind the exchange's name; false when one is none. */

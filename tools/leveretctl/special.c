@@ -101,11 +101,20 @@ int run_clear_topic_permissions(struct invocation *i, const struct command *c)
 
 int run_add_vhost(struct invocation *i, const struct command *c)
 {
-    if (is_given(i, OPTION_DESCRIPTION) || is_given(i, OPTION_TAGS) ||
-        is_given(i, OPTION_QUEUE_TYPE))
-        fprintf(stderr,
-                "Warning: description, tags and default queue type of a vhost are not kept\n");
-    return run_change(i, c);
+    static const struct {
+        enum option option;
+        const char *name;
+    } more[] = {
+        {OPTION_DESCRIPTION, "description"},
+        {OPTION_TAGS, "tags"},
+        {OPTION_QUEUE_TYPE, "default_queue_type"},
+    };
+    json_t *request = request_of(i, c);
+    for (size_t n = 0; n < sizeof more / sizeof *more; n++) {
+        if (is_given(i, more[n].option))
+            json_object_set_new(request, more[n].name, json_string(i->values[more[n].option]));
+    }
+    return run_change_saying(i, c, c->banner, request);
 }
 
 int run_set_log_level(struct invocation *i, const struct command *c)
@@ -154,8 +163,7 @@ int run_delete_queue(struct invocation *i, const struct command *c)
     return code;
 }
 
-/* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
-static void say_value(const struct invocation *i, json_t *value)
+void say_value(const struct invocation *i, json_t *value)
 {
     say_json(json_pack("{s:s, s:s, s:o}", "node", i->node, "result", "ok", "value", value));
 }

@@ -102,7 +102,8 @@ json_t *request_of(const struct invocation *i, const struct command *c)
 {
     json_t *request = json_object();
     json_object_set_new(request, "command", json_string(c->name));
-    json_object_set_new(request, "vhost", json_string(i->vhost));
+    if (i->vhost)
+        json_object_set_new(request, "vhost", json_string(i->vhost));
     if (c->names)
         set_named(i, request, c->names);
     return request;

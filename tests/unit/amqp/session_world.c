@@ -75,10 +75,17 @@ struct peer *world_connect(struct world *w, unsigned i, unsigned loop)
 
 struct peer *world_login(struct world *w, unsigned i, unsigned loop, uint16_t heartbeat_s)
 {
+    return world_login_as(w, i, loop, heartbeat_s, SLICE_EMPTY);
+}
+
+struct peer *world_login_as(struct world *w, unsigned i, unsigned loop, uint16_t heartbeat_s,
+                            struct slice client_properties)
+{
     struct peer *peer = world_connect(w, i, loop);
     net_sim_send(&peer->net, slice_of("AMQP\0\0\x09\x01", 8));
-    PEER_SAYS(peer, 0, connection_start_ok, .mechanism = slice_str("PLAIN"),
-              .response = slice_of("\0guest\0guest", 12), .locale = slice_str("en_US"));
+    PEER_SAYS(peer, 0, connection_start_ok, .client_properties = client_properties,
+              .mechanism = slice_str("PLAIN"), .response = slice_of("\0guest\0guest", 12),
+              .locale = slice_str("en_US"));
     PEER_SAYS(peer, 0, connection_tune_ok, .channel_max = 2047, .frame_max = 131072,
               .heartbeat = heartbeat_s);
     PEER_SAYS(peer, 0, connection_open, .virtual_host = slice_str("/"));
@@ -153,6 +160,9 @@ static void hear_method(struct lv_buffer *text, uint16_t channel, struct slice p
                          deliver.redelivered ? " redelivered" : "");
     if (id == AMQP_CONNECTION_CLOSE && amqp_connection_close_read(args, &close) == WIRE_OK)
         lv_buffer_printf(text, " %u", close.reply_code);
+    struct amqp_channel_close closing;
+    if (id == AMQP_CHANNEL_CLOSE && amqp_channel_close_read(args, &closing) == WIRE_OK)
+        lv_buffer_printf(text, " %u %.*s", closing.reply_code, SLICE_ARG(closing.reply_text));
     lv_buffer_add_u8(text, '\n');
 }
 

@@ -41,6 +41,9 @@ void world_stop(struct world *w);
 struct peer *world_connect(struct world *w, unsigned i, unsigned loop);
 /* The same, with channel 1 open. */
 struct peer *world_login(struct world *w, unsigned i, unsigned loop, uint16_t heartbeat_s);
+/* The same with these client properties. */
+struct peer *world_login_as(struct world *w, unsigned i, unsigned loop, uint16_t heartbeat_s,
+                            struct slice client_properties);
 
 /* Turns until nothing is left to do, then takes down what peers have heard. */
 void world_settle(struct world *w);

@@ -17,6 +17,7 @@
 #include "broker/vhost.h"
 #include "loop/sim/loop_sim.h"
 #include "store/sim/disk_sim.h"
+#include "wire/properties.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
@@ -34,8 +35,9 @@ enum {
     TEXT_BYTES = 256 * 1024,
     STEP_BYTES = 200,
     REST_ROUNDS_MAX = 20000,
-    FLAGS_BYTES = 2,
-    PROPERTIES_MAX = 2 + 64,
+    PROPERTIES_MAX = 64,
+    PRIORITIES = 4,     /* of a slot that has any: 0 to 3 */
+    MAIL_MS_MAX = 5000, /* a message may be so long on its way to its queue */
     BODY_MAX = 120 * 1024,
 };
 
@@ -71,6 +73,11 @@ struct model {
     uint32_t life;
     uint8_t publisher;
     bool is_persistent;
+    bool has_priority;
+    uint8_t priority;
+    bool has_ttl;
+    uint32_t ttl_ms;
+    uint64_t published_ms;
     bool is_refused; /* by one queue at least */
     uint8_t answers_due;
     uint8_t answers;
@@ -82,6 +89,7 @@ struct slot {
     struct queue *queue; /* referenced */
     uint64_t id;
     bool is_durable;
+    bool has_priorities;
     bool is_deleted;
     bool is_deletion_safe;
     uint64_t lost;  /* as its counter says */
@@ -110,7 +118,8 @@ struct client {
     bool is_verifying; /* takes all there is */
     struct held *held;
     size_t held_count, held_capacity;
-    uint32_t newest[LOOPS_WORLD_MAX]; /* the last of each publisher that came for the first time */
+    /* The last of each publisher and priority that came for the first time. */
+    uint32_t newest[LOOPS_WORLD_MAX][PRIORITIES];
 };
 
 struct sink {
@@ -138,8 +147,11 @@ struct world {
     unsigned weights[16];
     unsigned large_every; /* one in so many bodies is large; 0: none */
     unsigned transient_percent;
-    unsigned many;  /* messages in a row */
-    unsigned steps; /* in a life */
+    unsigned ttl_percent; /* of messages that live for a while only */
+    uint64_t elapsed_ms;  /* before this life */
+    uint64_t epoch_ms;    /* what the clock shows when nothing has elapsed */
+    unsigned many;        /* messages in a row */
+    unsigned steps;       /* in a life */
 
     /* This life's. */
     uint32_t life;
@@ -241,13 +253,52 @@ static bool one_in(struct world *w, uint64_t n)
 
 /* --- messages: everything about one follows from its number ------------------------------------------ */
 
-static size_t properties_of(uint32_t number, uint8_t out[PROPERTIES_MAX])
+static uint64_t now_ms(const struct world *w)
 {
-    size_t n = FLAGS_BYTES + 4 + number % 23;
-    memset(out, 0, FLAGS_BYTES); /* no property that anybody would look at */
-    memset(out + FLAGS_BYTES, (int)(number % 251), n - FLAGS_BYTES);
-    memcpy(out + FLAGS_BYTES, &number, sizeof number);
-    return n;
+    return loop_wall_ms(loops_at(w->loops, 0));
+}
+
+/* Its number is its message id, filled up to some length. */
+static size_t properties_of(const struct world *w, uint32_t number, uint8_t out[PROPERTIES_MAX])
+{
+    const struct model *model = &w->models[number];
+    char id[32], expiration[16];
+    memset(id, (int)(number % 251), sizeof id);
+    memcpy(id, &number, sizeof number);
+    struct properties p = {.flags = PROPERTY_MESSAGE_ID,
+                           .message_id = slice_of(id, 4 + number % 23)};
+    if (model->has_priority) {
+        p.flags |= PROPERTY_PRIORITY;
+        p.priority = model->priority;
+    }
+    if (model->has_ttl) {
+        p.flags |= PROPERTY_EXPIRATION;
+        int n = snprintf(expiration, sizeof expiration, "%u", model->ttl_ms);
+        p.expiration = slice_of(expiration, (size_t)n);
+    }
+    return (size_t)(properties_put(out, &p) - out);
+}
+
+/* Whether it may have expired, in any queue where nobody holds it. */
+static bool may_be_over(const struct world *w, uint32_t number)
+{
+    const struct model *model = &w->models[number];
+    return model->has_ttl && now_ms(w) >= model->published_ms + model->ttl_ms;
+}
+
+/* Whether it must have. */
+static bool is_over(const struct world *w, uint32_t number)
+{
+    const struct model *model = &w->models[number];
+    return model->has_ttl && now_ms(w) >= model->published_ms + model->ttl_ms + MAIL_MS_MAX;
+}
+
+static unsigned priority_of(const struct world *w, unsigned slot, uint32_t number)
+{
+    const struct model *model = &w->models[number];
+    if (!w->slots[slot].has_priorities || !model->has_priority)
+        return 0;
+    return model->priority < PRIORITIES ? model->priority : PRIORITIES - 1;
 }
 
 static void body_of(uint32_t number, uint8_t *out, size_t bytes)
@@ -273,7 +324,7 @@ static struct message *make_message(struct world *w, uint32_t number)
 {
     uint8_t properties[PROPERTIES_MAX];
     const struct model *model = &w->models[number];
-    size_t n = properties_of(number, properties);
+    size_t n = properties_of(w, number, properties);
     struct message *m =
         message_create(slice_str("amq.direct"), key_of(number), slice_of(properties, n),
                        model->body_bytes, model->is_persistent);
@@ -285,13 +336,14 @@ static struct message *make_message(struct world *w, uint32_t number)
 static uint32_t read_message(struct world *w, const struct delivery *d)
 {
     uint8_t properties[PROPERTIES_MAX];
+    struct properties read;
     uint32_t number;
-    if (d->header.n < FLAGS_BYTES + sizeof number)
+    if (!properties_read(d->header, &read) || read.message_id.n < sizeof number)
         fail(w, "a message has come that nobody has published");
-    memcpy(&number, d->header.p + FLAGS_BYTES, sizeof number);
+    memcpy(&number, read.message_id.p, sizeof number);
     if (number >= w->model_count)
         fail(w, "a message has come that nobody has published: %u", number);
-    size_t n = properties_of(number, properties);
+    size_t n = properties_of(w, number, properties);
     if (!slice_equal(d->header, slice_of(properties, n)))
         fail(w, "message %u has other properties", number);
     if (!slice_equal(d->routing_key, key_of(number)) ||
@@ -472,6 +524,11 @@ static uint32_t model_add(struct world *w, unsigned publisher)
         .publisher = (uint8_t)publisher,
         .is_persistent = below(w, 100) >= w->transient_percent,
         .body_bytes = (uint32_t)below(w, one_in(w, 4) ? 200 : 40),
+        .has_priority = one_in(w, 2),
+        .priority = (uint8_t)below(w, PRIORITIES + 2),
+        .has_ttl = below(w, 100) < w->ttl_percent,
+        .ttl_ms = (uint32_t)below(w, PICK(w, 1, 100, 20000, 20000, 1000000)),
+        .published_ms = now_ms(w),
     };
     if (w->large_every && one_in(w, w->large_every))
         model->body_bytes = (uint32_t)below(w, BODY_MAX);
@@ -518,7 +575,8 @@ static void hold(struct client *client, uint64_t sequence, uint32_t copy, bool i
 static void check_order(struct world *w, struct client *client, const struct delivery *d,
                         uint32_t number)
 {
-    uint32_t *newest = &client->newest[w->models[number].publisher];
+    uint32_t *newest =
+        &client->newest[w->models[number].publisher][priority_of(w, client->slot, number)];
     if (d->redelivered || client->consumer->is_getter)
         return;
     if (*newest > number)
@@ -554,6 +612,8 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         fail(w, "message %u has moved from place %" PRIu64 " to %" PRIu64, number, copy->sequence,
              d->place);
     check_order(w, client, d, number);
+    if (is_over(w, number) && client->consumer->loop == client->consumer->queue->home)
+        fail(w, "message %u comes although its time is over", number);
     copy->expect = THERE;
     copy->gone = NOT_GONE;
     copy->is_placed = true;
@@ -808,12 +868,20 @@ static void purge(struct world *w, unsigned slot)
     }
 }
 
+static bool is_busy(const struct queue *q)
+{
+    bool any = false;
+    for (unsigned i = 0; i < q->lane_count; i++)
+        any |= pager_is_busy(queue_lane(q, i));
+    return any;
+}
+
 /* Purges whose snapshots are done are promised to last. */
 static void promise_purges(struct world *w)
 {
     for (unsigned slot = 0; slot < w->slot_count; slot++) {
         struct slot *s = &w->slots[slot];
-        if (!s->has_purge || s->is_deleted || pager_is_busy(&s->queue->lane))
+        if (!s->has_purge || s->is_deleted || is_busy(s->queue))
             continue;
         struct promise *p = promise_make(w, slot, s->count);
         for (size_t i = 0; i < s->count; i++) {
@@ -854,7 +922,7 @@ static void force_snapshot(struct world *w, unsigned slot)
         return;
     step(w, "queue %u is asked for a snapshot", slot);
     loop_sim_enter(s->queue->home);
-    pager_snapshot(&s->queue->lane);
+    pager_snapshot(queue_lane(s->queue, (unsigned)below(w, s->queue->lane_count)));
     loop_sim_enter(NULL);
 }
 
@@ -881,7 +949,8 @@ static void note_paging(struct world *w)
 {
     for (unsigned i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
-        w->was_paged |= !s->is_deleted && backlog_has_disk(&s->queue->lane.backlog);
+        for (unsigned n = 0; !s->is_deleted && n < s->queue->lane_count; n++)
+            w->was_paged |= backlog_has_disk(&queue_lane(s->queue, n)->backlog);
         note_losses(s);
     }
 }
@@ -987,31 +1056,40 @@ static void check_status(struct world *w, unsigned slot, uint64_t ready, uint64_
              slot, call.ready_bytes, call.taken_bytes, ready_bytes, taken_bytes);
 }
 
+/* The higher priority first, then by sequence number. */
+static bool is_behind(uint64_t place, uint64_t before)
+{
+    return place_priority(place) == place_priority(before)
+               ? place > before
+               : place_priority(place) < place_priority(before);
+}
+
 /* What the queue held, in order: all that should be, and nothing else. */
 static void check_held(struct world *w, unsigned slot, const struct client *client,
                        uint64_t *ret_bytes)
 {
     struct slot *s = &w->slots[slot];
-    uint64_t newest[LOOPS_WORLD_MAX] = {0};
+    uint64_t newest[LOOPS_WORLD_MAX][PRIORITIES] = {0};
     *ret_bytes = 0;
     for (size_t i = 0; i < client->held_count; i++) {
         const struct held *held = &client->held[i];
         const struct copy *copy = &s->copies[held->copy];
         const struct model *model = &w->models[copy->message];
-        if (i > 0 && held->sequence <= client->held[i - 1].sequence)
+        uint64_t *last = &newest[model->publisher][priority_of(w, slot, copy->message)];
+        if (i > 0 && !is_behind(held->sequence, client->held[i - 1].sequence))
             fail(w, "queue %u: place %" PRIu64 " comes behind %" PRIu64, slot, held->sequence,
                  client->held[i - 1].sequence);
-        if (newest[model->publisher] > copy->message)
-            fail(w, "queue %u: message %u stands behind %" PRIu64, slot, copy->message,
-                 newest[model->publisher]);
-        newest[model->publisher] = copy->message;
+        if (*last > copy->message)
+            fail(w, "queue %u: message %u stands behind %" PRIu64, slot, copy->message, *last);
+        *last = copy->message;
         *ret_bytes += model->body_bytes;
     }
     for (size_t i = 0; i < s->count; i++) {
         struct copy *copy = &s->copies[i];
         if (copy->holder || copy->gone != NOT_GONE || copy->expect == NOT_THERE)
             continue;
-        if (copy->expect == THERE && !w->models[copy->message].is_refused)
+        if (copy->expect == THERE && !w->models[copy->message].is_refused &&
+            !may_be_over(w, copy->message))
             fail(w, "message %u is lost from queue %u%s", copy->message, slot,
                  w->models[copy->message].is_persistent ? "" : " (it is transient)");
         copy->gone = GONE;
@@ -1031,10 +1109,19 @@ static void calm(struct world *w)
     rest(w);
 }
 
+static bool estimates_bytes(const struct queue *q)
+{
+    bool any = false;
+    for (unsigned i = 0; i < q->lane_count; i++)
+        any |= pager_estimates_bytes(queue_lane(q, i));
+    return any;
+}
+
 static void verify_slot(struct world *w, unsigned slot, bool is_last)
 {
     struct queue_call before = call_home(w, slot, queue_call_status);
-    bool is_estimate = pager_estimates_bytes(&w->slots[slot].queue->lane);
+    const uint64_t then = now_ms(w);
+    bool is_estimate = estimates_bytes(w->slots[slot].queue);
     struct client *client = consume(w, slot, false, 0, true);
     uint64_t bytes;
     rest(w);
@@ -1043,6 +1130,8 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     step(w, "queue %u has %" PRIu64 " messages", slot, before.ready);
     check_held(w, slot, client, &bytes);
     uint64_t lost = w->slots[slot].queue->counters.lost - before.counters.lost;
+    if (now_ms(w) != then)
+        lost = before.ready - client->held_count; /* some may have expired meanwhile */
     if (before.ready != client->held_count + lost || before.taken != 0)
         fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " taken, there were %zu", slot,
              before.ready, before.taken, client->held_count);
@@ -1085,9 +1174,12 @@ static void slot_begin(struct world *w, unsigned slot)
     }
     s->is_deleted = s->is_deletion_safe = s->has_purge = s->has_mail = false;
     s->lost = 0;
-    s->queue = queue_ref(queue_restore(w->vhost, slice_str(names[slot]),
-                                       (struct queue_flags){.durable = s->is_durable}, SLICE_EMPTY,
-                                       s->id));
+    static const char priorities[] = "\x0ex-max-priorityb\x03";
+    struct slice arguments =
+        s->has_priorities ? slice_of(priorities, sizeof priorities - 1) : SLICE_EMPTY;
+    s->queue =
+        queue_ref(queue_restore(w->vhost, slice_str(names[slot]),
+                                (struct queue_flags){.durable = s->is_durable}, arguments, s->id));
 }
 
 static int life_open(struct world *w)
@@ -1099,6 +1191,8 @@ static int life_open(struct world *w)
     w->is_dead = false;
     w->client_count = 0;
     w->loops = loop_sim_create(loops, below(w, UINT32_MAX));
+    w->epoch_ms = now_ms(w);
+    loop_sim_advance(w->loops, w->elapsed_ms);
     w->broker = broker_create(w->loops, NULL);
     if (vhost_create(w->broker, slice_str("/"), false, (struct durable_done){0}, &w->vhost) !=
         CHANGE_DONE)
@@ -1174,6 +1268,7 @@ static void foresee(struct world *w, bool is_clean)
 static void life_end(struct world *w, bool is_clean)
 {
     clients_end(w);
+    w->elapsed_ms = now_ms(w) - w->epoch_ms + below(w, 3000);
     persist_close(&w->persist);
     loops_drain(w->loops);
     promises_look(w, true);
@@ -1290,6 +1385,18 @@ static void hurt_disk(struct world *w)
     }
 }
 
+/* Once nothing is on its way: else nobody knows when it arrives. */
+static void time_passes(struct world *w)
+{
+    disk_sim_set_room(w->disk, UINT64_MAX);
+    rest(w);
+    if (is_cut(w))
+        return;
+    uint64_t ms = below(w, PICK(w, 20, 2000, 30000));
+    step(w, "%" PRIu64 " ms pass", ms);
+    loop_sim_advance(w->loops, ms);
+}
+
 enum happening {
     PUBLISH_ONE,
     PUBLISH_MANY,
@@ -1302,6 +1409,7 @@ enum happening {
     SNAPSHOT,
     DELETE,
     HURT,
+    TIME,
     HAPPENINGS
 };
 
@@ -1350,6 +1458,7 @@ static void something_happens(struct world *w)
             delete_queue(w, slot);
         break;
     case HURT: hurt_disk(w); break;
+    case TIME: time_passes(w); break;
     case HAPPENINGS: lv_unreachable();
     }
 }
@@ -1359,7 +1468,7 @@ static void choose(struct world *w)
     static const unsigned usual[HAPPENINGS] = {
         [PUBLISH_ONE] = 10, [PUBLISH_MANY] = 10, [CONSUME] = 4, [GET] = 4,
         [SETTLE] = 20,      [CANCEL] = 3,        [RESUME] = 4,  [PURGE] = 1,
-        [SNAPSHOT] = 2,     [DELETE] = 0,        [HURT] = 0,
+        [SNAPSHOT] = 2,     [DELETE] = 0,        [HURT] = 0,    [TIME] = 3,
     };
     for (unsigned i = 0; i < HAPPENINGS; i++)
         w->weights[i] = usual[i] * (unsigned)PICK(w, 0, 1, 1, 2, 5);
@@ -1370,6 +1479,7 @@ static void choose(struct world *w)
     w->steps = (unsigned)PICK(w, 10, 30, 100);
     w->large_every = (unsigned)PICK(w, 0, 0, 300, 50);
     w->transient_percent = (unsigned)PICK(w, 0, 0, 10, 50);
+    w->ttl_percent = (unsigned)PICK(w, 0, 10, 50, 100);
     w->file_bytes = PICK(w, 4096, 8192, 16384, 65536);
     w->limits.pager.memory_high = PICK(w, 600, 4000, 20000, 200000);
     w->limits.pager.memory_low = w->limits.pager.memory_high / PICK(w, 1, 2, 4);
@@ -1386,8 +1496,10 @@ static void choose(struct world *w)
     w->durability = one_in(w, 8) ? (enum log_durability)PICK(w, LOG_INTERVAL, LOG_NEVER) : LOG_SYNC;
     w->slot_count = 1 + (unsigned)below(w, SLOTS_MAX);
     w->next_queue_id = 1;
-    for (unsigned i = 0; i < w->slot_count; i++)
+    for (unsigned i = 0; i < w->slot_count; i++) {
         w->slots[i].is_durable = i == 0 || !one_in(w, 4);
+        w->slots[i].has_priorities = one_in(w, 3);
+    }
 }
 
 /* A life, up to its end. */
@@ -1454,6 +1566,7 @@ static void move_log_on(struct world *w)
         uint32_t number = model_add(w, 0);
         struct model *model = &w->models[number];
         model->is_persistent = true;
+        model->has_ttl = false;
         model->body_bytes = (uint32_t)w->file_bytes / 4;
         struct message *m = make_message(w, number);
         loop_sim_enter(loops_at(w->loops, 0));

@@ -183,6 +183,23 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     assert_int_equal(r->counters.dead_lettered[DEATH_DELIVERY_LIMIT], 0);
 }
 
+static void what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more(void **state)
+{
+    (void)state;
+    struct queue *q = declare("q", "", "end", true);
+    publish(q, "q");
+    die(q, DEATH_REJECTED);
+    run(5000);
+    assert_int_equal(totals(q).taken, 1);
+    q->settings.has_dead_letter_exchange = false; /* as when a policy is cleared */
+    run(2000);
+    assert_int_equal(totals(q).taken, 0);
+    assert_int_equal(forward_count(q), 0);
+    struct queue *end = declare("end", NULL, NULL, false);
+    run(2000);
+    assert_int_equal(totals(end).ready, 0);
+}
+
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -193,6 +210,7 @@ int main(void)
         PROMISE(what_turns_by_itself_is_dropped_where_the_circle_closes),
         PROMISE(a_rejection_keeps_it_turning),
         PROMISE(at_least_once_waits_for_somebody_to_take_it),
+        PROMISE(what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

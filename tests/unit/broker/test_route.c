@@ -345,7 +345,8 @@ static void check_sample(struct world *w, const struct model *t, int exchange)
     struct slice keys[2] = {slice_str(m.keys[0]), slice_str(m.keys[1])};
     struct exchange *x = exchange_find(w->vhost, slice_str(name_of('x', exchange)));
     struct route route;
-    route_find_many(loops_at(w->loops, 1), x, keys, (size_t)m.key_count, headers, m.has_headers,
+    route_find_many(loops_at(w->loops, 1), x, keys, (size_t)m.key_count,
+                    &(struct routing_input){.headers = headers, .has_headers = m.has_headers},
                     &route);
     assert_string_equal(route_text(route), model_text(t, exchange, &m));
     m.key_count = 1;
@@ -509,8 +510,8 @@ static void the_default_exchange_finds_queues_by_name(void **state)
     world_queue(&w, "a", false);
     world_queue(&w, "b", false);
     struct route r;
-    route_find_many(loops_at(w.loops, 0), w.vhost->default_exchange, keys, 3, SLICE_EMPTY, false,
-                    &r);
+    route_find_many(loops_at(w.loops, 0), w.vhost->default_exchange, keys, 3,
+                    &(struct routing_input){0}, &r);
     assert_string_equal(route_text(r), "a b");
     world_stop(&w);
 }

@@ -186,6 +186,15 @@ static int text_binding(void *arg, const struct definition_binding *r)
             SLICE_ARG(r->destination), r->is_to_queue, SLICE_ARG(r->routing_key), r->arguments.n);
 }
 
+static int text_seen(void *arg, const struct definition_seen *row)
+{
+    lv_buffer_printf(arg, "seen|%.*s|%.*s|%d|%llx|%llx|%llu|%llu\n", SLICE_ARG(row->vhost),
+                     SLICE_ARG(row->name), row->is_queue, (unsigned long long)row->low,
+                     (unsigned long long)row->high, (unsigned long long)row->number,
+                     (unsigned long long)row->until_ms);
+    return 0;
+}
+
 char *rows_text(struct definitions *d)
 {
     static const struct definitions_visitor visitor = {
@@ -199,6 +208,7 @@ char *rows_text(struct definitions *d)
         .exchange = text_exchange,
         .queue = text_queue,
         .binding = text_binding,
+        .seen = text_seen,
     };
     struct lv_buffer out = {0};
     char *text;

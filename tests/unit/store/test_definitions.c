@@ -419,6 +419,63 @@ static void many_threads_submit_at_once(void **state)
     scratch_remove(&dir);
 }
 
+/* ---- What has been seen ---- */
+
+static struct definition_seen seen(const char *vhost, const char *name, bool is_queue, uint64_t low,
+                                   uint64_t number)
+{
+    return (struct definition_seen){S(vhost), S(name), is_queue, low, UINT64_MAX, number, 7};
+}
+
+static void see(struct definitions *d, const char *vhost, const char *name, bool is_queue,
+                uint64_t low, uint64_t number)
+{
+    struct definition_seen row = seen(vhost, name, is_queue, low, number);
+
+    submit(d, definition_put_seen(&row));
+}
+
+static void values_come_back_in_the_order_of_their_numbers(void **state)
+{
+    char *dir = scratch_create();
+    struct definitions *d = opened(dir);
+    struct definition_seen gone = seen("/", "x", false, 1, 0);
+
+    (void)state;
+    see(d, "/", "x", false, 1, 1);
+    see(d, "/", "x", false, 3, 2);
+    see(d, "/", "x", false, 2, 3);
+    see(d, "/", "x", false, 3, 4); /* again: newer */
+    submit(d, definition_delete_seen(&gone));
+    check_rows_after_restart(dir, &d,
+                             "seen|/|x|0|2|ffffffffffffffff|3|7\n"
+                             "seen|/|x|0|3|ffffffffffffffff|4|7\n");
+    definitions_close(&d);
+    scratch_remove(&dir);
+}
+
+static void what_has_been_seen_goes_with_who_saw_it(void **state)
+{
+    char *dir = scratch_create();
+    struct definitions *d = opened(dir);
+
+    (void)state;
+    see(d, "/", "same", true, 1, 1);
+    see(d, "/", "same", false, 1, 2);
+    see(d, "/", "other", true, 1, 3);
+    see(d, "b", "same", true, 1, 4);
+    submit(d, definition_delete_queue(S("/"), S("same")));
+    check_rows_after_restart(dir, &d,
+                             "seen|/|same|0|1|ffffffffffffffff|2|7\n"
+                             "seen|/|other|1|1|ffffffffffffffff|3|7\n"
+                             "seen|b|same|1|1|ffffffffffffffff|4|7\n");
+    submit(d, definition_delete_exchange(S("/"), S("same")));
+    submit(d, definition_delete_vhost(S("b")));
+    check_rows_after_restart(dir, &d, "seen|/|other|1|1|ffffffffffffffff|3|7\n");
+    definitions_close(&d);
+    scratch_remove(&dir);
+}
+
 /* ---- The file ---- */
 
 static void change_file(const char *dir, const char *sql)
@@ -444,6 +501,22 @@ static void the_file_of_a_newer_version_is_refused_and_left_alone(void **state)
     assert_int_equal(definitions_open(dir, &d), ERR_FORMAT);
     assert_null(d);
     assert_int_equal(count_queues(dir), 1);
+    scratch_remove(&dir);
+}
+
+static void a_file_from_before_there_was_deduplication_gets_its_table(void **state)
+{
+    char *dir = scratch_create();
+    struct definitions *d = opened(dir);
+
+    (void)state;
+    submit(d, queue_named("/", "kept"));
+    definitions_close(&d);
+    change_file(dir, "DROP TABLE seen");
+    d = opened(dir);
+    see(d, "/", "kept", true, 1, 1);
+    check_rows_after_restart(dir, &d, "queue|/|kept|0|0\nseen|/|kept|1|1|ffffffffffffffff|1|7\n");
+    definitions_close(&d);
     scratch_remove(&dir);
 }
 
@@ -604,6 +677,9 @@ int main(void)
         cmocka_unit_test(what_done_submits_while_closing_is_committed_too),
         cmocka_unit_test(many_threads_submit_at_once),
         cmocka_unit_test(the_file_of_a_newer_version_is_refused_and_left_alone),
+        cmocka_unit_test(values_come_back_in_the_order_of_their_numbers),
+        cmocka_unit_test(what_has_been_seen_goes_with_who_saw_it),
+        cmocka_unit_test(a_file_from_before_there_was_deduplication_gets_its_table),
         cmocka_unit_test(a_file_that_is_not_ours_is_refused),
         cmocka_unit_test(a_missing_directory_is_not_found),
         cmocka_unit_test(only_the_owner_can_read_the_file),

@@ -171,6 +171,26 @@ static void text_for_a_log_is_utf8_in_one_line(void **state)
     assert_text(&b, "<<\"two\\nlines\">>");
 }
 
+static void an_address_is_a_tuple_of_numbers(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"127.0.0.1", "{127,0,0,1}"},
+        {"::1", "{0,0,0,0,0,0,0,1}"},
+        {"::", "{0,0,0,0,0,0,0,0}"},
+        {"fe80::1:ff", "{65152,0,0,0,0,0,1,255}"},
+        {"2001:db8::", "{8193,3512,0,0,0,0,0,0}"},
+        {"1:2:3:4:5:6:7:8", "{1,2,3,4,5,6,7,8}"},
+        {"fe80::1%eth0", "{65152,0,0,0,0,0,0,1}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct lv_buffer b = {0};
+        erlang_put_address(&b, slice_str(cases[i][0]));
+        assert_text(&b, cases[i][1]);
+        lv_buffer_free(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +203,7 @@ int main(void)
         cmocka_unit_test(frame_errors_read_as_rabbitmqs),
         cmocka_unit_test(a_tuple_that_does_not_fit_is_broken_after_a_comma),
         cmocka_unit_test(text_for_a_log_is_utf8_in_one_line),
+        cmocka_unit_test(an_address_is_a_tuple_of_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

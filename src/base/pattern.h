@@ -1,6 +1,6 @@
-/* A permission's regular expression, compiled. Shared by all threads once it is made. */
-#ifndef LEVERET_AUTH_PATTERN_H
-#define LEVERET_AUTH_PATTERN_H
+/* A regular expression of a permission or a policy, compiled. Shared by all threads once it is made. */
+#ifndef LEVERET_BASE_PATTERN_H
+#define LEVERET_BASE_PATTERN_H
 
 #include <stdbool.h>
 
@@ -12,6 +12,17 @@ struct pattern; /* see pattern.c */
 /* PCRE over bytes. ERR_INVALID: it does not compile; `reason` (NULL is fine) gets why and where.
  * The caller owns *ret. */
 int pattern_compile(struct slice text, struct pattern **ret, struct lv_buffer *reason);
+
+/* What is wrong with it: PCRE2's number and sentence, and where. */
+struct pattern_fault {
+    int number;
+    size_t offset;
+    char message[128];
+};
+/* The same, with the fault in pieces. */
+int pattern_compile_or_say(struct slice text, struct pattern **ret,
+                           struct pattern_fault *ret_fault);
+
 /* Clears the pointer. NULL is fine. */
 void pattern_free(struct pattern **pattern);
 

@@ -1,9 +1,9 @@
-/* A permission's regular expression, compiled.
+/* A regular expression of a permission or a policy, compiled.
  *
  * Nearly all permissions are "", ".*" and "^(a|b)-": the first two are known by sight and never
  * reach PCRE. The others may have been written to take for ever on some name: steps and depth are
  * bounded, and what runs into a bound is refused, as a permission must fail on the closed side. */
-#include "auth/pattern.h"
+#include "base/pattern.h"
 
 #include <stdlib.h>
 
@@ -23,38 +23,46 @@ struct pattern {
     bool is_always;
 };
 
-static int compile(struct slice text, pcre2_code **ret, struct lv_buffer *reason)
+static int compile(struct slice text, pcre2_code **ret, struct pattern_fault *ret_fault)
 {
-    int number = 0;
     PCRE2_SIZE offset = 0;
-    PCRE2_UCHAR message[128];
     pcre2_code *code = pcre2_compile(text.p, text.n, PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
-                                     &number, &offset, NULL);
+                                     &ret_fault->number, &offset, NULL);
 
     if (!code) {
-        pcre2_get_error_message(number, message, sizeof message);
-        if (reason)
-            lv_buffer_printf(reason, "'%.*s' is no regular expression: %s at offset %zu",
-                             SLICE_ARG(text), (const char *)message, (size_t)offset);
+        ret_fault->offset = offset;
+        pcre2_get_error_message(ret_fault->number, (PCRE2_UCHAR *)ret_fault->message,
+                                sizeof ret_fault->message);
         return ERR_INVALID;
     }
     *ret = code;
     return 0;
 }
 
-int pattern_compile(struct slice text, struct pattern **ret, struct lv_buffer *reason)
+int pattern_compile_or_say(struct slice text, struct pattern **ret, struct pattern_fault *ret_fault)
 {
     bool is_always = slice_is(text, ".*") || slice_is(text, "^.*$") || slice_is(text, "^.*");
     pcre2_code *code = NULL;
     struct pattern *pattern;
     int err;
 
-    if (!is_always && text.n > 0 && (err = compile(text, &code, reason)) < 0)
+    if (!is_always && text.n > 0 && (err = compile(text, &code, ret_fault)) < 0)
         return err;
     pattern = lv_malloc(sizeof *pattern);
     *pattern = (struct pattern){slice_strdup(text), text.n, code, is_always};
     *ret = pattern;
     return 0;
+}
+
+int pattern_compile(struct slice text, struct pattern **ret, struct lv_buffer *reason)
+{
+    struct pattern_fault fault;
+    int err = pattern_compile_or_say(text, ret, &fault);
+
+    if (err < 0 && reason)
+        lv_buffer_printf(reason, "'%.*s' is no regular expression: %s at offset %zu",
+                         SLICE_ARG(text), fault.message, fault.offset);
+    return err;
 }
 
 void pattern_free(struct pattern **pattern)

@@ -1,0 +1,56 @@
+/* A lineup: the bindings of an exchange side by side, in an order that depends on what they are and
+ * not on when they came: by destination, routing key and arguments. So a type that chooses among
+ * them by number or by score chooses the same after a restart.
+ *
+ * Read lock-free; each change, under the topology lock, makes a new array and costs as much as there
+ * are bindings. */
+#ifndef LEVERET_BROKER_LINEUP_H
+#define LEVERET_BROKER_LINEUP_H
+
+#include <stdatomic.h>
+
+#include "base/rcu.h"
+#include "broker/binding.h"
+
+struct lineup_place {
+    struct binding *binding;
+    uint64_t seed; /* of the destination: its kind and name, hashed */
+    double weight;
+};
+
+struct lineup_array {
+    struct lv_rcu_head rcu;
+    size_t count;
+    struct lineup_place at[];
+};
+
+/* Zero-initialised is a valid, empty lineup. */
+struct lineup {
+    struct lineup_array *_Atomic array; /* NULL: empty */
+};
+
+/* Under the lock. */
+void lineup_add(struct lineup *lineup, struct binding *binding, double weight);
+void lineup_remove(struct lineup *lineup, struct binding *binding);
+
+/* Read-side: good until the end of the turn. NULL when it is empty. */
+static inline const struct lineup_array *lineup_view(struct lineup *lineup)
+{
+    return atomic_load_explicit(&lineup->array, memory_order_acquire);
+}
+
+/* A 64-bit number whose every bit depends on every bit of x. */
+static inline uint64_t hash_mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+/* An evenly spread number below `count` out of an evenly spread 64-bit number. */
+static inline size_t spread_below(uint64_t number, size_t count)
+{
+    return (size_t)((unsigned __int128)number * count >> 64);
+}
+
+#endif

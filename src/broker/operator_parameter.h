@@ -1,0 +1,17 @@
+/* Operator policies as the runtime parameters that they are to RabbitMQ's tools: component
+ * "operator_policy", value {"pattern": ..., "definition": ..., "priority": ..., "apply-to": ...}. */
+#ifndef LEVERET_BROKER_OPERATOR_PARAMETER_H
+#define LEVERET_BROKER_OPERATOR_PARAMETER_H
+
+#include <jansson.h>
+
+#include "broker/parameters.h"
+
+#define OPERATOR_COMPONENT "operator_policy"
+
+/* parameters.h has the contract of both. */
+int operator_parameter_set(struct vhost *vhost, struct slice name, json_t *value,
+                           struct lv_buffer *reason, struct durable_done done);
+void operator_parameter_each(struct vhost *vhost, parameter_visit *visit, void *arg);
+
+#endif

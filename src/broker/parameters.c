@@ -1,0 +1,371 @@
+#include "broker/parameters.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/durable.h"
+#include "broker/json_erlang.h"
+#include "broker/limits.h"
+#include "broker/operator_parameter.h"
+#include "broker/policy.h"
+#include "broker/vhost.h"
+
+/* Immutable. A global one has no component. */
+struct parameter {
+    struct slice component;
+    struct slice name;
+    struct slice value; /* JSON with sorted keys */
+};
+
+/* --- components -------------------------------------------------------------------------------- */
+
+static const char limits_name[] = "limits";
+
+static bool check_vhost_limits(struct slice name, json_t *value, struct lv_buffer *reason)
+{
+    if (slice_is(name, limits_name))
+        return limits_check(value, vhost_limit_names, limits_name, reason);
+    lv_buffer_printf(reason, "a vhost's limits are the parameter 'limits', not '%.*s'\n",
+                     SLICE_ARG(name));
+    return false;
+}
+
+static void apply_vhost_limits(struct vhost *vhost, struct slice name, const json_t *value)
+{
+    if (slice_is(name, limits_name))
+        vhost_limits_set(&vhost->limits, value);
+}
+
+static const struct component {
+    const char *name;
+    bool (*check)(struct slice name, json_t *value, struct lv_buffer *reason);
+    /* The lock is held; NULL: it has been cleared. */
+    void (*apply)(struct vhost *vhost, struct slice name, const json_t *value);
+} components[] = {
+    {"vhost-limits", check_vhost_limits, apply_vhost_limits},
+};
+
+static const struct component *component_find(struct slice name)
+{
+    for (size_t i = 0; i < sizeof components / sizeof *components; i++) {
+        if (slice_is(name, components[i].name))
+            return &components[i];
+    }
+    return NULL;
+}
+
+/* --- lists ---------------------------------------------------------------------------------------- */
+
+static struct slice own(struct slice s)
+{
+    return slice_of(slice_strdup(s), s.n);
+}
+
+static struct parameter *parameter_make(struct slice component, struct slice name,
+                                        const json_t *value)
+{
+    struct parameter *p = lv_malloc(sizeof *p);
+    *p = (struct parameter){
+        .component = own(component),
+        .name = own(name),
+        .value = slice_str(json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY)),
+    };
+    lv_assert(p->value.p);
+    return p;
+}
+
+static void parameter_free(struct parameter *p)
+{
+    free((void *)(uintptr_t)p->component.p);
+    free((void *)(uintptr_t)p->name.p);
+    free((void *)(uintptr_t)p->value.p);
+    free(p);
+}
+
+void parameters_free(struct parameter_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        parameter_free(list->items[i]);
+    free(list->items);
+    *list = (struct parameter_list){0};
+}
+
+static int compare(const struct parameter *p, struct slice component, struct slice name)
+{
+    int order = slice_compare(p->component, component);
+    return order ? order : slice_compare(p->name, name);
+}
+
+static size_t list_place(const struct parameter_list *list, struct slice component,
+                         struct slice name)
+{
+    size_t at = 0;
+    while (at < list->count && compare(list->items[at], component, name) < 0)
+        at++;
+    return at;
+}
+
+/* False when there is none. */
+static bool list_remove(struct parameter_list *list, struct slice component, struct slice name)
+{
+    size_t at = list_place(list, component, name);
+    if (at == list->count || compare(list->items[at], component, name) != 0)
+        return false;
+    parameter_free(list->items[at]);
+    list->count--;
+    memmove(list->items + at, list->items + at + 1, (list->count - at) * sizeof *list->items);
+    return true;
+}
+
+/* Takes the parameter, in place of the one of that name. */
+static void list_put(struct parameter_list *list, struct parameter *p)
+{
+    list_remove(list, p->component, p->name);
+    size_t at = list_place(list, p->component, p->name);
+    list->items = lv_realloc(list->items, (list->count + 1) * sizeof *list->items);
+    memmove(list->items + at + 1, list->items + at, (list->count - at) * sizeof *list->items);
+    list->items[at] = p;
+    list->count++;
+}
+
+/* --- a vhost's ------------------------------------------------------------------------------------ */
+
+static json_t *parse(struct slice text)
+{
+    return json_loadb(text.n ? (const char *)text.p : "", text.n, JSON_DECODE_ANY, NULL);
+}
+
+static void say(struct durable_done done, enum change_result result)
+{
+    if (result == CHANGE_DONE && done.fn)
+        done.fn(done.arg, 0);
+}
+
+static int store(struct vhost *vhost, const struct component *c, struct slice name,
+                 const json_t *value, struct durable_done done)
+{
+    struct slice component = slice_str(c->name);
+    struct durable_changes changes;
+    topology_lock(vhost->broker);
+    if (atomic_load(&vhost->is_deleted)) {
+        topology_unlock(vhost->broker);
+        return ERR_NOT_FOUND;
+    }
+    struct parameter *p = parameter_make(component, name, value);
+    const struct definition_parameter row = {vhost_name(vhost), component, name, p->value};
+    durable_begin(&changes, vhost);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_put_parameter(&row));
+    list_put(&vhost->parameters, p);
+    c->apply(vhost, name, value);
+    enum change_result result = durable_submit(&changes, done);
+    topology_unlock(vhost->broker);
+    say(done, result);
+    return 0;
+}
+
+static int refuse_component(struct slice component, struct lv_buffer *reason)
+{
+    lv_buffer_printf(reason, "component %.*s not found\n", SLICE_ARG(component));
+    return ERR_INVALID;
+}
+
+int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
+                  struct lv_buffer *reason, struct durable_done done)
+{
+    const struct component *c = component_find(row->component);
+    if (slice_is(row->component, "policy"))
+        return ERR_REFUSED;
+    json_t *value = parse(row->value);
+    int err = 0;
+    if (!value)
+        return ERR_FORMAT;
+    if (slice_is(row->component, OPERATOR_COMPONENT))
+        err = operator_parameter_set(vhost, row->name, value, reason, done);
+    else if (!c)
+        err = refuse_component(row->component, reason);
+    else if (!c->check(row->name, value, reason))
+        err = ERR_INVALID;
+    else
+        err = store(vhost, c, row->name, value, done);
+    json_decref(value);
+    return err;
+}
+
+int parameter_clear(struct vhost *vhost, struct slice component, struct slice name,
+                    struct durable_done done)
+{
+    const struct component *c = component_find(component);
+    struct durable_changes changes;
+    if (slice_is(component, OPERATOR_COMPONENT))
+        return policy_clear(vhost, name, POLICY_OPERATOR, done);
+    topology_lock(vhost->broker);
+    if (!list_remove(&vhost->parameters, component, name)) {
+        topology_unlock(vhost->broker);
+        return ERR_NOT_FOUND;
+    }
+    durable_begin(&changes, vhost);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_delete_parameter(vhost_name(vhost), component, name));
+    if (c)
+        c->apply(vhost, name, NULL);
+    enum change_result result = durable_submit(&changes, done);
+    topology_unlock(vhost->broker);
+    say(done, result);
+    return 0;
+}
+
+void parameter_restore(struct vhost *vhost, const struct definition_parameter *row)
+{
+    const struct component *c = component_find(row->component);
+    struct lv_buffer reason = {0};
+    json_t *value = parse(row->value);
+    if (!value) {
+        log_warning("parameter '%.*s' of component '%.*s' in vhost '%.*s' is skipped: it is no "
+                    "JSON",
+                    SLICE_ARG(row->name), SLICE_ARG(row->component), SLICE_ARG(row->vhost));
+        return;
+    }
+    topology_lock(vhost->broker);
+    list_put(&vhost->parameters, parameter_make(row->component, row->name, value));
+    if (c && c->check(row->name, value, &reason))
+        c->apply(vhost, row->name, value);
+    topology_unlock(vhost->broker);
+    if (reason.n > 0 || !c)
+        log_warning("parameter '%.*s' of component '%.*s' in vhost '%.*s' has no effect: %.*s",
+                    SLICE_ARG(row->name), SLICE_ARG(row->component), SLICE_ARG(row->vhost),
+                    c ? (int)reason.n - 1 : 27,
+                    c ? (const char *)reason.p : "the component is not known");
+    json_decref(value);
+    lv_buffer_free(&reason);
+}
+
+void parameter_each(struct vhost *vhost, struct slice component, parameter_visit *visit, void *arg)
+{
+    topology_lock(vhost->broker);
+    for (size_t i = 0; i < vhost->parameters.count; i++) {
+        const struct parameter *p = vhost->parameters.items[i];
+        const struct definition_parameter row = {vhost_name(vhost), p->component, p->name,
+                                                 p->value};
+        if (component.n == 0 || slice_equal(component, p->component))
+            visit(arg, &row);
+    }
+    topology_unlock(vhost->broker);
+    if (component.n == 0 || slice_is(component, OPERATOR_COMPONENT))
+        operator_parameter_each(vhost, visit, arg);
+}
+
+/* --- global ones ---------------------------------------------------------------------------------- */
+
+struct cluster_name {
+    struct lv_rcu_head rcu;
+    size_t n;
+    uint8_t bytes[];
+};
+
+static void cluster_name_free(struct lv_rcu_head *head)
+{
+    free(lv_container_of(head, struct cluster_name, rcu));
+}
+
+/* The lock is held. What is no string is no name. */
+static void apply_global(struct broker *broker, struct slice name, const json_t *value)
+{
+    struct cluster_name *fresh = NULL;
+    if (!slice_is(name, "cluster_name"))
+        return;
+    if (json_is_string(value)) {
+        struct slice text = json_slice(value);
+        fresh = lv_calloc(1, sizeof *fresh + text.n);
+        fresh->n = text.n;
+        memcpy(fresh->bytes, text.p, text.n);
+    }
+    struct cluster_name *old = atomic_exchange_explicit(&broker->name, fresh, memory_order_acq_rel);
+    if (old)
+        lv_rcu_defer(&old->rcu, cluster_name_free);
+}
+
+struct slice cluster_name_now(struct broker *broker, const char *configured)
+{
+    const struct cluster_name *name = atomic_load_explicit(&broker->name, memory_order_acquire);
+    return name ? slice_of(name->bytes, name->n) : slice_str(configured);
+}
+
+/* Submits under the lock, gives it back, and says what is done already. Takes the change. */
+static void end_global(struct broker *broker, struct definition_change *change,
+                       struct durable_done done)
+{
+    bool is_stored = broker->definitions != NULL;
+    if (is_stored)
+        definitions_submit(broker->definitions, change, done.fn, done.arg);
+    else
+        definition_change_free(&change);
+    topology_unlock(broker);
+    if (!is_stored && done.fn)
+        done.fn(done.arg, 0);
+}
+
+int global_parameter_set(struct broker *broker, struct slice name, struct slice value,
+                         struct durable_done done)
+{
+    json_t *json = parse(value);
+    if (!json)
+        return ERR_FORMAT;
+    topology_lock(broker);
+    struct parameter *p = parameter_make(SLICE_EMPTY, name, json);
+    const struct definition_global_parameter row = {name, p->value};
+    struct definition_change *change = definition_put_global_parameter(&row);
+    list_put(broker->globals, p);
+    apply_global(broker, name, json);
+    end_global(broker, change, done);
+    json_decref(json);
+    return 0;
+}
+
+int global_parameter_clear(struct broker *broker, struct slice name, struct durable_done done)
+{
+    topology_lock(broker);
+    if (!list_remove(broker->globals, SLICE_EMPTY, name)) {
+        topology_unlock(broker);
+        return ERR_NOT_FOUND;
+    }
+    apply_global(broker, name, NULL);
+    end_global(broker, definition_delete_global_parameter(name), done);
+    return 0;
+}
+
+void global_parameter_restore(struct broker *broker, const struct definition_global_parameter *row)
+{
+    json_t *json = parse(row->value);
+    if (!json) {
+        log_warning("global parameter '%.*s' is skipped: it is no JSON", SLICE_ARG(row->name));
+        return;
+    }
+    topology_lock(broker);
+    list_put(broker->globals, parameter_make(SLICE_EMPTY, row->name, json));
+    apply_global(broker, row->name, json);
+    topology_unlock(broker);
+    json_decref(json);
+}
+
+void global_parameter_each(struct broker *broker, global_parameter_visit *visit, void *arg)
+{
+    topology_lock(broker);
+    for (size_t i = 0; i < broker->globals->count; i++) {
+        const struct parameter *p = broker->globals->items[i];
+        visit(arg, &(struct definition_global_parameter){p->name, p->value});
+    }
+    topology_unlock(broker);
+}
+
+void global_parameters_free(struct broker *broker)
+{
+    free(atomic_exchange(&broker->name, NULL));
+    parameters_free(broker->globals);
+    free(broker->globals);
+    broker->globals = NULL;
+}

@@ -1,0 +1,346 @@
+/* A vhost's policies come and go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/durable.h"
+#include "broker/policy_private.h"
+
+/* --- what a policy is -------------------------------------------------------------------------- */
+
+static const struct {
+    const char *word;
+    unsigned kinds;
+} apply_to_words[] = {
+    {"all", APPLIES_TO_ALL},
+    {"queues", APPLIES_TO_QUEUES},
+    {"exchanges", APPLIES_TO_EXCHANGES},
+    {"classic_queues", APPLIES_TO_CLASSIC},
+    {"quorum_queues", APPLIES_TO_QUORUM},
+    {"streams", APPLIES_TO_STREAM},
+};
+
+/* 0: there is no such word. */
+static unsigned applies_to(struct slice word)
+{
+    for (size_t i = 0; i < sizeof apply_to_words / sizeof *apply_to_words; i++) {
+        if (slice_is(word, apply_to_words[i].word))
+            return apply_to_words[i].kinds;
+    }
+    return 0;
+}
+
+static void policy_free(struct policy *p)
+{
+    free((void *)(uintptr_t)p->name.p);
+    free((void *)(uintptr_t)p->apply_to.p);
+    free((void *)(uintptr_t)p->text.p);
+    pattern_free(&p->pattern);
+    json_decref(p->definition);
+    free(p);
+}
+
+static struct slice own(struct slice s)
+{
+    return slice_of(slice_strdup(s), s.n);
+}
+
+/* Takes the pattern; shares the definition. */
+static struct policy *policy_make(const struct definition_policy *row, struct pattern *pattern,
+                                  json_t *definition)
+{
+    struct policy *p = lv_malloc(sizeof *p);
+    *p = (struct policy){
+        .kind = row->is_operator ? POLICY_OPERATOR : POLICY_ORDINARY,
+        .name = own(row->name),
+        .apply_to = own(row->apply_to),
+        .text = slice_str(json_dumps(definition, JSON_COMPACT | JSON_SORT_KEYS)),
+        .pattern = pattern,
+        .priority = row->priority,
+        .applies_to = applies_to(row->apply_to) & ~policy_not_for(definition),
+        .definition = json_incref(definition),
+    };
+    lv_assert(p->text.p);
+    return p;
+}
+
+/* --- checking ------------------------------------------------------------------------------------ */
+
+/* What the expression library that RabbitMQ has calls it, where ours has another sentence; and how
+ * much further ours has read by then. */
+static const struct {
+    int number;
+    const char *text;
+    unsigned further;
+} older_faults[] = {
+    {109, "nothing to repeat", 0},
+    {111, "unrecognized character after (? or (?-", 0},
+    {114, "missing )", 0},
+    {122, "unmatched parentheses", 0},
+    {142, "syntax error in subpattern name (missing terminator)", 0},
+    {143, "two named subpatterns have the same name", 1},
+    {147, "unknown property name after \\P or \\p", 1},
+};
+
+static const char *fault_text(const struct pattern_fault *fault, size_t *ret_offset)
+{
+    for (size_t i = 0; i < sizeof older_faults / sizeof *older_faults; i++) {
+        if (older_faults[i].number != fault->number)
+            continue;
+        *ret_offset = fault->offset - older_faults[i].further;
+        return older_faults[i].text;
+    }
+    *ret_offset = fault->offset;
+    return fault->message;
+}
+
+enum { ERLANG_COLUMNS_MAX = 78 };
+
+/* The sentence breaks as Erlang breaks a tuple that does not fit its line. */
+static void put_pattern_fault(struct lv_buffer *reason, const struct pattern_fault *fault)
+{
+    static const char sentence[] = "pattern should be regular expression but is invalid: ";
+    struct lv_buffer text = {0};
+    char number[24];
+    size_t offset;
+    for (const char *c = fault_text(fault, &offset); *c; c++)
+        lv_buffer_printf(&text, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
+    int digits = snprintf(number, sizeof number, "%zu", offset);
+    size_t width = sizeof sentence - 1 + text.n + (size_t)digits + sizeof "{\"\",}" - 1;
+    lv_buffer_printf(reason, "%s{\"%.*s\",", sentence, SLICE_ARG(lv_buffer_slice(&text)));
+    if (width > ERLANG_COLUMNS_MAX)
+        lv_buffer_printf(reason, "\n%*s", (int)sizeof sentence, "");
+    lv_buffer_printf(reason, "%s}\n", number);
+    lv_buffer_free(&text);
+}
+
+static bool check_pattern(struct slice text, struct pattern **ret, struct lv_buffer *reason)
+{
+    struct pattern_fault fault;
+    if (pattern_compile_or_say(text, ret, &fault) == 0)
+        return true;
+    put_pattern_fault(reason, &fault);
+    return false;
+}
+
+/* Everything that is wrong is said, a line each. */
+static bool check_row(const struct definition_policy *row, json_t *definition,
+                      struct pattern **ret_pattern, struct lv_buffer *reason)
+{
+    bool is_fine = false;
+    if (!json_is_object(definition))
+        lv_buffer_printf(reason, "a policy's definition is a JSON object\n");
+    else
+        is_fine = policy_check_definition(
+            definition, row->is_operator ? POLICY_OPERATOR : POLICY_ORDINARY, reason);
+    if (applies_to(row->apply_to) == 0) {
+        lv_buffer_printf(reason,
+                         "apply-to '%.*s' unrecognised; should be 'queues', 'exchanges' or 'all'\n",
+                         SLICE_ARG(row->apply_to));
+        is_fine = false;
+    }
+    bool has_pattern = check_pattern(row->pattern, ret_pattern, reason);
+    if (has_pattern && !is_fine)
+        pattern_free(ret_pattern);
+    return is_fine && has_pattern;
+}
+
+/* --- the list ---------------------------------------------------------------------------------- */
+
+static int in_order(const struct policy *a, const struct policy *b)
+{
+    if (a->priority != b->priority)
+        return a->priority > b->priority ? -1 : 1;
+    return slice_compare(a->name, b->name);
+}
+
+static void list_insert(struct policy_list *list, struct policy *p)
+{
+    size_t at = 0;
+    while (at < list->count && in_order(list->items[at], p) < 0)
+        at++;
+    list->items = lv_realloc(list->items, (list->count + 1) * sizeof *list->items);
+    memmove(list->items + at + 1, list->items + at, (list->count - at) * sizeof *list->items);
+    list->items[at] = p;
+    list->count++;
+}
+
+/* Takes it out; NULL when there is none. */
+static struct policy *list_take(struct policy_list *list, struct slice name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct policy *p = list->items[i];
+        if (!slice_equal(p->name, name))
+            continue;
+        list->count--;
+        memmove(list->items + i, list->items + i + 1, (list->count - i) * sizeof *list->items);
+        return p;
+    }
+    return NULL;
+}
+
+void policies_free(struct vhost *vhost)
+{
+    policy_pairs_forget(vhost);
+    for (int kind = 0; kind < POLICY_KINDS; kind++) {
+        struct policy_list *list = &vhost->policies[kind];
+        for (size_t i = 0; i < list->count; i++)
+            policy_free(list->items[i]);
+        free(list->items);
+        *list = (struct policy_list){0};
+    }
+}
+
+static void row_of(const struct policy *p, struct slice vhost, struct definition_policy *ret)
+{
+    *ret = (struct definition_policy){
+        .vhost = vhost,
+        .name = p->name,
+        .is_operator = p->kind == POLICY_OPERATOR,
+        .pattern = pattern_text(p->pattern),
+        .apply_to = p->apply_to,
+        .priority = p->priority,
+        .definition = p->text,
+    };
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return slice_compare((*(struct policy *const *)a)->name, (*(struct policy *const *)b)->name);
+}
+
+void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit, void *arg)
+{
+    topology_lock(vhost->broker);
+    const struct policy_list *list = &vhost->policies[kind];
+    struct policy **sorted = lv_calloc(list->count + 1, sizeof(struct policy *));
+    for (size_t i = 0; i < list->count; i++)
+        sorted[i] = list->items[i];
+    qsort(sorted, list->count, sizeof *sorted, by_name);
+    for (size_t i = 0; i < list->count; i++) {
+        struct definition_policy row;
+        row_of(sorted[i], vhost_name(vhost), &row);
+        visit(arg, &row);
+    }
+    topology_unlock(vhost->broker);
+    free(sorted);
+}
+
+/* --- changes ------------------------------------------------------------------------------------ */
+
+/* A change under both locks: what is stored, and what went. */
+struct policy_change {
+    struct vhost *vhost;
+    struct durable_changes durable;
+    struct policy *old;
+};
+
+static void change_begin(struct policy_change *c, struct vhost *vhost)
+{
+    *c = (struct policy_change){.vhost = vhost};
+    pthread_mutex_lock(&vhost->broker->policy_lock);
+    topology_lock(vhost->broker);
+    durable_begin(&c->durable, vhost);
+}
+
+/* Nothing has changed. */
+static int change_refused(struct policy_change *c, int err)
+{
+    topology_unlock(c->vhost->broker);
+    pthread_mutex_unlock(&c->vhost->broker->policy_lock);
+    return err;
+}
+
+/* Gives the locks back, and calls `done` where nothing is stored. */
+static int change_end(struct policy_change *c, struct durable_done done)
+{
+    enum change_result result = durable_submit(&c->durable, done);
+    policy_pairs_forget(c->vhost);
+    topology_unlock(c->vhost->broker);
+    policy_apply(c->vhost);
+    pthread_mutex_unlock(&c->vhost->broker->policy_lock);
+    if (c->old)
+        policy_free(c->old);
+    if (result == CHANGE_DONE && done.fn)
+        done.fn(done.arg, 0);
+    return 0;
+}
+
+/* Takes the policy. */
+static int set(struct vhost *vhost, struct policy *p, struct durable_done done)
+{
+    struct policy_change c;
+    struct definition_policy row;
+    change_begin(&c, vhost);
+    if (atomic_load(&vhost->is_deleted)) {
+        policy_free(p);
+        return change_refused(&c, ERR_NOT_FOUND);
+    }
+    c.old = list_take(&vhost->policies[p->kind], p->name);
+    list_insert(&vhost->policies[p->kind], p);
+    row_of(p, vhost_name(vhost), &row);
+    if (durable_is_stored(&c.durable))
+        durable_add(&c.durable, definition_put_policy(&row));
+    return change_end(&c, done);
+}
+
+int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
+               struct durable_done done)
+{
+    struct pattern *pattern = NULL;
+    json_t *definition =
+        json_loadb((const char *)row->definition.p, row->definition.n, JSON_DECODE_ANY, NULL);
+    if (!definition)
+        return ERR_FORMAT;
+    if (!check_row(row, definition, &pattern, reason)) {
+        json_decref(definition);
+        return ERR_INVALID;
+    }
+    struct policy *p = policy_make(row, pattern, definition);
+    json_decref(definition);
+    return set(vhost, p, done);
+}
+
+int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
+                 struct durable_done done)
+{
+    struct policy_change c;
+    change_begin(&c, vhost);
+    c.old = list_take(&vhost->policies[kind], name);
+    if (!c.old)
+        return change_refused(&c, ERR_NOT_FOUND);
+    if (durable_is_stored(&c.durable))
+        durable_add(&c.durable,
+                    definition_delete_policy(vhost_name(vhost), name, kind == POLICY_OPERATOR));
+    return change_end(&c, done);
+}
+
+/* --- recovery ----------------------------------------------------------------------------------- */
+
+static void say_skipped(struct vhost *vhost, const struct definition_policy *row, const char *why)
+{
+    log_warning("policy '%.*s' in vhost '%.*s' is skipped: %s", SLICE_ARG(row->name),
+                SLICE_ARG(vhost_name(vhost)), why);
+}
+
+void policy_restore(struct vhost *vhost, const struct definition_policy *row)
+{
+    struct pattern *pattern = NULL;
+    json_t *definition = json_loadb((const char *)row->definition.p, row->definition.n, 0, NULL);
+    if (!json_is_object(definition)) {
+        say_skipped(vhost, row, "its definition is no JSON object");
+    } else if (applies_to(row->apply_to) == 0) {
+        say_skipped(vhost, row, "what it applies to is not known");
+    } else if (pattern_compile(row->pattern, &pattern, NULL) < 0) {
+        say_skipped(vhost, row, "its pattern is no regular expression");
+    } else {
+        struct policy_change c;
+        struct policy *p = policy_make(row, pattern, definition);
+        change_begin(&c, vhost);
+        list_insert(&vhost->policies[p->kind], p);
+        change_end(&c, (struct durable_done){0});
+    }
+    json_decref(definition);
+}

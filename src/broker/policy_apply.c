@@ -1,0 +1,222 @@
+/* Which policies rule what, and telling it.
+ *
+ * A queue remembers which policies were found for it, an exchange what rules it; who is ruled by
+ * others after a change is told. A policy that is replaced is another one, so whatever it ruled is
+ * told, too.
+ *
+ * However many queues there are, loops do not wait for this: names are matched under the policy lock
+ * alone, and the topology lock is held for one queue at a time, if its policies are others now. What
+ * is declared meanwhile sees the new policies by itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "broker/delayed.h"
+#include "broker/exchange.h"
+#include "broker/json_erlang.h"
+#include "broker/policy_private.h"
+#include "broker/queue.h"
+#include "broker/queue_settings.h"
+
+/* --- what rules ------------------------------------------------------------------------------- */
+
+struct match {
+    const struct policy *of[POLICY_KINDS]; /* NULL: none */
+};
+
+static const struct policy *find_match(const struct policy_list *list, struct slice name,
+                                       unsigned what)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct policy *p = list->items[i];
+        if (!(p->applies_to & what))
+            continue;
+        /* The empty expression is found everywhere; of a permission it means something else. */
+        if (pattern_text(p->pattern).n == 0 || pattern_matches(p->pattern, name))
+            return p;
+    }
+    return NULL;
+}
+
+static struct match match_find(const struct vhost *vhost, struct slice name, unsigned what)
+{
+    struct match match;
+    for (int kind = 0; kind < POLICY_KINDS; kind++)
+        match.of[kind] = find_match(&vhost->policies[kind], name, what);
+    return match;
+}
+
+/* A copy of its own, down to the values: they are counted, and the policies' own are freed on another
+ * thread than this. */
+static json_t *definition_of(const struct match *match)
+{
+    const struct policy *ordinary = match->of[POLICY_ORDINARY];
+    const struct policy *operator_s = match->of[POLICY_OPERATOR];
+    if (!ordinary || !operator_s)
+        return json_deep_copy((ordinary ? ordinary : operator_s)->definition);
+    json_t *merged = policy_merge(ordinary->definition, operator_s->definition);
+    json_t *copy = json_deep_copy(merged);
+    json_decref(merged);
+    return copy;
+}
+
+/* Something matched. The caller owns the reference. */
+static struct effective_policy *effective_make(const struct match *match)
+{
+    size_t bytes = 0;
+    for (int kind = 0; kind < POLICY_KINDS; kind++)
+        bytes += match->of[kind] ? match->of[kind]->name.n : 0;
+    struct effective_policy *e = lv_calloc(1, sizeof *e + bytes);
+    uint8_t *space = (uint8_t *)(e + 1);
+    atomic_init(&e->refs, 1);
+    for (int kind = 0; kind < POLICY_KINDS; kind++) {
+        const struct policy *p = match->of[kind];
+        e->has[kind] = p != NULL;
+        if (!p || p->name.n == 0)
+            continue;
+        e->names[kind] = slice_of(memcpy(space, p->name.p, p->name.n), p->name.n);
+        space += p->name.n;
+    }
+    e->definition = definition_of(match);
+    e->alternate = json_slice(json_object_get(e->definition, "alternate-exchange"));
+    return e;
+}
+
+struct effective_policy *effective_policy_ref(struct effective_policy *policy)
+{
+    if (policy)
+        atomic_fetch_add_explicit(&policy->refs, 1, memory_order_relaxed);
+    return policy;
+}
+
+static void effective_free(struct lv_rcu_head *head)
+{
+    struct effective_policy *e = lv_container_of(head, struct effective_policy, rcu);
+    json_decref(e->definition);
+    free(e);
+}
+
+void effective_policy_unref(struct effective_policy **policy)
+{
+    struct effective_policy *e = *policy;
+    *policy = NULL;
+    if (e && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1)
+        lv_rcu_defer(&e->rcu, effective_free);
+}
+
+/* --- what rules together, made once ---------------------------------------------------------- */
+
+/* Until the next change of the vhost's policies. There are as many as there are different matches. */
+struct policy_pair {
+    struct match match;
+    struct effective_policy *effective; /* a reference */
+};
+
+/* The caller owns the reference; NULL when nothing matched. */
+static struct effective_policy *effective_of(struct vhost *vhost, const struct match *match)
+{
+    struct policy_pairs *pairs = &vhost->policy_pairs;
+    if (!match->of[POLICY_ORDINARY] && !match->of[POLICY_OPERATOR])
+        return NULL;
+    for (size_t i = 0; i < pairs->count; i++) {
+        if (memcmp(&pairs->items[i].match, match, sizeof *match) == 0)
+            return effective_policy_ref(pairs->items[i].effective);
+    }
+    pairs->items = lv_realloc(pairs->items, (pairs->count + 1) * sizeof *pairs->items);
+    pairs->items[pairs->count] = (struct policy_pair){*match, effective_make(match)};
+    return effective_policy_ref(pairs->items[pairs->count++].effective);
+}
+
+void policy_pairs_forget(struct vhost *vhost)
+{
+    struct policy_pairs *pairs = &vhost->policy_pairs;
+    for (size_t i = 0; i < pairs->count; i++)
+        effective_policy_unref(&pairs->items[i].effective);
+    free(pairs->items);
+    *pairs = (struct policy_pairs){0};
+}
+
+/* --- queues ------------------------------------------------------------------------------------- */
+
+/* What an exchange delays is its own business, and no policy's about queues. */
+static struct match match_queue(const struct queue *q)
+{
+    if (delayed_is_queue(queue_name(q)))
+        return (struct match){0};
+    return match_find(q->vhost, queue_name(q),
+                      q->arguments.type == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC);
+}
+
+static void remember(struct queue *q, const struct match *match)
+{
+    for (int kind = 0; kind < POLICY_KINDS; kind++)
+        q->matched_policies[kind] = match->of[kind];
+}
+
+void policy_begin_queue(struct queue *q)
+{
+    struct match match = match_queue(q);
+    remember(q, &match);
+    q->policy = effective_of(q->vhost, &match);
+    queue_settings_merge(&q->arguments, q->policy, &q->settings);
+}
+
+static void apply_to_queue(struct queue *q)
+{
+    struct match match = match_queue(q);
+    struct effective_policy *effective = NULL;
+    if (memcmp(q->matched_policies, match.of, sizeof match.of) == 0)
+        return;
+    topology_lock(q->vhost->broker);
+    bool is_there = !atomic_load_explicit(&q->is_deleted, memory_order_relaxed);
+    if (is_there) {
+        remember(q, &match);
+        effective = effective_of(q->vhost, &match);
+        queue_ref(q);
+    }
+    topology_unlock(q->vhost->broker);
+    if (is_there)
+        queue_settings_mail(q, effective);
+}
+
+/* --- exchanges ---------------------------------------------------------------------------------- */
+
+static struct match match_exchange(const struct exchange *x)
+{
+    return match_find(x->vhost, exchange_name(x), APPLIES_TO_EXCHANGES);
+}
+
+void policy_begin_exchange(struct exchange *x)
+{
+    struct match match = match_exchange(x);
+    atomic_store_explicit(&x->policy, effective_of(x->vhost, &match), memory_order_release);
+}
+
+static void apply_to_exchange(struct exchange *x)
+{
+    struct match match = match_exchange(x);
+    struct effective_policy *old = NULL;
+    topology_lock(x->vhost->broker);
+    if (!x->is_deleted)
+        old = atomic_exchange_explicit(&x->policy, effective_of(x->vhost, &match),
+                                       memory_order_acq_rel);
+    topology_unlock(x->vhost->broker);
+    effective_policy_unref(&old);
+}
+
+/* --- all of them -------------------------------------------------------------------------------- */
+
+void policy_apply(struct vhost *vhost)
+{
+    struct lv_table_iter it;
+    struct lv_table_node *node = lv_table_first(vhost->queues, &it);
+    for (; node; node = lv_table_next(vhost->queues, &it))
+        apply_to_queue(lv_container_of(node, struct queue, by_name));
+    node = lv_table_first(vhost->exchanges, &it);
+    for (; node; node = lv_table_next(vhost->exchanges, &it))
+        apply_to_exchange(lv_container_of(node, struct exchange, by_name));
+    apply_to_exchange(vhost->default_exchange);
+    topology_lock(vhost->broker);
+    topology_moved(vhost->broker);
+    topology_unlock(vhost->broker);
+}

@@ -1,0 +1,72 @@
+#include "broker/system_message.h"
+
+#include "base/memory.h"
+#include "broker/exchange.h"
+#include "broker/queue.h"
+#include "broker/route.h"
+
+/* The prefix and the key, in `space` (SHORTSTR_BYTES_MAX bytes). */
+static struct slice join(uint8_t *space, const char *prefix, struct slice key)
+{
+    size_t n = strlen(prefix);
+    size_t rest = key.n < SHORTSTR_BYTES_MAX - n ? key.n : SHORTSTR_BYTES_MAX - n;
+    memcpy(space, prefix, n);
+    if (rest > 0)
+        memcpy(space + n, key.p, rest);
+    return slice_of(space, n + rest);
+}
+
+struct message *system_message_create(struct slice exchange, const char *key_prefix,
+                                      struct slice key, const struct properties *properties,
+                                      struct slice body)
+{
+    uint8_t space[SHORTSTR_BYTES_MAX];
+    struct lv_buffer header = {0};
+    size_t n = properties_size(properties);
+    properties_put(lv_buffer_reserve(&header, n), properties);
+    header.n = n;
+    struct message *m =
+        message_create(exchange, join(space, key_prefix, key), lv_buffer_slice(&header), body.n,
+                       properties->delivery_mode == DELIVERY_MODE_PERSISTENT);
+    lv_buffer_free(&header);
+    if (m && body.n > 0)
+        memcpy(message_body_space(m), body.p, body.n);
+    return m;
+}
+
+void system_message_publish(struct loop *loop, struct vhost *vhost, struct message **message)
+{
+    struct message *m = *message;
+    struct exchange *x = exchange_find(vhost, message_exchange(m));
+    struct properties properties;
+    if (!properties_read(message_header(m), &properties))
+        lv_unreachable();
+    const struct routing_input input = {
+        .routing_key = message_routing_key(m),
+        .headers = properties.headers,
+        .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
+    };
+    struct route route = {0};
+    if (x)
+        route_find(loop, x, &input, &route);
+    for (size_t i = 0; i < route.count; i++)
+        queue_publish(loop, route.queues[i], m, NULL, 0);
+    message_unref(message);
+}
+
+struct queue *system_message_find_behind(struct loop *loop, struct vhost *vhost,
+                                         struct slice exchange, const char *key_prefix,
+                                         struct slice key)
+{
+    uint8_t space[SHORTSTR_BYTES_MAX];
+    const struct routing_input input = {.routing_key = join(space, key_prefix, key)};
+    struct exchange *x = exchange_find(vhost, exchange);
+    struct route route = {0};
+    if (x)
+        route_find(loop, x, &input, &route);
+    for (size_t i = 0; i < route.count; i++) {
+        if (queue_is_behind(route.queues[i]))
+            return route.queues[i];
+    }
+    return NULL;
+}
