@@ -14,6 +14,7 @@ enum {
     FETCHED_BYTES_MAX = 4 * 1024 * 1024,
     READS_MAX = 64, /* under way */
     SCAN_BYTES = 512 * 1024,
+    SCAN_FAILURES_MAX = 3,
 };
 
 /* The blocks of one chunk in one segment, read for the sake of some of its messages. */
@@ -433,6 +434,11 @@ static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r)
 {
     struct slice bytes = lv_buffer_slice(&r->bytes);
     struct segment_block block;
+    if (r->error && (pager_may_pass(r->error) || ++l->pager->scan_failures < SCAN_FAILURES_MAX)) {
+        l->pager->is_scan_waiting = true;
+        persist_try_again(l);
+        return;
+    }
     if (r->error || bytes.n == 0)
         s->indexed_bytes = s->bytes;
     while (bytes.n > 0 && s->indexed_bytes < s->bytes) {
@@ -466,7 +472,7 @@ bool pager_must_scan(const struct lane *l)
 void pager_scan(struct lane *l)
 {
     struct pager *p = l->pager;
-    if (!p || p->is_scanning || !pager_files(l))
+    if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
         return;
     for (size_t i = 0; i < p->count; i++) {
         struct segment *s = p->segments[i];

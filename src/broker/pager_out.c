@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { SHORT_DIVISOR = 16 };
+enum { SHORT_DIVISOR = 16, SHARE_MAX = 8 };
 
 bool pager_may_pass(int error)
 {
@@ -109,6 +109,10 @@ void pager_try_again(struct lane *l)
         piece_send(l, p->kept[i]);
     if (p->wants_snapshot)
         pager_snapshot(l);
+    if (p->is_scan_waiting) {
+        p->is_scan_waiting = false;
+        pager_scan(l);
+    }
     queue_deliver_soon(l->queue);
 }
 
@@ -221,16 +225,23 @@ static bool is_short(const struct lane *l)
     return atomic_load_explicit(&l->queue->vhost->broker->is_short_of_memory, memory_order_relaxed);
 }
 
+/* The lanes of a queue share what one queue may use, but none gets less than this part of it. */
+static unsigned lanes_of(const struct lane *l)
+{
+    unsigned count = l->queue->lane_count;
+    return count < SHARE_MAX ? count : SHARE_MAX;
+}
+
 static size_t memory_high(const struct lane *l)
 {
     const struct pager_limits *limits = pager_limits_of(l);
-    return is_short(l) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high;
+    return (is_short(l) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high) / lanes_of(l);
 }
 
 static size_t memory_low(const struct lane *l)
 {
     const struct pager_limits *limits = pager_limits_of(l);
-    return is_short(l) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low;
+    return (is_short(l) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low) / lanes_of(l);
 }
 
 /* Where paging out goes on, or begins: behind what should stay before the consumers. */

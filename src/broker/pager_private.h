@@ -95,6 +95,8 @@ struct pager {
     bool has_lost; /* messages could not be read: to the log they are still there */
     struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
     bool is_scanning;
+    bool is_scan_waiting; /* a read failed: it is tried again later */
+    unsigned scan_failures;
     uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
     bool
         has_unknown_deadlines; /* messages in recovered segments have deadlines that nobody has read yet */

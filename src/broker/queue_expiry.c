@@ -8,7 +8,6 @@
 #include "broker/pager.h"
 #include "broker/queue_dead_letters.h"
 #include "wire/properties.h"
-#include "wire/wire.h"
 
 enum {
     EXPIRIES_A_RUN = 1024,
@@ -21,14 +20,12 @@ enum {
 /* The message's own time to live; false when it has none. Who publishes has checked it. */
 static bool read_expiration(const struct message *m, uint64_t *ret_ms)
 {
-    struct properties properties;
-    struct slice header = message_header(m);
-    if (header.n < 2 || !(wire_u16(header.p) & PROPERTY_EXPIRATION) ||
-        !properties_read(header, &properties))
+    struct slice expiration;
+    if (!properties_find(message_header(m), PROPERTY_EXPIRATION, &expiration) || expiration.n == 0)
         return false;
     *ret_ms = 0;
-    for (size_t i = 0; i < properties.expiration.n; i++) {
-        unsigned digit = properties.expiration.p[i] - (unsigned)'0';
+    for (size_t i = expiration.p[0] == '+' || expiration.p[0] == '-'; i < expiration.n; i++) {
+        unsigned digit = expiration.p[i] - (unsigned)'0';
         if (digit > 9)
             return false;
         *ret_ms = *ret_ms * 10 + digit;

@@ -140,12 +140,12 @@ void queue_deliver_soon(struct queue *q)
 /* Where the message waits. Only a queue with priorities looks into it. */
 static struct lane *lane_for(struct queue *q, const struct message *m)
 {
-    struct properties properties;
-    if (q->settings.max_priority <= 0 || !properties_read(message_header(m), &properties) ||
-        !(properties.flags & PROPERTY_PRIORITY))
+    struct slice priority;
+    if (q->settings.max_priority <= 0 ||
+        !properties_find(message_header(m), PROPERTY_PRIORITY, &priority))
         return &q->lane;
     int64_t most = q->settings.max_priority;
-    return lane_of(q, properties.priority < most ? properties.priority : (unsigned)most);
+    return lane_of(q, priority.p[0] < most ? priority.p[0] : (unsigned)most);
 }
 
 /* Nobody can take it now: it waits. */

@@ -33,6 +33,57 @@ bool properties_read_all(struct slice flags_and_values, struct properties *ret)
     return true;
 }
 
+/* How many bytes of length stand before a value, and how long it is without any. */
+#define SHAPE_octet                                                                                \
+    {                                                                                              \
+        0, 1                                                                                       \
+    }
+#define SHAPE_longlong                                                                             \
+    {                                                                                              \
+        0, 8                                                                                       \
+    }
+#define SHAPE_shortstr                                                                             \
+    {                                                                                              \
+        1, 0                                                                                       \
+    }
+#define SHAPE_table                                                                                \
+    {                                                                                              \
+        4, 0                                                                                       \
+    }
+
+static const struct {
+    uint8_t length_bytes;
+    uint8_t bytes;
+} shapes[16] = {
+#define PROPERTY_SHAPE(wire_type, name, NAME, bit) [bit] = SHAPE_##wire_type,
+    PROPERTIES(PROPERTY_SHAPE)
+#undef PROPERTY_SHAPE
+};
+
+bool properties_find(struct slice s, enum property property, struct slice *ret)
+{
+    if (s.n < 2 || !(wire_u16(s.p) & property))
+        return false;
+    unsigned flags = wire_u16(s.p) & PROPERTY_ALL & ~((unsigned)property - 1);
+    for (size_t at = 2; flags; flags &= ~(1u << (31 - __builtin_clz(flags)))) {
+        unsigned bit = 31 - (unsigned)__builtin_clz(flags);
+        size_t length = shapes[bit].length_bytes, n = shapes[bit].bytes;
+        if (at + length > s.n)
+            return false;
+        if (length > 0)
+            n = length == 1 ? s.p[at] : wire_u32(s.p + at);
+        at += length;
+        if (n > s.n - at)
+            return false;
+        if (1u << bit == (unsigned)property) {
+            *ret = slice_of(s.p + at, n);
+            return true;
+        }
+        at += n;
+    }
+    return false;
+}
+
 size_t properties_size(const struct properties *m)
 {
     size_t size = 2;

@@ -68,6 +68,10 @@ properties_read(struct slice flags_and_values, struct properties *ret)
     return properties_read_all(flags_and_values, ret);
 }
 
+/* One property alone, of bytes that properties_read() has once accepted: its value's bytes (a string's and
+ * a table's without their length). False when it is not set. Costs a step for each property before it. */
+bool properties_find(struct slice flags_and_values, enum property property, struct slice *ret);
+
 /* Bytes of flags and values. */
 size_t properties_size(const struct properties *m);
 

@@ -40,6 +40,22 @@ static void release(struct properties *m)
     PROPERTIES(FREE)
 }
 
+/* Each property alone is found where reading all of them finds it. */
+static void check_each(struct slice bytes, const struct properties *m)
+{
+    struct slice found;
+#define FOUND_octet(v) (found.n == 1 && found.p[0] == (v))
+#define FOUND_longlong(v) (found.n == 8 && wire_u64(found.p) == (v))
+#define FOUND_shortstr(v) slice_equal(found, v)
+#define FOUND_table(v) slice_equal(found, v)
+#define FOUND(wire_type, name, NAME, bit)                                                          \
+    assert_int_equal(properties_find(bytes, PROPERTY_##NAME, &found),                              \
+                     (m->flags & PROPERTY_##NAME) != 0);                                           \
+    if (m->flags & PROPERTY_##NAME)                                                                \
+        assert_true(FOUND_##wire_type(m->name));
+    PROPERTIES(FOUND)
+}
+
 static void check(uint16_t flags)
 {
     struct properties m = sample(flags), back;
@@ -49,9 +65,15 @@ static void check(uint16_t flags)
     assert_ptr_equal(properties_put(bytes, &m), bytes + n);
     assert_true(properties_read(slice_of(bytes, n), &back));
     assert_true(same(&m, &back));
+    check_each(slice_of(bytes, n), &back);
     for (size_t shorter = 0; shorter < n; shorter++) {
         struct slice prefix = exactly(bytes, shorter);
         assert_false(properties_read(prefix, &back));
+        for (unsigned bit = 2; bit < 16; bit++) { /* whatever it says: it stays within the bytes */
+            struct slice found = SLICE_EMPTY;
+            if (properties_find(prefix, (enum property)(1u << bit), &found))
+                assert_true(found.p >= prefix.p && found.p + found.n <= prefix.p + shorter);
+        }
         exactly_free(prefix);
     }
     free(bytes);
