@@ -40,6 +40,9 @@ struct segment {
     bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
     struct range *ranges;  /* ... and only these sequence numbers do */
     size_t range_count, range_capacity;
+    /* Recovery: what the log says is settled, to be taken out of the ranges many at a time. */
+    struct range *settled;
+    size_t settled_count, settled_capacity;
     bool is_there; /* recovery saw its file */
     /* Where its blocks begin, in order: for single messages. Kept where there are deadlines. */
     struct block_place *blocks;
