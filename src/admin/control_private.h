@@ -25,6 +25,8 @@ struct control_command {
 /* One list per family, ended by a NULL name. */
 extern const struct control_command control_broker_commands[];
 extern const struct control_command control_queue_commands[];
+extern const struct control_command control_browse_commands[];
+extern const struct control_command control_retry_commands[];
 extern const struct control_command control_topology_commands[];
 extern const struct control_command control_delayed_commands[];
 extern const struct control_command control_connection_commands[];
@@ -52,6 +54,9 @@ struct slice request_string(const struct request *r, const char *name);
 bool request_has(const struct request *r, const char *name);
 bool request_flag(const struct request *r, const char *name); /* present and true */
 
+/* A number from 0 on; `absent` when it is not there. False after refusing. */
+bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
+
 /* One line with an array. Takes the row. */
 void request_row(struct request *r, json_t *row);
 /* The last line: ok. Takes `more`, an object whose members are added to it; NULL: none. */
@@ -65,6 +70,10 @@ void request_end(struct request *r, int err);
 /* The vhost of argument "vhost", or NULL after refusing with no_such_vhost. Valid until the next
  * question. */
 struct vhost *request_vhost(struct request *r);
+
+/* The queue of arguments "vhost" and "queue", as a reference, or NULL after refusing with
+ * no_such_queue. */
+struct queue *request_queue(struct request *r);
 
 /* Bytes as a JSON string; what is no UTF-8 is shown as \xNN. */
 json_t *json_of_slice(struct slice s);

@@ -340,8 +340,7 @@ static void run_list_queues(struct request *r)
     request_end(r, err);
 }
 
-/* The queue that arguments name, as a reference, or NULL after refusing. */
-static struct queue *request_queue(struct request *r)
+struct queue *request_queue(struct request *r)
 {
     struct slice name = request_string(r, "queue");
     struct vhost *vhost = vhost_find(r->world->broker, request_string(r, "vhost"));

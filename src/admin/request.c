@@ -24,6 +24,20 @@ bool request_flag(const struct request *r, const char *name)
     return json_is_true(json_object_get(r->arguments, name));
 }
 
+bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret)
+{
+    const json_t *value = json_object_get(r->arguments, name);
+    *ret = absent;
+    if (!value)
+        return true;
+    if (!json_is_integer(value) || json_integer_value(value) < 0) {
+        request_refuse(r, "bad_request", "%s: a number from 0 on is needed", name);
+        return false;
+    }
+    *ret = (uint64_t)json_integer_value(value);
+    return true;
+}
+
 struct vhost *request_vhost(struct request *r)
 {
     struct slice name = request_string(r, "vhost");

@@ -99,6 +99,8 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
         m->exclusive && q->arguments.type != QUEUE_QUORUM; /* which knows no such thing */
     atomic_init(&c->prefetch, m->no_ack ? 0 : ch->prefetch_count);
     c->priority = arguments->priority;
+    c->is_browser = arguments->browsing.is_wanted;
+    c->browsing = arguments->browsing;
     if (ch->limit) /* before home knows it, and may deliver */
         consumer_set_limit(c, ch->limit);
     struct queue_call *call = channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);

@@ -541,6 +541,46 @@ bool exchange_arguments_are_equivalent(struct slice have, struct slice want, str
 
 /* --- consumers ------------------------------------------------------------------------------ */
 
+static bool read_flag(struct subject *s, const char *name, bool *ret)
+{
+    struct field f;
+    s->argument = name;
+    bool is_there = table_find(s->table, name, &f);
+    if (is_there && !check_bool(s, &f))
+        return false;
+    *ret = is_there && f.b;
+    return true;
+}
+
+/* A number of messages, or a word. */
+static bool read_browse_offset(struct subject *s, struct browser_arguments *ret)
+{
+    static const char *const words[] = {"first", "last", "next", NULL};
+    struct field f;
+    s->argument = "x-browse-offset";
+    if (!table_find(s->table, s->argument, &f))
+        return true;
+    if (f.type != FIELD_LONGSTR) {
+        if (!check_not_negative(s, &f))
+            return false;
+        ret->skip = (uint64_t)f.i;
+        return true;
+    }
+    if (!is_one_of(&f, words))
+        return refuse_value(s, "\"expected a number, first, last or next\"");
+    ret->is_last = slice_is(f.bytes, "last");
+    ret->is_next = slice_is(f.bytes, "next");
+    return true;
+}
+
+/* Leveret's own: a consumer that looks only. */
+static bool browser_arguments_read(struct subject *s, struct browser_arguments *ret)
+{
+    *ret = (struct browser_arguments){0};
+    return read_flag(s, "x-browse", &ret->is_wanted) && read_browse_offset(s, ret) &&
+           read_flag(s, "x-browse-end", &ret->ends);
+}
+
 /* An argument that consumers of this type of queue do not have. */
 static bool refuse_foreign(const struct subject *s, enum queue_type type)
 {
@@ -568,5 +608,7 @@ bool consumer_arguments_read(struct slice table, enum queue_type type, struct sl
     if (table_find(table, s.argument, &f))
         return refuse_foreign(&s, type);
     ret->priority = has_priority ? priority.i : 0;
+    if (!browser_arguments_read(&s, &ret->browsing))
+        return false;
     return true;
 }

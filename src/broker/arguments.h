@@ -4,6 +4,7 @@
 #define LEVERET_BROKER_ARGUMENTS_H
 
 #include "broker/broker.h"
+#include "broker/consumer.h"
 
 enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM };
 enum queue_overflow { OVERFLOW_DROP_HEAD, OVERFLOW_REJECT_PUBLISH, OVERFLOW_REJECT_PUBLISH_DLX };
@@ -62,6 +63,7 @@ bool exchange_arguments_are_equivalent(struct slice have, struct slice want, str
 /* The arguments of basic.consume from a queue of this type. */
 struct consumer_arguments {
     int64_t priority; /* x-priority, 0 when absent */
+    struct browser_arguments browsing;
 };
 bool consumer_arguments_read(struct slice table, enum queue_type type, struct slice queue,
                              struct slice vhost, struct consumer_arguments *ret,

@@ -214,6 +214,8 @@ static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_
     b->taken--;
     b->taken_bytes -= ret->body_bytes;
     b->persistent -= ret->is_persistent;
+    if (note->live == 0 && !backlog_chunk(b, sequence / WINDOW_ENTRIES))
+        backlog_times_drop(b, note);
     return true;
 }
 
@@ -253,6 +255,43 @@ void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
     b->disk_bytes -= bytes;
     b->taken++;
     b->taken_bytes += bytes;
+}
+
+static bool untake_on_disk(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    uint64_t bit = bit_of(sequence);
+    if (!note || !(note->live & note->taken & bit))
+        return false;
+    uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    note->taken &= ~bit;
+    b->ready++;
+    b->disk_ready++;
+    b->ready_bytes += bytes;
+    b->disk_bytes += bytes;
+    b->taken--;
+    b->taken_bytes -= bytes;
+    return true;
+}
+
+bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here)
+{
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    *ret_is_here = chunk != NULL;
+    if (!chunk && !untake_on_disk(b, sequence))
+        return false;
+    if (chunk) {
+        const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+        chunk->ready |= bit_of(sequence);
+        count_taken(b, m, -1);
+        count_ready(b, m, 1);
+        if (sequence / WINDOW_ENTRIES < b->cursor)
+            b->cursor = sequence / WINDOW_ENTRIES;
+    }
+    uint64_t deadline_ms = backlog_deadline(b, sequence);
+    if (deadline_ms)
+        backlog_set_deadline(b, sequence, deadline_ms); /* into the index again */
+    return true;
 }
 
 bool backlog_return(struct backlog *b, uint64_t sequence)
@@ -392,10 +431,20 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     *message = NULL;
 }
 
+/* What was taken on disk and has not come: whoever has it does not settle it here any more. */
+static void forget_taken(struct backlog *b, const struct backlog_note *note)
+{
+    for (uint64_t taken = note ? note->live & note->taken : 0; taken; taken &= taken - 1) {
+        b->taken--;
+        b->taken_bytes -= note->times->body_bytes[__builtin_ctzll(taken)];
+    }
+}
+
 void backlog_page_next(struct backlog *b)
 {
     lv_assert(backlog_has_disk(b));
     uint64_t c = b->disk_begin;
+    forget_taken(b, backlog_note(b, c));
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     b->disk_begin++;
     if (lv_window_is_elsewhere(&b->window, c * WINDOW_ENTRIES)) {
@@ -410,14 +459,6 @@ void backlog_page_next(struct backlog *b)
 
 void backlog_drop_disk(struct backlog *b)
 {
-    for (uint64_t c = b->disk_begin; c < b->disk_end; c++) {
-        const struct backlog_note *note = backlog_note(b, c);
-        for (uint64_t taken = note ? note->live & note->taken : 0; taken; taken &= taken - 1) {
-            unsigned at = (unsigned)__builtin_ctzll(taken);
-            b->taken--;
-            b->taken_bytes -= note->times->body_bytes[at];
-        }
-    }
     b->ready -= b->disk_ready;
     b->ready_bytes -= b->disk_bytes;
     b->disk_ready = 0;

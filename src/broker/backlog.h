@@ -134,8 +134,12 @@ bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *r
 
 /* Takes the ready message at this place, which is in memory, as backlog_take() does. */
 struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
-/* Takes the ready message at this place, which is on disk and has a deadline: it stays there. */
+/* Takes the ready message at this place, which is on disk and of which there is a note: it stays there. */
 void backlog_take_on_disk(struct backlog *b, uint64_t sequence);
+
+/* A taken message is ready again as if it had never been taken; *ret_is_here: it is not on disk alone.
+ * False as above. */
+bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here);
 
 /* A taken message becomes ready again at its place, marked as redelivered. False as above. */
 bool backlog_return(struct backlog *b, uint64_t sequence);
@@ -183,6 +187,10 @@ void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadlin
 /* Its deadline; 0: none. */
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
 
+/* What is known of a message on disk, which is about to be taken there. */
+void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
+                          bool is_persistent, bool is_stray);
+
 /* Recovery: a message on disk has this deadline and so many bytes; `is_stray`: the pager has it. */
 void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
                           uint64_t body_bytes, bool is_stray);
@@ -216,6 +224,8 @@ void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count
 struct backlog_note *backlog_note(const struct backlog *b, uint64_t chunk);
 /* The same, made when there is none. The chunk is here or on disk. */
 struct backlog_note *backlog_note_of(struct backlog *b, uint64_t chunk);
+/* Nothing of the chunk, which is on disk alone, is live any more: frees its times. */
+void backlog_times_drop(struct backlog *b, struct backlog_note *note);
 /* The chunk goes: frees it. NULL is fine. */
 void backlog_note_free(struct backlog *b, struct backlog_note *note);
 

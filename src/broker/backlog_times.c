@@ -153,6 +153,26 @@ void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadlin
     backlog_set_deadline(b, sequence, deadline_ms);
 }
 
+void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
+                          bool is_persistent, bool is_stray)
+{
+    const uint64_t chunk = sequence / WINDOW_ENTRIES;
+    const unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    const uint64_t bit = 1ull << place;
+    times_of(b, chunk)->body_bytes[place] = (uint32_t)body_bytes;
+    struct backlog_note *note = backlog_note(b, chunk);
+    note->persistent = is_persistent ? note->persistent | bit : note->persistent & ~bit;
+    note->stray = is_stray ? note->stray | bit : note->stray & ~bit;
+}
+
+/* Of a chunk on disk nothing is left: only that must be remembered. */
+void backlog_times_drop(struct backlog *b, struct backlog_note *note)
+{
+    b->timed -= note->times != NULL;
+    free(note->times);
+    note->times = NULL;
+}
+
 void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
 {
     struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);

@@ -26,6 +26,15 @@
 struct queue;
 struct consumer;
 
+/* What a consumer asks for that looks only: x-browse, x-browse-offset, x-browse-end. */
+struct browser_arguments {
+    bool is_wanted;
+    uint64_t skip; /* so many ready messages are passed over ... */
+    bool is_last;  /* ... all but one ... */
+    bool is_next;  /* ... all that are there */
+    bool ends;     /* it is cancelled when it has seen everything */
+};
+
 enum { CONSUMER_MAGIC = 0xc0245e4 };
 
 /* What is handed to a session. The slices are borrowed for the call. `message` is NULL when the
@@ -94,6 +103,8 @@ struct consumer {
     bool
         is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
     int64_t priority;
+    bool is_browser; /* looks only (browser.h) */
+    struct browser_arguments browsing;
     struct slice tag;       /* owned */
     struct slice arguments; /* owned, raw table */
 
@@ -110,6 +121,7 @@ struct consumer {
     bool is_stalled; /* the session said "enough" or its window is used up */
     uint32_t unacked;
     size_t mailed_bytes;         /* sent by mail and not yet credited */
+    struct browser *browser;     /* browser.h: while it is attached */
     struct channel_limit *limit; /* shared with the channel's others; NULL: none was ever set */
 
     /* The session's. */

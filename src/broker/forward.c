@@ -490,6 +490,17 @@ bool forward_is_behind(const struct queue *q)
     return atomic_load_explicit(&q->is_forward_behind, memory_order_relaxed);
 }
 
+void forward_not_when_room(struct queue *q, struct loop_task *task)
+{
+    struct forwarder *f = q->forwarder;
+    for (unsigned i = 0; f && i < f->task_count; i++) {
+        if (f->tasks[i] == task) {
+            f->tasks[i] = f->tasks[--f->task_count];
+            return;
+        }
+    }
+}
+
 uint64_t forward_count(const struct queue *q)
 {
     const struct forwarder *f = q->forwarder;

@@ -75,6 +75,9 @@ void forward_when_room(struct queue *q, struct loop_task *task);
  * loop. */
 bool forward_is_behind(const struct queue *q);
 
+/* It is not interested any more. Home. */
+void forward_not_when_room(struct queue *q, struct loop_task *task);
+
 /* How many messages of the queue are on their way: they are taken there, and nobody's; the bytes of
  * their bodies. Home. */
 uint64_t forward_count(const struct queue *q);

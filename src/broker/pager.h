@@ -65,6 +65,54 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
 void pager_fetch_ahead(struct lane *l, uint64_t until_ms);
 /* Takes the message at this place, which is on disk alone and has a deadline. */
 void pager_take_on_disk(struct lane *l, uint64_t sequence);
+/* The same for any message on disk alone; it has been read, and is borrowed. */
+void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
+/* What was taken, here or on disk, is ready again as if nobody had ever had it. False when there is no
+ * such message. */
+bool pager_untake(struct lane *l, uint64_t sequence);
+
+/* --- reading without taking (pager_browse.c) --- */
+
+/* Looks at what is on disk alone, front to back, and changes nothing. One for all lanes of a queue, one
+ * read at a time; it holds one piece of a segment. */
+struct pager_reader;
+
+/* Where it is in a lane: {0} at first. */
+struct pager_reader_place {
+    uint64_t number; /* of the segment's file; 0: none yet */
+    uint64_t offset; /* of the next block */
+    uint64_t from;   /* when this was asked for last ... */
+    uint64_t passed; /* ... segments that end below this had nothing for it */
+};
+
+/* A message as it stands on disk. `parts` borrows from the reader, until the next call to it. */
+struct pager_found {
+    uint64_t sequence;
+    bool redelivered;
+    bool is_taken;
+    uint64_t deadline_ms;  /* 0: none */
+    struct message *stray; /* borrowed: in memory after all; NULL: see parts */
+    struct log_message parts;
+};
+
+/* `wake(arg)` is called at home, when what was waited for may be there. */
+struct pager_reader *pager_reader_create(struct loop *home, void (*wake)(void *arg), void *arg);
+/* Nobody is woken any more. Clears the pointer; NULL is fine. Home, or after the loops have stopped. */
+void pager_reader_free(struct pager_reader **reader);
+/* Gives up what it holds of a segment. */
+void pager_reader_rest(struct pager_reader *reader);
+
+/* What the lane has on disk alone begins here or behind it. */
+uint64_t pager_disk_from(const struct lane *l);
+
+enum pager_reader_result { READER_FOUND, READER_WAIT, READER_END };
+
+/* The first message on disk alone, at or behind `from`, that is ready (or taken, with `with_taken`).
+ * READER_WAIT: it is being read, wake() follows. READER_END: there is none. What cannot be read is
+ * passed over: who reads it for good says so. */
+enum pager_reader_result pager_reader_find(struct pager_reader *reader, struct lane *l,
+                                           struct pager_reader_place *place, uint64_t from,
+                                           bool with_taken, struct pager_found *ret);
 
 /* Whether recovered segments hold deadlines that have not been read. */
 bool pager_must_scan(const struct lane *l);

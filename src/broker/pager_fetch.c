@@ -409,7 +409,7 @@ void pager_fetch_ahead(struct lane *l, uint64_t until_ms)
 
 /* --- what only the disk knows --------------------------------------------------------------------------- */
 
-static bool is_still_on_disk(const struct lane *l, uint64_t sequence)
+bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
 {
     const struct backlog *b = &l->backlog;
     uint64_t chunk = sequence / WINDOW_ENTRIES;
@@ -424,23 +424,15 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
         const struct segment_entry *e = &block->entries[i];
         uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
         if (e->deadline_ms && e->message.is_persistent && pager_is_live(s, sequence) &&
-            is_still_on_disk(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
+            pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
             backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
     }
 }
 
 /* Passes over what is broken: the reader that comes later says so. */
-static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r)
+static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
 {
-    struct slice bytes = lv_buffer_slice(&r->bytes);
     struct segment_block block;
-    if (r->error && (pager_may_pass(r->error) || ++l->pager->scan_failures < SCAN_FAILURES_MAX)) {
-        l->pager->is_scan_waiting = true;
-        persist_try_again(l);
-        return;
-    }
-    if (r->error || bytes.n == 0)
-        s->indexed_bytes = s->bytes;
     while (bytes.n > 0 && s->indexed_bytes < s->bytes) {
         uint64_t at = s->indexed_bytes, size = 0, found;
         enum segment_result result = segment_read_block(bytes, l->id, s->number, at, &block, &size);
@@ -464,9 +456,39 @@ static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r)
     l->pager->scan_bytes = 0;
 }
 
+/* A read that failed is tried again later, but not for ever. */
+static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r)
+{
+    struct pager *p = l->pager;
+    bool has_failed = r->error || r->bytes.n == 0;
+    if (has_failed && (pager_may_pass(r->error) || ++p->scan_failures < SCAN_FAILURES_MAX)) {
+        p->is_scan_waiting = true;
+        persist_try_again(l);
+    } else if (has_failed) {
+        s->indexed_bytes = s->bytes;
+    } else {
+        scan_blocks(l, s, lv_buffer_slice(&r->bytes));
+    }
+}
+
 bool pager_must_scan(const struct lane *l)
 {
     return l->pager && l->pager->has_unknown_deadlines;
+}
+
+/* What could not be written yet is not in the file. The first such piece behind what has been scanned
+ * then, or NULL. */
+static const struct piece *scan_kept(struct lane *l, struct segment *s)
+{
+    for (;;) {
+        uint64_t at = s->indexed_bytes;
+        const struct piece *kept = pager_kept_piece(l->pager, s->number, at);
+        if (!kept || kept->offset > at)
+            return kept;
+        size_t from = (size_t)(at - kept->offset);
+        scan_blocks(l, s, slice_of(kept->bytes.p + from, kept->n - from));
+        lv_assert(s->indexed_bytes > at); /* whole blocks */
+    }
 }
 
 void pager_scan(struct lane *l)
@@ -476,9 +498,10 @@ void pager_scan(struct lane *l)
         return;
     for (size_t i = 0; i < p->count; i++) {
         struct segment *s = p->segments[i];
+        const struct piece *kept = scan_kept(l, s);
         if (s->indexed_bytes >= s->bytes)
             continue;
-        uint64_t left = s->bytes - s->indexed_bytes;
+        uint64_t left = (kept ? kept->offset : s->bytes) - s->indexed_bytes;
         uint64_t bytes = p->scan_bytes > SCAN_BYTES ? p->scan_bytes : SCAN_BYTES;
         p->is_scanning = true;
         read_segment(l, s,
@@ -502,4 +525,23 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
     backlog_take_on_disk(&l->backlog, sequence);
     for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
+}
+
+void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
+{
+    bool is_stray = straggler_find(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
+    pager_take_on_disk(l, sequence);
+}
+
+bool pager_untake(struct lane *l, uint64_t sequence)
+{
+    bool is_here;
+    if (!backlog_untake(&l->backlog, sequence, &is_here))
+        return false;
+    struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    if (s && s->is_estimated && !(note->stray >> (sequence % WINDOW_ENTRIES) & 1))
+        s->unread_bytes += note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    return true;
 }

@@ -83,7 +83,8 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
     place_stragglers(l, sequence); /* those before it: it may be taken as soon as it is here */
-    pager_count_read(l, s, m->body_bytes);
+    if (!pager_is_taken_on_disk(l, sequence)) /* else it has been counted then */
+        pager_count_read(l, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&l->backlog, sequence, &m,
                     entry->redelivered || sequence < l->pager->recovered_below ||

@@ -4,6 +4,7 @@
  *   pager_out.c        from memory to disk
  *   pager_in.c         and back
  *   pager_fetch.c      single messages, and deadlines that only the disk knows
+ *   pager_browse.c     and to be looked at only
  *   pager_snapshot.c   snapshots for the log
  *   pager_restore.c    recovery */
 #ifndef LEVERET_BROKER_PAGER_PRIVATE_H
@@ -188,6 +189,12 @@ void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint6
 
 /* The chunk is in memory: what was fetched of it goes. */
 void pager_fetch_forget(struct pager *p, uint64_t chunk);
+
+/* Whether what the segments hold of this place is still what the queue has. */
+bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
+
+/* Whether the message at this place was taken there, on disk. */
+bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence);
 
 /* Nobody waits for what was fetched: frees it. */
 void pager_fetch_free(struct pager *p);

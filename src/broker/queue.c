@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/browse.h"
 #include "broker/dedup.h"
 #include "broker/default_type.h"
 #include "broker/delayed.h"
@@ -14,6 +15,7 @@
 #include "broker/persist.h"
 #include "broker/policy.h"
 #include "broker/queue_dead_letters.h"
+#include "broker/queue_retry.h"
 #include "broker/vhost.h"
 #include "store/definitions.h"
 
@@ -46,6 +48,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     lv_list_init(&q->ready_consumers);
     lv_list_init(&q->owner_link);
     lv_list_init(&q->waiting_calls);
+    lv_list_init(&q->browses);
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
     lane_set_id(&q->lane, q->id);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
@@ -393,7 +396,9 @@ static uint64_t end(struct queue *q)
         consumer_tell_cancelled(c);
     }
     lv_list_remove(&q->owner_link);
+    browses_wake(q);
     queue_answer_waiting_calls(q);
+    queue_retry_stop(q);
     forward_stop(q);
     loop_unschedule(q->home, &q->delivery_run);
     queue_end_expiry(q);

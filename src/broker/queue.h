@@ -65,9 +65,9 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    struct dedup *dedup;      /* owned; NULL: takes duplicates */
-    uint64_t exclusive_owner; /* a connection's id; 0: none */
-    uint64_t id;              /* in the store; never used twice */
+    struct dedup *dedup;                                 /* owned; NULL: takes duplicates */
+    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
+    uint64_t id;                                         /* in the store; never used twice */
     const struct queue_rules *rules;
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
@@ -92,7 +92,9 @@ struct queue {
     struct loop_task expiry_run;
     struct loop_timer idle_timer; /* for x-expires */
     _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
+    struct lv_list browses;       /* browse.h: who looks */
     struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
+    struct retry *retry;          /* queue_retry.h: under way */
     struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
     struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
     struct queue_counters counters;

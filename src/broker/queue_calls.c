@@ -1,6 +1,7 @@
 /* Questions that other loops ask a queue's home. */
 #include "broker/queue_private.h"
 
+#include "broker/browser.h"
 #include "broker/delayed.h"
 #include "broker/events.h"
 #include "broker/forward.h"
@@ -86,6 +87,10 @@ void queue_call_consume(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
+    if (call->consumer->is_browser) {
+        browser_attach(call->consumer);
+        return;
+    }
     call->refused = !check_clients(q, &call->error) ||
                     !queue_check_consume(q, call->consumer, &call->error);
     if (!call->refused)

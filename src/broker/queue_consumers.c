@@ -6,6 +6,7 @@
  * keeps what it holds, and the next one goes on behind that. */
 #include "broker/queue_private.h"
 
+#include "broker/browser.h"
 #include "broker/vhost.h"
 #include "wire/table.h"
 
@@ -53,7 +54,13 @@ static bool has_turns(const struct queue *q, const struct consumer *c)
 
 void queue_consumer_ready(struct queue *q, struct consumer *c)
 {
-    if (!consumer_has_room(c) || c->is_getter || !has_turns(q, c))
+    if (!consumer_has_room(c) || c->is_getter)
+        return;
+    if (c->is_browser) {
+        browser_go_on(c);
+        return;
+    }
+    if (!has_turns(q, c))
         return;
     if (lv_list_is_empty(&c->ready_link))
         ready_insert(q, c);
@@ -181,6 +188,10 @@ void queue_detach(struct queue *q, struct consumer *c, bool returns_all)
 {
     if (!c->is_attached)
         return;
+    if (c->is_browser) {
+        browser_detach(c);
+        return;
+    }
     bool was_active = q->active_consumer == c;
     queue_take_out(q, c);
     if (q->flags.auto_delete && q->consumer_count == 0) {

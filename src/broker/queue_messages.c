@@ -1,6 +1,8 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "broker/queue_private.h"
 
+#include "broker/browse.h"
+#include "broker/browser.h"
 #include "broker/dedup.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
@@ -160,6 +162,8 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
     }
     if (queue_is_limited(q))
         queue_keep_limits(q);
+    if (!lv_list_is_empty(&q->browses))
+        browses_wake(q);
     queue_schedule_deliveries(q);
     pager_relieve(l);
     if (deadline_ms && deadline_ms <= loop_wall_ms(q->home))
@@ -313,6 +317,10 @@ static void reject(struct queue *q, struct lane *l, uint64_t sequence)
 void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
                   enum settle_kind kind)
 {
+    if (c->is_browser) {
+        browser_settle(c, count);
+        return;
+    }
     struct lane *l = lane_find(q, place_priority(place));
     uint64_t first = place_sequence(place);
     for (uint64_t s = first; l && s < first + count; s++) {

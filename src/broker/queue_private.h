@@ -81,8 +81,8 @@ void queue_message_left(struct lane *l, const struct backlog_left *left);
 /* --- queue_once.c --- */
 
 /* The same, unless it is a duplicate and the queue drops those. With a sink QUEUE_LATER promises an answer. */
-enum queue_answer queue_take_once(struct queue *q, struct message *message, struct confirm_sink *sink,
-                                  uint64_t number);
+enum queue_answer queue_take_once(struct queue *q, struct message *message,
+                                  struct confirm_sink *sink, uint64_t number);
 
 /* --- queue_expiry.c --- */
 

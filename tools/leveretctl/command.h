@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "leveretctl/ask.h"
 #include "leveretctl/format.h"
@@ -50,7 +51,11 @@ enum exit_code {
     O(OPTION_ALL, "--all", NULL, false)                                                            \
     O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)                                              \
     O(OPTION_HEADER, "--header", NULL, true)                                                       \
-    O(OPTION_CC, "--cc", NULL, true)
+    O(OPTION_CC, "--cc", NULL, true)                                                               \
+    O(OPTION_OFFSET, "--offset", NULL, true)                                                       \
+    O(OPTION_TRUNCATE, "--truncate", NULL, true)                                                   \
+    O(OPTION_UNACKED, "--unacked", NULL, false)                                                    \
+    O(OPTION_KEEP_HISTORY, "--keep-history", NULL, false)
 
 enum option {
 #define OPTION_ENUM(id, name, letter, value) id,
@@ -60,7 +65,8 @@ enum option {
 };
 enum { OPTION_ANYWHERE = OPTION_HELP };
 
-#define BIT(option) (1u << (option))
+#define BIT(option) (UINT64_C(1) << (option))
+_Static_assert(OPTION_COUNT <= 64, "an option is a bit");
 
 enum { ARGUMENTS_MAX = 256 };
 
@@ -125,7 +131,7 @@ struct command {
     const struct failure *failures; /* ended by a NULL error */
     int arguments_min;
     int arguments_max;   /* -1: any number */
-    unsigned options;    /* BIT()s beyond those taken anywhere */
+    uint64_t options;    /* BIT()s beyond those taken anywhere */
     bool is_whole;       /* see struct listing: is_streamed is its opposite */
     bool has_no_headers; /* in the table format */
     bool is_done_quiet;  /* `done` is not said with --quiet, and otherwise in JSON */
@@ -163,6 +169,11 @@ int run_set_log_level(struct invocation *i, const struct command *c);
 int run_set_user_tags(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
+
+/* --- messages.c: about the messages in a queue ---------------------------------------------- */
+
+int run_browse_queue(struct invocation *i, const struct command *c);
+int run_retry_dead_letters(struct invocation *i, const struct command *c);
 
 /* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
 void say_value(const struct invocation *i, json_t *value);
@@ -210,6 +221,9 @@ int connect_to_broker(struct invocation *i);
 /* A request with the command's name, the vhost, and the arguments under the names given. The caller
  * owns it. */
 json_t *request_of(const struct invocation *i, const struct command *c);
+/* Adds --offset, --limit and --truncate as numbers, --unacked and --keep-history as true, as far as
+ * they are given (messages.c). */
+void request_add_options(const struct invocation *i, json_t *request);
 /* The same, with another banner than the command's. */
 int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
                       json_t *request);

@@ -57,6 +57,17 @@ static const struct failure purge_fails[] = {
     END,
 };
 
+static const struct failure queue_is_missing[] = {
+    {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
+    END,
+};
+
+static const struct failure retry_fails[] = {
+    {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
+    {"retry_under_way", NULL, EXIT_UNAVAILABLE, false, NULL},
+    END,
+};
+
 static const struct failure delete_queue_fails[] = {
     {"no_such_queue", "Queue not found", EXIT_USAGE, false, NULL},
     {"queue_in_use", "Queue is in use", EXIT_USAGE, false, NULL},
@@ -481,10 +492,30 @@ const struct command commands[] = {
      .help = "Deletes a queue with what is in it.", .arguments_min = 1, .arguments_max = 1,
      .options = BIT(OPTION_IF_EMPTY) | BIT(OPTION_IF_UNUSED), .run = run_delete_queue,
      .names = "queue", .failures = delete_queue_fails},
+    {.name = "browse_queue", .group = queues_group,
+     .usage = "<queue> [--vhost <vhost>] [--offset <n>] [--limit <n>] [--unacked] [--truncate <bytes>] "
+              "[--no-table-headers] [<column> ...]",
+     .help = "Shows a queue's messages, which stay as they are.",
+     .arguments_min = 1, .arguments_max = -1,
+     .options = NO_HEADERS | BIT(OPTION_OFFSET) | BIT(OPTION_LIMIT) | BIT(OPTION_UNACKED) |
+                BIT(OPTION_TRUNCATE),
+     .run = run_browse_queue, .banner = "Messages in queue '$1' in vhost '$v' ...",
+     .names = "queue",
+     .columns = "position redelivered exchange routing_key properties headers payload",
+     .all_columns = "exchange, headers, location, payload, payload_bytes, payload_encoding, position, "
+                    "properties, redelivered, routing_key, state",
+     .failures = queue_is_missing},
     {.name = "purge_queue", .group = queues_group, .usage = "<queue>" TIMEOUT_USAGE,
      .help = "Drops the messages that wait in a queue.", .arguments_min = 1, .arguments_max = 1,
      .run = run_change, .banner = "Purging queue '$1' in vhost '$v' ...", .names = "queue",
      .failures = purge_fails},
+    {.name = "retry_dead_letters", .group = queues_group,
+     .usage = "<queue> [--vhost <vhost>] [--limit <n>] [--keep-history]" TIMEOUT_USAGE,
+     .help = "Moves the dead letters in a queue back to the queues they came from.",
+     .arguments_min = 1, .arguments_max = 1,
+     .options = BIT(OPTION_LIMIT) | BIT(OPTION_KEEP_HISTORY), .run = run_retry_dead_letters,
+     .banner = "Moving dead letters out of queue '$1' in vhost '$v' ...", .names = "queue",
+     .failures = retry_fails},
     {.name = NULL},
 };
 /* clang-format on */

@@ -71,9 +71,10 @@ static int columns_of(const struct invocation *i, const struct command *c,
                       struct column_names *names)
 {
     struct lv_buffer text = {0};
-    bool are_named = c->all_columns && i->argument_count > 0;
+    const size_t first = (size_t)c->arguments_min;
+    bool are_named = c->all_columns && i->argument_count > first;
     if (are_named)
-        for (size_t a = 0; a < i->argument_count; a++)
+        for (size_t a = first; a < i->argument_count; a++)
             lv_buffer_printf(&text, "%s,", i->arguments[a]);
     else
         lv_buffer_printf(&text, "%s", c->columns);

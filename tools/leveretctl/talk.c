@@ -106,6 +106,7 @@ json_t *request_of(const struct invocation *i, const struct command *c)
         json_object_set_new(request, "vhost", json_string(i->vhost));
     if (c->names)
         set_named(i, request, c->names);
+    request_add_options(i, request);
     return request;
 }
 

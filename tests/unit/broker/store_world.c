@@ -11,9 +11,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/browse.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/queue.h"
+#include "broker/queue_private.h"
 #include "broker/vhost.h"
 #include "loop/sim/loop_sim.h"
 #include "store/sim/disk_sim.h"
@@ -64,6 +66,7 @@ struct copy {
     enum gone gone;
     bool is_placed; /* its queue has it: its mail is not under way */
     bool was_delivered;
+    bool was_walked; /* a walker has had it: others may have come first */
     struct client *holder;
     uint64_t sequence;
 };
@@ -122,6 +125,16 @@ struct client {
     uint32_t newest[LOOPS_WORLD_MAX][PRIORITIES];
 };
 
+/* Somebody who looks at a queue, and takes out of its midst, as who moves messages does. */
+enum { WALKED_MAX = 40 };
+struct walker {
+    struct browse *browse; /* NULL: there is nobody */
+    unsigned wakes;
+    uint64_t last[PRIORITIES]; /* the place seen last in each lane, plus 1 */
+    size_t taken_count;
+    struct held taken[WALKED_MAX];
+};
+
 struct sink {
     struct confirm_sink sink;
     struct world *world;
@@ -164,6 +177,7 @@ struct world {
     struct sink sinks[LOOPS_WORLD_MAX];
     struct client *clients[CLIENTS_MAX];
     unsigned client_count;
+    struct walker walkers[SLOTS_MAX];
     unsigned calls_open;
     struct promise *promises;
 };
@@ -573,11 +587,12 @@ static void hold(struct client *client, uint64_t sequence, uint32_t copy, bool i
 }
 
 static void check_order(struct world *w, struct client *client, const struct delivery *d,
-                        uint32_t number)
+                        const struct copy *copy)
 {
+    uint32_t number = copy->message;
     uint32_t *newest =
         &client->newest[w->models[number].publisher][priority_of(w, client->slot, number)];
-    if (d->redelivered || client->consumer->is_getter)
+    if (d->redelivered || copy->was_walked || client->consumer->is_getter)
         return;
     if (*newest > number)
         fail(w, "message %u comes behind %u of the same publisher", number, *newest);
@@ -611,7 +626,7 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
     if (!no_ack && copy->sequence != UNKNOWN && copy->sequence != d->place)
         fail(w, "message %u has moved from place %" PRIu64 " to %" PRIu64, number, copy->sequence,
              d->place);
-    check_order(w, client, d, number);
+    check_order(w, client, d, copy);
     if (is_over(w, number) && client->consumer->loop == client->consumer->queue->home)
         fail(w, "message %u comes although its time is over", number);
     copy->expect = THERE;
@@ -850,8 +865,151 @@ static struct queue_call call_home(struct world *w, unsigned slot, void (*run)(s
     return call;
 }
 
+/* --- looking, and taking out of the midst --------------------------------------------------------------- */
+
+static struct client walker_holds; /* holds what walkers have taken */
+
+static void walker_wakes(void *arg)
+{
+    struct walker *walker = arg;
+    walker->wakes++;
+}
+
+/* What is looked at is a message as it was made, which is ready. Its copy. */
+static struct copy *check_seen(struct world *w, unsigned slot, const struct browse_item *item,
+                               const struct message *m)
+{
+    struct slot *s = &w->slots[slot];
+    const struct delivery d = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+    };
+    uint32_t number = read_message(w, &d);
+    struct copy *copy = copy_of(w, slot, number);
+    if (!copy)
+        fail(w, "message %u is seen in queue %u, where nobody put it", number, slot);
+    if (copy->holder && !s->has_mail)
+        fail(w, "message %u is seen although somebody holds it", number);
+    if (copy->gone == GONE || copy->gone == GONE_SAFE || copy->expect == NOT_THERE)
+        fail(w, "message %u is seen, which is not there", number);
+    if (copy->sequence != UNKNOWN && copy->sequence != item->place)
+        fail(w, "message %u is seen at place %" PRIu64 ", not %" PRIu64, number, item->place,
+             copy->sequence);
+    if (copy->was_delivered && !item->redelivered)
+        fail(w, "message %u is seen as if it had never been delivered", number);
+    return copy;
+}
+
+static void walker_take(struct world *w, unsigned slot, const struct browse_item *item,
+                        const struct message *m, struct copy *copy)
+{
+    struct walker *walker = &w->walkers[slot];
+    struct lane *l = lane_find(w->slots[slot].queue, place_priority(item->place));
+    bool redelivered;
+    if (item->is_here)
+        backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
+    else
+        pager_take_any_on_disk(l, place_sequence(item->place), m);
+    step(w, "a walker takes message %u at place %" PRIu64 "%s", copy->message, item->place,
+         item->is_here ? "" : ", on disk");
+    copy->holder = &walker_holds;
+    copy->was_walked = true;
+    copy->sequence = item->place;
+    walker->taken[walker->taken_count++] =
+        (struct held){item->place, (uint32_t)(copy - w->slots[slot].copies), false};
+}
+
+/* Looks at the next message. False: there is none just now. */
+static bool walker_look(struct world *w, unsigned slot, bool takes)
+{
+    struct walker *walker = &w->walkers[slot];
+    struct browse_item item;
+    enum browse_result result = browse_peek(walker->browse, &item);
+    if (result != BROWSE_ITEM)
+        return false;
+    uint64_t *last = &walker->last[place_priority(item.place)];
+    if (item.place < *last)
+        fail(w, "place %" PRIu64 " of queue %u is seen behind %" PRIu64, item.place, slot, *last);
+    *last = item.place + 1;
+    struct message *m = browse_message(walker->browse);
+    struct copy *copy = check_seen(w, slot, &item, m);
+    browse_pass(walker->browse);
+    if (takes && !copy->holder && walker->taken_count < WALKED_MAX && one_in(w, 3))
+        walker_take(w, slot, &item, m, copy);
+    message_unref(&m);
+    return true;
+}
+
+static void walk(struct world *w, unsigned slot)
+{
+    struct walker *walker = &w->walkers[slot];
+    struct queue *q = w->slots[slot].queue;
+    loop_sim_enter(q->home);
+    if (!walker->browse) {
+        struct browse_options options = {.wake = walker_wakes, .arg = walker};
+        if (one_in(w, 2))
+            options.start.skip = below(w, 200);
+        *walker = (struct walker){.browse = browse_open(q, &options)};
+    }
+    for (unsigned n = 1 + (unsigned)below(w, 100); n > 0 && walker_look(w, slot, true); n--)
+        ;
+    loop_sim_enter(NULL);
+}
+
+/* What it has taken is settled, or back at its place. */
+static void walker_let_go(struct world *w, unsigned slot, bool settles)
+{
+    struct slot *s = &w->slots[slot];
+    struct walker *walker = &w->walkers[slot];
+    struct queue *q = s->queue;
+    if (walker->taken_count == 0)
+        return;
+    step(w, "a walker lets go of %zu messages of queue %u", walker->taken_count, slot);
+    struct promise *p = promise_make(w, slot, walker->taken_count);
+    loop_sim_enter(q->home);
+    while (walker->taken_count > 0) {
+        const struct held held = walker->taken[--walker->taken_count];
+        struct copy *copy = &s->copies[held.copy];
+        struct lane *l = lane_find(q, place_priority(held.sequence));
+        uint64_t deadline_ms = backlog_deadline(&l->backlog, place_sequence(held.sequence));
+        copy->holder = NULL;
+        if (settles && one_in(w, 2)) {
+            queue_settle_place(q, held.sequence);
+            copy->gone = GONE;
+            promise_add(p, copy);
+        } else if (!pager_untake(l, place_sequence(held.sequence))) {
+            fail(w, "message %u cannot be put back", copy->message);
+        } else if (deadline_ms) {
+            queue_watch_deadline(q, deadline_ms);
+        }
+    }
+    promise_send(q->home, p);
+    queue_deliver_soon(q);
+    loop_sim_enter(NULL);
+}
+
+static void walkers_let_go(struct world *w)
+{
+    for (unsigned slot = 0; slot < w->slot_count; slot++)
+        walker_let_go(w, slot, false);
+}
+
+/* Also when the broker is dead: what was taken is simply there. */
+static void walkers_end(struct world *w)
+{
+    for (unsigned slot = 0; slot < w->slot_count; slot++) {
+        struct walker *walker = &w->walkers[slot];
+        while (walker->taken_count > 0)
+            w->slots[slot].copies[walker->taken[--walker->taken_count].copy].holder = NULL;
+        browse_close(&walker->browse);
+    }
+}
+
 static void purge(struct world *w, unsigned slot)
 {
+    walker_let_go(w, slot, false);
     struct slot *s = &w->slots[slot];
     struct queue_call call = call_home(w, slot, queue_call_purge);
     s->has_purge = true;
@@ -897,6 +1055,7 @@ static void promise_purges(struct world *w)
 
 static void delete_queue(struct world *w, unsigned slot)
 {
+    walker_let_go(w, slot, false);
     struct slot *s = &w->slots[slot];
     struct queue_call call = call_home(w, slot, queue_call_delete);
     step(w, "queue %u is deleted with %" PRIu64 " messages", slot, call.ready);
@@ -1097,10 +1256,65 @@ static void check_held(struct world *w, unsigned slot, const struct client *clie
     w->counts->drained += client->held_count;
 }
 
+/* Everything that is ready, as a browse sees it. */
+struct seen {
+    uint64_t *places;
+    size_t count, capacity;
+};
+
+static void see_all(struct world *w, unsigned slot, struct seen *ret)
+{
+    struct queue *q = w->slots[slot].queue;
+    struct walker waiting = {0};
+    struct browse_options options = {.is_bounded = true, .wake = walker_wakes, .arg = &waiting};
+    struct browse_item item;
+    loop_sim_enter(q->home);
+    struct browse *browse = browse_open(q, &options);
+    for (;;) {
+        enum browse_result result = browse_peek(browse, &item);
+        if (result == BROWSE_WAIT) {
+            loop_sim_enter(NULL);
+            unsigned wakes = waiting.wakes;
+            while (waiting.wakes == wakes && !is_cut(w))
+                rest(w);
+            loop_sim_enter(q->home);
+            if (is_cut(w))
+                break;
+            continue;
+        }
+        if (result != BROWSE_ITEM)
+            break;
+        struct message *m = browse_message(browse);
+        check_seen(w, slot, &item, m);
+        message_unref(&m);
+        if (ret->count == ret->capacity) {
+            ret->capacity = ret->capacity ? ret->capacity * 2 : 64;
+            ret->places = lv_realloc(ret->places, ret->capacity * sizeof *ret->places);
+        }
+        ret->places[ret->count++] = item.place;
+        browse_pass(browse);
+    }
+    browse_close(&browse);
+    loop_sim_enter(NULL);
+}
+
+static void check_seen_all(struct world *w, unsigned slot, const struct client *client,
+                           const struct seen *seen)
+{
+    for (size_t i = 0; i < seen->count && i < client->held_count; i++)
+        if (seen->places[i] != client->held[i].sequence)
+            fail(w, "queue %u: place %" PRIu64 " was seen where %" PRIu64 " is", slot,
+                 seen->places[i], client->held[i].sequence);
+    if (seen->count != client->held_count)
+        fail(w, "queue %u: %zu messages were seen, %zu were there", slot, seen->count,
+             client->held_count);
+}
+
 static void calm(struct world *w)
 {
     disk_sim_fail_at(w->disk, 0, 0);
     disk_sim_set_room(w->disk, UINT64_MAX);
+    walkers_let_go(w);
     for (unsigned i = 0; i < w->client_count; i++)
         cancel(w->clients[i]);
     rest(w);
@@ -1122,14 +1336,21 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     struct queue_call before = call_home(w, slot, queue_call_status);
     const uint64_t then = now_ms(w);
     bool is_estimate = estimates_bytes(w->slots[slot].queue);
+    struct seen seen = {0};
+    see_all(w, slot, &seen);
     struct client *client = consume(w, slot, false, 0, true);
     uint64_t bytes;
     rest(w);
-    if (is_cut(w))
+    if (is_cut(w)) {
+        free(seen.places);
         return;
+    }
     step(w, "queue %u has %" PRIu64 " messages", slot, before.ready);
     check_held(w, slot, client, &bytes);
     uint64_t lost = w->slots[slot].queue->counters.lost - before.counters.lost;
+    if (lost == 0 && now_ms(w) == then)
+        check_seen_all(w, slot, client, &seen);
+    free(seen.places);
     if (now_ms(w) != then)
         lost = before.ready - client->held_count; /* some may have expired meanwhile */
     if (before.ready != client->held_count + lost || before.taken != 0)
@@ -1218,6 +1439,7 @@ static int life_open(struct world *w)
 
 static void clients_end(struct world *w)
 {
+    walkers_end(w);
     for (unsigned i = 0; i < w->client_count; i++)
         cancel(w->clients[i]);
     for (unsigned i = 0; i < w->client_count; i++)
@@ -1410,6 +1632,8 @@ enum happening {
     DELETE,
     HURT,
     TIME,
+    WALK,
+    LET_GO,
     HAPPENINGS
 };
 
@@ -1459,6 +1683,14 @@ static void something_happens(struct world *w)
         break;
     case HURT: hurt_disk(w); break;
     case TIME: time_passes(w); break;
+    case WALK:
+        if (has_slot)
+            walk(w, slot);
+        break;
+    case LET_GO:
+        if (has_slot)
+            walker_let_go(w, slot, true);
+        break;
     case HAPPENINGS: lv_unreachable();
     }
 }
@@ -1466,9 +1698,9 @@ static void something_happens(struct world *w)
 static void choose(struct world *w)
 {
     static const unsigned usual[HAPPENINGS] = {
-        [PUBLISH_ONE] = 10, [PUBLISH_MANY] = 10, [CONSUME] = 4, [GET] = 4,
-        [SETTLE] = 20,      [CANCEL] = 3,        [RESUME] = 4,  [PURGE] = 1,
-        [SNAPSHOT] = 2,     [DELETE] = 0,        [HURT] = 0,    [TIME] = 3,
+        [PUBLISH_ONE] = 10, [PUBLISH_MANY] = 10, [CONSUME] = 4, [GET] = 4,      [SETTLE] = 20,
+        [CANCEL] = 3,       [RESUME] = 4,        [PURGE] = 1,   [SNAPSHOT] = 2, [DELETE] = 0,
+        [HURT] = 0,         [TIME] = 3,          [WALK] = 6,    [LET_GO] = 3,
     };
     for (unsigned i = 0; i < HAPPENINGS; i++)
         w->weights[i] = usual[i] * (unsigned)PICK(w, 0, 1, 1, 2, 5);

@@ -1,0 +1,300 @@
+/* What is under way is bounded by this file (FLYING_MAX, FLYING_BYTES_MAX) and by forward.h. */
+#include "broker/queue_retry.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "broker/browse.h"
+#include "broker/dead_letter_origin.h"
+#include "broker/forward.h"
+#include "broker/pager.h"
+#include "broker/queue_private.h"
+#include "broker/vhost.h"
+#include "wire/properties.h"
+#include "wire/table.h"
+
+enum {
+    FLYING_MAX = 1024,
+    FLYING_BYTES_MAX = 8 * 1024 * 1024,
+    STEPS_A_TURN = 128,
+    KEYS_MAX = 256, /* of a message; what a client claims beyond is not looked at */
+};
+
+struct retry {
+    unsigned refs;       /* the starter's, and the queue's until it is over */
+    struct queue *queue; /* NULL once it is over */
+    struct browse *browse;
+    struct retry_options options;
+    struct retry_progress progress;
+    bool has_walked; /* everything has been looked at, or enough was found */
+    uint64_t flying;
+    uint64_t flying_bytes;
+    struct loop_task run;
+    struct loop_timer run_later;
+    struct queue *target; /* this and `way`: from make() to route(), which comes next */
+    struct route way;
+};
+
+/* --- where it goes -------------------------------------------------------------------------------- */
+
+/* Where the exchange and the keys of its origin lead; `is_only_asked`: nothing is published by it. */
+static bool find_by_exchange(struct queue *q, struct message *m,
+                             const struct dead_letter_origin *origin, bool is_only_asked,
+                             struct route *ret)
+{
+    struct slice keys[KEYS_MAX];
+    size_t count = 0;
+    struct properties properties;
+    struct field key;
+    struct slice rest = origin->routing_keys;
+    struct exchange *exchange = exchange_find(q->vhost, origin->exchange);
+    if (!exchange || !properties_read(message_header(m), &properties))
+        return false;
+    while (count < KEYS_MAX && array_next(&rest, &key)) {
+        if (key.type == FIELD_LONGSTR || key.type == FIELD_BINARY)
+            keys[count++] = key.bytes;
+    }
+    if (count == 0)
+        keys[count++] = origin->routing_key;
+    const struct delivery delivery = {
+        .exchange = origin->exchange,
+        .routing_key = keys[0],
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+    };
+    const struct routing_input input = {
+        .routing_key = keys[0],
+        .headers = properties.headers,
+        .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
+        .message = is_only_asked ? NULL : &delivery,
+    };
+    route_find_many(q->home, exchange, keys, count, &input, ret);
+    return ret->count > 0;
+}
+
+/* Whether it can go back: *ret_target is the queue it came from, or NULL: then *ret_way says where to. */
+static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
+                     struct queue **ret_target, struct route *ret_way)
+{
+    struct dead_letter_origin origin;
+    if (!dead_letter_origin(m, &origin) || slice_equal(origin.queue, queue_name(q)))
+        return false;
+    *ret_target = queue_find(q->vhost, origin.queue);
+    return *ret_target || find_by_exchange(q, m, &origin, is_only_asked, ret_way);
+}
+
+/* --- how it goes ---------------------------------------------------------------------------------- */
+
+static bool make(struct queue *q, const struct forward *f, struct message **ret)
+{
+    struct retry *r = q->retry;
+    struct dead_letter_origin origin;
+    if (!dead_letter_origin(f->message, &origin))
+        lv_unreachable();
+    r->target = NULL;
+    r->way = (struct route){0};
+    find_way(q, f->message, false, &r->target, &r->way);
+    *ret = dead_letter_revive(f->message, &origin, r->options.keep_history);
+    return *ret != NULL;
+}
+
+static void route(struct queue *q, const struct message *made, struct route *ret)
+{
+    (void)made;
+    struct retry *r = q->retry;
+    *ret = r->target ? (struct route){.queues = &r->target, .count = 1} : r->way;
+}
+
+static void go_on(struct retry *r);
+static void end_if_done(struct retry *r);
+
+/* As if it had never been taken. */
+static void put_back(struct queue *q, uint64_t place)
+{
+    struct lane *l = lane_find(q, place_priority(place));
+    uint64_t sequence = place_sequence(place);
+    if (!l || !pager_untake(l, sequence))
+        return;
+    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
+    if (deadline_ms)
+        queue_watch_deadline(q, deadline_ms);
+    queue_deliver_soon(q);
+}
+
+static void done(struct queue *q, const struct forward *f, enum forward_end end)
+{
+    struct retry *r = q->retry;
+    r->flying--;
+    r->flying_bytes -= message_memory(f->message);
+    if (end == FORWARD_TAKEN) {
+        queue_settle_place(q, f->place);
+        r->progress.moved++;
+    } else if (end == FORWARD_DROPPED) {
+        put_back(q, f->place);
+        r->progress.stayed++;
+    }
+    if (!r->has_walked)
+        go_on(r);
+    end_if_done(r);
+}
+
+static const struct forward_rules retry_rules = {.make = make, .route = route, .done = done};
+
+static void take(struct lane *l, const struct browse_item *item, const struct message *m)
+{
+    bool redelivered;
+    if (item->is_here)
+        backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
+    else
+        pager_take_any_on_disk(l, place_sequence(item->place), m);
+}
+
+static void send_back(struct retry *r, const struct browse_item *item, struct message *m)
+{
+    struct queue *q = r->queue;
+    take(lane_find(q, place_priority(item->place)), item, m);
+    r->flying++;
+    r->flying_bytes += message_memory(m);
+    forward_start(q, &retry_rules, &(struct forward){.place = item->place, .message = m});
+}
+
+/* --- the walk ------------------------------------------------------------------------------------- */
+
+static bool has_room(struct retry *r)
+{
+    if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
+        return false; /* done() goes on */
+    if (forward_has_room(r->queue))
+        return true;
+    forward_when_room(r->queue, &r->run);
+    return false;
+}
+
+/* Whether it may go on. */
+static bool step(struct retry *r)
+{
+    struct browse_item item;
+    struct queue *target;
+    struct route way;
+    if (r->progress.moved + r->flying >= r->options.limit) {
+        r->has_walked = r->flying == 0;
+        return false;
+    }
+    if (!has_room(r))
+        return false;
+    enum browse_result result = browse_peek(r->browse, &item);
+    if (result != BROWSE_ITEM) {
+        r->has_walked = result == BROWSE_END;
+        return false;
+    }
+    struct message *m = browse_message(r->browse);
+    browse_pass(r->browse);
+    if (m && find_way(r->queue, m, true, &target, &way))
+        send_back(r, &item, m);
+    else
+        r->progress.stayed++;
+    if (m)
+        message_unref(&m);
+    return true;
+}
+
+static void run(struct loop *loop, struct loop_task *task)
+{
+    struct retry *r = lv_container_of(task, struct retry, run);
+    unsigned n = 0;
+    while (n < STEPS_A_TURN && step(r))
+        n++;
+    if (n == STEPS_A_TURN)
+        loop_timer_start(loop, &r->run_later, 0);
+    end_if_done(r);
+}
+
+static void run_later(struct loop *loop, struct loop_timer *timer)
+{
+    run(loop, &lv_container_of(timer, struct retry, run_later)->run);
+}
+
+static void go_on(struct retry *r)
+{
+    if (!loop_timer_is_running(&r->run_later))
+        loop_schedule(r->queue->home, &r->run);
+}
+
+/* --- its life ------------------------------------------------------------------------------------- */
+
+static void wake(void *arg)
+{
+    struct retry *r = arg;
+    if (!r->has_walked)
+        go_on(r);
+}
+
+bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret)
+{
+    if (q->retry || atomic_load(&q->is_deleted))
+        return false;
+    struct retry *r = lv_calloc(1, sizeof *r);
+    r->refs = 2;
+    r->queue = q;
+    r->options = *options;
+    loop_task_init(&r->run, run);
+    loop_timer_init(&r->run_later, run_later);
+    r->browse =
+        browse_open(q, &(struct browse_options){.is_bounded = true, .wake = wake, .arg = r});
+    q->retry = r;
+    go_on(r);
+    *ret = r;
+    return true;
+}
+
+struct retry_progress retry_progress(const struct retry *r)
+{
+    return r->progress;
+}
+
+void retry_unref(struct retry **retry)
+{
+    struct retry *r = *retry;
+    *retry = NULL;
+    if (r && --r->refs == 0)
+        free(r);
+}
+
+/* Where all that was on disk has gone, its notes go too. */
+static void tidy(struct queue *q)
+{
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct lane *l = queue_lane(q, i);
+        if (backlog_has_disk(&l->backlog) && l->backlog.disk_ready == 0)
+            pager_want(l);
+    }
+}
+
+static void end_if_done(struct retry *r)
+{
+    struct queue *q = r->queue;
+    if (!r->has_walked || r->flying > 0)
+        return;
+    loop_unschedule(q->home, &r->run);
+    loop_timer_stop(q->home, &r->run_later);
+    forward_not_when_room(q, &r->run);
+    if (!r->progress.is_gone)
+        tidy(q);
+    r->progress.is_over = true;
+    r->queue = NULL;
+    q->retry = NULL;
+    browse_close(&r->browse); /* may be the queue's last reference */
+    retry_unref(&r);
+}
+
+void queue_retry_stop(struct queue *q)
+{
+    struct retry *r = q->retry;
+    if (!r)
+        return;
+    r->progress.is_gone = true;
+    r->has_walked = true;
+    browse_close(&r->browse);
+    end_if_done(r);
+}
