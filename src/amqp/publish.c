@@ -142,7 +142,7 @@ static struct exchange *find_exchange(struct channel *ch, const struct publicati
                      SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
         return NULL;
     }
-    if (slice_is(slice_str(x->type->name), "topic") &&
+    if (slice_is(slice_str(x->type_name), "topic") &&
         !channel_allows_topic(ch, AMQP_BASIC_PUBLISH, p->exchange, AUTH_WRITE, p->routing_key))
         return NULL;
     return x;

@@ -98,6 +98,7 @@ struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t 
 void pager_segment_free(struct segment *s)
 {
     free(s->ranges);
+    free(s->settled);
     free(s->blocks);
     free(s);
 }
