@@ -958,6 +958,20 @@ static void walk(struct world *w, unsigned slot)
     loop_sim_enter(NULL);
 }
 
+/* What could not be read back may be anything that nobody holds. */
+static void note_losses(struct slot *s)
+{
+    if (s->queue->counters.lost == s->lost)
+        return;
+    s->lost = s->queue->counters.lost;
+    for (size_t i = 0; i < s->count; i++) {
+        /* A walker may have taken it where it stands: on the disk. */
+        const struct client *holder = s->copies[i].holder;
+        if (s->copies[i].expect == THERE && (!holder || holder == &walker_holds))
+            s->copies[i].expect = MAYBE_THERE;
+    }
+}
+
 /* What it has taken is settled, or back at its place. */
 static void walker_let_go(struct world *w, unsigned slot, bool settles)
 {
@@ -980,7 +994,9 @@ static void walker_let_go(struct world *w, unsigned slot, bool settles)
             copy->gone = GONE;
             promise_add(p, copy);
         } else if (!pager_untake(l, place_sequence(held.sequence))) {
-            fail(w, "message %u cannot be put back", copy->message);
+            note_losses(s);
+            if (copy->expect == THERE)
+                fail(w, "message %u cannot be put back", copy->message);
         } else if (deadline_ms) {
             queue_watch_deadline(q, deadline_ms);
         }
@@ -1090,20 +1106,6 @@ static void force_snapshot(struct world *w, unsigned slot)
 static bool is_cut(const struct world *w)
 {
     return disk_sim_is_cut(w->disk);
-}
-
-/* What could not be read back may be anything that nobody holds. */
-static void note_losses(struct slot *s)
-{
-    if (s->queue->counters.lost == s->lost)
-        return;
-    s->lost = s->queue->counters.lost;
-    for (size_t i = 0; i < s->count; i++) {
-        /* A walker may have taken it where it stands: on the disk. */
-        const struct client *holder = s->copies[i].holder;
-        if (s->copies[i].expect == THERE && (!holder || holder == &walker_holds))
-            s->copies[i].expect = MAYBE_THERE;
-    }
 }
 
 static void note_paging(struct world *w)
