@@ -96,6 +96,17 @@ json_t *json_of_policy_name(const struct effective_policy *policy, enum policy_k
 /* A table, as json_of_table() makes it. */
 json_t *json_of_policy_definition(const struct effective_policy *policy);
 
+/* --- control_events.c: a change that has been made is told to the event exchange --------------- */
+
+/* Of a vhost, argument "vhost"; its limits are a parameter, too. `value` is JSON. */
+void tell_parameter_set(struct request *r, struct slice component, struct slice name,
+                        struct slice value);
+void tell_parameter_cleared(struct request *r, struct slice component, struct slice name);
+void tell_global_parameter(struct request *r, bool is_set);
+void tell_user_limits(struct request *r, bool is_set);
+void tell_policy_set(struct request *r, const struct definition_policy *policy);
+void tell_policy_cleared(struct request *r, bool is_operator);
+
 /* --- listings: rows of columns that the request names ------------------------------------- */
 
 struct column {

@@ -33,7 +33,8 @@ static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
 {
     struct channel *ch = arg;
     if (nack)
-        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple);
+        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple,
+                     .requeue = true);
     else
         CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
 }

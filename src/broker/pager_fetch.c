@@ -281,20 +281,6 @@ static void read_segment(struct lane *l, struct segment *s, const struct fetch_r
 
 /* --- single messages ------------------------------------------------------------------------------------ */
 
-static struct message *straggler_find(const struct pager *p, uint64_t sequence)
-{
-    size_t low = p->straggler_first, high = p->straggler_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->stragglers[middle].sequence < sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool is_there = low < p->straggler_count && p->stragglers[low].sequence == sequence;
-    return is_there ? p->stragglers[low].message : NULL;
-}
-
 static void start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint64_t until_ms)
 {
     struct pager *p = l->pager;
@@ -323,11 +309,10 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
     struct pager *p = l->pager;
     uint64_t chunk = sequence / WINDOW_ENTRIES;
     unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
-    *ret = p ? straggler_find(p, sequence) : NULL;
-    if (*ret) {
-        message_ref(*ret);
+    struct straggler *straggler = p ? pager_straggler(p, sequence) : NULL;
+    *ret = straggler ? message_ref(straggler->message) : NULL;
+    if (*ret)
         return true;
-    }
     struct segment *s = p && pager_files(l) ? pager_segment_of(p, sequence) : NULL;
     if (!s)
         return false;
@@ -529,7 +514,7 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
 
 void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
 {
-    bool is_stray = straggler_find(l->pager, sequence) != NULL;
+    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
     backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
     pager_take_on_disk(l, sequence);
 }
