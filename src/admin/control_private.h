@@ -42,9 +42,9 @@ struct request {
     json_t *arguments; /* the request object */
     struct lv_buffer out;
     int fd;
-    int stop_fd;       /* readable once the control stops */
-    bool is_broken;    /* the peer is gone: nothing more is written */
-    bool is_answered;  /* the last line has been added */
+    int stop_fd;                          /* readable once the control stops */
+    bool is_broken;                       /* the peer is gone: nothing more is written */
+    bool is_answered;                     /* the last line has been added */
     const struct delayed_counts *delayed; /* while exchanges are listed */
     bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
 };

@@ -67,9 +67,12 @@ COLUMN(exchange_column_policy)
 }
 
 static const struct column exchange_columns[] = {
-    {"name", exchange_column_name},         {"type", exchange_column_type},
-    {"durable", exchange_column_durable},   {"auto_delete", exchange_column_auto_delete},
-    {"internal", exchange_column_internal}, {"arguments", exchange_column_arguments},
+    {"name", exchange_column_name},
+    {"type", exchange_column_type},
+    {"durable", exchange_column_durable},
+    {"auto_delete", exchange_column_auto_delete},
+    {"internal", exchange_column_internal},
+    {"arguments", exchange_column_arguments},
     {"messages_delayed", exchange_column_messages_delayed},
     {"policy", exchange_column_policy},
     {NULL, NULL},

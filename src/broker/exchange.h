@@ -29,7 +29,7 @@ struct exchange {
     const struct exchange_type *type; /* the rule it routes by */
     const char *type_name;            /* what it was declared as: delayed.h */
     struct queue *delayed;            /* referenced: where messages wait; see is_delaying */
-    struct dedup *dedup; /* owned; NULL: takes duplicates */
+    struct dedup *dedup;              /* owned; NULL: takes duplicates */
     bool is_durable;
     bool is_auto_delete;
     bool is_internal;

@@ -246,7 +246,7 @@ static void fetched_mail(struct loop *at, struct mail *mail)
             fetching_free(p->fetches, fetching); /* it was settled, or is in memory */
         if (r->is_scan)
             pager_scan(l);
-        queue_fetched(l->queue);
+        queue_fetched(l->queue, r->is_scan);
     }
     lv_buffer_free(&r->bytes);
     lane_unref(&r->lane);

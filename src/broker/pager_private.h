@@ -94,9 +94,9 @@ struct pager {
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
     struct piece **kept;      /* what could not be written, in order */
     size_t kept_count, kept_capacity;
-    uint64_t failures;        /* of writes: what was read meanwhile counts for nothing */
-    bool is_failed;           /* writing failed: nothing more is paged out */
-    bool has_lost; /* messages could not be read: to the log they are still there */
+    uint64_t failures;       /* of writes: what was read meanwhile counts for nothing */
+    bool is_failed;          /* writing failed: nothing more is paged out */
+    bool has_lost;           /* messages could not be read: to the log they are still there */
     struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
     bool is_scanning;
     bool is_scan_waiting; /* a read failed: it is tried again later */

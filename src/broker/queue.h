@@ -89,6 +89,7 @@ struct queue {
     bool is_over_limit;           /* what is at its head must go, and is not here yet */
     struct loop_timer due_timer;  /* for the earliest deadline ... */
     uint64_t due_ms;              /* ... fires then: wall clock */
+    bool waits_for_disk;          /* what is due first is being read */
     struct loop_task expiry_run;
     struct loop_timer idle_timer; /* for x-expires */
     _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */

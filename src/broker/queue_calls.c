@@ -91,8 +91,8 @@ void queue_call_consume(struct queue_call *call)
         browser_attach(call->consumer);
         return;
     }
-    call->refused = !check_clients(q, &call->error) ||
-                    !queue_check_consume(q, call->consumer, &call->error);
+    call->refused =
+        !check_clients(q, &call->error) || !queue_check_consume(q, call->consumer, &call->error);
     if (!call->refused)
         queue_attach(q, call->consumer);
 }

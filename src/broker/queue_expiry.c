@@ -103,7 +103,8 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
     uint64_t until_ms = loop_wall_ms(q->home) + READ_AHEAD_MS;
     if (q->rules->sends_on(q)) {
         bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
-        if (can_be_read && !*ret)
+        q->waits_for_disk = can_be_read && !*ret;
+        if (q->waits_for_disk)
             return false;
         q->counters.lost += !can_be_read;
     }
@@ -164,11 +165,12 @@ static void on_due(struct loop *loop, struct loop_timer *timer)
     queue_expire(lv_container_of(timer, struct queue, due_timer));
 }
 
-void queue_fetched(struct queue *q)
+void queue_fetched(struct queue *q, bool is_deadline)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return;
-    loop_schedule(q->home, &q->expiry_run);
+    if (is_deadline || q->waits_for_disk)
+        loop_schedule(q->home, &q->expiry_run); /* else what has come was not due yet */
     if (q->rules->is_delaying)
         queue_schedule_deliveries(q); /* calls that wait for what is on disk */
 }

@@ -86,8 +86,8 @@ enum queue_answer queue_take_once(struct queue *q, struct message *message,
 
 /* --- queue_expiry.c --- */
 
-/* Messages or deadlines have come from the disk. */
-void queue_fetched(struct queue *q);
+/* Messages have come from the disk, or deadlines. */
+void queue_fetched(struct queue *q, bool is_deadline);
 
 /* What rules most queues: messages expire, and go to the dead-letter exchange. */
 extern const struct queue_rules queue_rules_plain;
