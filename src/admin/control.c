@@ -46,7 +46,7 @@ static const struct control_command *const families[] = {
     control_browse_commands,    control_retry_commands,    control_broker_commands,
     control_queue_commands,     control_topology_commands, control_connection_commands,
     control_user_commands,      control_vhost_commands,    control_policy_commands,
-    control_parameter_commands, control_trace_commands,
+    control_parameter_commands, control_trace_commands, control_delayed_commands,
 };
 
 static const struct control_command *command_find(const char *name)

@@ -22,6 +22,8 @@ static void set_parameter(struct request *r, struct slice component, struct slic
     commit_begin(&c);
     int err = parameter_set(vhost, &row, &reason, (struct durable_done){commit_done, &c});
     err = commit_end(&c, err);
+    if (err == 0)
+        tell_parameter_set(r, component, name, value);
     if (err == ERR_REFUSED)
         request_refuse(r, "use_set_policy", "policies may not be set using this method");
     else
@@ -45,6 +47,8 @@ static void clear_parameter(struct request *r, struct slice component, struct sl
         err = parameter_clear(vhost, component, name, (struct durable_done){commit_done, &c});
         err = commit_end(&c, err);
     }
+    if (err == 0)
+        tell_parameter_cleared(r, component, name);
     request_end_clear(r, err);
 }
 
@@ -82,7 +86,10 @@ static void run_set_global_parameter(struct request *r)
     int err =
         global_parameter_set(r->world->broker, request_string(r, "name"),
                              request_string(r, "value"), (struct durable_done){commit_done, &c});
-    request_end_json(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    if (err == 0)
+        tell_global_parameter(r, true);
+    request_end_json(r, err, NULL);
 }
 
 static void run_clear_global_parameter(struct request *r)
@@ -91,7 +98,10 @@ static void run_clear_global_parameter(struct request *r)
     commit_begin(&c);
     int err = global_parameter_clear(r->world->broker, request_string(r, "name"),
                                      (struct durable_done){commit_done, &c});
-    request_end_clear(r, commit_end(&c, err));
+    err = commit_end(&c, err);
+    if (err == 0)
+        tell_global_parameter(r, false);
+    request_end_clear(r, err);
 }
 
 static void add_global(void *rows, const struct definition_global_parameter *p)
@@ -193,6 +203,8 @@ static void run_set_user_limits(struct request *r)
     int err = auth_set_limits(r->world->auth, request_string(r, "user"),
                               request_string(r, "limits"), &reason, commit_done, &c);
     err = commit_end(&c, err);
+    if (err == 0)
+        tell_user_limits(r, true);
     if (err == ERR_NOT_FOUND)
         refuse_user(r);
     else if (err == ERR_INVALID)
@@ -209,6 +221,8 @@ static void run_clear_user_limits(struct request *r)
     int err = auth_clear_limits(r->world->auth, request_string(r, "user"),
                                 request_string(r, "limit"), commit_done, &c);
     err = commit_end(&c, err);
+    if (err == 0)
+        tell_user_limits(r, false);
     if (err == ERR_NOT_FOUND)
         refuse_user(r);
     else

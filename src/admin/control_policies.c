@@ -68,6 +68,8 @@ static void set_policy(struct request *r, bool is_operator)
     int err = policy_set(vhost, &row, &reason, (struct durable_done){commit_done, &c});
     err = commit_end(&c, err);
     if (err == 0)
+        tell_policy_set(r, &row);
+    if (err == 0)
         err = wait_for_homes(r);
     request_end_json(r, err, &reason);
     lv_buffer_free(&reason);
@@ -94,6 +96,8 @@ static void clear_policy(struct request *r, enum policy_kind kind)
                            (struct durable_done){commit_done, &c});
         err = commit_end(&c, err);
     }
+    if (err == 0)
+        tell_policy_cleared(r, kind == POLICY_OPERATOR);
     if (err == 0)
         err = wait_for_homes(r);
     request_end_clear(r, err);

@@ -9,6 +9,8 @@
 #include "broker/policy.h"
 
 struct request;
+struct queue;
+struct vhost;
 
 /* A command: its handler runs on one of the room's threads, RCU online, and ends with one of
  * request_done(), request_refuse(). */
@@ -26,6 +28,7 @@ extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
 extern const struct control_command control_retry_commands[];
 extern const struct control_command control_topology_commands[];
+extern const struct control_command control_delayed_commands[];
 extern const struct control_command control_connection_commands[];
 extern const struct control_command control_user_commands[];
 extern const struct control_command control_vhost_commands[];
@@ -42,6 +45,7 @@ struct request {
     int stop_fd;       /* readable once the control stops */
     bool is_broken;    /* the peer is gone: nothing more is written */
     bool is_answered;  /* the last line has been added */
+    const struct delayed_counts *delayed; /* while exchanges are listed */
     bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
 };
 
@@ -92,6 +96,17 @@ json_t *json_of_policy_name(const struct effective_policy *policy, enum policy_k
 /* A table, as json_of_table() makes it. */
 json_t *json_of_policy_definition(const struct effective_policy *policy);
 
+/* --- control_events.c: a change that has been made is told to the event exchange --------------- */
+
+/* Of a vhost, argument "vhost"; its limits are a parameter, too. `value` is JSON. */
+void tell_parameter_set(struct request *r, struct slice component, struct slice name,
+                        struct slice value);
+void tell_parameter_cleared(struct request *r, struct slice component, struct slice name);
+void tell_global_parameter(struct request *r, bool is_set);
+void tell_user_limits(struct request *r, bool is_set);
+void tell_policy_set(struct request *r, const struct definition_policy *policy);
+void tell_policy_cleared(struct request *r, bool is_operator);
+
 /* --- listings: rows of columns that the request names ------------------------------------- */
 
 struct column {
@@ -113,6 +128,27 @@ void columns_row(struct request *r, const struct columns *columns, const void *r
 /* The row's JSON alone, which the caller owns; and rows made before, an array, which is taken. */
 json_t *columns_json(const struct request *r, const struct columns *columns, const void *row);
 void request_rows(struct request *r, json_t *rows);
+
+/* --- control_delayed.c ---------------------------------------------------------------------- */
+
+/* How many messages wait in the exchanges of a vhost that delay them. */
+struct delayed_count {
+    const struct queue *queue;
+    struct queue *hold;
+    uint64_t messages;
+};
+
+struct delayed_counts {
+    struct delayed_count *rows;
+    size_t count;
+};
+
+/* Asks the queues' homes: what was read of the topology before is stale then. */
+struct delayed_counts *delayed_counts_take(struct request *r, struct vhost *vhost);
+bool delayed_counts_find(const struct delayed_counts *counts, const struct queue *q,
+                         uint64_t *ret_messages);
+/* Clears the pointer. NULL is fine. */
+void delayed_counts_free(struct delayed_counts **counts);
 
 /* "<node.1.ID.N>": how connections (N 0), channels and consumers' channels are called in listings. */
 json_t *json_of_pid(const struct request *r, uint64_t connection_id, unsigned channel);

@@ -1,5 +1,6 @@
 /* Listings of exchanges and bindings: topology, read without asking anybody. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/control_private.h"
 #include "base/memory.h"
@@ -23,7 +24,7 @@ COLUMN(exchange_column_name)
 COLUMN(exchange_column_type)
 {
     UNUSED();
-    return json_string(EXCHANGE->type->name);
+    return json_string(EXCHANGE->type_name);
 }
 
 COLUMN(exchange_column_durable)
@@ -50,6 +51,14 @@ COLUMN(exchange_column_arguments)
     return json_of_table(EXCHANGE->arguments);
 }
 
+COLUMN(exchange_column_messages_delayed)
+{
+    uint64_t messages;
+    bool is_known = r->delayed && EXCHANGE->delayed &&
+                    delayed_counts_find(r->delayed, EXCHANGE->delayed, &messages);
+    return is_known ? json_of_u64(messages) : json_string("");
+}
+
 COLUMN(exchange_column_policy)
 {
     UNUSED();
@@ -61,7 +70,9 @@ static const struct column exchange_columns[] = {
     {"name", exchange_column_name},         {"type", exchange_column_type},
     {"durable", exchange_column_durable},   {"auto_delete", exchange_column_auto_delete},
     {"internal", exchange_column_internal}, {"arguments", exchange_column_arguments},
-    {"policy", exchange_column_policy},     {NULL, NULL},
+    {"messages_delayed", exchange_column_messages_delayed},
+    {"policy", exchange_column_policy},
+    {NULL, NULL},
 };
 
 static int exchanges_by_name(const void *a, const void *b)
@@ -72,11 +83,8 @@ static int exchanges_by_name(const void *a, const void *b)
 
 /* An exchange has no references, so all rows are made before any is written: writing may wait, and
  * while we wait an exchange may go. */
-static void run_list_exchanges(struct request *r)
+static void list_exchanges(struct request *r, const struct columns *columns)
 {
-    struct columns columns;
-    if (!columns_choose(r, exchange_columns, &columns))
-        return;
     struct vhost *vhost = request_vhost(r);
     if (!vhost)
         return;
@@ -95,10 +103,35 @@ static void run_list_exchanges(struct request *r)
     qsort(found, count, sizeof(struct exchange *), exchanges_by_name);
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(rows, columns_json(r, &columns, &found[i]));
+        json_array_append_new(rows, columns_json(r, columns, &found[i]));
     free(found);
     request_rows(r, rows);
     request_done(r, NULL);
+}
+
+static bool is_chosen(const struct columns *columns, const char *name)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        if (strcmp(columns->chosen[i]->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void run_list_exchanges(struct request *r)
+{
+    struct columns columns;
+    if (!columns_choose(r, exchange_columns, &columns))
+        return;
+    struct vhost *vhost = request_vhost(r);
+    if (!vhost)
+        return;
+    struct delayed_counts *counts =
+        is_chosen(&columns, "messages_delayed") ? delayed_counts_take(r, vhost) : NULL;
+    r->delayed = counts;
+    list_exchanges(r, &columns);
+    r->delayed = NULL;
+    delayed_counts_free(&counts);
 }
 
 /* --- bindings ----------------------------------------------------------------------------- */

@@ -91,7 +91,13 @@ static void run_set_vhost_tags(struct request *r)
     commit_begin(&c);
     int err = vhost_set_tags(vhost, tidy_tags(request_string(r, "tags"), &tags),
                              (struct durable_done){commit_done, &c});
-    request_end_json(r, commit_end(&c, err), NULL);
+    err = commit_end(&c, err);
+    if (err == 0)
+        event_emit(r->world->broker, "vhost.tags.set",
+                   EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_CLI),
+                   EVENT_WORDS("tags", lv_buffer_slice(&tags)),
+                   EVENT_STR("name", request_string(r, "vhost")));
+    request_end_json(r, err, NULL);
     lv_buffer_free(&tags);
 }
 

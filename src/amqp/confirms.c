@@ -117,7 +117,7 @@ void confirms_flush(struct confirms *c,
             ack_up_to(c, number - 1, send, arg);
             c->told = number > c->told ? number : c->told;
         }
-        send(arg, number, false, true);
+        send(arg, number, number <= below, true);
     }
     c->refused_count = 0;
     ack_up_to(c, below, send, arg);

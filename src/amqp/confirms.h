@@ -6,7 +6,7 @@
  * everything below the lowest open number in one ack with `multiple`, the rest one by one.
  *
  *   (1) Every number up to `told` has been acked or nacked.
- *   (2) A number is open (in the window) or safe or refused; refused ones are nacked singly. */
+ *   (2) A number is open (in the window) or safe or refused; refused ones are nacked one by one. */
 #ifndef LEVERET_AMQP_CONFIRMS_H
 #define LEVERET_AMQP_CONFIRMS_H
 

@@ -33,7 +33,8 @@ static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
 {
     struct channel *ch = arg;
     if (nack)
-        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple);
+        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple,
+                     .requeue = true);
     else
         CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
 }
@@ -141,7 +142,7 @@ static struct exchange *find_exchange(struct channel *ch, const struct publicati
                      SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
         return NULL;
     }
-    if (slice_is(slice_str(x->type->name), "topic") &&
+    if (slice_is(slice_str(x->type_name), "topic") &&
         !channel_allows_topic(ch, AMQP_BASIC_PUBLISH, p->exchange, AUTH_WRITE, p->routing_key))
         return NULL;
     return x;

@@ -236,8 +236,7 @@ static void commit_end(struct channel *ch)
     if (ch->state != CHANNEL_OPEN)
         return;
     if (has_failed)
-        channel_fail(ch, AMQP_TX_COMMIT, REPLY_PRECONDITION_FAILED,
-                     "the transaction cannot be stored: the broker's disk has failed");
+        channel_fail(ch, AMQP_TX_COMMIT, REPLY_PRECONDITION_FAILED, "partial tx completion");
     else
         CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
 }

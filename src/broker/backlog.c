@@ -179,6 +179,13 @@ static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t se
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
 }
 
+struct message *backlog_find(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_chunk *chunk = lv_window_find(&b->window, sequence);
+    return chunk && (chunk->live & bit_of(sequence)) ? chunk->messages[sequence % WINDOW_ENTRIES]
+                                                     : NULL;
+}
+
 struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
 {
     struct backlog_chunk *chunk = chunk_of_taken(b, sequence);

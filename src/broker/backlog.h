@@ -124,6 +124,8 @@ struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *re
 /* Takes the first ready message, which is here, out altogether; the caller owns it. */
 struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 
+/* The message at this place, ready or taken, borrowed; NULL when there is none in memory. */
+struct message *backlog_find(const struct backlog *b, uint64_t sequence);
 /* The message at this place, borrowed; NULL when there is none, or it is not taken. */
 struct message *backlog_find_taken(struct backlog *b, uint64_t sequence);
 
@@ -203,6 +205,16 @@ struct backlog_first_due {
     bool is_here; /* else on disk */
 };
 bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret);
+
+/* The ready messages with the earliest deadlines, at most `most`, in their order. How many. */
+size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret, size_t most);
+
+/* Calls `each` for chunks with messages on disk that are due up to then, until it returns false. */
+void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
+                              bool (*each)(void *arg, uint64_t chunk), void *arg);
+
+/* Whether a ready message with a deadline stands at this place; if so *ret is about it. */
+bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret);
 
 /* How often the message at this place has come back. */
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence);

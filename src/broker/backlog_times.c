@@ -230,6 +230,149 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
     return false;
 }
 
+/* --- the first of many ---------------------------------------------------------------------------------- */
+
+/* Ready places with times: here, or on disk. */
+static uint64_t ready_places(const struct backlog *b, uint64_t c, uint64_t *ret_here)
+{
+    const struct backlog_chunk *chunk = backlog_chunk(b, c);
+    const struct backlog_note *note = backlog_note(b, c);
+    *ret_here = chunk ? chunk->ready : 0;
+    return note && note->times ? *ret_here | (note->live & ~note->taken) : 0;
+}
+
+bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret)
+{
+    uint64_t here, bit = 1ull << (sequence % WINDOW_ENTRIES);
+    uint64_t deadline_ms = backlog_deadline(b, sequence);
+    if (deadline_ms == 0 || !(ready_places(b, sequence / WINDOW_ENTRIES, &here) & bit))
+        return false;
+    *ret = (struct backlog_first_due){sequence, deadline_ms, (here & bit) != 0};
+    return true;
+}
+
+static bool due_is_before(const struct backlog_first_due *x, const struct backlog_first_due *y)
+{
+    return x->deadline_ms < y->deadline_ms ||
+           (x->deadline_ms == y->deadline_ms && x->sequence < y->sequence);
+}
+
+/* The heap that gathers the first ones has the last of them on top. */
+static void gather_down(struct backlog_first_due *heap, size_t count, size_t at)
+{
+    struct backlog_first_due moved = heap[at];
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && due_is_before(&heap[child], &heap[child + 1]))
+            child++;
+        if (!due_is_before(&moved, &heap[child]))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = moved;
+}
+
+static void gather(struct backlog_first_due *heap, size_t *count, size_t most,
+                   const struct backlog_first_due *due)
+{
+    if (*count == most) {
+        if (!due_is_before(due, &heap[0]))
+            return;
+        heap[0] = *due;
+        gather_down(heap, *count, 0);
+        return;
+    }
+    size_t at = (*count)++;
+    for (; at > 0 && due_is_before(&heap[(at - 1) / 2], due); at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = *due;
+}
+
+/* Those of a chunk. */
+static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_first_due *heap,
+                         size_t *count, size_t most)
+{
+    uint64_t here, places = ready_places(b, c, &here);
+    for (; places; places &= places - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(places);
+        struct backlog_first_due due = {.sequence = c * WINDOW_ENTRIES + place,
+                                        .deadline_ms =
+                                            backlog_note(b, c)->times->deadline_ms[place],
+                                        .is_here = (here >> place & 1) != 0};
+        if (due.deadline_ms)
+            gather(heap, count, most, &due);
+    }
+}
+
+static int in_order(const void *a, const void *b)
+{
+    return due_is_before(a, b) ? -1 : due_is_before(b, a);
+}
+
+/* An entry of the index counts when the chunk stands there no earlier. */
+static bool is_current(const struct backlog *b, const struct backlog_due *due)
+{
+    const struct backlog_note *note = backlog_note(b, due->chunk);
+    return note && note->times && note->times->indexed_ms == due->deadline_ms;
+}
+
+/* Down from the root as long as an entry may come before the last that was gathered; a list of entries
+ * still to look at stands for the stack. */
+size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret, size_t most)
+{
+    size_t count = 0, pending = 0, capacity = 64;
+    size_t *entries = lv_malloc(capacity * sizeof *entries);
+    if (b->due_count > 0 && most > 0)
+        entries[pending++] = 0;
+    while (pending > 0) {
+        size_t at = entries[--pending];
+        const struct backlog_due *due = &b->dues[at];
+        if (count == most && due->deadline_ms > ret[0].deadline_ms)
+            continue;
+        if (is_current(b, due))
+            gather_chunk(b, due->chunk, ret, &count, most);
+        if (pending + 2 > capacity) {
+            capacity *= 2;
+            entries = lv_realloc(entries, capacity * sizeof *entries);
+        }
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < b->due_count; child++)
+            entries[pending++] = child;
+    }
+    free(entries);
+    qsort(ret, count, sizeof *ret, in_order);
+    return count;
+}
+
+/* The entry behind this one in the heap, in depth first, without what is below it when `is_cut`. */
+static size_t heap_after(const struct backlog *b, size_t at, bool is_cut)
+{
+    if (!is_cut && 2 * at + 1 < b->due_count)
+        return 2 * at + 1;
+    while (at > 0 && (at % 2 == 0 || at + 1 >= b->due_count)) /* a right child, or an only one */
+        at = (at - 1) / 2;
+    return at == 0 ? b->due_count : at + 1;
+}
+
+static bool is_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until_ms)
+{
+    const struct backlog_note *note = backlog_note(b, c);
+    unsigned place;
+    return earliest(note->times, note->live & ~note->taken, &place) &&
+           note->times->deadline_ms[place] <= until_ms;
+}
+
+void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
+                              bool (*each)(void *arg, uint64_t chunk), void *arg)
+{
+    bool is_late = false;
+    for (size_t at = 0; at < b->due_count; at = heap_after(b, at, is_late)) {
+        const struct backlog_due *due = &b->dues[at];
+        is_late = due->deadline_ms > until_ms;
+        if (!is_late && is_current(b, due) && is_due_on_disk(b, due->chunk, until_ms) &&
+            !each(arg, due->chunk))
+            return;
+    }
+}
+
 /* --- counts ----------------------------------------------------------------------------------------------- */
 
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence)

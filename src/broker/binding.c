@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/delayed.h"
 #include "broker/events.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
@@ -199,8 +200,10 @@ static bool check_access(const struct ends *ends, const struct binding_request *
 {
     if (request->destination_kind != DESTINATION_QUEUE)
         return true;
-    return queue_check_access(queue_of_destination(ends->destination), request->connection_id,
-                              error);
+    const struct queue *q = queue_of_destination(ends->destination);
+    if (delayed_is_queue(queue_name(q)))
+        return delayed_refuse(q, error);
+    return queue_check_access(q, request->connection_id, error);
 }
 
 static struct definition_binding row_of(struct vhost *vhost, const struct binding *b)

@@ -261,21 +261,47 @@ static void emit_exchanges_created(struct vhost *vhost)
         event_exchange_created(lv_container_of(node, struct exchange, by_name));
 }
 
+/* As Erlang shows a map: #{description => <<"shop">>,tags => [a,b]}. */
+static void put_metadata(struct lv_buffer *out, const struct vhost *vhost)
+{
+    lv_buffer_printf(out, "#{");
+    if (vhost->default_queue_type.n > 0) {
+        lv_buffer_printf(out, "default_queue_type => ");
+        erlang_put_text(out, vhost->default_queue_type);
+        lv_buffer_printf(out, ",");
+    }
+    lv_buffer_printf(out, "description => ");
+    erlang_put_text(out, vhost->description);
+    lv_buffer_printf(out, ",tags => ");
+    if (vhost->tags.n > 0)
+        lv_buffer_printf(out, "[%.*s]}", SLICE_ARG(vhost->tags));
+    else
+        lv_buffer_printf(out, "<<>>}");
+}
+
 void event_vhost_created(struct vhost *vhost)
 {
     struct broker *broker = vhost->broker;
     if (!events_are_wanted(broker))
         return;
     emit_exchanges_created(vhost);
-    struct lv_buffer state = {0};
+    struct lv_buffer state = {0}, metadata = {0};
+    put_metadata(&metadata, vhost);
     struct table_writer w;
     table_begin(&w, &state);
     table_put_str(&w, broker->node_name, slice_str("running"));
-    event_emit(broker, "vhost.created", EVENT_TEXT("tags", ""), EVENT_TEXT("description", ""),
-               EVENT_ACTOR, EVENT_TABLE("cluster_state", table_end(&w)),
-               EVENT_BOOL("tracing", atomic_load(&vhost->is_traced)),
-               EVENT_TEXT("metadata", "#{description => <<>>,tags => <<>>}"),
-               EVENT_TEXT("default_queue_type", "undefined"), EVENT_STR("name", vhost_name(vhost)));
+    bool has_type = vhost->default_queue_type.n > 0;
+    event_emit(
+        broker, "vhost.created",
+        EVENT_BYTES("tags", vhost->tags.n ? EVENT_FIELD_WORDS : EVENT_FIELD_STR, vhost->tags),
+        EVENT_STR("description", vhost->description), EVENT_ACTOR,
+        EVENT_TABLE("cluster_state", table_end(&w)),
+        EVENT_BOOL("tracing", atomic_load(&vhost->is_traced)),
+        EVENT_STR("metadata", lv_buffer_slice(&metadata)),
+        EVENT_STR("default_queue_type",
+                  has_type ? vhost->default_queue_type : slice_str("undefined")),
+        EVENT_STR("name", vhost_name(vhost)));
+    lv_buffer_free(&metadata);
     lv_buffer_free(&state);
 }
 

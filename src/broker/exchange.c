@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "broker/arguments.h"
 #include "broker/dedup.h"
+#include "broker/delayed.h"
 #include "broker/events.h"
 #include "broker/policy.h"
 #include "broker/vhost_private.h"
@@ -37,6 +38,23 @@ const struct exchange_type *exchange_type_find(struct slice name)
             return types[i];
     }
     return NULL;
+}
+
+/* What it routes by: of x-delayed-message another one. NULL when there is none. */
+static const struct exchange_type *rule_of(const struct exchange_declaration *d)
+{
+    struct field inner;
+    if (!slice_is(d->type, DELAYED_TYPE))
+        return exchange_type_find(d->type);
+    bool is_there = table_find(d->arguments, "x-delayed-type", &inner) &&
+                    (inner.type == FIELD_LONGSTR || inner.type == FIELD_BINARY);
+    return is_there ? exchange_type_find(inner.bytes) : NULL;
+}
+
+bool exchange_refuse_unknown_type(struct slice type, struct broker_error *error)
+{
+    return broker_refuse_connection(error, 503, "%s exchange type '%.*s'",
+                                    type.n > 0 ? "unknown" : "invalid", SLICE_ARG(type));
 }
 
 struct exchange *exchange_find(struct vhost *vhost, struct slice name)
@@ -101,6 +119,8 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->by_name.key = x->destination.name;
     x->vhost = vhost;
     x->type = type;
+    x->type_name = slice_is(d->type, DELAYED_TYPE) ? DELAYED_TYPE : type->name;
+    x->is_delaying = delayed_is_asked_for(d);
     x->is_durable = d->durable;
     x->is_auto_delete = d->auto_delete;
     x->is_internal = d->internal;
@@ -108,7 +128,7 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->alternate = alternate_of(x->arguments);
     x->dedup =
         dedup_create(vhost, &x->destination, d->durable, x->arguments, exchange_is_dedup(type));
-    x->is_never_cached = type->is_never_cached || x->dedup;
+    x->is_never_cached = type->is_never_cached || x->dedup || x->is_delaying;
     lv_list_init(&x->bindings_from);
     lv_list_init(&x->doomed_link);
     type->create(x);
@@ -133,6 +153,8 @@ void exchange_free(struct exchange *exchange)
     lv_assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->magic = 0;
     exchange->type->destroy(exchange);
+    if (exchange->delayed)
+        queue_unref(&exchange->delayed);
     struct effective_policy *policy = atomic_load(&exchange->policy);
     effective_policy_unref(&policy);
     dedup_free(&exchange->dedup);
@@ -172,6 +194,7 @@ static void remove_one(struct exchange *x, struct lv_list *doomed, struct durabl
     dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
     event_exchange_deleted(x);
+    delayed_delete_queue(x);
     drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
         durable_add(changes, definition_delete_exchange(vhost_name(x->vhost), exchange_name(x)));
@@ -223,23 +246,22 @@ static bool check_flag(struct exchange *x, const char *what, bool received, bool
 }
 
 /* RabbitMQ prints types as Erlang's atoms, which have quotes of their own unless they are plain words. */
-static bool refuse_other_type(struct exchange *x, const struct exchange_type *type,
-                              struct broker_error *error)
+static bool refuse_other_type(struct exchange *x, struct slice type, struct broker_error *error)
 {
     char names[2][64];
-    const struct exchange_type *both[2] = {type, x->type};
+    const struct slice both[2] = {type, slice_str(x->type_name)};
     for (size_t i = 0; i < 2; i++) {
-        const char *quote = strchr(both[i]->name, '-') ? "'" : "";
-        snprintf(names[i], sizeof names[i], "%s%s%s", quote, both[i]->name, quote);
+        const char *quote = memchr(both[i].p, '-', both[i].n) ? "'" : "";
+        snprintf(names[i], sizeof names[i], "%s%.*s%s", quote, SLICE_ARG(both[i]), quote);
     }
     return refuse_unlike(x, "type", names[0], names[1], error);
 }
 
 static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
-                          const struct exchange_type *type, struct broker_error *error)
+                          struct broker_error *error)
 {
-    if (strcmp(x->type->name, type->name) != 0)
-        return refuse_other_type(x, type, error);
+    if (!slice_is(d->type, x->type_name))
+        return refuse_other_type(x, d->type, error);
     return check_flag(x, "durable", d->durable, x->is_durable, error) &&
            check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
            check_flag(x, "internal", d->internal, x->is_internal, error) &&
@@ -259,7 +281,7 @@ bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vh
 }
 
 static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
-                      const struct exchange_type *type, struct broker_error *error)
+                      struct broker_error *error)
 {
     if (!vhost_check(vhost, error))
         return false;
@@ -267,7 +289,9 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
         return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
                              SLICE_ARG(d->name));
     struct dedup_settings dedup;
+    const struct exchange_type *type = rule_of(d); /* NULL: refused below */
     return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
+           delayed_check_arguments(vhost, d, error) &&
            dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
            (!type->check_arguments || type->check_arguments(vhost, d, error));
 }
@@ -279,7 +303,7 @@ static enum change_result store_exchange(struct exchange *x, struct durable_done
     struct definition_exchange row = {
         .vhost = vhost_name(x->vhost),
         .name = exchange_name(x),
-        .type = slice_str(x->type->name),
+        .type = slice_str(x->type_name),
         .is_auto_delete = x->is_auto_delete,
         .is_internal = x->is_internal,
         .arguments = x->arguments,
@@ -290,15 +314,16 @@ static enum change_result store_exchange(struct exchange *x, struct durable_done
 }
 
 static enum change_result declare_locked(struct vhost *vhost, const struct exchange_declaration *d,
-                                         const struct exchange_type *type, struct durable_done done,
-                                         struct broker_error *error, bool *ret_created)
+                                         struct durable_done done, struct broker_error *error,
+                                         bool *ret_created)
 {
     struct exchange *x = exchange_find(vhost, d->name);
     if (x)
-        return is_equivalent(x, d, type, error) ? CHANGE_DONE : CHANGE_REFUSED;
-    if (!check_new(vhost, d, type, error))
+        return is_equivalent(x, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
+    if (!check_new(vhost, d, error))
         return CHANGE_REFUSED;
-    x = exchange_create(vhost, d, type, false);
+    x = exchange_create(vhost, d, rule_of(d), false);
+    delayed_create_queue(x);
     *ret_created = true;
     topology_moved(vhost->broker); /* it may be an alternate exchange that was missing */
     event_exchange_created(x);
@@ -327,23 +352,22 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
     *ret_created = false;
     if (d->passive)
         return declare_passively(vhost, stripped.name, error);
-    const struct exchange_type *type = exchange_type_find(d->type);
-    if (!type)
-        broker_refuse_connection(error, 503, "%s exchange type '%.*s'",
-                                 d->type.n > 0 ? "unknown" : "invalid", SLICE_ARG(d->type));
+    bool is_known = slice_is(d->type, DELAYED_TYPE) || exchange_type_find(d->type);
+    if (!is_known)
+        exchange_refuse_unknown_type(d->type, error);
     else if (stripped.name.n == 0)
         refuse_default(error);
-    if (!type || stripped.name.n == 0)
+    if (!is_known || stripped.name.n == 0)
         return CHANGE_REFUSED;
     topology_lock(vhost->broker);
-    enum change_result result = declare_locked(vhost, &stripped, type, done, error, ret_created);
+    enum change_result result = declare_locked(vhost, &stripped, done, error, ret_created);
     topology_unlock(vhost->broker);
     return result;
 }
 
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
 {
-    const struct exchange_type *type = exchange_type_find(d->type);
+    const struct exchange_type *type = rule_of(d);
     if (!type || d->name.n == 0) {
         log_warning("exchange '%.*s' in vhost '%.*s' is of the unknown type '%.*s': left out",
                     SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)), SLICE_ARG(d->type));

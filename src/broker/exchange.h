@@ -26,12 +26,15 @@ struct exchange {
     struct lv_table_node by_name;
     struct lv_rcu_head rcu;
     struct vhost *vhost;
-    const struct exchange_type *type;
+    const struct exchange_type *type; /* the rule it routes by */
+    const char *type_name;            /* what it was declared as: delayed.h */
+    struct queue *delayed;            /* referenced: where messages wait; see is_delaying */
     struct dedup *dedup; /* owned; NULL: takes duplicates */
     bool is_durable;
     bool is_auto_delete;
     bool is_internal;
     bool is_predeclared;
+    bool is_delaying;           /* messages with x-delay wait in `delayed` */
     bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
     bool is_never_cached;       /* where a message goes depends on more than its routing key */

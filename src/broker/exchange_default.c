@@ -1,5 +1,6 @@
 /* The nameless default exchange: a direct exchange that each queue is bound to under its own name.
  * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one. */
+#include "broker/delayed.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
 
@@ -12,7 +13,7 @@ static void default_route(struct exchange *exchange, const struct routing_input 
                           struct route_set *ret)
 {
     struct queue *queue = queue_find(exchange->vhost, input->routing_key);
-    if (queue)
+    if (queue && !delayed_is_queue(queue_name(queue)))
         route_set_add(ret, &queue->destination);
 }
 

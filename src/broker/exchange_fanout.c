@@ -40,7 +40,7 @@ static bool fanout_explain(struct exchange *exchange, struct binding *binding,
     (void)exchange;
     (void)binding;
     (void)input;
-    lv_buffer_printf(why, "a fanout exchange takes every binding");
+    lv_buffer_printf(why, "the exchange takes every binding");
     return true;
 }
 
@@ -62,4 +62,5 @@ const struct exchange_type exchange_deduplication = {
     .route = fanout_route,
     .bind = fanout_bind,
     .unbind = fanout_unbind,
+    .explain = fanout_explain,
 };

@@ -39,6 +39,8 @@ void exchange_free(struct exchange *exchange);
 /* 404 `no exchange '%' in vhost '%'`. Returns false. */
 bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
 
+/* 503 `unknown exchange type '%'`, which closes the connection. Returns false. */
+bool exchange_refuse_unknown_type(struct slice type, struct broker_error *error);
 /* 406 for an argument of a type that it cannot have. Returns false. */
 bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
                           const char *argument, const struct field *value,

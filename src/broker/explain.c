@@ -230,19 +230,19 @@ static void emit_default(struct explanation *e, const struct visit *v)
     }
 }
 
+/* Where it goes when no binding has taken it. */
 static void emit_alternate(struct explanation *e, const struct visit *v)
 {
+    struct slice wanted = exchange_alternate(v->exchange);
+    const struct explain_row row = {
+        .result = v->alternate ? EXPLAIN_ALTERNATE : EXPLAIN_STOPPED,
+        .destination_kind = DESTINATION_EXCHANGE,
+        .destination = v->alternate ? exchange_name(v->alternate) : wanted,
+    };
     if (v->alternate) {
-        const struct explain_row row = {.result = EXPLAIN_ALTERNATE,
-                                        .destination_kind = DESTINATION_EXCHANGE,
-                                        .destination = exchange_name(v->alternate)};
         lead_to(e, v, v->alternate);
         emit(e, v, row, "no binding took the message");
-    } else if (exchange_alternate(v->exchange).n &&
-               !exchange_find(v->exchange->vhost, exchange_alternate(v->exchange))) {
-        const struct explain_row row = {.result = EXPLAIN_STOPPED,
-                                        .destination_kind = DESTINATION_EXCHANGE,
-                                        .destination = exchange_alternate(v->exchange)};
+    } else if (wanted.n > 0) {
         emit(e, v, row, "the alternate exchange does not exist");
     }
 }
@@ -257,11 +257,15 @@ static void emit_all(struct explanation *e)
     size_t at = 0;
     for (size_t i = 0; i < e->visit_count; i++) {
         const struct visit *v = &e->visits[i];
-        for (; at < e->verdict_count && e->verdicts[at].visit == i; at++)
+        bool is_taken = false;
+        for (; at < e->verdict_count && e->verdicts[at].visit == i; at++) {
             emit_verdict(e, v, &e->verdicts[at]);
+            is_taken |= e->verdicts[at].is_taken;
+        }
         if (exchange_name(v->exchange).n == 0)
             emit_default(e, v);
-        emit_alternate(e, v);
+        if (!is_taken)
+            emit_alternate(e, v);
     }
     if (e->set.queues.count == 0)
         emit(e, first, (struct explain_row){.result = EXPLAIN_RETURNED},

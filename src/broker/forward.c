@@ -105,14 +105,11 @@ static void find_by_many_keys(struct loop *loop, struct exchange *exchange,
     free(keys);
 }
 
-bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct message *m,
-                        struct route *ret)
+void forward_find_route_from(struct loop *loop, struct exchange *exchange, const struct message *m,
+                             struct route *ret)
 {
     struct properties properties = {0};
     struct field cc;
-    struct exchange *exchange = exchange_find(vhost, message_exchange(m));
-    if (!exchange)
-        return false;
     if (!properties_read(message_header(m), &properties))
         properties = (struct properties){0};
     const struct delivery delivery = {
@@ -132,7 +129,15 @@ bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct mes
         find_by_many_keys(loop, exchange, &input, cc.bytes, ret);
     else
         route_find(loop, exchange, &input, ret);
-    return true;
+}
+
+bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct message *m,
+                        struct route *ret)
+{
+    struct exchange *exchange = exchange_find(vhost, message_exchange(m));
+    if (exchange)
+        forward_find_route_from(loop, exchange, m, ret);
+    return exchange != NULL;
 }
 
 /* --- slots -------------------------------------------------------------------------------------- */

@@ -90,7 +90,12 @@ void forward_stop(struct queue *q);
 /* The queue is freed: nothing is on its way any more. */
 void forward_free(struct queue *q);
 
-/* The route of a message from the exchange of this name in the vhost, by its routing key and its
+/* The route of a message from this exchange, by its routing key and its header CC; *ret as
+ * route_find() has it. Any loop. */
+void forward_find_route_from(struct loop *loop, struct exchange *exchange,
+                             const struct message *message, struct route *ret);
+
+/* The same from the exchange of this name in the vhost, by its routing key and its
  * header CC; *ret as route_find() has it. False when there is no such exchange. Any loop. */
 bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct message *message,
                         struct route *ret);

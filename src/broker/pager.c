@@ -98,6 +98,7 @@ struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t 
 void pager_segment_free(struct segment *s)
 {
     free(s->ranges);
+    free(s->settled);
     free(s->blocks);
     free(s);
 }
@@ -262,8 +263,7 @@ static void segment_end_if_empty(struct lane *l, struct segment *s)
         segment_end(l, s);
 }
 
-/* One of those that recovery found in the log is settled before its chunk has been read. */
-static void straggler_left(struct pager *p, uint64_t sequence)
+struct straggler *pager_straggler(const struct pager *p, uint64_t sequence)
 {
     size_t low = p->straggler_first, high = p->straggler_count;
     while (low < high) {
@@ -273,14 +273,16 @@ static void straggler_left(struct pager *p, uint64_t sequence)
         else
             high = middle;
     }
-    if (low < p->straggler_count && p->stragglers[low].sequence == sequence)
-        message_unref(&p->stragglers[low].message);
+    bool is_there = low < p->straggler_count && p->stragglers[low].sequence == sequence;
+    return is_there && p->stragglers[low].message ? &p->stragglers[low] : NULL;
 }
 
 void pager_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_stray) {
-        straggler_left(l->pager, left->sequence);
+        struct straggler *s = pager_straggler(l->pager, left->sequence);
+        if (s)
+            message_unref(&s->message);
         return;
     }
     struct segment *s = l->pager ? pager_segment_of(l->pager, left->sequence) : NULL;

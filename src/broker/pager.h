@@ -58,7 +58,8 @@ void pager_read_on(struct lane *l);
 
 /* The message at this place, which is on disk alone and has a deadline: the caller owns *ret. NULL in
  * it: it is being read, and queue_fetched() is called when there is something new. False: it cannot be
- * read. What is due up to `until_ms` of the same chunk is kept. */
+ * read. What is due up to `until_ms` of the same chunk is kept, too, until it is taken (below) or others
+ * need its room. */
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
 /* Reads what is due first, up to then, before it is asked for. */
 void pager_fetch_ahead(struct lane *l, uint64_t until_ms);

@@ -8,7 +8,14 @@
 #include "base/memory.h"
 #include "broker/queue_private.h"
 
-enum { FETCHES_MAX = 64, SCAN_BYTES = 512 * 1024, SCAN_FAILURES_MAX = 3 };
+enum {
+    BUCKETS = 256,      /* a power of two */
+    FETCHES_MAX = 1024, /* chunks */
+    FETCHED_BYTES_MAX = 4 * 1024 * 1024,
+    READS_MAX = 64, /* under way */
+    SCAN_BYTES = 512 * 1024,
+    SCAN_FAILURES_MAX = 3,
+};
 
 /* The blocks of one chunk in one segment, read for the sake of some of its messages. */
 struct fetching {
@@ -18,6 +25,14 @@ struct fetching {
     bool is_here;
     uint64_t places;
     struct message *messages[WINDOW_ENTRIES]; /* owned, those of `places` */
+};
+
+struct fetches {
+    struct fetching *buckets[BUCKETS]; /* lists, by chunk */
+    size_t count;
+    size_t reads; /* of those: not here yet */
+    size_t bytes; /* of the messages that are here */
+    unsigned next_victim;
 };
 
 /* A read under way, of blocks or of the next piece of a scan. */
@@ -71,28 +86,68 @@ static bool find_blocks(const struct segment *s, uint64_t chunk, uint64_t *ret_f
 
 /* --- what has been fetched ------------------------------------------------------------------------------ */
 
+static struct fetches *fetches_of(struct pager *p)
+{
+    if (!p->fetches)
+        p->fetches = lv_calloc(1, sizeof *p->fetches);
+    return p->fetches;
+}
+
+/* Where it stands, or would. */
 static struct fetching **fetching_find(struct pager *p, uint64_t chunk)
 {
-    struct fetching **at = &p->fetches;
+    struct fetching **at = &fetches_of(p)->buckets[chunk & (BUCKETS - 1)];
     while (*at && (*at)->chunk != chunk)
         at = &(*at)->next;
     return at;
 }
 
-static void fetching_free(struct pager *p, struct fetching **at)
+static void drop_message(struct fetches *all, struct fetching *f, unsigned place)
+{
+    all->bytes -= message_memory(f->messages[place]);
+    f->places &= ~(1ull << place);
+    message_unref(&f->messages[place]);
+}
+
+static void fetching_free(struct fetches *all, struct fetching **at)
 {
     struct fetching *f = *at;
     *at = f->next;
-    for (; f->places; f->places &= f->places - 1)
-        message_unref(&f->messages[__builtin_ctzll(f->places)]);
-    p->fetch_count--;
+    while (f->places)
+        drop_message(all, f, (unsigned)__builtin_ctzll(f->places));
+    all->count--;
+    all->reads -= !f->is_here;
     free(f);
 }
 
 void pager_fetch_free(struct pager *p)
 {
-    while (p->fetches)
-        fetching_free(p, &p->fetches);
+    for (unsigned i = 0; p->fetches && i < BUCKETS; i++) {
+        while (p->fetches->buckets[i])
+            fetching_free(p->fetches, &p->fetches->buckets[i]);
+    }
+    free(p->fetches);
+    p->fetches = NULL;
+}
+
+static bool has_room(const struct fetches *all)
+{
+    return all->count < FETCHES_MAX && all->bytes < FETCHED_BYTES_MAX && all->reads < READS_MAX;
+}
+
+/* Something that is here makes room for what is asked for now. False when nothing is here. */
+static bool evict(struct fetches *all)
+{
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        struct fetching **at = &all->buckets[all->next_victim++ & (BUCKETS - 1)];
+        while (*at && !(*at)->is_here)
+            at = &(*at)->next;
+        if (!*at)
+            continue;
+        fetching_free(all, at);
+        return true;
+    }
+    return false;
 }
 
 static struct message *message_of_entry(const struct segment_entry *e)
@@ -107,19 +162,21 @@ static struct message *message_of_entry(const struct segment_entry *e)
 
 static void keep_entries(struct lane *l, struct fetching *f, const struct segment_block *block)
 {
-    const struct backlog_note *note = backlog_note(&l->backlog, block->chunk);
-    if (!note || !note->times || block->chunk != f->chunk)
-        return;
-    for (size_t i = 0; i < block->count; i++) {
+    struct fetches *all = l->pager->fetches;
+    for (size_t i = 0; block->chunk == f->chunk && i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
         uint64_t bit = 1ull << e->place;
-        uint64_t deadline_ms = note->times->deadline_ms[e->place];
-        if ((f->places & bit) || !(note->live & bit) || deadline_ms == 0 ||
-            deadline_ms > f->until_ms)
+        struct backlog_first_due due;
+        bool is_wanted =
+            backlog_find_timed(&l->backlog, f->chunk * WINDOW_ENTRIES + e->place, &due) &&
+            !due.is_here && due.deadline_ms <= f->until_ms;
+        if ((f->places & bit) || !is_wanted)
             continue;
         f->messages[e->place] = message_of_entry(e);
-        if (f->messages[e->place])
-            f->places |= bit;
+        if (!f->messages[e->place])
+            continue;
+        f->places |= bit;
+        all->bytes += message_memory(f->messages[e->place]);
     }
 }
 
@@ -140,6 +197,19 @@ static void take_blocks(struct lane *l, const struct segment *s, struct fetching
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
     }
     f->is_here = true;
+    l->pager->fetches->reads--;
+}
+
+/* Whether messages that were asked for are there: if they were not found, whoever asks hears of it. */
+static bool is_wanted_still(const struct lane *l, const struct fetching *f)
+{
+    for (uint64_t s = f->chunk * WINDOW_ENTRIES; s < (f->chunk + 1) * WINDOW_ENTRIES; s++) {
+        struct backlog_first_due due;
+        if (backlog_find_timed(&l->backlog, s, &due) && !due.is_here &&
+            due.deadline_ms <= f->until_ms)
+            return true;
+    }
+    return false;
 }
 
 static void take_fetch(struct lane *l, struct segment *s, struct fetch_read *r)
@@ -148,11 +218,13 @@ static void take_fetch(struct lane *l, struct segment *s, struct fetch_read *r)
     if (!*at)
         return;
     if (pager_may_pass(r->error)) {
-        fetching_free(l->pager, at);
+        fetching_free(l->pager->fetches, at);
         persist_try_again(l);
         return;
     }
     take_blocks(l, s, *at, r->offset, lv_buffer_slice(&r->bytes));
+    if ((*at)->places == 0 && !is_wanted_still(l, *at))
+        fetching_free(l->pager->fetches, at);
 }
 
 static void fetched_mail(struct loop *at, struct mail *mail)
@@ -171,7 +243,7 @@ static void fetched_mail(struct loop *at, struct mail *mail)
         else if (s)
             take_fetch(l, s, r);
         else if (!r->is_scan && *fetching)
-            fetching_free(p, fetching); /* it was settled, or is in memory */
+            fetching_free(p->fetches, fetching); /* it was settled, or is in memory */
         if (r->is_scan)
             pager_scan(l);
         queue_fetched(l->queue);
@@ -209,20 +281,6 @@ static void read_segment(struct lane *l, struct segment *s, const struct fetch_r
 
 /* --- single messages ------------------------------------------------------------------------------------ */
 
-static struct message *straggler_find(const struct pager *p, uint64_t sequence)
-{
-    size_t low = p->straggler_first, high = p->straggler_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->stragglers[middle].sequence < sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool is_there = low < p->straggler_count && p->stragglers[low].sequence == sequence;
-    return is_there ? p->stragglers[low].message : NULL;
-}
-
 static void start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint64_t until_ms)
 {
     struct pager *p = l->pager;
@@ -232,9 +290,10 @@ static void start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint6
     struct fetching *f = lv_calloc(1, sizeof *f);
     f->chunk = chunk;
     f->until_ms = until_ms;
-    f->next = p->fetches;
-    p->fetches = f;
-    p->fetch_count++;
+    f->next = *fetching_find(p, chunk);
+    *fetching_find(p, chunk) = f;
+    p->fetches->count++;
+    p->fetches->reads++;
     const struct piece *kept = pager_kept_piece(p, s->number, from);
     if (kept && kept->offset <= from && to <= kept->offset + kept->n) {
         struct slice bytes = slice_of(kept->bytes.p + (from - kept->offset), (size_t)(to - from));
@@ -250,61 +309,87 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
     struct pager *p = l->pager;
     uint64_t chunk = sequence / WINDOW_ENTRIES;
     unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
-    *ret = p ? straggler_find(p, sequence) : NULL;
-    if (*ret) {
-        message_ref(*ret);
+    struct straggler *straggler = p ? pager_straggler(p, sequence) : NULL;
+    *ret = straggler ? message_ref(straggler->message) : NULL;
+    if (*ret)
         return true;
-    }
     struct segment *s = p && pager_files(l) ? pager_segment_of(p, sequence) : NULL;
     if (!s)
         return false;
     struct fetching **at = fetching_find(p, chunk);
+    bool was_not_kept =
+        *at && (*at)->is_here && backlog_deadline(&l->backlog, sequence) > (*at)->until_ms;
+    if (was_not_kept)
+        fetching_free(p->fetches, at);
+    at = fetching_find(p, chunk);
     if (!*at && s->indexed_bytes < s->bytes) {
         pager_scan(l);
         return true;
     }
-    if (!*at && p->fetch_count < FETCHES_MAX)
+    if (!*at) {
+        if (!has_room(p->fetches) && !evict(p->fetches))
+            return true; /* all of them are being read */
         start_fetch(l, s, chunk, until_ms);
-    at = fetching_find(p, chunk);
-    struct fetching *f = *at;
-    if (!f)
-        return p->fetch_count >= FETCHES_MAX;
-    if (!f->is_here)
-        return true;
-    bool is_found = (f->places >> place & 1) != 0;
-    if (is_found) {
-        *ret = f->messages[place];
-        f->places &= ~(1ull << place);
+        at = fetching_find(p, chunk);
     }
-    bool was_not_kept = !is_found && backlog_deadline(&l->backlog, sequence) > f->until_ms;
-    if (f->places == 0 || was_not_kept)
-        fetching_free(p, at);
-    return is_found || (was_not_kept && pager_fetch(l, sequence, until_ms, ret));
+    if (!*at || !(*at)->is_here)
+        return *at != NULL;
+    if ((*at)->places >> place & 1)
+        *ret = message_ref((*at)->messages[place]);
+    return *ret != NULL;
+}
+
+/* The message has been taken, perhaps by somebody who did not ask for it here. */
+static void drop_fetched(struct pager *p, uint64_t sequence)
+{
+    if (!p->fetches)
+        return;
+    struct fetching **at = fetching_find(p, sequence / WINDOW_ENTRIES);
+    struct fetching *f = *at;
+    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    if (!f || !f->is_here)
+        return;
+    if (f->places >> place & 1)
+        drop_message(p->fetches, f, place);
+    if (f->places == 0)
+        fetching_free(p->fetches, at);
 }
 
 void pager_fetch_forget(struct pager *p, uint64_t chunk)
 {
     struct fetching **at = fetching_find(p, chunk);
     if (*at)
-        fetching_free(p, at);
+        fetching_free(p->fetches, at);
+}
+
+struct ahead {
+    struct lane *lane;
+    uint64_t until_ms;
+};
+
+/* False: that is enough. */
+static bool fetch_ahead(void *arg, uint64_t chunk)
+{
+    const struct ahead *ahead = arg;
+    struct lane *l = ahead->lane;
+    struct pager *p = l->pager;
+    if (!has_room(p->fetches))
+        return false;
+    if (*fetching_find(p, chunk))
+        return true;
+    struct segment *s = pager_segment_of(p, chunk * WINDOW_ENTRIES);
+    if (s && s->indexed_bytes == s->bytes)
+        start_fetch(l, s, chunk, ahead->until_ms);
+    return true;
 }
 
 void pager_fetch_ahead(struct lane *l, uint64_t until_ms)
 {
     struct pager *p = l->pager;
-    const struct backlog *b = &l->backlog;
-    if (!p || !pager_files(l))
+    struct ahead ahead = {l, until_ms};
+    if (!p || !pager_files(l) || !backlog_has_disk(&l->backlog) || !has_room(fetches_of(p)))
         return;
-    for (size_t i = 0; i < b->due_count && i < FETCHES_MAX / 2; i++) {
-        uint64_t chunk = b->dues[i].chunk;
-        bool is_wanted = b->dues[i].deadline_ms <= until_ms && !backlog_chunk(b, chunk) &&
-                         p->fetch_count < FETCHES_MAX;
-        struct segment *s = is_wanted && !*fetching_find(p, chunk)
-                                ? pager_segment_of(p, chunk * WINDOW_ENTRIES)
-                                : NULL;
-        if (s && s->indexed_bytes == s->bytes)
-            start_fetch(l, s, chunk, until_ms);
-    }
+    backlog_each_due_on_disk(&l->backlog, until_ms, fetch_ahead, &ahead);
 }
 
 /* --- what only the disk knows --------------------------------------------------------------------------- */
@@ -420,6 +505,8 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
     bool is_stray = (note->stray >> (sequence % WINDOW_ENTRIES) & 1) != 0;
     if (s && !is_stray)
         pager_count_read(l, s, note->times->body_bytes[sequence % WINDOW_ENTRIES]);
+    if (l->pager)
+        drop_fetched(l->pager, sequence);
     backlog_take_on_disk(&l->backlog, sequence);
     for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
@@ -427,7 +514,7 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
 
 void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
 {
-    bool is_stray = straggler_find(l->pager, sequence) != NULL;
+    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
     backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
     pager_take_on_disk(l, sequence);
 }

@@ -41,6 +41,9 @@ struct segment {
     bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
     struct range *ranges;  /* ... and only these sequence numbers do */
     size_t range_count, range_capacity;
+    /* Recovery: what the log says is settled, to be taken out of the ranges many at a time. */
+    struct range *settled;
+    size_t settled_count, settled_capacity;
     bool is_there; /* recovery saw its file */
     /* Where its blocks begin, in order: for single messages. Kept where there are deadlines. */
     struct block_place *blocks;
@@ -68,7 +71,7 @@ struct piece {
     struct lv_buffer bytes;
 };
 
-struct fetching;
+struct fetches;
 
 struct pager {
     struct segment **segments; /* in order */
@@ -93,9 +96,8 @@ struct pager {
     size_t kept_count, kept_capacity;
     uint64_t failures;        /* of writes: what was read meanwhile counts for nothing */
     bool is_failed;           /* writing failed: nothing more is paged out */
-    bool has_lost;            /* messages could not be read: to the log they are still there */
-    struct fetching *fetches; /* a list: blocks read for the sake of single messages */
-    size_t fetch_count;
+    bool has_lost; /* messages could not be read: to the log they are still there */
+    struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
     bool is_scanning;
     bool is_scan_waiting; /* a read failed: it is tried again later */
     unsigned scan_failures;
@@ -126,6 +128,9 @@ void pager_piece_keep(struct pager *p, struct piece *piece);
 
 /* The first kept piece of this segment that ends behind this offset, or NULL. */
 struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset);
+
+/* The message that recovery found in the log at this place of a chunk on disk, or NULL. */
+struct straggler *pager_straggler(const struct pager *p, uint64_t sequence);
 
 /* Frees the struct; the file stays. */
 void pager_segment_free(struct segment *s);
@@ -194,7 +199,7 @@ bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 /* Whether the message at this place was taken there, on disk. */
 bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence);
 
-/* Nobody waits for what was fetched. */
+/* Nobody waits for what was fetched: frees it. */
 void pager_fetch_free(struct pager *p);
 
 /* --- pager_in.c --- */

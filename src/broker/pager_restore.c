@@ -139,76 +139,129 @@ void pager_restore_count(struct lane *l, struct log_count count)
         backlog_set_deliveries(&l->backlog, count.sequence, count.count);
 }
 
-/* Takes [from, to) out of what is live of a recovered segment; how many that were. */
-static uint64_t ranges_subtract(struct segment *s, uint64_t from, uint64_t to)
+static int range_by_begin(const void *a, const void *b)
 {
-    uint64_t gone = 0;
+    const struct range *x = a, *y = b;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static void range_add(struct segment *s, uint64_t from, uint64_t to)
+{
+    if (s->range_count == s->range_capacity) {
+        s->range_capacity = s->range_capacity ? s->range_capacity * 2 : 16;
+        s->ranges = lv_realloc(s->ranges, s->range_capacity * sizeof *s->ranges);
+    }
+    s->ranges[s->range_count++] = (struct range){from, to};
+}
+
+/* Takes what is settled out of what is live of a recovered segment; how many messages that were. */
+static uint64_t ranges_subtract_settled(struct segment *s)
+{
     struct range *old = s->ranges;
-    size_t count = s->range_count;
-    lv_assert(count == 0 || old);
-    s->range_capacity = count + 1;
-    s->ranges = lv_malloc(s->range_capacity * sizeof *s->ranges);
-    s->range_count = 0;
+    size_t count = s->range_count, next = 0;
+    uint64_t gone = 0;
+    qsort(s->settled, s->settled_count, sizeof *s->settled, range_by_begin);
+    s->ranges = NULL;
+    s->range_count = s->range_capacity = 0;
     for (size_t i = 0; i < count; i++) {
-        struct range r = old[i];
-        uint64_t a = r.from > from ? r.from : from, b = r.to < to ? r.to : to;
-        if (a >= b) {
-            s->ranges[s->range_count++] = r;
-            continue;
+        uint64_t at = old[i].from;
+        while (next < s->settled_count && s->settled[next].to <= at)
+            next++;
+        for (size_t n = next; n < s->settled_count && s->settled[n].from < old[i].to; n++) {
+            const struct range *r = &s->settled[n];
+            uint64_t end = r->to < old[i].to ? r->to : old[i].to;
+            if (r->from > at)
+                range_add(s, at, r->from);
+            if (end <= at)
+                continue;
+            gone += end - (r->from > at ? r->from : at);
+            at = end;
         }
-        gone += b - a;
-        if (r.from < a)
-            s->ranges[s->range_count++] = (struct range){r.from, a};
-        if (b < r.to)
-            s->ranges[s->range_count++] = (struct range){b, r.to};
+        if (at < old[i].to)
+            range_add(s, at, old[i].to);
     }
     free(old);
+    s->settled_count = 0;
     return gone;
 }
 
-/* One settled message of a recovered segment. Runs at the beginning of what is live, the usual case,
- * only move its first range. */
-static uint64_t segment_settle(struct segment *s, uint64_t from, uint64_t to)
+/* So many messages of the segment are not live any more. */
+static void restore_gone(struct lane *l, struct segment *s, uint64_t gone)
+{
+    struct backlog *b = &l->backlog;
+    gone = gone < s->persistent_live ? gone : s->persistent_live;
+    uint64_t bytes = s->persistent_bytes; /* of all that are left; else their share of it */
+    if (gone < s->persistent_live)
+        bytes = bytes / s->persistent_live * gone;
+    s->live -= gone;
+    s->persistent_live -= gone;
+    s->persistent_bytes -= bytes;
+    b->ready -= gone;
+    b->disk_ready -= gone;
+    b->persistent -= gone;
+    b->ready_bytes -= bytes;
+    b->disk_bytes -= bytes;
+}
+
+static void restore_settled(struct lane *l, struct segment *s)
+{
+    if (s->settled_count > 0)
+        restore_gone(l, s, ranges_subtract_settled(s));
+}
+
+enum { SETTLED_MIN = 1024 };
+
+/* Runs at the beginning of what is live, the usual case, only move its first range; others gather. */
+static void segment_settle(struct lane *l, struct segment *s, uint64_t from, uint64_t to)
 {
     struct range *first = s->range_count ? &s->ranges[0] : NULL;
-    if (first && from <= first->from && to > first->from && to < first->to) {
+    if (first && s->settled_count == 0 && from <= first->from && to > first->from &&
+        to < first->to) {
         uint64_t gone = to - first->from;
         first->from = to;
-        return gone;
+        restore_gone(l, s, gone);
+        return;
     }
-    return ranges_subtract(s, from, to);
+    if (s->settled_count == s->settled_capacity) {
+        s->settled_capacity = s->settled_capacity ? s->settled_capacity * 2 : 16;
+        s->settled = lv_realloc(s->settled, s->settled_capacity * sizeof *s->settled);
+    }
+    s->settled[s->settled_count++] = (struct range){from, to};
+    if (s->settled_count >= SETTLED_MIN && s->settled_count > s->range_count)
+        restore_settled(l, s);
 }
 
 static void restore_settle_segments(struct lane *l, uint64_t from, uint64_t to)
 {
     struct pager *p = l->pager;
-    struct backlog *b = &l->backlog;
     for (size_t i = pager_segment_place(p, from);
-         i < p->count && p->segments[i]->first_sequence < to; i++) {
-        struct segment *s = p->segments[i];
-        uint64_t gone = segment_settle(s, from, to);
-        gone = gone < s->persistent_live ? gone : s->persistent_live;
-        uint64_t bytes = s->persistent_bytes; /* of all that are left; else their share of it */
-        if (gone < s->persistent_live)
-            bytes = bytes / s->persistent_live * gone;
-        s->live -= gone;
-        s->persistent_live -= gone;
-        s->persistent_bytes -= bytes;
-        b->ready -= gone;
-        b->disk_ready -= gone;
-        b->persistent -= gone;
-        b->ready_bytes -= bytes;
-        b->disk_bytes -= bytes;
+         i < p->count && p->segments[i]->first_sequence < to; i++)
+        segment_settle(l, p->segments[i], from, to);
+}
+
+/* The place of the first straggler from this sequence number on. */
+static size_t straggler_from(const struct pager *p, uint64_t sequence)
+{
+    size_t low = p->straggler_first, high = p->straggler_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->stragglers[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low;
 }
 
 static void restore_settle_stragglers(struct lane *l, uint64_t from, uint64_t to)
 {
     struct pager *p = l->pager;
     struct backlog *b = &l->backlog;
-    for (size_t i = p->straggler_first; i < p->straggler_count; i++) {
+    for (size_t i = straggler_from(p, from); i < p->straggler_count; i++) {
         struct straggler *s = &p->stragglers[i];
-        if (!s->message || s->sequence < from || s->sequence >= to)
+        if (s->sequence >= to)
+            return;
+        if (!s->message)
             continue;
         b->ready--;
         b->disk_ready--;
@@ -239,6 +292,7 @@ void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count)
 
 static void restore_without(struct lane *l, struct segment *s)
 {
+    restore_settled(l, s);
     count_recovered(l, s, -1);
     pager_segment_unlist(l->pager, s);
     pager_segment_free(s);
@@ -289,6 +343,8 @@ void pager_restore_end(struct lane *l)
     mark_delivered(l);
     if (!p)
         return;
+    for (size_t i = 0; i < p->count; i++)
+        restore_settled(l, p->segments[i]);
     for (size_t i = p->straggler_first; i < p->straggler_count; i++)
         p->stragglers[i].redelivered |= p->stragglers[i].sequence < l->delivered_staged;
     p->recovered_below = l->delivered_staged;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "broker/delayed.h"
 #include "broker/exchange.h"
 #include "broker/json_erlang.h"
 #include "broker/policy_private.h"
@@ -137,8 +138,11 @@ void policy_pairs_forget(struct vhost *vhost)
 
 /* --- queues ------------------------------------------------------------------------------------- */
 
+/* What an exchange delays is its own business, and no policy's about queues. */
 static struct match match_queue(const struct queue *q)
 {
+    if (delayed_is_queue(queue_name(q)))
+        return (struct match){0};
     return match_find(q->vhost, queue_name(q),
                       q->arguments.type == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC);
 }

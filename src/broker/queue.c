@@ -8,6 +8,7 @@
 #include "broker/browse.h"
 #include "broker/dedup.h"
 #include "broker/default_type.h"
+#include "broker/delayed.h"
 #include "broker/events.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
@@ -37,6 +38,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->vhost = vhost;
     q->home = home;
     q->flags = flags;
+    q->rules = delayed_is_queue(name) ? &queue_rules_delaying : &queue_rules_plain;
     q->argument_table = bytes_copy(argument_table);
     q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
                             q->argument_table, false);
@@ -325,35 +327,52 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     topology_lock(broker);
     policy_begin_queue(q);
     lv_table_insert(vhost->queues, &q->by_name);
+    delayed_adopt(q);
     topology_unlock(broker);
+    return q;
+}
+
+struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable)
+{
+    struct queue_declaration d = {.name = name, .is_generated = true, .flags.durable = durable};
+    struct broker_error error;
+    struct queue *q;
+    if (declare_new(NULL, vhost, &d, (struct durable_done){0}, &error, &q) == CHANGE_REFUSED)
+        lv_unreachable();
     return q;
 }
 
 /* --- deletion: home -------------------------------------------------------------------------- */
 
-static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_pending)
+/* The lock is held. */
+static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
     struct broker *broker = q->vhost->broker;
-    topology_lock(broker);
-    bool was_there = !atomic_load(&q->is_deleted);
-    if (was_there) {
-        atomic_store(&q->is_deleted, true);
-        dedup_close(q->dedup);
-        lv_table_remove(q->vhost->queues, &q->by_name);
-        struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
-        destination_unbind_all(q->vhost, &q->destination);
-        events_act_as(user);
-        event_queue_deleted(q);
-        topology_moved(broker);
-        bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
-                          !atomic_load(&q->vhost->is_deleted);
-        if (was_stored)
-            definitions_submit(broker->definitions,
-                               definition_delete_queue(vhost_name(q->vhost), queue_name(q)),
-                               done.fn, done.arg);
-        *ret_is_pending = was_stored && done.fn;
-    }
-    topology_unlock(broker);
+    if (atomic_load(&q->is_deleted))
+        return false;
+    atomic_store(&q->is_deleted, true);
+    dedup_close(q->dedup);
+    lv_table_remove(q->vhost->queues, &q->by_name);
+    struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
+    destination_unbind_all(q->vhost, &q->destination);
+    events_act_as(user);
+    event_queue_deleted(q);
+    topology_moved(broker);
+    bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
+                      !atomic_load(&q->vhost->is_deleted);
+    if (was_stored)
+        definitions_submit(broker->definitions,
+                           definition_delete_queue(vhost_name(q->vhost), queue_name(q)), done.fn,
+                           done.arg);
+    *ret_is_pending = was_stored && done.fn;
+    return true;
+}
+
+static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_pending)
+{
+    topology_lock(q->vhost->broker);
+    bool was_there = unlink_locked(q, done, ret_is_pending);
+    topology_unlock(q->vhost->broker);
     return was_there;
 }
 
@@ -366,11 +385,9 @@ static void lane_delete(struct lane *l)
     }
 }
 
-uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending)
+/* Its name has gone already. The messages that were ready. */
+static uint64_t end(struct queue *q)
 {
-    *ret_is_pending = false;
-    if (!unlink_name(q, done, ret_is_pending))
-        return 0;
     uint64_t ready = lanes_count(q).ready;
     struct lv_list *it, *after;
     lv_list_each (it, after, &q->consumers) {
@@ -390,6 +407,26 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
     struct queue *name_s = q;
     queue_unref(&name_s);
     return ready;
+}
+
+uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending)
+{
+    *ret_is_pending = false;
+    return unlink_name(q, done, ret_is_pending) ? end(q) : 0;
+}
+
+static void end_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    end(mail->a); /* gives back the name's reference */
+}
+
+void queue_delete_owned(struct queue *q)
+{
+    bool is_pending;
+    struct mail mail = {.deliver = end_mail, .a = q};
+    if (unlink_locked(q, (struct durable_done){0}, &is_pending))
+        loop_mail_from_outside(q->home, &mail);
 }
 
 uint64_t queue_delete(struct queue *q)

@@ -25,6 +25,20 @@
 enum { QUEUE_MAGIC = 0x90e0e };
 
 struct dedup;
+struct queue;
+
+/* What time does to the messages of a queue. Home. */
+struct queue_rules {
+    /* When a message that comes now is due: wall clock, milliseconds; 0: never. */
+    uint64_t (*deadline)(const struct queue *q, const struct message *m);
+    /* Whether what is due goes on to somewhere: then it is wanted with its body. */
+    bool (*sends_on)(const struct queue *q);
+    /* The message at this place, which is taken, is due. Borrowed; NULL: it could not be read. */
+    void (*due)(struct queue *q, uint64_t place, struct message *message);
+    /* What is due leaves in the order in which it is due also after a restart: nothing leaves before all
+     * deadlines are known. And clients cannot use the queue: it is an exchange's (delayed.h). */
+    bool is_delaying;
+};
 
 /* Counted at home since the queue was made. */
 struct queue_counters {
@@ -54,6 +68,7 @@ struct queue {
     struct dedup *dedup;                                 /* owned; NULL: takes duplicates */
     uint64_t exclusive_owner;                            /* a connection's id; 0: none */
     uint64_t id;                                         /* in the store; never used twice */
+    const struct queue_rules *rules;
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
     _Atomic bool is_forward_behind;

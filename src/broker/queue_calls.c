@@ -2,6 +2,7 @@
 #include "broker/queue_private.h"
 
 #include "broker/browser.h"
+#include "broker/delayed.h"
 #include "broker/events.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
@@ -75,6 +76,12 @@ void queue_call_status(struct queue_call *call)
     call->counters = q->counters;
 }
 
+/* Whether clients may take messages from it at all. */
+static bool check_clients(const struct queue *q, struct broker_error *error)
+{
+    return !q->rules->is_delaying || delayed_refuse(q, error);
+}
+
 void queue_call_consume(struct queue_call *call)
 {
     if (!call_finds_queue(call))
@@ -84,7 +91,8 @@ void queue_call_consume(struct queue_call *call)
         browser_attach(call->consumer);
         return;
     }
-    call->refused = !queue_check_consume(q, call->consumer, &call->error);
+    call->refused = !check_clients(q, &call->error) ||
+                    !queue_check_consume(q, call->consumer, &call->error);
     if (!call->refused)
         queue_attach(q, call->consumer);
 }
@@ -133,7 +141,7 @@ void queue_call_get(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
-    call->refused = !queue_check_get(q, &call->error);
+    call->refused = !check_clients(q, &call->error) || !queue_check_get(q, &call->error);
     if (call->refused)
         return;
     queue_used(q);
@@ -217,10 +225,10 @@ void queue_call_delete(struct queue_call *call)
     struct queue *q = call->queue;
     if (atomic_load(&q->is_deleted))
         return; /* deleting what is not there is fine */
-    bool may = true;
-    if (call->if_unused && q->consumer_count > 0)
+    bool may = check_clients(q, &call->error);
+    if (may && call->if_unused && q->consumer_count > 0)
         may = refuse_delete(call, "in use");
-    else if (call->if_empty && lane_first_ready(q))
+    else if (may && call->if_empty && lane_first_ready(q))
         may = refuse_delete(call, "not empty");
     call->refused = !may;
     if (may)

@@ -12,6 +12,7 @@
 enum {
     EXPIRIES_A_RUN = 1024,
     READ_AHEAD_MS = 100,
+    WATCH_MS_MAX = 60000, /* the clock on the wall may be set meanwhile */
 };
 
 /* --- deadlines ---------------------------------------------------------------------------------- */
@@ -32,7 +33,7 @@ static bool read_expiration(const struct message *m, uint64_t *ret_ms)
     return true;
 }
 
-uint64_t queue_deadline_for(const struct queue *q, const struct message *m)
+static uint64_t expires_at(const struct queue *q, const struct message *m)
 {
     uint64_t ttl_ms = (uint64_t)q->settings.message_ttl_ms, own_ms;
     bool has_ttl = q->settings.message_ttl_ms != ARGUMENT_UNSET;
@@ -43,13 +44,25 @@ uint64_t queue_deadline_for(const struct queue *q, const struct message *m)
     return has_ttl ? loop_wall_ms(q->home) + ttl_ms : 0;
 }
 
+static void expired(struct queue *q, uint64_t place, struct message *m)
+{
+    queue_dead_letter(q, place, m, DEATH_EXPIRED);
+}
+
+const struct queue_rules queue_rules_plain = {
+    .deadline = expires_at,
+    .sends_on = queue_sends_on,
+    .due = expired,
+};
+
 /* --- the timer ---------------------------------------------------------------------------------- */
 
 static void watch(struct queue *q, uint64_t wake_ms)
 {
     uint64_t now = loop_wall_ms(q->home);
     q->due_ms = wake_ms;
-    loop_timer_start(q->home, &q->due_timer, wake_ms > now ? wake_ms - now : 0);
+    uint64_t wait_ms = wake_ms > now ? wake_ms - now : 0;
+    loop_timer_start(q->home, &q->due_timer, wait_ms < WATCH_MS_MAX ? wait_ms : WATCH_MS_MAX);
 }
 
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
@@ -88,7 +101,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
         return true;
     }
     uint64_t until_ms = loop_wall_ms(q->home) + READ_AHEAD_MS;
-    if (queue_sends_on(q)) {
+    if (q->rules->sends_on(q)) {
         bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
         if (can_be_read && !*ret)
             return false;
@@ -102,11 +115,11 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
 static bool expire_one(struct queue *q, struct lane *l, const struct backlog_first_due *due)
 {
     struct message *m;
-    if (queue_sends_on(q) && !queue_can_send_on(q))
+    if (q->rules->sends_on(q) && !queue_can_send_on(q))
         return false;
     if (!take_due(q, l, due, &m))
         return false;
-    queue_dead_letter(q, lane_place(l, due->sequence), m, DEATH_EXPIRED);
+    q->rules->due(q, lane_place(l, due->sequence), m);
     if (m)
         message_unref(&m);
     queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
@@ -120,14 +133,16 @@ void queue_expire(struct queue *q)
     const uint64_t now = loop_wall_ms(q->home);
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return;
-    for (unsigned i = 0; i < q->lane_count && queue_sends_on(q); i++)
+    if (q->rules->is_delaying && pager_must_scan(&q->lane))
+        return; /* queue_fetched() comes when all is known */
+    for (unsigned i = 0; i < q->lane_count && q->rules->sends_on(q); i++)
         pager_fetch_ahead(queue_lane(q, i), now + READ_AHEAD_MS);
     for (unsigned n = 0; n < EXPIRIES_A_RUN; n++) {
         if (!find_due(q, &l, &due))
             return;
         if (due.deadline_ms > now) {
             bool is_early =
-                !due.is_here && queue_sends_on(q) && due.deadline_ms > now + READ_AHEAD_MS;
+                !due.is_here && q->rules->sends_on(q) && due.deadline_ms > now + READ_AHEAD_MS;
             watch(q, due.deadline_ms - (is_early ? READ_AHEAD_MS : 0));
             return;
         }
@@ -151,8 +166,11 @@ static void on_due(struct loop *loop, struct loop_timer *timer)
 
 void queue_fetched(struct queue *q)
 {
-    if (!atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
-        loop_schedule(q->home, &q->expiry_run);
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return;
+    loop_schedule(q->home, &q->expiry_run);
+    if (q->rules->is_delaying)
+        queue_schedule_deliveries(q); /* calls that wait for what is on disk */
 }
 
 /* --- a queue that nobody uses --------------------------------------------------------------------- */

@@ -184,7 +184,7 @@ enum queue_answer queue_take_message(struct queue *q, struct message *message)
     }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
-    uint64_t deadline_ms = queue_deadline_for(q, message);
+    uint64_t deadline_ms = q->rules->deadline(q, message);
     struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
     if (!c) {
         push(q, l, message, deadline_ms);

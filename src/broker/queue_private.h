@@ -20,6 +20,12 @@
 /* Deletes the queue; `done` is told of the commit when *ret_is_pending. The messages that were ready. */
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending);
 
+/* A queue that clients have not declared and cannot use. The lock is held, and there is none of this
+ * name. The definitions hear of it when it is durable. */
+struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable);
+/* It goes: its name at once, the rest at home by mail. The lock is held. */
+void queue_delete_owned(struct queue *q);
+
 /* --- queue_consumers.c --- */
 
 /* The consumer whose turn it is, with a place of its channel's limit taken; NULL when none can. */
@@ -83,8 +89,10 @@ enum queue_answer queue_take_once(struct queue *q, struct message *message,
 /* Messages or deadlines have come from the disk. */
 void queue_fetched(struct queue *q);
 
-/* When a message that comes now leaves: wall clock, milliseconds; 0: never. */
-uint64_t queue_deadline_for(const struct queue *q, const struct message *m);
+/* What rules most queues: messages expire, and go to the dead-letter exchange. */
+extern const struct queue_rules queue_rules_plain;
+/* What rules the queue of an exchange that delays messages (delayed.c). */
+extern const struct queue_rules queue_rules_delaying;
 
 /* A message that is ready has this deadline. */
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);

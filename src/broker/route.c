@@ -23,6 +23,7 @@
 
 #include "base/memory.h"
 #include "broker/dedup.h"
+#include "broker/delayed.h"
 #include "broker/queue.h"
 #include "broker/route_private.h"
 
@@ -179,6 +180,10 @@ static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
     set->is_never_cached |= x->is_never_cached;
     if (x->dedup && message->claims && !dedup_admits(x->dedup, message->headers, message->claims))
         return NULL;
+    if (x->is_delaying && delayed_ms(message->headers) > 0) {
+        route_set_add(set, &x->delayed->destination);
+        return NULL;
+    }
     for (size_t i = 0; i < count; i++) {
         input.routing_key = keys[i];
         x->type->route(x, &input, set);

@@ -41,10 +41,18 @@ void system_message_publish(struct loop *loop, struct vhost *vhost, struct messa
     struct properties properties;
     if (!properties_read(message_header(m), &properties))
         lv_unreachable();
-    const struct routing_input input = {
+    const struct delivery whole = {
+        .exchange = message_exchange(m),
         .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+    };
+    const struct routing_input input = {
+        .routing_key = whole.routing_key,
         .headers = properties.headers,
         .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
+        .message = &whole,
     };
     struct route route = {0};
     if (x)

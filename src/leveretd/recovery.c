@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "broker/binding.h"
 #include "broker/dedup.h"
+#include "broker/delayed.h"
 #include "broker/exchange.h"
 #include "broker/policy.h"
 #include "broker/queue.h"
@@ -191,6 +192,7 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
     int err = definitions_load(definitions, &visitor, &l);
     if (err < 0)
         return err;
+    delayed_restore_end(broker);
     *ret = l.counts;
     return 0;
 }

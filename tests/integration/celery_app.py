@@ -1,8 +1,10 @@
 """The tasks that test_celery.py has a real worker do."""
+import json
 import os
 import time
 
 from celery import Celery, chord
+from kombu import Queue
 
 app = Celery('leveret_tests', broker=os.environ.get('CELERY_BROKER', 'amqp://'),
              backend=os.environ.get('CELERY_BACKEND', 'file:///tmp'))
@@ -10,7 +12,11 @@ app.conf.update(task_default_queue=os.environ.get('CELERY_QUEUE', 'celery'), res
                 task_acks_late=True, task_reject_on_worker_lost=True, worker_send_task_events=True,
                 broker_connection_retry_on_startup=True, worker_hijack_root_logger=False,
                 event_exchange=os.environ.get('CELERY_QUEUE', 'celery') + 'ev',
-                control_exchange=os.environ.get('CELERY_QUEUE', 'celery') + 'pidbox')
+                control_exchange=os.environ.get('CELERY_QUEUE', 'celery') + 'pidbox',
+                **json.loads(os.environ.get('CELERY_SETTINGS', '{}')))
+if 'CELERY_QUEUE_ARGUMENTS' in os.environ:
+    app.conf.task_queues = [Queue(app.conf.task_default_queue, durable=True,
+                                  queue_arguments=json.loads(os.environ['CELERY_QUEUE_ARGUMENTS']))]
 
 
 @app.task
@@ -46,6 +52,18 @@ def holds(self, path, release):
 @app.task
 def moment():
     return time.time()
+
+
+@app.task
+def notes(path, word):
+    """Writes its word behind those of the tasks before it."""
+    with open(path, 'a') as file:
+        file.write(f'{word}\n')
+
+
+@app.task(bind=True)
+def raises(self):
+    raise ValueError(f'in the words of {self.name}')
 
 
 def add_up(pairs):

@@ -1,213 +1,10 @@
-"""Conversations with a broker, each about one thing, to be held with two brokers and compared.
-
-A conversation is a function that gets a Talk. What it says and everything it hears is written down,
-line by line; test_differential.py holds every conversation with RabbitMQ and with Leveret and expects
-the same transcripts. So nothing is asserted here: the other broker is the expectation.
-
-    talk.ask('queue.declare', queue=talk('q'))    say it and hear up to its answer (or a close)
-    talk.say('basic.ack', delivery_tag=1)         say it; nothing answers
-    talk.hear()                                   the next message or method on the channel
-    talk('q')                                     a name of this conversation's own
-
-Names carry a random token, which the transcript shows as TOKEN; names made up by the server show as
-amq.gen-1, amq.gen-2 ... and amq.ctag-1 ...
-"""
-import random
-import re
+"""Conversations about the protocol: handshake, frames, channels, exchanges, queues, settling, publishing. What a
+conversation is, says talk.py."""
 import struct
 
-from wire import (ANSWERS, CAPABILITIES, FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, HEADER, WITH_CONTENT,
-                  Closed, Peer, encode_frame, encode_method, encode_properties, eventually, shortstr)
-
-CONVERSATIONS = {}
-
-
-def conversation(function):
-    name = function.__name__.replace('_', ' ').strip()
-    assert name not in CONVERSATIONS, name
-    CONVERSATIONS[name] = function
-    return function
-
-
-def conversation_named(name, function):
-    assert name not in CONVERSATIONS, name
-    CONVERSATIONS[name] = function
-
-
-class Over(Exception):
-    """The connection is gone and the conversation wanted more of it; that is written down."""
-
-
-class Talk:
-    def __init__(self, address):
-        self.address = address
-        self.token = ''.join(random.choice('bcdfghjkmnpqrstvwxz') for _ in range(8))
-        self.lines = []
-        self.peers = {}
-        self.gone = set()
-        self.channels = {}                           # of each peer, those open, as far as we know
-
-    def __call__(self, name):
-        return f'{self.token}.{name}'
-
-    # the connections
-
-    def connect(self, who='a', **how):
-        """A connection by this name; 'a' is opened by itself when first spoken to."""
-        try:
-            peer = Peer(self.address, patience_s=15, **how)
-        except Closed:
-            self.write_down(who, 'closed in the handshake')
-            self.gone.add(who)
-            raise Over from None
-        self.peers[who] = peer
-        self.channels[who] = {1} if how.get('upto', 'channel') == 'channel' else set()
-        return peer
-
-    def peer(self, who):
-        if who in self.gone:
-            raise Over
-        return self.peers[who] if who in self.peers else self.connect(who)
-
-    # speaking
-
-    def say(self, name, who='a', channel=1, **arguments):
-        peer = self.peer(who)
-        payload = encode_method(name, **arguments)
-        self.write_down(who, f'> {channel} {name} {arguments}')
-        peer.frame(FRAME_METHOD, channel, payload)
-
-    def frame(self, kind, channel, payload=b'', end=b'\xce', who='a'):
-        peer = self.peer(who)
-        self.write_down(who, f'> frame {kind} on {channel}, {len(payload)} octets {payload[:64]!r} {end!r}')
-        peer.frame(kind, channel, payload, end)
-
-    def publish(self, exchange='', routing_key='', body=b'', properties=b'\0\0', who='a', channel=1, **flags):
-        peer = self.peer(who)
-        body = body.encode() if isinstance(body, str) else body
-        self.write_down(who, f'> {channel} basic.publish {exchange!r} {routing_key!r} {len(body)} octets {body[:40]!r} '
-                             f'{properties} {flags}')
-        peer.publish(channel, exchange, routing_key, body, properties, **flags)
-
-    # listening
-
-    def hear(self, count=1, who='a', channel=1):
-        """That many methods, each with its content; a close ends it early."""
-        for _ in range(count):
-            if self.hear_one(who, channel)[1]:
-                return
-
-    def ask(self, name, who='a', channel=1, **arguments):
-        """Says it and hears everything up to the answer. Returns the answer, None when it was refused."""
-        self.say(name, who, channel, **arguments)
-        if name in ('channel.open',):
-            self.channels[who].add(channel)
-        return self.hear_up_to(ANSWERS.get(name, name + '-ok'), who, channel)
-
-    def hear_up_to(self, names, who='a', channel=1):
-        names = names if isinstance(names, tuple) else (names,)
-        while True:
-            method, is_over = self.hear_one(who, channel)
-            if is_over or method.name in names:
-                if method and method.name == 'channel.close-ok':
-                    self.channels[who].discard(channel)
-                return None if is_over else method
-
-    def hear_end(self, who='a', channel=1):
-        """What comes until the channel or the connection is closed."""
-        while not self.hear_one(who, channel)[1]:
-            pass
-
-    def hear_one(self, who, channel):
-        """One method with its content; and whether the channel or the connection is over with it."""
-        peer = self.peer(who)
-        method = self.take(who, peer, channel)
-        if method is None:
-            return None, True
-        if method.name == 'connection.close':
-            peer.send(0, 'connection.close-ok')
-            while self.take(who, peer, None) is not None:
-                pass
-            return None, True
-        if method.name == 'channel.close':
-            peer.send(method.channel, 'channel.close-ok')
-            self.channels[who].discard(method.channel)
-            return None, True
-        if method.name in WITH_CONTENT:
-            header = self.take(who, peer, method.channel)
-            missing = header.size if header else 0
-            while missing > 0:
-                body = self.take(who, peer, method.channel)
-                if body is None:
-                    break
-                missing -= len(body.payload)
-        return method, False
-
-    def take(self, who, peer, channel):
-        """One frame, written down; None for the end."""
-        try:
-            frame = peer.next(channel)
-        except Closed:
-            self.write_down(who, 'closed')
-            self.gone.add(who)
-            return None
-        except AssertionError as silence:
-            self.write_down(who, f'silence: {silence}')
-            self.gone.add(who)
-            return None
-        self.write_down(who, f'< {frame!r}')
-        return frame
-
-    def leave(self, who='a'):
-        """Drops the socket, whether or not the other side has."""
-        self.peers[who].drop()
-        self.gone.add(who)
-
-    def wait_for_ready(self, count, queue, who='a', channel=1):
-        """Until the queue has so many ready messages: RabbitMQ requeues a little after it has answered."""
-        peer = self.peer(who)
-
-        def ready():
-            return peer.declare(queue, channel, passive=True).message_count == count
-        eventually(ready, 10)
-
-    # the transcript
-
-    def write_down(self, who, line):
-        line = line.replace(self.token, 'TOKEN').replace(self.token.encode().hex(), b'<TOKEN>'.hex())
-        self.lines.append(f'{who} {line}')
-
-    def transcript(self):
-        known = {}
-
-        def number(match):
-            same = known.setdefault(match.group(1), {})
-            return f'{match.group(1)}-{same.setdefault(match.group(0), len(same) + 1)}'
-
-        return [re.sub(r'(amq\.gen|amq\.ctag)-[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])', number, line) for line in self.lines]
-
-    def finish(self):
-        """Asks every open channel for one more answer, so that what was still owed is heard."""
-        for who, peer in self.peers.items():
-            for channel in sorted(self.channels[who]):
-                if who not in self.gone and channel in self.channels[who]:
-                    self.ask('basic.qos', who, channel)
-        for who, peer in self.peers.items():
-            peer.drop()
-
-
-def hold(name, address):
-    """Holds the conversation and returns its transcript."""
-    talk = Talk(address)
-    try:
-        CONVERSATIONS[name](talk)
-        talk.finish()
-    except Over:
-        talk.lines.append('over')
-    finally:
-        for peer in talk.peers.values():
-            peer.drop()
-    return talk.transcript()
+from talk import asks, conversation, conversation_named, routed, topology, with_queue
+from wire import (CAPABILITIES, FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, HEADER, Closed, Peer, encode_frame,
+                  encode_method, encode_properties, shortstr)
 
 
 # --- the handshake --------------------------------------------------------------------------------
@@ -615,20 +412,6 @@ for _kind in ('direct', 'fanout', 'topic', 'headers'):
     conversation_named(f'declare and delete a {_kind} exchange', _declare)
 
 
-def asks(name, **arguments):
-    """One request; names that begin with % are the conversation's own."""
-    def own(talk, value):
-        if isinstance(value, str):
-            return talk(value[1:]) if value.startswith('%') else value
-        if isinstance(value, dict):
-            return {key: own(talk, item) for key, item in value.items()}
-        return value
-
-    def hold_it(talk):
-        talk.ask(name, **{key: own(talk, value) for key, value in arguments.items()})
-    return hold_it
-
-
 for _name, _arguments in {
         'of an unknown type': dict(exchange='%x', type='nonsense'),
         'of an empty type': dict(exchange='%x', type=''),
@@ -770,25 +553,6 @@ def internal_exchanges(talk):
     talk.ask('basic.get', queue=talk('q'), no_ack=True)
     talk.publish(talk('x'), '', 'refused')
     talk.hear_end()
-
-
-def routed(talk, exchange, key, queues, properties=b'\0\0', body=b'm'):
-    """Publishes, and writes down which queues got it, and that they got it once."""
-    talk.publish(exchange, key, body, properties, mandatory=True)
-    talk.ask('basic.qos')
-    for queue in queues:
-        talk.ask('basic.get', queue=talk(queue), no_ack=True)
-        talk.ask('basic.get', queue=talk(queue), no_ack=True)
-
-
-def topology(talk, kind, bindings):
-    """A queue per binding, bound so. Returns the queues' names."""
-    talk.ask('exchange.declare', exchange=talk('x'), type=kind, auto_delete=True)
-    for at, binding in enumerate(bindings):
-        key, arguments = binding if isinstance(binding, tuple) else (binding, {})
-        talk.ask('queue.declare', queue=talk(f'q{at}'), exclusive=True)
-        talk.ask('queue.bind', queue=talk(f'q{at}'), exchange=talk('x'), routing_key=key, arguments=arguments)
-    return [f'q{at}' for at in range(len(bindings))]
 
 
 @conversation
@@ -1239,15 +1003,6 @@ def nowait_errors_close_the_channel_all_the_same(talk):
 
 
 # --- consumers ------------------------------------------------------------------------------------
-
-def with_queue(talk, *bodies, **flags):
-    talk.ask('queue.declare', queue=talk('q'), **(flags or {'exclusive': True}))
-    talk.ask('confirm.select')
-    for body in bodies:
-        talk.publish('', talk('q'), body)
-        talk.hear()
-    return talk('q')
-
 
 @conversation
 def deliveries_carry_tag_exchange_key_and_properties(talk):

@@ -1,4 +1,5 @@
 """A real Celery worker in a process of its own: tasks, retries, countdowns, chords, kill -9, remote control, events."""
+import json
 import os
 import signal
 import socket
@@ -16,16 +17,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Worker:
-    """`celery worker` with one child process; .app is the application configured alike."""
+    """`celery worker` with one child process; .app is the application configured alike, with these settings."""
 
-    def __init__(self, broker, directory, queue):
+    def __init__(self, broker, directory, queue, backend=None, queue_arguments=None, **settings):
         self.directory = directory
-        self.environment = {**os.environ, 'CELERY_BROKER': broker.url, 'CELERY_QUEUE': queue, 'C_FORCE_ROOT': '1',
-                            'CELERY_BACKEND': f'file://{directory}/results', 'PYTHONDONTWRITEBYTECODE': '1'}
         os.makedirs(f'{directory}/results')
-        os.environ.update({key: self.environment[key] for key in ('CELERY_BROKER', 'CELERY_QUEUE', 'CELERY_BACKEND')})
+        asked = {'CELERY_BROKER': broker.url, 'CELERY_QUEUE': queue, 'CELERY_SETTINGS': json.dumps(settings),
+                 'CELERY_BACKEND': backend or f'file://{directory}/results'}
+        if queue_arguments:
+            asked['CELERY_QUEUE_ARGUMENTS'] = json.dumps(queue_arguments)
+        self.environment = {**os.environ, **asked, 'C_FORCE_ROOT': '1', 'PYTHONDONTWRITEBYTECODE': '1'}
+        os.environ.update(asked)
         sys.modules.pop('celery_app', None)
         import celery_app
+        for key in asked:
+            del os.environ[key]
         self.tasks, self.app = celery_app, celery_app.app
         self.children = []
 
@@ -119,6 +125,95 @@ def test_a_worker_tells_events(worker):
                 except socket.timeout:
                     pass
     assert {'task-received', 'task-started', 'task-succeeded'} <= set(seen[result.id])
+
+
+def test_a_task_that_has_expired_is_not_done(tasks, tmp_path):
+    path = str(tmp_path / 'words')
+    tasks.notes.apply_async((path, 'late'), expires=-1)
+    tasks.notes.apply_async((path, 'in time'), expires=600).get(timeout=60)
+    assert (tmp_path / 'words').read_text() == 'in time\n'
+
+
+def test_a_task_that_is_revoked_is_not_done(worker, tasks, tmp_path):
+    path = str(tmp_path / 'words')
+    waiting = tasks.notes.apply_async((path, 'revoked'), countdown=1)
+    worker.app.control.broadcast('revoke', arguments={'task_id': waiting.id}, reply=True, timeout=60, limit=1)
+    tasks.notes.apply_async((path, 'later'), countdown=1.5).get(timeout=60)
+    assert (tmp_path / 'words').read_text() == 'later\n'
+
+
+# --- results by messages, and priorities ----------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def other(broker, tmp_path_factory):
+    """A worker whose results are messages (`rpc://`) and whose queue has priorities; it takes one task at a time, and
+    publishes with confirms."""
+    one = Worker(broker, str(tmp_path_factory.mktemp('celery')), f'other{os.getpid()}', backend='rpc://',
+                 task_queue_max_priority=10, task_default_priority=5, worker_prefetch_multiplier=1,
+                 broker_transport_options={'confirm_publish': True, 'queue_order_strategy': 'priority'})
+    one.start(name='other', pool='prefork')          # the pool that acknowledges as soon as a task is done
+    yield one
+    one.stop()
+
+
+def test_results_come_back_as_messages(other):
+    results = [other.tasks.add.delay(number, 1) for number in range(3)]      # Celery sleeps a second over each
+    assert [result.get(timeout=60) for result in reversed(results)] == [3, 2, 1]
+
+
+def test_a_failure_comes_back_as_a_message(other):
+    with pytest.raises(ValueError, match='in the words of celery_app.raises'):
+        other.tasks.raises.delay().get(timeout=60)
+
+
+def test_a_group_comes_back_as_messages(other):
+    from celery import group
+    assert group(other.tasks.add.s(number, number) for number in range(10))().get(timeout=60) == list(range(0, 20, 2))
+
+
+def test_a_chain_comes_back_as_a_message(other):
+    assert (other.tasks.add.s(1, 2) | other.tasks.add.s(10) | other.tasks.add.s(100))().get(timeout=60) == 113
+
+
+def test_the_tasks_that_wait_are_done_by_priority(other, tmp_path):
+    """While one is held, others come in; each is as urgent as its number, and those of a number keep their order."""
+    path, ran, release = str(tmp_path / 'words'), tmp_path / 'ran', tmp_path / 'release'
+    first = other.tasks.holds.delay(str(ran), str(release))
+    eventually(ran.exists, within_s=60)
+    results = [other.tasks.notes.apply_async((path, f'{word} {priority}'), priority=priority)
+               for word in ('a', 'b') for priority in (1, 9, 4)]
+    release.touch()
+    for result in (first, *results):
+        result.get(timeout=60)
+    assert (tmp_path / 'words').read_text().splitlines() == ['a 9', 'b 9', 'a 4', 'b 4', 'a 1', 'b 1']
+
+
+# --- quorum queues --------------------------------------------------------------------------------
+
+def test_a_worker_of_a_quorum_queue(broker, tmp_path):
+    """Celery raises a global prefetch for each task with a countdown: more of them than it takes do not hold up the rest. A
+    worker that is killed gives its task to another."""
+    worker = Worker(broker, str(tmp_path / 'celery'), f'quorum{os.getpid()}', queue_arguments={'x-queue-type': 'quorum'},
+                    worker_prefetch_multiplier=2)
+    try:
+        first = worker.start(name='first')
+        waiting = [worker.tasks.moment.apply_async(countdown=1) for _ in range(10)]
+        assert worker.tasks.add.delay(1, 1).get(timeout=60) == 2
+        for result in waiting:
+            result.get(timeout=60)
+        ran, release = tmp_path / 'ran', tmp_path / 'release'
+        held = worker.tasks.holds.delay(str(ran), str(release))
+        eventually(ran.exists, within_s=60)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+        worker.start(name='second')
+        eventually(lambda: ran.read_text().count('\n') == 2, within_s=60)
+        release.touch()
+        assert held.get(timeout=60) == 'done'
+    finally:
+        worker.stop()
+        with worker.app.connection_for_write() as connection:
+            connection.default_channel.queue_delete(worker.app.conf.task_default_queue)
 
 
 def test_kill_9_of_a_worker_gives_its_task_to_another(broker, tmp_path):

@@ -222,7 +222,7 @@ class EventWatch:
     def is_ours(self, line):
         if 'exchange-delete-in-progress' in line or self.queue in line:
             return False
-        ours = self.name('') in line or any(one in line for one in self.known)
+        ours = self.name('') in line or " name: S 'limits', timestamp" in line or any(one in line for one in self.known)
         if ours:                                     # what names it later: its process ids
             self.known |= set(re.findall(r"pid: S '(<[^>]+>)'", line))
         return ours
@@ -316,10 +316,25 @@ def happenings(broker, name, watch):
             (['clear_permissions', user], ['permission.deleted']),
             (['set_topic_permissions', user, 'amq.topic', 'w', 'r'], ['topic.permission.created']),
             (['clear_topic_permissions', user], ['topic.permission.deleted']),
-            (['add_vhost', vhost], ['exchange.created'] * 7 + ['vhost.created']),
+            (['add_vhost', vhost, '--description', 'a shop', '--tags', 'a,b', '--default-queue-type', 'classic'],
+             ['exchange.created'] * 7 + ['vhost.created']),
+            (['set_vhost_tags', vhost, 'c', 'd'], ['vhost.tags.set']),
+            (['set_vhost_limits', '-p', vhost, '{"max-queues":5,"max-connections":3}'],
+             ['parameter.set', 'vhost.limits.set']),
+            (['clear_vhost_limits', '-p', vhost], ['parameter.cleared', 'vhost.limits.cleared']),
+            (['set_user_limits', user, '{"max-connections":5}'], ['user.limits.set']),
+            (['clear_user_limits', user, 'all'], ['user.limits.cleared']),
+            (['set_policy', '-p', vhost, '--priority', '4', '--apply-to', 'queues', 'p', '^q',
+              '{"max-length":5,"dead-letter-exchange":"x"}'], ['policy.set']),
+            (['clear_policy', '-p', vhost, 'p'], ['policy.cleared']),
+            (['set_operator_policy', '-p', vhost, 'p', '^q', '{"max-length":5}'], ['parameter.set', 'policy.set']),
+            (['clear_operator_policy', '-p', vhost, 'p'], ['parameter.cleared', 'operator.policy.cleared']),
+            (['set_global_parameter', name('g'), '{"a":[1,"b",true]}'], ['parameter.set']),
             (['delete_user', user], ['user.deleted'])]:
         broker.ctl(*words)
         yield words[0], keys
+    broker.ctl('clear_global_parameter', name('g'))  # RabbitMQ calls that parameter.set, without a value
+    yield 'clear_global_parameter', ['parameter.set' if broker.name == 'rabbitmq' else 'parameter.cleared']
     broker.ctl('delete_vhost', vhost)
     yield 'delete_vhost', ['exchange.deleted'] * 7 + ['vhost.deleted'] + (['vhost.down'] if broker.name == 'rabbitmq' else [])
 
@@ -328,6 +343,7 @@ def events_of(broker, name):
     watch = EventWatch(broker, name)
     seen = [(what, [line for line in watch.see(keys) if ' vhost.down ' not in line])
             for what, keys in happenings(broker, name, watch)]
+    seen = [(what, lines) for what, lines in seen if what != 'clear_global_parameter']
     watch.peer.close()
     return seen
 
@@ -409,13 +425,13 @@ def test_explain_route_shows_the_way_and_what_stops_the_others(broker, routes):
         ('passes', 'orders', 'audit', 'the pattern matches'),
         ('reaches', 'orders', 'billing', 'the pattern matches'),
         ('stopped', 'orders', 'shipping', "the key's word 2 is 'created' where the pattern's word 2 is 'shipped'"),
-        ('reaches', 'orders -> audit', 'log', 'a fanout exchange takes every binding')]
+        ('reaches', 'orders -> audit', 'log', 'the exchange takes every binding')]
     assert explain(broker, routes, 'explain-route', 'orders', 'invoice') == [
         ('stopped', 'orders', 'audit', "the key's word 1 is 'invoice' where the pattern's word 1 is 'order'"),
         ('stopped', 'orders', 'billing', "the key's word 1 is 'invoice' where the pattern's word 1 is 'order'"),
         ('stopped', 'orders', 'shipping', "the key's word 1 is 'invoice' where the pattern's word 1 is 'order'"),
         ('alternate', 'orders', 'lost', 'no binding took the message'),
-        ('reaches', 'orders -> lost', 'spare', 'a fanout exchange takes every binding')]
+        ('reaches', 'orders -> lost', 'spare', 'the exchange takes every binding')]
     assert ('reaches', 'orders', 'shipping', "the pattern matches (with the key 'order.shipped.x')") in explain(
         broker, routes, 'explain_route', 'orders', 'order.created', '--cc', 'order.shipped.x')
     assert explain(broker, routes, 'explain_route', '', 'nowhere')[-1][0] == 'returned'
@@ -441,7 +457,7 @@ def test_explain_route_prints_a_table_and_names_what_is_missing(broker, routes):
     assert lines == [
         f"Explaining the route from exchange 'audit' with key 'k' in vhost {routes} ...",
         'result\tpath\tdestination_kind\tdestination\trouting_key\targuments\twhy',
-        'reaches\taudit\tqueue\tlog\t\t[]\ta fanout exchange takes every binding']
+        'reaches\taudit\tqueue\tlog\t\t[]\tthe exchange takes every binding']
     missing = broker.ctl('explain_route', '-p', routes, 'none', 'k', check=False)
     assert missing.code == 65 and f"no exchange 'none' in vhost '{routes}'" in missing.err
     assert broker.ctl('explain_route', 'amq.topic', check=False).code == 64

@@ -251,6 +251,26 @@ def decode_properties(octets):
     return properties
 
 
+def without_headers(octets, names):
+    """Properties without the fields of these names in the header table; all else octet for octet."""
+    reader = Reader(octets)
+    flags = reader.number('>H')
+    for bit, (name, kind) in enumerate(PROPERTIES):
+        if flags & 1 << (15 - bit) and name != 'headers':
+            reader.shortstr() if kind == 'shortstr' else reader.number(NUMBERS[kind])
+        elif name == 'headers':
+            break
+    if not flags & 1 << 13:
+        return octets
+    start, inner, kept = reader.at, Reader(reader.longstr()), b''
+    while inner.at < len(inner.octets):
+        field = inner.at
+        name = inner.shortstr()
+        inner.value()
+        kept += b'' if name in names else inner.octets[field:inner.at]
+    return octets[:start] + longstr(kept) + octets[reader.at:]
+
+
 # --- frames ---------------------------------------------------------------------------------------
 
 def encode_frame(kind, channel, payload, end=END):

@@ -47,11 +47,12 @@ enum exit_code {
     O(OPTION_APPLY_TO, "--apply-to", NULL, true)                                                   \
     O(OPTION_USER, "--user", NULL, true)                                                           \
     O(OPTION_UNIT, "--unit", NULL, true)                                                           \
+    O(OPTION_LIMIT, "--limit", NULL, true)                                                         \
+    O(OPTION_ALL, "--all", NULL, false)                                                            \
     O(OPTION_IDEMPOTENT, "--idempotent", NULL, false)                                              \
     O(OPTION_HEADER, "--header", NULL, true)                                                       \
     O(OPTION_CC, "--cc", NULL, true)                                                               \
     O(OPTION_OFFSET, "--offset", NULL, true)                                                       \
-    O(OPTION_LIMIT, "--limit", NULL, true)                                                         \
     O(OPTION_TRUNCATE, "--truncate", NULL, true)                                                   \
     O(OPTION_UNACKED, "--unacked", NULL, false)                                                    \
     O(OPTION_KEEP_HISTORY, "--keep-history", NULL, false)
@@ -157,6 +158,8 @@ int run_clear_topic_permissions(struct invocation *i, const struct command *c);
 int run_await_startup(struct invocation *i, const struct command *c);
 int run_close_all_connections(struct invocation *i, const struct command *c);
 int run_delete_queue(struct invocation *i, const struct command *c);
+int run_list_delayed(struct invocation *i, const struct command *c);
+int run_cancel_delayed(struct invocation *i, const struct command *c);
 int run_environment(struct invocation *i, const struct command *c);
 int run_explain_route(struct invocation *i, const struct command *c); /* explain.c */
 int run_help(struct invocation *i, const struct command *c);

@@ -75,6 +75,13 @@ static const struct failure delete_queue_fails[] = {
     END,
 };
 
+static const struct failure delayed_fails[] = {
+    {"no_such_exchange", "Exchange not found", EXIT_USAGE, false, NULL},
+    {"not_delayed", "Exchange does not delay messages", EXIT_USAGE, false, NULL},
+    {"no_such_vhost", NULL, EXIT_DATA, true, NULL},
+    END,
+};
+
 static const struct failure explain_fails[] = {
     {"no_such_vhost", NULL, EXIT_DATA, true, NULL},
     {"no_such_exchange", NULL, EXIT_DATA, true, NULL},
@@ -310,7 +317,8 @@ const struct command commands[] = {
      .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
      .help = "Lists the exchanges in a vhost.", .arguments_max = -1, .options = NO_HEADERS,
      .run = run_listing, .banner = "Listing exchanges for vhost $v ...", .columns = "name type",
-     .all_columns = "arguments, auto_delete, durable, internal, name, policy, type",
+     .all_columns = "arguments, auto_delete, durable, internal, messages_delayed, name, policy, "
+                    "type",
      .failures = vhost_is_empty},
     {.name = "list_queues", .group = monitoring_group,
      .usage = "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] "
@@ -464,6 +472,21 @@ const struct command commands[] = {
      .banner = "Closing connection $1, reason: $2...", .names = "pid reason",
      .failures = close_fails},
 
+    {.name = "cancel_delayed", .group = queues_group,
+     .usage = "[--vhost <vhost>] <exchange> <id> [...] | --all" TIMEOUT_USAGE,
+     .help = "Drops messages that an exchange delays, by the ids that list_delayed shows, or all.",
+     .arguments_min = 1, .arguments_max = -1, .options = BIT(OPTION_ALL),
+     .run = run_cancel_delayed,
+     .banner = "Cancelling delayed messages of exchange '$1' in vhost '$v' ...",
+     .names = "exchange", .failures = delayed_fails},
+    {.name = "list_delayed", .group = queues_group,
+     .usage = "[--vhost <vhost>] [--limit <n>] " LISTING_USAGE "<exchange>" TIMEOUT_USAGE,
+     .help = "Lists messages that an exchange delays, those that are due first.",
+     .arguments_min = 1, .arguments_max = 1, .options = NO_HEADERS | BIT(OPTION_LIMIT),
+     .run = run_list_delayed,
+     .banner = "Listing delayed messages of exchange '$1' in vhost '$v' ...",
+     .names = "exchange", .columns = "id due routing_key message_bytes",
+     .failures = delayed_fails},
     {.name = "delete_queue", .group = queues_group,
      .usage = "<queue_name> [--if-empty|-e] [--if-unused|-u]" TIMEOUT_USAGE,
      .help = "Deletes a queue with what is in it.", .arguments_min = 1, .arguments_max = 1,

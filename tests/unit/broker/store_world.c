@@ -1099,7 +1099,9 @@ static void note_losses(struct slot *s)
         return;
     s->lost = s->queue->counters.lost;
     for (size_t i = 0; i < s->count; i++) {
-        if (s->copies[i].expect == THERE && !s->copies[i].holder)
+        /* A walker may have taken it where it stands: on the disk. */
+        const struct client *holder = s->copies[i].holder;
+        if (s->copies[i].expect == THERE && (!holder || holder == &walker_holds))
             s->copies[i].expect = MAYBE_THERE;
     }
 }

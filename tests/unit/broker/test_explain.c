@@ -368,7 +368,7 @@ static void it_shows_the_chain_through_exchanges_and_alternates(void **state)
                         "stopped orders: all (wide): the keys differ\n"
                         "stopped orders: q (known): the keys differ\n"
                         "alternate orders: spare (): no binding took the message\n"
-                        "reaches orders -> spare: q (): a fanout exchange takes every binding\n");
+                        "reaches orders -> spare: q (): the exchange takes every binding\n");
     assert_string_equal(explain_text(&w, "orders", "wide", NULL),
                         "passes orders: all (wide): the keys are equal\n"
                         "stopped orders: q (known): the keys differ\n"

@@ -1,0 +1,394 @@
+#include "broker/delayed.h"
+
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/exchange_private.h"
+#include "broker/forward.h"
+#include "broker/pager.h"
+#include "broker/queue_dead_letters.h"
+#include "broker/queue_private.h"
+#include "broker/vhost.h"
+#include "wire/properties.h"
+#include "wire/table.h"
+
+#define HEADER "x-delay"
+
+/* --- the header ------------------------------------------------------------------------------------- */
+
+/* An integer in decimal digits, as Erlang reads one. False when it is none, or too large. */
+static bool read_digits(struct slice s, int64_t *ret)
+{
+    bool is_negative = s.n > 0 && s.p[0] == '-';
+    size_t i = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+');
+    int64_t value = 0;
+    if (i == s.n)
+        return false;
+    for (; i < s.n; i++) {
+        unsigned digit = s.p[i] - (unsigned)'0';
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (int64_t)digit, &value))
+            return false;
+    }
+    *ret = is_negative ? -value : value;
+    return true;
+}
+
+static bool read_delay(const struct field *f, int64_t *ret)
+{
+    if (field_is_integer(f)) {
+        *ret = f->i;
+        return true;
+    }
+    if (f->type == FIELD_DOUBLE || f->type == FIELD_FLOAT) {
+        bool is_in_range = f->f > -0x1p62 && f->f < 0x1p62;
+        *ret = is_in_range ? (int64_t)f->f : 0;
+        return is_in_range;
+    }
+    return f->type == FIELD_LONGSTR && read_digits(f->bytes, ret);
+}
+
+/* So far ahead, and no farther: some thousands of years. */
+static const int64_t DELAY_MS_MAX = INT64_C(1) << 48;
+
+uint64_t delayed_ms(struct slice headers)
+{
+    struct field f;
+    int64_t delay_ms;
+    if (!table_find(headers, HEADER, &f) || !read_delay(&f, &delay_ms) || delay_ms <= 0)
+        return 0;
+    return (uint64_t)(delay_ms < DELAY_MS_MAX ? delay_ms : DELAY_MS_MAX);
+}
+
+static struct slice headers_of(const struct message *m)
+{
+    struct properties properties;
+    return properties_read(message_header(m), &properties) ? properties.headers : SLICE_EMPTY;
+}
+
+/* The headers with the first x-delay negative: a signedint, as the plugin writes it, where it fits. */
+static struct slice negate(struct slice headers, struct lv_buffer *space)
+{
+    struct table_writer w;
+    struct slice name;
+    struct field f;
+    int64_t delay_ms;
+    bool is_done = false;
+    table_begin(&w, space);
+    while (table_next(&headers, &name, &f)) {
+        bool is_it = !is_done && slice_is(name, HEADER) && read_delay(&f, &delay_ms);
+        if (is_it && -delay_ms >= INT32_MIN && -delay_ms <= INT32_MAX)
+            f = (struct field){.type = FIELD_SIGNEDINT, .i = -delay_ms};
+        else if (is_it)
+            f = (struct field){.type = FIELD_LONG, .i = -delay_ms};
+        is_done |= is_it;
+        table_put_field(&w, name, &f);
+    }
+    return table_end(&w);
+}
+
+bool delayed_make(const struct message *waiting, struct message **ret)
+{
+    struct properties properties;
+    struct lv_buffer headers = {0}, header = {0};
+    if (!properties_read(message_header(waiting), &properties))
+        lv_unreachable(); /* it would not wait */
+    properties.headers = negate(properties.headers, &headers);
+    size_t bytes = properties_size(&properties);
+    properties_put(lv_buffer_reserve(&header, bytes), &properties);
+    *ret = message_create(message_exchange(waiting), message_routing_key(waiting),
+                          slice_of(header.p, bytes), waiting->body_bytes, waiting->is_persistent);
+    if (*ret && waiting->body_bytes > 0)
+        memcpy(message_body_space(*ret), message_body(waiting).p, (size_t)waiting->body_bytes);
+    lv_buffer_free(&headers);
+    lv_buffer_free(&header);
+    return *ret != NULL;
+}
+
+/* --- what the queue does ---------------------------------------------------------------------------- */
+
+/* Whose queue this is; NULL when that has gone. Read-side. */
+static struct exchange *exchange_of(const struct queue *q)
+{
+    struct slice name = queue_name(q);
+    size_t n = strlen(DELAYED_QUEUE_PREFIX);
+    struct exchange *x = exchange_find(q->vhost, slice_of(name.p + n, name.n - n));
+    return x && x->delayed == q ? x : NULL;
+}
+
+static uint64_t due_at(const struct queue *q, const struct message *m)
+{
+    uint64_t delay_ms = delayed_ms(headers_of(m));
+    return loop_wall_ms(q->home) + (delay_ms > 0 ? delay_ms : 1);
+}
+
+static bool sends_on(const struct queue *q)
+{
+    (void)q;
+    return true;
+}
+
+static bool make(struct queue *q, const struct forward *forward, struct message **ret)
+{
+    (void)q;
+    return delayed_make(forward->message, ret);
+}
+
+static void route(struct queue *q, const struct message *made, struct route *ret)
+{
+    struct exchange *x = exchange_of(q);
+    *ret = (struct route){0};
+    if (x)
+        forward_find_route_from(q->home, x, made, ret);
+}
+
+/* Nobody there to have it: it goes, as any message that is published then. */
+static void done(struct queue *q, const struct forward *forward, enum forward_end end)
+{
+    (void)end;
+    queue_settle_place(q, forward->place);
+}
+
+static const struct forward_rules forward_rules = {.make = make, .route = route, .done = done};
+
+static void is_due(struct queue *q, uint64_t place, struct message *m)
+{
+    if (m)
+        forward_start(q, &forward_rules, &(struct forward){.place = place, .message = m});
+    else
+        queue_settle_place(q, place);
+}
+
+const struct queue_rules queue_rules_delaying = {
+    .deadline = due_at,
+    .sends_on = sends_on,
+    .due = is_due,
+    .is_delaying = true,
+};
+
+bool delayed_refuse(const struct queue *q, struct broker_error *error)
+{
+    struct slice name = queue_name(q);
+    size_t n = strlen(DELAYED_QUEUE_PREFIX);
+    return broker_refuse(error, 403,
+                         "queue '%.*s' in vhost '%.*s' belongs to exchange '%.*s', which delays "
+                         "messages: it can only be purged",
+                         SLICE_ARG(name), SLICE_ARG(vhost_name(q->vhost)), (int)(name.n - n),
+                         (const char *)name.p + n);
+}
+
+/* --- exchanges -------------------------------------------------------------------------------------- */
+
+bool delayed_is_asked_for(const struct exchange_declaration *d)
+{
+    struct field f;
+    return slice_is(d->type, DELAYED_TYPE) ||
+           (table_find(d->arguments, "x-delayed-exchange", &f) && f.type == FIELD_BOOL && f.b);
+}
+
+bool delayed_check_arguments(struct vhost *vhost, const struct exchange_declaration *d,
+                             struct broker_error *error)
+{
+    struct field f;
+    if (table_find(d->arguments, "x-delayed-exchange", &f) && f.type != FIELD_BOOL)
+        return broker_refuse(error, 406,
+                             "invalid arg 'x-delayed-exchange' for exchange '%.*s' in vhost "
+                             "'%.*s': {unacceptable_type,%s}",
+                             SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)),
+                             field_type_name(f.type));
+    if (!slice_is(d->type, DELAYED_TYPE))
+        return true;
+    bool is_there = table_find(d->arguments, "x-delayed-type", &f) &&
+                    (f.type == FIELD_LONGSTR || f.type == FIELD_BINARY);
+    if (!is_there || slice_is(f.bytes, DELAYED_TYPE))
+        return broker_refuse(
+            error, 406, "Invalid argument, 'x-delayed-type' must be an existing exchange type");
+    return exchange_type_find(f.bytes) || exchange_refuse_unknown_type(f.bytes, error);
+}
+
+void delayed_create_queue(struct exchange *x)
+{
+    if (!x->is_delaying)
+        return;
+    struct lv_buffer name = {0};
+    lv_buffer_printf(&name, DELAYED_QUEUE_PREFIX "%.*s", SLICE_ARG(exchange_name(x)));
+    struct queue *q = queue_create_owned(x->vhost, lv_buffer_slice(&name), x->is_durable);
+    x->delayed = queue_ref(q);
+    lv_buffer_free(&name);
+}
+
+void delayed_delete_queue(struct exchange *x)
+{
+    /* A vhost that goes tells all its queues itself. */
+    if (x->delayed && !atomic_load(&x->vhost->is_deleted))
+        queue_delete_owned(x->delayed);
+}
+
+/* --- recovery ---------------------------------------------------------------------------------------- */
+
+void delayed_adopt(struct queue *q)
+{
+    struct slice name = queue_name(q);
+    size_t n = strlen(DELAYED_QUEUE_PREFIX);
+    if (!delayed_is_queue(name))
+        return;
+    struct exchange *x = exchange_find(q->vhost, slice_of(name.p + n, name.n - n));
+    if (x && x->is_delaying && !x->delayed)
+        x->delayed = queue_ref(q);
+}
+
+static void make_whole(struct vhost *vhost)
+{
+    struct lv_table_iter it;
+    struct lv_table_node *node = lv_table_first(vhost->queues, &it);
+    for (; node; node = lv_table_next(vhost->queues, &it)) {
+        struct queue *q = lv_container_of(node, struct queue, by_name);
+        if (q->rules->is_delaying && !exchange_of(q))
+            queue_delete_owned(q);
+    }
+    node = lv_table_first(vhost->exchanges, &it);
+    for (; node; node = lv_table_next(vhost->exchanges, &it)) {
+        struct exchange *x = lv_container_of(node, struct exchange, by_name);
+        if (x->is_delaying && !x->delayed)
+            delayed_create_queue(x);
+    }
+}
+
+void delayed_restore_end(struct broker *broker)
+{
+    struct lv_table_iter it;
+    topology_lock(broker);
+    struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
+    for (; node; node = lv_table_next(broker->vhosts, &it))
+        make_whole(lv_container_of(node, struct vhost, by_name));
+    topology_unlock(broker);
+}
+
+/* --- questions --------------------------------------------------------------------------------------- */
+
+static bool call_is_fine(struct queue_call *call)
+{
+    call->refused = atomic_load(&call->queue->is_deleted);
+    return !call->refused ||
+           queue_refuse_missing(queue_name(call->queue), call->queue->vhost, &call->error);
+}
+
+/* Deliveries are scheduled when there is something new: then it is asked again. */
+static void wait(struct queue_call *call)
+{
+    call->is_waiting = true;
+    if (lv_list_is_empty(&call->waiting_link))
+        lv_list_push(&call->queue->waiting_calls, &call->waiting_link);
+}
+
+static void choose_rows(const struct backlog *b, struct delayed_list *list)
+{
+    size_t limit = list->limit < DELAYED_ROWS_MAX ? list->limit : DELAYED_ROWS_MAX;
+    struct backlog_first_due *dues = lv_calloc(limit + 1, sizeof *dues);
+    list->count = backlog_find_dues(b, dues, limit);
+    list->rows = lv_calloc(list->count + 1, sizeof *list->rows);
+    for (size_t i = 0; i < list->count; i++) {
+        list->rows[i].place = dues[i].sequence;
+        list->rows[i].due_ms = dues[i].deadline_ms;
+    }
+    list->is_chosen = true;
+    free(dues);
+}
+
+static void fill_row(struct delayed_row *row, const struct message *m)
+{
+    struct slice key = message_routing_key(m);
+    row->body_bytes = m->body_bytes;
+    row->routing_key_bytes = (uint8_t)key.n;
+    if (key.n)
+        memcpy(row->routing_key, key.p, key.n);
+    row->is_known = true;
+}
+
+/* False: it is being read. A row whose message has left meanwhile has place UINT64_MAX. */
+static bool find_row(struct lane *l, struct delayed_row *row)
+{
+    struct backlog_first_due due;
+    struct message *m = NULL;
+    if (row->is_known || row->place == UINT64_MAX)
+        return true;
+    if (!backlog_find_timed(&l->backlog, row->place, &due)) {
+        row->place = UINT64_MAX;
+        return true;
+    }
+    if (due.is_here) {
+        fill_row(row, backlog_find(&l->backlog, row->place));
+        return true;
+    }
+    if (!pager_fetch(l, row->place, row->due_ms, &m)) {
+        row->place = UINT64_MAX; /* cannot be read: it is lost when it is due */
+        return true;
+    }
+    if (!m)
+        return false;
+    fill_row(row, m);
+    message_unref(&m);
+    return true;
+}
+
+static void drop_rows_that_left(struct delayed_list *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->rows[i].place != UINT64_MAX)
+            list->rows[kept++] = list->rows[i];
+    }
+    list->count = kept;
+}
+
+void delayed_call_list(struct queue_call *call)
+{
+    struct delayed_list *list = call->owner;
+    struct lane *l = &call->queue->lane;
+    call->is_waiting = false;
+    if (!call_is_fine(call))
+        return;
+    if (pager_must_scan(l)) {
+        wait(call);
+        return;
+    }
+    if (!list->is_chosen)
+        choose_rows(&l->backlog, list);
+    bool is_complete = true;
+    for (size_t i = 0; i < list->count; i++)
+        is_complete &= find_row(l, &list->rows[i]);
+    if (is_complete)
+        drop_rows_that_left(list);
+    else
+        wait(call);
+}
+
+static bool cancel(struct lane *l, uint64_t place)
+{
+    struct backlog_first_due due;
+    bool redelivered;
+    if (place_priority(place) != 0 || !backlog_find_timed(&l->backlog, place, &due))
+        return false;
+    if (due.is_here)
+        backlog_take_at(&l->backlog, place, &redelivered);
+    else
+        pager_take_on_disk(l, place);
+    queue_settle_place(l->queue, place);
+    return true;
+}
+
+void delayed_call_cancel(struct queue_call *call)
+{
+    struct delayed_cancel *what = call->owner;
+    call->is_waiting = false;
+    if (!call_is_fine(call))
+        return;
+    if (pager_must_scan(&call->queue->lane)) {
+        wait(call);
+        return;
+    }
+    for (size_t i = 0; i < what->count; i++)
+        what->cancelled += cancel(&call->queue->lane, what->places[i]);
+}

@@ -1,0 +1,94 @@
+/* Exchanges that delay: a message with a header x-delay waits before it is routed.
+ *
+ *   published -> x-delay > 0: into the exchange's own queue, amq.delayed-NAME, due at now + x-delay
+ *                ... due: forwarded (forward.h): routed by the exchange's rule with the bindings
+ *                    there are then, its header x-delay negative so that nothing delays it again
+ *             -> else: routed at once
+ *
+ * Such is every exchange of type x-delayed-message, whose argument x-delayed-type names the rule it
+ * routes by, and every other one with the argument x-delayed-exchange: true.
+ *
+ *   (1) The queue comes and goes with its exchange, under the topology lock; it is durable when that
+ *       is. A publisher's confirm means that the message is safe there.
+ *   (2) What waits leaves in the order in which it is due, also after a restart.
+ *   (3) Clients see the queue and may purge it. They cannot publish to it, consume from it, bind,
+ *       declare or delete it. */
+#ifndef LEVERET_BROKER_DELAYED_H
+#define LEVERET_BROKER_DELAYED_H
+
+#include "broker/exchange.h"
+#include "broker/queue.h"
+
+#define DELAYED_TYPE "x-delayed-message"
+#define DELAYED_QUEUE_PREFIX "amq.delayed-"
+
+/* How long the message is to wait, in milliseconds; 0: it is routed at once. Pure. */
+uint64_t delayed_ms(struct slice headers);
+
+/* A header x-delay in these properties is made negative. False when there is no memory; else *ret is
+ * the caller's. Pure. */
+bool delayed_make(const struct message *waiting, struct message **ret);
+
+/* --- exchanges; the lock is held ----------------------------------------------------------------- */
+
+/* Whether a new exchange is to delay messages. */
+bool delayed_is_asked_for(const struct exchange_declaration *d);
+
+/* Refuses arguments that make no sense. */
+bool delayed_check_arguments(struct vhost *vhost, const struct exchange_declaration *d,
+                             struct broker_error *error);
+
+/* The exchange has been declared: gives it its queue. */
+void delayed_create_queue(struct exchange *x);
+
+/* The exchange goes: so does its queue. */
+void delayed_delete_queue(struct exchange *x);
+
+/* Whether a queue of this name is an exchange's: clients cannot declare such names. */
+static inline bool delayed_is_queue(struct slice name)
+{
+    return slice_begins(name, DELAYED_QUEUE_PREFIX);
+}
+
+/* --- recovery --------------------------------------------------------------------------------------- */
+
+/* A queue has been recovered: if it is an exchange's, that gets it back. The lock is held. */
+void delayed_adopt(struct queue *q);
+
+/* All exchanges and queues are there: what has lost its other half in a crash gets one, or goes. */
+void delayed_restore_end(struct broker *broker);
+
+/* --- the queue ---------------------------------------------------------------------------------------- */
+
+/* 403 for what clients cannot do with such a queue. Returns false. */
+bool delayed_refuse(const struct queue *q, struct broker_error *error);
+
+enum { DELAYED_ROWS_MAX = 10000 };
+
+/* A message that waits. */
+struct delayed_row {
+    uint64_t place;
+    uint64_t due_ms; /* wall clock */
+    uint64_t body_bytes;
+    bool is_known; /* the two below are */
+    uint8_t routing_key_bytes;
+    uint8_t routing_key[255];
+};
+
+/* Questions to the queue's home (queue_call_start), with `owner` pointing to one of these. */
+struct delayed_list {
+    size_t limit;             /* at most DELAYED_ROWS_MAX */
+    struct delayed_row *rows; /* the caller frees them: those due first, in order */
+    size_t count;
+    bool is_chosen;
+};
+void delayed_call_list(struct queue_call *call);
+
+struct delayed_cancel {
+    const uint64_t *places;
+    size_t count;
+    uint64_t cancelled;
+};
+void delayed_call_cancel(struct queue_call *call);
+
+#endif
