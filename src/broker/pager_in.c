@@ -62,7 +62,13 @@ static void next_chunk(struct lane *l)
     place_stragglers(l, (chunk + 1) * WINDOW_ENTRIES);
     if (p->fetches)
         pager_fetch_forget(p, chunk);
+    /* What was taken there and has not come could not be read. */
+    const size_t taken = l->backlog.taken;
     backlog_page_next(&l->backlog);
+    if (l->backlog.taken == taken)
+        return;
+    l->queue->counters.lost += taken - l->backlog.taken;
+    p->has_lost = true;
 }
 
 static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
@@ -174,15 +180,18 @@ void pager_recount(struct lane *l, struct segment *s)
 static void end_of_disk(struct lane *l)
 {
     struct backlog *b = &l->backlog;
+    uint64_t lost = l->queue->counters.lost;
     while (backlog_has_disk(b))
         next_chunk(l);
-    if (b->disk_ready == 0)
-        return;
-    log_error("queue '%.*s' in vhost '%.*s': %zu messages could not be read back",
-              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
-              b->disk_ready);
     l->queue->counters.lost += b->disk_ready;
-    l->pager->has_lost = true;
+    lost = l->queue->counters.lost - lost;
+    if (lost > 0)
+        log_error("queue '%.*s' in vhost '%.*s': %llu messages could not be read back",
+                  SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+                  (unsigned long long)lost);
+    l->pager->has_lost |= lost > 0;
+    if (!l->pager->has_lost)
+        return;
     backlog_drop_disk(b);
     for (size_t i = 0; i < l->pager->count; i++)
         pager_recount(l, l->pager->segments[i]);

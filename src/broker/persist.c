@@ -357,13 +357,29 @@ static void stage_delivered(struct lane *l, uint64_t below)
     persist_call(p, delivered_is_safe, wait);
 }
 
+/* The queue's other lanes will be asked next: the log hears of them in the same breath, so that a queue
+ * with priorities does not wait for it once for each. */
+static void stage_other_lanes(const struct lane *l, uint64_t ahead)
+{
+    const struct queue *q = l->queue;
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct lane *other = queue_lane(q, i);
+        uint64_t next = (other->backlog.cursor + 1) * WINDOW_ENTRIES; /* or a little before */
+        if (other != l && other->backlog.ready > 0 && other->delivered_safe != UINT64_MAX &&
+            next + ahead / 2 >= other->delivered_staged)
+            stage_delivered(other, next + ahead);
+    }
+}
+
 bool persist_may_deliver(struct lane *l, uint64_t sequence)
 {
     if (!is_stored(l) || l->delivered_safe == UINT64_MAX)
         return true;
     uint64_t ahead = persist_of(l->queue->home)->persist->limits.delivered_ahead;
-    if (sequence + ahead / 2 >= l->delivered_staged)
+    if (sequence + ahead / 2 >= l->delivered_staged) {
         stage_delivered(l, sequence + ahead);
+        stage_other_lanes(l, ahead);
+    }
     return sequence < l->delivered_safe;
 }
 

@@ -12,27 +12,13 @@ bool world_is_cut(const struct world *w)
     return disk_sim_is_cut(w->disk);
 }
 
-/* What could not be read back may be anything that nobody holds. */
-static void note_losses(struct slot *s)
-{
-    if (s->queue->counters.lost == s->lost)
-        return;
-    s->lost = s->queue->counters.lost;
-    for (size_t i = 0; i < s->count; i++) {
-        /* A walker may have taken it where it stands: on the disk. */
-        const struct client *holder = s->copies[i].holder;
-        if (s->copies[i].expect == THERE && (!holder || holder == &world_walker_holds))
-            s->copies[i].expect = MAYBE_THERE;
-    }
-}
-
 static void note_paging(struct world *w)
 {
     for (unsigned i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
         for (unsigned n = 0; !s->is_deleted && n < s->queue->lane_count; n++)
             w->was_paged |= backlog_has_disk(&queue_lane(s->queue, n)->backlog);
-        note_losses(s);
+        world_note_losses(s);
     }
 }
 

@@ -231,13 +231,14 @@ struct queue_call world_call_home(struct world *w, unsigned slot, void (*run)(st
 
 /* --- store_world_queues.c ---------------------------------------------------------------------------- */
 
-extern struct client world_walker_holds; /* holds what walkers have taken */
 /* Called for a walker that waits. */
 void walker_wakes(void *arg);
 /* What is looked at is a message as it was made, which is ready. Its copy. */
 struct copy *world_check_seen(struct world *w, unsigned slot, const struct browse_item *item,
                               const struct message *m);
 void world_walk(struct world *w, unsigned slot);
+/* What could not be read back may be anything that nobody holds. */
+void world_note_losses(struct slot *s);
 /* What it has taken is settled, or back at its place. */
 void walker_let_go(struct world *w, unsigned slot, bool settles);
 void walkers_let_go(struct world *w);

@@ -4,7 +4,7 @@
 
 /* --- looking, and taking out of the midst --------------------------------------------------------------- */
 
-struct client world_walker_holds;
+static struct client walker_holds; /* holds what walkers have taken */
 
 void walker_wakes(void *arg)
 {
@@ -50,7 +50,7 @@ static void walker_take(struct world *w, unsigned slot, const struct browse_item
         pager_take_any_on_disk(l, place_sequence(item->place), m);
     world_step(w, "a walker takes message %u at place %" PRIu64 "%s", copy->message, item->place,
                item->is_here ? "" : ", on disk");
-    copy->holder = &world_walker_holds;
+    copy->holder = &walker_holds;
     copy->was_walked = true;
     copy->sequence = item->place;
     walker->taken[walker->taken_count++] =
@@ -95,6 +95,19 @@ void world_walk(struct world *w, unsigned slot)
     loop_sim_enter(NULL);
 }
 
+void world_note_losses(struct slot *s)
+{
+    if (s->queue->counters.lost == s->lost)
+        return;
+    s->lost = s->queue->counters.lost;
+    for (size_t i = 0; i < s->count; i++) {
+        /* A walker may have taken it where it stands: on the disk. */
+        const struct client *holder = s->copies[i].holder;
+        if (s->copies[i].expect == THERE && (!holder || holder == &walker_holds))
+            s->copies[i].expect = MAYBE_THERE;
+    }
+}
+
 void walker_let_go(struct world *w, unsigned slot, bool settles)
 {
     struct slot *s = &w->slots[slot];
@@ -116,7 +129,9 @@ void walker_let_go(struct world *w, unsigned slot, bool settles)
             copy->gone = GONE;
             promise_add(p, copy);
         } else if (!pager_untake(l, place_sequence(held.sequence))) {
-            world_fail(w, "message %u cannot be put back", copy->message);
+            world_note_losses(s);
+            if (copy->expect == THERE)
+                world_fail(w, "message %u cannot be put back", copy->message);
         } else if (deadline_ms) {
             queue_watch_deadline(q, deadline_ms);
         }
