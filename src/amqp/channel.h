@@ -188,12 +188,6 @@ void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
 
 /* --- publish.c ------------------------------------------------------------------------------- */
 
-void channel_begin_publish(struct channel *ch, struct slice args);
-void channel_take_header(struct channel *ch, struct slice payload);
-/* Whether this much of a body, or more, is still to come. */
-bool channel_misses_body(const struct channel *ch, uint64_t bytes);
-/* Part of a body, or all of it. */
-void channel_take_body(struct channel *ch, struct slice part);
 /* Tries to take a whole publish (method, header and at most one body frame) that lies in p .. end at
  * once; returns the bytes consumed, 0 when it is not all there or anything is unusual. */
 size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8_t *end);
@@ -209,6 +203,15 @@ void channel_forget_publisher(struct channel *ch);
 /* basic.return 312. */
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message);
+
+/* --- publish_incoming.c ---------------------------------------------------------------------- */
+
+void channel_begin_publish(struct channel *ch, struct slice args);
+void channel_take_header(struct channel *ch, struct slice payload);
+/* Whether this much of a body, or more, is still to come. */
+bool channel_misses_body(const struct channel *ch, uint64_t bytes);
+/* Part of a body, or all of it. */
+void channel_take_body(struct channel *ch, struct slice part);
 
 /* --- delivery.c ------------------------------------------------------------------------------ */
 

@@ -1,31 +1,17 @@
-/* From the client to the broker: basic.publish, its content, confirms and returns.
+/* From the client to the broker: basic.publish, where it goes, and confirms.
  *
  * A publish whose frames all lie in the read buffer is taken at once, without a copy: what is
  * known of the last one (its exchange, route and permissions) mostly holds for this one too, and
  * when a consumer waits for it, its bytes go from here straight into that consumer's output. One
- * that comes in pieces gathers in `incoming` first. */
+ * that comes in pieces gathers in publish_incoming.c first; properties that ask for more than to be
+ * passed on are in publish_properties.c. What is called for every message stands here together. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "amqp/channel.h"
+#include "amqp/publish_private.h"
 #include "base/memory.h"
-#include "wire/erlang_text.h"
 #include "wire/properties.h"
 #include "wire/table.h"
-
-/* One whole message on its way in. */
-struct publication {
-    struct slice exchange;
-    struct slice routing_key;
-    struct slice header; /* property flags and values */
-    struct slice body;
-    struct message *message; /* made already, or NULL: the slices lie in the read buffer */
-    bool mandatory;
-    struct properties properties;
-    struct slice bcc;           /* the header BCC's values: the message itself has lost them */
-    struct message *original;   /* owned; `message` before its header was written anew, else NULL */
-    struct dedup_claims claims; /* owned; of the route that was found */
-};
 
 /* --- confirms ------------------------------------------------------------------------------------- */
 
@@ -33,8 +19,7 @@ static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
 {
     struct channel *ch = arg;
     if (nack)
-        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple,
-                     .requeue = true);
+        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple, .requeue = true);
     else
         CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
 }
@@ -236,95 +221,6 @@ static void find_route(struct channel *ch, struct exchange *exchange, struct pub
     free(keys);
 }
 
-/* --- what is in it ------------------------------------------------------------------------------------ */
-
-static bool check_user_id(struct channel *ch, const struct properties *props)
-{
-    const struct auth_identity *who = ch->connection->identity;
-    if (!(props->flags & PROPERTY_USER_ID) ||
-        slice_equal(props->user_id, auth_identity_name(who)) || auth_is_impersonator(who))
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "user_id property set to '%.*s' but authenticated user was '%.*s'",
-                 SLICE_ARG(props->user_id), SLICE_ARG(auth_identity_name(who)));
-    return false;
-}
-
-/* Ten years: what RabbitMQ's timers can do. */
-#define EXPIRATION_MS_MAX 315360000000u
-
-/* The digits at the beginning; *ret_value is cut to UINT64_MAX. */
-static size_t read_digits(struct slice s, uint64_t *ret_value)
-{
-    size_t n = 0;
-    uint64_t value = 0;
-    for (; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++) {
-        uint64_t digit = (uint64_t)(s.p[n] - '0');
-        value = value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : value * 10 + digit;
-    }
-    *ret_value = value;
-    return n;
-}
-
-/* What is wrong with it, in the words of Erlang; false when nothing is. */
-static bool describe_bad_expiration(struct lv_buffer *why, struct slice e)
-{
-    size_t sign = e.n > 0 && (e.p[0] == '-' || e.p[0] == '+');
-    uint64_t value;
-    size_t digits = read_digits(slice_of(e.p + sign, e.n - sign), &value);
-    size_t zeros = 0;
-    while (zeros + 1 < digits && e.p[sign + zeros] == '0')
-        zeros++;
-    struct slice number = slice_of(e.p + sign + zeros, digits - zeros);
-    struct slice rest = slice_of(e.p + sign + digits, e.n - sign - digits);
-    if (digits == 0) {
-        lv_buffer_printf(why, "no_integer");
-    } else if (rest.n > 0) {
-        lv_buffer_printf(why, "{leftover_string,");
-        erlang_put_string(why, rest);
-        lv_buffer_printf(why, "}");
-    } else if (e.p[0] == '-' && value > 0) {
-        lv_buffer_printf(why, "{value_negative,-%.*s}", SLICE_ARG(number));
-    } else if (value > EXPIRATION_MS_MAX) {
-        lv_buffer_printf(why, "{value_too_large,%.*s}", SLICE_ARG(number));
-    }
-    return why->n > 0;
-}
-
-static bool check_expiration(struct channel *ch, const struct properties *props)
-{
-    struct lv_buffer why = {0};
-    if (!(props->flags & PROPERTY_EXPIRATION) || !describe_bad_expiration(&why, props->expiration))
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "invalid expiration '%.*s': %.*s", SLICE_ARG(props->expiration), (int)why.n,
-                 (const char *)why.p);
-    lv_buffer_free(&why);
-    return false;
-}
-
-static bool check_delivery_mode(struct channel *ch, const struct properties *props)
-{
-    if (!(props->flags & PROPERTY_DELIVERY_MODE) ||
-        props->delivery_mode == DELIVERY_MODE_PERSISTENT ||
-        props->delivery_mode == DELIVERY_MODE_TRANSIENT)
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "invalid message: {delivery_mode_unknown,%u}", props->delivery_mode);
-    return false;
-}
-
-static bool check_size(struct channel *ch, uint64_t bytes)
-{
-    uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
-    if (bytes <= most)
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "message size %llu is larger than configured max size %llu",
-                 (unsigned long long)bytes, (unsigned long long)most);
-    return false;
-}
-
 /* --- into the queues ------------------------------------------------------------------------------------ */
 
 static struct message *make_message(const struct publication *p)
@@ -337,7 +233,7 @@ static struct message *make_message(const struct publication *p)
 }
 
 /* The publication has a message from here on. False, with the connection closed, without memory. */
-static bool need_message(struct channel *ch, struct publication *p)
+bool publish_need_message(struct channel *ch, struct publication *p)
 {
     if (!p->message)
         p->message = make_message(p);
@@ -355,7 +251,7 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
     const struct delivery delivery = delivery_of(p);
     if (queue_pass_through(loop, q, &delivery))
         return true;
-    if (!need_message(ch, p))
+    if (!publish_need_message(ch, p))
         return false;
     enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
     if (queue_is_behind(q))
@@ -432,80 +328,6 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
 
 /* --- publishing ------------------------------------------------------------------------------------------- */
 
-/* CC and BCC are arrays, where they are there. */
-static bool check_extra_keys(struct channel *ch, const struct properties *props, const char *name,
-                             struct field *ret)
-{
-    if (!table_find(props->headers, name, ret) || ret->type == FIELD_ARRAY)
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "invalid message: {unacceptable_type_in_header,\"%s\",%s}", name,
-                 field_type_name(ret->type));
-    return false;
-}
-
-static bool check_reply_to(struct channel *ch, const struct properties *props)
-{
-    if (!slice_is(props->reply_to, REPLY_TO_NAME) || reply_to_own_name(ch).n > 0)
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "fast reply consumer does not exist");
-    return false;
-}
-
-/* Appends the table without the first field of this name. */
-static void copy_table_without(struct lv_buffer *out, struct slice table, const char *name)
-{
-    struct slice rest = table, field_name;
-    struct field field;
-    size_t before = 0;
-    while (table_next(&rest, &field_name, &field) && !slice_is(field_name, name))
-        before = table.n - rest.n;
-    lv_buffer_add(out, table.p, before);
-    lv_buffer_add_slice(out, rest);
-}
-
-/* Whether the history that a client publishes is to count for nothing: dead_letter.republished_x_death. */
-static bool forgets_history(struct channel *ch, const struct properties *props)
-{
-    struct field history;
-    return atomic_load_explicit(&connection_server(ch->connection)->settings.forgets_histories,
-                                memory_order_relaxed) &&
-           table_find(props->headers, "x-death", &history);
-}
-
-/* The header is written anew: what is addressed to amq.rabbitmq.reply-to is addressed to this channel,
- * and nobody who gets the message sees who else did. `space` is freed by the caller. */
-static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
-{
-    struct properties fresh = p->properties;
-    if (slice_is(fresh.reply_to, REPLY_TO_NAME))
-        fresh.reply_to = reply_to_own_name(ch);
-    struct lv_buffer headers = {0}, shorter = {0};
-    copy_table_without(&headers, fresh.headers, "BCC");
-    fresh.headers = lv_buffer_slice(&headers);
-    if (forgets_history(ch, &fresh)) {
-        copy_table_without(&shorter, fresh.headers, "x-death");
-        fresh.headers = lv_buffer_slice(&shorter);
-    }
-    size_t n = properties_size(&fresh);
-    properties_put(lv_buffer_reserve(space, n), &fresh);
-    space->n = n;
-    lv_buffer_free(&headers);
-    lv_buffer_free(&shorter);
-    p->header = lv_buffer_slice(space);
-    if (!properties_read(p->header, &p->properties))
-        lv_unreachable();
-    if (!p->message)
-        return true;
-    p->original = p->message;
-    p->message = NULL;
-    if (!need_message(ch, p))
-        return false;
-    p->body = message_body(p->message);
-    return true;
-}
-
 enum {
     PROPERTIES_TO_CHECK =
         PROPERTY_HEADERS | PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO,
@@ -519,17 +341,9 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
         return false;
     }
     const struct properties *props = &p->properties;
-    struct field cc = {0}, bcc = {0};
     if (!(props->flags & PROPERTIES_TO_CHECK))
-        return check_delivery_mode(ch, props);
-    if (!check_reply_to(ch, props) || !check_user_id(ch, props) || !check_expiration(ch, props) ||
-        !check_delivery_mode(ch, props) || !check_extra_keys(ch, props, "CC", &cc) ||
-        !check_extra_keys(ch, props, "BCC", &bcc))
-        return false;
-    p->bcc = bcc.bytes;
-    bool is_as_it_came =
-        bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME) && !forgets_history(ch, props);
-    return is_as_it_came || rewrite_header(ch, p, space);
+        return publish_check_delivery_mode(ch, props);
+    return publish_check_properties(ch, p, space);
 }
 
 /* Its copy goes to the firehose, before the message itself goes anywhere. */
@@ -551,7 +365,7 @@ static void send_on(struct channel *ch, struct publication *p, const struct rout
         publish_to_all(ch, p, route);
         return;
     }
-    if (need_message(ch, p))
+    if (publish_need_message(ch, p))
         tx_add_publish(ch, &p->message, p->mandatory, route, &p->claims);
 }
 
@@ -571,7 +385,7 @@ static void send_publication(struct channel *ch, struct publication *p, const st
 static void publish_reply(struct channel *ch, struct publication *p)
 {
     static const struct route nowhere = {0};
-    if (!need_message(ch, p))
+    if (!publish_need_message(ch, p))
         return;
     if (trace_is_on(ch->connection->vhost))
         trace(ch, p, &nowhere);
@@ -612,12 +426,12 @@ static void route_publication(struct channel *ch, struct publication *p)
 }
 
 /* Takes p->message where there is one. The channel may be gone afterwards. */
-static void publish(struct channel *ch, struct publication *p)
+void publish_whole(struct channel *ch, struct publication *p)
 {
     struct connection *conn = ch->connection;
     struct loop *loop = connection_loop(conn);
     struct lv_buffer space = {0};
-    bool is_fine = check_size(ch, p->body.n);
+    bool is_fine = publish_check_size(ch, p->body.n);
     if (is_fine && !memo_find(ch, p))
         is_fine = find_exchange(ch, p) != NULL;
     if (is_fine && check_properties(ch, p, &space))
@@ -683,121 +497,6 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
         .body = body,
         .mandatory = m.mandatory,
     };
-    publish(ch, &publication);
+    publish_whole(ch, &publication);
     return (size_t)(at - p);
-}
-
-/* --- piece by piece --------------------------------------------------------------------------------------------- */
-
-void channel_begin_publish(struct channel *ch, struct slice args)
-{
-    CHANNEL_READ(ch, args, basic_publish, AMQP_BASIC_PUBLISH, m);
-    if (m.immediate) {
-        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_NOT_IMPLEMENTED, "immediate=true");
-        return;
-    }
-    struct incoming *in = lv_malloc(sizeof *in + m.exchange.n + m.routing_key.n);
-    *in = (struct incoming){.mandatory = m.mandatory};
-    in->exchange = slice_of(in->names, m.exchange.n);
-    in->routing_key = slice_of(in->names + m.exchange.n, m.routing_key.n);
-    wire_put_bytes(wire_put_bytes(in->names, m.exchange), m.routing_key);
-    ch->incoming = in;
-    ch->content = CONTENT_AWAIT_HEADER;
-}
-
-static void publish_incoming(struct channel *ch)
-{
-    struct incoming *in = ch->incoming;
-    ch->incoming = NULL;
-    ch->content = CONTENT_NONE;
-    struct publication p = {
-        .exchange = in->exchange,
-        .routing_key = in->routing_key,
-        .header = message_header(in->message),
-        .body = message_body(in->message),
-        .message = in->message,
-        .mandatory = in->mandatory,
-    };
-    publish(ch, &p);
-    free(in);
-}
-
-/* The message was too large to keep: its body has been dropped, and now that all of it has come the
- * channel hears about it. */
-static void refuse_incoming(struct channel *ch)
-{
-    uint64_t bytes = ch->incoming->body_bytes;
-    free(ch->incoming);
-    ch->incoming = NULL;
-    ch->content = CONTENT_NONE;
-    check_size(ch, bytes);
-}
-
-static void finish_incoming(struct channel *ch)
-{
-    if (ch->incoming->message)
-        publish_incoming(ch);
-    else
-        refuse_incoming(ch);
-}
-
-void channel_take_header(struct channel *ch, struct slice payload)
-{
-    struct incoming *in = ch->incoming;
-    if (payload.n < CONTENT_HEADER_FIXED_BYTES + 2) {
-        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
-        return;
-    }
-    unsigned class_id = wire_u16(payload.p);
-    if (wire_u16(payload.p + 2) != 0) {
-        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
-                        "expected content header for class 60, got non content header frame "
-                        "instead");
-        return;
-    }
-    if (class_id != 60) {
-        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
-                        "expected content header for class 60, got one for class %u instead",
-                        class_id);
-        return;
-    }
-    struct properties properties;
-    struct slice header =
-        slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES, payload.n - CONTENT_HEADER_FIXED_BYTES);
-    if (!properties_read(header, &properties)) {
-        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
-        return;
-    }
-    in->body_bytes = wire_u64(payload.p + 4);
-    if (in->body_bytes <= connection_server(ch->connection)->settings.message_bytes_max) {
-        in->message = message_create(in->exchange, in->routing_key, header, in->body_bytes,
-                                     properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
-        if (!in->message) {
-            channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_RESOURCE_ERROR, "out of memory");
-            return;
-        }
-    }
-    ch->content = CONTENT_AWAIT_BODY;
-    if (in->body_bytes == 0)
-        finish_incoming(ch);
-}
-
-bool channel_misses_body(const struct channel *ch, uint64_t bytes)
-{
-    const struct incoming *in = ch->incoming;
-    return ch->content == CONTENT_AWAIT_BODY && in->body_got <= in->body_bytes &&
-           bytes <= in->body_bytes - in->body_got;
-}
-
-void channel_take_body(struct channel *ch, struct slice part)
-{
-    struct incoming *in = ch->incoming;
-    uint64_t room = in->body_bytes > in->body_got ? in->body_bytes - in->body_got : 0;
-    size_t n = part.n < room ? part.n : (size_t)room;
-    if (in->message && n > 0)
-        memcpy(message_body_space(in->message) + in->body_got, part.p, n);
-    in->body_got += part.n;
-    /* More than was announced is no whole message: the next method frame will be refused. */
-    if (in->body_got == in->body_bytes)
-        finish_incoming(ch);
 }

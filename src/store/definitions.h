@@ -12,8 +12,8 @@
 
 #include "base/slice.h"
 
-struct definitions;       /* see definitions.c */
-struct definition_change; /* see definitions.c */
+struct definitions;       /* see definitions_private.h */
+struct definition_change; /* see definitions_private.h */
 
 /* The name of the file in the data directory. */
 #define DEFINITIONS_FILE "definitions.sqlite"

@@ -1,0 +1,60 @@
+/* What the files of basic.publish share. */
+#ifndef LEVERET_AMQP_PUBLISH_PRIVATE_H
+#define LEVERET_AMQP_PUBLISH_PRIVATE_H
+
+#include "amqp/channel.h"
+#include "wire/properties.h"
+
+/* One whole message on its way in. */
+struct publication {
+    struct slice exchange;
+    struct slice routing_key;
+    struct slice header; /* property flags and values */
+    struct slice body;
+    struct message *message; /* made already, or NULL: the slices lie in the read buffer */
+    bool mandatory;
+    struct properties properties;
+    struct slice bcc;           /* the header BCC's values: the message itself has lost them */
+    struct message *original;   /* owned; `message` before its header was written anew, else NULL */
+    struct dedup_claims claims; /* owned; of the route that was found */
+};
+
+/* --- publish.c ------------------------------------------------------------------------------- */
+
+/* Routes it and sends it there, or keeps it for commit. Takes p->message where there is one. The
+ * channel may be gone afterwards. */
+void publish_whole(struct channel *ch, struct publication *p);
+/* The publication has a message from here on. False, with the connection closed, without memory. */
+bool publish_need_message(struct channel *ch, struct publication *p);
+
+/* --- publish_properties.c -------------------------------------------------------------------- */
+
+/* Everything about the properties that could refuse the message, and those that are answered here:
+ * then the header is written anew, into `space`, which the caller frees. False after refusing. */
+bool publish_check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space);
+
+/* --- looked at for every message ------------------------------------------------------------- */
+
+static inline bool publish_check_delivery_mode(struct channel *ch, const struct properties *props)
+{
+    if (!(props->flags & PROPERTY_DELIVERY_MODE) ||
+        props->delivery_mode == DELIVERY_MODE_PERSISTENT ||
+        props->delivery_mode == DELIVERY_MODE_TRANSIENT)
+        return true;
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "invalid message: {delivery_mode_unknown,%u}", props->delivery_mode);
+    return false;
+}
+
+static inline bool publish_check_size(struct channel *ch, uint64_t bytes)
+{
+    uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
+    if (bytes <= most)
+        return true;
+    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
+                 "message size %llu is larger than configured max size %llu",
+                 (unsigned long long)bytes, (unsigned long long)most);
+    return false;
+}
+
+#endif

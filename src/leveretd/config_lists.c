@@ -1,0 +1,183 @@
+/* The settings that are lists: flags, of which a name is there or not, and listeners, of which a
+ * name has an address and a port. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "leveretd/config_private.h"
+
+/* ---- Flags ---- */
+
+void config_flags_clear(struct config_flags *flags)
+{
+    for (size_t i = 0; i < flags->count; i++)
+        free(flags->names[i]);
+    free(flags->names);
+    *flags = (struct config_flags){0};
+}
+
+static void flags_remove(struct config_flags *flags, const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < flags->count; i++) {
+        if (strcmp(flags->names[i], name) == 0)
+            free(flags->names[i]);
+        else
+            flags->names[kept++] = flags->names[i];
+    }
+    flags->count = kept;
+}
+
+static void flags_add(struct config_flags *flags, const char *name)
+{
+    flags->names = lv_realloc(flags->names, (flags->count + 1) * sizeof *flags->names);
+    flags->names[flags->count++] = lv_strdup(name);
+}
+
+bool config_flag_read(struct config_flags *flags, const char *name, const char *value)
+{
+    bool is_true;
+
+    if (!config_bool_read(value, &is_true))
+        return false;
+    flags_remove(flags, name);
+    if (is_true)
+        flags_add(flags, name);
+    return true;
+}
+
+void config_flags_print(const struct config_flags *flags, struct lv_buffer *out)
+{
+    for (size_t i = 0; i < flags->count; i++)
+        lv_buffer_printf(out, "%s%s", i ? " " : "", flags->names[i]);
+    if (flags->count == 0)
+        lv_buffer_printf(out, "none");
+}
+
+/* ---- Listeners ---- */
+
+void config_listeners_clear(struct config_listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        free(listeners->items[i].name);
+        free(listeners->items[i].address);
+    }
+    free(listeners->items);
+    *listeners = (struct config_listeners){0};
+}
+
+/* Takes the address. */
+static void listeners_put(struct config_listeners *listeners, const char *name, char *address,
+                          uint16_t port)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        struct config_listener *l = &listeners->items[i];
+
+        if (strcmp(l->name, name) != 0)
+            continue;
+        free(l->address);
+        l->address = address;
+        l->port = port;
+        return;
+    }
+    listeners->items =
+        lv_realloc(listeners->items, (listeners->count + 1) * sizeof *listeners->items);
+    listeners->items[listeners->count++] = (struct config_listener){lv_strdup(name), address, port};
+}
+
+bool config_port_read(const char *text, uint16_t *ret)
+{
+    const char *end;
+    int64_t n;
+
+    if (!config_digits_read(text, &n, &end) || *end != '\0' || n > UINT16_MAX)
+        return false;
+    *ret = (uint16_t)n;
+    return true;
+}
+
+/* A numeric address without brackets; "localhost", "auto" and "*" are known by name. NULL: none.
+ * The caller owns it. */
+static char *read_address(const char *text, size_t n)
+{
+    uint8_t binary[sizeof(struct in6_addr)];
+    char *address;
+
+    if (n >= 2 && text[0] == '[' && text[n - 1] == ']')
+        text++, n -= 2;
+    address = slice_strdup(slice_of(text, n));
+    if (strcmp(address, "localhost") == 0)
+        memcpy(address, "127.0.0.1", sizeof "127.0.0.1"); /* as long */
+    if (strcmp(address, "*") == 0 || strcmp(address, "auto") == 0)
+        address[0] = '\0';
+    if (address[0] == '\0' || inet_pton(AF_INET, address, binary) == 1 ||
+        inet_pton(AF_INET6, address, binary) == 1)
+        return address;
+    free(address);
+    return NULL;
+}
+
+bool config_listener_read(struct config_listeners *listeners, const char *name, const char *value)
+{
+    const char *colon = strrchr(value, ':');
+    uint16_t port;
+    char *address;
+
+    if (!config_port_read(colon ? colon + 1 : value, &port))
+        return false;
+    address = read_address(value, colon ? (size_t)(colon - value) : 0);
+    if (!address || (colon && address[0] == '\0' && value[0] == ':')) {
+        free(address);
+        return false;
+    }
+    listeners_put(listeners, name, address, port);
+    return true;
+}
+
+int config_set_listener(struct config *config, const char *address, int port, const char *origin,
+                        config_say say, void *arg)
+{
+    const struct place place = {origin, 0, say, arg};
+    const struct config_listeners *old = &config->listeners;
+    uint16_t chosen_port = old->count ? old->items[0].port : 5672;
+    char *chosen = lv_strdup(old->count ? old->items[0].address : "");
+
+    if (address) {
+        free(chosen);
+        chosen = read_address(address, strlen(address));
+    }
+    if (!chosen || port > UINT16_MAX) {
+        config_tell(&place, LOG_ERROR,
+                    "%s: expected a numeric IPv4 or IPv6 address and a port up to 65535",
+                    address ? address : "");
+        free(chosen);
+        return ERR_INVALID;
+    }
+    if (port >= 0)
+        chosen_port = (uint16_t)port;
+    config_listeners_clear(&config->listeners);
+    listeners_put(&config->listeners, "default", chosen, chosen_port);
+    config->is_set[CONFIG_listeners] = true;
+    return 0;
+}
+
+void config_listeners_print(const struct config_listeners *listeners, struct lv_buffer *out)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        const struct config_listener *l = &listeners->items[i];
+
+        lv_buffer_printf(out, "%s", i ? " " : "");
+        if (l->address[0] == '\0')
+            lv_buffer_printf(out, "%u", l->port);
+        else if (strchr(l->address, ':'))
+            lv_buffer_printf(out, "[%s]:%u", l->address, l->port);
+        else
+            lv_buffer_printf(out, "%s:%u", l->address, l->port);
+    }
+    if (listeners->count == 0)
+        lv_buffer_printf(out, "none");
+}

@@ -1,0 +1,262 @@
+/* One value: from text to a member of the config and back, by its type.
+ *
+ * A type has a reader, a sentence that says what it expects, and a printer; each of the three has
+ * a switch over all types below. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "leveretd/config_private.h"
+
+void *config_member(const struct config *config, const struct setting *s)
+{
+    return (char *)(uintptr_t)config + s->offset;
+}
+
+static bool is_none(const char *value)
+{
+    return value[0] == '\0' || strcmp(value, "none") == 0 || strcmp(value, "undefined") == 0 ||
+           strcmp(value, "infinity") == 0 || strcmp(value, "false") == 0;
+}
+
+bool config_digits_read(const char *text, int64_t *ret, const char **ret_end)
+{
+    int64_t n = 0;
+    const char *p = text;
+
+    for (; *p >= '0' && *p <= '9'; p++)
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *p - '0', &n))
+            return false;
+    *ret = n;
+    *ret_end = p;
+    return p > text;
+}
+
+/* "k", "kb", "kib": the letter says how often, the rest by what. */
+static bool read_unit(const char *unit, int64_t *ret)
+{
+    static const char letters[] = "kmgtp";
+    const char *letter;
+    int64_t step;
+
+    *ret = 1;
+    if (unit[0] == '\0' || strcasecmp(unit, "b") == 0)
+        return true;
+    letter = strchr(letters, unit[0] | 0x20);
+    if (!letter)
+        return false;
+    if (unit[1] == '\0' || strcasecmp(unit + 1, "ib") == 0)
+        step = 1024;
+    else if (strcasecmp(unit + 1, "b") == 0)
+        step = 1000;
+    else
+        return false;
+    for (const char *p = letters; p <= letter; p++)
+        *ret *= step;
+    return true;
+}
+
+int config_parse_bytes(const char *text, int64_t *ret)
+{
+    const char *unit;
+    int64_t n;
+    int64_t factor;
+
+    if (!config_digits_read(text, &n, &unit))
+        return ERR_INVALID;
+    while (*unit == ' ')
+        unit++;
+    if (!read_unit(unit, &factor) || __builtin_mul_overflow(n, factor, &n))
+        return ERR_INVALID;
+    *ret = n;
+    return 0;
+}
+
+static bool read_number(const struct setting *s, const char *value, int64_t *ret)
+{
+    const char *end;
+    int64_t n;
+
+    if (s->type == TYPE_NUMBER && strcmp(value, "infinity") == 0) {
+        *ret = s->to;
+        return true;
+    }
+    if (!config_digits_read(value, &n, &end) || *end != '\0' || n < s->from || n > s->to)
+        return false;
+    *ret = n;
+    return true;
+}
+
+static bool read_bytes(const struct setting *s, const char *value, int64_t *ret)
+{
+    int64_t n;
+
+    if (config_parse_bytes(value, &n) < 0 || n < s->from || n > s->to)
+        return false;
+    *ret = n;
+    return true;
+}
+
+bool config_bool_read(const char *value, bool *ret)
+{
+    bool is_true = strcmp(value, "true") == 0 || strcmp(value, "on") == 0;
+
+    if (!is_true && strcmp(value, "false") != 0 && strcmp(value, "off") != 0)
+        return false;
+    *ret = is_true;
+    return true;
+}
+
+static bool read_ratio(const struct setting *s, const char *value, double *ret)
+{
+    char *end;
+    double ratio;
+
+    if (value[0] != '.' && (value[0] < '0' || value[0] > '9'))
+        return false;
+    ratio = strtod(value, &end);
+    if (*end != '\0' || !isfinite(ratio) || ratio < (double)s->from || ratio > (double)s->to)
+        return false;
+    *ret = ratio;
+    return true;
+}
+
+/* RabbitMQ has more levels than we: the nearest is taken. */
+static bool read_level(const char *value, int *ret)
+{
+    enum log_level level;
+
+    if (strcmp(value, "notice") == 0)
+        value = "info";
+    if (strcmp(value, "alert") == 0 || strcmp(value, "emergency") == 0)
+        value = "critical";
+    if (!log_level_parse(value, &level))
+        return false;
+    *ret = (int)level;
+    return true;
+}
+
+static bool read_string(const char *value, char **ret)
+{
+    if (strncmp(value, "encrypted:", 10) == 0)
+        return false;
+    free(*ret);
+    *ret = lv_strdup(value);
+    return true;
+}
+
+bool config_value_read(struct config *config, const struct setting *s, const char *name,
+                       const char *value)
+{
+    void *m = config_member(config, s);
+
+    switch (s->type) {
+    case TYPE_NUMBER: return read_number(s, value, m);
+    case TYPE_BYTES: return read_bytes(s, value, m);
+    case TYPE_NUMBER_OR_NONE:
+    case TYPE_BYTES_OR_NONE:
+        if (is_none(value)) {
+            *(int64_t *)m = CONFIG_NONE;
+            return true;
+        }
+        return s->type == TYPE_NUMBER_OR_NONE ? read_number(s, value, m) : read_bytes(s, value, m);
+    case TYPE_BOOL: return config_bool_read(value, m);
+    case TYPE_RATIO: return read_ratio(s, value, m);
+    case TYPE_STRING:
+    case TYPE_SECRET: return read_string(value, m);
+    case TYPE_LEVEL: return read_level(value, m);
+    case TYPE_LEVEL_OR_NONE:
+        if (value[0] == '\0') {
+            *(int *)m = CONFIG_NONE;
+            return true;
+        }
+        return read_level(value, m);
+    case TYPE_FLAGS: return config_flag_read(m, name, value);
+    case TYPE_LISTENERS: return config_listener_read(m, name, value);
+    }
+    lv_unreachable();
+}
+
+/* What a value of that setting looks like, for the complaint. */
+void config_value_describe(const struct setting *s, struct lv_buffer *out)
+{
+    switch (s->type) {
+    case TYPE_NUMBER:
+    case TYPE_NUMBER_OR_NONE:
+        lv_buffer_printf(out, "a whole number from %lld to %lld", (long long)s->from,
+                         (long long)s->to);
+        break;
+    case TYPE_BYTES:
+    case TYPE_BYTES_OR_NONE:
+        lv_buffer_printf(out, "a number of bytes from %lld to %lld, as 1000000, 50MB or 2GiB",
+                         (long long)s->from, (long long)s->to);
+        break;
+    case TYPE_BOOL:
+    case TYPE_FLAGS: lv_buffer_printf(out, "true or false"); break;
+    case TYPE_RATIO:
+        lv_buffer_printf(out, "a number from %lld to %lld, as 0.4", (long long)s->from,
+                         (long long)s->to);
+        break;
+    case TYPE_STRING:
+    case TYPE_SECRET:
+        lv_buffer_printf(out, "a plain text (encrypted values cannot be read)");
+        break;
+    case TYPE_LEVEL:
+    case TYPE_LEVEL_OR_NONE:
+        lv_buffer_printf(out, "debug, info, warning, error, critical or none");
+        break;
+    case TYPE_LISTENERS:
+        lv_buffer_printf(out, "a port, as 5672, or a numeric address and a port, as "
+                              "127.0.0.1:5672 or [::1]:5672");
+        break;
+    }
+    if (s->type == TYPE_NUMBER_OR_NONE || s->type == TYPE_BYTES_OR_NONE)
+        lv_buffer_printf(out, ", or none");
+}
+
+static void print_number(const struct setting *s, int64_t n, struct lv_buffer *out)
+{
+    bool can_be_none = s->type == TYPE_NUMBER_OR_NONE || s->type == TYPE_BYTES_OR_NONE;
+
+    if (can_be_none && n == CONFIG_NONE)
+        lv_buffer_printf(out, "none");
+    else
+        lv_buffer_printf(out, "%lld", (long long)n);
+}
+
+static void print_level(int level, struct lv_buffer *out)
+{
+    static const char *const names[] = {
+#define LEVEL_NAME(id, text) [id] = text,
+        LOG_LEVELS(LEVEL_NAME)
+#undef LEVEL_NAME
+    };
+
+    if (level != CONFIG_NONE)
+        lv_buffer_printf(out, "%s", names[level]);
+}
+
+void config_value_print(const struct config *config, const struct setting *s, struct lv_buffer *out)
+{
+    const void *m = config_member(config, s);
+
+    switch (s->type) {
+    case TYPE_NUMBER:
+    case TYPE_NUMBER_OR_NONE:
+    case TYPE_BYTES:
+    case TYPE_BYTES_OR_NONE: print_number(s, *(const int64_t *)m, out); return;
+    case TYPE_BOOL: lv_buffer_printf(out, "%s", *(const bool *)m ? "true" : "false"); return;
+    case TYPE_RATIO: lv_buffer_printf(out, "%g", *(const double *)m); return;
+    case TYPE_STRING:
+    case TYPE_SECRET: lv_buffer_printf(out, "%s", *(char *const *)m); return;
+    case TYPE_LEVEL:
+    case TYPE_LEVEL_OR_NONE: print_level(*(const int *)m, out); return;
+    case TYPE_FLAGS: config_flags_print(m, out); return;
+    case TYPE_LISTENERS: config_listeners_print(m, out); return;
+    }
+    lv_unreachable();
+}

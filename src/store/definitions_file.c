@@ -1,0 +1,205 @@
+/* The file of the definitions: its schema, how it is made, and whether it is ours.
+ *
+ * The file's format is in docs/formats/definitions.md; schema_sql below must agree with it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "store/definitions_private.h"
+
+enum {
+    SCHEMA_VERSION = 1,
+    APPLICATION_ID = 0x4c766572, /* "Lver", so that file(1) and we know our own */
+    BUSY_TIMEOUT_MS = 5000,      /* for an operator's sqlite3 that is reading or writing */
+};
+
+/* Tables without a rowid are their own primary key's tree: no second index to write. The order
+ * of a binding's key makes a queue's bindings neighbours; those of an exchange as a source have
+ * an index, so that deleting an exchange costs its own bindings. */
+static const char schema_sql[] =
+    "CREATE TABLE vhosts (name TEXT PRIMARY KEY, description TEXT NOT NULL, tags TEXT NOT NULL,"
+    " default_queue_type TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE users (name TEXT PRIMARY KEY, password_hash TEXT NOT NULL,"
+    " hashing_algorithm TEXT NOT NULL, tags TEXT NOT NULL, limits TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE permissions (user TEXT, vhost TEXT, configure TEXT NOT NULL,"
+    " write TEXT NOT NULL, read TEXT NOT NULL, PRIMARY KEY (user, vhost)) WITHOUT ROWID;"
+    "CREATE TABLE topic_permissions (user TEXT, vhost TEXT, exchange TEXT, write TEXT NOT NULL,"
+    " read TEXT NOT NULL, PRIMARY KEY (user, vhost, exchange)) WITHOUT ROWID;"
+    "CREATE TABLE global_parameters (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE parameters (vhost TEXT, component TEXT, name TEXT, value TEXT NOT NULL,"
+    " PRIMARY KEY (vhost, component, name)) WITHOUT ROWID;"
+    "CREATE TABLE policies (vhost TEXT, is_operator INTEGER, name TEXT, pattern TEXT NOT NULL,"
+    " apply_to TEXT NOT NULL, priority INTEGER NOT NULL, definition TEXT NOT NULL,"
+    " PRIMARY KEY (vhost, is_operator, name)) WITHOUT ROWID;"
+    "CREATE TABLE exchanges (vhost TEXT, name TEXT, type TEXT NOT NULL,"
+    " is_auto_delete INTEGER NOT NULL, is_internal INTEGER NOT NULL, arguments BLOB NOT NULL,"
+    " PRIMARY KEY (vhost, name)) WITHOUT ROWID;"
+    "CREATE TABLE queues (vhost TEXT, name TEXT, is_auto_delete INTEGER NOT NULL,"
+    " arguments BLOB NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (vhost, name)) WITHOUT ROWID;"
+    "CREATE TABLE bindings (vhost TEXT, is_to_queue INTEGER, destination TEXT, source TEXT,"
+    " routing_key TEXT, arguments BLOB,"
+    " PRIMARY KEY (vhost, is_to_queue, destination, source, routing_key, arguments))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX bindings_by_source ON bindings (vhost, source);";
+
+/* What exchanges and queues have seen, when they drop duplicates. It came later than the rest: a file
+ * without it gets it when it is opened, and a Leveret that does not know it leaves it alone. */
+static const char seen_sql[] =
+    "CREATE TABLE IF NOT EXISTS seen (vhost TEXT, is_queue INTEGER, name TEXT, low INTEGER,"
+    " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
+
+/* ---- Making it ---- */
+
+/* Fills a new file. Without a journal and without syncs: until its name is final it is nobody's. */
+static int write_schema(const char *path)
+{
+    char *sql = sqlite3_mprintf("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+                                "BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d;"
+                                "COMMIT; PRAGMA journal_mode = WAL;",
+                                schema_sql, APPLICATION_ID, SCHEMA_VERSION);
+    sqlite3 *db = NULL;
+    int rc = sql ? sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) : SQLITE_NOMEM;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    sqlite3_free(sql);
+    sqlite3_close(db);
+    return definitions_error(rc);
+}
+
+static int sync_directory(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = fd >= 0 && fsync(fd) == 0 ? 0 : lv_error_from_errno(errno);
+
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+/* Made under another name, synced once and then renamed: after a crash there is either no file or
+ * a whole one. (SQLite's own way, with a journal, took eight times as long at the first start.) */
+static int create_file(const char *dir, const char *path)
+{
+    struct lv_buffer fresh = {0};
+    const char *name;
+    int err = 0;
+    int fd;
+
+    lv_buffer_printf(&fresh, "%s.new", path);
+    name = (const char *)fresh.p;
+    /* SQLite would make it readable by everybody; it will have password hashes in it. */
+    fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        err = lv_error_from_errno(errno);
+    if (err == 0)
+        err = write_schema(name);
+    if (err == 0 && (fsync(fd) != 0 || rename(name, path) != 0))
+        err = lv_error_from_errno(errno);
+    if (err == 0)
+        err = sync_directory(dir);
+    if (fd >= 0)
+        close(fd);
+    lv_buffer_free(&fresh);
+    return err;
+}
+
+int definitions_create_file(const char *dir, const char *path)
+{
+    struct stat st;
+    int err;
+
+    if (stat(path, &st) == 0)
+        return 0;
+    err = errno == ENOENT ? create_file(dir, path) : lv_error_from_errno(errno);
+    if (err < 0)
+        log_error("definitions: cannot create %s: %s", path, lv_error_text(err));
+    return err;
+}
+
+/* ---- Opening it ---- */
+
+static int read_number(sqlite3 *db, const char *sql, int64_t *ret)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW)
+        *ret = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/* Is the file ours, of a version we know? Changes nothing in it. */
+static int check_format(struct definitions *d)
+{
+    int64_t application = 0;
+    int64_t version = 0;
+    int rc = read_number(d->db, "PRAGMA user_version", &version);
+
+    if (rc == SQLITE_OK)
+        rc = read_number(d->db, "PRAGMA application_id", &application);
+    if (rc != SQLITE_OK) {
+        log_error("definitions: cannot read %s: %s", d->path, sqlite3_errmsg(d->db));
+        return definitions_error(rc);
+    }
+    if (application != APPLICATION_ID) {
+        log_error("definitions: %s is a database, but not of Leveret's definitions", d->path);
+        return ERR_FORMAT;
+    }
+    if (version > SCHEMA_VERSION) {
+        log_error("definitions: %s is of version %lld, this Leveret reads up to version %d: "
+                  "start the newer Leveret that wrote it",
+                  d->path, (long long)version, SCHEMA_VERSION);
+        return ERR_FORMAT;
+    }
+    return 0;
+}
+
+/* The write-ahead log with full syncs: a commit is one append and one sync, and is durable when
+ * it returns. Readers (an operator's sqlite3) hold up nobody. */
+static const char settings_sql[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                                   "PRAGMA journal_size_limit = 16777216;"
+                                   "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
+
+static int configure_database(struct definitions *d)
+{
+    int rc = sqlite3_exec(d->db, settings_sql, NULL, NULL, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(d->db, seen_sql, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = definitions_prepare(d->db, "BEGIN IMMEDIATE", &d->begin);
+    if (rc == SQLITE_OK)
+        rc = definitions_prepare(d->db, "COMMIT", &d->commit);
+    if (rc == SQLITE_OK)
+        rc = definitions_prepare(d->db, "ROLLBACK", &d->rollback);
+    return rc;
+}
+
+/* The format is looked at first: a file that is not ours stays as it is. */
+int definitions_open_database(struct definitions *d)
+{
+    int rc = sqlite3_open_v2(
+        d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int err;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(d->db, BUSY_TIMEOUT_MS);
+    if (rc == SQLITE_OK && (err = check_format(d)) < 0)
+        return err;
+    if (rc == SQLITE_OK)
+        rc = configure_database(d);
+    if (rc != SQLITE_OK)
+        log_error("definitions: cannot open %s: %s", d->path,
+                  d->db ? sqlite3_errmsg(d->db) : sqlite3_errstr(rc));
+    return definitions_error(rc);
+}

@@ -1,0 +1,190 @@
+/* The thread that writes the definitions.
+ *
+ * The way of a change:
+ *   - a constructor copies its values into one block of memory, with the name of the operation;
+ *   - definitions_submit() puts it at the end of the queue and wakes the writer if it was empty;
+ *   - the writer takes the whole queue, begins a transaction, runs each change's statements, and
+ *     commits: one sync for all that gathered while the last one was being synced;
+ *   - then it calls each change's `done`, in order.
+ *
+ * The ways it fails:
+ *   - any statement or the commit fails (disk full, an I/O error): the transaction is rolled back,
+ *     every change in it gets the error, one line is logged, and the next batch is a new attempt
+ *     of its own changes alone: nothing that failed is tried again behind its owner's back;
+ *   - the process dies: what was committed is there, the rest of the batch is not, whole. */
+#include <signal.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "store/definitions_private.h"
+
+static const struct statement {
+    enum definition_operation operation;
+    const char *sql;
+} statements[] = {
+#define STATEMENT_ROW(operation, sql) {operation, sql},
+    DEFINITION_STATEMENTS(STATEMENT_ROW)
+#undef STATEMENT_ROW
+};
+
+static int bind(sqlite3_stmt *statement, int index, const struct definition_value *value)
+{
+    if (value->type == VALUE_NUMBER)
+        return sqlite3_bind_int64(statement, index, value->number);
+    if (value->type == VALUE_BYTES)
+        return sqlite3_bind_blob64(statement, index, value->bytes.p, value->bytes.n, SQLITE_STATIC);
+    return sqlite3_bind_text64(statement, index, (const char *)value->bytes.p, value->bytes.n,
+                               SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static int run_with(sqlite3_stmt *statement, const struct definition_change *change)
+{
+    int count = sqlite3_bind_parameter_count(statement);
+    int rc = SQLITE_OK;
+
+    for (int i = 0; i < count && rc == SQLITE_OK; i++)
+        rc = bind(statement, i + 1, &change->values[i]);
+    return rc == SQLITE_OK ? definitions_run(statement) : rc;
+}
+
+static int apply(struct definitions *d, const struct definition_change *change)
+{
+    int rc = SQLITE_OK;
+
+    for (int i = d->first[change->operation];
+         i < DEFINITION_STATEMENT_COUNT && statements[i].operation == change->operation &&
+         rc == SQLITE_OK;
+         i++) {
+        if (!d->prepared[i])
+            rc = definitions_prepare(d->db, statements[i].sql, &d->prepared[i]);
+        if (rc == SQLITE_OK)
+            rc = run_with(d->prepared[i], change);
+    }
+    return rc;
+}
+
+static int write_batch(struct definitions *d, const struct definition_change *batch)
+{
+    int rc = definitions_run(d->begin);
+
+    for (const struct definition_change *c = batch; c && rc == SQLITE_OK; c = c->next)
+        rc = apply(d, c);
+    if (rc == SQLITE_OK)
+        rc = definitions_run(d->commit);
+    return rc;
+}
+
+/* Undoes what a failed batch began, and says so once until a batch goes well again. */
+static void batch_failed(struct definitions *d, int rc)
+{
+    /* The text of the failure, before another call overwrites it. */
+    if (!d->is_failing)
+        log_error("definitions: cannot write %s: %s (%s); declarations are refused until it can "
+                  "be written again",
+                  d->path, sqlite3_errmsg(d->db), sqlite3_errstr(rc));
+    d->is_failing = true;
+    if (!sqlite3_get_autocommit(d->db))
+        definitions_run(d->rollback);
+}
+
+static int commit_batch(struct definitions *d, const struct definition_change *batch)
+{
+    int rc;
+
+    pthread_mutex_lock(&d->db_lock);
+    rc = write_batch(d, batch);
+    if (rc != SQLITE_OK) {
+        batch_failed(d, rc);
+    } else if (d->is_failing) {
+        log_info("definitions: %s can be written again", d->path);
+        d->is_failing = false;
+    }
+    pthread_mutex_unlock(&d->db_lock);
+    return definitions_error(rc);
+}
+
+static void finish_batch(struct definition_change *batch, int err)
+{
+    while (batch) {
+        struct definition_change *change = batch;
+
+        batch = change->next;
+        if (change->done)
+            change->done(change->arg, err);
+        definition_change_free(&change);
+    }
+}
+
+/* Everything that is queued; NULL when it is time to end. Waits for either. */
+static struct definition_change *take_batch(struct definitions *d)
+{
+    struct definition_change *batch;
+
+    pthread_mutex_lock(&d->queue_lock);
+    while (!d->head && !d->is_closing)
+        pthread_cond_wait(&d->queue_grew, &d->queue_lock);
+    batch = d->head;
+    d->head = NULL;
+    d->tail = NULL;
+    pthread_mutex_unlock(&d->queue_lock);
+    return batch;
+}
+
+static void *writer(void *arg)
+{
+    struct definitions *d = arg;
+    struct definition_change *batch;
+
+    while ((batch = take_batch(d)) != NULL)
+        finish_batch(batch, commit_batch(d, batch));
+    return NULL;
+}
+
+void definitions_submit(struct definitions *d, struct definition_change *change,
+                        definitions_done done, void *arg)
+{
+    bool was_empty;
+
+    change->next = NULL;
+    change->done = done;
+    change->arg = arg;
+    pthread_mutex_lock(&d->queue_lock);
+    was_empty = !d->head;
+    if (was_empty)
+        d->head = change;
+    else
+        d->tail->next = change;
+    d->tail = change;
+    pthread_mutex_unlock(&d->queue_lock);
+    if (was_empty)
+        pthread_cond_signal(&d->queue_grew);
+}
+
+/* The writer takes no signals: they are for the main thread. */
+int definitions_start_writer(struct definitions *d)
+{
+    sigset_t all;
+    sigset_t before;
+    int number;
+
+    for (int i = DEFINITION_STATEMENT_COUNT - 1; i >= 0; i--)
+        d->first[statements[i].operation] = i;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    number = pthread_create(&d->thread, NULL, writer, d);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (number != 0)
+        return lv_error_from_errno(number);
+    d->has_thread = true;
+    pthread_setname_np(d->thread, "definitions");
+    return 0;
+}
+
+void definitions_stop_writer(struct definitions *d)
+{
+    pthread_mutex_lock(&d->queue_lock);
+    d->is_closing = true;
+    pthread_mutex_unlock(&d->queue_lock);
+    pthread_cond_signal(&d->queue_grew);
+    pthread_join(d->thread, NULL);
+}

@@ -1,0 +1,289 @@
+/* Time passes in a store world, and what is found then is compared with the model. */
+#include "store_world_private.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+/* --- time ------------------------------------------------------------------------------------------------- */
+
+bool world_is_cut(const struct world *w)
+{
+    return disk_sim_is_cut(w->disk);
+}
+
+static void note_paging(struct world *w)
+{
+    for (unsigned i = 0; i < w->slot_count; i++) {
+        struct slot *s = &w->slots[i];
+        for (unsigned n = 0; !s->is_deleted && n < s->queue->lane_count; n++)
+            w->was_paged |= backlog_has_disk(&queue_lane(s->queue, n)->backlog);
+        world_note_losses(s);
+    }
+}
+
+/* Somebody waits for room on the disk, which is there, or for a file that will not fail again. */
+static bool has_retries(const struct world *w)
+{
+    for (unsigned i = 0; i < loops_count(w->loops); i++) {
+        const struct persist_loop *p = persist_of(loops_at(w->loops, i));
+        if (p && !lv_list_is_empty(&p->retries))
+            return true;
+    }
+    return false;
+}
+
+static bool has_remote_clients(const struct world *w, unsigned slot)
+{
+    for (unsigned i = 0; i < w->client_count; i++) {
+        const struct consumer *c = w->clients[i]->consumer;
+        if (w->clients[i]->slot == slot && c && c->loop != c->queue->home)
+            return true;
+    }
+    return false;
+}
+
+void world_rest(struct world *w)
+{
+    unsigned rounds = 0;
+    bool any = true;
+    while (any && !world_is_cut(w)) {
+        if (rounds++ > REST_ROUNDS_MAX)
+            world_fail(w, "the broker does not come to rest");
+        any = loop_sim_turn(w->loops);
+        if (world_one_in(w, 2))
+            any |= log_step(w->persist->log);
+        if (!world_is_cut(w))
+            any |= segments_step(w->persist->segments);
+        if (!any && !world_is_cut(w))
+            any = log_step(w->persist->log);
+        if (!any && !world_is_cut(w) && has_retries(w)) {
+            loop_sim_advance(w->loops, 1000);
+            any = true;
+        }
+        promise_purges(w);
+        promises_look(w, false);
+        note_paging(w);
+    }
+    for (unsigned slot = 0; !world_is_cut(w) && slot < w->slot_count; slot++) {
+        struct slot *s = &w->slots[slot];
+        s->has_mail = has_remote_clients(w, slot);
+        for (size_t i = 0; i < s->count; i++) {
+            s->copies[i].is_placed = true;
+            if (s->copies[i].gone == PURGED && !s->has_purge)
+                s->copies[i].gone = GONE;
+        }
+    }
+}
+
+void world_some_time(struct world *w)
+{
+    unsigned rounds = 1 + (unsigned)world_below(w, 6);
+    for (unsigned i = 0; i < rounds && !world_is_cut(w); i++) {
+        switch (world_below(w, 4)) {
+        case 0: log_step(w->persist->log); break;
+        case 1: segments_step(w->persist->segments); break;
+        default: loop_sim_turn(w->loops); break;
+        }
+        if (!world_is_cut(w) && has_retries(w) && world_one_in(w, 8))
+            loop_sim_advance(w->loops, 400);
+    }
+    if (!world_is_cut(w))
+        promise_purges(w);
+    promises_look(w, false);
+    note_paging(w);
+}
+
+/* --- verifying ------------------------------------------------------------------------------------------- */
+
+static void check_answers(struct world *w)
+{
+    for (uint32_t i = 0; i < w->model_count; i++) {
+        const struct model *model = &w->models[i];
+        if (model->life == w->life && model->answers != model->answers_due)
+            world_fail(w, "message %u has %u answers of %u", i, model->answers, model->answers_due);
+    }
+}
+
+static void check_status(struct world *w, unsigned slot, uint64_t ready, uint64_t ready_bytes,
+                         uint64_t taken, uint64_t taken_bytes)
+{
+    struct queue_call call = world_call_home(w, slot, queue_call_status);
+    if (call.ready != ready || call.taken != taken)
+        world_fail(w,
+                   "queue %u counts %" PRIu64 " ready and %" PRIu64 " taken, there are %" PRIu64
+                   " and %" PRIu64,
+                   slot, call.ready, call.taken, ready, taken);
+    if (call.ready_bytes != ready_bytes || call.taken_bytes != taken_bytes)
+        world_fail(w,
+                   "queue %u counts %" PRIu64 " bytes ready and %" PRIu64
+                   " taken, there are %" PRIu64 " and %" PRIu64,
+                   slot, call.ready_bytes, call.taken_bytes, ready_bytes, taken_bytes);
+}
+
+/* The higher priority first, then by sequence number. */
+static bool is_behind(uint64_t place, uint64_t before)
+{
+    return place_priority(place) == place_priority(before)
+               ? place > before
+               : place_priority(place) < place_priority(before);
+}
+
+/* What the queue held, in order: all that should be, and nothing else. */
+static void check_held(struct world *w, unsigned slot, const struct client *client,
+                       uint64_t *ret_bytes)
+{
+    struct slot *s = &w->slots[slot];
+    uint64_t newest[LOOPS_WORLD_MAX][PRIORITIES] = {0};
+    *ret_bytes = 0;
+    for (size_t i = 0; i < client->held_count; i++) {
+        const struct held *held = &client->held[i];
+        const struct copy *copy = &s->copies[held->copy];
+        const struct model *model = &w->models[copy->message];
+        uint64_t *last = &newest[model->publisher][world_priority_of(w, slot, copy->message)];
+        if (i > 0 && !is_behind(held->sequence, client->held[i - 1].sequence))
+            world_fail(w, "queue %u: place %" PRIu64 " comes behind %" PRIu64, slot, held->sequence,
+                       client->held[i - 1].sequence);
+        if (*last > copy->message)
+            world_fail(w, "queue %u: message %u stands behind %" PRIu64, slot, copy->message,
+                       *last);
+        *last = copy->message;
+        *ret_bytes += model->body_bytes;
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        struct copy *copy = &s->copies[i];
+        if (copy->holder || copy->gone != NOT_GONE || copy->expect == NOT_THERE)
+            continue;
+        if (copy->expect == THERE && !w->models[copy->message].is_refused &&
+            !world_may_be_over(w, copy->message))
+            world_fail(w, "message %u is lost from queue %u%s", copy->message, slot,
+                       w->models[copy->message].is_persistent ? "" : " (it is transient)");
+        copy->gone = GONE;
+    }
+    w->counts->drained += client->held_count;
+}
+
+/* Everything that is ready, as a browse sees it. */
+struct seen {
+    uint64_t *places;
+    size_t count, capacity;
+};
+
+static void see_all(struct world *w, unsigned slot, struct seen *ret)
+{
+    struct queue *q = w->slots[slot].queue;
+    struct walker waiting = {0};
+    struct browse_options options = {.is_bounded = true, .wake = walker_wakes, .arg = &waiting};
+    struct browse_item item;
+    loop_sim_enter(q->home);
+    struct browse *browse = browse_open(q, &options);
+    for (;;) {
+        enum browse_result result = browse_peek(browse, &item);
+        if (result == BROWSE_WAIT) {
+            loop_sim_enter(NULL);
+            unsigned wakes = waiting.wakes;
+            while (waiting.wakes == wakes && !world_is_cut(w))
+                world_rest(w);
+            loop_sim_enter(q->home);
+            if (world_is_cut(w))
+                break;
+            continue;
+        }
+        if (result != BROWSE_ITEM)
+            break;
+        struct message *m = browse_message(browse);
+        world_check_seen(w, slot, &item, m);
+        message_unref(&m);
+        if (ret->count == ret->capacity) {
+            ret->capacity = ret->capacity ? ret->capacity * 2 : 64;
+            ret->places = lv_realloc(ret->places, ret->capacity * sizeof *ret->places);
+        }
+        ret->places[ret->count++] = item.place;
+        browse_pass(browse);
+    }
+    browse_close(&browse);
+    loop_sim_enter(NULL);
+}
+
+static void check_seen_all(struct world *w, unsigned slot, const struct client *client,
+                           const struct seen *seen)
+{
+    for (size_t i = 0; i < seen->count && i < client->held_count; i++)
+        if (seen->places[i] != client->held[i].sequence)
+            world_fail(w, "queue %u: place %" PRIu64 " was seen where %" PRIu64 " is", slot,
+                       seen->places[i], client->held[i].sequence);
+    if (seen->count != client->held_count)
+        world_fail(w, "queue %u: %zu messages were seen, %zu were there", slot, seen->count,
+                   client->held_count);
+}
+
+static void calm(struct world *w)
+{
+    disk_sim_fail_at(w->disk, 0, 0);
+    disk_sim_set_room(w->disk, UINT64_MAX);
+    walkers_let_go(w);
+    for (unsigned i = 0; i < w->client_count; i++)
+        world_cancel(w->clients[i]);
+    world_rest(w);
+    for (unsigned i = 0; !world_is_cut(w) && i < w->client_count; i++)
+        world_requeue_all(w->clients[i]);
+    world_rest(w);
+}
+
+static bool estimates_bytes(const struct queue *q)
+{
+    bool any = false;
+    for (unsigned i = 0; i < q->lane_count; i++)
+        any |= pager_estimates_bytes(queue_lane(q, i));
+    return any;
+}
+
+static void verify_slot(struct world *w, unsigned slot, bool is_last)
+{
+    struct queue_call before = world_call_home(w, slot, queue_call_status);
+    const uint64_t then = world_now_ms(w);
+    bool is_estimate = estimates_bytes(w->slots[slot].queue);
+    struct seen seen = {0};
+    see_all(w, slot, &seen);
+    struct client *client = world_consume(w, slot, false, 0, true);
+    uint64_t bytes;
+    world_rest(w);
+    if (world_is_cut(w)) {
+        free(seen.places);
+        return;
+    }
+    world_step(w, "queue %u has %" PRIu64 " messages", slot, before.ready);
+    check_held(w, slot, client, &bytes);
+    uint64_t lost = w->slots[slot].queue->counters.lost - before.counters.lost;
+    if (lost == 0 && world_now_ms(w) == then)
+        check_seen_all(w, slot, client, &seen);
+    free(seen.places);
+    if (world_now_ms(w) != then)
+        lost = before.ready - client->held_count; /* some may have expired meanwhile */
+    if (before.ready != client->held_count + lost || before.taken != 0)
+        world_fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " taken, there were %zu",
+                   slot, before.ready, before.taken, client->held_count);
+    if (before.ready_bytes != bytes && !is_estimate && lost == 0)
+        world_fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot,
+                   before.ready_bytes, bytes);
+    check_status(w, slot, 0, 0, client->held_count, bytes);
+    world_cancel(client);
+    while (client->held_count > 0)
+        world_settle(client, world_below(w, client->held_count), 1 + world_below(w, 100),
+                     is_last ? SETTLE_ACK : SETTLE_REQUEUE);
+    world_rest(w);
+    if (!world_is_cut(w) && (world_now_ms(w) == then || is_last)) /* else some may have expired */
+        check_status(w, slot, is_last ? 0 : before.ready - lost, is_last ? 0 : bytes, 0, 0);
+}
+
+void world_verify(struct world *w, bool is_last)
+{
+    world_step(w, "everything is compared%s", is_last ? " and settled" : "");
+    calm(w);
+    if (!world_is_cut(w))
+        check_answers(w);
+    for (unsigned slot = 0; slot < w->slot_count && !world_is_cut(w); slot++) {
+        if (!w->slots[slot].is_deleted && w->client_count < CLIENTS_MAX)
+            verify_slot(w, slot, is_last);
+    }
+}
