@@ -121,11 +121,20 @@ static void close_on_loop(struct loop *loop, void *arg)
 }
 
 /* The vhost goes first, so that nobody can open it anew; then those who were on it. */
+/* What users may do there goes with the vhost, and before it, as RabbitMQ tells it. */
+static void tell_permission_deleted(void *arg, const struct definition_permission *row)
+{
+    event_emit(arg, "permission.deleted", EVENT_STR("vhost", row->vhost),
+               EVENT_STR("user", row->user),
+               EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_CLI));
+}
+
 static void run_delete_vhost(struct request *r)
 {
     struct vhost_change c = {.broker = r->world->broker, .name = request_string(r, "vhost")};
     if (!request_vhost(r))
         return;
+    auth_list_permissions(r->world->auth, SLICE_EMPTY, c.name, tell_permission_deleted, c.broker);
     commit_begin(&c.commit);
     int err = ask_loop(r->asker, loops_at(r->world->loops, 0), delete_on_loop, &c);
     if (err == 0)
