@@ -193,6 +193,7 @@ static const struct {
     {"x-queue-leader-locator", QUORUM | STREAM, check_leader_locator},
     {"x-queue-master-locator", CLASSIC, NULL},
     {"x-delivery-limit", QUORUM, NULL},
+    {"x-last-value-key", CLASSIC | QUORUM, check_string},
 };
 
 enum { QUEUE_RULES = sizeof queue_rules / sizeof *queue_rules };
@@ -212,6 +213,7 @@ static const char *const classic_compared[] = {
     "x-single-active-consumer",
     "x-queue-type",
     "x-queue-master-locator",
+    "x-last-value-key",
     NULL,
 };
 

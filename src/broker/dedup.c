@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include <xxhash.h>
-
 #include "base/memory.h"
 #include "store/definitions.h"
 #include "wire/table.h"
@@ -248,33 +246,6 @@ void dedup_restore(struct dedup *d, struct seen_value value, uint64_t number, ui
 
 /* --- values ------------------------------------------------------------------------------------- */
 
-/* Equal values have the same letter and bytes: integers of any width, strings and binary. */
-static struct seen_value value_of(const struct field *f)
-{
-    struct lv_buffer key = {0};
-    if (field_is_integer(f) || f->type == FIELD_BOOL || f->type == FIELD_DECIMAL) {
-        uint64_t number = f->type == FIELD_BOOL ? f->b : (uint64_t)f->i;
-        lv_buffer_add_u8(&key, field_is_integer(f) ? 'i' : f->type);
-        lv_buffer_add_u8(&key, f->scale);
-        lv_buffer_add(&key, &number, sizeof number);
-    } else if (f->type == FIELD_DOUBLE || f->type == FIELD_FLOAT) {
-        lv_buffer_add_u8(&key, 'd');
-        lv_buffer_add(&key, &f->f, sizeof f->f);
-    } else if (f->type == FIELD_TIMESTAMP) {
-        lv_buffer_add_u8(&key, 'T');
-        lv_buffer_add(&key, &f->i, sizeof f->i);
-    } else {
-        lv_buffer_add_u8(&key, f->type == FIELD_BINARY ? 'S' : f->type);
-        if (f->type == FIELD_TABLE)
-            table_canonical(&key, f->bytes);
-        else
-            lv_buffer_add_slice(&key, f->bytes);
-    }
-    XXH128_hash_t hash = XXH3_128bits(key.p, key.n);
-    lv_buffer_free(&key);
-    return (struct seen_value){hash.low64, hash.high64};
-}
-
 static uint64_t until_of(const struct dedup *d, struct slice headers, uint64_t now_ms)
 {
     struct field f;
@@ -316,7 +287,7 @@ bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *cl
         table_find(headers, "x-death", &death))
         return true;
     struct loop *loop = loop_current();
-    struct seen_value value = value_of(&f);
+    struct seen_value value = seen_value_of(&f);
     uint64_t until_ms = until_of(d, headers, loop_wall_ms(loop));
     pthread_mutex_lock(&d->lock);
     bool is_new = claim_value(d, value, until_ms, loop, claims);

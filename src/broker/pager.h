@@ -67,6 +67,13 @@ void pager_fetch_ahead(struct lane *l, uint64_t until_ms);
 void pager_take_on_disk(struct lane *l, uint64_t sequence);
 /* The same for any message on disk alone; it has been read, and is borrowed. */
 void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
+/* The same for one of which this is known. False when no message that could be taken stands there. */
+bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
+                              bool is_persistent);
+/* Whether a message may stand at this place on disk alone, ready or taken. */
+bool pager_may_have(const struct lane *l, uint64_t sequence);
+/* Recovery: the queue's conflation hears of messages that wait for their chunks. */
+void pager_find_stragglers(struct lane *l);
 /* What was taken, here or on disk, is ready again as if nobody had ever had it. False when there is no
  * such message. */
 bool pager_untake(struct lane *l, uint64_t sequence);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/conflation.h"
 #include "broker/queue_private.h"
 
 enum {
@@ -408,9 +409,14 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
     for (size_t i = 0; s->is_recovered && i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
         uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
-        if (e->deadline_ms && e->message.is_persistent && pager_is_live(s, sequence) &&
-            pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence))
+        if (!e->message.is_persistent || !pager_is_live(s, sequence) ||
+            !pager_may_have(l, sequence))
+            continue;
+        if (e->deadline_ms)
             backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
+        if (l->queue->conflation)
+            conflation_found(l->queue, lane_place(l, sequence), e->message.header,
+                             e->message.body.n, true);
     }
 }
 
@@ -510,6 +516,35 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
     backlog_take_on_disk(&l->backlog, sequence);
     for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
+}
+
+bool pager_may_have(const struct lane *l, uint64_t sequence)
+{
+    return pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence);
+}
+
+bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
+                              bool is_persistent)
+{
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    bool is_taken = note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
+    if (!pager_may_have(l, sequence) || is_taken)
+        return false;
+    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, body_bytes, is_persistent, is_stray);
+    pager_take_on_disk(l, sequence);
+    return true;
+}
+
+void pager_find_stragglers(struct lane *l)
+{
+    const struct pager *p = l->pager;
+    for (size_t i = p ? p->straggler_first : 0; p && i < p->straggler_count; i++) {
+        const struct straggler *s = &p->stragglers[i];
+        if (s->message)
+            conflation_found(l->queue, lane_place(l, s->sequence), message_header(s->message),
+                             s->message->body_bytes, s->message->is_persistent);
+    }
 }
 
 void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)

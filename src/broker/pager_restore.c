@@ -343,6 +343,8 @@ void pager_restore_end(struct lane *l)
     mark_delivered(l);
     if (!p)
         return;
+    if (l->queue->conflation && p->count > 0)
+        p->has_unknown_deadlines = true; /* nor are the values known of what stands there */
     for (size_t i = 0; i < p->count; i++)
         restore_settled(l, p->segments[i]);
     for (size_t i = p->straggler_first; i < p->straggler_count; i++)

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/browse.h"
+#include "broker/conflation.h"
 #include "broker/dedup.h"
 #include "broker/default_type.h"
 #include "broker/delayed.h"
@@ -42,6 +43,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->argument_table = bytes_copy(argument_table);
     q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
                             q->argument_table, false);
+    q->conflation = conflation_create(q->argument_table);
     lane_init(&q->lane, q);
     q->lane_count = 1;
     lv_list_init(&q->consumers);
@@ -64,6 +66,7 @@ static void queue_free(struct queue *q)
     queue_dead_letters_free(q);
     lanes_free(q);
     effective_policy_unref(&q->policy);
+    conflation_free(&q->conflation);
     dedup_free(&q->dedup);
     vhost_unref(&q->vhost);
     free((void *)q->destination.name.p);

@@ -3,6 +3,7 @@
 
 #include "broker/browse.h"
 #include "broker/browser.h"
+#include "broker/conflation.h"
 #include "broker/dedup.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
@@ -160,6 +161,8 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
         queue_watch_deadline(q, deadline_ms);
     }
+    if (q->conflation)
+        conflation_came(q, lane_place(l, sequence), message);
     if (queue_is_limited(q))
         queue_keep_limits(q);
     if (!lv_list_is_empty(&q->browses))
@@ -199,6 +202,8 @@ enum queue_answer queue_take_message(struct queue *q, struct message *message)
     persist_enqueue(l, message, sequence, true, deadline_ms);
     if (deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
+    if (q->conflation)
+        conflation_came(q, lane_place(l, sequence), message);
     hand_over(q, c, message, lane_place(l, sequence), false, 0);
     return answer;
 }

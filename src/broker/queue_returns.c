@@ -2,6 +2,7 @@
  * delivery says of it, and what becomes of one that has come back too often. */
 #include "broker/queue_private.h"
 
+#include "broker/conflation.h"
 #include "broker/persist.h"
 #include "broker/queue_dead_letters.h"
 
@@ -30,6 +31,12 @@ uint32_t queue_first_delivery_count(struct lane *l)
 
 static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 {
+    const struct message *m = q->conflation ? backlog_find_taken(&l->backlog, sequence) : NULL;
+    if (m && conflation_is_replaced(q, lane_place(l, sequence), m)) {
+        q->counters.replaced++;
+        queue_settle_place(q, lane_place(l, sequence));
+        return;
+    }
     if (!backlog_return(&l->backlog, sequence))
         return;
     uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/conflation.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/queue_private.h"
@@ -203,8 +204,13 @@ void restore_end(struct restore **restore, bool is_whole)
         pager_restore_end(l);
         if (l->dirty_file > 0)
             persist_restore_dirty(l, l->dirty_file);
-        pager_relieve(l);
     }
+    for (size_t i = 0; is_whole && i < r->count; i++) {
+        if (r->queues[i]->conflation)
+            conflation_begin(r->queues[i]); /* while all that the log had is in memory */
+    }
+    for (size_t i = 0; is_whole && i < count; i++)
+        pager_relieve(lanes[i]);
     for (size_t i = 0; is_whole && i < r->count; i++)
         queue_begin_expiry(r->queues[i]);
     free(lanes);

@@ -4,7 +4,11 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include <xxhash.h>
+
+#include "base/buffer.h"
 #include "base/memory.h"
+#include "wire/table.h"
 
 enum { CAPACITY_MIN = 16 };
 
@@ -138,4 +142,33 @@ void seen_free(struct seen *seen)
     free(seen->entries);
     free(seen->places);
     *seen = (struct seen){0};
+}
+
+/* --- values ------------------------------------------------------------------------------------- */
+
+/* Equal values have the same letter and bytes: integers of any width, strings and binary. */
+struct seen_value seen_value_of(const struct field *f)
+{
+    struct lv_buffer key = {0};
+    if (field_is_integer(f) || f->type == FIELD_BOOL || f->type == FIELD_DECIMAL) {
+        uint64_t number = f->type == FIELD_BOOL ? f->b : (uint64_t)f->i;
+        lv_buffer_add_u8(&key, field_is_integer(f) ? 'i' : f->type);
+        lv_buffer_add_u8(&key, f->scale);
+        lv_buffer_add(&key, &number, sizeof number);
+    } else if (f->type == FIELD_DOUBLE || f->type == FIELD_FLOAT) {
+        lv_buffer_add_u8(&key, 'd');
+        lv_buffer_add(&key, &f->f, sizeof f->f);
+    } else if (f->type == FIELD_TIMESTAMP) {
+        lv_buffer_add_u8(&key, 'T');
+        lv_buffer_add(&key, &f->i, sizeof f->i);
+    } else {
+        lv_buffer_add_u8(&key, f->type == FIELD_BINARY ? 'S' : f->type);
+        if (f->type == FIELD_TABLE)
+            table_canonical(&key, f->bytes);
+        else
+            lv_buffer_add_slice(&key, f->bytes);
+    }
+    XXH128_hash_t hash = XXH3_128bits(key.p, key.n);
+    lv_buffer_free(&key);
+    return (struct seen_value){hash.low64, hash.high64};
 }

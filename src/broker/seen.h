@@ -8,10 +8,14 @@
 #include <stdint.h>
 
 struct dedup_claim;
+struct field;
 
 struct seen_value {
     uint64_t low, high;
 };
+
+/* The value of a field. Equal are integers of any width, and strings and binary, of the same value. */
+struct seen_value seen_value_of(const struct field *field);
 
 struct seen_entry {
     struct seen_value value;

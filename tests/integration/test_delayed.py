@@ -247,7 +247,7 @@ def test_what_waits_survives_kill_9_and_what_is_due_goes_at_once_in_order(own_br
     peer = Peer(own.address)
     bodies = [int(got.body[:6]) for _, got in take(peer, 'q', count, 90)]
     assert sorted(bodies) == list(range(count))
-    if count < 5000:
+    if step_ms > 1:                              # else the time that publishing takes counts as well
         assert bodies == sorted(bodies, reverse=True)
     [row] = eventually(lambda: len(pending(own, 'x')) == 1 and pending(own, 'x'))
     assert row['message_bytes'] == 3
