@@ -49,7 +49,7 @@ struct queue_counters {
     uint64_t got_no_ack;
     uint64_t redelivered;
     uint64_t acked;
-    uint64_t replaced; /* by a newer message of the same value (conflation.h) */
+    uint64_t replaced;                   /* by a newer message of the same value (conflation.h) */
     uint64_t lost;                       /* could not be read back from the disk */
     uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
@@ -66,7 +66,7 @@ struct queue {
     struct slice argument_table; /* owned, raw */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    struct conflation *conflation; /* owned; NULL: keeps all of a value */
+    struct conflation *conflation;                       /* owned; NULL: keeps all of a value */
     struct dedup *dedup;                                 /* owned; NULL: takes duplicates */
     uint64_t exclusive_owner;                            /* a connection's id; 0: none */
     uint64_t id;                                         /* in the store; never used twice */
