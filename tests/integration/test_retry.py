@@ -196,28 +196,32 @@ def test_a_graveyard_on_disk_rises_in_order(own_broker, volume):
 def test_consumers_take_meanwhile(own_broker, volume):
     broker, number = own_broker(), volume(20_000)
     graveyard(broker, number, others=False)
-    with Peer(broker.address) as taker:
+    taken = []
+
+    def take_up_to_the_last(taker):
+        while True:
+            message = taker.content(1)
+            taker.send(1, 'basic.ack', delivery_tag=message.method.delivery_tag)
+            if message.body == b'last':
+                break
+            taken.append(int(message.body[:8]))
+
+    with Peer(broker.address) as taker, Peer(broker.address) as publisher:
         taker.call(1, 'basic.qos', prefetch_count=20)
         taker.call(1, 'basic.consume', queue='dead')
-        result = []
-        retrying = threading.Thread(target=lambda: result.append(retry(broker, 'dead')))
-        retrying.start()
-        taken = []
-        while len(taken) < 200:
-            message = taker.content(1)
-            taken.append(int(message.body[:8]))
-            taker.send(1, 'basic.ack', delivery_tag=message.method.delivery_tag)
-            if not retrying.is_alive():
-                break
-        retrying.join(60)
-        assert not retrying.is_alive()
-        taker.drop()
-    (moved, stayed), = result
-    assert stayed == 0
-    eventually(lambda: sorted(numbers_in(broker, 'work') + numbers_in(broker, 'dead') + taken)[-1] == number - 1)
-    everything = numbers_in(broker, 'work') + numbers_in(broker, 'dead') + taken
-    assert set(everything) == set(range(number))
-    assert len(everything) - len(set(everything)) <= 1   # one ack may not have arrived
+        taking = threading.Thread(target=take_up_to_the_last, args=[taker])
+        taking.start()
+        eventually(lambda: taken, every_s=0)
+        moved, stayed = retry(broker, 'dead')
+        publisher.publish(1, '', 'dead', 'last')
+        taking.join(60)
+        taker.call(1, 'basic.qos', prefetch_count=0)     # every acknowledgement has arrived
+        publisher.close()
+        taker.close()
+    assert stayed == 0 and taken
+    work, dead = numbers_in(broker, 'work'), numbers_in(broker, 'dead')
+    assert len(work) == moved and dead == []
+    assert sorted(work + taken) == list(range(number))
     broker.stop()
 
 
