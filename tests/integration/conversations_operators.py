@@ -1,7 +1,7 @@
 """Conversations in which the operator has a say: policies, limits of vhosts, the firehose, events."""
 from contextlib import contextmanager
 
-from talk import conversation, conversation_named, slow_conversation
+from talk import conversation, conversation_named, routed, slow_conversation
 
 
 def policy(talk, definition, name='p', pattern=r'\.q$', **how):
@@ -206,6 +206,19 @@ def names_in_arguments_win_over_policies(talk):
     talk.ask('confirm.select')
     sent(talk, 'a')
     dead_letters(talk, 1)
+    cleared(talk)
+
+
+@conversation
+def an_argument_that_names_no_alternate_wins_over_a_policy(talk):
+    talk.ask('exchange.declare', exchange=talk('ae'), type='fanout', auto_delete=True)
+    talk.ask('queue.declare', queue=talk('rest'), exclusive=True)
+    talk.ask('queue.bind', queue=talk('rest'), exchange=talk('ae'))
+    policy(talk, {'alternate-exchange': talk('ae')}, pattern=r'\.[xy]$', apply_to='exchanges')
+    for name, arguments in (('x', {'alternate-exchange': ''}), ('y', {})):
+        talk.ask('exchange.declare', exchange=talk(name), type='direct', arguments=arguments)
+        routed(talk, talk(name), 'k', ['rest'])
+        talk.ask('exchange.delete', exchange=talk(name))
     cleared(talk)
 
 
