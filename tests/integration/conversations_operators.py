@@ -74,6 +74,18 @@ for _overflow in ('drop-head', 'reject-publish', 'reject-publish-dlx'):
 
 
 @conversation
+def a_policy_of_max_length_that_refuses(talk):
+    """It says both at once, to a queue that is above it already."""
+    filled(talk, 'abc')
+    policy(talk, {'max-length': 1, 'overflow': 'reject-publish'})
+    talk.note_whether_ready(1, talk('q'), 2)
+    talk.ask('confirm.select')
+    talk.publish('', talk('q'), 'd')
+    talk.hear()
+    cleared(talk)
+
+
+@conversation
 def a_policy_of_message_ttl(talk):
     policy(talk, to_dead(talk, **{'message-ttl': 1}))
     filled(talk, 'ab')
