@@ -112,8 +112,9 @@ static void sweep(struct queue *q, struct conflation *c)
         if (c->entries[i].hash != 0)
             *entry_at(&fresh, c->entries[i].hash) = c->entries[i];
     }
-    free(c->entries);
+    struct entry *old = c->entries;
     *c = fresh;
+    free(old);
 }
 
 /* --- messages that leave ------------------------------------------------------------------------ */

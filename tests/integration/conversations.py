@@ -1132,6 +1132,7 @@ def prefetch_of_consumers_lifts_that_of_the_channel(talk):
     talk.hear(1, channel=2)
     for body in 'ghij':
         talk.publish('', talk('q'), body)
+        talk.hear()
     talk.hear(2, channel=2)
     talk.ask('queue.declare', queue=talk('q'), passive=True)
 

@@ -1,5 +1,4 @@
 """Messages that their readers did not want, on their way to the dead-letter exchange."""
-import json
 import re
 
 import pytest
@@ -274,26 +273,6 @@ def test_at_least_once_by_policy_goes_where_the_policy_says_by_then(own_broker):
         peer.declare('end', durable=True)
         broker.ctl('set_policy', 'dlx', '^q$', policy % 'end')
         assert bodies(peer, 'end', 2) == ['a', 'b']
-
-
-@pytest.mark.leveret
-def test_at_most_once_by_argument_wins_over_a_policy(broker, peer, name):
-    work, end = name('work'), name('end')
-    peer.declare(work, durable=True, arguments={
-        'x-queue-type': 'quorum', 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': end,
-        'x-overflow': 'reject-publish', 'x-dead-letter-strategy': 'at-most-once'})
-    broker.ctl('set_policy', work, f'^{work}$', '{"dead-letter-strategy": "at-least-once"}')
-    peer.publish(1, '', work, 'lost', PERSISTENT)
-    reject_all(peer, work, 1)
-    eventually(lambda: ([work, 0] in json.loads(broker.ctl('list_queues', 'name', 'messages', '--formatter', 'json').out,
-                                                object_hook=lambda row: [row['name'], row['messages']])))
-    peer.declare(end, durable=True)
-    peer.publish(1, '', work, 'found', PERSISTENT)
-    reject_all(peer, work, 1)
-    assert bodies(peer, end, 1) == ['found']
-    broker.ctl('clear_policy', work)
-    for queue in (work, end):
-        peer.call(1, 'queue.delete', queue=queue)
 
 
 # --- many at once ---------------------------------------------------------------------------------------------
