@@ -96,7 +96,7 @@ static bool is_ready(struct queue *q, uint64_t place)
 /* Entries whose messages have gone go; what is left has room to grow. */
 static void sweep(struct queue *q, struct conflation *c)
 {
-    struct conflation fresh = {.header = c->header};
+    struct conflation fresh = {0};
     size_t live = 0;
     for (size_t i = 0; i < c->capacity; i++) {
         if (c->entries[i].hash != 0 && !is_there(q, c->entries[i].place))
@@ -112,9 +112,10 @@ static void sweep(struct queue *q, struct conflation *c)
         if (c->entries[i].hash != 0)
             *entry_at(&fresh, c->entries[i].hash) = c->entries[i];
     }
-    struct entry *old = c->entries;
-    *c = fresh;
-    free(old);
+    free(c->entries);
+    c->entries = fresh.entries;
+    c->count = fresh.count;
+    c->capacity = fresh.capacity;
 }
 
 /* --- messages that leave ------------------------------------------------------------------------ */
