@@ -13,7 +13,7 @@ import pytest
 
 from brokers import Leveret, free_port
 from crash_tools import PERSISTENT, TRANSIENT, Confirming, drain, fail_io, small_disk
-from wire import Closed, Peer, eventually
+from wire import Closed, Peer, eventually, plain
 
 pytestmark = pytest.mark.leveret
 MIB = 1 << 20
@@ -175,6 +175,8 @@ def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest
     peer = Peer(own.address)
     peer.declare('q', durable=True)
     peer.declare('passing')
+    peer.declare('alarms')
+    peer.call(1, 'queue.bind', queue='alarms', exchange='amq.rabbitmq.event', routing_key='alarm.*')
     publisher = Confirming(own.address)
     for number in range(100):
         publisher.publish_confirmed('q', b'%d' % number)
@@ -186,6 +188,8 @@ def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest
     publisher.settle()
     assert publisher.refused == [b'lost']
     eventually(lambda: statistics(own.log()))
+    alarm = eventually(lambda: peer.get('alarms'))
+    assert (alarm.method.routing_key, plain(alarm.properties['headers']['source'])) == ('alarm.set', 'store')
     # the disk coming back changes nothing; publishers of what needs it are told why
     os.unlink(when)
     publisher.publish('q', b'lost, too')
@@ -202,6 +206,7 @@ def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest
     for number in range(20):
         peer.publish(1, '', 'passing', b'%d' % number, TRANSIENT)
         eventually(lambda: peer.declare('passing', passive=True).message_count == number + 1)
+    assert peer.get('alarms') is None                # said once
     own.kill()
     own.environment = {}
     own.start()
