@@ -185,15 +185,41 @@ static void keep_entries(struct lane *l, struct fetching *f, const struct segmen
 
 static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r);
 
+/* Where the next block of the index begins; UINT64_MAX: none. */
+static uint64_t next_block(const struct segment *s, uint64_t offset)
+{
+    size_t i = s->block_count;
+    while (i > 0 && s->blocks[i - 1].offset > offset)
+        i--;
+    return i < s->block_count ? s->blocks[i].offset : UINT64_MAX;
+}
+
+static void tell_of_damage(const struct lane *l, struct segment *s, uint64_t offset)
+{
+    if (s->is_damage_told)
+        return;
+    s->is_damage_told = true;
+    pager_damage(l, s, offset,
+                 "cannot be read; what is due of it is lost, and messages_lost of the queue counts "
+                 "it; this will not be reported again for this segment");
+}
+
 /* Blocks as they stand in `bytes`; what is broken is passed over, and is lost. */
-static void take_blocks(struct lane *l, const struct segment *s, struct fetching *f,
-                        uint64_t offset, struct slice bytes)
+static void take_blocks(struct lane *l, struct segment *s, struct fetching *f, uint64_t offset,
+                        struct slice bytes)
 {
     struct segment_block block;
     uint64_t size;
-    while (bytes.n > 0 &&
-           segment_read_block(bytes, l->id, s->number, offset, &block, &size) == SEGMENT_BLOCK) {
-        keep_entries(l, f, &block);
+    if (bytes.n == 0)
+        tell_of_damage(l, s, offset);
+    while (bytes.n > 0) {
+        if (segment_read_block(bytes, l->id, s->number, offset, &block, &size) == SEGMENT_BLOCK) {
+            keep_entries(l, f, &block);
+        } else {
+            tell_of_damage(l, s, offset);
+            size = next_block(s, offset) - offset;
+        }
+        size = size < bytes.n ? size : bytes.n;
         offset += size;
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
     }
@@ -332,6 +358,8 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
             return true; /* all of them are being read */
         start_fetch(l, s, chunk, until_ms);
         at = fetching_find(p, chunk);
+        if (!*at)
+            tell_of_damage(l, s, 0); /* its block was passed over when the segment was indexed */
     }
     if (!*at || !(*at)->is_here)
         return *at != NULL;
@@ -420,12 +448,22 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
     }
 }
 
+/* How many of these bytes, which begin with a broken block, have no valid one beginning in them. */
+static uint64_t broken_bytes(const struct lane *l, const struct segment *s, struct slice bytes)
+{
+    uint64_t at = s->indexed_bytes, found;
+    if (segment_find_block(bytes, l->id, s->number, at, &found))
+        return found - at;
+    bool is_more = bytes.n > SEGMENT_BLOCK_HEADER_BYTES && at + bytes.n < s->bytes;
+    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES : s->bytes - at; /* one may begin there */
+}
+
 /* Passes over what is broken: the reader that comes later says so. */
 static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
 {
     struct segment_block block;
     while (bytes.n > 0 && s->indexed_bytes < s->bytes) {
-        uint64_t at = s->indexed_bytes, size = 0, found;
+        uint64_t at = s->indexed_bytes, size = 0;
         enum segment_result result = segment_read_block(bytes, l->id, s->number, at, &block, &size);
         if (result == SEGMENT_SHORT && at + bytes.n < s->bytes) {
             l->pager->scan_bytes = size;
@@ -434,15 +472,16 @@ static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
         if (result == SEGMENT_BLOCK) {
             scan_block(l, s, &block);
             pager_index_block(s, block.chunk, at, size);
-        } else if (result == SEGMENT_BROKEN &&
-                   segment_find_block(bytes, l->id, s->number, at, &found)) {
-            size = found - at;
-            s->indexed_bytes = found;
+        } else if (result == SEGMENT_BROKEN) {
+            size = broken_bytes(l, s, bytes);
+            s->indexed_bytes += size;
         } else {
             s->indexed_bytes = s->bytes;
         }
         size = size < bytes.n ? size : bytes.n;
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+        if (result == SEGMENT_BROKEN && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+            break; /* read again, with what comes behind */
     }
     l->pager->scan_bytes = 0;
 }

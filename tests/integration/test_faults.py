@@ -2,6 +2,7 @@
 needs no disk goes on, and what cannot be done is said."""
 import ctypes
 import glob
+import json
 import os
 import shutil
 import signal
@@ -332,9 +333,9 @@ def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker):
 # --- damage -----------------------------------------------------------------------------------------
 
 
-def fill_segments(own, queue, count=200, size=64 * 1024):
+def fill_segments(own, queue, count=200, size=64 * 1024, **arguments):
     """So many that most of them leave memory; their bodies."""
-    Peer(own.address).declare(queue, durable=True)
+    Peer(own.address).declare(queue, durable=True, arguments=arguments)
     publisher = Confirming(own.address)
     for number in range(count):
         publisher.publish(queue, b'%06d' % number + os.urandom(16) * (size // 16))
@@ -348,6 +349,24 @@ def flip(path, offset):
         octet = file.read(1)
         file.seek(offset)
         file.write(bytes([octet[0] ^ 0x10]))
+
+
+def depend_on_segments(own):
+    """So much more that recovery takes from the segments what has left memory. Returns who published it."""
+    filler = Confirming(own.address)
+    Peer(own.address).declare('filler', durable=True)
+    for number in range(90):
+        filler.publish_confirmed('filler', bytes(MIB))
+    return filler
+
+
+def flip_in_segment(own, body):
+    for path in sorted(glob.glob(f'{own.data}/segments/*.seg')):
+        at = open(path, 'rb').read().find(body)
+        if at >= 0:
+            flip(path, at + 1000)
+            return
+    raise AssertionError('it is in no segment')
 
 
 def test_a_flipped_bit_in_the_log_costs_its_record_and_is_reported(own_broker):
@@ -378,18 +397,10 @@ def test_a_flipped_bit_in_a_segment_costs_its_block_and_is_reported(own_broker):
     own = own_broker()
     whole = fill_segments(own, 'whole')
     broken = fill_segments(own, 'broken')
-    # so much more that both depend on their segments alone
-    filler = Confirming(own.address)
-    Peer(own.address).declare('filler', durable=True)
-    for number in range(90):
-        filler.publish_confirmed('filler', bytes(MIB))
-    own.stop()
-    for path in sorted(glob.glob(f'{own.data}/segments/*.seg')):
-        at = open(path, 'rb').read().find(broken[100])
-        if at >= 0:
-            break
-    assert at >= 0
-    flip(path, at + 1000)
+    filler = depend_on_segments(own)
+    own.stop()                                       # waits for its connection, and writes meanwhile
+    filler.peer.drop()
+    flip_in_segment(own, broken[100])
     own.start()
     assert drain(own.address, 'whole', len(whole)) == whole
     peer = Peer(own.address)
@@ -402,3 +413,41 @@ def test_a_flipped_bit_in_a_segment_costs_its_block_and_is_reported(own_broker):
     assert bodies == [body for body in broken if body not in lost]
     log = own.log()
     assert "queue 'broken'" in log and 'offset' in log, log
+    assert lost_messages(own)['broken'] == len(lost) and lost_messages(own)['whole'] == 0
+
+
+def lost_messages(own):
+    rows = json.loads(own.ctl('list_queues', 'name', 'messages_lost', '--formatter', 'json').out)
+    return {row['name']: row['messages_lost'] for row in rows}
+
+
+@pytest.mark.once()
+@pytest.mark.parametrize('is_restarted', [False, True])
+def test_dead_letters_that_cannot_be_read_are_counted_and_logged_once(own_broker, is_restarted):
+    for ttl_s in (4, 20, 60):                        # the longer ones are for a machine that is overloaded
+        own = own_broker()
+        peer = Peer(own.address)
+        peer.declare('dead', durable=True)
+        due = time.time() + ttl_s
+        dying = fill_segments(own, 'dying', **{'x-message-ttl': ttl_s * 1000, 'x-dead-letter-exchange': '',
+                                               'x-dead-letter-routing-key': 'dead'})
+        if is_restarted:
+            depend_on_segments(own)
+            peer.drop()
+            own.stop()
+        flip_in_segment(own, dying[100])
+        if time.time() < due:
+            break
+    if is_restarted:
+        own.start()
+        peer = Peer(own.address)
+
+    def all_are_dead():                              # after a restart nobody knows when those in the block are due
+        lost = sum(lost_messages(own).values())
+        dead = peer.declare('dead', passive=True).message_count
+        if is_restarted and lost == 0 and dead >= len(dying) - 64:
+            assert peer.get('dying') is None
+        return 0 < lost <= 64 and dead == len(dying) - lost
+    eventually(all_are_dead, 30 + ttl_s)
+    assert peer.declare('dying', passive=True).message_count == 0
+    assert len([line for line in statistics(own.log()) if 'messages_lost' in line]) == 1
