@@ -378,6 +378,7 @@ def test_a_flipped_bit_in_the_log_costs_its_record_and_is_reported(own_broker):
         for number in range(50):
             publisher.publish_confirmed(queue, b'%s-%04d-' % (queue.encode(), number) * 20)
         bodies[queue] = publisher.confirmed
+        publisher.peer.drop()                        # else the broker waits for it
     own.stop()
     for path in sorted(glob.glob(f'{own.data}/log/*.log')):
         at = open(path, 'rb').read().find(b'a-0020-')

@@ -311,6 +311,7 @@ def test_queues_in_which_delayed_messages_wait_do_not_count(own_broker):
     declare('after')                                 # a queue for it is made all the same
     peer.call(1, 'exchange.delete', exchange='goes')
     is_full('second')
+    peer.drop()                                      # else the broker waits for it
     own.restart()
     peer = Peer(own.address)
     is_full('second')
