@@ -213,6 +213,12 @@ size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret,
 void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
                               bool (*each)(void *arg, uint64_t chunk), void *arg);
 
+/* The places of a chunk that are ready on disk alone and due up to then; and what bodies of so many bytes
+ * and `a_message` for each come to. */
+uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t chunk, uint64_t until_ms);
+uint64_t backlog_due_bytes(const struct backlog *b, uint64_t chunk, uint64_t until_ms,
+                           uint64_t a_message);
+
 /* Whether a ready message with a deadline stands at this place; if so *ret is about it. */
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret);
 

@@ -352,12 +352,30 @@ static size_t heap_after(const struct backlog *b, size_t at, bool is_cut)
     return at == 0 ? b->due_count : at + 1;
 }
 
-static bool is_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until_ms)
+uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until_ms)
 {
     const struct backlog_note *note = backlog_note(b, c);
-    unsigned place;
-    return earliest(note->times, note->live & ~note->taken, &place) &&
-           note->times->deadline_ms[place] <= until_ms;
+    const struct backlog_chunk *chunk = backlog_chunk(b, c);
+    uint64_t due = 0;
+    if (!note || !note->times)
+        return 0;
+    uint64_t places = note->live & ~note->taken & ~(chunk ? chunk->ready : 0);
+    for (; places; places &= places - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(places);
+        uint64_t deadline_ms = note->times->deadline_ms[place];
+        if (deadline_ms != 0 && deadline_ms <= until_ms)
+            due |= 1ull << place;
+    }
+    return due;
+}
+
+uint64_t backlog_due_bytes(const struct backlog *b, uint64_t c, uint64_t until_ms,
+                           uint64_t a_message)
+{
+    uint64_t bytes = 0, places = backlog_due_on_disk(b, c, until_ms);
+    for (; places; places &= places - 1)
+        bytes += a_message + backlog_note(b, c)->times->body_bytes[__builtin_ctzll(places)];
+    return bytes;
 }
 
 void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
@@ -367,7 +385,7 @@ void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
     for (size_t at = 0; at < b->due_count; at = heap_after(b, at, is_late)) {
         const struct backlog_due *due = &b->dues[at];
         is_late = due->deadline_ms > until_ms;
-        if (!is_late && is_current(b, due) && is_due_on_disk(b, due->chunk, until_ms) &&
+        if (!is_late && is_current(b, due) && backlog_due_on_disk(b, due->chunk, until_ms) != 0 &&
             !each(arg, due->chunk))
             return;
     }

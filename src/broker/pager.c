@@ -325,6 +325,7 @@ void pager_purge(struct lane *l)
         return;
     p->has_lost = false;
     p->is_reading = false; /* what is being read comes too late */
+    pager_fetch_drop(p);
     for (; p->straggler_first < p->straggler_count; p->straggler_first++) {
         struct straggler *s = &p->stragglers[p->straggler_first];
         if (!s->message)

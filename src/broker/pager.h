@@ -61,8 +61,10 @@ void pager_read_on(struct lane *l);
  * read. What is due up to `until_ms` of the same chunk is kept, too, until it is taken (below) or others
  * need its room. */
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
-/* Reads what is due first, up to then, before it is asked for. */
-void pager_fetch_ahead(struct lane *l, uint64_t until_ms);
+/* Sees to it that what is due soon has been read before it is asked for. Wants to be called now and then,
+ * and PAGER_FETCH_AHEAD_MS before something is due at the latest. */
+void pager_fetch_ahead(struct lane *l, uint64_t now_ms);
+enum { PAGER_FETCH_AHEAD_MS = 100 };
 /* Takes the message at this place, which is on disk alone and has a deadline. */
 void pager_take_on_disk(struct lane *l, uint64_t sequence);
 /* The same for any message on disk alone; it has been read, and is borrowed. */

@@ -227,12 +227,6 @@ static enum pager_reader_result block_next(struct pager_reader *r, const struct 
     lv_unreachable();
 }
 
-bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence)
-{
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    return note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
-}
-
 static bool counts(const struct lane *l, const struct segment *s, const struct segment_entry *e,
                    uint64_t sequence)
 {

@@ -1,67 +1,162 @@
-/* Single messages from the disk, out of their order: those whose time has come. And deadlines that only the
- * disk knows after a start. */
+/* Single messages from the disk, out of their order: those whose time has come.
+ *
+ * Those that are due soon are read before they are asked for: now and then, everything that is due within a
+ * horizon, in runs of neighbouring blocks. The horizon is as far as what lies within it has room. */
 #include "broker/pager_private.h"
 
 #include <stdlib.h>
 
-#include "base/error.h"
 #include "base/memory.h"
-#include "broker/conflation.h"
 #include "broker/queue_private.h"
 
 enum {
-    BUCKETS = 256,      /* a power of two */
-    FETCHES_MAX = 1024, /* chunks */
-    FETCHED_BYTES_MAX = 4 * 1024 * 1024,
-    READS_MAX = 64, /* under way */
-    SCAN_BYTES = 512 * 1024,
-    SCAN_FAILURES_MAX = 3,
+    BUCKETS = 4096,      /* a power of two */
+    FETCHES_MAX = 32768, /* chunks */
+    FETCHED_BYTES_MAX = 16 * 1024 * 1024,
+    READS_MAX = 64, /* under way, for single messages */
+    RUNS_MAX = 4,   /* under way, ahead */
+    RUN_BYTES = 256 * 1024,
+    RUN_GAP_BYTES = 16 * 1024, /* read for nothing rather than with a second read */
+    RUN_CHUNKS = 1024,
+    HORIZON_MS_MIN = 200,
+    HORIZON_MS_MAX = 8000,
+    MESSAGE_BYTES = 256, /* what one costs besides its body, about */
 };
 
-/* The blocks of one chunk in one segment, read for the sake of some of its messages. */
+/* Messages of one chunk, read before or when their time has come. */
 struct fetching {
     struct fetching *next;
     uint64_t chunk;
-    uint64_t until_ms; /* messages with later deadlines are not kept */
-    bool is_here;
+    uint64_t until_ms; /* what is due up to then is here, or on its way */
+    bool is_reading;
     uint64_t places;
     struct message *messages[WINDOW_ENTRIES]; /* owned, those of `places` */
+};
+
+/* What is being read ahead: chunks, in order, up to `next` asked for. */
+struct ahead {
+    uint64_t horizon_ms;
+    uint64_t until_ms; /* all that is on disk and due up to then has been asked for, or will be */
+    uint64_t *chunks;
+    size_t count, capacity, next;
+    size_t runs;
 };
 
 struct fetches {
     struct fetching *buckets[BUCKETS]; /* lists, by chunk */
     size_t count;
-    size_t reads; /* of those: not here yet */
     size_t bytes; /* of the messages that are here */
+    size_t reads;
     unsigned next_victim;
+    struct ahead ahead;
 };
 
-/* A read under way, of blocks or of the next piece of a scan. */
-struct fetch_read {
-    struct lane *lane; /* referenced */
-    struct loop *home;
-    uint64_t number;
-    uint64_t offset;
-    uint64_t bytes_asked;
-    uint64_t chunk;
-    bool is_scan;
-    int error;
-    struct lv_buffer bytes;
-};
+/* --- what has been fetched ------------------------------------------------------------------------------ */
 
-/* --- where blocks stand --------------------------------------------------------------------------------- */
-
-void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes)
+static struct fetches *fetches_of(struct pager *p)
 {
-    if (offset != s->indexed_bytes)
-        return; /* what stands before it is not known: a scan will find it */
-    if (s->block_count == s->block_capacity) {
-        s->block_capacity = s->block_capacity ? s->block_capacity * 2 : 16;
-        s->blocks = lv_realloc(s->blocks, s->block_capacity * sizeof *s->blocks);
+    if (!p->fetches) {
+        p->fetches = lv_calloc(1, sizeof *p->fetches);
+        p->fetches->ahead.horizon_ms = HORIZON_MS_MIN;
     }
-    s->blocks[s->block_count++] = (struct block_place){chunk, offset};
-    s->indexed_bytes = offset + bytes;
+    return p->fetches;
 }
+
+/* Where it stands, or would. */
+static struct fetching **fetching_find(struct fetches *all, uint64_t chunk)
+{
+    struct fetching **at = &all->buckets[chunk & (BUCKETS - 1)];
+    while (*at && (*at)->chunk != chunk)
+        at = &(*at)->next;
+    return at;
+}
+
+static struct fetching *fetching_of(struct fetches *all, uint64_t chunk)
+{
+    struct fetching **at = fetching_find(all, chunk);
+    if (!*at) {
+        *at = lv_calloc(1, sizeof **at);
+        (*at)->chunk = chunk;
+        all->count++;
+    }
+    return *at;
+}
+
+static void drop_message(struct fetches *all, struct fetching *f, unsigned place)
+{
+    all->bytes -= message_memory(f->messages[place]);
+    f->places &= ~(1ull << place);
+    message_unref(&f->messages[place]);
+}
+
+static void fetching_free(struct fetches *all, struct fetching **at)
+{
+    struct fetching *f = *at;
+    *at = f->next;
+    while (f->places)
+        drop_message(all, f, (unsigned)__builtin_ctzll(f->places));
+    all->count--;
+    free(f);
+}
+
+void pager_fetch_drop(struct pager *p)
+{
+    for (unsigned i = 0; p->fetches && i < BUCKETS; i++) {
+        while (p->fetches->buckets[i])
+            fetching_free(p->fetches, &p->fetches->buckets[i]);
+    }
+}
+
+void pager_fetch_free(struct pager *p)
+{
+    if (!p->fetches)
+        return;
+    pager_fetch_drop(p);
+    free(p->fetches->ahead.chunks);
+    free(p->fetches);
+    p->fetches = NULL;
+}
+
+void pager_fetch_forget(struct pager *p, uint64_t chunk)
+{
+    struct fetching **at = p->fetches ? fetching_find(p->fetches, chunk) : NULL;
+    if (at && *at)
+        fetching_free(p->fetches, at);
+}
+
+void pager_fetch_taken(struct pager *p, uint64_t sequence)
+{
+    struct fetching **at = p->fetches ? fetching_find(p->fetches, sequence / WINDOW_ENTRIES) : NULL;
+    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    if (!at || !*at)
+        return;
+    if ((*at)->places >> place & 1)
+        drop_message(p->fetches, *at, place);
+    if ((*at)->places == 0 && !(*at)->is_reading)
+        fetching_free(p->fetches, at);
+}
+
+static bool has_room(const struct fetches *all)
+{
+    return all->count < FETCHES_MAX && all->bytes < FETCHED_BYTES_MAX;
+}
+
+/* Something that is here makes room for what is asked for now. False when nothing is here. */
+static bool evict(struct fetches *all)
+{
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        struct fetching **at = &all->buckets[all->next_victim++ & (BUCKETS - 1)];
+        while (*at && (*at)->is_reading)
+            at = &(*at)->next;
+        if (!*at)
+            continue;
+        fetching_free(all, at);
+        return true;
+    }
+    return false;
+}
+
+/* --- from blocks to messages ---------------------------------------------------------------------------- */
 
 /* The run of blocks of this chunk: [*ret_from, *ret_to) in the file. False when it has none. */
 static bool find_blocks(const struct segment *s, uint64_t chunk, uint64_t *ret_from,
@@ -85,70 +180,18 @@ static bool find_blocks(const struct segment *s, uint64_t chunk, uint64_t *ret_f
     return true;
 }
 
-/* --- what has been fetched ------------------------------------------------------------------------------ */
-
-static struct fetches *fetches_of(struct pager *p)
+/* The first block that begins at this offset or behind it. */
+static size_t block_from(const struct segment *s, uint64_t offset)
 {
-    if (!p->fetches)
-        p->fetches = lv_calloc(1, sizeof *p->fetches);
-    return p->fetches;
-}
-
-/* Where it stands, or would. */
-static struct fetching **fetching_find(struct pager *p, uint64_t chunk)
-{
-    struct fetching **at = &fetches_of(p)->buckets[chunk & (BUCKETS - 1)];
-    while (*at && (*at)->chunk != chunk)
-        at = &(*at)->next;
-    return at;
-}
-
-static void drop_message(struct fetches *all, struct fetching *f, unsigned place)
-{
-    all->bytes -= message_memory(f->messages[place]);
-    f->places &= ~(1ull << place);
-    message_unref(&f->messages[place]);
-}
-
-static void fetching_free(struct fetches *all, struct fetching **at)
-{
-    struct fetching *f = *at;
-    *at = f->next;
-    while (f->places)
-        drop_message(all, f, (unsigned)__builtin_ctzll(f->places));
-    all->count--;
-    all->reads -= !f->is_here;
-    free(f);
-}
-
-void pager_fetch_free(struct pager *p)
-{
-    for (unsigned i = 0; p->fetches && i < BUCKETS; i++) {
-        while (p->fetches->buckets[i])
-            fetching_free(p->fetches, &p->fetches->buckets[i]);
+    size_t low = 0, high = s->block_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s->blocks[middle].offset < offset)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    free(p->fetches);
-    p->fetches = NULL;
-}
-
-static bool has_room(const struct fetches *all)
-{
-    return all->count < FETCHES_MAX && all->bytes < FETCHED_BYTES_MAX && all->reads < READS_MAX;
-}
-
-/* Something that is here makes room for what is asked for now. False when nothing is here. */
-static bool evict(struct fetches *all)
-{
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        struct fetching **at = &all->buckets[all->next_victim++ & (BUCKETS - 1)];
-        while (*at && !(*at)->is_here)
-            at = &(*at)->next;
-        if (!*at)
-            continue;
-        fetching_free(all, at);
-        return true;
-    }
-    return false;
+    return low;
 }
 
 static struct message *message_of_entry(const struct segment_entry *e)
@@ -164,34 +207,17 @@ static struct message *message_of_entry(const struct segment_entry *e)
 static void keep_entries(struct lane *l, struct fetching *f, const struct segment_block *block)
 {
     struct fetches *all = l->pager->fetches;
+    uint64_t wanted = backlog_due_on_disk(&l->backlog, f->chunk, f->until_ms) & ~f->places;
     for (size_t i = 0; block->chunk == f->chunk && i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
-        uint64_t bit = 1ull << e->place;
-        struct backlog_first_due due;
-        bool is_wanted =
-            backlog_find_timed(&l->backlog, f->chunk * WINDOW_ENTRIES + e->place, &due) &&
-            !due.is_here && due.deadline_ms <= f->until_ms;
-        if ((f->places & bit) || !is_wanted)
+        if (!(wanted >> e->place & 1))
             continue;
         f->messages[e->place] = message_of_entry(e);
         if (!f->messages[e->place])
             continue;
-        f->places |= bit;
+        f->places |= 1ull << e->place;
         all->bytes += message_memory(f->messages[e->place]);
     }
-}
-
-/* --- reading -------------------------------------------------------------------------------------------- */
-
-static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r);
-
-/* Where the next block of the index begins; UINT64_MAX: none. */
-static uint64_t next_block(const struct segment *s, uint64_t offset)
-{
-    size_t i = s->block_count;
-    while (i > 0 && s->blocks[i - 1].offset > offset)
-        i--;
-    return i < s->block_count ? s->blocks[i].offset : UINT64_MAX;
 }
 
 static void tell_of_damage(const struct lane *l, struct segment *s, uint64_t offset)
@@ -204,138 +230,138 @@ static void tell_of_damage(const struct lane *l, struct segment *s, uint64_t off
                  "it; this will not be reported again for this segment");
 }
 
-/* Blocks as they stand in `bytes`; what is broken is passed over, and is lost. */
-static void take_blocks(struct lane *l, struct segment *s, struct fetching *f, uint64_t offset,
-                        struct slice bytes)
+/* Blocks as they stand in `bytes`, of those chunks that are being read; what is broken is passed over,
+ * and is lost. */
+static void take_blocks(struct lane *l, struct segment *s, uint64_t offset, struct slice bytes)
 {
     struct segment_block block;
     uint64_t size;
     if (bytes.n == 0)
         tell_of_damage(l, s, offset);
-    while (bytes.n > 0) {
-        if (segment_read_block(bytes, l->id, s->number, offset, &block, &size) == SEGMENT_BLOCK) {
+    for (size_t i = block_from(s, offset); i < s->block_count; i++) {
+        const struct block_place *at = &s->blocks[i];
+        if (at->offset >= offset + bytes.n)
+            return;
+        struct fetching *f = *fetching_find(l->pager->fetches, at->chunk);
+        size_t skip = (size_t)(at->offset - offset);
+        struct slice from = slice_of(bytes.p + skip, bytes.n - skip);
+        if (!f || !f->is_reading)
+            continue;
+        if (segment_read_block(from, l->id, s->number, at->offset, &block, &size) == SEGMENT_BLOCK)
             keep_entries(l, f, &block);
-        } else {
-            tell_of_damage(l, s, offset);
-            size = next_block(s, offset) - offset;
-        }
-        size = size < bytes.n ? size : bytes.n;
-        offset += size;
-        bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+        else
+            tell_of_damage(l, s, at->offset);
     }
-    f->is_here = true;
-    l->pager->fetches->reads--;
 }
 
-/* Whether messages that were asked for are there: if they were not found, whoever asks hears of it. */
-static bool is_wanted_still(const struct lane *l, const struct fetching *f)
+/* It has been read. If messages that were asked for were not found, whoever asks hears of it. */
+static void has_come(struct lane *l, struct fetching **at)
 {
-    for (uint64_t s = f->chunk * WINDOW_ENTRIES; s < (f->chunk + 1) * WINDOW_ENTRIES; s++) {
-        struct backlog_first_due due;
-        if (backlog_find_timed(&l->backlog, s, &due) && !due.is_here &&
-            due.deadline_ms <= f->until_ms)
-            return true;
-    }
-    return false;
-}
-
-static void take_fetch(struct lane *l, struct segment *s, struct fetch_read *r)
-{
-    struct fetching **at = fetching_find(l->pager, r->chunk);
-    if (!*at)
-        return;
-    if (pager_may_pass(r->error)) {
+    struct fetching *f = *at;
+    f->is_reading = false;
+    if (f->places == 0 && backlog_due_on_disk(&l->backlog, f->chunk, f->until_ms) == 0)
         fetching_free(l->pager->fetches, at);
+}
+
+/* --- reading -------------------------------------------------------------------------------------------- */
+
+/* Chunks whose blocks stand in one stretch of a segment, [from, to). */
+struct run {
+    struct segment *segment;
+    uint64_t first, last;
+    uint64_t from, to;
+};
+
+static void go_on_ahead(struct lane *l);
+
+static void run_has_come(struct lane *l, struct segment *s, struct pager_read *r)
+{
+    bool may_come_later = !s || pager_may_pass(r->error);
+    if (!may_come_later)
+        take_blocks(l, s, r->offset, lv_buffer_slice(&r->bytes));
+    for (uint64_t c = r->first_chunk; c <= r->last_chunk; c++) {
+        struct fetching **at = fetching_find(l->pager->fetches, c);
+        if (!*at || !(*at)->is_reading)
+            continue;
+        if (may_come_later)
+            fetching_free(l->pager->fetches, at); /* or it was settled, or is in memory */
+        else
+            has_come(l, at);
+    }
+    if (s && may_come_later)
         persist_try_again(l);
-        return;
-    }
-    take_blocks(l, s, *at, r->offset, lv_buffer_slice(&r->bytes));
-    if ((*at)->places == 0 && !is_wanted_still(l, *at))
-        fetching_free(l->pager->fetches, at);
 }
 
-static void fetched_mail(struct loop *at, struct mail *mail)
+static void on_single(struct lane *l, struct segment *s, struct pager_read *r)
 {
-    (void)at;
-    struct fetch_read *r = mail->a;
-    struct lane *l = r->lane;
-    struct pager *p = l->pager;
-    if (p && r->is_scan)
-        p->is_scanning = false;
-    if (p && pager_files(l)) {
-        struct segment *s = pager_segment_numbered(p, r->number);
-        struct fetching **fetching = fetching_find(p, r->chunk);
-        if (s && r->is_scan)
-            take_scan(l, s, r);
-        else if (s)
-            take_fetch(l, s, r);
-        else if (!r->is_scan && *fetching)
-            fetching_free(p->fetches, fetching); /* it was settled, or is in memory */
-        if (r->is_scan)
-            pager_scan(l);
-        queue_fetched(l->queue, r->is_scan);
-    }
-    lv_buffer_free(&r->bytes);
-    lane_unref(&r->lane);
-    free(r);
+    l->pager->fetches->reads--;
+    run_has_come(l, s, r);
+    queue_fetched(l->queue, false);
 }
 
-/* On the store's thread. */
-static void has_read(void *arg, int error, struct lv_buffer *read)
+static void on_run(struct lane *l, struct segment *s, struct pager_read *r)
 {
-    struct fetch_read *r = arg;
-    r->error = error;
-    if (read) {
-        r->bytes = *read;
-        *read = (struct lv_buffer){0};
-    }
-    struct mail mail = {.deliver = fetched_mail, .a = r};
-    loop_mail_from_outside(r->home, &mail);
+    l->pager->fetches->ahead.runs--;
+    run_has_come(l, s, r);
+    go_on_ahead(l);
+    queue_fetched(l->queue, false);
 }
 
-static void read_segment(struct lane *l, struct segment *s, const struct fetch_read *what)
+static void read_run(struct lane *l, const struct run *run,
+                     void (*done)(struct lane *, struct segment *, struct pager_read *))
 {
-    struct pager *p = l->pager;
-    if (s == p->writing && what->offset + what->bytes_asked > s->bytes - p->pending.n)
-        pager_flush(l);
-    struct fetch_read *r = lv_malloc(sizeof *r);
-    *r = *what;
-    r->lane = lane_ref(l);
-    r->home = l->queue->home;
-    r->number = s->number;
-    segments_read(pager_files(l), l->id, s->number, r->offset, (size_t)r->bytes_asked, has_read, r);
+    pager_read_segment(l, run->segment,
+                       &(struct pager_read){.first_chunk = run->first,
+                                            .last_chunk = run->last,
+                                            .offset = run->from,
+                                            .bytes_asked = run->to - run->from,
+                                            .done = done});
+}
+
+/* What could not be written yet is not in the file. Whether it was this. */
+static bool take_kept(struct lane *l, const struct run *run)
+{
+    const struct piece *kept = pager_kept_piece(l->pager, run->segment->number, run->from);
+    if (!kept || kept->offset > run->from || run->to > kept->offset + kept->n)
+        return false;
+    size_t skip = (size_t)(run->from - kept->offset);
+    take_blocks(l, run->segment, run->from,
+                slice_of(kept->bytes.p + skip, (size_t)(run->to - run->from)));
+    has_come(l, fetching_find(l->pager->fetches, run->first));
+    return true;
 }
 
 /* --- single messages ------------------------------------------------------------------------------------ */
 
-static void start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint64_t until_ms)
+/* Asks for the chunk. False: the segment does not have it. */
+static bool start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint64_t until_ms)
 {
-    struct pager *p = l->pager;
-    uint64_t from, to;
-    if (!find_blocks(s, chunk, &from, &to))
-        return;
-    struct fetching *f = lv_calloc(1, sizeof *f);
-    f->chunk = chunk;
-    f->until_ms = until_ms;
-    f->next = *fetching_find(p, chunk);
-    *fetching_find(p, chunk) = f;
-    p->fetches->count++;
-    p->fetches->reads++;
-    const struct piece *kept = pager_kept_piece(p, s->number, from);
-    if (kept && kept->offset <= from && to <= kept->offset + kept->n) {
-        struct slice bytes = slice_of(kept->bytes.p + (from - kept->offset), (size_t)(to - from));
-        take_blocks(l, s, f, from, bytes);
-        return;
-    }
-    read_segment(l, s,
-                 &(struct fetch_read){.chunk = chunk, .offset = from, .bytes_asked = to - from});
+    struct fetches *all = l->pager->fetches;
+    struct run run = {.segment = s, .first = chunk, .last = chunk};
+    if (!find_blocks(s, chunk, &run.from, &run.to))
+        return false;
+    struct fetching *f = fetching_of(all, chunk);
+    f->until_ms = until_ms > all->ahead.until_ms ? until_ms : all->ahead.until_ms;
+    f->is_reading = true;
+    if (take_kept(l, &run))
+        return true;
+    all->reads++;
+    read_run(l, &run, on_single);
+    return true;
+}
+
+/* What has been fetched: a message, or NULL. */
+static struct message *fetched(struct fetches *all, uint64_t sequence)
+{
+    const struct fetching *f = *fetching_find(all, sequence / WINDOW_ENTRIES);
+    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    return f && (f->places >> place & 1) ? message_ref(f->messages[place]) : NULL;
 }
 
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret)
 {
     struct pager *p = l->pager;
     uint64_t chunk = sequence / WINDOW_ENTRIES;
-    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
     struct straggler *straggler = p ? pager_straggler(p, sequence) : NULL;
     *ret = straggler ? message_ref(straggler->message) : NULL;
     if (*ret)
@@ -343,264 +369,150 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
     struct segment *s = p && pager_files(l) ? pager_segment_of(p, sequence) : NULL;
     if (!s)
         return false;
-    struct fetching **at = fetching_find(p, chunk);
-    bool was_not_kept =
-        *at && (*at)->is_here && backlog_deadline(&l->backlog, sequence) > (*at)->until_ms;
-    if (was_not_kept)
-        fetching_free(p->fetches, at);
-    at = fetching_find(p, chunk);
-    if (!*at && s->indexed_bytes < s->bytes) {
+    struct fetches *all = fetches_of(p);
+    *ret = fetched(all, sequence);
+    if (*ret)
+        return true;
+    const struct fetching *f = *fetching_find(all, chunk);
+    if (f && f->is_reading)
+        return true;
+    if (f && backlog_deadline(&l->backlog, sequence) <= f->until_ms)
+        return false; /* it was not there */
+    if (s->indexed_bytes < s->bytes) {
         pager_scan(l);
         return true;
     }
-    if (!*at) {
-        if (!has_room(p->fetches) && !evict(p->fetches))
-            return true; /* all of them are being read */
-        start_fetch(l, s, chunk, until_ms);
-        at = fetching_find(p, chunk);
-        if (!*at)
-            tell_of_damage(l, s, 0); /* its block was passed over when the segment was indexed */
+    if (all->reads >= READS_MAX || (!f && !has_room(all) && !evict(all)))
+        return true; /* it is asked for again when one of them has come */
+    if (!start_fetch(l, s, chunk, until_ms))
+        return false;
+    *ret = fetched(all, sequence);
+    f = *fetching_find(all, chunk);
+    return *ret || (f && f->is_reading);
+}
+
+/* --- ahead ------------------------------------------------------------------------------------------------ */
+
+/* Whether messages of the chunk are to be read for what is due up to then. */
+static bool is_missing(const struct lane *l, uint64_t chunk, uint64_t until_ms)
+{
+    const struct fetching *f = *fetching_find(l->pager->fetches, chunk);
+    if (f && (f->is_reading || f->until_ms >= until_ms))
+        return false;
+    return (backlog_due_on_disk(&l->backlog, chunk, until_ms) & ~(f ? f->places : 0)) != 0;
+}
+
+static bool find_run(struct lane *l, uint64_t chunk, struct run *ret)
+{
+    ret->segment = pager_segment_of(l->pager, chunk * WINDOW_ENTRIES);
+    ret->first = ret->last = chunk;
+    return ret->segment && ret->segment->indexed_bytes == ret->segment->bytes &&
+           find_blocks(ret->segment, chunk, &ret->from, &ret->to);
+}
+
+static bool can_join(const struct run *run, const struct run *next)
+{
+    return next->segment == run->segment && next->from >= run->to &&
+           next->from - run->to <= RUN_GAP_BYTES && next->to - run->from <= RUN_BYTES &&
+           next->last - run->first < RUN_CHUNKS;
+}
+
+/* Asks for the next chunks that stand close together, as far as they are wanted. */
+static void start_run(struct lane *l)
+{
+    struct fetches *all = l->pager->fetches;
+    struct ahead *a = &all->ahead;
+    struct run run = {0}, next;
+    for (; a->next < a->count && has_room(all); a->next++) {
+        uint64_t chunk = a->chunks[a->next];
+        if (!is_missing(l, chunk, a->until_ms) || !find_run(l, chunk, &next))
+            continue;
+        if (run.segment && !can_join(&run, &next))
+            break;
+        struct fetching *f = fetching_of(all, chunk);
+        f->until_ms = a->until_ms;
+        f->is_reading = true;
+        if (take_kept(l, &next))
+            continue;
+        if (!run.segment)
+            run = next;
+        run.last = next.last;
+        run.to = next.to;
     }
-    if (!*at || !(*at)->is_here)
-        return *at != NULL;
-    if ((*at)->places >> place & 1)
-        *ret = message_ref((*at)->messages[place]);
-    return *ret != NULL;
-}
-
-/* The message has been taken, perhaps by somebody who did not ask for it here. */
-static void drop_fetched(struct pager *p, uint64_t sequence)
-{
-    if (!p->fetches)
+    if (!run.segment)
         return;
-    struct fetching **at = fetching_find(p, sequence / WINDOW_ENTRIES);
-    struct fetching *f = *at;
-    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
-    if (!f || !f->is_here)
-        return;
-    if (f->places >> place & 1)
-        drop_message(p->fetches, f, place);
-    if (f->places == 0)
-        fetching_free(p->fetches, at);
+    a->runs++;
+    read_run(l, &run, on_run);
 }
 
-void pager_fetch_forget(struct pager *p, uint64_t chunk)
+static void go_on_ahead(struct lane *l)
 {
-    struct fetching **at = fetching_find(p, chunk);
-    if (*at)
-        fetching_free(p->fetches, at);
+    struct ahead *a = &l->pager->fetches->ahead;
+    while (a->runs < RUNS_MAX && a->next < a->count && has_room(l->pager->fetches))
+        start_run(l);
+    if (!has_room(l->pager->fetches))
+        a->next = a->count;
 }
 
-struct ahead {
+struct plan {
     struct lane *lane;
     uint64_t until_ms;
+    uint64_t bytes;
 };
 
 /* False: that is enough. */
-static bool fetch_ahead(void *arg, uint64_t chunk)
+static bool plan_chunk(void *arg, uint64_t chunk)
 {
-    const struct ahead *ahead = arg;
-    struct lane *l = ahead->lane;
-    struct pager *p = l->pager;
-    if (!has_room(p->fetches))
-        return false;
-    if (*fetching_find(p, chunk))
+    struct plan *plan = arg;
+    struct fetches *all = plan->lane->pager->fetches;
+    struct ahead *a = &all->ahead;
+    if (!is_missing(plan->lane, chunk, plan->until_ms))
         return true;
-    struct segment *s = pager_segment_of(p, chunk * WINDOW_ENTRIES);
-    if (s && s->indexed_bytes == s->bytes)
-        start_fetch(l, s, chunk, ahead->until_ms);
-    return true;
+    if (a->count == a->capacity) {
+        a->capacity = a->capacity ? a->capacity * 2 : 64;
+        a->chunks = lv_realloc(a->chunks, a->capacity * sizeof *a->chunks);
+    }
+    a->chunks[a->count++] = chunk;
+    plan->bytes += backlog_due_bytes(&plan->lane->backlog, chunk, plan->until_ms, MESSAGE_BYTES);
+    return a->count + all->count < FETCHES_MAX && plan->bytes + all->bytes < FETCHED_BYTES_MAX;
 }
 
-void pager_fetch_ahead(struct lane *l, uint64_t until_ms)
+static int in_order(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* What is due within the horizon, which comes nearer until that has room. */
+static void plan_ahead(struct lane *l, uint64_t now_ms)
+{
+    struct fetches *all = l->pager->fetches;
+    struct ahead *a = &all->ahead;
+    for (bool has_room_for_all = false; !has_room_for_all;) {
+        struct plan plan = {.lane = l, .until_ms = now_ms + a->horizon_ms};
+        a->count = a->next = 0;
+        backlog_each_due_on_disk(&l->backlog, plan.until_ms, plan_chunk, &plan);
+        a->until_ms = plan.until_ms;
+        has_room_for_all =
+            plan.bytes + all->bytes < FETCHED_BYTES_MAX && a->count + all->count < FETCHES_MAX;
+        if (!has_room_for_all && a->horizon_ms == HORIZON_MS_MIN)
+            break;
+        if (!has_room_for_all)
+            a->horizon_ms = a->horizon_ms / 2 > HORIZON_MS_MIN ? a->horizon_ms / 2 : HORIZON_MS_MIN;
+        else if (plan.bytes + all->bytes < FETCHED_BYTES_MAX / 4 && a->horizon_ms < HORIZON_MS_MAX)
+            a->horizon_ms *= 2; /* the next time */
+    }
+    qsort(a->chunks, a->count, sizeof *a->chunks, in_order);
+}
+
+void pager_fetch_ahead(struct lane *l, uint64_t now_ms)
 {
     struct pager *p = l->pager;
-    struct ahead ahead = {l, until_ms};
-    if (!p || !pager_files(l) || !backlog_has_disk(&l->backlog) || !has_room(fetches_of(p)))
+    if (!p || !pager_files(l) || !backlog_has_disk(&l->backlog))
         return;
-    backlog_each_due_on_disk(&l->backlog, until_ms, fetch_ahead, &ahead);
-}
-
-/* --- what only the disk knows --------------------------------------------------------------------------- */
-
-bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
-{
-    const struct backlog *b = &l->backlog;
-    uint64_t chunk = sequence / WINDOW_ENTRIES;
-    if (!backlog_has_disk(b) || chunk < b->disk_begin || chunk >= b->disk_end)
-        return false;
-    return chunk > b->disk_begin || sequence >= l->pager->loaded_below;
-}
-
-static void scan_block(struct lane *l, struct segment *s, const struct segment_block *block)
-{
-    for (size_t i = 0; s->is_recovered && i < block->count; i++) {
-        const struct segment_entry *e = &block->entries[i];
-        uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
-        if (!e->message.is_persistent || !pager_is_live(s, sequence) ||
-            !pager_may_have(l, sequence))
-            continue;
-        if (e->deadline_ms)
-            backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
-        if (l->queue->conflation)
-            conflation_found(l->queue, lane_place(l, sequence), e->message.header,
-                             e->message.body.n, true);
-    }
-}
-
-/* How many of these bytes, which begin with a broken block, have no valid one beginning in them. */
-static uint64_t broken_bytes(const struct lane *l, const struct segment *s, struct slice bytes)
-{
-    uint64_t at = s->indexed_bytes, found;
-    if (segment_find_block(bytes, l->id, s->number, at, &found))
-        return found - at;
-    bool is_more = bytes.n > SEGMENT_BLOCK_HEADER_BYTES && at + bytes.n < s->bytes;
-    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES : s->bytes - at; /* one may begin there */
-}
-
-/* Passes over what is broken: the reader that comes later says so. */
-static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
-{
-    struct segment_block block;
-    while (bytes.n > 0 && s->indexed_bytes < s->bytes) {
-        uint64_t at = s->indexed_bytes, size = 0;
-        enum segment_result result = segment_read_block(bytes, l->id, s->number, at, &block, &size);
-        if (result == SEGMENT_SHORT && at + bytes.n < s->bytes) {
-            l->pager->scan_bytes = size;
-            return;
-        }
-        if (result == SEGMENT_BLOCK) {
-            scan_block(l, s, &block);
-            pager_index_block(s, block.chunk, at, size);
-        } else if (result == SEGMENT_BROKEN) {
-            size = broken_bytes(l, s, bytes);
-            s->indexed_bytes += size;
-        } else {
-            s->indexed_bytes = s->bytes;
-        }
-        size = size < bytes.n ? size : bytes.n;
-        bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
-        if (result == SEGMENT_BROKEN && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
-            break; /* read again, with what comes behind */
-    }
-    l->pager->scan_bytes = 0;
-}
-
-/* A read that failed is tried again later, but not for ever. */
-static void take_scan(struct lane *l, struct segment *s, struct fetch_read *r)
-{
-    struct pager *p = l->pager;
-    bool has_failed = r->error || r->bytes.n == 0;
-    if (has_failed && (pager_may_pass(r->error) || ++p->scan_failures < SCAN_FAILURES_MAX)) {
-        p->is_scan_waiting = true;
-        persist_try_again(l);
-    } else if (has_failed) {
-        s->indexed_bytes = s->bytes;
-    } else {
-        scan_blocks(l, s, lv_buffer_slice(&r->bytes));
-    }
-}
-
-bool pager_must_scan(const struct lane *l)
-{
-    return l->pager && l->pager->has_unknown_deadlines;
-}
-
-/* What could not be written yet is not in the file. The first such piece behind what has been scanned
- * then, or NULL. */
-static const struct piece *scan_kept(struct lane *l, struct segment *s)
-{
-    for (;;) {
-        uint64_t at = s->indexed_bytes;
-        const struct piece *kept = pager_kept_piece(l->pager, s->number, at);
-        if (!kept || kept->offset > at)
-            return kept;
-        size_t from = (size_t)(at - kept->offset);
-        scan_blocks(l, s, slice_of(kept->bytes.p + from, kept->n - from));
-        lv_assert(s->indexed_bytes > at); /* whole blocks */
-    }
-}
-
-void pager_scan(struct lane *l)
-{
-    struct pager *p = l->pager;
-    if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
+    struct ahead *a = &fetches_of(p)->ahead;
+    if (a->runs > 0 || a->next < a->count || a->until_ms > now_ms + a->horizon_ms / 4)
         return;
-    for (size_t i = 0; i < p->count; i++) {
-        struct segment *s = p->segments[i];
-        const struct piece *kept = scan_kept(l, s);
-        if (s->indexed_bytes >= s->bytes)
-            continue;
-        uint64_t left = (kept ? kept->offset : s->bytes) - s->indexed_bytes;
-        uint64_t bytes = p->scan_bytes > SCAN_BYTES ? p->scan_bytes : SCAN_BYTES;
-        p->is_scanning = true;
-        read_segment(l, s,
-                     &(struct fetch_read){.is_scan = true,
-                                          .offset = s->indexed_bytes,
-                                          .bytes_asked = left < bytes ? left : bytes});
-        return;
-    }
-    p->has_unknown_deadlines = false;
-}
-
-void pager_take_on_disk(struct lane *l, uint64_t sequence)
-{
-    struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    bool is_stray = (note->stray >> (sequence % WINDOW_ENTRIES) & 1) != 0;
-    if (s && !is_stray)
-        pager_count_read(l, s, note->times->body_bytes[sequence % WINDOW_ENTRIES]);
-    if (l->pager)
-        drop_fetched(l->pager, sequence);
-    backlog_take_on_disk(&l->backlog, sequence);
-    for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
-        pager_count_read_all(l, l->pager->segments[i]);
-}
-
-bool pager_may_have(const struct lane *l, uint64_t sequence)
-{
-    return pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence);
-}
-
-bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
-                              bool is_persistent)
-{
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    bool is_taken = note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
-    if (!pager_may_have(l, sequence) || is_taken)
-        return false;
-    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
-    backlog_note_content(&l->backlog, sequence, body_bytes, is_persistent, is_stray);
-    pager_take_on_disk(l, sequence);
-    return true;
-}
-
-void pager_find_stragglers(struct lane *l)
-{
-    const struct pager *p = l->pager;
-    for (size_t i = p ? p->straggler_first : 0; p && i < p->straggler_count; i++) {
-        const struct straggler *s = &p->stragglers[i];
-        if (s->message)
-            conflation_found(l->queue, lane_place(l, s->sequence), message_header(s->message),
-                             s->message->body_bytes, s->message->is_persistent);
-    }
-}
-
-void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
-{
-    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
-    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
-    pager_take_on_disk(l, sequence);
-}
-
-bool pager_untake(struct lane *l, uint64_t sequence)
-{
-    bool is_here;
-    if (!backlog_untake(&l->backlog, sequence, &is_here))
-        return false;
-    struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    if (s && s->is_estimated && !(note->stray >> (sequence % WINDOW_ENTRIES) & 1))
-        s->unread_bytes += note->times->body_bytes[sequence % WINDOW_ENTRIES];
-    return true;
+    plan_ahead(l, now_ms);
+    go_on_ahead(l);
 }

@@ -24,7 +24,7 @@ void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset
               (unsigned long long)s->number, (unsigned long long)offset, what);
 }
 
-bool pager_is_live(const struct segment *s, uint64_t sequence)
+size_t pager_range_from(const struct segment *s, uint64_t sequence)
 {
     size_t low = 0, high = s->range_count;
     while (low < high) {
@@ -34,7 +34,13 @@ bool pager_is_live(const struct segment *s, uint64_t sequence)
         else
             high = middle;
     }
-    return low < s->range_count && s->ranges[low].from <= sequence;
+    return low;
+}
+
+bool pager_is_live(const struct segment *s, uint64_t sequence)
+{
+    size_t at = pager_range_from(s, sequence);
+    return at < s->range_count && s->ranges[at].from <= sequence;
 }
 
 /* Messages that recovery found in the log take their places in the chunk that comes. */
@@ -60,8 +66,7 @@ static void next_chunk(struct lane *l)
     struct pager *p = l->pager;
     uint64_t chunk = l->backlog.disk_begin;
     place_stragglers(l, (chunk + 1) * WINDOW_ENTRIES);
-    if (p->fetches)
-        pager_fetch_forget(p, chunk);
+    pager_fetch_forget(p, chunk);
     /* What was taken there and has not come could not be read. */
     const size_t taken = l->backlog.taken;
     backlog_page_next(&l->backlog);
@@ -138,10 +143,13 @@ static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
         }
         if (result == SEGMENT_BROKEN) {
             uint64_t found;
+            bool is_more = s->load_offset + bytes.n < s->bytes;
+            if (is_more && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+                return; /* read again, with what comes behind */
             pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
             if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
                 size = found - s->load_offset;
-            else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES && s->load_offset + bytes.n < s->bytes)
+            else if (is_more)
                 size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
             else
                 size = bytes.n;

@@ -3,7 +3,10 @@
  *   pager.c            segments and their list, those that go, purge
  *   pager_out.c        from memory to disk
  *   pager_in.c         and back
- *   pager_fetch.c      single messages, and deadlines that only the disk knows
+ *   pager_read.c       bytes of a segment's midst
+ *   pager_fetch.c      single messages whose time has come
+ *   pager_scan.c       deadlines that only the disk knows
+ *   pager_take.c       messages that are taken where they stand, on disk
  *   pager_browse.c     and to be looked at only
  *   pager_snapshot.c   snapshots for the log
  *   pager_restore.c    recovery */
@@ -186,13 +189,45 @@ uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *
 void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                         bool is_copy);
 
+/* --- pager_read.c --- */
+
+/* Bytes of a segment that somebody has asked for. */
+struct pager_read {
+    struct lane *lane; /* referenced; this and the next two are pager_read_segment()'s to fill in */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    uint64_t bytes_asked;
+    uint64_t first_chunk, last_chunk; /* the asker's */
+    int error;
+    struct lv_buffer bytes; /* as many as there were */
+    /* At home; `segment` is NULL when it has gone meanwhile. Not called when nothing is stored any more. */
+    void (*done)(struct lane *lane, struct segment *segment, struct pager_read *read);
+};
+
+/* Reads offset and bytes_asked of what is asked for; its copy of *what goes to done(). */
+void pager_read_segment(struct lane *l, struct segment *s, const struct pager_read *what);
+
 /* --- pager_fetch.c --- */
+
+/* The chunk is in memory: what was fetched of it goes. */
+void pager_fetch_forget(struct pager *p, uint64_t chunk);
+
+/* The message has been taken, perhaps by somebody who did not ask for it here. */
+void pager_fetch_taken(struct pager *p, uint64_t sequence);
+
+/* All that was fetched goes: nothing is on disk any more. */
+void pager_fetch_drop(struct pager *p);
+
+/* Nobody waits for what was fetched: frees it. */
+void pager_fetch_free(struct pager *p);
+
+/* --- pager_scan.c --- */
 
 /* The segment has a new block, or one that was read. */
 void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes);
 
-/* The chunk is in memory: what was fetched of it goes. */
-void pager_fetch_forget(struct pager *p, uint64_t chunk);
+/* --- pager_take.c --- */
 
 /* Whether what the segments hold of this place is still what the queue has. */
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
@@ -200,13 +235,13 @@ bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 /* Whether the message at this place was taken there, on disk. */
 bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence);
 
-/* Nobody waits for what was fetched: frees it. */
-void pager_fetch_free(struct pager *p);
-
 /* --- pager_in.c --- */
 
 /* Logs what is wrong with a segment, where. */
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what);
+
+/* The first of a recovered segment's ranges that ends behind this sequence number; range_count: none. */
+size_t pager_range_from(const struct segment *s, uint64_t sequence);
 
 /* Whether the sequence number was live in a recovered segment when we started. */
 bool pager_is_live(const struct segment *s, uint64_t sequence);

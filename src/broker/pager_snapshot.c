@@ -42,11 +42,10 @@ static void add_unloaded(struct range_list *list, const struct segment *s, uint6
             range_add(list, from, to - from);
         return;
     }
-    for (size_t i = 0; i < s->range_count; i++) {
+    for (size_t i = pager_range_from(s, from); i < s->range_count && s->ranges[i].from < to; i++) {
         uint64_t a = s->ranges[i].from > from ? s->ranges[i].from : from;
         uint64_t b = s->ranges[i].to < to ? s->ranges[i].to : to;
-        if (a < b)
-            range_add(list, a, b - a);
+        range_add(list, a, b - a);
     }
 }
 

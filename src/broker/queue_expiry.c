@@ -11,7 +11,6 @@
 
 enum {
     EXPIRIES_A_RUN = 1024,
-    READ_AHEAD_MS = 100,
     WATCH_MS_MAX = 60000, /* the clock on the wall may be set meanwhile */
 };
 
@@ -100,7 +99,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
         *ret = message_ref(backlog_take_at(&l->backlog, due->sequence, &redelivered));
         return true;
     }
-    uint64_t until_ms = loop_wall_ms(q->home) + READ_AHEAD_MS;
+    uint64_t until_ms = loop_wall_ms(q->home) + PAGER_FETCH_AHEAD_MS;
     if (q->rules->sends_on(q)) {
         bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
         q->waits_for_disk = can_be_read && !*ret;
@@ -137,14 +136,14 @@ void queue_expire(struct queue *q)
     if (q->rules->is_delaying && pager_must_scan(&q->lane))
         return; /* queue_fetched() comes when all is known */
     for (unsigned i = 0; i < q->lane_count && q->rules->sends_on(q); i++)
-        pager_fetch_ahead(queue_lane(q, i), now + READ_AHEAD_MS);
+        pager_fetch_ahead(queue_lane(q, i), now);
     for (unsigned n = 0; n < EXPIRIES_A_RUN; n++) {
         if (!find_due(q, &l, &due))
             return;
         if (due.deadline_ms > now) {
-            bool is_early =
-                !due.is_here && q->rules->sends_on(q) && due.deadline_ms > now + READ_AHEAD_MS;
-            watch(q, due.deadline_ms - (is_early ? READ_AHEAD_MS : 0));
+            bool is_early = !due.is_here && q->rules->sends_on(q) &&
+                            due.deadline_ms > now + PAGER_FETCH_AHEAD_MS;
+            watch(q, due.deadline_ms - (is_early ? PAGER_FETCH_AHEAD_MS : 0));
             return;
         }
         if (!expire_one(q, l, &due))
