@@ -143,10 +143,13 @@ static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
         }
         if (result == SEGMENT_BROKEN) {
             uint64_t found;
+            bool is_more = s->load_offset + bytes.n < s->bytes;
+            if (is_more && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+                return; /* read again, with what comes behind */
             pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
             if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
                 size = found - s->load_offset;
-            else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES && s->load_offset + bytes.n < s->bytes)
+            else if (is_more)
                 size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
             else
                 size = bytes.n;

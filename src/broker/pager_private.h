@@ -52,6 +52,7 @@ struct segment {
     struct block_place *blocks;
     size_t block_count, block_capacity;
     uint64_t indexed_bytes; /* the blocks that begin before are in the list */
+    bool is_damage_told;    /* a block for single messages could not be read, and the log says so */
 };
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };

@@ -99,8 +99,10 @@ static bool make(struct queue *q, const struct forward *f, struct message **ret)
     return *ret != NULL;
 }
 
-static void route(struct queue *q, const struct message *made, struct route *ret)
+static void route(struct queue *q, const struct forward *f, const struct message *made,
+                  struct route *ret)
 {
+    (void)f;
     (void)made;
     struct retry *r = q->retry;
     *ret = r->target ? (struct route){.queues = &r->target, .count = 1} : r->way;

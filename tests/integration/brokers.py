@@ -149,9 +149,6 @@ class Leveret(Broker):
 class Rabbit(Broker):
     name = 'rabbitmq'
     bin = '/usr/lib/rabbitmq/bin'
-    # What Leveret has in its core: exchange types and events. They cost some tenths of a second at the start.
-    plugins = ['rabbitmq_consistent_hash_exchange', 'rabbitmq_event_exchange', 'rabbitmq_random_exchange',
-               'rabbitmq_recent_history_exchange', 'rabbitmq_sharding']
     # What Leveret has in its core and RabbitMQ ships, not enabled.
     plugins = ('rabbitmq_consistent_hash_exchange', 'rabbitmq_random_exchange', 'rabbitmq_sharding',
                'rabbitmq_recent_history_exchange', 'rabbitmq_event_exchange')
