@@ -52,10 +52,9 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
                      m.prefetch_size);
         return;
     }
-    if (m.global)
-        set_channel_limit(ch, m.prefetch_count);
-    else
+    if (!m.global)
         set_prefetch(ch, m.prefetch_count);
+    set_channel_limit(ch, m.global ? m.prefetch_count : 0); /* RabbitMQ lifts it, too */
     CHANNEL_SEND(ch, basic_qos_ok, .none = 0);
 }
 

@@ -39,12 +39,14 @@ static void numbers_add(uint64_t **numbers, size_t *count, size_t *capacity, uin
     (*numbers)[(*count)++] = number;
 }
 
-void confirms_wait(struct confirms *c, uint64_t number, uint32_t answers)
+void confirms_wait(struct confirms *c, uint64_t number, uint32_t answers, bool refused)
 {
     lv_assert(number == c->last);
     lv_assert(answers > 0);
     struct chunk *chunk = lv_window_extend(&c->window, number);
     chunk->open |= bit_of(number);
+    if (refused)
+        chunk->refused |= bit_of(number);
     chunk->answers[number % WINDOW_ENTRIES] = answers;
     c->open++;
 }

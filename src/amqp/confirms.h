@@ -36,8 +36,9 @@ static inline uint64_t confirms_number(struct confirms *c)
     return ++c->last;
 }
 
-/* That publish, the latest, waits for so many answers (at least 1). */
-void confirms_wait(struct confirms *c, uint64_t number, uint32_t answers);
+/* That publish, the latest, waits for so many answers (at least 1); `refused` when a queue has said no
+ * at once, so that it gets a nack whatever they are. */
+void confirms_wait(struct confirms *c, uint64_t number, uint32_t answers, bool refused);
 
 /* The latest publish was refused at once: it gets a nack. */
 void confirms_refuse(struct confirms *c, uint64_t number);

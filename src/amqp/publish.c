@@ -280,7 +280,7 @@ static void confirm_later(struct channel *ch, uint64_t number, uint32_t later, b
 {
     if (later > 0) {
         ch->publisher->waiting += later;
-        confirms_wait(ch->confirms, number, later);
+        confirms_wait(ch->confirms, number, later, refused);
     } else if (refused) {
         confirms_refuse(ch->confirms, number);
     }

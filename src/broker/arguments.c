@@ -392,8 +392,9 @@ static void read_queue(struct slice table, struct queue_arguments *ret)
         .single_active_consumer = table_find(table, "x-single-active-consumer", &f) && f.b,
     };
     struct slice strategy;
-    ret->dead_letters_at_least_once = string_of(table, "x-dead-letter-strategy", &strategy) &&
-                                      slice_is(strategy, "at-least-once");
+    ret->has_dead_letter_strategy = string_of(table, "x-dead-letter-strategy", &strategy);
+    ret->dead_letters_at_least_once =
+        ret->has_dead_letter_strategy && slice_is(strategy, "at-least-once");
     struct slice overflow;
     ret->has_overflow =
         string_of(table, "x-overflow", &overflow) && queue_overflow_parse(overflow, &ret->overflow);

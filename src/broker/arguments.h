@@ -27,6 +27,7 @@ struct queue_arguments {
     bool has_dead_letter_routing_key;
     struct slice dead_letter_exchange;
     struct slice dead_letter_routing_key;
+    bool has_dead_letter_strategy;
     bool dead_letters_at_least_once; /* x-dead-letter-strategy */
     bool single_active_consumer;
 };

@@ -81,6 +81,18 @@ static bool is_there(struct queue *q, uint64_t place)
     return l && pager_may_have(l, sequence);
 }
 
+static bool is_ready(struct queue *q, uint64_t place)
+{
+    struct lane *l = lane_find(q, place_priority(place));
+    uint64_t sequence = place_sequence(place);
+    const struct backlog_chunk *chunk =
+        l ? backlog_chunk(&l->backlog, sequence / WINDOW_ENTRIES) : NULL;
+    uint64_t bit = UINT64_C(1) << (sequence % WINDOW_ENTRIES);
+    if (chunk && (chunk->live & bit))
+        return (chunk->ready & bit) != 0;
+    return l && pager_may_take(l, sequence);
+}
+
 /* Entries whose messages have gone go; what is left has room to grow. */
 static void sweep(struct queue *q, struct conflation *c)
 {
@@ -100,8 +112,9 @@ static void sweep(struct queue *q, struct conflation *c)
         if (c->entries[i].hash != 0)
             *entry_at(&fresh, c->entries[i].hash) = c->entries[i];
     }
-    free(c->entries);
+    struct entry *old = c->entries;
     *c = fresh;
+    free(old);
 }
 
 /* --- messages that leave ------------------------------------------------------------------------ */
@@ -159,6 +172,17 @@ bool conflation_is_replaced(struct queue *q, uint64_t place, const struct messag
         return false;
     const struct entry *e = entry_at(c, hash);
     return e->hash != 0 && e->place != place && is_there(q, e->place);
+}
+
+bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t *ret_body_bytes)
+{
+    struct conflation *c = q->conflation;
+    uint64_t hash = hash_of(c, message_header(m));
+    const struct entry *e = hash != 0 && c->capacity != 0 ? entry_at(c, hash) : NULL;
+    if (!e || e->hash == 0 || !is_ready(q, e->place))
+        return false;
+    *ret_body_bytes = e->body_bytes;
+    return true;
 }
 
 /* --- recovery ------------------------------------------------------------------------------------ */

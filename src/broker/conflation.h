@@ -29,6 +29,10 @@ void conflation_came(struct queue *q, uint64_t place, const struct message *mess
 /* Whether the message at this place, which comes back, has been replaced meanwhile. */
 bool conflation_is_replaced(struct queue *q, uint64_t place, const struct message *message);
 
+/* Whether a ready message would leave for this one, and how long its body is. */
+bool conflation_would_replace(struct queue *q, const struct message *message,
+                              uint64_t *ret_body_bytes);
+
 /* Recovery: a message stands at this place; its content header and what its body has. Any order: of two
  * with the same value the older leaves. */
 void conflation_found(struct queue *q, uint64_t place, struct slice header, uint64_t body_bytes,

@@ -87,16 +87,17 @@ static struct slice copy_to(uint8_t **space, struct slice s)
     return copy;
 }
 
-static struct slice alternate_of(struct slice arguments)
+static void read_alternate(struct exchange *x)
 {
     struct field f;
-    bool is_set = table_find(arguments, "alternate-exchange", &f) && f.type == FIELD_LONGSTR;
-    return is_set ? f.bytes : SLICE_EMPTY;
+    x->has_alternate =
+        table_find(x->arguments, "alternate-exchange", &f) && f.type == FIELD_LONGSTR;
+    x->alternate = x->has_alternate ? f.bytes : SLICE_EMPTY;
 }
 
 struct slice exchange_alternate(const struct exchange *exchange)
 {
-    if (exchange->alternate.n > 0 || exchange_name(exchange).n == 0)
+    if (exchange->has_alternate || exchange_name(exchange).n == 0)
         return exchange->alternate;
     const struct effective_policy *policy =
         atomic_load_explicit(&exchange->policy, memory_order_acquire);
@@ -125,7 +126,7 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->is_auto_delete = d->auto_delete;
     x->is_internal = d->internal;
     x->arguments = copy_to(&space, d->arguments);
-    x->alternate = alternate_of(x->arguments);
+    read_alternate(x);
     x->dedup =
         dedup_create(vhost, &x->destination, d->durable, x->arguments, exchange_is_dedup(type));
     x->is_never_cached = type->is_never_cached || x->dedup || x->is_delaying;

@@ -37,10 +37,11 @@ struct exchange {
     bool is_delaying;           /* messages with x-delay wait in `delayed` */
     bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
+    bool has_alternate;         /* by its argument, which may say that there is none */
     bool is_never_cached;       /* where a message goes depends on more than its routing key */
     struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
-    struct slice alternate; /* name of the alternate exchange; empty: none. Points into arguments */
+    struct slice alternate;     /* by its argument; empty: none. Points into arguments */
     struct effective_policy *_Atomic policy; /* RCU; what rules it; NULL: nothing */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;

@@ -74,6 +74,8 @@ bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_b
                               bool is_persistent);
 /* Whether a message may stand at this place on disk alone, ready or taken. */
 bool pager_may_have(const struct lane *l, uint64_t sequence);
+/* The same, ready. */
+bool pager_may_take(const struct lane *l, uint64_t sequence);
 /* Recovery: the queue's conflation hears of messages that wait for their chunks. */
 void pager_find_stragglers(struct lane *l);
 /* What was taken, here or on disk, is ready again as if nobody had ever had it. False when there is no

@@ -35,12 +35,17 @@ bool pager_may_have(const struct lane *l, uint64_t sequence)
     return pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence);
 }
 
-bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
-                              bool is_persistent)
+bool pager_may_take(const struct lane *l, uint64_t sequence)
 {
     const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
     bool is_taken = note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
-    if (!pager_may_have(l, sequence) || is_taken)
+    return pager_may_have(l, sequence) && !is_taken;
+}
+
+bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
+                              bool is_persistent)
+{
+    if (!pager_may_take(l, sequence))
         return false;
     bool is_stray = pager_straggler(l->pager, sequence) != NULL;
     backlog_note_content(&l->backlog, sequence, body_bytes, is_persistent, is_stray);

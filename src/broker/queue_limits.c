@@ -2,6 +2,7 @@
  * head. Counted are messages that are ready, and the bytes of their bodies. */
 #include "broker/queue_private.h"
 
+#include "broker/conflation.h"
 #include "broker/pager.h"
 #include "broker/queue_dead_letters.h"
 
@@ -18,12 +19,16 @@ bool queue_is_limited(const struct queue *q)
            q->settings.max_length_bytes != ARGUMENT_UNSET;
 }
 
-bool queue_would_overflow(const struct queue *q, const struct message *m)
+bool queue_would_overflow(struct queue *q, const struct message *m)
 {
     if (!queue_is_limited(q))
         return false;
     struct lane_totals totals = lanes_count(q);
-    return is_above(&q->settings, totals.ready + 1, totals.ready_bytes + m->body_bytes);
+    uint64_t bytes = totals.ready_bytes + m->body_bytes, replaced_bytes;
+    if (!is_above(&q->settings, totals.ready + 1, bytes))
+        return false;
+    return !q->conflation || !conflation_would_replace(q, m, &replaced_bytes) ||
+           is_above(&q->settings, totals.ready, bytes - replaced_bytes);
 }
 
 /* The lane's first ready message is here. If not, it is asked for, and this goes on when it is. */

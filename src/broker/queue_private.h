@@ -117,7 +117,7 @@ void queue_end_expiry(struct queue *q);
 bool queue_is_limited(const struct queue *q);
 
 /* Whether this message is one too many. */
-bool queue_would_overflow(const struct queue *q, const struct message *m);
+bool queue_would_overflow(struct queue *q, const struct message *m);
 
 /* With overflow drop-head: what is too much leaves at the head. */
 void queue_keep_limits(struct queue *q);

@@ -58,8 +58,9 @@ void queue_settings_merge(const struct queue_arguments *arguments,
                &ret->dead_letter_exchange);
     merge_name(definition, "dead-letter-routing-key", &ret->has_dead_letter_routing_key,
                &ret->dead_letter_routing_key);
-    if (slice_is(json_slice(json_object_get(definition, "dead-letter-strategy")), "at-least-once"))
-        ret->dead_letters_at_least_once = true;
+    struct slice strategy = json_slice(json_object_get(definition, "dead-letter-strategy"));
+    if (!ret->has_dead_letter_strategy)
+        ret->dead_letters_at_least_once = slice_is(strategy, "at-least-once");
     struct slice overflow = json_slice(json_object_get(definition, "overflow"));
     if (!ret->has_overflow)
         ret->has_overflow = queue_overflow_parse(overflow, &ret->overflow);

@@ -1117,6 +1117,27 @@ def prefetch_of_the_channel_limits_all_its_consumers(talk):
 
 
 @conversation
+def prefetch_of_consumers_lifts_that_of_the_channel(talk):
+    with_queue(talk, *'abcdef')
+    talk.ask('channel.open', channel=2)
+    talk.ask('basic.qos', channel=2, prefetch_count=2, global_=True)
+    talk.ask('basic.consume', channel=2, queue=talk('q'), consumer_tag='unlimited')
+    talk.hear(2, channel=2)
+    talk.ask('basic.qos', channel=2, prefetch_count=1)
+    talk.hear(4, channel=2)
+    talk.ask('basic.qos', channel=2, prefetch_count=3)
+    talk.ask('basic.qos', channel=2, prefetch_count=8, global_=True)
+    talk.ask('basic.consume', channel=2, queue=talk('q'), consumer_tag='three')
+    talk.say('basic.cancel', channel=2, consumer_tag='unlimited')
+    talk.hear(1, channel=2)
+    for body in 'ghij':
+        talk.publish('', talk('q'), body)
+        talk.hear()
+    talk.hear(2, channel=2)
+    talk.ask('queue.declare', queue=talk('q'), passive=True)
+
+
+@conversation
 def qos_with_a_size(talk):
     talk.ask('basic.qos', prefetch_size=5)
 

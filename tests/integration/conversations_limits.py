@@ -1,6 +1,7 @@
 """Conversations about queues that are full: x-max-length, x-max-length-bytes, x-overflow."""
 from conversations_expiry import with_dead_letters
 from talk import conversation, conversation_named
+from wire import encode_properties
 
 
 def limited(talk, dead=True, **arguments):
@@ -140,6 +141,22 @@ for _overflow in ('drop-head', 'reject-publish', 'reject-publish-dlx'):
         talk.wait_for_ready(3, talk('wide'))
         drained(talk, 2)
     conversation_named(f'one full queue among two: {_overflow}', _several)
+
+
+@conversation
+def one_queue_refuses_at_once_what_another_has_still_to_store(talk):
+    """The nack waits for the other, and is not forgotten over it."""
+    talk.ask('queue.declare', queue=talk('full'), exclusive=True,
+             arguments={'x-max-length': 1, 'x-overflow': 'reject-publish'})
+    talk.ask('queue.declare', queue=talk('stored'), durable=True)
+    talk.ask('confirm.select')
+    talk.publish('', talk('full'), 'a')
+    talk.hear()
+    for body in 'bc':
+        talk.publish('', talk('stored'), body, encode_properties({'delivery_mode': 2, 'headers': {'CC': [talk('full')]}}))
+        talk.hear()
+    talk.wait_for_ready(2, talk('stored'))
+    talk.ask('queue.delete', queue=talk('stored'))
 
 
 @conversation

@@ -1,7 +1,7 @@
 """Conversations in which the operator has a say: policies, limits of vhosts, the firehose, events."""
 from contextlib import contextmanager
 
-from talk import conversation, conversation_named, slow_conversation
+from talk import conversation, conversation_named, routed, slow_conversation
 
 
 def policy(talk, definition, name='p', pattern=r'\.q$', **how):
@@ -71,6 +71,18 @@ for _overflow in ('drop-head', 'reject-publish', 'reject-publish-dlx'):
         sent(talk, 'def')
         talk.ask('queue.declare', queue=talk('q'), passive=True)
     conversation_named(f'a policy of overflow {_overflow}', _overflows)
+
+
+@conversation
+def a_policy_of_max_length_that_refuses(talk):
+    """It says both at once, to a queue that is above it already."""
+    filled(talk, 'abc')
+    policy(talk, {'max-length': 1, 'overflow': 'reject-publish'})
+    talk.note_whether_ready(1, talk('q'), 2)
+    talk.ask('confirm.select')
+    talk.publish('', talk('q'), 'd')
+    talk.hear()
+    cleared(talk)
 
 
 @conversation
@@ -206,6 +218,19 @@ def names_in_arguments_win_over_policies(talk):
     talk.ask('confirm.select')
     sent(talk, 'a')
     dead_letters(talk, 1)
+    cleared(talk)
+
+
+@conversation
+def an_argument_that_names_no_alternate_wins_over_a_policy(talk):
+    talk.ask('exchange.declare', exchange=talk('ae'), type='fanout', auto_delete=True)
+    talk.ask('queue.declare', queue=talk('rest'), exclusive=True)
+    talk.ask('queue.bind', queue=talk('rest'), exchange=talk('ae'))
+    policy(talk, {'alternate-exchange': talk('ae')}, pattern=r'\.[xy]$', apply_to='exchanges')
+    for name, arguments in (('x', {'alternate-exchange': ''}), ('y', {})):
+        talk.ask('exchange.declare', exchange=talk(name), type='direct', arguments=arguments)
+        routed(talk, talk(name), 'k', ['rest'])
+        talk.ask('exchange.delete', exchange=talk(name))
     cleared(talk)
 
 

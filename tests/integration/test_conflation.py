@@ -45,6 +45,21 @@ def test_what_somebody_has_is_his_and_leaves_when_it_comes_back_behind_a_newer_o
     assert bodies_of(peer, queue) == [b'other', b'new']
 
 
+def test_a_full_queue_that_refuses_takes_what_replaces(peer, name):
+    peer.declare(name('q'), exclusive=True, arguments={**ARGUMENTS, 'x-max-length': 2, 'x-max-length-bytes': 4,
+                                                       'x-overflow': 'reject-publish'})
+    peer.call(1, 'confirm.select')
+    answers = []
+    for value, body in [('hare', b'1'), ('fox', b'2'), ('hare', b'3'), ('deer', b'4'), ('hare', b'too long'), ('fox', b'555')]:
+        peer.publish(1, '', name('q'), body, about(value))
+        answers.append(peer.next(1).name)
+    assert answers == ['basic.ack'] * 3 + ['basic.nack'] * 2 + ['basic.ack']
+    held = peer.get(name('q'), no_ack=False)          # no longer ready: it is not replaced, and does not count
+    peer.publish(1, '', name('q'), b'6', about('hare'))
+    assert (held.body, peer.next(1).name) == (b'3', 'basic.ack')
+    assert bodies_of(peer, name('q')) == [b'555', b'6']
+
+
 def test_the_header_is_named_by_a_text_and_declared_alike(connect, name):
     peer = connect()
     peer.send(1, 'queue.declare', queue=name('q'), arguments={'x-last-value-key': 5})

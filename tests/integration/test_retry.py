@@ -113,6 +113,23 @@ def test_what_the_queue_refuses_stays(broker, peer, name):
     assert [peer.get(work).body for _ in range(2)] == [b'0', b'1']
 
 
+@pytest.mark.parametrize('keep', [(), ('--keep-history',)])
+def test_a_queue_that_drops_duplicates_takes_back_what_it_knows(broker, peer, name, keep):
+    """Its memory has the value: of the letter that comes back, not of another."""
+    work, dead = name('work'), name('dead')
+    peer.declare(dead, exclusive=True)
+    peer.declare(work, exclusive=True, arguments={'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead,
+                                                  'x-message-deduplication': True})
+    value = encode_properties({'headers': {'x-deduplication-header': 'p-1'}})
+    peer.publish(1, '', work, 'once', value)
+    reject_all(peer, work, 1)
+    eventually(lambda: count(peer, dead) == 1)
+    assert retry(broker, dead, *keep) == (1, 0)
+    peer.publish(1, '', work, 'a duplicate', value)
+    assert count(peer, work) == 1
+    assert peer.get(work).body == b'once'
+
+
 def test_dead_letters_of_the_very_queue_stay(broker, peer, name):
     peer.declare(name('q'), exclusive=True, arguments={'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': name('q')})
     peer.publish(1, '', name('q'), 'round')

@@ -608,7 +608,7 @@ class Peer:
 
         Other queues' homes may answer later than the channel does, so this proves that nothing was
         owed when the request was handled, not that nothing ever comes."""
-        self.call(channel, 'basic.qos')
+        self.call(channel, 'channel.flow', active=True)
 
     # leaving
 

@@ -160,7 +160,8 @@ static void what_an_argument_does_not_say_a_policy_says(void **state)
     struct queue_arguments arguments = nothing_said();
     json_t *d = parse("{\"message-ttl\":1,\"expires\":2,\"max-length\":3,\"max-length-bytes\":4,"
                       "\"delivery-limit\":5,\"overflow\":\"reject-publish\","
-                      "\"dead-letter-exchange\":\"dlx\",\"dead-letter-routing-key\":\"dlk\"}");
+                      "\"dead-letter-exchange\":\"dlx\",\"dead-letter-routing-key\":\"dlk\","
+                      "\"dead-letter-strategy\":\"at-least-once\"}");
     struct queue_arguments s = merged_with(&arguments, d);
     assert_int_equal(s.message_ttl_ms, 1);
     assert_int_equal(s.expires_ms, 2);
@@ -171,6 +172,7 @@ static void what_an_argument_does_not_say_a_policy_says(void **state)
     assert_true(s.has_overflow && s.has_dead_letter_exchange && s.has_dead_letter_routing_key);
     assert_true(slice_is(s.dead_letter_exchange, "dlx"));
     assert_true(slice_is(s.dead_letter_routing_key, "dlk"));
+    assert_true(s.dead_letters_at_least_once);
     assert_int_equal(s.max_priority, ARGUMENT_UNSET);
     json_decref(d);
 }
@@ -185,13 +187,16 @@ static void of_numbers_the_smaller_counts_and_of_names_the_argument(void **state
     arguments.overflow = OVERFLOW_DROP_HEAD;
     arguments.has_dead_letter_exchange = true;
     arguments.dead_letter_exchange = slice_str("mine");
+    arguments.has_dead_letter_strategy = true; /* at-most-once */
     json_t *d = parse("{\"message-ttl\":5,\"max-length\":3,\"overflow\":\"reject-publish\","
-                      "\"dead-letter-exchange\":\"other\"}");
+                      "\"dead-letter-exchange\":\"other\","
+                      "\"dead-letter-strategy\":\"at-least-once\"}");
     struct queue_arguments s = merged_with(&arguments, d);
     assert_int_equal(s.message_ttl_ms, 0);
     assert_int_equal(s.max_length, 3);
     assert_int_equal(s.overflow, OVERFLOW_DROP_HEAD);
     assert_true(slice_is(s.dead_letter_exchange, "mine"));
+    assert_false(s.dead_letters_at_least_once);
     json_decref(d);
 }
 
