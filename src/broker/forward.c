@@ -298,8 +298,8 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
         return false;
     }
     job->answers_due++;
-    enum queue_answer answer = queue_publish(home_of(f), target, made, &f->sink,
-                                             (uint64_t)number << TARGET_SHIFT | job->slot);
+    enum queue_answer answer = (job->rules->goes_back ? queue_publish_again : queue_publish)(
+        home_of(f), target, made, &f->sink, (uint64_t)number << TARGET_SHIFT | job->slot);
     if (answer != QUEUE_LATER)
         job_answer(f, job, number, answer == QUEUE_TOOK);
     return queue_is_behind(target);

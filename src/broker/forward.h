@@ -54,6 +54,9 @@ struct forward_rules {
     void (*route)(struct queue *q, const struct forward *forward, const struct message *made,
                   struct route *ret);
 
+    /* It has been where it goes: it is published by queue_publish_again(). */
+    bool goes_back;
+
     /* Whether this target is to have it. NULL: all are. */
     bool (*is_target)(struct queue *q, const struct forward *forward, const struct message *made,
                       struct queue *target);

@@ -502,7 +502,8 @@ static void plan_ahead(struct lane *l, uint64_t now_ms)
         else if (plan.bytes + all->bytes < FETCHED_BYTES_MAX / 4 && a->horizon_ms < HORIZON_MS_MAX)
             a->horizon_ms *= 2; /* the next time */
     }
-    qsort(a->chunks, a->count, sizeof *a->chunks, in_order);
+    if (a->count > 1)
+        qsort(a->chunks, a->count, sizeof *a->chunks, in_order);
 }
 
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms)

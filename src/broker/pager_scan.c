@@ -95,8 +95,10 @@ static void take_scan(struct lane *l, struct segment *s, struct pager_read *r)
 static void on_scan(struct lane *l, struct segment *s, struct pager_read *r)
 {
     l->pager->is_scanning = false;
+    pager_hold_segments(l);
     if (s)
         take_scan(l, s, r);
+    pager_release_segments(l);
     pager_scan(l);
     queue_fetched(l->queue, true);
 }
@@ -121,11 +123,9 @@ static const struct piece *scan_kept(struct lane *l, struct segment *s)
     }
 }
 
-void pager_scan(struct lane *l)
+static void scan_next(struct lane *l)
 {
     struct pager *p = l->pager;
-    if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
-        return;
     for (size_t i = 0; i < p->count; i++) {
         struct segment *s = p->segments[i];
         const struct piece *kept = scan_kept(l, s);
@@ -141,6 +141,16 @@ void pager_scan(struct lane *l)
         return;
     }
     p->has_unknown_deadlines = false;
+}
+
+void pager_scan(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
+        return;
+    pager_hold_segments(l);
+    scan_next(l);
+    pager_release_segments(l);
 }
 
 void pager_find_stragglers(struct lane *l)
