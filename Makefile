@@ -2,7 +2,7 @@
 #
 # Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
 # CC, ARGS (for `run`: make run ARGS="--log-level debug"), KEEP=1 (for `demo`: leave it running), SEEDS and
-# FIRST (for `soak`: how many worlds, 0 without end, and from which seed on).
+# FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on; store or features).
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -11,6 +11,7 @@ ARGS ?=
 KEEP ?=
 SEEDS ?= 0
 FIRST ?= 1
+WORLD ?= store
 KILLS ?= 200
 BUILD = build
 
@@ -56,11 +57,11 @@ check: ## the unit tests alone: seconds
 	@meson test -C $(BUILD)-check --no-rebuild --suite unit --print-errorlogs
 
 .PHONY: soak
-soak: ## simulated crashes of the store, world after world (SEEDS=100000 FIRST=1)
+soak: ## simulated crashes, world after world (SEEDS=100000 FIRST=1; WORLD=features: of all features at once)
 	@scripts/setup build test
 	@scripts/configure $(BUILD)-check -Dtests=true -Dwerror=true
-	@ninja -C $(BUILD)-check tests/broker-test_sim_store
-	@$(BUILD)-check/tests/broker-test_sim_store --soak $(SEEDS) $(FIRST)
+	@ninja -C $(BUILD)-check tests/broker-test_sim_$(WORLD)
+	@$(BUILD)-check/tests/broker-test_sim_$(WORLD) --soak $(SEEDS) $(FIRST)
 
 .PHONY: test
 test: ## every test: unit, fuzz and integration, plain and with sanitizers

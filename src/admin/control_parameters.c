@@ -5,6 +5,7 @@
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/parameters.h"
 #include "broker/vhost.h"
 
@@ -20,10 +21,14 @@ static void set_parameter(struct request *r, struct slice component, struct slic
     struct lv_buffer reason = {0};
     struct commit c;
     commit_begin(&c);
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
     int err = parameter_set(vhost, &row, &reason, (struct durable_done){commit_done, &c});
+    events_act_as(before);
     err = commit_end(&c, err);
     if (err == 0)
         tell_parameter_set(r, component, name, value);
+    if (err == ERR_EXISTS)
+        err = 0;
     if (err == ERR_REFUSED)
         request_refuse(r, "use_set_policy", "policies may not be set using this method");
     else
@@ -44,7 +49,9 @@ static void clear_parameter(struct request *r, struct slice component, struct sl
     if (vhost) {
         struct commit c;
         commit_begin(&c);
+        struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
         err = parameter_clear(vhost, component, name, (struct durable_done){commit_done, &c});
+        events_act_as(before);
         err = commit_end(&c, err);
     }
     if (err == 0)

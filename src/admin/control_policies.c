@@ -4,6 +4,7 @@
 
 #include "admin/control_private.h"
 #include "base/error.h"
+#include "broker/events.h"
 #include "broker/exchange.h"
 #include "broker/policy.h"
 #include "broker/vhost.h"
@@ -65,10 +66,14 @@ static void set_policy(struct request *r, bool is_operator)
     struct lv_buffer reason = {0};
     struct commit c;
     commit_begin(&c);
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
     int err = policy_set(vhost, &row, &reason, (struct durable_done){commit_done, &c});
+    events_act_as(before);
     err = commit_end(&c, err);
     if (err == 0)
         tell_policy_set(r, &row);
+    if (err == ERR_EXISTS)
+        err = 0;
     if (err == 0)
         err = wait_for_homes(r);
     request_end_json(r, err, &reason);
@@ -92,8 +97,10 @@ static void clear_policy(struct request *r, enum policy_kind kind)
     if (vhost) {
         struct commit c;
         commit_begin(&c);
+        struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
         err = policy_clear(vhost, request_string(r, "name"), kind,
                            (struct durable_done){commit_done, &c});
+        events_act_as(before);
         err = commit_end(&c, err);
     }
     if (err == 0)

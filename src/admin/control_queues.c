@@ -19,6 +19,7 @@ struct queue_row {
     struct queue_call status;
     struct slice exclusive_tag;      /* owned; the exclusive consumer's */
     struct effective_policy *policy; /* a reference; NULL: none */
+    uint64_t lost;
 };
 
 /* --- gathering ---------------------------------------------------------------------------- */
@@ -91,6 +92,7 @@ static void row_fill(struct loop *loop, struct queue_row *row)
         (struct queue_call){.queue = q, .from = loop, .run = queue_call_status, .done = call_done};
     queue_call_start(&row->status);
     row->policy = effective_policy_ref(q->policy);
+    row->lost = q->counters.lost;
     if (!row->status.refused && q->exclusive_consumer) {
         struct slice tag = q->exclusive_consumer->tag;
         row->exclusive_tag = slice_of(slice_strdup(tag), tag.n);
@@ -194,6 +196,12 @@ COLUMN(messages)
 {
     UNUSED();
     return json_of_u64(ROW->status.ready + ROW->status.taken);
+}
+
+COLUMN(messages_lost)
+{
+    UNUSED();
+    return json_of_u64(ROW->lost);
 }
 
 COLUMN(message_bytes_ready)
@@ -301,6 +309,7 @@ static const struct column queue_columns[] = {
     {"message_bytes_ready", message_bytes_ready},
     {"message_bytes_unacknowledged", message_bytes_unacknowledged},
     {"messages", messages},
+    {"messages_lost", messages_lost},
     {"messages_persistent", nothing},
     {"messages_ram", messages},
     {"messages_ready", messages_ready},

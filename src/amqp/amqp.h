@@ -23,6 +23,7 @@ struct amqp_settings {
     _Atomic uint16_t heartbeat_s;             /* tune; 60 */
     _Atomic uint32_t handshake_timeout_ms;    /* 10000 */
     _Atomic uint64_t message_bytes_max;       /* 134217728 */
+    _Atomic int64_t connections_max;          /* that have entered a vhost; below 0: no limit */
     _Atomic bool qos_reaches_running; /* basic.qos without global: also to consumers that run */
     _Atomic bool forgets_histories;   /* a header x-death that a client publishes is taken away */
 };
@@ -32,6 +33,7 @@ struct amqp_server {
     struct broker *broker;
     struct auth *auth;
     struct amqp_settings settings;
+    _Atomic int64_t connections_entered; /* a vhost, and not left it */
     /* Since start; relaxed. */
     _Atomic uint64_t connections_opened;
     _Atomic uint64_t connections_closed;

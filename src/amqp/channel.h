@@ -331,10 +331,6 @@ void consumer_event_deleted(struct channel *ch, const struct consumer *c, bool b
 
 /* --- tx.c ------------------------------------------------------------------------------------ */
 
-/* Keeps a publish until commit, with where it goes. Takes *message; the queues are copied out of the
- * route, and referenced. Takes the claims. */
-void tx_add_publish(struct channel *ch, struct message **message, bool mandatory,
-                    const struct route *route, struct dedup_claims *claims);
 /* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
 /* All queues elsewhere have what a commit sent them. The channel may be gone afterwards. */

@@ -184,8 +184,21 @@ static void tune_ok(struct connection *conn, const struct amqp_connection_tune_o
 
 /* --- open ---------------------------------------------------------------------------------------------- */
 
-/* Takes the connection's place in the vhost and of its user, or says that there is none left. */
-static bool take_places(struct connection *conn, struct vhost *vhost)
+/* Its place among all. Each that comes counts before it looks, so two never get the last one. */
+static bool take_node_place(struct connection *conn)
+{
+    struct amqp_server *server = connection_server(conn);
+    int64_t limit = atomic_load(&server->settings.connections_max);
+    if (atomic_fetch_add(&server->connections_entered, 1) < limit || limit < 0)
+        return true;
+    atomic_fetch_sub(&server->connections_entered, 1);
+    connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
+                    "connection refused: node connection limit (%" PRId64 ") is reached", limit);
+    return false;
+}
+
+/* Its place in the vhost and of its user. */
+static bool take_other_places(struct connection *conn, struct vhost *vhost)
 {
     struct slice user = auth_identity_name(conn->identity);
     int64_t limit;
@@ -207,8 +220,20 @@ static bool take_places(struct connection *conn, struct vhost *vhost)
     return true;
 }
 
+/* Takes the connection's places, or says that there is none left. */
+static bool take_places(struct connection *conn, struct vhost *vhost)
+{
+    if (!take_node_place(conn))
+        return false;
+    if (take_other_places(conn, vhost))
+        return true;
+    atomic_fetch_sub(&connection_server(conn)->connections_entered, 1);
+    return false;
+}
+
 static void give_places(struct connection *conn, struct vhost *vhost)
 {
+    atomic_fetch_sub(&connection_server(conn)->connections_entered, 1);
     vhost_give_connection(vhost);
     auth_give(conn->identity, AUTH_LIMIT_CONNECTIONS);
 }

@@ -10,6 +10,7 @@
 
 #include "amqp/publish_private.h"
 #include "base/memory.h"
+#include "broker/delayed.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 
@@ -242,6 +243,19 @@ bool publish_need_message(struct channel *ch, struct publication *p)
     return p->message != NULL;
 }
 
+/* The message in the form in which this queue is to have it; borrowed. NULL: the connection is closed. */
+static struct message *need_message_for(struct channel *ch, struct publication *p,
+                                        const struct queue *q)
+{
+    if (!publish_need_message(ch, p))
+        return NULL;
+    if (p->bcc.n == 0 || !q->rules->is_delaying)
+        return p->message;
+    if (!p->waiting && !delayed_keep_bcc(p->message, p->bcc, &p->waiting))
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_RESOURCE_ERROR, "out of memory");
+    return p->waiting;
+}
+
 /* Hands the message to one queue; `later` counts answers that will come by mail. False when the
  * connection is closed. */
 static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
@@ -251,9 +265,10 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
     const struct delivery delivery = delivery_of(p);
     if (queue_pass_through(loop, q, &delivery))
         return true;
-    if (!publish_need_message(ch, p))
+    struct message *message = need_message_for(ch, p, q);
+    if (!message)
         return false;
-    enum queue_answer answer = queue_publish(loop, q, p->message, sink, number);
+    enum queue_answer answer = queue_publish(loop, q, message, sink, number);
     if (queue_is_behind(q))
         connection_hold(ch->connection, q);
     *later += answer == QUEUE_LATER;
@@ -365,8 +380,13 @@ static void send_on(struct channel *ch, struct publication *p, const struct rout
         publish_to_all(ch, p, route);
         return;
     }
-    if (publish_need_message(ch, p))
-        tx_add_publish(ch, &p->message, p->mandatory, route, &p->claims);
+    if (!publish_need_message(ch, p))
+        return;
+    for (size_t i = 0; i < route->count; i++) {
+        if (!need_message_for(ch, p, route->queues[i]))
+            return;
+    }
+    tx_add_publish(ch, p, route);
 }
 
 static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
@@ -390,7 +410,8 @@ static void publish_reply(struct channel *ch, struct publication *p)
     if (trace_is_on(ch->connection->vhost))
         trace(ch, p, &nowhere);
     if (ch->mode == CHANNEL_TX) {
-        tx_add_publish(ch, &p->message, false, &nowhere, &p->claims);
+        p->mandatory = false;
+        tx_add_publish(ch, p, &nowhere);
         return;
     }
     reply_to_publish(ch, p->routing_key, p->message);
@@ -439,6 +460,8 @@ void publish_whole(struct channel *ch, struct publication *p)
     bool is_persistent = p->message && p->message->is_persistent;
     if (p->message)
         message_unref(&p->message);
+    if (p->waiting)
+        message_unref(&p->waiting);
     if (p->original)
         message_unref(&p->original);
     if (!dedup_claims_are_empty(&p->claims))

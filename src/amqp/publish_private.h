@@ -15,6 +15,7 @@ struct publication {
     bool mandatory;
     struct properties properties;
     struct slice bcc;           /* the header BCC's values: the message itself has lost them */
+    struct message *waiting;    /* owned; as it waits to be due: with its BCC; else NULL */
     struct message *original;   /* owned; `message` before its header was written anew, else NULL */
     struct dedup_claims claims; /* owned; of the route that was found */
 };
@@ -32,6 +33,12 @@ bool publish_need_message(struct channel *ch, struct publication *p);
 /* Everything about the properties that could refuse the message, and those that are answered here:
  * then the header is written anew, into `space`, which the caller frees. False after refusing. */
 bool publish_check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space);
+
+/* --- tx.c ------------------------------------------------------------------------------------ */
+
+/* Keeps a publish until commit, with where it goes. Takes its messages and its claims; the queues are
+ * copied out of the route, and referenced. */
+void tx_add_publish(struct channel *ch, struct publication *publication, const struct route *route);
 
 /* --- looked at for every message ------------------------------------------------------------- */
 

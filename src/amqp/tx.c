@@ -3,11 +3,12 @@
  * the log has what is persistent: messages, and what was settled. */
 #include <stdlib.h>
 
-#include "amqp/channel.h"
+#include "amqp/publish_private.h"
 #include "base/memory.h"
 
 struct tx_publish {
     struct message *message; /* owned */
+    struct message *waiting; /* owned; for queues where it waits to be due; NULL: the same */
     bool mandatory;
     struct queue **queues; /* where it went when it was published; owned, each a reference */
     size_t queue_count;
@@ -34,17 +35,19 @@ static void *grown(void *items, size_t count, size_t *capacity, size_t item_byte
     return lv_realloc(items, *capacity * item_bytes);
 }
 
-void tx_add_publish(struct channel *ch, struct message **message, bool mandatory,
-                    const struct route *route, struct dedup_claims *claims)
+void tx_add_publish(struct channel *ch, struct publication *p, const struct route *route)
 {
     struct tx *tx = ch->tx;
     tx->publishes =
         grown(tx->publishes, tx->publish_count, &tx->publish_capacity, sizeof *tx->publishes);
     struct tx_publish *publish = &tx->publishes[tx->publish_count++];
-    *publish = (struct tx_publish){.message = *message, .mandatory = mandatory};
-    *message = NULL;
-    publish->claims = *claims;
-    *claims = (struct dedup_claims){0};
+    *publish = (struct tx_publish){.message = p->message,
+                                   .waiting = p->waiting,
+                                   .mandatory = p->mandatory,
+                                   .claims = p->claims};
+    p->message = NULL;
+    p->waiting = NULL;
+    p->claims = (struct dedup_claims){0};
     if (route->count == 0)
         return;
     publish->queues = lv_malloc(route->count * sizeof(struct queue *));
@@ -69,6 +72,8 @@ static void drop_publish(struct loop *loop, struct tx_publish *publish)
 {
     dedup_claims_drop(loop, &publish->claims);
     message_unref(&publish->message);
+    if (publish->waiting)
+        message_unref(&publish->waiting);
     for (size_t i = 0; i < publish->queue_count; i++)
         queue_unref(&publish->queues[i]);
     free(publish->queues);
@@ -140,8 +145,10 @@ static size_t send_to_queues(struct channel *ch, struct tx_publish *publish)
         if (atomic_load(&q->is_deleted))
             continue;
         found++;
+        bool waits = publish->waiting && q->rules->is_delaying;
         enum queue_answer answer =
-            queue_publish(connection_loop(ch->connection), q, publish->message, sink, 0);
+            queue_publish(connection_loop(ch->connection), q,
+                          waits ? publish->waiting : publish->message, sink, 0);
         later += answer == QUEUE_LATER;
         refused |= answer == QUEUE_REFUSED;
     }

@@ -24,9 +24,11 @@ void backlog_free(struct backlog *b)
     lv_window_free(&b->window);
     free(b->dues);
     bool counts_deliveries = b->counts_deliveries, stores_all = b->stores_all;
+    bool notes_gaps = b->notes_gaps;
     backlog_init(b);
     b->counts_deliveries = counts_deliveries;
     b->stores_all = stores_all;
+    b->notes_gaps = notes_gaps;
 }
 
 /* --- counting: every message that comes to be or goes passes here ---------------------------------- */
@@ -134,6 +136,18 @@ static void chunk_drop(struct backlog *b, struct backlog_chunk *chunk, uint64_t 
 {
     backlog_note_free(b, chunk->note);
     lv_window_drop(&b->window, sequence);
+}
+
+void backlog_skip_to(struct backlog *b, uint64_t sequence)
+{
+    uint64_t last = b->next_sequence;
+    if (sequence <= last)
+        return;
+    b->next_sequence = sequence;
+    /* It was kept because it was growing. */
+    struct backlog_chunk *chunk = backlog_chunk(b, last / WINDOW_ENTRIES);
+    if (chunk && chunk->live == 0 && may_drop(b, last / WINDOW_ENTRIES))
+        chunk_drop(b, chunk, last);
 }
 
 /* The place is empty from here on; the message's reference is the caller's. */
@@ -368,7 +382,7 @@ void backlog_page_out(struct backlog *b, uint64_t c)
     if (!backlog_has_disk(b))
         b->disk_begin = b->disk_end = c;
     lv_assert(c >= b->disk_end);
-    struct backlog_note *note = chunk->note;
+    struct backlog_note *note = b->notes_gaps ? backlog_note_of(b, c) : chunk->note;
     if (note)
         note->live = chunk->live;
     for (uint64_t live = chunk->live; live; live &= live - 1) {
@@ -398,8 +412,12 @@ void backlog_page_gap(struct backlog *b, uint64_t c)
 
 bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence)
 {
-    const struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
-    return note && !(note->live & bit_of(sequence));
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    const struct backlog_note *note = backlog_note(b, c);
+    if (note)
+        return !(note->live & bit_of(sequence));
+    return !backlog_chunk(b, c) &&
+           !lv_window_is_elsewhere(&b->window, sequence); /* all have left */
 }
 
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,

@@ -83,6 +83,9 @@ struct backlog {
     size_t timed; /* chunks with times */
     bool counts_deliveries;
     bool stores_all; /* transient messages count as persistent ones: a quorum queue */
+    bool
+        notes_gaps; /* of each chunk that goes to the disk is noted what it holds: who asks for a place that
+                        may be empty (conflation) must know */
 };
 
 /* What a message was that has left. */
@@ -111,6 +114,9 @@ uint64_t backlog_push(struct backlog *b, struct message **message);
 
 /* The same for one that is delivered at once: it is taken from the beginning. */
 uint64_t backlog_push_taken(struct backlog *b, struct message **message);
+
+/* The next message that is pushed gets this number, if it would get a lower one. */
+void backlog_skip_to(struct backlog *b, uint64_t sequence);
 
 enum backlog_next { BACKLOG_NONE, BACKLOG_HERE, BACKLOG_ON_DISK };
 

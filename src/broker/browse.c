@@ -208,11 +208,21 @@ static enum browse_result look(struct browse *br, struct lane *l, struct browse_
     return BROWSE_END;
 }
 
+/* Of what was found. */
+static bool is_taken(const struct browse *br)
+{
+    const struct backlog *b = &br->found_lane->backlog;
+    if (!br->is_here)
+        return br->found.is_taken;
+    const struct backlog_chunk *chunk = backlog_chunk(b, br->sequence / WINDOW_ENTRIES);
+    return !(chunk->ready >> (br->sequence % WINDOW_ENTRIES) & 1);
+}
+
 static bool is_passed_over(struct browse *br)
 {
     const struct backlog *b = &br->found_lane->backlog;
     uint64_t deadline_ms = br->is_here ? backlog_deadline(b, br->sequence) : br->found.deadline_ms;
-    if (is_due(br, deadline_ms)) {
+    if (is_due(br, deadline_ms) && !is_taken(br)) { /* whoever has it keeps it */
         place_in(br, br->found_lane)->next = br->sequence + 1;
         return true;
     }
@@ -231,13 +241,12 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
         .is_here = br->is_here,
         .position = br->position,
         .redelivered = br->found.redelivered,
-        .is_taken = br->found.is_taken,
+        .is_taken = is_taken(br),
     };
     if (!br->is_here)
         return;
     const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, br->sequence / WINDOW_ENTRIES);
     ret->redelivered = (chunk->redelivered >> (br->sequence % WINDOW_ENTRIES) & 1) != 0;
-    ret->is_taken = !(chunk->ready >> (br->sequence % WINDOW_ENTRIES) & 1);
 }
 
 enum browse_result browse_peek(struct browse *br, struct browse_item *ret)

@@ -5,7 +5,7 @@
  *
  * A browse sees what is ready when it comes by. What is unacknowledged then is passed over (but for
  * `with_taken`) and does not come again when it is requeued; nor does what goes to a consumer at once.
- * A message whose time has come is passed over.
+ * A ready message whose time has come is passed over.
  *
  *   (1) Each lane has a place of its own: the browse goes on in the highest lane in which there is
  *       something it has not seen.

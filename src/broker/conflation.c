@@ -15,7 +15,7 @@ struct entry {
     uint64_t hash; /* 0: empty */
     uint64_t place;
     uint64_t body_bytes;
-    bool is_persistent;
+    bool is_persistent; /* to the store: in a quorum queue all are */
 };
 
 struct conflation {
@@ -162,17 +162,36 @@ void conflation_came(struct queue *q, uint64_t place, const struct message *m)
 {
     uint64_t hash = hash_of(q->conflation, message_header(m));
     if (hash != 0)
-        put(q, entry_of(hash, place, m->body_bytes, m->is_persistent));
+        put(q, entry_of(hash, place, m->body_bytes, queue_stores(q, m)));
 }
 
-bool conflation_is_replaced(struct queue *q, uint64_t place, const struct message *m)
+static bool is_newer(uint64_t place, uint64_t than)
+{
+    return place_sequence(place) > place_sequence(than);
+}
+
+bool conflation_comes_back(struct queue *q, uint64_t place, const struct message *m)
 {
     struct conflation *c = q->conflation;
     uint64_t hash = hash_of(c, message_header(m));
-    if (hash == 0 || c->capacity == 0)
+    if (hash == 0)
+        return true;
+    const struct entry *e = c->capacity ? entry_at(c, hash) : NULL;
+    if (e && e->hash != 0 && is_newer(e->place, place) && is_there(q, e->place))
         return false;
-    const struct entry *e = entry_at(c, hash);
-    return e->hash != 0 && e->place != place && is_there(q, e->place);
+    put(q, entry_of(hash, place, m->body_bytes, queue_stores(q, m)));
+    return true;
+}
+
+void conflation_number(struct queue *q, struct lane *lane)
+{
+    uint64_t next = 0;
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        const struct lane *l = queue_lane(q, i);
+        if (l->backlog.next_sequence > next)
+            next = l->backlog.next_sequence;
+    }
+    backlog_skip_to(&lane->backlog, next);
 }
 
 bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t *ret_body_bytes)
@@ -197,7 +216,7 @@ void conflation_found(struct queue *q, uint64_t place, struct slice header, uint
         return;
     struct entry found = entry_of(hash, place, body_bytes, is_persistent);
     const struct entry *e = c->capacity ? entry_at(c, hash) : NULL;
-    bool is_older = e && e->hash != 0 && place_sequence(e->place) > place_sequence(place);
+    bool is_older = e && e->hash != 0 && is_newer(e->place, place);
     if (is_older)
         drop(q, &found);
     else
@@ -215,7 +234,7 @@ void conflation_begin(struct queue *q)
                 unsigned place = (unsigned)__builtin_ctzll(live);
                 const struct message *m = chunk->messages[place];
                 conflation_found(q, lane_place(l, c * WINDOW_ENTRIES + place), message_header(m),
-                                 m->body_bytes, m->is_persistent);
+                                 m->body_bytes, queue_stores(q, m));
                 chunk = backlog_chunk(&l->backlog, c); /* the last one that leaves takes it along */
                 if (!chunk)
                     break;

@@ -2,7 +2,9 @@
  * x-last-value-key names, the newest alone is kept.
  *
  *   a newer one comes      the older, ready one leaves, in memory or on disk; the newer stands at the end
- *   the older is taken     it stays its consumer's; when it comes back, it leaves
+ *   the older is taken     it stays its consumer's; when it comes back, it leaves, unless the newer has
+ *                          left before
+ *   several come back      the newest of them stays
  *   no such header         the message stands as in any queue
  *
  * What leaves so is settled, not dead-lettered. An index from the value's hash to the place of the
@@ -26,8 +28,13 @@ void conflation_free(struct conflation **conflation);
 /* The message has come to this place: those before it with its value leave. */
 void conflation_came(struct queue *q, uint64_t place, const struct message *message);
 
-/* Whether the message at this place, which comes back, has been replaced meanwhile. */
-bool conflation_is_replaced(struct queue *q, uint64_t place, const struct message *message);
+/* The message at this place, which is taken, is about to come back. False: it has been replaced
+ * meanwhile, and is to be settled. Else those before it with its value leave. */
+bool conflation_comes_back(struct queue *q, uint64_t place, const struct message *message);
+
+/* A message is about to be put at the end of this lane: of the sequence numbers in all of the queue's
+ * lanes its will be the highest. So the newer of two is known by its number, also after a start. */
+void conflation_number(struct queue *q, struct lane *lane);
 
 /* Whether a ready message would leave for this one, and how long its body is. */
 bool conflation_would_replace(struct queue *q, const struct message *message,

@@ -68,16 +68,28 @@ static struct slice headers_of(const struct message *m)
     return properties_read(message_header(m), &properties) ? properties.headers : SLICE_EMPTY;
 }
 
-/* The headers with the first x-delay negative: a signedint, as the plugin writes it, where it fits. */
-static struct slice negate(struct slice headers, struct lv_buffer *space)
+/* The values of BCC. */
+static struct slice read_bcc(struct slice headers)
+{
+    struct field f;
+    return table_find(headers, "BCC", &f) && f.type == FIELD_ARRAY ? f.bytes : SLICE_EMPTY;
+}
+
+/* The headers without the first BCC, and with the first x-delay negative: a signedint, as the plugin
+ * writes it, where it fits. */
+static struct slice headers_when_due(struct slice headers, struct lv_buffer *space)
 {
     struct table_writer w;
     struct slice name;
     struct field f;
     int64_t delay_ms;
-    bool is_done = false;
+    bool is_done = false, has_bcc = false;
     table_begin(&w, space);
     while (table_next(&headers, &name, &f)) {
+        if (!has_bcc && slice_is(name, "BCC")) {
+            has_bcc = true;
+            continue;
+        }
         bool is_it = !is_done && slice_is(name, HEADER) && read_delay(&f, &delay_ms);
         if (is_it && -delay_ms >= INT32_MIN && -delay_ms <= INT32_MAX)
             f = (struct field){.type = FIELD_SIGNEDINT, .i = -delay_ms};
@@ -89,22 +101,54 @@ static struct slice negate(struct slice headers, struct lv_buffer *space)
     return table_end(&w);
 }
 
+/* The same message with other properties. */
+static bool copy_with(const struct message *m, const struct properties *properties,
+                      struct message **ret)
+{
+    struct lv_buffer header = {0};
+    size_t bytes = properties_size(properties);
+    properties_put(lv_buffer_reserve(&header, bytes), properties);
+    struct message *copy =
+        message_create(message_exchange(m), message_routing_key(m), slice_of(header.p, bytes),
+                       m->body_bytes, m->is_persistent);
+    lv_buffer_free(&header);
+    if (!copy)
+        return false;
+    if (m->body_bytes > 0)
+        memcpy(message_body_space(copy), message_body(m).p, (size_t)m->body_bytes);
+    *ret = copy;
+    return true;
+}
+
+bool delayed_keep_bcc(const struct message *message, struct slice bcc, struct message **ret)
+{
+    struct properties properties;
+    struct lv_buffer headers = {0};
+    struct table_writer w;
+    if (!properties_read(message_header(message), &properties))
+        lv_unreachable(); /* it had headers */
+    struct slice rest = properties.headers, name;
+    struct field f = {.type = FIELD_ARRAY, .bytes = bcc};
+    table_begin(&w, &headers);
+    table_put_field(&w, slice_str("BCC"), &f);
+    while (table_next(&rest, &name, &f))
+        table_put_field(&w, name, &f);
+    properties.headers = table_end(&w);
+    bool is_made = copy_with(message, &properties, ret);
+    lv_buffer_free(&headers);
+    return is_made;
+}
+
 bool delayed_make(const struct message *waiting, struct message **ret)
 {
     struct properties properties;
-    struct lv_buffer headers = {0}, header = {0};
+    struct lv_buffer headers = {0};
     if (!properties_read(message_header(waiting), &properties))
         lv_unreachable(); /* it would not wait */
-    properties.headers = negate(properties.headers, &headers);
-    size_t bytes = properties_size(&properties);
-    properties_put(lv_buffer_reserve(&header, bytes), &properties);
-    *ret = message_create(message_exchange(waiting), message_routing_key(waiting),
-                          slice_of(header.p, bytes), waiting->body_bytes, waiting->is_persistent);
-    if (*ret && waiting->body_bytes > 0)
-        memcpy(message_body_space(*ret), message_body(waiting).p, (size_t)waiting->body_bytes);
+    properties.headers = headers_when_due(properties.headers, &headers);
+    bool is_made = copy_with(waiting, &properties, ret);
     lv_buffer_free(&headers);
-    lv_buffer_free(&header);
-    return *ret != NULL;
+    return is_made;
 }
 
 /* --- what the queue does ---------------------------------------------------------------------------- */
@@ -136,12 +180,13 @@ static bool make(struct queue *q, const struct forward *forward, struct message 
     return delayed_make(forward->message, ret);
 }
 
-static void route(struct queue *q, const struct message *made, struct route *ret)
+static void route(struct queue *q, const struct forward *forward, const struct message *made,
+                  struct route *ret)
 {
     struct exchange *x = exchange_of(q);
     *ret = (struct route){0};
     if (x)
-        forward_find_route_from(q->home, x, made, ret);
+        forward_find_route_from(q->home, x, made, read_bcc(headers_of(forward->message)), ret);
 }
 
 /* Nobody there to have it: it goes, as any message that is published then. */

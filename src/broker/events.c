@@ -307,7 +307,11 @@ void event_vhost_created(struct vhost *vhost)
 
 void event_vhost_deleted(struct vhost *vhost)
 {
-    event_emit(vhost->broker, "vhost.deleted", EVENT_ACTOR, EVENT_STR("name", vhost_name(vhost)));
+    struct slice name = vhost_name(vhost);
+    event_emit(vhost->broker, "vhost.deleted", EVENT_ACTOR, EVENT_STR("name", name));
+    event_emit(vhost->broker, "vhost.down",
+               EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_INTERNAL),
+               EVENT_TEXT("node", vhost->broker->node_name), EVENT_STR("name", name));
 }
 
 void event_alarm(struct broker *broker, const char *source, bool is_set)

@@ -103,8 +103,9 @@ void event_queue_created(const struct queue *queue);
 void event_queue_deleted(const struct queue *queue);
 /* With its predeclared exchanges. */
 void event_vhost_created(struct vhost *vhost);
+/* And that it is down. */
 void event_vhost_deleted(struct vhost *vhost);
-/* "memory", "disk" ... */
+/* "memory", "disk", "log", "store". Any thread. */
 void event_alarm(struct broker *broker, const char *source, bool is_set);
 
 /* "<leveret@host.1.ID.NUMBER>", as listings show a connection (number 0) or a channel; in `space`.

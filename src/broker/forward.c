@@ -95,18 +95,20 @@ static size_t count_values(struct slice array)
 }
 
 static void find_by_many_keys(struct loop *loop, struct exchange *exchange,
-                              const struct routing_input *input, struct slice cc, struct route *ret)
+                              const struct routing_input *input, struct slice cc, struct slice bcc,
+                              struct route *ret)
 {
-    size_t most = 1 + count_values(cc);
+    size_t most = 1 + count_values(cc) + count_values(bcc);
     struct slice *keys = lv_malloc(most * sizeof *keys);
     keys[0] = input->routing_key;
     size_t count = add_keys(keys, most, 1, cc);
+    count = add_keys(keys, most, count, bcc);
     route_find_many(loop, exchange, keys, count, input, ret);
     free(keys);
 }
 
 void forward_find_route_from(struct loop *loop, struct exchange *exchange, const struct message *m,
-                             struct route *ret)
+                             struct slice bcc, struct route *ret)
 {
     struct properties properties = {0};
     struct field cc;
@@ -125,8 +127,9 @@ void forward_find_route_from(struct loop *loop, struct exchange *exchange, const
         .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
         .message = &delivery,
     };
-    if (table_find(input.headers, "CC", &cc) && cc.type == FIELD_ARRAY)
-        find_by_many_keys(loop, exchange, &input, cc.bytes, ret);
+    bool has_cc = table_find(input.headers, "CC", &cc) && cc.type == FIELD_ARRAY;
+    if (has_cc || bcc.n > 0)
+        find_by_many_keys(loop, exchange, &input, has_cc ? cc.bytes : SLICE_EMPTY, bcc, ret);
     else
         route_find(loop, exchange, &input, ret);
 }
@@ -136,7 +139,7 @@ bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct mes
 {
     struct exchange *exchange = exchange_find(vhost, message_exchange(m));
     if (exchange)
-        forward_find_route_from(loop, exchange, m, ret);
+        forward_find_route_from(loop, exchange, m, SLICE_EMPTY, ret);
     return exchange != NULL;
 }
 
@@ -295,8 +298,8 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
         return false;
     }
     job->answers_due++;
-    enum queue_answer answer = queue_publish(home_of(f), target, made, &f->sink,
-                                             (uint64_t)number << TARGET_SHIFT | job->slot);
+    enum queue_answer answer = (job->rules->goes_back ? queue_publish_again : queue_publish)(
+        home_of(f), target, made, &f->sink, (uint64_t)number << TARGET_SHIFT | job->slot);
     if (answer != QUEUE_LATER)
         job_answer(f, job, number, answer == QUEUE_TOOK);
     return queue_is_behind(target);
@@ -308,7 +311,7 @@ static struct queue **find_targets(struct forwarder *f, const struct job *job,
 {
     struct route route = {0};
     if (job->rules->route)
-        job->rules->route(f->queue, made, &route);
+        job->rules->route(f->queue, &job->forward, made, &route);
     else if (!forward_find_route(home_of(f), f->queue->vhost, made, &route))
         route.count = 0;
     struct queue **targets = lv_malloc((route.count + 1) * sizeof *targets);

@@ -51,7 +51,11 @@ struct forward_rules {
 
     /* Its route from the exchange it names, by its routing key and its header CC, is the usual one
      * (NULL). Another rule fills *ret as route_find() does. */
-    void (*route)(struct queue *q, const struct message *made, struct route *ret);
+    void (*route)(struct queue *q, const struct forward *forward, const struct message *made,
+                  struct route *ret);
+
+    /* It has been where it goes: it is published by queue_publish_again(). */
+    bool goes_back;
 
     /* Whether this target is to have it. NULL: all are. */
     bool (*is_target)(struct queue *q, const struct forward *forward, const struct message *made,
@@ -90,10 +94,10 @@ void forward_stop(struct queue *q);
 /* The queue is freed: nothing is on its way any more. */
 void forward_free(struct queue *q);
 
-/* The route of a message from this exchange, by its routing key and its header CC; *ret as
- * route_find() has it. Any loop. */
+/* The route of a message from this exchange, by its routing key, its header CC, and the keys in the
+ * array `bcc`, which may be empty; *ret as route_find() has it. Any loop. */
 void forward_find_route_from(struct loop *loop, struct exchange *exchange,
-                             const struct message *message, struct route *ret);
+                             const struct message *message, struct slice bcc, struct route *ret);
 
 /* The same from the exchange of this name in the vhost, by its routing key and its
  * header CC; *ret as route_find() has it. False when there is no such exchange. Any loop. */

@@ -10,6 +10,7 @@ void lane_init(struct lane *l, struct queue *q)
 {
     l->queue = q;
     backlog_init(&l->backlog);
+    l->backlog.notes_gaps = q->conflation != NULL;
     lv_list_init(&l->dirty_link);
     lv_list_init(&l->retry_link);
 }

@@ -51,7 +51,8 @@ void vhost_give_connection(struct vhost *vhost)
 bool vhost_check_queue_limit(struct vhost *vhost, struct slice queue, struct broker_error *error)
 {
     int64_t max = atomic_load_explicit(&vhost->limits.queues_max, memory_order_relaxed);
-    if (max < 0 || (int64_t)lv_table_count(vhost->queues) < max)
+    size_t count = lv_table_count(vhost->queues) - vhost->delaying_queues;
+    if (max < 0 || (int64_t)count < max)
         return true;
     return broker_refuse(error, 406,
                          "cannot declare queue '%.*s': queue limit in vhost '%.*s' (%" PRId64

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 static struct lineup_array *array_of(const struct lineup *lineup)
@@ -60,8 +61,10 @@ static struct lineup_array *array_make(size_t count)
 static void places_copy(struct lineup_array *to, size_t to_at, const struct lineup_array *from,
                         size_t from_at, size_t count)
 {
-    if (count > 0)
-        memcpy(&to->at[to_at], &from->at[from_at], count * sizeof from->at[0]);
+    if (count == 0)
+        return;
+    lv_assert(from != NULL);
+    memcpy(&to->at[to_at], &from->at[from_at], count * sizeof from->at[0]);
 }
 
 void lineup_add(struct lineup *lineup, struct binding *binding, double weight)

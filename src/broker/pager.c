@@ -259,8 +259,28 @@ static void segment_end(struct lane *l, struct segment *s)
 /* A segment that a snapshot under way names stays until that is done. */
 static void segment_end_if_empty(struct lane *l, struct segment *s)
 {
-    if (s->live == 0 && l->pager->snapshot == SNAPSHOT_NONE)
+    struct pager *p = l->pager;
+    if (s->live > 0 || p->snapshot != SNAPSHOT_NONE)
+        return;
+    if (p->holds > 0)
+        p->is_holding_back = true;
+    else
         segment_end(l, s);
+}
+
+void pager_hold_segments(struct lane *l)
+{
+    l->pager->holds++;
+}
+
+void pager_release_segments(struct lane *l)
+{
+    struct pager *p = l->pager;
+    lv_assert(p->holds > 0);
+    if (--p->holds > 0 || !p->is_holding_back)
+        return;
+    p->is_holding_back = false;
+    pager_end_empty_segments(l);
 }
 
 struct straggler *pager_straggler(const struct pager *p, uint64_t sequence)

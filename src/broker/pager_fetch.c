@@ -220,13 +220,24 @@ static void keep_entries(struct lane *l, struct fetching *f, const struct segmen
     }
 }
 
+static void tell_of_damage(const struct lane *l, struct segment *s, uint64_t offset)
+{
+    if (s->is_damage_told)
+        return;
+    s->is_damage_told = true;
+    pager_damage(l, s, offset,
+                 "cannot be read; what is due of it is lost, and messages_lost of the queue counts "
+                 "it; this will not be reported again for this segment");
+}
+
 /* Blocks as they stand in `bytes`, of those chunks that are being read; what is broken is passed over,
  * and is lost. */
-static void take_blocks(struct lane *l, const struct segment *s, uint64_t offset,
-                        struct slice bytes)
+static void take_blocks(struct lane *l, struct segment *s, uint64_t offset, struct slice bytes)
 {
     struct segment_block block;
     uint64_t size;
+    if (bytes.n == 0)
+        tell_of_damage(l, s, offset);
     for (size_t i = block_from(s, offset); i < s->block_count; i++) {
         const struct block_place *at = &s->blocks[i];
         if (at->offset >= offset + bytes.n)
@@ -234,9 +245,12 @@ static void take_blocks(struct lane *l, const struct segment *s, uint64_t offset
         struct fetching *f = *fetching_find(l->pager->fetches, at->chunk);
         size_t skip = (size_t)(at->offset - offset);
         struct slice from = slice_of(bytes.p + skip, bytes.n - skip);
-        if (f && f->is_reading &&
-            segment_read_block(from, l->id, s->number, at->offset, &block, &size) == SEGMENT_BLOCK)
+        if (!f || !f->is_reading)
+            continue;
+        if (segment_read_block(from, l->id, s->number, at->offset, &block, &size) == SEGMENT_BLOCK)
             keep_entries(l, f, &block);
+        else
+            tell_of_damage(l, s, at->offset);
     }
 }
 
@@ -260,7 +274,7 @@ struct run {
 
 static void go_on_ahead(struct lane *l);
 
-static void run_has_come(struct lane *l, const struct segment *s, struct pager_read *r)
+static void run_has_come(struct lane *l, struct segment *s, struct pager_read *r)
 {
     bool may_come_later = !s || pager_may_pass(r->error);
     if (!may_come_later)
@@ -488,7 +502,8 @@ static void plan_ahead(struct lane *l, uint64_t now_ms)
         else if (plan.bytes + all->bytes < FETCHED_BYTES_MAX / 4 && a->horizon_ms < HORIZON_MS_MAX)
             a->horizon_ms *= 2; /* the next time */
     }
-    qsort(a->chunks, a->count, sizeof *a->chunks, in_order);
+    if (a->count > 1)
+        qsort(a->chunks, a->count, sizeof *a->chunks, in_order);
 }
 
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms)

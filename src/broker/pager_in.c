@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/conflation.h"
 
 struct reading {
     struct lane *lane; /* referenced */
@@ -102,6 +103,9 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
                         sequence < l->backlog.taken_below);
     if (entry->deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
+    if (l->queue->conflation && l->pager->has_unknown_deadlines) /* the scan will pass it over */
+        conflation_found(l->queue, lane_place(l, sequence), entry->message.header,
+                         entry->message.body.n, entry->message.is_persistent);
     /* What else the segments hold is over: nothing of it may be counted. */
     for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
@@ -143,10 +147,13 @@ static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
         }
         if (result == SEGMENT_BROKEN) {
             uint64_t found;
+            bool is_more = s->load_offset + bytes.n < s->bytes;
+            if (is_more && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+                return; /* read again, with what comes behind */
             pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
             if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
                 size = found - s->load_offset;
-            else if (bytes.n > SEGMENT_BLOCK_HEADER_BYTES && s->load_offset + bytes.n < s->bytes)
+            else if (is_more)
                 size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
             else
                 size = bytes.n;
@@ -216,9 +223,11 @@ static struct segment *segment_to_read(const struct pager *p)
 static void load(struct lane *l, struct segment *s, struct slice bytes)
 {
     l->pager->read_bytes = 0;
+    pager_hold_segments(l);
     load_bytes(l, s, bytes);
     if (s->load_offset >= s->bytes)
         pager_count_read_all(l, s);
+    pager_release_segments(l);
     if (!segment_to_read(l->pager))
         end_of_disk(l);
 }

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { SHORT_DIVISOR = 16, SHARE_MAX = 8 };
+enum { SHORT_DIVISOR = 16, LANES_DIVISOR = 4, SHARE_MAX = 32 };
 
 bool pager_may_pass(int error)
 {
@@ -225,23 +225,26 @@ static bool is_short(const struct lane *l)
     return atomic_load_explicit(&l->queue->vhost->broker->is_short_of_memory, memory_order_relaxed);
 }
 
-/* The lanes of a queue share what one queue may use, but none gets less than this part of it. */
-static unsigned lanes_of(const struct lane *l)
+/* What a lane may use is this part of what a queue may. Those of a queue with priorities share a fourth of
+ * that: their messages come and go in no order, and what lies so about must fit a core's own cache. */
+static unsigned share_of(const struct lane *l)
 {
     unsigned count = l->queue->lane_count;
-    return count < SHARE_MAX ? count : SHARE_MAX;
+    if (count == 1)
+        return 1;
+    return count < SHARE_MAX / LANES_DIVISOR ? count * LANES_DIVISOR : SHARE_MAX;
 }
 
 static size_t memory_high(const struct lane *l)
 {
     const struct pager_limits *limits = pager_limits_of(l);
-    return (is_short(l) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high) / lanes_of(l);
+    return (is_short(l) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high) / share_of(l);
 }
 
 static size_t memory_low(const struct lane *l)
 {
     const struct pager_limits *limits = pager_limits_of(l);
-    return (is_short(l) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low) / lanes_of(l);
+    return (is_short(l) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low) / share_of(l);
 }
 
 /* Where paging out goes on, or begins: behind what should stay before the consumers. */

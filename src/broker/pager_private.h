@@ -52,6 +52,7 @@ struct segment {
     struct block_place *blocks;
     size_t block_count, block_capacity;
     uint64_t indexed_bytes; /* the blocks that begin before are in the list */
+    bool is_damage_told;    /* a block for single messages could not be read, and the log says so */
 };
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
@@ -103,6 +104,8 @@ struct pager {
     struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
     bool is_scanning;
     bool is_scan_waiting; /* a read failed: it is tried again later */
+    unsigned holds;       /* somebody reads a segment: none goes, though it be empty ... */
+    bool is_holding_back; /* ... and one would have gone */
     unsigned scan_failures;
     uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
     bool
@@ -161,6 +164,11 @@ void pager_remove_file(struct lane *l, uint64_t number);
 
 /* Segments in which nothing is live go. */
 void pager_end_empty_segments(struct lane *l);
+
+/* What is found in a segment may make messages leave (conflation), and the segment with the last of them:
+ * whoever looks into one holds them all. */
+void pager_hold_segments(struct lane *l);
+void pager_release_segments(struct lane *l);
 
 /* --- pager_out.c --- */
 

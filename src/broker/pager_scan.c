@@ -39,12 +39,22 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
     }
 }
 
+/* How many of these bytes, which begin with a broken block, have no valid one beginning in them. */
+static uint64_t broken_bytes(const struct lane *l, const struct segment *s, struct slice bytes)
+{
+    uint64_t at = s->indexed_bytes, found;
+    if (segment_find_block(bytes, l->id, s->number, at, &found))
+        return found - at;
+    bool is_more = bytes.n > SEGMENT_BLOCK_HEADER_BYTES && at + bytes.n < s->bytes;
+    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES : s->bytes - at; /* one may begin there */
+}
+
 /* Passes over what is broken: the reader that comes later says so. */
 static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
 {
     struct segment_block block;
     while (bytes.n > 0 && s->indexed_bytes < s->bytes) {
-        uint64_t at = s->indexed_bytes, size = 0, found;
+        uint64_t at = s->indexed_bytes, size = 0;
         enum segment_result result = segment_read_block(bytes, l->id, s->number, at, &block, &size);
         if (result == SEGMENT_SHORT && at + bytes.n < s->bytes) {
             l->pager->scan_bytes = size;
@@ -53,15 +63,16 @@ static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
         if (result == SEGMENT_BLOCK) {
             scan_block(l, s, &block);
             pager_index_block(s, block.chunk, at, size);
-        } else if (result == SEGMENT_BROKEN &&
-                   segment_find_block(bytes, l->id, s->number, at, &found)) {
-            size = found - at;
-            s->indexed_bytes = found;
+        } else if (result == SEGMENT_BROKEN) {
+            size = broken_bytes(l, s, bytes);
+            s->indexed_bytes += size;
         } else {
             s->indexed_bytes = s->bytes;
         }
         size = size < bytes.n ? size : bytes.n;
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+        if (result == SEGMENT_BROKEN && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+            break; /* read again, with what comes behind */
     }
     l->pager->scan_bytes = 0;
 }
@@ -84,8 +95,10 @@ static void take_scan(struct lane *l, struct segment *s, struct pager_read *r)
 static void on_scan(struct lane *l, struct segment *s, struct pager_read *r)
 {
     l->pager->is_scanning = false;
+    pager_hold_segments(l);
     if (s)
         take_scan(l, s, r);
+    pager_release_segments(l);
     pager_scan(l);
     queue_fetched(l->queue, true);
 }
@@ -110,11 +123,9 @@ static const struct piece *scan_kept(struct lane *l, struct segment *s)
     }
 }
 
-void pager_scan(struct lane *l)
+static void scan_next(struct lane *l)
 {
     struct pager *p = l->pager;
-    if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
-        return;
     for (size_t i = 0; i < p->count; i++) {
         struct segment *s = p->segments[i];
         const struct piece *kept = scan_kept(l, s);
@@ -130,6 +141,16 @@ void pager_scan(struct lane *l)
         return;
     }
     p->has_unknown_deadlines = false;
+}
+
+void pager_scan(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
+        return;
+    pager_hold_segments(l);
+    scan_next(l);
+    pager_release_segments(l);
 }
 
 void pager_find_stragglers(struct lane *l)

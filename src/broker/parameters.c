@@ -121,6 +121,14 @@ static bool list_remove(struct parameter_list *list, struct slice component, str
     return true;
 }
 
+/* Whether it says the same. */
+static bool list_has(const struct parameter_list *list, const struct parameter *p)
+{
+    size_t at = list_place(list, p->component, p->name);
+    return at < list->count && compare(list->items[at], p->component, p->name) == 0 &&
+           slice_equal(list->items[at]->value, p->value);
+}
+
 /* Takes the parameter, in place of the one of that name. */
 static void list_put(struct parameter_list *list, struct parameter *p)
 {
@@ -156,6 +164,11 @@ static int store(struct vhost *vhost, const struct component *c, struct slice na
         return ERR_NOT_FOUND;
     }
     struct parameter *p = parameter_make(component, name, value);
+    if (list_has(&vhost->parameters, p)) {
+        topology_unlock(vhost->broker);
+        parameter_free(p);
+        return ERR_EXISTS;
+    }
     const struct definition_parameter row = {vhost_name(vhost), component, name, p->value};
     durable_begin(&changes, vhost);
     if (durable_is_stored(&changes))

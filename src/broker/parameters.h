@@ -23,7 +23,7 @@ void parameters_free(struct parameter_list *list);
 /* --- a vhost's: any thread that is no loop and is registered with RCU ---------------------- */
 
 /* 0: it is in effect, and `done` will be called once it is durable, or has been. Negative, and `done`
- * is not called: ERR_FORMAT: no JSON. ERR_NOT_FOUND: the vhost has been deleted. ERR_REFUSED: it is
+ * is not called: ERR_EXISTS: it is set already, as it is. ERR_FORMAT: no JSON. ERR_NOT_FOUND: the vhost has been deleted. ERR_REFUSED: it is
  * the component "policy", which has its own commands. ERR_INVALID: `reason` gets a line for each
  * thing that is wrong, in RabbitMQ's words. */
 int parameter_set(struct vhost *vhost, const struct definition_parameter *row,

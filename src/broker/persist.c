@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/events.h"
 #include "broker/pager.h"
 #include "broker/restore.h"
 #include "store/log_records.h"
@@ -207,12 +208,19 @@ void persist_queue_committed(struct loop *loop, bool is_stored)
     free(parked);
 }
 
+/* For good. Any loop. */
+static void set_alarm(struct broker *broker)
+{
+    if (!(atomic_fetch_or(&broker->alarms, BROKER_ALARM_STORE) & BROKER_ALARM_STORE))
+        event_alarm(broker, "store", true);
+}
+
 static void safe_mail(struct loop *at, struct mail *mail)
 {
     struct persist_loop *p = loop_slot(at, LOOP_SLOT_STORE); /* also when the store is closed */
     int error = (int)(int64_t)mail->d;
     if (error < 0 && p->persist)
-        atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
+        set_alarm(p->persist->broker);
     if (error == 0)
         p->safe_ticket = mail->c;
     while (p->wait_count > 0 && wait_at(p, 0)->ticket <= mail->c) {
@@ -419,7 +427,7 @@ static void try_again(struct loop *loop, struct loop_timer *timer)
 void persist_segments_failed(struct persist_loop *p)
 {
     atomic_store(&p->persist->has_failed, true);
-    atomic_fetch_or(&p->persist->broker->alarms, BROKER_ALARM_STORE);
+    set_alarm(p->persist->broker);
 }
 
 /* --- log files that queues depend on ------------------------------------------------------------------ */

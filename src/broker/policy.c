@@ -167,6 +167,19 @@ static void list_insert(struct policy_list *list, struct policy *p)
     list->count++;
 }
 
+/* Whether a policy of this name says the same. */
+static bool list_has(const struct policy_list *list, const struct policy *p)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct policy *old = list->items[i];
+        if (slice_equal(old->name, p->name))
+            return slice_equal(old->apply_to, p->apply_to) && slice_equal(old->text, p->text) &&
+                   slice_equal(pattern_text(old->pattern), pattern_text(p->pattern)) &&
+                   old->priority == p->priority;
+    }
+    return false;
+}
+
 /* Takes it out; NULL when there is none. */
 static struct policy *list_take(struct policy_list *list, struct slice name)
 {
@@ -253,13 +266,13 @@ static int change_refused(struct policy_change *c, int err)
     return err;
 }
 
-/* Gives the locks back, and calls `done` where nothing is stored. */
-static int change_end(struct policy_change *c, struct durable_done done)
+/* `set` is the new policy, NULL when one went. Gives the locks back, and calls `done` where nothing is stored. */
+static int change_end(struct policy_change *c, const struct policy *set, struct durable_done done)
 {
     enum change_result result = durable_submit(&c->durable, done);
     policy_pairs_forget(c->vhost);
     topology_unlock(c->vhost->broker);
-    policy_apply(c->vhost);
+    policy_apply(c->vhost, set);
     pthread_mutex_unlock(&c->vhost->broker->policy_lock);
     if (c->old)
         policy_free(c->old);
@@ -278,12 +291,16 @@ static int set(struct vhost *vhost, struct policy *p, struct durable_done done)
         policy_free(p);
         return change_refused(&c, ERR_NOT_FOUND);
     }
+    if (list_has(&vhost->policies[p->kind], p)) {
+        policy_free(p);
+        return change_refused(&c, ERR_EXISTS);
+    }
     c.old = list_take(&vhost->policies[p->kind], p->name);
     list_insert(&vhost->policies[p->kind], p);
     row_of(p, vhost_name(vhost), &row);
     if (durable_is_stored(&c.durable))
         durable_add(&c.durable, definition_put_policy(&row));
-    return change_end(&c, done);
+    return change_end(&c, p, done);
 }
 
 int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
@@ -314,7 +331,7 @@ int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
     if (durable_is_stored(&c.durable))
         durable_add(&c.durable,
                     definition_delete_policy(vhost_name(vhost), name, kind == POLICY_OPERATOR));
-    return change_end(&c, done);
+    return change_end(&c, NULL, done);
 }
 
 /* --- recovery ----------------------------------------------------------------------------------- */
@@ -340,7 +357,7 @@ void policy_restore(struct vhost *vhost, const struct definition_policy *row)
         struct policy *p = policy_make(row, pattern, definition);
         change_begin(&c, vhost);
         list_insert(&vhost->policies[p->kind], p);
-        change_end(&c, (struct durable_done){0});
+        change_end(&c, p, (struct durable_done){0});
     }
     json_decref(definition);
 }

@@ -55,7 +55,7 @@ void effective_policy_unref(struct effective_policy **policy);
 /* Sets a policy, or replaces the one of the same name. The row's definition is JSON. 0: it is in
  * effect (at the homes of queues: with the mail that has been sent before this returns), and `done`
  * will be called once it is durable, or has been called. Negative, and `done` is not called:
- * ERR_FORMAT: no JSON; ERR_NOT_FOUND: the vhost has been deleted; ERR_INVALID: `reason` gets a
+ * ERR_EXISTS: it is set already, as it is; ERR_FORMAT: no JSON; ERR_NOT_FOUND: the vhost has been deleted; ERR_INVALID: `reason` gets a
  * line for each thing that is wrong, in RabbitMQ's words. */
 int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
                struct durable_done done);

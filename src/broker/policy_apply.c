@@ -12,11 +12,13 @@
 
 #include "base/memory.h"
 #include "broker/delayed.h"
+#include "broker/events.h"
 #include "broker/exchange.h"
 #include "broker/json_erlang.h"
 #include "broker/policy_private.h"
 #include "broker/queue.h"
 #include "broker/queue_settings.h"
+#include "wire/table_json.h"
 
 /* --- what rules ------------------------------------------------------------------------------- */
 
@@ -161,7 +163,33 @@ void policy_begin_queue(struct queue *q)
     queue_settings_merge(&q->arguments, q->policy, &q->settings);
 }
 
-static void apply_to_queue(struct queue *q)
+static struct slice definition_table(const struct policy *p, struct lv_buffer *space)
+{
+    return table_from_json(space, p->definition) == 0 ? lv_buffer_slice(space) : SLICE_EMPTY;
+}
+
+/* RabbitMQ tells of the policy that was set, whatever rules the queue now; so does this. */
+static void tell(const struct queue *q, const struct policy *set)
+{
+    struct broker *broker = q->vhost->broker;
+    bool is_quorum = q->arguments.type == QUEUE_QUORUM;
+    const struct event_field type =
+        EVENT_TEXT("type", is_quorum ? "rabbit_quorum_queue" : "rabbit_classic_queue");
+    if (!set) {
+        event_emit(broker, "queue.policy.cleared", EVENT_ACTOR, type,
+                   EVENT_STR("vhost", vhost_name(q->vhost)), EVENT_STR("name", queue_name(q)));
+        return;
+    }
+    struct lv_buffer space = {0};
+    event_emit(broker, "queue.policy.updated", EVENT_STR("apply-to", set->apply_to),
+               EVENT_LONG("priority", set->priority),
+               EVENT_TABLE("definition", definition_table(set, &space)),
+               EVENT_STR("pattern", pattern_text(set->pattern)), EVENT_ACTOR, type,
+               EVENT_STR("vhost", vhost_name(q->vhost)), EVENT_STR("name", queue_name(q)));
+    lv_buffer_free(&space);
+}
+
+static void apply_to_queue(struct queue *q, const struct policy *set)
 {
     struct match match = match_queue(q);
     struct effective_policy *effective = NULL;
@@ -173,6 +201,7 @@ static void apply_to_queue(struct queue *q)
         remember(q, &match);
         effective = effective_of(q->vhost, &match);
         queue_ref(q);
+        tell(q, set);
     }
     topology_unlock(q->vhost->broker);
     if (is_there)
@@ -206,12 +235,12 @@ static void apply_to_exchange(struct exchange *x)
 
 /* --- all of them -------------------------------------------------------------------------------- */
 
-void policy_apply(struct vhost *vhost)
+void policy_apply(struct vhost *vhost, const struct policy *set)
 {
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it))
-        apply_to_queue(lv_container_of(node, struct queue, by_name));
+        apply_to_queue(lv_container_of(node, struct queue, by_name), set);
     node = lv_table_first(vhost->exchanges, &it);
     for (; node; node = lv_table_next(vhost->exchanges, &it))
         apply_to_exchange(lv_container_of(node, struct exchange, by_name));

@@ -233,6 +233,12 @@ static void warn_of_no_dead_letters(const struct queue *q)
                     SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
 }
 
+static void link_locked(struct queue *q)
+{
+    lv_table_insert(q->vhost->queues, &q->by_name);
+    q->vhost->delaying_queues += q->rules->is_delaying;
+}
+
 /* The lock is held, and there is no queue of this name. */
 static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       const struct queue_declaration *d, struct durable_done done,
@@ -256,7 +262,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     warn_of_no_dead_letters(q);
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
-    lv_table_insert(vhost->queues, &q->by_name);
+    link_locked(q);
     event_queue_created(q);
     *ret = q;
     return store_queue(q, done);
@@ -329,7 +335,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     settings_begin(q);
     topology_lock(broker);
     policy_begin_queue(q);
-    lv_table_insert(vhost->queues, &q->by_name);
+    link_locked(q);
     delayed_adopt(q);
     topology_unlock(broker);
     return q;
@@ -356,6 +362,7 @@ static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_i
     atomic_store(&q->is_deleted, true);
     dedup_close(q->dedup);
     lv_table_remove(q->vhost->queues, &q->by_name);
+    q->vhost->delaying_queues -= q->rules->is_delaying;
     struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
     destination_unbind_all(q->vhost, &q->destination);
     events_act_as(user);

@@ -181,6 +181,11 @@ void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t numbe
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number);
 
+/* The same for a message that comes back out of another queue, where it stays if it is refused: it is
+ * no duplicate of itself, and refusing it makes no dead letter. */
+enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
+                                      struct confirm_sink *sink, uint64_t number);
+
 /* Asks to be told, as for a publish with number 0, when everything that was settled in the queue
  * before is stored. QUEUE_TOOK: there is nothing to wait for. */
 enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink);

@@ -68,10 +68,13 @@ void queue_call_status(struct queue_call *call)
     struct queue *q = call->queue;
     struct lane_totals totals = lanes_count(q);
     call->ready = totals.ready;
-    /* What goes on to another queue is nobody's. */
-    call->taken = totals.taken - forward_count(q);
+    /* What goes on to another queue is nobody's. A purge may have done away with it where it stood, on
+     * disk, before it has arrived. */
+    uint64_t forwarded = forward_count(q), forwarded_bytes = forward_body_bytes(q);
+    call->taken = totals.taken > forwarded ? totals.taken - forwarded : 0;
     call->ready_bytes = totals.ready_bytes;
-    call->taken_bytes = totals.taken_bytes - forward_body_bytes(q);
+    call->taken_bytes =
+        totals.taken_bytes > forwarded_bytes ? totals.taken_bytes - forwarded_bytes : 0;
     call->consumers = q->consumer_count;
     call->counters = q->counters;
 }

@@ -226,6 +226,7 @@ static void begin(struct queue *q)
             pager_scan(queue_lane(q, i));
     }
     queue_expire(q);
+    queue_keep_limits(q); /* what was taken before a restart is ready, too */
 }
 
 static void begin_mail(struct loop *at, struct mail *mail)
@@ -238,7 +239,8 @@ static void begin_mail(struct loop *at, struct mail *mail)
 
 void queue_begin_expiry(struct queue *q)
 {
-    bool is_needed = q->settings.expires_ms != ARGUMENT_UNSET;
+    bool is_needed = q->settings.expires_ms != ARGUMENT_UNSET ||
+                     (queue_is_limited(q) && lanes_count(q).ready > 0);
     for (unsigned i = 0; i < q->lane_count; i++)
         is_needed |= queue_lane(q, i)->backlog.timed > 0 || pager_must_scan(queue_lane(q, i));
     queue_used(q);

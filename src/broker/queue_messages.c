@@ -173,7 +173,7 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         queue_expire(q);
 }
 
-enum queue_answer queue_take_message(struct queue *q, struct message *message)
+enum queue_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return QUEUE_TOOK;
@@ -181,12 +181,14 @@ enum queue_answer queue_take_message(struct queue *q, struct message *message)
     if (answer == QUEUE_REFUSED)
         return answer;
     if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
-        if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX)
+        if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX && !is_kept)
             queue_dead_letter_outside(q, message, DEATH_MAXLEN);
         return QUEUE_REFUSED;
     }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
+    if (q->conflation && q->lane_count > 1)
+        conflation_number(q, l);
     uint64_t deadline_ms = q->rules->deadline(q, message);
     struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
     if (!c) {
@@ -240,25 +242,38 @@ bool queue_is_behind(const struct queue *q)
            (q->dedup && dedup_is_behind(q->vhost->broker));
 }
 
-static void publish_mail(struct loop *at, struct mail *mail)
+typedef enum queue_answer take_fn(struct queue *q, struct message *m, struct confirm_sink *sink,
+                                  uint64_t number);
+
+static void published(struct loop *at, struct mail *mail, take_fn *take)
 {
     struct message *m = mail->b;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
-    enum queue_answer answer = queue_take_once(mail->a, m, sink, mail->c);
+    enum queue_answer answer = take(mail->a, m, sink, mail->c);
     message_unref(&m);
     if (sink && answer != QUEUE_LATER)
         confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
 }
 
-enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
-                                struct confirm_sink *sink, uint64_t number)
+static void publish_mail(struct loop *at, struct mail *mail)
 {
-    if (q->home == loop)
-        return queue_take_once(q, message, sink, number);
+    published(at, mail, queue_take_once);
+}
+
+static void publish_again_mail(struct loop *at, struct mail *mail)
+{
+    published(at, mail, queue_take_again);
+}
+
+static enum queue_answer publish_by_mail(struct loop *loop, struct queue *q,
+                                         struct message *message, struct confirm_sink *sink,
+                                         uint64_t number,
+                                         void (*deliver)(struct loop *, struct mail *))
+{
     atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
-        .deliver = publish_mail,
+        .deliver = deliver,
         .a = q,
         .b = message_ref(message),
         .c = number,
@@ -266,6 +281,22 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
     };
     loop_mail(loop, q->home, &mail);
     return QUEUE_LATER;
+}
+
+enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                struct confirm_sink *sink, uint64_t number)
+{
+    if (q->home == loop)
+        return queue_take_once(q, message, sink, number);
+    return publish_by_mail(loop, q, message, sink, number, publish_mail);
+}
+
+enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
+                                      struct confirm_sink *sink, uint64_t number)
+{
+    if (q->home == loop)
+        return queue_take_again(q, message, sink, number);
+    return publish_by_mail(loop, q, message, sink, number, publish_again_mail);
 }
 
 /* Home. */

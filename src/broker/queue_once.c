@@ -4,13 +4,19 @@
 #include "broker/queue_private.h"
 #include "wire/properties.h"
 
-static enum queue_answer take(struct queue *q, struct message *m, struct confirm_sink *sink,
-                              uint64_t number)
+static enum queue_answer take(struct queue *q, struct message *m, bool is_kept,
+                              struct confirm_sink *sink, uint64_t number)
 {
-    enum queue_answer answer = queue_take_message(q, m);
+    enum queue_answer answer = queue_take_message(q, m, is_kept);
     if (answer == QUEUE_LATER && sink)
         persist_confirm(persist_of(q->home), q, sink, number);
     return answer;
+}
+
+enum queue_answer queue_take_again(struct queue *q, struct message *m, struct confirm_sink *sink,
+                                   uint64_t number)
+{
+    return take(q, m, true, sink, number);
 }
 
 enum queue_answer queue_take_once(struct queue *q, struct message *m, struct confirm_sink *sink,
@@ -19,13 +25,13 @@ enum queue_answer queue_take_once(struct queue *q, struct message *m, struct con
     struct properties properties;
     struct dedup_claims claims = {0};
     if (!q->dedup || m->was_there || !properties_read(message_header(m), &properties))
-        return take(q, m, sink, number);
+        return take(q, m, false, sink, number);
     if (!dedup_admits(q->dedup, properties.headers, &claims))
         return dedup_answer_duplicate(&claims, sink, number);
     if (!claims.first)
-        return take(q, m, sink, number);
+        return take(q, m, false, sink, number);
     struct dedup_publish *publish = dedup_publish_begin(q->home, &claims, m->is_persistent);
-    enum queue_answer answer = take(q, m, dedup_publish_sink(publish), 0);
+    enum queue_answer answer = take(q, m, false, dedup_publish_sink(publish), 0);
     return dedup_publish_end(&publish, answer == QUEUE_LATER, answer == QUEUE_REFUSED, sink,
                              number);
 }

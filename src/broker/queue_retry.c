@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "broker/browse.h"
+#include "broker/conflation.h"
 #include "broker/dead_letter_origin.h"
 #include "broker/forward.h"
 #include "broker/pager.h"
@@ -99,8 +100,10 @@ static bool make(struct queue *q, const struct forward *f, struct message **ret)
     return *ret != NULL;
 }
 
-static void route(struct queue *q, const struct message *made, struct route *ret)
+static void route(struct queue *q, const struct forward *f, const struct message *made,
+                  struct route *ret)
 {
+    (void)f;
     (void)made;
     struct retry *r = q->retry;
     *ret = r->target ? (struct route){.queues = &r->target, .count = 1} : r->way;
@@ -109,16 +112,21 @@ static void route(struct queue *q, const struct message *made, struct route *ret
 static void go_on(struct retry *r);
 static void end_if_done(struct retry *r);
 
-/* As if it had never been taken. */
-static void put_back(struct queue *q, uint64_t place)
+/* As if it had never been taken; what has come meanwhile may have replaced it, or filled the queue. */
+static void put_back(struct queue *q, uint64_t place, const struct message *m)
 {
     struct lane *l = lane_find(q, place_priority(place));
     uint64_t sequence = place_sequence(place);
+    if (q->conflation && !conflation_comes_back(q, place, m)) {
+        queue_settle_place(q, place);
+        return;
+    }
     if (!l || !pager_untake(l, sequence))
         return;
     uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
     if (deadline_ms)
         queue_watch_deadline(q, deadline_ms);
+    queue_keep_limits(q);
     queue_deliver_soon(q);
 }
 
@@ -131,7 +139,7 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
         queue_settle_place(q, f->place);
         r->progress.moved++;
     } else if (end == FORWARD_DROPPED) {
-        put_back(q, f->place);
+        put_back(q, f->place, f->message);
         r->progress.stayed++;
     }
     if (!r->has_walked)
@@ -139,7 +147,8 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
     end_if_done(r);
 }
 
-static const struct forward_rules retry_rules = {.make = make, .route = route, .done = done};
+static const struct forward_rules retry_rules = {
+    .make = make, .route = route, .goes_back = true, .done = done};
 
 static void take(struct lane *l, const struct browse_item *item, const struct message *m)
 {

@@ -32,7 +32,7 @@ uint32_t queue_first_delivery_count(struct lane *l)
 static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 {
     const struct message *m = q->conflation ? backlog_find_taken(&l->backlog, sequence) : NULL;
-    if (m && conflation_is_replaced(q, lane_place(l, sequence), m)) {
+    if (m && !conflation_comes_back(q, lane_place(l, sequence), m)) {
         q->counters.replaced++;
         queue_settle_place(q, lane_place(l, sequence));
         return;

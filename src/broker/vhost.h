@@ -23,6 +23,7 @@ struct vhost {
     struct broker *broker;
     struct lv_table *exchanges; /* of struct exchange, by name */
     struct lv_table *queues;    /* of struct queue, by name */
+    size_t delaying_queues;     /* so many of them are exchanges' (delayed.h); under the lock */
     struct lv_table *bindings;  /* of struct binding, by identity (binding.c); writer side only */
     struct exchange *default_exchange;
     struct slice description;        /* owned, as the next two; under the lock */

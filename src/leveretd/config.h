@@ -42,7 +42,7 @@
     S(qos_reaches_running, "qos_for_running_consumers", BOOL, "false", true, 0, 0,                 \
       "basic.qos without global holds for the channel's running consumers too.")                   \
     S(connection_max, "connection_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                    \
-      "Connections taken at a time; none (also: infinity) is no limit.")                           \
+      "Connections in all vhosts at a time; none (also: infinity) is no limit.")                   \
     S(default_queue_type, "default_queue_type", STRING, "classic", true, 0, 0,                     \
       "The type of a queue declared without x-queue-type in a vhost that names none.")             \
     S(republished_x_death, "dead_letter.republished_x_death", STRING, "count", true, 0, 0,         \
@@ -69,8 +69,8 @@
     S(listeners, "listeners.tcp.*", LISTENERS, "5672", false, 0, 0,                                \
       "listeners.tcp.NAME = PORT or ADDRESS:PORT or [IPV6]:PORT; listeners.tcp = none is no AMQP " \
       "over plain TCP.")                                                                           \
-    S(tcp_backlog, "tcp_listen_options.backlog", NUMBER, "128", false, 1, 65535,                   \
-      "Connections the kernel holds until they are accepted.")                                     \
+    S(tcp_backlog, "tcp_listen_options.backlog", NUMBER, "4096", true, 1, 65535,                   \
+      "Connections the kernel holds until they are accepted, up to its own limit.")                \
     S(is_tcp_nodelay, "tcp_listen_options.nodelay", BOOL, "true", true, 0, 0,                      \
       "Send small packets at once.")                                                               \
     S(is_tcp_keepalive, "tcp_listen_options.keepalive", BOOL, "false", true, 0, 0,                 \

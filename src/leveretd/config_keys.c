@@ -108,13 +108,7 @@ static const struct idle_key {
  * makes one act takes its row away. */
 static const struct idle_key waiting_keys[] = {
     {"load_definitions", LOG_WARNING, "definitions are imported in a later version"},
-    {"connection_max", LOG_WARNING, "there is no such limit"},
     {"management.tcp.*", LOG_INFO, "the management API comes in a later version"},
-    {"tcp_listen_options.nodelay", LOG_INFO, "small packets are always sent at once"},
-    {"tcp_listen_options.backlog", LOG_INFO, "the kernel may hold 4096 connections"},
-    {"tcp_listen_options.keepalive", LOG_INFO, "heartbeats find silent peers"},
-    {"tcp_listen_options.sndbuf", LOG_INFO, "the kernel chooses"},
-    {"tcp_listen_options.recbuf", LOG_INFO, "the kernel chooses"},
 };
 
 void config_tell(const struct place *place, enum log_level level, const char *format, ...)

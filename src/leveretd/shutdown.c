@@ -5,7 +5,8 @@
  * and then, on the same thread, with no loop running any more:
  *
  *   control socket -> definitions flushed, so that nobody is told of a commit any more -> mail still
- *   under way delivered -> sessions -> broker -> auth -> definitions -> loops -> what RCU has put off
+ *   under way delivered, and what that changed flushed, until there is none -> sessions -> broker ->
+ *   auth -> definitions -> loops -> what RCU has put off
  *
  * A second signal stops the waiting. */
 #include <pthread.h>
@@ -18,7 +19,7 @@
 #include "broker/events.h"
 #include "leveretd/leveretd.h"
 
-enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5 };
+enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5, DRAINS_MAX = 100 };
 
 static const char stop_reason[] = "broker forced connection closure with reason 'shutdown'";
 
@@ -136,6 +137,15 @@ static void flush_definitions(struct definitions *definitions)
     pthread_mutex_destroy(&f.lock);
 }
 
+/* What mail brings may change definitions; whoever waits for their commit hears of it by mail. */
+static void drain(struct leveretd *d)
+{
+    for (unsigned round = 0; loops_drain(d->loops) && round < DRAINS_MAX; round++) {
+        if (d->definitions)
+            flush_definitions(d->definitions);
+    }
+}
+
 static void free_configs(struct leveretd *d)
 {
     while (d->configs) {
@@ -155,7 +165,7 @@ void leveretd_free(struct leveretd *d)
         close_listeners(d);
     persist_close(&d->persist);
     if (d->loops)
-        loops_drain(d->loops);
+        drain(d);
     events_stop(d->broker);
     if (d->is_serving)
         amqp_stop(d->loops);

@@ -276,8 +276,25 @@ static void set_sessions(struct leveretd *d)
     s->heartbeat_s = (uint16_t)config->heartbeat_s;
     s->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
     s->message_bytes_max = (uint64_t)config->message_bytes_max;
+    s->connections_max = config->connection_max; /* CONFIG_NONE is below 0 */
     s->qos_reaches_running = config->qos_reaches_running;
     s->forgets_histories = forgets_histories(config);
+}
+
+static void set_listeners(struct leveretd *d)
+{
+    const struct config *config = d->config;
+    const struct net_tcp_options options = {
+        .backlog = (int)config->tcp_backlog,
+        .is_nodelay = config->is_tcp_nodelay,
+        .is_keepalive = config->is_tcp_keepalive,
+        .send_buffer_bytes = (int)config->tcp_sndbuf_bytes, /* CONFIG_NONE is below 0 */
+        .receive_buffer_bytes = (int)config->tcp_recbuf_bytes,
+    };
+    for (size_t i = 0; i < d->listener_count; i++) {
+        if (d->listeners[i])
+            net_listener_set_options(d->listeners[i], &options);
+    }
 }
 
 static void set_loopback_users(struct leveretd *d)
@@ -304,6 +321,7 @@ void leveretd_apply(struct leveretd *d)
     set_loopback_users(d);
     set_sessions(d);
     set_broker(d);
+    set_listeners(d);
     atomic_store(&d->broker->default_queue_type, d->config->default_queue_type);
     if (d->alarms)
         alarms_configure(d->alarms, d->config);
@@ -373,6 +391,7 @@ int leveretd_start(struct leveretd *d)
     d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);
     if ((code = listen_on_all(d)) != EXIT_OK || (code = open_control(d)) != EXIT_OK)
         return code;
+    set_listeners(d);
     alarms_start(d->alarms);
     loops_start(d->loops);
     say_started(d, &recovery);

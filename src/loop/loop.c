@@ -619,18 +619,20 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
 /* --- the end ------------------------------------------------------------------------------ */
 
 /* Every loop's mail and tasks, until none are left. */
-void loops_drain(struct loops *loops)
+bool loops_drain(struct loops *loops)
 {
     lv_assert(!loops->are_threads_running);
-    bool any = true;
+    bool any = true, was_any = false;
     for (unsigned round = 0; any && round < FREE_ROUNDS_MAX; round++) {
         any = false;
         for (unsigned i = 0; i < loops->count; i++) {
             current = loops->at[i];
             any |= do_work(current);
         }
+        was_any |= any;
     }
     current = NULL;
+    return was_any;
 }
 
 static void close_handle(void *handle)

@@ -124,8 +124,8 @@ void loops_run(struct loops *loops);
 void loops_stop(struct loops *loops);
 /* Delivers the mail that is still under way, on this thread, so that what it carries finds its owners
  * while their rooms are there; loop_current() answers the loop meanwhile. After loops_run() has
- * returned (or without it, when loops_start() was not called). */
-void loops_drain(struct loops *loops);
+ * returned (or without it, when loops_start() was not called). False: there was none. */
+bool loops_drain(struct loops *loops);
 /* After loops_run() has returned (or without it, when loops_start() was not called). Mail that is
  * still under way is delivered here, on this thread, so that whoever owns what it carries can free
  * it; loop_current() answers the loop meanwhile. Clears the pointer. NULL is fine. */

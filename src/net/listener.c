@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -237,6 +238,25 @@ int net_listen(struct loops *loops, const char *address, uint16_t port, net_acce
     }
     /* The port stands at the same place in both kinds of address. */
     return listener_create(loops, fd, ntohs(at.v4.sin_port), NULL, accepted, arg, ret);
+}
+
+/* The kernel may not want what was asked for: then it keeps what it has. */
+static void try_option(int fd, int level, int option, int value, const char *name)
+{
+    if (setsockopt(fd, level, option, &value, sizeof value) != 0)
+        log_warning("the kernel does not take %s = %d: %s", name, value, strerror(errno));
+}
+
+/* Accepted sockets inherit all of these. A second listen() changes the backlog alone. */
+void net_listener_set_options(struct net_listener *l, const struct net_tcp_options *options)
+{
+    set_option(l->fd, IPPROTO_TCP, TCP_NODELAY, options->is_nodelay);
+    set_option(l->fd, SOL_SOCKET, SO_KEEPALIVE, options->is_keepalive);
+    if (options->send_buffer_bytes >= 0)
+        try_option(l->fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer_bytes, "sndbuf");
+    if (options->receive_buffer_bytes >= 0)
+        try_option(l->fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer_bytes, "recbuf");
+    lv_assert(listen(l->fd, options->backlog) == 0);
 }
 
 uint16_t net_listener_port(const struct net_listener *listener)

@@ -68,6 +68,17 @@ typedef void net_accepted_fn(struct loop *loop, void *arg, struct net_conn *conn
                              const struct net_peer *peer);
 int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
                void *arg, struct net_listener **ret);
+
+/* What holds for the sockets that a TCP listener accepts from now on. */
+struct net_tcp_options {
+    int backlog; /* peers that the kernel holds until they are accepted, up to its own limit */
+    bool is_nodelay;
+    bool is_keepalive;
+    int send_buffer_bytes; /* below 0: the kernel's choice, or what it was */
+    int receive_buffer_bytes;
+};
+/* Without it: a backlog of 4096, no delay, no keep-alive. Before loops_run(), or on loop 0. */
+void net_listener_set_options(struct net_listener *listener, const struct net_tcp_options *options);
 uint16_t net_listener_port(const struct net_listener *listener);
 /* No more connections are accepted; those there are stay. On loop 0. Clears the pointer. NULL is
  * fine. loops_free() closes those that are left: their pointers are then dead. */

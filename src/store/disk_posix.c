@@ -27,6 +27,7 @@ enum {
     FILE_MAGIC = 0x66696c65,
     PARTS_PER_CALL = 64,     /* of an iovec, copied to the stack */
     FILL_BYTES = 256 * 1024, /* written with one call, by fill() */
+    PATH_BYTES_MAX = 4096,   /* of a path under the directory, where it is put together */
 };
 
 struct disk_posix {
@@ -54,6 +55,22 @@ static int fd_of(struct disk_file *file)
     return file->fd;
 }
 
+/* ThreadSanitizer follows descriptors as if they were memory, and of the calls that make one it does not
+ * know openat(): a number that was a socket's, which libuv closed with a bare system call, would look
+ * as if it were still that. open() it knows. */
+static int open_at(int directory, const char *path, int flags)
+{
+#ifdef __SANITIZE_THREAD__
+    char whole[PATH_BYTES_MAX];
+    int n = snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", directory, path);
+
+    lv_assert(n > 0 && (size_t)n < sizeof whole);
+    return open(whole, flags, 0600);
+#else
+    return openat(directory, path, flags, 0600);
+#endif
+}
+
 /* --- files -------------------------------------------------------------------------------------- */
 
 static int posix_open(struct disk *disk, const char *path, enum disk_open how,
@@ -68,7 +85,7 @@ static int posix_open(struct disk *disk, const char *path, enum disk_open how,
     int fd;
 
     do
-        fd = openat(posix_of(disk)->directory, path, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = open_at(posix_of(disk)->directory, path, flags[how] | O_CLOEXEC | O_NOFOLLOW);
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return lv_error_from_errno(errno);
@@ -240,7 +257,7 @@ static int posix_make_directory(struct disk *disk, const char *path)
 
 static int posix_sync_directory(struct disk *disk, const char *path)
 {
-    int fd = openat(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_at(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int err;
 
     if (fd < 0)
@@ -271,7 +288,7 @@ static int visit_entries(DIR *entries, void (*visit)(void *arg, const char *name
 static int posix_list(struct disk *disk, const char *path,
                       void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg)
 {
-    int fd = openat(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_at(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries;
     int err;
 

@@ -21,16 +21,13 @@
 bool properties_read_all(struct slice flags_and_values, struct properties *ret)
 {
     struct wire_reader r = wire_reader_of(flags_and_values);
-    struct properties m = {.flags = wire_read_u16(&r) & PROPERTY_ALL};
+    *ret = (struct properties){.flags = wire_read_u16(&r) & PROPERTY_ALL};
 #define PROPERTY_READ(wire_type, name, NAME, bit)                                                  \
-    if (m.flags & PROPERTY_##NAME)                                                                 \
-        m.name = READ_##wire_type;
+    if (ret->flags & PROPERTY_##NAME)                                                              \
+        ret->name = READ_##wire_type;
     PROPERTIES(PROPERTY_READ)
 #undef PROPERTY_READ
-    if (!wire_reader_is_done(&r) || !table_is_valid(m.headers))
-        return false;
-    *ret = m;
-    return true;
+    return wire_reader_is_done(&r) && table_is_valid(ret->headers);
 }
 
 /* How many bytes of length stand before a value, and how long it is without any. */

@@ -50,9 +50,9 @@ struct properties {
 /* The rest of properties_read(), for other flags than the two common ones. */
 bool properties_read_all(struct slice flags_and_values, struct properties *ret);
 
-/* Takes the properties apart. *ret borrows from the bytes and is changed on success only; its
- * headers are a valid table. False when the bytes are cut short, go on behind the last property,
- * or hold a malformed table. Strings are not checked to be UTF-8: RabbitMQ does not. */
+/* Takes the properties apart. *ret borrows from the bytes; its headers are a valid table. False, with
+ * anything in *ret, when the bytes are cut short, go on behind the last property, or hold a malformed
+ * table. Strings are not checked to be UTF-8: RabbitMQ does not. */
 __attribute__((warn_unused_result)) static inline bool
 properties_read(struct slice flags_and_values, struct properties *ret)
 {

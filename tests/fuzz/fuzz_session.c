@@ -529,7 +529,8 @@ static void world_start(struct world *w, struct slice program)
                      .channel_max = 2047,
                      .heartbeat_s = 60,
                      .handshake_timeout_ms = 10000,
-                     .message_bytes_max = 1 << 20},
+                     .message_bytes_max = 1 << 20,
+                     .connections_max = -1},
     };
     const struct auth_default_user guest = {
         slice_str("guest"), slice_str("guest"), slice_str("administrator"),

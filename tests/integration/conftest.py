@@ -27,7 +27,14 @@ def pytest_report_header():
     return f'broker: {os.environ.get("LEVERETD", "build/leveretd")} ({BUILD}), loops {LOOPS}'
 
 
+# The files that take longest go first, so that no worker sits alone with one of them at the end.
+LONGEST = ['test_leveretctl', 'test_differential', 'test_connection', 'test_tracing', 'test_celery', 'test_dead_letters',
+           'test_faults', 'test_delayed', 'test_durability', 'test_deduplication', 'test_retry', 'test_loops']
+
+
 def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.module.__name__, len(LONGEST)))
     for item in items:
         if AGAINST_RABBIT and item.get_closest_marker('leveret'):
             item.add_marker(pytest.mark.skip(reason='about Leveret alone'))

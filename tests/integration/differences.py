@@ -80,7 +80,7 @@ INTENDED = [
                'A dead letter that keeps its routing keys, published with BCC',
                'is routed by the keys in BCC too',
                'is routed by its routing key and those in CC',
-               'BCC is taken out of a message before it is stored, and kept nowhere'),
+               'BCC is taken out of a message before it is stored, and kept with a delayed one alone'),
     Difference('a reply with confirms and mandatory', "basic.return reply_code=312 reply_text='NO_ROUTE'",
                'server < 1 basic.ack delivery_tag=1 multiple=False\na <',
                'A mandatory publish to a reply consumer (`amq.rabbitmq.reply-to`)',

@@ -44,6 +44,60 @@ def test_limits_come_from_the_file(own_broker):
         assert (peer.tune.frame_max, peer.tune.channel_max, peer.tune.heartbeat) == (65536, 100, 0)
 
 
+def test_no_more_connections_than_connection_max(own_broker):
+    own = configured(own_broker, 'connection_max = 2\n')
+
+    def is_refused(limit):
+        peer = Peer(own.address, upto='tuned')
+        peer.send(0, 'connection.open', virtual_host='/')
+        peer.expect_connection_close(530, f'NOT_ALLOWED - connection refused: node connection limit ({limit}) is reached',
+                                     'connection.open')
+
+    unopened = Peer(own.address, upto='tuned')       # does not count
+    first, second = Peer(own.address), Peer(own.address)
+    is_refused(2)
+    is_refused(2)
+    first.close()
+    third = eventually(lambda: entered(own))         # its place is given back
+    is_refused(2)
+    write(own, 'connection_max = 3\n')
+    own.child.send_signal(signal.SIGHUP)
+    fourth = eventually(lambda: entered(own))
+    is_refused(3)
+    for peer in (unopened, second, third, fourth):
+        peer.drop()
+
+
+def entered(own):
+    """A connection, or None when there is no place for it."""
+    peer = Peer(own.address, upto='tuned')
+    peer.send(0, 'connection.open', virtual_host='/')
+    if peer.next(0).name == 'connection.open-ok':
+        return peer
+    peer.drop()
+    return None
+
+
+def test_options_of_tcp_come_from_the_file(own_broker):
+    """As ss shows the broker's end of a connection, and how many may wait to be accepted."""
+    own = configured(own_broker, 'tcp_listen_options.backlog = 77\ntcp_listen_options.keepalive = true\n'
+                                 'tcp_listen_options.sndbuf = 100000\ntcp_listen_options.recbuf = 50000\n')
+
+    def shown(*words):
+        return subprocess.run(['ss', '-tnHmo', *words, 'sport', '=', f':{own.port}'], capture_output=True, text=True,
+                              check=True).stdout
+    assert shown('-l').split()[2] == '77'
+    with Peer(own.address):
+        there = shown('state', 'established')
+        assert ',tb200000,' in there and ',rb100000,' in there, there
+        eventually(lambda: 'timer:(keepalive' in shown('state', 'established'))
+    write(own, 'tcp_listen_options.backlog = 78\n')
+    own.child.send_signal(signal.SIGHUP)
+    eventually(lambda: shown('-l').split()[2] == '78')
+    with Peer(own.address):
+        eventually(lambda: 'timer:' not in shown('state', 'established'))
+
+
 def test_a_listener_comes_from_the_file_and_a_flag_wins(own_broker):
     own = configured(own_broker, f'listeners.tcp.default = {free_port()}\n')
     Peer(own.address).close()

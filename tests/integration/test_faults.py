@@ -2,6 +2,7 @@
 needs no disk goes on, and what cannot be done is said."""
 import ctypes
 import glob
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from brokers import Leveret, free_port
 from crash_tools import PERSISTENT, TRANSIENT, Confirming, drain, fail_io, small_disk
-from wire import Closed, Peer, eventually
+from wire import Closed, Peer, eventually, plain
 
 pytestmark = pytest.mark.leveret
 MIB = 1 << 20
@@ -175,6 +176,8 @@ def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest
     peer = Peer(own.address)
     peer.declare('q', durable=True)
     peer.declare('passing')
+    peer.declare('alarms')
+    peer.call(1, 'queue.bind', queue='alarms', exchange='amq.rabbitmq.event', routing_key='alarm.*')
     publisher = Confirming(own.address)
     for number in range(100):
         publisher.publish_confirmed('q', b'%d' % number)
@@ -186,6 +189,8 @@ def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest
     publisher.settle()
     assert publisher.refused == [b'lost']
     eventually(lambda: statistics(own.log()))
+    alarm = eventually(lambda: peer.get('alarms'))
+    assert (alarm.method.routing_key, plain(alarm.properties['headers']['source'])) == ('alarm.set', 'store')
     # the disk coming back changes nothing; publishers of what needs it are told why
     os.unlink(when)
     publisher.publish('q', b'lost, too')
@@ -202,6 +207,7 @@ def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest
     for number in range(20):
         peer.publish(1, '', 'passing', b'%d' % number, TRANSIENT)
         eventually(lambda: peer.declare('passing', passive=True).message_count == number + 1)
+    assert peer.get('alarms') is None                # said once
     own.kill()
     own.environment = {}
     own.start()
@@ -327,9 +333,9 @@ def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker):
 # --- damage -----------------------------------------------------------------------------------------
 
 
-def fill_segments(own, queue, count=200, size=64 * 1024):
+def fill_segments(own, queue, count=200, size=64 * 1024, **arguments):
     """So many that most of them leave memory; their bodies."""
-    Peer(own.address).declare(queue, durable=True)
+    Peer(own.address).declare(queue, durable=True, arguments=arguments)
     publisher = Confirming(own.address)
     for number in range(count):
         publisher.publish(queue, b'%06d' % number + os.urandom(16) * (size // 16))
@@ -345,6 +351,24 @@ def flip(path, offset):
         file.write(bytes([octet[0] ^ 0x10]))
 
 
+def depend_on_segments(own):
+    """So much more that recovery takes from the segments what has left memory. Returns who published it."""
+    filler = Confirming(own.address)
+    Peer(own.address).declare('filler', durable=True)
+    for number in range(90):
+        filler.publish_confirmed('filler', bytes(MIB))
+    return filler
+
+
+def flip_in_segment(own, body):
+    for path in sorted(glob.glob(f'{own.data}/segments/*.seg')):
+        at = open(path, 'rb').read().find(body)
+        if at >= 0:
+            flip(path, at + 1000)
+            return
+    raise AssertionError('it is in no segment')
+
+
 def test_a_flipped_bit_in_the_log_costs_its_record_and_is_reported(own_broker):
     own = own_broker()
     bodies = {}
@@ -354,6 +378,7 @@ def test_a_flipped_bit_in_the_log_costs_its_record_and_is_reported(own_broker):
         for number in range(50):
             publisher.publish_confirmed(queue, b'%s-%04d-' % (queue.encode(), number) * 20)
         bodies[queue] = publisher.confirmed
+        publisher.peer.drop()                        # else the broker waits for it
     own.stop()
     for path in sorted(glob.glob(f'{own.data}/log/*.log')):
         at = open(path, 'rb').read().find(b'a-0020-')
@@ -373,18 +398,10 @@ def test_a_flipped_bit_in_a_segment_costs_its_block_and_is_reported(own_broker):
     own = own_broker()
     whole = fill_segments(own, 'whole')
     broken = fill_segments(own, 'broken')
-    # so much more that both depend on their segments alone
-    filler = Confirming(own.address)
-    Peer(own.address).declare('filler', durable=True)
-    for number in range(90):
-        filler.publish_confirmed('filler', bytes(MIB))
-    own.stop()
-    for path in sorted(glob.glob(f'{own.data}/segments/*.seg')):
-        at = open(path, 'rb').read().find(broken[100])
-        if at >= 0:
-            break
-    assert at >= 0
-    flip(path, at + 1000)
+    filler = depend_on_segments(own)
+    own.stop()                                       # waits for its connection, and writes meanwhile
+    filler.peer.drop()
+    flip_in_segment(own, broken[100])
     own.start()
     assert drain(own.address, 'whole', len(whole)) == whole
     peer = Peer(own.address)
@@ -397,3 +414,42 @@ def test_a_flipped_bit_in_a_segment_costs_its_block_and_is_reported(own_broker):
     assert bodies == [body for body in broken if body not in lost]
     log = own.log()
     assert "queue 'broken'" in log and 'offset' in log, log
+    assert lost_messages(own)['broken'] == len(lost) and lost_messages(own)['whole'] == 0
+
+
+def lost_messages(own):
+    rows = json.loads(own.ctl('list_queues', 'name', 'messages_lost', '--formatter', 'json').out)
+    return {row['name']: row['messages_lost'] for row in rows}
+
+
+@pytest.mark.once()
+@pytest.mark.parametrize('is_restarted', [False, True])
+def test_dead_letters_that_cannot_be_read_are_counted_and_logged_once(own_broker, is_restarted):
+    for ttl_s in (4, 20, 60):                        # the longer ones are for a machine that is overloaded
+        own = own_broker()
+        peer = Peer(own.address)
+        peer.declare('dead', durable=True)
+        due = time.time() + ttl_s
+        dying = fill_segments(own, 'dying', **{'x-message-ttl': ttl_s * 1000, 'x-dead-letter-exchange': '',
+                                               'x-dead-letter-routing-key': 'dead'})
+        if is_restarted:
+            depend_on_segments(own)
+            peer.drop()
+            own.stop()
+        flip_in_segment(own, dying[100])
+        if time.time() < due:
+            break
+    if is_restarted:
+        own.start()
+        peer = Peer(own.address)
+
+    def all_are_dead():                              # after a restart nobody knows when those in the block are due
+        lost = sum(lost_messages(own).values())
+        dead = peer.declare('dead', passive=True).message_count
+        if is_restarted and lost == 0 and dead >= len(dying) - 64:
+            assert peer.get('dying') is None
+        return 0 < lost <= 64 and dead == len(dying) - lost
+    eventually(all_are_dead, 30 + ttl_s)
+    assert peer.declare('dying', passive=True).message_count == 0
+    said = [line for line in statistics(own.log()) if "queue 'dying'" in line]
+    assert said if is_restarted else len(said) == 1

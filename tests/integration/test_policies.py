@@ -289,6 +289,37 @@ def test_a_vhost_has_no_more_queues_than_its_limit(broker, vhost, connect):
     assert limits_of(broker, 'list_vhost_limits', '-p', vhost) == ''
 
 
+@pytest.mark.leveret
+def test_queues_in_which_delayed_messages_wait_do_not_count(own_broker):
+    own = own_broker()
+    peer = Peer(own.address)
+    own.ctl('set_vhost_limits', '{"max-queues":1}')
+
+    def declare(exchange):
+        peer.call(1, 'exchange.declare', exchange=exchange, type='x-delayed-message', durable=True,
+                  arguments={'x-delayed-type': 'direct'})
+
+    def is_full(queue, durable=False):
+        peer.send(1, 'queue.declare', queue=queue, durable=durable)
+        peer.expect_channel_close(406, f"PRECONDITION_FAILED - cannot declare queue '{queue}': queue limit in vhost "
+                                       "'/' (1) is reached")
+        peer.open_channel(1)
+
+    declare('before')
+    declare('goes')
+    peer.declare('only', durable=True)
+    declare('after')                                 # a queue for it is made all the same
+    peer.call(1, 'exchange.delete', exchange='goes')
+    is_full('second')
+    peer.drop()                                      # else the broker waits for it
+    own.restart()
+    peer = Peer(own.address)
+    is_full('second')
+    peer.call(1, 'queue.delete', queue='only')
+    peer.declare('other')
+    is_full('second')
+
+
 def open_or_close_text(broker, **how):
     """The peer, or what the broker said against it."""
     peer = Peer(broker.address, upto='tuned', **how)

@@ -339,9 +339,11 @@ struct loops *loops_create(unsigned count)
     return loop_sim_create(count, 0);
 }
 
-void loops_drain(struct loops *loops)
+bool loops_drain(struct loops *loops)
 {
+    bool is_any = loop_sim_turn(loops);
     loop_sim_settle(loops);
+    return is_any;
 }
 
 void loops_free(struct loops **loops)

@@ -29,7 +29,8 @@ void world_start(struct world *w, unsigned loops, uint64_t seed)
                      .channel_max = 2047,
                      .heartbeat_s = 60,
                      .handshake_timeout_ms = HANDSHAKE_MS,
-                     .message_bytes_max = 128 << 20},
+                     .message_bytes_max = 128 << 20,
+                     .connections_max = -1},
     };
     const struct auth_default_user guest = {
         slice_str("guest"), slice_str("guest"), slice_str("administrator"),

@@ -27,6 +27,7 @@ struct entry {
 
 static struct lv_table *table;
 static atomic_bool is_over;
+static atomic_uint readers_that_found;
 static atomic_uint freed;
 
 static struct entry *entry_create(unsigned number)
@@ -66,7 +67,8 @@ static void *reader(void *arg)
         if (e) {
             if (e->twice != e->number * 2 || e->number != (seed >> 8) % KEYS)
                 abort();
-            found++;
+            if (found++ == 0)
+                atomic_fetch_add(&readers_that_found, 1);
         }
         if (i % 64 == 0)
             lv_rcu_quiescent();
@@ -100,7 +102,7 @@ static void readers_find_whole_nodes_while_a_writer_changes_the_table(void **sta
     table = lv_table_create();
     for (unsigned i = 0; i < READERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, reader, &seeds[i]), 0);
-    for (unsigned i = 0; i < WRITES; i++) {
+    for (unsigned i = 0; i < WRITES || atomic_load(&readers_that_found) < READERS; i++) {
         seed = seed * 1664525u + 1013904223u;
         struct entry *e = find((seed >> 8) % KEYS);
         if (e) {

@@ -147,7 +147,7 @@ static void unknown_keys_warn_and_known_ones_without_effect_are_remarked(void **
                        "num_acceptors.tcp = 10\n"
                        "listeners.ssl.default = 5671\n"
                        "vm_memory_high_watermark_paging_ratio = 0.5\n"
-                       "connection_max = 5\n"
+                       "load_definitions = x\n"
                        "heartbeat = 5\n";
 
     (void)state;
@@ -159,7 +159,8 @@ static void unknown_keys_warn_and_known_ones_without_effect_are_remarked(void **
                "this listener is not opened\n"
                "info: f:4: vm_memory_high_watermark_paging_ratio has no effect: paging needs no "
                "ratio\n"
-               "warning: f:5: connection_max has no effect: there is no such limit\n");
+               "warning: f:5: load_definitions has no effect: definitions are imported in a later "
+               "version\n");
     config_free(&config);
 }
 
