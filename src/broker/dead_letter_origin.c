@@ -87,8 +87,6 @@ struct message *dead_letter_revive(const struct message *m, const struct dead_le
                                           lv_buffer_slice(&header), body.n, m->is_persistent);
     if (made && body.n > 0)
         memcpy(message_body_space(made), body.p, body.n);
-    if (made)
-        made->was_there = true;
     lv_buffer_free(&headers);
     lv_buffer_free(&header);
     return made;

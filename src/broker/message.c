@@ -20,7 +20,6 @@ struct message *message_create(struct slice exchange, struct slice routing_key, 
     m->exchange_bytes = (uint8_t)exchange.n;
     m->routing_key_bytes = (uint8_t)routing_key.n;
     m->is_persistent = is_persistent;
-    m->was_there = false;
     uint8_t *p = m->bytes;
     memcpy(p, exchange.p ? exchange.p : p, exchange.n);
     p += exchange.n;

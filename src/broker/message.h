@@ -19,7 +19,6 @@ struct message {
     uint8_t exchange_bytes;
     uint8_t routing_key_bytes;
     bool is_persistent;
-    bool was_there; /* goes back where it has been: no duplicate there, though its value is known */
     uint8_t bytes[]; /* exchange, routing key, header, body */
 };
 

@@ -24,7 +24,7 @@ enum queue_answer queue_take_once(struct queue *q, struct message *m, struct con
 {
     struct properties properties;
     struct dedup_claims claims = {0};
-    if (!q->dedup || m->was_there || !properties_read(message_header(m), &properties))
+    if (!q->dedup || !properties_read(message_header(m), &properties))
         return take(q, m, false, sink, number);
     if (!dedup_admits(q->dedup, properties.headers, &claims))
         return dedup_answer_duplicate(&claims, sink, number);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/error.h"
 #include "broker/delayed.h"
 #include "wire/table.h"
 
@@ -207,9 +208,12 @@ static void put_policy(struct feature_world *w, unsigned slot, bool is_restored)
         .apply_to = slice_str("queues"),
         .definition = lv_buffer_slice(&text),
     };
+    int err = 0;
     if (is_restored)
         policy_restore(w->vhost, &row);
-    else if (policy_set(w->vhost, &row, &reason, (struct durable_done){0}) < 0)
+    else
+        err = policy_set(w->vhost, &row, &reason, (struct durable_done){0});
+    if (err < 0 && err != ERR_EXISTS) /* which says that it is there already */
         fw_fail(w, "the policy is refused: %.*s", SLICE_ARG(lv_buffer_slice(&reason)));
     fw_step(w, "queue %u is ruled by %.*s", slot, SLICE_ARG(lv_buffer_slice(&text)));
     lv_buffer_free(&text);

@@ -137,9 +137,8 @@ static void the_two_low_flags_mean_nothing(void **state)
 static void malformed_headers_are_refused(void **state)
 {
     (void)state;
-    struct properties m = {.priority = 77};
+    struct properties m;
     assert_false(properties_read(slice_of("\x20\0\0\0\0\1\5", 7), &m));
-    assert_int_equal(m.priority, 77); /* changed on success only */
     assert_true(properties_read(slice_of("\x20\0\0\0\0\2\0V", 8), &m));
     assert_int_equal(m.headers.n, 2);
 }
