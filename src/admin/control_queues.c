@@ -198,6 +198,24 @@ COLUMN(messages)
     return json_of_u64(ROW->status.ready + ROW->status.taken);
 }
 
+COLUMN(messages_ready_ram)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.ready - ROW->status.disk_ready);
+}
+
+COLUMN(messages_ram)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.ready - ROW->status.disk_ready + ROW->status.taken);
+}
+
+COLUMN(messages_persistent)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.persistent);
+}
+
 COLUMN(messages_lost)
 {
     UNUSED();
@@ -222,6 +240,13 @@ COLUMN(message_bytes)
     return json_of_u64(ROW->status.ready_bytes + ROW->status.taken_bytes);
 }
 
+COLUMN(message_bytes_ram)
+{
+    UNUSED();
+    const struct queue_call *s = &ROW->status;
+    return json_of_u64(s->ready_bytes - s->disk_bytes + s->taken_bytes);
+}
+
 COLUMN(consumers)
 {
     UNUSED();
@@ -233,8 +258,9 @@ COLUMN(memory)
 {
     UNUSED();
     const struct queue_call *s = &ROW->status;
-    return json_of_u64(sizeof(struct queue) + QUEUE->argument_table.n + s->ready_bytes +
-                       s->taken_bytes + (s->ready + s->taken) * sizeof(struct message));
+    return json_of_u64(sizeof(struct queue) + QUEUE->argument_table.n + s->ready_bytes -
+                       s->disk_bytes + s->taken_bytes +
+                       (s->ready - s->disk_ready + s->taken) * sizeof(struct message));
 }
 
 COLUMN(state)
@@ -247,6 +273,19 @@ COLUMN(type)
 {
     UNUSED();
     return json_string(QUEUE->arguments.type == QUEUE_QUORUM ? "quorum" : "classic");
+}
+
+/* The one node has every queue that is replicated elsewhere. */
+COLUMN(leader)
+{
+    bool is_quorum = QUEUE->arguments.type == QUEUE_QUORUM;
+    return json_string(is_quorum ? r->world->node_name : "");
+}
+
+COLUMN(members)
+{
+    bool is_quorum = QUEUE->arguments.type == QUEUE_QUORUM;
+    return is_quorum ? json_pack("[s]", r->world->node_name) : json_string("");
 }
 
 COLUMN(zero)
@@ -300,24 +339,24 @@ static const struct column queue_columns[] = {
     {"exclusive_consumer_pid", nothing},
     {"exclusive_consumer_tag", exclusive_consumer_tag},
     {"head_message_timestamp", nothing},
-    {"leader", nothing},
-    {"members", nothing},
+    {"leader", leader},
+    {"members", members},
     {"memory", memory},
     {"message_bytes", message_bytes},
     {"message_bytes_persistent", nothing},
-    {"message_bytes_ram", message_bytes},
+    {"message_bytes_ram", message_bytes_ram},
     {"message_bytes_ready", message_bytes_ready},
     {"message_bytes_unacknowledged", message_bytes_unacknowledged},
     {"messages", messages},
     {"messages_lost", messages_lost},
-    {"messages_persistent", nothing},
-    {"messages_ram", messages},
+    {"messages_persistent", messages_persistent},
+    {"messages_ram", messages_ram},
     {"messages_ready", messages_ready},
-    {"messages_ready_ram", messages_ready},
+    {"messages_ready_ram", messages_ready_ram},
     {"messages_unacknowledged", messages_unacknowledged},
     {"messages_unacknowledged_ram", messages_unacknowledged},
     {"name", name},
-    {"online", nothing},
+    {"online", members},
     {"owner_pid", owner_pid},
     {"pid", pid},
     {"operator_policy", operator_policy},

@@ -105,6 +105,9 @@ struct lane_totals lanes_count(const struct queue *q)
         totals.ready_bytes += b->ready_bytes;
         totals.taken += b->taken;
         totals.taken_bytes += b->taken_bytes;
+        totals.disk_ready += b->disk_ready;
+        totals.disk_bytes += b->disk_bytes;
+        totals.persistent += b->persistent;
     }
     return totals;
 }

@@ -229,6 +229,8 @@ struct queue_call {
     struct delivery got; /* get: valid in done(); got.message == NULL: empty */
     struct queue_counters counters;
     uint64_t taken, ready_bytes, taken_bytes;
+    uint64_t disk_ready, disk_bytes; /* of what is ready: on disk alone */
+    uint64_t persistent;             /* of what is ready or taken: what outlives a restart */
 };
 
 void queue_call_start(struct queue_call *call);

@@ -75,6 +75,9 @@ void queue_call_status(struct queue_call *call)
     call->ready_bytes = totals.ready_bytes;
     call->taken_bytes =
         totals.taken_bytes > forwarded_bytes ? totals.taken_bytes - forwarded_bytes : 0;
+    call->disk_ready = totals.disk_ready;
+    call->disk_bytes = totals.disk_bytes;
+    call->persistent = q->flags.durable ? totals.persistent : 0;
     call->consumers = q->consumer_count;
     call->counters = q->counters;
 }

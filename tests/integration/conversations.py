@@ -1421,7 +1421,7 @@ def publishes(name, properties, body='m', exchange='', key='%q'):
 publishes('user_id of another', {'user_id': 'mallory'})
 publishes('user_id of oneself', {'user_id': 'guest'})
 publishes('user_id empty', {'user_id': ''})
-for _value in ('soon', '-1', '10000foobar', '', ' 5', '1.5', '99999999999999', '+5', '315360000001', '4294967296'):
+for _value in ('soon', '-1', '10000foobar', '', ' 5', '1.5', '99999999999999', '+5000000', '315360000001', '4294967296'):
     publishes(f'expiration {_value!r}', {'expiration': _value})
 publishes('expiration 60000', {'expiration': '60000'})
 for _value in (0, 1, 2, 3, 255):

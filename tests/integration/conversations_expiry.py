@@ -180,9 +180,9 @@ def a_purged_or_deleted_queue_has_nothing_that_expires(talk):
 @conversation
 def what_is_unacknowledged_does_not_expire(talk):
     queue = with_dead_letters(talk, x_message_ttl=LONG)
-    with_dead_letters(talk, 'clock', consume=False, x_message_ttl=400)
+    with_dead_letters(talk, 'clock', consume=False, x_message_ttl=1000)
     talk.ask('confirm.select')
-    talk.publish('', queue, 'held', {'expiration': '200'})
+    talk.publish('', queue, 'held', {'expiration': '700'})
     talk.hear()
     talk.ask('basic.get', queue=queue)
     talk.publish('', talk('clock'), 'clock')

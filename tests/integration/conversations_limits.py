@@ -122,7 +122,11 @@ for _overflow in ('drop-head', 'reject-publish', 'reject-publish-dlx'):
         for body in 'abc':
             talk.publish('', queue, body)
             talk.hear()
-        talk.note('the rest is heard at the end')
+        if overflow == 'drop-head':
+            talk.hear(2, channel=3)
+            talk.hear(channel=2)
+        elif overflow == 'reject-publish-dlx':
+            talk.hear(3, channel=2)
     conversation_named(f'a queue of length 0 with a consumer: {_overflow}', _consumed)
 
     def _several(talk, overflow=_overflow):

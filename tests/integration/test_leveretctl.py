@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from wire import CAPABILITIES, Peer, eventually
+from wire import CAPABILITIES, Peer, encode_properties, eventually
 
 OK, USAGE, DATA, NO_USER, UNAVAILABLE, SOFTWARE = 0, 64, 65, 67, 69, 70
 
@@ -83,6 +83,33 @@ def test_list_queues_shows_the_columns_asked_for(shop):
         ('mine', 'false', 'false', 'true', '[]', '0', '0', '0', '0', 'running', 'classic', ''),
         ('order_notify', 'true', 'false', 'false', '[{"x-max-length",5}]', '1', '0', '1', '1', 'running', 'classic', ''),
         ('two words', 'false', 'true', 'false', '[]', '2', '2', '0', '0', 'running', 'classic', '')])
+
+
+@pytest.mark.leveret
+def test_list_queues_tells_memory_from_disk_and_what_outlives_a_restart(broker, peer, name):
+    columns = ('name', 'pid', 'messages', 'messages_persistent', 'messages_ram', 'messages_ready_ram', 'message_bytes',
+               'message_bytes_ram', 'leader', 'members', 'online')
+
+    def shown(queue):
+        found = json.loads(broker.ctl('-q', '--formatter', 'json', 'list_queues', *columns).out)
+        row, = (row for row in found if row['name'] == queue)
+        return [row[column] for column in columns[1:]]
+
+    peer.declare(name('q'), durable=True, arguments={'x-queue-type': 'quorum'})
+    for number in range(10):
+        peer.publish(1, '', name('q'), bytes(1000), encode_properties(dict(delivery_mode=1 + number % 2)))
+    node = shown(name('q'))[0].strip('<').rsplit('.', 3)[0]
+    eventually(lambda: shown(name('q'))[1:] == [10, 10, 10, 10, 10_000, 10_000, node, [node], [node]])
+    peer.call(1, 'queue.delete', queue=name('q'))
+
+    peer.declare(name('long'), durable=True)
+    for number in range(6000):
+        peer.publish(1, '', name('long'), bytes(1000), encode_properties(dict(delivery_mode=1 + number % 2)))
+    eventually(lambda: shown(name('long'))[1:3] == [6000, 3000] and shown(name('long'))[3] < 6000)
+    _, _, _, ram, ready_ram, size, size_ram, *nodes = shown(name('long'))
+    assert (ram, size, nodes) == (ready_ram, 6_000_000, ['', '', ''])
+    assert 0 < size_ram < size and size_ram == ram * 1000
+    peer.call(1, 'queue.delete', queue=name('long'))
 
 
 def test_list_bindings_shows_source_destination_key_and_arguments(shop):
@@ -300,6 +327,8 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
             ['list_queues', '-q', 'name', 'arguments', 'messages_ready', 'messages_unacknowledged', 'state', 'type',
              'policy', 'exclusive', 'auto_delete', 'durable', 'message_bytes', 'message_bytes_ready'],
             ['list_queues', '--formatter', 'json', 'name', 'arguments', 'durable', 'exclusive'],
+            ['list_queues', 'name', 'messages_persistent', 'messages_ram', 'messages_ready_ram', 'message_bytes_ram',
+             'leader', 'members', 'online'],
             ['list_queues', '--formatter', 'csv', 'name', 'arguments'],
             ['list_bindings'], ['list_bindings', 'routing_key', 'arguments'], ['list_bindings', '--formatter', 'json'],
             ['list_consumers', '-q', 'queue_name', 'consumer_tag', 'ack_required', 'prefetch_count', 'arguments'],
