@@ -447,7 +447,9 @@ def test_dead_letters_that_cannot_be_read_are_counted_and_logged_once(own_broker
         lost = sum(lost_messages(own).values())
         dead = peer.declare('dead', passive=True).message_count
         if is_restarted and lost == 0 and dead >= len(dying) - 64:
-            assert peer.get('dying') is None
+            early = peer.get('dying', no_ack=False)
+            if early:                                # its time has not come yet
+                peer.send(1, 'basic.nack', delivery_tag=early.method.delivery_tag, requeue=True)
         return 0 < lost <= 64 and dead == len(dying) - lost
     eventually(all_are_dead, 30 + ttl_s)
     assert peer.declare('dying', passive=True).message_count == 0
