@@ -283,7 +283,7 @@ void pager_release_segments(struct lane *l)
     pager_end_empty_segments(l);
 }
 
-struct straggler *pager_straggler(const struct pager *p, uint64_t sequence)
+size_t pager_straggler_from(const struct pager *p, uint64_t sequence)
 {
     size_t low = p->straggler_first, high = p->straggler_count;
     while (low < high) {
@@ -293,8 +293,14 @@ struct straggler *pager_straggler(const struct pager *p, uint64_t sequence)
         else
             high = middle;
     }
-    bool is_there = low < p->straggler_count && p->stragglers[low].sequence == sequence;
-    return is_there && p->stragglers[low].message ? &p->stragglers[low] : NULL;
+    return low;
+}
+
+struct straggler *pager_straggler(const struct pager *p, uint64_t sequence)
+{
+    size_t at = pager_straggler_from(p, sequence);
+    bool is_there = at < p->straggler_count && p->stragglers[at].sequence == sequence;
+    return is_there && p->stragglers[at].message ? &p->stragglers[at] : NULL;
 }
 
 void pager_left(struct lane *l, const struct backlog_left *left)

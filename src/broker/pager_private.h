@@ -135,6 +135,9 @@ void pager_piece_keep(struct pager *p, struct piece *piece);
 /* The first kept piece of this segment that ends behind this offset, or NULL. */
 struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset);
 
+/* The place of the first straggler from this sequence number on. */
+size_t pager_straggler_from(const struct pager *p, uint64_t sequence);
+
 /* The message that recovery found in the log at this place of a chunk on disk, or NULL. */
 struct straggler *pager_straggler(const struct pager *p, uint64_t sequence);
 

@@ -239,25 +239,11 @@ static void restore_settle_segments(struct lane *l, uint64_t from, uint64_t to)
         segment_settle(l, p->segments[i], from, to);
 }
 
-/* The place of the first straggler from this sequence number on. */
-static size_t straggler_from(const struct pager *p, uint64_t sequence)
-{
-    size_t low = p->straggler_first, high = p->straggler_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->stragglers[middle].sequence < sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void restore_settle_stragglers(struct lane *l, uint64_t from, uint64_t to)
 {
     struct pager *p = l->pager;
     struct backlog *b = &l->backlog;
-    for (size_t i = straggler_from(p, from); i < p->straggler_count; i++) {
+    for (size_t i = pager_straggler_from(p, from); i < p->straggler_count; i++) {
         struct straggler *s = &p->stragglers[i];
         if (s->sequence >= to)
             return;

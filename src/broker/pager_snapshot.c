@@ -31,21 +31,37 @@ static void range_add(struct range_list *list, uint64_t from, uint64_t count)
     list->items[list->count++] = (struct log_range){from, count};
 }
 
+/* What stands among [from, to) in no segment but in the log is carried: counted here, too, it would be
+ * taken off twice when it is settled, and the segment would be taken for empty too soon. */
+static void add_stored(struct range_list *list, const struct pager *p, uint64_t from, uint64_t to)
+{
+    for (size_t i = pager_straggler_from(p, from);
+         i < p->straggler_count && p->stragglers[i].sequence < to; i++) {
+        const struct straggler *s = &p->stragglers[i];
+        if (!s->message)
+            continue;
+        if (from < s->sequence)
+            range_add(list, from, s->sequence - from);
+        from = s->sequence + 1;
+    }
+    if (from < to)
+        range_add(list, from, to - from);
+}
+
 /* Sequence numbers [from, to) of a segment that are on disk alone. */
-static void add_unloaded(struct range_list *list, const struct segment *s, uint64_t from,
-                         uint64_t to)
+static void add_unloaded(struct range_list *list, const struct pager *p, const struct segment *s,
+                         uint64_t from, uint64_t to)
 {
     from = from > s->first_sequence ? from : s->first_sequence;
     to = to < s->end_sequence ? to : s->end_sequence;
     if (!s->is_recovered) {
-        if (from < to)
-            range_add(list, from, to - from);
+        add_stored(list, p, from, to);
         return;
     }
     for (size_t i = pager_range_from(s, from); i < s->range_count && s->ranges[i].from < to; i++) {
         uint64_t a = s->ranges[i].from > from ? s->ranges[i].from : from;
         uint64_t b = s->ranges[i].to < to ? s->ranges[i].to : to;
-        range_add(list, a, b - a);
+        add_stored(list, p, a, b);
     }
 }
 
@@ -72,7 +88,7 @@ static void add_live(struct lane *l, const struct segment *s, struct range_list 
             for (uint64_t live = note->live; live; live &= live - 1) {
                 uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
                 if (sequence >= from)
-                    add_unloaded(list, s, sequence, sequence + 1);
+                    add_unloaded(list, l->pager, s, sequence, sequence + 1);
             }
             continue;
         }
@@ -81,7 +97,7 @@ static void add_live(struct lane *l, const struct segment *s, struct range_list 
         while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
                !backlog_note(b, last + 1))
             last++;
-        add_unloaded(list, s, from, (last + 1) * WINDOW_ENTRIES);
+        add_unloaded(list, l->pager, s, from, (last + 1) * WINDOW_ENTRIES);
         c = last;
     }
 }
