@@ -4,7 +4,6 @@
  * asks again. While the disk is read it looks again every PAUSE_MS; a broker that stops ends the wait.
  * So the home spends little at a time, and what is held is one batch. */
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
@@ -263,13 +262,6 @@ static void write_batch(struct request *r, const struct columns *columns, struct
     look->count = 0;
 }
 
-/* False: the control stops. */
-static bool pause_a_little(const struct request *r)
-{
-    struct pollfd stop = {.fd = r->stop_fd, .events = POLLIN};
-    return poll(&stop, 1, PAUSE_MS) == 0;
-}
-
 static int look_through(struct request *r, const struct columns *columns, struct look *look)
 {
     int err = 0;
@@ -282,7 +274,7 @@ static int look_through(struct request *r, const struct columns *columns, struct
         write_batch(r, columns, look);
         if (is_over)
             break;
-        if (is_to_wait && !pause_a_little(r))
+        if (is_to_wait && !request_pause(r, PAUSE_MS))
             err = ERR_CLOSED;
     }
     if (look->browse && ask_loop(r->asker, look->queue->home, close_on_loop, look) < 0)

@@ -57,6 +57,9 @@ bool request_flag(const struct request *r, const char *name); /* present and tru
 /* A number from 0 on; `absent` when it is not there. False after refusing. */
 bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
 
+/* Waits so long, before a loop is asked again. False: the control stops. */
+bool request_pause(const struct request *r, int ms);
+
 /* One line with an array. Takes the row. */
 void request_row(struct request *r, json_t *row);
 /* The last line: ok. Takes `more`, an object whose members are added to it; NULL: none. */

@@ -1,7 +1,5 @@
 /* The command that moves dead letters back. The queue's home does it; this thread looks now and then how far
  * it is. A client that goes does not stop it. */
-#include <poll.h>
-
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "broker/queue_retry.h"
@@ -37,19 +35,12 @@ static void leave_on_loop(struct loop *loop, void *arg)
     retry_unref(&a->retry);
 }
 
-/* False: the control stops. */
-static bool pause_a_little(const struct request *r)
-{
-    struct pollfd stop = {.fd = r->stop_fd, .events = POLLIN};
-    return poll(&stop, 1, PAUSE_MS) == 0;
-}
-
 static int wait_for_it(struct request *r, struct asking *a)
 {
     int err = 0;
     while (err == 0 && !a->progress.is_over) {
         err = ask_loop(r->asker, a->queue->home, look_on_loop, a);
-        if (err == 0 && !a->progress.is_over && !pause_a_little(r))
+        if (err == 0 && !a->progress.is_over && !request_pause(r, PAUSE_MS))
             err = ERR_CLOSED;
     }
     if (a->retry && ask_loop(r->asker, a->queue->home, leave_on_loop, a) < 0)

@@ -120,7 +120,6 @@ static void close_on_loop(struct loop *loop, void *arg)
     lv_buffer_free(&reason);
 }
 
-/* The vhost goes first, so that nobody can open it anew; then those who were on it. */
 /* What users may do there goes with the vhost, and before it, as RabbitMQ tells it. */
 static void tell_permission_deleted(void *arg, const struct definition_permission *row)
 {
@@ -129,6 +128,7 @@ static void tell_permission_deleted(void *arg, const struct definition_permissio
                EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_CLI));
 }
 
+/* The vhost goes first, so that nobody can open it anew; then those who were on it. */
 static void run_delete_vhost(struct request *r)
 {
     struct vhost_change c = {.broker = r->world->broker, .name = request_string(r, "vhost")};

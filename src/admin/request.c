@@ -1,5 +1,6 @@
 /* What commands share: arguments, JSON of the broker's things, columns. */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,12 @@ bool request_count(struct request *r, const char *name, uint64_t absent, uint64_
     }
     *ret = (uint64_t)json_integer_value(value);
     return true;
+}
+
+bool request_pause(const struct request *r, int ms)
+{
+    struct pollfd stop = {.fd = r->stop_fd, .events = POLLIN};
+    return poll(&stop, 1, ms) == 0;
 }
 
 struct vhost *request_vhost(struct request *r)

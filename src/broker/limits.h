@@ -26,7 +26,8 @@ void vhost_limits_set(struct vhost_limits *limits, const json_t *object);
 bool vhost_take_connection(struct vhost *vhost, int64_t *ret_limit);
 void vhost_give_connection(struct vhost *vhost);
 
-/* 406 when the vhost may not have one more queue; those of exchanges that delay do not count. The topology lock is held. */
+/* 406 when the vhost may not have one more queue; those of exchanges that delay do not count. The topology
+ * lock is held. */
 bool vhost_check_queue_limit(struct vhost *vhost, struct slice queue, struct broker_error *error);
 
 /* The names that vhosts' limits may have, ended by NULL. */
