@@ -2,7 +2,8 @@
 #
 # Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
 # CC, ARGS (for `run`: make run ARGS="--log-level debug"), KEEP=1 (for `demo`: leave it running), SEEDS and
-# FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on; store or features).
+# FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on; store or features),
+# KILLS (for `crash`: how many), ATTACKS (for `hostile`: their names; none: all).
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -13,6 +14,7 @@ SEEDS ?= 0
 FIRST ?= 1
 WORLD ?= store
 KILLS ?= 200
+ATTACKS ?=
 BUILD = build
 
 export KEEP
@@ -74,6 +76,11 @@ crash: build ## kill -9 under load, KILLS=200 times, and look at every message a
 	@scripts/configure $(BUILD)-check -Dtests=true -Dwerror=true
 	@ninja -C $(BUILD)-check tests/crash/kill_test
 	@$(BUILD)-check/tests/crash/kill_test --broker $(BUILD)/leveretd --kills $(KILLS)
+
+.PHONY: hostile
+hostile: build ## attack the broker, and measure what innocent clients feel (ATTACKS="login_flood ..."; default: all)
+	@scripts/setup build test
+	@LEVERETD=$(BUILD)/leveretd /usr/bin/python3 tests/hostile/hostile.py $(ATTACKS)
 
 .PHONY: bench
 bench: build ## measure (bench/)

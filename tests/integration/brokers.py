@@ -84,7 +84,7 @@ class Broker:
 class Leveret(Broker):
     name = 'leveret'
 
-    def __init__(self, directory, loops=None, flags=(), environment=None):
+    def __init__(self, directory, loops=None, flags=(), environment=None, wrapper=()):
         super().__init__(directory)
         self.daemon = os.path.abspath(os.environ.get('LEVERETD', os.path.join(ROOT, 'build', 'leveretd')))
         self.control = os.path.abspath(os.environ.get(
@@ -94,6 +94,7 @@ class Leveret(Broker):
         self.data = os.path.join(self.directory, 'data')
         self.stderr = os.path.join(self.directory, 'stderr')
         self.flags, self.environment = list(flags), environment or {}
+        self.wrapper = list(wrapper)                 # words before the command: prlimit, setarch ...
 
     @property
     def pid(self):
@@ -103,7 +104,7 @@ class Leveret(Broker):
         open(self.stderr, 'a').close()
         with open(self.stderr, 'ab') as stderr:
             self.child = subprocess.Popen(
-                [self.daemon, '--data-dir', self.data, '--bind', '127.0.0.1', '--port', str(self.port),
+                [*self.wrapper, self.daemon, '--data-dir', self.data, '--bind', '127.0.0.1', '--port', str(self.port),
                  '--management-port', str(self.management_port), '--loops', str(self.loops)] + self.flags,
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True,
                 env={**os.environ, **self.environment})

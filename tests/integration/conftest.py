@@ -28,7 +28,7 @@ def pytest_report_header():
 
 
 # The files that take longest go first, so that no worker sits alone with one of them at the end.
-LONGEST = ['test_leveretctl', 'test_differential', 'test_connection', 'test_tracing', 'test_celery', 'test_dead_letters',
+LONGEST = ['test_hostile', 'test_leveretctl', 'test_differential', 'test_connection', 'test_tracing', 'test_celery', 'test_dead_letters',
            'test_faults', 'test_delayed', 'test_durability', 'test_deduplication', 'test_retry', 'test_loops']
 
 

@@ -1,0 +1,26 @@
+"""Each attack of tests/hostile in its short form: what is true on any machine. `make hostile` measures."""
+import os
+import sys
+
+import pytest
+
+from brokers import ROOT
+from conftest import BUILD, LOOPS
+
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'hostile'))
+
+from arena import Arena  # noqa: E402
+from hostile import load_attacks  # noqa: E402
+
+SCALE = 0.02
+
+
+@pytest.mark.leveret
+@pytest.mark.once(also=('asan',))
+@pytest.mark.parametrize('attack', load_attacks().values(), ids=lambda attack: attack.name)
+def test_an_attack_costs_the_innocent_nothing_that_stays(attack):
+    arena = Arena(attack, SCALE, LOOPS)
+    try:
+        arena.run(is_memory_judged=BUILD == 'release')
+    finally:
+        arena.end()
