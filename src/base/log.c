@@ -1,19 +1,22 @@
-/* A line is built on the stack and written with one write(2), so lines of several threads never mix.
- * It is cut at LINE_BYTES_MAX, which says so by ending in "...". */
+/* A line is built on the stack: stamped, escaped, and cut at LOG_LINE_BYTES_MAX, which it shows by
+ * ending in "...". log_repeats.c decides whether it is one too many, log_ring.c brings it out. */
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/log_private.h"
 
-enum { LINE_BYTES_MAX = 4096, ESCAPE_BYTES_MAX = 8 };
+enum { ESCAPE_BYTES_MAX = 8 };
 
 static const char *const level_names[] = {
 #define LOG_NAME(name, text) text,
@@ -64,7 +67,7 @@ static size_t escape(char *to, unsigned char byte)
 /* Copies text behind line[at], escaped and cut; returns where it ends. */
 static size_t add_text(char *line, size_t at, const char *text)
 {
-    const size_t end = LINE_BYTES_MAX - 4; /* "..." and the newline */
+    const size_t end = LOG_LINE_BYTES_MAX - 4; /* "..." and the newline */
     for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
         if (at + ESCAPE_BYTES_MAX > end) {
             memcpy(line + at, "...", 3);
@@ -89,11 +92,28 @@ static size_t add_head(char *line, enum log_level level)
                                 level_names[level]);
 }
 
+size_t log_compose(char *line, enum log_level level, const char *text)
+{
+    size_t n = add_head(line, level);
+    n = add_text(line, n, text);
+    line[n++] = '\n';
+    return n;
+}
+
+bool log_wait_writable(int timeout_ms)
+{
+    struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&standard_error, 1, timeout_ms) == 1;
+}
+
+/* Standard error may be somebody else's too, who has made it non-blocking. */
 static void write_all(const char *p, size_t n)
 {
     while (n > 0) {
         ssize_t written = write(STDERR_FILENO, p, n);
         if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0 && errno == EAGAIN && log_wait_writable(LOG_STOP_MS))
             continue;
         if (written <= 0)
             return; /* nobody to tell that nobody listens */
@@ -102,22 +122,51 @@ static void write_all(const char *p, size_t n)
     }
 }
 
-void log_line(enum log_level level, const char *format, ...)
+static void say(enum log_level level, uint64_t kind, const char *format, va_list args)
 {
     lv_assert(level < LOG_NONE);
     if (level < log_get_level())
         return;
     int errno_before = errno;
-    char text[LINE_BYTES_MAX];
+    char text[LOG_LINE_BYTES_MAX];
+    vsnprintf(text, sizeof text, format, args);
+    if (!log_ring_is_running() || log_repeats_admit(level, format, kind, text)) {
+        char line[LOG_LINE_BYTES_MAX];
+        size_t n = log_compose(line, level, text);
+        if (!log_ring_put(line, n))
+            write_all(line, n);
+    }
+    errno = errno_before;
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    say(level, 0, format, args);
     va_end(args);
+}
 
-    char line[LINE_BYTES_MAX];
-    size_t n = add_head(line, level);
-    n = add_text(line, n, text);
-    line[n++] = '\n';
-    write_all(line, n);
-    errno = errno_before;
+void log_line_of(enum log_level level, uint64_t kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(level, kind, format, args);
+    va_end(args);
+}
+
+_Noreturn void log_panic(const char *format, ...)
+{
+    char text[1024] = "leveret: ";
+    size_t n = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + n, sizeof text - n - 1, format, args);
+    va_end(args);
+    n = strlen(text);
+    text[n++] = '\n';
+    log_ring_wait_until_empty(LOG_STOP_MS / 2);
+    if (log_wait_writable(LOG_STOP_MS / 2))
+        write_all(text, n);
+    abort();
 }

@@ -1,16 +1,16 @@
 #include "base/memory.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/log.h"
 
 static _Noreturn void out_of_memory(size_t count, size_t bytes)
 {
     if (count == 1)
-        fprintf(stderr, "leveret: out of memory (asked for %zu bytes)\n", bytes);
+        log_panic("out of memory (asked for %zu bytes)", bytes);
     else
-        fprintf(stderr, "leveret: out of memory (asked for %zu times %zu bytes)\n", count, bytes);
-    abort();
+        log_panic("out of memory (asked for %zu times %zu bytes)", count, bytes);
 }
 
 void *lv_malloc(size_t bytes)

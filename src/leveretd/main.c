@@ -1,6 +1,7 @@
 /* leveretd: the broker. What happens here happens in this order; see start.c and shutdown.c. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/rcu.h"
 #include "leveretd/leveretd.h"
 
@@ -24,5 +25,6 @@ int main(int argc, char **argv)
     lv_rcu_online();
     leveretd_free(&d);
     lv_rcu_unregister_thread();
+    log_thread_stop();
     return code;
 }

@@ -384,6 +384,7 @@ int leveretd_start(struct leveretd *d)
     if ((code = recover(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 
+    log_thread_start(); /* from here on nobody waits for whoever reads the log */
     leveretd_apply(d);
     net_init(d->loops);
     amqp_init(d->loops, &d->amqp);

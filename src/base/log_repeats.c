@@ -1,0 +1,132 @@
+/* Repeated lines. A site (its format and a kind) has a second from its first line on, in which
+ * LOG_LINES_A_SECOND lines are written and the others counted; the ring's thread takes the count
+ * when the second is over. If it comes late, the count goes on until it does: no line is lost
+ * from it.
+ *
+ * The sites are kept in a table of fixed size. A site that finds no room in it is not limited. */
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log_private.h"
+
+enum { SITES_MAX = 256, PROBES_MAX = 8, SECOND_MS = 1000 };
+
+struct site {
+    const char *format; /* NULL: free */
+    uint64_t kind;
+    uint64_t begun_ms;
+    uint64_t count; /* since then */
+    enum log_level level;
+    char sample[LOG_SAMPLE_BYTES_MAX]; /* the first line that was one too many */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct site sites[SITES_MAX];
+
+uint64_t log_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool site_is_over(const struct site *s, uint64_t now_ms)
+{
+    return now_ms - s->begun_ms >= SECOND_MS;
+}
+
+static bool site_has_repeats(const struct site *s)
+{
+    return s->format && s->count > LOG_LINES_A_SECOND;
+}
+
+static size_t site_hash(const char *format, uint64_t kind)
+{
+    uint64_t h = ((uint64_t)(uintptr_t)format ^ kind * 0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd;
+    return h >> 56;
+}
+
+/* The site's row, or one that it can have; NULL: there is none. */
+static struct site *site_find(const char *format, uint64_t kind, uint64_t now_ms)
+{
+    struct site *vacant = NULL;
+    size_t at = site_hash(format, kind);
+    for (size_t i = 0; i < PROBES_MAX; i++) {
+        struct site *s = &sites[(at + i) % SITES_MAX];
+        if (s->format == format && s->kind == kind)
+            return s;
+        bool is_vacant = !s->format || (site_is_over(s, now_ms) && !site_has_repeats(s));
+        if (!vacant && is_vacant)
+            vacant = s;
+    }
+    if (vacant)
+        *vacant = (struct site){.format = format, .kind = kind, .begun_ms = now_ms};
+    return vacant;
+}
+
+static bool admit(struct site *s, enum log_level level, const char *text, uint64_t now_ms)
+{
+    if (site_is_over(s, now_ms) && !site_has_repeats(s)) {
+        s->begun_ms = now_ms;
+        s->count = 0;
+    }
+    s->count++;
+    if (s->count <= LOG_LINES_A_SECOND)
+        return true;
+    if (s->count == LOG_LINES_A_SECOND + 1) {
+        s->level = level;
+        strncpy(s->sample, text, sizeof s->sample - 1);
+    }
+    return false;
+}
+
+bool log_repeats_admit(enum log_level level, const char *site, uint64_t kind, const char *text)
+{
+    if (strcmp(site, "%s") == 0)
+        return true;
+    uint64_t now_ms = log_now_ms();
+    pthread_mutex_lock(&lock);
+    struct site *s = site_find(site, kind, now_ms);
+    bool is_admitted = !s || admit(s, level, text, now_ms);
+    pthread_mutex_unlock(&lock);
+    return is_admitted;
+}
+
+static void take(struct site *s, uint64_t now_ms, struct log_repeated *ret)
+{
+    ret->level = s->level;
+    ret->count = s->count - LOG_LINES_A_SECOND;
+    ret->ms = now_ms - s->begun_ms;
+    memcpy(ret->sample, s->sample, sizeof ret->sample);
+    s->format = NULL;
+}
+
+bool log_repeats_take(bool at_once, struct log_repeated *ret)
+{
+    uint64_t now_ms = log_now_ms();
+    bool has_one = false;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < SITES_MAX && !has_one; i++) {
+        struct site *s = &sites[i];
+        has_one = site_has_repeats(s) && (at_once || site_is_over(s, now_ms));
+        if (has_one)
+            take(s, now_ms, ret);
+    }
+    pthread_mutex_unlock(&lock);
+    return has_one;
+}
+
+uint64_t log_repeats_due_ms(void)
+{
+    uint64_t now_ms = log_now_ms(), due_ms = UINT64_MAX;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < SITES_MAX; i++) {
+        const struct site *s = &sites[i];
+        bool is_open = s->format && (!site_is_over(s, now_ms) || site_has_repeats(s));
+        if (is_open && s->begun_ms + SECOND_MS < due_ms)
+            due_ms = s->begun_ms + SECOND_MS;
+    }
+    pthread_mutex_unlock(&lock);
+    return due_ms;
+}
