@@ -114,6 +114,14 @@ static void release_getters(struct channel *ch)
     }
 }
 
+static void free_confirms(struct confirms **confirms)
+{
+    if (*confirms)
+        confirms_free(*confirms);
+    free(*confirms);
+    *confirms = NULL;
+}
+
 void channel_shut(struct channel *ch, enum channel_state next)
 {
     lv_assert(ch->state == CHANNEL_OPEN || ch->state == CHANNEL_CLOSING);
@@ -135,10 +143,8 @@ void channel_shut(struct channel *ch, enum channel_state next)
     channel_forget_publisher(ch);
     loop_unschedule(connection_loop(ch->connection), &ch->confirm_task);
     loop_timer_stop(connection_loop(ch->connection), &ch->timeout_timer);
-    if (ch->confirms)
-        confirms_free(ch->confirms);
-    free(ch->confirms);
-    ch->confirms = NULL;
+    free_confirms(&ch->confirms);
+    free_confirms(&ch->watched);
     reply_to_free(ch);
 }
 
@@ -168,6 +174,7 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
         return;
     log_warning("connection %s, channel %u: closing the channel: %.*s", ch->connection->name,
                 ch->number, (int)n, text);
+    channel_tell_settled(ch);
     channel_shut(ch, CHANNEL_CLOSING);
     CHANNEL_SEND(ch, channel_close, .reply_code = code, .reply_text = slice_of(text, n),
                  .class_id = amqp_class_of(method), .method_id = amqp_method_of(method));

@@ -96,7 +96,8 @@ struct channel {
     struct channel_limit *limit;
     uint32_t limit_count;
 
-    struct confirms *confirms;
+    struct confirms *confirms; /* CHANNEL_CONFIRM */
+    struct confirms *watched; /* mandatory publishes of other modes, until queues have taken them */
     struct loop_task confirm_task;
     struct publisher *publisher;
     struct publish_memo *memo;
@@ -195,14 +196,23 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
 /* The confirms' flush, scheduled for the end of the turn. */
 void channel_confirm_soon(struct channel *ch);
 void channel_init_confirm_task(struct channel *ch);
+/* The flush now: before the last that the channel says. */
+void channel_tell_settled(struct channel *ch);
 /* The channel's sink, made at first use. */
 struct publisher *channel_publisher(struct channel *ch);
 /* The channel wants no more answers, except to the commit that it waits for. */
 void channel_forget_publisher(struct channel *ch);
 
+/* A mandatory publish that no confirm tells of: the number for its queues' answers to channel_publisher(),
+ * and, when they have been asked and answers->later is at least 1, its watch begins. It is returned when
+ * all of them are gone. */
+uint64_t channel_watch_next(struct channel *ch);
+void channel_watch(struct channel *ch, const struct queue_answers *answers);
+
 /* basic.return 312. */
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message);
+void channel_return_message(struct channel *ch, struct message *message);
 
 /* --- publish_incoming.c ---------------------------------------------------------------------- */
 
@@ -333,6 +343,8 @@ void consumer_event_deleted(struct channel *ch, const struct consumer *c, bool b
 
 /* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
+/* Whether the channel waits for the answers to a commit. */
+bool tx_is_committing(const struct channel *ch);
 /* All queues elsewhere have what a commit sent them. The channel may be gone afterwards. */
 void tx_is_committed(struct channel *ch);
 void tx_free(struct channel *ch);

@@ -16,6 +16,7 @@ void cmd_channel_flow(struct channel *ch, struct slice args)
 void cmd_channel_close(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, channel_close, AMQP_CHANNEL_CLOSE, m);
+    channel_tell_settled(ch);
     channel_shut(ch, CHANNEL_GONE);
     /* Who sees close-ok finds the consumers gone, and auto-delete queues with them. */
     ch->owes_close_ok = ch->detaching > 0;

@@ -8,7 +8,9 @@
 
 struct chunk {
     uint64_t open;
-    uint64_t refused; /* some queue said no; a subset of open */
+    uint64_t refused; /* some queue said no; like the others a subset of open */
+    uint64_t taken;   /* some queue has it */
+    uint64_t mandatory;
     uint32_t answers[WINDOW_ENTRIES];
 };
 
@@ -26,68 +28,167 @@ void confirms_init(struct confirms *c)
 void confirms_free(struct confirms *c)
 {
     lv_window_free(&c->window);
-    free(c->early);
-    free(c->refused);
+    free(c->late.numbers);
+    free(c->refused.numbers);
 }
 
-static void numbers_add(uint64_t **numbers, size_t *count, size_t *capacity, uint64_t number)
+static void list_add(struct confirm_list *list, uint64_t number)
 {
-    if (*count == *capacity) {
-        *capacity = *capacity ? *capacity * 2 : 16;
-        *numbers = lv_realloc(*numbers, *capacity * sizeof **numbers);
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 16;
+        list->numbers = lv_realloc(list->numbers, list->capacity * sizeof *list->numbers);
     }
-    (*numbers)[(*count)++] = number;
+    list->is_unordered |= list->count > 0 && list->numbers[list->count - 1] > number;
+    list->numbers[list->count++] = number;
 }
 
-void confirms_wait(struct confirms *c, uint64_t number, uint32_t answers, bool refused)
+void confirms_refuse(struct confirms *c)
 {
-    lv_assert(number == c->last);
-    lv_assert(answers > 0);
+    list_add(&c->refused, ++c->last);
+}
+
+void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool is_mandatory)
+{
+    lv_assert(answers->later > 0);
+    uint64_t number = ++c->last;
+    uint64_t bit = bit_of(number);
     struct chunk *chunk = lv_window_extend(&c->window, number);
-    chunk->open |= bit_of(number);
-    if (refused)
-        chunk->refused |= bit_of(number);
-    chunk->answers[number % WINDOW_ENTRIES] = answers;
+    chunk->open |= bit;
+    chunk->refused |= answers->refused ? bit : 0;
+    chunk->taken |= answers->taken ? bit : 0;
+    chunk->mandatory |= is_mandatory ? bit : 0;
+    chunk->answers[number % WINDOW_ENTRIES] = answers->later;
     c->open++;
 }
 
-void confirms_refuse(struct confirms *c, uint64_t number)
+/* The last answer has come: the number is not open any more. */
+static enum confirm_end settle(struct confirms *c, struct chunk *chunk, uint64_t number)
 {
-    lv_assert(number == c->last);
-    numbers_add(&c->refused, &c->refused_count, &c->refused_capacity, number);
-}
-
-/* The lowest open number, or the one after the last when none is open. */
-static uint64_t lowest_open(const struct confirms *c)
-{
-    if (c->open == 0)
-        return c->last + 1;
-    for (uint64_t n = c->window.first * WINDOW_ENTRIES;; n += WINDOW_ENTRIES) {
-        const struct chunk *chunk = lv_window_find(&c->window, n);
-        if (chunk && chunk->open)
-            return n + (unsigned)__builtin_ctzll(chunk->open);
-    }
-}
-
-bool confirms_answer(struct confirms *c, uint64_t number, bool taken)
-{
-    struct chunk *chunk = lv_window_find(&c->window, number);
-    lv_assert(chunk && (chunk->open & bit_of(number)));
-    if (!taken)
-        chunk->refused |= bit_of(number);
-    if (--chunk->answers[number % WINDOW_ENTRIES] > 0)
-        return false;
-    bool refused = (chunk->refused & bit_of(number)) != 0;
-    chunk->open &= ~bit_of(number);
-    chunk->refused &= ~bit_of(number);
+    uint64_t bit = bit_of(number);
+    bool is_gone = !(chunk->taken & bit) && !(chunk->refused & bit);
+    bool is_returned = is_gone && (chunk->mandatory & bit);
+    bool is_nacked = (chunk->refused & bit) || (is_gone && !is_returned);
+    chunk->open &= ~bit;
+    chunk->refused &= ~bit;
+    chunk->taken &= ~bit;
+    chunk->mandatory &= ~bit;
     c->open--;
     if (chunk->open == 0)
         lv_window_drop(&c->window, number);
-    if (refused)
-        numbers_add(&c->refused, &c->refused_count, &c->refused_capacity, number);
-    else
-        numbers_add(&c->early, &c->early_count, &c->early_capacity, number);
-    return true;
+    if (is_nacked)
+        list_add(&c->refused, number);
+    else if (number <= c->passed)
+        list_add(&c->late, number);
+    return is_returned ? CONFIRM_RETURNED : CONFIRM_SETTLED;
+}
+
+enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue_answer answer)
+{
+    struct chunk *chunk = lv_window_find(&c->window, number);
+    lv_assert(chunk && (chunk->open & bit_of(number)));
+    if (answer == QUEUE_TOOK)
+        chunk->taken |= bit_of(number);
+    else if (answer == QUEUE_REFUSED)
+        chunk->refused |= bit_of(number);
+    if (--chunk->answers[number % WINDOW_ENTRIES] > 0)
+        return CONFIRM_OPEN;
+    return settle(c, chunk, number);
+}
+
+/* --- telling ------------------------------------------------------------------------------------ */
+
+/* What is being told: runs of numbers that follow each other, in ascending order. */
+struct telling {
+    struct confirms *c;
+    confirm_send *send;
+    void *arg;
+    uint64_t lowest_open; /* below it all are told when this ends, so `multiple` may be used */
+    uint64_t from, to;    /* the run that grows; none when from is 0 */
+    bool is_nack;         /* ... */
+    size_t refused;       /* of c->refused: how many are told */
+};
+
+/* The open bits from this number on, within its chunk. */
+static uint64_t open_from(const struct confirms *c, uint64_t number)
+{
+    const struct chunk *chunk = lv_window_find(&c->window, number);
+    return chunk ? chunk->open >> (number % WINDOW_ENTRIES) : 0;
+}
+
+/* The first number from `from` to the last that is open, or, if `is_open` is false, that is not; the
+ * one after the last when there is none. */
+static uint64_t find_next(const struct confirms *c, uint64_t from, bool is_open)
+{
+    while (from <= c->last) {
+        unsigned rest = WINDOW_ENTRIES - from % WINDOW_ENTRIES;
+        uint64_t bits = open_from(c, from);
+        uint64_t wanted = is_open ? bits : ~bits;
+        unsigned step = wanted ? (unsigned)__builtin_ctzll(wanted) : WINDOW_ENTRIES;
+        if (step < rest)
+            return from + step <= c->last ? from + step : c->last + 1;
+        from += rest;
+    }
+    return c->last + 1;
+}
+
+static uint64_t find_lowest_open(const struct confirms *c)
+{
+    if (c->open == 0)
+        return c->last + 1;
+    return find_next(c, c->window.first * WINDOW_ENTRIES, true);
+}
+
+static void end_run(struct telling *t)
+{
+    if (t->from == 0)
+        return;
+    if (t->to < t->lowest_open) {
+        t->send(t->arg, t->to, t->to > t->from, t->is_nack);
+    } else {
+        for (uint64_t n = t->from; n <= t->to; n++)
+            t->send(t->arg, n, false, t->is_nack);
+    }
+    t->from = 0;
+}
+
+static void add_run(struct telling *t, uint64_t from, uint64_t to, bool is_nack)
+{
+    if (t->from != 0 && t->is_nack == is_nack && t->to + 1 == from) {
+        t->to = to;
+        return;
+    }
+    end_run(t);
+    t->from = from;
+    t->to = to;
+    t->is_nack = is_nack;
+}
+
+/* The refused ones up to this number, and of those the ones from `from` on cut the run of acks. */
+static void add_acks(struct telling *t, uint64_t from, uint64_t to)
+{
+    const struct confirm_list *refused = &t->c->refused;
+    for (; t->refused < refused->count && refused->numbers[t->refused] <= to; t->refused++) {
+        uint64_t number = refused->numbers[t->refused];
+        if (number > from)
+            add_run(t, from, number - 1, false);
+        add_run(t, number, number, true);
+        if (number >= from)
+            from = number + 1;
+    }
+    if (from <= to)
+        add_run(t, from, to, false);
+}
+
+/* What was published since the last time and is not open. */
+static void add_new(struct telling *t)
+{
+    const struct confirms *c = t->c;
+    uint64_t from = find_next(c, c->passed + 1, false);
+    while (from <= c->last) {
+        uint64_t end = find_next(c, from, true);
+        add_acks(t, from, end - 1);
+        from = find_next(c, end, false);
+    }
 }
 
 static int by_number(const void *a, const void *b)
@@ -96,36 +197,30 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Acks from told + 1 to `to`, all of them safe but for the refused ones in between. */
-static void ack_up_to(struct confirms *c, uint64_t to,
-                      void (*send)(void *arg, uint64_t number, bool multiple, bool nack), void *arg)
+static void list_sort(struct confirm_list *list)
 {
-    if (to > c->told)
-        send(arg, to, to > c->told + 1, false);
-    if (to > c->told)
-        c->told = to;
+    if (list->is_unordered)
+        qsort(list->numbers, list->count, sizeof *list->numbers, by_number);
 }
 
-void confirms_flush(struct confirms *c,
-                    void (*send)(void *arg, uint64_t number, bool multiple, bool nack), void *arg)
+static void list_clear(struct confirm_list *list)
 {
-    uint64_t below = lowest_open(c) - 1;
-    if (c->refused_count > 1)
-        qsort(c->refused, c->refused_count, sizeof *c->refused, by_number);
-    for (size_t i = 0; i < c->refused_count; i++) {
-        uint64_t number = c->refused[i];
-        /* A multiple ack must not run over a nack: ack what is before it first. */
-        if (number <= below) {
-            ack_up_to(c, number - 1, send, arg);
-            c->told = number > c->told ? number : c->told;
-        }
-        send(arg, number, number <= below, true);
-    }
-    c->refused_count = 0;
-    ack_up_to(c, below, send, arg);
-    for (size_t i = 0; i < c->early_count; i++) {
-        if (c->early[i] > below)
-            send(arg, c->early[i], false, false);
-    }
-    c->early_count = 0;
+    list->count = 0;
+    list->is_unordered = false;
+}
+
+void confirms_flush(struct confirms *c, confirm_send *send, void *arg)
+{
+    struct telling t = {.c = c, .send = send, .arg = arg, .lowest_open = find_lowest_open(c)};
+    list_sort(&c->late);
+    list_sort(&c->refused);
+    for (size_t i = 0; i < c->late.count; i++)
+        add_acks(&t, c->late.numbers[i], c->late.numbers[i]);
+    add_new(&t);
+    for (; t.refused < c->refused.count; t.refused++)
+        add_run(&t, c->refused.numbers[t.refused], c->refused.numbers[t.refused], true);
+    end_run(&t);
+    list_clear(&c->late);
+    list_clear(&c->refused);
+    c->passed = c->last;
 }

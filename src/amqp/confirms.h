@@ -2,58 +2,78 @@
  *
  * Publishes are numbered from 1. One that every queue has taken at once only moves a counter; one
  * that must wait for answers (from another loop, from the disk) stands in a window until the last
- * has come. Once a turn what became safe is told to the client in as few frames as possible:
- * everything below the lowest open number in one ack with `multiple`, the rest one by one.
+ * has come: it is *open*. Once a turn the client is told of everything that is not open any more, in
+ * as few frames as possible.
  *
- *   (1) Every number up to `told` has been acked or nacked.
- *   (2) A number is open (in the window) or safe or refused; refused ones are nacked one by one. */
+ *   (1) Every number up to `passed` is open, in a list of what is to be told, or has been told.
+ *   (2) A number is told once: nacked when a queue refused it, or when it was not mandatory and every
+ *       queue of its route was gone before it came; else acked.
+ *   (3) A frame with `multiple` stands for a run of numbers that follow each other, all of which it
+ *       tells for the first time, and below which everything has been told. So a client may read it
+ *       as "all that are open up to this one" or as "all numbers up to this one": it is the same. */
 #ifndef LEVERET_AMQP_CONFIRMS_H
 #define LEVERET_AMQP_CONFIRMS_H
 
 #include <stdbool.h>
 
 #include "base/window.h"
+#include "broker/queue.h"
+
+/* Numbers that are settled and not told yet. */
+struct confirm_list {
+    uint64_t *numbers; /* owned */
+    size_t count;
+    size_t capacity;
+    bool is_unordered;
+};
 
 struct confirms {
     struct lv_window window;
-    uint64_t last; /* the number of the latest publish */
-    uint64_t told;
+    uint64_t last;   /* the number of the latest publish */
+    uint64_t passed; /* ... at the last flush */
     size_t open;
-    uint64_t *early; /* safe, above an open one, not told yet */
-    size_t early_count;
-    size_t early_capacity;
-    uint64_t *refused; /* not told yet */
-    size_t refused_count;
-    size_t refused_capacity;
+    struct confirm_list late;    /* taken, up to `passed`: those above need no list */
+    struct confirm_list refused; /* all of them */
 };
 
 void confirms_init(struct confirms *c);
 void confirms_free(struct confirms *c);
 
-/* The next publish's number. */
-static inline uint64_t confirms_number(struct confirms *c)
+/* The number of the next publish; one of these, called once its queues have been asked, gives it away. */
+static inline uint64_t confirms_next(const struct confirms *c)
 {
-    return ++c->last;
+    return c->last + 1;
 }
 
-/* That publish, the latest, waits for so many answers (at least 1); `refused` when a queue has said no
- * at once, so that it gets a nack whatever they are. */
-void confirms_wait(struct confirms *c, uint64_t number, uint32_t answers, bool refused);
+/* It gets an ack. */
+static inline void confirms_take(struct confirms *c)
+{
+    c->last++;
+}
 
-/* The latest publish was refused at once: it gets a nack. */
-void confirms_refuse(struct confirms *c, uint64_t number);
+/* It gets a nack. */
+void confirms_refuse(struct confirms *c);
 
-/* One answer for an open number. True when it was the last one. */
-bool confirms_answer(struct confirms *c, uint64_t number, bool taken);
+/* It waits for answers->later answers (at least 1), and the queues have said the rest already. */
+void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool is_mandatory);
 
-/* What to send now: calls send(arg, number, multiple, nack) for each frame. */
-void confirms_flush(struct confirms *c,
-                    void (*send)(void *arg, uint64_t number, bool multiple, bool nack), void *arg);
+enum confirm_end {
+    CONFIRM_OPEN,    /* there are more answers to come */
+    CONFIRM_SETTLED, /* it was the last one */
+    CONFIRM_RETURNED, /* it was the last one, and the mandatory message is to be returned: every queue is gone */
+};
+
+/* One answer, not QUEUE_LATER, for an open number. */
+enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue_answer answer);
+
+/* What to send now: one call for each frame, in ascending order of the numbers. */
+typedef void confirm_send(void *arg, uint64_t number, bool multiple, bool nack);
+void confirms_flush(struct confirms *c, confirm_send *send, void *arg);
 
 /* Publishes neither acked nor nacked. */
 static inline uint64_t confirms_outstanding(const struct confirms *c)
 {
-    return c->open + c->early_count + c->refused_count;
+    return c->open + c->late.count + c->refused.count;
 }
 
 #endif

@@ -173,9 +173,17 @@ static bool has_waiting_channel(const struct connection *conn)
     return false;
 }
 
+/* Before its last word, whatever that is. */
+static void tell_settled(struct connection *conn)
+{
+    for (size_t i = 0; i < conn->channel_count; i++)
+        channel_tell_settled(conn->channels[i]);
+}
+
 /* Exclusive queues go before close-ok: who sees it finds their names free. */
 static void finish_now(struct connection *conn)
 {
+    tell_settled(conn);
     conn->state = CONNECTION_SILENT;
     end_channels(conn);
     /* Who sees close-ok finds the consumers gone, and what went with them. */
@@ -224,6 +232,7 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
         finish_now(conn);
         return;
     }
+    tell_settled(conn);
     CONNECTION_SEND(conn, 0, connection_close, .reply_code = code, .reply_text = slice_of(text, n),
                     .class_id = amqp_class_of(method), .method_id = amqp_method_of(method));
     conn->state = CONNECTION_CLOSING;

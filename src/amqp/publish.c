@@ -1,10 +1,11 @@
-/* From the client to the broker: basic.publish, where it goes, and confirms.
+/* From the client to the broker: basic.publish, and where it goes.
  *
  * A publish whose frames all lie in the read buffer is taken at once, without a copy: what is
  * known of the last one (its exchange, route and permissions) mostly holds for this one too, and
  * when a consumer waits for it, its bytes go from here straight into that consumer's output. One
  * that comes in pieces gathers in publish_incoming.c first; properties that ask for more than to be
- * passed on are in publish_properties.c. What is called for every message stands here together. */
+ * passed on are in publish_properties.c, and what the publisher is told later in publish_answers.c.
+ * What is called for every message stands here together. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,89 +14,6 @@
 #include "broker/delayed.h"
 #include "wire/properties.h"
 #include "wire/table.h"
-
-/* --- confirms ------------------------------------------------------------------------------------- */
-
-static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
-{
-    struct channel *ch = arg;
-    if (nack)
-        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple, .requeue = true);
-    else
-        CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
-}
-
-static void confirm_now(struct loop *loop, struct loop_task *task)
-{
-    (void)loop;
-    struct channel *ch = lv_container_of(task, struct channel, confirm_task);
-    confirms_flush(ch->confirms, send_confirm, ch);
-}
-
-void channel_init_confirm_task(struct channel *ch)
-{
-    loop_task_init(&ch->confirm_task, confirm_now);
-}
-
-void channel_confirm_soon(struct channel *ch)
-{
-    loop_schedule(connection_loop(ch->connection), &ch->confirm_task);
-}
-
-static void publisher_answer(struct confirm_sink *sink, uint64_t number, bool taken)
-{
-    struct publisher *p = lv_container_of(sink, struct publisher, sink);
-    struct channel *ch = p->channel;
-    p->waiting--;
-    if (!ch) {
-        if (p->waiting == 0)
-            free(p);
-        return;
-    }
-    if (ch->mode != CHANNEL_TX) {
-        if (confirms_answer(ch->confirms, number, taken))
-            channel_confirm_soon(ch);
-        return;
-    }
-    p->has_failed |= !taken;
-    if (p->waiting == 0)
-        tx_is_committed(ch);
-}
-
-struct publisher *channel_publisher(struct channel *ch)
-{
-    if (!ch->publisher) {
-        ch->publisher = lv_calloc(1, sizeof *ch->publisher);
-        ch->publisher->sink.loop = connection_loop(ch->connection);
-        ch->publisher->sink.answer = publisher_answer;
-        ch->publisher->channel = ch;
-    }
-    return ch->publisher;
-}
-
-void channel_forget_publisher(struct channel *ch)
-{
-    struct publisher *p = ch->publisher;
-    /* A commit under way keeps the channel waiting: its last answer ends that, also for one that has
-     * gone meanwhile. */
-    if (!p || (ch->mode == CHANNEL_TX && p->waiting > 0))
-        return;
-    ch->publisher = NULL;
-    p->channel = NULL;
-    if (p->waiting == 0)
-        free(p);
-}
-
-/* --- returns --------------------------------------------------------------------------------------- */
-
-void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
-                    struct slice header, struct slice body, struct message *message)
-{
-    CHANNEL_SEND(ch, basic_return, .reply_code = REPLY_NO_ROUTE,
-                 .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,
-                 .routing_key = routing_key);
-    channel_write_content(ch, header, body, message);
-}
 
 static struct delivery delivery_of(const struct publication *p)
 {
@@ -256,44 +174,32 @@ static struct message *need_message_for(struct channel *ch, struct publication *
     return p->waiting;
 }
 
-/* Hands the message to one queue; `later` counts answers that will come by mail. False when the
- * connection is closed. */
+/* Hands the message to one queue. False when the connection is closed. */
 static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
-                       struct confirm_sink *sink, uint64_t number, uint32_t *later, bool *refused)
+                       struct confirm_sink *sink, uint64_t number, struct queue_answers *answers)
 {
     struct loop *loop = connection_loop(ch->connection);
     const struct delivery delivery = delivery_of(p);
-    if (queue_pass_through(loop, q, &delivery))
+    if (queue_pass_through(loop, q, &delivery)) {
+        answers->taken = true;
         return true;
+    }
     struct message *message = need_message_for(ch, p, q);
     if (!message)
         return false;
-    enum queue_answer answer = queue_publish(loop, q, message, sink, number);
+    queue_answers_add(answers, queue_publish(loop, q, message, sink, number));
     if (queue_is_behind(q))
         connection_hold(ch->connection, q);
-    *later += answer == QUEUE_LATER;
-    *refused |= answer == QUEUE_REFUSED;
     return true;
-}
-
-static void confirm_later(struct channel *ch, uint64_t number, uint32_t later, bool refused)
-{
-    if (later > 0) {
-        ch->publisher->waiting += later;
-        confirms_wait(ch->confirms, number, later, refused);
-    } else if (refused) {
-        confirms_refuse(ch->confirms, number);
-    }
-    channel_confirm_soon(ch);
 }
 
 /* To all queues of the route. False when the connection is closed. */
 static bool publish_to_each(struct channel *ch, struct publication *p, const struct route *route,
-                            struct confirm_sink *sink, uint64_t number, uint32_t *later,
-                            bool *refused)
+                            struct confirm_sink *sink, uint64_t number,
+                            struct queue_answers *answers)
 {
     for (size_t i = 0; i < route->count; i++) {
-        if (!publish_to(ch, route->queues[i], p, sink, number, later, refused))
+        if (!publish_to(ch, route->queues[i], p, sink, number, answers))
             return false;
     }
     return true;
@@ -301,44 +207,71 @@ static bool publish_to_each(struct channel *ch, struct publication *p, const str
 
 /* The same for a message that exchanges have looked at for duplicates. */
 static bool publish_once(struct channel *ch, struct publication *p, const struct route *route,
-                         struct confirm_sink *sink, uint64_t number, uint32_t *later, bool *refused)
+                         struct confirm_sink *sink, uint64_t number, struct queue_answers *answers)
 {
     bool is_persistent = p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT;
     struct dedup_publish *publish =
         dedup_publish_begin(connection_loop(ch->connection), &p->claims, is_persistent);
-    uint32_t queues_later = 0;
-    bool queues_refused = false;
-    if (!publish_to_each(ch, p, route, dedup_publish_sink(publish), 0, &queues_later,
-                         &queues_refused)) {
-        dedup_publish_end(&publish, queues_later, true, NULL, 0);
+    struct queue_answers of_queues = {0};
+    if (!publish_to_each(ch, p, route, dedup_publish_sink(publish), 0, &of_queues)) {
+        of_queues.refused = true;
+        dedup_publish_end(&publish, &of_queues, NULL, 0);
         return false;
     }
-    enum queue_answer answers[2] = {
-        dedup_publish_end(&publish, queues_later, queues_refused, sink, number), QUEUE_TOOK};
+    queue_answers_add(answers, dedup_publish_end(&publish, &of_queues, sink, number));
     if (p->claims.seen_by)
-        answers[1] = dedup_answer_duplicate(&p->claims, sink, number);
-    for (size_t i = 0; i < 2; i++) {
-        *later += answers[i] == QUEUE_LATER;
-        *refused |= answers[i] == QUEUE_REFUSED;
-    }
+        queue_answers_add(answers, dedup_answer_duplicate(&p->claims, sink, number));
     if (route->count > 0 && dedup_is_behind(connection_server(ch->connection)->broker))
         connection_hold_for_values(ch->connection, route->queues[0]);
     return true;
 }
 
+static void return_publication(struct channel *ch, const struct publication *p)
+{
+    channel_return(ch, p->exchange, p->routing_key, p->header, p->body, p->message);
+}
+
+/* Its queues have been asked, and this is what they have said. */
+static void publish_end(struct channel *ch, const struct publication *p,
+                        const struct queue_answers *answers)
+{
+    struct confirms *confirms = ch->mode == CHANNEL_CONFIRM ? ch->confirms : NULL;
+    if (answers->later > 0) {
+        ch->publisher->waiting += answers->later;
+        if (confirms)
+            confirms_wait(confirms, answers, p->mandatory);
+        else
+            channel_watch(ch, answers);
+        return;
+    }
+    enum queue_answer sum = queue_answers_sum(answers);
+    if (sum == QUEUE_GONE && p->mandatory) {
+        return_publication(ch, p);
+        sum = QUEUE_TOOK;
+    }
+    if (confirms && sum == QUEUE_TOOK)
+        confirms_take(confirms);
+    else if (confirms)
+        confirms_refuse(confirms);
+}
+
 static void publish_to_all(struct channel *ch, struct publication *p, const struct route *route)
 {
-    uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_number(ch->confirms) : 0;
-    uint32_t later = 0;
-    bool refused = false;
-    if (route->count == 0 && p->mandatory)
-        channel_return(ch, p->exchange, p->routing_key, p->header, p->body, p->message);
+    struct queue_answers answers = {0};
+    uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_next(ch->confirms) : 0;
+    if (p->mandatory && route->count == 0)
+        return_publication(ch, p);
+    else if (p->mandatory && number == 0)
+        number = channel_watch_next(ch);
     struct confirm_sink *sink = number > 0 ? &channel_publisher(ch)->sink : NULL;
     bool is_looked_at = !dedup_claims_are_empty(&p->claims);
-    bool is_open = (is_looked_at ? publish_once : publish_to_each)(ch, p, route, sink, number,
-                                                                   &later, &refused);
-    if (is_open && number > 0)
-        confirm_later(ch, number, later, refused);
+    bool is_open =
+        (is_looked_at ? publish_once : publish_to_each)(ch, p, route, sink, number, &answers);
+    if (!is_open || number == 0)
+        return;
+    publish_end(ch, p, &answers);
+    if (ch->mode == CHANNEL_CONFIRM)
+        channel_confirm_soon(ch);
 }
 
 /* --- publishing ------------------------------------------------------------------------------------------- */
@@ -415,8 +348,10 @@ static void publish_reply(struct channel *ch, struct publication *p)
         return;
     }
     reply_to_publish(ch, p->routing_key, p->message);
-    if (ch->mode == CHANNEL_CONFIRM)
-        confirm_later(ch, confirms_number(ch->confirms), 0, false);
+    if (ch->mode == CHANNEL_CONFIRM) {
+        confirms_take(ch->confirms);
+        channel_confirm_soon(ch);
+    }
 }
 
 /* Finds out where it goes and sends it there. */
@@ -438,7 +373,7 @@ static void route_publication(struct channel *ch, struct publication *p)
     uint64_t topology = topology_generation(connection_server(ch->connection)->broker);
     struct exchange *exchange = exchange_find(ch->connection->vhost, p->exchange);
     uint64_t auth = auth_generation();
-    if (!exchange)
+    if (!exchange && !(exchange = find_exchange(ch, p))) /* it has gone since it was looked at */
         return;
     find_route(ch, exchange, p, &route);
     if (!has_headers)

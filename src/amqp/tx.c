@@ -120,47 +120,29 @@ uint64_t tx_settle_count(const struct channel *ch)
 
 /* --- commit --------------------------------------------------------------------------------------- */
 
-static void note_answer(struct publisher *publisher, enum queue_answer answer)
+/* Hands it to its queues, which have answered so. One that has gone since it was published says so. */
+static void send_to_queues(struct channel *ch, struct tx_publish *publish,
+                           struct confirm_sink *sink, uint64_t number,
+                           struct queue_answers *answers)
 {
-    publisher->waiting += answer == QUEUE_LATER;
-    publisher->has_failed |= answer == QUEUE_REFUSED;
-}
-
-/* Hands it to the queues that are still there; how many those are. */
-static size_t send_to_queues(struct channel *ch, struct tx_publish *publish)
-{
-    struct publisher *publisher = channel_publisher(ch);
-    struct dedup_publish *once = NULL;
-    struct confirm_sink *sink = &publisher->sink;
-    uint32_t later = 0;
-    bool refused = false;
-    size_t found = 0;
-    if (publish->claims.first) {
-        once = dedup_publish_begin(connection_loop(ch->connection), &publish->claims,
-                                   publish->message->is_persistent);
-        sink = dedup_publish_sink(once);
-    }
     for (size_t i = 0; i < publish->queue_count; i++) {
         struct queue *q = publish->queues[i];
-        if (atomic_load(&q->is_deleted))
-            continue;
-        found++;
         bool waits = publish->waiting && q->rules->is_delaying;
-        enum queue_answer answer =
-            queue_publish(connection_loop(ch->connection), q,
-                          waits ? publish->waiting : publish->message, sink, 0);
-        later += answer == QUEUE_LATER;
-        refused |= answer == QUEUE_REFUSED;
+        queue_answers_add(answers,
+                          queue_publish(connection_loop(ch->connection), q,
+                                        waits ? publish->waiting : publish->message, sink, number));
     }
-    if (once) {
-        note_answer(publisher, dedup_publish_end(&once, later, refused, &publisher->sink, 0));
-    } else {
-        publisher->waiting += later;
-        publisher->has_failed |= refused;
-    }
-    if (publish->claims.seen_by)
-        note_answer(publisher, dedup_answer_duplicate(&publish->claims, &publisher->sink, 0));
-    return found;
+}
+
+/* The same, of a message that exchanges have looked at for duplicates. */
+static void send_once(struct channel *ch, struct tx_publish *publish, struct confirm_sink *sink,
+                      uint64_t number, struct queue_answers *answers)
+{
+    struct dedup_publish *once = dedup_publish_begin(
+        connection_loop(ch->connection), &publish->claims, publish->message->is_persistent);
+    struct queue_answers of_queues = {0};
+    send_to_queues(ch, publish, dedup_publish_sink(once), 0, &of_queues);
+    queue_answers_add(answers, dedup_publish_end(&once, &of_queues, sink, number));
 }
 
 static void commit_publish(struct channel *ch, struct tx_publish *publish)
@@ -170,9 +152,22 @@ static void commit_publish(struct channel *ch, struct tx_publish *publish)
         reply_to_publish(ch, message_routing_key(m), m);
         return;
     }
-    if (send_to_queues(ch, publish) == 0 && publish->mandatory)
-        channel_return(ch, message_exchange(m), message_routing_key(m), message_header(m),
-                       message_body(m), m);
+    if (publish->mandatory && publish->queue_count == 0)
+        channel_return_message(ch, m);
+    struct publisher *publisher = channel_publisher(ch);
+    struct queue_answers answers = {0};
+    uint64_t number = publish->mandatory ? channel_watch_next(ch) : 0;
+    (publish->claims.first ? send_once : send_to_queues)(ch, publish, &publisher->sink, number,
+                                                         &answers);
+    if (publish->claims.seen_by)
+        queue_answers_add(&answers,
+                          dedup_answer_duplicate(&publish->claims, &publisher->sink, number));
+    publisher->waiting += answers.later;
+    publisher->has_failed |= answers.refused;
+    if (publish->mandatory && answers.later > 0)
+        channel_watch(ch, &answers);
+    else if (publish->mandatory && queue_answers_sum(&answers) == QUEUE_GONE)
+        channel_return_message(ch, m);
 }
 
 static int by_address(const void *a, const void *b)
@@ -232,6 +227,11 @@ static void commit_settles(struct channel *ch)
         channel_settle(ch, settles[i].tag, settles[i].tag, settles[i].kind);
     free(settles);
     wait_for_settles(ch, queues, queue_count);
+}
+
+bool tx_is_committing(const struct channel *ch)
+{
+    return ch->is_waiting && ch->waiting_for == AMQP_TX_COMMIT;
 }
 
 /* All have answered. */

@@ -327,7 +327,7 @@ static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, 
     while (waiters) {
         struct waiter *w = waiters;
         waiters = w->next;
-        confirm_answer(loop, w->sink, w->number, taken);
+        confirm_answer(loop, w->sink, w->number, taken ? QUEUE_TOOK : QUEUE_REFUSED, NULL);
         free(w);
     }
     dedup_free(&claim->dedup);
@@ -387,8 +387,8 @@ struct dedup_publish {
     struct dedup_claim *claims; /* until all queues have answered */
     int64_t waiting;            /* answers to come */
     bool is_complete;           /* ... are counted: dedup_publish_end() was called */
-    bool has_failed;
     bool is_persistent;
+    struct queue_answers answers; /* that came */
     struct confirm_sink *to;
     uint64_t number;
 };
@@ -396,31 +396,34 @@ struct dedup_publish {
 /* The claims end, or will: how many of them later. */
 static int64_t end_claims(struct dedup_publish *p)
 {
+    bool taken = queue_answers_sum(&p->answers) == QUEUE_TOOK;
     int64_t later = 0;
     while (p->claims) {
         struct dedup_claim *claim = p->claims;
         p->claims = claim->next;
-        if (!p->has_failed && p->is_persistent && claim_store(claim, &p->sink))
+        if (taken && p->is_persistent && claim_store(claim, &p->sink))
             later++;
         else
-            claim_end(p->sink.loop, claim, !p->has_failed, false);
+            claim_end(p->sink.loop, claim, taken, false);
     }
     return later;
 }
 
-static void publish_answer(struct confirm_sink *sink, uint64_t number, bool taken)
+static void publish_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                           struct message *message)
 {
     (void)number;
     struct dedup_publish *p = lv_container_of(sink, struct dedup_publish, sink);
-    p->has_failed |= !taken;
+    queue_answers_add(&p->answers, answer);
     p->waiting--;
     if (!p->is_complete || p->waiting > 0)
         return;
     p->waiting = end_claims(p);
     if (p->waiting > 0)
         return;
+    /* If all queues are gone, the last answer has brought the message. */
     if (p->to)
-        confirm_answer(sink->loop, p->to, p->number, !p->has_failed);
+        confirm_answer(sink->loop, p->to, p->number, queue_answers_sum(&p->answers), message);
     free(p);
 }
 
@@ -440,13 +443,16 @@ struct confirm_sink *dedup_publish_sink(struct dedup_publish *publish)
     return &publish->sink;
 }
 
-enum queue_answer dedup_publish_end(struct dedup_publish **publish, uint32_t later, bool refused,
-                                    struct confirm_sink *to, uint64_t number)
+enum queue_answer dedup_publish_end(struct dedup_publish **publish,
+                                    const struct queue_answers *answers, struct confirm_sink *to,
+                                    uint64_t number)
 {
     struct dedup_publish *p = *publish;
     *publish = NULL;
-    p->has_failed |= refused;
-    p->waiting += later;
+    p->answers.taken |= answers->taken;
+    p->answers.refused |= answers->refused;
+    p->answers.gone |= answers->gone;
+    p->waiting += answers->later;
     p->is_complete = true;
     if (p->waiting == 0)
         p->waiting = end_claims(p);
@@ -455,7 +461,7 @@ enum queue_answer dedup_publish_end(struct dedup_publish **publish, uint32_t lat
         p->number = number;
         return to ? QUEUE_LATER : QUEUE_TOOK;
     }
-    enum queue_answer answer = p->has_failed ? QUEUE_REFUSED : QUEUE_TOOK;
+    enum queue_answer answer = queue_answers_sum(&p->answers);
     free(p);
     return answer;
 }

@@ -19,7 +19,8 @@
  *       published again.
  *   (2) A confirm for a message with a value comes after that value is stored; so does one for a
  *       duplicate. What has been confirmed is remembered.
- *   (3) Values are stored for persistent messages at what is durable. Of others nothing is left
+ *   (3) A message whose queues are all gone before it came is as good as refused: its value is forgotten.
+ *   (4) Values are stored for persistent messages at what is durable. Of others nothing is left
  *       after a restart, neither message nor value.
  *
  * A mutex guards each memory: exchanges are asked on all loops. */
@@ -96,10 +97,11 @@ struct dedup_publish *dedup_publish_begin(struct loop *loop, struct dedup_claims
                                           bool is_persistent);
 struct confirm_sink *dedup_publish_sink(struct dedup_publish *publish);
 
-/* All queues have been asked: so many answer later, some may have refused. Takes *publish. The answer
- * for the publisher, as queue_publish() gives it: with `to`, QUEUE_LATER promises one. */
-enum queue_answer dedup_publish_end(struct dedup_publish **publish, uint32_t later, bool refused,
-                                    struct confirm_sink *to, uint64_t number);
+/* All queues have been asked, and have answered so. Takes *publish. The answer for the publisher, as
+ * queue_publish() gives it: with `to`, QUEUE_LATER promises one. */
+enum queue_answer dedup_publish_end(struct dedup_publish **publish,
+                                    const struct queue_answers *answers, struct confirm_sink *to,
+                                    uint64_t number);
 
 /* The answer for a duplicate (claims->seen_by): QUEUE_LATER when the first message with its value is
  * still on its way. `to` may be NULL. Ends the claims' hold. */

@@ -250,9 +250,12 @@ static void job_is_answered(struct forwarder *f, struct job *job)
     job_end(f, job, job->was_taken ? FORWARD_TAKEN : FORWARD_DROPPED);
 }
 
-static void job_answer(struct forwarder *f, struct job *job, uint32_t target, bool taken)
+/* A target that is gone neither takes nor refuses: when all are, nobody was to have it. */
+static void job_answer(struct forwarder *f, struct job *job, uint32_t target,
+                       enum queue_answer answer)
 {
-    job->was_refused |= !taken;
+    bool taken = answer == QUEUE_TOOK;
+    job->was_refused |= answer == QUEUE_REFUSED;
     job->was_taken |= taken;
     if (taken && job->forward.must_arrive)
         job->targets[target] |= HAS_IT;
@@ -261,12 +264,14 @@ static void job_answer(struct forwarder *f, struct job *job, uint32_t target, bo
         job_is_answered(f, job);
 }
 
-static void sink_answer(struct confirm_sink *sink, uint64_t number, bool taken)
+static void sink_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                        struct message *message)
 {
+    (void)message;
     struct forwarder *f = lv_container_of(sink, struct forwarder, sink);
     uint32_t slot = (uint32_t)number;
     lv_assert(slot < f->slot_count && f->slots[slot]);
-    job_answer(f, f->slots[slot], (uint32_t)(number >> TARGET_SHIFT), taken);
+    job_answer(f, f->slots[slot], (uint32_t)(number >> TARGET_SHIFT), answer);
 }
 
 /* --- sending ---------------------------------------------------------------------------------------- */
@@ -301,7 +306,7 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
     enum queue_answer answer = (job->rules->goes_back ? queue_publish_again : queue_publish)(
         home_of(f), target, made, &f->sink, (uint64_t)number << TARGET_SHIFT | job->slot);
     if (answer != QUEUE_LATER)
-        job_answer(f, job, number, answer == QUEUE_TOOK);
+        job_answer(f, job, number, answer);
     return queue_is_behind(target);
 }
 

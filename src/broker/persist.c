@@ -191,7 +191,7 @@ static void wait_end(struct persist_loop *p, const struct persist_wait *wait, in
     if (w->uncommitted)
         queue_unref(&w->uncommitted);
     for (uint64_t n = w->number; n < w->number + w->count; n++)
-        confirm_answer(p->loop, w->sink, n, error == 0);
+        confirm_answer(p->loop, w->sink, n, error == 0 ? QUEUE_TOOK : QUEUE_REFUSED, NULL);
 }
 
 void persist_queue_committed(struct loop *loop, bool is_stored)

@@ -176,7 +176,7 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
 enum queue_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
-        return QUEUE_TOOK;
+        return QUEUE_GONE;
     enum queue_answer answer = persist_answer(q, message);
     if (answer == QUEUE_REFUSED)
         return answer;
@@ -214,16 +214,26 @@ static void answer_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct confirm_sink *sink = mail->a;
-    sink->answer(sink, mail->c, mail->d != 0);
+    struct message *message = mail->b;
+    sink->answer(sink, mail->c, (enum queue_answer)mail->d, message);
+    if (message)
+        message_unref(&message);
 }
 
-void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number, bool taken)
+void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
+                    enum queue_answer answer, struct message *message)
 {
     if (sink->loop == loop) {
-        sink->answer(sink, number, taken);
+        sink->answer(sink, number, answer, message);
         return;
     }
-    struct mail mail = {.deliver = answer_mail, .a = sink, .c = number, .d = taken};
+    struct mail mail = {
+        .deliver = answer_mail,
+        .a = sink,
+        .b = message ? message_ref(message) : NULL,
+        .c = number,
+        .d = answer,
+    };
     loop_mail(loop, sink->loop, &mail);
 }
 
@@ -251,9 +261,9 @@ static void published(struct loop *at, struct mail *mail, take_fn *take)
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
     enum queue_answer answer = take(mail->a, m, sink, mail->c);
-    message_unref(&m);
     if (sink && answer != QUEUE_LATER)
-        confirm_answer(at, sink, mail->c, answer == QUEUE_TOOK);
+        confirm_answer(at, sink, mail->c, answer, answer == QUEUE_GONE ? m : NULL);
+    message_unref(&m);
 }
 
 static void publish_mail(struct loop *at, struct mail *mail)
@@ -313,7 +323,7 @@ static void ask_settled_mail(struct loop *at, struct mail *mail)
     struct queue *q = mail->a;
     enum queue_answer answer = answer_settled(q, mail->b);
     if (answer != QUEUE_LATER)
-        confirm_answer(at, mail->b, 0, answer == QUEUE_TOOK);
+        confirm_answer(at, mail->b, 0, answer, NULL);
     queue_unref(&q);
 }
 

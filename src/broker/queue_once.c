@@ -26,12 +26,14 @@ enum queue_answer queue_take_once(struct queue *q, struct message *m, struct con
     struct dedup_claims claims = {0};
     if (!q->dedup || !properties_read(message_header(m), &properties))
         return take(q, m, false, sink, number);
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return QUEUE_GONE;
     if (!dedup_admits(q->dedup, properties.headers, &claims))
         return dedup_answer_duplicate(&claims, sink, number);
     if (!claims.first)
         return take(q, m, false, sink, number);
     struct dedup_publish *publish = dedup_publish_begin(q->home, &claims, m->is_persistent);
-    enum queue_answer answer = take(q, m, false, dedup_publish_sink(publish), 0);
-    return dedup_publish_end(&publish, answer == QUEUE_LATER, answer == QUEUE_REFUSED, sink,
-                             number);
+    struct queue_answers answers = {0};
+    queue_answers_add(&answers, take(q, m, false, dedup_publish_sink(publish), 0));
+    return dedup_publish_end(&publish, &answers, sink, number);
 }

@@ -1,6 +1,7 @@
 /* The doors of loop.h without threads, sockets or a clock. Each pair of loops has a box of its own;
  * a turn takes from each box a random part, in random order of boxes, so that a seed finds what a
- * real machine shows once a month. */
+ * real machine shows once a month. But mail from outside comes behind all that was handed over before it
+ * was sent, as it does in a real box: what is freed after a grace period depends on that. */
 #include "loop/sim/loop_sim.h"
 
 #include <stdlib.h>
@@ -12,9 +13,15 @@
 
 enum { HOOKS_MAX = 8, ROUNDS_MAX = 8, TURNS_MAX = 1000000, OUTSIDE = LOOPS_MAX };
 
+/* turn: after that many turns it was handed over. */
+struct posted {
+    struct mail mail;
+    uint64_t turn;
+};
+
 /* A queue of mail: mails[first] .. mails[first + count - 1]. */
 struct box {
-    struct mail *mails;
+    struct posted *mails;
     size_t first;
     size_t count;
     size_t capacity;
@@ -42,6 +49,7 @@ struct loops {
     uint64_t now_ms;
     uint64_t wall_ms;
     uint64_t random;
+    uint64_t turns; /* of all loops that have ended */
     struct loop *at[LOOPS_MAX];
 };
 
@@ -71,11 +79,11 @@ static void shuffled(struct loops *loops, unsigned *order, unsigned n)
 
 /* --- mail --------------------------------------------------------------------------------- */
 
-static void box_push(struct box *box, const struct mail *mail)
+static void box_push(struct box *box, const struct mail *mail, uint64_t turn)
 {
     if (box->first + box->count == box->capacity) {
         size_t capacity = box->count * 2 < 16 ? 16 : box->count * 2;
-        struct mail *mails = lv_malloc(capacity * sizeof *mails);
+        struct posted *mails = lv_malloc(capacity * sizeof *mails);
         if (box->count > 0)
             memcpy(mails, box->mails + box->first, box->count * sizeof *mails);
         free(box->mails);
@@ -83,26 +91,44 @@ static void box_push(struct box *box, const struct mail *mail)
         box->first = 0;
         box->capacity = capacity;
     }
-    box->mails[box->first + box->count++] = *mail;
+    box->mails[box->first + box->count++] = (struct posted){*mail, turn};
+}
+
+static void deliver_first(struct loop *loop, struct box *box)
+{
+    struct mail mail = box->mails[box->first++].mail;
+    box->count--;
+    mail.deliver(loop, &mail);
+}
+
+/* What other loops have handed over by then. */
+static void deliver_until(struct loop *loop, uint64_t turn)
+{
+    for (unsigned i = 0; i < LOOPS_MAX; i++) {
+        struct box *box = &loop->from[i];
+        while (box->count > 0 && box->mails[box->first].turn <= turn)
+            deliver_first(loop, box);
+    }
 }
 
 static void box_deliver(struct loop *loop, struct box *box, size_t n)
 {
-    while (n-- > 0) {
-        struct mail mail = box->mails[box->first++];
-        box->count--;
-        mail.deliver(loop, &mail);
+    bool is_outside = box == &loop->from[OUTSIDE];
+    for (; n > 0 && box->count > 0; n--) {
+        if (is_outside)
+            deliver_until(loop, box->mails[box->first].turn);
+        deliver_first(loop, box);
     }
 }
 
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)
 {
-    box_push(&to->from[from->index], mail);
+    box_push(&to->from[from->index], mail, from->set->turns + 1);
 }
 
 void loop_mail_from_outside(struct loop *to, const struct mail *mail)
 {
-    box_push(&to->from[OUTSIDE], mail);
+    box_push(&to->from[OUTSIDE], mail, to->set->turns);
 }
 
 /* Three times of four a box is emptied; else a random part of it stays. */
@@ -216,6 +242,7 @@ static bool turn(struct loop *loop, bool all_mail)
         if (loop->from[loop->index].count == 0 && lv_list_is_empty(&loop->tasks))
             break;
     }
+    loop->set->turns++;
     lv_rcu_quiescent();
     current = before;
     return any || has_work(loop);

@@ -108,22 +108,28 @@ static void put_frame(struct lv_buffer *out, uint8_t type, uint16_t channel, str
     out->n += FRAME_OVERHEAD + payload.n;
 }
 
-void put_message(struct lv_buffer *bytes, const char *queue, char fill, size_t body_bytes)
+void put_publish(struct lv_buffer *bytes, const struct amqp_basic_publish *m, char fill,
+                 size_t body_bytes)
 {
-    const struct amqp_basic_publish m = {.routing_key = slice_str(queue)};
     uint8_t header[CONTENT_HEADER_FIXED_BYTES + 2];
     uint8_t *p = wire_put_u16(header, amqp_class_of(AMQP_BASIC_PUBLISH));
     p = wire_put_u16(p, 0);
     p = wire_put_u64(p, body_bytes);
     wire_put_u16(p, 0);
-    size_t n = amqp_basic_publish_size(&m);
-    amqp_basic_publish_put(lv_buffer_reserve(bytes, n), 1, &m);
+    size_t n = amqp_basic_publish_size(m);
+    amqp_basic_publish_put(lv_buffer_reserve(bytes, n), 1, m);
     bytes->n += n;
     put_frame(bytes, FRAME_HEADER, 1, slice_of(header, sizeof header));
     char *body = lv_malloc(body_bytes + 1);
     memset(body, fill, body_bytes);
     put_frame(bytes, FRAME_BODY, 1, slice_of(body, body_bytes));
     free(body);
+}
+
+void put_message(struct lv_buffer *bytes, const char *queue, char fill, size_t body_bytes)
+{
+    const struct amqp_basic_publish m = {.routing_key = slice_str(queue)};
+    put_publish(bytes, &m, fill, body_bytes);
 }
 
 void peer_publishes(struct peer *peer, const char *queue, char fill, size_t body_bytes)
@@ -161,6 +167,12 @@ static void hear_method(struct lv_buffer *text, uint16_t channel, struct slice p
                          deliver.redelivered ? " redelivered" : "");
     if (id == AMQP_CONNECTION_CLOSE && amqp_connection_close_read(args, &close) == WIRE_OK)
         lv_buffer_printf(text, " %u", close.reply_code);
+    struct amqp_basic_ack ack;
+    if (id == AMQP_BASIC_ACK && amqp_basic_ack_read(args, &ack) == WIRE_OK)
+        lv_buffer_printf(text, " %u%s", (unsigned)ack.delivery_tag, ack.multiple ? "*" : "");
+    struct amqp_basic_nack nack;
+    if (id == AMQP_BASIC_NACK && amqp_basic_nack_read(args, &nack) == WIRE_OK)
+        lv_buffer_printf(text, " %u%s", (unsigned)nack.delivery_tag, nack.multiple ? "*" : "");
     struct amqp_channel_close closing;
     if (id == AMQP_CHANNEL_CLOSE && amqp_channel_close_read(args, &closing) == WIRE_OK)
         lv_buffer_printf(text, " %u %.*s", closing.reply_code, SLICE_ARG(closing.reply_text));

@@ -61,6 +61,9 @@ void world_wait(struct world *w, uint64_t ms);
         free(p_);                                                                                  \
     } while (0)
 
+/* The frames of a message on channel 1, of `body_bytes` bytes of `fill`. */
+void put_publish(struct lv_buffer *bytes, const struct amqp_basic_publish *m, char fill,
+                 size_t body_bytes);
 /* The frames of a message of so many bytes of `fill`, on channel 1, to a queue by its name. */
 void put_message(struct lv_buffer *bytes, const char *queue, char fill, size_t body_bytes);
 void peer_publishes(struct peer *peer, const char *queue, char fill, size_t body_bytes);
@@ -70,7 +73,7 @@ void peer_beats(struct peer *peer);
 
 /* Asserts what the peer has heard since the last look, one line for each frame:
  * `1 queue.declare_ok`, `1 basic.deliver 1 redelivered`, `1 content 5 aaaaa` (a content of up to ten
- * bytes is shown), `0 heartbeat`. */
+ * bytes is shown), `1 basic.ack 7*` (multiple), `0 heartbeat`. */
 #define PEER_HEARS(peer, text)                                                                     \
     do {                                                                                           \
         lv_buffer_add(&(peer)->heard, "", 1);                                                      \

@@ -8,8 +8,10 @@
 
 /* --- publishing ----------------------------------------------------------------------------------------- */
 
-void world_on_answer(struct confirm_sink *sink, uint64_t number, bool taken)
+void world_on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                     struct message *message)
 {
+    (void)message;
     struct world *w = lv_container_of(sink, struct sink, sink)->world;
     struct model *model = &w->models[number];
     if (w->is_dead)
@@ -18,7 +20,7 @@ void world_on_answer(struct confirm_sink *sink, uint64_t number, bool taken)
         world_fail(w, "message %" PRIu64 " of an earlier life is answered", number);
     if (model->answers++ == model->answers_due)
         world_fail(w, "message %" PRIu64 " is answered once too often", number);
-    model->is_refused |= !taken;
+    model->is_refused |= answer == QUEUE_REFUSED;
 }
 
 static void placed_mail(struct loop *at, struct mail *mail)
@@ -46,7 +48,8 @@ void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_
     switch (queue_publish(loop, s->queue, m, &sink->sink, number)) {
     case QUEUE_TOOK: break;
     case QUEUE_LATER: model->answers_due++; break;
-    case QUEUE_REFUSED: copy_of(w, slot, number)->expect = NOT_THERE; return;
+    case QUEUE_REFUSED:
+    case QUEUE_GONE: copy_of(w, slot, number)->expect = NOT_THERE; return;
     }
     if (s->queue->home == loop) {
         copy_of(w, slot, number)->is_placed = true;

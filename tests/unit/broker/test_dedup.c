@@ -5,15 +5,18 @@
 
 struct publisher {
     struct confirm_sink sink;
-    int taken, refused;
+    int taken, refused, gone;
 };
 
-static void on_answer(struct confirm_sink *sink, uint64_t number, bool taken)
+static void on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                      struct message *message)
 {
     struct publisher *p = lv_container_of(sink, struct publisher, sink);
     assert_int_equal(number, 7);
-    p->taken += taken;
-    p->refused += !taken;
+    assert_true((answer == QUEUE_GONE) == (message != NULL));
+    p->taken += answer == QUEUE_TOOK;
+    p->refused += answer == QUEUE_REFUSED;
+    p->gone += answer == QUEUE_GONE;
 }
 
 struct dedup_world {
@@ -76,7 +79,8 @@ static struct dedup_publish *begin(struct dedup_world *d, const char *value)
 static enum queue_answer end(struct dedup_world *d, struct dedup_publish *publish, uint32_t later,
                              bool refused, int publisher)
 {
-    return dedup_publish_end(&publish, later, refused, &d->publishers[publisher].sink, 7);
+    const struct queue_answers answers = {.later = later, .refused = refused};
+    return dedup_publish_end(&publish, &answers, &d->publishers[publisher].sink, 7);
 }
 
 static enum queue_answer duplicate(struct dedup_world *d, const char *value, int publisher)
@@ -86,10 +90,15 @@ static enum queue_answer duplicate(struct dedup_world *d, const char *value, int
     return dedup_answer_duplicate(&claims, &d->publishers[publisher].sink, 7);
 }
 
-static void answer(struct dedup_publish *publish, bool taken)
+static void answer(struct dedup_publish *publish, enum queue_answer answer)
 {
+    struct message *message = NULL;
+    if (answer == QUEUE_GONE)
+        message = message_create(SLICE_EMPTY, slice_str("q"), slice_of("\0\0", 2), 0, false);
     struct confirm_sink *sink = dedup_publish_sink(publish);
-    sink->answer(sink, 0, taken);
+    sink->answer(sink, 0, answer, message);
+    if (message)
+        message_unref(&message);
 }
 
 static void a_value_that_is_safe_at_once_is_seen_at_once(void **state)
@@ -112,10 +121,10 @@ static void whoever_repeats_a_value_on_its_way_waits_for_it(void **state)
     assert_int_equal(duplicate(&d, "a", 1), QUEUE_LATER); /* on another loop */
     assert_int_equal(end(&d, publish, 2, false, 0), QUEUE_LATER);
     assert_int_equal(duplicate(&d, "a", 2), QUEUE_LATER);
-    answer(publish, true);
+    answer(publish, QUEUE_TOOK);
     loop_sim_settle(d.w.loops);
     assert_int_equal(d.publishers[0].taken + d.publishers[1].taken + d.publishers[2].taken, 0);
-    answer(publish, true); /* the last queue has it */
+    answer(publish, QUEUE_TOOK); /* the last queue has it */
     loop_sim_settle(d.w.loops);
     for (int i = 0; i < 3; i++)
         assert_true(d.publishers[i].taken == 1 && d.publishers[i].refused == 0);
@@ -131,12 +140,33 @@ static void a_message_that_one_queue_refuses_has_never_come(void **state)
     struct dedup_publish *publish = begin(&d, "a");
     assert_int_equal(end(&d, publish, 1, true, 0), QUEUE_LATER);
     assert_int_equal(duplicate(&d, "a", 1), QUEUE_LATER);
-    answer(publish, true);
+    answer(publish, QUEUE_TOOK);
     loop_sim_settle(d.w.loops);
     assert_true(d.publishers[0].refused == 1 && d.publishers[1].refused == 1);
     assert_int_equal(dedup_count(d.dedup), 0);
     assert_int_equal(end(&d, begin(&d, "a"), 0, true, 0), QUEUE_REFUSED);
     assert_int_equal(end(&d, begin(&d, "a"), 0, false, 0), QUEUE_TOOK);
+    stop(&d);
+}
+
+static void a_message_whose_queues_are_all_gone_has_never_come(void **state)
+{
+    (void)state;
+    struct dedup_world d;
+    start_with_size(&d, 10);
+    struct dedup_publish *publish = begin(&d, "a");
+    assert_int_equal(end(&d, publish, 2, false, 0), QUEUE_LATER);
+    answer(publish, QUEUE_GONE);
+    answer(publish, QUEUE_GONE);
+    assert_true(d.publishers[0].gone == 1 && d.publishers[0].refused == 0);
+    assert_int_equal(dedup_count(d.dedup), 0);
+    publish = begin(&d, "a");
+    assert_int_equal(end(&d, publish, 2, false, 1), QUEUE_LATER);
+    answer(publish, QUEUE_GONE);
+    answer(publish, QUEUE_TOOK); /* one queue has it, and that is enough */
+    loop_sim_settle(d.w.loops);
+    assert_true(d.publishers[1].taken == 1 && d.publishers[1].gone == 0);
+    assert_int_equal(duplicate(&d, "a", 1), QUEUE_TOOK);
     stop(&d);
 }
 
@@ -164,10 +194,10 @@ static void a_value_may_be_displaced_while_it_is_on_its_way(void **state)
     assert_int_equal(end(&d, begin(&d, "b"), 0, false, 1), QUEUE_TOOK);
     struct dedup_publish *again = begin(&d, "a"); /* forgotten, so new */
     assert_int_equal(end(&d, again, 1, false, 2), QUEUE_LATER);
-    answer(a, false);
+    answer(a, QUEUE_REFUSED);
     assert_int_equal(d.publishers[0].refused, 1);
     assert_int_equal(dedup_count(d.dedup), 1); /* that of the second one */
-    answer(again, true);
+    answer(again, QUEUE_TOOK);
     assert_int_equal(d.publishers[2].taken, 1);
     assert_int_equal(duplicate(&d, "a", 1), QUEUE_TOOK);
     stop(&d);
@@ -193,7 +223,7 @@ static void values_are_forgotten_when_their_time_is_over(void **state)
     loop_sim_advance(d.w.loops, 5000); /* one on its way is not forgotten */
     loop_sim_enter(d.loop);
     assert_int_equal(duplicate(&d, "a", 1), QUEUE_LATER);
-    answer(publish, true);
+    answer(publish, QUEUE_TOOK);
     stop(&d);
 }
 
@@ -223,7 +253,7 @@ static void the_owner_may_go_before_its_messages_are_safe(void **state)
     dedup_free(&d.dedup);
     assert_int_equal(dedup_answer_duplicate(&claims, &d.publishers[1].sink, 7), QUEUE_LATER);
     assert_int_equal(end(&d, publish, 1, false, 0), QUEUE_LATER);
-    answer(publish, true);
+    answer(publish, QUEUE_TOOK);
     loop_sim_settle(d.w.loops);
     assert_true(d.publishers[0].taken == 1 && d.publishers[1].taken == 1);
     stop(&d);
@@ -234,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_that_is_safe_at_once_is_seen_at_once),
         cmocka_unit_test(whoever_repeats_a_value_on_its_way_waits_for_it),
+        cmocka_unit_test(a_message_whose_queues_are_all_gone_has_never_come),
         cmocka_unit_test(a_message_that_one_queue_refuses_has_never_come),
         cmocka_unit_test(a_duplicate_of_what_has_failed_meanwhile_is_refused_too),
         cmocka_unit_test(a_value_may_be_displaced_while_it_is_on_its_way),

@@ -41,10 +41,12 @@ static uint64_t below(uint64_t n)
 
 /* --- a life ------------------------------------------------------------------------------------- */
 
-static void on_answer(struct confirm_sink *sink, uint64_t number, bool taken)
+static void on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                      struct message *message)
 {
     (void)sink;
-    w.is_confirmed[number] |= taken;
+    (void)message;
+    w.is_confirmed[number] |= answer == QUEUE_TOOK;
 }
 
 static void restore_queue(int which, const char *name, const char *exchange, uint64_t ttl_ms)

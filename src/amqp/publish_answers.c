@@ -1,0 +1,155 @@
+/* What a publisher is told: confirms, and returns of what no queue has taken.
+ *
+ *   queue ---> publisher_answer() ---> confirms.c ---> a task at the end of the turn ---> ack, nack
+ *                                  '--> basic.return at once, before its ack
+ *
+ * Queues that answer at once are publish.c's. */
+#include <stdlib.h>
+
+#include "amqp/channel.h"
+#include "base/memory.h"
+
+/* --- confirms ------------------------------------------------------------------------------------- */
+
+static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
+{
+    struct channel *ch = arg;
+    if (nack)
+        CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple, .requeue = true);
+    else
+        CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
+}
+
+static void confirm_now(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    struct channel *ch = lv_container_of(task, struct channel, confirm_task);
+    confirms_flush(ch->confirms, send_confirm, ch);
+}
+
+void channel_init_confirm_task(struct channel *ch)
+{
+    loop_task_init(&ch->confirm_task, confirm_now);
+}
+
+void channel_confirm_soon(struct channel *ch)
+{
+    loop_schedule(connection_loop(ch->connection), &ch->confirm_task);
+}
+
+void channel_tell_settled(struct channel *ch)
+{
+    if (ch->confirms)
+        confirms_flush(ch->confirms, send_confirm, ch);
+}
+
+static void confirm_answered(struct channel *ch, uint64_t number, enum queue_answer answer,
+                             struct message *message)
+{
+    enum confirm_end end = confirms_answer(ch->confirms, number, answer);
+    if (end == CONFIRM_OPEN)
+        return;
+    if (end == CONFIRM_RETURNED) /* then this answer, the last, has brought it */
+        channel_return_message(ch, message);
+    channel_confirm_soon(ch);
+}
+
+/* --- mandatory without confirms: only a return is ever said ------------------------------------------ */
+
+/* Of numbers in channel.watched. */
+static const uint64_t WATCHED = UINT64_C(1) << 63;
+
+uint64_t channel_watch_next(struct channel *ch)
+{
+    if (!ch->watched) {
+        ch->watched = lv_malloc(sizeof *ch->watched);
+        confirms_init(ch->watched);
+    }
+    return confirms_next(ch->watched) | WATCHED;
+}
+
+void channel_watch(struct channel *ch, const struct queue_answers *answers)
+{
+    confirms_wait(ch->watched, answers, true);
+}
+
+static void tell_nobody(void *arg, uint64_t number, bool multiple, bool nack)
+{
+    (void)arg;
+    (void)number;
+    (void)multiple;
+    (void)nack;
+}
+
+static void watched_answered(struct channel *ch, uint64_t number, enum queue_answer answer,
+                             struct message *message)
+{
+    if (!ch->watched)
+        return; /* the channel has been shut: it only waits for a commit to end */
+    if (confirms_answer(ch->watched, number, answer) == CONFIRM_RETURNED)
+        channel_return_message(ch, message);
+    confirms_flush(ch->watched, tell_nobody, NULL);
+}
+
+static void publisher_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                             struct message *message)
+{
+    struct publisher *p = lv_container_of(sink, struct publisher, sink);
+    struct channel *ch = p->channel;
+    p->waiting--;
+    if (!ch) {
+        if (p->waiting == 0)
+            free(p);
+        return;
+    }
+    if (number & WATCHED)
+        watched_answered(ch, number & ~WATCHED, answer, message);
+    else if (ch->mode == CHANNEL_CONFIRM)
+        confirm_answered(ch, number, answer, message);
+    if (ch->mode != CHANNEL_TX)
+        return;
+    p->has_failed |= answer == QUEUE_REFUSED;
+    if (p->waiting == 0 && tx_is_committing(ch))
+        tx_is_committed(ch);
+}
+
+struct publisher *channel_publisher(struct channel *ch)
+{
+    if (!ch->publisher) {
+        ch->publisher = lv_calloc(1, sizeof *ch->publisher);
+        ch->publisher->sink.loop = connection_loop(ch->connection);
+        ch->publisher->sink.answer = publisher_answer;
+        ch->publisher->channel = ch;
+    }
+    return ch->publisher;
+}
+
+void channel_forget_publisher(struct channel *ch)
+{
+    struct publisher *p = ch->publisher;
+    /* A commit under way keeps the channel waiting: its last answer ends that, also for one that has
+     * gone meanwhile. */
+    if (!p || (tx_is_committing(ch) && p->waiting > 0))
+        return;
+    ch->publisher = NULL;
+    p->channel = NULL;
+    if (p->waiting == 0)
+        free(p);
+}
+
+/* --- returns --------------------------------------------------------------------------------------- */
+
+void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
+                    struct slice header, struct slice body, struct message *message)
+{
+    CHANNEL_SEND(ch, basic_return, .reply_code = REPLY_NO_ROUTE,
+                 .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,
+                 .routing_key = routing_key);
+    channel_write_content(ch, header, body, message);
+}
+
+void channel_return_message(struct channel *ch, struct message *m)
+{
+    channel_return(ch, message_exchange(m), message_routing_key(m), message_header(m),
+                   message_body(m), m);
+}
