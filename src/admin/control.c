@@ -253,6 +253,11 @@ static void *control_thread(void *arg)
 
 /* --- the socket --------------------------------------------------------------------------- */
 
+static int failed(const char *what)
+{
+    return lv_error_explain(lv_error_from_errno(errno), "%s: %s", what, strerror(errno));
+}
+
 /* The data directory is locked by us, so a socket that is there is a leftover. */
 static int socket_open(const char *path, int *ret)
 {
@@ -262,11 +267,11 @@ static int socket_open(const char *path, int *ret)
     memcpy(address.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return lv_error_from_errno(errno);
+        return failed("socket");
     if ((unlink(path) != 0 && errno != ENOENT) ||
         bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
         chmod(path, 0600) != 0 || listen(fd, BACKLOG) != 0) {
-        int err = lv_error_from_errno(errno);
+        int err = failed("socket");
         close(fd);
         return err;
     }

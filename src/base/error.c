@@ -1,6 +1,14 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local struct {
+    int error;
+    char text[256];
+} explained;
 
 const char *lv_error_name(int error)
 {
@@ -24,6 +32,24 @@ const char *lv_error_text(int error)
 #undef ERR_CASE
     default: return "unknown error";
     }
+}
+
+int lv_error_explain(int error, const char *format, ...)
+{
+    char text[sizeof explained.text]; /* an argument may be what was noted before */
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    memcpy(explained.text, text, sizeof text);
+    explained.error = error;
+    return error;
+}
+
+const char *lv_error_reason(int error)
+{
+    return error < 0 && error == explained.error ? explained.text : lv_error_text(error);
 }
 
 int lv_error_from_errno(int number)

@@ -20,9 +20,10 @@ struct reading {
 
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what)
 {
-    log_error("queue '%.*s' in vhost '%.*s': segment %llu, offset %llu: %s",
+    log_error("queue '%.*s' in vhost '%.*s': segments/%llx-%llx.seg, offset %llu: %s",
               SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
-              (unsigned long long)s->number, (unsigned long long)offset, what);
+              (unsigned long long)l->id, (unsigned long long)s->number, (unsigned long long)offset,
+              what);
 }
 
 size_t pager_range_from(const struct segment *s, uint64_t sequence)

@@ -65,7 +65,7 @@ static int open_data_dir(struct leveretd *d)
     int err = data_dir_create(dir);
     if (err < 0) {
         log_error("cannot make the data directory %s: %s (see --data-dir)", dir,
-                  lv_error_text(err));
+                  lv_error_reason(err));
         return EXIT_DATA_DIR;
     }
     err = data_dir_lock(dir, &d->lock_fd);
@@ -76,12 +76,12 @@ static int open_data_dir(struct leveretd *d)
         return EXIT_DATA_DIR_BUSY;
     }
     if (err < 0) {
-        log_error("cannot lock the data directory %s: %s", dir, lv_error_text(err));
+        log_error("cannot lock the data directory %s: %s", dir, lv_error_reason(err));
         return EXIT_DATA_DIR;
     }
     err = definitions_open(dir, &d->definitions);
     if (err < 0) {
-        log_error("cannot open %s/" DEFINITIONS_FILE ": %s", dir, lv_error_text(err));
+        log_error("cannot open %s/" DEFINITIONS_FILE ": %s", dir, lv_error_reason(err));
         return EXIT_DEFINITIONS;
     }
     return EXIT_OK;
@@ -98,7 +98,8 @@ static int recover(struct leveretd *d, struct recovery *ret)
 {
     int err = recovery_load(d->definitions, d->auth, d->broker, ret);
     if (err < 0) {
-        log_error("cannot read the definitions in %s: %s", d->config->data_dir, lv_error_text(err));
+        log_error("cannot read the definitions in %s: %s", d->config->data_dir,
+                  lv_error_reason(err));
         return EXIT_DEFINITIONS;
     }
     if (recovery_first_boot(d->config, d->auth, d->broker))
@@ -139,7 +140,7 @@ static int open_store(struct leveretd *d)
     int err = persist_open(d->broker, &options, &d->recovered, &d->persist);
     if (err == 0)
         return EXIT_OK;
-    log_error("cannot open the log in %s: %s", d->config->data_dir, lv_error_text(err));
+    log_error("cannot open the log in %s: %s", d->config->data_dir, lv_error_reason(err));
     return EXIT_DEFINITIONS;
 }
 
@@ -234,7 +235,7 @@ static int open_control(struct leveretd *d)
     if (err == 0)
         return EXIT_OK;
     log_error("cannot open the control socket %s/" CONTROL_SOCKET_FILE ": %s%s",
-              d->config->data_dir, lv_error_text(err),
+              d->config->data_dir, lv_error_reason(err),
               err == ERR_TOO_LARGE ? " (the path has more than 107 bytes)" : "");
     return EXIT_DATA_DIR;
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+static int failed(const char *path)
+{
+    return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));
+}
+
 static int make_one(const char *path)
 {
     struct stat st;
@@ -23,10 +29,10 @@ static int make_one(const char *path)
     if (mkdir(path, 0700) == 0)
         return 0;
     if (errno != EEXIST)
-        return lv_error_from_errno(errno);
+        return failed(path);
     if (stat(path, &st) != 0)
-        return lv_error_from_errno(errno);
-    return S_ISDIR(st.st_mode) ? 0 : ERR_EXISTS;
+        return failed(path);
+    return S_ISDIR(st.st_mode) ? 0 : lv_error_explain(ERR_EXISTS, "%s is not a directory", path);
 }
 
 int data_dir_create(const char *dir)
@@ -57,18 +63,33 @@ static void write_process_id(int fd)
         return; /* half a number stays */
 }
 
+/* Opens the lock file. A link is not followed: what it names would be emptied and written to. */
+static int lock_open(const char *path, int *ret_fd)
+{
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+    if (fd < 0 && errno == ELOOP)
+        return lv_error_explain(ERR_REFUSED, "%s is a symbolic link: remove it", path);
+    if (fd < 0)
+        return failed(path);
+    *ret_fd = fd;
+    if (fstat(fd, &st) != 0)
+        return failed(path);
+    return S_ISREG(st.st_mode) ? 0
+                               : lv_error_explain(ERR_REFUSED, "%s is not a regular file", path);
+}
+
 int data_dir_lock(const char *dir, int *ret_fd)
 {
     struct lv_buffer path = {0};
-    int err = 0;
-    int fd;
+    int fd = -1;
+    int err;
 
     lv_buffer_printf(&path, "%s/lock", dir);
-    fd = open((const char *)path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        err = lv_error_from_errno(errno);
-    else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        err = errno == EWOULDBLOCK ? ERR_BUSY : lv_error_from_errno(errno);
+    err = lock_open((const char *)path.p, &fd);
+    if (err == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
+        err = errno == EWOULDBLOCK ? ERR_BUSY : failed((const char *)path.p);
     lv_buffer_free(&path);
     if (err < 0) {
         if (fd >= 0)

@@ -6,6 +6,7 @@
 #include "store/definitions.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/buffer.h"
@@ -29,6 +30,16 @@ int definitions_error(int rc)
     case SQLITE_CORRUPT: return ERR_FORMAT;
     default: return ERR_IO;
     }
+}
+
+const char *definitions_explain(sqlite3 *db, const char *path, int rc)
+{
+    int number = db ? sqlite3_system_errno(db) : 0;
+    int err = definitions_error(rc);
+
+    lv_error_explain(err, "%s: %s%s%s", path, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc),
+                     number ? ": " : "", number ? strerror(number) : "");
+    return lv_error_reason(err);
 }
 
 /* Runs a statement that returns no rows. */
@@ -247,7 +258,7 @@ static int walk(struct definitions *d, const char *sql, row_visit visit,
             break;
     }
     if (err == 0 && rc != SQLITE_DONE) {
-        log_error("definitions: cannot read %s: %s", d->path, sqlite3_errmsg(d->db));
+        log_error("definitions: cannot read %s", definitions_explain(d->db, d->path, rc));
         err = definitions_error(rc);
     }
     sqlite3_finalize(statement);

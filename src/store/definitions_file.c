@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,15 +69,22 @@ static int write_schema(const char *path)
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        definitions_explain(db, path, rc);
     sqlite3_free(sql);
     sqlite3_close(db);
     return definitions_error(rc);
 }
 
+static int failed(const char *path)
+{
+    return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));
+}
+
 static int sync_directory(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err = fd >= 0 && fsync(fd) == 0 ? 0 : lv_error_from_errno(errno);
+    int err = fd >= 0 && fsync(fd) == 0 ? 0 : failed(dir);
 
     if (fd >= 0)
         close(fd);
@@ -95,13 +103,13 @@ static int create_file(const char *dir, const char *path)
     lv_buffer_printf(&fresh, "%s.new", path);
     name = (const char *)fresh.p;
     /* SQLite would make it readable by everybody; it will have password hashes in it. */
-    fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        err = lv_error_from_errno(errno);
+        err = failed(name);
     if (err == 0)
         err = write_schema(name);
     if (err == 0 && (fsync(fd) != 0 || rename(name, path) != 0))
-        err = lv_error_from_errno(errno);
+        err = failed(name);
     if (err == 0)
         err = sync_directory(dir);
     if (fd >= 0)
@@ -117,9 +125,9 @@ int definitions_create_file(const char *dir, const char *path)
 
     if (stat(path, &st) == 0)
         return 0;
-    err = errno == ENOENT ? create_file(dir, path) : lv_error_from_errno(errno);
+    err = errno == ENOENT ? create_file(dir, path) : failed(path);
     if (err < 0)
-        log_error("definitions: cannot create %s: %s", path, lv_error_text(err));
+        log_error("definitions: cannot create %s: %s", path, lv_error_reason(err));
     return err;
 }
 
@@ -148,7 +156,7 @@ static int check_format(struct definitions *d)
     if (rc == SQLITE_OK)
         rc = read_number(d->db, "PRAGMA application_id", &application);
     if (rc != SQLITE_OK) {
-        log_error("definitions: cannot read %s: %s", d->path, sqlite3_errmsg(d->db));
+        log_error("definitions: cannot read %s", definitions_explain(d->db, d->path, rc));
         return definitions_error(rc);
     }
     if (application != APPLICATION_ID) {
@@ -185,12 +193,41 @@ static int configure_database(struct definitions *d)
     return rc;
 }
 
+/* SQLite would follow a link to a file of somebody else and write to it. (Its own flag against that
+ * refuses a link anywhere in the path, and a data directory may well be behind one.) */
+static int refuse_links(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    struct lv_buffer one = {0};
+    struct stat st;
+    int err = 0;
+
+    for (size_t i = 0; err == 0 && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        one.n = 0;
+        lv_buffer_printf(&one, "%s%s", path, suffixes[i]);
+        if (lstat((const char *)one.p, &st) != 0)
+            err = errno == ENOENT ? 0 : failed((const char *)one.p);
+        else if (!S_ISREG(st.st_mode))
+            err = lv_error_explain(ERR_REFUSED, "%s is %s", (const char *)one.p,
+                                   S_ISLNK(st.st_mode) ? "a symbolic link: put the file itself here"
+                                                       : "not a regular file");
+    }
+    lv_buffer_free(&one);
+    if (err < 0)
+        log_error("definitions: %s", lv_error_reason(err));
+    return err;
+}
+
 /* The format is looked at first: a file that is not ours stays as it is. */
 int definitions_open_database(struct definitions *d)
 {
-    int rc = sqlite3_open_v2(
-        d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-    int err;
+    int err = refuse_links(d->path);
+    int rc;
+
+    if (err < 0)
+        return err;
+    rc = sqlite3_open_v2(d->path, &d->db,
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(d->db, BUSY_TIMEOUT_MS);
@@ -199,7 +236,6 @@ int definitions_open_database(struct definitions *d)
     if (rc == SQLITE_OK)
         rc = configure_database(d);
     if (rc != SQLITE_OK)
-        log_error("definitions: cannot open %s: %s", d->path,
-                  d->db ? sqlite3_errmsg(d->db) : sqlite3_errstr(rc));
+        log_error("definitions: cannot open %s", definitions_explain(d->db, d->path, rc));
     return definitions_error(rc);
 }

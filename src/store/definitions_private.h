@@ -63,6 +63,9 @@ struct definitions {
 
 /* SQLite's result as one of ours. */
 int definitions_error(int rc);
+/* What went wrong last with this database (NULL: it could not be opened), for the log: the path, SQLite's
+ * words and the system's. It is also noted for lv_error_reason(definitions_error(rc)). */
+const char *definitions_explain(sqlite3 *db, const char *path, int rc);
 /* Runs a statement that returns no rows; SQLite's result. */
 int definitions_run(sqlite3_stmt *statement);
 /* A statement that will be run often; SQLite's result. */

@@ -79,9 +79,9 @@ static void batch_failed(struct definitions *d, int rc)
 {
     /* The text of the failure, before another call overwrites it. */
     if (!d->is_failing)
-        log_error("definitions: cannot write %s: %s (%s); declarations are refused until it can "
-                  "be written again",
-                  d->path, sqlite3_errmsg(d->db), sqlite3_errstr(rc));
+        log_error("definitions: cannot write %s; declarations are refused until it can be written "
+                  "again",
+                  definitions_explain(d->db, d->path, rc));
     d->is_failing = true;
     if (!sqlite3_get_autocommit(d->db))
         definitions_run(d->rollback);

@@ -39,6 +39,7 @@ struct disk_posix {
 struct disk_file {
     unsigned magic;
     int fd;
+    char path[]; /* for what is said of failures */
 };
 
 static struct disk_posix *posix_of(struct disk *disk)
@@ -53,6 +54,12 @@ static int fd_of(struct disk_file *file)
 {
     lv_assert(file->magic == FILE_MAGIC);
     return file->fd;
+}
+
+/* What errno says of this path, noted for whoever logs it. */
+static int failed(const char *path)
+{
+    return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
 /* ThreadSanitizer follows descriptors as if they were memory, and of the calls that make one it does not
@@ -82,15 +89,17 @@ static int posix_open(struct disk *disk, const char *path, enum disk_open how,
         [DISK_OPEN_CREATE] = O_RDWR | O_CREAT | O_TRUNC,
     };
     struct disk_file *file;
+    size_t path_bytes = strlen(path) + 1;
     int fd;
 
     do
         fd = open_at(posix_of(disk)->directory, path, flags[how] | O_CLOEXEC | O_NOFOLLOW);
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
-        return lv_error_from_errno(errno);
-    file = lv_malloc(sizeof *file);
+        return failed(path);
+    file = lv_malloc(sizeof *file + path_bytes);
     *file = (struct disk_file){FILE_MAGIC, fd};
+    memcpy(file->path, path, path_bytes);
     *ret = file;
     return 0;
 }
@@ -121,19 +130,19 @@ static size_t parts_skip(struct iovec *parts, size_t count, size_t done)
     return count - first;
 }
 
-static int write_parts(int fd, uint64_t *offset, struct iovec *parts, size_t count)
+static int write_parts(struct disk_file *file, uint64_t *offset, struct iovec *parts, size_t count)
 {
     while (count > 0) {
-        ssize_t n = pwritev(fd, parts, (int)count, (off_t)*offset);
+        ssize_t n = pwritev(fd_of(file), parts, (int)count, (off_t)*offset);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return lv_error_from_errno(errno);
+            return failed(file->path);
         *offset += (uint64_t)n;
         count = parts_skip(parts, count, (size_t)n);
         if (n == 0 && count > 0)
-            return ERR_IO;
+            return lv_error_explain(ERR_IO, "%s: nothing was written", file->path);
     }
     return 0;
 }
@@ -149,7 +158,7 @@ static int posix_write(struct disk *disk, struct disk_file *file, uint64_t offse
         size_t n = count < PARTS_PER_CALL ? count : PARTS_PER_CALL;
 
         memcpy(some, parts, n * sizeof *parts);
-        err = write_parts(fd_of(file), &offset, some, n);
+        err = write_parts(file, &offset, some, n);
         parts += n;
         count -= n;
     }
@@ -168,7 +177,7 @@ static int posix_read(struct disk *disk, struct disk_file *file, uint64_t offset
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return lv_error_from_errno(errno);
+            return failed(file->path);
         if (n == 0)
             break;
         got += (size_t)n;
@@ -180,7 +189,7 @@ static int posix_read(struct disk *disk, struct disk_file *file, uint64_t offset
 static int posix_sync(struct disk *disk, struct disk_file *file)
 {
     (void)disk;
-    return fdatasync(fd_of(file)) == 0 ? 0 : lv_error_from_errno(errno);
+    return fdatasync(fd_of(file)) == 0 ? 0 : failed(file->path);
 }
 
 static int posix_size(struct disk *disk, struct disk_file *file, uint64_t *ret_bytes)
@@ -189,7 +198,7 @@ static int posix_size(struct disk *disk, struct disk_file *file, uint64_t *ret_b
 
     (void)disk;
     if (fstat(fd_of(file), &st) != 0)
-        return lv_error_from_errno(errno);
+        return failed(file->path);
     *ret_bytes = (uint64_t)st.st_size;
     return 0;
 }
@@ -197,24 +206,24 @@ static int posix_size(struct disk *disk, struct disk_file *file, uint64_t *ret_b
 static int posix_truncate(struct disk *disk, struct disk_file *file, uint64_t bytes)
 {
     (void)disk;
-    return ftruncate(fd_of(file), (off_t)bytes) == 0 ? 0 : lv_error_from_errno(errno);
+    return ftruncate(fd_of(file), (off_t)bytes) == 0 ? 0 : failed(file->path);
 }
 
 /* Writes zeros, and waits until they are on the disk: what is left for the sync at the end is small, so
  * that syncs of other files, which may have to wait for it, wait briefly. */
-static int fill_piece(int fd, uint64_t offset, uint64_t bytes)
+static int fill_piece(struct disk_file *file, uint64_t offset, uint64_t bytes)
 {
     static const uint8_t zeros[FILL_BYTES];
     struct iovec part = {(void *)(uintptr_t)zeros, (size_t)bytes};
     uint64_t end = offset;
-    int err = write_parts(fd, &end, &part, 1);
+    int err = write_parts(file, &end, &part, 1);
 
     if (err < 0)
         return err;
-    if (sync_file_range(fd, (off_t)offset, (off_t)bytes,
+    if (sync_file_range(fd_of(file), (off_t)offset, (off_t)bytes,
                         SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0 &&
         errno == EIO)
-        return ERR_IO;
+        return failed(file->path);
     return 0;
 }
 
@@ -227,10 +236,9 @@ static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
 
     if (err == 0 && bytes > 0 && fallocate(fd_of(file), 0, 0, (off_t)bytes) != 0 &&
         errno != EOPNOTSUPP && errno != ENOSYS)
-        err = lv_error_from_errno(errno);
+        err = failed(file->path);
     for (uint64_t offset = 0; err == 0 && offset < bytes; offset += FILL_BYTES)
-        err = fill_piece(fd_of(file), offset,
-                         bytes - offset < FILL_BYTES ? bytes - offset : FILL_BYTES);
+        err = fill_piece(file, offset, bytes - offset < FILL_BYTES ? bytes - offset : FILL_BYTES);
     return err;
 }
 
@@ -240,19 +248,19 @@ static int posix_rename(struct disk *disk, const char *from, const char *to)
 {
     int directory = posix_of(disk)->directory;
 
-    return renameat(directory, from, directory, to) == 0 ? 0 : lv_error_from_errno(errno);
+    return renameat(directory, from, directory, to) == 0 ? 0 : failed(from);
 }
 
 static int posix_remove(struct disk *disk, const char *path)
 {
-    return unlinkat(posix_of(disk)->directory, path, 0) == 0 ? 0 : lv_error_from_errno(errno);
+    return unlinkat(posix_of(disk)->directory, path, 0) == 0 ? 0 : failed(path);
 }
 
 static int posix_make_directory(struct disk *disk, const char *path)
 {
     if (mkdirat(posix_of(disk)->directory, path, 0700) == 0 || errno == EEXIST)
         return 0;
-    return lv_error_from_errno(errno);
+    return failed(path);
 }
 
 static int posix_sync_directory(struct disk *disk, const char *path)
@@ -261,14 +269,14 @@ static int posix_sync_directory(struct disk *disk, const char *path)
     int err;
 
     if (fd < 0)
-        return lv_error_from_errno(errno);
-    err = fsync(fd) == 0 ? 0 : lv_error_from_errno(errno);
+        return failed(path);
+    err = fsync(fd) == 0 ? 0 : failed(path);
     close(fd);
     return err;
 }
 
-static int visit_entries(DIR *entries, void (*visit)(void *arg, const char *name, uint64_t bytes),
-                         void *arg)
+static int visit_entries(DIR *entries, const char *path,
+                         void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg)
 {
     struct dirent *entry;
     struct stat st;
@@ -277,12 +285,12 @@ static int visit_entries(DIR *entries, void (*visit)(void *arg, const char *name
         if (fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno == ENOENT)
                 continue; /* removed meanwhile */
-            return lv_error_from_errno(errno);
+            return failed(entry->d_name);
         }
         if (S_ISREG(st.st_mode))
             visit(arg, entry->d_name, (uint64_t)st.st_size);
     }
-    return errno == 0 ? 0 : lv_error_from_errno(errno);
+    return errno == 0 ? 0 : failed(path);
 }
 
 static int posix_list(struct disk *disk, const char *path,
@@ -293,14 +301,14 @@ static int posix_list(struct disk *disk, const char *path,
     int err;
 
     if (fd < 0)
-        return lv_error_from_errno(errno);
+        return failed(path);
     entries = fdopendir(fd);
     if (!entries) {
-        err = lv_error_from_errno(errno);
+        err = failed(path);
         close(fd);
         return err;
     }
-    err = visit_entries(entries, visit, arg);
+    err = visit_entries(entries, path, visit, arg);
     closedir(entries);
     return err;
 }

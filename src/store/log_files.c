@@ -176,7 +176,7 @@ static void remove_old(struct log *log, struct log_old_file file)
     log_file_path(path, file.number);
     err = disk->remove(disk, path);
     if (err < 0 && err != ERR_NOT_FOUND)
-        log_warning("cannot remove %s, which is needed no more: %s", path, lv_error_text(err));
+        log_warning("cannot remove %s, which is needed no more: %s", path, lv_error_reason(err));
 }
 
 /* --- the keeper's work ---------------------------------------------------------------------------- */
@@ -186,7 +186,7 @@ static void say_prepare_failed(struct log *log, uint64_t number, int err)
     if (err == log->files.next_error)
         return; /* said already */
     log_warning("cannot prepare file %llu of the log: %s; %s", (unsigned long long)number,
-                lv_error_text(err),
+                lv_error_reason(err),
                 log_is_out_of_room(err) ? "trying again until there is room"
                                         : "the log will end with the current file");
 }

@@ -54,10 +54,16 @@ void log_put_file_header(uint8_t *out, const struct log_file_header *header)
 
 int log_read_file_header(const uint8_t *in, struct log_file_header *ret)
 {
-    if (memcmp(in, magic, sizeof magic) != 0 || log_get64(in + 56) != XXH3_64bits(in, 56))
-        return ERR_INVALID;
-    if (log_get32(in + 8) > LOG_FORMAT_VERSION)
+    bool has_magic = memcmp(in, magic, sizeof magic) == 0;
+    uint32_t version = log_get32(in + 8);
+
+    /* A later version may have another checksum, or elsewhere: it is not for us to judge. */
+    if (has_magic && version > LOG_FORMAT_VERSION && version <= LOG_FORMAT_VERSION_PLAUSIBLE) {
+        ret->version = version;
         return ERR_FORMAT;
+    }
+    if (!has_magic || log_get64(in + 56) != XXH3_64bits(in, 56))
+        return ERR_INVALID;
     *ret = (struct log_file_header){log_get32(in + 8), log_get64(in + 16), log_get64(in + 24)};
     return 0;
 }

@@ -22,6 +22,7 @@
 
 enum {
     LOG_FORMAT_VERSION = 1,
+    LOG_FORMAT_VERSION_PLAUSIBLE = 255, /* up to here believed without a checksum */
     LOG_FILE_HEADER_BYTES = 64,
     LOG_RECORD_HEADER_BYTES = 16,
     LOG_BATCH_BYTES = 64,
@@ -114,7 +115,8 @@ struct log_file_header {
 
 /* Writes LOG_FILE_HEADER_BYTES. */
 void log_put_file_header(uint8_t *out, const struct log_file_header *header);
-/* Reads LOG_FILE_HEADER_BYTES. ERR_INVALID: this is no header; ERR_FORMAT: of a newer version. */
+/* Reads LOG_FILE_HEADER_BYTES. ERR_INVALID: this is no header; ERR_FORMAT: of a newer version, which is
+ * then in *ret. */
 int log_read_file_header(const uint8_t *in, struct log_file_header *ret);
 
 /* What a file's records are bound with. */

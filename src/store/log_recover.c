@@ -239,9 +239,11 @@ static int read_header(struct recovery *r, struct found_file *f)
         return err;
     err = log_read_file_header(bytes.p, &header);
     if (err == ERR_FORMAT) {
-        log_error("file %020" PRIu64 ".log of the log is of a newer version than %d", f->number,
-                  LOG_FORMAT_VERSION);
-        return err;
+        return lv_error_explain(err,
+                                LOG_FOLDER "/%020" PRIu64 ".log is of the newer version %" PRIu32
+                                           ", this Leveret reads up to version %d: start the "
+                                           "newer Leveret that wrote it",
+                                f->number, header.version, LOG_FORMAT_VERSION);
     }
     if (err < 0)
         return 0; /* damaged, or a file that was being made: its records will tell */
@@ -258,8 +260,7 @@ static int check_headers(const struct recovery *r)
     for (size_t i = 0; !r->has_salt && i < r->count; i++) {
         if (r->files[i].bytes <= LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES)
             continue;
-        log_error("no file of the log has a readable header");
-        return ERR_FORMAT;
+        return lv_error_explain(ERR_FORMAT, "no file in " LOG_FOLDER "/ has a readable header");
     }
     return 0;
 }

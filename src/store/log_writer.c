@@ -154,7 +154,7 @@ void log_writer_fail(struct log *log, int error, const char *what)
 {
     if (atomic_load(&log->failure) == 0)
         log_error("%s file %" PRIu64 " of the log failed: %s; nothing more is stored", what,
-                  log->current.number, lv_error_text(error));
+                  log->current.number, lv_error_reason(error));
     atomic_store(&log->failure, error);
     round_answer(log, error);
 }

@@ -40,7 +40,6 @@
 #include "store/segments.h"
 
 enum {
-    BLOCK_VERSION = 1,
     DEADLINE_BYTES = 8,
     BLOCK_ALIGNMENT = 8,
     HEADER_BYTES = SEGMENT_BLOCK_HEADER_BYTES,
@@ -61,6 +60,13 @@ enum {
 };
 
 static const uint8_t magic[4] = {'L', 'v', 'S', 'b'};
+
+unsigned segment_newer_version(struct slice beginning)
+{
+    if (beginning.n <= sizeof magic || memcmp(beginning.p, magic, sizeof magic) != 0)
+        return 0;
+    return beginning.p[4] > SEGMENT_VERSION ? beginning.p[4] : 0;
+}
 
 struct block_header {
     unsigned count;
@@ -120,7 +126,7 @@ static void put_header(uint8_t *p, uint64_t queue, uint64_t number, uint64_t off
                        const struct block_header *h)
 {
     memcpy(p, magic, sizeof magic);
-    p[4] = BLOCK_VERSION;
+    p[4] = SEGMENT_VERSION;
     p[5] = (uint8_t)h->count;
     p[6] = p[7] = 0;
     put_u64(p + 8, h->bytes);
@@ -143,7 +149,7 @@ static bool get_header(const uint8_t *p, uint64_t queue, uint64_t number, uint64
         .chunk = get_u64(p + 16),
         .content_checksum = get_u64(p + 24),
     };
-    return offset % BLOCK_ALIGNMENT == 0 && p[4] == BLOCK_VERSION && p[6] == 0 && p[7] == 0 &&
+    return offset % BLOCK_ALIGNMENT == 0 && p[4] == SEGMENT_VERSION && p[6] == 0 && p[7] == 0 &&
            ret->count >= 1 && ret->count <= SEGMENT_BLOCK_ENTRIES &&
            ret->bytes % BLOCK_ALIGNMENT == 0 &&
            ret->bytes >= HEADER_BYTES + ret->count * (uint64_t)ENTRY_BYTES;

@@ -30,6 +30,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/segments.h"
 
@@ -72,6 +73,7 @@ struct segment_file {
     bool is_dirty;   /* written since the last sync */
     int write_error; /* (4) */
     int error;       /* (3) */
+    bool is_told;    /* the log says that it failed */
 };
 
 enum { LINE_READS, LINE_OTHERS, LINES };
@@ -199,10 +201,17 @@ static bool has_too_many_open(const struct segments *s, size_t more)
     return s->open_count + more > s->dirty_max || !file_to_close(s)->is_dirty;
 }
 
-/* Of the file (3), whatever the reason was: room that comes later does not help it. */
+/* (3), whatever the reason was: room that comes later does not help it. */
+static int final_error(int err)
+{
+    return lv_error_explain(ERR_IO, "%s", lv_error_reason(err));
+}
+
 static int sync_handle(struct segments *s, struct segment_file *f)
 {
-    return s->disk->sync(s->disk, f->handle) < 0 ? ERR_IO : 0;
+    int err = s->disk->sync(s->disk, f->handle);
+
+    return err < 0 ? final_error(err) : 0;
 }
 
 /* False when none is open. */
@@ -285,7 +294,7 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
     f->is_dirty = true;
     err = s->disk->write(s->disk, f->handle, job->offset, &part, 1);
     if (err < 0 && err != ERR_NO_SPACE)
-        err = f->error = ERR_IO; /* (3) */
+        err = f->error = final_error(err);
     return err;
 }
 
@@ -325,7 +334,7 @@ static int sync_folder(struct segments *s)
     while ((err = s->disk->sync_directory(s->disk, FOLDER)) == ERR_NO_DESCRIPTORS)
         if (!close_one(s))
             return err;
-    s->folder_error = err < 0 ? ERR_IO : 0;
+    s->folder_error = err < 0 ? final_error(err) : 0;
     s->has_new_names = false;
     return s->folder_error;
 }
@@ -364,6 +373,22 @@ static int do_remove(struct segments *s, struct segment_file *f)
     return 0;
 }
 
+/* What fails for good is said once for each file, with the system's reason; its owner says what follows
+ * for the queue. A file that is not there may be one that an earlier job could not make. */
+static void say_failure(struct segment_file *f, const struct segments_job *job, int err)
+{
+    static const char *const what[] = {"write", "read", "sync", "remove"};
+    char path[PATH_BYTES];
+    bool may_pass = err == ERR_NO_SPACE || err == ERR_NO_DESCRIPTORS || err == ERR_NO_MEMORY ||
+                    (err == ERR_NOT_FOUND && job->kind != JOB_READ);
+
+    if (err == 0 || may_pass || f->is_told)
+        return;
+    f->is_told = true;
+    file_path(path, f->queue, f->number);
+    log_error("cannot %s %s: %s", what[job->kind], path, lv_error_reason(err));
+}
+
 static void do_job(struct segments *s, struct segment_file *f, struct segments_job *job)
 {
     int err = 0;
@@ -374,6 +399,7 @@ static void do_job(struct segments *s, struct segment_file *f, struct segments_j
     case JOB_SYNC: err = do_sync(s, f); break;
     case JOB_REMOVE: err = do_remove(s, f); break;
     }
+    say_failure(f, job, err);
     bool has_bytes = job->kind == JOB_READ || (job->kind == JOB_WRITE && err < 0);
     if (!has_bytes)
         lv_buffer_free(&job->buffer); /* before `done` counts the memory as free */
@@ -535,6 +561,54 @@ int segments_list(struct segments *s,
     return s->disk->list(s->disk, FOLDER, visit_name, &listing);
 }
 
+struct file_id {
+    uint64_t queue;
+    uint64_t number;
+};
+
+static void note_file(void *arg, uint64_t queue, uint64_t number, uint64_t bytes)
+{
+    const struct file_id id = {queue, number};
+
+    (void)bytes;
+    lv_buffer_add(arg, &id, sizeof id);
+}
+
+/* What cannot be read is said when somebody wants to read it. */
+static int check_version(struct segments *s, const struct file_id *id)
+{
+    struct disk_file *file = NULL;
+    uint8_t beginning[8];
+    char path[PATH_BYTES];
+    size_t got = 0;
+    unsigned version;
+
+    file_path(path, id->queue, id->number);
+    if (s->disk->open(s->disk, path, DISK_OPEN_READ, &file) < 0)
+        return 0;
+    if (s->disk->read(s->disk, file, 0, beginning, sizeof beginning, &got) < 0)
+        got = 0;
+    s->disk->close(s->disk, &file);
+    version = segment_newer_version(slice_of(beginning, got));
+    if (version == 0)
+        return 0;
+    return lv_error_explain(ERR_FORMAT,
+                            "%s is of the newer version %u, this Leveret reads up to version %d: "
+                            "start the newer Leveret that wrote it",
+                            path, version, SEGMENT_VERSION);
+}
+
+static int check_versions(struct segments *s)
+{
+    struct lv_buffer ids = {0};
+    int err = segments_list(s, note_file, &ids);
+
+    for (size_t at = 0; err == 0 && at < ids.n; at += sizeof(struct file_id))
+        err = check_version(s, (const struct file_id *)(const void *)(ids.p + at));
+    lv_buffer_free(&ids);
+    return err;
+}
+
 /* --- beginning and end ------------------------------------------------------------------------ */
 
 /* The thread takes no signals: they are for the main thread. */
@@ -606,7 +680,8 @@ int segments_open(struct disk *disk, bool is_stepped, struct segments **ret)
     if (err < 0)
         return err;
     struct segments *s = segments_create(disk, is_stepped);
-    if (!is_stepped)
+    err = check_versions(s);
+    if (err == 0 && !is_stepped)
         err = start_worker(s);
     if (err < 0) {
         segments_free(s);

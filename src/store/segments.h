@@ -59,6 +59,10 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
 bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset,
                         uint64_t *ret_offset);
 
+/* The version that the block at the beginning of a file says it has, if that is newer than ours; else 0. */
+unsigned segment_newer_version(struct slice beginning);
+enum { SEGMENT_VERSION = 1 };
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 struct segments;
@@ -66,7 +70,8 @@ struct segments;
 struct segments_job;
 typedef void segments_done(void *arg, int error, struct lv_buffer *read);
 
-/* Uses the folder "segments" of the disk. */
+/* Uses the folder "segments" of the disk. ERR_FORMAT: a file is of a newer version (which one:
+ * lv_error_reason). */
 int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
 
 /* Keeps at most so many files open (at least 1), also while they wait for a sync. Before anything is

@@ -188,7 +188,8 @@ def test_after_an_error_of_the_disk_nothing_persistent_is_confirmed_and_the_rest
     publisher.publish('q', b'lost')
     publisher.settle()
     assert publisher.refused == [b'lost']
-    eventually(lambda: statistics(own.log()))
+    failure = eventually(lambda: statistics(own.log()))[0]
+    assert 'log/0000' in failure and 'Input/output error' in failure
     alarm = eventually(lambda: peer.get('alarms'))
     assert (alarm.method.routing_key, plain(alarm.properties['headers']['source'])) == ('alarm.set', 'store')
     # the disk coming back changes nothing; publishers of what needs it are told why
@@ -236,7 +237,7 @@ def test_an_error_of_a_segments_file_loses_nothing(own_broker, workspace):
             break
     assert publisher.refused or publisher.blocked, 'a disk that fails for good was not noticed'
     confirmed = list(publisher.confirmed)
-    assert "queue 'q'" in own.log() and 'segment' in own.log()
+    assert "queue 'q'" in own.log() and 'cannot write segments/' in own.log() and ': Input/output error' in own.log()
     assert drain(own.address, 'q', len(confirmed) // 2) == confirmed[:len(confirmed) // 2]
     own.kill()
     own.environment = {}
@@ -313,7 +314,12 @@ def xxh3(octets):
     return library.XXH3_64bits(octets, len(octets))
 
 
-def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker):
+def contents(own, *kinds):
+    return {name: open(name, 'rb').read() for kind in kinds for name in glob.glob(f'{own.data}/{kind}/*')}
+
+
+@pytest.mark.parametrize('checksum', ['its own checksum', 'a checksum we do not know'])
+def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker, checksum):
     own = own_broker()
     Peer(own.address).declare('q', durable=True)
     Confirming(own.address).publish_confirmed('q', b'kept')
@@ -323,11 +329,78 @@ def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker):
         header = file.read(56)
         newer = header[:8] + struct.pack('<I', 99) + header[12:]
         file.seek(0)
-        file.write(newer + struct.pack('<Q', xxh3(newer)))
-    before = {name: open(name, 'rb').read() for name in glob.glob(f'{own.data}/log/*')}
+        file.write(newer + (struct.pack('<Q', xxh3(newer)) if checksum == 'its own checksum' else b'checksum'))
+    before = contents(own, 'log', 'segments')
     log = start_fails(own)
-    assert 'newer version' in log and os.path.basename(path) in log, log
-    assert before == {name: open(name, 'rb').read() for name in glob.glob(f'{own.data}/log/*')}
+    assert 'newer version 99' in log and os.path.basename(path) in log, log
+    assert before == contents(own, 'log', 'segments')
+
+
+def test_a_segment_of_a_newer_version_is_refused_and_left_alone(own_broker):
+    own = own_broker()
+    bodies = fill_segments(own, 'q')
+    own.stop()
+    path = sorted(glob.glob(f'{own.data}/segments/*.seg'))[0]
+    with open(path, 'r+b') as file:
+        file.seek(4)
+        file.write(b'\x07')
+    before = contents(own, 'log', 'segments')
+    log = start_fails(own)
+    assert 'newer version 7' in log and os.path.basename(path) in log, log
+    assert before == contents(own, 'log', 'segments')
+    with open(path, 'r+b') as file:
+        file.seek(4)
+        file.write(b'\x01')
+    own.start()
+    assert drain(own.address, 'q', len(bodies)) == bodies
+
+
+@pytest.mark.parametrize('name', ['lock', 'definitions.sqlite'])
+def test_a_link_in_the_data_directory_is_refused_by_its_name_and_not_followed(own_broker, workspace, name):
+    own = own_broker()
+    own.stop()
+    path, other = os.path.join(own.data, name), os.path.join(workspace, f'other{free_port()}')
+    shutil.copy(path, other)
+    with open(other, 'ab') as file:
+        file.write(b'not for the broker')
+    before = open(other, 'rb').read()
+    os.unlink(path)
+    os.symlink(other, path)
+    log = start_fails(own)
+    assert path in log and 'symbolic link' in log, log
+    assert open(other, 'rb').read() == before
+
+
+def test_what_cannot_be_opened_is_named_with_the_systems_reason(own_broker):
+    own = own_broker()
+    own.stop()
+    os.rename(f'{own.data}/log', f'{own.data}/kept')
+    open(f'{own.data}/log', 'w').close()
+    log = start_fails(own)
+    assert 'log: Not a directory' in log, log
+    os.unlink(f'{own.data}/log')
+    os.rename(f'{own.data}/kept', f'{own.data}/log')
+    lock = os.path.join(own.data, 'lock')
+    os.unlink(lock)
+    os.mkdir(lock)
+    log = start_fails(own)
+    assert f'{lock}: Is a directory' in log, log
+
+
+@pytest.mark.once()
+def test_a_read_only_disk_is_told_with_the_file_and_the_systems_reason(configured, workspace):
+    with small_disk(workspace, f'dry{free_port()}', 160) as disk:
+        own = configured('disk_free_limit.absolute = 1\n', disk)
+        Peer(own.address).declare('q', durable=True)
+        Confirming(own.address).publish_confirmed('q', b'kept')
+        own.stop()
+        subprocess.run(['mount', '-o', 'remount,ro', disk], check=True)
+        log = start_fails(own)
+        assert f'{own.data}/lock: Read-only file system' in log, log
+        subprocess.run(['mount', '-o', 'remount,rw', disk], check=True)
+        own.start()
+        assert drain(own.address, 'q', 1) == [b'kept']
+        own.stop()
 
 
 # --- damage -----------------------------------------------------------------------------------------

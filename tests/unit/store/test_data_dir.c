@@ -87,6 +87,37 @@ static void the_lock_of_a_missing_directory_is_not_found(void **state)
     assert_int_equal(fd, -1);
 }
 
+static void
+a_lock_that_is_a_link_or_no_file_is_refused_and_what_it_names_is_left_alone(void **state)
+{
+    char *dir = scratch_create();
+    char path[4200];
+    char other[4200];
+    char text[8] = "";
+    int fd = -1;
+    FILE *file;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/lock", dir);
+    snprintf(other, sizeof other, "%s/other", dir);
+    file = fopen(other, "w");
+    assert_non_null(file);
+    fputs("mine", file);
+    fclose(file);
+    assert_int_equal(symlink("other", path), 0);
+    assert_int_equal(data_dir_lock(dir, &fd), ERR_REFUSED);
+    assert_non_null(strstr(lv_error_reason(ERR_REFUSED), path));
+    file = fopen(other, "r");
+    assert_non_null(fgets(text, sizeof text, file));
+    fclose(file);
+    assert_string_equal(text, "mine");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(data_dir_lock(dir, &fd), ERR_REFUSED);
+    assert_int_equal(fd, -1);
+    scratch_remove(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +125,8 @@ int main(void)
         cmocka_unit_test(a_file_in_the_way_is_told),
         cmocka_unit_test(the_lock_has_one_holder),
         cmocka_unit_test(a_process_that_dies_gives_the_lock_back),
+        cmocka_unit_test(
+            a_lock_that_is_a_link_or_no_file_is_refused_and_what_it_names_is_left_alone),
         cmocka_unit_test(the_lock_of_a_missing_directory_is_not_found),
     };
 

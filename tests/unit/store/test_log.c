@@ -684,6 +684,7 @@ static void a_newer_version_is_refused(void **state)
     log_close(&f->log);
     write_header(f, "log/00000000000000000003.log", LOG_FORMAT_VERSION + 1);
     assert_int_equal(try_open(f), ERR_FORMAT);
+    assert_non_null(strstr(lv_error_reason(ERR_FORMAT), "log/00000000000000000003.log"));
     assert_null(f->log);
     assert_int_equal(f->enqueues, 0);
     fixture_free(f);

@@ -124,11 +124,12 @@ static void opening_makes_the_folder_and_its_name_lasts(void **state)
     assert_int_equal(segments_open(paper_disk(paper), true, &s), 0);
     assert_string_equal(paper_trace(paper), "make-folder segments\n"
                                             "sync-folder segments\n"
-                                            "sync-folder .\n");
+                                            "sync-folder .\n"
+                                            "list segments\n");
     segments_close(&s);
     assert_null(s);
     segments_close(&s);
-    for (unsigned n = 1; n <= 3; n++) {
+    for (unsigned n = 1; n <= 4; n++) {
         paper_fail(paper, NULL, n, 1, ERR_REFUSED);
         assert_int_equal(segments_open(paper_disk(paper), true, &s), ERR_REFUSED);
         assert_null(s);
@@ -159,6 +160,24 @@ static void a_file_is_written_synced_with_its_name_read_and_removed(void **state
                     "read segments/1-1f.seg 1+6\n"
                     "close segments/1-1f.seg\n"
                     "remove segments/1-1f.seg\n");
+    world_stop(&w);
+}
+
+static void a_file_of_a_newer_version_is_refused_by_its_name(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w);
+    ask_write(&w, 1, 0, "LvSb\x02 and what we do not know");
+    check_said(&w, "write");
+    segments_close(&w.s);
+    paper_trace(w.paper);
+    assert_int_equal(segments_open(paper_disk(w.paper), true, &w.s), ERR_FORMAT);
+    assert_null(w.s);
+    assert_non_null(
+        strstr(lv_error_reason(ERR_FORMAT), "segments/1-1.seg is of the newer version 2"));
+    assert_null(strstr(paper_trace(w.paper), "write"));
     world_stop(&w);
 }
 
@@ -827,6 +846,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_makes_the_folder_and_its_name_lasts),
         cmocka_unit_test(a_file_is_written_synced_with_its_name_read_and_removed),
+        cmocka_unit_test(a_file_of_a_newer_version_is_refused_by_its_name),
         cmocka_unit_test(a_file_that_is_there_is_not_cut),
         cmocka_unit_test(a_file_open_for_reading_is_opened_again_to_write),
         cmocka_unit_test(what_is_not_there_is_said_so),
