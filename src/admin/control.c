@@ -1,23 +1,24 @@
-/* A few threads, each: accept -> read a line -> run the command -> write lines -> read on, until the
- * peer has had enough.
+/* One thread accepts, reads, writes and looks at the clock, and never waits for anybody but poll(2). A command
+ * that may wait runs on a thread of its own (client.h); one that never does, at once: so `ping` is answered
+ * whatever the others do.
  *
- *   (1) A thread is RCU-online only while a command runs, and offline wherever it waits.
- *   (2) What it waits for on the socket, it waits for together with `stop_fd`, so that control_stop()
- *       never waits for a peer. */
+ *   (1) At most CLIENTS_MAX are connected. One more takes the place of the one that has kept us waiting
+ *       the longest; at most REQUESTS_MAX run a command, so there always is such a one.
+ *   (2) A client that keeps us waiting is cut in the end: sooner when there are many. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "admin/control_private.h"
+#include "admin/client.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -25,213 +26,186 @@
 #include "base/rcu.h"
 
 enum {
-    THREADS = 4,
-    BACKLOG = 64,
-    REQUEST_BYTES_MAX = 1024 * 1024,
-    OUT_BYTES_MAX = 64 * 1024, /* more than this is written before the command goes on */
-    IDLE_MS_MAX = 60000, /* a peer that says nothing, or takes nothing, for so long is dropped */
+    BACKLOG = 128,
+    CLIENTS_MAX = 256,
+    REQUEST_PATIENCE_MS = 60 * 1000, /* a request must have come whole by then */
+    ANSWER_PATIENCE_MS =
+        10 * 60 * 1000,             /* ... and something of its answer be read: a pager waits */
+    SCARCE_PATIENCE_MS = 10 * 1000, /* both, once half of the clients or threads are in use */
+    LOOK_MS = 1000,
+    ACCEPTS_MAX = 16,      /* in one turn */
+    ACCEPT_PAUSE_MS = 100, /* out of descriptors: others may give some back */
+    STACK_BYTES = 512 * 1024,
 };
+
+enum { POLLED_LISTENER, POLLED_WAKE, POLLED_STOP, POLLED_CLIENTS };
 
 struct control {
     struct control_world world;
-    struct asker *asker;
+    struct service service;
     int listen_fd;
-    int stop_fd;
     char *path;
-    pthread_t threads[THREADS];
-    unsigned thread_count;
+    pthread_t thread;
+    bool has_thread;
+    /* The thread's. */
+    struct lv_list clients;
+    size_t client_count;      /* all; those whose socket is closed have a thread that still works */
+    uint64_t accept_after_ms; /* the listener is left alone until then */
+    bool has_warned_of_clients; /* since they were few */
+    struct pollfd polled[POLLED_CLIENTS + CLIENTS_MAX + REQUESTS_MAX];
 };
 
-static const struct control_command *const families[] = {
-    control_browse_commands,    control_retry_commands,    control_broker_commands,
-    control_queue_commands,     control_topology_commands, control_connection_commands,
-    control_user_commands,      control_vhost_commands,    control_policy_commands,
-    control_parameter_commands, control_trace_commands,    control_delayed_commands,
-};
-
-static const struct control_command *command_find(const char *name)
+static uint64_t now_ms(void)
 {
-    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
-        for (const struct control_command *c = families[f]; c->name; c++)
-            if (strcmp(c->name, name) == 0)
-                return c;
-    return NULL;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* --- waiting ------------------------------------------------------------------------------ */
+/* --- patience ----------------------------------------------------------------------------- */
 
-/* True when the descriptor is ready; false when the control stops or nothing has come for too long
- * (timeout_ms -1: never too long). */
-static bool wait_for(int fd, short events, int stop_fd, int timeout_ms)
+static size_t connected_count(const struct control *c)
 {
-    struct pollfd polled[2] = {{.fd = fd, .events = events}, {.fd = stop_fd, .events = POLLIN}};
-    for (;;) {
-        int n = poll(polled, 2, timeout_ms);
-        if (n < 0 && errno == EINTR)
-            continue;
-        return n > 0 && !polled[1].revents;
+    size_t count = 0;
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        count += lv_list_item(it, struct client, link)->fd >= 0;
+    return count;
+}
+
+static struct client *longest_awaited(const struct control *c)
+{
+    struct client *found = NULL;
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next) {
+        struct client *one = lv_list_item(it, struct client, link);
+        uint64_t since = client_waited_since(one);
+        if (since != UINT64_MAX && (!found || since < client_waited_since(found)))
+            found = one;
     }
+    return found;
 }
 
-/* --- answering ---------------------------------------------------------------------------- */
-
-static void request_flush(struct request *r)
+static void look_at_clock(struct control *c, uint64_t now)
 {
-    size_t at = 0;
-    lv_rcu_offline();
-    while (at < r->out.n && !r->is_broken) {
-        ssize_t n = send(r->fd, r->out.p + at, r->out.n - at, MSG_NOSIGNAL);
-        if (n >= 0)
-            at += (size_t)n;
-        else if (errno == EAGAIN)
-            r->is_broken = !wait_for(r->fd, POLLOUT, r->stop_fd, IDLE_MS_MAX);
-        else if (errno != EINTR)
-            r->is_broken = true;
+    bool is_scarce =
+        connected_count(c) > CLIENTS_MAX / 2 || c->service.thread_count > REQUESTS_MAX / 2;
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next) {
+        struct client *one = lv_list_item(it, struct client, link);
+        uint64_t since = client_waited_since(one);
+        uint64_t patience = is_scarce                    ? SCARCE_PATIENCE_MS
+                            : one->state == CLIENT_READS ? REQUEST_PATIENCE_MS
+                                                         : ANSWER_PATIENCE_MS;
+        if (since != UINT64_MAX && now >= since + patience)
+            client_cut(one, "timed_out", "no request has come in time");
     }
-    lv_rcu_online();
-    r->out.n = 0;
+    if (!is_scarce)
+        c->has_warned_of_clients = false;
 }
 
-static int append(const char *bytes, size_t n, void *buffer)
+/* Makes room for one more. False: nobody is to blame. */
+static bool make_room(struct control *c)
 {
-    lv_buffer_add(buffer, bytes, n);
-    return 0;
+    if (connected_count(c) < CLIENTS_MAX)
+        return true;
+    struct client *one = longest_awaited(c);
+    if (one)
+        client_cut(one, "too_many_connections", "others want to connect, and no request has come");
+    if (!c->has_warned_of_clients)
+        log_warning(
+            "the control socket has %d connections: each new one ends the one that has kept "
+            "us waiting the longest",
+            CLIENTS_MAX);
+    c->has_warned_of_clients = true;
+    return one != NULL;
 }
 
-/* Takes the value. */
-static void add_line(struct request *r, json_t *value)
-{
-    lv_assert(!r->is_answered);
-    json_dump_callback(value, append, &r->out, JSON_COMPACT);
-    json_decref(value);
-    lv_buffer_add_u8(&r->out, '\n');
-}
+/* --- turns -------------------------------------------------------------------------------- */
 
-void request_row(struct request *r, json_t *row)
+/* False when nobody more is to be accepted now. */
+static bool accept_one(struct control *c, uint64_t now)
 {
-    add_line(r, row);
-    if (r->out.n > OUT_BYTES_MAX)
-        request_flush(r);
-}
-
-void request_done(struct request *r, json_t *more)
-{
-    json_t *line = json_object();
-    json_object_set_new(line, "ok", json_true());
-    if (more)
-        json_object_update(line, more);
-    json_decref(more);
-    add_line(r, line);
-    r->is_answered = true;
-}
-
-void request_refuse(struct request *r, const char *error, const char *format, ...)
-{
-    struct lv_buffer text = {0};
-    va_list args;
-    va_start(args, format);
-    lv_buffer_vprintf(&text, format, args);
-    va_end(args);
-    json_t *line = json_object();
-    json_object_set_new(line, "error", json_string(error));
-    json_object_set_new(line, "text", json_of_slice(lv_buffer_slice(&text)));
-    lv_buffer_free(&text);
-    add_line(r, line);
-    r->is_answered = true;
-}
-
-void request_end(struct request *r, int err)
-{
-    if (err < 0)
-        request_refuse(r, lv_error_name(err), "%s", lv_error_text(err));
-    else
-        request_done(r, NULL);
-}
-
-/* --- a request ---------------------------------------------------------------------------- */
-
-/* Checks that what the table names without brackets is there, and that strings are strings. */
-static bool arguments_check(struct request *r, const struct control_command *command)
-{
-    const char *p = command->arguments;
-    while (*p) {
-        bool is_optional = *p == '[';
-        p += is_optional;
-        size_t n = strcspn(p, " ]");
-        char name[32];
-        lv_assert(n < sizeof name);
-        memcpy(name, p, n);
-        name[n] = '\0';
-        p += n + is_optional;
-        p += *p == ' ';
-        json_t *value = json_object_get(r->arguments, name);
-        if (!value && is_optional)
-            continue;
-        if (!json_is_string(value)) {
-            request_refuse(r, "bad_request", "%s: the argument '%s' must be a string",
-                           command->name, name);
-            return false;
-        }
+    static const char refusal[] =
+        "{\"error\":\"too_many_connections\",\"text\":\"too many connections\"}\n";
+    int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            c->accept_after_ms = now + ACCEPT_PAUSE_MS;
+        return false;
     }
+    if (make_room(c)) {
+        lv_list_push(&c->clients, &client_create(&c->service, fd, now)->link);
+        c->client_count++;
+        return true;
+    }
+    (void)!send(fd, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
+    close(fd);
     return true;
 }
 
-static void request_run(struct request *r, const char *line, size_t n)
+static void remove_ended(struct control *c)
 {
-    json_error_t error;
-    r->is_answered = false;
-    r->arguments = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    const char *name = json_string_value(json_object_get(r->arguments, "command"));
-    const struct control_command *command = name ? command_find(name) : NULL;
-    lv_rcu_online();
-    if (!name)
-        request_refuse(r, "bad_request", "a request is a JSON object with a command");
-    else if (!command)
-        request_refuse(r, "no_such_command", "there is no command '%s'", name);
-    else if (arguments_check(r, command))
-        command->run(r);
-    lv_assert(r->is_answered);
-    request_flush(r);
-    lv_rcu_offline();
-    json_decref(r->arguments);
-    r->arguments = NULL;
-}
-
-/* Appends what comes. False when the peer is done, or we are with it. */
-static bool read_more(struct request *r, struct lv_buffer *in)
-{
-    for (;;) {
-        ssize_t n = recv(r->fd, lv_buffer_reserve(in, 4096), 4096, 0);
-        if (n > 0) {
-            in->n += (size_t)n;
-            return true;
-        }
-        if (n == 0 || (errno != EAGAIN && errno != EINTR))
-            return false;
-        if (errno == EAGAIN && !wait_for(r->fd, POLLIN, r->stop_fd, IDLE_MS_MAX))
-            return false;
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &c->clients) {
+        struct client *one = lv_list_item(it, struct client, link);
+        if (!client_is_over(one))
+            continue;
+        client_free(&one);
+        c->client_count--;
     }
 }
 
-static void serve(struct control *c, int fd)
+/* The clients follow in the order of the list. */
+static size_t fill_polled(struct control *c, uint64_t now)
 {
-    struct request r = {.world = &c->world, .asker = c->asker, .fd = fd, .stop_fd = c->stop_fd};
-    struct lv_buffer in = {0};
+    size_t count = POLLED_CLIENTS;
+    lv_assert(c->client_count <= CLIENTS_MAX + REQUESTS_MAX);
+    c->polled[POLLED_LISTENER] =
+        (struct pollfd){.fd = now >= c->accept_after_ms ? c->listen_fd : -1, .events = POLLIN};
+    c->polled[POLLED_WAKE] = (struct pollfd){.fd = c->service.wake_fd, .events = POLLIN};
+    c->polled[POLLED_STOP] = (struct pollfd){.fd = c->service.stop_fd, .events = POLLIN};
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        c->polled[count++] = client_wants(lv_list_item(it, struct client, link));
+    return count;
+}
 
-    while (!r.is_broken && !r.is_to_linger) {
-        const char *end = in.n ? memchr(in.p, '\n', in.n) : NULL;
-        if (end) {
-            size_t n = (size_t)(end - (const char *)in.p);
-            request_run(&r, (const char *)in.p, n);
-            lv_buffer_consume(&in, n + 1);
-        } else if (in.n > REQUEST_BYTES_MAX || !read_more(&r, &in)) {
+static int timeout_of(const struct control *c, uint64_t now)
+{
+    if (now < c->accept_after_ms)
+        return ACCEPT_PAUSE_MS;
+    return lv_list_is_empty(&c->clients) ? -1 : LOOK_MS;
+}
+
+/* False: the control stops. */
+static bool turn(struct control *c)
+{
+    uint64_t now = now_ms();
+    size_t at = POLLED_CLIENTS, count = fill_polled(c, now);
+    eventfd_t woken;
+    int n = poll(c->polled, count, timeout_of(c, now));
+    if (n < 0)
+        return errno == EINTR;
+    if (c->polled[POLLED_STOP].revents)
+        return false;
+    if (c->polled[POLLED_WAKE].revents)
+        (void)eventfd_read(c->service.wake_fd, &woken);
+    now = now_ms();
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        client_turn(lv_list_item(it, struct client, link), c->polled[at++].revents, now);
+    for (int i = 0; c->polled[POLLED_LISTENER].revents && i < ACCEPTS_MAX; i++)
+        if (!accept_one(c, now))
             break;
-        }
+    look_at_clock(c, now);
+    remove_ended(c);
+    return true;
+}
+
+static void end_all(struct control *c)
+{
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        client_never_wait(lv_list_item(it, struct client, link));
+    while (!lv_list_is_empty(&c->clients)) {
+        struct client *one = lv_list_item(c->clients.next, struct client, link);
+        client_free(&one);
     }
-    lv_buffer_free(&in);
-    lv_buffer_free(&r.out);
-    if (!r.is_to_linger)
-        close(fd);
 }
 
 static void *control_thread(void *arg)
@@ -240,13 +214,9 @@ static void *control_thread(void *arg)
     pthread_setname_np(pthread_self(), "control");
     lv_rcu_register_thread();
     lv_rcu_offline();
-    while (wait_for(c->listen_fd, POLLIN, c->stop_fd, -1)) {
-        int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0)
-            serve(c, fd);
-        else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            wait_for(-1, 0, c->stop_fd, 100); /* out of descriptors: others may give some back */
-    }
+    while (turn(c))
+        continue;
+    end_all(c);
     lv_rcu_unregister_thread();
     return NULL;
 }
@@ -279,15 +249,14 @@ static int socket_open(const char *path, int *ret)
     return 0;
 }
 
-static void threads_start(struct control *c)
+static int thread_start(struct control *c)
 {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 512 * 1024);
-    for (unsigned i = 0; i < THREADS; i++, c->thread_count++)
-        if (pthread_create(&c->threads[i], &attributes, control_thread, c) != 0)
-            break;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    c->has_thread = pthread_create(&c->thread, &attributes, control_thread, c) == 0;
     pthread_attr_destroy(&attributes);
+    return c->has_thread ? 0 : ERR_NO_MEMORY;
 }
 
 int control_start(const struct control_world *world, struct control **ret)
@@ -298,14 +267,19 @@ int control_start(const struct control_world *world, struct control **ret)
     c->world = *world;
     c->path = slice_strdup(lv_buffer_slice(&path));
     lv_buffer_free(&path);
+    lv_list_init(&c->clients);
     c->listen_fd = -1;
-    c->stop_fd = eventfd(0, EFD_CLOEXEC);
-    c->asker = asker_create(world->loops);
-    int err = c->stop_fd < 0 ? lv_error_from_errno(errno) : socket_open(c->path, &c->listen_fd);
-    if (err == 0) {
-        threads_start(c);
-        err = c->thread_count > 0 ? 0 : ERR_NO_MEMORY;
-    }
+    c->service = (struct service){
+        .world = &c->world,
+        .asker = asker_create(world->loops),
+        .stop_fd = eventfd(0, EFD_CLOEXEC),
+        .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+    };
+    int err = c->service.stop_fd < 0 || c->service.wake_fd < 0
+                  ? lv_error_from_errno(errno)
+                  : socket_open(c->path, &c->listen_fd);
+    if (err == 0)
+        err = thread_start(c);
     if (err < 0) {
         control_stop(&c);
         return err;
@@ -314,24 +288,29 @@ int control_start(const struct control_world *world, struct control **ret)
     return 0;
 }
 
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 void control_stop(struct control **control)
 {
     struct control *c = *control;
     *control = NULL;
     if (!c)
         return;
-    asker_close(c->asker);
-    if (c->stop_fd >= 0)
-        lv_assert(eventfd_write(c->stop_fd, 1) == 0);
-    for (unsigned i = 0; i < c->thread_count; i++)
-        lv_assert(pthread_join(c->threads[i], NULL) == 0);
-    if (c->listen_fd >= 0) {
-        unlink(c->path);
-        close(c->listen_fd);
+    asker_close(c->service.asker);
+    if (c->has_thread) {
+        lv_assert(eventfd_write(c->service.stop_fd, 1) == 0);
+        lv_assert(pthread_join(c->thread, NULL) == 0);
     }
-    if (c->stop_fd >= 0)
-        close(c->stop_fd);
-    asker_free(&c->asker);
+    if (c->listen_fd >= 0)
+        unlink(c->path);
+    close_fd(c->listen_fd);
+    close_fd(c->service.stop_fd);
+    close_fd(c->service.wake_fd);
+    asker_free(&c->service.asker);
     free(c->path);
     free(c);
 }

@@ -1,8 +1,9 @@
 /* The control socket: DIR/control.sock, where leveretctl asks and the broker answers
  * (docs/formats/control.md).
  *
- * Requests are served on a few threads of this room's own, which may wait: for loops that are asked
- * (ask.h), for the definitions' commit, for a slow reader. So no loop ever waits for an operator. */
+ * Requests are served on threads of this room's own, which may wait: for loops that are asked (ask.h), for
+ * the definitions' commit, for a slow reader. So no loop ever waits for an operator, and no operator for
+ * another one's client. */
 #ifndef LEVERET_ADMIN_CONTROL_H
 #define LEVERET_ADMIN_CONTROL_H
 
@@ -22,9 +23,9 @@ struct control_world {
     struct auth *auth;
     struct amqp_server *amqp;
     const char *data_dir;
-    const char *node_name;   /* as listings and messages show it: "leveret@host" */
-    void *arg;               /* for the calls below, which come on this room's threads */
-    void (*stop)(void *arg); /* begins the graceful stop */
+    const char *node_name; /* as listings and messages show it: "leveret@host" */
+    void *arg;             /* for the calls below, which come on the socket's thread: none waits */
+    void (*stop)(void *arg);                        /* begins the graceful stop */
     void (*facts)(void *arg, json_t *object);       /* adds what `status` shows of the process */
     void (*environment)(void *arg, json_t *object); /* adds the effective settings */
 };

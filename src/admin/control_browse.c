@@ -255,7 +255,7 @@ static const struct column message_columns[] = {
 static void write_batch(struct request *r, const struct columns *columns, struct look *look)
 {
     for (size_t i = 0; i < look->count; i++) {
-        if (!r->is_broken)
+        if (!request_is_cut(r))
             columns_row(r, columns, &look->batch[i]);
         message_unref(&look->batch[i].message);
     }
@@ -265,7 +265,7 @@ static void write_batch(struct request *r, const struct columns *columns, struct
 static int look_through(struct request *r, const struct columns *columns, struct look *look)
 {
     int err = 0;
-    while (err == 0 && !r->is_broken) {
+    while (err == 0 && !request_is_cut(r)) {
         err = ask_loop(r->asker, look->queue->home, fill_on_loop, look);
         if (err < 0)
             break;

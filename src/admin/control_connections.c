@@ -146,7 +146,7 @@ static void rows_write(struct request *r, const struct columns *columns, struct 
     }
     if (count > 0)
         qsort(rows, count, sizeof(struct session_row *), in_order);
-    for (size_t i = 0; i < count && !r->is_broken; i++)
+    for (size_t i = 0; i < count && !request_is_cut(r); i++)
         columns_row(r, columns, rows[i]);
     free(rows);
 }

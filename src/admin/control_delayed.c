@@ -126,7 +126,7 @@ static void run_list_delayed(struct request *r)
     struct delayed_list list = {.limit = limit_of(r)};
     struct question question;
     int err = ask_queue(r, q, delayed_call_list, &list, &question);
-    for (size_t i = 0; err == 0 && i < list.count && !r->is_broken; i++)
+    for (size_t i = 0; err == 0 && i < list.count && !request_is_cut(r); i++)
         columns_row(r, &columns, &list.rows[i]);
     free(list.rows);
     request_end(r, err);

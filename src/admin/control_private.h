@@ -1,9 +1,10 @@
-/* Between control.c, which knows sockets and lines, and control_....c, which know commands. */
+/* Between client.c, which knows sockets and lines, and control_....c, which know commands. */
 #ifndef LEVERET_ADMIN_CONTROL_PRIVATE_H
 #define LEVERET_ADMIN_CONTROL_PRIVATE_H
 
 #include "admin/ask.h"
 #include "admin/control.h"
+#include "admin/spool.h"
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "broker/policy.h"
@@ -12,8 +13,8 @@ struct request;
 struct queue;
 struct vhost;
 
-/* A command: its handler runs on one of the room's threads, RCU online, and ends with one of
- * request_done(), request_refuse(). */
+/* A command: its handler runs on a thread of its own, RCU online, and ends with one of request_done(),
+ * request_refuse(). */
 struct control_command {
     const char *name;
     void (*run)(struct request *r);
@@ -22,7 +23,8 @@ struct control_command {
     const char *help;
 };
 
-/* One list per family, ended by a NULL name. */
+/* One list per family, ended by a NULL name. Commands of the first family never wait, and answer in few
+ * lines: they run on the control socket's own thread, so they are answered whatever else is under way. */
 extern const struct control_command control_broker_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
@@ -39,15 +41,30 @@ extern const struct control_command control_trace_commands[];
 struct request {
     const struct control_world *world;
     struct asker *asker;
-    json_t *arguments; /* the request object */
-    struct lv_buffer out;
-    int fd;
-    int stop_fd;                          /* readable once the control stops */
-    bool is_broken;                       /* the peer is gone: nothing more is written */
-    bool is_answered;                     /* the last line has been added */
-    const struct delayed_counts *delayed; /* while exchanges are listed */
+    const struct control_command *command; /* NULL: there is none of this name */
+    json_t *arguments;                     /* the request object; owned */
+    struct lv_buffer out;                  /* what the spool has not got yet */
+    struct spool *spool;
+    int stop_fd;       /* readable once the control stops */
+    bool is_answered;  /* the last line has been added */
     bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
+    const struct delayed_counts *delayed; /* while exchanges are listed */
 };
+
+/* --- request_run.c ------------------------------------------------------------------------ */
+
+/* Reads a line. The request is then run, or freed. */
+void request_parse(struct request *r, const char *line, size_t n);
+/* Whether its command never waits: it may be run where nothing may wait. */
+bool request_is_prompt(const struct request *r);
+/* Runs the command; its answer is in the spool when this returns. Frees what request_parse() made. */
+void request_run(struct request *r);
+void request_free(struct request *r);
+
+/* True once nobody reads the answer: the command may end early. */
+bool request_is_cut(const struct request *r);
+
+/* --- request.c ---------------------------------------------------------------------------- */
 
 /* A string argument; SLICE_EMPTY when it is absent. Arguments named in the table are there. */
 struct slice request_string(const struct request *r, const char *name);
@@ -57,7 +74,7 @@ bool request_flag(const struct request *r, const char *name); /* present and tru
 /* A number from 0 on; `absent` when it is not there. False after refusing. */
 bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
 
-/* Waits so long, before a loop is asked again. False: the control stops. */
+/* Waits this long, before a loop is asked again. False: the control stops. */
 bool request_pause(const struct request *r, int ms);
 
 /* One line with an array. Takes the row. */

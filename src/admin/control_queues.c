@@ -381,7 +381,7 @@ static void run_list_queues(struct request *r)
     struct queue_rows *rows = lv_calloc(1, sizeof *rows);
     rows_take(rows, vhost);
     int err = rows_fill(r, rows);
-    for (size_t i = 0; err == 0 && i < rows->count && !r->is_broken; i++)
+    for (size_t i = 0; err == 0 && i < rows->count && !request_is_cut(r); i++)
         columns_row(r, &columns, &rows->rows[i]);
     rows_free(rows);
     free(rows);

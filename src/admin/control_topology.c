@@ -257,7 +257,7 @@ static void run_list_bindings(struct request *r)
     }
     if (count > 0)
         qsort(row, count, sizeof *row, bindings_in_order);
-    for (size_t i = 0; i < count && !r->is_broken; i++)
+    for (size_t i = 0; i < count && !request_is_cut(r); i++)
         columns_row(r, &columns, &row[i]);
     lv_buffer_free(&rows.bytes);
     lv_buffer_free(&rows.rows);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,16 @@ static uint64_t now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* A broker that is stopped or stuck accepts nobody and reads nothing: connect(2) and send(2) then end with
+ * EAGAIN. */
+static void limit_waiting(const struct ask *a)
+{
+    const struct timeval limit = {.tv_sec = a->timeout_ms / 1000,
+                                  .tv_usec = a->timeout_ms % 1000 * 1000};
+    if (a->timeout_ms > 0)
+        setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
 int ask_open(struct ask *a, const char *data_dir, int timeout_ms)
@@ -37,9 +48,12 @@ int ask_open(struct ask *a, const char *data_dir, int timeout_ms)
     a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (a->fd < 0)
         return lv_error_from_errno(errno);
+    limit_waiting(a);
     if (connect(a->fd, (const struct sockaddr *)&address, sizeof address) == 0)
         return 0;
-    int err = errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_REFUSED;
+    int err = errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
+              : errno == EAGAIN                   ? ERR_BUSY
+                                                  : ERR_REFUSED;
     ask_close(a);
     return err;
 }
@@ -66,7 +80,7 @@ int ask_send(struct ask *a, const json_t *request)
         if (n >= 0)
             at += (size_t)n;
         else if (errno != EINTR)
-            err = ERR_IO;
+            err = errno == EAGAIN ? ERR_BUSY : ERR_IO;
     }
     lv_buffer_free(&line);
     return err;

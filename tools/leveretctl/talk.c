@@ -83,6 +83,11 @@ int connect_to_broker(struct invocation *i)
                 " * Nobody answers on %s/control.sock: leveretd is not running, or runs as another "
                 "user\n * Run this command as that user, or as root\n",
                 i->data_dir);
+    else if (err == ERR_BUSY)
+        fprintf(stderr,
+                " * leveretd has not accepted a connection on %s/control.sock within %d s: it is "
+                "stopped or overloaded\n",
+                i->data_dir, timeout_ms_of(i) / 1000);
     else
         fprintf(stderr, " * %s/control.sock: %s\n", i->data_dir, lv_error_text(err));
     return EXIT_UNAVAILABLE;
@@ -140,13 +145,27 @@ static int say_failure(const struct invocation *i, const struct failure *f, cons
     return f->exit_code;
 }
 
-static const struct failure *failure_find(const struct command *c, const json_t *line)
+/* What any command may be told. */
+static const struct failure common_failures[] = {
+    {"too_many_requests", NULL, EXIT_UNAVAILABLE, false, NULL},
+    {"too_many_connections", NULL, EXIT_UNAVAILABLE, false, NULL},
+    {"timed_out", NULL, EXIT_UNAVAILABLE, false, NULL},
+    {NULL, NULL, 0, false, NULL},
+};
+
+static const struct failure *failure_in(const struct failure *f, const char *error)
 {
-    const char *error = json_string_value(json_object_get(line, "error"));
-    for (const struct failure *f = c->failures; f && f->error && error; f++)
+    for (; f && f->error && error; f++)
         if (strcmp(f->error, error) == 0)
             return f;
     return NULL;
+}
+
+static const struct failure *failure_find(const struct command *c, const json_t *line)
+{
+    const char *error = json_string_value(json_object_get(line, "error"));
+    const struct failure *f = failure_in(c->failures, error);
+    return f ? f : failure_in(common_failures, error);
 }
 
 static int answer_failed(const struct invocation *i, const struct failure *f, const json_t *line)
