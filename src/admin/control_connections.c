@@ -8,6 +8,7 @@
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/arguments.h"
 
 /* --- copies ------------------------------------------------------------------------------- */
 
@@ -284,7 +285,7 @@ COLUMN(ack_required, json_boolean(!row->consumer.no_ack))
 COLUMN(consumer_prefetch, json_integer(row->consumer.prefetch_count))
 COLUMN(active, json_boolean(row->consumer.is_active))
 COLUMN(activity_status, json_string(row->consumer.activity))
-COLUMN(consumer_arguments, json_of_table(row->consumer.arguments))
+COLUMN(consumer_arguments, json_of_arguments(row->consumer.arguments, consumer_argument_is_known))
 
 static const struct column consumer_columns[] = {
     {"queue_name", queue_name},

@@ -100,6 +100,9 @@ json_t *json_of_slice(struct slice s);
 json_t *json_of_u64(uint64_t n);
 /* ["administrator", "monitoring"] of "administrator,monitoring". */
 json_t *json_of_tags(struct slice tags);
+/* Like json_of_table(), for the arguments of a declaration: those of which nothing in the broker
+ * knows have `true` behind their value. */
+json_t *json_of_arguments(struct slice table, bool (*is_known)(struct slice name));
 /* A table as [[name, type, value] ...], wrapped as {"table": ...}, as the protocol has it. */
 json_t *json_of_table(struct slice table);
 

@@ -9,6 +9,7 @@
 #include "admin/control_private.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "broker/arguments.h"
 #include "broker/events.h"
 #include "broker/queue.h"
 
@@ -159,7 +160,7 @@ COLUMN(exclusive)
 COLUMN(arguments)
 {
     UNUSED();
-    return json_of_table(QUEUE->argument_table);
+    return json_of_arguments(QUEUE->argument_table, queue_argument_is_known);
 }
 
 /* A queue has no process; the home loop stands where RabbitMQ shows one. */

@@ -4,6 +4,7 @@
 
 #include "admin/control_private.h"
 #include "base/memory.h"
+#include "broker/arguments.h"
 #include "broker/binding.h"
 #include "broker/exchange.h"
 #include "broker/vhost.h"
@@ -48,7 +49,7 @@ COLUMN(exchange_column_internal)
 COLUMN(exchange_column_arguments)
 {
     UNUSED();
-    return json_of_table(EXCHANGE->arguments);
+    return json_of_arguments(EXCHANGE->arguments, exchange_argument_is_known);
 }
 
 COLUMN(exchange_column_messages_delayed)

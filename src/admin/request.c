@@ -132,6 +132,19 @@ json_t *json_of_table(struct slice table)
     return object;
 }
 
+json_t *json_of_arguments(struct slice table, bool (*is_known)(struct slice name))
+{
+    json_t *object = json_of_table(table);
+    json_t *fields = json_object_get(object, "table");
+    struct slice name;
+    struct field f;
+    for (size_t i = 0; table_next(&table, &name, &f); i++) {
+        if (!is_known(name))
+            json_array_append_new(json_array_get(fields, i), json_true());
+    }
+    return object;
+}
+
 json_t *json_of_tags(struct slice tags)
 {
     json_t *list = json_array();

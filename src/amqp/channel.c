@@ -168,12 +168,15 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
         connection_fail(ch->connection, code, method, "%s", whole);
         return;
     }
+    va_list args_for_log;
+    va_copy(args_for_log, args);
     size_t n = reply_text_make(text, code, format, args);
     va_end(args);
+    if (ch->state == CHANNEL_OPEN)
+        connection_log_exception(ch->connection, ch, code, method, format, args_for_log);
+    va_end(args_for_log);
     if (ch->state != CHANNEL_OPEN)
         return;
-    log_warning("connection %s, channel %u: closing the channel: %.*s", ch->connection->name,
-                ch->number, (int)n, text);
     channel_tell_settled(ch);
     channel_shut(ch, CHANNEL_CLOSING);
     CHANNEL_SEND(ch, channel_close, .reply_code = code, .reply_text = slice_of(text, n),
@@ -189,7 +192,8 @@ void connection_refuse_arguments(struct connection *conn, enum wire_result resul
                                  struct slice args)
 {
     if (conn->state != CONNECTION_RUNNING || result == WIRE_BAD_TABLE) {
-        connection_drop(conn);
+        connection_drop_for(conn, "cannot decode the arguments of %s",
+                            amqp_method_find(method)->name);
         return;
     }
     if (result == WIRE_BAD_UTF8) {

@@ -134,6 +134,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
         channel_refuse(ch, AMQP_BASIC_CONSUME, &error);
         return;
     }
+    channel_remark_arguments(ch, AMQP_BASIC_CONSUME, name, m.arguments, consumer_argument_is_known);
     char generated[GENERATED_NAME_MAX];
     struct slice tag = m.consumer_tag.n ? m.consumer_tag : name_generate("amq.ctag-", generated);
     start_consumer(ch, &m, q, tag, &arguments);

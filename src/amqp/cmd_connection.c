@@ -60,7 +60,7 @@ static void send_start(struct connection *conn, uint8_t major, uint8_t minor)
 }
 
 /* Besides 0-9-1's header RabbitMQ takes those of 0-9 and 0-8, and greets the latter as 8-0. */
-void connection_take_header(struct connection *conn, const uint8_t *header)
+void connection_take_header(struct connection *conn, const uint8_t *header, size_t n)
 {
     static const uint8_t as_0_9[8] = {'A', 'M', 'Q', 'P', 1, 1, 0, 9};
     static const uint8_t as_0_8[8] = {'A', 'M', 'Q', 'P', 1, 1, 8, 0};
@@ -72,7 +72,7 @@ void connection_take_header(struct connection *conn, const uint8_t *header)
     } else {
         outbuf_add(net_out(conn->net), our_header, sizeof our_header);
         net_dirty(conn->net);
-        log_warning("connection %s: no AMQP 0-9-1 header, closing", conn->name);
+        connection_log_foreign(conn, header, n);
         connection_drop(conn);
     }
 }
@@ -104,7 +104,8 @@ static void take_client_properties(struct connection *conn, struct slice propert
 
 static void refuse_login(struct connection *conn, struct slice mechanism, const char *reason)
 {
-    log_warning("connection %s: PLAIN login refused: %s", conn->name, reason);
+    log_error("connection %s: %.*s login refused: %s", CONNECTION_TITLE(conn), SLICE_ARG(mechanism),
+              reason);
     if (!conn->can.authentication_failure_close) {
         connection_drop_late(conn);
         return;
@@ -145,10 +146,10 @@ static void start_ok(struct connection *conn, const struct amqp_connection_start
     struct slice user, password;
     enum sasl_result result = sasl_parse(m->mechanism, m->response, &user, &password);
     if (result != SASL_OK) {
-        log_warning("connection %s: %s '%.*s', closing", conn->name,
-                    result == SASL_MALFORMED ? "malformed response of mechanism"
-                                             : "unknown authentication mechanism",
-                    SLICE_ARG(m->mechanism));
+        log_error("connection %s: %s '%.*s', closing", CONNECTION_TITLE(conn),
+                  result == SASL_MALFORMED ? "malformed response of mechanism"
+                                           : "unknown authentication mechanism",
+                  SLICE_ARG(m->mechanism));
         connection_drop_late(conn);
         return;
     }
@@ -170,9 +171,10 @@ static void tune_ok(struct connection *conn, const struct amqp_connection_tune_o
     bool frame_is_fine = is_within(m->frame_max, s->frame_bytes_max) &&
                          (m->frame_max == 0 || m->frame_max >= FRAME_BYTES_MIN);
     if (!frame_is_fine || !is_within(m->channel_max, s->channel_max)) {
-        log_warning("connection %s: tune-ok with frame_max %u and channel_max %u, where %u and %u "
-                    "were offered, closing",
-                    conn->name, m->frame_max, m->channel_max, s->frame_bytes_max, s->channel_max);
+        log_error("connection %s: tune-ok with frame_max %u and channel_max %u, where %u and %u "
+                  "were offered, closing",
+                  CONNECTION_TITLE(conn), m->frame_max, m->channel_max, s->frame_bytes_max,
+                  s->channel_max);
         connection_drop_late(conn);
         return;
     }
@@ -269,8 +271,8 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
     CONNECTION_SEND(conn, 0, connection_open_ok, .reserved1 = SLICE_EMPTY);
     connection_start_heartbeats(conn);
     connection_event_created(conn);
-    log_info("connection %s: user '%.*s' has entered vhost '%.*s'", conn->name,
-             SLICE_ARG(auth_identity_name(conn->identity)), SLICE_ARG(m->virtual_host));
+    log_info("connection %s: authenticated and granted access to the vhost",
+             CONNECTION_TITLE(conn));
 }
 
 /* --- the end -------------------------------------------------------------------------------------------- */
@@ -278,8 +280,8 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
 static void take_close(struct connection *conn, const struct amqp_connection_close *m)
 {
     if (conn->state == CONNECTION_RUNNING) {
-        log_info("connection %s closed by the client: %u %.*s", conn->name, m->reply_code,
-                 SLICE_ARG(m->reply_text));
+        log_info("connection %s: closed by the client: %u %.*s", CONNECTION_TITLE(conn),
+                 m->reply_code, SLICE_ARG(m->reply_text));
         connection_finish(conn);
         return;
     }
@@ -311,7 +313,8 @@ static void refuse_method(struct connection *conn, uint32_t method, const char *
         connection_fail(conn, REPLY_CHANNEL_ERROR, method,
                         "unexpected method in connection state %s", state);
     else
-        connection_drop(conn);
+        connection_drop_for(conn, "method %u of class %u does not exist", amqp_method_of(method),
+                            amqp_class_of(method));
 }
 
 static void take_running_method(struct connection *conn, uint32_t method, struct slice args)
@@ -340,6 +343,13 @@ static void take_closing_method(struct connection *conn, uint32_t method, struct
         READ_AND_DO(connection_close, AMQP_CONNECTION_CLOSE, take_close);
 }
 
+static void drop_unexpected(struct connection *conn, uint32_t method)
+{
+    const struct amqp_method *m = amqp_method_find(method);
+    connection_drop_for(conn, "unexpected method %s in the handshake",
+                        m ? m->name : "that does not exist");
+}
+
 void connection_take_method(struct connection *conn, uint32_t method, struct slice args)
 {
     if (conn->state == CONNECTION_RUNNING)
@@ -353,5 +363,5 @@ void connection_take_method(struct connection *conn, uint32_t method, struct sli
     else if (conn->state == CONNECTION_AWAIT_OPEN)
         take_opening_method(conn, method, args);
     else
-        connection_drop(conn);
+        drop_unexpected(conn, method);
 }

@@ -20,6 +20,8 @@ void cmd_exchange_declare(struct channel *ch, struct slice args)
         return;
     if (!m.passive && !allows_alternate(ch, &m))
         return;
+    channel_remark_arguments(ch, AMQP_EXCHANGE_DECLARE, m.exchange, m.arguments,
+                             exchange_argument_is_known);
     const struct exchange_declaration d = {
         .name = m.exchange,
         .type = m.type,

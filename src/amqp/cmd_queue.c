@@ -58,8 +58,11 @@ static void declare(struct channel *ch, const struct queue_declaration *d, bool 
     struct durable_done done = channel_durable(ch, AMQP_QUEUE_DECLARE);
     enum change_result result =
         queue_declare(connection_loop(conn), conn->vhost, d, done, &error, &q, &created);
-    if (result != CHANGE_REFUSED)
+    if (result != CHANGE_REFUSED) {
         remember_queue(ch, d->name);
+        channel_remark_arguments(ch, AMQP_QUEUE_DECLARE, d->name, d->arguments,
+                                 queue_argument_is_known);
+    }
     if (result != CHANGE_REFUSED && created && d->flags.exclusive)
         lv_list_push(&conn->exclusive_queues, &q->owner_link);
     if (result == CHANGE_DONE && !created) {

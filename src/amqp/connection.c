@@ -115,9 +115,7 @@ static void on_end(void *owner, int error)
 {
     struct connection *conn;
     CAST_OBJ(conn, owner, CONNECTION_MAGIC);
-    if (conn->state == CONNECTION_RUNNING)
-        log_info("connection %s: the client closed the TCP connection without connection.close%s%s",
-                 conn->name, error ? ": " : "", error ? lv_error_text(error) : "");
+    connection_log_vanished(conn, error);
     conn->state = CONNECTION_GONE;
     conn->net = NULL;
     release_hold(conn);
@@ -144,11 +142,6 @@ static void on_drained(void *owner)
 }
 
 /* --- ending it --------------------------------------------------------------------------------- */
-
-void connection_log_end(struct connection *conn, const char *why)
-{
-    log_info("connection %s closed: %s", conn->name, why);
-}
 
 void connection_drop(struct connection *conn)
 {
@@ -223,11 +216,13 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
     if (!conn->net || conn->state >= CONNECTION_CLOSING)
         return;
     char text[SHORTSTR_BYTES_MAX];
-    va_list args;
+    va_list args, args_for_log;
     va_start(args, format);
+    va_copy(args_for_log, args);
     size_t n = reply_text_make(text, code, format, args);
+    connection_log_exception(conn, NULL, code, method, format, args_for_log);
+    va_end(args_for_log);
     va_end(args);
-    log_warning("connection %s: closing: %.*s", conn->name, (int)n, text);
     if (conn->is_finishing) { /* the client has said close already */
         finish_now(conn);
         return;
@@ -260,8 +255,9 @@ static void beat(struct connection *conn)
     uint64_t now = loop_now_ms(connection_loop(conn));
     uint64_t silent = now - net_received_at_ms(conn->net);
     if (silent > conn->heartbeat_s * 2000u && !net_is_paused(conn->net)) {
-        log_warning("connection %s: nothing heard for %u s (heartbeat interval %u s), closing",
-                    conn->name, (unsigned)(silent / 1000), conn->heartbeat_s);
+        log_error("connection %s: missed heartbeats from the client: nothing heard for %u s "
+                  "(heartbeat interval %u s), closing",
+                  CONNECTION_TITLE(conn), (unsigned)(silent / 1000), conn->heartbeat_s);
         conn->state = CONNECTION_SILENT;
         net_close(conn->net, false);
         return;
@@ -284,8 +280,7 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
         return;
     }
     if (conn->state < CONNECTION_RUNNING)
-        log_warning("connection %s: handshake not finished within %u ms, closing", conn->name,
-                    connection_server(conn)->settings.handshake_timeout_ms);
+        connection_log_late(conn, connection_server(conn)->settings.handshake_timeout_ms);
     conn->state = CONNECTION_SILENT;
     net_close(conn->net, false);
 }
@@ -441,7 +436,7 @@ static void force_close(struct connection *conn, const char *reason)
     if (conn->state == CONNECTION_RUNNING)
         connection_fail(conn, REPLY_CONNECTION_FORCED, 0, "%s", reason);
     else if (conn->state < CONNECTION_RUNNING)
-        connection_drop(conn);
+        connection_drop_for(conn, "%s", reason);
 }
 
 static bool matches(struct slice want, struct slice have)

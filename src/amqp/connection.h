@@ -149,8 +149,34 @@ static inline struct loop *connection_loop(const struct connection *conn)
     return conn->home->loop;
 }
 
-/* A timestamped reason why it ended, for the log. */
-void connection_log_end(struct connection *conn, const char *why);
+/* --- connection_log.c ----------------------------------------------------------------------- */
+
+/* Whom a line is about: "10.0.0.7:51044 -> 10.0.0.1:5672 'shop' (user 'ann', vhost '/')", with
+ * the client's connection_name. What is not known yet is left out. */
+struct connection_title {
+    char text[800];
+};
+const char *connection_title(const struct connection *conn, struct connection_title *room);
+/* The title, until the end of the block. */
+#define CONNECTION_TITLE(conn) connection_title((conn), &(struct connection_title){.text = ""})
+
+/* One line about an error that closes the channel, or the connection (ch is NULL). */
+void connection_log_exception(const struct connection *conn, const struct channel *ch,
+                              uint16_t code, uint32_t method, const char *format, va_list args)
+    __attribute__((format(printf, 5, 0)));
+/* connection_drop() of a client that has made a mistake, after a line about it. */
+void connection_drop_for(struct connection *conn, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* One line about bytes that are no protocol header: what they may be, and the first of them. */
+void connection_log_foreign(const struct connection *conn, const uint8_t *p, size_t n);
+/* One line about a socket that the client closed too early, or that broke: `error`, or 0. For
+ * debug only if not a byte had come, as from a health check. */
+void connection_log_vanished(const struct connection *conn, int error);
+/* One line about a handshake that takes too long. */
+void connection_log_late(const struct connection *conn, uint32_t limit_ms);
+/* For debug, a line about each argument that nothing in the broker knows. */
+void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
+                              struct slice table, bool (*is_known)(struct slice argument));
 
 /* --- frames.c: net's on_bytes --------------------------------------------------------------- */
 
@@ -158,8 +184,8 @@ size_t connection_on_bytes(void *owner, uint8_t *p, size_t n);
 
 /* --- cmd_connection.c ----------------------------------------------------------------------- */
 
-/* Answers the protocol header. */
-void connection_take_header(struct connection *conn, const uint8_t *header);
+/* Answers the protocol header, the first 8 of the n bytes that have come. */
+void connection_take_header(struct connection *conn, const uint8_t *header, size_t n);
 /* A method on channel 0. */
 void connection_take_method(struct connection *conn, uint32_t method, struct slice args);
 

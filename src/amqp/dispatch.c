@@ -12,7 +12,8 @@ static void refuse_method(struct channel *ch, uint32_t method)
     else if (amqp_method_find(method))
         channel_fail(ch, method, REPLY_COMMAND_INVALID, "unimplemented method");
     else
-        connection_drop(ch->connection);
+        connection_drop_for(ch->connection, "method %u of class %u does not exist",
+                            amqp_method_of(method), amqp_class_of(method));
 }
 
 static void take_method(struct channel *ch, uint32_t method, struct slice args)

@@ -24,7 +24,7 @@ static void refuse_frame(struct connection *conn, uint16_t code, unsigned type,
     if (conn->state == CONNECTION_RUNNING || conn->state == CONNECTION_AWAIT_OPEN)
         connection_fail(conn, code, 0, "%.*s", (int)text.n, (const char *)text.p);
     else
-        connection_drop(conn);
+        connection_drop_for(conn, "%.*s", (int)text.n, (const char *)text.p);
     lv_buffer_free(&text);
 }
 
@@ -53,7 +53,8 @@ static void take_channel_frame(struct connection *conn, uint8_t type, uint16_t n
     }
     uint32_t method = payload.n >= 4 ? wire_u32(payload.p) : 0;
     if (!amqp_method_find(method)) {
-        connection_drop(conn);
+        connection_drop_for(conn, "method %u of class %u does not exist", amqp_method_of(method),
+                            amqp_class_of(method));
         return;
     }
     if (method != AMQP_CHANNEL_OPEN) {
@@ -231,7 +232,7 @@ size_t connection_on_bytes(void *owner, uint8_t *bytes, size_t n)
     if (conn->state == CONNECTION_AWAIT_HEADER) {
         if (n < 8)
             return 0;
-        connection_take_header(conn, p);
+        connection_take_header(conn, p, n);
         p += 8;
     }
     while (p < end) {

@@ -12,10 +12,10 @@ static void cancel_revoked(struct channel *ch)
         if (auth_allows(who, vhost, AUTH_READ, queue_name(c->queue)))
             continue;
         log_warning(
-            "connection %s, channel %u: user '%.*s' may no longer read queue '%.*s' in vhost "
-            "'%.*s': cancelling consumer '%.*s'",
-            ch->connection->name, ch->number, SLICE_ARG(auth_identity_name(who)),
-            SLICE_ARG(queue_name(c->queue)), SLICE_ARG(vhost), SLICE_ARG(c->tag));
+            "connection %s, channel %u: its user may no longer read queue '%.*s': cancelling "
+            "consumer '%.*s'",
+            CONNECTION_TITLE(ch->connection), ch->number, SLICE_ARG(queue_name(c->queue)),
+            SLICE_ARG(c->tag));
         if (ch->connection->can.consumer_cancel_notify)
             CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
         channel_cancel_consumer(ch, c, false);

@@ -66,10 +66,10 @@ static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms
         return;
     }
     log_warning(
-        "connection %s, channel %u: consumer '%.*s' of queue '%.*s' in vhost '%.*s' has held "
-        "a delivery for more than %" PRIu64 " ms: cancelling it",
-        ch->connection->name, ch->number, SLICE_ARG(c->tag), SLICE_ARG(queue_name(c->queue)),
-        SLICE_ARG(vhost_name(c->queue->vhost)), timeout_ms);
+        "connection %s, channel %u: consumer '%.*s' of queue '%.*s' has held a delivery for more "
+        "than %" PRIu64 " ms: cancelling it",
+        CONNECTION_TITLE(ch->connection), ch->number, SLICE_ARG(c->tag),
+        SLICE_ARG(queue_name(c->queue)), timeout_ms);
     CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
     ch->forgiven_tag = ch->delivery_tag;
     consumer_hold(c);

@@ -54,6 +54,31 @@ static bool is_control(const unsigned char *s)
     return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f);
 }
 
+/* Bytes of the character at s, in a text that ends with a NUL; 0: it is no UTF-8 (too long forms,
+ * surrogates and what is above U+10FFFF are none). */
+static size_t character_bytes(const unsigned char *s)
+{
+    static const struct {
+        unsigned char from, to, second_from, second_to, bytes;
+    } forms[] = {
+        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    size_t i = 0, n = 1;
+    while (i < sizeof forms / sizeof *forms && s[0] > forms[i].to)
+        i++;
+    if (i == sizeof forms / sizeof *forms || s[0] < forms[i].from)
+        return 0;
+    if (forms[i].bytes > 1 && (s[1] < forms[i].second_from || s[1] > forms[i].second_to))
+        return 0;
+    for (n = 2; n < forms[i].bytes; n++) {
+        if ((s[n] & 0xc0) != 0x80)
+            return 0;
+    }
+    return forms[i].bytes;
+}
+
 static size_t escape(char *to, unsigned char byte)
 {
     switch (byte) {
@@ -68,15 +93,17 @@ static size_t escape(char *to, unsigned char byte)
 static size_t add_text(char *line, size_t at, const char *text)
 {
     const size_t end = LOG_LINE_BYTES_MAX - 4; /* "..." and the newline */
-    for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+    const unsigned char *s = (const unsigned char *)text;
+    while (*s) {
         if (at + ESCAPE_BYTES_MAX > end) {
             memcpy(line + at, "...", 3);
             return at + 3;
         }
-        if (is_control(s))
-            at += escape(line + at, *s);
-        else
-            line[at++] = (char)*s;
+        size_t n = is_control(s) ? 0 : character_bytes(s);
+        if (n == 0)
+            at += escape(line + at, *s++);
+        for (; n > 0; n--)
+            line[at++] = (char)*s++;
     }
     return at;
 }

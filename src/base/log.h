@@ -39,7 +39,8 @@ enum log_level log_get_level(void);
 /* Reads "debug" ... "none". False when it is none of them; *ret_level is then unchanged. */
 bool log_level_parse(const char *text, enum log_level *ret_level);
 
-/* Logs one line. Control characters in it are escaped: a peer's bytes never forge a line. A site is
+/* Logs one line. Control characters in it, and what is no UTF-8, are escaped: a peer's
+ * bytes never forge a line. A site is
  * known by its format; "%s" alone is nobody's, and such lines are all written. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Like log_line(), for a site whose lines differ in kind: repeated lines of one kind do not hide

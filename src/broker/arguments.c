@@ -615,3 +615,43 @@ bool consumer_arguments_read(struct slice table, enum queue_type type, struct sl
         return false;
     return true;
 }
+
+/* --- known names ---------------------------------------------------------------------------- */
+
+static const char *const deduplication_names[] = {
+    "x-message-deduplication", "x-cache-size",           "x-cache-ttl",
+    "x-cache-persistence",     "x-deduplication-header", NULL};
+
+static bool is_among(struct slice name, const char *const *names)
+{
+    while (*names && !slice_is(name, *names))
+        names++;
+    return *names != NULL;
+}
+
+static bool is_note(struct slice name)
+{
+    return name.n < 2 || memcmp(name.p, "x-", 2) != 0;
+}
+
+bool queue_argument_is_known(struct slice name)
+{
+    return is_note(name) || types_of(name) != 0 || slice_is(name, "x-consumer-timeout") ||
+           is_among(name, deduplication_names);
+}
+
+bool exchange_argument_is_known(struct slice name)
+{
+    static const char *const names[] = {"x-delayed-type", "x-hash-on", "x-recent-history-length",
+                                        NULL};
+    return is_note(name) || is_among(name, names) || is_among(name, deduplication_names);
+}
+
+bool consumer_argument_is_known(struct slice name)
+{
+    static const char *const names[] = {"x-priority",         "x-cancel-on-ha-failover",
+                                        "x-stream-offset",    "x-browse",
+                                        "x-browse-offset",    "x-browse-end",
+                                        "x-consumer-timeout", NULL};
+    return is_note(name) || is_among(name, names);
+}

@@ -43,6 +43,12 @@ bool queue_arguments_read(struct slice table, struct queue_flags flags, struct s
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error);
 
+/* Whether an argument of this name means anything to a queue of some type, to an exchange, to a
+ * consumer. What does not begin with "x-" is the client's own note, and taken for known. */
+bool queue_argument_is_known(struct slice name);
+bool exchange_argument_is_known(struct slice name);
+bool consumer_argument_is_known(struct slice name);
+
 /* False, and *ret unchanged, when it is none of the words. */
 bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
 

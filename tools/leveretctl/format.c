@@ -121,7 +121,7 @@ static void put_fields(struct lv_buffer *out, const json_t *fields)
         put_quoted(out, json_array_get(field, 0));
         put(out, ",");
         put_typed(out, json_string_value(json_array_get(field, 1)), json_array_get(field, 2));
-        put(out, "}");
+        put(out, json_is_true(json_array_get(field, 3)) ? ",unknown}" : "}");
     }
     put(out, "]");
 }

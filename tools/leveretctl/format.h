@@ -1,7 +1,8 @@
 /* What leveretctl prints: rows and messages in the formats of rabbitmqctl, byte for byte.
  *
  * A cell is JSON as the control protocol has it (docs/formats/control.md): a string, a number, a
- * boolean, a list of strings (tags), or {"table": [[name, type, value] ...]}. */
+ * boolean, a list of strings (tags), or {"table": [[name, type, value] ...]}. An
+ * argument that the broker does not know has `true` as a fourth; the text shows it as "unknown". */
 #ifndef LEVERETCTL_FORMAT_H
 #define LEVERETCTL_FORMAT_H
 

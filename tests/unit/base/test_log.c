@@ -32,8 +32,10 @@ static void capture(void (*fn)(void))
 
 static void forge(void)
 {
-    log_info("user %s logged in",
-             "eve\n2026-01-01 00:00:00.000 [error] \x1b[2J\x7f\xc2\x9b caf\xc3\xa9");
+    log_info(
+        "user %s logged in",
+        "eve\n2026-01-01 00:00:00.000 [error] \x1b[2J\x7f\xc2\x9b caf\xc3\xa9 \x9b \xe2\x82 \xe2\x82\xac "
+        "\xed\xa0\x80 \xf0\x9f\x90\x87 \xc3");
 }
 
 static void a_peers_bytes_never_forge_a_line(void **state)
@@ -43,7 +45,8 @@ static void a_peers_bytes_never_forge_a_line(void **state)
     assert_ptr_equal(strchr(lines, '\n'), lines + strlen(lines) - 1);
     assert_non_null(strstr(lines, " [info] user eve\\n2026-01-01"));
     assert_non_null(strstr(lines, "\\x1b[2J\\x7f\\xc2"));
-    assert_non_null(strstr(lines, "caf\xc3\xa9"));
+    assert_non_null(strstr(lines, "caf\xc3\xa9 \\x9b \\xe2\\x82 \xe2\x82\xac \\xed\\xa0\\x80 "
+                                  "\xf0\x9f\x90\x87 \\xc3 logged in\n"));
     assert_null(strchr(lines, '\x1b'));
 }
 
