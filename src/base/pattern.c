@@ -2,7 +2,11 @@
  *
  * Nearly all permissions are "", ".*" and "^(a|b)-": the first two are known by sight and never
  * reach PCRE. The others may have been written to take for ever on some name: steps and depth are
- * bounded, and what runs into a bound is refused, as a permission must fail on the closed side. */
+ * bounded, and what runs into a bound is refused, as a permission must fail on the closed side.
+ *
+ * Patterns are compiled to machine code where PCRE2 can: 20,000 steps then take 0.1 ms instead of 0.5. The
+ * machine code's own stack (32 KiB) is smaller than the interpreter's heap, so a match that needs more of it
+ * is run again by the interpreter, under the same bounds. */
 #include "base/pattern.h"
 
 #include <stdlib.h>
@@ -35,6 +39,8 @@ static int compile(struct slice text, pcre2_code **ret, struct pattern_fault *re
                                 sizeof ret_fault->message);
         return ERR_INVALID;
     }
+    (void)pcre2_jit_compile(code,
+                            PCRE2_JIT_COMPLETE); /* where it cannot, the interpreter matches */
     *ret = code;
     return 0;
 }
@@ -78,6 +84,7 @@ void pattern_free(struct pattern **pattern)
 static bool code_matches(const pcre2_code *code, struct slice subject)
 {
     static const uint8_t nothing;
+    const uint8_t *bytes = subject.n ? subject.p : &nothing;
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     int rc;
@@ -85,7 +92,9 @@ static bool code_matches(const pcre2_code *code, struct slice subject)
     lv_assert(match && limits);
     pcre2_set_match_limit(limits, PATTERN_STEPS_MAX);
     pcre2_set_heap_limit(limits, PATTERN_HEAP_KIB_MAX);
-    rc = pcre2_match(code, subject.n ? subject.p : &nothing, subject.n, 0, 0, match, limits);
+    rc = pcre2_match(code, bytes, subject.n, 0, 0, match, limits);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
+        rc = pcre2_match(code, bytes, subject.n, 0, PCRE2_NO_JIT, match, limits);
     pcre2_match_context_free(limits);
     pcre2_match_data_free(match);
     return rc >= 0;

@@ -33,6 +33,6 @@ bool pattern_matches(const struct pattern *pattern, struct slice subject);
 /* As it was given; borrowed from the pattern. */
 struct slice pattern_text(const struct pattern *pattern);
 
-enum { PATTERN_STEPS_MAX = 100000 };
+enum { PATTERN_STEPS_MAX = 20000 };
 
 #endif

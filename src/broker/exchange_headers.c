@@ -1,213 +1,170 @@
-/* headers: a binding's arguments are compared with the message's headers.
+/* headers: a binding's arguments are compared with the message's headers (headers_pattern.h).
  *
- *   x-match      matches when
- *   all          every argument is met (also when there is none to meet)
- *   any          at least one is
- *   ...-with-x   the same, counting also the arguments that begin with "x-"
+ * Few of many bindings are looked at for a message. Each has entries in *buckets*, by the name and the
+ * value of one field of its pattern, and a message looks into the buckets of its own headers:
  *
- * An argument is met when a header of that name has an equal value; one of type void asks only for
- * the header's presence. Values are compared as RabbitMQ compares them: integers of any width, and
- * timestamps and floats, by their number, strings by their bytes; within tables and arrays the
- * types must be the same too. Both sides are sorted by name and merged, so a name that comes twice
- * in a binding needs two headers of that name.
+ *     all {country: "de", kind: "order"}    one entry, in the bucket that had the fewest when it was bound
+ *     any {country: "fr", gift: "yes"}      one entry for each field
+ *     all {gift: void}                      in the bucket of those who ask for the presence of `gift`
+ *     all {}                                in `always`
  *
- * The bindings are tried one after the other: what is said about a key by one tells nothing about
- * the next. A message's headers are read and sorted once. */
+ * The second field of a name in a pattern is compared with the second header of that name, so a bucket's
+ * key has that ordinal, too. A bucket has only a hash of the value: what is found is compared in full.
+ *
+ * Buckets and their lists of entries are read lock-free; the writer holds the topology lock. An entry is freed
+ * with its binding's index, after a grace period: a reader that is at it goes on to the next. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "broker/exchange_private.h"
 #include "broker/fanset.h"
-#include "broker/route_private.h"
+#include "broker/header_value.h"
+#include "broker/headers_pattern.h"
 
-/* A binding's arguments that count, read once. Names and values borrow from the binding. */
-struct pattern {
-    struct lv_rcu_head rcu;
-    bool is_any;
-    size_t count;
-    struct header fields[];
+enum { NAME_BYTES_MAX = 255 };
+
+struct bucket_key {
+    uint64_t value; /* its hash; 0 and is_presence when any value will do */
+    uint32_t ordinal;
+    uint32_t is_presence;
+    uint8_t name[NAME_BYTES_MAX];
 };
 
-/* --- equality ----------------------------------------------------------------------------- */
+enum { BUCKET_KEY_BYTES = offsetof(struct bucket_key, name) };
 
-static bool is_float(const struct field *f)
+struct entry {
+    struct entry *_Atomic next;
+    struct entry *previous; /* the writer's */
+    struct bucket *bucket;
+    struct binding *binding;
+    bool is_presence; /* the bucket is one of those who ask for presence */
+};
+
+struct bucket {
+    struct lv_table_node by_key;
+    struct entry *_Atomic first;
+    size_t count; /* the writer's */
+    struct lv_rcu_head rcu;
+    uint8_t key[];
+};
+
+/* A binding's index: its entries, and its pattern behind them. */
+struct index {
+    struct lv_rcu_head rcu;
+    struct headers_pattern *pattern;
+    size_t count;
+    struct entry entries[];
+};
+
+struct headers_exchange {
+    struct lv_table *_Atomic buckets; /* made with the first entry */
+    _Atomic size_t presences;         /* entries that ask for presence alone */
+    struct fanset always;
+};
+
+/* --- buckets -------------------------------------------------------------------------------- */
+
+/* The value NULL is the bucket of those who ask for presence. The slice borrows from `space`. */
+static struct slice key_of(struct bucket_key *space, struct slice name, size_t ordinal,
+                           const struct field *value)
 {
-    return f->type == FIELD_DOUBLE || f->type == FIELD_FLOAT;
+    lv_assert(name.n <= NAME_BYTES_MAX);
+    space->value = value ? header_value_hash(value) : 0;
+    space->ordinal = (uint32_t)ordinal;
+    space->is_presence = value == NULL;
+    if (name.n)
+        memcpy(space->name, name.p, name.n);
+    return slice_of(space, BUCKET_KEY_BYTES + name.n);
 }
 
-static bool is_whole(const struct field *f)
+static struct bucket *bucket_find(struct lv_table *buckets, struct slice key)
 {
-    return field_is_integer(f) || f->type == FIELD_TIMESTAMP;
+    struct lv_table_node *node = lv_table_find(buckets, key);
+    return node ? lv_container_of(node, struct bucket, by_key) : NULL;
 }
 
-/* Whole numbers from -2^63 to 2^64 - 1. */
-static bool is_above_int64(const struct field *f)
+static struct bucket *bucket_get(struct lv_table *buckets, struct slice key)
 {
-    return f->type == FIELD_TIMESTAMP && f->i < 0;
+    struct bucket *bucket = bucket_find(buckets, key);
+    if (bucket)
+        return bucket;
+    bucket = lv_malloc(sizeof *bucket + key.n);
+    memset(bucket, 0, sizeof *bucket);
+    memcpy(bucket->key, key.p, key.n);
+    bucket->by_key.key = slice_of(bucket->key, key.n);
+    lv_table_insert(buckets, &bucket->by_key);
+    return bucket;
 }
 
-static bool whole_equals_float(const struct field *whole, double f)
+static void bucket_free(struct lv_rcu_head *head)
 {
-    if (is_above_int64(whole))
-        return f >= 9223372036854775808.0 && f < 18446744073709551616.0 &&
-               (uint64_t)f == (uint64_t)whole->i && (double)(uint64_t)f == f;
-    return f >= -9223372036854775808.0 && f < 9223372036854775808.0 && (int64_t)f == whole->i &&
-           (double)(int64_t)f == f;
+    free(lv_container_of(head, struct bucket, rcu));
 }
 
-static bool numbers_equal(const struct field *a, const struct field *b)
+static void entry_link(struct entry *entry, struct bucket *bucket, struct binding *binding)
 {
-    if (is_float(a) && is_float(b))
-        return a->f == b->f;
-    if (is_float(a))
-        return whole_equals_float(b, a->f);
-    if (is_float(b))
-        return whole_equals_float(a, b->f);
-    return a->i == b->i && is_above_int64(a) == is_above_int64(b);
+    struct entry *next = atomic_load_explicit(&bucket->first, memory_order_relaxed);
+    atomic_init(&entry->next, next);
+    entry->previous = NULL;
+    entry->bucket = bucket;
+    entry->binding = binding;
+    if (next)
+        next->previous = entry;
+    bucket->count++;
+    atomic_store_explicit(&bucket->first, entry, memory_order_release);
 }
 
-static bool values_equal(const struct field *a, const struct field *b);
-
-static bool arrays_equal(struct slice a, struct slice b)
+static void entry_unlink(struct lv_table *buckets, struct entry *entry)
 {
-    struct field x, y;
-    while (array_next(&a, &x)) {
-        if (!array_next(&b, &y) || x.type != y.type || !values_equal(&x, &y))
-            return false;
+    struct bucket *bucket = entry->bucket;
+    struct entry *next = atomic_load_explicit(&entry->next, memory_order_relaxed);
+    atomic_store_explicit(entry->previous ? &entry->previous->next : &bucket->first, next,
+                          memory_order_release);
+    if (next)
+        next->previous = entry->previous;
+    if (--bucket->count > 0)
+        return;
+    lv_table_remove(buckets, &bucket->by_key);
+    lv_rcu_defer(&bucket->rcu, bucket_free);
+}
+
+/* --- routing -------------------------------------------------------------------------------- */
+
+static void bucket_route(struct lv_table *buckets, struct slice key,
+                         const struct header_list *headers, struct route_set *ret)
+{
+    struct bucket *bucket = bucket_find(buckets, key);
+    struct entry *entry =
+        bucket ? atomic_load_explicit(&bucket->first, memory_order_acquire) : NULL;
+    for (; entry; entry = atomic_load_explicit(&entry->next, memory_order_acquire)) {
+        const struct index *index = entry->binding->indexed_at;
+        ret->compared++;
+        if (headers_pattern_matches(index->pattern, headers))
+            route_set_add(ret, entry->binding->destination);
     }
-    return b.n == 0;
-}
-
-static bool tables_equal(struct slice a, struct slice b)
-{
-    struct slice a_name, b_name;
-    struct field x, y;
-    while (table_next(&a, &a_name, &x)) {
-        if (!table_next(&b, &b_name, &y) || !slice_equal(a_name, b_name) || x.type != y.type ||
-            !values_equal(&x, &y))
-            return false;
-    }
-    return b.n == 0;
-}
-
-static bool is_bytes(const struct field *f)
-{
-    return f->type == FIELD_LONGSTR || f->type == FIELD_BINARY;
-}
-
-static bool is_list(const struct field *f)
-{
-    return f->type == FIELD_TABLE || f->type == FIELD_ARRAY;
-}
-
-/* As deep as the tables are, which is TABLE_DEPTH_MAX at most. */
-static bool values_equal(const struct field *a, const struct field *b)
-{
-    if ((is_float(a) || is_whole(a)) && (is_float(b) || is_whole(b)))
-        return numbers_equal(a, b);
-    if (is_bytes(a) && is_bytes(b))
-        return slice_equal(a->bytes, b->bytes);
-    if (is_list(a) && is_list(b) && (a->bytes.n == 0 || b->bytes.n == 0))
-        return a->bytes.n == b->bytes.n;
-    if (a->type != b->type)
-        return false;
-    switch (a->type) {
-    case FIELD_BOOL: return a->b == b->b;
-    case FIELD_VOID: return true;
-    case FIELD_DECIMAL: return a->scale == b->scale && a->i == b->i;
-    case FIELD_TABLE: return tables_equal(a->bytes, b->bytes);
-    case FIELD_ARRAY: return arrays_equal(a->bytes, b->bytes);
-    default: return false;
-    }
-}
-
-/* --- matching ----------------------------------------------------------------------------- */
-
-static bool is_met(const struct header *wanted, const struct header *header)
-{
-    return wanted->value.type == FIELD_VOID || values_equal(&wanted->value, &header->value);
-}
-
-static bool pattern_matches(const struct pattern *pattern, const struct header_list *headers)
-{
-    size_t h = 0;
-    for (size_t i = 0; i < pattern->count; i++) {
-        const struct header *wanted = &pattern->fields[i];
-        while (h < headers->count && slice_compare(headers->items[h].name, wanted->name) < 0)
-            h++;
-        bool is_there = h < headers->count && slice_equal(headers->items[h].name, wanted->name);
-        bool met = is_there && is_met(wanted, &headers->items[h]);
-        if (met == pattern->is_any)
-            return met;
-        h += is_there;
-    }
-    return !pattern->is_any;
 }
 
 static void headers_route(struct exchange *exchange, const struct routing_input *input,
                           struct route_set *ret)
 {
-    const struct header_list *headers = route_set_headers(ret, input);
-    struct fanset_view view = fanset_view(exchange->state);
-    for (uint32_t i = 0; i < view.count; i++) {
-        struct binding *b = fanset_view_at(&view, i);
-        if (b && pattern_matches(b->indexed_at, headers))
-            route_set_add(ret, b->destination);
-    }
-}
-
-/* --- explaining --------------------------------------------------------------------------- */
-
-static void put_value(struct lv_buffer *out, const struct field *f)
-{
-    struct lv_buffer text = {0};
-    field_describe(&text, f);
-    lv_buffer_add_slice(out, lv_buffer_slice(&text));
-    lv_buffer_free(&text);
-}
-
-static void explain_unmet(const struct header *wanted, const struct header *header,
-                          struct lv_buffer *why)
-{
-    if (!header) {
-        lv_buffer_printf(why, "there is no header '%.*s'", SLICE_ARG(wanted->name));
+    struct headers_exchange *x = exchange->state;
+    struct lv_table *buckets = atomic_load_explicit(&x->buckets, memory_order_acquire);
+    struct bucket_key space;
+    fanset_route(&x->always, ret);
+    if (!buckets || lv_table_count(buckets) == 0)
         return;
+    const struct header_list *headers = route_set_headers(ret, input);
+    bool asks_for_presence = atomic_load_explicit(&x->presences, memory_order_relaxed) > 0;
+    size_t ordinal = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        const struct header *header = &headers->items[i];
+        bool is_another = i > 0 && slice_equal(header->name, headers->items[i - 1].name);
+        ordinal = is_another ? ordinal + 1 : 0;
+        bucket_route(buckets, key_of(&space, header->name, ordinal, &header->value), headers, ret);
+        if (asks_for_presence)
+            bucket_route(buckets, key_of(&space, header->name, ordinal, NULL), headers, ret);
     }
-    lv_buffer_printf(why, "the header '%.*s' is ", SLICE_ARG(wanted->name));
-    put_value(why, &header->value);
-    lv_buffer_printf(why, " and not ");
-    put_value(why, &wanted->value);
-}
-
-/* The same merge as pattern_matches(), with reasons: what decides, or with `any` all that failed. */
-static bool pattern_explain(const struct pattern *pattern, const struct header_list *headers,
-                            struct lv_buffer *why)
-{
-    size_t h = 0;
-    for (size_t i = 0; i < pattern->count; i++) {
-        const struct header *wanted = &pattern->fields[i];
-        while (h < headers->count && slice_compare(headers->items[h].name, wanted->name) < 0)
-            h++;
-        bool is_there = h < headers->count && slice_equal(headers->items[h].name, wanted->name);
-        bool met = is_there && is_met(wanted, &headers->items[h]);
-        if (met && pattern->is_any) {
-            why->n = 0;
-            lv_buffer_printf(why, "the header '%.*s' is met", SLICE_ARG(wanted->name));
-            return true;
-        }
-        if (!met) {
-            lv_buffer_printf(why, "%s", why->n > 0 ? "; " : "");
-            explain_unmet(wanted, is_there ? &headers->items[h] : NULL, why);
-        }
-        if (!met && !pattern->is_any)
-            return false;
-        h += is_there;
-    }
-    if (pattern->count == 0)
-        lv_buffer_printf(why, "the binding asks for no header");
-    else if (!pattern->is_any)
-        lv_buffer_printf(why, "every header is met");
-    return !pattern->is_any;
 }
 
 static bool headers_explain(struct exchange *exchange, struct binding *binding,
@@ -215,107 +172,126 @@ static bool headers_explain(struct exchange *exchange, struct binding *binding,
 {
     (void)exchange;
     struct route_set set = {0};
-    bool is_taken = pattern_explain(binding->indexed_at, route_set_headers(&set, input), why);
+    const struct index *index = binding->indexed_at;
+    bool is_taken = headers_pattern_explain(index->pattern, route_set_headers(&set, input), why);
     route_set_free(&set);
     return is_taken;
 }
 
 /* --- changing, under the lock ------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    bool is_any;
-    bool with_x;
-} matches[] = {
-    {"all", false, false},
-    {"any", true, false},
-    {"all-with-x", false, true},
-    {"any-with-x", true, true},
-};
-
-/* The row of `matches`; -1: none of them. Without x-match it is all. */
-static int match_of(struct slice arguments)
-{
-    struct field f;
-    if (!table_find(arguments, "x-match", &f))
-        return 0;
-    for (int i = 0; f.type == FIELD_LONGSTR && i < (int)(sizeof matches / sizeof *matches); i++) {
-        if (slice_is(f.bytes, matches[i].name))
-            return i;
-    }
-    return -1;
-}
-
 static bool headers_check(struct exchange *exchange, struct slice routing_key,
                           struct slice arguments, struct broker_error *error)
 {
     (void)exchange;
     (void)routing_key;
-    struct field f;
-    if (match_of(arguments) >= 0 || !table_find(arguments, "x-match", &f))
-        return true;
-    struct lv_buffer value = {0};
-    field_describe(&value, &f);
-    if (f.type == FIELD_LONGSTR)
-        broker_refuse(error, 406,
-                      "Invalid x-match field value %.*s; expected all, any, all-with-x, or "
-                      "any-with-x",
-                      SLICE_ARG(lv_buffer_slice(&value)));
-    else
-        broker_refuse(error, 406, "Invalid x-match field type %s (value %.*s); expected longstr",
-                      field_type_name(f.type), SLICE_ARG(lv_buffer_slice(&value)));
-    lv_buffer_free(&value);
-    return false;
+    return headers_pattern_check(arguments, error);
 }
 
-static struct pattern *pattern_create(struct slice arguments)
+static struct slice key_of_field(struct bucket_key *space, const struct headers_pattern *pattern,
+                                 size_t i)
 {
-    int match = match_of(arguments);
-    bool with_x = match >= 0 && matches[match].with_x;
-    struct slice name;
-    struct field f;
-    size_t count = 0;
-    for (struct slice rest = arguments; table_next(&rest, &name, &f);)
-        count++;
-    struct pattern *pattern = lv_malloc(sizeof *pattern + count * sizeof pattern->fields[0]);
-    pattern->is_any = match >= 0 && matches[match].is_any;
-    pattern->count = 0;
-    for (struct slice rest = arguments; table_next(&rest, &name, &f);) {
-        if (slice_is(name, "x-match") || (slice_begins(name, "x-") && !with_x))
-            continue;
-        pattern->fields[pattern->count++] = (struct header){name, f};
+    const struct header *field = &pattern->fields[i];
+    size_t ordinal = 0;
+    while (ordinal < i && slice_equal(pattern->fields[i - ordinal - 1].name, field->name))
+        ordinal++;
+    return key_of(space, field->name, ordinal,
+                  field->value.type == FIELD_VOID ? NULL : &field->value);
+}
+
+/* The field by which the fewest are to be found so far. */
+static size_t rarest_field(struct lv_table *buckets, const struct headers_pattern *pattern)
+{
+    struct bucket_key space;
+    size_t rarest = 0, fewest = SIZE_MAX;
+    for (size_t i = 0; i < pattern->count && fewest > 0; i++) {
+        struct bucket *bucket = bucket_find(buckets, key_of_field(&space, pattern, i));
+        size_t count = bucket ? bucket->count : 0;
+        if (count < fewest) {
+            fewest = count;
+            rarest = i;
+        }
     }
-    return pattern;
+    return rarest;
 }
 
-static void pattern_free(struct lv_rcu_head *head)
+static struct index *index_create(struct slice arguments)
 {
-    free(lv_container_of(head, struct pattern, rcu));
+    size_t fields = headers_pattern_count_max(arguments);
+    size_t entries_bytes = fields * sizeof(struct entry);
+    struct index *index = lv_malloc(sizeof *index + entries_bytes + sizeof *index->pattern +
+                                    fields * sizeof index->pattern->fields[0]);
+    index->pattern = (void *)((uint8_t *)index->entries + entries_bytes);
+    index->count = 0;
+    headers_pattern_read(index->pattern, arguments);
+    return index;
+}
+
+static void index_free(struct lv_rcu_head *head)
+{
+    free(lv_container_of(head, struct index, rcu));
+}
+
+static void index_enter(struct headers_exchange *x, struct lv_table *buckets, size_t field,
+                        struct binding *binding)
+{
+    struct bucket_key space;
+    struct index *index = binding->indexed_at;
+    struct entry *entry = &index->entries[index->count++];
+    entry->is_presence = index->pattern->fields[field].value.type == FIELD_VOID;
+    if (entry->is_presence)
+        atomic_fetch_add_explicit(&x->presences, 1, memory_order_relaxed);
+    entry_link(entry, bucket_get(buckets, key_of_field(&space, index->pattern, field)), binding);
 }
 
 static void headers_bind(struct exchange *exchange, struct binding *binding)
 {
-    binding->indexed_at = pattern_create(binding->arguments); /* sorted by name */
-    fanset_add(exchange->state, binding);
+    struct headers_exchange *x = exchange->state;
+    struct index *index = binding->indexed_at = index_create(binding->arguments);
+    const struct headers_pattern *pattern = index->pattern;
+    if (pattern->count == 0) {
+        if (!pattern->is_any)
+            fanset_add(&x->always, binding);
+        return;
+    }
+    if (!atomic_load_explicit(&x->buckets, memory_order_relaxed))
+        atomic_store_explicit(&x->buckets, lv_table_create(), memory_order_release);
+    struct lv_table *buckets = atomic_load_explicit(&x->buckets, memory_order_relaxed);
+    if (!pattern->is_any) {
+        index_enter(x, buckets, rarest_field(buckets, pattern), binding);
+        return;
+    }
+    for (size_t i = 0; i < pattern->count; i++)
+        index_enter(x, buckets, i, binding);
 }
 
 /* indexed_at stays: a reader may just be looking at it. */
 static void headers_unbind(struct exchange *exchange, struct binding *binding)
 {
-    struct pattern *pattern = binding->indexed_at;
-    fanset_remove(exchange->state, binding);
-    lv_rcu_defer(&pattern->rcu, pattern_free);
+    struct headers_exchange *x = exchange->state;
+    struct index *index = binding->indexed_at;
+    if (index->pattern->count == 0 && !index->pattern->is_any)
+        fanset_remove(&x->always, binding);
+    for (size_t i = 0; i < index->count; i++) {
+        if (index->entries[i].is_presence)
+            atomic_fetch_sub_explicit(&x->presences, 1, memory_order_relaxed);
+        entry_unlink(atomic_load_explicit(&x->buckets, memory_order_relaxed), &index->entries[i]);
+    }
+    lv_rcu_defer(&index->rcu, index_free);
 }
 
 static void headers_create(struct exchange *exchange)
 {
-    exchange->state = lv_calloc(1, sizeof(struct fanset));
+    exchange->state = lv_calloc(1, sizeof(struct headers_exchange));
 }
 
 static void headers_destroy(struct exchange *exchange)
 {
-    lv_assert(fanset_is_empty(exchange->state));
-    free(exchange->state);
+    struct headers_exchange *x = exchange->state;
+    struct lv_table *buckets = atomic_load_explicit(&x->buckets, memory_order_relaxed);
+    lv_assert(fanset_is_empty(&x->always));
+    lv_table_free(&buckets);
+    free(x);
 }
 
 const struct exchange_type exchange_headers = {

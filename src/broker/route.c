@@ -26,6 +26,7 @@
 #include "broker/delayed.h"
 #include "broker/queue.h"
 #include "broker/route_private.h"
+#include "broker/topic_match.h"
 
 enum {
     ROUTE_ENTRIES = 4096,
@@ -225,10 +226,7 @@ void route_set_free(struct route_set *set)
     free(set->exchanges.items);
     free(set->seen.places);
     free(set->headers.items);
-    free(set->topic.current.items);
-    free(set->topic.next.items);
-    free(set->topic.hashes.items);
-    free(set->topic.entered.places);
+    topic_scratch_free(&set->topic);
 }
 
 static void route_of_set(const struct route_set *set, struct route *ret)
@@ -392,5 +390,6 @@ struct route_cache_counters route_cache_counters(struct loop *loop)
         .misses = cache->misses,
         .bytes = cache->block_bytes,
         .topic_steps = cache->set.topic.steps,
+        .headers_compared = cache->set.compared,
     };
 }

@@ -53,13 +53,19 @@ struct header_list {
     size_t capacity;
 };
 
-/* exchange_topic.c's. */
-struct topic_walk {
-    struct pointer_list current;
-    struct pointer_list next;
-    struct pointer_list hashes;
-    struct pointer_set entered;
-    uint64_t steps; /* nodes left by a word, ever: what matching costs */
+struct topic_key_word;
+
+/* topic_match.c's. */
+struct topic_scratch {
+    struct topic_key_word *words; /* of the key, by position */
+    uint32_t *slots;              /* from a word's hash to its first position */
+    uint64_t *sets;               /* of positions: one for each node from the root to this one */
+    size_t words_max;             /* slots has room for twice as many */
+    size_t sets_max;              /* in 64 bits */
+    size_t word_count;
+    size_t slot_count; /* a power of two */
+    size_t set_words;  /* how many 64 bits a set has */
+    uint64_t steps;    /* nodes visited and children looked for, ever: what matching costs */
 };
 
 struct route_set {
@@ -70,7 +76,9 @@ struct route_set {
     bool is_never_cached;          /* an exchange was asked that looks at more than the key */
     bool has_header_list;          /* ... and they have been read */
     struct header_list headers;
-    struct topic_walk topic;
+    uint64_t
+        compared; /* bindings whose pattern was compared with headers, ever: exchange_headers.c's */
+    struct topic_scratch topic;
     uint64_t random; /* route_set_random()'s */
 };
 
@@ -103,6 +111,7 @@ struct route_cache_counters {
     uint64_t misses;
     size_t bytes;
     uint64_t topic_steps;
+    uint64_t headers_compared;
 };
 struct route_cache_counters route_cache_counters(struct loop *loop);
 
