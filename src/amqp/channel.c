@@ -21,6 +21,7 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
     lv_list_init(&ch->getters);
     unacked_init(&ch->unacked);
     channel_init_confirm_task(ch);
+    channel_init_settling(ch);
     channel_init_timeouts(ch);
     connection_add_channel(conn, ch);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_opened, 1, memory_order_relaxed);
@@ -30,6 +31,7 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
 static void channel_free(struct channel *ch)
 {
     lv_assert(ch->unacked.count == 0);
+    lv_assert(!channel_is_settling(ch));
     channel_forget_publisher(ch);
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
@@ -137,8 +139,8 @@ void channel_shut(struct channel *ch, enum channel_state next)
     cancel_all(ch, &ch->consumers);
     if (was_open)
         channel_event_closed(ch);
-    tx_free(ch);
-    channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE);
+    tx_end(ch);
+    channel_requeue_all(ch);
     release_getters(ch);
     channel_forget_publisher(ch);
     loop_unschedule(connection_loop(ch->connection), &ch->confirm_task);

@@ -80,7 +80,8 @@ struct channel {
     struct lv_buffer deferred;
     struct lv_buffer held_reply; /* goes out when what we wait for is done */
     struct queue_call *call;     /* under way; owned; also by a zombie */
-    size_t detaching;            /* consumers that their queues' homes have not let go yet */
+    size_t detaching;            /* consumers that their queues' homes have not let go yet, and one
+                                    more for each whose deliveries are not back */
     bool owes_close_ok;          /* to be said when they have */
     bool has_left;               /* the connection: a zombie */
 
@@ -91,6 +92,9 @@ struct channel {
     struct lv_list getters;
     size_t consumer_count;
     struct unacked unacked;
+    struct lv_list orders;  /* settling.c: what is to be settled, and was too much to do at once */
+    struct lv_list touched; /* struct consumer.touched_link: by the first of these */
+    struct loop_job settle_job;
     uint64_t delivery_tag;
     uint32_t prefetch_count; /* of consumers to come */
     struct channel_limit *limit;
@@ -126,7 +130,8 @@ void channel_shut(struct channel *ch, enum channel_state next);
  * back. */
 void channel_leave(struct channel *ch);
 
-/* A queue's home has let one of its consumers go. The channel may be gone afterwards. */
+/* A queue's home has let one of its consumers go, or all that was delivered is back. The channel may be
+ * gone afterwards. */
 void channel_is_detached(struct channel *ch);
 
 /* Answers a mistake: channel.close, or connection.close where RabbitMQ does that. */
@@ -231,16 +236,9 @@ extern const struct consumer_calls channel_consumer_calls;
 void channel_write_content(struct channel *ch, struct slice header, struct slice body,
                            struct message *message);
 
-/* Requeues a getter's or consumer's deliveries, acks them ...: tags from first on, all unmarked
- * ones up to last. */
-void channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
-
 /* A delivery that the consumer, or getter, has under this tag is outstanding. */
 void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
                          uint64_t place);
-
-/* Requeues all of this consumer's. */
-void channel_requeue_of(struct channel *ch, struct consumer *consumer);
 
 /* Those of its consumers that the connection has room for go on. */
 void channel_resume_consumers(struct channel *ch);
@@ -248,6 +246,36 @@ void channel_resume_consumers(struct channel *ch);
 /* The consumer's open hold is given back after its home has let it go. `returns_all`: the caller
  * requeues what it holds right after this (queue_detach()). */
 void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
+
+/* --- settling.c ------------------------------------------------------------------------------ */
+
+/* Deliveries with these tags, and what becomes of them. */
+struct settle_range {
+    uint64_t first;
+    uint64_t last;
+    enum settle_kind kind;
+};
+
+void channel_init_settling(struct channel *ch);
+
+/* Settles tags from first on, all unmarked ones up to last. True: all of it is done. Else the rest
+ * follows in slices, and then done(), after which the channel may be gone: until then the channel waits,
+ * or is kept. */
+bool channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind,
+                    void (*done)(struct channel *ch));
+
+/* The same for marked tags; takes the list. tx_has_settled() is told of each queue. */
+bool channel_settle_commit(struct channel *ch, struct settle_range *ranges, size_t count,
+                           void (*done)(struct channel *ch));
+
+/* The channel ends, and all that is outstanding goes back; it is `detaching` until all is back. */
+void channel_requeue_all(struct channel *ch);
+
+/* Requeues all of this consumer's, perhaps in slices. */
+void channel_requeue_of(struct channel *ch, struct consumer *consumer);
+
+/* Whether some of what was to be settled is not yet. */
+bool channel_is_settling(const struct channel *ch);
 
 /* --- timeouts.c ------------------------------------------------------------------------------ */
 
@@ -343,11 +371,14 @@ void consumer_event_deleted(struct channel *ch, const struct consumer *c, bool b
 
 /* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
-/* Whether the channel waits for the answers to a commit. */
+/* Whether a commit is under way. */
 bool tx_is_committing(const struct channel *ch);
-/* All queues elsewhere have what a commit sent them. The channel may be gone afterwards. */
+/* The commit under way has settled something of this queue. */
+void tx_has_settled(struct channel *ch, struct queue *q);
+/* All queues have what a commit sent them. The channel may be gone afterwards. */
 void tx_is_committed(struct channel *ch);
-void tx_free(struct channel *ch);
+/* The channel ends: what is not being committed is dropped; a commit under way goes on to its end. */
+void tx_end(struct channel *ch);
 uint64_t tx_publish_count(const struct channel *ch);
 uint64_t tx_settle_count(const struct channel *ch);
 

@@ -271,8 +271,8 @@ static void settle(struct channel *ch, uint32_t method, uint64_t tag, bool multi
         return;
     if (ch->mode == CHANNEL_TX)
         tx_add_settle(ch, first, last, kind);
-    else
-        channel_settle(ch, first, last, kind);
+    else if (!channel_settle(ch, first, last, kind, channel_go_on))
+        channel_wait(ch, method);
 }
 
 void cmd_basic_ack(struct channel *ch, struct slice args)
@@ -295,25 +295,38 @@ void cmd_basic_nack(struct channel *ch, struct slice args)
            m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
 }
 
-static bool recover(struct channel *ch, uint32_t method, bool requeue)
+static void say_recovered(struct channel *ch)
 {
-    if (!requeue) {
+    if (ch->state == CHANNEL_OPEN)
+        CHANNEL_SEND(ch, basic_recover_ok, .none = 0);
+}
+
+static void recovered(struct channel *ch)
+{
+    say_recovered(ch);
+    channel_go_on(ch);
+}
+
+/* `is_answered`: the client wants to know when everything is back. */
+static void recover(struct channel *ch, uint32_t method, bool requeue, bool is_answered)
+{
+    if (!requeue)
         channel_fail(ch, method, REPLY_NOT_IMPLEMENTED, "requeue=false");
-        return false;
-    }
-    channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE);
-    return true;
+    else if (!channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE,
+                             is_answered ? recovered : channel_go_on))
+        channel_wait(ch, method);
+    else if (is_answered)
+        say_recovered(ch);
 }
 
 void cmd_basic_recover(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_recover, AMQP_BASIC_RECOVER, m);
-    if (recover(ch, AMQP_BASIC_RECOVER, m.requeue))
-        CHANNEL_SEND(ch, basic_recover_ok, .none = 0);
+    recover(ch, AMQP_BASIC_RECOVER, m.requeue, true);
 }
 
 void cmd_basic_recover_async(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_recover_async, AMQP_BASIC_RECOVER_ASYNC, m);
-    recover(ch, AMQP_BASIC_RECOVER_ASYNC, m.requeue);
+    recover(ch, AMQP_BASIC_RECOVER_ASYNC, m.requeue, false);
 }

@@ -1,4 +1,4 @@
-/* From the broker to the client: deliveries, and their settling. */
+/* From the broker to the client: deliveries, and what ends them. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -200,57 +200,3 @@ const struct consumer_calls channel_consumer_calls = {
     .cancelled = queue_is_gone,
     .timeout_changed = timeout_changed,
 };
-
-/* --- settling ------------------------------------------------------------------------------------------ */
-
-/* A run of deliveries of one consumer with consecutive sequence numbers is settled as one. */
-struct settle_run {
-    struct consumer *consumer;
-    uint64_t sequence;
-    uint32_t count;
-};
-
-static void run_end(struct settle_run *run, enum settle_kind kind)
-{
-    if (run->count == 0)
-        return;
-    consumer_settle(run->consumer, run->sequence, run->count, kind);
-    while (run->count-- > 0) {
-        struct consumer *c = run->consumer;
-        consumer_release(&c);
-    }
-    *run = (struct settle_run){0};
-}
-
-static void run_add(struct settle_run *run, struct unacked_entry entry, enum settle_kind kind)
-{
-    if (run->count > 0 &&
-        (run->consumer != entry.consumer || run->sequence + run->count != entry.sequence))
-        run_end(run, kind);
-    if (run->count++ == 0) {
-        run->consumer = entry.consumer;
-        run->sequence = entry.sequence;
-    }
-}
-
-void channel_requeue_of(struct channel *ch, struct consumer *consumer)
-{
-    struct settle_run run = {0};
-    uint64_t tag = unacked_next(&ch->unacked, 1);
-    for (; tag != 0; tag = unacked_next(&ch->unacked, tag + 1)) {
-        if (unacked_consumer(&ch->unacked, tag) == consumer)
-            run_add(&run, unacked_take(&ch->unacked, tag), SETTLE_REQUEUE);
-    }
-    run_end(&run, SETTLE_REQUEUE);
-}
-
-void channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
-{
-    struct settle_run run = {0};
-    uint64_t tag = unacked_next(&ch->unacked, first);
-    for (; tag != 0 && tag <= last; tag = unacked_next(&ch->unacked, tag + 1)) {
-        run_add(&run, unacked_take(&ch->unacked, tag), kind);
-        ch->acked += kind == SETTLE_ACK;
-    }
-    run_end(&run, kind);
-}

@@ -16,7 +16,7 @@
 #include "amqp/channel.h"
 #include "base/log.h"
 
-/* A channel that executes a command on another loop is left alone for so long. */
+/* A channel that waits, or settles something, is left alone for so long. */
 enum { RETRY_MS = 100 };
 
 /* Milliseconds; 0: none. */
@@ -95,6 +95,8 @@ static uint64_t look(struct channel *ch)
             time_out(ch, c, timeout_ms);
             if (ch->state != CHANNEL_OPEN)
                 return 0;
+            if (channel_is_settling(ch))
+                return RETRY_MS; /* what it holds is still going back */
             continue;
         }
         if (timeout_ms > 0 && (next_ms == 0 || timeout_ms - age_ms < next_ms))
@@ -111,7 +113,7 @@ static void timeout_timer(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     struct channel *ch = lv_container_of(timer, struct channel, timeout_timer);
-    uint64_t next_ms = ch->is_waiting ? RETRY_MS : look(ch);
+    uint64_t next_ms = ch->is_waiting || channel_is_settling(ch) ? RETRY_MS : look(ch);
     if (next_ms > 0)
         look_after(ch, next_ms);
 }

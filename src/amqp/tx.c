@@ -1,10 +1,19 @@
 /* Transactions: publishes and acknowledgements wait for commit. They are atomic in no other sense,
  * as in RabbitMQ: commit applies them one after the other, and answers when all queues have them and
- * the log has what is persistent: messages, and what was settled. */
+ * the log has what is persistent: messages, and what was settled.
+ *
+ * A long commit is worked off in slices, and makes pauses while a queue's home has too much to do:
+ *
+ *   commit -> publishes, in order -> settles -> (every queue has answered) -> commit-ok
+ *             '---- in slices, the channel stands still ----'
+ *
+ * Once begun, it goes on to its end, also when the client goes meanwhile. */
 #include <stdlib.h>
 
 #include "amqp/publish_private.h"
 #include "base/memory.h"
+
+enum { PAGE_PUBLISHES = 128, PAUSE_MS = 1, UNIT_BYTES = 4096 };
 
 struct tx_publish {
     struct message *message; /* owned */
@@ -15,32 +24,55 @@ struct tx_publish {
     struct dedup_claims claims; /* owned */
 };
 
-struct tx_settle {
-    uint64_t tag;
-    enum settle_kind kind;
+/* Publishes in the order in which they came. */
+struct tx_page {
+    struct tx_page *next;
+    unsigned first; /* those before have been committed, or dropped */
+    unsigned count;
+    struct tx_publish publishes[PAGE_PUBLISHES];
 };
 
 struct tx {
-    struct tx_publish *publishes;
-    size_t publish_count, publish_capacity;
-    struct tx_settle *settles;
-    size_t settle_count, settle_capacity;
+    struct channel *channel;
+    struct tx_page *first_page, *last_page;
+    size_t publish_count;
+    struct settle_range *settles;
+    size_t range_count, range_capacity;
+    size_t settle_count; /* deliveries in them */
+    /* The commit under way. */
+    bool is_committing;
+    struct loop_job job;
+    struct queue *behind; /* it pauses until this queue's home has caught up; referenced */
+    struct loop_timer pause;
 };
 
-static void *grown(void *items, size_t count, size_t *capacity, size_t item_bytes)
+static struct loop *loop_of(const struct tx *tx)
 {
-    if (count < *capacity)
-        return items;
-    *capacity = *capacity ? *capacity * 2 : 8;
-    return lv_realloc(items, *capacity * item_bytes);
+    return connection_loop(tx->channel->connection);
+}
+
+/* --- what is kept --------------------------------------------------------------------------------- */
+
+static struct tx_publish *new_publish(struct tx *tx)
+{
+    struct tx_page *page = tx->last_page;
+    if (!page || page->count == PAGE_PUBLISHES) {
+        page = lv_malloc(sizeof *page);
+        page->next = NULL;
+        page->first = page->count = 0;
+        if (tx->last_page)
+            tx->last_page->next = page;
+        else
+            tx->first_page = page;
+        tx->last_page = page;
+    }
+    tx->publish_count++;
+    return &page->publishes[page->count++];
 }
 
 void tx_add_publish(struct channel *ch, struct publication *p, const struct route *route)
 {
-    struct tx *tx = ch->tx;
-    tx->publishes =
-        grown(tx->publishes, tx->publish_count, &tx->publish_capacity, sizeof *tx->publishes);
-    struct tx_publish *publish = &tx->publishes[tx->publish_count++];
+    struct tx_publish *publish = new_publish(ch->tx);
     *publish = (struct tx_publish){.message = p->message,
                                    .waiting = p->waiting,
                                    .mandatory = p->mandatory,
@@ -56,56 +88,40 @@ void tx_add_publish(struct channel *ch, struct publication *p, const struct rout
         publish->queues[i] = queue_ref(route->queues[i]);
 }
 
+static void add_range(struct tx *tx, const struct settle_range *range)
+{
+    struct settle_range *last = tx->range_count ? &tx->settles[tx->range_count - 1] : NULL;
+    if (last && last->kind == range->kind && last->last + 1 == range->first) {
+        last->last = range->last;
+        return;
+    }
+    if (tx->range_count == tx->range_capacity) {
+        tx->range_capacity = tx->range_capacity ? tx->range_capacity * 2 : 8;
+        tx->settles = lv_realloc(tx->settles, tx->range_capacity * sizeof *tx->settles);
+    }
+    tx->settles[tx->range_count++] = *range;
+}
+
+/* What a range takes up beyond its own tags was marked before it: those are settled by then. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
 {
-    struct tx *tx = ch->tx;
-    uint64_t tag = unacked_next(&ch->unacked, first);
-    for (; tag != 0 && tag <= last; tag = unacked_next(&ch->unacked, tag + 1)) {
-        unacked_mark(&ch->unacked, tag);
-        tx->settles =
-            grown(tx->settles, tx->settle_count, &tx->settle_capacity, sizeof *tx->settles);
-        tx->settles[tx->settle_count++] = (struct tx_settle){tag, kind};
-    }
-}
-
-static void drop_publish(struct loop *loop, struct tx_publish *publish)
-{
-    dedup_claims_drop(loop, &publish->claims);
-    message_unref(&publish->message);
-    if (publish->waiting)
-        message_unref(&publish->waiting);
-    for (size_t i = 0; i < publish->queue_count; i++)
-        queue_unref(&publish->queues[i]);
-    free(publish->queues);
-}
-
-static void drop_publishes(struct channel *ch)
-{
-    struct tx *tx = ch->tx;
-    for (size_t i = 0; i < tx->publish_count; i++)
-        drop_publish(connection_loop(ch->connection), &tx->publishes[i]);
-    tx->publish_count = 0;
+    if (last > ch->unacked.last)
+        last = ch->unacked.last;
+    size_t count = first <= last ? unacked_mark(&ch->unacked, first, last) : 0;
+    if (count == 0)
+        return;
+    ch->tx->settle_count += count;
+    add_range(ch->tx, &(struct settle_range){first, last, kind});
 }
 
 /* What was acknowledged is outstanding again. */
 static void unmark_settles(struct channel *ch)
 {
-    for (size_t i = 0; i < ch->tx->settle_count; i++)
-        unacked_unmark(&ch->unacked, ch->tx->settles[i].tag);
-    ch->tx->settle_count = 0;
-}
-
-void tx_free(struct channel *ch)
-{
     struct tx *tx = ch->tx;
-    if (!tx)
-        return;
-    drop_publishes(ch);
-    unmark_settles(ch);
-    free(tx->publishes);
-    free(tx->settles);
-    free(tx);
-    ch->tx = NULL;
+    for (size_t i = 0; i < tx->range_count; i++)
+        unacked_unmark(&ch->unacked, tx->settles[i].first, tx->settles[i].last);
+    tx->range_count = 0;
+    tx->settle_count = 0;
 }
 
 uint64_t tx_publish_count(const struct channel *ch)
@@ -118,7 +134,81 @@ uint64_t tx_settle_count(const struct channel *ch)
     return ch->tx ? ch->tx->settle_count : 0;
 }
 
-/* --- commit --------------------------------------------------------------------------------------- */
+/* --- publishes leave ------------------------------------------------------------------------------ */
+
+static void drop_publish(struct loop *loop, struct tx_publish *publish)
+{
+    dedup_claims_drop(loop, &publish->claims);
+    message_unref(&publish->message);
+    if (publish->waiting)
+        message_unref(&publish->waiting);
+    for (size_t i = 0; i < publish->queue_count; i++)
+        queue_unref(&publish->queues[i]);
+    free(publish->queues);
+}
+
+/* The first publish, which has been committed or dropped, leaves. */
+static void leave_first(struct tx_page **first)
+{
+    struct tx_page *page = *first;
+    if (++page->first < page->count)
+        return;
+    *first = page->next;
+    free(page);
+}
+
+/* Publishes that nobody commits any more: dropped in slices. */
+struct dropping {
+    struct loop_job job;
+    struct tx_page *first_page;
+};
+
+static bool drop_some(struct loop *loop, struct loop_job *job)
+{
+    struct dropping *dropping = lv_container_of(job, struct dropping, job);
+    while (dropping->first_page) {
+        if (!loop_spend(loop, 1))
+            return true;
+        struct tx_page *page = dropping->first_page;
+        drop_publish(loop, &page->publishes[page->first]);
+        leave_first(&dropping->first_page);
+    }
+    free(dropping);
+    return false;
+}
+
+static void drop_publishes(struct tx *tx)
+{
+    if (!tx->first_page)
+        return;
+    struct dropping *dropping = lv_malloc(sizeof *dropping);
+    dropping->first_page = tx->first_page;
+    loop_job_init(&dropping->job, drop_some);
+    tx->first_page = tx->last_page = NULL;
+    tx->publish_count = 0;
+    if (drop_some(loop_of(tx), &dropping->job))
+        loop_job_start(loop_of(tx), &dropping->job);
+}
+
+/* --- commit: publishes ---------------------------------------------------------------------------- */
+
+/* A client that has gone is not made to wait: what it wanted is bounded. */
+static void pause_if_behind(struct tx *tx, struct queue *q)
+{
+    if (!tx->behind && tx->channel->state == CHANNEL_OPEN && queue_is_behind(q))
+        tx->behind = queue_ref(q);
+}
+
+static void pause_is_over(struct loop *loop, struct loop_timer *timer)
+{
+    struct tx *tx = lv_container_of(timer, struct tx, pause);
+    if (queue_is_behind(tx->behind)) {
+        loop_timer_start(loop, timer, PAUSE_MS);
+        return;
+    }
+    queue_unref(&tx->behind);
+    loop_job_start(loop, &tx->job);
+}
 
 /* Hands it to its queues, which have answered so. One that has gone since it was published says so. */
 static void send_to_queues(struct channel *ch, struct tx_publish *publish,
@@ -131,6 +221,7 @@ static void send_to_queues(struct channel *ch, struct tx_publish *publish,
         queue_answers_add(answers,
                           queue_publish(connection_loop(ch->connection), q,
                                         waits ? publish->waiting : publish->message, sink, number));
+        pause_if_behind(ch->tx, q);
     }
 }
 
@@ -152,11 +243,13 @@ static void commit_publish(struct channel *ch, struct tx_publish *publish)
         reply_to_publish(ch, message_routing_key(m), m);
         return;
     }
-    if (publish->mandatory && publish->queue_count == 0)
+    /* A client that has gone is told nothing. */
+    bool is_watched = publish->mandatory && ch->state == CHANNEL_OPEN;
+    if (is_watched && publish->queue_count == 0)
         channel_return_message(ch, m);
     struct publisher *publisher = channel_publisher(ch);
     struct queue_answers answers = {0};
-    uint64_t number = publish->mandatory ? channel_watch_next(ch) : 0;
+    uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     (publish->claims.first ? send_once : send_to_queues)(ch, publish, &publisher->sink, number,
                                                          &answers);
     if (publish->claims.seen_by)
@@ -164,74 +257,65 @@ static void commit_publish(struct channel *ch, struct tx_publish *publish)
                           dedup_answer_duplicate(&publish->claims, &publisher->sink, number));
     publisher->waiting += answers.later;
     publisher->has_failed |= answers.refused;
-    if (publish->mandatory && answers.later > 0)
+    if (is_watched && answers.later > 0)
         channel_watch(ch, &answers);
-    else if (publish->mandatory && queue_answers_sum(&answers) == QUEUE_GONE)
+    else if (is_watched && queue_answers_sum(&answers) == QUEUE_GONE)
         channel_return_message(ch, m);
 }
 
-static int by_address(const void *a, const void *b)
+/* What a message costs, in units: its bytes are copied for the log. */
+static unsigned cost_of(const struct tx_publish *publish)
 {
-    const struct queue *x = *(struct queue *const *)a, *y = *(struct queue *const *)b;
-    return (x > y) - (x < y);
+    return (unsigned)(1 + publish->queue_count + publish->message->body_bytes / UNIT_BYTES);
 }
 
-/* The queues of what is about to be settled, each once and referenced. The caller owns the list. */
-static struct queue **queues_settled(struct channel *ch, const struct tx_settle *settles,
-                                     size_t count, size_t *ret_count)
+/* As far as the slice goes, or until a queue is behind. Whether all have been sent. */
+static bool commit_publishes(struct tx *tx)
 {
-    struct queue **queues = lv_malloc((count + 1) * sizeof(struct queue *));
-    size_t n = 0, distinct = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct queue *q = unacked_queue(&ch->unacked, settles[i].tag);
-        if (n == 0 || queues[n - 1] != q)
-            queues[n++] = q;
+    struct channel *ch = tx->channel;
+    struct loop *loop = loop_of(tx);
+    while (tx->first_page) {
+        struct tx_publish *publish = &tx->first_page->publishes[tx->first_page->first];
+        if (tx->behind || !loop_spend(loop, cost_of(publish)))
+            return false;
+        commit_publish(ch, publish);
+        ch->published++;
+        drop_publish(loop, publish);
+        tx->publish_count--;
+        leave_first(&tx->first_page);
     }
-    qsort(queues, n, sizeof(struct queue *), by_address);
-    for (size_t i = 0; i < n; i++) {
-        if (distinct == 0 || queues[distinct - 1] != queues[i])
-            queues[distinct++] = queue_ref(queues[i]);
-    }
-    *ret_count = distinct;
-    return queues;
+    tx->last_page = NULL;
+    if (tx->behind)
+        queue_unref(&tx->behind);
+    return true;
 }
 
-/* The answer waits until each of them has stored what was settled. Takes the list. */
-static void wait_for_settles(struct channel *ch, struct queue **queues, size_t count)
+/* --- commit: settles, and its end ----------------------------------------------------------------- */
+
+void tx_has_settled(struct channel *ch, struct queue *q)
 {
     struct publisher *publisher = channel_publisher(ch);
-    for (size_t i = 0; i < count; i++) {
-        enum queue_answer answer =
-            queue_ask_settled(connection_loop(ch->connection), queues[i], &publisher->sink);
-        publisher->waiting += answer == QUEUE_LATER;
-        publisher->has_failed |= answer == QUEUE_REFUSED;
-        queue_unref(&queues[i]);
-    }
-    free(queues);
+    enum queue_answer answer =
+        queue_ask_settled(connection_loop(ch->connection), q, &publisher->sink);
+    publisher->waiting += answer == QUEUE_LATER;
+    publisher->has_failed |= answer == QUEUE_REFUSED;
 }
 
-static void commit_settles(struct channel *ch)
+/* Whether all is done at once. */
+static bool commit_settles(struct tx *tx, void (*done)(struct channel *ch))
 {
-    struct tx *tx = ch->tx;
-    size_t count = tx->settle_count;
-    struct tx_settle *settles = tx->settles;
-    size_t queue_count;
-    struct queue **queues = queues_settled(ch, settles, count, &queue_count);
-    /* The list goes first: settling may bring a delivery, and that a look at the transaction. */
-    tx->settle_count = 0;
+    struct settle_range *ranges = tx->settles;
+    size_t count = tx->range_count;
+    if (count == 0)
+        return true;
     tx->settles = NULL;
-    tx->settle_capacity = 0;
-    for (size_t i = 0; i < count; i++)
-        unacked_unmark(&ch->unacked, settles[i].tag);
-    for (size_t i = 0; i < count; i++)
-        channel_settle(ch, settles[i].tag, settles[i].tag, settles[i].kind);
-    free(settles);
-    wait_for_settles(ch, queues, queue_count);
+    tx->range_count = tx->range_capacity = tx->settle_count = 0;
+    return channel_settle_commit(tx->channel, ranges, count, done);
 }
 
 bool tx_is_committing(const struct channel *ch)
 {
-    return ch->is_waiting && ch->waiting_for == AMQP_TX_COMMIT;
+    return ch->tx && ch->tx->is_committing;
 }
 
 /* All have answered. */
@@ -248,10 +332,69 @@ static void commit_end(struct channel *ch)
         CHANNEL_SEND(ch, tx_commit_ok, .none = 0);
 }
 
+static void tx_free(struct channel *ch)
+{
+    struct tx *tx = ch->tx;
+    ch->tx = NULL;
+    drop_publishes(tx);
+    free(tx->settles);
+    free(tx);
+}
+
 void tx_is_committed(struct channel *ch)
 {
+    ch->tx->is_committing = false;
     commit_end(ch);
+    if (ch->tx && ch->state != CHANNEL_OPEN)
+        tx_free(ch);
     channel_go_on(ch);
+}
+
+/* Everything is sent: what remains are the queues' answers. */
+static void is_sent(struct channel *ch)
+{
+    if (--ch->publisher->waiting == 0)
+        tx_is_committed(ch);
+}
+
+static bool commit_on(struct loop *loop, struct loop_job *job)
+{
+    struct tx *tx = lv_container_of(job, struct tx, job);
+    struct channel *ch = tx->channel;
+    if (!commit_publishes(tx)) {
+        if (tx->behind)
+            loop_timer_start(loop, &tx->pause, PAUSE_MS);
+        return !tx->behind;
+    }
+    if (commit_settles(tx, is_sent))
+        is_sent(ch); /* the channel may be gone afterwards */
+    return false;
+}
+
+void tx_end(struct channel *ch)
+{
+    struct tx *tx = ch->tx;
+    if (!tx)
+        return;
+    if (!tx->is_committing) {
+        unmark_settles(ch);
+        tx_free(ch);
+    } else if (tx->behind) {
+        queue_unref(&tx->behind);
+        loop_timer_stop(loop_of(tx), &tx->pause);
+        loop_job_start(loop_of(tx), &tx->job);
+    }
+}
+
+/* --- the commands --------------------------------------------------------------------------------- */
+
+static void tx_begin(struct channel *ch)
+{
+    struct tx *tx = lv_calloc(1, sizeof *tx);
+    tx->channel = ch;
+    loop_job_init(&tx->job, commit_on);
+    loop_timer_init(&tx->pause, pause_is_over);
+    ch->tx = tx;
 }
 
 void cmd_tx_select(struct channel *ch, struct slice args)
@@ -263,7 +406,7 @@ void cmd_tx_select(struct channel *ch, struct slice args)
         return;
     }
     if (!ch->tx)
-        ch->tx = lv_calloc(1, sizeof *ch->tx);
+        tx_begin(ch);
     ch->mode = CHANNEL_TX;
     CHANNEL_SEND(ch, tx_select_ok, .none = 0);
 }
@@ -282,15 +425,17 @@ void cmd_tx_commit(struct channel *ch, struct slice args)
     if (!is_transactional(ch, AMQP_TX_COMMIT))
         return;
     struct tx *tx = ch->tx;
-    for (size_t i = 0; i < tx->publish_count; i++)
-        commit_publish(ch, &tx->publishes[i]);
-    ch->published += tx->publish_count;
-    drop_publishes(ch);
-    commit_settles(ch);
-    if (ch->publisher && ch->publisher->waiting > 0)
+    tx->is_committing = true;
+    channel_publisher(ch)->waiting++; /* until all is sent */
+    if (!commit_publishes(tx)) {
         channel_wait(ch, AMQP_TX_COMMIT);
-    else
+        loop_job_start(loop_of(tx), &tx->job);
+    } else if (!commit_settles(tx, is_sent) || --ch->publisher->waiting > 0) {
+        channel_wait(ch, AMQP_TX_COMMIT);
+    } else {
+        tx->is_committing = false;
         commit_end(ch);
+    }
 }
 
 void cmd_tx_rollback(struct channel *ch, struct slice args)
@@ -298,7 +443,7 @@ void cmd_tx_rollback(struct channel *ch, struct slice args)
     CHANNEL_READ(ch, args, tx_rollback, AMQP_TX_ROLLBACK, m);
     if (!is_transactional(ch, AMQP_TX_ROLLBACK))
         return;
-    drop_publishes(ch);
+    drop_publishes(ch->tx);
     unmark_settles(ch);
     channel_look_for_timeouts(ch);
     CHANNEL_SEND(ch, tx_rollback_ok, .none = 0);

@@ -68,14 +68,14 @@ uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms)
     return age_ds > 0 ? (uint64_t)age_ds * MS_PER_DS : 0;
 }
 
-uint64_t unacked_next(const struct unacked *u, uint64_t from)
+static uint64_t next_tag(const struct unacked *u, uint64_t from, bool is_marked)
 {
     uint64_t first = u->window.first * WINDOW_ENTRIES;
     if (from < first)
         from = first;
     for (uint64_t c = from / WINDOW_ENTRIES; c < u->window.end; c++) {
         const struct chunk *chunk = lv_window_find(&u->window, c * WINDOW_ENTRIES);
-        uint64_t open = chunk ? chunk->live & ~chunk->marked : 0;
+        uint64_t open = chunk ? chunk->live & (is_marked ? chunk->marked : ~chunk->marked) : 0;
         if (c == from / WINDOW_ENTRIES)
             open &= ~0ull << (from % WINDOW_ENTRIES);
         if (open)
@@ -84,14 +84,26 @@ uint64_t unacked_next(const struct unacked *u, uint64_t from)
     return 0;
 }
 
+uint64_t unacked_next(const struct unacked *u, uint64_t from)
+{
+    return next_tag(u, from, false);
+}
+
+uint64_t unacked_next_marked(const struct unacked *u, uint64_t from)
+{
+    return u->marked > 0 ? next_tag(u, from, true) : 0;
+}
+
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
 {
     struct chunk *chunk = lv_window_find(&u->window, tag);
     lv_assert(chunk != NULL);
     lv_assert(chunk->live & bit_of(tag));
     struct unacked_entry entry = chunk->entries[tag % WINDOW_ENTRIES];
-    if (chunk->marked & bit_of(tag))
-        unacked_unmark(u, tag);
+    if (chunk->marked & bit_of(tag)) {
+        chunk->marked &= ~bit_of(tag);
+        u->marked--;
+    }
     chunk->live &= ~bit_of(tag);
     u->count--;
     if (chunk->live == 0)
@@ -99,18 +111,46 @@ struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
     return entry;
 }
 
-void unacked_mark(struct unacked *u, uint64_t tag)
+/* The bits of chunk `c` that stand for tags from `first` to `last`. */
+static uint64_t bits_within(uint64_t c, uint64_t first, uint64_t last)
 {
-    struct chunk *chunk = lv_window_find(&u->window, tag);
-    lv_assert(chunk && (chunk->live & ~chunk->marked & bit_of(tag)));
-    chunk->marked |= bit_of(tag);
-    u->marked++;
+    uint64_t bits = ~0ull, base = c * WINDOW_ENTRIES;
+    if (first > base)
+        bits &= ~0ull << (first - base);
+    if (last < base + WINDOW_ENTRIES - 1)
+        bits &= ~0ull >> (base + WINDOW_ENTRIES - 1 - last);
+    return bits;
 }
 
-void unacked_unmark(struct unacked *u, uint64_t tag)
+/* Sets the marks of these tags; how many are others now. */
+static size_t set_marks(struct unacked *u, uint64_t first, uint64_t last, bool is_marked)
 {
-    struct chunk *chunk = lv_window_find(&u->window, tag);
-    lv_assert(chunk && (chunk->marked & bit_of(tag)));
-    chunk->marked &= ~bit_of(tag);
-    u->marked--;
+    size_t changed = 0;
+    uint64_t c = first / WINDOW_ENTRIES, end = last / WINDOW_ENTRIES + 1;
+    if (c < u->window.first)
+        c = u->window.first;
+    if (end > u->window.end)
+        end = u->window.end;
+    for (; c < end; c++) {
+        struct chunk *chunk = lv_window_find(&u->window, c * WINDOW_ENTRIES);
+        if (!chunk)
+            continue;
+        uint64_t bits = bits_within(c, first, last) & chunk->live;
+        uint64_t marked = is_marked ? chunk->marked | bits : chunk->marked & ~bits;
+        changed += (size_t)__builtin_popcountll(marked ^ chunk->marked);
+        chunk->marked = marked;
+    }
+    return changed;
+}
+
+size_t unacked_mark(struct unacked *u, uint64_t first, uint64_t last)
+{
+    size_t count = set_marks(u, first, last, true);
+    u->marked += count;
+    return count;
+}
+
+void unacked_unmark(struct unacked *u, uint64_t first, uint64_t last)
+{
+    u->marked -= set_marks(u, first, last, false);
 }

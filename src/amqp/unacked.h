@@ -34,6 +34,8 @@ bool unacked_has(const struct unacked *u, uint64_t tag);
 
 /* The lowest outstanding, unmarked tag from `from` on; 0 when there is none. */
 uint64_t unacked_next(const struct unacked *u, uint64_t from);
+/* The same for a marked one. */
+uint64_t unacked_next_marked(const struct unacked *u, uint64_t from);
 
 /* The entry is taken out; the hold goes over to the caller. It must be there. */
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag);
@@ -46,8 +48,9 @@ struct queue *unacked_queue(const struct unacked *u, uint64_t tag);
  * more than it was. */
 uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms);
 
-/* Marks and unmarks an entry that is there. */
-void unacked_mark(struct unacked *u, uint64_t tag);
-void unacked_unmark(struct unacked *u, uint64_t tag);
+/* Marks, or unmarks, all that are outstanding among these tags. unacked_mark() returns how many were not
+ * marked before. */
+size_t unacked_mark(struct unacked *u, uint64_t first, uint64_t last);
+void unacked_unmark(struct unacked *u, uint64_t first, uint64_t last);
 
 #endif

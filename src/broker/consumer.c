@@ -134,6 +134,7 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
     lv_list_init(&c->link);
     lv_list_init(&c->ready_link);
     lv_list_init(&c->session_link);
+    lv_list_init(&c->touched_link);
     return c;
 }
 
@@ -282,6 +283,47 @@ void consumer_settle(struct consumer *c, uint64_t place, uint32_t count, enum se
     struct mail mail = {
         .deliver = settle_mail, .a = c, .c = place, .d = (uint64_t)count << 8 | (unsigned)kind};
     loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void begin_returns_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    queue_begin_returns(c->queue);
+}
+
+void consumer_begin_returns(struct consumer *c)
+{
+    struct mail mail = {.deliver = begin_returns_mail, .a = c};
+    if (c->queue->home == c->loop)
+        begin_returns_mail(c->loop, &mail);
+    else
+        loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void returns_ended_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    void (*done)(void *arg) = (void (*)(void *))(uintptr_t)mail->c;
+    done(mail->b);
+}
+
+static void end_returns_mail(struct loop *at, struct mail *mail)
+{
+    struct consumer *c = mail->a;
+    struct mail back = {.deliver = returns_ended_mail, .b = mail->b, .c = mail->c};
+    queue_end_returns(c->queue);
+    if (mail->c)
+        loop_mail(at, c->loop, &back);
+}
+
+void consumer_end_returns(struct consumer *c, void (*done)(void *arg), void *arg)
+{
+    struct mail mail = {.deliver = end_returns_mail, .a = c, .b = arg, .c = (uintptr_t)done};
+    if (c->queue->home == c->loop)
+        end_returns_mail(c->loop, &mail);
+    else
+        loop_mail(c->loop, c->queue->home, &mail);
 }
 
 /* --- what may change while it runs ----------------------------------------------------------- */

@@ -127,10 +127,11 @@ struct consumer {
     /* The session's. */
     void *session;
     struct lv_list session_link;
-    uint32_t holds;      /* one while it is open, one for each delivery not settled */
-    bool is_closed;      /* wants nothing more: what still arrives goes back */
-    bool is_full;        /* deliver() said "enough"; to be resumed when there is room */
-    size_t credit_bytes; /* arrived by mail and not yet credited back */
+    struct lv_list touched_link; /* the session's, for whatever it wants to remember */
+    uint32_t holds;              /* one while it is open, one for each delivery not settled */
+    bool is_closed;              /* wants nothing more: what still arrives goes back */
+    bool is_full;                /* deliver() said "enough"; to be resumed when there is room */
+    size_t credit_bytes;         /* arrived by mail and not yet credited back */
 };
 
 /* Makes a consumer with one hold; takes a reference of the queue. Session loop. */
@@ -159,6 +160,12 @@ enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
  * loop; takes effect at home, at once when that is this loop. */
 void consumer_settle(struct consumer *consumer, uint64_t place, uint32_t count,
                      enum settle_kind kind);
+
+/* Several deliveries are about to come back, by more than one consumer_settle(): the queue delivers
+ * nothing until consumer_end_returns(), so that it does so in its old order. done(arg), if there is
+ * one, is called by mail when all of them are back. Session loop. */
+void consumer_begin_returns(struct consumer *consumer);
+void consumer_end_returns(struct consumer *consumer, void (*done)(void *arg), void *arg);
 
 /* The session can take more again (after deliver() said no, or when the channel's limit has room
  * again). Session loop. */

@@ -87,6 +87,7 @@ struct queue {
     struct consumer *exclusive_consumer;
     struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
     struct loop_task delivery_run;
+    unsigned returns;             /* under way: nothing is delivered */
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
     bool is_over_limit;           /* what is at its head must go, and is not here yet */
     struct loop_timer due_timer;  /* for the earliest deadline ... */
@@ -294,6 +295,9 @@ void queue_consumers_refresh(struct queue *q);
 /* A message of its comes back or is done with. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
                   enum settle_kind kind);
+/* Messages come back, in several calls of queue_settle(): nothing is delivered in between. */
+void queue_begin_returns(struct queue *q);
+void queue_end_returns(struct queue *q);
 /* Deliveries go on at the end of the turn, if there is anything to deliver and to whom. */
 void queue_deliver_soon(struct queue *q);
 /* The consumer may have room again. */

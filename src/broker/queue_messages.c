@@ -90,6 +90,8 @@ static bool is_due(const struct lane *l, uint64_t sequence)
 bool queue_first_is_deliverable(struct lane *l)
 {
     uint64_t sequence;
+    if (l->queue->returns > 0)
+        return false;
     enum backlog_next next = backlog_next(&l->backlog, &sequence);
     while (next == BACKLOG_ON_DISK && pager_want(l))
         next = backlog_next(&l->backlog, &sequence);

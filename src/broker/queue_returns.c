@@ -55,3 +55,15 @@ void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
     else
         give_back(q, l, sequence);
 }
+
+void queue_begin_returns(struct queue *q)
+{
+    q->returns++;
+}
+
+void queue_end_returns(struct queue *q)
+{
+    lv_assert(q->returns > 0);
+    if (--q->returns == 0)
+        queue_deliver_soon(q);
+}

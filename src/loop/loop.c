@@ -3,8 +3,8 @@
  *   poll: sockets, the wake-up       every callback begins with loop_enter()
  *   prepare: timers that are due
  *            mail that is in the box
- *            rounds: mail to itself, tasks, turn-end functions, hand over mail, flush sockets;
- *                    again while there are new tasks or mail to itself, ROUNDS_MAX times
+ *            rounds: mail to itself, tasks, (once) jobs, turn-end functions, hand over mail, flush
+ *                    sockets; again while there are new tasks or mail to itself, ROUNDS_MAX times
  *            nothing left to do: RCU offline and a poll that sleeps; else a poll that does not
  *
  * The mailbox is a stack of batches: a sender pushes with one compare-and-swap, the loop takes all
@@ -16,7 +16,9 @@
  *       sleeps; a sender looks at it after its push. So one of the two sees the other, and a loop
  *       that is awake costs its senders no system call.
  *   (3) Mail from one loop to another leaves in the order of loop_mail(): one batch is filled at
- *       a time, and batches are pushed in order. */
+ *       a time, and batches are pushed in order.
+ *   (4) Timers, mail and jobs have SHARE_NS each of a turn, plus one timer, batch or slice. What is
+ *       left waits for the next turn, which sees to the sockets first. */
 #include "loop/loop.h"
 
 #include <pthread.h>
@@ -39,13 +41,25 @@ enum {
     HOOKS_MAX = 8,
     FREE_ROUNDS_MAX = 1000,
     CACHE_LINE = 64,
+    TURN_UNITS = 512, /* for what is done at once */
+    SLICE_UNITS = 128,
+    SHARE_NS = 1000000,
+    MAILS_A_LOOK = 32, /* at the clock */
+    TIMERS_A_LOOK = 32,
 };
 
 struct batch {
     struct batch *next;
     unsigned count;
-    bool is_reusable; /* BATCH_MAILS of room; else one mail from outside */
+    unsigned delivered; /* so far */
+    bool is_reusable;   /* BATCH_MAILS of room; else one mail from outside */
     struct mail mails[];
+};
+
+/* Batches in the order in which they are delivered. */
+struct pile {
+    struct batch *first;
+    struct batch *last;
 };
 
 typedef void hook_fn(struct loop *loop);
@@ -61,11 +75,14 @@ struct loop {
     unsigned index;
     bool is_in_turn;
     bool is_idle_running;
+    bool is_draining; /* nothing else is to be done: no slices */
     uint64_t now_ms;
     uint64_t wall_ms;
     uint64_t armed_ms; /* the deadline that uv_timer stands at; 0: none */
+    int64_t units_left;
     struct timers timers;
     struct lv_list tasks;
+    struct lv_list jobs;
     struct out_pool out_pool;
     void *slots[LOOP_SLOTS];
     struct hooks turn_end;
@@ -75,8 +92,8 @@ struct loop {
 
     uint64_t staged_mask; /* bit i: staged[i] holds mail */
     struct batch *staged[LOOPS_MAX];
-    struct batch *own_first; /* mail to itself, full batches in order; the rest is in staged */
-    struct batch *own_last;
+    struct pile own;   /* mail to itself, full batches; the rest is in staged */
+    struct pile taken; /* out of the box, and not delivered yet */
     struct batch *resting;
     unsigned resting_count;
 
@@ -121,6 +138,7 @@ static struct batch *batch_take(struct loop *loop)
     }
     batch->next = NULL;
     batch->count = 0;
+    batch->delivered = 0;
     return batch;
 }
 
@@ -135,11 +153,60 @@ static void batch_give(struct loop *loop, struct batch *batch)
     loop->resting_count++;
 }
 
+/* Some of it. */
 static void batch_deliver(struct loop *loop, struct batch *batch)
 {
-    for (unsigned i = 0; i < batch->count; i++)
-        batch->mails[i].deliver(loop, &batch->mails[i]);
+    unsigned end = batch->delivered + MAILS_A_LOOK;
+    if (end > batch->count)
+        end = batch->count;
+    while (batch->delivered < end) {
+        struct mail *mail = &batch->mails[batch->delivered++];
+        mail->deliver(loop, mail);
+    }
+}
+
+static uint64_t share_end_ns(const struct loop *loop)
+{
+    return loop->is_draining ? UINT64_MAX : uv_hrtime() + SHARE_NS;
+}
+
+static void pile_add(struct pile *pile, struct batch *batch)
+{
+    batch->next = NULL;
+    if (pile->last)
+        pile->last->next = batch;
+    else
+        pile->first = batch;
+    pile->last = batch;
+}
+
+static void pile_drop_first(struct loop *loop, struct pile *pile)
+{
+    struct batch *batch = pile->first;
+    pile->first = batch->next;
+    if (!pile->first)
+        pile->last = NULL;
     batch_give(loop, batch);
+}
+
+/* What is in the pile now, as far as there is time for it; what comes to it meanwhile waits for the
+ * next call. */
+static bool pile_deliver(struct loop *loop, struct pile *pile)
+{
+    const struct batch *last = pile->last;
+    if (!last)
+        return false;
+    bool is_short = pile->first == last && last->count <= MAILS_A_LOOK;
+    const uint64_t end_ns = is_short ? 0 : share_end_ns(loop);
+    for (;;) {
+        struct batch *batch = pile->first;
+        batch_deliver(loop, batch);
+        bool is_over = batch->delivered == batch->count;
+        if (is_over)
+            pile_drop_first(loop, pile);
+        if ((is_over && batch == last) || uv_hrtime() >= end_ns)
+            return true;
+    }
 }
 
 /* --- the box ------------------------------------------------------------------------------ */
@@ -155,10 +222,10 @@ static void box_push(struct loop *to, struct batch *batch)
         uv_async_send(&to->wake);
 }
 
-static bool box_deliver(struct loop *loop)
+static void box_empty(struct loop *loop)
 {
     if (!atomic_load_explicit(&loop->box, memory_order_relaxed))
-        return false;
+        return;
     struct batch *newest = atomic_exchange_explicit(&loop->box, NULL, memory_order_acquire);
     struct batch *oldest = NULL;
     while (newest) {
@@ -169,22 +236,18 @@ static bool box_deliver(struct loop *loop)
     }
     while (oldest) {
         struct batch *next = oldest->next;
-        batch_deliver(loop, oldest);
+        pile_add(&loop->taken, oldest);
         oldest = next;
     }
-    return true;
+}
+
+static bool box_deliver(struct loop *loop)
+{
+    box_empty(loop);
+    return pile_deliver(loop, &loop->taken);
 }
 
 /* --- staging ------------------------------------------------------------------------------ */
-
-static void own_push(struct loop *loop, struct batch *batch)
-{
-    if (loop->own_last)
-        loop->own_last->next = batch;
-    else
-        loop->own_first = batch;
-    loop->own_last = batch;
-}
 
 static void hand_over_to(struct loop *from, struct loop *to)
 {
@@ -192,7 +255,7 @@ static void hand_over_to(struct loop *from, struct loop *to)
     from->staged[to->index] = NULL;
     from->staged_mask &= ~(UINT64_C(1) << to->index);
     if (to == from)
-        own_push(from, batch);
+        pile_add(&from->own, batch);
     else
         box_push(to, batch);
 }
@@ -222,6 +285,7 @@ void loop_mail_from_outside(struct loop *to, const struct mail *mail)
     struct batch *batch = lv_malloc(sizeof *batch + sizeof batch->mails[0]);
     batch->is_reusable = false;
     batch->count = 1;
+    batch->delivered = 0;
     batch->mails[0] = *mail;
     box_push(to, batch);
 }
@@ -230,17 +294,7 @@ static bool own_deliver(struct loop *loop)
 {
     if (loop->staged[loop->index])
         hand_over_to(loop, loop);
-    struct batch *batch = loop->own_first;
-    if (!batch)
-        return false;
-    loop->own_first = NULL;
-    loop->own_last = NULL;
-    while (batch) {
-        struct batch *next = batch->next;
-        batch_deliver(loop, batch);
-        batch = next;
-    }
-    return true;
+    return pile_deliver(loop, &loop->own);
 }
 
 /* --- tasks -------------------------------------------------------------------------------- */
@@ -286,6 +340,50 @@ static bool tasks_run(struct loop *loop)
     return true;
 }
 
+/* --- jobs --------------------------------------------------------------------------------- */
+
+void loop_job_init(struct loop_job *job, bool (*run)(struct loop *, struct loop_job *))
+{
+    lv_list_init(&job->link);
+    job->run = run;
+}
+
+void loop_job_start(struct loop *loop, struct loop_job *job)
+{
+    if (!loop_job_is_under_way(job))
+        lv_list_push(&loop->jobs, &job->link);
+}
+
+void loop_job_stop(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    lv_list_remove(&job->link);
+}
+
+bool loop_spend(struct loop *loop, unsigned units)
+{
+    if (loop->units_left <= 0)
+        return loop->is_draining;
+    loop->units_left -= units;
+    return true;
+}
+
+static bool jobs_run(struct loop *loop)
+{
+    if (lv_list_is_empty(&loop->jobs))
+        return false;
+    const uint64_t end_ns = share_end_ns(loop);
+    do {
+        struct loop_job *job = lv_list_item(loop->jobs.next, struct loop_job, link);
+        lv_list_remove(&job->link);
+        loop->units_left = SLICE_UNITS;
+        if (job->run(loop, job))
+            loop_job_start(loop, job);
+    } while (!lv_list_is_empty(&loop->jobs) && uv_hrtime() < end_ns);
+    loop->units_left = 0;
+    return true;
+}
+
 /* --- the turn ----------------------------------------------------------------------------- */
 
 static void hooks_add(struct hooks *hooks, hook_fn *fn)
@@ -316,25 +414,34 @@ void loop_enter(struct loop *loop)
     atomic_store_explicit(&loop->is_asleep, false, memory_order_relaxed);
     lv_rcu_online();
     read_clocks(loop);
+    loop->units_left = TURN_UNITS;
+}
+
+static bool has_tasks_or_own_mail(const struct loop *loop)
+{
+    return !lv_list_is_empty(&loop->tasks) || loop->own.first || loop->staged_mask;
 }
 
 static bool has_work(const struct loop *loop)
 {
-    return !lv_list_is_empty(&loop->tasks) || loop->own_first || loop->staged_mask;
+    return has_tasks_or_own_mail(loop) || loop->taken.first || !lv_list_is_empty(&loop->jobs);
 }
 
-/* The work of a turn's end but for the timers. True when there was any mail or task. */
+/* The work of a turn's end but for the timers. True when there was any mail, task or job. */
 static bool do_work(struct loop *loop)
 {
     bool any = box_deliver(loop);
     for (unsigned round = 0; round < ROUNDS_MAX; round++) {
         any |= own_deliver(loop);
         any |= tasks_run(loop);
+        if (round == 0)
+            any |= jobs_run(loop);
         hooks_call(&loop->turn_end, loop);
         hand_over(loop);
         if (loop->flush)
             loop->flush(loop);
-        if (!has_work(loop))
+        bool has_much_mail = loop->own.first != NULL; /* the next turn's */
+        if (has_much_mail || !has_tasks_or_own_mail(loop))
             break;
     }
     return any;
@@ -387,11 +494,22 @@ static bool fall_asleep(struct loop *loop)
     return false;
 }
 
+static void fire_timers(struct loop *loop)
+{
+    size_t most = loop->timers.count, fired;
+    const uint64_t end_ns = most > TIMERS_A_LOOK ? share_end_ns(loop) : 0;
+    do {
+        size_t now = most < TIMERS_A_LOOK ? most : TIMERS_A_LOOK;
+        fired = timers_fire(&loop->timers, loop, loop->now_ms, now);
+        most -= fired;
+    } while (fired == TIMERS_A_LOOK && most > 0 && uv_hrtime() < end_ns);
+}
+
 static void turn_end(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
     loop_enter(loop);
-    timers_fire(&loop->timers, loop, loop->now_ms);
+    fire_timers(loop);
     do_work(loop);
     timer_arm(loop);
     bool sleeps = fall_asleep(loop);
@@ -503,6 +621,7 @@ static struct loop *loop_create(struct loops *set, unsigned index)
     loop->set = set;
     loop->index = index;
     lv_list_init(&loop->tasks);
+    lv_list_init(&loop->jobs);
     must_succeed(uv_loop_init(&loop->uv));
     must_succeed(uv_prepare_init(&loop->uv, &loop->prepare));
     must_succeed(uv_idle_init(&loop->uv, &loop->idle));
@@ -618,7 +737,7 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-/* Every loop's mail and tasks, until none are left. */
+/* Every loop's mail, tasks and jobs, until none are left. */
 bool loops_drain(struct loops *loops)
 {
     lv_assert(!loops->are_threads_running);
@@ -627,7 +746,9 @@ bool loops_drain(struct loops *loops)
         any = false;
         for (unsigned i = 0; i < loops->count; i++) {
             current = loops->at[i];
+            current->is_draining = true;
             any |= do_work(current);
+            current->is_draining = false;
         }
         was_any |= any;
     }
@@ -664,7 +785,8 @@ static void loop_free(struct loop *loop)
     current = NULL;
 
     batches_free(loop->resting);
-    batches_free(loop->own_first);
+    batches_free(loop->own.first);
+    batches_free(loop->taken.first);
     batches_free(atomic_load(&loop->box));
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         batches_free(loop->staged[i]);

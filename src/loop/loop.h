@@ -34,7 +34,8 @@ struct mail {
 };
 
 /* Sends mail from the calling loop's thread to any loop (itself too: it is then delivered at the
- * end of this turn). Staged, and handed over once per turn. */
+ * end of this turn). Staged, and handed over once per turn. Where much has come, the rest of it is
+ * delivered in later turns, in order. */
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail);
 
 /* The same from a thread that is no loop (the definitions writer, the log writer, a signal). Handed
@@ -51,6 +52,35 @@ struct loop_task {
 void loop_task_init(struct loop_task *task, void (*fn)(struct loop *, struct loop_task *));
 void loop_schedule(struct loop *loop, struct loop_task *task);
 void loop_unschedule(struct loop *loop, struct loop_task *task);
+
+/* --- work in slices --------------------------------------------------------------------- */
+
+/* Work that may be long (a commit, a purge, a queue's end) is done in slices, so that no turn is. It
+ * spends units: a unit is about a microsecond's work, such as one message settled or freed.
+ *
+ *   - Whoever begins it goes on while loop_spend() says so. A turn has a few hundred units to give
+ *     away like this, so that what is short is done at once.
+ *   - What is left is a job's: its run() goes on in the same way, once or more often each turn, by
+ *     turns with the other jobs, until it answers false.
+ *
+ * The caller owns the struct, which may go when run() answers false or after loop_job_stop(). Home
+ * loop only. */
+struct loop_job {
+    struct lv_list link; /* in loop->jobs while there is something to do */
+    bool (*run)(struct loop *loop, struct loop_job *job);
+};
+void loop_job_init(struct loop_job *job, bool (*run)(struct loop *, struct loop_job *));
+/* From this turn on, until run() answers false. Nothing when it is under way. */
+void loop_job_start(struct loop *loop, struct loop_job *job);
+void loop_job_stop(struct loop *loop, struct loop_job *job);
+static inline bool loop_job_is_under_way(const struct loop_job *job)
+{
+    return !lv_list_is_empty(&job->link);
+}
+
+/* Takes this many units from what is left of the slice. False, with nothing taken, when nothing is
+ * left: the rest is a job's. A slice that has anything left gives all that is asked for. */
+bool loop_spend(struct loop *loop, unsigned units);
 
 /* --- timers ----------------------------------------------------------------------------- */
 
@@ -122,8 +152,8 @@ void loops_start(struct loops *loops);
 void loops_run(struct loops *loops);
 /* Asks every loop to end after its current turn. Any thread. */
 void loops_stop(struct loops *loops);
-/* Delivers the mail that is still under way, on this thread, so that what it carries finds its owners
- * while their rooms are there; loop_current() answers the loop meanwhile. After loops_run() has
+/* Delivers the mail that is still under way and ends the jobs, on this thread, so that what it carries
+ * finds its owners while their rooms are there; loop_current() answers the loop meanwhile. After loops_run() has
  * returned (or without it, when loops_start() was not called). False: there was none. */
 bool loops_drain(struct loops *loops);
 /* After loops_run() has returned (or without it, when loops_start() was not called). Mail that is

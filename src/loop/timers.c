@@ -84,18 +84,18 @@ bool timers_next(const struct timers *timers, uint64_t *ret_deadline_ms)
     return true;
 }
 
-bool timers_fire(struct timers *timers, struct loop *loop, uint64_t now_ms)
+size_t timers_fire(struct timers *timers, struct loop *loop, uint64_t now_ms, size_t most)
 {
-    size_t most = timers->count;
-    bool any = false;
-    while (most > 0 && timers->count > 0 && timers->at[1]->deadline_ms <= now_ms) {
+    size_t fired = 0;
+    if (most > timers->count)
+        most = timers->count;
+    while (fired < most && timers->count > 0 && timers->at[1]->deadline_ms <= now_ms) {
         struct loop_timer *timer = timers->at[1];
         timers_stop(timers, timer);
         timer->fn(loop, timer);
-        any = true;
-        most--;
+        fired++;
     }
-    return any;
+    return fired;
 }
 
 void timers_free(struct timers *timers)

@@ -11,7 +11,14 @@
 #include "base/rcu.h"
 #include "loop/timers.h"
 
-enum { HOOKS_MAX = 8, ROUNDS_MAX = 8, TURNS_MAX = 1000000, OUTSIDE = LOOPS_MAX };
+enum {
+    HOOKS_MAX = 8,
+    ROUNDS_MAX = 8,
+    TURNS_MAX = 1000000,
+    OUTSIDE = LOOPS_MAX,
+    TURN_UNITS = 512,
+    SLICE_UNITS = 128,
+};
 
 /* turn: after that many turns it was handed over. */
 struct posted {
@@ -32,8 +39,10 @@ typedef void hook_fn(struct loop *loop);
 struct loop {
     struct loops *set;
     unsigned index;
+    int64_t units_left;
     struct timers timers;
     struct lv_list tasks;
+    struct lv_list jobs;
     struct out_pool out_pool;
     void *slots[LOOP_SLOTS];
     hook_fn *turn_end[HOOKS_MAX];
@@ -50,6 +59,7 @@ struct loops {
     uint64_t wall_ms;
     uint64_t random;
     uint64_t turns; /* of all loops that have ended */
+    unsigned slice_units; /* at most; 0: slices are not cut */
     struct loop *at[LOOPS_MAX];
 };
 
@@ -200,6 +210,61 @@ static bool tasks_run(struct loop *loop)
     return true;
 }
 
+/* --- jobs ---------------------------------------------------------------------------------- */
+
+void loop_job_init(struct loop_job *job, bool (*run)(struct loop *, struct loop_job *))
+{
+    lv_list_init(&job->link);
+    job->run = run;
+}
+
+void loop_job_start(struct loop *loop, struct loop_job *job)
+{
+    if (!loop_job_is_under_way(job))
+        lv_list_push(&loop->jobs, &job->link);
+}
+
+void loop_job_stop(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    lv_list_remove(&job->link);
+}
+
+bool loop_spend(struct loop *loop, unsigned units)
+{
+    if (loop->units_left <= 0)
+        return false;
+    loop->units_left -= units;
+    return true;
+}
+
+static void slice_begin(struct loop *loop, unsigned units)
+{
+    unsigned most = loop->set->slice_units;
+    loop->units_left = most > 0 ? 1 + (int64_t)random_below(loop->set, most) : units;
+}
+
+/* Each has a slice; of cut ones some have none. */
+static bool jobs_run(struct loop *loop)
+{
+    bool are_cut = loop->set->slice_units > 0;
+    struct lv_list end;
+    if (lv_list_is_empty(&loop->jobs))
+        return false;
+    lv_list_init(&end);
+    lv_list_push(&loop->jobs, &end);
+    while (loop->jobs.next != &end) {
+        struct loop_job *job = lv_list_item(loop->jobs.next, struct loop_job, link);
+        lv_list_remove(&job->link);
+        slice_begin(loop, SLICE_UNITS);
+        if ((are_cut && random_below(loop->set, 4) == 0) || job->run(loop, job))
+            loop_job_start(loop, job);
+    }
+    lv_list_remove(&end);
+    loop->units_left = 0;
+    return true;
+}
+
 void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct loop_timer *))
 {
     *timer = (struct loop_timer){.fn = fn};
@@ -219,7 +284,7 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 
 static bool has_work(const struct loop *loop)
 {
-    if (!lv_list_is_empty(&loop->tasks))
+    if (!lv_list_is_empty(&loop->tasks) || !lv_list_is_empty(&loop->jobs))
         return true;
     for (unsigned i = 0; i <= LOOPS_MAX; i++) {
         if (loop->from[i].count > 0)
@@ -232,11 +297,14 @@ static bool turn(struct loop *loop, bool all_mail)
 {
     struct loop *before = current;
     current = loop;
-    bool any = timers_fire(&loop->timers, loop, loop->set->now_ms);
+    slice_begin(loop, TURN_UNITS);
+    bool any = timers_fire(&loop->timers, loop, loop->set->now_ms, SIZE_MAX) > 0;
     any |= boxes_deliver(loop, all_mail);
     for (unsigned round = 0; round < ROUNDS_MAX; round++) {
         any |= own_deliver(loop);
         any |= tasks_run(loop);
+        if (round == 0)
+            any |= jobs_run(loop);
         for (unsigned i = 0; i < loop->turn_end_count; i++)
             loop->turn_end[i](loop);
         if (loop->from[loop->index].count == 0 && lv_list_is_empty(&loop->tasks))
@@ -264,6 +332,11 @@ static bool turn_all(struct loops *loops, bool all_mail)
 bool loop_sim_turn(struct loops *loops)
 {
     return turn_all(loops, false);
+}
+
+void loop_sim_cut_slices(struct loops *loops, unsigned units)
+{
+    loops->slice_units = units;
 }
 
 void loop_sim_settle(struct loops *loops)
@@ -322,6 +395,8 @@ struct loops *loop_sim_create(unsigned count, uint64_t seed)
         loop->set = loops;
         loop->index = i;
         lv_list_init(&loop->tasks);
+        lv_list_init(&loop->jobs);
+        loop->units_left = TURN_UNITS;
         loops->at[i] = loop;
     }
     lv_rcu_register_thread();

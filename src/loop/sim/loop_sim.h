@@ -16,6 +16,9 @@ struct loops *loop_sim_create(unsigned count, uint64_t seed);
 void loop_sim_enter(struct loop *loop);
 /* One turn of every loop in seeded order. True when anything was done or is left to do. */
 bool loop_sim_turn(struct loops *loops);
+/* From here on a slice of work has 1 to `units` units, as the seed will have it, and a turn gives as
+ * many to what is done at once; some jobs wait for a later turn. Without it, loop.c's numbers. */
+void loop_sim_cut_slices(struct loops *loops, unsigned units);
 /* Turns until nothing is left to do (timers in the future aside). */
 void loop_sim_settle(struct loops *loops);
 /* Moves the clock and fires what is due, deadline by deadline, with turns in between. */

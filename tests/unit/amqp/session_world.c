@@ -173,6 +173,12 @@ static void hear_method(struct lv_buffer *text, uint16_t channel, struct slice p
     struct amqp_basic_nack nack;
     if (id == AMQP_BASIC_NACK && amqp_basic_nack_read(args, &nack) == WIRE_OK)
         lv_buffer_printf(text, " %u%s", (unsigned)nack.delivery_tag, nack.multiple ? "*" : "");
+    struct amqp_queue_delete_ok deleted;
+    if (id == AMQP_QUEUE_DELETE_OK && amqp_queue_delete_ok_read(args, &deleted) == WIRE_OK)
+        lv_buffer_printf(text, " %u", (unsigned)deleted.message_count);
+    struct amqp_queue_purge_ok purged;
+    if (id == AMQP_QUEUE_PURGE_OK && amqp_queue_purge_ok_read(args, &purged) == WIRE_OK)
+        lv_buffer_printf(text, " %u", (unsigned)purged.message_count);
     struct amqp_channel_close closing;
     if (id == AMQP_CHANNEL_CLOSE && amqp_channel_close_read(args, &closing) == WIRE_OK)
         lv_buffer_printf(text, " %u %.*s", closing.reply_code, SLICE_ARG(closing.reply_text));

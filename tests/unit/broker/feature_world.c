@@ -18,6 +18,8 @@ static int life_open(struct feature_world *w)
     w->is_dead = false;
     w->failure_step = w->lasting_failure_step;
     w->loops = loop_sim_create(loops, fw_below(w, UINT32_MAX));
+    if (fw_below(w, 3) > 0)
+        loop_sim_cut_slices(w->loops, 1 + (unsigned)fw_below(w, 40));
     w->epoch_ms = fw_now_ms(w);
     loop_sim_advance(w->loops, w->elapsed_ms);
     w->broker = broker_create(w->loops, NULL);

@@ -50,6 +50,8 @@ static int life_open(struct world *w)
     w->is_dead = false;
     w->client_count = 0;
     w->loops = loop_sim_create(loops, world_below(w, UINT32_MAX));
+    if (world_below(w, 3) > 0)
+        loop_sim_cut_slices(w->loops, 1 + (unsigned)world_below(w, 40));
     w->epoch_ms = world_now_ms(w);
     loop_sim_advance(w->loops, w->elapsed_ms);
     w->broker = broker_create(w->loops, NULL);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -330,6 +331,97 @@ static void mail_that_nobody_waited_for_is_delivered_when_the_loops_are_freed(vo
     loops_free(&set);
 }
 
+/* --- long work ------------------------------------------------------------------------------------ */
+
+enum { BURNED = 2000, BURN_US = 10 };
+
+static unsigned burned, looked;
+static struct loop_timer look_timer;
+static struct loop_job burn_job;
+
+static void burn(void)
+{
+    struct timespec from, now;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - from.tv_sec) * 1000000 + (now.tv_nsec - from.tv_nsec) / 1000 < BURN_US);
+}
+
+/* Stands for a socket: it has its turn every millisecond. */
+static void look(struct loop *loop, struct loop_timer *timer)
+{
+    looked++;
+    if (burned < BURNED)
+        loop_timer_start(loop, timer, 1);
+    else
+        loops_stop(set);
+}
+
+static void burning_letter(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    assert_int_equal(mail->c, burned);
+    burn();
+    burned++;
+}
+
+static bool burning_job(struct loop *loop, struct loop_job *job)
+{
+    (void)job;
+    while (burned < BURNED && loop_spend(loop, 1)) {
+        burn();
+        burned++;
+    }
+    return burned < BURNED;
+}
+
+static void start_look(struct loop *at)
+{
+    burned = looked = 0;
+    loop_timer_init(&look_timer, look);
+    loop_timer_start(at, &look_timer, 0);
+}
+
+static void start_mail(struct loop *at, struct mail *mail)
+{
+    (void)mail;
+    start_look(at);
+    for (uint64_t i = 0; i < BURNED; i++)
+        loop_mail(at, at, &(struct mail){.deliver = burning_letter, .c = i});
+}
+
+static void start_job(struct loop *at, struct mail *mail)
+{
+    (void)mail;
+    start_look(at);
+    loop_job_init(&burn_job, burning_job);
+    loop_job_start(at, &burn_job);
+}
+
+static void run_with_burden(void (*deliver)(struct loop *at, struct mail *mail))
+{
+    set = loops_create(1);
+    loop_mail_from_outside(loops_at(set, 0), &(struct mail){.deliver = deliver});
+    loops_start(set);
+    loops_run(set);
+    assert_int_equal(burned, BURNED);
+    assert_in_range(looked, 3, BURNED); /* twenty milliseconds' work: not in one turn */
+    loops_free(&set);
+}
+
+static void a_long_job_leaves_room_for_the_others(void **state)
+{
+    (void)state;
+    run_with_burden(start_job);
+}
+
+static void a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order(void **state)
+{
+    (void)state;
+    run_with_burden(start_mail);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +431,8 @@ int main(void)
         cmocka_unit_test(tasks_and_mail_to_itself_run_in_the_same_turn),
         cmocka_unit_test(timers_fire_in_order_and_not_before_their_time),
         cmocka_unit_test(a_signal_reaches_loop_0_and_slots_are_freed_at_the_end),
+        cmocka_unit_test(a_long_job_leaves_room_for_the_others),
+        cmocka_unit_test(a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order),
         cmocka_unit_test(mail_that_nobody_waited_for_is_delivered_when_the_loops_are_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,12 +114,76 @@ static void tasks_run_until_none_is_left(void **state)
     loop_sim_free(&set);
 }
 
+enum { JOBS = 3, WORK = 50, UNITS = 8 };
+
+/* Fifty things to do, and who did each. */
+struct work {
+    struct loop_job job;
+    char name;
+    unsigned left;
+    char *trace;
+};
+
+static bool work_some(struct loop *loop, struct loop_job *job)
+{
+    struct work *work = lv_container_of(job, struct work, job);
+    unsigned before = work->left;
+    while (work->left > 0 && loop_spend(loop, 1)) {
+        *work->trace++ = work->name;
+        work->left--;
+    }
+    assert_in_range(before - work->left, 1, UNITS);
+    return work->left > 0;
+}
+
+static void jobs_have_slices_by_turns_and_run_to_their_ends(void **state)
+{
+    (void)state;
+    struct loops *set = loop_sim_create(1, 3);
+    struct loop *loop = loops_at(set, 0);
+    struct work works[JOBS];
+    char traces[JOBS][WORK];
+    unsigned turns = 0;
+    loop_sim_cut_slices(set, UNITS);
+    for (unsigned i = 0; i < JOBS; i++) {
+        works[i] = (struct work){.name = (char)('a' + i), .left = WORK, .trace = traces[i]};
+        loop_job_init(&works[i].job, work_some);
+        loop_job_start(loop, &works[i].job);
+        loop_job_start(loop, &works[i].job);
+        assert_true(loop_job_is_under_way(&works[i].job));
+    }
+    while (loop_sim_turn(set))
+        turns++;
+    for (unsigned i = 0; i < JOBS; i++) {
+        assert_int_equal(works[i].left, 0);
+        assert_false(loop_job_is_under_way(&works[i].job));
+    }
+    assert_in_range(turns, WORK / UNITS, WORK * JOBS);
+    loop_sim_free(&set);
+}
+
+static void a_job_that_is_stopped_runs_no_more(void **state)
+{
+    (void)state;
+    struct loops *set = loop_sim_create(1, 3);
+    char own[WORK];
+    struct work work = {.name = 'a', .left = WORK, .trace = own};
+    loop_job_init(&work.job, work_some);
+    loop_job_start(loops_at(set, 0), &work.job);
+    loop_job_stop(loops_at(set, 0), &work.job);
+    loop_sim_settle(set);
+    assert_int_equal(work.left, WORK);
+    loop_sim_free(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seed_is_a_history_and_another_seed_another),
         cmocka_unit_test(the_clock_moves_only_when_told_to),
         cmocka_unit_test(tasks_run_until_none_is_left),
+        cmocka_unit_test(jobs_have_slices_by_turns_and_run_to_their_ends),
+        cmocka_unit_test(a_job_that_is_stopped_runs_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,222 @@
+/* Long work of a session, in slices of a few units each: nothing of it may be lost, come in another
+ * order, or be answered too early. */
+#include <stdlib.h>
+
+#include "amqp/session_world.h"
+
+enum { SEEDS = 40, MESSAGES = 20, SLICE_UNITS = 4 };
+
+/* A publisher on loop 0 and another peer on loop 1, and a queue "q" somewhere. */
+static void begin(struct world *w, uint64_t seed, struct peer **ret_first, struct peer **ret_second)
+{
+    world_start(w, 2, seed);
+    *ret_first = world_login(w, 0, 0, 0);
+    *ret_second = world_login(w, 1, 1, 0);
+    PEER_SAYS(*ret_first, 1, queue_declare, .queue = slice_str("q"));
+    world_settle(w);
+    PEER_HEARS(*ret_first, "1 queue.declare_ok\n");
+    loop_sim_cut_slices(w->loops, SLICE_UNITS);
+}
+
+static void publish_all(struct world *w, struct peer *peer)
+{
+    for (char c = 'a'; c < 'a' + MESSAGES; c++)
+        peer_publishes(peer, "q", c, 1);
+    world_settle(w);
+}
+
+/* Asserts that the peer, which consumes and acknowledges nothing, has heard them all, from tag `first`
+ * on, in their order. */
+static void hears_all(struct peer *peer, unsigned first, const char *before, const char *mark)
+{
+    struct lv_buffer text = {0};
+    lv_buffer_printf(&text, "%s", before);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        lv_buffer_printf(&text, "1 basic.deliver %u%s\n1 content 1 %c\n", first + i, mark,
+                         (char)('a' + i));
+    lv_buffer_add(&text, "", 1);
+    PEER_HEARS(peer, (const char *)text.p);
+    lv_buffer_free(&text);
+}
+
+static void consume(struct peer *peer)
+{
+    PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("q"));
+}
+
+static void a_commit_puts_everything_in_its_place_before_it_is_answered(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *publisher, *other;
+        begin(&w, seed, &publisher, &other);
+        consume(other);
+        world_settle(&w);
+        PEER_SAYS(publisher, 1, tx_select, .none = 0);
+        publish_all(&w, publisher);
+        PEER_HEARS(publisher, "1 tx.select_ok\n");
+        PEER_HEARS(other, "1 basic.consume_ok\n");
+        PEER_SAYS(publisher, 1, tx_commit, .none = 0);
+        peer_publishes(publisher, "nobody", 'x', 1);
+        PEER_SAYS(publisher, 1, tx_rollback, .none = 0);
+        world_settle(&w);
+        PEER_HEARS(publisher, "1 tx.commit_ok\n1 tx.rollback_ok\n");
+        hears_all(other, 1, "", "");
+
+        PEER_SAYS(other, 1, tx_select, .none = 0);
+        PEER_SAYS(other, 1, basic_ack, .delivery_tag = 3);
+        PEER_SAYS(other, 1, basic_ack, .delivery_tag = MESSAGES - 1, .multiple = true);
+        PEER_SAYS(other, 1, tx_commit, .none = 0);
+        PEER_SAYS(other, 1, channel_close, .reply_code = 200);
+        world_settle(&w);
+        PEER_HEARS(other, "1 tx.select_ok\n1 tx.commit_ok\n1 channel.close_ok\n");
+        PEER_SAYS(publisher, 1, queue_delete, .queue = slice_str("q"));
+        world_settle(&w);
+        PEER_HEARS(publisher, "1 queue.delete_ok 1\n");
+        world_stop(&w);
+    }
+}
+
+static void a_commit_goes_on_to_its_end_though_its_client_goes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *publisher, *other;
+        begin(&w, seed, &publisher, &other);
+        PEER_SAYS(publisher, 1, tx_select, .none = 0);
+        publish_all(&w, publisher);
+        PEER_SAYS(publisher, 1, tx_commit, .none = 0);
+        loop_sim_turn(w.loops);
+        net_sim_reset(&publisher->net);
+        world_settle(&w);
+        consume(other);
+        world_settle(&w);
+        hears_all(other, 1, "1 basic.consume_ok\n", "");
+        world_stop(&w);
+    }
+}
+
+static void what_was_not_committed_is_dropped_with_its_channel(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *publisher, *other;
+        begin(&w, seed, &publisher, &other);
+        PEER_SAYS(publisher, 1, tx_select, .none = 0);
+        publish_all(&w, publisher);
+        PEER_SAYS(publisher, 1, channel_close, .reply_code = 200);
+        world_settle(&w);
+        PEER_HEARS(publisher, "1 tx.select_ok\n1 channel.close_ok\n");
+        PEER_SAYS(other, 1, queue_delete, .queue = slice_str("q"));
+        world_settle(&w);
+        PEER_HEARS(other, "1 queue.delete_ok 0\n");
+        world_stop(&w);
+    }
+}
+
+/* `peer` holds all messages, and another consumer waits for them. */
+static void begin_returns(struct world *w, uint64_t seed, struct peer **ret_holder,
+                          struct peer **ret_waiting)
+{
+    begin(w, seed, ret_holder, ret_waiting);
+    consume(*ret_holder);
+    world_settle(w);
+    publish_all(w, *ret_waiting);
+    hears_all(*ret_holder, 1, "1 basic.consume_ok\n", "");
+    consume(*ret_waiting);
+    world_settle(w);
+    PEER_HEARS(*ret_waiting, "1 basic.consume_ok\n");
+}
+
+static void what_comes_back_from_a_closed_channel_has_its_old_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *holder, *waiting;
+        begin_returns(&w, seed, &holder, &waiting);
+        PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
+        world_settle(&w);
+        PEER_HEARS(holder, "1 channel.close_ok\n");
+        hears_all(waiting, 1, "", " redelivered");
+        world_stop(&w);
+    }
+}
+
+static void what_comes_back_from_a_lost_connection_has_its_old_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *holder, *waiting;
+        begin_returns(&w, seed, &holder, &waiting);
+        net_sim_reset(&holder->net);
+        world_settle(&w);
+        hears_all(waiting, 1, "", " redelivered");
+        world_stop(&w);
+    }
+}
+
+static void a_channel_is_closed_when_all_that_it_held_is_back(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *holder, *other;
+        begin(&w, seed, &holder, &other);
+        consume(holder);
+        world_settle(&w);
+        publish_all(&w, other);
+        hears_all(holder, 1, "1 basic.consume_ok\n", "");
+        PEER_SAYS(holder, 2, channel_open, .reserved1 = SLICE_EMPTY);
+        world_settle(&w);
+        PEER_HEARS(holder, "2 channel.open_ok\n");
+        PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
+        while (holder->net.got.n == 0)
+            loop_sim_turn(w.loops);
+        PEER_SAYS(holder, 2, queue_delete, .queue = slice_str("q"));
+        world_settle(&w);
+        PEER_HEARS(holder, "1 channel.close_ok\n2 queue.delete_ok 20\n");
+        world_stop(&w);
+    }
+}
+
+static void many_settled_at_once_hold_up_what_their_channel_says_next(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *holder, *other;
+        begin(&w, seed, &holder, &other);
+        consume(holder);
+        world_settle(&w);
+        publish_all(&w, other);
+        hears_all(holder, 1, "1 basic.consume_ok\n", "");
+        PEER_SAYS(holder, 1, basic_ack, .delivery_tag = MESSAGES / 2, .multiple = true);
+        PEER_SAYS(holder, 1, basic_nack, .delivery_tag = MESSAGES - 1, .multiple = true);
+        PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
+        world_settle(&w);
+        PEER_HEARS(holder, "1 channel.close_ok\n");
+        PEER_SAYS(other, 1, queue_delete, .queue = slice_str("q"));
+        world_settle(&w);
+        PEER_HEARS(other, "1 queue.delete_ok 1\n");
+        world_stop(&w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_commit_puts_everything_in_its_place_before_it_is_answered),
+        cmocka_unit_test(a_commit_goes_on_to_its_end_though_its_client_goes),
+        cmocka_unit_test(what_was_not_committed_is_dropped_with_its_channel),
+        cmocka_unit_test(what_comes_back_from_a_closed_channel_has_its_old_order),
+        cmocka_unit_test(what_comes_back_from_a_lost_connection_has_its_old_order),
+        cmocka_unit_test(a_channel_is_closed_when_all_that_it_held_is_back),
+        cmocka_unit_test(many_settled_at_once_hold_up_what_their_channel_says_next),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
