@@ -110,10 +110,10 @@ static void refuse_login(struct connection *conn, struct slice mechanism, const 
         connection_drop_late(conn);
         return;
     }
-    connection_fail(conn, REPLY_ACCESS_REFUSED, 0,
-                    "Login was refused using authentication mechanism %.*s. For details see the "
-                    "broker logfile.",
-                    SLICE_ARG(mechanism));
+    connection_fail_unsaid(conn, REPLY_ACCESS_REFUSED, 0,
+                           "Login was refused using authentication mechanism %.*s. For details see "
+                           "the broker logfile.",
+                           SLICE_ARG(mechanism));
 }
 
 static void send_tune(struct connection *conn)

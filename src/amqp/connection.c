@@ -210,19 +210,11 @@ size_t reply_text_make(char *text, uint16_t code, const char *format, va_list ar
     return size;
 }
 
-void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
-                     ...)
+static void close_for(struct connection *conn, uint16_t code, uint32_t method, const char *format,
+                      va_list args)
 {
-    if (!conn->net || conn->state >= CONNECTION_CLOSING)
-        return;
     char text[SHORTSTR_BYTES_MAX];
-    va_list args, args_for_log;
-    va_start(args, format);
-    va_copy(args_for_log, args);
     size_t n = reply_text_make(text, code, format, args);
-    connection_log_exception(conn, NULL, code, method, format, args_for_log);
-    va_end(args_for_log);
-    va_end(args);
     if (conn->is_finishing) { /* the client has said close already */
         finish_now(conn);
         return;
@@ -238,6 +230,31 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
     }
     release_hold(conn);
     loop_timer_start(connection_loop(conn), &conn->timer, CLOSE_LIMIT_MS);
+}
+
+void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
+                     ...)
+{
+    if (!conn->net || conn->state >= CONNECTION_CLOSING)
+        return;
+    va_list args, args_for_log;
+    va_start(args, format);
+    va_copy(args_for_log, args);
+    connection_log_exception(conn, NULL, code, method, format, args_for_log);
+    close_for(conn, code, method, format, args);
+    va_end(args_for_log);
+    va_end(args);
+}
+
+void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t method,
+                            const char *format, ...)
+{
+    if (!conn->net || conn->state >= CONNECTION_CLOSING)
+        return;
+    va_list args;
+    va_start(args, format);
+    close_for(conn, code, method, format, args);
+    va_end(args);
 }
 
 /* --- timers ------------------------------------------------------------------------------------ */

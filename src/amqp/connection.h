@@ -106,6 +106,9 @@ struct connection {
  * method: AMQP_... id of who is to blame, or 0. */
 void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
                      ...) __attribute__((format(printf, 4, 5)));
+/* Like connection_fail(), where the log has a line about it already. */
+void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t method,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* "NOT_FOUND - " and the text, cut to what a short string holds, in `text` (SHORTSTR_BYTES_MAX
  * bytes, no NUL); its length. */

@@ -169,10 +169,11 @@ void connection_log_vanished(const struct connection *conn, int error)
         return;
     uint64_t bytes = net_received(conn->net);
     bool is_probe = bytes == 0; /* a health check, usually */
+    bool is_error = error != 0 && error != ERR_CLOSED;
     log_line(is_probe ? LOG_DEBUG : LOG_WARNING,
              "connection %s: the client closed the TCP connection %s, after %llu bytes%s%s",
-             CONNECTION_TITLE(conn), step_name(conn), (unsigned long long)bytes, error ? ": " : "",
-             error ? lv_error_text(error) : "");
+             CONNECTION_TITLE(conn), step_name(conn), (unsigned long long)bytes,
+             is_error ? ": " : "", is_error ? lv_error_text(error) : "");
 }
 
 void connection_log_late(const struct connection *conn, uint32_t limit_ms)

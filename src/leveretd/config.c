@@ -44,9 +44,10 @@ static void complain(const struct setting *s, const char *key, const char *value
 
     config_value_describe(s, &expected);
     if (s->type == TYPE_SECRET)
-        config_tell(place, LOG_ERROR, "%s: expected %s", key, (const char *)expected.p);
+        config_tell(place, LOG_ERROR, "invalid value for %s: expected %s", key,
+                    (const char *)expected.p);
     else
-        config_tell(place, LOG_ERROR, "%s = '%s': expected %s", key, value,
+        config_tell(place, LOG_ERROR, "invalid value '%s' for %s: expected %s", value, key,
                     (const char *)expected.p);
     lv_buffer_free(&expected);
 }
@@ -79,6 +80,14 @@ static char *name_of(const char *text)
     return name;
 }
 
+static void note_origin(struct config *config, size_t index, const struct place *place)
+{
+    struct lv_buffer origin = {0};
+    lv_buffer_printf(&origin, place->line > 0 ? "%s:%d" : "%s", place->name, place->line);
+    free(config->origins[index]);
+    config->origins[index] = (char *)origin.p;
+}
+
 /* `name` is what the star of a list's key stands for; NULL where `list = none` clears it. */
 static int set(struct config *config, size_t index, const char *name, const char *key,
                const char *value, const struct place *place)
@@ -87,9 +96,9 @@ static int set(struct config *config, size_t index, const char *name, const char
     char *plain = NULL;
     bool is_good = true;
 
-    if (is_list(s) && (!name || !config->is_set[index]))
+    if (is_list(s) && (!name || !config->origins[index]))
         clear_list(config, s);
-    config->is_set[index] = true;
+    note_origin(config, index, place);
     if (is_list(s) && name) {
         plain = name_of(name);
         is_good = config_value_read(config, s, plain, value);
@@ -144,6 +153,20 @@ int config_set(struct config *config, const char *key, const char *value, const 
     return config_set_by_key(config, key, value, &place);
 }
 
+void config_complain(const struct config *config, enum config_setting setting, const char *expected,
+                     config_say say, void *arg)
+{
+    const struct setting *s = &settings[setting];
+    const char *origin = config->origins[setting];
+    const struct place place = {origin ? origin : "default", 0, say, arg};
+    struct lv_buffer value = {0};
+
+    config_value_print(config, s, &value);
+    config_tell(&place, LOG_ERROR, "invalid value '%.*s' for %s: expected %s", (int)value.n,
+                (const char *)value.p, s->key, expected);
+    lv_buffer_free(&value);
+}
+
 /* ---- Making and ending ---- */
 
 static void set_default(struct config *config, size_t i)
@@ -171,7 +194,8 @@ void config_free(struct config **config)
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
         const struct setting *s = &settings[i];
 
-        if (s->type == TYPE_STRING || s->type == TYPE_SECRET)
+        free((*config)->origins[i]);
+        if (s->type == TYPE_STRING || s->type == TYPE_SECRET || s->type == TYPE_PATTERN)
             free(*(char **)config_member(*config, s));
         if (is_list(s))
             clear_list(*config, s);

@@ -12,17 +12,33 @@
 #include "base/log.h"
 #include "base/slice.h"
 
+/* The words of each ENUM; its values are their places. */
+#define CONFIG_WORDS(W)                                                                            \
+    W(CONFIG_DURABILITIES, "sync", "interval", "none")                                             \
+    W(CONFIG_QUEUE_TYPES, "classic", "quorum")                                                     \
+    W(CONFIG_X_DEATHS, "count", "ignore")
+
+enum config_words {
+#define CONFIG_WORDS_ENUM(name, ...) name,
+    CONFIG_WORDS(CONFIG_WORDS_ENUM)
+#undef CONFIG_WORDS_ENUM
+};
+
+enum { CONFIG_DURABILITY_SYNC, CONFIG_DURABILITY_INTERVAL, CONFIG_DURABILITY_NONE };
+enum { CONFIG_X_DEATH_COUNT, CONFIG_X_DEATH_IGNORE };
+
 /* Every key that does something: docs/configuration.md says the same to the operator, and a test
  * holds the two together. A default is written as the file would have it ("" = none).
  *
  *        member                        key                                   type       default
- *                                      reload (taken over at SIGHUP)         from, to (numbers)
+ *                                      reload (taken over at SIGHUP)
+ *                                      from, to (numbers; a text's bytes; an ENUM's words)
  *                                      what it is                                                */
 #define CONFIG_SETTINGS(S)                                                                         \
     S(heartbeat_s, "heartbeat", NUMBER, "60", true, 0, 65535,                                      \
       "The heartbeat in seconds that connection.tune offers; a peer that is silent for two of "    \
       "them is closed; 0 is none.")                                                                \
-    S(frame_bytes_max, "frame_max", NUMBER, "131072", true, 0, INT32_MAX,                          \
+    S(frame_bytes_max, "frame_max", NUMBER_OR_ZERO, "131072", true, 4096, INT32_MAX,               \
       "The largest frame in bytes that connection.tune offers; 0 is no limit.")                    \
     S(initial_frame_bytes_max, "initial_frame_max", NUMBER, "4096", true, 4096, INT32_MAX,         \
       "The largest frame in bytes that is taken before the connection is tuned.")                  \
@@ -43,22 +59,24 @@
       "basic.qos without global holds for the channel's running consumers too.")                   \
     S(connection_max, "connection_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                    \
       "Connections in all vhosts at a time; none (also: infinity) is no limit.")                   \
-    S(default_queue_type, "default_queue_type", STRING, "classic", true, 0, 0,                     \
-      "The type of a queue declared without x-queue-type in a vhost that names none.")             \
-    S(republished_x_death, "dead_letter.republished_x_death", STRING, "count", true, 0, 0,         \
+    S(default_queue_type, "default_queue_type", ENUM, "classic", true, CONFIG_QUEUE_TYPES, 0,      \
+      "The type of a queue declared without x-queue-type in a vhost that names none: classic or "  \
+      "quorum.")                                                                                   \
+    S(republished_x_death, "dead_letter.republished_x_death", ENUM, "count", true,                 \
+      CONFIG_X_DEATHS, 0,                                                                          \
       "The header x-death of a message that a client publishes: count, its entries count on when " \
       "it dies again, as in RabbitMQ up to 3.12; ignore, it is taken away, so that counting "      \
       "begins anew, as in RabbitMQ 4.")                                                            \
-    S(default_user, "default_user", STRING, "guest", false, 0, 0,                                  \
+    S(default_user, "default_user", STRING, "guest", false, 1, 255,                                \
       "The user that is made at the first start.")                                                 \
     S(default_pass, "default_pass", SECRET, "guest", false, 0, 0, "That user's password.")         \
-    S(default_vhost, "default_vhost", STRING, "/", false, 0, 0,                                    \
+    S(default_vhost, "default_vhost", STRING, "/", false, 1, 255,                                  \
       "The vhost that is made with that user.")                                                    \
-    S(default_configure, "default_permissions.configure", STRING, ".*", false, 0, 0,               \
+    S(default_configure, "default_permissions.configure", PATTERN, ".*", false, 0, 0,              \
       "That user's configure permission in that vhost, a regular expression.")                     \
-    S(default_write, "default_permissions.write", STRING, ".*", false, 0, 0,                       \
+    S(default_write, "default_permissions.write", PATTERN, ".*", false, 0, 0,                      \
       "That user's write permission.")                                                             \
-    S(default_read, "default_permissions.read", STRING, ".*", false, 0, 0,                         \
+    S(default_read, "default_permissions.read", PATTERN, ".*", false, 0, 0,                        \
       "That user's read permission.")                                                              \
     S(default_user_tags, "default_user_tags.*", FLAGS, "administrator", false, 0, 0,               \
       "default_user_tags.TAG = true gives that user the tag; the first such line replaces the "    \
@@ -66,7 +84,7 @@
     S(loopback_users, "loopback_users.*", FLAGS, "guest", true, 0, 0,                              \
       "loopback_users.NAME = true confines the user to connections from this machine; "            \
       "loopback_users = none confines nobody.")                                                    \
-    S(listeners, "listeners.tcp.*", LISTENERS, "5672", false, 0, 0,                                \
+    S(listeners, "listeners.tcp.*", LISTENERS, "5672", false, 0, CONFIG_LISTENERS_MAX,             \
       "listeners.tcp.NAME = PORT or ADDRESS:PORT or [IPV6]:PORT; listeners.tcp = none is no AMQP " \
       "over plain TCP.")                                                                           \
     S(tcp_backlog, "tcp_listen_options.backlog", NUMBER, "4096", true, 1, 65535,                   \
@@ -96,18 +114,19 @@
       "The least serious lines that are logged: debug, info, warning, error, critical, none.")     \
     S(log_console_level, "log.console.level", LEVEL_OR_NONE, "", true, 0, 0,                       \
       "The same for standard error alone; where it is set, log.level is not looked at.")           \
-    S(cluster_name, "cluster_name", STRING, "", false, 0, 0,                                       \
+    S(cluster_name, "cluster_name", STRING, "", false, 0, 255,                                     \
       "The name in server-properties and on the overview page; none is leveret@HOST.")             \
-    S(event_exchange_vhost, "event_exchange.vhost", STRING, "/", false, 0, 0,                      \
-      "The vhost that has the exchange amq.rabbitmq.event, where events are published.")           \
+    S(event_exchange_vhost, "event_exchange.vhost", STRING, "", false, 0, 255,                     \
+      "The vhost that has the exchange amq.rabbitmq.event, where events are published; none is "   \
+      "default_vhost. One that is named must be there at the start.")                              \
     S(load_definitions, "load_definitions", STRING, "", false, 0, 0,                               \
       "A definitions file to import at the start.")                                                \
-    S(loops, "loops", NUMBER, "0", false, 0, 256,                                                  \
+    S(loops, "loops", NUMBER, "0", false, 0, 64,                                                   \
       "Threads that serve connections and queues; 0 is one for each CPU.")                         \
     S(data_dir, "data_dir", STRING, "", false, 0, 0,                                               \
       "Where the broker keeps its files; none: /var/lib/leveret where that can be written, else "  \
       "$XDG_STATE_HOME/leveret, else ~/.local/state/leveret.")                                     \
-    S(durability, "durability", STRING, "sync", false, 0, 0,                                       \
+    S(durability, "durability", ENUM, "sync", false, CONFIG_DURABILITIES, 0,                       \
       "When a persistent message counts as stored: sync, when it is on the disk; interval, when "  \
       "it is written, and a power cut may lose what came since the last sync; none, likewise, "    \
       "and nothing is ever synced. A killed broker loses nothing in any of them.")                 \
@@ -126,6 +145,7 @@ enum config_setting {
 };
 
 enum { CONFIG_NONE = -1 }; /* a number whose value is none */
+enum { CONFIG_LISTENERS_MAX = 64 };
 
 struct config_listener {
     char *name;    /* "default" ... */
@@ -146,12 +166,15 @@ struct config_flags {
 typedef int64_t config_NUMBER;
 typedef int64_t config_NUMBER_OR_NONE; /* CONFIG_NONE */
 typedef int64_t config_BYTES;
-typedef int64_t config_BYTES_OR_NONE; /* CONFIG_NONE */
+typedef int64_t config_BYTES_OR_NONE;  /* CONFIG_NONE */
+typedef int64_t config_NUMBER_OR_ZERO; /* 0, or from its least on */
+typedef int config_ENUM;               /* which of its words, from 0 on */
 typedef bool config_BOOL;
 typedef double config_RATIO;
-typedef char *config_STRING; /* never NULL */
-typedef char *config_SECRET; /* never NULL; never logged */
-typedef int config_LEVEL;    /* enum log_level */
+typedef char *config_STRING;  /* never NULL */
+typedef char *config_SECRET;  /* never NULL; never logged */
+typedef char *config_PATTERN; /* never NULL; compiles */
+typedef int config_LEVEL;     /* enum log_level */
 typedef int config_LEVEL_OR_NONE;
 typedef struct config_flags config_FLAGS;
 typedef struct config_listeners config_LISTENERS;
@@ -162,15 +185,22 @@ struct config {
 #define CONFIG_MEMBER(member, key, type, value, reload, from, to, text) config_##type member;
     CONFIG_SETTINGS(CONFIG_MEMBER)
 #undef CONFIG_MEMBER
-    char *file;                        /* the file that was read; NULL: none */
-    bool is_set[CONFIG_SETTING_COUNT]; /* by anything but the default */
+    char *file;                          /* the file that was read; NULL: none */
+    char *origins[CONFIG_SETTING_COUNT]; /* "FILE:LINE", "--port" ...; NULL: the default */
 };
+
+/* The word of an ENUM. */
+const char *config_word(enum config_words words, int value);
 
 /* Where lines about the config go: an error (the broker does not start), a warning, a remark.
  * The text is borrowed for the call and ends without a newline. */
 typedef void (*config_say)(void *arg, enum log_level level, const char *text);
 /* A config_say that logs. */
 void config_say_log(void *arg, enum log_level level, const char *text);
+
+/* Says that a setting has a value that the world does not allow, with where it was set. */
+void config_complain(const struct config *config, enum config_setting setting, const char *expected,
+                     config_say say, void *arg);
 
 /* All defaults. The caller owns it. */
 struct config *config_create(void);

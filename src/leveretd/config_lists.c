@@ -70,8 +70,8 @@ void config_listeners_clear(struct config_listeners *listeners)
     *listeners = (struct config_listeners){0};
 }
 
-/* Takes the address. */
-static void listeners_put(struct config_listeners *listeners, const char *name, char *address,
+/* Takes the address. False: there are too many already; then it is the caller's still. */
+static bool listeners_put(struct config_listeners *listeners, const char *name, char *address,
                           uint16_t port)
 {
     for (size_t i = 0; i < listeners->count; i++) {
@@ -82,11 +82,14 @@ static void listeners_put(struct config_listeners *listeners, const char *name, 
         free(l->address);
         l->address = address;
         l->port = port;
-        return;
+        return true;
     }
+    if (listeners->count == CONFIG_LISTENERS_MAX)
+        return false;
     listeners->items =
         lv_realloc(listeners->items, (listeners->count + 1) * sizeof *listeners->items);
     listeners->items[listeners->count++] = (struct config_listener){lv_strdup(name), address, port};
+    return true;
 }
 
 bool config_port_read(const char *text, uint16_t *ret)
@@ -134,7 +137,10 @@ bool config_listener_read(struct config_listeners *listeners, const char *name, 
         free(address);
         return false;
     }
-    listeners_put(listeners, name, address, port);
+    if (!listeners_put(listeners, name, address, port)) {
+        free(address);
+        return false;
+    }
     return true;
 }
 
@@ -161,7 +167,8 @@ int config_set_listener(struct config *config, const char *address, int port, co
         chosen_port = (uint16_t)port;
     config_listeners_clear(&config->listeners);
     listeners_put(&config->listeners, "default", chosen, chosen_port);
-    config->is_set[CONFIG_listeners] = true;
+    free(config->origins[CONFIG_listeners]);
+    config->origins[CONFIG_listeners] = lv_strdup(origin);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/pattern.h"
 #include "leveretd/config_private.h"
 
 void *config_member(const struct config *config, const struct setting *s)
@@ -85,7 +86,9 @@ static bool read_number(const struct setting *s, const char *value, int64_t *ret
         *ret = s->to;
         return true;
     }
-    if (!config_digits_read(value, &n, &end) || *end != '\0' || n < s->from || n > s->to)
+    if (!config_digits_read(value, &n, &end) || *end != '\0' || n > s->to)
+        return false;
+    if (n < s->from && (s->type != TYPE_NUMBER_OR_ZERO || n != 0))
         return false;
     *ret = n;
     return true;
@@ -140,13 +143,94 @@ static bool read_level(const char *value, int *ret)
     return true;
 }
 
-static bool read_string(const char *value, char **ret)
+/* A text that is no secret may be bounded. */
+static bool has_good_length(const struct setting *s, const char *value)
 {
-    if (strncmp(value, "encrypted:", 10) == 0)
+    int64_t n = (int64_t)strlen(value);
+
+    return s->to == 0 || (n >= s->from && n <= s->to);
+}
+
+static bool is_pattern(const char *value)
+{
+    struct pattern *pattern;
+
+    if (pattern_compile(slice_str(value), &pattern, NULL) < 0)
+        return false;
+    pattern_free(&pattern);
+    return true;
+}
+
+static bool read_string(const struct setting *s, const char *value, char **ret)
+{
+    if (strncmp(value, "encrypted:", 10) == 0 || !has_good_length(s, value))
+        return false;
+    if (s->type == TYPE_PATTERN && !is_pattern(value))
         return false;
     free(*ret);
     *ret = lv_strdup(value);
     return true;
+}
+
+/* ---- Words ---- */
+
+enum { WORDS_MAX = 3 };
+
+static const char *const words[][WORDS_MAX] = {
+#define WORDS_ROW(name, ...) [name] = {__VA_ARGS__},
+    CONFIG_WORDS(WORDS_ROW)
+#undef WORDS_ROW
+};
+
+static int word_count(int64_t list)
+{
+    int n = 0;
+
+    while (n < WORDS_MAX && words[list][n])
+        n++;
+    return n;
+}
+
+const char *config_word(enum config_words list, int value)
+{
+    lv_assert(value >= 0 && value < word_count(list));
+    return words[list][value];
+}
+
+static bool read_word(const struct setting *s, const char *value, int *ret)
+{
+    for (int i = 0; i < word_count(s->from); i++) {
+        if (strcmp(value, words[s->from][i]) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "sync, interval or none". */
+static void describe_words(const struct setting *s, struct lv_buffer *out)
+{
+    int count = word_count(s->from);
+
+    for (int i = 0; i < count; i++)
+        lv_buffer_printf(out, "%s%s",
+                         i == 0          ? ""
+                         : i < count - 1 ? ", "
+                                         : " or ",
+                         words[s->from][i]);
+}
+
+static void describe_text(const struct setting *s, struct lv_buffer *out)
+{
+    if (s->type == TYPE_PATTERN)
+        lv_buffer_printf(out, "a regular expression");
+    else if (s->to > 0)
+        lv_buffer_printf(out,
+                         "a plain text of %lld to %lld bytes (encrypted values cannot be read)",
+                         (long long)s->from, (long long)s->to);
+    else
+        lv_buffer_printf(out, "a plain text (encrypted values cannot be read)");
 }
 
 bool config_value_read(struct config *config, const struct setting *s, const char *name,
@@ -155,7 +239,8 @@ bool config_value_read(struct config *config, const struct setting *s, const cha
     void *m = config_member(config, s);
 
     switch (s->type) {
-    case TYPE_NUMBER: return read_number(s, value, m);
+    case TYPE_NUMBER:
+    case TYPE_NUMBER_OR_ZERO: return read_number(s, value, m);
     case TYPE_BYTES: return read_bytes(s, value, m);
     case TYPE_NUMBER_OR_NONE:
     case TYPE_BYTES_OR_NONE:
@@ -167,7 +252,9 @@ bool config_value_read(struct config *config, const struct setting *s, const cha
     case TYPE_BOOL: return config_bool_read(value, m);
     case TYPE_RATIO: return read_ratio(s, value, m);
     case TYPE_STRING:
-    case TYPE_SECRET: return read_string(value, m);
+    case TYPE_PATTERN:
+    case TYPE_SECRET: return read_string(s, value, m);
+    case TYPE_ENUM: return read_word(s, value, m);
     case TYPE_LEVEL: return read_level(value, m);
     case TYPE_LEVEL_OR_NONE:
         if (value[0] == '\0') {
@@ -190,6 +277,10 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out)
         lv_buffer_printf(out, "a whole number from %lld to %lld", (long long)s->from,
                          (long long)s->to);
         break;
+    case TYPE_NUMBER_OR_ZERO:
+        lv_buffer_printf(out, "0 or a whole number from %lld to %lld", (long long)s->from,
+                         (long long)s->to);
+        break;
     case TYPE_BYTES:
     case TYPE_BYTES_OR_NONE:
         lv_buffer_printf(out, "a number of bytes from %lld to %lld, as 1000000, 50MB or 2GiB",
@@ -202,16 +293,18 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out)
                          (long long)s->to);
         break;
     case TYPE_STRING:
-    case TYPE_SECRET:
-        lv_buffer_printf(out, "a plain text (encrypted values cannot be read)");
-        break;
+    case TYPE_PATTERN:
+    case TYPE_SECRET: describe_text(s, out); break;
+    case TYPE_ENUM: describe_words(s, out); break;
     case TYPE_LEVEL:
     case TYPE_LEVEL_OR_NONE:
         lv_buffer_printf(out, "debug, info, warning, error, critical or none");
         break;
     case TYPE_LISTENERS:
-        lv_buffer_printf(out, "a port, as 5672, or a numeric address and a port, as "
-                              "127.0.0.1:5672 or [::1]:5672");
+        lv_buffer_printf(out,
+                         "a port, as 5672, or a numeric address and a port, as 127.0.0.1:5672 or "
+                         "[::1]:5672; at most %d of them",
+                         CONFIG_LISTENERS_MAX);
         break;
     }
     if (s->type == TYPE_NUMBER_OR_NONE || s->type == TYPE_BYTES_OR_NONE)
@@ -247,12 +340,15 @@ void config_value_print(const struct config *config, const struct setting *s, st
     switch (s->type) {
     case TYPE_NUMBER:
     case TYPE_NUMBER_OR_NONE:
+    case TYPE_NUMBER_OR_ZERO:
     case TYPE_BYTES:
     case TYPE_BYTES_OR_NONE: print_number(s, *(const int64_t *)m, out); return;
     case TYPE_BOOL: lv_buffer_printf(out, "%s", *(const bool *)m ? "true" : "false"); return;
     case TYPE_RATIO: lv_buffer_printf(out, "%g", *(const double *)m); return;
     case TYPE_STRING:
+    case TYPE_PATTERN:
     case TYPE_SECRET: lv_buffer_printf(out, "%s", *(char *const *)m); return;
+    case TYPE_ENUM: lv_buffer_printf(out, "%s", words[s->from][*(const int *)m]); return;
     case TYPE_LEVEL:
     case TYPE_LEVEL_OR_NONE: print_level(*(const int *)m, out); return;
     case TYPE_FLAGS: config_flags_print(m, out); return;

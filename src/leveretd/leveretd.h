@@ -29,7 +29,7 @@ enum exit_code {
     EXIT_DATA_DIR_BUSY = 75, /* another broker has the data directory */
 };
 
-enum { LISTENERS_MAX = 64 };
+enum { LISTENERS_MAX = CONFIG_LISTENERS_MAX };
 
 /* A config that was in force once. Settings' strings are borrowed by other rooms for the life of the
  * process, so a reload never frees one. */

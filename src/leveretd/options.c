@@ -245,6 +245,12 @@ static int read_config_file(struct config *config, const struct options *options
     return read_default(config, say, arg);
 }
 
+/* Of two steps, both of which are done, so that every fault is said at once. */
+static int first_of(int err, int next)
+{
+    return err < 0 ? err : next;
+}
+
 static int apply_flag(struct config *config, int letter, const char *value, config_say say,
                       void *arg)
 {
@@ -259,18 +265,16 @@ static int apply_flags(struct config *config, const struct options *o, config_sa
     if (o->bind || o->port >= 0)
         err =
             config_set_listener(config, o->bind, o->port, o->bind ? "--bind" : "--port", say, arg);
-    if (err == 0 && o->management_port >= 0) {
+    if (o->management_port >= 0) {
         snprintf(port, sizeof port, "%d", o->management_port);
-        err = apply_flag(config, 'm', port, say, arg);
+        err = first_of(err, apply_flag(config, 'm', port, say, arg));
     }
-    if (err == 0)
-        err = apply_flag(config, 'd', o->data_dir, say, arg);
-    if (err == 0)
-        err = apply_flag(config, 'l', o->loops, say, arg);
-    if (err == 0)
-        err = apply_flag(config, 'L', o->log_level, say, arg);
-    if (err == 0 && o->log_level) /* the flag wins over the file's log.console.level, too */
-        err = config_set(config, "log.console.level", o->log_level, "--log-level", say, arg);
+    err = first_of(err, apply_flag(config, 'd', o->data_dir, say, arg));
+    err = first_of(err, apply_flag(config, 'l', o->loops, say, arg));
+    err = first_of(err, apply_flag(config, 'L', o->log_level, say, arg));
+    if (o->log_level) /* the flag wins over the file's log.console.level, too */
+        err = first_of(
+            err, config_set(config, "log.console.level", o->log_level, "--log-level", say, arg));
     return err;
 }
 
@@ -311,12 +315,9 @@ int options_load_config(const struct options *options, config_getenv get, config
     struct config *config = config_create();
     int err = read_config_file(config, options, get, say, arg);
 
-    if (err == 0)
-        err = config_apply_environment(config, get, say, arg);
-    if (err == 0)
-        err = apply_flags(config, options, say, arg);
-    if (err == 0)
-        err = choose_data_dir(config, get, say, arg);
+    err = first_of(err, config_apply_environment(config, get, say, arg));
+    err = first_of(err, apply_flags(config, options, say, arg));
+    err = first_of(err, choose_data_dir(config, get, say, arg));
     if (err < 0) {
         config_free(&config);
         return err;

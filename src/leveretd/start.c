@@ -15,10 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "broker/vhost.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
@@ -59,6 +61,33 @@ static void raise_descriptor_limit(void)
 
 /* --- parts -------------------------------------------------------------------------------- */
 
+static const char *event_vhost(const struct config *config)
+{
+    return config->event_exchange_vhost[0] ? config->event_exchange_vhost : config->default_vhost;
+}
+
+static bool has_definitions(const char *dir)
+{
+    struct lv_buffer path = {0};
+    lv_buffer_printf(&path, "%s/" DEFINITIONS_FILE, dir);
+    bool has = access((const char *)path.p, F_OK) == 0;
+    lv_buffer_free(&path);
+    return has;
+}
+
+/* Before anything is written: at a first start there will be one vhost. */
+static int check_first_start(const struct leveretd *d)
+{
+    const struct config *config = d->config;
+    if (has_definitions(config->data_dir) ||
+        strcmp(event_vhost(config), config->default_vhost) == 0)
+        return EXIT_OK;
+    config_complain(config, CONFIG_event_exchange_vhost,
+                    "at the first start the vhost that is made (default_vhost)", config_say_log,
+                    NULL);
+    return OPTIONS_EXIT_CONFIG;
+}
+
 static int open_data_dir(struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
@@ -94,6 +123,14 @@ static unsigned loops_wanted(const struct config *config)
     return count > LOOPS_MAX ? LOOPS_MAX : (unsigned)count;
 }
 
+/* Whether there are vhosts, and the one that the config names for events is none of them. */
+static bool lacks_event_vhost(const struct leveretd *d)
+{
+    const char *named = d->config->event_exchange_vhost;
+    return lv_table_count(d->broker->vhosts) > 0 && named[0] &&
+           !vhost_find(d->broker, slice_str(named));
+}
+
 static int recover(struct leveretd *d, struct recovery *ret)
 {
     int err = recovery_load(d->definitions, d->auth, d->broker, ret);
@@ -102,39 +139,33 @@ static int recover(struct leveretd *d, struct recovery *ret)
                   lv_error_reason(err));
         return EXIT_DEFINITIONS;
     }
+    if (lacks_event_vhost(d)) {
+        config_complain(d->config, CONFIG_event_exchange_vhost, "a vhost that exists",
+                        config_say_log, NULL);
+        return OPTIONS_EXIT_CONFIG;
+    }
     if (recovery_first_boot(d->config, d->auth, d->broker))
         log_info("first start in %s: made vhost '%s' and user '%s'", d->config->data_dir,
                  d->config->default_vhost, d->config->default_user);
     return EXIT_OK;
 }
 
-static int durability_of(const char *text, enum log_durability *ret)
-{
-    static const char *const names[] = {
-        [LOG_SYNC] = "sync", [LOG_INTERVAL] = "interval", [LOG_NEVER] = "none"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *ret = (enum log_durability)i;
-            return 0;
-        }
-    }
-    return ERR_INVALID;
-}
-
 /* The messages: after the definitions, whose queues they go into. */
 static int open_store(struct leveretd *d)
 {
+    static const enum log_durability durabilities[] = {
+        [CONFIG_DURABILITY_SYNC] = LOG_SYNC,
+        [CONFIG_DURABILITY_INTERVAL] = LOG_INTERVAL,
+        [CONFIG_DURABILITY_NONE] = LOG_NEVER,
+    };
     struct persist_options options = {
+        .durability = durabilities[d->config->durability],
         .file_bytes = LOG_FILE_BYTES,
         .interval_ms = (unsigned)d->config->durability_interval_ms,
         .segment_files_open_max = descriptors_for_files() - DESCRIPTORS_FIXED,
         .on_space = alarms_log_space,
         .arg = d->broker,
     };
-    if (durability_of(d->config->durability, &options.durability) < 0) {
-        log_error("durability = %s: it is sync, interval or none", d->config->durability);
-        return OPTIONS_EXIT_CONFIG;
-    }
     d->disk = disk_posix_create(d->config->data_dir);
     options.disk = d->disk;
     int err = persist_open(d->broker, &options, &d->recovered, &d->persist);
@@ -187,10 +218,6 @@ static int listen_on_all(struct leveretd *d)
     const struct config_listeners *wanted = &d->config->listeners;
     char where[96];
 
-    if (wanted->count > LISTENERS_MAX) {
-        log_error("%zu listeners are configured, %d can be", wanted->count, LISTENERS_MAX);
-        return OPTIONS_EXIT_CONFIG;
-    }
     for (size_t i = 0; i < wanted->count; i++) {
         const struct config_listener *l = &wanted->items[i];
         int err = l->address[0] ? listen_on(d, l->address, l->port) : listen_everywhere(d, l->port);
@@ -256,15 +283,6 @@ static void name_ourselves(struct leveretd *d)
     snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
 }
 
-static bool forgets_histories(const struct config *config)
-{
-    const char *what = config->republished_x_death;
-    if (strcmp(what, "count") != 0 && strcmp(what, "ignore") != 0)
-        log_warning("dead_letter.republished_x_death = %s: it is count or ignore, and now count",
-                    what);
-    return strcmp(what, "ignore") == 0;
-}
-
 static void set_sessions(struct leveretd *d)
 {
     const struct config *config = d->config;
@@ -279,7 +297,7 @@ static void set_sessions(struct leveretd *d)
     s->message_bytes_max = (uint64_t)config->message_bytes_max;
     s->connections_max = config->connection_max; /* CONFIG_NONE is below 0 */
     s->qos_reaches_running = config->qos_reaches_running;
-    s->forgets_histories = forgets_histories(config);
+    s->forgets_histories = config->republished_x_death == CONFIG_X_DEATH_IGNORE;
 }
 
 static void set_listeners(struct leveretd *d)
@@ -323,7 +341,8 @@ void leveretd_apply(struct leveretd *d)
     set_sessions(d);
     set_broker(d);
     set_listeners(d);
-    atomic_store(&d->broker->default_queue_type, d->config->default_queue_type);
+    atomic_store(&d->broker->default_queue_type,
+                 config_word(CONFIG_QUEUE_TYPES, d->config->default_queue_type));
     if (d->alarms)
         alarms_configure(d->alarms, d->config);
 }
@@ -365,7 +384,7 @@ int leveretd_start(struct leveretd *d)
     log_set_level(config_log_level(d->config));
     raise_descriptor_limit();
     net_leave_descriptors(descriptors_for_files());
-    if ((code = open_data_dir(d)) != EXIT_OK)
+    if ((code = check_first_start(d)) != EXIT_OK || (code = open_data_dir(d)) != EXIT_OK)
         return code;
 
     name_ourselves(d);
@@ -376,7 +395,7 @@ int leveretd_start(struct leveretd *d)
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
     d->broker->node_name = d->cluster_name;
-    d->broker->event_vhost = d->config->event_exchange_vhost;
+    d->broker->event_vhost = event_vhost(d->config);
     d->amqp.broker = d->broker;
     d->amqp.auth = d->auth;
     d->amqp.settings.leveret_version = LEVERET_VERSION;

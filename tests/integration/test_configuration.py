@@ -169,3 +169,65 @@ def test_a_port_in_use_is_said_and_keeps_it_from_starting(broker, own_broker):
 def test_a_start_leaves_a_data_directory_only_its_owner_may_read(own_broker):
     own = own_broker()
     assert os.stat(own.data).st_mode & 0o077 == 0
+
+
+def refuses(own):
+    """It ends with 78; what it said."""
+    own.start(wait=False)
+    assert own.child.wait(60) == 78
+    own.child = None
+    return own.log()
+
+
+FAULTS = {
+    'durability = maybe': "invalid value 'maybe' for durability: expected sync, interval or none",
+    'default_queue_type = foo': "invalid value 'foo' for default_queue_type: expected classic or quorum",
+    'dead_letter.republished_x_death = keep': "invalid value 'keep' for dead_letter.republished_x_death: expected count or ignore",
+    'frame_max = 1': "invalid value '1' for frame_max: expected 0 or a whole number from 4096 to 2147483647",
+    'default_permissions.read = (': "invalid value '(' for default_permissions.read: expected a regular expression",
+}
+
+
+def test_every_fault_is_named_with_its_line_before_anything_is_written(own_broker):
+    own = own_broker(start=False, environment={'RABBITMQ_NODE_PORT': 'many'})
+    path = write(own, '\n'.join(FAULTS) + '\n')
+    own.flags += ['--config', path]
+    log = refuses(own)
+    for line, fault in enumerate(FAULTS.values(), 1):
+        assert f'{path}:{line}: {fault}' in log
+    assert 'RABBITMQ_NODE_PORT' in log               # and those of the environment
+    assert not os.path.exists(own.data)
+
+
+def test_faults_at_sighup_are_all_named_and_nothing_changes(own_broker):
+    own = configured(own_broker, 'heartbeat = 17\n')
+    path = write(own, 'heartbeat = 23\n' + '\n'.join(FAULTS) + '\n')
+    os.kill(own.pid, signal.SIGHUP)
+    eventually(lambda: 'config: not reloaded' in own.log())
+    for line, fault in enumerate(FAULTS.values(), 2):
+        assert f'{path}:{line}: {fault}' in own.log()
+    with Peer(own.address, upto='tuned') as peer:
+        assert peer.tune.heartbeat == 17
+
+
+def test_the_vhost_of_the_events_must_be_there(own_broker):
+    own = own_broker(start=False)
+    path = write(own, '# one\nevent_exchange.vhost = facts\n')
+    own.flags += ['--config', path]
+    assert f"{path}:2: invalid value 'facts' for event_exchange.vhost: expected at the first start" in refuses(own)
+    assert not os.path.exists(own.data)
+    write(own, '')
+    own.start()
+    own.ctl('add_vhost', 'facts')
+    write(own, 'event_exchange.vhost = fact\n')
+    own.stop()
+    assert f"{path}:1: invalid value 'fact' for event_exchange.vhost: expected a vhost that exists" in refuses(own)
+    write(own, 'event_exchange.vhost = facts\n')
+    own.start()
+    assert 'amq.rabbitmq.event' in own.ctl('-q', 'list_exchanges', '-p', 'facts').out
+    assert 'amq.rabbitmq.event' not in own.ctl('-q', 'list_exchanges').out
+
+
+def test_the_events_are_in_the_default_vhost_whatever_its_name(own_broker):
+    own = own_broker(environment={'RABBITMQ_DEFAULT_VHOST': 'shop'})
+    assert 'amq.rabbitmq.event' in own.ctl('-q', 'list_exchanges', '-p', 'shop').out

@@ -115,6 +115,7 @@ def test_a_refused_login_names_its_mechanism_and_its_user(said):
         with Peer(said.own.address, upto='start-ok', mechanism=mechanism, response=response, **AS_THE_SHOP) as peer:
             peer.expect('connection.close', 0)
             [_] = said('error', "'the \\x1b[2J\\nshop'", f": {mechanism} login refused: user 'nobody'")
+    assert 'exception' not in said.own.log()         # nothing is said twice
 
 
 @pytest.mark.parametrize('octets, what', [

@@ -366,10 +366,12 @@ def test_events_are_those_of_rabbitmqs_plugin(broker, rabbit, name):
 @pytest.mark.leveret
 def test_alarms_are_told_and_another_vhost_can_have_the_events(own_broker, tmp_path):
     config = tmp_path / 'leveret.conf'
-    config.write_text('event_exchange.vhost = facts\n')
-    own = own_broker(flags=['--config', str(config)])
-    assert 'amq.rabbitmq.event' not in own.ctl('-q', 'list_exchanges').out
+    own = own_broker()
     own.ctl('add_vhost', 'facts')
+    config.write_text('event_exchange.vhost = facts\n')
+    own.flags += ['--config', str(config)]
+    own.restart()
+    assert 'amq.rabbitmq.event' not in own.ctl('-q', 'list_exchanges').out
     own.ctl('set_permissions', '-p', 'facts', 'guest', '.*', '.*', '.*')
     watcher = watch(own, 'facts', 'amq.rabbitmq.event', 'alarm.*')
     config.write_text('event_exchange.vhost = facts\nvm_memory_high_watermark.absolute = 1\n')

@@ -81,8 +81,8 @@ static void a_file_of_rabbitmqs_kind_is_understood(void **state)
     assert_string_equal(c->default_user, "h\xc3\xa9lo");
     assert_string_equal(c->cluster_name, "a = b");
     assert_string_equal(c->default_vhost, "last");
-    assert_true(c->is_set[CONFIG_heartbeat_s]);
-    assert_false(c->is_set[CONFIG_frame_bytes_max]);
+    assert_string_equal(c->origins[CONFIG_heartbeat_s], "f:8");
+    assert_null(c->origins[CONFIG_frame_bytes_max]);
     config_free(&c);
 }
 
@@ -114,21 +114,91 @@ static void a_line_that_is_none_is_named_and_refused(void **state)
 static void a_bad_value_is_named_with_what_is_expected(void **state)
 {
     (void)state;
-    check_refused("heartbeat = abc\nchannel_max = 65536\n",
-                  "error: f:1: heartbeat = 'abc': expected a whole number from 0 to 65535\n"
-                  "error: f:2: channel_max = '65536': expected a whole number from 0 to 65535\n");
-    check_refused("disk_free_limit.absolute = 5 parsecs\n",
-                  "error: f:1: disk_free_limit.absolute = '5 parsecs': expected a number of bytes "
-                  "from 0 to 9223372036854775807, as 1000000, 50MB or 2GiB\n");
-    check_refused("tcp_listen_options.nodelay = 1\n",
-                  "error: f:1: tcp_listen_options.nodelay = '1': expected true or false\n");
-    check_refused("log.level = loud\n", "error: f:1: log.level = 'loud': expected debug, info, "
-                                        "warning, error, critical or none\n");
+    check_refused(
+        "heartbeat = abc\nchannel_max = 65536\n",
+        "error: f:1: invalid value 'abc' for heartbeat: expected a whole number from 0 to 65535\n"
+        "error: f:2: invalid value '65536' for channel_max: expected a whole number from 0 to 65535\n");
+    check_refused(
+        "disk_free_limit.absolute = 5 parsecs\n",
+        "error: f:1: invalid value '5 parsecs' for disk_free_limit.absolute: expected a number of bytes "
+        "from 0 to 9223372036854775807, as 1000000, 50MB or 2GiB\n");
+    check_refused(
+        "tcp_listen_options.nodelay = 1\n",
+        "error: f:1: invalid value '1' for tcp_listen_options.nodelay: expected true or false\n");
+    check_refused("log.level = loud\n",
+                  "error: f:1: invalid value 'loud' for log.level: expected debug, info, "
+                  "warning, error, critical or none\n");
     check_refused("loopback_users = guest\n",
-                  "error: f:1: loopback_users = 'guest': expected true or false\n");
-    check_refused("vm_memory_high_watermark.relative = nan\n",
-                  "error: f:1: vm_memory_high_watermark.relative = 'nan': expected a number from 0 "
-                  "to 1, as 0.4\n");
+                  "error: f:1: invalid value 'guest' for loopback_users: expected true or false\n");
+    check_refused(
+        "vm_memory_high_watermark.relative = nan\n",
+        "error: f:1: invalid value 'nan' for vm_memory_high_watermark.relative: expected a number from 0 "
+        "to 1, as 0.4\n");
+}
+
+static void words_patterns_and_lengths_are_checked_with_the_file(void **state)
+{
+    (void)state;
+    check_refused(
+        "durability = maybe\n"
+        "default_queue_type = foo\n"
+        "default_queue_type = stream\n"
+        "dead_letter.republished_x_death = keep\n"
+        "frame_max = 1\n"
+        "loops = 65\n"
+        "default_permissions.write = *(\n"
+        "default_vhost = ''\n",
+        "error: f:1: invalid value 'maybe' for durability: expected sync, interval or none\n"
+        "error: f:2: invalid value 'foo' for default_queue_type: expected classic or quorum\n"
+        "error: f:3: invalid value 'stream' for default_queue_type: expected classic or "
+        "quorum\n"
+        "error: f:4: invalid value 'keep' for dead_letter.republished_x_death: expected "
+        "count or ignore\n"
+        "error: f:5: invalid value '1' for frame_max: expected 0 or a whole number from "
+        "4096 to 2147483647\n"
+        "error: f:6: invalid value '65' for loops: expected a whole number from 0 to 64\n"
+        "error: f:7: invalid value '*(' for default_permissions.write: expected a regular "
+        "expression\n"
+        "error: f:8: invalid value '' for default_vhost: expected a plain text of 1 to 255 "
+        "bytes (encrypted values cannot be read)\n");
+    struct config *c = of("durability = interval\nframe_max = 0\ndefault_queue_type = quorum\n");
+    assert_int_equal(c->durability, CONFIG_DURABILITY_INTERVAL);
+    assert_int_equal(c->frame_bytes_max, 0);
+    assert_string_equal(config_word(CONFIG_QUEUE_TYPES, c->default_queue_type), "quorum");
+    config_free(&c);
+}
+
+static void there_is_a_most_of_listeners(void **state)
+{
+    struct config *config = config_create();
+    struct lv_buffer said = {0};
+    char line[64];
+
+    (void)state;
+    for (int i = 0; i < CONFIG_LISTENERS_MAX; i++) {
+        snprintf(line, sizeof line, "listeners.tcp.l%d = %d\n", i, 1000 + i);
+        assert_int_equal(config_parse(config, slice_str(line), "f", said_add, &said), 0);
+    }
+    assert_int_equal(
+        config_parse(config, slice_str("listeners.tcp.more = 1\n"), "f", said_add, &said),
+        ERR_INVALID);
+    assert_int_equal(config->listeners.count, CONFIG_LISTENERS_MAX);
+    said_check(&said, "error: f:1: invalid value '1' for listeners.tcp.more: expected a port, as "
+                      "5672, or a numeric address and a port, as 127.0.0.1:5672 or [::1]:5672; at "
+                      "most 64 of them\n");
+    config_free(&config);
+}
+
+static void a_complaint_that_comes_later_names_the_line_all_the_same(void **state)
+{
+    struct config *c = of("\nevent_exchange.vhost = nowhere\n");
+    struct lv_buffer said = {0};
+
+    (void)state;
+    config_complain(c, CONFIG_event_exchange_vhost, "a vhost that exists", said_add, &said);
+    said_check(&said, "error: f:2: invalid value 'nowhere' for event_exchange.vhost: expected a "
+                      "vhost that exists\n");
+    config_free(&c);
 }
 
 static void a_secret_is_never_said(void **state)
@@ -136,7 +206,7 @@ static void a_secret_is_never_said(void **state)
     (void)state;
     check_refused(
         "default_pass = encrypted:AbC\n",
-        "error: f:1: default_pass: expected a plain text (encrypted values cannot be read)\n");
+        "error: f:1: invalid value for default_pass: expected a plain text (encrypted values cannot be read)\n");
 }
 
 static void unknown_keys_warn_and_known_ones_without_effect_are_remarked(void **state)
@@ -261,13 +331,14 @@ static void a_listener_without_a_good_address_and_port_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[64];
-        char expected[200];
+        char expected[240];
 
         snprintf(text, sizeof text, "listeners.tcp.x = %s\n", bad[i]);
-        snprintf(expected, sizeof expected,
-                 "error: f:1: listeners.tcp.x = '%s': expected a port, as 5672, or a numeric "
-                 "address and a port, as 127.0.0.1:5672 or [::1]:5672\n",
-                 bad[i]);
+        snprintf(
+            expected, sizeof expected,
+            "error: f:1: invalid value '%s' for listeners.tcp.x: expected a port, as 5672, or a numeric "
+            "address and a port, as 127.0.0.1:5672 or [::1]:5672; at most 64 of them\n",
+            bad[i]);
         check_refused(text, expected);
     }
 }
@@ -492,6 +563,9 @@ int main(void)
         cmocka_unit_test(a_byte_order_mark_is_skipped),
         cmocka_unit_test(a_line_that_is_none_is_named_and_refused),
         cmocka_unit_test(a_bad_value_is_named_with_what_is_expected),
+        cmocka_unit_test(words_patterns_and_lengths_are_checked_with_the_file),
+        cmocka_unit_test(there_is_a_most_of_listeners),
+        cmocka_unit_test(a_complaint_that_comes_later_names_the_line_all_the_same),
         cmocka_unit_test(a_secret_is_never_said),
         cmocka_unit_test(unknown_keys_warn_and_known_ones_without_effect_are_remarked),
         cmocka_unit_test(sizes_have_rabbitmqs_units),

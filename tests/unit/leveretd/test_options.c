@@ -101,11 +101,14 @@ static void a_bad_flag_is_named_and_ends_with_64(void **state)
     check_bad("--port", "--port: expected a value behind it");
     check_bad("--port 65536", "--port: '65536': expected a whole number from 0 to 65535");
     check_bad("--port x", "--port: 'x': expected a whole number from 0 to 65535");
-    check_bad("--management-port -1", "--management-port: management.tcp.port = '-1': expected a "
-                                      "whole number from 0 to 65535");
-    check_bad("--loops 1000", "--loops: loops = '1000': expected a whole number from 0 to 256");
-    check_bad("--log-level loud", "--log-level: log.level = 'loud': expected debug, info, warning, "
-                                  "error, critical or none");
+    check_bad("--management-port -1",
+              "--management-port: invalid value '-1' for management.tcp.port: expected a "
+              "whole number from 0 to 65535");
+    check_bad("--loops 1000",
+              "--loops: invalid value '1000' for loops: expected a whole number from 0 to 64");
+    check_bad("--log-level loud",
+              "--log-level: invalid value 'loud' for log.level: expected debug, info, warning, "
+              "error, critical or none");
     check_bad("--bind nowhere", "--bind: nowhere: expected a numeric IPv4 or IPv6 address and a "
                                 "port up to 65535");
     check_bad("stray", "unexpected argument 'stray'");
@@ -199,7 +202,8 @@ static void a_bad_value_anywhere_refuses_the_start(void **state)
     environment_set(NULL);
     assert_int_equal(options_load_config(&options, environment_get, said_add, &said, &config),
                      ERR_INVALID);
-    assert_non_null(strstr((const char *)said.p, ":2: heartbeat = 'soon': expected"));
+    assert_non_null(
+        strstr((const char *)said.p, ":2: invalid value 'soon' for heartbeat: expected"));
     assert_null(config);
     lv_buffer_free(&said);
     unlink(file);
