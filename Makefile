@@ -1,7 +1,7 @@
 # Leveret's verbs. Type `make` to list them.
 #
 # Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
-# CC, ARGS (for `run`: make run ARGS="--log-level debug"), KEEP=1 (for `demo`: leave it running), SEEDS and
+# CC, ARGS (for `run`: make run ARGS="--log-level debug"; for `bench`: ARGS="--quick"), KEEP=1 (for `demo`: leave it running), SEEDS and
 # FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on; store or features),
 # KILLS (for `crash`: how many), ATTACKS (for `hostile`: their names; none: all).
 
@@ -83,8 +83,8 @@ hostile: build ## attack the broker, and measure what innocent clients feel (ATT
 	@LEVERETD=$(BUILD)/leveretd /usr/bin/python3 tests/hostile/hostile.py $(ATTACKS)
 
 .PHONY: bench
-bench: build ## measure (bench/)
-	@scripts/bench
+bench: build ## measure beside RabbitMQ (ARGS="--quick"; bench/README.md)
+	@scripts/bench $(ARGS)
 
 .PHONY: fmt
 fmt: ## format the C sources (clang-format)

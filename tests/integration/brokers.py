@@ -112,6 +112,24 @@ class Leveret(Broker):
             self.wait_until_it_answers(60)
         return self
 
+    def start_with_a_full_log(self):
+        """Standard error is a pipe; once the broker runs there is no room in it for a single byte. Returns its reading end."""
+        log, self.stderr = self.stderr, self.stderr + '.pipe'
+        os.mkfifo(self.stderr)
+        reader = os.open(self.stderr, os.O_RDONLY | os.O_NONBLOCK)
+        writer = os.open(self.stderr, os.O_WRONLY | os.O_NONBLOCK)
+        self.start()
+        self.stderr = log                            # where a sanitizer's report would be looked for
+        open(log, 'a').close()
+        for size in 4096, 1:
+            try:
+                while True:
+                    os.write(writer, b'x' * size)
+            except BlockingIOError:
+                pass
+        os.close(writer)
+        return reader
+
     def log(self):
         with open(self.stderr, errors='replace') as file:
             return file.read()

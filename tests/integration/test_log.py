@@ -16,28 +16,9 @@ def refuse_login(address):
         peer.expect_connection_close(403, REFUSED)
 
 
-def start_with_a_full_pipe(own):
-    """Standard error is a pipe; once the broker runs there is no room in it for a single byte. Returns its reading end."""
-    log, own.stderr = own.stderr, own.stderr + '.pipe'
-    os.mkfifo(own.stderr)
-    reader = os.open(own.stderr, os.O_RDONLY | os.O_NONBLOCK)
-    writer = os.open(own.stderr, os.O_WRONLY | os.O_NONBLOCK)
-    own.start()
-    own.stderr = log                                 # where a sanitizer's report would be looked for
-    open(log, 'a').close()
-    for size in 4096, 1:
-        try:
-            while True:
-                os.write(writer, b'x' * size)
-        except BlockingIOError:
-            pass
-    os.close(writer)
-    return reader
-
-
 def test_clients_are_served_and_the_broker_stops_while_nobody_reads_the_log(own_broker):
     own = own_broker(start=False)
-    reader = start_with_a_full_pipe(own)
+    reader = own.start_with_a_full_log()
     for _ in range(50):                              # each is a line or two
         refuse_login(own.address)
         with Peer(own.address) as peer:

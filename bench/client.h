@@ -1,0 +1,62 @@
+/* The AMQP client that the benchmark's programs share: a blocking handshake and blocking calls for what is
+ * set up, buffers for what is measured. Any mistake ends the program with one line. */
+#ifndef LEVERET_BENCH_CLIENT_H
+#define LEVERET_BENCH_CLIENT_H
+
+#include "base/buffer.h"
+#include "wire/methods.h"
+
+enum { CLIENT_INPUT_BYTES = 256 * 1024 };
+
+struct client {
+    int fd;
+    uint32_t frame_bytes_max;
+    struct lv_buffer out; /* not written yet */
+    size_t out_at;        /* of it that is written */
+    uint8_t *in;          /* CLIENT_INPUT_BYTES */
+    size_t in_bytes;
+};
+
+/* Prints the reason and exits with 1. */
+_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Nanoseconds of the monotonic clock. */
+uint64_t now_ns(void);
+
+/* Connects to 127.0.0.1 as guest and opens channel 1. */
+void client_open(struct client *c, int port);
+void client_close(struct client *c);
+
+/* Appends a method's frame to what is to be written. */
+#define CLIENT_PUT(c, number, method, ...)                                                         \
+    do {                                                                                           \
+        const struct amqp_##method method_ = {__VA_ARGS__};                                        \
+        size_t size_ = amqp_##method##_size(&method_);                                             \
+        amqp_##method##_put(lv_buffer_reserve(&(c)->out, size_), (number), &method_);              \
+        (c)->out.n += size_;                                                                       \
+    } while (0)
+
+/* Writes all that is to be written. Blocks. */
+void client_flush(struct client *c);
+/* Writes as much as the socket takes at once. False: something is left. */
+bool client_write_some(struct client *c);
+/* Reads frames until a method with this id; its arguments, valid until the next read. Blocks. */
+struct slice client_await(struct client *c, uint32_t method);
+/* Reads what there is (the socket must be readable) behind what is in the input. */
+void client_read_some(struct client *c);
+
+/* Takes the next whole frame of the input from *at on. False: there is none. */
+bool client_next_frame(const struct client *c, size_t *at, uint8_t *ret_type,
+                       struct slice *ret_payload);
+/* Drops the first bytes of the input. */
+void client_consume(struct client *c, size_t n);
+
+/* A request and its answer, one after the other. */
+#define CLIENT_CALL(c, number, method, answer, ...)                                                \
+    do {                                                                                           \
+        CLIENT_PUT((c), (number), method, __VA_ARGS__);                                            \
+        client_flush(c);                                                                           \
+        client_await((c), (answer));                                                               \
+    } while (0)
+
+#endif
