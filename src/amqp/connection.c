@@ -15,6 +15,7 @@ enum {
 };
 
 static void connection_on_timer(struct loop *loop, struct loop_timer *timer);
+static bool end_queues_job(struct loop *loop, struct loop_job *job);
 static void release_hold(struct connection *conn);
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -50,6 +51,7 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const str
     conn->connected_at_ms = loop_wall_ms(loop);
     conn->frame_bytes_max = server->settings.initial_frame_bytes_max;
     lv_list_init(&conn->exclusive_queues);
+    loop_job_init(&conn->queues_end, end_queues_job);
     lv_list_init(&conn->held_link);
     lv_list_push(&home->connections, &conn->link);
     home->connection_count++;
@@ -96,6 +98,29 @@ void connection_zombie_gone(struct connection *conn)
         say_close_ok(conn);
 }
 
+enum { QUEUE_UNITS = 4 };
+
+/* As far as the slice goes. Whether all exclusive queues have gone. */
+static bool end_queues(struct connection *conn)
+{
+    while (!lv_list_is_empty(&conn->exclusive_queues)) {
+        if (!loop_spend(connection_loop(conn), QUEUE_UNITS))
+            return false;
+        queue_delete(lv_list_item(conn->exclusive_queues.next, struct queue, owner_link));
+    }
+    return true;
+}
+
+static bool end_queues_job(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    struct connection *conn = lv_container_of(job, struct connection, queues_end);
+    if (!end_queues(conn))
+        return true;
+    connection_zombie_gone(conn);
+    return false;
+}
+
 /* All channels go, and then the queues that were this connection's alone. */
 static void end_channels(struct connection *conn)
 {
@@ -106,9 +131,10 @@ static void end_channels(struct connection *conn)
         channel_leave(ch);
     }
     connection_give_places(conn);
-    struct lv_list *it, *after;
-    lv_list_each (it, after, &conn->exclusive_queues)
-        queue_delete(lv_list_item(it, struct queue, owner_link));
+    if (loop_job_is_under_way(&conn->queues_end) || end_queues(conn))
+        return;
+    conn->zombies++; /* until all have gone */
+    loop_job_start(connection_loop(conn), &conn->queues_end);
 }
 
 static void on_end(void *owner, int error)

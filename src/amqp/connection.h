@@ -81,9 +81,10 @@ struct connection {
     size_t channel_count;
     size_t channel_capacity;
     struct channel *last_channel;    /* the one last looked up; NULL: none */
-    size_t zombies;                  /* channels closed, and kept by what they have under way */
+    size_t zombies;                  /* channels closed, and kept by what they have under way ... */
     bool owes_close_ok;              /* to be said when the last zombie is gone */
     struct lv_list exclusive_queues; /* struct queue.owner_link */
+    struct loop_job queues_end;      /* deletes them, when there are many; counts as a zombie */
 
     struct loop_timer timer;      /* handshake limit, then heartbeats, then the limit of CLOSING */
     uint64_t skip_bytes;          /* of a refused frame, still to be dropped */

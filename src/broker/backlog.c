@@ -31,6 +31,28 @@ void backlog_free(struct backlog *b)
     b->notes_gaps = notes_gaps;
 }
 
+bool backlog_free_some(struct backlog *b, unsigned *ret_count)
+{
+    uint64_t c = b->window.first;
+    *ret_count = 0;
+    if (c == b->window.end) {
+        backlog_free(b);
+        return false;
+    }
+    struct backlog_chunk *chunk = backlog_chunk(b, c);
+    backlog_note_free(b, backlog_note(b, c));
+    if (!chunk) {
+        lv_window_forget(&b->window, c * WINDOW_ENTRIES);
+        return true;
+    }
+    for (uint64_t live = chunk->live; live; live &= live - 1) {
+        message_unref(&chunk->messages[__builtin_ctzll(live)]);
+        ++*ret_count;
+    }
+    lv_window_drop(&b->window, c * WINDOW_ENTRIES);
+    return true;
+}
+
 /* --- counting: every message that comes to be or goes passes here ---------------------------------- */
 
 static void count_ready(struct backlog *b, const struct message *m, int64_t sign)

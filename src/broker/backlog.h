@@ -109,6 +109,10 @@ static inline bool backlog_stores(const struct backlog *b, const struct message 
 /* Frees everything. */
 void backlog_free(struct backlog *b);
 
+/* Frees the first chunk; *ret_count is how many messages it had in memory. False: there was none, and
+ * everything is freed. */
+bool backlog_free_some(struct backlog *b, unsigned *ret_count);
+
 /* Takes *message. The new message's sequence number. */
 uint64_t backlog_push(struct backlog *b, struct message **message);
 

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/rcu.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 #include "wire/wire.h"
@@ -142,40 +143,77 @@ static struct cause cause_of(struct slice entry)
 struct entry {
     struct slice table;
     struct cause cause;
+    uint64_t hash; /* of the cause */
     size_t merged; /* so many entries were about this */
 };
 
+/* A history may be long, and is gone through at every queue: so entries are found by their hashes. */
 struct history {
     struct entry *entries;
     size_t count, capacity;
+    uint32_t
+        *slots; /* by hash: the number of an entry, from 1 on; 0: none. Twice as many as entries */
 };
 
-static struct entry *history_find(const struct history *h, const struct cause *cause)
+/* Causes that are the same have the same one. */
+static uint64_t cause_hash(const struct cause *c)
 {
-    for (size_t i = 0; i < h->count; i++) {
-        if (is_same_cause(&h->entries[i].cause, cause))
-            return &h->entries[i];
+    uint64_t queue = c->has_queue && is_text(&c->queue) ? lv_hash(c->queue.bytes) : c->has_queue;
+    uint64_t reason =
+        c->has_reason && is_text(&c->reason) ? lv_hash(c->reason.bytes) : c->has_reason;
+    return queue * 31 + reason;
+}
+
+static size_t slot_mask(const struct history *h)
+{
+    return h->capacity * 2 - 1;
+}
+
+static struct entry *history_find(const struct history *h, const struct cause *cause, uint64_t hash)
+{
+    for (size_t i = hash & slot_mask(h); h->count > 0 && h->slots[i]; i = (i + 1) & slot_mask(h)) {
+        struct entry *e = &h->entries[h->slots[i] - 1];
+        if (e->hash == hash && is_same_cause(&e->cause, cause))
+            return e;
     }
     return NULL;
+}
+
+static void slot_fill(struct history *h, size_t at)
+{
+    size_t i = h->entries[at].hash & slot_mask(h);
+    while (h->slots[i])
+        i = (i + 1) & slot_mask(h);
+    h->slots[i] = (uint32_t)at + 1;
+}
+
+static void history_grow(struct history *h)
+{
+    h->capacity = h->capacity ? h->capacity * 2 : 8;
+    h->entries = lv_realloc(h->entries, h->capacity * sizeof *h->entries);
+    free(h->slots);
+    h->slots = lv_calloc(h->capacity * 2, sizeof *h->slots);
+    for (size_t i = 0; i < h->count; i++)
+        slot_fill(h, i);
 }
 
 static void history_add(struct history *h, struct slice table)
 {
     struct entry fresh = {.table = table, .cause = cause_of(table), .merged = 1};
-    struct entry *known = history_find(h, &fresh.cause);
+    fresh.hash = cause_hash(&fresh.cause);
+    struct entry *known = history_find(h, &fresh.cause, fresh.hash);
     if (known) {
         known->merged++;
         return;
     }
-    if (h->count == h->capacity) {
-        h->capacity = h->capacity ? h->capacity * 2 : 8;
-        h->entries = lv_realloc(h->entries, h->capacity * sizeof *h->entries);
-    }
+    if (h->count == h->capacity)
+        history_grow(h);
     h->entries[h->count++] = fresh;
+    slot_fill(h, h->count - 1);
 }
 
-/* More entries than this are a client's doing; the oldest are forgotten. */
-enum { HISTORY_ENTRIES_MAX = 256 };
+/* The oldest beyond them are forgotten. */
+enum { HISTORY_ENTRIES_MAX = 1024 };
 
 static void history_read(struct history *h, struct slice array)
 {
@@ -285,7 +323,7 @@ static void put_grown_history(struct table_writer *w, const struct before *b, st
     struct history h = {0};
     history_read(&h, array);
     bool is_alone = h.count == 1 && h.entries[0].merged == 1;
-    struct entry *known = history_find(&h, &cause);
+    struct entry *known = history_find(&h, &cause, cause_hash(&cause));
     if (known)
         put_known_entry(w, known, is_alone);
     else
@@ -295,6 +333,7 @@ static void put_grown_history(struct table_writer *w, const struct before *b, st
             put_old_entry(w, &h.entries[i], is_alone);
     }
     free(h.entries);
+    free(h.slots);
 }
 
 /* The new history, in `out`. `old`: an array's content; NULL: there is none that counts. */
@@ -386,13 +425,14 @@ struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_
 
 /* --- cycles --------------------------------------------------------------------------------------------- */
 
-static bool history_of(const struct message *m, struct slice *ret)
+static bool history_of(const struct message *m, struct slice *ret_headers, struct slice *ret)
 {
     struct properties properties;
     struct field history;
     if (!properties_read(message_header(m), &properties) ||
         !table_find(properties.headers, "x-death", &history) || history.type != FIELD_ARRAY)
         return false;
+    *ret_headers = properties.headers;
     *ret = history.bytes;
     return true;
 }
@@ -405,26 +445,28 @@ static bool says(struct slice entry, const char *name, struct slice value)
 
 bool dead_letter_turns(const struct message *m, struct slice queue)
 {
-    struct slice history;
+    struct slice history, headers;
     struct field entry;
-    if (!history_of(m, &history))
+    size_t count = 0;
+    if (!history_of(m, &headers, &history))
         return false;
-    while (array_next(&history, &entry)) {
+    for (; array_next(&history, &entry); count++) {
         if (entry.type != FIELD_TABLE || says(entry.bytes, "reason", slice_str("rejected")))
             return false;
         if (says(entry.bytes, "queue", queue))
             return true;
     }
-    return false;
+    /* What has been forgotten began in this queue. */
+    return count >= HISTORY_ENTRIES_MAX && says(headers, "x-first-death-queue", queue);
 }
 
 void dead_letter_describe(struct lv_buffer *out, const struct message *m, struct slice queue)
 {
     enum { QUEUES_SHOWN = 20 };
-    struct slice history = SLICE_EMPTY;
+    struct slice history = SLICE_EMPTY, headers;
     struct field entry, name;
     lv_buffer_printf(out, "[\"%.*s\"", SLICE_ARG(queue));
-    history_of(m, &history);
+    history_of(m, &headers, &history);
     for (int i = 0; i < QUEUES_SHOWN && array_next(&history, &entry); i++) {
         if (entry.type == FIELD_TABLE && table_find(entry.bytes, "queue", &name) &&
             name.type == FIELD_LONGSTR)

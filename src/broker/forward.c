@@ -19,13 +19,13 @@
 #include "wire/table.h"
 
 enum {
-    TASKS_MAX = 4,       /* who may wait for room at a time */
-    RUN_JOBS_MAX = 1024, /* started in one turn */
-    BEHIND_MS = 5,       /* a target is behind: so long nothing more is sent */
-    LOOK_MS = 100,       /* something is kept: so often is looked whether the topology has moved */
-    RETRY_MS_MIN = 100,  /* it has not: tried again all the same, after twice as long each time */
+    TASKS_MAX = 4,      /* who may wait for room at a time */
+    BEHIND_MS = 5,      /* a target is behind: so long nothing more is sent */
+    LOOK_MS = 100,      /* something is kept: so often is looked whether the topology has moved */
+    RETRY_MS_MIN = 100, /* it has not: tried again all the same, after twice as long each time */
     RETRY_MS_MAX = 1000,
     SLOTS_MIN = 16,
+    HEADER_BYTES_A_UNIT = 256,
     TARGET_SHIFT = 32, /* a confirm's number: the slot, and above it the target */
 };
 
@@ -60,6 +60,7 @@ struct forwarder {
         free_slots; /* a ring: slots are used in turn, so that confirms' numbers follow each other */
     uint32_t slot_count, free_first, free_count;
     struct loop_task run;
+    struct loop_job job; /* goes on where run() had too much to do */
     struct loop_timer run_later;
     struct loop_timer retry;
     uint64_t retry_at_ms, retry_ms;
@@ -377,30 +378,52 @@ static struct job *take_first(struct lv_list *list)
     return lv_list_item(first, struct job, link);
 }
 
-static void run(struct loop *loop, struct loop_task *task)
+/* What it costs, in units: the headers of a dead letter may be long. */
+static unsigned cost_of(const struct job *job)
 {
-    struct forwarder *f = lv_container_of(task, struct forwarder, run);
+    return 1 + (unsigned)(message_header(job->forward.message).n / HEADER_BYTES_A_UNIT);
+}
+
+/* Whether there is one that may be sent now. */
+static bool may_send(const struct forwarder *f)
+{
+    return !lv_list_is_empty(&f->waiting) && has_room(f) && !loop_timer_is_running(&f->run_later);
+}
+
+static void send_some(struct forwarder *f)
+{
+    struct loop *loop = home_of(f);
     struct queue *q = queue_ref(f->queue);
-    for (int i = 0; !lv_list_is_empty(&f->waiting) && has_room(f); i++) {
-        if (i == RUN_JOBS_MAX) {
-            loop_timer_start(loop, &f->run_later, 0);
+    while (may_send(f)) {
+        if (!loop_spend(loop, cost_of(lv_list_item(f->waiting.next, struct job, link)))) {
+            loop_job_start(loop, &f->job);
             break;
         }
         struct job *job = take_first(&f->waiting);
         f->busy_count++;
-        if (job_send(f, job)) {
+        if (job_send(f, job))
             loop_timer_start(loop, &f->run_later, BEHIND_MS);
-            break;
-        }
     }
     queue_unref(&q);
 }
 
+static void run(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    send_some(lv_container_of(task, struct forwarder, run));
+}
+
+static bool run_on(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    send_some(lv_container_of(job, struct forwarder, job));
+    return false; /* it has started itself again */
+}
+
 static void run_later(struct loop *loop, struct loop_timer *timer)
 {
-    struct forwarder *f = lv_container_of(timer, struct forwarder, run_later);
-    if (!lv_list_is_empty(&f->waiting))
-        run(loop, &f->run);
+    (void)loop;
+    send_some(lv_container_of(timer, struct forwarder, run_later));
 }
 
 /* Everything that is kept, once more, in its order. */
@@ -448,6 +471,7 @@ static struct forwarder *forwarder_of(struct queue *q)
     lv_list_init(&f->waiting);
     lv_list_init(&f->kept);
     loop_task_init(&f->run, run);
+    loop_job_init(&f->job, run_on);
     loop_timer_init(&f->run_later, run_later);
     loop_timer_init(&f->retry, retry);
     f->generation = topology_generation(q->vhost->broker);
@@ -547,6 +571,7 @@ void forward_stop(struct queue *q)
     }
     abandon_all(f, &f->waiting, false);
     loop_unschedule(q->home, &f->run);
+    loop_job_stop(q->home, &f->job);
     queue_unref(&hold);
 }
 
@@ -557,6 +582,7 @@ void forward_free(struct queue *q)
         return;
     lv_assert(f->job_count == 0);
     loop_unschedule(q->home, &f->run);
+    loop_job_stop(q->home, &f->job);
     loop_timer_stop(q->home, &f->run_later);
     loop_timer_stop(q->home, &f->retry);
     free(f->slots);

@@ -44,6 +44,43 @@ struct lane *lane_find(struct queue *q, unsigned priority)
     return NULL;
 }
 
+/* The messages of a deleted queue. */
+struct remains {
+    struct loop_job job;
+    struct backlog backlog;
+};
+
+static bool remains_free_some(struct loop *loop, struct loop_job *job)
+{
+    struct remains *remains = lv_container_of(job, struct remains, job);
+    unsigned count = 0;
+    do {
+        if (!loop_spend(loop, 1 + count))
+            return true;
+    } while (backlog_free_some(&remains->backlog, &count));
+    free(remains);
+    return false;
+}
+
+void lane_end(struct lane *l)
+{
+    struct backlog *b = &l->backlog;
+    struct loop *home = l->queue->home;
+    if (b->window.first == b->window.end) {
+        backlog_free(b);
+        return;
+    }
+    struct remains *remains = lv_malloc(sizeof *remains);
+    loop_job_init(&remains->job, remains_free_some);
+    remains->backlog = *b;
+    *b = (struct backlog){.counts_deliveries = b->counts_deliveries,
+                          .stores_all = b->stores_all,
+                          .notes_gaps = b->notes_gaps};
+    lv_window_init(&b->window, remains->backlog.window.chunk_bytes);
+    if (remains_free_some(home, &remains->job))
+        loop_job_start(home, &remains->job);
+}
+
 /* A new one, among the others by its priority, the highest first. */
 static struct lane *lane_add(struct queue *q, unsigned priority)
 {

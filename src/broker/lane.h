@@ -41,6 +41,9 @@ void lane_set_id(struct lane *lane, uint64_t queue_id);
 /* Frees what the lanes hold in memory, and all lanes but the queue's own first one. */
 void lanes_free(struct queue *q);
 
+/* The queue is deleted: what the lane holds in memory is freed, in slices where that is much. */
+void lane_end(struct lane *lane);
+
 /* The lane of this priority, made when there is none. */
 struct lane *lane_of(struct queue *q, unsigned priority);
 

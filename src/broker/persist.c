@@ -19,6 +19,7 @@ const struct persist_limits persist_limits_default = {
 
 static void at_turn_end(struct loop *loop);
 static void try_again(struct loop *loop, struct loop_timer *timer);
+static bool have_another_turn(struct loop *loop, struct loop_job *job);
 
 static void free_loop_part(struct loop *loop)
 {
@@ -44,6 +45,7 @@ static void attach_loops(struct persist *persist)
         lv_list_init(&p->snapshots);
         lv_list_init(&p->retries);
         loop_timer_init(&p->retry_timer, try_again);
+        loop_job_init(&p->next_turn, have_another_turn);
         persist->loops[i] = p;
         loop_set_slot(p->loop, LOOP_SLOT_STORE, p);
         loop_at_turn_end(p->loop, at_turn_end);
@@ -544,10 +546,12 @@ static void forget_when_safe(struct lane *l, struct persist_loop *p, uint64_t ti
     count_snapshot(l, p, 0);
 }
 
-/* Asks the queues for snapshots that hold the oldest files. */
+/* Asks the queues for snapshots that hold the oldest files: as many as a slice allows, and at least one. */
 static void ask_for_snapshots(struct persist_loop *p, uint64_t current, uint64_t ticket)
 {
+    enum { SNAPSHOT_UNITS = 16 };
     const uint64_t kept = files_kept(p->persist);
+    bool has_asked = false;
     struct lv_list *it, *after;
     lv_list_each (it, after, &p->dirty) {
         struct lane *l = lv_list_item(it, struct lane, dirty_link);
@@ -557,10 +561,23 @@ static void ask_for_snapshots(struct persist_loop *p, uint64_t current, uint64_t
             forget_when_safe(l, p, ticket);
             continue;
         }
+        if (has_asked && !loop_spend(p->loop, SNAPSHOT_UNITS)) {
+            loop_job_start(p->loop, &p->next_turn);
+            return;
+        }
         lv_list_remove(&l->dirty_link);
         lv_list_push(&p->snapshots, &l->dirty_link);
         pager_snapshot(l);
+        has_asked = true;
     }
+}
+
+/* That it runs makes a turn, at whose end the next queues are asked. */
+static bool have_another_turn(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    (void)job;
+    return false;
 }
 
 static uint64_t oldest_file(const struct lv_list *queues)

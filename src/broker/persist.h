@@ -51,8 +51,9 @@ struct persist_loop {
     size_t parked_count, parked_capacity;
     struct lv_list retries; /* lanes whose segments wait for room on the disk */
     struct loop_timer retry_timer;
-    struct lv_list dirty;     /* struct lane.dirty_link, oldest file first */
-    struct lv_list snapshots; /* lanes whose snapshot is on its way: they count as before */
+    struct lv_list dirty;      /* struct lane.dirty_link, oldest file first */
+    struct loop_job next_turn; /* while more queues must be asked for snapshots */
+    struct lv_list snapshots;  /* lanes whose snapshot is on its way: they count as before */
 };
 
 struct persist {

@@ -388,7 +388,7 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
 
 static void lane_delete(struct lane *l)
 {
-    backlog_free(&l->backlog);
+    lane_end(l);
     if (persist_of(l->queue->home)) {
         persist_forget(l);
         pager_delete(l);

@@ -94,6 +94,8 @@ struct queue {
     uint64_t due_ms;              /* ... fires then: wall clock */
     bool waits_for_disk;          /* what is due first is being read */
     struct loop_task expiry_run;
+    struct loop_job
+        work; /* goes on with expiry, limits and deliveries that were too much at once */
     struct loop_timer idle_timer; /* for x-expires */
     _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
     struct lv_list browses;       /* browse.h: who looks */

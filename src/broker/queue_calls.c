@@ -1,6 +1,9 @@
 /* Questions that other loops ask a queue's home. */
 #include "broker/queue_private.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "broker/browser.h"
 #include "broker/delayed.h"
 #include "broker/events.h"
@@ -183,26 +186,86 @@ void queue_answer_waiting_calls(struct queue *q)
     }
 }
 
-/* Everything that is ready goes; what is taken stays. */
-static uint64_t purge(struct lane *l)
+/* Everything that is ready goes; what is taken stays, and what comes while it lasts. */
+struct purge {
+    struct loop_job job;
+    struct queue_call *call;
+    unsigned lane_count;
+    struct purge_lane {
+        struct lane *lane; /* as the queue: the call holds it */
+        uint64_t below;    /* sequence numbers that were given when it began */
+    } lanes[];
+};
+
+static void purge_disk(struct queue_call *call, struct lane *l)
 {
-    uint64_t count = l->backlog.ready;
-    pager_purge(l); /* what is on disk; the rest is in memory then */
-    while (l->backlog.ready > 0) {
-        struct backlog_left left;
-        struct message *m = backlog_pop(&l->backlog, &left);
-        queue_message_left(l, &left);
-        message_unref(&m);
+    size_t before = l->backlog.ready;
+    pager_purge(l);
+    call->ready += before - l->backlog.ready;
+}
+
+/* Drops one message, or what is on disk. False: there is nothing more to drop. */
+static bool purge_one(struct queue_call *call, const struct purge_lane *at)
+{
+    uint64_t sequence;
+    struct backlog *b = &at->lane->backlog;
+    enum backlog_next next = backlog_next(b, &sequence);
+    if (next == BACKLOG_ON_DISK && b->disk_begin * WINDOW_ENTRIES < at->below) {
+        purge_disk(call, at->lane);
+        return true;
     }
-    return count;
+    if (next != BACKLOG_HERE || sequence >= at->below)
+        return false;
+    struct backlog_left left;
+    struct message *m = backlog_pop(b, &left);
+    queue_message_left(at->lane, &left);
+    message_unref(&m);
+    call->ready++;
+    return true;
+}
+
+/* As far as the slice goes. Whether all is dropped. */
+static bool purge_some(struct loop *loop, struct purge *purge)
+{
+    while (purge->lane_count > 0) {
+        if (!loop_spend(loop, 1))
+            return false;
+        if (!purge_one(purge->call, &purge->lanes[purge->lane_count - 1]))
+            purge->lane_count--;
+    }
+    return true;
+}
+
+static bool purge_on(struct loop *loop, struct loop_job *job)
+{
+    struct purge *purge = lv_container_of(job, struct purge, job);
+    if (!purge_some(loop, purge))
+        return true;
+    purge->call->is_waiting = false;
+    call_answer(loop, purge->call);
+    free(purge);
+    return false;
 }
 
 void queue_call_purge(struct queue_call *call)
 {
     if (!call_finds_queue(call))
         return;
-    for (unsigned i = 0; i < call->queue->lane_count; i++)
-        call->ready += purge(queue_lane(call->queue, i));
+    struct queue *q = call->queue;
+    struct purge *purge = lv_malloc(sizeof *purge + q->lane_count * sizeof purge->lanes[0]);
+    loop_job_init(&purge->job, purge_on);
+    purge->call = call;
+    purge->lane_count = q->lane_count;
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct lane *l = queue_lane(q, i);
+        purge->lanes[i] = (struct purge_lane){l, l->backlog.next_sequence};
+        purge_disk(call, l);
+    }
+    call->is_waiting = !purge_some(q->home, purge);
+    if (call->is_waiting)
+        loop_job_start(q->home, &purge->job);
+    else
+        free(purge);
 }
 
 static bool refuse_delete(struct queue_call *call, const char *why)

@@ -10,7 +10,6 @@
 #include "wire/properties.h"
 
 enum {
-    EXPIRIES_A_RUN = 1024,
     WATCH_MS_MAX = 60000, /* the clock on the wall may be set meanwhile */
 };
 
@@ -137,7 +136,7 @@ void queue_expire(struct queue *q)
         return; /* queue_fetched() comes when all is known */
     for (unsigned i = 0; i < q->lane_count && q->rules->sends_on(q); i++)
         pager_fetch_ahead(queue_lane(q, i), now);
-    for (unsigned n = 0; n < EXPIRIES_A_RUN; n++) {
+    for (;;) {
         if (!find_due(q, &l, &due))
             return;
         if (due.deadline_ms > now) {
@@ -146,16 +145,30 @@ void queue_expire(struct queue *q)
             watch(q, due.deadline_ms - (is_early ? PAGER_FETCH_AHEAD_MS : 0));
             return;
         }
+        if (!loop_spend(q->home, 1)) {
+            loop_job_start(q->home, &q->work);
+            return;
+        }
         if (!expire_one(q, l, &due))
             return;
     }
-    loop_schedule(q->home, &q->expiry_run);
 }
 
 static void run_expiry(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     queue_expire(lv_container_of(task, struct queue, expiry_run));
+}
+
+static bool work_on(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    struct queue *q = lv_container_of(job, struct queue, work);
+    queue_expire(q);
+    if (q->is_over_limit)
+        queue_keep_limits(q);
+    queue_deliver_soon(q);
+    return false; /* whoever has not ended has started it again */
 }
 
 static void on_due(struct loop *loop, struct loop_timer *timer)
@@ -212,6 +225,7 @@ static void on_idle(struct loop *loop, struct loop_timer *timer)
 void queue_init_expiry(struct queue *q)
 {
     loop_task_init(&q->expiry_run, run_expiry);
+    loop_job_init(&q->work, work_on);
     loop_timer_init(&q->due_timer, on_due);
     loop_timer_init(&q->idle_timer, on_idle);
 }
@@ -253,6 +267,7 @@ void queue_begin_expiry(struct queue *q)
 void queue_end_expiry(struct queue *q)
 {
     loop_unschedule(q->home, &q->expiry_run);
+    loop_job_stop(q->home, &q->work);
     loop_timer_stop(q->home, &q->due_timer);
     loop_timer_stop(q->home, &q->idle_timer);
 }

@@ -6,6 +6,9 @@
 #include "broker/pager.h"
 #include "broker/queue_dead_letters.h"
 
+/* As many always leave for one that comes, so that a queue is at its limit however busy its loop is. */
+enum { DROPS_AT_ONCE = 16 };
+
 static bool is_above(const struct queue_arguments *settings, uint64_t ready, uint64_t bytes)
 {
     return (settings->max_length != ARGUMENT_UNSET && ready > (uint64_t)settings->max_length) ||
@@ -46,10 +49,15 @@ void queue_keep_limits(struct queue *q)
     q->is_over_limit = false;
     if (!queue_is_limited(q) || q->settings.overflow != OVERFLOW_DROP_HEAD)
         return;
-    for (;;) {
+    for (unsigned n = 0;; n++) {
         struct lane_totals totals = lanes_count(q);
         if (totals.ready == 0 || !is_above(&q->settings, totals.ready, totals.ready_bytes))
             return;
+        if (n >= DROPS_AT_ONCE && !loop_spend(q->home, 1)) {
+            q->is_over_limit = true;
+            loop_job_start(q->home, &q->work);
+            return;
+        }
         struct lane *l = lane_first_ready(q);
         if (!is_here(l) || (queue_sends_on(q) && !queue_can_send_on(q))) {
             q->is_over_limit = true;

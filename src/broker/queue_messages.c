@@ -102,6 +102,9 @@ bool queue_first_is_deliverable(struct lane *l)
     return next == BACKLOG_HERE && persist_may_deliver(l, sequence);
 }
 
+/* Then others have their turns. */
+enum { DELIVERIES_A_RUN = 2048 };
+
 static void read_ahead(struct queue *q)
 {
     for (unsigned i = 0; i < q->lane_count; i++)
@@ -115,10 +118,14 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
     if (q->is_over_limit)
         queue_keep_limits(q);
     queue_answer_waiting_calls(q);
-    while (!lv_list_is_empty(&q->ready_consumers)) {
+    for (unsigned n = 0; !lv_list_is_empty(&q->ready_consumers); n++) {
         struct lane *l = lane_first_ready(q);
         if (!l || !queue_first_is_deliverable(l))
             break;
+        if (n == DELIVERIES_A_RUN) {
+            loop_job_start(q->home, &q->work);
+            break;
+        }
         struct consumer *c = queue_next_consumer(q);
         if (!c)
             break;

@@ -218,13 +218,21 @@ static void vhost_unlink(struct vhost *vhost)
     topology_moved(broker);
 }
 
+/* The lock is held, and given to others now and then. */
 static void delete_queues_by_mail(struct vhost *vhost)
 {
+    enum { QUEUES_AT_ONCE = 256 };
     struct loop *from = loop_current();
     struct lv_table_iter it;
+    unsigned count = 0;
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
-         node = lv_table_next(vhost->queues, &it))
+         node = lv_table_next(vhost->queues, &it)) {
         queue_delete_by_mail(from, lv_container_of(node, struct queue, by_name));
+        if (++count % QUEUES_AT_ONCE == 0) {
+            topology_unlock(vhost->broker);
+            topology_lock(vhost->broker);
+        }
+    }
 }
 
 int vhost_delete(struct broker *broker, struct slice name, struct durable_done done)

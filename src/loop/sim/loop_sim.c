@@ -58,7 +58,7 @@ struct loops {
     uint64_t now_ms;
     uint64_t wall_ms;
     uint64_t random;
-    uint64_t turns; /* of all loops that have ended */
+    uint64_t turns;       /* of all loops that have ended */
     unsigned slice_units; /* at most; 0: slices are not cut */
     struct loop *at[LOOPS_MAX];
 };
@@ -337,6 +337,11 @@ bool loop_sim_turn(struct loops *loops)
 void loop_sim_cut_slices(struct loops *loops, unsigned units)
 {
     loops->slice_units = units;
+}
+
+void loop_sim_give_units(struct loop *loop, unsigned units)
+{
+    loop->units_left = units;
 }
 
 void loop_sim_settle(struct loops *loops)

@@ -19,6 +19,8 @@ bool loop_sim_turn(struct loops *loops);
 /* From here on a slice of work has 1 to `units` units, as the seed will have it, and a turn gives as
  * many to what is done at once; some jobs wait for a later turn. Without it, loop.c's numbers. */
 void loop_sim_cut_slices(struct loops *loops, unsigned units);
+/* What is done on this loop before its next turn may spend so many units more. */
+void loop_sim_give_units(struct loop *loop, unsigned units);
 /* Turns until nothing is left to do (timers in the future aside). */
 void loop_sim_settle(struct loops *loops);
 /* Moves the clock and fires what is due, deadline by deadline, with turns in between. */

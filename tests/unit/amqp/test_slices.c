@@ -1,5 +1,6 @@
 /* Long work of a session, in slices of a few units each: nothing of it may be lost, come in another
  * order, or be answered too early. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "amqp/session_world.h"
@@ -207,6 +208,96 @@ static void many_settled_at_once_hold_up_what_their_channel_says_next(void **sta
     }
 }
 
+static void a_purge_counts_what_it_drops(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *publisher, *other;
+        begin(&w, seed, &publisher, &other);
+        publish_all(&w, publisher);
+        PEER_SAYS(other, 1, queue_purge, .queue = slice_str("q"));
+        PEER_SAYS(other, 1, queue_purge, .queue = slice_str("q"));
+        world_settle(&w);
+        PEER_HEARS(other, "1 queue.purge_ok 20\n1 queue.purge_ok 0\n");
+        publish_all(&w, publisher);
+        PEER_SAYS(other, 1, queue_delete, .queue = slice_str("q"));
+        world_settle(&w);
+        PEER_HEARS(other, "1 queue.delete_ok 20\n");
+        world_stop(&w);
+    }
+}
+
+static void a_deleted_queue_makes_room_for_a_new_one_of_its_name_at_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *publisher, *other;
+        begin(&w, seed, &publisher, &other);
+        consume(other);
+        world_settle(&w);
+        publish_all(&w, publisher);
+        hears_all(other, 1, "1 basic.consume_ok\n", "");
+        PEER_SAYS(publisher, 1, queue_delete, .queue = slice_str("q"));
+        PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("q"));
+        for (char c = 'a'; c < 'a' + MESSAGES; c++)
+            peer_publishes(publisher, "q", c, 1);
+        PEER_SAYS(publisher, 1, queue_delete, .queue = slice_str("q"));
+        PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("q"));
+        PEER_SAYS(publisher, 1, queue_delete, .queue = slice_str("q"));
+        world_settle(&w);
+        PEER_HEARS(publisher, "1 queue.delete_ok 0\n1 queue.declare_ok\n1 queue.delete_ok 20\n"
+                              "1 queue.declare_ok\n1 queue.delete_ok 0\n");
+        world_stop(&w);
+    }
+}
+
+static void exclusive_queues_have_gone_when_their_connection_is_closed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *owner, *other;
+        begin(&w, seed, &other, &owner);
+        for (unsigned i = 0; i < MESSAGES; i++) {
+            char name[8];
+            snprintf(name, sizeof name, "x%u", i);
+            PEER_SAYS(owner, 1, queue_declare, .queue = slice_str(name), .exclusive = true,
+                      .no_wait = true);
+        }
+        world_settle(&w);
+        PEER_SAYS(owner, 0, connection_close, .reply_code = 200);
+        while (owner->net.got.n == 0)
+            loop_sim_turn(w.loops);
+        assert_int_equal(lv_table_count(vhost_find(w.broker, slice_str("/"))->queues), 1);
+        world_settle(&w);
+        PEER_HEARS(owner, "0 connection.close_ok\n");
+        world_stop(&w);
+    }
+}
+
+static void exclusive_queues_go_with_a_connection_that_is_lost(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *owner, *other;
+        begin(&w, seed, &other, &owner);
+        for (unsigned i = 0; i < MESSAGES; i++)
+            PEER_SAYS(owner, 1, queue_declare, .queue = SLICE_EMPTY, .exclusive = true,
+                      .no_wait = true);
+        world_settle(&w);
+        PEER_SAYS(owner, 7, channel_close, .reply_code = 200); /* no such channel */
+        loop_sim_turn(w.loops);
+        net_sim_reset(&owner->net);
+        world_settle(&w);
+        assert_int_equal(lv_table_count(vhost_find(w.broker, slice_str("/"))->queues), 1);
+        owner->heard.n = 0;
+        world_stop(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +307,10 @@ int main(void)
         cmocka_unit_test(what_comes_back_from_a_closed_channel_has_its_old_order),
         cmocka_unit_test(what_comes_back_from_a_lost_connection_has_its_old_order),
         cmocka_unit_test(a_channel_is_closed_when_all_that_it_held_is_back),
+        cmocka_unit_test(a_purge_counts_what_it_drops),
+        cmocka_unit_test(a_deleted_queue_makes_room_for_a_new_one_of_its_name_at_once),
+        cmocka_unit_test(exclusive_queues_have_gone_when_their_connection_is_closed),
+        cmocka_unit_test(exclusive_queues_go_with_a_connection_that_is_lost),
         cmocka_unit_test(many_settled_at_once_hold_up_what_their_channel_says_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

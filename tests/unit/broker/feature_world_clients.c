@@ -300,6 +300,8 @@ struct queue_call fw_call_home(struct feature_world *w, unsigned slot,
 
 void fw_purge(struct feature_world *w, unsigned slot)
 {
+    loop_sim_give_units(w->slots[slot].queue->home,
+                        UINT32_MAX); /* at once, as far as anybody sees */
     struct queue_call call = fw_call_home(w, slot, queue_call_purge);
     fw_step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
     if (fw_call_home(w, slot, queue_call_status).ready > 0)

@@ -210,6 +210,34 @@ static void what_is_no_history_never_turns(void **state)
     lv_buffer_free(&header);
 }
 
+/* From queue 0 through `count` queues, where it expires. */
+static struct message *been_through(unsigned count)
+{
+    struct message *m = message_of("", "a", slice_of("\0\0", 2));
+    for (unsigned i = 0; i < count; i++) {
+        char queue[16];
+        snprintf(queue, sizeof queue, "%u", i);
+        struct message *dead = die(m, queue, DEATH_EXPIRED);
+        message_unref(&m);
+        m = dead;
+    }
+    return m;
+}
+
+static void however_long_a_circle_is_it_is_found(void **state)
+{
+    (void)state;
+    struct message *m = been_through(600);
+    assert_true(dead_letter_turns(m, slice_str("0")));
+    assert_true(dead_letter_turns(m, slice_str("7")));
+    assert_false(dead_letter_turns(m, slice_str("600")));
+    message_unref(&m);
+    m = been_through(1100); /* more than are remembered, but for the first of all */
+    assert_true(dead_letter_turns(m, slice_str("0")));
+    assert_false(dead_letter_turns(m, slice_str("1100")));
+    message_unref(&m);
+}
+
 /* An array of entries, each about a queue of its own, or no table at all. */
 static struct message *with_made_up_history(unsigned count)
 {
@@ -256,7 +284,7 @@ static void a_made_up_history_is_bounded_and_made_of_tables(void **state)
     (void)state;
     static const struct {
         unsigned published, kept;
-    } cases[] = {{0, 1}, {1, 2}, {200, 201}, {5000, 257}};
+    } cases[] = {{0, 1}, {1, 2}, {200, 201}, {5000, 1025}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct message *m = with_made_up_history(cases[i].published);
         struct message *dead = die(m, "a", DEATH_REJECTED);
@@ -294,6 +322,7 @@ int main(void)
         cmocka_unit_test(entries_stand_newest_first_however_many),
         cmocka_unit_test(a_dead_letter_turns_when_nobody_rejected_it_on_the_way_round),
         cmocka_unit_test(what_is_no_history_never_turns),
+        cmocka_unit_test(however_long_a_circle_is_it_is_found),
         cmocka_unit_test(a_made_up_history_is_bounded_and_made_of_tables),
         cmocka_unit_test(names_longer_than_a_short_string_are_cut),
     };
