@@ -11,6 +11,21 @@
 
 /* --- its life --------------------------------------------------------------------------------- */
 
+#define TO(state) (1u << CHANNEL_##state)
+
+static const unsigned channel_moves[] = {
+    [CHANNEL_OPEN] = TO(CLOSING) | TO(ENDING) | TO(GONE),
+    [CHANNEL_CLOSING] = TO(GONE),
+    [CHANNEL_ENDING] = TO(GONE),
+    [CHANNEL_GONE] = 0,
+};
+
+static void channel_enter(struct channel *ch, enum channel_state next)
+{
+    lv_assert(channel_moves[ch->state] & 1u << next);
+    ch->state = next;
+}
+
 struct channel *channel_create(struct connection *conn, uint16_t number)
 {
     struct channel *ch = lv_calloc(1, sizeof *ch);
@@ -47,6 +62,8 @@ void channel_leave(struct channel *ch)
 {
     struct connection *conn = ch->connection;
     lv_assert(ch->state == CHANNEL_GONE);
+    connection_count_deferred(conn, 0, ch->deferred.n);
+    ch->deferred.n = 0;
     connection_remove_channel(conn, ch);
     auth_give(conn->identity, AUTH_LIMIT_CHANNELS);
     atomic_fetch_add_explicit(&connection_server(conn)->channels_closed, 1, memory_order_relaxed);
@@ -68,13 +85,14 @@ static void bury_zombie(struct channel *ch)
 
 void channel_is_detached(struct channel *ch)
 {
-    if (--ch->detaching > 0)
-        return;
+    struct connection *conn = ch->connection;
+    ch->detaching--;
     if (ch->has_left) {
         bury_zombie(ch);
-    } else if (ch->owes_close_ok) {
-        CHANNEL_SEND(ch, channel_close_ok, .none = 0);
-        channel_leave(ch);
+    } else if (ch->state == CHANNEL_ENDING) {
+        channel_end(ch);
+        if (conn->is_finishing)
+            connection_finish(conn);
     }
 }
 
@@ -126,9 +144,9 @@ static void free_confirms(struct confirms **confirms)
 
 void channel_shut(struct channel *ch, enum channel_state next)
 {
-    lv_assert(ch->state == CHANNEL_OPEN || ch->state == CHANNEL_CLOSING);
     bool was_open = ch->state == CHANNEL_OPEN;
-    ch->state = next;
+    channel_enter(ch, next);
+    ch->detaching++; /* what is let go at once does not end it before the rest is done */
     /* What a consume or cancel under way is about gets nothing any more. */
     if (ch->call && ch->call->consumer)
         ch->call->consumer->is_closed = true;
@@ -148,6 +166,7 @@ void channel_shut(struct channel *ch, enum channel_state next)
     free_confirms(&ch->confirms);
     free_confirms(&ch->watched);
     reply_to_free(ch);
+    ch->detaching--;
 }
 
 /* --- mistakes ----------------------------------------------------------------------------------- */
@@ -209,6 +228,19 @@ void connection_refuse_arguments(struct connection *conn, enum wire_result resul
     lv_buffer_free(&bytes);
 }
 
+bool connection_check_method(struct connection *conn, uint32_t method, struct slice args)
+{
+    enum wire_result result = amqp_method_check(method, args);
+    if (result == WIRE_OK)
+        return true;
+    if (amqp_method_find(method))
+        connection_refuse_arguments(conn, result, method, args);
+    else
+        connection_drop_for(conn, "method %u of class %u does not exist", amqp_method_of(method),
+                            amqp_class_of(method));
+    return false;
+}
+
 /* --- standing still -------------------------------------------------------------------------------- */
 
 void channel_wait(struct channel *ch, uint32_t method)
@@ -230,37 +262,82 @@ static void defer_frame(struct channel *ch, uint8_t type, struct slice payload)
     connection_count_deferred(ch->connection, payload.n + DEFERRED_HEADER_BYTES, 0);
 }
 
+void channel_repeat(struct channel *ch, uint32_t method, struct slice args)
+{
+    struct lv_buffer later = ch->deferred;
+    uint8_t *payload = lv_malloc(4 + args.n);
+    wire_put_bytes(wire_put_u32(payload, method), args);
+    ch->deferred = (struct lv_buffer){0};
+    defer_frame(ch, FRAME_METHOD, slice_of(payload, 4 + args.n));
+    lv_buffer_add_slice(&ch->deferred, lv_buffer_slice(&later));
+    lv_buffer_free(&later);
+    free(payload);
+}
+
+/* The first kept frame, which leaves them. */
+static uint8_t next_deferred(struct slice *frames, struct slice *ret_payload)
+{
+    uint32_t size;
+    uint8_t type = frames->p[0];
+    memcpy(&size, frames->p + 1, sizeof size);
+    *ret_payload = slice_of(frames->p + DEFERRED_HEADER_BYTES, size);
+    *frames = slice_of(ret_payload->p + size, frames->n - DEFERRED_HEADER_BYTES - size);
+    return type;
+}
+
+/* A channel that has gone left these kept frames: they are for the next one of its number. */
+static void say_to_next(struct connection *conn, uint16_t number, struct slice frames)
+{
+    struct slice payload;
+    while (frames.n > 0 && conn->state == CONNECTION_RUNNING) {
+        uint8_t type = next_deferred(&frames, &payload);
+        connection_take_channel_frame(conn, type, number, payload);
+    }
+}
+
+void channel_end(struct channel *ch)
+{
+    struct connection *conn = ch->connection;
+    uint16_t number = ch->number;
+    if (ch->detaching > 0)
+        return;
+    CHANNEL_SEND(ch, channel_close_ok, .none = 0);
+    struct lv_buffer frames = ch->deferred;
+    ch->deferred = (struct lv_buffer){0};
+    connection_count_deferred(conn, 0, frames.n);
+    channel_enter(ch, CHANNEL_GONE);
+    channel_leave(ch);
+    say_to_next(conn, number, lv_buffer_slice(&frames));
+    lv_buffer_free(&frames);
+}
+
 static void execute_frame(struct channel *ch, uint8_t type, struct slice payload);
 
 /* Executes kept frames until one must wait again. They are taken out of the channel first: what
- * a command does to the channel, its end included, cannot pull them from under us. */
+ * a command does to the channel, its end included, cannot pull them from under us. What is left stands
+ * before anything that may come. */
 static void execute_deferred(struct channel *ch)
 {
     struct connection *conn = ch->connection;
     uint16_t number = ch->number;
     struct lv_buffer frames = ch->deferred;
+    struct slice left = lv_buffer_slice(&frames), payload;
     ch->deferred = (struct lv_buffer){0};
-    size_t at = 0;
-    while (at < frames.n && conn->state == CONNECTION_RUNNING) {
-        if (connection_find_channel(conn, number) != ch || ch->is_waiting)
-            break;
-        uint32_t size;
-        memcpy(&size, frames.p + at + 1, sizeof size);
-        uint8_t type = frames.p[at];
-        at += DEFERRED_HEADER_BYTES + size;
-        execute_frame(ch, type, slice_of(frames.p + at - size, size));
+    bool is_there = true;
+    while (left.n > 0 && is_there && !ch->is_waiting && ch->state != CHANNEL_ENDING) {
+        uint8_t type = next_deferred(&left, &payload);
+        execute_frame(ch, type, payload);
+        is_there = conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
     }
-    /* What is left stands before anything that may come. */
-    connection_count_deferred(conn, 0, at);
-    bool is_there =
-        conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
-    if (is_there && at < frames.n) {
+    connection_count_deferred(conn, 0, frames.n - left.n);
+    if (is_there && left.n > 0) {
         lv_assert(ch->deferred.n == 0);
-        lv_buffer_consume(&frames, at);
+        lv_buffer_consume(&frames, frames.n - left.n);
         ch->deferred = frames;
         return;
     }
-    connection_count_deferred(conn, 0, frames.n - at);
+    connection_count_deferred(conn, 0, left.n);
+    say_to_next(conn, number, left);
     lv_buffer_free(&frames);
 }
 
@@ -437,24 +514,33 @@ static void drop_content_frame(struct channel *ch, struct slice payload)
 }
 
 /* After our channel.close the client's close is answered, its close-ok ends the channel, and
- * everything else is what it had sent before it knew. */
+ * everything else is what it had sent before it knew; but that it cannot be open twice it knew. */
+static void take_closing_method(struct channel *ch, uint32_t method, struct slice args)
+{
+    if (!connection_check_method(ch->connection, method, args))
+        return;
+    if (amqp_method_find(method)->has_content) {
+        ch->content = CONTENT_AWAIT_HEADER;
+    } else if (method == AMQP_CHANNEL_OPEN) {
+        channel_refuse_open(ch);
+    } else if (method == AMQP_CHANNEL_CLOSE) {
+        CHANNEL_SEND(ch, channel_close_ok, .none = 0);
+    } else if (method == AMQP_CHANNEL_CLOSE_OK) {
+        channel_enter(ch, CHANNEL_GONE);
+        channel_leave(ch);
+    }
+}
+
 static void take_closing_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
-    if (!is_expected(ch, type))
+    if (ch->state == CHANNEL_ENDING)
+        defer_frame(ch, type, payload);
+    else if (!is_expected(ch, type))
         return;
-    if (type != FRAME_METHOD) {
+    else if (type == FRAME_METHOD)
+        take_closing_method(ch, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
+    else
         drop_content_frame(ch, payload);
-        return;
-    }
-    uint32_t method = wire_u32(payload.p);
-    if (method == AMQP_BASIC_PUBLISH)
-        ch->content = CONTENT_AWAIT_HEADER;
-    if (method == AMQP_CHANNEL_CLOSE)
-        CHANNEL_SEND(ch, channel_close_ok, .none = 0);
-    if (method != AMQP_CHANNEL_CLOSE_OK)
-        return;
-    ch->state = CHANNEL_GONE;
-    channel_leave(ch);
 }
 
 static void execute_frame(struct channel *ch, uint8_t type, struct slice payload)

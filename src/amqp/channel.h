@@ -1,9 +1,12 @@
 /* A channel: one stream of commands, executed in order. Private to the room.
  *
- *   OPEN    -> CLOSING   we have said channel.close: everything is dropped until close-ok, but must
- *                        still be methods and whole contents
- *   OPEN    -> GONE      the client closed it, or the connection ended
+ *   OPEN    -> CLOSING   we have said channel.close: everything but close and close-ok is dropped, but
+ *                        must still be methods, other than open, and whole contents
+ *   OPEN    -> ENDING    the client has said channel.close: close-ok waits until its consumers are let
+ *                        go; what comes meanwhile is for the next channel of its number
  *   CLOSING -> GONE      close-ok came
+ *   ENDING  -> GONE      close-ok went
+ *   any     -> GONE      the connection ended
  *
  * A command that must wait (for a queue's home on another loop, for a durable change to be
  * committed) sets `waiting`; frames that come meanwhile are kept in `deferred` and executed when
@@ -22,7 +25,7 @@
 
 enum { CHANNEL_MAGIC = 0xc4a22e1 };
 
-enum channel_state { CHANNEL_OPEN, CHANNEL_CLOSING, CHANNEL_GONE };
+enum channel_state { CHANNEL_OPEN, CHANNEL_CLOSING, CHANNEL_ENDING, CHANNEL_GONE };
 
 enum channel_mode { CHANNEL_PLAIN, CHANNEL_CONFIRM, CHANNEL_TX };
 
@@ -82,7 +85,6 @@ struct channel {
     struct queue_call *call;     /* under way; owned; also by a zombie */
     size_t detaching;            /* consumers that their queues' homes have not let go yet, and one
                                     more for each whose deliveries are not back */
-    bool owes_close_ok;          /* to be said when they have */
     bool has_left;               /* the connection: a zombie */
 
     char *last_queue; /* the queue last declared; NULL: none */
@@ -123,8 +125,11 @@ struct channel {
 struct channel *channel_create(struct connection *conn, uint16_t number);
 
 /* Requeues what is unacknowledged, cancels consumers, forgets a transaction. Afterwards the
- * channel is CLOSING or GONE. */
+ * channel is in that state, not OPEN. */
 void channel_shut(struct channel *ch, enum channel_state next);
+
+/* The ENDING channel is gone, behind close-ok, as soon as its consumers are: now, perhaps. */
+void channel_end(struct channel *ch);
 
 /* The channel, GONE already, leaves the connection; freed now or when what it has under way has come
  * back. */
@@ -143,6 +148,8 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
 void channel_wait(struct channel *ch, uint32_t method);
 /* Executes what has gathered meanwhile. */
 void channel_go_on(struct channel *ch);
+/* While the channel waits for this method, the method is to be executed anew, first of all. */
+void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
 
 /* Starts a call at a queue's home, and waits if it is elsewhere. `call` is allocated, and freed
  * after `done`, which is told the channel unless that is gone (then NULL). */
@@ -183,6 +190,9 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
 /* 501 for arguments that do not decode. */
 void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
                                  struct slice args);
+/* For a method that nobody takes: false after the end of the connection, when there is no such method
+ * or its arguments do not decode. */
+bool connection_check_method(struct connection *conn, uint32_t method, struct slice args);
 
 /* --- frames of an open channel --------------------------------------------------------------- */
 
@@ -191,6 +201,8 @@ void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload);
 
 /* A method (dispatch.c). */
 void channel_take_method(struct channel *ch, uint32_t method, struct slice args);
+/* channel.open of a channel that is open, or was until we closed it: 504. */
+void channel_refuse_open(struct channel *ch);
 
 /* --- publish.c ------------------------------------------------------------------------------- */
 

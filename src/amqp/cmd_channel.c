@@ -17,13 +17,9 @@ void cmd_channel_close(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, channel_close, AMQP_CHANNEL_CLOSE, m);
     channel_tell_settled(ch);
-    channel_shut(ch, CHANNEL_GONE);
+    channel_shut(ch, CHANNEL_ENDING);
     /* Who sees close-ok finds the consumers gone, and auto-delete queues with them. */
-    ch->owes_close_ok = ch->detaching > 0;
-    if (ch->owes_close_ok)
-        return;
-    CHANNEL_SEND(ch, channel_close_ok, .none = 0);
-    channel_leave(ch);
+    channel_end(ch);
 }
 
 void cmd_access_request(struct channel *ch, struct slice args)

@@ -307,14 +307,12 @@ static void update_secret(struct connection *conn, const struct amqp_connection_
     CONNECTION_SEND(conn, 0, connection_update_secret_ok, .none = 0);
 }
 
-static void refuse_method(struct connection *conn, uint32_t method, const char *state)
+static void refuse_method(struct connection *conn, uint32_t method, struct slice args,
+                          const char *state)
 {
-    if (amqp_method_find(method))
+    if (connection_check_method(conn, method, args))
         connection_fail(conn, REPLY_CHANNEL_ERROR, method,
                         "unexpected method in connection state %s", state);
-    else
-        connection_drop_for(conn, "method %u of class %u does not exist", amqp_method_of(method),
-                            amqp_class_of(method));
 }
 
 static void take_running_method(struct connection *conn, uint32_t method, struct slice args)
@@ -324,7 +322,7 @@ static void take_running_method(struct connection *conn, uint32_t method, struct
     else if (method == AMQP_CONNECTION_UPDATE_SECRET)
         READ_AND_DO(connection_update_secret, AMQP_CONNECTION_UPDATE_SECRET, update_secret);
     else
-        refuse_method(conn, method, "running");
+        refuse_method(conn, method, args, "running");
 }
 
 static void take_opening_method(struct connection *conn, uint32_t method, struct slice args)
@@ -332,7 +330,7 @@ static void take_opening_method(struct connection *conn, uint32_t method, struct
     if (method == AMQP_CONNECTION_OPEN)
         READ_AND_DO(connection_open, AMQP_CONNECTION_OPEN, open_vhost);
     else
-        refuse_method(conn, method, "opening");
+        refuse_method(conn, method, args, "opening");
 }
 
 static void take_closing_method(struct connection *conn, uint32_t method, struct slice args)

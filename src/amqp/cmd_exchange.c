@@ -1,28 +1,49 @@
 /* The class exchange. */
+#include <stdlib.h>
+
 #include "amqp/channel.h"
 
 /* An alternate exchange gets this one's messages: that needs read here and write there. */
-static bool allows_alternate(struct channel *ch, const struct amqp_exchange_declare *m)
+static bool allows_declare(struct channel *ch, const struct exchange_declaration *d)
 {
     struct slice alternate;
-    if (!argument_name(m->arguments, "alternate-exchange", &alternate) ||
-        exchange_find(ch->connection->vhost, m->exchange))
+    if (d->passive)
         return true;
-    return channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_READ, "exchange", m->exchange) &&
+    if (d->name.n > 0 &&
+        !channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_CONFIGURE, "exchange", d->name))
+        return false;
+    if (!argument_name(d->arguments, "alternate-exchange", &alternate) || d->only_if_there)
+        return true;
+    return channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_READ, "exchange", d->name) &&
            channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_WRITE, "exchange", alternate);
+}
+
+static void declare(struct channel *ch, struct exchange_declaration *d, bool no_wait)
+{
+    struct vhost *vhost = ch->connection->vhost;
+    struct broker_error error = {0};
+    bool created;
+    d->only_if_there = !d->passive && exchange_find(vhost, d->name);
+    if (!allows_declare(ch, d))
+        return;
+    channel_remark_arguments(ch, AMQP_EXCHANGE_DECLARE, d->name, d->arguments,
+                             exchange_argument_is_known);
+    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_DECLARE);
+    enum change_result result = exchange_declare(vhost, d, done, &error, &created);
+    if (result == CHANGE_REFUSED && error.code == 0) { /* it has gone since it was looked for */
+        free(done.arg);
+        declare(ch, d, no_wait);
+        return;
+    }
+    if (result != CHANGE_REFUSED && !no_wait)
+        CHANNEL_HOLD_REPLY(ch, exchange_declare_ok, .none = 0);
+    channel_answer(ch, result, AMQP_EXCHANGE_DECLARE, &error, done);
 }
 
 void cmd_exchange_declare(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, exchange_declare, AMQP_EXCHANGE_DECLARE, m);
-    if (!m.passive && m.exchange.n > 0 &&
-        !channel_allows(ch, AMQP_EXCHANGE_DECLARE, AUTH_CONFIGURE, "exchange", m.exchange))
-        return;
-    if (!m.passive && !allows_alternate(ch, &m))
-        return;
-    channel_remark_arguments(ch, AMQP_EXCHANGE_DECLARE, m.exchange, m.arguments,
-                             exchange_argument_is_known);
-    const struct exchange_declaration d = {
+    struct exchange_declaration d = {
         .name = m.exchange,
         .type = m.type,
         .passive = m.passive,
@@ -31,13 +52,7 @@ void cmd_exchange_declare(struct channel *ch, struct slice args)
         .internal = m.internal,
         .arguments = m.arguments,
     };
-    if (!m.no_wait)
-        CHANNEL_HOLD_REPLY(ch, exchange_declare_ok, .none = 0);
-    struct broker_error error = {0};
-    struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_DECLARE);
-    bool created;
-    channel_answer(ch, exchange_declare(ch->connection->vhost, &d, done, &error, &created),
-                   AMQP_EXCHANGE_DECLARE, &error, done);
+    declare(ch, &d, m.no_wait);
 }
 
 void cmd_exchange_delete(struct channel *ch, struct slice args)

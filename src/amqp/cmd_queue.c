@@ -21,16 +21,40 @@ static void declare_ok(struct channel *ch, struct slice name, uint64_t messages,
                  .consumer_count = (uint32_t)consumers);
 }
 
-static void declared(struct channel *ch, struct queue_call *call)
+/* A declare of a queue that is there, until its home has answered. */
+struct redeclaration {
+    bool no_wait;
+    size_t bytes;
+    uint8_t args[]; /* the method's */
+};
+
+/* A queue that has ended meanwhile is made anew. */
+static void redeclared(struct channel *ch, struct queue_call *call)
+{
+    struct redeclaration *r = call->owner;
+    if (ch && call->is_gone)
+        channel_repeat(ch, AMQP_QUEUE_DECLARE, slice_of(r->args, r->bytes));
+    else if (ch && !r->no_wait)
+        declare_ok(ch, queue_name(call->queue), call->ready, call->consumers);
+    free(r);
+}
+
+/* Its home knows whether it is still there, and how many messages and consumers it has. */
+static void redeclare(struct channel *ch, struct queue *q, bool no_wait, struct slice args)
+{
+    struct redeclaration *r = lv_malloc(sizeof *r + args.n);
+    *r = (struct redeclaration){no_wait, args.n};
+    wire_put_bytes(r->args, args);
+    struct queue_call *call =
+        channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_redeclare, redeclared);
+    call->owner = r;
+    channel_call_start(call);
+}
+
+static void counted(struct channel *ch, struct queue_call *call)
 {
     if (ch && !call->refused)
         declare_ok(ch, queue_name(call->queue), call->ready, call->consumers);
-}
-
-/* The queue was there: its home knows how many messages and consumers it has. */
-static void answer_with_counts(struct channel *ch, struct queue *q)
-{
-    channel_call_start(channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_status, declared));
 }
 
 static bool allows_declare(struct channel *ch, const struct queue_declaration *d)
@@ -40,16 +64,26 @@ static bool allows_declare(struct channel *ch, const struct queue_declaration *d
     if (!channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_CONFIGURE, "queue", d->name))
         return false;
     struct slice dead_letter;
-    if (!argument_name(d->arguments, "x-dead-letter-exchange", &dead_letter) ||
-        queue_find(ch->connection->vhost, d->name))
+    if (!argument_name(d->arguments, "x-dead-letter-exchange", &dead_letter) || d->only_if_there)
         return true;
     return channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_READ, "queue", d->name) &&
            channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_WRITE, "exchange", dead_letter);
 }
 
-static void declare(struct channel *ch, const struct queue_declaration *d, bool no_wait)
+static void answer_existing(struct channel *ch, struct queue *q, const struct queue_declaration *d,
+                            bool no_wait, struct slice args)
+{
+    if (!d->passive)
+        redeclare(ch, q, no_wait, args);
+    else if (!no_wait)
+        channel_call_start(channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_status, counted));
+}
+
+static void declare(struct channel *ch, struct queue_declaration *d, bool no_wait,
+                    struct slice args)
 {
     struct connection *conn = ch->connection;
+    d->only_if_there = queue_find(conn->vhost, d->name) != NULL;
     if (!allows_declare(ch, d))
         return;
     struct broker_error error = {0};
@@ -58,6 +92,11 @@ static void declare(struct channel *ch, const struct queue_declaration *d, bool 
     struct durable_done done = channel_durable(ch, AMQP_QUEUE_DECLARE);
     enum change_result result =
         queue_declare(connection_loop(conn), conn->vhost, d, done, &error, &q, &created);
+    if (result == CHANGE_REFUSED && error.code == 0) { /* it has gone since it was looked for */
+        free(done.arg);
+        declare(ch, d, no_wait, args);
+        return;
+    }
     if (result != CHANGE_REFUSED) {
         remember_queue(ch, d->name);
         channel_remark_arguments(ch, AMQP_QUEUE_DECLARE, d->name, d->arguments,
@@ -67,8 +106,7 @@ static void declare(struct channel *ch, const struct queue_declaration *d, bool 
         lv_list_push(&conn->exclusive_queues, &q->owner_link);
     if (result == CHANGE_DONE && !created) {
         free(done.arg);
-        if (!no_wait)
-            answer_with_counts(ch, q);
+        answer_existing(ch, q, d, no_wait, args);
         return;
     }
     if (result != CHANGE_REFUSED && !no_wait)
@@ -110,7 +148,7 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
         d.name = name_generate("amq.gen-", generated);
         d.is_generated = true;
     }
-    declare(ch, &d, m.no_wait);
+    declare(ch, &d, m.no_wait, args);
 }
 
 /* --- bind, unbind ------------------------------------------------------------------------------- */

@@ -186,7 +186,7 @@ void connection_drop_late(struct connection *conn)
 static bool has_waiting_channel(const struct connection *conn)
 {
     for (size_t i = 0; i < conn->channel_count; i++) {
-        if (conn->channels[i]->is_waiting)
+        if (conn->channels[i]->is_waiting || conn->channels[i]->state == CHANNEL_ENDING)
             return true;
     }
     return false;

@@ -186,6 +186,10 @@ void channel_remark_arguments(const struct channel *ch, uint32_t method, struct 
 
 size_t connection_on_bytes(void *owner, uint8_t *p, size_t n);
 
+/* A frame of the running state on a channel that is there or not; of a method there are 4 bytes. */
+void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16_t number,
+                                   struct slice payload);
+
 /* --- cmd_connection.c ----------------------------------------------------------------------- */
 
 /* Answers the protocol header, the first 8 of the n bytes that have come. */

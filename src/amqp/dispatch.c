@@ -2,18 +2,20 @@
 #include "amqp/channel.h"
 #include "broker/events.h"
 
-/* What a client may send, but on channel 0 or not at all. */
-static void refuse_method(struct channel *ch, uint32_t method)
+void channel_refuse_open(struct channel *ch)
 {
+    channel_fail(ch, AMQP_CHANNEL_OPEN, REPLY_CHANNEL_ERROR, "second 'channel.open' seen");
+}
+
+/* What a client may send, but on channel 0 or not at all. */
+static void refuse_method(struct channel *ch, uint32_t method, struct slice args)
+{
+    if (!connection_check_method(ch->connection, method, args))
+        return;
     if (method == AMQP_CHANNEL_OPEN)
-        channel_fail(ch, method, REPLY_CHANNEL_ERROR, "second 'channel.open' seen");
-    else if (method == AMQP_CHANNEL_CLOSE_OK || method == AMQP_CHANNEL_FLOW_OK)
-        return; /* answers to what we did not ask hurt nobody */
-    else if (amqp_method_find(method))
-        channel_fail(ch, method, REPLY_COMMAND_INVALID, "unimplemented method");
+        channel_refuse_open(ch);
     else
-        connection_drop_for(ch->connection, "method %u of class %u does not exist",
-                            amqp_method_of(method), amqp_class_of(method));
+        channel_fail(ch, method, REPLY_COMMAND_INVALID, "unimplemented method");
 }
 
 static void take_method(struct channel *ch, uint32_t method, struct slice args)
@@ -24,7 +26,7 @@ static void take_method(struct channel *ch, uint32_t method, struct slice args)
     case id: cmd_##name(ch, args); return;
         CHANNEL_COMMANDS(COMMAND_CASE)
 #undef COMMAND_CASE
-    default: refuse_method(ch, method);
+    default: refuse_method(ch, method, args);
     }
 }
 

@@ -37,9 +37,8 @@ static void refuse_frame_tuple(struct connection *conn, unsigned type, struct sl
     lv_buffer_free(&what);
 }
 
-/* A frame of the running state. */
-static void take_channel_frame(struct connection *conn, uint8_t type, uint16_t number,
-                               struct slice payload)
+void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16_t number,
+                                   struct slice payload)
 {
     struct channel *ch = connection_find_channel(conn, number);
     if (ch) {
@@ -51,12 +50,9 @@ static void take_channel_frame(struct connection *conn, uint8_t type, uint16_t n
                         "expected method frame, got non method frame instead");
         return;
     }
-    uint32_t method = payload.n >= 4 ? wire_u32(payload.p) : 0;
-    if (!amqp_method_find(method)) {
-        connection_drop_for(conn, "method %u of class %u does not exist", amqp_method_of(method),
-                            amqp_class_of(method));
+    uint32_t method = wire_u32(payload.p); /* a method frame has as much: take_frame() */
+    if (!connection_check_method(conn, method, slice_of(payload.p + 4, payload.n - 4)))
         return;
-    }
     if (method != AMQP_CHANNEL_OPEN) {
         connection_fail(conn, REPLY_CHANNEL_ERROR, method, "expected 'channel.open'");
         return;
@@ -110,7 +106,7 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number, s
     } else if (type < FRAME_METHOD || type > FRAME_BODY || payload.n < payload_bytes_min[type]) {
         refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
     } else if (number != 0 && conn->state == CONNECTION_RUNNING) {
-        take_channel_frame(conn, type, number, payload);
+        connection_take_channel_frame(conn, type, number, payload);
     } else if (number == 0 && type == FRAME_METHOD && payload.n >= 4) {
         connection_take_method(conn, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
     } else if (conn->state == CONNECTION_RUNNING) {

@@ -321,7 +321,7 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     struct exchange *x = exchange_find(vhost, d->name);
     if (x)
         return is_equivalent(x, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
-    if (!check_new(vhost, d, error))
+    if (d->only_if_there || !check_new(vhost, d, error))
         return CHANGE_REFUSED;
     x = exchange_create(vhost, d, rule_of(d), false);
     delayed_create_queue(x);

@@ -104,6 +104,7 @@ struct exchange_declaration {
     struct slice name;
     struct slice type;
     bool passive;
+    bool only_if_there; /* as in queue_declaration */
     bool durable;
     bool auto_delete;
     bool internal;

@@ -17,7 +17,7 @@
 #include "broker/policy.h"
 #include "broker/queue_dead_letters.h"
 #include "broker/queue_retry.h"
-#include "broker/vhost.h"
+#include "broker/vhost_private.h"
 #include "store/definitions.h"
 
 /* --- its life ------------------------------------------------------------------------------- */
@@ -282,10 +282,12 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
         queue_used(q);
         return CHANGE_DONE;
     }
-    if (d->passive || atomic_load(&vhost->is_deleted)) {
+    if (d->passive) {
         queue_refuse_missing(d->name, vhost, error);
         return CHANGE_REFUSED;
     }
+    if (!vhost_check(vhost, error) || d->only_if_there)
+        return CHANGE_REFUSED;
     if (!vhost_check_queue_limit(vhost, d->name, error) ||
         (d->is_generated && !queue_arguments_check_generated(d->arguments, error)))
         return CHANGE_REFUSED;

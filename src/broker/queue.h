@@ -142,6 +142,9 @@ struct queue_declaration {
     struct slice name; /* not empty: the session makes up names */
     bool is_generated; /* ... and then "amq." is fine */
     bool passive;
+    /* What the user may do has been found out for a queue that is there: when there is none, and the
+     * declaration is not passive, it is CHANGE_REFUSED without an error. */
+    bool only_if_there;
     struct queue_flags flags;
     struct slice arguments;
     uint64_t connection_id;
@@ -257,6 +260,7 @@ struct queue_call {
     bool is_waiting;             /* run() has put it there: it is answered later */
     /* Answered. */
     bool refused;
+    bool is_gone; /* redeclare: the queue has ended since it was found */
     struct broker_error error;
     uint64_t ready;
     uint64_t consumers;
@@ -269,12 +273,13 @@ struct queue_call {
 
 void queue_call_start(struct queue_call *call);
 
-void queue_call_status(struct queue_call *call);  /* ready, consumers, and what else is counted */
-void queue_call_consume(struct queue_call *call); /* attaches call->consumer */
-void queue_call_cancel(struct queue_call *call);  /* detaches call->consumer */
-void queue_call_get(struct queue_call *call);     /* `got`, with a reference that done() owns */
-void queue_call_purge(struct queue_call *call);   /* ready: how many were dropped */
-void queue_call_delete(struct queue_call *call);  /* ready: how many were in it */
+void queue_call_status(struct queue_call *call);    /* ready, consumers, and what else is counted */
+void queue_call_redeclare(struct queue_call *call); /* the same; or is_gone */
+void queue_call_consume(struct queue_call *call);   /* attaches call->consumer */
+void queue_call_cancel(struct queue_call *call);    /* detaches call->consumer */
+void queue_call_get(struct queue_call *call);       /* `got`, with a reference that done() owns */
+void queue_call_purge(struct queue_call *call);     /* ready: how many were dropped */
+void queue_call_delete(struct queue_call *call);    /* ready: how many were in it */
 
 /* Deletes without conditions, at home, by mail: a vhost goes. Any loop. */
 void queue_delete_by_mail(struct loop *from, struct queue *q);

@@ -85,6 +85,13 @@ void queue_call_status(struct queue_call *call)
     call->counters = q->counters;
 }
 
+void queue_call_redeclare(struct queue_call *call)
+{
+    call->is_gone = atomic_load(&call->queue->is_deleted);
+    if (!call->is_gone)
+        queue_call_status(call);
+}
+
 /* Whether clients may take messages from it at all. */
 static bool check_clients(const struct queue *q, struct broker_error *error)
 {

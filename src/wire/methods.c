@@ -43,6 +43,20 @@ const struct amqp_method *amqp_method_find(uint32_t id)
     return NULL;
 }
 
+enum wire_result amqp_method_check(uint32_t id, struct slice args)
+{
+    switch (id) {
+#define CHECK_METHOD(class, method, ID, class_id, method_id, is_synchronous, content)              \
+    case AMQP_##ID: {                                                                              \
+        struct amqp_##class##_##method m;                                                          \
+        return amqp_##class##_##method##_read(args, &m);                                           \
+    }
+        AMQP_METHODS(CHECK_METHOD, AMQP_NO_FIELD, AMQP_NO_END)
+#undef CHECK_METHOD
+    }
+    return WIRE_MALFORMED;
+}
+
 /* Text may hold anything; a log line shall not. */
 static void describe_text(struct lv_buffer *out, struct slice s)
 {

@@ -569,6 +569,9 @@ static inline uint16_t amqp_method_of(uint32_t id)
 /* The method with this id, or NULL. It lives as long as the process. */
 const struct amqp_method *amqp_method_find(uint32_t id);
 
+/* What the method's reader says to these arguments; WIRE_MALFORMED for an unknown id. */
+enum wire_result amqp_method_check(uint32_t id, struct slice args);
+
 /* Appends one line of text without its newline: `queue.declare(reserved1=0, queue="q", ...)`.
  * Any id and any bytes are fine; what does not decode is said to be malformed. */
 void amqp_method_describe(struct lv_buffer *out, uint32_t id, struct slice args);

@@ -14,6 +14,7 @@ import conversations_operators  # noqa: F401
 import conversations_priorities  # noqa: F401
 import conversations_publishing  # noqa: F401
 import conversations_quorum  # noqa: F401
+import conversations_states  # noqa: F401
 from differences import INTENDED, comparable, documented, intended
 from operators import operator_of
 from talk import ALONE, CONVERSATIONS, WAITS_S, hold

@@ -1,4 +1,4 @@
-/* What is said of a publish when something ends: its channel, its connection, the queue it was for. The
+/* What is said when something ends: of a publish to its channel, its connection, its queue; to a declare. The
  * order of loops' turns comes from a seed. */
 #include <stdlib.h>
 
@@ -281,6 +281,94 @@ static void so_it_is_with_a_queue_that_ends_with_its_last_consumer(void **state)
     assert_true(returned > 0);
 }
 
+/* --- whoever meets the end ---------------------------------------------------------------------------- */
+
+/* A declare that is not passive finds no end: there is a queue afterwards, the old one or a new one. */
+static void a_declare_that_meets_the_end_of_its_queue_makes_it_anew(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct race r;
+        race_start(&r, seed, seed % 3);
+        for (int i = 0; i < 4; i++) {
+            PEER_SAYS(r.deleter, 1, queue_delete, .queue = slice_str("q"));
+            PEER_SAYS(r.publisher, 1, queue_declare, .queue = slice_str("q"), .auto_delete = true,
+                      .no_wait = i == 3);
+        }
+        PEER_SAYS(r.publisher, 1, channel_flow, .active = true);
+        world_settle(&r.w);
+        PEER_HEARS(r.publisher, "1 queue.declare_ok\n1 queue.declare_ok\n1 queue.declare_ok\n"
+                                "1 channel.flow_ok\n");
+        PEER_HEARS(r.deleter, "1 queue.delete_ok 0\n1 queue.delete_ok 0\n"
+                              "1 queue.delete_ok 0\n1 queue.delete_ok 0\n");
+        race_stop(&r);
+    }
+}
+
+/* Where it does not live to see the answer, it is told what is true: there is none. */
+static void others_that_meet_it_are_told_that_there_is_none(void **state)
+{
+    (void)state;
+    int late = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct race r;
+        race_start(&r, seed, seed % 3);
+        PEER_SAYS(r.deleter, 1, queue_delete, .queue = slice_str("q"));
+        PEER_SAYS(r.publisher, 1, basic_consume, .queue = slice_str("q"));
+        world_settle(&r.w);
+        bool was_there = count(r.publisher, "1 basic.consume_ok") == 1;
+        assert_int_equal(
+            count(r.publisher, "1 channel.close 404 NOT_FOUND - no queue 'q' in vhost '/'"),
+            !was_there);
+        late += !was_there;
+        race_stop(&r);
+    }
+    assert_true(late > 0);
+}
+
+/* --- a channel's number is used again at once ----------------------------------------------------------- */
+
+/* All in one write, behind something that makes the channel wait on another loop. */
+static void what_is_said_after_channel_close_is_for_the_next_channel_of_its_number(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct race r;
+        race_start(&r, seed, 2);
+        if (seed % 2)
+            PUT_METHOD(&r.bytes, 1, basic_consume, .queue = slice_str("q"), .no_wait = true);
+        PUT_METHOD(&r.bytes, 1, queue_purge, .queue = slice_str("q"), .no_wait = true);
+        PUT_METHOD(&r.bytes, 1, channel_close, .reply_code = 200);
+        PUT_METHOD(&r.bytes, 1, channel_open, .reserved1 = SLICE_EMPTY);
+        PUT_METHOD(&r.bytes, 1, queue_declare, .queue = slice_str("other"));
+        PUT_METHOD(&r.bytes, 0, connection_close, .reply_code = 200);
+        says_bytes(r.publisher, &r.bytes);
+        world_settle(&r.w);
+        PEER_HEARS(r.publisher, "1 channel.close_ok\n1 channel.open_ok\n1 queue.declare_ok\n"
+                                "0 connection.close_ok\n");
+        race_stop(&r);
+    }
+}
+
+static void the_number_of_a_channel_that_we_closed_is_not_free_before_close_ok(void **state)
+{
+    (void)state;
+    struct race r;
+    race_start(&r, 0, 0);
+    PEER_SAYS(r.publisher, 1, queue_purge, .queue = slice_str("none"));
+    PEER_SAYS(r.publisher, 1, channel_close, .reply_code = 200);
+    PEER_SAYS(r.publisher, 1, channel_close_ok, .none = 0);
+    PEER_SAYS(r.publisher, 1, channel_open, .reserved1 = SLICE_EMPTY);
+    PEER_SAYS(r.publisher, 1, queue_purge, .queue = slice_str("none"));
+    PEER_SAYS(r.publisher, 1, channel_open, .reserved1 = SLICE_EMPTY);
+    world_settle(&r.w);
+    const char end[] = "1 channel.close 404 NOT_FOUND - no queue 'none' in vhost '/'\n";
+    assert_int_equal(count(r.publisher, end), 2);
+    assert_int_equal(count(r.publisher, "1 channel.close_ok\n1 channel.open_ok\n"), 1);
+    assert_int_equal(count(r.publisher, "0 connection.close 504\n"), 1);
+    race_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +379,10 @@ int main(void)
         cmocka_unit_test(a_mandatory_message_comes_back_without_confirms_too),
         cmocka_unit_test(a_mandatory_message_of_a_commit_comes_back_before_commit_ok),
         cmocka_unit_test(so_it_is_with_a_queue_that_ends_with_its_last_consumer),
+        cmocka_unit_test(a_declare_that_meets_the_end_of_its_queue_makes_it_anew),
+        cmocka_unit_test(others_that_meet_it_are_told_that_there_is_none),
+        cmocka_unit_test(what_is_said_after_channel_close_is_for_the_next_channel_of_its_number),
+        cmocka_unit_test(the_number_of_a_channel_that_we_closed_is_not_free_before_close_ok),
     };
-    return cmocka_run_group_tests_name("settled", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("ends", tests, NULL, NULL);
 }
