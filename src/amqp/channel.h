@@ -111,9 +111,10 @@ struct channel {
     struct reply_to *reply_to;
 
     struct loop_timer timeout_timer; /* timeouts.c */
-    uint64_t timeout_due_ms;         /* when it fires; loop_now_ms() */
-    uint64_t timeout_least_ms;       /* of all that are outstanding; 0: none has one */
-    uint64_t forgiven_tag;           /* settling one up to here that is not outstanding is fine */
+    uint64_t timeout_due_ms;         /* when it fires; loop_patient_ms() */
+    uint64_t timeout_reads_to; /* net_received() to be reached before anybody is judged; 0: no */
+    uint64_t timeout_least_ms; /* of all that are outstanding; 0: none has one */
+    uint64_t forgiven_tag;     /* settling one up to here that is not outstanding is fine */
 
     uint64_t published;
     uint64_t delivered;

@@ -16,6 +16,7 @@ enum {
 
 static void connection_on_timer(struct loop *loop, struct loop_timer *timer);
 static bool end_queues_job(struct loop *loop, struct loop_job *job);
+static void beat(struct loop *loop, struct loop_timer *timer);
 static void release_hold(struct connection *conn);
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -56,7 +57,8 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const str
     lv_list_push(&home->connections, &conn->link);
     home->connection_count++;
     atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);
-    loop_timer_init(&conn->timer, connection_on_timer);
+    loop_timer_init(&conn->beat_timer, beat);
+    loop_timer_init_patient(&conn->timer, connection_on_timer);
     loop_timer_start(loop, &conn->timer, server->settings.handshake_timeout_ms);
     net_set_watermarks(net, OUTPUT_BYTES_HIGH, OUTPUT_BYTES_LOW);
     net_attach(net, &net_calls, conn);
@@ -67,6 +69,7 @@ static void connection_free(struct connection *conn)
     lv_assert(conn->channel_count == 0);
     lv_assert(conn->zombies == 0);
     loop_timer_stop(connection_loop(conn), &conn->timer);
+    loop_timer_stop(connection_loop(conn), &conn->beat_timer);
     lv_list_remove(&conn->link);
     conn->home->connection_count--;
     atomic_fetch_add_explicit(&connection_server(conn)->connections_closed, 1,
@@ -146,25 +149,40 @@ static void on_end(void *owner, int error)
     conn->net = NULL;
     release_hold(conn);
     loop_timer_stop(connection_loop(conn), &conn->timer);
+    loop_timer_stop(connection_loop(conn), &conn->beat_timer);
     end_channels(conn);
     connection_event_closed(conn);
     if (conn->zombies == 0)
         connection_free(conn);
 }
 
-/* The socket takes output again: consumers that were told to wait go on. */
-static void on_drained(void *owner)
+/* Resumes the connection's consumers that were told to wait, but for the first `skip` of them; returns
+ * how many there were. With SIZE_MAX it only counts. */
+static size_t resume_full(struct connection *conn, size_t skip)
 {
-    struct connection *conn;
-    CAST_OBJ(conn, owner, CONNECTION_MAGIC);
+    size_t n = 0;
     for (size_t i = 0; i < conn->channel_count; i++) {
         struct lv_list *it, *after;
         lv_list_each (it, after, &conn->channels[i]->consumers) {
             struct consumer *c = lv_list_item(it, struct consumer, session_link);
-            if (c->is_full)
+            if (c->is_full && n++ >= skip)
                 consumer_resume(c);
         }
     }
+    return n;
+}
+
+/* The socket takes output again: consumers that were told to wait go on. The first one's queue may
+ * fill all the room there is, so each time another one is first. */
+static void on_drained(void *owner)
+{
+    struct connection *conn;
+    CAST_OBJ(conn, owner, CONNECTION_MAGIC);
+    size_t count = resume_full(conn, SIZE_MAX);
+    if (count == 0)
+        return;
+    resume_full(conn, conn->drained++ % count);
+    resume_full(conn, 0);
 }
 
 /* --- ending it --------------------------------------------------------------------------------- */
@@ -287,30 +305,46 @@ void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t met
 
 void connection_start_heartbeats(struct connection *conn)
 {
-    if (conn->heartbeat_s > 0)
-        loop_timer_start(connection_loop(conn), &conn->timer, conn->heartbeat_s * 500u);
-    else
+    if (conn->heartbeat_s == 0) {
         loop_timer_stop(connection_loop(conn), &conn->timer);
-}
-
-static void beat(struct connection *conn)
-{
-    uint64_t now = loop_now_ms(connection_loop(conn));
-    uint64_t silent = now - net_received_at_ms(conn->net);
-    if (silent > conn->heartbeat_s * 2000u && !net_is_paused(conn->net)) {
-        log_error("connection %s: missed heartbeats from the client: nothing heard for %u s "
-                  "(heartbeat interval %u s), closing",
-                  CONNECTION_TITLE(conn), (unsigned)(silent / 1000), conn->heartbeat_s);
-        conn->state = CONNECTION_SILENT;
-        net_close(conn->net, false);
         return;
     }
-    if (now - net_sent_at_ms(conn->net) >= conn->heartbeat_s * 500u) {
+    loop_timer_start(connection_loop(conn), &conn->timer, conn->heartbeat_s * 1000u);
+    loop_timer_start(connection_loop(conn), &conn->beat_timer, conn->heartbeat_s * 500u);
+}
+
+/* Every half interval. Not patient: after a stall the client has waited for it long enough. */
+static void beat(struct loop *loop, struct loop_timer *timer)
+{
+    struct connection *conn = lv_container_of(timer, struct connection, beat_timer);
+    if (conn->state != CONNECTION_RUNNING)
+        return;
+    if (loop_now_ms(loop) - net_sent_at_ms(conn->net) >= conn->heartbeat_s * 500u) {
         static const uint8_t heartbeat[8] = {FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END};
         outbuf_add(net_out(conn->net), heartbeat, sizeof heartbeat);
         net_dirty(conn->net);
     }
-    loop_timer_start(connection_loop(conn), &conn->timer, conn->heartbeat_s * 500u);
+    loop_timer_start(loop, timer, conn->heartbeat_s * 500u);
+}
+
+/* Every interval: whether anything has come since the last check (the handshake counts for the first).
+ * A client is given up at the second check in a row that finds nothing, between two and three
+ * intervals after its last octet, as in RabbitMQ. While its socket is not read it is not judged. */
+static void check_silence(struct connection *conn)
+{
+    uint64_t heard_bytes = net_received(conn->net);
+    bool is_silent = heard_bytes == conn->heard_bytes && !net_is_paused(conn->net);
+    conn->heard_bytes = heard_bytes;
+    conn->silent_checks = is_silent ? conn->silent_checks + 1 : 0;
+    if (conn->silent_checks == 2) {
+        log_error("connection %s: missed heartbeats from the client: nothing received for two "
+                  "intervals of %u s, closing",
+                  CONNECTION_TITLE(conn), conn->heartbeat_s);
+        conn->state = CONNECTION_SILENT;
+        net_close(conn->net, false);
+        return;
+    }
+    loop_timer_start(connection_loop(conn), &conn->timer, conn->heartbeat_s * 1000u);
 }
 
 static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
@@ -319,7 +353,7 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
     struct connection *conn = lv_container_of(timer, struct connection, timer);
     lv_assert(conn->magic == CONNECTION_MAGIC);
     if (conn->state == CONNECTION_RUNNING) {
-        beat(conn);
+        check_silence(conn);
         return;
     }
     if (conn->state < CONNECTION_RUNNING)

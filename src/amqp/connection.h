@@ -86,10 +86,14 @@ struct connection {
     struct lv_list exclusive_queues; /* struct queue.owner_link */
     struct loop_job queues_end;      /* deletes them, when there are many; counts as a zombie */
 
-    struct loop_timer timer;      /* handshake limit, then heartbeats, then the limit of CLOSING */
+    struct loop_timer timer; /* handshake limit, then the client's silence, then limit of CLOSING */
+    struct loop_timer beat_timer; /* our heartbeats */
+    uint64_t heard_bytes;         /* net_received() when the client's silence was last checked */
+    unsigned silent_checks;       /* the last ones in a row that found nothing more */
     uint64_t skip_bytes;          /* of a refused frame, still to be dropped */
     struct channel *body_channel; /* whose body frame is being read piece by piece */
     uint64_t body_left;           /* payload bytes of that frame still to come */
+    size_t drained;               /* times the socket took output again: whose turn it is first */
     size_t deferred_bytes;        /* frames kept by waiting channels */
     bool is_paused_for_deferred;
     bool has_places;   /* it counts as one of its vhost's and its user's connections */

@@ -70,7 +70,7 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
 
 void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *c, uint64_t place)
 {
-    unacked_add(&ch->unacked, tag, c, place, loop_now_ms(connection_loop(ch->connection)));
+    unacked_add(&ch->unacked, tag, c, place, loop_patient_ms(connection_loop(ch->connection)));
     channel_watch_delivery(ch, c);
 }
 

@@ -10,13 +10,15 @@
  *
  * Deliveries stand in the channel's list in the order of their times, so one timer a channel is
  * enough: it looks from the oldest on until no later one can be due earlier. A time is kept in tenths
- * of a second; nothing is cancelled early, and nothing more than two tenths late. */
+ * of a second; nothing is cancelled early, and nothing more than two tenths late. Times in which we
+ * did not read do not count, and what has been sent to us is read before anybody is cancelled. */
 #include <inttypes.h>
 
 #include "amqp/channel.h"
 #include "base/log.h"
 
-/* A channel that waits, or settles something, is left alone for so long. */
+/* A channel whose input cannot be judged yet, or that settles something, is looked at again after this
+ * time. */
 enum { RETRY_MS = 100 };
 
 /* Milliseconds; 0: none. */
@@ -32,7 +34,7 @@ static uint64_t timeout_of(const struct consumer *c)
 static void look_after(struct channel *ch, uint64_t ms)
 {
     struct loop *loop = connection_loop(ch->connection);
-    ch->timeout_due_ms = loop_now_ms(loop) + ms;
+    ch->timeout_due_ms = loop_patient_ms(loop) + ms;
     loop_timer_start(loop, &ch->timeout_timer, ms);
 }
 
@@ -43,7 +45,7 @@ void channel_watch_delivery(struct channel *ch, const struct consumer *c)
         return;
     if (ch->timeout_least_ms == 0 || timeout_ms < ch->timeout_least_ms)
         ch->timeout_least_ms = timeout_ms;
-    uint64_t due_ms = loop_now_ms(connection_loop(ch->connection)) + timeout_ms;
+    uint64_t due_ms = loop_patient_ms(connection_loop(ch->connection)) + timeout_ms;
     if (!loop_timer_is_running(&ch->timeout_timer) || due_ms < ch->timeout_due_ms)
         look_after(ch, timeout_ms);
 }
@@ -78,10 +80,23 @@ static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms
     consumer_release(&c);
 }
 
+/* Whether everything has been executed that had come when the time was first up: the ack may be among
+ * it, behind other input, or for a channel that waits or in a socket that is not read for now. */
+static bool has_read_on(struct channel *ch)
+{
+    const struct net_conn *net = ch->connection->net;
+    if (ch->timeout_reads_to == 0)
+        ch->timeout_reads_to = net_received(net) + net_unread(net);
+    if (ch->is_waiting || net_is_paused(net) || net_received(net) < ch->timeout_reads_to)
+        return false;
+    ch->timeout_reads_to = 0;
+    return true;
+}
+
 /* Cancels who is late; returns after how many milliseconds the next could be, or 0: nobody. */
 static uint64_t look(struct channel *ch)
 {
-    uint64_t now_ms = loop_now_ms(connection_loop(ch->connection));
+    uint64_t now_ms = loop_patient_ms(connection_loop(ch->connection));
     uint64_t next_ms = 0;
     ch->timeout_least_ms = ch->timeout_least_ms ? ch->timeout_least_ms : UINT64_MAX;
     for (uint64_t tag = unacked_next(&ch->unacked, 0); tag != 0;
@@ -113,14 +128,14 @@ static void timeout_timer(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     struct channel *ch = lv_container_of(timer, struct channel, timeout_timer);
-    uint64_t next_ms = ch->is_waiting || channel_is_settling(ch) ? RETRY_MS : look(ch);
+    uint64_t next_ms = has_read_on(ch) && !channel_is_settling(ch) ? look(ch) : RETRY_MS;
     if (next_ms > 0)
         look_after(ch, next_ms);
 }
 
 void channel_init_timeouts(struct channel *ch)
 {
-    loop_timer_init(&ch->timeout_timer, timeout_timer);
+    loop_timer_init_patient(&ch->timeout_timer, timeout_timer);
 }
 
 void channel_look_for_timeouts(struct channel *ch)

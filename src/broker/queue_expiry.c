@@ -227,7 +227,7 @@ void queue_init_expiry(struct queue *q)
     loop_task_init(&q->expiry_run, run_expiry);
     loop_job_init(&q->work, work_on);
     loop_timer_init(&q->due_timer, on_due);
-    loop_timer_init(&q->idle_timer, on_idle);
+    loop_timer_init_patient(&q->idle_timer, on_idle);
 }
 
 static void begin(struct queue *q)

@@ -36,8 +36,8 @@ enum { CONFIG_X_DEATH_COUNT, CONFIG_X_DEATH_IGNORE };
  *                                      what it is                                                */
 #define CONFIG_SETTINGS(S)                                                                         \
     S(heartbeat_s, "heartbeat", NUMBER, "60", true, 0, 65535,                                      \
-      "The heartbeat in seconds that connection.tune offers; a peer that is silent for two of "    \
-      "them is closed; 0 is none.")                                                                \
+      "The heartbeat in seconds that connection.tune offers; a peer of which nothing comes for "   \
+      "two to three of them is closed; 0 is none.")                                                \
     S(frame_bytes_max, "frame_max", NUMBER_OR_ZERO, "131072", true, 4096, INT32_MAX,               \
       "The largest frame in bytes that connection.tune offers; 0 is no limit.")                    \
     S(initial_frame_bytes_max, "initial_frame_max", NUMBER, "4096", true, 4096, INT32_MAX,         \

@@ -48,7 +48,7 @@ static void counted(struct loop *at, struct mail *mail)
         return;
     if (s->connections == 0) {
         loops_stop(s->d->loops);
-    } else if (loop_now_ms(at) >= s->deadline_ms) {
+    } else if (loop_patient_ms(at) >= s->deadline_ms) {
         log_warning("stopping with %zu connections that have not closed within %d ms",
                     s->connections, STOP_MS_MAX);
         loops_stop(s->d->loops);
@@ -93,13 +93,13 @@ void leveretd_stop(struct leveretd *d)
     }
     struct shutdown *s = d->shutdown = lv_calloc(1, sizeof *s);
     s->d = d;
-    s->deadline_ms = loop_now_ms(loop) + STOP_MS_MAX;
+    s->deadline_ms = loop_patient_ms(loop) + STOP_MS_MAX;
     log_info("stopping");
     close_listeners(d);
     struct mail mail = {.deliver = close_connections, .a = d};
     for (unsigned i = 0; i < loops_count(d->loops); i++)
         loop_mail(loop, loops_at(d->loops, i), &mail);
-    loop_timer_init(&s->timer, look);
+    loop_timer_init_patient(&s->timer, look);
     look(loop, &s->timer);
 }
 

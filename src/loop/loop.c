@@ -40,6 +40,8 @@ enum {
     ROUNDS_MAX = 8,
     HOOKS_MAX = 8,
     FREE_ROUNDS_MAX = 1000,
+    PULSE_MS = 500,  /* the longest sleep while a peer has a deadline */
+    STALL_MS = 1000, /* from one turn to the next: the loop stood still */
     CACHE_LINE = 64,
     TURN_UNITS = 512, /* for what is done at once */
     SLICE_UNITS = 128,
@@ -78,9 +80,12 @@ struct loop {
     bool is_draining; /* nothing else is to be done: no slices */
     uint64_t now_ms;
     uint64_t wall_ms;
-    uint64_t armed_ms; /* the deadline that uv_timer stands at; 0: none */
+    uint64_t patient_ms; /* now_ms without the times when the loop stood still */
+    uint64_t polled_ms;  /* patient_ms before the last poll */
+    uint64_t armed_ms;   /* when uv_timer fires; 0: not running */
     int64_t units_left;
     struct timers timers;
+    struct timers patient; /* by loop_patient_ms() */
     struct lv_list tasks;
     struct lv_list jobs;
     struct out_pool out_pool;
@@ -402,7 +407,10 @@ static void read_clocks(struct loop *loop)
 {
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
-    loop->now_ms = uv_now(&loop->uv);
+    uint64_t since_ms = uv_now(&loop->uv) - loop->now_ms;
+    bool was_stalled = since_ms >= STALL_MS && loop->patient.count > 0;
+    loop->now_ms += since_ms;
+    loop->patient_ms += was_stalled ? 0 : since_ms;
     loop->wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
 }
 
@@ -454,13 +462,25 @@ static void timer_fired(uv_timer_t *timer)
     loop_enter(loop); /* the end of the turn fires what is due */
 }
 
+/* When the loop must wake up at the latest; UINT64_MAX: no timer runs. Never later than PULSE_MS
+ * from now while a peer has a deadline: otherwise a long sleep looks like a stall. */
+static uint64_t wake_ms(const struct loop *loop)
+{
+    uint64_t earliest_ms = UINT64_MAX, patient_ms;
+    timers_next(&loop->timers, &earliest_ms);
+    if (!timers_next(&loop->patient, &patient_ms))
+        return earliest_ms;
+    uint64_t latest_ms = patient_ms + (loop->now_ms - loop->patient_ms);
+    if (latest_ms > loop->now_ms + PULSE_MS)
+        latest_ms = loop->now_ms + PULSE_MS;
+    return earliest_ms < latest_ms ? earliest_ms : latest_ms;
+}
+
 static void timer_arm(struct loop *loop)
 {
-    uint64_t deadline_ms;
-    if (!timers_next(&loop->timers, &deadline_ms))
+    uint64_t deadline_ms = wake_ms(loop);
+    if (deadline_ms == UINT64_MAX || (loop->armed_ms != 0 && loop->armed_ms <= deadline_ms))
         return; /* one that fires for nothing does no harm */
-    if (loop->armed_ms == deadline_ms)
-        return;
     loop->armed_ms = deadline_ms;
     uint64_t now_ms = uv_now(&loop->uv);
     uv_timer_start(&loop->timer, timer_fired, deadline_ms > now_ms ? deadline_ms - now_ms : 0, 0);
@@ -494,15 +514,22 @@ static bool fall_asleep(struct loop *loop)
     return false;
 }
 
-static void fire_timers(struct loop *loop)
+static void fire_some(struct loop *loop, struct timers *timers, uint64_t now_ms)
 {
-    size_t most = loop->timers.count, fired;
+    size_t most = timers->count, fired;
     const uint64_t end_ns = most > TIMERS_A_LOOK ? share_end_ns(loop) : 0;
     do {
         size_t now = most < TIMERS_A_LOOK ? most : TIMERS_A_LOOK;
-        fired = timers_fire(&loop->timers, loop, loop->now_ms, now);
+        fired = timers_fire(timers, loop, now_ms, now);
         most -= fired;
     } while (fired == TIMERS_A_LOOK && most > 0 && uv_hrtime() < end_ns);
+}
+
+static void fire_timers(struct loop *loop)
+{
+    fire_some(loop, &loop->timers, loop->now_ms);
+    fire_some(loop, &loop->patient, loop->polled_ms);
+    loop->polled_ms = loop->patient_ms;
 }
 
 static void turn_end(uv_prepare_t *prepare)
@@ -535,14 +562,28 @@ void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct 
     *timer = (struct loop_timer){.fn = fn};
 }
 
+void loop_timer_init_patient(struct loop_timer *timer,
+                             void (*fn)(struct loop *, struct loop_timer *))
+{
+    *timer = (struct loop_timer){.fn = fn, .is_patient = true};
+}
+
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
 {
-    timers_start(&loop->timers, timer, loop->now_ms + delay_ms);
+    if (timer->is_patient)
+        timers_start(&loop->patient, timer, loop->patient_ms + delay_ms);
+    else
+        timers_start(&loop->timers, timer, loop->now_ms + delay_ms);
 }
 
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 {
-    timers_stop(&loop->timers, timer);
+    timers_stop(timer->is_patient ? &loop->patient : &loop->timers, timer);
+}
+
+uint64_t loop_patient_ms(const struct loop *loop)
+{
+    return loop->patient_ms;
 }
 
 uint64_t loop_now_ms(const struct loop *loop)
@@ -791,6 +832,7 @@ static void loop_free(struct loop *loop)
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         batches_free(loop->staged[i]);
     timers_free(&loop->timers);
+    timers_free(&loop->patient);
     out_pool_free(&loop->out_pool);
     free(loop);
 }

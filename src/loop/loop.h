@@ -89,8 +89,14 @@ struct loop_timer {
     uint64_t deadline_ms;
     size_t heap_at; /* 1-based place in the loop's heap; 0: not running */
     void (*fn)(struct loop *loop, struct loop_timer *timer);
+    bool is_patient;
 };
 void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct loop_timer *));
+/* Like loop_timer_init(), for a deadline by which a peer must have said something: time in which the
+ * loop did not run does not count (loop_patient_ms()), and the timer fires only after every socket
+ * has been polled at or after its deadline, so what the peer said in time has been read. */
+void loop_timer_init_patient(struct loop_timer *timer,
+                             void (*fn)(struct loop *, struct loop_timer *));
 /* (Re)starts: fires once, delay_ms from now. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
@@ -103,6 +109,10 @@ static inline bool loop_timer_is_running(const struct loop_timer *timer)
 
 /* Monotonic milliseconds, read once a turn. */
 uint64_t loop_now_ms(const struct loop *loop);
+/* Milliseconds in which this loop was able to read its sockets: loop_now_ms() without the times
+ * when it stood still for a second or more (a stopped process, a paused container, a swapping
+ * host). Ages of what a peer owes are measured by it. Each loop's own: do not compare two loops'. */
+uint64_t loop_patient_ms(const struct loop *loop);
 /* Wall-clock milliseconds since 1970, read once a turn. */
 uint64_t loop_wall_ms(const struct loop *loop);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -183,7 +184,6 @@ static void conn_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
     }
     conn->full_reads = (size_t)n == room->len ? (uint8_t)(conn->full_reads + 1) : 0;
     conn->received += (size_t)n;
-    conn->received_at_ms = loop_now_ms(net->loop);
     if (conn->state != CONN_OPEN) {
         input_drop(conn);
         return;
@@ -524,9 +524,8 @@ static struct net_conn *conn_create(struct net_loop *net)
     conn->out.pool = loop_out_pool(net->loop);
     conn->high = HIGH_DEFAULT;
     conn->low = LOW_DEFAULT;
-    conn->received_at_ms = loop_now_ms(net->loop);
-    conn->sent_at_ms = conn->received_at_ms;
-    loop_timer_init(&conn->limit, limit_passed);
+    conn->sent_at_ms = loop_now_ms(net->loop);
+    loop_timer_init_patient(&conn->limit, limit_passed);
     lv_list_init(&conn->in_dirty);
     lv_list_init(&conn->in_owed);
     lv_list_push(&net->conns, &conn->in_conns);
@@ -646,9 +645,13 @@ uint64_t net_sent(const struct net_conn *conn)
     return conn->sent;
 }
 
-uint64_t net_received_at_ms(const struct net_conn *conn)
+size_t net_unread(const struct net_conn *conn)
 {
-    return conn->received_at_ms;
+    uv_os_fd_t fd;
+    int unread = 0;
+    if (uv_fileno(&conn->uv.handle, &fd) != 0 || ioctl(fd, FIONREAD, &unread) != 0)
+        return 0;
+    return (size_t)unread;
 }
 
 uint64_t net_sent_at_ms(const struct net_conn *conn)

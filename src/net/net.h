@@ -123,8 +123,10 @@ void net_close(struct net_conn *conn, bool flush);
 /* Bytes received and sent since accept, for statistics. */
 uint64_t net_received(const struct net_conn *conn);
 uint64_t net_sent(const struct net_conn *conn);
-/* loop_now_ms() of the last byte received and of the last byte sent (accept, when none was). */
-uint64_t net_received_at_ms(const struct net_conn *conn);
+/* Bytes that wait in the socket to be read: a system call. */
+size_t net_unread(const struct net_conn *conn);
+
+/* loop_now_ms() of the last byte sent (accept, when none was). */
 uint64_t net_sent_at_ms(const struct net_conn *conn);
 
 /* Sets up this room's part of every loop; loops_free() takes it down. Before loops_start() and before

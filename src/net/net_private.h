@@ -68,7 +68,6 @@ struct net_conn {
 
     uint64_t received;
     uint64_t sent;
-    uint64_t received_at_ms;
     uint64_t sent_at_ms;
 
     struct loop_timer limit; /* of flushing and lingering */

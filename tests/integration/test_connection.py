@@ -229,6 +229,33 @@ def test_a_handshake_has_ten_seconds(connect):
         assert 8 < time.monotonic() - begin < 30
 
 
+@pytest.mark.timing
+@pytest.mark.once
+@pytest.mark.leveret
+def test_a_broker_that_was_stopped_reads_before_it_judges(own_broker, connect, name):
+    own = own_broker()
+    beating = [connect(own, heartbeat=1) for _ in range(6)]
+    holder, user = connect(own), connect(own)
+    holder.declare(name('held'), arguments={'x-consumer-timeout': 2000})
+    holder.publish(1, '', name('held'), b'm')
+    holder.send(1, 'basic.consume', queue=name('held'), nowait=True)
+    holder.content()
+    user.declare(name('idle'), arguments={'x-expires': 2000})
+    os.kill(own.pid, signal.SIGSTOP)
+    try:
+        holder.send(1, 'basic.ack', delivery_tag=1)
+        user.send(1, 'queue.declare', queue=name('idle'), passive=True)
+        for _ in range(16):
+            time.sleep(0.25)                         # the broker's time, not ours: longer than any of its deadlines
+            for peer in beating:
+                peer.frame(FRAME_HEARTBEAT, 0)
+    finally:
+        os.kill(own.pid, signal.SIGCONT)
+    user.expect('queue.declare-ok', 1)
+    for peer in [*beating, holder]:
+        peer.call(1, 'basic.qos', prefetch_count=1)
+
+
 def test_no_heartbeat_is_sent_when_none_was_agreed(connect):
     peer = connect(heartbeat=0)
     peer.skip_heartbeats = False

@@ -41,6 +41,8 @@ struct loop {
     unsigned index;
     int64_t units_left;
     struct timers timers;
+    struct timers patient;
+    uint64_t polled_ms; /* loop_patient_ms() at the end of the last turn */
     struct lv_list tasks;
     struct lv_list jobs;
     struct out_pool out_pool;
@@ -56,6 +58,7 @@ struct loops {
     unsigned count;
     bool must_stop;
     uint64_t now_ms;
+    uint64_t stalled_ms;
     uint64_t wall_ms;
     uint64_t random;
     uint64_t turns;       /* of all loops that have ended */
@@ -270,14 +273,23 @@ void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct 
     *timer = (struct loop_timer){.fn = fn};
 }
 
+void loop_timer_init_patient(struct loop_timer *timer,
+                             void (*fn)(struct loop *, struct loop_timer *))
+{
+    *timer = (struct loop_timer){.fn = fn, .is_patient = true};
+}
+
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
 {
-    timers_start(&loop->timers, timer, loop->set->now_ms + delay_ms);
+    if (timer->is_patient)
+        timers_start(&loop->patient, timer, loop_patient_ms(loop) + delay_ms);
+    else
+        timers_start(&loop->timers, timer, loop->set->now_ms + delay_ms);
 }
 
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 {
-    timers_stop(&loop->timers, timer);
+    timers_stop(timer->is_patient ? &loop->patient : &loop->timers, timer);
 }
 
 /* --- the turn ------------------------------------------------------------------------------ */
@@ -293,12 +305,21 @@ static bool has_work(const struct loop *loop)
     return false;
 }
 
+static bool fire_timers(struct loop *loop)
+{
+    bool any = timers_fire(&loop->timers, loop, loop->set->now_ms, SIZE_MAX) > 0;
+    any |= timers_fire(&loop->patient, loop, loop->polled_ms, SIZE_MAX) > 0;
+    any |= loop->polled_ms < loop_patient_ms(loop); /* the next turn may fire more */
+    loop->polled_ms = loop_patient_ms(loop);
+    return any;
+}
+
 static bool turn(struct loop *loop, bool all_mail)
 {
     struct loop *before = current;
     current = loop;
     slice_begin(loop, TURN_UNITS);
-    bool any = timers_fire(&loop->timers, loop, loop->set->now_ms, SIZE_MAX) > 0;
+    bool any = fire_timers(loop);
     any |= boxes_deliver(loop, all_mail);
     for (unsigned round = 0; round < ROUNDS_MAX; round++) {
         any |= own_deliver(loop);
@@ -359,6 +380,9 @@ static uint64_t earliest_ms(const struct loops *loops)
         uint64_t deadline_ms;
         if (timers_next(&loops->at[i]->timers, &deadline_ms) && deadline_ms < earliest)
             earliest = deadline_ms;
+        if (timers_next(&loops->at[i]->patient, &deadline_ms) &&
+            deadline_ms + loops->stalled_ms < earliest)
+            earliest = deadline_ms + loops->stalled_ms;
     }
     return earliest;
 }
@@ -380,6 +404,12 @@ void loop_sim_advance(struct loops *loops, uint64_t ms)
         loop_sim_settle(loops);
     }
     clock_set(loops, end_ms);
+}
+
+void loop_sim_stall(struct loops *loops, uint64_t ms)
+{
+    clock_set(loops, loops->now_ms + ms);
+    loops->stalled_ms += ms;
 }
 
 /* --- the set ------------------------------------------------------------------------------- */
@@ -421,6 +451,7 @@ static void loop_free(struct loop *loop)
     for (unsigned i = 0; i <= LOOPS_MAX; i++)
         free(loop->from[i].mails);
     timers_free(&loop->timers);
+    timers_free(&loop->patient);
     out_pool_free(&loop->out_pool);
     free(loop);
     current = NULL;
@@ -509,6 +540,11 @@ struct loops *loop_set(const struct loop *loop)
 uint64_t loop_now_ms(const struct loop *loop)
 {
     return loop->set->now_ms;
+}
+
+uint64_t loop_patient_ms(const struct loop *loop)
+{
+    return loop->set->now_ms - loop->set->stalled_ms;
 }
 
 uint64_t loop_wall_ms(const struct loop *loop)

@@ -25,6 +25,8 @@ void loop_sim_give_units(struct loop *loop, unsigned units);
 void loop_sim_settle(struct loops *loops);
 /* Moves the clock and fires what is due, deadline by deadline, with turns in between. */
 void loop_sim_advance(struct loops *loops, uint64_t ms);
+/* The process stands still for this long: the clocks move, nothing fires, and no loop reads. */
+void loop_sim_stall(struct loops *loops, uint64_t ms);
 /* Delivers what mail is left, then frees. Clears the pointer. NULL is fine. */
 void loop_sim_free(struct loops **loops);
 

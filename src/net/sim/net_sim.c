@@ -33,7 +33,6 @@ struct net_conn {
     struct loop_timer limit;
     uint64_t received;
     uint64_t sent;
-    uint64_t received_at_ms;
     uint64_t sent_at_ms;
     size_t high;
     size_t low;
@@ -94,6 +93,7 @@ static void present(struct net_conn *conn)
                                                              : conn->in.n;
     uint8_t *bytes = lv_malloc(n);
     memcpy(bytes, conn->in.p, n);
+    conn->received += n - conn->presented;
     size_t consumed = conn->calls->on_bytes(conn->owner, bytes, n);
     lv_assert(consumed <= n);
     free(bytes);
@@ -170,10 +170,9 @@ void net_sim_connect(struct net_sim_peer *peer, struct loop *loop, uint16_t port
     conn->out.pool = loop_out_pool(loop);
     conn->high = HIGH_DEFAULT;
     conn->low = LOW_DEFAULT;
-    conn->received_at_ms = loop_now_ms(loop);
-    conn->sent_at_ms = conn->received_at_ms;
+    conn->sent_at_ms = loop_now_ms(loop);
     loop_task_init(&conn->turn, conn_turn);
-    loop_timer_init(&conn->limit, limit_passed);
+    loop_timer_init_patient(&conn->limit, limit_passed);
     loop_sim_enter(loop);
     accepted(loop, arg, conn, &addresses);
     loop_sim_enter(before);
@@ -186,8 +185,6 @@ void net_sim_send(struct net_sim_peer *peer, struct slice bytes)
     if (!conn || conn->has_hung_up || bytes.n == 0)
         return;
     lv_buffer_add_slice(&conn->in, bytes);
-    conn->received += bytes.n;
-    conn->received_at_ms = loop_now_ms(conn->loop);
     loop_schedule(conn->loop, &conn->turn);
 }
 
@@ -305,9 +302,9 @@ uint64_t net_sent(const struct net_conn *conn)
     return conn->sent;
 }
 
-uint64_t net_received_at_ms(const struct net_conn *conn)
+size_t net_unread(const struct net_conn *conn)
 {
-    return conn->received_at_ms;
+    return conn->in.n - conn->presented;
 }
 
 uint64_t net_sent_at_ms(const struct net_conn *conn)

@@ -101,21 +101,55 @@ static void a_handshake_has_ten_seconds(void **state)
     world_stop(&w);
 }
 
-static void a_peer_silent_for_two_intervals_is_gone_one_that_beats_stays(void **state)
+static void a_peer_is_gone_at_the_second_check_in_a_row_that_finds_it_silent(void **state)
 {
     (void)state;
     struct world w;
     world_start(&w, 1, 0);
-    struct peer *silent = world_login(&w, 0, 0, 10);
-    struct peer *alive = world_login(&w, 1, 0, 10);
-    for (unsigned s = 0; s < 20; s += 5) {
-        world_wait(&w, 5000);
-        peer_beats(alive);
-    }
-    assert_false(silent->net.is_shut);
+    struct peer *early = world_login(&w, 0, 0, 10); /* last heard soon after a check */
+    struct peer *late = world_login(&w, 1, 0, 10);  /* last heard soon before one */
+    struct peer *alive = world_login(&w, 2, 0, 10);
+    world_wait(&w, 11000);
+    peer_beats(early);
+    world_wait(&w, 8000);
+    peer_beats(late);
+    peer_beats(alive);
     world_wait(&w, 10000);
-    assert_true(silent->net.is_shut);
+    peer_beats(alive);
+    world_wait(&w, 10999);
+    assert_false(early->net.is_shut);
+    assert_false(late->net.is_shut);
+    world_wait(&w, 1); /* 29 and 21 seconds after their last words */
+    assert_true(early->net.is_shut);
+    assert_true(late->net.is_shut);
     assert_false(alive->net.is_shut);
+    world_stop(&w);
+}
+
+static void time_in_which_the_broker_stood_still_is_not_the_peers_silence(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 2, 0);
+    struct peer *beating = world_login(&w, 0, 0, 10);
+    struct peer *stopped_too = world_login(&w, 1, 1, 10);
+    struct peer *greeting = world_connect(&w, 2, 1);
+    world_wait(&w, 9000);
+    for (unsigned i = 0; i < 2; i++) {
+        loop_sim_stall(w.loops, 600000);
+        peer_beats(beating);
+        world_settle(&w);
+        assert_false(beating->net.is_shut);
+        assert_false(stopped_too->net.is_shut);
+        assert_false(greeting->net.is_shut);
+    }
+    net_sim_send(&greeting->net, slice_of("AMQP\0\0\x09\x01", 8));
+    world_wait(&w, 900);
+    PEER_HEARS(greeting, "0 connection.start\n");
+    world_wait(&w, 30000);
+    assert_true(beating->net.is_shut); /* what is silent while we read is as before */
+    assert_true(stopped_too->net.is_shut);
+    assert_true(greeting->net.is_shut);
     world_stop(&w);
 }
 
@@ -234,7 +268,8 @@ int main(void)
         cmocka_unit_test(frames_are_the_same_however_their_bytes_are_cut),
         cmocka_unit_test(a_consumer_that_does_not_read_holds_up_its_queue_and_loses_nothing),
         cmocka_unit_test(a_handshake_has_ten_seconds),
-        cmocka_unit_test(a_peer_silent_for_two_intervals_is_gone_one_that_beats_stays),
+        cmocka_unit_test(a_peer_is_gone_at_the_second_check_in_a_row_that_finds_it_silent),
+        cmocka_unit_test(time_in_which_the_broker_stood_still_is_not_the_peers_silence),
         cmocka_unit_test(a_heartbeat_is_sent_every_half_interval_without_other_news),
         cmocka_unit_test(what_a_lost_consumer_had_goes_back_to_its_place),
         cmocka_unit_test(an_alarm_holds_up_those_who_publish_until_it_ends),

@@ -100,6 +100,30 @@ static void one_that_acknowledges_in_time_stays(void **state)
     world_stop(&w);
 }
 
+static void time_in_which_nobody_read_its_acknowledgement_does_not_count(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 1, 0);
+    struct peer *peer = login(&w, 0, 0);
+    declare(&w, peer, TIMEOUT_ARGUMENT);
+    PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("q"), .consumer_tag = slice_str("c"));
+    peer_publishes(peer, "q", 'a', 1);
+    world_wait(&w, TIMEOUT_MS - 1000);
+    PEER_HEARS(peer, "1 basic.consume_ok\n1 basic.deliver 1\n1 content 1 a\n");
+    loop_sim_stall(w.loops, 600000); /* the broker's process is stopped */
+    world_wait(&w, 700);
+    net_pause(peer->net.conn); /* its connection is not read */
+    PEER_SAYS(peer, 1, basic_ack, .delivery_tag = 1);
+    PEER_SAYS(peer, 1, basic_qos, .prefetch_count = 0);
+    world_wait(&w, 600000);
+    PEER_HEARS(peer, "");
+    net_resume(peer->net.conn);
+    world_wait(&w, TIMEOUT_MS);
+    PEER_HEARS(peer, "1 basic.qos_ok\n");
+    world_stop(&w);
+}
+
 static void a_client_that_cannot_be_told_has_its_channel_closed(void **state)
 {
     (void)state;
@@ -186,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_holds_a_delivery_too_long_is_cancelled_and_the_next_gets_it),
         cmocka_unit_test(one_that_acknowledges_in_time_stays),
+        cmocka_unit_test(time_in_which_nobody_read_its_acknowledgement_does_not_count),
         cmocka_unit_test(a_client_that_cannot_be_told_has_its_channel_closed),
         cmocka_unit_test(what_was_got_counts_too),
         cmocka_unit_test(the_brokers_default_holds_where_nobody_says_otherwise),

@@ -422,6 +422,54 @@ static void a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order(void **
     run_with_burden(start_mail);
 }
 
+/* --- a loop that stood still --------------------------------------------------------------------- */
+
+enum { STILL_MS = 1500, PATIENCE_MS = 300 };
+
+static struct loop_timer patient_timer;
+static struct loop_timer sleeper_timer; /* keeps the loop asleep for long: that is no stall */
+static uint64_t patient_from_ms;
+static uint64_t started_at_ms;
+
+static void patience_ended(struct loop *loop, struct loop_timer *timer)
+{
+    (void)timer;
+    assert_true(loop_patient_ms(loop) - patient_from_ms >= PATIENCE_MS);
+    assert_true(loop_now_ms(loop) - started_at_ms >= STILL_MS + PATIENCE_MS);
+    loops_stop(set);
+}
+
+static void stand_still(struct loop *loop, struct loop_task *task)
+{
+    (void)task;
+    started_at_ms = loop_now_ms(loop);
+    patient_from_ms = loop_patient_ms(loop);
+    loop_timer_start(loop, &patient_timer, PATIENCE_MS);
+    nanosleep(&(struct timespec){STILL_MS / 1000, STILL_MS % 1000 * 1000000L}, NULL);
+}
+
+static void sleeper_fired(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    (void)timer;
+}
+
+static void a_patient_timer_does_not_count_the_time_in_which_its_loop_stood_still(void **state)
+{
+    (void)state;
+    set = loops_create(1);
+    struct loop_task task;
+    loop_task_init(&task, stand_still);
+    loop_timer_init(&sleeper_timer, sleeper_fired);
+    loop_timer_init_patient(&patient_timer, patience_ended);
+    loop_timer_start(loops_at(set, 0), &sleeper_timer, 60000);
+    loop_schedule(loops_at(set, 0), &task);
+    loops_start(set);
+    loops_run(set);
+    loop_timer_stop(loops_at(set, 0), &sleeper_timer);
+    loops_free(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +478,7 @@ int main(void)
         cmocka_unit_test(a_sleeping_loop_is_woken_by_every_letter),
         cmocka_unit_test(tasks_and_mail_to_itself_run_in_the_same_turn),
         cmocka_unit_test(timers_fire_in_order_and_not_before_their_time),
+        cmocka_unit_test(a_patient_timer_does_not_count_the_time_in_which_its_loop_stood_still),
         cmocka_unit_test(a_signal_reaches_loop_0_and_slots_are_freed_at_the_end),
         cmocka_unit_test(a_long_job_leaves_room_for_the_others),
         cmocka_unit_test(a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order),

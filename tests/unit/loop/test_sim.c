@@ -92,6 +92,27 @@ static void the_clock_moves_only_when_told_to(void **state)
     loop_sim_free(&set);
 }
 
+static void a_patient_timer_does_not_count_a_stall(void **state)
+{
+    (void)state;
+    struct loops *set = loop_sim_create(2, 5);
+    struct loop *loop = loops_at(set, 1);
+    loop_timer_init_patient(&timers[0], fired);
+    loop_timer_init(&timers[1], fired);
+    memset(fired_at, 0, sizeof fired_at);
+    loop_timer_start(loop, &timers[0], 10);
+    loop_timer_start(loop, &timers[1], 10);
+    loop_sim_advance(set, 6);
+    loop_sim_stall(set, 5000);
+    loop_sim_advance(set, 3);
+    assert_int_equal(fired_at[1], 1005006);
+    assert_int_equal(fired_at[0], 0);
+    assert_int_equal(loop_patient_ms(loop), 1000009);
+    loop_sim_advance(set, 1);
+    assert_int_equal(fired_at[0], 1005010);
+    loop_sim_free(&set);
+}
+
 static unsigned ran;
 
 static void task_ran(struct loop *loop, struct loop_task *task)
@@ -181,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seed_is_a_history_and_another_seed_another),
         cmocka_unit_test(the_clock_moves_only_when_told_to),
+        cmocka_unit_test(a_patient_timer_does_not_count_a_stall),
         cmocka_unit_test(tasks_run_until_none_is_left),
         cmocka_unit_test(jobs_have_slices_by_turns_and_run_to_their_ends),
         cmocka_unit_test(a_job_that_is_stopped_runs_no_more),

@@ -19,12 +19,13 @@
 
 #include "base/memory.h"
 
-enum { STREAM_CHUNK = 1000, HIGH = 200 * 1024, LOW = 50 * 1024, PAUSE_MS = 20 };
+enum { STREAM_CHUNK = 1000, HIGH = 200 * 1024, LOW = 50 * 1024, PAUSE_MS = 20, JUDGE_MS = 5 };
 
 struct session {
     struct server *server;
     struct net_conn *conn;
     struct loop_timer resume;
+    struct loop_timer judge;
     bool is_streaming;
     size_t streamed;
     bool is_closed;
@@ -67,6 +68,23 @@ static void resume_now(struct loop *loop, struct loop_timer *timer)
         abort();
 }
 
+static void judge_now(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    struct server *server = lv_container_of(timer, struct session, judge)->server;
+    atomic_store(&server->counted_when_judged, atomic_load(&server->counted));
+    atomic_fetch_add(&server->judged, 1);
+}
+
+static void stand_still(struct session *s)
+{
+    loop_timer_start(net_loop(s->conn), &s->judge, JUDGE_MS);
+    atomic_fetch_add(&s->server->stopped, 1);
+    while (!atomic_load(&s->server->is_released))
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    nanosleep(&(struct timespec){0, 2 * JUDGE_MS * 1000000}, NULL);
+}
+
 static void handle(struct session *s, const uint8_t *frame, size_t n)
 {
     switch (frame[4]) {
@@ -93,6 +111,7 @@ static void handle(struct session *s, const uint8_t *frame, size_t n)
         net_close(s->conn, false);
         s->is_closed = true;
         break;
+    case 'J': stand_still(s); break;
     default: abort();
     }
 }
@@ -127,6 +146,7 @@ static void on_end(void *owner, int error)
     struct session *s = owner;
     struct server *server = s->server;
     loop_timer_stop(net_loop(s->conn), &s->resume);
+    loop_timer_stop(net_loop(s->conn), &s->judge);
     free(s);
     atomic_store(&server->last_error, error);
     atomic_fetch_add(&server->ended, 1);
@@ -141,6 +161,7 @@ static void on_accepted(struct loop *loop, void *arg, struct net_conn *conn,
     s->server = arg;
     s->conn = conn;
     loop_timer_init(&s->resume, resume_now);
+    loop_timer_init_patient(&s->judge, judge_now);
     atomic_store(&s->server->was_loopback, peer->peer.is_loopback && peer->local.is_loopback);
     net_set_watermarks(conn, HIGH, LOW);
     net_attach(conn, &session_calls, s);

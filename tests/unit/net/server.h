@@ -7,6 +7,8 @@
  *   'W'  writes STREAM_BYTES of pattern, as far as the watermarks let it
  *   'C'  answers "bye" and closes the connection with a flush
  *   'X'  closes the connection at once
+ *   'J'  stops the loop until `is_released`, and past the deadline of a patient timer, which then
+ *        notes in `counted_when_judged` how many frames 'N' there were
  */
 #ifndef LEVERET_TESTS_NET_SERVER_H
 #define LEVERET_TESTS_NET_SERVER_H
@@ -30,6 +32,10 @@ struct server {
     atomic_uint counted;   /* 'N' frames */
     atomic_uint held_back; /* times the stream stopped above the high watermark */
     atomic_bool was_loopback;
+    atomic_uint stopped;
+    atomic_bool is_released;
+    atomic_uint judged;
+    atomic_uint counted_when_judged;
 };
 
 /* With a path: on a unix socket. */

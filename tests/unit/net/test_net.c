@@ -115,6 +115,25 @@ static void a_paused_connection_hands_over_nothing_until_both_reasons_are_gone(v
     server_stop(&server);
 }
 
+static void what_a_peer_sent_in_time_is_read_before_its_deadline_fires(void **state)
+{
+    (void)state;
+    struct server *server = server_start(1, NULL);
+    int judged = client_connect(server->port);
+    int other = client_connect(server->port);
+    wait_for(&server->accepted, 2);
+    client_send_frame(judged, 'J', 1);
+    wait_for(&server->stopped, 1);
+    client_send_frame(other, 'N', 1);
+    client_send_frame(judged, 'N', 1);
+    atomic_store(&server->is_released, true);
+    wait_for(&server->judged, 1);
+    assert_int_equal(atomic_load(&server->counted_when_judged), 2);
+    close(judged);
+    close(other);
+    server_stop(&server);
+}
+
 static void a_slow_reader_holds_the_writer_back_at_the_watermark(void **state)
 {
     (void)state;
@@ -315,6 +334,7 @@ int main(void)
         cmocka_unit_test(frames_arrive_whole_however_they_are_cut),
         cmocka_unit_test(a_frame_larger_than_the_read_buffer_arrives),
         cmocka_unit_test(a_paused_connection_hands_over_nothing_until_both_reasons_are_gone),
+        cmocka_unit_test(what_a_peer_sent_in_time_is_read_before_its_deadline_fires),
         cmocka_unit_test(a_slow_reader_holds_the_writer_back_at_the_watermark),
         cmocka_unit_test(last_words_reach_a_peer_that_is_still_sending),
         cmocka_unit_test(a_peer_that_never_closes_is_waited_for_one_second),
