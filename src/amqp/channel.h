@@ -253,9 +253,6 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
 void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
                          uint64_t place);
 
-/* Those of its consumers that the connection has room for go on. */
-void channel_resume_consumers(struct channel *ch);
-
 /* The consumer's open hold is given back after its home has let it go. `returns_all`: the caller
  * requeues what it holds right after this (queue_detach()). */
 void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);

@@ -8,11 +8,6 @@
 
 /* --- qos ------------------------------------------------------------------------------------------ */
 
-static void limit_has_room(void *session)
-{
-    channel_resume_consumers(session);
-}
-
 /* One limit for the channel: consumers that run already count in it, with what they hold. */
 static void set_channel_limit(struct channel *ch, uint32_t count)
 {
@@ -20,13 +15,12 @@ static void set_channel_limit(struct channel *ch, uint32_t count)
     if (!ch->limit && count == 0)
         return;
     if (!ch->limit) {
-        ch->limit = channel_limit_create(connection_loop(ch->connection), ch, limit_has_room);
+        ch->limit = channel_limit_create(connection_loop(ch->connection));
         struct lv_list *it, *after;
         lv_list_each (it, after, &ch->consumers)
             consumer_set_limit(lv_list_item(it, struct consumer, session_link), ch->limit);
     }
-    atomic_store(&ch->limit->max, count);
-    channel_resume_consumers(ch);
+    channel_limit_set(ch->limit, count);
 }
 
 /* The limit of each consumer to come; of those that run only where the operator wants it so. */

@@ -133,16 +133,6 @@ static bool deliver(struct consumer *c, const struct delivery *d)
     return has_room;
 }
 
-void channel_resume_consumers(struct channel *ch)
-{
-    struct lv_list *it, *after;
-    lv_list_each (it, after, &ch->consumers) {
-        struct consumer *c = lv_list_item(it, struct consumer, session_link);
-        if (!c->is_full)
-            consumer_resume(c);
-    }
-}
-
 /* --- consumers that end ----------------------------------------------------------------------------- */
 
 static void detached(struct queue_call *call)

@@ -126,6 +126,12 @@ void browser_go_on(struct consumer *c)
     wake(c->browser);
 }
 
+void browser_give(struct consumer *c)
+{
+    if (c->browser)
+        run(home_of(c->browser), &c->browser->run);
+}
+
 void browser_settle(struct consumer *c, uint32_t count)
 {
     lv_assert(c->unacked >= count);

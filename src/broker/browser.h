@@ -17,6 +17,8 @@ void browser_attach(struct consumer *consumer);
 void browser_detach(struct consumer *consumer);
 /* It has room (again). */
 void browser_go_on(struct consumer *consumer);
+/* It gets what it can take now. */
+void browser_give(struct consumer *consumer);
 /* So many of its deliveries have been settled, in whatever way. */
 void browser_settle(struct consumer *consumer, uint32_t count);
 

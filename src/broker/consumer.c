@@ -10,103 +10,23 @@ enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };
 
 enum { ARRIVE_REDELIVERED = 1, ARRIVE_TELLS_COUNT = 2, ARRIVE_COUNT_SHIFT = 8 };
 
-/* --- the limit of a channel --------------------------------------------------------------- */
-
-struct channel_limit *channel_limit_create(struct loop *loop, void *session,
-                                           void (*has_room)(void *session))
-{
-    struct channel_limit *limit = lv_calloc(1, sizeof *limit);
-    atomic_init(&limit->refs, 1);
-    limit->loop = loop;
-    limit->session = session;
-    limit->has_room = has_room;
-    return limit;
-}
-
-struct channel_limit *channel_limit_ref(struct channel_limit *limit)
-{
-    atomic_fetch_add(&limit->refs, 1);
-    return limit;
-}
-
-void channel_limit_unref(struct channel_limit **limit)
-{
-    struct channel_limit *l = *limit;
-    *limit = NULL;
-    if (l && atomic_fetch_sub(&l->refs, 1) == 1)
-        free(l);
-}
-
-void channel_limit_leave(struct channel_limit **limit)
-{
-    if (*limit)
-        (*limit)->session = NULL;
-    channel_limit_unref(limit);
-}
-
-bool consumer_take_place(struct consumer *c)
-{
-    struct channel_limit *limit = c->limit;
-    if (!limit || c->no_ack)
-        return true;
-    for (uint32_t used = atomic_load(&limit->used);;) {
-        uint32_t max = atomic_load(&limit->max);
-        if (max != 0 && used >= max) {
-            /* Say that somebody waits, then look again: a place may have come free in between. */
-            atomic_store(&limit->was_reached, true);
-            used = atomic_load(&limit->used);
-            max = atomic_load(&limit->max);
-            if (max != 0 && used >= max)
-                return false;
-        }
-        if (atomic_compare_exchange_weak(&limit->used, &used, used + 1))
-            return true;
-    }
-}
-
-static void limit_room_mail(struct loop *at, struct mail *mail)
-{
-    (void)at;
-    struct channel_limit *limit = mail->a;
-    if (limit->session)
-        limit->has_room(limit->session);
-    channel_limit_unref(&limit);
-}
-
-void consumer_give_places(struct consumer *c, uint32_t count)
-{
-    struct channel_limit *limit = c->limit;
-    if (!limit || c->no_ack || c->is_getter)
-        return;
-    atomic_fetch_sub(&limit->used, count);
-    if (atomic_load(&limit->was_reached) && atomic_exchange(&limit->was_reached, false)) {
-        struct mail mail = {.deliver = limit_room_mail, .a = channel_limit_ref(limit)};
-        loop_mail(c->queue->home, limit->loop, &mail);
-    }
-}
-
-static void set_limit(struct consumer *c, struct channel_limit *limit)
-{
-    lv_assert(c->limit == NULL);
-    c->limit = limit;
-    if (!c->no_ack && !c->is_getter)
-        atomic_fetch_add(&limit->used, c->unacked);
-}
+/* --- the limit of its channel ------------------------------------------------------------- */
 
 static void set_limit_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
-    set_limit(mail->a, mail->b);
+    struct channel_limit *limit = mail->b;
+    channel_limit_join(limit, mail->a);
+    channel_limit_unref(&limit);
 }
 
 void consumer_set_limit(struct consumer *c, struct channel_limit *limit)
 {
-    channel_limit_ref(limit);
     if (c->queue->home == c->loop) {
-        set_limit(c, limit);
+        channel_limit_join(limit, c);
         return;
     }
-    struct mail mail = {.deliver = set_limit_mail, .a = c, .b = limit};
+    struct mail mail = {.deliver = set_limit_mail, .a = c, .b = channel_limit_ref(limit)};
     loop_mail(c->loop, c->queue->home, &mail);
 }
 
@@ -135,13 +55,14 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
     lv_list_init(&c->ready_link);
     lv_list_init(&c->session_link);
     lv_list_init(&c->touched_link);
+    lv_list_init(&c->line_link);
     return c;
 }
 
 static void consumer_free(struct consumer *c)
 {
     lv_assert(!c->is_attached);
-    channel_limit_unref(&c->limit);
+    channel_limit_part(c);
     queue_unref(&c->queue);
     free((void *)c->tag.p);
     free((void *)c->arguments.p);

@@ -20,6 +20,7 @@
 
 #include "base/list.h"
 #include "base/slice.h"
+#include "broker/channel_limit.h"
 #include "broker/message.h"
 #include "loop/loop.h"
 
@@ -69,29 +70,6 @@ enum consumer_activity { CONSUMER_UP, CONSUMER_SINGLE_ACTIVE, CONSUMER_WAITING }
 /* Nobody has set a timeout for the consumer or its queue: the broker's default is the one. */
 enum { CONSUMER_TIMEOUT_UNSET = -1 };
 
-/* One limit for all the consumers of a channel (basic.qos with global): counted by the homes of the
- * queues that deliver to it. Shared. */
-struct channel_limit {
-    _Atomic uint32_t refs;
-    _Atomic uint32_t used;
-    _Atomic uint32_t max;     /* 0: no limit */
-    _Atomic bool was_reached; /* some home waits for room */
-    struct loop *loop;        /* the session's */
-    void *session;            /* its loop's alone; NULL once the channel is gone */
-    /* Once reached, it has room again: the session resumes all of the channel's consumers. */
-    void (*has_room)(void *session);
-};
-
-/* With one reference, which the session gives back with channel_limit_leave(). */
-struct channel_limit *channel_limit_create(struct loop *loop, void *session,
-                                           void (*has_room)(void *session));
-struct channel_limit *channel_limit_ref(struct channel_limit *limit);
-void channel_limit_unref(struct channel_limit **limit);
-
-/* The session ends, and takes its reference along: has_room() is not called any more. NULL is fine.
- * Session loop. */
-void channel_limit_leave(struct channel_limit **limit);
-
 struct consumer {
     unsigned magic;
     /* Fixed from the beginning. */
@@ -118,16 +96,20 @@ struct consumer {
     struct lv_list link;       /* in queue->consumers while attached */
     struct lv_list ready_link; /* in queue->ready_consumers while it can take a message */
     bool is_attached;
-    bool is_stalled; /* the session said "enough" or its window is used up */
+    bool is_stalled;   /* the session said "enough" or its window is used up */
+    bool is_unlimited; /* no_ack, and no limit of its channel: it takes whatever comes */
     uint32_t unacked;
     size_t mailed_bytes;         /* sent by mail and not yet credited */
     struct browser *browser;     /* browser.h: while it is attached */
     struct channel_limit *limit; /* shared with the channel's others; NULL: none was ever set */
+    uint32_t handed;             /* places of it that this consumer may use in this call */
+    bool is_in_line;             /* for one; or on its way there */
 
     /* The session's. */
     void *session;
     struct lv_list session_link;
     struct lv_list touched_link; /* the session's, for whatever it wants to remember */
+    struct lv_list line_link;    /* in limit->line */
     uint32_t holds;              /* one while it is open, one for each delivery not settled */
     bool is_closed;              /* wants nothing more: what still arrives goes back */
     bool is_full;                /* deliver() said "enough"; to be resumed when there is room */
@@ -167,8 +149,7 @@ void consumer_settle(struct consumer *consumer, uint64_t place, uint32_t count,
 void consumer_begin_returns(struct consumer *consumer);
 void consumer_end_returns(struct consumer *consumer, void (*done)(void *arg), void *arg);
 
-/* The session can take more again (after deliver() said no, or when the channel's limit has room
- * again). Session loop. */
+/* The session can take more again (after deliver() said no). Session loop. */
 void consumer_resume(struct consumer *consumer);
 
 /* --- home's half, for queue.c ----------------------------------------------------------- */
@@ -181,11 +162,18 @@ static inline bool consumer_has_room(const struct consumer *c)
            (c->no_ack || prefetch == 0 || c->unacked < prefetch);
 }
 
-/* Takes a place of its channel's limit, if it counts there. False when the limit is reached: the
- * session will be told when it has room again. */
-bool consumer_take_place(struct consumer *consumer);
+/* Takes a place of its channel's limit, if there is one. False when none is free: the queue delivers
+ * when it is this consumer's turn. */
+static inline bool consumer_take_place(struct consumer *c)
+{
+    return !c->limit || channel_limit_take(c);
+}
 /* Gives `count` places back. */
-void consumer_give_places(struct consumer *consumer, uint32_t count);
+static inline void consumer_give_places(struct consumer *c, uint32_t count)
+{
+    if (c->limit)
+        channel_limit_give(c, count);
+}
 
 /* Hands one message over: directly, or by mail (`message` then must be set, and a reference is
  * taken). False when it is stalled by that. */

@@ -307,6 +307,9 @@ void queue_begin_returns(struct queue *q);
 void queue_end_returns(struct queue *q);
 /* Deliveries go on at the end of the turn, if there is anything to deliver and to whom. */
 void queue_deliver_soon(struct queue *q);
+/* The consumer's turn has come: what it can take is delivered to it before this returns, and to others
+ * of the queue that can take some. */
+void queue_deliver_to(struct queue *q, struct consumer *consumer);
 /* The consumer may have room again. */
 void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 

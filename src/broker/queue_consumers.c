@@ -155,6 +155,7 @@ void queue_attach(struct queue *q, struct consumer *c)
 {
     lv_assert(!c->is_attached);
     c->is_attached = true;
+    c->is_unlimited = c->no_ack && !c->limit;
     lv_list_push(&q->consumers, &c->link);
     q->consumer_count++;
     if (c->exclusive)

@@ -134,6 +134,15 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
     read_ahead(q);
 }
 
+void queue_deliver_to(struct queue *q, struct consumer *c)
+{
+    queue_consumer_ready(q, c);
+    if (c->is_browser)
+        browser_give(c);
+    else if (!lv_list_is_empty(&c->ready_link))
+        queue_run_deliveries(q->home, &q->delivery_run);
+}
+
 void queue_schedule_deliveries(struct queue *q)
 {
     bool is_waited_for = !lv_list_is_empty(&q->waiting_calls) || q->is_over_limit;
@@ -350,7 +359,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
     if (q->home != loop || q->dedup || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
-    if (!c->no_ack || c->loop != loop || queue_is_limited(q))
+    if (!c->is_unlimited || c->loop != loop || queue_is_limited(q))
         return false;
     q->counters.published++;
     q->counters.delivered_no_ack++;

@@ -151,6 +151,80 @@ def test_a_limit_of_the_channel_counts_what_is_outstanding_already(peer, name):
     assert peer.content().body == b'later'
 
 
+def begin(peer, queue, tag, **flags):
+    """A consumer whose deliveries may come at once, without an answer among them."""
+    peer.send(1, 'basic.consume', queue=queue, consumer_tag=tag, nowait=True, **flags)
+
+
+def served(peer, count):
+    """How many of the next deliveries each consumer gets, each acknowledged before the next one."""
+    counted = collections.Counter()
+    for _ in range(count):
+        method = peer.content().method
+        counted[method.consumer_tag] += 1
+        peer.send(1, 'basic.ack', delivery_tag=method.delivery_tag)
+    return counted
+
+
+@pytest.mark.parametrize('limit', [1, 4])
+def test_queues_whose_consumers_share_a_global_prefetch_are_all_served(peer, name, limit):
+    for queue in 'ab':
+        filled(peer, name(queue), range(60))
+    peer.call(1, 'basic.qos', prefetch_count=limit, global_=True)
+    for queue in 'ab':
+        begin(peer, name(queue), queue)
+    counted = served(peer, 60)
+    assert min(counted['a'], counted['b']) >= 12
+
+
+def test_consumers_of_a_queue_that_share_a_global_prefetch_are_all_served(peer, name):
+    filled(peer, name('q'), range(20))
+    peer.call(1, 'basic.qos', prefetch_count=1, global_=True)
+    for tag in 'abc':
+        begin(peer, name('q'), tag)
+    counted = served(peer, 20)
+    assert min(counted[tag] for tag in 'abc') >= 5
+
+
+def test_a_global_prefetch_serves_the_consumer_of_the_higher_priority(peer, name):
+    filled(peer, name('q'), range(20))
+    peer.call(1, 'basic.qos', prefetch_count=1, global_=True)
+    begin(peer, name('q'), 'high', arguments={'x-priority': 5})
+    begin(peer, name('q'), 'low')
+    assert served(peer, 20) == {'high': 20}
+
+
+def test_a_no_ack_consumer_waits_while_the_global_prefetch_is_used_up(peer, name):
+    filled(peer, name('held'), range(2))
+    filled(peer, name('free'), range(5))
+    peer.call(1, 'basic.qos', prefetch_count=2, global_=True)
+    consume(peer, name('held'), 1, 'held')
+    peer.contents(2)
+    consume(peer, name('free'), 1, 'free', no_ack=True)
+    assert peer.declare(name('free'), passive=True).message_count == 5
+    peer.publish(1, '', name('free'), '5')
+    eventually(lambda: peer.declare(name('free'), passive=True).message_count == 6)
+    peer.send(1, 'basic.ack', delivery_tag=1)
+    assert bodies_of(peer.contents(6)) == ['0', '1', '2', '3', '4', '5']
+    peer.publish(1, '', name('free'), '6')           # it takes no place itself
+    assert peer.content().body == b'6'
+
+
+def test_places_of_a_consumer_that_goes_are_given_to_the_others(peer, name):
+    for queue in 'ab':
+        filled(peer, name(queue), range(10))
+    peer.call(1, 'basic.qos', prefetch_count=1, global_=True)
+    for queue in 'ab':
+        begin(peer, name(queue), queue)
+    first = peer.content().method
+    for _ in range(3):
+        consume(peer, name('a'), 1, 'more')
+        peer.call(1, 'basic.cancel', consumer_tag='more')
+    peer.call(1, 'basic.cancel', consumer_tag='a')
+    peer.send(1, 'basic.ack', delivery_tag=first.delivery_tag)
+    assert served(peer, 9)['b'] >= 9 - (first.consumer_tag == 'b')
+
+
 def test_gets_are_not_limited_and_free_nothing(peer, name):
     filled(peer, name('q'), range(5))
     peer.call(1, 'basic.qos', prefetch_count=1)
