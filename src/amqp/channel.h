@@ -65,8 +65,7 @@ struct publisher {
     bool has_failed;         /* something of the transaction being committed cannot be stored */
 };
 
-struct tx;       /* tx.c */
-struct reply_to; /* reply_to.c */
+struct tx; /* tx.c */
 
 struct channel {
     unsigned magic;
@@ -108,7 +107,7 @@ struct channel {
     struct publisher *publisher;
     struct publish_memo *memo;
     struct tx *tx;
-    struct reply_to *reply_to;
+    struct consumer *reply_to; /* reply_to.c; NULL: none */
 
     struct loop_timer timeout_timer; /* timeouts.c */
     uint64_t timeout_due_ms;         /* when it fires; loop_patient_ms() */
@@ -396,9 +395,8 @@ uint64_t tx_settle_count(const struct channel *ch);
 
 #define REPLY_TO_NAME "amq.rabbitmq.reply-to"
 
-/* Whether the name is REPLY_TO_NAME, or one that was made from it. */
+/* Whether the name is REPLY_TO_NAME, or could be one that was made from it. */
 bool reply_to_is_name(struct slice name);
-bool reply_to_is_made_name(struct slice name);
 
 /* basic.consume from REPLY_TO_NAME: answers, or refuses. */
 void reply_to_consume(struct channel *ch, const struct amqp_basic_consume *m);
@@ -406,10 +404,9 @@ void reply_to_consume(struct channel *ch, const struct amqp_basic_consume *m);
 bool reply_to_cancel(struct channel *ch, struct slice consumer_tag);
 /* The name that stands for this channel in reply_to; empty when it has no reply consumer. */
 struct slice reply_to_own_name(const struct channel *ch);
-/* Sends a message to whoever a made name stands for. Vanishes when that is gone. */
-void reply_to_publish(struct channel *ch, struct slice name, struct message *message);
 /* queue.declare of such a name. */
 void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m);
+/* The channel's reply consumer is gone afterwards; it may have none. */
 void reply_to_free(struct channel *ch);
 
 #endif

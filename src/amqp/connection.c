@@ -156,18 +156,25 @@ static void on_end(void *owner, int error)
         connection_free(conn);
 }
 
+/* Resumes this one if it was told to wait, unless `skip` others were before it, of *n. */
+static void resume_if_full(struct consumer *c, size_t skip, size_t *n)
+{
+    if (c->is_full && (*n)++ >= skip)
+        consumer_resume(c);
+}
+
 /* Resumes the connection's consumers that were told to wait, but for the first `skip` of them; returns
  * how many there were. With SIZE_MAX it only counts. */
 static size_t resume_full(struct connection *conn, size_t skip)
 {
     size_t n = 0;
     for (size_t i = 0; i < conn->channel_count; i++) {
+        struct channel *ch = conn->channels[i];
         struct lv_list *it, *after;
-        lv_list_each (it, after, &conn->channels[i]->consumers) {
-            struct consumer *c = lv_list_item(it, struct consumer, session_link);
-            if (c->is_full && n++ >= skip)
-                consumer_resume(c);
-        }
+        lv_list_each (it, after, &ch->consumers)
+            resume_if_full(lv_list_item(it, struct consumer, session_link), skip, &n);
+        if (ch->reply_to)
+            resume_if_full(ch->reply_to, skip, &n);
     }
     return n;
 }

@@ -118,7 +118,7 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
     }
     ch->delivered++;
     net_dirty(conn->net);
-    return net_unwritten(conn->net) < OUTPUT_BYTES_HIGH;
+    return net_unwritten(conn->net) <= OUTPUT_BYTES_HIGH; /* above it, on_drained() will come */
 }
 
 static bool deliver(struct consumer *c, const struct delivery *d)

@@ -334,34 +334,10 @@ static void send_publication(struct channel *ch, struct publication *p, const st
     connection_hold_for_trace(conn, p->exchange);
 }
 
-/* To a channel that waits for an answer. */
-static void publish_reply(struct channel *ch, struct publication *p)
-{
-    static const struct route nowhere = {0};
-    if (!publish_need_message(ch, p))
-        return;
-    if (trace_is_on(ch->connection->vhost))
-        trace(ch, p, &nowhere);
-    if (ch->mode == CHANNEL_TX) {
-        p->mandatory = false;
-        tx_add_publish(ch, p, &nowhere);
-        return;
-    }
-    reply_to_publish(ch, p->routing_key, p->message);
-    if (ch->mode == CHANNEL_CONFIRM) {
-        confirms_take(ch->confirms);
-        channel_confirm_soon(ch);
-    }
-}
-
 /* Finds out where it goes and sends it there. */
 static void route_publication(struct channel *ch, struct publication *p)
 {
     ch->published += ch->mode != CHANNEL_TX;
-    if (p->exchange.n == 0 && reply_to_is_made_name(p->routing_key)) {
-        publish_reply(ch, p);
-        return;
-    }
     bool has_headers = (p->properties.flags & PROPERTY_HEADERS) != 0;
     struct publish_memo *memo = memo_find(ch, p);
     struct route route;

@@ -239,10 +239,6 @@ static void send_once(struct channel *ch, struct tx_publish *publish, struct con
 static void commit_publish(struct channel *ch, struct tx_publish *publish)
 {
     struct message *m = publish->message;
-    if (message_exchange(m).n == 0 && reply_to_is_made_name(message_routing_key(m))) {
-        reply_to_publish(ch, message_routing_key(m), m);
-        return;
-    }
     /* A client that has gone is told nothing. */
     bool is_watched = publish->mandatory && ch->state == CHANNEL_OPEN;
     if (is_watched && publish->queue_count == 0)

@@ -48,6 +48,7 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     atomic_init(&broker->generation, 1);
     atomic_init(&broker->next_queue_id, 1);
     broker->vhosts = lv_table_create();
+    broker->reply_queues = lv_table_create();
     broker->globals = lv_calloc(1, sizeof *broker->globals);
     route_init(loops);
     return broker;
@@ -69,6 +70,7 @@ void broker_free(struct broker **broker)
     route_stop(b->loops);
     lv_rcu_barrier();
     lv_table_free(&b->vhosts);
+    lv_table_free(&b->reply_queues);
     global_parameters_free(b);
     lv_rcu_barrier();
     lv_rcu_unregister_thread();

@@ -64,6 +64,7 @@ struct broker {
      * "classic" leave declarations as they are. */
     const char *_Atomic default_queue_type;
     struct lv_table *vhosts;          /* of struct vhost, by name */
+    struct lv_table *reply_queues;    /* of struct queue, by name (reply_queue.h) */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions, the log, the segments */
     /* Values that exchanges and queues have seen and that are being stored (dedup.h). */

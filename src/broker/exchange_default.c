@@ -1,8 +1,12 @@
 /* The nameless default exchange: a direct exchange that each queue is bound to under its own name.
- * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one. */
+ * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one. Reply
+ * consumers are bound like queues; they come and go without a new generation of the topology, so routes
+ * to them are not kept. */
 #include "broker/delayed.h"
 #include "broker/exchange_private.h"
 #include "broker/queue.h"
+#include "broker/reply_queue.h"
+#include "broker/route_private.h"
 
 static void default_create(struct exchange *exchange)
 {
@@ -13,6 +17,10 @@ static void default_route(struct exchange *exchange, const struct routing_input 
                           struct route_set *ret)
 {
     struct queue *queue = queue_find(exchange->vhost, input->routing_key);
+    if (!queue && reply_queue_is_name(input->routing_key)) {
+        queue = reply_queue_find(exchange->vhost->broker, input->routing_key);
+        ret->is_never_cached = true;
+    }
     if (queue && !delayed_is_queue(queue_name(queue)))
         route_set_add(ret, &queue->destination);
 }

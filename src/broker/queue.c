@@ -353,6 +353,20 @@ struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool du
     return q;
 }
 
+struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name)
+{
+    struct queue *q =
+        queue_create(vhost, home, name, (struct queue_flags){.durable = false}, SLICE_EMPTY);
+    struct broker_error error;
+    if (!queue_arguments_read(SLICE_EMPTY, q->flags, name, vhost_name(vhost), &q->arguments,
+                              &error))
+        lv_unreachable();
+    settings_begin(q);
+    q->is_apart = true;
+    atomic_store(&q->is_committed, true);
+    return q;
+}
+
 /* --- deletion: home -------------------------------------------------------------------------- */
 
 /* The lock is held. */
@@ -431,6 +445,12 @@ static void end_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     end(mail->a); /* gives back the name's reference */
+}
+
+void queue_end_apart(struct queue *q)
+{
+    atomic_store(&q->is_deleted, true);
+    end(q);
 }
 
 void queue_delete_owned(struct queue *q)

@@ -29,7 +29,7 @@ struct queue;
 
 /* What time does to the messages of a queue. Home. */
 struct queue_rules {
-    /* When a message that comes now is due: wall clock, milliseconds; 0: never. */
+    /* When a message that comes now is due: loop_steady_ms(); 0: never. */
     uint64_t (*deadline)(const struct queue *q, const struct message *m);
     /* Whether what is due goes on to somewhere: then it is wanted with its body. */
     bool (*sends_on)(const struct queue *q);
@@ -71,6 +71,7 @@ struct queue {
     uint64_t exclusive_owner;                            /* a connection's id; 0: none */
     uint64_t id;                                         /* in the store; never used twice */
     const struct queue_rules *rules;
+    bool is_apart; /* a reply consumer's (reply_queue.h) */
     _Atomic bool is_deleted;
     _Atomic bool is_committed; /* its definition is; or it has none */
     _Atomic bool is_forward_behind;
@@ -91,7 +92,7 @@ struct queue {
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
     bool is_over_limit;           /* what is at its head must go, and is not here yet */
     struct loop_timer due_timer;  /* for the earliest deadline ... */
-    uint64_t due_ms;              /* ... fires then: wall clock */
+    uint64_t due_ms;              /* ... fires then: loop_steady_ms() */
     bool waits_for_disk;          /* what is due first is being read */
     struct loop_task expiry_run;
     struct loop_job

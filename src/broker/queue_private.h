@@ -26,6 +26,11 @@ struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool du
 /* It goes: its name at once, the rest at home by mail. The lock is held. */
 void queue_delete_owned(struct queue *q);
 
+/* A queue that no vhost knows of (reply_queue.h): without arguments, and never stored. */
+struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name);
+/* It goes, with what it holds; nothing finds it any more. Home. */
+void queue_end_apart(struct queue *q);
+
 /* --- queue_consumers.c --- */
 
 /* The consumer whose turn it is, with a place of its channel's limit taken; NULL when none can. */

@@ -84,8 +84,10 @@ static void put_properties(struct table_writer *w, const struct properties *p)
 static void put_routed_queues(struct table_writer *w, const struct route *route)
 {
     table_put_array(w, "routed_queues");
-    for (size_t i = 0; i < route->count; i++)
-        table_put_str(w, NULL, queue_name(route->queues[i]));
+    for (size_t i = 0; i < route->count; i++) {
+        if (!route->queues[i]->is_apart)
+            table_put_str(w, NULL, queue_name(route->queues[i]));
+    }
     table_end(w);
 }
 

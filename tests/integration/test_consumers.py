@@ -408,3 +408,68 @@ def test_direct_reply_to_answers_the_one_who_asked(connect, name):
     server.publish(1, '', address, b'answer', {'correlation_id': '1'})
     answer = client.content()
     assert (answer.body, answer.properties['correlation_id']) == (b'answer', '1')
+
+
+def asked(connect, name):
+    """A client that waits for an answer, a server, and where the server is to send the answer."""
+    client, server = connect(), connect()
+    server.declare(name('rpc'), exclusive=True)
+    consume(client, 'amq.rabbitmq.reply-to', tag='replies', no_ack=True)
+    client.publish(1, '', name('rpc'), b'question', {'reply_to': 'amq.rabbitmq.reply-to'})
+    return client, server, eventually(lambda: server.get(name('rpc'))).properties['reply_to']
+
+
+def test_a_mandatory_answer_to_a_requester_that_is_gone_comes_back(connect, name):
+    client, server, address = asked(connect, name)
+    server.call(1, 'confirm.select')
+    client.call(1, 'basic.cancel', consumer_tag='replies')
+    for number, key in enumerate((address, address + 'x', 'amq.rabbitmq.reply-to.nobody', 'amq.rabbitmq.reply-to.'), 1):
+        server.publish(1, '', key, b'answer', mandatory=True)
+        returned = server.content(name='basic.return')
+        assert (returned.method.reply_code, returned.method.routing_key, returned.body) == (312, key, b'answer')
+        assert server.expect('basic.ack', 1).delivery_tag == number
+
+
+def test_copies_by_cc_and_bcc_reach_a_reply_consumer_once(connect, name):
+    client, server, address = asked(connect, name)
+    server.publish(1, '', name('nowhere'), b'cc', {'headers': {'CC': [address, address]}})
+    server.publish(1, '', name('nowhere'), b'bcc', {'headers': {'BCC': [address]}})
+    server.publish(1, '', address, b'both', {'headers': {'CC': [address]}})
+    server.publish(1, 'amq.direct', name('nowhere'), b'not the default exchange', {'headers': {'CC': [address]}})
+    server.publish(1, '', address, b'end')
+    answers = client.contents(4)
+    assert bodies_of(answers) == ['cc', 'bcc', 'both', 'end']
+    assert [answer.method.consumer_tag for answer in answers] == ['replies'] * 4
+    assert answers[0].method.routing_key == name('nowhere')
+
+
+def test_dead_letters_reach_a_reply_consumer(connect, name):
+    client, server, address = asked(connect, name)
+    server.declare(name('q'), exclusive=True, arguments={
+        'x-message-ttl': 1, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': address})
+    server.publish(1, '', name('q'), b'too late')
+    answer = client.content()
+    assert (answer.body, answer.properties['headers']['x-first-death-reason']) == (b'too late', ('S', 'expired'))
+
+
+def test_a_reply_consumer_is_no_queue_that_others_can_use(connect, name):
+    _, server, address = asked(connect, name)
+    assert server.declare(address, passive=True).consumer_count == 1
+    assert server.declare(address).consumer_count == 1
+    server.call(1, 'queue.delete', queue=address)
+    for verb, more in (('queue.purge', {}), ('queue.bind', {'exchange': 'amq.direct'}), ('basic.get', {}),
+                       ('basic.consume', {})):
+        server.open_channel(2)
+        server.send(2, verb, queue=address, **more)
+        server.expect_channel_close(404, f"NOT_FOUND - no queue '{address}' in vhost '/'", 2)
+    assert server.declare(address, passive=True).consumer_count == 1
+
+
+@pytest.mark.leveret
+def test_answers_wait_for_a_requester_that_does_not_read(connect, name, volume):
+    client, server, address = asked(connect, name)
+    count, body = volume(300), os.urandom(100000)
+    server.call(1, 'confirm.select')
+    for _ in range(count):
+        server.publish(1, '', address, body)
+    assert all(answer.body == body for answer in client.contents(count))
