@@ -32,7 +32,7 @@
 
 /* When its messages go, and how often they have come back. */
 struct backlog_times {
-    uint64_t deadline_ms[WINDOW_ENTRIES]; /* wall clock; 0: none */
+    uint64_t deadline_ms[WINDOW_ENTRIES]; /* loop_steady_ms(); 0: none */
     uint32_t body_bytes[WINDOW_ENTRIES];  /* of what is on disk */
     uint16_t deliveries[WINDOW_ENTRIES];
     uint64_t indexed_ms; /* the earliest entry of the index for it; UINT64_MAX: none */

@@ -119,7 +119,7 @@ static uint64_t places_here(const struct browse *br, const struct backlog_chunk 
 
 static bool is_due(const struct browse *br, uint64_t deadline_ms)
 {
-    return deadline_ms != 0 && deadline_ms <= loop_wall_ms(br->queue->home);
+    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(br->queue->home);
 }
 
 static enum browse_result found_here(struct browse *br, struct lane *l, uint64_t sequence)

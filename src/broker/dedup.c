@@ -259,7 +259,7 @@ static uint64_t until_of(const struct dedup *d, struct slice headers, uint64_t n
 static bool claim_value(struct dedup *d, struct seen_value value, uint64_t until_ms,
                         struct loop *loop, struct dedup_claims *claims)
 {
-    uint64_t now_ms = loop_wall_ms(loop);
+    uint64_t now_ms = loop_steady_ms(loop);
     struct seen_entry *entry = seen_find(&d->seen, value);
     if (entry && entry->claim == NULL && entry->until_ms > 0 && entry->until_ms <= now_ms) {
         forget(d, entry);
@@ -288,7 +288,7 @@ bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *cl
         return true;
     struct loop *loop = loop_current();
     struct seen_value value = seen_value_of(&f);
-    uint64_t until_ms = until_of(d, headers, loop_wall_ms(loop));
+    uint64_t until_ms = until_of(d, headers, loop_steady_ms(loop));
     pthread_mutex_lock(&d->lock);
     bool is_new = claim_value(d, value, until_ms, loop, claims);
     pthread_mutex_unlock(&d->lock);

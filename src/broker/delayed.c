@@ -165,7 +165,7 @@ static struct exchange *exchange_of(const struct queue *q)
 static uint64_t due_at(const struct queue *q, const struct message *m)
 {
     uint64_t delay_ms = delayed_ms(headers_of(m));
-    return loop_wall_ms(q->home) + (delay_ms > 0 ? delay_ms : 1);
+    return loop_steady_ms(q->home) + (delay_ms > 0 ? delay_ms : 1);
 }
 
 static bool sends_on(const struct queue *q)
@@ -378,12 +378,16 @@ static bool find_row(struct lane *l, struct delayed_row *row)
     return true;
 }
 
-static void drop_rows_that_left(struct delayed_list *list)
+/* Those whose message has left are dropped; the others' times become people's. */
+static void finish_rows(const struct loop *home, struct delayed_list *list)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (list->rows[i].place != UINT64_MAX)
-            list->rows[kept++] = list->rows[i];
+        if (list->rows[i].place == UINT64_MAX)
+            continue;
+        list->rows[kept] = list->rows[i];
+        list->rows[kept].due_ms = loop_wall_of_steady(home, list->rows[i].due_ms);
+        kept++;
     }
     list->count = kept;
 }
@@ -405,7 +409,7 @@ void delayed_call_list(struct queue_call *call)
     for (size_t i = 0; i < list->count; i++)
         is_complete &= find_row(l, &list->rows[i]);
     if (is_complete)
-        drop_rows_that_left(list);
+        finish_rows(call->queue->home, list);
     else
         wait(call);
 }

@@ -74,7 +74,7 @@ enum { DELAYED_ROWS_MAX = 10000 };
 /* A message that waits. */
 struct delayed_row {
     uint64_t place;
-    uint64_t due_ms; /* wall clock */
+    uint64_t due_ms; /* wall clock, in the answer */
     uint64_t body_bytes;
     bool is_known; /* the two below are */
     uint8_t routing_key_bytes;

@@ -10,7 +10,7 @@
 #include "wire/properties.h"
 
 enum {
-    WATCH_MS_MAX = 60000, /* the clock on the wall may be set meanwhile */
+    WATCH_MS_MAX = 60000, /* the machine may sleep meanwhile, and timers with it */
 };
 
 /* --- deadlines ---------------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ static uint64_t expires_at(const struct queue *q, const struct message *m)
         ttl_ms = has_ttl && ttl_ms < own_ms ? ttl_ms : own_ms;
         has_ttl = true;
     }
-    return has_ttl ? loop_wall_ms(q->home) + ttl_ms : 0;
+    return has_ttl ? loop_steady_ms(q->home) + ttl_ms : 0;
 }
 
 static void expired(struct queue *q, uint64_t place, struct message *m)
@@ -57,7 +57,7 @@ const struct queue_rules queue_rules_plain = {
 
 static void watch(struct queue *q, uint64_t wake_ms)
 {
-    uint64_t now = loop_wall_ms(q->home);
+    uint64_t now = loop_steady_ms(q->home);
     q->due_ms = wake_ms;
     uint64_t wait_ms = wake_ms > now ? wake_ms - now : 0;
     loop_timer_start(q->home, &q->due_timer, wait_ms < WATCH_MS_MAX ? wait_ms : WATCH_MS_MAX);
@@ -98,7 +98,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
         *ret = message_ref(backlog_take_at(&l->backlog, due->sequence, &redelivered));
         return true;
     }
-    uint64_t until_ms = loop_wall_ms(q->home) + PAGER_FETCH_AHEAD_MS;
+    uint64_t until_ms = loop_steady_ms(q->home) + PAGER_FETCH_AHEAD_MS;
     if (q->rules->sends_on(q)) {
         bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
         q->waits_for_disk = can_be_read && !*ret;
@@ -129,7 +129,7 @@ void queue_expire(struct queue *q)
 {
     struct lane *l = NULL;
     struct backlog_first_due due = {0};
-    const uint64_t now = loop_wall_ms(q->home);
+    const uint64_t now = loop_steady_ms(q->home);
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return;
     if (q->rules->is_delaying && pager_must_scan(&q->lane))

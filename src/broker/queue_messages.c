@@ -84,7 +84,7 @@ void queue_settle_place(struct queue *q, uint64_t place)
 static bool is_due(const struct lane *l, uint64_t sequence)
 {
     uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
-    return deadline_ms != 0 && deadline_ms <= loop_wall_ms(l->queue->home);
+    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(l->queue->home);
 }
 
 bool queue_first_is_deliverable(struct lane *l)
@@ -187,7 +187,7 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         browses_wake(q);
     queue_schedule_deliveries(q);
     pager_relieve(l);
-    if (deadline_ms && deadline_ms <= loop_wall_ms(q->home))
+    if (deadline_ms && deadline_ms <= loop_steady_ms(q->home))
         queue_expire(q);
 }
 

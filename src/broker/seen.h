@@ -20,7 +20,7 @@ struct seen_value seen_value_of(const struct field *field);
 struct seen_entry {
     struct seen_value value;
     uint64_t number;           /* grows with each value that is added */
-    uint64_t until_ms;         /* wall clock; 0: as long as there is room */
+    uint64_t until_ms;         /* loop_steady_ms(); 0: as long as there is room */
     struct dedup_claim *claim; /* the first message with it is still on its way; else NULL */
     bool is_stored;
     uint32_t older, newer; /* its neighbours by age */

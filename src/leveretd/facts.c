@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "leveretd/leveretd.h"
 
 static json_t *integer(uint64_t n)
@@ -55,15 +55,13 @@ void leveretd_facts(void *arg, json_t *object)
 {
     struct leveretd *d = arg;
     const struct config *config = d->config;
-    struct timespec now;
     struct rlimit files = {0};
     struct alarm_facts facts;
 
-    clock_gettime(CLOCK_REALTIME, &now);
     getrlimit(RLIMIT_NOFILE, &files);
     alarms_facts(d->alarms, &facts);
     json_object_set_new(object, "pid", integer((uint64_t)getpid()));
-    json_object_set_new(object, "uptime", integer((uint64_t)now.tv_sec - d->begun_wall_ms / 1000));
+    json_object_set_new(object, "uptime", integer((clock_up_ms() - d->begun_up_ms) / 1000));
     json_object_set_new(object, "leveret_version", json_string(LEVERET_VERSION));
     json_object_set_new(object, "platform", json_string(d->platform));
     json_object_set_new(object, "loops", integer(loops_count(d->loops)));

@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "broker/persist.h"
 #include "leveretd/alarms.h"
+#include "leveretd/clock_keeper.h"
 #include "leveretd/config.h"
 #include "leveretd/options.h"
 #include "loop/loop.h"
@@ -41,13 +42,14 @@ struct config_history {
 struct shutdown; /* see shutdown.c */
 
 struct leveretd {
-    uint64_t begun_us; /* monotonic */
-    uint64_t begun_wall_ms;
+    uint64_t begun_us;    /* monotonic */
+    uint64_t begun_up_ms; /* clock_up_ms() */
     struct options options;
     struct config *_Atomic config;  /* the one in force; read by any thread */
     struct config_history *configs; /* owns all */
     int lock_fd;
     struct loops *loops;
+    struct clock_keeper *clock_keeper;
     struct definitions *definitions;
     struct disk *disk;
     struct persist *persist;

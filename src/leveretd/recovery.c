@@ -3,8 +3,6 @@
  * grow meanwhile can. */
 #include "leveretd/recovery.h"
 
-#include <time.h>
-
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -152,13 +150,6 @@ static int load_binding(void *arg, const struct definition_binding *row)
     return 0;
 }
 
-static uint64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static int load_seen(void *arg, const struct definition_seen *row)
 {
     struct loading *l = arg;
@@ -168,7 +159,7 @@ static int load_seen(void *arg, const struct definition_seen *row)
     struct dedup *dedup = q ? q->dedup : x ? x->dedup : NULL;
     if (dedup)
         dedup_restore(dedup, (struct seen_value){row->low, row->high}, row->number, row->until_ms,
-                      wall_ms());
+                      loops_steady_ms(l->broker->loops));
     return 0;
 }
 

@@ -173,6 +173,7 @@ void leveretd_free(struct leveretd *d)
     broker_free(&d->broker);
     auth_free(&d->auth);
     definitions_close(&d->definitions);
+    clock_keeper_end(&d->clock_keeper);
     loops_free(&d->loops);
     disk_posix_free(&d->disk);
     alarms_free(&d->alarms);

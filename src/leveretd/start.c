@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -389,6 +390,7 @@ int leveretd_start(struct leveretd *d)
 
     name_ourselves(d);
     d->loops = loops_create(loops_wanted(d->config));
+    d->clock_keeper = clock_keeper_create(d->config->data_dir, d->loops);
     loops_on_signal(d->loops, SIGTERM, signal_stop, d);
     loops_on_signal(d->loops, SIGINT, signal_stop, d);
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
@@ -414,6 +416,7 @@ int leveretd_start(struct leveretd *d)
         return code;
     set_listeners(d);
     alarms_start(d->alarms);
+    clock_keeper_begin(d->clock_keeper);
     loops_start(d->loops);
     say_started(d, &recovery);
     return EXIT_OK;
@@ -421,9 +424,7 @@ int leveretd_start(struct leveretd *d)
 
 void leveretd_begin(struct leveretd *d)
 {
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
     d->begun_us = monotonic_us();
-    d->begun_wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
+    d->begun_up_ms = clock_up_ms();
     d->lock_fd = -1;
 }

@@ -26,9 +26,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "loop/loop_uv.h"
@@ -79,7 +79,7 @@ struct loop {
     bool is_idle_running;
     bool is_draining; /* nothing else is to be done: no slices */
     uint64_t now_ms;
-    uint64_t wall_ms;
+    uint64_t steady_ms;
     uint64_t patient_ms; /* now_ms without the times when the loop stood still */
     uint64_t polled_ms;  /* patient_ms before the last poll */
     uint64_t armed_ms;   /* when uv_timer fires; 0: not running */
@@ -121,6 +121,7 @@ struct signal_watch {
 
 struct loops {
     unsigned count;
+    uint64_t steady_offset_ms; /* the steady clock's start, by clock_up_ms() */
     bool are_threads_running;
     atomic_bool must_stop;
     struct signal_watch *signals;
@@ -405,13 +406,11 @@ static void hooks_call(const struct hooks *hooks, struct loop *loop)
 
 static void read_clocks(struct loop *loop)
 {
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
     uint64_t since_ms = uv_now(&loop->uv) - loop->now_ms;
     bool was_stalled = since_ms >= STALL_MS && loop->patient.count > 0;
     loop->now_ms += since_ms;
     loop->patient_ms += was_stalled ? 0 : since_ms;
-    loop->wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
+    loop->steady_ms = loops_steady_ms(loop->set);
 }
 
 void loop_enter(struct loop *loop)
@@ -591,9 +590,20 @@ uint64_t loop_now_ms(const struct loop *loop)
     return loop->now_ms;
 }
 
+uint64_t loop_steady_ms(const struct loop *loop)
+{
+    return loop->steady_ms;
+}
+
 uint64_t loop_wall_ms(const struct loop *loop)
 {
-    return loop->wall_ms;
+    (void)loop;
+    return clock_wall_ms();
+}
+
+uint64_t loop_wall_of_steady(const struct loop *loop, uint64_t steady_ms)
+{
+    return steady_ms + (loop_wall_ms(loop) - loop->steady_ms);
 }
 
 unsigned loop_index(const struct loop *loop)
@@ -684,6 +694,7 @@ struct loops *loops_create(unsigned count)
     signal(SIGPIPE, SIG_IGN);
     struct loops *loops = lv_calloc(1, sizeof *loops);
     loops->count = count;
+    loops_set_steady(loops, clock_wall_ms());
     for (unsigned i = 0; i < count; i++)
         loops->at[i] = loop_create(loops, i);
     return loops;
@@ -698,6 +709,17 @@ struct loop *loops_at(const struct loops *loops, unsigned index)
 {
     lv_assert(index < loops->count);
     return loops->at[index];
+}
+
+uint64_t loops_steady_ms(const struct loops *loops)
+{
+    return clock_up_ms() + loops->steady_offset_ms;
+}
+
+void loops_set_steady(struct loops *loops, uint64_t steady_ms)
+{
+    lv_assert(!loops->are_threads_running);
+    loops->steady_offset_ms = steady_ms - clock_up_ms();
 }
 
 struct loops *loop_set(const struct loop *loop)

@@ -113,8 +113,14 @@ uint64_t loop_now_ms(const struct loop *loop);
  * when it stood still for a second or more (a stopped process, a paused container, a swapping
  * host). Ages of what a peer owes are measured by it. Each loop's own: do not compare two loops'. */
 uint64_t loop_patient_ms(const struct loop *loop);
-/* Wall-clock milliseconds since 1970, read once a turn. */
+/* Milliseconds by the broker's own clock, read once a turn, the same on all loops: it shows a time since
+ * 1970 as the wall clock does, goes on while the machine sleeps and between two runs of the broker, and is
+ * never set. Deadlines of messages are by it. */
+uint64_t loop_steady_ms(const struct loop *loop);
+/* Wall-clock milliseconds since 1970, for people: it can be set, forward and back. */
 uint64_t loop_wall_ms(const struct loop *loop);
+/* The wall clock's time for one of the steady clock's, as they differ now. */
+uint64_t loop_wall_of_steady(const struct loop *loop, uint64_t steady_ms);
 
 unsigned loop_index(const struct loop *loop);
 
@@ -155,6 +161,11 @@ unsigned loops_count(const struct loops *loops);
 struct loop *loops_at(const struct loops *loops, unsigned index);
 /* The set that this loop belongs to. */
 struct loops *loop_set(const struct loop *loop);
+
+/* What the steady clock shows now. Any thread. */
+uint64_t loops_steady_ms(const struct loops *loops);
+/* Lets it show this from now on; the wall clock's time until then. Before loops_start(). */
+void loops_set_steady(struct loops *loops, uint64_t steady_ms);
 
 /* Starts loops 1.. on threads of their own. Loop 0 runs on the caller's thread in loops_run(),
  * which returns after loops_stop(). */

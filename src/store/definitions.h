@@ -86,7 +86,7 @@ struct definition_seen {
     bool is_queue; /* else an exchange */
     uint64_t low, high;
     uint64_t number;   /* their order */
-    uint64_t until_ms; /* since 1970; 0: no end */
+    uint64_t until_ms; /* loop_steady_ms(); 0: no end */
 };
 
 struct definition_parameter {

@@ -88,7 +88,7 @@ struct log_snapshot {
 
 /* --- staging: one stage per loop, used by that loop's thread alone ---------------------------- */
 
-/* The message stands in a queue under this sequence number, until a deadline (wall clock, milliseconds;
+/* The message stands in a queue under this sequence number, until a deadline (loop_steady_ms();
  * 0: none). When `identity` (the caller's pointer to
  * the message; not NULL) is that of the record staged just before, the message's bytes are not
  * stored again. */

@@ -59,6 +59,7 @@ struct loops {
     bool must_stop;
     uint64_t now_ms;
     uint64_t stalled_ms;
+    uint64_t steady_ms;
     uint64_t wall_ms;
     uint64_t random;
     uint64_t turns;       /* of all loops that have ended */
@@ -391,6 +392,7 @@ static void clock_set(struct loops *loops, uint64_t now_ms)
 {
     if (now_ms <= loops->now_ms)
         return;
+    loops->steady_ms += now_ms - loops->now_ms;
     loops->wall_ms += now_ms - loops->now_ms;
     loops->now_ms = now_ms;
 }
@@ -404,6 +406,11 @@ void loop_sim_advance(struct loops *loops, uint64_t ms)
         loop_sim_settle(loops);
     }
     clock_set(loops, end_ms);
+}
+
+void loop_sim_set_wall(struct loops *loops, uint64_t wall_ms)
+{
+    loops->wall_ms = wall_ms;
 }
 
 void loop_sim_stall(struct loops *loops, uint64_t ms)
@@ -422,6 +429,7 @@ struct loops *loop_sim_create(unsigned count, uint64_t seed)
     loops->count = count;
     loops->now_ms = 1000000;
     loops->wall_ms = UINT64_C(1700000000000);
+    loops->steady_ms = loops->wall_ms;
     loops->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     if (loops->random == 0)
         loops->random = 1;
@@ -500,6 +508,16 @@ struct loop *loops_at(const struct loops *loops, unsigned index)
     return loops->at[index];
 }
 
+uint64_t loops_steady_ms(const struct loops *loops)
+{
+    return loops->steady_ms;
+}
+
+void loops_set_steady(struct loops *loops, uint64_t steady_ms)
+{
+    loops->steady_ms = steady_ms;
+}
+
 void loops_start(struct loops *loops)
 {
     (void)loops; /* there are no threads to start */
@@ -545,6 +563,16 @@ uint64_t loop_now_ms(const struct loop *loop)
 uint64_t loop_patient_ms(const struct loop *loop)
 {
     return loop->set->now_ms - loop->set->stalled_ms;
+}
+
+uint64_t loop_steady_ms(const struct loop *loop)
+{
+    return loop->set->steady_ms;
+}
+
+uint64_t loop_wall_of_steady(const struct loop *loop, uint64_t steady_ms)
+{
+    return steady_ms + (loop->set->wall_ms - loop->set->steady_ms);
 }
 
 uint64_t loop_wall_ms(const struct loop *loop)

@@ -9,7 +9,7 @@
 
 #include "loop/loop.h"
 
-/* `count` simulated loops whose clock stands at 1,000,000 ms (wall clock: 1,700,000,000,000). The
+/* `count` simulated loops whose clock stands at 1,000,000 ms (wall and steady clock: 1,700,000,000,000). The
  * calling thread takes part in RCU until loop_sim_free(). loops_create() is the same with seed 0. */
 struct loops *loop_sim_create(unsigned count, uint64_t seed);
 /* Sets which loop loop_current() answers. */
@@ -25,6 +25,8 @@ void loop_sim_give_units(struct loop *loop, unsigned units);
 void loop_sim_settle(struct loops *loops);
 /* Moves the clock and fires what is due, deadline by deadline, with turns in between. */
 void loop_sim_advance(struct loops *loops, uint64_t ms);
+/* Somebody sets the wall clock. */
+void loop_sim_set_wall(struct loops *loops, uint64_t wall_ms);
 /* The process stands still for this long: the clocks move, nothing fires, and no loop reads. */
 void loop_sim_stall(struct loops *loops, uint64_t ms);
 /* Delivers what mail is left, then frees. Clears the pointer. NULL is fine. */

@@ -1,0 +1,27 @@
+/* The system's clocks, in milliseconds. Any thread; no system call where the kernel has a vDSO. */
+#ifndef LEVERET_BASE_CLOCK_H
+#define LEVERET_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_read_ms(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Since 1970, as people and other machines have it: it can be set, forward and back. */
+static inline uint64_t clock_wall_ms(void)
+{
+    return clock_read_ms(CLOCK_REALTIME);
+}
+
+/* Since the machine started, its sleep included: never set. */
+static inline uint64_t clock_up_ms(void)
+{
+    return clock_read_ms(CLOCK_BOOTTIME);
+}
+
+#endif
