@@ -139,7 +139,8 @@ void queue_deliver_to(struct queue *q, struct consumer *c)
     queue_consumer_ready(q, c);
     if (c->is_browser)
         browser_give(c);
-    else if (!lv_list_is_empty(&c->ready_link))
+    else if (q->delivery_run
+                 .scheduled) /* there is something to deliver, and nothing on its way back */
         queue_run_deliveries(q->home, &q->delivery_run);
 }
 
