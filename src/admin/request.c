@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "broker/vhost.h"
 #include "wire/table.h"
+#include "wire/table_json.h"
 
 struct slice request_string(const struct request *r, const char *name)
 {
@@ -91,7 +92,7 @@ static json_t *value_of(const struct field *f)
     case FIELD_BOOL: return json_boolean(f->b);
     case FIELD_VOID: return json_null();
     case FIELD_DOUBLE:
-    case FIELD_FLOAT: return json_real(f->f);
+    case FIELD_FLOAT: return float_to_json(f->f);
     case FIELD_DECIMAL: return json_pack("[iI]", (int)f->scale, (json_int_t)f->i);
     default: return json_integer(f->i);
     }

@@ -8,7 +8,7 @@
 
 struct chunk {
     uint64_t open;
-    uint64_t refused; /* some queue said no; like the others a subset of open */
+    uint64_t refused; /* some queue said no; like the others it counts while the number is open */
     uint64_t taken;   /* some queue has it */
     uint64_t mandatory;
     uint32_t answers[WINDOW_ENTRIES];
@@ -32,13 +32,18 @@ void confirms_free(struct confirms *c)
     free(c->refused.numbers);
 }
 
-static void list_add(struct confirm_list *list, uint64_t number)
+static void list_grow(struct confirm_list *list)
 {
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity ? list->capacity * 2 : 16;
-        list->numbers = lv_realloc(list->numbers, list->capacity * sizeof *list->numbers);
-    }
-    list->is_unordered |= list->count > 0 && list->numbers[list->count - 1] > number;
+    list->capacity = list->capacity ? list->capacity * 2 : 16;
+    list->numbers = lv_realloc(list->numbers, list->capacity * sizeof *list->numbers);
+}
+
+static inline void list_add(struct confirm_list *list, uint64_t number)
+{
+    if (list->count == list->capacity)
+        list_grow(list);
+    list->is_unordered |= number < list->newest;
+    list->newest = number;
     list->numbers[list->count++] = number;
 }
 
@@ -52,26 +57,35 @@ void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool
     lv_assert(answers->later > 0);
     uint64_t number = ++c->last;
     uint64_t bit = bit_of(number);
-    struct chunk *chunk = lv_window_extend(&c->window, number);
+    struct chunk *chunk = lv_window_find(&c->window, number);
+    if (!chunk)
+        chunk = lv_window_extend(&c->window, number);
     chunk->open |= bit;
-    chunk->refused |= answers->refused ? bit : 0;
-    chunk->taken |= answers->taken ? bit : 0;
-    chunk->mandatory |= is_mandatory ? bit : 0;
+    if (answers->refused)
+        chunk->refused |= bit;
+    if (answers->taken)
+        chunk->taken |= bit;
+    if (is_mandatory)
+        chunk->mandatory |= bit;
     chunk->answers[number % WINDOW_ENTRIES] = answers->later;
     c->open++;
 }
 
-/* The last answer has come: the number is not open any more. */
-static enum confirm_end settle(struct confirms *c, struct chunk *chunk, uint64_t number)
+enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue_answer answer)
 {
+    struct chunk *chunk = lv_window_find(&c->window, number);
     uint64_t bit = bit_of(number);
-    bool is_gone = !(chunk->taken & bit) && !(chunk->refused & bit);
+    lv_assert(chunk && (chunk->open & bit));
+    if (answer == QUEUE_TOOK)
+        chunk->taken |= bit;
+    else if (answer == QUEUE_REFUSED)
+        chunk->refused |= bit;
+    if (--chunk->answers[number % WINDOW_ENTRIES] > 0)
+        return CONFIRM_OPEN;
+    bool is_gone = !((chunk->taken | chunk->refused) & bit);
     bool is_returned = is_gone && (chunk->mandatory & bit);
     bool is_nacked = (chunk->refused & bit) || (is_gone && !is_returned);
     chunk->open &= ~bit;
-    chunk->refused &= ~bit;
-    chunk->taken &= ~bit;
-    chunk->mandatory &= ~bit;
     c->open--;
     if (chunk->open == 0)
         lv_window_drop(&c->window, number);
@@ -80,19 +94,6 @@ static enum confirm_end settle(struct confirms *c, struct chunk *chunk, uint64_t
     else if (number <= c->passed)
         list_add(&c->late, number);
     return is_returned ? CONFIRM_RETURNED : CONFIRM_SETTLED;
-}
-
-enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue_answer answer)
-{
-    struct chunk *chunk = lv_window_find(&c->window, number);
-    lv_assert(chunk && (chunk->open & bit_of(number)));
-    if (answer == QUEUE_TOOK)
-        chunk->taken |= bit_of(number);
-    else if (answer == QUEUE_REFUSED)
-        chunk->refused |= bit_of(number);
-    if (--chunk->answers[number % WINDOW_ENTRIES] > 0)
-        return CONFIRM_OPEN;
-    return settle(c, chunk, number);
 }
 
 /* --- telling ------------------------------------------------------------------------------------ */
@@ -191,6 +192,18 @@ static void add_new(struct telling *t)
     }
 }
 
+/* What was open the last time, and is taken. */
+static void add_late(struct telling *t)
+{
+    const uint64_t *n = t->c->late.numbers, *end = n + t->c->late.count;
+    while (n < end) {
+        uint64_t from = *n;
+        while (++n < end && *n == n[-1] + 1)
+            ;
+        add_acks(t, from, n[-1]);
+    }
+}
+
 static int by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -206,6 +219,7 @@ static void list_sort(struct confirm_list *list)
 static void list_clear(struct confirm_list *list)
 {
     list->count = 0;
+    list->newest = 0;
     list->is_unordered = false;
 }
 
@@ -214,8 +228,7 @@ void confirms_flush(struct confirms *c, confirm_send *send, void *arg)
     struct telling t = {.c = c, .send = send, .arg = arg, .lowest_open = find_lowest_open(c)};
     list_sort(&c->late);
     list_sort(&c->refused);
-    for (size_t i = 0; i < c->late.count; i++)
-        add_acks(&t, c->late.numbers[i], c->late.numbers[i]);
+    add_late(&t);
     add_new(&t);
     for (; t.refused < c->refused.count; t.refused++)
         add_run(&t, c->refused.numbers[t.refused], c->refused.numbers[t.refused], true);

@@ -24,6 +24,7 @@ struct confirm_list {
     uint64_t *numbers; /* owned */
     size_t count;
     size_t capacity;
+    uint64_t newest; /* the one added last; 0: none */
     bool is_unordered;
 };
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
+#include "wire/floats.h"
 #include "wire/table.h"
 
 enum { CLASSIC = 1, QUORUM = 2, STREAM = 4 };
@@ -444,7 +445,7 @@ static bool is_same_value(const struct field *a, const struct field *b)
         return field_equal(a, b);
     if (class == CLASS_INTEGER)
         return a->i == b->i;
-    return class == CLASS_FLOAT ? a->f == b->f : slice_equal(a->bytes, b->bytes);
+    return class == CLASS_FLOAT ? floats_equal(a->f, b->f) : slice_equal(a->bytes, b->bytes);
 }
 
 /* Appends 'VALUE'. */

@@ -5,10 +5,10 @@
  * or is given checked tables only. */
 #include "wire/table.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "wire/floats.h"
 
 const char *field_type_name(uint8_t type)
 {
@@ -106,7 +106,7 @@ static bool read_value(struct wire_reader *r, struct field *ret)
     case FIELD_VOID: break;
     default: return false;
     }
-    if (r->failed || !isfinite(f.f))
+    if (r->failed)
         return false;
     *ret = f;
     return true;
@@ -356,7 +356,7 @@ bool field_equal(const struct field *a, const struct field *b)
     case FIELD_TABLE: return table_equal(a->bytes, b->bytes);
     case FIELD_ARRAY: return array_equal(a->bytes, b->bytes);
     }
-    return a->i == b->i && a->scale == b->scale && a->b == b->b && a->f == b->f;
+    return a->i == b->i && a->scale == b->scale && a->b == b->b && floats_equal(a->f, b->f);
 }
 
 /* ---- building ---- */
@@ -414,7 +414,6 @@ void table_put_timestamp(struct table_writer *w, const char *name, uint64_t seco
 
 void table_put_double(struct table_writer *w, const char *name, double value)
 {
-    lv_assert(isfinite(value));
     put(w, name, (struct field){.type = FIELD_DOUBLE, .f = value});
 }
 

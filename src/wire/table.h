@@ -7,7 +7,7 @@
  *   S longstr        x binary          length u32 and bytes
  *   I signedint      i unsignedint     32 bits       s short   u unsignedshort   16 bits
  *   l (or L) long    T timestamp       64 bits       b byte    B unsignedbyte     8 bits
- *   d double         f float           IEEE 754, finite
+ *   d double         f float           IEEE 754, also NaN and infinity
  *   t bool           one octet, not 0 is true        V void    nothing
  *   D decimal        scale u8 and u32
  *   F table          length u32 and fields           A array   length u32 and values

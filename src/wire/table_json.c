@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "wire/floats.h"
 
 /* ---- to JSON ---- */
 
@@ -57,6 +58,12 @@ static json_t *array_to_json(struct slice rest)
     return array;
 }
 
+json_t *float_to_json(double value)
+{
+    const char *name = float_name(value);
+    return name ? json_string(name) : json_real(value);
+}
+
 json_t *field_to_json(const struct field *f)
 {
     switch (f->type) {
@@ -66,7 +73,7 @@ json_t *field_to_json(const struct field *f)
     case FIELD_ARRAY: return array_to_json(f->bytes);
     case FIELD_BOOL: return json_boolean(f->b);
     case FIELD_FLOAT:
-    case FIELD_DOUBLE: return json_real(f->f);
+    case FIELD_DOUBLE: return float_to_json(f->f);
     case FIELD_DECIMAL: return decimal_to_json(f);
     case FIELD_TIMESTAMP: return timestamp_to_json((uint64_t)f->i);
     case FIELD_VOID: return json_string("undefined");

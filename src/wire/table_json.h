@@ -13,6 +13,9 @@
 json_t *table_to_json(struct slice table);
 json_t *field_to_json(const struct field *f);
 
+/* A number; or, since JSON has no such numbers, "NaN", "Infinity" or "-Infinity". */
+json_t *float_to_json(double value);
+
 /* Appends the content of the table an object stands for, as definitions bring them: strings are
  * longstr, whole numbers long, others double, null is void. ERR_INVALID when the object goes
  * deeper than TABLE_DEPTH_MAX, has a name longer than a short string, or is no object; nothing

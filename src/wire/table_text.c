@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "wire/erlang_text.h"
+#include "wire/floats.h"
 #include "wire/table.h"
 
 enum style {
@@ -16,6 +17,11 @@ enum style {
 static void put_double(struct lv_buffer *out, double value)
 {
     char text[40];
+    const char *name = float_name(value);
+    if (name) {
+        lv_buffer_printf(out, "%s", name);
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)

@@ -227,3 +227,26 @@ def a_message_above_the_largest_size(talk):
     talk.ask('queue.declare', queue=talk('q'), exclusive=True)
     talk.peer('a').publish(1, '', talk('q'), bytes((1 << 27) + 1))
     talk.hear_end()
+
+
+# --- numbers that are none ----------------------------------------------------------------------------
+
+def header_of(value):
+    def hold_it(talk):
+        talk.ask('queue.declare', queue=talk('q'), exclusive=True)
+        talk.publish('', talk('q'), 'm', {'headers': {'h': value, 'in': [value]}})
+        talk.ask('basic.get', queue=talk('q'), no_ack=True)
+    return hold_it
+
+
+def argument_of(value):
+    def hold_it(talk):
+        for _ in range(2):
+            talk.ask('queue.declare', queue=talk('q'), exclusive=True, arguments={'x-mine': value})
+    return hold_it
+
+
+for _kind in 'df':
+    for _number in ('nan', 'inf', '-inf'):
+        conversation_named(f'a header that is {_number} as {_kind}', header_of((_kind, float(_number))))
+        conversation_named(f'an argument that is {_number} as {_kind}', argument_of((_kind, float(_number))))

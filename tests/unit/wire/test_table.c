@@ -129,9 +129,27 @@ static void what_is_no_table_is_refused(void **state)
     assert_false(IS_VALID("\1aF\0\0\0\1\5")); /* within */
     assert_false(IS_VALID("\1aA\0\0\0\1Z"));
     assert_false(IS_VALID("\1aF\xFF\xFF\xFF\xFF"));
-    assert_false(IS_VALID("\1ad\x7F\xF0\0\0\0\0\0\0"));             /* infinity */
-    assert_false(IS_VALID("\1ad\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF")); /* not a number */
-    assert_false(IS_VALID("\1af\x7F\x80\0\0"));
+}
+
+static const char special_numbers[] = "\1ad\x7F\xF0\0\0\0\0\0\0"
+                                      "\1bd\xFF\xF8\0\0\0\0\0\0"
+                                      "\1cf\xFF\x80\0\0";
+
+static void nan_and_infinity_are_taken_as_they_are(void **state)
+{
+    (void)state;
+    struct slice table = slice_of(special_numbers, sizeof special_numbers - 1);
+    struct lv_buffer text = {0};
+    struct field f;
+    assert_true(table_is_valid(table));
+    assert_true(table_equal(table, table));
+    assert_true(table_find(table, "c", &f) && f.f < 0);
+    table_describe(&text, table);
+    lv_buffer_add_u8(&text, 0);
+    assert_non_null(strstr((const char *)text.p, "Infinity"));
+    assert_non_null(strstr((const char *)text.p, "NaN"));
+    assert_non_null(strstr((const char *)text.p, "-Infinity"));
+    lv_buffer_free(&text);
 }
 
 /* A table with so many arrays or tables within each other. */
@@ -364,6 +382,7 @@ static void types_have_rabbitmqs_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nan_and_infinity_are_taken_as_they_are),
         cmocka_unit_test(every_type_comes_back),
         cmocka_unit_test(random_tables_are_valid_and_refused_when_cut),
         cmocka_unit_test(numbers_have_the_sign_of_their_type),

@@ -30,6 +30,13 @@ static void every_type_has_its_json(void **state)
                 "{\"F\":{\"a\":false},\"A\":[true,-1],\"x\":\"y\"}");
 }
 
+static void a_float_that_is_no_number_is_named(void **state)
+{
+    (void)state;
+    assert_json(SLICE("\1ad\x7F\xF0\0\0\0\0\0\0\1bd\x7F\xF8\0\0\0\0\0\0\1cf\xFF\x80\0\0"),
+                "{\"a\":\"Infinity\",\"b\":\"NaN\",\"c\":\"-Infinity\"}");
+}
+
 static void bytes_that_are_no_utf8_are_shown_in_base64(void **state)
 {
     (void)state;
@@ -120,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_has_its_json),
+        cmocka_unit_test(a_float_that_is_no_number_is_named),
         cmocka_unit_test(bytes_that_are_no_utf8_are_shown_in_base64),
         cmocka_unit_test(the_last_of_a_name_counts),
         cmocka_unit_test(a_timestamp_beyond_63_bits_stays_positive),
