@@ -16,7 +16,6 @@ struct vhost_change {
     struct definition_vhost row; /* of a vhost to be made */
     struct commit commit;
     enum change_result result;
-    int err;
 };
 
 static void add_on_loop(struct loop *loop, void *arg)
@@ -101,15 +100,6 @@ static void run_set_vhost_tags(struct request *r)
     lv_buffer_free(&tags);
 }
 
-static void delete_on_loop(struct loop *loop, void *arg)
-{
-    struct vhost_change *c = arg;
-    (void)loop;
-    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
-    c->err = vhost_delete(c->broker, c->name, (struct durable_done){commit_done, &c->commit});
-    events_act_as(before);
-}
-
 static void close_on_loop(struct loop *loop, void *arg)
 {
     struct vhost_change *c = arg;
@@ -136,11 +126,10 @@ static void run_delete_vhost(struct request *r)
         return;
     auth_list_permissions(r->world->auth, SLICE_EMPTY, c.name, tell_permission_deleted, c.broker);
     commit_begin(&c.commit);
-    int err = ask_loop(r->asker, loops_at(r->world->loops, 0), delete_on_loop, &c);
-    if (err == 0)
-        err = commit_end(&c.commit, c.err);
-    else
-        commit_end(&c.commit, err);
+    struct slice before = events_act_as(slice_str(EVENT_ACTOR_CLI));
+    int err = vhost_delete(c.broker, c.name, (struct durable_done){commit_done, &c.commit});
+    events_act_as(before);
+    err = commit_end(&c.commit, err);
     if (err == ERR_NOT_FOUND) {
         request_refuse(r, "no_such_vhost", "Virtual host '%.*s' does not exist", SLICE_ARG(c.name));
         return;
