@@ -61,7 +61,9 @@ static uint32_t copies_at_most(const struct account *a, const struct fw_message 
     const struct feature_world *w = a->w;
     uint32_t ways = (uint32_t)__builtin_popcount(m->queues) * (w->has_fanout ? 4 : 1);
     bool is_plain = m->entries == 1u << slot && !(a->reach[slot] >> slot & 1) && !w->has_retries;
-    return is_plain ? 1 : ways * (1 + w->life - m->life);
+    uint32_t lives = 1 + w->life - m->life;
+    /* What was delayed goes on twice, and a crash may double it each time. */
+    return is_plain ? 1 : ways * lives * (m->has_delay ? lives : 1);
 }
 
 static void add_witness(struct account *a, const struct fw_message *m, unsigned slot)
