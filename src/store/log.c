@@ -229,6 +229,7 @@ static void log_free(struct log *log)
 {
     struct disk *disk = log->options.disk;
 
+    log_unread_free(&log->unread);
     disk->close(disk, &log->current.handle);
     disk->close(disk, &log->files.next.handle);
     for (unsigned i = 0; i < log->options.stages; i++)
@@ -278,16 +279,14 @@ static int begin_file(struct log *log, const struct log_recovered *found)
     return 0;
 }
 
-int log_open(const struct log_options *options, const struct log_visitor *visitor, void *arg,
-             struct log_recovery *ret_recovery, struct log **ret)
+int log_open(const struct log_options *options, struct log **ret)
 {
     struct log *log = log_create(options);
     struct log_recovered found = {0};
-    struct log_recovery counts = {0};
     int err = folder_create(log);
 
     if (err == 0)
-        err = log_recover(log, visitor, arg, &found, &counts);
+        err = log_recover(log, &found);
     if (err == 0) {
         log->salt = found.has_salt ? found.salt : new_salt(log);
         err = begin_file(log, &found);
@@ -296,9 +295,13 @@ int log_open(const struct log_options *options, const struct log_visitor *visito
         log_free(log);
         return err;
     }
-    *ret_recovery = counts;
     *ret = log;
     return 0;
+}
+
+struct log_recovery log_recovered(const struct log *log)
+{
+    return log->recovered;
 }
 
 /* What is submitted, without the threads. */

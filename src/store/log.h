@@ -171,12 +171,21 @@ struct log_recovery {
     uint64_t broken_bytes;
 };
 
-/* Reads what is there (folder "log" of the disk), calling the visitor, and begins a new file behind
- * it. A missing folder is made. ERR_FORMAT for files of a newer version. The caller owns *ret.
- * The writer thread runs from log_start() on. */
-int log_open(const struct log_options *options, const struct log_visitor *visitor, void *arg,
-             struct log_recovery *ret_recovery, struct log **ret);
+/* Finds the end of what is there (folder "log" of the disk) and begins a new file behind it. That reads
+ * a few files at most, in LOG_SYNC, however many there are. A missing folder is made. ERR_FORMAT for
+ * files of a newer version. The caller owns *ret. The writer thread runs from log_start() on. */
+int log_open(const struct log_options *options, struct log **ret);
 int log_start(struct log *log);
+
+/* Reads one more file of what was there at log_open(), oldest first, calling the visitor; *ret_is_over:
+ * that was the last. One thread at a time, any; also while the log is written to, before log_close().
+ * No stage may give back files (log_set_floor) before all is read. ERR_IO: nothing of a file can be
+ * read. */
+int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over);
+/* What log_read() has yet to read; 0 at the end. The thread that calls it. */
+uint64_t log_unread_bytes(const struct log *log);
+/* What log_read() has found. The thread that calls it. */
+struct log_recovery log_recovered(const struct log *log);
 struct log_stage *log_stage(struct log *log, unsigned index);
 /* 0, or the ERR_... after which nothing is stored any more. Any thread. */
 int log_failure(const struct log *log);

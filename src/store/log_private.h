@@ -177,9 +177,12 @@ struct log_recovered {
     struct log_place end; /* 0: nothing was there */
 };
 
-/* Reads what is there; adds every file to log->files. */
-int log_recover(struct log *log, const struct log_visitor *visitor, void *arg,
-                struct log_recovered *ret, struct log_recovery *ret_counts);
+struct log_unread; /* see log_recover.c */
+
+/* Finds where the log ends, and sees to it that all before that is synced; adds every file to
+ * log->files. What log_read() is to read is noted in log->unread. */
+int log_recover(struct log *log, struct log_recovered *ret);
+void log_unread_free(struct log_unread **unread);
 
 /* --- the log ------------------------------------------------------------------------------------------ */
 
@@ -201,6 +204,9 @@ struct log {
     uint64_t submits_seen;   /* guarded by the lock */
 
     struct log_files files;
+
+    struct log_unread *unread; /* whoever calls log_read()'s; NULL: all is read */
+    struct log_recovery recovered;
 
     /* The writer's. */
     struct log_round round;

@@ -1,9 +1,10 @@
-/* Reading the log after a start.
+/* Reading the log after a start, in two parts.
  *
- * The newest file with a valid batch record says how far everything was synced for sure, which files
+ * log_recover() reads what the start cannot do without, which is bounded: where the log ends. The newest file with a valid batch record says how far everything was synced for sure, which files
  * are needed at all, and which file came before it and where that ends; the file before says the same
- * of the one before it, and so on: the chain. Then the chain is read from its oldest file to its
- * newest, each record handed to the visitor.
+ * of the one before it, and so on: the chain. From the place up to which all was synced it is walked to
+ * its end. Then log_read() reads the chain from its oldest file to its newest, a file at a time, each
+ * record handed to the visitor; the log may be in use meanwhile, behind that end.
  *
  * Where no valid record stands, the place decides:
  *   - below what was synced for sure: damage. It is reported with file and offset; reading goes on at
@@ -43,10 +44,10 @@ struct found_file {
     struct log_place previous;
 };
 
-struct recovery {
+struct log_unread {
     struct log *log;
     struct disk *disk;
-    const struct log_visitor *visitor;
+    const struct log_visitor *visitor; /* of the call of log_read() under way */
     void *arg;
     struct log_recovery counts;
     struct log_scratch scratch;
@@ -54,6 +55,7 @@ struct recovery {
     struct found_file *files; /* by number */
     size_t count;
     size_t capacity;
+    size_t next; /* the place of the next one to read */
     bool has_salt;
     uint64_t salt;
     struct log_place synced; /* everything before it was */
@@ -71,7 +73,7 @@ struct recovery {
 
 static void note_file(void *arg, const char *name, uint64_t bytes)
 {
-    struct recovery *r = arg;
+    struct log_unread *r = arg;
     uint64_t number = log_file_number(name);
 
     if (number == 0)
@@ -91,7 +93,7 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct found_file *find_file(struct recovery *r, uint64_t number)
+static struct found_file *find_file(struct log_unread *r, uint64_t number)
 {
     struct found_file key = {.number = number};
 
@@ -99,7 +101,7 @@ static struct found_file *find_file(struct recovery *r, uint64_t number)
 }
 
 /* The newest file below this number that is still needed. */
-static struct found_file *file_below(struct recovery *r, uint64_t number)
+static struct found_file *file_below(struct log_unread *r, uint64_t number)
 {
     for (size_t i = r->count; i-- > 0;)
         if (r->files[i].number < number && r->files[i].number >= r->floor)
@@ -107,7 +109,7 @@ static struct found_file *file_below(struct recovery *r, uint64_t number)
     return NULL;
 }
 
-static void report(struct recovery *r, uint64_t file, uint64_t offset, uint64_t bytes,
+static void report(struct log_unread *r, uint64_t file, uint64_t offset, uint64_t bytes,
                    const char *what)
 {
     r->counts.broken_places++;
@@ -115,7 +117,7 @@ static void report(struct recovery *r, uint64_t file, uint64_t offset, uint64_t 
     log_error("file %020" PRIu64 ".log of the log, offset %" PRIu64 ": %s", file, offset, what);
 }
 
-static void report_damage(struct recovery *r, uint64_t file, uint64_t from, uint64_t to)
+static void report_damage(struct log_unread *r, uint64_t file, uint64_t from, uint64_t to)
 {
     char what[96];
 
@@ -126,7 +128,7 @@ static void report_damage(struct recovery *r, uint64_t file, uint64_t from, uint
 
 /* --- reading a file ------------------------------------------------------------------------------- */
 
-static int make_memory(struct recovery *r, uint64_t bytes)
+static int make_memory(struct log_unread *r, uint64_t bytes)
 {
     void *p;
 
@@ -146,7 +148,7 @@ static int make_memory(struct recovery *r, uint64_t bytes)
 
 /* Piece by piece, after a read has failed: what cannot be read counts as zeros. When nothing can be
  * read the disk is at fault, not a place on it. */
-static int read_pieces(struct recovery *r, struct disk_file *file, uint64_t number, size_t bytes,
+static int read_pieces(struct log_unread *r, struct disk_file *file, uint64_t number, size_t bytes,
                        size_t *ret_read)
 {
     size_t failed = 0;
@@ -170,7 +172,7 @@ static int read_pieces(struct recovery *r, struct disk_file *file, uint64_t numb
 
 /* Reads up to `bytes` of a file into the memory. The newest file is looked at more than once: what
  * was read last is not read again. */
-static int read_file(struct recovery *r, const struct found_file *f, uint64_t bytes,
+static int read_file(struct log_unread *r, const struct found_file *f, uint64_t bytes,
                      struct slice *ret)
 {
     struct disk_file *file = NULL;
@@ -203,7 +205,7 @@ static int read_file(struct recovery *r, const struct found_file *f, uint64_t by
 }
 
 /* Reads the beginning of a file, which is short, and leaves what was read last. */
-static int read_beginning(struct recovery *r, const struct found_file *f, struct slice *ret)
+static int read_beginning(struct log_unread *r, const struct found_file *f, struct slice *ret)
 {
     struct disk_file *file = NULL;
     char path[LOG_PATH_BYTES];
@@ -229,7 +231,7 @@ static struct slice slice_from(struct slice s, uint64_t offset)
 
 /* --- headers and batch records: which files count ------------------------------------------------- */
 
-static int read_header(struct recovery *r, struct found_file *f)
+static int read_header(struct log_unread *r, struct found_file *f)
 {
     struct log_file_header header;
     struct slice bytes = SLICE_EMPTY;
@@ -255,7 +257,7 @@ static int read_header(struct recovery *r, struct found_file *f)
 
 /* A first start that was cut short leaves a file without a header, but nothing behind it. Anything
  * else without one readable header cannot be read at all, and must not be taken for an empty log. */
-static int check_headers(const struct recovery *r)
+static int check_headers(const struct log_unread *r)
 {
     for (size_t i = 0; !r->has_salt && i < r->count; i++) {
         if (r->files[i].bytes <= LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES)
@@ -265,7 +267,7 @@ static int check_headers(const struct recovery *r)
     return 0;
 }
 
-static void note_batch(struct recovery *r, struct found_file *f, const struct log_batch *batch)
+static void note_batch(struct log_unread *r, struct found_file *f, const struct log_batch *batch)
 {
     if (!f->has_batch)
         f->previous = batch->previous;
@@ -276,9 +278,22 @@ static void note_batch(struct recovery *r, struct found_file *f, const struct lo
         r->floor = batch->floor;
 }
 
-/* Notes the batch records of a file: those that are reached from record to record, and, past places
- * that are not valid, those that can be found at all. */
-static void note_batches(struct recovery *r, struct found_file *f, struct slice bytes)
+/* Where to look for the next batch record: the one at `at` says where the next write begins. If none
+ * stands there, it is looked for record by record. */
+static uint64_t next_batch(struct slice bytes, uint64_t key, uint64_t at, uint64_t write_bytes)
+{
+    struct log_batch batch;
+    uint64_t next = at + write_bytes;
+
+    if (write_bytes >= LOG_BATCH_BYTES && next < bytes.n &&
+        log_batch_read(slice_from(bytes, next), key, next, &batch))
+        return next;
+    return at + LOG_BATCH_BYTES;
+}
+
+/* Notes the batch records of a file: those that are reached from write to write or from record to
+ * record, and, past places that are not valid, those that can be found at all. */
+static void note_batches(struct log_unread *r, struct found_file *f, struct slice bytes)
 {
     uint64_t key = log_file_key(r->salt, f->number);
     struct log_record record;
@@ -289,7 +304,7 @@ static void note_batches(struct recovery *r, struct found_file *f, struct slice 
         if (log_batch_read(slice_from(bytes, at), key, at, &batch)) {
             note_batch(r, f, &batch);
             is_in_step = true;
-            at += LOG_BATCH_BYTES;
+            at = next_batch(bytes, key, at, batch.bytes);
         } else if (is_in_step && log_record_read(slice_from(bytes, at), key, at, &record)) {
             at += record.bytes;
         } else {
@@ -300,7 +315,7 @@ static void note_batches(struct recovery *r, struct found_file *f, struct slice 
 }
 
 /* Only the first batch record, where it should be; else any. */
-static int read_link(struct recovery *r, struct found_file *f)
+static int read_link(struct log_unread *r, struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
     struct log_batch batch;
@@ -319,7 +334,7 @@ static int read_link(struct recovery *r, struct found_file *f)
     return err;
 }
 
-static int find_newest(struct recovery *r, struct found_file **ret)
+static int find_newest(struct log_unread *r, struct found_file **ret)
 {
     struct slice bytes = SLICE_EMPTY;
     int err = 0;
@@ -339,7 +354,7 @@ static int find_newest(struct recovery *r, struct found_file **ret)
 }
 
 /* The file before `f` in the chain; NULL: there is none that is needed. */
-static struct found_file *chain_back(struct recovery *r, const struct found_file *f)
+static struct found_file *chain_back(struct log_unread *r, const struct found_file *f)
 {
     struct found_file *before;
 
@@ -356,7 +371,7 @@ static struct found_file *chain_back(struct recovery *r, const struct found_file
     return file_below(r, f->previous.file);
 }
 
-static int find_chain(struct recovery *r)
+static int find_chain(struct log_unread *r)
 {
     struct found_file *f;
     int err = find_newest(r, &f);
@@ -370,7 +385,7 @@ static int find_chain(struct recovery *r)
     return err;
 }
 
-/* --- reading records ------------------------------------------------------------------------------ */
+/* --- records -------------------------------------------------------------------------------------- */
 
 /* (3): a length that stands in arbitrary bytes is believed as long as the budget lasts. */
 static bool is_record(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
@@ -409,7 +424,7 @@ static uint64_t find_record(struct slice bytes, uint64_t key, uint64_t offset)
 }
 
 /* What was cut off the end: as much of the last write as can be told. */
-static void count_torn(struct recovery *r, const struct found_file *f, struct slice bytes,
+static void count_torn(struct log_unread *r, const struct found_file *f, struct slice bytes,
                        uint64_t offset, uint64_t batch_end)
 {
     uint64_t key = log_file_key(r->salt, f->number);
@@ -429,24 +444,11 @@ static void count_torn(struct recovery *r, const struct found_file *f, struct sl
                     f->number, offset, end - offset);
 }
 
-static void visit(struct recovery *r, struct found_file *f, const struct log_record *record,
-                  uint64_t offset)
-{
-    if (!log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch)) {
-        report(r, f->number, offset, record->bytes, "a record that makes no sense is skipped");
-        return;
-    }
-    if (record->type == LOG_BATCH)
-        return;
-    f->has_records = true;
-    r->counts.records++;
-}
-
 /* Where to go on after damage at `offset`; the same again when the file just ends here, which is so
  * when nobody has said where it does. `bytes` is cut at the file's end where that is known. At the
  * place up to which all was synced a batch record stands: no search goes past it. */
-static uint64_t skip_damage(struct recovery *r, const struct found_file *f, struct slice bytes,
-                            uint64_t offset)
+static uint64_t skip_damage(const struct log_unread *r, const struct found_file *f,
+                            struct slice bytes, uint64_t offset)
 {
     uint64_t next = find_record(bytes, log_file_key(r->salt, f->number), offset);
 
@@ -454,108 +456,172 @@ static uint64_t skip_damage(struct recovery *r, const struct found_file *f, stru
         next = f->end;
     if (f->number == r->synced.file && (next == 0 || next > r->synced.offset))
         next = r->synced.offset;
-    if (next <= offset)
-        return offset;
-    report_damage(r, f->number, offset, next);
-    return next;
+    return next > offset ? next : offset;
 }
 
-/* Hands over the records of a file. *ret_is_cut: the log ends in it. */
-static int read_records(struct recovery *r, struct found_file *f, bool *ret_is_cut)
+enum step { STEP_RECORD, STEP_DAMAGE, STEP_TORN, STEP_END };
+
+/* What stands at `offset`, and where it ends. */
+static enum step step(const struct log_unread *r, const struct found_file *f, struct slice bytes,
+                      uint64_t offset, struct log_record *ret, uint64_t *ret_next)
 {
     uint64_t key = log_file_key(r->salt, f->number);
-    struct log_place at = {f->number, LOG_FILE_HEADER_BYTES};
-    uint64_t batch_end = 0;
-    struct log_record record;
-    struct log_batch batch;
-    struct slice bytes = SLICE_EMPTY;
-    int err = read_file(r, f, f->end ? f->end : UINT64_MAX, &bytes);
 
-    if (err < 0)
-        return err;
-    r->counts.files++;
-    r->counts.bytes_read += bytes.n;
-    if (!f->has_header)
-        report(r, f->number, 0, LOG_FILE_HEADER_BYTES, "the header is damaged");
-    while (!*ret_is_cut && (f->end == 0 || at.offset < f->end)) {
-        struct slice here = slice_from(bytes, at.offset);
-        uint64_t next = at.offset;
-
-        if (log_record_read(here, key, at.offset, &record)) {
-            if (log_batch_read(here, key, at.offset, &batch))
-                batch_end = at.offset + batch.bytes;
-            visit(r, f, &record, at.offset);
-            next += record.bytes;
-        } else if (log_place_is_before(at, r->synced)) {
-            next = skip_damage(r, f, bytes, at.offset);
-        } else {
-            count_torn(r, f, bytes, at.offset, batch_end);
-            *ret_is_cut = true;
-        }
-        if (next == at.offset)
-            break;
-        at.offset = next;
+    *ret_next = offset;
+    if (f->end > 0 && offset >= f->end)
+        return STEP_END;
+    if (log_record_read(slice_from(bytes, offset), key, offset, ret)) {
+        *ret_next = offset + ret->bytes;
+        return STEP_RECORD;
     }
-    r->end = at;
-    return 0;
+    if (!log_place_is_before((struct log_place){f->number, offset}, r->synced))
+        return STEP_TORN;
+    *ret_next = skip_damage(r, f, bytes, offset);
+    return *ret_next > offset ? STEP_DAMAGE : STEP_END;
 }
 
-/* Reads the chain. A file that holds no records at the end of it is not needed: the log goes on
- * behind the last that does. */
-static int read_chain(struct recovery *r)
+static int read_to_end(struct log_unread *r, const struct found_file *f, struct slice *ret)
 {
-    struct log_place end = {0};
-    bool is_cut = false;
+    return read_file(r, f, f->end ? f->end : UINT64_MAX, ret);
+}
+
+/* --- the end of the log --------------------------------------------------------------------------- */
+
+/* Walks a file from `offset` to its end, which is noted: where its last valid record ends. *ret_is_torn:
+ * the log ends in it. */
+static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t offset,
+                         bool *ret_is_torn)
+{
+    struct slice bytes = SLICE_EMPTY;
+    struct log_record record;
+    struct log_batch batch;
+    uint64_t batch_end = 0;
+    uint64_t next;
+    int err = read_to_end(r, f, &bytes);
+
+    while (err == 0) {
+        enum step what = step(r, f, bytes, offset, &record, &next);
+
+        if (what == STEP_END)
+            break;
+        if (what == STEP_TORN) {
+            count_torn(r, f, bytes, offset, batch_end);
+            *ret_is_torn = true;
+            break;
+        }
+        f->has_records |= what == STEP_RECORD && record.type != LOG_BATCH;
+        if (what == STEP_RECORD && record.type == LOG_BATCH &&
+            log_batch_read(slice_from(bytes, offset), log_file_key(r->salt, f->number), offset,
+                           &batch))
+            batch_end = offset + batch.bytes;
+        offset = next;
+    }
+    f->end = offset;
+    return err;
+}
+
+/* Whether records stand in a file whose end is known. */
+static int look_for_records(struct log_unread *r, struct found_file *f)
+{
+    struct slice bytes = SLICE_EMPTY;
+    struct log_record record;
+    uint64_t offset = LOG_FILE_HEADER_BYTES;
+    enum step what = STEP_DAMAGE;
+    int err = read_to_end(r, f, &bytes);
+
+    while (err == 0 && !f->has_records && (what == STEP_DAMAGE || what == STEP_RECORD)) {
+        what = step(r, f, bytes, offset, &record, &offset);
+        f->has_records = what == STEP_RECORD && record.type != LOG_BATCH;
+    }
+    return err;
+}
+
+static void leave_out(struct found_file *f)
+{
+    f->is_in_chain = false;
+    log_warning("file %020" PRIu64 ".log of the log stands behind a place that a crash has "
+                "torn, and is left out",
+                f->number);
+}
+
+/* Walks what is not known to be synced. */
+static int walk_unsynced(struct log_unread *r)
+{
+    bool is_torn = false;
     int err = 0;
 
     for (size_t i = 0; err == 0 && i < r->count; i++) {
         struct found_file *f = &r->files[i];
+        bool is_begun = f->number == r->synced.file && r->synced.offset > LOG_FILE_HEADER_BYTES;
+
+        if (!f->is_in_chain || f->number < r->synced.file)
+            continue;
+        if (is_torn)
+            leave_out(f);
+        else
+            err = find_file_end(r, f, is_begun ? r->synced.offset : LOG_FILE_HEADER_BYTES,
+                                &is_torn);
+    }
+    return err;
+}
+
+/* Where the log ends: with the last file that holds records. Files behind it are not needed. */
+static int find_end(struct log_unread *r)
+{
+    bool is_torn = false;
+    int err = walk_unsynced(r);
+
+    for (size_t i = r->count; err == 0 && r->end.file == 0 && i-- > 0;) {
+        struct found_file *f = &r->files[i];
 
         if (!f->is_in_chain)
             continue;
-        if (is_cut) {
-            f->is_in_chain = false;
-            log_warning("file %020" PRIu64 ".log of the log stands behind a place that a crash has "
-                        "torn, and is left out",
-                        f->number);
-            continue;
-        }
-        err = read_records(r, f, &is_cut);
+        if (f->end == 0)
+            err = find_file_end(r, f, LOG_FILE_HEADER_BYTES, &is_torn);
+        else if (!f->has_records && f->number <= r->synced.file)
+            err = look_for_records(r, f);
         if (f->has_records)
-            end = r->end;
+            r->end = (struct log_place){f->number, f->end};
+        else
+            f->is_in_chain = false;
     }
-    r->end = end;
-    for (size_t i = 0; i < r->count; i++)
-        r->files[i].is_in_chain &= r->files[i].number <= end.file;
     return err;
 }
 
 /* --- making it last (2) --------------------------------------------------------------------------- */
 
-static int sync_file(struct recovery *r, const struct found_file *f)
+/* Writes again what is not known to be synced. */
+static int write_again(struct log_unread *r, const struct found_file *f, uint64_t from,
+                       struct disk_file *file)
+{
+    struct slice bytes = SLICE_EMPTY;
+    struct iovec part;
+    int err = read_file(r, f, f->end, &bytes);
+
+    if (err < 0 || from >= bytes.n)
+        return err;
+    part = (struct iovec){r->memory + from, bytes.n - (size_t)from};
+    return r->disk->write(r->disk, file, from, &part, 1);
+}
+
+static int sync_file(struct log_unread *r, const struct found_file *f)
 {
     struct disk_file *file = NULL;
     uint64_t from = f->number == r->synced.file ? r->synced.offset : 0;
-    uint64_t end = f->number == r->end.file ? r->end.offset : f->bytes;
     char path[LOG_PATH_BYTES];
-    struct slice bytes = SLICE_EMPTY;
-    struct iovec part;
-    int err = read_file(r, f, end, &bytes);
+    int err;
 
     log_file_path(path, f->number);
-    if (err == 0)
-        err = r->disk->open(r->disk, path, DISK_OPEN_WRITE, &file);
-    if (err == 0 && from < bytes.n) {
-        part = (struct iovec){r->memory + from, bytes.n - (size_t)from};
-        err = r->disk->write(r->disk, file, from, &part, 1);
-    }
+    err = r->disk->open(r->disk, path, DISK_OPEN_WRITE, &file);
+    if (err == 0 && from < f->end)
+        err = write_again(r, f, from, file);
     if (err == 0)
         err = r->disk->sync(r->disk, file);
     r->disk->close(r->disk, &file);
     return err;
 }
 
-static int sync_chain(struct recovery *r)
+static int sync_chain(struct log_unread *r)
 {
     int err = 0;
 
@@ -567,7 +633,7 @@ static int sync_chain(struct recovery *r)
 
 /* --- all of it ------------------------------------------------------------------------------------ */
 
-static void add_files(struct recovery *r)
+static void add_files(struct log_unread *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct found_file *f = &r->files[i];
@@ -581,7 +647,7 @@ static void add_files(struct recovery *r)
     }
 }
 
-static int recover(struct recovery *r)
+static int recover(struct log_unread *r)
 {
     int err = r->disk->list(r->disk, LOG_FOLDER, note_file, r);
 
@@ -594,12 +660,92 @@ static int recover(struct recovery *r)
     if (err == 0)
         err = find_chain(r);
     if (err == 0)
-        err = read_chain(r);
+        err = find_end(r);
     if (err == 0)
         err = sync_chain(r);
     if (err == 0)
         add_files(r);
     return err;
+}
+
+int log_recover(struct log *log, struct log_recovered *ret)
+{
+    struct log_unread *r = log->unread = lv_calloc(1, sizeof *r);
+
+    r->log = log;
+    r->disk = log->options.disk;
+    int err = recover(r);
+    if (err == 0)
+        *ret = (struct log_recovered){
+            .salt = r->salt,
+            .has_salt = r->has_salt,
+            .last_number = r->count ? r->files[r->count - 1].number : 0,
+            .floor = r->floor,
+            .end = r->end,
+        };
+    return err;
+}
+
+void log_unread_free(struct log_unread **unread)
+{
+    struct log_unread *r = *unread;
+
+    *unread = NULL;
+    if (!r)
+        return;
+    if (r->memory)
+        munmap(r->memory, r->memory_bytes);
+    log_scratch_free(&r->scratch);
+    free(r->files);
+    free(r);
+}
+
+/* --- reading it ----------------------------------------------------------------------------------- */
+
+static void visit(struct log_unread *r, const struct found_file *f, const struct log_record *record,
+                  uint64_t offset)
+{
+    if (!log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch)) {
+        report(r, f->number, offset, record->bytes, "a record that makes no sense is skipped");
+        return;
+    }
+    r->counts.records += record->type != LOG_BATCH;
+}
+
+/* Hands over the records of a file. */
+static int read_records(struct log_unread *r, const struct found_file *f)
+{
+    struct slice bytes = SLICE_EMPTY;
+    struct log_record record;
+    uint64_t offset = LOG_FILE_HEADER_BYTES;
+    uint64_t next;
+    int err = read_to_end(r, f, &bytes);
+
+    if (err < 0)
+        return err;
+    r->counts.files++;
+    r->counts.bytes_read += bytes.n;
+    if (!f->has_header)
+        report(r, f->number, 0, LOG_FILE_HEADER_BYTES, "the header is damaged");
+    for (;;) {
+        enum step what = step(r, f, bytes, offset, &record, &next);
+
+        if (what == STEP_END || what == STEP_TORN)
+            return 0;
+        if (what == STEP_DAMAGE)
+            report_damage(r, f->number, offset, next);
+        else
+            visit(r, f, &record, offset);
+        offset = next;
+    }
+}
+
+static const struct found_file *next_to_read(const struct log_unread *r)
+{
+    for (size_t i = r->next; i < r->count; i++)
+        if (r->files[i].is_in_chain)
+            return &r->files[i];
+    return NULL;
 }
 
 static void say_what_was_read(const struct log_recovery *c)
@@ -612,31 +758,34 @@ static void say_what_was_read(const struct log_recovery *c)
              c->records, c->bytes_read, c->files, c->torn_bytes, c->broken_places, c->broken_bytes);
 }
 
-int log_recover(struct log *log, const struct log_visitor *visitor, void *arg,
-                struct log_recovered *ret, struct log_recovery *ret_counts)
+int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over)
 {
-    struct recovery r = {
-        .log = log,
-        .disk = log->options.disk,
-        .visitor = visitor,
-        .arg = arg,
-    };
-    int err = recover(&r);
+    struct log_unread *r = log->unread;
+    const struct found_file *f = next_to_read(r);
+    int err = 0;
 
-    if (err == 0) {
-        *ret = (struct log_recovered){
-            .salt = r.salt,
-            .has_salt = r.has_salt,
-            .last_number = r.count ? r.files[r.count - 1].number : 0,
-            .floor = r.floor,
-            .end = r.end,
-        };
-        *ret_counts = r.counts;
-        say_what_was_read(&r.counts);
+    r->visitor = visitor;
+    r->arg = arg;
+    if (f) {
+        err = read_records(r, f);
+        r->next = (size_t)(f - r->files) + 1;
     }
-    if (r.memory)
-        munmap(r.memory, r.memory_bytes);
-    log_scratch_free(&r.scratch);
-    free(r.files);
+    *ret_is_over = err == 0 && !next_to_read(r);
+    log->recovered = r->counts;
+    if (*ret_is_over) {
+        say_what_was_read(&r->counts);
+        log_unread_free(&log->unread);
+    }
     return err;
+}
+
+uint64_t log_unread_bytes(const struct log *log)
+{
+    const struct log_unread *r = log->unread;
+    uint64_t bytes = 0;
+
+    for (size_t i = r ? r->next : 0; r && i < r->count; i++)
+        if (r->files[i].is_in_chain)
+            bytes += r->files[i].end ? r->files[i].end : r->files[i].bytes;
+    return bytes;
 }

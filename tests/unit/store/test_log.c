@@ -77,6 +77,20 @@ static const struct log_visitor visitor = {
     .queue_gone = read_queue_gone,
 };
 
+/* Opens a log and reads all that was there. */
+static int open_and_read(const struct log_options *options, const struct log_visitor *to, void *arg,
+                         struct log_recovery *ret_recovery, struct log **ret)
+{
+    bool is_over = false;
+    int err = log_open(options, ret);
+
+    while (err == 0 && !is_over)
+        err = log_read(*ret, to, arg, &is_over);
+    if (err == 0)
+        *ret_recovery = log_recovered(*ret);
+    return err;
+}
+
 static int try_open(struct fixture *f)
 {
     f->read.n = 0;
@@ -85,7 +99,7 @@ static int try_open(struct fixture *f)
     f->enqueues = 0;
     memset(f->safe, 0, sizeof f->safe);
     memset(&f->recovery, 0, sizeof f->recovery);
-    return log_open(&f->options, &visitor, f, &f->recovery, &f->log);
+    return open_and_read(&f->options, &visitor, f, &f->recovery, &f->log);
 }
 
 static void open_again(struct fixture *f)
@@ -869,7 +883,7 @@ static void run_threaded(struct threaded *t, enum log_durability durability)
     struct log_recovery recovery;
 
     log_set_level(LOG_NONE);
-    assert_int_equal(log_open(&options, &threaded_visitor, t, &recovery, &t->log), 0);
+    assert_int_equal(open_and_read(&options, &threaded_visitor, t, &recovery, &t->log), 0);
     assert_int_equal(log_start(t->log), 0);
     for (unsigned i = 0; i < PRODUCERS; i++) {
         producers[i] = (struct producer){t, i};
@@ -879,7 +893,7 @@ static void run_threaded(struct threaded *t, enum log_durability durability)
         pthread_join(threads[i], NULL);
     assert_int_equal(log_unsafe_bytes(t->log), 0);
     log_close(&t->log);
-    assert_int_equal(log_open(&options, &threaded_visitor, t, &recovery, &t->log), 0);
+    assert_int_equal(open_and_read(&options, &threaded_visitor, t, &recovery, &t->log), 0);
     assert_int_equal(recovery.broken_places, 0);
     for (unsigned i = 0; i < PRODUCERS; i++) {
         assert_int_equal(t->read[i], TURNS * PER_TURN);
