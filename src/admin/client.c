@@ -16,7 +16,12 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 
-enum { READ_BYTES = 64 * 1024, STACK_BYTES = 512 * 1024, NICENESS = 15 };
+enum {
+    READ_BYTES = 64 * 1024,
+    STACK_BYTES = 512 * 1024,
+    NICENESS = 15,
+    RESTORING_LOOK_MS = 10, /* between looks whether queues are restored */
+};
 
 static void wake(void *arg)
 {
@@ -76,6 +81,14 @@ static void say(struct client *c, const char *error, const char *text)
 
 /* --- running ------------------------------------------------------------------------------ */
 
+/* Nobody can say what is in a queue before its messages have been read from the log. */
+static void wait_for_queues(const struct service *s)
+{
+    struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
+    while (atomic_load(&s->world->broker->is_restoring) && poll(&stop, 1, RESTORING_LOOK_MS) == 0)
+        continue;
+}
+
 static void *run_on_thread(void *arg)
 {
     struct client *c = arg;
@@ -83,6 +96,7 @@ static void *run_on_thread(void *arg)
     (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone: loops go first */
     lv_rcu_register_thread();
     lv_rcu_offline();
+    wait_for_queues(c->service);
     request_run(&c->request);
     lv_rcu_unregister_thread();
     int wake_fd = c->service->wake_fd;

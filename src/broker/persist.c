@@ -46,6 +46,7 @@ static void attach_loops(struct persist *persist)
         lv_list_init(&p->retries);
         loop_timer_init(&p->retry_timer, try_again);
         loop_job_init(&p->next_turn, have_another_turn);
+        persist_restore_begin_loop(p);
         persist->loops[i] = p;
         loop_set_slot(p->loop, LOOP_SLOT_STORE, p);
         loop_at_turn_end(p->loop, at_turn_end);
@@ -62,11 +63,9 @@ static void on_space(void *arg, bool has_room)
         persist->on_space(persist->arg, has_room);
 }
 
-int persist_open(struct broker *broker, const struct persist_options *options,
-                 struct log_recovery *ret_recovery, struct persist **ret)
+int persist_open(struct broker *broker, const struct persist_options *options, struct persist **ret)
 {
     struct persist *persist = lv_calloc(1, sizeof *persist);
-    struct restore *restore = restore_begin(broker);
     const struct log_options log_options = {
         .disk = options->disk,
         .file_bytes = options->file_bytes,
@@ -83,18 +82,18 @@ int persist_open(struct broker *broker, const struct persist_options *options,
     persist->limits = options->limits ? *options->limits : persist_limits_default;
     persist->on_space = options->on_space;
     persist->arg = options->arg;
+    persist->restore = restore_begin(broker);
     int err = segments_open(options->disk, options->is_stepped, &persist->segments);
     if (err == 0 && options->segment_files_open_max > 0)
         segments_limit_open(persist->segments, options->segment_files_open_max);
     if (err == 0)
-        err = log_open(&log_options, &restore_visitor, restore, ret_recovery, &persist->log);
+        err = restore_list_segments(persist->restore, persist->segments);
     if (err == 0)
-        err = restore_segments(restore, persist->segments);
-    if (err == 0) {
+        err = log_open(&log_options, &persist->log);
+    if (err == 0)
         attach_loops(persist);
-        err = options->is_stepped ? 0 : log_start(persist->log);
-    }
-    restore_end(&restore, err == 0);
+    if (err == 0 && !options->is_stepped)
+        err = log_start(persist->log);
     *ret = persist;
     if (err < 0)
         persist_close(ret);
@@ -107,14 +106,17 @@ void persist_close(struct persist **persist)
     *persist = NULL;
     if (!p)
         return;
-    for (unsigned i = 0; i < LOOPS_MAX && p->loops[i]; i++)
+    for (unsigned i = 0; i < LOOPS_MAX && p->loops[i]; i++) {
+        persist_restore_end_loop(p->loops[i]);
         log_submit(p->loops[i]->stage); /* what mail has brought since the last turn */
+    }
     log_close(&p->log);
     segments_close(&p->segments);
     for (unsigned i = 0; i < LOOPS_MAX; i++) {
         if (p->loops[i])
             p->loops[i]->persist = NULL;
     }
+    persist_restore_give_up(p);
     free(p);
 }
 
@@ -257,6 +259,8 @@ void persist_mark_dirty(struct lane *l)
     if (!lv_list_is_empty(&l->dirty_link))
         return;
     struct persist_loop *p = persist_of(l->queue->home);
+    if (l->queue->is_early && l->dirty_file == 0)
+        log_queue_gone(p->stage, l->id); /* one that had this id before */
     l->dirty_file = log_current_file(p->persist->log);
     lv_list_push(&p->dirty, &l->dirty_link);
 }
@@ -460,7 +464,7 @@ void persist_forget(struct lane *l)
     persist_call(p, gone_is_safe, kept);
 }
 
-void persist_restore_dirty(struct lane *l, uint64_t file)
+void persist_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others)
 {
     struct persist_loop *p = persist_of(l->queue->home);
     if (!lv_list_is_empty(&l->dirty_link))
@@ -469,8 +473,7 @@ void persist_restore_dirty(struct lane *l, uint64_t file)
     if (l->backlog.persistent == 0)
         l->snapshot_bytes = 0; /* nothing in it is live */
     atomic_fetch_add(&p->persist->snapshot_bytes, l->snapshot_bytes);
-    /* Recovery finds files in order, so the list stays in order. */
-    lv_list_push(&p->dirty, &l->dirty_link);
+    lv_list_insert_before(others, &l->dirty_link);
 }
 
 struct snapshot_wait {
@@ -609,5 +612,6 @@ static void at_turn_end(struct loop *loop)
     uint64_t current = log_current_file(p->persist->log);
     ask_for_snapshots(p, current, log_submit(p->stage));
     log_submit(p->stage);
-    set_floor(p, current);
+    if (!p->is_restoring)
+        set_floor(p, current);
 }

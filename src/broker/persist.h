@@ -14,6 +14,7 @@
 #ifndef LEVERET_BROKER_PERSIST_H
 #define LEVERET_BROKER_PERSIST_H
 
+#include "broker/held.h"
 #include "broker/pager.h"
 #include "broker/queue.h"
 #include "store/log.h"
@@ -54,7 +55,15 @@ struct persist_loop {
     struct lv_list dirty;      /* struct lane.dirty_link, oldest file first */
     struct loop_job next_turn; /* while more queues must be asked for snapshots */
     struct lv_list snapshots;  /* lanes whose snapshot is on its way: they count as before */
+    /* After the start (persist_restore.c): */
+    bool is_restoring;        /* the queues of the last life are not there yet */
+    struct held_mail held;    /* what waits for them */
+    struct lane **to_relieve; /* referenced */
+    size_t relieve_count, relieve_capacity;
+    struct loop_timer relieve_timer;
 };
+
+struct restore;
 
 struct persist {
     struct broker *broker;
@@ -67,13 +76,16 @@ struct persist {
     void (*on_space)(void *arg, bool has_room);
     void *arg;
     struct persist_loop *loops[LOOPS_MAX];
+    struct restore
+        *restore; /* persist_restore_step()'s; NULL: queues are on their way to the loops */
 };
 
-/* Opens the store on this disk: reads the log, puts back what is in it into the broker's durable
- * queues (which must be there already), removes segment files that nobody needs, sets up every
- * loop's part and starts the store's threads (unless is_stepped: then the caller steps
- * log_step(persist->log) and segments_step(persist->segments)). Before loops_start(). ERR_FORMAT,
- * ERR_IO ...; then nothing is left open. */
+/* Opens the store on this disk: finds the end of the log, sets up every loop's part and starts the
+ * store's threads (unless is_stepped: then the caller steps log_step(persist->log) and
+ * segments_step(persist->segments)). The broker's durable queues, which must be there already, are being
+ * restored from here on; whatever is asked of one is answered when it is (held.h). The caller sees to
+ * that with persist_restore_step(). Before loops_start(). ERR_FORMAT, ERR_IO ...; then nothing is left
+ * open. */
 struct persist_options {
     struct disk *disk;   /* borrowed */
     uint64_t file_bytes; /* of a log file */
@@ -87,7 +99,16 @@ struct persist_options {
     void *arg;
 };
 int persist_open(struct broker *broker, const struct persist_options *options,
-                 struct log_recovery *ret_recovery, struct persist **ret);
+                 struct persist **ret);
+
+/* Reads one more file of the log; after the last one, *ret_is_over, segment files that nobody needs are
+ * removed and the queues are on their way to their homes, by mail. From one thread at a time, any: also
+ * before loops_start() and while the loops run; until it is over, or to persist_close(), which leaves the
+ * log as it was. ERR_IO: the log cannot be read; ERR_NO_DESCRIPTORS. After an error it may be called
+ * again. */
+int persist_restore_step(struct persist *persist, bool *ret_is_over);
+/* What is to be read before it is over. The same thread. */
+uint64_t persist_unread_bytes(const struct persist *persist);
 
 /* After the loops have stopped: writes and syncs what is staged, ends the threads. From then on queues
  * are as if nothing were stored; who still waits hears by mail. Before loops_free(). Clears the
@@ -145,7 +166,17 @@ void persist_snapshot(struct lane *l, const struct log_snapshot *snapshot);
 
 /* --- recovery ---------------------------------------------------------------------------------------- */
 
-/* The queue depends on this file. */
-void persist_restore_dirty(struct lane *l, uint64_t file);
+/* The queue depends on this file: it goes before `others`, in the list of its home, where those are that
+ * depend on later ones. */
+void persist_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others);
+/* It may have more in memory than it should: it pages out in a turn to come. */
+void persist_relieve_later(struct lane *l);
+
+/* --- persist_restore.c: for persist.c ------------------------------------------------------------------ */
+
+/* The store is closed: queues that were not read stay empty, and what is held for them is answered. */
+void persist_restore_give_up(struct persist *persist);
+void persist_restore_begin_loop(struct persist_loop *p);
+void persist_restore_end_loop(struct persist_loop *p);
 
 #endif

@@ -12,6 +12,7 @@
 #include "broker/delayed.h"
 #include "broker/events.h"
 #include "broker/forward.h"
+#include "broker/held.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/policy.h"
@@ -51,6 +52,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     lv_list_init(&q->owner_link);
     lv_list_init(&q->waiting_calls);
     lv_list_init(&q->browses);
+    q->is_early = atomic_load(&vhost->broker->is_restoring);
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
     lane_set_id(&q->lane, q->id);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
@@ -444,6 +446,8 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
 static void end_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
+    if (held_takes(mail->a, mail))
+        return;
     end(mail->a); /* gives back the name's reference */
 }
 
@@ -471,6 +475,8 @@ static void delete_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct queue *q = mail->a;
+    if (held_takes(q, mail))
+        return;
     queue_delete(q);
     queue_unref(&q);
 }
@@ -493,7 +499,9 @@ void queues_relieve(struct broker *broker, struct loop *loop)
         struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
         for (; n; n = lv_table_next(vhost->queues, &queues)) {
             struct queue *q = lv_container_of(n, struct queue, by_name);
-            for (unsigned i = 0; q->home == loop && i < q->lane_count; i++)
+            if (q->home != loop || q->is_restoring)
+                continue;
+            for (unsigned i = 0; i < q->lane_count; i++)
                 pager_relieve(queue_lane(q, i));
         }
     }

@@ -73,6 +73,8 @@ struct queue {
     const struct queue_rules *rules;
     bool is_apart; /* a reply consumer's (reply_queue.h) */
     _Atomic bool is_deleted;
+    bool is_restoring; /* held.h; home's, and set before the loops start */
+    bool is_early;     /* made while the log was being read: another queue may have its id there */
     _Atomic bool is_committed; /* its definition is; or it has none */
     _Atomic bool is_forward_behind;
 

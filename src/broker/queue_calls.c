@@ -8,6 +8,7 @@
 #include "broker/delayed.h"
 #include "broker/events.h"
 #include "broker/forward.h"
+#include "broker/held.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
 
@@ -35,6 +36,8 @@ static void run_call(struct queue_call *call)
 static void call_mail(struct loop *at, struct mail *mail)
 {
     struct queue_call *call = mail->a;
+    if (held_takes(call->queue, mail))
+        return;
     run_call(call);
     if (!call->is_waiting)
         call_answer(at, call);
@@ -42,15 +45,17 @@ static void call_mail(struct loop *at, struct mail *mail)
 
 void queue_call_start(struct queue_call *call)
 {
+    struct mail mail = {.deliver = call_mail, .a = call};
     lv_list_init(&call->waiting_link);
-    if (call->queue->home == call->from) {
-        run_call(call);
-        if (!call->is_waiting)
-            call->done(call);
+    if (call->queue->home != call->from) {
+        loop_mail(call->from, call->queue->home, &mail);
         return;
     }
-    struct mail mail = {.deliver = call_mail, .a = call};
-    loop_mail(call->from, call->queue->home, &mail);
+    if (held_takes(call->queue, &mail))
+        return;
+    run_call(call);
+    if (!call->is_waiting)
+        call->done(call);
 }
 
 /* The queue may have gone since the caller found it. */

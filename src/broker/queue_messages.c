@@ -6,6 +6,7 @@
 #include "broker/conflation.h"
 #include "broker/dedup.h"
 #include "broker/forward.h"
+#include "broker/held.h"
 #include "broker/pager.h"
 #include "broker/persist.h"
 #include "broker/queue_dead_letters.h"
@@ -277,6 +278,8 @@ typedef enum queue_answer take_fn(struct queue *q, struct message *m, struct con
 static void published(struct loop *at, struct mail *mail, take_fn *take)
 {
     struct message *m = mail->b;
+    if (held_takes(mail->a, mail))
+        return;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
     enum queue_answer answer = take(mail->a, m, sink, mail->c);
@@ -308,14 +311,15 @@ static enum queue_answer publish_by_mail(struct loop *loop, struct queue *q,
         .c = number,
         .d = (uintptr_t)sink,
     };
-    loop_mail(loop, q->home, &mail);
+    if (q->home != loop || !held_takes(q, &mail))
+        loop_mail(loop, q->home, &mail);
     return QUEUE_LATER;
 }
 
 enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                 struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop)
+    if (q->home == loop && !q->is_restoring)
         return queue_take_once(q, message, sink, number);
     return publish_by_mail(loop, q, message, sink, number, publish_mail);
 }
@@ -323,7 +327,7 @@ enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct messa
 enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
                                       struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop)
+    if (q->home == loop && !q->is_restoring)
         return queue_take_again(q, message, sink, number);
     return publish_by_mail(loop, q, message, sink, number, publish_again_mail);
 }

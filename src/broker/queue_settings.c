@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "broker/held.h"
 #include "broker/json_erlang.h"
 #include "broker/queue.h"
 
@@ -72,6 +73,8 @@ static void settings_arrive(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct queue *q = mail->a;
+    if (held_takes(q, mail))
+        return;
     struct effective_policy *old = q->policy;
     q->policy = mail->b;
     queue_settings_merge(&q->arguments, q->policy, &q->settings);

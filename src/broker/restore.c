@@ -10,12 +10,23 @@
 #include "broker/queue_private.h"
 #include "store/log_records.h"
 
+/* A segment file that is there. */
+struct found_segment {
+    uint64_t id;
+    uint64_t number;
+    uint64_t bytes;
+};
+
 struct restore {
     struct broker *broker;
     struct queue **queues; /* by id */
     size_t count, capacity;
     struct queue *last; /* the one found last */
     struct segments *segments;
+    struct found_segment *found;
+    size_t found_count, found_capacity;
+    struct lane **lanes; /* restore_end() makes it: all, in the order of their files in the log */
+    size_t lane_count;
 };
 
 /* --- queues by their ids ------------------------------------------------------------------------------ */
@@ -35,7 +46,8 @@ static void add_queues(struct restore *r, struct vhost *vhost)
             r->capacity = r->capacity ? r->capacity * 2 : 64;
             r->queues = lv_realloc(r->queues, r->capacity * sizeof(struct queue *));
         }
-        r->queues[r->count++] = lv_container_of(node, struct queue, by_name);
+        struct queue *q = r->queues[r->count++] = lv_container_of(node, struct queue, by_name);
+        q->is_restoring = true;
     }
 }
 
@@ -45,6 +57,7 @@ struct restore *restore_begin(struct broker *broker)
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
     r->broker = broker;
+    atomic_store(&broker->is_restoring, true);
     for (; node; node = lv_table_next(broker->vhosts, &it))
         add_queues(r, lv_container_of(node, struct vhost, by_name));
     if (r->count > 1)
@@ -52,7 +65,16 @@ struct restore *restore_begin(struct broker *broker)
     return r;
 }
 
-/* The lane with this id, or NULL: its queue was deleted. Ids seen are never given out again. */
+/* Ids seen are never given out again. */
+static void pass_id(struct restore *r, uint64_t queue_id)
+{
+    _Atomic uint64_t *next = &r->broker->next_queue_id;
+    uint64_t now = atomic_load(next);
+    while (now <= queue_id && !atomic_compare_exchange_weak(next, &now, queue_id + 1))
+        continue;
+}
+
+/* The lane with this id, or NULL: its queue was deleted. */
 static struct lane *find(struct restore *r, uint64_t id)
 {
     uint64_t queue_id = lane_id_queue(id);
@@ -60,8 +82,7 @@ static struct lane *find(struct restore *r, uint64_t id)
         return NULL; /* a file that somebody else has named */
     if (r->last && r->last->id == queue_id)
         return lane_of(r->last, lane_id_priority(id));
-    if (atomic_load(&r->broker->next_queue_id) <= queue_id)
-        atomic_store(&r->broker->next_queue_id, queue_id + 1);
+    pass_id(r, queue_id);
     size_t low = 0, high = r->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -137,10 +158,12 @@ static void on_segment_gone(void *arg, uint64_t id, uint64_t number)
 static void on_queue_gone(void *arg, uint64_t id)
 {
     /* The definitions say which queues there are. One that is there although the log saw it go was
-     * being deleted when we stopped: it is as it was told to its last asker, empty. */
+     * being deleted when we stopped: it is as it was told to its last asker, empty. Or another had its id
+     * before it (persist_restore.c). */
     struct lane *l = find(arg, id);
     if (!l)
         return;
+    l->delivered_staged = l->delivered_safe = 0;
     pager_restore_snapshot(
         l, &(struct log_snapshot){.queue = id, .next_sequence = l->backlog.next_sequence});
 }
@@ -157,18 +180,32 @@ const struct log_visitor restore_visitor = {
 
 /* --- files and the end ------------------------------------------------------------------------------------ */
 
-static void on_file(void *arg, uint64_t id, uint64_t number, uint64_t bytes)
+static void note_segment(void *arg, uint64_t id, uint64_t number, uint64_t bytes)
 {
     struct restore *r = arg;
-    struct lane *l = find(r, id);
-    if (!l || !pager_restore_file(l, number, bytes))
-        segments_remove(r->segments, id, number, NULL, NULL);
+    if (r->found_count == r->found_capacity) {
+        r->found_capacity = r->found_capacity ? r->found_capacity * 2 : 64;
+        r->found = lv_realloc(r->found, r->found_capacity * sizeof *r->found);
+    }
+    r->found[r->found_count++] = (struct found_segment){id, number, bytes};
+    if (lane_id_priority(id) < LANES_MAX)
+        pass_id(r, lane_id_queue(id));
 }
 
-int restore_segments(struct restore *r, struct segments *segments)
+int restore_list_segments(struct restore *r, struct segments *segments)
 {
     r->segments = segments;
-    return segments_list(segments, on_file, r);
+    return segments_list(segments, note_segment, r);
+}
+
+static void place_segments(struct restore *r)
+{
+    for (size_t i = 0; i < r->found_count; i++) {
+        const struct found_segment *f = &r->found[i];
+        struct lane *l = find(r, f->id);
+        if (!l || !pager_restore_file(l, f->number, f->bytes))
+            segments_remove(r->segments, f->id, f->number, NULL, NULL);
+    }
 }
 
 static int by_dirty_file(const void *a, const void *b)
@@ -177,43 +214,83 @@ static int by_dirty_file(const void *a, const void *b)
     return (x->dirty_file > y->dirty_file) - (x->dirty_file < y->dirty_file);
 }
 
-static struct lane **all_lanes(const struct restore *r, size_t *ret_count)
+static void list_lanes(struct restore *r)
 {
     size_t count = 0;
     for (size_t i = 0; i < r->count; i++)
         count += r->queues[i]->lane_count;
-    struct lane **lanes = lv_malloc((count + 1) * sizeof(struct lane *));
-    *ret_count = 0;
+    r->lanes = lv_malloc((count + 1) * sizeof(struct lane *));
     for (size_t i = 0; i < r->count; i++) {
         for (unsigned n = 0; n < r->queues[i]->lane_count; n++)
-            lanes[(*ret_count)++] = queue_lane(r->queues[i], n);
+            r->lanes[r->lane_count++] = queue_lane(r->queues[i], n);
     }
-    return lanes;
 }
 
-void restore_end(struct restore **restore, bool is_whole)
+void restore_end(struct restore *r)
+{
+    place_segments(r);
+    list_lanes(r);
+    if (r->lane_count > 1)
+        qsort(r->lanes, r->lane_count, sizeof(struct lane *), by_dirty_file);
+    for (size_t i = 0; i < r->lane_count; i++)
+        pager_restore_end(r->lanes[i]);
+}
+
+/* --- each queue to its home ------------------------------------------------------------------------------- */
+
+/* Its lanes are given to the loop, in the order of the files that they depend on. */
+static void give_lanes(struct restore *r, struct persist_loop *home)
+{
+    struct lv_list *others = home->dirty.next; /* made since; they depend on later files */
+    for (size_t i = 0; i < r->lane_count; i++) {
+        struct lane *l = r->lanes[i];
+        if (l->queue->home != home->loop)
+            continue;
+        if (l->dirty_file > 0)
+            persist_restore_dirty(l, l->dirty_file, others);
+        persist_relieve_later(l);
+    }
+}
+
+static void begin_queue(struct queue *q)
+{
+    if (q->conflation)
+        conflation_begin(q); /* while all that the log had is in memory */
+    queue_begin_expiry(q);
+}
+
+static void empty_queue(struct queue *q)
+{
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        backlog_free(&queue_lane(q, i)->backlog);
+        pager_free(&queue_lane(q, i)->pager);
+    }
+}
+
+void restore_hand_over(struct restore *r, struct persist_loop *home, bool is_whole)
+{
+    if (is_whole)
+        give_lanes(r, home);
+    for (size_t i = 0; i < r->count; i++) {
+        struct queue *q = r->queues[i];
+        if (q->home != home->loop)
+            continue;
+        if (is_whole)
+            begin_queue(q);
+        else
+            empty_queue(q);
+        q->is_restoring = false;
+    }
+}
+
+void restore_free(struct restore **restore)
 {
     struct restore *r = *restore;
     *restore = NULL;
-    size_t count;
-    struct lane **lanes = all_lanes(r, &count);
-    if (is_whole && count > 1)
-        qsort(lanes, count, sizeof(struct lane *), by_dirty_file);
-    for (size_t i = 0; is_whole && i < count; i++) {
-        struct lane *l = lanes[i];
-        pager_restore_end(l);
-        if (l->dirty_file > 0)
-            persist_restore_dirty(l, l->dirty_file);
-    }
-    for (size_t i = 0; is_whole && i < r->count; i++) {
-        if (r->queues[i]->conflation)
-            conflation_begin(r->queues[i]); /* while all that the log had is in memory */
-    }
-    for (size_t i = 0; is_whole && i < count; i++)
-        pager_relieve(lanes[i]);
-    for (size_t i = 0; is_whole && i < r->count; i++)
-        queue_begin_expiry(r->queues[i]);
-    free(lanes);
+    if (!r)
+        return;
+    free(r->lanes);
+    free(r->found);
     free(r->queues);
     free(r);
 }

@@ -2,6 +2,7 @@
 #ifndef LEVERET_LEVERETD_LEVERETD_H
 #define LEVERET_LEVERETD_LEVERETD_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,14 @@ struct config_history {
 
 struct shutdown; /* see shutdown.c */
 
+/* The messages that the last life has left in the log; see restoring.c. */
+struct restoring {
+    pthread_t thread;
+    bool has_thread;
+    bool is_over; /* before the loops start: all has been read */
+    _Atomic bool is_stopping;
+};
+
 struct leveretd {
     uint64_t begun_us;    /* monotonic */
     uint64_t begun_up_ms; /* clock_up_ms() */
@@ -53,7 +62,7 @@ struct leveretd {
     struct definitions *definitions;
     struct disk *disk;
     struct persist *persist;
-    struct log_recovery recovered; /* what the log had */
+    struct restoring restoring;
     struct auth *auth;
     struct broker *broker;
     struct amqp_server amqp;
@@ -67,6 +76,7 @@ struct leveretd {
     struct control *control;
     struct alarms *alarms;
     struct shutdown *shutdown; /* NULL until the stop has begun */
+    int exit_code;             /* what the process ends with; loop 0's */
 };
 
 /* Notes the time; d is zeroed otherwise. The first call. Any thread. */
@@ -80,12 +90,19 @@ void leveretd_use(struct leveretd *d, struct config *config);
  * errors were logged. Blocks. */
 int leveretd_read_config(const struct leveretd *d, struct config **ret);
 
-/* Brings everything up to listening. EXIT_OK, or the exit code after the reason was logged; what was
+/* Brings everything up to listening; messages may come later (restoring.c). EXIT_OK, or the exit code after the reason was logged; what was
  * built is then the caller's to leveretd_free() all the same. On the thread of loop 0. */
 int leveretd_start(struct leveretd *d);
 
 /* Begins the graceful stop; again: ends it at once. On loop 0, while it runs. */
 void leveretd_stop(struct leveretd *d);
+
+/* Reads the log, if that does not take long; else restoring_go_on() starts a thread for it. A negative
+ * error: the log cannot be read, or there can be no thread. Before loops_start(). */
+int restoring_begin(struct leveretd *d);
+int restoring_go_on(struct leveretd *d);
+/* Ends the thread: what it has not read stays in the log. Before the store is closed. */
+void restoring_stop(struct leveretd *d);
 
 /* Reads the config again and takes over what can be changed while running; the rest is warned
  * about. On loop 0. */

@@ -20,8 +20,10 @@ int main(int argc, char **argv)
 
     lv_rcu_register_thread();
     code = leveretd_start(&d);
-    if (code == EXIT_OK)
+    if (code == EXIT_OK) {
         loops_run(d.loops);
+        code = d.exit_code;
+    }
     lv_rcu_online();
     leveretd_free(&d);
     lv_rcu_unregister_thread();

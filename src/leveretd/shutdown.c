@@ -163,6 +163,7 @@ void leveretd_free(struct leveretd *d)
         flush_definitions(d->definitions);
     if (d->loops)
         close_listeners(d);
+    restoring_stop(d);
     persist_close(&d->persist);
     if (d->loops)
         drain(d);

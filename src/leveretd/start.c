@@ -3,6 +3,8 @@
  *   log level, descriptors -> data directory and its lock -> definitions -> loops, auth, broker
  *   -> recovery, or the first boot -> the log -> sessions -> listeners -> control socket -> alarms
  *
+ * Messages are read from the log meanwhile (restoring.c).
+ *
  * Whatever fails is said once, here, with what to do about it; the exit code tells which part. */
 #include <errno.h>
 #include <inttypes.h>
@@ -169,10 +171,21 @@ static int open_store(struct leveretd *d)
     };
     d->disk = disk_posix_create(d->config->data_dir);
     options.disk = d->disk;
-    int err = persist_open(d->broker, &options, &d->recovered, &d->persist);
+    int err = persist_open(d->broker, &options, &d->persist);
+    if (err == 0)
+        err = restoring_begin(d);
     if (err == 0)
         return EXIT_OK;
     log_error("cannot open the log in %s: %s", d->config->data_dir, lv_error_reason(err));
+    return EXIT_DEFINITIONS;
+}
+
+static int go_on_restoring(struct leveretd *d)
+{
+    int err = restoring_go_on(d);
+    if (err == 0)
+        return EXIT_OK;
+    log_error("cannot start a thread that reads the log: %s", lv_error_text(err));
     return EXIT_DEFINITIONS;
 }
 
@@ -415,6 +428,8 @@ int leveretd_start(struct leveretd *d)
     if ((code = listen_on_all(d)) != EXIT_OK || (code = open_control(d)) != EXIT_OK)
         return code;
     set_listeners(d);
+    if ((code = go_on_restoring(d)) != EXIT_OK)
+        return code;
     alarms_start(d->alarms);
     clock_keeper_begin(d->clock_keeper);
     loops_start(d->loops);

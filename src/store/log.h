@@ -180,7 +180,7 @@ int log_start(struct log *log);
 /* Reads one more file of what was there at log_open(), oldest first, calling the visitor; *ret_is_over:
  * that was the last. One thread at a time, any; also while the log is written to, before log_close().
  * No stage may give back files (log_set_floor) before all is read. ERR_IO: nothing of a file can be
- * read. */
+ * read; ERR_NO_DESCRIPTORS. After an error nothing was visited, and the same call may be made again. */
 int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over);
 /* What log_read() has yet to read; 0 at the end. The thread that calls it. */
 uint64_t log_unread_bytes(const struct log *log);

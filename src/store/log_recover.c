@@ -559,8 +559,8 @@ static int walk_unsynced(struct log_unread *r)
         if (is_torn)
             leave_out(f);
         else
-            err = find_file_end(r, f, is_begun ? r->synced.offset : LOG_FILE_HEADER_BYTES,
-                                &is_torn);
+            err =
+                find_file_end(r, f, is_begun ? r->synced.offset : LOG_FILE_HEADER_BYTES, &is_torn);
     }
     return err;
 }
@@ -762,21 +762,22 @@ int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool
 {
     struct log_unread *r = log->unread;
     const struct found_file *f = next_to_read(r);
-    int err = 0;
 
     r->visitor = visitor;
     r->arg = arg;
     if (f) {
-        err = read_records(r, f);
+        int err = read_records(r, f);
+        if (err < 0)
+            return err;
         r->next = (size_t)(f - r->files) + 1;
     }
-    *ret_is_over = err == 0 && !next_to_read(r);
+    *ret_is_over = !next_to_read(r);
     log->recovered = r->counts;
     if (*ret_is_over) {
         say_what_was_read(&r->counts);
         log_unread_free(&log->unread);
     }
-    return err;
+    return 0;
 }
 
 uint64_t log_unread_bytes(const struct log *log)

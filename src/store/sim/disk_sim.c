@@ -50,6 +50,7 @@ struct disk_sim {
     uint64_t random;
     uint64_t calls;
     uint64_t syncs;
+    uint64_t bytes_read;
     uint64_t fail_call;
     int fail_error;
     uint64_t cut_call;
@@ -424,6 +425,7 @@ static int sim_read(struct disk *disk, struct disk_file *file, uint64_t offset, 
     if (bytes > 0)
         memcpy(to, inode->now + offset, bytes);
     *ret_read = bytes;
+    sim_of(disk)->bytes_read += bytes;
     return 0;
 }
 
@@ -669,6 +671,11 @@ uint64_t disk_sim_calls(const struct disk_sim *sim)
 uint64_t disk_sim_syncs(const struct disk_sim *sim)
 {
     return sim->syncs;
+}
+
+uint64_t disk_sim_bytes_read(const struct disk_sim *sim)
+{
+    return sim->bytes_read;
 }
 
 void disk_sim_fail_at(struct disk_sim *sim, uint64_t number, int error)

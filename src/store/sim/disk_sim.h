@@ -30,6 +30,8 @@ struct disk *disk_sim_port(struct disk_sim *sim);
 uint64_t disk_sim_calls(const struct disk_sim *sim);
 /* How many of them were syncs of a file. */
 uint64_t disk_sim_syncs(const struct disk_sim *sim);
+/* How many bytes have been read. */
+uint64_t disk_sim_bytes_read(const struct disk_sim *sim);
 
 /* The call with this number fails with this error; of a write or a sync any part may be done. One
  * such call can be waiting; 0: none. */

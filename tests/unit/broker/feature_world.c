@@ -12,7 +12,6 @@
 static int life_open(struct feature_world *w)
 {
     unsigned loops = 1 + (unsigned)fw_below(w, FW_LOOPS_MAX);
-    struct log_recovery recovery;
     w->life++;
     w->counts->lives++;
     w->is_dead = false;
@@ -36,11 +35,14 @@ static int life_open(struct feature_world *w)
         .is_stepped = true,
         .limits = &w->limits,
     };
-    int err = persist_open(w->broker, &options, &recovery, &w->persist);
-    if (err == 0 && recovery.broken_places > 0)
-        fw_fail(w, "recovery finds %" PRIu64 " damaged places", recovery.broken_places);
-    fw_step(w, "life %u with %u loops: %s, %" PRIu64 " records", w->life, loops, lv_error_text(err),
-            err < 0 ? 0 : recovery.records);
+    int err = persist_open(w->broker, &options, &w->persist);
+    bool is_restored = false;
+    while (err == 0 && !is_restored)
+        err = persist_restore_step(w->persist, &is_restored);
+    loops_drain(w->loops);
+    fw_step(w, "life %u with %u loops: %s", w->life, loops, lv_error_text(err));
+    if (err == 0 && log_recovered(w->persist->log).broken_places > 0)
+        fw_fail(w, "recovery finds damaged places");
     return err;
 }
 

@@ -44,7 +44,6 @@ static void slot_begin(struct world *w, unsigned slot)
 static int life_open(struct world *w)
 {
     unsigned loops = 1 + (unsigned)world_below(w, LOOPS_WORLD_MAX);
-    struct log_recovery recovery;
     w->life++;
     w->counts->lives++;
     w->is_dead = false;
@@ -69,11 +68,9 @@ static int life_open(struct world *w)
         .is_stepped = true,
         .limits = &w->limits,
     };
-    int err = persist_open(w->broker, &options, &recovery, &w->persist);
-    if (err == 0 && recovery.broken_places > 0)
-        world_fail(w, "recovery finds %" PRIu64 " damaged places", recovery.broken_places);
-    world_step(w, "life %u with %u loops: %s, %" PRIu64 " records", w->life, loops,
-               lv_error_text(err), err < 0 ? 0 : recovery.records);
+    int err = persist_open(w->broker, &options, &w->persist);
+    world_step(w, "life %u with %u loops: %s", w->life, loops, lv_error_text(err));
+    w->is_restored = false;
     return err;
 }
 
@@ -287,6 +284,7 @@ static void something_happens(struct world *w)
         choice -= w->weights[what++];
     unsigned slot = any_slot(w);
     bool has_slot = !w->slots[slot].is_deleted;
+    bool has_home = has_slot && !w->slots[slot].queue->is_restoring; /* which answers at once */
     bool has_room = w->client_count + w->slot_count < CLIENTS_MAX;
     struct client *client;
     switch ((enum happening)what) {
@@ -311,21 +309,21 @@ static void something_happens(struct world *w)
         break;
     case RESUME: resume_some(w); break;
     case PURGE:
-        if (has_slot)
+        if (has_home)
             world_purge(w, slot);
         break;
     case SNAPSHOT:
-        if (has_slot)
+        if (has_home)
             world_force_snapshot(w, slot);
         break;
     case DELETE:
-        if (has_slot)
+        if (has_home)
             world_delete_queue(w, slot);
         break;
     case HURT: hurt_disk(w); break;
     case TIME: time_passes(w); break;
     case WALK:
-        if (has_slot)
+        if (has_home)
             world_walk(w, slot);
         break;
     case LET_GO:
@@ -383,6 +381,8 @@ static void live(struct world *w)
         world_one_in(w, 4)) /* the power goes at some call of the recovery, perhaps */
         disk_sim_cut_power_at(w->disk, disk_sim_calls(w->disk) + 1 + world_below(w, 60));
     int err = life_open(w);
+    while (err == 0 && world_one_in(w, 3) && !world_is_cut(w))
+        world_restore_some(w);
     if (world_is_cut(w)) {
         crash(w);
         return;

@@ -12,6 +12,18 @@ bool world_is_cut(const struct world *w)
     return disk_sim_is_cut(w->disk);
 }
 
+bool world_restore_some(struct world *w)
+{
+    if (w->is_restored)
+        return false;
+    int err = persist_restore_step(w->persist, &w->is_restored);
+    if (w->is_restored && log_recovered(w->persist->log).broken_places > 0)
+        world_fail(w, "recovery finds damaged places");
+    if (w->is_restored)
+        world_step(w, "the log has been read");
+    return err == 0 || !world_is_cut(w); /* after a failure of the disk, again */
+}
+
 static void note_paging(struct world *w)
 {
     for (unsigned i = 0; i < w->slot_count; i++) {
@@ -52,11 +64,15 @@ void world_rest(struct world *w)
             world_fail(w, "the broker does not come to rest");
         any = loop_sim_turn(w->loops);
         if (world_one_in(w, 2))
+            any |= world_restore_some(w);
+        if (world_one_in(w, 2) && !world_is_cut(w))
             any |= log_step(w->persist->log);
         if (!world_is_cut(w))
             any |= segments_step(w->persist->segments);
         if (!any && !world_is_cut(w))
             any = log_step(w->persist->log);
+        if (!any && !world_is_cut(w))
+            any = world_restore_some(w);
         if (!any && !world_is_cut(w) && has_retries(w)) {
             loop_sim_advance(w->loops, 1000);
             any = true;
@@ -80,7 +96,8 @@ void world_some_time(struct world *w)
 {
     unsigned rounds = 1 + (unsigned)world_below(w, 6);
     for (unsigned i = 0; i < rounds && !world_is_cut(w); i++) {
-        switch (world_below(w, 4)) {
+        switch (world_below(w, 5)) {
+        case 4: world_restore_some(w); break;
         case 0: log_step(w->persist->log); break;
         case 1: segments_step(w->persist->segments); break;
         default: loop_sim_turn(w->loops); break;

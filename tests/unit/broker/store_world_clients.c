@@ -27,6 +27,8 @@ static void placed_mail(struct loop *at, struct mail *mail)
 {
     struct world *w = mail->a;
     struct copy *copy = copy_of(w, (unsigned)mail->c, (uint32_t)mail->d);
+    if (held_takes(w->slots[mail->c].queue, mail))
+        return;
     if (copy && !w->is_dead && persist_of(at))
         copy->is_placed = true;
 }
@@ -35,7 +37,9 @@ static void placed_mail(struct loop *at, struct mail *mail)
 static void placed_send(struct world *w, struct loop *from, unsigned slot, uint32_t number)
 {
     struct mail mail = {.deliver = placed_mail, .a = w, .c = slot, .d = number};
-    loop_mail(from, w->slots[slot].queue->home, &mail);
+    struct queue *q = w->slots[slot].queue;
+    if (q->home != from || !held_takes(q, &mail))
+        loop_mail(from, q->home, &mail);
 }
 
 void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_t number,
@@ -51,7 +55,7 @@ void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_
     case QUEUE_REFUSED:
     case QUEUE_GONE: copy_of(w, slot, number)->expect = NOT_THERE; return;
     }
-    if (s->queue->home == loop) {
+    if (s->queue->home == loop && !s->queue->is_restoring) {
         copy_of(w, slot, number)->is_placed = true;
         return;
     }

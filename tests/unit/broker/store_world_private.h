@@ -153,6 +153,7 @@ struct world {
     uint32_t life;
     bool is_dead;
     bool was_paged;
+    bool is_restored; /* all of the log has been read */
     struct loops *loops;
     struct broker *broker;
     struct vhost *vhost;
@@ -254,6 +255,8 @@ void world_force_snapshot(struct world *w, unsigned slot);
 /* --- store_world_checks.c ---------------------------------------------------------------------------- */
 
 bool world_is_cut(const struct world *w);
+/* Reads one more file of the log, if there is one to read. True when there was. */
+bool world_restore_some(struct world *w);
 /* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its way
  * has come by then. */
 void world_rest(struct world *w);

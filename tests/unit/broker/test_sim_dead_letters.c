@@ -89,7 +89,6 @@ static void make_topology(uint64_t ttl_ms)
 /* False: the power went while the store was opened. */
 static bool begin(uint64_t ttl_ms)
 {
-    struct log_recovery recovery;
     w.loops = loop_sim_create(1 + (unsigned)below(3), below(UINT32_MAX));
     loop_sim_advance(w.loops, w.elapsed_ms);
     w.broker = broker_create(w.loops, NULL);
@@ -102,7 +101,12 @@ static bool begin(uint64_t ttl_ms)
         .durability = LOG_SYNC,
         .is_stepped = true,
     };
-    return persist_open(w.broker, &options, &recovery, &w.persist) == 0;
+    int err = persist_open(w.broker, &options, &w.persist);
+    bool is_restored = false;
+    while (err == 0 && !is_restored)
+        err = persist_restore_step(w.persist, &is_restored);
+    loops_drain(w.loops);
+    return err == 0;
 }
 
 static void end(void)
@@ -227,6 +231,7 @@ static void check(uint64_t seed)
 {
     static bool found[QUEUES][MESSAGES_MAX];
     memset(found, 0, sizeof found);
+    settle();
     while (lanes_count(w.queues[SOURCE]).ready > 0) {
         give_up(MESSAGES_MAX);
         settle();

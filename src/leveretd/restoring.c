@@ -1,0 +1,87 @@
+/* The end of the start: messages are read from the log while clients are served already, on a thread of
+ * its own. Little is read at once, so that an ordinary start is over when it says so. */
+#include <inttypes.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "leveretd/leveretd.h"
+
+static const uint64_t AT_ONCE_BYTES = 1024 * 1024;
+
+enum { RETRY_NS = 100 * 1000 * 1000 };
+
+static int read_all(struct leveretd *d)
+{
+    bool is_over = false;
+    int err = 0;
+    while (err == 0 && !is_over && !atomic_load(&d->restoring.is_stopping)) {
+        err = persist_restore_step(d->persist, &is_over);
+        if (err == ERR_NO_DESCRIPTORS) { /* connections have them all, for a moment */
+            nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
+            err = 0;
+        }
+    }
+    return err;
+}
+
+/* On loop 0. All has been read; or cannot be, and then nothing more is. */
+static void over_mail(struct loop *at, struct mail *mail)
+{
+    struct leveretd *d = mail->a;
+    int err = (int)(int64_t)mail->c;
+    (void)at;
+    if (atomic_load(&d->restoring.is_stopping))
+        return; /* delivered after the loops have ended */
+    if (err < 0) {
+        log_error("cannot read the log in %s: %s", d->config->data_dir, lv_error_text(err));
+        d->exit_code = EXIT_DEFINITIONS;
+        leveretd_stop(d);
+        return;
+    }
+    log_info("all messages of the log are in their queues");
+}
+
+static void *restoring_main(void *arg)
+{
+    struct leveretd *d = arg;
+    int err = read_all(d);
+    struct mail mail = {.deliver = over_mail, .a = d, .c = (uint64_t)(int64_t)err};
+    loop_mail_from_outside(loops_at(d->loops, 0), &mail);
+    return NULL;
+}
+
+int restoring_begin(struct leveretd *d)
+{
+    if (persist_unread_bytes(d->persist) > AT_ONCE_BYTES)
+        return 0;
+    d->restoring.is_over = true;
+    return read_all(d);
+}
+
+/* The thread takes no signals: they are for the main thread. */
+int restoring_go_on(struct leveretd *d)
+{
+    struct restoring *r = &d->restoring;
+    sigset_t all, before;
+    if (r->is_over)
+        return 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int number = pthread_create(&r->thread, NULL, restoring_main, d);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (number != 0)
+        return lv_error_from_errno(number);
+    pthread_setname_np(r->thread, "restore");
+    r->has_thread = true;
+    return 0;
+}
+
+void restoring_stop(struct leveretd *d)
+{
+    atomic_store(&d->restoring.is_stopping, true);
+    if (d->restoring.has_thread)
+        pthread_join(d->restoring.thread, NULL);
+    d->restoring.has_thread = false;
+}
