@@ -195,12 +195,12 @@ static void add_new(struct telling *t)
 /* What was open the last time, and is taken. */
 static void add_late(struct telling *t)
 {
-    const uint64_t *n = t->c->late.numbers, *end = n + t->c->late.count;
-    while (n < end) {
-        uint64_t from = *n;
-        while (++n < end && *n == n[-1] + 1)
-            ;
-        add_acks(t, from, n[-1]);
+    const struct confirm_list *late = &t->c->late;
+    for (size_t i = 0; i < late->count; i++) {
+        uint64_t from = late->numbers[i];
+        while (i + 1 < late->count && late->numbers[i + 1] == late->numbers[i] + 1)
+            i++;
+        add_acks(t, from, late->numbers[i]);
     }
 }
 
