@@ -201,6 +201,8 @@ COLUMN(client_properties, json_of_table(row->connection.client_properties))
 COLUMN(connected_at, json_of_u64(row->connection.connected_at_ms))
 COLUMN(recv_oct, json_of_u64(row->connection.received_bytes))
 COLUMN(send_oct, json_of_u64(row->connection.sent_bytes))
+COLUMN(recv_cnt, json_of_u64(row->connection.reads))
+COLUMN(send_cnt, json_of_u64(row->connection.writes))
 COLUMN(send_pend, json_of_u64(row->connection.unwritten_bytes))
 
 static const struct column connection_columns[] = {
@@ -229,9 +231,9 @@ static const struct column connection_columns[] = {
     {"channel_max", channel_max},
     {"client_properties", client_properties},
     {"recv_oct", recv_oct},
-    {"recv_cnt", nothing},
+    {"recv_cnt", recv_cnt},
     {"send_oct", send_oct},
-    {"send_cnt", nothing},
+    {"send_cnt", send_cnt},
     {"send_pend", send_pend},
     {"connected_at", connected_at},
     {NULL, NULL},

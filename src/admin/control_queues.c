@@ -18,9 +18,10 @@ enum { SLICE = 256 };
 struct queue_row {
     struct queue *queue; /* a reference */
     struct queue_call status;
-    struct slice exclusive_tag;      /* owned; the exclusive consumer's */
+    struct slice exclusive_tag;    /* owned; the exclusive consumer's ... */
+    uint64_t exclusive_connection; /* ... and where it is; 0: there is none */
+    uint16_t exclusive_channel;
     struct effective_policy *policy; /* a reference; NULL: none */
-    uint64_t lost;
 };
 
 /* --- gathering ---------------------------------------------------------------------------- */
@@ -93,10 +94,11 @@ static void row_fill(struct loop *loop, struct queue_row *row)
         (struct queue_call){.queue = q, .from = loop, .run = queue_call_status, .done = call_done};
     queue_call_start(&row->status);
     row->policy = effective_policy_ref(q->policy);
-    row->lost = q->counters.lost;
     if (!row->status.refused && q->exclusive_consumer) {
         struct slice tag = q->exclusive_consumer->tag;
         row->exclusive_tag = slice_of(slice_strdup(tag), tag.n);
+        row->exclusive_connection = q->exclusive_consumer->connection_id;
+        row->exclusive_channel = q->exclusive_consumer->channel;
     }
 }
 
@@ -220,7 +222,7 @@ COLUMN(messages_persistent)
 COLUMN(messages_lost)
 {
     UNUSED();
-    return json_of_u64(ROW->lost);
+    return json_of_u64(ROW->status.counters.lost);
 }
 
 COLUMN(message_bytes_ready)
@@ -289,23 +291,48 @@ COLUMN(members)
     return is_quorum ? json_pack("[s]", r->world->node_name) : json_string("");
 }
 
-COLUMN(zero)
-{
-    UNUSED();
-    return json_integer(0);
-}
-
-/* What does not exist here, or is not counted. */
+/* What does not exist here. */
 COLUMN(nothing)
 {
     UNUSED();
     return json_string("");
 }
 
-/* The part of the time in which its consumers could take more: not measured where there are any. */
-COLUMN(consumer_capacity)
+COLUMN(exclusive_consumer_pid)
 {
-    return ROW->status.consumers == 0 ? json_integer(0) : nothing(r, row);
+    uint64_t id = ROW->exclusive_connection;
+    return id ? json_of_pid(r, id, ROW->exclusive_channel) : json_string("");
+}
+
+/* Without consumers RabbitMQ shows the number 0, not 0.0. */
+COLUMN(consumer_utilisation)
+{
+    UNUSED();
+    return ROW->status.consumers == 0 ? json_integer(0) : json_real(ROW->status.utilisation);
+}
+
+COLUMN(message_bytes_persistent)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.persistent_bytes);
+}
+
+COLUMN(head_message_timestamp)
+{
+    UNUSED();
+    return ROW->status.has_head_time ? json_of_u64(ROW->status.head_time) : json_string("");
+}
+
+COLUMN(disk_reads)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.counters.disk_reads);
+}
+
+COLUMN(disk_writes)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.counters.disk_writes);
 }
 
 COLUMN(policy)
@@ -329,22 +356,22 @@ COLUMN(effective_policy_definition)
 static const struct column queue_columns[] = {
     {"arguments", arguments},
     {"auto_delete", auto_delete},
-    {"consumer_capacity", consumer_capacity},
-    {"consumer_utilisation", consumer_capacity},
+    {"consumer_capacity", consumer_utilisation},
+    {"consumer_utilisation", consumer_utilisation},
     {"consumers", consumers},
-    {"disk_reads", zero},
-    {"disk_writes", zero},
+    {"disk_reads", disk_reads},
+    {"disk_writes", disk_writes},
     {"durable", durable},
     {"effective_policy_definition", effective_policy_definition},
     {"exclusive", exclusive},
-    {"exclusive_consumer_pid", nothing},
+    {"exclusive_consumer_pid", exclusive_consumer_pid},
     {"exclusive_consumer_tag", exclusive_consumer_tag},
-    {"head_message_timestamp", nothing},
+    {"head_message_timestamp", head_message_timestamp},
     {"leader", leader},
     {"members", members},
     {"memory", memory},
     {"message_bytes", message_bytes},
-    {"message_bytes_persistent", nothing},
+    {"message_bytes_persistent", message_bytes_persistent},
     {"message_bytes_ram", message_bytes_ram},
     {"message_bytes_ready", message_bytes_ready},
     {"message_bytes_unacknowledged", message_bytes_unacknowledged},

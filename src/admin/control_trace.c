@@ -189,12 +189,12 @@ static void run_explain_route(struct request *r)
 
 /* --- the firehose ------------------------------------------------------------------------------- */
 
+/* As in RabbitMQ, there is nothing wrong with a vhost that is not there. */
 static void switch_trace(struct request *r, bool is_on)
 {
-    struct vhost *vhost = request_vhost(r);
-    if (!vhost)
-        return;
-    trace_set(vhost, is_on);
+    struct vhost *vhost = vhost_find(r->world->broker, request_string(r, "vhost"));
+    if (vhost)
+        trace_set(vhost, is_on);
     request_done(r, NULL);
 }
 

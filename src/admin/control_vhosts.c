@@ -173,7 +173,7 @@ COLUMN(description)
 COLUMN(tags)
 {
     (void)r;
-    return json_of_tags(VHOST->tags);
+    return json_of_slice(VHOST->tags); /* as they were given, unlike those of users */
 }
 
 COLUMN(default_queue_type)

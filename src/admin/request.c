@@ -57,9 +57,10 @@ struct vhost *request_vhost(struct request *r)
 
 /* --- JSON --------------------------------------------------------------------------------- */
 
+/* JSON's integers end at 2^63 - 1 here: what is larger, and can be only a client's, goes as its digits. */
 json_t *json_of_u64(uint64_t n)
 {
-    return json_integer((json_int_t)n);
+    return n <= INT64_MAX ? json_integer((json_int_t)n) : json_sprintf("%" PRIu64, n);
 }
 
 json_t *json_of_slice(struct slice s)
@@ -93,6 +94,7 @@ static json_t *value_of(const struct field *f)
     case FIELD_VOID: return json_null();
     case FIELD_DOUBLE:
     case FIELD_FLOAT: return float_to_json(f->f);
+    case FIELD_TIMESTAMP: return json_of_u64((uint64_t)f->i);
     case FIELD_DECIMAL: return json_pack("[iI]", (int)f->scale, (json_int_t)f->i);
     default: return json_integer(f->i);
     }

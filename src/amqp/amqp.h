@@ -96,6 +96,7 @@ struct amqp_connection_facts {
     uint64_t received_bytes;
     uint64_t sent_bytes;
     uint64_t unwritten_bytes;
+    uint64_t reads, writes; /* of the socket, that had bytes */
 };
 
 struct amqp_channel_facts {

@@ -88,6 +88,8 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     struct consumer *c = consumer_create(q, connection_loop(ch->connection),
                                          &channel_consumer_calls, ch, tag, m->arguments);
     c->no_ack = m->no_ack;
+    c->connection_id = ch->connection->id;
+    c->channel = ch->number;
     c->exclusive =
         m->exclusive && q->arguments.type != QUEUE_QUORUM; /* which knows no such thing */
     atomic_init(&c->prefetch, m->no_ack ? 0 : ch->prefetch_count);

@@ -658,6 +658,8 @@ static void visit_connection(struct connection *conn, const struct amqp_visitor 
         .received_bytes = net_received(conn->net),
         .sent_bytes = net_sent(conn->net),
         .unwritten_bytes = net_unwritten(conn->net),
+        .reads = net_reads(conn->net),
+        .writes = net_writes(conn->net),
     };
     if (visitor->connection)
         visitor->connection(arg, &facts);

@@ -67,6 +67,13 @@ static void count_taken(struct backlog *b, const struct message *m, int64_t sign
     b->taken_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
 }
 
+static void count_persistent(struct backlog *b, const struct message *m, int64_t sign)
+{
+    int64_t stored = backlog_stores(b, m) ? sign : 0;
+    b->persistent += (size_t)stored;
+    b->persistent_bytes += (uint64_t)(stored * (int64_t)m->body_bytes);
+}
+
 static void count_memory(struct backlog *b, const struct message *m, int64_t sign)
 {
     b->memory_bytes += (uint64_t)(sign * (int64_t)message_memory(m));
@@ -79,7 +86,7 @@ static struct backlog_chunk *chunk_append(struct backlog *b, struct message **me
     struct backlog_chunk *chunk = lv_window_extend(&b->window, b->next_sequence);
     chunk->messages[b->next_sequence % WINDOW_ENTRIES] = *message;
     chunk->live |= bit_of(b->next_sequence);
-    b->persistent += backlog_stores(b, *message);
+    count_persistent(b, *message, 1);
     count_memory(b, *message, 1);
     *message = NULL;
     return chunk;
@@ -188,7 +195,7 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
     chunk->live &= ~bit;
     chunk->stored &= ~bit;
     chunk->redelivered &= ~bit;
-    b->persistent -= backlog_stores(b, m);
+    count_persistent(b, m, -1);
     count_memory(b, m, -1);
     if (chunk->note && chunk->note->times)
         chunk->note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
@@ -250,6 +257,7 @@ static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_
     b->taken--;
     b->taken_bytes -= ret->body_bytes;
     b->persistent -= ret->is_persistent;
+    b->persistent_bytes -= ret->is_persistent ? ret->body_bytes : 0;
     if (note->live == 0 && !backlog_chunk(b, sequence / WINDOW_ENTRIES))
         backlog_times_drop(b, note);
     return true;
@@ -373,7 +381,7 @@ void backlog_restore(struct backlog *b, uint64_t sequence, struct message **mess
     struct backlog_chunk *chunk = lv_window_extend(&b->window, sequence);
     chunk_put(b, chunk, sequence, *message, redelivered, is_stored);
     count_ready(b, *message, 1);
-    b->persistent += backlog_stores(b, *message);
+    count_persistent(b, *message, 1);
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
     *message = NULL;

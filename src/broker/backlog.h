@@ -74,11 +74,12 @@ struct backlog {
     size_t taken;
     uint64_t ready_bytes; /* bodies, on disk included */
     uint64_t taken_bytes;
-    size_t persistent;        /* live messages that are stored, on disk included */
-    uint64_t memory_bytes;    /* what the messages in memory cost */
-    size_t disk_ready;        /* of `ready`: on disk alone */
-    uint64_t disk_bytes;      /* of `ready_bytes`: on disk alone */
-    struct backlog_due *dues; /* a heap, the earliest first */
+    size_t persistent;         /* live messages that are stored, on disk included ... */
+    uint64_t persistent_bytes; /* ... and their bodies */
+    uint64_t memory_bytes;     /* what the messages in memory cost */
+    size_t disk_ready;         /* of `ready`: on disk alone */
+    uint64_t disk_bytes;       /* of `ready_bytes`: on disk alone */
+    struct backlog_due *dues;  /* a heap, the earliest first */
     size_t due_count, due_capacity;
     size_t timed; /* chunks with times */
     bool counts_deliveries;

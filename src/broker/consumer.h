@@ -76,6 +76,8 @@ struct consumer {
     struct queue *queue; /* holds a reference */
     struct loop *loop;   /* the session's */
     const struct consumer_calls *calls;
+    uint64_t connection_id; /* the session's, for listings */
+    uint16_t channel;
     bool no_ack;
     bool exclusive;
     bool

@@ -145,6 +145,7 @@ struct lane_totals lanes_count(const struct queue *q)
         totals.disk_ready += b->disk_ready;
         totals.disk_bytes += b->disk_bytes;
         totals.persistent += b->persistent;
+        totals.persistent_bytes += b->persistent_bytes;
     }
     return totals;
 }

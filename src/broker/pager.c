@@ -183,6 +183,7 @@ static void correct_bytes(struct lane *l, struct segment *s, int64_t difference)
 {
     l->backlog.ready_bytes += (uint64_t)difference;
     l->backlog.disk_bytes += (uint64_t)difference;
+    l->backlog.persistent_bytes += (uint64_t)difference; /* in a recovered segment all are */
     s->persistent_bytes += (uint64_t)difference;
 }
 
@@ -357,6 +358,7 @@ void pager_purge(struct lane *l)
         if (!s->message)
             continue;
         b->persistent--;
+        b->persistent_bytes -= s->message->body_bytes;
         persist_settle(l, s->sequence);
         message_unref(&s->message);
     }

@@ -216,6 +216,7 @@ static void keep_entries(struct lane *l, struct fetching *f, const struct segmen
         if (!f->messages[e->place])
             continue;
         f->places |= 1ull << e->place;
+        l->queue->counters.disk_reads++;
         all->bytes += message_memory(f->messages[e->place]);
     }
 }

@@ -95,6 +95,7 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
     }
     if (entry->message.body.n > 0)
         memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    l->queue->counters.disk_reads++;
     place_stragglers(l, sequence); /* those before it: it may be taken as soon as it is here */
     if (!pager_is_taken_on_disk(l, sequence)) /* else it has been counted then */
         pager_count_read(l, s, m->body_bytes);
@@ -184,6 +185,7 @@ void pager_recount(struct lane *l, struct segment *s)
         }
     }
     l->backlog.persistent -= s->persistent_live - persistent;
+    l->backlog.persistent_bytes -= s->persistent_bytes - bytes;
     s->live = live;
     s->persistent_live = persistent;
     s->persistent_bytes = bytes;

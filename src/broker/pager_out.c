@@ -165,6 +165,7 @@ struct log_message pager_message_parts(const struct lane *l, const struct messag
 static void count_stored(struct lane *l, struct segment *s, const struct message *m)
 {
     bool is_persistent = backlog_stores(&l->backlog, m);
+    l->queue->counters.disk_writes++;
     s->entries++;
     s->live++;
     s->persistent_live += is_persistent;

@@ -15,6 +15,7 @@ static void count_recovered(struct lane *l, const struct segment *s, int64_t sig
     b->ready += (size_t)n;
     b->disk_ready += (size_t)n;
     b->persistent += (size_t)n;
+    b->persistent_bytes += (uint64_t)bytes;
     b->ready_bytes += (uint64_t)bytes;
     b->disk_bytes += (uint64_t)bytes;
 }
@@ -93,6 +94,7 @@ void pager_restore_message(struct lane *l, const struct log_carried *from)
     b->ready_bytes += (*message)->body_bytes;
     b->disk_bytes += (*message)->body_bytes;
     b->persistent++;
+    b->persistent_bytes += (*message)->body_bytes;
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
     if (!lv_window_is_elsewhere(&b->window, sequence))
@@ -199,6 +201,7 @@ static void restore_gone(struct lane *l, struct segment *s, uint64_t gone)
     b->ready -= gone;
     b->disk_ready -= gone;
     b->persistent -= gone;
+    b->persistent_bytes -= bytes;
     b->ready_bytes -= bytes;
     b->disk_bytes -= bytes;
 }
@@ -252,6 +255,7 @@ static void restore_settle_stragglers(struct lane *l, uint64_t from, uint64_t to
         b->ready--;
         b->disk_ready--;
         b->persistent--;
+        b->persistent_bytes -= s->message->body_bytes;
         b->ready_bytes -= s->message->body_bytes;
         b->disk_bytes -= s->message->body_bytes;
         backlog_forget_on_disk(b, s->sequence);

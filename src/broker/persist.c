@@ -306,6 +306,7 @@ void persist_enqueue(struct lane *l, const struct message *m, uint64_t sequence,
     };
     persist_mark_dirty(l);
     l->over_ticket = 0;
+    l->queue->counters.disk_writes++;
     log_enqueue(persist_of(l->queue->home)->stage, &message, m, l->id, sequence,
                 delivered ? LOG_DELIVERED : 0, deadline_ms);
 }

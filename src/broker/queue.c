@@ -57,6 +57,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     lane_set_id(&q->lane, q->id);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
     queue_init_expiry(q);
+    queue_use_init(&q->use, 0); /* of whatever time the home has: it was not starved before */
     return q;
 }
 

@@ -20,6 +20,7 @@
 #include "broker/dead_letter.h"
 #include "broker/lane.h"
 #include "broker/policy.h"
+#include "broker/queue_use.h"
 #include "broker/route.h"
 
 enum { QUEUE_MAGIC = 0x90e0e };
@@ -51,6 +52,8 @@ struct queue_counters {
     uint64_t acked;
     uint64_t replaced;                   /* by a newer message of the same value (conflation.h) */
     uint64_t lost;                       /* could not be read back from the disk */
+    uint64_t disk_writes;                /* messages written to the log, or to a segment */
+    uint64_t disk_reads;                 /* messages read back from a segment */
     uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
@@ -107,6 +110,7 @@ struct queue {
     struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
     struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
     struct queue_counters counters;
+    struct queue_use use;
 };
 
 static inline struct slice queue_name(const struct queue *q)
@@ -271,7 +275,11 @@ struct queue_call {
     struct queue_counters counters;
     uint64_t taken, ready_bytes, taken_bytes;
     uint64_t disk_ready, disk_bytes; /* of what is ready: on disk alone */
-    uint64_t persistent;             /* of what is ready or taken: what outlives a restart */
+    uint64_t persistent;             /* of what is ready or taken: what outlives a restart ... */
+    uint64_t persistent_bytes;       /* ... and their bodies */
+    double utilisation;              /* queue_use.h */
+    bool has_head_time; /* the first ready message is in memory and has a timestamp ... */
+    uint64_t head_time; /* ... this one */
 };
 
 void queue_call_start(struct queue_call *call);

@@ -11,6 +11,8 @@
 #include "broker/held.h"
 #include "broker/pager.h"
 #include "broker/vhost.h"
+#include "wire/properties.h"
+#include "wire/wire.h"
 
 static void call_back_mail(struct loop *at, struct mail *mail)
 {
@@ -69,6 +71,22 @@ static bool call_finds_queue(struct queue_call *call)
     return false;
 }
 
+/* What is on disk is not read for it, as in RabbitMQ. */
+static void find_head_time(struct queue *q, struct queue_call *call)
+{
+    struct lane *l = lane_first_ready(q);
+    uint64_t sequence;
+    struct slice bytes;
+    if (!l || backlog_next(&l->backlog, &sequence) != BACKLOG_HERE)
+        return;
+    const struct message *m = backlog_find(&l->backlog, sequence);
+    if (!m || !properties_find(message_header(m), PROPERTY_TIMESTAMP, &bytes))
+        return;
+    struct wire_reader r = wire_reader_of(bytes);
+    call->head_time = wire_read_u64(&r);
+    call->has_head_time = true;
+}
+
 void queue_call_status(struct queue_call *call)
 {
     if (!call_finds_queue(call))
@@ -86,6 +104,9 @@ void queue_call_status(struct queue_call *call)
     call->disk_ready = totals.disk_ready;
     call->disk_bytes = totals.disk_bytes;
     call->persistent = q->flags.durable ? totals.persistent : 0;
+    call->persistent_bytes = q->flags.durable ? totals.persistent_bytes : 0;
+    call->utilisation = queue_use_average(&q->use, loop_now_ms(q->home));
+    find_head_time(q, call);
     call->consumers = q->consumer_count;
     call->counters = q->counters;
 }

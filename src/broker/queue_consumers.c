@@ -64,6 +64,8 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
         return;
     if (lv_list_is_empty(&c->ready_link))
         ready_insert(q, c);
+    if (q->use.is_starved)
+        queue_use_set(&q->use, false, loop_now_ms(q->home));
     queue_schedule_deliveries(q);
 }
 

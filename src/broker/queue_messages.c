@@ -112,6 +112,13 @@ static void read_ahead(struct queue *q)
         pager_read_ahead(queue_lane(q, i));
 }
 
+/* A message waits: for a consumer, if none is ready. */
+static void watch_use(struct queue *q)
+{
+    if (!q->use.is_starved && lv_list_is_empty(&q->ready_consumers))
+        queue_use_set(&q->use, true, loop_now_ms(q->home));
+}
+
 void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
@@ -132,6 +139,8 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
             break;
         deliver_first(q, l, c);
     }
+    if (lane_first_ready(q))
+        watch_use(q);
     read_ahead(q);
 }
 
@@ -176,6 +185,7 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
 {
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push(&l->backlog, &kept);
+    watch_use(q);
     persist_enqueue(l, message, sequence, false, deadline_ms);
     if (deadline_ms) {
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);

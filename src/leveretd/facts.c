@@ -42,12 +42,20 @@ static json_t *listeners_of(const struct leveretd *d)
 
 static json_t *alarms_of(struct leveretd *d)
 {
+    static const struct {
+        unsigned alarm;
+        const char *name;
+    } names[] = {
+        {BROKER_ALARM_MEMORY, "memory"},
+        {BROKER_ALARM_DISK, "disk"},
+        {BROKER_ALARM_LOG, "log"},
+        {BROKER_ALARM_STORE, "store"},
+    };
     json_t *list = json_array();
     unsigned alarms = atomic_load_explicit(&d->broker->alarms, memory_order_relaxed);
-    if (alarms & BROKER_ALARM_MEMORY)
-        json_array_append_new(list, json_string("memory"));
-    if (alarms & BROKER_ALARM_DISK)
-        json_array_append_new(list, json_string("disk"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (alarms & names[i].alarm)
+            json_array_append_new(list, json_string(names[i].name));
     return list;
 }
 

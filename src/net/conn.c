@@ -184,6 +184,7 @@ static void conn_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
     }
     conn->full_reads = (size_t)n == room->len ? (uint8_t)(conn->full_reads + 1) : 0;
     conn->received += (size_t)n;
+    conn->reads++;
     if (conn->state != CONN_OPEN) {
         input_drop(conn);
         return;
@@ -337,6 +338,7 @@ static void conn_sent(struct net_conn *conn, size_t n)
 {
     outbuf_consume(&conn->out, n);
     conn->sent += n;
+    conn->writes++;
     conn->sent_at_ms = loop_now_ms(conn->net->loop);
 }
 
@@ -643,6 +645,16 @@ uint64_t net_received(const struct net_conn *conn)
 uint64_t net_sent(const struct net_conn *conn)
 {
     return conn->sent;
+}
+
+uint64_t net_reads(const struct net_conn *conn)
+{
+    return conn->reads;
+}
+
+uint64_t net_writes(const struct net_conn *conn)
+{
+    return conn->writes;
 }
 
 size_t net_unread(const struct net_conn *conn)

@@ -123,6 +123,9 @@ void net_close(struct net_conn *conn, bool flush);
 /* Bytes received and sent since accept, for statistics. */
 uint64_t net_received(const struct net_conn *conn);
 uint64_t net_sent(const struct net_conn *conn);
+/* In so many reads and writes. */
+uint64_t net_reads(const struct net_conn *conn);
+uint64_t net_writes(const struct net_conn *conn);
 /* Bytes that wait in the socket to be read: a system call. */
 size_t net_unread(const struct net_conn *conn);
 

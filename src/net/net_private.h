@@ -68,6 +68,7 @@ struct net_conn {
 
     uint64_t received;
     uint64_t sent;
+    uint64_t reads, writes; /* ... in so many calls */
     uint64_t sent_at_ms;
 
     struct loop_timer limit; /* of flushing and lingering */

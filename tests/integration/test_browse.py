@@ -272,7 +272,7 @@ def test_an_operator_looks_at_messages(broker, peer, name):
     text = rows(broker, queue)
     assert text[0] == {
         'position': 0, 'redelivered': False, 'exchange': name('x'), 'routing_key': 'some.key', 'payload': 'Grüße',
-        'headers': text[0]['headers'], 'properties': text[0]['properties']}
+        'payload_encoding': 'string', 'headers': text[0]['headers'], 'properties': text[0]['properties']}
     assert 'who' in str(text[0]['headers']) and 'correlation_id' in str(text[0]['properties'])
     columns = ('position', 'payload', 'payload_encoding', 'payload_bytes', 'state', 'location')
     assert [tuple(row[column] for column in columns) for row in rows(broker, queue, *columns)] == [
@@ -288,6 +288,19 @@ def test_an_operator_looks_at_messages(broker, peer, name):
         (0, 'unacked'), (1, 'ready'), (2, 'ready')]
     peer.send(1, 'basic.reject', delivery_tag=got.method.delivery_tag, requeue=True)
     eventually(lambda: [row['redelivered'] for row in rows(broker, queue)] == [True, False, False])
+
+
+def test_an_operator_sees_times_of_64_bits_as_they_are(broker, peer, name):
+    queue, most = name('q'), 2**64 - 1
+    peer.declare(queue, exclusive=True)
+    peer.publish(1, '', queue, b'late', encode_properties(dict(timestamp=most, headers={'when': ('T', most)})))
+    eventually(lambda: peer.declare(queue, passive=True).message_count == 1)
+    message = rows(broker, queue)[0]
+    assert message['headers'] == [['when', 'timestamp', most]] and message['properties'] == [['timestamp', 'timestamp', most]]
+    shown = broker.ctl('-q', 'browse_queue', queue, 'headers').out
+    assert f'[{{"when",{most}}}]' in shown, shown
+    listed = json.loads(broker.ctl('-q', 'list_queues', '--formatter', 'json', 'name', 'head_message_timestamp').out)
+    assert {'name': queue, 'head_message_timestamp': most} in listed
 
 
 def test_what_an_operator_gets_wrong(broker, peer, name):

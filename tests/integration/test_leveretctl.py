@@ -4,7 +4,12 @@ The texts expected here are rabbitmqctl 3.10's; the same tests pass with it (BRO
 test_it_answers_as_rabbitmqctl_does holds both side by side."""
 import csv
 import json
+import os
+import pty
 import re
+import socket
+import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -112,6 +117,55 @@ def test_list_queues_tells_memory_from_disk_and_what_outlives_a_restart(broker, 
     peer.call(1, 'queue.delete', queue=name('long'))
 
 
+def columns_of(broker, queue, *names):
+    """The columns of one queue, by name, as JSON has them."""
+    listed = json.loads(broker.ctl('-q', 'list_queues', '--formatter', 'json', 'name', *names).out)
+    return [next(row for row in listed if row['name'] == queue)[name] for name in names]
+
+
+def test_list_queues_shows_what_is_persistent_and_the_time_of_the_first_message(broker, peer, name):
+    peer.call(1, 'confirm.select')
+    peer.declare(name('q'), durable=True)
+    for number in range(3):
+        peer.publish(1, '', name('q'), b'x' * (number + 1),
+                     encode_properties({'delivery_mode': 2, 'timestamp': 1700000000 + number}))
+        peer.expect('basic.ack')
+    peer.publish(1, '', name('q'), b'transient')
+    peer.expect('basic.ack')
+    what = 'message_bytes_persistent', 'head_message_timestamp', 'disk_writes', 'disk_reads'
+    assert columns_of(broker, name('q'), *what) == [6, 1700000000, 3, 0]
+    peer.send(1, 'basic.get', queue=name('q'), no_ack=True)
+    peer.content(1, 'basic.get-ok')
+    eventually(lambda: columns_of(broker, name('q'), *what) == [5, 1700000001, 3, 0])
+    peer.call(1, 'queue.delete', queue=name('q'))
+
+
+def test_list_queues_shows_for_how_long_consumers_could_take_more(broker, peer, name):
+    for queue in 'free', 'busy', 'alone':
+        peer.declare(name(queue))
+    peer.call(1, 'basic.qos', prefetch_count=1)
+    for queue in 'free', 'busy':
+        peer.call(1, 'basic.consume', queue=name(queue))
+    for _ in range(2):
+        peer.publish(1, '', name('busy'), b'one is taken, one waits')
+    peer.content()
+    what = 'consumer_utilisation', 'consumer_capacity'
+    eventually(lambda: columns_of(broker, name('busy'), *what)[0] < 0.5, 60)
+    assert columns_of(broker, name('free'), *what) == [1.0, 1.0]
+    assert columns_of(broker, name('alone'), *what) == [0, 0]
+
+
+def test_list_queues_names_the_channel_of_an_exclusive_consumer(broker, connect, name):
+    peer = connect()
+    peer.declare(name('q'))
+    peer.open_channel(7)
+    peer.call(7, 'basic.consume', queue=name('q'), consumer_tag='alone', exclusive=True)
+    tag, pid = columns_of(broker, name('q'), 'exclusive_consumer_tag', 'exclusive_consumer_pid')
+    consumers = rows(broker.ctl('-q', 'list_consumers', 'consumer_tag', 'channel_pid'))[1]
+    assert tag == 'alone' and ('alone', pid) in consumers
+    peer.drop()
+
+
 def test_list_bindings_shows_source_destination_key_and_arguments(shop):
     assert rows(shop.ctl('-q', 'list_bindings', '-p', 'ctl shop')) == (
         ['source_name', 'source_kind', 'destination_name', 'destination_kind', 'routing_key', 'arguments'],
@@ -140,6 +194,20 @@ def test_list_connections_shows_the_columns_asked_for(shop, connect):
             'false', 'PLAIN', '77', '8192', '30') in found
 
 
+def test_list_connections_counts_reads_and_writes(broker, connect):
+    peer = connect()
+    port = str(peer.socket.getsockname()[1])
+
+    def counts():
+        found = rows(broker.ctl('-q', 'list_connections', 'peer_port', 'recv_cnt', 'send_cnt'))[1]
+        return next([int(count) for count in row[1:]] for row in found if row[0] == port)
+
+    received, sent = counts()
+    assert received > 0 and sent > 0
+    peer.declare()
+    assert all(after > before for after, before in zip(counts(), (received, sent)))
+
+
 def test_list_channels_and_list_consumers_show_who_consumes(shop):
     heading, found = rows(shop.ctl('-q', 'list_channels', 'vhost', 'number', 'user', 'transactional', 'confirm',
                                    'consumer_count', 'messages_unacknowledged', 'prefetch_count'))
@@ -157,6 +225,53 @@ def test_list_vhosts_and_list_users_show_names(shop):
     assert heading == ['name'] and {('/',), ('ctl shop',)} <= set(found)
     heading, found = rows(shop.ctl('-q', 'list_users'))
     assert heading == ['user', 'tags'] and ('guest', '[administrator]') in found
+
+
+@pytest.mark.leveret                                    # RabbitMQ shows a list for a vhost that no command has made
+def test_the_tags_of_a_vhost_are_shown_as_they_were_given(broker, name):
+    broker.ctl('add_vhost', name('v'), '--tags', 'one,two')
+    listed = broker.ctl('-q', 'list_vhosts', 'name', 'tags').out.splitlines()
+    assert f"{name('v')}\tone,two" in listed and '/\t' in listed
+    listed = json.loads(broker.ctl('-q', 'list_vhosts', '--formatter', 'json', 'name', 'tags').out)
+    assert {'name': name('v'), 'tags': 'one,two'} in listed
+    broker.ctl('delete_vhost', name('v'))
+
+
+@pytest.mark.leveret
+def test_a_terminal_is_sent_no_control_characters_of_a_client(broker, peer, name):
+    queue = name('q') + '\x1b[31m\x07'
+    peer.declare(queue)
+    assert queue in broker.ctl('-q', 'list_queues', 'name').out
+    reader, writer = pty.openpty()
+    try:
+        words = [broker.control, '--data-dir', broker.data, '-q', 'list_queues', 'name']
+        assert subprocess.run(words, stdout=writer, timeout=60).returncode == OK
+        shown = os.read(reader, 1 << 16).decode()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert name('q') + r'\x1b[31m\x07' in shown and '\x1b' not in shown
+    peer.call(1, 'queue.delete', queue=queue)
+
+
+@pytest.mark.leveret
+def test_status_shows_every_alarm(broker, workspace):
+    """Asked of a broker that is made up, since a log without room is not to be had at will."""
+    facts = {'ok': True, 'alarms': ['memory', 'disk', 'log', 'store'], 'memory_setting': 1, 'config_file': None,
+             'files_limit': 1, 'files_used': 1, 'memory_used': 1, 'vhosts': 1, 'connections': 1, 'queues': 1,
+             'listeners': []}
+    with tempfile.TemporaryDirectory(dir=workspace) as directory, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f'{directory}/control.sock')
+        listener.listen()
+        asking = subprocess.Popen([broker.control, '--data-dir', directory, 'status'], stdout=subprocess.PIPE, text=True)
+        listener.settimeout(60)
+        with listener.accept()[0] as asked:
+            asked.recv(1 << 16)
+            asked.sendall(json.dumps(facts).encode() + b'\n')
+            shown = asking.communicate(timeout=60)[0]
+    assert asking.returncode == OK
+    for alarm in 'Memory alarm', 'Free disk space alarm', 'Log alarm', 'Store alarm':
+        assert re.search(f'^{alarm} .*on node ', shown, re.M), shown
 
 
 def test_headings_say_what_is_listed_unless_quiet(shop):
@@ -328,12 +443,14 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
              'policy', 'exclusive', 'auto_delete', 'durable', 'message_bytes', 'message_bytes_ready'],
             ['list_queues', '--formatter', 'json', 'name', 'arguments', 'durable', 'exclusive'],
             ['list_queues', 'name', 'messages_persistent', 'messages_ram', 'messages_ready_ram', 'message_bytes_ram',
-             'leader', 'members', 'online'],
+             'leader', 'members', 'online', 'message_bytes_persistent', 'head_message_timestamp', 'disk_reads', 'disk_writes'],
+            ['trace_on'], ['trace_off'], ['trace_on', '--formatter', 'json'],
             ['list_queues', '--formatter', 'csv', 'name', 'arguments'],
             ['list_bindings'], ['list_bindings', 'routing_key', 'arguments'], ['list_bindings', '--formatter', 'json'],
             ['list_consumers', '-q', 'queue_name', 'consumer_tag', 'ack_required', 'prefetch_count', 'arguments'],
             ['list_permissions'], ['list_queues', 'nonsense'], ['list_bindings', 'nonsense'], ['list_consumers', 'nonsense'])],
-        ['-p', 'nowhere', 'list_queues'], ['-p', 'nowhere', 'list_exchanges'], ['await_startup'],
+        ['-p', 'nowhere', 'list_queues'], ['-p', 'nowhere', 'list_exchanges'], ['-p', 'nowhere', 'trace_on'],
+        ['-p', 'nowhere', 'trace_off'], ['await_startup'],
         ['add_user'], ['nonsense'], ['list_connections', 'nonsense'], ['list_queues', '--nonsense'],
         ['close_connection', 'nonsense', 'why'],
     ]

@@ -168,6 +168,7 @@ int run_ping(struct invocation *i, const struct command *c);
 int run_set_log_level(struct invocation *i, const struct command *c);
 int run_set_user_tags(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
+int run_trace(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
 
 /* --- messages.c: about the messages in a queue ---------------------------------------------- */

@@ -347,14 +347,14 @@ const struct command commands[] = {
      .columns = "result path destination_kind destination routing_key arguments why",
      .is_whole = true, .failures = explain_fails},
     {.name = "trace_off", .group = monitoring_group, .usage = "[--vhost <vhost>]",
-     .help = "Stops the firehose of a vhost.", .run = run_change,
+     .help = "Stops the firehose of a vhost.", .run = run_trace,
      .banner = "Stopping tracing for vhost \"$v\" ...", .done = "Trace disabled for vhost $v",
-     .failures = vhost_is_missing},
+     .failures = no_failures},
     {.name = "trace_on", .group = monitoring_group, .usage = "[--vhost <vhost>]",
      .help = "Starts the firehose of a vhost: copies of what is published and delivered go to its exchange "
              "amq.rabbitmq.trace.",
-     .run = run_change, .banner = "Starting tracing for vhost \"$v\" ...",
-     .done = "Trace enabled for vhost $v", .failures = vhost_is_missing},
+     .run = run_trace, .banner = "Starting tracing for vhost \"$v\" ...",
+     .done = "Trace enabled for vhost $v", .failures = no_failures},
 
     {.name = "add_vhost", .group = vhosts_group,
      .usage = "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" "
@@ -501,7 +501,7 @@ const struct command commands[] = {
                 BIT(OPTION_TRUNCATE),
      .run = run_browse_queue, .banner = "Messages in queue '$1' in vhost '$v' ...",
      .names = "queue",
-     .columns = "position redelivered exchange routing_key properties headers payload",
+     .columns = "position redelivered exchange routing_key properties headers payload payload_encoding",
      .all_columns = "exchange, headers, location, payload, payload_bytes, payload_encoding, position, "
                     "properties, redelivered, routing_key, state",
      .failures = queue_is_missing},

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "leveretctl/terminal.h"
 
 static const struct {
     const char *name;
@@ -80,6 +81,12 @@ static void put_scalar(struct lv_buffer *out, const json_t *value)
     }
 }
 
+/* A number that may come as its digits, since it may be too large for JSON's integers here. */
+static bool is_wide(const char *type)
+{
+    return strcmp(type, "timestamp") == 0;
+}
+
 static void put_fields(struct lv_buffer *out, const json_t *fields);
 
 /* A value within a table, of the type that stands beside it. */
@@ -101,7 +108,7 @@ static void put_typed(struct lv_buffer *out, const char *type, const json_t *val
         lv_buffer_printf(out, "{%" JSON_INTEGER_FORMAT ",%" JSON_INTEGER_FORMAT "}",
                          json_integer_value(json_array_get(value, 0)),
                          json_integer_value(json_array_get(value, 1)));
-    } else if (json_is_string(value)) {
+    } else if (json_is_string(value) && !is_wide(type)) {
         put_quoted(out, value);
     } else if (json_is_null(value)) {
         put(out, "undefined");
@@ -203,6 +210,8 @@ static void put_json_typed(struct lv_buffer *out, const char *type, const json_t
         put_json_array(out, value);
     else if (json_is_null(value))
         put(out, "\"undefined\"");
+    else if (json_is_string(value) && is_wide(type))
+        put_scalar(out, value);
     else
         put_json(out, value);
 }
@@ -250,6 +259,9 @@ static void put_json_cell(struct lv_buffer *out, const char *column, const json_
         put_json_address(out, json_string_value(cell));
     else if (json_is_string(cell) && strcmp(column, "protocol") == 0)
         put(out, "[0,9,1]");
+    else if (json_is_string(cell) && json_string_length(cell) > 0 &&
+             strcmp(column, "head_message_timestamp") == 0)
+        put_scalar(out, cell);
     else
         put_json(out, cell);
 }
@@ -265,6 +277,7 @@ static void row_json(struct listing *l, const json_t *row)
         put_json_cell(&line, l->columns[i], json_array_get(row, i));
     }
     put(&line, "}");
+    terminal_escape_for(l->out, &line, 0, TERMINAL_JSON);
     fwrite(line.p, 1, line.n, l->out);
     lv_buffer_free(&line);
 }
@@ -283,7 +296,9 @@ static void row_table(struct listing *l, const json_t *row)
     struct lv_buffer text = {0};
     for (size_t i = 0; i < l->column_count; i++) {
         put(&text, i ? "\t" : "");
+        size_t begin = text.n;
         cell_text(&text, json_array_get(row, i));
+        terminal_escape_for(l->out, &text, begin, TERMINAL_CELL);
     }
     put(&text, "\n");
     fwrite(text.p, 1, text.n, l->out);
@@ -321,6 +336,7 @@ static void row_csv(struct listing *l, const json_t *row)
     for (size_t i = 0; i < l->column_count; i++) {
         cell.n = 0;
         cell_text(&cell, json_array_get(row, i));
+        terminal_escape_for(l->out, &cell, 0, TERMINAL_CELL);
         put(&line, i ? "," : "");
         put_csv(&line, lv_buffer_slice(&cell));
     }
@@ -364,7 +380,7 @@ static void put_erlang_typed(struct lv_buffer *out, const char *type, const json
             put(out, "}");
         }
         put(out, "]");
-    } else if (json_is_string(value)) {
+    } else if (json_is_string(value) && !is_wide(type)) {
         put_erlang_binary(out, value);
     } else {
         put_typed(out, type, value);
@@ -388,7 +404,7 @@ static void put_erlang_fields(struct lv_buffer *out, const json_t *fields, const
     }
 }
 
-static void pretty_text(struct lv_buffer *out, const json_t *cell)
+static void pretty_value(struct lv_buffer *out, const json_t *cell)
 {
     if (json_is_object(cell))
         put_erlang_fields(out, json_object_get(cell, "table"), "");
@@ -396,6 +412,13 @@ static void pretty_text(struct lv_buffer *out, const json_t *cell)
         put_tags(out, cell, "");
     else
         put_scalar(out, cell);
+}
+
+static void pretty_text(const struct listing *l, struct lv_buffer *out, const json_t *cell)
+{
+    out->n = 0;
+    pretty_value(out, cell);
+    terminal_escape_for(l->out, out, 0, TERMINAL_CELL);
 }
 
 /* Characters, as UTF-8 counts them. */
@@ -437,8 +460,7 @@ static void pretty_print(struct listing *l)
     json_array_foreach(l->kept, r, row)
     {
         for (size_t i = 0; i < l->column_count; i++) {
-            text.n = 0;
-            pretty_text(&text, json_array_get(row, i));
+            pretty_text(l, &text, json_array_get(row, i));
             size_t width = width_of(&text);
             widths[i] = width > widths[i] ? width : widths[i];
         }
@@ -457,8 +479,7 @@ static void pretty_print(struct listing *l)
         if (r > 0 || l->has_headers)
             pretty_rule(l, widths, 't', 'n', 'u');
         for (size_t i = 0; i < l->column_count; i++) {
-            text.n = 0;
-            pretty_text(&text, json_array_get(row, i));
+            pretty_text(l, &text, json_array_get(row, i));
             pretty_cell(l, &text, widths[i], false);
         }
         fputs(DRAW_ON "x" DRAW_OFF "\n", l->out);
@@ -522,7 +543,11 @@ void listing_end(struct listing *l)
 void message_print(enum format format, FILE *out, const char *message)
 {
     if (format != FORMAT_PRETTY_TABLE) {
-        fprintf(out, "%s\n", message);
+        struct lv_buffer text = {0};
+        put(&text, message);
+        terminal_escape_for(out, &text, 0, TERMINAL_LINES);
+        fprintf(out, "%.*s\n", SLICE_ARG(lv_buffer_slice(&text)));
+        lv_buffer_free(&text);
         return;
     }
     struct listing l = {.format = format,

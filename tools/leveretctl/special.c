@@ -199,6 +199,27 @@ int run_close_all_connections(struct invocation *i, const struct command *c)
     return EXIT_OK;
 }
 
+int run_trace(struct invocation *i, const struct command *c)
+{
+    struct lv_buffer done = {0};
+    json_t *answer;
+    int code = connect_to_broker(i);
+    if (code != EXIT_OK)
+        return code;
+    say_banner(i, c->banner);
+    code = converse(i, c, request_of(i, c), NULL, NULL, &answer);
+    if (code != EXIT_OK)
+        return code;
+    json_decref(answer);
+    expand(i, c->done, &done);
+    if (i->format == FORMAT_JSON)
+        say_value(i, json_string(text_of(&done)));
+    else
+        say_done(i, text_of(&done));
+    lv_buffer_free(&done);
+    return EXIT_OK;
+}
+
 /* --- the broker as a whole ----------------------------------------------------------------- */
 
 int run_version(struct invocation *i, const struct command *c)

@@ -58,6 +58,23 @@ static void print_list(const json_t *list)
     json_array_foreach(list, n, one) printf(" * %s\n", json_string_value(one));
 }
 
+/* What rabbitmqctl says, and of our own alarms what they mean. */
+static const char *alarm_text(const char *name)
+{
+    static const struct {
+        const char *name, *text;
+    } texts[] = {
+        {"memory", "Memory alarm"},
+        {"disk", "Free disk space alarm"},
+        {"log", "Log alarm (no room for the next file of the log)"},
+        {"store", "Store alarm (writing has failed: persistent messages are refused)"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(texts[i].name, name) == 0)
+            return texts[i].text;
+    return name;
+}
+
 static void print_alarms(const struct invocation *i, const json_t *f)
 {
     const json_t *alarm;
@@ -66,10 +83,8 @@ static void print_alarms(const struct invocation *i, const json_t *f)
     title("Alarms");
     if (json_array_size(alarms) == 0)
         printf("(none)\n");
-    json_array_foreach(alarms, n, alarm) printf(strcmp(json_string_value(alarm), "memory") == 0
-                                                    ? "Memory alarm on node %s\n"
-                                                    : "Free disk space alarm on node %s\n",
-                                                i->node);
+    json_array_foreach(alarms, n, alarm)
+        printf("%s on node %s\n", alarm_text(json_string_value(alarm)), i->node);
 }
 
 static void print_memory(const json_t *f, const char *unit)

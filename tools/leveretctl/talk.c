@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "leveretctl/command.h"
+#include "leveretctl/terminal.h"
 
 enum { TIMEOUT_S_DEFAULT = 60 };
 
@@ -46,6 +47,7 @@ void say_banner(const struct invocation *i, const char *text)
     if (!text || is_quiet(i) || !format_is_for_people(i->format))
         return;
     expand(i, text, &line);
+    terminal_escape_for(stdout, &line, 0, TERMINAL_LINES);
     printf("%.*s\n", (int)line.n, (const char *)line.p);
     lv_buffer_free(&line);
 }
@@ -58,6 +60,7 @@ int say_error(int exit_code, const char *format, ...)
     lv_buffer_vprintf(&text, format, args);
     va_end(args);
     fflush(stdout);
+    terminal_escape_for(stderr, &text, 0, TERMINAL_LINES);
     fprintf(stderr, "Error:\n%.*s\n", SLICE_ARG(lv_buffer_slice(&text)));
     lv_buffer_free(&text);
     return exit_code;
@@ -139,8 +142,10 @@ static int say_failure(const struct invocation *i, const struct failure *f, cons
         return say_failure_json(i, f);
     if (f->text)
         expand(i, f->text, &text);
-    fprintf(stderr, "%s%.*s%s\n", f->is_bare ? "" : "Error:\n", (int)text.n,
-            text.n ? (const char *)text.p : "", f->text ? "" : own_text);
+    else
+        lv_buffer_printf(&text, "%s", own_text);
+    terminal_escape_for(stderr, &text, 0, TERMINAL_LINES);
+    fprintf(stderr, "%s%.*s\n", f->is_bare ? "" : "Error:\n", SLICE_ARG(lv_buffer_slice(&text)));
     lv_buffer_free(&text);
     return f->exit_code;
 }

@@ -33,6 +33,7 @@ struct net_conn {
     struct loop_timer limit;
     uint64_t received;
     uint64_t sent;
+    uint64_t reads, writes;
     uint64_t sent_at_ms;
     size_t high;
     size_t low;
@@ -78,6 +79,7 @@ static void write_out(struct net_conn *conn)
         lv_buffer_add(&peer->got, part.p, n);
         outbuf_consume(&conn->out, n);
         conn->sent += n;
+        conn->writes++;
         conn->sent_at_ms = loop_now_ms(conn->loop);
         if (peer->window != SIZE_MAX)
             peer->window -= n;
@@ -94,6 +96,7 @@ static void present(struct net_conn *conn)
     uint8_t *bytes = lv_malloc(n);
     memcpy(bytes, conn->in.p, n);
     conn->received += n - conn->presented;
+    conn->reads++;
     size_t consumed = conn->calls->on_bytes(conn->owner, bytes, n);
     lv_assert(consumed <= n);
     free(bytes);
@@ -300,6 +303,16 @@ uint64_t net_received(const struct net_conn *conn)
 uint64_t net_sent(const struct net_conn *conn)
 {
     return conn->sent;
+}
+
+uint64_t net_reads(const struct net_conn *conn)
+{
+    return conn->reads;
+}
+
+uint64_t net_writes(const struct net_conn *conn)
+{
+    return conn->writes;
 }
 
 size_t net_unread(const struct net_conn *conn)

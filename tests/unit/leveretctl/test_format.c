@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "leveretctl/format.h"
+#include "leveretctl/terminal.h"
 
 /* Prints rows, given as JSON, and returns what came out; the caller frees it. */
 static char *print(struct listing *l, const char *rows_json)
@@ -184,6 +185,39 @@ static void formats_have_names(void **state)
     assert_false(format_is_for_people(FORMAT_JSON));
 }
 
+static void times_beyond_63_bits_are_numbers_wherever_they_are_shown(void **state)
+{
+    (void)state;
+    const char *rows = "[[{\"table\":[[\"t\",\"timestamp\",\"18446744073709551615\"],"
+                       "[\"s\",\"longstr\",\"5\"]]},\"x\"]]";
+    struct listing table = listing(FORMAT_TABLE, "properties", "y");
+    struct listing json = listing(FORMAT_JSON, "properties", "y");
+    EXPECT(&table, rows, "properties\ty\n[{\"t\",18446744073709551615},{\"s\",\"5\"}]\tx\n");
+    EXPECT(&json, rows,
+           "[\n{\"properties\":[[\"t\",\"timestamp\",18446744073709551615],"
+           "[\"s\",\"longstr\",\"5\"]],\"y\":\"x\"}\n]\n");
+}
+
+static void assert_shown(const char *text, enum terminal_text kind, const char *shown)
+{
+    struct lv_buffer b = {0};
+    lv_buffer_printf(&b, "\033%s", text); /* what is before `from` stays */
+    terminal_escape(&b, 1, kind);
+    lv_buffer_add_u8(&b, '\0');
+    assert_string_equal((const char *)b.p + 1, shown);
+    lv_buffer_free(&b);
+}
+
+static void what_a_terminal_would_obey_is_shown_to_it(void **state)
+{
+    (void)state;
+    assert_shown("a\033[31mb\a\r\n\t\x7f", TERMINAL_CELL, "a\\x1b[31mb\\x07\\x0d\\x0a\\x09\\x7f");
+    assert_shown("a\n\033b", TERMINAL_LINES, "a\n\\x1bb");
+    assert_shown("caf\xc3\xa9 \xc2\x9b\xe2\x82\xac", TERMINAL_CELL,
+                 "caf\xc3\xa9 \\x9b\xe2\x82\xac");
+    assert_shown("[\"a\xc2\x9b\",\n1]", TERMINAL_JSON, "[\"a\\u009b\",\n1]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +233,8 @@ int main(void)
         cmocka_unit_test(addresses_are_numbers_in_json),
         cmocka_unit_test(numbers_and_truth_values_are_plain),
         cmocka_unit_test(formats_have_names),
+        cmocka_unit_test(times_beyond_63_bits_are_numbers_wherever_they_are_shown),
+        cmocka_unit_test(what_a_terminal_would_obey_is_shown_to_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
