@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "broker/browse.h"
+#include "broker/forward.h"
 #include "broker/vhost.h"
 #include "wire/properties.h"
 #include "wire/table.h"
@@ -23,6 +24,7 @@ struct looked_at {
     struct browse_item item;
     struct message *message; /* owned */
     uint64_t payload_bytes;  /* shown at most */
+    bool is_kept;            /* a dead letter that nobody can take */
 };
 
 /* This thread's and the home's in turn, never at once. */
@@ -59,6 +61,7 @@ static void fill_on_loop(struct loop *loop, void *arg)
             return;
         at->message = browse_message(look->browse);
         at->payload_bytes = look->payload_bytes;
+        at->is_kept = at->item.is_taken && forward_is_kept(look->queue, at->item.place);
         browse_pass(look->browse);
         if (!at->message)
             continue;
@@ -91,7 +94,7 @@ COLUMN(position)
 COLUMN(state)
 {
     UNUSED();
-    return json_string(ROW->item.is_taken ? "unacked" : "ready");
+    return json_string(ROW->is_kept ? "dead_letter" : ROW->item.is_taken ? "unacked" : "ready");
 }
 
 COLUMN(location)

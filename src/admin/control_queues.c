@@ -198,7 +198,19 @@ COLUMN(messages_unacknowledged)
 COLUMN(messages)
 {
     UNUSED();
-    return json_of_u64(ROW->status.ready + ROW->status.taken);
+    return json_of_u64(ROW->status.ready + ROW->status.taken + ROW->status.dead_letters);
+}
+
+COLUMN(messages_dlx)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.dead_letters);
+}
+
+COLUMN(message_bytes_dlx)
+{
+    UNUSED();
+    return json_of_u64(ROW->status.dead_letter_bytes);
 }
 
 COLUMN(messages_ready_ram)
@@ -240,7 +252,8 @@ COLUMN(message_bytes_unacknowledged)
 COLUMN(message_bytes)
 {
     UNUSED();
-    return json_of_u64(ROW->status.ready_bytes + ROW->status.taken_bytes);
+    const struct queue_call *s = &ROW->status;
+    return json_of_u64(s->ready_bytes + s->taken_bytes + s->dead_letter_bytes);
 }
 
 COLUMN(message_bytes_ram)
@@ -371,11 +384,13 @@ static const struct column queue_columns[] = {
     {"members", members},
     {"memory", memory},
     {"message_bytes", message_bytes},
+    {"message_bytes_dlx", message_bytes_dlx},
     {"message_bytes_persistent", message_bytes_persistent},
     {"message_bytes_ram", message_bytes_ram},
     {"message_bytes_ready", message_bytes_ready},
     {"message_bytes_unacknowledged", message_bytes_unacknowledged},
     {"messages", messages},
+    {"messages_dlx", messages_dlx},
     {"messages_lost", messages_lost},
     {"messages_persistent", messages_persistent},
     {"messages_ram", messages_ram},

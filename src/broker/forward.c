@@ -42,6 +42,10 @@ struct job {
     uint32_t answers_due;
     bool was_refused;
     bool was_taken;
+    bool is_stuck; /* was kept before, and has not arrived since */
+    enum forward_obstacle obstacle;
+    struct queue *
+        refuser; /* when it must arrive: the last one asked, later the one that refused; referenced */
     uint64_t *targets; /* when it must arrive: all that were ever asked */
     uint32_t target_count, target_capacity;
 };
@@ -54,6 +58,8 @@ struct forwarder {
     size_t busy_count;    /* under way or kept */
     size_t outside_count; /* that stand at no place */
     uint64_t body_bytes;  /* of those that do */
+    struct forward_due due;
+    size_t stuck_count;
     uint64_t made_bytes;
     struct job **slots;
     uint32_t *
@@ -196,6 +202,10 @@ static void tell_of_room(struct forwarder *f)
 static void count_job(struct forwarder *f, const struct job *job, int by)
 {
     f->job_count += (size_t)by;
+    if (job->forward.must_arrive) {
+        f->due.messages += (uint64_t)by;
+        f->due.body_bytes += (uint64_t)by * job->body_bytes;
+    }
     if (job->forward.is_outside) {
         f->outside_count += (size_t)by;
         atomic_store_explicit(&f->queue->is_forward_behind, f->outside_count > FORWARDS_MAX,
@@ -205,11 +215,30 @@ static void count_job(struct forwarder *f, const struct job *job, int by)
     }
 }
 
+/* A queue that was asked for this job. NULL: none. */
+static void job_remember(struct job *job, struct queue *target)
+{
+    if (job->refuser)
+        queue_unref(&job->refuser);
+    job->refuser = target ? queue_ref(target) : NULL;
+}
+
+static void job_unstick(struct forwarder *f, struct job *job, enum forward_end end)
+{
+    if (!job->is_stuck)
+        return;
+    job->is_stuck = false;
+    if (--f->stuck_count == 0 && job->rules->unstuck)
+        job->rules->unstuck(f->queue, end == FORWARD_TAKEN);
+}
+
 /* The job is in no list and has no slot. The forwarder's queue may be gone afterwards. */
 static void job_end(struct forwarder *f, struct job *job, enum forward_end end)
 {
     struct queue *q = f->queue;
     count_job(f, job, -1);
+    job_unstick(f, job, end);
+    job_remember(job, NULL);
     job->rules->done(q, &job->forward, end);
     message_unref(&job->forward.message);
     free(job->targets);
@@ -229,6 +258,12 @@ static void job_keep(struct forwarder *f, struct job *job)
         return;
     }
     lv_list_push(&f->kept, &job->link);
+    f->stuck_count += !job->is_stuck;
+    job->is_stuck = true;
+    if (job->rules->stuck)
+        job->rules->stuck(f->queue, &job->forward, job->obstacle,
+                          job->obstacle == FORWARD_REFUSED ? job->refuser : NULL);
+    job_remember(job, NULL);
     if (loop_timer_is_running(&f->retry))
         return;
     f->retry_ms = RETRY_MS_MIN;
@@ -251,6 +286,14 @@ static void job_is_answered(struct forwarder *f, struct job *job)
     job_end(f, job, job->was_taken ? FORWARD_TAKEN : FORWARD_DROPPED);
 }
 
+/* Of several targets the one that was asked last is known by more than its id. */
+static void note_refusal(struct job *job, uint32_t target)
+{
+    job->obstacle = FORWARD_REFUSED;
+    if (job->refuser && job->refuser->id != (job->targets[target] & ~HAS_IT))
+        job_remember(job, NULL);
+}
+
 /* A target that is gone neither takes nor refuses: when all are, nobody was to have it. */
 static void job_answer(struct forwarder *f, struct job *job, uint32_t target,
                        enum queue_answer answer)
@@ -258,6 +301,8 @@ static void job_answer(struct forwarder *f, struct job *job, uint32_t target,
     bool taken = answer == QUEUE_TOOK;
     job->was_refused |= answer == QUEUE_REFUSED;
     job->was_taken |= taken;
+    if (answer == QUEUE_REFUSED && job->forward.must_arrive)
+        note_refusal(job, target);
     if (taken && job->forward.must_arrive)
         job->targets[target] |= HAS_IT;
     lv_assert(job->answers_due > 0);
@@ -303,6 +348,8 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
         job->was_taken = true;
         return false;
     }
+    if (job->forward.must_arrive && !job->was_refused)
+        job_remember(job, target);
     job->answers_due++;
     enum queue_answer answer = (job->rules->goes_back ? queue_publish_again : queue_publish)(
         home_of(f), target, made, &f->sink, (uint64_t)number << TARGET_SHIFT | job->slot);
@@ -312,14 +359,17 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
 }
 
 /* A copy of the targets, which the caller frees; routes are good until the next is looked for only. */
-static struct queue **find_targets(struct forwarder *f, const struct job *job,
-                                   const struct message *made, size_t *ret_count)
+static struct queue **find_targets(struct forwarder *f, struct job *job, const struct message *made,
+                                   size_t *ret_count)
 {
     struct route route = {0};
+    job->obstacle = FORWARD_NO_ROUTE;
     if (job->rules->route)
         job->rules->route(f->queue, &job->forward, made, &route);
-    else if (!forward_find_route(home_of(f), f->queue->vhost, made, &route))
+    else if (!forward_find_route(home_of(f), f->queue->vhost, made, &route)) {
         route.count = 0;
+        job->obstacle = FORWARD_NO_EXCHANGE;
+    }
     struct queue **targets = lv_malloc((route.count + 1) * sizeof *targets);
     size_t count = 0;
     for (size_t i = 0; i < route.count; i++) {
@@ -353,6 +403,7 @@ static bool job_send(struct forwarder *f, struct job *job)
     if (!job->rules->make) {
         made = message_ref(job->forward.message);
     } else if (!job->rules->make(f->queue, &job->forward, &made)) {
+        job->obstacle = FORWARD_NO_MEMORY;
         job_keep(f, job);
         return false;
     } else if (!made) {
@@ -542,6 +593,21 @@ uint64_t forward_count(const struct queue *q)
 uint64_t forward_body_bytes(const struct queue *q)
 {
     return q->forwarder ? q->forwarder->body_bytes : 0;
+}
+
+struct forward_due forward_due(const struct queue *q)
+{
+    return q->forwarder ? q->forwarder->due : (struct forward_due){0};
+}
+
+bool forward_is_kept(const struct queue *q, uint64_t place)
+{
+    const struct forwarder *f = q->forwarder;
+    for (const struct lv_list *it = f ? f->kept.next : NULL; it && it != &f->kept; it = it->next) {
+        if (lv_list_item(it, const struct job, link)->forward.place == place)
+            return true;
+    }
+    return false;
 }
 
 static void abandon_all(struct forwarder *f, struct lv_list *list, bool is_busy)

@@ -34,6 +34,14 @@ enum forward_end {
     FORWARD_ABANDONED, /* the queue was deleted before */
 };
 
+/* Why something that must arrive is kept. */
+enum forward_obstacle {
+    FORWARD_NO_MEMORY,
+    FORWARD_NO_EXCHANGE,
+    FORWARD_NO_ROUTE,
+    FORWARD_REFUSED, /* by a queue: it is full, or its store has failed */
+};
+
 struct forward {
     uint64_t place;
     struct message *message; /* in the queue at that place; a reference is taken */
@@ -61,6 +69,13 @@ struct forward_rules {
     bool (*is_target)(struct queue *q, const struct forward *forward, const struct message *made,
                       struct queue *target);
 
+    /* It must arrive and cannot: it is kept, as it is after each try that fails. `target`: the queue that
+     * has refused it; NULL: another obstacle, or that queue is not known any more. NULL rule: no matter. */
+    void (*stuck)(struct queue *q, const struct forward *forward, enum forward_obstacle obstacle,
+                  const struct queue *target);
+    /* Of all that was stuck the last one has ended; `has_arrived`: where it was to go. With `stuck`. */
+    void (*unstuck)(struct queue *q, bool has_arrived);
+
     /* How it ended, once for each forward_start(), never within it. The queue may be deleted. */
     void (*done)(struct queue *q, const struct forward *forward, enum forward_end end);
 };
@@ -86,6 +101,16 @@ void forward_not_when_room(struct queue *q, struct loop_task *task);
  * their bodies. Home. */
 uint64_t forward_count(const struct queue *q);
 uint64_t forward_body_bytes(const struct queue *q);
+
+/* Of these, what must arrive: it is in the queue until it has. Home. */
+struct forward_due {
+    uint64_t messages;
+    uint64_t body_bytes;
+};
+struct forward_due forward_due(const struct queue *q);
+
+/* Whether the message at this place is kept since nobody can take it. Looks at all that are kept. Home. */
+bool forward_is_kept(const struct queue *q, uint64_t place);
 
 /* The queue is deleted: what waits is sent now, what is kept ends with FORWARD_ABANDONED. Home; or
  * after the loops have stopped: then what waits ends so, too. */

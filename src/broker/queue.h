@@ -274,12 +274,13 @@ struct queue_call {
     struct delivery got; /* get: valid in done(); got.message == NULL: empty */
     struct queue_counters counters;
     uint64_t taken, ready_bytes, taken_bytes;
-    uint64_t disk_ready, disk_bytes; /* of what is ready: on disk alone */
-    uint64_t persistent;             /* of what is ready or taken: what outlives a restart ... */
-    uint64_t persistent_bytes;       /* ... and their bodies */
-    double utilisation;              /* queue_use.h */
-    bool has_head_time; /* the first ready message is in memory and has a timestamp ... */
-    uint64_t head_time; /* ... this one */
+    uint64_t dead_letters, dead_letter_bytes; /* given up, and here until somebody has them */
+    uint64_t disk_ready, disk_bytes;          /* of what is ready: on disk alone */
+    uint64_t persistent;       /* of what is ready or taken: what outlives a restart ... */
+    uint64_t persistent_bytes; /* ... and their bodies */
+    double utilisation;        /* queue_use.h */
+    bool has_head_time;        /* the first ready message is in memory and has a timestamp ... */
+    uint64_t head_time;        /* ... this one */
 };
 
 void queue_call_start(struct queue_call *call);

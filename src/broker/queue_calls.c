@@ -94,6 +94,9 @@ void queue_call_status(struct queue_call *call)
     struct queue *q = call->queue;
     struct lane_totals totals = lanes_count(q);
     call->ready = totals.ready;
+    const struct forward_due due = forward_due(q);
+    call->dead_letters = due.messages;
+    call->dead_letter_bytes = due.body_bytes;
     /* What goes on to another queue is nobody's. A purge may have done away with it where it stood, on
      * disk, before it has arrived. */
     uint64_t forwarded = forward_count(q), forwarded_bytes = forward_body_bytes(q);

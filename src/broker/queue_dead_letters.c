@@ -12,12 +12,15 @@
 
 /* --- what has been said -------------------------------------------------------------------------- */
 
-enum { CYCLES_REMEMBERED = 32 };
+enum { CYCLES_REMEMBERED = 32, OBSTACLES_REMEMBERED = 8 };
 
 struct dead_letter_log {
     uint64_t cycles[CYCLES_REMEMBERED]; /* hashes of those that were logged */
     unsigned cycle_count;
     bool has_told_of_bad_history;
+    uint64_t
+        obstacles[OBSTACLES_REMEMBERED]; /* hashes of those that were logged since all was well */
+    unsigned obstacle_count;
 };
 
 static struct dead_letter_log *log_of(struct queue *q)
@@ -107,6 +110,71 @@ static bool is_target(struct queue *q, const struct forward *f, const struct mes
     return false;
 }
 
+/* --- what cannot go on ------------------------------------------------------------------------------ */
+
+static void describe_obstacle(const struct queue *q, const struct forward *f,
+                              enum forward_obstacle obstacle, const struct queue *target,
+                              struct lv_buffer *out)
+{
+    const struct queue_arguments *a = settings_of(q);
+    struct slice key = a->has_dead_letter_routing_key ? a->dead_letter_routing_key
+                                                      : message_routing_key(f->message);
+    switch (obstacle) {
+    case FORWARD_NO_MEMORY: lv_buffer_printf(out, "there is no memory for a copy"); return;
+    case FORWARD_NO_EXCHANGE:
+        lv_buffer_printf(out, "there is no exchange '%.*s'", SLICE_ARG(a->dead_letter_exchange));
+        return;
+    case FORWARD_NO_ROUTE:
+        lv_buffer_printf(out, "exchange '%.*s' has no route for the key '%.*s'",
+                         SLICE_ARG(a->dead_letter_exchange), SLICE_ARG(key));
+        return;
+    case FORWARD_REFUSED:
+        if (target)
+            lv_buffer_printf(out, "queue '%.*s' is full or refuses them",
+                             SLICE_ARG(queue_name(target)));
+        else
+            lv_buffer_printf(out, "a queue that they go to is full or refuses them");
+        return;
+    }
+}
+
+/* Whether it is the first time since all was well; at most so many different ones. */
+static bool remember_obstacle(struct dead_letter_log *log, uint64_t hash)
+{
+    for (unsigned i = 0; i < log->obstacle_count; i++) {
+        if (log->obstacles[i] == hash)
+            return false;
+    }
+    if (log->obstacle_count == OBSTACLES_REMEMBERED)
+        return false;
+    log->obstacles[log->obstacle_count++] = hash;
+    return true;
+}
+
+static void stuck(struct queue *q, const struct forward *f, enum forward_obstacle obstacle,
+                  const struct queue *target)
+{
+    struct lv_buffer why = {0};
+    if (log_of(q)->obstacle_count == OBSTACLES_REMEMBERED)
+        return;
+    describe_obstacle(q, f, obstacle, target, &why);
+    if (remember_obstacle(log_of(q), lv_hash(lv_buffer_slice(&why))))
+        log_warning(
+            "queue '%.*s' in vhost '%.*s': dead letters cannot go on: %.*s; they are kept, and tried again",
+            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+            SLICE_ARG(lv_buffer_slice(&why)));
+    lv_buffer_free(&why);
+}
+
+static void unstuck(struct queue *q, bool has_arrived)
+{
+    log_of(q)->obstacle_count = 0;
+    if (!has_arrived)
+        return; /* the queue is deleted, or has no dead-letter exchange any more */
+    log_info("queue '%.*s' in vhost '%.*s': the dead letters that were kept have gone on",
+             SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
 static void done(struct queue *q, const struct forward *f, enum forward_end end)
 {
     if (end == FORWARD_TAKEN)
@@ -118,6 +186,8 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
 static const struct forward_rules dead_letter_rules = {
     .make = make,
     .is_target = is_target,
+    .stuck = stuck,
+    .unstuck = unstuck,
     .done = done,
 };
 

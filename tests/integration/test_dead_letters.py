@@ -1,4 +1,5 @@
 """Messages that their readers did not want, on their way to the dead-letter exchange."""
+import json
 import re
 
 import pytest
@@ -171,6 +172,39 @@ def test_at_least_once_keeps_what_nobody_can_take_until_somebody_does(broker, pe
     if missing != 'queue':
         peer.call(1, 'queue.bind', queue=end, exchange=exchange, routing_key=end)
     assert bodies(peer, end, 10) == [str(number) for number in range(10)]
+
+
+@pytest.mark.leveret
+def test_what_nobody_can_take_is_counted_and_shown_and_the_log_says_why(own_broker):
+    broker = own_broker()
+
+    def counts():
+        listed = broker.ctl('-q', 'list_queues', '--no-table-headers', 'name', 'messages', 'messages_unacknowledged',
+                            'messages_dlx', 'message_bytes', 'message_bytes_dlx').out
+        return dict(line.split('\t', 1) for line in listed.splitlines())['q']
+
+    def said(why):
+        return broker.log().count(f"queue 'q' in vhost '/': dead letters cannot go on: {why}")
+
+    with Peer(broker.address) as peer:
+        peer.declare('q', durable=True, arguments=at_least_once('x', 'end'))
+        for number in range(3):
+            peer.publish(1, '', 'q', f'letter {number}', PERSISTENT)
+        reject_all(peer, 'q', 3)
+        eventually(lambda: counts() == '3\t0\t3\t24\t24')
+        eventually(lambda: said("there is no exchange 'x'") == 1)
+        browsed = json.loads(broker.ctl('browse_queue', 'q', '--unacked', '--formatter', 'json', 'payload', 'state').out)
+        assert browsed == [{'payload': f'letter {number}', 'state': 'dead_letter'} for number in range(3)]
+        peer.call(1, 'exchange.declare', exchange='x', type='direct', durable=True)
+        eventually(lambda: said("exchange 'x' has no route for the key 'end'") == 1)
+        peer.declare('end', durable=True, arguments={'x-max-length': 1, 'x-overflow': 'reject-publish'})
+        peer.call(1, 'queue.bind', queue='end', exchange='x', routing_key='end')
+        eventually(lambda: said("queue 'end' is full or refuses them") == 1)
+        eventually(lambda: counts() == '2\t0\t2\t16\t16')
+        assert [eventually(lambda: peer.get('end')).body for _ in range(3)] == [f'letter {n}'.encode() for n in range(3)]
+        eventually(lambda: counts() == '0\t0\t0\t0\t0')
+        eventually(lambda: 'the dead letters that were kept have gone on' in broker.log())
+        assert said('') == 3, broker.log()
 
 
 @pytest.mark.leveret

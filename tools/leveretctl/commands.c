@@ -141,14 +141,16 @@ static const struct failure add_vhost_fails[] = {
     "[--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] <name> <pattern> "          \
     "<definition>"
 
-#define QUEUE_COLUMNS                                                                                                \
-    "arguments, auto_delete, consumer_capacity, consumer_utilisation, consumers, disk_reads, "                       \
-    "disk_writes, durable, effective_policy_definition, exclusive, exclusive_consumer_pid, exclusive_consumer_tag, " \
-    "head_message_timestamp, leader, members, memory, message_bytes, message_bytes_persistent, "                     \
-    "message_bytes_ram, message_bytes_ready, message_bytes_unacknowledged, messages, messages_lost, "                \
-    "messages_persistent, messages_ram, messages_ready, messages_ready_ram, "                                        \
-    "messages_unacknowledged, messages_unacknowledged_ram, name, online, operator_policy, owner_pid, pid, policy, "  \
-    "slave_pids, state, synchronised_slave_pids, type"
+#define QUEUE_COLUMNS                                                                              \
+    "arguments, auto_delete, consumer_capacity, consumer_utilisation, consumers, "                 \
+    "disk_reads, disk_writes, durable, effective_policy_definition, exclusive, "                   \
+    "exclusive_consumer_pid, exclusive_consumer_tag, head_message_timestamp, leader, "             \
+    "members, memory, message_bytes, message_bytes_dlx, message_bytes_persistent, "                \
+    "message_bytes_ram, message_bytes_ready, message_bytes_unacknowledged, messages, "             \
+    "messages_dlx, messages_lost, messages_persistent, messages_ram, messages_ready, "             \
+    "messages_ready_ram, messages_unacknowledged, messages_unacknowledged_ram, name, "             \
+    "online, operator_policy, owner_pid, pid, policy, slave_pids, state, "                         \
+    "synchronised_slave_pids, type"
 
 #define CONNECTION_COLUMNS                                                                         \
     "auth_mechanism, channel_max, channels, client_properties, connected_at, frame_max, host, "    \

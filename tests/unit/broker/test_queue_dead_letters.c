@@ -175,10 +175,18 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     run(5000);
     assert_int_equal(totals(q).taken, 1);
     assert_int_equal(totals(r).taken, 0);
+    assert_int_equal(forward_due(q).messages, 1);
+    assert_int_equal(forward_due(q).body_bytes, 0);
+    assert_int_equal(forward_due(r).messages, 0);
+    assert_true(forward_is_kept(q, 0));
+    assert_false(forward_is_kept(q, 1));
+    assert_false(forward_is_kept(r, 0));
     struct queue *end = declare("end", NULL, NULL, false);
     run(2000);
     assert_int_equal(totals(q).taken, 0);
     assert_int_equal(totals(end).ready, 1);
+    assert_int_equal(forward_due(q).messages, 0);
+    assert_false(forward_is_kept(q, 0));
     assert_int_equal(q->counters.dead_lettered[DEATH_DELIVERY_LIMIT], 1);
     assert_int_equal(r->counters.dead_lettered[DEATH_DELIVERY_LIMIT], 0);
 }
