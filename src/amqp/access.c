@@ -2,33 +2,51 @@
 #include "amqp/channel.h"
 #include "wire/table.h"
 
-bool channel_allows(struct channel *ch, uint32_t method, enum auth_action action, const char *kind,
-                    struct slice name)
+bool channel_may(const struct channel *ch, enum auth_action action, const char *kind,
+                 struct slice name, struct broker_error *error)
 {
     const struct auth_identity *who = ch->connection->identity;
     struct slice vhost = vhost_name(ch->connection->vhost);
     if (auth_allows(who, vhost, action, name))
         return true;
     struct slice shown = name.n ? name : slice_str("amq.default");
-    channel_fail(ch, method, REPLY_ACCESS_REFUSED,
-                 "access to %s '%.*s' in vhost '%.*s' refused for user '%.*s'", kind,
-                 SLICE_ARG(shown), SLICE_ARG(vhost), SLICE_ARG(auth_identity_name(who)));
-    return false;
+    return broker_refuse(error, REPLY_ACCESS_REFUSED,
+                         "access to %s '%.*s' in vhost '%.*s' refused for user '%.*s'", kind,
+                         SLICE_ARG(shown), SLICE_ARG(vhost), SLICE_ARG(auth_identity_name(who)));
 }
 
-bool channel_allows_topic(struct channel *ch, uint32_t method, struct slice exchange,
-                          enum auth_action action, struct slice routing_key)
+bool channel_may_topic(const struct channel *ch, struct slice exchange, enum auth_action action,
+                       struct slice routing_key, struct broker_error *error)
 {
     const struct auth_identity *who = ch->connection->identity;
     struct slice vhost = vhost_name(ch->connection->vhost);
     if (auth_allows_topic(who, vhost, exchange, action, routing_key))
         return true;
-    channel_fail(ch, method, REPLY_ACCESS_REFUSED,
-                 "access to topic '%.*s' in exchange '%.*s' in vhost '%.*s' refused for user "
-                 "'%.*s'",
-                 SLICE_ARG(routing_key), SLICE_ARG(exchange), SLICE_ARG(vhost),
-                 SLICE_ARG(auth_identity_name(who)));
-    return false;
+    return broker_refuse(error, REPLY_ACCESS_REFUSED,
+                         "access to topic '%.*s' in exchange '%.*s' in vhost '%.*s' refused for "
+                         "user '%.*s'",
+                         SLICE_ARG(routing_key), SLICE_ARG(exchange), SLICE_ARG(vhost),
+                         SLICE_ARG(auth_identity_name(who)));
+}
+
+bool channel_allows(struct channel *ch, uint32_t method, enum auth_action action, const char *kind,
+                    struct slice name)
+{
+    struct broker_error error;
+    bool may = channel_may(ch, action, kind, name, &error);
+    if (!may)
+        channel_refuse(ch, method, &error);
+    return may;
+}
+
+bool channel_allows_topic(struct channel *ch, uint32_t method, struct slice exchange,
+                          enum auth_action action, struct slice routing_key)
+{
+    struct broker_error error;
+    bool may = channel_may_topic(ch, exchange, action, routing_key, &error);
+    if (!may)
+        channel_refuse(ch, method, &error);
+    return may;
 }
 
 bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,

@@ -22,7 +22,9 @@ struct amqp_settings {
     _Atomic uint16_t channel_max;             /* tune; 2047 */
     _Atomic uint16_t heartbeat_s;             /* tune; 60 */
     _Atomic uint32_t handshake_timeout_ms;    /* 10000 */
+    _Atomic uint32_t send_timeout_ms;         /* of connections to come; 15000; 0: none */
     _Atomic uint64_t message_bytes_max;       /* 134217728 */
+    _Atomic uint64_t unfinished_bytes_max;    /* a loop's, of messages that are not whole */
     _Atomic int64_t connections_max;          /* that have entered a vhost; below 0: no limit */
     _Atomic bool qos_reaches_running; /* basic.qos without global: also to consumers that run */
     _Atomic bool forgets_histories;   /* a header x-death that a client publishes is taken away */

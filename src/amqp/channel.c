@@ -110,8 +110,10 @@ static void forget_incoming(struct channel *ch)
         ch->dropped_body_left = ch->incoming->body_bytes - ch->incoming->body_got - of_this_frame;
     if (ch->content == CONTENT_AWAIT_BODY && ch->dropped_body_left == 0)
         ch->content = CONTENT_NONE;
+    channel_release_room(ch);
     if (ch->incoming->message)
         message_unref(&ch->incoming->message);
+    free(ch->incoming->refusal);
     free(ch->incoming);
     ch->incoming = NULL;
 }
@@ -313,20 +315,28 @@ void channel_end(struct channel *ch)
 
 static void execute_frame(struct channel *ch, uint8_t type, struct slice payload);
 
+static bool can_execute(const struct channel *ch)
+{
+    return !ch->is_waiting && ch->state != CHANNEL_ENDING && connection_executes(ch->connection);
+}
+
 /* Executes kept frames until one must wait again. They are taken out of the channel first: what
  * a command does to the channel, its end included, cannot pull them from under us. What is left stands
  * before anything that may come. */
-static void execute_deferred(struct channel *ch)
+void channel_execute_deferred(struct channel *ch)
 {
     struct connection *conn = ch->connection;
+    if (ch->deferred.n == 0 || !can_execute(ch))
+        return;
     uint16_t number = ch->number;
     struct lv_buffer frames = ch->deferred;
     struct slice left = lv_buffer_slice(&frames), payload;
     ch->deferred = (struct lv_buffer){0};
     bool is_there = true;
-    while (left.n > 0 && is_there && !ch->is_waiting && ch->state != CHANNEL_ENDING) {
+    while (left.n > 0 && is_there && can_execute(ch)) {
         uint8_t type = next_deferred(&left, &payload);
         execute_frame(ch, type, payload);
+        connection_watch_output(conn);
         is_there = conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
     }
     connection_count_deferred(conn, 0, frames.n - left.n);
@@ -350,7 +360,7 @@ void channel_go_on(struct channel *ch)
         return;
     }
     struct connection *conn = ch->connection;
-    execute_deferred(ch);
+    channel_execute_deferred(ch);
     if (conn->is_finishing)
         connection_finish(conn);
 }
@@ -559,7 +569,7 @@ static void execute_frame(struct channel *ch, uint8_t type, struct slice payload
 
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
-    if (ch->is_waiting || ch->deferred.n > 0)
+    if (ch->is_waiting || ch->deferred.n > 0 || !connection_executes(ch->connection))
         defer_frame(ch, type, payload);
     else
         execute_frame(ch, type, payload);

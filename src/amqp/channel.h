@@ -37,9 +37,11 @@ struct incoming {
     struct slice exchange; /* both point behind this struct */
     struct slice routing_key;
     bool mandatory;
-    struct message *message; /* from the header on; owned; NULL: too large to be kept */
-    uint64_t body_bytes;     /* as the header says */
+    struct message *message;      /* from the header on; owned; NULL: it is refused */
+    struct broker_error *refusal; /* why; owned; told when all of it has come */
+    uint64_t body_bytes;          /* as the header says */
     uint64_t body_got;
+    uint64_t room; /* for the body, in `message` */
     uint8_t names[];
 };
 
@@ -150,6 +152,9 @@ void channel_wait(struct channel *ch, uint32_t method);
 void channel_go_on(struct channel *ch);
 /* While the channel waits for this method, the method is to be executed anew, first of all. */
 void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
+/* The same for a channel that may wait still, and when its connection is not stopped. The channel may
+ * be gone afterwards. */
+void channel_execute_deferred(struct channel *ch);
 
 /* Starts a call at a queue's home, and waits if it is elsewhere. `call` is allocated, and freed
  * after `done`, which is told the channel unless that is gone (then NULL). */
@@ -230,6 +235,14 @@ void channel_watch(struct channel *ch, const struct queue_answers *answers);
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message);
 void channel_return_message(struct channel *ch, struct message *message);
+
+/* --- bodies.c -------------------------------------------------------------------------------- */
+
+/* Makes room for this much of the body of ch->incoming, which has a message. False after refusing: then
+ * the channel may be gone. */
+bool channel_make_room(struct channel *ch, uint64_t bytes);
+/* The room of ch->incoming no longer counts: the message is whole, or is dropped. */
+void channel_release_room(struct channel *ch);
 
 /* --- publish_incoming.c ---------------------------------------------------------------------- */
 
@@ -329,7 +342,12 @@ CHANNEL_COMMANDS(COMMAND_PROTOTYPE)
 
 /* --- helpers of the commands: access.c ------------------------------------------------------- */
 
-/* May the user do this? If not: refused with 403. `kind` is "queue" or "exchange". */
+/* May the user do this? If not, the error says so. `kind` is "queue" or "exchange". */
+bool channel_may(const struct channel *ch, enum auth_action action, const char *kind,
+                 struct slice name, struct broker_error *error);
+bool channel_may_topic(const struct channel *ch, struct slice exchange, enum auth_action action,
+                       struct slice routing_key, struct broker_error *error);
+/* The same, and if not: refused with 403. */
 bool channel_allows(struct channel *ch, uint32_t method, enum auth_action action, const char *kind,
                     struct slice name);
 bool channel_allows_topic(struct channel *ch, uint32_t method, struct slice exchange,

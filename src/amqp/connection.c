@@ -17,7 +17,6 @@ enum {
 static void connection_on_timer(struct loop *loop, struct loop_timer *timer);
 static bool end_queues_job(struct loop *loop, struct loop_job *job);
 static void beat(struct loop *loop, struct loop_timer *timer);
-static void release_hold(struct connection *conn);
 
 /* --- its life --------------------------------------------------------------------------------- */
 
@@ -54,6 +53,9 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const str
     lv_list_init(&conn->exclusive_queues);
     loop_job_init(&conn->queues_end, end_queues_job);
     lv_list_init(&conn->held_link);
+    lv_list_init(&conn->blocked_link);
+    lv_list_init(&conn->body_link);
+    lv_list_init(&conn->resumed_link);
     lv_list_push(&home->connections, &conn->link);
     home->connection_count++;
     atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);
@@ -61,6 +63,7 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const str
     loop_timer_init_patient(&conn->timer, connection_on_timer);
     loop_timer_start(loop, &conn->timer, server->settings.handshake_timeout_ms);
     net_set_watermarks(net, OUTPUT_BYTES_HIGH, OUTPUT_BYTES_LOW);
+    net_set_send_timeout(net, server->settings.send_timeout_ms);
     net_attach(net, &net_calls, conn);
 }
 
@@ -147,10 +150,10 @@ static void on_end(void *owner, int error)
     connection_log_vanished(conn, error);
     conn->state = CONNECTION_GONE;
     conn->net = NULL;
-    release_hold(conn);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     loop_timer_stop(connection_loop(conn), &conn->beat_timer);
     end_channels(conn);
+    connection_go_for_good(conn);
     connection_event_closed(conn);
     if (conn->zombies == 0)
         connection_free(conn);
@@ -185,6 +188,7 @@ static void on_drained(void *owner)
 {
     struct connection *conn;
     CAST_OBJ(conn, owner, CONNECTION_MAGIC);
+    connection_go(conn, STOP_OUTPUT);
     size_t count = resume_full(conn, SIZE_MAX);
     if (count == 0)
         return;
@@ -211,7 +215,8 @@ void connection_drop_late(struct connection *conn)
 static bool has_waiting_channel(const struct connection *conn)
 {
     for (size_t i = 0; i < conn->channel_count; i++) {
-        if (conn->channels[i]->is_waiting || conn->channels[i]->state == CHANNEL_ENDING)
+        const struct channel *ch = conn->channels[i];
+        if (ch->is_waiting || ch->deferred.n > 0 || ch->state == CHANNEL_ENDING)
             return true;
     }
     return false;
@@ -261,6 +266,13 @@ size_t reply_text_make(char *text, uint16_t code, const char *format, va_list ar
     return size;
 }
 
+/* A client that is silent for three heartbeats is gone, whatever it has been told. */
+static uint64_t close_limit_ms(const struct connection *conn)
+{
+    uint64_t silence_ms = conn->heartbeat_s * UINT64_C(3000);
+    return silence_ms > 0 && silence_ms < CLOSE_LIMIT_MS ? silence_ms : CLOSE_LIMIT_MS;
+}
+
 static void close_for(struct connection *conn, uint16_t code, uint32_t method, const char *format,
                       va_list args)
 {
@@ -275,12 +287,8 @@ static void close_for(struct connection *conn, uint16_t code, uint32_t method, c
                     .class_id = amqp_class_of(method), .method_id = amqp_method_of(method));
     conn->state = CONNECTION_CLOSING;
     end_channels(conn);
-    if (conn->is_blocked) { /* its close-ok must be heard */
-        conn->is_blocked = false;
-        net_resume(conn->net);
-    }
-    release_hold(conn);
-    loop_timer_start(connection_loop(conn), &conn->timer, CLOSE_LIMIT_MS);
+    connection_go_for_good(conn); /* its close-ok must be heard */
+    loop_timer_start(connection_loop(conn), &conn->timer, close_limit_ms(conn));
 }
 
 void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
@@ -320,17 +328,21 @@ void connection_start_heartbeats(struct connection *conn)
     loop_timer_start(connection_loop(conn), &conn->beat_timer, conn->heartbeat_s * 500u);
 }
 
+void connection_send_heartbeat(struct connection *conn)
+{
+    static const uint8_t heartbeat[8] = {FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END};
+    outbuf_add(net_out(conn->net), heartbeat, sizeof heartbeat);
+    net_dirty(conn->net);
+}
+
 /* Every half interval. Not patient: after a stall the client has waited for it long enough. */
 static void beat(struct loop *loop, struct loop_timer *timer)
 {
     struct connection *conn = lv_container_of(timer, struct connection, beat_timer);
     if (conn->state != CONNECTION_RUNNING)
         return;
-    if (loop_now_ms(loop) - net_sent_at_ms(conn->net) >= conn->heartbeat_s * 500u) {
-        static const uint8_t heartbeat[8] = {FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END};
-        outbuf_add(net_out(conn->net), heartbeat, sizeof heartbeat);
-        net_dirty(conn->net);
-    }
+    if (loop_now_ms(loop) - net_sent_at_ms(conn->net) >= conn->heartbeat_s * 500u)
+        connection_send_heartbeat(conn);
     loop_timer_start(loop, timer, conn->heartbeat_s * 500u);
 }
 
@@ -369,121 +381,6 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
     net_close(conn->net, false);
 }
 
-/* --- back pressure ----------------------------------------------------------------------------- */
-
-/* How often it is looked whether a home has caught up. */
-enum { HELD_LOOK_MS = 1 };
-
-void connection_hold_for_values(struct connection *conn, struct queue *q)
-{
-    connection_hold(conn, q);
-    conn->is_held_for_values = conn->held_for != NULL;
-}
-
-void connection_hold(struct connection *conn, struct queue *q)
-{
-    if (conn->held_for || conn->state != CONNECTION_RUNNING)
-        return;
-    conn->held_for = queue_ref(q);
-    lv_list_push(&conn->home->held, &conn->held_link);
-    net_pause(conn->net);
-    if (!loop_timer_is_running(&conn->home->held_timer))
-        loop_timer_start(connection_loop(conn), &conn->home->held_timer, HELD_LOOK_MS);
-}
-
-static void release_hold(struct connection *conn)
-{
-    if (!conn->held_for)
-        return;
-    lv_list_remove(&conn->held_link);
-    queue_unref(&conn->held_for);
-    conn->is_held_for_values = false;
-    if (conn->net)
-        net_resume(conn->net);
-}
-
-static bool is_to_be_held(const struct connection *conn)
-{
-    return queue_is_behind(conn->held_for) ||
-           (conn->is_held_for_values && dedup_is_behind(connection_server(conn)->broker));
-}
-
-static void look_at_held(struct loop *loop, struct loop_timer *timer)
-{
-    struct amqp_loop *home = lv_container_of(timer, struct amqp_loop, held_timer);
-    struct lv_list *it, *after;
-    lv_list_each (it, after, &home->held) {
-        struct connection *conn = lv_list_item(it, struct connection, held_link);
-        if (!is_to_be_held(conn))
-            release_hold(conn);
-    }
-    if (!lv_list_is_empty(&home->held))
-        loop_timer_start(loop, timer, HELD_LOOK_MS);
-}
-
-enum { DEFERRED_BYTES_HIGH = 256 * 1024, DEFERRED_BYTES_LOW = 64 * 1024 };
-
-void connection_count_deferred(struct connection *conn, size_t more, size_t less)
-{
-    conn->deferred_bytes += more;
-    conn->deferred_bytes -= less;
-    if (!conn->net || conn->state > CONNECTION_CLOSING)
-        return;
-    if (!conn->is_paused_for_deferred && conn->deferred_bytes > DEFERRED_BYTES_HIGH) {
-        conn->is_paused_for_deferred = true;
-        net_pause(conn->net);
-    } else if (conn->is_paused_for_deferred && conn->deferred_bytes < DEFERRED_BYTES_LOW) {
-        conn->is_paused_for_deferred = false;
-        net_resume(conn->net);
-    }
-}
-
-static const char *alarm_reason(unsigned alarms)
-{
-    bool is_disk = (alarms & (BROKER_ALARM_DISK | BROKER_ALARM_LOG)) != 0;
-    if (alarms & BROKER_ALARM_STORE)
-        return "the disk has failed: nothing persistent can be stored";
-    if (alarms & BROKER_ALARM_MEMORY)
-        return is_disk ? "low on disk & memory" : "low on memory";
-    return "low on disk";
-}
-
-void connection_block(struct connection *conn)
-{
-    if (conn->is_blocked || conn->state != CONNECTION_RUNNING)
-        return;
-    unsigned alarms = atomic_load(&connection_server(conn)->broker->alarms);
-    conn->is_blocked = true;
-    net_pause(conn->net);
-    if (conn->can.connection_blocked) {
-        CONNECTION_SEND(conn, 0, connection_blocked, .reason = slice_str(alarm_reason(alarms)));
-        conn->was_told_blocked = true;
-    }
-}
-
-static void connection_unblock(struct connection *conn)
-{
-    conn->is_blocked = false;
-    if (conn->was_told_blocked) {
-        CONNECTION_SEND(conn, 0, connection_unblocked, .none = 0);
-        conn->was_told_blocked = false;
-    }
-    net_resume(conn->net);
-}
-
-void amqp_alarms_changed(struct loop *loop)
-{
-    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
-    if (atomic_load(&home->server->broker->alarms) != 0)
-        return; /* a connection is blocked once it publishes */
-    struct lv_list *it, *after;
-    lv_list_each (it, after, &home->connections) {
-        struct connection *conn = lv_list_item(it, struct connection, link);
-        if (conn->is_blocked && conn->net && conn->state == CONNECTION_RUNNING)
-            connection_unblock(conn);
-    }
-}
-
 /* --- the room's door ---------------------------------------------------------------------------- */
 
 void amqp_init(struct loops *loops, struct amqp_server *server)
@@ -493,8 +390,8 @@ void amqp_init(struct loops *loops, struct amqp_server *server)
         home->server = server;
         home->loop = loops_at(loops, i);
         lv_list_init(&home->connections);
-        lv_list_init(&home->held);
-        loop_timer_init(&home->held_timer, look_at_held);
+        pressure_init(home);
+        bodies_init(home);
         loop_set_slot(home->loop, LOOP_SLOT_AMQP, home);
     }
 }
@@ -503,6 +400,8 @@ void amqp_stop(struct loops *loops)
 {
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct loop *loop = loops_at(loops, i);
+        bodies_free(loop_slot(loop, LOOP_SLOT_AMQP));
+        pressure_free(loop_slot(loop, LOOP_SLOT_AMQP));
         free(loop_slot(loop, LOOP_SLOT_AMQP));
         loop_set_slot(loop, LOOP_SLOT_AMQP, NULL);
     }
@@ -579,7 +478,7 @@ static const char *state_name(const struct connection *conn)
         [CONNECTION_RUNNING] = "running",       [CONNECTION_CLOSING] = "closing",
         [CONNECTION_SILENT] = "closing",        [CONNECTION_GONE] = "closed",
     };
-    return conn->is_blocked ? "blocked" : names[conn->state];
+    return conn->stops & STOP_ALARM ? "blocked" : names[conn->state];
 }
 
 static const char *activity_name(const struct consumer *c)

@@ -25,6 +25,21 @@ enum { CONNECTION_MAGIC = 0xc0221ec7 };
 /* Above this much unwritten output a connection's consumers pause. */
 enum { OUTPUT_BYTES_HIGH = 256 * 1024, OUTPUT_BYTES_LOW = 64 * 1024 };
 
+/* Above this much unwritten output a connection's input is not read; while memory is short, above
+ * OUTPUT_BYTES_HIGH. More than that, since some clients publish a whole batch before they read what
+ * came back of it. */
+enum { ANSWER_BYTES_HIGH = 4 * 1024 * 1024 };
+
+/* Why a connection's socket is not read, and frames that its channels keep are not executed
+ * (STOP_DEFERRED: these are, since that ends it). */
+enum connection_stop {
+    STOP_ALARM = 1,    /* it publishes, and memory or disk are short */
+    STOP_HELD = 2,     /* it publishes to a queue whose home is behind */
+    STOP_DEFERRED = 4, /* its channels keep too many frames */
+    STOP_OUTPUT = 8,   /* its client does not read what it is sent */
+    STOP_BODIES = 16,  /* its loop holds too much of messages that are not whole (bodies.c) */
+};
+
 enum connection_state {
     CONNECTION_AWAIT_HEADER,
     CONNECTION_AWAIT_START_OK,
@@ -55,6 +70,16 @@ struct amqp_loop {
     uint64_t last_id;
     struct lv_list held; /* struct connection.held_link */
     struct loop_timer held_timer;
+    struct lv_list blocked; /* struct connection.blocked_link */
+    struct loop_timer blocked_timer;
+    struct lv_list resumed; /* struct connection.resumed_link */
+    struct loop_task resume;
+    struct lv_list body_holders; /* struct connection.body_link */
+    uint64_t body_bytes;         /* of all */
+    size_t body_stops;           /* connections with STOP_BODIES */
+    uint64_t first_id;           /* of the first holder, when its time began ... */
+    uint64_t first_received;     /* ... and what it had sent by then */
+    struct loop_timer body_timer;
 };
 
 struct connection {
@@ -95,14 +120,17 @@ struct connection {
     uint64_t body_left;           /* payload bytes of that frame still to come */
     size_t drained;               /* times the socket took output again: whose turn it is first */
     size_t deferred_bytes;        /* frames kept by waiting channels */
-    bool is_paused_for_deferred;
-    bool has_places;   /* it counts as one of its vhost's and its user's connections */
+    unsigned stops;               /* enum connection_stop */
+    bool has_places;              /* it counts as one of its vhost's and its user's connections */
     bool is_finishing; /* the client has said close; channels that wait end what they have first */
-    bool is_blocked;   /* by an alarm: not read */
-    struct queue *held_for;   /* not read until this queue's home has caught up; referenced */
-    bool is_held_for_values;  /* ... and the values that are being stored too (dedup.h) */
-    struct lv_list held_link; /* in amqp_loop.held */
     bool was_told_blocked;
+    bool is_held_for_values;     /* STOP_HELD: also until the values are being stored (dedup.h) */
+    struct queue *held_for;      /* STOP_HELD: until this queue's home has caught up; referenced */
+    struct lv_list held_link;    /* in amqp_loop.held while STOP_HELD */
+    struct lv_list blocked_link; /* in amqp_loop.blocked while STOP_ALARM */
+    uint64_t body_bytes;         /* room for bodies that are not whole */
+    struct lv_list body_link;    /* in amqp_loop.body_holders with more than its share of them */
+    struct lv_list resumed_link; /* in amqp_loop.resumed: its channels' frames are to be executed */
 };
 
 /* --- connection.c --------------------------------------------------------------------------- */
@@ -132,20 +160,11 @@ void connection_give_places(struct connection *conn);
 
 /* Starts the heartbeats agreed on. */
 void connection_start_heartbeats(struct connection *conn);
-
-/* Holds the socket while an alarm is on; called after a publish. */
-void connection_block(struct connection *conn);
-
-/* Holds the socket until the home of a queue it publishes to has caught up. */
-void connection_hold(struct connection *conn, struct queue *q);
-/* The same, and until the values that exchanges have seen are being stored in time. */
-void connection_hold_for_values(struct connection *conn, struct queue *q);
+/* Sends one, whatever was agreed on. */
+void connection_send_heartbeat(struct connection *conn);
 
 /* A zombie channel is gone; frees the connection when it was the last thing that kept it. */
 void connection_zombie_gone(struct connection *conn);
-
-/* Pauses reading while too much waits behind channels that wait, and resumes it. */
-void connection_count_deferred(struct connection *conn, size_t more, size_t less);
 
 static inline struct amqp_server *connection_server(const struct connection *conn)
 {
@@ -185,6 +204,56 @@ void connection_log_late(const struct connection *conn, uint32_t limit_ms);
 /* For debug, a line about each argument that nothing in the broker knows. */
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument));
+
+/* --- pressure.c: when a connection is not read ------------------------------------------------ */
+
+/* Sets up, and takes down, what a loop keeps for it. */
+void pressure_init(struct amqp_loop *home);
+void pressure_free(struct amqp_loop *home);
+
+/* The socket is not read, for one reason more or less. */
+void connection_stop(struct connection *conn, enum connection_stop why);
+void connection_go(struct connection *conn, unsigned whys);
+/* For every reason: the connection is closing, or gone. */
+void connection_go_for_good(struct connection *conn);
+
+/* Stops a connection that publishes while an alarm is on, and tells the client. */
+void connection_block(struct connection *conn);
+
+/* Stops it until the home of a queue it publishes to has caught up. */
+void connection_hold(struct connection *conn, struct queue *q);
+/* The same, and until the values that exchanges have seen are being stored in time. */
+void connection_hold_for_values(struct connection *conn, struct queue *q);
+
+/* Frames of waiting channels are kept, or are executed: stops the connection above a mark, and lets it
+ * go again. */
+void connection_count_deferred(struct connection *conn, size_t more, size_t less);
+
+/* Output was added that no consumer's window limits: stops the connection above a mark. */
+void connection_watch_output(struct connection *conn);
+
+/* Whether frames that channels have kept may be executed. */
+static inline bool connection_executes(const struct connection *conn)
+{
+    return (conn->stops & ~(unsigned)STOP_DEFERRED) == 0;
+}
+
+/* Whether these alarms hold up whoever publishes. The store's alone does not: a failed disk refuses what
+ * is persistent, and then its publisher is held up, and nobody else. */
+static inline bool alarms_hold(unsigned alarms)
+{
+    return (alarms & ~(unsigned)BROKER_ALARM_STORE) != 0;
+}
+
+static inline unsigned connection_alarms(const struct connection *conn)
+{
+    return atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed);
+}
+
+/* --- bodies.c ------------------------------------------------------------------------------- */
+
+void bodies_init(struct amqp_loop *home);
+void bodies_free(struct amqp_loop *home);
 
 /* --- frames.c: net's on_bytes --------------------------------------------------------------- */
 

@@ -165,6 +165,12 @@ static const char *step_name(const struct connection *conn)
 
 void connection_log_vanished(const struct connection *conn, int error)
 {
+    if (error == ERR_TIMED_OUT) {
+        log_warning("connection %s: closing: the client has taken nothing of what it is sent for "
+                    "%u ms (tcp_listen_options.send_timeout)",
+                    CONNECTION_TITLE(conn), connection_server(conn)->settings.send_timeout_ms);
+        return;
+    }
     if (conn->state > CONNECTION_RUNNING || conn->is_finishing)
         return;
     uint64_t bytes = net_received(conn->net);

@@ -207,6 +207,14 @@ static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
     return (size_t)size + FRAME_OVERHEAD;
 }
 
+/* The same, and then a look at what answers it has brought. */
+static size_t take_frame_or_part(struct connection *conn, const uint8_t *p, size_t n)
+{
+    size_t used = take_next(conn, p, n);
+    connection_watch_output(conn);
+    return used;
+}
+
 /* The usual case by far: a publish, all of it here, on the channel of the one before. */
 static size_t publish_at_once(struct connection *conn, const uint8_t *p, const uint8_t *end)
 {
@@ -234,11 +242,11 @@ size_t connection_on_bytes(void *owner, uint8_t *bytes, size_t n)
     while (p < end) {
         if (conn->state == CONNECTION_SILENT || conn->state == CONNECTION_GONE)
             return n;
-        if (conn->is_blocked || conn->held_for)
+        if (conn->stops)
             break;
         size_t used = publish_at_once(conn, p, end);
-        if (used == 0)
-            used = take_next(conn, p, (size_t)(end - p));
+        if (used == 0 && !conn->stops)
+            used = take_frame_or_part(conn, p, (size_t)(end - p));
         if (used == 0)
             break;
         p += used;

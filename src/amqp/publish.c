@@ -28,27 +28,37 @@ static struct delivery delivery_of(const struct publication *p)
 
 /* --- where it goes ----------------------------------------------------------------------------------- */
 
-/* The exchange, once the user may publish to it by this key. NULL after refusing. */
-static struct exchange *find_exchange(struct channel *ch, const struct publication *p)
+/* The exchange, once the user may publish to it by this key. NULL: the error says why not. */
+static struct exchange *find_exchange(struct channel *ch, const struct publication *p,
+                                      struct broker_error *error)
 {
     struct vhost *vhost = ch->connection->vhost;
-    if (!channel_allows(ch, AMQP_BASIC_PUBLISH, AUTH_WRITE, "exchange", p->exchange))
+    if (!channel_may(ch, AUTH_WRITE, "exchange", p->exchange, error))
         return NULL;
     struct exchange *x = exchange_find(vhost, p->exchange);
     if (!x) {
-        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_NOT_FOUND, "no exchange '%.*s' in vhost '%.*s'",
-                     SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
+        broker_refuse(error, REPLY_NOT_FOUND, "no exchange '%.*s' in vhost '%.*s'",
+                      SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
         return NULL;
     }
     if (x->is_internal) {
-        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_ACCESS_REFUSED,
-                     "cannot publish to internal exchange '%.*s' in vhost '%.*s'",
-                     SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
+        broker_refuse(error, REPLY_ACCESS_REFUSED,
+                      "cannot publish to internal exchange '%.*s' in vhost '%.*s'",
+                      SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
         return NULL;
     }
     if (slice_is(slice_str(x->type_name), "topic") &&
-        !channel_allows_topic(ch, AMQP_BASIC_PUBLISH, p->exchange, AUTH_WRITE, p->routing_key))
+        !channel_may_topic(ch, p->exchange, AUTH_WRITE, p->routing_key, error))
         return NULL;
+    return x;
+}
+
+static struct exchange *find_or_refuse(struct channel *ch, const struct publication *p)
+{
+    struct broker_error error;
+    struct exchange *x = find_exchange(ch, p, &error);
+    if (!x)
+        channel_refuse(ch, AMQP_BASIC_PUBLISH, &error);
     return x;
 }
 
@@ -349,12 +359,39 @@ static void route_publication(struct channel *ch, struct publication *p)
     uint64_t topology = topology_generation(connection_server(ch->connection)->broker);
     struct exchange *exchange = exchange_find(ch->connection->vhost, p->exchange);
     uint64_t auth = auth_generation();
-    if (!exchange && !(exchange = find_exchange(ch, p))) /* it has gone since it was looked at */
+    if (!exchange && !(exchange = find_or_refuse(ch, p))) /* it has gone since it was looked at */
         return;
     find_route(ch, exchange, p, &route);
     if (!has_headers)
         memo_write(ch, p, exchange, &route, topology, auth);
     send_publication(ch, p, &route);
+}
+
+bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
+                        struct broker_error *error)
+{
+    uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
+    if (body_bytes > most)
+        return broker_refuse(error, REPLY_PRECONDITION_FAILED,
+                             "message size %llu is larger than configured max size %llu",
+                             (unsigned long long)body_bytes, (unsigned long long)most);
+    return memo_find(ch, p) || find_exchange(ch, p, error);
+}
+
+static bool check_closely(struct channel *ch, const struct publication *p)
+{
+    struct broker_error error;
+    bool is_allowed = publish_is_allowed(ch, p, p->body.n, &error);
+    if (!is_allowed)
+        channel_refuse(ch, AMQP_BASIC_PUBLISH, &error);
+    return is_allowed;
+}
+
+static bool check_publication(struct channel *ch, const struct publication *p)
+{
+    return (p->body.n <= connection_server(ch->connection)->settings.message_bytes_max &&
+            memo_find(ch, p)) ||
+           check_closely(ch, p);
 }
 
 /* Takes p->message where there is one. The channel may be gone afterwards. */
@@ -363,12 +400,10 @@ void publish_whole(struct channel *ch, struct publication *p)
     struct connection *conn = ch->connection;
     struct loop *loop = connection_loop(conn);
     struct lv_buffer space = {0};
-    bool is_fine = publish_check_size(ch, p->body.n);
-    if (is_fine && !memo_find(ch, p))
-        is_fine = find_exchange(ch, p) != NULL;
-    if (is_fine && check_properties(ch, p, &space))
+    if (check_publication(ch, p) && check_properties(ch, p, &space))
         route_publication(ch, p);
-    bool is_persistent = p->message && p->message->is_persistent;
+    if (connection_alarms(conn) && p->message && p->message->is_persistent)
+        connection_block(conn); /* the store has failed */
     if (p->message)
         message_unref(&p->message);
     if (p->waiting)
@@ -378,11 +413,6 @@ void publish_whole(struct channel *ch, struct publication *p)
     if (!dedup_claims_are_empty(&p->claims))
         dedup_claims_drop(loop, &p->claims);
     lv_buffer_free(&space);
-    unsigned alarms =
-        atomic_load_explicit(&connection_server(conn)->broker->alarms, memory_order_relaxed);
-    /* A failed disk holds up those who need it, and nobody else. */
-    if ((alarms & ~(unsigned)BROKER_ALARM_STORE) || (alarms && is_persistent))
-        connection_block(conn);
 }
 
 /* --- all of it at once --------------------------------------------------------------------------------------- */
@@ -431,6 +461,10 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
         .body = body,
         .mandatory = m.mandatory,
     };
+    if (alarms_hold(connection_alarms(ch->connection))) {
+        connection_block(ch->connection);
+        return 0;
+    }
     publish_whole(ch, &publication);
     return (size_t)(at - p);
 }

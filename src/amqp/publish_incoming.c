@@ -1,13 +1,20 @@
 /* A publish that comes in pieces: method, header and bodies, which gather in `incoming` until the
  * message is whole.
  *
- * The body is read into its final place. One that is too large is counted and dropped, and refused
- * when all of it has come. */
+ * The body is read into its final place. Whether the message would be refused is known from its header
+ * on: then its body is counted and dropped, and the refusal told when all of it has come, as in RabbitMQ. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "amqp/publish_private.h"
 #include "base/memory.h"
+
+/* What has not come yet of a message stays where it is while an alarm is on. */
+static void block_unfinished(struct channel *ch)
+{
+    if (alarms_hold(connection_alarms(ch->connection)))
+        connection_block(ch->connection);
+}
 
 void channel_begin_publish(struct channel *ch, struct slice args)
 {
@@ -23,13 +30,21 @@ void channel_begin_publish(struct channel *ch, struct slice args)
     wire_put_bytes(wire_put_bytes(in->names, m.exchange), m.routing_key);
     ch->incoming = in;
     ch->content = CONTENT_AWAIT_HEADER;
+    block_unfinished(ch);
+}
+
+static struct incoming *take_incoming(struct channel *ch)
+{
+    struct incoming *in = ch->incoming;
+    channel_release_room(ch);
+    ch->incoming = NULL;
+    ch->content = CONTENT_NONE;
+    return in;
 }
 
 static void publish_incoming(struct channel *ch)
 {
-    struct incoming *in = ch->incoming;
-    ch->incoming = NULL;
-    ch->content = CONTENT_NONE;
+    struct incoming *in = take_incoming(ch);
     struct publication p = {
         .exchange = in->exchange,
         .routing_key = in->routing_key,
@@ -42,15 +57,12 @@ static void publish_incoming(struct channel *ch)
     free(in);
 }
 
-/* The message was too large to keep: its body has been dropped, and now that all of it has come the
- * channel hears about it. */
 static void refuse_incoming(struct channel *ch)
 {
-    uint64_t bytes = ch->incoming->body_bytes;
-    free(ch->incoming);
-    ch->incoming = NULL;
-    ch->content = CONTENT_NONE;
-    publish_check_size(ch, bytes);
+    struct incoming *in = take_incoming(ch);
+    channel_refuse(ch, AMQP_BASIC_PUBLISH, in->refusal);
+    free(in->refusal);
+    free(in);
 }
 
 static void finish_incoming(struct channel *ch)
@@ -59,6 +71,23 @@ static void finish_incoming(struct channel *ch)
         publish_incoming(ch);
     else
         refuse_incoming(ch);
+}
+
+/* The message without its body, or a refusal. False: the connection is closed, there is no memory. */
+static bool begin_message(struct channel *ch, struct slice header, bool is_persistent)
+{
+    struct incoming *in = ch->incoming;
+    const struct publication p = {.exchange = in->exchange, .routing_key = in->routing_key};
+    struct broker_error error;
+    if (!publish_is_allowed(ch, &p, in->body_bytes, &error)) {
+        in->refusal = lv_malloc(sizeof *in->refusal);
+        *in->refusal = error;
+        return true;
+    }
+    in->message = message_create(in->exchange, in->routing_key, header, 0, is_persistent);
+    if (!in->message)
+        channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_RESOURCE_ERROR, "out of memory");
+    return in->message != NULL;
 }
 
 void channel_take_header(struct channel *ch, struct slice payload)
@@ -89,17 +118,13 @@ void channel_take_header(struct channel *ch, struct slice payload)
         return;
     }
     in->body_bytes = wire_u64(payload.p + 4);
-    if (in->body_bytes <= connection_server(ch->connection)->settings.message_bytes_max) {
-        in->message = message_create(in->exchange, in->routing_key, header, in->body_bytes,
-                                     properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
-        if (!in->message) {
-            channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_RESOURCE_ERROR, "out of memory");
-            return;
-        }
-    }
+    if (!begin_message(ch, header, properties.delivery_mode == DELIVERY_MODE_PERSISTENT))
+        return;
     ch->content = CONTENT_AWAIT_BODY;
     if (in->body_bytes == 0)
         finish_incoming(ch);
+    else
+        block_unfinished(ch);
 }
 
 bool channel_misses_body(const struct channel *ch, uint64_t bytes)
@@ -114,10 +139,15 @@ void channel_take_body(struct channel *ch, struct slice part)
     struct incoming *in = ch->incoming;
     uint64_t room = in->body_bytes > in->body_got ? in->body_bytes - in->body_got : 0;
     size_t n = part.n < room ? part.n : (size_t)room;
-    if (in->message && n > 0)
+    if (in->message && n > 0) {
+        if (!channel_make_room(ch, in->body_got + n))
+            return;
         memcpy(message_body_space(in->message) + in->body_got, part.p, n);
+    }
     in->body_got += part.n;
     /* More than was announced is no whole message: the next method frame will be refused. */
     if (in->body_got == in->body_bytes)
         finish_incoming(ch);
+    else
+        block_unfinished(ch);
 }

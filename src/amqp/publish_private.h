@@ -25,6 +25,10 @@ struct publication {
 /* Routes it and sends it there, or keeps it for commit. Takes p->message where there is one. The
  * channel may be gone afterwards. */
 void publish_whole(struct channel *ch, struct publication *p);
+/* Whether the publication, once its body of this size has come, may go to its exchange. If not, the error
+ * says why. */
+bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
+                        struct broker_error *error);
 /* The publication has a message from here on. False, with the connection closed, without memory. */
 bool publish_need_message(struct channel *ch, struct publication *p);
 
@@ -50,17 +54,6 @@ static inline bool publish_check_delivery_mode(struct channel *ch, const struct 
         return true;
     channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
                  "invalid message: {delivery_mode_unknown,%u}", props->delivery_mode);
-    return false;
-}
-
-static inline bool publish_check_size(struct channel *ch, uint64_t bytes)
-{
-    uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
-    if (bytes <= most)
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "message size %llu is larger than configured max size %llu",
-                 (unsigned long long)bytes, (unsigned long long)most);
     return false;
 }
 

@@ -14,4 +14,10 @@ char *lv_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 /* NULL when there is no memory. */
 void *lv_try_malloc(size_t bytes) __attribute__((malloc, warn_unused_result));
 
+/* Gives memory that this thread has freed, and that others have freed of this thread's, back to the
+ * system. Returns the bytes that are free and stay, since they lie between others in use: this thread's
+ * next allocations are made from them. 0 where the allocator does not tell (glibc: then the memory of all
+ * threads is given back, and one call is enough). Takes some milliseconds for each GB. Any thread. */
+size_t lv_memory_give_back(void);
+
 #endif

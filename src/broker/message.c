@@ -29,6 +29,18 @@ struct message *message_create(struct slice exchange, struct slice routing_key, 
     return m;
 }
 
+bool message_grow(struct message **message, uint64_t body_bytes)
+{
+    struct message *m = *message;
+    size_t bytes = message_memory(m) - (size_t)m->body_bytes + (size_t)body_bytes;
+    m = realloc(m, bytes);
+    if (!m)
+        return false;
+    m->body_bytes = body_bytes;
+    *message = m;
+    return true;
+}
+
 void message_free(struct message *m)
 {
     free(m);

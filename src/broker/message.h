@@ -27,6 +27,10 @@ struct message {
 struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
                                uint64_t body_bytes, bool is_persistent);
 
+/* Gives it room for a body of another size, and keeps what of the body fits. Only while nobody else has
+ * a reference. False, with *message as it was, when there is no memory. */
+bool message_grow(struct message **message, uint64_t body_bytes);
+
 void message_free(struct message *message);
 
 /* Any loop. */

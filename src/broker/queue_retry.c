@@ -17,6 +17,7 @@
 enum {
     FLYING_MAX = 1024,
     FLYING_BYTES_MAX = 8 * 1024 * 1024,
+    ALARM_LOOK_MS = 100, /* while an alarm holds up publishers, and a retry too */
     STEPS_A_TURN = 128,
     KEYS_MAX = 256, /* of a message; what a client claims beyond is not looked at */
 };
@@ -174,6 +175,10 @@ static bool has_room(struct retry *r)
 {
     if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
         return false; /* done() goes on */
+    if (atomic_load_explicit(&r->queue->vhost->broker->alarms, memory_order_relaxed) != 0) {
+        loop_timer_start(r->queue->home, &r->run_later, ALARM_LOOK_MS);
+        return false;
+    }
     if (forward_has_room(r->queue))
         return true;
     forward_when_room(r->queue, &r->run);

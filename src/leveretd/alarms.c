@@ -1,5 +1,9 @@
 /* Every look is a read of /proc/self/statm and one statvfs(3): microseconds. A change of an alarm is
- * logged once, stored in broker->alarms, and mailed to every loop, which tells its connections. */
+ * logged once, stored in broker->alarms, and mailed to every loop, which tells its connections.
+ *
+ * An allocator keeps what is freed, and the resident set does not shrink. So while it is near the limit
+ * every loop is asked, once a second, to give back what is free, and to say how much is free and cannot
+ * be given back. */
 #include "leveretd/alarms.h"
 
 #include <errno.h>
@@ -18,10 +22,16 @@
 
 /* --- pure --------------------------------------------------------------------------------- */
 
+uint64_t alarms_memory_in_use(const struct alarm_readings *readings)
+{
+    uint64_t spare = readings->spare_bytes / 2;
+    return readings->memory_bytes > spare ? readings->memory_bytes - spare : 0;
+}
+
 unsigned alarms_decide(const struct alarm_limits *limits, const struct alarm_readings *readings)
 {
     unsigned alarms = 0;
-    if (readings->has_memory && readings->memory_bytes > limits->memory_bytes)
+    if (readings->has_memory && alarms_memory_in_use(readings) > limits->memory_bytes)
         alarms |= BROKER_ALARM_MEMORY;
     if (readings->has_disk && readings->disk_free_bytes < limits->disk_free_bytes)
         alarms |= BROKER_ALARM_DISK;
@@ -46,7 +56,7 @@ uint64_t alarms_next_look_ms(const struct alarm_limits *limits,
         return ALARM_PERIOD_MS_MIN;
     uint64_t ms = ALARM_PERIOD_MS_MAX;
     if (readings->has_memory)
-        ms = look_after(limits->memory_bytes - readings->memory_bytes);
+        ms = look_after(limits->memory_bytes - alarms_memory_in_use(readings));
     if (readings->has_disk) {
         uint64_t disk_ms = look_after(readings->disk_free_bytes - limits->disk_free_bytes);
         ms = disk_ms < ms ? disk_ms : ms;
@@ -219,9 +229,19 @@ struct alarms {
     struct loop_timer timer;
     pthread_mutex_t lock; /* of facts: listings read them on other threads */
     struct alarm_facts facts;
+    uint64_t asked_at_ms;                    /* the loops, to give memory back */
+    _Atomic uint64_t spare_bytes[LOOPS_MAX]; /* by loop, as of its last answer */
 };
 
-static void take_readings(const struct alarms *a, struct alarm_readings *ret)
+static uint64_t spare_bytes(struct alarms *a)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < loops_count(a->broker->loops); i++)
+        sum += atomic_load_explicit(&a->spare_bytes[i], memory_order_relaxed);
+    return sum;
+}
+
+static void take_readings(struct alarms *a, struct alarm_readings *ret)
 {
     char text[128];
     struct statvfs fs;
@@ -229,6 +249,7 @@ static void take_readings(const struct alarms *a, struct alarm_readings *ret)
     *ret = (struct alarm_readings){0};
     ret->has_memory = alarms_parse_statm(read_small("/proc/self/statm", text, sizeof text),
                                          (uint64_t)sysconf(_SC_PAGESIZE), &ret->memory_bytes);
+    ret->spare_bytes = spare_bytes(a);
     ret->has_disk = statvfs(a->data_dir, &fs) == 0;
     if (ret->has_disk)
         ret->disk_free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
@@ -243,8 +264,8 @@ static void log_change(const struct alarms *a, unsigned changed, unsigned alarms
         log_line(alarms & BROKER_ALARM_MEMORY ? LOG_WARNING : LOG_INFO,
                  "memory alarm %s: %llu bytes used, the limit is %llu; publishers are %s",
                  alarms & BROKER_ALARM_MEMORY ? "set" : "cleared",
-                 (unsigned long long)now->memory_bytes, (unsigned long long)limits->memory_bytes,
-                 alarms ? "held up" : "served again");
+                 (unsigned long long)alarms_memory_in_use(now),
+                 (unsigned long long)limits->memory_bytes, alarms ? "held up" : "served again");
     if (changed & BROKER_ALARM_DISK)
         log_line(alarms & BROKER_ALARM_DISK ? LOG_WARNING : LOG_INFO,
                  "disk alarm %s: %llu bytes free at %s, the limit is %llu; publishers are %s",
@@ -290,6 +311,39 @@ static void watch_shortage(struct loop *loop, struct broker *broker, bool is_sho
         loop_mail(loop, loops_at(broker->loops, i), &mail);
 }
 
+static void give_back(struct loop *at, struct mail *mail)
+{
+    struct alarms *a = mail->a;
+    atomic_store_explicit(&a->spare_bytes[loop_index(at)], lv_memory_give_back(),
+                          memory_order_relaxed);
+}
+
+enum { ASK_EVERY_MS = 1000 };
+
+/* Once the resident set alone is no reason for an alarm or for paging, nobody is asked any more, and
+ * what was said no longer counts. */
+static void ask_for_memory(struct loop *loop, struct alarms *a, bool is_near)
+{
+    uint64_t now_ms = loop_now_ms(loop);
+    if (is_near && now_ms - a->asked_at_ms < ASK_EVERY_MS)
+        return;
+    if (is_near)
+        a->asked_at_ms = now_ms;
+    struct mail mail = {.deliver = give_back, .a = a};
+    for (unsigned i = 0; i < loops_count(a->broker->loops); i++) {
+        if (is_near)
+            loop_mail(loop, loops_at(a->broker->loops, i), &mail);
+        else
+            atomic_store_explicit(&a->spare_bytes[i], 0, memory_order_relaxed);
+    }
+}
+
+/* From here on memory is short. */
+static bool is_near_limit(const struct alarms *a, uint64_t bytes)
+{
+    return bytes > a->facts.limits.memory_bytes / 4 * 3;
+}
+
 static void look(struct loop *loop, struct alarms *a)
 {
     struct alarm_readings readings;
@@ -298,9 +352,9 @@ static void look(struct loop *loop, struct alarms *a)
     a->facts.readings = readings;
     pthread_mutex_unlock(&a->lock);
 
+    ask_for_memory(loop, a, readings.has_memory && is_near_limit(a, readings.memory_bytes));
     watch_shortage(loop, a->broker,
-                   readings.has_memory &&
-                       readings.memory_bytes > a->facts.limits.memory_bytes / 4 * 3);
+                   readings.has_memory && is_near_limit(a, alarms_memory_in_use(&readings)));
     const unsigned ours = BROKER_ALARM_MEMORY | BROKER_ALARM_DISK;
     unsigned was = atomic_load_explicit(&a->broker->alarms, memory_order_relaxed) & ours;
     unsigned is = alarms_decide(&a->facts.limits, &readings);

@@ -21,9 +21,14 @@ struct alarm_limits {
 
 struct alarm_readings {
     uint64_t memory_bytes; /* resident */
+    uint64_t spare_bytes;  /* of these: free, but between what is in use */
     uint64_t disk_free_bytes;
     bool has_memory, has_disk; /* false: could not be read, no alarm by it */
 };
+
+/* What counts as memory in use: what is resident, less half of what is spare in it. Half: new messages
+ * are put there first, but not all of them fit. */
+uint64_t alarms_memory_in_use(const struct alarm_readings *readings);
 
 /* The bit set of BROKER_ALARM_... that is to be on. */
 unsigned alarms_decide(const struct alarm_limits *limits, const struct alarm_readings *readings);

@@ -93,6 +93,9 @@ enum { CONFIG_X_DEATH_COUNT, CONFIG_X_DEATH_IGNORE };
       "Send small packets at once.")                                                               \
     S(is_tcp_keepalive, "tcp_listen_options.keepalive", BOOL, "false", true, 0, 0,                 \
       "Have the kernel probe silent connections.")                                                 \
+    S(send_timeout_ms, "tcp_listen_options.send_timeout", NUMBER, "15000", true, 0, 86400000,      \
+      "Milliseconds until a client that takes nothing of what it is sent is cut off; 0 is never. " \
+      "Holds for new connections.")                                                                \
     S(tcp_sndbuf_bytes, "tcp_listen_options.sndbuf", BYTES_OR_NONE, "", true, 1, INT32_MAX,        \
       "The kernel's send buffer of a connection; none is the kernel's choice.")                    \
     S(tcp_recbuf_bytes, "tcp_listen_options.recbuf", BYTES_OR_NONE, "", true, 1, INT32_MAX,        \

@@ -297,6 +297,17 @@ static void name_ourselves(struct leveretd *d)
     snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
 }
 
+/* Of all memory that messages may take a quarter is for those that are not whole yet; each loop has its
+ * part of that. */
+static uint64_t unfinished_bytes_max(const struct leveretd *d)
+{
+    enum { BYTES_MIN = 4 * 1024 * 1024 };
+    struct alarm_limits limits;
+    alarms_limits_of(d->config, alarms_total_memory(), &limits);
+    uint64_t bytes = limits.memory_bytes / 4 / loops_count(d->loops);
+    return bytes > BYTES_MIN ? bytes : BYTES_MIN;
+}
+
 static void set_sessions(struct leveretd *d)
 {
     const struct config *config = d->config;
@@ -308,7 +319,9 @@ static void set_sessions(struct leveretd *d)
     s->channel_max = (uint16_t)config->channel_max;
     s->heartbeat_s = (uint16_t)config->heartbeat_s;
     s->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
+    s->send_timeout_ms = (uint32_t)config->send_timeout_ms;
     s->message_bytes_max = (uint64_t)config->message_bytes_max;
+    s->unfinished_bytes_max = unfinished_bytes_max(d);
     s->connections_max = config->connection_max; /* CONFIG_NONE is below 0 */
     s->qos_reaches_running = config->qos_reaches_running;
     s->forgets_histories = config->republished_x_death == CONFIG_X_DEATH_IGNORE;

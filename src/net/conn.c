@@ -9,6 +9,8 @@
  * owed, and paid by a task at the end of the turn. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -376,6 +378,57 @@ static void conn_written(uv_write_t *uv, int status)
     conn_flush(conn);
 }
 
+/* --- a peer that takes nothing ----------------------------------------------------------------
+ *
+ * While the kernel takes no more output, it is looked now and then how much of it the peer has
+ * acknowledged. What the kernel has room for says too little: it waits until a third of its buffer
+ * is free, and a slow peer may need minutes for that. */
+
+static uint64_t bytes_taken(const struct net_conn *conn)
+{
+    uv_os_fd_t fd;
+    int unacknowledged = 0;
+    if (uv_fileno(&conn->uv.handle, &fd) == 0)
+        ioctl(fd, SIOCOUTQ, &unacknowledged);
+    return conn->sent + conn->in_flight - uv_stream_get_write_queue_size(&conn->uv.stream) -
+           (uint64_t)unacknowledged;
+}
+
+enum { SEND_LOOKS = 8 }; /* in a timeout */
+
+static void send_look_later(struct net_conn *conn)
+{
+    loop_timer_start(conn->net->loop, &conn->limit, conn->send_timeout_ms / SEND_LOOKS + 1);
+}
+
+static void send_watch(struct net_conn *conn)
+{
+    if (conn->send_timeout_ms == 0 || conn->state != CONN_OPEN ||
+        loop_timer_is_running(&conn->limit))
+        return;
+    conn->taken = bytes_taken(conn);
+    conn->stuck_looks = 0;
+    send_look_later(conn);
+}
+
+static void send_look(struct net_conn *conn)
+{
+    if (!conn->request)
+        return;
+    uint64_t taken = bytes_taken(conn);
+    conn->stuck_looks = taken == conn->taken ? conn->stuck_looks + 1 : 0;
+    conn->taken = taken;
+    if (conn->stuck_looks == SEND_LOOKS)
+        conn_close(conn, ERR_TIMED_OUT);
+    else
+        send_look_later(conn);
+}
+
+void net_set_send_timeout(struct net_conn *conn, uint32_t ms)
+{
+    conn->send_timeout_ms = ms;
+}
+
 /* The kernel takes no more for now: libuv waits for it and writes. */
 static void conn_wait(struct net_conn *conn)
 {
@@ -383,8 +436,10 @@ static void conn_wait(struct net_conn *conn)
     unsigned count = out_slices(conn, slices, WAIT_SLICES_MAX, WAIT_BYTES, &conn->in_flight);
     conn->request = request_take(conn->net);
     int result = uv_write(&conn->request->uv, &conn->uv.stream, slices, count, conn_written);
-    if (result == 0)
+    if (result == 0) {
+        send_watch(conn);
         return;
+    }
     request_give(conn->net, conn->request);
     conn->request = NULL;
     conn->in_flight = 0;
@@ -415,7 +470,11 @@ static void conn_write(struct net_conn *conn)
 static void limit_passed(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
-    conn_close(lv_container_of(timer, struct net_conn, limit), 0);
+    struct net_conn *conn = lv_container_of(timer, struct net_conn, limit);
+    if (conn->state == CONN_OPEN)
+        send_look(conn);
+    else
+        conn_close(conn, 0);
 }
 
 static void conn_linger(struct net_conn *conn)
@@ -630,6 +689,21 @@ void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owne
     conn->owner = owner;
     if (conn->state == CONN_OPEN && conn->pauses == 0)
         reading_start(conn);
+}
+
+enum net_peer_state net_look_at_peer(const struct net_conn *conn)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+    uv_os_fd_t fd;
+    if (conn->state != CONN_OPEN)
+        return NET_PEER_RESET;
+    if (uv_fileno(&conn->uv.handle, &fd) != 0 ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
+        return NET_PEER_THERE; /* a unix socket */
+    if (info.tcpi_state == TCP_CLOSE)
+        return NET_PEER_RESET;
+    return info.tcpi_state == TCP_CLOSE_WAIT ? NET_PEER_ENDED : NET_PEER_THERE;
 }
 
 struct loop *net_loop(const struct net_conn *conn)

@@ -114,6 +114,15 @@ void net_pause(struct net_conn *conn);
 void net_resume(struct net_conn *conn);
 bool net_is_paused(const struct net_conn *conn);
 
+/* What the kernel knows about the peer, also while the connection is paused and an end would not be
+ * read: it is there; it has closed its side, and all it has sent lies here; it is gone for good. */
+enum net_peer_state { NET_PEER_THERE, NET_PEER_ENDED, NET_PEER_RESET };
+enum net_peer_state net_look_at_peer(const struct net_conn *conn);
+
+/* From now on the connection ends, with ERR_TIMED_OUT, when output waits and the peer takes none of it
+ * for this long, not even into its kernel's buffer. 0: it does not. */
+void net_set_send_timeout(struct net_conn *conn, uint32_t ms);
+
 /* Ends the connection: with `flush`, after what is in net_out() has been written (given up after
  * 3 s) and the peer has closed its side (given up after 1 s more, so that it can read our last frames
  * while it is still sending), else at once. No on_bytes and no on_drained afterwards; on_end comes

@@ -71,7 +71,10 @@ struct net_conn {
     uint64_t reads, writes; /* ... in so many calls */
     uint64_t sent_at_ms;
 
-    struct loop_timer limit; /* of flushing and lingering */
+    struct loop_timer limit; /* of sending, then of flushing, then of lingering */
+    uint32_t send_timeout_ms;
+    unsigned stuck_looks; /* the last ones in a row at which the peer had taken nothing more */
+    uint64_t taken;       /* bytes of output that it had acknowledged at the last one */
     struct lv_list in_conns;
     struct lv_list in_dirty;
     struct lv_list in_owed;

@@ -530,6 +530,7 @@ static void world_start(struct world *w, struct slice program)
                      .heartbeat_s = 60,
                      .handshake_timeout_ms = 10000,
                      .message_bytes_max = 1 << 20,
+                     .unfinished_bytes_max = 1 << 20,
                      .connections_max = -1},
     };
     const struct auth_default_user guest = {

@@ -30,6 +30,7 @@ void world_start(struct world *w, unsigned loops, uint64_t seed)
                      .heartbeat_s = 60,
                      .handshake_timeout_ms = HANDSHAKE_MS,
                      .message_bytes_max = 128 << 20,
+                     .unfinished_bytes_max = 256 << 20,
                      .connections_max = -1},
     };
     const struct auth_default_user guest = {

@@ -206,43 +206,6 @@ static void what_a_lost_consumer_had_goes_back_to_its_place(void **state)
     }
 }
 
-static void tell_alarms(struct loop *at, struct mail *mail)
-{
-    (void)mail;
-    amqp_alarms_changed(at);
-}
-
-static void an_alarm_holds_up_those_who_publish_until_it_ends(void **state)
-{
-    (void)state;
-    struct world w;
-    world_start(&w, 1, 0);
-    struct peer *publisher = world_login(&w, 0, 0, 0);
-    struct peer *consumer = world_login(&w, 1, 0, 0);
-    PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("q"));
-    world_settle(&w);
-    PEER_SAYS(consumer, 1, basic_consume, .queue = slice_str("q"), .no_ack = true);
-    world_settle(&w);
-    atomic_store(&w.broker->alarms, BROKER_ALARM_MEMORY);
-
-    peer_publishes(publisher, "q", 'a', 1);
-    world_settle(&w);
-    peer_publishes(publisher, "q", 'b', 1);
-    PEER_SAYS(consumer, 1, basic_qos, .prefetch_count = 1);
-    world_settle(&w);
-    PEER_HEARS(consumer, "1 basic.consume_ok\n"
-                         "1 basic.deliver 1\n"
-                         "1 content 1 a\n"
-                         "1 basic.qos_ok\n");
-
-    atomic_store(&w.broker->alarms, 0);
-    loop_mail_from_outside(loops_at(w.loops, 0), &(struct mail){.deliver = tell_alarms});
-    world_settle(&w);
-    PEER_HEARS(consumer, "1 basic.deliver 2\n"
-                         "1 content 1 b\n");
-    world_stop(&w);
-}
-
 static void after_our_close_nothing_counts_but_the_peers(void **state)
 {
     (void)state;
@@ -272,7 +235,6 @@ int main(void)
         cmocka_unit_test(time_in_which_the_broker_stood_still_is_not_the_peers_silence),
         cmocka_unit_test(a_heartbeat_is_sent_every_half_interval_without_other_news),
         cmocka_unit_test(what_a_lost_consumer_had_goes_back_to_its_place),
-        cmocka_unit_test(an_alarm_holds_up_those_who_publish_until_it_ends),
         cmocka_unit_test(after_our_close_nothing_counts_but_the_peers),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);

@@ -36,6 +36,20 @@ static void an_alarm_is_on_beyond_its_limit_and_not_at_it(void **state)
     assert_int_equal(decide(5000, 0), BROKER_ALARM_MEMORY | BROKER_ALARM_DISK);
 }
 
+static void of_what_is_free_between_what_is_used_half_counts(void **state)
+{
+    (void)state;
+    struct alarm_readings r = readings(1200, 90000);
+    r.spare_bytes = 400 * (uint64_t)MB;
+    assert_int_equal(alarms_memory_in_use(&r), 1000 * (uint64_t)MB);
+    assert_int_equal(alarms_decide(&limits, &r), 0);
+    assert_int_equal(alarms_next_look_ms(&limits, &r), ALARM_PERIOD_MS_MIN);
+    r.spare_bytes -= 2;
+    assert_int_equal(alarms_decide(&limits, &r), BROKER_ALARM_MEMORY);
+    r.spare_bytes = UINT64_MAX;
+    assert_int_equal(alarms_memory_in_use(&r), 0);
+}
+
 static void what_cannot_be_read_raises_no_alarm(void **state)
 {
     struct alarm_readings r = {.memory_bytes = UINT64_MAX, .disk_free_bytes = 0};
@@ -149,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_alarm_is_on_beyond_its_limit_and_not_at_it),
+        cmocka_unit_test(of_what_is_free_between_what_is_used_half_counts),
         cmocka_unit_test(what_cannot_be_read_raises_no_alarm),
         cmocka_unit_test(looks_come_faster_the_closer_a_limit_is),
         cmocka_unit_test(while_an_alarm_is_on_looks_come_fast),

@@ -164,6 +164,7 @@ static void on_accepted(struct loop *loop, void *arg, struct net_conn *conn,
     loop_timer_init_patient(&s->judge, judge_now);
     atomic_store(&s->server->was_loopback, peer->peer.is_loopback && peer->local.is_loopback);
     net_set_watermarks(conn, HIGH, LOW);
+    net_set_send_timeout(conn, atomic_load(&s->server->send_timeout_ms));
     net_attach(conn, &session_calls, s);
     atomic_fetch_add(&s->server->accepted_on[loop_index(loop)], 1);
     atomic_fetch_add(&s->server->accepted, 1);

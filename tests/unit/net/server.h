@@ -36,6 +36,7 @@ struct server {
     atomic_bool is_released;
     atomic_uint judged;
     atomic_uint counted_when_judged;
+    atomic_uint send_timeout_ms; /* of connections to come; 0: none */
 };
 
 /* With a path: on a unix socket. */

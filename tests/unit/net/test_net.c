@@ -156,6 +156,39 @@ static void a_slow_reader_holds_the_writer_back_at_the_watermark(void **state)
     server_stop(&server);
 }
 
+static void a_peer_that_takes_nothing_is_cut_off(void **state)
+{
+    (void)state;
+    struct server *server = server_start(1, NULL);
+    atomic_store(&server->send_timeout_ms, 300);
+    int fd = client_connect(server->port);
+    client_send_frame(fd, 'W', 1);
+    wait_for(&server->ended, 1);
+    assert_int_equal(atomic_load(&server->last_error), ERR_TIMED_OUT);
+    close(fd);
+    server_stop(&server);
+}
+
+/* One that has taken all there is owes nothing, however long it is silent. */
+static void a_peer_that_has_taken_all_is_left_alone(void **state)
+{
+    (void)state;
+    struct server *server = server_start(1, NULL);
+    atomic_store(&server->send_timeout_ms, 1);
+    int silent = client_connect(server->port);
+    uint8_t frame[14];
+    client_send_frame(silent, 'E', 10);
+    client_receive(silent, frame, sizeof frame);
+    int stuck = client_connect(server->port);
+    client_send_frame(stuck, 'W', 1);
+    wait_for(&server->ended, 1);
+    client_send_frame(silent, 'E', 10);
+    client_receive(silent, frame, sizeof frame);
+    close(silent);
+    close(stuck);
+    server_stop(&server);
+}
+
 /* The peer is in the middle of sending when we close: it must still see our last bytes. */
 static void last_words_reach_a_peer_that_is_still_sending(void **state)
 {
@@ -336,6 +369,8 @@ int main(void)
         cmocka_unit_test(a_paused_connection_hands_over_nothing_until_both_reasons_are_gone),
         cmocka_unit_test(what_a_peer_sent_in_time_is_read_before_its_deadline_fires),
         cmocka_unit_test(a_slow_reader_holds_the_writer_back_at_the_watermark),
+        cmocka_unit_test(a_peer_that_takes_nothing_is_cut_off),
+        cmocka_unit_test(a_peer_that_has_taken_all_is_left_alone),
         cmocka_unit_test(last_words_reach_a_peer_that_is_still_sending),
         cmocka_unit_test(a_peer_that_never_closes_is_waited_for_one_second),
         cmocka_unit_test(closing_without_a_flush_ends_at_once),
