@@ -144,7 +144,8 @@ static void end_run(struct telling *t)
     if (t->from == 0)
         return;
     if (t->to < t->lowest_open) {
-        t->send(t->arg, t->to, t->to > t->from, t->is_nack);
+        /* RabbitMQ's nack says `multiple` for one message, too; its ack does not. */
+        t->send(t->arg, t->to, t->is_nack || t->to > t->from, t->is_nack);
     } else {
         for (uint64_t n = t->from; n <= t->to; n++)
             t->send(t->arg, n, false, t->is_nack);

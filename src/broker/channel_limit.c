@@ -143,10 +143,15 @@ void channel_limit_set(struct channel_limit *l, uint32_t max)
     tell(l, l->loop);
 }
 
-void channel_limit_part(struct consumer *c)
+void channel_limit_leave_line(struct consumer *c)
 {
     if (!lv_list_is_empty(&c->line_link))
         line_remove(c->limit, c);
+}
+
+void channel_limit_part(struct consumer *c)
+{
+    lv_assert(lv_list_is_empty(&c->line_link));
     channel_limit_unref(&c->limit);
 }
 

@@ -44,6 +44,9 @@ void channel_limit_set(struct channel_limit *limit, uint32_t max);
 
 /* The consumer counts from here on, with what it holds. A reference is taken. Home. */
 void channel_limit_join(struct channel_limit *limit, struct consumer *consumer);
+/* The consumer's session has let go of it: it waits for no place any more, so that no mail is sent to it
+ * behind the one that frees it. Session loop. */
+void channel_limit_leave_line(struct consumer *consumer);
 /* The consumer is about to be freed: gives back its reference. Session loop. */
 void channel_limit_part(struct consumer *consumer);
 

@@ -91,6 +91,7 @@ void consumer_release(struct consumer **consumer)
         return;
     c->is_closed = true;
     c->session = NULL;
+    channel_limit_leave_line(c); /* nothing may be handed to it behind the mail that frees it */
     /* Also when home is here: mail about it may be under way on this loop. */
     struct mail mail = {.deliver = released_mail, .a = c};
     loop_mail(c->loop, c->queue->home, &mail);

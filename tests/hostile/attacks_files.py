@@ -27,7 +27,7 @@ def files_of(arena, of_what):
     for folder, _, names in os.walk(arena.broker.data):
         for name in sorted(names):
             path = os.path.join(folder, name)
-            if of_what in os.path.relpath(path, arena.broker.data) and os.path.getsize(path) > 0:
+            if of_what in os.path.relpath(path, arena.broker.data) and os.path.getsize(path) > 8192:
                 yield path
 
 
