@@ -69,9 +69,10 @@ static void count_taken(struct backlog *b, const struct message *m, int64_t sign
 
 static void count_persistent(struct backlog *b, const struct message *m, int64_t sign)
 {
-    int64_t stored = backlog_stores(b, m) ? sign : 0;
-    b->persistent += (size_t)stored;
-    b->persistent_bytes += (uint64_t)(stored * (int64_t)m->body_bytes);
+    if (!backlog_stores(b, m))
+        return;
+    b->persistent += (size_t)sign;
+    b->persistent_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
 }
 
 static void count_memory(struct backlog *b, const struct message *m, int64_t sign)

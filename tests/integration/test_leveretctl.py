@@ -444,7 +444,6 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
             ['list_queues', '--formatter', 'json', 'name', 'arguments', 'durable', 'exclusive'],
             ['list_queues', 'name', 'messages_persistent', 'messages_ram', 'messages_ready_ram', 'message_bytes_ram',
              'leader', 'members', 'online', 'message_bytes_persistent', 'head_message_timestamp', 'disk_reads', 'disk_writes'],
-            ['trace_on'], ['trace_off'], ['trace_on', '--formatter', 'json'],
             ['list_queues', '--formatter', 'csv', 'name', 'arguments'],
             ['list_bindings'], ['list_bindings', 'routing_key', 'arguments'], ['list_bindings', '--formatter', 'json'],
             ['list_consumers', '-q', 'queue_name', 'consumer_tag', 'ack_required', 'prefetch_count', 'arguments'],
@@ -457,7 +456,8 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
     commands = [
         *[['-p', vhost, *words] for words in (
             ['purge_queue', 'two words'], ['purge_queue', 'none'], ['delete_queue', 'none'],
-            ['delete_queue', 'order_notify', '--if-unused'], ['delete_queue', 'two words', '--if-empty'])],
+            ['delete_queue', 'order_notify', '--if-unused'], ['delete_queue', 'two words', '--if-empty'],
+            ['trace_on'], ['trace_off'])],
         ['add_vhost', name('w')], ['add_vhost', name('w')], ['delete_vhost', name('w')], ['delete_vhost', name('w')],
         ['add_user', name('u'), 'pw'], ['add_user', name('u'), 'pw'], ['change_password', name('u'), 'x'],
         ['set_permissions', name('u'), '.*', '.*', '.*'], ['set_permissions', '-p', 'nowhere', name('u'), '', '', ''],
