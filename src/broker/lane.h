@@ -24,6 +24,7 @@ struct lane {
     struct pager *pager;       /* what is on disk; NULL: nothing ever was */
     struct lv_list dirty_link; /* persist.h: in persist_loop.dirty or .snapshots */
     struct lv_list retry_link; /* in persist_loop.retries */
+    bool is_named;             /* the log says, in that file or a later one, which queue this is */
     uint64_t dirty_file;
     uint64_t over_ticket;    /* when it is safe, the log says nothing that counts; 0: unknown */
     uint64_t snapshot_bytes; /* of its snapshot in the log */

@@ -254,6 +254,20 @@ static bool is_stored(const struct lane *l)
     return is_queue_stored(l->queue);
 }
 
+/* For the day on which the definitions are lost. Once for as long as the queue depends on the log. */
+static void stage_name(struct lane *l, struct persist_loop *p)
+{
+    const struct queue *q = l->queue;
+    l->is_named = true;
+    log_put_queue(p->stage, &(struct log_queue){
+                                .queue = l->id,
+                                .is_auto_delete = q->flags.auto_delete,
+                                .vhost = vhost_name(q->vhost),
+                                .name = queue_name(q),
+                                .arguments = q->argument_table,
+                            });
+}
+
 void persist_mark_dirty(struct lane *l)
 {
     if (!lv_list_is_empty(&l->dirty_link))
@@ -263,6 +277,7 @@ void persist_mark_dirty(struct lane *l)
         log_queue_gone(p->stage, l->id); /* one that had this id before */
     l->dirty_file = log_current_file(p->persist->log);
     lv_list_push(&p->dirty, &l->dirty_link);
+    stage_name(l, p);
 }
 
 enum queue_answer persist_answer(const struct queue *q, const struct message *message)
@@ -475,6 +490,8 @@ void persist_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others
         l->snapshot_bytes = 0; /* nothing in it is live */
     atomic_fetch_add(&p->persist->snapshot_bytes, l->snapshot_bytes);
     lv_list_insert_before(others, &l->dirty_link);
+    if (!l->is_named) /* a log of version 1 */
+        stage_name(l, p);
 }
 
 struct snapshot_wait {
@@ -511,6 +528,7 @@ void persist_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     *wait = (struct snapshot_wait){lane_ref(l), log_current_file(p->persist->log)};
     count_snapshot(l, p, log_snapshot_bytes(snapshot));
     log_put_snapshot(p->stage, snapshot);
+    stage_name(l, p);
     persist_call(p, snapshot_is_safe, wait);
 }
 

@@ -143,6 +143,7 @@ static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *sna
     if (!l)
         return;
     l->dirty_file = file;
+    l->is_named = false; /* what names it stands behind the snapshot */
     l->snapshot_bytes = log_snapshot_bytes(snapshot);
     l->delivered_staged = l->delivered_safe = snapshot->delivered_below;
     pager_restore_snapshot(l, snapshot);
@@ -168,6 +169,13 @@ static void on_queue_gone(void *arg, uint64_t id)
         l, &(struct log_snapshot){.queue = id, .next_sequence = l->backlog.next_sequence});
 }
 
+static void on_queue(void *arg, const struct log_queue *queue)
+{
+    struct lane *l = find(arg, queue->queue);
+    if (l)
+        l->is_named = true;
+}
+
 const struct log_visitor restore_visitor = {
     .enqueue = on_enqueue,
     .settle = on_settle,
@@ -176,6 +184,7 @@ const struct log_visitor restore_visitor = {
     .snapshot = on_snapshot,
     .segment_gone = on_segment_gone,
     .queue_gone = on_queue_gone,
+    .queue = on_queue,
 };
 
 /* --- files and the end ------------------------------------------------------------------------------------ */

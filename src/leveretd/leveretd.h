@@ -31,7 +31,7 @@ enum exit_code {
     EXIT_DATA_DIR_BUSY = 75, /* another broker has the data directory */
 };
 
-enum { LISTENERS_MAX = CONFIG_LISTENERS_MAX };
+enum { LISTENERS_MAX = CONFIG_LISTENERS_MAX, LOG_FILE_BYTES = 16 * 1024 * 1024 };
 
 /* A config that was in force once. Settings' strings are borrowed by other rooms for the life of the
  * process, so a reload never frees one. */
@@ -93,6 +93,14 @@ int leveretd_read_config(const struct leveretd *d, struct config **ret);
 /* Brings everything up to listening; messages may come later (restoring.c). EXIT_OK, or the exit code after the reason was logged; what was
  * built is then the caller's to leveretd_free() all the same. On the thread of loop 0. */
 int leveretd_start(struct leveretd *d);
+
+/* Takes the data directory for this process. EXIT_OK, or the exit code after the reason was logged. */
+int leveretd_lock(struct leveretd *d);
+
+/* `leveretd --recover-definitions`: makes the queues, and their vhosts, that the log knows and the
+ * definitions do not. The exit code, after what was done, or why not, was logged. Instead of
+ * leveretd_start(). Blocks. */
+int leveretd_recover_definitions(struct leveretd *d);
 
 /* Begins the graceful stop; again: ends it at once. On loop 0, while it runs. */
 void leveretd_stop(struct leveretd *d);

@@ -19,10 +19,14 @@ int main(int argc, char **argv)
     leveretd_use(&d, config);
 
     lv_rcu_register_thread();
-    code = leveretd_start(&d);
-    if (code == EXIT_OK) {
-        loops_run(d.loops);
-        code = d.exit_code;
+    if (d.options.recovers_definitions) {
+        code = leveretd_recover_definitions(&d);
+    } else {
+        code = leveretd_start(&d);
+        if (code == EXIT_OK) {
+            loops_run(d.loops);
+            code = d.exit_code;
+        }
     }
     lv_rcu_online();
     leveretd_free(&d);

@@ -27,6 +27,8 @@
     F('m', "management-port", "N", "serve the management API on this port (15672)")                \
     F('l', "loops", "N", "serve connections with this many threads (one for each CPU)")            \
     F('L', "log-level", "LEVEL", "debug, info, warning, error, critical or none (info)")           \
+    F('R', "recover-definitions", "", "make lost definitions anew from the log, and exit")         \
+    F('N', "new-log", "", "start where the log is lost: the queues are empty")                     \
     F('h', "help", "", "print this and exit")                                                      \
     F('V', "version", "", "print the version and exit")
 
@@ -148,6 +150,11 @@ static bool next_flag(int argc, char **argv, struct options *options, struct con
     *ret_exit = 0;
     if (letter == -1) {
         *ret_is_end = true;
+        return true;
+    }
+    if (letter == 'R' || letter == 'N') {
+        options->recovers_definitions |= letter == 'R';
+        options->begins_new_log |= letter == 'N';
         return true;
     }
     if (letter == 'h') {

@@ -19,6 +19,8 @@ struct options {
     const char *log_level;
     int port;
     int management_port;
+    bool recovers_definitions;
+    bool begins_new_log;
 };
 
 /* Reads the flags. True: go on. False: the process is to exit with *ret_exit (0 after --help and

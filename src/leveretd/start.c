@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -27,8 +26,6 @@
 #include "leveretd/leveretd.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
-
-enum { LOG_FILE_BYTES = 16 * 1024 * 1024 };
 
 static uint64_t monotonic_us(void)
 {
@@ -69,20 +66,11 @@ static const char *event_vhost(const struct config *config)
     return config->event_exchange_vhost[0] ? config->event_exchange_vhost : config->default_vhost;
 }
 
-static bool has_definitions(const char *dir)
-{
-    struct lv_buffer path = {0};
-    lv_buffer_printf(&path, "%s/" DEFINITIONS_FILE, dir);
-    bool has = access((const char *)path.p, F_OK) == 0;
-    lv_buffer_free(&path);
-    return has;
-}
-
 /* Before anything is written: at a first start there will be one vhost. */
 static int check_first_start(const struct leveretd *d)
 {
     const struct config *config = d->config;
-    if (has_definitions(config->data_dir) ||
+    if (data_dir_has_definitions(config->data_dir) || data_dir_has_log(config->data_dir) ||
         strcmp(event_vhost(config), config->default_vhost) == 0)
         return EXIT_OK;
     config_complain(config, CONFIG_event_exchange_vhost,
@@ -91,7 +79,7 @@ static int check_first_start(const struct leveretd *d)
     return OPTIONS_EXIT_CONFIG;
 }
 
-static int open_data_dir(struct leveretd *d)
+int leveretd_lock(struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
     int err = data_dir_create(dir);
@@ -111,12 +99,57 @@ static int open_data_dir(struct leveretd *d)
         log_error("cannot lock the data directory %s: %s", dir, lv_error_reason(err));
         return EXIT_DATA_DIR;
     }
-    err = definitions_open(dir, &d->definitions);
+    return EXIT_OK;
+}
+
+static int refuse_without_definitions(const char *dir)
+{
+    log_error(
+        "%s has messages, but no " DEFINITIONS_FILE ": its users, queues and bindings are lost, "
+        "and this is no first start. Nothing was changed. Put " DEFINITIONS_FILE
+        " back, and " DEFINITIONS_FILE "-wal if there is one; or make the queues anew from the "
+        "log with: leveretd --recover-definitions",
+        dir);
+    return EXIT_DEFINITIONS;
+}
+
+/* A first start makes the definitions before it makes the log, so a crash in it leaves no log alone. */
+static int open_definitions(struct leveretd *d)
+{
+    const char *dir = d->config->data_dir;
+    if (!data_dir_has_definitions(dir) && (data_dir_has_log(dir) || data_dir_has_segments(dir)))
+        return refuse_without_definitions(dir);
+    int err = definitions_open(dir, &d->definitions);
     if (err < 0) {
         log_error("cannot open %s/" DEFINITIONS_FILE ": %s", dir, lv_error_reason(err));
         return EXIT_DEFINITIONS;
     }
-    return EXIT_OK;
+    if (!definitions_are_behind(d->definitions))
+        return EXIT_OK;
+    log_error("%s/" DEFINITIONS_FILE
+              " is older than it was when the broker ran last: users, queues "
+              "and bindings are missing in it. Nothing was changed. Put the newer file back, and "
+              "above all " DEFINITIONS_FILE "-wal; or go on with this one, and the queues that the "
+              "log knows, after: leveretd --recover-definitions",
+              dir);
+    return EXIT_DEFINITIONS;
+}
+
+/* The log is made at the first start, before there can be a queue. */
+static int check_log(const struct leveretd *d, const struct recovery *recovered)
+{
+    const char *dir = d->config->data_dir;
+    bool has_segments = data_dir_has_segments(dir);
+    if (data_dir_has_log(dir) || d->options.begins_new_log ||
+        (recovered->queues == 0 && !has_segments))
+        return EXIT_OK;
+    log_error(
+        "%s has definitions of %zu queue%s, but no log: the messages are lost. Nothing was "
+        "changed. Put the folder log back%s; or start with empty queues, once, with: leveretd "
+        "--new-log",
+        dir, recovered->queues, recovered->queues == 1 ? "" : "s",
+        has_segments ? "" : ", and the folder segments");
+    return EXIT_DEFINITIONS;
 }
 
 static unsigned loops_wanted(const struct config *config)
@@ -142,6 +175,9 @@ static int recover(struct leveretd *d, struct recovery *ret)
                   lv_error_reason(err));
         return EXIT_DEFINITIONS;
     }
+    int code = check_log(d, ret);
+    if (code != EXIT_OK)
+        return code;
     if (lacks_event_vhost(d)) {
         config_complain(d->config, CONFIG_event_exchange_vhost, "a vhost that exists",
                         config_say_log, NULL);
@@ -411,7 +447,8 @@ int leveretd_start(struct leveretd *d)
     log_set_level(config_log_level(d->config));
     raise_descriptor_limit();
     net_leave_descriptors(descriptors_for_files());
-    if ((code = check_first_start(d)) != EXIT_OK || (code = open_data_dir(d)) != EXIT_OK)
+    if ((code = check_first_start(d)) != EXIT_OK || (code = leveretd_lock(d)) != EXIT_OK ||
+        (code = open_definitions(d)) != EXIT_OK)
         return code;
 
     name_ourselves(d);

@@ -4,6 +4,7 @@
  * there is never a stale one to remove by hand. */
 #include "store/data_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "store/definitions.h"
 
 static int failed(const char *path)
 {
@@ -99,4 +101,53 @@ int data_dir_lock(const char *dir, int *ret_fd)
     write_process_id(fd);
     *ret_fd = fd;
     return 0;
+}
+
+/* --- what is there -------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t n = strlen(name);
+    size_t m = strlen(suffix);
+
+    return n > m && strcmp(name + n - m, suffix) == 0;
+}
+
+static bool folder_has(const char *dir, const char *folder, const char *suffix)
+{
+    struct lv_buffer path = {0};
+    const struct dirent *entry;
+    bool has = false;
+    DIR *entries;
+
+    lv_buffer_printf(&path, "%s/%s", dir, folder);
+    entries = opendir((const char *)path.p);
+    while (entries && !has && (entry = readdir(entries)))
+        has = ends_with(entry->d_name, suffix);
+    if (entries)
+        closedir(entries);
+    lv_buffer_free(&path);
+    return has;
+}
+
+bool data_dir_has_log(const char *dir)
+{
+    return folder_has(dir, "log", ".log");
+}
+
+bool data_dir_has_segments(const char *dir)
+{
+    return folder_has(dir, "segments", ".seg");
+}
+
+bool data_dir_has_definitions(const char *dir)
+{
+    struct lv_buffer path = {0};
+    struct stat st;
+    bool has;
+
+    lv_buffer_printf(&path, "%s/" DEFINITIONS_FILE, dir);
+    has = lstat((const char *)path.p, &st) == 0;
+    lv_buffer_free(&path);
+    return has;
 }

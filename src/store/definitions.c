@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/buffer.h"
@@ -62,12 +63,17 @@ static struct definitions *definitions_new(const char *data_dir)
 {
     struct definitions *d = lv_calloc(1, sizeof *d);
     struct lv_buffer path = {0};
+    pthread_condattr_t attr;
 
     lv_buffer_printf(&path, "%s/%s", data_dir, DEFINITIONS_FILE);
     d->path = (char *)path.p; /* printf left a NUL behind it */
+    d->mark_fd = -1;
     pthread_mutex_init(&d->db_lock, NULL);
     pthread_mutex_init(&d->queue_lock, NULL);
-    pthread_cond_init(&d->queue_grew, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->queue_grew, &attr);
+    pthread_condattr_destroy(&attr);
     return d;
 }
 
@@ -104,6 +110,9 @@ void definitions_close(struct definitions **definitions)
     sqlite3_finalize(d->begin);
     sqlite3_finalize(d->commit);
     sqlite3_finalize(d->rollback);
+    sqlite3_finalize(d->count);
+    if (d->mark_fd >= 0)
+        close(d->mark_fd);
     rc = sqlite3_close(d->db);
     lv_assert(rc == SQLITE_OK); /* else a statement was forgotten above */
     pthread_mutex_destroy(&d->db_lock);
@@ -111,6 +120,11 @@ void definitions_close(struct definitions **definitions)
     pthread_cond_destroy(&d->queue_grew);
     free(d->path);
     free(d);
+}
+
+bool definitions_are_behind(const struct definitions *d)
+{
+    return d->changes < d->mark_changes;
 }
 
 /* ---- Loading ---- */

@@ -134,6 +134,10 @@ struct definitions_visitor {
  * what follows. The caller owns *ret. Blocks. */
 int definitions_open(const char *data_dir, struct definitions **ret);
 
+/* The file is older than what was stored in it last: an old copy, or one without its write-ahead log. As
+ * of definitions_open(); the first change makes it the truth. */
+bool definitions_are_behind(const struct definitions *d);
+
 /* Visits every row. Changes that are submitted meanwhile (also from a callback) are not seen and
  * wait until the walk is done. Any thread; blocks, so not on a loop that serves connections. */
 int definitions_load(struct definitions *d, const struct definitions_visitor *visitor, void *arg);

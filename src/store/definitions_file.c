@@ -55,6 +55,10 @@ static const char seen_sql[] =
     " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
 
+/* How many changes there have been. It, too, came later. */
+static const char state_sql[] = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY,"
+                                " value INTEGER NOT NULL) WITHOUT ROWID;";
+
 /* ---- Making it ---- */
 
 /* Fills a new file. Without a journal and without syncs: until its name is final it is nobody's. */
@@ -185,6 +189,13 @@ static int configure_database(struct definitions *d)
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(d->db, seen_sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
+        rc = sqlite3_exec(d->db, state_sql, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = definitions_prepare(d->db,
+                                 "INSERT INTO state VALUES ('changes', ?1)"
+                                 " ON CONFLICT (name) DO UPDATE SET value = ?1",
+                                 &d->count);
+    if (rc == SQLITE_OK)
         rc = definitions_prepare(d->db, "BEGIN IMMEDIATE", &d->begin);
     if (rc == SQLITE_OK)
         rc = definitions_prepare(d->db, "COMMIT", &d->commit);
@@ -235,6 +246,11 @@ int definitions_open_database(struct definitions *d)
         return err;
     if (rc == SQLITE_OK)
         rc = configure_database(d);
+    if (rc == SQLITE_OK)
+        rc = read_number(d->db, "SELECT coalesce(max(value), 0) FROM state WHERE name = 'changes'",
+                         &d->changes);
+    if (rc == SQLITE_OK && (err = definitions_open_mark(d)) < 0)
+        return err;
     if (rc != SQLITE_OK)
         log_error("definitions: cannot open %s", definitions_explain(d->db, d->path, rc));
     return definitions_error(rc);

@@ -47,6 +47,11 @@ struct definitions {
     sqlite3_stmt *begin;
     sqlite3_stmt *commit;
     sqlite3_stmt *rollback;
+    sqlite3_stmt *count;
+    int64_t changes;      /* transactions ever committed */
+    uint64_t dirty_ms;    /* when the first commit since the last checkpoint was; 0: none */
+    int mark_fd;          /* definitions_mark.c */
+    int64_t mark_changes; /* what it said when it was opened; 0: nothing */
     sqlite3_stmt *prepared[DEFINITION_STATEMENT_COUNT]; /* made when first needed */
     int first[DEFINITION_OPERATION_COUNT]; /* the row in `statements` where it begins */
     bool is_failing;                       /* the last commit failed: its like was logged */
@@ -79,6 +84,13 @@ int definitions_create_file(const char *dir, const char *path);
 /* Opens d->path and fills d->db. ERR_FORMAT: not ours, or of a newer version; it is unchanged then.
  * What went wrong is logged. Blocks. */
 int definitions_open_database(struct definitions *d);
+
+/* --- the mark: definitions_mark.c ------------------------------------------------------------------ */
+
+/* Opens the mark beside the database, and reads it into d->mark_changes. What went wrong is logged. */
+int definitions_open_mark(struct definitions *d);
+/* Notes d->changes in the mark. Never waits for the disk. */
+void definitions_put_mark(const struct definitions *d);
 
 /* --- the thread: definitions_writer.c -------------------------------------------------------------- */
 

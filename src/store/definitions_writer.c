@@ -13,6 +13,7 @@
  *     of its own changes alone: nothing that failed is tried again behind its owner's back;
  *   - the process dies: what was committed is there, the rest of the batch is not, whole. */
 #include <signal.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -26,6 +27,16 @@ static const struct statement {
     DEFINITION_STATEMENTS(STATEMENT_ROW)
 #undef STATEMENT_ROW
 };
+
+enum { CHECKPOINT_MS = 200 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 static int bind(sqlite3_stmt *statement, int index, const struct definition_value *value)
 {
@@ -70,6 +81,10 @@ static int write_batch(struct definitions *d, const struct definition_change *ba
     for (const struct definition_change *c = batch; c && rc == SQLITE_OK; c = c->next)
         rc = apply(d, c);
     if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(d->count, 1, d->changes + 1);
+    if (rc == SQLITE_OK)
+        rc = definitions_run(d->count);
+    if (rc == SQLITE_OK)
         rc = definitions_run(d->commit);
     return rc;
 }
@@ -87,18 +102,43 @@ static void batch_failed(struct definitions *d, int rc)
         definitions_run(d->rollback);
 }
 
+static void batch_succeeded(struct definitions *d)
+{
+    d->changes++;
+    definitions_put_mark(d);
+    if (d->dirty_ms == 0)
+        d->dirty_ms = now_ms();
+    if (!d->is_failing)
+        return;
+    log_info("definitions: %s can be written again", d->path);
+    d->is_failing = false;
+}
+
+/* What is committed moves from the write-ahead log to the database itself, soon: whoever copies, or
+ * loses, one file without the other then loses little. A reader may keep a part of it for later. */
+static void checkpoint(struct definitions *d)
+{
+    pthread_mutex_lock(&d->db_lock);
+    sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    d->dirty_ms = 0;
+    pthread_mutex_unlock(&d->db_lock);
+}
+
+static bool is_checkpoint_due(const struct definitions *d)
+{
+    return d->dirty_ms > 0 && now_ms() >= d->dirty_ms + CHECKPOINT_MS;
+}
+
 static int commit_batch(struct definitions *d, const struct definition_change *batch)
 {
     int rc;
 
     pthread_mutex_lock(&d->db_lock);
     rc = write_batch(d, batch);
-    if (rc != SQLITE_OK) {
+    if (rc == SQLITE_OK)
+        batch_succeeded(d);
+    else
         batch_failed(d, rc);
-    } else if (d->is_failing) {
-        log_info("definitions: %s can be written again", d->path);
-        d->is_failing = false;
-    }
     pthread_mutex_unlock(&d->db_lock);
     return definitions_error(rc);
 }
@@ -115,14 +155,32 @@ static void finish_batch(struct definition_change *batch, int err)
     }
 }
 
+/* Under queue_lock. Until something is queued, or a checkpoint is due. */
+static void wait_for_work(struct definitions *d)
+{
+    struct timespec until = {(time_t)((d->dirty_ms + CHECKPOINT_MS) / 1000),
+                             (long)((d->dirty_ms + CHECKPOINT_MS) % 1000) * 1000000};
+
+    if (d->dirty_ms == 0)
+        pthread_cond_wait(&d->queue_grew, &d->queue_lock);
+    else
+        pthread_cond_timedwait(&d->queue_grew, &d->queue_lock, &until);
+}
+
 /* Everything that is queued; NULL when it is time to end. Waits for either. */
 static struct definition_change *take_batch(struct definitions *d)
 {
     struct definition_change *batch;
 
     pthread_mutex_lock(&d->queue_lock);
-    while (!d->head && !d->is_closing)
-        pthread_cond_wait(&d->queue_grew, &d->queue_lock);
+    while (!d->head && !d->is_closing) {
+        wait_for_work(d);
+        if (!is_checkpoint_due(d))
+            continue;
+        pthread_mutex_unlock(&d->queue_lock);
+        checkpoint(d);
+        pthread_mutex_lock(&d->queue_lock);
+    }
     batch = d->head;
     d->head = NULL;
     d->tail = NULL;
@@ -135,8 +193,11 @@ static void *writer(void *arg)
     struct definitions *d = arg;
     struct definition_change *batch;
 
-    while ((batch = take_batch(d)) != NULL)
+    while ((batch = take_batch(d)) != NULL) {
         finish_batch(batch, commit_batch(d, batch));
+        if (is_checkpoint_due(d))
+            checkpoint(d);
+    }
     return NULL;
 }
 

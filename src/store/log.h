@@ -86,6 +86,15 @@ struct log_snapshot {
     bool has_deadlines; /* some messages in the segments have one */
 };
 
+/* Who a queue is: for rebuilding definitions that are lost, from the log alone. */
+struct log_queue {
+    uint64_t queue;
+    bool is_auto_delete;
+    struct slice vhost;
+    struct slice name;
+    struct slice arguments; /* the content of an AMQP field table */
+};
+
 /* --- staging: one stage per loop, used by that loop's thread alone ---------------------------- */
 
 /* The message stands in a queue under this sequence number, until a deadline (loop_steady_ms();
@@ -104,6 +113,8 @@ void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
 /* The message has come back so often. */
 void log_count(struct log_stage *stage, uint64_t queue, struct log_count count);
+/* The queue's name and what else it was declared with. */
+void log_put_queue(struct log_stage *stage, const struct log_queue *queue);
 void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot);
 /* The segment file of a queue is not needed any more and will be removed. */
 void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number);
@@ -160,6 +171,7 @@ struct log_visitor {
     void (*snapshot)(void *arg, uint64_t file, const struct log_snapshot *snapshot);
     void (*segment_gone)(void *arg, uint64_t queue, uint64_t number);
     void (*queue_gone)(void *arg, uint64_t queue);
+    void (*queue)(void *arg, const struct log_queue *queue);
 };
 
 struct log_recovery {

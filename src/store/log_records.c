@@ -23,6 +23,9 @@
  *              has come back sequence << 8 | count u64
  *   QUEUE_GONE 16  queue u64   24 0 u64
  *   COUNT      16  queue u64   24 sequence << 8 | count u64
+ *   QUEUE      13  flags u8 (1: auto-delete)
+ *              16  queue u64   24 arguments bytes u32   28 vhost bytes u16   30 name bytes u16
+ *              32  vhost, name, arguments
  *
  * The checksum is XXH3-64 of bytes 8 .. length, XOR (key + offset * 0x9e3779b97f4a7c15), where key is
  * a bijection of the file's number under the log's salt. */
@@ -34,6 +37,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 
+enum { IS_AUTO_DELETE = 1 };
 enum { IS_PERSISTENT = 1, HAS_DEADLINE = 2, CARRIED_IS_PERSISTENT = 128, SNAPSHOT_BYTES = 48 };
 enum { SNAPSHOT_HAS_DEADLINES = 1, COUNT_BYTES = 8 };
 enum { SEGMENT_BYTES = 56, SEGMENT_RANGE_BYTES = 16, CARRIED_BYTES = 20 };
@@ -217,6 +221,28 @@ void log_put_pair(uint8_t *record, uint64_t first, uint64_t second)
     memset(record + 12, 0, 4);
     log_put64(record + 16, first);
     log_put64(record + 24, second);
+}
+
+uint64_t log_queue_bytes(const struct log_queue *q)
+{
+    return LOG_QUEUE_BYTES + (uint64_t)q->vhost.n + q->name.n + q->arguments.n;
+}
+
+void log_put_queue_record(uint8_t *record, const struct log_queue *q)
+{
+    uint8_t *p = record + LOG_QUEUE_BYTES;
+
+    lv_assert(q->vhost.n <= UINT16_MAX);
+    lv_assert(q->name.n <= UINT16_MAX);
+    memset(record + 12, 0, 4);
+    record[13] = q->is_auto_delete ? IS_AUTO_DELETE : 0;
+    log_put64(record + 16, q->queue);
+    log_put32(record + 24, (uint32_t)q->arguments.n);
+    log_put16(record + 28, (uint16_t)q->vhost.n);
+    log_put16(record + 30, (uint16_t)q->name.n);
+    p = put_slice(p, q->vhost);
+    p = put_slice(p, q->name);
+    put_slice(p, q->arguments);
 }
 
 uint64_t log_snapshot_bytes(const struct log_snapshot *s)
@@ -540,6 +566,25 @@ static bool visit_snapshot(const struct log_record *record, uint64_t file,
     return true;
 }
 
+static bool visit_queue(const struct log_record *record, const struct log_visitor *visitor,
+                        void *arg)
+{
+    struct reader r = {.left = record->payload};
+    struct log_queue q = {.queue = take64(&r), .is_auto_delete = record->flags & IS_AUTO_DELETE};
+    uint32_t arguments = take32(&r);
+    uint16_t vhost = take16(&r);
+    uint16_t name = take16(&r);
+
+    q.vhost = take(&r, vhost);
+    q.name = take(&r, name);
+    q.arguments = take(&r, arguments);
+    if (r.has_failed || r.left.n > 0)
+        return false;
+    if (visitor->queue)
+        visitor->queue(arg, &q);
+    return true;
+}
+
 bool log_record_visit(const struct log_record *record, uint64_t file,
                       const struct log_visitor *visitor, void *arg, struct log_scratch *scratch)
 {
@@ -549,6 +594,7 @@ bool log_record_visit(const struct log_record *record, uint64_t file,
     case LOG_ENQUEUE: return visit_enqueue(record, file, visitor, arg);
     case LOG_SETTLE: return visit_settle(record, visitor, arg);
     case LOG_SNAPSHOT: return visit_snapshot(record, file, visitor, arg, scratch);
+    case LOG_QUEUE: return visit_queue(record, visitor, arg);
     case LOG_DELIVERED_BELOW:
     case LOG_SEGMENT_GONE:
     case LOG_COUNT:

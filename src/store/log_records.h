@@ -21,7 +21,7 @@
 #include "store/log.h"
 
 enum {
-    LOG_FORMAT_VERSION = 1,
+    LOG_FORMAT_VERSION = 2,             /* 1: without LOG_QUEUE */
     LOG_FORMAT_VERSION_PLAUSIBLE = 255, /* up to here believed without a checksum */
     LOG_FILE_HEADER_BYTES = 64,
     LOG_RECORD_HEADER_BYTES = 16,
@@ -30,7 +30,8 @@ enum {
     LOG_TARGET_BYTES = 16,  /* without a deadline */
     LOG_DEADLINE_BYTES = 8,
     LOG_RANGE_BYTES = 24,
-    LOG_PAIR_BYTES = 32, /* records of two numbers */
+    LOG_PAIR_BYTES = 32,  /* records of two numbers */
+    LOG_QUEUE_BYTES = 32, /* without the names and arguments */
 };
 
 #define LOG_RECORD_BYTES_MAX UINT64_C(0xfffffff0)
@@ -46,6 +47,7 @@ enum log_type {
     LOG_SEGMENT_GONE,
     LOG_QUEUE_GONE,
     LOG_COUNT,
+    LOG_QUEUE,
     LOG_TYPES
 };
 
@@ -188,6 +190,9 @@ size_t log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t s
 void log_put_range(uint8_t *at, uint64_t queue, struct log_range range);
 /* Two numbers behind the header. */
 void log_put_pair(uint8_t *record, uint64_t first, uint64_t second);
+uint64_t log_queue_bytes(const struct log_queue *queue);
+/* Writes log_queue_bytes() of a record, not sealed. */
+void log_put_queue_record(uint8_t *record, const struct log_queue *queue);
 uint64_t log_snapshot_bytes(const struct log_snapshot *snapshot);
 /* Writes log_snapshot_bytes() of a record, not sealed. */
 void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *snapshot);

@@ -251,6 +251,16 @@ void log_queue_gone(struct log_stage *stage, uint64_t queue)
     put_pair(stage, LOG_QUEUE_GONE, queue, 0);
 }
 
+void log_put_queue(struct log_stage *stage, const struct log_queue *queue)
+{
+    uint64_t length = log_queue_bytes(queue);
+
+    close_open(stage);
+    flush_runs(stage);
+    log_put_queue_record(reserve(stage, length), queue);
+    seal(stage, LOG_QUEUE, length);
+}
+
 void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot)
 {
     uint64_t length = log_snapshot_bytes(snapshot);

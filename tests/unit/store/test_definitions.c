@@ -489,6 +489,31 @@ static void change_file(const char *dir, const char *sql)
     sqlite3_close(db);
 }
 
+static void a_file_that_is_older_than_its_mark_says_so_until_it_is_changed(void **state)
+{
+    char *dir = scratch_create();
+    struct definitions *d = NULL;
+
+    (void)state;
+    assert_int_equal(definitions_open(dir, &d), 0);
+    assert_false(definitions_are_behind(d));
+    definitions_submit(d, definition_delete_user(slice_str("nobody")), NULL, NULL);
+    definitions_submit(d, definition_delete_user(slice_str("nobody")), NULL, NULL);
+    definitions_close(&d);
+    assert_int_equal(definitions_open(dir, &d), 0);
+    assert_false(definitions_are_behind(d));
+    definitions_close(&d);
+    change_file(dir, "UPDATE state SET value = 0");
+    assert_int_equal(definitions_open(dir, &d), 0);
+    assert_true(definitions_are_behind(d));
+    definitions_submit(d, definition_delete_user(slice_str("nobody")), NULL, NULL);
+    definitions_close(&d);
+    assert_int_equal(definitions_open(dir, &d), 0);
+    assert_false(definitions_are_behind(d));
+    definitions_close(&d);
+    scratch_remove(&dir);
+}
+
 static void the_file_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     char *dir = scratch_create();
@@ -676,6 +701,7 @@ int main(void)
         cmocka_unit_test(a_change_is_committed_when_done_is_called),
         cmocka_unit_test(what_done_submits_while_closing_is_committed_too),
         cmocka_unit_test(many_threads_submit_at_once),
+        cmocka_unit_test(a_file_that_is_older_than_its_mark_says_so_until_it_is_changed),
         cmocka_unit_test(the_file_of_a_newer_version_is_refused_and_left_alone),
         cmocka_unit_test(values_come_back_in_the_order_of_their_numbers),
         cmocka_unit_test(what_has_been_seen_goes_with_who_saw_it),

@@ -166,6 +166,13 @@ static void text_snapshot(void *arg, uint64_t file, const struct log_snapshot *s
                          i + 1 == s->count_count ? "\n" : "");
 }
 
+static void text_queue(void *arg, const struct log_queue *q)
+{
+    lv_buffer_printf(arg, "queue %llu is %.*s in %.*s, %zu bytes of arguments%s\n",
+                     (unsigned long long)q->queue, SLICE_ARG(q->name), SLICE_ARG(q->vhost),
+                     q->arguments.n, q->is_auto_delete ? ", auto-delete" : "");
+}
+
 static const struct log_visitor texts = {
     .enqueue = text_enqueue,
     .settle = text_settle,
@@ -174,6 +181,7 @@ static const struct log_visitor texts = {
     .snapshot = text_snapshot,
     .segment_gone = text_segment_gone,
     .queue_gone = text_queue_gone,
+    .queue = text_queue,
 };
 
 static bool read_at(struct slice bytes, uint64_t number, uint64_t offset, struct log_record *ret)
@@ -261,6 +269,9 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
     page_place(&page, LOG_QUEUE_GONE, LOG_PAIR_BYTES);
     log_put_pair(page.bytes + page.n, 42, 5 << 8 | 2);
     page_place(&page, LOG_COUNT, LOG_PAIR_BYTES);
+    struct log_queue named = {42, true, slice_str("/"), slice_str("order_mail"), slice_str("args")};
+    log_put_queue_record(page.bytes + page.n, &named);
+    page_place(&page, LOG_QUEUE, (size_t)log_queue_bytes(&named));
     log_put_enqueue(page.bytes + page.n, &hello);
     size_t length = log_put_target(page.bytes + page.n, (size_t)log_enqueue_bytes(&hello), 9, 8,
                                    LOG_DELIVERED, 77777777777);
@@ -280,6 +291,7 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
                 "segment gone queue 42 number 2\n"
                 "queue gone 44\n"
                 "queue 42 sequence 5 came back 2\n"
+                "queue 42 is order_mail in /, 4 bytes of arguments, auto-delete\n"
                 "enqueue file 7 queue 9 sequence 8 flags 1 until 77777777777"
                 " shop/order.new/3/a hare persistent\n"
                 "enqueue file 7 queue 10 sequence 8 flags 0 shop/order.new/3/a hare persistent\n");

@@ -1,0 +1,61 @@
+/* The mark: a small file beside the database that says how many changes have been committed to it. It is
+ * written after each commit and never synced, so after a crash it may say less than the database has,
+ * and never more: more means that the database is older than it was, a copy, or without its write-ahead
+ * log. Other files of the data directory are then newer than the definitions. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "store/definitions_private.h"
+
+enum { MARK_BYTES = 32 };
+
+static int64_t read_mark(int fd)
+{
+    char text[MARK_BYTES + 1] = "";
+    ssize_t n = pread(fd, text, MARK_BYTES, 0);
+    char *end;
+    long long changes;
+
+    if (n != MARK_BYTES || strncmp(text, "changes ", 8) != 0)
+        return 0;
+    changes = strtoll(text + 8, &end, 10);
+    return changes > 0 && *end == ' ' ? changes : 0;
+}
+
+int definitions_open_mark(struct definitions *d)
+{
+    struct lv_buffer path = {0};
+    int err = 0;
+
+    lv_buffer_printf(&path, "%s.mark", d->path);
+    d->mark_fd =
+        open((const char *)path.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (d->mark_fd < 0) {
+        err = lv_error_explain(lv_error_from_errno(errno), "%s: %s", (const char *)path.p,
+                               strerror(errno));
+        log_error("definitions: cannot open %s", lv_error_reason(err));
+    } else {
+        d->mark_changes = read_mark(d->mark_fd);
+    }
+    lv_buffer_free(&path);
+    return err;
+}
+
+void definitions_put_mark(const struct definitions *d)
+{
+    char text[MARK_BYTES + 1];
+
+    snprintf(text, sizeof text, "changes %-23" PRId64, d->changes);
+    text[MARK_BYTES - 1] = '\n';
+    if (pwrite(d->mark_fd, text, MARK_BYTES, 0) != MARK_BYTES)
+        return; /* a full disk: it says less than there is, which is fine */
+}
