@@ -8,6 +8,7 @@
 #include "base/memory.h"
 
 enum {
+    CARRY_DIVISOR = 4,  /* of the log's room, for one snapshot */
     SPARSE_DIVISOR = 4, /* less than a fourth live: emptied at the next snapshot */
 };
 
@@ -347,6 +348,16 @@ static void sync_segment(struct lane *l, const struct segment *s)
     segments_sync(pager_files(l), l->id, s->number, has_synced, syncing);
 }
 
+/* What is in memory alone goes into a segment, or, if it is little, into the snapshot. A full disk has no
+ * room for segments; but the log has, and old files of it are given back for that. */
+static uint64_t carry_bytes(const struct lane *l)
+{
+    const struct persist *persist = persist_of(l->queue->home)->persist;
+    uint64_t most = pager_limits_of(l)->carry_bytes;
+    uint64_t room = atomic_load(&persist->shortage) ? log_room(persist->log) / CARRY_DIVISOR : 0;
+    return room > most ? room : most;
+}
+
 void pager_snapshot(struct lane *l)
 {
     struct pager *p = pager_of(l);
@@ -358,7 +369,7 @@ void pager_snapshot(struct lane *l)
     p->snapshot_error = 0;
     for (size_t i = p->count; i-- > 0;)
         give_up_if_sparse(l, p->segments[i]);
-    if (!p->is_failed && unstored_bytes(l) > pager_limits_of(l)->carry_bytes)
+    if (!p->is_failed && unstored_bytes(l) > carry_bytes(l))
         store_copies(l);
     pager_flush(l);
     p->snapshot = SNAPSHOT_SYNCING;

@@ -56,9 +56,17 @@ static void attach_loops(struct persist *persist)
 
 static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error);
 
+static void set_shortage(struct persist *persist, unsigned bit, bool is_on)
+{
+    unsigned all = is_on ? atomic_fetch_or(&persist->shortage, bit) | bit
+                         : atomic_fetch_and(&persist->shortage, ~bit) & ~bit;
+    log_set_short(persist->log, all != 0);
+}
+
 static void on_space(void *arg, bool has_room)
 {
     struct persist *persist = arg;
+    set_shortage(persist, PERSIST_NO_LOG_FILE, !has_room);
     if (persist->on_space)
         persist->on_space(persist->arg, has_room);
 }
@@ -98,6 +106,14 @@ int persist_open(struct broker *broker, const struct persist_options *options, s
     if (err < 0)
         persist_close(ret);
     return err;
+}
+
+void persist_watch_room(struct persist *persist, uint64_t room_min, bool is_alarm,
+                        void (*on_low)(void *arg), void *arg)
+{
+    set_shortage(persist, PERSIST_DISK_ALARM, is_alarm);
+    log_set_room_min(persist->log, room_min);
+    segments_watch_room(persist->segments, is_alarm ? 0 : room_min, on_low, arg);
 }
 
 void persist_close(struct persist **persist)
@@ -545,7 +561,10 @@ static void forget_delivered(struct lane *l)
 static uint64_t files_kept(const struct persist *persist)
 {
     uint64_t bytes = atomic_load_explicit(&persist->snapshot_bytes, memory_order_relaxed);
-    return persist->limits.files_kept + 3 * bytes / persist->file_bytes;
+    uint64_t spare = atomic_load_explicit(&persist->shortage, memory_order_relaxed)
+                         ? 0
+                         : persist->limits.files_kept;
+    return spare + 3 * bytes / persist->file_bytes;
 }
 
 /* Nothing that the log says of the queue counts any more. */

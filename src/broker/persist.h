@@ -65,11 +65,15 @@ struct persist_loop {
 
 struct restore;
 
+/* Why the disk is short of room. */
+enum { PERSIST_NO_LOG_FILE = 1, PERSIST_DISK_ALARM = 2 };
+
 struct persist {
     struct broker *broker;
     struct persist_limits limits;
     uint64_t file_bytes;
     _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
+    _Atomic unsigned shortage;       /* PERSIST_... */
     _Atomic bool has_failed;         /* a segment: the log cannot be relieved of anything more */
     struct log *log;
     struct segments *segments;
@@ -114,6 +118,12 @@ uint64_t persist_unread_bytes(const struct persist *persist);
  * are as if nothing were stored; who still waits hears by mail. Before loops_free(). Clears the
  * pointer; NULL is fine. */
 void persist_close(struct persist **persist);
+
+/* The disk is to keep so much room; `is_alarm`: it has less. From then on nothing is kept that is not
+ * needed, and on_low is called, on a thread of the store, when what has just been written leaves less:
+ * once until the next call of this. After persist_open(). Any thread. */
+void persist_watch_room(struct persist *persist, uint64_t room_min, bool is_alarm,
+                        void (*on_low)(void *arg), void *arg);
 
 /* This loop's part; NULL when nothing is stored (tests), or not any more. */
 static inline struct persist_loop *persist_of(const struct loop *loop)

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/events.h"
+#include "broker/persist.h"
 #include "broker/queue.h"
 
 /* --- pure --------------------------------------------------------------------------------- */
@@ -344,6 +345,16 @@ static bool is_near_limit(const struct alarms *a, uint64_t bytes)
     return bytes > a->facts.limits.memory_bytes / 4 * 3;
 }
 
+static void first_look(struct loop *at, struct mail *mail);
+
+/* On a thread of the store. */
+static void look_at_once(void *arg)
+{
+    struct alarms *a = arg;
+    struct mail mail = {.deliver = first_look, .a = a};
+    loop_mail_from_outside(loops_at(a->broker->loops, 0), &mail);
+}
+
 static void look(struct loop *loop, struct alarms *a)
 {
     struct alarm_readings readings;
@@ -364,6 +375,10 @@ static void look(struct loop *loop, struct alarms *a)
         tell_events(a->broker, is ^ was, is);
         spread(loop, a->broker);
     }
+    struct persist_loop *store = persist_of(loop);
+    if (store)
+        persist_watch_room(store->persist, a->facts.limits.disk_free_bytes, is & BROKER_ALARM_DISK,
+                           look_at_once, a);
     loop_timer_start(loop, &a->timer, alarms_next_look_ms(&a->facts.limits, &readings));
 }
 

@@ -77,13 +77,45 @@ static struct definitions *definitions_new(const char *data_dir)
     return d;
 }
 
+static void close_database(struct definitions *d)
+{
+    int rc;
+
+    for (int i = 0; i < DEFINITION_STATEMENT_COUNT; i++)
+        sqlite3_finalize(d->prepared[i]);
+    sqlite3_finalize(d->begin);
+    sqlite3_finalize(d->commit);
+    sqlite3_finalize(d->rollback);
+    sqlite3_finalize(d->count);
+    rc = sqlite3_close(d->db);
+    lv_assert(rc == SQLITE_OK); /* else a statement was forgotten above */
+    if (d->mark_fd >= 0)
+        close(d->mark_fd);
+    d->begin = d->commit = d->rollback = d->count = NULL;
+    d->db = NULL;
+    d->mark_fd = -1;
+}
+
+/* On a full disk once more, with the room of the reserve. SQLite does not always say that room is what is
+ * missing. */
+static int open_database(struct definitions *d)
+{
+    int err = definitions_open_database(d);
+
+    if ((err == ERR_NO_SPACE || err == ERR_IO) && definitions_release_reserve(d)) {
+        close_database(d);
+        err = definitions_open_database(d);
+    }
+    return err;
+}
+
 int definitions_open(const char *data_dir, struct definitions **ret)
 {
     struct definitions *d = definitions_new(data_dir);
     int err = definitions_create_file(data_dir, d->path);
 
     if (err == 0)
-        err = definitions_open_database(d);
+        err = open_database(d);
     if (err == 0)
         err = definitions_start_writer(d);
     if (err < 0) {
@@ -97,7 +129,6 @@ int definitions_open(const char *data_dir, struct definitions **ret)
 void definitions_close(struct definitions **definitions)
 {
     struct definitions *d = *definitions;
-    int rc;
 
     if (!d)
         return;
@@ -105,16 +136,7 @@ void definitions_close(struct definitions **definitions)
     if (d->has_thread)
         definitions_stop_writer(d);
     lv_assert(!d->head);
-    for (int i = 0; i < DEFINITION_STATEMENT_COUNT; i++)
-        sqlite3_finalize(d->prepared[i]);
-    sqlite3_finalize(d->begin);
-    sqlite3_finalize(d->commit);
-    sqlite3_finalize(d->rollback);
-    sqlite3_finalize(d->count);
-    if (d->mark_fd >= 0)
-        close(d->mark_fd);
-    rc = sqlite3_close(d->db);
-    lv_assert(rc == SQLITE_OK); /* else a statement was forgotten above */
+    close_database(d);
     pthread_mutex_destroy(&d->db_lock);
     pthread_mutex_destroy(&d->queue_lock);
     pthread_cond_destroy(&d->queue_grew);

@@ -49,6 +49,7 @@ struct definitions {
     sqlite3_stmt *rollback;
     sqlite3_stmt *count;
     int64_t changes;      /* transactions ever committed */
+    bool has_reserve;     /* definitions_reserve.c */
     uint64_t dirty_ms;    /* when the first commit since the last checkpoint was; 0: none */
     int mark_fd;          /* definitions_mark.c */
     int64_t mark_changes; /* what it said when it was opened; 0: nothing */
@@ -91,6 +92,13 @@ int definitions_open_database(struct definitions *d);
 int definitions_open_mark(struct definitions *d);
 /* Notes d->changes in the mark. Never waits for the disk. */
 void definitions_put_mark(const struct definitions *d);
+
+/* --- the reserve: definitions_reserve.c ------------------------------------------------------------ */
+
+/* Gives its room back to the disk. False: there is none. */
+bool definitions_release_reserve(struct definitions *d);
+/* Makes it, where it is not there and the disk has room. */
+void definitions_make_reserve(struct definitions *d);
 
 /* --- the thread: definitions_writer.c -------------------------------------------------------------- */
 

@@ -122,6 +122,7 @@ static void checkpoint(struct definitions *d)
     sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     d->dirty_ms = 0;
     pthread_mutex_unlock(&d->db_lock);
+    definitions_make_reserve(d);
 }
 
 static bool is_checkpoint_due(const struct definitions *d)
@@ -135,6 +136,11 @@ static int commit_batch(struct definitions *d, const struct definition_change *b
 
     pthread_mutex_lock(&d->db_lock);
     rc = write_batch(d, batch);
+    if ((rc & 0xff) == SQLITE_FULL && definitions_release_reserve(d)) {
+        if (!sqlite3_get_autocommit(d->db))
+            definitions_run(d->rollback);
+        rc = write_batch(d, batch);
+    }
     if (rc == SQLITE_OK)
         batch_succeeded(d);
     else

@@ -39,6 +39,8 @@ struct disk {
     int (*remove)(struct disk *disk, const char *path);
     int (*make_directory)(struct disk *disk, const char *path); /* fine when it is there */
     int (*sync_directory)(struct disk *disk, const char *path);
+    /* How many bytes more files may take, as far as is known; UINT64_MAX: not known. */
+    uint64_t (*room)(struct disk *disk);
     /* Calls visit(arg, name, bytes) for each file of a folder, in no order. */
     int (*list)(struct disk *disk, const char *path,
                 void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg);

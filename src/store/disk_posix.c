@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -313,6 +314,15 @@ static int posix_list(struct disk *disk, const char *path,
     return err;
 }
 
+static uint64_t posix_room(struct disk *disk)
+{
+    struct statvfs fs;
+
+    if (fstatvfs(posix_of(disk)->directory, &fs) != 0)
+        return UINT64_MAX;
+    return (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
+}
+
 /* --- the object --------------------------------------------------------------------------------- */
 
 static const struct disk posix_port = {
@@ -328,6 +338,7 @@ static const struct disk posix_port = {
     .remove = posix_remove,
     .make_directory = posix_make_directory,
     .sync_directory = posix_sync_directory,
+    .room = posix_room,
     .list = posix_list,
 };
 

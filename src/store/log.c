@@ -55,6 +55,25 @@ struct log_stage *log_stage(struct log *log, unsigned index)
     return &log->stages[index];
 }
 
+void log_set_room_min(struct log *log, uint64_t bytes)
+{
+    atomic_store(&log->room_min, bytes);
+}
+
+uint64_t log_room(const struct log *log)
+{
+    return atomic_load_explicit(&log->room, memory_order_relaxed);
+}
+
+void log_set_short(struct log *log, bool is_short)
+{
+    if (atomic_exchange(&log->is_short, is_short) == is_short)
+        return;
+    pthread_mutex_lock(&log->lock); /* the keeper looks, or sleeps */
+    pthread_mutex_unlock(&log->lock);
+    pthread_cond_signal(&log->keeper_wake);
+}
+
 /* --- the threads ---------------------------------------------------------------------------------- */
 
 static void wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms)
@@ -266,6 +285,7 @@ static int begin_file(struct log *log, const struct log_recovered *found)
     log->files.floor = found->floor;
     if (batch.floor == 0)
         batch.floor = log->files.floor = found->last_number + 1;
+    log_files_find_reserve(log);
     err = log_files_begin(log, &batch, &log->current);
     if (err < 0)
         return err;

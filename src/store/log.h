@@ -199,6 +199,13 @@ uint64_t log_unread_bytes(const struct log *log);
 /* What log_read() has found. The thread that calls it. */
 struct log_recovery log_recovered(const struct log *log);
 struct log_stage *log_stage(struct log *log, unsigned index);
+/* The disk is to keep so much room: a new file that would leave less is made only when what is settled
+ * could not be stored otherwise, and then a small one; on_space says so. 0 after log_open(). Any thread. */
+void log_set_room_min(struct log *log, uint64_t bytes);
+/* About how many bytes the log can take without more room on the disk. Any thread. */
+uint64_t log_room(const struct log *log);
+/* With true no file is kept that is not needed. Any thread. */
+void log_set_short(struct log *log, bool is_short);
 /* 0, or the ERR_... after which nothing is stored any more. Any thread. */
 int log_failure(const struct log *log);
 /* One round of the writer's work. True when it did anything. Only with is_stepped. */

@@ -29,6 +29,10 @@ enum {
 };
 
 #define LOG_FOLDER "log"
+/* A file of zeros that is no file of the log yet: what the log goes on with when the disk is full, so that
+ * settles can be stored until old files are not needed any more, and so that a start finds room. */
+#define LOG_RESERVE LOG_FOLDER "/reserve"
+enum { LOG_RESERVE_DIVISOR = 4 }; /* of file_bytes */
 
 /* --- stages: log_stage.c ------------------------------------------------------------------------- */
 
@@ -99,7 +103,8 @@ void log_stage_free(struct log_stage *stage);
 struct log_file {
     struct disk_file *handle;
     uint64_t number;
-    uint64_t bytes; /* written ahead of the records; 0: none */
+    uint64_t bytes;  /* written ahead of the records: it is full there; 0: none */
+    bool is_reserve; /* was LOG_RESERVE */
 };
 
 struct log_old_file {
@@ -115,6 +120,9 @@ struct log_files {
     uint64_t last_number; /* the highest given to a file */
     int next_error;       /* why there is no next one; 0: not tried yet, or there is */
     uint64_t floor;       /* synced: files below are free */
+    bool is_pressing;     /* the writer cannot go on without a next file */
+    bool has_reserve;     /* LOG_RESERVE is there, and whole */
+    bool had_no_room;     /* ... or could not be made; tried again when room was made */
     struct log_old_file *old;
     size_t old_count;
     size_t old_capacity;
@@ -128,6 +136,8 @@ uint64_t log_file_number(const char *name);
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret);
 /* The file is full or left behind. */
 void log_files_add_old(struct log *log, struct log_old_file file);
+/* Looks for LOG_RESERVE. Before log_files_begin(). */
+void log_files_find_reserve(struct log *log);
 /* One piece of the keeper's work. True when it did anything. */
 bool log_files_keep(struct log *log);
 /* Under the lock: the keeper has something to do now. */
@@ -225,6 +235,9 @@ struct log {
     _Atomic uint64_t current_number;
     _Atomic uint64_t unsafe_bytes;
     _Atomic int failure;
+    _Atomic uint64_t room_min;
+    _Atomic uint64_t room; /* left in the current file, as far as it is filled */
+    _Atomic bool is_short; /* the disk is: nothing is kept that is not needed */
 };
 
 /* The floor of all stages together, not above the current file. */

@@ -252,9 +252,11 @@ static int take_next(struct log *log, struct log_file *ret)
     *ret = log->files.next;
     log->files.next.handle = NULL;
     err = log->files.next_error;
+    log->files.is_pressing = !ret->handle;
     pthread_mutex_unlock(&log->lock);
     if (ret->handle)
         return 0;
+    pthread_cond_signal(&log->keeper_wake);
     return err == 0 ? ERR_NO_SPACE : err; /* 0: it is being made */
 }
 
@@ -287,6 +289,12 @@ static bool has_next(struct log *log)
     return has;
 }
 
+/* Where the current file is full. */
+static uint64_t file_limit(const struct log *log)
+{
+    return log->current.bytes ? log->current.bytes : log->options.file_bytes;
+}
+
 /* A record that is larger than a file stands in one of its own, which grows for it. */
 static bool is_file_over(struct log *log, size_t record_bytes)
 {
@@ -294,7 +302,7 @@ static bool is_file_over(struct log *log, size_t record_bytes)
 
     if (log->offset == LOG_FILE_HEADER_BYTES)
         return false;
-    return end > log->options.file_bytes || (log->current.bytes == 0 && has_next(log));
+    return end > file_limit(log) || (log->current.bytes == 0 && has_next(log));
 }
 
 /* Makes sure that the round's next record fits behind a batch record. */
@@ -349,7 +357,7 @@ static void add_padding(struct log *log)
 static void round_build(struct log *log)
 {
     struct log_round *round = &log->round;
-    uint64_t file_bytes = log->options.file_bytes;
+    uint64_t file_bytes = file_limit(log);
     uint8_t *record;
 
     round->parts[0] = (struct iovec){round->batch, LOG_BATCH_BYTES};
@@ -386,6 +394,13 @@ static void put_batch(struct log *log)
     atomic_store(&log->floor_written, floor);
 }
 
+static void note_room(struct log *log)
+{
+    uint64_t left = log->current.bytes > log->offset ? log->current.bytes - log->offset : 0;
+
+    atomic_store_explicit(&log->room, left, memory_order_relaxed);
+}
+
 /* Writes what is built. */
 static int round_write(struct log *log)
 {
@@ -398,6 +413,7 @@ static int round_write(struct log *log)
             log->dirty_since_ms = now_ms();
         log->is_dirty = true;
         log->offset += round->bytes;
+        note_room(log);
         round->is_built = false;
         round->wants_batch = false;
     } else if (!log_is_out_of_room(err)) {
@@ -496,7 +512,7 @@ void log_writer_finish(struct log *log)
 {
     int err = log->is_dirty ? writer_sync(log) : 0;
 
-    if (err == 0 && log->offset + LOG_BATCH_BYTES <= log->options.file_bytes) {
+    if (err == 0 && log->offset + LOG_BATCH_BYTES <= file_limit(log)) {
         log->round.part_count = 1;
         log->round.parts[0] = (struct iovec){log->round.batch, LOG_BATCH_BYTES};
         log->round.bytes = LOG_BATCH_BYTES;

@@ -89,6 +89,9 @@ struct segments {
     struct lv_list lines[LINES];
     unsigned reads_in_a_row;
     struct segment_file *buckets[BUCKETS];
+    uint64_t room_min; /* 0: nobody wants to know */
+    void (*on_low)(void *arg);
+    void *on_low_arg;
 
     /* The worker's own. */
     struct lv_list open;
@@ -298,11 +301,37 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
     return err;
 }
 
+void segments_watch_room(struct segments *s, uint64_t room_min, void (*on_low)(void *arg),
+                         void *arg)
+{
+    pthread_mutex_lock(&s->lock);
+    s->room_min = room_min;
+    s->on_low = on_low;
+    s->on_low_arg = arg;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* After something was written. */
+static void look_for_room(struct segments *s)
+{
+    void (*on_low)(void *arg) = NULL;
+
+    pthread_mutex_lock(&s->lock);
+    if (s->room_min > 0 && s->disk->room(s->disk) < s->room_min) {
+        on_low = s->on_low;
+        s->room_min = 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (on_low)
+        on_low(s->on_low_arg);
+}
+
 static int do_write(struct segments *s, struct segment_file *f, struct segments_job *job)
 {
     if (f->error < 0)
         return f->error;
     int err = write_bytes(s, f, job);
+    look_for_room(s);
     if (err < 0)
         f->write_error = err;
     return err;

@@ -77,6 +77,10 @@ int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
 /* Keeps at most so many files open (at least 1), also while they wait for a sync. Before anything is
  * asked for. */
 void segments_limit_open(struct segments *segments, unsigned files_max);
+/* `on_low` is called, once until the next call of this and on the working thread, when what was written
+ * leaves the disk less room than this. 0: never. Any thread. */
+void segments_watch_room(struct segments *segments, uint64_t room_min, void (*on_low)(void *arg),
+                         void *arg);
 /* Does what was asked for before, ends the thread. */
 void segments_close(struct segments **segments);
 

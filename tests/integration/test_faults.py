@@ -120,6 +120,97 @@ def test_below_the_disk_limit_publishers_wait_and_consumers_go_on(configured):
     assert publisher.confirmed == [b'one', b'two', b'three']
 
 
+def fill_to_the_last_block(disk):
+    """What somebody else leaves of it: nothing."""
+    path = os.path.join(disk, 'ballast')
+    with open(path, 'wb', buffering=0) as ballast:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    ballast.write(bytes(size))
+            except OSError:
+                continue
+    return path
+
+
+@pytest.mark.once()
+@pytest.mark.parametrize('how', ['killed', 'stopped'])
+def test_a_broker_starts_on_a_full_disk_is_drained_and_makes_room(configured, workspace, how):
+    with small_disk(workspace, f'full{free_port()}', 96) as disk:
+        own = configured('disk_free_limit.absolute = 1\n', disk)
+        Peer(own.address).declare('q', durable=True)
+        Peer(own.address).declare('idle', durable=True)
+        publisher = Confirming(own.address)
+        publisher.publish_confirmed('idle', b'old')  # it needs the first file of the log for ever
+        for number in range(600):
+            publisher.publish('q', b'%08d' % number + bytes(40000))
+        publisher.settle()
+        eventually(lambda: os.path.exists(f'{own.data}/log/reserve'))
+        eventually(lambda: os.path.exists(f'{own.data}/definitions.sqlite.reserve'))
+        own.kill() if how == 'killed' else own.stop()
+        fill_to_the_last_block(disk)
+        own.start()
+        half = drain(own.address, 'q', 300)
+        own.kill()
+        own.start()                                  # what is settled does not come back
+        count = Peer(own.address).declare('q', passive=True).message_count
+        assert count == 300 - sum(body not in half for body in publisher.confirmed[1:301])
+        assert half + drain(own.address, 'q', 300) == publisher.confirmed[1:]
+        eventually(lambda: shutil.disk_usage(disk).free > 20 * MIB)
+        after = Confirming(own.address)
+        after.publish('q', b'after')
+        while after.bodies:
+            after.take()
+        assert after.confirmed == [b'after']
+        peer = Peer(own.address)
+        peer.call(1, 'queue.delete', queue='q')
+        assert drain(own.address, 'idle', 1) == [b'old']
+        own.stop()
+
+
+@pytest.mark.once()
+def test_on_a_full_disk_a_queue_can_be_deleted_and_its_room_is_given_back(configured, workspace):
+    with small_disk(workspace, f'full{free_port()}', 96) as disk:
+        own = configured('disk_free_limit.absolute = 1\n', disk)
+        peer = Peer(own.address)
+        peer.declare('q', durable=True)
+        publisher = Confirming(own.address)
+        for number in range(500):
+            publisher.publish('q', b'%08d' % number + bytes(40000))
+        publisher.settle()
+        eventually(lambda: os.path.exists(f'{own.data}/definitions.sqlite.reserve'))
+        fill_to_the_last_block(disk)
+        assert peer.call(1, 'queue.delete', queue='q').message_count == 500
+        eventually(lambda: shutil.disk_usage(disk).free > 10 * MIB)
+        own.kill()
+        own.start()
+        with pytest.raises(AssertionError):
+            Peer(own.address).declare('q', passive=True)
+        own.stop()
+
+
+@pytest.mark.once()
+def test_the_limit_of_free_space_is_kept_however_fast_the_disk_fills(configured, workspace):
+    with small_disk(workspace, f'full{free_port()}', 160) as disk:
+        own = configured('disk_free_limit.absolute = 48MiB\n', disk)
+        Peer(own.address).declare('q', durable=True)
+        publisher = Confirming(own.address)
+        least = shutil.disk_usage(disk).free
+        for number in range(6000):
+            publisher.publish('q', b'%08d' % number + bytes(64 * 1024))
+            while publisher.blocked is None and len(publisher.bodies) > 40:
+                publisher.take()
+            least = min(least, shutil.disk_usage(disk).free)
+            if publisher.blocked is not None:
+                break
+        assert publisher.blocked is not None
+        assert least > 40 * MIB, least
+        drain(own.address, 'q', len(publisher.confirmed))
+        while publisher.bodies or publisher.blocked is not None:
+            publisher.take()
+        own.stop()
+
+
 # --- frozen ----------------------------------------------------------------------------------------
 
 

@@ -567,6 +567,16 @@ static int sim_list(struct disk *disk, const char *path,
     return 0;
 }
 
+static uint64_t sim_room(struct disk *disk)
+{
+    const struct disk_sim *sim = sim_of(disk);
+    uint64_t used = disk_sim_used(sim);
+
+    if (sim->room == UINT64_MAX)
+        return UINT64_MAX;
+    return sim->room > used ? sim->room - used : 0;
+}
+
 static const struct disk sim_port = {
     .open = sim_open,
     .close = sim_close,
@@ -580,6 +590,7 @@ static const struct disk sim_port = {
     .remove = sim_remove,
     .make_directory = sim_make_directory,
     .sync_directory = sim_sync_directory,
+    .room = sim_room,
     .list = sim_list,
 };
 

@@ -228,6 +228,12 @@ static int paper_list(struct disk *disk, const char *path,
     return end(p, err);
 }
 
+static uint64_t paper_room(struct disk *disk)
+{
+    (void)disk;
+    return UINT64_MAX;
+}
+
 struct paper *paper_create(void)
 {
     struct paper *p = lv_calloc(1, sizeof *p);
@@ -241,6 +247,7 @@ struct paper *paper_create(void)
         .remove = paper_remove,
         .make_directory = paper_make_directory,
         .sync_directory = paper_sync_directory,
+        .room = paper_room,
         .list = paper_list,
     };
     p->open_max = UINT_MAX;

@@ -690,6 +690,35 @@ static void write_header(struct fixture *f, const char *path, uint32_t version)
     disk->close(disk, &file);
 }
 
+/* The disk holds what it holds and not a byte more. */
+static void fill_disk(struct fixture *f)
+{
+    disk_sim_set_room(f->sim, disk_sim_used(f->sim));
+}
+
+static void a_log_begins_on_a_full_disk_and_goes_on_in_its_reserve(void **state)
+{
+    struct fixture *f = fixture_create();
+
+    (void)state;
+    write_some(f, 0, 3);
+    while (log_step(f->log))
+        ;
+    log_close(&f->log);
+    fill_disk(f);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(try_open(f), 0);
+        log_settle(log_stage(f->log, 0), 1, i, 1);
+        uint64_t ticket = log_submit(log_stage(f->log, 0));
+        while (log_step(f->log))
+            ;
+        assert_int_equal(f->safe[0], ticket);
+        log_close(&f->log);
+        f->safe[0] = 0;
+    }
+    fixture_free(f);
+}
+
 static void a_newer_version_is_refused(void **state)
 {
     struct fixture *f = written_log();
@@ -859,6 +888,7 @@ static void remove_folder(char **dir)
         snprintf(path, sizeof path, "log/%020u.log", i);
         disk->remove(disk, path);
     }
+    disk->remove(disk, "log/reserve");
     disk_posix_free(&disk);
     snprintf(path, sizeof path, "%s/log", *dir);
     assert_int_equal(rmdir(path), 0);
@@ -945,6 +975,7 @@ int main(void)
         cmocka_unit_test(damage_loses_what_is_damaged_alone),
         cmocka_unit_test(a_missing_file_is_reported_and_the_others_are_read),
         cmocka_unit_test(a_damaged_header_costs_no_record),
+        cmocka_unit_test(a_log_begins_on_a_full_disk_and_goes_on_in_its_reserve),
         cmocka_unit_test(a_newer_version_is_refused),
         cmocka_unit_test(a_log_without_any_header_is_not_taken_for_an_empty_one),
         cmocka_unit_test(a_body_that_looks_like_records_is_searched_in_bounded_time),

@@ -1,0 +1,57 @@
+/* Room for the definitions on a full disk: a file beside the database that holds nothing, and is given up
+ * when the database cannot be opened or written for want of room. So a broker can be started there, and
+ * queues can be deleted. It is made anew when there is room again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "store/definitions_private.h"
+
+enum { RESERVE_BYTES = 512 * 1024 };
+
+static int reserve_open(const struct definitions *d, int flags)
+{
+    struct lv_buffer path = {0};
+    int fd;
+
+    lv_buffer_printf(&path, "%s.reserve", d->path);
+    fd = open((const char *)path.p, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
+    lv_buffer_free(&path);
+    return fd;
+}
+
+bool definitions_release_reserve(struct definitions *d)
+{
+    int fd = reserve_open(d, 0);
+    struct stat st;
+    bool has_given;
+
+    d->has_reserve = false;
+    if (fd < 0)
+        return false;
+    has_given =
+        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && ftruncate(fd, 0) == 0;
+    close(fd);
+    if (has_given)
+        log_info("definitions: the disk is full: the reserve of %d bytes is used", RESERVE_BYTES);
+    return has_given;
+}
+
+void definitions_make_reserve(struct definitions *d)
+{
+    int fd;
+
+    if (d->has_reserve)
+        return;
+    fd = reserve_open(d, O_CREAT);
+    if (fd < 0)
+        return; /* said when something needs it */
+    d->has_reserve = posix_fallocate(fd, 0, RESERVE_BYTES) == 0;
+    if (!d->has_reserve && ftruncate(fd, 0) != 0)
+        log_debug("definitions: the reserve keeps a part of the room that is missing");
+    close(fd);
+}
