@@ -121,7 +121,10 @@ static int open_definitions(struct leveretd *d)
         return refuse_without_definitions(dir);
     int err = definitions_open(dir, &d->definitions);
     if (err < 0) {
-        log_error("cannot open %s/" DEFINITIONS_FILE ": %s", dir, lv_error_reason(err));
+        log_error("cannot open %s/" DEFINITIONS_FILE ": %s%s", dir, lv_error_reason(err),
+                  err == ERR_FORMAT ? " (is " DEFINITIONS_FILE
+                                      "-wal missing beside it? put it back)"
+                                    : "");
         return EXIT_DEFINITIONS;
     }
     if (!definitions_are_behind(d->definitions))
