@@ -109,7 +109,8 @@ enum { CONFIG_X_DEATH_COUNT, CONFIG_X_DEATH_IGNORE };
     S(memory_bytes, "vm_memory_high_watermark.absolute", BYTES_OR_NONE, "", true, 0, INT64_MAX,    \
       "The same in bytes; where it is set, the relative one is not looked at.")                    \
     S(disk_free_bytes, "disk_free_limit.absolute", BYTES, "50MB", true, 0, INT64_MAX,              \
-      "Free space of the data directory's file system below which publishers are held up.")        \
+      "Free space of the data directory's file system below which publishers are held up. They "   \
+      "are held up, too, when the log's next file (16 MiB) would leave less.")                     \
     S(disk_free_relative, "disk_free_limit.relative", RATIO, "0", true, 0, 1000,                   \
       "The same as a multiple of the machine's memory; where it is above 0, the absolute one is "  \
       "not looked at.")                                                                            \
