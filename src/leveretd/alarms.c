@@ -3,7 +3,7 @@
  *
  * An allocator keeps what is freed, and the resident set does not shrink. So while it is near the limit
  * every loop is asked, once a second, to give back what is free, and to say how much is free and cannot
- * be given back. */
+ * be given back; and what is freed meanwhile goes back at once. */
 #include "leveretd/alarms.h"
 
 #include <errno.h>
@@ -230,6 +230,8 @@ struct alarms {
     struct loop_timer timer;
     pthread_mutex_t lock; /* of facts: listings read them on other threads */
     struct alarm_facts facts;
+    bool is_tidy;                            /* what is freed is given back */
+    uint64_t near_at_ms;                     /* when the resident set was last near the limit */
     uint64_t asked_at_ms;                    /* the loops, to give memory back */
     _Atomic uint64_t spare_bytes[LOOPS_MAX]; /* by loop, as of its last answer */
 };
@@ -319,24 +321,35 @@ static void give_back(struct loop *at, struct mail *mail)
                           memory_order_relaxed);
 }
 
-enum { ASK_EVERY_MS = 1000 };
+enum { ASK_EVERY_MS = 1000, TIDY_MS = 10000 };
 
-/* Once the resident set alone is no reason for an alarm or for paging, nobody is asked any more, and
- * what was said no longer counts. */
-static void ask_for_memory(struct loop *loop, struct alarms *a, bool is_near)
+static void ask_for_memory(struct loop *loop, struct alarms *a)
 {
     uint64_t now_ms = loop_now_ms(loop);
-    if (is_near && now_ms - a->asked_at_ms < ASK_EVERY_MS)
+    if (now_ms - a->asked_at_ms < ASK_EVERY_MS)
         return;
-    if (is_near)
-        a->asked_at_ms = now_ms;
+    a->asked_at_ms = now_ms;
     struct mail mail = {.deliver = give_back, .a = a};
-    for (unsigned i = 0; i < loops_count(a->broker->loops); i++) {
-        if (is_near)
-            loop_mail(loop, loops_at(a->broker->loops, i), &mail);
-        else
-            atomic_store_explicit(&a->spare_bytes[i], 0, memory_order_relaxed);
+    for (unsigned i = 0; i < loops_count(a->broker->loops); i++)
+        loop_mail(loop, loops_at(a->broker->loops, i), &mail);
+}
+
+/* Begins near the limit, and goes on for a while after that, since much may be freed then. */
+static void tidy(struct loop *loop, struct alarms *a, bool is_near)
+{
+    uint64_t now_ms = loop_now_ms(loop);
+    if (is_near)
+        a->near_at_ms = now_ms;
+    bool is_tidy = is_near || (a->is_tidy && now_ms - a->near_at_ms < TIDY_MS);
+    if (is_tidy != a->is_tidy)
+        lv_memory_keep_freed(!is_tidy);
+    a->is_tidy = is_tidy;
+    if (is_tidy) {
+        ask_for_memory(loop, a);
+        return;
     }
+    for (unsigned i = 0; i < loops_count(a->broker->loops); i++)
+        atomic_store_explicit(&a->spare_bytes[i], 0, memory_order_relaxed);
 }
 
 /* From here on memory is short. */
@@ -363,7 +376,7 @@ static void look(struct loop *loop, struct alarms *a)
     a->facts.readings = readings;
     pthread_mutex_unlock(&a->lock);
 
-    ask_for_memory(loop, a, readings.has_memory && is_near_limit(a, readings.memory_bytes));
+    tidy(loop, a, readings.has_memory && is_near_limit(a, readings.memory_bytes));
     watch_shortage(loop, a->broker,
                    readings.has_memory && is_near_limit(a, alarms_memory_in_use(&readings)));
     const unsigned ours = BROKER_ALARM_MEMORY | BROKER_ALARM_DISK;

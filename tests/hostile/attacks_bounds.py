@@ -1,0 +1,85 @@
+"""Attacks on memory: bodies that are announced and never come, answers that nobody reads, messages that are never whole."""
+import struct
+
+from arena import attack
+from wire import (FRAME_BODY, FRAME_HEADER, FRAME_METHOD, Peer, encode_frame, encode_method, encode_publish, eventually)
+
+
+def method(channel, name, **arguments):
+    return encode_frame(FRAME_METHOD, channel, encode_method(name, **arguments))
+
+
+def begin(channel, size, exchange='', key='q'):
+    """The beginning of a message of that size."""
+    return (method(channel, 'basic.publish', exchange=exchange, routing_key=key)
+            + encode_frame(FRAME_HEADER, channel, struct.pack('>HHQH', 60, 0, size, 0)))
+
+
+def write_until_held_up(peer, octets, times):
+    """Whether the broker stopped reading before all was written."""
+    peer.socket.settimeout(2)
+    try:
+        for _ in range(times):
+            peer.socket.sendall(octets)
+    except TimeoutError:
+        return True
+    finally:
+        peer.socket.settimeout(peer.patience_s)
+    return False
+
+
+@attack('clients announce 100 MB on each of 2,000 channels, to an exchange that is not there')
+def announced_bodies(arena):
+    for _ in range(arena.volume(30, 2)):
+        peer = Peer(arena.address)
+        peer.write(b''.join(method(n, 'channel.open') + begin(n, 100 << 20, 'nowhere') for n in range(2, 2001)))
+        for number in range(2, 2001):
+            peer.expect('channel.open-ok', number)
+        peer.reset()
+
+
+@attack('messages on many channels get their first octet, and no more', settings=['vm_memory_high_watermark.absolute = 50MB'])
+def begun_bodies(arena):
+    for _ in range(arena.volume(20, 1)):
+        peer = arena.peer()
+        peer.write(b''.join((method(n, 'channel.open') if n > 1 else b'') + begin(n, 100 << 20)
+                            + encode_frame(FRAME_BODY, n, b'x') for n in range(1, 2001)))
+        for number in range(2, 2001):
+            peer.expect('channel.open-ok', number)
+
+
+@attack('clients stop in the middle of large messages until their loops take no more',
+        settings=['vm_memory_high_watermark.absolute = 50MB'])
+def messages_that_stop(arena):
+    for _ in range(arena.volume(20, 6)):
+        peer = arena.peer()
+        write_until_held_up(peer, begin(1, 64 << 20) + encode_frame(FRAME_BODY, 1, bytes(100000)) * 100, 1)
+
+
+@attack('a client asks and asks, and reads no answer')
+def unread_answers(arena):
+    owner = arena.peer()
+    queue = owner.declare('unread').queue
+    owner.write(encode_publish(1, '', queue, bytes(100000)))
+    eventually(lambda: owner.declare(queue, passive=True).message_count == 1)
+    ask = b''.join(method(1, 'basic.get', queue=queue) + method(1, 'basic.nack', delivery_tag=0, multiple=True, requeue=True)
+                   for _ in range(1000))
+    for _ in range(arena.volume(8, 1)):
+        assert write_until_held_up(arena.peer(receive_buffer=8192), ask, 200)
+
+
+@attack('messages that nobody takes come back, and nobody reads them')
+def unread_returns(arena):
+    publish = encode_publish(1, '', 'nowhere', bytes(100000), mandatory=True)
+    for _ in range(arena.volume(8, 1)):
+        assert write_until_held_up(arena.peer(receive_buffer=8192), publish * 10, 100)
+
+
+@attack('a transaction grows until the memory alarm, and its client is gone', are_publishers_held=True,
+        settings=['vm_memory_high_watermark.absolute = 200MB'])
+def transaction_up_to_the_alarm(arena):
+    peer = Peer(arena.address)
+    peer.call(1, 'tx.select')
+    assert write_until_held_up(peer, encode_publish(1, '', 'nowhere', bytes(1000)) * 100, 5000)
+    peer.drop()
+    eventually(lambda: 'memory alarm cleared' in arena.broker.log(), within_s=60)
