@@ -142,6 +142,15 @@ int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
     return ask(asker, loop, fn, arg);
 }
 
+void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
+{
+    if (ask_loop(asker, loop, fn, arg) == 0)
+        return;
+    pthread_mutex_lock(&asker->lock);
+    fn(NULL, arg);
+    pthread_mutex_unlock(&asker->lock);
+}
+
 /* --- commits ------------------------------------------------------------------------------ */
 
 void commit_begin(struct commit *c)

@@ -29,6 +29,10 @@ int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg);
 /* The same of one loop. */
 int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
 
+/* The same, for what has to be given back in any case: when the broker has stopped, no loop runs any more, and
+ * fn(NULL, arg) is called here, on one thread at a time. fn must not ask. */
+void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
+
 /* Waiting for a commit:
  *
  *     struct commit c;

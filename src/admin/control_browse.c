@@ -280,8 +280,8 @@ static int look_through(struct request *r, const struct columns *columns, struct
         if (is_to_wait && !request_pause(r, PAUSE_MS))
             err = ERR_CLOSED;
     }
-    if (look->browse && ask_loop(r->asker, look->queue->home, close_on_loop, look) < 0)
-        browse_close(&look->browse); /* no loop runs any more */
+    if (look->browse)
+        ask_loop_or_end(r->asker, look->queue->home, close_on_loop, look);
     return err;
 }
 

@@ -43,8 +43,8 @@ static int wait_for_it(struct request *r, struct asking *a)
         if (err == 0 && !a->progress.is_over && !request_pause(r, PAUSE_MS))
             err = ERR_CLOSED;
     }
-    if (a->retry && ask_loop(r->asker, a->queue->home, leave_on_loop, a) < 0)
-        retry_unref(&a->retry); /* no loop runs any more */
+    if (a->retry)
+        ask_loop_or_end(r->asker, a->queue->home, leave_on_loop, a);
     return err;
 }
 

@@ -441,7 +441,7 @@ def test_a_vhost_has_a_description_tags_and_a_type_of_queues(broker, name):
 
         assert row() == f'{vhost}\tof ours\ta,b\tquorum'
         assert broker.ctl('set_vhost_tags', vhost, 'c', 'd').out == (
-            f'Setting tags for virtual host "{vhost}" to c,d ...\n')
+            f'Setting tags for virtual host "{vhost}" to [c, d] ...\n')
         assert row() == f'{vhost}\tof ours\tc,d\tquorum'
         broker.ctl('set_permissions', '-p', vhost, 'guest', '.*', '.*', '.*')
         with Peer(broker.address, vhost=vhost) as peer:
