@@ -28,14 +28,17 @@ class Attack:
     settings             lines for the broker's configuration file
     wrapper              words before the broker's command (prlimit ...)
     are_publishers_held  the innocent ask instead of publishing, since publishers are rightly held up
+    needs_memory_back    it waits until memory that was freed is given back, which AddressSanitizer's allocator does not do
     is_starter           the attack starts and kills the broker itself: the innocent are there from arena.begin_innocent() on
     """
 
-    def __init__(self, function, sentence, settings=(), wrapper=(), are_publishers_held=False, is_starter=False):
+    def __init__(self, function, sentence, settings=(), wrapper=(), are_publishers_held=False,
+                 needs_memory_back=False, is_starter=False):
         self.function, self.sentence = function, sentence
         self.name = function.__name__
         self.settings, self.wrapper = settings, wrapper
         self.are_publishers_held, self.is_starter = are_publishers_held, is_starter
+        self.needs_memory_back = needs_memory_back
 
 
 def attack(sentence, **needs):

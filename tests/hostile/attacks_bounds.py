@@ -75,7 +75,7 @@ def unread_returns(arena):
         assert write_until_held_up(arena.peer(receive_buffer=8192), publish * 10, 100)
 
 
-@attack('a transaction grows until the memory alarm, and its client is gone', are_publishers_held=True,
+@attack('a transaction grows until the memory alarm, and its client is gone', are_publishers_held=True, needs_memory_back=True,
         settings=['vm_memory_high_watermark.absolute = 200MB'])
 def transaction_up_to_the_alarm(arena):
     peer = Peer(arena.address)
