@@ -276,6 +276,8 @@ def test_what_was_confirmed_is_remembered(own_broker, connect, name, where, end)
     p.send('transient', 'transient')
     assert p.wait() == []
     peer.call(1, 'queue.purge', queue=q)             # the log knows nothing more of them
+    peer.declare(name('synced'), durable=True)       # ... as soon as it is synced: what is confirmed now comes after it
+    Publisher(connect(broker), '', name('synced')).say('synced', persistent=True)
     if end == 'kill':
         broker.kill()
         broker.start()
