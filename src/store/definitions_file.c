@@ -55,7 +55,7 @@ static const char seen_sql[] =
     " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
 
-/* How many changes there have been. It, too, came later. */
+/* How many changes have been counted (definitions_writer.c). It, too, came later. */
 static const char state_sql[] = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY,"
                                 " value INTEGER NOT NULL) WITHOUT ROWID;";
 

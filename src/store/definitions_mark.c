@@ -1,5 +1,5 @@
-/* The mark: a small file beside the database that says how many changes have been committed to it. It is
- * written after each commit and never synced, so after a crash it may say less than the database has,
+/* The mark: a small file beside the database that says how many changes have been counted in it: the
+ * first after each checkpoint. It is written after that commit and never synced, so after a crash it may say less than the database has,
  * and never more: more means that the database is older than it was, a copy, or without its write-ahead
  * log. Other files of the data directory are then newer than the definitions. */
 #include <errno.h>

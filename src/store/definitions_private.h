@@ -48,7 +48,7 @@ struct definitions {
     sqlite3_stmt *commit;
     sqlite3_stmt *rollback;
     sqlite3_stmt *count;
-    int64_t changes;      /* transactions ever committed */
+    int64_t changes;      /* commits that were counted, ever (definitions_writer.c) */
     bool has_reserve;     /* definitions_reserve.c */
     uint64_t dirty_ms;    /* when the first commit since the last checkpoint was; 0: none */
     int mark_fd;          /* definitions_mark.c */

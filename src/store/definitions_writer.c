@@ -74,16 +74,28 @@ static int apply(struct definitions *d, const struct definition_change *change)
     return rc;
 }
 
+/* The first commit after a checkpoint alone: without the write-ahead log, or one that is older than the last
+ * checkpoint, the database lacks at least that one. Each that is counted writes one page more. */
+static bool is_counted(const struct definitions *d)
+{
+    return d->dirty_ms == 0;
+}
+
+static int write_count(struct definitions *d)
+{
+    int rc = sqlite3_bind_int64(d->count, 1, d->changes + 1);
+
+    return rc == SQLITE_OK ? definitions_run(d->count) : rc;
+}
+
 static int write_batch(struct definitions *d, const struct definition_change *batch)
 {
     int rc = definitions_run(d->begin);
 
     for (const struct definition_change *c = batch; c && rc == SQLITE_OK; c = c->next)
         rc = apply(d, c);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(d->count, 1, d->changes + 1);
-    if (rc == SQLITE_OK)
-        rc = definitions_run(d->count);
+    if (rc == SQLITE_OK && is_counted(d))
+        rc = write_count(d);
     if (rc == SQLITE_OK)
         rc = definitions_run(d->commit);
     return rc;
@@ -104,10 +116,11 @@ static void batch_failed(struct definitions *d, int rc)
 
 static void batch_succeeded(struct definitions *d)
 {
-    d->changes++;
-    definitions_put_mark(d);
-    if (d->dirty_ms == 0)
+    if (is_counted(d)) {
+        d->changes++;
+        definitions_put_mark(d);
         d->dirty_ms = now_ms();
+    }
     if (!d->is_failing)
         return;
     log_info("definitions: %s can be written again", d->path);
