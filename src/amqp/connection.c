@@ -56,6 +56,7 @@ void amqp_accepted(struct loop *loop, void *arg, struct net_conn *net, const str
     lv_list_init(&conn->blocked_link);
     lv_list_init(&conn->body_link);
     lv_list_init(&conn->resumed_link);
+    lv_list_init(&conn->next_turn_link);
     lv_list_push(&home->connections, &conn->link);
     home->connection_count++;
     atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);

@@ -38,6 +38,7 @@ enum connection_stop {
     STOP_DEFERRED = 4, /* its channels keep too many frames */
     STOP_OUTPUT = 8,   /* its client does not read what it is sent */
     STOP_BODIES = 16,  /* its loop holds too much of messages that are not whole (bodies.c) */
+    STOP_TURN = 32,    /* what it asks for has used up the turn: it goes on in the next one */
 };
 
 enum connection_state {
@@ -74,6 +75,8 @@ struct amqp_loop {
     struct loop_timer blocked_timer;
     struct lv_list resumed; /* struct connection.resumed_link */
     struct loop_task resume;
+    struct lv_list next_turn;    /* struct connection.next_turn_link */
+    struct loop_job go_on;       /* lets them go, one after the other */
     struct lv_list body_holders; /* struct connection.body_link */
     uint64_t body_bytes;         /* of all */
     size_t body_stops;           /* connections with STOP_BODIES */
@@ -131,6 +134,7 @@ struct connection {
     uint64_t body_bytes;         /* room for bodies that are not whole */
     struct lv_list body_link;    /* in amqp_loop.body_holders with more than its share of them */
     struct lv_list resumed_link; /* in amqp_loop.resumed: its channels' frames are to be executed */
+    struct lv_list next_turn_link; /* in amqp_loop.next_turn while STOP_TURN */
 };
 
 /* --- connection.c --------------------------------------------------------------------------- */
@@ -214,6 +218,8 @@ void pressure_free(struct amqp_loop *home);
 /* The socket is not read, for one reason more or less. */
 void connection_stop(struct connection *conn, enum connection_stop why);
 void connection_go(struct connection *conn, unsigned whys);
+/* Stops it until the next turn. */
+void connection_stop_for_turn(struct connection *conn);
 /* For every reason: the connection is closing, or gone. */
 void connection_go_for_good(struct connection *conn);
 
@@ -231,6 +237,14 @@ void connection_count_deferred(struct connection *conn, size_t more, size_t less
 
 /* Output was added that no consumer's window limits: stops the connection above a mark. */
 void connection_watch_output(struct connection *conn);
+
+/* What was just done for it has cost this many units (loop.h: work in slices). When that uses up the
+ * turn's, the connection stops until the next one. */
+static inline void connection_charge(struct connection *conn, unsigned units)
+{
+    if (units > 0 && !loop_charge(connection_loop(conn), units))
+        connection_stop_for_turn(conn);
+}
 
 /* Whether frames that channels have kept may be executed. */
 static inline bool connection_executes(const struct connection *conn)

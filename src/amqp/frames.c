@@ -8,6 +8,8 @@
 #include "amqp/channel.h"
 #include "wire/erlang_text.h"
 
+enum { CHANNEL_UNITS = 2 }; /* what one costs (loop.h: work in slices) */
+
 /* RabbitMQ lets payloads be as large as frame_max, although the frame then is 8 bytes larger. */
 static bool is_too_large(const struct connection *conn, uint32_t payload_bytes)
 {
@@ -74,6 +76,7 @@ void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16
     }
     ch = channel_create(conn, number);
     channel_event_created(ch);
+    connection_charge(conn, CHANNEL_UNITS);
     CHANNEL_SEND(ch, channel_open_ok, .reserved1 = SLICE_EMPTY);
 }
 

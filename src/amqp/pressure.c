@@ -67,6 +67,35 @@ static void execute_resumed(struct loop *loop, struct loop_task *task)
     }
 }
 
+/* --- turns that are used up --------------------------------------------------------------------- */
+
+void connection_stop_for_turn(struct connection *conn)
+{
+    if (conn->stops & STOP_TURN || conn->state != CONNECTION_RUNNING)
+        return;
+    connection_stop(conn, STOP_TURN);
+    lv_list_push(&conn->home->next_turn, &conn->next_turn_link);
+    loop_job_start(connection_loop(conn), &conn->home->go_on);
+}
+
+/* Lets the first one go, in this slice: what it asks for is charged to it. */
+static bool go_on(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    struct amqp_loop *home = lv_container_of(job, struct amqp_loop, go_on);
+    if (lv_list_is_empty(&home->next_turn))
+        return false;
+    struct connection *conn = lv_list_item(home->next_turn.next, struct connection, next_turn_link);
+    lv_list_remove(&conn->next_turn_link);
+    connection_go(conn, STOP_TURN);
+    if (!lv_list_is_empty(&conn->resumed_link)) {
+        lv_list_remove(&conn->resumed_link);
+        execute_channels(conn);
+    }
+    net_present(conn->net);
+    return !lv_list_is_empty(&home->next_turn);
+}
+
 /* --- queues whose homes are behind -------------------------------------------------------------- */
 
 void connection_hold_for_values(struct connection *conn, struct queue *q)
@@ -225,6 +254,7 @@ void connection_go_for_good(struct connection *conn)
 {
     forget_hold(conn);
     lv_list_remove(&conn->blocked_link);
+    lv_list_remove(&conn->next_turn_link);
     connection_go(conn, ~0u);
     lv_list_remove(&conn->resumed_link);
 }
@@ -234,6 +264,7 @@ void pressure_free(struct amqp_loop *home)
     loop_timer_stop(home->loop, &home->held_timer);
     loop_timer_stop(home->loop, &home->blocked_timer);
     loop_unschedule(home->loop, &home->resume);
+    loop_job_stop(home->loop, &home->go_on);
 }
 
 void pressure_init(struct amqp_loop *home)
@@ -241,6 +272,8 @@ void pressure_init(struct amqp_loop *home)
     lv_list_init(&home->held);
     lv_list_init(&home->blocked);
     lv_list_init(&home->resumed);
+    lv_list_init(&home->next_turn);
+    loop_job_init(&home->go_on, go_on);
     loop_timer_init(&home->held_timer, look_at_held);
     loop_timer_init(&home->blocked_timer, look_at_blocked);
     loop_task_init(&home->resume, execute_resumed);

@@ -332,16 +332,28 @@ static void send_on(struct channel *ch, struct publication *p, const struct rout
     tx_add_publish(ch, p, route);
 }
 
-static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+/* Rare: kept apart, so that what is sent untraced needs no room for it. */
+__attribute__((noinline)) static void send_traced(struct channel *ch, struct publication *p,
+                                                  const struct route *route)
 {
     struct connection *conn = ch->connection;
-    if (!trace_is_on(conn->vhost)) {
-        send_on(ch, p, route);
-        return;
-    }
     trace(ch, p, route);
     send_on(ch, p, route);
     connection_hold_for_trace(conn, p->exchange);
+}
+
+static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
+{
+    (trace_is_on(ch->connection->vhost) ? send_traced : send_on)(ch, p, route);
+}
+
+/* What it costs, in units (loop.h: work in slices). What goes to a few queues by a short way is not worth
+ * counting: as much of it as is read at once takes no long time. */
+static unsigned cost_of(const struct route *route)
+{
+    enum { QUEUES_FREE = 32, QUEUES_A_UNIT = 4 };
+    size_t queues = route->count > QUEUES_FREE ? route->count : 0;
+    return route->units + (unsigned)(queues / QUEUES_A_UNIT);
 }
 
 /* Finds out where it goes and sends it there. */
@@ -364,6 +376,7 @@ static void route_publication(struct channel *ch, struct publication *p)
     find_route(ch, exchange, p, &route);
     if (!has_headers)
         memo_write(ch, p, exchange, &route, topology, auth);
+    connection_charge(ch->connection, cost_of(&route));
     send_publication(ch, p, &route);
 }
 
@@ -402,10 +415,11 @@ void publish_whole(struct channel *ch, struct publication *p)
     struct lv_buffer space = {0};
     if (check_publication(ch, p) && check_properties(ch, p, &space))
         route_publication(ch, p);
-    if (connection_alarms(conn) && p->message && p->message->is_persistent)
-        connection_block(conn); /* the store has failed */
-    if (p->message)
+    if (p->message) {
+        if (p->message->is_persistent && connection_alarms(conn))
+            connection_block(conn); /* the store has failed */
         message_unref(&p->message);
+    }
     if (p->waiting)
         message_unref(&p->waiting);
     if (p->original)

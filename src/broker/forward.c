@@ -26,6 +26,7 @@ enum {
     RETRY_MS_MAX = 1000,
     SLOTS_MIN = 16,
     HEADER_BYTES_A_UNIT = 256,
+    TARGETS_A_UNIT = 4,
     TARGET_SHIFT = 32, /* a confirm's number: the slot, and above it the target */
 };
 
@@ -370,6 +371,7 @@ static struct queue **find_targets(struct forwarder *f, struct job *job, const s
         route.count = 0;
         job->obstacle = FORWARD_NO_EXCHANGE;
     }
+    loop_charge(home_of(f), route.units + (unsigned)route.count / TARGETS_A_UNIT);
     struct queue **targets = lv_malloc((route.count + 1) * sizeof *targets);
     size_t count = 0;
     for (size_t i = 0; i < route.count; i++) {

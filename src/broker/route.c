@@ -33,6 +33,7 @@ enum {
     ROUTE_INLINE_BYTES = 88,
     ROUTE_KEY_BYTES_MAX = 255,
     POINTERS_MIN = 16,
+    STEPS_A_UNIT = 8,
 };
 
 static const size_t ROUTE_BLOCK_BYTES_MAX = 4 * 1024 * 1024;
@@ -229,11 +230,22 @@ void route_set_free(struct route_set *set)
     topic_scratch_free(&set->topic);
 }
 
-static void route_of_set(const struct route_set *set, struct route *ret)
+/* How many nodes and patterns walks have looked at so far. */
+static uint64_t steps_of(const struct route_set *set)
 {
+    return set->topic.steps + set->compared;
+}
+
+static void walk_for_route(struct route_set *set, struct exchange *exchange,
+                           const struct slice *keys, size_t count,
+                           const struct routing_input *message, struct route *ret)
+{
+    uint64_t before = steps_of(set);
+    walk(set, exchange, keys, count, message);
     ret->queues = (struct queue *const *)(void *)set->queues.items;
     ret->count = set->queues.count;
     ret->is_cacheable = false;
+    ret->units = (unsigned)((steps_of(set) - before + set->matches) / STEPS_A_UNIT);
 }
 
 /* --- the cache ----------------------------------------------------------------------------- */
@@ -333,11 +345,11 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
         ret->queues = entry_queues(entry);
         ret->count = entry->count;
         ret->is_cacheable = true;
+        ret->units = 0;
         return;
     }
     cache->misses++;
-    walk(&cache->set, exchange, &key, 1, input);
-    route_of_set(&cache->set, ret);
+    walk_for_route(&cache->set, exchange, &key, 1, input, ret);
     ret->is_cacheable = may_cache(&cache->set, exchange, key);
     if (ret->is_cacheable)
         entry_set(cache, entry, exchange, key, hash, generation);
@@ -347,8 +359,7 @@ void route_find_many(struct loop *loop, struct exchange *exchange, const struct 
                      size_t count, const struct routing_input *input, struct route *ret)
 {
     struct route_cache *cache = cache_of(loop);
-    walk(&cache->set, exchange, routing_keys, count, input);
-    route_of_set(&cache->set, ret);
+    walk_for_route(&cache->set, exchange, routing_keys, count, input, ret);
 }
 
 /* --- set-up -------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ struct route {
     struct queue *const *queues;
     size_t count;
     bool is_cacheable; /* holds for every message with this key while the generation stands */
+    unsigned units;    /* what it cost to find (loop.h: work in slices); 0: next to nothing */
 };
 
 /* Finds the route. What *ret points at is valid until the next call on this loop or the end of the

@@ -374,6 +374,12 @@ bool loop_spend(struct loop *loop, unsigned units)
     return true;
 }
 
+bool loop_charge(struct loop *loop, unsigned units)
+{
+    loop->units_left -= units;
+    return loop->units_left > 0 || loop->is_draining;
+}
+
 static bool jobs_run(struct loop *loop)
 {
     if (lv_list_is_empty(&loop->jobs))

@@ -82,6 +82,10 @@ static inline bool loop_job_is_under_way(const struct loop_job *job)
  * left: the rest is a job's. A slice that has anything left gives all that is asked for. */
 bool loop_spend(struct loop *loop, unsigned units);
 
+/* Takes units for work that is done already, whatever is left. False: nothing is left now, and the caller
+ * does no more of the kind in this turn. */
+bool loop_charge(struct loop *loop, unsigned units);
+
 /* --- timers ----------------------------------------------------------------------------- */
 
 /* A one-shot timer in the caller's struct: no allocation, O(log n). Home loop only. */

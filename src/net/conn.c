@@ -249,6 +249,14 @@ static void conn_pay(struct net_conn *conn)
         conn->calls->on_drained(conn->owner);
 }
 
+void net_present(struct net_conn *conn)
+{
+    if (lv_list_is_empty(&conn->in_owed))
+        return;
+    lv_list_remove(&conn->in_owed);
+    conn_pay(conn);
+}
+
 void conns_pay(struct loop *loop, struct loop_task *task)
 {
     (void)task;

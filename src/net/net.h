@@ -114,6 +114,10 @@ void net_pause(struct net_conn *conn);
 void net_resume(struct net_conn *conn);
 bool net_is_paused(const struct net_conn *conn);
 
+/* After net_resume(): presents what was left now, and not at the end of the turn. Not for use within a
+ * call that net makes. */
+void net_present(struct net_conn *conn);
+
 /* What the kernel knows about the peer, also while the connection is paused and an end would not be
  * read: it is there; it has closed its side, and all it has sent lies here; it is gone for good. */
 enum net_peer_state { NET_PEER_THERE, NET_PEER_ENDED, NET_PEER_RESET };

@@ -242,6 +242,12 @@ bool loop_spend(struct loop *loop, unsigned units)
     return true;
 }
 
+bool loop_charge(struct loop *loop, unsigned units)
+{
+    loop->units_left -= units;
+    return loop->units_left > 0;
+}
+
 static void slice_begin(struct loop *loop, unsigned units)
 {
     unsigned most = loop->set->slice_units;

@@ -295,6 +295,11 @@ bool net_is_paused(const struct net_conn *conn)
     return conn->pauses > 0;
 }
 
+void net_present(struct net_conn *conn)
+{
+    read_all(conn); /* its turn, which is scheduled, does the rest */
+}
+
 void net_close(struct net_conn *conn, bool flush)
 {
     if (!flush) {

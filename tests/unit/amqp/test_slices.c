@@ -298,6 +298,120 @@ static void exclusive_queues_go_with_a_connection_that_is_lost(void **state)
     }
 }
 
+/* --- turns that one connection uses up ----------------------------------------------------------- */
+
+enum { FAN_OUT = 40 }; /* so many queues that a publish to all of them is charged */
+
+/* Binds "q" and others to the exchange "all". */
+static void bind_many(struct world *w, struct peer *peer)
+{
+    PEER_SAYS(peer, 1, exchange_declare, .exchange = slice_str("all"), .type = slice_str("fanout"));
+    PEER_SAYS(peer, 1, queue_bind, .queue = slice_str("q"), .exchange = slice_str("all"));
+    for (unsigned i = 0; i < FAN_OUT; i++) {
+        PEER_SAYS(peer, 1, queue_declare, .queue = SLICE_EMPTY, .auto_delete = true,
+                  .no_wait = true);
+        PEER_SAYS(peer, 1, queue_bind, .queue = SLICE_EMPTY, .exchange = slice_str("all"),
+                  .no_wait = true);
+    }
+    world_settle(w);
+    PEER_HEARS(peer, "1 exchange.declare_ok\n1 queue.bind_ok\n");
+}
+
+/* All in one go, and then a question. */
+static void publish_to_many(struct peer *peer, unsigned rounds)
+{
+    struct lv_buffer bytes = {0};
+    const struct amqp_basic_publish m = {.exchange = slice_str("all")};
+    for (unsigned i = 0; i < rounds * MESSAGES; i++)
+        put_publish(&bytes, &m, (char)('a' + i % MESSAGES), 1);
+    net_sim_send(&peer->net, lv_buffer_slice(&bytes));
+    lv_buffer_free(&bytes);
+    PEER_SAYS(peer, 1, queue_declare, .queue = slice_str("q"), .passive = true);
+}
+
+static void what_is_published_to_many_queues_keeps_its_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *publisher, *other;
+        begin(&w, seed, &publisher, &other);
+        bind_many(&w, publisher);
+        consume(other);
+        world_settle(&w);
+        publish_to_many(publisher, 1);
+        PEER_SAYS(publisher, 0, connection_close, .reply_code = 200);
+        world_settle(&w);
+        PEER_HEARS(publisher, "1 queue.declare_ok\n0 connection.close_ok\n");
+        hears_all(other, 1, "1 basic.consume_ok\n", "");
+        world_stop(&w);
+    }
+}
+
+static void a_costly_publisher_may_vanish_between_two_turns(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *publisher, *other;
+        begin(&w, seed, &publisher, &other);
+        bind_many(&w, publisher);
+        publish_to_many(publisher, 1);
+        for (uint64_t turns = 0; turns < 1 + seed % 5; turns++)
+            loop_sim_turn(w.loops);
+        net_sim_reset(&publisher->net);
+        world_settle(&w);
+        publisher->heard.n = 0;
+        world_stop(&w);
+    }
+}
+
+static void a_costly_publisher_leaves_others_their_turns(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 1, 0);
+    struct peer *publisher = world_login(&w, 0, 0, 0);
+    struct peer *other = world_login(&w, 1, 0, 0);
+    PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("q"));
+    world_settle(&w);
+    PEER_HEARS(publisher, "1 queue.declare_ok\n");
+    bind_many(&w, publisher);
+    publish_to_many(publisher, 20);
+    loop_sim_turn(w.loops);
+    PEER_SAYS(other, 1, queue_declare, .queue = slice_str("q"), .passive = true);
+    while (other->net.got.n == 0)
+        loop_sim_turn(w.loops);
+    assert_int_equal(publisher->net.got.n, 0);
+    world_settle(&w);
+    PEER_HEARS(publisher, "1 queue.declare_ok\n");
+    PEER_HEARS(other, "1 queue.declare_ok\n");
+    world_stop(&w);
+}
+
+static void a_flood_of_declarations_leaves_others_their_turns(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 1, 0);
+    struct peer *flooder = world_login(&w, 0, 0, 0);
+    struct peer *other = world_login(&w, 1, 0, 0);
+    for (unsigned i = 0; i < 1000; i++)
+        PEER_SAYS(flooder, 1, queue_declare, .queue = SLICE_EMPTY, .exclusive = true,
+                  .no_wait = true);
+    PEER_SAYS(flooder, 1, basic_qos, .prefetch_count = 1);
+    loop_sim_turn(w.loops);
+    PEER_SAYS(other, 1, basic_qos, .prefetch_count = 1);
+    while (other->net.got.n == 0)
+        loop_sim_turn(w.loops);
+    assert_int_equal(flooder->net.got.n, 0);
+    world_settle(&w);
+    PEER_HEARS(flooder, "1 basic.qos_ok\n");
+    PEER_HEARS(other, "1 basic.qos_ok\n");
+    assert_int_equal(lv_table_count(vhost_find(w.broker, slice_str("/"))->queues), 1000);
+    world_stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +426,10 @@ int main(void)
         cmocka_unit_test(exclusive_queues_have_gone_when_their_connection_is_closed),
         cmocka_unit_test(exclusive_queues_go_with_a_connection_that_is_lost),
         cmocka_unit_test(many_settled_at_once_hold_up_what_their_channel_says_next),
+        cmocka_unit_test(what_is_published_to_many_queues_keeps_its_order),
+        cmocka_unit_test(a_costly_publisher_may_vanish_between_two_turns),
+        cmocka_unit_test(a_costly_publisher_leaves_others_their_turns),
+        cmocka_unit_test(a_flood_of_declarations_leaves_others_their_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
