@@ -1,30 +1,40 @@
 /* A question outlives its asker when the broker stops: the mail that carries it may still be under way,
  * and is delivered by loops_free(). So it is counted: it goes with the last mail, or with the asker,
- * whichever is later; and abandoned, it calls nobody. */
+ * whichever is later; and abandoned, it calls nobody.
+ *
+ * A loop that answers takes no lock, and a semaphore of the question's own wakes its asker alone: askers
+ * run when loops leave them time to, and a loop would wait for whichever of them holds a lock. */
 #include "admin/ask.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "admin/places.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/list.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 
 struct asker {
     struct loops *loops;
-    pthread_mutex_t lock; /* of all that follows, and of every question's fields */
-    pthread_cond_t changed;
+    atomic_uint refs;         /* the owner's, and one for each question */
+    pthread_mutex_t lock;     /* of the two that follow */
+    struct lv_list questions; /* struct question.link: those that are waited for */
     bool is_closed;
-    unsigned refs; /* the owner's, and one for each question */
 };
 
 struct question {
     struct asker *asker;
     ask_fn *fn;
     void *arg;
-    unsigned answers_due;
-    bool is_abandoned;
+    atomic_uint refs; /* the asker's, and one for each mail */
+    atomic_uint answers_due;
+    atomic_bool is_abandoned;
+    sem_t is_over; /* posted with the last answer, and by asker_close() */
+    struct lv_list link;
 };
 
 struct asker *asker_create(struct loops *loops)
@@ -32,19 +42,15 @@ struct asker *asker_create(struct loops *loops)
     struct asker *a = lv_calloc(1, sizeof *a);
     a->loops = loops;
     pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->changed, NULL);
-    a->refs = 1;
+    lv_list_init(&a->questions);
+    atomic_init(&a->refs, 1);
     return a;
 }
 
-/* The lock is held, and given back. */
 static void asker_unref(struct asker *a)
 {
-    bool is_last = --a->refs == 0;
-    pthread_mutex_unlock(&a->lock);
-    if (!is_last)
+    if (atomic_fetch_sub(&a->refs, 1) > 1)
         return;
-    pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
     free(a);
 }
@@ -53,7 +59,9 @@ void asker_close(struct asker *a)
 {
     pthread_mutex_lock(&a->lock);
     a->is_closed = true;
-    pthread_cond_broadcast(&a->changed);
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &a->questions)
+        sem_post(&lv_list_item(it, struct question, link)->is_over);
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -61,71 +69,81 @@ void asker_free(struct asker **asker)
 {
     struct asker *a = *asker;
     *asker = NULL;
-    if (!a)
+    if (a)
+        asker_unref(a);
+}
+
+static void question_unref(struct question *q)
+{
+    if (atomic_fetch_sub(&q->refs, 1) > 1)
         return;
-    pthread_mutex_lock(&a->lock);
-    asker_unref(a);
+    sem_destroy(&q->is_over);
+    asker_unref(q->asker);
+    free(q);
 }
 
 static void delivered(struct loop *at, struct mail *mail)
 {
     struct question *q = mail->a;
-    struct asker *a = q->asker;
-
-    pthread_mutex_lock(&a->lock);
-    bool is_abandoned = q->is_abandoned;
-    pthread_mutex_unlock(&a->lock);
-    if (!is_abandoned)
+    if (!atomic_load(&q->is_abandoned))
         q->fn(at, q->arg);
-
-    pthread_mutex_lock(&a->lock);
-    if (--q->answers_due > 0) {
-        pthread_mutex_unlock(&a->lock);
-        return;
-    }
-    if (q->is_abandoned) {
-        free(q);
-        asker_unref(a);
-        return;
-    }
-    pthread_cond_broadcast(&a->changed);
-    pthread_mutex_unlock(&a->lock);
+    if (atomic_fetch_sub(&q->answers_due, 1) == 1)
+        sem_post(&q->is_over);
+    question_unref(q);
 }
 
-/* Waits for the answers and gives the question up or back. */
+/* NULL: no loop runs any more. */
+static struct question *question_begin(struct asker *a, ask_fn *fn, void *arg, unsigned loops)
+{
+    struct question *q = lv_calloc(1, sizeof *q);
+    q->asker = a;
+    q->fn = fn;
+    q->arg = arg;
+    atomic_init(&q->refs, 1 + loops);
+    atomic_init(&q->answers_due, loops);
+    sem_init(&q->is_over, 0, 0);
+    pthread_mutex_lock(&a->lock);
+    bool is_closed = a->is_closed;
+    if (!is_closed)
+        lv_list_push(&a->questions, &q->link);
+    pthread_mutex_unlock(&a->lock);
+    if (!is_closed) {
+        atomic_fetch_add(&a->refs, 1);
+        return q;
+    }
+    sem_destroy(&q->is_over);
+    free(q);
+    return NULL;
+}
+
+/* Waits for the answers and gives the question back, or up. */
 static int question_end(struct question *q)
 {
     struct asker *a = q->asker;
     lv_rcu_offline();
-    pthread_mutex_lock(&a->lock);
-    while (q->answers_due > 0 && !a->is_closed)
-        pthread_cond_wait(&a->changed, &a->lock);
-    bool is_answered = q->answers_due == 0;
-    if (is_answered) {
-        free(q);
-        asker_unref(a);
-    } else {
-        q->is_abandoned = true;
-        pthread_mutex_unlock(&a->lock);
-    }
+    bool had_place = place_give();
+    while (sem_wait(&q->is_over) != 0)
+        lv_assert(errno == EINTR);
+    if (had_place)
+        place_take();
     lv_rcu_online();
+    pthread_mutex_lock(&a->lock);
+    lv_list_remove(&q->link);
+    pthread_mutex_unlock(&a->lock);
+    bool is_answered = atomic_load(&q->answers_due) == 0;
+    if (!is_answered)
+        atomic_store(&q->is_abandoned, true);
+    question_unref(q);
     return is_answered ? 0 : ERR_CLOSED;
 }
 
 static int ask(struct asker *a, struct loop *only, ask_fn *fn, void *arg)
 {
     lv_assert(loop_current() == NULL);
-    pthread_mutex_lock(&a->lock);
-    if (a->is_closed) {
-        pthread_mutex_unlock(&a->lock);
-        return ERR_CLOSED;
-    }
-    a->refs++;
-    pthread_mutex_unlock(&a->lock);
-
     unsigned count = only ? 1 : loops_count(a->loops);
-    struct question *q = lv_calloc(1, sizeof *q);
-    *q = (struct question){.asker = a, .fn = fn, .arg = arg, .answers_due = count};
+    struct question *q = question_begin(a, fn, arg, count);
+    if (!q)
+        return ERR_CLOSED;
     struct mail mail = {.deliver = delivered, .a = q};
     for (unsigned i = 0; i < count; i++)
         loop_mail_from_outside(only ? only : loops_at(a->loops, i), &mail);
@@ -174,6 +192,7 @@ int commit_end(struct commit *c, int submitted)
 {
     if (submitted >= 0) {
         lv_rcu_offline();
+        (void)place_give(); /* what changes something makes no rows */
         pthread_mutex_lock(&c->lock);
         while (!c->is_done)
             pthread_cond_wait(&c->changed, &c->lock);

@@ -74,7 +74,7 @@ bool request_flag(const struct request *r, const char *name); /* present and tru
 /* A number from 0 on; `absent` when it is not there. False after refusing. */
 bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
 
-/* Waits this long, before a loop is asked again. False: the control stops. */
+/* Waits this long, before a loop is asked again. False: the control stops. RCU as in ask.h. */
 bool request_pause(const struct request *r, int ms);
 
 /* One line with an array. Takes the row. */
@@ -145,7 +145,8 @@ struct columns {
 };
 
 /* Reads argument "columns", a list of names. False after refusing with unknown_columns. `all` ends
- * with a NULL name. */
+ * with a NULL name. The command has a place (places.h) from here on, but for when it waits. RCU as in
+ * ask.h. */
 bool columns_choose(struct request *r, const struct column *all, struct columns *ret);
 void columns_row(struct request *r, const struct columns *columns, const void *row);
 /* The row's JSON alone, which the caller owns; and rows made before, an array, which is taken. */

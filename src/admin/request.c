@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "admin/control_private.h"
+#include "admin/places.h"
 #include "base/assert.h"
+#include "base/rcu.h"
 #include "broker/vhost.h"
 #include "wire/table.h"
 #include "wire/table_json.h"
@@ -43,7 +45,13 @@ bool request_count(struct request *r, const char *name, uint64_t absent, uint64_
 bool request_pause(const struct request *r, int ms)
 {
     struct pollfd stop = {.fd = r->stop_fd, .events = POLLIN};
-    return poll(&stop, 1, ms) == 0;
+    lv_rcu_offline();
+    bool had_place = place_give();
+    bool goes_on = poll(&stop, 1, ms) == 0;
+    if (had_place)
+        place_take();
+    lv_rcu_online();
+    return goes_on;
 }
 
 struct vhost *request_vhost(struct request *r)
@@ -210,6 +218,9 @@ bool columns_choose(struct request *r, const struct column *all, struct columns 
         }
         ret->chosen[ret->count++] = column;
     }
+    lv_rcu_offline();
+    place_take();
+    lv_rcu_online();
     return true;
 }
 

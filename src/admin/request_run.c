@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "admin/control_private.h"
+#include "admin/places.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/rcu.h"
@@ -33,7 +34,10 @@ static void flush(struct request *r)
     if (r->out.n == 0)
         return;
     lv_rcu_offline();
+    bool had_place = place_give();
     spool_put(r->spool, &r->out);
+    if (had_place)
+        place_take();
     lv_rcu_online();
 }
 
@@ -163,6 +167,7 @@ void request_run(struct request *r)
     else if (arguments_check(r, r->command))
         r->command->run(r);
     lv_assert(r->is_answered);
+    (void)place_give();
     flush(r);
     lv_rcu_offline();
     request_free(r);

@@ -1,0 +1,14 @@
+/* Places for commands that compute: a listing of 100,000 queues takes a processor for a second, and thirty of
+ * them together would leave loops little of any. So a thread that makes rows takes a place, of which there are
+ * half as many as processors, and gives it back before it waits for anything. Of a thread that is no loop. */
+#ifndef LEVERET_ADMIN_PLACES_H
+#define LEVERET_ADMIN_PLACES_H
+
+#include <stdbool.h>
+
+/* Waits until there is a place for this thread. Nothing when it has one. RCU offline, since it may take long. */
+void place_take(void);
+/* Whether it had one. */
+bool place_give(void);
+
+#endif
