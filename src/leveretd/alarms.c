@@ -323,10 +323,13 @@ static void give_back(struct loop *at, struct mail *mail)
 
 enum { ASK_EVERY_MS = 1000, TIDY_MS = 10000 };
 
-static void ask_for_memory(struct loop *loop, struct alarms *a)
+/* Far from the limit, too, now and then: what one busy hour has left need not stay for good. */
+enum { SPARE_TIME_MS = 10000, SMALL_BYTES = 24 * 1024 * 1024 };
+
+static void ask_for_memory(struct loop *loop, struct alarms *a, uint64_t every_ms)
 {
     uint64_t now_ms = loop_now_ms(loop);
-    if (now_ms - a->asked_at_ms < ASK_EVERY_MS)
+    if (now_ms - a->asked_at_ms < every_ms)
         return;
     a->asked_at_ms = now_ms;
     struct mail mail = {.deliver = give_back, .a = a};
@@ -334,9 +337,16 @@ static void ask_for_memory(struct loop *loop, struct alarms *a)
         loop_mail(loop, loops_at(a->broker->loops, i), &mail);
 }
 
-/* Begins near the limit, and goes on for a while after that, since much may be freed then. */
-static void tidy(struct loop *loop, struct alarms *a, bool is_near)
+/* From here on memory is short. */
+static bool is_near_limit(const struct alarms *a, uint64_t bytes)
 {
+    return bytes > a->facts.limits.memory_bytes / 4 * 3;
+}
+
+/* Begins near the limit, and goes on for a while after that, since much may be freed then. */
+static void tidy(struct loop *loop, struct alarms *a, uint64_t bytes)
+{
+    bool is_near = is_near_limit(a, bytes);
     uint64_t now_ms = loop_now_ms(loop);
     if (is_near)
         a->near_at_ms = now_ms;
@@ -345,17 +355,13 @@ static void tidy(struct loop *loop, struct alarms *a, bool is_near)
         lv_memory_keep_freed(!is_tidy);
     a->is_tidy = is_tidy;
     if (is_tidy) {
-        ask_for_memory(loop, a);
+        ask_for_memory(loop, a, ASK_EVERY_MS);
         return;
     }
+    if (bytes > SMALL_BYTES)
+        ask_for_memory(loop, a, SPARE_TIME_MS);
     for (unsigned i = 0; i < loops_count(a->broker->loops); i++)
         atomic_store_explicit(&a->spare_bytes[i], 0, memory_order_relaxed);
-}
-
-/* From here on memory is short. */
-static bool is_near_limit(const struct alarms *a, uint64_t bytes)
-{
-    return bytes > a->facts.limits.memory_bytes / 4 * 3;
 }
 
 static void first_look(struct loop *at, struct mail *mail);
@@ -376,7 +382,7 @@ static void look(struct loop *loop, struct alarms *a)
     a->facts.readings = readings;
     pthread_mutex_unlock(&a->lock);
 
-    tidy(loop, a, readings.has_memory && is_near_limit(a, readings.memory_bytes));
+    tidy(loop, a, readings.memory_bytes);
     watch_shortage(loop, a->broker,
                    readings.has_memory && is_near_limit(a, alarms_memory_in_use(&readings)));
     const unsigned ours = BROKER_ALARM_MEMORY | BROKER_ALARM_DISK;
