@@ -18,6 +18,7 @@ RSS_LEFT_MB = 24
 MAPPINGS_LEFT = 200
 BACK_WITHIN_S = 60
 QUIET_S = 2.0
+DUE_MIN = 100                                                # messages of the innocent, of which some are to fall into the attack
 
 ATTACKS = {}
 
@@ -59,10 +60,10 @@ class Innocent:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.child.stdout.readline() == 'ready\n', self.end()
 
-    def period(self):
-        """What was felt since the last call."""
+    def period(self, least=1):
+        """What was felt since the last call, until so many messages at least were due."""
         try:
-            self.child.stdin.write('\n')
+            self.child.stdin.write(f'{least}\n')
             self.child.stdin.flush()
             line = self.child.stdout.readline()
         except BrokenPipeError:
@@ -146,7 +147,7 @@ class Arena:
             self.broker.start()
             self.begin_innocent()
         self.attack.function(self)
-        felt = self.innocent.period()
+        felt = self.innocent.period(DUE_MIN)
         for peer in self.peers:
             peer.reset()
         self.peers.clear()

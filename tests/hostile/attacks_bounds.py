@@ -40,7 +40,7 @@ def announced_bodies(arena):
 
 @attack('messages on many channels get their first octet, and no more', settings=['vm_memory_high_watermark.absolute = 50MB'])
 def begun_bodies(arena):
-    for _ in range(arena.volume(20, 1)):
+    for _ in range(arena.volume(5, 1)):
         peer = arena.peer()
         peer.write(b''.join((method(n, 'channel.open') if n > 1 else b'') + begin(n, 100 << 20)
                             + encode_frame(FRAME_BODY, n, b'x') for n in range(1, 2001)))

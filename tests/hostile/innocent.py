@@ -8,8 +8,9 @@ is due every 10 ms on each, and takes from the moment it was due (not from the m
 broker would put off) until it is delivered. With `ask`, they ask basic.qos instead: what a broker answers also while
 it holds publishers up.
 
-A line on standard input ends a period; the answer is one line of JSON about it: how many came, the median, the 99th
-percentile and the slowest in milliseconds. One that is still waited for counts with the time it has waited. The end of
+A line on standard input, a number, ends a period once so many were due in it; the answer is one line of JSON about it: how many
+came, the median, the 99th percentile and the slowest in milliseconds. One that is still waited for counts with the time it has
+waited. The end of
 standard input ends the program; a connection that is lost ends it with 1.
 """
 import json
@@ -68,6 +69,9 @@ class Client:
             self.took += [now - due_at for due_at in self.waiting[:count]]
             del self.waiting[:count]
 
+    def due(self):
+        return len(self.took) + len(self.waiting)
+
     def end_period(self):
         now = time.monotonic()
         took, self.took = self.took, []
@@ -92,15 +96,20 @@ def main():
     for client in clients:
         selector.register(client.peer.socket, selectors.EVENT_READ, client)
     print('ready', flush=True)
+    wanted = None                                            # how many must have been due; None: nobody asks
     while True:
         wait_s = min(client.due_at for client in clients) - time.monotonic()
         for key, _ in selector.select(max(wait_s, 0)):
             if key.data:
                 key.data.hear()
-            elif sys.stdin.readline() == '':
-                return
             else:
-                print(json.dumps(summary([took for client in clients for took in client.end_period()])), flush=True)
+                line = sys.stdin.readline()
+                if line == '':
+                    return
+                wanted = int(line)
+        if wanted is not None and sum(client.due() for client in clients) >= wanted:
+            print(json.dumps(summary([took for client in clients for took in client.end_period()])), flush=True)
+            wanted = None
         now = time.monotonic()
         for client in clients:
             client.ask(now)
