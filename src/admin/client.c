@@ -98,7 +98,7 @@ static void *run_on_thread(void *arg)
     lv_rcu_offline();
     wait_for_queues(c->service);
     request_run(&c->request);
-    (void)lv_memory_give_back(); /* what an ended thread has freed would stay with the process */
+    lv_memory_leave();
     lv_rcu_unregister_thread();
     int wake_fd = c->service->wake_fd;
     atomic_store_explicit(&c->is_done, true, memory_order_release);

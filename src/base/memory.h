@@ -18,8 +18,11 @@ void *lv_try_malloc(size_t bytes) __attribute__((malloc, warn_unused_result));
 /* Gives memory that this thread has freed, and that others have freed of this thread's, back to the
  * system. Returns the bytes that are free and stay, since they lie between others in use: this thread's
  * next allocations are made from them. 0 where the allocator does not tell (glibc: then the memory of all
- * threads is given back, and one call is enough). Takes some milliseconds for each GB. Any thread. */
+ * threads is given back, and one call is enough). Takes one or two milliseconds, and some more for each GB. Any
+ * thread. */
 size_t lv_memory_give_back(void);
+/* For a thread that is about to end: what it has freed would stay with the process. Microseconds. */
+void lv_memory_leave(void);
 
 /* Whether pages of memory that are wholly free stay with the process for a while, for what is allocated
  * next (true, as at the start), or are given back as soon as they are free: then freeing a message costs

@@ -1,6 +1,9 @@
 /* What is freed stays with the allocator, for the thread that it was allocated on. */
 #include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 
@@ -32,30 +35,70 @@ static bool add_spare(const mi_heap_t *heap, const mi_heap_area_t *area, void *b
     return true;
 }
 
+static long page_ms, segment_ms; /* the delays while what is freed is kept */
+static atomic_bool is_given_at_once;
+static atomic_uint givers; /* threads in mimalloc_gives_back() */
+
+static void read_delays(void)
+{
+    page_ms = mi_option_get((mi_option_t)PAGE_DELAY);
+    segment_ms = mi_option_get((mi_option_t)SEGMENT_DELAY);
+}
+
+static void set_delays(bool is_kept)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (!mi_option_set || !mi_option_get)
+        return;
+    pthread_once(&once, read_delays);
+    mi_option_set((mi_option_t)PAGE_DELAY, is_kept ? page_ms : 0);
+    mi_option_set((mi_option_t)SEGMENT_DELAY, is_kept ? segment_ms : 0);
+}
+
+/* Pages that have become free wait in their segment, for as long as the delay, and then for the next page
+ * that is taken from the segment: a thread that is idle takes none. So some are taken from wherever
+ * there is room, the largest first, and freed. */
+static void take_and_free_pages(void)
+{
+    enum { KINDS = 4, OF_EACH = 32 };
+    static const size_t bytes[KINDS] = {4 << 20, 1 << 20, 256 << 10, 60 << 10};
+    void *pages[KINDS][OF_EACH];
+    for (size_t kind = 0; kind < KINDS; kind++)
+        for (size_t i = 0; i < OF_EACH; i++)
+            pages[kind][i] = malloc(bytes[kind]);
+    for (size_t kind = 0; kind < KINDS; kind++)
+        for (size_t i = 0; i < OF_EACH; i++)
+            free(pages[kind][i]);
+}
+
 static bool mimalloc_gives_back(size_t *ret_spare)
 {
     size_t spare = 0;
     if (!mi_collect || !mi_heap_get_default || !mi_heap_visit_blocks)
         return false;
+    if (atomic_fetch_add(&givers, 1) == 0)
+        set_delays(false); /* what follows frees much, and nothing may follow that */
     mi_collect(true);
+    take_and_free_pages();
+    mi_collect(true);
+    if (atomic_fetch_sub(&givers, 1) == 1)
+        set_delays(!atomic_load(&is_given_at_once));
     mi_heap_visit_blocks(mi_heap_get_default(), false, add_spare, &spare);
     *ret_spare = spare;
     return true;
 }
 
+static bool mimalloc_leaves(void)
+{
+    if (mi_collect)
+        mi_collect(true);
+    return mi_collect != NULL;
+}
+
 static void mimalloc_keeps(bool is_kept)
 {
-    static long page_ms, segment_ms; /* what they are while it is kept */
-    static bool is_known;
-    if (!mi_option_set || !mi_option_get)
-        return;
-    if (!is_known) {
-        page_ms = mi_option_get((mi_option_t)PAGE_DELAY);
-        segment_ms = mi_option_get((mi_option_t)SEGMENT_DELAY);
-        is_known = true;
-    }
-    mi_option_set((mi_option_t)PAGE_DELAY, is_kept ? page_ms : 0);
-    mi_option_set((mi_option_t)SEGMENT_DELAY, is_kept ? segment_ms : 0);
+    atomic_store(&is_given_at_once, !is_kept);
+    set_delays(is_kept);
 }
 #else
 static void mimalloc_keeps(bool is_kept)
@@ -66,6 +109,11 @@ static void mimalloc_keeps(bool is_kept)
 static bool mimalloc_gives_back(size_t *ret_spare)
 {
     (void)ret_spare;
+    return false;
+}
+
+static bool mimalloc_leaves(void)
+{
     return false;
 }
 #endif
@@ -82,4 +130,10 @@ size_t lv_memory_give_back(void)
         return spare;
     malloc_trim(0);
     return 0;
+}
+
+void lv_memory_leave(void)
+{
+    if (!mimalloc_leaves())
+        malloc_trim(0);
 }
