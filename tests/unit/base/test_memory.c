@@ -1,0 +1,77 @@
+/* Whether what is freed goes back to the system. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+
+#pragma weak mi_collect
+void mi_collect(bool force);
+
+enum { BLOCKS = 40000, BLOCK_BYTES = 1280, LIMIT_S = 60 };
+
+static size_t resident_bytes(void)
+{
+    size_t whole, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu %zu", &whole, &resident), 2);
+    fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* All but the first block, whose segment therefore stays. */
+static void *free_blocks(void *arg)
+{
+    void **blocks = arg;
+    for (size_t i = 1; i < BLOCKS; i++)
+        free(blocks[i]);
+    return NULL;
+}
+
+/* They are freed on another thread, as RCU does it, and found by this one's next allocations. */
+static void use_and_free(void **blocks)
+{
+    pthread_t thread;
+    for (size_t i = 0; i < BLOCKS; i++)
+        memset(blocks[i] = lv_malloc(BLOCK_BYTES), 1, BLOCK_BYTES);
+    assert_int_equal(pthread_create(&thread, NULL, free_blocks, blocks), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (size_t i = 1; i < BLOCKS; i++)
+        blocks[i] = lv_malloc(BLOCK_BYTES);
+    free_blocks(blocks);
+}
+
+static void what_became_free_before_goes_back_too(void **state)
+{
+    (void)state;
+    if (!mi_collect)
+        skip(); /* a sanitizer's allocator keeps it */
+    void **blocks = lv_calloc(BLOCKS, sizeof *blocks);
+    size_t before = resident_bytes();
+    use_and_free(blocks);
+    time_t end = time(NULL) + LIMIT_S;
+    do {
+        lv_memory_give_back(); /* the allocator waits some milliseconds before it lets go */
+    } while (resident_bytes() > before + BLOCKS * BLOCK_BYTES / 4 && time(NULL) < end);
+    assert_in_range(resident_bytes(), 0, before + BLOCKS * BLOCK_BYTES / 4);
+    free(blocks[0]);
+    free(blocks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_became_free_before_goes_back_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
