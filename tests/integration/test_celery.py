@@ -35,11 +35,11 @@ class Worker:
         self.tasks, self.app = celery_app, celery_app.app
         self.children = []
 
-    def start(self, pool='solo', concurrency=1, name='w'):
+    def start(self, pool='solo', concurrency=1, name='w', queues=()):
         log = open(f'{self.directory}/{name}.log', 'ab')
         child = subprocess.Popen(
             [sys.executable, '-m', 'celery', '-A', 'celery_app', 'worker', '--pool', pool, '-c', str(concurrency),
-             '-n', f'{name}@%h', '--loglevel', 'INFO', '-E'],
+             '-n', f'{name}@%h', '--loglevel', 'INFO', '-E', *(['-Q', ','.join(queues)] if queues else [])],
             cwd=HERE, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         log.close()
         self.children.append(child)
@@ -186,6 +186,25 @@ def test_the_tasks_that_wait_are_done_by_priority(other, tmp_path):
     for result in (first, *results):
         result.get(timeout=60)
     assert (tmp_path / 'words').read_text().splitlines() == ['a 9', 'b 9', 'a 4', 'b 4', 'a 1', 'b 1']
+
+
+def test_a_worker_of_two_queues_does_tasks_of_both_although_one_has_a_backlog(broker, tmp_path):
+    """Both are consumed on one channel with a global prefetch, whose consumers take turns."""
+    bulk, urgent = f'bulk{os.getpid()}', f'urgent{os.getpid()}'
+    worker = Worker(broker, str(tmp_path / 'celery'), bulk)
+    try:
+        path = tmp_path / 'words'
+        for queue, count in ((bulk, 100), (urgent, 5)):
+            for _ in range(count):
+                worker.tasks.notes.apply_async((str(path), queue), queue=queue)
+        worker.start(queues=(bulk, urgent))
+        words = eventually(lambda: path.exists() and (words := path.read_text().splitlines()).count(urgent) == 5 and words, within_s=60)
+        assert words.count(bulk) < 60
+    finally:
+        worker.stop()
+        with worker.app.connection_for_write() as connection:
+            for queue in (bulk, urgent):
+                connection.default_channel.queue_delete(queue)
 
 
 # --- quorum queues --------------------------------------------------------------------------------
