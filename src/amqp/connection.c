@@ -414,13 +414,16 @@ size_t amqp_connection_count(struct loop *loop)
     return home->connection_count;
 }
 
-/* A close that the client did not ask for: 320. One that has not come so far is just closed. */
+/* A close that the client did not ask for: 320. One that has not come so far is just closed. Neither is
+ * an error, since somebody has ordered it. */
 static void force_close(struct connection *conn, const char *reason)
 {
-    if (conn->state == CONNECTION_RUNNING)
+    if (conn->state == CONNECTION_RUNNING) {
         connection_fail(conn, REPLY_CONNECTION_FORCED, 0, "%s", reason);
-    else if (conn->state < CONNECTION_RUNNING)
-        connection_drop_for(conn, "%s", reason);
+    } else if (conn->state < CONNECTION_RUNNING) {
+        log_warning("connection %s: %s, closing", CONNECTION_TITLE(conn), reason);
+        connection_drop(conn);
+    }
 }
 
 static bool matches(struct slice want, struct slice have)

@@ -140,6 +140,12 @@ def test_a_handshake_with_a_mistake_leaves_a_line(said):
         said('error', "unknown authentication mechanism 'MAGIC', closing")
 
 
+def test_a_stop_that_ends_a_handshake_is_no_error(said):
+    with Peer(said.own.address, upto='header'):
+        said.own.stop()
+    said('warning', "broker forced connection closure with reason 'shutdown', closing")
+
+
 def test_an_argument_that_nothing_knows_is_remarked_for_debug_and_marked_in_listings(said):
     with Peer(said.own.address, **AS_THE_SHOP) as peer:
         peer.declare('q', arguments={'x-mesage-ttl': 5, 'x-max-length': 7, 'note': 'ours'})
