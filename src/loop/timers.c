@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
-#include "loop/loop.h"
+#include "loop/loop_base.h"
 
 static void place(struct timers *timers, size_t at, struct loop_timer *timer)
 {
@@ -102,4 +102,32 @@ void timers_free(struct timers *timers)
 {
     free(timers->at);
     *timers = (struct timers){0};
+}
+
+/* --- a loop's timers -------------------------------------------------------------------------- */
+
+void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct loop_timer *))
+{
+    *timer = (struct loop_timer){.fn = fn};
+}
+
+void loop_timer_init_patient(struct loop_timer *timer,
+                             void (*fn)(struct loop *, struct loop_timer *))
+{
+    *timer = (struct loop_timer){.fn = fn, .is_patient = true};
+}
+
+void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
+{
+    struct loop_base *base = loop_base(loop);
+    if (timer->is_patient)
+        timers_start(&base->patient, timer, loop_patient_ms(loop) + delay_ms);
+    else
+        timers_start(&base->timers, timer, loop_now_ms(loop) + delay_ms);
+}
+
+void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
+{
+    struct loop_base *base = loop_base(loop);
+    timers_stop(timer->is_patient ? &base->patient : &base->timers, timer);
 }

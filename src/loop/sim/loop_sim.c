@@ -9,15 +9,11 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "loop/timers.h"
+#include "loop/loop_base.h"
 
 enum {
-    HOOKS_MAX = 8,
-    ROUNDS_MAX = 8,
     TURNS_MAX = 1000000,
     OUTSIDE = LOOPS_MAX,
-    TURN_UNITS = 512,
-    SLICE_UNITS = 128,
 };
 
 /* turn: after that many turns it was handed over. */
@@ -34,25 +30,12 @@ struct box {
     size_t capacity;
 };
 
-typedef void hook_fn(struct loop *loop);
-
 struct loop {
-    struct loops *set;
-    unsigned index;
-    int64_t units_left;
-    struct timers timers;
-    struct timers patient;
-    uint64_t polled_ms; /* loop_patient_ms() at the end of the last turn */
-    struct lv_list tasks;
-    struct lv_list jobs;
-    struct out_pool out_pool;
-    void *slots[LOOP_SLOTS];
-    hook_fn *turn_end[HOOKS_MAX];
-    unsigned turn_end_count;
-    hook_fn *at_free[HOOKS_MAX];
-    unsigned at_free_count;
+    struct loop_base base;          /* first: loop_base() */
     struct box from[LOOPS_MAX + 1]; /* by the sender's index; OUTSIDE last */
 };
+
+_Static_assert(offsetof(struct loop, base) == 0, "loop_base() casts");
 
 struct loops {
     unsigned count;
@@ -66,8 +49,6 @@ struct loops {
     unsigned slice_units; /* at most; 0: slices are not cut */
     struct loop *at[LOOPS_MAX];
 };
-
-static struct loop *current;
 
 /* xorshift64*: small, and the same everywhere. */
 static uint64_t random_below(struct loops *loops, uint64_t n)
@@ -137,12 +118,12 @@ static void box_deliver(struct loop *loop, struct box *box, size_t n)
 
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)
 {
-    box_push(&to->from[from->index], mail, from->set->turns + 1);
+    box_push(&to->from[from->base.index], mail, from->base.set->turns + 1);
 }
 
 void loop_mail_from_outside(struct loop *to, const struct mail *mail)
 {
-    box_push(&to->from[OUTSIDE], mail, to->set->turns);
+    box_push(&to->from[OUTSIDE], mail, to->base.set->turns);
 }
 
 /* Three times of four a box is emptied; else a random part of it stays. */
@@ -150,14 +131,14 @@ static bool boxes_deliver(struct loop *loop, bool all)
 {
     unsigned order[LOOPS_MAX + 1];
     bool any = false;
-    shuffled(loop->set, order, LOOPS_MAX + 1);
+    shuffled(loop->base.set, order, LOOPS_MAX + 1);
     for (unsigned i = 0; i <= LOOPS_MAX; i++) {
         struct box *box = &loop->from[order[i]];
-        if (order[i] == loop->index || box->count == 0)
+        if (order[i] == loop->base.index || box->count == 0)
             continue;
         size_t n = box->count;
-        if (!all && random_below(loop->set, 4) == 0)
-            n = random_below(loop->set, n + 1);
+        if (!all && random_below(loop->base.set, 4) == 0)
+            n = random_below(loop->base.set, n + 1);
         box_deliver(loop, box, n);
         any |= n > 0;
     }
@@ -166,144 +147,45 @@ static bool boxes_deliver(struct loop *loop, bool all)
 
 static bool own_deliver(struct loop *loop)
 {
-    struct box *box = &loop->from[loop->index];
+    struct box *box = &loop->from[loop->base.index];
     size_t n = box->count;
     box_deliver(loop, box, n);
     return n > 0;
 }
 
-/* --- tasks and timers ---------------------------------------------------------------------- */
-
-void loop_task_init(struct loop_task *task, void (*fn)(struct loop *, struct loop_task *))
-{
-    lv_list_init(&task->link);
-    task->fn = fn;
-    task->scheduled = false;
-}
-
-void loop_schedule(struct loop *loop, struct loop_task *task)
-{
-    if (task->scheduled)
-        return;
-    task->scheduled = true;
-    lv_list_push(&loop->tasks, &task->link);
-}
-
-void loop_unschedule(struct loop *loop, struct loop_task *task)
-{
-    (void)loop;
-    if (!task->scheduled)
-        return;
-    task->scheduled = false;
-    lv_list_remove(&task->link);
-}
-
-static bool tasks_run(struct loop *loop)
-{
-    if (lv_list_is_empty(&loop->tasks))
-        return false;
-    struct lv_list end;
-    lv_list_init(&end);
-    lv_list_push(&loop->tasks, &end);
-    while (loop->tasks.next != &end) {
-        struct loop_task *task = lv_list_item(loop->tasks.next, struct loop_task, link);
-        loop_unschedule(loop, task);
-        task->fn(loop, task);
-    }
-    lv_list_remove(&end);
-    return true;
-}
-
 /* --- jobs ---------------------------------------------------------------------------------- */
-
-void loop_job_init(struct loop_job *job, bool (*run)(struct loop *, struct loop_job *))
-{
-    lv_list_init(&job->link);
-    job->run = run;
-}
-
-void loop_job_start(struct loop *loop, struct loop_job *job)
-{
-    if (!loop_job_is_under_way(job))
-        lv_list_push(&loop->jobs, &job->link);
-}
-
-void loop_job_stop(struct loop *loop, struct loop_job *job)
-{
-    (void)loop;
-    lv_list_remove(&job->link);
-}
-
-bool loop_spend(struct loop *loop, unsigned units)
-{
-    if (loop->units_left <= 0)
-        return false;
-    loop->units_left -= units;
-    return true;
-}
-
-bool loop_charge(struct loop *loop, unsigned units)
-{
-    loop->units_left -= units;
-    return loop->units_left > 0;
-}
 
 static void slice_begin(struct loop *loop, unsigned units)
 {
-    unsigned most = loop->set->slice_units;
-    loop->units_left = most > 0 ? 1 + (int64_t)random_below(loop->set, most) : units;
+    unsigned most = loop->base.set->slice_units;
+    loop->base.units_left = most > 0 ? 1 + (int64_t)random_below(loop->base.set, most) : units;
 }
 
 /* Each has a slice; of cut ones some have none. */
 static bool jobs_run(struct loop *loop)
 {
-    bool are_cut = loop->set->slice_units > 0;
+    bool are_cut = loop->base.set->slice_units > 0;
     struct lv_list end;
-    if (lv_list_is_empty(&loop->jobs))
+    if (lv_list_is_empty(&loop->base.jobs))
         return false;
     lv_list_init(&end);
-    lv_list_push(&loop->jobs, &end);
-    while (loop->jobs.next != &end) {
-        struct loop_job *job = lv_list_item(loop->jobs.next, struct loop_job, link);
-        lv_list_remove(&job->link);
+    lv_list_push(&loop->base.jobs, &end);
+    while (loop->base.jobs.next != &end) {
+        struct loop_job *job = jobs_take(&loop->base);
         slice_begin(loop, SLICE_UNITS);
-        if ((are_cut && random_below(loop->set, 4) == 0) || job->run(loop, job))
+        if ((are_cut && random_below(loop->base.set, 4) == 0) || job->run(loop, job))
             loop_job_start(loop, job);
     }
     lv_list_remove(&end);
-    loop->units_left = 0;
+    loop->base.units_left = 0;
     return true;
-}
-
-void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct loop_timer *))
-{
-    *timer = (struct loop_timer){.fn = fn};
-}
-
-void loop_timer_init_patient(struct loop_timer *timer,
-                             void (*fn)(struct loop *, struct loop_timer *))
-{
-    *timer = (struct loop_timer){.fn = fn, .is_patient = true};
-}
-
-void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
-{
-    if (timer->is_patient)
-        timers_start(&loop->patient, timer, loop_patient_ms(loop) + delay_ms);
-    else
-        timers_start(&loop->timers, timer, loop->set->now_ms + delay_ms);
-}
-
-void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
-{
-    timers_stop(timer->is_patient ? &loop->patient : &loop->timers, timer);
 }
 
 /* --- the turn ------------------------------------------------------------------------------ */
 
 static bool has_work(const struct loop *loop)
 {
-    if (!lv_list_is_empty(&loop->tasks) || !lv_list_is_empty(&loop->jobs))
+    if (!lv_list_is_empty(&loop->base.tasks) || !lv_list_is_empty(&loop->base.jobs))
         return true;
     for (unsigned i = 0; i <= LOOPS_MAX; i++) {
         if (loop->from[i].count > 0)
@@ -314,17 +196,17 @@ static bool has_work(const struct loop *loop)
 
 static bool fire_timers(struct loop *loop)
 {
-    bool any = timers_fire(&loop->timers, loop, loop->set->now_ms, SIZE_MAX) > 0;
-    any |= timers_fire(&loop->patient, loop, loop->polled_ms, SIZE_MAX) > 0;
-    any |= loop->polled_ms < loop_patient_ms(loop); /* the next turn may fire more */
-    loop->polled_ms = loop_patient_ms(loop);
+    bool any = timers_fire(&loop->base.timers, loop, loop->base.set->now_ms, SIZE_MAX) > 0;
+    any |= timers_fire(&loop->base.patient, loop, loop->base.polled_ms, SIZE_MAX) > 0;
+    any |= loop->base.polled_ms < loop_patient_ms(loop); /* the next turn may fire more */
+    loop->base.polled_ms = loop_patient_ms(loop);
     return any;
 }
 
 static bool turn(struct loop *loop, bool all_mail)
 {
-    struct loop *before = current;
-    current = loop;
+    struct loop *before = loop_current();
+    loop_set_current(loop);
     slice_begin(loop, TURN_UNITS);
     bool any = fire_timers(loop);
     any |= boxes_deliver(loop, all_mail);
@@ -333,14 +215,13 @@ static bool turn(struct loop *loop, bool all_mail)
         any |= tasks_run(loop);
         if (round == 0)
             any |= jobs_run(loop);
-        for (unsigned i = 0; i < loop->turn_end_count; i++)
-            loop->turn_end[i](loop);
-        if (loop->from[loop->index].count == 0 && lv_list_is_empty(&loop->tasks))
+        hooks_call(&loop->base.turn_end, loop);
+        if (loop->from[loop->base.index].count == 0 && lv_list_is_empty(&loop->base.tasks))
             break;
     }
-    loop->set->turns++;
+    loop->base.set->turns++;
     lv_rcu_quiescent();
-    current = before;
+    loop_set_current(before);
     return any || has_work(loop);
 }
 
@@ -369,7 +250,7 @@ void loop_sim_cut_slices(struct loops *loops, unsigned units)
 
 void loop_sim_give_units(struct loop *loop, unsigned units)
 {
-    loop->units_left = units;
+    loop->base.units_left = units;
 }
 
 void loop_sim_settle(struct loops *loops)
@@ -385,9 +266,9 @@ static uint64_t earliest_ms(const struct loops *loops)
     uint64_t earliest = UINT64_MAX;
     for (unsigned i = 0; i < loops->count; i++) {
         uint64_t deadline_ms;
-        if (timers_next(&loops->at[i]->timers, &deadline_ms) && deadline_ms < earliest)
+        if (timers_next(&loops->at[i]->base.timers, &deadline_ms) && deadline_ms < earliest)
             earliest = deadline_ms;
-        if (timers_next(&loops->at[i]->patient, &deadline_ms) &&
+        if (timers_next(&loops->at[i]->base.patient, &deadline_ms) &&
             deadline_ms + loops->stalled_ms < earliest)
             earliest = deadline_ms + loops->stalled_ms;
     }
@@ -441,11 +322,8 @@ struct loops *loop_sim_create(unsigned count, uint64_t seed)
         loops->random = 1;
     for (unsigned i = 0; i < count; i++) {
         struct loop *loop = lv_calloc(1, sizeof *loop);
-        loop->set = loops;
-        loop->index = i;
-        lv_list_init(&loop->tasks);
-        lv_list_init(&loop->jobs);
-        loop->units_left = TURN_UNITS;
+        loop_base_init(&loop->base, loops, i);
+        loop->base.units_left = TURN_UNITS;
         loops->at[i] = loop;
     }
     lv_rcu_register_thread();
@@ -454,21 +332,18 @@ struct loops *loop_sim_create(unsigned count, uint64_t seed)
 
 void loop_sim_enter(struct loop *loop)
 {
-    current = loop;
+    loop_set_current(loop);
 }
 
 static void loop_free(struct loop *loop)
 {
-    current = loop;
-    for (unsigned i = loop->at_free_count; i > 0; i--)
-        loop->at_free[i - 1](loop);
+    loop_set_current(loop);
+    loop_base_call_at_free(loop);
     for (unsigned i = 0; i <= LOOPS_MAX; i++)
         free(loop->from[i].mails);
-    timers_free(&loop->timers);
-    timers_free(&loop->patient);
-    out_pool_free(&loop->out_pool);
+    loop_base_free(&loop->base);
     free(loop);
-    current = NULL;
+    loop_set_current(NULL);
 }
 
 void loop_sim_free(struct loops **loops)
@@ -556,69 +431,27 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
 
 /* --- what a loop answers -------------------------------------------------------------------- */
 
-struct loops *loop_set(const struct loop *loop)
-{
-    return loop->set;
-}
-
 uint64_t loop_now_ms(const struct loop *loop)
 {
-    return loop->set->now_ms;
+    return loop->base.set->now_ms;
 }
 
 uint64_t loop_patient_ms(const struct loop *loop)
 {
-    return loop->set->now_ms - loop->set->stalled_ms;
+    return loop->base.set->now_ms - loop->base.set->stalled_ms;
 }
 
 uint64_t loop_steady_ms(const struct loop *loop)
 {
-    return loop->set->steady_ms;
+    return loop->base.set->steady_ms;
 }
 
 uint64_t loop_wall_of_steady(const struct loop *loop, uint64_t steady_ms)
 {
-    return steady_ms + (loop->set->wall_ms - loop->set->steady_ms);
+    return steady_ms + (loop->base.set->wall_ms - loop->base.set->steady_ms);
 }
 
 uint64_t loop_wall_ms(const struct loop *loop)
 {
-    return loop->set->wall_ms;
-}
-
-unsigned loop_index(const struct loop *loop)
-{
-    return loop->index;
-}
-
-struct loop *loop_current(void)
-{
-    return current;
-}
-
-struct out_pool *loop_out_pool(struct loop *loop)
-{
-    return &loop->out_pool;
-}
-
-void *loop_slot(const struct loop *loop, enum loop_slot slot)
-{
-    return loop->slots[slot];
-}
-
-void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value)
-{
-    loop->slots[slot] = value;
-}
-
-void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop))
-{
-    lv_assert(loop->turn_end_count < HOOKS_MAX);
-    loop->turn_end[loop->turn_end_count++] = fn;
-}
-
-void loop_at_free(struct loop *loop, void (*fn)(struct loop *loop))
-{
-    lv_assert(loop->at_free_count < HOOKS_MAX);
-    loop->at_free[loop->at_free_count++] = fn;
+    return loop->base.set->wall_ms;
 }

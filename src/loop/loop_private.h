@@ -1,0 +1,100 @@
+/* The struct of a real loop, and what the files that make it up ask of one another: mailbox.c, clocks.c,
+ * turn.c and loop.c. Private to this room. */
+#ifndef LEVERET_LOOP_LOOP_PRIVATE_H
+#define LEVERET_LOOP_LOOP_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/assert.h"
+#include "loop/loop_base.h"
+#include "loop/loop_uv.h"
+
+enum { CACHE_LINE = 64, SHARE_NS = 1000000 };
+
+struct batch; /* mailbox.c */
+
+/* Batches in the order in which they are delivered. */
+struct pile {
+    struct batch *first;
+    struct batch *last;
+};
+
+struct loop {
+    struct loop_base base; /* first: loop_base() */
+    uv_loop_t uv;
+    bool is_in_turn;
+    bool is_idle_running;
+    uint64_t now_ms;
+    uint64_t steady_ms;
+    uint64_t patient_ms; /* now_ms without the times when the loop stood still */
+    uint64_t armed_ms;   /* when uv_timer fires; 0: not running */
+    struct hooks at_stop;
+    hook_fn *flush;
+
+    uint64_t staged_mask; /* bit i: staged[i] holds mail */
+    struct batch *staged[LOOPS_MAX];
+    struct pile own;   /* mail to itself, full batches; the rest is in staged */
+    struct pile taken; /* out of the box, and not delivered yet */
+    struct batch *resting;
+    unsigned resting_count;
+
+    uv_prepare_t prepare;
+    uv_idle_t idle;
+    uv_timer_t timer;
+    uv_async_t wake;
+    pthread_t thread;
+
+    _Alignas(CACHE_LINE) _Atomic(struct batch *) box; /* the newest first */
+    atomic_bool is_asleep;
+};
+
+_Static_assert(offsetof(struct loop, base) == 0, "loop_base() casts");
+
+struct signal_watch;
+
+struct loops {
+    unsigned count;
+    uint64_t steady_offset_ms; /* the steady clock's start, by clock_up_ms() */
+    bool are_threads_running;
+    atomic_bool must_stop;
+    struct signal_watch *signals;
+    struct loop *at[LOOPS_MAX];
+};
+
+static inline void must_succeed(int uv_result)
+{
+    lv_assert(uv_result == 0);
+}
+
+/* When the share that now begins is used up. */
+static inline uint64_t share_end_ns(const struct loop *loop)
+{
+    return loop->base.is_draining ? UINT64_MAX : uv_hrtime() + SHARE_NS;
+}
+
+/* --- mailbox.c ---------------------------------------------------------------------------- */
+
+/* Both deliver what has come, as far as there is time for it. False: there was none. */
+bool mailbox_deliver(struct loop *loop);
+bool mailbox_deliver_own(struct loop *loop);
+/* Hands over what is staged for other loops. */
+void mailbox_hand_over(struct loop *loop);
+void mailbox_free(struct loop *loop);
+
+/* --- clocks.c ----------------------------------------------------------------------------- */
+
+void clocks_init(struct loop *loop);
+void clocks_read(struct loop *loop);
+/* Fires the timers that are due. */
+void clocks_fire(struct loop *loop);
+/* Sees to it that the loop wakes up for the next timer. */
+void clocks_arm(struct loop *loop);
+
+/* --- turn.c ------------------------------------------------------------------------------- */
+
+void turn_init(struct loop *loop);
+/* Does the work of a turn's end but for the timers. True when there was any mail, task or job. */
+bool turn_work(struct loop *loop);
+
+#endif
