@@ -100,6 +100,27 @@ struct peer *world_login_as(struct world *w, unsigned i, unsigned loop, uint16_t
     return peer;
 }
 
+void world_start_with_two(struct world *w, unsigned loops, uint64_t seed, struct peer **ret_first,
+                          struct peer **ret_second)
+{
+    world_start(w, loops, seed);
+    *ret_first = world_login(w, 0, 0, 0);
+    *ret_second = world_login(w, 1, loops - 1, 0);
+}
+
+void peer_declares(struct world *w, struct peer *peer, const char *queue)
+{
+    PEER_SAYS(peer, 1, queue_declare, .queue = slice_str(queue));
+    world_settle(w);
+    PEER_HEARS(peer, "1 queue.declare_ok\n");
+}
+
+void peer_reads_on(struct world *w, struct peer *peer)
+{
+    net_sim_open_window(&peer->net, SIZE_MAX);
+    world_settle(w);
+}
+
 static void put_frame(struct lv_buffer *out, uint8_t type, uint16_t channel, struct slice payload)
 {
     uint8_t *p = lv_buffer_reserve(out, FRAME_OVERHEAD + payload.n);

@@ -34,6 +34,9 @@ struct world {
 
 /* Loops whose order of events comes from the seed. */
 void world_start(struct world *w, unsigned loops, uint64_t seed);
+/* The same, with a peer logged in on loop 0 and another one on the last loop. */
+void world_start_with_two(struct world *w, unsigned loops, uint64_t seed, struct peer **ret_first,
+                          struct peer **ret_second);
 /* Every peer hangs up; asserts that nothing of them is left, and frees all. */
 void world_stop(struct world *w);
 
@@ -49,6 +52,11 @@ struct peer *world_login_as(struct world *w, unsigned i, unsigned loop, uint16_t
 void world_settle(struct world *w);
 /* Time passes. */
 void world_wait(struct world *w, uint64_t ms);
+
+/* The peer declares a queue, and hears that it is there. */
+void peer_declares(struct world *w, struct peer *peer, const char *queue);
+/* The peer reads again what the broker writes, all of it. */
+void peer_reads_on(struct world *w, struct peer *peer);
 
 /* Says a method: PEER_SAYS(peer, 1, queue_declare, .queue = slice_str("q")). */
 #define PEER_SAYS(peer, channel, method, ...)                                                      \

@@ -41,6 +41,25 @@ static void filled(struct world *w, struct peer *peer, const char *queue, char f
     world_settle(w);
 }
 
+/* One to three loops, and a peer that has filled a queue for each of these letters. */
+static struct peer *begin(struct world *w, uint64_t seed, const char *queues)
+{
+    world_start(w, (unsigned)(1 + seed % 3), seed);
+    struct peer *peer = world_login(w, 0, 0, 0);
+    for (; *queues; queues++)
+        filled(w, peer, (const char[]){*queues, 0}, *queues);
+    return peer;
+}
+
+/* Consumes all three, by tags that are called like them, with this limit for all together. */
+static void consume_abc(struct peer *peer, uint16_t limit)
+{
+    PEER_SAYS(peer, 1, basic_qos, .prefetch_count = limit, .global = true);
+    for (const char *name = "a\0b\0c\0"; *name; name += 2)
+        PEER_SAYS(peer, 1, basic_consume, .queue = slice_str(name),
+                  .consumer_tag = slice_str(name));
+}
+
 /* Acknowledges what was got, at most `batch` deliveries at a time, until `until` messages have come;
  * fails when nothing is outstanding and nothing comes any more. */
 static void drain(struct world *w, struct peer *peer, struct got *got, unsigned until,
@@ -63,15 +82,8 @@ static void queues_that_share_a_limit_get_on_at_the_same_pace(void **state)
         const uint16_t limit = seed % 2 ? 1 : 4;
         struct world w;
         struct got got = {0};
-        world_start(&w, (unsigned)(1 + seed % 3), seed);
-        struct peer *peer = world_login(&w, 0, 0, 0);
-        filled(&w, peer, "a", 'a');
-        filled(&w, peer, "b", 'b');
-        filled(&w, peer, "c", 'c');
-        PEER_SAYS(peer, 1, basic_qos, .prefetch_count = limit, .global = true);
-        PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("a"));
-        PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("b"));
-        PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("c"));
+        struct peer *peer = begin(&w, seed, "abc");
+        consume_abc(peer, limit);
         world_settle(&w);
         look(peer, &got);
         drain(&w, peer, &got, MESSAGES, (unsigned)(1 + seed % 4));
@@ -88,16 +100,9 @@ static void places_that_a_consumer_cannot_use_go_to_the_next(void **state)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct world w;
         struct got got = {0};
-        world_start(&w, (unsigned)(1 + seed % 3), seed);
-        struct peer *peer = world_login(&w, 0, 0, 0);
+        struct peer *peer = begin(&w, seed, "abc");
         struct peer *other = world_login(&w, 1, 0, 0);
-        filled(&w, peer, "a", 'a');
-        filled(&w, peer, "b", 'b');
-        filled(&w, peer, "c", 'c');
-        PEER_SAYS(peer, 1, basic_qos, .prefetch_count = 3, .global = true);
-        PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("a"), .consumer_tag = slice_str("a"));
-        PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("b"), .consumer_tag = slice_str("b"));
-        PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("c"), .consumer_tag = slice_str("c"));
+        consume_abc(peer, 3);
         world_settle(&w);
         look(peer, &got);
         /* All three wait. One is cancelled, one loses its queue, one's queue is emptied for a while. */
@@ -124,10 +129,7 @@ static void a_limit_that_is_raised_or_lifted_lets_everybody_go_on(void **state)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct world w;
         struct got got = {0};
-        world_start(&w, (unsigned)(1 + seed % 3), seed);
-        struct peer *peer = world_login(&w, 0, 0, 0);
-        filled(&w, peer, "a", 'a');
-        filled(&w, peer, "b", 'b');
+        struct peer *peer = begin(&w, seed, "ab");
         PEER_SAYS(peer, 1, basic_qos, .prefetch_count = 1, .global = true);
         PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("a"));
         PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("b"), .no_ack = true);
@@ -154,12 +156,10 @@ static void each_consumer_is_first_in_turn_when_a_slow_socket_takes_output_again
     (void)state;
     enum { COUNT = 60, BYTES = 50000 };
     struct world w;
-    world_start(&w, 1, 0);
-    struct peer *publisher = world_login(&w, 0, 0, 0);
-    struct peer *peer = world_login(&w, 1, 0, 0);
-    PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("a"));
-    PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("b"));
-    world_settle(&w);
+    struct peer *publisher, *peer;
+    world_start_with_two(&w, 1, 0, &publisher, &peer);
+    peer_declares(&w, publisher, "a");
+    peer_declares(&w, publisher, "b");
     for (unsigned i = 0; i < COUNT; i++) {
         peer_publishes(publisher, "a", 'a', BYTES);
         peer_publishes(publisher, "b", 'b', BYTES + 1);

@@ -20,15 +20,33 @@ static void set_alarms(struct world *w, unsigned alarms)
     world_settle(w);
 }
 
-static struct peer *login_consumer(struct world *w, unsigned i, unsigned loop, bool no_ack)
+static struct peer *login_consumer(struct world *w, bool no_ack)
 {
-    struct peer *consumer = world_login(w, i, loop, 0);
-    PEER_SAYS(consumer, 1, queue_declare, .queue = slice_str("q"));
+    struct peer *consumer = world_login(w, 0, 0, 0);
+    peer_declares(w, consumer, "q");
     PEER_SAYS(consumer, 1, basic_consume, .queue = slice_str("q"), .no_ack = no_ack);
     world_settle(w);
-    PEER_HEARS(consumer, "1 queue.declare_ok\n"
-                         "1 basic.consume_ok\n");
+    PEER_HEARS(consumer, "1 basic.consume_ok\n");
     return consumer;
+}
+
+/* A consumer of the queue "q" on loop 0, and a publisher on the last loop. */
+static void begin(struct world *w, unsigned loops, uint64_t seed, struct peer **ret_consumer,
+                  struct peer **ret_publisher)
+{
+    world_start(w, loops, seed);
+    *ret_consumer = login_consumer(w, true);
+    *ret_publisher = world_login(w, 1, loops - 1, 0);
+}
+
+/* Publishes one message during these alarms, which hold it up. */
+static void publish_in_vain(struct world *w, unsigned alarms, struct peer *publisher,
+                            struct peer *consumer)
+{
+    set_alarms(w, alarms);
+    peer_publishes(publisher, "q", 'a', 1);
+    world_settle(w);
+    PEER_HEARS(consumer, "");
 }
 
 static void while_an_alarm_is_on_not_even_a_first_message_is_taken(void **state)
@@ -36,9 +54,8 @@ static void while_an_alarm_is_on_not_even_a_first_message_is_taken(void **state)
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct world w;
-        world_start(&w, 2, seed);
-        struct peer *consumer = login_consumer(&w, 0, 0, true);
-        struct peer *publisher = world_login(&w, 1, 1, 0);
+        struct peer *consumer, *publisher;
+        begin(&w, 2, seed, &consumer, &publisher);
         set_alarms(&w, BROKER_ALARM_DISK);
         peer_publishes(publisher, "q", 'a', 5);
         peer_publishes(publisher, "q", 'b', 5);
@@ -58,9 +75,8 @@ static void a_message_that_has_begun_is_not_read_on_while_an_alarm_is_on(void **
     (void)state;
     enum { BODY_BYTES = 100000 };
     struct world w;
-    world_start(&w, 1, 0);
-    struct peer *consumer = login_consumer(&w, 0, 0, true);
-    struct peer *publisher = world_login(&w, 1, 0, 0);
+    struct peer *consumer, *publisher;
+    begin(&w, 1, 0, &consumer, &publisher);
     struct lv_buffer bytes = {0};
     put_message(&bytes, "q", 'a', BODY_BYTES);
     net_sim_send(&publisher->net, slice_of(bytes.p, 70000));
@@ -83,9 +99,8 @@ static void what_a_waiting_channel_has_kept_is_held_up_by_an_alarm_too(void **st
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct world w;
-        world_start(&w, 2, seed);
-        struct peer *consumer = login_consumer(&w, 0, 0, true);
-        struct peer *publisher = world_login(&w, 1, 1, 0);
+        struct peer *consumer, *publisher;
+        begin(&w, 2, seed, &consumer, &publisher);
         set_alarms(&w, BROKER_ALARM_MEMORY);
         PEER_SAYS(publisher, 1, queue_purge, .queue = slice_str("q"));
         peer_publishes(publisher, "q", 'a', 5);
@@ -105,13 +120,9 @@ static void a_failed_disk_holds_up_what_is_persistent_alone(void **state)
 {
     (void)state;
     struct world w;
-    world_start(&w, 1, 0);
-    struct peer *consumer = login_consumer(&w, 0, 0, true);
-    struct peer *publisher = world_login(&w, 1, 0, 0);
-    set_alarms(&w, BROKER_ALARM_STORE | BROKER_ALARM_MEMORY);
-    peer_publishes(publisher, "q", 'a', 1);
-    world_settle(&w);
-    PEER_HEARS(consumer, "");
+    struct peer *consumer, *publisher;
+    begin(&w, 1, 0, &consumer, &publisher);
+    publish_in_vain(&w, BROKER_ALARM_STORE | BROKER_ALARM_MEMORY, publisher, consumer);
     set_alarms(&w, BROKER_ALARM_STORE);
     PEER_HEARS(consumer, "1 basic.deliver 1\n"
                          "1 content 1 a\n");
@@ -124,7 +135,7 @@ static void a_client_that_ends_during_an_alarm_gives_back_what_it_holds(void **s
     (void)state;
     struct world w;
     world_start(&w, 1, 0);
-    struct peer *lost = login_consumer(&w, 0, 0, false);
+    struct peer *lost = login_consumer(&w, false);
     struct peer *publisher = world_login(&w, 1, 0, 0);
     peer_publishes(publisher, "q", 'a', 1);
     world_settle(&w);
@@ -150,12 +161,9 @@ static void what_a_client_published_before_it_ended_is_taken_after_the_alarm(voi
 {
     (void)state;
     struct world w;
-    world_start(&w, 1, 0);
-    struct peer *consumer = login_consumer(&w, 0, 0, true);
-    struct peer *publisher = world_login(&w, 1, 0, 0);
-    set_alarms(&w, BROKER_ALARM_MEMORY);
-    peer_publishes(publisher, "q", 'a', 1);
-    world_settle(&w);
+    struct peer *consumer, *publisher;
+    begin(&w, 1, 0, &consumer, &publisher);
+    publish_in_vain(&w, BROKER_ALARM_MEMORY, publisher, consumer);
     net_sim_hang_up(&publisher->net);
     world_wait(&w, 60000);
     PEER_HEARS(consumer, "");
@@ -206,8 +214,7 @@ static void a_client_that_does_not_read_its_answers_is_not_read(void **state)
         world_settle(&w);
     }
     assert_in_range(net_unwritten(peer->net.conn), ANSWER_BYTES_HIGH, ANSWER_BYTES_HIGH + 1000);
-    net_sim_open_window(&peer->net, SIZE_MAX);
-    world_settle(&w);
+    peer_reads_on(&w, peer);
     size_t answers;
     count_lines(peer, &answers);
     assert_int_equal(answers, QUESTIONS);
@@ -220,10 +227,9 @@ static void what_a_channel_has_kept_waits_until_its_answers_are_read(void **stat
     (void)state;
     enum { GETS = 200, BODY_BYTES = 100000 };
     struct world w;
-    world_start(&w, 2, 0);
-    struct peer *publisher = world_login(&w, 0, 0, 0);
-    struct peer *reader = world_login(&w, 1, 1, 0);
-    PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("q"));
+    struct peer *publisher, *reader;
+    world_start_with_two(&w, 2, 0, &publisher, &reader);
+    peer_declares(&w, publisher, "q");
     for (unsigned i = 0; i < GETS; i++)
         peer_publishes(publisher, "q", 'a', BODY_BYTES);
     world_settle(&w);
@@ -233,8 +239,7 @@ static void what_a_channel_has_kept_waits_until_its_answers_are_read(void **stat
     world_settle(&w);
     assert_in_range(net_unwritten(reader->net.conn), ANSWER_BYTES_HIGH,
                     ANSWER_BYTES_HIGH + 2 * BODY_BYTES);
-    net_sim_open_window(&reader->net, SIZE_MAX);
-    world_settle(&w);
+    peer_reads_on(&w, reader);
     assert_int_equal(peer_contents(reader), GETS);
     world_stop(&w);
 }
@@ -255,8 +260,7 @@ static void returns_that_nobody_reads_hold_up_who_publishes(void **state)
     world_settle(&w);
     assert_in_range(net_unwritten(peer->net.conn), ANSWER_BYTES_HIGH,
                     ANSWER_BYTES_HIGH + 2 * BODY_BYTES);
-    net_sim_open_window(&peer->net, SIZE_MAX);
-    world_settle(&w);
+    peer_reads_on(&w, peer);
     assert_int_equal(peer_contents(peer), MESSAGES);
     lv_buffer_free(&bytes);
     world_stop(&w);

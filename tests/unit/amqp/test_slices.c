@@ -10,13 +10,15 @@ enum { SEEDS = 40, MESSAGES = 20, SLICE_UNITS = 4 };
 /* A publisher on loop 0 and another peer on loop 1, and a queue "q" somewhere. */
 static void begin(struct world *w, uint64_t seed, struct peer **ret_first, struct peer **ret_second)
 {
-    world_start(w, 2, seed);
-    *ret_first = world_login(w, 0, 0, 0);
-    *ret_second = world_login(w, 1, 1, 0);
-    PEER_SAYS(*ret_first, 1, queue_declare, .queue = slice_str("q"));
-    world_settle(w);
-    PEER_HEARS(*ret_first, "1 queue.declare_ok\n");
+    world_start_with_two(w, 2, seed, ret_first, ret_second);
+    peer_declares(w, *ret_first, "q");
     loop_sim_cut_slices(w->loops, SLICE_UNITS);
+}
+
+static void turn_until_answered(struct world *w, const struct peer *peer)
+{
+    while (peer->net.got.n == 0)
+        loop_sim_turn(w->loops);
 }
 
 static void publish_all(struct world *w, struct peer *peer)
@@ -40,9 +42,28 @@ static void hears_all(struct peer *peer, unsigned first, const char *before, con
     lv_buffer_free(&text);
 }
 
-static void consume(struct peer *peer)
+static void consume(struct world *w, struct peer *peer)
 {
     PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("q"));
+    world_settle(w);
+}
+
+/* `holder` consumes, and has all that the other one publishes. */
+static void hold_all(struct world *w, struct peer *holder, struct peer *publisher)
+{
+    consume(w, holder);
+    publish_all(w, publisher);
+    hears_all(holder, 1, "1 basic.consume_ok\n", "");
+}
+
+/* Deletes the queue, which then held this many messages. */
+static void delete_queue(struct world *w, struct peer *peer, unsigned messages)
+{
+    char text[64];
+    snprintf(text, sizeof text, "1 queue.delete_ok %u\n", messages);
+    PEER_SAYS(peer, 1, queue_delete, .queue = slice_str("q"));
+    world_settle(w);
+    PEER_HEARS(peer, text);
 }
 
 static void a_commit_puts_everything_in_its_place_before_it_is_answered(void **state)
@@ -52,8 +73,7 @@ static void a_commit_puts_everything_in_its_place_before_it_is_answered(void **s
         struct world w;
         struct peer *publisher, *other;
         begin(&w, seed, &publisher, &other);
-        consume(other);
-        world_settle(&w);
+        consume(&w, other);
         PEER_SAYS(publisher, 1, tx_select, .none = 0);
         publish_all(&w, publisher);
         PEER_HEARS(publisher, "1 tx.select_ok\n");
@@ -72,9 +92,7 @@ static void a_commit_puts_everything_in_its_place_before_it_is_answered(void **s
         PEER_SAYS(other, 1, channel_close, .reply_code = 200);
         world_settle(&w);
         PEER_HEARS(other, "1 tx.select_ok\n1 tx.commit_ok\n1 channel.close_ok\n");
-        PEER_SAYS(publisher, 1, queue_delete, .queue = slice_str("q"));
-        world_settle(&w);
-        PEER_HEARS(publisher, "1 queue.delete_ok 1\n");
+        delete_queue(&w, publisher, 1);
         world_stop(&w);
     }
 }
@@ -92,8 +110,7 @@ static void a_commit_goes_on_to_its_end_though_its_client_goes(void **state)
         loop_sim_turn(w.loops);
         net_sim_reset(&publisher->net);
         world_settle(&w);
-        consume(other);
-        world_settle(&w);
+        consume(&w, other);
         hears_all(other, 1, "1 basic.consume_ok\n", "");
         world_stop(&w);
     }
@@ -111,9 +128,7 @@ static void what_was_not_committed_is_dropped_with_its_channel(void **state)
         PEER_SAYS(publisher, 1, channel_close, .reply_code = 200);
         world_settle(&w);
         PEER_HEARS(publisher, "1 tx.select_ok\n1 channel.close_ok\n");
-        PEER_SAYS(other, 1, queue_delete, .queue = slice_str("q"));
-        world_settle(&w);
-        PEER_HEARS(other, "1 queue.delete_ok 0\n");
+        delete_queue(&w, other, 0);
         world_stop(&w);
     }
 }
@@ -123,12 +138,8 @@ static void begin_returns(struct world *w, uint64_t seed, struct peer **ret_hold
                           struct peer **ret_waiting)
 {
     begin(w, seed, ret_holder, ret_waiting);
-    consume(*ret_holder);
-    world_settle(w);
-    publish_all(w, *ret_waiting);
-    hears_all(*ret_holder, 1, "1 basic.consume_ok\n", "");
-    consume(*ret_waiting);
-    world_settle(w);
+    hold_all(w, *ret_holder, *ret_waiting);
+    consume(w, *ret_waiting);
     PEER_HEARS(*ret_waiting, "1 basic.consume_ok\n");
 }
 
@@ -168,16 +179,12 @@ static void a_channel_is_closed_when_all_that_it_held_is_back(void **state)
         struct world w;
         struct peer *holder, *other;
         begin(&w, seed, &holder, &other);
-        consume(holder);
-        world_settle(&w);
-        publish_all(&w, other);
-        hears_all(holder, 1, "1 basic.consume_ok\n", "");
+        hold_all(&w, holder, other);
         PEER_SAYS(holder, 2, channel_open, .reserved1 = SLICE_EMPTY);
         world_settle(&w);
         PEER_HEARS(holder, "2 channel.open_ok\n");
         PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
-        while (holder->net.got.n == 0)
-            loop_sim_turn(w.loops);
+        turn_until_answered(&w, holder);
         PEER_SAYS(holder, 2, queue_delete, .queue = slice_str("q"));
         world_settle(&w);
         PEER_HEARS(holder, "1 channel.close_ok\n2 queue.delete_ok 20\n");
@@ -192,18 +199,13 @@ static void many_settled_at_once_hold_up_what_their_channel_says_next(void **sta
         struct world w;
         struct peer *holder, *other;
         begin(&w, seed, &holder, &other);
-        consume(holder);
-        world_settle(&w);
-        publish_all(&w, other);
-        hears_all(holder, 1, "1 basic.consume_ok\n", "");
+        hold_all(&w, holder, other);
         PEER_SAYS(holder, 1, basic_ack, .delivery_tag = MESSAGES / 2, .multiple = true);
         PEER_SAYS(holder, 1, basic_nack, .delivery_tag = MESSAGES - 1, .multiple = true);
         PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
         world_settle(&w);
         PEER_HEARS(holder, "1 channel.close_ok\n");
-        PEER_SAYS(other, 1, queue_delete, .queue = slice_str("q"));
-        world_settle(&w);
-        PEER_HEARS(other, "1 queue.delete_ok 1\n");
+        delete_queue(&w, other, 1);
         world_stop(&w);
     }
 }
@@ -221,9 +223,7 @@ static void a_purge_counts_what_it_drops(void **state)
         world_settle(&w);
         PEER_HEARS(other, "1 queue.purge_ok 20\n1 queue.purge_ok 0\n");
         publish_all(&w, publisher);
-        PEER_SAYS(other, 1, queue_delete, .queue = slice_str("q"));
-        world_settle(&w);
-        PEER_HEARS(other, "1 queue.delete_ok 20\n");
+        delete_queue(&w, other, MESSAGES);
         world_stop(&w);
     }
 }
@@ -235,10 +235,7 @@ static void a_deleted_queue_makes_room_for_a_new_one_of_its_name_at_once(void **
         struct world w;
         struct peer *publisher, *other;
         begin(&w, seed, &publisher, &other);
-        consume(other);
-        world_settle(&w);
-        publish_all(&w, publisher);
-        hears_all(other, 1, "1 basic.consume_ok\n", "");
+        hold_all(&w, other, publisher);
         PEER_SAYS(publisher, 1, queue_delete, .queue = slice_str("q"));
         PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("q"));
         for (char c = 'a'; c < 'a' + MESSAGES; c++)
@@ -268,8 +265,7 @@ static void exclusive_queues_have_gone_when_their_connection_is_closed(void **st
         }
         world_settle(&w);
         PEER_SAYS(owner, 0, connection_close, .reply_code = 200);
-        while (owner->net.got.n == 0)
-            loop_sim_turn(w.loops);
+        turn_until_answered(&w, owner);
         assert_int_equal(lv_table_count(vhost_find(w.broker, slice_str("/"))->queues), 1);
         world_settle(&w);
         PEER_HEARS(owner, "0 connection.close_ok\n");
@@ -337,8 +333,7 @@ static void what_is_published_to_many_queues_keeps_its_order(void **state)
         struct peer *publisher, *other;
         begin(&w, seed, &publisher, &other);
         bind_many(&w, publisher);
-        consume(other);
-        world_settle(&w);
+        consume(&w, other);
         publish_to_many(publisher, 1);
         PEER_SAYS(publisher, 0, connection_close, .reply_code = 200);
         world_settle(&w);
@@ -370,18 +365,14 @@ static void a_costly_publisher_leaves_others_their_turns(void **state)
 {
     (void)state;
     struct world w;
-    world_start(&w, 1, 0);
-    struct peer *publisher = world_login(&w, 0, 0, 0);
-    struct peer *other = world_login(&w, 1, 0, 0);
-    PEER_SAYS(publisher, 1, queue_declare, .queue = slice_str("q"));
-    world_settle(&w);
-    PEER_HEARS(publisher, "1 queue.declare_ok\n");
+    struct peer *publisher, *other;
+    world_start_with_two(&w, 1, 0, &publisher, &other);
+    peer_declares(&w, publisher, "q");
     bind_many(&w, publisher);
     publish_to_many(publisher, 20);
     loop_sim_turn(w.loops);
     PEER_SAYS(other, 1, queue_declare, .queue = slice_str("q"), .passive = true);
-    while (other->net.got.n == 0)
-        loop_sim_turn(w.loops);
+    turn_until_answered(&w, other);
     assert_int_equal(publisher->net.got.n, 0);
     world_settle(&w);
     PEER_HEARS(publisher, "1 queue.declare_ok\n");
@@ -393,17 +384,15 @@ static void a_flood_of_declarations_leaves_others_their_turns(void **state)
 {
     (void)state;
     struct world w;
-    world_start(&w, 1, 0);
-    struct peer *flooder = world_login(&w, 0, 0, 0);
-    struct peer *other = world_login(&w, 1, 0, 0);
+    struct peer *flooder, *other;
+    world_start_with_two(&w, 1, 0, &flooder, &other);
     for (unsigned i = 0; i < 1000; i++)
         PEER_SAYS(flooder, 1, queue_declare, .queue = SLICE_EMPTY, .exclusive = true,
                   .no_wait = true);
     PEER_SAYS(flooder, 1, basic_qos, .prefetch_count = 1);
     loop_sim_turn(w.loops);
     PEER_SAYS(other, 1, basic_qos, .prefetch_count = 1);
-    while (other->net.got.n == 0)
-        loop_sim_turn(w.loops);
+    turn_until_answered(&w, other);
     assert_int_equal(flooder->net.got.n, 0);
     world_settle(&w);
     PEER_HEARS(flooder, "1 basic.qos_ok\n");
