@@ -380,15 +380,20 @@ static void route_publication(struct channel *ch, struct publication *p)
     send_publication(ch, p, &route);
 }
 
+static bool is_small_enough(const struct channel *ch, uint64_t body_bytes)
+{
+    return body_bytes <= connection_server(ch->connection)->settings.message_bytes_max;
+}
+
 bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
                         struct broker_error *error)
 {
+    if (is_small_enough(ch, body_bytes))
+        return memo_find(ch, p) || find_exchange(ch, p, error);
     uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
-    if (body_bytes > most)
-        return broker_refuse(error, REPLY_PRECONDITION_FAILED,
-                             "message size %llu is larger than configured max size %llu",
-                             (unsigned long long)body_bytes, (unsigned long long)most);
-    return memo_find(ch, p) || find_exchange(ch, p, error);
+    return broker_refuse(error, REPLY_PRECONDITION_FAILED,
+                         "message size %llu is larger than configured max size %llu",
+                         (unsigned long long)body_bytes, (unsigned long long)most);
 }
 
 static bool check_closely(struct channel *ch, const struct publication *p)
@@ -400,11 +405,10 @@ static bool check_closely(struct channel *ch, const struct publication *p)
     return is_allowed;
 }
 
+/* What was allowed a moment ago is allowed; whatever else there is to check needs room for an error. */
 static bool check_publication(struct channel *ch, const struct publication *p)
 {
-    return (p->body.n <= connection_server(ch->connection)->settings.message_bytes_max &&
-            memo_find(ch, p)) ||
-           check_closely(ch, p);
+    return (is_small_enough(ch, p->body.n) && memo_find(ch, p)) || check_closely(ch, p);
 }
 
 /* Takes p->message where there is one. The channel may be gone afterwards. */
