@@ -1,38 +1,18 @@
 """Attacks on memory: bodies that are announced and never come, answers that nobody reads, messages that are never whole."""
-import struct
-
 from arena import attack
-from wire import (FRAME_BODY, FRAME_HEADER, FRAME_METHOD, Peer, encode_frame, encode_method, encode_publish, eventually)
+from wire import (FRAME_BODY, FRAME_METHOD, Peer, encode_beginning, encode_frame, encode_method, encode_publish, eventually)
 
 
 def method(channel, name, **arguments):
     return encode_frame(FRAME_METHOD, channel, encode_method(name, **arguments))
 
 
-def begin(channel, size, exchange='', key='q'):
-    """The beginning of a message of that size."""
-    return (method(channel, 'basic.publish', exchange=exchange, routing_key=key)
-            + encode_frame(FRAME_HEADER, channel, struct.pack('>HHQH', 60, 0, size, 0)))
-
-
-def write_until_held_up(peer, octets, times):
-    """Whether the broker stopped reading before all was written."""
-    peer.socket.settimeout(2)
-    try:
-        for _ in range(times):
-            peer.socket.sendall(octets)
-    except TimeoutError:
-        return True
-    finally:
-        peer.socket.settimeout(peer.patience_s)
-    return False
-
-
 @attack('clients announce 100 MB on each of 2,000 channels, to an exchange that is not there')
 def announced_bodies(arena):
     for _ in range(arena.volume(30, 2)):
         peer = Peer(arena.address)
-        peer.write(b''.join(method(n, 'channel.open') + begin(n, 100 << 20, 'nowhere') for n in range(2, 2001)))
+        peer.write(b''.join(method(n, 'channel.open') + encode_beginning(n, 'nowhere', 'q', 100 << 20)
+                            for n in range(2, 2001)))
         for number in range(2, 2001):
             peer.expect('channel.open-ok', number)
         peer.reset()
@@ -42,7 +22,7 @@ def announced_bodies(arena):
 def begun_bodies(arena):
     for _ in range(arena.volume(5, 1)):
         peer = arena.peer()
-        peer.write(b''.join((method(n, 'channel.open') if n > 1 else b'') + begin(n, 100 << 20)
+        peer.write(b''.join((method(n, 'channel.open') if n > 1 else b'') + encode_beginning(n, '', 'q', 100 << 20)
                             + encode_frame(FRAME_BODY, n, b'x') for n in range(1, 2001)))
         for number in range(2, 2001):
             peer.expect('channel.open-ok', number)
@@ -53,7 +33,7 @@ def begun_bodies(arena):
 def messages_that_stop(arena):
     for _ in range(arena.volume(20, 6)):
         peer = arena.peer()
-        write_until_held_up(peer, begin(1, 64 << 20) + encode_frame(FRAME_BODY, 1, bytes(100000)) * 100, 1)
+        peer.write_until_held_up(encode_beginning(1, '', 'q', 64 << 20) + encode_frame(FRAME_BODY, 1, bytes(100000)) * 100, 1)
 
 
 @attack('a client asks and asks, and reads no answer')
@@ -65,14 +45,14 @@ def unread_answers(arena):
     ask = b''.join(method(1, 'basic.get', queue=queue) + method(1, 'basic.nack', delivery_tag=0, multiple=True, requeue=True)
                    for _ in range(1000))
     for _ in range(arena.volume(8, 1)):
-        assert write_until_held_up(arena.peer(receive_buffer=8192), ask, 200)
+        assert arena.peer(receive_buffer=8192).write_until_held_up(ask, 200)
 
 
 @attack('messages that nobody takes come back, and nobody reads them')
 def unread_returns(arena):
     publish = encode_publish(1, '', 'nowhere', bytes(100000), mandatory=True)
     for _ in range(arena.volume(8, 1)):
-        assert write_until_held_up(arena.peer(receive_buffer=8192), publish * 10, 100)
+        assert arena.peer(receive_buffer=8192).write_until_held_up(publish * 10, 100)
 
 
 @attack('a transaction grows until the memory alarm, and its client is gone', are_publishers_held=True, needs_memory_back=True,
@@ -80,6 +60,6 @@ def unread_returns(arena):
 def transaction_up_to_the_alarm(arena):
     peer = Peer(arena.address)
     peer.call(1, 'tx.select')
-    assert write_until_held_up(peer, encode_publish(1, '', 'nowhere', bytes(1000)) * 100, 5000)
+    assert peer.write_until_held_up(encode_publish(1, '', 'nowhere', bytes(1000)) * 100, 5000)
     peer.drop()
     eventually(lambda: 'memory alarm cleared' in arena.broker.log(), within_s=60)

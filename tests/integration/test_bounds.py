@@ -2,13 +2,12 @@
 import os
 import random
 import signal
-import struct
 import time
 
 import pytest
 
 from brokers import free_port
-from wire import (FRAME_BODY, FRAME_HEADER, FRAME_METHOD, Peer, encode_frame, encode_method, encode_publish, eventually)
+from wire import (FRAME_BODY, FRAME_METHOD, Peer, encode_beginning, encode_frame, encode_method, encode_publish, eventually)
 
 pytestmark = pytest.mark.leveret
 
@@ -32,23 +31,6 @@ def reload(own, lines):
     os.kill(own.pid, signal.SIGHUP)
 
 
-def begin(channel, size, exchange='', key='q'):
-    """The beginning of a message of that size."""
-    return (encode_frame(FRAME_METHOD, channel, encode_method('basic.publish', exchange=exchange, routing_key=key))
-            + encode_frame(FRAME_HEADER, channel, struct.pack('>HHQH', 60, 0, size, 0)))
-
-
-def write_until_held_up(peer, octets, times):
-    """Whether it was held up before all was written."""
-    peer.socket.settimeout(3)
-    try:
-        for _ in range(times):
-            peer.socket.sendall(octets)
-    except TimeoutError:
-        return True
-    return False
-
-
 def publish_confirmed(own, body=b'x'):
     peer = Peer(own.address)
     peer.call(1, 'confirm.select')
@@ -63,7 +45,7 @@ def publish_confirmed(own, body=b'x'):
 def fill_by_a_transaction(own):
     peer = Peer(own.address)
     peer.call(1, 'tx.select')
-    assert write_until_held_up(peer, encode_publish(1, '', 'q', b'x' * 1000) * 100, 10000)
+    assert peer.write_until_held_up(encode_publish(1, '', 'q', b'x' * 1000) * 100, 10000)
     return [peer]
 
 
@@ -71,7 +53,8 @@ def fill_by_unfinished_messages(own):
     peers = []
     for _ in range(200):
         peers.append(Peer(own.address))
-        if write_until_held_up(peers[-1], begin(1, 2000000) + encode_frame(FRAME_BODY, 1, b'x' * 100000) * 15, 1):
+        octets = encode_beginning(1, '', 'q', 2000000) + encode_frame(FRAME_BODY, 1, b'x' * 100000) * 15
+        if peers[-1].write_until_held_up(octets, 1):
             break
     eventually(lambda: 'memory alarm set' in own.log())
     return peers
@@ -111,8 +94,8 @@ def test_a_message_is_not_taken_while_an_alarm_is_on_even_a_connections_first(co
 def test_announced_bodies_cost_nothing(own_broker):
     own = own_broker()
     peer = Peer(own.address)
-    peer.write(b''.join(encode_frame(FRAME_METHOD, n, encode_method('channel.open')) + begin(n, 100 << 20, 'nowhere')
-                        for n in range(2, 2001)))
+    peer.write(b''.join(encode_frame(FRAME_METHOD, n, encode_method('channel.open'))
+                        + encode_beginning(n, 'nowhere', 'q', 100 << 20) for n in range(2, 2001)))
     for number in range(2, 2001):
         peer.expect('channel.open-ok', number)
     with open(f'/proc/{own.pid}/statm') as file:
@@ -125,7 +108,7 @@ def test_a_large_message_arrives_as_it_was_sent_also_beside_others_that_are_not_
     queue = peer.declare(name('q')).queue
     body = random.Random(1).randbytes(3 << 20)
     other = connect()
-    other.write(begin(1, 50 << 20) + encode_frame(FRAME_BODY, 1, bytes(100000)) * 20)
+    other.write(encode_beginning(1, '', 'q', 50 << 20) + encode_frame(FRAME_BODY, 1, bytes(100000)) * 20)
     peer.write(encode_publish(1, '', queue, body, frame_max=20000) + encode_publish(1, '', queue, body))
     for _ in range(2):
         assert eventually(lambda: peer.get(queue)).body == body

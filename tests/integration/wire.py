@@ -328,13 +328,17 @@ def decode_method(payload):
     return name, arguments
 
 
+def encode_beginning(channel, exchange, routing_key, size, properties=b'\0\0', **flags):
+    """The frames of a message before those of its body, which will have this size."""
+    return (encode_frame(FRAME_METHOD, channel, encode_method('basic.publish', exchange=exchange,
+                                                              routing_key=routing_key, **flags))
+            + encode_frame(FRAME_HEADER, channel, struct.pack('>HHQ', 60, 0, size) + encode_properties(properties)))
+
+
 def encode_publish(channel, exchange, routing_key, body=b'', properties=b'\0\0', frame_max=131072, **flags):
     """All frames of one message, as a publisher sends them."""
     room = frame_max - 8
-    frames = [encode_frame(FRAME_METHOD, channel, encode_method('basic.publish', exchange=exchange,
-                                                                routing_key=routing_key, **flags)),
-              encode_frame(FRAME_HEADER, channel,
-                           struct.pack('>HHQ', 60, 0, len(body)) + encode_properties(properties))]
+    frames = [encode_beginning(channel, exchange, routing_key, len(body), properties, **flags)]
     frames += [encode_frame(FRAME_BODY, channel, body[at:at + room]) for at in range(0, len(body), room)]
     return b''.join(frames)
 
@@ -480,6 +484,18 @@ class Peer:
             self.socket.sendall(octets)
         except (BrokenPipeError, ConnectionResetError):
             pass                                     # what it said before closing is still to be read
+
+    def write_until_held_up(self, octets, times):
+        """Whether the broker stopped reading before all was written."""
+        self.socket.settimeout(3)
+        try:
+            for _ in range(times):
+                self.socket.sendall(octets)
+        except TimeoutError:
+            return True
+        finally:
+            self.socket.settimeout(self.patience_s)
+        return False
 
     def frame(self, kind, channel, payload=b'', end=END):
         self.write(encode_frame(kind, channel, payload, end))
