@@ -90,23 +90,31 @@ static size_t find_header(const struct header_list *headers, size_t from, struct
     return from;
 }
 
+/* The header of this name; NULL: there is none. *at, from which on it is looked for, moves behind it. */
+static const struct header *next_header(const struct header_list *headers, size_t *at,
+                                        struct slice name)
+{
+    *at = find_header(headers, *at, name);
+    if (*at == headers->count || !slice_equal(headers->items[*at].name, name))
+        return NULL;
+    return &headers->items[(*at)++];
+}
+
 static bool is_met(const struct header *wanted, const struct header *header)
 {
-    return wanted->value.type == FIELD_VOID || header_values_equal(&wanted->value, &header->value);
+    return header && (wanted->value.type == FIELD_VOID ||
+                      header_values_equal(&wanted->value, &header->value));
 }
 
 bool headers_pattern_matches(const struct headers_pattern *pattern,
                              const struct header_list *headers)
 {
-    size_t h = 0;
+    size_t at = 0;
     for (size_t i = 0; i < pattern->count; i++) {
         const struct header *wanted = &pattern->fields[i];
-        h = find_header(headers, h, wanted->name);
-        bool is_there = h < headers->count && slice_equal(headers->items[h].name, wanted->name);
-        bool met = is_there && is_met(wanted, &headers->items[h]);
+        bool met = is_met(wanted, next_header(headers, &at, wanted->name));
         if (met == pattern->is_any)
             return met;
-        h += is_there;
     }
     return !pattern->is_any;
 }
@@ -137,12 +145,11 @@ static void explain_unmet(const struct header *wanted, const struct header *head
 bool headers_pattern_explain(const struct headers_pattern *pattern,
                              const struct header_list *headers, struct lv_buffer *why)
 {
-    size_t h = 0;
+    size_t at = 0;
     for (size_t i = 0; i < pattern->count; i++) {
         const struct header *wanted = &pattern->fields[i];
-        h = find_header(headers, h, wanted->name);
-        bool is_there = h < headers->count && slice_equal(headers->items[h].name, wanted->name);
-        bool met = is_there && is_met(wanted, &headers->items[h]);
+        const struct header *header = next_header(headers, &at, wanted->name);
+        bool met = is_met(wanted, header);
         if (met && pattern->is_any) {
             why->n = 0;
             lv_buffer_printf(why, "the header '%.*s' is met", SLICE_ARG(wanted->name));
@@ -150,11 +157,10 @@ bool headers_pattern_explain(const struct headers_pattern *pattern,
         }
         if (!met) {
             lv_buffer_printf(why, "%s", why->n > 0 ? "; " : "");
-            explain_unmet(wanted, is_there ? &headers->items[h] : NULL, why);
+            explain_unmet(wanted, header, why);
         }
         if (!met && !pattern->is_any)
             return false;
-        h += is_there;
     }
     if (pattern->count == 0)
         lv_buffer_printf(why, "the binding asks for no header");

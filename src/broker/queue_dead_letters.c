@@ -14,12 +14,12 @@
 
 enum { CYCLES_REMEMBERED = 32, OBSTACLES_REMEMBERED = 8 };
 
+/* Of what was logged, by hashes. */
 struct dead_letter_log {
-    uint64_t cycles[CYCLES_REMEMBERED]; /* hashes of those that were logged */
+    uint64_t cycles[CYCLES_REMEMBERED];
     unsigned cycle_count;
     bool has_told_of_bad_history;
-    uint64_t
-        obstacles[OBSTACLES_REMEMBERED]; /* hashes of those that were logged since all was well */
+    uint64_t obstacles[OBSTACLES_REMEMBERED]; /* since all was well */
     unsigned obstacle_count;
 };
 
@@ -36,17 +36,27 @@ void queue_dead_letters_free(struct queue *q)
     q->dead_letter_log = NULL;
 }
 
-/* Whether it is the first time. */
-static bool remember_cycle(struct dead_letter_log *log, uint64_t hash)
+/* Adds a hash. False: it is there, or there is no room for it. */
+static bool remember(uint64_t *hashes, unsigned *count, unsigned room, uint64_t hash)
 {
-    for (unsigned i = 0; i < log->cycle_count; i++) {
-        if (log->cycles[i] == hash)
+    for (unsigned i = 0; i < *count; i++) {
+        if (hashes[i] == hash)
             return false;
     }
-    if (log->cycle_count == CYCLES_REMEMBERED)
+    if (*count == room)
         return false;
-    log->cycles[log->cycle_count++] = hash;
+    hashes[(*count)++] = hash;
     return true;
+}
+
+static bool remember_cycle(struct dead_letter_log *log, uint64_t hash)
+{
+    return remember(log->cycles, &log->cycle_count, CYCLES_REMEMBERED, hash);
+}
+
+static bool remember_obstacle(struct dead_letter_log *log, uint64_t hash)
+{
+    return remember(log->obstacles, &log->obstacle_count, OBSTACLES_REMEMBERED, hash);
 }
 
 static void tell_of_cycle(struct queue *q, const struct message *made, const struct queue *target)
@@ -136,19 +146,6 @@ static void describe_obstacle(const struct queue *q, const struct forward *f,
             lv_buffer_printf(out, "a queue that they go to is full or refuses them");
         return;
     }
-}
-
-/* Whether it is the first time since all was well; at most so many different ones. */
-static bool remember_obstacle(struct dead_letter_log *log, uint64_t hash)
-{
-    for (unsigned i = 0; i < log->obstacle_count; i++) {
-        if (log->obstacles[i] == hash)
-            return false;
-    }
-    if (log->obstacle_count == OBSTACLES_REMEMBERED)
-        return false;
-    log->obstacles[log->obstacle_count++] = hash;
-    return true;
 }
 
 static void stuck(struct queue *q, const struct forward *f, enum forward_obstacle obstacle,
