@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include "base/error.h"
 #include "base/list.h"
 #include "loop/loop.h"
 #include "loop/loop_uv.h"
@@ -91,18 +92,53 @@ struct net_conn {
 
 struct net_loop *net_of(const struct loop *loop);
 
+/* The first line of a callback. */
+static inline struct net_conn *conn_enter(void *handle)
+{
+    struct net_conn *conn = lv_container_of((uv_handle_t *)handle, struct net_conn, uv.handle);
+    loop_enter(conn->net->loop);
+    return conn;
+}
+
+static inline int error_from_uv(ssize_t uv_error)
+{
+    return lv_error_from_errno((int)-uv_error);
+}
+
+/* --- conn.c --------------------------------------------------------------------------------- */
+
 /* Makes the connection of an accepted socket, which it takes, and calls `accepted`. On the loop
  * that is to own it. */
 void conn_accept(struct loop *loop, int fd, bool is_unix, net_accepted_fn *accepted, void *arg);
 
-/* Writes what is dirty. */
-void conns_flush(struct loop *loop);
+/* Closes it at once; nothing when it is closed. `error` is for on_end(). */
+void conn_close(struct net_conn *conn, int error);
+/* Shuts our side down and waits for the peer's. */
+void conn_linger(struct net_conn *conn);
 /* Closes every connection of the loop. */
 void conns_stop(struct net_loop *net);
+
+/* --- conn_input.c --------------------------------------------------------------------------- */
+
+void conn_start_reading(struct net_conn *conn);
+/* Drops what the owner has not consumed. */
+void conn_drop_input(struct net_conn *conn);
+void conn_owe_drained(struct net_conn *conn);
 /* Calls the owners that are owed a call. */
 void conns_pay(struct loop *loop, struct loop_task *task);
+
+/* --- conn_output.c -------------------------------------------------------------------------- */
+
+/* Writes what there is, as far as the kernel takes it. */
+void conn_flush(struct net_conn *conn);
+/* Closes the connection of a peer that has long taken nothing; else looks again later. */
+void conn_look(struct net_conn *conn);
+/* Writes what is dirty. */
+void conns_flush(struct loop *loop);
 /* Frees the write requests at rest. */
 void conns_free(struct net_loop *net);
+
+/* --- listener.c ----------------------------------------------------------------------------- */
 
 /* Closes the listeners that are still there. */
 void listeners_free(struct net_loop *net);
