@@ -90,10 +90,12 @@ void tx_add_publish(struct channel *ch, struct publication *p, const struct rout
 
 static void add_range(struct tx *tx, const struct settle_range *range)
 {
-    struct settle_range *last = tx->range_count ? &tx->settles[tx->range_count - 1] : NULL;
-    if (last && last->kind == range->kind && last->last + 1 == range->first) {
-        last->last = range->last;
-        return;
+    if (tx->range_count > 0) {
+        struct settle_range *last = &tx->settles[tx->range_count - 1];
+        if (last->kind == range->kind && last->last + 1 == range->first) {
+            last->last = range->last;
+            return;
+        }
     }
     if (tx->range_count == tx->range_capacity) {
         tx->range_capacity = tx->range_capacity ? tx->range_capacity * 2 : 8;
