@@ -187,7 +187,7 @@ struct log_recovered {
     struct log_place end; /* 0: nothing was there */
 };
 
-struct log_unread; /* see log_recover.c */
+struct log_unread; /* see log_unread.h */
 
 /* Finds where the log ends, and sees to it that all before that is synced; adds every file to
  * log->files. What log_read() is to read is noted in log->unread. */

@@ -1,0 +1,106 @@
+/* Reading the log after log_recover() has found its end: the chain from its oldest file to its newest, a file
+ * at a time, each record handed to the visitor. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "store/log_unread.h"
+
+static void report_damage(struct log_unread *r, uint64_t file, uint64_t from, uint64_t to)
+{
+    char what[96];
+
+    snprintf(what, sizeof what, "damaged, %" PRIu64 " bytes cannot be read and are skipped",
+             to - from);
+    unread_report(r, file, from, to - from, what);
+}
+
+static void visit(struct log_unread *r, const struct found_file *f, const struct log_record *record,
+                  uint64_t offset)
+{
+    if (!log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch)) {
+        unread_report(r, f->number, offset, record->bytes,
+                      "a record that makes no sense is skipped");
+        return;
+    }
+    r->counts.records += record->type != LOG_BATCH;
+}
+
+/* Hands over the records of a file. */
+static int read_records(struct log_unread *r, const struct found_file *f)
+{
+    struct slice bytes = SLICE_EMPTY;
+    struct log_record record;
+    uint64_t offset = LOG_FILE_HEADER_BYTES;
+    uint64_t next;
+    int err = unread_read_to_end(r, f, &bytes);
+
+    if (err < 0)
+        return err;
+    r->counts.files++;
+    r->counts.bytes_read += bytes.n;
+    if (!f->has_header)
+        unread_report(r, f->number, 0, LOG_FILE_HEADER_BYTES, "the header is damaged");
+    for (;;) {
+        enum step what = unread_step(r, f, bytes, offset, &record, &next);
+
+        if (what == STEP_END || what == STEP_TORN)
+            return 0;
+        if (what == STEP_DAMAGE)
+            report_damage(r, f->number, offset, next);
+        else
+            visit(r, f, &record, offset);
+        offset = next;
+    }
+}
+
+static const struct found_file *next_to_read(const struct log_unread *r)
+{
+    for (size_t i = r->next; i < r->count; i++)
+        if (r->files[i].is_in_chain)
+            return &r->files[i];
+    return NULL;
+}
+
+static void say_what_was_read(const struct log_recovery *c)
+{
+    if (c->files == 0)
+        return;
+    log_info("log: read %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64 " files; %" PRIu64
+             " bytes of a torn write dropped, %" PRIu64 " damaged places (%" PRIu64
+             " bytes) skipped",
+             c->records, c->bytes_read, c->files, c->torn_bytes, c->broken_places, c->broken_bytes);
+}
+
+int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over)
+{
+    struct log_unread *r = log->unread;
+    const struct found_file *f = next_to_read(r);
+
+    r->visitor = visitor;
+    r->arg = arg;
+    if (f) {
+        int err = read_records(r, f);
+        if (err < 0)
+            return err;
+        r->next = (size_t)(f - r->files) + 1;
+    }
+    *ret_is_over = !next_to_read(r);
+    log->recovered = r->counts;
+    if (*ret_is_over) {
+        say_what_was_read(&r->counts);
+        log_unread_free(&log->unread);
+    }
+    return 0;
+}
+
+uint64_t log_unread_bytes(const struct log *log)
+{
+    const struct log_unread *r = log->unread;
+    uint64_t bytes = 0;
+
+    for (size_t i = r ? r->next : 0; r && i < r->count; i++)
+        if (r->files[i].is_in_chain)
+            bytes += r->files[i].end ? r->files[i].end : r->files[i].bytes;
+    return bytes;
+}

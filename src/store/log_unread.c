@@ -1,0 +1,247 @@
+/* The files of a log after a start, and what stands in them: records, or damage, behind which the next valid
+ * record is looked for. That costs a bounded time, whatever bytes stand there. */
+#include "store/log_unread.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum { PIECE_BYTES = 4096, SEARCH_FACTOR = 16 };
+
+/* --- what is there -------------------------------------------------------------------------------- */
+
+static void note_file(void *arg, const char *name, uint64_t bytes)
+{
+    struct log_unread *r = arg;
+    uint64_t number = log_file_number(name);
+
+    if (number == 0)
+        return;
+    if (r->count == r->capacity) {
+        r->capacity = r->capacity ? r->capacity * 2 : 16;
+        r->files = lv_realloc(r->files, r->capacity * sizeof *r->files);
+    }
+    r->files[r->count++] = (struct found_file){.number = number, .bytes = bytes};
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = ((const struct found_file *)a)->number;
+    uint64_t y = ((const struct found_file *)b)->number;
+
+    return (x > y) - (x < y);
+}
+
+struct found_file *unread_find_file(struct log_unread *r, uint64_t number)
+{
+    struct found_file key = {.number = number};
+
+    return r->count ? bsearch(&key, r->files, r->count, sizeof key, by_number) : NULL;
+}
+
+void unread_report(struct log_unread *r, uint64_t file, uint64_t offset, uint64_t bytes,
+                   const char *what)
+{
+    r->counts.broken_places++;
+    r->counts.broken_bytes += bytes;
+    log_error("file %020" PRIu64 ".log of the log, offset %" PRIu64 ": %s", file, offset, what);
+}
+
+int unread_list(struct log_unread *r)
+{
+    int err = r->disk->list(r->disk, LOG_FOLDER, note_file, r);
+
+    if (err == 0 && r->count > 0)
+        qsort(r->files, r->count, sizeof *r->files, by_number);
+    return err;
+}
+
+/* --- reading a file ------------------------------------------------------------------------------- */
+
+static int make_memory(struct log_unread *r, uint64_t bytes)
+{
+    void *p;
+
+    if (bytes <= r->memory_bytes)
+        return 0;
+    if (r->memory)
+        munmap(r->memory, r->memory_bytes);
+    r->memory = NULL;
+    r->memory_bytes = 0;
+    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return ERR_NO_MEMORY;
+    r->memory = p;
+    r->memory_bytes = bytes;
+    return 0;
+}
+
+/* Piece by piece, after a read has failed: what cannot be read counts as zeros. When nothing can be
+ * read the disk is at fault, not a place on it. */
+static int read_pieces(struct log_unread *r, struct disk_file *file, uint64_t number, size_t bytes,
+                       size_t *ret_read)
+{
+    size_t failed = 0;
+    size_t pieces = 0;
+    size_t got;
+    int err;
+
+    for (size_t offset = 0; offset < bytes; offset += PIECE_BYTES, pieces++) {
+        size_t n = bytes - offset < PIECE_BYTES ? bytes - offset : PIECE_BYTES;
+
+        memset(r->memory + offset, 0, n);
+        err = r->disk->read(r->disk, file, offset, r->memory + offset, n, &got);
+        if (err == 0)
+            continue;
+        failed++;
+        unread_report(r, number, offset, 0, "the disk cannot read this place");
+    }
+    *ret_read = bytes;
+    return failed == pieces ? ERR_IO : 0;
+}
+
+int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes, struct slice *ret)
+{
+    struct disk_file *file = NULL;
+    char path[LOG_PATH_BYTES];
+    size_t got = 0;
+    int err;
+
+    if (bytes > f->bytes)
+        bytes = f->bytes;
+    if (r->memory_file == f->number && bytes <= r->memory_got) {
+        *ret = slice_of(r->memory, (size_t)bytes);
+        return 0;
+    }
+    r->memory_file = 0;
+    err = make_memory(r, bytes);
+    log_file_path(path, f->number);
+    if (err == 0)
+        err = r->disk->open(r->disk, path, DISK_OPEN_READ, &file);
+    if (err == 0 && bytes > 0)
+        err = r->disk->read(r->disk, file, 0, r->memory, (size_t)bytes, &got);
+    if (err == ERR_IO && file)
+        err = read_pieces(r, file, f->number, (size_t)bytes, &got);
+    r->disk->close(r->disk, &file);
+    if (err < 0)
+        return err;
+    r->memory_file = f->number;
+    r->memory_got = got;
+    *ret = slice_of(r->memory, got);
+    return 0;
+}
+
+int unread_read_beginning(struct log_unread *r, const struct found_file *f, struct slice *ret)
+{
+    struct disk_file *file = NULL;
+    char path[LOG_PATH_BYTES];
+    size_t got = 0;
+
+    if (r->memory_file == f->number && r->memory_got >= sizeof r->beginning)
+        return unread_read(r, f, sizeof r->beginning, ret);
+    log_file_path(path, f->number);
+    int err = r->disk->open(r->disk, path, DISK_OPEN_READ, &file);
+    if (err == 0)
+        err = r->disk->read(r->disk, file, 0, r->beginning, sizeof r->beginning, &got);
+    r->disk->close(r->disk, &file);
+    if (err == ERR_IO) /* piece by piece */
+        return unread_read(r, f, sizeof r->beginning, ret);
+    *ret = slice_of(r->beginning, got);
+    return err;
+}
+
+/* --- records -------------------------------------------------------------------------------------- */
+
+/* A length that stands in arbitrary bytes is believed as long as the budget lasts. */
+static bool is_record(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
+{
+    struct log_record record;
+    struct log_batch batch;
+    uint32_t length;
+
+    if (bytes.n < LOG_RECORD_HEADER_BYTES || bytes.p[12] == 0 || bytes.p[12] >= LOG_TYPES)
+        return false;
+    if (log_batch_read(bytes, key, offset, &batch))
+        return true;
+    length = log_get32(bytes.p + 8);
+    if (length > bytes.n || length > *budget)
+        return false;
+    *budget -= length;
+    return log_record_read(bytes, key, offset, &record);
+}
+
+uint64_t unread_find_record(struct slice bytes, uint64_t key, uint64_t offset)
+{
+    uint64_t budget = (uint64_t)bytes.n * SEARCH_FACTOR;
+    struct slice here = slice_from(bytes, offset);
+    uint64_t next;
+
+    if (here.n >= LOG_RECORD_HEADER_BYTES) {
+        next = offset + log_align(log_get32(here.p + 8));
+        if (next > offset && is_record(slice_from(bytes, next), key, next, &budget))
+            return next;
+    }
+    for (next = offset + 8; next < bytes.n; next += 8)
+        if (is_record(slice_from(bytes, next), key, next, &budget))
+            return next;
+    return bytes.n;
+}
+
+/* Where to go on after damage at `offset`; the same again when the file just ends here, which is so
+ * when nobody has said where it does. `bytes` is cut at the file's end where that is known. At the
+ * place up to which all was synced a batch record stands: no search goes past it. */
+static uint64_t skip_damage(const struct log_unread *r, const struct found_file *f,
+                            struct slice bytes, uint64_t offset)
+{
+    uint64_t next = unread_find_record(bytes, log_file_key(r->salt, f->number), offset);
+
+    if (next >= bytes.n)
+        next = f->end;
+    if (f->number == r->synced.file && (next == 0 || next > r->synced.offset))
+        next = r->synced.offset;
+    return next > offset ? next : offset;
+}
+
+enum step unread_step(const struct log_unread *r, const struct found_file *f, struct slice bytes,
+                      uint64_t offset, struct log_record *ret, uint64_t *ret_next)
+{
+    uint64_t key = log_file_key(r->salt, f->number);
+
+    *ret_next = offset;
+    if (f->end > 0 && offset >= f->end)
+        return STEP_END;
+    if (log_record_read(slice_from(bytes, offset), key, offset, ret)) {
+        *ret_next = offset + ret->bytes;
+        return STEP_RECORD;
+    }
+    if (!log_place_is_before((struct log_place){f->number, offset}, r->synced))
+        return STEP_TORN;
+    *ret_next = skip_damage(r, f, bytes, offset);
+    return *ret_next > offset ? STEP_DAMAGE : STEP_END;
+}
+
+int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct slice *ret)
+{
+    return unread_read(r, f, f->end ? f->end : UINT64_MAX, ret);
+}
+
+/* --- the end --------------------------------------------------------------------------------------- */
+
+void log_unread_free(struct log_unread **unread)
+{
+    struct log_unread *r = *unread;
+
+    *unread = NULL;
+    if (!r)
+        return;
+    if (r->memory)
+        munmap(r->memory, r->memory_bytes);
+    log_scratch_free(&r->scratch);
+    free(r->files);
+    free(r);
+}

@@ -1,0 +1,79 @@
+/* A log that is being read after a start, as log_recover.c and log_read.c see it. Private to this room. */
+#ifndef LEVERET_STORE_LOG_UNREAD_H
+#define LEVERET_STORE_LOG_UNREAD_H
+
+#include "store/log_private.h"
+
+struct found_file {
+    uint64_t number;
+    uint64_t bytes;
+    bool has_header;
+    bool has_batch; /* known from the newest file and from the chain */
+    bool is_empty;  /* newer than the newest with a batch record */
+    bool is_in_chain;
+    bool has_records;
+    uint64_t end; /* of its records; 0: not known */
+    struct log_place previous;
+};
+
+struct log_unread {
+    struct log *log;
+    struct disk *disk;
+    const struct log_visitor *visitor; /* of the call of log_read() under way */
+    void *arg;
+    struct log_recovery counts;
+    struct log_scratch scratch;
+
+    struct found_file *files; /* by number */
+    size_t count;
+    size_t capacity;
+    size_t next; /* the place of the next one to read */
+    bool has_salt;
+    uint64_t salt;
+    struct log_place synced; /* everything before it was */
+    uint64_t floor;
+    struct log_place end;
+
+    uint8_t *memory; /* one file's bytes */
+    size_t memory_bytes;
+    uint64_t memory_file; /* what is in it; 0: nothing that counts */
+    size_t memory_got;
+    uint8_t beginning[LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES];
+};
+
+static inline struct slice slice_from(struct slice s, uint64_t offset)
+{
+    return offset < s.n ? slice_of(s.p + offset, s.n - (size_t)offset) : SLICE_EMPTY;
+}
+
+/* --- the files ------------------------------------------------------------------------------------ */
+
+/* Notes what is in the log's folder, by number. */
+int unread_list(struct log_unread *r);
+/* NULL: there is no such file. */
+struct found_file *unread_find_file(struct log_unread *r, uint64_t number);
+
+/* Reads up to `bytes` of a file into the memory, where they stay until the next call. What was read last
+ * is not read again: the newest file is looked at more than once. */
+int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes,
+                struct slice *ret);
+/* The same up to the end of the file's records, where that is known. */
+int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct slice *ret);
+/* Reads the beginning of a file, which is short, and leaves what was read last. */
+int unread_read_beginning(struct log_unread *r, const struct found_file *f, struct slice *ret);
+
+/* --- what stands in them -------------------------------------------------------------------------- */
+
+enum step { STEP_RECORD, STEP_DAMAGE, STEP_TORN, STEP_END };
+
+/* What stands at `offset`, and where it ends. */
+enum step unread_step(const struct log_unread *r, const struct found_file *f, struct slice bytes,
+                      uint64_t offset, struct log_record *ret, uint64_t *ret_next);
+/* The next valid record behind `offset`; bytes.n when there is none. */
+uint64_t unread_find_record(struct slice bytes, uint64_t key, uint64_t offset);
+
+/* Counts a place that cannot be read, and logs it. */
+void unread_report(struct log_unread *r, uint64_t file, uint64_t offset, uint64_t bytes,
+                   const char *what);
+
+#endif
