@@ -3,7 +3,7 @@
  *   - log_submit() moves a mark and wakes the writer if it sleeps;
  *   - log_writer.c, on the writer's thread, places it in a file, syncs, and answers;
  *   - log_files.c, on the keeper's thread, has the next file ready and gives old ones back;
- *   - log_recover.c reads it after the next start. */
+ *   - log_recover.c and log_read.c read it after the next start. */
 #include "store/log.h"
 
 #include <errno.h>

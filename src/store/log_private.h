@@ -177,7 +177,7 @@ void log_writer_say_space(struct log *log);
 /* Under the lock, on the writer's thread: there is something to write or to say. */
 bool log_writer_has_work(const struct log *log);
 
-/* --- recovery: log_recover.c ------------------------------------------------------------------------ */
+/* --- recovery: log_recover.c, log_read.c, log_unread.c ------------------------------------------------- */
 
 struct log_recovered {
     uint64_t salt;

@@ -17,7 +17,7 @@ void loop_sim_enter(struct loop *loop);
 /* One turn of every loop in seeded order. True when anything was done or is left to do. */
 bool loop_sim_turn(struct loops *loops);
 /* From here on a slice of work has 1 to `units` units, as the seed will have it, and a turn gives as
- * many to what is done at once; some jobs wait for a later turn. Without it, loop.c's numbers. */
+ * many to what is done at once; some jobs wait for a later turn. Without it, the real loops' numbers. */
 void loop_sim_cut_slices(struct loops *loops, unsigned units);
 /* What is done on this loop before its next turn may spend so many units more. */
 void loop_sim_give_units(struct loop *loop, unsigned units);
