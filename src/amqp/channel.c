@@ -32,8 +32,8 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
     ch->magic = CHANNEL_MAGIC;
     ch->connection = conn;
     ch->number = number;
-    lv_list_init(&ch->consumers);
     lv_list_init(&ch->getters);
+    channel_init_consumers(ch);
     unacked_init(&ch->unacked);
     channel_init_confirm_task(ch);
     channel_init_settling(ch);
@@ -47,6 +47,7 @@ static void channel_free(struct channel *ch)
 {
     lv_assert(ch->unacked.count == 0);
     lv_assert(!channel_is_settling(ch));
+    lv_assert(!ch->tags && lv_list_is_empty(&ch->leaving));
     channel_forget_publisher(ch);
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
@@ -118,13 +119,6 @@ static void forget_incoming(struct channel *ch)
     ch->incoming = NULL;
 }
 
-static void cancel_all(struct channel *ch, struct lv_list *consumers)
-{
-    struct lv_list *it, *after;
-    lv_list_each (it, after, consumers)
-        channel_cancel_consumer(ch, lv_list_item(it, struct consumer, session_link), true);
-}
-
 /* A getter was never attached: only its holds count. */
 static void release_getters(struct channel *ch)
 {
@@ -156,7 +150,7 @@ void channel_shut(struct channel *ch, enum channel_state next)
     connection_count_deferred(ch->connection, 0, ch->deferred.n);
     ch->deferred.n = 0;
     /* Consumers first, or what goes back would come to them again. */
-    cancel_all(ch, &ch->consumers);
+    channel_let_consumers_go(ch);
     if (was_open)
         channel_event_closed(ch);
     tx_end(ch);

@@ -84,16 +84,20 @@ struct channel {
     struct lv_buffer deferred;
     struct lv_buffer held_reply; /* goes out when what we wait for is done */
     struct queue_call *call;     /* under way; owned; also by a zombie */
-    size_t detaching;            /* consumers that their queues' homes have not let go yet, and one
-                                    more for each whose deliveries are not back */
-    bool has_left;               /* the connection: a zombie */
+    size_t detaching; /* consumers that their queues' homes have not let go yet, one more for
+                                    each whose deliveries are not back, and one for the leaving job */
+    bool has_left;    /* the connection: a zombie */
 
     char *last_queue; /* the queue last declared; NULL: none */
     size_t last_queue_bytes;
 
     struct lv_list consumers; /* struct consumer.session_link: open ones */
-    struct lv_list getters;
     size_t consumer_count;
+    struct lv_list *tags; /* struct consumer.tag_link, by hash; NULL: they are few (consumers.c) */
+    size_t tag_places;    /* a power of two */
+    struct lv_list getters;
+    struct lv_list leaving; /* struct consumer.session_link: closed, to be let go by the job */
+    struct loop_job leaving_job;
     struct unacked unacked;
     struct lv_list orders;  /* settling.c: what is to be settled, and was too much to do at once */
     struct lv_list touched; /* struct consumer.touched_link: by the first of these */
@@ -268,6 +272,18 @@ void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *cons
 /* The consumer's open hold is given back after its home has let it go. `returns_all`: the caller
  * requeues what it holds right after this (queue_detach()). */
 void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
+
+/* --- consumers.c ----------------------------------------------------------------------------- */
+
+/* An open one, whose tag no other has; one that is there; by its tag, or NULL. */
+void channel_add_consumer(struct channel *ch, struct consumer *consumer);
+void channel_remove_consumer(struct channel *ch, struct consumer *consumer);
+struct consumer *channel_find_consumer(struct channel *ch, struct slice tag);
+
+void channel_init_consumers(struct channel *ch);
+/* They get nothing from here on. Their queues' homes are asked to let them go, in slices where they are many;
+ * `detaching` counts. */
+void channel_let_consumers_go(struct channel *ch);
 
 /* --- settling.c ------------------------------------------------------------------------------ */
 

@@ -54,17 +54,6 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
 
 /* --- consume, cancel ------------------------------------------------------------------------------ */
 
-static struct consumer *find_consumer(struct channel *ch, struct slice tag)
-{
-    struct lv_list *it, *after;
-    lv_list_each (it, after, &ch->consumers) {
-        struct consumer *c = lv_list_item(it, struct consumer, session_link);
-        if (slice_equal(c->tag, tag))
-            return c;
-    }
-    return NULL;
-}
-
 static void consumed(struct channel *ch, struct queue_call *call)
 {
     struct consumer *c = call->consumer;
@@ -74,8 +63,7 @@ static void consumed(struct channel *ch, struct queue_call *call)
         /* The channel went while its command was under way. */
         channel_cancel_consumer(c->session, c, true);
     } else {
-        lv_list_push(&ch->consumers, &c->session_link);
-        ch->consumer_count++;
+        channel_add_consumer(ch, c);
         consumer_event_created(ch, c);
         if (!call->owner)
             CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = c->tag);
@@ -111,7 +99,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
         reply_to_consume(ch, &m);
         return;
     }
-    if (m.consumer_tag.n > 0 && find_consumer(ch, m.consumer_tag)) {
+    if (m.consumer_tag.n > 0 && channel_find_consumer(ch, m.consumer_tag)) {
         channel_fail(ch, AMQP_BASIC_CONSUME, REPLY_NOT_ALLOWED,
                      "attempt to reuse consumer tag '%.*s'", SLICE_ARG(m.consumer_tag));
         return;
@@ -150,15 +138,14 @@ static void cancelled(struct channel *ch, struct queue_call *call)
 void cmd_basic_cancel(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_cancel, AMQP_BASIC_CANCEL, m);
-    struct consumer *c = find_consumer(ch, m.consumer_tag);
+    struct consumer *c = channel_find_consumer(ch, m.consumer_tag);
     if (!c) {
         reply_to_cancel(ch, m.consumer_tag);
         if (!m.no_wait)
             CHANNEL_SEND(ch, basic_cancel_ok, .consumer_tag = m.consumer_tag);
         return;
     }
-    lv_list_remove(&c->session_link);
-    ch->consumer_count--;
+    channel_remove_consumer(ch, c);
     consumer_event_deleted(ch, c, true);
     struct queue_call *call =
         channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancelled);

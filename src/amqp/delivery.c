@@ -147,10 +147,8 @@ static void detached(struct queue_call *call)
 
 void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool returns_all)
 {
-    if (!lv_list_is_empty(&c->session_link)) {
-        lv_list_remove(&c->session_link);
-        ch->consumer_count--;
-    }
+    if (!lv_list_is_empty(&c->session_link))
+        channel_remove_consumer(ch, c);
     c->is_closed = true;
     consumer_event_deleted(ch, c, false);
     struct queue_call *call = lv_calloc(1, sizeof *call);
@@ -171,8 +169,7 @@ static void queue_is_gone(struct consumer *c)
     struct channel *ch = c->session;
     if (lv_list_is_empty(&c->session_link))
         return; /* the client cancels it at the same time: the answer to that is its end */
-    lv_list_remove(&c->session_link);
-    ch->consumer_count--;
+    channel_remove_consumer(ch, c);
     c->is_closed = true;
     consumer_event_deleted(ch, c, false);
     if (ch->state == CHANNEL_OPEN && ch->connection->can.consumer_cancel_notify)

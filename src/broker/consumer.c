@@ -54,6 +54,7 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
     lv_list_init(&c->link);
     lv_list_init(&c->ready_link);
     lv_list_init(&c->session_link);
+    lv_list_init(&c->tag_link);
     lv_list_init(&c->touched_link);
     lv_list_init(&c->line_link);
     return c;
@@ -184,6 +185,15 @@ void consumer_resume(struct consumer *c)
     }
     c->is_stalled = false;
     queue_consumer_ready(c->queue, c);
+}
+
+void consumer_stall(struct consumer *c)
+{
+    c->is_full = false;
+    if (c->queue->home != c->loop)
+        return;
+    c->is_stalled = true;
+    lv_list_remove(&c->ready_link);
 }
 
 /* --- settling: from the session to home ------------------------------------------------------ */

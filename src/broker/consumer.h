@@ -110,6 +110,7 @@ struct consumer {
     /* The session's. */
     void *session;
     struct lv_list session_link;
+    struct lv_list tag_link;     /* the session's, by its tag */
     struct lv_list touched_link; /* the session's, for whatever it wants to remember */
     struct lv_list line_link;    /* in limit->line */
     uint32_t holds;              /* one while it is open, one for each delivery not settled */
@@ -129,6 +130,10 @@ void consumer_set_limit(struct consumer *consumer, struct channel_limit *limit);
 
 /* Another limit from here on, also for a consumer that runs. Session loop. */
 void consumer_set_prefetch(struct consumer *consumer, uint32_t prefetch);
+
+/* Nothing more is handed to it, for good: it is about to be detached. Session loop; where that is not its
+ * queue's home, nothing changes. */
+void consumer_stall(struct consumer *consumer);
 
 /* One more hold; one less, and with the last the consumer goes: `session` is no longer used. Not
  * while attached. Session loop. */

@@ -71,27 +71,23 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
 
 /* --- the single active consumer --------------------------------------------------------------- */
 
-/* The highest priority, then who came first; NULL when there is none. */
-static struct consumer *choose_active(struct queue *q)
+/* They stand by priority, then as they came: the first one is the next to be active. */
+static void insert_by_priority(struct queue *q, struct consumer *c)
 {
-    struct consumer *best = NULL;
-    struct lv_list *it, *after;
-    lv_list_each (it, after, &q->consumers) {
-        struct consumer *c = lv_list_item(it, struct consumer, link);
-        if (!best || c->priority > best->priority)
-            best = c;
-    }
-    return best;
+    struct lv_list *at = &q->consumers;
+    while (at->prev != &q->consumers &&
+           lv_list_item(at->prev, struct consumer, link)->priority < c->priority)
+        at = at->prev;
+    lv_list_insert_before(at, &c->link);
 }
 
 /* Somebody becomes the active consumer, if there is none. */
 static void activate_next(struct queue *q)
 {
-    if (q->active_consumer)
+    if (q->active_consumer || lv_list_is_empty(&q->consumers))
         return;
-    struct consumer *c = q->active_consumer = choose_active(q);
-    if (!c)
-        return;
+    struct consumer *c = lv_list_item(q->consumers.next, struct consumer, link);
+    q->active_consumer = c;
     atomic_store_explicit(&c->activity, CONSUMER_SINGLE_ACTIVE, memory_order_relaxed);
     queue_consumer_ready(q, c);
 }
@@ -158,7 +154,10 @@ void queue_attach(struct queue *q, struct consumer *c)
     lv_assert(!c->is_attached);
     c->is_attached = true;
     c->is_unlimited = c->no_ack && !c->limit;
-    lv_list_push(&q->consumers, &c->link);
+    if (q->arguments.single_active_consumer)
+        insert_by_priority(q, c);
+    else
+        lv_list_push(&q->consumers, &c->link);
     q->consumer_count++;
     if (c->exclusive)
         q->exclusive_consumer = c;

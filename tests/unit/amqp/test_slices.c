@@ -5,7 +5,7 @@
 
 #include "amqp/session_world.h"
 
-enum { SEEDS = 40, MESSAGES = 20, SLICE_UNITS = 4 };
+enum { SEEDS = 40, MESSAGES = 20, SLICE_UNITS = 4, CONSUMERS = 100 };
 
 /* A publisher on loop 0 and another peer on loop 1, and a queue "q" somewhere. */
 static void begin(struct world *w, uint64_t seed, struct peer **ret_first, struct peer **ret_second)
@@ -401,6 +401,127 @@ static void a_flood_of_declarations_leaves_others_their_turns(void **state)
     world_stop(&w);
 }
 
+/* --- many consumers ----------------------------------------------------------------------------- */
+
+static struct slice tag_of(unsigned number, char space[16])
+{
+    return slice_of(space, (size_t)snprintf(space, 16, "c%u", number));
+}
+
+static void consume_as(struct peer *peer, const char *queue, unsigned number)
+{
+    char space[16];
+    PEER_SAYS(peer, 1, basic_consume, .queue = slice_str(queue),
+              .consumer_tag = tag_of(number, space), .no_wait = true);
+}
+
+static void cancel_of(struct peer *peer, unsigned number)
+{
+    char space[16];
+    PEER_SAYS(peer, 1, basic_cancel, .consumer_tag = tag_of(number, space), .no_wait = true);
+}
+
+/* Many consumers of the first peer, of "q" and of "r"; those of "q" hold all that is in it. */
+static void begin_with_consumers(struct world *w, uint64_t seed, struct peer **ret_holder,
+                                 struct peer **ret_other)
+{
+    begin(w, seed, ret_holder, ret_other);
+    PEER_SAYS(*ret_other, 1, queue_declare, .queue = slice_str("r"));
+    world_settle(w);
+    PEER_HEARS(*ret_other, "1 queue.declare_ok\n");
+    for (unsigned i = 0; i < CONSUMERS; i++)
+        consume_as(*ret_holder, i % 2 ? "r" : "q", i);
+    world_settle(w);
+    publish_all(w, *ret_other);
+    assert_int_equal(peer_contents(*ret_holder), MESSAGES);
+}
+
+static void a_channel_is_closed_when_all_its_many_consumers_have_gone(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *holder, *other;
+        begin_with_consumers(&w, seed, &holder, &other);
+        PEER_SAYS(holder, 2, channel_open, .reserved1 = SLICE_EMPTY);
+        world_settle(&w);
+        PEER_HEARS(holder, "2 channel.open_ok\n");
+        PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
+        turn_until_answered(&w, holder);
+        PEER_SAYS(holder, 2, queue_delete, .queue = slice_str("q"), .if_unused = true);
+        PEER_SAYS(holder, 2, queue_delete, .queue = slice_str("r"), .if_unused = true);
+        world_settle(&w);
+        PEER_HEARS(holder, "1 channel.close_ok\n2 queue.delete_ok 20\n2 queue.delete_ok 0\n");
+        world_stop(&w);
+    }
+}
+
+/* While the others are still leaving, none of them gets anything. */
+static void what_many_consumers_held_comes_back_in_its_old_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *holder, *waiting;
+        begin_with_consumers(&w, seed, &holder, &waiting);
+        consume(&w, waiting);
+        PEER_HEARS(waiting, "1 basic.consume_ok\n");
+        if (seed % 2)
+            net_sim_reset(&holder->net);
+        else
+            PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
+        loop_sim_turn(w.loops);
+        net_sim_reset(&holder->net); /* closed twice, perhaps */
+        world_settle(&w);
+        hears_all(waiting, 1, "", " redelivered");
+        world_stop(&w);
+    }
+}
+
+static void a_queue_may_end_while_the_consumers_of_a_closed_channel_leave_it(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *holder, *other;
+        begin_with_consumers(&w, seed, &holder, &other);
+        PEER_SAYS(holder, 1, channel_close, .reply_code = 200);
+        for (uint64_t turns = 0; turns < seed % 7; turns++)
+            loop_sim_turn(w.loops);
+        PEER_SAYS(other, 1, queue_delete, .queue = slice_str(seed % 2 ? "q" : "r"),
+                  .no_wait = true);
+        world_settle(&w);
+        PEER_HEARS(holder, "1 channel.close_ok\n");
+        world_stop(&w);
+    }
+}
+
+static void a_consumer_is_known_by_its_tag_among_many(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct world w;
+        struct peer *peer, *other;
+        begin(&w, seed, &peer, &other);
+        for (unsigned i = 0; i < CONSUMERS; i++)
+            consume_as(peer, "q", i);
+        for (unsigned i = 0; i < CONSUMERS; i++)
+            cancel_of(peer, i);
+        PEER_SAYS(peer, 1, queue_delete, .queue = slice_str("q"), .if_unused = true);
+        PEER_SAYS(peer, 1, queue_declare, .queue = slice_str("q"));
+        for (unsigned i = 0; i < CONSUMERS; i++)
+            consume_as(peer, "q", i);
+        cancel_of(peer, CONSUMERS / 2);
+        consume_as(peer, "q", CONSUMERS / 2);
+        PEER_SAYS(peer, 1, channel_flow, .active = true);
+        consume_as(peer, "q", CONSUMERS / 2);
+        world_settle(&w);
+        PEER_HEARS(peer, "1 queue.delete_ok 0\n1 queue.declare_ok\n1 channel.flow_ok\n"
+                         "0 connection.close 530\n");
+        world_stop(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +540,10 @@ int main(void)
         cmocka_unit_test(a_costly_publisher_may_vanish_between_two_turns),
         cmocka_unit_test(a_costly_publisher_leaves_others_their_turns),
         cmocka_unit_test(a_flood_of_declarations_leaves_others_their_turns),
+        cmocka_unit_test(a_channel_is_closed_when_all_its_many_consumers_have_gone),
+        cmocka_unit_test(what_many_consumers_held_comes_back_in_its_old_order),
+        cmocka_unit_test(a_queue_may_end_while_the_consumers_of_a_closed_channel_leave_it),
+        cmocka_unit_test(a_consumer_is_known_by_its_tag_among_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
