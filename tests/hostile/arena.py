@@ -139,6 +139,11 @@ class Arena:
         self.quiet = self.innocent.period()
         self.before = Held(self.broker.pid)
 
+    def innocent_again(self):
+        """The broker has been started anew: they connect again, and are measured from here on; `before` stays."""
+        self.innocent.end()
+        self.innocent = Innocent(self.address, self.attack.are_publishers_held)
+
     # for the runner
 
     def run(self, is_memory_judged=True):

@@ -4,7 +4,7 @@ import random
 import subprocess
 
 from arena import attack
-from wire import Peer, eventually
+from wire import Peer, encode_publish, eventually
 
 PERSISTENT = b'\x10\x00\x02'
 
@@ -73,12 +73,16 @@ def damaged_log(arena):
     arena.begin_innocent()
 
 
-@attack('the disk fills up under publishers: confirmed messages are all there, and draining makes room', is_starter=True)
-def full_disk(arena):
+def start_on_a_small_disk(arena):
     os.makedirs(arena.broker.data)
     subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200m', 'tmpfs', arena.broker.data], check=True)
     arena.at_end.append(lambda: subprocess.run(['umount', arena.broker.data], check=True))
     arena.broker.start()
+
+
+@attack('the disk fills up under publishers: confirmed messages are all there, and draining makes room', is_starter=True)
+def full_disk(arena):
+    start_on_a_small_disk(arena)
     confirmed = publish_until_blocked(arena)
     arena.broker.kill()
     arena.broker.start()
@@ -86,6 +90,75 @@ def full_disk(arena):
     assert numbers[:confirmed] == list(range(confirmed)), f'{confirmed} confirmed, there: {numbers}'
     eventually(lambda: is_publisher_served(arena), within_s=60)
     arena.begin_innocent()
+
+
+@attack('a full disk is drained, and the broker killed in the midst of it, twice: nothing that was confirmed is lost, nothing that '
+        'was settled by a commit comes back', is_starter=True)
+def full_disk_killed_while_drained(arena):
+    start_on_a_small_disk(arena)
+    confirmed, settled = publish_until_blocked(arena), []
+    for _ in range(2):
+        settled += drain_and_kill(arena, confirmed // 3)
+        arena.broker.start()
+    rest = all_of(arena)
+    assert len(set(settled + rest)) == len(settled + rest), f'settled: {settled}, and yet there: {rest}'
+    assert set(range(confirmed)) <= set(settled + rest), f'{confirmed} confirmed, settled: {settled}, there: {rest}'
+    assert rest == sorted(rest), f'out of order: {rest}'
+    eventually(lambda: is_publisher_served(arena), within_s=60)
+    arena.begin_innocent()
+
+
+def drain_and_kill(arena, count):
+    """The numbers of so many messages, taken and settled by commits, before the broker was killed with more of them taken."""
+    settled = []
+    with Peer(arena.address, patience_s=120) as peer:
+        peer.call(1, 'tx.select')
+        while len(settled) < count:
+            messages = [peer.get('kept', no_ack=False) for _ in range(5)]
+            peer.send(1, 'basic.ack', delivery_tag=messages[-1].method.delivery_tag, multiple=True)
+            peer.call(1, 'tx.commit')
+            settled += [int(message.body[:6]) for message in messages]
+        for _ in range(5):
+            peer.get('kept', no_ack=False)
+        arena.broker.kill()
+    return settled
+
+
+QUEUES_A_WRITE, MESSAGES_OF_A_QUEUE = 50, 64
+
+
+@attack('the broker is killed with 100 MB in its log: while it reads them, clients who come back are served, and all is there',
+        is_starter=True)
+def long_log(arena):
+    queues = [f'logged.{number}' for number in range(arena.volume(1500, 60))]
+    arena.broker.start()
+    arena.begin_innocent()
+    with Peer(arena.address, patience_s=120) as peer:
+        peer.call(1, 'confirm.select')
+        for at in range(0, len(queues), QUEUES_A_WRITE):
+            some = queues[at:at + QUEUES_A_WRITE]
+            fill_queues(peer, some, (at + len(some)) * MESSAGES_OF_A_QUEUE)
+    arena.innocent.period(1)
+    arena.broker.kill()
+    arena.broker.start()
+    arena.innocent_again()
+    with Peer(arena.address, patience_s=120) as peer:
+        for queue in queues:
+            assert peer.call(1, 'queue.delete', queue=queue).message_count == MESSAGES_OF_A_QUEUE, queue
+    eventually(lambda: 'all messages of the log are in their queues' in arena.broker.log(), within_s=60)
+
+
+def fill_queues(peer, queues, last):
+    """Until all is confirmed; the last message has this tag."""
+    for queue in queues:
+        peer.send(1, 'queue.declare', queue=queue, durable=True)
+    for _ in queues:
+        peer.expect('queue.declare-ok')
+    peer.write(b''.join(encode_publish(1, '', queue, bytes(1000), PERSISTENT) * MESSAGES_OF_A_QUEUE for queue in queues))
+    unconfirmed = set(range(last + 1 - len(queues) * MESSAGES_OF_A_QUEUE, last + 1))
+    while unconfirmed:
+        ack = peer.expect('basic.ack')
+        unconfirmed -= set(range(min(unconfirmed), ack.delivery_tag + 1)) if ack.multiple else {ack.delivery_tag}
 
 
 def publish_until_blocked(arena):

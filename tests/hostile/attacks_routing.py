@@ -10,6 +10,11 @@ def bind(queue, exchange, routing_key='', arguments=None):
         'queue.bind', queue=queue, exchange=exchange, routing_key=routing_key, arguments=arguments or {}, nowait=True))
 
 
+def unbind(queue, exchange, routing_key):
+    return encode_frame(FRAME_METHOD, 1, encode_method(
+        'queue.unbind', queue=queue, exchange=exchange, routing_key=routing_key, arguments={}))
+
+
 @attack('thousands of patterns with several #, and keys that take every way through them')
 def topic_patterns(arena):
     peer, words = arena.peer(), ['#.a', '*', 'a', '#.a.*.#']
@@ -47,3 +52,29 @@ def costly_policy(arena):
     for number in range(arena.volume(500, 10)):
         peer.call(1, 'queue.declare', queue=f'{"a" * 200}x{number}!', exclusive=True)
     arena.broker.ctl('clear_policy', 'costly')
+
+
+def bind_all(peer, binds):
+    for at in range(0, len(binds), 500):
+        peer.write(b''.join(binds[at:at + 500]))
+    peer.nothing_more()
+
+
+@attack('a hundred thousand bindings are taken back one by one, ten thousand go with their exchange, and ten thousand with their queue')
+def bindings_that_go(arena):
+    count, peer = arena.volume(100000, 500), arena.peer(patience_s=120)
+    for kind, pattern in ('direct', 'k.{}'), ('topic', '*.{}.#'):
+        peer.call(1, 'exchange.declare', exchange='bound', type=kind)
+        queue = peer.declare().queue
+        binds = [bind(queue, 'bound', pattern.format(number)) for number in range(count)]
+        bind_all(peer, binds)
+        for at in range(0, count, 500):
+            numbers = range(at, min(at + 500, count))
+            peer.write(b''.join(unbind(queue, 'bound', pattern.format(number)) for number in numbers))
+            for _ in numbers:
+                peer.expect('queue.unbind-ok', 1)
+        bind_all(peer, binds[:count // 10])
+        peer.call(1, 'exchange.delete', exchange='bound')
+        peer.call(1, 'exchange.declare', exchange='bound', type=kind, auto_delete=True)
+        bind_all(peer, binds[:count // 10])
+        peer.call(1, 'queue.delete', queue=queue)
