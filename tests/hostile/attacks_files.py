@@ -127,10 +127,10 @@ def drain_and_kill(arena, count):
 QUEUES_A_WRITE, MESSAGES_OF_A_QUEUE = 50, 64
 
 
-@attack('the broker is killed with 100 MB in its log: while it reads them, clients who come back are served, and all is there',
+@attack('the broker is killed with 25 MB in its log: while it reads them, clients who come back are served, and all is there',
         is_starter=True)
 def long_log(arena):
-    queues = [f'logged.{number}' for number in range(arena.volume(1500, 60))]
+    queues = [f'logged.{number}' for number in range(arena.volume(400, 60))]
     arena.broker.start()
     arena.begin_innocent()
     with Peer(arena.address, patience_s=120) as peer:
