@@ -428,7 +428,7 @@ def test_stop_stops_gracefully(own_broker):
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)                              # sixty times rabbitmqctl, a second of a processor each
+@pytest.mark.timeout(3600)                             # sixty times rabbitmqctl, a second of a processor each
 def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
     """Exit codes and standard output, line by line, the order of rows aside. Errors are compared by their first
     sentence, since usage texts are each program's own."""

@@ -68,9 +68,23 @@ static void what_became_free_before_goes_back_too(void **state)
     free(blocks);
 }
 
+static void what_is_in_use_stays(void **state)
+{
+    (void)state;
+    void **blocks = lv_calloc(BLOCKS, sizeof *blocks);
+    use_and_free(blocks);
+    lv_memory_give_back();
+    lv_memory_leave();
+    for (size_t i = 0; i < BLOCK_BYTES; i++)
+        assert_int_equal(((const char *)blocks[0])[i], 1);
+    free(blocks[0]);
+    free(blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_in_use_stays),
         cmocka_unit_test(what_became_free_before_goes_back_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
