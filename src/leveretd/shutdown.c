@@ -146,6 +146,17 @@ static void drain(struct leveretd *d)
     }
 }
 
+/* A queue is freed by mail that comes a grace period after its last reference has gone, and that may be
+ * in other mail. */
+static void drain_freed(struct leveretd *d)
+{
+    for (unsigned round = 0; round < DRAINS_MAX; round++) {
+        lv_rcu_barrier();
+        if (!loops_drain(d->loops))
+            return;
+    }
+}
+
 static void free_configs(struct leveretd *d)
 {
     while (d->configs) {
@@ -175,6 +186,8 @@ void leveretd_free(struct leveretd *d)
     auth_free(&d->auth);
     definitions_close(&d->definitions);
     clock_keeper_end(&d->clock_keeper);
+    if (d->loops)
+        drain_freed(d);
     loops_free(&d->loops);
     disk_posix_free(&d->disk);
     alarms_free(&d->alarms);
