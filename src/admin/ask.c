@@ -120,13 +120,10 @@ static struct question *question_begin(struct asker *a, ask_fn *fn, void *arg, u
 static int question_end(struct question *q)
 {
     struct asker *a = q->asker;
-    lv_rcu_offline();
-    bool had_place = place_give();
+    bool had_place = place_pause();
     while (sem_wait(&q->is_over) != 0)
         lv_assert(errno == EINTR);
-    if (had_place)
-        place_take();
-    lv_rcu_online();
+    place_resume(had_place);
     pthread_mutex_lock(&a->lock);
     lv_list_remove(&q->link);
     pthread_mutex_unlock(&a->lock);
@@ -191,13 +188,12 @@ void commit_done(void *commit, int error)
 int commit_end(struct commit *c, int submitted)
 {
     if (submitted >= 0) {
-        lv_rcu_offline();
-        (void)place_give(); /* what changes something makes no rows */
+        bool had_place = place_pause();
         pthread_mutex_lock(&c->lock);
         while (!c->is_done)
             pthread_cond_wait(&c->changed, &c->lock);
         pthread_mutex_unlock(&c->lock);
-        lv_rcu_online();
+        place_resume(had_place);
         submitted = c->error;
     }
     pthread_cond_destroy(&c->changed);

@@ -6,9 +6,15 @@
 
 #include <stdbool.h>
 
-/* Waits until there is a place for this thread. Nothing when it has one. RCU offline, since it may take long. */
+/* Waits until there is a place for this thread. Nothing when it has one. RCU is offline meanwhile, and online
+ * afterwards: pointers read before are stale. */
 void place_take(void);
-/* Whether it had one. */
-bool place_give(void);
+/* Nothing when it has none. */
+void place_give(void);
+
+/* Around whatever a command waits for: RCU goes offline, its place is others' meanwhile, and it has one again
+ * afterwards if it had one. */
+bool place_pause(void);
+void place_resume(bool had_place);
 
 #endif

@@ -7,7 +7,6 @@
 #include "admin/control_private.h"
 #include "admin/places.h"
 #include "base/assert.h"
-#include "base/rcu.h"
 #include "broker/vhost.h"
 #include "wire/table.h"
 #include "wire/table_json.h"
@@ -45,12 +44,9 @@ bool request_count(struct request *r, const char *name, uint64_t absent, uint64_
 bool request_pause(const struct request *r, int ms)
 {
     struct pollfd stop = {.fd = r->stop_fd, .events = POLLIN};
-    lv_rcu_offline();
-    bool had_place = place_give();
+    bool had_place = place_pause();
     bool goes_on = poll(&stop, 1, ms) == 0;
-    if (had_place)
-        place_take();
-    lv_rcu_online();
+    place_resume(had_place);
     return goes_on;
 }
 
@@ -218,9 +214,7 @@ bool columns_choose(struct request *r, const struct column *all, struct columns 
         }
         ret->chosen[ret->count++] = column;
     }
-    lv_rcu_offline();
     place_take();
-    lv_rcu_online();
     return true;
 }
 

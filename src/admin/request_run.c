@@ -33,12 +33,9 @@ static void flush(struct request *r)
 {
     if (r->out.n == 0)
         return;
-    lv_rcu_offline();
-    bool had_place = place_give();
+    bool had_place = place_pause();
     spool_put(r->spool, &r->out);
-    if (had_place)
-        place_take();
-    lv_rcu_online();
+    place_resume(had_place);
 }
 
 bool request_is_cut(const struct request *r)
@@ -167,7 +164,7 @@ void request_run(struct request *r)
     else if (arguments_check(r, r->command))
         r->command->run(r);
     lv_assert(r->is_answered);
-    (void)place_give();
+    place_give();
     flush(r);
     lv_rcu_offline();
     request_free(r);

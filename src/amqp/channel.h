@@ -84,17 +84,16 @@ struct channel {
     struct lv_buffer deferred;
     struct lv_buffer held_reply; /* goes out when what we wait for is done */
     struct queue_call *call;     /* under way; owned; also by a zombie */
-    size_t detaching; /* consumers that their queues' homes have not let go yet, one more for
-                                    each whose deliveries are not back, and one for the leaving job */
-    bool has_left;    /* the connection: a zombie */
+    size_t detaching;            /* consumers that their queues' homes have not let go yet, one more
+                                    for each whose deliveries are not back, one for leaving_job */
+    bool has_left;               /* the connection: a zombie */
 
     char *last_queue; /* the queue last declared; NULL: none */
     size_t last_queue_bytes;
 
     struct lv_list consumers; /* struct consumer.session_link: open ones */
     size_t consumer_count;
-    struct lv_list *tags; /* struct consumer.tag_link, by hash; NULL: they are few (consumers.c) */
-    size_t tag_places;    /* a power of two */
+    struct lv_table *tags; /* struct consumer.by_tag; NULL: they are few (consumers.c) */
     struct lv_list getters;
     struct lv_list leaving; /* struct consumer.session_link: closed, to be let go by the job */
     struct loop_job leaving_job;

@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "broker/delivery_header.h"
 
+enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in slices) */
+
 /* --- qos ------------------------------------------------------------------------------------------ */
 
 /* One limit for the channel: consumers that run already count in it, with what they hold. */
@@ -95,6 +97,7 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
 void cmd_basic_consume(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_consume, AMQP_BASIC_CONSUME, m);
+    connection_charge(ch->connection, CONSUMER_UNITS);
     if (slice_is(m.queue, REPLY_TO_NAME)) {
         reply_to_consume(ch, &m);
         return;
@@ -138,6 +141,7 @@ static void cancelled(struct channel *ch, struct queue_call *call)
 void cmd_basic_cancel(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_cancel, AMQP_BASIC_CANCEL, m);
+    connection_charge(ch->connection, CONSUMER_UNITS);
     struct consumer *c = channel_find_consumer(ch, m.consumer_tag);
     if (!c) {
         reply_to_cancel(ch, m.consumer_tag);
@@ -209,6 +213,7 @@ static void got(struct channel *ch, struct queue_call *call)
 void cmd_basic_get(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_get, AMQP_BASIC_GET, m);
+    connection_charge(ch->connection, GET_UNITS);
     struct slice name;
     if (!channel_name_queue(ch, AMQP_BASIC_GET, m.queue, &name) ||
         !channel_allows(ch, AMQP_BASIC_GET, AUTH_READ, "queue", name))

@@ -30,16 +30,11 @@ static void take_method(struct channel *ch, uint32_t method, struct slice args)
     }
 }
 
-/* What a command costs, in units (loop.h: work in slices). What may be long charges for itself. */
+/* What a command about queues or exchanges costs, in units (loop.h: work in slices); the others charge for
+ * themselves, if it is worth it. */
 static unsigned cost_of(uint32_t method)
 {
-    enum { DEFINITION_UNITS = 16, CONSUMER_UNITS = 4, GET_UNITS = 1 };
-    switch (method) {
-    case AMQP_BASIC_CONSUME:
-    case AMQP_BASIC_CANCEL: return CONSUMER_UNITS;
-    case AMQP_BASIC_GET: return GET_UNITS;
-    default: break;
-    }
+    enum { DEFINITION_UNITS = 16 };
     bool is_definition = amqp_class_of(method) == amqp_class_of(AMQP_QUEUE_DECLARE) ||
                          amqp_class_of(method) == amqp_class_of(AMQP_EXCHANGE_DECLARE);
     return is_definition ? DEFINITION_UNITS : 0;
@@ -48,11 +43,11 @@ static unsigned cost_of(uint32_t method)
 /* What these change is the user's doing: events say so. The class basic tells its own. */
 void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
 {
-    connection_charge(ch->connection, cost_of(method));
     if (amqp_class_of(method) == amqp_class_of(AMQP_BASIC_ACK)) {
         take_method(ch, method, args);
         return;
     }
+    connection_charge(ch->connection, cost_of(method));
     struct slice before = events_act_as(auth_identity_name(ch->connection->identity));
     take_method(ch, method, args);
     events_act_as(before);

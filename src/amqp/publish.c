@@ -347,13 +347,12 @@ static void send_publication(struct channel *ch, struct publication *p, const st
     (trace_is_on(ch->connection->vhost) ? send_traced : send_on)(ch, p, route);
 }
 
-/* What it costs, in units (loop.h: work in slices). What goes to a few queues by a short way is not worth
- * counting: as much of it as is read at once takes no long time. */
+/* What goes to a few queues by a short way is not worth counting: as much of it as is read at once takes no
+ * long time. */
 static unsigned cost_of(const struct route *route)
 {
-    enum { QUEUES_FREE = 32, QUEUES_A_UNIT = 4 };
-    size_t queues = route->count > QUEUES_FREE ? route->count : 0;
-    return route->units + (unsigned)(queues / QUEUES_A_UNIT);
+    enum { QUEUES_FREE = 32 };
+    return route->count > QUEUES_FREE ? route_cost(route) : route->units;
 }
 
 /* Finds out where it goes and sends it there. */

@@ -54,7 +54,7 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
     lv_list_init(&c->link);
     lv_list_init(&c->ready_link);
     lv_list_init(&c->session_link);
-    lv_list_init(&c->tag_link);
+    c->by_tag.key = c->tag;
     lv_list_init(&c->touched_link);
     lv_list_init(&c->line_link);
     return c;

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "base/rcu.h"
 #include "base/slice.h"
 #include "broker/channel_limit.h"
 #include "broker/message.h"
@@ -110,7 +111,7 @@ struct consumer {
     /* The session's. */
     void *session;
     struct lv_list session_link;
-    struct lv_list tag_link;     /* the session's, by its tag */
+    struct lv_table_node by_tag; /* the session's; the key is the tag */
     struct lv_list touched_link; /* the session's, for whatever it wants to remember */
     struct lv_list line_link;    /* in limit->line */
     uint32_t holds;              /* one while it is open, one for each delivery not settled */

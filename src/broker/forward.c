@@ -26,7 +26,6 @@ enum {
     RETRY_MS_MAX = 1000,
     SLOTS_MIN = 16,
     HEADER_BYTES_A_UNIT = 256,
-    TARGETS_A_UNIT = 4,
     TARGET_SHIFT = 32, /* a confirm's number: the slot, and above it the target */
 };
 
@@ -371,7 +370,7 @@ static struct queue **find_targets(struct forwarder *f, struct job *job, const s
         route.count = 0;
         job->obstacle = FORWARD_NO_EXCHANGE;
     }
-    loop_charge(home_of(f), route.units + (unsigned)route.count / TARGETS_A_UNIT);
+    loop_charge(home_of(f), route_cost(&route));
     struct queue **targets = lv_malloc((route.count + 1) * sizeof *targets);
     size_t count = 0;
     for (size_t i = 0; i < route.count; i++) {

@@ -12,14 +12,20 @@
 
 /* --- whose turn it is ------------------------------------------------------------------------- */
 
-/* Into the list of those who can take a message: behind everybody of its priority. */
+/* Into a list, by the link at this offset: behind everybody of its priority. */
+static inline void insert_by_priority(struct lv_list *list, struct consumer *c, size_t link)
+{
+    struct lv_list *at = list;
+    while (at->prev != list &&
+           ((const struct consumer *)(void *)((char *)at->prev - link))->priority < c->priority)
+        at = at->prev;
+    lv_list_insert_before(at, (struct lv_list *)(void *)((char *)c + link));
+}
+
+/* Into the list of those who can take a message. */
 static void ready_insert(struct queue *q, struct consumer *c)
 {
-    struct lv_list *at = &q->ready_consumers;
-    while (at->prev != &q->ready_consumers &&
-           lv_list_item(at->prev, struct consumer, ready_link)->priority < c->priority)
-        at = at->prev;
-    lv_list_insert_before(at, &c->ready_link);
+    insert_by_priority(&q->ready_consumers, c, offsetof(struct consumer, ready_link));
 }
 
 /* The consumer whose turn it is, with a place of its channel's limit taken; NULL when none can. */
@@ -71,17 +77,7 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
 
 /* --- the single active consumer --------------------------------------------------------------- */
 
-/* They stand by priority, then as they came: the first one is the next to be active. */
-static void insert_by_priority(struct queue *q, struct consumer *c)
-{
-    struct lv_list *at = &q->consumers;
-    while (at->prev != &q->consumers &&
-           lv_list_item(at->prev, struct consumer, link)->priority < c->priority)
-        at = at->prev;
-    lv_list_insert_before(at, &c->link);
-}
-
-/* Somebody becomes the active consumer, if there is none. */
+/* Somebody becomes the active consumer, if there is none: they stand by priority (queue_attach()). */
 static void activate_next(struct queue *q)
 {
     if (q->active_consumer || lv_list_is_empty(&q->consumers))
@@ -155,7 +151,7 @@ void queue_attach(struct queue *q, struct consumer *c)
     c->is_attached = true;
     c->is_unlimited = c->no_ack && !c->limit;
     if (q->arguments.single_active_consumer)
-        insert_by_priority(q, c);
+        insert_by_priority(&q->consumers, c, offsetof(struct consumer, link));
     else
         lv_list_push(&q->consumers, &c->link);
     q->consumer_count++;

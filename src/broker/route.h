@@ -18,6 +18,13 @@ struct route {
     unsigned units;    /* what it cost to find (loop.h: work in slices); 0: next to nothing */
 };
 
+/* What it costs to find it and to hand a message to its queues, in units (loop.h: work in slices). */
+static inline unsigned route_cost(const struct route *route)
+{
+    enum { QUEUES_A_UNIT = 4 };
+    return route->units + (unsigned)(route->count / QUEUES_A_UNIT);
+}
+
 /* Finds the route. What *ret points at is valid until the next call on this loop or the end of the
  * turn, whichever comes first. Any loop's own thread, read side. */
 void route_find(struct loop *loop, struct exchange *exchange, const struct routing_input *input,

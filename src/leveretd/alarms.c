@@ -3,7 +3,8 @@
  *
  * An allocator keeps what is freed, and the resident set does not shrink. So while it is near the limit
  * every loop is asked, once a second, to give back what is free, and to say how much is free and cannot
- * be given back; and what is freed meanwhile goes back at once. */
+ * be given back; and what is freed meanwhile goes back at once. Far from the limit they give back what is
+ * free every ten seconds, unless there is little. */
 #include "leveretd/alarms.h"
 
 #include <errno.h>
