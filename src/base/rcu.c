@@ -84,6 +84,51 @@ void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *hea
     urcu_qsbr_call_rcu(&head->rcu, deferred);
 }
 
+/* --- references ----------------------------------------------------------------------------
+ *
+ * Without references the call that frees is deferred, once: a head that is deferred twice cuts liburcu's
+ * list. Whoever found it before may take one again meanwhile, and give it back; then another grace
+ * period has to pass, for what that thread has said of it. */
+
+enum { REFS_DEFERRED = 1 << 30, REFS_AGAIN = 1 << 29 };
+static const uint32_t REFS_COUNT = REFS_AGAIN - 1;
+
+static void refs_after_grace(struct lv_rcu_head *head)
+{
+    struct lv_rcu_refs *refs = lv_container_of(head, struct lv_rcu_refs, rcu);
+    uint32_t is, next;
+    do {
+        is = atomic_load_explicit(&refs->count, memory_order_acquire);
+        if (is == REFS_DEFERRED) {
+            refs->free(refs);
+            return;
+        }
+        next = is & REFS_COUNT ? is & REFS_COUNT : REFS_DEFERRED;
+    } while (!atomic_compare_exchange_weak(&refs->count, &is, next));
+    if (next == REFS_DEFERRED)
+        lv_rcu_defer(&refs->rcu, refs_after_grace);
+}
+
+void lv_rcu_refs_init(struct lv_rcu_refs *refs, void (*free)(struct lv_rcu_refs *refs))
+{
+    atomic_init(&refs->count, 1);
+    refs->free = free;
+}
+
+void lv_rcu_unref(struct lv_rcu_refs *refs)
+{
+    uint32_t is = atomic_load_explicit(&refs->count, memory_order_relaxed), next;
+    do {
+        lv_assert((is & REFS_COUNT) > 0);
+        next = is - 1;
+        if ((next & REFS_COUNT) == 0)
+            next |= is & REFS_DEFERRED ? REFS_AGAIN : REFS_DEFERRED;
+    } while (!atomic_compare_exchange_weak_explicit(&refs->count, &is, next, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if ((next & ~is) & REFS_DEFERRED)
+        lv_rcu_defer(&refs->rcu, refs_after_grace);
+}
+
 /* liburcu calls on one thread, in the order of deferring (nothing here makes it use more threads):
  * a call deferred last comes last. urcu_qsbr_barrier() does the same in a way ThreadSanitizer cannot
  * follow. */

@@ -8,6 +8,7 @@
 #ifndef LEVERET_BASE_RCU_H
 #define LEVERET_BASE_RCU_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,23 @@ struct lv_rcu_head {
 
 /* Calls `free(head)` on liburcu's thread after a grace period. Any registered thread. */
 void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head));
+
+/* References to what is also found under RCU, by a name or in a route. Who has found it may take one in the same
+ * read side, also when the last one has gone meanwhile: it is freed, once, a grace period after the last. */
+struct lv_rcu_refs {
+    struct lv_rcu_head rcu;
+    _Atomic uint32_t count; /* and two bits: rcu.c */
+    void (*free)(struct lv_rcu_refs *refs);
+};
+
+/* One reference; `free(refs)` is called on liburcu's thread. */
+void lv_rcu_refs_init(struct lv_rcu_refs *refs, void (*free)(struct lv_rcu_refs *refs));
+static inline void lv_rcu_ref(struct lv_rcu_refs *refs)
+{
+    atomic_fetch_add_explicit(&refs->count, 1, memory_order_relaxed);
+}
+/* Any registered thread. Whatever finds it must be gone before the first time that the last one goes. */
+void lv_rcu_unref(struct lv_rcu_refs *refs);
 
 /* Waits until everything deferred so far has been called. Not from a read side. For shutdown. */
 void lv_rcu_barrier(void);

@@ -38,8 +38,7 @@ enum policy_kind { POLICY_ORDINARY, POLICY_OPERATOR, POLICY_KINDS };
 /* What rules a queue or an exchange. Immutable and shared by count; freed a grace period after the
  * last reference went, so that a reader who found it may use it until the end of its turn. */
 struct effective_policy {
-    _Atomic uint32_t refs;
-    struct lv_rcu_head rcu;
+    struct lv_rcu_refs refs;
     bool has[POLICY_KINDS]; /* at least one of them */
     struct slice names[POLICY_KINDS];
     json_t *definition;     /* an object; owned; not to be changed */

@@ -62,6 +62,13 @@ static json_t *definition_of(const struct match *match)
     return copy;
 }
 
+static void effective_free(struct lv_rcu_refs *refs)
+{
+    struct effective_policy *e = lv_container_of(refs, struct effective_policy, refs);
+    json_decref(e->definition);
+    free(e);
+}
+
 /* Something matched. The caller owns the reference. */
 static struct effective_policy *effective_make(const struct match *match)
 {
@@ -70,7 +77,7 @@ static struct effective_policy *effective_make(const struct match *match)
         bytes += match->of[kind] ? match->of[kind]->name.n : 0;
     struct effective_policy *e = lv_calloc(1, sizeof *e + bytes);
     uint8_t *space = (uint8_t *)(e + 1);
-    atomic_init(&e->refs, 1);
+    lv_rcu_refs_init(&e->refs, effective_free);
     for (int kind = 0; kind < POLICY_KINDS; kind++) {
         const struct policy *p = match->of[kind];
         e->has[kind] = p != NULL;
@@ -87,23 +94,16 @@ static struct effective_policy *effective_make(const struct match *match)
 struct effective_policy *effective_policy_ref(struct effective_policy *policy)
 {
     if (policy)
-        atomic_fetch_add_explicit(&policy->refs, 1, memory_order_relaxed);
+        lv_rcu_ref(&policy->refs);
     return policy;
-}
-
-static void effective_free(struct lv_rcu_head *head)
-{
-    struct effective_policy *e = lv_container_of(head, struct effective_policy, rcu);
-    json_decref(e->definition);
-    free(e);
 }
 
 void effective_policy_unref(struct effective_policy **policy)
 {
     struct effective_policy *e = *policy;
     *policy = NULL;
-    if (e && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1)
-        lv_rcu_defer(&e->rcu, effective_free);
+    if (e)
+        lv_rcu_unref(&e->refs);
 }
 
 /* --- what rules together, made once ---------------------------------------------------------- */

@@ -28,12 +28,14 @@ static struct slice bytes_copy(struct slice s)
     return s.n ? slice_of(memcpy(lv_malloc(s.n), s.p, s.n), s.n) : SLICE_EMPTY;
 }
 
+static void queue_after_grace(struct lv_rcu_refs *refs);
+
 static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct slice name,
                                   struct queue_flags flags, struct slice argument_table)
 {
     struct queue *q = lv_calloc(1, sizeof *q);
     q->magic = QUEUE_MAGIC;
-    atomic_init(&q->refs, 1); /* the name's */
+    lv_rcu_refs_init(&q->refs, queue_after_grace); /* the name's */
     destination_init(&q->destination, DESTINATION_QUEUE, bytes_copy(name), flags.durable);
     q->by_name.key = q->destination.name;
     vhost_ref(vhost);
@@ -79,7 +81,7 @@ static void queue_free(struct queue *q)
 
 struct queue *queue_ref(struct queue *q)
 {
-    atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed);
+    lv_rcu_ref(&q->refs);
     return q;
 }
 
@@ -93,9 +95,9 @@ static void free_mail(struct loop *at, struct mail *mail)
 
 /* Every loop has passed a quiescent state: whoever had found the queue by its name or in a route has
  * sent its mail. Mail to the home now comes behind all of that. */
-static void queue_after_grace(struct lv_rcu_head *head)
+static void queue_after_grace(struct lv_rcu_refs *refs)
 {
-    struct queue *q = lv_container_of(head, struct queue, rcu);
+    struct queue *q = lv_container_of(refs, struct queue, refs);
     struct mail mail = {.deliver = free_mail, .a = q};
     loop_mail_from_outside(q->home, &mail);
 }
@@ -104,8 +106,7 @@ void queue_unref(struct queue **queue)
 {
     struct queue *q = *queue;
     *queue = NULL;
-    if (atomic_fetch_sub_explicit(&q->refs, 1, memory_order_acq_rel) == 1)
-        lv_rcu_defer(&q->rcu, queue_after_grace);
+    lv_rcu_unref(&q->refs);
 }
 
 /* --- names ----------------------------------------------------------------------------------- */

@@ -59,10 +59,9 @@ struct queue_counters {
 
 struct queue {
     unsigned magic;
-    _Atomic uint32_t refs;
+    struct lv_rcu_refs refs;
     struct destination destination; /* has its name */
     struct lv_table_node by_name;
-    struct lv_rcu_head rcu;
     struct vhost *vhost; /* holds a reference */
     struct loop *home;
     struct queue_flags flags;

@@ -78,11 +78,13 @@ static struct slice own(struct slice s)
     return slice_of(slice_strdup(s), s.n);
 }
 
+static void vhost_free(struct lv_rcu_refs *refs);
+
 static struct vhost *vhost_make(struct broker *broker, const struct definition_vhost *row)
 {
     struct vhost *vhost = lv_calloc(1, sizeof *vhost);
     vhost->magic = VHOST_MAGIC;
-    atomic_init(&vhost->refs, 1); /* the table's */
+    lv_rcu_refs_init(&vhost->refs, vhost_free); /* the table's */
     vhost->by_name.key = own(row->name);
     vhost->description = own(row->description);
     vhost->tags = own(row->tags);
@@ -165,9 +167,9 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
 /* --- its end ------------------------------------------------------------------------------- */
 
 /* Any loop, without the lock: nobody knows it any more, and its queues have gone. */
-static void vhost_free(struct lv_rcu_head *head)
+static void vhost_free(struct lv_rcu_refs *refs)
 {
-    struct vhost *vhost = lv_container_of(head, struct vhost, rcu);
+    struct vhost *vhost = lv_container_of(refs, struct vhost, refs);
     lv_assert(vhost->magic == VHOST_MAGIC);
     vhost->magic = 0;
     exchange_free(vhost->default_exchange);
@@ -185,15 +187,15 @@ static void vhost_free(struct lv_rcu_head *head)
 
 void vhost_ref(struct vhost *vhost)
 {
-    atomic_fetch_add_explicit(&vhost->refs, 1, memory_order_relaxed);
+    lv_rcu_ref(&vhost->refs);
 }
 
 void vhost_unref(struct vhost **vhost)
 {
     struct vhost *v = *vhost;
     *vhost = NULL;
-    if (v && atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) == 1)
-        lv_rcu_defer(&v->rcu, vhost_free);
+    if (v)
+        lv_rcu_unref(&v->refs);
 }
 
 /* Unlinks the vhost, its exchanges and bindings. The lock is held. */

@@ -17,9 +17,8 @@ enum { VHOST_MAGIC = 0x7668e01 };
 
 struct vhost {
     unsigned magic;
-    _Atomic uint32_t refs;
+    struct lv_rcu_refs refs;
     struct lv_table_node by_name;
-    struct lv_rcu_head rcu;
     struct broker *broker;
     struct lv_table *exchanges; /* of struct exchange, by name */
     struct lv_table *queues;    /* of struct queue, by name */

@@ -179,6 +179,71 @@ static void a_table_holds_many_and_few(void **state)
     lv_rcu_unregister_thread();
 }
 
+/* --- references ----------------------------------------------------------------------------- */
+
+struct counted {
+    struct lv_rcu_refs refs;
+    unsigned times_freed;
+};
+
+static void counted_free(struct lv_rcu_refs *refs)
+{
+    lv_container_of(refs, struct counted, refs)->times_freed++;
+}
+
+/* The barrier comes behind what is deferred while it is waited for. */
+static void wait_for_grace(void)
+{
+    lv_rcu_barrier();
+    lv_rcu_barrier();
+}
+
+static void what_is_found_when_its_last_reference_has_gone_is_freed_once(void **state)
+{
+    (void)state;
+    lv_rcu_register_thread();
+    for (unsigned found = 0; found < 4; found++) {
+        struct counted c = {.times_freed = 0}, others[4] = {0};
+        lv_rcu_refs_init(&c.refs, counted_free);
+        lv_rcu_online();
+        lv_rcu_unref(&c.refs);
+        for (unsigned i = 0; i < found; i++) {
+            lv_rcu_refs_init(&others[i].refs, counted_free);
+            lv_rcu_unref(
+                &others[i].refs); /* is deferred behind c, which must not be deferred again */
+            lv_rcu_ref(&c.refs);
+            lv_rcu_unref(&c.refs);
+        }
+        assert_int_equal(c.times_freed, 0); /* this thread could still find it */
+        wait_for_grace();
+        assert_int_equal(c.times_freed, 1);
+        for (unsigned i = 0; i < found; i++)
+            assert_int_equal(others[i].times_freed, 1);
+    }
+    lv_rcu_unregister_thread();
+}
+
+static void what_is_found_and_kept_is_freed_after_its_last_reference(void **state)
+{
+    (void)state;
+    struct counted c = {.times_freed = 0};
+    lv_rcu_register_thread();
+    lv_rcu_refs_init(&c.refs, counted_free);
+    lv_rcu_online();
+    lv_rcu_unref(&c.refs);
+    lv_rcu_ref(&c.refs);
+    lv_rcu_ref(&c.refs);
+    wait_for_grace();
+    assert_int_equal(c.times_freed, 0);
+    lv_rcu_unref(&c.refs);
+    wait_for_grace();
+    assert_int_equal(c.times_freed, 0);
+    lv_rcu_unref(&c.refs);
+    wait_for_grace();
+    assert_int_equal(c.times_freed, 1);
+    lv_rcu_unregister_thread();
+}
+
 static void registering_twice_needs_leaving_twice(void **state)
 {
     (void)state;
@@ -197,6 +262,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registering_twice_needs_leaving_twice),
+        cmocka_unit_test(what_is_found_when_its_last_reference_has_gone_is_freed_once),
+        cmocka_unit_test(what_is_found_and_kept_is_freed_after_its_last_reference),
         cmocka_unit_test(a_table_holds_many_and_few),
         cmocka_unit_test(readers_find_whole_nodes_while_a_writer_changes_the_table),
     };

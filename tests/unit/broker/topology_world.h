@@ -47,11 +47,20 @@ static inline void world_start(struct world *w)
 
 /* --- queues ------------------------------------------------------------------------------- */
 
+static inline void world_queue_free(struct lv_rcu_refs *refs)
+{
+    struct queue *q = lv_container_of(refs, struct queue, refs);
+    q->magic = 0;
+    free((void *)q->destination.name.p);
+    free(q);
+}
+
 static inline struct queue *world_queue(struct world *w, const char *name, bool durable)
 {
     struct queue *q = lv_calloc(1, sizeof *q);
     q->magic = QUEUE_MAGIC;
     q->vhost = w->vhost;
+    lv_rcu_refs_init(&q->refs, world_queue_free);
     destination_init(&q->destination, DESTINATION_QUEUE, slice_of(lv_strdup(name), strlen(name)),
                      durable);
     q->by_name.key = q->destination.name;
@@ -62,14 +71,6 @@ static inline struct queue *world_queue(struct world *w, const char *name, bool 
     return q;
 }
 
-static inline void world_queue_free(struct lv_rcu_head *head)
-{
-    struct queue *q = lv_container_of(head, struct queue, rcu);
-    q->magic = 0;
-    free((void *)q->destination.name.p);
-    free(q);
-}
-
 static inline void world_queue_delete(struct world *w, struct queue *q)
 {
     topology_lock(w->broker);
@@ -77,7 +78,7 @@ static inline void world_queue_delete(struct world *w, struct queue *q)
     destination_unbind_all(w->vhost, &q->destination);
     topology_moved(w->broker);
     topology_unlock(w->broker);
-    lv_rcu_defer(&q->rcu, world_queue_free);
+    lv_rcu_unref(&q->refs);
 }
 
 static inline void world_delete_queues(struct world *w)
