@@ -10,7 +10,7 @@
 #include <inttypes.h>
 
 #include "amqp/publish_private.h"
-#include "broker/message.h"
+#include "message/message.h"
 
 enum {
     SHARE_BYTES = 1024 * 1024,               /* of every connection, whatever the others hold */

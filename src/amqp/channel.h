@@ -19,9 +19,9 @@
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
 #include "amqp/unacked.h"
-#include "broker/dedup.h"
-#include "broker/queue.h"
 #include "broker/trace.h"
+#include "queue/queue.h"
+#include "topology/dedup.h"
 
 enum { CHANNEL_MAGIC = 0xc4a22e1 };
 
@@ -395,7 +395,7 @@ void channel_trace_delivery(struct channel *ch, struct slice queue, const struct
 /* Holds a publisher whose copies come faster than the trace's queues can take them. */
 void connection_hold_for_trace(struct connection *conn, struct slice exchange);
 
-/* --- session_events.c: what is told to the event exchange (broker/events.h) -------------------- */
+/* --- session_events.c: what is told to the event exchange (message/events.h) -------------------- */
 
 /* user.authentication.success, or .failure with the reason. */
 void connection_event_login(struct connection *conn, struct slice user, struct slice mechanism,

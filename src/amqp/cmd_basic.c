@@ -4,7 +4,7 @@
 #include "amqp/channel.h"
 #include "amqp/names.h"
 #include "base/memory.h"
-#include "broker/delivery_header.h"
+#include "message/delivery_header.h"
 
 enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in slices) */
 

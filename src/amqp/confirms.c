@@ -22,12 +22,12 @@ static uint64_t bit_of(uint64_t number)
 void confirms_init(struct confirms *c)
 {
     *c = (struct confirms){0};
-    lv_window_init(&c->window, sizeof(struct chunk));
+    lv_seqmap_init(&c->window, sizeof(struct chunk));
 }
 
 void confirms_free(struct confirms *c)
 {
-    lv_window_free(&c->window);
+    lv_seqmap_free(&c->window);
     free(c->late.numbers);
     free(c->refused.numbers);
 }
@@ -57,9 +57,9 @@ void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool
     lv_assert(answers->later > 0);
     uint64_t number = ++c->last;
     uint64_t bit = bit_of(number);
-    struct chunk *chunk = lv_window_find(&c->window, number);
+    struct chunk *chunk = lv_seqmap_find(&c->window, number);
     if (!chunk)
-        chunk = lv_window_extend(&c->window, number);
+        chunk = lv_seqmap_extend(&c->window, number);
     chunk->open |= bit;
     if (answers->refused)
         chunk->refused |= bit;
@@ -73,7 +73,7 @@ void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool
 
 enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue_answer answer)
 {
-    struct chunk *chunk = lv_window_find(&c->window, number);
+    struct chunk *chunk = lv_seqmap_find(&c->window, number);
     uint64_t bit = bit_of(number);
     lv_assert(chunk && (chunk->open & bit));
     if (answer == QUEUE_TOOK)
@@ -88,7 +88,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue
     chunk->open &= ~bit;
     c->open--;
     if (chunk->open == 0)
-        lv_window_drop(&c->window, number);
+        lv_seqmap_drop(&c->window, number);
     if (is_nacked)
         list_add(&c->refused, number);
     else if (number <= c->passed)
@@ -112,7 +112,7 @@ struct telling {
 /* The open bits from this number on, within its chunk. */
 static uint64_t open_from(const struct confirms *c, uint64_t number)
 {
-    const struct chunk *chunk = lv_window_find(&c->window, number);
+    const struct chunk *chunk = lv_seqmap_find(&c->window, number);
     return chunk ? chunk->open >> (number % WINDOW_ENTRIES) : 0;
 }
 

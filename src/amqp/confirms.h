@@ -16,8 +16,8 @@
 
 #include <stdbool.h>
 
-#include "base/window.h"
-#include "broker/queue.h"
+#include "base/seqmap.h"
+#include "queue/queue.h"
 
 /* Numbers that are settled and not told yet. */
 struct confirm_list {
@@ -29,7 +29,7 @@ struct confirm_list {
 };
 
 struct confirms {
-    struct lv_window window;
+    struct lv_seqmap window;
     uint64_t last;   /* the number of the latest publish */
     uint64_t passed; /* ... at the last flush */
     size_t open;

@@ -16,7 +16,7 @@
 #include "amqp/amqp.h"
 #include "base/buffer.h"
 #include "base/list.h"
-#include "broker/vhost.h"
+#include "topology/vhost.h"
 #include "wire/methods.h"
 #include "wire/wire.h"
 

@@ -3,7 +3,7 @@
 
 #include "amqp/channel.h"
 #include "base/memory.h"
-#include "broker/delivery_header.h"
+#include "message/delivery_header.h"
 
 /* A body from here on is written from where it lies instead of being copied. */
 enum { BODY_BORROW_BYTES = 16 * 1024 };

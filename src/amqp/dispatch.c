@@ -1,6 +1,6 @@
 /* Which function takes which method. */
 #include "amqp/channel.h"
-#include "broker/events.h"
+#include "message/events.h"
 
 void channel_refuse_open(struct channel *ch)
 {

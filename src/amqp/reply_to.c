@@ -1,7 +1,7 @@
 /* Direct reply-to: answers to a request go straight to the channel that asked.
  *
  *   consume amq.rabbitmq.reply-to (no-ack)       the channel gets a name of its own, and a queue under
- *                                                it (broker/reply_queue.h) with one consumer
+ *                                                it (queue/reply_queue.h) with one consumer
  *   publish, reply_to = amq.rabbitmq.reply-to    reply_to becomes that name
  *   publish to that name, default exchange       the queue passes the message on
  *
@@ -11,7 +11,7 @@
 
 #include "amqp/channel.h"
 #include "amqp/names.h"
-#include "broker/reply_queue.h"
+#include "queue/reply_queue.h"
 
 bool reply_to_is_name(struct slice name)
 {

@@ -1,6 +1,6 @@
-/* What sessions have to say to the event exchange (broker/events.h). */
+/* What sessions have to say to the event exchange (message/events.h). */
 #include "amqp/channel.h"
-#include "broker/events.h"
+#include "message/events.h"
 #include "wire/table.h"
 
 static struct broker *broker_of(const struct connection *conn)

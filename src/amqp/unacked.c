@@ -17,19 +17,19 @@ static uint64_t bit_of(uint64_t tag)
 void unacked_init(struct unacked *u)
 {
     *u = (struct unacked){0};
-    lv_window_init(&u->window, sizeof(struct chunk));
+    lv_seqmap_init(&u->window, sizeof(struct chunk));
 }
 
 void unacked_free(struct unacked *u)
 {
-    lv_window_free(&u->window);
+    lv_seqmap_free(&u->window);
 }
 
 void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
                  uint64_t now_ms)
 {
     lv_assert(tag > u->last);
-    struct chunk *chunk = lv_window_extend(&u->window, tag);
+    struct chunk *chunk = lv_seqmap_extend(&u->window, tag);
     chunk->live |= bit_of(tag);
     chunk->entries[tag % WINDOW_ENTRIES] = (struct unacked_entry){consumer, sequence};
     chunk->added_ds[tag % WINDOW_ENTRIES] = (uint32_t)((now_ms + MS_PER_DS - 1) / MS_PER_DS);
@@ -40,13 +40,13 @@ void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uin
 
 bool unacked_has(const struct unacked *u, uint64_t tag)
 {
-    const struct chunk *chunk = lv_window_find(&u->window, tag);
+    const struct chunk *chunk = lv_seqmap_find(&u->window, tag);
     return chunk && (chunk->live & ~chunk->marked & bit_of(tag));
 }
 
 static const struct chunk *chunk_with(const struct unacked *u, uint64_t tag)
 {
-    const struct chunk *chunk = lv_window_find(&u->window, tag);
+    const struct chunk *chunk = lv_seqmap_find(&u->window, tag);
     lv_assert(chunk && (chunk->live & bit_of(tag)));
     return chunk;
 }
@@ -74,7 +74,7 @@ static uint64_t next_tag(const struct unacked *u, uint64_t from, bool is_marked)
     if (from < first)
         from = first;
     for (uint64_t c = from / WINDOW_ENTRIES; c < u->window.end; c++) {
-        const struct chunk *chunk = lv_window_find(&u->window, c * WINDOW_ENTRIES);
+        const struct chunk *chunk = lv_seqmap_find(&u->window, c * WINDOW_ENTRIES);
         uint64_t open = chunk ? chunk->live & (is_marked ? chunk->marked : ~chunk->marked) : 0;
         if (c == from / WINDOW_ENTRIES)
             open &= ~0ull << (from % WINDOW_ENTRIES);
@@ -96,7 +96,7 @@ uint64_t unacked_next_marked(const struct unacked *u, uint64_t from)
 
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
 {
-    struct chunk *chunk = lv_window_find(&u->window, tag);
+    struct chunk *chunk = lv_seqmap_find(&u->window, tag);
     lv_assert(chunk != NULL);
     lv_assert(chunk->live & bit_of(tag));
     struct unacked_entry entry = chunk->entries[tag % WINDOW_ENTRIES];
@@ -107,7 +107,7 @@ struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
     chunk->live &= ~bit_of(tag);
     u->count--;
     if (chunk->live == 0)
-        lv_window_drop(&u->window, tag);
+        lv_seqmap_drop(&u->window, tag);
     return entry;
 }
 
@@ -132,7 +132,7 @@ static size_t set_marks(struct unacked *u, uint64_t first, uint64_t last, bool i
     if (end > u->window.end)
         end = u->window.end;
     for (; c < end; c++) {
-        struct chunk *chunk = lv_window_find(&u->window, c * WINDOW_ENTRIES);
+        struct chunk *chunk = lv_seqmap_find(&u->window, c * WINDOW_ENTRIES);
         if (!chunk)
             continue;
         uint64_t bits = bits_within(c, first, last) & chunk->live;

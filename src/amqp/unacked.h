@@ -5,11 +5,11 @@
 #ifndef LEVERET_AMQP_UNACKED_H
 #define LEVERET_AMQP_UNACKED_H
 
-#include "base/window.h"
-#include "broker/consumer.h"
+#include "base/seqmap.h"
+#include "queue/consumer.h"
 
 struct unacked {
-    struct lv_window window;
+    struct lv_seqmap window;
     size_t count; /* entries, marked ones included */
     size_t marked;
     uint64_t last; /* the highest tag ever added */

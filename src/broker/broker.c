@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "broker/events.h"
 #include "broker/parameters.h"
-#include "broker/queue.h"
-#include "broker/route.h"
-#include "broker/vhost_private.h"
+#include "message/events.h"
+#include "queue/queue.h"
+#include "topology/route.h"
+#include "topology/vhost_private.h"
 
 bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
 {

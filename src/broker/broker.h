@@ -67,7 +67,7 @@ struct broker {
     struct lv_table *reply_queues;    /* of struct queue, by name (reply_queue.h) */
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions and the segments ... */
-    _Atomic bool is_restoring; /* ... and, unless it is still being read (persist.h), in the log */
+    _Atomic bool is_restoring; /* ... and, unless it is still being read (journal.h), in the log */
     /* Values that exchanges and queues have seen and that are being stored (dedup.h). */
     _Atomic uint64_t values_on_their_way;
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */

@@ -18,8 +18,8 @@
 #ifndef LEVERET_BROKER_DELAYED_H
 #define LEVERET_BROKER_DELAYED_H
 
-#include "broker/exchange.h"
-#include "broker/queue.h"
+#include "queue/queue.h"
+#include "topology/exchange.h"
 
 #define DELAYED_TYPE "x-delayed-message"
 #define DELAYED_QUEUE_PREFIX "amq.delayed-"

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "broker/vhost.h"
+#include "topology/vhost.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 

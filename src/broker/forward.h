@@ -21,7 +21,7 @@
 #ifndef LEVERET_BROKER_FORWARD_H
 #define LEVERET_BROKER_FORWARD_H
 
-#include "broker/queue.h"
+#include "queue/queue.h"
 
 enum {
     FORWARDS_MAX = 4096,

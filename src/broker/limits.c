@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "broker/json_erlang.h"
-#include "broker/vhost.h"
+#include "topology/vhost.h"
+#include "wire/erlang_json.h"
 
 /* In the order in which complaints about them come. */
 const char *const vhost_limit_names[] = {"max-queues", "max-connections", NULL};

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "broker/json_erlang.h"
 #include "broker/policy.h"
+#include "wire/erlang_json.h"
 
 static bool need(json_t *value, const char *key, struct slice name, struct lv_buffer *reason)
 {

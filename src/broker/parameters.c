@@ -7,12 +7,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "broker/durable.h"
-#include "broker/json_erlang.h"
 #include "broker/limits.h"
 #include "broker/operator_parameter.h"
 #include "broker/policy.h"
-#include "broker/vhost.h"
+#include "topology/durable.h"
+#include "topology/vhost.h"
+#include "wire/erlang_json.h"
 
 /* Immutable. A global one has no component. */
 struct parameter {

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "broker/durable.h"
-#include "broker/policy_private.h"
+#include "topology/durable.h"
+#include "topology/policy_private.h"
 
 /* --- what a policy is -------------------------------------------------------------------------- */
 

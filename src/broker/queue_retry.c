@@ -4,13 +4,13 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "broker/browse.h"
-#include "broker/conflation.h"
-#include "broker/dead_letter_origin.h"
 #include "broker/forward.h"
-#include "broker/pager.h"
-#include "broker/queue_private.h"
-#include "broker/vhost.h"
+#include "message/death_origin.h"
+#include "paging/pager.h"
+#include "queue/browse.h"
+#include "queue/conflation.h"
+#include "queue/queue_private.h"
+#include "topology/vhost.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 

@@ -13,7 +13,7 @@
 #ifndef LEVERET_BROKER_QUEUE_RETRY_H
 #define LEVERET_BROKER_QUEUE_RETRY_H
 
-#include "broker/queue.h"
+#include "queue/queue.h"
 
 struct retry; /* see queue_retry.c */
 

@@ -1,9 +1,9 @@
 #include "broker/system_message.h"
 
 #include "base/memory.h"
-#include "broker/exchange.h"
-#include "broker/queue.h"
-#include "broker/route.h"
+#include "queue/queue.h"
+#include "topology/exchange.h"
+#include "topology/route.h"
 
 /* The prefix and the key, in `space` (SHORTSTR_BYTES_MAX bytes). */
 static struct slice join(uint8_t *space, const char *prefix, struct slice key)

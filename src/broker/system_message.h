@@ -3,8 +3,8 @@
 #ifndef LEVERET_BROKER_SYSTEM_MESSAGE_H
 #define LEVERET_BROKER_SYSTEM_MESSAGE_H
 
-#include "broker/message.h"
-#include "broker/vhost.h"
+#include "message/message.h"
+#include "topology/vhost.h"
 #include "wire/properties.h"
 
 /* Makes one. A routing key longer than 255 bytes is cut. NULL when there is no memory. The caller owns

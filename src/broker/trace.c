@@ -11,8 +11,8 @@
 #include "broker/trace.h"
 
 #include "base/memory.h"
-#include "broker/queue.h"
 #include "broker/system_message.h"
+#include "queue/queue.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 

@@ -7,9 +7,9 @@
 #ifndef LEVERET_BROKER_TRACE_H
 #define LEVERET_BROKER_TRACE_H
 
-#include "broker/consumer.h"
-#include "broker/route.h"
-#include "broker/vhost.h"
+#include "queue/consumer.h"
+#include "topology/route.h"
+#include "topology/vhost.h"
 
 #define TRACE_EXCHANGE "amq.rabbitmq.trace"
 

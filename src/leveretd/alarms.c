@@ -18,9 +18,9 @@
 #include "amqp/amqp.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "broker/events.h"
-#include "broker/persist.h"
-#include "broker/queue.h"
+#include "message/events.h"
+#include "paging/journal.h"
+#include "queue/queue.h"
 
 /* --- pure --------------------------------------------------------------------------------- */
 
@@ -395,9 +395,9 @@ static void look(struct loop *loop, struct alarms *a)
         tell_events(a->broker, is ^ was, is);
         spread(loop, a->broker);
     }
-    struct persist_loop *store = persist_of(loop);
+    struct journal_loop *store = journal_of(loop);
     if (store)
-        persist_watch_room(store->persist, a->facts.limits.disk_free_bytes, is & BROKER_ALARM_DISK,
+        journal_watch_room(store->journal, a->facts.limits.disk_free_bytes, is & BROKER_ALARM_DISK,
                            look_at_once, a);
     loop_timer_start(loop, &a->timer, alarms_next_look_ms(&a->facts.limits, &readings));
 }

@@ -73,7 +73,7 @@ void alarms_configure(struct alarms *alarms, const struct config *config);
 /* After loops_run(). Clears the pointer. NULL is fine. */
 void alarms_free(struct alarms **alarms);
 
-/* A persist_options.on_space; arg is the broker. On the store's thread. */
+/* A journal_options.on_space; arg is the broker. On the store's thread. */
 void alarms_log_space(void *broker, bool has_room);
 
 /* As of the last look (of now, before the first). Any thread. */

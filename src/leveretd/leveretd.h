@@ -8,17 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "admin/control.h"
 #include "amqp/amqp.h"
 #include "auth/auth.h"
 #include "broker/broker.h"
-#include "broker/persist.h"
+#include "control/control.h"
 #include "leveretd/alarms.h"
 #include "leveretd/clock_keeper.h"
 #include "leveretd/config.h"
 #include "leveretd/options.h"
 #include "loop/loop.h"
 #include "net/net.h"
+#include "paging/journal.h"
 #include "store/definitions.h"
 
 /* How leveretd ends, as sysexits.h numbers it; docs/man/leveretd.8 says the same. Besides there are
@@ -61,7 +61,7 @@ struct leveretd {
     struct clock_keeper *clock_keeper;
     struct definitions *definitions;
     struct disk *disk;
-    struct persist *persist;
+    struct journal *journal;
     struct restoring restoring;
     struct auth *auth;
     struct broker *broker;

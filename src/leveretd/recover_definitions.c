@@ -17,8 +17,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/delayed.h"
-#include "broker/lane.h"
 #include "leveretd/leveretd.h"
+#include "paging/lane.h"
 #include "store/data_dir.h"
 
 struct known_queue {

@@ -6,13 +6,13 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "broker/binding.h"
-#include "broker/dedup.h"
 #include "broker/delayed.h"
-#include "broker/exchange.h"
 #include "broker/policy.h"
-#include "broker/queue.h"
-#include "broker/vhost.h"
+#include "queue/queue.h"
+#include "topology/binding.h"
+#include "topology/dedup.h"
+#include "topology/exchange.h"
+#include "topology/vhost.h"
 
 struct loading {
     struct auth *auth;

@@ -17,7 +17,7 @@ static int read_all(struct leveretd *d)
     bool is_over = false;
     int err = 0;
     while (err == 0 && !is_over && !atomic_load(&d->restoring.is_stopping)) {
-        err = persist_restore_step(d->persist, &is_over);
+        err = journal_restore_step(d->journal, &is_over);
         if (err == ERR_NO_DESCRIPTORS) { /* connections have them all, for a moment */
             nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
             err = 0;
@@ -54,7 +54,7 @@ static void *restoring_main(void *arg)
 
 int restoring_begin(struct leveretd *d)
 {
-    if (persist_unread_bytes(d->persist) > AT_ONCE_BYTES)
+    if (journal_unread_bytes(d->journal) > AT_ONCE_BYTES)
         return 0;
     d->restoring.is_over = true;
     return read_all(d);

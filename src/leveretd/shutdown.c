@@ -16,8 +16,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "broker/events.h"
 #include "leveretd/leveretd.h"
+#include "message/events.h"
 
 enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5, DRAINS_MAX = 100 };
 
@@ -175,7 +175,7 @@ void leveretd_free(struct leveretd *d)
     if (d->loops)
         close_listeners(d);
     restoring_stop(d);
-    persist_close(&d->persist);
+    journal_close(&d->journal);
     if (d->loops)
         drain(d);
     events_stop(d->broker);

@@ -22,10 +22,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "broker/vhost.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
+#include "topology/vhost.h"
 
 static uint64_t monotonic_us(void)
 {
@@ -200,7 +200,7 @@ static int open_store(struct leveretd *d)
         [CONFIG_DURABILITY_INTERVAL] = LOG_INTERVAL,
         [CONFIG_DURABILITY_NONE] = LOG_NEVER,
     };
-    struct persist_options options = {
+    struct journal_options options = {
         .durability = durabilities[d->config->durability],
         .file_bytes = LOG_FILE_BYTES,
         .interval_ms = (unsigned)d->config->durability_interval_ms,
@@ -210,7 +210,7 @@ static int open_store(struct leveretd *d)
     };
     d->disk = disk_posix_create(d->config->data_dir);
     options.disk = d->disk;
-    int err = persist_open(d->broker, &options, &d->persist);
+    int err = journal_open(d->broker, &options, &d->journal);
     if (err == 0)
         err = restoring_begin(d);
     if (err == 0)

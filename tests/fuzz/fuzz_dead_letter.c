@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "broker/dead_letter.h"
+#include "message/death.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 

@@ -14,10 +14,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "broker/vhost.h"
 #include "loop/sim/loop_sim.h"
 #include "net/sim/net_sim.h"
 #include "session_reader.h"
+#include "topology/vhost.h"
 #include "wire/methods.h"
 #include "wire/properties.h"
 

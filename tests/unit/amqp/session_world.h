@@ -12,9 +12,9 @@
 
 #include "amqp/amqp.h"
 #include "base/memory.h"
-#include "broker/vhost.h"
 #include "loop/sim/loop_sim.h"
 #include "net/sim/net_sim.h"
+#include "topology/vhost.h"
 #include "wire/methods.h"
 
 enum { PEERS_MAX = 4, HANDSHAKE_MS = 10000 };

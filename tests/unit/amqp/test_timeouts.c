@@ -2,7 +2,7 @@
 #include "amqp/session_world.h"
 
 #include "base/buffer.h"
-#include "broker/queue.h"
+#include "queue/queue.h"
 #include "wire/table.h"
 
 enum { TIMEOUT_MS = 30000, TENTHS_MS = 200 };

@@ -28,20 +28,20 @@ static int life_open(struct feature_world *w)
     for (unsigned i = 0; i < loops; i++)
         w->sinks[i] = (struct fw_sink){{loops_at(w->loops, i), fw_on_answer}, w};
     fw_make_topology(w);
-    const struct persist_options options = {
+    const struct journal_options options = {
         .disk = disk_sim_port(w->disk),
         .file_bytes = w->file_bytes,
         .durability = LOG_SYNC,
         .is_stepped = true,
         .limits = &w->limits,
     };
-    int err = persist_open(w->broker, &options, &w->persist);
+    int err = journal_open(w->broker, &options, &w->journal);
     bool is_restored = false;
     while (err == 0 && !is_restored)
-        err = persist_restore_step(w->persist, &is_restored);
+        err = journal_restore_step(w->journal, &is_restored);
     loops_drain(w->loops);
     fw_step(w, "life %u with %u loops: %s", w->life, loops, lv_error_text(err));
-    if (err == 0 && log_recovered(w->persist->log).broken_places > 0)
+    if (err == 0 && log_recovered(w->journal->log).broken_places > 0)
         fw_fail(w, "recovery finds damaged places");
     return err;
 }
@@ -67,7 +67,7 @@ static void life_end(struct feature_world *w)
     fw_retries_look(w);
     end_ways(w);
     w->elapsed_ms = fw_now_ms(w) - w->epoch_ms + fw_below(w, 3000);
-    persist_close(&w->persist);
+    journal_close(&w->journal);
     loops_drain(w->loops);
     w->is_dead = true;
     fw_retries_look(w);

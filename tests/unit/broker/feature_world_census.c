@@ -50,7 +50,7 @@ static void look_around(struct feature_world *w)
 static bool waits_for_disk(const struct feature_world *w)
 {
     for (unsigned i = 0; i < loops_count(w->loops); i++) {
-        const struct persist_loop *p = persist_of(loops_at(w->loops, i));
+        const struct journal_loop *p = journal_of(loops_at(w->loops, i));
         if (p && !lv_list_is_empty(&p->retries))
             return true;
     }
@@ -72,11 +72,11 @@ static bool rest_round(struct feature_world *w)
 {
     bool any = loop_sim_turn(w->loops);
     if (fw_one_in(w, 2))
-        any |= log_step(w->persist->log);
+        any |= log_step(w->journal->log);
     if (!fw_is_cut(w))
-        any |= segments_step(w->persist->segments);
+        any |= segments_step(w->journal->segments);
     if (!any && !fw_is_cut(w))
-        any = log_step(w->persist->log);
+        any = log_step(w->journal->log);
     if (!any && !fw_is_cut(w) && waits_for_disk(w)) {
         loop_sim_advance(w->loops, 1000);
         any = true;
@@ -91,11 +91,11 @@ enum { PAUSES = 3, PAUSE_MS = 5 };
 static bool is_all_safe(const struct feature_world *w)
 {
     for (unsigned i = 0; i < loops_count(w->loops); i++) {
-        const struct persist_loop *p = persist_of(loops_at(w->loops, i));
+        const struct journal_loop *p = journal_of(loops_at(w->loops, i));
         if (p->safe_ticket < log_submit(p->stage))
             return false;
     }
-    return log_failure(w->persist->log) == 0 && !atomic_load(&w->persist->has_failed);
+    return log_failure(w->journal->log) == 0 && !atomic_load(&w->journal->has_failed);
 }
 
 static void note_rest(struct feature_world *w)
@@ -142,8 +142,8 @@ void fw_some_time(struct feature_world *w)
     unsigned rounds = 1 + (unsigned)fw_below(w, 6);
     for (unsigned i = 0; i < rounds && !fw_is_cut(w); i++) {
         switch (fw_below(w, 4)) {
-        case 0: log_step(w->persist->log); break;
-        case 1: segments_step(w->persist->segments); break;
+        case 0: log_step(w->journal->log); break;
+        case 1: segments_step(w->journal->segments); break;
         default: loop_sim_turn(w->loops); break;
         }
         if (!fw_is_cut(w) && waits_for_disk(w) && fw_one_in(w, 8))

@@ -101,8 +101,8 @@ static void move_log_on(struct feature_world *w)
 {
     enum { ROUNDS_MAX = 60 };
     unsigned queue = find_large(w);
-    uint64_t until = log_current_file(w->persist->log) + w->limits.files_kept + 3;
-    for (unsigned i = 0; i < ROUNDS_MAX && log_current_file(w->persist->log) < until; i++) {
+    uint64_t until = log_current_file(w->journal->log) + w->limits.files_kept + 3;
+    for (unsigned i = 0; i < ROUNDS_MAX && log_current_file(w->journal->log) < until; i++) {
         fw_publish_ballast(w, queue);
         fw_rest(w);
         acknowledge_all(w);

@@ -15,15 +15,15 @@
 
 #include <inttypes.h>
 
-#include "broker/browse.h"
-#include "broker/dead_letter.h"
-#include "broker/persist.h"
-#include "broker/queue.h"
 #include "broker/queue_retry.h"
-#include "broker/vhost.h"
 #include "feature_world.h"
 #include "loop/sim/loop_sim.h"
+#include "message/death.h"
+#include "paging/journal.h"
+#include "queue/browse.h"
+#include "queue/queue.h"
 #include "store/sim/disk_sim.h"
+#include "topology/vhost.h"
 
 enum {
     FW_LOOPS_MAX = 3,
@@ -196,7 +196,7 @@ struct feature_world {
     uint64_t step;
 
     struct disk_sim *disk;
-    struct persist_limits limits;
+    struct journal_limits limits;
     uint64_t file_bytes;
     unsigned queue_count;
     struct fw_slot slots[FW_SLOTS_MAX];
@@ -226,7 +226,7 @@ struct feature_world {
     struct loops *loops;
     struct broker *broker;
     struct vhost *vhost;
-    struct persist *persist;
+    struct journal *journal;
     struct fw_sink sinks[FW_LOOPS_MAX];
     struct fw_client *clients[FW_CLIENTS_MAX];
     unsigned client_count;

@@ -4,23 +4,23 @@
 
 #include <string.h>
 
-#include "broker/dedup.h"
-#include "broker/route.h"
+#include "topology/dedup.h"
+#include "topology/route.h"
 #include "wire/properties.h"
 
 /* --- answers ------------------------------------------------------------------------------------- */
 
 static bool has_store_failed(const struct feature_world *w)
 {
-    return !w->persist || log_failure(w->persist->log) < 0 || atomic_load(&w->persist->has_failed);
+    return !w->journal || log_failure(w->journal->log) < 0 || atomic_load(&w->journal->has_failed);
 }
 
 void fw_note_failure(struct feature_world *w)
 {
-    if (!w->persist || fw_is_cut(w) || !has_store_failed(w))
+    if (!w->journal || fw_is_cut(w) || !has_store_failed(w))
         return;
     w->failure_step = w->step;
-    if (log_failure(w->persist->log) == 0)
+    if (log_failure(w->journal->log) == 0)
         w->lasting_failure_step = w->step;
 }
 

@@ -61,14 +61,14 @@ static int life_open(struct world *w)
         w->sinks[i] = (struct sink){{loops_at(w->loops, i), world_on_answer}, w};
     for (unsigned i = 0; i < w->slot_count; i++)
         slot_begin(w, i);
-    const struct persist_options options = {
+    const struct journal_options options = {
         .disk = disk_sim_port(w->disk),
         .file_bytes = w->file_bytes,
         .durability = w->durability,
         .is_stepped = true,
         .limits = &w->limits,
     };
-    int err = persist_open(w->broker, &options, &w->persist);
+    int err = journal_open(w->broker, &options, &w->journal);
     world_step(w, "life %u with %u loops: %s", w->life, loops, lv_error_text(err));
     w->is_restored = false;
     return err;
@@ -128,7 +128,7 @@ static void life_end(struct world *w, bool is_clean)
 {
     clients_end(w);
     w->elapsed_ms = world_now_ms(w) - w->epoch_ms + world_below(w, 3000);
-    persist_close(&w->persist);
+    journal_close(&w->journal);
     loops_drain(w->loops);
     promises_look(w, true);
     w->is_dead = true;
@@ -165,7 +165,7 @@ static void stop(struct world *w)
     disk_sim_fail_at(w->disk, 0, 0);
     disk_sim_set_room(w->disk, UINT64_MAX);
     disk_sim_cut_power_at(w->disk, 0);
-    bool was_clean = log_failure(w->persist->log) == 0;
+    bool was_clean = log_failure(w->journal->log) == 0;
     life_end(w, was_clean);
 }
 
@@ -435,8 +435,8 @@ static struct usage usage_of(struct world *w, const char *folder)
 /* The log moves on a few files, and what nobody needs goes. */
 static void move_log_on(struct world *w)
 {
-    uint64_t until = log_current_file(w->persist->log) + w->limits.files_kept + 3;
-    while (log_current_file(w->persist->log) < until && w->model_count < MESSAGES_MAX) {
+    uint64_t until = log_current_file(w->journal->log) + w->limits.files_kept + 3;
+    while (log_current_file(w->journal->log) < until && w->model_count < MESSAGES_MAX) {
         uint32_t number = model_add(w, 0);
         struct model *model = &w->models[number];
         model->is_persistent = true;

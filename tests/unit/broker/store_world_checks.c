@@ -16,8 +16,8 @@ bool world_restore_some(struct world *w)
 {
     if (w->is_restored)
         return false;
-    int err = persist_restore_step(w->persist, &w->is_restored);
-    if (w->is_restored && log_recovered(w->persist->log).broken_places > 0)
+    int err = journal_restore_step(w->journal, &w->is_restored);
+    if (w->is_restored && log_recovered(w->journal->log).broken_places > 0)
         world_fail(w, "recovery finds damaged places");
     if (w->is_restored)
         world_step(w, "the log has been read");
@@ -38,7 +38,7 @@ static void note_paging(struct world *w)
 static bool has_retries(const struct world *w)
 {
     for (unsigned i = 0; i < loops_count(w->loops); i++) {
-        const struct persist_loop *p = persist_of(loops_at(w->loops, i));
+        const struct journal_loop *p = journal_of(loops_at(w->loops, i));
         if (p && !lv_list_is_empty(&p->retries))
             return true;
     }
@@ -66,11 +66,11 @@ void world_rest(struct world *w)
         if (world_one_in(w, 2))
             any |= world_restore_some(w);
         if (world_one_in(w, 2) && !world_is_cut(w))
-            any |= log_step(w->persist->log);
+            any |= log_step(w->journal->log);
         if (!world_is_cut(w))
-            any |= segments_step(w->persist->segments);
+            any |= segments_step(w->journal->segments);
         if (!any && !world_is_cut(w))
-            any = log_step(w->persist->log);
+            any = log_step(w->journal->log);
         if (!any && !world_is_cut(w))
             any = world_restore_some(w);
         if (!any && !world_is_cut(w) && has_retries(w)) {
@@ -98,8 +98,8 @@ void world_some_time(struct world *w)
     for (unsigned i = 0; i < rounds && !world_is_cut(w); i++) {
         switch (world_below(w, 5)) {
         case 4: world_restore_some(w); break;
-        case 0: log_step(w->persist->log); break;
-        case 1: segments_step(w->persist->segments); break;
+        case 0: log_step(w->journal->log); break;
+        case 1: segments_step(w->journal->segments); break;
         default: loop_sim_turn(w->loops); break;
         }
         if (!world_is_cut(w) && has_retries(w) && world_one_in(w, 8))

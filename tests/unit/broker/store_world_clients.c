@@ -29,7 +29,7 @@ static void placed_mail(struct loop *at, struct mail *mail)
     struct copy *copy = copy_of(w, (unsigned)mail->c, (uint32_t)mail->d);
     if (held_takes(w->slots[mail->c].queue, mail))
         return;
-    if (copy && !w->is_dead && persist_of(at))
+    if (copy && !w->is_dead && journal_of(at))
         copy->is_placed = true;
 }
 
@@ -167,7 +167,7 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
     copy->gone = NOT_GONE;
     copy->is_placed = true;
     /* When the log has failed, nothing can be noted of what consumers get all the same. */
-    copy->was_delivered |= w->persist && log_failure(w->persist->log) == 0;
+    copy->was_delivered |= w->journal && log_failure(w->journal->log) == 0;
     if (no_ack) {
         struct promise *p = promise_make(w, client->slot, 1);
         copy->gone = GONE;

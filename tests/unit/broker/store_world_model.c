@@ -204,11 +204,11 @@ void promise_add(struct promise *p, const struct copy *copy)
 static void promise_mail(struct loop *at, struct mail *mail)
 {
     struct promise *p = mail->a;
-    if (!persist_of(at) || p->world->is_dead) {
+    if (!journal_of(at) || p->world->is_dead) {
         free(p);
         return;
     }
-    p->ticket = log_submit(persist_of(at)->stage);
+    p->ticket = log_submit(journal_of(at)->stage);
     p->next = p->world->promises;
     p->world->promises = p;
 }
@@ -224,7 +224,7 @@ void promise_send(struct loop *from, struct promise *p)
 
 static bool promise_is_safe(const struct promise *p)
 {
-    const struct persist_loop *part = loop_slot(p->home, LOOP_SLOT_STORE);
+    const struct journal_loop *part = loop_slot(p->home, LOOP_SLOT_STORE);
     return part->safe_ticket >= p->ticket;
 }
 

@@ -4,15 +4,15 @@
 
 #include <inttypes.h>
 
-#include "broker/browse.h"
-#include "broker/pager.h"
-#include "broker/persist.h"
-#include "broker/queue.h"
-#include "broker/queue_private.h"
-#include "broker/vhost.h"
 #include "loop/sim/loop_sim.h"
+#include "paging/journal.h"
+#include "paging/pager.h"
+#include "queue/browse.h"
+#include "queue/queue.h"
+#include "queue/queue_private.h"
 #include "store/sim/disk_sim.h"
 #include "store_world.h"
+#include "topology/vhost.h"
 
 enum {
     LOOPS_WORLD_MAX = 3,
@@ -132,7 +132,7 @@ struct world {
     uint64_t step;
 
     struct disk_sim *disk;
-    struct persist_limits limits;
+    struct journal_limits limits;
     uint64_t file_bytes;
     enum log_durability durability; /* but for LOG_SYNC, only processes die */
     unsigned slot_count;
@@ -157,7 +157,7 @@ struct world {
     struct loops *loops;
     struct broker *broker;
     struct vhost *vhost;
-    struct persist *persist;
+    struct journal *journal;
     struct sink sinks[LOOPS_WORLD_MAX];
     struct client *clients[CLIENTS_MAX];
     unsigned client_count;

@@ -4,8 +4,8 @@
 
 #include "base/memory.h"
 #include "broker/delayed.h"
-#include "broker/persist.h"
-#include "topology_world.h"
+#include "paging/journal.h"
+#include "topology/topology_world.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 

@@ -3,8 +3,8 @@
 #include "loop/sim/loop_sim.h"
 
 #include "broker/forward.h"
-#include "broker/persist.h"
-#include "topology_world.h"
+#include "paging/journal.h"
+#include "topology/topology_world.h"
 
 enum { ENDS_MAX = 20000 };
 
@@ -137,7 +137,7 @@ static int tear_down(void **state)
 }
 
 /* From here on the loop's durable queues refuse what is persistent, as after a failed disk. */
-static struct persist_loop failed_store;
+static struct journal_loop failed_store;
 static void fail_store(struct loop *loop, bool is_failed)
 {
     loop_set_slot(loop, LOOP_SLOT_STORE, is_failed ? &failed_store : NULL);

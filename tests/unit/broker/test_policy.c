@@ -1,11 +1,11 @@
 /* Policies: which one rules, what two say together, and what a queue's settings are then. */
 #include "base/error.h"
 #include "base/log.h"
-#include "broker/json_erlang.h"
 #include "broker/parameters.h"
-#include "broker/policy_private.h"
-#include "broker/queue_settings.h"
-#include "topology_world.h"
+#include "queue/queue_settings.h"
+#include "topology/policy_private.h"
+#include "topology/topology_world.h"
+#include "wire/erlang_json.h"
 
 static int set_kind(struct world *w, bool is_operator, const char *name, const char *pattern,
                     const char *apply_to, int64_t priority, const char *definition)

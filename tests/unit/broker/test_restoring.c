@@ -3,9 +3,9 @@
 #include "loop/sim/loop_sim.h"
 
 #include "base/log.h"
-#include "broker/persist.h"
+#include "paging/journal.h"
 #include "store/sim/disk_sim.h"
-#include "topology_world.h"
+#include "topology/topology_world.h"
 
 enum { LOOPS = 2, QUEUES = 2, BODY_BYTES = 200, FILE_BYTES = 8192 };
 
@@ -14,7 +14,7 @@ static struct {
     struct loops *loops;
     struct broker *broker;
     struct vhost *vhost;
-    struct persist *persist;
+    struct journal *journal;
     struct queue *queues[QUEUES]; /* queue i is at home on loop i; its id is i + 1 */
     struct confirm_sink sink;     /* on loop 0 */
     unsigned published;
@@ -41,7 +41,7 @@ static struct queue *restore_queue(const char *name, uint64_t id)
 static struct queue *begin_with(const char *third, uint64_t id)
 {
     static const char *const names[QUEUES] = {"first", "second"};
-    struct persist_limits limits = persist_limits_default;
+    struct journal_limits limits = journal_limits_default;
     struct queue *q = NULL;
     w.loops = loop_sim_create(LOOPS, 1);
     w.broker = broker_create(w.loops, NULL);
@@ -55,14 +55,14 @@ static struct queue *begin_with(const char *third, uint64_t id)
     limits.files_kept = 1000 * 1000; /* all stays in the log */
     w.sink = (struct confirm_sink){loops_at(w.loops, 0), on_answer};
     w.answers = w.refusals = 0;
-    const struct persist_options options = {
+    const struct journal_options options = {
         .disk = disk_sim_port(w.disk),
         .file_bytes = FILE_BYTES,
         .durability = LOG_SYNC,
         .is_stepped = true,
         .limits = &limits,
     };
-    assert_int_equal(persist_open(w.broker, &options, &w.persist), 0);
+    assert_int_equal(journal_open(w.broker, &options, &w.journal), 0);
     return q;
 }
 
@@ -77,8 +77,8 @@ static void settle(void)
     bool any = true;
     while (any) {
         any = loop_sim_turn(w.loops);
-        any |= log_step(w.persist->log);
-        any |= segments_step(w.persist->segments);
+        any |= log_step(w.journal->log);
+        any |= segments_step(w.journal->segments);
     }
 }
 
@@ -86,13 +86,13 @@ static void restore(void)
 {
     bool is_over = false;
     while (!is_over)
-        assert_int_equal(persist_restore_step(w.persist, &is_over), 0);
+        assert_int_equal(journal_restore_step(w.journal, &is_over), 0);
     settle();
 }
 
 static void end(void)
 {
-    persist_close(&w.persist);
+    journal_close(&w.journal);
     loops_drain(w.loops);
     for (unsigned i = 0; i < QUEUES; i++)
         queue_unref(&w.queues[i]);
@@ -299,7 +299,7 @@ static void a_crash_before_all_is_read_loses_and_doubles_nothing(void **state)
         publish(q, 40);
         publish(w.queues[0], 3); /* nobody is told that it is safe */
         for (unsigned n = 0; n < i && !is_over; n++)
-            assert_int_equal(persist_restore_step(w.persist, &is_over), 0);
+            assert_int_equal(journal_restore_step(w.journal, &is_over), 0);
         assert_false(is_over);
         settle();
         assert_int_equal(w.answers, 40);
@@ -388,7 +388,7 @@ static void a_store_that_is_closed_before_all_is_read_answers_everybody_and_keep
     ask(&get_question, w.queues[0], queue_call_get);
     ask(&counts, w.queues[1], queue_call_status);
     settle();
-    persist_close(&w.persist);
+    journal_close(&w.journal);
     loops_drain(w.loops);
     assert_int_equal(w.answers, 10);
     assert_int_equal(w.refusals, 10);
@@ -421,12 +421,12 @@ static void a_start_reads_a_bounded_part_of_the_log_before_it_serves(void **stat
 {
     (void)state;
     uint64_t few = bytes_read_at_start(400);
-    uint64_t left_of_few = log_unread_bytes(w.persist->log);
+    uint64_t left_of_few = log_unread_bytes(w.journal->log);
     end();
     uint64_t many = bytes_read_at_start(6000);
     uint64_t files = 0;
-    assert_true(log_unread_bytes(w.persist->log) > 4 * left_of_few);
-    for (uint64_t bytes = log_unread_bytes(w.persist->log); bytes > 0; files++)
+    assert_true(log_unread_bytes(w.journal->log) > 4 * left_of_few);
+    for (uint64_t bytes = log_unread_bytes(w.journal->log); bytes > 0; files++)
         bytes -= bytes < FILE_BYTES ? bytes : FILE_BYTES;
     /* Whole: the newest file, one that was prepared, one that was not filled; of others the beginning. */
     assert_true(few <= 5 * FILE_BYTES);

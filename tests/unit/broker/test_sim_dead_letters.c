@@ -4,12 +4,12 @@
 #include "loop/sim/loop_sim.h"
 
 #include "base/log.h"
+#include "broker/dead_lettering.h"
 #include "broker/forward.h"
-#include "broker/persist.h"
-#include "broker/queue_dead_letters.h"
-#include "broker/queue_private.h"
+#include "paging/journal.h"
+#include "queue/queue_private.h"
 #include "store/sim/disk_sim.h"
-#include "topology_world.h"
+#include "topology/topology_world.h"
 
 enum { WORLDS = 12, LIVES = 4, MESSAGES_MAX = 2000, QUEUES = 3, TURNS_MAX = 100000 };
 
@@ -24,7 +24,7 @@ struct life {
     struct loops *loops;
     struct broker *broker;
     struct vhost *vhost;
-    struct persist *persist;
+    struct journal *journal;
     struct queue *queues[QUEUES];
     struct confirm_sink sink;
     unsigned published;
@@ -95,16 +95,16 @@ static bool begin(uint64_t ttl_ms)
     assert_int_equal(vhost_create(w.broker, slice_str("/"), false, NOBODY, &w.vhost), CHANGE_DONE);
     make_topology(ttl_ms);
     w.sink = (struct confirm_sink){loops_at(w.loops, 0), on_answer};
-    const struct persist_options options = {
+    const struct journal_options options = {
         .disk = disk_sim_port(w.disk),
         .file_bytes = UINT64_C(16384) << below(5),
         .durability = LOG_SYNC,
         .is_stepped = true,
     };
-    int err = persist_open(w.broker, &options, &w.persist);
+    int err = journal_open(w.broker, &options, &w.journal);
     bool is_restored = false;
     while (err == 0 && !is_restored)
-        err = persist_restore_step(w.persist, &is_restored);
+        err = journal_restore_step(w.journal, &is_restored);
     loops_drain(w.loops);
     return err == 0;
 }
@@ -113,8 +113,8 @@ static void end(void)
 {
     for (int i = 0; i < QUEUES; i++)
         queue_unref(&w.queues[i]);
-    if (w.persist)
-        persist_close(&w.persist);
+    if (w.journal)
+        journal_close(&w.journal);
     loops_drain(w.loops);
     w.elapsed_ms += 1000;
     broker_free(&w.broker);
@@ -127,8 +127,8 @@ static void work(unsigned turns)
 {
     while (turns-- > 0) {
         switch (below(4)) {
-        case 0: log_step(w.persist->log); break;
-        case 1: segments_step(w.persist->segments); break;
+        case 0: log_step(w.journal->log); break;
+        case 1: segments_step(w.journal->segments); break;
         default: loop_sim_turn(w.loops); break;
         }
     }
@@ -139,8 +139,8 @@ static void settle(void)
 {
     for (int i = 0; i < TURNS_MAX; i++) {
         bool any = loop_sim_turn(w.loops);
-        any |= log_step(w.persist->log);
-        any |= segments_step(w.persist->segments);
+        any |= log_step(w.journal->log);
+        any |= segments_step(w.journal->segments);
         if (!any && forward_count(w.queues[SOURCE]) == 0)
             return;
         if (!any)

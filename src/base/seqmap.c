@@ -1,0 +1,140 @@
+#include "base/seqmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+static bool is_elsewhere(const void *slot)
+{
+    return (uintptr_t)slot & WINDOW_ELSEWHERE;
+}
+
+void lv_seqmap_init(struct lv_seqmap *w, size_t chunk_bytes)
+{
+    *w = (struct lv_seqmap){.chunk_bytes = chunk_bytes};
+}
+
+void lv_seqmap_free(struct lv_seqmap *w)
+{
+    for (uint64_t c = w->first; c < w->end; c++) {
+        void *chunk = w->ring[c & (w->capacity - 1)];
+        free(is_elsewhere(chunk) ? NULL : chunk);
+    }
+    free(w->ring);
+    free(w->spare);
+    *w = (struct lv_seqmap){.chunk_bytes = w->chunk_bytes};
+}
+
+static void window_grow(struct lv_seqmap *w)
+{
+    size_t capacity = w->capacity ? w->capacity * 2 : 2;
+    void **ring = lv_calloc(capacity, sizeof *ring);
+    for (uint64_t c = w->first; c < w->end; c++)
+        ring[c & (capacity - 1)] = w->ring[c & (w->capacity - 1)];
+    free(w->ring);
+    w->ring = ring;
+    w->capacity = capacity;
+}
+
+static void *window_new_chunk(struct lv_seqmap *w)
+{
+    void *chunk = w->spare ? w->spare : lv_malloc(w->chunk_bytes);
+    w->spare = NULL;
+    memset(chunk, 0, w->chunk_bytes);
+    return chunk;
+}
+
+/* Where the chunk of this sequence number stands; places up to it are made where there are none. */
+static void **window_place(struct lv_seqmap *w, uint64_t sequence)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    if (w->first == w->end) {
+        w->first = c;
+        w->end = c;
+    }
+    lv_assert(c >= w->first);
+    while (w->end <= c) {
+        if (w->end - w->first == w->capacity)
+            window_grow(w);
+        w->ring[w->end++ & (w->capacity - 1)] = NULL;
+    }
+    return &w->ring[c & (w->capacity - 1)];
+}
+
+void *lv_seqmap_extend(struct lv_seqmap *w, uint64_t sequence)
+{
+    void **at = window_place(w, sequence);
+    lv_assert(!is_elsewhere(*at));
+    if (!*at)
+        *at = window_new_chunk(w);
+    return *at;
+}
+
+static void window_keep_spare(struct lv_seqmap *w, void *chunk)
+{
+    if (w->spare)
+        free(chunk);
+    else
+        w->spare = chunk;
+}
+
+static void window_advance(struct lv_seqmap *w)
+{
+    while (w->first < w->end && !w->ring[w->first & (w->capacity - 1)])
+        w->first++;
+}
+
+static void **window_existing(struct lv_seqmap *w, uint64_t sequence)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    lv_assert(c >= w->first && c < w->end);
+    return &w->ring[c & (w->capacity - 1)];
+}
+
+void lv_seqmap_drop(struct lv_seqmap *w, uint64_t sequence)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(*at != NULL && !is_elsewhere(*at));
+    window_keep_spare(w, *at);
+    *at = NULL;
+    window_advance(w);
+}
+
+void lv_seqmap_send_elsewhere(struct lv_seqmap *w, uint64_t sequence)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(*at != NULL && !is_elsewhere(*at));
+    window_keep_spare(w, *at);
+    *at = (void *)WINDOW_ELSEWHERE;
+}
+
+void lv_seqmap_extend_elsewhere(struct lv_seqmap *w, uint64_t sequence)
+{
+    void **at = window_place(w, sequence);
+    lv_assert(*at == NULL);
+    *at = (void *)WINDOW_ELSEWHERE;
+}
+
+void lv_seqmap_set_note(struct lv_seqmap *w, uint64_t sequence, void *note)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(is_elsewhere(*at));
+    *at = (void *)((uintptr_t)note | WINDOW_ELSEWHERE);
+}
+
+void *lv_seqmap_bring_back(struct lv_seqmap *w, uint64_t sequence)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(is_elsewhere(*at));
+    return *at = window_new_chunk(w);
+}
+
+void lv_seqmap_forget(struct lv_seqmap *w, uint64_t sequence)
+{
+    void **at = window_existing(w, sequence);
+    lv_assert(is_elsewhere(*at));
+    *at = NULL;
+    window_advance(w);
+}

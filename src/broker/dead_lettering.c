@@ -1,0 +1,238 @@
+#include "broker/dead_lettering.h"
+
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/forward.h"
+#include "queue/queue_private.h"
+#include "topology/vhost.h"
+#include "wire/wire.h"
+
+/* --- what has been said -------------------------------------------------------------------------- */
+
+enum { CYCLES_REMEMBERED = 32, OBSTACLES_REMEMBERED = 8 };
+
+/* Of what was logged, by hashes. */
+struct dead_letter_log {
+    uint64_t cycles[CYCLES_REMEMBERED];
+    unsigned cycle_count;
+    bool has_told_of_bad_history;
+    uint64_t obstacles[OBSTACLES_REMEMBERED]; /* since all was well */
+    unsigned obstacle_count;
+};
+
+static struct dead_letter_log *log_of(struct queue *q)
+{
+    if (!q->dead_letter_log)
+        q->dead_letter_log = lv_calloc(1, sizeof *q->dead_letter_log);
+    return q->dead_letter_log;
+}
+
+void queue_dead_letters_free(struct queue *q)
+{
+    free(q->dead_letter_log);
+    q->dead_letter_log = NULL;
+}
+
+/* Adds a hash. False: it is there, or there is no room for it. */
+static bool remember(uint64_t *hashes, unsigned *count, unsigned room, uint64_t hash)
+{
+    for (unsigned i = 0; i < *count; i++) {
+        if (hashes[i] == hash)
+            return false;
+    }
+    if (*count == room)
+        return false;
+    hashes[(*count)++] = hash;
+    return true;
+}
+
+static bool remember_cycle(struct dead_letter_log *log, uint64_t hash)
+{
+    return remember(log->cycles, &log->cycle_count, CYCLES_REMEMBERED, hash);
+}
+
+static bool remember_obstacle(struct dead_letter_log *log, uint64_t hash)
+{
+    return remember(log->obstacles, &log->obstacle_count, OBSTACLES_REMEMBERED, hash);
+}
+
+static void tell_of_cycle(struct queue *q, const struct message *made, const struct queue *target)
+{
+    struct lv_buffer queues = {0};
+    dead_letter_describe(&queues, made, queue_name(target));
+    if (remember_cycle(log_of(q), lv_hash(lv_buffer_slice(&queues))))
+        log_warning("queue '%.*s' in vhost '%.*s': message dropped: dead-letter queues form a "
+                    "cycle: %.*s; this cycle will not be reported again",
+                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+                    SLICE_ARG(lv_buffer_slice(&queues)));
+    lv_buffer_free(&queues);
+}
+
+static void tell_of_bad_history(struct queue *q)
+{
+    struct dead_letter_log *log = log_of(q);
+    if (log->has_told_of_bad_history)
+        return;
+    log->has_told_of_bad_history = true;
+    log_warning("queue '%.*s' in vhost '%.*s': a message's header x-death is no array: its history "
+                "begins anew; this will not be reported again for this queue",
+                SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
+static const struct queue_arguments *settings_of(const struct queue *q)
+{
+    return &q->settings;
+}
+
+/* --- how they go on -------------------------------------------------------------------------------- */
+
+static bool make(struct queue *q, const struct forward *f, struct message **ret)
+{
+    const struct queue_arguments *a = settings_of(q);
+    *ret = NULL;
+    if (!queue_sends_on(q))
+        return true;
+    const struct dead_letter d = {
+        .message = f->message,
+        .queue = queue_name(q),
+        .reason = (enum death)f->note,
+        .time_s = f->when_ms / 1000,
+        .exchange = a->dead_letter_exchange,
+        .has_routing_key = a->has_dead_letter_routing_key,
+        .routing_key = a->dead_letter_routing_key,
+    };
+    bool had_bad_history = false;
+    *ret = dead_letter_make(&d, &had_bad_history);
+    if (had_bad_history)
+        tell_of_bad_history(q);
+    return *ret != NULL;
+}
+
+static bool is_target(struct queue *q, const struct forward *f, const struct message *made,
+                      struct queue *target)
+{
+    if (f->note == DEATH_REJECTED || !dead_letter_turns(made, queue_name(target)))
+        return true;
+    tell_of_cycle(q, made, target);
+    return false;
+}
+
+/* --- what cannot go on ------------------------------------------------------------------------------ */
+
+static void describe_obstacle(const struct queue *q, const struct forward *f,
+                              enum forward_obstacle obstacle, const struct queue *target,
+                              struct lv_buffer *out)
+{
+    const struct queue_arguments *a = settings_of(q);
+    struct slice key = a->has_dead_letter_routing_key ? a->dead_letter_routing_key
+                                                      : message_routing_key(f->message);
+    switch (obstacle) {
+    case FORWARD_NO_MEMORY: lv_buffer_printf(out, "there is no memory for a copy"); return;
+    case FORWARD_NO_EXCHANGE:
+        lv_buffer_printf(out, "there is no exchange '%.*s'", SLICE_ARG(a->dead_letter_exchange));
+        return;
+    case FORWARD_NO_ROUTE:
+        lv_buffer_printf(out, "exchange '%.*s' has no route for the key '%.*s'",
+                         SLICE_ARG(a->dead_letter_exchange), SLICE_ARG(key));
+        return;
+    case FORWARD_REFUSED:
+        if (target)
+            lv_buffer_printf(out, "queue '%.*s' is full or refuses them",
+                             SLICE_ARG(queue_name(target)));
+        else
+            lv_buffer_printf(out, "a queue that they go to is full or refuses them");
+        return;
+    }
+}
+
+static void stuck(struct queue *q, const struct forward *f, enum forward_obstacle obstacle,
+                  const struct queue *target)
+{
+    struct lv_buffer why = {0};
+    if (log_of(q)->obstacle_count == OBSTACLES_REMEMBERED)
+        return;
+    describe_obstacle(q, f, obstacle, target, &why);
+    if (remember_obstacle(log_of(q), lv_hash(lv_buffer_slice(&why))))
+        log_warning(
+            "queue '%.*s' in vhost '%.*s': dead letters cannot go on: %.*s; they are kept, and tried again",
+            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+            SLICE_ARG(lv_buffer_slice(&why)));
+    lv_buffer_free(&why);
+}
+
+static void unstuck(struct queue *q, bool has_arrived)
+{
+    log_of(q)->obstacle_count = 0;
+    if (!has_arrived)
+        return; /* the queue is deleted, or has no dead-letter exchange any more */
+    log_info("queue '%.*s' in vhost '%.*s': the dead letters that were kept have gone on",
+             SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
+static void done(struct queue *q, const struct forward *f, enum forward_end end)
+{
+    if (end == FORWARD_TAKEN)
+        q->counters.dead_lettered[f->note]++;
+    if (!f->is_outside)
+        queue_settle_place(q, f->place);
+}
+
+static const struct forward_rules dead_letter_rules = {
+    .make = make,
+    .is_target = is_target,
+    .stuck = stuck,
+    .unstuck = unstuck,
+    .done = done,
+};
+
+/* --- the door ------------------------------------------------------------------------------------------ */
+
+bool queue_sends_on(const struct queue *q)
+{
+    /* No exchange has a longer name. */
+    return settings_of(q)->has_dead_letter_exchange &&
+           settings_of(q)->dead_letter_exchange.n <= SHORTSTR_BYTES_MAX;
+}
+
+/* As in RabbitMQ, a queue that drops its head when it is full cannot promise anything. */
+static bool must_arrive(const struct queue *q)
+{
+    return settings_of(q)->dead_letters_at_least_once &&
+           settings_of(q)->overflow == OVERFLOW_REJECT_PUBLISH;
+}
+
+static void send_on(struct queue *q, const struct forward *forward)
+{
+    struct forward f = *forward;
+    f.when_ms = loop_wall_ms(q->home);
+    forward_start(q, &dead_letter_rules, &f);
+}
+
+void queue_dead_letter(struct queue *q, uint64_t place, struct message *message, enum death reason)
+{
+    if (!message || !queue_sends_on(q)) {
+        queue_settle_place(q, place);
+        return;
+    }
+    send_on(q,
+            &(struct forward){
+                .place = place, .message = message, .note = reason, .must_arrive = must_arrive(q)});
+}
+
+void queue_dead_letter_outside(struct queue *q, struct message *message, enum death reason)
+{
+    if (queue_sends_on(q))
+        send_on(q, &(struct forward){.message = message, .note = reason, .is_outside = true});
+}
+
+bool queue_can_send_on(struct queue *q)
+{
+    if (forward_has_room(q))
+        return true;
+    forward_when_room(q, &q->expiry_run);
+    forward_when_room(q, &q->delivery_run);
+    return false;
+}

@@ -1,0 +1,264 @@
+/* The socket is read and written here alone. A command's thread reaches the client through the spool, and
+ * through `is_done`, the last thing it writes before it wakes us and ends. */
+#include "control/client.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+
+enum {
+    READ_BYTES = 64 * 1024,
+    STACK_BYTES = 512 * 1024,
+    NICENESS = 15,
+    RESTORING_LOOK_MS = 10, /* between looks whether queues are restored */
+};
+
+static void wake(void *arg)
+{
+    const struct client *c = arg;
+    lv_assert(eventfd_write(c->service->wake_fd, 1) == 0);
+}
+
+struct client *client_create(struct service *service, int fd, uint64_t now_ms)
+{
+    struct client *c = lv_calloc(1, sizeof *c);
+    lv_list_init(&c->link);
+    c->service = service;
+    c->fd = fd;
+    c->since_ms = now_ms;
+    c->spool = spool_create(&service->budget, wake, c);
+    return c;
+}
+
+static void close_socket(struct client *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    spool_cut(c->spool);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+/* As much as the socket takes. */
+static void send_some(struct client *c, uint64_t now_ms)
+{
+    struct slice bytes;
+    bool was_unsent = c->is_unsent;
+    while (c->fd >= 0 && spool_next(c->spool, &bytes)) {
+        if (!was_unsent)
+            c->since_ms = now_ms;
+        was_unsent = c->is_unsent = true;
+        ssize_t n = send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0 && errno != EINTR)
+            close_socket(c);
+        if (n > 0) {
+            spool_sent(c->spool, (size_t)n);
+            c->since_ms = now_ms;
+        }
+    }
+    c->is_unsent = false;
+}
+
+static void say(struct client *c, const char *error, const char *text)
+{
+    struct request r = {.spool = c->spool};
+    request_refuse(&r, error, "%s", text);
+    spool_put(c->spool, &r.out);
+}
+
+/* --- running ------------------------------------------------------------------------------ */
+
+/* Nobody can say what is in a queue before its messages have been read from the log. */
+static void wait_for_queues(const struct service *s)
+{
+    struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
+    while (atomic_load(&s->world->broker->is_restoring) && poll(&stop, 1, RESTORING_LOOK_MS) == 0)
+        continue;
+}
+
+static void *run_on_thread(void *arg)
+{
+    struct client *c = arg;
+    pthread_setname_np(pthread_self(), "control-request");
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone: loops go first */
+    lv_rcu_register_thread();
+    lv_rcu_offline();
+    wait_for_queues(c->service);
+    request_run(&c->request);
+    lv_memory_leave();
+    lv_rcu_unregister_thread();
+    int wake_fd = c->service->wake_fd;
+    atomic_store_explicit(&c->is_done, true, memory_order_release);
+    lv_assert(eventfd_write(wake_fd, 1) == 0);
+    return NULL;
+}
+
+static bool start_thread(struct client *c)
+{
+    pthread_attr_t attributes;
+    if (c->service->thread_count >= REQUESTS_MAX)
+        return false;
+    atomic_store_explicit(&c->is_done, false, memory_order_relaxed);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    c->has_thread = pthread_create(&c->thread, &attributes, run_on_thread, c) == 0;
+    pthread_attr_destroy(&attributes);
+    c->service->thread_count += c->has_thread;
+    return c->has_thread;
+}
+
+static void join_thread(struct client *c)
+{
+    lv_assert(pthread_join(c->thread, NULL) == 0);
+    c->has_thread = false;
+    c->service->thread_count--;
+}
+
+static void run(struct client *c, const char *line, size_t n)
+{
+    const struct service *s = c->service;
+    c->request = (struct request){
+        .world = s->world, .asker = s->asker, .spool = c->spool, .stop_fd = s->stop_fd};
+    request_parse(&c->request, line, n);
+    c->state = CLIENT_SENDS;
+    if (request_is_prompt(&c->request)) {
+        request_run(&c->request);
+    } else if (start_thread(c)) {
+        c->state = CLIENT_RUNS;
+    } else {
+        request_free(&c->request);
+        say(c, "too_many_requests", "too many requests are under way; try again later");
+    }
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+/* The first line that has come whole. False when there is none. */
+static bool run_line(struct client *c)
+{
+    const char *end = c->in.n ? memchr(c->in.p, '\n', c->in.n) : NULL;
+    if (!end)
+        return false;
+    size_t n = (size_t)(end - (const char *)c->in.p);
+    run(c, (const char *)c->in.p, n);
+    lv_buffer_consume(&c->in, n + 1);
+    return true;
+}
+
+static void read_some(struct client *c)
+{
+    ssize_t n = recv(c->fd, lv_buffer_reserve(&c->in, READ_BYTES), READ_BYTES, 0);
+    if (n > 0)
+        c->in.n += (size_t)n;
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        close_socket(c);
+    if (c->fd < 0 || run_line(c) || c->in.n <= REQUEST_BYTES_MAX)
+        return;
+    say(c, "bad_request", "a request has at most 1 MiB");
+    c->is_last = true;
+    c->state = CLIENT_SENDS;
+}
+
+/* All has been sent: the next request, which may have come already. */
+static void next_request(struct client *c, uint64_t now_ms)
+{
+    c->since_ms = now_ms;
+    c->state = CLIENT_READS;
+    if (c->request.is_to_linger)
+        c->state = CLIENT_LINGERS;
+    else if (c->is_last)
+        close_socket(c);
+    else
+        run_line(c);
+    if (c->state == CLIENT_READS && c->in.n == 0)
+        lv_buffer_free(&c->in); /* many may stay connected and silent */
+}
+
+/* --- turns -------------------------------------------------------------------------------- */
+
+struct pollfd client_wants(const struct client *c)
+{
+    struct pollfd wants = {.fd = c->fd};
+    if (c->is_unsent)
+        wants.events = POLLOUT;
+    else if (c->state == CLIENT_READS)
+        wants.events = POLLIN;
+    return wants;
+}
+
+void client_turn(struct client *c, short revents, uint64_t now_ms)
+{
+    if (c->state == CLIENT_READS && revents)
+        read_some(c);
+    else if (revents & (POLLHUP | POLLERR | POLLNVAL))
+        close_socket(c);
+    while (c->state == CLIENT_RUNS || c->state == CLIENT_SENDS) {
+        bool is_done = c->has_thread && atomic_load_explicit(&c->is_done, memory_order_acquire);
+        if (is_done) {
+            join_thread(c);
+            c->state = CLIENT_SENDS;
+        }
+        send_some(c, now_ms);
+        if (c->fd < 0 || c->is_unsent || c->state == CLIENT_RUNS)
+            return;
+        next_request(c, now_ms);
+    }
+}
+
+bool client_is_over(const struct client *c)
+{
+    return c->fd < 0 && !c->has_thread;
+}
+
+uint64_t client_waited_since(const struct client *c)
+{
+    bool is_awaited = c->fd >= 0 && (c->state == CLIENT_READS || c->is_unsent);
+    return is_awaited ? c->since_ms : UINT64_MAX;
+}
+
+void client_cut(struct client *c, const char *error, const char *text)
+{
+    if (c->state == CLIENT_READS) {
+        say(c, error, text);
+        send_some(c, c->since_ms);
+    }
+    close_socket(c);
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+void client_never_wait(struct client *c)
+{
+    if (c->state == CLIENT_RUNS && c->is_unsent)
+        spool_cut(c->spool); /* a long answer that is not being read */
+    else
+        spool_never_wait(c->spool);
+}
+
+void client_free(struct client **client)
+{
+    struct client *c = *client;
+    *client = NULL;
+    lv_list_remove(&c->link);
+    if (c->has_thread)
+        join_thread(c);
+    send_some(c, c->since_ms);
+    if (c->fd >= 0 && c->state != CLIENT_LINGERS)
+        close(c->fd);
+    spool_free(&c->spool);
+    lv_buffer_free(&c->in);
+    free(c);
+}

@@ -1,0 +1,316 @@
+/* One thread accepts, reads, writes and looks at the clock, and never waits for anybody but poll(2). A command
+ * that may wait runs on a thread of its own (client.h); one that never does, at once: so `ping` is answered
+ * whatever the others do.
+ *
+ *   (1) At most CLIENTS_MAX are connected. One more takes the place of the one that has kept us waiting
+ *       the longest; at most REQUESTS_MAX run a command, so there always is such a one.
+ *   (2) A client that keeps us waiting is cut in the end: sooner when there are many. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "control/client.h"
+
+enum {
+    BACKLOG = 128,
+    CLIENTS_MAX = 256,
+    REQUEST_PATIENCE_MS = 60 * 1000, /* a request must have come whole by then */
+    ANSWER_PATIENCE_MS =
+        10 * 60 * 1000,             /* ... and something of its answer be read: a pager waits */
+    SCARCE_PATIENCE_MS = 10 * 1000, /* both, once half of the clients or threads are in use */
+    LOOK_MS = 1000,
+    ACCEPTS_MAX = 16,      /* in one turn */
+    ACCEPT_PAUSE_MS = 100, /* out of descriptors: others may give some back */
+    STACK_BYTES = 512 * 1024,
+};
+
+enum { POLLED_LISTENER, POLLED_WAKE, POLLED_STOP, POLLED_CLIENTS };
+
+struct control {
+    struct control_world world;
+    struct service service;
+    int listen_fd;
+    char *path;
+    pthread_t thread;
+    bool has_thread;
+    /* The thread's. */
+    struct lv_list clients;
+    size_t client_count;      /* all; those whose socket is closed have a thread that still works */
+    uint64_t accept_after_ms; /* the listener is left alone until then */
+    bool has_warned_of_clients; /* since they were few */
+    struct pollfd polled[POLLED_CLIENTS + CLIENTS_MAX + REQUESTS_MAX];
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- patience ----------------------------------------------------------------------------- */
+
+static size_t connected_count(const struct control *c)
+{
+    size_t count = 0;
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        count += lv_list_item(it, struct client, link)->fd >= 0;
+    return count;
+}
+
+static struct client *longest_awaited(const struct control *c)
+{
+    struct client *found = NULL;
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next) {
+        struct client *one = lv_list_item(it, struct client, link);
+        uint64_t since = client_waited_since(one);
+        if (since != UINT64_MAX && (!found || since < client_waited_since(found)))
+            found = one;
+    }
+    return found;
+}
+
+static void look_at_clock(struct control *c, uint64_t now)
+{
+    bool is_scarce =
+        connected_count(c) > CLIENTS_MAX / 2 || c->service.thread_count > REQUESTS_MAX / 2;
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next) {
+        struct client *one = lv_list_item(it, struct client, link);
+        uint64_t since = client_waited_since(one);
+        uint64_t patience = is_scarce                    ? SCARCE_PATIENCE_MS
+                            : one->state == CLIENT_READS ? REQUEST_PATIENCE_MS
+                                                         : ANSWER_PATIENCE_MS;
+        if (since != UINT64_MAX && now >= since + patience)
+            client_cut(one, "timed_out", "no request has come in time");
+    }
+    if (!is_scarce)
+        c->has_warned_of_clients = false;
+}
+
+/* Makes room for one more. False: nobody is to blame. */
+static bool make_room(struct control *c)
+{
+    if (connected_count(c) < CLIENTS_MAX)
+        return true;
+    struct client *one = longest_awaited(c);
+    if (one)
+        client_cut(one, "too_many_connections", "others want to connect, and no request has come");
+    if (!c->has_warned_of_clients)
+        log_warning(
+            "the control socket has %d connections: each new one ends the one that has kept "
+            "us waiting the longest",
+            CLIENTS_MAX);
+    c->has_warned_of_clients = true;
+    return one != NULL;
+}
+
+/* --- turns -------------------------------------------------------------------------------- */
+
+/* False when nobody more is to be accepted now. */
+static bool accept_one(struct control *c, uint64_t now)
+{
+    static const char refusal[] =
+        "{\"error\":\"too_many_connections\",\"text\":\"too many connections\"}\n";
+    int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            c->accept_after_ms = now + ACCEPT_PAUSE_MS;
+        return false;
+    }
+    if (make_room(c)) {
+        lv_list_push(&c->clients, &client_create(&c->service, fd, now)->link);
+        c->client_count++;
+        return true;
+    }
+    (void)!send(fd, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
+    close(fd);
+    return true;
+}
+
+static void remove_ended(struct control *c)
+{
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &c->clients) {
+        struct client *one = lv_list_item(it, struct client, link);
+        if (!client_is_over(one))
+            continue;
+        client_free(&one);
+        c->client_count--;
+    }
+}
+
+/* The clients follow in the order of the list. */
+static size_t fill_polled(struct control *c, uint64_t now)
+{
+    size_t count = POLLED_CLIENTS;
+    lv_assert(c->client_count <= CLIENTS_MAX + REQUESTS_MAX);
+    c->polled[POLLED_LISTENER] =
+        (struct pollfd){.fd = now >= c->accept_after_ms ? c->listen_fd : -1, .events = POLLIN};
+    c->polled[POLLED_WAKE] = (struct pollfd){.fd = c->service.wake_fd, .events = POLLIN};
+    c->polled[POLLED_STOP] = (struct pollfd){.fd = c->service.stop_fd, .events = POLLIN};
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        c->polled[count++] = client_wants(lv_list_item(it, struct client, link));
+    return count;
+}
+
+static int timeout_of(const struct control *c, uint64_t now)
+{
+    if (now < c->accept_after_ms)
+        return ACCEPT_PAUSE_MS;
+    return lv_list_is_empty(&c->clients) ? -1 : LOOK_MS;
+}
+
+/* False: the control stops. */
+static bool turn(struct control *c)
+{
+    uint64_t now = now_ms();
+    size_t at = POLLED_CLIENTS, count = fill_polled(c, now);
+    eventfd_t woken;
+    int n = poll(c->polled, count, timeout_of(c, now));
+    if (n < 0)
+        return errno == EINTR;
+    if (c->polled[POLLED_STOP].revents)
+        return false;
+    if (c->polled[POLLED_WAKE].revents)
+        (void)eventfd_read(c->service.wake_fd, &woken);
+    now = now_ms();
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        client_turn(lv_list_item(it, struct client, link), c->polled[at++].revents, now);
+    for (int i = 0; c->polled[POLLED_LISTENER].revents && i < ACCEPTS_MAX; i++)
+        if (!accept_one(c, now))
+            break;
+    look_at_clock(c, now);
+    remove_ended(c);
+    return true;
+}
+
+static void end_all(struct control *c)
+{
+    for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next)
+        client_never_wait(lv_list_item(it, struct client, link));
+    while (!lv_list_is_empty(&c->clients)) {
+        struct client *one = lv_list_item(c->clients.next, struct client, link);
+        client_free(&one);
+    }
+}
+
+static void *control_thread(void *arg)
+{
+    struct control *c = arg;
+    pthread_setname_np(pthread_self(), "control");
+    lv_rcu_register_thread();
+    lv_rcu_offline();
+    while (turn(c))
+        continue;
+    end_all(c);
+    lv_rcu_unregister_thread();
+    return NULL;
+}
+
+/* --- the socket --------------------------------------------------------------------------- */
+
+static int failed(const char *what)
+{
+    return lv_error_explain(lv_error_from_errno(errno), "%s: %s", what, strerror(errno));
+}
+
+/* The data directory is locked by us, so a socket that is there is a leftover. */
+static int socket_open(const char *path, int *ret)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return ERR_TOO_LARGE;
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return failed("socket");
+    if ((unlink(path) != 0 && errno != ENOENT) ||
+        bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
+        chmod(path, 0600) != 0 || listen(fd, BACKLOG) != 0) {
+        int err = failed("socket");
+        close(fd);
+        return err;
+    }
+    *ret = fd;
+    return 0;
+}
+
+static int thread_start(struct control *c)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    c->has_thread = pthread_create(&c->thread, &attributes, control_thread, c) == 0;
+    pthread_attr_destroy(&attributes);
+    return c->has_thread ? 0 : ERR_NO_MEMORY;
+}
+
+int control_start(const struct control_world *world, struct control **ret)
+{
+    struct control *c = lv_calloc(1, sizeof *c);
+    struct lv_buffer path = {0};
+    lv_buffer_printf(&path, "%s/" CONTROL_SOCKET_FILE, world->data_dir);
+    c->world = *world;
+    c->path = slice_strdup(lv_buffer_slice(&path));
+    lv_buffer_free(&path);
+    lv_list_init(&c->clients);
+    c->listen_fd = -1;
+    c->service = (struct service){
+        .world = &c->world,
+        .asker = asker_create(world->loops),
+        .stop_fd = eventfd(0, EFD_CLOEXEC),
+        .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+    };
+    int err = c->service.stop_fd < 0 || c->service.wake_fd < 0
+                  ? lv_error_from_errno(errno)
+                  : socket_open(c->path, &c->listen_fd);
+    if (err == 0)
+        err = thread_start(c);
+    if (err < 0) {
+        control_stop(&c);
+        return err;
+    }
+    *ret = c;
+    return 0;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void control_stop(struct control **control)
+{
+    struct control *c = *control;
+    *control = NULL;
+    if (!c)
+        return;
+    asker_close(c->service.asker);
+    if (c->has_thread) {
+        lv_assert(eventfd_write(c->service.stop_fd, 1) == 0);
+        lv_assert(pthread_join(c->thread, NULL) == 0);
+    }
+    if (c->listen_fd >= 0)
+        unlink(c->path);
+    close_fd(c->listen_fd);
+    close_fd(c->service.stop_fd);
+    close_fd(c->service.wake_fd);
+    asker_free(&c->service.asker);
+    free(c->path);
+    free(c);
+}

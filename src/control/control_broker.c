@@ -1,0 +1,88 @@
+/* Commands about the broker as a whole. None of them waits for a loop, the disk, or anybody. */
+#include "base/log.h"
+#include "control/control_private.h"
+#include "topology/vhost.h"
+
+static void run_ping(struct request *r)
+{
+    request_done(r, json_pack("{s:s}", "node", r->world->node_name));
+}
+
+static void run_version(struct request *r)
+{
+    request_done(r, json_pack("{s:s, s:s}", "version", r->world->amqp->settings.version,
+                              "leveret_version", LEVERET_VERSION));
+}
+
+/* Read first what is counted last: the difference is never below 0. */
+static uint64_t count_connections(const struct amqp_server *server)
+{
+    uint64_t closed = atomic_load(&server->connections_closed);
+    return atomic_load(&server->connections_opened) - closed;
+}
+
+static uint64_t count_queues(struct broker *broker)
+{
+    struct lv_table_iter it;
+    uint64_t count = 0;
+    for (struct lv_table_node *node = lv_table_first(broker->vhosts, &it); node;
+         node = lv_table_next(broker->vhosts, &it))
+        count += lv_table_count(lv_container_of(node, struct vhost, by_name)->queues);
+    return count;
+}
+
+static void run_status(struct request *r)
+{
+    json_t *facts = json_object();
+    json_object_set_new(facts, "node", json_string(r->world->node_name));
+    json_object_set_new(facts, "version", json_string(r->world->amqp->settings.version));
+    json_object_set_new(facts, "connections", json_of_u64(count_connections(r->world->amqp)));
+    json_object_set_new(facts, "queues", json_of_u64(count_queues(r->world->broker)));
+    json_object_set_new(facts, "vhosts", json_of_u64(lv_table_count(r->world->broker->vhosts)));
+    r->world->facts(r->world->arg, facts);
+    request_done(r, facts);
+}
+
+static void run_environment(struct request *r)
+{
+    json_t *settings = json_object();
+    r->world->environment(r->world->arg, settings);
+    json_t *more = json_object();
+    json_object_set_new(more, "settings", settings);
+    request_done(r, more);
+}
+
+/* The peer sees the end of the process as the end of this connection. */
+static void run_stop(struct request *r)
+{
+    r->is_to_linger = true;
+    request_done(r, NULL);
+    r->world->stop(r->world->arg);
+}
+
+static void run_set_log_level(struct request *r)
+{
+    enum log_level level;
+    struct slice text = request_string(r, "level");
+    if (!log_level_parse((const char *)text.p, &level)) {
+        request_refuse(r, "bad_level",
+                       "level %.*s is not supported. Try one of debug, info, warning, error, "
+                       "critical, none",
+                       SLICE_ARG(text));
+        return;
+    }
+    log_set_level(level);
+    log_info("the log level is now %.*s", SLICE_ARG(text));
+    request_done(r, NULL);
+}
+
+const struct control_command control_broker_commands[] = {
+    {"ping", run_ping, "", "answers"},
+    {"version", run_version, "", "the version clients are told, and our own"},
+    {"status", run_status, "", "facts about the process and what it holds"},
+    {"environment", run_environment, "", "the settings in force"},
+    {"await_startup", run_ping, "", "answers: the socket is there once the broker has started"},
+    {"stop", run_stop, "", "stops the broker; the connection ends when it is gone"},
+    {"set_log_level", run_set_log_level, "level", "debug, info, warning, error, critical, none"},
+    {NULL, NULL, NULL, NULL},
+};

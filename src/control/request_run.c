@@ -1,0 +1,171 @@
+/* A request from its line to its answer: the command is found, its arguments are checked, and what it says
+ * goes to the spool in parts of some 64 KiB. */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/rcu.h"
+#include "control/control_private.h"
+#include "manage/places.h"
+
+enum { OUT_BYTES_MAX = 64 * 1024 /* more than this is handed on before the command goes on */ };
+
+static const struct control_command *const families[] = {
+    control_browse_commands,    control_retry_commands,    control_broker_commands,
+    control_queue_commands,     control_topology_commands, control_connection_commands,
+    control_user_commands,      control_vhost_commands,    control_policy_commands,
+    control_parameter_commands, control_trace_commands,    control_delayed_commands,
+};
+
+static const struct control_command *command_find(const char *name)
+{
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
+        for (const struct control_command *c = families[f]; c->name; c++)
+            if (strcmp(c->name, name) == 0)
+                return c;
+    return NULL;
+}
+
+/* --- answering ---------------------------------------------------------------------------- */
+
+/* May wait for the client. */
+static void flush(struct request *r)
+{
+    if (r->out.n == 0)
+        return;
+    bool had_place = place_pause();
+    spool_put(r->spool, &r->out);
+    place_resume(had_place);
+}
+
+bool request_is_cut(const struct request *r)
+{
+    return spool_is_cut(r->spool);
+}
+
+static int append(const char *bytes, size_t n, void *buffer)
+{
+    lv_buffer_add(buffer, bytes, n);
+    return 0;
+}
+
+/* Takes the value. */
+static void add_line(struct request *r, json_t *value)
+{
+    lv_assert(!r->is_answered);
+    json_dump_callback(value, append, &r->out, JSON_COMPACT);
+    json_decref(value);
+    lv_buffer_add_u8(&r->out, '\n');
+}
+
+void request_row(struct request *r, json_t *row)
+{
+    add_line(r, row);
+    if (r->out.n > OUT_BYTES_MAX)
+        flush(r);
+}
+
+void request_done(struct request *r, json_t *more)
+{
+    json_t *line = json_object();
+    json_object_set_new(line, "ok", json_true());
+    if (more)
+        json_object_update(line, more);
+    json_decref(more);
+    add_line(r, line);
+    r->is_answered = true;
+}
+
+void request_refuse(struct request *r, const char *error, const char *format, ...)
+{
+    struct lv_buffer text = {0};
+    va_list args;
+    va_start(args, format);
+    lv_buffer_vprintf(&text, format, args);
+    va_end(args);
+    json_t *line = json_object();
+    json_object_set_new(line, "error", json_string(error));
+    json_object_set_new(line, "text", json_of_slice(lv_buffer_slice(&text)));
+    lv_buffer_free(&text);
+    add_line(r, line);
+    r->is_answered = true;
+}
+
+void request_end(struct request *r, int err)
+{
+    if (err < 0)
+        request_refuse(r, lv_error_name(err), "%s", lv_error_text(err));
+    else
+        request_done(r, NULL);
+}
+
+/* --- a request ---------------------------------------------------------------------------- */
+
+void request_parse(struct request *r, const char *line, size_t n)
+{
+    json_error_t error;
+    r->arguments = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    const char *name = json_string_value(json_object_get(r->arguments, "command"));
+    r->command = name ? command_find(name) : NULL;
+}
+
+void request_free(struct request *r)
+{
+    json_decref(r->arguments);
+    r->arguments = NULL;
+    lv_buffer_free(&r->out);
+}
+
+bool request_is_prompt(const struct request *r)
+{
+    if (!r->command)
+        return true;
+    for (const struct control_command *c = control_broker_commands; c->name; c++) {
+        if (c == r->command)
+            return true;
+    }
+    return false;
+}
+
+/* Checks that what the table names without brackets is there, and that strings are strings. */
+static bool arguments_check(struct request *r, const struct control_command *command)
+{
+    const char *p = command->arguments;
+    while (*p) {
+        bool is_optional = *p == '[';
+        p += is_optional;
+        size_t n = strcspn(p, " ]");
+        char name[32];
+        lv_assert(n < sizeof name);
+        memcpy(name, p, n);
+        name[n] = '\0';
+        p += n + is_optional;
+        p += *p == ' ';
+        json_t *value = json_object_get(r->arguments, name);
+        if (!value && is_optional)
+            continue;
+        if (!json_is_string(value)) {
+            request_refuse(r, "bad_request", "%s: the argument '%s' must be a string",
+                           command->name, name);
+            return false;
+        }
+    }
+    return true;
+}
+
+void request_run(struct request *r)
+{
+    const char *name = json_string_value(json_object_get(r->arguments, "command"));
+    lv_rcu_online();
+    if (!name)
+        request_refuse(r, "bad_request", "a request is a JSON object with a command");
+    else if (!r->command)
+        request_refuse(r, "no_such_command", "there is no command '%s'", name);
+    else if (arguments_check(r, r->command))
+        r->command->run(r);
+    lv_assert(r->is_answered);
+    place_give();
+    flush(r);
+    lv_rcu_offline();
+    request_free(r);
+}

@@ -1,0 +1,194 @@
+/* A list of parts. The sender works on the first one outside the lock: only the sender removes it.
+ *
+ * A part is a mapping of its own. What one thread allocates, another frees, and the first thread ends
+ * meanwhile: an allocator keeps such memory for long, and an answer may be large.
+ *
+ * A full spool holds more than SPOOL_BYTES_FREE, so its sender has something to send, and each
+ * spool_sent() makes the maker look again: no spool waits for another one's client. */
+#include "control/spool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/assert.h"
+#include "base/list.h"
+#include "base/memory.h"
+
+struct spool {
+    struct spool_budget *budget;
+    void (*wake)(void *arg);
+    void *arg;
+    pthread_mutex_t lock; /* of all that follows */
+    pthread_cond_t changed;
+    struct lv_list parts;
+    size_t bytes;      /* unsent */
+    bool is_cut;       /* nothing is sent any more */
+    bool is_impatient; /* a maker is not to wait */
+};
+
+struct part {
+    struct lv_list link;
+    size_t n, sent;
+    uint8_t bytes[];
+};
+
+struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg), void *arg)
+{
+    struct spool *s = lv_calloc(1, sizeof *s);
+    s->budget = budget;
+    s->wake = wake;
+    s->arg = arg;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    lv_list_init(&s->parts);
+    return s;
+}
+
+/* The lock is held. */
+static void count(struct spool *s, size_t added, size_t removed)
+{
+    s->bytes += added - removed;
+    atomic_fetch_add_explicit(&s->budget->bytes, (uint64_t)added - removed, memory_order_relaxed);
+}
+
+/* NULL when there is no memory. */
+static struct part *part_create(struct slice bytes)
+{
+    struct part *part = mmap(NULL, sizeof *part + bytes.n, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (part == MAP_FAILED)
+        return NULL;
+    lv_list_init(&part->link);
+    part->n = bytes.n;
+    memcpy(part->bytes, bytes.p, bytes.n);
+    return part;
+}
+
+static void part_free(struct part *part)
+{
+    lv_list_remove(&part->link);
+    lv_assert(munmap(part, sizeof *part + part->n) == 0);
+}
+
+static struct part *first_part(const struct spool *s)
+{
+    return lv_list_is_empty(&s->parts) ? NULL : lv_list_item(s->parts.next, struct part, link);
+}
+
+/* The lock is held. */
+static void cut(struct spool *s)
+{
+    s->is_cut = true;
+    for (struct part *part; (part = first_part(s)) != NULL;)
+        part_free(part);
+    count(s, 0, s->bytes);
+    pthread_cond_signal(&s->changed);
+}
+
+void spool_free(struct spool **spool)
+{
+    struct spool *s = *spool;
+    *spool = NULL;
+    if (!s)
+        return;
+    cut(s);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+/* --- the maker's -------------------------------------------------------------------------- */
+
+static bool is_full(const struct spool *s)
+{
+    uint64_t all = atomic_load_explicit(&s->budget->bytes, memory_order_relaxed);
+    return s->bytes > (all < SPOOL_BUDGET_BYTES ? SPOOL_BYTES_MAX : SPOOL_BYTES_FREE);
+}
+
+/* The lock is held. */
+static void wait_for_room(struct spool *s)
+{
+    while (!s->is_cut && is_full(s)) {
+        if (s->is_impatient)
+            cut(s);
+        else
+            pthread_cond_wait(&s->changed, &s->lock);
+    }
+}
+
+/* The lock is held. */
+static void append(struct spool *s, struct slice bytes)
+{
+    struct part *part = part_create(bytes);
+    if (!part) {
+        cut(s);
+        return;
+    }
+    lv_list_push(&s->parts, &part->link);
+    count(s, bytes.n, 0);
+}
+
+void spool_put(struct spool *s, struct lv_buffer *bytes)
+{
+    bool is_wanted = bytes->n > 0;
+    pthread_mutex_lock(&s->lock);
+    if (is_wanted)
+        wait_for_room(s);
+    if (is_wanted && !s->is_cut)
+        append(s, lv_buffer_slice(bytes));
+    pthread_mutex_unlock(&s->lock);
+    lv_buffer_free(bytes);
+    if (is_wanted)
+        s->wake(s->arg);
+}
+
+bool spool_is_cut(struct spool *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is_cut = s->is_cut;
+    pthread_mutex_unlock(&s->lock);
+    return is_cut;
+}
+
+/* --- the sender's ------------------------------------------------------------------------- */
+
+bool spool_next(struct spool *s, struct slice *ret)
+{
+    pthread_mutex_lock(&s->lock);
+    const struct part *part = first_part(s);
+    if (part)
+        *ret = slice_of(part->bytes + part->sent, part->n - part->sent);
+    pthread_mutex_unlock(&s->lock);
+    return part != NULL;
+}
+
+void spool_sent(struct spool *s, size_t n)
+{
+    pthread_mutex_lock(&s->lock);
+    struct part *part = first_part(s);
+    lv_assert(part && n <= part->n - part->sent);
+    part->sent += n;
+    if (part->sent == part->n)
+        part_free(part);
+    count(s, 0, n);
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void spool_cut(struct spool *s)
+{
+    pthread_mutex_lock(&s->lock);
+    cut(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void spool_never_wait(struct spool *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->is_impatient = true;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,202 @@
+/* A question outlives its asker when the broker stops: the mail that carries it may still be under way,
+ * and is delivered by loops_free(). So it is counted: it goes with the last mail, or with the asker,
+ * whichever is later; and abandoned, it calls nobody.
+ *
+ * A loop that answers takes no lock, and a semaphore of the question's own wakes its asker alone: askers
+ * run when loops leave them time to, and a loop would wait for whichever of them holds a lock. */
+#include "manage/ask.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "manage/places.h"
+
+struct asker {
+    struct loops *loops;
+    atomic_uint refs;         /* the owner's, and one for each question */
+    pthread_mutex_t lock;     /* of the two that follow */
+    struct lv_list questions; /* struct question.link: those that are waited for */
+    bool is_closed;
+};
+
+struct question {
+    struct asker *asker;
+    ask_fn *fn;
+    void *arg;
+    atomic_uint refs; /* the asker's, and one for each mail */
+    atomic_uint answers_due;
+    atomic_bool is_abandoned;
+    sem_t is_over; /* posted with the last answer, and by asker_close() */
+    struct lv_list link;
+};
+
+struct asker *asker_create(struct loops *loops)
+{
+    struct asker *a = lv_calloc(1, sizeof *a);
+    a->loops = loops;
+    pthread_mutex_init(&a->lock, NULL);
+    lv_list_init(&a->questions);
+    atomic_init(&a->refs, 1);
+    return a;
+}
+
+static void asker_unref(struct asker *a)
+{
+    if (atomic_fetch_sub(&a->refs, 1) > 1)
+        return;
+    pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+void asker_close(struct asker *a)
+{
+    pthread_mutex_lock(&a->lock);
+    a->is_closed = true;
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &a->questions)
+        sem_post(&lv_list_item(it, struct question, link)->is_over);
+    pthread_mutex_unlock(&a->lock);
+}
+
+void asker_free(struct asker **asker)
+{
+    struct asker *a = *asker;
+    *asker = NULL;
+    if (a)
+        asker_unref(a);
+}
+
+static void question_unref(struct question *q)
+{
+    if (atomic_fetch_sub(&q->refs, 1) > 1)
+        return;
+    sem_destroy(&q->is_over);
+    asker_unref(q->asker);
+    free(q);
+}
+
+static void delivered(struct loop *at, struct mail *mail)
+{
+    struct question *q = mail->a;
+    if (!atomic_load(&q->is_abandoned))
+        q->fn(at, q->arg);
+    if (atomic_fetch_sub(&q->answers_due, 1) == 1)
+        sem_post(&q->is_over);
+    question_unref(q);
+}
+
+/* NULL: no loop runs any more. */
+static struct question *question_begin(struct asker *a, ask_fn *fn, void *arg, unsigned loops)
+{
+    struct question *q = lv_calloc(1, sizeof *q);
+    q->asker = a;
+    q->fn = fn;
+    q->arg = arg;
+    atomic_init(&q->refs, 1 + loops);
+    atomic_init(&q->answers_due, loops);
+    sem_init(&q->is_over, 0, 0);
+    pthread_mutex_lock(&a->lock);
+    bool is_closed = a->is_closed;
+    if (!is_closed)
+        lv_list_push(&a->questions, &q->link);
+    pthread_mutex_unlock(&a->lock);
+    if (!is_closed) {
+        atomic_fetch_add(&a->refs, 1);
+        return q;
+    }
+    sem_destroy(&q->is_over);
+    free(q);
+    return NULL;
+}
+
+/* Waits for the answers and gives the question back, or up. */
+static int question_end(struct question *q)
+{
+    struct asker *a = q->asker;
+    bool had_place = place_pause();
+    while (sem_wait(&q->is_over) != 0)
+        lv_assert(errno == EINTR);
+    place_resume(had_place);
+    pthread_mutex_lock(&a->lock);
+    lv_list_remove(&q->link);
+    pthread_mutex_unlock(&a->lock);
+    bool is_answered = atomic_load(&q->answers_due) == 0;
+    if (!is_answered)
+        atomic_store(&q->is_abandoned, true);
+    question_unref(q);
+    return is_answered ? 0 : ERR_CLOSED;
+}
+
+static int ask(struct asker *a, struct loop *only, ask_fn *fn, void *arg)
+{
+    lv_assert(loop_current() == NULL);
+    unsigned count = only ? 1 : loops_count(a->loops);
+    struct question *q = question_begin(a, fn, arg, count);
+    if (!q)
+        return ERR_CLOSED;
+    struct mail mail = {.deliver = delivered, .a = q};
+    for (unsigned i = 0; i < count; i++)
+        loop_mail_from_outside(only ? only : loops_at(a->loops, i), &mail);
+    return question_end(q);
+}
+
+int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg)
+{
+    return ask(asker, NULL, fn, arg);
+}
+
+int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
+{
+    return ask(asker, loop, fn, arg);
+}
+
+void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
+{
+    if (ask_loop(asker, loop, fn, arg) == 0)
+        return;
+    pthread_mutex_lock(&asker->lock);
+    fn(NULL, arg);
+    pthread_mutex_unlock(&asker->lock);
+}
+
+/* --- commits ------------------------------------------------------------------------------ */
+
+void commit_begin(struct commit *c)
+{
+    *c = (struct commit){.is_done = false};
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->changed, NULL);
+}
+
+void commit_done(void *commit, int error)
+{
+    struct commit *c = commit;
+    pthread_mutex_lock(&c->lock);
+    c->is_done = true;
+    c->error = error;
+    pthread_cond_signal(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+int commit_end(struct commit *c, int submitted)
+{
+    if (submitted >= 0) {
+        bool had_place = place_pause();
+        pthread_mutex_lock(&c->lock);
+        while (!c->is_done)
+            pthread_cond_wait(&c->changed, &c->lock);
+        pthread_mutex_unlock(&c->lock);
+        place_resume(had_place);
+        submitted = c->error;
+    }
+    pthread_cond_destroy(&c->changed);
+    pthread_mutex_destroy(&c->lock);
+    return submitted;
+}

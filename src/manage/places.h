@@ -1,0 +1,20 @@
+/* Places for commands that compute: a listing of 100,000 queues takes a processor for a second, and thirty of
+ * them together would leave loops little of any. So a thread that makes rows takes a place, of which there are
+ * half as many as processors, and gives it back before it waits for anything. Of a thread that is no loop. */
+#ifndef LEVERET_MANAGE_PLACES_H
+#define LEVERET_MANAGE_PLACES_H
+
+#include <stdbool.h>
+
+/* Waits until there is a place for this thread. Nothing when it has one. RCU is offline meanwhile, and online
+ * afterwards: pointers read before are stale. */
+void place_take(void);
+/* Nothing when it has none. */
+void place_give(void);
+
+/* Around whatever a command waits for: RCU goes offline, its place is others' meanwhile, and it has one again
+ * afterwards if it had one. */
+bool place_pause(void);
+void place_resume(bool had_place);
+
+#endif

@@ -1,0 +1,47 @@
+#include "message/message.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
+                               uint64_t body_bytes, bool is_persistent)
+{
+    lv_assert(exchange.n <= UINT8_MAX);
+    lv_assert(routing_key.n <= UINT8_MAX);
+    lv_assert(header.n <= UINT32_MAX);
+    struct message *m =
+        lv_try_malloc(sizeof *m + exchange.n + routing_key.n + header.n + (size_t)body_bytes);
+    if (!m)
+        return NULL;
+    atomic_init(&m->refs, 1);
+    m->header_bytes = (uint32_t)header.n;
+    m->body_bytes = body_bytes;
+    m->exchange_bytes = (uint8_t)exchange.n;
+    m->routing_key_bytes = (uint8_t)routing_key.n;
+    m->is_persistent = is_persistent;
+    uint8_t *p = m->bytes;
+    memcpy(p, exchange.p ? exchange.p : p, exchange.n);
+    p += exchange.n;
+    memcpy(p, routing_key.p ? routing_key.p : p, routing_key.n);
+    p += routing_key.n;
+    memcpy(p, header.p ? header.p : p, header.n);
+    return m;
+}
+
+bool message_grow(struct message **message, uint64_t body_bytes)
+{
+    struct message *m = *message;
+    size_t bytes = message_memory(m) - (size_t)m->body_bytes + (size_t)body_bytes;
+    m = realloc(m, bytes);
+    if (!m)
+        return false;
+    m->body_bytes = body_bytes;
+    *message = m;
+    return true;
+}
+
+void message_free(struct message *m)
+{
+    free(m);
+}

@@ -1,0 +1,517 @@
+#include "paging/backlog.h"
+
+#include <stdlib.h>
+
+static uint64_t bit_of(uint64_t sequence)
+{
+    return 1ull << (sequence % WINDOW_ENTRIES);
+}
+
+void backlog_init(struct backlog *b)
+{
+    *b = (struct backlog){0};
+    lv_seqmap_init(&b->window, sizeof(struct backlog_chunk));
+}
+
+void backlog_free(struct backlog *b)
+{
+    for (uint64_t c = b->window.first; c < b->window.end; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(b, c);
+        for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1)
+            message_unref(&chunk->messages[__builtin_ctzll(live)]);
+        backlog_note_free(b, backlog_note(b, c));
+    }
+    lv_seqmap_free(&b->window);
+    free(b->dues);
+    bool counts_deliveries = b->counts_deliveries, stores_all = b->stores_all;
+    bool notes_gaps = b->notes_gaps;
+    backlog_init(b);
+    b->counts_deliveries = counts_deliveries;
+    b->stores_all = stores_all;
+    b->notes_gaps = notes_gaps;
+}
+
+bool backlog_free_some(struct backlog *b, unsigned *ret_count)
+{
+    uint64_t c = b->window.first;
+    *ret_count = 0;
+    if (c == b->window.end) {
+        backlog_free(b);
+        return false;
+    }
+    struct backlog_chunk *chunk = backlog_chunk(b, c);
+    backlog_note_free(b, backlog_note(b, c));
+    if (!chunk) {
+        lv_seqmap_forget(&b->window, c * WINDOW_ENTRIES);
+        return true;
+    }
+    for (uint64_t live = chunk->live; live; live &= live - 1) {
+        message_unref(&chunk->messages[__builtin_ctzll(live)]);
+        ++*ret_count;
+    }
+    lv_seqmap_drop(&b->window, c * WINDOW_ENTRIES);
+    return true;
+}
+
+/* --- counting: every message that comes to be or goes passes here ---------------------------------- */
+
+static void count_ready(struct backlog *b, const struct message *m, int64_t sign)
+{
+    b->ready += (size_t)sign;
+    b->ready_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
+}
+
+static void count_taken(struct backlog *b, const struct message *m, int64_t sign)
+{
+    b->taken += (size_t)sign;
+    b->taken_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
+}
+
+static void count_persistent(struct backlog *b, const struct message *m, int64_t sign)
+{
+    if (!backlog_stores(b, m))
+        return;
+    b->persistent += (size_t)sign;
+    b->persistent_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
+}
+
+static void count_memory(struct backlog *b, const struct message *m, int64_t sign)
+{
+    b->memory_bytes += (uint64_t)(sign * (int64_t)message_memory(m));
+}
+
+/* --- coming ------------------------------------------------------------------------------------------ */
+
+static struct backlog_chunk *chunk_append(struct backlog *b, struct message **message)
+{
+    struct backlog_chunk *chunk = lv_seqmap_extend(&b->window, b->next_sequence);
+    chunk->messages[b->next_sequence % WINDOW_ENTRIES] = *message;
+    chunk->live |= bit_of(b->next_sequence);
+    count_persistent(b, *message, 1);
+    count_memory(b, *message, 1);
+    *message = NULL;
+    return chunk;
+}
+
+uint64_t backlog_push(struct backlog *b, struct message **message)
+{
+    count_ready(b, *message, 1);
+    struct backlog_chunk *chunk = chunk_append(b, message);
+    chunk->ready |= bit_of(b->next_sequence);
+    return b->next_sequence++;
+}
+
+uint64_t backlog_push_taken(struct backlog *b, struct message **message)
+{
+    count_taken(b, *message, 1);
+    chunk_append(b, message);
+    b->taken_below = b->next_sequence + 1;
+    return b->next_sequence++;
+}
+
+/* --- the first ready message --------------------------------------------------------------------------- */
+
+/* One behind the last chunk that may be looked at. */
+static uint64_t reach(const struct backlog *b)
+{
+    return backlog_has_disk(b) ? b->disk_begin + 1 : b->window.end;
+}
+
+enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence)
+{
+    if (b->ready == 0)
+        return BACKLOG_NONE;
+    if (b->cursor < b->window.first)
+        b->cursor = b->window.first;
+    for (uint64_t end = reach(b); b->cursor < end; b->cursor++) {
+        struct backlog_chunk *chunk = backlog_chunk(b, b->cursor);
+        if (chunk && chunk->ready) {
+            *ret_sequence = b->cursor * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(chunk->ready);
+            return BACKLOG_HERE;
+        }
+        if (backlog_has_disk(b) && b->cursor == b->disk_begin)
+            break; /* more of it may come */
+    }
+    lv_assert(backlog_has_disk(b));
+    return BACKLOG_ON_DISK;
+}
+
+struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered)
+{
+    if (backlog_next(b, ret_sequence) != BACKLOG_HERE)
+        lv_unreachable();
+    struct backlog_chunk *chunk = backlog_chunk(b, b->cursor);
+    unsigned at = (unsigned)(*ret_sequence % WINDOW_ENTRIES);
+    struct message *m = chunk->messages[at];
+    chunk->ready &= chunk->ready - 1;
+    count_ready(b, m, -1);
+    count_taken(b, m, 1);
+    *ret_redelivered = (chunk->redelivered >> at & 1) != 0;
+    if (b->taken_below <= *ret_sequence)
+        b->taken_below = *ret_sequence + 1;
+    return m;
+}
+
+/* --- going ------------------------------------------------------------------------------------------------ */
+
+static bool may_drop(const struct backlog *b, uint64_t chunk)
+{
+    bool is_growing = chunk == b->next_sequence / WINDOW_ENTRIES;
+    bool is_coming = backlog_has_disk(b) && chunk == b->disk_begin;
+    return !is_growing && !is_coming;
+}
+
+/* The chunk holds nothing any more. */
+static void chunk_drop(struct backlog *b, struct backlog_chunk *chunk, uint64_t sequence)
+{
+    backlog_note_free(b, chunk->note);
+    lv_seqmap_drop(&b->window, sequence);
+}
+
+void backlog_skip_to(struct backlog *b, uint64_t sequence)
+{
+    uint64_t last = b->next_sequence;
+    if (sequence <= last)
+        return;
+    b->next_sequence = sequence;
+    /* It was kept because it was growing. */
+    struct backlog_chunk *chunk = backlog_chunk(b, last / WINDOW_ENTRIES);
+    if (chunk && chunk->live == 0 && may_drop(b, last / WINDOW_ENTRIES))
+        chunk_drop(b, chunk, last);
+}
+
+/* The place is empty from here on; the message's reference is the caller's. */
+static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chunk,
+                                    uint64_t sequence, struct backlog_left *ret)
+{
+    struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+    uint64_t bit = bit_of(sequence);
+    *ret = (struct backlog_left){
+        .sequence = sequence,
+        .body_bytes = m->body_bytes,
+        .is_persistent = backlog_stores(b, m),
+        .is_stored = (chunk->stored & bit) != 0,
+        .redelivered = (chunk->redelivered & bit) != 0,
+    };
+    chunk->live &= ~bit;
+    chunk->stored &= ~bit;
+    chunk->redelivered &= ~bit;
+    count_persistent(b, m, -1);
+    count_memory(b, m, -1);
+    if (chunk->note && chunk->note->times)
+        chunk->note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
+    if (chunk->live == 0 && may_drop(b, sequence / WINDOW_ENTRIES))
+        chunk_drop(b, chunk, sequence);
+    return m;
+}
+
+struct message *backlog_pop(struct backlog *b, struct backlog_left *ret)
+{
+    uint64_t sequence;
+    if (backlog_next(b, &sequence) != BACKLOG_HERE)
+        lv_unreachable();
+    struct backlog_chunk *chunk = backlog_chunk(b, b->cursor);
+    chunk->ready &= chunk->ready - 1;
+    struct message *m = chunk_remove(b, chunk, sequence, ret);
+    count_ready(b, m, -1);
+    return m;
+}
+
+static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t sequence)
+{
+    struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
+}
+
+struct message *backlog_find(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    return chunk && (chunk->live & bit_of(sequence)) ? chunk->messages[sequence % WINDOW_ENTRIES]
+                                                     : NULL;
+}
+
+struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    return chunk ? chunk->messages[sequence % WINDOW_ENTRIES] : NULL;
+}
+
+/* One that was taken on disk. */
+static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    uint64_t bit = bit_of(sequence);
+    if (!note || !(note->live & note->taken & bit))
+        return false;
+    unsigned at = (unsigned)(sequence % WINDOW_ENTRIES);
+    *ret = (struct backlog_left){
+        .sequence = sequence,
+        .body_bytes = note->times->body_bytes[at],
+        .is_persistent = (note->persistent & bit) != 0,
+        .is_stored = !(note->stray & bit),
+        .is_stray = (note->stray & bit) != 0,
+    };
+    note->live &= ~bit;
+    note->taken &= ~bit;
+    note->stray &= ~bit;
+    note->times->deadline_ms[at] = 0;
+    b->taken--;
+    b->taken_bytes -= ret->body_bytes;
+    b->persistent -= ret->is_persistent;
+    b->persistent_bytes -= ret->is_persistent ? ret->body_bytes : 0;
+    if (note->live == 0 && !backlog_chunk(b, sequence / WINDOW_ENTRIES))
+        backlog_times_drop(b, note);
+    return true;
+}
+
+bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
+{
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    if (!chunk)
+        return settle_on_disk(b, sequence, ret);
+    struct message *m = chunk_remove(b, chunk, sequence, ret);
+    count_taken(b, m, -1);
+    message_unref(&m);
+    return true;
+}
+
+struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered)
+{
+    struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    lv_assert(chunk && (chunk->ready & bit_of(sequence)));
+    struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+    chunk->ready &= ~bit_of(sequence);
+    count_ready(b, m, -1);
+    count_taken(b, m, 1);
+    *ret_redelivered = (chunk->redelivered & bit_of(sequence)) != 0;
+    return m;
+}
+
+void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    lv_assert(note && (note->live & ~note->taken & bit_of(sequence)));
+    uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    lv_assert(b->disk_ready > 0);
+    note->taken |= bit_of(sequence);
+    b->ready--;
+    b->disk_ready--;
+    b->ready_bytes -= bytes;
+    b->disk_bytes -= bytes;
+    b->taken++;
+    b->taken_bytes += bytes;
+}
+
+static bool untake_on_disk(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    uint64_t bit = bit_of(sequence);
+    if (!note || !(note->live & note->taken & bit))
+        return false;
+    uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    note->taken &= ~bit;
+    b->ready++;
+    b->disk_ready++;
+    b->ready_bytes += bytes;
+    b->disk_bytes += bytes;
+    b->taken--;
+    b->taken_bytes -= bytes;
+    return true;
+}
+
+bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here)
+{
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    *ret_is_here = chunk != NULL;
+    if (!chunk && !untake_on_disk(b, sequence))
+        return false;
+    if (chunk) {
+        const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+        chunk->ready |= bit_of(sequence);
+        count_taken(b, m, -1);
+        count_ready(b, m, 1);
+        if (sequence / WINDOW_ENTRIES < b->cursor)
+            b->cursor = sequence / WINDOW_ENTRIES;
+    }
+    uint64_t deadline_ms = backlog_deadline(b, sequence);
+    if (deadline_ms)
+        backlog_set_deadline(b, sequence, deadline_ms); /* into the index again */
+    return true;
+}
+
+bool backlog_return(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    if (!chunk)
+        return false;
+    if (b->counts_deliveries)
+        backlog_set_deliveries(b, sequence, backlog_deliveries(b, sequence) + 1);
+    uint64_t deadline_ms = backlog_deadline(b, sequence);
+    const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+    chunk->ready |= bit_of(sequence);
+    chunk->redelivered |= bit_of(sequence);
+    count_taken(b, m, -1);
+    count_ready(b, m, 1);
+    if (sequence / WINDOW_ENTRIES < b->cursor)
+        b->cursor = sequence / WINDOW_ENTRIES;
+    if (deadline_ms)
+        backlog_set_deadline(b, sequence, deadline_ms); /* into the index again */
+    return true;
+}
+
+/* --- recovery and the pager ----------------------------------------------------------------------------- */
+
+static void chunk_put(struct backlog *b, struct backlog_chunk *chunk, uint64_t sequence,
+                      struct message *m, bool redelivered, bool is_stored)
+{
+    uint64_t bit = bit_of(sequence);
+    lv_assert(!(chunk->live & bit));
+    chunk->messages[sequence % WINDOW_ENTRIES] = m;
+    chunk->live |= bit;
+    chunk->ready |= bit;
+    chunk->redelivered |= redelivered ? bit : 0;
+    chunk->stored |= is_stored ? bit : 0;
+    count_memory(b, m, 1);
+    if (sequence / WINDOW_ENTRIES < b->cursor)
+        b->cursor = sequence / WINDOW_ENTRIES;
+}
+
+void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
+                     bool redelivered, bool is_stored)
+{
+    struct backlog_chunk *chunk = lv_seqmap_extend(&b->window, sequence);
+    chunk_put(b, chunk, sequence, *message, redelivered, is_stored);
+    count_ready(b, *message, 1);
+    count_persistent(b, *message, 1);
+    if (b->next_sequence <= sequence)
+        b->next_sequence = sequence + 1;
+    *message = NULL;
+}
+
+bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
+{
+    struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    if (!chunk || !(chunk->live & bit_of(sequence)))
+        return false;
+    bool was_ready = (chunk->ready & bit_of(sequence)) != 0;
+    chunk->ready &= ~bit_of(sequence);
+    struct message *m = chunk_remove(b, chunk, sequence, ret);
+    if (was_ready)
+        count_ready(b, m, -1);
+    else
+        count_taken(b, m, -1);
+    message_unref(&m);
+    return true;
+}
+
+void backlog_page_out(struct backlog *b, uint64_t c)
+{
+    struct backlog_chunk *chunk = backlog_chunk(b, c);
+    lv_assert(chunk != NULL);
+    lv_assert(chunk->live == chunk->ready && chunk->live == chunk->stored);
+    lv_assert(c < b->next_sequence / WINDOW_ENTRIES);
+    if (!backlog_has_disk(b))
+        b->disk_begin = b->disk_end = c;
+    lv_assert(c >= b->disk_end);
+    struct backlog_note *note = b->notes_gaps ? backlog_note_of(b, c) : chunk->note;
+    if (note)
+        note->live = chunk->live;
+    for (uint64_t live = chunk->live; live; live &= live - 1) {
+        unsigned at = (unsigned)__builtin_ctzll(live);
+        struct message **m = &chunk->messages[at];
+        if (note && backlog_stores(b, *m))
+            note->persistent |= 1ull << at;
+        if (note && note->times)
+            note->times->body_bytes[at] = (uint32_t)(*m)->body_bytes;
+        b->disk_ready++;
+        b->disk_bytes += (*m)->body_bytes;
+        count_memory(b, *m, -1);
+        message_unref(m);
+    }
+    lv_seqmap_send_elsewhere(&b->window, c * WINDOW_ENTRIES);
+    lv_seqmap_set_note(&b->window, c * WINDOW_ENTRIES, note);
+    b->disk_end = c + 1;
+}
+
+void backlog_page_gap(struct backlog *b, uint64_t c)
+{
+    lv_assert(backlog_has_disk(b) && c == b->disk_end);
+    lv_seqmap_extend_elsewhere(&b->window, c * WINDOW_ENTRIES);
+    b->disk_end = c + 1;
+    backlog_note_of(b, c)->live = 0;
+}
+
+bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    const struct backlog_note *note = backlog_note(b, c);
+    if (note)
+        return !(note->live & bit_of(sequence));
+    return !backlog_chunk(b, c) &&
+           !lv_seqmap_is_elsewhere(&b->window, sequence); /* all have left */
+}
+
+void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
+                     bool redelivered)
+{
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    lv_assert(backlog_has_disk(b) && c == b->disk_begin);
+    struct backlog_chunk *chunk = backlog_chunk(b, c);
+    if (!chunk) {
+        struct backlog_note *note = lv_seqmap_note(&b->window, sequence);
+        chunk = lv_seqmap_bring_back(&b->window, sequence);
+        chunk->note = note;
+    }
+    chunk_put(b, chunk, sequence, *message, redelivered, true);
+    uint64_t bit = bit_of(sequence);
+    bool was_taken = chunk->note && (chunk->note->taken & bit);
+    if (chunk->note) {
+        chunk->note->live &= ~bit;
+        chunk->note->taken &= ~bit;
+        chunk->note->stray &= ~bit;
+    }
+    if (was_taken) {
+        chunk->ready &= ~bit;
+    } else {
+        lv_assert(b->disk_ready > 0);
+        b->disk_ready--;
+        b->disk_bytes -= (*message)->body_bytes;
+    }
+    *message = NULL;
+}
+
+/* What was taken on disk and has not come: whoever has it does not settle it here any more. */
+static void forget_taken(struct backlog *b, const struct backlog_note *note)
+{
+    for (uint64_t taken = note ? note->live & note->taken : 0; taken; taken &= taken - 1) {
+        b->taken--;
+        b->taken_bytes -= note->times->body_bytes[__builtin_ctzll(taken)];
+    }
+}
+
+void backlog_page_next(struct backlog *b)
+{
+    lv_assert(backlog_has_disk(b));
+    uint64_t c = b->disk_begin;
+    forget_taken(b, backlog_note(b, c));
+    struct backlog_chunk *chunk = backlog_chunk(b, c);
+    b->disk_begin++;
+    if (lv_seqmap_is_elsewhere(&b->window, c * WINDOW_ENTRIES)) {
+        backlog_note_free(b, lv_seqmap_note(&b->window, c * WINDOW_ENTRIES));
+        lv_seqmap_forget(&b->window, c * WINDOW_ENTRIES);
+    } else if (chunk && chunk->live == 0 && may_drop(b, c)) {
+        chunk_drop(b, chunk, c * WINDOW_ENTRIES);
+    } else if (chunk && chunk->note) {
+        chunk->note->live = chunk->note->taken = chunk->note->stray = 0;
+    }
+}
+
+void backlog_drop_disk(struct backlog *b)
+{
+    b->ready -= b->disk_ready;
+    b->ready_bytes -= b->disk_bytes;
+    b->disk_ready = 0;
+    b->disk_bytes = 0;
+    while (backlog_has_disk(b))
+        backlog_page_next(b);
+}

@@ -1,0 +1,249 @@
+/* The messages that a queue holds, by sequence number.
+ *
+ * Each message has one place, from push to settle: ready (waiting), or taken (delivered and not
+ * acknowledged). A message that comes back is ready again at its old place, so requeueing keeps
+ * the order however acknowledgements come. Chunks of 64 places with a bit for each state:
+ *
+ *   (1) ready and stored are subsets of live.
+ *   (2) No chunk in memory before `cursor` has a ready place.
+ *   (3) A chunk without a live place is given back.
+ *
+ * A long backlog is on disk but for its two ends (pager.h moves chunks there and back):
+ *
+ *   first ...  memory  ... | disk_begin ...  disk  ... disk_end | ... memory ... next_sequence
+ *
+ *   (4) Places of chunks on disk are ready, but for those that were taken there (because their time
+ *       had come). Chunk disk_begin may be here in part already; only what is here of it is handed out
+ *       in order, and nothing behind it until it is whole.
+ *   (5) Where nothing is on disk disk_begin == disk_end.
+ *
+ * A place may have a deadline, and a count of how often its message came back: they stand in the
+ * chunk's note, which stays in memory when the chunk is on disk, and goes with the chunk. An index
+ * of the notes, by their earliest deadlines, finds what is due, wherever it stands:
+ *
+ *   (6) For each ready place with a deadline the index has an entry of its chunk that is not later.
+ *
+ * The backlog owns one reference of every message in memory. One thread: the queue's home. */
+#ifndef LEVERET_PAGING_BACKLOG_H
+#define LEVERET_PAGING_BACKLOG_H
+
+#include "base/seqmap.h"
+#include "message/message.h"
+
+/* When its messages go, and how often they have come back. */
+struct backlog_times {
+    uint64_t deadline_ms[WINDOW_ENTRIES]; /* loop_steady_ms(); 0: none */
+    uint32_t body_bytes[WINDOW_ENTRIES];  /* of what is on disk */
+    uint16_t deliveries[WINDOW_ENTRIES];
+    uint64_t indexed_ms; /* the earliest entry of the index for it; UINT64_MAX: none */
+};
+
+/* What is known of a chunk besides its messages. */
+struct backlog_note {
+    uint64_t live;       /* what stands on disk alone and is not settled ... */
+    uint64_t taken;      /* ... of that, what was taken there ... */
+    uint64_t persistent; /* ... what is persistent ... */
+    uint64_t stray;      /* ... and what stands in no segment: the pager has it in memory */
+    struct backlog_times *times;
+};
+
+struct backlog_chunk {
+    uint64_t live;
+    uint64_t ready;
+    uint64_t redelivered;
+    uint64_t stored;           /* also in a segment */
+    struct backlog_note *note; /* NULL: there is nothing to note */
+    struct message *messages[WINDOW_ENTRIES];
+};
+
+/* An entry of the index of deadlines. */
+struct backlog_due {
+    uint64_t deadline_ms;
+    uint64_t chunk;
+};
+
+struct backlog {
+    struct lv_seqmap window; /* of struct backlog_chunk */
+    uint64_t next_sequence;
+    uint64_t cursor; /* a chunk number */
+    uint64_t
+        taken_below; /* deliveries go in order: what is ready below has been delivered before */
+    uint64_t disk_begin;
+    uint64_t disk_end;
+    size_t ready; /* on disk included */
+    size_t taken;
+    uint64_t ready_bytes; /* bodies, on disk included */
+    uint64_t taken_bytes;
+    size_t persistent;         /* live messages that are stored, on disk included ... */
+    uint64_t persistent_bytes; /* ... and their bodies */
+    uint64_t memory_bytes;     /* what the messages in memory cost */
+    size_t disk_ready;         /* of `ready`: on disk alone */
+    uint64_t disk_bytes;       /* of `ready_bytes`: on disk alone */
+    struct backlog_due *dues;  /* a heap, the earliest first */
+    size_t due_count, due_capacity;
+    size_t timed; /* chunks with times */
+    bool counts_deliveries;
+    bool stores_all; /* transient messages count as persistent ones: a quorum queue */
+    bool
+        notes_gaps; /* of each chunk that goes to the disk is noted what it holds: who asks for a place that
+                        may be empty (conflation) must know */
+};
+
+/* What a message was that has left. */
+struct backlog_left {
+    uint64_t sequence;
+    uint64_t body_bytes;
+    bool is_persistent;
+    bool is_stored; /* in a segment: the pager must hear of it */
+    bool is_stray;  /* the pager has it in memory, and must hear of it */
+    bool redelivered;
+};
+
+void backlog_init(struct backlog *b);
+
+/* Whether the message is stored where its queue is, as a persistent one. */
+static inline bool backlog_stores(const struct backlog *b, const struct message *m)
+{
+    return m->is_persistent || b->stores_all;
+}
+
+/* Frees everything. */
+void backlog_free(struct backlog *b);
+
+/* Frees the first chunk; *ret_count is how many messages it had in memory. False: there was none, and
+ * everything is freed. */
+bool backlog_free_some(struct backlog *b, unsigned *ret_count);
+
+/* Takes *message. The new message's sequence number. */
+uint64_t backlog_push(struct backlog *b, struct message **message);
+
+/* The same for one that is delivered at once: it is taken from the beginning. */
+uint64_t backlog_push_taken(struct backlog *b, struct message **message);
+
+/* The next message that is pushed gets this number, if it would get a lower one. */
+void backlog_skip_to(struct backlog *b, uint64_t sequence);
+
+enum backlog_next { BACKLOG_NONE, BACKLOG_HERE, BACKLOG_ON_DISK };
+
+/* Where the first ready message is; its sequence number when it is here. */
+enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence);
+
+/* Takes the first ready message, which is here. The pointer is borrowed: the backlog keeps its
+ * reference until the message is settled. */
+struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered);
+
+/* Takes the first ready message, which is here, out altogether; the caller owns it. */
+struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
+
+/* The message at this place, ready or taken, borrowed; NULL when there is none in memory. */
+struct message *backlog_find(const struct backlog *b, uint64_t sequence);
+/* The message at this place, borrowed; NULL when there is none, or it is not taken. */
+struct message *backlog_find_taken(struct backlog *b, uint64_t sequence);
+
+/* Removes a taken message. False when there is no such one (its queue was deleted). */
+bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
+
+/* Takes the ready message at this place, which is in memory, as backlog_take() does. */
+struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
+/* Takes the ready message at this place, which is on disk and of which there is a note: it stays there. */
+void backlog_take_on_disk(struct backlog *b, uint64_t sequence);
+
+/* A taken message is ready again as if it had never been taken; *ret_is_here: it is not on disk alone.
+ * False as above. */
+bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here);
+
+/* A taken message becomes ready again at its place, marked as redelivered. False as above. */
+bool backlog_return(struct backlog *b, uint64_t sequence);
+
+/* --- recovery and the pager --------------------------------------------------------------------- */
+
+/* A message stands at this place, which is empty: ready. Takes *message. */
+void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
+                     bool redelivered, bool is_stored);
+/* Removes a message that stands at this place, ready or taken. False when there is none in memory. */
+bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
+
+static inline struct backlog_chunk *backlog_chunk(const struct backlog *b, uint64_t chunk)
+{
+    return lv_seqmap_find(&b->window, chunk * WINDOW_ENTRIES);
+}
+
+static inline bool backlog_has_disk(const struct backlog *b)
+{
+    return b->disk_begin != b->disk_end;
+}
+
+/* The whole chunk, all of it ready and stored, leaves memory: it is disk_end, or the first to go. */
+void backlog_page_out(struct backlog *b, uint64_t chunk);
+
+/* The chunk's place is on disk from now on, and holds nothing: a gap between those that do. */
+void backlog_page_gap(struct backlog *b, uint64_t chunk);
+
+/* Whether this place of a chunk on disk is known to hold nothing that is still to be loaded. */
+bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence);
+
+/* A message of chunk disk_begin has been read: it is here again. Takes *message. */
+void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
+                     bool redelivered);
+/* Everything of chunk disk_begin is here, or it is known to be empty: the next one's turn. */
+void backlog_page_next(struct backlog *b);
+
+/* Everything that is ready on disk goes at once, and so does what was taken there. */
+void backlog_drop_disk(struct backlog *b);
+
+/* --- times (backlog_times.c) ------------------------------------------------------------------------ */
+
+/* The message at this place, here or on disk, goes at this time. */
+void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms);
+/* Its deadline; 0: none. */
+uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
+
+/* What is known of a message on disk, which is about to be taken there. */
+void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
+                          bool is_persistent, bool is_stray);
+
+/* Recovery: a message on disk has this deadline and so many bytes; `is_stray`: the pager has it. */
+void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
+                          uint64_t body_bytes, bool is_stray);
+
+/* Recovery: such a message is settled. */
+void backlog_forget_on_disk(struct backlog *b, uint64_t sequence);
+
+/* The ready message with the earliest deadline. */
+struct backlog_first_due {
+    uint64_t sequence;
+    uint64_t deadline_ms;
+    bool is_here; /* else on disk */
+};
+bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret);
+
+/* The ready messages with the earliest deadlines, at most `most`, in their order. How many. */
+size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret, size_t most);
+
+/* Calls `each` for chunks with messages on disk that are due up to then, until it returns false. */
+void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
+                              bool (*each)(void *arg, uint64_t chunk), void *arg);
+
+/* The places of a chunk that are ready on disk alone and due up to then; and what bodies of so many bytes
+ * and `a_message` for each come to. */
+uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t chunk, uint64_t until_ms);
+uint64_t backlog_due_bytes(const struct backlog *b, uint64_t chunk, uint64_t until_ms,
+                           uint64_t a_message);
+
+/* Whether a ready message with a deadline stands at this place; if so *ret is about it. */
+bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret);
+
+/* How often the message at this place has come back. */
+unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence);
+void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count);
+
+/* The note of a chunk, here or on disk; NULL when there is none. */
+struct backlog_note *backlog_note(const struct backlog *b, uint64_t chunk);
+/* The same, made when there is none. The chunk is here or on disk. */
+struct backlog_note *backlog_note_of(struct backlog *b, uint64_t chunk);
+/* Nothing of the chunk, which is on disk alone, is live any more: frees its times. */
+void backlog_times_drop(struct backlog *b, struct backlog_note *note);
+/* The chunk goes: frees it. NULL is fine. */
+void backlog_note_free(struct backlog *b, struct backlog_note *note);
+
+#endif

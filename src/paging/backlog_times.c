@@ -1,0 +1,406 @@
+/* Deadlines and counts of a backlog's places, and the index that finds what is due.
+ *
+ * The index is a heap of chunks by a deadline. An entry may be early (what it stood for has gone): then
+ * it is put back under the chunk's earliest deadline that is left, or forgotten. It is never late. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "paging/backlog.h"
+
+enum { DUES_MIN = 64 };
+
+/* --- notes -------------------------------------------------------------------------------------------- */
+
+struct backlog_note *backlog_note(const struct backlog *b, uint64_t c)
+{
+    const struct backlog_chunk *chunk = backlog_chunk(b, c);
+    return chunk ? chunk->note : lv_seqmap_note(&b->window, c * WINDOW_ENTRIES);
+}
+
+struct backlog_note *backlog_note_of(struct backlog *b, uint64_t c)
+{
+    struct backlog_note *note = backlog_note(b, c);
+    if (note)
+        return note;
+    note = lv_calloc(1, sizeof *note);
+    struct backlog_chunk *chunk = backlog_chunk(b, c);
+    if (chunk)
+        chunk->note = note;
+    else
+        lv_seqmap_set_note(&b->window, c * WINDOW_ENTRIES, note);
+    bool is_on_disk = c >= b->disk_begin && c < b->disk_end;
+    if (is_on_disk) /* as far as anybody knows */
+        note->live = chunk ? ~chunk->live : ~0ull;
+    return note;
+}
+
+void backlog_note_free(struct backlog *b, struct backlog_note *note)
+{
+    if (!note)
+        return;
+    b->timed -= note->times != NULL;
+    free(note->times);
+    free(note);
+}
+
+static struct backlog_times *times_of(struct backlog *b, uint64_t c)
+{
+    struct backlog_note *note = backlog_note_of(b, c);
+    if (!note->times) {
+        note->times = lv_calloc(1, sizeof *note->times);
+        note->times->indexed_ms = UINT64_MAX;
+        b->timed++;
+    }
+    return note->times;
+}
+
+static const struct backlog_times *times_find(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    return note ? note->times : NULL;
+}
+
+/* --- the heap ----------------------------------------------------------------------------------------- */
+
+/* At the same time, what came first goes first. */
+static bool is_before(const struct backlog_due *x, const struct backlog_due *y)
+{
+    return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->chunk < y->chunk;
+}
+
+static void sift_up(struct backlog *b, size_t at)
+{
+    struct backlog_due due = b->dues[at];
+    for (; at > 0 && is_before(&due, &b->dues[(at - 1) / 2]); at = (at - 1) / 2)
+        b->dues[at] = b->dues[(at - 1) / 2];
+    b->dues[at] = due;
+}
+
+static void sift_down(struct backlog *b, size_t at)
+{
+    struct backlog_due due = b->dues[at];
+    for (size_t child; (child = 2 * at + 1) < b->due_count; at = child) {
+        if (child + 1 < b->due_count && is_before(&b->dues[child + 1], &b->dues[child]))
+            child++;
+        if (!is_before(&b->dues[child], &due))
+            break;
+        b->dues[at] = b->dues[child];
+    }
+    b->dues[at] = due;
+}
+
+/* Entries of chunks that have gone, or that stand there earlier too. */
+static void dues_sweep(struct backlog *b)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < b->due_count; i++) {
+        const struct backlog_note *note = backlog_note(b, b->dues[i].chunk);
+        if (note && note->times && note->times->indexed_ms == b->dues[i].deadline_ms)
+            b->dues[kept++] = b->dues[i];
+    }
+    b->due_count = kept;
+    for (size_t i = kept / 2; i-- > 0;)
+        sift_down(b, i);
+}
+
+static void dues_add(struct backlog *b, uint64_t chunk, uint64_t deadline_ms)
+{
+    if (b->due_count >= DUES_MIN && b->due_count > 2 * b->timed)
+        dues_sweep(b);
+    if (b->due_count == b->due_capacity) {
+        b->due_capacity = b->due_capacity ? b->due_capacity * 2 : DUES_MIN;
+        b->dues = lv_realloc(b->dues, b->due_capacity * sizeof *b->dues);
+    }
+    b->dues[b->due_count] = (struct backlog_due){deadline_ms, chunk};
+    sift_up(b, b->due_count++);
+}
+
+static void dues_pop(struct backlog *b)
+{
+    b->dues[0] = b->dues[--b->due_count];
+    if (b->due_count > 0)
+        sift_down(b, 0);
+}
+
+/* --- deadlines ------------------------------------------------------------------------------------------ */
+
+void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms)
+{
+    uint64_t chunk = sequence / WINDOW_ENTRIES;
+    struct backlog_times *times = times_of(b, chunk);
+    times->deadline_ms[sequence % WINDOW_ENTRIES] = deadline_ms;
+    if (deadline_ms >= times->indexed_ms)
+        return;
+    times->indexed_ms = deadline_ms;
+    dues_add(b, chunk, deadline_ms);
+}
+
+uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_times *times = times_find(b, sequence);
+    return times ? times->deadline_ms[sequence % WINDOW_ENTRIES] : 0;
+}
+
+void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
+                          uint64_t body_bytes, bool is_stray)
+{
+    uint64_t bit = 1ull << (sequence % WINDOW_ENTRIES);
+    struct backlog_note *note = backlog_note_of(b, sequence / WINDOW_ENTRIES);
+    note->persistent |= bit;
+    note->stray |= is_stray ? bit : 0;
+    times_of(b, sequence / WINDOW_ENTRIES)->body_bytes[sequence % WINDOW_ENTRIES] =
+        (uint32_t)body_bytes;
+    backlog_set_deadline(b, sequence, deadline_ms);
+}
+
+void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
+                          bool is_persistent, bool is_stray)
+{
+    const uint64_t chunk = sequence / WINDOW_ENTRIES;
+    const unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    const uint64_t bit = 1ull << place;
+    times_of(b, chunk)->body_bytes[place] = (uint32_t)body_bytes;
+    struct backlog_note *note = backlog_note(b, chunk);
+    note->persistent = is_persistent ? note->persistent | bit : note->persistent & ~bit;
+    note->stray = is_stray ? note->stray | bit : note->stray & ~bit;
+}
+
+/* Of a chunk on disk nothing is left: only that must be remembered. */
+void backlog_times_drop(struct backlog *b, struct backlog_note *note)
+{
+    b->timed -= note->times != NULL;
+    free(note->times);
+    note->times = NULL;
+}
+
+void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
+{
+    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    uint64_t bit = 1ull << (sequence % WINDOW_ENTRIES);
+    if (!note)
+        return;
+    note->live &= ~bit;
+    note->stray &= ~bit;
+    if (note->times)
+        note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
+}
+
+/* The earliest of these places that have a deadline; false when there is none. */
+static bool earliest(const struct backlog_times *times, uint64_t places, unsigned *ret_place)
+{
+    uint64_t first = UINT64_MAX;
+    for (; places; places &= places - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(places);
+        uint64_t deadline_ms = times->deadline_ms[place];
+        if (deadline_ms == 0 || deadline_ms >= first)
+            continue;
+        first = deadline_ms;
+        *ret_place = place;
+    }
+    return first != UINT64_MAX;
+}
+
+bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
+{
+    while (b->due_count > 0) {
+        const struct backlog_due due = b->dues[0];
+        const struct backlog_chunk *chunk = backlog_chunk(b, due.chunk);
+        const struct backlog_note *note = backlog_note(b, due.chunk);
+        uint64_t here = chunk ? chunk->ready : 0;
+        uint64_t places = note ? here | (note->live & ~note->taken) : 0;
+        unsigned place = 0;
+        bool is_current = note && note->times && note->times->indexed_ms == due.deadline_ms;
+        if (is_current && earliest(note->times, places, &place)) {
+            uint64_t deadline_ms = note->times->deadline_ms[place];
+            if (deadline_ms <= due.deadline_ms) {
+                ret->sequence = due.chunk * WINDOW_ENTRIES + place;
+                ret->deadline_ms = deadline_ms;
+                ret->is_here = (here >> place & 1) != 0;
+                return true;
+            }
+            note->times->indexed_ms = deadline_ms;
+            b->dues[0].deadline_ms = deadline_ms;
+            sift_down(b, 0);
+            continue;
+        }
+        if (is_current)
+            note->times->indexed_ms = UINT64_MAX;
+        dues_pop(b);
+    }
+    return false;
+}
+
+/* --- the first of many ---------------------------------------------------------------------------------- */
+
+/* Ready places with times: here, or on disk. */
+static uint64_t ready_places(const struct backlog *b, uint64_t c, uint64_t *ret_here)
+{
+    const struct backlog_chunk *chunk = backlog_chunk(b, c);
+    const struct backlog_note *note = backlog_note(b, c);
+    *ret_here = chunk ? chunk->ready : 0;
+    return note && note->times ? *ret_here | (note->live & ~note->taken) : 0;
+}
+
+bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret)
+{
+    uint64_t here, bit = 1ull << (sequence % WINDOW_ENTRIES);
+    uint64_t deadline_ms = backlog_deadline(b, sequence);
+    if (deadline_ms == 0 || !(ready_places(b, sequence / WINDOW_ENTRIES, &here) & bit))
+        return false;
+    *ret = (struct backlog_first_due){sequence, deadline_ms, (here & bit) != 0};
+    return true;
+}
+
+static bool due_is_before(const struct backlog_first_due *x, const struct backlog_first_due *y)
+{
+    return x->deadline_ms < y->deadline_ms ||
+           (x->deadline_ms == y->deadline_ms && x->sequence < y->sequence);
+}
+
+/* The heap that gathers the first ones has the last of them on top. */
+static void gather_down(struct backlog_first_due *heap, size_t count, size_t at)
+{
+    struct backlog_first_due moved = heap[at];
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && due_is_before(&heap[child], &heap[child + 1]))
+            child++;
+        if (!due_is_before(&moved, &heap[child]))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = moved;
+}
+
+static void gather(struct backlog_first_due *heap, size_t *count, size_t most,
+                   const struct backlog_first_due *due)
+{
+    if (*count == most) {
+        if (!due_is_before(due, &heap[0]))
+            return;
+        heap[0] = *due;
+        gather_down(heap, *count, 0);
+        return;
+    }
+    size_t at = (*count)++;
+    for (; at > 0 && due_is_before(&heap[(at - 1) / 2], due); at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = *due;
+}
+
+/* Those of a chunk. */
+static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_first_due *heap,
+                         size_t *count, size_t most)
+{
+    uint64_t here, places = ready_places(b, c, &here);
+    for (; places; places &= places - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(places);
+        struct backlog_first_due due = {.sequence = c * WINDOW_ENTRIES + place,
+                                        .deadline_ms =
+                                            backlog_note(b, c)->times->deadline_ms[place],
+                                        .is_here = (here >> place & 1) != 0};
+        if (due.deadline_ms)
+            gather(heap, count, most, &due);
+    }
+}
+
+static int in_order(const void *a, const void *b)
+{
+    return due_is_before(a, b) ? -1 : due_is_before(b, a);
+}
+
+/* An entry of the index counts when the chunk stands there no earlier. */
+static bool is_current(const struct backlog *b, const struct backlog_due *due)
+{
+    const struct backlog_note *note = backlog_note(b, due->chunk);
+    return note && note->times && note->times->indexed_ms == due->deadline_ms;
+}
+
+/* Down from the root as long as an entry may come before the last that was gathered; a list of entries
+ * still to look at stands for the stack. */
+size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret, size_t most)
+{
+    size_t count = 0, pending = 0, capacity = 64;
+    size_t *entries = lv_malloc(capacity * sizeof *entries);
+    if (b->due_count > 0 && most > 0)
+        entries[pending++] = 0;
+    while (pending > 0) {
+        size_t at = entries[--pending];
+        const struct backlog_due *due = &b->dues[at];
+        if (count == most && due->deadline_ms > ret[0].deadline_ms)
+            continue;
+        if (is_current(b, due))
+            gather_chunk(b, due->chunk, ret, &count, most);
+        if (pending + 2 > capacity) {
+            capacity *= 2;
+            entries = lv_realloc(entries, capacity * sizeof *entries);
+        }
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < b->due_count; child++)
+            entries[pending++] = child;
+    }
+    free(entries);
+    qsort(ret, count, sizeof *ret, in_order);
+    return count;
+}
+
+/* The entry behind this one in the heap, in depth first, without what is below it when `is_cut`. */
+static size_t heap_after(const struct backlog *b, size_t at, bool is_cut)
+{
+    if (!is_cut && 2 * at + 1 < b->due_count)
+        return 2 * at + 1;
+    while (at > 0 && (at % 2 == 0 || at + 1 >= b->due_count)) /* a right child, or an only one */
+        at = (at - 1) / 2;
+    return at == 0 ? b->due_count : at + 1;
+}
+
+uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until_ms)
+{
+    const struct backlog_note *note = backlog_note(b, c);
+    const struct backlog_chunk *chunk = backlog_chunk(b, c);
+    uint64_t due = 0;
+    if (!note || !note->times)
+        return 0;
+    uint64_t places = note->live & ~note->taken & ~(chunk ? chunk->ready : 0);
+    for (; places; places &= places - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(places);
+        uint64_t deadline_ms = note->times->deadline_ms[place];
+        if (deadline_ms != 0 && deadline_ms <= until_ms)
+            due |= 1ull << place;
+    }
+    return due;
+}
+
+uint64_t backlog_due_bytes(const struct backlog *b, uint64_t c, uint64_t until_ms,
+                           uint64_t a_message)
+{
+    uint64_t bytes = 0, places = backlog_due_on_disk(b, c, until_ms);
+    for (; places; places &= places - 1)
+        bytes += a_message + backlog_note(b, c)->times->body_bytes[__builtin_ctzll(places)];
+    return bytes;
+}
+
+void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
+                              bool (*each)(void *arg, uint64_t chunk), void *arg)
+{
+    bool is_late = false;
+    for (size_t at = 0; at < b->due_count; at = heap_after(b, at, is_late)) {
+        const struct backlog_due *due = &b->dues[at];
+        is_late = due->deadline_ms > until_ms;
+        if (!is_late && is_current(b, due) && backlog_due_on_disk(b, due->chunk, until_ms) != 0 &&
+            !each(arg, due->chunk))
+            return;
+    }
+}
+
+/* --- counts ----------------------------------------------------------------------------------------------- */
+
+unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence)
+{
+    const struct backlog_times *times = times_find(b, sequence);
+    return times ? times->deliveries[sequence % WINDOW_ENTRIES] : 0;
+}
+
+void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count)
+{
+    times_of(b, sequence / WINDOW_ENTRIES)->deliveries[sequence % WINDOW_ENTRIES] =
+        (uint16_t)(count < UINT16_MAX ? count : UINT16_MAX);
+}

@@ -1,0 +1,192 @@
+/* Between queues and the store: what a loop stages in the log, who waits for it to be safe, and
+ * which queues keep old log files from being given back.
+ *
+ *   push  -> log_enqueue -> (end of turn) log_submit -> writer: write, sync -> mail: safe up to T
+ *         -> everybody who waits for a ticket up to T is answered, in order
+ *
+ *   (1) A publisher hears of a persistent message in a durable queue after its ticket is safe.
+ *   (2) Everything about a queue is staged by its home, in the order in which it happened.
+ *   (3) `dirty` holds, oldest first, the lanes that depend on log files; each stands there with the
+ *       file of its oldest record that counts. A queue whose file is older than the log wants to
+ *       keep writes a snapshot and goes to the end.
+ *
+ * One journal_loop per loop (LOOP_SLOT_STORE), used on that loop alone. */
+#ifndef LEVERET_PAGING_JOURNAL_H
+#define LEVERET_PAGING_JOURNAL_H
+
+#include "paging/pager.h"
+#include "queue/held.h"
+#include "queue/queue.h"
+#include "store/log.h"
+#include "store/segments.h"
+
+struct journal_limits {
+    struct pager_limits pager;
+    uint64_t delivered_ahead; /* so far ahead of the deliveries the log is told of them */
+    uint64_t files_kept; /* old log files, before queues that need them are asked for snapshots */
+};
+extern const struct journal_limits journal_limits_default;
+
+/* Somebody who waits for a ticket. */
+struct journal_wait {
+    uint64_t ticket;
+    /* A confirm for `count` publishes from `number` on ... */
+    struct confirm_sink *sink;
+    uint64_t number;
+    uint64_t count;
+    struct queue
+        *uncommitted; /* ... whose definition must be safe too (referenced); NULL: none ... */
+    /* ... or a call. */
+    void (*fn)(struct loop *loop, void *arg, int error);
+    void *arg;
+};
+
+struct journal_loop {
+    struct loop *loop;
+    struct journal *journal; /* NULL: the store is closed */
+    struct log_stage *stage;
+    struct journal_wait *waits; /* a ring, by ticket */
+    size_t wait_first, wait_count, wait_capacity;
+    uint64_t safe_ticket;        /* all up to this one are safe */
+    struct journal_wait *parked; /* their tickets are safe, their queues' definitions not yet */
+    size_t parked_count, parked_capacity;
+    struct lv_list retries; /* lanes whose segments wait for room on the disk */
+    struct loop_timer retry_timer;
+    struct lv_list dirty;      /* struct lane.dirty_link, oldest file first */
+    struct loop_job next_turn; /* while more queues must be asked for snapshots */
+    struct lv_list snapshots;  /* lanes whose snapshot is on its way: they count as before */
+    /* After the start (journal_restore.c): */
+    bool is_restoring;        /* the queues of the last life are not there yet */
+    struct held_mail held;    /* what waits for them */
+    struct lane **to_relieve; /* referenced */
+    size_t relieve_count, relieve_capacity;
+    struct loop_timer relieve_timer;
+};
+
+struct restore;
+
+/* Why the disk is short of room. */
+enum { JOURNAL_NO_LOG_FILE = 1, JOURNAL_DISK_ALARM = 2 };
+
+struct journal {
+    struct broker *broker;
+    struct journal_limits limits;
+    uint64_t file_bytes;
+    _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
+    _Atomic unsigned shortage;       /* JOURNAL_... */
+    _Atomic bool has_failed;         /* a segment: the log cannot be relieved of anything more */
+    struct log *log;
+    struct segments *segments;
+    void (*on_space)(void *arg, bool has_room);
+    void *arg;
+    struct journal_loop *loops[LOOPS_MAX];
+    struct restore
+        *restore; /* journal_restore_step()'s; NULL: queues are on their way to the loops */
+};
+
+/* Opens the store on this disk: finds the end of the log, sets up every loop's part and starts the
+ * store's threads (unless is_stepped: then the caller steps log_step(journal->log) and
+ * segments_step(journal->segments)). The broker's durable queues, which must be there already, are being
+ * restored from here on; whatever is asked of one is answered when it is (held.h). The caller sees to
+ * that with journal_restore_step(). Before loops_start(). ERR_FORMAT, ERR_IO ...; then nothing is left
+ * open. */
+struct journal_options {
+    struct disk *disk;   /* borrowed */
+    uint64_t file_bytes; /* of a log file */
+    enum log_durability durability;
+    unsigned interval_ms;
+    unsigned segment_files_open_max; /* 0: the segments' own choice */
+    bool is_stepped;
+    const struct journal_limits *limits; /* borrowed for the call; NULL: the default ones */
+    /* The disk has no room for the log's next file, or has again. On the store's thread. */
+    void (*on_space)(void *arg, bool has_room);
+    void *arg;
+};
+int journal_open(struct broker *broker, const struct journal_options *options,
+                 struct journal **ret);
+
+/* Reads one more file of the log; after the last one, *ret_is_over, segment files that nobody needs are
+ * removed and the queues are on their way to their homes, by mail. From one thread at a time, any: also
+ * before loops_start() and while the loops run; until it is over, or to journal_close(), which leaves the
+ * log as it was. ERR_IO: the log cannot be read; ERR_NO_DESCRIPTORS. After an error it may be called
+ * again. */
+int journal_restore_step(struct journal *journal, bool *ret_is_over);
+/* What is to be read before it is over. The same thread. */
+uint64_t journal_unread_bytes(const struct journal *journal);
+
+/* After the loops have stopped: writes and syncs what is staged, ends the threads. From then on queues
+ * are as if nothing were stored; who still waits hears by mail. Before loops_free(). Clears the
+ * pointer; NULL is fine. */
+void journal_close(struct journal **journal);
+
+/* The disk is to keep so much room; `is_alarm`: it has less. From then on nothing is kept that is not
+ * needed, and on_low is called, on a thread of the store, when what has just been written leaves less:
+ * once until the next call of this. After journal_open(). Any thread. */
+void journal_watch_room(struct journal *journal, uint64_t room_min, bool is_alarm,
+                        void (*on_low)(void *arg), void *arg);
+
+/* This loop's part; NULL when nothing is stored (tests), or not any more. */
+static inline struct journal_loop *journal_of(const struct loop *loop)
+{
+    struct journal_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    return p && p->journal ? p : NULL;
+}
+
+/* --- home of the queue ------------------------------------------------------------------------------ */
+
+/* How a publish of this message to the queue is answered: QUEUE_LATER when it must be safe first,
+ * QUEUE_REFUSED when it would have to be and nothing can be stored any more. */
+enum queue_answer journal_answer(const struct queue *q, const struct message *message);
+/* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
+bool journal_is_behind(const struct queue *q);
+/* The same for what has been settled in the queue. */
+enum queue_answer journal_answer_settled(const struct queue *q);
+/* The message has been put into the queue. */
+void journal_enqueue(struct lane *l, const struct message *message, uint64_t sequence,
+                     bool delivered, uint64_t deadline_ms);
+/* It has come back so often. */
+void journal_count(struct lane *l, uint64_t sequence, unsigned count);
+/* Messages of the queue are freed and not settled: paged out. */
+void journal_paged_out(struct lane *l);
+/* A persistent message of the queue is settled. */
+void journal_settle(struct lane *l, uint64_t sequence);
+/* Whether a message of this sequence number may be delivered: the log knows that it may have been.
+ * If not, deliveries of the queue are scheduled when it does. */
+bool journal_may_deliver(struct lane *l, uint64_t sequence);
+/* The queue is deleted: it depends on nothing any more. */
+void journal_forget(struct lane *l);
+
+/* A publish to the queue, in what is staged now, is answered when that is safe. */
+void journal_confirm(struct journal_loop *p, struct queue *q, struct confirm_sink *sink,
+                     uint64_t number);
+/* The definition of some queue at home here is safe (or could not be stored). */
+void journal_queue_committed(struct loop *loop, bool is_stored);
+/* A call when what is staged now is safe. */
+void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int), void *arg);
+
+/* pager_try_again() is called for the queue in a while. */
+void journal_try_again(struct lane *l);
+/* Nothing persistent is taken any more. */
+void journal_segments_failed(struct journal_loop *p);
+
+/* The queue has something in the log from here on that counts. */
+void journal_mark_dirty(struct lane *l);
+/* Stages the snapshot, which makes older records of the queue needless once it is safe. */
+void journal_snapshot(struct lane *l, const struct log_snapshot *snapshot);
+
+/* --- recovery ---------------------------------------------------------------------------------------- */
+
+/* The queue depends on this file: it goes before `others`, in the list of its home, where those are that
+ * depend on later ones. */
+void journal_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others);
+/* It may have more in memory than it should: it pages out in a turn to come. */
+void journal_relieve_later(struct lane *l);
+
+/* --- journal_restore.c: for journal.c ------------------------------------------------------------------ */
+
+/* The store is closed: queues that were not read stay empty, and what is held for them is answered. */
+void journal_restore_give_up(struct journal *journal);
+void journal_restore_begin_loop(struct journal_loop *p);
+void journal_restore_end_loop(struct journal_loop *p);
+
+#endif

@@ -1,0 +1,377 @@
+#include "paging/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+/* --- small parts ---------------------------------------------------------------------------------- */
+
+struct pager *pager_of(struct lane *l)
+{
+    if (!l->pager) {
+        l->pager = lv_calloc(1, sizeof *l->pager);
+        l->pager->next_number = 1;
+    }
+    return l->pager;
+}
+
+struct segments *pager_files(const struct lane *l)
+{
+    const struct journal_loop *p = journal_of(l->queue->home);
+    return p ? p->journal->segments : NULL;
+}
+
+const struct pager_limits *pager_limits_of(const struct lane *l)
+{
+    return &journal_of(l->queue->home)->journal->limits.pager;
+}
+
+bool pager_has_segments(const struct lane *l)
+{
+    return l->pager && l->pager->count > 0;
+}
+
+bool pager_is_busy(const struct lane *l)
+{
+    return l->pager && (l->pager->snapshot != SNAPSHOT_NONE || l->pager->wants_snapshot);
+}
+
+bool pager_estimates_bytes(const struct lane *l)
+{
+    for (size_t i = 0; l->pager && i < l->pager->count; i++) {
+        if (l->pager->segments[i]->is_estimated)
+            return true;
+    }
+    return false;
+}
+
+void pager_piece_free(struct piece *piece)
+{
+    lv_buffer_free(&piece->bytes);
+    free(piece);
+}
+
+void pager_piece_end(struct pager *p, struct piece *piece)
+{
+    p->flight_bytes -= piece->n;
+    pager_piece_free(piece);
+}
+
+void pager_piece_keep(struct pager *p, struct piece *piece)
+{
+    if (p->kept_count == p->kept_capacity) {
+        p->kept_capacity = p->kept_capacity ? p->kept_capacity * 2 : 4;
+        p->kept = lv_realloc(p->kept, p->kept_capacity * sizeof *p->kept);
+    }
+    size_t at = p->kept_count++;
+    for (; at > 0 &&
+           (p->kept[at - 1]->number > piece->number ||
+            (p->kept[at - 1]->number == piece->number && p->kept[at - 1]->offset > piece->offset));
+         at--)
+        p->kept[at] = p->kept[at - 1];
+    p->kept[at] = piece;
+}
+
+static void drop_kept(struct pager *p, uint64_t number)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < p->kept_count; i++) {
+        if (p->kept[i]->number == number)
+            pager_piece_end(p, p->kept[i]);
+        else
+            p->kept[left++] = p->kept[i];
+    }
+    p->kept_count = left;
+}
+
+struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset)
+{
+    for (size_t i = 0; i < p->kept_count; i++) {
+        if (p->kept[i]->number == number && p->kept[i]->offset + p->kept[i]->n > offset)
+            return p->kept[i];
+    }
+    return NULL;
+}
+
+void pager_segment_free(struct segment *s)
+{
+    free(s->ranges);
+    free(s->settled);
+    free(s->blocks);
+    free(s);
+}
+
+void pager_free(struct pager **pager)
+{
+    struct pager *p = *pager;
+    *pager = NULL;
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        pager_segment_free(p->segments[i]);
+    for (size_t i = p->straggler_first; i < p->straggler_count; i++) {
+        if (p->stragglers[i].message) /* NULL: settled meanwhile */
+            message_unref(&p->stragglers[i].message);
+    }
+    free(p->stragglers);
+    pager_fetch_free(p);
+    for (size_t i = 0; i < p->kept_count; i++)
+        pager_piece_free(p->kept[i]);
+    free(p->kept);
+    free(p->needless);
+    free(p->segments);
+    lv_buffer_free(&p->pending);
+    free(p);
+}
+
+size_t pager_segment_place(const struct pager *p, uint64_t sequence)
+{
+    size_t low = 0, high = p->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->segments[middle]->end_sequence <= sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct segment *pager_segment_of(const struct pager *p, uint64_t sequence)
+{
+    size_t at = pager_segment_place(p, sequence);
+    return at < p->count && p->segments[at]->first_sequence <= sequence ? p->segments[at] : NULL;
+}
+
+struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint64_t number)
+{
+    if (p->count == p->capacity) {
+        p->capacity = p->capacity ? p->capacity * 2 : 4;
+        p->segments = lv_realloc(p->segments, p->capacity * sizeof(struct segment *));
+    }
+    struct segment *s = lv_calloc(1, sizeof *s);
+    s->number = number;
+    s->first_sequence = s->end_sequence = first_sequence;
+    size_t at = pager_segment_place(p, first_sequence);
+    memmove(p->segments + at + 1, p->segments + at, (p->count - at) * sizeof(struct segment *));
+    p->segments[at] = s;
+    p->count++;
+    if (p->next_number <= number)
+        p->next_number = number + 1;
+    return s;
+}
+
+void pager_segment_unlist(struct pager *p, const struct segment *s)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i] != s)
+            continue;
+        p->count--;
+        memmove(p->segments + i, p->segments + i + 1, (p->count - i) * sizeof(struct segment *));
+        return;
+    }
+    lv_unreachable();
+}
+
+/* --- bytes that are not known yet ------------------------------------------------------------------- */
+
+/* Recovery knows how many messages were settled, not how large they were: until a recovered segment has
+ * been read once, the bytes of what is left in it are an estimate, which is put right on the way. */
+static void correct_bytes(struct lane *l, struct segment *s, int64_t difference)
+{
+    l->backlog.ready_bytes += (uint64_t)difference;
+    l->backlog.disk_bytes += (uint64_t)difference;
+    l->backlog.persistent_bytes += (uint64_t)difference; /* in a recovered segment all are */
+    s->persistent_bytes += (uint64_t)difference;
+}
+
+void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes)
+{
+    if (!s->is_estimated)
+        return;
+    if (bytes > s->unread_bytes) {
+        correct_bytes(l, s, (int64_t)(bytes - s->unread_bytes));
+        s->unread_bytes = bytes;
+    }
+    s->unread_bytes -= bytes;
+}
+
+void pager_count_read_all(struct lane *l, struct segment *s)
+{
+    if (!s->is_estimated)
+        return;
+    s->is_estimated = false;
+    correct_bytes(l, s, -(int64_t)s->unread_bytes);
+    s->unread_bytes = 0;
+}
+
+/* --- segments that go ------------------------------------------------------------------------------- */
+
+struct removal {
+    struct segments *files;
+    uint64_t queue;
+    uint64_t number;
+};
+
+static void removal_is_safe(struct loop *loop, void *arg, int error)
+{
+    struct removal *removal = arg;
+    if (error == 0 && journal_of(loop))
+        segments_remove(removal->files, removal->queue, removal->number, NULL, NULL);
+    free(removal);
+}
+
+static bool is_logged(const struct lane *l)
+{
+    return l->queue->flags.durable && !l->queue->flags.exclusive;
+}
+
+void pager_remove_file(struct lane *l, uint64_t number)
+{
+    if (!pager_files(l))
+        return; /* closed: the next start sees to it */
+    if (!is_logged(l)) {
+        segments_remove(pager_files(l), l->id, number, NULL, NULL);
+        return;
+    }
+    struct journal_loop *p = journal_of(l->queue->home);
+    struct removal *removal = lv_malloc(sizeof *removal);
+    *removal = (struct removal){pager_files(l), l->id, number};
+    log_segment_gone(p->stage, l->id, number);
+    journal_call(p, removal_is_safe, removal);
+}
+
+static void segment_end(struct lane *l, struct segment *s)
+{
+    struct pager *p = l->pager;
+    pager_count_read_all(l, s);
+    if (p->writing == s) {
+        p->writing = NULL;
+        p->pending.n = 0;
+    }
+    pager_segment_unlist(p, s);
+    drop_kept(p, s->number);
+    pager_remove_file(l, s->number);
+    pager_segment_free(s);
+}
+
+/* A segment that a snapshot under way names stays until that is done. */
+static void segment_end_if_empty(struct lane *l, struct segment *s)
+{
+    struct pager *p = l->pager;
+    if (s->live > 0 || p->snapshot != SNAPSHOT_NONE)
+        return;
+    if (p->holds > 0)
+        p->is_holding_back = true;
+    else
+        segment_end(l, s);
+}
+
+void pager_hold_segments(struct lane *l)
+{
+    l->pager->holds++;
+}
+
+void pager_release_segments(struct lane *l)
+{
+    struct pager *p = l->pager;
+    lv_assert(p->holds > 0);
+    if (--p->holds > 0 || !p->is_holding_back)
+        return;
+    p->is_holding_back = false;
+    pager_end_empty_segments(l);
+}
+
+size_t pager_straggler_from(const struct pager *p, uint64_t sequence)
+{
+    size_t low = p->straggler_first, high = p->straggler_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->stragglers[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct straggler *pager_straggler(const struct pager *p, uint64_t sequence)
+{
+    size_t at = pager_straggler_from(p, sequence);
+    bool is_there = at < p->straggler_count && p->stragglers[at].sequence == sequence;
+    return is_there && p->stragglers[at].message ? &p->stragglers[at] : NULL;
+}
+
+void pager_left(struct lane *l, const struct backlog_left *left)
+{
+    if (left->is_stray) {
+        struct straggler *s = pager_straggler(l->pager, left->sequence);
+        if (s)
+            message_unref(&s->message);
+        return;
+    }
+    struct segment *s = l->pager ? pager_segment_of(l->pager, left->sequence) : NULL;
+    if (!s)
+        return;
+    lv_assert(s->live > 0);
+    s->live--;
+    if (left->is_persistent) {
+        s->persistent_live--;
+        s->persistent_bytes -= left->body_bytes;
+    }
+    segment_end_if_empty(l, s);
+}
+
+void pager_end_empty_segments(struct lane *l)
+{
+    for (size_t i = l->pager->count; i-- > 0;)
+        segment_end_if_empty(l, l->pager->segments[i]);
+}
+
+void pager_delete(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p || !pager_files(l))
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        pager_remove_file(l, p->segments[i]->number);
+    for (size_t i = 0; i < p->needless_count; i++)
+        pager_remove_file(l, p->needless[i]);
+    pager_free(&l->pager);
+}
+
+/* --- purge ----------------------------------------------------------------------------------------------- */
+
+void pager_purge(struct lane *l)
+{
+    struct backlog *b = &l->backlog;
+    struct pager *p = l->pager;
+    if (!p || (!backlog_has_disk(b) && !p->has_lost))
+        return;
+    p->has_lost = false;
+    p->is_reading = false; /* what is being read comes too late */
+    pager_fetch_drop(p);
+    for (; p->straggler_first < p->straggler_count; p->straggler_first++) {
+        struct straggler *s = &p->stragglers[p->straggler_first];
+        if (!s->message)
+            continue;
+        b->persistent--;
+        b->persistent_bytes -= s->message->body_bytes;
+        journal_settle(l, s->sequence);
+        message_unref(&s->message);
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        struct segment *s = p->segments[i];
+        if (s->load_offset >= s->bytes)
+            continue;
+        pager_recount(l, s);
+        s->load_offset = s->bytes;
+        s->is_estimated = false; /* it went with what was on disk */
+    }
+    backlog_drop_disk(b);
+    if (is_logged(l))
+        pager_snapshot(l);
+    pager_end_empty_segments(l); /* unless a snapshot names them */
+}

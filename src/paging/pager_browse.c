@@ -1,0 +1,386 @@
+/* From disk to whoever looks: segments are read front to back, and nothing is changed by it.
+ *
+ *   (1) What stands in a block counts only while the queue has it on disk alone, looked up for each
+ *       message when it is asked for: meanwhile it may have been read for good, taken or dropped.
+ *   (2) A segment may go while it is read. Then what was read of it counts for nothing, and the place
+ *       is found again by its sequence number.
+ *   (3) The reader holds one piece, of about PIECE_BYTES or of one block when that is larger. */
+#include "paging/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+enum { PIECE_BYTES = 256 * 1024, RETRY_MS = 100 };
+
+struct pager_reader {
+    unsigned refs; /* the owner's, and that of a read under way */
+    struct loop *home;
+    void (*wake)(void *arg); /* NULL: nobody is interested any more */
+    void *arg;
+    struct loop_timer retry;
+    /* The piece: of this file, from this offset on. */
+    uint64_t lane_id;
+    uint64_t number; /* 0: there is none */
+    uint64_t offset;
+    struct lv_buffer bytes;
+    uint64_t asked_bytes;  /* it is shorter: the file is */
+    uint64_t block_offset; /* of the block in `block`; 0 in block_bytes: there is none */
+    uint64_t block_bytes;
+    size_t entry; /* those before it have been passed */
+    struct segment_block block;
+    uint64_t want_bytes; /* of the next piece, when that is more than usual */
+    bool is_reading;
+};
+
+struct browse_read {
+    struct pager_reader *reader; /* counted */
+    struct lane *lane;           /* referenced */
+    uint64_t number;
+    uint64_t offset;
+    uint64_t bytes_asked;
+    uint64_t failures; /* of writes, when it was asked for */
+    int error;
+    struct lv_buffer bytes;
+};
+
+/* --- its life ------------------------------------------------------------------------------------------- */
+
+static void on_retry(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    struct pager_reader *r = lv_container_of(timer, struct pager_reader, retry);
+    r->wake(r->arg);
+}
+
+struct pager_reader *pager_reader_create(struct loop *home, void (*wake)(void *arg), void *arg)
+{
+    struct pager_reader *r = lv_calloc(1, sizeof *r);
+    r->refs = 1;
+    r->home = home;
+    r->wake = wake;
+    r->arg = arg;
+    loop_timer_init(&r->retry, on_retry);
+    return r;
+}
+
+void pager_reader_rest(struct pager_reader *r)
+{
+    lv_buffer_free(&r->bytes);
+    r->number = 0;
+    r->block_bytes = 0;
+    r->want_bytes = 0;
+}
+
+static void reader_unref(struct pager_reader *r)
+{
+    if (--r->refs == 0)
+        free(r);
+}
+
+void pager_reader_free(struct pager_reader **reader)
+{
+    struct pager_reader *r = *reader;
+    *reader = NULL;
+    if (!r)
+        return;
+    pager_reader_rest(r);
+    loop_timer_stop(r->home, &r->retry);
+    r->wake = NULL;
+    reader_unref(r);
+}
+
+/* --- pieces --------------------------------------------------------------------------------------------- */
+
+static void piece_set(struct pager_reader *r, const struct lane *l, uint64_t number,
+                      uint64_t offset)
+{
+    r->lane_id = l->id;
+    r->number = number;
+    r->offset = offset;
+    r->block_bytes = 0;
+}
+
+static void take_read(struct pager_reader *r, struct browse_read *read)
+{
+    struct lane *l = read->lane;
+    struct pager *p = l->pager;
+    if (!p || !pager_files(l) || read->failures != p->failures ||
+        !pager_segment_numbered(p, read->number))
+        return; /* asked for again, wherever it is now */
+    if (pager_may_pass(read->error)) {
+        loop_timer_start(r->home, &r->retry, RETRY_MS);
+        return;
+    }
+    piece_set(r, l, read->number, read->offset); /* empty when it cannot be read */
+    r->asked_bytes = read->bytes_asked;
+    r->bytes = read->bytes;
+    read->bytes = (struct lv_buffer){0};
+}
+
+static void read_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct browse_read *read = mail->a;
+    struct pager_reader *r = read->reader;
+    r->is_reading = false;
+    if (r->wake) {
+        take_read(r, read);
+        if (!loop_timer_is_running(&r->retry))
+            r->wake(r->arg);
+    }
+    reader_unref(r);
+    lv_buffer_free(&read->bytes);
+    lane_unref(&read->lane);
+    free(read);
+}
+
+/* On the store's thread. */
+static void has_read(void *arg, int error, struct lv_buffer *bytes)
+{
+    struct browse_read *read = arg;
+    read->error = error;
+    if (bytes) {
+        read->bytes = *bytes;
+        *bytes = (struct lv_buffer){0};
+    }
+    struct mail mail = {.deliver = read_mail, .a = read};
+    loop_mail_from_outside(read->reader->home, &mail);
+}
+
+/* The piece that begins at this offset. True: it is here already, not written yet. */
+static bool piece_ask(struct pager_reader *r, struct lane *l, struct segment *s, uint64_t offset)
+{
+    struct pager *p = l->pager;
+    uint64_t bytes = r->want_bytes > PIECE_BYTES ? r->want_bytes : PIECE_BYTES;
+    pager_reader_rest(r);
+    if (s == p->writing)
+        pager_flush(l);
+    const struct piece *kept = pager_kept_piece(p, s->number, offset);
+    if (kept && kept->offset <= offset) {
+        size_t from = (size_t)(offset - kept->offset);
+        piece_set(r, l, s->number, offset);
+        lv_buffer_add(&r->bytes, kept->bytes.p + from, kept->n - from);
+        r->asked_bytes = r->bytes.n;
+        return true;
+    }
+    uint64_t left = (kept ? kept->offset : s->bytes) - offset;
+    bytes = left < bytes ? left : bytes;
+    struct browse_read *read = lv_calloc(1, sizeof *read);
+    *read = (struct browse_read){.reader = r,
+                                 .lane = lane_ref(l),
+                                 .number = s->number,
+                                 .offset = offset,
+                                 .bytes_asked = bytes,
+                                 .failures = p->failures};
+    r->refs++;
+    r->is_reading = true;
+    segments_read(pager_files(l), l->id, s->number, offset, (size_t)bytes, has_read, read);
+    return false;
+}
+
+/* --- blocks --------------------------------------------------------------------------------------------- */
+
+static bool has_piece_at(const struct pager_reader *r, const struct lane *l,
+                         const struct segment *s, uint64_t offset)
+{
+    return r->number == s->number && r->lane_id == l->id && offset >= r->offset &&
+           offset - r->offset <= r->bytes.n;
+}
+
+/* Puts the block at place->offset, which is in the piece, into r->block: READER_FOUND. READER_WAIT: another
+ * piece is needed. READER_END: there is none there, the place has moved on. */
+static enum pager_reader_result block_next(struct pager_reader *r, const struct lane *l,
+                                           const struct segment *s,
+                                           struct pager_reader_place *place)
+{
+    size_t at = (size_t)(place->offset - r->offset);
+    struct slice bytes = slice_of(r->bytes.p + at, r->bytes.n - at);
+    bool is_last = place->offset + bytes.n >= s->bytes || r->bytes.n < r->asked_bytes;
+    uint64_t size = 0, found;
+    if (r->bytes.n == 0) { /* it cannot be read */
+        place->offset = s->bytes;
+        return READER_END;
+    }
+    switch (segment_read_block(bytes, l->id, s->number, place->offset, &r->block, &size)) {
+    case SEGMENT_BLOCK:
+        r->block_offset = place->offset;
+        r->block_bytes = size;
+        r->entry = 0;
+        return READER_FOUND;
+    case SEGMENT_SHORT:
+        if (!is_last) {
+            r->want_bytes = size;
+            return READER_WAIT;
+        }
+        place->offset = s->bytes;
+        return READER_END;
+    case SEGMENT_BROKEN:
+        if (segment_find_block(bytes, l->id, s->number, place->offset, &found))
+            place->offset = found;
+        else if (!is_last && bytes.n > SEGMENT_BLOCK_HEADER_BYTES)
+            place->offset += bytes.n - SEGMENT_BLOCK_HEADER_BYTES;
+        else
+            place->offset += bytes.n;
+        return READER_END;
+    }
+    lv_unreachable();
+}
+
+static bool counts(const struct lane *l, const struct segment *s, const struct segment_entry *e,
+                   uint64_t sequence)
+{
+    if (s->is_recovered && (!e->message.is_persistent || !pager_is_live(s, sequence)))
+        return false;
+    return pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence);
+}
+
+/* The first entry of the block, from `from` on, that is wanted. */
+static bool entry_find(struct pager_reader *r, const struct lane *l, const struct segment *s,
+                       uint64_t from, bool with_taken, struct pager_found *ret)
+{
+    const struct backlog *b = &l->backlog;
+    for (; r->entry < r->block.count; r->entry++) {
+        const struct segment_entry *e = &r->block.entries[r->entry];
+        uint64_t sequence = r->block.chunk * WINDOW_ENTRIES + e->place;
+        if (sequence < from || !counts(l, s, e, sequence))
+            continue;
+        bool is_taken = pager_is_taken_on_disk(l, sequence);
+        if (is_taken && !with_taken)
+            continue;
+        *ret = (struct pager_found){
+            .sequence = sequence,
+            .redelivered =
+                e->redelivered || sequence < l->pager->recovered_below || sequence < b->taken_below,
+            .is_taken = is_taken,
+            .deadline_ms = e->deadline_ms,
+            .parts = e->message,
+        };
+        return true;
+    }
+    return false;
+}
+
+/* --- segments ------------------------------------------------------------------------------------------- */
+
+/* Where reading for this sequence number begins: with the last block that is known to stand before it. What
+ * comes next may be missing in the list, where a scan could not read. */
+static uint64_t segment_begin(const struct segment *s, uint64_t from)
+{
+    size_t low = 0, high = s->block_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s->blocks[middle].chunk < from / WINDOW_ENTRIES)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    uint64_t offset = low > 0 ? s->blocks[low - 1].offset : 0;
+    return offset > s->load_offset ? offset : s->load_offset;
+}
+
+/* The segment to read for this sequence number: the one the place is in, or the one that is next. NULL:
+ * there is none any more. */
+static struct segment *segment_choose(const struct pager *p, struct pager_reader_place *place,
+                                      uint64_t from)
+{
+    for (;;) {
+        uint64_t behind = from > place->passed ? from : place->passed;
+        size_t at = pager_segment_place(p, behind);
+        struct segment *s = at < p->count ? p->segments[at] : NULL;
+        if (!s)
+            return NULL;
+        if (s->number != place->number) {
+            place->number = s->number;
+            place->offset = segment_begin(s, from);
+        }
+        if (place->offset < s->load_offset)
+            place->offset = s->load_offset;
+        if (place->offset < s->bytes)
+            return s;
+        place->passed = s->end_sequence;
+    }
+}
+
+/* The first straggler from `from` on, or NULL. */
+static const struct straggler *straggler_next(const struct lane *l, uint64_t from, bool with_taken)
+{
+    const struct pager *p = l->pager;
+    size_t low = p->straggler_first, high = p->straggler_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->stragglers[middle].sequence < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < p->straggler_count; low++) {
+        const struct straggler *s = &p->stragglers[low];
+        if (s->message && pager_is_on_disk_alone(l, s->sequence) &&
+            (with_taken || !pager_is_taken_on_disk(l, s->sequence)))
+            return s;
+    }
+    return NULL;
+}
+
+/* Of what stands in segments. */
+static enum pager_reader_result find_stored(struct pager_reader *r, struct lane *l,
+                                            struct pager_reader_place *place, uint64_t from,
+                                            bool with_taken, struct pager_found *ret)
+{
+    struct segment *s;
+    if (r->is_reading || loop_timer_is_running(&r->retry))
+        return READER_WAIT;
+    if (place->from != from) {
+        place->from = from;
+        place->passed = 0;
+    }
+    while ((s = segment_choose(l->pager, place, from)) != NULL) {
+        bool has_block = r->block_bytes > 0 && r->number == s->number && r->lane_id == l->id &&
+                         r->block_offset == place->offset;
+        if (!has_block) {
+            enum pager_reader_result result = READER_WAIT;
+            if (has_piece_at(r, l, s, place->offset))
+                result = block_next(r, l, s, place);
+            if (result == READER_END)
+                continue;
+            if (result == READER_WAIT && !piece_ask(r, l, s, place->offset))
+                return READER_WAIT;
+            if (result == READER_WAIT)
+                continue;
+        }
+        if (entry_find(r, l, s, from, with_taken, ret))
+            return READER_FOUND;
+        place->offset += r->block_bytes;
+        r->block_bytes = 0;
+    }
+    return READER_END;
+}
+
+uint64_t pager_disk_from(const struct lane *l)
+{
+    uint64_t begin = l->backlog.disk_begin * WINDOW_ENTRIES;
+    return l->pager && l->pager->loaded_below > begin ? l->pager->loaded_below : begin;
+}
+
+enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *l,
+                                           struct pager_reader_place *place, uint64_t from,
+                                           bool with_taken, struct pager_found *ret)
+{
+    if (!l->pager || !pager_files(l) || !backlog_has_disk(&l->backlog))
+        return READER_END;
+    enum pager_reader_result result = find_stored(r, l, place, from, with_taken, ret);
+    if (result == READER_WAIT)
+        return result;
+    const struct straggler *stray = straggler_next(l, from, with_taken);
+    if (!stray || (result == READER_FOUND && ret->sequence < stray->sequence))
+        return result;
+    *ret = (struct pager_found){
+        .sequence = stray->sequence,
+        .redelivered = stray->redelivered,
+        .is_taken = pager_is_taken_on_disk(l, stray->sequence),
+        .deadline_ms = backlog_deadline(&l->backlog, stray->sequence),
+        .stray = stray->message,
+    };
+    return READER_FOUND;
+}

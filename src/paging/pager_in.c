@@ -1,0 +1,331 @@
+/* From disk to memory: segments are read front to back, ahead of the consumers. */
+#include "paging/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "queue/conflation.h"
+
+struct reading {
+    struct lane *lane; /* referenced */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    uint64_t failures; /* of writes, when it was asked for */
+    int error;
+    struct lv_buffer bytes;
+};
+
+void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what)
+{
+    log_error("queue '%.*s' in vhost '%.*s': segments/%llx-%llx.seg, offset %llu: %s",
+              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+              (unsigned long long)l->id, (unsigned long long)s->number, (unsigned long long)offset,
+              what);
+}
+
+size_t pager_range_from(const struct segment *s, uint64_t sequence)
+{
+    size_t low = 0, high = s->range_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s->ranges[middle].to <= sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool pager_is_live(const struct segment *s, uint64_t sequence)
+{
+    size_t at = pager_range_from(s, sequence);
+    return at < s->range_count && s->ranges[at].from <= sequence;
+}
+
+/* Messages that recovery found in the log take their places in the chunk that comes. */
+static void place_stragglers(struct lane *l, uint64_t below)
+{
+    struct pager *p = l->pager;
+    while (p->straggler_first < p->straggler_count) {
+        struct straggler *s = &p->stragglers[p->straggler_first];
+        if (s->sequence >= below)
+            return;
+        p->straggler_first++;
+        if (!s->message)
+            continue; /* settled meanwhile */
+        uint64_t chunk = s->sequence / WINDOW_ENTRIES;
+        backlog_page_in(&l->backlog, s->sequence, &s->message, s->redelivered);
+        backlog_chunk(&l->backlog, chunk)->stored &= ~(1ull << (s->sequence % WINDOW_ENTRIES));
+    }
+}
+
+/* The chunk at the beginning of what is on disk is whole: the next one's turn. */
+static void next_chunk(struct lane *l)
+{
+    struct pager *p = l->pager;
+    uint64_t chunk = l->backlog.disk_begin;
+    place_stragglers(l, (chunk + 1) * WINDOW_ENTRIES);
+    pager_fetch_forget(p, chunk);
+    /* What was taken there and has not come could not be read. */
+    const size_t taken = l->backlog.taken;
+    backlog_page_next(&l->backlog);
+    if (l->backlog.taken == taken)
+        return;
+    l->queue->counters.lost += taken - l->backlog.taken;
+    p->has_lost = true;
+}
+
+static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
+                       const struct segment_entry *entry)
+{
+    uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
+    if (backlog_is_gone_on_disk(&l->backlog, sequence))
+        return;
+    if (s->is_recovered && (!entry->message.is_persistent || !pager_is_live(s, sequence)))
+        return;
+    struct message *m =
+        message_create(entry->message.exchange, entry->message.routing_key, entry->message.header,
+                       entry->message.body.n, entry->message.is_persistent);
+    if (!m) {
+        pager_damage(l, s, s->load_offset, "no memory for a message");
+        return;
+    }
+    if (entry->message.body.n > 0)
+        memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
+    l->queue->counters.disk_reads++;
+    place_stragglers(l, sequence); /* those before it: it may be taken as soon as it is here */
+    if (!pager_is_taken_on_disk(l, sequence)) /* else it has been counted then */
+        pager_count_read(l, s, m->body_bytes);
+    /* It may have been delivered after this copy of it was written. */
+    backlog_page_in(&l->backlog, sequence, &m,
+                    entry->redelivered || sequence < l->pager->recovered_below ||
+                        sequence < l->backlog.taken_below);
+    if (entry->deadline_ms)
+        backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
+    if (l->queue->conflation && l->pager->has_unknown_deadlines) /* the scan will pass it over */
+        conflation_found(l->queue, lane_place(l, sequence), entry->message.header,
+                         entry->message.body.n, entry->message.is_persistent);
+    /* What else the segments hold is over: nothing of it may be counted. */
+    for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
+        pager_count_read_all(l, l->pager->segments[i]);
+}
+
+static void load_block(struct lane *l, struct segment *s, const struct segment_block *block)
+{
+    struct backlog *b = &l->backlog;
+    if (block->chunk < b->disk_begin || block->chunk >= b->disk_end)
+        return; /* a copy: what it holds is in memory, or gone */
+    while (b->disk_begin < block->chunk)
+        next_chunk(l);
+    for (size_t i = 0; i < block->count; i++) {
+        /* A second reading of the file brings again what was loaded before. */
+        if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= l->pager->loaded_below)
+            load_entry(l, s, block->chunk, &block->entries[i]);
+    }
+    uint64_t end = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    if (l->pager->loaded_below < end)
+        l->pager->loaded_below = end;
+}
+
+/* Takes the blocks of what was read. */
+static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
+{
+    struct segment_block block;
+    uint64_t size = 0;
+    while (bytes.n > 0) {
+        enum segment_result result =
+            segment_read_block(bytes, l->id, s->number, s->load_offset, &block, &size);
+        if (result == SEGMENT_SHORT) {
+            if (s->load_offset + bytes.n < s->bytes) {
+                l->pager->read_bytes = (size_t)size;
+                return;
+            }
+            pager_damage(l, s, s->load_offset, "cut short; the rest of it is lost");
+            s->load_offset = s->bytes;
+            return;
+        }
+        if (result == SEGMENT_BROKEN) {
+            uint64_t found;
+            bool is_more = s->load_offset + bytes.n < s->bytes;
+            if (is_more && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+                return; /* read again, with what comes behind */
+            pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
+            if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
+                size = found - s->load_offset;
+            else if (is_more)
+                size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
+            else
+                size = bytes.n;
+        } else {
+            load_block(l, s, &block);
+        }
+        s->load_offset += size;
+        bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+    }
+}
+
+void pager_recount(struct lane *l, struct segment *s)
+{
+    uint64_t live = 0, persistent = 0, bytes = 0;
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
+         c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
+        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(stored);
+            uint64_t sequence = c * WINDOW_ENTRIES + place;
+            const struct message *m = chunk->messages[place];
+            if (sequence < s->first_sequence || sequence >= s->end_sequence)
+                continue;
+            live++;
+            persistent += backlog_stores(&l->backlog, m);
+            bytes += backlog_stores(&l->backlog, m) ? m->body_bytes : 0;
+        }
+    }
+    l->backlog.persistent -= s->persistent_live - persistent;
+    l->backlog.persistent_bytes -= s->persistent_bytes - bytes;
+    s->live = live;
+    s->persistent_live = persistent;
+    s->persistent_bytes = bytes;
+}
+
+/* Nothing is left to be read: what is still counted as being on disk is lost. */
+static void end_of_disk(struct lane *l)
+{
+    struct backlog *b = &l->backlog;
+    uint64_t lost = l->queue->counters.lost;
+    while (backlog_has_disk(b))
+        next_chunk(l);
+    l->queue->counters.lost += b->disk_ready;
+    lost = l->queue->counters.lost - lost;
+    if (lost > 0)
+        log_error("queue '%.*s' in vhost '%.*s': %llu messages could not be read back",
+                  SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+                  (unsigned long long)lost);
+    l->pager->has_lost |= lost > 0;
+    if (!l->pager->has_lost)
+        return;
+    backlog_drop_disk(b);
+    for (size_t i = 0; i < l->pager->count; i++)
+        pager_recount(l, l->pager->segments[i]);
+    pager_end_empty_segments(l);
+}
+
+/* The segment with what is on disk next, or NULL. */
+static struct segment *segment_to_read(const struct pager *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->load_offset < p->segments[i]->bytes)
+            return p->segments[i];
+    }
+    return NULL;
+}
+
+static void load(struct lane *l, struct segment *s, struct slice bytes)
+{
+    l->pager->read_bytes = 0;
+    pager_hold_segments(l);
+    load_bytes(l, s, bytes);
+    if (s->load_offset >= s->bytes)
+        pager_count_read_all(l, s);
+    pager_release_segments(l);
+    if (!segment_to_read(l->pager))
+        end_of_disk(l);
+}
+
+static void take_read(struct lane *l, struct segment *s, const struct reading *reading)
+{
+    if (reading->failures != l->pager->failures) {
+        queue_deliver_soon(
+            l->queue); /* part of that may not have been written, as we know by now: again */
+        return;
+    }
+    if (pager_may_pass(reading->error)) {
+        journal_try_again(l);
+        return;
+    }
+    if (reading->error || reading->bytes.n == 0) {
+        pager_damage(l, s, s->load_offset, "cannot be read; the rest of it is lost");
+        s->load_offset = s->bytes;
+    }
+    load(l, s, lv_buffer_slice(&reading->bytes));
+    pager_read_ahead(l);
+    queue_deliver_soon(l->queue);
+}
+
+static void read_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct reading *reading = mail->a;
+    struct lane *l = reading->lane;
+    struct pager *p = l->pager;
+    struct segment *s = p && p->is_reading ? segment_to_read(p) : NULL;
+    if (p)
+        p->is_reading = false;
+    if (s && pager_files(l) && s->number == reading->number && s->load_offset == reading->offset) {
+        take_read(l, s, reading);
+    } else {
+        queue_deliver_soon(l->queue); /* it asks again for what is not here */
+    }
+    lv_buffer_free(&reading->bytes);
+    lane_unref(&reading->lane);
+    free(reading);
+}
+
+/* On the store's thread. */
+static void has_read(void *arg, int error, struct lv_buffer *read)
+{
+    struct reading *reading = arg;
+    reading->error = error;
+    if (read) {
+        reading->bytes = *read;
+        *read = (struct lv_buffer){0};
+    }
+    struct mail mail = {.deliver = read_mail, .a = reading};
+    loop_mail_from_outside(reading->home, &mail);
+}
+
+bool pager_want(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p || p->is_reading || !backlog_has_disk(&l->backlog) || !pager_files(l))
+        return false;
+    struct segment *s = segment_to_read(p);
+    if (!s) {
+        end_of_disk(l);
+        return true;
+    }
+    if (s == p->writing)
+        pager_flush(l);
+    const struct piece *kept = pager_kept_piece(p, s->number, s->load_offset);
+    if (kept && kept->offset <= s->load_offset) {
+        size_t from = (size_t)(s->load_offset - kept->offset);
+        load(l, s, slice_of(kept->bytes.p + from, kept->n - from));
+        return true;
+    }
+    struct reading *reading = lv_calloc(1, sizeof *reading);
+    reading->lane = lane_ref(l);
+    reading->home = l->queue->home;
+    reading->number = s->number;
+    reading->offset = s->load_offset;
+    p->is_reading = true;
+    uint64_t left = (kept ? kept->offset : s->bytes) - s->load_offset;
+    size_t bytes = pager_limits_of(l)->read_bytes;
+    bytes = bytes > p->read_bytes ? bytes : p->read_bytes;
+    reading->failures = p->failures;
+    segments_read(pager_files(l), l->id, s->number, s->load_offset,
+                  left < bytes ? (size_t)left : bytes, has_read, reading);
+    return false;
+}
+
+void pager_read_on(struct lane *l)
+{
+    const struct backlog *b = &l->backlog;
+    if (!pager_files(l))
+        return;
+    const struct pager_limits *limits = pager_limits_of(l);
+    if (b->disk_begin < b->cursor + limits->ahead_chunks && b->memory_bytes < limits->ahead_bytes)
+        pager_want(l);
+}

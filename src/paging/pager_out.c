@@ -1,0 +1,330 @@
+/* From memory to disk: whole chunks are appended to segments. */
+#include "paging/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum { SHORT_DIVISOR = 16, LANES_DIVISOR = 4, SHARE_MAX = 32 };
+
+bool pager_may_pass(int error)
+{
+    return error == ERR_NO_SPACE || error == ERR_NO_DESCRIPTORS || error == ERR_NO_MEMORY;
+}
+
+struct segment *pager_segment_numbered(const struct pager *p, uint64_t number)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->number == number)
+            return p->segments[i];
+    }
+    return NULL;
+}
+
+void pager_fail_writing(struct lane *l, int error)
+{
+    if (l->pager->is_failed)
+        return;
+    l->pager->is_failed = true;
+    l->pager->wants_snapshot = true; /* which will never be */
+    log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in memory from "
+              "here on, and no persistent message is taken any more",
+              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+              lv_error_text(error));
+    journal_segments_failed(journal_of(l->queue->home));
+}
+
+static void landed_mail(struct loop *at, struct mail *mail)
+{
+    struct piece *piece = mail->a;
+    struct lane *l = piece->lane;
+    struct pager *p = l->pager;
+    if (!p) {
+        pager_piece_free(piece);
+    } else if (piece->error == 0 || !pager_segment_numbered(p, piece->number)) {
+        pager_piece_end(p, piece);
+    } else {
+        /* A file that is not there, because the piece before could not make it, waits with that. */
+        bool is_late = piece->error == ERR_NOT_FOUND && piece->offset > 0;
+        piece->lane = NULL;
+        pager_piece_keep(p, piece);
+        p->failures++;
+        if (journal_of(at) && (pager_may_pass(piece->error) || is_late))
+            journal_try_again(l);
+        else if (journal_of(at))
+            pager_fail_writing(l, piece->error);
+    }
+    lane_unref(&l);
+}
+
+/* On the store's thread. */
+static void has_landed(void *arg, int error, struct lv_buffer *read)
+{
+    struct piece *piece = arg;
+    piece->error = error;
+    if (read) {
+        piece->bytes = *read;
+        *read = (struct lv_buffer){0};
+    }
+    struct mail mail = {.deliver = landed_mail, .a = piece};
+    loop_mail_from_outside(piece->home, &mail);
+}
+
+static void piece_send(struct lane *l, struct piece *piece)
+{
+    piece->lane = lane_ref(l);
+    segments_write(pager_files(l), l->id, piece->number, piece->offset, &piece->bytes, has_landed,
+                   piece);
+}
+
+void pager_flush(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p->writing || p->pending.n == 0)
+        return;
+    struct piece *piece = lv_calloc(1, sizeof *piece);
+    *piece = (struct piece){.home = l->queue->home,
+                            .number = p->writing->number,
+                            .offset = p->writing->bytes - p->pending.n,
+                            .n = p->pending.n,
+                            .bytes = p->pending};
+    p->pending = (struct lv_buffer){0};
+    p->flight_bytes += piece->n;
+    if (p->kept_count == 0)
+        piece_send(l, piece);
+    else
+        pager_piece_keep(p, piece); /* behind those before it */
+}
+
+void pager_try_again(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p || p->is_failed || !pager_files(l))
+        return;
+    size_t count = p->kept_count;
+    p->kept_count = 0;
+    for (size_t i = 0; i < count; i++)
+        piece_send(l, p->kept[i]);
+    if (p->wants_snapshot)
+        pager_snapshot(l);
+    if (p->is_scan_waiting) {
+        p->is_scan_waiting = false;
+        pager_scan(l);
+    }
+    queue_deliver_soon(l->queue);
+}
+
+/* The segment that a message of this sequence number can be appended to. */
+static struct segment *segment_for(struct lane *l, uint64_t sequence)
+{
+    struct pager *p = l->pager;
+    if (p->writing && sequence >= p->writing->end_sequence &&
+        p->writing->bytes < pager_limits_of(l)->segment_bytes) {
+        /* Nothing of a later segment may stand in between. */
+        size_t next = pager_segment_place(p, p->writing->end_sequence);
+        if (next == p->count || p->segments[next]->first_sequence > sequence)
+            return p->writing;
+    }
+    pager_flush(l);
+    p->writing = pager_segment_add(p, sequence, p->next_number);
+    return p->writing;
+}
+
+static void append_block(struct lane *l, struct segment *s, const struct segment_block *block,
+                         bool is_copy)
+{
+    struct pager *p = l->pager;
+    if (p->pending.capacity == 0)
+        lv_buffer_reserve(&p->pending, pager_limits_of(l)->write_bytes * 5 / 4);
+    size_t before = p->pending.n;
+    bool is_loaded = s->load_offset == s->bytes;
+    segment_put_block(&p->pending, l->id, s->number, s->bytes, block);
+    if (l->backlog.timed > 0)
+        pager_index_block(s, block->chunk, s->bytes, p->pending.n - before);
+    s->bytes += p->pending.n - before;
+    if (is_copy && is_loaded)
+        s->load_offset = s->bytes; /* nothing to read: it stays in memory */
+    s->end_sequence = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    if (p->pending.n >= pager_limits_of(l)->write_bytes)
+        pager_flush(l);
+}
+
+struct log_message pager_message_parts(const struct lane *l, const struct message *m)
+{
+    return (struct log_message){
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .is_persistent = backlog_stores(&l->backlog, m),
+    };
+}
+
+static void count_stored(struct lane *l, struct segment *s, const struct message *m)
+{
+    bool is_persistent = backlog_stores(&l->backlog, m);
+    l->queue->counters.disk_writes++;
+    s->entries++;
+    s->live++;
+    s->persistent_live += is_persistent;
+    s->persistent_bytes += is_persistent ? m->body_bytes : 0;
+}
+
+/* The first sequence number behind the segment's end that belongs to another one. */
+static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
+{
+    size_t next = pager_segment_place(p, s->end_sequence);
+    return next < p->count ? p->segments[next]->first_sequence : UINT64_MAX;
+}
+
+uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
+{
+    uint64_t places = 0;
+    for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(live);
+        if (!pager_segment_of(l->pager, c * WINDOW_ENTRIES + place))
+            places |= 1ull << place;
+    }
+    return places;
+}
+
+void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
+                        bool is_copy)
+{
+    const size_t bytes_max = pager_limits_of(l)->block_bytes;
+    while (places) {
+        uint64_t first = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(places);
+        struct segment *s = segment_for(l, first);
+        struct segment_block block = {.chunk = c};
+        uint64_t bytes = 0;
+        const uint64_t room_end = segment_room_end(l->pager, s);
+        for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(places);
+            if (c * WINDOW_ENTRIES + place >= room_end)
+                break;
+            const struct message *m = chunk->messages[place];
+            block.entries[block.count++] = (struct segment_entry){
+                .place = place,
+                /* What is taken may have been delivered. */
+                .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
+                .deadline_ms = backlog_deadline(&l->backlog, c * WINDOW_ENTRIES + place),
+                .message = pager_message_parts(l, m),
+            };
+            bytes += message_memory(m);
+            chunk->stored |= 1ull << place;
+            count_stored(l, s, m);
+        }
+        append_block(l, s, &block, is_copy);
+    }
+}
+
+/* While the process is short of memory, each queue makes do with little. */
+static bool is_short(const struct lane *l)
+{
+    return atomic_load_explicit(&l->queue->vhost->broker->is_short_of_memory, memory_order_relaxed);
+}
+
+/* What a lane may use is this part of what a queue may. Those of a queue with priorities share a fourth of
+ * that: their messages come and go in no order, and what lies so about must fit a core's own cache. */
+static unsigned share_of(const struct lane *l)
+{
+    unsigned count = l->queue->lane_count;
+    if (count == 1)
+        return 1;
+    return count < SHARE_MAX / LANES_DIVISOR ? count * LANES_DIVISOR : SHARE_MAX;
+}
+
+static size_t memory_high(const struct lane *l)
+{
+    const struct pager_limits *limits = pager_limits_of(l);
+    return (is_short(l) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high) / share_of(l);
+}
+
+static size_t memory_low(const struct lane *l)
+{
+    const struct pager_limits *limits = pager_limits_of(l);
+    return (is_short(l) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low) / share_of(l);
+}
+
+/* Where paging out goes on, or begins: behind what should stay before the consumers. */
+static uint64_t first_to_page(const struct lane *l)
+{
+    const struct backlog *b = &l->backlog;
+    const size_t stay = memory_low(l) / 2;
+    if (backlog_has_disk(b))
+        return b->disk_end;
+    uint64_t bytes = 0;
+    uint64_t c = b->cursor > b->window.first ? b->cursor : b->window.first;
+    for (; c < b->window.end && bytes < stay; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(b, c);
+        for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1)
+            bytes += message_memory(chunk->messages[__builtin_ctzll(live)]);
+    }
+    return c;
+}
+
+/* Whether some segment may hold copies of the chunk, also of messages that are settled. */
+static bool may_have_copies(const struct pager *p, uint64_t chunk)
+{
+    size_t at = pager_segment_place(p, chunk * WINDOW_ENTRIES);
+    return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * WINDOW_ENTRIES;
+}
+
+/* Copies of an earlier snapshot become the only ones: they must be read. */
+static void read_again(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
+{
+    for (uint64_t stored = chunk->stored; stored; stored &= stored - 1) {
+        struct segment *s =
+            pager_segment_of(l->pager, c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(stored));
+        if (s)
+            s->load_offset = 0;
+    }
+}
+
+static bool may_page(const struct lane *l)
+{
+    const struct pager *p = l->pager;
+    return !p->is_failed && p->snapshot == SNAPSHOT_NONE &&
+           p->flight_bytes < pager_limits_of(l)->flight_bytes;
+}
+
+void pager_relieve(struct lane *l)
+{
+    struct backlog *b = &l->backlog;
+    struct journal_loop *p = journal_of(l->queue->home);
+    if (!p || b->memory_bytes < memory_high(l))
+        return;
+    const size_t low = memory_low(l);
+    pager_of(l);
+    uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
+    for (uint64_t c = first_to_page(l); c < growing && b->memory_bytes > low && may_page(l); c++) {
+        struct backlog_chunk *chunk = backlog_chunk(b, c);
+        bool is_copied = may_have_copies(l->pager, c);
+        if (!chunk) {
+            if (!backlog_has_disk(b))
+                continue;
+            /* A gap belongs to what is around it. */
+            if (is_copied)
+                backlog_page_gap(b, c);
+            else
+                b->disk_end = c + 1;
+            continue;
+        }
+        if (chunk->live != chunk->ready)
+            return; /* somebody holds part of it */
+        uint64_t places = pager_storable(l, c, chunk);
+        if (places != (chunk->live & ~chunk->stored))
+            return;
+        if (is_copied) {
+            read_again(l, c, chunk);
+            backlog_note_of(b, c); /* the copies hold more than what is live */
+        }
+        pager_store_places(l, c, chunk, places, false);
+        if (!backlog_has_disk(b))
+            l->pager->loaded_below = 0;
+        backlog_page_out(b, c);
+        journal_paged_out(l);
+    }
+}

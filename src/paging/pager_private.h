@@ -1,0 +1,262 @@
+/* What the pager's files share. Private to them.
+ *
+ *   pager.c            segments and their list, those that go, purge
+ *   pager_out.c        from memory to disk
+ *   pager_in.c         and back
+ *   pager_read.c       bytes of a segment's midst
+ *   pager_fetch.c      single messages whose time has come
+ *   pager_scan.c       deadlines that only the disk knows
+ *   pager_take.c       messages that are taken where they stand, on disk
+ *   pager_browse.c     and to be looked at only
+ *   pager_snapshot.c   snapshots for the log
+ *   pager_restore.c    recovery */
+#ifndef LEVERET_PAGING_PAGER_PRIVATE_H
+#define LEVERET_PAGING_PAGER_PRIVATE_H
+
+#include "paging/journal.h"
+#include "paging/pager.h"
+
+/* A run of sequence numbers, [from, to). */
+struct range {
+    uint64_t from;
+    uint64_t to;
+};
+
+/* A block of a segment. */
+struct block_place {
+    uint64_t chunk;
+    uint64_t offset;
+};
+
+struct segment {
+    uint64_t number;
+    uint64_t first_sequence;
+    uint64_t end_sequence;
+    uint64_t bytes; /* written or about to be */
+    uint64_t synced_bytes;
+    uint64_t load_offset; /* everything before it is in memory, or gone */
+    uint64_t entries;     /* ever written */
+    uint64_t live;        /* not settled; after recovery the persistent ones alone */
+    uint64_t persistent_live;
+    uint64_t persistent_bytes;
+    uint64_t unread_bytes; /* of a recovered one: an estimate, until it has been read to its end */
+    bool is_estimated;     /* ... and so is persistent_bytes */
+    bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
+    struct range *ranges;  /* ... and only these sequence numbers do */
+    size_t range_count, range_capacity;
+    /* Recovery: what the log says is settled, to be taken out of the ranges many at a time. */
+    struct range *settled;
+    size_t settled_count, settled_capacity;
+    bool is_there; /* recovery saw its file */
+    /* Where its blocks begin, in order: for single messages. Kept where there are deadlines. */
+    struct block_place *blocks;
+    size_t block_count, block_capacity;
+    uint64_t indexed_bytes; /* the blocks that begin before are in the list */
+    bool is_damage_told;    /* a block for single messages could not be read, and the log says so */
+};
+
+enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
+
+/* A message in memory whose chunk is otherwise on disk (after recovery): waits for its chunk. */
+struct straggler {
+    uint64_t sequence;
+    bool redelivered;
+    struct message *message; /* owned */
+};
+
+/* A piece of a segment on its way to the file, or waiting to be sent again. Whole blocks. */
+struct piece {
+    struct lane *lane; /* referenced while it is on its way */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    size_t n; /* of the bytes, also while others have them */
+    int error;
+    struct lv_buffer bytes;
+};
+
+struct fetches;
+
+struct pager {
+    struct segment **segments; /* in order */
+    size_t count, capacity;
+    struct segment *writing;  /* the one that is appended to, or NULL */
+    struct lv_buffer pending; /* the end of it, not handed over yet */
+    uint64_t next_number;
+    uint64_t flight_bytes;
+    bool is_reading;
+    size_t read_bytes; /* of the next read, when that is more than the limit: for a large block */
+    uint64_t loaded_below; /* of chunk disk_begin everything below has been loaded */
+    enum snapshot_state snapshot;
+    bool wants_snapshot; /* another one, after the one under way */
+    size_t syncs;        /* of the snapshot, under way */
+    int snapshot_error;
+    uint64_t *needless; /* files that go when the snapshot is safe */
+    size_t needless_count, needless_capacity;
+    struct straggler *stragglers; /* in order */
+    size_t straggler_first, straggler_count, straggler_capacity;
+    uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
+    struct piece **kept;      /* what could not be written, in order */
+    size_t kept_count, kept_capacity;
+    uint64_t failures;       /* of writes: what was read meanwhile counts for nothing */
+    bool is_failed;          /* writing failed: nothing more is paged out */
+    bool has_lost;           /* messages could not be read: to the log they are still there */
+    struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
+    bool is_scanning;
+    bool is_scan_waiting; /* a read failed: it is tried again later */
+    unsigned holds;       /* somebody reads a segment: none goes, though it be empty ... */
+    bool is_holding_back; /* ... and one would have gone */
+    unsigned scan_failures;
+    uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
+    bool
+        has_unknown_deadlines; /* messages in recovered segments have deadlines that nobody has read yet */
+};
+
+/* --- pager.c --- */
+
+/* The queue's pager, made when there is none. Home. */
+struct pager *pager_of(struct lane *l);
+
+/* The store's files; NULL when nothing is stored, or not any more. */
+struct segments *pager_files(const struct lane *l);
+
+/* Where the store is open. */
+const struct pager_limits *pager_limits_of(const struct lane *l);
+
+/* Frees it with its bytes. */
+void pager_piece_free(struct piece *piece);
+
+/* It has no file to go to any more, or it is there. */
+void pager_piece_end(struct pager *p, struct piece *piece);
+
+/* Among those that could not be written, in the order of the file. */
+void pager_piece_keep(struct pager *p, struct piece *piece);
+
+/* The first kept piece of this segment that ends behind this offset, or NULL. */
+struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset);
+
+/* The place of the first straggler from this sequence number on. */
+size_t pager_straggler_from(const struct pager *p, uint64_t sequence);
+
+/* The message that recovery found in the log at this place of a chunk on disk, or NULL. */
+struct straggler *pager_straggler(const struct pager *p, uint64_t sequence);
+
+/* Frees the struct; the file stays. */
+void pager_segment_free(struct segment *s);
+
+/* The place of the first segment that ends behind this sequence number. */
+size_t pager_segment_place(const struct pager *p, uint64_t sequence);
+
+/* The segment in which this sequence number stands, or NULL. */
+struct segment *pager_segment_of(const struct pager *p, uint64_t sequence);
+
+/* Lists a new segment at its place. The pager owns it. */
+struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint64_t number);
+
+/* Takes it out of the list; the caller owns it then. */
+void pager_segment_unlist(struct pager *p, const struct segment *s);
+
+/* Bytes of bodies that an estimate stood for have been read. */
+void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes);
+
+/* Nothing more of the segment is to be read. */
+void pager_count_read_all(struct lane *l, struct segment *s);
+
+/* The file goes, once the log knows. */
+void pager_remove_file(struct lane *l, uint64_t number);
+
+/* Segments in which nothing is live go. */
+void pager_end_empty_segments(struct lane *l);
+
+/* What is found in a segment may make messages leave (conflation), and the segment with the last of them:
+ * whoever looks into one holds them all. */
+void pager_hold_segments(struct lane *l);
+void pager_release_segments(struct lane *l);
+
+/* --- pager_out.c --- */
+
+/* Whether a write that failed so may be tried again later. */
+bool pager_may_pass(int error);
+
+/* The segment with this file number, or NULL. */
+struct segment *pager_segment_numbered(const struct pager *p, uint64_t number);
+
+/* Nobody knows any more what the files hold: nothing more goes there, and no snapshot counts on them. What
+ * is persistent is still in the log, which keeps it. */
+void pager_fail_writing(struct lane *l, int error);
+
+/* Hands over what is pending of the segment being written. */
+void pager_flush(struct lane *l);
+
+/* The message as the store takes it; borrows. */
+struct log_message pager_message_parts(const struct lane *l, const struct message *m);
+
+/* Places of a chunk that memory alone has and that a segment can take: those that stand between the
+ * messages of one cannot, since segments do not overlap. */
+uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk);
+
+/* Appends these places of a chunk, in blocks of bounded size. A copy: they stay in memory. */
+void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
+                        bool is_copy);
+
+/* --- pager_read.c --- */
+
+/* Bytes of a segment that somebody has asked for. */
+struct pager_read {
+    struct lane *lane; /* referenced; this and the next two are pager_read_segment()'s to fill in */
+    struct loop *home;
+    uint64_t number;
+    uint64_t offset;
+    uint64_t bytes_asked;
+    uint64_t first_chunk, last_chunk; /* the asker's */
+    int error;
+    struct lv_buffer bytes; /* as many as there were */
+    /* At home; `segment` is NULL when it has gone meanwhile. Not called when nothing is stored any more. */
+    void (*done)(struct lane *lane, struct segment *segment, struct pager_read *read);
+};
+
+/* Reads offset and bytes_asked of what is asked for; its copy of *what goes to done(). */
+void pager_read_segment(struct lane *l, struct segment *s, const struct pager_read *what);
+
+/* --- pager_fetch.c --- */
+
+/* The chunk is in memory: what was fetched of it goes. */
+void pager_fetch_forget(struct pager *p, uint64_t chunk);
+
+/* The message has been taken, perhaps by somebody who did not ask for it here. */
+void pager_fetch_taken(struct pager *p, uint64_t sequence);
+
+/* All that was fetched goes: nothing is on disk any more. */
+void pager_fetch_drop(struct pager *p);
+
+/* Nobody waits for what was fetched: frees it. */
+void pager_fetch_free(struct pager *p);
+
+/* --- pager_scan.c --- */
+
+/* The segment has a new block, or one that was read. */
+void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes);
+
+/* --- pager_take.c --- */
+
+/* Whether what the segments hold of this place is still what the queue has. */
+bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
+
+/* Whether the message at this place was taken there, on disk. */
+bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence);
+
+/* --- pager_in.c --- */
+
+/* Logs what is wrong with a segment, where. */
+void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what);
+
+/* The first of a recovered segment's ranges that ends behind this sequence number; range_count: none. */
+size_t pager_range_from(const struct segment *s, uint64_t sequence);
+
+/* Whether the sequence number was live in a recovered segment when we started. */
+bool pager_is_live(const struct segment *s, uint64_t sequence);
+
+/* Only what is in memory is live of the segment from here on. */
+void pager_recount(struct lane *l, struct segment *s);
+
+#endif

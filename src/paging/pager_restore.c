@@ -1,0 +1,359 @@
+/* Recovery: what the log and the segment files say a queue is. Before the loops start. */
+#include "paging/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+static void count_recovered(struct lane *l, const struct segment *s, int64_t sign)
+{
+    struct backlog *b = &l->backlog;
+    int64_t n = sign * (int64_t)s->persistent_live;
+    int64_t bytes = sign * (int64_t)s->persistent_bytes;
+    b->ready += (size_t)n;
+    b->disk_ready += (size_t)n;
+    b->persistent += (size_t)n;
+    b->persistent_bytes += (uint64_t)bytes;
+    b->ready_bytes += (uint64_t)bytes;
+    b->disk_bytes += (uint64_t)bytes;
+}
+
+static void put_on_disk(struct backlog *b, uint64_t chunk)
+{
+    if (!backlog_has_disk(b))
+        b->disk_begin = b->disk_end = chunk;
+    if (chunk < b->disk_end)
+        return;
+    lv_seqmap_extend_elsewhere(&b->window, chunk * WINDOW_ENTRIES);
+    b->disk_end = chunk + 1;
+}
+
+static void restore_segment(struct lane *l, const struct log_segment *from)
+{
+    struct pager *p = pager_of(l);
+    struct segment *s = pager_segment_add(p, from->first_sequence, from->number);
+    s->end_sequence = from->end_sequence;
+    s->bytes = s->synced_bytes = from->bytes;
+    s->entries = s->live = s->persistent_live = from->persistent_live;
+    s->persistent_bytes = from->persistent_bytes;
+    s->is_recovered = true;
+    s->ranges = lv_calloc(from->live_count + 1, sizeof *s->ranges);
+    s->range_capacity = from->live_count + 1;
+    for (size_t i = 0; i < from->live_count; i++) {
+        struct range r = {from->live[i].from, from->live[i].from + from->live[i].count};
+        s->ranges[s->range_count++] = r;
+        for (uint64_t c = r.from / WINDOW_ENTRIES; c <= (r.to - 1) / WINDOW_ENTRIES; c++)
+            put_on_disk(&l->backlog, c);
+    }
+    count_recovered(l, s, 1);
+}
+
+static void add_straggler(struct pager *p, uint64_t sequence, struct message **message,
+                          bool redelivered)
+{
+    if (p->straggler_count == p->straggler_capacity) {
+        p->straggler_capacity = p->straggler_capacity ? p->straggler_capacity * 2 : 16;
+        p->stragglers = lv_realloc(p->stragglers, p->straggler_capacity * sizeof *p->stragglers);
+    }
+    lv_assert(p->straggler_count == 0 || p->stragglers[p->straggler_count - 1].sequence < sequence);
+    p->stragglers[p->straggler_count++] = (struct straggler){sequence, redelivered, *message};
+    *message = NULL;
+}
+
+static struct message *message_of_parts(const struct lane *l, const struct log_message *parts)
+{
+    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
+                                       parts->body.n, parts->is_persistent);
+    if (!m)
+        log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
+                  SLICE_ARG(queue_name(l->queue)));
+    if (m && parts->body.n > 0)
+        memcpy(message_body_space(m), parts->body.p, parts->body.n);
+    return m;
+}
+
+void pager_restore_message(struct lane *l, const struct log_carried *from)
+{
+    struct message *made = message_of_parts(l, &from->message), **message = &made;
+    if (!made)
+        return;
+    struct backlog *b = &l->backlog;
+    uint64_t sequence = from->sequence;
+    uint64_t c = sequence / WINDOW_ENTRIES;
+    bool redelivered = (from->flags & LOG_DELIVERED) != 0;
+    if (!backlog_has_disk(b) || c < b->disk_begin || c >= b->disk_end) {
+        backlog_restore(b, sequence, message, redelivered, false);
+        if (from->deadline_ms)
+            backlog_set_deadline(b, sequence, from->deadline_ms);
+        return;
+    }
+    b->ready++;
+    b->disk_ready++;
+    b->ready_bytes += (*message)->body_bytes;
+    b->disk_bytes += (*message)->body_bytes;
+    b->persistent++;
+    b->persistent_bytes += (*message)->body_bytes;
+    if (b->next_sequence <= sequence)
+        b->next_sequence = sequence + 1;
+    if (!lv_seqmap_is_elsewhere(&b->window, sequence))
+        lv_seqmap_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
+    if (from->deadline_ms)
+        backlog_note_on_disk(b, sequence, from->deadline_ms, (*message)->body_bytes, true);
+    add_straggler(pager_of(l), sequence, message, redelivered);
+}
+
+void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
+{
+    struct backlog *b = &l->backlog;
+    uint64_t next_number = l->pager ? l->pager->next_number : 1;
+    backlog_free(b);
+    pager_free(&l->pager);
+    pager_of(l)->next_number = next_number;
+    size_t carried = 0;
+    /* Before the first that is on disk, then the disk, then the rest: places are made in order. */
+    uint64_t disk = UINT64_MAX;
+    for (size_t i = 0; i < snapshot->segment_count; i++) {
+        if (snapshot->segments[i].live_count > 0 && disk == UINT64_MAX)
+            disk = snapshot->segments[i].live[0].from / WINDOW_ENTRIES;
+    }
+    for (; carried < snapshot->carried_count &&
+           snapshot->carried[carried].sequence / WINDOW_ENTRIES < disk;
+         carried++)
+        pager_restore_message(l, &snapshot->carried[carried]);
+    for (size_t i = 0; i < snapshot->segment_count; i++)
+        restore_segment(l, &snapshot->segments[i]);
+    for (; carried < snapshot->carried_count; carried++)
+        pager_restore_message(l, &snapshot->carried[carried]);
+    if (b->next_sequence < snapshot->next_sequence)
+        b->next_sequence = snapshot->next_sequence;
+    l->pager->has_unknown_deadlines = snapshot->has_deadlines;
+    for (size_t i = 0; i < snapshot->count_count; i++)
+        pager_restore_count(l, snapshot->counts[i]);
+}
+
+void pager_restore_count(struct lane *l, struct log_count count)
+{
+    bool is_there = lv_seqmap_find(&l->backlog.window, count.sequence) ||
+                    lv_seqmap_is_elsewhere(&l->backlog.window, count.sequence);
+    if (is_there)
+        backlog_set_deliveries(&l->backlog, count.sequence, count.count);
+}
+
+static int range_by_begin(const void *a, const void *b)
+{
+    const struct range *x = a, *y = b;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static void range_add(struct segment *s, uint64_t from, uint64_t to)
+{
+    if (s->range_count == s->range_capacity) {
+        s->range_capacity = s->range_capacity ? s->range_capacity * 2 : 16;
+        s->ranges = lv_realloc(s->ranges, s->range_capacity * sizeof *s->ranges);
+    }
+    s->ranges[s->range_count++] = (struct range){from, to};
+}
+
+/* Takes what is settled out of what is live of a recovered segment; how many messages that were. */
+static uint64_t ranges_subtract_settled(struct segment *s)
+{
+    struct range *old = s->ranges;
+    size_t count = s->range_count, next = 0;
+    uint64_t gone = 0;
+    qsort(s->settled, s->settled_count, sizeof *s->settled, range_by_begin);
+    s->ranges = NULL;
+    s->range_count = s->range_capacity = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = old[i].from;
+        while (next < s->settled_count && s->settled[next].to <= at)
+            next++;
+        for (size_t n = next; n < s->settled_count && s->settled[n].from < old[i].to; n++) {
+            const struct range *r = &s->settled[n];
+            uint64_t end = r->to < old[i].to ? r->to : old[i].to;
+            if (r->from > at)
+                range_add(s, at, r->from);
+            if (end <= at)
+                continue;
+            gone += end - (r->from > at ? r->from : at);
+            at = end;
+        }
+        if (at < old[i].to)
+            range_add(s, at, old[i].to);
+    }
+    free(old);
+    s->settled_count = 0;
+    return gone;
+}
+
+/* So many messages of the segment are not live any more. */
+static void restore_gone(struct lane *l, struct segment *s, uint64_t gone)
+{
+    struct backlog *b = &l->backlog;
+    gone = gone < s->persistent_live ? gone : s->persistent_live;
+    uint64_t bytes = s->persistent_bytes; /* of all that are left; else their share of it */
+    if (gone < s->persistent_live)
+        bytes = bytes / s->persistent_live * gone;
+    s->live -= gone;
+    s->persistent_live -= gone;
+    s->persistent_bytes -= bytes;
+    b->ready -= gone;
+    b->disk_ready -= gone;
+    b->persistent -= gone;
+    b->persistent_bytes -= bytes;
+    b->ready_bytes -= bytes;
+    b->disk_bytes -= bytes;
+}
+
+static void restore_settled(struct lane *l, struct segment *s)
+{
+    if (s->settled_count > 0)
+        restore_gone(l, s, ranges_subtract_settled(s));
+}
+
+enum { SETTLED_MIN = 1024 };
+
+/* Runs at the beginning of what is live, the usual case, only move its first range; others gather. */
+static void segment_settle(struct lane *l, struct segment *s, uint64_t from, uint64_t to)
+{
+    struct range *first = s->range_count ? &s->ranges[0] : NULL;
+    if (first && s->settled_count == 0 && from <= first->from && to > first->from &&
+        to < first->to) {
+        uint64_t gone = to - first->from;
+        first->from = to;
+        restore_gone(l, s, gone);
+        return;
+    }
+    if (s->settled_count == s->settled_capacity) {
+        s->settled_capacity = s->settled_capacity ? s->settled_capacity * 2 : 16;
+        s->settled = lv_realloc(s->settled, s->settled_capacity * sizeof *s->settled);
+    }
+    s->settled[s->settled_count++] = (struct range){from, to};
+    if (s->settled_count >= SETTLED_MIN && s->settled_count > s->range_count)
+        restore_settled(l, s);
+}
+
+static void restore_settle_segments(struct lane *l, uint64_t from, uint64_t to)
+{
+    struct pager *p = l->pager;
+    for (size_t i = pager_segment_place(p, from);
+         i < p->count && p->segments[i]->first_sequence < to; i++)
+        segment_settle(l, p->segments[i], from, to);
+}
+
+static void restore_settle_stragglers(struct lane *l, uint64_t from, uint64_t to)
+{
+    struct pager *p = l->pager;
+    struct backlog *b = &l->backlog;
+    for (size_t i = pager_straggler_from(p, from); i < p->straggler_count; i++) {
+        struct straggler *s = &p->stragglers[i];
+        if (s->sequence >= to)
+            return;
+        if (!s->message)
+            continue;
+        b->ready--;
+        b->disk_ready--;
+        b->persistent--;
+        b->persistent_bytes -= s->message->body_bytes;
+        b->ready_bytes -= s->message->body_bytes;
+        b->disk_bytes -= s->message->body_bytes;
+        backlog_forget_on_disk(b, s->sequence);
+        message_unref(&s->message);
+    }
+}
+
+void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count)
+{
+    struct backlog *b = &l->backlog;
+    uint64_t to = from + count;
+    if (l->pager) {
+        restore_settle_segments(l, from, to);
+        restore_settle_stragglers(l, from, to);
+    }
+    uint64_t end = b->window.end * WINDOW_ENTRIES;
+    uint64_t first = b->window.first * WINDOW_ENTRIES;
+    struct backlog_left left;
+    for (uint64_t s = from > first ? from : first; s < to && s < end; s++)
+        backlog_remove(b, s, &left);
+    if (b->next_sequence < to)
+        b->next_sequence = to;
+}
+
+static void restore_without(struct lane *l, struct segment *s)
+{
+    restore_settled(l, s);
+    count_recovered(l, s, -1);
+    pager_segment_unlist(l->pager, s);
+    pager_segment_free(s);
+}
+
+void pager_restore_gone(struct lane *l, uint64_t number)
+{
+    struct pager *p = pager_of(l);
+    for (size_t i = p->count; i-- > 0;) {
+        if (p->segments[i]->number == number)
+            restore_without(l, p->segments[i]);
+    }
+    if (p->next_number <= number)
+        p->next_number = number + 1;
+}
+
+bool pager_restore_file(struct lane *l, uint64_t number, uint64_t bytes)
+{
+    struct pager *p = pager_of(l);
+    if (p->next_number <= number)
+        p->next_number = number + 1;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->number == number) {
+            p->segments[i]->is_there = bytes >= p->segments[i]->bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void mark_delivered(struct lane *l)
+{
+    struct backlog *b = &l->backlog;
+    for (uint64_t c = b->window.first; c < b->window.end; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(b, c);
+        uint64_t base = c * WINDOW_ENTRIES;
+        if (!chunk || base >= l->delivered_staged)
+            continue;
+        uint64_t places = l->delivered_staged - base;
+        uint64_t below = places >= WINDOW_ENTRIES ? ~0ull : (1ull << places) - 1;
+        chunk->redelivered |= chunk->live & below;
+    }
+}
+
+void pager_restore_end(struct lane *l)
+{
+    struct pager *p = l->pager;
+    mark_delivered(l);
+    if (!p)
+        return;
+    if (l->queue->conflation && p->count > 0)
+        p->has_unknown_deadlines = true; /* nor are the values known of what stands there */
+    for (size_t i = 0; i < p->count; i++)
+        restore_settled(l, p->segments[i]);
+    for (size_t i = p->straggler_first; i < p->straggler_count; i++)
+        p->stragglers[i].redelivered |= p->stragglers[i].sequence < l->delivered_staged;
+    p->recovered_below = l->delivered_staged;
+    /* A new message never joins a chunk that is on disk: numbers go on with the next chunk. */
+    if (backlog_has_disk(&l->backlog) &&
+        l->backlog.next_sequence < l->backlog.disk_end * WINDOW_ENTRIES)
+        l->backlog.next_sequence = l->backlog.disk_end * WINDOW_ENTRIES;
+    for (size_t i = p->count; i-- > 0;) {
+        struct segment *s = p->segments[i];
+        if (!s->is_there) {
+            pager_damage(l, s, 0, "the file is missing or cut short; its messages are lost");
+            restore_without(l, s);
+            continue;
+        }
+        if (s->persistent_live == 0)
+            s->live = 0; /* the first snapshot removes it */
+        s->unread_bytes = s->persistent_bytes;
+        s->is_estimated = true;
+    }
+}

@@ -1,0 +1,165 @@
+/* What only the disk knows after a start: deadlines, and the values that a queue's conflation goes by. Recovered
+ * segments are read once, from front to back, for their sake; where their blocks begin is noted, too. */
+#include "paging/pager_private.h"
+
+#include "base/memory.h"
+#include "queue/conflation.h"
+#include "queue/queue_private.h"
+
+enum {
+    SCAN_BYTES = 512 * 1024,
+    SCAN_FAILURES_MAX = 3,
+};
+
+void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes)
+{
+    if (offset != s->indexed_bytes)
+        return; /* what stands before it is not known: a scan will find it */
+    if (s->block_count == s->block_capacity) {
+        s->block_capacity = s->block_capacity ? s->block_capacity * 2 : 16;
+        s->blocks = lv_realloc(s->blocks, s->block_capacity * sizeof *s->blocks);
+    }
+    s->blocks[s->block_count++] = (struct block_place){chunk, offset};
+    s->indexed_bytes = offset + bytes;
+}
+
+static void scan_block(struct lane *l, struct segment *s, const struct segment_block *block)
+{
+    for (size_t i = 0; s->is_recovered && i < block->count; i++) {
+        const struct segment_entry *e = &block->entries[i];
+        uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
+        if (!e->message.is_persistent || !pager_is_live(s, sequence) ||
+            !pager_may_have(l, sequence))
+            continue;
+        if (e->deadline_ms)
+            backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
+        if (l->queue->conflation)
+            conflation_found(l->queue, lane_place(l, sequence), e->message.header,
+                             e->message.body.n, true);
+    }
+}
+
+/* How many of these bytes, which begin with a broken block, have no valid one beginning in them. */
+static uint64_t broken_bytes(const struct lane *l, const struct segment *s, struct slice bytes)
+{
+    uint64_t at = s->indexed_bytes, found;
+    if (segment_find_block(bytes, l->id, s->number, at, &found))
+        return found - at;
+    bool is_more = bytes.n > SEGMENT_BLOCK_HEADER_BYTES && at + bytes.n < s->bytes;
+    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES : s->bytes - at; /* one may begin there */
+}
+
+/* Passes over what is broken: the reader that comes later says so. */
+static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
+{
+    struct segment_block block;
+    while (bytes.n > 0 && s->indexed_bytes < s->bytes) {
+        uint64_t at = s->indexed_bytes, size = 0;
+        enum segment_result result = segment_read_block(bytes, l->id, s->number, at, &block, &size);
+        if (result == SEGMENT_SHORT && at + bytes.n < s->bytes) {
+            l->pager->scan_bytes = size;
+            return;
+        }
+        if (result == SEGMENT_BLOCK) {
+            scan_block(l, s, &block);
+            pager_index_block(s, block.chunk, at, size);
+        } else if (result == SEGMENT_BROKEN) {
+            size = broken_bytes(l, s, bytes);
+            s->indexed_bytes += size;
+        } else {
+            s->indexed_bytes = s->bytes;
+        }
+        size = size < bytes.n ? size : bytes.n;
+        bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
+        if (result == SEGMENT_BROKEN && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+            break; /* read again, with what comes behind */
+    }
+    l->pager->scan_bytes = 0;
+}
+
+/* A read that failed is tried again later, but not for ever. */
+static void take_scan(struct lane *l, struct segment *s, struct pager_read *r)
+{
+    struct pager *p = l->pager;
+    bool has_failed = r->error || r->bytes.n == 0;
+    if (has_failed && (pager_may_pass(r->error) || ++p->scan_failures < SCAN_FAILURES_MAX)) {
+        p->is_scan_waiting = true;
+        journal_try_again(l);
+    } else if (has_failed) {
+        s->indexed_bytes = s->bytes;
+    } else {
+        scan_blocks(l, s, lv_buffer_slice(&r->bytes));
+    }
+}
+
+static void on_scan(struct lane *l, struct segment *s, struct pager_read *r)
+{
+    l->pager->is_scanning = false;
+    pager_hold_segments(l);
+    if (s)
+        take_scan(l, s, r);
+    pager_release_segments(l);
+    pager_scan(l);
+    queue_fetched(l->queue, true);
+}
+
+bool pager_must_scan(const struct lane *l)
+{
+    return l->pager && l->pager->has_unknown_deadlines;
+}
+
+/* What could not be written yet is not in the file. The first such piece behind what has been scanned
+ * then, or NULL. */
+static const struct piece *scan_kept(struct lane *l, struct segment *s)
+{
+    for (;;) {
+        uint64_t at = s->indexed_bytes;
+        const struct piece *kept = pager_kept_piece(l->pager, s->number, at);
+        if (!kept || kept->offset > at)
+            return kept;
+        size_t from = (size_t)(at - kept->offset);
+        scan_blocks(l, s, slice_of(kept->bytes.p + from, kept->n - from));
+        lv_assert(s->indexed_bytes > at); /* whole blocks */
+    }
+}
+
+static void scan_next(struct lane *l)
+{
+    struct pager *p = l->pager;
+    for (size_t i = 0; i < p->count; i++) {
+        struct segment *s = p->segments[i];
+        const struct piece *kept = scan_kept(l, s);
+        if (s->indexed_bytes >= s->bytes)
+            continue;
+        uint64_t left = (kept ? kept->offset : s->bytes) - s->indexed_bytes;
+        uint64_t bytes = p->scan_bytes > SCAN_BYTES ? p->scan_bytes : SCAN_BYTES;
+        p->is_scanning = true;
+        pager_read_segment(l, s,
+                           &(struct pager_read){.offset = s->indexed_bytes,
+                                                .bytes_asked = left < bytes ? left : bytes,
+                                                .done = on_scan});
+        return;
+    }
+    p->has_unknown_deadlines = false;
+}
+
+void pager_scan(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
+        return;
+    pager_hold_segments(l);
+    scan_next(l);
+    pager_release_segments(l);
+}
+
+void pager_find_stragglers(struct lane *l)
+{
+    const struct pager *p = l->pager;
+    for (size_t i = p ? p->straggler_first : 0; p && i < p->straggler_count; i++) {
+        const struct straggler *s = &p->stragglers[i];
+        if (s->message)
+            conflation_found(l->queue, lane_place(l, s->sequence), message_header(s->message),
+                             s->message->body_bytes, s->message->is_persistent);
+    }
+}

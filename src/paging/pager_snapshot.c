@@ -1,0 +1,401 @@
+/* Snapshots: what a queue is, so that the log may forget what it was. */
+#include "paging/pager_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum {
+    CARRY_DIVISOR = 4,  /* of the log's room, for one snapshot */
+    SPARSE_DIVISOR = 4, /* less than a fourth live: emptied at the next snapshot */
+};
+
+struct range_list {
+    struct log_range *items;
+    size_t count, capacity;
+};
+
+static void range_add(struct range_list *list, uint64_t from, uint64_t count)
+{
+    struct log_range *last = list->count ? &list->items[list->count - 1] : NULL;
+    if (last && last->from + last->count == from) {
+        last->count += count;
+        return;
+    }
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 64;
+        list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
+    }
+    lv_assert(list->items);
+    list->items[list->count++] = (struct log_range){from, count};
+}
+
+/* What stands among [from, to) in no segment but in the log is carried: counted here, too, it would be
+ * taken off twice when it is settled, and the segment would be taken for empty too soon. */
+static void add_stored(struct range_list *list, const struct pager *p, uint64_t from, uint64_t to)
+{
+    for (size_t i = pager_straggler_from(p, from);
+         i < p->straggler_count && p->stragglers[i].sequence < to; i++) {
+        const struct straggler *s = &p->stragglers[i];
+        if (!s->message)
+            continue;
+        if (from < s->sequence)
+            range_add(list, from, s->sequence - from);
+        from = s->sequence + 1;
+    }
+    if (from < to)
+        range_add(list, from, to - from);
+}
+
+/* Sequence numbers [from, to) of a segment that are on disk alone. */
+static void add_unloaded(struct range_list *list, const struct pager *p, const struct segment *s,
+                         uint64_t from, uint64_t to)
+{
+    from = from > s->first_sequence ? from : s->first_sequence;
+    to = to < s->end_sequence ? to : s->end_sequence;
+    if (!s->is_recovered) {
+        add_stored(list, p, from, to);
+        return;
+    }
+    for (size_t i = pager_range_from(s, from); i < s->range_count && s->ranges[i].from < to; i++) {
+        uint64_t a = s->ranges[i].from > from ? s->ranges[i].from : from;
+        uint64_t b = s->ranges[i].to < to ? s->ranges[i].to : to;
+        add_stored(list, p, a, b);
+    }
+}
+
+/* What of a segment is live, in order. */
+static void add_live(struct lane *l, const struct segment *s, struct range_list *list)
+{
+    const struct backlog *b = &l->backlog;
+    uint64_t end = (s->end_sequence + WINDOW_ENTRIES - 1) / WINDOW_ENTRIES;
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES; c < end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(b, c);
+        uint64_t base = c * WINDOW_ENTRIES;
+        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+            uint64_t sequence = base + (unsigned)__builtin_ctzll(stored);
+            if (sequence >= s->first_sequence && sequence < s->end_sequence)
+                range_add(list, sequence, 1);
+        }
+        bool is_on_disk = backlog_has_disk(b) && c >= b->disk_begin && c < b->disk_end;
+        if (!is_on_disk)
+            continue;
+        uint64_t from =
+            c == b->disk_begin && l->pager->loaded_below > base ? l->pager->loaded_below : base;
+        const struct backlog_note *note = backlog_note(b, c);
+        if (note) {
+            for (uint64_t live = note->live; live; live &= live - 1) {
+                uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
+                if (sequence >= from)
+                    add_unloaded(list, l->pager, s, sequence, sequence + 1);
+            }
+            continue;
+        }
+        /* A run of whole chunks is one range. */
+        uint64_t last = c;
+        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
+               !backlog_note(b, last + 1))
+            last++;
+        add_unloaded(list, l->pager, s, from, (last + 1) * WINDOW_ENTRIES);
+        c = last;
+    }
+}
+
+/* Little of the segment is live, and all of that is in memory: it is taken for stored no more. */
+static void give_up_if_sparse(struct lane *l, struct segment *s)
+{
+    struct pager *p = l->pager;
+    if (s->load_offset < s->bytes || s->live * SPARSE_DIVISOR > s->entries)
+        return;
+    if (s == p->writing) {
+        p->writing = NULL;
+        p->pending.n = 0;
+    }
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
+         c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
+        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(stored);
+            uint64_t sequence = c * WINDOW_ENTRIES + place;
+            if (sequence >= s->first_sequence && sequence < s->end_sequence)
+                chunk->stored &= ~(1ull << place);
+        }
+    }
+    if (p->needless_count == p->needless_capacity) {
+        p->needless_capacity = p->needless_capacity ? p->needless_capacity * 2 : 8;
+        p->needless = lv_realloc(p->needless, p->needless_capacity * sizeof *p->needless);
+    }
+    p->needless[p->needless_count++] = s->number;
+    pager_segment_unlist(p, s);
+    pager_segment_free(s);
+}
+
+/* Places of a chunk that only the log and memory have. */
+static uint64_t unstored(const struct backlog *b, const struct backlog_chunk *chunk)
+{
+    uint64_t places = 0;
+    for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
+        unsigned place = (unsigned)__builtin_ctzll(live);
+        places |= backlog_stores(b, chunk->messages[place]) ? 1ull << place : 0;
+    }
+    return places;
+}
+
+static uint64_t unstored_bytes(struct lane *l)
+{
+    uint64_t bytes = 0;
+    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
+        for (uint64_t places = chunk ? unstored(&l->backlog, chunk) & pager_storable(l, c, chunk)
+                                     : 0;
+             places; places &= places - 1)
+            bytes += message_memory(chunk->messages[__builtin_ctzll(places)]);
+    }
+    return bytes;
+}
+
+/* Transient messages, too: they would stand between those of the segment and could not be paged out
+ * any more. */
+static void store_copies(struct lane *l)
+{
+    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+        struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
+        uint64_t places = chunk ? pager_storable(l, c, chunk) : 0;
+        if (places)
+            pager_store_places(l, c, chunk, places, true);
+    }
+}
+
+struct carried_list {
+    struct log_carried *items;
+    size_t count, capacity;
+};
+
+static void carry(const struct lane *l, struct carried_list *list, uint64_t sequence,
+                  const struct message *m, bool redelivered)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 64;
+        list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
+    }
+    list->items[list->count++] = (struct log_carried){
+        .sequence = sequence,
+        .flags = redelivered ? LOG_DELIVERED : 0,
+        .deadline_ms = backlog_deadline(&l->backlog, sequence),
+        .message = pager_message_parts(l, m),
+    };
+}
+
+/* In order of sequence: stragglers stand among chunks that are on disk. */
+static void carry_all(struct lane *l, struct carried_list *list)
+{
+    const struct pager *p = l->pager;
+    size_t next = p->straggler_first;
+    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
+        uint64_t places = chunk ? unstored(&l->backlog, chunk) : 0;
+        for (; places; places &= places - 1) {
+            unsigned place = (unsigned)__builtin_ctzll(places);
+            /* What is taken may have been delivered, and so may what came back. */
+            bool delivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0;
+            carry(l, list, c * WINDOW_ENTRIES + place, chunk->messages[place], delivered);
+        }
+        for (; next < p->straggler_count && p->stragglers[next].sequence / WINDOW_ENTRIES == c;
+             next++) {
+            const struct straggler *s = &p->stragglers[next];
+            if (s->message)
+                carry(l, list, s->sequence, s->message, s->redelivered);
+        }
+    }
+}
+
+/* How often messages have come back, where somebody counts that. */
+static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
+{
+    const struct backlog *b = &l->backlog;
+    struct log_count *counts = NULL;
+    size_t count = 0, capacity = 0;
+    for (uint64_t c = b->window.first; b->counts_deliveries && c < b->window.end; c++) {
+        const struct backlog_note *note = backlog_note(b, c);
+        for (unsigned i = 0; note && note->times && i < WINDOW_ENTRIES; i++) {
+            if (note->times->deliveries[i] == 0)
+                continue;
+            if (count == capacity) {
+                capacity = capacity ? capacity * 2 : 64;
+                counts = lv_realloc(counts, capacity * sizeof *counts);
+            }
+            counts[count++] =
+                (struct log_count){c * WINDOW_ENTRIES + i, note->times->deliveries[i]};
+        }
+    }
+    *ret_count = count;
+    return counts;
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+    uint64_t x = ((const struct log_carried *)a)->sequence;
+    uint64_t y = ((const struct log_carried *)b)->sequence;
+    return (x > y) - (x < y);
+}
+
+static void stage_snapshot(struct lane *l)
+{
+    struct pager *p = l->pager;
+    struct log_segment *segments = lv_calloc(p->count + 1, sizeof *segments);
+    struct range_list *lists = lv_calloc(p->count + 1, sizeof *lists);
+    struct carried_list carried = {0};
+    for (size_t i = 0; i < p->count; i++) {
+        const struct segment *s = p->segments[i];
+        add_live(l, s, &lists[i]);
+        segments[i] = (struct log_segment){
+            .number = s->number,
+            .first_sequence = s->first_sequence,
+            .end_sequence = s->end_sequence,
+            .bytes = s->synced_bytes,
+            .persistent_live = s->persistent_live,
+            .persistent_bytes = s->persistent_bytes,
+            .live = lists[i].items,
+            .live_count = lists[i].count,
+        };
+    }
+    carry_all(l, &carried);
+    if (carried.count > 1)
+        qsort(carried.items, carried.count, sizeof *carried.items, by_sequence);
+    size_t count_count;
+    struct log_count *counts = counts_of(l, &count_count);
+    journal_snapshot(l, &(struct log_snapshot){
+                            .queue = l->id,
+                            .next_sequence = l->backlog.next_sequence,
+                            .delivered_below = l->delivered_staged,
+                            .segments = segments,
+                            .segment_count = p->count,
+                            .carried = carried.items,
+                            .carried_count = carried.count,
+                            .counts = counts,
+                            .count_count = count_count,
+                            .has_deadlines = l->backlog.timed > 0 || pager_must_scan(l),
+                        });
+    p->snapshot = SNAPSHOT_STAGED;
+    for (size_t i = 0; i < p->count; i++)
+        free(lists[i].items);
+    free(lists);
+    free(segments);
+    free(carried.items);
+    free(counts);
+}
+
+struct syncing {
+    struct lane *lane; /* referenced */
+    struct loop *home;
+    uint64_t number;
+    uint64_t bytes;
+    int error;
+};
+
+static void segments_are_synced(struct lane *l)
+{
+    struct pager *p = l->pager;
+    if (p->snapshot_error == 0) {
+        stage_snapshot(l);
+        return;
+    }
+    /* The log keeps everything, until the next one or for ever. */
+    p->snapshot = SNAPSHOT_NONE;
+    p->wants_snapshot = true;
+    if (pager_may_pass(p->snapshot_error))
+        journal_try_again(l);
+    else
+        pager_fail_writing(l, p->snapshot_error);
+}
+
+static void synced_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct syncing *syncing = mail->a;
+    struct lane *l = syncing->lane;
+    struct pager *p = l->pager;
+    if (p && pager_files(l) && p->snapshot == SNAPSHOT_SYNCING) {
+        struct segment *s = pager_segment_numbered(p, syncing->number);
+        if (s && syncing->error == 0)
+            s->synced_bytes = syncing->bytes;
+        if (syncing->error && (p->snapshot_error == 0 || pager_may_pass(p->snapshot_error)))
+            p->snapshot_error = syncing->error;
+        if (--p->syncs == 0)
+            segments_are_synced(l);
+    }
+    lane_unref(&syncing->lane);
+    free(syncing);
+}
+
+/* On the store's thread. */
+static void has_synced(void *arg, int error, struct lv_buffer *read)
+{
+    (void)read;
+    struct syncing *syncing = arg;
+    syncing->error = error;
+    struct mail mail = {.deliver = synced_mail, .a = syncing};
+    loop_mail_from_outside(syncing->home, &mail);
+}
+
+static void sync_segment(struct lane *l, const struct segment *s)
+{
+    struct syncing *syncing = lv_malloc(sizeof *syncing);
+    *syncing = (struct syncing){lane_ref(l), l->queue->home, s->number, s->bytes, 0};
+    l->pager->syncs++;
+    segments_sync(pager_files(l), l->id, s->number, has_synced, syncing);
+}
+
+/* What is in memory alone goes into a segment, or, if it is little, into the snapshot. A full disk has no
+ * room for segments; but the log has, and old files of it are given back for that. */
+static uint64_t carry_bytes(const struct lane *l)
+{
+    const struct journal *journal = journal_of(l->queue->home)->journal;
+    uint64_t most = pager_limits_of(l)->carry_bytes;
+    uint64_t room = atomic_load(&journal->shortage) ? log_room(journal->log) / CARRY_DIVISOR : 0;
+    return room > most ? room : most;
+}
+
+void pager_snapshot(struct lane *l)
+{
+    struct pager *p = pager_of(l);
+    if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
+        p->wants_snapshot = true;
+        return;
+    }
+    p->wants_snapshot = false;
+    p->snapshot_error = 0;
+    for (size_t i = p->count; i-- > 0;)
+        give_up_if_sparse(l, p->segments[i]);
+    if (!p->is_failed && unstored_bytes(l) > carry_bytes(l))
+        store_copies(l);
+    pager_flush(l);
+    p->snapshot = SNAPSHOT_SYNCING;
+    p->syncs = 1; /* ours, so that none that is done at once is the last */
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->segments[i]->synced_bytes < p->segments[i]->bytes)
+            sync_segment(l, p->segments[i]);
+    }
+    if (--p->syncs == 0)
+        stage_snapshot(l);
+}
+
+void pager_snapshot_is_safe(struct lane *l, int error)
+{
+    struct pager *p = l->pager;
+    if (!p || !pager_files(l))
+        return;
+    p->snapshot = SNAPSHOT_NONE;
+    for (size_t i = 0; error == 0 && i < p->needless_count; i++)
+        pager_remove_file(l, p->needless[i]);
+    p->needless_count = error ? p->needless_count : 0;
+    if (error)
+        return;
+    pager_end_empty_segments(l);
+    if (p->wants_snapshot)
+        pager_snapshot(l);
+    else
+        pager_relieve(l);
+}

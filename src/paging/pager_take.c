@@ -1,0 +1,73 @@
+/* Out of the midst of what is on disk, and back. */
+#include "paging/pager_private.h"
+
+bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
+{
+    const struct backlog *b = &l->backlog;
+    uint64_t chunk = sequence / WINDOW_ENTRIES;
+    if (!backlog_has_disk(b) || chunk < b->disk_begin || chunk >= b->disk_end)
+        return false;
+    return chunk > b->disk_begin || sequence >= l->pager->loaded_below;
+}
+
+bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence)
+{
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    return note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
+}
+
+void pager_take_on_disk(struct lane *l, uint64_t sequence)
+{
+    struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    bool is_stray = (note->stray >> (sequence % WINDOW_ENTRIES) & 1) != 0;
+    if (s && !is_stray)
+        pager_count_read(l, s, note->times->body_bytes[sequence % WINDOW_ENTRIES]);
+    if (l->pager)
+        pager_fetch_taken(l->pager, sequence);
+    backlog_take_on_disk(&l->backlog, sequence);
+    for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
+        pager_count_read_all(l, l->pager->segments[i]);
+}
+
+bool pager_may_have(const struct lane *l, uint64_t sequence)
+{
+    return pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence);
+}
+
+bool pager_may_take(const struct lane *l, uint64_t sequence)
+{
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    bool is_taken = note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
+    return pager_may_have(l, sequence) && !is_taken;
+}
+
+bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
+                              bool is_persistent)
+{
+    if (!pager_may_take(l, sequence))
+        return false;
+    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, body_bytes, is_persistent, is_stray);
+    pager_take_on_disk(l, sequence);
+    return true;
+}
+
+void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
+{
+    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
+    pager_take_on_disk(l, sequence);
+}
+
+bool pager_untake(struct lane *l, uint64_t sequence)
+{
+    bool is_here;
+    if (!backlog_untake(&l->backlog, sequence, &is_here))
+        return false;
+    struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
+    if (s && s->is_estimated && !(note->stray >> (sequence % WINDOW_ENTRIES) & 1))
+        s->unread_bytes += note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    return true;
+}

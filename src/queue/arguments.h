@@ -1,0 +1,79 @@
+/* The arguments of queues and exchanges: which RabbitMQ knows, of what types and values they must
+ * be, and whether two declarations are equivalent. All texts are RabbitMQ's (BEHAVIOUR.md, 406). */
+#ifndef LEVERET_QUEUE_ARGUMENTS_H
+#define LEVERET_QUEUE_ARGUMENTS_H
+
+#include "broker/broker.h"
+#include "queue/consumer.h"
+
+enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM };
+enum queue_overflow { OVERFLOW_DROP_HEAD, OVERFLOW_REJECT_PUBLISH, OVERFLOW_REJECT_PUBLISH_DLX };
+
+enum { ARGUMENT_UNSET = -1, DELIVERY_LIMIT_NONE = -2 };
+
+/* What a queue's arguments say, checked. Slices point into the raw table. */
+struct queue_arguments {
+    enum queue_type type;
+    int64_t message_ttl_ms;      /* ARGUMENT_UNSET or >= 0 */
+    int64_t expires_ms;          /* ARGUMENT_UNSET or > 0 */
+    int64_t max_length;          /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_length_bytes;    /* ARGUMENT_UNSET or >= 0 */
+    int64_t max_priority;        /* ARGUMENT_UNSET or 0..255 */
+    int64_t delivery_limit;      /* ARGUMENT_UNSET, DELIVERY_LIMIT_NONE or >= 0 */
+    int64_t consumer_timeout_ms; /* ARGUMENT_UNSET, 0 (none) or > 0 */
+    bool has_overflow;
+    enum queue_overflow overflow; /* OVERFLOW_DROP_HEAD when nothing says another */
+    bool has_dead_letter_exchange;
+    bool has_dead_letter_routing_key;
+    struct slice dead_letter_exchange;
+    struct slice dead_letter_routing_key;
+    bool has_dead_letter_strategy;
+    bool dead_letters_at_least_once; /* x-dead-letter-strategy */
+    bool single_active_consumer;
+};
+
+struct queue_flags {
+    bool durable;
+    bool exclusive;
+    bool auto_delete;
+};
+
+/* Reads and checks. False with the error filled. x-queue-type stream is refused with 540. */
+bool queue_arguments_read(struct slice table, struct queue_flags flags, struct slice queue,
+                          struct slice vhost, struct queue_arguments *ret,
+                          struct broker_error *error);
+
+/* Whether an argument of this name means anything to a queue of some type, to an exchange, to a
+ * consumer. What does not begin with "x-" is the client's own note, and taken for known. */
+bool queue_argument_is_known(struct slice name);
+bool exchange_argument_is_known(struct slice name);
+bool consumer_argument_is_known(struct slice name);
+
+/* False, and *ret unchanged, when it is none of the words. */
+bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
+
+/* Refuses a queue whose name the server is to make up, when its type does not allow that. */
+bool queue_arguments_check_generated(struct slice table, struct broker_error *error);
+
+/* Whether a declaration agrees with the queue that is there: flags but exclusive (durable,
+ * auto_delete) and the arguments that RabbitMQ compares; x-queue-type not when that is relaxed. */
+bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,
+                         struct slice want_table, bool is_type_relaxed, struct slice queue,
+                         struct slice vhost, struct broker_error *error);
+
+/* alternate-exchange of an exchange: must be a longstr. */
+bool exchange_arguments_check(struct slice table, struct slice exchange, struct slice vhost,
+                              struct broker_error *error);
+bool exchange_arguments_are_equivalent(struct slice have, struct slice want, struct slice exchange,
+                                       struct slice vhost, struct broker_error *error);
+
+/* The arguments of basic.consume from a queue of this type. */
+struct consumer_arguments {
+    int64_t priority; /* x-priority, 0 when absent */
+    struct browser_arguments browsing;
+};
+bool consumer_arguments_read(struct slice table, enum queue_type type, struct slice queue,
+                             struct slice vhost, struct consumer_arguments *ret,
+                             struct broker_error *error);
+
+#endif

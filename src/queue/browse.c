@@ -1,0 +1,300 @@
+#include "queue/browse.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "paging/pager.h"
+
+/* Where it is in a lane. */
+struct browse_lane {
+    unsigned priority;
+    uint64_t next; /* sequence number of what it has not seen */
+    uint64_t end;  /* what is not below does not concern it */
+    struct pager_reader_place disk;
+};
+
+struct browse {
+    struct lv_list link; /* in queue->browses */
+    struct queue *queue; /* referenced */
+    bool is_bounded;
+    bool with_taken;
+    void (*wake)(void *arg);
+    void *arg;
+    uint64_t skip; /* still to be passed over */
+    size_t position;
+    struct browse_lane *lanes; /* those it has been in */
+    size_t lane_count, lane_capacity;
+    struct pager_reader *reader; /* NULL: nothing on disk yet */
+    /* What was found last. */
+    struct lane *found_lane;
+    bool is_here;
+    uint64_t sequence;
+    struct pager_found found; /* when it is not here */
+};
+
+/* --- its life ------------------------------------------------------------------------------------- */
+
+static struct browse_lane *place_in(struct browse *br, const struct lane *l)
+{
+    for (size_t i = 0; i < br->lane_count; i++) {
+        if (br->lanes[i].priority == l->priority)
+            return &br->lanes[i];
+    }
+    if (br->lane_count == br->lane_capacity) {
+        br->lane_capacity = br->lane_capacity ? br->lane_capacity * 2 : 1;
+        br->lanes = lv_realloc(br->lanes, br->lane_capacity * sizeof *br->lanes);
+    }
+    struct browse_lane *place = &br->lanes[br->lane_count++];
+    *place = (struct browse_lane){.priority = l->priority, .end = br->is_bounded ? 0 : UINT64_MAX};
+    return place;
+}
+
+static void pass_all(struct browse *br)
+{
+    for (unsigned i = 0; i < br->queue->lane_count; i++) {
+        const struct lane *l = queue_lane(br->queue, i);
+        place_in(br, l)->next = l->backlog.next_sequence;
+    }
+}
+
+struct browse *browse_open(struct queue *q, const struct browse_options *options)
+{
+    struct browse *br = lv_calloc(1, sizeof *br);
+    br->queue = queue_ref(q);
+    br->is_bounded = options->is_bounded;
+    br->with_taken = options->with_taken;
+    br->wake = options->wake;
+    br->arg = options->arg;
+    br->skip = options->start.skip;
+    lv_list_init(&br->link);
+    lv_list_push(&q->browses, &br->link);
+    for (unsigned i = 0; br->is_bounded && i < q->lane_count; i++)
+        place_in(br, queue_lane(q, i))->end = queue_lane(q, i)->backlog.next_sequence;
+    uint64_t ready = lanes_count(q).ready;
+    if (options->start.is_last)
+        br->skip = ready > 0 ? ready - 1 : 0;
+    if (options->start.is_next) {
+        pass_all(br);
+        br->position = ready;
+    }
+    return br;
+}
+
+void browse_close(struct browse **browse)
+{
+    struct browse *br = *browse;
+    *browse = NULL;
+    if (!br)
+        return;
+    lv_list_remove(&br->link);
+    pager_reader_free(&br->reader);
+    queue_unref(&br->queue);
+    free(br->lanes);
+    free(br);
+}
+
+void browses_wake(struct queue *q)
+{
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &q->browses) {
+        struct browse *br = lv_list_item(it, struct browse, link);
+        br->wake(br->arg);
+    }
+}
+
+/* --- looking -------------------------------------------------------------------------------------- */
+
+static bool is_on_disk(const struct backlog *b, uint64_t chunk)
+{
+    return backlog_has_disk(b) && chunk >= b->disk_begin && chunk < b->disk_end;
+}
+
+/* Places of the chunk, from this sequence number on, that are in memory and wanted. */
+static uint64_t places_here(const struct browse *br, const struct backlog_chunk *chunk, uint64_t c,
+                            uint64_t from)
+{
+    uint64_t places = !chunk ? 0 : br->with_taken ? chunk->live : chunk->ready;
+    return c == from / WINDOW_ENTRIES ? places & (~UINT64_C(0) << from % WINDOW_ENTRIES) : places;
+}
+
+static bool is_due(const struct browse *br, uint64_t deadline_ms)
+{
+    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(br->queue->home);
+}
+
+static enum browse_result found_here(struct browse *br, struct lane *l, uint64_t sequence)
+{
+    br->found_lane = l;
+    br->is_here = true;
+    br->sequence = sequence;
+    return BROWSE_ITEM;
+}
+
+static enum browse_result found_on_disk(struct browse *br, struct lane *l)
+{
+    br->found_lane = l;
+    br->is_here = false;
+    br->sequence = br->found.sequence;
+    return BROWSE_ITEM;
+}
+
+/* All of a lane that is on disk is to be passed over, and nothing of it has been yet. */
+static bool skip_disk(struct browse *br, const struct lane *l, uint64_t from)
+{
+    const struct backlog *b = &l->backlog;
+    if (br->with_taken || br->skip < b->disk_ready || from > pager_disk_from(l))
+        return false;
+    br->skip -= b->disk_ready;
+    br->position += b->disk_ready;
+    return true;
+}
+
+/* Whole chunks that are to be passed over go in one step. */
+static bool skip_places(struct browse *br, const struct backlog *b, uint64_t places)
+{
+    unsigned count = (unsigned)__builtin_popcountll(places);
+    if (br->skip < count || b->timed > 0)
+        return false;
+    br->skip -= count;
+    br->position += count;
+    return true;
+}
+
+static void reader_wake(void *arg)
+{
+    struct browse *br = arg;
+    br->wake(br->arg);
+}
+
+static enum pager_reader_result look_on_disk(struct browse *br, struct lane *l,
+                                             struct browse_lane *at, uint64_t from)
+{
+    if (!br->reader)
+        br->reader = pager_reader_create(br->queue->home, reader_wake, br);
+    return pager_reader_find(br->reader, l, &at->disk, from, br->with_taken, &br->found);
+}
+
+/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the place is at the
+ * lane's end. */
+static enum browse_result look(struct browse *br, struct lane *l, struct browse_lane *at)
+{
+    const struct backlog *b = &l->backlog;
+    uint64_t c = at->next / WINDOW_ENTRIES;
+    for (c = c > b->window.first ? c : b->window.first; c < b->window.end; c++) {
+        const struct backlog_chunk *chunk = backlog_chunk(b, c);
+        const uint64_t begin = c * WINDOW_ENTRIES;
+        if (at->next < begin)
+            at->next = begin;
+        uint64_t here = places_here(br, chunk, c, at->next);
+        uint64_t first = begin + (here ? (unsigned)__builtin_ctzll(here) : 0);
+        if (!is_on_disk(b, c)) {
+            if (here && !skip_places(br, b, here))
+                return found_here(br, l, first);
+            continue;
+        }
+        if (here && c == b->disk_begin)
+            return found_here(br, l, first); /* what is on disk of this chunk comes behind it */
+        if (c == b->disk_begin && skip_disk(br, l, at->next)) {
+            c = b->disk_end - 1;
+            continue;
+        }
+        switch (look_on_disk(br, l, at, at->next)) {
+        case READER_WAIT: return BROWSE_WAIT;
+        case READER_END: c = b->disk_end - 1; continue;
+        case READER_FOUND: return found_on_disk(br, l);
+        }
+    }
+    at->next = b->next_sequence;
+    return BROWSE_END;
+}
+
+/* Of what was found. */
+static bool is_taken(const struct browse *br)
+{
+    const struct backlog *b = &br->found_lane->backlog;
+    if (!br->is_here)
+        return br->found.is_taken;
+    const struct backlog_chunk *chunk = backlog_chunk(b, br->sequence / WINDOW_ENTRIES);
+    return !(chunk->ready >> (br->sequence % WINDOW_ENTRIES) & 1);
+}
+
+static bool is_passed_over(struct browse *br)
+{
+    const struct backlog *b = &br->found_lane->backlog;
+    uint64_t deadline_ms = br->is_here ? backlog_deadline(b, br->sequence) : br->found.deadline_ms;
+    if (is_due(br, deadline_ms) && !is_taken(br)) { /* whoever has it keeps it */
+        place_in(br, br->found_lane)->next = br->sequence + 1;
+        return true;
+    }
+    if (br->skip == 0)
+        return false;
+    br->skip--;
+    browse_pass(br);
+    return true;
+}
+
+static void item_fill(const struct browse *br, struct browse_item *ret)
+{
+    const struct lane *l = br->found_lane;
+    *ret = (struct browse_item){
+        .place = lane_place(l, br->sequence),
+        .is_here = br->is_here,
+        .position = br->position,
+        .redelivered = br->found.redelivered,
+        .is_taken = is_taken(br),
+    };
+    if (!br->is_here)
+        return;
+    const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, br->sequence / WINDOW_ENTRIES);
+    ret->redelivered = (chunk->redelivered >> (br->sequence % WINDOW_ENTRIES) & 1) != 0;
+}
+
+enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
+{
+    struct queue *q = br->queue;
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return BROWSE_GONE;
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct lane *l = queue_lane(q, i);
+        struct browse_lane *at = place_in(br, l);
+        while (at->next < l->backlog.next_sequence && at->next < at->end) {
+            enum browse_result result = look(br, l, at);
+            if (result == BROWSE_WAIT)
+                return result;
+            if (result == BROWSE_ITEM && br->sequence >= at->end)
+                at->next = at->end;
+            else if (result == BROWSE_ITEM && !is_passed_over(br)) {
+                item_fill(br, ret);
+                return BROWSE_ITEM;
+            }
+        }
+    }
+    if (br->reader)
+        pager_reader_rest(br->reader);
+    br->skip = 0; /* what comes now is new */
+    return BROWSE_END;
+}
+
+struct message *browse_message(struct browse *br)
+{
+    const struct lane *l = br->found_lane;
+    if (br->is_here) {
+        const struct backlog_chunk *chunk =
+            backlog_chunk(&l->backlog, br->sequence / WINDOW_ENTRIES);
+        return message_ref(chunk->messages[br->sequence % WINDOW_ENTRIES]);
+    }
+    if (br->found.stray)
+        return message_ref(br->found.stray);
+    const struct log_message *parts = &br->found.parts;
+    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
+                                       parts->body.n, parts->is_persistent);
+    if (m && parts->body.n > 0)
+        memcpy(message_body_space(m), parts->body.p, parts->body.n);
+    return m;
+}
+
+void browse_pass(struct browse *br)
+{
+    place_in(br, br->found_lane)->next = br->sequence + 1;
+    br->position++;
+}

@@ -1,0 +1,141 @@
+#include "queue/browser.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "queue/browse.h"
+
+/* What one browser gets in a turn, at most. */
+enum { MESSAGES_A_TURN = 64, BYTES_A_TURN = 256 * 1024 };
+
+struct browser {
+    struct consumer *consumer;
+    struct browse *browse;
+    struct loop_task run;
+    struct loop_timer run_later; /* in the next turn: others first */
+};
+
+static struct loop *home_of(const struct browser *b)
+{
+    return b->consumer->queue->home;
+}
+
+/* --- deliveries ------------------------------------------------------------------------------------- */
+
+static void hand_over(struct consumer *c, struct message *m, const struct browse_item *item)
+{
+    struct delivery d = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+        .place = item->place,
+        .redelivered = item->redelivered,
+    };
+    c->unacked += !c->no_ack;
+    consumer_deliver(c, &d);
+}
+
+/* The queue is gone, or all of it has been seen and no more is wanted. */
+static void finish(struct consumer *c)
+{
+    browser_detach(c);
+    consumer_tell_cancelled(c);
+}
+
+/* Whether it may go on. The browser may be gone afterwards. */
+static bool give_one(struct consumer *c, uint64_t *ret_bytes)
+{
+    struct browse *browse = c->browser->browse;
+    struct browse_item item;
+    if (!consumer_has_room(c))
+        return false;
+    enum browse_result result = browse_peek(browse, &item);
+    if (result == BROWSE_GONE || (result == BROWSE_END && c->browsing.ends)) {
+        finish(c);
+        return false;
+    }
+    if (result != BROWSE_ITEM || !consumer_take_place(c))
+        return false;
+    struct message *m = browse_message(browse);
+    browse_pass(browse);
+    if (!m) {
+        consumer_give_places(c, 1);
+        return true;
+    }
+    *ret_bytes += message_memory(m);
+    hand_over(c, m, &item);
+    message_unref(&m);
+    return true;
+}
+
+static void run(struct loop *loop, struct loop_task *task)
+{
+    struct browser *b = lv_container_of(task, struct browser, run);
+    uint64_t bytes = 0;
+    for (unsigned n = 0; n < MESSAGES_A_TURN && bytes < BYTES_A_TURN; n++) {
+        if (!give_one(b->consumer, &bytes))
+            return;
+    }
+    loop_timer_start(loop, &b->run_later, 0);
+}
+
+static void run_later(struct loop *loop, struct loop_timer *timer)
+{
+    struct browser *b = lv_container_of(timer, struct browser, run_later);
+    run(loop, &b->run);
+}
+
+static void wake(void *arg)
+{
+    struct browser *b = arg;
+    if (!loop_timer_is_running(&b->run_later))
+        loop_schedule(home_of(b), &b->run);
+}
+
+/* --- its life --------------------------------------------------------------------------------------- */
+
+void browser_attach(struct consumer *c)
+{
+    lv_assert(!c->is_attached && !c->browser);
+    struct browser *b = lv_calloc(1, sizeof *b);
+    b->consumer = c;
+    loop_task_init(&b->run, run);
+    loop_timer_init(&b->run_later, run_later);
+    b->browse = browse_open(c->queue,
+                            &(struct browse_options){.start = c->browsing, .wake = wake, .arg = b});
+    c->browser = b;
+    c->is_attached = true;
+    wake(b);
+}
+
+void browser_detach(struct consumer *c)
+{
+    struct browser *b = c->browser;
+    c->browser = NULL;
+    c->is_attached = false;
+    loop_unschedule(home_of(b), &b->run);
+    loop_timer_stop(home_of(b), &b->run_later);
+    browse_close(&b->browse);
+    free(b);
+}
+
+void browser_go_on(struct consumer *c)
+{
+    wake(c->browser);
+}
+
+void browser_give(struct consumer *c)
+{
+    if (c->browser)
+        run(home_of(c->browser), &c->browser->run);
+}
+
+void browser_settle(struct consumer *c, uint32_t count)
+{
+    lv_assert(c->unacked >= count);
+    c->unacked -= count;
+    consumer_give_places(c, count);
+    queue_consumer_ready(c->queue, c);
+}

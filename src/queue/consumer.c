@@ -1,0 +1,317 @@
+#include "queue/consumer.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "queue/queue.h"
+
+/* What one consumer may have under way by mail before its session has said that it took some. */
+enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };
+
+enum { ARRIVE_REDELIVERED = 1, ARRIVE_TELLS_COUNT = 2, ARRIVE_COUNT_SHIFT = 8 };
+
+/* --- the limit of its channel ------------------------------------------------------------- */
+
+static void set_limit_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct channel_limit *limit = mail->b;
+    channel_limit_join(limit, mail->a);
+    channel_limit_unref(&limit);
+}
+
+void consumer_set_limit(struct consumer *c, struct channel_limit *limit)
+{
+    if (c->queue->home == c->loop) {
+        channel_limit_join(limit, c);
+        return;
+    }
+    struct mail mail = {.deliver = set_limit_mail, .a = c, .b = channel_limit_ref(limit)};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+/* --- its life ------------------------------------------------------------------------------- */
+
+static struct slice slice_copy(struct slice s)
+{
+    return s.n ? slice_of(memcpy(lv_malloc(s.n), s.p, s.n), s.n) : SLICE_EMPTY;
+}
+
+struct consumer *consumer_create(struct queue *queue, struct loop *loop,
+                                 const struct consumer_calls *calls, void *session,
+                                 struct slice tag, struct slice arguments)
+{
+    struct consumer *c = lv_calloc(1, sizeof *c);
+    c->magic = CONSUMER_MAGIC;
+    c->queue = queue_ref(queue);
+    c->loop = loop;
+    c->calls = calls;
+    c->session = session;
+    c->tag = slice_copy(tag);
+    c->arguments = slice_copy(arguments);
+    c->holds = 1;
+    atomic_init(&c->timeout_ms, CONSUMER_TIMEOUT_UNSET);
+    lv_list_init(&c->link);
+    lv_list_init(&c->ready_link);
+    lv_list_init(&c->session_link);
+    c->by_tag.key = c->tag;
+    lv_list_init(&c->touched_link);
+    lv_list_init(&c->line_link);
+    return c;
+}
+
+static void consumer_free(struct consumer *c)
+{
+    lv_assert(!c->is_attached);
+    channel_limit_part(c);
+    queue_unref(&c->queue);
+    free((void *)c->tag.p);
+    free((void *)c->arguments.p);
+    free(c);
+}
+
+static void freed_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    consumer_free(mail->a);
+}
+
+static void released_mail(struct loop *at, struct mail *mail)
+{
+    struct consumer *c = mail->a;
+    struct mail back = {.deliver = freed_mail, .a = c};
+    loop_mail(at, c->loop, &back);
+}
+
+void consumer_release(struct consumer **consumer)
+{
+    struct consumer *c = *consumer;
+    *consumer = NULL;
+    lv_assert(c->holds > 0);
+    if (--c->holds > 0)
+        return;
+    c->is_closed = true;
+    c->session = NULL;
+    channel_limit_leave_line(c); /* nothing may be handed to it behind the mail that frees it */
+    /* Also when home is here: mail about it may be under way on this loop. */
+    struct mail mail = {.deliver = released_mail, .a = c};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+/* --- deliveries: from home to the session ---------------------------------------------------- */
+
+static size_t delivery_cost(uint64_t body_bytes)
+{
+    return (size_t)body_bytes + DELIVERY_OVERHEAD_BYTES;
+}
+
+static void credit_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    c->mailed_bytes -= mail->c;
+    c->is_stalled = c->mailed_bytes >= WINDOW_BYTES;
+    queue_consumer_ready(c->queue, c);
+}
+
+static void consumer_send_credit(struct consumer *c)
+{
+    struct mail mail = {.deliver = credit_mail, .a = c, .c = c->credit_bytes};
+    c->credit_bytes = 0;
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void arrive_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    struct message *m = mail->b;
+    if (c->is_closed) {
+        if (!c->no_ack)
+            consumer_settle(c, mail->c, 1, SETTLE_REQUEUE);
+        message_unref(&m);
+        return;
+    }
+    struct delivery d = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+        .place = mail->c,
+        .redelivered = (mail->d & ARRIVE_REDELIVERED) != 0,
+        .tells_count = (mail->d & ARRIVE_TELLS_COUNT) != 0,
+        .delivery_count = (uint32_t)(mail->d >> ARRIVE_COUNT_SHIFT),
+    };
+    c->credit_bytes += delivery_cost(m->body_bytes);
+    if (!c->calls->deliver(c, &d))
+        c->is_full = true;
+    else if (!c->is_full && c->credit_bytes >= WINDOW_BYTES / 2)
+        consumer_send_credit(c);
+    message_unref(&m);
+}
+
+bool consumer_deliver(struct consumer *c, const struct delivery *d)
+{
+    if (c->loop == c->queue->home) {
+        bool has_room = c->calls->deliver(c, d);
+        if (!has_room) {
+            c->is_stalled = true;
+            c->is_full = true;
+        }
+        return has_room;
+    }
+    struct mail mail = {
+        .deliver = arrive_mail,
+        .a = c,
+        .b = message_ref(d->message),
+        .c = d->place,
+        .d = (d->redelivered ? ARRIVE_REDELIVERED : 0u) |
+             (d->tells_count ? ARRIVE_TELLS_COUNT : 0u) |
+             (uint64_t)d->delivery_count << ARRIVE_COUNT_SHIFT,
+    };
+    loop_mail(c->queue->home, c->loop, &mail);
+    c->mailed_bytes += delivery_cost(d->message->body_bytes);
+    c->is_stalled = c->mailed_bytes >= WINDOW_BYTES;
+    return !c->is_stalled;
+}
+
+void consumer_resume(struct consumer *c)
+{
+    c->is_full = false;
+    if (c->queue->home != c->loop) {
+        consumer_send_credit(c);
+        return;
+    }
+    c->is_stalled = false;
+    queue_consumer_ready(c->queue, c);
+}
+
+void consumer_stall(struct consumer *c)
+{
+    c->is_full = false;
+    if (c->queue->home != c->loop)
+        return;
+    c->is_stalled = true;
+    lv_list_remove(&c->ready_link);
+}
+
+/* --- settling: from the session to home ------------------------------------------------------ */
+
+static void settle_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    queue_settle(c->queue, c, mail->c, (uint32_t)(mail->d >> 8),
+                 (enum settle_kind)(mail->d & 0xff));
+}
+
+void consumer_settle(struct consumer *c, uint64_t place, uint32_t count, enum settle_kind kind)
+{
+    if (c->queue->home == c->loop) {
+        queue_settle(c->queue, c, place, count, kind);
+        return;
+    }
+    struct mail mail = {
+        .deliver = settle_mail, .a = c, .c = place, .d = (uint64_t)count << 8 | (unsigned)kind};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void begin_returns_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    queue_begin_returns(c->queue);
+}
+
+void consumer_begin_returns(struct consumer *c)
+{
+    struct mail mail = {.deliver = begin_returns_mail, .a = c};
+    if (c->queue->home == c->loop)
+        begin_returns_mail(c->loop, &mail);
+    else
+        loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void returns_ended_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    void (*done)(void *arg) = (void (*)(void *))(uintptr_t)mail->c;
+    done(mail->b);
+}
+
+static void end_returns_mail(struct loop *at, struct mail *mail)
+{
+    struct consumer *c = mail->a;
+    struct mail back = {.deliver = returns_ended_mail, .b = mail->b, .c = mail->c};
+    queue_end_returns(c->queue);
+    if (mail->c)
+        loop_mail(at, c->loop, &back);
+}
+
+void consumer_end_returns(struct consumer *c, void (*done)(void *arg), void *arg)
+{
+    struct mail mail = {.deliver = end_returns_mail, .a = c, .b = arg, .c = (uintptr_t)done};
+    if (c->queue->home == c->loop)
+        end_returns_mail(c->loop, &mail);
+    else
+        loop_mail(c->loop, c->queue->home, &mail);
+}
+
+/* --- what may change while it runs ----------------------------------------------------------- */
+
+static void set_prefetch(struct consumer *c, uint32_t prefetch)
+{
+    atomic_store_explicit(&c->prefetch, prefetch, memory_order_relaxed);
+    queue_consumer_ready(c->queue, c);
+}
+
+static void set_prefetch_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    set_prefetch(mail->a, (uint32_t)mail->c);
+}
+
+void consumer_set_prefetch(struct consumer *c, uint32_t prefetch)
+{
+    if (c->queue->home == c->loop) {
+        set_prefetch(c, prefetch);
+        return;
+    }
+    struct mail mail = {.deliver = set_prefetch_mail, .a = c, .c = prefetch};
+    loop_mail(c->loop, c->queue->home, &mail);
+}
+
+static void timeout_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    if (!c->is_closed)
+        c->calls->timeout_changed(c);
+}
+
+void consumer_set_timeout(struct consumer *c, int64_t timeout_ms)
+{
+    if (atomic_load_explicit(&c->timeout_ms, memory_order_relaxed) == timeout_ms)
+        return;
+    atomic_store_explicit(&c->timeout_ms, timeout_ms, memory_order_relaxed);
+    struct mail mail = {.deliver = timeout_mail, .a = c};
+    loop_mail(c->queue->home, c->loop, &mail);
+}
+
+/* --- the queue is gone ----------------------------------------------------------------------- */
+
+static void cancelled_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct consumer *c = mail->a;
+    if (!c->is_closed)
+        c->calls->cancelled(c);
+}
+
+/* By mail even when the session is here: it may be in the middle of the command that caused this. */
+void consumer_tell_cancelled(struct consumer *c)
+{
+    struct mail mail = {.deliver = cancelled_mail, .a = c};
+    loop_mail(c->queue->home, c->loop, &mail);
+}

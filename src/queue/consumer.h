@@ -1,0 +1,196 @@
+/* A consumer stands between a queue and a session. It has two halves, which live on two loops that
+ * may be the same: the queue's home decides who gets the next message, the session's loop sends it.
+ *
+ *   session loop                              home loop
+ *   consumer_create
+ *   queue_consume ------------------------->  attached
+ *   deliver()  <----------------------------  one call, or one mail, a message
+ *   consumer_settle ----------------------->  settled, requeued or rejected; credit for more
+ *   queue_cancel -------------------------->  detached
+ *   done       <----------------------------
+ *   consumer_release (the last hold) ------>
+ *   freed      <----------------------------
+ *
+ * Mail between two loops keeps its order, so no delivery comes after the answer to the cancel, no
+ * settle after the release, and nothing at all after the last answer. */
+#ifndef LEVERET_QUEUE_CONSUMER_H
+#define LEVERET_QUEUE_CONSUMER_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/rcu.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+#include "message/message.h"
+#include "queue/channel_limit.h"
+
+struct queue;
+struct consumer;
+
+/* What a consumer asks for that looks only: x-browse, x-browse-offset, x-browse-end. */
+struct browser_arguments {
+    bool is_wanted;
+    uint64_t skip; /* so many ready messages are passed over ... */
+    bool is_last;  /* ... all but one ... */
+    bool is_next;  /* ... all that are there */
+    bool ends;     /* it is cancelled when it has seen everything */
+};
+
+enum { CONSUMER_MAGIC = 0xc0245e4 };
+
+/* What is handed to a session. The slices are borrowed for the call. `message` is NULL when the
+ * bytes lie elsewhere (on the short way from one socket to another); a session that keeps the body
+ * for later takes a reference of its own. */
+struct delivery {
+    struct slice exchange;
+    struct slice routing_key;
+    struct slice header; /* property flags and values */
+    struct slice body;
+    struct message *message;
+    uint64_t place; /* in the queue, for consumer_settle(); meaningless with no_ack */
+    bool redelivered;
+    bool tells_count;        /* the header gets x-delivery-count (delivery_header.h) ... */
+    uint32_t delivery_count; /* ... with this */
+};
+
+struct consumer_calls {
+    /* Sends it. False when the connection has enough to write for now: nothing more comes until
+     * consumer_resume(). Session loop. */
+    bool (*deliver)(struct consumer *consumer, const struct delivery *delivery);
+    /* The queue is gone; the consumer is detached already. Session loop. */
+    void (*cancelled)(struct consumer *consumer);
+    /* Its timeout is another. Session loop. */
+    void (*timeout_changed)(struct consumer *consumer);
+};
+
+/* As RabbitMQ's listings have it: the only kind there is without a single active consumer; that one;
+ * and those that may be next. */
+enum consumer_activity { CONSUMER_UP, CONSUMER_SINGLE_ACTIVE, CONSUMER_WAITING };
+
+/* Nobody has set a timeout for the consumer or its queue: the broker's default is the one. */
+enum { CONSUMER_TIMEOUT_UNSET = -1 };
+
+struct consumer {
+    unsigned magic;
+    /* Fixed from the beginning. */
+    struct queue *queue; /* holds a reference */
+    struct loop *loop;   /* the session's */
+    const struct consumer_calls *calls;
+    uint64_t connection_id; /* the session's, for listings */
+    uint16_t channel;
+    bool no_ack;
+    bool exclusive;
+    bool
+        is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
+    int64_t priority;
+    bool is_browser; /* looks only (browser.h) */
+    struct browser_arguments browsing;
+    struct slice tag;       /* owned */
+    struct slice arguments; /* owned, raw table */
+
+    /* Home's; any loop may look. */
+    _Atomic uint32_t prefetch; /* 0: unlimited */
+    _Atomic int activity;      /* enum consumer_activity */
+    /* For how many milliseconds a delivery may be outstanding: 0: for ever. */
+    _Atomic int64_t timeout_ms;
+
+    /* Home's. */
+    struct lv_list link;       /* in queue->consumers while attached */
+    struct lv_list ready_link; /* in queue->ready_consumers while it can take a message */
+    bool is_attached;
+    bool is_stalled;   /* the session said "enough" or its window is used up */
+    bool is_unlimited; /* no_ack, and no limit of its channel: it takes whatever comes */
+    uint32_t unacked;
+    size_t mailed_bytes;         /* sent by mail and not yet credited */
+    struct browser *browser;     /* browser.h: while it is attached */
+    struct channel_limit *limit; /* shared with the channel's others; NULL: none was ever set */
+    uint32_t handed;             /* places of it that this consumer may use in this call */
+    bool is_in_line;             /* for one; or on its way there */
+
+    /* The session's. */
+    void *session;
+    struct lv_list session_link;
+    struct lv_table_node by_tag; /* the session's; the key is the tag */
+    struct lv_list touched_link; /* the session's, for whatever it wants to remember */
+    struct lv_list line_link;    /* in limit->line */
+    uint32_t holds;              /* one while it is open, one for each delivery not settled */
+    bool is_closed;              /* wants nothing more: what still arrives goes back */
+    bool is_full;                /* deliver() said "enough"; to be resumed when there is room */
+    size_t credit_bytes;         /* arrived by mail and not yet credited back */
+};
+
+/* Makes a consumer with one hold; takes a reference of the queue. Session loop. */
+struct consumer *consumer_create(struct queue *queue, struct loop *loop,
+                                 const struct consumer_calls *calls, void *session,
+                                 struct slice tag, struct slice arguments);
+
+/* Counts it in a channel's limit from here on (a reference is taken), with what it holds already.
+ * Session loop. */
+void consumer_set_limit(struct consumer *consumer, struct channel_limit *limit);
+
+/* Another limit from here on, also for a consumer that runs. Session loop. */
+void consumer_set_prefetch(struct consumer *consumer, uint32_t prefetch);
+
+/* Nothing more is handed to it, for good: it is about to be detached. Session loop; where that is not its
+ * queue's home, nothing changes. */
+void consumer_stall(struct consumer *consumer);
+
+/* One more hold; one less, and with the last the consumer goes: `session` is no longer used. Not
+ * while attached. Session loop. */
+static inline void consumer_hold(struct consumer *c)
+{
+    c->holds++;
+}
+void consumer_release(struct consumer **consumer);
+
+enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
+
+/* `count` deliveries with consecutive places from `place` on are settled. Session
+ * loop; takes effect at home, at once when that is this loop. */
+void consumer_settle(struct consumer *consumer, uint64_t place, uint32_t count,
+                     enum settle_kind kind);
+
+/* Several deliveries are about to come back, by more than one consumer_settle(): the queue delivers
+ * nothing until consumer_end_returns(), so that it does so in its old order. done(arg), if there is
+ * one, is called by mail when all of them are back. Session loop. */
+void consumer_begin_returns(struct consumer *consumer);
+void consumer_end_returns(struct consumer *consumer, void (*done)(void *arg), void *arg);
+
+/* The session can take more again (after deliver() said no). Session loop. */
+void consumer_resume(struct consumer *consumer);
+
+/* --- home's half, for queue.c ----------------------------------------------------------- */
+
+/* Whether it has room by itself: attached, not stalled, below its prefetch. */
+static inline bool consumer_has_room(const struct consumer *c)
+{
+    uint32_t prefetch = atomic_load_explicit(&c->prefetch, memory_order_relaxed);
+    return c->is_attached && !c->is_stalled &&
+           (c->no_ack || prefetch == 0 || c->unacked < prefetch);
+}
+
+/* Takes a place of its channel's limit, if there is one. False when none is free: the queue delivers
+ * when it is this consumer's turn. */
+static inline bool consumer_take_place(struct consumer *c)
+{
+    return !c->limit || channel_limit_take(c);
+}
+/* Gives `count` places back. */
+static inline void consumer_give_places(struct consumer *c, uint32_t count)
+{
+    if (c->limit)
+        channel_limit_give(c, count);
+}
+
+/* Hands one message over: directly, or by mail (`message` then must be set, and a reference is
+ * taken). False when it is stalled by that. */
+bool consumer_deliver(struct consumer *consumer, const struct delivery *delivery);
+
+/* Sets timeout_ms; the session hears of it when it was another. */
+void consumer_set_timeout(struct consumer *consumer, int64_t timeout_ms);
+
+/* Tells the session that its queue is gone. */
+void consumer_tell_cancelled(struct consumer *consumer);
+
+#endif

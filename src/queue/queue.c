@@ -1,0 +1,510 @@
+/* A queue's life and its name: declaration, recovery, deletion. */
+#include "queue/queue_private.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/dead_lettering.h"
+#include "broker/delayed.h"
+#include "broker/forward.h"
+#include "broker/policy.h"
+#include "broker/queue_retry.h"
+#include "message/events.h"
+#include "paging/journal.h"
+#include "paging/pager.h"
+#include "queue/browse.h"
+#include "queue/conflation.h"
+#include "queue/default_type.h"
+#include "queue/held.h"
+#include "store/definitions.h"
+#include "topology/dedup.h"
+#include "topology/vhost_private.h"
+
+/* --- its life ------------------------------------------------------------------------------- */
+
+static struct slice bytes_copy(struct slice s)
+{
+    return s.n ? slice_of(memcpy(lv_malloc(s.n), s.p, s.n), s.n) : SLICE_EMPTY;
+}
+
+static void queue_after_grace(struct lv_rcu_refs *refs);
+
+static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct slice name,
+                                  struct queue_flags flags, struct slice argument_table)
+{
+    struct queue *q = lv_calloc(1, sizeof *q);
+    q->magic = QUEUE_MAGIC;
+    lv_rcu_refs_init(&q->refs, queue_after_grace); /* the name's */
+    destination_init(&q->destination, DESTINATION_QUEUE, bytes_copy(name), flags.durable);
+    q->by_name.key = q->destination.name;
+    vhost_ref(vhost);
+    q->vhost = vhost;
+    q->home = home;
+    q->flags = flags;
+    q->rules = delayed_is_queue(name) ? &queue_rules_delaying : &queue_rules_plain;
+    q->argument_table = bytes_copy(argument_table);
+    q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
+                            q->argument_table, false);
+    q->conflation = conflation_create(q->argument_table);
+    lane_init(&q->lane, q);
+    q->lane_count = 1;
+    lv_list_init(&q->consumers);
+    lv_list_init(&q->ready_consumers);
+    lv_list_init(&q->owner_link);
+    lv_list_init(&q->waiting_calls);
+    lv_list_init(&q->browses);
+    q->is_early = atomic_load(&vhost->broker->is_restoring);
+    q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
+    lane_set_id(&q->lane, q->id);
+    loop_task_init(&q->delivery_run, queue_run_deliveries);
+    queue_init_expiry(q);
+    queue_use_init(&q->use, 0); /* of whatever time the home has: it was not starved before */
+    return q;
+}
+
+static void queue_free(struct queue *q)
+{
+    lv_assert(q->magic == QUEUE_MAGIC);
+    q->magic = 0;
+    forward_free(q);
+    queue_dead_letters_free(q);
+    lanes_free(q);
+    effective_policy_unref(&q->policy);
+    conflation_free(&q->conflation);
+    dedup_free(&q->dedup);
+    vhost_unref(&q->vhost);
+    free((void *)q->destination.name.p);
+    free((void *)q->argument_table.p);
+    free(q);
+}
+
+struct queue *queue_ref(struct queue *q)
+{
+    lv_rcu_ref(&q->refs);
+    return q;
+}
+
+static void free_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    loop_unschedule(at, &q->delivery_run);
+    queue_end_expiry(q);
+    queue_free(q);
+}
+
+/* Every loop has passed a quiescent state: whoever had found the queue by its name or in a route has
+ * sent its mail. Mail to the home now comes behind all of that. */
+static void queue_after_grace(struct lv_rcu_refs *refs)
+{
+    struct queue *q = lv_container_of(refs, struct queue, refs);
+    struct mail mail = {.deliver = free_mail, .a = q};
+    loop_mail_from_outside(q->home, &mail);
+}
+
+void queue_unref(struct queue **queue)
+{
+    struct queue *q = *queue;
+    *queue = NULL;
+    lv_rcu_unref(&q->refs);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+struct queue *queue_find(struct vhost *vhost, struct slice name)
+{
+    struct lv_table_node *node = lv_table_find(vhost->queues, name);
+    return node ? lv_container_of(node, struct queue, by_name) : NULL;
+}
+
+bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error)
+{
+    return broker_refuse(error, 404, "no queue '%.*s' in vhost '%.*s'", SLICE_ARG(name),
+                         SLICE_ARG(vhost_name(vhost)));
+}
+
+static bool refuse_locked(const struct queue *q, struct broker_error *error)
+{
+    return broker_refuse(
+        error, 405,
+        "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It "
+        "could be originally declared on another connection or the exclusive "
+        "property value does not match that of the original declaration.",
+        SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
+bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error)
+{
+    if (q->exclusive_owner == 0 || q->exclusive_owner == connection_id)
+        return true;
+    return refuse_locked(q, error);
+}
+
+/* Whether a declaration of a queue that is there may stand. */
+static bool check_redeclaration(const struct queue *q, const struct queue_declaration *d,
+                                struct broker_error *error)
+{
+    if (!queue_check_access(q, d->connection_id, error))
+        return false;
+    if (d->passive)
+        return true;
+    if (d->flags.exclusive != (q->exclusive_owner != 0))
+        return refuse_locked(q, error);
+    bool is_type_relaxed = atomic_load(&q->vhost->broker->is_type_relaxed);
+    return queue_is_equivalent(q->flags, q->argument_table, d->flags, d->arguments, is_type_relaxed,
+                               d->name, vhost_name(q->vhost), error);
+}
+
+static bool is_reserved(const struct queue_declaration *d)
+{
+    return !d->is_generated && slice_begins(d->name, "amq.");
+}
+
+static struct loop *choose_home(struct broker *broker, struct loop *loop,
+                                const struct queue_declaration *d)
+{
+    if (d->flags.exclusive)
+        return loop;
+    uint64_t turn = atomic_fetch_add_explicit(&broker->next_queue_home, 1, memory_order_relaxed);
+    return loops_at(broker->loops, (unsigned)(turn % loops_count(broker->loops)));
+}
+
+struct commit_wait {
+    struct queue *queue; /* referenced */
+    struct durable_done done;
+};
+
+static void committed_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    journal_queue_committed(at, mail->c == 0);
+    queue_unref(&q);
+}
+
+/* On the definitions' thread. What waits for the queue hears of it first: a confirm for a message
+ * must not depend on a definition that a crash could take back. */
+static void queue_is_committed(void *arg, int error)
+{
+    struct commit_wait *wait = arg;
+    struct queue *q = wait->queue;
+    struct durable_done done = wait->done;
+    atomic_store(&q->is_committed, true);
+    struct mail mail = {.deliver = committed_mail, .a = q, .c = error < 0};
+    loop_mail_from_outside(q->home, &mail);
+    free(wait);
+    if (done.fn)
+        done.fn(done.arg, error);
+}
+
+static enum change_result store_queue(struct queue *q, struct durable_done done)
+{
+    struct definitions *definitions = q->vhost->broker->definitions;
+    atomic_store(&q->is_committed, true);
+    if (!q->flags.durable || q->flags.exclusive || !definitions)
+        return CHANGE_DONE;
+    atomic_store(&q->is_committed, false);
+    struct definition_queue row = {
+        .vhost = vhost_name(q->vhost),
+        .name = queue_name(q),
+        .id = q->id,
+        .is_auto_delete = q->flags.auto_delete,
+        .arguments = q->argument_table,
+    };
+    struct commit_wait *wait = lv_malloc(sizeof *wait);
+    *wait = (struct commit_wait){queue_ref(q), done};
+    definitions_submit(definitions, definition_put_queue(&row), queue_is_committed, wait);
+    return done.fn ? CHANGE_PENDING : CHANGE_DONE;
+}
+
+/* The new queue's arguments are read: they are its settings, and its lane knows its type. */
+static void settings_begin(struct queue *q)
+{
+    bool is_quorum = q->arguments.type == QUEUE_QUORUM; /* which has no priorities: one lane */
+    q->settings = q->arguments;
+    q->lane.backlog.stores_all = is_quorum;
+    q->lane.backlog.counts_deliveries = is_quorum;
+}
+
+/* Users of quorum queues count on a limit that there is only with somewhere to put what reaches it. */
+static void warn_of_no_dead_letters(const struct queue *q)
+{
+    const struct queue_arguments *a = &q->settings;
+    if (a->type == QUEUE_QUORUM && a->delivery_limit == ARGUMENT_UNSET &&
+        !a->has_dead_letter_exchange)
+        log_warning("queue '%.*s' in vhost '%.*s' has no dead-letter exchange: a message that is "
+                    "never acknowledged comes back without end (the delivery limit of quorum "
+                    "queues holds only with an exchange, or an x-delivery-limit)",
+                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+}
+
+static void link_locked(struct queue *q)
+{
+    lv_table_insert(q->vhost->queues, &q->by_name);
+    q->vhost->delaying_queues += q->rules->is_delaying;
+}
+
+/* The lock is held, and there is no queue of this name. */
+static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
+                                      const struct queue_declaration *d, struct durable_done done,
+                                      struct broker_error *error, struct queue **ret)
+{
+    struct queue_arguments arguments;
+    struct dedup_settings dedup;
+    if (!queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), &arguments,
+                              error) ||
+        !dedup_settings_read(d->arguments, false, &dedup, error))
+        return CHANGE_REFUSED;
+    struct queue *q =
+        queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
+    if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
+                              &q->arguments, error))
+        lv_unreachable();
+    settings_begin(q);
+    if (d->flags.exclusive)
+        q->exclusive_owner = d->connection_id;
+    policy_begin_queue(q);
+    warn_of_no_dead_letters(q);
+    queue_begin_expiry(q);
+    /* No generation moves: no route that is kept says that a queue is not there. */
+    link_locked(q);
+    event_queue_created(q);
+    *ret = q;
+    return store_queue(q, done);
+}
+
+static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
+                                         const struct queue_declaration *d,
+                                         struct durable_done done, struct broker_error *error,
+                                         struct queue **ret, bool *ret_created)
+{
+    struct queue *q = queue_find(vhost, d->name);
+    *ret_created = false;
+    if (q) {
+        *ret = q;
+        if (!check_redeclaration(q, d, error))
+            return CHANGE_REFUSED;
+        queue_used(q);
+        return CHANGE_DONE;
+    }
+    if (d->passive) {
+        queue_refuse_missing(d->name, vhost, error);
+        return CHANGE_REFUSED;
+    }
+    if (!vhost_check(vhost, error) || d->only_if_there)
+        return CHANGE_REFUSED;
+    if (!vhost_check_queue_limit(vhost, d->name, error) ||
+        (d->is_generated && !queue_arguments_check_generated(d->arguments, error)))
+        return CHANGE_REFUSED;
+    *ret_created = true;
+    return declare_new(loop, vhost, d, done, error, ret);
+}
+
+enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
+                                 const struct queue_declaration *d, struct durable_done done,
+                                 struct broker_error *error, struct queue **ret, bool *ret_created)
+{
+    if (!d->passive && is_reserved(d)) {
+        broker_refuse(error, 403, "queue name '%.*s' contains reserved prefix 'amq.*'",
+                      SLICE_ARG(d->name));
+        return CHANGE_REFUSED;
+    }
+    struct queue_declaration typed = *d;
+    struct lv_buffer space = {0};
+    topology_lock(vhost->broker);
+    typed.arguments = default_type_arguments(vhost, d, &space);
+    enum change_result result = declare_locked(loop, vhost, &typed, done, error, ret, ret_created);
+    topology_unlock(vhost->broker);
+    lv_buffer_free(&space);
+    return result;
+}
+
+struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
+                            struct slice arguments, uint64_t id)
+{
+    struct queue_declaration d = {.name = name, .flags = flags, .arguments = arguments};
+    struct broker *broker = vhost->broker;
+    struct queue *q = queue_create(vhost, choose_home(broker, NULL, &d), name, flags, arguments);
+    q->id = id;
+    lane_set_id(&q->lane, id);
+    atomic_store(&q->is_committed, true);
+    if (atomic_load(&broker->next_queue_id) <= id)
+        atomic_store(&broker->next_queue_id, id + 1);
+    struct broker_error error;
+    if (!queue_arguments_read(q->argument_table, flags, name, vhost_name(vhost), &q->arguments,
+                              &error)) {
+        /* Written by a version that knew more: keep the queue, without what we do not know. */
+        q->arguments = (struct queue_arguments){0};
+        if (!queue_arguments_read(SLICE_EMPTY, flags, name, vhost_name(vhost), &q->arguments,
+                                  &error))
+            lv_unreachable();
+    }
+    settings_begin(q);
+    topology_lock(broker);
+    policy_begin_queue(q);
+    link_locked(q);
+    delayed_adopt(q);
+    topology_unlock(broker);
+    return q;
+}
+
+struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable)
+{
+    struct queue_declaration d = {.name = name, .is_generated = true, .flags.durable = durable};
+    struct broker_error error;
+    struct queue *q;
+    if (declare_new(NULL, vhost, &d, (struct durable_done){0}, &error, &q) == CHANGE_REFUSED)
+        lv_unreachable();
+    return q;
+}
+
+struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name)
+{
+    struct queue *q =
+        queue_create(vhost, home, name, (struct queue_flags){.durable = false}, SLICE_EMPTY);
+    struct broker_error error;
+    if (!queue_arguments_read(SLICE_EMPTY, q->flags, name, vhost_name(vhost), &q->arguments,
+                              &error))
+        lv_unreachable();
+    settings_begin(q);
+    q->is_apart = true;
+    atomic_store(&q->is_committed, true);
+    return q;
+}
+
+/* --- deletion: home -------------------------------------------------------------------------- */
+
+/* The lock is held. */
+static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_is_pending)
+{
+    struct broker *broker = q->vhost->broker;
+    if (atomic_load(&q->is_deleted))
+        return false;
+    atomic_store(&q->is_deleted, true);
+    dedup_close(q->dedup);
+    lv_table_remove(q->vhost->queues, &q->by_name);
+    q->vhost->delaying_queues -= q->rules->is_delaying;
+    struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
+    destination_unbind_all(q->vhost, &q->destination);
+    events_act_as(user);
+    event_queue_deleted(q);
+    topology_moved(broker);
+    bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
+                      !atomic_load(&q->vhost->is_deleted);
+    if (was_stored)
+        definitions_submit(broker->definitions,
+                           definition_delete_queue(vhost_name(q->vhost), queue_name(q)), done.fn,
+                           done.arg);
+    *ret_is_pending = was_stored && done.fn;
+    return true;
+}
+
+static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_pending)
+{
+    topology_lock(q->vhost->broker);
+    bool was_there = unlink_locked(q, done, ret_is_pending);
+    topology_unlock(q->vhost->broker);
+    return was_there;
+}
+
+static void lane_delete(struct lane *l)
+{
+    lane_end(l);
+    if (journal_of(l->queue->home)) {
+        journal_forget(l);
+        pager_delete(l);
+    }
+}
+
+/* Its name has gone already. The messages that were ready. */
+static uint64_t end(struct queue *q)
+{
+    uint64_t ready = lanes_count(q).ready;
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &q->consumers) {
+        struct consumer *c = lv_list_item(it, struct consumer, link);
+        queue_take_out(q, c);
+        consumer_tell_cancelled(c);
+    }
+    lv_list_remove(&q->owner_link);
+    browses_wake(q);
+    queue_answer_waiting_calls(q);
+    queue_retry_stop(q);
+    forward_stop(q);
+    loop_unschedule(q->home, &q->delivery_run);
+    queue_end_expiry(q);
+    for (unsigned i = 0; i < q->lane_count; i++)
+        lane_delete(queue_lane(q, i));
+    struct queue *name_s = q;
+    queue_unref(&name_s);
+    return ready;
+}
+
+uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending)
+{
+    *ret_is_pending = false;
+    return unlink_name(q, done, ret_is_pending) ? end(q) : 0;
+}
+
+static void end_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    if (held_takes(mail->a, mail))
+        return;
+    end(mail->a); /* gives back the name's reference */
+}
+
+void queue_end_apart(struct queue *q)
+{
+    atomic_store(&q->is_deleted, true);
+    end(q);
+}
+
+void queue_delete_owned(struct queue *q)
+{
+    bool is_pending;
+    struct mail mail = {.deliver = end_mail, .a = q};
+    if (unlink_locked(q, (struct durable_done){0}, &is_pending))
+        loop_mail_from_outside(q->home, &mail);
+}
+
+uint64_t queue_delete(struct queue *q)
+{
+    bool is_pending;
+    return queue_delete_with(q, (struct durable_done){0}, &is_pending);
+}
+
+static void delete_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct queue *q = mail->a;
+    if (held_takes(q, mail))
+        return;
+    queue_delete(q);
+    queue_unref(&q);
+}
+
+void queue_delete_by_mail(struct loop *from, struct queue *q)
+{
+    struct mail mail = {.deliver = delete_mail, .a = queue_ref(q)};
+    if (from)
+        loop_mail(from, q->home, &mail);
+    else
+        loop_mail_from_outside(q->home, &mail);
+}
+
+void queues_relieve(struct broker *broker, struct loop *loop)
+{
+    struct lv_table_iter vhosts, queues;
+    struct lv_table_node *v = lv_table_first(broker->vhosts, &vhosts);
+    for (; v; v = lv_table_next(broker->vhosts, &vhosts)) {
+        struct vhost *vhost = lv_container_of(v, struct vhost, by_name);
+        struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
+        for (; n; n = lv_table_next(vhost->queues, &queues)) {
+            struct queue *q = lv_container_of(n, struct queue, by_name);
+            if (q->home != loop || q->is_restoring)
+                continue;
+            for (unsigned i = 0; i < q->lane_count; i++)
+                pager_relieve(queue_lane(q, i));
+        }
+    }
+}

@@ -1,0 +1,327 @@
+/* A queue: messages wait in it, in order, until a consumer's session acknowledges them.
+ *
+ * Its name, flags and arguments are part of the topology (read lock-free, changed under the
+ * lock). Its messages and consumers belong to its home loop alone; other loops send mail. So each
+ * function here says where it may be called: *any loop*, or *home*.
+ *
+ * A message that is pushed goes to a consumer at once if one can take it and nothing waits before
+ * it; else it is ready in the backlog until a consumer has room.
+ *
+ *   (1) Messages are ready only while no consumer can take one, or a delivery run is scheduled.
+ *   (2) A deleted queue has no messages, no consumers and no name; what still arrives for it by
+ *       mail is answered with QUEUE_GONE: it was not taken. */
+#ifndef LEVERET_QUEUE_QUEUE_H
+#define LEVERET_QUEUE_QUEUE_H
+
+#include "broker/broker.h"
+#include "broker/policy.h"
+#include "message/death.h"
+#include "paging/lane.h"
+#include "queue/arguments.h"
+#include "queue/consumer.h"
+#include "queue/queue_use.h"
+#include "topology/binding.h"
+#include "topology/route.h"
+
+enum { QUEUE_MAGIC = 0x90e0e };
+
+struct dedup;
+struct queue;
+
+/* What time does to the messages of a queue. Home. */
+struct queue_rules {
+    /* When a message that comes now is due: loop_steady_ms(); 0: never. */
+    uint64_t (*deadline)(const struct queue *q, const struct message *m);
+    /* Whether what is due goes on to somewhere: then it is wanted with its body. */
+    bool (*sends_on)(const struct queue *q);
+    /* The message at this place, which is taken, is due. Borrowed; NULL: it could not be read. */
+    void (*due)(struct queue *q, uint64_t place, struct message *message);
+    /* What is due leaves in the order in which it is due also after a restart: nothing leaves before all
+     * deadlines are known. And clients cannot use the queue: it is an exchange's (delayed.h). */
+    bool is_delaying;
+};
+
+/* Counted at home since the queue was made. */
+struct queue_counters {
+    uint64_t published;
+    uint64_t delivered; /* to consumers that acknowledge */
+    uint64_t delivered_no_ack;
+    uint64_t got;
+    uint64_t got_no_ack;
+    uint64_t redelivered;
+    uint64_t acked;
+    uint64_t replaced;                   /* by a newer message of the same value (conflation.h) */
+    uint64_t lost;                       /* could not be read back from the disk */
+    uint64_t disk_writes;                /* messages written to the log, or to a segment */
+    uint64_t disk_reads;                 /* messages read back from a segment */
+    uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
+};
+
+struct queue {
+    unsigned magic;
+    struct lv_rcu_refs refs;
+    struct destination destination; /* has its name */
+    struct lv_table_node by_name;
+    struct vhost *vhost; /* holds a reference */
+    struct loop *home;
+    struct queue_flags flags;
+    struct slice argument_table; /* owned, raw */
+    struct queue_arguments arguments;
+    const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
+    struct conflation *conflation;                       /* owned; NULL: keeps all of a value */
+    struct dedup *dedup;                                 /* owned; NULL: takes duplicates */
+    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
+    uint64_t id;                                         /* in the store; never used twice */
+    const struct queue_rules *rules;
+    bool is_apart; /* a reply consumer's (reply_queue.h) */
+    _Atomic bool is_deleted;
+    bool is_restoring; /* held.h; home's, and set before the loops start */
+    bool is_early;     /* made while the log was being read: another queue may have its id there */
+    _Atomic bool is_committed; /* its definition is; or it has none */
+    _Atomic bool is_forward_behind;
+
+    /* Home's. */
+    struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
+    struct effective_policy *policy; /* NULL: none */
+    struct lane lane;                /* of priority 0: the only one of a queue without priorities */
+    struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
+    unsigned lane_count;
+    struct lv_list consumers;
+    struct lv_list ready_consumers; /* by priority, then by who waited longest */
+    size_t consumer_count;
+    struct consumer *exclusive_consumer;
+    struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
+    struct loop_task delivery_run;
+    unsigned returns;             /* under way: nothing is delivered */
+    struct lv_list waiting_calls; /* gets that wait for a message on disk */
+    bool is_over_limit;           /* what is at its head must go, and is not here yet */
+    struct loop_timer due_timer;  /* for the earliest deadline ... */
+    uint64_t due_ms;              /* ... fires then: loop_steady_ms() */
+    bool waits_for_disk;          /* what is due first is being read */
+    struct loop_task expiry_run;
+    struct loop_job
+        work; /* goes on with expiry, limits and deliveries that were too much at once */
+    struct loop_timer idle_timer; /* for x-expires */
+    _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
+    struct lv_list browses;       /* browse.h: who looks */
+    struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
+    struct retry *retry;          /* queue_retry.h: under way */
+    struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
+    struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
+    struct queue_counters counters;
+    struct queue_use use;
+};
+
+static inline struct slice queue_name(const struct queue *q)
+{
+    return q->destination.name;
+}
+
+/* The i-th of its lanes, the highest priority first. Home. */
+static inline struct lane *queue_lane(const struct queue *q, unsigned i)
+{
+    return q->lanes ? q->lanes[i] : (struct lane *)&q->lane;
+}
+
+/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a quorum
+ * queue every one. Home. */
+static inline bool queue_stores(const struct queue *q, const struct message *message)
+{
+    return backlog_stores(&q->lane.backlog, message);
+}
+
+static inline struct queue *queue_of_destination(struct destination *d)
+{
+    lv_assert(d->kind == DESTINATION_QUEUE);
+    return lv_container_of(d, struct queue, destination);
+}
+
+/* --- names: any loop -------------------------------------------------------------------- */
+
+/* Valid until the end of the turn; queue_ref() to keep. NULL when there is none. */
+struct queue *queue_find(struct vhost *vhost, struct slice name);
+
+struct queue *queue_ref(struct queue *q);
+void queue_unref(struct queue **queue);
+
+struct queue_declaration {
+    struct slice name; /* not empty: the session makes up names */
+    bool is_generated; /* ... and then "amq." is fine */
+    bool passive;
+    /* What the user may do has been found out for a queue that is there: when there is none, and the
+     * declaration is not passive, it is CHANGE_REFUSED without an error. */
+    bool only_if_there;
+    struct queue_flags flags;
+    struct slice arguments;
+    uint64_t connection_id;
+};
+
+/* queue.declare as RabbitMQ answers it. *ret is valid until the end of the turn. A new queue is at
+ * home on the calling loop when it is exclusive, else on the next loop in turn. */
+enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
+                                 const struct queue_declaration *d, struct durable_done done,
+                                 struct broker_error *error, struct queue **ret, bool *ret_created);
+
+/* Recovery: puts a durable queue in place without checks and without storing it. */
+struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
+                            struct slice arguments, uint64_t id);
+
+/* Fills 405 and returns false when the queue is exclusive to another connection. */
+bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error);
+
+/* 404 `no queue '%' in vhost '%'`. Returns false. */
+bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
+
+/* --- publishing: any loop --------------------------------------------------------------- */
+
+enum queue_answer {
+    QUEUE_TOOK,
+    QUEUE_REFUSED, /* the store has failed, or the queue takes no more */
+    QUEUE_GONE,    /* the queue has ended before the message came: for the message there was none */
+    QUEUE_LATER,
+};
+
+/* Who waits for queues to take a message. Answers come on the sink's loop, once for each queue that
+ * answered QUEUE_LATER. `message`: with QUEUE_GONE what was published, borrowed; NULL when the sink has
+ * not been told of one; else NULL. */
+struct confirm_sink {
+    struct loop *loop;
+    void (*answer)(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                   struct message *message);
+};
+
+/* Answers a sink: at once when it is on this loop, else by mail. The message, or NULL, is shared. */
+void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
+                    enum queue_answer answer, struct message *message);
+
+/* What the queues of one message have said so far. */
+struct queue_answers {
+    uint32_t later; /* to come */
+    bool taken, refused, gone;
+};
+
+static inline void queue_answers_add(struct queue_answers *answers, enum queue_answer answer)
+{
+    answers->later += answer == QUEUE_LATER;
+    answers->taken |= answer == QUEUE_TOOK;
+    answers->refused |= answer == QUEUE_REFUSED;
+    answers->gone |= answer == QUEUE_GONE;
+}
+
+/* What they say together when none is to come: one that refuses speaks for all, and a queue that is gone
+ * only where no other took the message. A message that was for no queue is taken. */
+static inline enum queue_answer queue_answers_sum(const struct queue_answers *answers)
+{
+    if (answers->refused)
+        return QUEUE_REFUSED;
+    return answers->gone && !answers->taken ? QUEUE_GONE : QUEUE_TOOK;
+}
+
+/* Puts the message into one queue: now, when the queue is at home on this loop, else by mail. The
+ * message is shared: a reference is taken. With a sink, QUEUE_LATER promises one answer with this
+ * number (from another loop, or when a persistent message is safe on disk); without one the return
+ * value says nothing. */
+enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                struct confirm_sink *sink, uint64_t number);
+
+/* The same for a message that comes back out of another queue, where it stays if it is refused: it is
+ * no duplicate of itself, and refusing it makes no dead letter. */
+enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
+                                      struct confirm_sink *sink, uint64_t number);
+
+/* Asks to be told, as for a publish with number 0, when everything that was settled in the queue
+ * before is stored. QUEUE_TOOK: there is nothing to wait for. */
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink);
+
+/* Whether the queue's home has so much to do already that publishers should be held back for a
+ * moment. Any loop. */
+bool queue_is_behind(const struct queue *q);
+
+/* The short way: when the queue is at home here, empty, and the next consumer acknowledges
+ * nothing and has room, hands it the bytes where they lie, without making a message. False when
+ * that is not so, and nothing has happened. */
+bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery);
+
+/* --- calls: any loop asks, home answers ------------------------------------------------- */
+
+/* One question to a queue's home. The caller owns the struct until done() is called on its loop:
+ * during queue_call_start() already when home is here, else by mail in a later turn. The queue
+ * must be referenced meanwhile. */
+struct queue_call {
+    struct queue *queue;
+    struct loop *from;
+    void (*run)(struct queue_call *call); /* one of the queue_call_... below */
+    void (*done)(struct queue_call *call);
+    /* Asked. */
+    struct consumer *consumer; /* consume, cancel, get (the getter) */
+    bool if_unused, if_empty;  /* delete */
+    bool is_hasty;             /* delete: answered at once, before the commit */
+    bool returns_all;          /* cancel: all that the consumer holds comes back right after */
+    bool no_ack;               /* get */
+    uint64_t connection_id;    /* delete: whose */
+    void *owner;               /* the caller's */
+    struct slice user;         /* who asks, for events (events.h); lives as long as the call */
+    /* The call's own. */
+    struct lv_list waiting_link; /* in queue->waiting_calls */
+    bool is_waiting;             /* run() has put it there: it is answered later */
+    /* Answered. */
+    bool refused;
+    bool is_gone; /* redeclare: the queue has ended since it was found */
+    struct broker_error error;
+    uint64_t ready;
+    uint64_t consumers;
+    struct delivery got; /* get: valid in done(); got.message == NULL: empty */
+    struct queue_counters counters;
+    uint64_t taken, ready_bytes, taken_bytes;
+    uint64_t dead_letters, dead_letter_bytes; /* given up, and here until somebody has them */
+    uint64_t disk_ready, disk_bytes;          /* of what is ready: on disk alone */
+    uint64_t persistent;       /* of what is ready or taken: what outlives a restart ... */
+    uint64_t persistent_bytes; /* ... and their bodies */
+    double utilisation;        /* queue_use.h */
+    bool has_head_time;        /* the first ready message is in memory and has a timestamp ... */
+    uint64_t head_time;        /* ... this one */
+};
+
+void queue_call_start(struct queue_call *call);
+
+void queue_call_status(struct queue_call *call);    /* ready, consumers, and what else is counted */
+void queue_call_redeclare(struct queue_call *call); /* the same; or is_gone */
+void queue_call_consume(struct queue_call *call);   /* attaches call->consumer */
+void queue_call_cancel(struct queue_call *call);    /* detaches call->consumer */
+void queue_call_get(struct queue_call *call);       /* `got`, with a reference that done() owns */
+void queue_call_purge(struct queue_call *call);     /* ready: how many were dropped */
+void queue_call_delete(struct queue_call *call);    /* ready: how many were in it */
+
+/* Deletes without conditions, at home, by mail: a vhost goes. Any loop. */
+void queue_delete_by_mail(struct loop *from, struct queue *q);
+
+/* --- home ------------------------------------------------------------------------------- */
+
+/* Every queue at home on this loop pages out what it can: broker->is_short_of_memory has been set. */
+void queues_relieve(struct broker *broker, struct loop *loop);
+
+/* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
+ * deletion when it is durable. The number of messages that were ready. */
+uint64_t queue_delete(struct queue *q);
+
+void queue_attach(struct queue *q, struct consumer *consumer);
+/* `returns_all`: the session gives back what the consumer holds right after this. Of a single active
+ * consumer the next one takes over only behind that, so that the order is kept. */
+void queue_detach(struct queue *q, struct consumer *consumer, bool returns_all);
+/* The queue's settings have changed: its consumers' sessions hear of a new timeout. */
+void queue_consumers_refresh(struct queue *q);
+/* A message of its comes back or is done with. */
+void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
+                  enum settle_kind kind);
+/* Messages come back, in several calls of queue_settle(): nothing is delivered in between. */
+void queue_begin_returns(struct queue *q);
+void queue_end_returns(struct queue *q);
+/* Deliveries go on at the end of the turn, if there is anything to deliver and to whom. */
+void queue_deliver_soon(struct queue *q);
+/* The consumer's turn has come: what it can take is delivered to it before this returns, and to others
+ * of the queue that can take some. */
+void queue_deliver_to(struct queue *q, struct consumer *consumer);
+/* The consumer may have room again. */
+void queue_consumer_ready(struct queue *q, struct consumer *consumer);
+
+#endif

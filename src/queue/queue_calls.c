@@ -1,0 +1,343 @@
+/* Questions that other loops ask a queue's home. */
+#include "queue/queue_private.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "broker/delayed.h"
+#include "broker/forward.h"
+#include "message/events.h"
+#include "paging/pager.h"
+#include "queue/browser.h"
+#include "queue/held.h"
+#include "topology/vhost.h"
+#include "wire/properties.h"
+#include "wire/wire.h"
+
+static void call_back_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct queue_call *call = mail->a;
+    call->done(call);
+}
+
+/* Home: the answer is there. By mail also when the asker is here but has waited. */
+static void call_answer(struct loop *at, struct queue_call *call)
+{
+    struct mail back = {.deliver = call_back_mail, .a = call};
+    loop_mail(at, call->from, &back);
+}
+
+static void run_call(struct queue_call *call)
+{
+    struct slice before = events_act_as(call->user);
+    call->run(call);
+    events_act_as(before);
+}
+
+static void call_mail(struct loop *at, struct mail *mail)
+{
+    struct queue_call *call = mail->a;
+    if (held_takes(call->queue, mail))
+        return;
+    run_call(call);
+    if (!call->is_waiting)
+        call_answer(at, call);
+}
+
+void queue_call_start(struct queue_call *call)
+{
+    struct mail mail = {.deliver = call_mail, .a = call};
+    lv_list_init(&call->waiting_link);
+    if (call->queue->home != call->from) {
+        loop_mail(call->from, call->queue->home, &mail);
+        return;
+    }
+    if (held_takes(call->queue, &mail))
+        return;
+    run_call(call);
+    if (!call->is_waiting)
+        call->done(call);
+}
+
+/* The queue may have gone since the caller found it. */
+static bool call_finds_queue(struct queue_call *call)
+{
+    struct queue *q = call->queue;
+    if (!atomic_load(&q->is_deleted))
+        return true;
+    call->refused = true;
+    queue_refuse_missing(queue_name(q), q->vhost, &call->error);
+    return false;
+}
+
+/* What is on disk is not read for it, as in RabbitMQ. */
+static void find_head_time(struct queue *q, struct queue_call *call)
+{
+    struct lane *l = lane_first_ready(q);
+    uint64_t sequence;
+    struct slice bytes;
+    if (!l || backlog_next(&l->backlog, &sequence) != BACKLOG_HERE)
+        return;
+    const struct message *m = backlog_find(&l->backlog, sequence);
+    if (!m || !properties_find(message_header(m), PROPERTY_TIMESTAMP, &bytes))
+        return;
+    struct wire_reader r = wire_reader_of(bytes);
+    call->head_time = wire_read_u64(&r);
+    call->has_head_time = true;
+}
+
+void queue_call_status(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    struct lane_totals totals = lanes_count(q);
+    call->ready = totals.ready;
+    const struct forward_due due = forward_due(q);
+    call->dead_letters = due.messages;
+    call->dead_letter_bytes = due.body_bytes;
+    /* What goes on to another queue is nobody's. A purge may have done away with it where it stood, on
+     * disk, before it has arrived. */
+    uint64_t forwarded = forward_count(q), forwarded_bytes = forward_body_bytes(q);
+    call->taken = totals.taken > forwarded ? totals.taken - forwarded : 0;
+    call->ready_bytes = totals.ready_bytes;
+    call->taken_bytes =
+        totals.taken_bytes > forwarded_bytes ? totals.taken_bytes - forwarded_bytes : 0;
+    call->disk_ready = totals.disk_ready;
+    call->disk_bytes = totals.disk_bytes;
+    call->persistent = q->flags.durable ? totals.persistent : 0;
+    call->persistent_bytes = q->flags.durable ? totals.persistent_bytes : 0;
+    call->utilisation = queue_use_average(&q->use, loop_now_ms(q->home));
+    find_head_time(q, call);
+    call->consumers = q->consumer_count;
+    call->counters = q->counters;
+}
+
+void queue_call_redeclare(struct queue_call *call)
+{
+    call->is_gone = atomic_load(&call->queue->is_deleted);
+    if (!call->is_gone)
+        queue_call_status(call);
+}
+
+/* Whether clients may take messages from it at all. */
+static bool check_clients(const struct queue *q, struct broker_error *error)
+{
+    return !q->rules->is_delaying || delayed_refuse(q, error);
+}
+
+void queue_call_consume(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    if (call->consumer->is_browser) {
+        browser_attach(call->consumer);
+        return;
+    }
+    call->refused =
+        !check_clients(q, &call->error) || !queue_check_consume(q, call->consumer, &call->error);
+    if (!call->refused)
+        queue_attach(q, call->consumer);
+}
+
+void queue_call_cancel(struct queue_call *call)
+{
+    queue_detach(call->queue, call->consumer, call->returns_all);
+}
+
+/* The first message, which can be given, for a get. */
+static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
+{
+    struct message *m;
+    bool redelivered;
+    call->got.tells_count = l->backlog.counts_deliveries;
+    if (call->no_ack) {
+        struct backlog_left left;
+        call->got.delivery_count = queue_first_delivery_count(l);
+        m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
+        redelivered = left.redelivered;
+    } else {
+        uint64_t sequence;
+        m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
+        call->got.place = lane_place(l, sequence);
+        call->got.delivery_count = backlog_deliveries(&l->backlog, sequence);
+        call->consumer->unacked++;
+        consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
+    }
+    call->got.message = m;
+    call->got.exchange = message_exchange(m);
+    call->got.routing_key = message_routing_key(m);
+    call->got.header = message_header(m);
+    call->got.body = message_body(m);
+    call->got.redelivered = redelivered;
+    q->counters.redelivered += redelivered;
+    if (call->no_ack)
+        q->counters.got_no_ack++;
+    else
+        q->counters.got++;
+    pager_read_ahead(l);
+}
+
+void queue_call_get(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    call->refused = !check_clients(q, &call->error) || !queue_check_get(q, &call->error);
+    if (call->refused)
+        return;
+    queue_used(q);
+    bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
+    struct lane *l = lane_first_ready(q);
+    bool is_deliverable = is_first && l && queue_first_is_deliverable(l);
+    if (!is_deliverable && l) {
+        call->is_waiting = true;
+        if (lv_list_is_empty(&call->waiting_link))
+            lv_list_push(&q->waiting_calls, &call->waiting_link);
+        return;
+    }
+    call->is_waiting = false;
+    if (is_deliverable)
+        get_first(q, l, call);
+    call->ready = lanes_count(q).ready;
+}
+
+/* Gets that waited, in order, as far as messages are there for them. */
+void queue_answer_waiting_calls(struct queue *q)
+{
+    while (!lv_list_is_empty(&q->waiting_calls)) {
+        struct queue_call *call =
+            lv_list_item(q->waiting_calls.next, struct queue_call, waiting_link);
+        bool is_gone = atomic_load(&q->is_deleted);
+        if (is_gone)
+            call->is_waiting = false;
+        call->run(call);
+        if (call->is_waiting)
+            return;
+        lv_list_remove(&call->waiting_link);
+        call_answer(q->home, call);
+    }
+}
+
+/* Everything that is ready goes; what is taken stays, and what comes while it lasts. */
+struct purge {
+    struct loop_job job;
+    struct queue_call *call;
+    unsigned lane_count;
+    struct purge_lane {
+        struct lane *lane; /* as the queue: the call holds it */
+        uint64_t below;    /* sequence numbers that were given when it began */
+    } lanes[];
+};
+
+static void purge_disk(struct queue_call *call, struct lane *l)
+{
+    size_t before = l->backlog.ready;
+    pager_purge(l);
+    call->ready += before - l->backlog.ready;
+}
+
+/* Drops one message, or what is on disk. False: there is nothing more to drop. */
+static bool purge_one(struct queue_call *call, const struct purge_lane *at)
+{
+    uint64_t sequence;
+    struct backlog *b = &at->lane->backlog;
+    enum backlog_next next = backlog_next(b, &sequence);
+    if (next == BACKLOG_ON_DISK && b->disk_begin * WINDOW_ENTRIES < at->below) {
+        purge_disk(call, at->lane);
+        return true;
+    }
+    if (next != BACKLOG_HERE || sequence >= at->below)
+        return false;
+    struct backlog_left left;
+    struct message *m = backlog_pop(b, &left);
+    queue_message_left(at->lane, &left);
+    message_unref(&m);
+    call->ready++;
+    return true;
+}
+
+/* As far as the slice goes. Whether all is dropped. */
+static bool purge_some(struct loop *loop, struct purge *purge)
+{
+    while (purge->lane_count > 0) {
+        if (!loop_spend(loop, 1))
+            return false;
+        if (!purge_one(purge->call, &purge->lanes[purge->lane_count - 1]))
+            purge->lane_count--;
+    }
+    return true;
+}
+
+static bool purge_on(struct loop *loop, struct loop_job *job)
+{
+    struct purge *purge = lv_container_of(job, struct purge, job);
+    if (!purge_some(loop, purge))
+        return true;
+    purge->call->is_waiting = false;
+    call_answer(loop, purge->call);
+    free(purge);
+    return false;
+}
+
+void queue_call_purge(struct queue_call *call)
+{
+    if (!call_finds_queue(call))
+        return;
+    struct queue *q = call->queue;
+    struct purge *purge = lv_malloc(sizeof *purge + q->lane_count * sizeof purge->lanes[0]);
+    loop_job_init(&purge->job, purge_on);
+    purge->call = call;
+    purge->lane_count = q->lane_count;
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct lane *l = queue_lane(q, i);
+        purge->lanes[i] = (struct purge_lane){l, l->backlog.next_sequence};
+        purge_disk(call, l);
+    }
+    call->is_waiting = !purge_some(q->home, purge);
+    if (call->is_waiting)
+        loop_job_start(q->home, &purge->job);
+    else
+        free(purge);
+}
+
+static bool refuse_delete(struct queue_call *call, const char *why)
+{
+    return broker_refuse(&call->error, 406, "queue '%.*s' in vhost '%.*s' %s",
+                         SLICE_ARG(queue_name(call->queue)),
+                         SLICE_ARG(vhost_name(call->queue->vhost)), why);
+}
+
+static void deletion_mail(struct loop *at, struct mail *mail)
+{
+    call_answer(at, mail->a);
+}
+
+/* On the definitions' thread: only now is it said that the queue is gone. */
+static void deletion_is_committed(void *arg, int error)
+{
+    (void)error; /* logged by the definitions; the queue is gone from memory all the same */
+    struct queue_call *call = arg;
+    struct mail mail = {.deliver = deletion_mail, .a = call};
+    loop_mail_from_outside(call->queue->home, &mail);
+}
+
+void queue_call_delete(struct queue_call *call)
+{
+    struct queue *q = call->queue;
+    if (atomic_load(&q->is_deleted))
+        return; /* deleting what is not there is fine */
+    bool may = check_clients(q, &call->error);
+    if (may && call->if_unused && q->consumer_count > 0)
+        may = refuse_delete(call, "in use");
+    else if (may && call->if_empty && lane_first_ready(q))
+        may = refuse_delete(call, "not empty");
+    call->refused = !may;
+    if (may)
+        call->ready = queue_delete_with(
+            q, (struct durable_done){call->is_hasty ? NULL : deletion_is_committed, call},
+            &call->is_waiting);
+}

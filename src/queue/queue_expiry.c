@@ -1,0 +1,273 @@
+/* What time does to a queue: messages whose deadline has come leave it, wherever they stand, in the order of
+ * their deadlines; a queue that nobody uses goes.
+ *
+ * One timer, for the earliest deadline of all lanes. What must go on elsewhere and stands on disk is
+ * read a little before its time. */
+#include "queue/queue_private.h"
+
+#include "broker/dead_lettering.h"
+#include "paging/pager.h"
+#include "wire/properties.h"
+
+enum {
+    WATCH_MS_MAX = 60000, /* the machine may sleep meanwhile, and timers with it */
+};
+
+/* --- deadlines ---------------------------------------------------------------------------------- */
+
+/* The message's own time to live; false when it has none. Who publishes has checked it. */
+static bool read_expiration(const struct message *m, uint64_t *ret_ms)
+{
+    struct slice expiration;
+    if (!properties_find(message_header(m), PROPERTY_EXPIRATION, &expiration) || expiration.n == 0)
+        return false;
+    *ret_ms = 0;
+    for (size_t i = expiration.p[0] == '+' || expiration.p[0] == '-'; i < expiration.n; i++) {
+        unsigned digit = expiration.p[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        *ret_ms = *ret_ms * 10 + digit;
+    }
+    return true;
+}
+
+static uint64_t expires_at(const struct queue *q, const struct message *m)
+{
+    uint64_t ttl_ms = (uint64_t)q->settings.message_ttl_ms, own_ms;
+    bool has_ttl = q->settings.message_ttl_ms != ARGUMENT_UNSET;
+    if (read_expiration(m, &own_ms)) {
+        ttl_ms = has_ttl && ttl_ms < own_ms ? ttl_ms : own_ms;
+        has_ttl = true;
+    }
+    return has_ttl ? loop_steady_ms(q->home) + ttl_ms : 0;
+}
+
+static void expired(struct queue *q, uint64_t place, struct message *m)
+{
+    queue_dead_letter(q, place, m, DEATH_EXPIRED);
+}
+
+const struct queue_rules queue_rules_plain = {
+    .deadline = expires_at,
+    .sends_on = queue_sends_on,
+    .due = expired,
+};
+
+/* --- the timer ---------------------------------------------------------------------------------- */
+
+static void watch(struct queue *q, uint64_t wake_ms)
+{
+    uint64_t now = loop_steady_ms(q->home);
+    q->due_ms = wake_ms;
+    uint64_t wait_ms = wake_ms > now ? wake_ms - now : 0;
+    loop_timer_start(q->home, &q->due_timer, wait_ms < WATCH_MS_MAX ? wait_ms : WATCH_MS_MAX);
+}
+
+void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
+{
+    if (!loop_timer_is_running(&q->due_timer) || deadline_ms < q->due_ms)
+        watch(q, deadline_ms);
+}
+
+/* The earliest deadline of all lanes. */
+static bool find_due(struct queue *q, struct lane **ret_lane, struct backlog_first_due *ret)
+{
+    bool is_found = false;
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct backlog_first_due due;
+        struct lane *l = queue_lane(q, i);
+        if (!backlog_find_due(&l->backlog, &due) ||
+            (is_found && due.deadline_ms >= ret->deadline_ms))
+            continue;
+        is_found = true;
+        *ret = due;
+        *ret_lane = l;
+    }
+    return is_found;
+}
+
+/* --- expiry ------------------------------------------------------------------------------------- */
+
+/* Takes the message that is due. False: its body is wanted and not here yet. */
+static bool take_due(struct queue *q, struct lane *l, const struct backlog_first_due *due,
+                     struct message **ret)
+{
+    *ret = NULL;
+    if (due->is_here) {
+        bool redelivered;
+        *ret = message_ref(backlog_take_at(&l->backlog, due->sequence, &redelivered));
+        return true;
+    }
+    uint64_t until_ms = loop_steady_ms(q->home) + PAGER_FETCH_AHEAD_MS;
+    if (q->rules->sends_on(q)) {
+        bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
+        q->waits_for_disk = can_be_read && !*ret;
+        if (q->waits_for_disk)
+            return false;
+        q->counters.lost += !can_be_read;
+    }
+    pager_take_on_disk(l, due->sequence);
+    return true;
+}
+
+/* False: it must wait, and comes again. */
+static bool expire_one(struct queue *q, struct lane *l, const struct backlog_first_due *due)
+{
+    struct message *m;
+    if (q->rules->sends_on(q) && !queue_can_send_on(q))
+        return false;
+    if (!take_due(q, l, due, &m))
+        return false;
+    q->rules->due(q, lane_place(l, due->sequence), m);
+    if (m)
+        message_unref(&m);
+    queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
+    return true;
+}
+
+void queue_expire(struct queue *q)
+{
+    struct lane *l = NULL;
+    struct backlog_first_due due = {0};
+    const uint64_t now = loop_steady_ms(q->home);
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return;
+    if (q->rules->is_delaying && pager_must_scan(&q->lane))
+        return; /* queue_fetched() comes when all is known */
+    for (unsigned i = 0; i < q->lane_count && q->rules->sends_on(q); i++)
+        pager_fetch_ahead(queue_lane(q, i), now);
+    for (;;) {
+        if (!find_due(q, &l, &due))
+            return;
+        if (due.deadline_ms > now) {
+            bool is_early = !due.is_here && q->rules->sends_on(q) &&
+                            due.deadline_ms > now + PAGER_FETCH_AHEAD_MS;
+            watch(q, due.deadline_ms - (is_early ? PAGER_FETCH_AHEAD_MS : 0));
+            return;
+        }
+        if (!loop_spend(q->home, 1)) {
+            loop_job_start(q->home, &q->work);
+            return;
+        }
+        if (!expire_one(q, l, &due))
+            return;
+    }
+}
+
+static void run_expiry(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    queue_expire(lv_container_of(task, struct queue, expiry_run));
+}
+
+static bool work_on(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    struct queue *q = lv_container_of(job, struct queue, work);
+    queue_expire(q);
+    if (q->is_over_limit)
+        queue_keep_limits(q);
+    queue_deliver_soon(q);
+    return false; /* whoever has not ended has started it again */
+}
+
+static void on_due(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    queue_expire(lv_container_of(timer, struct queue, due_timer));
+}
+
+void queue_fetched(struct queue *q, bool is_deadline)
+{
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return;
+    if (is_deadline || q->waits_for_disk)
+        loop_schedule(q->home, &q->expiry_run); /* else what has come was not due yet */
+    if (q->rules->is_delaying)
+        queue_schedule_deliveries(q); /* calls that wait for what is on disk */
+}
+
+/* --- a queue that nobody uses --------------------------------------------------------------------- */
+
+void queue_used(struct queue *q)
+{
+    const struct loop *here = loop_current(); /* NULL: no loop runs yet */
+    atomic_store_explicit(&q->used_ms, loop_now_ms(here ? here : q->home), memory_order_relaxed);
+}
+
+void queue_watch_use(struct queue *q)
+{
+    if (q->settings.expires_ms == ARGUMENT_UNSET) {
+        loop_timer_stop(q->home, &q->idle_timer);
+        return;
+    }
+    uint64_t now = loop_now_ms(q->home);
+    uint64_t end =
+        atomic_load_explicit(&q->used_ms, memory_order_relaxed) + (uint64_t)q->settings.expires_ms;
+    loop_timer_start(q->home, &q->idle_timer, end > now ? end - now : 0);
+}
+
+static void on_idle(struct loop *loop, struct loop_timer *timer)
+{
+    struct queue *q = lv_container_of(timer, struct queue, idle_timer);
+    if (q->consumer_count > 0)
+        return; /* the last one that goes starts it again */
+    uint64_t end =
+        atomic_load_explicit(&q->used_ms, memory_order_relaxed) + (uint64_t)q->settings.expires_ms;
+    if (end > loop_now_ms(loop))
+        queue_watch_use(q);
+    else
+        queue_delete(q);
+}
+
+/* --- its life --------------------------------------------------------------------------------------- */
+
+void queue_init_expiry(struct queue *q)
+{
+    loop_task_init(&q->expiry_run, run_expiry);
+    loop_job_init(&q->work, work_on);
+    loop_timer_init(&q->due_timer, on_due);
+    loop_timer_init_patient(&q->idle_timer, on_idle);
+}
+
+static void begin(struct queue *q)
+{
+    if (atomic_load(&q->is_deleted))
+        return;
+    queue_watch_use(q);
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        if (pager_must_scan(queue_lane(q, i)))
+            pager_scan(queue_lane(q, i));
+    }
+    queue_expire(q);
+    queue_keep_limits(q); /* what was taken before a restart is ready, too */
+}
+
+static void begin_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct queue *q = mail->a;
+    begin(q);
+    queue_unref(&q);
+}
+
+void queue_begin_expiry(struct queue *q)
+{
+    bool is_needed = q->settings.expires_ms != ARGUMENT_UNSET ||
+                     (queue_is_limited(q) && lanes_count(q).ready > 0);
+    for (unsigned i = 0; i < q->lane_count; i++)
+        is_needed |= queue_lane(q, i)->backlog.timed > 0 || pager_must_scan(queue_lane(q, i));
+    queue_used(q);
+    if (!is_needed)
+        return;
+    struct mail mail = {.deliver = begin_mail, .a = queue_ref(q)};
+    loop_mail_from_outside(q->home, &mail);
+}
+
+void queue_end_expiry(struct queue *q)
+{
+    loop_unschedule(q->home, &q->expiry_run);
+    loop_job_stop(q->home, &q->work);
+    loop_timer_stop(q->home, &q->due_timer);
+    loop_timer_stop(q->home, &q->idle_timer);
+}

@@ -1,0 +1,72 @@
+/* How much may be ready in a queue: what comes above that is refused, or pushes out what stands at the
+ * head. Counted are messages that are ready, and the bytes of their bodies. */
+#include "queue/queue_private.h"
+
+#include "broker/dead_lettering.h"
+#include "paging/pager.h"
+#include "queue/conflation.h"
+
+/* As many always leave for one that comes, so that a queue is at its limit however busy its loop is. */
+enum { DROPS_AT_ONCE = 16 };
+
+static bool is_above(const struct queue_arguments *settings, uint64_t ready, uint64_t bytes)
+{
+    return (settings->max_length != ARGUMENT_UNSET && ready > (uint64_t)settings->max_length) ||
+           (settings->max_length_bytes != ARGUMENT_UNSET &&
+            bytes > (uint64_t)settings->max_length_bytes);
+}
+
+bool queue_is_limited(const struct queue *q)
+{
+    return q->settings.max_length != ARGUMENT_UNSET ||
+           q->settings.max_length_bytes != ARGUMENT_UNSET;
+}
+
+bool queue_would_overflow(struct queue *q, const struct message *m)
+{
+    if (!queue_is_limited(q))
+        return false;
+    struct lane_totals totals = lanes_count(q);
+    uint64_t bytes = totals.ready_bytes + m->body_bytes, replaced_bytes;
+    if (!is_above(&q->settings, totals.ready + 1, bytes))
+        return false;
+    return !q->conflation || !conflation_would_replace(q, m, &replaced_bytes) ||
+           is_above(&q->settings, totals.ready, bytes - replaced_bytes);
+}
+
+/* The lane's first ready message is here. If not, it is asked for, and this goes on when it is. */
+static bool is_here(struct lane *l)
+{
+    uint64_t sequence;
+    enum backlog_next next = backlog_next(&l->backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(l))
+        next = backlog_next(&l->backlog, &sequence);
+    return next == BACKLOG_HERE;
+}
+
+void queue_keep_limits(struct queue *q)
+{
+    q->is_over_limit = false;
+    if (!queue_is_limited(q) || q->settings.overflow != OVERFLOW_DROP_HEAD)
+        return;
+    for (unsigned n = 0;; n++) {
+        struct lane_totals totals = lanes_count(q);
+        if (totals.ready == 0 || !is_above(&q->settings, totals.ready, totals.ready_bytes))
+            return;
+        if (n >= DROPS_AT_ONCE && !loop_spend(q->home, 1)) {
+            q->is_over_limit = true;
+            loop_job_start(q->home, &q->work);
+            return;
+        }
+        struct lane *l = lane_first_ready(q);
+        if (!is_here(l) || (queue_sends_on(q) && !queue_can_send_on(q))) {
+            q->is_over_limit = true;
+            return;
+        }
+        uint64_t sequence;
+        bool redelivered;
+        struct message *m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_MAXLEN);
+        message_unref(&m);
+    }
+}

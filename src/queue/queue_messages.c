@@ -1,0 +1,435 @@
+/* A message's way through a queue, at its home: published, delivered, settled. */
+#include "queue/queue_private.h"
+
+#include "broker/dead_lettering.h"
+#include "broker/forward.h"
+#include "paging/journal.h"
+#include "paging/pager.h"
+#include "queue/browse.h"
+#include "queue/browser.h"
+#include "queue/conflation.h"
+#include "queue/held.h"
+#include "queue/queue_settings.h"
+#include "topology/dedup.h"
+#include "topology/vhost.h"
+#include "wire/properties.h"
+
+/* --- deliveries ------------------------------------------------------------------------------- */
+
+static void count_delivery(struct queue *q, const struct consumer *c, bool redelivered)
+{
+    if (c->no_ack)
+        q->counters.delivered_no_ack++;
+    else
+        q->counters.delivered++;
+    q->counters.redelivered += redelivered;
+}
+
+static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
+                      bool redelivered, uint32_t delivery_count)
+{
+    struct delivery d = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+        .place = place,
+        .redelivered = redelivered,
+        .tells_count = delivery_count > 0,
+        .delivery_count = delivery_count,
+    };
+    c->unacked += !c->no_ack;
+    count_delivery(q, c, redelivered);
+    consumer_deliver(c, &d);
+    queue_after_turn(q, c);
+}
+
+/* A message has left the queue for good: the store hears of it. */
+void queue_message_left(struct lane *l, const struct backlog_left *left)
+{
+    if (left->is_persistent)
+        journal_settle(l, left->sequence);
+    if (left->is_stored || left->is_stray)
+        pager_left(l, left);
+}
+
+/* Gives the lane's first ready message, which is in memory, to this consumer. */
+static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
+{
+    if (c->no_ack) {
+        struct backlog_left left;
+        uint32_t count = queue_first_delivery_count(l);
+        struct message *m = backlog_pop(&l->backlog, &left);
+        queue_message_left(l, &left);
+        hand_over(q, c, m, 0, left.redelivered, count);
+        message_unref(&m);
+        return;
+    }
+    uint64_t sequence;
+    bool redelivered;
+    struct message *m = backlog_take(&l->backlog, &sequence, &redelivered);
+    hand_over(q, c, m, lane_place(l, sequence), redelivered,
+              backlog_deliveries(&l->backlog, sequence));
+}
+
+void queue_settle_place(struct queue *q, uint64_t place)
+{
+    struct lane *l = lane_find(q, place_priority(place));
+    struct backlog_left left;
+    if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
+        queue_message_left(l, &left);
+}
+
+/* Whether this message's time has come: then the expiry has it. */
+static bool is_due(const struct lane *l, uint64_t sequence)
+{
+    uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
+    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(l->queue->home);
+}
+
+bool queue_first_is_deliverable(struct lane *l)
+{
+    uint64_t sequence;
+    if (l->queue->returns > 0)
+        return false;
+    enum backlog_next next = backlog_next(&l->backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(l))
+        next = backlog_next(&l->backlog, &sequence);
+    if (next == BACKLOG_HERE && is_due(l, sequence)) {
+        loop_schedule(l->queue->home, &l->queue->expiry_run);
+        return false;
+    }
+    return next == BACKLOG_HERE && journal_may_deliver(l, sequence);
+}
+
+/* Then others have their turns. */
+enum { DELIVERIES_A_RUN = 2048 };
+
+static void read_ahead(struct queue *q)
+{
+    for (unsigned i = 0; i < q->lane_count; i++)
+        pager_read_ahead(queue_lane(q, i));
+}
+
+/* A message waits: for a consumer, if none is ready. */
+static void watch_use(struct queue *q)
+{
+    if (!q->use.is_starved && lv_list_is_empty(&q->ready_consumers))
+        queue_use_set(&q->use, true, loop_now_ms(q->home));
+}
+
+void queue_run_deliveries(struct loop *loop, struct loop_task *task)
+{
+    (void)loop;
+    struct queue *q = lv_container_of(task, struct queue, delivery_run);
+    if (q->is_over_limit)
+        queue_keep_limits(q);
+    queue_answer_waiting_calls(q);
+    for (unsigned n = 0; !lv_list_is_empty(&q->ready_consumers); n++) {
+        struct lane *l = lane_first_ready(q);
+        if (!l || !queue_first_is_deliverable(l))
+            break;
+        if (n == DELIVERIES_A_RUN) {
+            loop_job_start(q->home, &q->work);
+            break;
+        }
+        struct consumer *c = queue_next_consumer(q);
+        if (!c)
+            break;
+        deliver_first(q, l, c);
+    }
+    if (lane_first_ready(q))
+        watch_use(q);
+    read_ahead(q);
+}
+
+void queue_deliver_to(struct queue *q, struct consumer *c)
+{
+    queue_consumer_ready(q, c);
+    if (c->is_browser)
+        browser_give(c);
+    else if (q->delivery_run
+                 .scheduled) /* there is something to deliver, and nothing on its way back */
+        queue_run_deliveries(q->home, &q->delivery_run);
+}
+
+void queue_schedule_deliveries(struct queue *q)
+{
+    bool is_waited_for = !lv_list_is_empty(&q->waiting_calls) || q->is_over_limit;
+    if (is_waited_for || (!lv_list_is_empty(&q->ready_consumers) && lane_first_ready(q)))
+        loop_schedule(q->home, &q->delivery_run);
+}
+
+void queue_deliver_soon(struct queue *q)
+{
+    if (!atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        queue_schedule_deliveries(q);
+}
+
+/* --- publishing ------------------------------------------------------------------------------ */
+
+/* Where the message waits. Only a queue with priorities looks into it. */
+static struct lane *lane_for(struct queue *q, const struct message *m)
+{
+    struct slice priority;
+    if (q->settings.max_priority <= 0 ||
+        !properties_find(message_header(m), PROPERTY_PRIORITY, &priority))
+        return &q->lane;
+    int64_t most = q->settings.max_priority;
+    return lane_of(q, priority.p[0] < most ? priority.p[0] : (unsigned)most);
+}
+
+/* Nobody can take it now: it waits. */
+static void push(struct queue *q, struct lane *l, struct message *message, uint64_t deadline_ms)
+{
+    struct message *kept = message_ref(message);
+    uint64_t sequence = backlog_push(&l->backlog, &kept);
+    watch_use(q);
+    journal_enqueue(l, message, sequence, false, deadline_ms);
+    if (deadline_ms) {
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
+        queue_watch_deadline(q, deadline_ms);
+    }
+    if (q->conflation)
+        conflation_came(q, lane_place(l, sequence), message);
+    if (queue_is_limited(q))
+        queue_keep_limits(q);
+    if (!lv_list_is_empty(&q->browses))
+        browses_wake(q);
+    queue_schedule_deliveries(q);
+    pager_relieve(l);
+    if (deadline_ms && deadline_ms <= loop_steady_ms(q->home))
+        queue_expire(q);
+}
+
+enum queue_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
+{
+    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+        return QUEUE_GONE;
+    enum queue_answer answer = journal_answer(q, message);
+    if (answer == QUEUE_REFUSED)
+        return answer;
+    if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
+        if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX && !is_kept)
+            queue_dead_letter_outside(q, message, DEATH_MAXLEN);
+        return QUEUE_REFUSED;
+    }
+    q->counters.published++;
+    struct lane *l = lane_for(q, message);
+    if (q->conflation && q->lane_count > 1)
+        conflation_number(q, l);
+    uint64_t deadline_ms = q->rules->deadline(q, message);
+    struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
+    if (!c) {
+        push(q, l, message, deadline_ms);
+        return answer;
+    }
+    if (c->no_ack) {
+        hand_over(q, c, message, 0, false, 0);
+        return QUEUE_TOOK;
+    }
+    struct message *kept = message_ref(message);
+    uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
+    journal_enqueue(l, message, sequence, true, deadline_ms);
+    if (deadline_ms)
+        backlog_set_deadline(&l->backlog, sequence, deadline_ms);
+    if (q->conflation)
+        conflation_came(q, lane_place(l, sequence), message);
+    hand_over(q, c, message, lane_place(l, sequence), false, 0);
+    return answer;
+}
+
+static void answer_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct confirm_sink *sink = mail->a;
+    struct message *message = mail->b;
+    sink->answer(sink, mail->c, (enum queue_answer)mail->d, message);
+    if (message)
+        message_unref(&message);
+}
+
+void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
+                    enum queue_answer answer, struct message *message)
+{
+    if (sink->loop == loop) {
+        sink->answer(sink, number, answer, message);
+        return;
+    }
+    struct mail mail = {
+        .deliver = answer_mail,
+        .a = sink,
+        .b = message ? message_ref(message) : NULL,
+        .c = number,
+        .d = answer,
+    };
+    loop_mail(loop, sink->loop, &mail);
+}
+
+/* Mail with messages to one loop may cost so much before publishers are held back. */
+static const uint64_t MAILED_BYTES_MAX = 32 * 1024 * 1024;
+
+static _Atomic uint64_t *mailed_bytes(const struct queue *q)
+{
+    return &q->vhost->broker->mailed_bytes[loop_index(q->home)];
+}
+
+bool queue_is_behind(const struct queue *q)
+{
+    return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
+           journal_is_behind(q) || forward_is_behind(q) ||
+           (q->dedup && dedup_is_behind(q->vhost->broker));
+}
+
+typedef enum queue_answer take_fn(struct queue *q, struct message *m, struct confirm_sink *sink,
+                                  uint64_t number);
+
+static void published(struct loop *at, struct mail *mail, take_fn *take)
+{
+    struct message *m = mail->b;
+    if (held_takes(mail->a, mail))
+        return;
+    atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
+    struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
+    enum queue_answer answer = take(mail->a, m, sink, mail->c);
+    if (sink && answer != QUEUE_LATER)
+        confirm_answer(at, sink, mail->c, answer, answer == QUEUE_GONE ? m : NULL);
+    message_unref(&m);
+}
+
+static void publish_mail(struct loop *at, struct mail *mail)
+{
+    published(at, mail, queue_take_once);
+}
+
+static void publish_again_mail(struct loop *at, struct mail *mail)
+{
+    published(at, mail, queue_take_again);
+}
+
+static enum queue_answer publish_by_mail(struct loop *loop, struct queue *q,
+                                         struct message *message, struct confirm_sink *sink,
+                                         uint64_t number,
+                                         void (*deliver)(struct loop *, struct mail *))
+{
+    atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
+    struct mail mail = {
+        .deliver = deliver,
+        .a = q,
+        .b = message_ref(message),
+        .c = number,
+        .d = (uintptr_t)sink,
+    };
+    if (q->home != loop || !held_takes(q, &mail))
+        loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
+enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                struct confirm_sink *sink, uint64_t number)
+{
+    if (q->home == loop && !q->is_restoring)
+        return queue_take_once(q, message, sink, number);
+    return publish_by_mail(loop, q, message, sink, number, publish_mail);
+}
+
+enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
+                                      struct confirm_sink *sink, uint64_t number)
+{
+    if (q->home == loop && !q->is_restoring)
+        return queue_take_again(q, message, sink, number);
+    return publish_by_mail(loop, q, message, sink, number, publish_again_mail);
+}
+
+/* Home. */
+static enum queue_answer answer_settled(struct queue *q, struct confirm_sink *sink)
+{
+    enum queue_answer answer = journal_answer_settled(q);
+    if (answer == QUEUE_LATER)
+        journal_confirm(journal_of(q->home), q, sink, 0);
+    return answer;
+}
+
+static void ask_settled_mail(struct loop *at, struct mail *mail)
+{
+    struct queue *q = mail->a;
+    enum queue_answer answer = answer_settled(q, mail->b);
+    if (answer != QUEUE_LATER)
+        confirm_answer(at, mail->b, 0, answer, NULL);
+    queue_unref(&q);
+}
+
+enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
+{
+    if (q->home == loop)
+        return answer_settled(q, sink);
+    struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
+    loop_mail(loop, q->home, &mail);
+    return QUEUE_LATER;
+}
+
+bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
+{
+    if (q->home != loop || q->dedup || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
+        return false;
+    struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
+    if (!c->is_unlimited || c->loop != loop || queue_is_limited(q))
+        return false;
+    q->counters.published++;
+    q->counters.delivered_no_ack++;
+    consumer_deliver(c, delivery);
+    queue_after_turn(q, c);
+    return true;
+}
+
+/* --- settling: home -------------------------------------------------------------------------- */
+
+/* A consumer wants no more of it. */
+static void reject(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m = backlog_find_taken(&l->backlog, sequence);
+    if (m)
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
+}
+
+void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
+                  enum settle_kind kind)
+{
+    if (c->is_browser) {
+        browser_settle(c, count);
+        return;
+    }
+    struct lane *l = lane_find(q, place_priority(place));
+    uint64_t first = place_sequence(place);
+    for (uint64_t s = first; l && s < first + count; s++) {
+        struct backlog_left left;
+        if (kind == SETTLE_REQUEUE) {
+            queue_return(q, l, s);
+        } else if (kind == SETTLE_REJECT) {
+            reject(q, l, s);
+        } else if (backlog_settle(&l->backlog, s, &left)) {
+            queue_message_left(l, &left);
+            q->counters.acked++;
+        }
+    }
+    lv_assert(c->unacked >= count);
+    c->unacked -= count;
+    consumer_give_places(c, count);
+    queue_consumer_settled(q, c);
+    if (kind == SETTLE_REQUEUE && queue_is_limited(q))
+        queue_keep_limits(q);
+    queue_consumer_ready(q, c);
+    queue_schedule_deliveries(q);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+void queue_settings_changed(struct queue *q)
+{
+    queue_keep_limits(q);
+    queue_consumers_refresh(q);
+    queue_used(q);
+    queue_watch_use(q);
+    queue_schedule_deliveries(q);
+}

@@ -1,0 +1,140 @@
+/* What the queue's files share. Private to them. All at the queue's home.
+ *
+ *   queue.c            its life and its name
+ *   queue_consumers.c  who gets the next message
+ *   queue_returns.c    what comes back
+ *   queue_messages.c   published, delivered, settled
+ *   queue_once.c       duplicates, where they are dropped
+ *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
+ *   queue_limits.c     how much may be ready
+ *   queue_calls.c      questions of other loops
+ *
+ * and queue_dead_letters.h: where messages go that it gives up. */
+#ifndef LEVERET_QUEUE_QUEUE_PRIVATE_H
+#define LEVERET_QUEUE_QUEUE_PRIVATE_H
+
+#include "queue/queue.h"
+
+/* --- queue.c --- */
+
+/* Deletes the queue; `done` is told of the commit when *ret_is_pending. The messages that were ready. */
+uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending);
+
+/* A queue that clients have not declared and cannot use. The lock is held, and there is none of this
+ * name. The definitions hear of it when it is durable. */
+struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable);
+/* It goes: its name at once, the rest at home by mail. The lock is held. */
+void queue_delete_owned(struct queue *q);
+
+/* A queue that no vhost knows of (reply_queue.h): without arguments, and never stored. */
+struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name);
+/* It goes, with what it holds; nothing finds it any more. Home. */
+void queue_end_apart(struct queue *q);
+
+/* --- queue_consumers.c --- */
+
+/* The consumer whose turn it is, with a place of its channel's limit taken; NULL when none can. */
+struct consumer *queue_next_consumer(struct queue *q);
+
+/* It has got its message: to the end of the line, or out of it. */
+void queue_after_turn(struct queue *q, struct consumer *c);
+
+/* The consumer is the queue's no more; what it holds stays. */
+void queue_take_out(struct queue *q, struct consumer *c);
+
+/* Something that the consumer held is settled. */
+void queue_consumer_settled(struct queue *q, struct consumer *c);
+
+/* Whether the consumer, or a get, may come to this queue as it is; else 403 or 405. */
+bool queue_check_consume(const struct queue *q, const struct consumer *c,
+                         struct broker_error *error);
+bool queue_check_get(const struct queue *q, struct broker_error *error);
+
+/* Milliseconds for which a delivery of this consumer may be outstanding, as consumer.timeout_ms has
+ * it. */
+int64_t queue_timeout_for(const struct queue *q, const struct consumer *c);
+
+/* --- queue_returns.c --- */
+
+/* A taken message comes back: it is ready again at its place, or gone when that was too often. */
+void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
+
+/* How often the lane's first ready message, which is in memory, has come back. */
+uint32_t queue_first_delivery_count(struct lane *l);
+
+/* --- queue_messages.c --- */
+
+/* Puts a message into the queue; QUEUE_LATER: ask journal_confirm(). A reference is taken. `is_kept`: who
+ * sends it keeps it when it is refused, so it is no dead letter then. */
+enum queue_answer queue_take_message(struct queue *q, struct message *message, bool is_kept);
+
+/* The task of q->delivery_run. */
+void queue_run_deliveries(struct loop *loop, struct loop_task *task);
+
+/* A delivery run at the end of the turn, when there is anything to deliver and anybody to take it. */
+void queue_schedule_deliveries(struct queue *q);
+
+/* Whether the first ready message of this lane can be given to somebody now. If it cannot, whatever is missing
+ * has been asked for, and deliveries are scheduled when it is there. */
+bool queue_first_is_deliverable(struct lane *l);
+
+/* The message at this place, which is taken, leaves the queue. */
+void queue_settle_place(struct queue *q, uint64_t place);
+
+/* A message has left the queue for good: the store hears of it. */
+void queue_message_left(struct lane *l, const struct backlog_left *left);
+
+/* --- queue_once.c --- */
+
+/* The same, unless it is a duplicate and the queue drops those. With a sink QUEUE_LATER promises an answer. */
+enum queue_answer queue_take_once(struct queue *q, struct message *message,
+                                  struct confirm_sink *sink, uint64_t number);
+
+/* The same, duplicate or not, for one that stays where it is when it is refused. */
+enum queue_answer queue_take_again(struct queue *q, struct message *message,
+                                   struct confirm_sink *sink, uint64_t number);
+
+/* --- queue_expiry.c --- */
+
+/* Messages have come from the disk, or deadlines. */
+void queue_fetched(struct queue *q, bool is_deadline);
+
+/* What rules most queues: messages expire, and go to the dead-letter exchange. */
+extern const struct queue_rules queue_rules_plain;
+/* What rules the queue of an exchange that delays messages (delayed.c). */
+extern const struct queue_rules queue_rules_delaying;
+
+/* A message that is ready has this deadline. */
+void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);
+
+/* What is due leaves, as far as it can; the rest follows by itself. */
+void queue_expire(struct queue *q);
+
+/* It is being used: its idle time begins anew. Any loop. */
+void queue_used(struct queue *q);
+
+/* It goes once it has not been used for as long as its settings say, and has no consumer. */
+void queue_watch_use(struct queue *q);
+
+void queue_init_expiry(struct queue *q);
+/* It has been declared, or recovered. Any thread that nobody else sees it from yet. */
+void queue_begin_expiry(struct queue *q);
+/* It goes. */
+void queue_end_expiry(struct queue *q);
+
+/* --- queue_limits.c --- */
+
+bool queue_is_limited(const struct queue *q);
+
+/* Whether this message is one too many. */
+bool queue_would_overflow(struct queue *q, const struct message *m);
+
+/* With overflow drop-head: what is too much leaves at the head. */
+void queue_keep_limits(struct queue *q);
+
+/* --- queue_calls.c --- */
+
+/* Gets that waited, in order, as far as messages are there for them. */
+void queue_answer_waiting_calls(struct queue *q);
+
+#endif

@@ -1,0 +1,69 @@
+/* Messages that come back to their queue, which a quorum queue counts: how often one may, what the next
+ * delivery says of it, and what becomes of one that has come back too often. */
+#include "queue/queue_private.h"
+
+#include "broker/dead_lettering.h"
+#include "paging/journal.h"
+#include "queue/conflation.h"
+
+/* A quorum queue whose declaration says nothing about it, and that has where to put them, gives up
+ * on messages that have come back more often. Without a dead-letter exchange they would be lost
+ * though nobody asked for that: then they come back for ever. */
+enum { DELIVERY_LIMIT_DEFAULT = 20 };
+
+static int64_t delivery_limit(const struct queue *q)
+{
+    const struct queue_arguments *settings = &q->settings;
+    if (settings->delivery_limit >= 0)
+        return settings->delivery_limit;
+    bool is_default =
+        settings->delivery_limit == ARGUMENT_UNSET && settings->has_dead_letter_exchange;
+    return is_default ? DELIVERY_LIMIT_DEFAULT : INT64_MAX;
+}
+
+uint32_t queue_first_delivery_count(struct lane *l)
+{
+    uint64_t sequence;
+    if (!l->backlog.counts_deliveries || backlog_next(&l->backlog, &sequence) != BACKLOG_HERE)
+        return 0;
+    return backlog_deliveries(&l->backlog, sequence);
+}
+
+static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    const struct message *m = q->conflation ? backlog_find_taken(&l->backlog, sequence) : NULL;
+    if (m && !conflation_comes_back(q, lane_place(l, sequence), m)) {
+        q->counters.replaced++;
+        queue_settle_place(q, lane_place(l, sequence));
+        return;
+    }
+    if (!backlog_return(&l->backlog, sequence))
+        return;
+    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
+    if (deadline_ms)
+        queue_watch_deadline(q, deadline_ms);
+    if (l->backlog.counts_deliveries)
+        journal_count(l, sequence, backlog_deliveries(&l->backlog, sequence));
+}
+
+void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
+{
+    struct message *m =
+        l->backlog.counts_deliveries ? backlog_find_taken(&l->backlog, sequence) : NULL;
+    if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))
+        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_DELIVERY_LIMIT);
+    else
+        give_back(q, l, sequence);
+}
+
+void queue_begin_returns(struct queue *q)
+{
+    q->returns++;
+}
+
+void queue_end_returns(struct queue *q)
+{
+    lv_assert(q->returns > 0);
+    if (--q->returns == 0)
+        queue_deliver_soon(q);
+}

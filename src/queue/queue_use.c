@@ -1,0 +1,47 @@
+#include "queue/queue_use.h"
+
+#include <math.h>
+
+enum { FOLD_MS = 100 }; /* so much is added up before the average is reckoned: exp() is not cheap */
+
+static const double FORGET_MS = 1000;
+
+void queue_use_init(struct queue_use *use, uint64_t now_ms)
+{
+    *use = (struct queue_use){.since_ms = now_ms, .average = 1};
+}
+
+static void add_up_to(struct queue_use *use, uint64_t now_ms)
+{
+    uint64_t ms = now_ms > use->since_ms ? now_ms - use->since_ms : 0;
+    *(use->is_starved ? &use->starving_ms : &use->flowing_ms) += ms;
+    use->since_ms = now_ms;
+}
+
+static void fold(struct queue_use *use)
+{
+    double ms = (double)(use->flowing_ms + use->starving_ms);
+    if (ms == 0)
+        return;
+    double kept = exp(-ms / FORGET_MS);
+    use->average = kept * use->average + (1 - kept) * (double)use->flowing_ms / ms;
+    use->flowing_ms = use->starving_ms = 0;
+}
+
+void queue_use_set(struct queue_use *use, bool is_starved, uint64_t now_ms)
+{
+    if (use->is_starved == is_starved)
+        return;
+    add_up_to(use, now_ms);
+    use->is_starved = is_starved;
+    if (use->flowing_ms + use->starving_ms >= FOLD_MS)
+        fold(use);
+}
+
+double queue_use_average(const struct queue_use *use, uint64_t now_ms)
+{
+    struct queue_use copy = *use;
+    add_up_to(&copy, now_ms);
+    fold(&copy);
+    return copy.average;
+}

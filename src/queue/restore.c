@@ -1,0 +1,305 @@
+#include "queue/restore.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "paging/journal.h"
+#include "paging/pager.h"
+#include "queue/conflation.h"
+#include "queue/queue_private.h"
+#include "store/log_records.h"
+
+/* A segment file that is there. */
+struct found_segment {
+    uint64_t id;
+    uint64_t number;
+    uint64_t bytes;
+};
+
+struct restore {
+    struct broker *broker;
+    struct queue **queues; /* by id */
+    size_t count, capacity;
+    struct queue *last; /* the one found last */
+    struct segments *segments;
+    struct found_segment *found;
+    size_t found_count, found_capacity;
+    struct lane **lanes; /* restore_end() makes it: all, in the order of their files in the log */
+    size_t lane_count;
+};
+
+/* --- queues by their ids ------------------------------------------------------------------------------ */
+
+static int by_id(const void *a, const void *b)
+{
+    const struct queue *x = *(struct queue *const *)a, *y = *(struct queue *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static void add_queues(struct restore *r, struct vhost *vhost)
+{
+    struct lv_table_iter it;
+    struct lv_table_node *node = lv_table_first(vhost->queues, &it);
+    for (; node; node = lv_table_next(vhost->queues, &it)) {
+        if (r->count == r->capacity) {
+            r->capacity = r->capacity ? r->capacity * 2 : 64;
+            r->queues = lv_realloc(r->queues, r->capacity * sizeof(struct queue *));
+        }
+        struct queue *q = r->queues[r->count++] = lv_container_of(node, struct queue, by_name);
+        q->is_restoring = true;
+    }
+}
+
+struct restore *restore_begin(struct broker *broker)
+{
+    struct restore *r = lv_calloc(1, sizeof *r);
+    struct lv_table_iter it;
+    struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
+    r->broker = broker;
+    atomic_store(&broker->is_restoring, true);
+    for (; node; node = lv_table_next(broker->vhosts, &it))
+        add_queues(r, lv_container_of(node, struct vhost, by_name));
+    if (r->count > 1)
+        qsort(r->queues, r->count, sizeof(struct queue *), by_id);
+    return r;
+}
+
+/* Ids seen are never given out again. */
+static void pass_id(struct restore *r, uint64_t queue_id)
+{
+    _Atomic uint64_t *next = &r->broker->next_queue_id;
+    uint64_t now = atomic_load(next);
+    while (now <= queue_id && !atomic_compare_exchange_weak(next, &now, queue_id + 1))
+        continue;
+}
+
+/* The lane with this id, or NULL: its queue was deleted. */
+static struct lane *find(struct restore *r, uint64_t id)
+{
+    uint64_t queue_id = lane_id_queue(id);
+    if (lane_id_priority(id) >= LANES_MAX)
+        return NULL; /* a file that somebody else has named */
+    if (r->last && r->last->id == queue_id)
+        return lane_of(r->last, lane_id_priority(id));
+    pass_id(r, queue_id);
+    size_t low = 0, high = r->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (r->queues[middle]->id < queue_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == r->count || r->queues[low]->id != queue_id)
+        return NULL;
+    r->last = r->queues[low];
+    return lane_of(r->last, lane_id_priority(id));
+}
+
+/* --- what the log says -------------------------------------------------------------------------------- */
+
+static void on_enqueue(void *arg, uint64_t file, uint64_t id, const struct log_carried *message)
+{
+    struct lane *l = find(arg, id);
+    if (!l)
+        return;
+    if (l->dirty_file == 0)
+        l->dirty_file = file;
+    pager_restore_message(l, message);
+}
+
+static void on_settle(void *arg, uint64_t id, uint64_t from, uint64_t count)
+{
+    struct lane *l = find(arg, id);
+    if (l)
+        pager_restore_settle(l, from, count);
+}
+
+static void on_count(void *arg, uint64_t file, uint64_t id, struct log_count count)
+{
+    struct lane *l = find(arg, id);
+    if (!l)
+        return;
+    if (l->dirty_file == 0)
+        l->dirty_file = file;
+    pager_restore_count(l, count);
+}
+
+static void on_delivered(void *arg, uint64_t file, uint64_t id, uint64_t below)
+{
+    struct lane *l = find(arg, id);
+    if (!l)
+        return;
+    if (l->delivered_staged < below)
+        l->delivered_staged = l->delivered_safe = below;
+    if (l->dirty_file == 0)
+        l->dirty_file = file; /* what is said here counts as long as the queue has messages */
+}
+
+static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)
+{
+    struct lane *l = find(arg, snapshot->queue);
+    if (!l)
+        return;
+    l->dirty_file = file;
+    l->is_named = false; /* what names it stands behind the snapshot */
+    l->snapshot_bytes = log_snapshot_bytes(snapshot);
+    l->delivered_staged = l->delivered_safe = snapshot->delivered_below;
+    pager_restore_snapshot(l, snapshot);
+}
+
+static void on_segment_gone(void *arg, uint64_t id, uint64_t number)
+{
+    struct lane *l = find(arg, id);
+    if (l)
+        pager_restore_gone(l, number);
+}
+
+static void on_queue_gone(void *arg, uint64_t id)
+{
+    /* The definitions say which queues there are. One that is there although the log saw it go was
+     * being deleted when we stopped: it is as it was told to its last asker, empty. Or another had its id
+     * before it (journal_restore.c). */
+    struct lane *l = find(arg, id);
+    if (!l)
+        return;
+    l->delivered_staged = l->delivered_safe = 0;
+    pager_restore_snapshot(
+        l, &(struct log_snapshot){.queue = id, .next_sequence = l->backlog.next_sequence});
+}
+
+static void on_queue(void *arg, const struct log_queue *queue)
+{
+    struct lane *l = find(arg, queue->queue);
+    if (l)
+        l->is_named = true;
+}
+
+const struct log_visitor restore_visitor = {
+    .enqueue = on_enqueue,
+    .settle = on_settle,
+    .delivered = on_delivered,
+    .count = on_count,
+    .snapshot = on_snapshot,
+    .segment_gone = on_segment_gone,
+    .queue_gone = on_queue_gone,
+    .queue = on_queue,
+};
+
+/* --- files and the end ------------------------------------------------------------------------------------ */
+
+static void note_segment(void *arg, uint64_t id, uint64_t number, uint64_t bytes)
+{
+    struct restore *r = arg;
+    if (r->found_count == r->found_capacity) {
+        r->found_capacity = r->found_capacity ? r->found_capacity * 2 : 64;
+        r->found = lv_realloc(r->found, r->found_capacity * sizeof *r->found);
+    }
+    r->found[r->found_count++] = (struct found_segment){id, number, bytes};
+    if (lane_id_priority(id) < LANES_MAX)
+        pass_id(r, lane_id_queue(id));
+}
+
+int restore_list_segments(struct restore *r, struct segments *segments)
+{
+    r->segments = segments;
+    return segments_list(segments, note_segment, r);
+}
+
+static void place_segments(struct restore *r)
+{
+    for (size_t i = 0; i < r->found_count; i++) {
+        const struct found_segment *f = &r->found[i];
+        struct lane *l = find(r, f->id);
+        if (!l || !pager_restore_file(l, f->number, f->bytes))
+            segments_remove(r->segments, f->id, f->number, NULL, NULL);
+    }
+}
+
+static int by_dirty_file(const void *a, const void *b)
+{
+    const struct lane *x = *(struct lane *const *)a, *y = *(struct lane *const *)b;
+    return (x->dirty_file > y->dirty_file) - (x->dirty_file < y->dirty_file);
+}
+
+static void list_lanes(struct restore *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->count; i++)
+        count += r->queues[i]->lane_count;
+    r->lanes = lv_malloc((count + 1) * sizeof(struct lane *));
+    for (size_t i = 0; i < r->count; i++) {
+        for (unsigned n = 0; n < r->queues[i]->lane_count; n++)
+            r->lanes[r->lane_count++] = queue_lane(r->queues[i], n);
+    }
+}
+
+void restore_end(struct restore *r)
+{
+    place_segments(r);
+    list_lanes(r);
+    if (r->lane_count > 1)
+        qsort(r->lanes, r->lane_count, sizeof(struct lane *), by_dirty_file);
+    for (size_t i = 0; i < r->lane_count; i++)
+        pager_restore_end(r->lanes[i]);
+}
+
+/* --- each queue to its home ------------------------------------------------------------------------------- */
+
+/* Its lanes are given to the loop, in the order of the files that they depend on. */
+static void give_lanes(struct restore *r, struct journal_loop *home)
+{
+    struct lv_list *others = home->dirty.next; /* made since; they depend on later files */
+    for (size_t i = 0; i < r->lane_count; i++) {
+        struct lane *l = r->lanes[i];
+        if (l->queue->home != home->loop)
+            continue;
+        if (l->dirty_file > 0)
+            journal_restore_dirty(l, l->dirty_file, others);
+        journal_relieve_later(l);
+    }
+}
+
+static void begin_queue(struct queue *q)
+{
+    if (q->conflation)
+        conflation_begin(q); /* while all that the log had is in memory */
+    queue_begin_expiry(q);
+}
+
+static void empty_queue(struct queue *q)
+{
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        backlog_free(&queue_lane(q, i)->backlog);
+        pager_free(&queue_lane(q, i)->pager);
+    }
+}
+
+void restore_hand_over(struct restore *r, struct journal_loop *home, bool is_whole)
+{
+    if (is_whole)
+        give_lanes(r, home);
+    for (size_t i = 0; i < r->count; i++) {
+        struct queue *q = r->queues[i];
+        if (q->home != home->loop)
+            continue;
+        if (is_whole)
+            begin_queue(q);
+        else
+            empty_queue(q);
+        q->is_restoring = false;
+    }
+}
+
+void restore_free(struct restore **restore)
+{
+    struct restore *r = *restore;
+    *restore = NULL;
+    if (!r)
+        return;
+    free(r->lanes);
+    free(r->found);
+    free(r->queues);
+    free(r);
+}

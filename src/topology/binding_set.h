@@ -1,0 +1,79 @@
+/* A binding_set: bindings that match together. Read lock-free by every loop while one writer, under the
+ * topology lock, adds and removes.
+ *
+ *        first            more --> | count | slot 0 | slot 1 | (removed) | slot 3 |
+ *
+ * The first binding stands in the set itself, because most sets hold one; the others stand in an
+ * array. Removing leaves a hole; growing and closing the holes is done in a new array, and the old
+ * one is freed after a grace period.
+ *
+ *   (1) A binding never moves between `first` and `more`: a reader that looks at one after the
+ *       other cannot miss one that is there all the while.
+ *   (2) A slot is written before the count that makes it visible.
+ *   (3) binding->index says where it stands: 0 is `first`, i + 1 is slot i. Written under the lock
+ *       and read there only. */
+#ifndef LEVERET_TOPOLOGY_BINDING_SET_H
+#define LEVERET_TOPOLOGY_BINDING_SET_H
+
+#include <stdatomic.h>
+
+#include "base/rcu.h"
+#include "topology/binding.h"
+#include "topology/route.h"
+
+struct binding_set_array {
+    struct lv_rcu_head rcu;
+    uint32_t capacity;
+    uint32_t live; /* slots that hold a binding; the writer's */
+    _Atomic uint32_t count;
+    struct binding *_Atomic slots[];
+};
+
+/* Zero-initialised is a valid, empty set. */
+struct binding_set {
+    struct binding *_Atomic first;
+    struct binding_set_array *_Atomic more;
+};
+
+/* Under the lock. */
+void binding_set_add(struct binding_set *set, struct binding *binding);
+void binding_set_remove(struct binding_set *set, struct binding *binding);
+bool binding_set_is_empty(const struct binding_set *set);
+
+/* What a reader sees of a set: take it once, then look at each place. Some are empty (NULL). */
+struct binding_set_view {
+    struct binding *first;
+    struct binding_set_array *more;
+    uint32_t count;
+};
+
+static inline struct binding_set_view binding_set_view(struct binding_set *set)
+{
+    struct binding_set_view view = {0};
+    view.first = atomic_load_explicit(&set->first, memory_order_acquire);
+    view.more = atomic_load_explicit(&set->more, memory_order_acquire);
+    view.count = 1;
+    if (view.more)
+        view.count += atomic_load_explicit(&view.more->count, memory_order_acquire);
+    return view;
+}
+
+static inline struct binding *binding_set_view_at(const struct binding_set_view *view, uint32_t i)
+{
+    if (i == 0)
+        return view->first;
+    return atomic_load_explicit(&view->more->slots[i - 1], memory_order_acquire);
+}
+
+/* Read-side: adds the destination of every binding. */
+static inline void binding_set_route(struct binding_set *set, struct route_set *ret)
+{
+    struct binding_set_view view = binding_set_view(set);
+    for (uint32_t i = 0; i < view.count; i++) {
+        struct binding *b = binding_set_view_at(&view, i);
+        if (b)
+            route_set_add(ret, b->destination);
+    }
+}
+
+#endif

@@ -1,0 +1,485 @@
+#include "topology/dedup.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "store/definitions.h"
+#include "wire/table.h"
+
+/* Being stored at a time, before publishers are held back. */
+static const uint64_t ON_THEIR_WAY_MAX = 20000;
+
+enum { SIZE_DEFAULT = 128, SIZE_MAX_ENTRIES = 1 << 30 };
+
+static const char HEADER[] = "x-deduplication-header";
+
+struct dedup {
+    _Atomic uint32_t refs; /* the owner's, and one for each claim and duplicate on its way */
+    struct broker *broker;
+    pthread_mutex_t lock;
+    struct seen seen;
+    uint64_t ttl_ms;
+    struct slice header; /* owned; as are the names below */
+    bool is_stored;
+    bool is_closed; /* under the lock */
+    struct slice vhost, name;
+    bool is_queue;
+};
+
+/* Who waits to hear whether a value is safe. */
+struct waiter {
+    struct waiter *next;
+    struct confirm_sink *sink;
+    uint64_t number;
+};
+
+/* A value whose first message is on its way. Under its memory's lock while an entry points to it. */
+struct dedup_claim {
+    struct dedup_claim *next; /* of the same message */
+    struct dedup *dedup;      /* a reference */
+    struct loop *loop;        /* where it ends */
+    struct seen_value value;
+    uint64_t number, until_ms;
+    struct waiter *waiters;
+};
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
+static bool read_positive(const struct field *f, uint64_t *ret)
+{
+    if (field_is_integer(f)) {
+        *ret = (uint64_t)f->i;
+        return f->i > 0;
+    }
+    if (f->type != FIELD_LONGSTR || f->bytes.n == 0 || f->bytes.n > 18)
+        return false;
+    *ret = 0;
+    for (size_t i = 0; i < f->bytes.n; i++) {
+        if (f->bytes.p[i] < '0' || f->bytes.p[i] > '9')
+            return false;
+        *ret = *ret * 10 + (uint64_t)(f->bytes.p[i] - '0');
+    }
+    return *ret > 0;
+}
+
+static bool read_switch(struct slice arguments, bool *ret, struct broker_error *error)
+{
+    struct field f;
+    if (!table_find(arguments, "x-message-deduplication", &f))
+        return true;
+    *ret = f.type == FIELD_BOOL ? f.b : slice_is(f.bytes, "true");
+    return f.type == FIELD_BOOL ||
+           (f.type == FIELD_LONGSTR && (*ret || slice_is(f.bytes, "false"))) ||
+           broker_refuse(error, 406,
+                         "Invalid argument, 'x-message-deduplication' must be a boolean");
+}
+
+static bool read_size(struct slice arguments, bool is_of_type, uint32_t *ret,
+                      struct broker_error *error)
+{
+    struct field f;
+    uint64_t size = SIZE_DEFAULT;
+    bool is_there = table_find(arguments, "x-cache-size", &f);
+    if (is_there ? !read_positive(&f, &size) : is_of_type)
+        return broker_refuse(error, 406,
+                             "%snvalid argument, 'x-cache-size' must be an integer greater than 0",
+                             is_of_type ? "Missing or i" : "I");
+    *ret = size < SIZE_MAX_ENTRIES ? (uint32_t)size : SIZE_MAX_ENTRIES;
+    return true;
+}
+
+bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_settings *ret,
+                         struct broker_error *error)
+{
+    struct field f;
+    *ret = (struct dedup_settings){.is_on = is_of_type, .header = slice_str(HEADER)};
+    if (!is_of_type && !read_switch(arguments, &ret->is_on, error))
+        return false;
+    if (!ret->is_on)
+        return true;
+    if (!read_size(arguments, is_of_type, &ret->size, error))
+        return false;
+    if (table_find(arguments, "x-cache-ttl", &f) && !read_positive(&f, &ret->ttl_ms))
+        return broker_refuse(error, 406,
+                             "Invalid argument, 'x-cache-ttl' must be an integer greater than 0");
+    if (table_find(arguments, HEADER, &f)) {
+        if (f.type != FIELD_LONGSTR || f.bytes.n == 0)
+            return broker_refuse(error, 406, "Invalid argument, '%s' must be a header's name",
+                                 HEADER);
+        ret->header = f.bytes;
+    }
+    bool is_given = table_find(arguments, "x-cache-persistence", &f);
+    ret->is_stored = !is_given || slice_is(f.bytes, "disk");
+    if (is_given && (f.type != FIELD_LONGSTR || (!ret->is_stored && !slice_is(f.bytes, "memory"))))
+        return broker_refuse(
+            error, 406,
+            "Invalid argument, 'x-cache-persistence' must be either 'disk' or 'memory'");
+    return true;
+}
+
+/* --- its life --------------------------------------------------------------------------------- */
+
+static struct slice slice_copy(struct slice s)
+{
+    return slice_of(slice_strdup(s), s.n);
+}
+
+struct dedup *dedup_create(struct vhost *vhost, const struct destination *owner, bool is_durable,
+                           struct slice arguments, bool is_of_type)
+{
+    struct dedup_settings settings;
+    struct broker_error error;
+    if (!dedup_settings_read(arguments, is_of_type, &settings, &error) || !settings.is_on)
+        return NULL;
+    struct dedup *d = lv_calloc(1, sizeof *d);
+    atomic_init(&d->refs, 1);
+    d->broker = vhost->broker;
+    int err = pthread_mutex_init(&d->lock, NULL);
+    lv_assert(err == 0);
+    d->seen.size_max = settings.size;
+    d->ttl_ms = settings.ttl_ms;
+    d->header = slice_copy(settings.header);
+    d->is_stored = settings.is_stored && is_durable;
+    d->vhost = slice_copy(vhost_name(vhost));
+    d->name = slice_copy(owner->name);
+    d->is_queue = owner->kind == DESTINATION_QUEUE;
+    return d;
+}
+
+static struct dedup *dedup_ref(struct dedup *d)
+{
+    atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+    return d;
+}
+
+void dedup_free(struct dedup **dedup)
+{
+    struct dedup *d = *dedup;
+    *dedup = NULL;
+    if (!d || atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    seen_free(&d->seen);
+    pthread_mutex_destroy(&d->lock);
+    free((void *)d->header.p);
+    free((void *)d->vhost.p);
+    free((void *)d->name.p);
+    free(d);
+}
+
+void dedup_close(struct dedup *d)
+{
+    if (!d)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->is_closed = true;
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool dedup_is_behind(const struct broker *broker)
+{
+    return atomic_load_explicit(&broker->values_on_their_way, memory_order_relaxed) >
+           ON_THEIR_WAY_MAX;
+}
+
+size_t dedup_count(struct dedup *d)
+{
+    pthread_mutex_lock(&d->lock);
+    size_t count = d->seen.count;
+    pthread_mutex_unlock(&d->lock);
+    return count;
+}
+
+/* --- what is stored; the memory's lock is held --------------------------------------------------- */
+
+static struct definition_seen row_of(const struct dedup *d, struct seen_value value,
+                                     uint64_t number, uint64_t until_ms)
+{
+    return (struct definition_seen){
+        .vhost = d->vhost,
+        .name = d->name,
+        .is_queue = d->is_queue,
+        .low = value.low,
+        .high = value.high,
+        .number = number,
+        .until_ms = until_ms,
+    };
+}
+
+static void unstore(struct dedup *d, struct seen_value value)
+{
+    if (d->is_closed || !d->broker->definitions)
+        return;
+    struct definition_seen row = row_of(d, value, 0, 0);
+    definitions_submit(d->broker->definitions, definition_delete_seen(&row), NULL, NULL);
+}
+
+static void forget(struct dedup *d, struct seen_entry *entry)
+{
+    if (entry->is_stored)
+        unstore(d, entry->value);
+    seen_remove(&d->seen, entry);
+}
+
+static struct seen_entry *remember(struct dedup *d, struct seen_value value, uint64_t until_ms)
+{
+    if (seen_is_full(&d->seen))
+        forget(d, seen_oldest(&d->seen));
+    struct seen_entry *entry = seen_add(&d->seen, value);
+    entry->until_ms = until_ms;
+    return entry;
+}
+
+void dedup_restore(struct dedup *d, struct seen_value value, uint64_t number, uint64_t until_ms,
+                   uint64_t now_ms)
+{
+    pthread_mutex_lock(&d->lock);
+    if (until_ms > 0 && until_ms <= now_ms) {
+        unstore(d, value);
+    } else if (!seen_find(&d->seen, value)) {
+        struct seen_entry *entry = remember(d, value, until_ms);
+        entry->is_stored = true;
+        entry->number = number;
+        d->seen.last_number = number;
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* --- values ------------------------------------------------------------------------------------- */
+
+static uint64_t until_of(const struct dedup *d, struct slice headers, uint64_t now_ms)
+{
+    struct field f;
+    uint64_t ttl_ms = d->ttl_ms;
+    if (table_find(headers, "x-cache-ttl", &f) && field_is_integer(&f) && f.i > 0)
+        ttl_ms = (uint64_t)f.i;
+    return ttl_ms ? now_ms + ttl_ms : 0;
+}
+
+/* The lock is held. Whether the value is new; it is claimed then. */
+static bool claim_value(struct dedup *d, struct seen_value value, uint64_t until_ms,
+                        struct loop *loop, struct dedup_claims *claims)
+{
+    uint64_t now_ms = loop_steady_ms(loop);
+    struct seen_entry *entry = seen_find(&d->seen, value);
+    if (entry && entry->claim == NULL && entry->until_ms > 0 && entry->until_ms <= now_ms) {
+        forget(d, entry);
+        entry = NULL;
+    }
+    if (entry)
+        return false;
+    entry = remember(d, value, until_ms);
+    struct dedup_claim *claim = lv_calloc(1, sizeof *claim);
+    claim->dedup = dedup_ref(d);
+    claim->loop = loop;
+    claim->value = value;
+    claim->number = entry->number;
+    claim->until_ms = until_ms;
+    claim->next = claims->first;
+    claims->first = claim;
+    entry->claim = claim;
+    return true;
+}
+
+bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *claims)
+{
+    struct field f, death;
+    if (!table_find_slice(headers, d->header, &f) || f.type == FIELD_VOID ||
+        table_find(headers, "x-death", &death))
+        return true;
+    struct loop *loop = loop_current();
+    struct seen_value value = seen_value_of(&f);
+    uint64_t until_ms = until_of(d, headers, loop_steady_ms(loop));
+    pthread_mutex_lock(&d->lock);
+    bool is_new = claim_value(d, value, until_ms, loop, claims);
+    pthread_mutex_unlock(&d->lock);
+    if (!is_new && !claims->seen_by) {
+        claims->seen_by = dedup_ref(d);
+        claims->seen = value;
+    }
+    return is_new;
+}
+
+/* --- the end of a claim ---------------------------------------------------------------------------- */
+
+static void add_waiter(struct dedup_claim *claim, struct confirm_sink *sink, uint64_t number)
+{
+    struct waiter *w = lv_malloc(sizeof *w);
+    *w = (struct waiter){claim->waiters, sink, number};
+    claim->waiters = w;
+}
+
+/* Takes the claim: whoever waits hears of it. */
+static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, bool is_stored)
+{
+    struct dedup *d = claim->dedup;
+    pthread_mutex_lock(&d->lock);
+    struct seen_entry *entry = seen_find(&d->seen, claim->value);
+    if (entry && entry->claim == claim) {
+        entry->claim = NULL;
+        entry->is_stored = is_stored;
+        if (!taken)
+            seen_remove(&d->seen, entry);
+    } else if (!entry && is_stored) {
+        unstore(d, claim->value); /* it has been displaced meanwhile */
+    }
+    struct waiter *waiters = claim->waiters;
+    pthread_mutex_unlock(&d->lock);
+    while (waiters) {
+        struct waiter *w = waiters;
+        waiters = w->next;
+        confirm_answer(loop, w->sink, w->number, taken ? QUEUE_TOOK : QUEUE_REFUSED, NULL);
+        free(w);
+    }
+    dedup_free(&claim->dedup);
+    free(claim);
+}
+
+static void stored_mail(struct loop *at, struct mail *mail)
+{
+    struct dedup_claim *claim = mail->a;
+    bool is_stored = mail->c == 0;
+    atomic_fetch_sub_explicit(&claim->dedup->broker->values_on_their_way, 1, memory_order_relaxed);
+    claim_end(at, claim, is_stored, is_stored);
+}
+
+/* On the definitions' thread. */
+static void claim_is_stored(void *arg, int error)
+{
+    struct dedup_claim *claim = arg;
+    struct mail mail = {.deliver = stored_mail, .a = claim, .c = error < 0};
+    loop_mail_from_outside(claim->loop, &mail);
+}
+
+/* The message is in its queues, safe. True when the value is being stored: the claim ends later, and
+ * the sink hears of it. */
+static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
+{
+    struct dedup *d = claim->dedup;
+    struct definitions *definitions = d->broker->definitions;
+    if (!d->is_stored || !definitions)
+        return false;
+    pthread_mutex_lock(&d->lock);
+    bool is_open = !d->is_closed;
+    if (is_open) {
+        struct definition_seen row = row_of(d, claim->value, claim->number, claim->until_ms);
+        add_waiter(claim, sink, 0);
+        atomic_fetch_add_explicit(&d->broker->values_on_their_way, 1, memory_order_relaxed);
+        definitions_submit(definitions, definition_put_seen(&row), claim_is_stored, claim);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return is_open;
+}
+
+void dedup_claims_drop(struct loop *loop, struct dedup_claims *claims)
+{
+    while (claims->first) {
+        struct dedup_claim *claim = claims->first;
+        claims->first = claim->next;
+        claim_end(loop, claim, false, false);
+    }
+    dedup_free(&claims->seen_by);
+}
+
+/* --- publishing ------------------------------------------------------------------------------------- */
+
+struct dedup_publish {
+    struct confirm_sink sink;   /* of its queues, then of its claims */
+    struct dedup_claim *claims; /* until all queues have answered */
+    int64_t waiting;            /* answers to come */
+    bool is_complete;           /* ... are counted: dedup_publish_end() was called */
+    bool is_persistent;
+    struct queue_answers answers; /* that came */
+    struct confirm_sink *to;
+    uint64_t number;
+};
+
+/* The claims end, or will: how many of them later. */
+static int64_t end_claims(struct dedup_publish *p)
+{
+    bool taken = queue_answers_sum(&p->answers) == QUEUE_TOOK;
+    int64_t later = 0;
+    while (p->claims) {
+        struct dedup_claim *claim = p->claims;
+        p->claims = claim->next;
+        if (taken && p->is_persistent && claim_store(claim, &p->sink))
+            later++;
+        else
+            claim_end(p->sink.loop, claim, taken, false);
+    }
+    return later;
+}
+
+static void publish_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+                           struct message *message)
+{
+    (void)number;
+    struct dedup_publish *p = lv_container_of(sink, struct dedup_publish, sink);
+    queue_answers_add(&p->answers, answer);
+    p->waiting--;
+    if (!p->is_complete || p->waiting > 0)
+        return;
+    p->waiting = end_claims(p);
+    if (p->waiting > 0)
+        return;
+    /* If all queues are gone, the last answer has brought the message. */
+    if (p->to)
+        confirm_answer(sink->loop, p->to, p->number, queue_answers_sum(&p->answers), message);
+    free(p);
+}
+
+struct dedup_publish *dedup_publish_begin(struct loop *loop, struct dedup_claims *claims,
+                                          bool is_persistent)
+{
+    struct dedup_publish *p = lv_calloc(1, sizeof *p);
+    p->sink = (struct confirm_sink){.loop = loop, .answer = publish_answer};
+    p->claims = claims->first;
+    p->is_persistent = is_persistent;
+    claims->first = NULL;
+    return p;
+}
+
+struct confirm_sink *dedup_publish_sink(struct dedup_publish *publish)
+{
+    return &publish->sink;
+}
+
+enum queue_answer dedup_publish_end(struct dedup_publish **publish,
+                                    const struct queue_answers *answers, struct confirm_sink *to,
+                                    uint64_t number)
+{
+    struct dedup_publish *p = *publish;
+    *publish = NULL;
+    p->answers.taken |= answers->taken;
+    p->answers.refused |= answers->refused;
+    p->answers.gone |= answers->gone;
+    p->waiting += answers->later;
+    p->is_complete = true;
+    if (p->waiting == 0)
+        p->waiting = end_claims(p);
+    if (p->waiting > 0) {
+        p->to = to;
+        p->number = number;
+        return to ? QUEUE_LATER : QUEUE_TOOK;
+    }
+    enum queue_answer answer = queue_answers_sum(&p->answers);
+    free(p);
+    return answer;
+}
+
+enum queue_answer dedup_answer_duplicate(struct dedup_claims *claims, struct confirm_sink *to,
+                                         uint64_t number)
+{
+    struct dedup *d = claims->seen_by;
+    enum queue_answer answer = QUEUE_TOOK;
+    pthread_mutex_lock(&d->lock);
+    struct seen_entry *entry = seen_find(&d->seen, claims->seen);
+    if (!entry)
+        answer = QUEUE_REFUSED; /* the first one has failed since */
+    else if (entry->claim && to)
+        answer = QUEUE_LATER;
+    if (answer == QUEUE_LATER)
+        add_waiter(entry->claim, to, number);
+    pthread_mutex_unlock(&d->lock);
+    dedup_free(&claims->seen_by);
+    return answer;
+}

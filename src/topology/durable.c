@@ -1,0 +1,25 @@
+/* durable.h has the contract. */
+#include "topology/durable.h"
+
+void durable_begin(struct durable_changes *changes, struct vhost *vhost)
+{
+    bool is_deleted = atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed);
+    changes->definitions = is_deleted ? NULL : vhost->broker->definitions;
+    changes->last = NULL;
+}
+
+void durable_add(struct durable_changes *changes, struct definition_change *change)
+{
+    if (changes->last)
+        definitions_submit(changes->definitions, changes->last, NULL, NULL);
+    changes->last = change;
+}
+
+enum change_result durable_submit(struct durable_changes *changes, struct durable_done done)
+{
+    if (!changes->last)
+        return CHANGE_DONE;
+    definitions_submit(changes->definitions, changes->last, done.fn, done.arg);
+    changes->last = NULL;
+    return done.fn ? CHANGE_PENDING : CHANGE_DONE;
+}

@@ -1,0 +1,425 @@
+/* Exchanges come and go.
+ *
+ * An auto-delete exchange goes when its last binding goes. That takes the bindings to it with it, so
+ * others may follow, in chains and rings of any length: they wait in a list, not on the stack. */
+#include "topology/exchange_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "broker/delayed.h"
+#include "broker/policy.h"
+#include "message/events.h"
+#include "queue/arguments.h"
+#include "topology/dedup.h"
+#include "topology/vhost_private.h"
+#include "wire/table.h"
+
+static const struct exchange_type *const types[] = {
+    &exchange_direct,
+    &exchange_fanout,
+    &exchange_headers,
+    &exchange_topic,
+    &exchange_consistent_hash,
+    &exchange_random,
+    &exchange_local_random,
+    &exchange_modulus_hash,
+    &exchange_recent_history,
+    &exchange_deduplication,
+    NULL,
+};
+
+const struct exchange_type *exchange_type_find(struct slice name)
+{
+    for (size_t i = 0; types[i]; i++) {
+        if (slice_is(name, types[i]->name))
+            return types[i];
+    }
+    return NULL;
+}
+
+/* What it routes by: of x-delayed-message another one. NULL when there is none. */
+static const struct exchange_type *rule_of(const struct exchange_declaration *d)
+{
+    struct field inner;
+    if (!slice_is(d->type, DELAYED_TYPE))
+        return exchange_type_find(d->type);
+    bool is_there = table_find(d->arguments, "x-delayed-type", &inner) &&
+                    (inner.type == FIELD_LONGSTR || inner.type == FIELD_BINARY);
+    return is_there ? exchange_type_find(inner.bytes) : NULL;
+}
+
+bool exchange_refuse_unknown_type(struct slice type, struct broker_error *error)
+{
+    return broker_refuse_connection(error, 503, "%s exchange type '%.*s'",
+                                    type.n > 0 ? "unknown" : "invalid", SLICE_ARG(type));
+}
+
+struct exchange *exchange_find(struct vhost *vhost, struct slice name)
+{
+    if (name.n == 0)
+        return vhost->default_exchange;
+    struct lv_table_node *node = lv_table_find(vhost->exchanges, name);
+    return node ? lv_container_of(node, struct exchange, by_name) : NULL;
+}
+
+bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error)
+{
+    return broker_refuse(error, 404, "no exchange '%.*s' in vhost '%.*s'", SLICE_ARG(name),
+                         SLICE_ARG(vhost_name(vhost)));
+}
+
+static bool refuse_default(struct broker_error *error)
+{
+    return broker_refuse(error, 403, "operation not permitted on the default exchange");
+}
+
+/* --- creation ------------------------------------------------------------------------------ */
+
+static struct slice copy_to(uint8_t **space, struct slice s)
+{
+    if (s.n == 0)
+        return SLICE_EMPTY;
+    struct slice copy = slice_of(memcpy(*space, s.p, s.n), s.n);
+    *space += s.n;
+    return copy;
+}
+
+static void read_alternate(struct exchange *x)
+{
+    struct field f;
+    x->has_alternate =
+        table_find(x->arguments, "alternate-exchange", &f) && f.type == FIELD_LONGSTR;
+    x->alternate = x->has_alternate ? f.bytes : SLICE_EMPTY;
+}
+
+struct slice exchange_alternate(const struct exchange *exchange)
+{
+    if (exchange->has_alternate || exchange_name(exchange).n == 0)
+        return exchange->alternate;
+    const struct effective_policy *policy =
+        atomic_load_explicit(&exchange->policy, memory_order_acquire);
+    return policy ? policy->alternate : SLICE_EMPTY;
+}
+
+static bool exchange_is_dedup(const struct exchange_type *type)
+{
+    return type == &exchange_deduplication;
+}
+
+/* One allocation: the struct, then name and arguments. */
+static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
+                                      const struct exchange_type *type)
+{
+    struct exchange *x = lv_calloc(1, sizeof *x + d->name.n + d->arguments.n);
+    uint8_t *space = (uint8_t *)(x + 1);
+    x->magic = EXCHANGE_MAGIC;
+    destination_init(&x->destination, DESTINATION_EXCHANGE, copy_to(&space, d->name), d->durable);
+    x->by_name.key = x->destination.name;
+    x->vhost = vhost;
+    x->type = type;
+    x->type_name = slice_is(d->type, DELAYED_TYPE) ? DELAYED_TYPE : type->name;
+    x->is_delaying = delayed_is_asked_for(d);
+    x->is_durable = d->durable;
+    x->is_auto_delete = d->auto_delete;
+    x->is_internal = d->internal;
+    x->arguments = copy_to(&space, d->arguments);
+    read_alternate(x);
+    x->dedup =
+        dedup_create(vhost, &x->destination, d->durable, x->arguments, exchange_is_dedup(type));
+    x->is_never_cached = type->is_never_cached || x->dedup || x->is_delaying;
+    lv_list_init(&x->bindings_from);
+    lv_list_init(&x->doomed_link);
+    type->create(x);
+    return x;
+}
+
+struct exchange *exchange_create(struct vhost *vhost, const struct exchange_declaration *d,
+                                 const struct exchange_type *type, bool is_predeclared)
+{
+    if (d->name.n > 0 && exchange_find(vhost, d->name))
+        return NULL;
+    struct exchange *x = exchange_make(vhost, d, type);
+    x->is_predeclared = is_predeclared;
+    policy_begin_exchange(x);
+    if (d->name.n > 0)
+        lv_table_insert(vhost->exchanges, &x->by_name);
+    return x;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    lv_assert(exchange->magic == EXCHANGE_MAGIC);
+    exchange->magic = 0;
+    exchange->type->destroy(exchange);
+    if (exchange->delayed)
+        queue_unref(&exchange->delayed);
+    struct effective_policy *policy = atomic_load(&exchange->policy);
+    effective_policy_unref(&policy);
+    dedup_free(&exchange->dedup);
+    free(exchange);
+}
+
+static void exchange_free_deferred(struct lv_rcu_head *head)
+{
+    exchange_free(lv_container_of(head, struct exchange, rcu));
+}
+
+/* --- removal ------------------------------------------------------------------------------- */
+
+static void doom_if_unbound(struct exchange *x, struct lv_list *doomed)
+{
+    if (x->is_auto_delete && x->bindings_from_count == 0 && !x->is_deleted &&
+        lv_list_is_empty(&x->doomed_link))
+        lv_list_push(doomed, &x->doomed_link);
+}
+
+static void drop_bindings(struct exchange *x, struct lv_list *doomed)
+{
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &x->bindings_from)
+        binding_drop(lv_list_item(it, struct binding, from_link));
+    lv_list_each (it, after, &x->destination.bindings_to) {
+        struct binding *b = lv_list_item(it, struct binding, to_link);
+        struct exchange *source = b->source;
+        binding_drop(b);
+        doom_if_unbound(source, doomed);
+    }
+}
+
+static void remove_one(struct exchange *x, struct lv_list *doomed, struct durable_changes *changes)
+{
+    x->is_deleted = true;
+    dedup_close(x->dedup);
+    lv_table_remove(x->vhost->exchanges, &x->by_name);
+    event_exchange_deleted(x);
+    delayed_delete_queue(x);
+    drop_bindings(x, doomed);
+    if (x->is_durable && durable_is_stored(changes))
+        durable_add(changes, definition_delete_exchange(vhost_name(x->vhost), exchange_name(x)));
+    lv_rcu_defer(&x->rcu, exchange_free_deferred);
+}
+
+static void remove_doomed(struct lv_list *doomed, struct durable_changes *changes)
+{
+    while (!lv_list_is_empty(doomed)) {
+        struct exchange *x = lv_list_item(doomed->next, struct exchange, doomed_link);
+        lv_list_remove(&x->doomed_link);
+        remove_one(x, doomed, changes);
+    }
+}
+
+void exchange_remove(struct exchange *exchange, struct durable_changes *changes)
+{
+    struct lv_list doomed;
+    lv_list_init(&doomed);
+    remove_one(exchange, &doomed, changes);
+    remove_doomed(&doomed, changes);
+}
+
+void exchange_lost_binding(struct exchange *exchange, struct durable_changes *changes)
+{
+    struct lv_list doomed;
+    lv_list_init(&doomed);
+    doom_if_unbound(exchange, &doomed);
+    remove_doomed(&doomed, changes);
+}
+
+/* --- exchange.declare ---------------------------------------------------------------------- */
+
+static bool refuse_unlike(struct exchange *x, const char *what, const char *received,
+                          const char *current, struct broker_error *error)
+{
+    return broker_refuse(error, 406,
+                         "inequivalent arg '%s' for exchange '%.*s' in vhost '%.*s': received '%s' "
+                         "but current is '%s'",
+                         what, SLICE_ARG(exchange_name(x)), SLICE_ARG(vhost_name(x->vhost)),
+                         received, current);
+}
+
+static bool check_flag(struct exchange *x, const char *what, bool received, bool current,
+                       struct broker_error *error)
+{
+    return received == current ||
+           refuse_unlike(x, what, received ? "true" : "false", current ? "true" : "false", error);
+}
+
+/* RabbitMQ prints types as Erlang's atoms, which have quotes of their own unless they are plain words. */
+static bool refuse_other_type(struct exchange *x, struct slice type, struct broker_error *error)
+{
+    char names[2][64];
+    const struct slice both[2] = {type, slice_str(x->type_name)};
+    for (size_t i = 0; i < 2; i++) {
+        const char *quote = memchr(both[i].p, '-', both[i].n) ? "'" : "";
+        snprintf(names[i], sizeof names[i], "%s%.*s%s", quote, SLICE_ARG(both[i]), quote);
+    }
+    return refuse_unlike(x, "type", names[0], names[1], error);
+}
+
+static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
+                          struct broker_error *error)
+{
+    if (!slice_is(d->type, x->type_name))
+        return refuse_other_type(x, d->type, error);
+    return check_flag(x, "durable", d->durable, x->is_durable, error) &&
+           check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
+           check_flag(x, "internal", d->internal, x->is_internal, error) &&
+           exchange_arguments_are_equivalent(x->arguments, d->arguments, exchange_name(x),
+                                             vhost_name(x->vhost), error);
+}
+
+bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
+                          const char *argument, const struct field *value,
+                          struct broker_error *error)
+{
+    return broker_refuse(error, 406,
+                         "invalid arg '%s' for exchange '%.*s' in vhost '%.*s': "
+                         "{unacceptable_type,%s}",
+                         argument, SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)),
+                         field_type_name(value->type));
+}
+
+static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
+                      struct broker_error *error)
+{
+    if (!vhost_check(vhost, error))
+        return false;
+    if (slice_begins(d->name, "amq."))
+        return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
+                             SLICE_ARG(d->name));
+    struct dedup_settings dedup;
+    const struct exchange_type *type = rule_of(d); /* NULL: refused below */
+    return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
+           delayed_check_arguments(vhost, d, error) &&
+           dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
+           (!type->check_arguments || type->check_arguments(vhost, d, error));
+}
+
+static enum change_result store_exchange(struct exchange *x, struct durable_done done)
+{
+    struct durable_changes changes;
+    durable_begin(&changes, x->vhost);
+    struct definition_exchange row = {
+        .vhost = vhost_name(x->vhost),
+        .name = exchange_name(x),
+        .type = slice_str(x->type_name),
+        .is_auto_delete = x->is_auto_delete,
+        .is_internal = x->is_internal,
+        .arguments = x->arguments,
+    };
+    if (x->is_durable && durable_is_stored(&changes))
+        durable_add(&changes, definition_put_exchange(&row));
+    return durable_submit(&changes, done);
+}
+
+static enum change_result declare_locked(struct vhost *vhost, const struct exchange_declaration *d,
+                                         struct durable_done done, struct broker_error *error,
+                                         bool *ret_created)
+{
+    struct exchange *x = exchange_find(vhost, d->name);
+    if (x)
+        return is_equivalent(x, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
+    if (d->only_if_there || !check_new(vhost, d, error))
+        return CHANGE_REFUSED;
+    x = exchange_create(vhost, d, rule_of(d), false);
+    delayed_create_queue(x);
+    *ret_created = true;
+    topology_moved(vhost->broker); /* it may be an alternate exchange that was missing */
+    event_exchange_created(x);
+    return store_exchange(x, done);
+}
+
+static enum change_result declare_passively(struct vhost *vhost, struct slice name,
+                                            struct broker_error *error)
+{
+    if (name.n == 0)
+        refuse_default(error);
+    else if (!exchange_find(vhost, name))
+        exchange_refuse_missing(name, vhost, error);
+    else
+        return CHANGE_DONE;
+    return CHANGE_REFUSED;
+}
+
+enum change_result exchange_declare(struct vhost *vhost, const struct exchange_declaration *d,
+                                    struct durable_done done, struct broker_error *error,
+                                    bool *ret_created)
+{
+    uint8_t space[NAME_BYTES_MAX];
+    struct exchange_declaration stripped = *d;
+    stripped.name = name_strip(d->name, space);
+    *ret_created = false;
+    if (d->passive)
+        return declare_passively(vhost, stripped.name, error);
+    bool is_known = slice_is(d->type, DELAYED_TYPE) || exchange_type_find(d->type);
+    if (!is_known)
+        exchange_refuse_unknown_type(d->type, error);
+    else if (stripped.name.n == 0)
+        refuse_default(error);
+    if (!is_known || stripped.name.n == 0)
+        return CHANGE_REFUSED;
+    topology_lock(vhost->broker);
+    enum change_result result = declare_locked(vhost, &stripped, done, error, ret_created);
+    topology_unlock(vhost->broker);
+    return result;
+}
+
+void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
+{
+    const struct exchange_type *type = rule_of(d);
+    if (!type || d->name.n == 0) {
+        log_warning("exchange '%.*s' in vhost '%.*s' is of the unknown type '%.*s': left out",
+                    SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)), SLICE_ARG(d->type));
+        return;
+    }
+    topology_lock(vhost->broker);
+    exchange_create(vhost, d, type, false);
+    topology_moved(vhost->broker);
+    topology_unlock(vhost->broker);
+}
+
+/* --- exchange.delete ----------------------------------------------------------------------- */
+
+static bool check_deletion(struct vhost *vhost, struct slice name, struct broker_error *error)
+{
+    if (name.n == 0)
+        return refuse_default(error);
+    if (slice_begins(name, "amq."))
+        return broker_refuse(error, 403,
+                             "deletion of system exchange '%.*s' in vhost '%.*s' not allowed",
+                             SLICE_ARG(name), SLICE_ARG(vhost_name(vhost)));
+    return true;
+}
+
+static enum change_result delete_locked(struct vhost *vhost, struct slice name, bool if_unused,
+                                        struct durable_done done, struct broker_error *error)
+{
+    struct exchange *x = exchange_find(vhost, name);
+    if (!x)
+        return CHANGE_DONE;
+    if (if_unused && x->bindings_from_count > 0) {
+        broker_refuse(error, 406, "exchange '%.*s' in vhost '%.*s' in use", SLICE_ARG(name),
+                      SLICE_ARG(vhost_name(vhost)));
+        return CHANGE_REFUSED;
+    }
+    struct durable_changes changes;
+    durable_begin(&changes, vhost);
+    exchange_remove(x, &changes);
+    topology_moved(vhost->broker);
+    return durable_submit(&changes, done);
+}
+
+enum change_result exchange_delete(struct vhost *vhost, struct slice name, bool if_unused,
+                                   struct durable_done done, struct broker_error *error)
+{
+    uint8_t space[NAME_BYTES_MAX];
+    name = name_strip(name, space);
+    if (!check_deletion(vhost, name, error))
+        return CHANGE_REFUSED;
+    topology_lock(vhost->broker);
+    enum change_result result = delete_locked(vhost, name, if_unused, done, error);
+    topology_unlock(vhost->broker);
+    return result;
+}

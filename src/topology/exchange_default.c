@@ -1,0 +1,42 @@
+/* The nameless default exchange: a direct exchange that each queue is bound to under its own name.
+ * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one. Reply
+ * consumers are bound like queues; they come and go without a new generation of the topology, so routes
+ * to them are not kept. */
+#include "broker/delayed.h"
+#include "queue/queue.h"
+#include "queue/reply_queue.h"
+#include "topology/exchange_private.h"
+#include "topology/route_private.h"
+
+static void default_create(struct exchange *exchange)
+{
+    exchange->state = NULL;
+}
+
+static void default_route(struct exchange *exchange, const struct routing_input *input,
+                          struct route_set *ret)
+{
+    struct queue *queue = queue_find(exchange->vhost, input->routing_key);
+    if (!queue && reply_queue_is_name(input->routing_key)) {
+        queue = reply_queue_find(exchange->vhost->broker, input->routing_key);
+        ret->is_never_cached = true;
+    }
+    if (queue && !delayed_is_queue(queue_name(queue)))
+        route_set_add(ret, &queue->destination);
+}
+
+static void default_bind(struct exchange *exchange, struct binding *binding)
+{
+    (void)exchange;
+    (void)binding;
+    lv_unreachable();
+}
+
+const struct exchange_type exchange_default = {
+    .name = "direct",
+    .create = default_create,
+    .destroy = default_create,
+    .route = default_route,
+    .bind = default_bind,
+    .unbind = default_bind,
+};

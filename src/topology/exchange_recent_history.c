@@ -1,0 +1,234 @@
+/* x-recent-history: a fanout that remembers the last messages (x-recent-history-length, 20) and
+ * gives them, oldest first, to whatever is newly bound to it.
+ *
+ * A message is remembered before its destinations are looked for, and a binding is there before the
+ * memory is read: so whoever binds while others publish misses nothing (and may get one twice). A
+ * message whose header x-recent-history-no-store is true is not remembered. The memory is the
+ * process's alone: a restart empties it, as RabbitMQ's does. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "queue/consumer.h"
+#include "queue/queue.h"
+#include "topology/binding_set.h"
+#include "topology/exchange_private.h"
+#include "topology/route.h"
+#include "wire/properties.h"
+#include "wire/table.h"
+
+enum { HISTORY_LENGTH = 20, HISTORY_CAPACITY_MIN = 8 };
+
+static const char LENGTH_ARGUMENT[] = "x-recent-history-length";
+
+struct history {
+    struct binding_set bindings;
+    uint64_t length; /* so many at most */
+    pthread_mutex_t lock;
+    /* Under its lock: a ring of `capacity` places, which grows up to `length`. Owns a reference of
+     * each message. */
+    struct message **messages;
+    size_t capacity, first, count;
+};
+
+/* --- memory --------------------------------------------------------------------------------- */
+
+static struct message *message_at(const struct history *history, size_t i)
+{
+    return history->messages[(history->first + i) % history->capacity];
+}
+
+static void history_grow(struct history *history)
+{
+    size_t capacity = history->capacity ? history->capacity * 2 : HISTORY_CAPACITY_MIN;
+    if (capacity > history->length)
+        capacity = (size_t)history->length;
+    struct message **messages = lv_malloc(capacity * sizeof(struct message *));
+    for (size_t i = 0; i < history->count; i++)
+        messages[i] = message_at(history, i);
+    free(history->messages);
+    history->messages = messages;
+    history->capacity = capacity;
+    history->first = 0;
+}
+
+/* Takes the message; hands back the one that is forgotten for it, or NULL. */
+static struct message *history_push(struct history *history, struct message *message)
+{
+    struct message *oldest = NULL;
+    if (history->count == history->length) {
+        oldest = message_at(history, 0);
+        history->first = (history->first + 1) % history->capacity;
+        history->count--;
+    } else if (history->count == history->capacity) {
+        history_grow(history);
+    }
+    history->messages[(history->first + history->count) % history->capacity] = message;
+    history->count++;
+    return oldest;
+}
+
+static bool is_not_to_be_stored(const struct routing_input *input)
+{
+    struct field f;
+    return input->has_headers && table_find(input->headers, "x-recent-history-no-store", &f) &&
+           f.type == FIELD_BOOL && f.b;
+}
+
+/* A reference of the message, or a copy where its bytes lie elsewhere. NULL: no memory. */
+static struct message *message_kept(const struct delivery *d)
+{
+    struct properties properties = {0};
+    if (d->message)
+        return message_ref(d->message);
+    if (!properties_read(d->header, &properties))
+        return NULL;
+    struct message *m = message_create(d->exchange, d->routing_key, d->header, d->body.n,
+                                       properties.delivery_mode == DELIVERY_MODE_PERSISTENT);
+    if (m && d->body.n > 0)
+        memcpy(message_body_space(m), d->body.p, d->body.n);
+    return m;
+}
+
+static void history_remember(struct history *history, const struct delivery *delivery)
+{
+    struct message *message = message_kept(delivery);
+    if (!message)
+        return;
+    pthread_mutex_lock(&history->lock);
+    struct message *oldest = history_push(history, message);
+    pthread_mutex_unlock(&history->lock);
+    if (oldest)
+        message_unref(&oldest);
+}
+
+static void history_route(struct exchange *exchange, const struct routing_input *input,
+                          struct route_set *ret)
+{
+    struct history *history = exchange->state;
+    if (input->message && !is_not_to_be_stored(input))
+        history_remember(history, input->message);
+    binding_set_route(&history->bindings, ret);
+}
+
+/* --- a new binding -------------------------------------------------------------------------- */
+
+/* What is remembered now, referenced. The caller owns the list; NULL when it is empty. */
+static struct message **history_copy(struct history *history, size_t *ret_count)
+{
+    struct message **messages = NULL;
+    pthread_mutex_lock(&history->lock);
+    *ret_count = history->count;
+    if (history->count > 0)
+        messages = lv_malloc(history->count * sizeof(struct message *));
+    for (size_t i = 0; i < history->count; i++)
+        messages[i] = message_ref(message_at(history, i));
+    pthread_mutex_unlock(&history->lock);
+    return messages;
+}
+
+static void replay_to_exchange(struct loop *loop, struct exchange *exchange, struct message *m)
+{
+    struct properties properties = {0};
+    const struct delivery delivery = {
+        .exchange = message_exchange(m),
+        .routing_key = message_routing_key(m),
+        .header = message_header(m),
+        .body = message_body(m),
+        .message = m,
+    };
+    bool is_read = properties_read(delivery.header, &properties);
+    lv_assert(is_read);
+    const struct routing_input input = {
+        .routing_key = delivery.routing_key,
+        .headers = properties.headers,
+        .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
+        .message = &delivery,
+    };
+    struct route route;
+    route_find(loop, exchange, &input, &route);
+    for (size_t i = 0; i < route.count; i++)
+        queue_publish(loop, route.queues[i], m, NULL, 0);
+}
+
+static void history_bound(struct exchange *exchange, struct destination *destination)
+{
+    struct loop *loop = loop_current();
+    size_t count;
+    struct message **messages = history_copy(exchange->state, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (destination->kind == DESTINATION_QUEUE)
+            queue_publish(loop, queue_of_destination(destination), messages[i], NULL, 0);
+        else
+            replay_to_exchange(loop, lv_container_of(destination, struct exchange, destination),
+                               messages[i]);
+        message_unref(&messages[i]);
+    }
+    free(messages);
+}
+
+/* --- arguments, life ------------------------------------------------------------------------ */
+
+static bool history_check_arguments(struct vhost *vhost, const struct exchange_declaration *d,
+                                    struct broker_error *error)
+{
+    (void)vhost;
+    struct field f;
+    if (!table_find(d->arguments, LENGTH_ARGUMENT, &f) || (field_is_integer(&f) && f.i > 0))
+        return true;
+    struct lv_buffer value = {0};
+    field_describe(&value, &f);
+    broker_refuse(error, 406, "Invalid argument %.*s, '%s' must be a positive integer",
+                  SLICE_ARG(lv_buffer_slice(&value)), LENGTH_ARGUMENT);
+    lv_buffer_free(&value);
+    return false;
+}
+
+static void history_create(struct exchange *exchange)
+{
+    struct history *history = lv_calloc(1, sizeof *history);
+    struct field f;
+    bool is_set = table_find(exchange->arguments, LENGTH_ARGUMENT, &f) && field_is_integer(&f);
+    history->length = is_set && f.i > 0 ? (uint64_t)f.i : HISTORY_LENGTH;
+    int err = pthread_mutex_init(&history->lock, NULL);
+    lv_assert(err == 0);
+    exchange->state = history;
+}
+
+static void history_destroy(struct exchange *exchange)
+{
+    struct history *history = exchange->state;
+    lv_assert(binding_set_is_empty(&history->bindings));
+    for (size_t i = 0; i < history->count; i++) {
+        struct message *m = message_at(history, i);
+        message_unref(&m);
+    }
+    free(history->messages);
+    pthread_mutex_destroy(&history->lock);
+    free(history);
+}
+
+static void history_bind(struct exchange *exchange, struct binding *binding)
+{
+    struct history *history = exchange->state;
+    binding_set_add(&history->bindings, binding);
+}
+
+static void history_unbind(struct exchange *exchange, struct binding *binding)
+{
+    struct history *history = exchange->state;
+    binding_set_remove(&history->bindings, binding);
+}
+
+const struct exchange_type exchange_recent_history = {
+    .name = "x-recent-history",
+    .is_asked_once = true,
+    .is_never_cached = true,
+    .check_arguments = history_check_arguments,
+    .create = history_create,
+    .destroy = history_destroy,
+    .route = history_route,
+    .bind = history_bind,
+    .unbind = history_unbind,
+    .bound = history_bound,
+};

@@ -1,0 +1,274 @@
+/* Vhosts come and go under the topology lock. The table of vhosts holds one reference; queues and
+ * connections hold the others. A deleted vhost is out of the table and has no exchanges but the
+ * default one, which lives as long as the vhost itself: who still holds it finds nothing there. */
+#include "topology/vhost_private.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "message/events.h"
+#include "queue/queue.h"
+#include "topology/dedup.h"
+#include "topology/durable.h"
+#include "topology/exchange_private.h"
+
+static const struct {
+    const char *name;
+    const struct exchange_type *type;
+    bool is_internal;
+} predeclared[] = {
+    {"amq.direct", &exchange_direct, false},       {"amq.fanout", &exchange_fanout, false},
+    {"amq.headers", &exchange_headers, false},     {"amq.match", &exchange_headers, false},
+    {"amq.rabbitmq.trace", &exchange_topic, true}, {"amq.topic", &exchange_topic, false},
+};
+
+struct slice name_strip(struct slice name, uint8_t space[NAME_BYTES_MAX])
+{
+    size_t n = 0;
+    if (name.n == 0 || name.n > NAME_BYTES_MAX ||
+        (!memchr(name.p, '\n', name.n) && !memchr(name.p, '\r', name.n)))
+        return name;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] != '\n' && name.p[i] != '\r')
+            space[n++] = name.p[i];
+    }
+    return slice_of(space, n);
+}
+
+static struct vhost *vhost_of(struct lv_table_node *node)
+{
+    return node ? lv_container_of(node, struct vhost, by_name) : NULL;
+}
+
+struct vhost *vhost_find(struct broker *broker, struct slice name)
+{
+    return vhost_of(lv_table_find(broker->vhosts, name));
+}
+
+bool vhost_check(struct vhost *vhost, struct broker_error *error)
+{
+    if (!atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed))
+        return true;
+    return broker_refuse_connection(error, 530, "vhost %.*s not found",
+                                    SLICE_ARG(vhost_name(vhost)));
+}
+
+static void create_predeclared(struct vhost *vhost)
+{
+    struct exchange_declaration nameless = {.durable = true};
+    vhost->default_exchange = exchange_create(vhost, &nameless, &exchange_default, true);
+    for (size_t i = 0; i < sizeof predeclared / sizeof *predeclared; i++) {
+        struct exchange_declaration d = {
+            .name = slice_str(predeclared[i].name),
+            .durable = true,
+            .internal = predeclared[i].is_internal,
+        };
+        exchange_create(vhost, &d, predeclared[i].type, true);
+    }
+    if (slice_is(vhost_name(vhost), vhost->broker->event_vhost)) {
+        struct exchange_declaration d = {
+            .name = slice_str(EVENT_EXCHANGE), .durable = true, .internal = true};
+        exchange_create(vhost, &d, &exchange_topic, true)->is_event_exchange = true;
+    }
+}
+
+static struct slice own(struct slice s)
+{
+    return slice_of(slice_strdup(s), s.n);
+}
+
+static void vhost_free(struct lv_rcu_refs *refs);
+
+static struct vhost *vhost_make(struct broker *broker, const struct definition_vhost *row)
+{
+    struct vhost *vhost = lv_calloc(1, sizeof *vhost);
+    vhost->magic = VHOST_MAGIC;
+    lv_rcu_refs_init(&vhost->refs, vhost_free); /* the table's */
+    vhost->by_name.key = own(row->name);
+    vhost->description = own(row->description);
+    vhost->tags = own(row->tags);
+    vhost->default_queue_type = own(row->default_queue_type);
+    vhost->broker = broker;
+    vhost_limits_init(&vhost->limits);
+    vhost->exchanges = lv_table_create();
+    vhost->queues = lv_table_create();
+    vhost->bindings = lv_table_create();
+    create_predeclared(vhost);
+    return vhost;
+}
+
+bool vhost_is_queue_type(struct slice word)
+{
+    return slice_is(word, "classic") || slice_is(word, "quorum") || slice_is(word, "stream");
+}
+
+static struct definition_vhost row_of(const struct vhost *vhost)
+{
+    return (struct definition_vhost){
+        .name = vhost_name(vhost),
+        .description = vhost->description,
+        .tags = vhost->tags,
+        .default_queue_type = vhost->default_queue_type,
+    };
+}
+
+enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
+                                struct durable_done done, struct vhost **ret)
+{
+    return vhost_create_described(broker, &(struct definition_vhost){.name = name}, store, done,
+                                  ret);
+}
+
+enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
+                                          bool store, struct durable_done done, struct vhost **ret)
+{
+    enum change_result result = CHANGE_DONE;
+    topology_lock(broker);
+    struct vhost *vhost = vhost_find(broker, row->name);
+    if (!vhost) {
+        vhost = vhost_make(broker, row);
+        lv_table_insert(broker->vhosts, &vhost->by_name);
+        topology_moved(broker);
+        struct durable_changes changes;
+        durable_begin(&changes, vhost);
+        if (store && durable_is_stored(&changes))
+            durable_add(&changes, definition_put_vhost(row));
+        result = durable_submit(&changes, done);
+        if (store)
+            event_vhost_created(vhost);
+    }
+    topology_unlock(broker);
+    *ret = vhost;
+    return result;
+}
+
+int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done)
+{
+    struct durable_changes changes;
+    topology_lock(vhost->broker);
+    if (atomic_load(&vhost->is_deleted)) {
+        topology_unlock(vhost->broker);
+        return ERR_NOT_FOUND;
+    }
+    free((void *)vhost->tags.p);
+    vhost->tags = own(tags);
+    struct definition_vhost row = row_of(vhost);
+    durable_begin(&changes, vhost);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_put_vhost(&row));
+    enum change_result result = durable_submit(&changes, done);
+    topology_unlock(vhost->broker);
+    if (result == CHANGE_DONE && done.fn)
+        done.fn(done.arg, 0);
+    return 0;
+}
+
+/* --- its end ------------------------------------------------------------------------------- */
+
+/* Any loop, without the lock: nobody knows it any more, and its queues have gone. */
+static void vhost_free(struct lv_rcu_refs *refs)
+{
+    struct vhost *vhost = lv_container_of(refs, struct vhost, refs);
+    lv_assert(vhost->magic == VHOST_MAGIC);
+    vhost->magic = 0;
+    exchange_free(vhost->default_exchange);
+    policies_free(vhost);
+    parameters_free(&vhost->parameters);
+    free((void *)vhost->description.p);
+    free((void *)vhost->tags.p);
+    free((void *)vhost->default_queue_type.p);
+    lv_table_free(&vhost->exchanges);
+    lv_table_free(&vhost->queues);
+    lv_table_free(&vhost->bindings);
+    free((void *)vhost->by_name.key.p);
+    free(vhost);
+}
+
+void vhost_ref(struct vhost *vhost)
+{
+    lv_rcu_ref(&vhost->refs);
+}
+
+void vhost_unref(struct vhost **vhost)
+{
+    struct vhost *v = *vhost;
+    *vhost = NULL;
+    if (v)
+        lv_rcu_unref(&v->refs);
+}
+
+/* Unlinks the vhost, its exchanges and bindings. The lock is held. */
+static void vhost_unlink(struct vhost *vhost)
+{
+    struct broker *broker = vhost->broker;
+    atomic_store(&vhost->is_deleted, true);
+    lv_table_remove(broker->vhosts, &vhost->by_name);
+    struct durable_changes nothing;
+    durable_begin(&nothing, vhost);
+    struct lv_table_iter it;
+    for (struct lv_table_node *node = lv_table_first(vhost->exchanges, &it); node;
+         node = lv_table_next(vhost->exchanges, &it)) {
+        struct exchange *x = lv_container_of(node, struct exchange, by_name);
+        if (!x->is_deleted) /* else it went with one before it */
+            exchange_remove(x, &nothing);
+    }
+    lv_assert(lv_table_count(vhost->exchanges) == 0);
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        dedup_close(lv_container_of(node, struct queue, by_name)->dedup);
+    topology_moved(broker);
+}
+
+/* The lock is held, and given to others now and then. */
+static void delete_queues_by_mail(struct vhost *vhost)
+{
+    enum { QUEUES_AT_ONCE = 256 };
+    struct loop *from = loop_current();
+    struct lv_table_iter it;
+    unsigned count = 0;
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it)) {
+        queue_delete_by_mail(from, lv_container_of(node, struct queue, by_name));
+        if (++count % QUEUES_AT_ONCE == 0) {
+            topology_unlock(vhost->broker);
+            topology_lock(vhost->broker);
+        }
+    }
+}
+
+int vhost_delete(struct broker *broker, struct slice name, struct durable_done done)
+{
+    topology_lock(broker);
+    struct vhost *vhost = vhost_find(broker, name);
+    if (!vhost) {
+        topology_unlock(broker);
+        return ERR_NOT_FOUND;
+    }
+    struct durable_changes changes;
+    durable_begin(&changes, vhost);
+    vhost_unlink(vhost);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_delete_vhost(name));
+    enum change_result result = durable_submit(&changes, done);
+    delete_queues_by_mail(vhost);
+    event_exchange_deleted(vhost->default_exchange); /* which lives as long as the vhost does */
+    event_vhost_deleted(vhost);
+    topology_unlock(broker);
+    vhost_unref(&vhost);
+    if (result == CHANGE_DONE && done.fn)
+        done.fn(done.arg, 0);
+    return 0;
+}
+
+void vhost_discard(struct vhost *vhost)
+{
+    topology_lock(vhost->broker);
+    vhost_unlink(vhost);
+    topology_unlock(vhost->broker);
+    struct lv_table_iter it;
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        queue_delete(lv_container_of(node, struct queue, by_name));
+    vhost_unref(&vhost);
+}
