@@ -357,16 +357,9 @@ CHANNEL_COMMANDS(COMMAND_PROTOTYPE)
 
 /* --- helpers of the commands: access.c ------------------------------------------------------- */
 
-/* May the user do this? If not, the error says so. `kind` is "queue" or "exchange". */
-bool channel_may(const struct channel *ch, enum auth_action action, const char *kind,
-                 struct slice name, struct broker_error *error);
-bool channel_may_topic(const struct channel *ch, struct slice exchange, enum auth_action action,
-                       struct slice routing_key, struct broker_error *error);
-/* The same, and if not: refused with 403. */
-bool channel_allows(struct channel *ch, uint32_t method, enum auth_action action, const char *kind,
-                    struct slice name);
-bool channel_allows_topic(struct channel *ch, uint32_t method, struct slice exchange,
-                          enum auth_action action, struct slice routing_key);
+/* May the user do this to the queue of this name? If not, refuses with 403. */
+bool channel_allows_queue(struct channel *ch, uint32_t method, enum auth_action action,
+                          struct slice name);
 
 /* The queue of this name, or the last declared one when it is empty; *ret_name is its name.
  * Refuses with 404 otherwise. */
@@ -374,16 +367,13 @@ bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,
                         struct slice *ret_name);
 struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct slice name);
 
-/* Makes or undoes a binding, which the user may, and answers with the held reply. `change` is
- * binding_add or binding_remove. */
+/* Makes or undoes a binding, if the user may, and answers with the held reply. `change` is binding_add
+ * or binding_remove. */
 typedef enum change_result binding_change(struct vhost *vhost,
                                           const struct binding_request *request,
                                           struct durable_done done, struct broker_error *error);
 void channel_change_binding(struct channel *ch, uint32_t method, binding_change *change,
                             const struct binding_request *request);
-
-/* The name (a longstr) that an argument gives. False when it is not there. */
-bool argument_name(struct slice arguments, const char *key, struct slice *ret);
 
 /* --- tracing.c: the firehose (broker/trace.h); only while the vhost is traced ------------------ */
 

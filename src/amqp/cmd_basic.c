@@ -109,7 +109,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
     }
     struct slice name;
     if (!channel_name_queue(ch, AMQP_BASIC_CONSUME, m.queue, &name) ||
-        !channel_allows(ch, AMQP_BASIC_CONSUME, AUTH_READ, "queue", name))
+        !channel_allows_queue(ch, AMQP_BASIC_CONSUME, AUTH_READ, name))
         return;
     struct queue *q = channel_find_queue(ch, AMQP_BASIC_CONSUME, name);
     if (!q)
@@ -216,7 +216,7 @@ void cmd_basic_get(struct channel *ch, struct slice args)
     connection_charge(ch->connection, GET_UNITS);
     struct slice name;
     if (!channel_name_queue(ch, AMQP_BASIC_GET, m.queue, &name) ||
-        !channel_allows(ch, AMQP_BASIC_GET, AUTH_READ, "queue", name))
+        !channel_allows_queue(ch, AMQP_BASIC_GET, AUTH_READ, name))
         return;
     struct queue *q = channel_find_queue(ch, AMQP_BASIC_GET, name);
     if (!q)

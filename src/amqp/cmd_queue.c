@@ -3,6 +3,7 @@
 
 #include "amqp/channel.h"
 #include "amqp/names.h"
+#include "auth/access.h"
 #include "base/memory.h"
 
 /* --- declare ------------------------------------------------------------------------------------ */
@@ -57,19 +58,6 @@ static void counted(struct channel *ch, struct queue_call *call)
         declare_ok(ch, queue_name(call->queue), call->ready, call->consumers);
 }
 
-static bool allows_declare(struct channel *ch, const struct queue_declaration *d)
-{
-    if (d->passive)
-        return true;
-    if (!channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_CONFIGURE, "queue", d->name))
-        return false;
-    struct slice dead_letter;
-    if (!argument_name(d->arguments, "x-dead-letter-exchange", &dead_letter) || d->only_if_there)
-        return true;
-    return channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_READ, "queue", d->name) &&
-           channel_allows(ch, AMQP_QUEUE_DECLARE, AUTH_WRITE, "exchange", dead_letter);
-}
-
 static void answer_existing(struct channel *ch, struct queue *q, const struct queue_declaration *d,
                             bool no_wait, struct slice args)
 {
@@ -84,9 +72,11 @@ static void declare(struct channel *ch, struct queue_declaration *d, bool no_wai
 {
     struct connection *conn = ch->connection;
     d->only_if_there = queue_find(conn->vhost, d->name) != NULL;
-    if (!allows_declare(ch, d))
-        return;
     struct broker_error error = {0};
+    if (!access_declare_queue(conn->identity, vhost_name(conn->vhost), d, &error)) {
+        channel_refuse(ch, AMQP_QUEUE_DECLARE, &error);
+        return;
+    }
     struct queue *q = NULL;
     bool created = false;
     struct durable_done done = channel_durable(ch, AMQP_QUEUE_DECLARE);
@@ -153,16 +143,6 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
 
 /* --- bind, unbind ------------------------------------------------------------------------------- */
 
-static bool allows_binding(struct channel *ch, uint32_t method, struct slice queue,
-                           struct slice exchange, struct slice routing_key)
-{
-    if (exchange.n == 0)
-        return true; /* refused for another reason */
-    return channel_allows(ch, method, AUTH_WRITE, "queue", queue) &&
-           channel_allows(ch, method, AUTH_READ, "exchange", exchange) &&
-           channel_allows_topic(ch, method, exchange, AUTH_READ, routing_key);
-}
-
 void cmd_queue_bind(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, queue_bind, AMQP_QUEUE_BIND, m);
@@ -171,8 +151,6 @@ void cmd_queue_bind(struct channel *ch, struct slice args)
         return;
     /* Neither a queue nor a key: both are the last declared queue's name. */
     struct slice routing_key = m.queue.n == 0 && m.routing_key.n == 0 ? queue : m.routing_key;
-    if (!allows_binding(ch, AMQP_QUEUE_BIND, queue, m.exchange, routing_key))
-        return;
     const struct binding_request request = {
         .source = m.exchange,
         .destination = queue,
@@ -191,8 +169,6 @@ void cmd_queue_unbind(struct channel *ch, struct slice args)
     CHANNEL_READ(ch, args, queue_unbind, AMQP_QUEUE_UNBIND, m);
     struct slice queue;
     if (!channel_name_queue(ch, AMQP_QUEUE_UNBIND, m.queue, &queue))
-        return;
-    if (!allows_binding(ch, AMQP_QUEUE_UNBIND, queue, m.exchange, m.routing_key))
         return;
     const struct binding_request request = {
         .source = m.exchange,
@@ -222,7 +198,7 @@ void cmd_queue_purge(struct channel *ch, struct slice args)
     CHANNEL_READ(ch, args, queue_purge, AMQP_QUEUE_PURGE, m);
     struct slice name;
     if (!channel_name_queue(ch, AMQP_QUEUE_PURGE, m.queue, &name) ||
-        !channel_allows(ch, AMQP_QUEUE_PURGE, AUTH_READ, "queue", name))
+        !channel_allows_queue(ch, AMQP_QUEUE_PURGE, AUTH_READ, name))
         return;
     struct queue *q = channel_find_queue(ch, AMQP_QUEUE_PURGE, name);
     if (!q)
@@ -243,7 +219,7 @@ void cmd_queue_delete(struct channel *ch, struct slice args)
     CHANNEL_READ(ch, args, queue_delete, AMQP_QUEUE_DELETE, m);
     struct slice name;
     if (!channel_name_queue(ch, AMQP_QUEUE_DELETE, m.queue, &name) ||
-        !channel_allows(ch, AMQP_QUEUE_DELETE, AUTH_CONFIGURE, "queue", name))
+        !channel_allows_queue(ch, AMQP_QUEUE_DELETE, AUTH_CONFIGURE, name))
         return;
     struct queue *q = queue_find(ch->connection->vhost, name);
     if (!q) {

@@ -15,7 +15,7 @@ enum { CLIENT_NAME_BYTES_MAX = 128, FIRST_BYTES_SHOWN = 24 };
 static struct slice client_name(const struct connection *conn)
 {
     struct slice name;
-    if (!argument_name(conn->client_properties, "connection_name", &name))
+    if (!table_find_string(conn->client_properties, "connection_name", &name))
         return SLICE_EMPTY;
     return slice_of(name.p, name.n < CLIENT_NAME_BYTES_MAX ? name.n : CLIENT_NAME_BYTES_MAX);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "amqp/publish_private.h"
+#include "auth/access.h"
 #include "base/memory.h"
 #include "broker/delayed.h"
 #include "wire/properties.h"
@@ -28,29 +29,11 @@ static struct delivery delivery_of(const struct publication *p)
 
 /* --- where it goes ----------------------------------------------------------------------------------- */
 
-/* The exchange, once the user may publish to it by this key. NULL: the error says why not. */
 static struct exchange *find_exchange(struct channel *ch, const struct publication *p,
                                       struct broker_error *error)
 {
-    struct vhost *vhost = ch->connection->vhost;
-    if (!channel_may(ch, AUTH_WRITE, "exchange", p->exchange, error))
-        return NULL;
-    struct exchange *x = exchange_find(vhost, p->exchange);
-    if (!x) {
-        broker_refuse(error, REPLY_NOT_FOUND, "no exchange '%.*s' in vhost '%.*s'",
-                      SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
-        return NULL;
-    }
-    if (x->is_internal) {
-        broker_refuse(error, REPLY_ACCESS_REFUSED,
-                      "cannot publish to internal exchange '%.*s' in vhost '%.*s'",
-                      SLICE_ARG(p->exchange), SLICE_ARG(vhost_name(vhost)));
-        return NULL;
-    }
-    if (slice_is(slice_str(x->type_name), "topic") &&
-        !channel_may_topic(ch, p->exchange, AUTH_WRITE, p->routing_key, error))
-        return NULL;
-    return x;
+    struct connection *conn = ch->connection;
+    return access_publish(conn->identity, conn->vhost, p->exchange, p->routing_key, error);
 }
 
 static struct exchange *find_or_refuse(struct channel *ch, const struct publication *p)

@@ -22,7 +22,7 @@ static struct event_field actor_of(const struct connection *conn)
 static struct event_field provided_name_of(const struct connection *conn)
 {
     struct slice name;
-    if (!argument_name(conn->client_properties, "connection_name", &name))
+    if (!table_find_string(conn->client_properties, "connection_name", &name))
         return EVENT_NONE;
     return EVENT_STR("user_provided_name", name);
 }

@@ -158,6 +158,15 @@ bool table_find(struct slice table, const char *name, struct field *ret)
     return table_find_slice(table, slice_str(name), ret);
 }
 
+bool table_find_string(struct slice table, const char *name, struct slice *ret)
+{
+    struct field f;
+    if (!table_find(table, name, &f) || f.type != FIELD_LONGSTR)
+        return false;
+    *ret = f.bytes;
+    return true;
+}
+
 /* ---- checking ---- */
 
 static bool is_nest(const struct field *f)

@@ -70,6 +70,8 @@ bool array_next(struct slice *rest, struct field *ret);
 /* The first field of that name. False when there is none. */
 bool table_find(struct slice table, const char *name, struct field *ret);
 bool table_find_slice(struct slice table, struct slice name, struct field *ret);
+/* The bytes of the first field of that name. False when there is none, or when it is no longstr. */
+bool table_find_string(struct slice table, const char *name, struct slice *ret);
 
 /* Whether every byte belongs to a well-formed field, all the way down, no deeper than
  * TABLE_DEPTH_MAX. Whoever takes a table from a peer asks this first (amqp_X_read() and
