@@ -232,7 +232,7 @@ void channel_forget_publisher(struct channel *ch);
  * and, when they have been asked and answers->later is at least 1, its watch begins. It is returned when
  * all of them are gone. */
 uint64_t channel_watch_next(struct channel *ch);
-void channel_watch(struct channel *ch, const struct queue_answers *answers);
+void channel_watch(struct channel *ch, const struct confirm_answers *answers);
 
 /* basic.return 312. */
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,

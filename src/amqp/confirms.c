@@ -52,7 +52,7 @@ void confirms_refuse(struct confirms *c)
     list_add(&c->refused, ++c->last);
 }
 
-void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool is_mandatory)
+void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory)
 {
     lv_assert(answers->later > 0);
     uint64_t number = ++c->last;
@@ -71,14 +71,14 @@ void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool
     c->open++;
 }
 
-enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue_answer answer)
+enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer)
 {
     struct chunk *chunk = lv_seqmap_find(&c->window, number);
     uint64_t bit = bit_of(number);
     lv_assert(chunk && (chunk->open & bit));
-    if (answer == QUEUE_TOOK)
+    if (answer == CONFIRM_TOOK)
         chunk->taken |= bit;
-    else if (answer == QUEUE_REFUSED)
+    else if (answer == CONFIRM_REFUSED)
         chunk->refused |= bit;
     if (--chunk->answers[number % WINDOW_ENTRIES] > 0)
         return CONFIRM_OPEN;

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 
 #include "base/seqmap.h"
-#include "queue/queue.h"
+#include "message/confirm.h"
 
 /* Numbers that are settled and not told yet. */
 struct confirm_list {
@@ -56,7 +56,7 @@ static inline void confirms_take(struct confirms *c)
 void confirms_refuse(struct confirms *c);
 
 /* It waits for answers->later answers (at least 1), and the queues have said the rest already. */
-void confirms_wait(struct confirms *c, const struct queue_answers *answers, bool is_mandatory);
+void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory);
 
 enum confirm_end {
     CONFIRM_OPEN,    /* there are more answers to come */
@@ -64,8 +64,8 @@ enum confirm_end {
     CONFIRM_RETURNED, /* it was the last one, and the mandatory message is to be returned: every queue is gone */
 };
 
-/* One answer, not QUEUE_LATER, for an open number. */
-enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum queue_answer answer);
+/* One answer, not CONFIRM_LATER, for an open number. */
+enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer);
 
 /* What to send now: one call for each frame, in ascending order of the numbers. */
 typedef void confirm_send(void *arg, uint64_t number, bool multiple, bool nack);

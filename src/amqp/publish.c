@@ -169,7 +169,7 @@ static struct message *need_message_for(struct channel *ch, struct publication *
 
 /* Hands the message to one queue. False when the connection is closed. */
 static bool publish_to(struct channel *ch, struct queue *q, struct publication *p,
-                       struct confirm_sink *sink, uint64_t number, struct queue_answers *answers)
+                       struct confirm_sink *sink, uint64_t number, struct confirm_answers *answers)
 {
     struct loop *loop = connection_loop(ch->connection);
     const struct delivery delivery = delivery_of(p);
@@ -180,7 +180,7 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
     struct message *message = need_message_for(ch, p, q);
     if (!message)
         return false;
-    queue_answers_add(answers, queue_publish(loop, q, message, sink, number));
+    confirm_answers_add(answers, queue_publish(loop, q, message, sink, number));
     if (queue_is_behind(q))
         connection_hold(ch->connection, q);
     return true;
@@ -189,7 +189,7 @@ static bool publish_to(struct channel *ch, struct queue *q, struct publication *
 /* To all queues of the route. False when the connection is closed. */
 static bool publish_to_each(struct channel *ch, struct publication *p, const struct route *route,
                             struct confirm_sink *sink, uint64_t number,
-                            struct queue_answers *answers)
+                            struct confirm_answers *answers)
 {
     for (size_t i = 0; i < route->count; i++) {
         if (!publish_to(ch, route->queues[i], p, sink, number, answers))
@@ -200,20 +200,21 @@ static bool publish_to_each(struct channel *ch, struct publication *p, const str
 
 /* The same for a message that exchanges have looked at for duplicates. */
 static bool publish_once(struct channel *ch, struct publication *p, const struct route *route,
-                         struct confirm_sink *sink, uint64_t number, struct queue_answers *answers)
+                         struct confirm_sink *sink, uint64_t number,
+                         struct confirm_answers *answers)
 {
     bool is_persistent = p->properties.delivery_mode == DELIVERY_MODE_PERSISTENT;
     struct dedup_publish *publish =
         dedup_publish_begin(connection_loop(ch->connection), &p->claims, is_persistent);
-    struct queue_answers of_queues = {0};
+    struct confirm_answers of_queues = {0};
     if (!publish_to_each(ch, p, route, dedup_publish_sink(publish), 0, &of_queues)) {
         of_queues.refused = true;
         dedup_publish_end(&publish, &of_queues, NULL, 0);
         return false;
     }
-    queue_answers_add(answers, dedup_publish_end(&publish, &of_queues, sink, number));
+    confirm_answers_add(answers, dedup_publish_end(&publish, &of_queues, sink, number));
     if (p->claims.seen_by)
-        queue_answers_add(answers, dedup_answer_duplicate(&p->claims, sink, number));
+        confirm_answers_add(answers, dedup_answer_duplicate(&p->claims, sink, number));
     if (route->count > 0 && dedup_is_behind(connection_server(ch->connection)->broker))
         connection_hold_for_values(ch->connection, route->queues[0]);
     return true;
@@ -226,7 +227,7 @@ static void return_publication(struct channel *ch, const struct publication *p)
 
 /* Its queues have been asked, and this is what they have said. */
 static void publish_end(struct channel *ch, const struct publication *p,
-                        const struct queue_answers *answers)
+                        const struct confirm_answers *answers)
 {
     struct confirms *confirms = ch->mode == CHANNEL_CONFIRM ? ch->confirms : NULL;
     if (answers->later > 0) {
@@ -237,12 +238,12 @@ static void publish_end(struct channel *ch, const struct publication *p,
             channel_watch(ch, answers);
         return;
     }
-    enum queue_answer sum = queue_answers_sum(answers);
-    if (sum == QUEUE_GONE && p->mandatory) {
+    enum confirm_answer sum = confirm_answers_sum(answers);
+    if (sum == CONFIRM_GONE && p->mandatory) {
         return_publication(ch, p);
-        sum = QUEUE_TOOK;
+        sum = CONFIRM_TOOK;
     }
-    if (confirms && sum == QUEUE_TOOK)
+    if (confirms && sum == CONFIRM_TOOK)
         confirms_take(confirms);
     else if (confirms)
         confirms_refuse(confirms);
@@ -250,7 +251,7 @@ static void publish_end(struct channel *ch, const struct publication *p,
 
 static void publish_to_all(struct channel *ch, struct publication *p, const struct route *route)
 {
-    struct queue_answers answers = {0};
+    struct confirm_answers answers = {0};
     uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_next(ch->confirms) : 0;
     if (p->mandatory && route->count == 0)
         return_publication(ch, p);

@@ -43,7 +43,7 @@ void channel_tell_settled(struct channel *ch)
         confirms_flush(ch->confirms, send_confirm, ch);
 }
 
-static void confirm_answered(struct channel *ch, uint64_t number, enum queue_answer answer,
+static void confirm_answered(struct channel *ch, uint64_t number, enum confirm_answer answer,
                              struct message *message)
 {
     enum confirm_end end = confirms_answer(ch->confirms, number, answer);
@@ -68,7 +68,7 @@ uint64_t channel_watch_next(struct channel *ch)
     return confirms_next(ch->watched) | WATCHED;
 }
 
-void channel_watch(struct channel *ch, const struct queue_answers *answers)
+void channel_watch(struct channel *ch, const struct confirm_answers *answers)
 {
     confirms_wait(ch->watched, answers, true);
 }
@@ -81,7 +81,7 @@ static void tell_nobody(void *arg, uint64_t number, bool multiple, bool nack)
     (void)nack;
 }
 
-static void watched_answered(struct channel *ch, uint64_t number, enum queue_answer answer,
+static void watched_answered(struct channel *ch, uint64_t number, enum confirm_answer answer,
                              struct message *message)
 {
     if (!ch->watched)
@@ -91,7 +91,7 @@ static void watched_answered(struct channel *ch, uint64_t number, enum queue_ans
     confirms_flush(ch->watched, tell_nobody, NULL);
 }
 
-static void publisher_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+static void publisher_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                              struct message *message)
 {
     struct publisher *p = lv_container_of(sink, struct publisher, sink);
@@ -108,7 +108,7 @@ static void publisher_answer(struct confirm_sink *sink, uint64_t number, enum qu
         confirm_answered(ch, number, answer, message);
     if (ch->mode != CHANNEL_TX)
         return;
-    p->has_failed |= answer == QUEUE_REFUSED;
+    p->has_failed |= answer == CONFIRM_REFUSED;
     if (p->waiting == 0 && tx_is_committing(ch))
         tx_is_committed(ch);
 }

@@ -215,27 +215,27 @@ static void pause_is_over(struct loop *loop, struct loop_timer *timer)
 /* Hands it to its queues, which have answered so. One that has gone since it was published says so. */
 static void send_to_queues(struct channel *ch, struct tx_publish *publish,
                            struct confirm_sink *sink, uint64_t number,
-                           struct queue_answers *answers)
+                           struct confirm_answers *answers)
 {
     for (size_t i = 0; i < publish->queue_count; i++) {
         struct queue *q = publish->queues[i];
         bool waits = publish->waiting && q->rules->is_delaying;
-        queue_answers_add(answers,
-                          queue_publish(connection_loop(ch->connection), q,
-                                        waits ? publish->waiting : publish->message, sink, number));
+        confirm_answers_add(answers, queue_publish(connection_loop(ch->connection), q,
+                                                   waits ? publish->waiting : publish->message,
+                                                   sink, number));
         pause_if_behind(ch->tx, q);
     }
 }
 
 /* The same, of a message that exchanges have looked at for duplicates. */
 static void send_once(struct channel *ch, struct tx_publish *publish, struct confirm_sink *sink,
-                      uint64_t number, struct queue_answers *answers)
+                      uint64_t number, struct confirm_answers *answers)
 {
     struct dedup_publish *once = dedup_publish_begin(
         connection_loop(ch->connection), &publish->claims, publish->message->is_persistent);
-    struct queue_answers of_queues = {0};
+    struct confirm_answers of_queues = {0};
     send_to_queues(ch, publish, dedup_publish_sink(once), 0, &of_queues);
-    queue_answers_add(answers, dedup_publish_end(&once, &of_queues, sink, number));
+    confirm_answers_add(answers, dedup_publish_end(&once, &of_queues, sink, number));
 }
 
 static void commit_publish(struct channel *ch, struct tx_publish *publish)
@@ -246,18 +246,18 @@ static void commit_publish(struct channel *ch, struct tx_publish *publish)
     if (is_watched && publish->queue_count == 0)
         channel_return_message(ch, m);
     struct publisher *publisher = channel_publisher(ch);
-    struct queue_answers answers = {0};
+    struct confirm_answers answers = {0};
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     (publish->claims.first ? send_once : send_to_queues)(ch, publish, &publisher->sink, number,
                                                          &answers);
     if (publish->claims.seen_by)
-        queue_answers_add(&answers,
-                          dedup_answer_duplicate(&publish->claims, &publisher->sink, number));
+        confirm_answers_add(&answers,
+                            dedup_answer_duplicate(&publish->claims, &publisher->sink, number));
     publisher->waiting += answers.later;
     publisher->has_failed |= answers.refused;
     if (is_watched && answers.later > 0)
         channel_watch(ch, &answers);
-    else if (is_watched && queue_answers_sum(&answers) == QUEUE_GONE)
+    else if (is_watched && confirm_answers_sum(&answers) == CONFIRM_GONE)
         channel_return_message(ch, m);
 }
 
@@ -293,10 +293,10 @@ static bool commit_publishes(struct tx *tx)
 void tx_has_settled(struct channel *ch, struct queue *q)
 {
     struct publisher *publisher = channel_publisher(ch);
-    enum queue_answer answer =
+    enum confirm_answer answer =
         queue_ask_settled(connection_loop(ch->connection), q, &publisher->sink);
-    publisher->waiting += answer == QUEUE_LATER;
-    publisher->has_failed |= answer == QUEUE_REFUSED;
+    publisher->waiting += answer == CONFIRM_LATER;
+    publisher->has_failed |= answer == CONFIRM_REFUSED;
 }
 
 /* Whether all is done at once. */

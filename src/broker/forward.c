@@ -296,12 +296,12 @@ static void note_refusal(struct job *job, uint32_t target)
 
 /* A target that is gone neither takes nor refuses: when all are, nobody was to have it. */
 static void job_answer(struct forwarder *f, struct job *job, uint32_t target,
-                       enum queue_answer answer)
+                       enum confirm_answer answer)
 {
-    bool taken = answer == QUEUE_TOOK;
-    job->was_refused |= answer == QUEUE_REFUSED;
+    bool taken = answer == CONFIRM_TOOK;
+    job->was_refused |= answer == CONFIRM_REFUSED;
     job->was_taken |= taken;
-    if (answer == QUEUE_REFUSED && job->forward.must_arrive)
+    if (answer == CONFIRM_REFUSED && job->forward.must_arrive)
         note_refusal(job, target);
     if (taken && job->forward.must_arrive)
         job->targets[target] |= HAS_IT;
@@ -310,7 +310,7 @@ static void job_answer(struct forwarder *f, struct job *job, uint32_t target,
         job_is_answered(f, job);
 }
 
-static void sink_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+static void sink_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                         struct message *message)
 {
     (void)message;
@@ -351,9 +351,9 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
     if (job->forward.must_arrive && !job->was_refused)
         job_remember(job, target);
     job->answers_due++;
-    enum queue_answer answer = (job->rules->goes_back ? queue_publish_again : queue_publish)(
+    enum confirm_answer answer = (job->rules->goes_back ? queue_publish_again : queue_publish)(
         home_of(f), target, made, &f->sink, (uint64_t)number << TARGET_SHIFT | job->slot);
-    if (answer != QUEUE_LATER)
+    if (answer != CONFIRM_LATER)
         job_answer(f, job, number, answer);
     return queue_is_behind(target);
 }

@@ -211,7 +211,7 @@ static void wait_end(struct journal_loop *p, const struct journal_wait *wait, in
     if (w->uncommitted)
         queue_unref(&w->uncommitted);
     for (uint64_t n = w->number; n < w->number + w->count; n++)
-        confirm_answer(p->loop, w->sink, n, error == 0 ? QUEUE_TOOK : QUEUE_REFUSED, NULL);
+        confirm_sink_answer(p->loop, w->sink, n, error == 0 ? CONFIRM_TOOK : CONFIRM_REFUSED, NULL);
 }
 
 void journal_queue_committed(struct loop *loop, bool is_stored)
@@ -296,24 +296,24 @@ void journal_mark_dirty(struct lane *l)
     stage_name(l, p);
 }
 
-enum queue_answer journal_answer(const struct queue *q, const struct message *message)
+enum confirm_answer journal_answer(const struct queue *q, const struct message *message)
 {
     const struct journal_loop *p = loop_slot(q->home, LOOP_SLOT_STORE);
     if (!queue_stores(q, message) || !q->flags.durable || q->flags.exclusive || !p)
-        return QUEUE_TOOK;
+        return CONFIRM_TOOK;
     bool is_stored_any_more = p->journal && log_failure(p->journal->log) == 0 &&
                               !atomic_load_explicit(&p->journal->has_failed, memory_order_relaxed);
-    return is_stored_any_more ? QUEUE_LATER : QUEUE_REFUSED;
+    return is_stored_any_more ? CONFIRM_LATER : CONFIRM_REFUSED;
 }
 
 /* Staged for the log and not yet on the disk: from here on publishers wait. */
 static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
 
-enum queue_answer journal_answer_settled(const struct queue *q)
+enum confirm_answer journal_answer_settled(const struct queue *q)
 {
     if (!is_queue_stored(q) || atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
-        return QUEUE_TOOK;
-    return log_failure(journal_of(q->home)->journal->log) < 0 ? QUEUE_REFUSED : QUEUE_LATER;
+        return CONFIRM_TOOK;
+    return log_failure(journal_of(q->home)->journal->log) < 0 ? CONFIRM_REFUSED : CONFIRM_LATER;
 }
 
 bool journal_is_behind(const struct queue *q)

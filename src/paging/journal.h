@@ -134,13 +134,13 @@ static inline struct journal_loop *journal_of(const struct loop *loop)
 
 /* --- home of the queue ------------------------------------------------------------------------------ */
 
-/* How a publish of this message to the queue is answered: QUEUE_LATER when it must be safe first,
- * QUEUE_REFUSED when it would have to be and nothing can be stored any more. */
-enum queue_answer journal_answer(const struct queue *q, const struct message *message);
+/* How a publish of this message to the queue is answered: CONFIRM_LATER when it must be safe first,
+ * CONFIRM_REFUSED when it would have to be and nothing can be stored any more. */
+enum confirm_answer journal_answer(const struct queue *q, const struct message *message);
 /* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
 bool journal_is_behind(const struct queue *q);
 /* The same for what has been settled in the queue. */
-enum queue_answer journal_answer_settled(const struct queue *q);
+enum confirm_answer journal_answer_settled(const struct queue *q);
 /* The message has been put into the queue. */
 void journal_enqueue(struct lane *l, const struct message *message, uint64_t sequence,
                      bool delivered, uint64_t deadline_ms);

@@ -9,12 +9,13 @@
  *
  *   (1) Messages are ready only while no consumer can take one, or a delivery run is scheduled.
  *   (2) A deleted queue has no messages, no consumers and no name; what still arrives for it by
- *       mail is answered with QUEUE_GONE: it was not taken. */
+ *       mail is answered with CONFIRM_GONE: it was not taken. */
 #ifndef LEVERET_QUEUE_QUEUE_H
 #define LEVERET_QUEUE_QUEUE_H
 
 #include "broker/broker.h"
 #include "broker/policy.h"
+#include "message/confirm.h"
 #include "message/death.h"
 #include "paging/lane.h"
 #include "queue/arguments.h"
@@ -174,64 +175,22 @@ bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_
 
 /* --- publishing: any loop --------------------------------------------------------------- */
 
-enum queue_answer {
-    QUEUE_TOOK,
-    QUEUE_REFUSED, /* the store has failed, or the queue takes no more */
-    QUEUE_GONE,    /* the queue has ended before the message came: for the message there was none */
-    QUEUE_LATER,
-};
-
-/* Who waits for queues to take a message. Answers come on the sink's loop, once for each queue that
- * answered QUEUE_LATER. `message`: with QUEUE_GONE what was published, borrowed; NULL when the sink has
- * not been told of one; else NULL. */
-struct confirm_sink {
-    struct loop *loop;
-    void (*answer)(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
-                   struct message *message);
-};
-
-/* Answers a sink: at once when it is on this loop, else by mail. The message, or NULL, is shared. */
-void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
-                    enum queue_answer answer, struct message *message);
-
-/* What the queues of one message have said so far. */
-struct queue_answers {
-    uint32_t later; /* to come */
-    bool taken, refused, gone;
-};
-
-static inline void queue_answers_add(struct queue_answers *answers, enum queue_answer answer)
-{
-    answers->later += answer == QUEUE_LATER;
-    answers->taken |= answer == QUEUE_TOOK;
-    answers->refused |= answer == QUEUE_REFUSED;
-    answers->gone |= answer == QUEUE_GONE;
-}
-
-/* What they say together when none is to come: one that refuses speaks for all, and a queue that is gone
- * only where no other took the message. A message that was for no queue is taken. */
-static inline enum queue_answer queue_answers_sum(const struct queue_answers *answers)
-{
-    if (answers->refused)
-        return QUEUE_REFUSED;
-    return answers->gone && !answers->taken ? QUEUE_GONE : QUEUE_TOOK;
-}
-
 /* Puts the message into one queue: now, when the queue is at home on this loop, else by mail. The
- * message is shared: a reference is taken. With a sink, QUEUE_LATER promises one answer with this
+ * message is shared: a reference is taken. With a sink, CONFIRM_LATER promises one answer with this
  * number (from another loop, or when a persistent message is safe on disk); without one the return
  * value says nothing. */
-enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
-                                struct confirm_sink *sink, uint64_t number);
+enum confirm_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                  struct confirm_sink *sink, uint64_t number);
 
 /* The same for a message that comes back out of another queue, where it stays if it is refused: it is
  * no duplicate of itself, and refusing it makes no dead letter. */
-enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
-                                      struct confirm_sink *sink, uint64_t number);
+enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
+                                        struct confirm_sink *sink, uint64_t number);
 
 /* Asks to be told, as for a publish with number 0, when everything that was settled in the queue
- * before is stored. QUEUE_TOOK: there is nothing to wait for. */
-enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink);
+ * before is stored. CONFIRM_TOOK: there is nothing to wait for. */
+enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q,
+                                      struct confirm_sink *sink);
 
 /* Whether the queue's home has so much to do already that publishers should be held back for a
  * moment. Any loop. */

@@ -203,17 +203,17 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         queue_expire(q);
 }
 
-enum queue_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
+enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
 {
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
-        return QUEUE_GONE;
-    enum queue_answer answer = journal_answer(q, message);
-    if (answer == QUEUE_REFUSED)
+        return CONFIRM_GONE;
+    enum confirm_answer answer = journal_answer(q, message);
+    if (answer == CONFIRM_REFUSED)
         return answer;
     if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
         if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX && !is_kept)
             queue_dead_letter_outside(q, message, DEATH_MAXLEN);
-        return QUEUE_REFUSED;
+        return CONFIRM_REFUSED;
     }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
@@ -227,7 +227,7 @@ enum queue_answer queue_take_message(struct queue *q, struct message *message, b
     }
     if (c->no_ack) {
         hand_over(q, c, message, 0, false, 0);
-        return QUEUE_TOOK;
+        return CONFIRM_TOOK;
     }
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
@@ -238,33 +238,6 @@ enum queue_answer queue_take_message(struct queue *q, struct message *message, b
         conflation_came(q, lane_place(l, sequence), message);
     hand_over(q, c, message, lane_place(l, sequence), false, 0);
     return answer;
-}
-
-static void answer_mail(struct loop *at, struct mail *mail)
-{
-    (void)at;
-    struct confirm_sink *sink = mail->a;
-    struct message *message = mail->b;
-    sink->answer(sink, mail->c, (enum queue_answer)mail->d, message);
-    if (message)
-        message_unref(&message);
-}
-
-void confirm_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
-                    enum queue_answer answer, struct message *message)
-{
-    if (sink->loop == loop) {
-        sink->answer(sink, number, answer, message);
-        return;
-    }
-    struct mail mail = {
-        .deliver = answer_mail,
-        .a = sink,
-        .b = message ? message_ref(message) : NULL,
-        .c = number,
-        .d = answer,
-    };
-    loop_mail(loop, sink->loop, &mail);
 }
 
 /* Mail with messages to one loop may cost so much before publishers are held back. */
@@ -282,8 +255,8 @@ bool queue_is_behind(const struct queue *q)
            (q->dedup && dedup_is_behind(q->vhost->broker));
 }
 
-typedef enum queue_answer take_fn(struct queue *q, struct message *m, struct confirm_sink *sink,
-                                  uint64_t number);
+typedef enum confirm_answer take_fn(struct queue *q, struct message *m, struct confirm_sink *sink,
+                                    uint64_t number);
 
 static void published(struct loop *at, struct mail *mail, take_fn *take)
 {
@@ -292,9 +265,9 @@ static void published(struct loop *at, struct mail *mail, take_fn *take)
         return;
     atomic_fetch_sub_explicit(mailed_bytes(mail->a), message_memory(m), memory_order_relaxed);
     struct confirm_sink *sink = (struct confirm_sink *)(uintptr_t)mail->d;
-    enum queue_answer answer = take(mail->a, m, sink, mail->c);
-    if (sink && answer != QUEUE_LATER)
-        confirm_answer(at, sink, mail->c, answer, answer == QUEUE_GONE ? m : NULL);
+    enum confirm_answer answer = take(mail->a, m, sink, mail->c);
+    if (sink && answer != CONFIRM_LATER)
+        confirm_sink_answer(at, sink, mail->c, answer, answer == CONFIRM_GONE ? m : NULL);
     message_unref(&m);
 }
 
@@ -308,10 +281,10 @@ static void publish_again_mail(struct loop *at, struct mail *mail)
     published(at, mail, queue_take_again);
 }
 
-static enum queue_answer publish_by_mail(struct loop *loop, struct queue *q,
-                                         struct message *message, struct confirm_sink *sink,
-                                         uint64_t number,
-                                         void (*deliver)(struct loop *, struct mail *))
+static enum confirm_answer publish_by_mail(struct loop *loop, struct queue *q,
+                                           struct message *message, struct confirm_sink *sink,
+                                           uint64_t number,
+                                           void (*deliver)(struct loop *, struct mail *))
 {
     atomic_fetch_add_explicit(mailed_bytes(q), message_memory(message), memory_order_relaxed);
     struct mail mail = {
@@ -323,19 +296,19 @@ static enum queue_answer publish_by_mail(struct loop *loop, struct queue *q,
     };
     if (q->home != loop || !held_takes(q, &mail))
         loop_mail(loop, q->home, &mail);
-    return QUEUE_LATER;
+    return CONFIRM_LATER;
 }
 
-enum queue_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
-                                struct confirm_sink *sink, uint64_t number)
+enum confirm_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
+                                  struct confirm_sink *sink, uint64_t number)
 {
     if (q->home == loop && !q->is_restoring)
         return queue_take_once(q, message, sink, number);
     return publish_by_mail(loop, q, message, sink, number, publish_mail);
 }
 
-enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
-                                      struct confirm_sink *sink, uint64_t number)
+enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
+                                        struct confirm_sink *sink, uint64_t number)
 {
     if (q->home == loop && !q->is_restoring)
         return queue_take_again(q, message, sink, number);
@@ -343,10 +316,10 @@ enum queue_answer queue_publish_again(struct loop *loop, struct queue *q, struct
 }
 
 /* Home. */
-static enum queue_answer answer_settled(struct queue *q, struct confirm_sink *sink)
+static enum confirm_answer answer_settled(struct queue *q, struct confirm_sink *sink)
 {
-    enum queue_answer answer = journal_answer_settled(q);
-    if (answer == QUEUE_LATER)
+    enum confirm_answer answer = journal_answer_settled(q);
+    if (answer == CONFIRM_LATER)
         journal_confirm(journal_of(q->home), q, sink, 0);
     return answer;
 }
@@ -354,19 +327,19 @@ static enum queue_answer answer_settled(struct queue *q, struct confirm_sink *si
 static void ask_settled_mail(struct loop *at, struct mail *mail)
 {
     struct queue *q = mail->a;
-    enum queue_answer answer = answer_settled(q, mail->b);
-    if (answer != QUEUE_LATER)
-        confirm_answer(at, mail->b, 0, answer, NULL);
+    enum confirm_answer answer = answer_settled(q, mail->b);
+    if (answer != CONFIRM_LATER)
+        confirm_sink_answer(at, mail->b, 0, answer, NULL);
     queue_unref(&q);
 }
 
-enum queue_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
+enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
 {
     if (q->home == loop)
         return answer_settled(q, sink);
     struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
     loop_mail(loop, q->home, &mail);
-    return QUEUE_LATER;
+    return CONFIRM_LATER;
 }
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)

@@ -4,36 +4,36 @@
 #include "topology/dedup.h"
 #include "wire/properties.h"
 
-static enum queue_answer take(struct queue *q, struct message *m, bool is_kept,
-                              struct confirm_sink *sink, uint64_t number)
+static enum confirm_answer take(struct queue *q, struct message *m, bool is_kept,
+                                struct confirm_sink *sink, uint64_t number)
 {
-    enum queue_answer answer = queue_take_message(q, m, is_kept);
-    if (answer == QUEUE_LATER && sink)
+    enum confirm_answer answer = queue_take_message(q, m, is_kept);
+    if (answer == CONFIRM_LATER && sink)
         journal_confirm(journal_of(q->home), q, sink, number);
     return answer;
 }
 
-enum queue_answer queue_take_again(struct queue *q, struct message *m, struct confirm_sink *sink,
-                                   uint64_t number)
+enum confirm_answer queue_take_again(struct queue *q, struct message *m, struct confirm_sink *sink,
+                                     uint64_t number)
 {
     return take(q, m, true, sink, number);
 }
 
-enum queue_answer queue_take_once(struct queue *q, struct message *m, struct confirm_sink *sink,
-                                  uint64_t number)
+enum confirm_answer queue_take_once(struct queue *q, struct message *m, struct confirm_sink *sink,
+                                    uint64_t number)
 {
     struct properties properties;
     struct dedup_claims claims = {0};
     if (!q->dedup || !properties_read(message_header(m), &properties))
         return take(q, m, false, sink, number);
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
-        return QUEUE_GONE;
+        return CONFIRM_GONE;
     if (!dedup_admits(q->dedup, properties.headers, &claims))
         return dedup_answer_duplicate(&claims, sink, number);
     if (!claims.first)
         return take(q, m, false, sink, number);
     struct dedup_publish *publish = dedup_publish_begin(q->home, &claims, m->is_persistent);
-    struct queue_answers answers = {0};
-    queue_answers_add(&answers, take(q, m, false, dedup_publish_sink(publish), 0));
+    struct confirm_answers answers = {0};
+    confirm_answers_add(&answers, take(q, m, false, dedup_publish_sink(publish), 0));
     return dedup_publish_end(&publish, &answers, sink, number);
 }

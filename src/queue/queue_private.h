@@ -64,9 +64,9 @@ uint32_t queue_first_delivery_count(struct lane *l);
 
 /* --- queue_messages.c --- */
 
-/* Puts a message into the queue; QUEUE_LATER: ask journal_confirm(). A reference is taken. `is_kept`: who
+/* Puts a message into the queue; CONFIRM_LATER: ask journal_confirm(). A reference is taken. `is_kept`: who
  * sends it keeps it when it is refused, so it is no dead letter then. */
-enum queue_answer queue_take_message(struct queue *q, struct message *message, bool is_kept);
+enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept);
 
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
@@ -86,13 +86,13 @@ void queue_message_left(struct lane *l, const struct backlog_left *left);
 
 /* --- queue_once.c --- */
 
-/* The same, unless it is a duplicate and the queue drops those. With a sink QUEUE_LATER promises an answer. */
-enum queue_answer queue_take_once(struct queue *q, struct message *message,
-                                  struct confirm_sink *sink, uint64_t number);
+/* The same, unless it is a duplicate and the queue drops those. With a sink CONFIRM_LATER promises an answer. */
+enum confirm_answer queue_take_once(struct queue *q, struct message *message,
+                                    struct confirm_sink *sink, uint64_t number);
 
 /* The same, duplicate or not, for one that stays where it is when it is refused. */
-enum queue_answer queue_take_again(struct queue *q, struct message *message,
-                                   struct confirm_sink *sink, uint64_t number);
+enum confirm_answer queue_take_again(struct queue *q, struct message *message,
+                                     struct confirm_sink *sink, uint64_t number);
 
 /* --- queue_expiry.c --- */
 

@@ -327,7 +327,7 @@ static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, 
     while (waiters) {
         struct waiter *w = waiters;
         waiters = w->next;
-        confirm_answer(loop, w->sink, w->number, taken ? QUEUE_TOOK : QUEUE_REFUSED, NULL);
+        confirm_sink_answer(loop, w->sink, w->number, taken ? CONFIRM_TOOK : CONFIRM_REFUSED, NULL);
         free(w);
     }
     dedup_free(&claim->dedup);
@@ -388,7 +388,7 @@ struct dedup_publish {
     int64_t waiting;            /* answers to come */
     bool is_complete;           /* ... are counted: dedup_publish_end() was called */
     bool is_persistent;
-    struct queue_answers answers; /* that came */
+    struct confirm_answers answers; /* that came */
     struct confirm_sink *to;
     uint64_t number;
 };
@@ -396,7 +396,7 @@ struct dedup_publish {
 /* The claims end, or will: how many of them later. */
 static int64_t end_claims(struct dedup_publish *p)
 {
-    bool taken = queue_answers_sum(&p->answers) == QUEUE_TOOK;
+    bool taken = confirm_answers_sum(&p->answers) == CONFIRM_TOOK;
     int64_t later = 0;
     while (p->claims) {
         struct dedup_claim *claim = p->claims;
@@ -409,12 +409,12 @@ static int64_t end_claims(struct dedup_publish *p)
     return later;
 }
 
-static void publish_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+static void publish_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                            struct message *message)
 {
     (void)number;
     struct dedup_publish *p = lv_container_of(sink, struct dedup_publish, sink);
-    queue_answers_add(&p->answers, answer);
+    confirm_answers_add(&p->answers, answer);
     p->waiting--;
     if (!p->is_complete || p->waiting > 0)
         return;
@@ -423,7 +423,8 @@ static void publish_answer(struct confirm_sink *sink, uint64_t number, enum queu
         return;
     /* If all queues are gone, the last answer has brought the message. */
     if (p->to)
-        confirm_answer(sink->loop, p->to, p->number, queue_answers_sum(&p->answers), message);
+        confirm_sink_answer(sink->loop, p->to, p->number, confirm_answers_sum(&p->answers),
+                            message);
     free(p);
 }
 
@@ -443,9 +444,9 @@ struct confirm_sink *dedup_publish_sink(struct dedup_publish *publish)
     return &publish->sink;
 }
 
-enum queue_answer dedup_publish_end(struct dedup_publish **publish,
-                                    const struct queue_answers *answers, struct confirm_sink *to,
-                                    uint64_t number)
+enum confirm_answer dedup_publish_end(struct dedup_publish **publish,
+                                      const struct confirm_answers *answers,
+                                      struct confirm_sink *to, uint64_t number)
 {
     struct dedup_publish *p = *publish;
     *publish = NULL;
@@ -459,25 +460,25 @@ enum queue_answer dedup_publish_end(struct dedup_publish **publish,
     if (p->waiting > 0) {
         p->to = to;
         p->number = number;
-        return to ? QUEUE_LATER : QUEUE_TOOK;
+        return to ? CONFIRM_LATER : CONFIRM_TOOK;
     }
-    enum queue_answer answer = queue_answers_sum(&p->answers);
+    enum confirm_answer answer = confirm_answers_sum(&p->answers);
     free(p);
     return answer;
 }
 
-enum queue_answer dedup_answer_duplicate(struct dedup_claims *claims, struct confirm_sink *to,
-                                         uint64_t number)
+enum confirm_answer dedup_answer_duplicate(struct dedup_claims *claims, struct confirm_sink *to,
+                                           uint64_t number)
 {
     struct dedup *d = claims->seen_by;
-    enum queue_answer answer = QUEUE_TOOK;
+    enum confirm_answer answer = CONFIRM_TOOK;
     pthread_mutex_lock(&d->lock);
     struct seen_entry *entry = seen_find(&d->seen, claims->seen);
     if (!entry)
-        answer = QUEUE_REFUSED; /* the first one has failed since */
+        answer = CONFIRM_REFUSED; /* the first one has failed since */
     else if (entry->claim && to)
-        answer = QUEUE_LATER;
-    if (answer == QUEUE_LATER)
+        answer = CONFIRM_LATER;
+    if (answer == CONFIRM_LATER)
         add_waiter(entry->claim, to, number);
     pthread_mutex_unlock(&d->lock);
     dedup_free(&claims->seen_by);

@@ -28,8 +28,9 @@
 #define LEVERET_TOPOLOGY_DEDUP_H
 
 #include "broker/broker.h"
+#include "message/confirm.h"
 #include "message/seen.h"
-#include "queue/queue.h"
+#include "topology/binding.h"
 #include "topology/vhost.h"
 
 struct dedup;
@@ -98,15 +99,15 @@ struct dedup_publish *dedup_publish_begin(struct loop *loop, struct dedup_claims
 struct confirm_sink *dedup_publish_sink(struct dedup_publish *publish);
 
 /* All queues have been asked, and have answered so. Takes *publish. The answer for the publisher, as
- * queue_publish() gives it: with `to`, QUEUE_LATER promises one. */
-enum queue_answer dedup_publish_end(struct dedup_publish **publish,
-                                    const struct queue_answers *answers, struct confirm_sink *to,
-                                    uint64_t number);
+ * queue_publish() gives it: with `to`, CONFIRM_LATER promises one. */
+enum confirm_answer dedup_publish_end(struct dedup_publish **publish,
+                                      const struct confirm_answers *answers,
+                                      struct confirm_sink *to, uint64_t number);
 
-/* The answer for a duplicate (claims->seen_by): QUEUE_LATER when the first message with its value is
+/* The answer for a duplicate (claims->seen_by): CONFIRM_LATER when the first message with its value is
  * still on its way. `to` may be NULL. Ends the claims' hold. */
-enum queue_answer dedup_answer_duplicate(struct dedup_claims *claims, struct confirm_sink *to,
-                                         uint64_t number);
+enum confirm_answer dedup_answer_duplicate(struct dedup_claims *claims, struct confirm_sink *to,
+                                           uint64_t number);
 
 /* Nobody publishes it after all: what was claimed is forgotten. */
 void dedup_claims_drop(struct loop *loop, struct dedup_claims *claims);

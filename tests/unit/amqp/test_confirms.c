@@ -41,10 +41,10 @@ static void take(struct confirms *c, int count)
 
 static void wait_for(struct confirms *c, uint32_t later)
 {
-    confirms_wait(c, &(struct queue_answers){.later = later}, false);
+    confirms_wait(c, &(struct confirm_answers){.later = later}, false);
 }
 
-static void settled(struct confirms *c, uint64_t number, enum queue_answer answer)
+static void settled(struct confirms *c, uint64_t number, enum confirm_answer answer)
 {
     assert_int_equal(confirms_answer(c, number, answer), CONFIRM_SETTLED);
 }
@@ -62,10 +62,10 @@ static void what_is_taken_in_order_is_told_in_one_frame(void **state)
         wait_for(&c, 1);
     TELLS(&c, "");
     for (uint64_t n = 1002; n <= 1300; n++)
-        settled(&c, n, QUEUE_TOOK);
+        settled(&c, n, CONFIRM_TOOK);
     take(&c, 1);
     TELLS(&c, "ack 1300*, ack 1302, ");
-    settled(&c, 1301, QUEUE_TOOK);
+    settled(&c, 1301, CONFIRM_TOOK);
     TELLS(&c, "ack 1301, ");
     TELLS(&c, "");
     confirms_free(&c);
@@ -79,7 +79,7 @@ static void a_multiple_ends_before_what_is_refused_or_told(void **state)
     wait_for(&c, 1);     /* a durable queue ... */
     confirms_refuse(&c); /* ... and a full one */
     TELLS(&c, "nack 2, ");
-    settled(&c, 1, QUEUE_TOOK);
+    settled(&c, 1, CONFIRM_TOOK);
     TELLS(&c, "ack 1, ");
     take(&c, 3);
     confirms_refuse(&c);
@@ -93,7 +93,7 @@ static void a_multiple_ends_before_what_is_refused_or_told(void **state)
     wait_for(&c, 1);
     TELLS(&c, "ack 12, ");
     for (uint64_t n = 14; n >= 10; n -= n == 13 ? 2 : 1)
-        settled(&c, n, QUEUE_TOOK);
+        settled(&c, n, CONFIRM_TOOK);
     TELLS(&c, "ack 11*, ack 14*, "); /* 12 is told already */
     confirms_free(&c);
 }
@@ -104,13 +104,13 @@ static void one_that_refuses_speaks_for_all_and_one_that_is_gone_for_itself(void
     struct confirms c;
     confirms_init(&c);
     wait_for(&c, 2);
-    assert_int_equal(confirms_answer(&c, 1, QUEUE_REFUSED), CONFIRM_OPEN);
-    settled(&c, 1, QUEUE_TOOK);
+    assert_int_equal(confirms_answer(&c, 1, CONFIRM_REFUSED), CONFIRM_OPEN);
+    settled(&c, 1, CONFIRM_TOOK);
     wait_for(&c, 2);
-    assert_int_equal(confirms_answer(&c, 2, QUEUE_GONE), CONFIRM_OPEN);
-    settled(&c, 2, QUEUE_TOOK);
-    confirms_wait(&c, &(struct queue_answers){.later = 1, .taken = true}, true);
-    settled(&c, 3, QUEUE_GONE);
+    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE), CONFIRM_OPEN);
+    settled(&c, 2, CONFIRM_TOOK);
+    confirms_wait(&c, &(struct confirm_answers){.later = 1, .taken = true}, true);
+    settled(&c, 3, CONFIRM_GONE);
     TELLS(&c, "nack 1*, ack 3*, ");
     confirms_free(&c);
 }
@@ -121,12 +121,12 @@ static void of_what_no_queue_has_a_mandatory_message_is_returned_and_another_ref
     struct confirms c;
     confirms_init(&c);
     wait_for(&c, 1);
-    settled(&c, 1, QUEUE_GONE);
-    confirms_wait(&c, &(struct queue_answers){.later = 2, .gone = true}, true);
-    assert_int_equal(confirms_answer(&c, 2, QUEUE_GONE), CONFIRM_OPEN);
-    assert_int_equal(confirms_answer(&c, 2, QUEUE_GONE), CONFIRM_RETURNED);
-    confirms_wait(&c, &(struct queue_answers){.later = 1, .refused = true}, true);
-    settled(&c, 3, QUEUE_GONE);
+    settled(&c, 1, CONFIRM_GONE);
+    confirms_wait(&c, &(struct confirm_answers){.later = 2, .gone = true}, true);
+    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE), CONFIRM_OPEN);
+    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE), CONFIRM_RETURNED);
+    confirms_wait(&c, &(struct confirm_answers){.later = 1, .refused = true}, true);
+    settled(&c, 3, CONFIRM_GONE);
     TELLS(&c, "nack 1*, ack 2, nack 3*, ");
     confirms_free(&c);
 }
@@ -177,7 +177,7 @@ static uint64_t below(uint64_t n)
 
 static void publish(struct confirms *c, struct client *client)
 {
-    struct queue_answers answers = {.later = below(3) ? (uint32_t)below(QUEUES_MAX + 1) : 0};
+    struct confirm_answers answers = {.later = below(3) ? (uint32_t)below(QUEUES_MAX + 1) : 0};
     struct publish *p = &client->publishes[++client->count];
     answers.refused = below(4) == 0;
     assert_int_equal(confirms_next(c), client->count);
@@ -201,7 +201,7 @@ static void answer(struct confirms *c, struct client *client)
     bool refused = below(6) == 0;
     p->refused |= refused;
     p->due--;
-    enum confirm_end end = confirms_answer(c, number, refused ? QUEUE_REFUSED : QUEUE_TOOK);
+    enum confirm_end end = confirms_answer(c, number, refused ? CONFIRM_REFUSED : CONFIRM_TOOK);
     assert_int_equal(end, p->due > 0 ? CONFIRM_OPEN : CONFIRM_SETTLED);
     p->expected = p->refused ? NACKED : ACKED;
 }

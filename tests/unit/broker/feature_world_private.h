@@ -291,7 +291,7 @@ void fw_read_message(struct feature_world *w, unsigned slot, struct slice exchan
 void fw_publish(struct feature_world *w, unsigned count);
 /* A large one into this queue, so that the log moves on. */
 void fw_publish_ballast(struct feature_world *w, unsigned queue);
-void fw_on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+void fw_on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                   struct message *message);
 /* Looks whether the store has failed: then it refuses messages for no fault of theirs. */
 void fw_note_failure(struct feature_world *w);

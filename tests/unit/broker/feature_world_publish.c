@@ -33,11 +33,11 @@ static void refuse(struct feature_world *w, struct fw_message *m)
     fw_note_failure(w);
 }
 
-void fw_on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+void fw_on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                   struct message *message)
 {
     struct feature_world *w = lv_container_of(sink, struct fw_sink, sink)->world;
-    if ((answer == QUEUE_GONE) != (message != NULL))
+    if ((answer == CONFIRM_GONE) != (message != NULL))
         fw_fail(w, "message %" PRIu64 " comes back though it was not too late, or does not",
                 number);
     struct fw_message *m = &w->messages[number];
@@ -47,7 +47,7 @@ void fw_on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer 
         fw_fail(w, "message %" PRIu64 " of an earlier life is answered", number);
     if (m->answers++ == m->answers_due)
         fw_fail(w, "message %" PRIu64 " is answered once too often", number);
-    if (answer == QUEUE_REFUSED)
+    if (answer == CONFIRM_REFUSED)
         refuse(w, m);
 }
 
@@ -62,11 +62,11 @@ void fw_check_answers(struct feature_world *w)
 
 /* --- into queues ----------------------------------------------------------------------------------- */
 
-static void note_answer(struct feature_world *w, struct fw_message *m, enum queue_answer answer)
+static void note_answer(struct feature_world *w, struct fw_message *m, enum confirm_answer answer)
 {
-    if (answer == QUEUE_LATER)
+    if (answer == CONFIRM_LATER)
         m->answers_due++;
-    if (answer == QUEUE_REFUSED)
+    if (answer == CONFIRM_REFUSED)
         refuse(w, m);
 }
 
@@ -86,10 +86,10 @@ static void put_once(struct feature_world *w, struct loop *loop, uint32_t number
     struct fw_message *model = &w->messages[number];
     struct confirm_sink *sink = &w->sinks[loop_index(loop)].sink;
     struct dedup_publish *publish = dedup_publish_begin(loop, claims, m->is_persistent);
-    struct queue_answers answers = {0};
+    struct confirm_answers answers = {0};
     for (size_t i = 0; i < route->count; i++)
-        queue_answers_add(&answers,
-                          queue_publish(loop, route->queues[i], m, dedup_publish_sink(publish), 0));
+        confirm_answers_add(
+            &answers, queue_publish(loop, route->queues[i], m, dedup_publish_sink(publish), 0));
     note_answer(w, model, dedup_publish_end(&publish, &answers, sink, number));
     if (claims->seen_by) {
         model->is_duplicate = true;

@@ -8,7 +8,7 @@
 
 /* --- publishing ----------------------------------------------------------------------------------------- */
 
-void world_on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+void world_on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                      struct message *message)
 {
     (void)message;
@@ -20,7 +20,7 @@ void world_on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answ
         world_fail(w, "message %" PRIu64 " of an earlier life is answered", number);
     if (model->answers++ == model->answers_due)
         world_fail(w, "message %" PRIu64 " is answered once too often", number);
-    model->is_refused |= answer == QUEUE_REFUSED;
+    model->is_refused |= answer == CONFIRM_REFUSED;
 }
 
 static void placed_mail(struct loop *at, struct mail *mail)
@@ -50,10 +50,10 @@ void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_
     copy_add(w, slot, number);
     struct sink *sink = &w->sinks[loop_index(loop)];
     switch (queue_publish(loop, s->queue, m, &sink->sink, number)) {
-    case QUEUE_TOOK: break;
-    case QUEUE_LATER: model->answers_due++; break;
-    case QUEUE_REFUSED:
-    case QUEUE_GONE: copy_of(w, slot, number)->expect = NOT_THERE; return;
+    case CONFIRM_TOOK: break;
+    case CONFIRM_LATER: model->answers_due++; break;
+    case CONFIRM_REFUSED:
+    case CONFIRM_GONE: copy_of(w, slot, number)->expect = NOT_THERE; return;
     }
     if (s->queue->home == loop && !s->queue->is_restoring) {
         copy_of(w, slot, number)->is_placed = true;

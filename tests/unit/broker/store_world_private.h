@@ -219,7 +219,7 @@ void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_
 uint32_t model_add(struct world *w, unsigned publisher);
 void world_publish(struct world *w, unsigned count);
 /* What the sinks of a world answer with. */
-void world_on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+void world_on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                      struct message *message);
 struct client *world_consume(struct world *w, unsigned slot, bool no_ack, uint32_t prefetch,
                              bool is_verifying);

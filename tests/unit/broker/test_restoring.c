@@ -23,12 +23,12 @@ static struct {
 
 /* --- lives of a broker ---------------------------------------------------------------------------- */
 
-static void on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+static void on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                       struct message *message)
 {
     (void)sink, (void)number, (void)message;
     w.answers++;
-    w.refusals += answer == QUEUE_REFUSED;
+    w.refusals += answer == CONFIRM_REFUSED;
 }
 
 static struct queue *restore_queue(const char *name, uint64_t id)
@@ -119,7 +119,7 @@ static void publish_from(struct loop *loop, struct queue *q, unsigned count)
             message_create(slice_str(""), queue_name(q), slice_of("\x10\0\2", 3), BODY_BYTES, true);
         memset(message_body_space(m), 0, BODY_BYTES);
         memcpy(message_body_space(m), &number, sizeof number);
-        assert_int_equal(queue_publish(loop, q, m, &w.sink, number), QUEUE_LATER);
+        assert_int_equal(queue_publish(loop, q, m, &w.sink, number), CONFIRM_LATER);
         message_unref(&m);
     }
     loop_sim_enter(NULL);

@@ -41,12 +41,12 @@ static uint64_t below(uint64_t n)
 
 /* --- a life ------------------------------------------------------------------------------------- */
 
-static void on_answer(struct confirm_sink *sink, uint64_t number, enum queue_answer answer,
+static void on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                       struct message *message)
 {
     (void)sink;
     (void)message;
-    w.is_confirmed[number] |= answer == QUEUE_TOOK;
+    w.is_confirmed[number] |= answer == CONFIRM_TOOK;
 }
 
 static void restore_queue(int which, const char *name, const char *exchange, uint64_t ttl_ms)
@@ -160,7 +160,7 @@ static void publish(unsigned count)
         struct message *m = message_create(slice_str(""), slice_str("source"),
                                            slice_of("\x10\0\2", 3), sizeof number, true);
         memcpy(message_body_space(m), &number, sizeof number);
-        if (queue_publish(loop, w.queues[SOURCE], m, &w.sink, number) == QUEUE_TOOK)
+        if (queue_publish(loop, w.queues[SOURCE], m, &w.sink, number) == CONFIRM_TOOK)
             w.is_confirmed[number] = true;
         message_unref(&m);
     }

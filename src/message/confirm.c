@@ -1,0 +1,29 @@
+/* Answers travel to the publisher's loop: directly when it is the calling one, else by mail. */
+#include "message/confirm.h"
+
+static void answer_mail(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    struct confirm_sink *sink = mail->a;
+    struct message *message = mail->b;
+    sink->answer(sink, mail->c, (enum confirm_answer)mail->d, message);
+    if (message)
+        message_unref(&message);
+}
+
+void confirm_sink_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
+                         enum confirm_answer answer, struct message *message)
+{
+    if (sink->loop == loop) {
+        sink->answer(sink, number, answer, message);
+        return;
+    }
+    struct mail mail = {
+        .deliver = answer_mail,
+        .a = sink,
+        .b = message ? message_ref(message) : NULL,
+        .c = number,
+        .d = answer,
+    };
+    loop_mail(loop, sink->loop, &mail);
+}
