@@ -107,9 +107,9 @@ struct exchange *access_publish(const struct auth_identity *who, struct vhost *v
         return NULL;
     }
     if (x->is_internal) {
-        broker_refuse(error, REPLY_ACCESS_REFUSED,
-                      "cannot publish to internal exchange '%.*s' in vhost '%.*s'",
-                      SLICE_ARG(exchange), SLICE_ARG(vhost_name(vhost)));
+        broker_refuse_as(error, REFUSAL_RESERVED, REPLY_ACCESS_REFUSED,
+                         "cannot publish to internal exchange '%.*s' in vhost '%.*s'",
+                         SLICE_ARG(exchange), SLICE_ARG(vhost_name(vhost)));
         return NULL;
     }
     if (slice_is(slice_str(x->type_name), "topic") &&

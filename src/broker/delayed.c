@@ -217,11 +217,11 @@ bool delayed_refuse(const struct queue *q, struct broker_error *error)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    return broker_refuse(error, 403,
-                         "queue '%.*s' in vhost '%.*s' belongs to exchange '%.*s', which delays "
-                         "messages: it can only be purged",
-                         SLICE_ARG(name), SLICE_ARG(vhost_name(q->vhost)), (int)(name.n - n),
-                         (const char *)name.p + n);
+    return broker_refuse_as(error, REFUSAL_RESERVED, 403,
+                            "queue '%.*s' in vhost '%.*s' belongs to exchange '%.*s', which delays "
+                            "messages: it can only be purged",
+                            SLICE_ARG(name), SLICE_ARG(vhost_name(q->vhost)), (int)(name.n - n),
+                            (const char *)name.p + n);
 }
 
 /* --- exchanges -------------------------------------------------------------------------------------- */

@@ -54,10 +54,10 @@ bool vhost_check_queue_limit(struct vhost *vhost, struct slice queue, struct bro
     size_t count = lv_table_count(vhost->queues) - vhost->delaying_queues;
     if (max < 0 || (int64_t)count < max)
         return true;
-    return broker_refuse(error, 406,
-                         "cannot declare queue '%.*s': queue limit in vhost '%.*s' (%" PRId64
-                         ") is reached",
-                         SLICE_ARG(queue), SLICE_ARG(vhost_name(vhost)), max);
+    return broker_refuse_as(error, REFUSAL_LIMIT, 406,
+                            "cannot declare queue '%.*s': queue limit in vhost '%.*s' (%" PRId64
+                            ") is reached",
+                            SLICE_ARG(queue), SLICE_ARG(vhost_name(vhost)), max);
 }
 
 static bool check_all_known(json_t *object, const char *const *names, const char *subject,

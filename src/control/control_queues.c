@@ -474,6 +474,15 @@ static void run_purge_queue(struct request *r)
         request_done(r, json_pack("{s:I}", "messages", (json_int_t)call.ready));
 }
 
+static const char *delete_error(enum refusal refusal)
+{
+    switch (refusal) {
+    case REFUSAL_IN_USE: return "queue_in_use";
+    case REFUSAL_NOT_EMPTY: return "queue_not_empty";
+    default: return "no_such_queue";
+    }
+}
+
 /* An operator may delete what is exclusive to a connection: so its owner's id is used. */
 static void run_delete_queue(struct request *r)
 {
@@ -491,11 +500,9 @@ static void run_delete_queue(struct request *r)
         request_end(r, err);
     else if (!call.refused)
         request_done(r, json_pack("{s:I}", "messages", (json_int_t)call.ready));
-    else if (call.error.code == 406)
-        request_refuse(r, strstr(call.error.text, "not empty") ? "queue_not_empty" : "queue_in_use",
-                       "%s", call.error.text);
     else
-        request_refuse(r, "no_such_queue", "Queue not found");
+        request_refuse(r, delete_error(call.error.refusal), "%s",
+                       call.error.code == 406 ? call.error.text : "Queue not found");
 }
 
 const struct control_command control_queue_commands[] = {

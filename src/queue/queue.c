@@ -304,8 +304,8 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  struct broker_error *error, struct queue **ret, bool *ret_created)
 {
     if (!d->passive && is_reserved(d)) {
-        broker_refuse(error, 403, "queue name '%.*s' contains reserved prefix 'amq.*'",
-                      SLICE_ARG(d->name));
+        broker_refuse_as(error, REFUSAL_RESERVED, 403,
+                         "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARG(d->name));
         return CHANGE_REFUSED;
     }
     struct queue_declaration typed = *d;

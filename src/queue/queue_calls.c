@@ -304,11 +304,11 @@ void queue_call_purge(struct queue_call *call)
         free(purge);
 }
 
-static bool refuse_delete(struct queue_call *call, const char *why)
+static bool refuse_delete(struct queue_call *call, enum refusal refusal, const char *why)
 {
-    return broker_refuse(&call->error, 406, "queue '%.*s' in vhost '%.*s' %s",
-                         SLICE_ARG(queue_name(call->queue)),
-                         SLICE_ARG(vhost_name(call->queue->vhost)), why);
+    return broker_refuse_as(&call->error, refusal, 406, "queue '%.*s' in vhost '%.*s' %s",
+                            SLICE_ARG(queue_name(call->queue)),
+                            SLICE_ARG(vhost_name(call->queue->vhost)), why);
 }
 
 static void deletion_mail(struct loop *at, struct mail *mail)
@@ -332,9 +332,9 @@ void queue_call_delete(struct queue_call *call)
         return; /* deleting what is not there is fine */
     bool may = check_clients(q, &call->error);
     if (may && call->if_unused && q->consumer_count > 0)
-        may = refuse_delete(call, "in use");
+        may = refuse_delete(call, REFUSAL_IN_USE, "in use");
     else if (may && call->if_empty && lane_first_ready(q))
-        may = refuse_delete(call, "not empty");
+        may = refuse_delete(call, REFUSAL_NOT_EMPTY, "not empty");
     call->refused = !may;
     if (may)
         call->ready = queue_delete_with(

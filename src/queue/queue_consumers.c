@@ -130,8 +130,9 @@ bool queue_check_consume(const struct queue *q, const struct consumer *c,
     bool is_alone = c->exclusive && (q->consumer_count > 0 || q->arguments.single_active_consumer);
     if (!q->exclusive_consumer && !is_alone)
         return true;
-    return broker_refuse(error, 403, "queue '%.*s' in vhost '%.*s' in exclusive use",
-                         SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+    return broker_refuse_as(error, REFUSAL_LOCKED, 403,
+                            "queue '%.*s' in vhost '%.*s' in exclusive use",
+                            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
 }
 
 bool queue_check_get(const struct queue *q, struct broker_error *error)

@@ -287,7 +287,8 @@ static bool strip(const struct binding_request *request, struct stripped *ret,
     ret->request.destination = name_strip(request->destination, ret->destination);
     if (ret->request.source.n == 0 ||
         (ret->request.destination.n == 0 && request->destination_kind == DESTINATION_EXCHANGE))
-        return broker_refuse(error, 403, "operation not permitted on the default exchange");
+        return broker_refuse_as(error, REFUSAL_RESERVED, 403,
+                                "operation not permitted on the default exchange");
     if (request->routing_key.n > ROUTING_KEY_BYTES_MAX)
         return broker_refuse(error, 406, "routing key of %zu bytes is longer than %d",
                              request->routing_key.n, ROUTING_KEY_BYTES_MAX);

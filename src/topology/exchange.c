@@ -73,7 +73,8 @@ bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct brok
 
 static bool refuse_default(struct broker_error *error)
 {
-    return broker_refuse(error, 403, "operation not permitted on the default exchange");
+    return broker_refuse_as(error, REFUSAL_RESERVED, 403,
+                            "operation not permitted on the default exchange");
 }
 
 /* --- creation ------------------------------------------------------------------------------ */
@@ -287,8 +288,9 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
     if (!vhost_check(vhost, error))
         return false;
     if (slice_begins(d->name, "amq."))
-        return broker_refuse(error, 403, "exchange name '%.*s' contains reserved prefix 'amq.*'",
-                             SLICE_ARG(d->name));
+        return broker_refuse_as(error, REFUSAL_RESERVED, 403,
+                                "exchange name '%.*s' contains reserved prefix 'amq.*'",
+                                SLICE_ARG(d->name));
     struct dedup_settings dedup;
     const struct exchange_type *type = rule_of(d); /* NULL: refused below */
     return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
@@ -387,9 +389,9 @@ static bool check_deletion(struct vhost *vhost, struct slice name, struct broker
     if (name.n == 0)
         return refuse_default(error);
     if (slice_begins(name, "amq."))
-        return broker_refuse(error, 403,
-                             "deletion of system exchange '%.*s' in vhost '%.*s' not allowed",
-                             SLICE_ARG(name), SLICE_ARG(vhost_name(vhost)));
+        return broker_refuse_as(error, REFUSAL_RESERVED, 403,
+                                "deletion of system exchange '%.*s' in vhost '%.*s' not allowed",
+                                SLICE_ARG(name), SLICE_ARG(vhost_name(vhost)));
     return true;
 }
 
@@ -400,8 +402,8 @@ static enum change_result delete_locked(struct vhost *vhost, struct slice name, 
     if (!x)
         return CHANGE_DONE;
     if (if_unused && x->bindings_from_count > 0) {
-        broker_refuse(error, 406, "exchange '%.*s' in vhost '%.*s' in use", SLICE_ARG(name),
-                      SLICE_ARG(vhost_name(vhost)));
+        broker_refuse_as(error, REFUSAL_IN_USE, 406, "exchange '%.*s' in vhost '%.*s' in use",
+                         SLICE_ARG(name), SLICE_ARG(vhost_name(vhost)));
         return CHANGE_REFUSED;
     }
     struct durable_changes changes;

@@ -50,8 +50,9 @@ bool vhost_check(struct vhost *vhost, struct broker_error *error)
 {
     if (!atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed))
         return true;
-    return broker_refuse_connection(error, 530, "vhost %.*s not found",
-                                    SLICE_ARG(vhost_name(vhost)));
+    broker_refuse_connection(error, 530, "vhost %.*s not found", SLICE_ARG(vhost_name(vhost)));
+    error->refusal = REFUSAL_NOT_FOUND;
+    return false;
 }
 
 static void create_predeclared(struct vhost *vhost)

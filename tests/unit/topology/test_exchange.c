@@ -152,6 +152,7 @@ static void what_may_not_be_deleted(void **state)
     world_start(&w);
     assert_false(delete (&w, "", false));
     assert_error(&w, 403, "operation not permitted on the default exchange");
+    assert_int_equal(w.error.refusal, REFUSAL_RESERVED);
     assert_false(delete (&w, "amq.direct", false));
     assert_error(&w, 403, "deletion of system exchange 'amq.direct' in vhost '/' not allowed");
     assert_false(delete (&w, "amq.foo", false));
@@ -162,6 +163,7 @@ static void what_may_not_be_deleted(void **state)
     world_bind(&w, "x", "=>", "y", "k");
     assert_false(delete (&w, "x", true));
     assert_error(&w, 406, "exchange 'x' in vhost '/' in use");
+    assert_int_equal(w.error.refusal, REFUSAL_IN_USE);
     assert_true(delete (&w, "y", true)); /* bindings to it do not count */
     assert_true(delete (&w, "x", true));
     assert_int_equal(lv_table_count(w.vhost->bindings), 0);
