@@ -160,7 +160,7 @@ static struct message *need_message_for(struct channel *ch, struct publication *
 {
     if (!publish_need_message(ch, p))
         return NULL;
-    if (p->bcc.n == 0 || !q->rules->is_delaying)
+    if (p->bcc.n == 0 || !queue_is_delaying(q))
         return p->message;
     if (!p->waiting && !delayed_keep_bcc(p->message, p->bcc, &p->waiting))
         channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_RESOURCE_ERROR, "out of memory");

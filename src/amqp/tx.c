@@ -219,7 +219,7 @@ static void send_to_queues(struct channel *ch, struct tx_publish *publish,
 {
     for (size_t i = 0; i < publish->queue_count; i++) {
         struct queue *q = publish->queues[i];
-        bool waits = publish->waiting && q->rules->is_delaying;
+        bool waits = publish->waiting && queue_is_delaying(q);
         confirm_answers_add(answers, queue_publish(connection_loop(ch->connection), q,
                                                    waits ? publish->waiting : publish->message,
                                                    sink, number));

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "broker/parameters.h"
+#include "broker/queue_ops.h"
 #include "message/events.h"
 #include "queue/queue.h"
 #include "topology/route.h"
@@ -71,6 +72,7 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     broker->definitions = definitions;
     broker->node_name = "leveret@localhost";
     broker->event_vhost = "/";
+    broker->queue_ops_for = queue_ops_for;
     int err = pthread_mutex_init(&broker->topology_lock, NULL);
     lv_assert(err == 0);
     err = pthread_mutex_init(&broker->policy_lock, NULL);

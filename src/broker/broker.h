@@ -19,6 +19,7 @@
 struct cluster_name;
 struct definitions;
 struct parameter_list;
+struct queue_ops;
 struct vhost;
 
 /* Why something was refused, in no protocol's words: AMQP answers by the reply code beside it, other
@@ -87,10 +88,11 @@ struct broker {
     /* "classic", "quorum" or "stream": of queues in vhosts that say none. Borrowed for ever; NULL and
      * "classic" leave declarations as they are. */
     const char *_Atomic default_queue_type;
-    struct lv_table *vhosts;          /* of struct vhost, by name */
-    struct lv_table *reply_queues;    /* of struct queue, by name (reply_queue.h) */
-    _Atomic uint64_t next_queue_home; /* spreads queues over loops */
-    _Atomic uint64_t next_queue_id;   /* above every id in the definitions and the segments ... */
+    struct lv_table *vhosts;       /* of struct vhost, by name */
+    struct lv_table *reply_queues; /* of struct queue, by name (reply_queue.h) */
+    const struct queue_ops *(*queue_ops_for)(struct slice name); /* queue/queue_ops.h */
+    _Atomic uint64_t next_queue_home;                            /* spreads queues over loops */
+    _Atomic uint64_t next_queue_id; /* above every id in the definitions and the segments ... */
     _Atomic bool is_restoring; /* ... and, unless it is still being read (journal.h), in the log */
     /* Values that exchanges and queues have seen and that are being stored (dedup.h). */
     _Atomic uint64_t values_on_their_way;

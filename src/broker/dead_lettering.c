@@ -1,3 +1,5 @@
+/* How a message leaves a queue that gives it up: to the dead-letter exchange, by forward.h. What cannot go
+ * on, and queues that form a cycle, are logged once each. */
 #include "broker/dead_lettering.h"
 
 #include <stdlib.h>
@@ -5,8 +7,9 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/departures.h"
 #include "broker/forward.h"
-#include "queue/queue_private.h"
+#include "queue/queue_home.h"
 #include "topology/vhost.h"
 #include "wire/wire.h"
 
@@ -25,15 +28,19 @@ struct dead_letter_log {
 
 static struct dead_letter_log *log_of(struct queue *q)
 {
-    if (!q->dead_letter_log)
-        q->dead_letter_log = lv_calloc(1, sizeof *q->dead_letter_log);
-    return q->dead_letter_log;
+    struct departures *d = departures_of(q);
+    if (!d->dead_letter_log)
+        d->dead_letter_log = lv_calloc(1, sizeof *d->dead_letter_log);
+    return d->dead_letter_log;
 }
 
-void queue_dead_letters_free(struct queue *q)
+void dead_lettering_free(struct queue *q)
 {
-    free(q->dead_letter_log);
-    q->dead_letter_log = NULL;
+    struct departures *d = queue_departures(q);
+    if (!d)
+        return;
+    free(d->dead_letter_log);
+    d->dead_letter_log = NULL;
 }
 
 /* Adds a hash. False: it is there, or there is no room for it. */
@@ -93,7 +100,7 @@ static bool make(struct queue *q, const struct forward *f, struct message **ret)
 {
     const struct queue_arguments *a = settings_of(q);
     *ret = NULL;
-    if (!queue_sends_on(q))
+    if (!dead_lettering_sends_on(q))
         return true;
     const struct dead_letter d = {
         .message = f->message,
@@ -175,7 +182,7 @@ static void unstuck(struct queue *q, bool has_arrived)
 static void done(struct queue *q, const struct forward *f, enum forward_end end)
 {
     if (end == FORWARD_TAKEN)
-        q->counters.dead_lettered[f->note]++;
+        queue_count_dead_letter(q, (enum death)f->note);
     if (!f->is_outside)
         queue_settle_place(q, f->place);
 }
@@ -190,7 +197,7 @@ static const struct forward_rules dead_letter_rules = {
 
 /* --- the door ------------------------------------------------------------------------------------------ */
 
-bool queue_sends_on(const struct queue *q)
+bool dead_lettering_sends_on(const struct queue *q)
 {
     /* No exchange has a longer name. */
     return settings_of(q)->has_dead_letter_exchange &&
@@ -211,9 +218,10 @@ static void send_on(struct queue *q, const struct forward *forward)
     forward_start(q, &dead_letter_rules, &f);
 }
 
-void queue_dead_letter(struct queue *q, uint64_t place, struct message *message, enum death reason)
+void dead_lettering_give_up(struct queue *q, uint64_t place, struct message *message,
+                            enum death reason)
 {
-    if (!message || !queue_sends_on(q)) {
+    if (!message || !dead_lettering_sends_on(q)) {
         queue_settle_place(q, place);
         return;
     }
@@ -222,17 +230,17 @@ void queue_dead_letter(struct queue *q, uint64_t place, struct message *message,
                 .place = place, .message = message, .note = reason, .must_arrive = must_arrive(q)});
 }
 
-void queue_dead_letter_outside(struct queue *q, struct message *message, enum death reason)
+void dead_lettering_turn_away(struct queue *q, struct message *message, enum death reason)
 {
-    if (queue_sends_on(q))
+    if (dead_lettering_sends_on(q))
         send_on(q, &(struct forward){.message = message, .note = reason, .is_outside = true});
 }
 
-bool queue_can_send_on(struct queue *q)
+bool dead_lettering_has_room(struct queue *q)
 {
     if (forward_has_room(q))
         return true;
-    forward_when_room(q, &q->expiry_run);
-    forward_when_room(q, &q->delivery_run);
+    forward_when_room(q, queue_expiry_task(q));
+    forward_when_room(q, queue_delivery_task(q));
     return false;
 }

@@ -13,23 +13,22 @@
  * NULL: it could not be read.
  *
  * Who gives up many at a time that need not go at once (expired ones; not those that a consumer
- * rejected) asks queue_can_send_on() before each. Home. */
-void queue_dead_letter(struct queue *q, uint64_t place, struct message *message, enum death reason);
+ * rejected) asks dead_lettering_has_room() before each. queue_ops.give_up; home. */
+void dead_lettering_give_up(struct queue *q, uint64_t place, struct message *message,
+                            enum death reason);
 
-/* The same for one that the queue would not have: it stands nowhere. Home. */
-void queue_dead_letter_outside(struct queue *q, struct message *message, enum death reason);
+/* Like dead_lettering_give_up(), for a message that the queue does not take: it has no place.
+ * queue_ops.turn_away; home. */
+void dead_lettering_turn_away(struct queue *q, struct message *message, enum death reason);
 
-/* Whether what the queue gives up goes on to somewhere: then it is wanted with its body. Home. */
-bool queue_sends_on(const struct queue *q);
+/* Whether the queue has a dead-letter exchange. queue_ops.sends_on; home. */
+bool dead_lettering_sends_on(const struct queue *q);
 
-/* Whether more of it may be under way; else the expiry and the limits are looked at again when it
- * may. Home. */
-bool queue_can_send_on(struct queue *q);
-
-/* Queues that one dead letter has passed, of which each such list is logged once per queue. */
-struct dead_letter_log;
+/* Whether more messages of the queue may be under way. If not, the queue's expiry and its deliveries are
+ * scheduled when they may. queue_ops.can_send_on; home. */
+bool dead_lettering_has_room(struct queue *q);
 
 /* The queue is freed. */
-void queue_dead_letters_free(struct queue *q);
+void dead_lettering_free(struct queue *q);
 
 #endif

@@ -1,3 +1,4 @@
+/* Exchanges that delay: the header x-delay, the queue in which messages wait, and what operators ask of it. */
 #include "broker/delayed.h"
 
 #include <stdlib.h>
@@ -5,10 +6,9 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "broker/dead_lettering.h"
 #include "broker/forward.h"
 #include "paging/pager.h"
-#include "queue/queue_private.h"
+#include "queue/queue_home.h"
 #include "topology/exchange_private.h"
 #include "topology/vhost.h"
 #include "wire/properties.h"
@@ -162,13 +162,13 @@ static struct exchange *exchange_of(const struct queue *q)
     return x && x->delayed == q ? x : NULL;
 }
 
-static uint64_t due_at(const struct queue *q, const struct message *m)
+uint64_t delayed_due_at(const struct queue *q, const struct message *m)
 {
     uint64_t delay_ms = delayed_ms(headers_of(m));
     return loop_steady_ms(q->home) + (delay_ms > 0 ? delay_ms : 1);
 }
 
-static bool sends_on(const struct queue *q)
+bool delayed_sends_on(const struct queue *q)
 {
     (void)q;
     return true;
@@ -198,20 +198,15 @@ static void done(struct queue *q, const struct forward *forward, enum forward_en
 
 static const struct forward_rules forward_rules = {.make = make, .route = route, .done = done};
 
-static void is_due(struct queue *q, uint64_t place, struct message *m)
+void delayed_give_up(struct queue *q, uint64_t place, struct message *message, enum death reason)
 {
-    if (m)
-        forward_start(q, &forward_rules, &(struct forward){.place = place, .message = m});
+    lv_assert(reason ==
+              DEATH_EXPIRED); /* nothing else happens to it: it has no limits and no consumers */
+    if (message)
+        forward_start(q, &forward_rules, &(struct forward){.place = place, .message = message});
     else
         queue_settle_place(q, place);
 }
-
-const struct queue_rules queue_rules_delaying = {
-    .deadline = due_at,
-    .sends_on = sends_on,
-    .due = is_due,
-    .is_delaying = true,
-};
 
 bool delayed_refuse(const struct queue *q, struct broker_error *error)
 {
@@ -273,15 +268,17 @@ void delayed_delete_queue(struct exchange *x)
 
 /* --- recovery ---------------------------------------------------------------------------------------- */
 
-void delayed_adopt(struct queue *q)
+/* Gives a recovered queue to its exchange. False when that is not there, or has a queue already. The lock is
+ * held. */
+static bool adopt(struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    if (!delayed_is_queue(name))
-        return;
     struct exchange *x = exchange_find(q->vhost, slice_of(name.p + n, name.n - n));
-    if (x && x->is_delaying && !x->delayed)
-        x->delayed = queue_ref(q);
+    if (!x || !x->is_delaying || x->delayed)
+        return false;
+    x->delayed = queue_ref(q);
+    return true;
 }
 
 static void make_whole(struct vhost *vhost)
@@ -290,7 +287,7 @@ static void make_whole(struct vhost *vhost)
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it)) {
         struct queue *q = lv_container_of(node, struct queue, by_name);
-        if (q->rules->is_delaying && !exchange_of(q))
+        if (queue_is_delaying(q) && !exchange_of(q) && !adopt(q))
             queue_delete_owned(q);
     }
     node = lv_table_first(vhost->exchanges, &it);
@@ -318,14 +315,6 @@ static bool call_is_fine(struct queue_call *call)
     call->refused = atomic_load(&call->queue->is_deleted);
     return !call->refused ||
            queue_refuse_missing(queue_name(call->queue), call->queue->vhost, &call->error);
-}
-
-/* Deliveries are scheduled when there is something new: then it is asked again. */
-static void wait(struct queue_call *call)
-{
-    call->is_waiting = true;
-    if (lv_list_is_empty(&call->waiting_link))
-        lv_list_push(&call->queue->waiting_calls, &call->waiting_link);
 }
 
 static void choose_rows(const struct backlog *b, struct delayed_list *list)
@@ -395,12 +384,12 @@ static void finish_rows(const struct loop *home, struct delayed_list *list)
 void delayed_call_list(struct queue_call *call)
 {
     struct delayed_list *list = call->owner;
-    struct lane *l = &call->queue->lane;
+    struct lane *l = queue_lane(call->queue, 0);
     call->is_waiting = false;
     if (!call_is_fine(call))
         return;
     if (pager_must_scan(l)) {
-        wait(call);
+        queue_call_wait(call);
         return;
     }
     if (!list->is_chosen)
@@ -411,7 +400,7 @@ void delayed_call_list(struct queue_call *call)
     if (is_complete)
         finish_rows(call->queue->home, list);
     else
-        wait(call);
+        queue_call_wait(call);
 }
 
 static bool cancel(struct lane *l, uint64_t place)
@@ -434,10 +423,10 @@ void delayed_call_cancel(struct queue_call *call)
     call->is_waiting = false;
     if (!call_is_fine(call))
         return;
-    if (pager_must_scan(&call->queue->lane)) {
-        wait(call);
+    if (pager_must_scan(queue_lane(call->queue, 0))) {
+        queue_call_wait(call);
         return;
     }
     for (size_t i = 0; i < what->count; i++)
-        what->cancelled += cancel(&call->queue->lane, what->places[i]);
+        what->cancelled += cancel(queue_lane(call->queue, 0), what->places[i]);
 }

@@ -58,15 +58,22 @@ static inline bool delayed_is_queue(struct slice name)
 
 /* --- recovery --------------------------------------------------------------------------------------- */
 
-/* A queue has been recovered: if it is an exchange's, that gets it back. The lock is held. */
-void delayed_adopt(struct queue *q);
-
-/* All exchanges and queues are there: what has lost its other half in a crash gets one, or goes. */
+/* All exchanges and queues have been recovered: each exchange gets its queue back. What has lost its other
+ * half in a crash gets one, or is deleted. */
 void delayed_restore_end(struct broker *broker);
 
 /* --- the queue ---------------------------------------------------------------------------------------- */
 
-/* 403 for what clients cannot do with such a queue. Returns false. */
+/* When a message that comes now is due. queue_ops.deadline; home. */
+uint64_t delayed_due_at(const struct queue *q, const struct message *m);
+
+/* Messages that are due always go on. queue_ops.sends_on; home. */
+bool delayed_sends_on(const struct queue *q);
+
+/* The message is due: it is routed by the exchange. queue_ops.give_up; home. */
+void delayed_give_up(struct queue *q, uint64_t place, struct message *message, enum death reason);
+
+/* 403 for what clients cannot do with such a queue. Returns false. queue_ops.check_clients; home. */
 bool delayed_refuse(const struct queue *q, struct broker_error *error);
 
 enum { DELAYED_ROWS_MAX = 10000 };

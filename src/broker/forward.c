@@ -14,6 +14,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/departures.h"
+#include "queue/queue_home.h"
 #include "topology/vhost.h"
 #include "wire/properties.h"
 #include "wire/table.h"
@@ -58,7 +60,8 @@ struct forwarder {
     size_t busy_count;    /* under way or kept */
     size_t outside_count; /* that stand at no place */
     uint64_t body_bytes;  /* of those that do */
-    struct forward_due due;
+    uint64_t due_count;   /* that must arrive */
+    uint64_t due_body_bytes;
     size_t stuck_count;
     uint64_t made_bytes;
     struct job **slots;
@@ -203,13 +206,12 @@ static void count_job(struct forwarder *f, const struct job *job, int by)
 {
     f->job_count += (size_t)by;
     if (job->forward.must_arrive) {
-        f->due.messages += (uint64_t)by;
-        f->due.body_bytes += (uint64_t)by * job->body_bytes;
+        f->due_count += (uint64_t)by;
+        f->due_body_bytes += (uint64_t)by * job->body_bytes;
     }
     if (job->forward.is_outside) {
         f->outside_count += (size_t)by;
-        atomic_store_explicit(&f->queue->is_forward_behind, f->outside_count > FORWARDS_MAX,
-                              memory_order_relaxed);
+        queue_set_departures_behind(f->queue, f->outside_count > FORWARDS_MAX);
     } else {
         f->body_bytes += (uint64_t)by * job->body_bytes;
     }
@@ -512,10 +514,18 @@ static void retry(struct loop *loop, struct loop_timer *timer)
 
 /* --- the door ------------------------------------------------------------------------------------------ */
 
+/* NULL: nothing was ever forwarded. */
+static struct forwarder *find_forwarder(const struct queue *q)
+{
+    const struct departures *departures = queue_departures(q);
+    return departures ? departures->forwarder : NULL;
+}
+
 static struct forwarder *forwarder_of(struct queue *q)
 {
-    if (q->forwarder)
-        return q->forwarder;
+    struct departures *departures = departures_of(q);
+    if (departures->forwarder)
+        return departures->forwarder;
     struct forwarder *f = lv_calloc(1, sizeof *f);
     f->sink.loop = q->home;
     f->sink.answer = sink_answer;
@@ -527,7 +537,7 @@ static struct forwarder *forwarder_of(struct queue *q)
     loop_timer_init(&f->run_later, run_later);
     loop_timer_init(&f->retry, retry);
     f->generation = topology_generation(q->vhost->broker);
-    q->forwarder = f;
+    departures->forwarder = f;
     return f;
 }
 
@@ -550,13 +560,13 @@ void forward_start(struct queue *q, const struct forward_rules *rules,
 
 bool forward_has_room(const struct queue *q)
 {
-    const struct forwarder *f = q->forwarder;
+    const struct forwarder *f = find_forwarder(q);
     return !f || (f->job_count < FORWARDS_MAX && f->made_bytes < FORWARD_BYTES_MAX);
 }
 
 void forward_when_room(struct queue *q, struct loop_task *task)
 {
-    struct forwarder *f = q->forwarder;
+    struct forwarder *f = find_forwarder(q);
     if (!f || forward_has_room(q)) {
         loop_schedule(q->home, task);
         return;
@@ -569,14 +579,9 @@ void forward_when_room(struct queue *q, struct loop_task *task)
     f->tasks[f->task_count++] = task;
 }
 
-bool forward_is_behind(const struct queue *q)
-{
-    return atomic_load_explicit(&q->is_forward_behind, memory_order_relaxed);
-}
-
 void forward_not_when_room(struct queue *q, struct loop_task *task)
 {
-    struct forwarder *f = q->forwarder;
+    struct forwarder *f = find_forwarder(q);
     for (unsigned i = 0; f && i < f->task_count; i++) {
         if (f->tasks[i] == task) {
             f->tasks[i] = f->tasks[--f->task_count];
@@ -585,25 +590,22 @@ void forward_not_when_room(struct queue *q, struct loop_task *task)
     }
 }
 
-uint64_t forward_count(const struct queue *q)
+struct queue_transit forward_in_transit(const struct queue *q)
 {
-    const struct forwarder *f = q->forwarder;
-    return f ? f->job_count - f->outside_count : 0;
-}
-
-uint64_t forward_body_bytes(const struct queue *q)
-{
-    return q->forwarder ? q->forwarder->body_bytes : 0;
-}
-
-struct forward_due forward_due(const struct queue *q)
-{
-    return q->forwarder ? q->forwarder->due : (struct forward_due){0};
+    const struct forwarder *f = find_forwarder(q);
+    if (!f)
+        return (struct queue_transit){0};
+    return (struct queue_transit){
+        .messages = f->job_count - f->outside_count,
+        .body_bytes = f->body_bytes,
+        .due_messages = f->due_count,
+        .due_body_bytes = f->due_body_bytes,
+    };
 }
 
 bool forward_is_kept(const struct queue *q, uint64_t place)
 {
-    const struct forwarder *f = q->forwarder;
+    const struct forwarder *f = find_forwarder(q);
     for (const struct lv_list *it = f ? f->kept.next : NULL; it && it != &f->kept; it = it->next) {
         if (lv_list_item(it, const struct job, link)->forward.place == place)
             return true;
@@ -622,7 +624,7 @@ static void abandon_all(struct forwarder *f, struct lv_list *list, bool is_busy)
 
 void forward_stop(struct queue *q)
 {
-    struct forwarder *f = q->forwarder;
+    struct forwarder *f = find_forwarder(q);
     if (!f)
         return;
     bool is_running = loop_current() == q->home;
@@ -644,7 +646,7 @@ void forward_stop(struct queue *q)
 
 void forward_free(struct queue *q)
 {
-    struct forwarder *f = q->forwarder;
+    struct forwarder *f = find_forwarder(q);
     if (!f)
         return;
     lv_assert(f->job_count == 0);
@@ -655,5 +657,5 @@ void forward_free(struct queue *q)
     free(f->slots);
     free(f->free_slots);
     free(f);
-    q->forwarder = NULL;
+    queue_departures(q)->forwarder = NULL;
 }

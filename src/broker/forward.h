@@ -22,6 +22,7 @@
 #define LEVERET_BROKER_FORWARD_H
 
 #include "queue/queue.h"
+#include "queue/queue_ops.h"
 
 enum {
     FORWARDS_MAX = 4096,
@@ -90,24 +91,11 @@ bool forward_has_room(const struct queue *q);
 /* Schedules the task, on the queue's home, once there is room again: once. Home. */
 void forward_when_room(struct queue *q, struct loop_task *task);
 
-/* Whether so many that the queue would not have are waiting that who publishes to it should wait. Any
- * loop. */
-bool forward_is_behind(const struct queue *q);
-
-/* It is not interested any more. Home. */
+/* The task is not scheduled any more by forward_when_room(). Home. */
 void forward_not_when_room(struct queue *q, struct loop_task *task);
 
-/* How many messages of the queue are on their way: they are taken there, and nobody's; the bytes of
- * their bodies. Home. */
-uint64_t forward_count(const struct queue *q);
-uint64_t forward_body_bytes(const struct queue *q);
-
-/* Of these, what must arrive: it is in the queue until it has. Home. */
-struct forward_due {
-    uint64_t messages;
-    uint64_t body_bytes;
-};
-struct forward_due forward_due(const struct queue *q);
+/* What is on its way out of the queue; due is what must arrive. queue_ops.in_transit; home. */
+struct queue_transit forward_in_transit(const struct queue *q);
 
 /* Whether the message at this place is kept since nobody can take it. Looks at all that are kept. Home. */
 bool forward_is_kept(const struct queue *q, uint64_t place);

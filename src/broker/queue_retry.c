@@ -1,15 +1,15 @@
-/* What is under way is bounded by this file (FLYING_MAX, FLYING_BYTES_MAX) and by forward.h. */
+/* Walks a queue and sends its dead letters back. What is under way is bounded by this file (FLYING_MAX,
+ * FLYING_BYTES_MAX) and by forward.h. */
 #include "broker/queue_retry.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/departures.h"
 #include "broker/forward.h"
 #include "message/death_origin.h"
-#include "paging/pager.h"
 #include "queue/browse.h"
-#include "queue/conflation.h"
-#include "queue/queue_private.h"
+#include "queue/queue_home.h"
 #include "topology/vhost.h"
 #include "wire/properties.h"
 #include "wire/table.h"
@@ -36,6 +36,13 @@ struct retry {
     struct queue *target; /* this and `way`: from make() to route(), which comes next */
     struct route way;
 };
+
+/* The one under way; NULL: none. */
+static struct retry *retry_of(const struct queue *q)
+{
+    const struct departures *departures = queue_departures(q);
+    return departures ? departures->retry : NULL;
+}
 
 /* --- where it goes -------------------------------------------------------------------------------- */
 
@@ -90,7 +97,7 @@ static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
 
 static bool make(struct queue *q, const struct forward *f, struct message **ret)
 {
-    struct retry *r = q->retry;
+    struct retry *r = retry_of(q);
     struct dead_letter_origin origin;
     if (!dead_letter_origin(f->message, &origin))
         lv_unreachable();
@@ -106,41 +113,23 @@ static void route(struct queue *q, const struct forward *f, const struct message
 {
     (void)f;
     (void)made;
-    struct retry *r = q->retry;
+    struct retry *r = retry_of(q);
     *ret = r->target ? (struct route){.queues = &r->target, .count = 1} : r->way;
 }
 
 static void go_on(struct retry *r);
 static void end_if_done(struct retry *r);
 
-/* As if it had never been taken; what has come meanwhile may have replaced it, or filled the queue. */
-static void put_back(struct queue *q, uint64_t place, const struct message *m)
-{
-    struct lane *l = lane_find(q, place_priority(place));
-    uint64_t sequence = place_sequence(place);
-    if (q->conflation && !conflation_comes_back(q, place, m)) {
-        queue_settle_place(q, place);
-        return;
-    }
-    if (!l || !pager_untake(l, sequence))
-        return;
-    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
-    if (deadline_ms)
-        queue_watch_deadline(q, deadline_ms);
-    queue_keep_limits(q);
-    queue_deliver_soon(q);
-}
-
 static void done(struct queue *q, const struct forward *f, enum forward_end end)
 {
-    struct retry *r = q->retry;
+    struct retry *r = retry_of(q);
     r->flying--;
     r->flying_bytes -= message_memory(f->message);
     if (end == FORWARD_TAKEN) {
         queue_settle_place(q, f->place);
         r->progress.moved++;
     } else if (end == FORWARD_DROPPED) {
-        put_back(q, f->place, f->message);
+        queue_put_back(q, f->place, f->message);
         r->progress.stayed++;
     }
     if (!r->has_walked)
@@ -151,19 +140,10 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
 static const struct forward_rules retry_rules = {
     .make = make, .route = route, .goes_back = true, .done = done};
 
-static void take(struct lane *l, const struct browse_item *item, const struct message *m)
-{
-    bool redelivered;
-    if (item->is_here)
-        backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
-    else
-        pager_take_any_on_disk(l, place_sequence(item->place), m);
-}
-
 static void send_back(struct retry *r, const struct browse_item *item, struct message *m)
 {
     struct queue *q = r->queue;
-    take(lane_find(q, place_priority(item->place)), item, m);
+    queue_take_browsed(q, item, m);
     r->flying++;
     r->flying_bytes += message_memory(m);
     forward_start(q, &retry_rules, &(struct forward){.place = item->place, .message = m});
@@ -246,7 +226,7 @@ static void wake(void *arg)
 
 bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret)
 {
-    if (q->retry || atomic_load(&q->is_deleted))
+    if (retry_of(q) || atomic_load(&q->is_deleted))
         return false;
     struct retry *r = lv_calloc(1, sizeof *r);
     r->refs = 2;
@@ -256,7 +236,7 @@ bool retry_start(struct queue *q, const struct retry_options *options, struct re
     loop_timer_init(&r->run_later, run_later);
     r->browse =
         browse_open(q, &(struct browse_options){.is_bounded = true, .wake = wake, .arg = r});
-    q->retry = r;
+    departures_of(q)->retry = r;
     go_on(r);
     *ret = r;
     return true;
@@ -275,16 +255,6 @@ void retry_unref(struct retry **retry)
         free(r);
 }
 
-/* Where all that was on disk has gone, its notes go too. */
-static void tidy(struct queue *q)
-{
-    for (unsigned i = 0; i < q->lane_count; i++) {
-        struct lane *l = queue_lane(q, i);
-        if (backlog_has_disk(&l->backlog) && l->backlog.disk_ready == 0)
-            pager_want(l);
-    }
-}
-
 static void end_if_done(struct retry *r)
 {
     struct queue *q = r->queue;
@@ -294,17 +264,17 @@ static void end_if_done(struct retry *r)
     loop_timer_stop(q->home, &r->run_later);
     forward_not_when_room(q, &r->run);
     if (!r->progress.is_gone)
-        tidy(q);
+        queue_tidy(q);
     r->progress.is_over = true;
     r->queue = NULL;
-    q->retry = NULL;
+    departures_of(q)->retry = NULL;
     browse_close(&r->browse); /* may be the queue's last reference */
     retry_unref(&r);
 }
 
 void queue_retry_stop(struct queue *q)
 {
-    struct retry *r = q->retry;
+    struct retry *r = retry_of(q);
     if (!r)
         return;
     r->progress.is_gone = true;

@@ -5,11 +5,6 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "broker/dead_lettering.h"
-#include "broker/delayed.h"
-#include "broker/forward.h"
-#include "broker/policy.h"
-#include "broker/queue_retry.h"
 #include "message/events.h"
 #include "paging/journal.h"
 #include "paging/pager.h"
@@ -42,7 +37,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->vhost = vhost;
     q->home = home;
     q->flags = flags;
-    q->rules = delayed_is_queue(name) ? &queue_rules_delaying : &queue_rules_plain;
+    q->ops = vhost->broker->queue_ops_for(name);
     q->argument_table = bytes_copy(argument_table);
     q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
                             q->argument_table, false);
@@ -67,8 +62,7 @@ static void queue_free(struct queue *q)
 {
     lv_assert(q->magic == QUEUE_MAGIC);
     q->magic = 0;
-    forward_free(q);
-    queue_dead_letters_free(q);
+    q->ops->free(q);
     lanes_free(q);
     effective_policy_unref(&q->policy);
     conflation_free(&q->conflation);
@@ -107,6 +101,31 @@ void queue_unref(struct queue **queue)
     struct queue *q = *queue;
     *queue = NULL;
     lv_rcu_unref(&q->refs);
+}
+
+bool queue_is_delaying(const struct queue *q)
+{
+    return q->ops->is_delaying;
+}
+
+void queue_count_dead_letter(struct queue *q, enum death reason)
+{
+    q->counters.dead_lettered[reason]++;
+}
+
+struct departures *queue_departures(const struct queue *q)
+{
+    return q->departures;
+}
+
+void queue_set_departures(struct queue *q, struct departures *departures)
+{
+    q->departures = departures;
+}
+
+void queue_set_departures_behind(struct queue *q, bool is_behind)
+{
+    atomic_store_explicit(&q->is_departures_behind, is_behind, memory_order_relaxed);
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
@@ -240,7 +259,7 @@ static void warn_of_no_dead_letters(const struct queue *q)
 static void link_locked(struct queue *q)
 {
     lv_table_insert(q->vhost->queues, &q->by_name);
-    q->vhost->delaying_queues += q->rules->is_delaying;
+    q->vhost->delaying_queues += q->ops->is_delaying;
 }
 
 /* The lock is held, and there is no queue of this name. */
@@ -262,7 +281,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     settings_begin(q);
     if (d->flags.exclusive)
         q->exclusive_owner = d->connection_id;
-    policy_begin_queue(q);
+    q->ops->begin(q);
     warn_of_no_dead_letters(q);
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
@@ -340,9 +359,8 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     }
     settings_begin(q);
     topology_lock(broker);
-    policy_begin_queue(q);
+    q->ops->begin(q);
     link_locked(q);
-    delayed_adopt(q);
     topology_unlock(broker);
     return q;
 }
@@ -382,7 +400,7 @@ static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_i
     atomic_store(&q->is_deleted, true);
     dedup_close(q->dedup);
     lv_table_remove(q->vhost->queues, &q->by_name);
-    q->vhost->delaying_queues -= q->rules->is_delaying;
+    q->vhost->delaying_queues -= q->ops->is_delaying;
     struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
     destination_unbind_all(q->vhost, &q->destination);
     events_act_as(user);
@@ -428,8 +446,7 @@ static uint64_t end(struct queue *q)
     lv_list_remove(&q->owner_link);
     browses_wake(q);
     queue_answer_waiting_calls(q);
-    queue_retry_stop(q);
-    forward_stop(q);
+    q->ops->stop(q);
     loop_unschedule(q->home, &q->delivery_run);
     queue_end_expiry(q);
     for (unsigned i = 0; i < q->lane_count; i++)

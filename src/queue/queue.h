@@ -27,20 +27,9 @@
 enum { QUEUE_MAGIC = 0x90e0e };
 
 struct dedup;
+struct departures;
 struct queue;
-
-/* What time does to the messages of a queue. Home. */
-struct queue_rules {
-    /* When a message that comes now is due: loop_steady_ms(); 0: never. */
-    uint64_t (*deadline)(const struct queue *q, const struct message *m);
-    /* Whether what is due goes on to somewhere: then it is wanted with its body. */
-    bool (*sends_on)(const struct queue *q);
-    /* The message at this place, which is taken, is due. Borrowed; NULL: it could not be read. */
-    void (*due)(struct queue *q, uint64_t place, struct message *message);
-    /* What is due leaves in the order in which it is due also after a restart: nothing leaves before all
-     * deadlines are known. And clients cannot use the queue: it is an exchange's (delayed.h). */
-    bool is_delaying;
-};
+struct queue_ops;
 
 /* Counted at home since the queue was made. */
 struct queue_counters {
@@ -73,13 +62,13 @@ struct queue {
     struct dedup *dedup;                                 /* owned; NULL: takes duplicates */
     uint64_t exclusive_owner;                            /* a connection's id; 0: none */
     uint64_t id;                                         /* in the store; never used twice */
-    const struct queue_rules *rules;
-    bool is_apart; /* a reply consumer's (reply_queue.h) */
+    const struct queue_ops *ops;                         /* queue_ops.h */
+    bool is_apart;                                       /* a reply consumer's (reply_queue.h) */
     _Atomic bool is_deleted;
     bool is_restoring; /* held.h; home's, and set before the loops start */
     bool is_early;     /* made while the log was being read: another queue may have its id there */
-    _Atomic bool is_committed; /* its definition is; or it has none */
-    _Atomic bool is_forward_behind;
+    _Atomic bool is_committed;         /* its definition is; or it has none */
+    _Atomic bool is_departures_behind; /* queue_set_departures_behind() */
 
     /* Home's. */
     struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
@@ -102,13 +91,11 @@ struct queue {
     struct loop_task expiry_run;
     struct loop_job
         work; /* goes on with expiry, limits and deliveries that were too much at once */
-    struct loop_timer idle_timer; /* for x-expires */
-    _Atomic uint64_t used_ms;     /* when it was last used: the loop's clock; any loop */
-    struct lv_list browses;       /* browse.h: who looks */
-    struct lv_list owner_link;    /* in the owning connection's list of exclusive queues */
-    struct retry *retry;          /* queue_retry.h: under way */
-    struct forwarder *forwarder;  /* forward.h; NULL: nothing was ever forwarded */
-    struct dead_letter_log *dead_letter_log; /* queue_dead_letters.h; NULL: nothing was said yet */
+    struct loop_timer idle_timer;  /* for x-expires */
+    _Atomic uint64_t used_ms;      /* when it was last used: the loop's clock; any loop */
+    struct lv_list browses;        /* browse.h: who looks */
+    struct lv_list owner_link;     /* in the owning connection's list of exclusive queues */
+    struct departures *departures; /* broker/'s (queue_home.h) */
     struct queue_counters counters;
     struct queue_use use;
 };
@@ -172,6 +159,10 @@ bool queue_check_access(const struct queue *q, uint64_t connection_id, struct br
 
 /* 404 `no queue '%' in vhost '%'`. Returns false. */
 bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
+
+/* Whether messages wait in it until they are due: it belongs to an exchange that delays messages. Any
+ * loop. */
+bool queue_is_delaying(const struct queue *q);
 
 /* --- publishing: any loop --------------------------------------------------------------- */
 

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "broker/delayed.h"
-#include "broker/forward.h"
 #include "message/events.h"
 #include "paging/pager.h"
 #include "queue/browser.h"
@@ -94,16 +92,15 @@ void queue_call_status(struct queue_call *call)
     struct queue *q = call->queue;
     struct lane_totals totals = lanes_count(q);
     call->ready = totals.ready;
-    const struct forward_due due = forward_due(q);
-    call->dead_letters = due.messages;
-    call->dead_letter_bytes = due.body_bytes;
-    /* What goes on to another queue is nobody's. A purge may have done away with it where it stood, on
-     * disk, before it has arrived. */
-    uint64_t forwarded = forward_count(q), forwarded_bytes = forward_body_bytes(q);
-    call->taken = totals.taken > forwarded ? totals.taken - forwarded : 0;
+    const struct queue_transit transit = q->ops->in_transit(q);
+    call->dead_letters = transit.due_messages;
+    call->dead_letter_bytes = transit.due_body_bytes;
+    /* No consumer has what is on its way to another queue. A purge may have dropped it here, on disk, before
+     * it has arrived there. */
+    call->taken = totals.taken > transit.messages ? totals.taken - transit.messages : 0;
     call->ready_bytes = totals.ready_bytes;
     call->taken_bytes =
-        totals.taken_bytes > forwarded_bytes ? totals.taken_bytes - forwarded_bytes : 0;
+        totals.taken_bytes > transit.body_bytes ? totals.taken_bytes - transit.body_bytes : 0;
     call->disk_ready = totals.disk_ready;
     call->disk_bytes = totals.disk_bytes;
     call->persistent = q->flags.durable ? totals.persistent : 0;
@@ -124,7 +121,14 @@ void queue_call_redeclare(struct queue_call *call)
 /* Whether clients may take messages from it at all. */
 static bool check_clients(const struct queue *q, struct broker_error *error)
 {
-    return !q->rules->is_delaying || delayed_refuse(q, error);
+    return !q->ops->check_clients || q->ops->check_clients(q, error);
+}
+
+void queue_call_wait(struct queue_call *call)
+{
+    call->is_waiting = true;
+    if (lv_list_is_empty(&call->waiting_link))
+        lv_list_push(&call->queue->waiting_calls, &call->waiting_link);
 }
 
 void queue_call_consume(struct queue_call *call)
@@ -194,9 +198,7 @@ void queue_call_get(struct queue_call *call)
     struct lane *l = lane_first_ready(q);
     bool is_deliverable = is_first && l && queue_first_is_deliverable(l);
     if (!is_deliverable && l) {
-        call->is_waiting = true;
-        if (lv_list_is_empty(&call->waiting_link))
-            lv_list_push(&q->waiting_calls, &call->waiting_link);
+        queue_call_wait(call);
         return;
     }
     call->is_waiting = false;

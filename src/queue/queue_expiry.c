@@ -5,7 +5,6 @@
  * read a little before its time. */
 #include "queue/queue_private.h"
 
-#include "broker/dead_lettering.h"
 #include "paging/pager.h"
 #include "wire/properties.h"
 
@@ -42,16 +41,10 @@ static uint64_t expires_at(const struct queue *q, const struct message *m)
     return has_ttl ? loop_steady_ms(q->home) + ttl_ms : 0;
 }
 
-static void expired(struct queue *q, uint64_t place, struct message *m)
+uint64_t queue_deadline(const struct queue *q, const struct message *m)
 {
-    queue_dead_letter(q, place, m, DEATH_EXPIRED);
+    return q->ops->deadline ? q->ops->deadline(q, m) : expires_at(q, m);
 }
-
-const struct queue_rules queue_rules_plain = {
-    .deadline = expires_at,
-    .sends_on = queue_sends_on,
-    .due = expired,
-};
 
 /* --- the timer ---------------------------------------------------------------------------------- */
 
@@ -99,7 +92,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
         return true;
     }
     uint64_t until_ms = loop_steady_ms(q->home) + PAGER_FETCH_AHEAD_MS;
-    if (q->rules->sends_on(q)) {
+    if (q->ops->sends_on(q)) {
         bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
         q->waits_for_disk = can_be_read && !*ret;
         if (q->waits_for_disk)
@@ -114,11 +107,11 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
 static bool expire_one(struct queue *q, struct lane *l, const struct backlog_first_due *due)
 {
     struct message *m;
-    if (q->rules->sends_on(q) && !queue_can_send_on(q))
+    if (q->ops->sends_on(q) && !q->ops->can_send_on(q))
         return false;
     if (!take_due(q, l, due, &m))
         return false;
-    q->rules->due(q, lane_place(l, due->sequence), m);
+    q->ops->give_up(q, lane_place(l, due->sequence), m, DEATH_EXPIRED);
     if (m)
         message_unref(&m);
     queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
@@ -132,16 +125,16 @@ void queue_expire(struct queue *q)
     const uint64_t now = loop_steady_ms(q->home);
     if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
         return;
-    if (q->rules->is_delaying && pager_must_scan(&q->lane))
+    if (q->ops->is_delaying && pager_must_scan(&q->lane))
         return; /* queue_fetched() comes when all is known */
-    for (unsigned i = 0; i < q->lane_count && q->rules->sends_on(q); i++)
+    for (unsigned i = 0; i < q->lane_count && q->ops->sends_on(q); i++)
         pager_fetch_ahead(queue_lane(q, i), now);
     for (;;) {
         if (!find_due(q, &l, &due))
             return;
         if (due.deadline_ms > now) {
-            bool is_early = !due.is_here && q->rules->sends_on(q) &&
-                            due.deadline_ms > now + PAGER_FETCH_AHEAD_MS;
+            bool is_early =
+                !due.is_here && q->ops->sends_on(q) && due.deadline_ms > now + PAGER_FETCH_AHEAD_MS;
             watch(q, due.deadline_ms - (is_early ? PAGER_FETCH_AHEAD_MS : 0));
             return;
         }
@@ -183,8 +176,13 @@ void queue_fetched(struct queue *q, bool is_deadline)
         return;
     if (is_deadline || q->waits_for_disk)
         loop_schedule(q->home, &q->expiry_run); /* else what has come was not due yet */
-    if (q->rules->is_delaying)
+    if (q->ops->is_delaying)
         queue_schedule_deliveries(q); /* calls that wait for what is on disk */
+}
+
+struct loop_task *queue_expiry_task(struct queue *q)
+{
+    return &q->expiry_run;
 }
 
 /* --- a queue that nobody uses --------------------------------------------------------------------- */

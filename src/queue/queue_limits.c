@@ -2,7 +2,6 @@
  * head. Counted are messages that are ready, and the bytes of their bodies. */
 #include "queue/queue_private.h"
 
-#include "broker/dead_lettering.h"
 #include "paging/pager.h"
 #include "queue/conflation.h"
 
@@ -59,14 +58,14 @@ void queue_keep_limits(struct queue *q)
             return;
         }
         struct lane *l = lane_first_ready(q);
-        if (!is_here(l) || (queue_sends_on(q) && !queue_can_send_on(q))) {
+        if (!is_here(l) || (q->ops->sends_on(q) && !q->ops->can_send_on(q))) {
             q->is_over_limit = true;
             return;
         }
         uint64_t sequence;
         bool redelivered;
         struct message *m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
-        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_MAXLEN);
+        q->ops->give_up(q, lane_place(l, sequence), m, DEATH_MAXLEN);
         message_unref(&m);
     }
 }

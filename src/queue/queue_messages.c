@@ -1,8 +1,6 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "queue/queue_private.h"
 
-#include "broker/dead_lettering.h"
-#include "broker/forward.h"
 #include "paging/journal.h"
 #include "paging/pager.h"
 #include "queue/browse.h"
@@ -79,6 +77,30 @@ void queue_settle_place(struct queue *q, uint64_t place)
     struct backlog_left left;
     if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
         queue_message_left(l, &left);
+}
+
+void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m)
+{
+    bool redelivered;
+    struct lane *l = lane_find(q, place_priority(item->place));
+    if (item->is_here)
+        backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
+    else
+        pager_take_any_on_disk(l, place_sequence(item->place), m);
+}
+
+void queue_tidy(struct queue *q)
+{
+    for (unsigned i = 0; i < q->lane_count; i++) {
+        struct lane *l = queue_lane(q, i);
+        if (backlog_has_disk(&l->backlog) && l->backlog.disk_ready == 0)
+            pager_want(l);
+    }
+}
+
+struct loop_task *queue_delivery_task(struct queue *q)
+{
+    return &q->delivery_run;
 }
 
 /* Whether this message's time has come: then the expiry has it. */
@@ -212,14 +234,14 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
         return answer;
     if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
         if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX && !is_kept)
-            queue_dead_letter_outside(q, message, DEATH_MAXLEN);
+            q->ops->turn_away(q, message, DEATH_MAXLEN);
         return CONFIRM_REFUSED;
     }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
     if (q->conflation && q->lane_count > 1)
         conflation_number(q, l);
-    uint64_t deadline_ms = q->rules->deadline(q, message);
+    uint64_t deadline_ms = queue_deadline(q, message);
     struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
     if (!c) {
         push(q, l, message, deadline_ms);
@@ -251,7 +273,8 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           journal_is_behind(q) || forward_is_behind(q) ||
+           journal_is_behind(q) ||
+           atomic_load_explicit(&q->is_departures_behind, memory_order_relaxed) ||
            (q->dedup && dedup_is_behind(q->vhost->broker));
 }
 
@@ -363,7 +386,7 @@ static void reject(struct queue *q, struct lane *l, uint64_t sequence)
 {
     struct message *m = backlog_find_taken(&l->backlog, sequence);
     if (m)
-        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_REJECTED);
+        q->ops->give_up(q, lane_place(l, sequence), m, DEATH_REJECTED);
 }
 
 void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,

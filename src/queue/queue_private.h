@@ -7,24 +7,18 @@
  *   queue_once.c       duplicates, where they are dropped
  *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
  *   queue_limits.c     how much may be ready
- *   queue_calls.c      questions of other loops
- *
- * and queue_dead_letters.h: where messages go that it gives up. */
+ *   queue_calls.c      questions of other loops */
 #ifndef LEVERET_QUEUE_QUEUE_PRIVATE_H
 #define LEVERET_QUEUE_QUEUE_PRIVATE_H
 
 #include "queue/queue.h"
+#include "queue/queue_home.h"
+#include "queue/queue_ops.h"
 
 /* --- queue.c --- */
 
 /* Deletes the queue; `done` is told of the commit when *ret_is_pending. The messages that were ready. */
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending);
-
-/* A queue that clients have not declared and cannot use. The lock is held, and there is none of this
- * name. The definitions hear of it when it is durable. */
-struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable);
-/* It goes: its name at once, the rest at home by mail. The lock is held. */
-void queue_delete_owned(struct queue *q);
 
 /* A queue that no vhost knows of (reply_queue.h): without arguments, and never stored. */
 struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name);
@@ -78,9 +72,6 @@ void queue_schedule_deliveries(struct queue *q);
  * has been asked for, and deliveries are scheduled when it is there. */
 bool queue_first_is_deliverable(struct lane *l);
 
-/* The message at this place, which is taken, leaves the queue. */
-void queue_settle_place(struct queue *q, uint64_t place);
-
 /* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
 
@@ -99,10 +90,8 @@ enum confirm_answer queue_take_again(struct queue *q, struct message *message,
 /* Messages have come from the disk, or deadlines. */
 void queue_fetched(struct queue *q, bool is_deadline);
 
-/* What rules most queues: messages expire, and go to the dead-letter exchange. */
-extern const struct queue_rules queue_rules_plain;
-/* What rules the queue of an exchange that delays messages (delayed.c). */
-extern const struct queue_rules queue_rules_delaying;
+/* When a message that comes now is due: loop_steady_ms(); 0: never. */
+uint64_t queue_deadline(const struct queue *q, const struct message *m);
 
 /* A message that is ready has this deadline. */
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);

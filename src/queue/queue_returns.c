@@ -2,8 +2,8 @@
  * delivery says of it, and what becomes of one that has come back too often. */
 #include "queue/queue_private.h"
 
-#include "broker/dead_lettering.h"
 #include "paging/journal.h"
+#include "paging/pager.h"
 #include "queue/conflation.h"
 
 /* A quorum queue whose declaration says nothing about it, and that has where to put them, gives up
@@ -51,9 +51,26 @@ void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
     struct message *m =
         l->backlog.counts_deliveries ? backlog_find_taken(&l->backlog, sequence) : NULL;
     if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))
-        queue_dead_letter(q, lane_place(l, sequence), m, DEATH_DELIVERY_LIMIT);
+        q->ops->give_up(q, lane_place(l, sequence), m, DEATH_DELIVERY_LIMIT);
     else
         give_back(q, l, sequence);
+}
+
+void queue_put_back(struct queue *q, uint64_t place, const struct message *m)
+{
+    struct lane *l = lane_find(q, place_priority(place));
+    uint64_t sequence = place_sequence(place);
+    if (q->conflation && !conflation_comes_back(q, place, m)) {
+        queue_settle_place(q, place);
+        return;
+    }
+    if (!l || !pager_untake(l, sequence))
+        return;
+    uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
+    if (deadline_ms)
+        queue_watch_deadline(q, deadline_ms);
+    queue_keep_limits(q);
+    queue_deliver_soon(q);
 }
 
 void queue_begin_returns(struct queue *q)

@@ -61,7 +61,7 @@ static bool waits_for_disk(const struct feature_world *w)
 static bool has_forwards(const struct feature_world *w)
 {
     for (unsigned i = 0; i < FW_SLOTS_MAX; i++) {
-        if (w->slots[i].is_used && forward_count(w->slots[i].queue) > 0)
+        if (w->slots[i].is_used && forward_in_transit(w->slots[i].queue).messages > 0)
             return true;
     }
     return false;
@@ -284,9 +284,10 @@ static void check_counts(struct feature_world *w, unsigned slot, const struct se
     if (call.ready_bytes != seen->ready_bytes && !estimates_bytes(q))
         fw_fail(w, "queue %u counts %" PRIu64 " bytes, there are %" PRIu64, slot, call.ready_bytes,
                 seen->ready_bytes);
-    if (call.taken != 0 || (seen->taken != forward_count(q) && !w->slots[slot].was_purged))
+    if (call.taken != 0 ||
+        (seen->taken != forward_in_transit(q).messages && !w->slots[slot].was_purged))
         fw_fail(w, "queue %u counts %" PRIu64 " taken, of %" PRIu64 " seen, and forwards %" PRIu64,
-                slot, call.taken, seen->taken, forward_count(q));
+                slot, call.taken, seen->taken, forward_in_transit(q).messages);
 }
 
 static void check_limits(struct feature_world *w, unsigned slot, const struct seen *seen)

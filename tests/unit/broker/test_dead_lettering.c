@@ -2,7 +2,9 @@
 #include "loop/sim/loop_sim.h"
 
 #include "broker/dead_lettering.h"
+#include "broker/departures.h"
 #include "broker/forward.h"
+#include "queue/queue_home.h"
 #include "topology/topology_world.h"
 #include "wire/properties.h"
 
@@ -47,7 +49,7 @@ static void die(struct queue *q, enum death reason)
     bool redelivered;
     assert_int_equal(backlog_next(&q->lane.backlog, &sequence), BACKLOG_HERE);
     struct message *m = backlog_take(&q->lane.backlog, &sequence, &redelivered);
-    queue_dead_letter(q, lane_place(&q->lane, sequence), m, reason);
+    dead_lettering_give_up(q, lane_place(&q->lane, sequence), m, reason);
 }
 
 static struct lane_totals totals(const struct queue *q)
@@ -113,7 +115,7 @@ static void every_reason_is_told_and_counted(void **state)
         publish(q, name);
         die(q, reason);
         assert_int_equal(totals(q).taken, 1);
-        assert_int_equal(forward_count(q), 1);
+        assert_int_equal(forward_in_transit(q).messages, 1);
         run(10);
         assert_int_equal(totals(q).taken, 0);
         assert_int_equal(totals(end).ready, 1);
@@ -145,8 +147,8 @@ static void what_turns_by_itself_is_dropped_where_the_circle_closes(void **state
     run(10);
     assert_int_equal(totals(a).ready + totals(b).ready + totals(a).taken + totals(b).taken, 0);
     assert_int_equal(b->counters.dead_lettered[DEATH_EXPIRED], 0);
-    assert_non_null(b->dead_letter_log); /* it was said */
-    assert_null(a->dead_letter_log);
+    assert_non_null(queue_departures(b)->dead_letter_log); /* it was said */
+    assert_null(queue_departures(a)->dead_letter_log);
 }
 
 static void a_rejection_keeps_it_turning(void **state)
@@ -175,9 +177,9 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     run(5000);
     assert_int_equal(totals(q).taken, 1);
     assert_int_equal(totals(r).taken, 0);
-    assert_int_equal(forward_due(q).messages, 1);
-    assert_int_equal(forward_due(q).body_bytes, 0);
-    assert_int_equal(forward_due(r).messages, 0);
+    assert_int_equal(forward_in_transit(q).due_messages, 1);
+    assert_int_equal(forward_in_transit(q).due_body_bytes, 0);
+    assert_int_equal(forward_in_transit(r).due_messages, 0);
     assert_true(forward_is_kept(q, 0));
     assert_false(forward_is_kept(q, 1));
     assert_false(forward_is_kept(r, 0));
@@ -185,7 +187,7 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     run(2000);
     assert_int_equal(totals(q).taken, 0);
     assert_int_equal(totals(end).ready, 1);
-    assert_int_equal(forward_due(q).messages, 0);
+    assert_int_equal(forward_in_transit(q).due_messages, 0);
     assert_false(forward_is_kept(q, 0));
     assert_int_equal(q->counters.dead_lettered[DEATH_DELIVERY_LIMIT], 1);
     assert_int_equal(r->counters.dead_lettered[DEATH_DELIVERY_LIMIT], 0);
@@ -202,7 +204,7 @@ static void what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more(voi
     q->settings.has_dead_letter_exchange = false; /* as when a policy is cleared */
     run(2000);
     assert_int_equal(totals(q).taken, 0);
-    assert_int_equal(forward_count(q), 0);
+    assert_int_equal(forward_in_transit(q).messages, 0);
     struct queue *end = declare("end", NULL, NULL, false);
     run(2000);
     assert_int_equal(totals(end).ready, 0);

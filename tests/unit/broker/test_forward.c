@@ -151,15 +151,15 @@ static void forwards_leave_in_order_and_end_when_they_have_arrived(void **state)
     struct queue *near = declare(here, "near", false), *far = declare(there, "far", false);
     for (uint64_t place = 0; place < 3000; place++)
         start_to(place, place % 2 ? "far" : "near", false);
-    assert_int_equal(forward_count(source), 3000);
-    assert_int_equal(forward_body_bytes(source), 30000);
+    assert_int_equal(forward_in_transit(source).messages, 3000);
+    assert_int_equal(forward_in_transit(source).body_bytes, 30000);
     loop_sim_settle(w.loops);
     loop_sim_advance(w.loops, 10);
     assert_int_equal(end_count, 3000);
     assert_int_equal(ready(near), 1500);
     assert_int_equal(ready(far), 1500);
-    assert_int_equal(forward_count(source), 0);
-    assert_int_equal(forward_body_bytes(source), 0);
+    assert_int_equal(forward_in_transit(source).messages, 0);
+    assert_int_equal(forward_in_transit(source).body_bytes, 0);
     uint64_t next[2] = {0, 1};
     for (unsigned i = 0; i < end_count; i++) {
         assert_int_equal(ends[i].end, FORWARD_TAKEN);
@@ -176,7 +176,7 @@ static void what_nobody_can_take_is_dropped_or_kept_until_somebody_can(void **st
     loop_sim_advance(w.loops, 5000);
     assert_int_equal(end_count, 1);
     assert_ended(0, 1, FORWARD_DROPPED);
-    assert_int_equal(forward_count(source), 1);
+    assert_int_equal(forward_in_transit(source).messages, 1);
     struct queue *later = declare(there, "later", true);
     loop_sim_advance(w.loops, 2000);
     assert_ended(1, 2, FORWARD_TAKEN);
@@ -369,7 +369,7 @@ static void a_deleted_queue_sends_what_waits_and_gives_up_what_is_kept(void **st
     loop_sim_settle(w.loops);
     assert_ended(2, 2, FORWARD_TAKEN);
     assert_int_equal(ready(end), 1);
-    assert_int_equal(forward_count(deleted), 0);
+    assert_int_equal(forward_in_transit(deleted).messages, 0);
     queue_unref(&deleted);
 }
 

@@ -141,7 +141,7 @@ static void settle(void)
         bool any = loop_sim_turn(w.loops);
         any |= log_step(w.journal->log);
         any |= segments_step(w.journal->segments);
-        if (!any && forward_count(w.queues[SOURCE]) == 0)
+        if (!any && forward_in_transit(w.queues[SOURCE]).messages == 0)
             return;
         if (!any)
             loop_sim_advance(w.loops, 5);
@@ -185,7 +185,8 @@ static void give_up(unsigned count)
     loop_sim_enter(q->home);
     while (count-- > 0 && is_first_here(q)) {
         struct message *m = backlog_take(&q->lane.backlog, &sequence, &redelivered);
-        queue_dead_letter(q, lane_place(&q->lane, sequence), m, (enum death)below(DEATH_COUNT));
+        dead_lettering_give_up(q, lane_place(&q->lane, sequence), m,
+                               (enum death)below(DEATH_COUNT));
     }
     loop_sim_enter(NULL);
 }

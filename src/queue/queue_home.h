@@ -1,0 +1,56 @@
+/* A queue as those see it who move its messages on (dead letters, delays, retries: broker/). All at the
+ * queue's home. */
+#ifndef LEVERET_QUEUE_QUEUE_HOME_H
+#define LEVERET_QUEUE_QUEUE_HOME_H
+
+#include "queue/browse.h"
+#include "queue/queue.h"
+#include "queue/queue_ops.h"
+
+/* --- its life ----------------------------------------------------------------------------- */
+
+/* Makes a queue that clients have not declared and cannot use. There is none of this name. Its definition is
+ * stored if it is durable. The topology lock is held; any thread. */
+struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable);
+
+/* Deletes it: its name at once, the rest at home by mail. The topology lock is held; any thread. */
+void queue_delete_owned(struct queue *q);
+
+/* --- its messages ------------------------------------------------------------------------- */
+
+/* The message at this place, which is taken, leaves the queue. */
+void queue_settle_place(struct queue *q, uint64_t place);
+
+/* Takes the message that a browse of the queue has just found. */
+void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m);
+
+/* Puts a message back that queue_take_browsed() has taken, as if it had never been taken. It leaves the queue
+ * if a newer message has replaced it meanwhile, or if the queue is full by now. */
+void queue_put_back(struct queue *q, uint64_t place, const struct message *m);
+
+/* Frees what the queue remembers of segments of which nothing is left; after queue_take_browsed(). */
+void queue_tidy(struct queue *q);
+
+/* A message is due that goes on, or may: what runs when give_up() has room again. */
+struct loop_task *queue_expiry_task(struct queue *q);
+struct loop_task *queue_delivery_task(struct queue *q);
+
+/* Counts a message that has arrived where dead letters go. */
+void queue_count_dead_letter(struct queue *q, enum death reason);
+
+/* --- what waits ---------------------------------------------------------------------------- */
+
+/* The call is run again when something in the queue has changed. */
+void queue_call_wait(struct queue_call *call);
+
+/* --- broker/'s part ------------------------------------------------------------------------- */
+
+/* What broker/ keeps with the queue (broker/departures.h), NULL at first. ops->free() frees it. */
+struct departures *queue_departures(const struct queue *q);
+void queue_set_departures(struct queue *q, struct departures *departures);
+
+/* So many messages that the queue has turned away wait to be sent on that publishers should pause:
+ * queue_is_behind() says so from here on. */
+void queue_set_departures_behind(struct queue *q, bool is_behind);
+
+#endif
