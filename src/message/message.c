@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "store/log.h"
 
 struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
                                uint64_t body_bytes, bool is_persistent)
@@ -20,12 +21,25 @@ struct message *message_create(struct slice exchange, struct slice routing_key, 
     m->exchange_bytes = (uint8_t)exchange.n;
     m->routing_key_bytes = (uint8_t)routing_key.n;
     m->is_persistent = is_persistent;
+    m->format = HEADER_AMQP_0_9_1;
     uint8_t *p = m->bytes;
     memcpy(p, exchange.p ? exchange.p : p, exchange.n);
     p += exchange.n;
     memcpy(p, routing_key.p ? routing_key.p : p, routing_key.n);
     p += routing_key.n;
     memcpy(p, header.p ? header.p : p, header.n);
+    return m;
+}
+
+struct message *message_from_store(const struct log_message *stored)
+{
+    struct message *m = message_create(stored->exchange, stored->routing_key, stored->header,
+                                       stored->body.n, stored->is_persistent);
+    if (!m)
+        return NULL;
+    m->format = stored->format;
+    if (stored->body.n > 0)
+        memcpy(message_body_space(m), stored->body.p, stored->body.n);
     return m;
 }
 

@@ -11,6 +11,9 @@
 
 #include "base/assert.h"
 #include "base/slice.h"
+#include "store/header_format.h"
+
+struct log_message;
 
 struct message {
     _Atomic uint32_t refs;
@@ -19,13 +22,19 @@ struct message {
     uint8_t exchange_bytes;
     uint8_t routing_key_bytes;
     bool is_persistent;
+    uint8_t format;  /* of the header: enum header_format */
     uint8_t bytes[]; /* exchange, routing key, header, body */
 };
 
-/* Makes a message whose body is still to be written to message_body_space(). NULL when there is no
+/* Makes a message with a header in the format HEADER_AMQP_0_9_1, whose body is still to be written to
+ * message_body_space(). NULL when there is no
  * memory. The caller owns the one reference. */
 struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
                                uint64_t body_bytes, bool is_persistent);
+
+/* Makes a message of what the log or a segment has stored, in the format it was stored with. NULL when
+ * there is no memory. The caller owns the one reference. */
+struct message *message_from_store(const struct log_message *stored);
 
 /* Gives it room for a body of another size, and keeps what of the body fits. Only while nobody else has
  * a reference. False, with *message as it was, when there is no memory. */

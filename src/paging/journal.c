@@ -334,6 +334,7 @@ void journal_enqueue(struct lane *l, const struct message *m, uint64_t sequence,
         .header = message_header(m),
         .body = message_body(m),
         .is_persistent = true,
+        .format = m->format,
     };
     journal_mark_dirty(l);
     l->over_ticket = 0;

@@ -194,16 +194,6 @@ static size_t block_from(const struct segment *s, uint64_t offset)
     return low;
 }
 
-static struct message *message_of_entry(const struct segment_entry *e)
-{
-    struct message *m =
-        message_create(e->message.exchange, e->message.routing_key, e->message.header,
-                       e->message.body.n, e->message.is_persistent);
-    if (m && e->message.body.n > 0)
-        memcpy(message_body_space(m), e->message.body.p, e->message.body.n);
-    return m;
-}
-
 static void keep_entries(struct lane *l, struct fetching *f, const struct segment_block *block)
 {
     struct fetches *all = l->pager->fetches;
@@ -212,7 +202,7 @@ static void keep_entries(struct lane *l, struct fetching *f, const struct segmen
         const struct segment_entry *e = &block->entries[i];
         if (!(wanted >> e->place & 1))
             continue;
-        f->messages[e->place] = message_of_entry(e);
+        f->messages[e->place] = message_from_store(&e->message);
         if (!f->messages[e->place])
             continue;
         f->places |= 1ull << e->place;

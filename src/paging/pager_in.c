@@ -86,15 +86,11 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
         return;
     if (s->is_recovered && (!entry->message.is_persistent || !pager_is_live(s, sequence)))
         return;
-    struct message *m =
-        message_create(entry->message.exchange, entry->message.routing_key, entry->message.header,
-                       entry->message.body.n, entry->message.is_persistent);
+    struct message *m = message_from_store(&entry->message);
     if (!m) {
         pager_damage(l, s, s->load_offset, "no memory for a message");
         return;
     }
-    if (entry->message.body.n > 0)
-        memcpy(message_body_space(m), entry->message.body.p, entry->message.body.n);
     l->queue->counters.disk_reads++;
     place_stragglers(l, sequence); /* those before it: it may be taken as soon as it is here */
     if (!pager_is_taken_on_disk(l, sequence)) /* else it has been counted then */

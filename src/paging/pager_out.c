@@ -159,6 +159,7 @@ struct log_message pager_message_parts(const struct lane *l, const struct messag
         .header = message_header(m),
         .body = message_body(m),
         .is_persistent = backlog_stores(&l->backlog, m),
+        .format = m->format,
     };
 }
 

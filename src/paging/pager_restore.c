@@ -64,13 +64,10 @@ static void add_straggler(struct pager *p, uint64_t sequence, struct message **m
 
 static struct message *message_of_parts(const struct lane *l, const struct log_message *parts)
 {
-    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
-                                       parts->body.n, parts->is_persistent);
+    struct message *m = message_from_store(parts);
     if (!m)
         log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
                   SLICE_ARG(queue_name(l->queue)));
-    if (m && parts->body.n > 0)
-        memcpy(message_body_space(m), parts->body.p, parts->body.n);
     return m;
 }
 

@@ -285,12 +285,7 @@ struct message *browse_message(struct browse *br)
     }
     if (br->found.stray)
         return message_ref(br->found.stray);
-    const struct log_message *parts = &br->found.parts;
-    struct message *m = message_create(parts->exchange, parts->routing_key, parts->header,
-                                       parts->body.n, parts->is_persistent);
-    if (m && parts->body.n > 0)
-        memcpy(message_body_space(m), parts->body.p, parts->body.n);
-    return m;
+    return message_from_store(&br->found.parts);
 }
 
 void browse_pass(struct browse *br)

@@ -21,6 +21,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "store/disk.h"
+#include "store/header_format.h"
 
 struct log;
 struct log_stage;
@@ -30,9 +31,10 @@ struct log_stage;
 struct log_message {
     struct slice exchange;
     struct slice routing_key;
-    struct slice header; /* property flags and values */
+    struct slice header; /* as its format says */
     struct slice body;
     bool is_persistent;
+    uint8_t format; /* of the header: enum header_format */
 };
 
 enum {
@@ -192,7 +194,9 @@ int log_start(struct log *log);
 /* Reads one more file of what was there at log_open(), oldest first, calling the visitor; *ret_is_over:
  * that was the last. One thread at a time, any; also while the log is written to, before log_close().
  * No stage may give back files (log_set_floor) before all is read. ERR_IO: nothing of a file can be
- * read; ERR_NO_DESCRIPTORS. After an error nothing was visited, and the same call may be made again. */
+ * read; ERR_NO_DESCRIPTORS: after these two nothing was visited, and the same call may be made again.
+ * ERR_FORMAT: a record is of a version, or a message's header of a format, that only a newer Leveret knows
+ * (lv_error_reason says which and where). This is final: the records before it were visited. */
 int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over);
 /* What log_read() has yet to read; 0 at the end. The thread that calls it. */
 uint64_t log_unread_bytes(const struct log *log);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "store/log_unread.h"
 
@@ -15,15 +16,31 @@ static void report_damage(struct log_unread *r, uint64_t file, uint64_t from, ui
     unread_report(r, file, from, to - from, what);
 }
 
-static void visit(struct log_unread *r, const struct found_file *f, const struct log_record *record,
-                  uint64_t offset)
+static int refuse(const struct found_file *f, uint64_t offset)
 {
-    if (!log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch)) {
+    char why[128];
+
+    snprintf(why, sizeof why, "%s", lv_error_reason(ERR_FORMAT));
+    return lv_error_explain(ERR_FORMAT,
+                            LOG_FOLDER "/%020" PRIu64 ".log, offset %" PRIu64
+                                       ": %s, which this Leveret does not know: start the newer "
+                                       "Leveret that wrote it",
+                            f->number, offset, why);
+}
+
+static int visit(struct log_unread *r, const struct found_file *f, const struct log_record *record,
+                 uint64_t offset)
+{
+    int err = log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch);
+
+    if (err == ERR_FORMAT)
+        return refuse(f, offset);
+    if (err < 0)
         unread_report(r, f->number, offset, record->bytes,
                       "a record that makes no sense is skipped");
-        return;
-    }
-    r->counts.records += record->type != LOG_BATCH;
+    else
+        r->counts.records += record->type != LOG_BATCH;
+    return 0;
 }
 
 /* Hands over the records of a file. */
@@ -49,7 +66,9 @@ static int read_records(struct log_unread *r, const struct found_file *f)
         if (what == STEP_DAMAGE)
             report_damage(r, f->number, offset, next);
         else
-            visit(r, f, &record, offset);
+            err = visit(r, f, &record, offset);
+        if (err < 0)
+            return err;
         offset = next;
     }
 }

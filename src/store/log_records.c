@@ -3,10 +3,11 @@
  *   a file      0  "LVRT-LOG"   8 version u32   12 0 u32   16 number u64   24 salt u64   32 0 ...
  *              56  XXH3-64 of bytes 0..55                                  64  records
  *
- *   a record    0  checksum u64   8 length u32   12 type u8   13 0 ... 15   16 payload   zeros up to 8
+ *   a record    0  checksum u64   8 length u32   12 type u8   13 flags u8   14 version u8   15 format u8
+ *              16  payload   zeros up to 8
  *   BATCH      16  synced: file u64, offset u64   32 previous: file u64, end u64
  *              48  floor u64   56 bytes of this write u64
- *   ENQUEUE    13  flags u8 (1: persistent)
+ *   ENQUEUE    13  flags u8 (1: persistent)   15 format of the header u8
  *              16  header bytes u32   20 body bytes u32   24 targets u32   28 exchange bytes u16
  *              30  routing key bytes u16   32 exchange, routing key, header, body
  *               .  targets: queue u64, sequence << 8 | flags u64 (flag 2: then a deadline u64)
@@ -16,8 +17,9 @@
  *              40  segments u32   44 carried u32   48 segments, then carried messages
  *              a segment: number, first, end, bytes, persistent live, persistent bytes, ranges: u64
  *                         each; then the ranges: from u64, count u64
- *              a message: sequence << 8 | flags u64 (flag 128: persistent), header bytes u32, body
- *                         bytes u32, exchange bytes u16, routing key bytes u16, the four
+ *              a message: sequence << 8 | flags u64 (flag 128: persistent), the deadline u64 with flag
+ *                         2, the format of the header u8 with flag 4, header bytes u32, body bytes u32,
+ *                         exchange bytes u16, routing key bytes u16, the four
  *   SEGMENT_GONE 16 queue u64  24 number u64
  *              after the messages: flags u64 (1: deadlines in the segments), and for each message that
  *              has come back sequence << 8 | count u64
@@ -38,7 +40,8 @@
 #include "base/error.h"
 
 enum { IS_AUTO_DELETE = 1 };
-enum { IS_PERSISTENT = 1, HAS_DEADLINE = 2, CARRIED_IS_PERSISTENT = 128, SNAPSHOT_BYTES = 48 };
+enum { IS_PERSISTENT = 1, HAS_DEADLINE = 2, SNAPSHOT_BYTES = 48 };
+enum { CARRIED_HAS_FORMAT = 4, CARRIED_IS_PERSISTENT = 128, FORMAT_BYTES = 1 };
 enum { SNAPSHOT_HAS_DEADLINES = 1, COUNT_BYTES = 8 };
 enum { SEGMENT_BYTES = 56, SEGMENT_RANGE_BYTES = 16, CARRIED_BYTES = 20 };
 
@@ -115,6 +118,8 @@ bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset, str
         return false;
     ret->type = (enum log_type)type;
     ret->flags = bytes.p[13];
+    ret->version = bytes.p[14];
+    ret->format = bytes.p[15];
     ret->payload = slice_of(bytes.p + LOG_RECORD_HEADER_BYTES, length - LOG_RECORD_HEADER_BYTES);
     ret->bytes = log_align(length);
     return true;
@@ -178,6 +183,8 @@ void log_put_enqueue(uint8_t *record, const struct log_message *m)
     lv_assert(m->routing_key.n <= UINT16_MAX);
     memset(record + 12, 0, 4);
     record[13] = m->is_persistent ? IS_PERSISTENT : 0;
+    record[14] = LOG_RECORD_VERSION;
+    record[15] = m->format;
     log_put32(record + 16, (uint32_t)m->header.n);
     log_put32(record + 20, (uint32_t)m->body.n);
     log_put32(record + 24, 0);
@@ -255,6 +262,7 @@ uint64_t log_snapshot_bytes(const struct log_snapshot *s)
         const struct log_message *m = &s->carried[i].message;
         n += CARRIED_BYTES + m->exchange.n + m->routing_key.n + m->header.n + m->body.n;
         n += s->carried[i].deadline_ms ? LOG_DEADLINE_BYTES : 0;
+        n += m->format ? FORMAT_BYTES : 0;
     }
     return n + 8 + s->count_count * COUNT_BYTES;
 }
@@ -279,11 +287,14 @@ static uint8_t *put_segment(uint8_t *p, const struct log_segment *s)
 static uint8_t *put_carried(uint8_t *p, const struct log_carried *c)
 {
     const struct log_message *m = &c->message;
-    unsigned flags = (c->flags & LOG_DELIVERED) | (m->is_persistent ? CARRIED_IS_PERSISTENT : 0);
+    unsigned flags = (c->flags & LOG_DELIVERED) | (m->is_persistent ? CARRIED_IS_PERSISTENT : 0) |
+                     (m->format ? CARRIED_HAS_FORMAT : 0);
 
     lv_assert(m->exchange.n <= UINT16_MAX);
     lv_assert(m->routing_key.n <= UINT16_MAX);
     p = put_place(p, c->sequence, flags, c->deadline_ms);
+    if (m->format)
+        *p++ = m->format;
     log_put32(p, (uint32_t)m->header.n);
     log_put32(p + 4, (uint32_t)m->body.n);
     log_put16(p + 8, (uint16_t)m->exchange.n);
@@ -325,6 +336,7 @@ void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
 struct reader {
     struct slice left;
     bool has_failed;
+    uint8_t format_max; /* the highest format of a message's header so far */
 };
 
 static struct slice take(struct reader *r, uint64_t n)
@@ -356,6 +368,22 @@ static uint16_t take16(struct reader *r)
 {
     struct slice s = take(r, 2);
     return s.n == 2 ? log_get16(s.p) : 0;
+}
+
+static uint8_t take_format(struct reader *r)
+{
+    struct slice s = take(r, FORMAT_BYTES);
+    uint8_t format = s.n == FORMAT_BYTES ? s.p[0] : HEADER_AMQP_0_9_1;
+
+    r->format_max = format > r->format_max ? format : r->format_max;
+    return format;
+}
+
+static int check_format(unsigned format)
+{
+    if (format < HEADER_FORMATS)
+        return 0;
+    return lv_error_explain(ERR_FORMAT, "a message's header is of the format %u", format);
 }
 
 struct lengths {
@@ -394,11 +422,12 @@ static bool targets_are_whole(struct reader r, uint32_t targets)
     return !r.has_failed && r.left.n == 0;
 }
 
-static bool visit_enqueue(const struct log_record *record, uint64_t file,
-                          const struct log_visitor *visitor, void *arg)
+static int visit_enqueue(const struct log_record *record, uint64_t file,
+                         const struct log_visitor *visitor, void *arg)
 {
     struct reader r = {.left = record->payload};
-    struct log_message message = {.is_persistent = record->flags & IS_PERSISTENT};
+    struct log_message message = {.is_persistent = record->flags & IS_PERSISTENT,
+                                  .format = (uint8_t)record->format};
     struct lengths n;
     uint32_t targets;
 
@@ -409,7 +438,10 @@ static bool visit_enqueue(const struct log_record *record, uint64_t file,
     n.routing_key = take16(&r);
     take_message(&r, n, &message);
     if (r.has_failed || !targets_are_whole(r, targets))
-        return false;
+        return ERR_INVALID;
+    int err = check_format(message.format);
+    if (err < 0)
+        return err;
     for (uint32_t i = 0; visitor->enqueue && i < targets; i++) {
         struct log_carried c = {.message = message};
         uint64_t queue = take64(&r);
@@ -417,34 +449,34 @@ static bool visit_enqueue(const struct log_record *record, uint64_t file,
         take_place(&r, &c);
         visitor->enqueue(arg, file, queue, &c);
     }
-    return true;
+    return 0;
 }
 
-static bool visit_settle(const struct log_record *record, const struct log_visitor *visitor,
-                         void *arg)
+static int visit_settle(const struct log_record *record, const struct log_visitor *visitor,
+                        void *arg)
 {
     struct reader r = {.left = record->payload};
 
     if (r.left.n % LOG_RANGE_BYTES != 0)
-        return false;
+        return ERR_INVALID;
     while (visitor->settle && r.left.n > 0) {
         uint64_t queue = take64(&r);
         uint64_t from = take64(&r);
 
         visitor->settle(arg, queue, from, take64(&r));
     }
-    return true;
+    return 0;
 }
 
-static bool visit_pair(const struct log_record *record, uint64_t file,
-                       const struct log_visitor *visitor, void *arg)
+static int visit_pair(const struct log_record *record, uint64_t file,
+                      const struct log_visitor *visitor, void *arg)
 {
     struct reader r = {.left = record->payload};
     uint64_t first = take64(&r);
     uint64_t second = take64(&r);
 
     if (r.has_failed || r.left.n > 0)
-        return false;
+        return ERR_INVALID;
     if (record->type == LOG_DELIVERED_BELOW && visitor->delivered)
         visitor->delivered(arg, file, first, second);
     if (record->type == LOG_SEGMENT_GONE && visitor->segment_gone)
@@ -453,7 +485,7 @@ static bool visit_pair(const struct log_record *record, uint64_t file,
         visitor->queue_gone(arg, first);
     if (record->type == LOG_COUNT && visitor->count)
         visitor->count(arg, file, first, (struct log_count){second >> 8, second & 0xff});
-    return true;
+    return 0;
 }
 
 /* Room for `count` more items of a scratch buffer, which holds only items of this size. */
@@ -515,6 +547,8 @@ static void take_carried(struct reader *r, struct log_scratch *scratch)
     struct lengths n;
     uint64_t flags = take_place(r, &c);
 
+    if (flags & CARRIED_HAS_FORMAT)
+        c.message.format = take_format(r);
     n.header = take32(r);
     n.body = take32(r);
     n.exchange = take16(r);
@@ -536,9 +570,8 @@ static void take_counts(struct reader *r, struct log_scratch *scratch, struct lo
     }
 }
 
-static bool visit_snapshot(const struct log_record *record, uint64_t file,
-                           const struct log_visitor *visitor, void *arg,
-                           struct log_scratch *scratch)
+static int visit_snapshot(const struct log_record *record, uint64_t file,
+                          const struct log_visitor *visitor, void *arg, struct log_scratch *scratch)
 {
     struct reader r = {.left = record->payload};
     struct log_snapshot s = {0};
@@ -556,18 +589,21 @@ static bool visit_snapshot(const struct log_record *record, uint64_t file,
     if (!r.has_failed)
         take_counts(&r, scratch, &s);
     if (r.has_failed || r.left.n > 0)
-        return false;
+        return ERR_INVALID;
+    int err = check_format(r.format_max);
+    if (err < 0)
+        return err;
     link_ranges(scratch, s.segment_count);
     s.segments = (void *)scratch->segments.p;
     s.carried = (void *)scratch->carried.p;
     s.counts = (void *)scratch->counts.p;
     if (visitor->snapshot)
         visitor->snapshot(arg, file, &s);
-    return true;
+    return 0;
 }
 
-static bool visit_queue(const struct log_record *record, const struct log_visitor *visitor,
-                        void *arg)
+static int visit_queue(const struct log_record *record, const struct log_visitor *visitor,
+                       void *arg)
 {
     struct reader r = {.left = record->payload};
     struct log_queue q = {.queue = take64(&r), .is_auto_delete = record->flags & IS_AUTO_DELETE};
@@ -579,18 +615,21 @@ static bool visit_queue(const struct log_record *record, const struct log_visito
     q.name = take(&r, name);
     q.arguments = take(&r, arguments);
     if (r.has_failed || r.left.n > 0)
-        return false;
+        return ERR_INVALID;
     if (visitor->queue)
         visitor->queue(arg, &q);
-    return true;
+    return 0;
 }
 
-bool log_record_visit(const struct log_record *record, uint64_t file,
-                      const struct log_visitor *visitor, void *arg, struct log_scratch *scratch)
+int log_record_visit(const struct log_record *record, uint64_t file,
+                     const struct log_visitor *visitor, void *arg, struct log_scratch *scratch)
 {
     lv_assert(record->payload.p != NULL);
+    if (record->version > LOG_RECORD_VERSION)
+        return lv_error_explain(ERR_FORMAT, "a record is of the newer version %u", record->version);
     switch (record->type) {
-    case LOG_BATCH: return record->payload.n == LOG_BATCH_BYTES - LOG_RECORD_HEADER_BYTES;
+    case LOG_BATCH:
+        return record->payload.n == LOG_BATCH_BYTES - LOG_RECORD_HEADER_BYTES ? 0 : ERR_INVALID;
     case LOG_ENQUEUE: return visit_enqueue(record, file, visitor, arg);
     case LOG_SETTLE: return visit_settle(record, visitor, arg);
     case LOG_SNAPSHOT: return visit_snapshot(record, file, visitor, arg, scratch);
@@ -601,7 +640,7 @@ bool log_record_visit(const struct log_record *record, uint64_t file,
     case LOG_QUEUE_GONE: return visit_pair(record, file, visitor, arg);
     case LOG_TYPES: break;
     }
-    return false;
+    return ERR_INVALID;
 }
 
 void log_scratch_free(struct log_scratch *scratch)

@@ -21,7 +21,7 @@
 #include "store/log.h"
 
 enum {
-    LOG_FORMAT_VERSION = 2,             /* 1: without LOG_QUEUE */
+    LOG_FORMAT_VERSION = 3, /* 1: without LOG_QUEUE; 2: without a format octet in messages */
     LOG_FORMAT_VERSION_PLAUSIBLE = 255, /* up to here believed without a checksum */
     LOG_FILE_HEADER_BYTES = 64,
     LOG_RECORD_HEADER_BYTES = 16,
@@ -32,6 +32,7 @@ enum {
     LOG_RANGE_BYTES = 24,
     LOG_PAIR_BYTES = 32,  /* records of two numbers */
     LOG_QUEUE_BYTES = 32, /* without the names and arguments */
+    LOG_RECORD_VERSION = 0,
 };
 
 #define LOG_RECORD_BYTES_MAX UINT64_C(0xfffffff0)
@@ -129,6 +130,9 @@ uint64_t log_file_key(uint64_t salt, uint64_t number);
 struct log_record {
     enum log_type type;
     unsigned flags;
+    unsigned
+        version; /* of the record; one above LOG_RECORD_VERSION is refused by log_record_visit() */
+    unsigned format; /* of the header of an ENQUEUE record's message */
     struct slice payload;
     size_t bytes; /* on disk, with header and padding */
 };
@@ -209,9 +213,10 @@ struct log_scratch {
 
 void log_scratch_free(struct log_scratch *scratch);
 
-/* Decodes a record and calls the visitor (members that are NULL are skipped). False: the payload
- * makes no sense, nothing was called. */
-bool log_record_visit(const struct log_record *record, uint64_t file,
-                      const struct log_visitor *visitor, void *arg, struct log_scratch *scratch);
+/* Decodes a record and calls the visitor (members that are NULL are skipped). After an error nothing was
+ * called. ERR_INVALID: the payload makes no sense. ERR_FORMAT: the record is of a later version, or a
+ * message's header is of a format that this Leveret does not know (lv_error_reason). */
+int log_record_visit(const struct log_record *record, uint64_t file,
+                     const struct log_visitor *visitor, void *arg, struct log_scratch *scratch);
 
 #endif

@@ -3,7 +3,7 @@
  *
  *     offset  bytes  block (all numbers little-endian)
  *          0      4  "LvSb"
- *          4      1  version, 1
+ *          4      1  version, 2 (in version 1 no entry has flag 64)
  *          5      1  entries, 1 to 64
  *          6      2  0
  *          8      8  bytes of the whole block, a multiple of 8
@@ -11,15 +11,16 @@
  *         24      8  XXH3-64 of what follows the header
  *         32      8  XXH3-64 of queue, file number and offset (8 bytes each) and of bytes 0 to 31
  *         40   12 n  the entries
- *                    their bytes, in the same order: deadline (8), exchange, routing key, header,
- *                    body
+ *                    their bytes, in the same order: deadline (8), format of the header (1), exchange,
+ *                    routing key, header, body
  *                    zeros up to a multiple of 8
  *
  *     offset  bytes  entry
  *          0      1  place in the chunk, 0 to 63, larger than that of the entry before
  *          1      1  1 persistent, 2 redelivered,
- *                    4 same exchange, 8 same routing key, 16 same header as the entry before,
- *                    32 has a deadline
+ *                    4 same exchange, 8 same routing key, 16 same header (and format) as the entry
+ *                    before, 32 has a deadline, 64 has a format octet (not with 16); without one the
+ *                    format is 0
  *          2      1  bytes of the exchange      )
  *          3      1  bytes of the routing key   ) 0 when it is the same
  *          4      4  bytes of the header        )
@@ -41,6 +42,7 @@
 
 enum {
     DEADLINE_BYTES = 8,
+    FORMAT_BYTES = 1,
     BLOCK_ALIGNMENT = 8,
     HEADER_BYTES = SEGMENT_BLOCK_HEADER_BYTES,
     HEADER_CHECKED_BYTES = 32,
@@ -56,7 +58,9 @@ enum {
     ENTRY_SAME_ROUTING_KEY = 8,
     ENTRY_SAME_HEADER = 16,
     ENTRY_HAS_DEADLINE = 32,
-    ENTRY_FLAGS = 63,
+    ENTRY_HAS_FORMAT = 64,
+    ENTRY_FLAGS_1 = 63, /* that version 1 knows */
+    ENTRY_FLAGS = 127,
 };
 
 static const uint8_t magic[4] = {'L', 'v', 'S', 'b'};
@@ -69,6 +73,7 @@ unsigned segment_newer_version(struct slice beginning)
 }
 
 struct block_header {
+    unsigned version;
     unsigned count;
     uint64_t bytes;
     uint64_t chunk;
@@ -144,13 +149,14 @@ static bool get_header(const uint8_t *p, uint64_t queue, uint64_t number, uint64
     if (get_u64(p + 32) != header_checksum(p, queue, number, offset))
         return false;
     *ret = (struct block_header){
+        .version = p[4],
         .count = p[5],
         .bytes = get_u64(p + 8),
         .chunk = get_u64(p + 16),
         .content_checksum = get_u64(p + 24),
     };
-    return offset % BLOCK_ALIGNMENT == 0 && p[4] == SEGMENT_VERSION && p[6] == 0 && p[7] == 0 &&
-           ret->count >= 1 && ret->count <= SEGMENT_BLOCK_ENTRIES &&
+    return offset % BLOCK_ALIGNMENT == 0 && p[4] >= 1 && p[4] <= SEGMENT_VERSION && p[6] == 0 &&
+           p[7] == 0 && ret->count >= 1 && ret->count <= SEGMENT_BLOCK_ENTRIES &&
            ret->bytes % BLOCK_ALIGNMENT == 0 &&
            ret->bytes >= HEADER_BYTES + ret->count * (uint64_t)ENTRY_BYTES;
 }
@@ -167,14 +173,17 @@ static unsigned entry_flags(const struct segment_entry *e, const struct segment_
         flags |= ENTRY_REDELIVERED;
     if (e->deadline_ms)
         flags |= ENTRY_HAS_DEADLINE;
+    if (e->message.format)
+        flags |= ENTRY_HAS_FORMAT;
     if (!before)
         return flags;
     if (slice_equal(e->message.exchange, before->message.exchange))
         flags |= ENTRY_SAME_EXCHANGE;
     if (slice_equal(e->message.routing_key, before->message.routing_key))
         flags |= ENTRY_SAME_ROUTING_KEY;
-    if (slice_equal(e->message.header, before->message.header))
-        flags |= ENTRY_SAME_HEADER;
+    if (slice_equal(e->message.header, before->message.header) &&
+        e->message.format == before->message.format)
+        flags = (flags & ~(unsigned)ENTRY_HAS_FORMAT) | ENTRY_SAME_HEADER;
     return flags;
 }
 
@@ -185,6 +194,8 @@ static uint64_t entry_bytes(const struct segment_entry *e, unsigned flags)
 
     if (flags & ENTRY_HAS_DEADLINE)
         bytes += DEADLINE_BYTES;
+    if (flags & ENTRY_HAS_FORMAT)
+        bytes += FORMAT_BYTES;
     if (!(flags & ENTRY_SAME_EXCHANGE))
         bytes += e->message.exchange.n;
     if (!(flags & ENTRY_SAME_ROUTING_KEY))
@@ -232,6 +243,8 @@ static uint8_t *put_entry(uint8_t *p, uint8_t *to, const struct segment_entry *e
         put_u64(to, e->deadline_ms);
         to += DEADLINE_BYTES;
     }
+    if (flags & ENTRY_HAS_FORMAT)
+        *to++ = m.format;
     to = put_bytes(to, m.exchange);
     to = put_bytes(to, m.routing_key);
     to = put_bytes(to, m.header);
@@ -286,8 +299,16 @@ static struct slice get_bytes(const uint8_t **p, size_t n, bool is_same, struct 
     return s;
 }
 
-/* Reads one entry; its bytes stand at *at and end before `end`. False when it is not valid. */
-static bool get_entry(const uint8_t *p, const uint8_t **at, const uint8_t *end,
+/* The format of a header: as before, in an octet of its own, or 0. */
+static uint8_t get_format(const uint8_t **at, unsigned flags, uint8_t before)
+{
+    if (flags & ENTRY_SAME_HEADER)
+        return before;
+    return flags & ENTRY_HAS_FORMAT ? *(*at)++ : HEADER_AMQP_0_9_1;
+}
+
+/* Reads one entry; its bytes begin at *at and end before `end`. Returns false when it is not valid. */
+static bool get_entry(const uint8_t *p, unsigned version, const uint8_t **at, const uint8_t *end,
                       const struct segment_entry *before, struct segment_entry *ret)
 {
     static const struct segment_entry none;
@@ -297,7 +318,10 @@ static bool get_entry(const uint8_t *p, const uint8_t **at, const uint8_t *end,
     uint64_t header_bytes = get_u32(p + 4);
     uint64_t body_bytes = get_u32(p + 8);
 
-    if (p[0] >= SEGMENT_BLOCK_ENTRIES || flags & ~(unsigned)ENTRY_FLAGS)
+    if (p[0] >= SEGMENT_BLOCK_ENTRIES ||
+        flags & ~(unsigned)(version == 1 ? ENTRY_FLAGS_1 : ENTRY_FLAGS))
+        return false;
+    if (flags & ENTRY_SAME_HEADER && flags & ENTRY_HAS_FORMAT)
         return false;
     if (!before && flags & (ENTRY_SAME_EXCHANGE | ENTRY_SAME_ROUTING_KEY | ENTRY_SAME_HEADER))
         return false;
@@ -308,7 +332,8 @@ static bool get_entry(const uint8_t *p, const uint8_t **at, const uint8_t *end,
         ((flags & ENTRY_SAME_HEADER) && header_bytes))
         return false;
     uint64_t deadline_bytes = flags & ENTRY_HAS_DEADLINE ? DEADLINE_BYTES : 0;
-    if (deadline_bytes + exchange_bytes + key_bytes + header_bytes + body_bytes >
+    uint64_t format_bytes = flags & ENTRY_HAS_FORMAT ? FORMAT_BYTES : 0;
+    if (deadline_bytes + format_bytes + exchange_bytes + key_bytes + header_bytes + body_bytes >
         (uint64_t)(end - *at))
         return false;
 
@@ -319,11 +344,12 @@ static bool get_entry(const uint8_t *p, const uint8_t **at, const uint8_t *end,
     m->is_persistent = flags & ENTRY_PERSISTENT;
     ret->deadline_ms = deadline_bytes ? get_u64(*at) : 0;
     *at += deadline_bytes;
+    m->format = get_format(at, flags, same->format);
     m->exchange = get_bytes(at, exchange_bytes, flags & ENTRY_SAME_EXCHANGE, same->exchange);
     m->routing_key = get_bytes(at, key_bytes, flags & ENTRY_SAME_ROUTING_KEY, same->routing_key);
     m->header = get_bytes(at, header_bytes, flags & ENTRY_SAME_HEADER, same->header);
     m->body = get_bytes(at, body_bytes, false, SLICE_EMPTY);
-    return true;
+    return m->format < HEADER_FORMATS;
 }
 
 static bool is_padding(const uint8_t *p, const uint8_t *end)
@@ -345,7 +371,7 @@ static bool get_entries(const uint8_t *block, const struct block_header *h,
     for (unsigned i = 0; i < h->count; i++) {
         const uint8_t *p = block + HEADER_BYTES + i * (size_t)ENTRY_BYTES;
         const struct segment_entry *before = i > 0 ? &ret->entries[i - 1] : NULL;
-        if (!get_entry(p, &at, end, before, &ret->entries[i]))
+        if (!get_entry(p, h->version, &at, end, before, &ret->entries[i]))
             return false;
     }
     ret->chunk = h->chunk;

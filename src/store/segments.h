@@ -61,7 +61,7 @@ bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uin
 
 /* The version that the block at the beginning of a file says it has, if that is newer than ours; else 0. */
 unsigned segment_newer_version(struct slice beginning);
-enum { SEGMENT_VERSION = 1 };
+enum { SEGMENT_VERSION = 2 }; /* 1: without a format of headers */
 
 /* --- files ------------------------------------------------------------------------------------ */
 

@@ -441,7 +441,7 @@ def test_a_segment_of_a_newer_version_is_refused_and_left_alone(own_broker):
     assert before == contents(own, 'log', 'segments')
     with open(path, 'r+b') as file:
         file.seek(4)
-        file.write(b'\x01')
+        file.write(b'\x02')
     own.start()
     assert drain(own.address, 'q', len(bodies)) == bodies
 

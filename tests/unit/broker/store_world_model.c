@@ -137,6 +137,7 @@ struct message *world_make_message(struct world *w, uint32_t number)
         message_create(slice_str("amq.direct"), key_of(number), slice_of(properties, n),
                        model->body_bytes, model->is_persistent);
     body_of(number, message_body_space(m), model->body_bytes);
+    m->format = (uint8_t)(number % HEADER_FORMATS); /* queues and the store do not look at it */
     return m;
 }
 
@@ -153,6 +154,8 @@ uint32_t world_read_message(struct world *w, const struct delivery *d)
     size_t n = properties_of(w, number, properties);
     if (!slice_equal(d->header, slice_of(properties, n)))
         world_fail(w, "message %u has other properties", number);
+    if (d->message && d->message->format != number % HEADER_FORMATS)
+        world_fail(w, "message %u has another format", number);
     if (!slice_equal(d->routing_key, key_of(number)) ||
         !slice_equal(d->exchange, slice_str("amq.direct")))
         world_fail(w, "message %u has another routing key or exchange", number);

@@ -733,6 +733,24 @@ static void a_newer_version_is_refused(void **state)
     fixture_free(f);
 }
 
+static void
+a_format_of_headers_that_only_a_newer_leveret_knows_is_refused_by_file_and_offset(void **state)
+{
+    const struct log_message later = {.format = HEADER_FORMATS, .is_persistent = true};
+    struct fixture *f = written_log();
+
+    (void)state;
+    log_enqueue(log_stage(f->log, 0), &later, &later, 1, 1000, 0, 0);
+    log_submit(log_stage(f->log, 0));
+    while (log_step(f->log))
+        ;
+    log_close(&f->log);
+    assert_int_equal(try_open(f), ERR_FORMAT);
+    assert_non_null(strstr(lv_error_reason(ERR_FORMAT), ".log, offset "));
+    assert_non_null(strstr(lv_error_reason(ERR_FORMAT), "of the format 3"));
+    fixture_free(f);
+}
+
 static void a_log_without_any_header_is_not_taken_for_an_empty_one(void **state)
 {
     struct fixture *f = fixture_create();
@@ -977,6 +995,8 @@ int main(void)
         cmocka_unit_test(a_damaged_header_costs_no_record),
         cmocka_unit_test(a_log_begins_on_a_full_disk_and_goes_on_in_its_reserve),
         cmocka_unit_test(a_newer_version_is_refused),
+        cmocka_unit_test(
+            a_format_of_headers_that_only_a_newer_leveret_knows_is_refused_by_file_and_offset),
         cmocka_unit_test(a_log_without_any_header_is_not_taken_for_an_empty_one),
         cmocka_unit_test(a_body_that_looks_like_records_is_searched_in_bounded_time),
         cmocka_unit_test(loops_on_threads_of_their_own_share_a_log),

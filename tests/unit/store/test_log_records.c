@@ -84,6 +84,8 @@ static void text_message(struct lv_buffer *out, const struct log_message *m)
     lv_buffer_printf(out, " %.*s/%.*s/%zu/%.*s%s", SLICE_ARG(m->exchange),
                      SLICE_ARG(m->routing_key), m->header.n, SLICE_ARG(m->body),
                      m->is_persistent ? " persistent" : "");
+    if (m->format)
+        lv_buffer_printf(out, " format %u", m->format);
 }
 
 static void text_deadline(struct lv_buffer *out, const struct log_carried *c)
@@ -198,7 +200,7 @@ static void check_texts(struct slice bytes, uint64_t offset, const char *expecte
     struct log_record record;
 
     while (offset < bytes.n && read_at(bytes, NUMBER, offset, &record)) {
-        assert_true(log_record_visit(&record, NUMBER, &texts, &out, &scratch));
+        assert_int_equal(log_record_visit(&record, NUMBER, &texts, &out, &scratch), 0);
         offset += record.bytes;
     }
     lv_buffer_add_u8(&out, 0);
@@ -378,13 +380,13 @@ static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
 
         memcpy(exact, payload, n);
         exact[i / sizeof values] = values[i % sizeof values];
-        refused += !log_record_visit(&record, 1, &visitor, &count, &scratch);
+        refused += 0 > log_record_visit(&record, 1, &visitor, &count, &scratch);
         free(exact);
     }
     for (size_t i = 0; i < n; i++) {
         struct log_record record = {.type = type, .payload = {payload, i}};
 
-        assert_false(log_record_visit(&record, 1, &visitor, &count, &scratch));
+        assert_int_equal(log_record_visit(&record, 1, &visitor, &count, &scratch), ERR_INVALID);
     }
     assert_true(refused > 0);
     log_scratch_free(&scratch);
@@ -404,6 +406,74 @@ static void a_payload_that_makes_no_sense_is_refused(void **state)
     memset(&page, 0, sizeof page);
     log_put_snapshot_record(page.bytes, &snapshot);
     check_hostile(page.bytes + 16, (size_t)log_snapshot_bytes(&snapshot) - 16, LOG_SNAPSHOT);
+}
+
+static void a_message_keeps_the_format_of_its_header(void **state)
+{
+    struct log_message mqtt = hello;
+    mqtt.format = HEADER_MQTT;
+    struct log_carried carried[] = {{200, 0, 0, mqtt}, {201, 0, 77, mqtt}, {202, 0, 77, hello}};
+    struct log_snapshot snapshot = {
+        .queue = 42, .next_sequence = 203, .carried = carried, .carried_count = 3};
+    struct page page = {.n = 64};
+
+    (void)state;
+    log_put_enqueue(page.bytes + page.n, &mqtt);
+    page_place(
+        &page, LOG_ENQUEUE,
+        log_put_target(page.bytes + page.n, (size_t)log_enqueue_bytes(&mqtt), 42, 192, 0, 0));
+    log_put_snapshot_record(page.bytes + page.n, &snapshot);
+    page_place(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&snapshot));
+    check_texts(slice_of(page.bytes, page.n), 64,
+                "enqueue file 7 queue 42 sequence 192 flags 0"
+                " shop/order.new/3/a hare persistent format 1\n"
+                "snapshot file 7 queue 42 next 203 delivered 0\n"
+                "  carried 200 flags 0 shop/order.new/3/a hare persistent format 1\n"
+                "  carried 201 flags 0 until 77 shop/order.new/3/a hare persistent format 1\n"
+                "  carried 202 flags 0 until 77 shop/order.new/3/a hare persistent\n");
+}
+
+/* What log_record_visit() says of the record that begins `page`. */
+static int visit_first(struct page *page, enum log_type type, size_t length, unsigned *ret_count)
+{
+    const struct log_visitor visitor = {.enqueue = count_enqueue, .snapshot = count_snapshot};
+    struct log_scratch scratch = {0};
+    struct log_record record;
+
+    page_place(page, type, length);
+    assert_true(read_at(slice_of(page->bytes, page->n), NUMBER, 0, &record));
+    int err = log_record_visit(&record, NUMBER, &visitor, ret_count, &scratch);
+    log_scratch_free(&scratch);
+    return err;
+}
+
+static void
+a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format(void **state)
+{
+    struct log_message later = hello;
+    later.format = HEADER_FORMATS;
+    struct log_carried carried[] = {{200, 0, 0, hello}, {201, 0, 0, later}};
+    struct log_snapshot snapshot = {.carried = carried, .carried_count = 2};
+    size_t length = (size_t)log_enqueue_bytes(&hello);
+    unsigned count = 0;
+
+    (void)state;
+    struct page page = {0};
+    log_put_enqueue(page.bytes, &hello);
+    page.bytes[14] = LOG_RECORD_VERSION + 1;
+    assert_int_equal(visit_first(&page, LOG_ENQUEUE, length, &count), ERR_FORMAT);
+    assert_non_null(strstr(lv_error_reason(ERR_FORMAT), "newer version 1"));
+    page = (struct page){0};
+    log_put_enqueue(page.bytes, &later);
+    assert_int_equal(visit_first(&page, LOG_ENQUEUE, length, &count), ERR_FORMAT);
+    assert_non_null(strstr(lv_error_reason(ERR_FORMAT), "format 3"));
+    page = (struct page){0};
+    log_put_snapshot_record(page.bytes, &snapshot);
+    assert_int_equal(
+        visit_first(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&snapshot), &count),
+        ERR_FORMAT);
+    assert_non_null(strstr(lv_error_reason(ERR_FORMAT), "format 3"));
+    assert_int_equal(count, 0);
 }
 
 static void a_header_of_a_newer_version_is_told_from_a_damaged_one(void **state)
@@ -435,6 +505,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_bit_that_turns_makes_a_record_invalid),
         cmocka_unit_test(a_record_that_is_cut_short_is_not_valid),
         cmocka_unit_test(a_payload_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_message_keeps_the_format_of_its_header),
+        cmocka_unit_test(
+            a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format),
         cmocka_unit_test(a_header_of_a_newer_version_is_told_from_a_damaged_one),
     };
     struct page page;

@@ -41,6 +41,7 @@ static void check_message(const struct log_message *a, const struct log_message 
     assert_true(slice_equal(a->header, b->header));
     assert_true(slice_equal(a->body, b->body));
     assert_int_equal(a->is_persistent, b->is_persistent);
+    assert_int_equal(a->format, b->format);
 }
 
 static void check_block(const struct segment_block *a, const struct segment_block *b)
@@ -136,6 +137,7 @@ static void random_block(struct segment_block *block)
                   random_bytes(body_max));
         block->entries[block->count - 1].redelivered = random_below(2);
         block->entries[block->count - 1].message.is_persistent = random_below(2);
+        block->entries[block->count - 1].message.format = (uint8_t)random_below(HEADER_FORMATS);
     }
     if (block->count == 0)
         add_entry(block, 63, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY);
@@ -160,6 +162,56 @@ static void any_blocks_one_after_another_are_read_as_they_were_written(void **st
         }
         lv_buffer_free(&b);
     }
+}
+
+/* Gives a block at offset 0 the checksums that the format asks for. */
+static void seal(uint8_t *p, size_t n)
+{
+    uint8_t place_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
+    uint64_t sum = XXH3_64bits(p + 40, n - 40);
+
+    memcpy(p + 24, &sum, 8);
+    memcpy(place_and_header + 24, p, 32);
+    sum = XXH3_64bits(place_and_header, sizeof place_and_header);
+    memcpy(p + 32, &sum, 8);
+}
+
+static void a_block_of_version_1_is_read(void **state)
+{
+    struct segment_block block;
+    struct lv_buffer b = {0};
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    b.p[4] = 1;
+    seal(b.p, b.n);
+    check_read(lv_buffer_slice(&b), 0, &block, b.n);
+    b.p[41] |= 64; /* version 1 has no such flag */
+    seal(b.p, b.n);
+    assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
+    lv_buffer_free(&b);
+}
+
+static void
+the_format_of_a_header_takes_a_byte_unless_it_is_0_or_that_of_the_entry_before(void **state)
+{
+    struct segment_block block;
+    struct lv_buffer plain = {0}, b = {0};
+
+    (void)state;
+    make_small(&block);
+    segment_put_block(&plain, QUEUE, NUMBER, 0, &block);
+    block.entries[0].message.format = block.entries[1].message.format = HEADER_MQTT;
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    assert_int_equal(b.n, plain.n); /* one byte, of the padding */
+    check_read(lv_buffer_slice(&b), 0, &block, b.n);
+    b.n = 0;
+    block.entries[0].message.format = HEADER_AMQP_0_9_1; /* the same bytes, another format */
+    segment_put_block(&b, QUEUE, NUMBER, 0, &block);
+    check_read(lv_buffer_slice(&b), 0, &block, b.n);
+    lv_buffer_free(&plain);
+    lv_buffer_free(&b);
 }
 
 /* --- damage ----------------------------------------------------------------------------------- */
@@ -228,41 +280,31 @@ static void zeros_are_no_block(void **state)
     assert_int_equal(result_at(slice_of(zeros, sizeof zeros), 0, 0, 0), SEGMENT_BROKEN);
 }
 
-/* Gives a block at offset 0 the checksums that the format asks for. */
-static void seal(uint8_t *p, size_t n)
-{
-    uint8_t place_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
-    uint64_t sum = XXH3_64bits(p + 40, n - 40);
-
-    memcpy(p + 24, &sum, 8);
-    memcpy(place_and_header + 24, p, 32);
-    sum = XXH3_64bits(place_and_header, sizeof place_and_header);
-    memcpy(p + 32, &sum, 8);
-}
-
 static void what_has_right_checksums_and_wrong_contents_is_refused(void **state)
 {
     static const struct {
         size_t at;
         uint8_t byte;
     } faults[] = {
-        {4, 2},       /* a version that is not ours */
-        {5, 0},       /* no entry */
-        {5, 65},      /* too many */
-        {5, 3},       /* more than there are */
-        {5, 1},       /* fewer: something is left over */
-        {6, 1},       /* what must be 0 */
-        {8, 60},      /* a size that is no multiple of 8 */
-        {8, 56},      /* too small for its entries */
-        {40, 64},     /* a place outside of the chunk */
-        {40, 5},      /* the same place twice */
-        {40, 6},      /* places out of order */
-        {41, 1 | 4},  /* as before, and there is none before */
-        {41, 1 | 32}, /* a flag without a meaning */
-        {42, 200},    /* an exchange beyond the end */
-        {47, 255},    /* a header beyond the end */
-        {51, 255},    /* a body beyond the end */
-        {54, 1},      /* the same exchange, with bytes */
+        {4, 0},                /* versions that are not ours */
+        {4, 3},        {5, 0}, /* no entry */
+        {5, 65},               /* too many */
+        {5, 3},                /* more than there are */
+        {5, 1},                /* fewer: something is left over */
+        {6, 1},                /* what must be 0 */
+        {8, 60},               /* a size that is no multiple of 8 */
+        {8, 56},               /* too small for its entries */
+        {40, 64},              /* a place outside of the chunk */
+        {40, 5},               /* the same place twice */
+        {40, 6},               /* places out of order */
+        {41, 1 | 4},           /* as before, and there is none before */
+        {41, 1 | 128},         /* a flag without a meaning */
+        {41, 1 | 64},          /* a format, where the exchange's name begins: 's' is none */
+        {53, 31 | 64},         /* a format of its own, and that of the header before */
+        {42, 200},             /* an exchange beyond the end */
+        {47, 255},             /* a header beyond the end */
+        {51, 255},             /* a body beyond the end */
+        {54, 1},               /* the same exchange, with bytes */
     };
     struct segment_block block;
     struct lv_buffer b = {0};
@@ -428,6 +470,9 @@ int main(void)
         cmocka_unit_test(a_block_is_read_as_it_was_written),
         cmocka_unit_test(what_is_the_same_as_before_is_stored_once),
         cmocka_unit_test(any_blocks_one_after_another_are_read_as_they_were_written),
+        cmocka_unit_test(a_block_of_version_1_is_read),
+        cmocka_unit_test(
+            the_format_of_a_header_takes_a_byte_unless_it_is_0_or_that_of_the_entry_before),
         cmocka_unit_test(every_truncation_asks_for_more),
         cmocka_unit_test(every_flipped_bit_is_found),
         cmocka_unit_test(a_block_is_valid_at_its_own_place_alone),

@@ -169,14 +169,14 @@ static void a_file_of_a_newer_version_is_refused_by_its_name(void **state)
 
     (void)state;
     world_start(&w);
-    ask_write(&w, 1, 0, "LvSb\x02 and what we do not know");
+    ask_write(&w, 1, 0, "LvSb\x03 and what we do not know");
     check_said(&w, "write");
     segments_close(&w.s);
     paper_trace(w.paper);
     assert_int_equal(segments_open(paper_disk(w.paper), true, &w.s), ERR_FORMAT);
     assert_null(w.s);
     assert_non_null(
-        strstr(lv_error_reason(ERR_FORMAT), "segments/1-1.seg is of the newer version 2"));
+        strstr(lv_error_reason(ERR_FORMAT), "segments/1-1.seg is of the newer version 3"));
     assert_null(strstr(paper_trace(w.paper), "write"));
     world_stop(&w);
 }

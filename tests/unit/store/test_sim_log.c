@@ -147,7 +147,7 @@ static uint64_t hash_message(uint64_t h, const struct log_message *m)
     h = hash_slice(h, m->exchange);
     h = hash_slice(h, m->routing_key);
     h = hash_slice(h, m->header);
-    return hash_number(hash_slice(h, m->body), m->is_persistent);
+    return hash_number(hash_number(hash_slice(h, m->body), m->is_persistent), m->format);
 }
 
 static uint64_t hash_enqueue(uint64_t queue, uint64_t sequence, unsigned flags,
@@ -222,6 +222,7 @@ static struct log_message make_message(struct world *w, uint8_t *body, size_t bo
         .header = slice_of("\x10\x00\x02", 3 * rnd(w, 2)),
         .body = slice_of(body, n),
         .is_persistent = rnd(w, 4) > 0,
+        .format = (uint8_t)(id % HEADER_FORMATS),
     };
 }
 
