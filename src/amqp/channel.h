@@ -45,20 +45,6 @@ struct incoming {
     uint8_t names[];
 };
 
-/* The route of the last publish, good while topology and permissions stand still. */
-enum { MEMO_QUEUES_MAX = 16 };
-struct publish_memo {
-    uint64_t topology_generation;
-    uint64_t auth_generation;
-    struct exchange *exchange;
-    bool is_valid;
-    uint8_t exchange_bytes;
-    uint8_t routing_key_bytes;
-    size_t count;
-    struct queue *queues[MEMO_QUEUES_MAX];
-    uint8_t names[2 * SHORTSTR_BYTES_MAX];
-};
-
 /* Receives the answers of queues at home elsewhere. Lives until the last has come. */
 struct publisher {
     struct confirm_sink sink;
@@ -110,7 +96,7 @@ struct channel {
     struct confirms *watched; /* mandatory publishes of other modes, until queues have taken them */
     struct loop_task confirm_task;
     struct publisher *publisher;
-    struct publish_memo *memo;
+    struct publish_memo *memo; /* owned; NULL: nothing was published yet */
     struct tx *tx;
     struct consumer *reply_to; /* reply_to.c; NULL: none */
 

@@ -46,11 +46,14 @@ static void publish_incoming(struct channel *ch)
 {
     struct incoming *in = take_incoming(ch);
     struct publication p = {
-        .exchange = in->exchange,
-        .routing_key = in->routing_key,
-        .header = message_header(in->message),
-        .body = message_body(in->message),
-        .message = in->message,
+        .publish.content =
+            {
+                .exchange = in->exchange,
+                .routing_key = in->routing_key,
+                .header = message_header(in->message),
+                .body = message_body(in->message),
+                .message = in->message,
+            },
         .mandatory = in->mandatory,
     };
     publish_whole(ch, &p);
@@ -77,7 +80,9 @@ static void finish_incoming(struct channel *ch)
 static bool begin_message(struct channel *ch, struct slice header, bool is_persistent)
 {
     struct incoming *in = ch->incoming;
-    const struct publication p = {.exchange = in->exchange, .routing_key = in->routing_key};
+    const struct publication p = {
+        .publish.content = {.exchange = in->exchange, .routing_key = in->routing_key},
+    };
     struct broker_error error;
     if (!publish_is_allowed(ch, &p, in->body_bytes, &error)) {
         in->refusal = lv_malloc(sizeof *in->refusal);

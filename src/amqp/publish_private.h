@@ -3,34 +3,27 @@
 #define LEVERET_AMQP_PUBLISH_PRIVATE_H
 
 #include "amqp/channel.h"
+#include "broker/publish.h"
 #include "wire/properties.h"
 
 /* One whole message on its way in. */
 struct publication {
-    struct slice exchange;
-    struct slice routing_key;
-    struct slice header; /* property flags and values */
-    struct slice body;
-    struct message *message; /* made already, or NULL: the slices lie in the read buffer */
+    struct publish publish; /* without a message, its bytes lie in the read buffer */
     bool mandatory;
-    struct properties properties;
-    struct slice bcc;           /* the header BCC's values: the message itself has lost them */
-    struct message *waiting;    /* owned; as it waits to be due: with its BCC; else NULL */
-    struct message *original;   /* owned; `message` before its header was written anew, else NULL */
-    struct dedup_claims claims; /* owned; of the route that was found */
+    struct message *original; /* owned; the message before its header was written anew, else NULL */
 };
 
 /* --- publish.c ------------------------------------------------------------------------------- */
 
-/* Routes it and sends it there, or keeps it for commit. Takes p->message where there is one. The
- * channel may be gone afterwards. */
+/* Routes it and sends it there, or keeps it for commit. Takes what it holds. The channel may be gone
+ * afterwards. */
 void publish_whole(struct channel *ch, struct publication *p);
 /* Whether the publication, once its body of this size has come, may go to its exchange. If not, the error
  * says why. */
 bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
                         struct broker_error *error);
-/* The publication has a message from here on. False, with the connection closed, without memory. */
-bool publish_need_message(struct channel *ch, struct publication *p);
+/* Closes the connection for lack of memory. Returns false. */
+bool publish_fail_without_memory(struct channel *ch);
 
 /* --- publish_properties.c -------------------------------------------------------------------- */
 

@@ -122,7 +122,8 @@ static bool forgets_history(struct channel *ch, const struct properties *props)
  * and nobody who gets the message sees who else did. `space` is freed by the caller. */
 static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
 {
-    struct properties fresh = p->properties;
+    struct publish *publish = &p->publish;
+    struct properties fresh = publish->properties;
     if (slice_is(fresh.reply_to, REPLY_TO_NAME))
         fresh.reply_to = reply_to_own_name(ch);
     struct lv_buffer headers = {0}, shorter = {0};
@@ -137,28 +138,28 @@ static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_
     space->n = n;
     lv_buffer_free(&headers);
     lv_buffer_free(&shorter);
-    p->header = lv_buffer_slice(space);
-    if (!properties_read(p->header, &p->properties))
+    publish->content.header = lv_buffer_slice(space);
+    if (!properties_read(publish->content.header, &publish->properties))
         lv_unreachable();
-    if (!p->message)
+    if (!publish->content.message)
         return true;
-    p->original = p->message;
-    p->message = NULL;
-    if (!publish_need_message(ch, p))
-        return false;
-    p->body = message_body(p->message);
+    p->original = publish->content.message;
+    publish->content.message = NULL;
+    if (!publish_need_message(publish))
+        return publish_fail_without_memory(ch);
+    publish->content.body = message_body(publish->content.message);
     return true;
 }
 
 bool publish_check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space)
 {
-    const struct properties *props = &p->properties;
+    const struct properties *props = &p->publish.properties;
     struct field cc = {0}, bcc = {0};
     if (!check_reply_to(ch, props) || !check_user_id(ch, props) || !check_expiration(ch, props) ||
         !publish_check_delivery_mode(ch, props) || !check_extra_keys(ch, props, "CC", &cc) ||
         !check_extra_keys(ch, props, "BCC", &bcc))
         return false;
-    p->bcc = bcc.bytes;
+    p->publish.bcc = bcc.bytes;
     bool is_as_it_came =
         bcc.type == 0 && !slice_is(props->reply_to, REPLY_TO_NAME) && !forgets_history(ch, props);
     return is_as_it_came || rewrite_header(ch, p, space);

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 
 #include "amqp/publish_private.h"
+#include "base/assert.h"
 #include "base/memory.h"
 
 enum { PAGE_PUBLISHES = 128, PAUSE_MS = 1, UNIT_BYTES = 4096 };
 
 struct tx_publish {
     struct message *message; /* owned */
-    struct message *waiting; /* owned; for queues where it waits to be due; NULL: the same */
+    struct message *delayed; /* owned; as struct publish has it */
     bool mandatory;
     struct queue **queues; /* where it went when it was published; owned, each a reference */
     size_t queue_count;
@@ -73,13 +74,11 @@ static struct tx_publish *new_publish(struct tx *tx)
 void tx_add_publish(struct channel *ch, struct publication *p, const struct route *route)
 {
     struct tx_publish *publish = new_publish(ch->tx);
-    *publish = (struct tx_publish){.message = p->message,
-                                   .waiting = p->waiting,
+    *publish = (struct tx_publish){.message = p->publish.content.message,
+                                   .delayed = p->publish.delayed,
                                    .mandatory = p->mandatory,
-                                   .claims = p->claims};
-    p->message = NULL;
-    p->waiting = NULL;
-    p->claims = (struct dedup_claims){0};
+                                   .claims = p->publish.claims};
+    p->publish = (struct publish){0};
     if (route->count == 0)
         return;
     publish->queues = lv_malloc(route->count * sizeof(struct queue *));
@@ -140,10 +139,12 @@ uint64_t tx_settle_count(const struct channel *ch)
 
 static void drop_publish(struct loop *loop, struct tx_publish *publish)
 {
-    dedup_claims_drop(loop, &publish->claims);
-    message_unref(&publish->message);
-    if (publish->waiting)
-        message_unref(&publish->waiting);
+    if (publish->message)
+        message_unref(&publish->message);
+    if (publish->delayed)
+        message_unref(&publish->delayed);
+    if (!dedup_claims_are_empty(&publish->claims))
+        dedup_claims_drop(loop, &publish->claims);
     for (size_t i = 0; i < publish->queue_count; i++)
         queue_unref(&publish->queues[i]);
     free(publish->queues);
@@ -195,9 +196,9 @@ static void drop_publishes(struct tx *tx)
 /* --- commit: publishes ---------------------------------------------------------------------------- */
 
 /* A client that has gone is not made to wait: what it wanted is bounded. */
-static void pause_if_behind(struct tx *tx, struct queue *q)
+static void pause_for(struct tx *tx, struct queue *q)
 {
-    if (!tx->behind && tx->channel->state == CHANNEL_OPEN && queue_is_behind(q))
+    if (!tx->behind && tx->channel->state == CHANNEL_OPEN)
         tx->behind = queue_ref(q);
 }
 
@@ -212,53 +213,42 @@ static void pause_is_over(struct loop *loop, struct loop_timer *timer)
     loop_job_start(loop, &tx->job);
 }
 
-/* Hands it to its queues, which have answered so. One that has gone since it was published says so. */
-static void send_to_queues(struct channel *ch, struct tx_publish *publish,
-                           struct confirm_sink *sink, uint64_t number,
-                           struct confirm_answers *answers)
+/* The publish as it was kept. Takes what *kept holds of it. */
+static struct publish publish_of(struct tx_publish *kept)
 {
-    for (size_t i = 0; i < publish->queue_count; i++) {
-        struct queue *q = publish->queues[i];
-        bool waits = publish->waiting && queue_is_delaying(q);
-        confirm_answers_add(answers, queue_publish(connection_loop(ch->connection), q,
-                                                   waits ? publish->waiting : publish->message,
-                                                   sink, number));
-        pause_if_behind(ch->tx, q);
-    }
+    struct publish p;
+    (void)publish_begin(&p, &kept->message);
+    p.delayed = kept->delayed;
+    p.claims = kept->claims;
+    kept->delayed = NULL;
+    kept->claims = (struct dedup_claims){0};
+    return p;
 }
 
-/* The same, of a message that exchanges have looked at for duplicates. */
-static void send_once(struct channel *ch, struct tx_publish *publish, struct confirm_sink *sink,
-                      uint64_t number, struct confirm_answers *answers)
+/* Sends it to its queues. One that has been deleted since it was published says so. */
+static void commit_publish(struct channel *ch, struct tx_publish *kept)
 {
-    struct dedup_publish *once = dedup_publish_begin(
-        connection_loop(ch->connection), &publish->claims, publish->message->is_persistent);
-    struct confirm_answers of_queues = {0};
-    send_to_queues(ch, publish, dedup_publish_sink(once), 0, &of_queues);
-    confirm_answers_add(answers, dedup_publish_end(&once, &of_queues, sink, number));
-}
-
-static void commit_publish(struct channel *ch, struct tx_publish *publish)
-{
-    struct message *m = publish->message;
-    /* A client that has gone is told nothing. */
-    bool is_watched = publish->mandatory && ch->state == CHANNEL_OPEN;
-    if (is_watched && publish->queue_count == 0)
-        channel_return_message(ch, m);
+    struct loop *loop = connection_loop(ch->connection);
     struct publisher *publisher = channel_publisher(ch);
-    struct confirm_answers answers = {0};
+    struct publish p = publish_of(kept);
+    const struct route route = {.queues = kept->queues, .count = kept->queue_count};
+    /* A client that has gone is told nothing. */
+    bool is_watched = kept->mandatory && ch->state == CHANNEL_OPEN;
+    if (is_watched && route.count == 0)
+        channel_return_message(ch, p.content.message);
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
-    (publish->claims.first ? send_once : send_to_queues)(ch, publish, &publisher->sink, number,
-                                                         &answers);
-    if (publish->claims.seen_by)
-        confirm_answers_add(&answers,
-                            dedup_answer_duplicate(&publish->claims, &publisher->sink, number));
-    publisher->waiting += answers.later;
-    publisher->has_failed |= answers.refused;
-    if (is_watched && answers.later > 0)
-        channel_watch(ch, &answers);
-    else if (is_watched && confirm_answers_sum(&answers) == CONFIRM_GONE)
-        channel_return_message(ch, m);
+    struct publish_result result;
+    publish_send(loop, &p, &route, &publisher->sink, number, &result);
+    lv_assert(!result.is_out_of_memory); /* publish_keep() has made all that was needed */
+    if (result.behind)
+        pause_for(ch->tx, result.behind);
+    publisher->waiting += result.answers.later;
+    publisher->has_failed |= result.answers.refused;
+    if (is_watched && result.answers.later > 0)
+        channel_watch(ch, &result.answers);
+    else if (is_watched && confirm_answers_sum(&result.answers) == CONFIRM_GONE)
+        channel_return_message(ch, p.content.message);
+    publish_end(loop, &p);
 }
 
 /* What a message costs, in units: its bytes are copied for the log. */

@@ -15,10 +15,9 @@
 
 #include "base/memory.h"
 #include "broker/departures.h"
+#include "broker/publish.h"
 #include "queue/queue_home.h"
 #include "topology/vhost.h"
-#include "wire/properties.h"
-#include "wire/table.h"
 
 enum {
     TASKS_MAX = 4,      /* who may wait for room at a time */
@@ -85,63 +84,15 @@ static struct loop *home_of(const struct forwarder *f)
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-static size_t add_keys(struct slice *keys, size_t most, size_t count, struct slice array)
-{
-    struct field key;
-    while (count < most && array_next(&array, &key)) {
-        if (key.type == FIELD_LONGSTR)
-            keys[count++] = key.bytes;
-    }
-    return count;
-}
-
-static size_t count_values(struct slice array)
-{
-    struct field value;
-    size_t count = 0;
-    while (array_next(&array, &value))
-        count++;
-    return count;
-}
-
-static void find_by_many_keys(struct loop *loop, struct exchange *exchange,
-                              const struct routing_input *input, struct slice cc, struct slice bcc,
-                              struct route *ret)
-{
-    size_t most = 1 + count_values(cc) + count_values(bcc);
-    struct slice *keys = lv_malloc(most * sizeof *keys);
-    keys[0] = input->routing_key;
-    size_t count = add_keys(keys, most, 1, cc);
-    count = add_keys(keys, most, count, bcc);
-    route_find_many(loop, exchange, keys, count, input, ret);
-    free(keys);
-}
-
 void forward_find_route_from(struct loop *loop, struct exchange *exchange, const struct message *m,
                              struct slice bcc, struct route *ret)
 {
-    struct properties properties = {0};
-    struct field cc;
-    if (!properties_read(message_header(m), &properties))
-        properties = (struct properties){0};
-    const struct delivery delivery = {
-        .exchange = message_exchange(m),
-        .routing_key = message_routing_key(m),
-        .header = message_header(m),
-        .body = message_body(m),
-        .message = (struct message *)m,
-    };
-    const struct routing_input input = {
-        .routing_key = message_routing_key(m),
-        .headers = properties.headers,
-        .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
-        .message = &delivery,
-    };
-    bool has_cc = table_find(input.headers, "CC", &cc) && cc.type == FIELD_ARRAY;
-    if (has_cc || bcc.n > 0)
-        find_by_many_keys(loop, exchange, &input, has_cc ? cc.bytes : SLICE_EMPTY, bcc, ret);
-    else
-        route_find(loop, exchange, &input, ret);
+    struct publish p;
+    struct message *message = message_ref((struct message *)m);
+    (void)publish_begin(&p, &message);
+    p.bcc = bcc;
+    publish_route(loop, exchange, &p, ret);
+    publish_end(loop, &p);
 }
 
 bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct message *m,

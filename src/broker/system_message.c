@@ -1,9 +1,7 @@
 #include "broker/system_message.h"
 
-#include "base/memory.h"
-#include "queue/queue.h"
-#include "topology/exchange.h"
-#include "topology/route.h"
+#include "base/assert.h"
+#include "broker/publish.h"
 
 /* The prefix and the key, in `space` (SHORTSTR_BYTES_MAX bytes). */
 static struct slice join(uint8_t *space, const char *prefix, struct slice key)
@@ -36,30 +34,17 @@ struct message *system_message_create(struct slice exchange, const char *key_pre
 
 void system_message_publish(struct loop *loop, struct vhost *vhost, struct message **message)
 {
-    struct message *m = *message;
-    struct exchange *x = exchange_find(vhost, message_exchange(m));
-    struct properties properties;
-    if (!properties_read(message_header(m), &properties))
-        lv_unreachable();
-    const struct delivery whole = {
-        .exchange = message_exchange(m),
-        .routing_key = message_routing_key(m),
-        .header = message_header(m),
-        .body = message_body(m),
-        .message = m,
-    };
-    const struct routing_input input = {
-        .routing_key = whole.routing_key,
-        .headers = properties.headers,
-        .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
-        .message = &whole,
-    };
-    struct route route = {0};
-    if (x)
-        route_find(loop, x, &input, &route);
-    for (size_t i = 0; i < route.count; i++)
-        queue_publish(loop, route.queues[i], m, NULL, 0);
-    message_unref(message);
+    struct publish p;
+    if (!publish_begin(&p, message))
+        lv_unreachable(); /* system_message_create() wrote its header */
+    struct exchange *x = exchange_find(vhost, p.content.exchange);
+    struct route route;
+    struct publish_result result;
+    if (x) {
+        publish_route(loop, x, &p, &route);
+        publish_send(loop, &p, &route, NULL, 0, &result);
+    }
+    publish_end(loop, &p);
 }
 
 struct queue *system_message_find_behind(struct loop *loop, struct vhost *vhost,
