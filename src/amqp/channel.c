@@ -52,7 +52,7 @@ static void channel_free(struct channel *ch)
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
     lv_buffer_free(&ch->held_reply);
-    channel_limit_unref(&ch->limit);
+    shared_credit_unref(&ch->limit);
     free(ch->memo);
     free(ch->last_queue);
     ch->magic = 0;

@@ -89,7 +89,7 @@ struct channel {
     struct loop_job settle_job;
     uint64_t delivery_tag;
     uint32_t prefetch_count; /* of consumers to come */
-    struct channel_limit *limit;
+    struct shared_credit *limit;
     uint32_t limit_count;
 
     struct confirms *confirms; /* CHANNEL_CONFIRM */

@@ -11,18 +11,18 @@ enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in s
 /* --- qos ------------------------------------------------------------------------------------------ */
 
 /* One limit for the channel: consumers that run already count in it, with what they hold. */
-static void set_channel_limit(struct channel *ch, uint32_t count)
+static void set_shared_credit(struct channel *ch, uint32_t count)
 {
     ch->limit_count = count;
     if (!ch->limit && count == 0)
         return;
     if (!ch->limit) {
-        ch->limit = channel_limit_create(connection_loop(ch->connection));
+        ch->limit = shared_credit_create(connection_loop(ch->connection));
         struct lv_list *it, *after;
         lv_list_each (it, after, &ch->consumers)
-            consumer_set_limit(lv_list_item(it, struct consumer, session_link), ch->limit);
+            consumer_share_credit(lv_list_item(it, struct consumer, session_link), ch->limit);
     }
-    channel_limit_set(ch->limit, count);
+    shared_credit_set(ch->limit, count);
 }
 
 /* The limit of each consumer to come; of those that run only where the operator wants it so. */
@@ -50,7 +50,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
     }
     if (!m.global)
         set_prefetch(ch, m.prefetch_count);
-    set_channel_limit(ch, m.global ? m.prefetch_count : 0); /* RabbitMQ lifts it, too */
+    set_shared_credit(ch, m.global ? m.prefetch_count : 0); /* RabbitMQ lifts it, too */
     CHANNEL_SEND(ch, basic_qos_ok, .none = 0);
 }
 
@@ -82,12 +82,13 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->channel = ch->number;
     c->exclusive =
         m->exclusive && q->arguments.type != QUEUE_QUORUM; /* which knows no such thing */
-    atomic_init(&c->prefetch, m->no_ack ? 0 : ch->prefetch_count);
+    if (!m->no_ack)
+        credit_begin_prefetch(&c->credit, ch->prefetch_count);
     c->priority = arguments->priority;
     c->is_browser = arguments->browsing.is_wanted;
     c->browsing = arguments->browsing;
     if (ch->limit) /* before home knows it, and may deliver */
-        consumer_set_limit(c, ch->limit);
+        consumer_share_credit(c, ch->limit);
     struct queue_call *call = channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
     call->consumer = c;
     call->owner = m->no_wait ? ch : NULL;

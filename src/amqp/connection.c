@@ -509,7 +509,7 @@ static void visit_consumers(struct channel *ch, const struct amqp_channel_facts 
             .exclusive = c->exclusive,
             .is_active = atomic_load(&c->activity) != CONSUMER_WAITING,
             .activity = activity_name(c),
-            .prefetch_count = atomic_load(&c->prefetch),
+            .prefetch_count = credit_prefetch(&c->credit),
             .priority = c->priority,
             .arguments = c->arguments,
         };

@@ -33,7 +33,7 @@ static void hand_over(struct consumer *c, struct message *m, const struct browse
         .place = item->place,
         .redelivered = item->redelivered,
     };
-    c->unacked += !c->no_ack;
+    consumer_spend_credit(c);
     consumer_deliver(c, &d);
 }
 
@@ -56,12 +56,12 @@ static bool give_one(struct consumer *c, uint64_t *ret_bytes)
         finish(c);
         return false;
     }
-    if (result != BROWSE_ITEM || !consumer_take_place(c))
+    if (result != BROWSE_ITEM || !consumer_take_credit(c))
         return false;
     struct message *m = browse_message(browse);
     browse_pass(browse);
     if (!m) {
-        consumer_give_places(c, 1);
+        consumer_untake_credit(c);
         return true;
     }
     *ret_bytes += message_memory(m);
@@ -134,8 +134,6 @@ void browser_give(struct consumer *c)
 
 void browser_settle(struct consumer *c, uint32_t count)
 {
-    lv_assert(c->unacked >= count);
-    c->unacked -= count;
-    consumer_give_places(c, count);
+    consumer_return_credit(c, count);
     queue_consumer_ready(c->queue, c);
 }

@@ -1,6 +1,6 @@
 /* A browser is a consumer that gets copies of a queue's messages and holds none (basic.consume with
- * x-browse). It has a prefetch and its channel's limit as others have, and what it acknowledges,
- * however, makes room and nothing else.
+ * x-browse). Its credit is like that of others; acknowledging, or rejecting, returns credit and does
+ * nothing else.
  *
  * It stands beside the queue's consumers: it does not count among them, takes no turn, is not kept
  * out by an exclusive one, keeps no queue alive.

@@ -1,3 +1,4 @@
+/* The two halves of a consumer, and the mail between them. */
 #include "queue/consumer.h"
 
 #include <stdlib.h>
@@ -10,23 +11,23 @@ enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };
 
 enum { ARRIVE_REDELIVERED = 1, ARRIVE_TELLS_COUNT = 2, ARRIVE_COUNT_SHIFT = 8 };
 
-/* --- the limit of its channel ------------------------------------------------------------- */
+/* --- shared credit ------------------------------------------------------------- */
 
-static void set_limit_mail(struct loop *at, struct mail *mail)
+static void share_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
-    struct channel_limit *limit = mail->b;
-    channel_limit_join(limit, mail->a);
-    channel_limit_unref(&limit);
+    struct shared_credit *shared = mail->b;
+    shared_credit_join(shared, mail->a);
+    shared_credit_unref(&shared);
 }
 
-void consumer_set_limit(struct consumer *c, struct channel_limit *limit)
+void consumer_share_credit(struct consumer *c, struct shared_credit *shared)
 {
     if (c->queue->home == c->loop) {
-        channel_limit_join(limit, c);
+        shared_credit_join(shared, c);
         return;
     }
-    struct mail mail = {.deliver = set_limit_mail, .a = c, .b = channel_limit_ref(limit)};
+    struct mail mail = {.deliver = share_mail, .a = c, .b = shared_credit_ref(shared)};
     loop_mail(c->loop, c->queue->home, &mail);
 }
 
@@ -56,14 +57,14 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
     lv_list_init(&c->session_link);
     c->by_tag.key = c->tag;
     lv_list_init(&c->touched_link);
-    lv_list_init(&c->line_link);
+    credit_init(&c->credit);
     return c;
 }
 
 static void consumer_free(struct consumer *c)
 {
     lv_assert(!c->is_attached);
-    channel_limit_part(c);
+    shared_credit_part(c);
     queue_unref(&c->queue);
     free((void *)c->tag.p);
     free((void *)c->arguments.p);
@@ -92,7 +93,7 @@ void consumer_release(struct consumer **consumer)
         return;
     c->is_closed = true;
     c->session = NULL;
-    channel_limit_leave_line(c); /* nothing may be handed to it behind the mail that frees it */
+    shared_credit_leave_line(c); /* nothing may be handed to it behind the mail that frees it */
     /* Also when home is here: mail about it may be under way on this loop. */
     struct mail mail = {.deliver = released_mail, .a = c};
     loop_mail(c->loop, c->queue->home, &mail);
@@ -105,7 +106,7 @@ static size_t delivery_cost(uint64_t body_bytes)
     return (size_t)body_bytes + DELIVERY_OVERHEAD_BYTES;
 }
 
-static void credit_mail(struct loop *at, struct mail *mail)
+static void arrived_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct consumer *c = mail->a;
@@ -114,10 +115,10 @@ static void credit_mail(struct loop *at, struct mail *mail)
     queue_consumer_ready(c->queue, c);
 }
 
-static void consumer_send_credit(struct consumer *c)
+static void consumer_open_window(struct consumer *c)
 {
-    struct mail mail = {.deliver = credit_mail, .a = c, .c = c->credit_bytes};
-    c->credit_bytes = 0;
+    struct mail mail = {.deliver = arrived_mail, .a = c, .c = c->arrived_bytes};
+    c->arrived_bytes = 0;
     loop_mail(c->loop, c->queue->home, &mail);
 }
 
@@ -143,11 +144,11 @@ static void arrive_mail(struct loop *at, struct mail *mail)
         .tells_count = (mail->d & ARRIVE_TELLS_COUNT) != 0,
         .delivery_count = (uint32_t)(mail->d >> ARRIVE_COUNT_SHIFT),
     };
-    c->credit_bytes += delivery_cost(m->body_bytes);
+    c->arrived_bytes += delivery_cost(m->body_bytes);
     if (!c->calls->deliver(c, &d))
         c->is_full = true;
-    else if (!c->is_full && c->credit_bytes >= WINDOW_BYTES / 2)
-        consumer_send_credit(c);
+    else if (!c->is_full && c->arrived_bytes >= WINDOW_BYTES / 2)
+        consumer_open_window(c);
     message_unref(&m);
 }
 
@@ -180,7 +181,7 @@ void consumer_resume(struct consumer *c)
 {
     c->is_full = false;
     if (c->queue->home != c->loop) {
-        consumer_send_credit(c);
+        consumer_open_window(c);
         return;
     }
     c->is_stalled = false;
@@ -262,7 +263,7 @@ void consumer_end_returns(struct consumer *c, void (*done)(void *arg), void *arg
 
 static void set_prefetch(struct consumer *c, uint32_t prefetch)
 {
-    atomic_store_explicit(&c->prefetch, prefetch, memory_order_relaxed);
+    credit_set_prefetch(&c->credit, prefetch);
     queue_consumer_ready(c->queue, c);
 }
 

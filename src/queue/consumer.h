@@ -5,7 +5,7 @@
  *   consumer_create
  *   queue_consume ------------------------->  attached
  *   deliver()  <----------------------------  one call, or one mail, a message
- *   consumer_settle ----------------------->  settled, requeued or rejected; credit for more
+ *   consumer_settle ----------------------->  settled, requeued or rejected; credit comes back
  *   queue_cancel -------------------------->  detached
  *   done       <----------------------------
  *   consumer_release (the last hold) ------>
@@ -23,7 +23,8 @@
 #include "base/slice.h"
 #include "loop/loop.h"
 #include "message/message.h"
-#include "queue/channel_limit.h"
+#include "queue/credit.h"
+#include "queue/shared_credit.h"
 
 struct queue;
 struct consumer;
@@ -90,8 +91,7 @@ struct consumer {
     struct slice arguments; /* owned, raw table */
 
     /* Home's; any loop may look. */
-    _Atomic uint32_t prefetch; /* 0: unlimited */
-    _Atomic int activity;      /* enum consumer_activity */
+    _Atomic int activity; /* enum consumer_activity */
     /* For how many milliseconds a delivery may be outstanding: 0: for ever. */
     _Atomic int64_t timeout_ms;
 
@@ -100,24 +100,21 @@ struct consumer {
     struct lv_list ready_link; /* in queue->ready_consumers while it can take a message */
     bool is_attached;
     bool is_stalled;   /* the session said "enough" or its window is used up */
-    bool is_unlimited; /* no_ack, and no limit of its channel: it takes whatever comes */
+    bool is_unlimited; /* no_ack, and credit without end: it takes whatever comes */
     uint32_t unacked;
-    size_t mailed_bytes;         /* sent by mail and not yet credited */
-    struct browser *browser;     /* browser.h: while it is attached */
-    struct channel_limit *limit; /* shared with the channel's others; NULL: none was ever set */
-    uint32_t handed;             /* places of it that this consumer may use in this call */
-    bool is_in_line;             /* for one; or on its way there */
+    size_t mailed_bytes;     /* sent by mail, and the session has not said yet that they arrived */
+    struct browser *browser; /* browser.h: while it is attached */
+    struct credit credit;
 
     /* The session's. */
     void *session;
     struct lv_list session_link;
     struct lv_table_node by_tag; /* the session's; the key is the tag */
     struct lv_list touched_link; /* the session's, for whatever it wants to remember */
-    struct lv_list line_link;    /* in limit->line */
     uint32_t holds;              /* one while it is open, one for each delivery not settled */
     bool is_closed;              /* wants nothing more: what still arrives goes back */
     bool is_full;                /* deliver() said "enough"; to be resumed when there is room */
-    size_t credit_bytes;         /* arrived by mail and not yet credited back */
+    size_t arrived_bytes;        /* by mail, and the home has not been told yet */
 };
 
 /* Makes a consumer with one hold; takes a reference of the queue. Session loop. */
@@ -125,11 +122,11 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
                                  const struct consumer_calls *calls, void *session,
                                  struct slice tag, struct slice arguments);
 
-/* Counts it in a channel's limit from here on (a reference is taken), with what it holds already.
- * Session loop. */
-void consumer_set_limit(struct consumer *consumer, struct channel_limit *limit);
+/* The consumer needs shared credit besides its own from here on; what it holds already counts in it. A reference
+ * is taken. Session loop. */
+void consumer_share_credit(struct consumer *consumer, struct shared_credit *shared);
 
-/* Another limit from here on, also for a consumer that runs. Session loop. */
+/* Another prefetch from here on, also for a consumer that runs. Session loop. */
 void consumer_set_prefetch(struct consumer *consumer, uint32_t prefetch);
 
 /* Nothing more is handed to it, for good: it is about to be detached. Session loop; where that is not its
@@ -162,25 +159,41 @@ void consumer_resume(struct consumer *consumer);
 
 /* --- home's half, for queue.c ----------------------------------------------------------- */
 
-/* Whether it has room by itself: attached, not stalled, below its prefetch. */
+/* Whether the consumer can be given a message as far as its session and its own credit go. */
 static inline bool consumer_has_room(const struct consumer *c)
 {
-    uint32_t prefetch = atomic_load_explicit(&c->prefetch, memory_order_relaxed);
-    return c->is_attached && !c->is_stalled &&
-           (c->no_ack || prefetch == 0 || c->unacked < prefetch);
+    return c->is_attached && !c->is_stalled && credit_has_room(&c->credit);
 }
 
-/* Takes a place of its channel's limit, if there is one. False when none is free: the queue delivers
- * when it is this consumer's turn. */
-static inline bool consumer_take_place(struct consumer *c)
+/* Takes what a delivery needs of the credit that the consumer shares, if it shares any. False when there is
+ * none: the queue delivers when it is this consumer's turn. */
+static inline bool consumer_take_credit(struct consumer *c)
 {
-    return !c->limit || channel_limit_take(c);
+    return !c->credit.shared || shared_credit_take(c);
 }
-/* Gives `count` places back. */
-static inline void consumer_give_places(struct consumer *c, uint32_t count)
+
+/* Gives back what consumer_take_credit() has taken: there is no delivery. */
+static inline void consumer_untake_credit(struct consumer *c)
 {
-    if (c->limit)
-        channel_limit_give(c, count);
+    if (c->credit.shared)
+        shared_credit_give(c, 1);
+}
+
+/* The consumer is given one message. */
+static inline void consumer_spend_credit(struct consumer *c)
+{
+    c->unacked += !c->no_ack;
+    credit_spend(&c->credit);
+}
+
+/* `count` messages that the consumer held are settled. */
+static inline void consumer_return_credit(struct consumer *c, uint32_t count)
+{
+    lv_assert(c->unacked >= count);
+    c->unacked -= count;
+    credit_return(&c->credit, count);
+    if (c->credit.shared)
+        shared_credit_give(c, count);
 }
 
 /* Hands one message over: directly, or by mail (`message` then must be set, and a reference is

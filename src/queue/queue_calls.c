@@ -168,7 +168,7 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
         m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
         call->got.place = lane_place(l, sequence);
         call->got.delivery_count = backlog_deliveries(&l->backlog, sequence);
-        call->consumer->unacked++;
+        consumer_spend_credit(call->consumer);
         consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
     }
     call->got.message = m;

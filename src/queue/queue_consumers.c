@@ -28,12 +28,12 @@ static void ready_insert(struct queue *q, struct consumer *c)
     insert_by_priority(&q->ready_consumers, c, offsetof(struct consumer, ready_link));
 }
 
-/* The consumer whose turn it is, with a place of its channel's limit taken; NULL when none can. */
+/* The consumer whose turn it is, with what a delivery needs of its shared credit taken; NULL when none can. */
 struct consumer *queue_next_consumer(struct queue *q)
 {
     while (!lv_list_is_empty(&q->ready_consumers)) {
         struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
-        if (consumer_take_place(c))
+        if (consumer_take_credit(c))
             return c;
         lv_list_remove(&c->ready_link);
     }
@@ -98,7 +98,7 @@ void queue_consumer_settled(struct queue *q, struct consumer *c)
 
 /* --- timeouts --------------------------------------------------------------------------------- */
 
-/* What a table says of it; TIMEOUT_UNSET: nothing that counts. */
+/* What the table says of it; CONSUMER_TIMEOUT_UNSET: nothing that counts. */
 static int64_t timeout_in(struct slice table)
 {
     struct field f;
@@ -150,7 +150,7 @@ void queue_attach(struct queue *q, struct consumer *c)
 {
     lv_assert(!c->is_attached);
     c->is_attached = true;
-    c->is_unlimited = c->no_ack && !c->limit;
+    c->is_unlimited = c->no_ack && credit_is_unlimited(&c->credit);
     if (q->arguments.single_active_consumer)
         insert_by_priority(&q->consumers, c, offsetof(struct consumer, link));
     else

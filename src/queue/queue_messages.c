@@ -37,7 +37,7 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
         .tells_count = delivery_count > 0,
         .delivery_count = delivery_count,
     };
-    c->unacked += !c->no_ack;
+    consumer_spend_credit(c);
     count_delivery(q, c, redelivered);
     consumer_deliver(c, &d);
     queue_after_turn(q, c);
@@ -409,9 +409,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
             q->counters.acked++;
         }
     }
-    lv_assert(c->unacked >= count);
-    c->unacked -= count;
-    consumer_give_places(c, count);
+    consumer_return_credit(c, count);
     queue_consumer_settled(q, c);
     if (kind == SETTLE_REQUEUE && queue_is_limited(q))
         queue_keep_limits(q);

@@ -27,7 +27,7 @@ void queue_end_apart(struct queue *q);
 
 /* --- queue_consumers.c --- */
 
-/* The consumer whose turn it is, with a place of its channel's limit taken; NULL when none can. */
+/* The consumer whose turn it is, with what a delivery needs of its shared credit taken; NULL when none can. */
 struct consumer *queue_next_consumer(struct queue *q);
 
 /* It has got its message: to the end of the line, or out of it. */

@@ -153,7 +153,8 @@ void fw_consume(struct feature_world *w, unsigned slot, bool no_ack, uint32_t pr
 {
     struct fw_client *client = client_make(w, slot);
     client->consumer->no_ack = no_ack;
-    client->consumer->prefetch = prefetch;
+    if (!no_ack)
+        credit_begin_prefetch(&client->consumer->credit, prefetch);
     fw_step(w, "client %u on loop %u consumes from queue %u%s, prefetch %u", client->number,
             loop_index(client->consumer->loop), slot, no_ack ? " without acks" : "", prefetch);
     start_call(ask(client, queue_call_consume, consume_done));

@@ -282,7 +282,8 @@ struct client *world_consume(struct world *w, unsigned slot, bool no_ack, uint32
     struct client *client = client_make(w, slot, loop);
     client->is_verifying = is_verifying;
     client->consumer->no_ack = no_ack;
-    client->consumer->prefetch = prefetch;
+    if (!no_ack)
+        credit_begin_prefetch(&client->consumer->credit, prefetch);
     world_step(w, "client %u on loop %u consumes from queue %u%s, prefetch %u", client->number,
                loop_index(loop), slot, no_ack ? " without acks" : "", prefetch);
     start_call(ask(client, queue_call_consume, consume_done));
