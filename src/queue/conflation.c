@@ -1,3 +1,6 @@
+/* The index of conflation: from each value to the place of its newest message. A value is known by its 128-bit
+ * hash, as in message/seen.h, so that two values are never taken for one. An entry is swept some time after its
+ * message has left the queue. */
 #include "queue/conflation.h"
 
 #include <stdlib.h>
@@ -12,11 +15,13 @@
 enum { ENTRIES_MIN = 64 };
 
 struct entry {
-    uint64_t hash; /* 0: empty */
+    struct seen_value value;
     uint64_t place;
-    uint64_t body_bytes;
-    bool is_persistent; /* to the store: in a quorum queue all are */
+    uint64_t body_bytes : 62;
+    uint64_t is_persistent : 1; /* to the store: in a quorum queue all are */
+    uint64_t is_used : 1;       /* else it is empty */
 };
+_Static_assert(sizeof(struct entry) == 32, "conflation.h says what an entry costs");
 
 struct conflation {
     struct slice header;    /* its name; in the queue's argument table */
@@ -46,27 +51,41 @@ void conflation_free(struct conflation **conflation)
 
 /* --- the index --------------------------------------------------------------------------------- */
 
-/* The hash of the message's value; 0: it has none. */
-static uint64_t hash_of(const struct conflation *c, struct slice header)
+/* The value of a message with this content header. False: it has none. */
+static bool value_of(const struct conflation *c, struct slice header, struct seen_value *ret)
 {
     struct slice headers, name;
     struct field f;
     if (!properties_find(header, PROPERTY_HEADERS, &headers))
-        return 0;
+        return false;
     while (table_next(&headers, &name, &f)) {
-        if (slice_equal(name, c->header))
-            return seen_value_of(&f).low | 1;
+        if (slice_equal(name, c->header)) {
+            *ret = seen_value_of(&f);
+            return true;
+        }
     }
-    return 0;
+    return false;
 }
 
-/* Where it stands, or would. */
-static struct entry *entry_at(const struct conflation *c, uint64_t hash)
+static bool is_of(const struct entry *e, struct seen_value value)
 {
-    size_t i = (size_t)(hash >> 8) & (c->capacity - 1);
-    while (c->entries[i].hash != 0 && c->entries[i].hash != hash)
+    return e->value.low == value.low && e->value.high == value.high;
+}
+
+/* The value's entry, or the empty one where it would be. There is room. */
+static struct entry *entry_at(const struct conflation *c, struct seen_value value)
+{
+    size_t i = (size_t)(value.low >> 8) & (c->capacity - 1);
+    while (c->entries[i].is_used && !is_of(&c->entries[i], value))
         i = (i + 1) & (c->capacity - 1);
     return &c->entries[i];
+}
+
+/* The value's entry, or NULL. */
+static const struct entry *entry_find(const struct conflation *c, struct seen_value value)
+{
+    const struct entry *e = c->capacity ? entry_at(c, value) : NULL;
+    return e && e->is_used ? e : NULL;
 }
 
 /* Whether some message stands at this place still, ready or taken. */
@@ -99,9 +118,9 @@ static void sweep(struct queue *q, struct conflation *c)
     struct conflation fresh = {0};
     size_t live = 0;
     for (size_t i = 0; i < c->capacity; i++) {
-        if (c->entries[i].hash != 0 && !is_there(q, c->entries[i].place))
-            c->entries[i].hash = 0;
-        live += c->entries[i].hash != 0;
+        if (c->entries[i].is_used && !is_there(q, c->entries[i].place))
+            c->entries[i].is_used = 0;
+        live += c->entries[i].is_used;
     }
     fresh.capacity = ENTRIES_MIN;
     while (fresh.capacity < 4 * live)
@@ -109,8 +128,8 @@ static void sweep(struct queue *q, struct conflation *c)
     fresh.entries = lv_calloc(fresh.capacity, sizeof *fresh.entries);
     fresh.count = live;
     for (size_t i = 0; i < c->capacity; i++) {
-        if (c->entries[i].hash != 0)
-            *entry_at(&fresh, c->entries[i].hash) = c->entries[i];
+        if (c->entries[i].is_used)
+            *entry_at(&fresh, c->entries[i].value) = c->entries[i];
     }
     free(c->entries);
     c->entries = fresh.entries;
@@ -140,9 +159,10 @@ static void drop(struct queue *q, const struct entry *e)
     queue_settle_place(q, e->place);
 }
 
-static struct entry entry_of(uint64_t hash, uint64_t place, uint64_t body_bytes, bool is_persistent)
+static struct entry entry_of(struct seen_value value, uint64_t place, uint64_t body_bytes,
+                             bool is_persistent)
 {
-    return (struct entry){hash, place, body_bytes, is_persistent};
+    return (struct entry){value, place, body_bytes & (UINT64_MAX >> 2), is_persistent, true};
 }
 
 static void put(struct queue *q, struct entry fresh)
@@ -150,19 +170,19 @@ static void put(struct queue *q, struct entry fresh)
     struct conflation *c = q->conflation;
     if (2 * (c->count + 1) > c->capacity)
         sweep(q, c);
-    struct entry *e = entry_at(c, fresh.hash);
+    struct entry *e = entry_at(c, fresh.value);
     struct entry old = *e;
-    c->count += old.hash == 0;
+    c->count += !old.is_used;
     *e = fresh;
-    if (old.hash != 0 && old.place != fresh.place)
+    if (old.is_used && old.place != fresh.place)
         drop(q, &old);
 }
 
 void conflation_came(struct queue *q, uint64_t place, const struct message *m)
 {
-    uint64_t hash = hash_of(q->conflation, message_header(m));
-    if (hash != 0)
-        put(q, entry_of(hash, place, m->body_bytes, queue_stores(q, m)));
+    struct seen_value value;
+    if (value_of(q->conflation, message_header(m), &value))
+        put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
 }
 
 static bool is_newer(uint64_t place, uint64_t than)
@@ -173,13 +193,13 @@ static bool is_newer(uint64_t place, uint64_t than)
 bool conflation_comes_back(struct queue *q, uint64_t place, const struct message *m)
 {
     struct conflation *c = q->conflation;
-    uint64_t hash = hash_of(c, message_header(m));
-    if (hash == 0)
+    struct seen_value value;
+    if (!value_of(c, message_header(m), &value))
         return true;
-    const struct entry *e = c->capacity ? entry_at(c, hash) : NULL;
-    if (e && e->hash != 0 && is_newer(e->place, place) && is_there(q, e->place))
+    const struct entry *e = entry_find(c, value);
+    if (e && is_newer(e->place, place) && is_there(q, e->place))
         return false;
-    put(q, entry_of(hash, place, m->body_bytes, queue_stores(q, m)));
+    put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
     return true;
 }
 
@@ -197,9 +217,9 @@ void conflation_number(struct queue *q, struct lane *lane)
 bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t *ret_body_bytes)
 {
     struct conflation *c = q->conflation;
-    uint64_t hash = hash_of(c, message_header(m));
-    const struct entry *e = hash != 0 && c->capacity != 0 ? entry_at(c, hash) : NULL;
-    if (!e || e->hash == 0 || !is_ready(q, e->place))
+    struct seen_value value;
+    const struct entry *e = value_of(c, message_header(m), &value) ? entry_find(c, value) : NULL;
+    if (!e || !is_ready(q, e->place))
         return false;
     *ret_body_bytes = e->body_bytes;
     return true;
@@ -211,13 +231,12 @@ void conflation_found(struct queue *q, uint64_t place, struct slice header, uint
                       bool is_persistent)
 {
     struct conflation *c = q->conflation;
-    uint64_t hash = hash_of(c, header);
-    if (hash == 0)
+    struct seen_value value;
+    if (!value_of(c, header, &value))
         return;
-    struct entry found = entry_of(hash, place, body_bytes, is_persistent);
-    const struct entry *e = c->capacity ? entry_at(c, hash) : NULL;
-    bool is_older = e && e->hash != 0 && is_newer(e->place, place);
-    if (is_older)
+    struct entry found = entry_of(value, place, body_bytes, is_persistent);
+    const struct entry *e = entry_find(c, value);
+    if (e && is_newer(e->place, place))
         drop(q, &found);
     else
         put(q, found);

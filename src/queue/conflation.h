@@ -2,14 +2,14 @@
  * x-last-value-key names, the newest alone is kept.
  *
  *   a newer one comes      the older, ready one leaves, in memory or on disk; the newer stands at the end
- *   the older is taken     it stays its consumer's; when it comes back, it leaves, unless the newer has
+ *   the older is taken     its consumer keeps it; when it comes back, it leaves, unless the newer one has
  *                          left before
  *   several come back      the newest of them stays
  *   no such header         the message stands as in any queue
  *
- * What leaves so is settled, not dead-lettered. An index from the value's hash to the place of the
- * newest lives in memory: 32 bytes for each value that was ever ready, swept when most of them are
- * gone. After a start it is made anew of what recovery and the segments hold.
+ * A message that leaves so is settled, not dead-lettered. An index in memory leads from each value to the place of
+ * its newest message: 32 bytes for each value that was ever ready, swept when most of them are gone. After a
+ * start it is made anew of what recovery and the segments hold.
  *
  * At the queue's home. */
 #ifndef LEVERET_QUEUE_CONFLATION_H
