@@ -1,3 +1,5 @@
+/* Where a browse is in each lane, and the next message from there, in memory or by a pager_reader on disk. Messages
+ * that are to be passed over are counted by chunks, not read. */
 #include "queue/browse.h"
 
 #include <stdlib.h>

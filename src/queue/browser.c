@@ -1,3 +1,4 @@
+/* A browser delivers what its browse finds, a few messages a turn, as long as its consumer has credit. */
 #include "queue/browser.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* The type of queues that are declared without x-queue-type: added to the declaration's arguments. */
 #include "queue/default_type.h"
 
 #include "topology/vhost.h"

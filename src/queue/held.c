@@ -1,3 +1,4 @@
+/* Mail that waits until its queue has been restored. */
 #include "queue/held.h"
 
 #include <stdlib.h>

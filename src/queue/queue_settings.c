@@ -1,3 +1,4 @@
+/* Merges a queue's arguments with its policy, and sends the result to the queue's home. */
 #include "queue/queue_settings.h"
 
 #include <stddef.h>

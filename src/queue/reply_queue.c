@@ -1,3 +1,4 @@
+/* The broker's table of reply queues. */
 #include "queue/reply_queue.h"
 
 #include "queue/queue_private.h"

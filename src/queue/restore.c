@@ -1,3 +1,11 @@
+/* Recovery, in this order:
+ *   - restore_begin(): every durable queue is known by its id, and marked as being restored;
+ *   - restore_list_segments(): which segment files are there;
+ *   - log_read() calls restore_visitor for each record, and the lane it is about is changed;
+ *   - restore_end(): lanes and files are matched; files of no queue are removed;
+ *   - restore_hand_over(), once on each loop: its queues are its own.
+ *
+ * A record about a queue that no definition names is passed over: the queue was deleted. */
 #include "queue/restore.h"
 
 #include <stdlib.h>
