@@ -30,8 +30,8 @@ struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct sli
     struct queue *q = queue_find(vhost, name);
     struct broker_error error = {0};
     if (!q)
-        queue_refuse_missing(name, vhost, &error);
-    else if (queue_check_access(q, ch->connection->id, &error))
+        queue_entry_refuse_missing(name, vhost, &error);
+    else if (queue_entry_check_access(&q->entry, ch->connection->id, &error))
         return q;
     channel_refuse(ch, method, &error);
     return NULL;

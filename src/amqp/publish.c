@@ -65,7 +65,7 @@ static bool send_to_queues(struct channel *ch, struct publication *p, const stru
         connection_hold(ch->connection, result.behind);
     if (is_looked_at && route->count > 0 &&
         dedup_is_behind(connection_server(ch->connection)->broker))
-        connection_hold_for_values(ch->connection, route->queues[0]);
+        connection_hold_for_values(ch->connection, queue_of_entry(route->queues[0]));
     *answers = result.answers;
     return true;
 }

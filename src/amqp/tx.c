@@ -20,7 +20,7 @@ struct tx_publish {
     struct message *message; /* owned */
     struct message *delayed; /* owned; as struct publish has it */
     bool mandatory;
-    struct queue **queues; /* where it went when it was published; owned, each a reference */
+    struct queue_entry **queues; /* where it went when it was published; owned, each a reference */
     size_t queue_count;
     struct dedup_claims claims; /* owned */
 };
@@ -81,10 +81,10 @@ void tx_add_publish(struct channel *ch, struct publication *p, const struct rout
     p->publish = (struct publish){0};
     if (route->count == 0)
         return;
-    publish->queues = lv_malloc(route->count * sizeof(struct queue *));
+    publish->queues = lv_malloc(route->count * sizeof(struct queue_entry *));
     publish->queue_count = route->count;
     for (size_t i = 0; i < route->count; i++)
-        publish->queues[i] = queue_ref(route->queues[i]);
+        publish->queues[i] = queue_entry_ref(route->queues[i]);
 }
 
 static void add_range(struct tx *tx, const struct settle_range *range)
@@ -146,7 +146,7 @@ static void drop_publish(struct loop *loop, struct tx_publish *publish)
     if (!dedup_claims_are_empty(&publish->claims))
         dedup_claims_drop(loop, &publish->claims);
     for (size_t i = 0; i < publish->queue_count; i++)
-        queue_unref(&publish->queues[i]);
+        queue_entry_unref(&publish->queues[i]);
     free(publish->queues);
 }
 

@@ -73,7 +73,7 @@ static void tell_of_cycle(struct queue *q, const struct message *made, const str
     if (remember_cycle(log_of(q), lv_hash(lv_buffer_slice(&queues))))
         log_warning("queue '%.*s' in vhost '%.*s': message dropped: dead-letter queues form a "
                     "cycle: %.*s; this cycle will not be reported again",
-                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)),
                     SLICE_ARG(lv_buffer_slice(&queues)));
     lv_buffer_free(&queues);
 }
@@ -86,7 +86,7 @@ static void tell_of_bad_history(struct queue *q)
     log->has_told_of_bad_history = true;
     log_warning("queue '%.*s' in vhost '%.*s': a message's header x-death is no array: its history "
                 "begins anew; this will not be reported again for this queue",
-                SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+                SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
 }
 
 static const struct queue_arguments *settings_of(const struct queue *q)
@@ -165,7 +165,7 @@ static void stuck(struct queue *q, const struct forward *f, enum forward_obstacl
     if (remember_obstacle(log_of(q), lv_hash(lv_buffer_slice(&why))))
         log_warning(
             "queue '%.*s' in vhost '%.*s': dead letters cannot go on: %.*s; they are kept, and tried again",
-            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)),
+            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)),
             SLICE_ARG(lv_buffer_slice(&why)));
     lv_buffer_free(&why);
 }
@@ -176,7 +176,7 @@ static void unstuck(struct queue *q, bool has_arrived)
     if (!has_arrived)
         return; /* the queue is deleted, or has no dead-letter exchange any more */
     log_info("queue '%.*s' in vhost '%.*s': the dead letters that were kept have gone on",
-             SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+             SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
 }
 
 static void done(struct queue *q, const struct forward *f, enum forward_end end)
@@ -214,7 +214,7 @@ static bool must_arrive(const struct queue *q)
 static void send_on(struct queue *q, const struct forward *forward)
 {
     struct forward f = *forward;
-    f.when_ms = loop_wall_ms(q->home);
+    f.when_ms = loop_wall_ms(q->entry.home);
     forward_start(q, &dead_letter_rules, &f);
 }
 

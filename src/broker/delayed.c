@@ -158,14 +158,14 @@ static struct exchange *exchange_of(const struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    struct exchange *x = exchange_find(q->vhost, slice_of(name.p + n, name.n - n));
-    return x && x->delayed == q ? x : NULL;
+    struct exchange *x = exchange_find(q->entry.vhost, slice_of(name.p + n, name.n - n));
+    return x && x->delayed == &q->entry ? x : NULL;
 }
 
 uint64_t delayed_due_at(const struct queue *q, const struct message *m)
 {
     uint64_t delay_ms = delayed_ms(headers_of(m));
-    return loop_steady_ms(q->home) + (delay_ms > 0 ? delay_ms : 1);
+    return loop_steady_ms(q->entry.home) + (delay_ms > 0 ? delay_ms : 1);
 }
 
 bool delayed_sends_on(const struct queue *q)
@@ -186,7 +186,8 @@ static void route(struct queue *q, const struct forward *forward, const struct m
     struct exchange *x = exchange_of(q);
     *ret = (struct route){0};
     if (x)
-        forward_find_route_from(q->home, x, made, read_bcc(headers_of(forward->message)), ret);
+        forward_find_route_from(q->entry.home, x, made, read_bcc(headers_of(forward->message)),
+                                ret);
 }
 
 /* Nobody there to have it: it goes, as any message that is published then. */
@@ -210,13 +211,7 @@ void delayed_give_up(struct queue *q, uint64_t place, struct message *message, e
 
 bool delayed_refuse(const struct queue *q, struct broker_error *error)
 {
-    struct slice name = queue_name(q);
-    size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    return broker_refuse_as(error, REFUSAL_RESERVED, 403,
-                            "queue '%.*s' in vhost '%.*s' belongs to exchange '%.*s', which delays "
-                            "messages: it can only be purged",
-                            SLICE_ARG(name), SLICE_ARG(vhost_name(q->vhost)), (int)(name.n - n),
-                            (const char *)name.p + n);
+    return queue_entry_refuse_companion(&q->entry, error);
 }
 
 /* --- exchanges -------------------------------------------------------------------------------------- */
@@ -255,7 +250,7 @@ void delayed_create_queue(struct exchange *x)
     struct lv_buffer name = {0};
     lv_buffer_printf(&name, DELAYED_QUEUE_PREFIX "%.*s", SLICE_ARG(exchange_name(x)));
     struct queue *q = queue_create_owned(x->vhost, lv_buffer_slice(&name), x->is_durable);
-    x->delayed = queue_ref(q);
+    x->delayed = &queue_ref(q)->entry;
     lv_buffer_free(&name);
 }
 
@@ -263,7 +258,7 @@ void delayed_delete_queue(struct exchange *x)
 {
     /* A vhost that goes tells all its queues itself. */
     if (x->delayed && !atomic_load(&x->vhost->is_deleted))
-        queue_delete_owned(x->delayed);
+        queue_delete_owned(queue_of_entry(x->delayed));
 }
 
 /* --- recovery ---------------------------------------------------------------------------------------- */
@@ -274,10 +269,10 @@ static bool adopt(struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    struct exchange *x = exchange_find(q->vhost, slice_of(name.p + n, name.n - n));
+    struct exchange *x = exchange_find(q->entry.vhost, slice_of(name.p + n, name.n - n));
     if (!x || !x->is_delaying || x->delayed)
         return false;
-    x->delayed = queue_ref(q);
+    x->delayed = &queue_ref(q)->entry;
     return true;
 }
 
@@ -286,7 +281,7 @@ static void make_whole(struct vhost *vhost)
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it)) {
-        struct queue *q = lv_container_of(node, struct queue, by_name);
+        struct queue *q = queue_of_node(node);
         if (queue_is_delaying(q) && !exchange_of(q) && !adopt(q))
             queue_delete_owned(q);
     }
@@ -312,9 +307,9 @@ void delayed_restore_end(struct broker *broker)
 
 static bool call_is_fine(struct queue_call *call)
 {
-    call->refused = atomic_load(&call->queue->is_deleted);
-    return !call->refused ||
-           queue_refuse_missing(queue_name(call->queue), call->queue->vhost, &call->error);
+    call->refused = atomic_load(&call->queue->entry.is_deleted);
+    return !call->refused || queue_entry_refuse_missing(queue_name(call->queue),
+                                                        call->queue->entry.vhost, &call->error);
 }
 
 static void choose_rows(const struct backlog *b, struct delayed_list *list)
@@ -398,7 +393,7 @@ void delayed_call_list(struct queue_call *call)
     for (size_t i = 0; i < list->count; i++)
         is_complete &= find_row(l, &list->rows[i]);
     if (is_complete)
-        finish_rows(call->queue->home, list);
+        finish_rows(call->queue->entry.home, list);
     else
         queue_call_wait(call);
 }

@@ -22,7 +22,6 @@
 #include "topology/exchange.h"
 
 #define DELAYED_TYPE "x-delayed-message"
-#define DELAYED_QUEUE_PREFIX "amq.delayed-"
 
 /* How long the message is to wait, in milliseconds; 0: it is routed at once. Pure. */
 uint64_t delayed_ms(struct slice headers);

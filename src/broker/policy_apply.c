@@ -145,7 +145,7 @@ static struct match match_queue(const struct queue *q)
 {
     if (delayed_is_queue(queue_name(q)))
         return (struct match){0};
-    return match_find(q->vhost, queue_name(q),
+    return match_find(q->entry.vhost, queue_name(q),
                       q->arguments.type == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC);
 }
 
@@ -159,7 +159,7 @@ void policy_begin_queue(struct queue *q)
 {
     struct match match = match_queue(q);
     remember(q, &match);
-    q->policy = effective_of(q->vhost, &match);
+    q->policy = effective_of(q->entry.vhost, &match);
     queue_settings_merge(&q->arguments, q->policy, &q->settings);
 }
 
@@ -171,13 +171,14 @@ static struct slice definition_table(const struct policy *p, struct lv_buffer *s
 /* RabbitMQ tells of the policy that was set, whatever rules the queue now; so does this. */
 static void tell(const struct queue *q, const struct policy *set)
 {
-    struct broker *broker = q->vhost->broker;
+    struct broker *broker = q->entry.vhost->broker;
     bool is_quorum = q->arguments.type == QUEUE_QUORUM;
     const struct event_field type =
         EVENT_TEXT("type", is_quorum ? "rabbit_quorum_queue" : "rabbit_classic_queue");
     if (!set) {
         event_emit(broker, "queue.policy.cleared", EVENT_ACTOR, type,
-                   EVENT_STR("vhost", vhost_name(q->vhost)), EVENT_STR("name", queue_name(q)));
+                   EVENT_STR("vhost", vhost_name(q->entry.vhost)),
+                   EVENT_STR("name", queue_name(q)));
         return;
     }
     struct lv_buffer space = {0};
@@ -185,7 +186,7 @@ static void tell(const struct queue *q, const struct policy *set)
                EVENT_LONG("priority", set->priority),
                EVENT_TABLE("definition", definition_table(set, &space)),
                EVENT_STR("pattern", pattern_text(set->pattern)), EVENT_ACTOR, type,
-               EVENT_STR("vhost", vhost_name(q->vhost)), EVENT_STR("name", queue_name(q)));
+               EVENT_STR("vhost", vhost_name(q->entry.vhost)), EVENT_STR("name", queue_name(q)));
     lv_buffer_free(&space);
 }
 
@@ -195,15 +196,15 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
     struct effective_policy *effective = NULL;
     if (memcmp(q->matched_policies, match.of, sizeof match.of) == 0)
         return;
-    topology_lock(q->vhost->broker);
-    bool is_there = !atomic_load_explicit(&q->is_deleted, memory_order_relaxed);
+    topology_lock(q->entry.vhost->broker);
+    bool is_there = !atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed);
     if (is_there) {
         remember(q, &match);
-        effective = effective_of(q->vhost, &match);
+        effective = effective_of(q->entry.vhost, &match);
         queue_ref(q);
         tell(q, set);
     }
-    topology_unlock(q->vhost->broker);
+    topology_unlock(q->entry.vhost->broker);
     if (is_there)
         queue_settings_mail(q, effective);
 }
@@ -240,7 +241,7 @@ void policy_apply(struct vhost *vhost, const struct policy *set)
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it))
-        apply_to_queue(lv_container_of(node, struct queue, by_name), set);
+        apply_to_queue(queue_of_node(node), set);
     node = lv_table_first(vhost->exchanges, &it);
     for (; node; node = lv_table_next(vhost->exchanges, &it))
         apply_to_exchange(lv_container_of(node, struct exchange, by_name));

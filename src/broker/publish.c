@@ -119,7 +119,7 @@ bool publish_keep(struct publish *p, const struct route *route)
 {
     bool has_memory = publish_need_message(p);
     for (size_t i = 0; i < route->count && has_memory; i++)
-        has_memory = need_message_for(p, route->queues[i]) != NULL;
+        has_memory = need_message_for(p, queue_of_entry(route->queues[i])) != NULL;
     return has_memory;
 }
 
@@ -146,7 +146,7 @@ static void send_to_queues(struct loop *loop, struct publish *p, const struct ro
                            struct confirm_sink *sink, uint64_t number, struct publish_result *ret)
 {
     for (size_t i = 0; i < route->count && !ret->is_out_of_memory; i++)
-        send_to_queue(loop, p, route->queues[i], sink, number, ret);
+        send_to_queue(loop, p, queue_of_entry(route->queues[i]), sink, number, ret);
 }
 
 /* A message whose value an exchange has claimed, or that an exchange has seen before. */

@@ -75,7 +75,7 @@ struct publish_memo {
     uint8_t exchange_bytes;
     uint8_t routing_key_bytes;
     size_t count;
-    struct queue
+    struct queue_entry
         *queues[PUBLISH_MEMO_QUEUES_MAX]; /* borrowed while the topology's generation stands */
     uint8_t names[2 * SHORTSTR_BYTES_MAX];
 };

@@ -33,7 +33,7 @@ struct retry {
     uint64_t flying_bytes;
     struct loop_task run;
     struct loop_timer run_later;
-    struct queue *target; /* this and `way`: from make() to route(), which comes next */
+    struct queue_entry *target; /* this and `way`: from make() to route(), which comes next */
     struct route way;
 };
 
@@ -56,7 +56,7 @@ static bool find_by_exchange(struct queue *q, struct message *m,
     struct properties properties;
     struct field key;
     struct slice rest = origin->routing_keys;
-    struct exchange *exchange = exchange_find(q->vhost, origin->exchange);
+    struct exchange *exchange = exchange_find(q->entry.vhost, origin->exchange);
     if (!exchange || !properties_read(message_header(m), &properties))
         return false;
     while (count < KEYS_MAX && array_next(&rest, &key)) {
@@ -78,18 +78,18 @@ static bool find_by_exchange(struct queue *q, struct message *m,
         .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
         .message = is_only_asked ? NULL : &delivery,
     };
-    route_find_many(q->home, exchange, keys, count, &input, ret);
+    route_find_many(q->entry.home, exchange, keys, count, &input, ret);
     return ret->count > 0;
 }
 
 /* Whether it can go back: *ret_target is the queue it came from, or NULL: then *ret_way says where to. */
 static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
-                     struct queue **ret_target, struct route *ret_way)
+                     struct queue_entry **ret_target, struct route *ret_way)
 {
     struct dead_letter_origin origin;
     if (!dead_letter_origin(m, &origin) || slice_equal(origin.queue, queue_name(q)))
         return false;
-    *ret_target = queue_find(q->vhost, origin.queue);
+    *ret_target = queue_entry_find(q->entry.vhost, origin.queue);
     return *ret_target || find_by_exchange(q, m, &origin, is_only_asked, ret_way);
 }
 
@@ -155,8 +155,8 @@ static bool has_room(struct retry *r)
 {
     if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
         return false; /* done() goes on */
-    if (atomic_load_explicit(&r->queue->vhost->broker->alarms, memory_order_relaxed) != 0) {
-        loop_timer_start(r->queue->home, &r->run_later, ALARM_LOOK_MS);
+    if (atomic_load_explicit(&r->queue->entry.vhost->broker->alarms, memory_order_relaxed) != 0) {
+        loop_timer_start(r->queue->entry.home, &r->run_later, ALARM_LOOK_MS);
         return false;
     }
     if (forward_has_room(r->queue))
@@ -169,7 +169,7 @@ static bool has_room(struct retry *r)
 static bool step(struct retry *r)
 {
     struct browse_item item;
-    struct queue *target;
+    struct queue_entry *target;
     struct route way;
     if (r->progress.moved + r->flying >= r->options.limit) {
         r->has_walked = r->flying == 0;
@@ -212,7 +212,7 @@ static void run_later(struct loop *loop, struct loop_timer *timer)
 static void go_on(struct retry *r)
 {
     if (!loop_timer_is_running(&r->run_later))
-        loop_schedule(r->queue->home, &r->run);
+        loop_schedule(r->queue->entry.home, &r->run);
 }
 
 /* --- its life ------------------------------------------------------------------------------------- */
@@ -226,7 +226,7 @@ static void wake(void *arg)
 
 bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret)
 {
-    if (retry_of(q) || atomic_load(&q->is_deleted))
+    if (retry_of(q) || atomic_load(&q->entry.is_deleted))
         return false;
     struct retry *r = lv_calloc(1, sizeof *r);
     r->refs = 2;
@@ -260,8 +260,8 @@ static void end_if_done(struct retry *r)
     struct queue *q = r->queue;
     if (!r->has_walked || r->flying > 0)
         return;
-    loop_unschedule(q->home, &r->run);
-    loop_timer_stop(q->home, &r->run_later);
+    loop_unschedule(q->entry.home, &r->run);
+    loop_timer_stop(q->entry.home, &r->run_later);
     forward_not_when_room(q, &r->run);
     if (!r->progress.is_gone)
         queue_tidy(q);

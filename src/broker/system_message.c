@@ -58,8 +58,9 @@ struct queue *system_message_find_behind(struct loop *loop, struct vhost *vhost,
     if (x)
         route_find(loop, x, &input, &route);
     for (size_t i = 0; i < route.count; i++) {
-        if (queue_is_behind(route.queues[i]))
-            return route.queues[i];
+        struct queue *q = queue_of_entry(route.queues[i]);
+        if (queue_is_behind(q))
+            return q;
     }
     return NULL;
 }

@@ -86,7 +86,7 @@ static void put_routed_queues(struct table_writer *w, const struct route *route)
     table_put_array(w, "routed_queues");
     for (size_t i = 0; i < route->count; i++) {
         if (!route->queues[i]->is_apart)
-            table_put_str(w, NULL, queue_name(route->queues[i]));
+            table_put_str(w, NULL, queue_entry_name(route->queues[i]));
     }
     table_end(w);
 }

@@ -269,7 +269,7 @@ static int look_through(struct request *r, const struct columns *columns, struct
 {
     int err = 0;
     while (err == 0 && !request_is_cut(r)) {
-        err = ask_loop(r->asker, look->queue->home, fill_on_loop, look);
+        err = ask_loop(r->asker, look->queue->entry.home, fill_on_loop, look);
         if (err < 0)
             break;
         bool is_over = look->left == 0 || look->result == BROWSE_END || look->result == BROWSE_GONE;
@@ -281,7 +281,7 @@ static int look_through(struct request *r, const struct columns *columns, struct
             err = ERR_CLOSED;
     }
     if (look->browse)
-        ask_loop_or_end(r->asker, look->queue->home, close_on_loop, look);
+        ask_loop_or_end(r->asker, look->queue->entry.home, close_on_loop, look);
     return err;
 }
 

@@ -37,7 +37,7 @@ static int ask_queue(struct request *r, struct queue *q, void (*run)(struct queu
         .call = {.queue = q, .run = run, .done = call_done, .owner = owner},
     };
     commit_begin(&ret->answered);
-    int err = commit_end(&ret->answered, ask_loop(r->asker, q->home, call_on_loop, ret));
+    int err = commit_end(&ret->answered, ask_loop(r->asker, q->entry.home, call_on_loop, ret));
     queue_unref(&q);
     return err;
 }
@@ -50,7 +50,7 @@ static struct queue *request_delayed(struct request *r)
         return NULL;
     struct exchange *x = exchange_find(vhost, request_string(r, "exchange"));
     if (x && x->delayed)
-        return queue_ref(x->delayed);
+        return queue_ref(queue_of_entry(x->delayed));
     if (x)
         request_refuse(r, "not_delayed", "Exchange does not delay messages");
     else
@@ -201,8 +201,8 @@ struct delayed_counts *delayed_counts_take(struct request *r, struct vhost *vhos
             capacity = capacity ? capacity * 2 : 16;
             counts->rows = lv_realloc(counts->rows, capacity * sizeof *counts->rows);
         }
-        counts->rows[counts->count++] =
-            (struct delayed_count){.queue = x->delayed, .hold = queue_ref(x->delayed)};
+        counts->rows[counts->count++] = (struct delayed_count){
+            .queue = queue_of_entry(x->delayed), .hold = queue_ref(queue_of_entry(x->delayed))};
     }
     for (size_t i = 0; i < counts->count; i++) {
         struct question question;

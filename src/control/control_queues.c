@@ -37,7 +37,7 @@ static int by_home_and_name(const void *a, const void *b)
 {
     const struct queue *p = ((const struct queue_row *)a)->queue;
     const struct queue *q = ((const struct queue_row *)b)->queue;
-    unsigned home_p = loop_index(p->home), home_q = loop_index(q->home);
+    unsigned home_p = loop_index(p->entry.home), home_q = loop_index(q->entry.home);
     if (home_p != home_q)
         return home_p < home_q ? -1 : 1;
     return slice_compare(queue_name(p), queue_name(q));
@@ -59,14 +59,14 @@ static void rows_take(struct queue_rows *rows, struct vhost *vhost)
             capacity = capacity ? capacity * 2 : 64;
             rows->rows = lv_realloc(rows->rows, capacity * sizeof *rows->rows);
         }
-        struct queue *q = lv_container_of(node, struct queue, by_name);
+        struct queue *q = queue_of_node(node);
         rows->rows[rows->count++] = (struct queue_row){.queue = queue_ref(q)};
     }
     if (rows->count > 0)
         qsort(rows->rows, rows->count, sizeof *rows->rows, by_home_and_name);
     for (size_t i = 0; i < rows->count; i++) {
-        unsigned home = loop_index(rows->rows[i].queue->home);
-        if (i == 0 || home != loop_index(rows->rows[i - 1].queue->home))
+        unsigned home = loop_index(rows->rows[i].queue->entry.home);
+        if (i == 0 || home != loop_index(rows->rows[i - 1].queue->entry.home))
             rows->next[home] = i;
         rows->end[home] = i + 1;
     }
@@ -144,36 +144,36 @@ COLUMN(name)
 COLUMN(durable)
 {
     UNUSED();
-    return json_boolean(QUEUE->flags.durable);
+    return json_boolean(QUEUE->entry.flags.durable);
 }
 
 COLUMN(auto_delete)
 {
     UNUSED();
-    return json_boolean(QUEUE->flags.auto_delete);
+    return json_boolean(QUEUE->entry.flags.auto_delete);
 }
 
 COLUMN(exclusive)
 {
     UNUSED();
-    return json_boolean(QUEUE->exclusive_owner != 0);
+    return json_boolean(QUEUE->entry.exclusive_owner != 0);
 }
 
 COLUMN(arguments)
 {
     UNUSED();
-    return json_of_arguments(QUEUE->argument_table, queue_argument_is_known);
+    return json_of_arguments(QUEUE->entry.argument_table, queue_argument_is_known);
 }
 
 /* A queue has no process; the home loop stands where RabbitMQ shows one. */
 COLUMN(pid)
 {
-    return json_sprintf("<%s.0.%u.0>", r->world->node_name, loop_index(QUEUE->home));
+    return json_sprintf("<%s.0.%u.0>", r->world->node_name, loop_index(QUEUE->entry.home));
 }
 
 COLUMN(owner_pid)
 {
-    uint64_t owner = QUEUE->exclusive_owner;
+    uint64_t owner = QUEUE->entry.exclusive_owner;
     return owner ? json_of_pid(r, owner, 0) : json_string("");
 }
 
@@ -274,7 +274,7 @@ COLUMN(memory)
 {
     UNUSED();
     const struct queue_call *s = &ROW->status;
-    return json_of_u64(sizeof(struct queue) + QUEUE->argument_table.n + s->ready_bytes -
+    return json_of_u64(sizeof(struct queue) + QUEUE->entry.argument_table.n + s->ready_bytes -
                        s->disk_bytes + s->taken_bytes +
                        (s->ready - s->disk_ready + s->taken) * sizeof(struct message));
 }
@@ -455,7 +455,7 @@ static int call_at_home(struct request *r, struct queue_call *call)
 {
     struct queue *q = call->queue;
     call->done = call_done;
-    int err = ask_loop(r->asker, q->home, call_on_loop, call);
+    int err = ask_loop(r->asker, q->entry.home, call_on_loop, call);
     queue_unref(&q);
     return err;
 }
@@ -494,7 +494,7 @@ static void run_delete_queue(struct request *r)
                               .if_empty = request_flag(r, "if_empty")};
     if (!call.queue)
         return;
-    call.connection_id = call.queue->exclusive_owner;
+    call.connection_id = call.queue->entry.exclusive_owner;
     int err = call_at_home(r, &call);
     if (err < 0)
         request_end(r, err);

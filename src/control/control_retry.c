@@ -39,12 +39,12 @@ static int wait_for_it(struct request *r, struct asking *a)
 {
     int err = 0;
     while (err == 0 && !a->progress.is_over) {
-        err = ask_loop(r->asker, a->queue->home, look_on_loop, a);
+        err = ask_loop(r->asker, a->queue->entry.home, look_on_loop, a);
         if (err == 0 && !a->progress.is_over && !request_pause(r, PAUSE_MS))
             err = ERR_CLOSED;
     }
     if (a->retry)
-        ask_loop_or_end(r->asker, a->queue->home, leave_on_loop, a);
+        ask_loop_or_end(r->asker, a->queue->entry.home, leave_on_loop, a);
     return err;
 }
 
@@ -67,7 +67,7 @@ static void run_retry_dead_letters(struct request *r)
     a.queue = request_queue(r);
     if (!a.queue)
         return;
-    int err = ask_loop(r->asker, a.queue->home, start_on_loop, &a);
+    int err = ask_loop(r->asker, a.queue->entry.home, start_on_loop, &a);
     bool is_started = err == 0 && a.retry;
     if (is_started)
         err = wait_for_it(r, &a);

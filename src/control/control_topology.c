@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "control/control_private.h"
 #include "queue/arguments.h"
+#include "queue/queue.h"
 #include "topology/binding.h"
 #include "topology/exchange.h"
 #include "topology/vhost.h"
@@ -56,7 +57,7 @@ COLUMN(exchange_column_messages_delayed)
 {
     uint64_t messages;
     bool is_known = r->delayed && EXCHANGE->delayed &&
-                    delayed_counts_find(r->delayed, EXCHANGE->delayed, &messages);
+                    delayed_counts_find(r->delayed, queue_of_entry(EXCHANGE->delayed), &messages);
     return is_known ? json_of_u64(messages) : json_string("");
 }
 

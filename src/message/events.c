@@ -234,22 +234,23 @@ void event_binding_deleted(const struct binding *binding)
 
 void event_queue_created(const struct queue *q)
 {
-    struct broker *broker = q->vhost->broker;
+    struct broker *broker = q->entry.vhost->broker;
     char space[EVENT_PID_MAX];
-    bool is_owned = q->exclusive_owner != 0;
+    bool is_owned = q->entry.exclusive_owner != 0;
     event_emit(broker, "queue.created", EVENT_ACTOR, EVENT_BOOL("exclusive", is_owned),
-               EVENT_STR("owner_pid",
-                         is_owned ? event_pid(broker, space, q->exclusive_owner, 0) : SLICE_EMPTY),
-               EVENT_ARGUMENTS("arguments", q->argument_table),
-               EVENT_BOOL("auto_delete", q->flags.auto_delete),
-               EVENT_BOOL("durable", q->flags.durable), EVENT_STR("name", queue_name(q)),
-               EVENT_STR("vhost", vhost_name(q->vhost)));
+               EVENT_STR("owner_pid", is_owned
+                                          ? event_pid(broker, space, q->entry.exclusive_owner, 0)
+                                          : SLICE_EMPTY),
+               EVENT_ARGUMENTS("arguments", q->entry.argument_table),
+               EVENT_BOOL("auto_delete", q->entry.flags.auto_delete),
+               EVENT_BOOL("durable", q->entry.flags.durable), EVENT_STR("name", queue_name(q)),
+               EVENT_STR("vhost", vhost_name(q->entry.vhost)));
 }
 
 void event_queue_deleted(const struct queue *q)
 {
-    event_emit(q->vhost->broker, "queue.deleted", EVENT_ACTOR, EVENT_STR("name", queue_name(q)),
-               EVENT_STR("vhost", vhost_name(q->vhost)));
+    event_emit(q->entry.vhost->broker, "queue.deleted", EVENT_ACTOR,
+               EVENT_STR("name", queue_name(q)), EVENT_STR("vhost", vhost_name(q->entry.vhost)));
 }
 
 static void emit_exchanges_created(struct vhost *vhost)

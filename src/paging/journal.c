@@ -262,7 +262,7 @@ static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 
 static bool is_queue_stored(const struct queue *q)
 {
-    return q->flags.durable && !q->flags.exclusive && journal_of(q->home);
+    return q->entry.flags.durable && !q->entry.flags.exclusive && journal_of(q->entry.home);
 }
 
 static bool is_stored(const struct lane *l)
@@ -277,10 +277,10 @@ static void stage_name(struct lane *l, struct journal_loop *p)
     l->is_named = true;
     log_put_queue(p->stage, &(struct log_queue){
                                 .queue = l->id,
-                                .is_auto_delete = q->flags.auto_delete,
-                                .vhost = vhost_name(q->vhost),
+                                .is_auto_delete = q->entry.flags.auto_delete,
+                                .vhost = vhost_name(q->entry.vhost),
                                 .name = queue_name(q),
-                                .arguments = q->argument_table,
+                                .arguments = q->entry.argument_table,
                             });
 }
 
@@ -288,7 +288,7 @@ void journal_mark_dirty(struct lane *l)
 {
     if (!lv_list_is_empty(&l->dirty_link))
         return;
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     if (l->queue->is_early && l->dirty_file == 0)
         log_queue_gone(p->stage, l->id); /* one that had this id before */
     l->dirty_file = log_current_file(p->journal->log);
@@ -298,8 +298,8 @@ void journal_mark_dirty(struct lane *l)
 
 enum confirm_answer journal_answer(const struct queue *q, const struct message *message)
 {
-    const struct journal_loop *p = loop_slot(q->home, LOOP_SLOT_STORE);
-    if (!queue_stores(q, message) || !q->flags.durable || q->flags.exclusive || !p)
+    const struct journal_loop *p = loop_slot(q->entry.home, LOOP_SLOT_STORE);
+    if (!queue_stores(q, message) || !q->entry.flags.durable || q->entry.flags.exclusive || !p)
         return CONFIRM_TOOK;
     bool is_stored_any_more = p->journal && log_failure(p->journal->log) == 0 &&
                               !atomic_load_explicit(&p->journal->has_failed, memory_order_relaxed);
@@ -311,16 +311,17 @@ static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
 
 enum confirm_answer journal_answer_settled(const struct queue *q)
 {
-    if (!is_queue_stored(q) || atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (!is_queue_stored(q) || atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return CONFIRM_TOOK;
-    return log_failure(journal_of(q->home)->journal->log) < 0 ? CONFIRM_REFUSED : CONFIRM_LATER;
+    return log_failure(journal_of(q->entry.home)->journal->log) < 0 ? CONFIRM_REFUSED
+                                                                    : CONFIRM_LATER;
 }
 
 bool journal_is_behind(const struct queue *q)
 {
     /* Fixed before the loops start, and open as long as they run. */
-    const struct journal_loop *p = journal_of(q->home);
-    return q->flags.durable && p && log_unsafe_bytes(p->journal->log) > UNSAFE_BYTES_MAX;
+    const struct journal_loop *p = journal_of(q->entry.home);
+    return q->entry.flags.durable && p && log_unsafe_bytes(p->journal->log) > UNSAFE_BYTES_MAX;
 }
 
 void journal_enqueue(struct lane *l, const struct message *m, uint64_t sequence, bool delivered,
@@ -339,7 +340,7 @@ void journal_enqueue(struct lane *l, const struct message *m, uint64_t sequence,
     journal_mark_dirty(l);
     l->over_ticket = 0;
     l->queue->counters.disk_writes++;
-    log_enqueue(journal_of(l->queue->home)->stage, &message, m, l->id, sequence,
+    log_enqueue(journal_of(l->queue->entry.home)->stage, &message, m, l->id, sequence,
                 delivered ? LOG_DELIVERED : 0, deadline_ms);
 }
 
@@ -348,12 +349,12 @@ void journal_count(struct lane *l, uint64_t sequence, unsigned count)
     if (!is_stored(l))
         return;
     journal_mark_dirty(l);
-    log_count(journal_of(l->queue->home)->stage, l->id, (struct log_count){sequence, count});
+    log_count(journal_of(l->queue->entry.home)->stage, l->id, (struct log_count){sequence, count});
 }
 
 void journal_paged_out(struct lane *l)
 {
-    log_end_message(journal_of(l->queue->home)->stage);
+    log_end_message(journal_of(l->queue->entry.home)->stage);
 }
 
 /* Of the queue's snapshot in the log; 0: it depends on none any more. */
@@ -368,9 +369,9 @@ void journal_settle(struct lane *l, uint64_t sequence)
 {
     if (!is_stored(l))
         return;
-    log_settle(journal_of(l->queue->home)->stage, l->id, sequence, 1);
+    log_settle(journal_of(l->queue->entry.home)->stage, l->id, sequence, 1);
     if (l->backlog.persistent == 0 && l->snapshot_bytes > 0)
-        count_snapshot(l, journal_of(l->queue->home), 0); /* nothing in it is live */
+        count_snapshot(l, journal_of(l->queue->entry.home), 0); /* nothing in it is live */
 }
 
 struct delivered_wait {
@@ -395,7 +396,7 @@ static void delivered_is_safe(struct loop *loop, void *arg, int error)
 
 static void stage_delivered(struct lane *l, uint64_t below)
 {
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     struct delivered_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct delivered_wait){lane_ref(l), below};
     l->delivered_staged = below;
@@ -422,7 +423,7 @@ bool journal_may_deliver(struct lane *l, uint64_t sequence)
 {
     if (!is_stored(l) || l->delivered_safe == UINT64_MAX)
         return true;
-    uint64_t ahead = journal_of(l->queue->home)->journal->limits.delivered_ahead;
+    uint64_t ahead = journal_of(l->queue->entry.home)->journal->limits.delivered_ahead;
     if (sequence + ahead / 2 >= l->delivered_staged) {
         stage_delivered(l, sequence + ahead);
         stage_other_lanes(l, ahead);
@@ -436,8 +437,8 @@ enum { RETRY_MS = 300 };
 
 void journal_try_again(struct lane *l)
 {
-    struct journal_loop *p = journal_of(l->queue->home);
-    if (lv_list_is_empty(&l->retry_link) && !atomic_load(&l->queue->is_deleted))
+    struct journal_loop *p = journal_of(l->queue->entry.home);
+    if (lv_list_is_empty(&l->retry_link) && !atomic_load(&l->queue->entry.is_deleted))
         lv_list_push(&p->retries, &l->retry_link);
     if (!loop_timer_is_running(&p->retry_timer))
         loop_timer_start(p->loop, &p->retry_timer, RETRY_MS);
@@ -488,7 +489,7 @@ void journal_forget(struct lane *l)
     if (!is_stored(l))
         return;
     /* Up to then it is as it was, if a crash comes in between: it still depends on its files. */
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     struct lane *kept = lane_ref(l);
     if (was_dirty)
         lv_list_push(&p->snapshots, &l->dirty_link);
@@ -499,7 +500,7 @@ void journal_forget(struct lane *l)
 
 void journal_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others)
 {
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     if (!lv_list_is_empty(&l->dirty_link))
         return;
     l->dirty_file = file;
@@ -521,7 +522,7 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
     struct snapshot_wait *wait = arg;
     struct lane *l = wait->lane;
     struct journal_loop *p = journal_of(loop);
-    bool is_deleted = atomic_load(&l->queue->is_deleted);
+    bool is_deleted = atomic_load(&l->queue->entry.is_deleted);
     if (!is_deleted)
         lv_list_remove(&l->dirty_link);
     if (p && error == 0 && !is_deleted) {
@@ -540,7 +541,7 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
 
 void journal_snapshot(struct lane *l, const struct log_snapshot *snapshot)
 {
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     struct snapshot_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct snapshot_wait){lane_ref(l), log_current_file(p->journal->log)};
     count_snapshot(l, p, log_snapshot_bytes(snapshot));

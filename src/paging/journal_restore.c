@@ -86,7 +86,7 @@ static void relieve_some(struct loop *loop, struct loop_timer *timer)
     for (unsigned n = 0; n < RELIEVED_PER_TURN && p->relieve_count > 0; n++) {
         struct lane *l = p->to_relieve[--p->relieve_count];
         size_t before = l->backlog.memory_bytes;
-        if (p->journal && !atomic_load(&l->queue->is_deleted))
+        if (p->journal && !atomic_load(&l->queue->entry.is_deleted))
             pager_relieve(l);
         bool has_paged = l->backlog.memory_bytes < before;
         lane_unref(&l);
@@ -99,7 +99,7 @@ static void relieve_some(struct loop *loop, struct loop_timer *timer)
 
 void journal_relieve_later(struct lane *l)
 {
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     if (l->backlog.memory_bytes < p->journal->limits.pager.memory_low)
         return;
     if (p->relieve_count == p->relieve_capacity) {

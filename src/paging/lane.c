@@ -65,7 +65,7 @@ static bool remains_free_some(struct loop *loop, struct loop_job *job)
 void lane_end(struct lane *l)
 {
     struct backlog *b = &l->backlog;
-    struct loop *home = l->queue->home;
+    struct loop *home = l->queue->entry.home;
     if (b->window.first == b->window.end) {
         backlog_free(b);
         return;

@@ -19,13 +19,13 @@ struct pager *pager_of(struct lane *l)
 
 struct segments *pager_files(const struct lane *l)
 {
-    const struct journal_loop *p = journal_of(l->queue->home);
+    const struct journal_loop *p = journal_of(l->queue->entry.home);
     return p ? p->journal->segments : NULL;
 }
 
 const struct pager_limits *pager_limits_of(const struct lane *l)
 {
-    return &journal_of(l->queue->home)->journal->limits.pager;
+    return &journal_of(l->queue->entry.home)->journal->limits.pager;
 }
 
 bool pager_has_segments(const struct lane *l)
@@ -225,7 +225,7 @@ static void removal_is_safe(struct loop *loop, void *arg, int error)
 
 static bool is_logged(const struct lane *l)
 {
-    return l->queue->flags.durable && !l->queue->flags.exclusive;
+    return l->queue->entry.flags.durable && !l->queue->entry.flags.exclusive;
 }
 
 void pager_remove_file(struct lane *l, uint64_t number)
@@ -236,7 +236,7 @@ void pager_remove_file(struct lane *l, uint64_t number)
         segments_remove(pager_files(l), l->id, number, NULL, NULL);
         return;
     }
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     struct removal *removal = lv_malloc(sizeof *removal);
     *removal = (struct removal){pager_files(l), l->id, number};
     log_segment_gone(p->stage, l->id, number);

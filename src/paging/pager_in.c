@@ -21,7 +21,7 @@ struct reading {
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what)
 {
     log_error("queue '%.*s' in vhost '%.*s': segments/%llx-%llx.seg, offset %llu: %s",
-              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->entry.vhost)),
               (unsigned long long)l->id, (unsigned long long)s->number, (unsigned long long)offset,
               what);
 }
@@ -198,7 +198,7 @@ static void end_of_disk(struct lane *l)
     lost = l->queue->counters.lost - lost;
     if (lost > 0)
         log_error("queue '%.*s' in vhost '%.*s': %llu messages could not be read back",
-                  SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+                  SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->entry.vhost)),
                   (unsigned long long)lost);
     l->pager->has_lost |= lost > 0;
     if (!l->pager->has_lost)
@@ -303,7 +303,7 @@ bool pager_want(struct lane *l)
     }
     struct reading *reading = lv_calloc(1, sizeof *reading);
     reading->lane = lane_ref(l);
-    reading->home = l->queue->home;
+    reading->home = l->queue->entry.home;
     reading->number = s->number;
     reading->offset = s->load_offset;
     p->is_reading = true;

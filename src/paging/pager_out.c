@@ -31,9 +31,9 @@ void pager_fail_writing(struct lane *l, int error)
     l->pager->wants_snapshot = true; /* which will never be */
     log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in memory from "
               "here on, and no persistent message is taken any more",
-              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->vhost)),
+              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->entry.vhost)),
               lv_error_text(error));
-    journal_segments_failed(journal_of(l->queue->home));
+    journal_segments_failed(journal_of(l->queue->entry.home));
 }
 
 static void landed_mail(struct loop *at, struct mail *mail)
@@ -85,7 +85,7 @@ void pager_flush(struct lane *l)
     if (!p->writing || p->pending.n == 0)
         return;
     struct piece *piece = lv_calloc(1, sizeof *piece);
-    *piece = (struct piece){.home = l->queue->home,
+    *piece = (struct piece){.home = l->queue->entry.home,
                             .number = p->writing->number,
                             .offset = p->writing->bytes - p->pending.n,
                             .n = p->pending.n,
@@ -224,7 +224,8 @@ void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk,
 /* While the process is short of memory, each queue makes do with little. */
 static bool is_short(const struct lane *l)
 {
-    return atomic_load_explicit(&l->queue->vhost->broker->is_short_of_memory, memory_order_relaxed);
+    return atomic_load_explicit(&l->queue->entry.vhost->broker->is_short_of_memory,
+                                memory_order_relaxed);
 }
 
 /* What a lane may use is this part of what a queue may. Those of a queue with priorities share a fourth of
@@ -294,7 +295,7 @@ static bool may_page(const struct lane *l)
 void pager_relieve(struct lane *l)
 {
     struct backlog *b = &l->backlog;
-    struct journal_loop *p = journal_of(l->queue->home);
+    struct journal_loop *p = journal_of(l->queue->entry.home);
     if (!p || b->memory_bytes < memory_high(l))
         return;
     const size_t low = memory_low(l);

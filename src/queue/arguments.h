@@ -5,6 +5,7 @@
 
 #include "broker/broker.h"
 #include "queue/consumer.h"
+#include "topology/queue_entry.h"
 
 enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM };
 enum queue_overflow { OVERFLOW_DROP_HEAD, OVERFLOW_REJECT_PUBLISH, OVERFLOW_REJECT_PUBLISH_DLX };
@@ -30,12 +31,6 @@ struct queue_arguments {
     bool has_dead_letter_strategy;
     bool dead_letters_at_least_once; /* x-dead-letter-strategy */
     bool single_active_consumer;
-};
-
-struct queue_flags {
-    bool durable;
-    bool exclusive;
-    bool auto_delete;
 };
 
 /* Reads and checks. False with the error filled. x-queue-type stream is refused with 540. */

@@ -121,7 +121,7 @@ static uint64_t places_here(const struct browse *br, const struct backlog_chunk 
 
 static bool is_due(const struct browse *br, uint64_t deadline_ms)
 {
-    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(br->queue->home);
+    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(br->queue->entry.home);
 }
 
 static enum browse_result found_here(struct browse *br, struct lane *l, uint64_t sequence)
@@ -172,7 +172,7 @@ static enum pager_reader_result look_on_disk(struct browse *br, struct lane *l,
                                              struct browse_lane *at, uint64_t from)
 {
     if (!br->reader)
-        br->reader = pager_reader_create(br->queue->home, reader_wake, br);
+        br->reader = pager_reader_create(br->queue->entry.home, reader_wake, br);
     return pager_reader_find(br->reader, l, &at->disk, from, br->with_taken, &br->found);
 }
 
@@ -254,7 +254,7 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
 enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
 {
     struct queue *q = br->queue;
-    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return BROWSE_GONE;
     for (unsigned i = 0; i < q->lane_count; i++) {
         struct lane *l = queue_lane(q, i);

@@ -18,7 +18,7 @@ struct browser {
 
 static struct loop *home_of(const struct browser *b)
 {
-    return b->consumer->queue->home;
+    return b->consumer->queue->entry.home;
 }
 
 /* --- deliveries ------------------------------------------------------------------------------------- */

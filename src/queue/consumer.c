@@ -23,12 +23,12 @@ static void share_mail(struct loop *at, struct mail *mail)
 
 void consumer_share_credit(struct consumer *c, struct shared_credit *shared)
 {
-    if (c->queue->home == c->loop) {
+    if (c->queue->entry.home == c->loop) {
         shared_credit_join(shared, c);
         return;
     }
     struct mail mail = {.deliver = share_mail, .a = c, .b = shared_credit_ref(shared)};
-    loop_mail(c->loop, c->queue->home, &mail);
+    loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
 /* --- its life ------------------------------------------------------------------------------- */
@@ -96,7 +96,7 @@ void consumer_release(struct consumer **consumer)
     shared_credit_leave_line(c); /* nothing may be handed to it behind the mail that frees it */
     /* Also when home is here: mail about it may be under way on this loop. */
     struct mail mail = {.deliver = released_mail, .a = c};
-    loop_mail(c->loop, c->queue->home, &mail);
+    loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
 /* --- deliveries: from home to the session ---------------------------------------------------- */
@@ -119,7 +119,7 @@ static void consumer_open_window(struct consumer *c)
 {
     struct mail mail = {.deliver = arrived_mail, .a = c, .c = c->arrived_bytes};
     c->arrived_bytes = 0;
-    loop_mail(c->loop, c->queue->home, &mail);
+    loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
 static void arrive_mail(struct loop *at, struct mail *mail)
@@ -154,7 +154,7 @@ static void arrive_mail(struct loop *at, struct mail *mail)
 
 bool consumer_deliver(struct consumer *c, const struct delivery *d)
 {
-    if (c->loop == c->queue->home) {
+    if (c->loop == c->queue->entry.home) {
         bool has_room = c->calls->deliver(c, d);
         if (!has_room) {
             c->is_stalled = true;
@@ -171,7 +171,7 @@ bool consumer_deliver(struct consumer *c, const struct delivery *d)
              (d->tells_count ? ARRIVE_TELLS_COUNT : 0u) |
              (uint64_t)d->delivery_count << ARRIVE_COUNT_SHIFT,
     };
-    loop_mail(c->queue->home, c->loop, &mail);
+    loop_mail(c->queue->entry.home, c->loop, &mail);
     c->mailed_bytes += delivery_cost(d->message->body_bytes);
     c->is_stalled = c->mailed_bytes >= WINDOW_BYTES;
     return !c->is_stalled;
@@ -180,7 +180,7 @@ bool consumer_deliver(struct consumer *c, const struct delivery *d)
 void consumer_resume(struct consumer *c)
 {
     c->is_full = false;
-    if (c->queue->home != c->loop) {
+    if (c->queue->entry.home != c->loop) {
         consumer_open_window(c);
         return;
     }
@@ -191,7 +191,7 @@ void consumer_resume(struct consumer *c)
 void consumer_stall(struct consumer *c)
 {
     c->is_full = false;
-    if (c->queue->home != c->loop)
+    if (c->queue->entry.home != c->loop)
         return;
     c->is_stalled = true;
     lv_list_remove(&c->ready_link);
@@ -209,13 +209,13 @@ static void settle_mail(struct loop *at, struct mail *mail)
 
 void consumer_settle(struct consumer *c, uint64_t place, uint32_t count, enum settle_kind kind)
 {
-    if (c->queue->home == c->loop) {
+    if (c->queue->entry.home == c->loop) {
         queue_settle(c->queue, c, place, count, kind);
         return;
     }
     struct mail mail = {
         .deliver = settle_mail, .a = c, .c = place, .d = (uint64_t)count << 8 | (unsigned)kind};
-    loop_mail(c->loop, c->queue->home, &mail);
+    loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
 static void begin_returns_mail(struct loop *at, struct mail *mail)
@@ -228,10 +228,10 @@ static void begin_returns_mail(struct loop *at, struct mail *mail)
 void consumer_begin_returns(struct consumer *c)
 {
     struct mail mail = {.deliver = begin_returns_mail, .a = c};
-    if (c->queue->home == c->loop)
+    if (c->queue->entry.home == c->loop)
         begin_returns_mail(c->loop, &mail);
     else
-        loop_mail(c->loop, c->queue->home, &mail);
+        loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
 static void returns_ended_mail(struct loop *at, struct mail *mail)
@@ -253,10 +253,10 @@ static void end_returns_mail(struct loop *at, struct mail *mail)
 void consumer_end_returns(struct consumer *c, void (*done)(void *arg), void *arg)
 {
     struct mail mail = {.deliver = end_returns_mail, .a = c, .b = arg, .c = (uintptr_t)done};
-    if (c->queue->home == c->loop)
+    if (c->queue->entry.home == c->loop)
         end_returns_mail(c->loop, &mail);
     else
-        loop_mail(c->loop, c->queue->home, &mail);
+        loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
 /* --- what may change while it runs ----------------------------------------------------------- */
@@ -275,12 +275,12 @@ static void set_prefetch_mail(struct loop *at, struct mail *mail)
 
 void consumer_set_prefetch(struct consumer *c, uint32_t prefetch)
 {
-    if (c->queue->home == c->loop) {
+    if (c->queue->entry.home == c->loop) {
         set_prefetch(c, prefetch);
         return;
     }
     struct mail mail = {.deliver = set_prefetch_mail, .a = c, .c = prefetch};
-    loop_mail(c->loop, c->queue->home, &mail);
+    loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
 static void timeout_mail(struct loop *at, struct mail *mail)
@@ -297,7 +297,7 @@ void consumer_set_timeout(struct consumer *c, int64_t timeout_ms)
         return;
     atomic_store_explicit(&c->timeout_ms, timeout_ms, memory_order_relaxed);
     struct mail mail = {.deliver = timeout_mail, .a = c};
-    loop_mail(c->queue->home, c->loop, &mail);
+    loop_mail(c->queue->entry.home, c->loop, &mail);
 }
 
 /* --- the queue is gone ----------------------------------------------------------------------- */
@@ -314,5 +314,5 @@ static void cancelled_mail(struct loop *at, struct mail *mail)
 void consumer_tell_cancelled(struct consumer *c)
 {
     struct mail mail = {.deliver = cancelled_mail, .a = c};
-    loop_mail(c->queue->home, c->loop, &mail);
+    loop_mail(c->queue->entry.home, c->loop, &mail);
 }

@@ -8,7 +8,7 @@
 
 void held_add(const struct queue *q, const struct mail *mail)
 {
-    struct journal_loop *p = loop_slot(q->home, LOOP_SLOT_STORE);
+    struct journal_loop *p = loop_slot(q->entry.home, LOOP_SLOT_STORE);
     struct held_mail *held = &p->held;
     if (held->count == held->capacity) {
         held->capacity = held->capacity ? held->capacity * 2 : 64;

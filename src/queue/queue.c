@@ -29,19 +29,20 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
                                   struct queue_flags flags, struct slice argument_table)
 {
     struct queue *q = lv_calloc(1, sizeof *q);
-    q->magic = QUEUE_MAGIC;
-    lv_rcu_refs_init(&q->refs, queue_after_grace); /* the name's */
-    destination_init(&q->destination, DESTINATION_QUEUE, bytes_copy(name), flags.durable);
-    q->by_name.key = q->destination.name;
+    q->entry.magic = QUEUE_ENTRY_MAGIC;
+    lv_rcu_refs_init(&q->entry.refs, queue_after_grace); /* the name's */
+    destination_init(&q->entry.destination, DESTINATION_QUEUE, bytes_copy(name), flags.durable);
+    q->entry.by_name.key = q->entry.destination.name;
     vhost_ref(vhost);
-    q->vhost = vhost;
-    q->home = home;
-    q->flags = flags;
+    q->entry.vhost = vhost;
+    q->entry.home = home;
+    q->entry.flags = flags;
     q->ops = vhost->broker->queue_ops_for(name);
-    q->argument_table = bytes_copy(argument_table);
-    q->dedup = dedup_create(vhost, &q->destination, flags.durable && !flags.exclusive,
-                            q->argument_table, false);
-    q->conflation = conflation_create(q->argument_table);
+    q->entry.is_companion = q->ops->is_delaying;
+    q->entry.argument_table = bytes_copy(argument_table);
+    q->entry.dedup = dedup_create(vhost, &q->entry.destination, flags.durable && !flags.exclusive,
+                                  q->entry.argument_table, false);
+    q->conflation = conflation_create(q->entry.argument_table);
     lane_init(&q->lane, q);
     q->lane_count = 1;
     lv_list_init(&q->consumers);
@@ -60,22 +61,22 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
 
 static void queue_free(struct queue *q)
 {
-    lv_assert(q->magic == QUEUE_MAGIC);
-    q->magic = 0;
+    lv_assert(q->entry.magic == QUEUE_ENTRY_MAGIC);
+    q->entry.magic = 0;
     q->ops->free(q);
     lanes_free(q);
     effective_policy_unref(&q->policy);
     conflation_free(&q->conflation);
-    dedup_free(&q->dedup);
-    vhost_unref(&q->vhost);
-    free((void *)q->destination.name.p);
-    free((void *)q->argument_table.p);
+    dedup_free(&q->entry.dedup);
+    vhost_unref(&q->entry.vhost);
+    free((void *)q->entry.destination.name.p);
+    free((void *)q->entry.argument_table.p);
     free(q);
 }
 
 struct queue *queue_ref(struct queue *q)
 {
-    lv_rcu_ref(&q->refs);
+    queue_entry_ref(&q->entry);
     return q;
 }
 
@@ -91,16 +92,16 @@ static void free_mail(struct loop *at, struct mail *mail)
  * sent its mail. Mail to the home now comes behind all of that. */
 static void queue_after_grace(struct lv_rcu_refs *refs)
 {
-    struct queue *q = lv_container_of(refs, struct queue, refs);
+    struct queue *q = queue_of_entry(lv_container_of(refs, struct queue_entry, refs));
     struct mail mail = {.deliver = free_mail, .a = q};
-    loop_mail_from_outside(q->home, &mail);
+    loop_mail_from_outside(q->entry.home, &mail);
 }
 
 void queue_unref(struct queue **queue)
 {
-    struct queue *q = *queue;
+    struct queue_entry *entry = &(*queue)->entry;
     *queue = NULL;
-    lv_rcu_unref(&q->refs);
+    queue_entry_unref(&entry);
 }
 
 bool queue_is_delaying(const struct queue *q)
@@ -132,46 +133,23 @@ void queue_set_departures_behind(struct queue *q, bool is_behind)
 
 struct queue *queue_find(struct vhost *vhost, struct slice name)
 {
-    struct lv_table_node *node = lv_table_find(vhost->queues, name);
-    return node ? lv_container_of(node, struct queue, by_name) : NULL;
-}
-
-bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error)
-{
-    return broker_refuse(error, 404, "no queue '%.*s' in vhost '%.*s'", SLICE_ARG(name),
-                         SLICE_ARG(vhost_name(vhost)));
-}
-
-static bool refuse_locked(const struct queue *q, struct broker_error *error)
-{
-    return broker_refuse(
-        error, 405,
-        "cannot obtain exclusive access to locked queue '%.*s' in vhost '%.*s'. It "
-        "could be originally declared on another connection or the exclusive "
-        "property value does not match that of the original declaration.",
-        SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
-}
-
-bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error)
-{
-    if (q->exclusive_owner == 0 || q->exclusive_owner == connection_id)
-        return true;
-    return refuse_locked(q, error);
+    struct queue_entry *entry = queue_entry_find(vhost, name);
+    return entry ? queue_of_entry(entry) : NULL;
 }
 
 /* Whether a declaration of a queue that is there may stand. */
 static bool check_redeclaration(const struct queue *q, const struct queue_declaration *d,
                                 struct broker_error *error)
 {
-    if (!queue_check_access(q, d->connection_id, error))
+    if (!queue_entry_check_access(&q->entry, d->connection_id, error))
         return false;
     if (d->passive)
         return true;
-    if (d->flags.exclusive != (q->exclusive_owner != 0))
-        return refuse_locked(q, error);
-    bool is_type_relaxed = atomic_load(&q->vhost->broker->is_type_relaxed);
-    return queue_is_equivalent(q->flags, q->argument_table, d->flags, d->arguments, is_type_relaxed,
-                               d->name, vhost_name(q->vhost), error);
+    if (d->flags.exclusive != (q->entry.exclusive_owner != 0))
+        return queue_entry_refuse_locked(&q->entry, error);
+    bool is_type_relaxed = atomic_load(&q->entry.vhost->broker->is_type_relaxed);
+    return queue_is_equivalent(q->entry.flags, q->entry.argument_table, d->flags, d->arguments,
+                               is_type_relaxed, d->name, vhost_name(q->entry.vhost), error);
 }
 
 static bool is_reserved(const struct queue_declaration *d)
@@ -209,7 +187,7 @@ static void queue_is_committed(void *arg, int error)
     struct durable_done done = wait->done;
     atomic_store(&q->is_committed, true);
     struct mail mail = {.deliver = committed_mail, .a = q, .c = error < 0};
-    loop_mail_from_outside(q->home, &mail);
+    loop_mail_from_outside(q->entry.home, &mail);
     free(wait);
     if (done.fn)
         done.fn(done.arg, error);
@@ -217,17 +195,17 @@ static void queue_is_committed(void *arg, int error)
 
 static enum change_result store_queue(struct queue *q, struct durable_done done)
 {
-    struct definitions *definitions = q->vhost->broker->definitions;
+    struct definitions *definitions = q->entry.vhost->broker->definitions;
     atomic_store(&q->is_committed, true);
-    if (!q->flags.durable || q->flags.exclusive || !definitions)
+    if (!q->entry.flags.durable || q->entry.flags.exclusive || !definitions)
         return CHANGE_DONE;
     atomic_store(&q->is_committed, false);
     struct definition_queue row = {
-        .vhost = vhost_name(q->vhost),
+        .vhost = vhost_name(q->entry.vhost),
         .name = queue_name(q),
         .id = q->id,
-        .is_auto_delete = q->flags.auto_delete,
-        .arguments = q->argument_table,
+        .is_auto_delete = q->entry.flags.auto_delete,
+        .arguments = q->entry.argument_table,
     };
     struct commit_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct commit_wait){queue_ref(q), done};
@@ -253,13 +231,13 @@ static void warn_of_no_dead_letters(const struct queue *q)
         log_warning("queue '%.*s' in vhost '%.*s' has no dead-letter exchange: a message that is "
                     "never acknowledged comes back without end (the delivery limit of quorum "
                     "queues holds only with an exchange, or an x-delivery-limit)",
-                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
 }
 
 static void link_locked(struct queue *q)
 {
-    lv_table_insert(q->vhost->queues, &q->by_name);
-    q->vhost->delaying_queues += q->ops->is_delaying;
+    lv_table_insert(q->entry.vhost->queues, &q->entry.by_name);
+    q->entry.vhost->delaying_queues += q->ops->is_delaying;
 }
 
 /* The lock is held, and there is no queue of this name. */
@@ -275,12 +253,12 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
         return CHANGE_REFUSED;
     struct queue *q =
         queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
-    if (!queue_arguments_read(q->argument_table, q->flags, d->name, vhost_name(vhost),
+    if (!queue_arguments_read(q->entry.argument_table, q->entry.flags, d->name, vhost_name(vhost),
                               &q->arguments, error))
         lv_unreachable();
     settings_begin(q);
     if (d->flags.exclusive)
-        q->exclusive_owner = d->connection_id;
+        q->entry.exclusive_owner = d->connection_id;
     q->ops->begin(q);
     warn_of_no_dead_letters(q);
     queue_begin_expiry(q);
@@ -306,7 +284,7 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
         return CHANGE_DONE;
     }
     if (d->passive) {
-        queue_refuse_missing(d->name, vhost, error);
+        queue_entry_refuse_missing(d->name, vhost, error);
         return CHANGE_REFUSED;
     }
     if (!vhost_check(vhost, error) || d->only_if_there)
@@ -349,8 +327,8 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     if (atomic_load(&broker->next_queue_id) <= id)
         atomic_store(&broker->next_queue_id, id + 1);
     struct broker_error error;
-    if (!queue_arguments_read(q->argument_table, flags, name, vhost_name(vhost), &q->arguments,
-                              &error)) {
+    if (!queue_arguments_read(q->entry.argument_table, flags, name, vhost_name(vhost),
+                              &q->arguments, &error)) {
         /* Written by a version that knew more: keep the queue, without what we do not know. */
         q->arguments = (struct queue_arguments){0};
         if (!queue_arguments_read(SLICE_EMPTY, flags, name, vhost_name(vhost), &q->arguments,
@@ -380,11 +358,11 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
     struct queue *q =
         queue_create(vhost, home, name, (struct queue_flags){.durable = false}, SLICE_EMPTY);
     struct broker_error error;
-    if (!queue_arguments_read(SLICE_EMPTY, q->flags, name, vhost_name(vhost), &q->arguments,
+    if (!queue_arguments_read(SLICE_EMPTY, q->entry.flags, name, vhost_name(vhost), &q->arguments,
                               &error))
         lv_unreachable();
     settings_begin(q);
-    q->is_apart = true;
+    q->entry.is_apart = true;
     atomic_store(&q->is_committed, true);
     return q;
 }
@@ -394,40 +372,40 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
 /* The lock is held. */
 static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
-    struct broker *broker = q->vhost->broker;
-    if (atomic_load(&q->is_deleted))
+    struct broker *broker = q->entry.vhost->broker;
+    if (atomic_load(&q->entry.is_deleted))
         return false;
-    atomic_store(&q->is_deleted, true);
-    dedup_close(q->dedup);
-    lv_table_remove(q->vhost->queues, &q->by_name);
-    q->vhost->delaying_queues -= q->ops->is_delaying;
+    atomic_store(&q->entry.is_deleted, true);
+    dedup_close(q->entry.dedup);
+    lv_table_remove(q->entry.vhost->queues, &q->entry.by_name);
+    q->entry.vhost->delaying_queues -= q->ops->is_delaying;
     struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
-    destination_unbind_all(q->vhost, &q->destination);
+    destination_unbind_all(q->entry.vhost, &q->entry.destination);
     events_act_as(user);
     event_queue_deleted(q);
     topology_moved(broker);
-    bool was_stored = q->flags.durable && !q->flags.exclusive && broker->definitions &&
-                      !atomic_load(&q->vhost->is_deleted);
+    bool was_stored = q->entry.flags.durable && !q->entry.flags.exclusive && broker->definitions &&
+                      !atomic_load(&q->entry.vhost->is_deleted);
     if (was_stored)
         definitions_submit(broker->definitions,
-                           definition_delete_queue(vhost_name(q->vhost), queue_name(q)), done.fn,
-                           done.arg);
+                           definition_delete_queue(vhost_name(q->entry.vhost), queue_name(q)),
+                           done.fn, done.arg);
     *ret_is_pending = was_stored && done.fn;
     return true;
 }
 
 static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
-    topology_lock(q->vhost->broker);
+    topology_lock(q->entry.vhost->broker);
     bool was_there = unlink_locked(q, done, ret_is_pending);
-    topology_unlock(q->vhost->broker);
+    topology_unlock(q->entry.vhost->broker);
     return was_there;
 }
 
 static void lane_delete(struct lane *l)
 {
     lane_end(l);
-    if (journal_of(l->queue->home)) {
+    if (journal_of(l->queue->entry.home)) {
         journal_forget(l);
         pager_delete(l);
     }
@@ -447,7 +425,7 @@ static uint64_t end(struct queue *q)
     browses_wake(q);
     queue_answer_waiting_calls(q);
     q->ops->stop(q);
-    loop_unschedule(q->home, &q->delivery_run);
+    loop_unschedule(q->entry.home, &q->delivery_run);
     queue_end_expiry(q);
     for (unsigned i = 0; i < q->lane_count; i++)
         lane_delete(queue_lane(q, i));
@@ -472,7 +450,7 @@ static void end_mail(struct loop *at, struct mail *mail)
 
 void queue_end_apart(struct queue *q)
 {
-    atomic_store(&q->is_deleted, true);
+    atomic_store(&q->entry.is_deleted, true);
     end(q);
 }
 
@@ -481,7 +459,7 @@ void queue_delete_owned(struct queue *q)
     bool is_pending;
     struct mail mail = {.deliver = end_mail, .a = q};
     if (unlink_locked(q, (struct durable_done){0}, &is_pending))
-        loop_mail_from_outside(q->home, &mail);
+        loop_mail_from_outside(q->entry.home, &mail);
 }
 
 uint64_t queue_delete(struct queue *q)
@@ -504,9 +482,9 @@ void queue_delete_by_mail(struct loop *from, struct queue *q)
 {
     struct mail mail = {.deliver = delete_mail, .a = queue_ref(q)};
     if (from)
-        loop_mail(from, q->home, &mail);
+        loop_mail(from, q->entry.home, &mail);
     else
-        loop_mail_from_outside(q->home, &mail);
+        loop_mail_from_outside(q->entry.home, &mail);
 }
 
 void queues_relieve(struct broker *broker, struct loop *loop)
@@ -517,8 +495,8 @@ void queues_relieve(struct broker *broker, struct loop *loop)
         struct vhost *vhost = lv_container_of(v, struct vhost, by_name);
         struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
         for (; n; n = lv_table_next(vhost->queues, &queues)) {
-            struct queue *q = lv_container_of(n, struct queue, by_name);
-            if (q->home != loop || q->is_restoring)
+            struct queue *q = queue_of_node(n);
+            if (q->entry.home != loop || q->is_restoring)
                 continue;
             for (unsigned i = 0; i < q->lane_count; i++)
                 pager_relieve(queue_lane(q, i));

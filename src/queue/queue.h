@@ -13,6 +13,8 @@
 #ifndef LEVERET_QUEUE_QUEUE_H
 #define LEVERET_QUEUE_QUEUE_H
 
+#include <stddef.h>
+
 #include "broker/broker.h"
 #include "broker/policy.h"
 #include "message/confirm.h"
@@ -21,12 +23,9 @@
 #include "queue/arguments.h"
 #include "queue/consumer.h"
 #include "queue/queue_use.h"
-#include "topology/binding.h"
+#include "topology/queue_entry.h"
 #include "topology/route.h"
 
-enum { QUEUE_MAGIC = 0x90e0e };
-
-struct dedup;
 struct departures;
 struct queue;
 struct queue_ops;
@@ -48,23 +47,12 @@ struct queue_counters {
 };
 
 struct queue {
-    unsigned magic;
-    struct lv_rcu_refs refs;
-    struct destination destination; /* has its name */
-    struct lv_table_node by_name;
-    struct vhost *vhost; /* holds a reference */
-    struct loop *home;
-    struct queue_flags flags;
-    struct slice argument_table; /* owned, raw */
+    struct queue_entry entry; /* first: queue_of_entry() */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
     struct conflation *conflation;                       /* owned; NULL: keeps all of a value */
-    struct dedup *dedup;                                 /* owned; NULL: takes duplicates */
-    uint64_t exclusive_owner;                            /* a connection's id; 0: none */
     uint64_t id;                                         /* in the store; never used twice */
     const struct queue_ops *ops;                         /* queue_ops.h */
-    bool is_apart;                                       /* a reply consumer's (reply_queue.h) */
-    _Atomic bool is_deleted;
     bool is_restoring; /* held.h; home's, and set before the loops start */
     bool is_early;     /* made while the log was being read: another queue may have its id there */
     _Atomic bool is_committed;         /* its definition is; or it has none */
@@ -102,7 +90,13 @@ struct queue {
 
 static inline struct slice queue_name(const struct queue *q)
 {
-    return q->destination.name;
+    return q->entry.destination.name;
+}
+
+static inline struct queue *queue_of_entry(struct queue_entry *entry)
+{
+    _Static_assert(offsetof(struct queue, entry) == 0, "a route of entries is one of queues");
+    return (struct queue *)entry;
 }
 
 /* The i-th of its lanes, the highest priority first. Home. */
@@ -118,10 +112,9 @@ static inline bool queue_stores(const struct queue *q, const struct message *mes
     return backlog_stores(&q->lane.backlog, message);
 }
 
-static inline struct queue *queue_of_destination(struct destination *d)
+static inline struct queue *queue_of_node(struct lv_table_node *node)
 {
-    lv_assert(d->kind == DESTINATION_QUEUE);
-    return lv_container_of(d, struct queue, destination);
+    return queue_of_entry(queue_entry_of_node(node));
 }
 
 /* --- names: any loop -------------------------------------------------------------------- */
@@ -153,12 +146,6 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
 /* Recovery: puts a durable queue in place without checks and without storing it. */
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
                             struct slice arguments, uint64_t id);
-
-/* Fills 405 and returns false when the queue is exclusive to another connection. */
-bool queue_check_access(const struct queue *q, uint64_t connection_id, struct broker_error *error);
-
-/* 404 `no queue '%' in vhost '%'`. Returns false. */
-bool queue_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
 
 /* Whether messages wait in it until they are due: it belongs to an exchange that delays messages. Any
  * loop. */

@@ -47,8 +47,8 @@ void queue_call_start(struct queue_call *call)
 {
     struct mail mail = {.deliver = call_mail, .a = call};
     lv_list_init(&call->waiting_link);
-    if (call->queue->home != call->from) {
-        loop_mail(call->from, call->queue->home, &mail);
+    if (call->queue->entry.home != call->from) {
+        loop_mail(call->from, call->queue->entry.home, &mail);
         return;
     }
     if (held_takes(call->queue, &mail))
@@ -62,10 +62,10 @@ void queue_call_start(struct queue_call *call)
 static bool call_finds_queue(struct queue_call *call)
 {
     struct queue *q = call->queue;
-    if (!atomic_load(&q->is_deleted))
+    if (!atomic_load(&q->entry.is_deleted))
         return true;
     call->refused = true;
-    queue_refuse_missing(queue_name(q), q->vhost, &call->error);
+    queue_entry_refuse_missing(queue_name(q), q->entry.vhost, &call->error);
     return false;
 }
 
@@ -103,9 +103,9 @@ void queue_call_status(struct queue_call *call)
         totals.taken_bytes > transit.body_bytes ? totals.taken_bytes - transit.body_bytes : 0;
     call->disk_ready = totals.disk_ready;
     call->disk_bytes = totals.disk_bytes;
-    call->persistent = q->flags.durable ? totals.persistent : 0;
-    call->persistent_bytes = q->flags.durable ? totals.persistent_bytes : 0;
-    call->utilisation = queue_use_average(&q->use, loop_now_ms(q->home));
+    call->persistent = q->entry.flags.durable ? totals.persistent : 0;
+    call->persistent_bytes = q->entry.flags.durable ? totals.persistent_bytes : 0;
+    call->utilisation = queue_use_average(&q->use, loop_now_ms(q->entry.home));
     find_head_time(q, call);
     call->consumers = q->consumer_count;
     call->counters = q->counters;
@@ -113,7 +113,7 @@ void queue_call_status(struct queue_call *call)
 
 void queue_call_redeclare(struct queue_call *call)
 {
-    call->is_gone = atomic_load(&call->queue->is_deleted);
+    call->is_gone = atomic_load(&call->queue->entry.is_deleted);
     if (!call->is_gone)
         queue_call_status(call);
 }
@@ -213,14 +213,14 @@ void queue_answer_waiting_calls(struct queue *q)
     while (!lv_list_is_empty(&q->waiting_calls)) {
         struct queue_call *call =
             lv_list_item(q->waiting_calls.next, struct queue_call, waiting_link);
-        bool is_gone = atomic_load(&q->is_deleted);
+        bool is_gone = atomic_load(&q->entry.is_deleted);
         if (is_gone)
             call->is_waiting = false;
         call->run(call);
         if (call->is_waiting)
             return;
         lv_list_remove(&call->waiting_link);
-        call_answer(q->home, call);
+        call_answer(q->entry.home, call);
     }
 }
 
@@ -299,9 +299,9 @@ void queue_call_purge(struct queue_call *call)
         purge->lanes[i] = (struct purge_lane){l, l->backlog.next_sequence};
         purge_disk(call, l);
     }
-    call->is_waiting = !purge_some(q->home, purge);
+    call->is_waiting = !purge_some(q->entry.home, purge);
     if (call->is_waiting)
-        loop_job_start(q->home, &purge->job);
+        loop_job_start(q->entry.home, &purge->job);
     else
         free(purge);
 }
@@ -310,7 +310,7 @@ static bool refuse_delete(struct queue_call *call, enum refusal refusal, const c
 {
     return broker_refuse_as(&call->error, refusal, 406, "queue '%.*s' in vhost '%.*s' %s",
                             SLICE_ARG(queue_name(call->queue)),
-                            SLICE_ARG(vhost_name(call->queue->vhost)), why);
+                            SLICE_ARG(vhost_name(call->queue->entry.vhost)), why);
 }
 
 static void deletion_mail(struct loop *at, struct mail *mail)
@@ -324,13 +324,13 @@ static void deletion_is_committed(void *arg, int error)
     (void)error; /* logged by the definitions; the queue is gone from memory all the same */
     struct queue_call *call = arg;
     struct mail mail = {.deliver = deletion_mail, .a = call};
-    loop_mail_from_outside(call->queue->home, &mail);
+    loop_mail_from_outside(call->queue->entry.home, &mail);
 }
 
 void queue_call_delete(struct queue_call *call)
 {
     struct queue *q = call->queue;
-    if (atomic_load(&q->is_deleted))
+    if (atomic_load(&q->entry.is_deleted))
         return; /* deleting what is not there is fine */
     bool may = check_clients(q, &call->error);
     if (may && call->if_unused && q->consumer_count > 0)

@@ -71,7 +71,7 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
     if (lv_list_is_empty(&c->ready_link))
         ready_insert(q, c);
     if (q->use.is_starved)
-        queue_use_set(&q->use, false, loop_now_ms(q->home));
+        queue_use_set(&q->use, false, loop_now_ms(q->entry.home));
     queue_schedule_deliveries(q);
 }
 
@@ -132,7 +132,7 @@ bool queue_check_consume(const struct queue *q, const struct consumer *c,
         return true;
     return broker_refuse_as(error, REFUSAL_LOCKED, 403,
                             "queue '%.*s' in vhost '%.*s' in exclusive use",
-                            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+                            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
 }
 
 bool queue_check_get(const struct queue *q, struct broker_error *error)
@@ -143,7 +143,7 @@ bool queue_check_get(const struct queue *q, struct broker_error *error)
                          "cannot obtain access to locked queue '%.*s' in vhost '%.*s'. basic.get "
                          "operations are not supported by quorum queues with single active "
                          "consumer",
-                         SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->vhost)));
+                         SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
 }
 
 void queue_attach(struct queue *q, struct consumer *c)
@@ -193,7 +193,7 @@ void queue_detach(struct queue *q, struct consumer *c, bool returns_all)
     }
     bool was_active = q->active_consumer == c;
     queue_take_out(q, c);
-    if (q->flags.auto_delete && q->consumer_count == 0) {
+    if (q->entry.flags.auto_delete && q->consumer_count == 0) {
         queue_delete(q);
         return;
     }

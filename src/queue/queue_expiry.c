@@ -38,7 +38,7 @@ static uint64_t expires_at(const struct queue *q, const struct message *m)
         ttl_ms = has_ttl && ttl_ms < own_ms ? ttl_ms : own_ms;
         has_ttl = true;
     }
-    return has_ttl ? loop_steady_ms(q->home) + ttl_ms : 0;
+    return has_ttl ? loop_steady_ms(q->entry.home) + ttl_ms : 0;
 }
 
 uint64_t queue_deadline(const struct queue *q, const struct message *m)
@@ -50,10 +50,10 @@ uint64_t queue_deadline(const struct queue *q, const struct message *m)
 
 static void watch(struct queue *q, uint64_t wake_ms)
 {
-    uint64_t now = loop_steady_ms(q->home);
+    uint64_t now = loop_steady_ms(q->entry.home);
     q->due_ms = wake_ms;
     uint64_t wait_ms = wake_ms > now ? wake_ms - now : 0;
-    loop_timer_start(q->home, &q->due_timer, wait_ms < WATCH_MS_MAX ? wait_ms : WATCH_MS_MAX);
+    loop_timer_start(q->entry.home, &q->due_timer, wait_ms < WATCH_MS_MAX ? wait_ms : WATCH_MS_MAX);
 }
 
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
@@ -91,7 +91,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
         *ret = message_ref(backlog_take_at(&l->backlog, due->sequence, &redelivered));
         return true;
     }
-    uint64_t until_ms = loop_steady_ms(q->home) + PAGER_FETCH_AHEAD_MS;
+    uint64_t until_ms = loop_steady_ms(q->entry.home) + PAGER_FETCH_AHEAD_MS;
     if (q->ops->sends_on(q)) {
         bool can_be_read = pager_fetch(l, due->sequence, until_ms, ret);
         q->waits_for_disk = can_be_read && !*ret;
@@ -122,8 +122,8 @@ void queue_expire(struct queue *q)
 {
     struct lane *l = NULL;
     struct backlog_first_due due = {0};
-    const uint64_t now = loop_steady_ms(q->home);
-    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    const uint64_t now = loop_steady_ms(q->entry.home);
+    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return;
     if (q->ops->is_delaying && pager_must_scan(&q->lane))
         return; /* queue_fetched() comes when all is known */
@@ -138,8 +138,8 @@ void queue_expire(struct queue *q)
             watch(q, due.deadline_ms - (is_early ? PAGER_FETCH_AHEAD_MS : 0));
             return;
         }
-        if (!loop_spend(q->home, 1)) {
-            loop_job_start(q->home, &q->work);
+        if (!loop_spend(q->entry.home, 1)) {
+            loop_job_start(q->entry.home, &q->work);
             return;
         }
         if (!expire_one(q, l, &due))
@@ -172,10 +172,10 @@ static void on_due(struct loop *loop, struct loop_timer *timer)
 
 void queue_fetched(struct queue *q, bool is_deadline)
 {
-    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return;
     if (is_deadline || q->waits_for_disk)
-        loop_schedule(q->home, &q->expiry_run); /* else what has come was not due yet */
+        loop_schedule(q->entry.home, &q->expiry_run); /* else what has come was not due yet */
     if (q->ops->is_delaying)
         queue_schedule_deliveries(q); /* calls that wait for what is on disk */
 }
@@ -190,19 +190,20 @@ struct loop_task *queue_expiry_task(struct queue *q)
 void queue_used(struct queue *q)
 {
     const struct loop *here = loop_current(); /* NULL: no loop runs yet */
-    atomic_store_explicit(&q->used_ms, loop_now_ms(here ? here : q->home), memory_order_relaxed);
+    atomic_store_explicit(&q->used_ms, loop_now_ms(here ? here : q->entry.home),
+                          memory_order_relaxed);
 }
 
 void queue_watch_use(struct queue *q)
 {
     if (q->settings.expires_ms == ARGUMENT_UNSET) {
-        loop_timer_stop(q->home, &q->idle_timer);
+        loop_timer_stop(q->entry.home, &q->idle_timer);
         return;
     }
-    uint64_t now = loop_now_ms(q->home);
+    uint64_t now = loop_now_ms(q->entry.home);
     uint64_t end =
         atomic_load_explicit(&q->used_ms, memory_order_relaxed) + (uint64_t)q->settings.expires_ms;
-    loop_timer_start(q->home, &q->idle_timer, end > now ? end - now : 0);
+    loop_timer_start(q->entry.home, &q->idle_timer, end > now ? end - now : 0);
 }
 
 static void on_idle(struct loop *loop, struct loop_timer *timer)
@@ -230,7 +231,7 @@ void queue_init_expiry(struct queue *q)
 
 static void begin(struct queue *q)
 {
-    if (atomic_load(&q->is_deleted))
+    if (atomic_load(&q->entry.is_deleted))
         return;
     queue_watch_use(q);
     for (unsigned i = 0; i < q->lane_count; i++) {
@@ -259,13 +260,13 @@ void queue_begin_expiry(struct queue *q)
     if (!is_needed)
         return;
     struct mail mail = {.deliver = begin_mail, .a = queue_ref(q)};
-    loop_mail_from_outside(q->home, &mail);
+    loop_mail_from_outside(q->entry.home, &mail);
 }
 
 void queue_end_expiry(struct queue *q)
 {
-    loop_unschedule(q->home, &q->expiry_run);
-    loop_job_stop(q->home, &q->work);
-    loop_timer_stop(q->home, &q->due_timer);
-    loop_timer_stop(q->home, &q->idle_timer);
+    loop_unschedule(q->entry.home, &q->expiry_run);
+    loop_job_stop(q->entry.home, &q->work);
+    loop_timer_stop(q->entry.home, &q->due_timer);
+    loop_timer_stop(q->entry.home, &q->idle_timer);
 }

@@ -52,9 +52,9 @@ void queue_keep_limits(struct queue *q)
         struct lane_totals totals = lanes_count(q);
         if (totals.ready == 0 || !is_above(&q->settings, totals.ready, totals.ready_bytes))
             return;
-        if (n >= DROPS_AT_ONCE && !loop_spend(q->home, 1)) {
+        if (n >= DROPS_AT_ONCE && !loop_spend(q->entry.home, 1)) {
             q->is_over_limit = true;
-            loop_job_start(q->home, &q->work);
+            loop_job_start(q->entry.home, &q->work);
             return;
         }
         struct lane *l = lane_first_ready(q);

@@ -107,7 +107,7 @@ struct loop_task *queue_delivery_task(struct queue *q)
 static bool is_due(const struct lane *l, uint64_t sequence)
 {
     uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
-    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(l->queue->home);
+    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(l->queue->entry.home);
 }
 
 bool queue_first_is_deliverable(struct lane *l)
@@ -119,7 +119,7 @@ bool queue_first_is_deliverable(struct lane *l)
     while (next == BACKLOG_ON_DISK && pager_want(l))
         next = backlog_next(&l->backlog, &sequence);
     if (next == BACKLOG_HERE && is_due(l, sequence)) {
-        loop_schedule(l->queue->home, &l->queue->expiry_run);
+        loop_schedule(l->queue->entry.home, &l->queue->expiry_run);
         return false;
     }
     return next == BACKLOG_HERE && journal_may_deliver(l, sequence);
@@ -138,7 +138,7 @@ static void read_ahead(struct queue *q)
 static void watch_use(struct queue *q)
 {
     if (!q->use.is_starved && lv_list_is_empty(&q->ready_consumers))
-        queue_use_set(&q->use, true, loop_now_ms(q->home));
+        queue_use_set(&q->use, true, loop_now_ms(q->entry.home));
 }
 
 void queue_run_deliveries(struct loop *loop, struct loop_task *task)
@@ -153,7 +153,7 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
         if (!l || !queue_first_is_deliverable(l))
             break;
         if (n == DELIVERIES_A_RUN) {
-            loop_job_start(q->home, &q->work);
+            loop_job_start(q->entry.home, &q->work);
             break;
         }
         struct consumer *c = queue_next_consumer(q);
@@ -173,19 +173,19 @@ void queue_deliver_to(struct queue *q, struct consumer *c)
         browser_give(c);
     else if (q->delivery_run
                  .scheduled) /* there is something to deliver, and nothing on its way back */
-        queue_run_deliveries(q->home, &q->delivery_run);
+        queue_run_deliveries(q->entry.home, &q->delivery_run);
 }
 
 void queue_schedule_deliveries(struct queue *q)
 {
     bool is_waited_for = !lv_list_is_empty(&q->waiting_calls) || q->is_over_limit;
     if (is_waited_for || (!lv_list_is_empty(&q->ready_consumers) && lane_first_ready(q)))
-        loop_schedule(q->home, &q->delivery_run);
+        loop_schedule(q->entry.home, &q->delivery_run);
 }
 
 void queue_deliver_soon(struct queue *q)
 {
-    if (!atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (!atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         queue_schedule_deliveries(q);
 }
 
@@ -221,13 +221,13 @@ static void push(struct queue *q, struct lane *l, struct message *message, uint6
         browses_wake(q);
     queue_schedule_deliveries(q);
     pager_relieve(l);
-    if (deadline_ms && deadline_ms <= loop_steady_ms(q->home))
+    if (deadline_ms && deadline_ms <= loop_steady_ms(q->entry.home))
         queue_expire(q);
 }
 
 enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
 {
-    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return CONFIRM_GONE;
     enum confirm_answer answer = journal_answer(q, message);
     if (answer == CONFIRM_REFUSED)
@@ -267,7 +267,7 @@ static const uint64_t MAILED_BYTES_MAX = 32 * 1024 * 1024;
 
 static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 {
-    return &q->vhost->broker->mailed_bytes[loop_index(q->home)];
+    return &q->entry.vhost->broker->mailed_bytes[loop_index(q->entry.home)];
 }
 
 bool queue_is_behind(const struct queue *q)
@@ -275,7 +275,7 @@ bool queue_is_behind(const struct queue *q)
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
            journal_is_behind(q) ||
            atomic_load_explicit(&q->is_departures_behind, memory_order_relaxed) ||
-           (q->dedup && dedup_is_behind(q->vhost->broker));
+           (q->entry.dedup && dedup_is_behind(q->entry.vhost->broker));
 }
 
 typedef enum confirm_answer take_fn(struct queue *q, struct message *m, struct confirm_sink *sink,
@@ -317,15 +317,15 @@ static enum confirm_answer publish_by_mail(struct loop *loop, struct queue *q,
         .c = number,
         .d = (uintptr_t)sink,
     };
-    if (q->home != loop || !held_takes(q, &mail))
-        loop_mail(loop, q->home, &mail);
+    if (q->entry.home != loop || !held_takes(q, &mail))
+        loop_mail(loop, q->entry.home, &mail);
     return CONFIRM_LATER;
 }
 
 enum confirm_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                   struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop && !q->is_restoring)
+    if (q->entry.home == loop && !q->is_restoring)
         return queue_take_once(q, message, sink, number);
     return publish_by_mail(loop, q, message, sink, number, publish_mail);
 }
@@ -333,7 +333,7 @@ enum confirm_answer queue_publish(struct loop *loop, struct queue *q, struct mes
 enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
                                         struct confirm_sink *sink, uint64_t number)
 {
-    if (q->home == loop && !q->is_restoring)
+    if (q->entry.home == loop && !q->is_restoring)
         return queue_take_again(q, message, sink, number);
     return publish_by_mail(loop, q, message, sink, number, publish_again_mail);
 }
@@ -343,7 +343,7 @@ static enum confirm_answer answer_settled(struct queue *q, struct confirm_sink *
 {
     enum confirm_answer answer = journal_answer_settled(q);
     if (answer == CONFIRM_LATER)
-        journal_confirm(journal_of(q->home), q, sink, 0);
+        journal_confirm(journal_of(q->entry.home), q, sink, 0);
     return answer;
 }
 
@@ -358,16 +358,17 @@ static void ask_settled_mail(struct loop *at, struct mail *mail)
 
 enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
 {
-    if (q->home == loop)
+    if (q->entry.home == loop)
         return answer_settled(q, sink);
     struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
-    loop_mail(loop, q->home, &mail);
+    loop_mail(loop, q->entry.home, &mail);
     return CONFIRM_LATER;
 }
 
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
-    if (q->home != loop || q->dedup || lv_list_is_empty(&q->ready_consumers) || lane_first_ready(q))
+    if (q->entry.home != loop || q->entry.dedup || lv_list_is_empty(&q->ready_consumers) ||
+        lane_first_ready(q))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
     if (!c->is_unlimited || c->loop != loop || queue_is_limited(q))

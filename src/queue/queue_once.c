@@ -9,7 +9,7 @@ static enum confirm_answer take(struct queue *q, struct message *m, bool is_kept
 {
     enum confirm_answer answer = queue_take_message(q, m, is_kept);
     if (answer == CONFIRM_LATER && sink)
-        journal_confirm(journal_of(q->home), q, sink, number);
+        journal_confirm(journal_of(q->entry.home), q, sink, number);
     return answer;
 }
 
@@ -24,15 +24,15 @@ enum confirm_answer queue_take_once(struct queue *q, struct message *m, struct c
 {
     struct properties properties;
     struct dedup_claims claims = {0};
-    if (!q->dedup || !properties_read(message_header(m), &properties))
+    if (!q->entry.dedup || !properties_read(message_header(m), &properties))
         return take(q, m, false, sink, number);
-    if (atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return CONFIRM_GONE;
-    if (!dedup_admits(q->dedup, properties.headers, &claims))
+    if (!dedup_admits(q->entry.dedup, properties.headers, &claims))
         return dedup_answer_duplicate(&claims, sink, number);
     if (!claims.first)
         return take(q, m, false, sink, number);
-    struct dedup_publish *publish = dedup_publish_begin(q->home, &claims, m->is_persistent);
+    struct dedup_publish *publish = dedup_publish_begin(q->entry.home, &claims, m->is_persistent);
     struct confirm_answers answers = {0};
     confirm_answers_add(&answers, take(q, m, false, dedup_publish_sink(publish), 0));
     return dedup_publish_end(&publish, &answers, sink, number);

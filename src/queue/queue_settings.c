@@ -80,7 +80,7 @@ static void settings_arrive(struct loop *at, struct mail *mail)
     q->policy = mail->b;
     queue_settings_merge(&q->arguments, q->policy, &q->settings);
     effective_policy_unref(&old);
-    if (!atomic_load_explicit(&q->is_deleted, memory_order_relaxed))
+    if (!atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         queue_settings_changed(q);
     queue_unref(&q);
 }
@@ -88,5 +88,5 @@ static void settings_arrive(struct loop *at, struct mail *mail)
 void queue_settings_mail(struct queue *q, struct effective_policy *policy)
 {
     struct mail mail = {.deliver = settings_arrive, .a = q, .b = policy};
-    loop_mail_from_outside(q->home, &mail);
+    loop_mail_from_outside(q->entry.home, &mail);
 }

@@ -9,17 +9,17 @@ bool reply_queue_is_name(struct slice name)
     return name.n > sizeof REPLY_QUEUE_PREFIX - 1 && slice_begins(name, REPLY_QUEUE_PREFIX);
 }
 
-struct queue *reply_queue_find(struct broker *broker, struct slice name)
+struct queue_entry *reply_queue_find(struct broker *broker, struct slice name)
 {
     struct lv_table_node *node = lv_table_find(broker->reply_queues, name);
-    return node ? lv_container_of(node, struct queue, by_name) : NULL;
+    return node ? queue_entry_of_node(node) : NULL;
 }
 
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name)
 {
     struct queue *q = queue_create_apart(vhost, home, name);
     topology_lock(vhost->broker);
-    lv_table_insert(vhost->broker->reply_queues, &q->by_name);
+    lv_table_insert(vhost->broker->reply_queues, &q->entry.by_name);
     topology_unlock(vhost->broker);
     return q;
 }
@@ -29,9 +29,9 @@ void reply_queue_end(struct queue **queue)
 {
     struct queue *q = *queue;
     *queue = NULL;
-    struct broker *broker = q->vhost->broker;
+    struct broker *broker = q->entry.vhost->broker;
     topology_lock(broker);
-    lv_table_remove(broker->reply_queues, &q->by_name);
+    lv_table_remove(broker->reply_queues, &q->entry.by_name);
     topology_unlock(broker);
     queue_end_apart(q);
 }

@@ -54,7 +54,7 @@ static void add_queues(struct restore *r, struct vhost *vhost)
             r->capacity = r->capacity ? r->capacity * 2 : 64;
             r->queues = lv_realloc(r->queues, r->capacity * sizeof(struct queue *));
         }
-        struct queue *q = r->queues[r->count++] = lv_container_of(node, struct queue, by_name);
+        struct queue *q = r->queues[r->count++] = queue_of_node(node);
         q->is_restoring = true;
     }
 }
@@ -261,7 +261,7 @@ static void give_lanes(struct restore *r, struct journal_loop *home)
     struct lv_list *others = home->dirty.next; /* made since; they depend on later files */
     for (size_t i = 0; i < r->lane_count; i++) {
         struct lane *l = r->lanes[i];
-        if (l->queue->home != home->loop)
+        if (l->queue->entry.home != home->loop)
             continue;
         if (l->dirty_file > 0)
             journal_restore_dirty(l, l->dirty_file, others);
@@ -290,7 +290,7 @@ void restore_hand_over(struct restore *r, struct journal_loop *home, bool is_who
         give_lanes(r, home);
     for (size_t i = 0; i < r->count; i++) {
         struct queue *q = r->queues[i];
-        if (q->home != home->loop)
+        if (q->entry.home != home->loop)
             continue;
         if (is_whole)
             begin_queue(q);

@@ -97,10 +97,10 @@ static void hand_out(struct shared_credit *s)
             return;
         line_remove(s, c);
         struct mail mail = {.deliver = handed_mail, .a = c, .c = share};
-        if (c->queue->home == s->loop)
+        if (c->queue->entry.home == s->loop)
             handed_mail(s->loop, &mail);
         else
-            loop_mail(s->loop, c->queue->home, &mail);
+            loop_mail(s->loop, c->queue->entry.home, &mail);
     }
 }
 
@@ -170,7 +170,7 @@ void shared_credit_join(struct shared_credit *s, struct consumer *c)
 static void wait_in_line(struct consumer *c)
 {
     struct shared_credit *s = c->credit.shared;
-    struct loop *home = c->queue->home;
+    struct loop *home = c->queue->entry.home;
     c->credit.is_in_line = true;
     atomic_fetch_add(&s->waiting, 1);
     if (home != s->loop) {
@@ -214,7 +214,7 @@ bool shared_credit_take(struct consumer *c)
 static void give(struct consumer *c, uint32_t count)
 {
     atomic_fetch_sub(&c->credit.shared->used, count);
-    tell(c->credit.shared, c->queue->home);
+    tell(c->credit.shared, c->queue->entry.home);
 }
 
 void shared_credit_give(struct consumer *c, uint32_t count)

@@ -17,10 +17,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "broker/delayed.h"
 #include "message/events.h"
-#include "queue/queue.h"
 #include "topology/exchange_private.h"
+#include "topology/queue_entry.h"
 #include "topology/vhost_private.h"
 #include "wire/table.h"
 
@@ -179,7 +178,7 @@ static bool find_ends(struct vhost *vhost, const struct binding_request *request
         struct exchange *x = exchange_find(vhost, request->destination);
         ret->destination = x ? &x->destination : NULL;
     } else {
-        struct queue *q = queue_find(vhost, request->destination);
+        struct queue_entry *q = queue_entry_find(vhost, request->destination);
         ret->destination = q ? &q->destination : NULL;
     }
     return ret->source && ret->destination;
@@ -192,7 +191,7 @@ static bool refuse_missing_end(struct vhost *vhost, const struct binding_request
         return exchange_refuse_missing(request->source, vhost, error);
     if (request->destination_kind == DESTINATION_EXCHANGE)
         return exchange_refuse_missing(request->destination, vhost, error);
-    return queue_refuse_missing(request->destination, vhost, error);
+    return queue_entry_refuse_missing(request->destination, vhost, error);
 }
 
 static bool check_access(const struct ends *ends, const struct binding_request *request,
@@ -200,10 +199,10 @@ static bool check_access(const struct ends *ends, const struct binding_request *
 {
     if (request->destination_kind != DESTINATION_QUEUE)
         return true;
-    const struct queue *q = queue_of_destination(ends->destination);
-    if (delayed_is_queue(queue_name(q)))
-        return delayed_refuse(q, error);
-    return queue_check_access(q, request->connection_id, error);
+    const struct queue_entry *q = queue_entry_of_destination(ends->destination);
+    if (q->is_companion)
+        return queue_entry_refuse_companion(q, error);
+    return queue_entry_check_access(q, request->connection_id, error);
 }
 
 static struct definition_binding row_of(struct vhost *vhost, const struct binding *b)
@@ -355,8 +354,8 @@ void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg)
     struct lv_table_iter it;
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it)) {
-        const struct queue *q = lv_container_of(node, struct queue, by_name);
-        visit(arg, SLICE_EMPTY, &q->destination, queue_name(q), SLICE_EMPTY);
+        const struct queue_entry *q = queue_entry_of_node(node);
+        visit(arg, SLICE_EMPTY, &q->destination, queue_entry_name(q), SLICE_EMPTY);
     }
     for (struct lv_table_node *node = lv_table_first(vhost->bindings, &it); node;
          node = lv_table_next(vhost->bindings, &it)) {

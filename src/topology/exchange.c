@@ -14,6 +14,7 @@
 #include "message/events.h"
 #include "queue/arguments.h"
 #include "topology/dedup.h"
+#include "topology/queue_entry.h"
 #include "topology/vhost_private.h"
 #include "wire/table.h"
 
@@ -156,7 +157,7 @@ void exchange_free(struct exchange *exchange)
     exchange->magic = 0;
     exchange->type->destroy(exchange);
     if (exchange->delayed)
-        queue_unref(&exchange->delayed);
+        queue_entry_unref(&exchange->delayed);
     struct effective_policy *policy = atomic_load(&exchange->policy);
     effective_policy_unref(&policy);
     dedup_free(&exchange->dedup);

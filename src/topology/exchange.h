@@ -19,6 +19,7 @@ struct dedup_claims;
 struct delivery;
 struct exchange_declaration;
 struct exchange_type;
+struct queue_entry;
 
 struct exchange {
     unsigned magic;
@@ -28,7 +29,7 @@ struct exchange {
     struct vhost *vhost;
     const struct exchange_type *type; /* the rule it routes by */
     const char *type_name;            /* what it was declared as: delayed.h */
-    struct queue *delayed;            /* referenced: where messages wait; see is_delaying */
+    struct queue_entry *delayed;      /* referenced: where messages wait; see is_delaying */
     struct dedup *dedup;              /* owned; NULL: takes duplicates */
     bool is_durable;
     bool is_auto_delete;

@@ -2,8 +2,6 @@
  * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one. Reply
  * consumers are bound like queues; they come and go without a new generation of the topology, so routes
  * to them are not kept. */
-#include "broker/delayed.h"
-#include "queue/queue.h"
 #include "queue/reply_queue.h"
 #include "topology/exchange_private.h"
 #include "topology/route_private.h"
@@ -16,12 +14,12 @@ static void default_create(struct exchange *exchange)
 static void default_route(struct exchange *exchange, const struct routing_input *input,
                           struct route_set *ret)
 {
-    struct queue *queue = queue_find(exchange->vhost, input->routing_key);
+    struct queue_entry *queue = queue_entry_find(exchange->vhost, input->routing_key);
     if (!queue && reply_queue_is_name(input->routing_key)) {
         queue = reply_queue_find(exchange->vhost->broker, input->routing_key);
         ret->is_never_cached = true;
     }
-    if (queue && !delayed_is_queue(queue_name(queue)))
+    if (queue && !queue->is_companion)
         route_set_add(ret, &queue->destination);
 }
 

@@ -148,7 +148,7 @@ static void replay_to_exchange(struct loop *loop, struct exchange *exchange, str
     struct route route;
     route_find(loop, exchange, &input, &route);
     for (size_t i = 0; i < route.count; i++)
-        queue_publish(loop, route.queues[i], m, NULL, 0);
+        queue_publish(loop, queue_of_entry(route.queues[i]), m, NULL, 0);
 }
 
 static void history_bound(struct exchange *exchange, struct destination *destination)
@@ -158,7 +158,8 @@ static void history_bound(struct exchange *exchange, struct destination *destina
     struct message **messages = history_copy(exchange->state, &count);
     for (size_t i = 0; i < count; i++) {
         if (destination->kind == DESTINATION_QUEUE)
-            queue_publish(loop, queue_of_destination(destination), messages[i], NULL, 0);
+            queue_publish(loop, queue_of_entry(queue_entry_of_destination(destination)),
+                          messages[i], NULL, 0);
         else
             replay_to_exchange(loop, lv_container_of(destination, struct exchange, destination),
                                messages[i]);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "queue/queue.h"
 #include "topology/route_private.h"
 
 /* An exchange that the message came to. */
@@ -95,7 +94,8 @@ static bool was_found_here(const struct explanation *e, const struct visit *v,
     size_t at = is_queue ? v->queues_from : v->exchanges_from;
     size_t end = is_queue ? v->queues_to : v->exchanges_to;
     for (; at < end; at++) {
-        const void *of_queue = is_queue ? &((struct queue *)found->items[at])->destination : NULL;
+        const void *of_queue =
+            is_queue ? &((struct queue_entry *)found->items[at])->destination : NULL;
         const void *of_exchange =
             is_queue ? NULL : &((struct exchange *)found->items[at])->destination;
         if (d == of_queue || d == of_exchange)
@@ -220,7 +220,7 @@ static void emit_verdict(struct explanation *e, const struct visit *v,
 static void emit_default(struct explanation *e, const struct visit *v)
 {
     for (size_t i = 0; i < e->key_count; i++) {
-        bool is_there = queue_find(v->exchange->vhost, e->keys[i]) != NULL;
+        bool is_there = queue_entry_find(v->exchange->vhost, e->keys[i]) != NULL;
         const struct explain_row row = {
             .result = is_there ? EXPLAIN_REACHES : EXPLAIN_STOPPED,
             .destination = e->keys[i],

@@ -23,7 +23,6 @@
 
 #include "base/memory.h"
 #include "broker/delayed.h"
-#include "queue/queue.h"
 #include "topology/dedup.h"
 #include "topology/route_private.h"
 #include "topology/topic_match.h"
@@ -43,11 +42,11 @@ struct route_entry {
     struct exchange *exchange; /* NULL: empty */
     uint64_t generation;
     uint64_t hash;
-    struct queue **block; /* NULL: the bytes are here */
+    struct queue_entry **block; /* NULL: the bytes are here */
     uint32_t count;
     uint32_t key_bytes;
     union {
-        struct queue *queues[ROUTE_INLINE_BYTES / sizeof(struct queue *)];
+        struct queue_entry *queues[ROUTE_INLINE_BYTES / sizeof(struct queue_entry *)];
         uint8_t bytes[ROUTE_INLINE_BYTES];
     };
 };
@@ -122,7 +121,7 @@ void route_set_add(struct route_set *set, struct destination *destination)
     if (!pointer_set_add(&set->seen, destination))
         return;
     if (destination->kind == DESTINATION_QUEUE)
-        pointer_list_add(&set->queues, queue_of_destination(destination));
+        pointer_list_add(&set->queues, queue_entry_of_destination(destination));
     else
         pointer_list_add(&set->exchanges,
                          lv_container_of(destination, struct exchange, destination));
@@ -242,7 +241,7 @@ static void walk_for_route(struct route_set *set, struct exchange *exchange,
 {
     uint64_t before = steps_of(set);
     walk(set, exchange, keys, count, message);
-    ret->queues = (struct queue *const *)(void *)set->queues.items;
+    ret->queues = (struct queue_entry *const *)(void *)set->queues.items;
     ret->count = set->queues.count;
     ret->is_cacheable = false;
     ret->units = (unsigned)((steps_of(set) - before + set->matches) / STEPS_A_UNIT);
@@ -250,7 +249,7 @@ static void walk_for_route(struct route_set *set, struct exchange *exchange,
 
 /* --- the cache ----------------------------------------------------------------------------- */
 
-static struct queue **entry_queues(struct route_entry *entry)
+static struct queue_entry **entry_queues(struct route_entry *entry)
 {
     return entry->block ? entry->block : entry->queues;
 }
@@ -262,7 +261,7 @@ static struct slice entry_key(struct route_entry *entry)
 
 static size_t entry_bytes(const struct route_entry *entry)
 {
-    return entry->count * sizeof(struct queue *) + entry->key_bytes;
+    return entry->count * sizeof(struct queue_entry *) + entry->key_bytes;
 }
 
 static void entry_clear(struct route_cache *cache, struct route_entry *entry)
@@ -296,7 +295,7 @@ static void entry_set(struct route_cache *cache, struct route_entry *entry,
                       uint64_t generation)
 {
     const struct pointer_list *queues = &cache->set.queues;
-    size_t bytes = queues->count * sizeof(struct queue *) + key.n;
+    size_t bytes = queues->count * sizeof(struct queue_entry *) + key.n;
     entry_clear(cache, entry);
     if (bytes > ROUTE_INLINE_BYTES) {
         if (!has_room_for_block(cache, bytes, generation))
@@ -309,9 +308,9 @@ static void entry_set(struct route_cache *cache, struct route_entry *entry,
     entry->hash = hash;
     entry->count = (uint32_t)queues->count;
     entry->key_bytes = (uint32_t)key.n;
-    struct queue **to = entry_queues(entry);
+    struct queue_entry **to = entry_queues(entry);
     if (queues->count)
-        memcpy(to, queues->items, queues->count * sizeof(struct queue *));
+        memcpy(to, queues->items, queues->count * sizeof(struct queue_entry *));
     if (key.n)
         memcpy(to + queues->count, key.p, key.n);
 }

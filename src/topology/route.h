@@ -8,11 +8,10 @@
 #define LEVERET_TOPOLOGY_ROUTE_H
 
 #include "topology/exchange.h"
-
-struct queue;
+#include "topology/queue_entry.h"
 
 struct route {
-    struct queue *const *queues;
+    struct queue_entry *const *queues;
     size_t count;
     bool is_cacheable; /* holds for every message with this key while the generation stands */
     unsigned units;    /* what it cost to find (loop.h: work in slices); 0: next to nothing */

@@ -217,7 +217,7 @@ static void vhost_unlink(struct vhost *vhost)
     lv_assert(lv_table_count(vhost->exchanges) == 0);
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it))
-        dedup_close(lv_container_of(node, struct queue, by_name)->dedup);
+        dedup_close(queue_entry_of_node(node)->dedup);
     topology_moved(broker);
 }
 
@@ -230,7 +230,7 @@ static void delete_queues_by_mail(struct vhost *vhost)
     unsigned count = 0;
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it)) {
-        queue_delete_by_mail(from, lv_container_of(node, struct queue, by_name));
+        queue_delete_by_mail(from, queue_of_node(node));
         if (++count % QUEUES_AT_ONCE == 0) {
             topology_unlock(vhost->broker);
             topology_lock(vhost->broker);
@@ -270,6 +270,6 @@ void vhost_discard(struct vhost *vhost)
     struct lv_table_iter it;
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it))
-        queue_delete(lv_container_of(node, struct queue, by_name));
+        queue_delete(queue_of_node(node));
     vhost_unref(&vhost);
 }

@@ -208,7 +208,7 @@ static void ask_for_snapshot(struct feature_world *w, unsigned slot)
 {
     struct queue *q = w->slots[slot].queue;
     fw_step(w, "queue %u is asked for a snapshot", slot);
-    loop_sim_enter(q->home);
+    loop_sim_enter(q->entry.home);
     pager_snapshot(queue_lane(q, (unsigned)fw_below(w, q->lane_count)));
     loop_sim_enter(NULL);
 }

@@ -241,7 +241,7 @@ static void browse(struct feature_world *w, unsigned slot, bool is_counted, stru
         .is_bounded = true, .with_taken = is_counted, .wake = wake, .arg = &waiting};
     struct browse_item item;
     *ret = (struct seen){0};
-    loop_sim_enter(q->home);
+    loop_sim_enter(q->entry.home);
     struct browse *b = browse_open(q, &options);
     for (;;) {
         enum browse_result result = browse_peek(b, &item);
@@ -250,7 +250,7 @@ static void browse(struct feature_world *w, unsigned slot, bool is_counted, stru
             unsigned wakes = waiting.wakes;
             while (waiting.wakes == wakes && !fw_is_cut(w))
                 rest(w, 0);
-            loop_sim_enter(q->home);
+            loop_sim_enter(q->entry.home);
             if (!fw_is_cut(w))
                 continue;
         }

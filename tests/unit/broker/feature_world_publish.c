@@ -77,7 +77,7 @@ static void put(struct feature_world *w, struct loop *loop, uint32_t number, str
     struct confirm_sink *sink = &w->sinks[loop_index(loop)].sink;
     for (size_t i = 0; i < route->count; i++)
         note_answer(w, &w->messages[number],
-                    queue_publish(loop, route->queues[i], m, sink, number));
+                    queue_publish(loop, queue_of_entry(route->queues[i]), m, sink, number));
 }
 
 static void put_once(struct feature_world *w, struct loop *loop, uint32_t number, struct message *m,
@@ -88,8 +88,8 @@ static void put_once(struct feature_world *w, struct loop *loop, uint32_t number
     struct dedup_publish *publish = dedup_publish_begin(loop, claims, m->is_persistent);
     struct confirm_answers answers = {0};
     for (size_t i = 0; i < route->count; i++)
-        confirm_answers_add(
-            &answers, queue_publish(loop, route->queues[i], m, dedup_publish_sink(publish), 0));
+        confirm_answers_add(&answers, queue_publish(loop, queue_of_entry(route->queues[i]), m,
+                                                    dedup_publish_sink(publish), 0));
     note_answer(w, model, dedup_publish_end(&publish, &answers, sink, number));
     if (claims->seen_by) {
         model->is_duplicate = true;
@@ -121,7 +121,7 @@ static void check_route(struct feature_world *w, uint32_t number, const struct r
     bool is_duplicate = drops && twin_before(w, number);
     unsigned slots = 0;
     for (size_t i = 0; i < route->count; i++)
-        slots |= 1u << fw_slot_named(w, queue_name(route->queues[i]));
+        slots |= 1u << fw_slot_named(w, queue_entry_name(route->queues[i]));
     if (slots != (is_duplicate ? 0 : m->entries))
         fw_fail(w, "message %u goes to %x, not to %x%s", number, slots, m->entries,
                 is_duplicate ? " (it is a duplicate)" : "");
@@ -131,7 +131,7 @@ static void check_route(struct feature_world *w, uint32_t number, const struct r
 static void note_arrival(struct feature_world *w, const struct loop *loop, struct fw_message *m)
 {
     for (unsigned i = 0; i < FW_SLOTS_MAX; i++) {
-        if ((m->entries >> i & 1) && w->slots[i].queue->home != loop)
+        if ((m->entries >> i & 1) && w->slots[i].queue->entry.home != loop)
             return;
     }
     m->arrived_step = w->step;

@@ -195,7 +195,7 @@ struct promise *promise_make(struct world *w, unsigned slot, size_t count)
     struct promise *p = lv_calloc(1, sizeof *p + count * sizeof p->copies[0]);
     p->world = w;
     p->slot = slot;
-    p->home = w->slots[slot].queue->home;
+    p->home = w->slots[slot].queue->entry.home;
     return p;
 }
 

@@ -83,7 +83,7 @@ static void publish(struct exchange *x, int64_t delay_ms, char body)
     loop_sim_enter(loop);
     route_find(loop, x, &input, &route);
     for (size_t i = 0; i < route.count; i++)
-        queue_publish(loop, route.queues[i], m, NULL, 0);
+        queue_publish(loop, queue_of_entry(route.queues[i]), m, NULL, 0);
     loop_sim_enter(NULL);
     message_unref(&m);
     lv_buffer_free(&headers);
@@ -92,7 +92,8 @@ static void publish(struct exchange *x, int64_t delay_ms, char body)
 
 static uint64_t waiting(void)
 {
-    return lanes_count(delaying->delayed).ready + lanes_count(delaying->delayed).taken;
+    return lanes_count(queue_of_entry(delaying->delayed)).ready +
+           lanes_count(queue_of_entry(delaying->delayed)).taken;
 }
 
 /* The bodies in the target, which is emptied, and the delays in their headers. */

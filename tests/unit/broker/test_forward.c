@@ -69,14 +69,14 @@ static struct queue *declare(struct loop *home, const char *name, bool durable)
         atomic_fetch_add(&w.broker->next_queue_home, 1);
     assert_int_not_equal(queue_declare(home, w.vhost, &d, NOBODY, &w.error, &q, &created),
                          CHANGE_REFUSED);
-    assert_ptr_equal(q->home, home);
+    assert_ptr_equal(q->entry.home, home);
     loop_sim_enter(NULL);
     return q;
 }
 
 static void drop(struct queue *q)
 {
-    loop_sim_enter(q->home);
+    loop_sim_enter(q->entry.home);
     queue_delete(q);
     loop_sim_enter(NULL);
 }

@@ -48,7 +48,7 @@ static struct queue *begin_with(const char *third, uint64_t id)
     assert_int_equal(vhost_create(w.broker, slice_str("/"), false, NOBODY, &w.vhost), CHANGE_DONE);
     for (unsigned i = 0; i < QUEUES; i++) {
         w.queues[i] = queue_ref(restore_queue(names[i], i + 1));
-        assert_ptr_equal(w.queues[i]->home, loops_at(w.loops, i));
+        assert_ptr_equal(w.queues[i]->entry.home, loops_at(w.loops, i));
     }
     if (id > 0)
         q = restore_queue(third, id);

@@ -88,7 +88,7 @@ static void another_connections_exclusive_queue_is_locked(void **state)
         "the original declaration.";
     struct world w;
     world_start(&w);
-    struct queue *q = world_queue(&w, "q", false);
+    struct queue_entry *q = world_queue(&w, "q", false);
     assert_true(bind(&w, "amq.fanout", "->", "q"));
     q->exclusive_owner = 2; /* the tests are connection 1 */
     assert_false(bind(&w, "amq.direct", "->", "q"));
@@ -256,7 +256,7 @@ static void what_is_durable_at_both_ends_is_stored(void **state)
     assert_stored(definitions, "[vhost v][fanout a auto-delete 0][topic x internal 0]");
 
     /* A binding is as durable as both of its ends. */
-    struct queue *durable = world_queue(&w, "durable", true);
+    struct queue_entry *durable = world_queue(&w, "durable", true);
     world_queue(&w, "transient", false);
     struct binding_request r = world_request("x", "->", "durable", "k", SLICE_EMPTY);
     assert_int_equal(binding_add(vhost, &r, done, &w.error), CHANGE_PENDING);

@@ -14,7 +14,7 @@ static int draw(int below)
 }
 
 /* The queue that a message of this key goes to: exactly one. */
-static struct queue *chosen(struct world *w, const char *exchange, const char *key)
+static struct queue_entry *chosen(struct world *w, const char *exchange, const char *key)
 {
     struct route route = world_route_with(w, exchange, slice_str(key), NULL);
     assert_int_equal(route.count, 1);
@@ -67,8 +67,8 @@ static void map_keys(struct world *w, int *map)
 {
     char name[8];
     for (int k = 0; k < KEYS; k++) {
-        const struct queue *q = chosen(w, "x", text_of("key.%d", k));
-        struct slice s = queue_name(q);
+        const struct queue_entry *q = chosen(w, "x", text_of("key.%d", k));
+        struct slice s = queue_entry_name(q);
         memcpy(name, s.p, s.n);
         name[s.n] = '\0';
         map[k] = atoi(name + 1);
@@ -168,7 +168,7 @@ static void weights_may_be_of_any_size(void **state)
     world_bind(&w, "x", "->", "small", "1");
     world_bind(&w, "x", "->", "big", digits);
     for (int k = 0; k < 1000; k++)
-        assert_true(slice_is(queue_name(chosen(&w, "x", text_of("%d", k))), "big"));
+        assert_true(slice_is(queue_entry_name(chosen(&w, "x", text_of("%d", k))), "big"));
     world_stop(&w);
 }
 
@@ -185,15 +185,15 @@ static void of_several_weights_of_one_queue_the_highest_counts(void **state)
     world_bind(&w, "x", "->", "a", "3");
     world_bind(&w, "x", "->", "b", "1");
     for (int k = 0; k < 4000; k++)
-        a += slice_is(queue_name(chosen(&w, "x", text_of("%d", k))), "a");
+        a += slice_is(queue_entry_name(chosen(&w, "x", text_of("%d", k))), "a");
     assert_in_range(a, 2850, 3150);
     world_stop(&w);
 }
 
 /* --- x-consistent-hash: what is hashed -------------------------------------------------------- */
 
-static struct queue *chosen_by_header(struct world *w, const char *exchange, const char *key,
-                                      const struct lv_buffer *headers)
+static struct queue_entry *chosen_by_header(struct world *w, const char *exchange, const char *key,
+                                            const struct lv_buffer *headers)
 {
     struct slice table = lv_buffer_slice(headers);
     struct route route = world_route_with(w, exchange, slice_str(key), &table);
@@ -214,7 +214,7 @@ static void with_queues(struct world *w, const char *argument, const char *value
     }
 }
 
-static int count_distinct(struct queue **queues, int n)
+static int count_distinct(struct queue_entry **queues, int n)
 {
     int distinct = 0;
     for (int i = 0; i < n; i++) {
@@ -229,7 +229,7 @@ static int count_distinct(struct queue **queues, int n)
 static void by_header(const char *argument)
 {
     struct world w;
-    struct queue *found[100];
+    struct queue_entry *found[100];
     with_queues(&w, argument, "h");
     for (int i = 0; i < 100; i++) {
         struct lv_buffer headers = {0};
@@ -256,8 +256,8 @@ static void by_a_header_and_nothing_else(void **state)
     by_header("x-hash-on");
 }
 
-static struct queue *chosen_by_properties(struct world *w, const char *key,
-                                          const struct properties *properties)
+static struct queue_entry *chosen_by_properties(struct world *w, const char *key,
+                                                const struct properties *properties)
 {
     uint8_t space[64];
     lv_assert(properties_size(properties) <= sizeof space);
@@ -288,7 +288,7 @@ static void by_a_property_and_nothing_else(void **state)
     static const char *const properties[] = {"message_id", "correlation_id", "timestamp"};
     for (size_t p = 0; p < 3; p++) {
         struct world w;
-        struct queue *found[100];
+        struct queue_entry *found[100];
         with_queues(&w, "hash-property", properties[p]);
         for (int i = 0; i < 100; i++) {
             struct properties with = properties_with(properties[p], i);
@@ -307,7 +307,7 @@ static void messages_that_lack_it_go_to_one_place(void **state)
     struct lv_buffer other = {0};
     with_queues(&w, "hash-header", "h");
     table_add_str(&other, "other", "1");
-    struct queue *place = chosen(&w, "x", "a");
+    struct queue_entry *place = chosen(&w, "x", "a");
     for (int i = 0; i < 20; i++) {
         assert_ptr_equal(chosen(&w, "x", text_of("%d", i)), place);
         assert_ptr_equal(chosen_by_header(&w, "x", text_of("%d", i), &other), place);
@@ -438,7 +438,7 @@ static void the_modulus_counts_bindings_and_not_their_order(void **state)
         int of_a = 0;
         bind_three(&w, orders[o]);
         for (int k = 0; k < 600; k++) {
-            found[k] = (char)queue_name(chosen(&w, "m", text_of("key.%d", k))).p[0];
+            found[k] = (char)queue_entry_name(chosen(&w, "m", text_of("key.%d", k))).p[0];
             of_a += found[k] == 'a';
         }
         assert_in_range(of_a, 340, 460);
@@ -467,7 +467,7 @@ static void chance_is_fair_and_asks_no_key(void **state)
             world_bind(&w, "r", "->", text_of("q%d", i), text_of("%d", i));
         }
         for (int k = 0; k < 4000; k++)
-            counts[queue_name(chosen(&w, k % 2 ? "r" : "f", "key")).p[1] - '0']++;
+            counts[queue_entry_name(chosen(&w, k % 2 ? "r" : "f", "key")).p[1] - '0']++;
         for (int i = 0; i < 4; i++)
             assert_in_range(counts[i], 850, 1150);
         world_stop(&w);
@@ -518,7 +518,7 @@ static void *route_all_the_time(void *arg)
             struct route route;
             route_find(loops_at(r->w->loops, 1), exchange_find(r->w->vhost, slice_str(names[t])),
                        &(struct routing_input){.routing_key = slice_str("k")}, &route);
-            lv_assert(route.count == 1 && route.queues[0]->magic == QUEUE_MAGIC);
+            lv_assert(route.count == 1 && route.queues[0]->magic == QUEUE_ENTRY_MAGIC);
         }
         atomic_fetch_add(&r->routed, 1);
         lv_rcu_quiescent();

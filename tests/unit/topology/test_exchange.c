@@ -175,7 +175,7 @@ static void an_auto_delete_exchange_goes_with_its_last_binding(void **state)
     (void)state;
     struct world w;
     world_start(&w);
-    struct queue *q = world_queue(&w, "q", false);
+    struct queue_entry *q = world_queue(&w, "q", false);
     declare(&w, "x", "direct", "a");
     assert_true(world_has_exchange(&w, "x")); /* none yet: stays */
     world_bind(&w, "x", "->", "q", "a");
@@ -198,7 +198,7 @@ static void auto_delete_goes_through_long_chains(void **state)
     struct world w;
     char name[16], next[16];
     world_start(&w);
-    struct queue *q = world_queue(&w, "q", false);
+    struct queue_entry *q = world_queue(&w, "q", false);
     enum { CHAIN = 20000 };
     for (int i = 0; i < CHAIN; i++) {
         snprintf(name, sizeof name, "x%d", i);

@@ -190,7 +190,7 @@ static void check_alone(struct world *w, const struct seen_row *row, const struc
     bool is_taken = row->result == EXPLAIN_REACHES || row->result == EXPLAIN_PASSES;
     assert_int_equal(route.count, is_taken);
     assert_true(row->why[0] != '\0');
-    world_queue_delete(w, queue_find(w->vhost, slice_str("target")));
+    world_queue_delete(w, queue_entry_find(w->vhost, slice_str("target")));
     assert_int_equal(exchange_delete(w->vhost, slice_str("alone"), false, NOBODY, &w->error),
                      CHANGE_DONE);
     lv_rcu_quiescent();

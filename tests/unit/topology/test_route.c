@@ -306,7 +306,7 @@ static void toggle_queue(struct world *w, struct model *t)
     }
     if (draw(3) > 0)
         return;
-    world_queue_delete(w, queue_find(w->vhost, slice_str(name_of('q', i))));
+    world_queue_delete(w, queue_entry_find(w->vhost, slice_str(name_of('q', i))));
     model_remove_queue(t, i);
 }
 
@@ -501,7 +501,7 @@ static void the_default_exchange_finds_queues_by_name(void **state)
     struct world w;
     world_start(&w);
     assert_string_equal(world_route(&w, "", "q"), "");
-    struct queue *q = world_queue(&w, "q", false);
+    struct queue_entry *q = world_queue(&w, "q", false);
     for (int i = 0; i < 3; i++)
         assert_string_equal(world_route(&w, "", "q"), "q");
     world_queue_delete(&w, q);
@@ -616,8 +616,8 @@ static bool route_has_stay(const struct route *route)
 {
     bool found = false;
     for (size_t i = 0; i < route->count; i++) {
-        lv_assert(route->queues[i]->magic == QUEUE_MAGIC);
-        found |= slice_is(queue_name(route->queues[i]), "stay");
+        lv_assert(route->queues[i]->magic == QUEUE_ENTRY_MAGIC);
+        found |= slice_is(queue_entry_name(route->queues[i]), "stay");
     }
     return found;
 }
@@ -649,7 +649,7 @@ static void *route_all_the_time(void *arg)
     return NULL;
 }
 
-static void churn_once(struct world *w, int i, struct queue **queues)
+static void churn_once(struct world *w, int i, struct queue_entry **queues)
 {
     struct lv_buffer table = {0};
     char name[16];
@@ -691,7 +691,7 @@ static void a_binding_that_stays_is_never_missed_while_others_change(void **stat
 {
     (void)state;
     struct world w;
-    struct queue *queues[CHURN] = {0};
+    struct queue_entry *queues[CHURN] = {0};
     struct router routers[ROUTERS];
     _Atomic bool is_over = false;
     world_start_with(&w, ROUTERS, NULL);

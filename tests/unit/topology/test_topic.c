@@ -140,7 +140,7 @@ static void a_publish_that_matches_few_of_100000_bindings_visits_few_nodes(void 
     char key[64];
     world_start(&w);
     world_exchange(&w, "t", "topic");
-    struct queue *many = world_queue(&w, "many", false);
+    struct queue_entry *many = world_queue(&w, "many", false);
     world_queue(&w, "one", false);
     for (int i = 0; i < 100000; i++) {
         static const char *const shapes[] = {"s%d.*.%d", "s%d.#.%d", "*.s%d.%d", "s%d.x.%d"};

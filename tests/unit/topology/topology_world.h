@@ -49,16 +49,16 @@ static inline void world_start(struct world *w)
 
 static inline void world_queue_free(struct lv_rcu_refs *refs)
 {
-    struct queue *q = lv_container_of(refs, struct queue, refs);
+    struct queue_entry *q = lv_container_of(refs, struct queue_entry, refs);
     q->magic = 0;
     free((void *)q->destination.name.p);
     free(q);
 }
 
-static inline struct queue *world_queue(struct world *w, const char *name, bool durable)
+static inline struct queue_entry *world_queue(struct world *w, const char *name, bool durable)
 {
-    struct queue *q = lv_calloc(1, sizeof *q);
-    q->magic = QUEUE_MAGIC;
+    struct queue_entry *q = lv_calloc(1, sizeof *q);
+    q->magic = QUEUE_ENTRY_MAGIC;
     q->vhost = w->vhost;
     lv_rcu_refs_init(&q->refs, world_queue_free);
     destination_init(&q->destination, DESTINATION_QUEUE, slice_of(lv_strdup(name), strlen(name)),
@@ -71,7 +71,7 @@ static inline struct queue *world_queue(struct world *w, const char *name, bool 
     return q;
 }
 
-static inline void world_queue_delete(struct world *w, struct queue *q)
+static inline void world_queue_delete(struct world *w, struct queue_entry *q)
 {
     topology_lock(w->broker);
     lv_table_remove(w->vhost->queues, &q->by_name);
@@ -86,7 +86,7 @@ static inline void world_delete_queues(struct world *w)
     struct lv_table_iter it;
     for (struct lv_table_node *n = lv_table_first(w->vhost->queues, &it); n;
          n = lv_table_next(w->vhost->queues, &it))
-        world_queue_delete(w, lv_container_of(n, struct queue, by_name));
+        world_queue_delete(w, queue_entry_of_node(n));
 }
 
 static inline void world_stop(struct world *w)
@@ -193,15 +193,15 @@ static inline struct route world_route_with(struct world *w, const char *exchang
 
 static inline int compare_names(const void *a, const void *b)
 {
-    return slice_compare(queue_name(*(struct queue *const *)a),
-                         queue_name(*(struct queue *const *)b));
+    return slice_compare(queue_entry_name(*(struct queue_entry *const *)a),
+                         queue_entry_name(*(struct queue_entry *const *)b));
 }
 
 /* The names of a route's queues, sorted: "a b c". Good until the next call. */
 static inline const char *route_text(struct route route)
 {
     static char text[4096];
-    struct queue *queues[256];
+    struct queue_entry *queues[256];
     size_t n = 0;
     assert_true(route.count <= 256);
     text[0] = '\0';
@@ -211,7 +211,7 @@ static inline const char *route_text(struct route route)
     qsort(queues, route.count, sizeof *queues, compare_names);
     for (size_t i = 0; i < route.count; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%.*s", i ? " " : "",
-                              SLICE_ARG(queue_name(queues[i])));
+                              SLICE_ARG(queue_entry_name(queues[i])));
     return text;
 }
 

@@ -1,0 +1,81 @@
+/* A queue as the topology knows it: its name, its flags and arguments, and where its home is.
+ *
+ * struct queue (queue/queue.h) begins with one, so a route is an array of entries and the queue of an
+ * entry is found by a cast, queue_of_entry(). The topology never looks beyond the entry.
+ *
+ * Entries are found without a lock (RCU) and are valid until the end of the turn; whoever keeps one
+ * longer holds a reference. They are linked and unlinked under the topology lock. */
+#ifndef LEVERET_TOPOLOGY_QUEUE_ENTRY_H
+#define LEVERET_TOPOLOGY_QUEUE_ENTRY_H
+
+#include "base/rcu.h"
+#include "topology/binding.h"
+
+/* What the name of a delaying exchange's own queue begins with; the exchange's name follows. */
+#define DELAYED_QUEUE_PREFIX "amq.delayed-"
+
+enum { QUEUE_ENTRY_MAGIC = 0x90e0e };
+
+struct dedup;
+
+struct queue_flags {
+    bool durable;
+    bool exclusive;
+    bool auto_delete;
+};
+
+struct queue_entry {
+    unsigned magic;
+    struct lv_rcu_refs refs;
+    struct destination destination; /* has its name */
+    struct lv_table_node by_name;   /* in vhost->queues, or among the reply queues */
+    struct vhost *vhost;            /* holds a reference */
+    struct loop *home;              /* the loop that owns its messages and consumers */
+    struct queue_flags flags;
+    struct slice argument_table; /* owned, raw */
+    struct dedup *dedup;         /* owned; NULL: it takes duplicates */
+    uint64_t exclusive_owner;    /* a connection's id; 0: none */
+    bool is_companion;           /* an exchange's own queue (exchange.h): clients cannot use it */
+    bool is_apart;               /* a reply consumer's: no vhost lists it */
+    _Atomic bool is_deleted;     /* it has no name any more; set under the lock, read by any loop */
+};
+
+static inline struct slice queue_entry_name(const struct queue_entry *entry)
+{
+    return entry->destination.name;
+}
+
+static inline struct queue_entry *queue_entry_of_destination(struct destination *d)
+{
+    lv_assert(d->kind == DESTINATION_QUEUE);
+    return lv_container_of(d, struct queue_entry, destination);
+}
+
+static inline struct queue_entry *queue_entry_of_node(struct lv_table_node *node)
+{
+    return lv_container_of(node, struct queue_entry, by_name);
+}
+
+/* Returns the vhost's queue of this name, or NULL. Any loop, read side. */
+struct queue_entry *queue_entry_find(struct vhost *vhost, struct slice name);
+
+/* Takes a reference. Any loop. */
+struct queue_entry *queue_entry_ref(struct queue_entry *entry);
+/* Drops a reference and clears the pointer. With the last one the queue is freed, a grace period later,
+ * by whoever made it. Any loop. */
+void queue_entry_unref(struct queue_entry **entry);
+
+/* Returns false, with error 405, if the queue is exclusive to another connection. */
+bool queue_entry_check_access(const struct queue_entry *entry, uint64_t connection_id,
+                              struct broker_error *error);
+
+/* Fills in the error 405 that queue_entry_check_access() gives. Returns false. */
+bool queue_entry_refuse_locked(const struct queue_entry *entry, struct broker_error *error);
+
+/* Fills in error 403 for what clients cannot do with an exchange's own queue. Returns false. */
+bool queue_entry_refuse_companion(const struct queue_entry *entry, struct broker_error *error);
+
+/* Fills in error 404, `no queue '%' in vhost '%'`. Returns false. */
+bool queue_entry_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
+
+#endif
