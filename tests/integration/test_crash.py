@@ -13,6 +13,7 @@ from conftest import BUILD, LOOPS
 pytestmark = pytest.mark.leveret
 
 
+@pytest.mark.timeout(1800)                             # some seconds; minutes under ThreadSanitizer on a busy machine
 def test_kill_9_loses_doubles_and_reorders_nothing(workspace):
     program = crash_tools.kill_test(workspace)
     broker = os.path.abspath(os.environ.get('LEVERETD', 'build/leveretd'))
