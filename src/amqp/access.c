@@ -6,8 +6,8 @@ bool channel_allows_queue(struct channel *ch, uint32_t method, enum auth_action 
                           struct slice name)
 {
     struct broker_error error;
-    bool may = access_queue(ch->connection->identity, vhost_name(ch->connection->vhost), action,
-                            name, &error);
+    bool may = access_queue(ch->connection->session.identity,
+                            vhost_name(ch->connection->session.vhost), action, name, &error);
     if (!may)
         channel_refuse(ch, method, &error);
     return may;
@@ -26,12 +26,12 @@ bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,
 
 struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct slice name)
 {
-    struct vhost *vhost = ch->connection->vhost;
+    struct vhost *vhost = ch->connection->session.vhost;
     struct queue *q = queue_find(vhost, name);
     struct broker_error error = {0};
     if (!q)
         queue_entry_refuse_missing(name, vhost, &error);
-    else if (queue_entry_check_access(&q->entry, ch->connection->id, &error))
+    else if (queue_entry_check_access(&q->entry, ch->connection->session.id, &error))
         return q;
     channel_refuse(ch, method, &error);
     return NULL;
@@ -41,8 +41,8 @@ void channel_change_binding(struct channel *ch, uint32_t method, binding_change 
                             const struct binding_request *request)
 {
     struct broker_error error = {0};
-    struct vhost *vhost = ch->connection->vhost;
-    if (!access_bind(ch->connection->identity, vhost_name(vhost), request, &error)) {
+    struct vhost *vhost = ch->connection->session.vhost;
+    if (!access_bind(ch->connection->session.identity, vhost_name(vhost), request, &error)) {
         ch->held_reply.n = 0;
         channel_refuse(ch, method, &error);
         return;

@@ -39,7 +39,6 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
     channel_init_settling(ch);
     channel_init_timeouts(ch);
     connection_add_channel(conn, ch);
-    atomic_fetch_add_explicit(&connection_server(conn)->channels_opened, 1, memory_order_relaxed);
     return ch;
 }
 
@@ -63,11 +62,10 @@ void channel_leave(struct channel *ch)
 {
     struct connection *conn = ch->connection;
     lv_assert(ch->state == CHANNEL_GONE);
-    connection_count_deferred(conn, 0, ch->deferred.n);
+    session_count_deferred(&conn->session, 0, ch->deferred.n);
     ch->deferred.n = 0;
     connection_remove_channel(conn, ch);
-    auth_give(conn->identity, AUTH_LIMIT_CHANNELS);
-    atomic_fetch_add_explicit(&connection_server(conn)->channels_closed, 1, memory_order_relaxed);
+    session_give_channel(&conn->session);
     ch->has_left = true;
     if (ch->is_waiting || ch->detaching > 0)
         conn->zombies++;
@@ -147,12 +145,12 @@ void channel_shut(struct channel *ch, enum channel_state next)
     if (ch->call && ch->call->consumer)
         ch->call->consumer->is_closed = true;
     forget_incoming(ch);
-    connection_count_deferred(ch->connection, 0, ch->deferred.n);
+    session_count_deferred(&ch->connection->session, 0, ch->deferred.n);
     ch->deferred.n = 0;
     /* Consumers first, or what goes back would come to them again. */
     channel_let_consumers_go(ch);
     if (was_open)
-        channel_event_closed(ch);
+        session_event_channel_closed(&ch->connection->session, ch->number);
     tx_end(ch);
     channel_requeue_all(ch);
     release_getters(ch);
@@ -255,7 +253,7 @@ static void defer_frame(struct channel *ch, uint8_t type, struct slice payload)
     lv_buffer_add_u8(&ch->deferred, type);
     lv_buffer_add(&ch->deferred, &size, sizeof size);
     lv_buffer_add_slice(&ch->deferred, payload);
-    connection_count_deferred(ch->connection, payload.n + DEFERRED_HEADER_BYTES, 0);
+    session_count_deferred(&ch->connection->session, payload.n + DEFERRED_HEADER_BYTES, 0);
 }
 
 void channel_repeat(struct channel *ch, uint32_t method, struct slice args)
@@ -300,7 +298,7 @@ void channel_end(struct channel *ch)
     CHANNEL_SEND(ch, channel_close_ok, .none = 0);
     struct lv_buffer frames = ch->deferred;
     ch->deferred = (struct lv_buffer){0};
-    connection_count_deferred(conn, 0, frames.n);
+    session_count_deferred(&conn->session, 0, frames.n);
     channel_enter(ch, CHANNEL_GONE);
     channel_leave(ch);
     say_to_next(conn, number, lv_buffer_slice(&frames));
@@ -311,7 +309,8 @@ static void execute_frame(struct channel *ch, uint8_t type, struct slice payload
 
 static bool can_execute(const struct channel *ch)
 {
-    return !ch->is_waiting && ch->state != CHANNEL_ENDING && connection_executes(ch->connection);
+    return !ch->is_waiting && ch->state != CHANNEL_ENDING &&
+           session_executes(&ch->connection->session);
 }
 
 /* Executes kept frames until one must wait again. They are taken out of the channel first: what
@@ -330,17 +329,17 @@ void channel_execute_deferred(struct channel *ch)
     while (left.n > 0 && is_there && can_execute(ch)) {
         uint8_t type = next_deferred(&left, &payload);
         execute_frame(ch, type, payload);
-        connection_watch_output(conn);
+        session_watch_output(&conn->session);
         is_there = conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
     }
-    connection_count_deferred(conn, 0, frames.n - left.n);
+    session_count_deferred(&conn->session, 0, frames.n - left.n);
     if (is_there && left.n > 0) {
         lv_assert(ch->deferred.n == 0);
         lv_buffer_consume(&frames, frames.n - left.n);
         ch->deferred = frames;
         return;
     }
-    connection_count_deferred(conn, 0, left.n);
+    session_count_deferred(&conn->session, 0, left.n);
     say_to_next(conn, number, left);
     lv_buffer_free(&frames);
 }
@@ -398,7 +397,7 @@ struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_
     c->call.from = connection_loop(ch->connection);
     c->call.run = run;
     c->call.done = call_is_done;
-    c->call.user = auth_identity_name(ch->connection->identity);
+    c->call.user = auth_identity_name(ch->connection->session.identity);
     return &c->call;
 }
 
@@ -429,8 +428,8 @@ static void send_held_reply(struct channel *ch)
 {
     if (ch->held_reply.n == 0)
         return;
-    outbuf_add(net_out(ch->connection->net), ch->held_reply.p, ch->held_reply.n);
-    net_dirty(ch->connection->net);
+    outbuf_add(net_out(ch->connection->session.net), ch->held_reply.p, ch->held_reply.n);
+    net_dirty(ch->connection->session.net);
     ch->held_reply.n = 0;
 }
 
@@ -563,7 +562,7 @@ static void execute_frame(struct channel *ch, uint8_t type, struct slice payload
 
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
-    if (ch->is_waiting || ch->deferred.n > 0 || !connection_executes(ch->connection))
+    if (ch->is_waiting || ch->deferred.n > 0 || !session_executes(&ch->connection->session))
         defer_frame(ch, type, payload);
     else
         execute_frame(ch, type, payload);

@@ -18,9 +18,9 @@
 
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
-#include "amqp/unacked.h"
 #include "broker/trace.h"
 #include "queue/queue.h"
+#include "session/unacked.h"
 #include "topology/dedup.h"
 
 enum { CHANNEL_MAGIC = 0xc4a22e1 };
@@ -308,6 +308,11 @@ void channel_watch_delivery(struct channel *ch, const struct consumer *consumer)
 /* Timeouts are others, or more is outstanding: looks at the end of the turn. */
 void channel_look_for_timeouts(struct channel *ch);
 
+/* --- revoked.c ------------------------------------------------------------------------------- */
+
+/* Cancels the consumers of queues that the user may no longer read. */
+void channel_cancel_revoked(struct channel *ch);
+
 /* --- the commands: one function for each, named after it ------------------------------------- */
 
 #define CHANNEL_COMMANDS(C)                                                                        \
@@ -360,30 +365,6 @@ typedef enum change_result binding_change(struct vhost *vhost,
                                           struct durable_done done, struct broker_error *error);
 void channel_change_binding(struct channel *ch, uint32_t method, binding_change *change,
                             const struct binding_request *request);
-
-/* --- tracing.c: the firehose (broker/trace.h); only while the vhost is traced ------------------ */
-
-/* The message has been routed and is about to go. */
-void channel_trace_publish(struct channel *ch, const struct delivery *message, struct slice bcc,
-                           const struct route *route);
-/* The message is being sent to the client, from this queue. */
-void channel_trace_delivery(struct channel *ch, struct slice queue, const struct delivery *message);
-/* Holds a publisher whose copies come faster than the trace's queues can take them. */
-void connection_hold_for_trace(struct connection *conn, struct slice exchange);
-
-/* --- session_events.c: what is told to the event exchange (message/events.h) -------------------- */
-
-/* user.authentication.success, or .failure with the reason. */
-void connection_event_login(struct connection *conn, struct slice user, struct slice mechanism,
-                            bool is_success, struct slice reason);
-/* It has entered its vhost; it has gone, whether it ever had or not. */
-void connection_event_created(struct connection *conn);
-void connection_event_closed(struct connection *conn);
-void channel_event_created(struct channel *ch);
-void channel_event_closed(struct channel *ch);
-void consumer_event_created(struct channel *ch, const struct consumer *c);
-/* by_client: basic.cancel; else it went with its channel or queue. */
-void consumer_event_deleted(struct channel *ch, const struct consumer *c, bool by_client);
 
 /* --- tx.c ------------------------------------------------------------------------------------ */
 

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "amqp/channel.h"
-#include "amqp/names.h"
 #include "base/memory.h"
 #include "message/delivery_header.h"
+#include "session/names.h"
 
 enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in slices) */
 
@@ -66,7 +66,7 @@ static void consumed(struct channel *ch, struct queue_call *call)
         channel_cancel_consumer(c->session, c, true);
     } else {
         channel_add_consumer(ch, c);
-        consumer_event_created(ch, c);
+        session_event_consumer_created(&ch->connection->session, ch->number, ch->prefetch_count, c);
         if (!call->owner)
             CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = c->tag);
     }
@@ -78,7 +78,7 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     struct consumer *c = consumer_create(q, connection_loop(ch->connection),
                                          &channel_consumer_calls, ch, tag, m->arguments);
     c->no_ack = m->no_ack;
-    c->connection_id = ch->connection->id;
+    c->connection_id = ch->connection->session.id;
     c->channel = ch->number;
     c->exclusive =
         m->exclusive && q->arguments.type != QUEUE_QUORUM; /* which knows no such thing */
@@ -98,7 +98,7 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
 void cmd_basic_consume(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_consume, AMQP_BASIC_CONSUME, m);
-    connection_charge(ch->connection, CONSUMER_UNITS);
+    session_charge(&ch->connection->session, CONSUMER_UNITS);
     if (slice_is(m.queue, REPLY_TO_NAME)) {
         reply_to_consume(ch, &m);
         return;
@@ -118,7 +118,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
     struct consumer_arguments arguments;
     struct broker_error error = {0};
     if (!consumer_arguments_read(m.arguments, q->arguments.type, name,
-                                 vhost_name(ch->connection->vhost), &arguments, &error)) {
+                                 vhost_name(ch->connection->session.vhost), &arguments, &error)) {
         channel_refuse(ch, AMQP_BASIC_CONSUME, &error);
         return;
     }
@@ -142,7 +142,7 @@ static void cancelled(struct channel *ch, struct queue_call *call)
 void cmd_basic_cancel(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_cancel, AMQP_BASIC_CANCEL, m);
-    connection_charge(ch->connection, CONSUMER_UNITS);
+    session_charge(&ch->connection->session, CONSUMER_UNITS);
     struct consumer *c = channel_find_consumer(ch, m.consumer_tag);
     if (!c) {
         reply_to_cancel(ch, m.consumer_tag);
@@ -151,7 +151,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
         return;
     }
     channel_remove_consumer(ch, c);
-    consumer_event_deleted(ch, c, true);
+    session_event_consumer_deleted(&ch->connection->session, ch->number, c, true);
     struct queue_call *call =
         channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancelled);
     call->consumer = c;
@@ -186,14 +186,14 @@ static void send_got(struct channel *ch, struct queue_call *call)
     uint64_t tag = ++ch->delivery_tag;
     if (!call->no_ack)
         channel_add_unacked(ch, tag, call->consumer, got.place);
-    if (trace_is_on(ch->connection->vhost))
-        channel_trace_delivery(ch, queue_name(call->queue), &got);
+    if (trace_is_on(ch->connection->session.vhost))
+        session_trace_delivery(&ch->connection->session, ch->number, queue_name(call->queue), &got);
     CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = got.redelivered,
                  .exchange = got.exchange, .routing_key = got.routing_key,
                  .message_count = (uint32_t)call->ready);
     channel_write_content(ch, got.header, got.body, got.message);
     lv_buffer_free(&header);
-    net_dirty(ch->connection->net);
+    net_dirty(ch->connection->session.net);
     ch->delivered++;
 }
 
@@ -214,7 +214,7 @@ static void got(struct channel *ch, struct queue_call *call)
 void cmd_basic_get(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_get, AMQP_BASIC_GET, m);
-    connection_charge(ch->connection, GET_UNITS);
+    session_charge(&ch->connection->session, GET_UNITS);
     struct slice name;
     if (!channel_name_queue(ch, AMQP_BASIC_GET, m.queue, &name) ||
         !channel_allows_queue(ch, AMQP_BASIC_GET, AUTH_READ, name))

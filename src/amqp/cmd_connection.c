@@ -6,7 +6,6 @@
 #include "auth/sasl.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "broker/limits.h"
 #include "broker/parameters.h"
 #include "wire/table.h"
 
@@ -25,10 +24,10 @@ static const uint8_t our_header[8] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
     C("per_consumer_qos")                                                                          \
     C("direct_reply_to")
 
-static void put_server_properties(struct lv_buffer *out, const struct amqp_server *server,
+static void put_server_properties(struct lv_buffer *out, const struct session_server *server,
                                   bool with_capabilities)
 {
-    const struct amqp_settings *s = &server->settings;
+    const struct session_settings *s = &server->settings;
     struct table_writer w;
     table_begin(&w, out);
     if (with_capabilities) {
@@ -56,7 +55,7 @@ static void send_start(struct connection *conn, uint8_t major, uint8_t minor)
                     .server_properties = lv_buffer_slice(&properties),
                     .mechanisms = slice_str(SASL_MECHANISMS), .locales = slice_str("en_US"));
     lv_buffer_free(&properties);
-    conn->state = CONNECTION_AWAIT_START_OK;
+    connection_enter(conn, CONNECTION_AWAIT_START_OK);
 }
 
 /* Besides 0-9-1's header RabbitMQ takes those of 0-9 and 0-8, and greets the latter as 8-0. */
@@ -70,8 +69,8 @@ void connection_take_header(struct connection *conn, const uint8_t *header, size
     } else if (memcmp(header, as_0_8, 8) == 0 || memcmp(header, as_0_8_too, 8) == 0) {
         send_start(conn, 8, 0);
     } else {
-        outbuf_add(net_out(conn->net), our_header, sizeof our_header);
-        net_dirty(conn->net);
+        outbuf_add(net_out(conn->session.net), our_header, sizeof our_header);
+        net_dirty(conn->session.net);
         connection_log_foreign(conn, header, n);
         connection_drop(conn);
     }
@@ -87,13 +86,9 @@ static bool capability(struct slice capabilities, const char *name)
 
 static void take_client_properties(struct connection *conn, struct slice properties)
 {
-    free((void *)conn->client_properties.p);
-    conn->client_properties = SLICE_EMPTY;
-    if (properties.n > 0)
-        conn->client_properties =
-            slice_of(memcpy(lv_malloc(properties.n), properties.p, properties.n), properties.n);
+    session_set_client_properties(&conn->session, properties);
     struct field capabilities;
-    if (!table_find(conn->client_properties, "capabilities", &capabilities) ||
+    if (!table_find(conn->session.client_properties, "capabilities", &capabilities) ||
         capabilities.type != FIELD_TABLE)
         return;
     conn->can.authentication_failure_close =
@@ -118,25 +113,20 @@ static void refuse_login(struct connection *conn, struct slice mechanism, const 
 
 static void send_tune(struct connection *conn)
 {
-    const struct amqp_settings *s = &connection_server(conn)->settings;
+    const struct session_settings *s = &connection_server(conn)->settings;
     CONNECTION_SEND(conn, 0, connection_tune, .channel_max = s->channel_max,
                     .frame_max = s->frame_bytes_max, .heartbeat = s->heartbeat_s);
-    conn->state = CONNECTION_AWAIT_TUNE_OK;
+    connection_enter(conn, CONNECTION_AWAIT_TUNE_OK);
 }
 
 static void log_in(struct connection *conn, struct slice mechanism, struct slice user,
                    struct slice password)
 {
     struct lv_buffer reason = {0};
-    if (auth_login(connection_server(conn)->auth, user, password, conn->peer.peer.is_loopback,
-                   &conn->identity, &reason)) {
-        connection_event_login(conn, user, mechanism, true, SLICE_EMPTY);
+    if (session_log_in(&conn->session, mechanism, user, password, &reason))
         send_tune(conn);
-    } else {
-        connection_event_login(conn, user, mechanism, false, lv_buffer_slice(&reason));
-        lv_buffer_add_u8(&reason, 0);
+    else
         refuse_login(conn, mechanism, (const char *)reason.p);
-    }
     lv_buffer_free(&reason);
 }
 
@@ -153,7 +143,6 @@ static void start_ok(struct connection *conn, const struct amqp_connection_start
         connection_drop_late(conn);
         return;
     }
-    memcpy(conn->mechanism, m->mechanism.p, m->mechanism.n);
     log_in(conn, m->mechanism, user, password);
 }
 
@@ -167,7 +156,7 @@ static bool is_within(uint32_t value, uint32_t limit)
 
 static void tune_ok(struct connection *conn, const struct amqp_connection_tune_ok *m)
 {
-    const struct amqp_settings *s = &connection_server(conn)->settings;
+    const struct session_settings *s = &connection_server(conn)->settings;
     bool frame_is_fine = is_within(m->frame_max, s->frame_bytes_max) &&
                          (m->frame_max == 0 || m->frame_max >= FRAME_BYTES_MIN);
     if (!frame_is_fine || !is_within(m->channel_max, s->channel_max)) {
@@ -181,96 +170,22 @@ static void tune_ok(struct connection *conn, const struct amqp_connection_tune_o
     conn->frame_bytes_max = m->frame_max;
     conn->channel_max = m->channel_max;
     conn->heartbeat_s = m->heartbeat;
-    conn->state = CONNECTION_AWAIT_OPEN;
+    connection_enter(conn, CONNECTION_AWAIT_OPEN);
 }
 
 /* --- open ---------------------------------------------------------------------------------------------- */
 
-/* Its place among all. Each that comes counts before it looks, so two never get the last one. */
-static bool take_node_place(struct connection *conn)
-{
-    struct amqp_server *server = connection_server(conn);
-    int64_t limit = atomic_load(&server->settings.connections_max);
-    if (atomic_fetch_add(&server->connections_entered, 1) < limit || limit < 0)
-        return true;
-    atomic_fetch_sub(&server->connections_entered, 1);
-    connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
-                    "connection refused: node connection limit (%" PRId64 ") is reached", limit);
-    return false;
-}
-
-/* Its place in the vhost and of its user. */
-static bool take_other_places(struct connection *conn, struct vhost *vhost)
-{
-    struct slice user = auth_identity_name(conn->identity);
-    int64_t limit;
-    if (!vhost_take_connection(vhost, &limit)) {
-        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
-                        "access to vhost '%.*s' refused for user '%.*s': connection limit (%" PRId64
-                        ") is reached",
-                        SLICE_ARG(vhost_name(vhost)), SLICE_ARG(user), limit);
-        return false;
-    }
-    if (!auth_take(conn->identity, AUTH_LIMIT_CONNECTIONS, &limit)) {
-        vhost_give_connection(vhost);
-        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
-                        "connection refused for user '%.*s': user connection limit (%" PRId64
-                        ") is reached",
-                        SLICE_ARG(user), limit);
-        return false;
-    }
-    return true;
-}
-
-/* Takes the connection's places, or says that there is none left. */
-static bool take_places(struct connection *conn, struct vhost *vhost)
-{
-    if (!take_node_place(conn))
-        return false;
-    if (take_other_places(conn, vhost))
-        return true;
-    atomic_fetch_sub(&connection_server(conn)->connections_entered, 1);
-    return false;
-}
-
-static void give_places(struct connection *conn, struct vhost *vhost)
-{
-    atomic_fetch_sub(&connection_server(conn)->connections_entered, 1);
-    vhost_give_connection(vhost);
-    auth_give(conn->identity, AUTH_LIMIT_CONNECTIONS);
-}
-
-void connection_give_places(struct connection *conn)
-{
-    if (conn->has_places)
-        give_places(conn, conn->vhost);
-    conn->has_places = false;
-}
-
 static void open_vhost(struct connection *conn, const struct amqp_connection_open *m)
 {
-    struct vhost *vhost = vhost_find(connection_server(conn)->broker, m->virtual_host);
-    if (!vhost) {
-        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN, "vhost %.*s not found",
-                        SLICE_ARG(m->virtual_host));
+    struct broker_error error;
+    if (!session_enter_vhost(&conn->session, m->virtual_host, &error)) {
+        connection_fail(conn, error.code, AMQP_CONNECTION_OPEN, "%s", error.text);
         return;
     }
-    if (!take_places(conn, vhost))
-        return;
-    if (!auth_can_access_vhost(conn->identity, m->virtual_host)) {
-        give_places(conn, vhost);
-        connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_OPEN,
-                        "access to vhost '%.*s' refused for user '%.*s'",
-                        SLICE_ARG(m->virtual_host), SLICE_ARG(auth_identity_name(conn->identity)));
-        return;
-    }
-    vhost_ref(vhost);
-    conn->vhost = vhost;
-    conn->has_places = true;
-    conn->state = CONNECTION_RUNNING;
+    connection_enter(conn, CONNECTION_RUNNING);
     CONNECTION_SEND(conn, 0, connection_open_ok, .reserved1 = SLICE_EMPTY);
     connection_start_heartbeats(conn);
-    connection_event_created(conn);
+    session_event_created(&conn->session);
     log_info("connection %s: authenticated and granted access to the vhost",
              CONNECTION_TITLE(conn));
 }

@@ -6,11 +6,11 @@
 
 static void declare(struct channel *ch, struct exchange_declaration *d, bool no_wait)
 {
-    struct vhost *vhost = ch->connection->vhost;
+    struct vhost *vhost = ch->connection->session.vhost;
     struct broker_error error = {0};
     bool created;
     d->only_if_there = !d->passive && exchange_find(vhost, d->name);
-    if (!access_declare_exchange(ch->connection->identity, vhost_name(vhost), d, &error)) {
+    if (!access_declare_exchange(ch->connection->session.identity, vhost_name(vhost), d, &error)) {
         channel_refuse(ch, AMQP_EXCHANGE_DECLARE, &error);
         return;
     }
@@ -46,9 +46,9 @@ void cmd_exchange_declare(struct channel *ch, struct slice args)
 void cmd_exchange_delete(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, exchange_delete, AMQP_EXCHANGE_DELETE, m);
-    struct vhost *vhost = ch->connection->vhost;
+    struct vhost *vhost = ch->connection->session.vhost;
     struct broker_error error = {0};
-    if (m.exchange.n > 0 && !access_exchange(ch->connection->identity, vhost_name(vhost),
+    if (m.exchange.n > 0 && !access_exchange(ch->connection->session.identity, vhost_name(vhost),
                                              AUTH_CONFIGURE, m.exchange, &error)) {
         channel_refuse(ch, AMQP_EXCHANGE_DELETE, &error);
         return;
@@ -69,7 +69,7 @@ void cmd_exchange_bind(struct channel *ch, struct slice args)
         .destination_kind = DESTINATION_EXCHANGE,
         .routing_key = m.routing_key,
         .arguments = m.arguments,
-        .connection_id = ch->connection->id,
+        .connection_id = ch->connection->session.id,
     };
     if (!m.no_wait)
         CHANNEL_HOLD_REPLY(ch, exchange_bind_ok, .none = 0);
@@ -85,7 +85,7 @@ void cmd_exchange_unbind(struct channel *ch, struct slice args)
         .destination_kind = DESTINATION_EXCHANGE,
         .routing_key = m.routing_key,
         .arguments = m.arguments,
-        .connection_id = ch->connection->id,
+        .connection_id = ch->connection->session.id,
     };
     if (!m.no_wait)
         CHANNEL_HOLD_REPLY(ch, exchange_unbind_ok, .none = 0);

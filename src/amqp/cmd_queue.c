@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "amqp/channel.h"
-#include "amqp/names.h"
 #include "auth/access.h"
 #include "base/memory.h"
+#include "session/names.h"
 
 /* --- declare ------------------------------------------------------------------------------------ */
 
@@ -71,9 +71,9 @@ static void declare(struct channel *ch, struct queue_declaration *d, bool no_wai
                     struct slice args)
 {
     struct connection *conn = ch->connection;
-    d->only_if_there = queue_find(conn->vhost, d->name) != NULL;
+    d->only_if_there = queue_find(conn->session.vhost, d->name) != NULL;
     struct broker_error error = {0};
-    if (!access_declare_queue(conn->identity, vhost_name(conn->vhost), d, &error)) {
+    if (!access_declare_queue(conn->session.identity, vhost_name(conn->session.vhost), d, &error)) {
         channel_refuse(ch, AMQP_QUEUE_DECLARE, &error);
         return;
     }
@@ -81,7 +81,7 @@ static void declare(struct channel *ch, struct queue_declaration *d, bool no_wai
     bool created = false;
     struct durable_done done = channel_durable(ch, AMQP_QUEUE_DECLARE);
     enum change_result result =
-        queue_declare(connection_loop(conn), conn->vhost, d, done, &error, &q, &created);
+        queue_declare(connection_loop(conn), conn->session.vhost, d, done, &error, &q, &created);
     if (result == CHANGE_REFUSED && error.code == 0) { /* it has gone since it was looked for */
         free(done.arg);
         declare(ch, d, no_wait, args);
@@ -93,7 +93,7 @@ static void declare(struct channel *ch, struct queue_declaration *d, bool no_wai
                                  queue_argument_is_known);
     }
     if (result != CHANGE_REFUSED && created && d->flags.exclusive)
-        lv_list_push(&conn->exclusive_queues, &q->owner_link);
+        session_own_queue(&conn->session, q);
     if (result == CHANGE_DONE && !created) {
         free(done.arg);
         answer_existing(ch, q, d, no_wait, args);
@@ -132,7 +132,7 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
                   .exclusive = m.exclusive,
                   .auto_delete = m.auto_delete},
         .arguments = m.arguments,
-        .connection_id = ch->connection->id,
+        .connection_id = ch->connection->session.id,
     };
     if (d.name.n == 0 && !m.passive) {
         d.name = name_generate("amq.gen-", generated);
@@ -157,7 +157,7 @@ void cmd_queue_bind(struct channel *ch, struct slice args)
         .destination_kind = DESTINATION_QUEUE,
         .routing_key = routing_key,
         .arguments = m.arguments,
-        .connection_id = ch->connection->id,
+        .connection_id = ch->connection->session.id,
     };
     if (!m.no_wait)
         CHANNEL_HOLD_REPLY(ch, queue_bind_ok, .none = 0);
@@ -176,7 +176,7 @@ void cmd_queue_unbind(struct channel *ch, struct slice args)
         .destination_kind = DESTINATION_QUEUE,
         .routing_key = m.routing_key,
         .arguments = m.arguments,
-        .connection_id = ch->connection->id,
+        .connection_id = ch->connection->session.id,
     };
     CHANNEL_HOLD_REPLY(ch, queue_unbind_ok, .none = 0);
     channel_change_binding(ch, AMQP_QUEUE_UNBIND, binding_remove, &request);
@@ -221,14 +221,14 @@ void cmd_queue_delete(struct channel *ch, struct slice args)
     if (!channel_name_queue(ch, AMQP_QUEUE_DELETE, m.queue, &name) ||
         !channel_allows_queue(ch, AMQP_QUEUE_DELETE, AUTH_CONFIGURE, name))
         return;
-    struct queue *q = queue_find(ch->connection->vhost, name);
+    struct queue *q = queue_find(ch->connection->session.vhost, name);
     if (!q) {
         if (!m.no_wait)
             CHANNEL_SEND(ch, queue_delete_ok, .message_count = 0);
         return;
     }
     struct broker_error error = {0};
-    if (!queue_entry_check_access(&q->entry, ch->connection->id, &error)) {
+    if (!queue_entry_check_access(&q->entry, ch->connection->session.id, &error)) {
         channel_refuse(ch, AMQP_QUEUE_DELETE, &error);
         return;
     }

@@ -1,4 +1,4 @@
-/* What the log says of connections: who it is about, and what went wrong. The words of exceptions are
+/* What the log says of connections that went wrong. The words of exceptions are
  * RabbitMQ's, so that what looks for them in its log finds them in ours. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,44 +8,7 @@
 #include "base/log.h"
 #include "wire/table.h"
 
-enum { CLIENT_NAME_BYTES_MAX = 128, FIRST_BYTES_SHOWN = 24 };
-
-/* --- who ---------------------------------------------------------------------------------------- */
-
-static struct slice client_name(const struct connection *conn)
-{
-    struct slice name;
-    if (!table_find_string(conn->client_properties, "connection_name", &name))
-        return SLICE_EMPTY;
-    return slice_of(name.p, name.n < CLIENT_NAME_BYTES_MAX ? name.n : CLIENT_NAME_BYTES_MAX);
-}
-
-static void put(struct connection_title *title, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void put(struct connection_title *title, const char *format, ...)
-{
-    size_t n = strlen(title->text);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(title->text + n, sizeof title->text - n, format, args);
-    va_end(args);
-}
-
-const char *connection_title(const struct connection *conn, struct connection_title *room)
-{
-    struct slice name = client_name(conn);
-    put(room, "%s", conn->name);
-    if (name.n > 0)
-        put(room, " '%.*s'", SLICE_ARG(name));
-    if (conn->identity)
-        put(room, " (user '%.*s'", SLICE_ARG(auth_identity_name(conn->identity)));
-    if (conn->identity && conn->vhost)
-        put(room, ", vhost '%.*s'", SLICE_ARG(vhost_name(conn->vhost)));
-    if (conn->identity)
-        put(room, ")");
-    return room->text;
-}
+enum { FIRST_BYTES_SHOWN = 24 };
 
 /* --- exceptions --------------------------------------------------------------------------------- */
 
@@ -80,7 +43,7 @@ void connection_drop_for(struct connection *conn, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (conn->net && conn->state < CONNECTION_SILENT)
+    if (conn->session.net && conn->state < CONNECTION_SILENT)
         log_error("connection %s: %s, closing", CONNECTION_TITLE(conn), text);
     connection_drop(conn);
 }
@@ -173,7 +136,7 @@ void connection_log_vanished(const struct connection *conn, int error)
     }
     if (conn->state > CONNECTION_RUNNING || conn->is_finishing)
         return;
-    uint64_t bytes = net_received(conn->net);
+    uint64_t bytes = net_received(conn->session.net);
     bool is_probe = bytes == 0; /* a health check, usually */
     bool is_error = error != 0 && error != ERR_CLOSED;
     log_line(is_probe ? LOG_DEBUG : LOG_WARNING,
@@ -186,7 +149,7 @@ void connection_log_late(const struct connection *conn, uint32_t limit_ms)
 {
     log_error("connection %s: handshake not finished within %u ms, closing %s, after %llu bytes",
               CONNECTION_TITLE(conn), limit_ms, step_name(conn),
-              (unsigned long long)net_received(conn->net));
+              (unsigned long long)net_received(conn->session.net));
 }
 
 /* --- arguments that nothing knows --------------------------------------------------------------- */

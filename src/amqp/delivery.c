@@ -57,7 +57,7 @@ static size_t frame_payload_max(const struct channel *ch)
 
 static void write_body(struct channel *ch, struct slice body, struct message *message)
 {
-    struct outbuf *out = net_out(ch->connection->net);
+    struct outbuf *out = net_out(ch->connection->session.net);
     size_t most = frame_payload_max(ch);
     for (size_t at = 0; at < body.n;) {
         size_t n = body.n - at < most ? body.n - at : most;
@@ -70,7 +70,7 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
                            struct message *message)
 {
     check_format(message);
-    struct outbuf *out = net_out(ch->connection->net);
+    struct outbuf *out = net_out(ch->connection->session.net);
     size_t n = FRAME_OVERHEAD + CONTENT_HEADER_FIXED_BYTES + header.n;
     put_header_frame(outbuf_reserve(out, n), ch->number, header, body.n);
     outbuf_commit(out, n);
@@ -88,7 +88,7 @@ static void write_small(struct channel *ch, const struct amqp_basic_deliver *met
                         const struct delivery *d)
 {
     check_format(d->message);
-    struct outbuf *out = net_out(ch->connection->net);
+    struct outbuf *out = net_out(ch->connection->session.net);
     size_t n = amqp_basic_deliver_size(method) + FRAME_OVERHEAD + CONTENT_HEADER_FIXED_BYTES +
                d->header.n + (d->body.n ? FRAME_OVERHEAD + d->body.n : 0);
     uint8_t *p = outbuf_reserve(out, n);
@@ -115,20 +115,21 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
     };
     if (!c->no_ack)
         channel_add_unacked(ch, ch->delivery_tag, c, d->place);
-    if (trace_is_on(conn->vhost))
-        channel_trace_delivery(ch, queue_name(c->queue), d);
+    if (trace_is_on(conn->session.vhost))
+        session_trace_delivery(&ch->connection->session, ch->number, queue_name(c->queue), d);
     if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {
         write_small(ch, &method, d);
     } else {
-        struct outbuf *out = net_out(conn->net);
+        struct outbuf *out = net_out(conn->session.net);
         size_t n = amqp_basic_deliver_size(&method);
         amqp_basic_deliver_put(outbuf_reserve(out, n), ch->number, &method);
         outbuf_commit(out, n);
         channel_write_content(ch, d->header, d->body, d->message);
     }
     ch->delivered++;
-    net_dirty(conn->net);
-    return net_unwritten(conn->net) <= OUTPUT_BYTES_HIGH; /* above it, on_drained() will come */
+    net_dirty(conn->session.net);
+    /* Above this mark, on_drained() will come. */
+    return net_unwritten(conn->session.net) <= OUTPUT_BYTES_HIGH;
 }
 
 static bool deliver(struct consumer *c, const struct delivery *d)
@@ -160,7 +161,7 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool return
     if (!lv_list_is_empty(&c->session_link))
         channel_remove_consumer(ch, c);
     c->is_closed = true;
-    consumer_event_deleted(ch, c, false);
+    session_event_consumer_deleted(&ch->connection->session, ch->number, c, false);
     struct queue_call *call = lv_calloc(1, sizeof *call);
     call->queue = queue_ref(c->queue);
     call->from = c->loop;
@@ -181,7 +182,7 @@ static void queue_is_gone(struct consumer *c)
         return; /* the client cancels it at the same time: the answer to that is its end */
     channel_remove_consumer(ch, c);
     c->is_closed = true;
-    consumer_event_deleted(ch, c, false);
+    session_event_consumer_deleted(&ch->connection->session, ch->number, c, false);
     if (ch->state == CHANNEL_OPEN && ch->connection->can.consumer_cancel_notify)
         CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
     consumer_release(&c);

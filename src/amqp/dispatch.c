@@ -47,8 +47,8 @@ void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
         take_method(ch, method, args);
         return;
     }
-    connection_charge(ch->connection, cost_of(method));
-    struct slice before = events_act_as(auth_identity_name(ch->connection->identity));
+    session_charge(&ch->connection->session, cost_of(method));
+    struct slice before = events_act_as(auth_identity_name(ch->connection->session.identity));
     take_method(ch, method, args);
     events_act_as(before);
 }

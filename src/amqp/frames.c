@@ -66,17 +66,14 @@ void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16
                         conn->channel_count, conn->channel_max);
         return;
     }
-    int64_t limit;
-    if (!auth_take(conn->identity, AUTH_LIMIT_CHANNELS, &limit)) {
-        connection_fail(conn, REPLY_NOT_ALLOWED, 0,
-                        "number of channels opened for user '%.*s' has reached the maximum "
-                        "allowed user limit of (%" PRId64 ")",
-                        SLICE_ARG(auth_identity_name(conn->identity)), limit);
+    struct broker_error error;
+    if (!session_take_channel(&conn->session, &error)) {
+        connection_fail(conn, error.code, 0, "%s", error.text);
         return;
     }
     ch = channel_create(conn, number);
-    channel_event_created(ch);
-    connection_charge(conn, CHANNEL_UNITS);
+    session_event_channel_created(&ch->connection->session, ch->number);
+    session_charge(&conn->session, CHANNEL_UNITS);
     CHANNEL_SEND(ch, channel_open_ok, .reserved1 = SLICE_EMPTY);
 }
 
@@ -214,7 +211,7 @@ static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
 static size_t take_frame_or_part(struct connection *conn, const uint8_t *p, size_t n)
 {
     size_t used = take_next(conn, p, n);
-    connection_watch_output(conn);
+    session_watch_output(&conn->session);
     return used;
 }
 
@@ -245,10 +242,10 @@ size_t connection_on_bytes(void *owner, uint8_t *bytes, size_t n)
     while (p < end) {
         if (conn->state == CONNECTION_SILENT || conn->state == CONNECTION_GONE)
             return n;
-        if (conn->stops)
+        if (conn->session.stops)
             break;
         size_t used = publish_at_once(conn, p, end);
-        if (used == 0 && !conn->stops)
+        if (used == 0 && !conn->session.stops)
             used = take_frame_or_part(conn, p, (size_t)(end - p));
         if (used == 0)
             break;

@@ -19,8 +19,8 @@ static struct exchange *find_exchange(struct channel *ch, const struct publicati
 {
     const struct connection *conn = ch->connection;
     const struct delivery *content = &p->publish.content;
-    return access_publish(conn->identity, conn->vhost, content->exchange, content->routing_key,
-                          error);
+    return access_publish(conn->session.identity, conn->session.vhost, content->exchange,
+                          content->routing_key, error);
 }
 
 static struct exchange *find_or_refuse(struct channel *ch, const struct publication *p)
@@ -62,10 +62,10 @@ static bool send_to_queues(struct channel *ch, struct publication *p, const stru
     if (result.is_out_of_memory)
         return publish_fail_without_memory(ch);
     if (result.behind)
-        connection_hold(ch->connection, result.behind);
+        session_hold(&ch->connection->session, result.behind);
     if (is_looked_at && route->count > 0 &&
         dedup_is_behind(connection_server(ch->connection)->broker))
-        connection_hold_for_values(ch->connection, queue_of_entry(route->queues[0]));
+        session_hold_for_values(&ch->connection->session, queue_of_entry(route->queues[0]));
     *answers = result.answers;
     return true;
 }
@@ -156,14 +156,15 @@ __attribute__((noinline)) static void send_traced(struct channel *ch, struct pub
 {
     struct connection *conn = ch->connection;
     struct slice exchange = p->publish.content.exchange;
-    channel_trace_publish(ch, &p->publish.content, p->publish.bcc, route);
+    session_trace_publish(&ch->connection->session, ch->number, &p->publish.content, p->publish.bcc,
+                          route);
     send_on(ch, p, route);
-    connection_hold_for_trace(conn, exchange);
+    session_hold_for_trace(&conn->session, exchange);
 }
 
 static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
 {
-    (trace_is_on(ch->connection->vhost) ? send_traced : send_on)(ch, p, route);
+    (trace_is_on(ch->connection->session.vhost) ? send_traced : send_on)(ch, p, route);
 }
 
 /* What goes to a few queues by a short way is not worth counting: as much of it as is read at once takes no
@@ -189,7 +190,7 @@ static void route_publication(struct channel *ch, struct publication *p)
         return;
     }
     uint64_t topology = topology_generation(connection_server(ch->connection)->broker);
-    struct exchange *exchange = exchange_find(ch->connection->vhost, name);
+    struct exchange *exchange = exchange_find(ch->connection->session.vhost, name);
     uint64_t auth = auth_generation();
     if (!exchange && !(exchange = find_or_refuse(ch, p))) /* it has gone since it was looked at */
         return;
@@ -198,7 +199,7 @@ static void route_publication(struct channel *ch, struct publication *p)
     if (!has_headers)
         publish_memo_write(&ch->memo, exchange, publish->content.routing_key, &route, topology,
                            auth);
-    connection_charge(ch->connection, cost_of(&route));
+    session_charge(&ch->connection->session, cost_of(&route));
     send_publication(ch, p, &route);
 }
 
@@ -242,8 +243,8 @@ void publish_whole(struct channel *ch, struct publication *p)
     if (check_publication(ch, p) && check_properties(ch, p, &space))
         route_publication(ch, p);
     const struct message *message = p->publish.content.message;
-    if (message && message->is_persistent && connection_alarms(conn))
-        connection_block(conn); /* the store has failed */
+    if (message && message->is_persistent && session_alarms(&conn->session))
+        session_block(&conn->session); /* the store has failed */
     publish_end(loop, &p->publish);
     if (p->original)
         message_unref(&p->original);
@@ -299,8 +300,8 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
             },
         .mandatory = m.mandatory,
     };
-    if (alarms_hold(connection_alarms(ch->connection))) {
-        connection_block(ch->connection);
+    if (alarms_hold(session_alarms(&ch->connection->session))) {
+        session_block(&ch->connection->session);
         return 0;
     }
     publish_whole(ch, &publication);

@@ -146,7 +146,7 @@ void channel_return(struct channel *ch, struct slice exchange, struct slice rout
                  .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,
                  .routing_key = routing_key);
     channel_write_content(ch, header, body, message);
-    connection_watch_output(ch->connection);
+    session_watch_output(&ch->connection->session);
 }
 
 void channel_return_message(struct channel *ch, struct message *m)

@@ -12,8 +12,8 @@
 /* What has not come yet of a message stays where it is while an alarm is on. */
 static void block_unfinished(struct channel *ch)
 {
-    if (alarms_hold(connection_alarms(ch->connection)))
-        connection_block(ch->connection);
+    if (alarms_hold(session_alarms(&ch->connection->session)))
+        session_block(&ch->connection->session);
 }
 
 void channel_begin_publish(struct channel *ch, struct slice args)

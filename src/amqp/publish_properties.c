@@ -11,7 +11,7 @@
 
 static bool check_user_id(struct channel *ch, const struct properties *props)
 {
-    const struct auth_identity *who = ch->connection->identity;
+    const struct auth_identity *who = ch->connection->session.identity;
     if (!(props->flags & PROPERTY_USER_ID) ||
         slice_equal(props->user_id, auth_identity_name(who)) || auth_is_impersonator(who))
         return true;

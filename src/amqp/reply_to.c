@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 #include "amqp/channel.h"
-#include "amqp/names.h"
 #include "queue/reply_queue.h"
+#include "session/names.h"
 
 bool reply_to_is_name(struct slice name)
 {
@@ -42,8 +42,8 @@ static bool deliver(struct consumer *c, const struct delivery *d)
                  .exchange = d->exchange, .routing_key = d->routing_key);
     channel_write_content(ch, d->header, d->body, d->message);
     ch->delivered++;
-    net_dirty(ch->connection->net);
-    return net_unwritten(ch->connection->net) <= OUTPUT_BYTES_HIGH;
+    net_dirty(ch->connection->session.net);
+    return net_unwritten(ch->connection->session.net) <= OUTPUT_BYTES_HIGH;
 }
 
 /* The queue goes after its consumer, and has no settings that could change. */
@@ -66,7 +66,7 @@ static struct slice make_name(const struct channel *ch, char name[SHORTSTR_BYTES
     char secret[GENERATED_NAME_MAX];
     struct slice random = name_generate("", secret);
     int n = snprintf(name, SHORTSTR_BYTES_MAX, "%s%llx.%x.%.*s", REPLY_QUEUE_PREFIX,
-                     (unsigned long long)ch->connection->id, ch->number, SLICE_ARG(random));
+                     (unsigned long long)ch->connection->session.id, ch->number, SLICE_ARG(random));
     return slice_of(name, (size_t)n);
 }
 
@@ -74,7 +74,7 @@ static void begin(struct channel *ch, struct slice tag)
 {
     struct loop *loop = connection_loop(ch->connection);
     char name[SHORTSTR_BYTES_MAX];
-    struct queue *q = reply_queue_create(loop, ch->connection->vhost, make_name(ch, name));
+    struct queue *q = reply_queue_create(loop, ch->connection->session.vhost, make_name(ch, name));
     ch->reply_to = consumer_create(q, loop, &reply_calls, ch, tag, SLICE_EMPTY);
     ch->reply_to->no_ack = true;
     queue_attach(q, ch->reply_to);
@@ -117,5 +117,5 @@ void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m)
         CHANNEL_SEND(ch, queue_declare_ok, .queue = name, .consumer_count = 1);
     else
         channel_fail(ch, AMQP_QUEUE_DECLARE, REPLY_NOT_FOUND, "no queue '%.*s' in vhost '%.*s'",
-                     SLICE_ARG(name), SLICE_ARG(vhost_name(ch->connection->vhost)));
+                     SLICE_ARG(name), SLICE_ARG(vhost_name(ch->connection->session.vhost)));
 }

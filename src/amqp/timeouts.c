@@ -84,7 +84,7 @@ static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms
  * it, behind other input, or for a channel that waits or in a socket that is not read for now. */
 static bool has_read_on(struct channel *ch)
 {
-    const struct net_conn *net = ch->connection->net;
+    const struct net_conn *net = ch->connection->session.net;
     if (ch->timeout_reads_to == 0)
         ch->timeout_reads_to = net_received(net) + net_unread(net);
     if (ch->is_waiting || net_is_paused(net) || net_received(net) < ch->timeout_reads_to)
@@ -143,16 +143,5 @@ void channel_look_for_timeouts(struct channel *ch)
     if (ch->state == CHANNEL_OPEN && ch->unacked.count > 0) {
         ch->timeout_least_ms = 0;
         look_after(ch, 0);
-    }
-}
-
-void amqp_timeouts_changed(struct loop *loop)
-{
-    struct amqp_loop *home = loop_slot(loop, LOOP_SLOT_AMQP);
-    struct lv_list *it, *after;
-    lv_list_each (it, after, &home->connections) {
-        struct connection *conn = lv_list_item(it, struct connection, link);
-        for (size_t i = 0; i < conn->channel_count; i++)
-            channel_look_for_timeouts(conn->channels[i]);
     }
 }

@@ -96,7 +96,7 @@ struct broker {
     _Atomic bool is_restoring; /* ... and, unless it is still being read (journal.h), in the log */
     /* Values that exchanges and queues have seen and that are being stored (dedup.h). */
     _Atomic uint64_t values_on_their_way;
-    /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
+    /* Set while an alarm is on: publishers are held back (session/ asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
     _Atomic unsigned event_state; /* events.c's */
     /* More memory is used than queues should be left with: they page out what they can. */

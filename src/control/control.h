@@ -9,10 +9,10 @@
 
 #include <jansson.h>
 
-#include "amqp/amqp.h"
 #include "auth/auth.h"
 #include "broker/broker.h"
 #include "loop/loop.h"
+#include "session/session.h"
 
 #define CONTROL_SOCKET_FILE "control.sock"
 
@@ -21,7 +21,7 @@ struct control_world {
     struct loops *loops;
     struct broker *broker;
     struct auth *auth;
-    struct amqp_server *amqp;
+    struct session_server *sessions;
     const char *data_dir;
     const char *node_name; /* as listings and messages show it: "leveret@host" */
     void *arg;             /* for the calls below, which come on the socket's thread: none waits */

@@ -16,10 +16,10 @@
  * has is filled in. */
 struct session_row {
     struct session_row *next;
-    struct amqp_connection_facts connection;
+    struct session_facts connection;
     struct net_peer peer;
-    struct amqp_channel_facts channel;
-    struct amqp_consumer_facts consumer;
+    struct session_channel_facts channel;
+    struct session_consumer_facts consumer;
 };
 
 struct session_rows {
@@ -31,7 +31,7 @@ struct visit {
     struct session_row **first;
 };
 
-enum { SLICES = 8 };
+enum { SLICES = 15 };
 
 /* Points every slice at its own copy behind the row. */
 static struct session_row *row_copy(const struct session_row *from)
@@ -43,6 +43,13 @@ static struct session_row *row_copy(const struct session_row *from)
         &row.connection.vhost,
         &row.connection.auth_mechanism,
         &row.connection.client_properties,
+        &row.connection.tls.protocol,
+        &row.connection.tls.key_exchange,
+        &row.connection.tls.cipher,
+        &row.connection.tls.hash,
+        &row.connection.tls.cert_subject,
+        &row.connection.tls.cert_issuer,
+        &row.connection.tls.cert_validity,
         &row.consumer.queue,
         &row.consumer.tag,
         &row.consumer.arguments,
@@ -69,27 +76,27 @@ static void visit_add(struct visit *v, const struct session_row *row)
     *v->first = copy;
 }
 
-static void visit_connection(void *arg, const struct amqp_connection_facts *facts)
+static void visit_connection(void *arg, const struct session_facts *facts)
 {
     struct session_row row = {.connection = *facts, .peer = *facts->peer};
     visit_add(arg, &row);
 }
 
 /* A channel's row needs less of its connection. */
-static struct session_row row_of_channel(const struct amqp_channel_facts *facts)
+static struct session_row row_of_channel(const struct session_channel_facts *facts)
 {
     struct session_row row = {.connection = *facts->connection, .channel = *facts};
     row.connection.client_properties = SLICE_EMPTY;
     return row;
 }
 
-static void visit_channel(void *arg, const struct amqp_channel_facts *facts)
+static void visit_channel(void *arg, const struct session_channel_facts *facts)
 {
     struct session_row row = row_of_channel(facts);
     visit_add(arg, &row);
 }
 
-static void visit_consumer(void *arg, const struct amqp_consumer_facts *facts)
+static void visit_consumer(void *arg, const struct session_consumer_facts *facts)
 {
     struct session_row row = row_of_channel(facts->channel);
     row.consumer = *facts;
@@ -98,14 +105,14 @@ static void visit_consumer(void *arg, const struct amqp_consumer_facts *facts)
 
 struct gathering {
     struct session_rows rows;
-    struct amqp_visitor visitor;
+    struct session_visitor visitor;
 };
 
 static void gather_on_loop(struct loop *loop, void *arg)
 {
     struct gathering *g = arg;
     struct visit visit = {&g->rows.first[loop_index(loop)]};
-    amqp_visit(loop, &g->visitor, &visit);
+    sessions_visit(loop, &g->visitor, &visit);
 }
 
 static void rows_free(struct session_row *row)
@@ -152,7 +159,7 @@ static void rows_write(struct request *r, const struct columns *columns, struct 
     free(rows);
 }
 
-static void list(struct request *r, const struct column *all, const struct amqp_visitor *visitor,
+static void list(struct request *r, const struct column *all, const struct session_visitor *visitor,
                  const struct slice *vhost)
 {
     struct columns columns;
@@ -180,8 +187,6 @@ static void list(struct request *r, const struct column *all, const struct amqp_
         return value;                                                                              \
     }
 
-COLUMN(nothing, json_string(""))
-COLUMN(no, json_false())
 COLUMN(connection_pid, json_of_pid(r, row->connection.id, 0))
 COLUMN(connection_name, json_of_slice(row->connection.name))
 COLUMN(user, json_of_slice(row->connection.user))
@@ -192,7 +197,15 @@ COLUMN(peer_host, json_string(row->peer.peer.text))
 COLUMN(peer_port, json_integer(row->peer.peer.port))
 COLUMN(state, json_string(row->connection.state))
 COLUMN(channels, json_of_u64(row->connection.channels))
-COLUMN(protocol, json_string("{0,9,1}"))
+COLUMN(protocol, json_string(row->connection.protocol))
+COLUMN(ssl, json_boolean(row->connection.tls.is_on))
+COLUMN(ssl_protocol, json_of_slice(row->connection.tls.protocol))
+COLUMN(ssl_key_exchange, json_of_slice(row->connection.tls.key_exchange))
+COLUMN(ssl_cipher, json_of_slice(row->connection.tls.cipher))
+COLUMN(ssl_hash, json_of_slice(row->connection.tls.hash))
+COLUMN(peer_cert_subject, json_of_slice(row->connection.tls.cert_subject))
+COLUMN(peer_cert_issuer, json_of_slice(row->connection.tls.cert_issuer))
+COLUMN(peer_cert_validity, json_of_slice(row->connection.tls.cert_validity))
 COLUMN(auth_mechanism, json_of_slice(row->connection.auth_mechanism))
 COLUMN(timeout, json_integer(row->connection.heartbeat_s))
 COLUMN(frame_max, json_integer(row->connection.frame_bytes_max))
@@ -212,14 +225,14 @@ static const struct column connection_columns[] = {
     {"host", host},
     {"peer_port", peer_port},
     {"peer_host", peer_host},
-    {"ssl", no},
-    {"ssl_protocol", nothing},
-    {"ssl_key_exchange", nothing},
-    {"ssl_cipher", nothing},
-    {"ssl_hash", nothing},
-    {"peer_cert_subject", nothing},
-    {"peer_cert_issuer", nothing},
-    {"peer_cert_validity", nothing},
+    {"ssl", ssl},
+    {"ssl_protocol", ssl_protocol},
+    {"ssl_key_exchange", ssl_key_exchange},
+    {"ssl_cipher", ssl_cipher},
+    {"ssl_hash", ssl_hash},
+    {"peer_cert_subject", peer_cert_subject},
+    {"peer_cert_issuer", peer_cert_issuer},
+    {"peer_cert_validity", peer_cert_validity},
     {"state", state},
     {"channels", channels},
     {"protocol", protocol},
@@ -305,18 +318,18 @@ static const struct column consumer_columns[] = {
 
 static void run_list_connections(struct request *r)
 {
-    list(r, connection_columns, &(struct amqp_visitor){.connection = visit_connection}, NULL);
+    list(r, connection_columns, &(struct session_visitor){.connection = visit_connection}, NULL);
 }
 
 static void run_list_channels(struct request *r)
 {
-    list(r, channel_columns, &(struct amqp_visitor){.channel = visit_channel}, NULL);
+    list(r, channel_columns, &(struct session_visitor){.channel = visit_channel}, NULL);
 }
 
 static void run_list_consumers(struct request *r)
 {
     struct slice vhost_name = request_string(r, "vhost");
-    list(r, consumer_columns, &(struct amqp_visitor){.consumer = visit_consumer}, &vhost_name);
+    list(r, consumer_columns, &(struct session_visitor){.consumer = visit_consumer}, &vhost_name);
 }
 
 /* --- closing ------------------------------------------------------------------------------ */
@@ -331,7 +344,7 @@ struct closing {
 static void close_one_on_loop(struct loop *loop, void *arg)
 {
     struct closing *c = arg;
-    if (amqp_close_connection(loop, c->id, c->reason))
+    if (sessions_close(loop, c->id, c->reason))
         atomic_fetch_add_explicit(&c->closed, 1, memory_order_relaxed);
 }
 
@@ -374,14 +387,14 @@ static void run_close_connection(struct request *r)
 }
 
 /* Which connections a close_all_connections means. */
-static bool is_meant(const struct closing *c, const struct amqp_connection_facts *facts)
+static bool is_meant(const struct closing *c, const struct session_facts *facts)
 {
     return (c->vhost.n == 0 || slice_equal(c->vhost, facts->vhost)) &&
            (c->user.n == 0 || slice_equal(c->user, facts->user)) &&
            strcmp(facts->state, "closing") != 0;
 }
 
-static void count_meant(void *arg, const struct amqp_connection_facts *facts)
+static void count_meant(void *arg, const struct session_facts *facts)
 {
     struct closing *c = arg;
     if (is_meant(c, facts))
@@ -391,8 +404,8 @@ static void count_meant(void *arg, const struct amqp_connection_facts *facts)
 static void close_meant_on_loop(struct loop *loop, void *arg)
 {
     struct closing *c = arg;
-    amqp_visit(loop, &(struct amqp_visitor){.connection = count_meant}, c);
-    amqp_close_matching(loop, c->vhost, c->user, c->reason);
+    sessions_visit(loop, &(struct session_visitor){.connection = count_meant}, c);
+    sessions_close_matching(loop, c->vhost, c->user, c->reason);
 }
 
 static void run_close_all_connections(struct request *r)

@@ -100,7 +100,7 @@ static void run_set_user_tags(struct request *r)
 
 static void close_on_loop(struct loop *loop, void *arg)
 {
-    amqp_close_matching(loop, SLICE_EMPTY, *(const struct slice *)arg, "user was deleted");
+    sessions_close_matching(loop, SLICE_EMPTY, *(const struct slice *)arg, "user was deleted");
 }
 
 static void run_delete_user(struct request *r)
@@ -157,7 +157,7 @@ static void run_list_users(struct request *r)
 
 static void recheck_on_loop(struct loop *loop, void *arg)
 {
-    amqp_permissions_changed(loop, *(const struct slice *)arg);
+    sessions_permissions_changed(loop, *(const struct slice *)arg);
 }
 
 /* Consumers that may no longer be are cancelled before the change is answered. */

@@ -106,7 +106,7 @@ static void close_on_loop(struct loop *loop, void *arg)
     struct lv_buffer reason = {0};
     lv_buffer_printf(&reason, "vhost '%.*s' is deleted", SLICE_ARG(c->name));
     lv_buffer_add_u8(&reason, '\0');
-    amqp_close_matching(loop, c->name, SLICE_EMPTY, (const char *)reason.p);
+    sessions_close_matching(loop, c->name, SLICE_EMPTY, (const char *)reason.p);
     lv_buffer_free(&reason);
 }
 

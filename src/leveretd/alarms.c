@@ -15,12 +15,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "amqp/amqp.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "message/events.h"
 #include "paging/journal.h"
 #include "queue/queue.h"
+#include "session/session.h"
 
 /* --- pure --------------------------------------------------------------------------------- */
 
@@ -289,7 +289,7 @@ static void tell_events(struct broker *broker, unsigned changed, unsigned alarms
 static void tell_loop(struct loop *at, struct mail *mail)
 {
     (void)mail;
-    amqp_alarms_changed(at);
+    sessions_alarms_changed(at);
 }
 
 static void spread(struct loop *loop, struct broker *broker)

@@ -29,12 +29,13 @@ static uint64_t open_files(void)
 static json_t *listeners_of(const struct leveretd *d)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < d->listener_count; i++) {
+    for (size_t i = 0; i < d->listeners.count; i++) {
+        const struct listener *l = &d->listeners.items[i];
         json_t *one = json_object();
-        json_object_set_new(one, "interface", json_string(d->listener_texts[i]));
-        json_object_set_new(one, "port", integer(d->listener_ports[i]));
-        json_object_set_new(one, "protocol", json_string("amqp"));
-        json_object_set_new(one, "purpose", json_string("AMQP 0-9-1"));
+        json_object_set_new(one, "interface", json_string(l->address));
+        json_object_set_new(one, "port", integer(l->port));
+        json_object_set_new(one, "protocol", json_string(l->frontend->name));
+        json_object_set_new(one, "purpose", json_string(l->frontend->purpose));
         json_array_append_new(list, one);
     }
     return list;

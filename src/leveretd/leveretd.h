@@ -8,17 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "amqp/amqp.h"
 #include "auth/auth.h"
 #include "broker/broker.h"
 #include "control/control.h"
 #include "leveretd/alarms.h"
 #include "leveretd/clock_keeper.h"
 #include "leveretd/config.h"
+#include "leveretd/listeners.h"
 #include "leveretd/options.h"
 #include "loop/loop.h"
 #include "net/net.h"
 #include "paging/journal.h"
+#include "session/session.h"
 #include "store/definitions.h"
 
 /* How leveretd ends, as sysexits.h numbers it; docs/man/leveretd.8 says the same. Besides there are
@@ -31,7 +32,7 @@ enum exit_code {
     EXIT_DATA_DIR_BUSY = 75, /* another broker has the data directory */
 };
 
-enum { LISTENERS_MAX = CONFIG_LISTENERS_MAX, LOG_FILE_BYTES = 16 * 1024 * 1024 };
+enum { LOG_FILE_BYTES = 16 * 1024 * 1024 };
 
 /* A config that was in force once. Settings' strings are borrowed by other rooms for the life of the
  * process, so a reload never frees one. */
@@ -65,14 +66,11 @@ struct leveretd {
     struct restoring restoring;
     struct auth *auth;
     struct broker *broker;
-    struct amqp_server amqp;
+    struct session_server sessions;
     char cluster_name[300];
     char platform[300];
-    struct net_listener *listeners[LISTENERS_MAX];
-    char listener_texts[LISTENERS_MAX][64]; /* the address it listens on: "::", "127.0.0.1" */
-    uint16_t listener_ports[LISTENERS_MAX]; /* stays when the listener is closed */
-    size_t listener_count;
-    bool is_serving; /* amqp_init() was called */
+    struct listeners listeners;
+    bool is_serving; /* sessions_start() was called */
     struct control *control;
     struct alarms *alarms;
     struct shutdown *shutdown; /* NULL until the stop has begun */

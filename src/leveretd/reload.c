@@ -40,7 +40,7 @@ void leveretd_use(struct leveretd *d, struct config *config)
 static void tell_loop(struct loop *at, struct mail *mail)
 {
     (void)mail;
-    amqp_timeouts_changed(at);
+    sessions_timeouts_changed(at);
 }
 
 void leveretd_reload(struct leveretd *d)

@@ -37,7 +37,7 @@ static void close_connections(struct loop *at, struct mail *mail)
 {
     struct leveretd *d = mail->a;
     if (d->is_serving)
-        amqp_close_all(at, stop_reason);
+        sessions_close_all(at, stop_reason);
 }
 
 static void counted(struct loop *at, struct mail *mail)
@@ -62,7 +62,7 @@ static void count_connections(struct loop *at, struct mail *mail)
     struct shutdown *s = mail->a;
     if (!s->d->is_serving)
         return; /* delivered after the loops have ended */
-    struct mail answer = {.deliver = counted, .a = s, .c = amqp_connection_count(at)};
+    struct mail answer = {.deliver = counted, .a = s, .c = sessions_count(at)};
     loop_mail(at, loops_at(loop_set(at), 0), &answer);
 }
 
@@ -74,13 +74,6 @@ static void look(struct loop *loop, struct loop_timer *timer)
     s->answers_due = loops_count(s->d->loops);
     for (unsigned i = 0; i < loops_count(s->d->loops); i++)
         loop_mail(loop, loops_at(s->d->loops, i), &mail);
-}
-
-static void close_listeners(struct leveretd *d)
-{
-    for (size_t i = 0; i < d->listener_count; i++)
-        if (d->listeners[i])
-            net_listener_close(&d->listeners[i]);
 }
 
 void leveretd_stop(struct leveretd *d)
@@ -95,7 +88,7 @@ void leveretd_stop(struct leveretd *d)
     s->d = d;
     s->deadline_ms = loop_patient_ms(loop) + STOP_MS_MAX;
     log_info("stopping");
-    close_listeners(d);
+    listeners_close(&d->listeners);
     struct mail mail = {.deliver = close_connections, .a = d};
     for (unsigned i = 0; i < loops_count(d->loops); i++)
         loop_mail(loop, loops_at(d->loops, i), &mail);
@@ -173,14 +166,14 @@ void leveretd_free(struct leveretd *d)
     if (d->definitions)
         flush_definitions(d->definitions);
     if (d->loops)
-        close_listeners(d);
+        listeners_close(&d->listeners);
     restoring_stop(d);
     journal_close(&d->journal);
     if (d->loops)
         drain(d);
     events_stop(d->broker);
     if (d->is_serving)
-        amqp_stop(d->loops);
+        sessions_stop(d->loops);
     d->is_serving = false;
     broker_free(&d->broker);
     auth_free(&d->auth);

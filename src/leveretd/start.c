@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -228,62 +229,6 @@ static int go_on_restoring(struct leveretd *d)
     return EXIT_DEFINITIONS;
 }
 
-/* "[::]:5672", "127.0.0.1:5672". */
-static const char *endpoint(char room[96], const char *address, unsigned port)
-{
-    snprintf(room, 96, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
-    return room;
-}
-
-static int listen_on(struct leveretd *d, const char *address, uint16_t port)
-{
-    size_t i = d->listener_count;
-    int err = net_listen(d->loops, address, port, amqp_accepted, &d->amqp, &d->listeners[i]);
-    if (err < 0)
-        return err;
-    snprintf(d->listener_texts[i], sizeof d->listener_texts[i], "%s", address);
-    d->listener_ports[i] = net_listener_port(d->listeners[i]);
-    d->listener_count++;
-    return 0;
-}
-
-/* Every address is "::" where there is IPv6 (IPv4 comes in there too), else "0.0.0.0". */
-static int listen_everywhere(struct leveretd *d, uint16_t port)
-{
-    int err = listen_on(d, "::", port);
-    if (err < 0 && err != ERR_BUSY && err != ERR_REFUSED)
-        err = listen_on(d, "0.0.0.0", port);
-    return err;
-}
-
-static const char *listen_advice(int err)
-{
-    switch (err) {
-    case ERR_BUSY: return "the address is in use, maybe by another broker (see --bind and --port)";
-    case ERR_REFUSED: return "not permitted (ports below 1024 are for root)";
-    case ERR_INVALID: return "it is no address of this machine";
-    default: return lv_error_text(err);
-    }
-}
-
-static int listen_on_all(struct leveretd *d)
-{
-    const struct config_listeners *wanted = &d->config->listeners;
-    char where[96];
-
-    for (size_t i = 0; i < wanted->count; i++) {
-        const struct config_listener *l = &wanted->items[i];
-        int err = l->address[0] ? listen_on(d, l->address, l->port) : listen_everywhere(d, l->port);
-        if (err < 0) {
-            log_error("cannot listen on %s for AMQP: %s",
-                      endpoint(where, l->address[0] ? l->address : "::", l->port),
-                      listen_advice(err));
-            return EXIT_LISTEN;
-        }
-    }
-    return EXIT_OK;
-}
-
 static void stop_mailed(struct loop *at, struct mail *mail)
 {
     (void)at;
@@ -303,7 +248,7 @@ static int open_control(struct leveretd *d)
         .loops = d->loops,
         .broker = d->broker,
         .auth = d->auth,
-        .amqp = &d->amqp,
+        .sessions = &d->sessions,
         .data_dir = d->config->data_dir,
         .node_name = d->cluster_name,
         .arg = d,
@@ -350,7 +295,7 @@ static uint64_t unfinished_bytes_max(const struct leveretd *d)
 static void set_sessions(struct leveretd *d)
 {
     const struct config *config = d->config;
-    struct amqp_settings *s = &d->amqp.settings;
+    struct session_settings *s = &d->sessions.settings;
     s->product = config->server_product;
     s->version = config->server_version;
     s->frame_bytes_max = (uint32_t)config->frame_bytes_max;
@@ -364,22 +309,6 @@ static void set_sessions(struct leveretd *d)
     s->connections_max = config->connection_max; /* CONFIG_NONE is below 0 */
     s->qos_reaches_running = config->qos_reaches_running;
     s->forgets_histories = config->republished_x_death == CONFIG_X_DEATH_IGNORE;
-}
-
-static void set_listeners(struct leveretd *d)
-{
-    const struct config *config = d->config;
-    const struct net_tcp_options options = {
-        .backlog = (int)config->tcp_backlog,
-        .is_nodelay = config->is_tcp_nodelay,
-        .is_keepalive = config->is_tcp_keepalive,
-        .send_buffer_bytes = (int)config->tcp_sndbuf_bytes, /* CONFIG_NONE is below 0 */
-        .receive_buffer_bytes = (int)config->tcp_recbuf_bytes,
-    };
-    for (size_t i = 0; i < d->listener_count; i++) {
-        if (d->listeners[i])
-            net_listener_set_options(d->listeners[i], &options);
-    }
 }
 
 static void set_loopback_users(struct leveretd *d)
@@ -406,7 +335,7 @@ void leveretd_apply(struct leveretd *d)
     set_loopback_users(d);
     set_sessions(d);
     set_broker(d);
-    set_listeners(d);
+    listeners_configure(&d->listeners, d->config);
     atomic_store(&d->broker->default_queue_type,
                  config_word(CONFIG_QUEUE_TYPES, d->config->default_queue_type));
     if (d->alarms)
@@ -417,17 +346,15 @@ void leveretd_apply(struct leveretd *d)
 
 static void say_started(const struct leveretd *d, const struct recovery *r)
 {
-    char text[1024] = "nothing for AMQP", where[96];
-    size_t n = 0;
-    for (size_t i = 0; i < d->listener_count && n + 128 < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s (amqp)", i ? ", " : "",
-                              endpoint(where, d->listener_texts[i], d->listener_ports[i]));
+    struct lv_buffer where = {0};
+    listeners_print(&d->listeners, &where);
     uint64_t us = monotonic_us() - d->begun_us;
     unsigned loops = loops_count(d->loops);
-    log_info("leveretd " LEVERET_VERSION " listens on %s, %s/" CONTROL_SOCKET_FILE
+    log_info("leveretd " LEVERET_VERSION " listens on %.*s, %s/" CONTROL_SOCKET_FILE
              " (control): %u loop%s, %zu queue%s recovered, started in %" PRIu64 ".%" PRIu64 " ms",
-             text, d->config->data_dir, loops, loops == 1 ? "" : "s", r->queues,
-             r->queues == 1 ? "" : "s", us / 1000, us / 100 % 10);
+             (int)where.n, (const char *)where.p, d->config->data_dir, loops, loops == 1 ? "" : "s",
+             r->queues, r->queues == 1 ? "" : "s", us / 1000, us / 100 % 10);
+    lv_buffer_free(&where);
 }
 
 static void signal_stop(void *arg, int signal_number)
@@ -464,23 +391,24 @@ int leveretd_start(struct leveretd *d)
     d->broker = broker_create(d->loops, d->definitions);
     d->broker->node_name = d->cluster_name;
     d->broker->event_vhost = event_vhost(d->config);
-    d->amqp.broker = d->broker;
-    d->amqp.auth = d->auth;
-    d->amqp.settings.leveret_version = LEVERET_VERSION;
-    d->amqp.settings.platform = d->platform;
-    d->amqp.settings.cluster_name = d->cluster_name;
+    d->sessions.broker = d->broker;
+    d->sessions.auth = d->auth;
+    d->sessions.settings.leveret_version = LEVERET_VERSION;
+    d->sessions.settings.platform = d->platform;
+    d->sessions.settings.cluster_name = d->cluster_name;
     if ((code = recover(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 
     log_thread_start(); /* from here on nobody waits for whoever reads the log */
     leveretd_apply(d);
     net_init(d->loops);
-    amqp_init(d->loops, &d->amqp);
+    sessions_start(d->loops, &d->sessions);
     d->is_serving = true;
     d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);
-    if ((code = listen_on_all(d)) != EXIT_OK || (code = open_control(d)) != EXIT_OK)
+    if ((code = listeners_open(&d->listeners, d->loops, d->config, &d->sessions)) != EXIT_OK ||
+        (code = open_control(d)) != EXIT_OK)
         return code;
-    set_listeners(d);
+    listeners_configure(&d->listeners, d->config);
     if ((code = go_on_restoring(d)) != EXIT_OK)
         return code;
     alarms_start(d->alarms);

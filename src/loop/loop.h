@@ -139,15 +139,14 @@ enum loop_slot {
     LOOP_SLOT_NET,
     LOOP_SLOT_BROKER,
     LOOP_SLOT_STORE,
-    LOOP_SLOT_AMQP,
-    LOOP_SLOT_ADMIN,
+    LOOP_SLOT_SESSION,
     LOOP_SLOTS
 };
 void *loop_slot(const struct loop *loop, enum loop_slot slot);
 void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value);
 
 /* Called at the end of every turn, after its tasks and before staged mail is handed over and bytes
- * go out (amqp's confirms); again when what followed has scheduled more tasks or mail to itself. In
+ * go out (front ends' confirms); again when what followed has scheduled more tasks or mail to itself. In
  * order of registration. Before loops_start() only. */
 void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop));
 

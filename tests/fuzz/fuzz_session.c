@@ -37,7 +37,7 @@ struct world {
     struct wire_reader in; /* the program */
     struct loops *loops;
     struct broker *broker;
-    struct amqp_server server;
+    struct session_server server;
     struct peer peers[PEERS_MAX];
     unsigned peer_count;
     uint16_t next_port;
@@ -288,7 +288,7 @@ static void connect_peer(struct world *w, struct peer *peer)
     uint8_t how = take(w);
     struct loop *loop = loops_at(w->loops, (how >> 6) % loops_count(w->loops));
     *peer = (struct peer){.reader = lv_calloc(1, sizeof *peer->reader)};
-    net_sim_connect(&peer->net, loop, w->next_port++, amqp_accepted, &w->server);
+    net_sim_connect(&peer->net, loop, w->next_port++, amqp_frontend.accepted, &w->server);
     peer->is_raw = how & 32;
     if (!peer->is_raw)
         shake_hands(w, peer, how);
@@ -419,17 +419,17 @@ static void step_break(struct world *w, struct peer *peer)
     turn(w);
 }
 
-static void count_visits(void *arg, const struct amqp_connection_facts *facts)
+static void count_visits(void *arg, const struct session_facts *facts)
 {
     *(size_t *)arg += facts->name.n > 0;
 }
 
-static void count_channels(void *arg, const struct amqp_channel_facts *facts)
+static void count_channels(void *arg, const struct session_channel_facts *facts)
 {
     *(size_t *)arg += facts->connection->channels > 0;
 }
 
-static void count_consumers(void *arg, const struct amqp_consumer_facts *facts)
+static void count_consumers(void *arg, const struct session_consumer_facts *facts)
 {
     *(size_t *)arg += facts->channel->consumers > 0;
 }
@@ -437,7 +437,7 @@ static void count_consumers(void *arg, const struct amqp_consumer_facts *facts)
 static void tell_alarms(struct loop *at, struct mail *mail)
 {
     (void)mail;
-    amqp_alarms_changed(at);
+    sessions_alarms_changed(at);
 }
 
 static void set_alarms(struct world *w, unsigned alarms)
@@ -451,15 +451,15 @@ static void set_alarms(struct world *w, unsigned alarms)
 static void close_all(struct loop *at, struct mail *mail)
 {
     (void)mail;
-    amqp_close_all(at, "the operator wants it so");
+    sessions_close_all(at, "the operator wants it so");
 }
 
 static void visit_all(struct loop *at, struct mail *mail)
 {
-    static const struct amqp_visitor visitor = {count_visits, count_channels, count_consumers};
+    static const struct session_visitor visitor = {count_visits, count_channels, count_consumers};
     size_t count = 0;
     (void)mail;
-    amqp_visit(at, &visitor, &count);
+    sessions_visit(at, &visitor, &count);
 }
 
 /* What an operator does, all of it by mail, as leveretctl's questions come. */
@@ -516,7 +516,7 @@ static void world_start(struct world *w, struct slice program)
     uint8_t shape = take(w);
     w->loops = loop_sim_create(1 + shape % 3, take(w));
     w->broker = broker_create(w->loops, NULL);
-    w->server = (struct amqp_server){
+    w->server = (struct session_server){
         .broker = w->broker,
         .auth = auth_create(NULL),
         .settings = {.product = "RabbitMQ",
@@ -540,7 +540,7 @@ static void world_start(struct world *w, struct slice program)
     struct vhost *vhost;
     lv_assert(vhost_create(w->broker, slice_str("/"), false, nobody, &vhost) == CHANGE_DONE);
     lv_assert(auth_bootstrap(w->server.auth, &guest));
-    amqp_init(w->loops, &w->server);
+    sessions_start(w->loops, &w->server);
     for (unsigned i = 0; i < 1 + (shape >> 4) % PEERS_MAX; i++) {
         w->peer_count++;
         connect_peer(w, &w->peers[i]);
@@ -562,11 +562,11 @@ static void world_end(struct world *w)
         net_sim_reset(&w->peers[i].net);
     settle(w);
     for (unsigned i = 0; i < loops_count(w->loops); i++)
-        lv_assert(amqp_connection_count(loops_at(w->loops, i)) == 0);
+        lv_assert(sessions_count(loops_at(w->loops, i)) == 0);
     for (unsigned i = 0; i < w->peer_count; i++)
         free_peer(&w->peers[i]);
     loops_drain(w->loops);
-    amqp_stop(w->loops);
+    sessions_stop(w->loops);
     broker_free(&w->broker);
     auth_free(&w->server.auth);
     loop_sim_free(&w->loops);

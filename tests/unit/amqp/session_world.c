@@ -16,7 +16,7 @@ void world_start(struct world *w, unsigned loops, uint64_t seed)
     lv_rcu_register_thread();
     w->loops = loop_sim_create(loops, seed);
     w->broker = broker_create(w->loops, NULL);
-    w->server = (struct amqp_server){
+    w->server = (struct session_server){
         .broker = w->broker,
         .auth = auth_create(NULL),
         .settings = {.product = "RabbitMQ",
@@ -40,7 +40,7 @@ void world_start(struct world *w, unsigned loops, uint64_t seed)
     struct vhost *vhost;
     assert_int_equal(vhost_create(w->broker, slice_str("/"), false, nobody, &vhost), CHANGE_DONE);
     assert_true(auth_bootstrap(w->server.auth, &guest));
-    amqp_init(w->loops, &w->server);
+    sessions_start(w->loops, &w->server);
 }
 
 void world_stop(struct world *w)
@@ -54,9 +54,9 @@ void world_stop(struct world *w)
         lv_buffer_free(&w->peers[i].heard);
     }
     for (unsigned i = 0; i < loops_count(w->loops); i++)
-        assert_int_equal(amqp_connection_count(loops_at(w->loops, i)), 0);
+        assert_int_equal(sessions_count(loops_at(w->loops, i)), 0);
     loops_drain(w->loops);
-    amqp_stop(w->loops);
+    sessions_stop(w->loops);
     broker_free(&w->broker);
     auth_free(&w->server.auth);
     loop_sim_free(&w->loops);
@@ -70,8 +70,8 @@ struct peer *world_connect(struct world *w, unsigned i, unsigned loop)
 {
     struct peer *peer = &w->peers[i];
     peer->is_connected = true;
-    net_sim_connect(&peer->net, loops_at(w->loops, loop), (uint16_t)(40000 + i), amqp_accepted,
-                    &w->server);
+    net_sim_connect(&peer->net, loops_at(w->loops, loop), (uint16_t)(40000 + i),
+                    amqp_frontend.accepted, &w->server);
     return peer;
 }
 

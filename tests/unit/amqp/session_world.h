@@ -28,7 +28,7 @@ struct peer {
 struct world {
     struct loops *loops;
     struct broker *broker;
-    struct amqp_server server;
+    struct session_server server;
     struct peer peers[PEERS_MAX];
 };
 

@@ -1,8 +1,8 @@
 /* Messages that are not whole: what they cost, and what keeps them within bounds. */
 #include <stdlib.h>
 
-#include "amqp/connection.h"
 #include "amqp/session_world.h"
+#include "session/session_private.h"
 
 enum { MIB = 1024 * 1024, LIMIT_BYTES = 4 * MIB };
 
@@ -12,9 +12,9 @@ static void start(struct world *w)
     w->server.settings.unfinished_bytes_max = LIMIT_BYTES;
 }
 
-static struct amqp_loop *home(struct world *w)
+static struct session_loop *home(struct world *w)
 {
-    return loop_slot(loops_at(w->loops, 0), LOOP_SLOT_AMQP);
+    return loop_slot(loops_at(w->loops, 0), LOOP_SLOT_SESSION);
 }
 
 /* The method and header of a message of so many bytes, to a queue by its name. */
@@ -56,14 +56,14 @@ static void an_announced_body_takes_no_room_until_it_comes(void **state)
     start(&w);
     struct peer *peer = world_login(&w, 0, 0, 0);
     begin(&w, peer, 1, "", "q", 100 * MIB);
-    assert_int_equal(home(&w)->body_bytes, 0);
+    assert_int_equal(home(&w)->unfinished_bytes, 0);
     go_on(&w, peer, 1, 10);
-    assert_in_range(home(&w)->body_bytes, 10, 4096);
+    assert_in_range(home(&w)->unfinished_bytes, 10, 4096);
     go_on(&w, peer, 1, 100000);
-    assert_in_range(home(&w)->body_bytes, 100010, 200020);
+    assert_in_range(home(&w)->unfinished_bytes, 100010, 200020);
     PEER_SAYS(peer, 0, connection_close, .reply_code = 200);
     world_settle(&w);
-    assert_int_equal(home(&w)->body_bytes, 0);
+    assert_int_equal(home(&w)->unfinished_bytes, 0);
     world_stop(&w);
 }
 
@@ -84,7 +84,7 @@ static void a_message_in_pieces_arrives_as_it_was_sent(void **state)
     begin(&w, peer, 1, "", "q", 120000);
     for (unsigned i = 0; i < 12; i++)
         go_on(&w, peer, 1, 10000);
-    assert_int_equal(home(&w)->body_bytes, 0);
+    assert_int_equal(home(&w)->unfinished_bytes, 0);
     PEER_SAYS(peer, 1, basic_get, .queue = slice_str("q"), .no_ack = true);
     PEER_SAYS(peer, 1, basic_get, .queue = slice_str("q"), .no_ack = true);
     world_settle(&w);
@@ -106,7 +106,7 @@ static void what_will_be_refused_takes_no_room_and_is_refused_at_its_end(void **
     struct peer *peer = world_login(&w, 0, 0, 0);
     begin(&w, peer, 1, "nowhere", "q", 300000);
     go_on(&w, peer, 1, 200000);
-    assert_int_equal(home(&w)->body_bytes, 0);
+    assert_int_equal(home(&w)->unfinished_bytes, 0);
     PEER_HEARS(peer, "");
     go_on(&w, peer, 1, 100000);
     PEER_HEARS(peer, "1 channel.close 404 NOT_FOUND - no exchange 'nowhere' in vhost '/'\n");
@@ -134,11 +134,11 @@ static void beyond_a_loops_limit_the_first_gets_on_and_the_others_after_it(void 
         begin(&w, peers[i], 1, "", "q", 8 * MIB);
         go_on(&w, peers[i], 1, 3 * MIB);
     }
-    assert_int_equal(home(&w)->body_stops, 2);
+    assert_int_equal(home(&w)->unfinished_stops, 2);
     for (unsigned i = 3; i-- > 0;)
         go_on(&w, peers[i], 1, 5 * MIB);
-    assert_int_equal(home(&w)->body_stops, 0);
-    assert_int_equal(home(&w)->body_bytes, 0);
+    assert_int_equal(home(&w)->unfinished_stops, 0);
+    assert_int_equal(home(&w)->unfinished_bytes, 0);
     PEER_SAYS(peers[0], 1, queue_purge, .queue = slice_str("q"));
     world_settle(&w);
     PEER_HEARS(peers[0], "1 queue.declare_ok\n"
@@ -156,7 +156,7 @@ static void small_messages_in_pieces_are_read_whatever_others_hold(void **state)
         begin(&w, greedy, 1, "", "q", 100 * MIB);
         go_on(&w, greedy, 1, 4 * MIB);
     }
-    assert_int_equal(home(&w)->body_stops, 1);
+    assert_int_equal(home(&w)->unfinished_stops, 1);
     struct peer *peer = world_login(&w, 2, 0, 0);
     PEER_SAYS(peer, 1, queue_declare, .queue = slice_str("q"));
     begin(&w, peer, 1, "", "q", 130000);
@@ -183,11 +183,11 @@ static void a_first_that_does_not_come_on_is_closed_when_others_wait(void **stat
     PEER_HEARS(idle, ""); /* nobody waits */
     begin(&w, next, 1, "", "q", 5 * MIB);
     go_on(&w, next, 1, 5 * MIB);
-    assert_int_equal(home(&w)->body_stops, 1);
+    assert_int_equal(home(&w)->unfinished_stops, 1);
     world_wait(&w, 10000);
     PEER_HEARS(idle, "0 connection.close 506\n");
-    assert_int_equal(home(&w)->body_stops, 0);
-    assert_int_equal(home(&w)->body_bytes, 0);
+    assert_int_equal(home(&w)->unfinished_stops, 0);
+    assert_int_equal(home(&w)->unfinished_bytes, 0);
     PEER_HEARS(next, "");
     world_stop(&w);
 }
@@ -212,7 +212,7 @@ static void one_connection_beyond_the_limit_is_closed_unless_by_a_single_message
     PEER_HEARS(many, "2 channel.open_ok\n"
                      "3 channel.open_ok\n"
                      "0 connection.close 506\n");
-    assert_int_equal(home(&w)->body_bytes, 0);
+    assert_int_equal(home(&w)->unfinished_bytes, 0);
     world_stop(&w);
 }
 

@@ -9,7 +9,7 @@ enum { SEEDS = 20 };
 static void tell_alarms(struct loop *at, struct mail *mail)
 {
     (void)mail;
-    amqp_alarms_changed(at);
+    sessions_alarms_changed(at);
 }
 
 static void set_alarms(struct world *w, unsigned alarms)

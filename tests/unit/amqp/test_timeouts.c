@@ -174,7 +174,7 @@ static void the_brokers_default_holds_where_nobody_says_otherwise(void **state)
     PEER_HEARS(peer, "1 basic.consume_ok\n1 basic.deliver 1\n1 content 1 a\n"
                      "1 basic.consume_ok\n1 basic.deliver 2\n1 content 1 b\n");
     w.broker->consumer_timeout_ms = TIMEOUT_MS; /* it is long past */
-    amqp_timeouts_changed(loops_at(w.loops, 0));
+    sessions_timeouts_changed(loops_at(w.loops, 0));
     world_wait(&w, 1);
     PEER_HEARS(peer, "1 basic.cancel\n"
                      "1 basic.deliver 3 redelivered\n1 content 1 a\n"

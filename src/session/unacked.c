@@ -1,4 +1,4 @@
-#include "amqp/unacked.h"
+#include "session/unacked.h"
 
 struct chunk {
     uint64_t live;

@@ -1,6 +1,6 @@
 /* Names that the server makes up: amq.gen-... for queues, amq.ctag-... for consumers. */
-#ifndef LEVERET_AMQP_NAMES_H
-#define LEVERET_AMQP_NAMES_H
+#ifndef LEVERET_SESSION_NAMES_H
+#define LEVERET_SESSION_NAMES_H
 
 #include <stddef.h>
 

@@ -2,8 +2,8 @@
  *
  * An entry holds its consumer (consumer_hold), which knows the queue. In a transaction an
  * acknowledged entry is marked until commit or rollback: it cannot be acknowledged twice. */
-#ifndef LEVERET_AMQP_UNACKED_H
-#define LEVERET_AMQP_UNACKED_H
+#ifndef LEVERET_SESSION_UNACKED_H
+#define LEVERET_SESSION_UNACKED_H
 
 #include "base/seqmap.h"
 #include "queue/consumer.h"

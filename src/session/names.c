@@ -1,4 +1,4 @@
-#include "amqp/names.h"
+#include "session/names.h"
 
 #include <openssl/rand.h>
 

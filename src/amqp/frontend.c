@@ -1,0 +1,103 @@
+/* What sessions, whatever their protocol, are asked to do, done for AMQP 0-9-1. */
+#include "amqp/channel.h"
+#include "base/log.h"
+
+/* One that has not finished the handshake is just closed: that is no error of the client's, since somebody
+ * has ordered it. */
+static void close_for(struct session *s, const struct broker_error *why)
+{
+    struct connection *conn = connection_of(s);
+    if (conn->state == CONNECTION_RUNNING) {
+        connection_fail(conn, why->code, 0, "%s", why->text);
+    } else if (conn->state < CONNECTION_RUNNING) {
+        log_warning("connection %s: %s, closing", CONNECTION_TITLE(conn), why->text);
+        connection_drop(conn);
+    }
+}
+
+/* Executes what the channels have kept. What that does to them, and to the set of them, it may do. */
+static void execute(struct session *s)
+{
+    struct connection *conn = connection_of(s);
+    for (size_t i = 0; i < conn->channel_count && session_executes(s);) {
+        struct channel *ch = conn->channels[i];
+        channel_execute_deferred(ch);
+        if (i < conn->channel_count && conn->channels[i] == ch)
+            i++;
+    }
+    if (conn->is_finishing)
+        connection_finish(conn);
+}
+
+static void blocked(struct session *s, const char *reason)
+{
+    struct connection *conn = connection_of(s);
+    if (!conn->can.connection_blocked)
+        return;
+    CONNECTION_SEND(conn, 0, connection_blocked, .reason = slice_str(reason));
+    conn->was_told_blocked = true;
+}
+
+static void unblocked(struct session *s)
+{
+    struct connection *conn = connection_of(s);
+    if (!conn->was_told_blocked)
+        return;
+    CONNECTION_SEND(conn, 0, connection_unblocked, .none = 0);
+    conn->was_told_blocked = false;
+}
+
+static void probe(struct session *s)
+{
+    connection_send_heartbeat(connection_of(s));
+}
+
+static bool holds_anything(const struct session *s)
+{
+    const struct connection *conn = lv_container_of(s, const struct connection, session);
+    for (size_t i = 0; i < conn->channel_count; i++) {
+        const struct channel *ch = conn->channels[i];
+        if (ch->unacked.count > 0 || tx_publish_count(ch) > 0 || ch->incoming)
+            return true;
+    }
+    return false;
+}
+
+static void queues_ended(struct session *s)
+{
+    connection_zombie_gone(connection_of(s));
+}
+
+static void timeouts_changed(struct session *s)
+{
+    struct connection *conn = connection_of(s);
+    for (size_t i = 0; i < conn->channel_count; i++)
+        channel_look_for_timeouts(conn->channels[i]);
+}
+
+static void permissions_changed(struct session *s)
+{
+    struct connection *conn = connection_of(s);
+    for (size_t i = 0; i < conn->channel_count; i++) {
+        if (conn->channels[i]->state == CHANNEL_OPEN)
+            channel_cancel_revoked(conn->channels[i]);
+    }
+}
+
+const struct frontend amqp_frontend = {
+    .name = "amqp",
+    .purpose = "AMQP 0-9-1",
+    .protocol = "{0,9,1}",
+    .accepted = connection_accepted,
+    .close = close_for,
+    .execute = execute,
+    .blocked = blocked,
+    .unblocked = unblocked,
+    .probe = probe,
+    .holds_anything = holds_anything,
+    .queues_ended = queues_ended,
+    .timeouts_changed = timeouts_changed,
+    .permissions_changed = permissions_changed,
+    .add_facts = connection_add_facts,
+    .visit_channels = connection_visit_channels,
+};

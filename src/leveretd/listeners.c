@@ -1,0 +1,133 @@
+/* Which front end listens on which address: the one place that knows which front ends there are. */
+#include "leveretd/listeners.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "amqp/amqp.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "leveretd/leveretd.h"
+
+/* A new front end is a row here, with the setting that has its addresses. */
+static const struct {
+    const struct frontend *frontend;
+    const char *protocol; /* as people are told */
+    size_t wanted;        /* where the config has its struct config_listeners */
+} table[] = {
+    {&amqp_frontend, "AMQP", offsetof(struct config, listeners)},
+};
+
+enum { TABLE_ROWS = sizeof table / sizeof *table };
+
+static const struct config_listeners *wanted_by(const struct config *config, size_t row)
+{
+    return (const void *)((const char *)config + table[row].wanted);
+}
+
+/* "[::]:5672", "127.0.0.1:5672". */
+static const char *endpoint(char room[96], const char *address, unsigned port)
+{
+    snprintf(room, 96, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+    return room;
+}
+
+static int listen_on(struct listeners *l, struct loops *loops, const struct frontend *frontend,
+                     struct session_server *server, const char *address, uint16_t port)
+{
+    lv_assert(l->count < LISTENERS_MAX);
+    struct listener *one = &l->items[l->count];
+    int err = net_listen(loops, address, port, frontend->accepted, server, &one->net);
+    if (err < 0)
+        return err;
+    snprintf(one->address, sizeof one->address, "%s", address);
+    one->port = net_listener_port(one->net);
+    one->frontend = frontend;
+    l->count++;
+    return 0;
+}
+
+/* Every address is "::" where there is IPv6 (IPv4 comes in there too), else "0.0.0.0". */
+static int listen_everywhere(struct listeners *l, struct loops *loops,
+                             const struct frontend *frontend, struct session_server *server,
+                             uint16_t port)
+{
+    int err = listen_on(l, loops, frontend, server, "::", port);
+    if (err < 0 && err != ERR_BUSY && err != ERR_REFUSED)
+        err = listen_on(l, loops, frontend, server, "0.0.0.0", port);
+    return err;
+}
+
+static const char *advice(int err)
+{
+    switch (err) {
+    case ERR_BUSY: return "the address is in use, maybe by another broker (see --bind and --port)";
+    case ERR_REFUSED: return "not permitted (ports below 1024 are for root)";
+    case ERR_INVALID: return "it is no address of this machine";
+    default: return lv_error_text(err);
+    }
+}
+
+static int open_row(struct listeners *l, struct loops *loops, const struct config *config,
+                    struct session_server *server, size_t row)
+{
+    const struct config_listeners *wanted = wanted_by(config, row);
+    const struct frontend *frontend = table[row].frontend;
+    char where[96];
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct config_listener *one = &wanted->items[i];
+        int err = one->address[0] ? listen_on(l, loops, frontend, server, one->address, one->port)
+                                  : listen_everywhere(l, loops, frontend, server, one->port);
+        if (err < 0) {
+            log_error("cannot listen on %s for %s: %s",
+                      endpoint(where, one->address[0] ? one->address : "::", one->port),
+                      table[row].protocol, advice(err));
+            return EXIT_LISTEN;
+        }
+    }
+    return EXIT_OK;
+}
+
+int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
+                   struct session_server *server)
+{
+    int code = EXIT_OK;
+    for (size_t row = 0; row < TABLE_ROWS && code == EXIT_OK; row++)
+        code = open_row(l, loops, config, server, row);
+    return code;
+}
+
+void listeners_configure(struct listeners *l, const struct config *config)
+{
+    const struct net_tcp_options options = {
+        .backlog = (int)config->tcp_backlog,
+        .is_nodelay = config->is_tcp_nodelay,
+        .is_keepalive = config->is_tcp_keepalive,
+        .send_buffer_bytes = (int)config->tcp_sndbuf_bytes, /* CONFIG_NONE is below 0 */
+        .receive_buffer_bytes = (int)config->tcp_recbuf_bytes,
+    };
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->items[i].net)
+            net_listener_set_options(l->items[i].net, &options);
+    }
+}
+
+void listeners_close(struct listeners *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->items[i].net)
+            net_listener_close(&l->items[i].net);
+    }
+}
+
+void listeners_print(const struct listeners *l, struct lv_buffer *out)
+{
+    char where[96];
+    for (size_t i = 0; i < l->count; i++) {
+        const struct listener *one = &l->items[i];
+        lv_buffer_printf(out, "%s%s (%s)", i ? ", " : "", endpoint(where, one->address, one->port),
+                         one->frontend->name);
+    }
+    for (size_t row = 0; row < TABLE_ROWS && l->count == 0; row++)
+        lv_buffer_printf(out, "%s%s", row ? " or " : "nothing for ", table[row].protocol);
+}

@@ -1,0 +1,38 @@
+/* Which front end listens on which address. */
+#ifndef LEVERET_LEVERETD_LISTENERS_H
+#define LEVERET_LEVERETD_LISTENERS_H
+
+#include "base/buffer.h"
+#include "leveretd/config.h"
+#include "net/net.h"
+#include "session/frontend.h"
+
+enum { LISTENERS_MAX = CONFIG_LISTENERS_MAX };
+
+struct listener {
+    const struct frontend *frontend;
+    struct net_listener *net; /* NULL once it is closed */
+    char address[64];         /* "::", "127.0.0.1" */
+    uint16_t port;            /* stays when the listener is closed */
+};
+
+struct listeners {
+    struct listener items[LISTENERS_MAX];
+    size_t count;
+};
+
+/* Listens on every address that the config names. EXIT_OK, or EXIT_LISTEN after the reason was logged;
+ * what was opened until then is the caller's to close all the same. Before loops_run(). */
+int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
+                   struct session_server *server);
+
+/* Socket options for connections to come, from the config. Before loops_run(), or on loop 0. */
+void listeners_configure(struct listeners *l, const struct config *config);
+
+/* No more connections are accepted. On loop 0, or once the loops have ended. Again is fine. */
+void listeners_close(struct listeners *l);
+
+/* Appends "127.0.0.1:5672 (amqp), [::1]:5672 (amqp)", or what nobody listens for. */
+void listeners_print(const struct listeners *l, struct lv_buffer *out);
+
+#endif

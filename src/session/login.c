@@ -1,0 +1,141 @@
+/* From "who is there" to a place in a vhost: logging in, and the limits on how many may be in.
+ *
+ * A session takes three places when it enters a vhost: one of the node's, one of the vhost's, one of its
+ * user's. Each is counted before it is compared with its limit, so two never get the last one. They are
+ * held for as long as the session is RUNNING. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "session/session_private.h"
+#include "topology/vhost.h"
+#include "wire/wire.h"
+
+/* --- who it is ------------------------------------------------------------------------------------ */
+
+void session_set_client_properties(struct session *s, struct slice properties)
+{
+    free((void *)s->client_properties.p);
+    s->client_properties = SLICE_EMPTY;
+    if (properties.n > 0)
+        s->client_properties =
+            slice_of(memcpy(lv_malloc(properties.n), properties.p, properties.n), properties.n);
+}
+
+bool session_log_in(struct session *s, struct slice mechanism, struct slice user,
+                    struct slice password, struct lv_buffer *reason)
+{
+    lv_assert(!s->identity && mechanism.n < sizeof s->mechanism);
+    memcpy(s->mechanism, mechanism.p, mechanism.n);
+    s->mechanism[mechanism.n] = '\0';
+    bool is_in =
+        auth_login(s->server->auth, user, password, s->peer.peer.is_loopback, &s->identity, reason);
+    session_event_login(s, user, mechanism, is_in, is_in ? SLICE_EMPTY : lv_buffer_slice(reason));
+    lv_buffer_add_u8(reason, 0);
+    return is_in;
+}
+
+/* --- places --------------------------------------------------------------------------------------- */
+
+static bool take_node_place(struct session *s, struct broker_error *error)
+{
+    struct session_server *server = s->server;
+    int64_t limit = atomic_load(&server->settings.connections_max);
+    if (atomic_fetch_add(&server->connections_entered, 1) < limit || limit < 0)
+        return true;
+    atomic_fetch_sub(&server->connections_entered, 1);
+    return broker_refuse_connection(
+        error, REPLY_NOT_ALLOWED,
+        "connection refused: node connection limit (%" PRId64 ") is reached", limit);
+}
+
+static bool take_vhost_place(struct session *s, struct vhost *vhost, struct broker_error *error)
+{
+    int64_t limit;
+    if (vhost_take_connection(vhost, &limit))
+        return true;
+    return broker_refuse_connection(error, REPLY_NOT_ALLOWED,
+                                    "access to vhost '%.*s' refused for user '%.*s': connection "
+                                    "limit (%" PRId64 ") is reached",
+                                    SLICE_ARG(vhost_name(vhost)), SLICE_ARG(session_user_name(s)),
+                                    limit);
+}
+
+static bool take_user_place(struct session *s, struct broker_error *error)
+{
+    int64_t limit;
+    if (auth_take(s->identity, AUTH_LIMIT_CONNECTIONS, &limit))
+        return true;
+    return broker_refuse_connection(
+        error, REPLY_NOT_ALLOWED,
+        "connection refused for user '%.*s': user connection limit (%" PRId64 ") is reached",
+        SLICE_ARG(session_user_name(s)), limit);
+}
+
+/* All three, or none. */
+static bool take_places(struct session *s, struct vhost *vhost, struct broker_error *error)
+{
+    if (!take_node_place(s, error))
+        return false;
+    if (take_vhost_place(s, vhost, error)) {
+        if (take_user_place(s, error))
+            return true;
+        vhost_give_connection(vhost);
+    }
+    atomic_fetch_sub(&s->server->connections_entered, 1);
+    return false;
+}
+
+static void give_places(struct session *s, struct vhost *vhost)
+{
+    atomic_fetch_sub(&s->server->connections_entered, 1);
+    vhost_give_connection(vhost);
+    auth_give(s->identity, AUTH_LIMIT_CONNECTIONS);
+}
+
+void session_give_places(struct session *s)
+{
+    give_places(s, s->vhost);
+}
+
+bool session_enter_vhost(struct session *s, struct slice name, struct broker_error *error)
+{
+    struct vhost *vhost = vhost_find(s->server->broker, name);
+    lv_assert(s->identity && !s->vhost);
+    if (!vhost)
+        return broker_refuse_connection(error, REPLY_NOT_ALLOWED, "vhost %.*s not found",
+                                        SLICE_ARG(name));
+    if (!take_places(s, vhost, error))
+        return false;
+    if (!auth_can_access_vhost(s->identity, name)) {
+        give_places(s, vhost);
+        return broker_refuse_connection(error, REPLY_NOT_ALLOWED,
+                                        "access to vhost '%.*s' refused for user '%.*s'",
+                                        SLICE_ARG(name), SLICE_ARG(session_user_name(s)));
+    }
+    vhost_ref(vhost);
+    s->vhost = vhost;
+    session_enter(s, SESSION_RUNNING);
+    return true;
+}
+
+/* --- channels ------------------------------------------------------------------------------------- */
+
+bool session_take_channel(struct session *s, struct broker_error *error)
+{
+    int64_t limit;
+    if (!auth_take(s->identity, AUTH_LIMIT_CHANNELS, &limit))
+        return broker_refuse_connection(
+            error, REPLY_NOT_ALLOWED,
+            "number of channels opened for user '%.*s' has reached the maximum allowed user limit "
+            "of (%" PRId64 ")",
+            SLICE_ARG(session_user_name(s)), limit);
+    atomic_fetch_add_explicit(&s->server->channels_opened, 1, memory_order_relaxed);
+    return true;
+}
+
+void session_give_channel(struct session *s)
+{
+    auth_give(s->identity, AUTH_LIMIT_CHANNELS);
+    atomic_fetch_add_explicit(&s->server->channels_closed, 1, memory_order_relaxed);
+}

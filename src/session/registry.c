@@ -1,0 +1,327 @@
+/* The registry: the sessions of each loop, their ids and names, their states, and what is said to all
+ * of them at once.
+ *
+ *   (1) An id is this loop's count of sessions, times LOOPS_MAX, and the loop's index: no two sessions of
+ *       the process ever have the same one. Exclusive queues and pids in listings depend on that.
+ *   (2) A session is registered from session_begin() to session_free().
+ *   (3) A session's state changes in session_enter() alone. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "queue/queue.h"
+#include "session/session_private.h"
+#include "wire/wire.h"
+
+static struct session_loop *loop_of(const struct loop *loop)
+{
+    struct session_loop *home = loop_slot(loop, LOOP_SLOT_SESSION);
+    lv_assert(home->loop == loop);
+    return home;
+}
+
+static bool end_queues_job(struct loop *loop, struct loop_job *job);
+
+/* --- a session's life ----------------------------------------------------------------------------- */
+
+static char *make_name(const struct net_peer *peer)
+{
+    struct lv_buffer name = {0};
+    lv_buffer_printf(&name, "%s:%u -> %s:%u", peer->peer.text, peer->peer.port, peer->local.text,
+                     peer->local.port);
+    return (char *)name.p;
+}
+
+void session_begin(struct session *s, const struct frontend *frontend,
+                   struct session_server *server, struct loop *loop, struct net_conn *net,
+                   const struct net_peer *peer)
+{
+    struct session_loop *home = loop_of(loop);
+    lv_assert(home->server == server);
+    s->magic = SESSION_MAGIC;
+    s->frontend = frontend;
+    s->server = server;
+    s->home = home;
+    s->loop = loop;
+    s->net = net;
+    s->id = (home->last_id += LOOPS_MAX) | loop_index(loop);
+    s->peer = *peer;
+    s->name = make_name(peer);
+    s->connected_at_ms = loop_wall_ms(loop);
+    lv_list_init(&s->exclusive_queues);
+    loop_job_init(&s->queues_end, end_queues_job);
+    lv_list_init(&s->held_link);
+    lv_list_init(&s->blocked_link);
+    lv_list_init(&s->resumed_link);
+    lv_list_init(&s->next_turn_link);
+    lv_list_init(&s->unfinished_link);
+    lv_list_push(&home->sessions, &s->link);
+    home->count++;
+    atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);
+    net_set_watermarks(net, OUTPUT_BYTES_HIGH, OUTPUT_BYTES_LOW);
+    net_set_send_timeout(net, server->settings.send_timeout_ms);
+}
+
+#define TO(state) (1u << SESSION_##state)
+
+static const unsigned session_moves[] = {
+    [SESSION_STARTING] = TO(RUNNING) | TO(ENDING) | TO(GONE),
+    [SESSION_RUNNING] = TO(ENDING) | TO(GONE),
+    [SESSION_ENDING] = TO(GONE),
+    [SESSION_GONE] = 0,
+};
+
+void session_enter(struct session *s, enum session_state next)
+{
+    enum session_state before = s->state;
+    if (before == next)
+        return;
+    lv_assert(session_moves[before] & 1u << next);
+    s->state = next;
+    if (before == SESSION_RUNNING)
+        session_give_places(s);
+    if (next == SESSION_GONE)
+        s->net = NULL;
+}
+
+void session_ended(struct session *s)
+{
+    lv_assert(s->state == SESSION_GONE);
+    session_go_for_good(s);
+    session_event_closed(s);
+}
+
+void session_free(struct session *s)
+{
+    lv_assert(s->state == SESSION_GONE);
+    lv_assert(lv_list_is_empty(&s->exclusive_queues));
+    lv_assert(s->unfinished_bytes == 0);
+    lv_list_remove(&s->link);
+    s->home->count--;
+    atomic_fetch_add_explicit(&s->server->connections_closed, 1, memory_order_relaxed);
+    if (s->vhost)
+        vhost_unref(&s->vhost);
+    auth_identity_unref(&s->identity);
+    free((void *)s->client_properties.p);
+    free(s->name);
+    s->magic = 0;
+}
+
+/* --- exclusive queues ----------------------------------------------------------------------------- */
+
+enum { QUEUE_UNITS = 4 }; /* what deleting one costs (loop.h: work in slices) */
+
+void session_own_queue(struct session *s, struct queue *q)
+{
+    lv_list_push(&s->exclusive_queues, &q->owner_link);
+}
+
+/* As far as the slice goes. True when all exclusive queues are gone. */
+static bool end_queues(struct session *s)
+{
+    while (!lv_list_is_empty(&s->exclusive_queues)) {
+        if (!loop_spend(s->loop, QUEUE_UNITS))
+            return false;
+        queue_delete(lv_list_item(s->exclusive_queues.next, struct queue, owner_link));
+    }
+    return true;
+}
+
+static bool end_queues_job(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    struct session *s = lv_container_of(job, struct session, queues_end);
+    if (!end_queues(s))
+        return true;
+    s->frontend->queues_ended(s);
+    return false;
+}
+
+bool session_end_queues(struct session *s)
+{
+    if (loop_job_is_under_way(&s->queues_end) || end_queues(s))
+        return true;
+    loop_job_start(s->loop, &s->queues_end);
+    return false;
+}
+
+/* --- the room's door ------------------------------------------------------------------------------ */
+
+void sessions_start(struct loops *loops, struct session_server *server)
+{
+    for (unsigned i = 0; i < loops_count(loops); i++) {
+        struct session_loop *home = lv_calloc(1, sizeof *home);
+        home->server = server;
+        home->loop = loops_at(loops, i);
+        lv_list_init(&home->sessions);
+        pressure_init(home);
+        unfinished_init(home);
+        loop_set_slot(home->loop, LOOP_SLOT_SESSION, home);
+    }
+}
+
+void sessions_stop(struct loops *loops)
+{
+    for (unsigned i = 0; i < loops_count(loops); i++) {
+        struct loop *loop = loops_at(loops, i);
+        struct session_loop *home = loop_of(loop);
+        unfinished_free(home);
+        pressure_free(home);
+        free(home);
+        loop_set_slot(loop, LOOP_SLOT_SESSION, NULL);
+    }
+}
+
+size_t sessions_count(struct loop *loop)
+{
+    return loop_of(loop)->count;
+}
+
+/* Each session of the loop; the current one may be freed meanwhile. */
+#define SESSIONS_EACH(s, loop)                                                                     \
+    for (struct lv_list *list_ = &loop_of(loop)->sessions, *it_ = list_->next,                     \
+                        *after_ = it_->next;                                                       \
+         it_ != list_ && ((s) = lv_list_item(it_, struct session, link), true);                    \
+         it_ = after_, after_ = it_->next)
+
+void sessions_alarms_changed(struct loop *loop)
+{
+    struct session_loop *home = loop_of(loop);
+    struct lv_list *it, *after;
+    /* Who needs what the alarms that are left hold up is blocked again by its next publish. */
+    if (alarms_hold(atomic_load(&home->server->broker->alarms)))
+        return;
+    lv_list_each (it, after, &home->blocked)
+        session_unblock(lv_list_item(it, struct session, blocked_link));
+}
+
+void sessions_timeouts_changed(struct loop *loop)
+{
+    struct session *s;
+    SESSIONS_EACH(s, loop)
+    {
+        if (s->frontend->timeouts_changed)
+            s->frontend->timeouts_changed(s);
+    }
+}
+
+void sessions_permissions_changed(struct loop *loop, struct slice user)
+{
+    struct session *s;
+    SESSIONS_EACH(s, loop)
+    {
+        if (s->state == SESSION_RUNNING && s->frontend->permissions_changed &&
+            slice_equal(auth_identity_name(s->identity), user))
+            s->frontend->permissions_changed(s);
+    }
+}
+
+/* --- closing -------------------------------------------------------------------------------------- */
+
+void session_close_for(struct session *s, uint16_t code, const char *format, ...)
+{
+    struct broker_error why = {.code = code, .closes_connection = true};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why.text, sizeof why.text, format, args);
+    va_end(args);
+    s->frontend->close(s, &why);
+}
+
+static bool matches(struct slice want, struct slice have)
+{
+    return want.n == 0 || slice_equal(want, have);
+}
+
+void sessions_close_matching(struct loop *loop, struct slice vhost, struct slice user,
+                             const char *reason)
+{
+    struct session *s;
+    SESSIONS_EACH(s, loop)
+    {
+        if (matches(vhost, session_vhost_name(s)) && matches(user, session_user_name(s)))
+            session_close_for(s, REPLY_CONNECTION_FORCED, "%s", reason);
+    }
+}
+
+void sessions_close_all(struct loop *loop, const char *reason)
+{
+    sessions_close_matching(loop, SLICE_EMPTY, SLICE_EMPTY, reason);
+}
+
+bool sessions_close(struct loop *loop, uint64_t id, const char *reason)
+{
+    struct session *s;
+    SESSIONS_EACH(s, loop)
+    {
+        if (s->id == id && s->state != SESSION_GONE) {
+            session_close_for(s, REPLY_CONNECTION_FORCED, "%s", reason);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- listings ------------------------------------------------------------------------------------- */
+
+struct slice session_vhost_name(const struct session *s)
+{
+    return s->vhost ? vhost_name(s->vhost) : SLICE_EMPTY;
+}
+
+struct slice session_user_name(const struct session *s)
+{
+    return s->identity ? auth_identity_name(s->identity) : SLICE_EMPTY;
+}
+
+void session_get_facts(const struct session *s, struct session_facts *ret)
+{
+    static const char *const states[] = {
+        [SESSION_STARTING] = "starting",
+        [SESSION_RUNNING] = "running",
+        [SESSION_ENDING] = "closing",
+        [SESSION_GONE] = "closed",
+    };
+    *ret = (struct session_facts){
+        .id = s->id,
+        .name = slice_str(s->name),
+        .user = session_user_name(s),
+        .vhost = session_vhost_name(s),
+        .peer = &s->peer,
+        .protocol = s->frontend->protocol,
+        .state = states[s->state],
+        .auth_mechanism = slice_str(s->mechanism),
+        .client_properties = s->client_properties,
+        .tls = s->tls,
+        .connected_at_ms = s->connected_at_ms,
+    };
+    if (s->net) {
+        ret->received_bytes = net_received(s->net);
+        ret->sent_bytes = net_sent(s->net);
+        ret->unwritten_bytes = net_unwritten(s->net);
+        ret->reads = net_reads(s->net);
+        ret->writes = net_writes(s->net);
+    }
+    if (s->frontend->add_facts)
+        s->frontend->add_facts(s, ret);
+    if (s->stops & STOP_ALARM)
+        ret->state = "blocked";
+}
+
+void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg)
+{
+    struct session *s;
+    SESSIONS_EACH(s, loop)
+    {
+        struct session_facts facts;
+        if (s->state == SESSION_GONE)
+            continue;
+        session_get_facts(s, &facts);
+        if (visitor->connection)
+            visitor->connection(arg, &facts);
+        if ((visitor->channel || visitor->consumer) && s->frontend->visit_channels)
+            s->frontend->visit_channels(s, &facts, visitor, arg);
+    }
+}

@@ -1,0 +1,158 @@
+/* Sessions: what the connections of all front ends have in common, as the rest of the process sees it.
+ *
+ * A session is one client's connection. It lives on the loop that accepted it, and is registered there
+ * under an id that no other session of the process has, whatever its protocol. This door serves whoever
+ * runs the broker (leveretd/) or asks about it (control/): setting up, closing, alarms, listings. What
+ * a front end needs to make sessions is in frontend.h.
+ *
+ * Functions that take a loop are called on that loop's thread and mean its own sessions; whoever means
+ * all sessions mails every loop. */
+#ifndef LEVERET_SESSION_SESSION_H
+#define LEVERET_SESSION_SESSION_H
+
+#include "auth/auth.h"
+#include "broker/broker.h"
+#include "net/net.h"
+
+/* What the operator decides. Strings are borrowed for the life of the server. What is atomic may be
+ * changed by a reload at any time, one by one. */
+struct session_settings {
+    const char *_Atomic product; /* what clients are told: "RabbitMQ" unless configured */
+    const char *_Atomic version; /* "3.13.x" unless configured */
+    const char *leveret_version;
+    const char *platform;
+    const char *cluster_name;
+    _Atomic uint32_t frame_bytes_max;         /* where a protocol negotiates it; 131072 */
+    _Atomic uint32_t initial_frame_bytes_max; /* before that; 4096 */
+    _Atomic uint16_t channel_max;             /* where a protocol has channels; 2047 */
+    _Atomic uint16_t heartbeat_s;             /* where a protocol has heartbeats; 60 */
+    _Atomic uint32_t handshake_timeout_ms;    /* 10000 */
+    _Atomic uint32_t send_timeout_ms;         /* of connections to come; 15000; 0: none */
+    _Atomic uint64_t message_bytes_max;       /* 134217728 */
+    _Atomic uint64_t unfinished_bytes_max;    /* a loop's, of messages that are not whole */
+    _Atomic int64_t connections_max;          /* that have entered a vhost; below 0: no limit */
+    _Atomic bool qos_reaches_running; /* basic.qos without global: also to consumers that run */
+    _Atomic bool forgets_histories;   /* a header x-death that a client publishes is taken away */
+};
+
+/* One per process. Fields but those settings are fixed before loops_start(). */
+struct session_server {
+    struct broker *broker;
+    struct auth *auth;
+    struct session_settings settings;
+    _Atomic int64_t connections_entered; /* a vhost, and not left it */
+    /* Since start; relaxed. */
+    _Atomic uint64_t connections_opened;
+    _Atomic uint64_t connections_closed;
+    _Atomic uint64_t channels_opened;
+    _Atomic uint64_t channels_closed;
+};
+
+/* --- the life of the process --------------------------------------------------------------------- */
+
+/* Sets up every loop's registry. The server is borrowed. Before loops_start(), and before any front end
+ * accepts. */
+void sessions_start(struct loops *loops, struct session_server *server);
+/* Frees the registries. After the loops have stopped and every session has ended. */
+void sessions_stop(struct loops *loops);
+
+/* --- what concerns all sessions of a loop --------------------------------------------------------- */
+
+/* Returns the number of sessions on this loop, including those that are closing. */
+size_t sessions_count(struct loop *loop);
+
+/* An alarm came or went (broker->alarms has been changed already): sessions that no alarm holds up any
+ * longer go on, and are told. */
+void sessions_alarms_changed(struct loop *loop);
+
+/* broker->consumer_timeout_ms has been changed: it holds for what is outstanding, too. */
+void sessions_timeouts_changed(struct loop *loop);
+
+/* This user's permissions have been changed: its consumers of queues that it may no longer read are
+ * cancelled. */
+void sessions_permissions_changed(struct loop *loop, struct slice user);
+
+/* --- closing: the client is told 320 `CONNECTION_FORCED - reason`, or what its protocol has for it -- */
+
+void sessions_close_all(struct loop *loop, const char *reason);
+/* Closes the session with this id. False if it is not on this loop. */
+bool sessions_close(struct loop *loop, uint64_t id, const char *reason);
+/* Closes every session on this vhost (which is being deleted) or of this user (who was deleted). An
+ * empty name means any. */
+void sessions_close_matching(struct loop *loop, struct slice vhost, struct slice user,
+                             const char *reason);
+
+/* --- listings: visitors must not keep the pointers ------------------------------------------------ */
+
+/* What there is to say about a connection's encryption; empty texts where there is none. */
+struct session_tls {
+    bool is_on;
+    struct slice protocol;
+    struct slice key_exchange;
+    struct slice cipher;
+    struct slice hash;
+    struct slice cert_subject; /* the peer's certificate */
+    struct slice cert_issuer;
+    struct slice cert_validity;
+};
+
+struct session_facts {
+    uint64_t id;
+    struct slice name; /* "127.0.0.1:51044 -> 127.0.0.1:5672" */
+    struct slice user;
+    struct slice vhost;
+    const struct net_peer *peer;
+    const char *protocol; /* "{0,9,1}"; valid for ever */
+    const char *state;    /* starting, tuning, opening, running, blocked, closing; valid for ever */
+    struct slice auth_mechanism;
+    struct slice client_properties; /* raw table */
+    struct session_tls tls;
+    uint64_t channels;
+    uint16_t channel_max;
+    uint32_t frame_bytes_max;
+    uint16_t heartbeat_s;
+    uint64_t connected_at_ms; /* wall clock */
+    uint64_t received_bytes;
+    uint64_t sent_bytes;
+    uint64_t unwritten_bytes;
+    uint64_t reads, writes; /* of the socket, that had bytes */
+};
+
+struct session_channel_facts {
+    const struct session_facts *connection;
+    uint16_t number;
+    uint64_t consumers;
+    uint64_t unacknowledged;
+    uint64_t unconfirmed;
+    uint64_t uncommitted; /* publishes in an open transaction */
+    uint64_t acks_uncommitted;
+    uint32_t prefetch_count;
+    uint32_t global_prefetch_count;
+    bool is_transactional;
+    bool is_confirming;
+    uint64_t published;
+    uint64_t delivered;
+    uint64_t acked;
+};
+
+struct session_consumer_facts {
+    const struct session_channel_facts *channel;
+    struct slice queue;
+    struct slice tag;
+    bool no_ack;
+    bool exclusive;
+    bool is_active;       /* its turn can come */
+    const char *activity; /* up, single_active, waiting */
+    uint32_t prefetch_count;
+    int64_t priority;
+    struct slice arguments; /* raw table */
+};
+
+struct session_visitor {
+    void (*connection)(void *arg, const struct session_facts *facts); /* NULL: skipped */
+    void (*channel)(void *arg, const struct session_channel_facts *facts);
+    void (*consumer)(void *arg, const struct session_consumer_facts *facts);
+};
+void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg);
+
+#endif

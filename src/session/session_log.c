@@ -1,0 +1,44 @@
+/* How a line of the log names a session. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "session/frontend.h"
+#include "wire/table.h"
+
+enum { CLIENT_NAME_BYTES_MAX = 128 };
+
+static struct slice client_name(const struct session *s)
+{
+    struct slice name;
+    if (!table_find_string(s->client_properties, "connection_name", &name))
+        return SLICE_EMPTY;
+    return slice_of(name.p, name.n < CLIENT_NAME_BYTES_MAX ? name.n : CLIENT_NAME_BYTES_MAX);
+}
+
+static void put(struct session_title *title, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void put(struct session_title *title, const char *format, ...)
+{
+    size_t n = strlen(title->text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(title->text + n, sizeof title->text - n, format, args);
+    va_end(args);
+}
+
+const char *session_title(const struct session *s, struct session_title *room)
+{
+    struct slice name = client_name(s);
+    put(room, "%s", s->name);
+    if (name.n > 0)
+        put(room, " '%.*s'", SLICE_ARG(name));
+    if (s->identity)
+        put(room, " (user '%.*s'", SLICE_ARG(auth_identity_name(s->identity)));
+    if (s->identity && s->vhost)
+        put(room, ", vhost '%.*s'", SLICE_ARG(vhost_name(s->vhost)));
+    if (s->identity)
+        put(room, ")");
+    return room->text;
+}

@@ -1,0 +1,62 @@
+/* What the files of this room share. */
+#ifndef LEVERET_SESSION_SESSION_PRIVATE_H
+#define LEVERET_SESSION_SESSION_PRIVATE_H
+
+#include "session/frontend.h"
+
+/* What a loop keeps for this room: LOOP_SLOT_SESSION. */
+struct session_loop {
+    struct session_server *server;
+    struct loop *loop;
+    struct lv_list sessions; /* struct session.link */
+    size_t count;
+    uint64_t last_id;
+
+    /* pressure.c */
+    struct lv_list held; /* struct session.held_link */
+    struct loop_timer held_timer;
+    struct lv_list blocked; /* struct session.blocked_link */
+    struct loop_timer blocked_timer;
+    struct lv_list resumed; /* struct session.resumed_link */
+    struct loop_task resume;
+    struct lv_list next_turn; /* struct session.next_turn_link */
+    struct loop_job go_on;    /* lets them go, one after the other */
+
+    /* unfinished.c */
+    struct lv_list unfinished; /* struct session.unfinished_link */
+    uint64_t unfinished_bytes; /* of all */
+    size_t unfinished_stops;   /* sessions with STOP_UNFINISHED */
+    uint64_t first_id;         /* of the first holder, when its time began ... */
+    uint64_t first_received;   /* ... and what it had sent by then */
+    struct loop_timer first_timer;
+};
+
+/* --- registry.c ---------------------------------------------------------------------------------- */
+
+/* STARTING, RUNNING: closes it for this reason, in its protocol's way. */
+void session_close_for(struct session *s, uint16_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- login.c ------------------------------------------------------------------------------------- */
+
+/* Gives back the places that a RUNNING session holds. */
+void session_give_places(struct session *s);
+
+/* --- pressure.c, unfinished.c: what a loop keeps for them ------------------------------------------ */
+
+void pressure_init(struct session_loop *home);
+void pressure_free(struct session_loop *home);
+/* No alarm holds it up any longer. */
+void session_unblock(struct session *s);
+void unfinished_init(struct session_loop *home);
+void unfinished_free(struct session_loop *home);
+
+/* --- session_events.c ---------------------------------------------------------------------------- */
+
+/* user.authentication.success, or .failure with the reason. */
+void session_event_login(struct session *s, struct slice user, struct slice mechanism,
+                         bool is_success, struct slice reason);
+/* It has gone, whether it ever had entered a vhost or not. */
+void session_event_closed(struct session *s);
+
+#endif
