@@ -408,7 +408,7 @@ static bool cancel(struct lane *l, uint64_t place)
         backlog_take_at(&l->backlog, place, &redelivered);
     else
         pager_take_on_disk(l, place);
-    queue_settle_place(l->queue, place);
+    queue_settle_place(queue_of_lane(l), place);
     return true;
 }
 

@@ -234,7 +234,7 @@ COLUMN(messages_persistent)
 COLUMN(messages_lost)
 {
     UNUSED();
-    return json_of_u64(ROW->status.counters.lost);
+    return json_of_u64(ROW->status.counters.disk.lost);
 }
 
 COLUMN(message_bytes_ready)
@@ -339,13 +339,13 @@ COLUMN(head_message_timestamp)
 COLUMN(disk_reads)
 {
     UNUSED();
-    return json_of_u64(ROW->status.counters.disk_reads);
+    return json_of_u64(ROW->status.counters.disk.reads);
 }
 
 COLUMN(disk_writes)
 {
     UNUSED();
-    return json_of_u64(ROW->status.counters.disk_writes);
+    return json_of_u64(ROW->status.counters.disk.writes);
 }
 
 COLUMN(policy)

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "broker/broker_journal.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
@@ -211,7 +212,7 @@ static int open_store(struct leveretd *d)
     };
     d->disk = disk_posix_create(d->config->data_dir);
     options.disk = d->disk;
-    int err = journal_open(d->broker, &options, &d->journal);
+    int err = broker_open_journal(d->broker, &options, &d->journal);
     if (err == 0)
         err = restoring_begin(d);
     if (err == 0)

@@ -4,9 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "message/events.h"
 #include "paging/pager.h"
-#include "queue/restore.h"
 #include "store/log_records.h"
 
 const struct journal_limits journal_limits_default = {
@@ -33,9 +31,8 @@ static void free_loop_part(struct loop *loop)
     loop_set_slot(loop, LOOP_SLOT_STORE, NULL);
 }
 
-static void attach_loops(struct journal *journal)
+static void attach_loops(struct journal *journal, struct loops *loops)
 {
-    struct loops *loops = journal->broker->loops;
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct journal_loop *p = lv_calloc(1, sizeof *p);
         p->loop = loops_at(loops, i);
@@ -71,13 +68,13 @@ static void on_space(void *arg, bool has_room)
         journal->on_space(journal->arg, has_room);
 }
 
-int journal_open(struct broker *broker, const struct journal_options *options, struct journal **ret)
+int journal_open(const struct journal_options *options, struct journal **ret)
 {
     struct journal *journal = lv_calloc(1, sizeof *journal);
     const struct log_options log_options = {
         .disk = options->disk,
         .file_bytes = options->file_bytes,
-        .stages = loops_count(broker->loops),
+        .stages = loops_count(options->loops),
         .durability = options->durability,
         .interval_ms = options->interval_ms,
         .on_safe = on_safe,
@@ -85,21 +82,23 @@ int journal_open(struct broker *broker, const struct journal_options *options, s
         .arg = journal,
         .is_stepped = options->is_stepped,
     };
-    journal->broker = broker;
+    journal->restorer = options->restorer;
+    journal->is_short_of_memory = options->is_short_of_memory;
+    journal->on_failure = options->on_failure;
     journal->file_bytes = options->file_bytes;
     journal->limits = options->limits ? *options->limits : journal_limits_default;
     journal->on_space = options->on_space;
     journal->arg = options->arg;
-    journal->restore = restore_begin(broker);
+    journal->failure_arg = options->failure_arg;
     int err = segments_open(options->disk, options->is_stepped, &journal->segments);
     if (err == 0 && options->segment_files_open_max > 0)
         segments_limit_open(journal->segments, options->segment_files_open_max);
     if (err == 0)
-        err = restore_list_segments(journal->restore, journal->segments);
+        err = journal->restorer.list_segments(journal->restorer.arg, journal->segments);
     if (err == 0)
         err = log_open(&log_options, &journal->log);
     if (err == 0)
-        attach_loops(journal);
+        attach_loops(journal, options->loops);
     if (err == 0 && !options->is_stepped)
         err = log_start(journal->log);
     *ret = journal;
@@ -164,11 +163,11 @@ static struct journal_wait *wait_add(struct journal_loop *p)
     return w;
 }
 
-void journal_confirm(struct journal_loop *p, struct queue *q, struct confirm_sink *sink,
-                     uint64_t number)
+void journal_confirm(struct lane_owner *o, struct confirm_sink *sink, uint64_t number)
 {
+    struct journal_loop *p = journal_of(o->home);
     struct journal_wait *last = p->wait_count ? wait_at(p, p->wait_count - 1) : NULL;
-    bool is_committed = atomic_load_explicit(&q->is_committed, memory_order_acquire);
+    bool is_committed = atomic_load_explicit(&o->is_committed, memory_order_acquire);
     if (is_committed && last && last->sink == sink && !last->uncommitted &&
         last->number + last->count == number && last->ticket == log_next_ticket(p->stage)) {
         last->count++;
@@ -178,7 +177,9 @@ void journal_confirm(struct journal_loop *p, struct queue *q, struct confirm_sin
     w->sink = sink;
     w->number = number;
     w->count = 1;
-    w->uncommitted = is_committed ? NULL : queue_ref(q);
+    w->uncommitted = is_committed ? NULL : o;
+    if (!is_committed)
+        o->calls->ref(o);
 }
 
 void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int), void *arg)
@@ -209,12 +210,12 @@ static void wait_end(struct journal_loop *p, const struct journal_wait *wait, in
         return;
     }
     if (w->uncommitted)
-        queue_unref(&w->uncommitted);
+        w->uncommitted->calls->unref(w->uncommitted);
     for (uint64_t n = w->number; n < w->number + w->count; n++)
         confirm_sink_answer(p->loop, w->sink, n, error == 0 ? CONFIRM_TOOK : CONFIRM_REFUSED, NULL);
 }
 
-void journal_queue_committed(struct loop *loop, bool is_stored)
+void journal_owner_committed(struct loop *loop, bool is_stored)
 {
     struct journal_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
     if (!p)
@@ -228,19 +229,12 @@ void journal_queue_committed(struct loop *loop, bool is_stored)
     free(parked);
 }
 
-/* For good. Any loop. */
-static void set_alarm(struct broker *broker)
-{
-    if (!(atomic_fetch_or(&broker->alarms, BROKER_ALARM_STORE) & BROKER_ALARM_STORE))
-        event_alarm(broker, "store", true);
-}
-
 static void safe_mail(struct loop *at, struct mail *mail)
 {
     struct journal_loop *p = loop_slot(at, LOOP_SLOT_STORE); /* also when the store is closed */
     int error = (int)(int64_t)mail->d;
     if (error < 0 && p->journal)
-        set_alarm(p->journal->broker);
+        p->journal->on_failure(p->journal->failure_arg);
     if (error == 0)
         p->safe_ticket = mail->c;
     while (p->wait_count > 0 && wait_at(p, 0)->ticket <= mail->c) {
@@ -260,27 +254,22 @@ static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 
 /* --- staging ---------------------------------------------------------------------------------------- */
 
-static bool is_queue_stored(const struct queue *q)
-{
-    return q->entry.flags.durable && !q->entry.flags.exclusive && journal_of(q->entry.home);
-}
-
 static bool is_stored(const struct lane *l)
 {
-    return is_queue_stored(l->queue);
+    return l->owner->is_logged && journal_of(l->owner->home);
 }
 
 /* For the day on which the definitions are lost. Once for as long as the queue depends on the log. */
 static void stage_name(struct lane *l, struct journal_loop *p)
 {
-    const struct queue *q = l->queue;
+    const struct lane_label label = lane_label(l);
     l->is_named = true;
     log_put_queue(p->stage, &(struct log_queue){
                                 .queue = l->id,
-                                .is_auto_delete = q->entry.flags.auto_delete,
-                                .vhost = vhost_name(q->entry.vhost),
-                                .name = queue_name(q),
-                                .arguments = q->entry.argument_table,
+                                .is_auto_delete = label.is_auto_delete,
+                                .vhost = label.vhost,
+                                .name = label.name,
+                                .arguments = label.arguments,
                             });
 }
 
@@ -288,18 +277,18 @@ void journal_mark_dirty(struct lane *l)
 {
     if (!lv_list_is_empty(&l->dirty_link))
         return;
-    struct journal_loop *p = journal_of(l->queue->entry.home);
-    if (l->queue->is_early && l->dirty_file == 0)
+    struct journal_loop *p = journal_of(l->owner->home);
+    if (l->owner->is_early && l->dirty_file == 0)
         log_queue_gone(p->stage, l->id); /* one that had this id before */
     l->dirty_file = log_current_file(p->journal->log);
     lv_list_push(&p->dirty, &l->dirty_link);
     stage_name(l, p);
 }
 
-enum confirm_answer journal_answer(const struct queue *q, const struct message *message)
+enum confirm_answer journal_answer(const struct lane_owner *o, const struct message *message)
 {
-    const struct journal_loop *p = loop_slot(q->entry.home, LOOP_SLOT_STORE);
-    if (!queue_stores(q, message) || !q->entry.flags.durable || q->entry.flags.exclusive || !p)
+    const struct journal_loop *p = loop_slot(o->home, LOOP_SLOT_STORE);
+    if (!o->is_logged || !backlog_stores(&o->first.backlog, message) || !p)
         return CONFIRM_TOOK;
     bool is_stored_any_more = p->journal && log_failure(p->journal->log) == 0 &&
                               !atomic_load_explicit(&p->journal->has_failed, memory_order_relaxed);
@@ -309,19 +298,18 @@ enum confirm_answer journal_answer(const struct queue *q, const struct message *
 /* Staged for the log and not yet on the disk: from here on publishers wait. */
 static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
 
-enum confirm_answer journal_answer_settled(const struct queue *q)
+enum confirm_answer journal_answer_settled(const struct lane_owner *o)
 {
-    if (!is_queue_stored(q) || atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (!is_stored(&o->first) || o->is_ended)
         return CONFIRM_TOOK;
-    return log_failure(journal_of(q->entry.home)->journal->log) < 0 ? CONFIRM_REFUSED
-                                                                    : CONFIRM_LATER;
+    return log_failure(journal_of(o->home)->journal->log) < 0 ? CONFIRM_REFUSED : CONFIRM_LATER;
 }
 
-bool journal_is_behind(const struct queue *q)
+bool journal_is_behind(const struct lane_owner *o)
 {
     /* Fixed before the loops start, and open as long as they run. */
-    const struct journal_loop *p = journal_of(q->entry.home);
-    return q->entry.flags.durable && p && log_unsafe_bytes(p->journal->log) > UNSAFE_BYTES_MAX;
+    const struct journal_loop *p = journal_of(o->home);
+    return o->is_logged && p && log_unsafe_bytes(p->journal->log) > UNSAFE_BYTES_MAX;
 }
 
 void journal_enqueue(struct lane *l, const struct message *m, uint64_t sequence, bool delivered,
@@ -339,8 +327,8 @@ void journal_enqueue(struct lane *l, const struct message *m, uint64_t sequence,
     };
     journal_mark_dirty(l);
     l->over_ticket = 0;
-    l->queue->counters.disk_writes++;
-    log_enqueue(journal_of(l->queue->entry.home)->stage, &message, m, l->id, sequence,
+    l->counters->writes++;
+    log_enqueue(journal_of(l->owner->home)->stage, &message, m, l->id, sequence,
                 delivered ? LOG_DELIVERED : 0, deadline_ms);
 }
 
@@ -349,12 +337,12 @@ void journal_count(struct lane *l, uint64_t sequence, unsigned count)
     if (!is_stored(l))
         return;
     journal_mark_dirty(l);
-    log_count(journal_of(l->queue->entry.home)->stage, l->id, (struct log_count){sequence, count});
+    log_count(journal_of(l->owner->home)->stage, l->id, (struct log_count){sequence, count});
 }
 
 void journal_paged_out(struct lane *l)
 {
-    log_end_message(journal_of(l->queue->entry.home)->stage);
+    log_end_message(journal_of(l->owner->home)->stage);
 }
 
 /* Of the queue's snapshot in the log; 0: it depends on none any more. */
@@ -369,9 +357,9 @@ void journal_settle(struct lane *l, uint64_t sequence)
 {
     if (!is_stored(l))
         return;
-    log_settle(journal_of(l->queue->entry.home)->stage, l->id, sequence, 1);
+    log_settle(journal_of(l->owner->home)->stage, l->id, sequence, 1);
     if (l->backlog.persistent == 0 && l->snapshot_bytes > 0)
-        count_snapshot(l, journal_of(l->queue->entry.home), 0); /* nothing in it is live */
+        count_snapshot(l, journal_of(l->owner->home), 0); /* nothing in it is live */
 }
 
 struct delivered_wait {
@@ -389,14 +377,14 @@ static void delivered_is_safe(struct loop *loop, void *arg, int error)
         l->delivered_safe = UINT64_MAX;
     else if (wait->below <= l->delivered_staged) /* not forgotten meanwhile */
         l->delivered_safe = wait->below;
-    queue_deliver_soon(l->queue);
+    lane_ready(l);
     lane_unref(&wait->lane);
     free(wait);
 }
 
 static void stage_delivered(struct lane *l, uint64_t below)
 {
-    struct journal_loop *p = journal_of(l->queue->entry.home);
+    struct journal_loop *p = journal_of(l->owner->home);
     struct delivered_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct delivered_wait){lane_ref(l), below};
     l->delivered_staged = below;
@@ -409,9 +397,8 @@ static void stage_delivered(struct lane *l, uint64_t below)
  * with priorities does not wait for it once for each. */
 static void stage_other_lanes(const struct lane *l, uint64_t ahead)
 {
-    const struct queue *q = l->queue;
-    for (unsigned i = 0; i < q->lane_count; i++) {
-        struct lane *other = queue_lane(q, i);
+    for (unsigned i = 0; i < l->owner->lane_count; i++) {
+        struct lane *other = lane_at(l->owner, i);
         uint64_t next = (other->backlog.cursor + 1) * WINDOW_ENTRIES; /* or a little before */
         if (other != l && other->backlog.ready > 0 && other->delivered_safe != UINT64_MAX &&
             next + ahead / 2 >= other->delivered_staged)
@@ -423,7 +410,7 @@ bool journal_may_deliver(struct lane *l, uint64_t sequence)
 {
     if (!is_stored(l) || l->delivered_safe == UINT64_MAX)
         return true;
-    uint64_t ahead = journal_of(l->queue->entry.home)->journal->limits.delivered_ahead;
+    uint64_t ahead = journal_of(l->owner->home)->journal->limits.delivered_ahead;
     if (sequence + ahead / 2 >= l->delivered_staged) {
         stage_delivered(l, sequence + ahead);
         stage_other_lanes(l, ahead);
@@ -437,8 +424,8 @@ enum { RETRY_MS = 300 };
 
 void journal_try_again(struct lane *l)
 {
-    struct journal_loop *p = journal_of(l->queue->entry.home);
-    if (lv_list_is_empty(&l->retry_link) && !atomic_load(&l->queue->entry.is_deleted))
+    struct journal_loop *p = journal_of(l->owner->home);
+    if (lv_list_is_empty(&l->retry_link) && !l->owner->is_ended)
         lv_list_push(&p->retries, &l->retry_link);
     if (!loop_timer_is_running(&p->retry_timer))
         loop_timer_start(p->loop, &p->retry_timer, RETRY_MS);
@@ -467,7 +454,7 @@ static void try_again(struct loop *loop, struct loop_timer *timer)
 void journal_segments_failed(struct journal_loop *p)
 {
     atomic_store(&p->journal->has_failed, true);
-    set_alarm(p->journal->broker);
+    p->journal->on_failure(p->journal->failure_arg);
 }
 
 /* --- log files that queues depend on ------------------------------------------------------------------ */
@@ -489,7 +476,7 @@ void journal_forget(struct lane *l)
     if (!is_stored(l))
         return;
     /* Up to then it is as it was, if a crash comes in between: it still depends on its files. */
-    struct journal_loop *p = journal_of(l->queue->entry.home);
+    struct journal_loop *p = journal_of(l->owner->home);
     struct lane *kept = lane_ref(l);
     if (was_dirty)
         lv_list_push(&p->snapshots, &l->dirty_link);
@@ -500,7 +487,7 @@ void journal_forget(struct lane *l)
 
 void journal_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others)
 {
-    struct journal_loop *p = journal_of(l->queue->entry.home);
+    struct journal_loop *p = journal_of(l->owner->home);
     if (!lv_list_is_empty(&l->dirty_link))
         return;
     l->dirty_file = file;
@@ -522,7 +509,7 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
     struct snapshot_wait *wait = arg;
     struct lane *l = wait->lane;
     struct journal_loop *p = journal_of(loop);
-    bool is_deleted = atomic_load(&l->queue->entry.is_deleted);
+    bool is_deleted = l->owner->is_ended;
     if (!is_deleted)
         lv_list_remove(&l->dirty_link);
     if (p && error == 0 && !is_deleted) {
@@ -541,7 +528,7 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
 
 void journal_snapshot(struct lane *l, const struct log_snapshot *snapshot)
 {
-    struct journal_loop *p = journal_of(l->queue->entry.home);
+    struct journal_loop *p = journal_of(l->owner->home);
     struct snapshot_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct snapshot_wait){lane_ref(l), log_current_file(p->journal->log)};
     count_snapshot(l, p, log_snapshot_bytes(snapshot));

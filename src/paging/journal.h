@@ -14,9 +14,8 @@
 #ifndef LEVERET_PAGING_JOURNAL_H
 #define LEVERET_PAGING_JOURNAL_H
 
+#include "message/confirm.h"
 #include "paging/pager.h"
-#include "queue/held.h"
-#include "queue/queue.h"
 #include "store/log.h"
 #include "store/segments.h"
 
@@ -34,7 +33,7 @@ struct journal_wait {
     struct confirm_sink *sink;
     uint64_t number;
     uint64_t count;
-    struct queue
+    struct lane_owner
         *uncommitted; /* ... whose definition must be safe too (referenced); NULL: none ... */
     /* ... or a call. */
     void (*fn)(struct loop *loop, void *arg, int error);
@@ -56,21 +55,37 @@ struct journal_loop {
     struct loop_job next_turn; /* while more queues must be asked for snapshots */
     struct lv_list snapshots;  /* lanes whose snapshot is on its way: they count as before */
     /* After the start (journal_restore.c): */
-    bool is_restoring;        /* the queues of the last life are not there yet */
-    struct held_mail held;    /* what waits for them */
+    bool is_restoring; /* the queues of the last life are not there yet */
+    struct mail *held; /* what waits for them */
+    size_t held_count, held_capacity;
     struct lane **to_relieve; /* referenced */
     size_t relieve_count, relieve_capacity;
     struct loop_timer relieve_timer;
 };
 
-struct restore;
+/* Who knows the owners of which the log speaks, and gives them what it says. The journal takes it over, and
+ * frees it when every loop has had its part. */
+struct journal_restorer {
+    void *arg;
+    const struct log_visitor *visitor; /* on the reading thread, with `arg` */
+    /* The segment files that are there. Before the loops start. ERR_... */
+    int (*list_segments)(void *arg, struct segments *segments);
+    /* The log has been read to its end. The reading thread. */
+    void (*end)(void *arg);
+    /* The owners at home on this loop are its own from here on: with `is_whole` they are what the log has
+     * said, else empty, and nothing is stored any more. Home. */
+    void (*hand_over)(void *arg, struct journal_loop *home, bool is_whole);
+    /* All loops have the mail by which they get their part: mail sent from now on comes behind it. */
+    void (*is_sent)(void *arg);
+    void (*free)(void *arg); /* any thread */
+};
 
 /* Why the disk is short of room. */
 enum { JOURNAL_NO_LOG_FILE = 1, JOURNAL_DISK_ALARM = 2 };
 
 struct journal {
-    struct broker *broker;
     struct journal_limits limits;
+    const _Atomic bool *is_short_of_memory;
     uint64_t file_bytes;
     _Atomic uint64_t snapshot_bytes; /* of all queues, in the log */
     _Atomic unsigned shortage;       /* JOURNAL_... */
@@ -79,18 +94,23 @@ struct journal {
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);
     void *arg;
+    void (*on_failure)(void *arg);
+    void *failure_arg;
     struct journal_loop *loops[LOOPS_MAX];
-    struct restore
-        *restore; /* journal_restore_step()'s; NULL: queues are on their way to the loops */
+    struct journal_restorer restorer;
+    bool is_handed_over; /* the restorer is on its way to the loops, which free it */
 };
 
 /* Opens the store on this disk: finds the end of the log, sets up every loop's part and starts the
  * store's threads (unless is_stepped: then the caller steps log_step(journal->log) and
- * segments_step(journal->segments)). The broker's durable queues, which must be there already, are being
- * restored from here on; whatever is asked of one is answered when it is (held.h). The caller sees to
+ * segments_step(journal->segments)). The restorer's owners are being restored from here on: the caller sees to
  * that with journal_restore_step(). Before loops_start(). ERR_FORMAT, ERR_IO ...; then nothing is left
- * open. */
+ * open, and the restorer is freed. */
 struct journal_options {
+    struct loops *loops; /* borrowed */
+    struct journal_restorer restorer;
+    /* While it is set every lane makes do with little memory. Borrowed for as long as the loops run. */
+    const _Atomic bool *is_short_of_memory;
     struct disk *disk;   /* borrowed */
     uint64_t file_bytes; /* of a log file */
     enum log_durability durability;
@@ -101,9 +121,11 @@ struct journal_options {
     /* The disk has no room for the log's next file, or has again. On the store's thread. */
     void (*on_space)(void *arg, bool has_room);
     void *arg;
+    /* Writing has failed for good: nothing persistent is taken any more. On a loop, perhaps several times. */
+    void (*on_failure)(void *failure_arg);
+    void *failure_arg;
 };
-int journal_open(struct broker *broker, const struct journal_options *options,
-                 struct journal **ret);
+int journal_open(const struct journal_options *options, struct journal **ret);
 
 /* Reads one more file of the log; after the last one, *ret_is_over, segment files that nobody needs are
  * removed and the queues are on their way to their homes, by mail. From one thread at a time, any: also
@@ -136,11 +158,11 @@ static inline struct journal_loop *journal_of(const struct loop *loop)
 
 /* How a publish of this message to the queue is answered: CONFIRM_LATER when it must be safe first,
  * CONFIRM_REFUSED when it would have to be and nothing can be stored any more. */
-enum confirm_answer journal_answer(const struct queue *q, const struct message *message);
+enum confirm_answer journal_answer(const struct lane_owner *owner, const struct message *message);
 /* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
-bool journal_is_behind(const struct queue *q);
+bool journal_is_behind(const struct lane_owner *owner);
 /* The same for what has been settled in the queue. */
-enum confirm_answer journal_answer_settled(const struct queue *q);
+enum confirm_answer journal_answer_settled(const struct lane_owner *owner);
 /* The message has been put into the queue. */
 void journal_enqueue(struct lane *l, const struct message *message, uint64_t sequence,
                      bool delivered, uint64_t deadline_ms);
@@ -156,11 +178,10 @@ bool journal_may_deliver(struct lane *l, uint64_t sequence);
 /* The queue is deleted: it depends on nothing any more. */
 void journal_forget(struct lane *l);
 
-/* A publish to the queue, in what is staged now, is answered when that is safe. */
-void journal_confirm(struct journal_loop *p, struct queue *q, struct confirm_sink *sink,
-                     uint64_t number);
-/* The definition of some queue at home here is safe (or could not be stored). */
-void journal_queue_committed(struct loop *loop, bool is_stored);
+/* A publish, in what is staged now, is answered when that is safe, and the owner's definition is. */
+void journal_confirm(struct lane_owner *owner, struct confirm_sink *sink, uint64_t number);
+/* The definition of some owner at home here is safe (or could not be stored). */
+void journal_owner_committed(struct loop *loop, bool is_stored);
 /* A call when what is staged now is safe. */
 void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int), void *arg);
 
@@ -173,6 +194,10 @@ void journal_segments_failed(struct journal_loop *p);
 void journal_mark_dirty(struct lane *l);
 /* Stages the snapshot, which makes older records of the queue needless once it is safe. */
 void journal_snapshot(struct lane *l, const struct log_snapshot *snapshot);
+
+/* Keeps a copy of the mail, which is delivered when the owners at home on this loop have been restored: all of
+ * it in the order in which it came. While p->is_restoring. Home. */
+void journal_hold(struct loop *home, const struct mail *mail);
 
 /* --- recovery ---------------------------------------------------------------------------------------- */
 

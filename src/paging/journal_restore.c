@@ -11,52 +11,78 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "queue/restore.h"
 
 /* --- a loop gets its queues ------------------------------------------------------------------------------ */
 
 /* A hand-over to all loops; the last one frees it. */
 struct hand_over {
-    struct restore *restore;
+    struct journal_restorer restorer;
     bool is_whole;
-    _Atomic unsigned loops_left;
+    _Atomic unsigned refs; /* of the loops that have not had it yet, and of who sends it */
 };
+
+static void hand_over_unref(struct hand_over *h)
+{
+    if (atomic_fetch_sub(&h->refs, 1) > 1)
+        return;
+    h->restorer.free(h->restorer.arg);
+    free(h);
+}
+
+void journal_hold(struct loop *home, const struct mail *mail)
+{
+    struct journal_loop *p = loop_slot(home, LOOP_SLOT_STORE);
+    if (p->held_count == p->held_capacity) {
+        p->held_capacity = p->held_capacity ? p->held_capacity * 2 : 64;
+        p->held = lv_realloc(p->held, p->held_capacity * sizeof *p->held);
+    }
+    p->held[p->held_count++] = *mail;
+}
+
+static void deliver_held(struct journal_loop *p)
+{
+    struct mail *held = p->held;
+    size_t count = p->held_count;
+    p->held = NULL;
+    p->held_count = p->held_capacity = 0;
+    for (size_t i = 0; i < count; i++)
+        held[i].deliver(p->loop, &held[i]);
+    free(held);
+}
 
 static void hand_over_mail(struct loop *at, struct mail *mail)
 {
     struct hand_over *h = mail->a;
     struct journal_loop *p = loop_slot(at, LOOP_SLOT_STORE);
-    restore_hand_over(h->restore, p, h->is_whole && p->journal);
+    h->restorer.hand_over(h->restorer.arg, p, h->is_whole && p->journal);
     p->is_restoring = false;
-    held_deliver(at, &p->held);
-    if (atomic_fetch_sub(&h->loops_left, 1) > 1)
-        return;
-    restore_free(&h->restore);
-    free(h);
+    deliver_held(p);
+    hand_over_unref(h);
 }
 
 static void hand_over(struct journal *journal, bool is_whole)
 {
-    unsigned count = loops_count(journal->broker->loops);
     struct hand_over *h = lv_calloc(1, sizeof *h);
-    h->restore = journal->restore;
+    h->restorer = journal->restorer;
     h->is_whole = is_whole;
-    atomic_init(&h->loops_left, count);
-    journal->restore = NULL;
-    for (unsigned i = 0; i < count; i++) {
+    atomic_init(&h->refs, 1);
+    journal->is_handed_over = true;
+    for (unsigned i = 0; i < LOOPS_MAX && journal->loops[i]; i++) {
         struct mail mail = {.deliver = hand_over_mail, .a = h};
-        loop_mail_from_outside(loops_at(journal->broker->loops, i), &mail);
+        atomic_fetch_add(&h->refs, 1);
+        loop_mail_from_outside(journal->loops[i]->loop, &mail);
     }
-    if (is_whole) /* whoever sees it sends mail behind that */
-        atomic_store(&journal->broker->is_restoring, false);
+    if (is_whole)
+        h->restorer.is_sent(h->restorer.arg);
+    hand_over_unref(h);
 }
 
 int journal_restore_step(struct journal *journal, bool *ret_is_over)
 {
     bool is_over = false;
-    int err = log_read(journal->log, &restore_visitor, journal->restore, &is_over);
+    int err = log_read(journal->log, journal->restorer.visitor, journal->restorer.arg, &is_over);
     if (err == 0 && is_over) {
-        restore_end(journal->restore);
+        journal->restorer.end(journal->restorer.arg);
         hand_over(journal, true);
     }
     *ret_is_over = is_over;
@@ -70,9 +96,12 @@ uint64_t journal_unread_bytes(const struct journal *journal)
 
 void journal_restore_give_up(struct journal *journal)
 {
-    if (journal->restore && journal->loops[0])
+    if (journal->is_handed_over)
+        return;
+    if (journal->loops[0])
         hand_over(journal, false);
-    restore_free(&journal->restore);
+    else
+        journal->restorer.free(journal->restorer.arg);
 }
 
 /* --- memory ---------------------------------------------------------------------------------------------- */
@@ -86,7 +115,7 @@ static void relieve_some(struct loop *loop, struct loop_timer *timer)
     for (unsigned n = 0; n < RELIEVED_PER_TURN && p->relieve_count > 0; n++) {
         struct lane *l = p->to_relieve[--p->relieve_count];
         size_t before = l->backlog.memory_bytes;
-        if (p->journal && !atomic_load(&l->queue->entry.is_deleted))
+        if (p->journal && !l->owner->is_ended)
             pager_relieve(l);
         bool has_paged = l->backlog.memory_bytes < before;
         lane_unref(&l);
@@ -99,7 +128,7 @@ static void relieve_some(struct loop *loop, struct loop_timer *timer)
 
 void journal_relieve_later(struct lane *l)
 {
-    struct journal_loop *p = journal_of(l->queue->entry.home);
+    struct journal_loop *p = journal_of(l->owner->home);
     if (l->backlog.memory_bytes < p->journal->limits.pager.memory_low)
         return;
     if (p->relieve_count == p->relieve_capacity) {

@@ -12,12 +12,20 @@
 #include "base/list.h"
 #include "paging/backlog.h"
 
-struct queue;
+struct lane_owner;
 
 enum { LANES_MAX = 256, LANE_SHIFT = 56, LANE_ID_SHIFT = 48 };
 
+/* Counted at home since the owner was made, for all its lanes. */
+struct lane_counters {
+    uint64_t lost;   /* messages that could not be read back from the disk */
+    uint64_t writes; /* messages written to the log, or to a segment */
+    uint64_t reads;  /* messages read back from a segment */
+};
+
 struct lane {
-    struct queue *queue; /* whose it is */
+    struct lane_owner *owner;
+    struct lane_counters *counters; /* the owner's */
     uint8_t priority;
     uint64_t id; /* in the store */
     struct backlog backlog;
@@ -32,44 +40,6 @@ struct lane {
         delivered_staged;    /* the log has been told that what is below may have been delivered */
     uint64_t delivered_safe; /* ... and that is safe */
 };
-
-/* The lane of priority 0, in a new queue. */
-void lane_init(struct lane *lane, struct queue *queue);
-
-/* The queue gets its id: those of its lanes come from it. */
-void lane_set_id(struct lane *lane, uint64_t queue_id);
-
-/* Frees what the lanes hold in memory, and all lanes but the queue's own first one. */
-void lanes_free(struct queue *q);
-
-/* The queue is deleted: what the lane holds in memory is freed, in slices where that is much. */
-void lane_end(struct lane *lane);
-
-/* The lane of this priority, made when there is none. */
-struct lane *lane_of(struct queue *q, unsigned priority);
-
-/* The lane of this priority, or NULL. */
-struct lane *lane_find(struct queue *q, unsigned priority);
-
-/* The highest lane with a ready message, or NULL. */
-struct lane *lane_first_ready(struct queue *q);
-
-/* Holds and gives back the queue. */
-struct lane *lane_ref(struct lane *lane);
-void lane_unref(struct lane **lane);
-
-/* What all lanes of a queue hold together. */
-struct lane_totals {
-    uint64_t ready;
-    uint64_t ready_bytes;
-    uint64_t taken;
-    uint64_t taken_bytes;
-    uint64_t disk_ready;       /* of `ready`: on disk alone */
-    uint64_t disk_bytes;       /* of `ready_bytes` */
-    uint64_t persistent;       /* ready or taken, as the store would have them ... */
-    uint64_t persistent_bytes; /* ... and their bodies */
-};
-struct lane_totals lanes_count(const struct queue *q);
 
 /* --- places, and ids in the store ------------------------------------------------------- */
 

@@ -19,13 +19,13 @@ struct pager *pager_of(struct lane *l)
 
 struct segments *pager_files(const struct lane *l)
 {
-    const struct journal_loop *p = journal_of(l->queue->entry.home);
+    const struct journal_loop *p = journal_of(l->owner->home);
     return p ? p->journal->segments : NULL;
 }
 
 const struct pager_limits *pager_limits_of(const struct lane *l)
 {
-    return &journal_of(l->queue->entry.home)->journal->limits.pager;
+    return &journal_of(l->owner->home)->journal->limits.pager;
 }
 
 bool pager_has_segments(const struct lane *l)
@@ -223,20 +223,15 @@ static void removal_is_safe(struct loop *loop, void *arg, int error)
     free(removal);
 }
 
-static bool is_logged(const struct lane *l)
-{
-    return l->queue->entry.flags.durable && !l->queue->entry.flags.exclusive;
-}
-
 void pager_remove_file(struct lane *l, uint64_t number)
 {
     if (!pager_files(l))
         return; /* closed: the next start sees to it */
-    if (!is_logged(l)) {
+    if (!l->owner->is_logged) {
         segments_remove(pager_files(l), l->id, number, NULL, NULL);
         return;
     }
-    struct journal_loop *p = journal_of(l->queue->entry.home);
+    struct journal_loop *p = journal_of(l->owner->home);
     struct removal *removal = lv_malloc(sizeof *removal);
     *removal = (struct removal){pager_files(l), l->id, number};
     log_segment_gone(p->stage, l->id, number);
@@ -371,7 +366,7 @@ void pager_purge(struct lane *l)
         s->is_estimated = false; /* it went with what was on disk */
     }
     backlog_drop_disk(b);
-    if (is_logged(l))
+    if (l->owner->is_logged)
         pager_snapshot(l);
     pager_end_empty_segments(l); /* unless a snapshot names them */
 }

@@ -16,7 +16,7 @@
 #ifndef LEVERET_PAGING_PAGER_H
 #define LEVERET_PAGING_PAGER_H
 
-#include "queue/queue.h"
+#include "paging/lane_owner.h"
 #include "store/log.h"
 
 struct pager;
@@ -57,7 +57,7 @@ static inline void pager_read_ahead(struct lane *l);
 void pager_read_on(struct lane *l);
 
 /* The message at this place, which is on disk alone and has a deadline: the caller owns *ret. NULL in
- * it: it is being read, and queue_fetched() is called when there is something new. False: it cannot be
+ * it: it is being read, and calls->fetched() is called when there is something new. False: it cannot be
  * read. What is due up to `until_ms` of the same chunk is kept, too, until it is taken (below) or others
  * need its room. */
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
@@ -128,7 +128,7 @@ enum pager_reader_result pager_reader_find(struct pager_reader *reader, struct l
 /* Whether recovered segments hold deadlines that have not been read. */
 bool pager_must_scan(const struct lane *l);
 
-/* Reads them, piece by piece; queue_fetched() is called as they come. */
+/* Reads them, piece by piece; calls->fetched() is called as they come. */
 void pager_scan(struct lane *l);
 
 /* A message that stands in a segment, or in the log alone since before the last start, has left. */

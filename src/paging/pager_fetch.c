@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "queue/queue_private.h"
 
 enum {
     BUCKETS = 4096,      /* a power of two */
@@ -206,7 +205,7 @@ static void keep_entries(struct lane *l, struct fetching *f, const struct segmen
         if (!f->messages[e->place])
             continue;
         f->places |= 1ull << e->place;
-        l->queue->counters.disk_reads++;
+        l->counters->reads++;
         all->bytes += message_memory(f->messages[e->place]);
     }
 }
@@ -287,7 +286,7 @@ static void on_single(struct lane *l, struct segment *s, struct pager_read *r)
 {
     l->pager->fetches->reads--;
     run_has_come(l, s, r);
-    queue_fetched(l->queue, false);
+    l->owner->calls->fetched(l->owner, false);
 }
 
 static void on_run(struct lane *l, struct segment *s, struct pager_read *r)
@@ -295,7 +294,7 @@ static void on_run(struct lane *l, struct segment *s, struct pager_read *r)
     l->pager->fetches->ahead.runs--;
     run_has_come(l, s, r);
     go_on_ahead(l);
-    queue_fetched(l->queue, false);
+    l->owner->calls->fetched(l->owner, false);
 }
 
 static void read_run(struct lane *l, const struct run *run,

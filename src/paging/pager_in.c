@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "queue/conflation.h"
 
 struct reading {
     struct lane *lane; /* referenced */
@@ -20,10 +19,10 @@ struct reading {
 
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what)
 {
+    const struct lane_label label = lane_label(l);
     log_error("queue '%.*s' in vhost '%.*s': segments/%llx-%llx.seg, offset %llu: %s",
-              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->entry.vhost)),
-              (unsigned long long)l->id, (unsigned long long)s->number, (unsigned long long)offset,
-              what);
+              SLICE_ARG(label.name), SLICE_ARG(label.vhost), (unsigned long long)l->id,
+              (unsigned long long)s->number, (unsigned long long)offset, what);
 }
 
 size_t pager_range_from(const struct segment *s, uint64_t sequence)
@@ -74,7 +73,7 @@ static void next_chunk(struct lane *l)
     backlog_page_next(&l->backlog);
     if (l->backlog.taken == taken)
         return;
-    l->queue->counters.lost += taken - l->backlog.taken;
+    l->counters->lost += taken - l->backlog.taken;
     p->has_lost = true;
 }
 
@@ -91,7 +90,7 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
         pager_damage(l, s, s->load_offset, "no memory for a message");
         return;
     }
-    l->queue->counters.disk_reads++;
+    l->counters->reads++;
     place_stragglers(l, sequence); /* those before it: it may be taken as soon as it is here */
     if (!pager_is_taken_on_disk(l, sequence)) /* else it has been counted then */
         pager_count_read(l, s, m->body_bytes);
@@ -101,9 +100,9 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
                         sequence < l->backlog.taken_below);
     if (entry->deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
-    if (l->queue->conflation && l->pager->has_unknown_deadlines) /* the scan will pass it over */
-        conflation_found(l->queue, lane_place(l, sequence), entry->message.header,
-                         entry->message.body.n, entry->message.is_persistent);
+    if (l->owner->wants_found && l->pager->has_unknown_deadlines) /* the scan will pass it over */
+        l->owner->calls->found(l->owner, lane_place(l, sequence), entry->message.header,
+                               entry->message.body.n, entry->message.is_persistent);
     /* What else the segments hold is over: nothing of it may be counted. */
     for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
@@ -191,15 +190,15 @@ void pager_recount(struct lane *l, struct segment *s)
 static void end_of_disk(struct lane *l)
 {
     struct backlog *b = &l->backlog;
-    uint64_t lost = l->queue->counters.lost;
+    const struct lane_label label = lane_label(l);
+    uint64_t lost = l->counters->lost;
     while (backlog_has_disk(b))
         next_chunk(l);
-    l->queue->counters.lost += b->disk_ready;
-    lost = l->queue->counters.lost - lost;
+    l->counters->lost += b->disk_ready;
+    lost = l->counters->lost - lost;
     if (lost > 0)
         log_error("queue '%.*s' in vhost '%.*s': %llu messages could not be read back",
-                  SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->entry.vhost)),
-                  (unsigned long long)lost);
+                  SLICE_ARG(label.name), SLICE_ARG(label.vhost), (unsigned long long)lost);
     l->pager->has_lost |= lost > 0;
     if (!l->pager->has_lost)
         return;
@@ -234,8 +233,7 @@ static void load(struct lane *l, struct segment *s, struct slice bytes)
 static void take_read(struct lane *l, struct segment *s, const struct reading *reading)
 {
     if (reading->failures != l->pager->failures) {
-        queue_deliver_soon(
-            l->queue); /* part of that may not have been written, as we know by now: again */
+        lane_ready(l); /* part of that may not have been written, as we know by now: again */
         return;
     }
     if (pager_may_pass(reading->error)) {
@@ -248,7 +246,7 @@ static void take_read(struct lane *l, struct segment *s, const struct reading *r
     }
     load(l, s, lv_buffer_slice(&reading->bytes));
     pager_read_ahead(l);
-    queue_deliver_soon(l->queue);
+    lane_ready(l);
 }
 
 static void read_mail(struct loop *at, struct mail *mail)
@@ -263,7 +261,7 @@ static void read_mail(struct loop *at, struct mail *mail)
     if (s && pager_files(l) && s->number == reading->number && s->load_offset == reading->offset) {
         take_read(l, s, reading);
     } else {
-        queue_deliver_soon(l->queue); /* it asks again for what is not here */
+        lane_ready(l); /* it asks again for what is not here */
     }
     lv_buffer_free(&reading->bytes);
     lane_unref(&reading->lane);
@@ -303,7 +301,7 @@ bool pager_want(struct lane *l)
     }
     struct reading *reading = lv_calloc(1, sizeof *reading);
     reading->lane = lane_ref(l);
-    reading->home = l->queue->entry.home;
+    reading->home = l->owner->home;
     reading->number = s->number;
     reading->offset = s->load_offset;
     p->is_reading = true;

@@ -29,11 +29,11 @@ void pager_fail_writing(struct lane *l, int error)
         return;
     l->pager->is_failed = true;
     l->pager->wants_snapshot = true; /* which will never be */
+    const struct lane_label label = lane_label(l);
     log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in memory from "
               "here on, and no persistent message is taken any more",
-              SLICE_ARG(queue_name(l->queue)), SLICE_ARG(vhost_name(l->queue->entry.vhost)),
-              lv_error_text(error));
-    journal_segments_failed(journal_of(l->queue->entry.home));
+              SLICE_ARG(label.name), SLICE_ARG(label.vhost), lv_error_text(error));
+    journal_segments_failed(journal_of(l->owner->home));
 }
 
 static void landed_mail(struct loop *at, struct mail *mail)
@@ -85,7 +85,7 @@ void pager_flush(struct lane *l)
     if (!p->writing || p->pending.n == 0)
         return;
     struct piece *piece = lv_calloc(1, sizeof *piece);
-    *piece = (struct piece){.home = l->queue->entry.home,
+    *piece = (struct piece){.home = l->owner->home,
                             .number = p->writing->number,
                             .offset = p->writing->bytes - p->pending.n,
                             .n = p->pending.n,
@@ -113,7 +113,7 @@ void pager_try_again(struct lane *l)
         p->is_scan_waiting = false;
         pager_scan(l);
     }
-    queue_deliver_soon(l->queue);
+    lane_ready(l);
 }
 
 /* The segment that a message of this sequence number can be appended to. */
@@ -166,7 +166,7 @@ struct log_message pager_message_parts(const struct lane *l, const struct messag
 static void count_stored(struct lane *l, struct segment *s, const struct message *m)
 {
     bool is_persistent = backlog_stores(&l->backlog, m);
-    l->queue->counters.disk_writes++;
+    l->counters->writes++;
     s->entries++;
     s->live++;
     s->persistent_live += is_persistent;
@@ -224,15 +224,15 @@ void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk,
 /* While the process is short of memory, each queue makes do with little. */
 static bool is_short(const struct lane *l)
 {
-    return atomic_load_explicit(&l->queue->entry.vhost->broker->is_short_of_memory,
-                                memory_order_relaxed);
+    const _Atomic bool *is_short = journal_of(l->owner->home)->journal->is_short_of_memory;
+    return atomic_load_explicit(is_short, memory_order_relaxed);
 }
 
 /* What a lane may use is this part of what a queue may. Those of a queue with priorities share a fourth of
  * that: their messages come and go in no order, and what lies so about must fit a core's own cache. */
 static unsigned share_of(const struct lane *l)
 {
-    unsigned count = l->queue->lane_count;
+    unsigned count = l->owner->lane_count;
     if (count == 1)
         return 1;
     return count < SHARE_MAX / LANES_DIVISOR ? count * LANES_DIVISOR : SHARE_MAX;
@@ -295,7 +295,7 @@ static bool may_page(const struct lane *l)
 void pager_relieve(struct lane *l)
 {
     struct backlog *b = &l->backlog;
-    struct journal_loop *p = journal_of(l->queue->entry.home);
+    struct journal_loop *p = journal_of(l->owner->home);
     if (!p || b->memory_bytes < memory_high(l))
         return;
     const size_t low = memory_low(l);

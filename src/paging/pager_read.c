@@ -39,7 +39,7 @@ void pager_read_segment(struct lane *l, struct segment *s, const struct pager_re
     struct pager_read *r = lv_malloc(sizeof *r);
     *r = *what;
     r->lane = lane_ref(l);
-    r->home = l->queue->entry.home;
+    r->home = l->owner->home;
     r->number = s->number;
     segments_read(pager_files(l), l->id, s->number, r->offset, (size_t)r->bytes_asked, has_read, r);
 }

@@ -67,7 +67,7 @@ static struct message *message_of_parts(const struct lane *l, const struct log_m
     struct message *m = message_from_store(parts);
     if (!m)
         log_error("recovery: no memory for a message of %zu bytes in queue '%.*s'", parts->body.n,
-                  SLICE_ARG(queue_name(l->queue)));
+                  SLICE_ARG(lane_label(l).name));
     return m;
 }
 
@@ -330,7 +330,7 @@ void pager_restore_end(struct lane *l)
     mark_delivered(l);
     if (!p)
         return;
-    if (l->queue->conflation && p->count > 0)
+    if (l->owner->wants_found && p->count > 0)
         p->has_unknown_deadlines = true; /* nor are the values known of what stands there */
     for (size_t i = 0; i < p->count; i++)
         restore_settled(l, p->segments[i]);

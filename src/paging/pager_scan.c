@@ -3,8 +3,6 @@
 #include "paging/pager_private.h"
 
 #include "base/memory.h"
-#include "queue/conflation.h"
-#include "queue/queue_private.h"
 
 enum {
     SCAN_BYTES = 512 * 1024,
@@ -33,9 +31,9 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
             continue;
         if (e->deadline_ms)
             backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
-        if (l->queue->conflation)
-            conflation_found(l->queue, lane_place(l, sequence), e->message.header,
-                             e->message.body.n, true);
+        if (l->owner->wants_found)
+            l->owner->calls->found(l->owner, lane_place(l, sequence), e->message.header,
+                                   e->message.body.n, true);
     }
 }
 
@@ -100,7 +98,7 @@ static void on_scan(struct lane *l, struct segment *s, struct pager_read *r)
         take_scan(l, s, r);
     pager_release_segments(l);
     pager_scan(l);
-    queue_fetched(l->queue, true);
+    l->owner->calls->fetched(l->owner, true);
 }
 
 bool pager_must_scan(const struct lane *l)
@@ -159,7 +157,7 @@ void pager_find_stragglers(struct lane *l)
     for (size_t i = p ? p->straggler_first : 0; p && i < p->straggler_count; i++) {
         const struct straggler *s = &p->stragglers[i];
         if (s->message)
-            conflation_found(l->queue, lane_place(l, s->sequence), message_header(s->message),
-                             s->message->body_bytes, s->message->is_persistent);
+            l->owner->calls->found(l->owner, lane_place(l, s->sequence), message_header(s->message),
+                                   s->message->body_bytes, s->message->is_persistent);
     }
 }

@@ -343,7 +343,7 @@ static void has_synced(void *arg, int error, struct lv_buffer *read)
 static void sync_segment(struct lane *l, const struct segment *s)
 {
     struct syncing *syncing = lv_malloc(sizeof *syncing);
-    *syncing = (struct syncing){lane_ref(l), l->queue->entry.home, s->number, s->bytes, 0};
+    *syncing = (struct syncing){lane_ref(l), l->owner->home, s->number, s->bytes, 0};
     l->pager->syncs++;
     segments_sync(pager_files(l), l->id, s->number, has_synced, syncing);
 }
@@ -352,7 +352,7 @@ static void sync_segment(struct lane *l, const struct segment *s)
  * room for segments; but the log has, and old files of it are given back for that. */
 static uint64_t carry_bytes(const struct lane *l)
 {
-    const struct journal *journal = journal_of(l->queue->entry.home)->journal;
+    const struct journal *journal = journal_of(l->owner->home)->journal;
     uint64_t most = pager_limits_of(l)->carry_bytes;
     uint64_t room = atomic_load(&journal->shortage) ? log_room(journal->log) / CARRY_DIVISOR : 0;
     return room > most ? room : most;

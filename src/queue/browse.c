@@ -53,7 +53,7 @@ static struct browse_lane *place_in(struct browse *br, const struct lane *l)
 
 static void pass_all(struct browse *br)
 {
-    for (unsigned i = 0; i < br->queue->lane_count; i++) {
+    for (unsigned i = 0; i < br->queue->lanes.lane_count; i++) {
         const struct lane *l = queue_lane(br->queue, i);
         place_in(br, l)->next = l->backlog.next_sequence;
     }
@@ -70,9 +70,9 @@ struct browse *browse_open(struct queue *q, const struct browse_options *options
     br->skip = options->start.skip;
     lv_list_init(&br->link);
     lv_list_push(&q->browses, &br->link);
-    for (unsigned i = 0; br->is_bounded && i < q->lane_count; i++)
+    for (unsigned i = 0; br->is_bounded && i < q->lanes.lane_count; i++)
         place_in(br, queue_lane(q, i))->end = queue_lane(q, i)->backlog.next_sequence;
-    uint64_t ready = lanes_count(q).ready;
+    uint64_t ready = lanes_count(&q->lanes).ready;
     if (options->start.is_last)
         br->skip = ready > 0 ? ready - 1 : 0;
     if (options->start.is_next) {
@@ -256,7 +256,7 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
     struct queue *q = br->queue;
     if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return BROWSE_GONE;
-    for (unsigned i = 0; i < q->lane_count; i++) {
+    for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         struct browse_lane *at = place_in(br, l);
         while (at->next < l->backlog.next_sequence && at->next < at->end) {

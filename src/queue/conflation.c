@@ -91,7 +91,7 @@ static const struct entry *entry_find(const struct conflation *c, struct seen_va
 /* Whether some message stands at this place still, ready or taken. */
 static bool is_there(struct queue *q, uint64_t place)
 {
-    struct lane *l = lane_find(q, place_priority(place));
+    struct lane *l = lane_find(&q->lanes, place_priority(place));
     uint64_t sequence = place_sequence(place);
     const struct backlog_chunk *chunk =
         l ? backlog_chunk(&l->backlog, sequence / WINDOW_ENTRIES) : NULL;
@@ -102,7 +102,7 @@ static bool is_there(struct queue *q, uint64_t place)
 
 static bool is_ready(struct queue *q, uint64_t place)
 {
-    struct lane *l = lane_find(q, place_priority(place));
+    struct lane *l = lane_find(&q->lanes, place_priority(place));
     uint64_t sequence = place_sequence(place);
     const struct backlog_chunk *chunk =
         l ? backlog_chunk(&l->backlog, sequence / WINDOW_ENTRIES) : NULL;
@@ -141,7 +141,7 @@ static void sweep(struct queue *q, struct conflation *c)
 
 static void drop(struct queue *q, const struct entry *e)
 {
-    struct lane *l = lane_find(q, place_priority(e->place));
+    struct lane *l = lane_find(&q->lanes, place_priority(e->place));
     uint64_t sequence = place_sequence(e->place);
     if (!l)
         return;
@@ -206,7 +206,7 @@ bool conflation_comes_back(struct queue *q, uint64_t place, const struct message
 void conflation_number(struct queue *q, struct lane *lane)
 {
     uint64_t next = 0;
-    for (unsigned i = 0; i < q->lane_count; i++) {
+    for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         const struct lane *l = queue_lane(q, i);
         if (l->backlog.next_sequence > next)
             next = l->backlog.next_sequence;
@@ -244,7 +244,7 @@ void conflation_found(struct queue *q, uint64_t place, struct slice header, uint
 
 void conflation_begin(struct queue *q)
 {
-    for (unsigned i = 0; i < q->lane_count; i++) {
+    for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         const struct lv_seqmap *w = &l->backlog.window;
         for (uint64_t c = w->first; c < w->end; c++) {

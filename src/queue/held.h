@@ -6,25 +6,16 @@
 #ifndef LEVERET_QUEUE_HELD_H
 #define LEVERET_QUEUE_HELD_H
 
+#include "paging/journal.h"
 #include "queue/queue.h"
-
-/* Home. */
-void held_add(const struct queue *q, const struct mail *mail);
 
 /* Whether the mail must wait: then a copy is held, and delivered later. Home. */
 static inline bool held_takes(const struct queue *q, const struct mail *mail)
 {
     if (!q->is_restoring)
         return false;
-    held_add(q, mail);
+    journal_hold(q->entry.home, mail);
     return true;
 }
-
-/* What is held on this loop, whose queues have been restored. */
-struct held_mail {
-    struct mail *mail;
-    size_t count, capacity;
-};
-void held_deliver(struct loop *home, struct held_mail *held);
 
 #endif

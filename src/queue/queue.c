@@ -43,16 +43,13 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->entry.dedup = dedup_create(vhost, &q->entry.destination, flags.durable && !flags.exclusive,
                                   q->entry.argument_table, false);
     q->conflation = conflation_create(q->entry.argument_table);
-    lane_init(&q->lane, q);
-    q->lane_count = 1;
     lv_list_init(&q->consumers);
     lv_list_init(&q->ready_consumers);
     lv_list_init(&q->owner_link);
     lv_list_init(&q->waiting_calls);
     lv_list_init(&q->browses);
-    q->is_early = atomic_load(&vhost->broker->is_restoring);
     q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
-    lane_set_id(&q->lane, q->id);
+    queue_init_lanes(q);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
     queue_init_expiry(q);
     queue_use_init(&q->use, 0); /* of whatever time the home has: it was not starved before */
@@ -64,7 +61,7 @@ static void queue_free(struct queue *q)
     lv_assert(q->entry.magic == QUEUE_ENTRY_MAGIC);
     q->entry.magic = 0;
     q->ops->free(q);
-    lanes_free(q);
+    lanes_free(&q->lanes);
     effective_policy_unref(&q->policy);
     conflation_free(&q->conflation);
     dedup_free(&q->entry.dedup);
@@ -174,7 +171,7 @@ struct commit_wait {
 static void committed_mail(struct loop *at, struct mail *mail)
 {
     struct queue *q = mail->a;
-    journal_queue_committed(at, mail->c == 0);
+    journal_owner_committed(at, mail->c == 0);
     queue_unref(&q);
 }
 
@@ -185,7 +182,7 @@ static void queue_is_committed(void *arg, int error)
     struct commit_wait *wait = arg;
     struct queue *q = wait->queue;
     struct durable_done done = wait->done;
-    atomic_store(&q->is_committed, true);
+    atomic_store(&q->lanes.is_committed, true);
     struct mail mail = {.deliver = committed_mail, .a = q, .c = error < 0};
     loop_mail_from_outside(q->entry.home, &mail);
     free(wait);
@@ -196,10 +193,10 @@ static void queue_is_committed(void *arg, int error)
 static enum change_result store_queue(struct queue *q, struct durable_done done)
 {
     struct definitions *definitions = q->entry.vhost->broker->definitions;
-    atomic_store(&q->is_committed, true);
+    atomic_store(&q->lanes.is_committed, true);
     if (!q->entry.flags.durable || q->entry.flags.exclusive || !definitions)
         return CHANGE_DONE;
-    atomic_store(&q->is_committed, false);
+    atomic_store(&q->lanes.is_committed, false);
     struct definition_queue row = {
         .vhost = vhost_name(q->entry.vhost),
         .name = queue_name(q),
@@ -218,8 +215,8 @@ static void settings_begin(struct queue *q)
 {
     bool is_quorum = q->arguments.type == QUEUE_QUORUM; /* which has no priorities: one lane */
     q->settings = q->arguments;
-    q->lane.backlog.stores_all = is_quorum;
-    q->lane.backlog.counts_deliveries = is_quorum;
+    q->lanes.first.backlog.stores_all = is_quorum;
+    q->lanes.first.backlog.counts_deliveries = is_quorum;
 }
 
 /* Users of quorum queues count on a limit that there is only with somewhere to put what reaches it. */
@@ -322,8 +319,8 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     struct broker *broker = vhost->broker;
     struct queue *q = queue_create(vhost, choose_home(broker, NULL, &d), name, flags, arguments);
     q->id = id;
-    lane_set_id(&q->lane, id);
-    atomic_store(&q->is_committed, true);
+    lane_owner_set_id(&q->lanes, id);
+    atomic_store(&q->lanes.is_committed, true);
     if (atomic_load(&broker->next_queue_id) <= id)
         atomic_store(&broker->next_queue_id, id + 1);
     struct broker_error error;
@@ -363,7 +360,7 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
         lv_unreachable();
     settings_begin(q);
     q->entry.is_apart = true;
-    atomic_store(&q->is_committed, true);
+    atomic_store(&q->lanes.is_committed, true);
     return q;
 }
 
@@ -402,19 +399,10 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
     return was_there;
 }
 
-static void lane_delete(struct lane *l)
-{
-    lane_end(l);
-    if (journal_of(l->queue->entry.home)) {
-        journal_forget(l);
-        pager_delete(l);
-    }
-}
-
 /* Its name has gone already. The messages that were ready. */
 static uint64_t end(struct queue *q)
 {
-    uint64_t ready = lanes_count(q).ready;
+    uint64_t ready = lanes_count(&q->lanes).ready;
     struct lv_list *it, *after;
     lv_list_each (it, after, &q->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, link);
@@ -427,8 +415,7 @@ static uint64_t end(struct queue *q)
     q->ops->stop(q);
     loop_unschedule(q->entry.home, &q->delivery_run);
     queue_end_expiry(q);
-    for (unsigned i = 0; i < q->lane_count; i++)
-        lane_delete(queue_lane(q, i));
+    lanes_end(&q->lanes);
     struct queue *name_s = q;
     queue_unref(&name_s);
     return ready;
@@ -498,7 +485,7 @@ void queues_relieve(struct broker *broker, struct loop *loop)
             struct queue *q = queue_of_node(n);
             if (q->entry.home != loop || q->is_restoring)
                 continue;
-            for (unsigned i = 0; i < q->lane_count; i++)
+            for (unsigned i = 0; i < q->lanes.lane_count; i++)
                 pager_relieve(queue_lane(q, i));
         }
     }

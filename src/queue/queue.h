@@ -19,7 +19,7 @@
 #include "broker/policy.h"
 #include "message/confirm.h"
 #include "message/death.h"
-#include "paging/lane.h"
+#include "paging/lane_owner.h"
 #include "queue/arguments.h"
 #include "queue/consumer.h"
 #include "queue/queue_use.h"
@@ -39,10 +39,8 @@ struct queue_counters {
     uint64_t got_no_ack;
     uint64_t redelivered;
     uint64_t acked;
-    uint64_t replaced;                   /* by a newer message of the same value (conflation.h) */
-    uint64_t lost;                       /* could not be read back from the disk */
-    uint64_t disk_writes;                /* messages written to the log, or to a segment */
-    uint64_t disk_reads;                 /* messages read back from a segment */
+    uint64_t replaced; /* by a newer message of the same value (conflation.h) */
+    struct lane_counters disk;
     uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
@@ -53,17 +51,13 @@ struct queue {
     struct conflation *conflation;                       /* owned; NULL: keeps all of a value */
     uint64_t id;                                         /* in the store; never used twice */
     const struct queue_ops *ops;                         /* queue_ops.h */
-    bool is_restoring; /* held.h; home's, and set before the loops start */
-    bool is_early;     /* made while the log was being read: another queue may have its id there */
-    _Atomic bool is_committed;         /* its definition is; or it has none */
+    bool is_restoring;                 /* held.h; home's, and set before the loops start */
     _Atomic bool is_departures_behind; /* queue_set_departures_behind() */
 
     /* Home's. */
     struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
     struct effective_policy *policy; /* NULL: none */
-    struct lane lane;                /* of priority 0: the only one of a queue without priorities */
-    struct lane **lanes;             /* the highest priority first; NULL: there is but that one */
-    unsigned lane_count;
+    struct lane_owner lanes;         /* its messages (queue_lanes.c) */
     struct lv_list consumers;
     struct lv_list ready_consumers; /* by priority, then by who waited longest */
     size_t consumer_count;
@@ -102,14 +96,20 @@ static inline struct queue *queue_of_entry(struct queue_entry *entry)
 /* The i-th of its lanes, the highest priority first. Home. */
 static inline struct lane *queue_lane(const struct queue *q, unsigned i)
 {
-    return q->lanes ? q->lanes[i] : (struct lane *)&q->lane;
+    return lane_at(&q->lanes, i);
+}
+
+/* Whose lane it is. */
+static inline struct queue *queue_of_lane(const struct lane *l)
+{
+    return lv_container_of(l->owner, struct queue, lanes);
 }
 
 /* Whether the queue stores the message, as far as it stores anything: a persistent one, and a quorum
  * queue every one. Home. */
 static inline bool queue_stores(const struct queue *q, const struct message *message)
 {
-    return backlog_stores(&q->lane.backlog, message);
+    return backlog_stores(&q->lanes.first.backlog, message);
 }
 
 static inline struct queue *queue_of_node(struct lv_table_node *node)

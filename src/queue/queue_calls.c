@@ -72,7 +72,7 @@ static bool call_finds_queue(struct queue_call *call)
 /* What is on disk is not read for it, as in RabbitMQ. */
 static void find_head_time(struct queue *q, struct queue_call *call)
 {
-    struct lane *l = lane_first_ready(q);
+    struct lane *l = lane_first_ready(&q->lanes);
     uint64_t sequence;
     struct slice bytes;
     if (!l || backlog_next(&l->backlog, &sequence) != BACKLOG_HERE)
@@ -90,7 +90,7 @@ void queue_call_status(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
-    struct lane_totals totals = lanes_count(q);
+    struct lane_totals totals = lanes_count(&q->lanes);
     call->ready = totals.ready;
     const struct queue_transit transit = q->ops->in_transit(q);
     call->dead_letters = transit.due_messages;
@@ -195,7 +195,7 @@ void queue_call_get(struct queue_call *call)
         return;
     queue_used(q);
     bool is_first = lv_list_is_empty(&q->waiting_calls) || call->is_waiting;
-    struct lane *l = lane_first_ready(q);
+    struct lane *l = lane_first_ready(&q->lanes);
     bool is_deliverable = is_first && l && queue_first_is_deliverable(l);
     if (!is_deliverable && l) {
         queue_call_wait(call);
@@ -204,7 +204,7 @@ void queue_call_get(struct queue_call *call)
     call->is_waiting = false;
     if (is_deliverable)
         get_first(q, l, call);
-    call->ready = lanes_count(q).ready;
+    call->ready = lanes_count(&q->lanes).ready;
 }
 
 /* Gets that waited, in order, as far as messages are there for them. */
@@ -290,11 +290,11 @@ void queue_call_purge(struct queue_call *call)
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
-    struct purge *purge = lv_malloc(sizeof *purge + q->lane_count * sizeof purge->lanes[0]);
+    struct purge *purge = lv_malloc(sizeof *purge + q->lanes.lane_count * sizeof purge->lanes[0]);
     loop_job_init(&purge->job, purge_on);
     purge->call = call;
-    purge->lane_count = q->lane_count;
-    for (unsigned i = 0; i < q->lane_count; i++) {
+    purge->lane_count = q->lanes.lane_count;
+    for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         purge->lanes[i] = (struct purge_lane){l, l->backlog.next_sequence};
         purge_disk(call, l);
@@ -335,7 +335,7 @@ void queue_call_delete(struct queue_call *call)
     bool may = check_clients(q, &call->error);
     if (may && call->if_unused && q->consumer_count > 0)
         may = refuse_delete(call, REFUSAL_IN_USE, "in use");
-    else if (may && call->if_empty && lane_first_ready(q))
+    else if (may && call->if_empty && lane_first_ready(&q->lanes))
         may = refuse_delete(call, REFUSAL_NOT_EMPTY, "not empty");
     call->refused = !may;
     if (may)

@@ -66,7 +66,7 @@ void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
 static bool find_due(struct queue *q, struct lane **ret_lane, struct backlog_first_due *ret)
 {
     bool is_found = false;
-    for (unsigned i = 0; i < q->lane_count; i++) {
+    for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct backlog_first_due due;
         struct lane *l = queue_lane(q, i);
         if (!backlog_find_due(&l->backlog, &due) ||
@@ -97,7 +97,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
         q->waits_for_disk = can_be_read && !*ret;
         if (q->waits_for_disk)
             return false;
-        q->counters.lost += !can_be_read;
+        q->counters.disk.lost += !can_be_read;
     }
     pager_take_on_disk(l, due->sequence);
     return true;
@@ -125,9 +125,9 @@ void queue_expire(struct queue *q)
     const uint64_t now = loop_steady_ms(q->entry.home);
     if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return;
-    if (q->ops->is_delaying && pager_must_scan(&q->lane))
+    if (q->ops->is_delaying && pager_must_scan(&q->lanes.first))
         return; /* queue_fetched() comes when all is known */
-    for (unsigned i = 0; i < q->lane_count && q->ops->sends_on(q); i++)
+    for (unsigned i = 0; i < q->lanes.lane_count && q->ops->sends_on(q); i++)
         pager_fetch_ahead(queue_lane(q, i), now);
     for (;;) {
         if (!find_due(q, &l, &due))
@@ -234,7 +234,7 @@ static void begin(struct queue *q)
     if (atomic_load(&q->entry.is_deleted))
         return;
     queue_watch_use(q);
-    for (unsigned i = 0; i < q->lane_count; i++) {
+    for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         if (pager_must_scan(queue_lane(q, i)))
             pager_scan(queue_lane(q, i));
     }
@@ -253,8 +253,8 @@ static void begin_mail(struct loop *at, struct mail *mail)
 void queue_begin_expiry(struct queue *q)
 {
     bool is_needed = q->settings.expires_ms != ARGUMENT_UNSET ||
-                     (queue_is_limited(q) && lanes_count(q).ready > 0);
-    for (unsigned i = 0; i < q->lane_count; i++)
+                     (queue_is_limited(q) && lanes_count(&q->lanes).ready > 0);
+    for (unsigned i = 0; i < q->lanes.lane_count; i++)
         is_needed |= queue_lane(q, i)->backlog.timed > 0 || pager_must_scan(queue_lane(q, i));
     queue_used(q);
     if (!is_needed)

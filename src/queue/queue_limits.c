@@ -25,7 +25,7 @@ bool queue_would_overflow(struct queue *q, const struct message *m)
 {
     if (!queue_is_limited(q))
         return false;
-    struct lane_totals totals = lanes_count(q);
+    struct lane_totals totals = lanes_count(&q->lanes);
     uint64_t bytes = totals.ready_bytes + m->body_bytes, replaced_bytes;
     if (!is_above(&q->settings, totals.ready + 1, bytes))
         return false;
@@ -49,7 +49,7 @@ void queue_keep_limits(struct queue *q)
     if (!queue_is_limited(q) || q->settings.overflow != OVERFLOW_DROP_HEAD)
         return;
     for (unsigned n = 0;; n++) {
-        struct lane_totals totals = lanes_count(q);
+        struct lane_totals totals = lanes_count(&q->lanes);
         if (totals.ready == 0 || !is_above(&q->settings, totals.ready, totals.ready_bytes))
             return;
         if (n >= DROPS_AT_ONCE && !loop_spend(q->entry.home, 1)) {
@@ -57,7 +57,7 @@ void queue_keep_limits(struct queue *q)
             loop_job_start(q->entry.home, &q->work);
             return;
         }
-        struct lane *l = lane_first_ready(q);
+        struct lane *l = lane_first_ready(&q->lanes);
         if (!is_here(l) || (q->ops->sends_on(q) && !q->ops->can_send_on(q))) {
             q->is_over_limit = true;
             return;

@@ -73,7 +73,7 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
 
 void queue_settle_place(struct queue *q, uint64_t place)
 {
-    struct lane *l = lane_find(q, place_priority(place));
+    struct lane *l = lane_find(&q->lanes, place_priority(place));
     struct backlog_left left;
     if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
         queue_message_left(l, &left);
@@ -82,7 +82,7 @@ void queue_settle_place(struct queue *q, uint64_t place)
 void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m)
 {
     bool redelivered;
-    struct lane *l = lane_find(q, place_priority(item->place));
+    struct lane *l = lane_find(&q->lanes, place_priority(item->place));
     if (item->is_here)
         backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
     else
@@ -91,7 +91,7 @@ void queue_take_browsed(struct queue *q, const struct browse_item *item, const s
 
 void queue_tidy(struct queue *q)
 {
-    for (unsigned i = 0; i < q->lane_count; i++) {
+    for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         if (backlog_has_disk(&l->backlog) && l->backlog.disk_ready == 0)
             pager_want(l);
@@ -107,19 +107,19 @@ struct loop_task *queue_delivery_task(struct queue *q)
 static bool is_due(const struct lane *l, uint64_t sequence)
 {
     uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
-    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(l->queue->entry.home);
+    return deadline_ms != 0 && deadline_ms <= loop_steady_ms(l->owner->home);
 }
 
 bool queue_first_is_deliverable(struct lane *l)
 {
     uint64_t sequence;
-    if (l->queue->returns > 0)
+    if (queue_of_lane(l)->returns > 0)
         return false;
     enum backlog_next next = backlog_next(&l->backlog, &sequence);
     while (next == BACKLOG_ON_DISK && pager_want(l))
         next = backlog_next(&l->backlog, &sequence);
     if (next == BACKLOG_HERE && is_due(l, sequence)) {
-        loop_schedule(l->queue->entry.home, &l->queue->expiry_run);
+        loop_schedule(l->owner->home, &queue_of_lane(l)->expiry_run);
         return false;
     }
     return next == BACKLOG_HERE && journal_may_deliver(l, sequence);
@@ -130,7 +130,7 @@ enum { DELIVERIES_A_RUN = 2048 };
 
 static void read_ahead(struct queue *q)
 {
-    for (unsigned i = 0; i < q->lane_count; i++)
+    for (unsigned i = 0; i < q->lanes.lane_count; i++)
         pager_read_ahead(queue_lane(q, i));
 }
 
@@ -149,7 +149,7 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
         queue_keep_limits(q);
     queue_answer_waiting_calls(q);
     for (unsigned n = 0; !lv_list_is_empty(&q->ready_consumers); n++) {
-        struct lane *l = lane_first_ready(q);
+        struct lane *l = lane_first_ready(&q->lanes);
         if (!l || !queue_first_is_deliverable(l))
             break;
         if (n == DELIVERIES_A_RUN) {
@@ -161,7 +161,7 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
             break;
         deliver_first(q, l, c);
     }
-    if (lane_first_ready(q))
+    if (lane_first_ready(&q->lanes))
         watch_use(q);
     read_ahead(q);
 }
@@ -179,7 +179,7 @@ void queue_deliver_to(struct queue *q, struct consumer *c)
 void queue_schedule_deliveries(struct queue *q)
 {
     bool is_waited_for = !lv_list_is_empty(&q->waiting_calls) || q->is_over_limit;
-    if (is_waited_for || (!lv_list_is_empty(&q->ready_consumers) && lane_first_ready(q)))
+    if (is_waited_for || (!lv_list_is_empty(&q->ready_consumers) && lane_first_ready(&q->lanes)))
         loop_schedule(q->entry.home, &q->delivery_run);
 }
 
@@ -197,9 +197,9 @@ static struct lane *lane_for(struct queue *q, const struct message *m)
     struct slice priority;
     if (q->settings.max_priority <= 0 ||
         !properties_find(message_header(m), PROPERTY_PRIORITY, &priority))
-        return &q->lane;
+        return &q->lanes.first;
     int64_t most = q->settings.max_priority;
-    return lane_of(q, priority.p[0] < most ? priority.p[0] : (unsigned)most);
+    return lane_of(&q->lanes, priority.p[0] < most ? priority.p[0] : (unsigned)most);
 }
 
 /* Nobody can take it now: it waits. */
@@ -229,7 +229,7 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
 {
     if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return CONFIRM_GONE;
-    enum confirm_answer answer = journal_answer(q, message);
+    enum confirm_answer answer = journal_answer(&q->lanes, message);
     if (answer == CONFIRM_REFUSED)
         return answer;
     if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
@@ -239,10 +239,10 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
     }
     q->counters.published++;
     struct lane *l = lane_for(q, message);
-    if (q->conflation && q->lane_count > 1)
+    if (q->conflation && q->lanes.lane_count > 1)
         conflation_number(q, l);
     uint64_t deadline_ms = queue_deadline(q, message);
-    struct consumer *c = lane_first_ready(q) ? NULL : queue_next_consumer(q);
+    struct consumer *c = lane_first_ready(&q->lanes) ? NULL : queue_next_consumer(q);
     if (!c) {
         push(q, l, message, deadline_ms);
         return answer;
@@ -273,7 +273,7 @@ static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 bool queue_is_behind(const struct queue *q)
 {
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
-           journal_is_behind(q) ||
+           journal_is_behind(&q->lanes) ||
            atomic_load_explicit(&q->is_departures_behind, memory_order_relaxed) ||
            (q->entry.dedup && dedup_is_behind(q->entry.vhost->broker));
 }
@@ -341,9 +341,9 @@ enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, stru
 /* Home. */
 static enum confirm_answer answer_settled(struct queue *q, struct confirm_sink *sink)
 {
-    enum confirm_answer answer = journal_answer_settled(q);
+    enum confirm_answer answer = journal_answer_settled(&q->lanes);
     if (answer == CONFIRM_LATER)
-        journal_confirm(journal_of(q->entry.home), q, sink, 0);
+        journal_confirm(&q->lanes, sink, 0);
     return answer;
 }
 
@@ -368,7 +368,7 @@ enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q, struct
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery)
 {
     if (q->entry.home != loop || q->entry.dedup || lv_list_is_empty(&q->ready_consumers) ||
-        lane_first_ready(q))
+        lane_first_ready(&q->lanes))
         return false;
     struct consumer *c = lv_list_item(q->ready_consumers.next, struct consumer, ready_link);
     if (!c->is_unlimited || c->loop != loop || queue_is_limited(q))
@@ -397,7 +397,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
         browser_settle(c, count);
         return;
     }
-    struct lane *l = lane_find(q, place_priority(place));
+    struct lane *l = lane_find(&q->lanes, place_priority(place));
     uint64_t first = place_sequence(place);
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;

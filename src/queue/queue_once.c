@@ -9,7 +9,7 @@ static enum confirm_answer take(struct queue *q, struct message *m, bool is_kept
 {
     enum confirm_answer answer = queue_take_message(q, m, is_kept);
     if (answer == CONFIRM_LATER && sink)
-        journal_confirm(journal_of(q->entry.home), q, sink, number);
+        journal_confirm(&q->lanes, sink, number);
     return answer;
 }
 

@@ -1,6 +1,7 @@
 /* What the queue's files share. Private to them. All at the queue's home.
  *
  *   queue.c            its life and its name
+ *   queue_lanes.c      what the messages' lanes ask of their queue
  *   queue_consumers.c  who gets the next message
  *   queue_returns.c    what comes back
  *   queue_messages.c   published, delivered, settled
@@ -24,6 +25,11 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
 struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name);
 /* It goes, with what it holds; nothing finds it any more. Home. */
 void queue_end_apart(struct queue *q);
+
+/* --- queue_lanes.c --- */
+
+/* The queue owns its lanes: after its flags, id and conflation are known. */
+void queue_init_lanes(struct queue *q);
 
 /* --- queue_consumers.c --- */
 

@@ -58,7 +58,7 @@ void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
 
 void queue_put_back(struct queue *q, uint64_t place, const struct message *m)
 {
-    struct lane *l = lane_find(q, place_priority(place));
+    struct lane *l = lane_find(&q->lanes, place_priority(place));
     uint64_t sequence = place_sequence(place);
     if (q->conflation && !conflation_comes_back(q, place, m)) {
         queue_settle_place(q, place);

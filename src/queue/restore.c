@@ -1,9 +1,9 @@
 /* Recovery, in this order:
  *   - restore_begin(): every durable queue is known by its id, and marked as being restored;
- *   - restore_list_segments(): which segment files are there;
- *   - log_read() calls restore_visitor for each record, and the lane it is about is changed;
- *   - restore_end(): lanes and files are matched; files of no queue are removed;
- *   - restore_hand_over(), once on each loop: its queues are its own.
+ *   - list_segments(): which segment files are there;
+ *   - log_read() calls the visitor for each record, and the lane it is about is changed;
+ *   - read_to_end(): lanes and files are matched; files of no queue are removed;
+ *   - hand_over(), once on each loop: its queues are its own.
  *
  * A record about a queue that no definition names is passed over: the queue was deleted. */
 #include "queue/restore.h"
@@ -33,7 +33,7 @@ struct restore {
     struct segments *segments;
     struct found_segment *found;
     size_t found_count, found_capacity;
-    struct lane **lanes; /* restore_end() makes it: all, in the order of their files in the log */
+    struct lane **lanes; /* read_to_end() makes it: all, in the order of their files in the log */
     size_t lane_count;
 };
 
@@ -59,20 +59,6 @@ static void add_queues(struct restore *r, struct vhost *vhost)
     }
 }
 
-struct restore *restore_begin(struct broker *broker)
-{
-    struct restore *r = lv_calloc(1, sizeof *r);
-    struct lv_table_iter it;
-    struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
-    r->broker = broker;
-    atomic_store(&broker->is_restoring, true);
-    for (; node; node = lv_table_next(broker->vhosts, &it))
-        add_queues(r, lv_container_of(node, struct vhost, by_name));
-    if (r->count > 1)
-        qsort(r->queues, r->count, sizeof(struct queue *), by_id);
-    return r;
-}
-
 /* Ids seen are never given out again. */
 static void pass_id(struct restore *r, uint64_t queue_id)
 {
@@ -89,7 +75,7 @@ static struct lane *find(struct restore *r, uint64_t id)
     if (lane_id_priority(id) >= LANES_MAX)
         return NULL; /* a file that somebody else has named */
     if (r->last && r->last->id == queue_id)
-        return lane_of(r->last, lane_id_priority(id));
+        return lane_of(&r->last->lanes, lane_id_priority(id));
     pass_id(r, queue_id);
     size_t low = 0, high = r->count;
     while (low < high) {
@@ -102,7 +88,7 @@ static struct lane *find(struct restore *r, uint64_t id)
     if (low == r->count || r->queues[low]->id != queue_id)
         return NULL;
     r->last = r->queues[low];
-    return lane_of(r->last, lane_id_priority(id));
+    return lane_of(&r->last->lanes, lane_id_priority(id));
 }
 
 /* --- what the log says -------------------------------------------------------------------------------- */
@@ -184,7 +170,7 @@ static void on_queue(void *arg, const struct log_queue *queue)
         l->is_named = true;
 }
 
-const struct log_visitor restore_visitor = {
+static const struct log_visitor visitor = {
     .enqueue = on_enqueue,
     .settle = on_settle,
     .delivered = on_delivered,
@@ -209,8 +195,9 @@ static void note_segment(void *arg, uint64_t id, uint64_t number, uint64_t bytes
         pass_id(r, lane_id_queue(id));
 }
 
-int restore_list_segments(struct restore *r, struct segments *segments)
+static int list_segments(void *arg, struct segments *segments)
 {
+    struct restore *r = arg;
     r->segments = segments;
     return segments_list(segments, note_segment, r);
 }
@@ -235,16 +222,17 @@ static void list_lanes(struct restore *r)
 {
     size_t count = 0;
     for (size_t i = 0; i < r->count; i++)
-        count += r->queues[i]->lane_count;
+        count += r->queues[i]->lanes.lane_count;
     r->lanes = lv_malloc((count + 1) * sizeof(struct lane *));
     for (size_t i = 0; i < r->count; i++) {
-        for (unsigned n = 0; n < r->queues[i]->lane_count; n++)
+        for (unsigned n = 0; n < r->queues[i]->lanes.lane_count; n++)
             r->lanes[r->lane_count++] = queue_lane(r->queues[i], n);
     }
 }
 
-void restore_end(struct restore *r)
+static void read_to_end(void *arg)
 {
+    struct restore *r = arg;
     place_segments(r);
     list_lanes(r);
     if (r->lane_count > 1)
@@ -261,7 +249,7 @@ static void give_lanes(struct restore *r, struct journal_loop *home)
     struct lv_list *others = home->dirty.next; /* made since; they depend on later files */
     for (size_t i = 0; i < r->lane_count; i++) {
         struct lane *l = r->lanes[i];
-        if (l->queue->entry.home != home->loop)
+        if (l->owner->home != home->loop)
             continue;
         if (l->dirty_file > 0)
             journal_restore_dirty(l, l->dirty_file, others);
@@ -278,14 +266,12 @@ static void begin_queue(struct queue *q)
 
 static void empty_queue(struct queue *q)
 {
-    for (unsigned i = 0; i < q->lane_count; i++) {
-        backlog_free(&queue_lane(q, i)->backlog);
-        pager_free(&queue_lane(q, i)->pager);
-    }
+    lanes_clear(&q->lanes);
 }
 
-void restore_hand_over(struct restore *r, struct journal_loop *home, bool is_whole)
+static void hand_over(void *arg, struct journal_loop *home, bool is_whole)
 {
+    struct restore *r = arg;
     if (is_whole)
         give_lanes(r, home);
     for (size_t i = 0; i < r->count; i++) {
@@ -300,14 +286,40 @@ void restore_hand_over(struct restore *r, struct journal_loop *home, bool is_who
     }
 }
 
-void restore_free(struct restore **restore)
+/* Whoever sees it sends mail behind what gives the queues to their homes. */
+static void is_sent(void *arg)
 {
-    struct restore *r = *restore;
-    *restore = NULL;
-    if (!r)
-        return;
+    struct restore *r = arg;
+    atomic_store(&r->broker->is_restoring, false);
+}
+
+static void restore_free(void *arg)
+{
+    struct restore *r = arg;
     free(r->lanes);
     free(r->found);
     free(r->queues);
     free(r);
+}
+
+struct journal_restorer restore_begin(struct broker *broker)
+{
+    struct restore *r = lv_calloc(1, sizeof *r);
+    struct lv_table_iter it;
+    struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
+    r->broker = broker;
+    atomic_store(&broker->is_restoring, true);
+    for (; node; node = lv_table_next(broker->vhosts, &it))
+        add_queues(r, lv_container_of(node, struct vhost, by_name));
+    if (r->count > 1)
+        qsort(r->queues, r->count, sizeof(struct queue *), by_id);
+    return (struct journal_restorer){
+        .arg = r,
+        .visitor = &visitor,
+        .list_segments = list_segments,
+        .end = read_to_end,
+        .hand_over = hand_over,
+        .is_sent = is_sent,
+        .free = restore_free,
+    };
 }

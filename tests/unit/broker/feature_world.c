@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "broker/broker_journal.h"
 
 /* --- lives ------------------------------------------------------------------------------------------ */
 
@@ -35,7 +36,7 @@ static int life_open(struct feature_world *w)
         .is_stepped = true,
         .limits = &w->limits,
     };
-    int err = journal_open(w->broker, &options, &w->journal);
+    int err = broker_open_journal(w->broker, &options, &w->journal);
     bool is_restored = false;
     while (err == 0 && !is_restored)
         err = journal_restore_step(w->journal, &is_restored);
@@ -209,7 +210,7 @@ static void ask_for_snapshot(struct feature_world *w, unsigned slot)
     struct queue *q = w->slots[slot].queue;
     fw_step(w, "queue %u is asked for a snapshot", slot);
     loop_sim_enter(q->entry.home);
-    pager_snapshot(queue_lane(q, (unsigned)fw_below(w, q->lane_count)));
+    pager_snapshot(queue_lane(q, (unsigned)fw_below(w, q->lanes.lane_count)));
     loop_sim_enter(NULL);
 }
 

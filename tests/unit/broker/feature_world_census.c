@@ -14,10 +14,10 @@ bool fw_is_cut(const struct feature_world *w)
 static void note_loss(struct feature_world *w, unsigned slot)
 {
     struct fw_slot *s = &w->slots[slot];
-    if (!s->is_used || s->queue->counters.lost == s->lost)
+    if (!s->is_used || s->queue->counters.disk.lost == s->lost)
         return;
     fw_step(w, "queue %u has lost what it could not read", slot);
-    s->lost = s->queue->counters.lost;
+    s->lost = s->queue->counters.disk.lost;
     for (uint32_t i = 0; i < w->message_count; i++)
         w->messages[i].copies[slot].is_excused = true;
 }
@@ -25,7 +25,7 @@ static void note_loss(struct feature_world *w, unsigned slot)
 static bool estimates_bytes(const struct queue *q)
 {
     bool any = false;
-    for (unsigned i = 0; i < q->lane_count; i++)
+    for (unsigned i = 0; i < q->lanes.lane_count; i++)
         any |= pager_estimates_bytes(queue_lane(q, i));
     return any;
 }
@@ -34,7 +34,7 @@ static void look_around(struct feature_world *w)
 {
     for (unsigned slot = 0; slot < FW_SLOTS_MAX; slot++) {
         const struct fw_slot *s = &w->slots[slot];
-        for (unsigned n = 0; s->is_used && n < s->queue->lane_count; n++)
+        for (unsigned n = 0; s->is_used && n < s->queue->lanes.lane_count; n++)
             w->was_paged |= backlog_has_disk(&queue_lane(s->queue, n)->backlog);
         if (s->is_used && estimates_bytes(s->queue)) {
             w->slots[slot].was_estimated = true;

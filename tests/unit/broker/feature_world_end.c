@@ -6,7 +6,7 @@ static bool is_empty(const struct feature_world *w)
     for (unsigned slot = 0; slot < FW_SLOTS_MAX; slot++) {
         const struct lane_totals none = {0};
         const struct lane_totals totals =
-            w->slots[slot].is_used ? lanes_count(w->slots[slot].queue) : none;
+            w->slots[slot].is_used ? lanes_count(&w->slots[slot].queue->lanes) : none;
         if (totals.ready > 0 || totals.taken > 0)
             return false;
     }
@@ -53,7 +53,7 @@ static void delete_what_stays(struct feature_world *w)
 {
     for (unsigned slot = 0; slot < w->queue_count; slot++) {
         struct fw_slot *s = &w->slots[slot];
-        const struct lane_totals totals = lanes_count(s->queue);
+        const struct lane_totals totals = lanes_count(&s->queue->lanes);
         if (totals.taken == 0)
             continue;
         if (totals.ready > 0 || !fw_settings_now(s)->at_least_once)

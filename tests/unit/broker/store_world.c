@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "broker/broker_journal.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
@@ -68,7 +69,7 @@ static int life_open(struct world *w)
         .is_stepped = true,
         .limits = &w->limits,
     };
-    int err = journal_open(w->broker, &options, &w->journal);
+    int err = broker_open_journal(w->broker, &options, &w->journal);
     world_step(w, "life %u with %u loops: %s", w->life, loops, lv_error_text(err));
     w->is_restored = false;
     return err;

@@ -28,7 +28,7 @@ static void note_paging(struct world *w)
 {
     for (unsigned i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
-        for (unsigned n = 0; !s->is_deleted && n < s->queue->lane_count; n++)
+        for (unsigned n = 0; !s->is_deleted && n < s->queue->lanes.lane_count; n++)
             w->was_paged |= backlog_has_disk(&queue_lane(s->queue, n)->backlog);
         world_note_losses(s);
     }
@@ -250,7 +250,7 @@ static void calm(struct world *w)
 static bool estimates_bytes(const struct queue *q)
 {
     bool any = false;
-    for (unsigned i = 0; i < q->lane_count; i++)
+    for (unsigned i = 0; i < q->lanes.lane_count; i++)
         any |= pager_estimates_bytes(queue_lane(q, i));
     return any;
 }
@@ -271,7 +271,7 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     }
     world_step(w, "queue %u has %" PRIu64 " messages", slot, before.ready);
     check_held(w, slot, client, &bytes);
-    uint64_t lost = w->slots[slot].queue->counters.lost - before.counters.lost;
+    uint64_t lost = w->slots[slot].queue->counters.disk.lost - before.counters.disk.lost;
     if (lost == 0 && world_now_ms(w) == then)
         check_seen_all(w, slot, client, &seen);
     free(seen.places);

@@ -5,9 +5,9 @@
 #include <inttypes.h>
 
 #include "loop/sim/loop_sim.h"
-#include "paging/journal.h"
 #include "paging/pager.h"
 #include "queue/browse.h"
+#include "queue/held.h"
 #include "queue/queue.h"
 #include "queue/queue_private.h"
 #include "store/sim/disk_sim.h"

@@ -42,7 +42,7 @@ static void walker_take(struct world *w, unsigned slot, const struct browse_item
                         const struct message *m, struct copy *copy)
 {
     struct walker *walker = &w->walkers[slot];
-    struct lane *l = lane_find(w->slots[slot].queue, place_priority(item->place));
+    struct lane *l = lane_find(&w->slots[slot].queue->lanes, place_priority(item->place));
     bool redelivered;
     if (item->is_here)
         backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
@@ -97,9 +97,9 @@ void world_walk(struct world *w, unsigned slot)
 
 void world_note_losses(struct slot *s)
 {
-    if (s->queue->counters.lost == s->lost)
+    if (s->queue->counters.disk.lost == s->lost)
         return;
-    s->lost = s->queue->counters.lost;
+    s->lost = s->queue->counters.disk.lost;
     for (size_t i = 0; i < s->count; i++) {
         /* A walker may have taken it where it stands: on the disk. */
         const struct client *holder = s->copies[i].holder;
@@ -121,7 +121,7 @@ void walker_let_go(struct world *w, unsigned slot, bool settles)
     while (walker->taken_count > 0) {
         const struct held held = walker->taken[--walker->taken_count];
         struct copy *copy = &s->copies[held.copy];
-        struct lane *l = lane_find(q, place_priority(held.sequence));
+        struct lane *l = lane_find(&q->lanes, place_priority(held.sequence));
         uint64_t deadline_ms = backlog_deadline(&l->backlog, place_sequence(held.sequence));
         copy->holder = NULL;
         if (settles && world_one_in(w, 2)) {
@@ -180,7 +180,7 @@ void world_purge(struct world *w, unsigned slot)
 static bool is_busy(const struct queue *q)
 {
     bool any = false;
-    for (unsigned i = 0; i < q->lane_count; i++)
+    for (unsigned i = 0; i < q->lanes.lane_count; i++)
         any |= pager_is_busy(queue_lane(q, i));
     return any;
 }
@@ -231,6 +231,6 @@ void world_force_snapshot(struct world *w, unsigned slot)
         return;
     world_step(w, "queue %u is asked for a snapshot", slot);
     loop_sim_enter(s->queue->entry.home);
-    pager_snapshot(queue_lane(s->queue, (unsigned)world_below(w, s->queue->lane_count)));
+    pager_snapshot(queue_lane(s->queue, (unsigned)world_below(w, s->queue->lanes.lane_count)));
     loop_sim_enter(NULL);
 }

@@ -47,21 +47,21 @@ static void die(struct queue *q, enum death reason)
 {
     uint64_t sequence;
     bool redelivered;
-    assert_int_equal(backlog_next(&q->lane.backlog, &sequence), BACKLOG_HERE);
-    struct message *m = backlog_take(&q->lane.backlog, &sequence, &redelivered);
-    dead_lettering_give_up(q, lane_place(&q->lane, sequence), m, reason);
+    assert_int_equal(backlog_next(&q->lanes.first.backlog, &sequence), BACKLOG_HERE);
+    struct message *m = backlog_take(&q->lanes.first.backlog, &sequence, &redelivered);
+    dead_lettering_give_up(q, lane_place(&q->lanes.first, sequence), m, reason);
 }
 
 static struct lane_totals totals(const struct queue *q)
 {
-    return lanes_count(q);
+    return lanes_count(&q->lanes);
 }
 
 static void assert_first_death(struct queue *q, const char *from, const char *reason)
 {
     uint64_t sequence;
-    assert_int_equal(backlog_next(&q->lane.backlog, &sequence), BACKLOG_HERE);
-    struct backlog_chunk *chunk = backlog_chunk(&q->lane.backlog, sequence / WINDOW_ENTRIES);
+    assert_int_equal(backlog_next(&q->lanes.first.backlog, &sequence), BACKLOG_HERE);
+    struct backlog_chunk *chunk = backlog_chunk(&q->lanes.first.backlog, sequence / WINDOW_ENTRIES);
     const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
     struct properties p;
     struct field history, entry, f;

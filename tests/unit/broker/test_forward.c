@@ -107,7 +107,7 @@ static void assert_ended(unsigned at, uint64_t place, enum forward_end end)
 
 static uint64_t ready(struct queue *q)
 {
-    return lanes_count(q).ready;
+    return lanes_count(&q->lanes).ready;
 }
 
 /* --- each test's world ------------------------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 #include "loop/sim/loop_sim.h"
 
 #include "base/log.h"
-#include "paging/journal.h"
+#include "broker/broker_journal.h"
 #include "store/sim/disk_sim.h"
 #include "topology/topology_world.h"
 
@@ -62,7 +62,7 @@ static struct queue *begin_with(const char *third, uint64_t id)
         .is_stepped = true,
         .limits = &limits,
     };
-    assert_int_equal(journal_open(w.broker, &options, &w.journal), 0);
+    assert_int_equal(broker_open_journal(w.broker, &options, &w.journal), 0);
     return q;
 }
 

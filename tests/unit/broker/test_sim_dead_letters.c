@@ -4,9 +4,9 @@
 #include "loop/sim/loop_sim.h"
 
 #include "base/log.h"
+#include "broker/broker_journal.h"
 #include "broker/dead_lettering.h"
 #include "broker/forward.h"
-#include "paging/journal.h"
 #include "queue/queue_private.h"
 #include "store/sim/disk_sim.h"
 #include "topology/topology_world.h"
@@ -101,7 +101,7 @@ static bool begin(uint64_t ttl_ms)
         .durability = LOG_SYNC,
         .is_stepped = true,
     };
-    int err = journal_open(w.broker, &options, &w.journal);
+    int err = broker_open_journal(w.broker, &options, &w.journal);
     bool is_restored = false;
     while (err == 0 && !is_restored)
         err = journal_restore_step(w.journal, &is_restored);
@@ -171,9 +171,9 @@ static void publish(unsigned count)
 static bool is_first_here(struct queue *q)
 {
     uint64_t sequence;
-    enum backlog_next next = backlog_next(&q->lane.backlog, &sequence);
-    while (next == BACKLOG_ON_DISK && pager_want(&q->lane))
-        next = backlog_next(&q->lane.backlog, &sequence);
+    enum backlog_next next = backlog_next(&q->lanes.first.backlog, &sequence);
+    while (next == BACKLOG_ON_DISK && pager_want(&q->lanes.first))
+        next = backlog_next(&q->lanes.first.backlog, &sequence);
     return next == BACKLOG_HERE;
 }
 
@@ -184,8 +184,8 @@ static void give_up(unsigned count)
     bool redelivered;
     loop_sim_enter(q->entry.home);
     while (count-- > 0 && is_first_here(q)) {
-        struct message *m = backlog_take(&q->lane.backlog, &sequence, &redelivered);
-        dead_lettering_give_up(q, lane_place(&q->lane, sequence), m,
+        struct message *m = backlog_take(&q->lanes.first.backlog, &sequence, &redelivered);
+        dead_lettering_give_up(q, lane_place(&q->lanes.first, sequence), m,
                                (enum death)below(DEATH_COUNT));
     }
     loop_sim_enter(NULL);
@@ -209,13 +209,13 @@ static void live(void)
 static void drain(int which, bool *found)
 {
     struct queue *q = w.queues[which];
-    while (lanes_count(q).ready > 0) {
+    while (lanes_count(&q->lanes).ready > 0) {
         loop_sim_enter(q->entry.home);
-        while (lanes_count(q).ready > 0 && is_first_here(q)) {
+        while (lanes_count(&q->lanes).ready > 0 && is_first_here(q)) {
             uint32_t number;
             struct backlog_left left;
-            struct message *m = backlog_pop(&q->lane.backlog, &left);
-            queue_message_left(&q->lane, &left);
+            struct message *m = backlog_pop(&q->lanes.first.backlog, &left);
+            queue_message_left(&q->lanes.first, &left);
             assert_int_equal(message_body(m).n, sizeof number);
             memcpy(&number, message_body(m).p, sizeof number);
             assert_true(number < w.published);
@@ -233,11 +233,11 @@ static void check(uint64_t seed)
     static bool found[QUEUES][MESSAGES_MAX];
     memset(found, 0, sizeof found);
     settle();
-    while (lanes_count(w.queues[SOURCE]).ready > 0) {
+    while (lanes_count(&w.queues[SOURCE]->lanes).ready > 0) {
         give_up(MESSAGES_MAX);
         settle();
     }
-    assert_int_equal(lanes_count(w.queues[SOURCE]).taken, 0);
+    assert_int_equal(lanes_count(&w.queues[SOURCE]->lanes).taken, 0);
     drain(FIRST_END, found[FIRST_END]);
     drain(SECOND_END, found[SECOND_END]);
     for (unsigned n = 0; n < w.published; n++) {

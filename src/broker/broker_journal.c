@@ -1,0 +1,25 @@
+/* Ties a journal to its broker: queues to restore, loops, and the alarm of a store that has failed. */
+#include "broker/broker_journal.h"
+
+#include "message/events.h"
+#include "queue/restore.h"
+
+/* For good. Any loop. */
+static void set_alarm(void *arg)
+{
+    struct broker *broker = arg;
+    if (!(atomic_fetch_or(&broker->alarms, BROKER_ALARM_STORE) & BROKER_ALARM_STORE))
+        event_alarm(broker, "store", true);
+}
+
+int broker_open_journal(struct broker *broker, const struct journal_options *options,
+                        struct journal **ret)
+{
+    struct journal_options all = *options;
+    all.loops = broker->loops;
+    all.restorer = restore_begin(broker);
+    all.is_short_of_memory = &broker->is_short_of_memory;
+    all.on_failure = set_alarm;
+    all.failure_arg = broker;
+    return journal_open(&all, ret);
+}
