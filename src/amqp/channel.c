@@ -17,7 +17,8 @@ static const unsigned channel_moves[] = {
     [CHANNEL_OPEN] = TO(CLOSING) | TO(ENDING) | TO(GONE),
     [CHANNEL_CLOSING] = TO(GONE),
     [CHANNEL_ENDING] = TO(GONE),
-    [CHANNEL_GONE] = 0,
+    [CHANNEL_GONE] = TO(LEFT),
+    [CHANNEL_LEFT] = 0,
 };
 
 static void channel_enter(struct channel *ch, enum channel_state next)
@@ -66,7 +67,7 @@ void channel_leave(struct channel *ch)
     ch->deferred.n = 0;
     connection_remove_channel(conn, ch);
     session_give_channel(&conn->session);
-    ch->has_left = true;
+    channel_enter(ch, CHANNEL_LEFT);
     if (ch->is_waiting || ch->detaching > 0)
         conn->zombies++;
     else
@@ -86,12 +87,11 @@ void channel_is_detached(struct channel *ch)
 {
     struct connection *conn = ch->connection;
     ch->detaching--;
-    if (ch->has_left) {
+    if (ch->state == CHANNEL_LEFT) {
         bury_zombie(ch);
     } else if (ch->state == CHANNEL_ENDING) {
         channel_end(ch);
-        if (conn->is_finishing)
-            connection_finish(conn);
+        connection_try_to_finish(conn);
     }
 }
 
@@ -206,7 +206,7 @@ void channel_refuse(struct channel *ch, uint32_t method, const struct broker_err
 void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
                                  struct slice args)
 {
-    if (conn->state != CONNECTION_RUNNING || result == WIRE_BAD_TABLE) {
+    if (!connection_is_open(conn) || result == WIRE_BAD_TABLE) {
         connection_drop_for(conn, "cannot decode the arguments of %s",
                             amqp_method_find(method)->name);
         return;
@@ -283,7 +283,7 @@ static uint8_t next_deferred(struct slice *frames, struct slice *ret_payload)
 static void say_to_next(struct connection *conn, uint16_t number, struct slice frames)
 {
     struct slice payload;
-    while (frames.n > 0 && conn->state == CONNECTION_RUNNING) {
+    while (frames.n > 0 && connection_is_open(conn)) {
         uint8_t type = next_deferred(&frames, &payload);
         connection_take_channel_frame(conn, type, number, payload);
     }
@@ -330,7 +330,7 @@ void channel_execute_deferred(struct channel *ch)
         uint8_t type = next_deferred(&left, &payload);
         execute_frame(ch, type, payload);
         session_watch_output(&conn->session);
-        is_there = conn->state == CONNECTION_RUNNING && connection_find_channel(conn, number) == ch;
+        is_there = connection_is_open(conn) && connection_find_channel(conn, number) == ch;
     }
     session_count_deferred(&conn->session, 0, frames.n - left.n);
     if (is_there && left.n > 0) {
@@ -348,14 +348,13 @@ void channel_go_on(struct channel *ch)
 {
     lv_assert(ch->is_waiting);
     ch->is_waiting = false;
-    if (ch->has_left) {
+    if (ch->state == CHANNEL_LEFT) {
         bury_zombie(ch);
         return;
     }
     struct connection *conn = ch->connection;
     channel_execute_deferred(ch);
-    if (conn->is_finishing)
-        connection_finish(conn);
+    connection_try_to_finish(conn);
 }
 
 /* --- calls to queues' homes ------------------------------------------------------------------------ */

@@ -7,12 +7,13 @@
  *   CLOSING -> GONE      close-ok came
  *   ENDING  -> GONE      close-ok went
  *   any     -> GONE      the connection ended
+ *   GONE    -> LEFT      it is no longer one of its connection's channels: a zombie, or about to be freed
  *
  * A command that must wait (for a queue's home on another loop, for a durable change to be
  * committed) sets `waiting`; frames that come meanwhile are kept in `deferred` and executed when
  * the answer is there. Only this channel stands still.
  *
- * A GONE channel is freed when the call it waits for has come back. */
+ * A channel that has LEFT is freed when the call it waits for has come back, and its consumers are let go. */
 #ifndef LEVERET_AMQP_CHANNEL_H
 #define LEVERET_AMQP_CHANNEL_H
 
@@ -25,7 +26,7 @@
 
 enum { CHANNEL_MAGIC = 0xc4a22e1 };
 
-enum channel_state { CHANNEL_OPEN, CHANNEL_CLOSING, CHANNEL_ENDING, CHANNEL_GONE };
+enum channel_state { CHANNEL_OPEN, CHANNEL_CLOSING, CHANNEL_ENDING, CHANNEL_GONE, CHANNEL_LEFT };
 
 enum channel_mode { CHANNEL_PLAIN, CHANNEL_CONFIRM, CHANNEL_TX };
 
@@ -72,7 +73,6 @@ struct channel {
     struct queue_call *call;     /* under way; owned; also by a zombie */
     size_t detaching;            /* consumers that their queues' homes have not let go yet, one more
                                     for each whose deliveries are not back, one for leaving_job */
-    bool has_left;               /* the connection: a zombie */
 
     char *last_queue; /* the queue last declared; NULL: none */
     size_t last_queue_bytes;

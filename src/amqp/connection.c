@@ -28,25 +28,30 @@ static const unsigned connection_moves[] = {
     [CONNECTION_AWAIT_START_OK] = TO(AWAIT_TUNE_OK) | TO_THE_END,
     [CONNECTION_AWAIT_TUNE_OK] = TO(AWAIT_OPEN) | TO_THE_END,
     [CONNECTION_AWAIT_OPEN] = TO(RUNNING) | TO_THE_END,
-    [CONNECTION_RUNNING] = TO_THE_END,
+    [CONNECTION_RUNNING] = TO(FINISHING) | TO_THE_END,
+    [CONNECTION_FINISHING] = TO(SILENT) | TO(GONE),
     [CONNECTION_CLOSING] = TO(SILENT) | TO(GONE),
-    [CONNECTION_SILENT] = TO(SILENT) | TO(GONE), /* a refused login: first quiet, then closed */
+    [CONNECTION_OWES_CLOSE_OK] = TO(SILENT) | TO(GONE),
+    /* To itself: a refused login is quiet first, then closed. */
+    [CONNECTION_SILENT] = TO(OWES_CLOSE_OK) | TO(SILENT) | TO(GONE),
     [CONNECTION_GONE] = 0,
 };
 
 /* What the session is meanwhile. */
-static const enum session_state session_states[] = {
-    [CONNECTION_AWAIT_HEADER] = SESSION_STARTING,  [CONNECTION_AWAIT_START_OK] = SESSION_STARTING,
-    [CONNECTION_AWAIT_TUNE_OK] = SESSION_STARTING, [CONNECTION_AWAIT_OPEN] = SESSION_STARTING,
-    [CONNECTION_RUNNING] = SESSION_RUNNING,        [CONNECTION_CLOSING] = SESSION_ENDING,
-    [CONNECTION_SILENT] = SESSION_ENDING,          [CONNECTION_GONE] = SESSION_GONE,
-};
+static enum session_state session_state_of(enum connection_state state)
+{
+    if (state < CONNECTION_RUNNING)
+        return SESSION_STARTING;
+    if (state <= CONNECTION_FINISHING)
+        return SESSION_RUNNING;
+    return state < CONNECTION_GONE ? SESSION_ENDING : SESSION_GONE;
+}
 
 void connection_enter(struct connection *conn, enum connection_state next)
 {
     lv_assert(connection_moves[conn->state] & 1u << next);
     conn->state = next;
-    session_enter(&conn->session, session_states[next]);
+    session_enter(&conn->session, session_state_of(next));
 }
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -87,6 +92,7 @@ static void connection_free(struct connection *conn)
 
 static void say_close_ok(struct connection *conn)
 {
+    connection_enter(conn, CONNECTION_SILENT);
     CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
     net_close(conn->session.net, true);
 }
@@ -98,7 +104,7 @@ void connection_zombie_gone(struct connection *conn)
         return;
     if (conn->state == CONNECTION_GONE)
         connection_free(conn);
-    else if (conn->owes_close_ok)
+    else if (conn->state == CONNECTION_OWES_CLOSE_OK)
         say_close_ok(conn);
 }
 
@@ -206,15 +212,21 @@ static void finish_now(struct connection *conn)
     connection_enter(conn, CONNECTION_SILENT);
     end_channels(conn);
     /* Who sees close-ok finds the consumers gone, and what went with them. */
-    conn->owes_close_ok = conn->zombies > 0;
-    if (!conn->owes_close_ok)
+    if (conn->zombies > 0)
+        connection_enter(conn, CONNECTION_OWES_CLOSE_OK);
+    else
         say_close_ok(conn);
 }
 
 void connection_finish(struct connection *conn)
 {
-    conn->is_finishing = true;
-    if (conn->state == CONNECTION_RUNNING && !has_waiting_channel(conn))
+    connection_enter(conn, CONNECTION_FINISHING);
+    connection_try_to_finish(conn);
+}
+
+void connection_try_to_finish(struct connection *conn)
+{
+    if (conn->state == CONNECTION_FINISHING && !has_waiting_channel(conn))
         finish_now(conn);
 }
 
@@ -248,7 +260,7 @@ static void close_for(struct connection *conn, uint16_t code, uint32_t method, c
 {
     char text[SHORTSTR_BYTES_MAX];
     size_t n = reply_text_make(text, code, format, args);
-    if (conn->is_finishing) { /* the client has said close already */
+    if (conn->state == CONNECTION_FINISHING) { /* the client has said close already */
         finish_now(conn);
         return;
     }

@@ -1,10 +1,15 @@
 /* A connection: the handshake, the frames, the set of channels. Private to the room.
  *
- *   AWAIT_HEADER -> AWAIT_START_OK -> AWAIT_TUNE_OK -> AWAIT_OPEN -> RUNNING -> CLOSING -> GONE
+ *   AWAIT_HEADER -> AWAIT_START_OK -> AWAIT_TUNE_OK -> AWAIT_OPEN -> RUNNING     the handshake
+ *   RUNNING -> FINISHING -> SILENT       the client has said connection.close: channels that wait end what
+ *                                        they have first, nothing else that comes counts; then close-ok
+ *   RUNNING -> CLOSING -> SILENT         we have said connection.close and wait for close-ok; everything
+ *                                        else that comes is dropped
+ *   SILENT -> OWES_CLOSE_OK -> SILENT    close-ok is said when the last zombie is gone
+ *   any -> GONE                          the socket is gone
  *
- * Any state may be followed by GONE, when the socket is gone; connection_moves[] in connection.c has every
- * move. CLOSING: we have said connection.close and wait for close-ok; everything else is dropped. SILENT:
- * nothing more is said or heard; the socket closes when a timer ends (a refused login), or at once.
+ * SILENT: nothing more is said or heard; the socket closes at once, or when a timer ends (a refused
+ * login). connection_moves[] in connection.c has every move.
  *
  * The struct outlives its socket until the last call that one of its channels has under way at a
  * queue's home has come back. */
@@ -28,7 +33,9 @@ enum connection_state {
     CONNECTION_AWAIT_TUNE_OK,
     CONNECTION_AWAIT_OPEN,
     CONNECTION_RUNNING,
+    CONNECTION_FINISHING,
     CONNECTION_CLOSING,
+    CONNECTION_OWES_CLOSE_OK,
     CONNECTION_SILENT,
     CONNECTION_GONE,
 };
@@ -58,7 +65,6 @@ struct connection {
     size_t
         zombies; /* channels closed, and kept by what they have under way; one more while exclusive
                        queues are being deleted */
-    bool owes_close_ok; /* to be said when the last zombie is gone */
 
     struct loop_timer timer; /* handshake limit, then the client's silence, then limit of CLOSING */
     struct loop_timer beat_timer; /* our heartbeats */
@@ -68,7 +74,6 @@ struct connection {
     struct channel *body_channel; /* whose body frame is being read piece by piece */
     uint64_t body_left;           /* payload bytes of that frame still to come */
     size_t drained;               /* times the socket took output again: whose turn it is first */
-    bool is_finishing; /* the client has said close; channels that wait end what they have first */
     bool was_told_blocked;
 };
 
@@ -105,11 +110,19 @@ void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
 
 /* The client has closed: as soon as no channel waits, all of them end, then the socket, behind
- * close-ok. Called again whenever a channel of a finishing connection went on. */
+ * close-ok. RUNNING. */
 void connection_finish(struct connection *conn);
+/* A channel has gone on: if the connection is FINISHING, it may be able to finish now. */
+void connection_try_to_finish(struct connection *conn);
 
 /* A zombie channel is gone; frees the connection when it was the last thing that kept it. */
 void connection_zombie_gone(struct connection *conn);
+
+/* Whether its channels' commands are executed. */
+static inline bool connection_is_open(const struct connection *conn)
+{
+    return conn->state == CONNECTION_RUNNING || conn->state == CONNECTION_FINISHING;
+}
 
 static inline struct session_server *connection_server(const struct connection *conn)
 {

@@ -43,7 +43,7 @@ void connection_drop_for(struct connection *conn, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (conn->session.net && conn->state < CONNECTION_SILENT)
+    if (conn->session.net && conn->state <= CONNECTION_CLOSING)
         log_error("connection %s: %s, closing", CONNECTION_TITLE(conn), text);
     connection_drop(conn);
 }
@@ -134,7 +134,7 @@ void connection_log_vanished(const struct connection *conn, int error)
                     CONNECTION_TITLE(conn), connection_server(conn)->settings.send_timeout_ms);
         return;
     }
-    if (conn->state > CONNECTION_RUNNING || conn->is_finishing)
+    if (conn->state > CONNECTION_RUNNING)
         return;
     uint64_t bytes = net_received(conn->session.net);
     bool is_probe = bytes == 0; /* a health check, usually */

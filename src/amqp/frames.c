@@ -23,7 +23,7 @@ static void refuse_frame(struct connection *conn, uint16_t code, unsigned type,
     struct lv_buffer text = {0};
     erlang_put_octets(&text, type, payload);
     lv_buffer_printf(&text, "%s%.*s", separator, SLICE_ARG(what));
-    if (conn->state == CONNECTION_RUNNING || conn->state == CONNECTION_AWAIT_OPEN)
+    if (connection_is_open(conn) || conn->state == CONNECTION_AWAIT_OPEN)
         connection_fail(conn, code, 0, "%.*s", (int)text.n, (const char *)text.p);
     else
         connection_drop_for(conn, "%.*s", (int)text.n, (const char *)text.p);
@@ -92,29 +92,54 @@ static void take_closing_frame(struct connection *conn, uint8_t type, uint16_t n
 static const size_t payload_bytes_min[] = {
     [FRAME_METHOD] = 4, [FRAME_HEADER] = CONTENT_HEADER_FIXED_BYTES, [FRAME_BODY] = 0};
 
+static bool is_known(uint8_t type, struct slice payload)
+{
+    if (type == FRAME_HEARTBEAT)
+        return payload.n == 0;
+    return type >= FRAME_METHOD && type <= FRAME_BODY && payload.n >= payload_bytes_min[type];
+}
+
+/* Whether there are such frames. If not, they are refused. */
+static bool check_frame(struct connection *conn, uint8_t type, uint16_t number,
+                        struct slice payload)
+{
+    if (!is_known(type, payload)) {
+        refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
+        return false;
+    }
+    if (type == FRAME_HEARTBEAT && number != 0) {
+        refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
+        return false;
+    }
+    return true;
+}
+
+/* On channel 0, or while there are no channels yet: only a method can be meant. */
+static void take_connection_frame(struct connection *conn, uint8_t type, uint16_t number,
+                                  struct slice payload)
+{
+    if (number == 0 && type == FRAME_METHOD)
+        connection_take_method(conn, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
+    else if (conn->state == CONNECTION_RUNNING)
+        connection_fail(conn, REPLY_UNEXPECTED_FRAME, 0,
+                        "expected method frame, got non method frame instead");
+    else
+        refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
+}
+
 static void take_frame(struct connection *conn, uint8_t type, uint16_t number, struct slice payload)
 {
     if (conn->state == CONNECTION_CLOSING) {
         take_closing_frame(conn, type, number, payload);
-    } else if (conn->is_finishing) {
-        return; /* nothing counts after the client's close */
-    } else if (type == FRAME_HEARTBEAT) {
-        if (payload.n > 0)
-            refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
-        else if (number != 0)
-            refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
-    } else if (type < FRAME_METHOD || type > FRAME_BODY || payload.n < payload_bytes_min[type]) {
-        refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
-    } else if (number != 0 && conn->state == CONNECTION_RUNNING) {
-        connection_take_channel_frame(conn, type, number, payload);
-    } else if (number == 0 && type == FRAME_METHOD && payload.n >= 4) {
-        connection_take_method(conn, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
-    } else if (conn->state == CONNECTION_RUNNING) {
-        connection_fail(conn, REPLY_UNEXPECTED_FRAME, 0,
-                        "expected method frame, got non method frame instead");
-    } else {
-        refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
+        return;
     }
+    if (conn->state == CONNECTION_FINISHING || !check_frame(conn, type, number, payload) ||
+        type == FRAME_HEARTBEAT)
+        return;
+    if (number != 0 && conn->state == CONNECTION_RUNNING)
+        connection_take_channel_frame(conn, type, number, payload);
+    else
+        take_connection_frame(conn, type, number, payload);
 }
 
 /* --- bodies in pieces ------------------------------------------------------------------------ */
@@ -125,8 +150,7 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number, s
 static struct channel *body_in_pieces(struct connection *conn, uint8_t type, uint16_t number,
                                       uint32_t size)
 {
-    if (type != FRAME_BODY || conn->state != CONNECTION_RUNNING || conn->is_finishing ||
-        number == 0)
+    if (type != FRAME_BODY || conn->state != CONNECTION_RUNNING || number == 0)
         return NULL;
     struct channel *ch = connection_find_channel(conn, number);
     bool can = ch && ch->state == CHANNEL_OPEN && !ch->is_waiting && channel_misses_body(ch, size);
@@ -221,8 +245,7 @@ static size_t publish_at_once(struct connection *conn, const uint8_t *p, const u
     if (end - p < FRAME_HEADER_BYTES + 4 || p[0] != FRAME_METHOD ||
         wire_u32(p + FRAME_HEADER_BYTES) != AMQP_BASIC_PUBLISH)
         return 0;
-    if (conn->state != CONNECTION_RUNNING || conn->is_finishing || conn->body_left > 0 ||
-        conn->skip_bytes > 0)
+    if (conn->state != CONNECTION_RUNNING || conn->body_left > 0 || conn->skip_bytes > 0)
         return 0;
     struct channel *ch = connection_find_channel(conn, wire_u16(p + 1));
     return ch ? channel_publish_at_once(ch, p, end) : 0;
@@ -240,7 +263,7 @@ size_t connection_on_bytes(void *owner, uint8_t *bytes, size_t n)
         p += 8;
     }
     while (p < end) {
-        if (conn->state == CONNECTION_SILENT || conn->state == CONNECTION_GONE)
+        if (conn->state > CONNECTION_CLOSING)
             return n;
         if (conn->session.stops)
             break;

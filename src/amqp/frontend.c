@@ -7,7 +7,7 @@
 static void close_for(struct session *s, const struct broker_error *why)
 {
     struct connection *conn = connection_of(s);
-    if (conn->state == CONNECTION_RUNNING) {
+    if (connection_is_open(conn)) {
         connection_fail(conn, why->code, 0, "%s", why->text);
     } else if (conn->state < CONNECTION_RUNNING) {
         log_warning("connection %s: %s, closing", CONNECTION_TITLE(conn), why->text);
@@ -25,8 +25,7 @@ static void execute(struct session *s)
         if (i < conn->channel_count && conn->channels[i] == ch)
             i++;
     }
-    if (conn->is_finishing)
-        connection_finish(conn);
+    connection_try_to_finish(conn);
 }
 
 static void blocked(struct session *s, const char *reason)

@@ -24,7 +24,7 @@ void connection_send_heartbeat(struct connection *conn)
 static void beat(struct loop *loop, struct loop_timer *timer)
 {
     struct connection *conn = lv_container_of(timer, struct connection, beat_timer);
-    if (conn->state != CONNECTION_RUNNING)
+    if (!connection_is_open(conn))
         return;
     if (loop_now_ms(loop) - net_sent_at_ms(conn->session.net) >= conn->heartbeat_s * 500u)
         connection_send_heartbeat(conn);
@@ -56,7 +56,7 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
     (void)loop;
     struct connection *conn = lv_container_of(timer, struct connection, timer);
     lv_assert(conn->magic == CONNECTION_MAGIC);
-    if (conn->state == CONNECTION_RUNNING) {
+    if (connection_is_open(conn)) {
         check_silence(conn);
         return;
     }
