@@ -27,6 +27,7 @@ struct vhost;
 enum refusal {
     REFUSAL_NONE,
     REFUSAL_NOT_FOUND,       /* what was named does not exist */
+    REFUSAL_EXISTS,          /* what was to be made is there already */
     REFUSAL_ACCESS,          /* the user has no permission */
     REFUSAL_RESERVED,        /* no user has: a reserved name, the default exchange, ... */
     REFUSAL_LOCKED,          /* another connection has it for itself */
@@ -34,6 +35,8 @@ enum refusal {
     REFUSAL_NOT_EMPTY,       /* it has messages */
     REFUSAL_LIMIT,           /* there are as many as a limit allows */
     REFUSAL_PRECONDITION,    /* an argument is invalid, or differs from what was declared */
+    REFUSAL_MALFORMED,       /* it cannot be read: no JSON */
+    REFUSAL_BUSY,            /* the same is being done already */
     REFUSAL_NOT_IMPLEMENTED, /* by this broker */
     REFUSAL_INTERNAL,        /* the broker's own failure */
 };

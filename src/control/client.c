@@ -130,8 +130,7 @@ static void join_thread(struct client *c)
 static void run(struct client *c, const char *line, size_t n)
 {
     const struct service *s = c->service;
-    c->request = (struct request){
-        .world = s->world, .asker = s->asker, .spool = c->spool, .stop_fd = s->stop_fd};
+    c->request = (struct request){.world = s->world, .manage = s->manage, .spool = c->spool};
     request_parse(&c->request, line, n);
     c->state = CLIENT_SENDS;
     if (request_is_prompt(&c->request)) {

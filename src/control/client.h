@@ -24,7 +24,7 @@ enum {
 /* What clients share. */
 struct service {
     const struct control_world *world; /* borrowed */
-    struct asker *asker;               /* borrowed */
+    struct manage *manage;             /* borrowed */
     int stop_fd;                       /* readable once the control stops */
     int wake_fd;                       /* an eventfd: some client's thread has done something */
     struct spool_budget budget;

@@ -42,6 +42,7 @@ enum { POLLED_LISTENER, POLLED_WAKE, POLLED_STOP, POLLED_CLIENTS };
 
 struct control {
     struct control_world world;
+    struct manage manage;
     struct service service;
     int listen_fd;
     char *path;
@@ -267,11 +268,19 @@ int control_start(const struct control_world *world, struct control **ret)
     c->world = *world;
     c->path = slice_strdup(lv_buffer_slice(&path));
     lv_buffer_free(&path);
+    c->manage = (struct manage){
+        .loops = world->loops,
+        .asker = asker_create(world->loops),
+        .broker = world->broker,
+        .auth = world->auth,
+        .sessions = world->sessions,
+        .node_name = world->node_name,
+    };
     lv_list_init(&c->clients);
     c->listen_fd = -1;
     c->service = (struct service){
         .world = &c->world,
-        .asker = asker_create(world->loops),
+        .manage = &c->manage,
         .stop_fd = eventfd(0, EFD_CLOEXEC),
         .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
@@ -300,7 +309,7 @@ void control_stop(struct control **control)
     *control = NULL;
     if (!c)
         return;
-    asker_close(c->service.asker);
+    asker_close(c->manage.asker);
     if (c->has_thread) {
         lv_assert(eventfd_write(c->service.stop_fd, 1) == 0);
         lv_assert(pthread_join(c->thread, NULL) == 0);
@@ -310,7 +319,7 @@ void control_stop(struct control **control)
     close_fd(c->listen_fd);
     close_fd(c->service.stop_fd);
     close_fd(c->service.wake_fd);
-    asker_free(&c->service.asker);
+    asker_free(&c->manage.asker);
     free(c->path);
     free(c);
 }

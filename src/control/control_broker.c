@@ -1,6 +1,7 @@
 /* Commands about the broker as a whole. None of them waits for a loop, the disk, or anybody. */
 #include "base/log.h"
 #include "control/control_private.h"
+#include "manage/connections.h"
 #include "topology/vhost.h"
 
 static void run_ping(struct request *r)
@@ -10,15 +11,8 @@ static void run_ping(struct request *r)
 
 static void run_version(struct request *r)
 {
-    request_done(r, json_pack("{s:s, s:s}", "version", r->world->sessions->settings.version,
-                              "leveret_version", LEVERET_VERSION));
-}
-
-/* Read first what is counted last: the difference is never below 0. */
-static uint64_t count_connections(const struct session_server *server)
-{
-    uint64_t closed = atomic_load(&server->connections_closed);
-    return atomic_load(&server->connections_opened) - closed;
+    request_done(r, json_pack("{s:s, s:s}", "version", manage_version(r->manage), "leveret_version",
+                              LEVERET_VERSION));
 }
 
 static uint64_t count_queues(struct broker *broker)
@@ -35,8 +29,8 @@ static void run_status(struct request *r)
 {
     json_t *facts = json_object();
     json_object_set_new(facts, "node", json_string(r->world->node_name));
-    json_object_set_new(facts, "version", json_string(r->world->sessions->settings.version));
-    json_object_set_new(facts, "connections", json_of_u64(count_connections(r->world->sessions)));
+    json_object_set_new(facts, "version", json_string(manage_version(r->manage)));
+    json_object_set_new(facts, "connections", json_of_u64(manage_count_connections(r->manage)));
     json_object_set_new(facts, "queues", json_of_u64(count_queues(r->world->broker)));
     json_object_set_new(facts, "vhosts", json_of_u64(lv_table_count(r->world->broker->vhosts)));
     r->world->facts(r->world->arg, facts);

@@ -4,14 +4,12 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
-#include "broker/policy.h"
 #include "control/control.h"
 #include "control/spool.h"
-#include "manage/ask.h"
+#include "manage/listing.h"
+#include "manage/manage.h"
 
 struct request;
-struct queue;
-struct vhost;
 
 /* A command: its handler runs on a thread of its own, RCU online, and ends with one of request_done(),
  * request_refuse(). */
@@ -40,15 +38,13 @@ extern const struct control_command control_trace_commands[];
 
 struct request {
     const struct control_world *world;
-    struct asker *asker;
+    struct manage *manage;
     const struct control_command *command; /* NULL: there is none of this name */
     json_t *arguments;                     /* the request object; owned */
     struct lv_buffer out;                  /* what the spool has not got yet */
     struct spool *spool;
-    int stop_fd;       /* readable once the control stops */
     bool is_answered;  /* the last line has been added */
     bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
-    const struct delayed_counts *delayed; /* while exchanges are listed */
 };
 
 /* --- request_run.c ------------------------------------------------------------------------ */
@@ -74,9 +70,6 @@ bool request_flag(const struct request *r, const char *name); /* present and tru
 /* A number from 0 on; `absent` when it is not there. False after refusing. */
 bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
 
-/* Waits this long, before a loop is asked again. False: the control stops. RCU as in ask.h. */
-bool request_pause(const struct request *r, int ms);
-
 /* One line with an array. Takes the row. */
 void request_row(struct request *r, json_t *row);
 /* The last line: ok. Takes `more`, an object whose members are added to it; NULL: none. */
@@ -84,58 +77,15 @@ void request_done(struct request *r, json_t *more);
 /* The last line: an error, by a short name that is part of the protocol, and a sentence. */
 void request_refuse(struct request *r, const char *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The last line for an ERR_...: done when it is 0. */
-void request_end(struct request *r, int err);
-
-/* The vhost of argument "vhost", or NULL after refusing with no_such_vhost. Valid until the next
- * question. */
-struct vhost *request_vhost(struct request *r);
-
-/* The queue of arguments "vhost" and "queue", as a reference, or NULL after refusing with
- * no_such_queue. */
-struct queue *request_queue(struct request *r);
+/* --- json.c ------------------------------------------------------------------------------- */
 
 /* Bytes as a JSON string; what is no UTF-8 is shown as \xNN. */
 json_t *json_of_slice(struct slice s);
 json_t *json_of_u64(uint64_t n);
-/* ["administrator", "monitoring"] of "administrator,monitoring". */
-json_t *json_of_tags(struct slice tags);
-/* Like json_of_table(), for the arguments of a declaration: those of which nothing in the broker
- * knows have `true` behind their value. */
-json_t *json_of_arguments(struct slice table, bool (*is_known)(struct slice name));
-/* A table as [[name, type, value] ...], wrapped as {"table": ...}, as the protocol has it. */
-json_t *json_of_table(struct slice table);
+/* A column's value, as the protocol has it. */
+json_t *json_of_value(const struct manage *m, const struct value *value);
 
-/* --- control_policies.c ------------------------------------------------------------------- */
-
-/* The end of a change that JSON was given for: done; invalid_json; validation_failed, `reason` saying
- * why; or no_such_vhost, as the vhost has been deleted meanwhile. */
-void request_end_json(struct request *r, int err, const struct lv_buffer *reason);
-/* The end of taking a parameter or a policy away: done, or no_such_parameter. */
-void request_end_clear(struct request *r, int err);
-
-/* Of a queue or an exchange that NULL rules: empty. */
-json_t *json_of_policy_name(const struct effective_policy *policy, enum policy_kind kind);
-/* A table, as json_of_table() makes it. */
-json_t *json_of_policy_definition(const struct effective_policy *policy);
-
-/* --- control_events.c: a change that has been made is told to the event exchange --------------- */
-
-/* Of a vhost, argument "vhost"; its limits are a parameter, too. `value` is JSON. */
-void tell_parameter_set(struct request *r, struct slice component, struct slice name,
-                        struct slice value);
-void tell_parameter_cleared(struct request *r, struct slice component, struct slice name);
-void tell_global_parameter(struct request *r, bool is_set);
-void tell_user_limits(struct request *r, bool is_set);
-void tell_policy_set(struct request *r, const struct definition_policy *policy);
-void tell_policy_cleared(struct request *r, bool is_operator);
-
-/* --- listings: rows of columns that the request names ------------------------------------- */
-
-struct column {
-    const char *name;
-    json_t *(*value)(const struct request *r, const void *row);
-};
+/* --- listing.c ---------------------------------------------------------------------------- */
 
 enum { COLUMNS_MAX = 64 };
 
@@ -144,37 +94,20 @@ struct columns {
     size_t count;
 };
 
-/* Reads argument "columns", a list of names. False after refusing with unknown_columns. `all` ends
- * with a NULL name. The command has a place (places.h) from here on, but for when it waits. RCU as in
- * ask.h. */
+/* Reads argument "columns", a list of names. False after refusing with unknown_columns. The command has a place
+ * (places.h) from here on, but for when it waits. RCU as in ask.h. */
 bool columns_choose(struct request *r, const struct column *all, struct columns *ret);
-void columns_row(struct request *r, const struct columns *columns, const void *row);
-/* The row's JSON alone, which the caller owns; and rows made before, an array, which is taken. */
-json_t *columns_json(const struct request *r, const struct columns *columns, const void *row);
-void request_rows(struct request *r, json_t *rows);
+/* Those of these names, separated by spaces: for listings that always have the same. */
+void columns_named(const struct column *all, const char *names, struct columns *ret);
+bool columns_have(const struct columns *columns, const char *name);
+void columns_row(struct request *r, const struct columns *columns, const void *facts);
 
-/* --- control_delayed.c ---------------------------------------------------------------------- */
-
-/* How many messages wait in the exchanges of a vhost that delay them. */
-struct delayed_count {
-    const struct queue *queue;
-    struct queue *hold;
-    uint64_t messages;
-};
-
-struct delayed_counts {
-    struct delayed_count *rows;
-    size_t count;
-};
-
-/* Asks the queues' homes: what was read of the topology before is stale then. */
-struct delayed_counts *delayed_counts_take(struct request *r, struct vhost *vhost);
-bool delayed_counts_find(const struct delayed_counts *counts, const struct queue *q,
-                         uint64_t *ret_messages);
-/* Clears the pointer. NULL is fine. */
-void delayed_counts_free(struct delayed_counts **counts);
-
-/* "<node.1.ID.N>": how connections (N 0), channels and consumers' channels are called in listings. */
-json_t *json_of_pid(const struct request *r, uint64_t connection_id, unsigned channel);
+/* The last line for how a manage_...() ended: ok, or the error's name and text. Frees the error. */
+void request_end(struct request *r, bool is_done, struct manage_error *error);
+/* With `more`, as request_done() takes it. */
+void request_end_with(struct request *r, bool is_done, json_t *more, struct manage_error *error);
+/* A listing's rows before it. Frees the listing. */
+void request_listing(struct request *r, bool is_done, const struct columns *columns,
+                     struct listing *listing, struct manage_error *error);
 
 #endif

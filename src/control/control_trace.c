@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "broker/trace.h"
 #include "control/control_private.h"
-#include "topology/explain.h"
+#include "manage/messages.h"
+#include "manage/vhosts.h"
 #include "wire/table.h"
 
 /* --- the message asked about ------------------------------------------------------------------ */
@@ -86,116 +86,38 @@ static struct slice *read_keys(struct request *r, size_t *ret_count)
 
 /* --- explain_route ------------------------------------------------------------------------------ */
 
-#define COLUMN(name) static json_t *name(const struct request *r, const void *row)
-#define ROW ((void)r, (const struct explain_row *)row)
-
-COLUMN(explain_result)
+static void explain(struct request *r, const struct columns *columns, struct slice headers)
 {
-    return json_string(explain_result_name(ROW->result));
-}
-
-COLUMN(explain_path)
-{
-    return json_of_slice(ROW->path);
-}
-
-static bool is_about_a_binding(const struct explain_row *row)
-{
-    return row->result != EXPLAIN_RETURNED && row->result != EXPLAIN_REFUSED;
-}
-
-COLUMN(explain_destination_kind)
-{
-    if (!is_about_a_binding(ROW))
-        return json_string("");
-    return json_string(ROW->destination_kind == DESTINATION_QUEUE ? "queue" : "exchange");
-}
-
-COLUMN(explain_destination)
-{
-    return json_of_slice(ROW->destination);
-}
-
-COLUMN(explain_routing_key)
-{
-    return json_of_slice(ROW->routing_key);
-}
-
-COLUMN(explain_arguments)
-{
-    return json_of_table(ROW->arguments);
-}
-
-COLUMN(explain_why)
-{
-    return json_of_slice(ROW->why);
-}
-
-static const struct column explain_columns[] = {
-    {"result", explain_result},
-    {"path", explain_path},
-    {"destination_kind", explain_destination_kind},
-    {"destination", explain_destination},
-    {"routing_key", explain_routing_key},
-    {"arguments", explain_arguments},
-    {"why", explain_why},
-    {NULL, NULL},
-};
-
-struct explain_rows {
-    const struct request *request;
-    const struct columns *columns;
-    json_t *rows;
-};
-
-static void add_row(void *arg, const struct explain_row *row)
-{
-    struct explain_rows *rows = arg;
-    json_array_append_new(rows->rows, columns_json(rows->request, rows->columns, row));
-}
-
-static void explain(struct request *r, const struct columns *columns, struct exchange *x,
-                    struct slice headers)
-{
-    size_t count;
+    size_t count, queues = 0;
     struct slice *keys = read_keys(r, &count);
-    const struct routing_input message = {
-        .routing_key = keys[0], .headers = headers, .has_headers = true};
-    struct explain_rows rows = {r, columns, json_array()};
-    size_t queues = explain_route(x, keys, count, &message, add_row, &rows);
+    struct listing listing;
+    struct manage_error error = {0};
+    bool is_done = manage_explain_route(r->manage, &actor_cli, request_string(r, "vhost"),
+                                        request_string(r, "exchange"), keys, count, headers,
+                                        &listing, &queues, &error);
+    for (size_t i = 0; is_done && i < listing.count; i++)
+        columns_row(r, columns, listing.rows[i]);
+    listing_free(&listing);
     free(keys);
-    request_rows(r, rows.rows);
-    request_done(r, json_pack("{s:I}", "queues", (json_int_t)queues));
+    request_end_with(r, is_done, json_pack("{s:I}", "queues", (json_int_t)queues), &error);
 }
 
 static void run_explain_route(struct request *r)
 {
     struct columns columns;
     struct lv_buffer headers = {0};
-    if (!columns_choose(r, explain_columns, &columns))
-        return;
-    struct slice name = request_string(r, "exchange");
-    struct vhost *vhost = request_vhost(r);
-    if (!vhost)
-        return;
-    struct exchange *x = exchange_find(vhost, name);
-    if (!x)
-        request_refuse(r, "no_such_exchange", "no exchange '%.*s' in vhost '%.*s'", SLICE_ARG(name),
-                       SLICE_ARG(vhost_name(vhost)));
-    else if (read_headers(r, &headers))
-        explain(r, &columns, x, lv_buffer_slice(&headers));
+    if (columns_choose(r, explain_columns, &columns) && read_headers(r, &headers))
+        explain(r, &columns, lv_buffer_slice(&headers));
     lv_buffer_free(&headers);
 }
 
 /* --- the firehose ------------------------------------------------------------------------------- */
 
-/* As in RabbitMQ, there is nothing wrong with a vhost that is not there. */
 static void switch_trace(struct request *r, bool is_on)
 {
-    struct vhost *vhost = vhost_find(r->world->broker, request_string(r, "vhost"));
-    if (vhost)
-        trace_set(vhost, is_on);
-    request_done(r, NULL);
+    struct manage_error error = {0};
+    bool is_done = manage_trace(r->manage, &actor_cli, request_string(r, "vhost"), is_on, &error);
+    request_end(r, is_done, &error);
 }
 
 static void run_trace_on(struct request *r)

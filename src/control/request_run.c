@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/error.h"
 #include "base/rcu.h"
 #include "control/control_private.h"
 #include "manage/places.h"
@@ -89,14 +88,6 @@ void request_refuse(struct request *r, const char *error, const char *format, ..
     lv_buffer_free(&text);
     add_line(r, line);
     r->is_answered = true;
-}
-
-void request_end(struct request *r, int err)
-{
-    if (err < 0)
-        request_refuse(r, lv_error_name(err), "%s", lv_error_text(err));
-    else
-        request_done(r, NULL);
 }
 
 /* --- a request ---------------------------------------------------------------------------- */

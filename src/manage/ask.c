@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -28,7 +29,8 @@ struct asker {
 
 struct question {
     struct asker *asker;
-    ask_fn *fn;
+    ask_fn *fn; /* NULL: `later` */
+    ask_later_fn *later;
     void *arg;
     atomic_uint refs; /* the asker's, and one for each mail */
     atomic_uint answers_due;
@@ -82,23 +84,34 @@ static void question_unref(struct question *q)
     free(q);
 }
 
-static void delivered(struct loop *at, struct mail *mail)
+void ask_answer(struct question *q)
 {
-    struct question *q = mail->a;
-    if (!atomic_load(&q->is_abandoned))
-        q->fn(at, q->arg);
     if (atomic_fetch_sub(&q->answers_due, 1) == 1)
         sem_post(&q->is_over);
     question_unref(q);
 }
 
+static void delivered(struct loop *at, struct mail *mail)
+{
+    struct question *q = mail->a;
+    bool is_abandoned = atomic_load(&q->is_abandoned);
+    if (!is_abandoned && q->later) {
+        q->later(at, q->arg, q);
+        return;
+    }
+    if (!is_abandoned)
+        q->fn(at, q->arg);
+    ask_answer(q);
+}
+
 /* NULL: no loop runs any more. */
-static struct question *question_begin(struct asker *a, ask_fn *fn, void *arg, unsigned loops)
+static struct question *question_begin(struct asker *a, struct question asked, unsigned loops)
 {
     struct question *q = lv_calloc(1, sizeof *q);
     q->asker = a;
-    q->fn = fn;
-    q->arg = arg;
+    q->fn = asked.fn;
+    q->later = asked.later;
+    q->arg = asked.arg;
     atomic_init(&q->refs, 1 + loops);
     atomic_init(&q->answers_due, loops);
     sem_init(&q->is_over, 0, 0);
@@ -116,29 +129,34 @@ static struct question *question_begin(struct asker *a, ask_fn *fn, void *arg, u
     return NULL;
 }
 
+/* Nobody waits for it any more. */
+static void question_forget(struct question *q)
+{
+    pthread_mutex_lock(&q->asker->lock);
+    lv_list_remove(&q->link);
+    pthread_mutex_unlock(&q->asker->lock);
+    question_unref(q);
+}
+
 /* Waits for the answers and gives the question back, or up. */
 static int question_end(struct question *q)
 {
-    struct asker *a = q->asker;
     bool had_place = place_pause();
     while (sem_wait(&q->is_over) != 0)
         lv_assert(errno == EINTR);
     place_resume(had_place);
-    pthread_mutex_lock(&a->lock);
-    lv_list_remove(&q->link);
-    pthread_mutex_unlock(&a->lock);
     bool is_answered = atomic_load(&q->answers_due) == 0;
     if (!is_answered)
         atomic_store(&q->is_abandoned, true);
-    question_unref(q);
+    question_forget(q);
     return is_answered ? 0 : ERR_CLOSED;
 }
 
-static int ask(struct asker *a, struct loop *only, ask_fn *fn, void *arg)
+static int ask(struct asker *a, struct loop *only, struct question asked)
 {
     lv_assert(loop_current() == NULL);
     unsigned count = only ? 1 : loops_count(a->loops);
-    struct question *q = question_begin(a, fn, arg, count);
+    struct question *q = question_begin(a, asked, count);
     if (!q)
         return ERR_CLOSED;
     struct mail mail = {.deliver = delivered, .a = q};
@@ -149,12 +167,17 @@ static int ask(struct asker *a, struct loop *only, ask_fn *fn, void *arg)
 
 int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg)
 {
-    return ask(asker, NULL, fn, arg);
+    return ask(asker, NULL, (struct question){.fn = fn, .arg = arg});
 }
 
 int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
 {
-    return ask(asker, loop, fn, arg);
+    return ask(asker, loop, (struct question){.fn = fn, .arg = arg});
+}
+
+int ask_loop_later(struct asker *asker, struct loop *loop, ask_later_fn *fn, void *arg)
+{
+    return ask(asker, loop, (struct question){.later = fn, .arg = arg});
 }
 
 void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
@@ -164,6 +187,35 @@ void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *a
     pthread_mutex_lock(&asker->lock);
     fn(NULL, arg);
     pthread_mutex_unlock(&asker->lock);
+}
+
+static struct timespec time_in(unsigned ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+/* A question that nobody is asked: only the end of all questions answers it. */
+int ask_pause(struct asker *a, unsigned ms)
+{
+    struct question *q = question_begin(a, (struct question){.fn = NULL}, 0);
+    if (!q)
+        return ERR_CLOSED;
+    struct timespec until = time_in(ms);
+    bool had_place = place_pause();
+    int n;
+    while ((n = sem_clockwait(&q->is_over, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
+        continue;
+    place_resume(had_place);
+    question_forget(q);
+    return n == 0 ? ERR_CLOSED : 0;
 }
 
 /* --- commits ------------------------------------------------------------------------------ */

@@ -29,9 +29,20 @@ int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg);
 /* The same of one loop. */
 int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
 
-/* The same, for what has to be given back in any case: when the broker has stopped, no loop runs any more, and
+/* The same, for what a loop cannot answer in one turn: fn is called on the loop, and the question is answered
+ * when ask_answer() has been called once, by fn or on the loop later. ERR_CLOSED comes after the loops have
+ * stopped: nothing that fn left behind is called any more, so what it points to may be freed. */
+struct question;
+typedef void ask_later_fn(struct loop *loop, void *arg, struct question *question);
+int ask_loop_later(struct asker *asker, struct loop *loop, ask_later_fn *fn, void *arg);
+void ask_answer(struct question *question);
+
+/* Like ask_loop(), for what has to be given back in any case: when the broker has stopped, no loop runs any more, and
  * fn(NULL, arg) is called here, on one thread at a time. fn must not ask. */
 void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
+
+/* Waits this long. ERR_CLOSED: no loop runs any more. RCU as above. */
+int ask_pause(struct asker *asker, unsigned ms);
 
 /* Waiting for a commit:
  *

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "leveretctl/command.h"
+#include "manage/columns.h"
 
 /* --- failures ------------------------------------------------------------------------------ */
 
@@ -136,36 +137,14 @@ static const struct failure add_vhost_fails[] = {
 #define COLUMNS_USAGE LISTING_USAGE "[<column> ...]"
 #define TIMEOUT_USAGE " [--timeout <timeout>]"
 
-#define POLICY_COLUMNS "vhost name pattern apply-to definition priority"
+#define POLICY_HEADERS "vhost name pattern apply-to definition priority"
 #define POLICY_USAGE                                                                               \
     "[--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] <name> <pattern> "          \
     "<definition>"
 
-#define QUEUE_COLUMNS                                                                              \
-    "arguments, auto_delete, consumer_capacity, consumer_utilisation, consumers, "                 \
-    "disk_reads, disk_writes, durable, effective_policy_definition, exclusive, "                   \
-    "exclusive_consumer_pid, exclusive_consumer_tag, head_message_timestamp, leader, "             \
-    "members, memory, message_bytes, message_bytes_dlx, message_bytes_persistent, "                \
-    "message_bytes_ram, message_bytes_ready, message_bytes_unacknowledged, messages, "             \
-    "messages_dlx, messages_lost, messages_persistent, messages_ram, messages_ready, "             \
-    "messages_ready_ram, messages_unacknowledged, messages_unacknowledged_ram, name, "             \
-    "online, operator_policy, owner_pid, pid, policy, slave_pids, state, "                         \
-    "synchronised_slave_pids, type"
-
-#define CONNECTION_COLUMNS                                                                         \
-    "auth_mechanism, channel_max, channels, client_properties, connected_at, frame_max, host, "    \
-    "name, peer_cert_issuer, peer_cert_subject, peer_cert_validity, peer_host, peer_port, pid, "   \
-    "port, protocol, recv_cnt, recv_oct, send_cnt, send_oct, send_pend, ssl, ssl_cipher, "         \
-    "ssl_hash, ssl_key_exchange, ssl_protocol, state, timeout, user, vhost"
-
-#define CHANNEL_COLUMNS                                                                            \
-    "acks_uncommitted, confirm, connection, consumer_count, global_prefetch_count, "               \
-    "messages_unacknowledged, messages_uncommitted, messages_unconfirmed, name, number, pid, "     \
-    "prefetch_count, transactional, user, vhost"
-
-#define CONSUMER_COLUMNS                                                                           \
-    "ack_required, active, activity_status, arguments, channel_pid, consumer_tag, "                \
-    "prefetch_count, queue_name"
+/* The names of a listing's columns, for help and to check what is asked for: "arguments, auto_delete". */
+#define COLUMN_NAME(column, ...) ", " #column
+#define COLUMN_NAMES(COLUMNS) (&COLUMNS(COLUMN_NAME)[2])
 
 static const char help_group[] = "Help", nodes_group[] = "Nodes", users_group[] = "Users",
                   access_group[] = "Access Control",
@@ -276,7 +255,7 @@ const struct command commands[] = {
     {.name = "list_vhosts", .group = access_group, .usage = COLUMNS_USAGE TIMEOUT_USAGE,
      .help = "Lists vhosts.", .arguments_max = -1, .options = NO_HEADERS, .run = run_listing,
      .banner = "Listing vhosts ...", .columns = "name",
-     .all_columns = "cluster_state, default_queue_type, description, name, tags, tracing",
+     .all_columns = COLUMN_NAMES(VHOST_COLUMNS),
      .is_whole = true, .failures = no_failures},
     {.name = "set_permissions", .group = access_group,
      .usage = "[--vhost <vhost>] <username> <conf> <write> <read>",
@@ -296,31 +275,29 @@ const struct command commands[] = {
      .help = "Lists the bindings in a vhost.", .arguments_max = -1, .options = NO_HEADERS,
      .run = run_listing, .banner = "Listing bindings for vhost $v...",
      .columns = "source_name source_kind destination_name destination_kind routing_key arguments",
-     .all_columns = "arguments, destination_kind, destination_name, routing_key, source_kind, "
-                    "source_name",
+     .all_columns = COLUMN_NAMES(BINDING_COLUMNS),
      .failures = vhost_is_empty},
     {.name = "list_channels", .group = monitoring_group, .usage = COLUMNS_USAGE,
      .help = "Lists the open channels.", .arguments_max = -1, .options = NO_HEADERS,
      .run = run_listing, .banner = "Listing channels ...",
-     .columns = "pid user consumer_count messages_unacknowledged", .all_columns = CHANNEL_COLUMNS,
+     .columns = "pid user consumer_count messages_unacknowledged", .all_columns = COLUMN_NAMES(CHANNEL_COLUMNS),
      .failures = no_failures},
     {.name = "list_connections", .group = monitoring_group, .usage = COLUMNS_USAGE TIMEOUT_USAGE,
      .help = "Lists the open connections.", .arguments_max = -1, .options = NO_HEADERS,
      .run = run_listing, .banner = "Listing connections ...",
-     .columns = "user peer_host peer_port state", .all_columns = CONNECTION_COLUMNS,
+     .columns = "user peer_host peer_port state", .all_columns = COLUMN_NAMES(CONNECTION_COLUMNS),
      .failures = no_failures},
     {.name = "list_consumers", .group = monitoring_group,
      .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
      .help = "Lists the consumers in a vhost.", .arguments_max = -1, .options = NO_HEADERS,
      .run = run_listing, .banner = "Listing consumers in vhost $v ...",
      .columns = "queue_name channel_pid consumer_tag ack_required prefetch_count active arguments",
-     .all_columns = CONSUMER_COLUMNS, .failures = vhost_is_empty},
+     .all_columns = COLUMN_NAMES(CONSUMER_COLUMNS), .failures = vhost_is_empty},
     {.name = "list_exchanges", .group = monitoring_group,
      .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
      .help = "Lists the exchanges in a vhost.", .arguments_max = -1, .options = NO_HEADERS,
      .run = run_listing, .banner = "Listing exchanges for vhost $v ...", .columns = "name type",
-     .all_columns = "arguments, auto_delete, durable, internal, messages_delayed, name, policy, "
-                    "type",
+     .all_columns = COLUMN_NAMES(EXCHANGE_COLUMNS),
      .failures = vhost_is_empty},
     {.name = "list_queues", .group = monitoring_group,
      .usage = "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] "
@@ -330,7 +307,7 @@ const struct command commands[] = {
      .run = run_listing,
      .banner = "Timeout: $t.0 seconds ...\nListing queues for vhost $v ...",
      .columns = "name messages",
-     .all_columns = QUEUE_COLUMNS, .failures = vhost_is_empty},
+     .all_columns = COLUMN_NAMES(QUEUE_COLUMNS), .failures = vhost_is_empty},
     {.name = "ping", .group = monitoring_group, .usage = "[--timeout <timeout>]",
      .help = "Checks that the broker answers.", .run = run_ping},
     {.name = "status", .group = monitoring_group, .usage = "[--unit <unit>] [--timeout <timeout>]",
@@ -435,11 +412,11 @@ const struct command commands[] = {
      .usage = "[--vhost <vhost>] " LISTING_USAGE "[--timeout <timeout>]",
      .help = "Lists the operator policies of a vhost.", .options = NO_HEADERS,
      .run = run_listing, .banner = "Listing operator policy overrides for vhost \"$v\" ...",
-     .columns = POLICY_COLUMNS, .is_whole = true, .failures = vhost_is_missing},
+     .columns = POLICY_HEADERS, .is_whole = true, .failures = vhost_is_missing},
     {.name = "list_policies", .group = policies_group,
      .usage = "[--vhost <vhost>] " LISTING_USAGE "[--timeout <timeout>]",
      .help = "Lists the policies of a vhost.", .options = NO_HEADERS, .run = run_listing,
-     .banner = "Listing policies for vhost \"$v\" ...", .columns = POLICY_COLUMNS,
+     .banner = "Listing policies for vhost \"$v\" ...", .columns = POLICY_HEADERS,
      .is_whole = true, .failures = vhost_is_missing},
     {.name = "set_operator_policy", .group = policies_group, .usage = POLICY_USAGE,
      .help = "Sets a policy that makes numbers smaller, whatever other policies say.",
@@ -504,8 +481,7 @@ const struct command commands[] = {
      .run = run_browse_queue, .banner = "Messages in queue '$1' in vhost '$v' ...",
      .names = "queue",
      .columns = "position redelivered exchange routing_key properties headers payload payload_encoding",
-     .all_columns = "exchange, headers, location, payload, payload_bytes, payload_encoding, position, "
-                    "properties, redelivered, routing_key, state",
+     .all_columns = COLUMN_NAMES(MESSAGE_COLUMNS),
      .failures = queue_is_missing},
     {.name = "purge_queue", .group = queues_group, .usage = "<queue>" TIMEOUT_USAGE,
      .help = "Drops the messages that wait in a queue.", .arguments_min = 1, .arguments_max = 1,

@@ -1,0 +1,364 @@
+/* Connections, channels and consumers: their facts, closing. */
+#include "manage/connections.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "manage/columns.h"
+#include "manage/facts.h"
+#include "queue/arguments.h"
+#include "session/session.h"
+
+/* --- gathering ---------------------------------------------------------------------------- */
+
+/* Each loop writes its own listing; they are joined when all have. */
+struct gathering {
+    struct session_visitor visitor;
+    const struct slice *vhost; /* NULL: any */
+    struct listing found[LOOPS_MAX];
+};
+
+struct visit {
+    const struct slice *vhost;
+    struct listing *found;
+};
+
+static bool is_wanted(const struct visit *v, const struct session_facts *c)
+{
+    return !v->vhost || slice_equal(*v->vhost, c->vhost);
+}
+
+static void visit_connection(void *arg, const struct session_facts *c)
+{
+    const struct visit *v = arg;
+    struct connection_facts f = {
+        .id = c->id,
+        .name = c->name,
+        .user = c->user,
+        .vhost = c->vhost,
+        .peer = *c->peer,
+        .protocol = c->protocol,
+        .state = c->state,
+        .auth_mechanism = c->auth_mechanism,
+        .client_properties = c->client_properties,
+        .tls = c->tls,
+        .channels = c->channels,
+        .channel_max = c->channel_max,
+        .frame_bytes_max = c->frame_bytes_max,
+        .heartbeat_s = c->heartbeat_s,
+        .connected_at_ms = c->connected_at_ms,
+        .received_bytes = c->received_bytes,
+        .sent_bytes = c->sent_bytes,
+        .unwritten_bytes = c->unwritten_bytes,
+        .reads = c->reads,
+        .writes = c->writes,
+    };
+    if (is_wanted(v, c))
+        listing_add(v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost, &f.auth_mechanism,
+                                         &f.client_properties, &f.tls.protocol, &f.tls.key_exchange,
+                                         &f.tls.cipher, &f.tls.hash, &f.tls.cert_subject,
+                                         &f.tls.cert_issuer, &f.tls.cert_validity));
+}
+
+static void visit_channel(void *arg, const struct session_channel_facts *c)
+{
+    const struct visit *v = arg;
+    if (!is_wanted(v, c->connection))
+        return;
+    struct lv_buffer name = {0};
+    lv_buffer_printf(&name, "%.*s (%u)", SLICE_ARG(c->connection->name), c->number);
+    struct channel_facts f = {
+        .connection = c->connection->id,
+        .number = c->number,
+        .name = lv_buffer_slice(&name),
+        .user = c->connection->user,
+        .vhost = c->connection->vhost,
+        .consumers = c->consumers,
+        .unacknowledged = c->unacknowledged,
+        .unconfirmed = c->unconfirmed,
+        .uncommitted = c->uncommitted,
+        .acks_uncommitted = c->acks_uncommitted,
+        .prefetch_count = c->prefetch_count,
+        .global_prefetch_count = c->global_prefetch_count,
+        .is_transactional = c->is_transactional,
+        .is_confirming = c->is_confirming,
+        .published = c->published,
+        .delivered = c->delivered,
+        .acked = c->acked,
+    };
+    listing_add(v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost));
+    lv_buffer_free(&name);
+}
+
+static void visit_consumer(void *arg, const struct session_consumer_facts *c)
+{
+    const struct visit *v = arg;
+    struct consumer_facts f = {
+        .connection = c->channel->connection->id,
+        .channel = c->channel->number,
+        .user = c->channel->connection->user,
+        .vhost = c->channel->connection->vhost,
+        .queue = c->queue,
+        .tag = c->tag,
+        .no_ack = c->no_ack,
+        .exclusive = c->exclusive,
+        .is_active = c->is_active,
+        .activity = c->activity,
+        .prefetch_count = c->prefetch_count,
+        .priority = c->priority,
+        .arguments = c->arguments,
+    };
+    if (is_wanted(v, c->channel->connection))
+        listing_add(v->found, FACTS_COPY(&f, &f.user, &f.vhost, &f.queue, &f.tag, &f.arguments));
+}
+
+static void gather_on_loop(struct loop *loop, void *arg)
+{
+    struct gathering *g = arg;
+    struct visit visit = {g->vhost, &g->found[loop_index(loop)]};
+    sessions_visit(loop, &g->visitor, &visit);
+}
+
+static int by_number(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int connections_in_order(const void *a, const void *b)
+{
+    const struct connection_facts *p = *(struct connection_facts *const *)a;
+    const struct connection_facts *q = *(struct connection_facts *const *)b;
+    return by_number(p->id, q->id);
+}
+
+static int channels_in_order(const void *a, const void *b)
+{
+    const struct channel_facts *p = *(struct channel_facts *const *)a;
+    const struct channel_facts *q = *(struct channel_facts *const *)b;
+    int order = by_number(p->connection, q->connection);
+    return order ? order : by_number(p->number, q->number);
+}
+
+static int consumers_in_order(const void *a, const void *b)
+{
+    const struct consumer_facts *p = *(struct consumer_facts *const *)a;
+    const struct consumer_facts *q = *(struct consumer_facts *const *)b;
+    int order = by_number(p->connection, q->connection);
+    if (order == 0)
+        order = by_number(p->channel, q->channel);
+    return order ? order : slice_compare(p->tag, q->tag);
+}
+
+static void join(struct listing *ret, struct listing *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        listing_add(ret, found->rows[i]);
+    found->count = 0;
+    listing_free(found);
+}
+
+/* Who is no monitor sees what is on vhosts it may enter; of one vhost, it is refused. */
+static void keep_visible(struct listing *l, const struct actor *actor,
+                         struct slice (*vhost_of)(const void *facts))
+{
+    struct manage_error ignored = {0};
+    size_t kept = 0;
+    if (actor_check_rank(actor, ACTOR_MONITORING, &ignored))
+        return;
+    for (size_t i = 0; i < l->count; i++) {
+        if (actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_of(l->rows[i]), &ignored))
+            l->rows[kept++] = l->rows[i];
+        else
+            free(l->rows[i]);
+    }
+    l->count = kept;
+    manage_error_free(&ignored);
+}
+
+/* What differs between the three listings. */
+struct kind {
+    const struct column *columns;
+    struct session_visitor visitor;
+    int (*in_order)(const void *a, const void *b);
+    struct slice (*vhost_of)(const void *facts);
+};
+
+static bool list(struct manage *m, const struct actor *actor, const struct kind *kind,
+                 const struct slice *vhost, struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = kind->columns};
+    bool may = vhost ? actor_check_vhost(actor, ACTOR_MANAGEMENT, *vhost, error)
+                     : actor_check_rank(actor, ACTOR_MANAGEMENT, error);
+    if (!may)
+        return false;
+    struct gathering *g = lv_calloc(1, sizeof *g);
+    g->visitor = kind->visitor;
+    g->vhost = vhost;
+    int err = ask_every_loop(m->asker, gather_on_loop, g);
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        join(ret, &g->found[i]);
+    free(g);
+    if (err < 0)
+        listing_free(ret);
+    keep_visible(ret, actor, kind->vhost_of);
+    listing_sort_by(ret, kind->in_order);
+    return manage_end(error, err);
+}
+
+static struct slice vhost_of_connection(const void *facts)
+{
+    return ((const struct connection_facts *)facts)->vhost;
+}
+
+static struct slice vhost_of_channel(const void *facts)
+{
+    return ((const struct channel_facts *)facts)->vhost;
+}
+
+static struct slice vhost_of_consumer(const void *facts)
+{
+    return ((const struct consumer_facts *)facts)->vhost;
+}
+
+bool manage_list_connections(struct manage *m, const struct actor *actor, const struct slice *vhost,
+                             struct listing *ret, struct manage_error *error)
+{
+    const struct kind kind = {connection_columns,
+                              {.connection = visit_connection},
+                              connections_in_order,
+                              vhost_of_connection};
+    return list(m, actor, &kind, vhost, ret, error);
+}
+
+bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,
+                          struct listing *ret, struct manage_error *error)
+{
+    const struct kind kind = {
+        channel_columns, {.channel = visit_channel}, channels_in_order, vhost_of_channel};
+    return list(m, actor, &kind, vhost, ret, error);
+}
+
+bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
+                           struct listing *ret, struct manage_error *error)
+{
+    const struct kind kind = {
+        consumer_columns, {.consumer = visit_consumer}, consumers_in_order, vhost_of_consumer};
+    return list(m, actor, &kind, vhost, ret, error);
+}
+
+/* --- closing ------------------------------------------------------------------------------ */
+
+struct closing {
+    uint64_t id;
+    struct slice vhost, user;
+    const char *reason;
+    _Atomic uint64_t closed;
+};
+
+static void close_one_on_loop(struct loop *loop, void *arg)
+{
+    struct closing *c = arg;
+    if (sessions_close(loop, c->id, c->reason))
+        atomic_fetch_add_explicit(&c->closed, 1, memory_order_relaxed);
+}
+
+bool manage_close_connection(struct manage *m, const struct actor *actor, uint64_t id,
+                             const char *reason, bool *ret_closed, struct manage_error *error)
+{
+    struct closing c = {.id = id, .reason = reason};
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    if (!manage_end(error, ask_every_loop(m->asker, close_one_on_loop, &c)))
+        return false;
+    *ret_closed = c.closed > 0;
+    actor_log(actor, "connection %llu is closed: %s", (unsigned long long)id, reason);
+    return true;
+}
+
+static bool is_meant(const struct closing *c, const struct session_facts *facts)
+{
+    return (c->vhost.n == 0 || slice_equal(c->vhost, facts->vhost)) &&
+           (c->user.n == 0 || slice_equal(c->user, facts->user)) &&
+           strcmp(facts->state, "closing") != 0;
+}
+
+static void count_meant(void *arg, const struct session_facts *facts)
+{
+    struct closing *c = arg;
+    if (is_meant(c, facts))
+        atomic_fetch_add_explicit(&c->closed, 1, memory_order_relaxed);
+}
+
+static void close_meant_on_loop(struct loop *loop, void *arg)
+{
+    struct closing *c = arg;
+    sessions_visit(loop, &(struct session_visitor){.connection = count_meant}, c);
+    sessions_close_matching(loop, c->vhost, c->user, c->reason);
+}
+
+bool manage_close_connections(struct manage *m, const struct actor *actor, struct slice vhost,
+                              struct slice user, const char *reason, uint64_t *ret_closed,
+                              struct manage_error *error)
+{
+    struct closing c = {.vhost = vhost, .user = user, .reason = reason};
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    if (!manage_end(error, ask_every_loop(m->asker, close_meant_on_loop, &c)))
+        return false;
+    *ret_closed = c.closed;
+    actor_log(actor, "%llu connections are closed: %s", (unsigned long long)*ret_closed, reason);
+    return true;
+}
+
+int connections_close(struct manage *m, struct slice vhost, struct slice user, const char *reason)
+{
+    struct closing c = {.vhost = vhost, .user = user, .reason = reason};
+    return ask_every_loop(m->asker, close_meant_on_loop, &c);
+}
+
+static void recheck_on_loop(struct loop *loop, void *arg)
+{
+    sessions_permissions_changed(loop, *(const struct slice *)arg);
+}
+
+int connections_recheck(struct manage *m, struct slice user)
+{
+    return ask_every_loop(m->asker, recheck_on_loop, &user);
+}
+
+/* --- numbers ------------------------------------------------------------------------------ */
+
+/* Read first what is counted last: the difference is never below 0. */
+uint64_t manage_count_connections(const struct manage *m)
+{
+    uint64_t closed = atomic_load(&m->sessions->connections_closed);
+    return atomic_load(&m->sessions->connections_opened) - closed;
+}
+
+const char *manage_version(const struct manage *m)
+{
+    return m->sessions->settings.version;
+}
+
+/* --- columns ------------------------------------------------------------------------------ */
+
+#define F struct connection_facts
+#define COLUMN_OF(column) connection_##column
+CONNECTION_COLUMNS(COLUMN_VALUE)
+const struct column connection_columns[] = {CONNECTION_COLUMNS(COLUMN_ROW) COLUMNS_END};
+#undef F
+#undef COLUMN_OF
+
+#define F struct channel_facts
+#define COLUMN_OF(column) channel_##column
+CHANNEL_COLUMNS(COLUMN_VALUE)
+const struct column channel_columns[] = {CHANNEL_COLUMNS(COLUMN_ROW) COLUMNS_END};
+#undef F
+#undef COLUMN_OF
+
+#define F struct consumer_facts
+#define COLUMN_OF(column) consumer_##column
+CONSUMER_COLUMNS(COLUMN_VALUE)
+const struct column consumer_columns[] = {CONSUMER_COLUMNS(COLUMN_ROW) COLUMNS_END};

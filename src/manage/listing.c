@@ -1,0 +1,119 @@
+/* Listings: rows of facts, and what is done with them before they are shown. */
+#include "manage/listing.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+void listing_add(struct listing *l, void *facts)
+{
+    if (l->count == l->capacity) {
+        l->capacity = l->capacity ? l->capacity * 2 : 64;
+        l->rows = lv_realloc(l->rows, l->capacity * sizeof(void *));
+    }
+    l->rows[l->count++] = facts;
+}
+
+void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void *b))
+{
+    if (l->count > 0)
+        qsort(l->rows, l->count, sizeof(void *), compare);
+}
+
+/* --- by a column ---------------------------------------------------------------------------- */
+
+struct sorted {
+    struct value value;
+    size_t before; /* where it was */
+    void *facts;
+};
+
+static int ascending(const void *a, const void *b)
+{
+    const struct sorted *p = a, *q = b;
+    int order = value_compare(&p->value, &q->value);
+    return order ? order : p->before < q->before ? -1 : 1;
+}
+
+static int descending(const void *a, const void *b)
+{
+    const struct sorted *p = a, *q = b;
+    int order = value_compare(&q->value, &p->value);
+    return order ? order : p->before < q->before ? -1 : 1;
+}
+
+void listing_sort(struct listing *l, const struct manage *m, const struct column *column,
+                  bool is_descending)
+{
+    if (l->count == 0)
+        return;
+    struct sorted *rows = lv_malloc(l->count * sizeof *rows);
+    for (size_t i = 0; i < l->count; i++)
+        rows[i] = (struct sorted){column->value(m, l->rows[i]), i, l->rows[i]};
+    qsort(rows, l->count, sizeof *rows, is_descending ? descending : ascending);
+    for (size_t i = 0; i < l->count; i++)
+        l->rows[i] = rows[i].facts;
+    free(rows);
+}
+
+/* --- fewer rows ----------------------------------------------------------------------------- */
+
+static void row_free(struct listing *l, void *facts)
+{
+    if (l->free_row)
+        l->free_row(facts);
+    else
+        free(facts);
+}
+
+static bool begins_with(struct slice s, struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (tolower(s.p[i]) != tolower(text.p[i]))
+            return false;
+    return true;
+}
+
+static bool contains(struct slice s, struct slice text)
+{
+    for (size_t i = 0; i + text.n <= s.n; i++)
+        if (begins_with(slice_of(s.p + i, s.n - i), text))
+            return true;
+    return false;
+}
+
+void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
+                           struct slice text)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        struct value value = column->value(m, l->rows[i]);
+        bool matches = value.type == VALUE_STRING && contains(value.string, text);
+        if (matches)
+            l->rows[kept++] = l->rows[i];
+        else
+            row_free(l, l->rows[i]);
+    }
+    l->count = kept;
+}
+
+void listing_keep_page(struct listing *l, size_t first, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if (i >= first && i - first < count)
+            l->rows[kept++] = l->rows[i];
+        else
+            row_free(l, l->rows[i]);
+    }
+    l->count = kept;
+}
+
+void listing_free(struct listing *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        row_free(l, l->rows[i]);
+    free(l->rows);
+    *l = (struct listing){.columns = l->columns};
+}

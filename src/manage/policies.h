@@ -1,0 +1,60 @@
+/* Policies, parameters, global parameters, and the limits of vhosts, which are a parameter. A change is answered
+ * once it is durable, and policies once every queue's home has taken them. */
+#ifndef LEVERET_MANAGE_POLICIES_H
+#define LEVERET_MANAGE_POLICIES_H
+
+#include "broker/policy.h"
+#include "manage/listing.h"
+#include "manage/manage.h"
+
+struct policy_facts {
+    struct slice vhost, name, pattern, apply_to;
+    struct slice definition; /* JSON */
+    int64_t priority;
+};
+
+struct parameter_facts {
+    struct slice vhost, component; /* empty: a global one */
+    struct slice name;
+    struct slice value; /* JSON */
+};
+
+extern const struct column policy_columns[], parameter_columns[];
+
+bool manage_list_policies(struct manage *m, const struct actor *actor, struct slice vhost,
+                          enum policy_kind kind, struct listing *ret, struct manage_error *error);
+/* row->vhost says where. REFUSAL_MALFORMED: the definition is no JSON. REFUSAL_PRECONDITION: it is invalid, and the
+ * text says why, in RabbitMQ's words. Setting what is set already is fine, and told to nobody. */
+bool manage_set_policy(struct manage *m, const struct actor *actor,
+                       const struct definition_policy *row, struct manage_error *error);
+bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost,
+                         struct slice name, enum policy_kind kind, struct manage_error *error);
+
+/* An empty component: every one. */
+bool manage_list_parameters(struct manage *m, const struct actor *actor, struct slice vhost,
+                            struct slice component, struct listing *ret,
+                            struct manage_error *error);
+/* As manage_set_policy(). REFUSAL_RESERVED with SUBJECT_POLICY: policies are not set as parameters. */
+bool manage_set_parameter(struct manage *m, const struct actor *actor,
+                          const struct definition_parameter *row, struct manage_error *error);
+bool manage_clear_parameter(struct manage *m, const struct actor *actor, struct slice vhost,
+                            struct slice component, struct slice name, struct manage_error *error);
+
+bool manage_list_global_parameters(struct manage *m, const struct actor *actor, struct listing *ret,
+                                   struct manage_error *error);
+bool manage_set_global_parameter(struct manage *m, const struct actor *actor, struct slice name,
+                                 struct slice value, struct manage_error *error);
+bool manage_clear_global_parameter(struct manage *m, const struct actor *actor, struct slice name,
+                                   struct manage_error *error);
+
+/* Limits are JSON, {"max-connections": 5}, and replace what there was. */
+bool manage_set_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
+                             struct slice limits, struct manage_error *error);
+bool manage_clear_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
+                               struct manage_error *error);
+/* Of one vhost, or of each that has any (NULL), by vhost: parameter_columns. */
+bool manage_list_vhost_limits(struct manage *m, const struct actor *actor,
+                              const struct slice *vhost, struct listing *ret,
+                              struct manage_error *error);
+
+#endif

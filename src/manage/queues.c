@@ -1,0 +1,282 @@
+/* Queues: their facts, purging, deleting.
+ *
+ * A queue's numbers belong to its home loop. So a listing first takes a reference of every queue of the
+ * vhost (the names are topology, read without a lock), and then asks the loops in rounds: in each,
+ * every loop fills in the next SLICE of its own queues, so that no turn grows long however many
+ * queues there are. */
+#include "manage/queues.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "manage/columns.h"
+#include "queue/arguments.h"
+#include "topology/vhost.h"
+
+enum { SLICE = 256 };
+
+/* --- gathering ---------------------------------------------------------------------------- */
+
+struct gathering {
+    struct listing *listing; /* in the order of homes, then of names */
+    size_t next[LOOPS_MAX];  /* by loop: the next of its rows to be filled in */
+    size_t end[LOOPS_MAX];
+};
+
+static const struct queue_facts *facts_at(const void *p)
+{
+    return *(const struct queue_facts *const *)p;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return slice_compare(facts_at(a)->name, facts_at(b)->name);
+}
+
+static int by_home_and_name(const void *a, const void *b)
+{
+    unsigned p = facts_at(a)->home, q = facts_at(b)->home;
+    return p == q ? by_name(a, b) : p < q ? -1 : 1;
+}
+
+static void facts_free(void *facts)
+{
+    struct queue_facts *f = facts;
+    queue_unref(&f->queue);
+    effective_policy_unref(&f->policy);
+    free((void *)(uintptr_t)f->exclusive_tag.p);
+    free(f);
+}
+
+/* What does not change while the queue is there. Any thread. */
+static struct queue_facts *facts_begin(struct queue *q)
+{
+    struct queue_facts *f = lv_calloc(1, sizeof *f);
+    f->queue = queue_ref(q);
+    f->name = queue_name(q);
+    f->home = loop_index(q->entry.home);
+    f->arguments = q->entry.argument_table;
+    f->is_durable = q->entry.flags.durable;
+    f->is_auto_delete = q->entry.flags.auto_delete;
+    f->is_quorum = q->arguments.type == QUEUE_QUORUM;
+    f->owner = q->entry.exclusive_owner;
+    return f;
+}
+
+static void take_queues(struct vhost *vhost, struct gathering *g)
+{
+    struct listing *l = g->listing;
+    struct lv_table_iter it;
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        listing_add(l, facts_begin(queue_of_node(node)));
+    listing_sort_by(l, by_home_and_name);
+    for (size_t i = 0; i < l->count; i++) {
+        unsigned home = facts_at(&l->rows[i])->home;
+        if (i == 0 || home != facts_at(&l->rows[i - 1])->home)
+            g->next[home] = i;
+        g->end[home] = i + 1;
+    }
+}
+
+static void take_counts(struct queue_facts *f, const struct queue_call *call)
+{
+    f->consumers = call->consumers;
+    f->ready = call->ready;
+    f->ready_bytes = call->ready_bytes;
+    f->unacked = call->taken;
+    f->unacked_bytes = call->taken_bytes;
+    f->dead_letters = call->dead_letters;
+    f->dead_letter_bytes = call->dead_letter_bytes;
+    f->disk_ready = call->disk_ready;
+    f->disk_ready_bytes = call->disk_bytes;
+    f->persistent = call->persistent;
+    f->persistent_bytes = call->persistent_bytes;
+    f->utilisation = call->utilisation;
+    f->has_head_time = call->has_head_time;
+    f->head_time = call->head_time;
+    f->counters = call->counters;
+    f->memory = sizeof(struct queue) + f->arguments.n + f->ready_bytes - f->disk_ready_bytes +
+                f->unacked_bytes + (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
+}
+
+static void take_exclusive_consumer(struct queue_facts *f, const struct consumer *c)
+{
+    f->exclusive_tag = slice_of(slice_strdup(c->tag), c->tag.n);
+    f->exclusive_connection = c->connection_id;
+    f->exclusive_channel = c->channel;
+}
+
+static void call_is_done(struct queue_call *call)
+{
+    (void)call; /* at home a status is there when queue_call_start() returns */
+}
+
+static void facts_fill(struct loop *loop, struct queue_facts *f)
+{
+    struct queue *q = f->queue;
+    struct queue_call call = {
+        .queue = q, .from = loop, .run = queue_call_status, .done = call_is_done};
+    queue_call_start(&call);
+    f->policy = effective_policy_ref(q->policy);
+    f->is_gone = call.refused;
+    take_counts(f, &call);
+    if (!f->is_gone && q->exclusive_consumer)
+        take_exclusive_consumer(f, q->exclusive_consumer);
+}
+
+static void fill_on_loop(struct loop *loop, void *arg)
+{
+    struct gathering *g = arg;
+    unsigned i = loop_index(loop);
+    for (unsigned n = 0; n < SLICE && g->next[i] < g->end[i]; n++)
+        facts_fill(loop, g->listing->rows[g->next[i]++]);
+}
+
+static bool is_full(const struct gathering *g)
+{
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (g->next[i] < g->end[i])
+            return false;
+    return true;
+}
+
+bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost_name,
+                        struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = queue_columns, .free_row = facts_free};
+    struct vhost *vhost = manage_vhost(m, vhost_name, error);
+    if (!vhost || !actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name, error))
+        return false;
+    struct gathering *g = lv_calloc(1, sizeof *g);
+    g->listing = ret;
+    take_queues(vhost, g);
+    int err = 0;
+    while (err == 0 && !is_full(g))
+        err = ask_every_loop(m->asker, fill_on_loop, g);
+    free(g);
+    if (err < 0)
+        listing_free(ret);
+    listing_sort_by(ret, by_name);
+    return manage_end(error, err);
+}
+
+/* --- columns ------------------------------------------------------------------------------ */
+
+static struct slice policy_name(const struct effective_policy *policy, enum policy_kind kind)
+{
+    return policy ? policy->names[kind] : SLICE_EMPTY;
+}
+
+#define F struct queue_facts
+#define COLUMN_OF(column) queue_column_##column
+QUEUE_COLUMNS(COLUMN_VALUE)
+const struct column queue_columns[] = {QUEUE_COLUMNS(COLUMN_ROW) COLUMNS_END};
+
+/* --- changes ------------------------------------------------------------------------------ */
+
+static bool refuse_missing(struct manage_error *error)
+{
+    return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_QUEUE, "Queue not found");
+}
+
+struct queue *manage_queue(struct manage *m, struct slice vhost_name, struct slice name,
+                           struct manage_error *error)
+{
+    struct vhost *vhost = vhost_find(m->broker, vhost_name);
+    struct queue *q = vhost ? queue_find(vhost, name) : NULL;
+    if (q)
+        return queue_ref(q);
+    refuse_missing(error);
+    return NULL;
+}
+
+static void call_is_answered(struct queue_call *call)
+{
+    ask_answer(lv_container_of(call, struct home_call, call)->question);
+}
+
+static void call_on_loop(struct loop *loop, void *arg, struct question *question)
+{
+    struct home_call *h = arg;
+    h->question = question;
+    h->call.from = loop;
+    queue_call_start(&h->call);
+}
+
+int home_call_run(struct manage *m, struct home_call *h)
+{
+    h->call.done = call_is_answered;
+    return ask_loop_later(m->asker, h->call.queue->entry.home, call_on_loop, h);
+}
+
+/* A queue that is gone meanwhile, or is an exchange's own, is none for a client. What else the broker refuses is told
+ * in its own words. */
+static bool refuse_as_told(const struct broker_error *told, struct manage_error *error)
+{
+    if (told->refusal == REFUSAL_NOT_FOUND || told->refusal == REFUSAL_RESERVED)
+        return refuse_missing(error);
+    return manage_refuse_as_told(error, SUBJECT_QUEUE, told);
+}
+
+/* Takes the reference of the queue. */
+static bool change_queue(struct manage *m, struct home_call *h, struct manage_error *error)
+{
+    struct queue *q = h->call.queue;
+    int err = home_call_run(m, h);
+    queue_unref(&q);
+    if (err < 0)
+        return manage_end(error, err);
+    return !h->call.refused || refuse_as_told(&h->call.error, error);
+}
+
+bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
+                        struct slice name, uint64_t *ret, struct manage_error *error)
+{
+    if (!actor_check_queue(actor, AUTH_READ, vhost, name, error))
+        return false;
+    struct home_call h = {
+        .call = {.queue = manage_queue(m, vhost, name, error), .run = queue_call_purge}};
+    if (!h.call.queue || !change_queue(m, &h, error))
+        return false;
+    *ret = h.call.ready;
+    actor_log(actor, "queue '%.*s' in vhost '%.*s' is purged of %llu messages", SLICE_ARG(name),
+              SLICE_ARG(vhost), (unsigned long long)*ret);
+    return true;
+}
+
+static bool may_delete(const struct actor *actor, const struct queue *q, struct manage_error *error)
+{
+    struct broker_error told;
+    bool is_operator = !actor->identity;
+    return is_operator || queue_entry_check_access(&q->entry, 0, &told) ||
+           refuse_as_told(&told, error);
+}
+
+bool manage_delete_queue(struct manage *m, const struct actor *actor,
+                         const struct queue_deletion *what, uint64_t *ret,
+                         struct manage_error *error)
+{
+    if (!actor_check_queue(actor, AUTH_CONFIGURE, what->vhost, what->name, error))
+        return false;
+    struct home_call h = {.call = {.queue = manage_queue(m, what->vhost, what->name, error),
+                                   .run = queue_call_delete,
+                                   .is_hasty = true,
+                                   .user = actor->name,
+                                   .if_unused = what->if_unused,
+                                   .if_empty = what->if_empty}};
+    if (!h.call.queue)
+        return false;
+    if (!may_delete(actor, h.call.queue, error)) {
+        queue_unref(&h.call.queue);
+        return false;
+    }
+    h.call.connection_id = h.call.queue->entry.exclusive_owner;
+    if (!change_queue(m, &h, error))
+        return false;
+    *ret = h.call.ready;
+    actor_log(actor, "queue '%.*s' in vhost '%.*s' is deleted, with %llu messages",
+              SLICE_ARG(what->name), SLICE_ARG(what->vhost), (unsigned long long)*ret);
+    return true;
+}

@@ -1,0 +1,406 @@
+/* Users, permissions and users' limits. Each change is made in auth/, which hands it to the definitions; it is
+ * told to the event exchange once it is durable. */
+#include "manage/users.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "manage/columns.h"
+#include "manage/connections.h"
+#include "manage/event_json.h"
+#include "manage/facts.h"
+#include "message/events.h"
+#include "topology/vhost.h"
+
+#define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
+
+/* --- refusals ----------------------------------------------------------------------------- */
+
+static bool refuse_missing(struct manage_error *error, struct slice user)
+{
+    return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_USER, "User \"%.*s\" does not exist",
+                         SLICE_ARG(user));
+}
+
+/* The end of a change: done, or what it failed with. `reason`: why it is invalid; NULL: it cannot be. */
+static bool change_end(struct manage_error *error, struct slice user, int err,
+                       const struct lv_buffer *reason)
+{
+    if (err == ERR_NOT_FOUND)
+        return refuse_missing(error, user);
+    if (err == ERR_EXISTS)
+        return manage_refuse(error, REFUSAL_EXISTS, SUBJECT_USER, "User \"%.*s\" already exists",
+                             SLICE_ARG(user));
+    if (err == ERR_INVALID && reason && reason->n > 0)
+        return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_PATTERN, "%.*s",
+                             SLICE_ARG(lv_buffer_slice(reason)));
+    return manage_end(error, err);
+}
+
+static bool is_administrator(const struct actor *actor, struct manage_error *error)
+{
+    return actor_check_rank(actor, ACTOR_ADMINISTRATOR, error);
+}
+
+/* --- users -------------------------------------------------------------------------------- */
+
+bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
+                     struct slice password, struct slice tags, struct manage_error *error)
+{
+    struct commit c;
+    if (!is_administrator(actor, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_add_user(m->auth, user, password, tags, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "user.created", ACTOR(actor), EVENT_STR("name", user));
+        actor_log(actor, "user '%.*s' is created", SLICE_ARG(user));
+    }
+    return change_end(error, user, err, NULL);
+}
+
+static bool change_password(struct manage *m, const struct actor *actor, struct slice user,
+                            struct slice password, bool is_cleared, struct manage_error *error)
+{
+    struct commit c;
+    if (!is_administrator(actor, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_change_password(m->auth, user, password, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, is_cleared ? "user.password.cleared" : "user.password.changed",
+                   ACTOR(actor), EVENT_STR("name", user));
+        actor_log(actor, "the password of user '%.*s' is %s", SLICE_ARG(user),
+                  is_cleared ? "cleared" : "changed");
+    }
+    return change_end(error, user, err, NULL);
+}
+
+bool manage_change_password(struct manage *m, const struct actor *actor, struct slice user,
+                            struct slice password, struct manage_error *error)
+{
+    return change_password(m, actor, user, password, false, error);
+}
+
+bool manage_clear_password(struct manage *m, const struct actor *actor, struct slice user,
+                           struct manage_error *error)
+{
+    return change_password(m, actor, user, SLICE_EMPTY, true, error);
+}
+
+bool manage_set_user_tags(struct manage *m, const struct actor *actor, struct slice user,
+                          struct slice tags, struct manage_error *error)
+{
+    struct commit c;
+    if (!is_administrator(actor, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_set_user_tags(m->auth, user, tags, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "user.tags.set", ACTOR(actor), EVENT_WORDS("tags", tags),
+                   EVENT_STR("name", user));
+        actor_log(actor, "user '%.*s' has the tags '%.*s'", SLICE_ARG(user), SLICE_ARG(tags));
+    }
+    return change_end(error, user, err, NULL);
+}
+
+bool manage_delete_user(struct manage *m, const struct actor *actor, struct slice user,
+                        struct manage_error *error)
+{
+    struct commit c;
+    if (!is_administrator(actor, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_delete_user(m->auth, user, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "user.deleted", ACTOR(actor), EVENT_STR("name", user));
+        actor_log(actor, "user '%.*s' is deleted", SLICE_ARG(user));
+        err = connections_close(m, SLICE_EMPTY, user, "user was deleted");
+    }
+    return change_end(error, user, err, NULL);
+}
+
+bool manage_authenticate(struct manage *m, const struct actor *actor, struct slice user,
+                         struct slice password, struct manage_error *error)
+{
+    struct auth_identity *identity = NULL;
+    struct lv_buffer reason = {0};
+    if (!is_administrator(actor, error))
+        return false;
+    bool is_known = auth_login(m->auth, user, password, true, &identity, &reason);
+    if (!is_known)
+        manage_refuse(error, REFUSAL_ACCESS, SUBJECT_USER, "%.*s",
+                      SLICE_ARG(lv_buffer_slice(&reason)));
+    auth_identity_unref(&identity);
+    lv_buffer_free(&reason);
+    return is_known;
+}
+
+/* --- permissions -------------------------------------------------------------------------- */
+
+/* Whether the vhost is there, and the actor may say who may do what in it. */
+static bool may_permit(struct manage *m, const struct actor *actor, struct slice vhost,
+                       struct manage_error *error)
+{
+    return is_administrator(actor, error) && manage_vhost(m, vhost, error);
+}
+
+bool manage_set_permissions(struct manage *m, const struct actor *actor,
+                            const struct definition_permission *row, struct manage_error *error)
+{
+    struct lv_buffer reason = {0};
+    struct commit c;
+    if (!may_permit(m, actor, row->vhost, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_set_permissions(m->auth, row, &reason, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "permission.created", ACTOR(actor), EVENT_STR("read", row->read),
+                   EVENT_STR("write", row->write), EVENT_STR("configure", row->configure),
+                   EVENT_STR("vhost", row->vhost), EVENT_STR("user", row->user));
+        actor_log(actor, "user '%.*s' may configure '%.*s', write '%.*s', read '%.*s' in '%.*s'",
+                  SLICE_ARG(row->user), SLICE_ARG(row->configure), SLICE_ARG(row->write),
+                  SLICE_ARG(row->read), SLICE_ARG(row->vhost));
+        err = connections_recheck(m, row->user);
+    }
+    bool is_done = change_end(error, row->user, err, &reason);
+    lv_buffer_free(&reason);
+    return is_done;
+}
+
+bool manage_clear_permissions(struct manage *m, const struct actor *actor, struct slice user,
+                              struct slice vhost, struct manage_error *error)
+{
+    struct commit c;
+    if (!may_permit(m, actor, vhost, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_clear_permissions(m->auth, user, vhost, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "permission.deleted", ACTOR(actor), EVENT_STR("vhost", vhost),
+                   EVENT_STR("user", user));
+        actor_log(actor, "user '%.*s' has no permissions in '%.*s'", SLICE_ARG(user),
+                  SLICE_ARG(vhost));
+        err = connections_recheck(m, user);
+    }
+    return change_end(error, user, err, NULL);
+}
+
+bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
+                                  const struct definition_topic_permission *row,
+                                  struct manage_error *error)
+{
+    struct lv_buffer reason = {0};
+    struct commit c;
+    if (!may_permit(m, actor, row->vhost, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_set_topic_permissions(m->auth, row, &reason, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "topic.permission.created", ACTOR(actor),
+                   EVENT_STR("read", row->read), EVENT_STR("write", row->write),
+                   EVENT_STR("exchange", row->exchange), EVENT_STR("vhost", row->vhost),
+                   EVENT_STR("user", row->user));
+        actor_log(actor, "user '%.*s' may write '%.*s', read '%.*s' at exchange '%.*s' in '%.*s'",
+                  SLICE_ARG(row->user), SLICE_ARG(row->write), SLICE_ARG(row->read),
+                  SLICE_ARG(row->exchange), SLICE_ARG(row->vhost));
+    }
+    bool is_done = change_end(error, row->user, err, &reason);
+    lv_buffer_free(&reason);
+    return is_done;
+}
+
+bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor, struct slice user,
+                                    struct slice vhost, struct slice exchange,
+                                    struct manage_error *error)
+{
+    struct commit c;
+    if (!may_permit(m, actor, vhost, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_clear_topic_permissions(m->auth, user, vhost, exchange, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "topic.permission.deleted", ACTOR(actor), EVENT_STR("vhost", vhost),
+                   EVENT_STR("user", user));
+        actor_log(actor, "topic permissions of user '%.*s' in '%.*s' are cleared", SLICE_ARG(user),
+                  SLICE_ARG(vhost));
+    }
+    return change_end(error, user, err, NULL);
+}
+
+/* --- limits ------------------------------------------------------------------------------- */
+
+static void tell_limits(struct manage *m, const struct actor *actor, struct slice user,
+                        const struct slice *limits)
+{
+    struct lv_buffer table = {0};
+    event_emit(m->broker, limits ? "user.limits.set" : "user.limits.cleared",
+               limits ? EVENT_MEMBERS(table_of_json_members(&table, *limits)) : EVENT_NONE,
+               EVENT_STR("username", user), ACTOR(actor), EVENT_TEXT("name", "limits"));
+    lv_buffer_free(&table);
+    if (limits)
+        actor_log(actor, "user '%.*s' has the limits %.*s", SLICE_ARG(user), SLICE_ARG(*limits));
+    else
+        actor_log(actor, "limits of user '%.*s' are cleared", SLICE_ARG(user));
+}
+
+bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct slice user,
+                            struct slice limits, struct manage_error *error)
+{
+    struct lv_buffer reason = {0};
+    struct commit c;
+    if (!is_administrator(actor, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_set_limits(m->auth, user, limits, &reason, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0)
+        tell_limits(m, actor, user, &limits);
+    bool is_done = false;
+    if (err == ERR_FORMAT)
+        manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_LIMITS,
+                      "JSON decoding error. Reason: badarg");
+    else if (err == ERR_INVALID) /* a line for each; the last newline is left out */
+        manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_LIMITS, "%.*s", (int)reason.n - 1,
+                      (const char *)reason.p);
+    else
+        is_done = change_end(error, user, err, NULL);
+    lv_buffer_free(&reason);
+    return is_done;
+}
+
+bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struct slice user,
+                              struct slice limit, struct manage_error *error)
+{
+    struct commit c;
+    if (!is_administrator(actor, error))
+        return false;
+    commit_begin(&c);
+    int err = auth_clear_limits(m->auth, user, limit, commit_done, &c);
+    err = commit_end(&c, err);
+    if (err == 0)
+        tell_limits(m, actor, user, NULL);
+    return change_end(error, user, err, NULL);
+}
+
+/* --- listings ----------------------------------------------------------------------------- */
+
+static void add_user(void *listing, const struct definition_user *u)
+{
+    struct user_facts f = {u->name, u->tags, u->limits};
+    listing_add(listing, FACTS_COPY(&f, &f.name, &f.tags, &f.limits));
+}
+
+bool manage_list_users(struct manage *m, const struct actor *actor, struct listing *ret,
+                       struct manage_error *error)
+{
+    *ret = (struct listing){.columns = user_columns};
+    if (!is_administrator(actor, error))
+        return false;
+    auth_list_users(m->auth, add_user, ret);
+    return true;
+}
+
+bool manage_list_user_limits(struct manage *m, const struct actor *actor, const struct slice *user,
+                             struct listing *ret, struct manage_error *error)
+{
+    if (!manage_list_users(m, actor, ret, error))
+        return false;
+    size_t kept = 0;
+    for (size_t i = 0; i < ret->count; i++) {
+        struct user_facts *f = ret->rows[i];
+        bool is_wanted = user ? slice_equal(f->name, *user) : f->limits.n > 0;
+        if (f->limits.n == 0)
+            f->limits = slice_str("{}");
+        if (is_wanted)
+            ret->rows[kept++] = f;
+        else
+            free(f);
+    }
+    ret->count = kept;
+    return !user || kept > 0 || refuse_missing(error, *user);
+}
+
+static void add_permission(void *listing, const struct definition_permission *p)
+{
+    struct permission_facts f = {
+        .user = p->user,
+        .vhost = p->vhost,
+        .configure = p->configure,
+        .write = p->write,
+        .read = p->read,
+    };
+    listing_add(listing, FACTS_COPY(&f, &f.user, &f.vhost, &f.configure, &f.write, &f.read));
+}
+
+static void add_topic_permission(void *listing, const struct definition_topic_permission *p)
+{
+    struct permission_facts f = {
+        .user = p->user,
+        .vhost = p->vhost,
+        .exchange = p->exchange,
+        .write = p->write,
+        .read = p->read,
+    };
+    listing_add(listing, FACTS_COPY(&f, &f.user, &f.vhost, &f.exchange, &f.write, &f.read));
+}
+
+/* Whether the user and the vhost that are named are there. */
+static bool may_list(struct manage *m, const struct actor *actor, const struct slice *user,
+                     const struct slice *vhost, struct manage_error *error)
+{
+    if (!is_administrator(actor, error) || (vhost && !manage_vhost(m, *vhost, error)))
+        return false;
+    return !user || auth_has_user(m->auth, *user) || refuse_missing(error, *user);
+}
+
+bool manage_list_permissions(struct manage *m, const struct actor *actor, const struct slice *user,
+                             const struct slice *vhost, struct listing *ret,
+                             struct manage_error *error)
+{
+    *ret = (struct listing){.columns = permission_columns};
+    if (!may_list(m, actor, user, vhost, error))
+        return false;
+    auth_list_permissions(m->auth, user ? *user : SLICE_EMPTY, vhost ? *vhost : SLICE_EMPTY,
+                          add_permission, ret);
+    return true;
+}
+
+bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
+                                   const struct slice *user, const struct slice *vhost,
+                                   struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = topic_permission_columns};
+    if (!may_list(m, actor, user, vhost, error))
+        return false;
+    auth_list_topic_permissions(m->auth, user ? *user : SLICE_EMPTY, vhost ? *vhost : SLICE_EMPTY,
+                                add_topic_permission, ret);
+    return true;
+}
+
+/* --- columns ------------------------------------------------------------------------------ */
+
+#define F struct user_facts
+#define COLUMN_OF(column) user_column_##column
+USER_COLUMNS(COLUMN_VALUE)
+const struct column user_columns[] = {USER_COLUMNS(COLUMN_ROW) COLUMNS_END};
+#undef F
+#undef COLUMN_OF
+
+#define F struct permission_facts
+#define COLUMN_OF(column) permission_column_##column
+PERMISSION_COLUMNS(COLUMN_VALUE)
+const struct column permission_columns[] = {PERMISSION_COLUMNS(COLUMN_ROW) COLUMNS_END};
+#undef COLUMN_OF
+
+#define COLUMN_OF(column) topic_permission_column_##column
+TOPIC_PERMISSION_COLUMNS(COLUMN_VALUE)
+const struct column topic_permission_columns[] = {TOPIC_PERMISSION_COLUMNS(COLUMN_ROW) COLUMNS_END};

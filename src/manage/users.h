@@ -1,0 +1,75 @@
+/* Users, what they may do, and their limits. A change is answered once it is durable. Who is no administrator
+ * may neither list nor change any of it. */
+#ifndef LEVERET_MANAGE_USERS_H
+#define LEVERET_MANAGE_USERS_H
+
+#include "manage/listing.h"
+#include "manage/manage.h"
+
+struct user_facts {
+    struct slice name;
+    struct slice tags;   /* separated by commas */
+    struct slice limits; /* JSON, an object */
+};
+
+struct permission_facts {
+    struct slice user, vhost;
+    struct slice exchange; /* of a topic permission; else empty */
+    struct slice configure, write, read;
+};
+
+extern const struct column user_columns[], permission_columns[], topic_permission_columns[];
+
+bool manage_list_users(struct manage *m, const struct actor *actor, struct listing *ret,
+                       struct manage_error *error);
+/* Those that have limits, or the one of this name (NULL: any). */
+bool manage_list_user_limits(struct manage *m, const struct actor *actor, const struct slice *user,
+                             struct listing *ret, struct manage_error *error);
+
+/* In a vhost, of every user; or of a user, in every vhost: the other is NULL. */
+bool manage_list_permissions(struct manage *m, const struct actor *actor, const struct slice *user,
+                             const struct slice *vhost, struct listing *ret,
+                             struct manage_error *error);
+bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
+                                   const struct slice *user, const struct slice *vhost,
+                                   struct listing *ret, struct manage_error *error);
+
+/* REFUSAL_EXISTS. Tags are separated by commas. */
+bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
+                     struct slice password, struct slice tags, struct manage_error *error);
+bool manage_change_password(struct manage *m, const struct actor *actor, struct slice user,
+                            struct slice password, struct manage_error *error);
+/* Nobody can log in as the user by a password until it is changed again. */
+bool manage_clear_password(struct manage *m, const struct actor *actor, struct slice user,
+                           struct manage_error *error);
+bool manage_set_user_tags(struct manage *m, const struct actor *actor, struct slice user,
+                          struct slice tags, struct manage_error *error);
+/* With its permissions; closes its connections. */
+bool manage_delete_user(struct manage *m, const struct actor *actor, struct slice user,
+                        struct manage_error *error);
+/* REFUSAL_ACCESS: it is not the user's password. */
+bool manage_authenticate(struct manage *m, const struct actor *actor, struct slice user,
+                         struct slice password, struct manage_error *error);
+
+/* REFUSAL_PRECONDITION with SUBJECT_PATTERN: a pattern does not compile. Consumers that may no longer be are
+ * cancelled before this returns. */
+bool manage_set_permissions(struct manage *m, const struct actor *actor,
+                            const struct definition_permission *row, struct manage_error *error);
+bool manage_clear_permissions(struct manage *m, const struct actor *actor, struct slice user,
+                              struct slice vhost, struct manage_error *error);
+bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
+                                  const struct definition_topic_permission *row,
+                                  struct manage_error *error);
+/* An empty exchange: of every one. */
+bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor, struct slice user,
+                                    struct slice vhost, struct slice exchange,
+                                    struct manage_error *error);
+
+/* JSON, {"max-connections": 5}: others stay as they are. REFUSAL_MALFORMED, REFUSAL_PRECONDITION. */
+bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct slice user,
+                            struct slice limits, struct manage_error *error);
+/* One of them, or "all". */
+bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struct slice user,
+                              struct slice limit, struct manage_error *error);
+
+#endif

@@ -1,0 +1,226 @@
+/* Vhosts: their facts, creating, tagging, deleting, tracing. They are created on loop 0, as the broker's mail
+ * needs a loop to come from. */
+#include "manage/vhosts.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "broker/trace.h"
+#include "manage/columns.h"
+#include "manage/connections.h"
+#include "manage/facts.h"
+#include "message/events.h"
+#include "topology/vhost.h"
+
+#define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
+
+/* --- the listing -------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct vhost_facts *p = *(struct vhost_facts *const *)a;
+    const struct vhost_facts *q = *(struct vhost_facts *const *)b;
+    return slice_compare(p->name, q->name);
+}
+
+static void add_vhost(struct listing *l, struct vhost *vhost)
+{
+    struct slice type = vhost->default_queue_type;
+    struct vhost_facts f = {
+        .name = vhost_name(vhost),
+        .description = vhost->description,
+        .tags = vhost->tags,
+        .default_queue_type = type.n > 0 ? type : slice_str("undefined"),
+        .is_traced = trace_is_on(vhost),
+    };
+    listing_add(l, FACTS_COPY(&f, &f.name, &f.description, &f.tags, &f.default_queue_type));
+}
+
+bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct listing *ret,
+                        struct manage_error *error)
+{
+    *ret = (struct listing){.columns = vhost_columns};
+    if (!actor_check_rank(actor, ACTOR_MANAGEMENT, error))
+        return false;
+    struct manage_error hidden = {0};
+    struct lv_table_iter it;
+    topology_lock(m->broker); /* descriptions and tags are read under it */
+    for (struct lv_table_node *node = lv_table_first(m->broker->vhosts, &it); node;
+         node = lv_table_next(m->broker->vhosts, &it)) {
+        struct vhost *vhost = lv_container_of(node, struct vhost, by_name);
+        if (actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name(vhost), &hidden))
+            add_vhost(ret, vhost);
+    }
+    topology_unlock(m->broker);
+    manage_error_free(&hidden);
+    listing_sort_by(ret, by_name);
+    return true;
+}
+
+#define F struct vhost_facts
+#define COLUMN_OF(column) vhost_column_##column
+VHOST_COLUMNS(COLUMN_VALUE)
+const struct column vhost_columns[] = {VHOST_COLUMNS(COLUMN_ROW) COLUMNS_END};
+
+/* --- creating ----------------------------------------------------------------------------- */
+
+struct vhost_change {
+    struct broker *broker;
+    const struct actor *actor;
+    struct definition_vhost row;
+    struct commit commit;
+    enum change_result result;
+};
+
+static void create_on_loop(struct loop *loop, void *arg)
+{
+    struct vhost_change *c = arg;
+    struct vhost *vhost;
+    (void)loop;
+    struct slice before = events_act_as(c->actor->name);
+    c->result = vhost_create_described(c->broker, &c->row, true,
+                                       (struct durable_done){commit_done, &c->commit}, &vhost);
+    events_act_as(before);
+}
+
+/* Appends "a,b" of " a , b,": the words between the commas. */
+static struct slice tidy_tags(struct slice tags, struct lv_buffer *out)
+{
+    while (tags.n > 0) {
+        const uint8_t *comma = memchr(tags.p, ',', tags.n);
+        size_t n = comma ? (size_t)(comma - tags.p) : tags.n, begin = 0, end = n;
+        while (begin < end && tags.p[begin] == ' ')
+            begin++;
+        while (end > begin && tags.p[end - 1] == ' ')
+            end--;
+        if (end > begin)
+            lv_buffer_printf(out, "%s%.*s", out->n ? "," : "", (int)(end - begin),
+                             (const char *)tags.p + begin);
+        n += comma != NULL;
+        tags = slice_of(tags.p + n, tags.n - n);
+    }
+    return lv_buffer_slice(out);
+}
+
+static int create(struct manage *m, struct vhost_change *c)
+{
+    commit_begin(&c->commit);
+    int err = ask_loop(m->asker, loops_at(m->loops, 0), create_on_loop, c);
+    if (err == 0 && c->result == CHANGE_REFUSED)
+        err = ERR_REFUSED;
+    bool is_pending = err == 0 && c->result == CHANGE_PENDING;
+    int committed = commit_end(&c->commit, is_pending ? 0 : ERR_CLOSED);
+    return is_pending ? committed : err;
+}
+
+bool manage_add_vhost(struct manage *m, const struct actor *actor,
+                      const struct definition_vhost *vhost, struct manage_error *error)
+{
+    struct slice type = vhost->default_queue_type;
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    if (type.n > 0 && !vhost_is_queue_type(type))
+        return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_QUEUE_TYPE,
+                             "there is no queue type '%.*s'", SLICE_ARG(type));
+    struct lv_buffer tags = {0};
+    struct vhost_change c = {.broker = m->broker, .actor = actor, .row = *vhost};
+    c.row.tags = tidy_tags(vhost->tags, &tags);
+    int err = create(m, &c);
+    lv_buffer_free(&tags);
+    if (err == 0)
+        actor_log(actor, "vhost '%.*s' is created", SLICE_ARG(vhost->name));
+    return manage_end(error, err);
+}
+
+/* --- changing, deleting ------------------------------------------------------------------- */
+
+static bool refuse_missing(struct manage_error *error, struct slice name)
+{
+    return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_VHOST,
+                         "Virtual host '%.*s' does not exist", SLICE_ARG(name));
+}
+
+static bool change_end(struct manage_error *error, struct slice vhost, int err)
+{
+    return err == ERR_NOT_FOUND ? refuse_missing(error, vhost) : manage_end(error, err);
+}
+
+bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice name,
+                           struct slice tags, struct manage_error *error)
+{
+    struct lv_buffer tidy = {0};
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    struct vhost *vhost = manage_vhost(m, name, error);
+    if (!vhost)
+        return false;
+    struct commit c;
+    commit_begin(&c);
+    int err = vhost_set_tags(vhost, tidy_tags(tags, &tidy), (struct durable_done){commit_done, &c});
+    err = commit_end(&c, err);
+    if (err == 0) {
+        event_emit(m->broker, "vhost.tags.set", ACTOR(actor),
+                   EVENT_WORDS("tags", lv_buffer_slice(&tidy)), EVENT_STR("name", name));
+        actor_log(actor, "vhost '%.*s' has the tags '%.*s'", SLICE_ARG(name),
+                  SLICE_ARG(lv_buffer_slice(&tidy)));
+    }
+    lv_buffer_free(&tidy);
+    return change_end(error, name, err);
+}
+
+struct telling {
+    struct manage *m;
+    const struct actor *actor;
+};
+
+/* What users may do there goes with the vhost, and before it, as RabbitMQ tells it. */
+static void tell_permission_deleted(void *arg, const struct definition_permission *row)
+{
+    const struct telling *t = arg;
+    event_emit(t->m->broker, "permission.deleted", EVENT_STR("vhost", row->vhost),
+               EVENT_STR("user", row->user), ACTOR(t->actor));
+}
+
+static int close_its_connections(struct manage *m, struct slice vhost)
+{
+    struct lv_buffer reason = {0};
+    lv_buffer_printf(&reason, "vhost '%.*s' is deleted", SLICE_ARG(vhost));
+    lv_buffer_add_u8(&reason, '\0');
+    int err = connections_close(m, vhost, SLICE_EMPTY, (const char *)reason.p);
+    lv_buffer_free(&reason);
+    return err;
+}
+
+/* The vhost goes first, so that nobody can open it anew; then those who were on it. */
+bool manage_delete_vhost(struct manage *m, const struct actor *actor, struct slice name,
+                         struct manage_error *error)
+{
+    struct telling telling = {m, actor};
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) || !manage_vhost(m, name, error))
+        return false;
+    auth_list_permissions(m->auth, SLICE_EMPTY, name, tell_permission_deleted, &telling);
+    struct commit c;
+    commit_begin(&c);
+    struct slice before = events_act_as(actor->name);
+    int err = vhost_delete(m->broker, name, (struct durable_done){commit_done, &c});
+    events_act_as(before);
+    err = commit_end(&c, err);
+    if (err == ERR_NOT_FOUND)
+        return refuse_missing(error, name);
+    actor_log(actor, "vhost '%.*s' is deleted", SLICE_ARG(name));
+    if (err == 0 && name.n > 0)
+        err = close_its_connections(m, name);
+    auth_forget_vhost(m->auth, name);
+    return manage_end(error, err);
+}
+
+bool manage_trace(struct manage *m, const struct actor *actor, struct slice name, bool is_on,
+                  struct manage_error *error)
+{
+    if (!actor_check_vhost(actor, ACTOR_ADMINISTRATOR, name, error))
+        return false;
+    struct vhost *vhost = vhost_find(m->broker, name);
+    if (vhost)
+        trace_set(vhost, is_on);
+    return true;
+}
