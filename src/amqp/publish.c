@@ -175,14 +175,14 @@ static unsigned cost_of(const struct route *route)
     return route->count > QUEUES_FREE ? route_cost(route) : route->units;
 }
 
-/* Finds out where it goes and sends it there. */
-static void route_publication(struct channel *ch, struct publication *p)
+/* Finds out where it goes and sends it there. `memo`: NULL unless it holds for this publish. */
+static void route_publication(struct channel *ch, struct publication *p,
+                              const struct publish_memo *memo)
 {
     struct publish *publish = &p->publish;
     struct slice name = publish->content.exchange;
     ch->published += ch->mode != CHANNEL_TX;
     bool has_headers = (publish->properties.flags & PROPERTY_HEADERS) != 0;
-    const struct publish_memo *memo = memo_find(ch, p);
     struct route route;
     if (memo && !has_headers) {
         route = (struct route){.queues = memo->queues, .count = memo->count};
@@ -228,20 +228,16 @@ static bool check_closely(struct channel *ch, const struct publication *p)
     return is_allowed;
 }
 
-/* What was allowed a moment ago is allowed; whatever else there is to check needs room for an error. */
-static bool check_publication(struct channel *ch, const struct publication *p)
-{
-    return (is_small_enough(ch, p->publish.content.body.n) && memo_find(ch, p)) ||
-           check_closely(ch, p);
-}
-
 void publish_whole(struct channel *ch, struct publication *p)
 {
     struct connection *conn = ch->connection;
     struct loop *loop = connection_loop(conn);
     struct lv_buffer space = {0};
-    if (check_publication(ch, p) && check_properties(ch, p, &space))
-        route_publication(ch, p);
+    /* What was allowed a moment ago is allowed; whatever else there is to check needs room for an error. */
+    const struct publish_memo *memo =
+        is_small_enough(ch, p->publish.content.body.n) ? memo_find(ch, p) : NULL;
+    if ((memo || check_closely(ch, p)) && check_properties(ch, p, &space))
+        route_publication(ch, p, memo);
     const struct message *message = p->publish.content.message;
     if (message && message->is_persistent && session_alarms(&conn->session))
         session_block(&conn->session); /* the store has failed */
