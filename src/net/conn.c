@@ -1,13 +1,10 @@
 /* The life of a connection: how it begins, what its owner may ask of it, and the way to its end. Its bytes are
- * the matter of conn_input.c and conn_output.c. */
-#include <arpa/inet.h>
+ * the matter of conn_input.c and conn_output.c; how they cross the socket, of its stream (stream.h). */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/net_private.h"
@@ -23,8 +20,8 @@ enum {
 
 static void conn_closed(uv_handle_t *handle)
 {
-    struct net_conn *conn = conn_enter(handle);
-    lv_assert(!conn->request);
+    struct net_conn *conn = lv_container_of((uv_poll_t *)(void *)handle, struct net_conn, uv);
+    loop_enter(conn->net->loop);
     outbuf_clear(&conn->out);
     lv_list_remove(&conn->in_conns);
     if (conn->calls)
@@ -32,7 +29,7 @@ static void conn_closed(uv_handle_t *handle)
     /* The owner may have appended to the output of what it did not know to be gone. */
     outbuf_clear(&conn->out);
     lv_list_remove(&conn->in_dirty);
-    lv_list_remove(&conn->in_owed);
+    lv_list_remove(&conn->in_deferred);
     free(conn);
 }
 
@@ -42,20 +39,32 @@ void conn_close(struct net_conn *conn, int error)
         return;
     conn->state = CONN_CLOSED;
     conn->end_error = error;
+    conn->is_reading = false;
+    conn->is_blocked = false;
     conn_drop_input(conn);
     loop_timer_stop(conn->net->loop, &conn->limit);
-    uv_close(&conn->uv.handle, conn_closed);
+    uv_close((uv_handle_t *)&conn->uv,
+             conn_closed); /* before the socket: nothing may be polled then */
+    conn->stream->calls->close(conn->stream);
+    conn->stream = NULL;
+}
+
+/* Returns false when it has to be called again, when the stream can go on. */
+static bool conn_shut_down(struct net_conn *conn)
+{
+    int result = conn->stream->calls->shutdown(conn->stream);
+    if (result < 0)
+        conn_close(conn, 0);
+    return result != NET_WAIT;
 }
 
 void conn_linger(struct net_conn *conn)
 {
-    uv_os_fd_t fd;
     conn->state = CONN_LINGERING;
-    if (uv_fileno(&conn->uv.handle, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
-        conn_close(conn, 0);
-        return;
-    }
     loop_timer_start(conn->net->loop, &conn->limit, LINGER_LIMIT_MS);
+    conn->is_blocked = !conn_shut_down(conn);
+    if (conn->state == CONN_LINGERING)
+        conn_watch(conn);
 }
 
 static void limit_passed(struct loop *loop, struct loop_timer *timer)
@@ -92,110 +101,93 @@ void conns_stop(struct net_loop *net)
     }
 }
 
+/* --- polling -------------------------------------------------------------------------------- */
+
+static uint8_t conn_wanted(const struct net_conn *conn)
+{
+    return (uint8_t)((conn->is_reading ? conn->stream->read_waits_for : 0) |
+                     (conn->is_blocked ? conn->stream->write_waits_for : 0));
+}
+
+static void conn_ready(uv_poll_t *uv, int status, int events);
+
+static void conn_poll(struct net_conn *conn, uint8_t wanted)
+{
+    int result;
+    conn->watched = wanted;
+    if (wanted)
+        result = uv_poll_start(&conn->uv, wanted, conn_ready);
+    else
+        result = uv_poll_stop(&conn->uv);
+    lv_assert(result == 0);
+}
+
+void conn_watch(struct net_conn *conn)
+{
+    uint8_t wanted = conn_wanted(conn);
+    if (wanted & ~conn->watched)
+        conn_poll(conn, wanted);
+}
+
+/* The socket is ready for something. An error of it is an event of its own in libuv, which then polls no
+ * more: reading and writing will tell which one. */
+static void conn_ready(uv_poll_t *uv, int status, int events)
+{
+    struct net_conn *conn = lv_container_of(uv, struct net_conn, uv);
+    loop_enter(conn->net->loop);
+    if (status < 0) {
+        conn->watched = 0;
+        events = NET_READABLE | NET_WRITABLE;
+    }
+    if (conn->is_reading && events & conn->stream->read_waits_for)
+        conn_read(conn);
+    if (conn->is_blocked && events & conn->stream->write_waits_for) {
+        if (conn->state == CONN_LINGERING)
+            conn->is_blocked = !conn_shut_down(conn);
+        else
+            conn_flush(conn);
+    }
+    if (conn->state != CONN_CLOSED && conn_wanted(conn) != conn->watched)
+        conn_poll(conn, conn_wanted(conn));
+}
+
 /* --- the beginning -------------------------------------------------------------------------- */
 
-static struct net_conn *conn_create(struct net_loop *net)
+static struct net_conn *conn_create(struct net_loop *net, struct net_stream *stream)
 {
     struct net_conn *conn = lv_calloc(1, sizeof *conn);
     conn->net = net;
+    conn->stream = stream;
     conn->out.pool = loop_out_pool(net->loop);
     conn->high = HIGH_DEFAULT;
     conn->low = LOW_DEFAULT;
     conn->sent_at_ms = loop_now_ms(net->loop);
     loop_timer_init_patient(&conn->limit, limit_passed);
     lv_list_init(&conn->in_dirty);
-    lv_list_init(&conn->in_owed);
+    lv_list_init(&conn->in_deferred);
     lv_list_push(&net->conns, &conn->in_conns);
     return conn;
 }
 
-static int conn_open(struct net_conn *conn, int fd, bool is_unix)
+int conn_open(struct net_loop *net, int fd, bool is_unix, net_layer_fn *layer, void *layer_arg,
+              struct net_conn **ret)
 {
-    uv_loop_t *uv = loop_uv(conn->net->loop);
-    if (is_unix) {
-        lv_assert(uv_pipe_init(uv, &conn->uv.pipe, 0) == 0);
-        return uv_pipe_open(&conn->uv.pipe, fd);
+    struct net_stream *stream = net_stream_plain(fd, is_unix);
+    int err = layer ? layer(layer_arg, &stream) : 0;
+    if (err < 0) {
+        stream->calls->close(stream);
+        return err;
     }
-    lv_assert(uv_tcp_init(uv, &conn->uv.tcp) == 0);
-    return uv_tcp_open(&conn->uv.tcp, fd);
-}
-
-static bool is_v4_loopback(const uint8_t *bytes)
-{
-    return bytes[0] == 127;
-}
-
-static void address_v4(struct net_address *ret, const void *bytes, uint16_t port)
-{
-    inet_ntop(AF_INET, bytes, ret->text, sizeof ret->text);
-    ret->port = ntohs(port);
-    ret->is_loopback = is_v4_loopback(bytes);
-}
-
-static void address_v6(struct net_address *ret, const struct sockaddr_in6 *v6)
-{
-    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        address_v4(ret, v6->sin6_addr.s6_addr + 12, v6->sin6_port);
-        return;
+    struct net_conn *conn = conn_create(net, stream);
+    int result = uv_poll_init(loop_uv(net->loop), &conn->uv, fd);
+    if (result == 0) {
+        *ret = conn;
+        return 0;
     }
-    inet_ntop(AF_INET6, &v6->sin6_addr, ret->text, sizeof ret->text);
-    ret->port = ntohs(v6->sin6_port);
-    ret->is_loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_storage storage;
-};
-
-static struct net_address address_of(int err, const union any_address *address)
-{
-    struct net_address ret = {.text = "unknown"};
-    if (err)
-        return ret;
-    if (address->any.sa_family == AF_INET)
-        address_v4(&ret, &address->v4.sin_addr, address->v4.sin_port);
-    if (address->any.sa_family == AF_INET6)
-        address_v6(&ret, &address->v6);
-    return ret;
-}
-
-static struct net_peer peer_of(int fd, bool is_unix)
-{
-    if (is_unix) {
-        struct net_address here = {.text = "unix", .is_loopback = true};
-        return (struct net_peer){.local = here, .peer = here};
-    }
-    struct net_peer ret;
-    union any_address address = {.any = {.sa_family = AF_UNSPEC}};
-    socklen_t n = sizeof address;
-    ret.local = address_of(getsockname(fd, &address.any, &n), &address);
-    n = sizeof address;
-    ret.peer = address_of(getpeername(fd, &address.any, &n), &address);
-    return ret;
-}
-
-void conn_accept(struct loop *loop, int fd, bool is_unix, net_accepted_fn *accepted, void *arg)
-{
-    struct net_loop *net = net_of(loop);
-    if (net->is_stopped) {
-        close(fd);
-        return;
-    }
-    struct net_peer peer = peer_of(fd, is_unix);
-    struct net_conn *conn = conn_create(net);
-    int result = conn_open(conn, fd, is_unix);
-    if (result < 0) {
-        log_warning("connection %s:%u dropped: %s", peer.peer.text, peer.peer.port,
-                    uv_strerror(result));
-        close(fd);
-        conn_close(conn, error_from_uv(result));
-        return;
-    }
-    accepted(loop, arg, conn, &peer);
-    lv_assert(conn->calls != NULL || conn->state != CONN_OPEN);
+    stream->calls->close(stream);
+    lv_list_remove(&conn->in_conns);
+    free(conn);
+    return lv_error_from_errno(-result);
 }
 
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner)
@@ -207,19 +199,25 @@ void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owne
         conn_start_reading(conn);
 }
 
+/* --- what is known of it -------------------------------------------------------------------- */
+
 enum net_peer_state net_look_at_peer(const struct net_conn *conn)
 {
     struct tcp_info info;
     socklen_t n = sizeof info;
-    uv_os_fd_t fd;
     if (conn->state != CONN_OPEN)
         return NET_PEER_RESET;
-    if (uv_fileno(&conn->uv.handle, &fd) != 0 ||
-        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
+    if (getsockopt(conn->stream->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
         return NET_PEER_THERE; /* a unix socket */
     if (info.tcpi_state == TCP_CLOSE)
         return NET_PEER_RESET;
     return info.tcpi_state == TCP_CLOSE_WAIT ? NET_PEER_ENDED : NET_PEER_THERE;
+}
+
+void net_peer_of(const struct net_conn *conn, struct net_peer *ret)
+{
+    lv_assert(conn->state == CONN_OPEN);
+    conn->stream->calls->peer(conn->stream, ret);
 }
 
 struct loop *net_loop(const struct net_conn *conn)
@@ -249,9 +247,8 @@ uint64_t net_writes(const struct net_conn *conn)
 
 size_t net_unread(const struct net_conn *conn)
 {
-    uv_os_fd_t fd;
     int unread = 0;
-    if (uv_fileno(&conn->uv.handle, &fd) != 0 || ioctl(fd, FIONREAD, &unread) != 0)
+    if (conn->state == CONN_CLOSED || ioctl(conn->stream->fd, FIONREAD, &unread) != 0)
         return 0;
     return (size_t)unread;
 }

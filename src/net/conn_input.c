@@ -1,9 +1,9 @@
-/* Bytes that come in: libuv asks for room (conn_room), reads once, and hands over (conn_read); it goes on
- * while reads fill the room, FULL_READS_MAX times at most before other connections have their turn. The
- * room is one buffer of all connections of a loop; one of them is its guest.
+/* Bytes that come in: a connection whose stream has something is read a few times, FULL_READS_MAX at most before
+ * others have their turn, into one buffer that all connections of a loop share, and its owner consumes them where
+ * they are.
  *
- * An owner is never called from within a call of its own to this room: what a flush finds out, and a
- * resumed connection's bytes, are owed, and paid by a task at the end of the turn. */
+ * An owner is never called from within a call of its own to this room: what a flush finds out, and the bytes of a
+ * connection that is resumed, are deferred to a task at the end of the turn. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,33 +18,40 @@ enum {
 
 /* --- calls to the owner that wait for the end of the turn ----------------------------------- */
 
-static void owe(struct net_conn *conn)
+static void conn_defer(struct net_conn *conn)
 {
     struct net_loop *net = conn->net;
-    if (lv_list_is_empty(&conn->in_owed))
-        lv_list_push(&net->owed, &conn->in_owed);
-    loop_schedule(net->loop, &net->pay);
+    if (lv_list_is_empty(&conn->in_deferred))
+        lv_list_push(&net->deferred, &conn->in_deferred);
+    loop_schedule(net->loop, &net->deferred_calls);
 }
 
-void conn_owe_drained(struct net_conn *conn)
+static void conn_defer_resume(struct net_conn *conn)
 {
-    conn->owes_drained = true;
-    owe(conn);
+    conn->must_resume = true;
+    conn_defer(conn);
+}
+
+void conn_defer_drained(struct net_conn *conn)
+{
+    conn->must_tell_drained = true;
+    conn_defer(conn);
 }
 
 /* --- bytes in ------------------------------------------------------------------------------ */
 
-static void guest_leave(struct net_loop *net)
+/* Saves what the read owner has not consumed, so that another connection can have the buffer. */
+static void buffer_release(struct net_loop *net)
 {
-    struct net_conn *guest = net->guest;
-    if (guest && net->guest_n > 0) {
-        guest->left = lv_malloc(net->guest_n);
-        guest->left_n = net->guest_n;
-        memcpy(guest->left, net->buffer + net->guest_start, net->guest_n);
+    struct net_conn *conn = net->read_owner;
+    if (conn && net->unread_n > 0) {
+        conn->unread = lv_malloc(net->unread_n);
+        conn->unread_n = net->unread_n;
+        memcpy(conn->unread, net->buffer + net->unread_start, net->unread_n);
     }
-    net->guest = NULL;
-    net->guest_start = 0;
-    net->guest_n = 0;
+    net->read_owner = NULL;
+    net->unread_start = 0;
+    net->unread_n = 0;
 }
 
 static void buffer_fit(struct net_loop *net, size_t bytes)
@@ -56,113 +63,126 @@ static void buffer_fit(struct net_loop *net, size_t bytes)
     net->buffer_capacity = capacity;
 }
 
-/* Makes the connection the buffer's guest, with what it had left. */
-static void guest_enter(struct net_conn *conn)
+/* Makes the connection the read owner, with what it had not consumed. */
+static void buffer_take(struct net_conn *conn)
 {
     struct net_loop *net = conn->net;
-    if (net->guest == conn)
+    if (net->read_owner == conn)
         return;
-    guest_leave(net);
-    buffer_fit(net, conn->left_n + NET_READ_BYTES);
-    net->guest = conn;
-    net->guest_n = conn->left_n;
-    if (conn->left_n > 0)
-        memcpy(net->buffer, conn->left, conn->left_n);
-    free(conn->left);
-    conn->left = NULL;
-    conn->left_n = 0;
+    buffer_release(net);
+    buffer_fit(net, conn->unread_n + NET_READ_BYTES);
+    net->read_owner = conn;
+    net->unread_n = conn->unread_n;
+    if (conn->unread_n > 0)
+        memcpy(net->buffer, conn->unread, conn->unread_n);
+    free(conn->unread);
+    conn->unread = NULL;
+    conn->unread_n = 0;
 }
 
-/* Makes room for a read behind the guest's bytes. Few bytes are moved to the front, where the cache
+/* Makes room for a read behind the unread bytes. Few bytes are moved to the front, where the cache
  * is warm; many only when they stand in the way. */
-static uint8_t *guest_room(struct net_loop *net)
+static uint8_t *buffer_room(struct net_loop *net)
 {
-    bool fits = net->guest_start + net->guest_n + NET_READ_BYTES <= net->buffer_capacity;
-    if (net->guest_start > 0 && (net->guest_n <= CHEAP_TO_MOVE_BYTES || !fits)) {
-        memmove(net->buffer, net->buffer + net->guest_start, net->guest_n);
-        net->guest_start = 0;
+    bool fits = net->unread_start + net->unread_n + NET_READ_BYTES <= net->buffer_capacity;
+    if (net->unread_start > 0 && (net->unread_n <= CHEAP_TO_MOVE_BYTES || !fits)) {
+        memmove(net->buffer, net->buffer + net->unread_start, net->unread_n);
+        net->unread_start = 0;
     }
-    buffer_fit(net, net->guest_start + net->guest_n + NET_READ_BYTES);
-    return net->buffer + net->guest_start + net->guest_n;
+    buffer_fit(net, net->unread_start + net->unread_n + NET_READ_BYTES);
+    return net->buffer + net->unread_start + net->unread_n;
 }
 
 void conn_drop_input(struct net_conn *conn)
 {
     struct net_loop *net = conn->net;
-    if (net->guest == conn) {
-        net->guest = NULL;
-        net->guest_start = 0;
-        net->guest_n = 0;
+    if (net->read_owner == conn) {
+        net->read_owner = NULL;
+        net->unread_start = 0;
+        net->unread_n = 0;
     }
-    free(conn->left);
-    conn->left = NULL;
-    conn->left_n = 0;
+    free(conn->unread);
+    conn->unread = NULL;
+    conn->unread_n = 0;
 }
 
-/* Hands what the guest has to its owner. */
-static void guest_present(struct net_loop *net)
+/* Hands what is in the buffer to the connection's owner. */
+static void buffer_present(struct net_loop *net)
 {
-    struct net_conn *conn = net->guest;
-    size_t n = net->guest_n;
-    size_t consumed = conn->calls->on_bytes(conn->owner, net->buffer + net->guest_start, n);
+    struct net_conn *conn = net->read_owner;
+    size_t n = net->unread_n;
+    size_t consumed = conn->calls->on_bytes(conn->owner, net->buffer + net->unread_start, n);
     lv_assert(consumed <= n);
-    if (net->guest != conn)
+    if (net->read_owner != conn)
         return; /* closed meanwhile */
-    net->guest_n -= consumed;
-    net->guest_start = net->guest_n > 0 ? net->guest_start + consumed : 0;
+    net->unread_n -= consumed;
+    net->unread_start = net->unread_n > 0 ? net->unread_start + consumed : 0;
 }
 
-static void conn_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+/* The peer has closed its side (0), or the stream has failed. */
+static void conn_ended(struct net_conn *conn, int error)
 {
-    (void)suggested;
-    struct net_conn *conn = conn_enter(handle);
-    if (conn->full_reads == FULL_READS_MAX) {
-        conn->full_reads = 0;
-        *ret = uv_buf_init(NULL, 0); /* ends libuv's loop; the next poll reports the socket again */
-        return;
-    }
-    guest_enter(conn);
-    *ret = uv_buf_init((char *)guest_room(conn->net), NET_READ_BYTES);
+    conn_flush(conn);
+    conn_close(conn, conn->state == CONN_OPEN ? error : 0);
 }
 
-static void conn_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
+static void conn_take_bytes(struct net_conn *conn, size_t n)
 {
-    struct net_conn *conn = conn_enter(stream);
     struct net_loop *net = conn->net;
-    if (n == UV_ENOBUFS || n == 0)
-        return;
-    if (n < 0) {
-        conn->full_reads = 0;
-        conn_flush(conn);
-        conn_close(conn, n == UV_EOF || conn->state != CONN_OPEN ? 0 : error_from_uv(n));
-        return;
-    }
-    conn->full_reads = (size_t)n == room->len ? (uint8_t)(conn->full_reads + 1) : 0;
-    conn->received += (size_t)n;
+    conn->received += n;
     conn->reads++;
     if (conn->state != CONN_OPEN) {
         conn_drop_input(conn);
         return;
     }
-    net->guest_n += (size_t)n;
-    guest_present(net);
+    net->unread_n += n;
+    buffer_present(net);
     if (net->unflushed >= NET_FLUSH_BYTES)
         conns_flush(net->loop);
 }
 
+/* One read. Returns false when nothing more is to be read now. */
+static bool conn_read_once(struct net_conn *conn)
+{
+    size_t n = 0;
+    buffer_take(conn);
+    int result =
+        conn->stream->calls->read(conn->stream, buffer_room(conn->net), NET_READ_BYTES, &n);
+    if (result == NET_WAIT)
+        return false;
+    if (result < 0 || n == 0) {
+        conn_ended(conn, result);
+        return false;
+    }
+    conn_take_bytes(conn, n);
+    return conn->is_reading && (n == NET_READ_BYTES || conn->stream->has_pending);
+}
+
+void conn_read(struct net_conn *conn)
+{
+    unsigned reads = 0;
+    while (conn_read_once(conn) && ++reads < FULL_READS_MAX)
+        continue;
+    if (!conn->is_reading)
+        return;
+    if (conn->stream->has_pending)
+        conn_defer_resume(conn); /* no poll would tell */
+    conn_watch(conn);
+}
+
 void conn_start_reading(struct net_conn *conn)
 {
-    int result = uv_read_start(&conn->uv.stream, conn_room, conn_read);
-    lv_assert(result == 0 || result == UV_EALREADY);
+    conn->is_reading = true;
+    if (conn->stream->has_pending)
+        conn_defer_resume(conn);
+    conn_watch(conn);
 }
 
 void net_pause(struct net_conn *conn)
 {
     lv_assert(conn->pauses < UINT32_MAX);
-    if (conn->pauses++ == 0 && conn->state == CONN_OPEN) {
-        conn->full_reads = 0;
-        uv_read_stop(&conn->uv.stream);
-    }
+    if (conn->pauses++ == 0 && conn->state == CONN_OPEN)
+        conn->is_reading = false;
 }
 
 void net_resume(struct net_conn *conn)
@@ -170,8 +190,7 @@ void net_resume(struct net_conn *conn)
     lv_assert(conn->pauses > 0);
     if (--conn->pauses > 0 || conn->state != CONN_OPEN)
         return;
-    conn->owes_resume = true;
-    owe(conn);
+    conn_defer_resume(conn);
 }
 
 bool net_is_paused(const struct net_conn *conn)
@@ -179,48 +198,56 @@ bool net_is_paused(const struct net_conn *conn)
     return conn->pauses > 0;
 }
 
+/* Presents what the owner has left unconsumed, and reads on. */
 static void conn_resume(struct net_conn *conn)
 {
     struct net_loop *net = conn->net;
-    if (conn->left_n > 0)
-        guest_enter(conn);
-    if (net->guest == conn && net->guest_n > 0)
-        guest_present(net);
-    if (conn->pauses == 0 && conn->state == CONN_OPEN)
-        conn_start_reading(conn);
+    if (conn->unread_n > 0)
+        buffer_take(conn);
+    if (net->read_owner == conn && net->unread_n > 0 && !conn->is_reading)
+        buffer_present(net);
+    if (conn->pauses > 0 || conn->state != CONN_OPEN)
+        return;
+    conn->is_reading = true;
+    if (conn->stream->has_pending)
+        conn_read(conn);
+    else
+        conn_watch(conn);
 }
 
-static void conn_pay(struct net_conn *conn)
+static void conn_call_deferred(struct net_conn *conn)
 {
-    bool is_resumed = conn->owes_resume;
-    bool is_drained = conn->owes_drained;
-    conn->owes_resume = false;
-    conn->owes_drained = false;
+    bool is_resumed = conn->must_resume;
+    bool is_drained = conn->must_tell_drained;
+    conn->must_resume = false;
+    conn->must_tell_drained = false;
     if (is_resumed && conn->state == CONN_OPEN && conn->pauses == 0)
         conn_resume(conn);
+    else if (is_resumed && conn->is_reading) /* its end is waited for */
+        conn_read(conn);
     if (is_drained && conn->state == CONN_OPEN)
         conn->calls->on_drained(conn->owner);
 }
 
 void net_present(struct net_conn *conn)
 {
-    if (lv_list_is_empty(&conn->in_owed))
+    if (lv_list_is_empty(&conn->in_deferred))
         return;
-    lv_list_remove(&conn->in_owed);
-    conn_pay(conn);
+    lv_list_remove(&conn->in_deferred);
+    conn_call_deferred(conn);
 }
 
-void conns_pay(struct loop *loop, struct loop_task *task)
+void conns_call_deferred(struct loop *loop, struct loop_task *task)
 {
     (void)task;
     struct net_loop *net = net_of(loop);
-    struct lv_list end; /* what is owed from here on waits for the next round */
+    struct lv_list end; /* what is deferred from here on waits for the next round */
     lv_list_init(&end);
-    lv_list_push(&net->owed, &end);
-    while (net->owed.next != &end) {
-        struct lv_list *link = net->owed.next;
+    lv_list_push(&net->deferred, &end);
+    while (net->deferred.next != &end) {
+        struct lv_list *link = net->deferred.next;
         lv_list_remove(link);
-        conn_pay(lv_list_item(link, struct net_conn, in_owed));
+        conn_call_deferred(lv_list_item(link, struct net_conn, in_deferred));
     }
     lv_list_remove(&end);
 }

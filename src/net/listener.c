@@ -3,11 +3,10 @@
  * With the process out of descriptors, accept(2) would fail for ever while the kernel reports the
  * listener as ready, and the loop would spin. So one descriptor is kept in reserve: it is given up,
  * the oldest peer is accepted and closed, and the descriptor is taken again. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -28,6 +27,17 @@ enum {
     REST_MS = 100,
 };
 
+/* What becomes of an accepted socket. Shared with the mail that carries sockets: the listener may be closed
+ * before that arrives. */
+struct accepting {
+    _Atomic unsigned refs;
+    bool is_unix;
+    net_accepted_fn *accepted;
+    void *arg;
+    net_layer_fn *layer; /* NULL: plain */
+    void *layer_arg;
+};
+
 struct net_listener {
     uv_poll_t uv;
     struct lv_list in_listeners;
@@ -36,31 +46,54 @@ struct net_listener {
     int reserve_fd;
     uint16_t port;
     char *path; /* of a unix socket; NULL: TCP */
-    net_accepted_fn *accepted;
-    void *arg;
+    struct accepting *accepting;
     unsigned next_loop;
     uint64_t complain_after_ms;
     struct loop_timer rest;
 };
 
-/* Mail: a = arg, b = non-NULL for a unix socket, c = the socket, d = the accepted function. */
+static void accepting_unref(struct accepting **accepting)
+{
+    struct accepting *a = *accepting;
+    *accepting = NULL;
+    if (atomic_fetch_sub(&a->refs, 1) == 1)
+        free(a);
+}
+
+static void socket_accept(struct loop *loop, int fd, const struct accepting *how)
+{
+    struct net_loop *net = net_of(loop);
+    struct net_conn *conn;
+    struct net_peer peer = address_both_ends(fd, how->is_unix);
+    if (net->is_stopped) {
+        close(fd);
+        return;
+    }
+    int err = conn_open(net, fd, how->is_unix, how->layer, how->layer_arg, &conn);
+    if (err < 0) {
+        log_warning("connection %s:%u dropped: %s", peer.peer.text, peer.peer.port,
+                    lv_error_reason(err));
+        return;
+    }
+    net_peer_of(conn, &peer);
+    how->accepted(loop, how->arg, conn, &peer);
+    lv_assert(conn->calls != NULL || conn->state != CONN_OPEN);
+}
+
+/* Mail: a = struct accepting, referenced; c = the socket. */
 static void socket_arrived(struct loop *at, struct mail *mail)
 {
-    net_accepted_fn *accepted = (net_accepted_fn *)(uintptr_t)mail->d;
-    conn_accept(at, (int)mail->c, mail->b != NULL, accepted, mail->a);
+    struct accepting *how = mail->a;
+    socket_accept(at, (int)mail->c, how);
+    accepting_unref(&how);
 }
 
 static void socket_send(struct net_listener *l, int fd)
 {
     struct loops *set = loop_set(l->loop);
     unsigned to = l->path ? 0 : l->next_loop++ % loops_count(set);
-    struct mail mail = {
-        .deliver = socket_arrived,
-        .a = l->arg,
-        .b = l->path,
-        .c = (uint64_t)fd,
-        .d = (uint64_t)(uintptr_t)l->accepted,
-    };
+    atomic_fetch_add(&l->accepting->refs, 1);
+    struct mail mail = {.deliver = socket_arrived, .a = l->accepting, .c = (uint64_t)fd};
     loop_mail(l->loop, loops_at(set, to), &mail);
 }
 
@@ -155,7 +188,8 @@ static void peers_wait(uv_poll_t *uv, int status, int events)
 
 static void listener_watch(struct net_listener *l)
 {
-    lv_assert(uv_poll_start(&l->uv, UV_READABLE, peers_wait) == 0);
+    int result = uv_poll_start(&l->uv, UV_READABLE, peers_wait);
+    lv_assert(result == 0);
 }
 
 /* Takes the socket, which is bound, and the path. */
@@ -175,10 +209,12 @@ static int listener_create(struct loops *loops, int fd, uint16_t port, char *pat
     l->reserve_fd = reserve_open();
     l->port = port;
     l->path = path;
-    l->accepted = accepted;
-    l->arg = arg;
+    l->accepting = lv_malloc(sizeof *l->accepting);
+    *l->accepting =
+        (struct accepting){.refs = 1, .is_unix = path != NULL, .accepted = accepted, .arg = arg};
     loop_timer_init(&l->rest, rest_is_over);
-    lv_assert(uv_poll_init(loop_uv(loop), &l->uv, fd) == 0);
+    int result = uv_poll_init(loop_uv(loop), &l->uv, fd);
+    lv_assert(result == 0);
     lv_list_push(&net_of(loop)->listeners, &l->in_listeners);
     listener_watch(l);
     *ret = l;
@@ -187,40 +223,16 @@ static int listener_create(struct loops *loops, int fd, uint16_t port, char *pat
 
 /* --- TCP ----------------------------------------------------------------------------------- */
 
-union bind_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static bool address_parse(const char *text, uint16_t port, union bind_address *ret,
-                          socklen_t *ret_n)
-{
-    memset(ret, 0, sizeof *ret);
-    if (inet_pton(AF_INET, text, &ret->v4.sin_addr) == 1) {
-        ret->v4.sin_family = AF_INET;
-        ret->v4.sin_port = htons(port);
-        *ret_n = sizeof ret->v4;
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &ret->v6.sin6_addr) == 1) {
-        ret->v6.sin6_family = AF_INET6;
-        ret->v6.sin6_port = htons(port);
-        *ret_n = sizeof ret->v6;
-        return true;
-    }
-    return false;
-}
-
 static void set_option(int fd, int level, int option, int value)
 {
-    lv_assert(setsockopt(fd, level, option, &value, sizeof value) == 0);
+    int result = setsockopt(fd, level, option, &value, sizeof value);
+    lv_assert(result == 0);
 }
 
 int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
                void *arg, struct net_listener **ret)
 {
-    union bind_address at;
+    union socket_address at;
     socklen_t n;
     if (!address_parse(address, port, &at, &n))
         return ERR_INVALID;
@@ -256,7 +268,14 @@ void net_listener_set_options(struct net_listener *l, const struct net_tcp_optio
         try_option(l->fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer_bytes, "sndbuf");
     if (options->receive_buffer_bytes >= 0)
         try_option(l->fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer_bytes, "recbuf");
-    lv_assert(listen(l->fd, options->backlog) == 0);
+    int result = listen(l->fd, options->backlog);
+    lv_assert(result == 0);
+}
+
+void net_listener_set_layer(struct net_listener *l, net_layer_fn *layer, void *arg)
+{
+    l->accepting->layer = layer;
+    l->accepting->layer_arg = arg;
 }
 
 uint16_t net_listener_port(const struct net_listener *listener)
@@ -333,6 +352,7 @@ void net_listener_close(struct net_listener **listener)
     close(l->fd);
     if (l->reserve_fd >= 0)
         close(l->reserve_fd);
+    accepting_unref(&l->accepting);
     uv_close((uv_handle_t *)&l->uv, listener_closed);
 }
 

@@ -15,6 +15,7 @@ static void net_stop(struct loop *loop)
 {
     struct net_loop *net = net_of(loop);
     net->is_stopped = true;
+    connects_stop(net);
     conns_stop(net);
 }
 
@@ -22,9 +23,9 @@ static void net_free(struct loop *loop)
 {
     struct net_loop *net = net_of(loop);
     lv_assert(lv_list_is_empty(&net->conns));
+    lv_assert(lv_list_is_empty(&net->connects));
     listeners_free(net);
-    conns_free(net);
-    loop_unschedule(loop, &net->pay);
+    loop_unschedule(loop, &net->deferred_calls);
     loop_set_slot(loop, LOOP_SLOT_NET, NULL);
     free(net->buffer);
     free(net);
@@ -36,9 +37,10 @@ static void net_init_loop(struct loop *loop)
     net->loop = loop;
     lv_list_init(&net->conns);
     lv_list_init(&net->dirty);
-    lv_list_init(&net->owed);
+    lv_list_init(&net->deferred);
+    lv_list_init(&net->connects);
     lv_list_init(&net->listeners);
-    loop_task_init(&net->pay, conns_pay);
+    loop_task_init(&net->deferred_calls, conns_call_deferred);
     loop_set_slot(loop, LOOP_SLOT_NET, net);
     loop_set_flush(loop, conns_flush);
     loop_at_stop(loop, net_stop);

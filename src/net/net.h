@@ -20,6 +20,7 @@
 
 #include "base/outbuf.h"
 #include "loop/loop.h"
+#include "net/stream.h"
 
 enum {
     NET_READ_BYTES = 64 * 1024,
@@ -45,6 +46,8 @@ struct net_address {
     bool is_loopback;
 };
 
+/* Who is at both ends. A layer that knows more (a certificate, a protocol's version, the address that a proxy
+ * tells) adds a member here and fills it in. */
 struct net_peer {
     struct net_address local;
     struct net_address peer;
@@ -79,6 +82,8 @@ struct net_tcp_options {
 };
 /* Without it: a backlog of 4096, no delay, no keep-alive. Before loops_run(), or on loop 0. */
 void net_listener_set_options(struct net_listener *listener, const struct net_tcp_options *options);
+/* Puts this layer on every accepted socket, on the loop that gets it. Before loops_run(). */
+void net_listener_set_layer(struct net_listener *listener, net_layer_fn *layer, void *arg);
 uint16_t net_listener_port(const struct net_listener *listener);
 /* No more connections are accepted; those there are stay. On loop 0. Clears the pointer. NULL is
  * fine. loops_free() closes those that are left: their pointers are then dead. */
@@ -89,12 +94,40 @@ void net_listener_close(struct net_listener **listener);
 int net_listen_unix(struct loops *loops, const char *path, net_accepted_fn *accepted, void *arg,
                     struct net_listener **ret);
 
+/* --- connecting ------------------------------------------------------------------------- */
+
+struct net_connect; /* an attempt under way */
+
+struct net_connect_options {
+    const char *host; /* a name, or an IPv4 or IPv6 address */
+    uint16_t port;
+    uint32_t
+        timeout_ms; /* for all of it: finding the name's addresses, and trying one after the other */
+    net_layer_fn *layer; /* put on the socket once it is connected; NULL: plain */
+    void *layer_arg;
+};
+
+/* The attempt has ended. With error 0 the connection is `conn`, and net_attach() must be called within; else
+ * conn and peer are NULL, and lv_error_reason(error) says what failed: ERR_NOT_FOUND (no such name), ERR_REFUSED,
+ * ERR_TIMED_OUT, ERR_CLOSED (the loops stop), ERR_NO_DESCRIPTORS, ERR_IO ... */
+typedef void net_connected_fn(struct loop *loop, void *arg, int error, struct net_conn *conn,
+                              const struct net_peer *peer);
+
+/* Opens a connection outwards, which lives on this loop. Calls `connected` once, on the loop and never from
+ * within this call; the pointer is dead then. The options are copied. On the loop's thread. */
+struct net_connect *net_connect(struct loop *loop, const struct net_connect_options *options,
+                                net_connected_fn *connected, void *arg);
+/* Gives an attempt up: `connected` is not called. Clears the pointer. NULL is fine. On its loop. */
+void net_connect_cancel(struct net_connect **connect);
+
 /* --- connections ------------------------------------------------------------------------ */
 
 /* Must be called once in `accepted`; reading starts. The owner is borrowed until on_end. */
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner);
 
 struct loop *net_loop(const struct net_conn *conn);
+/* What the connection's stream knows of both ends. While it is open. */
+void net_peer_of(const struct net_conn *conn, struct net_peer *ret);
 
 /* Where output goes. Call net_dirty() after appending; it may write, so nothing may point into the
  * output across it. No call to the owner is made within it. */

@@ -177,7 +177,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct server *server_start(unsigned loops, const char *path)
+static struct server *start(unsigned loops, const char *path, net_layer_fn *layer)
 {
     struct server *server = lv_calloc(1, sizeof *server);
     server->loops = loops_create(loops);
@@ -186,10 +186,21 @@ struct server *server_start(unsigned loops, const char *path)
         path ? net_listen_unix(server->loops, path, on_accepted, server, &server->listener)
              : net_listen(server->loops, "127.0.0.1", 0, on_accepted, server, &server->listener);
     assert_int_equal(err, 0);
+    net_listener_set_layer(server->listener, layer, NULL);
     server->port = net_listener_port(server->listener);
     loops_start(server->loops);
     assert_int_equal(pthread_create(&server->thread, NULL, run, server), 0);
     return server;
+}
+
+struct server *server_start(unsigned loops, const char *path)
+{
+    return start(loops, path, NULL);
+}
+
+struct server *server_start_layered(unsigned loops, net_layer_fn *layer)
+{
+    return start(loops, NULL, layer);
 }
 
 void server_stop(struct server **server)

@@ -41,6 +41,8 @@ struct server {
 
 /* With a path: on a unix socket. */
 struct server *server_start(unsigned loops, const char *path);
+/* The same on TCP, with this layer on every accepted socket. */
+struct server *server_start_layered(unsigned loops, net_layer_fn *layer);
 /* Stops the loops and frees everything. */
 void server_stop(struct server **server);
 

@@ -1,0 +1,68 @@
+/* Addresses: from text to the kernel's form and back. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "net/net_private.h"
+
+bool address_parse(const char *text, uint16_t port, union socket_address *ret, socklen_t *ret_n)
+{
+    memset(ret, 0, sizeof *ret);
+    if (inet_pton(AF_INET, text, &ret->v4.sin_addr) == 1) {
+        ret->v4.sin_family = AF_INET;
+        ret->v4.sin_port = htons(port);
+        *ret_n = sizeof ret->v4;
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &ret->v6.sin6_addr) == 1) {
+        ret->v6.sin6_family = AF_INET6;
+        ret->v6.sin6_port = htons(port);
+        *ret_n = sizeof ret->v6;
+        return true;
+    }
+    return false;
+}
+
+static void format_v4(struct net_address *ret, const uint8_t *bytes, uint16_t port)
+{
+    inet_ntop(AF_INET, bytes, ret->text, sizeof ret->text);
+    ret->port = ntohs(port);
+    ret->is_loopback = bytes[0] == 127;
+}
+
+static void format_v6(struct net_address *ret, const struct sockaddr_in6 *v6)
+{
+    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        format_v4(ret, v6->sin6_addr.s6_addr + 12, v6->sin6_port);
+        return;
+    }
+    inet_ntop(AF_INET6, &v6->sin6_addr, ret->text, sizeof ret->text);
+    ret->port = ntohs(v6->sin6_port);
+    ret->is_loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+struct net_address address_format(const union socket_address *address)
+{
+    struct net_address ret = {.text = "unknown"};
+    if (address->any.sa_family == AF_INET)
+        format_v4(&ret, (const uint8_t *)&address->v4.sin_addr, address->v4.sin_port);
+    if (address->any.sa_family == AF_INET6)
+        format_v6(&ret, &address->v6);
+    return ret;
+}
+
+struct net_peer address_both_ends(int fd, bool is_unix)
+{
+    struct net_peer ret = {.local = {.text = "unknown"}, .peer = {.text = "unknown"}};
+    union socket_address address;
+    socklen_t n = sizeof address;
+    if (is_unix) {
+        const struct net_address here = {.text = "unix", .is_loopback = true};
+        return (struct net_peer){.local = here, .peer = here};
+    }
+    if (getsockname(fd, &address.any, &n) == 0)
+        ret.local = address_format(&address);
+    n = sizeof address;
+    if (getpeername(fd, &address.any, &n) == 0)
+        ret.peer = address_format(&address);
+    return ret;
+}
