@@ -64,7 +64,7 @@ static bool send_to_queues(struct channel *ch, struct publication *p, const stru
     if (result.behind)
         session_hold(&ch->connection->session, result.behind);
     if (is_looked_at && route->count > 0 &&
-        dedup_is_behind(connection_server(ch->connection)->broker))
+        dedup_is_behind(&connection_server(ch->connection)->broker->topology))
         session_hold_for_values(&ch->connection->session, queue_of_entry(route->queues[0]));
     *answers = result.answers;
     return true;
@@ -189,7 +189,7 @@ static void route_publication(struct channel *ch, struct publication *p,
         send_publication(ch, p, &route);
         return;
     }
-    uint64_t topology = topology_generation(connection_server(ch->connection)->broker);
+    uint64_t topology = topology_generation(&connection_server(ch->connection)->broker->topology);
     struct exchange *exchange = exchange_find(ch->connection->session.vhost, name);
     uint64_t auth = auth_generation();
     if (!exchange && !(exchange = find_or_refuse(ch, p))) /* it has gone since it was looked at */

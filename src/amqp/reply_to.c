@@ -113,7 +113,7 @@ void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m)
 {
     struct slice name = m->queue;
     if (slice_is(name, REPLY_TO_NAME) ||
-        reply_queue_find(connection_server(ch->connection)->broker, name))
+        reply_queue_find(&connection_server(ch->connection)->broker->topology, name))
         CHANNEL_SEND(ch, queue_declare_ok, .queue = name, .consumer_count = 1);
     else
         channel_fail(ch, AMQP_QUEUE_DECLARE, REPLY_NOT_FOUND, "no queue '%.*s' in vhost '%.*s'",

@@ -16,8 +16,8 @@ int broker_open_journal(struct broker *broker, const struct journal_options *opt
                         struct journal **ret)
 {
     struct journal_options all = *options;
-    all.loops = broker->loops;
-    all.restorer = restore_begin(broker);
+    all.loops = broker->topology.loops;
+    all.restorer = restore_begin(&broker->topology);
     all.is_short_of_memory = &broker->is_short_of_memory;
     all.on_failure = set_alarm;
     all.failure_arg = broker;

@@ -296,11 +296,11 @@ static void make_whole(struct vhost *vhost)
 void delayed_restore_end(struct broker *broker)
 {
     struct lv_table_iter it;
-    topology_lock(broker);
-    struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
-    for (; node; node = lv_table_next(broker->vhosts, &it))
+    topology_lock(&broker->topology);
+    struct lv_table_node *node = lv_table_first(broker->topology.vhosts, &it);
+    for (; node; node = lv_table_next(broker->topology.vhosts, &it))
         make_whole(lv_container_of(node, struct vhost, by_name));
-    topology_unlock(broker);
+    topology_unlock(&broker->topology);
 }
 
 /* --- questions --------------------------------------------------------------------------------------- */

@@ -436,7 +436,7 @@ static void retry_all(struct forwarder *f)
 {
     struct queue *q = queue_ref(f->queue);
     struct lv_list end;
-    f->generation = topology_generation(q->entry.vhost->broker);
+    f->generation = topology_generation(q->entry.vhost->topology);
     lv_list_push(&f->kept, &end);
     while (f->kept.next != &end) {
         struct job *job = take_first(&f->kept);
@@ -451,7 +451,7 @@ static void retry(struct loop *loop, struct loop_timer *timer)
     struct forwarder *f = lv_container_of(timer, struct forwarder, retry);
     if (lv_list_is_empty(&f->kept))
         return;
-    bool has_moved = topology_generation(f->queue->entry.vhost->broker) != f->generation;
+    bool has_moved = topology_generation(f->queue->entry.vhost->topology) != f->generation;
     /* Running already when a job comes back to `kept`: the pause is not reset by it. */
     loop_timer_start(loop, timer, LOOK_MS);
     if (!has_moved && loop_now_ms(loop) < f->retry_at_ms)
@@ -487,7 +487,7 @@ static struct forwarder *forwarder_of(struct queue *q)
     loop_job_init(&f->job, run_on);
     loop_timer_init(&f->run_later, run_later);
     loop_timer_init(&f->retry, retry);
-    f->generation = topology_generation(q->entry.vhost->broker);
+    f->generation = topology_generation(q->entry.vhost->topology);
     departures->forwarder = f;
     return f;
 }

@@ -10,6 +10,7 @@
 #include "broker/limits.h"
 #include "broker/operator_parameter.h"
 #include "broker/policy.h"
+#include "broker/vhost_life.h"
 #include "topology/durable.h"
 #include "topology/vhost.h"
 #include "wire/erlang_json.h"
@@ -158,14 +159,14 @@ static int store(struct vhost *vhost, const struct component *c, struct slice na
 {
     struct slice component = slice_str(c->name);
     struct durable_changes changes;
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     if (atomic_load(&vhost->is_deleted)) {
-        topology_unlock(vhost->broker);
+        topology_unlock(vhost->topology);
         return ERR_NOT_FOUND;
     }
     struct parameter *p = parameter_make(component, name, value);
-    if (list_has(&vhost->parameters, p)) {
-        topology_unlock(vhost->broker);
+    if (list_has(&vhost->rules->parameters, p)) {
+        topology_unlock(vhost->topology);
         parameter_free(p);
         return ERR_EXISTS;
     }
@@ -173,10 +174,10 @@ static int store(struct vhost *vhost, const struct component *c, struct slice na
     durable_begin(&changes, vhost);
     if (durable_is_stored(&changes))
         durable_add(&changes, definition_put_parameter(&row));
-    list_put(&vhost->parameters, p);
+    list_put(&vhost->rules->parameters, p);
     c->apply(vhost, name, value);
     enum change_result result = durable_submit(&changes, done);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     say(done, result);
     return 0;
 }
@@ -216,9 +217,9 @@ int parameter_clear(struct vhost *vhost, struct slice component, struct slice na
     struct durable_changes changes;
     if (slice_is(component, OPERATOR_COMPONENT))
         return policy_clear(vhost, name, POLICY_OPERATOR, done);
-    topology_lock(vhost->broker);
-    if (!list_remove(&vhost->parameters, component, name)) {
-        topology_unlock(vhost->broker);
+    topology_lock(vhost->topology);
+    if (!list_remove(&vhost->rules->parameters, component, name)) {
+        topology_unlock(vhost->topology);
         return ERR_NOT_FOUND;
     }
     durable_begin(&changes, vhost);
@@ -227,7 +228,7 @@ int parameter_clear(struct vhost *vhost, struct slice component, struct slice na
     if (c)
         c->apply(vhost, name, NULL);
     enum change_result result = durable_submit(&changes, done);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     say(done, result);
     return 0;
 }
@@ -243,11 +244,11 @@ void parameter_restore(struct vhost *vhost, const struct definition_parameter *r
                     SLICE_ARG(row->name), SLICE_ARG(row->component), SLICE_ARG(row->vhost));
         return;
     }
-    topology_lock(vhost->broker);
-    list_put(&vhost->parameters, parameter_make(row->component, row->name, value));
+    topology_lock(vhost->topology);
+    list_put(&vhost->rules->parameters, parameter_make(row->component, row->name, value));
     if (c && c->check(row->name, value, &reason))
         c->apply(vhost, row->name, value);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     if (reason.n > 0 || !c)
         log_warning("parameter '%.*s' of component '%.*s' in vhost '%.*s' has no effect: %.*s",
                     SLICE_ARG(row->name), SLICE_ARG(row->component), SLICE_ARG(row->vhost),
@@ -259,15 +260,15 @@ void parameter_restore(struct vhost *vhost, const struct definition_parameter *r
 
 void parameter_each(struct vhost *vhost, struct slice component, parameter_visit *visit, void *arg)
 {
-    topology_lock(vhost->broker);
-    for (size_t i = 0; i < vhost->parameters.count; i++) {
-        const struct parameter *p = vhost->parameters.items[i];
+    topology_lock(vhost->topology);
+    for (size_t i = 0; i < vhost->rules->parameters.count; i++) {
+        const struct parameter *p = vhost->rules->parameters.items[i];
         const struct definition_parameter row = {vhost_name(vhost), p->component, p->name,
                                                  p->value};
         if (component.n == 0 || slice_equal(component, p->component))
             visit(arg, &row);
     }
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     if (component.n == 0 || slice_is(component, OPERATOR_COMPONENT))
         operator_parameter_each(vhost, visit, arg);
 }
@@ -312,12 +313,12 @@ struct slice cluster_name_now(struct broker *broker, const char *configured)
 static void end_global(struct broker *broker, struct definition_change *change,
                        struct durable_done done)
 {
-    bool is_stored = broker->definitions != NULL;
+    bool is_stored = broker->topology.definitions != NULL;
     if (is_stored)
-        definitions_submit(broker->definitions, change, done.fn, done.arg);
+        definitions_submit(broker->topology.definitions, change, done.fn, done.arg);
     else
         definition_change_free(&change);
-    topology_unlock(broker);
+    topology_unlock(&broker->topology);
     if (!is_stored && done.fn)
         done.fn(done.arg, 0);
 }
@@ -328,7 +329,7 @@ int global_parameter_set(struct broker *broker, struct slice name, struct slice 
     json_t *json = parse(value);
     if (!json)
         return ERR_FORMAT;
-    topology_lock(broker);
+    topology_lock(&broker->topology);
     struct parameter *p = parameter_make(SLICE_EMPTY, name, json);
     const struct definition_global_parameter row = {name, p->value};
     struct definition_change *change = definition_put_global_parameter(&row);
@@ -341,9 +342,9 @@ int global_parameter_set(struct broker *broker, struct slice name, struct slice 
 
 int global_parameter_clear(struct broker *broker, struct slice name, struct durable_done done)
 {
-    topology_lock(broker);
+    topology_lock(&broker->topology);
     if (!list_remove(broker->globals, SLICE_EMPTY, name)) {
-        topology_unlock(broker);
+        topology_unlock(&broker->topology);
         return ERR_NOT_FOUND;
     }
     apply_global(broker, name, NULL);
@@ -358,21 +359,21 @@ void global_parameter_restore(struct broker *broker, const struct definition_glo
         log_warning("global parameter '%.*s' is skipped: it is no JSON", SLICE_ARG(row->name));
         return;
     }
-    topology_lock(broker);
+    topology_lock(&broker->topology);
     list_put(broker->globals, parameter_make(SLICE_EMPTY, row->name, json));
     apply_global(broker, row->name, json);
-    topology_unlock(broker);
+    topology_unlock(&broker->topology);
     json_decref(json);
 }
 
 void global_parameter_each(struct broker *broker, global_parameter_visit *visit, void *arg)
 {
-    topology_lock(broker);
+    topology_lock(&broker->topology);
     for (size_t i = 0; i < broker->globals->count; i++) {
         const struct parameter *p = broker->globals->items[i];
         visit(arg, &(struct definition_global_parameter){p->name, p->value});
     }
-    topology_unlock(broker);
+    topology_unlock(&broker->topology);
 }
 
 void global_parameters_free(struct broker *broker)

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/vhost_life.h"
 #include "topology/durable.h"
 #include "topology/policy_private.h"
 
@@ -198,7 +199,7 @@ void policies_free(struct vhost *vhost)
 {
     policy_pairs_forget(vhost);
     for (int kind = 0; kind < POLICY_KINDS; kind++) {
-        struct policy_list *list = &vhost->policies[kind];
+        struct policy_list *list = &vhost->rules->policies[kind];
         for (size_t i = 0; i < list->count; i++)
             policy_free(list->items[i]);
         free(list->items);
@@ -226,8 +227,8 @@ static int by_name(const void *a, const void *b)
 
 void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit, void *arg)
 {
-    topology_lock(vhost->broker);
-    const struct policy_list *list = &vhost->policies[kind];
+    topology_lock(vhost->topology);
+    const struct policy_list *list = &vhost->rules->policies[kind];
     struct policy **sorted = lv_calloc(list->count + 1, sizeof(struct policy *));
     for (size_t i = 0; i < list->count; i++)
         sorted[i] = list->items[i];
@@ -237,7 +238,7 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
         row_of(sorted[i], vhost_name(vhost), &row);
         visit(arg, &row);
     }
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     free(sorted);
 }
 
@@ -253,16 +254,16 @@ struct policy_change {
 static void change_begin(struct policy_change *c, struct vhost *vhost)
 {
     *c = (struct policy_change){.vhost = vhost};
-    pthread_mutex_lock(&vhost->broker->policy_lock);
-    topology_lock(vhost->broker);
+    pthread_mutex_lock(&vhost_broker(vhost)->policy_lock);
+    topology_lock(vhost->topology);
     durable_begin(&c->durable, vhost);
 }
 
 /* Nothing has changed. */
 static int change_refused(struct policy_change *c, int err)
 {
-    topology_unlock(c->vhost->broker);
-    pthread_mutex_unlock(&c->vhost->broker->policy_lock);
+    topology_unlock(c->vhost->topology);
+    pthread_mutex_unlock(&vhost_broker(c->vhost)->policy_lock);
     return err;
 }
 
@@ -271,9 +272,9 @@ static int change_end(struct policy_change *c, const struct policy *set, struct 
 {
     enum change_result result = durable_submit(&c->durable, done);
     policy_pairs_forget(c->vhost);
-    topology_unlock(c->vhost->broker);
+    topology_unlock(c->vhost->topology);
     policy_apply(c->vhost, set);
-    pthread_mutex_unlock(&c->vhost->broker->policy_lock);
+    pthread_mutex_unlock(&vhost_broker(c->vhost)->policy_lock);
     if (c->old)
         policy_free(c->old);
     if (result == CHANGE_DONE && done.fn)
@@ -291,12 +292,12 @@ static int set(struct vhost *vhost, struct policy *p, struct durable_done done)
         policy_free(p);
         return change_refused(&c, ERR_NOT_FOUND);
     }
-    if (list_has(&vhost->policies[p->kind], p)) {
+    if (list_has(&vhost->rules->policies[p->kind], p)) {
         policy_free(p);
         return change_refused(&c, ERR_EXISTS);
     }
-    c.old = list_take(&vhost->policies[p->kind], p->name);
-    list_insert(&vhost->policies[p->kind], p);
+    c.old = list_take(&vhost->rules->policies[p->kind], p->name);
+    list_insert(&vhost->rules->policies[p->kind], p);
     row_of(p, vhost_name(vhost), &row);
     if (durable_is_stored(&c.durable))
         durable_add(&c.durable, definition_put_policy(&row));
@@ -325,7 +326,7 @@ int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
 {
     struct policy_change c;
     change_begin(&c, vhost);
-    c.old = list_take(&vhost->policies[kind], name);
+    c.old = list_take(&vhost->rules->policies[kind], name);
     if (!c.old)
         return change_refused(&c, ERR_NOT_FOUND);
     if (durable_is_stored(&c.durable))
@@ -356,7 +357,7 @@ void policy_restore(struct vhost *vhost, const struct definition_policy *row)
         struct policy_change c;
         struct policy *p = policy_make(row, pattern, definition);
         change_begin(&c, vhost);
-        list_insert(&vhost->policies[p->kind], p);
+        list_insert(&vhost->rules->policies[p->kind], p);
         change_end(&c, p, (struct durable_done){0});
     }
     json_decref(definition);

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "broker/delayed.h"
+#include "broker/vhost_life.h"
 #include "message/events.h"
 #include "queue/queue.h"
 #include "queue/queue_settings.h"
@@ -44,7 +45,7 @@ static struct match match_find(const struct vhost *vhost, struct slice name, uns
 {
     struct match match;
     for (int kind = 0; kind < POLICY_KINDS; kind++)
-        match.of[kind] = find_match(&vhost->policies[kind], name, what);
+        match.of[kind] = find_match(&vhost->rules->policies[kind], name, what);
     return match;
 }
 
@@ -117,7 +118,7 @@ struct policy_pair {
 /* The caller owns the reference; NULL when nothing matched. */
 static struct effective_policy *effective_of(struct vhost *vhost, const struct match *match)
 {
-    struct policy_pairs *pairs = &vhost->policy_pairs;
+    struct policy_pairs *pairs = &vhost->rules->policy_pairs;
     if (!match->of[POLICY_ORDINARY] && !match->of[POLICY_OPERATOR])
         return NULL;
     for (size_t i = 0; i < pairs->count; i++) {
@@ -131,7 +132,7 @@ static struct effective_policy *effective_of(struct vhost *vhost, const struct m
 
 void policy_pairs_forget(struct vhost *vhost)
 {
-    struct policy_pairs *pairs = &vhost->policy_pairs;
+    struct policy_pairs *pairs = &vhost->rules->policy_pairs;
     for (size_t i = 0; i < pairs->count; i++)
         effective_policy_unref(&pairs->items[i].effective);
     free(pairs->items);
@@ -171,7 +172,7 @@ static struct slice definition_table(const struct policy *p, struct lv_buffer *s
 /* RabbitMQ tells of the policy that was set, whatever rules the queue now; so does this. */
 static void tell(const struct queue *q, const struct policy *set)
 {
-    struct broker *broker = q->entry.vhost->broker;
+    struct broker *broker = vhost_broker(q->entry.vhost);
     bool is_quorum = q->arguments.type == QUEUE_QUORUM;
     const struct event_field type =
         EVENT_TEXT("type", is_quorum ? "rabbit_quorum_queue" : "rabbit_classic_queue");
@@ -196,7 +197,7 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
     struct effective_policy *effective = NULL;
     if (memcmp(q->matched_policies, match.of, sizeof match.of) == 0)
         return;
-    topology_lock(q->entry.vhost->broker);
+    topology_lock(q->entry.vhost->topology);
     bool is_there = !atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed);
     if (is_there) {
         remember(q, &match);
@@ -204,7 +205,7 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
         queue_ref(q);
         tell(q, set);
     }
-    topology_unlock(q->entry.vhost->broker);
+    topology_unlock(q->entry.vhost->topology);
     if (is_there)
         queue_settings_mail(q, effective);
 }
@@ -226,11 +227,11 @@ static void apply_to_exchange(struct exchange *x)
 {
     struct match match = match_exchange(x);
     struct effective_policy *old = NULL;
-    topology_lock(x->vhost->broker);
+    topology_lock(x->vhost->topology);
     if (!x->is_deleted)
         old = atomic_exchange_explicit(&x->policy, effective_of(x->vhost, &match),
                                        memory_order_acq_rel);
-    topology_unlock(x->vhost->broker);
+    topology_unlock(x->vhost->topology);
     effective_policy_unref(&old);
 }
 
@@ -246,7 +247,7 @@ void policy_apply(struct vhost *vhost, const struct policy *set)
     for (; node; node = lv_table_next(vhost->exchanges, &it))
         apply_to_exchange(lv_container_of(node, struct exchange, by_name));
     apply_to_exchange(vhost->default_exchange);
-    topology_lock(vhost->broker);
-    topology_moved(vhost->broker);
-    topology_unlock(vhost->broker);
+    topology_lock(vhost->topology);
+    topology_moved(vhost->topology);
+    topology_unlock(vhost->topology);
 }

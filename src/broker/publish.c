@@ -198,7 +198,7 @@ bool publish_memo_holds(struct publish_memo *memo, struct broker *broker, uint64
 {
     if (!memo || !memo->is_valid || !memo_is_about(memo, exchange, routing_key))
         return false;
-    memo->is_valid = memo->topology_generation == topology_generation(broker) &&
+    memo->is_valid = memo->topology_generation == topology_generation(&broker->topology) &&
                      memo->permissions == permissions;
     return memo->is_valid;
 }

@@ -155,7 +155,8 @@ static bool has_room(struct retry *r)
 {
     if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
         return false; /* done() goes on */
-    if (atomic_load_explicit(&r->queue->entry.vhost->broker->alarms, memory_order_relaxed) != 0) {
+    if (atomic_load_explicit(&vhost_broker(r->queue->entry.vhost)->alarms, memory_order_relaxed) !=
+        0) {
         loop_timer_start(r->queue->entry.home, &r->run_later, ALARM_LOOK_MS);
         return false;
     }

@@ -102,7 +102,7 @@ static void put_headers(struct lv_buffer *out, const struct vhost *vhost,
     table_put_str(&w, "exchange_name", message->exchange);
     put_routing_keys(&w, message, properties->headers, bcc);
     put_properties(&w, properties);
-    table_put_str(&w, "node", slice_str(vhost->broker->node_name));
+    table_put_str(&w, "node", slice_str(vhost->topology->node_name));
     if (!route)
         table_put_int(&w, "redelivered", message->redelivered);
     table_put_str(&w, "vhost", vhost_name(vhost));

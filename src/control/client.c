@@ -85,7 +85,8 @@ static void say(struct client *c, const char *error, const char *text)
 static void wait_for_queues(const struct service *s)
 {
     struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
-    while (atomic_load(&s->world->broker->is_restoring) && poll(&stop, 1, RESTORING_LOOK_MS) == 0)
+    while (atomic_load(&s->world->broker->topology.is_restoring) &&
+           poll(&stop, 1, RESTORING_LOOK_MS) == 0)
         continue;
 }
 

@@ -19,8 +19,8 @@ static uint64_t count_queues(struct broker *broker)
 {
     struct lv_table_iter it;
     uint64_t count = 0;
-    for (struct lv_table_node *node = lv_table_first(broker->vhosts, &it); node;
-         node = lv_table_next(broker->vhosts, &it))
+    for (struct lv_table_node *node = lv_table_first(broker->topology.vhosts, &it); node;
+         node = lv_table_next(broker->topology.vhosts, &it))
         count += lv_table_count(lv_container_of(node, struct vhost, by_name)->queues);
     return count;
 }
@@ -32,7 +32,8 @@ static void run_status(struct request *r)
     json_object_set_new(facts, "version", json_string(manage_version(r->manage)));
     json_object_set_new(facts, "connections", json_of_u64(manage_count_connections(r->manage)));
     json_object_set_new(facts, "queues", json_of_u64(count_queues(r->world->broker)));
-    json_object_set_new(facts, "vhosts", json_of_u64(lv_table_count(r->world->broker->vhosts)));
+    json_object_set_new(facts, "vhosts",
+                        json_of_u64(lv_table_count(r->world->broker->topology.vhosts)));
     r->world->facts(r->world->arg, facts);
     request_done(r, facts);
 }

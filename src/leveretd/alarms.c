@@ -240,7 +240,7 @@ struct alarms {
 static uint64_t spare_bytes(struct alarms *a)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < loops_count(a->broker->loops); i++)
+    for (unsigned i = 0; i < loops_count(a->broker->topology.loops); i++)
         sum += atomic_load_explicit(&a->spare_bytes[i], memory_order_relaxed);
     return sum;
 }
@@ -295,13 +295,14 @@ static void tell_loop(struct loop *at, struct mail *mail)
 static void spread(struct loop *loop, struct broker *broker)
 {
     struct mail mail = {.deliver = tell_loop};
-    for (unsigned i = 0; i < loops_count(broker->loops); i++)
-        loop_mail(loop, loops_at(broker->loops, i), &mail);
+    for (unsigned i = 0; i < loops_count(broker->topology.loops); i++)
+        loop_mail(loop, loops_at(broker->topology.loops, i), &mail);
 }
 
 static void relieve_loop(struct loop *at, struct mail *mail)
 {
-    queues_relieve(mail->a, at);
+    struct broker *broker = mail->a;
+    queues_relieve(&broker->topology, at);
 }
 
 /* Queues page out before publishers are held up. */
@@ -311,8 +312,8 @@ static void watch_shortage(struct loop *loop, struct broker *broker, bool is_sho
         return;
     log_info("memory is short: queues keep less of what waits in them in memory");
     struct mail mail = {.deliver = relieve_loop, .a = broker};
-    for (unsigned i = 0; i < loops_count(broker->loops); i++)
-        loop_mail(loop, loops_at(broker->loops, i), &mail);
+    for (unsigned i = 0; i < loops_count(broker->topology.loops); i++)
+        loop_mail(loop, loops_at(broker->topology.loops, i), &mail);
 }
 
 static void give_back(struct loop *at, struct mail *mail)
@@ -334,8 +335,8 @@ static void ask_for_memory(struct loop *loop, struct alarms *a, uint64_t every_m
         return;
     a->asked_at_ms = now_ms;
     struct mail mail = {.deliver = give_back, .a = a};
-    for (unsigned i = 0; i < loops_count(a->broker->loops); i++)
-        loop_mail(loop, loops_at(a->broker->loops, i), &mail);
+    for (unsigned i = 0; i < loops_count(a->broker->topology.loops); i++)
+        loop_mail(loop, loops_at(a->broker->topology.loops, i), &mail);
 }
 
 /* From here on memory is short. */
@@ -361,7 +362,7 @@ static void tidy(struct loop *loop, struct alarms *a, uint64_t bytes)
     }
     if (bytes > SMALL_BYTES)
         ask_for_memory(loop, a, SPARE_TIME_MS);
-    for (unsigned i = 0; i < loops_count(a->broker->loops); i++)
+    for (unsigned i = 0; i < loops_count(a->broker->topology.loops); i++)
         atomic_store_explicit(&a->spare_bytes[i], 0, memory_order_relaxed);
 }
 
@@ -372,7 +373,7 @@ static void look_at_once(void *arg)
 {
     struct alarms *a = arg;
     struct mail mail = {.deliver = first_look, .a = a};
-    loop_mail_from_outside(loops_at(a->broker->loops, 0), &mail);
+    loop_mail_from_outside(loops_at(a->broker->topology.loops, 0), &mail);
 }
 
 static void look(struct loop *loop, struct alarms *a)
@@ -414,8 +415,8 @@ void alarms_log_space(void *broker_arg, bool has_room)
                       : "the disk has no room for the log; publishers are held up until it has");
     event_alarm(broker, "log", !has_room);
     struct mail mail = {.deliver = tell_loop};
-    for (unsigned i = 0; i < loops_count(broker->loops); i++)
-        loop_mail_from_outside(loops_at(broker->loops, i), &mail);
+    for (unsigned i = 0; i < loops_count(broker->topology.loops); i++)
+        loop_mail_from_outside(loops_at(broker->topology.loops, i), &mail);
 }
 
 static void timer_fired(struct loop *loop, struct loop_timer *timer)
@@ -445,7 +446,7 @@ struct alarms *alarms_create(struct broker *broker, const char *data_dir,
 void alarms_start(struct alarms *a)
 {
     struct mail mail = {.deliver = first_look, .a = a};
-    loop_mail_from_outside(loops_at(a->broker->loops, 0), &mail);
+    loop_mail_from_outside(loops_at(a->broker->topology.loops, 0), &mail);
 }
 
 void alarms_configure(struct alarms *a, const struct config *config)
@@ -455,7 +456,7 @@ void alarms_configure(struct alarms *a, const struct config *config)
     pthread_mutex_lock(&a->lock);
     a->facts.limits = limits;
     pthread_mutex_unlock(&a->lock);
-    look(loops_at(a->broker->loops, 0), a);
+    look(loops_at(a->broker->topology.loops, 0), a);
 }
 
 void alarms_facts(struct alarms *a, struct alarm_facts *ret)

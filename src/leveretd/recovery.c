@@ -2,6 +2,7 @@
  * permissions, exchanges, queues, bindings. Each row ends in a quiescent state, so that tables which
  * grow meanwhile can. */
 #include "leveretd/recovery.h"
+#include "broker/vhost_life.h"
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -57,7 +58,7 @@ static int load_topic_permission(void *arg, const struct definition_topic_permis
 static struct vhost *vhost_of(struct loading *l, struct slice vhost, const char *what,
                               struct slice name)
 {
-    struct vhost *found = vhost_find(l->broker, vhost);
+    struct vhost *found = vhost_find(&l->broker->topology, vhost);
     if (!found) {
         log_warning("recovery: %s '%.*s' is skipped: there is no vhost '%.*s'", what,
                     SLICE_ARG(name), SLICE_ARG(vhost));
@@ -153,13 +154,13 @@ static int load_binding(void *arg, const struct definition_binding *row)
 static int load_seen(void *arg, const struct definition_seen *row)
 {
     struct loading *l = arg;
-    struct vhost *vhost = vhost_find(l->broker, row->vhost);
+    struct vhost *vhost = vhost_find(&l->broker->topology, row->vhost);
     struct queue *q = vhost && row->is_queue ? queue_find(vhost, row->name) : NULL;
     struct exchange *x = vhost && !row->is_queue ? exchange_find(vhost, row->name) : NULL;
     struct dedup *dedup = q ? q->entry.dedup : x ? x->dedup : NULL;
     if (dedup)
         dedup_restore(dedup, (struct seen_value){row->low, row->high}, row->number, row->until_ms,
-                      loops_steady_ms(l->broker->loops));
+                      loops_steady_ms(l->broker->topology.loops));
     return 0;
 }
 
@@ -197,7 +198,7 @@ static struct slice joined(const struct config_flags *flags, struct lv_buffer *r
 
 bool recovery_first_boot(const struct config *config, struct auth *auth, struct broker *broker)
 {
-    if (auth_user_count(auth) > 0 || lv_table_count(broker->vhosts) > 0)
+    if (auth_user_count(auth) > 0 || lv_table_count(broker->topology.vhosts) > 0)
         return false;
     struct slice vhost_name = slice_str(config->default_vhost);
     struct vhost *vhost;

@@ -168,8 +168,8 @@ static unsigned loops_wanted(const struct config *config)
 static bool lacks_event_vhost(const struct leveretd *d)
 {
     const char *named = d->config->event_exchange_vhost;
-    return lv_table_count(d->broker->vhosts) > 0 && named[0] &&
-           !vhost_find(d->broker, slice_str(named));
+    return lv_table_count(d->broker->topology.vhosts) > 0 && named[0] &&
+           !vhost_find(&d->broker->topology, slice_str(named));
 }
 
 static int recover(struct leveretd *d, struct recovery *ret)
@@ -325,8 +325,8 @@ static void set_loopback_users(struct leveretd *d)
 static void set_broker(struct leveretd *d)
 {
     const struct config *config = d->config;
-    d->broker->is_type_relaxed = config->is_queue_type_relaxed;
-    d->broker->consumer_timeout_ms =
+    d->broker->topology.is_type_relaxed = config->is_queue_type_relaxed;
+    d->broker->topology.consumer_timeout_ms =
         config->consumer_timeout_ms == CONFIG_NONE ? 0 : (uint64_t)config->consumer_timeout_ms;
 }
 
@@ -337,7 +337,7 @@ void leveretd_apply(struct leveretd *d)
     set_sessions(d);
     set_broker(d);
     listeners_configure(&d->listeners, d->config);
-    atomic_store(&d->broker->default_queue_type,
+    atomic_store(&d->broker->topology.default_queue_type,
                  config_word(CONFIG_QUEUE_TYPES, d->config->default_queue_type));
     if (d->alarms)
         alarms_configure(d->alarms, d->config);
@@ -390,8 +390,8 @@ int leveretd_start(struct leveretd *d)
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
-    d->broker->node_name = d->cluster_name;
-    d->broker->event_vhost = event_vhost(d->config);
+    d->broker->topology.node_name = d->cluster_name;
+    d->broker->topology.event_vhost = event_vhost(d->config);
     d->sessions.broker = d->broker;
     d->sessions.auth = d->auth;
     d->sessions.settings.leveret_version = LEVERET_VERSION;

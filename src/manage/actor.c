@@ -50,7 +50,7 @@ void manage_error_free(struct manage_error *error)
 
 struct vhost *manage_vhost(struct manage *m, struct slice name, struct manage_error *error)
 {
-    struct vhost *vhost = vhost_find(m->broker, name);
+    struct vhost *vhost = vhost_find(&m->broker->topology, name);
     if (!vhost)
         manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_VHOST, "Virtual host '%.*s' does not exist",
                       SLICE_ARG(name));

@@ -99,7 +99,7 @@ bool manage_clear_parameter(struct manage *m, const struct actor *actor, struct 
     struct commit c;
     if (!may_set(actor, vhost_name, component, error))
         return false;
-    struct vhost *vhost = vhost_find(m->broker, vhost_name);
+    struct vhost *vhost = vhost_find(&m->broker->topology, vhost_name);
     if (!vhost)
         return end_of_clearing(error, ERR_NOT_FOUND);
     commit_begin(&c);
@@ -221,8 +221,8 @@ bool manage_list_vhost_limits(struct manage *m, const struct actor *actor,
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
         return false;
     struct lv_table_iter it;
-    for (struct lv_table_node *node = lv_table_first(m->broker->vhosts, &it); node;
-         node = lv_table_next(m->broker->vhosts, &it))
+    for (struct lv_table_node *node = lv_table_first(m->broker->topology.vhosts, &it); node;
+         node = lv_table_next(m->broker->topology.vhosts, &it))
         parameter_each(lv_container_of(node, struct vhost, by_name), slice_str(limits_component),
                        add_parameter, ret);
     listing_sort_by(ret, by_vhost);

@@ -140,7 +140,7 @@ bool manage_clear_policy(struct manage *m, const struct actor *actor, struct sli
     struct commit c;
     if (!may_rule(actor, kind == POLICY_OPERATOR, vhost_name, error))
         return false;
-    struct vhost *vhost = vhost_find(m->broker, vhost_name);
+    struct vhost *vhost = vhost_find(&m->broker->topology, vhost_name);
     if (!vhost)
         return end_of_clearing(error, ERR_NOT_FOUND);
     commit_begin(&c);

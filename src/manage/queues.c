@@ -184,7 +184,7 @@ static bool refuse_missing(struct manage_error *error)
 struct queue *manage_queue(struct manage *m, struct slice vhost_name, struct slice name,
                            struct manage_error *error)
 {
-    struct vhost *vhost = vhost_find(m->broker, vhost_name);
+    struct vhost *vhost = vhost_find(&m->broker->topology, vhost_name);
     struct queue *q = vhost ? queue_find(vhost, name) : NULL;
     if (q)
         return queue_ref(q);

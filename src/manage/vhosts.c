@@ -1,6 +1,7 @@
 /* Vhosts: their facts, creating, tagging, deleting, tracing. They are created on loop 0, as the broker's mail
  * needs a loop to come from. */
 #include "manage/vhosts.h"
+#include "broker/vhost_life.h"
 
 #include <string.h>
 
@@ -44,14 +45,14 @@ bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct list
         return false;
     struct manage_error hidden = {0};
     struct lv_table_iter it;
-    topology_lock(m->broker); /* descriptions and tags are read under it */
-    for (struct lv_table_node *node = lv_table_first(m->broker->vhosts, &it); node;
-         node = lv_table_next(m->broker->vhosts, &it)) {
+    topology_lock(&m->broker->topology); /* descriptions and tags are read under it */
+    for (struct lv_table_node *node = lv_table_first(m->broker->topology.vhosts, &it); node;
+         node = lv_table_next(m->broker->topology.vhosts, &it)) {
         struct vhost *vhost = lv_container_of(node, struct vhost, by_name);
         if (actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name(vhost), &hidden))
             add_vhost(ret, vhost);
     }
-    topology_unlock(m->broker);
+    topology_unlock(&m->broker->topology);
     manage_error_free(&hidden);
     listing_sort_by(ret, by_name);
     return true;
@@ -219,7 +220,7 @@ bool manage_trace(struct manage *m, const struct actor *actor, struct slice name
 {
     if (!actor_check_vhost(actor, ACTOR_ADMINISTRATOR, name, error))
         return false;
-    struct vhost *vhost = vhost_find(m->broker, name);
+    struct vhost *vhost = vhost_find(&m->broker->topology, name);
     if (vhost)
         trace_set(vhost, is_on);
     return true;

@@ -121,7 +121,7 @@ static void put_field(struct table_writer *w, const struct event_field *f)
 
 static void publish(struct loop *loop, struct broker *broker, struct event *event)
 {
-    struct vhost *vhost = vhost_find(broker, slice_str(broker->event_vhost));
+    struct vhost *vhost = vhost_find(&broker->topology, slice_str(broker->topology.event_vhost));
     uint64_t now_ms = loop_wall_ms(loop);
     struct table_writer w;
     if (!vhost)
@@ -160,7 +160,7 @@ void event_send(struct broker *broker, const char *key, const struct event_field
         put_field(&w, &fields[i]);
     table_end(&w);
     struct loop *from = loop_current();
-    struct loop *to = loops_at(broker->loops, 0);
+    struct loop *to = loops_at(broker->topology.loops, 0);
     struct mail mail = {.deliver = publish_mail, .a = broker, .b = event};
     if (from)
         loop_mail(from, to, &mail);
@@ -172,7 +172,7 @@ void events_bound(const struct exchange *source, size_t bindings_from_count)
 {
     if (!source->is_event_exchange)
         return;
-    _Atomic unsigned *state = &source->vhost->broker->event_state;
+    _Atomic unsigned *state = &vhost_broker(source->vhost)->event_state;
     if (bindings_from_count > 0)
         atomic_fetch_or(state, EVENT_STATE_BOUND);
     else
@@ -190,30 +190,30 @@ void events_stop(struct broker *broker)
 struct slice event_pid(const struct broker *broker, char space[EVENT_PID_MAX],
                        uint64_t connection_id, unsigned channel)
 {
-    int n = snprintf(space, EVENT_PID_MAX, "<%.270s.1.%" PRIu64 ".%u>", broker->node_name,
+    int n = snprintf(space, EVENT_PID_MAX, "<%.270s.1.%" PRIu64 ".%u>", broker->topology.node_name,
                      connection_id, channel);
     return slice_of(space, (size_t)n);
 }
 
 void event_exchange_created(const struct exchange *x)
 {
-    event_emit(x->vhost->broker, "exchange.created", EVENT_ACTOR, EVENT_STR("policy", SLICE_EMPTY),
-               EVENT_ARGUMENTS("arguments", x->arguments), EVENT_BOOL("internal", x->is_internal),
-               EVENT_BOOL("auto_delete", x->is_auto_delete), EVENT_BOOL("durable", x->is_durable),
-               EVENT_TEXT("type", x->type->name), EVENT_STR("name", exchange_name(x)),
-               EVENT_STR("vhost", vhost_name(x->vhost)));
+    event_emit(vhost_broker(x->vhost), "exchange.created", EVENT_ACTOR,
+               EVENT_STR("policy", SLICE_EMPTY), EVENT_ARGUMENTS("arguments", x->arguments),
+               EVENT_BOOL("internal", x->is_internal), EVENT_BOOL("auto_delete", x->is_auto_delete),
+               EVENT_BOOL("durable", x->is_durable), EVENT_TEXT("type", x->type->name),
+               EVENT_STR("name", exchange_name(x)), EVENT_STR("vhost", vhost_name(x->vhost)));
 }
 
 void event_exchange_deleted(const struct exchange *x)
 {
-    event_emit(x->vhost->broker, "exchange.deleted", EVENT_ACTOR,
+    event_emit(vhost_broker(x->vhost), "exchange.deleted", EVENT_ACTOR,
                EVENT_STR("name", exchange_name(x)), EVENT_STR("vhost", vhost_name(x->vhost)));
 }
 
 static void emit_binding(const struct binding *b, const char *key)
 {
     bool is_to_queue = b->destination->kind == DESTINATION_QUEUE;
-    event_emit(b->source->vhost->broker, key, EVENT_ACTOR,
+    event_emit(vhost_broker(b->source->vhost), key, EVENT_ACTOR,
                EVENT_STR("vhost", vhost_name(b->source->vhost)),
                EVENT_ARGUMENTS("arguments", b->arguments), EVENT_STR("routing_key", b->routing_key),
                EVENT_TEXT("destination_kind", is_to_queue ? "queue" : "exchange"),
@@ -234,7 +234,7 @@ void event_binding_deleted(const struct binding *binding)
 
 void event_queue_created(const struct queue *q)
 {
-    struct broker *broker = q->entry.vhost->broker;
+    struct broker *broker = vhost_broker(q->entry.vhost);
     char space[EVENT_PID_MAX];
     bool is_owned = q->entry.exclusive_owner != 0;
     event_emit(broker, "queue.created", EVENT_ACTOR, EVENT_BOOL("exclusive", is_owned),
@@ -249,7 +249,7 @@ void event_queue_created(const struct queue *q)
 
 void event_queue_deleted(const struct queue *q)
 {
-    event_emit(q->entry.vhost->broker, "queue.deleted", EVENT_ACTOR,
+    event_emit(vhost_broker(q->entry.vhost), "queue.deleted", EVENT_ACTOR,
                EVENT_STR("name", queue_name(q)), EVENT_STR("vhost", vhost_name(q->entry.vhost)));
 }
 
@@ -282,7 +282,7 @@ static void put_metadata(struct lv_buffer *out, const struct vhost *vhost)
 
 void event_vhost_created(struct vhost *vhost)
 {
-    struct broker *broker = vhost->broker;
+    struct broker *broker = vhost_broker(vhost);
     if (!events_are_wanted(broker))
         return;
     emit_exchanges_created(vhost);
@@ -290,7 +290,7 @@ void event_vhost_created(struct vhost *vhost)
     put_metadata(&metadata, vhost);
     struct table_writer w;
     table_begin(&w, &state);
-    table_put_str(&w, broker->node_name, slice_str("running"));
+    table_put_str(&w, broker->topology.node_name, slice_str("running"));
     bool has_type = vhost->default_queue_type.n > 0;
     event_emit(
         broker, "vhost.created",
@@ -309,14 +309,14 @@ void event_vhost_created(struct vhost *vhost)
 void event_vhost_deleted(struct vhost *vhost)
 {
     struct slice name = vhost_name(vhost);
-    event_emit(vhost->broker, "vhost.deleted", EVENT_ACTOR, EVENT_STR("name", name));
-    event_emit(vhost->broker, "vhost.down",
+    event_emit(vhost_broker(vhost), "vhost.deleted", EVENT_ACTOR, EVENT_STR("name", name));
+    event_emit(vhost_broker(vhost), "vhost.down",
                EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_INTERNAL),
-               EVENT_TEXT("node", vhost->broker->node_name), EVENT_STR("name", name));
+               EVENT_TEXT("node", vhost->topology->node_name), EVENT_STR("name", name));
 }
 
 void event_alarm(struct broker *broker, const char *source, bool is_set)
 {
     event_emit(broker, is_set ? "alarm.set" : "alarm.cleared",
-               EVENT_TEXT("node", broker->node_name), EVENT_TEXT("source", source));
+               EVENT_TEXT("node", broker->topology.node_name), EVENT_TEXT("source", source));
 }

@@ -3,9 +3,9 @@
 #ifndef LEVERET_QUEUE_ARGUMENTS_H
 #define LEVERET_QUEUE_ARGUMENTS_H
 
-#include "broker/broker.h"
 #include "queue/consumer.h"
 #include "topology/queue_entry.h"
+#include "topology/topology.h"
 
 enum queue_type { QUEUE_CLASSIC, QUEUE_QUORUM };
 enum queue_overflow { OVERFLOW_DROP_HEAD, OVERFLOW_REJECT_PUBLISH, OVERFLOW_REJECT_PUBLISH_DLX };

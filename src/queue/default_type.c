@@ -8,7 +8,7 @@
 static struct slice default_type(const struct vhost *vhost)
 {
     const char *of_broker =
-        atomic_load_explicit(&vhost->broker->default_queue_type, memory_order_relaxed);
+        atomic_load_explicit(&vhost->topology->default_queue_type, memory_order_relaxed);
     if (vhost->default_queue_type.n > 0)
         return vhost->default_queue_type;
     if (!of_broker || slice_is(slice_str(of_broker), "classic"))

@@ -37,7 +37,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     q->entry.vhost = vhost;
     q->entry.home = home;
     q->entry.flags = flags;
-    q->ops = vhost->broker->queue_ops_for(name);
+    q->ops = vhost->topology->queue_ops_for(name);
     q->entry.is_companion = q->ops->is_delaying;
     q->entry.argument_table = bytes_copy(argument_table);
     q->entry.dedup = dedup_create(vhost, &q->entry.destination, flags.durable && !flags.exclusive,
@@ -48,7 +48,7 @@ static struct queue *queue_create(struct vhost *vhost, struct loop *home, struct
     lv_list_init(&q->owner_link);
     lv_list_init(&q->waiting_calls);
     lv_list_init(&q->browses);
-    q->id = atomic_fetch_add(&vhost->broker->next_queue_id, 1);
+    q->id = atomic_fetch_add(&vhost->topology->next_queue_id, 1);
     queue_init_lanes(q);
     loop_task_init(&q->delivery_run, queue_run_deliveries);
     queue_init_expiry(q);
@@ -144,7 +144,7 @@ static bool check_redeclaration(const struct queue *q, const struct queue_declar
         return true;
     if (d->flags.exclusive != (q->entry.exclusive_owner != 0))
         return queue_entry_refuse_locked(&q->entry, error);
-    bool is_type_relaxed = atomic_load(&q->entry.vhost->broker->is_type_relaxed);
+    bool is_type_relaxed = atomic_load(&q->entry.vhost->topology->is_type_relaxed);
     return queue_is_equivalent(q->entry.flags, q->entry.argument_table, d->flags, d->arguments,
                                is_type_relaxed, d->name, vhost_name(q->entry.vhost), error);
 }
@@ -154,13 +154,13 @@ static bool is_reserved(const struct queue_declaration *d)
     return !d->is_generated && slice_begins(d->name, "amq.");
 }
 
-static struct loop *choose_home(struct broker *broker, struct loop *loop,
+static struct loop *choose_home(struct topology *topology, struct loop *loop,
                                 const struct queue_declaration *d)
 {
     if (d->flags.exclusive)
         return loop;
-    uint64_t turn = atomic_fetch_add_explicit(&broker->next_queue_home, 1, memory_order_relaxed);
-    return loops_at(broker->loops, (unsigned)(turn % loops_count(broker->loops)));
+    uint64_t turn = atomic_fetch_add_explicit(&topology->next_queue_home, 1, memory_order_relaxed);
+    return loops_at(topology->loops, (unsigned)(turn % loops_count(topology->loops)));
 }
 
 struct commit_wait {
@@ -192,7 +192,7 @@ static void queue_is_committed(void *arg, int error)
 
 static enum change_result store_queue(struct queue *q, struct durable_done done)
 {
-    struct definitions *definitions = q->entry.vhost->broker->definitions;
+    struct definitions *definitions = q->entry.vhost->topology->definitions;
     atomic_store(&q->lanes.is_committed, true);
     if (!q->entry.flags.durable || q->entry.flags.exclusive || !definitions)
         return CHANGE_DONE;
@@ -249,7 +249,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
         !dedup_settings_read(d->arguments, false, &dedup, error))
         return CHANGE_REFUSED;
     struct queue *q =
-        queue_create(vhost, choose_home(vhost->broker, loop, d), d->name, d->flags, d->arguments);
+        queue_create(vhost, choose_home(vhost->topology, loop, d), d->name, d->flags, d->arguments);
     if (!queue_arguments_read(q->entry.argument_table, q->entry.flags, d->name, vhost_name(vhost),
                               &q->arguments, error))
         lv_unreachable();
@@ -304,10 +304,10 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
     }
     struct queue_declaration typed = *d;
     struct lv_buffer space = {0};
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     typed.arguments = default_type_arguments(vhost, d, &space);
     enum change_result result = declare_locked(loop, vhost, &typed, done, error, ret, ret_created);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     lv_buffer_free(&space);
     return result;
 }
@@ -316,13 +316,13 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
                             struct slice arguments, uint64_t id)
 {
     struct queue_declaration d = {.name = name, .flags = flags, .arguments = arguments};
-    struct broker *broker = vhost->broker;
-    struct queue *q = queue_create(vhost, choose_home(broker, NULL, &d), name, flags, arguments);
+    struct topology *topology = vhost->topology;
+    struct queue *q = queue_create(vhost, choose_home(topology, NULL, &d), name, flags, arguments);
     q->id = id;
     lane_owner_set_id(&q->lanes, id);
     atomic_store(&q->lanes.is_committed, true);
-    if (atomic_load(&broker->next_queue_id) <= id)
-        atomic_store(&broker->next_queue_id, id + 1);
+    if (atomic_load(&topology->next_queue_id) <= id)
+        atomic_store(&topology->next_queue_id, id + 1);
     struct broker_error error;
     if (!queue_arguments_read(q->entry.argument_table, flags, name, vhost_name(vhost),
                               &q->arguments, &error)) {
@@ -333,10 +333,10 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
             lv_unreachable();
     }
     settings_begin(q);
-    topology_lock(broker);
+    topology_lock(topology);
     q->ops->begin(q);
     link_locked(q);
-    topology_unlock(broker);
+    topology_unlock(topology);
     return q;
 }
 
@@ -369,7 +369,7 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
 /* The lock is held. */
 static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
-    struct broker *broker = q->entry.vhost->broker;
+    struct topology *topology = q->entry.vhost->topology;
     if (atomic_load(&q->entry.is_deleted))
         return false;
     atomic_store(&q->entry.is_deleted, true);
@@ -380,11 +380,11 @@ static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_i
     destination_unbind_all(q->entry.vhost, &q->entry.destination);
     events_act_as(user);
     event_queue_deleted(q);
-    topology_moved(broker);
-    bool was_stored = q->entry.flags.durable && !q->entry.flags.exclusive && broker->definitions &&
-                      !atomic_load(&q->entry.vhost->is_deleted);
+    topology_moved(topology);
+    bool was_stored = q->entry.flags.durable && !q->entry.flags.exclusive &&
+                      topology->definitions && !atomic_load(&q->entry.vhost->is_deleted);
     if (was_stored)
-        definitions_submit(broker->definitions,
+        definitions_submit(topology->definitions,
                            definition_delete_queue(vhost_name(q->entry.vhost), queue_name(q)),
                            done.fn, done.arg);
     *ret_is_pending = was_stored && done.fn;
@@ -393,9 +393,9 @@ static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_i
 
 static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
-    topology_lock(q->entry.vhost->broker);
+    topology_lock(q->entry.vhost->topology);
     bool was_there = unlink_locked(q, done, ret_is_pending);
-    topology_unlock(q->entry.vhost->broker);
+    topology_unlock(q->entry.vhost->topology);
     return was_there;
 }
 
@@ -474,11 +474,11 @@ void queue_delete_by_mail(struct loop *from, struct queue *q)
         loop_mail_from_outside(q->entry.home, &mail);
 }
 
-void queues_relieve(struct broker *broker, struct loop *loop)
+void queues_relieve(struct topology *topology, struct loop *loop)
 {
     struct lv_table_iter vhosts, queues;
-    struct lv_table_node *v = lv_table_first(broker->vhosts, &vhosts);
-    for (; v; v = lv_table_next(broker->vhosts, &vhosts)) {
+    struct lv_table_node *v = lv_table_first(topology->vhosts, &vhosts);
+    for (; v; v = lv_table_next(topology->vhosts, &vhosts)) {
         struct vhost *vhost = lv_container_of(v, struct vhost, by_name);
         struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
         for (; n; n = lv_table_next(vhost->queues, &queues)) {

@@ -15,7 +15,6 @@
 
 #include <stddef.h>
 
-#include "broker/broker.h"
 #include "broker/policy.h"
 #include "message/confirm.h"
 #include "message/death.h"
@@ -25,6 +24,7 @@
 #include "queue/queue_use.h"
 #include "topology/queue_entry.h"
 #include "topology/route.h"
+#include "topology/topology.h"
 
 struct departures;
 struct queue;
@@ -234,8 +234,8 @@ void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* --- home ------------------------------------------------------------------------------- */
 
-/* Every queue at home on this loop pages out what it can: broker->is_short_of_memory has been set. */
-void queues_relieve(struct broker *broker, struct loop *loop);
+/* Every queue at home on this loop pages out what it can: topology->is_short_of_memory has been set. */
+void queues_relieve(struct topology *topology, struct loop *loop);
 
 /* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
  * deletion when it is durable. The number of messages that were ready. */

@@ -61,5 +61,5 @@ void queue_init_lanes(struct queue *q)
     lane_owner_init(&q->lanes, &calls, q->entry.home, &q->counters.disk, q->conflation != NULL);
     lane_owner_set_id(&q->lanes, q->id);
     q->lanes.is_logged = q->entry.flags.durable && !q->entry.flags.exclusive;
-    q->lanes.is_early = atomic_load(&q->entry.vhost->broker->is_restoring);
+    q->lanes.is_early = atomic_load(&q->entry.vhost->topology->is_restoring);
 }

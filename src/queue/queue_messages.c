@@ -267,7 +267,7 @@ static const uint64_t MAILED_BYTES_MAX = 32 * 1024 * 1024;
 
 static _Atomic uint64_t *mailed_bytes(const struct queue *q)
 {
-    return &q->entry.vhost->broker->mailed_bytes[loop_index(q->entry.home)];
+    return &q->entry.vhost->topology->mailed_bytes[loop_index(q->entry.home)];
 }
 
 bool queue_is_behind(const struct queue *q)
@@ -275,7 +275,7 @@ bool queue_is_behind(const struct queue *q)
     return atomic_load_explicit(mailed_bytes(q), memory_order_relaxed) > MAILED_BYTES_MAX ||
            journal_is_behind(&q->lanes) ||
            atomic_load_explicit(&q->is_departures_behind, memory_order_relaxed) ||
-           (q->entry.dedup && dedup_is_behind(q->entry.vhost->broker));
+           (q->entry.dedup && dedup_is_behind(q->entry.vhost->topology));
 }
 
 typedef enum confirm_answer take_fn(struct queue *q, struct message *m, struct confirm_sink *sink,

@@ -1,6 +1,6 @@
 /* What a queue needs from those above it: how it is ruled, and what becomes of the messages that it
  * gives up. broker/ has a table for each kind of queue (broker/queue_ops.h), and says in
- * broker->queue_ops_for which one a new queue gets; the table is the queue's for as long as it lives. */
+ * topology->queue_ops_for which one a new queue gets; the table is the queue's for as long as it lives. */
 #ifndef LEVERET_QUEUE_QUEUE_OPS_H
 #define LEVERET_QUEUE_QUEUE_OPS_H
 

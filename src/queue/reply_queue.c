@@ -9,18 +9,18 @@ bool reply_queue_is_name(struct slice name)
     return name.n > sizeof REPLY_QUEUE_PREFIX - 1 && slice_begins(name, REPLY_QUEUE_PREFIX);
 }
 
-struct queue_entry *reply_queue_find(struct broker *broker, struct slice name)
+struct queue_entry *reply_queue_find(struct topology *topology, struct slice name)
 {
-    struct lv_table_node *node = lv_table_find(broker->reply_queues, name);
+    struct lv_table_node *node = lv_table_find(topology->reply_queues, name);
     return node ? queue_entry_of_node(node) : NULL;
 }
 
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name)
 {
     struct queue *q = queue_create_apart(vhost, home, name);
-    topology_lock(vhost->broker);
-    lv_table_insert(vhost->broker->reply_queues, &q->entry.by_name);
-    topology_unlock(vhost->broker);
+    topology_lock(vhost->topology);
+    lv_table_insert(vhost->topology->reply_queues, &q->entry.by_name);
+    topology_unlock(vhost->topology);
     return q;
 }
 
@@ -29,9 +29,9 @@ void reply_queue_end(struct queue **queue)
 {
     struct queue *q = *queue;
     *queue = NULL;
-    struct broker *broker = q->entry.vhost->broker;
-    topology_lock(broker);
-    lv_table_remove(broker->reply_queues, &q->entry.by_name);
-    topology_unlock(broker);
+    struct topology *topology = q->entry.vhost->topology;
+    topology_lock(topology);
+    lv_table_remove(topology->reply_queues, &q->entry.by_name);
+    topology_unlock(topology);
     queue_end_apart(q);
 }

@@ -15,7 +15,7 @@
 bool reply_queue_is_name(struct slice name);
 
 /* The queue of this name, or NULL. Any loop, read side. */
-struct queue_entry *reply_queue_find(struct broker *broker, struct slice name);
+struct queue_entry *reply_queue_find(struct topology *topology, struct slice name);
 
 /* Makes one; the caller ends it. On the loop that is to be its home. */
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name);

@@ -26,7 +26,7 @@ struct found_segment {
 };
 
 struct restore {
-    struct broker *broker;
+    struct topology *topology;
     struct queue **queues; /* by id */
     size_t count, capacity;
     struct queue *last; /* the one found last */
@@ -62,7 +62,7 @@ static void add_queues(struct restore *r, struct vhost *vhost)
 /* Ids seen are never given out again. */
 static void pass_id(struct restore *r, uint64_t queue_id)
 {
-    _Atomic uint64_t *next = &r->broker->next_queue_id;
+    _Atomic uint64_t *next = &r->topology->next_queue_id;
     uint64_t now = atomic_load(next);
     while (now <= queue_id && !atomic_compare_exchange_weak(next, &now, queue_id + 1))
         continue;
@@ -290,7 +290,7 @@ static void hand_over(void *arg, struct journal_loop *home, bool is_whole)
 static void is_sent(void *arg)
 {
     struct restore *r = arg;
-    atomic_store(&r->broker->is_restoring, false);
+    atomic_store(&r->topology->is_restoring, false);
 }
 
 static void restore_free(void *arg)
@@ -302,14 +302,14 @@ static void restore_free(void *arg)
     free(r);
 }
 
-struct journal_restorer restore_begin(struct broker *broker)
+struct journal_restorer restore_begin(struct topology *topology)
 {
     struct restore *r = lv_calloc(1, sizeof *r);
     struct lv_table_iter it;
-    struct lv_table_node *node = lv_table_first(broker->vhosts, &it);
-    r->broker = broker;
-    atomic_store(&broker->is_restoring, true);
-    for (; node; node = lv_table_next(broker->vhosts, &it))
+    struct lv_table_node *node = lv_table_first(topology->vhosts, &it);
+    r->topology = topology;
+    atomic_store(&topology->is_restoring, true);
+    for (; node; node = lv_table_next(topology->vhosts, &it))
         add_queues(r, lv_container_of(node, struct vhost, by_name));
     if (r->count > 1)
         qsort(r->queues, r->count, sizeof(struct queue *), by_id);

@@ -3,11 +3,11 @@
 #ifndef LEVERET_QUEUE_RESTORE_H
 #define LEVERET_QUEUE_RESTORE_H
 
-#include "broker/broker.h"
 #include "paging/journal.h"
+#include "topology/topology.h"
 
 /* Knows the broker's durable queues by their ids, for journal_open(): from here on they are being restored.
  * No queue that is made later gets an id that the log or a segment file knows. Before the loops start. */
-struct journal_restorer restore_begin(struct broker *broker);
+struct journal_restorer restore_begin(struct topology *topology);
 
 #endif

@@ -100,7 +100,7 @@ void session_give_places(struct session *s)
 
 bool session_enter_vhost(struct session *s, struct slice name, struct broker_error *error)
 {
-    struct vhost *vhost = vhost_find(s->server->broker, name);
+    struct vhost *vhost = vhost_find(&s->server->broker->topology, name);
     lv_assert(s->identity && !s->vhost);
     if (!vhost)
         return broker_refuse_connection(error, REPLY_NOT_ALLOWED, "vhost %.*s not found",

@@ -123,7 +123,7 @@ static void forget_hold(struct session *s)
 static bool is_to_be_held(const struct session *s)
 {
     return queue_is_behind(s->held_for) ||
-           (s->is_held_for_values && dedup_is_behind(s->server->broker));
+           (s->is_held_for_values && dedup_is_behind(&s->server->broker->topology));
 }
 
 static void look_at_held(struct loop *loop, struct loop_timer *timer)

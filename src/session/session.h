@@ -65,7 +65,7 @@ size_t sessions_count(struct loop *loop);
  * longer go on, and are told. */
 void sessions_alarms_changed(struct loop *loop);
 
-/* broker->consumer_timeout_ms has been changed: it holds for what is outstanding, too. */
+/* broker->topology.consumer_timeout_ms has been changed: it holds for what is outstanding, too. */
 void sessions_timeouts_changed(struct loop *loop);
 
 /* This user's permissions have been changed: its consumers of queues that it may no longer read are

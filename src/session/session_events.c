@@ -51,7 +51,7 @@ void session_event_created(struct session *s)
         return;
     session_get_facts(s, &facts);
     event_emit(
-        broker, "connection.created", actor_of(s), EVENT_TEXT("node", broker->node_name),
+        broker, "connection.created", actor_of(s), EVENT_TEXT("node", broker->topology.node_name),
         EVENT_LONG("connected_at", s->connected_at_ms),
         EVENT_ARGUMENTS("client_properties", s->client_properties),
         EVENT_LONG("channel_max", facts.channel_max),
@@ -74,10 +74,11 @@ void session_event_closed(struct session *s)
 {
     struct broker *broker = broker_of(s);
     char pid[EVENT_PID_MAX];
-    event_emit(
-        broker, "connection.closed", EVENT_ARGUMENTS("client_properties", s->client_properties),
-        EVENT_TEXT("node", broker->node_name), EVENT_STR("pid", event_pid(broker, pid, s->id, 0)),
-        EVENT_TEXT("name", s->name), provided_name_of(s));
+    event_emit(broker, "connection.closed",
+               EVENT_ARGUMENTS("client_properties", s->client_properties),
+               EVENT_TEXT("node", broker->topology.node_name),
+               EVENT_STR("pid", event_pid(broker, pid, s->id, 0)), EVENT_TEXT("name", s->name),
+               provided_name_of(s));
 }
 
 /* --- channels ------------------------------------------------------------------------------- */

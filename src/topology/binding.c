@@ -151,7 +151,7 @@ static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
     ends->source->type->bind(ends->source, b);
     events_bound(ends->source, ends->source->bindings_from_count);
     lv_table_insert(vhost->bindings, &b->by_identity); /* last: who walks it finds them whole */
-    topology_moved(vhost->broker);
+    topology_moved(vhost->topology);
     return b;
 }
 
@@ -267,7 +267,7 @@ static enum change_result remove_locked(struct vhost *vhost, const struct bindin
     }
     binding_drop(b);
     exchange_lost_binding(ends.source, &changes);
-    topology_moved(vhost->broker);
+    topology_moved(vhost->topology);
     return durable_submit(&changes, done);
 }
 
@@ -300,10 +300,10 @@ enum change_result binding_add(struct vhost *vhost, const struct binding_request
     struct stripped stripped;
     if (!strip(request, &stripped, error))
         return CHANGE_REFUSED;
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     struct ends added;
     enum change_result result = add_locked(vhost, &stripped.request, done, error, &added);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     if (added.source && added.source->type->bound)
         added.source->type->bound(added.source, added.destination);
     return result;
@@ -315,21 +315,21 @@ enum change_result binding_remove(struct vhost *vhost, const struct binding_requ
     struct stripped stripped;
     if (!strip(request, &stripped, error))
         return CHANGE_REFUSED;
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     enum change_result result = remove_locked(vhost, &stripped.request, done, error);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     return result;
 }
 
 bool binding_restore(struct vhost *vhost, const struct binding_request *request)
 {
     struct ends ends;
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     bool is_whole = request->source.n > 0 && request->routing_key.n <= ROUTING_KEY_BYTES_MAX &&
                     table_is_valid(request->arguments) && find_ends(vhost, request, &ends);
     if (is_whole && !binding_find(vhost, &ends, request))
         binding_put(vhost, &ends, request);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     return is_whole;
 }
 
@@ -346,7 +346,7 @@ void destination_unbind_all(struct vhost *vhost, struct destination *d)
         exchange_lost_binding(source, &changes);
     }
     durable_submit(&changes, (struct durable_done){0});
-    topology_moved(vhost->broker);
+    topology_moved(vhost->topology);
 }
 
 void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg)

@@ -8,7 +8,7 @@
 #define LEVERET_TOPOLOGY_BINDING_H
 
 #include "base/list.h"
-#include "broker/broker.h"
+#include "topology/topology.h"
 #include "topology/vhost.h"
 
 struct exchange;

@@ -15,7 +15,7 @@ static const char HEADER[] = "x-deduplication-header";
 
 struct dedup {
     _Atomic uint32_t refs; /* the owner's, and one for each claim and duplicate on its way */
-    struct broker *broker;
+    struct topology *topology;
     pthread_mutex_t lock;
     struct seen seen;
     uint64_t ttl_ms;
@@ -133,7 +133,7 @@ struct dedup *dedup_create(struct vhost *vhost, const struct destination *owner,
         return NULL;
     struct dedup *d = lv_calloc(1, sizeof *d);
     atomic_init(&d->refs, 1);
-    d->broker = vhost->broker;
+    d->topology = vhost->topology;
     int err = pthread_mutex_init(&d->lock, NULL);
     lv_assert(err == 0);
     d->seen.size_max = settings.size;
@@ -175,9 +175,9 @@ void dedup_close(struct dedup *d)
     pthread_mutex_unlock(&d->lock);
 }
 
-bool dedup_is_behind(const struct broker *broker)
+bool dedup_is_behind(const struct topology *topology)
 {
-    return atomic_load_explicit(&broker->values_on_their_way, memory_order_relaxed) >
+    return atomic_load_explicit(&topology->values_on_their_way, memory_order_relaxed) >
            ON_THEIR_WAY_MAX;
 }
 
@@ -207,10 +207,10 @@ static struct definition_seen row_of(const struct dedup *d, struct seen_value va
 
 static void unstore(struct dedup *d, struct seen_value value)
 {
-    if (d->is_closed || !d->broker->definitions)
+    if (d->is_closed || !d->topology->definitions)
         return;
     struct definition_seen row = row_of(d, value, 0, 0);
-    definitions_submit(d->broker->definitions, definition_delete_seen(&row), NULL, NULL);
+    definitions_submit(d->topology->definitions, definition_delete_seen(&row), NULL, NULL);
 }
 
 static void forget(struct dedup *d, struct seen_entry *entry)
@@ -338,7 +338,8 @@ static void stored_mail(struct loop *at, struct mail *mail)
 {
     struct dedup_claim *claim = mail->a;
     bool is_stored = mail->c == 0;
-    atomic_fetch_sub_explicit(&claim->dedup->broker->values_on_their_way, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&claim->dedup->topology->values_on_their_way, 1,
+                              memory_order_relaxed);
     claim_end(at, claim, is_stored, is_stored);
 }
 
@@ -355,7 +356,7 @@ static void claim_is_stored(void *arg, int error)
 static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
 {
     struct dedup *d = claim->dedup;
-    struct definitions *definitions = d->broker->definitions;
+    struct definitions *definitions = d->topology->definitions;
     if (!d->is_stored || !definitions)
         return false;
     pthread_mutex_lock(&d->lock);
@@ -363,7 +364,7 @@ static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
     if (is_open) {
         struct definition_seen row = row_of(d, claim->value, claim->number, claim->until_ms);
         add_waiter(claim, sink, 0);
-        atomic_fetch_add_explicit(&d->broker->values_on_their_way, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&d->topology->values_on_their_way, 1, memory_order_relaxed);
         definitions_submit(definitions, definition_put_seen(&row), claim_is_stored, claim);
     }
     pthread_mutex_unlock(&d->lock);

@@ -27,10 +27,10 @@
 #ifndef LEVERET_TOPOLOGY_DEDUP_H
 #define LEVERET_TOPOLOGY_DEDUP_H
 
-#include "broker/broker.h"
 #include "message/confirm.h"
 #include "message/seen.h"
 #include "topology/binding.h"
+#include "topology/topology.h"
 #include "topology/vhost.h"
 
 struct dedup;
@@ -68,7 +68,7 @@ void dedup_restore(struct dedup *dedup, struct seen_value value, uint64_t number
 size_t dedup_count(struct dedup *dedup);
 
 /* Whether so many values wait to be stored that their publishers should be held back. Any thread. */
-bool dedup_is_behind(const struct broker *broker);
+bool dedup_is_behind(const struct topology *topology);
 
 /* --- a message ------------------------------------------------------------------------------ */
 

@@ -4,7 +4,7 @@
 void durable_begin(struct durable_changes *changes, struct vhost *vhost)
 {
     bool is_deleted = atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed);
-    changes->definitions = is_deleted ? NULL : vhost->broker->definitions;
+    changes->definitions = is_deleted ? NULL : vhost->topology->definitions;
     changes->last = NULL;
 }
 

@@ -3,8 +3,8 @@
 #ifndef LEVERET_TOPOLOGY_DURABLE_H
 #define LEVERET_TOPOLOGY_DURABLE_H
 
-#include "broker/broker.h"
 #include "store/definitions.h"
+#include "topology/topology.h"
 #include "topology/vhost.h"
 
 struct durable_changes {

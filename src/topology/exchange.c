@@ -329,7 +329,7 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     x = exchange_create(vhost, d, rule_of(d), false);
     delayed_create_queue(x);
     *ret_created = true;
-    topology_moved(vhost->broker); /* it may be an alternate exchange that was missing */
+    topology_moved(vhost->topology); /* it may be an alternate exchange that was missing */
     event_exchange_created(x);
     return store_exchange(x, done);
 }
@@ -363,9 +363,9 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
         refuse_default(error);
     if (!is_known || stripped.name.n == 0)
         return CHANGE_REFUSED;
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     enum change_result result = declare_locked(vhost, &stripped, done, error, ret_created);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     return result;
 }
 
@@ -377,10 +377,10 @@ void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
                     SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)), SLICE_ARG(d->type));
         return;
     }
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     exchange_create(vhost, d, type, false);
-    topology_moved(vhost->broker);
-    topology_unlock(vhost->broker);
+    topology_moved(vhost->topology);
+    topology_unlock(vhost->topology);
 }
 
 /* --- exchange.delete ----------------------------------------------------------------------- */
@@ -410,7 +410,7 @@ static enum change_result delete_locked(struct vhost *vhost, struct slice name, 
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     exchange_remove(x, &changes);
-    topology_moved(vhost->broker);
+    topology_moved(vhost->topology);
     return durable_submit(&changes, done);
 }
 
@@ -421,8 +421,8 @@ enum change_result exchange_delete(struct vhost *vhost, struct slice name, bool 
     name = name_strip(name, space);
     if (!check_deletion(vhost, name, error))
         return CHANGE_REFUSED;
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     enum change_result result = delete_locked(vhost, name, if_unused, done, error);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     return result;
 }

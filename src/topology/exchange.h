@@ -7,8 +7,8 @@
 #define LEVERET_TOPOLOGY_EXCHANGE_H
 
 #include "base/buffer.h"
-#include "broker/broker.h"
 #include "topology/binding.h"
+#include "topology/topology.h"
 #include "topology/vhost.h"
 
 enum { EXCHANGE_MAGIC = 0x78c4a6e };

@@ -16,7 +16,7 @@ static void default_route(struct exchange *exchange, const struct routing_input 
 {
     struct queue_entry *queue = queue_entry_find(exchange->vhost, input->routing_key);
     if (!queue && reply_queue_is_name(input->routing_key)) {
-        queue = reply_queue_find(exchange->vhost->broker, input->routing_key);
+        queue = reply_queue_find(exchange->vhost->topology, input->routing_key);
         ret->is_never_cached = true;
     }
     if (queue && !queue->is_companion)

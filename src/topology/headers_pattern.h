@@ -12,7 +12,7 @@
 #define LEVERET_TOPOLOGY_HEADERS_PATTERN_H
 
 #include "base/buffer.h"
-#include "broker/broker.h"
+#include "topology/refusal.h"
 #include "topology/route_private.h"
 
 struct headers_pattern {

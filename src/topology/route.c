@@ -335,7 +335,7 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
 {
     struct route_cache *cache = cache_of(loop);
     struct slice key = input->routing_key;
-    uint64_t generation = topology_generation(exchange->vhost->broker);
+    uint64_t generation = topology_generation(exchange->vhost->topology);
     uint64_t hash = lv_hash(key) ^ ((uint64_t)(uintptr_t)exchange * 0x9e3779b97f4a7c15u);
     struct route_entry *entry = &cache->entries[(hash >> 20) % ROUTE_ENTRIES];
     if (entry->exchange == exchange && entry->hash == hash && entry->generation == generation &&

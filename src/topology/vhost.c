@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "message/events.h"
-#include "queue/queue.h"
 #include "topology/dedup.h"
 #include "topology/durable.h"
 #include "topology/exchange_private.h"
+#include "topology/queue_entry.h"
 
 static const struct {
     const char *name;
@@ -41,9 +41,9 @@ static struct vhost *vhost_of(struct lv_table_node *node)
     return node ? lv_container_of(node, struct vhost, by_name) : NULL;
 }
 
-struct vhost *vhost_find(struct broker *broker, struct slice name)
+struct vhost *vhost_find(struct topology *topology, struct slice name)
 {
-    return vhost_of(lv_table_find(broker->vhosts, name));
+    return vhost_of(lv_table_find(topology->vhosts, name));
 }
 
 bool vhost_check(struct vhost *vhost, struct broker_error *error)
@@ -67,7 +67,7 @@ static void create_predeclared(struct vhost *vhost)
         };
         exchange_create(vhost, &d, predeclared[i].type, true);
     }
-    if (slice_is(vhost_name(vhost), vhost->broker->event_vhost)) {
+    if (slice_is(vhost_name(vhost), vhost->topology->event_vhost)) {
         struct exchange_declaration d = {
             .name = slice_str(EVENT_EXCHANGE), .durable = true, .internal = true};
         exchange_create(vhost, &d, &exchange_topic, true)->is_event_exchange = true;
@@ -79,18 +79,18 @@ static struct slice own(struct slice s)
     return slice_of(slice_strdup(s), s.n);
 }
 
-static void vhost_free(struct lv_rcu_refs *refs);
-
-static struct vhost *vhost_make(struct broker *broker, const struct definition_vhost *row)
+struct vhost *vhost_make(struct topology *topology, const struct definition_vhost *row,
+                         struct vhost_rules *rules, void (*free)(struct lv_rcu_refs *refs))
 {
     struct vhost *vhost = lv_calloc(1, sizeof *vhost);
     vhost->magic = VHOST_MAGIC;
-    lv_rcu_refs_init(&vhost->refs, vhost_free); /* the table's */
+    lv_rcu_refs_init(&vhost->refs, free); /* the table's */
     vhost->by_name.key = own(row->name);
     vhost->description = own(row->description);
     vhost->tags = own(row->tags);
     vhost->default_queue_type = own(row->default_queue_type);
-    vhost->broker = broker;
+    vhost->topology = topology;
+    vhost->rules = rules;
     vhost_limits_init(&vhost->limits);
     vhost->exchanges = lv_table_create();
     vhost->queues = lv_table_create();
@@ -114,42 +114,12 @@ static struct definition_vhost row_of(const struct vhost *vhost)
     };
 }
 
-enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
-                                struct durable_done done, struct vhost **ret)
-{
-    return vhost_create_described(broker, &(struct definition_vhost){.name = name}, store, done,
-                                  ret);
-}
-
-enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
-                                          bool store, struct durable_done done, struct vhost **ret)
-{
-    enum change_result result = CHANGE_DONE;
-    topology_lock(broker);
-    struct vhost *vhost = vhost_find(broker, row->name);
-    if (!vhost) {
-        vhost = vhost_make(broker, row);
-        lv_table_insert(broker->vhosts, &vhost->by_name);
-        topology_moved(broker);
-        struct durable_changes changes;
-        durable_begin(&changes, vhost);
-        if (store && durable_is_stored(&changes))
-            durable_add(&changes, definition_put_vhost(row));
-        result = durable_submit(&changes, done);
-        if (store)
-            event_vhost_created(vhost);
-    }
-    topology_unlock(broker);
-    *ret = vhost;
-    return result;
-}
-
 int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done)
 {
     struct durable_changes changes;
-    topology_lock(vhost->broker);
+    topology_lock(vhost->topology);
     if (atomic_load(&vhost->is_deleted)) {
-        topology_unlock(vhost->broker);
+        topology_unlock(vhost->topology);
         return ERR_NOT_FOUND;
     }
     free((void *)vhost->tags.p);
@@ -159,7 +129,7 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
     if (durable_is_stored(&changes))
         durable_add(&changes, definition_put_vhost(&row));
     enum change_result result = durable_submit(&changes, done);
-    topology_unlock(vhost->broker);
+    topology_unlock(vhost->topology);
     if (result == CHANGE_DONE && done.fn)
         done.fn(done.arg, 0);
     return 0;
@@ -167,15 +137,11 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
 
 /* --- its end ------------------------------------------------------------------------------- */
 
-/* Any loop, without the lock: nobody knows it any more, and its queues have gone. */
-static void vhost_free(struct lv_rcu_refs *refs)
+void vhost_free(struct vhost *vhost)
 {
-    struct vhost *vhost = lv_container_of(refs, struct vhost, refs);
     lv_assert(vhost->magic == VHOST_MAGIC);
     vhost->magic = 0;
     exchange_free(vhost->default_exchange);
-    policies_free(vhost);
-    parameters_free(&vhost->parameters);
     free((void *)vhost->description.p);
     free((void *)vhost->tags.p);
     free((void *)vhost->default_queue_type.p);
@@ -199,12 +165,11 @@ void vhost_unref(struct vhost **vhost)
         lv_rcu_unref(&v->refs);
 }
 
-/* Unlinks the vhost, its exchanges and bindings. The lock is held. */
-static void vhost_unlink(struct vhost *vhost)
+void vhost_unlink(struct vhost *vhost)
 {
-    struct broker *broker = vhost->broker;
+    struct topology *topology = vhost->topology;
     atomic_store(&vhost->is_deleted, true);
-    lv_table_remove(broker->vhosts, &vhost->by_name);
+    lv_table_remove(topology->vhosts, &vhost->by_name);
     struct durable_changes nothing;
     durable_begin(&nothing, vhost);
     struct lv_table_iter it;
@@ -218,58 +183,5 @@ static void vhost_unlink(struct vhost *vhost)
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it))
         dedup_close(queue_entry_of_node(node)->dedup);
-    topology_moved(broker);
-}
-
-/* The lock is held, and given to others now and then. */
-static void delete_queues_by_mail(struct vhost *vhost)
-{
-    enum { QUEUES_AT_ONCE = 256 };
-    struct loop *from = loop_current();
-    struct lv_table_iter it;
-    unsigned count = 0;
-    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
-         node = lv_table_next(vhost->queues, &it)) {
-        queue_delete_by_mail(from, queue_of_node(node));
-        if (++count % QUEUES_AT_ONCE == 0) {
-            topology_unlock(vhost->broker);
-            topology_lock(vhost->broker);
-        }
-    }
-}
-
-int vhost_delete(struct broker *broker, struct slice name, struct durable_done done)
-{
-    topology_lock(broker);
-    struct vhost *vhost = vhost_find(broker, name);
-    if (!vhost) {
-        topology_unlock(broker);
-        return ERR_NOT_FOUND;
-    }
-    struct durable_changes changes;
-    durable_begin(&changes, vhost);
-    vhost_unlink(vhost);
-    if (durable_is_stored(&changes))
-        durable_add(&changes, definition_delete_vhost(name));
-    enum change_result result = durable_submit(&changes, done);
-    delete_queues_by_mail(vhost);
-    event_exchange_deleted(vhost->default_exchange); /* which lives as long as the vhost does */
-    event_vhost_deleted(vhost);
-    topology_unlock(broker);
-    vhost_unref(&vhost);
-    if (result == CHANGE_DONE && done.fn)
-        done.fn(done.arg, 0);
-    return 0;
-}
-
-void vhost_discard(struct vhost *vhost)
-{
-    topology_lock(vhost->broker);
-    vhost_unlink(vhost);
-    topology_unlock(vhost->broker);
-    struct lv_table_iter it;
-    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
-         node = lv_table_next(vhost->queues, &it))
-        queue_delete(queue_of_node(node));
-    vhost_unref(&vhost);
+    topology_moved(topology);
 }

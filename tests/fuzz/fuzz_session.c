@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 #include "net/sim/net_sim.h"
 #include "session_reader.h"

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/rcu.h"
+#include "broker/vhost_life.h"
 
 enum { SHOWN_BYTES_MAX = 10 };
 

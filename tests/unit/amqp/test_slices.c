@@ -266,7 +266,8 @@ static void exclusive_queues_have_gone_when_their_connection_is_closed(void **st
         world_settle(&w);
         PEER_SAYS(owner, 0, connection_close, .reply_code = 200);
         turn_until_answered(&w, owner);
-        assert_int_equal(lv_table_count(vhost_find(w.broker, slice_str("/"))->queues), 1);
+        assert_int_equal(lv_table_count(vhost_find(&w.broker->topology, slice_str("/"))->queues),
+                         1);
         world_settle(&w);
         PEER_HEARS(owner, "0 connection.close_ok\n");
         world_stop(&w);
@@ -288,7 +289,8 @@ static void exclusive_queues_go_with_a_connection_that_is_lost(void **state)
         loop_sim_turn(w.loops);
         net_sim_reset(&owner->net);
         world_settle(&w);
-        assert_int_equal(lv_table_count(vhost_find(w.broker, slice_str("/"))->queues), 1);
+        assert_int_equal(lv_table_count(vhost_find(&w.broker->topology, slice_str("/"))->queues),
+                         1);
         owner->heard.n = 0;
         world_stop(&w);
     }
@@ -397,7 +399,7 @@ static void a_flood_of_declarations_leaves_others_their_turns(void **state)
     world_settle(&w);
     PEER_HEARS(flooder, "1 basic.qos_ok\n");
     PEER_HEARS(other, "1 basic.qos_ok\n");
-    assert_int_equal(lv_table_count(vhost_find(w.broker, slice_str("/"))->queues), 1000);
+    assert_int_equal(lv_table_count(vhost_find(&w.broker->topology, slice_str("/"))->queues), 1000);
     world_stop(&w);
 }
 

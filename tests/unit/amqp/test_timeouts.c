@@ -173,7 +173,7 @@ static void the_brokers_default_holds_where_nobody_says_otherwise(void **state)
     world_wait(&w, 3600 * 1000);
     PEER_HEARS(peer, "1 basic.consume_ok\n1 basic.deliver 1\n1 content 1 a\n"
                      "1 basic.consume_ok\n1 basic.deliver 2\n1 content 1 b\n");
-    w.broker->consumer_timeout_ms = TIMEOUT_MS; /* it is long past */
+    w.broker->topology.consumer_timeout_ms = TIMEOUT_MS; /* it is long past */
     sessions_timeouts_changed(loops_at(w.loops, 0));
     world_wait(&w, 1);
     PEER_HEARS(peer, "1 basic.cancel\n"

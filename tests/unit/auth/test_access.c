@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 #include "topology/vhost.h"
 #include "wire/table.h"

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/broker_journal.h"
+#include "broker/vhost_life.h"
 
 /* --- lives ------------------------------------------------------------------------------------------ */
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/broker_journal.h"
+#include "broker/vhost_life.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1

@@ -1,4 +1,5 @@
 /* Messages that queues give up, for every reason. */
+#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
 #include "broker/dead_lettering.h"

@@ -1,5 +1,6 @@
 /* Exchanges that delay: which headers delay, what comes out, when and in which order, in a simulated
  * world; and how the index of deadlines finds what is due first. */
+#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
 #include "base/memory.h"

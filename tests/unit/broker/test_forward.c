@@ -1,5 +1,6 @@
 /* Messages that go on from their queue: in order, bounded, to all who are to have them, whatever happens
  * to either end meanwhile. */
+#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
 #include "broker/forward.h"
@@ -65,8 +66,8 @@ static struct queue *declare(struct loop *home, const char *name, bool durable)
     struct queue *q = NULL;
     bool created;
     loop_sim_enter(home);
-    while (loops_at(w.loops, atomic_load(&w.broker->next_queue_home) % 2) != home)
-        atomic_fetch_add(&w.broker->next_queue_home, 1);
+    while (loops_at(w.loops, atomic_load(&w.broker->topology.next_queue_home) % 2) != home)
+        atomic_fetch_add(&w.broker->topology.next_queue_home, 1);
     assert_int_not_equal(queue_declare(home, w.vhost, &d, NOBODY, &w.error, &q, &created),
                          CHANGE_REFUSED);
     assert_ptr_equal(q->entry.home, home);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/parameters.h"
+#include "broker/vhost_life.h"
 #include "queue/queue_settings.h"
 #include "topology/policy_private.h"
 #include "topology/topology_world.h"
@@ -279,8 +280,8 @@ static void what_cannot_be_a_policy_is_refused_and_changes_nothing(void **state)
     assert_int_equal(set_kind(&w, false, "p", "", "none", 0, "{\"max-length\":1}"), ERR_INVALID);
     assert_int_equal(set_kind(&w, true, "p", "", "all", 0, "{\"max-age\":\"1h\"}"), ERR_INVALID);
     assert_string_equal(policy_of(&w, "amq.topic", POLICY_ORDINARY), "-");
-    assert_int_equal(w.vhost->policies[POLICY_ORDINARY].count, 0);
-    assert_int_equal(w.vhost->policies[POLICY_OPERATOR].count, 0);
+    assert_int_equal(w.vhost->rules->policies[POLICY_ORDINARY].count, 0);
+    assert_int_equal(w.vhost->rules->policies[POLICY_OPERATOR].count, 0);
     world_stop(&w);
 }
 
@@ -315,7 +316,7 @@ static void no_definition_out_of_a_file_does_harm(void **state)
             lv_rcu_quiescent();
         }
     }
-    assert_int_equal(w.vhost->policies[POLICY_ORDINARY].count, 0);
+    assert_int_equal(w.vhost->rules->policies[POLICY_ORDINARY].count, 0);
     world_stop(&w);
 }
 

@@ -1,5 +1,6 @@
 /* A start with messages in the log: clients are served before all of it has been read. What they ask of a
  * queue whose messages are not there yet is answered when they are. */
+#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
 #include "base/log.h"

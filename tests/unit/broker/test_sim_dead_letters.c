@@ -1,6 +1,7 @@
 /* Worlds from a seed: messages expire, are rejected, are pushed out, and go on to two queues, at home
  * anywhere, on a disk whose power goes at any call. What was confirmed is never lost: it is where it
  * was, or in both of the queues that get what dies, or in all three. */
+#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
 #include "base/log.h"

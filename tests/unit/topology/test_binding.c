@@ -1,6 +1,7 @@
 /* queue.bind, exchange.bind and their opposites; listings; what is stored; binding_sets. */
 #include <ftw.h>
 
+#include "broker/vhost_life.h"
 #include "store/definitions.h"
 #include "topology/binding_set.h"
 #include "topology_world.h"
@@ -293,7 +294,7 @@ static void what_is_durable_at_both_ends_is_stored(void **state)
     assert_int_equal(vhost_delete(w.broker, slice_str("v"), done), 0);
     wait_for(&waiter, ++calls);
     assert_stored(definitions, "");
-    w.vhost = vhost_find(w.broker, slice_str("/"));
+    w.vhost = vhost_find(&w.broker->topology, slice_str("/"));
     world_stop(&w);
     definitions_close(&definitions);
     nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);

@@ -1,5 +1,6 @@
 /* exchange.declare and exchange.delete as RabbitMQ answers them; auto-delete; vhosts. */
 #include "base/error.h"
+#include "broker/vhost_life.h"
 #include "topology_world.h"
 
 static bool declare(struct world *w, const char *name, const char *type, const char *flags)
@@ -251,8 +252,8 @@ static void vhosts_are_name_spaces_of_their_own(void **state)
     vhost_create(w.broker, slice_str("other"), true, NOBODY, &other);
     vhost_create(w.broker, slice_str("other"), true, NOBODY, &same);
     assert_ptr_equal(other, same);
-    assert_ptr_equal(vhost_find(w.broker, slice_str("other")), other);
-    assert_null(vhost_find(w.broker, slice_str("none")));
+    assert_ptr_equal(vhost_find(&w.broker->topology, slice_str("other")), other);
+    assert_null(vhost_find(&w.broker->topology, slice_str("none")));
     world_exchange(&w, "x", "direct");
     assert_null(exchange_find(other, slice_str("x")));
     assert_int_equal(vhost_delete(w.broker, slice_str("none"), NOBODY), ERR_NOT_FOUND);
@@ -280,7 +281,7 @@ static void a_deleted_vhost_takes_nothing_more(void **state)
     struct durable_done counter = {count_done, &done};
     assert_int_equal(vhost_delete(w.broker, slice_str("gone"), counter), 0);
     assert_int_equal(done, 1);
-    assert_null(vhost_find(w.broker, slice_str("gone")));
+    assert_null(vhost_find(&w.broker->topology, slice_str("gone")));
     assert_false(declare(&gone, "z", "direct", ""));
     assert_error(&gone, 530, "vhost gone not found");
     assert_true(gone.error.closes_connection);

@@ -1,4 +1,5 @@
 /* explain_route: what it says against what route_find() does, on random topologies; and its reasons. */
+#include "broker/vhost_life.h"
 #include "topology/explain.h"
 #include "topology/route_private.h"
 #include "topology_world.h"

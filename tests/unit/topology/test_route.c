@@ -2,6 +2,7 @@
  * topology. */
 #include <pthread.h>
 
+#include "broker/vhost_life.h"
 #include "topology/route_private.h"
 #include "topology_world.h"
 

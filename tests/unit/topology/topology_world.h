@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "broker/vhost_life.h"
 #include "queue/queue.h"
 #include "topology/binding.h"
 #include "topology/exchange.h"
@@ -64,20 +65,20 @@ static inline struct queue_entry *world_queue(struct world *w, const char *name,
     destination_init(&q->destination, DESTINATION_QUEUE, slice_of(lv_strdup(name), strlen(name)),
                      durable);
     q->by_name.key = q->destination.name;
-    topology_lock(w->broker);
+    topology_lock(&w->broker->topology);
     lv_table_insert(w->vhost->queues, &q->by_name);
-    topology_moved(w->broker);
-    topology_unlock(w->broker);
+    topology_moved(&w->broker->topology);
+    topology_unlock(&w->broker->topology);
     return q;
 }
 
 static inline void world_queue_delete(struct world *w, struct queue_entry *q)
 {
-    topology_lock(w->broker);
+    topology_lock(&w->broker->topology);
     lv_table_remove(w->vhost->queues, &q->by_name);
     destination_unbind_all(w->vhost, &q->destination);
-    topology_moved(w->broker);
-    topology_unlock(w->broker);
+    topology_moved(&w->broker->topology);
+    topology_unlock(&w->broker->topology);
     lv_rcu_unref(&q->refs);
 }
 

@@ -1,0 +1,58 @@
+/* The sentence of a refusal, and the reason that its reply code stands for. */
+#include "topology/refusal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "wire/wire.h"
+
+enum refusal refusal_of_code(uint16_t code)
+{
+    switch (code) {
+    case REPLY_ACCESS_REFUSED: return REFUSAL_ACCESS;
+    case REPLY_NOT_FOUND: return REFUSAL_NOT_FOUND;
+    case REPLY_RESOURCE_LOCKED: return REFUSAL_LOCKED;
+    case REPLY_PRECONDITION_FAILED:
+    case REPLY_COMMAND_INVALID: return REFUSAL_PRECONDITION;
+    case REPLY_NOT_ALLOWED: return REFUSAL_ACCESS;
+    case REPLY_NOT_IMPLEMENTED: return REFUSAL_NOT_IMPLEMENTED;
+    default: return REFUSAL_INTERNAL;
+    }
+}
+
+bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
+{
+    error->code = code;
+    error->refusal = refusal_of_code(code);
+    error->closes_connection = false;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return false;
+}
+
+bool broker_refuse_as(struct broker_error *error, enum refusal refusal, uint16_t code,
+                      const char *format, ...)
+{
+    error->code = code;
+    error->refusal = refusal;
+    error->closes_connection = false;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return false;
+}
+
+bool broker_refuse_connection(struct broker_error *error, uint16_t code, const char *format, ...)
+{
+    error->code = code;
+    error->refusal = refusal_of_code(code);
+    error->closes_connection = true;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return false;
+}
