@@ -25,6 +25,7 @@ enum {
 
 void session_stop(struct session *s, enum session_stop why)
 {
+    lv_assert(session_is_at_home(s->loop));
     if (s->stops & why || s->state != SESSION_RUNNING)
         return;
     if (s->stops == 0)
@@ -34,6 +35,7 @@ void session_stop(struct session *s, enum session_stop why)
 
 void session_go(struct session *s, unsigned whys)
 {
+    lv_assert(session_is_at_home(s->loop));
     unsigned before = s->stops;
     s->stops &= ~whys;
     if (before == 0 || !s->net)

@@ -19,6 +19,7 @@ static struct session_loop *loop_of(const struct loop *loop)
 {
     struct session_loop *home = loop_slot(loop, LOOP_SLOT_SESSION);
     lv_assert(home->loop == loop);
+    lv_assert(session_is_at_home(loop));
     return home;
 }
 
@@ -76,6 +77,7 @@ static const unsigned session_moves[] = {
 void session_enter(struct session *s, enum session_state next)
 {
     enum session_state before = s->state;
+    lv_assert(s->magic == SESSION_MAGIC && session_is_at_home(s->loop));
     if (before == next)
         return;
     lv_assert(session_moves[before] & 1u << next);
@@ -166,7 +168,7 @@ void sessions_stop(struct loops *loops)
 {
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct loop *loop = loops_at(loops, i);
-        struct session_loop *home = loop_of(loop);
+        struct session_loop *home = loop_slot(loop, LOOP_SLOT_SESSION);
         unfinished_free(home);
         pressure_free(home);
         free(home);

@@ -31,6 +31,13 @@ struct session_loop {
     struct loop_timer first_timer;
 };
 
+/* On the thread of a loop it must be this one. Elsewhere (tests, the end of the process) none runs. */
+static inline bool session_is_at_home(const struct loop *loop)
+{
+    const struct loop *here = loop_current();
+    return !here || here == loop;
+}
+
 /* --- registry.c ---------------------------------------------------------------------------------- */
 
 /* STARTING, RUNNING: closes it for this reason, in its protocol's way. */

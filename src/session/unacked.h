@@ -1,4 +1,5 @@
-/* What a channel has delivered and not yet seen acknowledged, by delivery tag.
+/* What a channel, or what a protocol has instead, has delivered and not yet seen acknowledged, by
+ * delivery tag.
  *
  * An entry holds its consumer (consumer_hold), which knows the queue. In a transaction an
  * acknowledged entry is marked until commit or rollback: it cannot be acknowledged twice. */
@@ -22,22 +23,23 @@ struct unacked_entry {
 
 void unacked_init(struct unacked *u);
 
-/* Gives memory back; entries' consumers are the caller's business before that. */
+/* Frees the memory. Entries that are left keep their holds: the caller takes them first. */
 void unacked_free(struct unacked *u);
 
-/* Tags grow, and so does the time. Holds the consumer. */
+/* Adds a delivery; `sequence` is its place in the queue. Tags grow, and so does the time. Holds the
+ * consumer. */
 void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
                  uint64_t now_ms);
 
 /* Whether this tag is outstanding and not marked. */
 bool unacked_has(const struct unacked *u, uint64_t tag);
 
-/* The lowest outstanding, unmarked tag from `from` on; 0 when there is none. */
+/* Returns the lowest outstanding, unmarked tag from `from` on, or 0 if there is none. */
 uint64_t unacked_next(const struct unacked *u, uint64_t from);
-/* The same for a marked one. */
+/* Returns the lowest outstanding, marked tag from `from` on, or 0 if there is none. */
 uint64_t unacked_next_marked(const struct unacked *u, uint64_t from);
 
-/* The entry is taken out; the hold goes over to the caller. It must be there. */
+/* Takes out the entry, which must be there. The hold of its consumer is the caller's from here on. */
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag);
 
 /* The consumer that the entry, which must be there, holds; the queue it came from. Borrowed. */
