@@ -115,12 +115,12 @@ struct channel {
 
 struct channel *channel_create(struct connection *conn, uint16_t number);
 
+/* The one writer of the state; asserts that the move is legal. */
+void channel_enter(struct channel *ch, enum channel_state next);
+
 /* Requeues what is unacknowledged, cancels consumers, forgets a transaction. Afterwards the
  * channel is in that state, not OPEN. */
 void channel_shut(struct channel *ch, enum channel_state next);
-
-/* The ENDING channel is gone, behind close-ok, as soon as its consumers are: now, perhaps. */
-void channel_end(struct channel *ch);
 
 /* The channel, GONE already, leaves the connection; freed now or when what it has under way has come
  * back. */
@@ -129,21 +129,24 @@ void channel_leave(struct channel *ch);
 /* A queue's home has let one of its consumers go, or all that was delivered is back. The channel may be
  * gone afterwards. */
 void channel_is_detached(struct channel *ch);
+/* Frees a channel that has LEFT, unless something of it is still under way. */
+void channel_bury(struct channel *ch);
+
+/* --- mistakes.c ------------------------------------------------------------------------------ */
 
 /* Answers a mistake: channel.close, or connection.close where RabbitMQ does that. */
 void channel_refuse(struct channel *ch, uint32_t method, const struct broker_error *error);
 void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The channel stands still from here until channel_go_on(). */
-void channel_wait(struct channel *ch, uint32_t method);
-/* Executes what has gathered meanwhile. */
-void channel_go_on(struct channel *ch);
-/* While the channel waits for this method, the method is to be executed anew, first of all. */
-void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
-/* The same for a channel that may wait still, and when its connection is not stopped. The channel may
- * be gone afterwards. */
-void channel_execute_deferred(struct channel *ch);
+/* 501 for arguments that do not decode. */
+void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
+                                 struct slice args);
+/* For a method that nobody takes: false after the end of the connection, when there is no such method
+ * or its arguments do not decode. */
+bool connection_check_method(struct connection *conn, uint32_t method, struct slice args);
+
+/* --- channel_calls.c ------------------------------------------------------------------------- */
 
 /* Starts a call at a queue's home, and waits if it is elsewhere. `call` is allocated, and freed
  * after `done`, which is told the channel unless that is gone (then NULL). */
@@ -167,6 +170,8 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
         (ch)->held_reply.n += size_;                                                               \
     } while (0)
 
+/* --- writing and reading methods ------------------------------------------------------------- */
+
 #define CHANNEL_SEND(ch, method, ...)                                                              \
     CONNECTION_SEND((ch)->connection, (ch)->number, method, __VA_ARGS__)
 
@@ -181,19 +186,27 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
         }                                                                                          \
     } while (0)
 
-/* 501 for arguments that do not decode. */
-void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
-                                 struct slice args);
-/* For a method that nobody takes: false after the end of the connection, when there is no such method
- * or its arguments do not decode. */
-bool connection_check_method(struct connection *conn, uint32_t method, struct slice args);
+/* --- channel_frames.c ------------------------------------------------------------------------ */
 
-/* --- frames of an open channel --------------------------------------------------------------- */
-
-/* A whole frame for this channel; keeps it when the channel waits. */
+/* Takes a whole frame for this channel; keeps it when the channel waits. */
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload);
 
-/* A method (dispatch.c). */
+/* The channel waits from here until channel_go_on(): frames that come are kept. */
+void channel_wait(struct channel *ch, uint32_t method);
+/* It waits no longer: executes what has been kept meanwhile. The channel may be gone afterwards. */
+void channel_go_on(struct channel *ch);
+/* While the channel waits for this method, the method is to be executed anew, first of all. */
+void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
+/* Executes what has been kept, unless the channel waits or its connection is stopped. The channel may be
+ * gone afterwards. */
+void channel_execute_deferred(struct channel *ch);
+
+/* The ENDING channel is gone, behind close-ok, as soon as its consumers are: now, perhaps. */
+void channel_end(struct channel *ch);
+
+/* --- dispatch.c ------------------------------------------------------------------------------ */
+
+/* Executes a method. */
 void channel_take_method(struct channel *ch, uint32_t method, struct slice args);
 /* channel.open of a channel that is open, or was until we closed it: 504. */
 void channel_refuse_open(struct channel *ch);

@@ -1,3 +1,5 @@
+/* Publisher confirms: which numbers are open, what their queues have said, and what to tell the publisher of
+ * it once a turn, in as few frames as `multiple` allows. */
 #include "amqp/confirms.h"
 
 #include <stdlib.h>

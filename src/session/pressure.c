@@ -15,7 +15,7 @@
 #include "topology/dedup.h"
 
 enum {
-    HELD_LOOK_MS = 1, /* how often it is looked whether a home has caught up */
+    HELD_LOOK_MS = 1, /* between two looks whether a home has caught up */
     BLOCKED_LOOK_MS = 2000,
     DEFERRED_BYTES_HIGH = 256 * 1024,
     DEFERRED_BYTES_LOW = 64 * 1024,
@@ -77,7 +77,7 @@ void session_stop_for_turn(struct session *s)
     loop_job_start(s->loop, &s->home->go_on);
 }
 
-/* Lets the first one go, in this slice: what it asks for is charged to it. */
+/* Lets the first session go on, in this slice: what it asks for is charged to the slice. */
 static bool go_on(struct loop *loop, struct loop_job *job)
 {
     (void)loop;
@@ -143,7 +143,7 @@ static void look_at_held(struct loop *loop, struct loop_timer *timer)
         loop_timer_start(loop, timer, HELD_LOOK_MS);
 }
 
-/* --- what is kept and what is unread ------------------------------------------------------------ */
+/* --- input that waits, output that is unread ------------------------------------------------------------ */
 
 void session_count_deferred(struct session *s, size_t more, size_t less)
 {

@@ -3,7 +3,7 @@
  *   (1) Room grows with what has come: an announcement alone takes none. A body gets all of its room with
  *       its first bytes while few bytes of such bodies are held, so that usually nothing is copied.
  *   (2) Beyond a loop's limit a session that holds more than its share is not read (STOP_UNFINISHED),
- *       except for the first that came to hold so much: so somebody always gets on, and makes room.
+ *       except for the first that came to hold so much: so at least one session always makes progress, and makes room.
  *   (3) The first must not keep the others waiting: one that sends too little while others are stopped is
  *       closed.
  *   (4) A session that alone passes the limit is closed, unless it is by a single message. */
@@ -64,7 +64,7 @@ static void go_on(struct session *s)
     session_go(s, STOP_UNFINISHED);
 }
 
-/* There is more room, or another first. */
+/* Called when there is more room, or another session is the first. */
 static void let_go_on(struct session_loop *home)
 {
     bool has_room = home->unfinished_bytes <= limit_of(home);
@@ -78,8 +78,8 @@ static void let_go_on(struct session_loop *home)
     }
 }
 
-/* Closes the first when it has had its time and has not used it; one that is held up itself has not
- * had it. */
+/* Closes the first holder if it has sent too little in its time. Time in which it was not read itself does
+ * not count. */
 static void look_at_first(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
