@@ -163,7 +163,7 @@ static struct journal_wait *wait_add(struct journal_loop *p)
     return w;
 }
 
-void journal_confirm(struct lane_owner *o, struct confirm_sink *sink, uint64_t number)
+static void local_confirm(struct lane_owner *o, struct confirm_sink *sink, uint64_t number)
 {
     struct journal_loop *p = journal_of(o->home);
     struct journal_wait *last = p->wait_count ? wait_at(p, p->wait_count - 1) : NULL;
@@ -254,9 +254,10 @@ static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 
 /* --- staging ---------------------------------------------------------------------------------------- */
 
-static bool is_stored(const struct lane *l)
+/* NULL: nothing is stored, or not any more. */
+static struct journal_loop *journal_of_lane(const struct lane *l)
 {
-    return l->owner->is_logged && journal_of(l->owner->home);
+    return journal_of(l->owner->home);
 }
 
 /* For the day on which the definitions are lost. Once for as long as the queue depends on the log. */
@@ -273,11 +274,10 @@ static void stage_name(struct lane *l, struct journal_loop *p)
                             });
 }
 
-void journal_mark_dirty(struct lane *l)
+static void mark_dirty(struct lane *l, struct journal_loop *p)
 {
     if (!lv_list_is_empty(&l->dirty_link))
         return;
-    struct journal_loop *p = journal_of(l->owner->home);
     if (l->owner->is_early && l->dirty_file == 0)
         log_queue_gone(p->stage, l->id); /* one that had this id before */
     l->dirty_file = log_current_file(p->journal->log);
@@ -285,10 +285,10 @@ void journal_mark_dirty(struct lane *l)
     stage_name(l, p);
 }
 
-enum confirm_answer journal_answer(const struct lane_owner *o, const struct message *message)
+static enum confirm_answer local_answer(const struct lane_owner *o)
 {
     const struct journal_loop *p = loop_slot(o->home, LOOP_SLOT_STORE);
-    if (!o->is_logged || !backlog_stores(&o->first.backlog, message) || !p)
+    if (!p)
         return CONFIRM_TOOK;
     bool is_stored_any_more = p->journal && log_failure(p->journal->log) == 0 &&
                               !atomic_load_explicit(&p->journal->has_failed, memory_order_relaxed);
@@ -298,24 +298,26 @@ enum confirm_answer journal_answer(const struct lane_owner *o, const struct mess
 /* Staged for the log and not yet on the disk: from here on publishers wait. */
 static const uint64_t UNSAFE_BYTES_MAX = 64 * 1024 * 1024;
 
-enum confirm_answer journal_answer_settled(const struct lane_owner *o)
+static enum confirm_answer local_answer_settled(const struct lane_owner *o)
 {
-    if (!is_stored(&o->first) || o->is_ended)
+    const struct journal_loop *p = journal_of(o->home);
+    if (!p || o->is_ended)
         return CONFIRM_TOOK;
-    return log_failure(journal_of(o->home)->journal->log) < 0 ? CONFIRM_REFUSED : CONFIRM_LATER;
+    return log_failure(p->journal->log) < 0 ? CONFIRM_REFUSED : CONFIRM_LATER;
 }
 
-bool journal_is_behind(const struct lane_owner *o)
+static bool local_is_behind(const struct lane_owner *o)
 {
     /* Fixed before the loops start, and open as long as they run. */
     const struct journal_loop *p = journal_of(o->home);
-    return o->is_logged && p && log_unsafe_bytes(p->journal->log) > UNSAFE_BYTES_MAX;
+    return p && log_unsafe_bytes(p->journal->log) > UNSAFE_BYTES_MAX;
 }
 
-void journal_enqueue(struct lane *l, const struct message *m, uint64_t sequence, bool delivered,
-                     uint64_t deadline_ms)
+static void local_enqueue(struct lane *l, const struct message *m, uint64_t sequence,
+                          bool delivered, uint64_t deadline_ms)
 {
-    if (!backlog_stores(&l->backlog, m) || !is_stored(l))
+    struct journal_loop *p = journal_of_lane(l);
+    if (!p)
         return;
     const struct log_message message = {
         .exchange = message_exchange(m),
@@ -325,19 +327,19 @@ void journal_enqueue(struct lane *l, const struct message *m, uint64_t sequence,
         .is_persistent = true,
         .format = m->format,
     };
-    journal_mark_dirty(l);
+    mark_dirty(l, p);
     l->over_ticket = 0;
     l->counters->writes++;
-    log_enqueue(journal_of(l->owner->home)->stage, &message, m, l->id, sequence,
-                delivered ? LOG_DELIVERED : 0, deadline_ms);
+    log_enqueue(p->stage, &message, m, l->id, sequence, delivered ? LOG_DELIVERED : 0, deadline_ms);
 }
 
-void journal_count(struct lane *l, uint64_t sequence, unsigned count)
+static void local_count(struct lane *l, uint64_t sequence, unsigned count)
 {
-    if (!is_stored(l))
+    struct journal_loop *p = journal_of_lane(l);
+    if (!p)
         return;
-    journal_mark_dirty(l);
-    log_count(journal_of(l->owner->home)->stage, l->id, (struct log_count){sequence, count});
+    mark_dirty(l, p);
+    log_count(p->stage, l->id, (struct log_count){sequence, count});
 }
 
 void journal_paged_out(struct lane *l)
@@ -353,13 +355,14 @@ static void count_snapshot(struct lane *l, struct journal_loop *p, uint64_t byte
     l->snapshot_bytes = bytes;
 }
 
-void journal_settle(struct lane *l, uint64_t sequence)
+static void local_settle(struct lane *l, uint64_t sequence)
 {
-    if (!is_stored(l))
+    struct journal_loop *p = journal_of_lane(l);
+    if (!p)
         return;
-    log_settle(journal_of(l->owner->home)->stage, l->id, sequence, 1);
+    log_settle(p->stage, l->id, sequence, 1);
     if (l->backlog.persistent == 0 && l->snapshot_bytes > 0)
-        count_snapshot(l, journal_of(l->owner->home), 0); /* nothing in it is live */
+        count_snapshot(l, p, 0); /* nothing in it is live */
 }
 
 struct delivered_wait {
@@ -382,38 +385,38 @@ static void delivered_is_safe(struct loop *loop, void *arg, int error)
     free(wait);
 }
 
-static void stage_delivered(struct lane *l, uint64_t below)
+static void stage_delivered(struct lane *l, struct journal_loop *p, uint64_t below)
 {
-    struct journal_loop *p = journal_of(l->owner->home);
     struct delivered_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct delivered_wait){lane_ref(l), below};
     l->delivered_staged = below;
-    journal_mark_dirty(l);
+    mark_dirty(l, p);
     log_delivered(p->stage, l->id, below);
     journal_call(p, delivered_is_safe, wait);
 }
 
 /* The queue's other lanes will be asked next: the log hears of them in the same breath, so that a queue
  * with priorities does not wait for it once for each. */
-static void stage_other_lanes(const struct lane *l, uint64_t ahead)
+static void stage_other_lanes(const struct lane *l, struct journal_loop *p, uint64_t ahead)
 {
     for (unsigned i = 0; i < l->owner->lane_count; i++) {
         struct lane *other = lane_at(l->owner, i);
         uint64_t next = (other->backlog.cursor + 1) * WINDOW_ENTRIES; /* or a little before */
         if (other != l && other->backlog.ready > 0 && other->delivered_safe != UINT64_MAX &&
             next + ahead / 2 >= other->delivered_staged)
-            stage_delivered(other, next + ahead);
+            stage_delivered(other, p, next + ahead);
     }
 }
 
-bool journal_may_deliver(struct lane *l, uint64_t sequence)
+static bool local_may_deliver(struct lane *l, uint64_t sequence)
 {
-    if (!is_stored(l) || l->delivered_safe == UINT64_MAX)
+    struct journal_loop *p = journal_of_lane(l);
+    if (!p || l->delivered_safe == UINT64_MAX)
         return true;
-    uint64_t ahead = journal_of(l->owner->home)->journal->limits.delivered_ahead;
+    uint64_t ahead = p->journal->limits.delivered_ahead;
     if (sequence + ahead / 2 >= l->delivered_staged) {
-        stage_delivered(l, sequence + ahead);
-        stage_other_lanes(l, ahead);
+        stage_delivered(l, p, sequence + ahead);
+        stage_other_lanes(l, p, ahead);
     }
     return sequence < l->delivered_safe;
 }
@@ -468,15 +471,22 @@ static void gone_is_safe(struct loop *loop, void *arg, int error)
     lane_unref(&l);
 }
 
-void journal_forget(struct lane *l)
+static void local_segment_gone(struct lane *l, uint64_t number,
+                               void (*done)(struct loop *, void *, int), void *arg)
+{
+    struct journal_loop *p = journal_of_lane(l);
+    log_segment_gone(p->stage, l->id, number);
+    journal_call(p, done, arg);
+}
+
+static void local_forget(struct lane *l)
 {
     bool was_dirty = !lv_list_is_empty(&l->dirty_link);
     lv_list_remove(&l->dirty_link);
-    lv_list_remove(&l->retry_link);
-    if (!is_stored(l))
+    struct journal_loop *p = journal_of_lane(l);
+    if (!p)
         return;
     /* Up to then it is as it was, if a crash comes in between: it still depends on its files. */
-    struct journal_loop *p = journal_of(l->owner->home);
     struct lane *kept = lane_ref(l);
     if (was_dirty)
         lv_list_push(&p->snapshots, &l->dirty_link);
@@ -526,7 +536,7 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
     free(wait);
 }
 
-void journal_snapshot(struct lane *l, const struct log_snapshot *snapshot)
+static void local_snapshot(struct lane *l, const struct log_snapshot *snapshot)
 {
     struct journal_loop *p = journal_of(l->owner->home);
     struct snapshot_wait *wait = lv_malloc(sizeof *wait);
@@ -536,6 +546,20 @@ void journal_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     stage_name(l, p);
     journal_call(p, snapshot_is_safe, wait);
 }
+
+const struct journal_ops journal_local = {
+    .answer = local_answer,
+    .answer_settled = local_answer_settled,
+    .confirm = local_confirm,
+    .is_behind = local_is_behind,
+    .enqueue = local_enqueue,
+    .settle = local_settle,
+    .count = local_count,
+    .may_deliver = local_may_deliver,
+    .snapshot = local_snapshot,
+    .segment_gone = local_segment_gone,
+    .forget = local_forget,
+};
 
 /* The files that say how far the queue has delivered may go: the next delivery says it again. */
 static void forget_delivered(struct lane *l)

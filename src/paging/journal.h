@@ -14,7 +14,7 @@
 #ifndef LEVERET_PAGING_JOURNAL_H
 #define LEVERET_PAGING_JOURNAL_H
 
-#include "message/confirm.h"
+#include "paging/lane_journal.h"
 #include "paging/pager.h"
 #include "store/log.h"
 #include "store/segments.h"
@@ -154,32 +154,13 @@ static inline struct journal_loop *journal_of(const struct loop *loop)
     return p && p->journal ? p : NULL;
 }
 
-/* --- home of the queue ------------------------------------------------------------------------------ */
+/* --- at the owner's home ---------------------------------------------------------------------------- */
 
-/* How a publish of this message to the queue is answered: CONFIRM_LATER when it must be safe first,
- * CONFIRM_REFUSED when it would have to be and nothing can be stored any more. */
-enum confirm_answer journal_answer(const struct lane_owner *owner, const struct message *message);
-/* Whether so much waits to become safe that who publishes to the queue should wait. Any loop. */
-bool journal_is_behind(const struct lane_owner *owner);
-/* The same for what has been settled in the queue. */
-enum confirm_answer journal_answer_settled(const struct lane_owner *owner);
-/* The message has been put into the queue. */
-void journal_enqueue(struct lane *l, const struct message *message, uint64_t sequence,
-                     bool delivered, uint64_t deadline_ms);
-/* It has come back so often. */
-void journal_count(struct lane *l, uint64_t sequence, unsigned count);
-/* Messages of the queue are freed and not settled: paged out. */
+/* The log of this machine, as the journal of owners that are durable. */
+extern const struct journal_ops journal_local;
+
+/* Messages of the lane are freed and not settled: paged out. */
 void journal_paged_out(struct lane *l);
-/* A persistent message of the queue is settled. */
-void journal_settle(struct lane *l, uint64_t sequence);
-/* Whether a message of this sequence number may be delivered: the log knows that it may have been.
- * If not, deliveries of the queue are scheduled when it does. */
-bool journal_may_deliver(struct lane *l, uint64_t sequence);
-/* The queue is deleted: it depends on nothing any more. */
-void journal_forget(struct lane *l);
-
-/* A publish, in what is staged now, is answered when that is safe, and the owner's definition is. */
-void journal_confirm(struct lane_owner *owner, struct confirm_sink *sink, uint64_t number);
 /* The definition of some owner at home here is safe (or could not be stored). */
 void journal_owner_committed(struct loop *loop, bool is_stored);
 /* A call when what is staged now is safe. */
@@ -189,11 +170,6 @@ void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int)
 void journal_try_again(struct lane *l);
 /* Nothing persistent is taken any more. */
 void journal_segments_failed(struct journal_loop *p);
-
-/* The queue has something in the log from here on that counts. */
-void journal_mark_dirty(struct lane *l);
-/* Stages the snapshot, which makes older records of the queue needless once it is safe. */
-void journal_snapshot(struct lane *l, const struct log_snapshot *snapshot);
 
 /* Keeps a copy of the mail, which is delivered when the owners at home on this loop have been restored: all of
  * it in the order in which it came. While p->is_restoring. Home. */

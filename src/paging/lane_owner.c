@@ -108,9 +108,9 @@ void lanes_end(struct lane_owner *o)
     for (unsigned i = 0; i < o->lane_count; i++) {
         struct lane *l = lane_at(o, i);
         free_in_slices(l);
-        if (!journal_of(o->home))
-            continue;
-        journal_forget(l);
+        lv_list_remove(&l->retry_link);
+        if (o->journal)
+            o->journal->forget(l);
         pager_delete(l);
     }
 }

@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 #include "paging/lane.h"
 
+struct journal_ops;
 struct lane_owner;
 
 /* What the owner is called in log lines, and how the log knows it again. Borrowed from the owner. */
@@ -42,8 +43,8 @@ struct lane_owner_calls {
 struct lane_owner {
     const struct lane_owner_calls *calls;
     struct loop *home;
-    uint64_t id;      /* in the store, never used twice */
-    bool is_logged;   /* its persistent messages go into the log */
+    uint64_t id;                       /* in the store, never used twice */
+    const struct journal_ops *journal; /* lane_journal.h; NULL: nothing outlives the process */
     bool is_early;    /* it was made while the log was being read: it may find records of an older
                             owner with its id there */
     bool wants_found; /* see calls->found */

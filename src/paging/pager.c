@@ -227,15 +227,13 @@ void pager_remove_file(struct lane *l, uint64_t number)
 {
     if (!pager_files(l))
         return; /* closed: the next start sees to it */
-    if (!l->owner->is_logged) {
+    if (!l->owner->journal) {
         segments_remove(pager_files(l), l->id, number, NULL, NULL);
         return;
     }
-    struct journal_loop *p = journal_of(l->owner->home);
     struct removal *removal = lv_malloc(sizeof *removal);
     *removal = (struct removal){pager_files(l), l->id, number};
-    log_segment_gone(p->stage, l->id, number);
-    journal_call(p, removal_is_safe, removal);
+    l->owner->journal->segment_gone(l, number, removal_is_safe, removal);
 }
 
 static void segment_end(struct lane *l, struct segment *s)
@@ -366,7 +364,7 @@ void pager_purge(struct lane *l)
         s->is_estimated = false; /* it went with what was on disk */
     }
     backlog_drop_disk(b);
-    if (l->owner->is_logged)
+    if (l->owner->journal)
         pager_snapshot(l);
     pager_end_empty_segments(l); /* unless a snapshot names them */
 }

@@ -137,7 +137,7 @@ void pager_left(struct lane *l, const struct backlog_left *left);
 /* Drops everything that is on disk alone (purge). */
 void pager_purge(struct lane *l);
 
-/* Begins a snapshot; journal_snapshot() is called when it can be staged. */
+/* Begins a snapshot; journal->snapshot() is called when it can be staged. */
 void pager_snapshot(struct lane *l);
 /* The snapshot is safe, or failed: segments that it made needless go. */
 void pager_snapshot_is_safe(struct lane *l, int error);

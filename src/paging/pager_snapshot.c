@@ -266,18 +266,18 @@ static void stage_snapshot(struct lane *l)
         qsort(carried.items, carried.count, sizeof *carried.items, by_sequence);
     size_t count_count;
     struct log_count *counts = counts_of(l, &count_count);
-    journal_snapshot(l, &(struct log_snapshot){
-                            .queue = l->id,
-                            .next_sequence = l->backlog.next_sequence,
-                            .delivered_below = l->delivered_staged,
-                            .segments = segments,
-                            .segment_count = p->count,
-                            .carried = carried.items,
-                            .carried_count = carried.count,
-                            .counts = counts,
-                            .count_count = count_count,
-                            .has_deadlines = l->backlog.timed > 0 || pager_must_scan(l),
-                        });
+    l->owner->journal->snapshot(l, &(struct log_snapshot){
+                                       .queue = l->id,
+                                       .next_sequence = l->backlog.next_sequence,
+                                       .delivered_below = l->delivered_staged,
+                                       .segments = segments,
+                                       .segment_count = p->count,
+                                       .carried = carried.items,
+                                       .carried_count = carried.count,
+                                       .counts = counts,
+                                       .count_count = count_count,
+                                       .has_deadlines = l->backlog.timed > 0 || pager_must_scan(l),
+                                   });
     p->snapshot = SNAPSHOT_STAGED;
     for (size_t i = 0; i < p->count; i++)
         free(lists[i].items);

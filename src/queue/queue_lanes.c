@@ -1,6 +1,7 @@
 /* A queue owns lanes of messages (paging/lane_owner.h): what they ask of their owner is answered here. */
 #include "queue/queue_private.h"
 
+#include "paging/journal.h"
 #include "queue/conflation.h"
 #include "topology/vhost.h"
 
@@ -60,6 +61,7 @@ void queue_init_lanes(struct queue *q)
 {
     lane_owner_init(&q->lanes, &calls, q->entry.home, &q->counters.disk, q->conflation != NULL);
     lane_owner_set_id(&q->lanes, q->id);
-    q->lanes.is_logged = q->entry.flags.durable && !q->entry.flags.exclusive;
+    bool is_stored = q->entry.flags.durable && !q->entry.flags.exclusive;
+    q->lanes.journal = is_stored ? &journal_local : NULL;
     q->lanes.is_early = atomic_load(&q->entry.vhost->topology->is_restoring);
 }
