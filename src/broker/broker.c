@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/event_exchange.h"
 #include "broker/parameters.h"
 #include "broker/queue_ops.h"
 #include "broker/vhost_life.h"
-#include "message/events.h"
 #include "queue/queue.h"
 
 struct broker *broker_create(struct loops *loops, struct definitions *definitions)
@@ -15,6 +15,7 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     struct broker *broker = lv_calloc(1, sizeof *broker);
     topology_init(&broker->topology, loops, definitions);
     broker->topology.queue_ops_for = queue_ops_for;
+    event_exchange_begin(broker);
     int err = pthread_mutex_init(&broker->policy_lock, NULL);
     lv_assert(err == 0);
     broker->globals = lv_calloc(1, sizeof *broker->globals);
@@ -27,7 +28,7 @@ void broker_free(struct broker **broker)
     *broker = NULL;
     if (!b)
         return;
-    events_stop(b);
+    events_stop(&b->topology.events);
     lv_rcu_register_thread();
     b->topology.definitions = NULL; /* everything stays as it is stored */
     struct lv_table_iter it;

@@ -16,7 +16,6 @@ struct broker {
     struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter says one */
     /* Set while an alarm is on: publishers are held back (amqp asks). Bit set of BROKER_ALARM_... */
     _Atomic unsigned alarms;
-    _Atomic unsigned event_state; /* events.c's */
     /* More memory is used than queues should be left with: they page out what they can. */
     _Atomic bool is_short_of_memory;
 };
@@ -31,6 +30,11 @@ enum {
 struct broker *broker_create(struct loops *loops, struct definitions *definitions);
 /* After the loops have stopped. Clears the pointer. NULL is fine. */
 void broker_free(struct broker **broker);
+
+static inline struct events *broker_events(struct broker *broker)
+{
+    return &broker->topology.events;
+}
 
 /* The broker that the vhost is part of. Any thread. */
 static inline struct broker *vhost_broker(const struct vhost *vhost)

@@ -1,7 +1,7 @@
 /* Ties a journal to its broker: queues to restore, loops, and the alarm of a store that has failed. */
 #include "broker/broker_journal.h"
 
-#include "message/events.h"
+#include "broker/event_exchange.h"
 #include "queue/restore.h"
 
 /* For good. Any loop. */

@@ -177,13 +177,13 @@ static void tell(const struct queue *q, const struct policy *set)
     const struct event_field type =
         EVENT_TEXT("type", is_quorum ? "rabbit_quorum_queue" : "rabbit_classic_queue");
     if (!set) {
-        event_emit(broker, "queue.policy.cleared", EVENT_ACTOR, type,
+        event_emit(broker_events(broker), "queue.policy.cleared", EVENT_ACTOR, type,
                    EVENT_STR("vhost", vhost_name(q->entry.vhost)),
                    EVENT_STR("name", queue_name(q)));
         return;
     }
     struct lv_buffer space = {0};
-    event_emit(broker, "queue.policy.updated", EVENT_STR("apply-to", set->apply_to),
+    event_emit(broker_events(broker), "queue.policy.updated", EVENT_STR("apply-to", set->apply_to),
                EVENT_LONG("priority", set->priority),
                EVENT_TABLE("definition", definition_table(set, &space)),
                EVENT_STR("pattern", pattern_text(set->pattern)), EVENT_ACTOR, type,

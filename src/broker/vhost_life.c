@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "message/events.h"
 #include "queue/queue.h"
 #include "topology/durable.h"
 #include "topology/exchange.h"
+#include "topology/topology_events.h"
 #include "topology/vhost_private.h"
 
 /* Any loop, without the lock: nobody knows it any more, and its queues have gone. */

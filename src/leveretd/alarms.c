@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "message/events.h"
+#include "broker/event_exchange.h"
 #include "paging/journal.h"
 #include "queue/queue.h"
 #include "session/session.h"

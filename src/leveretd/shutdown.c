@@ -171,7 +171,8 @@ void leveretd_free(struct leveretd *d)
     journal_close(&d->journal);
     if (d->loops)
         drain(d);
-    events_stop(d->broker);
+    if (d->broker)
+        events_stop(broker_events(d->broker));
     if (d->is_serving)
         sessions_stop(d->loops);
     d->is_serving = false;

@@ -18,14 +18,14 @@ static void tell_set(struct manage *m, const struct actor *actor,
                      const struct definition_parameter *p)
 {
     struct lv_buffer table = {0}, members = {0};
-    if (!events_are_wanted(m->broker))
+    if (!events_are_wanted(broker_events(m->broker)))
         return;
-    event_emit(m->broker, "parameter.set", ACTOR(actor),
+    event_emit(broker_events(m->broker), "parameter.set", ACTOR(actor),
                EVENT_MEMBERS(table_of_json_value(&table, "value", p->value)),
                EVENT_STR("name", p->name), EVENT_STR("component", p->component),
                EVENT_STR("vhost", p->vhost));
     if (slice_is(p->component, limits_component))
-        event_emit(m->broker, "vhost.limits.set",
+        event_emit(broker_events(m->broker), "vhost.limits.set",
                    EVENT_MEMBERS(table_of_json_members(&members, p->value)), ACTOR(actor),
                    EVENT_STR("name", p->name));
     lv_buffer_free(&table);
@@ -35,10 +35,11 @@ static void tell_set(struct manage *m, const struct actor *actor,
 static void tell_cleared(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice component, struct slice name)
 {
-    event_emit(m->broker, "parameter.cleared", ACTOR(actor), EVENT_STR("name", name),
+    event_emit(broker_events(m->broker), "parameter.cleared", ACTOR(actor), EVENT_STR("name", name),
                EVENT_STR("component", component), EVENT_STR("vhost", vhost));
     if (slice_is(component, limits_component))
-        event_emit(m->broker, "vhost.limits.cleared", ACTOR(actor), EVENT_STR("name", name));
+        event_emit(broker_events(m->broker), "vhost.limits.cleared", ACTOR(actor),
+                   EVENT_STR("name", name));
 }
 
 /* NULL: it is cleared. */
@@ -46,7 +47,8 @@ static void tell_global(struct manage *m, const struct actor *actor, struct slic
                         const struct slice *value)
 {
     struct lv_buffer table = {0};
-    event_emit(m->broker, value ? "parameter.set" : "parameter.cleared", ACTOR(actor),
+    event_emit(broker_events(m->broker), value ? "parameter.set" : "parameter.cleared",
+               ACTOR(actor),
                value ? EVENT_MEMBERS(table_of_json_value(&table, "value", *value)) : EVENT_NONE,
                EVENT_STR("name", name), EVENT_TEXT("component", "global"));
     lv_buffer_free(&table);

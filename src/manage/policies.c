@@ -27,9 +27,9 @@ static void tell_operator_policy_set(struct manage *m, const struct actor *actor
     while (table_next(&rest, &name, &f))
         table_put_field(&w, name, &f);
     table_put_str(&w, "pattern", policy->pattern);
-    event_emit(m->broker, "parameter.set", ACTOR(actor), EVENT_TABLE("value", table_end(&w)),
-               EVENT_STR("name", policy->name), EVENT_TEXT("component", "operator_policy"),
-               EVENT_STR("vhost", policy->vhost));
+    event_emit(broker_events(m->broker), "parameter.set", ACTOR(actor),
+               EVENT_TABLE("value", table_end(&w)), EVENT_STR("name", policy->name),
+               EVENT_TEXT("component", "operator_policy"), EVENT_STR("vhost", policy->vhost));
     lv_buffer_free(&value);
 }
 
@@ -37,12 +37,12 @@ static void tell_policy_set(struct manage *m, const struct actor *actor,
                             const struct definition_policy *policy)
 {
     struct lv_buffer table = {0};
-    if (!events_are_wanted(m->broker))
+    if (!events_are_wanted(broker_events(m->broker)))
         return;
     struct slice definition = table_of_json_value(&table, "definition", policy->definition);
     if (policy->is_operator)
         tell_operator_policy_set(m, actor, policy, definition);
-    event_emit(m->broker, "policy.set", EVENT_STR("apply-to", policy->apply_to),
+    event_emit(broker_events(m->broker), "policy.set", EVENT_STR("apply-to", policy->apply_to),
                EVENT_LONG("priority", policy->priority), EVENT_MEMBERS(definition),
                EVENT_STR("pattern", policy->pattern), ACTOR(actor),
                EVENT_STR("vhost", policy->vhost), EVENT_STR("name", policy->name));
@@ -53,10 +53,11 @@ static void tell_policy_cleared(struct manage *m, const struct actor *actor, str
                                 struct slice name, bool is_operator)
 {
     if (is_operator)
-        event_emit(m->broker, "parameter.cleared", ACTOR(actor), EVENT_STR("name", name),
-                   EVENT_TEXT("component", "operator_policy"), EVENT_STR("vhost", vhost));
-    event_emit(m->broker, is_operator ? "operator.policy.cleared" : "policy.cleared", ACTOR(actor),
-               EVENT_STR("vhost", vhost), EVENT_STR("name", name));
+        event_emit(broker_events(m->broker), "parameter.cleared", ACTOR(actor),
+                   EVENT_STR("name", name), EVENT_TEXT("component", "operator_policy"),
+                   EVENT_STR("vhost", vhost));
+    event_emit(broker_events(m->broker), is_operator ? "operator.policy.cleared" : "policy.cleared",
+               ACTOR(actor), EVENT_STR("vhost", vhost), EVENT_STR("name", name));
 }
 
 /* --- ends of changes, also of parameters -------------------------------------------------- */

@@ -54,7 +54,7 @@ bool manage_add_user(struct manage *m, const struct actor *actor, struct slice u
     int err = auth_add_user(m->auth, user, password, tags, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "user.created", ACTOR(actor), EVENT_STR("name", user));
+        event_emit(broker_events(m->broker), "user.created", ACTOR(actor), EVENT_STR("name", user));
         actor_log(actor, "user '%.*s' is created", SLICE_ARG(user));
     }
     return change_end(error, user, err, NULL);
@@ -70,8 +70,9 @@ static bool change_password(struct manage *m, const struct actor *actor, struct 
     int err = auth_change_password(m->auth, user, password, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, is_cleared ? "user.password.cleared" : "user.password.changed",
-                   ACTOR(actor), EVENT_STR("name", user));
+        event_emit(broker_events(m->broker),
+                   is_cleared ? "user.password.cleared" : "user.password.changed", ACTOR(actor),
+                   EVENT_STR("name", user));
         actor_log(actor, "the password of user '%.*s' is %s", SLICE_ARG(user),
                   is_cleared ? "cleared" : "changed");
     }
@@ -100,8 +101,8 @@ bool manage_set_user_tags(struct manage *m, const struct actor *actor, struct sl
     int err = auth_set_user_tags(m->auth, user, tags, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "user.tags.set", ACTOR(actor), EVENT_WORDS("tags", tags),
-                   EVENT_STR("name", user));
+        event_emit(broker_events(m->broker), "user.tags.set", ACTOR(actor),
+                   EVENT_WORDS("tags", tags), EVENT_STR("name", user));
         actor_log(actor, "user '%.*s' has the tags '%.*s'", SLICE_ARG(user), SLICE_ARG(tags));
     }
     return change_end(error, user, err, NULL);
@@ -117,7 +118,7 @@ bool manage_delete_user(struct manage *m, const struct actor *actor, struct slic
     int err = auth_delete_user(m->auth, user, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "user.deleted", ACTOR(actor), EVENT_STR("name", user));
+        event_emit(broker_events(m->broker), "user.deleted", ACTOR(actor), EVENT_STR("name", user));
         actor_log(actor, "user '%.*s' is deleted", SLICE_ARG(user));
         err = connections_close(m, SLICE_EMPTY, user, "user was deleted");
     }
@@ -160,9 +161,10 @@ bool manage_set_permissions(struct manage *m, const struct actor *actor,
     int err = auth_set_permissions(m->auth, row, &reason, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "permission.created", ACTOR(actor), EVENT_STR("read", row->read),
-                   EVENT_STR("write", row->write), EVENT_STR("configure", row->configure),
-                   EVENT_STR("vhost", row->vhost), EVENT_STR("user", row->user));
+        event_emit(broker_events(m->broker), "permission.created", ACTOR(actor),
+                   EVENT_STR("read", row->read), EVENT_STR("write", row->write),
+                   EVENT_STR("configure", row->configure), EVENT_STR("vhost", row->vhost),
+                   EVENT_STR("user", row->user));
         actor_log(actor, "user '%.*s' may configure '%.*s', write '%.*s', read '%.*s' in '%.*s'",
                   SLICE_ARG(row->user), SLICE_ARG(row->configure), SLICE_ARG(row->write),
                   SLICE_ARG(row->read), SLICE_ARG(row->vhost));
@@ -183,8 +185,8 @@ bool manage_clear_permissions(struct manage *m, const struct actor *actor, struc
     int err = auth_clear_permissions(m->auth, user, vhost, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "permission.deleted", ACTOR(actor), EVENT_STR("vhost", vhost),
-                   EVENT_STR("user", user));
+        event_emit(broker_events(m->broker), "permission.deleted", ACTOR(actor),
+                   EVENT_STR("vhost", vhost), EVENT_STR("user", user));
         actor_log(actor, "user '%.*s' has no permissions in '%.*s'", SLICE_ARG(user),
                   SLICE_ARG(vhost));
         err = connections_recheck(m, user);
@@ -204,7 +206,7 @@ bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
     int err = auth_set_topic_permissions(m->auth, row, &reason, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "topic.permission.created", ACTOR(actor),
+        event_emit(broker_events(m->broker), "topic.permission.created", ACTOR(actor),
                    EVENT_STR("read", row->read), EVENT_STR("write", row->write),
                    EVENT_STR("exchange", row->exchange), EVENT_STR("vhost", row->vhost),
                    EVENT_STR("user", row->user));
@@ -228,8 +230,8 @@ bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor,
     int err = auth_clear_topic_permissions(m->auth, user, vhost, exchange, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "topic.permission.deleted", ACTOR(actor), EVENT_STR("vhost", vhost),
-                   EVENT_STR("user", user));
+        event_emit(broker_events(m->broker), "topic.permission.deleted", ACTOR(actor),
+                   EVENT_STR("vhost", vhost), EVENT_STR("user", user));
         actor_log(actor, "topic permissions of user '%.*s' in '%.*s' are cleared", SLICE_ARG(user),
                   SLICE_ARG(vhost));
     }
@@ -242,7 +244,7 @@ static void tell_limits(struct manage *m, const struct actor *actor, struct slic
                         const struct slice *limits)
 {
     struct lv_buffer table = {0};
-    event_emit(m->broker, limits ? "user.limits.set" : "user.limits.cleared",
+    event_emit(broker_events(m->broker), limits ? "user.limits.set" : "user.limits.cleared",
                limits ? EVENT_MEMBERS(table_of_json_members(&table, *limits)) : EVENT_NONE,
                EVENT_STR("username", user), ACTOR(actor), EVENT_TEXT("name", "limits"));
     lv_buffer_free(&table);

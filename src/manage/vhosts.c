@@ -160,7 +160,7 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
     int err = vhost_set_tags(vhost, tidy_tags(tags, &tidy), (struct durable_done){commit_done, &c});
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(m->broker, "vhost.tags.set", ACTOR(actor),
+        event_emit(broker_events(m->broker), "vhost.tags.set", ACTOR(actor),
                    EVENT_WORDS("tags", lv_buffer_slice(&tidy)), EVENT_STR("name", name));
         actor_log(actor, "vhost '%.*s' has the tags '%.*s'", SLICE_ARG(name),
                   SLICE_ARG(lv_buffer_slice(&tidy)));
@@ -178,7 +178,7 @@ struct telling {
 static void tell_permission_deleted(void *arg, const struct definition_permission *row)
 {
     const struct telling *t = arg;
-    event_emit(t->m->broker, "permission.deleted", EVENT_STR("vhost", row->vhost),
+    event_emit(broker_events(t->m->broker), "permission.deleted", EVENT_STR("vhost", row->vhost),
                EVENT_STR("user", row->user), ACTOR(t->actor));
 }
 

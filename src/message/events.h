@@ -2,20 +2,27 @@
  * (event_exchange.vhost), with an empty body and the facts in headers, as RabbitMQ's plugin does
  * (docs/tracing.md lists all of them).
  *
- *     event_emit(broker, "user.created", EVENT_ACTOR, EVENT_STR("name", name));
+ *     event_emit(events, "user.created", EVENT_ACTOR, EVENT_STR("name", name));
  *
  * costs one relaxed load while nothing is bound to the exchange. It may be called on any loop and any
- * other thread, with the topology locked or not. The fields are written as they are given, and
- * timestamp_in_ms behind them; loop 0 publishes, so events caused by one another arrive in order. */
+ * other thread, with the topology locked or not. The fields are written as they are given. Whoever made
+ * the struct events publishes them (broker/event_exchange.c): on loop 0, so that events caused by one
+ * another arrive in order, with timestamp_in_ms as the last field.
+ *
+ * The events of exchanges, bindings and vhosts are in topology/topology_events.h, those of queues in
+ * queue/queue_events.h. */
 #ifndef LEVERET_MESSAGE_EVENTS_H
 #define LEVERET_MESSAGE_EVENTS_H
 
-#include "broker/broker.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-struct binding;
-struct exchange;
+#include "base/buffer.h"
+#include "base/slice.h"
+
 struct field;
-struct queue;
 
 #define EVENT_EXCHANGE "amq.rabbitmq.event"
 
@@ -65,22 +72,38 @@ struct event_field {
 
 enum { EVENT_STATE_BOUND = 1, EVENT_STATE_STOPPED = 2 };
 
+/* Where events go. Zero-initialised it publishes nothing. */
+struct events {
+    _Atomic unsigned state; /* EVENT_STATE_... */
+    /* Publishes an event with these headers, a table, of which it takes the bytes. `key` is a literal.
+     * Any thread. Set before anybody listens. */
+    void (*publish)(struct events *events, const char *key, struct lv_buffer *headers);
+};
+
 /* Whether anybody listens. */
-static inline bool events_are_wanted(const struct broker *broker)
+static inline bool events_are_wanted(const struct events *events)
 {
-    unsigned state = atomic_load_explicit(&broker->event_state, memory_order_relaxed);
+    unsigned state = atomic_load_explicit(&events->state, memory_order_relaxed);
     return __builtin_expect(state == EVENT_STATE_BOUND, false);
 }
 
-/* The fields are looked at only when somebody listens; all is copied. */
-#define event_emit(broker, key, ...)                                                               \
+/* Notes whether the event exchange has bindings. The topology lock is held. */
+void events_set_bound(struct events *events, bool is_bound);
+
+/* No event is published from here on: what still happens, happens to a broker that is being taken down.
+ * After the loops have stopped. */
+void events_stop(struct events *events);
+
+/* The fields are evaluated only if somebody listens; all is copied. */
+#define event_emit(to, key, ...)                                                                   \
     do {                                                                                           \
-        if (events_are_wanted(broker)) {                                                           \
+        struct events *to_ = (to);                                                                 \
+        if (events_are_wanted(to_)) {                                                              \
             const struct event_field fields_[] = {__VA_ARGS__};                                    \
-            event_send((broker), (key), fields_, sizeof fields_ / sizeof *fields_);                \
+            event_send(to_, (key), fields_, sizeof fields_ / sizeof *fields_);                     \
         }                                                                                          \
     } while (0)
-void event_send(struct broker *broker, const char *key, const struct event_field *fields,
+void event_send(struct events *events, const char *key, const struct event_field *fields,
                 size_t count);
 
 /* --- who does it ------------------------------------------------------------------------------ */
@@ -93,34 +116,12 @@ void event_send(struct broker *broker, const char *key, const struct event_field
 struct slice events_act_as(struct slice user);
 struct slice events_actor(void);
 
-/* --- a call for each kind of thing in this room; nothing happens unless somebody listens -------- */
-
-void event_exchange_created(const struct exchange *exchange);
-void event_exchange_deleted(const struct exchange *exchange);
-void event_binding_created(const struct binding *binding);
-void event_binding_deleted(const struct binding *binding);
-void event_queue_created(const struct queue *queue);
-void event_queue_deleted(const struct queue *queue);
-/* With its predeclared exchanges. */
-void event_vhost_created(struct vhost *vhost);
-/* And that it is down. */
-void event_vhost_deleted(struct vhost *vhost);
-/* "memory", "disk", "log", "store". Any thread. */
-void event_alarm(struct broker *broker, const char *source, bool is_set);
+/* --- names of processes ----------------------------------------------------------------------- */
 
 /* "<leveret@host.1.ID.NUMBER>", as listings show a connection (number 0) or a channel; in `space`.
  * Any thread. */
 enum { EVENT_PID_MAX = 320 };
-struct slice event_pid(const struct broker *broker, char space[EVENT_PID_MAX],
-                       uint64_t connection_id, unsigned channel);
-
-/* --- the exchange itself ---------------------------------------------------------------------- */
-
-/* Bindings from this exchange came or went: notes whether anybody listens. The lock is held. */
-void events_bound(const struct exchange *source, size_t bindings_from_count);
-
-/* No event is emitted any more: what still happens, happens to a broker that is being taken down. After
- * the loops have stopped. NULL is fine. */
-void events_stop(struct broker *broker);
+struct slice event_pid(const char *node_name, char space[EVENT_PID_MAX], uint64_t connection_id,
+                       unsigned channel);
 
 #endif

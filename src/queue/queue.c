@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "message/events.h"
 #include "paging/journal.h"
 #include "paging/pager.h"
 #include "queue/browse.h"
@@ -14,6 +13,7 @@
 #include "queue/held.h"
 #include "store/definitions.h"
 #include "topology/dedup.h"
+#include "topology/topology_events.h"
 #include "topology/vhost_private.h"
 
 /* --- its life ------------------------------------------------------------------------------- */
@@ -261,7 +261,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     queue_begin_expiry(q);
     /* No generation moves: no route that is kept says that a queue is not there. */
     link_locked(q);
-    event_queue_created(q);
+    event_queue_created(&q->entry);
     *ret = q;
     return store_queue(q, done);
 }
@@ -379,7 +379,7 @@ static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_i
     struct slice user = events_act_as(SLICE_EMPTY); /* bindings go by themselves */
     destination_unbind_all(q->entry.vhost, &q->entry.destination);
     events_act_as(user);
-    event_queue_deleted(q);
+    event_queue_deleted(&q->entry);
     topology_moved(topology);
     bool was_stored = q->entry.flags.durable && !q->entry.flags.exclusive &&
                       topology->definitions && !atomic_load(&q->entry.vhost->is_deleted);

@@ -30,7 +30,8 @@ void session_event_login(struct session *s, struct slice user, struct slice mech
 {
     const struct net_peer *peer = &s->peer;
     event_emit(
-        broker_of(s), is_success ? "user.authentication.success" : "user.authentication.failure",
+        broker_events(broker_of(s)),
+        is_success ? "user.authentication.success" : "user.authentication.failure",
         is_success ? EVENT_NONE : EVENT_CHARS("error", reason), EVENT_BOOL("ssl", s->tls.is_on),
         EVENT_STR("auth_mechanism", mechanism), EVENT_TEXT("protocol", s->frontend->protocol),
         EVENT_LONG("peer_port", peer->peer.port),
@@ -47,11 +48,12 @@ void session_event_created(struct session *s)
     char pid[EVENT_PID_MAX];
     const struct net_peer *peer = &s->peer;
     struct session_facts facts;
-    if (!events_are_wanted(broker))
+    if (!events_are_wanted(broker_events(broker)))
         return;
     session_get_facts(s, &facts);
     event_emit(
-        broker, "connection.created", actor_of(s), EVENT_TEXT("node", broker->topology.node_name),
+        broker_events(broker), "connection.created", actor_of(s),
+        EVENT_TEXT("node", broker->topology.node_name),
         EVENT_LONG("connected_at", s->connected_at_ms),
         EVENT_ARGUMENTS("client_properties", s->client_properties),
         EVENT_LONG("channel_max", facts.channel_max),
@@ -66,7 +68,8 @@ void session_event_created(struct session *s)
         EVENT_ADDRESS("peer_host", slice_str(peer->peer.text)),
         EVENT_ADDRESS("host", slice_str(peer->local.text)),
         EVENT_LONG("peer_port", peer->peer.port), EVENT_LONG("port", peer->local.port),
-        EVENT_TEXT("name", s->name), EVENT_STR("pid", event_pid(broker, pid, s->id, 0)),
+        EVENT_TEXT("name", s->name),
+        EVENT_STR("pid", event_pid(broker->topology.node_name, pid, s->id, 0)),
         EVENT_TEXT("type", "network"), provided_name_of(s));
 }
 
@@ -74,11 +77,11 @@ void session_event_closed(struct session *s)
 {
     struct broker *broker = broker_of(s);
     char pid[EVENT_PID_MAX];
-    event_emit(broker, "connection.closed",
+    event_emit(broker_events(broker), "connection.closed",
                EVENT_ARGUMENTS("client_properties", s->client_properties),
                EVENT_TEXT("node", broker->topology.node_name),
-               EVENT_STR("pid", event_pid(broker, pid, s->id, 0)), EVENT_TEXT("name", s->name),
-               provided_name_of(s));
+               EVENT_STR("pid", event_pid(broker->topology.node_name, pid, s->id, 0)),
+               EVENT_TEXT("name", s->name), provided_name_of(s));
 }
 
 /* --- channels ------------------------------------------------------------------------------- */
@@ -86,20 +89,21 @@ void session_event_closed(struct session *s)
 static struct slice channel_pid(const struct session *s, uint16_t channel,
                                 char space[EVENT_PID_MAX])
 {
-    return event_pid(broker_of(s), space, s->id, channel);
+    return event_pid(broker_of(s)->topology.node_name, space, s->id, channel);
 }
 
 void session_event_channel_created(struct session *s, uint16_t channel)
 {
     struct broker *broker = broker_of(s);
     char pid[EVENT_PID_MAX], connection[EVENT_PID_MAX];
-    if (!events_are_wanted(broker))
+    if (!events_are_wanted(broker_events(broker)))
         return;
     struct lv_buffer name = {0};
     lv_buffer_printf(&name, "%s (%u)", s->name, channel);
-    event_emit(broker, "channel.created", actor_of(s), EVENT_STR("vhost", vhost_name(s->vhost)),
-               EVENT_STR("user", session_user_name(s)), EVENT_LONG("number", channel),
-               EVENT_STR("connection", event_pid(broker, connection, s->id, 0)),
+    event_emit(broker_events(broker), "channel.created", actor_of(s),
+               EVENT_STR("vhost", vhost_name(s->vhost)), EVENT_STR("user", session_user_name(s)),
+               EVENT_LONG("number", channel),
+               EVENT_STR("connection", event_pid(broker->topology.node_name, connection, s->id, 0)),
                EVENT_STR("name", lv_buffer_slice(&name)),
                EVENT_STR("pid", channel_pid(s, channel, pid)));
     lv_buffer_free(&name);
@@ -108,7 +112,7 @@ void session_event_channel_created(struct session *s, uint16_t channel)
 void session_event_channel_closed(struct session *s, uint16_t channel)
 {
     char pid[EVENT_PID_MAX];
-    event_emit(broker_of(s), "channel.closed", actor_of(s),
+    event_emit(broker_events(broker_of(s)), "channel.closed", actor_of(s),
                EVENT_STR("pid", channel_pid(s, channel, pid)));
 }
 
@@ -118,7 +122,7 @@ void session_event_consumer_created(struct session *s, uint16_t channel, uint32_
                                     const struct consumer *c)
 {
     char pid[EVENT_PID_MAX];
-    event_emit(broker_of(s), "consumer.created", actor_of(s),
+    event_emit(broker_events(broker_of(s)), "consumer.created", actor_of(s),
                EVENT_ARGUMENTS("arguments", c->arguments), EVENT_LONG("prefetch_count", prefetch),
                EVENT_STR("queue", queue_name(c->queue)), EVENT_STR("vhost", vhost_name(s->vhost)),
                EVENT_STR("channel", channel_pid(s, channel, pid)),
@@ -131,7 +135,7 @@ void session_event_consumer_deleted(struct session *s, uint16_t channel, const s
 {
     char pid[EVENT_PID_MAX];
     event_emit(
-        broker_of(s), "consumer.deleted",
+        broker_events(broker_of(s)), "consumer.deleted",
         by_client ? actor_of(s) : EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_INTERNAL),
         EVENT_STR("queue", queue_name(c->queue)), EVENT_STR("vhost", vhost_name(s->vhost)),
         EVENT_STR("channel", channel_pid(s, channel, pid)), EVENT_STR("consumer_tag", c->tag));

@@ -17,9 +17,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "message/events.h"
 #include "topology/exchange_private.h"
 #include "topology/queue_entry.h"
+#include "topology/topology_events.h"
 #include "topology/vhost_private.h"
 #include "wire/table.h"
 
@@ -141,6 +141,13 @@ static void binding_free(struct lv_rcu_head *head)
     free(lv_container_of(head, struct binding, rcu));
 }
 
+/* Bindings from this exchange came or went. */
+static void note_listeners(const struct exchange *source)
+{
+    if (source->is_event_exchange)
+        events_set_bound(&source->vhost->topology->events, source->bindings_from_count > 0);
+}
+
 static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
                                    const struct binding_request *request)
 {
@@ -149,7 +156,7 @@ static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
     lv_list_push(&ends->destination->bindings_to, &b->to_link);
     ends->source->bindings_from_count++;
     ends->source->type->bind(ends->source, b);
-    events_bound(ends->source, ends->source->bindings_from_count);
+    note_listeners(ends->source);
     lv_table_insert(vhost->bindings, &b->by_identity); /* last: who walks it finds them whole */
     topology_moved(vhost->topology);
     return b;
@@ -161,7 +168,7 @@ void binding_drop(struct binding *binding)
     source->type->unbind(source, binding);
     source->bindings_from_count--;
     event_binding_deleted(binding);
-    events_bound(source, source->bindings_from_count);
+    note_listeners(source);
     lv_list_remove(&binding->from_link);
     lv_list_remove(&binding->to_link);
     lv_table_remove(source->vhost->bindings, &binding->by_identity);

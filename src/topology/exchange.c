@@ -11,10 +11,10 @@
 #include "base/memory.h"
 #include "broker/delayed.h"
 #include "broker/policy.h"
-#include "message/events.h"
 #include "queue/arguments.h"
 #include "topology/dedup.h"
 #include "topology/queue_entry.h"
+#include "topology/topology_events.h"
 #include "topology/vhost_private.h"
 #include "wire/table.h"
 

@@ -16,6 +16,7 @@
 #include "base/rcu.h"
 #include "base/slice.h"
 #include "loop/loop.h"
+#include "message/events.h"
 #include "topology/refusal.h"
 
 struct definitions;
@@ -40,6 +41,7 @@ struct topology {
     struct loops *loops;             /* borrowed */
     struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
     const char *node_name;           /* as messages and listings show it; borrowed */
+    struct events events;            /* message/events.h */
     const char *event_vhost; /* where the event exchange is; borrowed; before vhosts are made */
     pthread_mutex_t lock;    /* topology_lock() */
     _Atomic uint64_t generation;

@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "message/events.h"
 #include "topology/dedup.h"
 #include "topology/durable.h"
 #include "topology/exchange_private.h"
 #include "topology/queue_entry.h"
+#include "topology/topology_events.h"
 
 static const struct {
     const char *name;
