@@ -1,12 +1,14 @@
+/* How a message is made, grows while it comes in, and is freed. */
 #include "message/message.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "message/message_header.h"
 #include "store/log.h"
 
-struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
-                               uint64_t body_bytes, bool is_persistent)
+static struct message *create(struct slice exchange, struct slice routing_key, uint8_t format,
+                              struct slice header, uint64_t body_bytes, bool is_persistent)
 {
     lv_assert(exchange.n <= UINT8_MAX);
     lv_assert(routing_key.n <= UINT8_MAX);
@@ -21,7 +23,8 @@ struct message *message_create(struct slice exchange, struct slice routing_key, 
     m->exchange_bytes = (uint8_t)exchange.n;
     m->routing_key_bytes = (uint8_t)routing_key.n;
     m->is_persistent = is_persistent;
-    m->format = HEADER_AMQP_0_9_1;
+    m->format = format;
+    m->priority = header_priority(format, header);
     uint8_t *p = m->bytes;
     memcpy(p, exchange.p ? exchange.p : p, exchange.n);
     p += exchange.n;
@@ -31,14 +34,17 @@ struct message *message_create(struct slice exchange, struct slice routing_key, 
     return m;
 }
 
+struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
+                               uint64_t body_bytes, bool is_persistent)
+{
+    return create(exchange, routing_key, HEADER_AMQP_0_9_1, header, body_bytes, is_persistent);
+}
+
 struct message *message_from_store(const struct log_message *stored)
 {
-    struct message *m = message_create(stored->exchange, stored->routing_key, stored->header,
-                                       stored->body.n, stored->is_persistent);
-    if (!m)
-        return NULL;
-    m->format = stored->format;
-    if (stored->body.n > 0)
+    struct message *m = create(stored->exchange, stored->routing_key, stored->format,
+                               stored->header, stored->body.n, stored->is_persistent);
+    if (m && stored->body.n > 0)
         memcpy(message_body_space(m), stored->body.p, stored->body.n);
     return m;
 }

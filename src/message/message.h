@@ -22,13 +22,13 @@ struct message {
     uint8_t exchange_bytes;
     uint8_t routing_key_bytes;
     bool is_persistent;
-    uint8_t format;  /* of the header: enum header_format */
-    uint8_t bytes[]; /* exchange, routing key, header, body */
+    uint8_t format;   /* of the header: enum header_format */
+    uint8_t priority; /* of the header; 0: none */
+    uint8_t bytes[];  /* exchange, routing key, header, body */
 };
 
 /* Makes a message with a header in the format HEADER_AMQP_0_9_1, whose body is still to be written to
- * message_body_space(). NULL when there is no
- * memory. The caller owns the one reference. */
+ * message_body_space(). Returns NULL if there is no memory. The caller owns the one reference. */
 struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
                                uint64_t body_bytes, bool is_persistent);
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "message/message_header.h"
 #include "message/seen.h"
 #include "paging/pager.h"
 #include "queue/queue_private.h"
-#include "wire/properties.h"
 #include "wire/table.h"
 
 enum { ENTRIES_MIN = 64 };
@@ -51,13 +51,11 @@ void conflation_free(struct conflation **conflation)
 
 /* --- the index --------------------------------------------------------------------------------- */
 
-/* The value of a message with this content header. False: it has none. */
-static bool value_of(const struct conflation *c, struct slice header, struct seen_value *ret)
+/* The value of a message with this headers table. Returns false if it has none. */
+static bool value_of(const struct conflation *c, struct slice headers, struct seen_value *ret)
 {
-    struct slice headers, name;
+    struct slice name;
     struct field f;
-    if (!properties_find(header, PROPERTY_HEADERS, &headers))
-        return false;
     while (table_next(&headers, &name, &f)) {
         if (slice_equal(name, c->header)) {
             *ret = seen_value_of(&f);
@@ -181,7 +179,7 @@ static void put(struct queue *q, struct entry fresh)
 void conflation_came(struct queue *q, uint64_t place, const struct message *m)
 {
     struct seen_value value;
-    if (value_of(q->conflation, message_header(m), &value))
+    if (value_of(q->conflation, message_headers(m), &value))
         put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
 }
 
@@ -194,7 +192,7 @@ bool conflation_comes_back(struct queue *q, uint64_t place, const struct message
 {
     struct conflation *c = q->conflation;
     struct seen_value value;
-    if (!value_of(c, message_header(m), &value))
+    if (!value_of(c, message_headers(m), &value))
         return true;
     const struct entry *e = entry_find(c, value);
     if (e && is_newer(e->place, place) && is_there(q, e->place))
@@ -218,7 +216,7 @@ bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t
 {
     struct conflation *c = q->conflation;
     struct seen_value value;
-    const struct entry *e = value_of(c, message_header(m), &value) ? entry_find(c, value) : NULL;
+    const struct entry *e = value_of(c, message_headers(m), &value) ? entry_find(c, value) : NULL;
     if (!e || !is_ready(q, e->place))
         return false;
     *ret_body_bytes = e->body_bytes;
@@ -232,7 +230,7 @@ void conflation_found(struct queue *q, uint64_t place, struct slice header, uint
 {
     struct conflation *c = q->conflation;
     struct seen_value value;
-    if (!value_of(c, header, &value))
+    if (!value_of(c, header_headers(HEADER_AMQP_0_9_1, header), &value))
         return;
     struct entry found = entry_of(value, place, body_bytes, is_persistent);
     const struct entry *e = entry_find(c, value);

@@ -5,12 +5,11 @@
 
 #include "base/memory.h"
 #include "message/events.h"
+#include "message/message_header.h"
 #include "paging/pager.h"
 #include "queue/browser.h"
 #include "queue/held.h"
 #include "topology/vhost.h"
-#include "wire/properties.h"
-#include "wire/wire.h"
 
 static void call_back_mail(struct loop *at, struct mail *mail)
 {
@@ -74,15 +73,10 @@ static void find_head_time(struct queue *q, struct queue_call *call)
 {
     struct lane *l = lane_first_ready(&q->lanes);
     uint64_t sequence;
-    struct slice bytes;
     if (!l || backlog_next(&l->backlog, &sequence) != BACKLOG_HERE)
         return;
     const struct message *m = backlog_find(&l->backlog, sequence);
-    if (!m || !properties_find(message_header(m), PROPERTY_TIMESTAMP, &bytes))
-        return;
-    struct wire_reader r = wire_reader_of(bytes);
-    call->head_time = wire_read_u64(&r);
-    call->has_head_time = true;
+    call->has_head_time = m && message_timestamp(m, &call->head_time);
 }
 
 void queue_call_status(struct queue_call *call)

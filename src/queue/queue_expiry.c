@@ -5,8 +5,8 @@
  * read a little before its time. */
 #include "queue/queue_private.h"
 
+#include "message/message_header.h"
 #include "paging/pager.h"
-#include "wire/properties.h"
 
 enum {
     WATCH_MS_MAX = 60000, /* the machine may sleep meanwhile, and timers with it */
@@ -14,27 +14,11 @@ enum {
 
 /* --- deadlines ---------------------------------------------------------------------------------- */
 
-/* The message's own time to live; false when it has none. Who publishes has checked it. */
-static bool read_expiration(const struct message *m, uint64_t *ret_ms)
-{
-    struct slice expiration;
-    if (!properties_find(message_header(m), PROPERTY_EXPIRATION, &expiration) || expiration.n == 0)
-        return false;
-    *ret_ms = 0;
-    for (size_t i = expiration.p[0] == '+' || expiration.p[0] == '-'; i < expiration.n; i++) {
-        unsigned digit = expiration.p[i] - (unsigned)'0';
-        if (digit > 9)
-            return false;
-        *ret_ms = *ret_ms * 10 + digit;
-    }
-    return true;
-}
-
 static uint64_t expires_at(const struct queue *q, const struct message *m)
 {
     uint64_t ttl_ms = (uint64_t)q->settings.message_ttl_ms, own_ms;
     bool has_ttl = q->settings.message_ttl_ms != ARGUMENT_UNSET;
-    if (read_expiration(m, &own_ms)) {
+    if (message_expiration(m, &own_ms)) {
         ttl_ms = has_ttl && ttl_ms < own_ms ? ttl_ms : own_ms;
         has_ttl = true;
     }

@@ -10,7 +10,6 @@
 #include "queue/queue_settings.h"
 #include "topology/dedup.h"
 #include "topology/vhost.h"
-#include "wire/properties.h"
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
@@ -194,12 +193,10 @@ void queue_deliver_soon(struct queue *q)
 /* Where the message waits. Only a queue with priorities looks into it. */
 static struct lane *lane_for(struct queue *q, const struct message *m)
 {
-    struct slice priority;
-    if (q->settings.max_priority <= 0 ||
-        !properties_find(message_header(m), PROPERTY_PRIORITY, &priority))
-        return &q->lanes.first;
     int64_t most = q->settings.max_priority;
-    return lane_of(&q->lanes, priority.p[0] < most ? priority.p[0] : (unsigned)most);
+    if (most <= 0 || m->priority == 0)
+        return &q->lanes.first;
+    return lane_of(&q->lanes, m->priority < most ? m->priority : (unsigned)most);
 }
 
 /* Nobody can take it now: it waits. */

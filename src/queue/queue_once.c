@@ -1,8 +1,8 @@
 /* A queue that drops duplicates (dedup.h), at its home. */
+#include "message/message_header.h"
 #include "paging/journal.h"
 #include "queue/queue_private.h"
 #include "topology/dedup.h"
-#include "wire/properties.h"
 
 static enum confirm_answer take(struct queue *q, struct message *m, bool is_kept,
                                 struct confirm_sink *sink, uint64_t number)
@@ -22,13 +22,12 @@ enum confirm_answer queue_take_again(struct queue *q, struct message *m, struct 
 enum confirm_answer queue_take_once(struct queue *q, struct message *m, struct confirm_sink *sink,
                                     uint64_t number)
 {
-    struct properties properties;
     struct dedup_claims claims = {0};
-    if (!q->entry.dedup || !properties_read(message_header(m), &properties))
+    if (!q->entry.dedup)
         return take(q, m, false, sink, number);
     if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return CONFIRM_GONE;
-    if (!dedup_admits(q->entry.dedup, properties.headers, &claims))
+    if (!dedup_admits(q->entry.dedup, message_headers(m), &claims))
         return dedup_answer_duplicate(&claims, sink, number);
     if (!claims.first)
         return take(q, m, false, sink, number);

@@ -89,6 +89,14 @@ static size_t properties_of(const struct world *w, uint32_t number, uint8_t out[
     return (size_t)(properties_put(out, &p) - out);
 }
 
+/* One that asks a queue for something does so in the only format that is known; others are kept as they come. */
+static uint8_t format_of(const struct world *w, uint32_t number)
+{
+    const struct model *model = &w->models[number];
+    bool is_known = model->has_priority || model->has_ttl;
+    return (uint8_t)(is_known ? HEADER_AMQP_0_9_1 : number % HEADER_FORMATS);
+}
+
 bool world_may_be_over(const struct world *w, uint32_t number)
 {
     const struct model *model = &w->models[number];
@@ -137,7 +145,7 @@ struct message *world_make_message(struct world *w, uint32_t number)
         message_create(slice_str("amq.direct"), key_of(number), slice_of(properties, n),
                        model->body_bytes, model->is_persistent);
     body_of(number, message_body_space(m), model->body_bytes);
-    m->format = (uint8_t)(number % HEADER_FORMATS); /* queues and the store do not look at it */
+    m->format = format_of(w, number);
     return m;
 }
 
@@ -154,7 +162,7 @@ uint32_t world_read_message(struct world *w, const struct delivery *d)
     size_t n = properties_of(w, number, properties);
     if (!slice_equal(d->header, slice_of(properties, n)))
         world_fail(w, "message %u has other properties", number);
-    if (d->message && d->message->format != number % HEADER_FORMATS)
+    if (d->message && d->message->format != format_of(w, number))
         world_fail(w, "message %u has another format", number);
     if (!slice_equal(d->routing_key, key_of(number)) ||
         !slice_equal(d->exchange, slice_str("amq.direct")))
