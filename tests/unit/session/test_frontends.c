@@ -260,6 +260,44 @@ static void connections_of_all_protocols_count_in_the_nodes_limit(void **state)
     world_stop(&w);
 }
 
+static void connections_of_all_protocols_count_in_their_users_limit(void **state)
+{
+    struct world w;
+    struct net_sim_peer line, second;
+    struct lv_buffer why = {0};
+    (void)state;
+    world_start(&w, 1, 16);
+    assert_int_equal(auth_set_limits(w.server.auth, slice_str("guest"),
+                                     slice_str("{\"max-connections\": 2}"), &why, NULL, NULL),
+                     0);
+    world_login(&w, 0, 0, 0);
+    connect_and_log_in(&w, &line, 0);
+    connect_line(&w, &second, 0);
+    says(&w, &second, "LOGIN guest guest /");
+    hears(&second,
+          "ERR connection refused for user 'guest': user connection limit (2) is reached\n");
+    leave(&w, &second);
+    leave(&w, &line);
+    connect_and_log_in(&w, &line, 0);
+    leave(&w, &line);
+    lv_buffer_free(&why);
+    world_stop(&w);
+}
+
+static void a_vhost_that_is_not_there_is_not_entered(void **state)
+{
+    struct world w;
+    struct net_sim_peer line;
+    (void)state;
+    world_start(&w, 1, 17);
+    connect_line(&w, &line, 0);
+    says(&w, &line, "LOGIN guest guest /nowhere");
+    hears(&line, "ERR vhost /nowhere not found\n");
+    assert_int_equal(w.server.connections_entered, 0);
+    leave(&w, &line);
+    world_stop(&w);
+}
+
 static void a_user_publishes_only_where_it_may_write(void **state)
 {
     struct world w;
@@ -274,6 +312,21 @@ static void a_user_publishes_only_where_it_may_write(void **state)
     assert_int_equal(auth_set_permissions(w.server.auth, &row, NULL, NULL, NULL), 0);
     says(&w, &line, "PUB nobody a");
     hears(&line, "ERR access to exchange 'amq.default' in vhost '/' refused for user 'guest'\n");
+    leave(&w, &line);
+    world_stop(&w);
+}
+
+static void a_front_end_need_not_know_of_timeouts_and_permissions(void **state)
+{
+    struct world w;
+    struct net_sim_peer line;
+    (void)state;
+    world_start(&w, 1, 19);
+    connect_and_log_in(&w, &line, 0);
+    sessions_timeouts_changed(loops_at(w.loops, 0));
+    sessions_permissions_changed(loops_at(w.loops, 0), slice_str("guest"));
+    says(&w, &line, "BYE");
+    hears(&line, "BYE\n");
     leave(&w, &line);
     world_stop(&w);
 }
@@ -397,7 +450,10 @@ int main(void)
             an_exclusive_queue_is_locked_for_other_protocols_and_goes_with_its_session),
         cmocka_unit_test(a_wrong_password_is_refused),
         cmocka_unit_test(connections_of_all_protocols_count_in_the_nodes_limit),
+        cmocka_unit_test(connections_of_all_protocols_count_in_their_users_limit),
+        cmocka_unit_test(a_vhost_that_is_not_there_is_not_entered),
         cmocka_unit_test(a_user_publishes_only_where_it_may_write),
+        cmocka_unit_test(a_front_end_need_not_know_of_timeouts_and_permissions),
         cmocka_unit_test(an_alarm_holds_up_who_publishes_until_it_ends),
         cmocka_unit_test(an_alarm_does_not_hold_up_who_only_consumes),
         cmocka_unit_test(an_operator_closes_one_session_by_its_id),
