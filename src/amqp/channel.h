@@ -122,8 +122,7 @@ void channel_enter(struct channel *ch, enum channel_state next);
  * channel is in that state, not OPEN. */
 void channel_shut(struct channel *ch, enum channel_state next);
 
-/* The channel, GONE already, leaves the connection; freed now or when what it has under way has come
- * back. */
+/* Removes a GONE channel from its connection. It is freed now, or when what it has under way has come back. */
 void channel_leave(struct channel *ch);
 
 /* A queue's home has let one of its consumers go, or all that was delivered is back. The channel may be
@@ -201,7 +200,7 @@ void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
  * gone afterwards. */
 void channel_execute_deferred(struct channel *ch);
 
-/* The ENDING channel is gone, behind close-ok, as soon as its consumers are: now, perhaps. */
+/* Ends an ENDING channel, with close-ok, as soon as its consumers are gone, which may be now. */
 void channel_end(struct channel *ch);
 
 /* --- dispatch.c ------------------------------------------------------------------------------ */
@@ -213,23 +212,23 @@ void channel_refuse_open(struct channel *ch);
 
 /* --- publish.c ------------------------------------------------------------------------------- */
 
-/* Tries to take a whole publish (method, header and at most one body frame) that lies in p .. end at
- * once; returns the bytes consumed, 0 when it is not all there or anything is unusual. */
+/* Takes a whole publish (method, header and at most one body frame) that lies in p .. end. Returns the bytes
+ * consumed, or 0 if it is incomplete or unusual in any way. */
 size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8_t *end);
 
-/* The confirms' flush, scheduled for the end of the turn. */
+/* Schedules the flush of confirms for the end of the turn. */
 void channel_confirm_soon(struct channel *ch);
 void channel_init_confirm_task(struct channel *ch);
-/* The flush now: before the last that the channel says. */
+/* Flushes confirms now, before the channel sends its last frame. */
 void channel_tell_settled(struct channel *ch);
-/* The channel's sink, made at first use. */
+/* Returns the channel's sink, which is made at first use. */
 struct publisher *channel_publisher(struct channel *ch);
-/* The channel wants no more answers, except to the commit that it waits for. */
+/* Gives up the sink: no answer matters any more, except to a commit that the channel waits for. */
 void channel_forget_publisher(struct channel *ch);
 
-/* A mandatory publish that no confirm tells of: the number for its queues' answers to channel_publisher(),
- * and, when they have been asked and answers->later is at least 1, its watch begins. It is returned when
- * all of them are gone. */
+/* For a mandatory publish on a channel without confirms. channel_watch_next() returns the number under which
+ * its queues answer channel_publisher(). channel_watch() follows if some answer later (answers->later > 0):
+ * the message is returned to the client if all queues turn out to be gone. */
 uint64_t channel_watch_next(struct channel *ch);
 void channel_watch(struct channel *ch, const struct confirm_answers *answers);
 
@@ -250,42 +249,42 @@ void channel_release_room(struct channel *ch);
 
 void channel_begin_publish(struct channel *ch, struct slice args);
 void channel_take_header(struct channel *ch, struct slice payload);
-/* Whether this much of a body, or more, is still to come. */
+/* Returns whether at least this many bytes of a body are still to come. */
 bool channel_misses_body(const struct channel *ch, uint64_t bytes);
-/* Part of a body, or all of it. */
+/* Takes a part of a body, or all of it. */
 void channel_take_body(struct channel *ch, struct slice part);
 
 /* --- delivery.c ------------------------------------------------------------------------------ */
 
 extern const struct consumer_calls channel_consumer_calls;
 
-/* Header and body frames. The body is borrowed from `message` when it is large and that is there. */
+/* Writes header and body frames. A large body is borrowed from `message`, if there is one. */
 void channel_write_content(struct channel *ch, struct slice header, struct slice body,
                            struct message *message);
 
-/* A delivery that the consumer, or getter, has under this tag is outstanding. */
+/* Records a delivery to the consumer, or getter, as outstanding under this tag. */
 void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
                          uint64_t place);
 
-/* The consumer's open hold is given back after its home has let it go. `returns_all`: the caller
- * requeues what it holds right after this (queue_detach()). */
+/* Cancels the consumer; its open hold is released when its queue's home has let it go. `returns_all`: the
+ * caller requeues what it holds right after this (queue_detach()). */
 void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
 
 /* --- consumers.c ----------------------------------------------------------------------------- */
 
-/* An open one, whose tag no other has; one that is there; by its tag, or NULL. */
+/* Adds an open consumer, whose tag no other has; removes one; finds one by its tag, or returns NULL. */
 void channel_add_consumer(struct channel *ch, struct consumer *consumer);
 void channel_remove_consumer(struct channel *ch, struct consumer *consumer);
 struct consumer *channel_find_consumer(struct channel *ch, struct slice tag);
 
 void channel_init_consumers(struct channel *ch);
-/* They get nothing from here on. Their queues' homes are asked to let them go, in slices where they are many;
- * `detaching` counts. */
+/* Stops all deliveries, and asks the queues' homes to let the consumers go, in slices if there are many.
+ * `detaching` counts those that are still to be let go. */
 void channel_let_consumers_go(struct channel *ch);
 
 /* --- settling.c ------------------------------------------------------------------------------ */
 
-/* Deliveries with these tags, and what becomes of them. */
+/* Deliveries with these tags, and how they are settled. */
 struct settle_range {
     uint64_t first;
     uint64_t last;
@@ -294,31 +293,32 @@ struct settle_range {
 
 void channel_init_settling(struct channel *ch);
 
-/* Settles tags from first on, all unmarked ones up to last. True: all of it is done. Else the rest
- * follows in slices, and then done(), after which the channel may be gone: until then the channel waits,
- * or is kept. */
+/* Settles all unmarked tags from first to last. Returns true if all of it is done. Else the rest is done in
+ * slices, and then done() is called, after which the channel may be gone; until then the channel must
+ * wait. */
 bool channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind,
                     void (*done)(struct channel *ch));
 
-/* The same for marked tags; takes the list. tx_has_settled() is told of each queue. */
+/* Like channel_settle(), for the marked tags of a list, which it takes. tx_has_settled() is called for each
+ * queue. */
 bool channel_settle_commit(struct channel *ch, struct settle_range *ranges, size_t count,
                            void (*done)(struct channel *ch));
 
-/* The channel ends, and all that is outstanding goes back; it is `detaching` until all is back. */
+/* Requeues all that is outstanding, since the channel ends; `detaching` counts until all is back. */
 void channel_requeue_all(struct channel *ch);
 
-/* Requeues all of this consumer's, perhaps in slices. */
+/* Requeues all that this consumer holds, perhaps in slices. */
 void channel_requeue_of(struct channel *ch, struct consumer *consumer);
 
-/* Whether some of what was to be settled is not yet. */
+/* Returns whether some of what was to be settled is not settled yet. */
 bool channel_is_settling(const struct channel *ch);
 
 /* --- timeouts.c ------------------------------------------------------------------------------ */
 
 void channel_init_timeouts(struct channel *ch);
-/* The consumer's delivery is outstanding from now on. */
+/* Watches the consumer's delivery, which is outstanding from now on. */
 void channel_watch_delivery(struct channel *ch, const struct consumer *consumer);
-/* Timeouts are others, or more is outstanding: looks at the end of the turn. */
+/* Timeouts have changed, or more is outstanding: checks at the end of the turn. */
 void channel_look_for_timeouts(struct channel *ch);
 
 /* --- revoked.c ------------------------------------------------------------------------------- */
@@ -381,15 +381,15 @@ void channel_change_binding(struct channel *ch, uint32_t method, binding_change 
 
 /* --- tx.c ------------------------------------------------------------------------------------ */
 
-/* Keeps an acknowledgement of these (unmarked) tags until commit, and marks them. */
+/* Marks these (unmarked) tags, and keeps their acknowledgement until commit. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);
-/* Whether a commit is under way. */
+/* Returns whether a commit is under way. */
 bool tx_is_committing(const struct channel *ch);
-/* The commit under way has settled something of this queue. */
+/* Notes that the commit under way has settled something of this queue. */
 void tx_has_settled(struct channel *ch, struct queue *q);
-/* All queues have what a commit sent them. The channel may be gone afterwards. */
+/* Called when all queues have what a commit sent them. The channel may be gone afterwards. */
 void tx_is_committed(struct channel *ch);
-/* The channel ends: what is not being committed is dropped; a commit under way goes on to its end. */
+/* The channel ends: drops what is not being committed; a commit under way is carried through. */
 void tx_end(struct channel *ch);
 uint64_t tx_publish_count(const struct channel *ch);
 uint64_t tx_settle_count(const struct channel *ch);
@@ -398,18 +398,18 @@ uint64_t tx_settle_count(const struct channel *ch);
 
 #define REPLY_TO_NAME "amq.rabbitmq.reply-to"
 
-/* Whether the name is REPLY_TO_NAME, or could be one that was made from it. */
+/* Returns whether the name is REPLY_TO_NAME, or has the form of a name made from it. */
 bool reply_to_is_name(struct slice name);
 
 /* basic.consume from REPLY_TO_NAME: answers, or refuses. */
 void reply_to_consume(struct channel *ch, const struct amqp_basic_consume *m);
-/* True when the tag was the reply consumer's, which is gone then. */
+/* Cancels the reply consumer if the tag is its own; returns whether it was. */
 bool reply_to_cancel(struct channel *ch, struct slice consumer_tag);
-/* The name that stands for this channel in reply_to; empty when it has no reply consumer. */
+/* Returns this channel's name for reply_to, or nothing if it has no reply consumer. */
 struct slice reply_to_own_name(const struct channel *ch);
-/* queue.declare of such a name. */
+/* Answers queue.declare of such a name. */
 void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m);
-/* The channel's reply consumer is gone afterwards; it may have none. */
+/* Frees the channel's reply consumer, if it has one. */
 void reply_to_free(struct channel *ch);
 
 #endif

@@ -3,7 +3,7 @@
 #include "amqp/channel.h"
 #include "base/memory.h"
 
-/* The place of this number, or where it would go. */
+/* Returns the index of this number's channel, or where it would be inserted. */
 static size_t place_of(const struct connection *conn, uint16_t number)
 {
     size_t low = 0, high = conn->channel_count;

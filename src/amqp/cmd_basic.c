@@ -10,7 +10,7 @@ enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in s
 
 /* --- qos ------------------------------------------------------------------------------------------ */
 
-/* One limit for the channel: consumers that run already count in it, with what they hold. */
+/* One limit for the whole channel. Consumers that run already count in it, with what they hold. */
 static void set_shared_credit(struct channel *ch, uint32_t count)
 {
     ch->limit_count = count;
@@ -25,7 +25,7 @@ static void set_shared_credit(struct channel *ch, uint32_t count)
     shared_credit_set(ch->limit, count);
 }
 
-/* The limit of each consumer to come; of those that run only where the operator wants it so. */
+/* A limit for each later consumer; for running ones only if the operator has configured it. */
 static void set_prefetch(struct channel *ch, uint32_t count)
 {
     ch->prefetch_count = count;
@@ -62,7 +62,7 @@ static void consumed(struct channel *ch, struct queue_call *call)
     if (call->refused) {
         consumer_release(&c);
     } else if (!ch) {
-        /* The channel went while its command was under way. */
+        /* The channel ended while its command was under way. */
         channel_cancel_consumer(c->session, c, true);
     } else {
         channel_add_consumer(ch, c);
@@ -128,8 +128,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
     start_consumer(ch, &m, q, tag, &arguments);
 }
 
-/* The client's own cancel: the consumer keeps what it holds, and cancel-ok comes behind the last
- * delivery. */
+/* After basic.cancel the consumer keeps what it holds, and cancel-ok follows the last delivery. */
 static void cancelled(struct channel *ch, struct queue_call *call)
 {
     struct consumer *c = call->consumer;
@@ -161,7 +160,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
 
 /* --- get -------------------------------------------------------------------------------------------- */
 
-/* What is got is held by a getter: a consumer that gets nothing by itself, one for each queue. */
+/* Messages from basic.get are held by a getter: a consumer that is never delivered to, one for each queue. */
 static struct consumer *getter_for(struct channel *ch, struct queue *q)
 {
     struct lv_list *it, *after;
@@ -231,8 +230,9 @@ void cmd_basic_get(struct channel *ch, struct slice args)
 
 /* --- ack, nack, reject, recover ------------------------------------------------------------------------ */
 
-/* The tags that are meant: one, or with `multiple` all up to it (0: all there are). Also then the tag
- * itself must be outstanding. False after refusing. *ret_last < *ret_first: none, and that is fine. */
+/* Returns the range of tags that is meant: one, or with `multiple` all up to it (0: all). The tag itself must
+ * be outstanding either way. False after refusing. *ret_last < *ret_first: there are none, which is no
+ * mistake. */
 static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
                        uint64_t *ret_first, uint64_t *ret_last)
 {

@@ -22,14 +22,14 @@ static void declare_ok(struct channel *ch, struct slice name, uint64_t messages,
                  .consumer_count = (uint32_t)consumers);
 }
 
-/* A declare of a queue that is there, until its home has answered. */
+/* A declare of an existing queue, until the queue's home has answered. */
 struct redeclaration {
     bool no_wait;
     size_t bytes;
     uint8_t args[]; /* the method's */
 };
 
-/* A queue that has ended meanwhile is made anew. */
+/* If the queue has been deleted meanwhile, the declare is executed again and creates it. */
 static void redeclared(struct channel *ch, struct queue_call *call)
 {
     struct redeclaration *r = call->owner;
@@ -40,7 +40,7 @@ static void redeclared(struct channel *ch, struct queue_call *call)
     free(r);
 }
 
-/* Its home knows whether it is still there, and how many messages and consumers it has. */
+/* Asks the queue's home whether it still exists, and how many messages and consumers it has. */
 static void redeclare(struct channel *ch, struct queue *q, bool no_wait, struct slice args)
 {
     struct redeclaration *r = lv_malloc(sizeof *r + args.n);
@@ -104,7 +104,7 @@ static void declare(struct channel *ch, struct queue_declaration *d, bool no_wai
     channel_answer(ch, result, AMQP_QUEUE_DECLARE, &error, done);
 }
 
-/* CR and LF are dropped from names. `space` has SHORTSTR_BYTES_MAX bytes. */
+/* Returns the name without CR and LF, in `space`, which has SHORTSTR_BYTES_MAX bytes. */
 static struct slice without_line_ends(struct slice name, uint8_t *space)
 {
     size_t n = 0;
@@ -190,7 +190,7 @@ static void purged(struct channel *ch, struct queue_call *call)
         CHANNEL_SEND(ch, queue_purge_ok, .message_count = (uint32_t)call->ready);
 }
 
-/* Marks a call whose answer nobody wants to hear. */
+/* Marks a call whose answer the client does not want. */
 static void *const no_wait_mark = (void *)1;
 
 void cmd_queue_purge(struct channel *ch, struct slice args)

@@ -100,7 +100,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
 
 /* --- telling ------------------------------------------------------------------------------------ */
 
-/* What is being told: runs of numbers that follow each other, in ascending order. */
+/* One flush: runs of consecutive numbers are told in ascending order. */
 struct telling {
     struct confirms *c;
     confirm_send *send;
@@ -111,15 +111,15 @@ struct telling {
     size_t refused;       /* of c->refused: how many are told */
 };
 
-/* The open bits from this number on, within its chunk. */
+/* Returns the open bits of this number's chunk, from the number on. */
 static uint64_t open_from(const struct confirms *c, uint64_t number)
 {
     const struct chunk *chunk = lv_seqmap_find(&c->window, number);
     return chunk ? chunk->open >> (number % WINDOW_ENTRIES) : 0;
 }
 
-/* The first number from `from` to the last that is open, or, if `is_open` is false, that is not; the
- * one after the last when there is none. */
+/* Returns the first number from `from` on that is open (or, if `is_open` is false, that is not), or the one
+ * after the last if there is none. */
 static uint64_t find_next(const struct confirms *c, uint64_t from, bool is_open)
 {
     while (from <= c->last) {
@@ -146,7 +146,7 @@ static void end_run(struct telling *t)
     if (t->from == 0)
         return;
     if (t->to < t->lowest_open) {
-        /* RabbitMQ's nack says `multiple` for one message, too; its ack does not. */
+        /* RabbitMQ's nack sets `multiple` for a single message, too; its ack does not. */
         t->send(t->arg, t->to, t->is_nack || t->to > t->from, t->is_nack);
     } else {
         for (uint64_t n = t->from; n <= t->to; n++)
@@ -167,7 +167,7 @@ static void add_run(struct telling *t, uint64_t from, uint64_t to, bool is_nack)
     t->is_nack = is_nack;
 }
 
-/* The refused ones up to this number, and of those the ones from `from` on cut the run of acks. */
+/* Tells of refused numbers up to this one; those from `from` on interrupt the run of acks. */
 static void add_acks(struct telling *t, uint64_t from, uint64_t to)
 {
     const struct confirm_list *refused = &t->c->refused;
@@ -183,7 +183,7 @@ static void add_acks(struct telling *t, uint64_t from, uint64_t to)
         add_run(t, from, to, false);
 }
 
-/* What was published since the last time and is not open. */
+/* Tells of what was published since the last flush and is not open. */
 static void add_new(struct telling *t)
 {
     const struct confirms *c = t->c;
@@ -195,7 +195,7 @@ static void add_new(struct telling *t)
     }
 }
 
-/* What was open the last time, and is taken. */
+/* Tells of what was open at the last flush and is taken now. */
 static void add_late(struct telling *t)
 {
     const struct confirm_list *late = &t->c->late;

@@ -108,7 +108,7 @@ void connection_zombie_gone(struct connection *conn)
         say_close_ok(conn);
 }
 
-/* All channels go, and then the queues that were this connection's alone. */
+/* Ends all channels, and then deletes the connection's exclusive queues. */
 static void end_channels(struct connection *conn)
 {
     while (conn->channel_count > 0) {
@@ -135,7 +135,7 @@ static void on_end(void *owner, int error)
         connection_free(conn);
 }
 
-/* Resumes this one if it was told to wait, unless `skip` others were before it, of *n. */
+/* Resumes this consumer if it was told to wait, unless it is among the first `skip` of those; counts it in *n. */
 static void resume_if_full(struct consumer *c, size_t skip, size_t *n)
 {
     if (c->is_full && (*n)++ >= skip)
@@ -158,8 +158,8 @@ static size_t resume_full(struct connection *conn, size_t skip)
     return n;
 }
 
-/* The socket takes output again: consumers that were told to wait go on. The first one's queue may
- * fill all the room there is, so each time another one is first. */
+/* The socket takes output again: consumers that were told to wait go on. The first one's queue may fill all
+ * the room there is, so a different consumer is first each time. */
 static void on_drained(void *owner)
 {
     struct connection *conn;
@@ -198,20 +198,20 @@ static bool has_waiting_channel(const struct connection *conn)
     return false;
 }
 
-/* Before its last word, whatever that is. */
+/* Flushes all channels' confirms, before the connection's last frame. */
 static void tell_settled(struct connection *conn)
 {
     for (size_t i = 0; i < conn->channel_count; i++)
         channel_tell_settled(conn->channels[i]);
 }
 
-/* Exclusive queues go before close-ok: who sees it finds their names free. */
+/* Exclusive queues are deleted before close-ok: a client that has seen it finds their names free. */
 static void finish_now(struct connection *conn)
 {
     tell_settled(conn);
     connection_enter(conn, CONNECTION_SILENT);
     end_channels(conn);
-    /* Who sees close-ok finds the consumers gone, and what went with them. */
+    /* A client that has seen close-ok finds its consumers gone, and auto-delete queues with them. */
     if (conn->zombies > 0)
         connection_enter(conn, CONNECTION_OWES_CLOSE_OK);
     else

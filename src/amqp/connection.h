@@ -105,7 +105,7 @@ void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t met
  * bytes, no NUL); its length. */
 size_t reply_text_make(char *text, uint16_t code, const char *format, va_list args);
 
-/* The socket closes without a word: at once, or after the delay that slows down guessing. */
+/* Closes the socket without a word: at once, or after a delay that slows down guessing of passwords. */
 void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
 
@@ -115,7 +115,7 @@ void connection_finish(struct connection *conn);
 /* A channel has gone on: if the connection is FINISHING, it may be able to finish now. */
 void connection_try_to_finish(struct connection *conn);
 
-/* A zombie channel is gone; frees the connection when it was the last thing that kept it. */
+/* A zombie is gone. If it was the last one, says the close-ok that is owed, or frees a GONE connection. */
 void connection_zombie_gone(struct connection *conn);
 
 /* Whether its channels' commands are executed. */
@@ -167,7 +167,7 @@ void connection_log_foreign(const struct connection *conn, const uint8_t *p, siz
 void connection_log_vanished(const struct connection *conn, int error);
 /* One line about a handshake that takes too long. */
 void connection_log_late(const struct connection *conn, uint32_t limit_ms);
-/* For debug, a line about each argument that nothing in the broker knows. */
+/* At level debug: a line about each argument that nothing in the broker knows. */
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument));
 
@@ -175,7 +175,8 @@ void channel_remark_arguments(const struct channel *ch, uint32_t method, struct 
 
 size_t connection_on_bytes(void *owner, uint8_t *p, size_t n);
 
-/* A frame of the running state on a channel that is there or not; of a method there are 4 bytes. */
+/* Takes a frame, in state RUNNING, for a channel that may or may not exist. A method frame has at least 4
+ * bytes. */
 void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16_t number,
                                    struct slice payload);
 
@@ -183,7 +184,7 @@ void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16
 
 /* Answers the protocol header, the first 8 of the n bytes that have come. */
 void connection_take_header(struct connection *conn, const uint8_t *header, size_t n);
-/* A method on channel 0. */
+/* Takes a method on channel 0. */
 void connection_take_method(struct connection *conn, uint32_t method, struct slice args);
 
 /* --- the set of channels: channels.c ------------------------------------------------------- */

@@ -1,14 +1,14 @@
-/* The consumers of a channel: a list, in the order in which they came, and, where they are many, a table
- * by tag, so that a consume or a cancel looks at few of the others. No other loop looks into it: who is taken out may
- * be freed at once.
+/* The consumers of a channel: a list in the order of their creation, and, if there are many, a table by tag,
+ * so that a consume or a cancel looks at few of them. Only this loop reads it: a consumer that was removed
+ * may be freed at once.
  *
- * When the channel closes they go, in slices where they are many. Those whose queue is at home elsewhere are
- * let go at once, by mail, since their home would go on delivering to them. */
+ * When the channel closes, its consumers are cancelled, in slices if there are many. Those whose queue is at
+ * home elsewhere are cancelled at once, by mail, since that home would go on delivering to them. */
 #include "amqp/channel.h"
 #include "base/assert.h"
 #include "base/rcu.h"
 
-/* Up to so many are looked through one by one. */
+/* At most this many are searched one by one. */
 enum { FEW_CONSUMERS = 16 };
 enum { LEAVING_UNITS = 2 };
 
@@ -30,7 +30,7 @@ void channel_add_consumer(struct channel *ch, struct consumer *c)
         make_table(ch);
 }
 
-/* Out of its list, and out of the table if there is one. */
+/* Removes it from its list, and from the table if there is one. */
 static void take_out(struct channel *ch, struct consumer *c)
 {
     lv_list_remove(&c->session_link);
@@ -69,7 +69,7 @@ struct consumer *channel_find_consumer(struct channel *ch, struct slice tag)
 
 /* --- the channel closes ------------------------------------------------------------------------- */
 
-/* As far as the slice goes. Whether all are let go. */
+/* Cancels until the slice is used up. Returns whether all are cancelled. */
 static bool let_go(struct channel *ch)
 {
     while (!lv_list_is_empty(&ch->leaving)) {

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "message/delivery_header.h"
 
-/* A body from here on is written from where it lies instead of being copied. */
+/* Bodies of at least this size are written from the message itself instead of being copied. */
 enum { BODY_BORROW_BYTES = 16 * 1024 };
 
 /* --- header and body frames ---------------------------------------------------------------------- */
@@ -83,7 +83,7 @@ void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *c, u
     channel_watch_delivery(ch, c);
 }
 
-/* All frames of a small delivery in one go. */
+/* Writes all frames of a small delivery at once. */
 static void write_small(struct channel *ch, const struct amqp_basic_deliver *method,
                         const struct delivery *d)
 {
@@ -174,7 +174,7 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool return
     queue_call_start(call);
 }
 
-/* The queue is gone: the client is told, if it understands that. */
+/* Tells the client that the queue is gone, if it knows basic.cancel. */
 static void queue_is_gone(struct consumer *c)
 {
     struct channel *ch = c->session;

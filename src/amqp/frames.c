@@ -88,7 +88,7 @@ static void take_closing_frame(struct connection *conn, uint8_t type, uint16_t n
         connection_take_method(conn, method, slice_of(payload.p + 4, payload.n - 4));
 }
 
-/* Less is no such frame at all. */
+/* Smaller payloads make a frame of that type invalid. */
 static const size_t payload_bytes_min[] = {
     [FRAME_METHOD] = 4, [FRAME_HEADER] = CONTENT_HEADER_FIXED_BYTES, [FRAME_BODY] = 0};
 
@@ -99,7 +99,7 @@ static bool is_known(uint8_t type, struct slice payload)
     return type >= FRAME_METHOD && type <= FRAME_BODY && payload.n >= payload_bytes_min[type];
 }
 
-/* Whether there are such frames. If not, they are refused. */
+/* Returns whether such a frame exists; if not, it is refused. */
 static bool check_frame(struct connection *conn, uint8_t type, uint16_t number,
                         struct slice payload)
 {
@@ -144,9 +144,8 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number, s
 
 /* --- bodies in pieces ------------------------------------------------------------------------ */
 
-/* The channel that this incomplete body frame belongs to, when it can take pieces. A frame that is
- * longer than what is missing is no part of its message, and must not be taken for one where a piece
- * happens to end. */
+/* Returns the channel of this incomplete body frame if it can take the frame in pieces, or NULL. A frame that
+ * is longer than what its message lacks is invalid as a whole, and must not be taken in pieces. */
 static struct channel *body_in_pieces(struct connection *conn, uint8_t type, uint16_t number,
                                       uint32_t size)
 {
@@ -231,7 +230,7 @@ static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
     return (size_t)size + FRAME_OVERHEAD;
 }
 
-/* The same, and then a look at what answers it has brought. */
+/* Like take_next(), and then checks how much output has gathered. */
 static size_t take_frame_or_part(struct connection *conn, const uint8_t *p, size_t n)
 {
     size_t used = take_next(conn, p, n);
@@ -239,7 +238,7 @@ static size_t take_frame_or_part(struct connection *conn, const uint8_t *p, size
     return used;
 }
 
-/* The usual case by far: a publish, all of it here, on the channel of the one before. */
+/* By far the most frequent case: a whole publish, on the same channel as the one before. */
 static size_t publish_at_once(struct connection *conn, const uint8_t *p, const uint8_t *end)
 {
     if (end - p < FRAME_HEADER_BYTES + 4 || p[0] != FRAME_METHOD ||

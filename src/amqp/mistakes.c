@@ -5,7 +5,7 @@
 #include "amqp/channel.h"
 #include "wire/erlang_text.h"
 
-/* Errors of these codes are the connection's; the rest are the channel's alone. */
+/* Errors with these codes close the connection; the others close the channel alone. */
 static bool is_hard(uint16_t code)
 {
     return code == REPLY_CONNECTION_FORCED || code == REPLY_INVALID_PATH || code >= 500;

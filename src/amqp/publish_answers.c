@@ -3,7 +3,7 @@
  *   queue ---> publisher_answer() ---> confirms.c ---> a task at the end of the turn ---> ack, nack
  *                                  '--> basic.return at once, before its ack
  *
- * Queues that answer at once are publish.c's. */
+ * Answers that queues give at once are dealt with in publish.c. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -54,9 +54,9 @@ static void confirm_answered(struct channel *ch, uint64_t number, enum confirm_a
     channel_confirm_soon(ch);
 }
 
-/* --- mandatory without confirms: only a return is ever said ------------------------------------------ */
+/* --- mandatory without confirms: the client hears of returns alone ------------------------------------------ */
 
-/* Of numbers in channel.watched. */
+/* For numbers in channel.watched. */
 static const uint64_t WATCHED = UINT64_C(1) << 63;
 
 uint64_t channel_watch_next(struct channel *ch)
@@ -127,8 +127,8 @@ struct publisher *channel_publisher(struct channel *ch)
 void channel_forget_publisher(struct channel *ch)
 {
     struct publisher *p = ch->publisher;
-    /* A commit under way keeps the channel waiting: its last answer ends that, also for one that has
-     * gone meanwhile. */
+    /* During tx.commit the channel waits until the last queue has answered, even if the channel was closed
+     * in the meantime. */
     if (!p || (tx_is_committing(ch) && p->waiting > 0))
         return;
     ch->publisher = NULL;

@@ -1,15 +1,15 @@
 /* A publish that comes in pieces: method, header and bodies, which gather in `incoming` until the
  * message is whole.
  *
- * The body is read into its final place. Whether the message would be refused is known from its header
- * on: then its body is counted and dropped, and the refusal told when all of it has come, as in RabbitMQ. */
+ * The body is read into its final place. If the header shows that the message will be refused, its body is
+ * counted and dropped, and the client is told when all of it has come, as in RabbitMQ. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "amqp/publish_private.h"
 #include "base/memory.h"
 
-/* What has not come yet of a message stays where it is while an alarm is on. */
+/* Stops a connection that has sent part of a message while an alarm is on: the rest is read after the alarm. */
 static void block_unfinished(struct channel *ch)
 {
     if (alarms_hold(session_alarms(&ch->connection->session)))
@@ -76,7 +76,8 @@ static void finish_incoming(struct channel *ch)
         refuse_incoming(ch);
 }
 
-/* The message without its body, or a refusal. False: the connection is closed, there is no memory. */
+/* Makes the message without its body, or the refusal. Returns false if there is no memory: then the
+ * connection is closing. */
 static bool begin_message(struct channel *ch, struct slice header, bool is_persistent)
 {
     struct incoming *in = ch->incoming;
@@ -150,7 +151,7 @@ void channel_take_body(struct channel *ch, struct slice part)
         memcpy(message_body_space(in->message) + in->body_got, part.p, n);
     }
     in->body_got += part.n;
-    /* More than was announced is no whole message: the next method frame will be refused. */
+    /* More came than was announced: the message stays incomplete, and the next method frame is refused. */
     if (in->body_got == in->body_bytes)
         finish_incoming(ch);
     else

@@ -1,13 +1,13 @@
-/* What a message's properties ask of the broker: what they may say, and the header written anew.
+/* What a message's properties ask of the broker: checks, and rewriting the header.
  *
- * Only a message with properties of that kind comes by here: user-id, expiration, reply-to, or
- * headers, in which CC and BCC and a history of deaths may stand. */
+ * Only messages with such properties come here: user-id, expiration, reply-to, or headers, which may contain
+ * CC, BCC and a history of deaths. */
 #include "amqp/publish_private.h"
 #include "base/assert.h"
 #include "wire/erlang_text.h"
 #include "wire/table.h"
 
-/* --- what they may say ------------------------------------------------------------------------ */
+/* --- checks ------------------------------------------------------------------------ */
 
 static bool check_user_id(struct channel *ch, const struct properties *props)
 {
@@ -24,7 +24,7 @@ static bool check_user_id(struct channel *ch, const struct properties *props)
 /* Ten years: what RabbitMQ's timers can do. */
 #define EXPIRATION_MS_MAX 315360000000u
 
-/* The digits at the beginning; *ret_value is cut to UINT64_MAX. */
+/* Returns the number of digits at the beginning. *ret_value is at most UINT64_MAX. */
 static size_t read_digits(struct slice s, uint64_t *ret_value)
 {
     size_t n = 0;
@@ -37,7 +37,7 @@ static size_t read_digits(struct slice s, uint64_t *ret_value)
     return n;
 }
 
-/* What is wrong with it, in the words of Erlang; false when nothing is. */
+/* Appends what is wrong with it, in the words of Erlang. Returns false if nothing is. */
 static bool describe_bad_expiration(struct lv_buffer *why, struct slice e)
 {
     size_t sign = e.n > 0 && (e.p[0] == '-' || e.p[0] == '+');
@@ -74,7 +74,7 @@ static bool check_expiration(struct channel *ch, const struct properties *props)
     return false;
 }
 
-/* CC and BCC are arrays, where they are there. */
+/* CC and BCC must be arrays if they are present. Returns false after refusing. */
 static bool check_extra_keys(struct channel *ch, const struct properties *props, const char *name,
                              struct field *ret)
 {
@@ -95,7 +95,7 @@ static bool check_reply_to(struct channel *ch, const struct properties *props)
     return false;
 }
 
-/* --- the header written anew ------------------------------------------------------------------ */
+/* --- rewriting the header ------------------------------------------------------------------ */
 
 /* Appends the table without the first field of this name. */
 static void copy_table_without(struct lv_buffer *out, struct slice table, const char *name)
@@ -109,7 +109,7 @@ static void copy_table_without(struct lv_buffer *out, struct slice table, const 
     lv_buffer_add_slice(out, rest);
 }
 
-/* Whether the history that a client publishes is to count for nothing: dead_letter.republished_x_death. */
+/* Returns whether a history that a client publishes is dropped (dead_letter.republished_x_death). */
 static bool forgets_history(struct channel *ch, const struct properties *props)
 {
     struct field history;
@@ -118,8 +118,8 @@ static bool forgets_history(struct channel *ch, const struct properties *props)
            table_find(props->headers, "x-death", &history);
 }
 
-/* The header is written anew: what is addressed to amq.rabbitmq.reply-to is addressed to this channel,
- * and nobody who gets the message sees who else did. `space` is freed by the caller. */
+/* Rewrites the header: a reply_to of amq.rabbitmq.reply-to becomes this channel's own name, and BCC is
+ * removed, so that no receiver sees the others. The caller frees `space`. */
 static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
 {
     struct publish *publish = &p->publish;

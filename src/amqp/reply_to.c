@@ -46,7 +46,7 @@ static bool deliver(struct consumer *c, const struct delivery *d)
     return net_unwritten(ch->connection->session.net) <= OUTPUT_BYTES_HIGH;
 }
 
-/* The queue goes after its consumer, and has no settings that could change. */
+/* The queue is deleted after its consumer, and none of its settings can change. */
 static void never_called(struct consumer *c)
 {
     (void)c;
@@ -107,7 +107,7 @@ bool reply_to_cancel(struct channel *ch, struct slice consumer_tag)
     return true;
 }
 
-/* --- declaring: a way to ask whether somebody still waits for an answer ---------------------------------- */
+/* --- declaring: clients ask like this whether somebody still waits for an answer ---------------------------------- */
 
 void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m)
 {

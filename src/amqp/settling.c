@@ -1,12 +1,12 @@
 /* From the client back to the queues: deliveries are acknowledged, rejected, or come back.
  *
  * What a command settles is one order. A short one is carried out at once; the rest of a long one by
- * the channel's job, in slices, while the channel stands still, or is gone. Orders are carried out one
- * after the other.
+ * the channel's job, in slices, while the channel waits or is gone. Orders are carried out one after the
+ * other.
  *
  *   (1) An order means the deliveries that were outstanding when it was given.
- *   (2) Deliveries go back in the order of their tags, and a queue to which several of one order come
- *       back delivers nothing before the last of them is back: so it has its old order again. */
+ *   (2) Deliveries are returned in the order of their tags. A queue to which one order returns several
+ *       delivers nothing before the last of them is back, so it is in its old order again. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -58,7 +58,7 @@ struct settle_order {
     void (*done)(struct channel *ch);
 };
 
-/* The order settles something of this consumer: is it the first time? */
+/* Notes that the order settles something of this consumer. Returns whether it is the first time. */
 static void touch(struct channel *ch, const struct settle_order *order, struct consumer *c)
 {
     if (!(order->is_commit || order->has_returns) || !lv_list_is_empty(&c->touched_link))
@@ -99,7 +99,7 @@ static uint64_t next_tag(const struct channel *ch, const struct settle_order *or
                             : unacked_next(&ch->unacked, from);
 }
 
-/* As far as the slice goes. Whether the range is through. */
+/* Settles until the slice is used up. Returns whether the range is done. */
 static bool settle_range(struct channel *ch, const struct settle_order *order,
                          struct settle_range *range)
 {
@@ -121,7 +121,7 @@ static bool settle_range(struct channel *ch, const struct settle_order *order,
     return may_go_on;
 }
 
-/* As far as the slice goes. Whether it is carried out. */
+/* Carries the order out until the slice is used up. Returns whether all of it is done. */
 static bool order_go_on(struct channel *ch, struct settle_order *order)
 {
     for (; order->at < order->range_count; order->at++) {
@@ -132,7 +132,7 @@ static bool order_go_on(struct channel *ch, struct settle_order *order)
     return true;
 }
 
-/* Takes what the order owns. True when it is carried out; else it is kept for the job. */
+/* Takes what the order owns. Returns true if all of it is done; else the rest is left to the job. */
 static bool order_give(struct channel *ch, struct settle_order *order)
 {
     bool is_one = order->ranges == &order->range;

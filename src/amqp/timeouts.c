@@ -1,27 +1,26 @@
 /* Deliveries that a client holds for too long.
  *
  * Each consumer has a timeout: its own argument's, its queue's, or the broker's default; usually none.
- * One that holds a delivery longer is cancelled, and all that it holds goes back. A client that cannot
- * be told of that (it does not know basic.cancel; what is held was got, or its consumer is cancelled
- * already) has its channel closed.
+ * One that holds a delivery longer is cancelled, and all that it holds is requeued. If the client cannot be
+ * told (it does not know basic.cancel, or the delivery was got, or its consumer is cancelled already), the
+ * channel is closed instead.
  *
- * What the client says later about deliveries that went back so is no mistake of its: from then on
- * settling a tag up to the last one given is ignored when it is not outstanding.
+ * The client may still settle deliveries that were requeued like this. So from then on, settling a tag up to
+ * the last one given is ignored if it is not outstanding.
  *
- * Deliveries stand in the channel's list in the order of their times, so one timer a channel is
- * enough: it looks from the oldest on until no later one can be due earlier. A time is kept in tenths
- * of a second; nothing is cancelled early, and nothing more than two tenths late. Times in which we
- * did not read do not count, and what has been sent to us is read before anybody is cancelled. */
+ * Deliveries are listed in the order of their times, so one timer for each channel is enough: it looks at
+ * them from the oldest on until no later one can be due earlier. Times are kept in tenths of a second;
+ * nothing is cancelled early, and nothing more than two tenths late. Time in which we did not read does not
+ * count, and what the client has sent is read before any of its consumers is cancelled. */
 #include <inttypes.h>
 
 #include "amqp/channel.h"
 #include "base/log.h"
 
-/* A channel whose input cannot be judged yet, or that settles something, is looked at again after this
- * time. */
+/* When a channel is looked at again whose input has not all been read, or that is settling. */
 enum { RETRY_MS = 100 };
 
-/* Milliseconds; 0: none. */
+/* Returns the consumer's timeout in milliseconds; 0: none. */
 static uint64_t timeout_of(const struct consumer *c)
 {
     int64_t own = atomic_load_explicit(&c->timeout_ms, memory_order_relaxed);
@@ -56,7 +55,7 @@ static bool can_be_told(const struct channel *ch, const struct consumer *c)
            !lv_list_is_empty(&c->session_link);
 }
 
-/* The channel may be closing afterwards. */
+/* Cancels the consumer, or closes the channel, which may be closing afterwards. */
 static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms)
 {
     if (!can_be_told(ch, c)) {
@@ -80,8 +79,8 @@ static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms
     consumer_release(&c);
 }
 
-/* Whether everything has been executed that had come when the time was first up: the ack may be among
- * it, behind other input, or for a channel that waits or in a socket that is not read for now. */
+/* Returns whether everything has been executed that had arrived when the timeout first passed. The ack may be
+ * among it: behind other input, kept by a channel that waits, or in a socket that is not being read. */
 static bool has_read_on(struct channel *ch)
 {
     const struct net_conn *net = ch->connection->session.net;
@@ -93,7 +92,7 @@ static bool has_read_on(struct channel *ch)
     return true;
 }
 
-/* Cancels who is late; returns after how many milliseconds the next could be, or 0: nobody. */
+/* Cancels consumers that are late. Returns after how many milliseconds the next could be, or 0 if none can. */
 static uint64_t look(struct channel *ch)
 {
     uint64_t now_ms = loop_patient_ms(connection_loop(ch->connection));

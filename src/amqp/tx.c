@@ -1,13 +1,13 @@
-/* Transactions: publishes and acknowledgements wait for commit. They are atomic in no other sense,
- * as in RabbitMQ: commit applies them one after the other, and answers when all queues have them and
- * the log has what is persistent: messages, and what was settled.
+/* Transactions: publishes and acknowledgements wait for commit. They are atomic in no other sense, as in
+ * RabbitMQ: commit applies them one after the other, and is answered when all queues have the messages and
+ * the log has the persistent ones and the acknowledgements.
  *
- * A long commit is worked off in slices, and makes pauses while a queue's home has too much to do:
+ * A long commit is done in slices, and pauses while a queue's home is behind:
  *
  *   commit -> publishes, in order -> settles -> (every queue has answered) -> commit-ok
- *             '---- in slices, the channel stands still ----'
+ *             '---- in slices, while the channel waits ----'
  *
- * Once begun, it goes on to its end, also when the client goes meanwhile. */
+ * Once begun, it is carried through, even if the client disconnects meanwhile. */
 #include <stdlib.h>
 
 #include "amqp/publish_private.h"
@@ -103,7 +103,8 @@ static void add_range(struct tx *tx, const struct settle_range *range)
     tx->settles[tx->range_count++] = *range;
 }
 
-/* What a range takes up beyond its own tags was marked before it: those are settled by then. */
+/* A range may include tags that an earlier range has marked: those have been settled when this one's turn
+ * comes. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
 {
     if (last > ch->unacked.last)
@@ -115,7 +116,7 @@ void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settl
     add_range(ch->tx, &(struct settle_range){first, last, kind});
 }
 
-/* What was acknowledged is outstanding again. */
+/* Rollback: what was acknowledged is outstanding again. */
 static void unmark_settles(struct channel *ch)
 {
     struct tx *tx = ch->tx;
@@ -150,7 +151,7 @@ static void drop_publish(struct loop *loop, struct tx_publish *publish)
     free(publish->queues);
 }
 
-/* The first publish, which has been committed or dropped, leaves. */
+/* Removes the first publish, which has been committed or dropped. */
 static void leave_first(struct tx_page **first)
 {
     struct tx_page *page = *first;
@@ -160,7 +161,7 @@ static void leave_first(struct tx_page **first)
     free(page);
 }
 
-/* Publishes that nobody commits any more: dropped in slices. */
+/* Publishes that will not be committed are dropped, in slices. */
 struct dropping {
     struct loop_job job;
     struct tx_page *first_page;
@@ -195,7 +196,8 @@ static void drop_publishes(struct tx *tx)
 
 /* --- commit: publishes ---------------------------------------------------------------------------- */
 
-/* A client that has gone is not made to wait: what it wanted is bounded. */
+/* Makes the commit wait until this queue's home has caught up; but not once the client is gone, since what is
+ * left of its transaction is bounded. */
 static void pause_for(struct tx *tx, struct queue *q)
 {
     if (!tx->behind && tx->channel->state == CHANNEL_OPEN)
@@ -213,7 +215,7 @@ static void pause_is_over(struct loop *loop, struct loop_timer *timer)
     loop_job_start(loop, &tx->job);
 }
 
-/* The publish as it was kept. Takes what *kept holds of it. */
+/* Makes the publish from what was kept of it, and takes what *kept owns. */
 static struct publish publish_of(struct tx_publish *kept)
 {
     struct publish p;
@@ -225,14 +227,14 @@ static struct publish publish_of(struct tx_publish *kept)
     return p;
 }
 
-/* Sends it to its queues. One that has been deleted since it was published says so. */
+/* Sends it to its queues. A queue that has been deleted since answers CONFIRM_GONE. */
 static void commit_publish(struct channel *ch, struct tx_publish *kept)
 {
     struct loop *loop = connection_loop(ch->connection);
     struct publisher *publisher = channel_publisher(ch);
     struct publish p = publish_of(kept);
     const struct route route = {.queues = kept->queues, .count = kept->queue_count};
-    /* A client that has gone is told nothing. */
+    /* Nothing is returned to a client that is gone. */
     bool is_watched = kept->mandatory && ch->state == CHANNEL_OPEN;
     if (is_watched && route.count == 0)
         channel_return_message(ch, p.content.message);
@@ -251,13 +253,13 @@ static void commit_publish(struct channel *ch, struct tx_publish *kept)
     publish_end(loop, &p);
 }
 
-/* What a message costs, in units: its bytes are copied for the log. */
+/* Returns what sending a message costs, in units; its bytes are copied for the log. */
 static unsigned cost_of(const struct tx_publish *publish)
 {
     return (unsigned)(1 + publish->queue_count + publish->message->body_bytes / UNIT_BYTES);
 }
 
-/* As far as the slice goes, or until a queue is behind. Whether all have been sent. */
+/* Sends until the slice is used up or a queue is behind. Returns whether all have been sent. */
 static bool commit_publishes(struct tx *tx)
 {
     struct channel *ch = tx->channel;
@@ -289,7 +291,7 @@ void tx_has_settled(struct channel *ch, struct queue *q)
     publisher->has_failed |= answer == CONFIRM_REFUSED;
 }
 
-/* Whether all is done at once. */
+/* Settles what was acknowledged. Returns whether that is done at once. */
 static bool commit_settles(struct tx *tx, void (*done)(struct channel *ch))
 {
     struct settle_range *ranges = tx->settles;
@@ -306,7 +308,7 @@ bool tx_is_committing(const struct channel *ch)
     return ch->tx && ch->tx->is_committing;
 }
 
-/* All have answered. */
+/* Called when all queues have answered. */
 static void commit_end(struct channel *ch)
 {
     bool has_failed = ch->publisher && ch->publisher->has_failed;
@@ -338,7 +340,7 @@ void tx_is_committed(struct channel *ch)
     channel_go_on(ch);
 }
 
-/* Everything is sent: what remains are the queues' answers. */
+/* Called when everything is sent: only queues' answers are still to come. */
 static void is_sent(struct channel *ch)
 {
     if (--ch->publisher->waiting == 0)
