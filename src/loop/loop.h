@@ -134,16 +134,15 @@ struct loop *loop_current(void);
 /* Chunks for outbufs of this loop's connections. */
 struct out_pool *loop_out_pool(struct loop *loop);
 
-/* A pointer per room, for what it keeps per loop (route caches, channel tables, counters). */
-enum loop_slot {
-    LOOP_SLOT_NET,
-    LOOP_SLOT_BROKER,
-    LOOP_SLOT_STORE,
-    LOOP_SLOT_SESSION,
-    LOOP_SLOTS
+/* A place in every loop for a pointer: what a room keeps per loop (route caches, channel tables, counters). A room
+ * has one struct loop_slot, with static storage and zero-initialised; setting it for the first time, before
+ * loops_start(), takes a place. NULL until it is set. */
+struct loop_slot {
+    unsigned number;
 };
-void *loop_slot(const struct loop *loop, enum loop_slot slot);
-void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value);
+enum { LOOP_SLOTS_MAX = 8 };
+void *loop_slot(const struct loop *loop, const struct loop_slot *slot);
+void loop_set_slot(struct loop *loop, struct loop_slot *slot, void *value);
 
 /* Called at the end of every turn, after its tasks and before staged mail is handed over and bytes
  * go out (front ends' confirms); again when what followed has scheduled more tasks or mail to itself. In

@@ -1,6 +1,8 @@
 /* What every loop has: its number, the hooks of its turn and of its end, and a slot for each room. */
 #include "loop/loop_base.h"
 
+#include <stdatomic.h>
+
 #include "base/assert.h"
 
 static _Thread_local struct loop *current;
@@ -64,14 +66,18 @@ struct out_pool *loop_out_pool(struct loop *loop)
     return &loop_base(loop)->out_pool;
 }
 
-void *loop_slot(const struct loop *loop, enum loop_slot slot)
+void *loop_slot(const struct loop *loop, const struct loop_slot *slot)
 {
-    return loop_base_const(loop)->slots[slot];
+    return loop_base_const(loop)->slots[slot->number];
 }
 
-void loop_set_slot(struct loop *loop, enum loop_slot slot, void *value)
+void loop_set_slot(struct loop *loop, struct loop_slot *slot, void *value)
 {
-    loop_base(loop)->slots[slot] = value;
+    static _Atomic unsigned taken;
+    if (slot->number == 0)
+        slot->number = atomic_fetch_add(&taken, 1) + 1;
+    lv_assert(slot->number <= LOOP_SLOTS_MAX);
+    loop_base(loop)->slots[slot->number] = value;
 }
 
 void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop))

@@ -31,7 +31,7 @@ struct loop_base {
     struct lv_list tasks;
     struct lv_list jobs;
     struct out_pool out_pool;
-    void *slots[LOOP_SLOTS];
+    void *slots[1 + LOOP_SLOTS_MAX]; /* the first is NULL: that of slots that were never set */
     struct hooks turn_end;
     struct hooks at_free;
 };

@@ -6,9 +6,11 @@
 #include "base/memory.h"
 #include "net/net_private.h"
 
+static struct loop_slot net_slot;
+
 struct net_loop *net_of(const struct loop *loop)
 {
-    return loop_slot(loop, LOOP_SLOT_NET);
+    return loop_slot(loop, &net_slot);
 }
 
 static void net_stop(struct loop *loop)
@@ -26,7 +28,7 @@ static void net_free(struct loop *loop)
     lv_assert(lv_list_is_empty(&net->connects));
     listeners_free(net);
     loop_unschedule(loop, &net->deferred_calls);
-    loop_set_slot(loop, LOOP_SLOT_NET, NULL);
+    loop_set_slot(loop, &net_slot, NULL);
     free(net->buffer);
     free(net);
 }
@@ -41,7 +43,7 @@ static void net_init_loop(struct loop *loop)
     lv_list_init(&net->connects);
     lv_list_init(&net->listeners);
     loop_task_init(&net->deferred_calls, conns_call_deferred);
-    loop_set_slot(loop, LOOP_SLOT_NET, net);
+    loop_set_slot(loop, &net_slot, net);
     loop_set_flush(loop, conns_flush);
     loop_at_stop(loop, net_stop);
     loop_at_free(loop, net_free);

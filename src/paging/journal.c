@@ -7,6 +7,8 @@
 #include "paging/pager.h"
 #include "store/log_records.h"
 
+struct loop_slot journal_slot;
+
 const struct journal_limits journal_limits_default = {
     .pager = PAGER_LIMITS_DEFAULT,
     .delivered_ahead = 8192,
@@ -21,14 +23,14 @@ static bool have_another_turn(struct loop *loop, struct loop_job *job);
 
 static void free_loop_part(struct loop *loop)
 {
-    struct journal_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    struct journal_loop *p = loop_slot(loop, &journal_slot);
     if (!p)
         return;
     lv_assert(p->wait_count == 0); /* the store was closed, and the loops drained */
     free(p->waits);
     free(p->parked);
     free(p);
-    loop_set_slot(loop, LOOP_SLOT_STORE, NULL);
+    loop_set_slot(loop, &journal_slot, NULL);
 }
 
 static void attach_loops(struct journal *journal, struct loops *loops)
@@ -45,7 +47,7 @@ static void attach_loops(struct journal *journal, struct loops *loops)
         loop_job_init(&p->next_turn, have_another_turn);
         journal_restore_begin_loop(p);
         journal->loops[i] = p;
-        loop_set_slot(p->loop, LOOP_SLOT_STORE, p);
+        loop_set_slot(p->loop, &journal_slot, p);
         loop_at_turn_end(p->loop, at_turn_end);
         loop_at_free(p->loop, free_loop_part);
     }
@@ -217,7 +219,7 @@ static void wait_end(struct journal_loop *p, const struct journal_wait *wait, in
 
 void journal_owner_committed(struct loop *loop, bool is_stored)
 {
-    struct journal_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    struct journal_loop *p = loop_slot(loop, &journal_slot);
     if (!p)
         return;
     size_t count = p->parked_count;
@@ -231,7 +233,7 @@ void journal_owner_committed(struct loop *loop, bool is_stored)
 
 static void safe_mail(struct loop *at, struct mail *mail)
 {
-    struct journal_loop *p = loop_slot(at, LOOP_SLOT_STORE); /* also when the store is closed */
+    struct journal_loop *p = loop_slot(at, &journal_slot); /* also when the store is closed */
     int error = (int)(int64_t)mail->d;
     if (error < 0 && p->journal)
         p->journal->on_failure(p->journal->failure_arg);
@@ -287,7 +289,7 @@ static void mark_dirty(struct lane *l, struct journal_loop *p)
 
 static enum confirm_answer local_answer(const struct lane_owner *o)
 {
-    const struct journal_loop *p = loop_slot(o->home, LOOP_SLOT_STORE);
+    const struct journal_loop *p = loop_slot(o->home, &journal_slot);
     if (!p)
         return CONFIRM_TOOK;
     bool is_stored_any_more = p->journal && log_failure(p->journal->log) == 0 &&

@@ -10,7 +10,7 @@
  *       file of its oldest record that counts. A queue whose file is older than the log wants to
  *       keep writes a snapshot and goes to the end.
  *
- * One journal_loop per loop (LOOP_SLOT_STORE), used on that loop alone. */
+ * One journal_loop per loop (journal_slot), used on that loop alone. */
 #ifndef LEVERET_PAGING_JOURNAL_H
 #define LEVERET_PAGING_JOURNAL_H
 
@@ -147,10 +147,12 @@ void journal_close(struct journal **journal);
 void journal_watch_room(struct journal *journal, uint64_t room_min, bool is_alarm,
                         void (*on_low)(void *arg), void *arg);
 
+extern struct loop_slot journal_slot;
+
 /* This loop's part; NULL when nothing is stored (tests), or not any more. */
 static inline struct journal_loop *journal_of(const struct loop *loop)
 {
-    struct journal_loop *p = loop_slot(loop, LOOP_SLOT_STORE);
+    struct journal_loop *p = loop_slot(loop, &journal_slot);
     return p && p->journal ? p : NULL;
 }
 

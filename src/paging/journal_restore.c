@@ -31,7 +31,7 @@ static void hand_over_unref(struct hand_over *h)
 
 void journal_hold(struct loop *home, const struct mail *mail)
 {
-    struct journal_loop *p = loop_slot(home, LOOP_SLOT_STORE);
+    struct journal_loop *p = loop_slot(home, &journal_slot);
     if (p->held_count == p->held_capacity) {
         p->held_capacity = p->held_capacity ? p->held_capacity * 2 : 64;
         p->held = lv_realloc(p->held, p->held_capacity * sizeof *p->held);
@@ -53,7 +53,7 @@ static void deliver_held(struct journal_loop *p)
 static void hand_over_mail(struct loop *at, struct mail *mail)
 {
     struct hand_over *h = mail->a;
-    struct journal_loop *p = loop_slot(at, LOOP_SLOT_STORE);
+    struct journal_loop *p = loop_slot(at, &journal_slot);
     h->restorer.hand_over(h->restorer.arg, p, h->is_whole && p->journal);
     p->is_restoring = false;
     deliver_held(p);

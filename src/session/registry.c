@@ -15,9 +15,11 @@
 #include "session/session_private.h"
 #include "wire/wire.h"
 
+struct loop_slot session_slot;
+
 static struct session_loop *loop_of(const struct loop *loop)
 {
-    struct session_loop *home = loop_slot(loop, LOOP_SLOT_SESSION);
+    struct session_loop *home = loop_slot(loop, &session_slot);
     lv_assert(home->loop == loop);
     lv_assert(session_is_at_home(loop));
     return home;
@@ -160,7 +162,7 @@ void sessions_start(struct loops *loops, struct session_server *server)
         lv_list_init(&home->sessions);
         pressure_init(home);
         unfinished_init(home);
-        loop_set_slot(home->loop, LOOP_SLOT_SESSION, home);
+        loop_set_slot(home->loop, &session_slot, home);
     }
 }
 
@@ -168,11 +170,11 @@ void sessions_stop(struct loops *loops)
 {
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct loop *loop = loops_at(loops, i);
-        struct session_loop *home = loop_slot(loop, LOOP_SLOT_SESSION);
+        struct session_loop *home = loop_slot(loop, &session_slot);
         unfinished_free(home);
         pressure_free(home);
         free(home);
-        loop_set_slot(loop, LOOP_SLOT_SESSION, NULL);
+        loop_set_slot(loop, &session_slot, NULL);
     }
 }
 

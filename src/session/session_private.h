@@ -4,7 +4,9 @@
 
 #include "session/frontend.h"
 
-/* What a loop keeps for this room: LOOP_SLOT_SESSION. */
+extern struct loop_slot session_slot;
+
+/* What a loop keeps for this room: session_slot. */
 struct session_loop {
     struct session_server *server;
     struct loop *loop;

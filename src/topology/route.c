@@ -27,6 +27,8 @@
 #include "topology/route_private.h"
 #include "topology/topic_match.h"
 
+static struct loop_slot route_slot;
+
 enum {
     ROUTE_ENTRIES = 4096,
     ROUTE_INLINE_BYTES = 88,
@@ -317,7 +319,7 @@ static void entry_set(struct route_cache *cache, struct route_entry *entry,
 
 static struct route_cache *cache_of(struct loop *loop)
 {
-    struct route_cache *cache = loop_slot(loop, LOOP_SLOT_BROKER);
+    struct route_cache *cache = loop_slot(loop, &route_slot);
     lv_assert(cache != NULL);
     return cache;
 }
@@ -369,7 +371,7 @@ void route_init(struct loops *loops)
         struct route_cache *cache = lv_calloc(1, sizeof *cache);
         cache->entries = lv_calloc(ROUTE_ENTRIES, sizeof *cache->entries);
         cache->set.random = hash_mix(i + 1); /* each loop a sequence of its own */
-        loop_set_slot(loops_at(loops, i), LOOP_SLOT_BROKER, cache);
+        loop_set_slot(loops_at(loops, i), &route_slot, cache);
     }
 }
 
@@ -388,7 +390,7 @@ void route_stop(struct loops *loops)
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct loop *loop = loops_at(loops, i);
         cache_free(cache_of(loop));
-        loop_set_slot(loop, LOOP_SLOT_BROKER, NULL);
+        loop_set_slot(loop, &route_slot, NULL);
     }
 }
 

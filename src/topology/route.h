@@ -34,7 +34,7 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
 void route_find_many(struct loop *loop, struct exchange *exchange, const struct slice *routing_keys,
                      size_t count, const struct routing_input *input, struct route *ret);
 
-/* Sets up every loop's cache (LOOP_SLOT_BROKER is route.c's). Before loops_start(). */
+/* Sets up every loop's cache. Before loops_start(). */
 void route_init(struct loops *loops);
 void route_stop(struct loops *loops);
 

@@ -14,7 +14,7 @@ static void start(struct world *w)
 
 static struct session_loop *home(struct world *w)
 {
-    return loop_slot(loops_at(w->loops, 0), LOOP_SLOT_SESSION);
+    return loop_slot(loops_at(w->loops, 0), &session_slot);
 }
 
 /* The method and header of a message of so many bytes, to a queue by its name. */

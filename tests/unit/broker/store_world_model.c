@@ -235,7 +235,7 @@ void promise_send(struct loop *from, struct promise *p)
 
 static bool promise_is_safe(const struct promise *p)
 {
-    const struct journal_loop *part = loop_slot(p->home, LOOP_SLOT_STORE);
+    const struct journal_loop *part = loop_slot(p->home, &journal_slot);
     return part->safe_ticket >= p->ticket;
 }
 

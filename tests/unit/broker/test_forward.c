@@ -141,7 +141,7 @@ static int tear_down(void **state)
 static struct journal_loop failed_store;
 static void fail_store(struct loop *loop, bool is_failed)
 {
-    loop_set_slot(loop, LOOP_SLOT_STORE, is_failed ? &failed_store : NULL);
+    loop_set_slot(loop, &journal_slot, is_failed ? &failed_store : NULL);
 }
 
 /* --- promises ------------------------------------------------------------------------------------------ */

@@ -277,11 +277,13 @@ static void timers_fire_in_order_and_not_before_their_time(void **state)
     loops_free(&set);
 }
 
+static struct loop_slot test_slot, other_slot;
 static unsigned freed_slots;
 
 static void free_slot(struct loop *loop)
 {
-    assert_ptr_equal(loop_slot(loop, LOOP_SLOT_SESSION), &freed_slots);
+    assert_ptr_equal(loop_slot(loop, &test_slot), &freed_slots);
+    assert_null(loop_slot(loop, &other_slot));
     assert_ptr_equal(loop_current(), loop);
     freed_slots++;
 }
@@ -298,7 +300,7 @@ static void a_signal_reaches_loop_0_and_slots_are_freed_at_the_end(void **state)
     set = loops_create(3);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(loop_index(loops_at(set, i)), i);
-        loop_set_slot(loops_at(set, i), LOOP_SLOT_SESSION, &freed_slots);
+        loop_set_slot(loops_at(set, i), &test_slot, &freed_slots);
         loop_at_free(loops_at(set, i), free_slot);
     }
     loops_on_signal(set, SIGUSR1, signalled, set);
