@@ -33,17 +33,6 @@ struct pager_reader {
     bool is_reading;
 };
 
-struct browse_read {
-    struct pager_reader *reader; /* counted */
-    struct lane *lane;           /* referenced */
-    uint64_t number;
-    uint64_t offset;
-    uint64_t bytes_asked;
-    uint64_t failures; /* of writes, when it was asked for */
-    int error;
-    struct lv_buffer bytes;
-};
-
 /* --- its life ------------------------------------------------------------------------------------------- */
 
 static void on_retry(struct loop *loop, struct loop_timer *timer)
@@ -101,51 +90,29 @@ static void piece_set(struct pager_reader *r, const struct lane *l, uint64_t num
     r->block_bytes = 0;
 }
 
-static void take_read(struct pager_reader *r, struct browse_read *read)
+static void take_piece(struct pager_reader *r, const struct lane *l, struct pager_ask *ask)
 {
-    struct lane *l = read->lane;
-    struct pager *p = l->pager;
-    if (!p || !pager_files(l) || read->failures != p->failures ||
-        !pager_segment_numbered(p, read->number))
+    if (ask->failures != l->pager->failures)
         return; /* asked for again, wherever it is now */
-    if (pager_may_pass(read->error)) {
+    if (pager_may_pass(ask->error)) {
         loop_timer_start(r->home, &r->retry, RETRY_MS);
         return;
     }
-    piece_set(r, l, read->number, read->offset); /* empty when it cannot be read */
-    r->asked_bytes = read->bytes_asked;
-    r->bytes = read->bytes;
-    read->bytes = (struct lv_buffer){0};
+    piece_set(r, l, ask->number, ask->offset); /* empty when it cannot be read */
+    r->asked_bytes = ask->bytes_asked;
+    r->bytes = ask->bytes;
+    ask->bytes = (struct lv_buffer){0};
 }
 
-static void read_mail(struct loop *at, struct mail *mail)
+static void on_piece(struct lane *l, struct segment *s, struct pager_ask *ask)
 {
-    (void)at;
-    struct browse_read *read = mail->a;
-    struct pager_reader *r = read->reader;
+    struct pager_reader *r = ask->reader;
     r->is_reading = false;
-    if (r->wake) {
-        take_read(r, read);
-        if (!loop_timer_is_running(&r->retry))
-            r->wake(r->arg);
-    }
+    if (r->wake && s)
+        take_piece(r, l, ask);
+    if (r->wake && !loop_timer_is_running(&r->retry))
+        r->wake(r->arg);
     reader_unref(r);
-    lv_buffer_free(&read->bytes);
-    lane_unref(&read->lane);
-    free(read);
-}
-
-/* On the store's thread. */
-static void has_read(void *arg, int error, struct lv_buffer *bytes)
-{
-    struct browse_read *read = arg;
-    read->error = error;
-    if (bytes) {
-        read->bytes = *bytes;
-        *bytes = (struct lv_buffer){0};
-    }
-    struct mail mail = {.deliver = read_mail, .a = read};
-    loop_mail_from_outside(read->reader->home, &mail);
 }
 
 /* The piece that begins at this offset. True: it is here already, not written yet. */
@@ -166,16 +133,11 @@ static bool piece_ask(struct pager_reader *r, struct lane *l, struct segment *s,
     }
     uint64_t left = (kept ? kept->offset : s->bytes) - offset;
     bytes = left < bytes ? left : bytes;
-    struct browse_read *read = lv_calloc(1, sizeof *read);
-    *read = (struct browse_read){.reader = r,
-                                 .lane = lane_ref(l),
-                                 .number = s->number,
-                                 .offset = offset,
-                                 .bytes_asked = bytes,
-                                 .failures = p->failures};
     r->refs++;
     r->is_reading = true;
-    segments_read(pager_files(l), l->id, s->number, offset, (size_t)bytes, has_read, read);
+    pager_read_segment(
+        l, s,
+        &(struct pager_ask){.offset = offset, .bytes_asked = bytes, .reader = r, .done = on_piece});
     return false;
 }
 

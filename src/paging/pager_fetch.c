@@ -264,7 +264,7 @@ struct run {
 
 static void go_on_ahead(struct lane *l);
 
-static void run_has_come(struct lane *l, struct segment *s, struct pager_read *r)
+static void run_has_come(struct lane *l, struct segment *s, struct pager_ask *r)
 {
     bool may_come_later = !s || pager_may_pass(r->error);
     if (!may_come_later)
@@ -282,15 +282,19 @@ static void run_has_come(struct lane *l, struct segment *s, struct pager_read *r
         journal_try_again(l);
 }
 
-static void on_single(struct lane *l, struct segment *s, struct pager_read *r)
+static void on_single(struct lane *l, struct segment *s, struct pager_ask *r)
 {
+    if (!l->pager || !pager_files(l))
+        return;
     l->pager->fetches->reads--;
     run_has_come(l, s, r);
     l->owner->calls->fetched(l->owner, false);
 }
 
-static void on_run(struct lane *l, struct segment *s, struct pager_read *r)
+static void on_run(struct lane *l, struct segment *s, struct pager_ask *r)
 {
+    if (!l->pager || !pager_files(l))
+        return;
     l->pager->fetches->ahead.runs--;
     run_has_come(l, s, r);
     go_on_ahead(l);
@@ -298,14 +302,14 @@ static void on_run(struct lane *l, struct segment *s, struct pager_read *r)
 }
 
 static void read_run(struct lane *l, const struct run *run,
-                     void (*done)(struct lane *, struct segment *, struct pager_read *))
+                     void (*done)(struct lane *, struct segment *, struct pager_ask *))
 {
     pager_read_segment(l, run->segment,
-                       &(struct pager_read){.first_chunk = run->first,
-                                            .last_chunk = run->last,
-                                            .offset = run->from,
-                                            .bytes_asked = run->to - run->from,
-                                            .done = done});
+                       &(struct pager_ask){.first_chunk = run->first,
+                                           .last_chunk = run->last,
+                                           .offset = run->from,
+                                           .bytes_asked = run->to - run->from,
+                                           .done = done});
 }
 
 /* What could not be written yet is not in the file. Whether it was this. */

@@ -7,16 +7,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-struct reading {
-    struct lane *lane; /* referenced */
-    struct loop *home;
-    uint64_t number;
-    uint64_t offset;
-    uint64_t failures; /* of writes, when it was asked for */
-    int error;
-    struct lv_buffer bytes;
-};
-
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what)
 {
     const struct lane_label label = lane_label(l);
@@ -230,55 +220,35 @@ static void load(struct lane *l, struct segment *s, struct slice bytes)
         end_of_disk(l);
 }
 
-static void take_read(struct lane *l, struct segment *s, const struct reading *reading)
+static void take_read(struct lane *l, struct segment *s, const struct pager_ask *ask)
 {
-    if (reading->failures != l->pager->failures) {
-        lane_ready(l); /* part of that may not have been written, as we know by now: again */
+    if (ask->failures != l->pager->failures) {
+        lane_ready(l); /* part of it may not have been written, as we know by now: it asks again */
         return;
     }
-    if (pager_may_pass(reading->error)) {
+    if (pager_may_pass(ask->error)) {
         journal_try_again(l);
         return;
     }
-    if (reading->error || reading->bytes.n == 0) {
+    if (ask->error || ask->bytes.n == 0) {
         pager_damage(l, s, s->load_offset, "cannot be read; the rest of it is lost");
         s->load_offset = s->bytes;
     }
-    load(l, s, lv_buffer_slice(&reading->bytes));
+    load(l, s, lv_buffer_slice(&ask->bytes));
     pager_read_ahead(l);
     lane_ready(l);
 }
 
-static void read_mail(struct loop *at, struct mail *mail)
+static void on_read(struct lane *l, struct segment *s, struct pager_ask *ask)
 {
-    (void)at;
-    struct reading *reading = mail->a;
-    struct lane *l = reading->lane;
     struct pager *p = l->pager;
-    struct segment *s = p && p->is_reading ? segment_to_read(p) : NULL;
+    bool is_wanted = s && p->is_reading && s == segment_to_read(p) && s->load_offset == ask->offset;
     if (p)
         p->is_reading = false;
-    if (s && pager_files(l) && s->number == reading->number && s->load_offset == reading->offset) {
-        take_read(l, s, reading);
-    } else {
+    if (is_wanted)
+        take_read(l, s, ask);
+    else
         lane_ready(l); /* it asks again for what is not here */
-    }
-    lv_buffer_free(&reading->bytes);
-    lane_unref(&reading->lane);
-    free(reading);
-}
-
-/* On the store's thread. */
-static void has_read(void *arg, int error, struct lv_buffer *read)
-{
-    struct reading *reading = arg;
-    reading->error = error;
-    if (read) {
-        reading->bytes = *read;
-        *read = (struct lv_buffer){0};
-    }
-    struct mail mail = {.deliver = read_mail, .a = reading};
-    loop_mail_from_outside(reading->home, &mail);
 }
 
 bool pager_want(struct lane *l)
@@ -299,18 +269,14 @@ bool pager_want(struct lane *l)
         load(l, s, slice_of(kept->bytes.p + from, kept->n - from));
         return true;
     }
-    struct reading *reading = lv_calloc(1, sizeof *reading);
-    reading->lane = lane_ref(l);
-    reading->home = l->owner->home;
-    reading->number = s->number;
-    reading->offset = s->load_offset;
     p->is_reading = true;
     uint64_t left = (kept ? kept->offset : s->bytes) - s->load_offset;
     size_t bytes = pager_limits_of(l)->read_bytes;
     bytes = bytes > p->read_bytes ? bytes : p->read_bytes;
-    reading->failures = p->failures;
-    segments_read(pager_files(l), l->id, s->number, s->load_offset,
-                  left < bytes ? (size_t)left : bytes, has_read, reading);
+    pager_read_segment(l, s,
+                       &(struct pager_ask){.offset = s->load_offset,
+                                           .bytes_asked = left < bytes ? left : bytes,
+                                           .done = on_read});
     return false;
 }
 

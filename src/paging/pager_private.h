@@ -3,7 +3,7 @@
  *   pager.c            segments and their list, those that go, purge
  *   pager_out.c        from memory to disk
  *   pager_in.c         and back
- *   pager_read.c       bytes of a segment's midst
+ *   pager_ask.c        asks the segments' thread, for all of these
  *   pager_fetch.c      single messages whose time has come
  *   pager_scan.c       deadlines that only the disk knows
  *   pager_take.c       messages that are taken where they stand, on disk
@@ -199,24 +199,38 @@ uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *
 void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                         bool is_copy);
 
-/* --- pager_read.c --- */
+/* --- pager_ask.c --- */
 
-/* Bytes of a segment that somebody has asked for. */
-struct pager_read {
-    struct lane *lane; /* referenced; this and the next two are pager_read_segment()'s to fill in */
+struct pager_ask;
+
+/* The answer, at home; called once, whatever has happened. `segment`: NULL when it has gone meanwhile, or when
+ * nothing is stored any more; lane->pager may be NULL then. */
+typedef void pager_ask_done(struct lane *lane, struct segment *segment, struct pager_ask *ask);
+
+/* Something that the segments' thread is asked to do with a segment. */
+struct pager_ask {
+    /* Filled in by the functions below. */
+    struct lane *lane; /* referenced */
     struct loop *home;
-    uint64_t number;
-    uint64_t offset;
-    uint64_t bytes_asked;
-    uint64_t first_chunk, last_chunk; /* the asker's */
+    uint64_t number; /* of the segment's file */
+    uint64_t
+        failures; /* of writes, when it was asked: what was read is void if there are more since */
+    /* The asker's. */
+    uint64_t offset;      /* read from here; of a sync: what had been written */
+    uint64_t bytes_asked; /* at most */
+    uint64_t first_chunk, last_chunk;
+    struct pager_reader *reader;
+    pager_ask_done *done;
+    /* The answer. */
     int error;
-    struct lv_buffer bytes; /* as many as there were */
-    /* At home; `segment` is NULL when it has gone meanwhile. Not called when nothing is stored any more. */
-    void (*done)(struct lane *lane, struct segment *segment, struct pager_read *read);
+    struct lv_buffer bytes; /* as many as there were; done() may take them */
 };
 
-/* Reads offset and bytes_asked of what is asked for; its copy of *what goes to done(). */
-void pager_read_segment(struct lane *l, struct segment *s, const struct pager_read *what);
+/* Reads bytes of a segment. A copy of *what, which has the asker's part, is given to its done(). */
+void pager_read_segment(struct lane *l, struct segment *s, const struct pager_ask *what);
+
+/* Syncs what has been written of a segment so far: ask->offset bytes. */
+void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done *done);
 
 /* --- pager_fetch.c --- */
 

@@ -76,7 +76,7 @@ static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
 }
 
 /* A read that failed is tried again later, but not for ever. */
-static void take_scan(struct lane *l, struct segment *s, struct pager_read *r)
+static void take_scan(struct lane *l, struct segment *s, struct pager_ask *r)
 {
     struct pager *p = l->pager;
     bool has_failed = r->error || r->bytes.n == 0;
@@ -90,8 +90,10 @@ static void take_scan(struct lane *l, struct segment *s, struct pager_read *r)
     }
 }
 
-static void on_scan(struct lane *l, struct segment *s, struct pager_read *r)
+static void on_scan(struct lane *l, struct segment *s, struct pager_ask *r)
 {
+    if (!l->pager || !pager_files(l))
+        return;
     l->pager->is_scanning = false;
     pager_hold_segments(l);
     if (s)
@@ -133,9 +135,9 @@ static void scan_next(struct lane *l)
         uint64_t bytes = p->scan_bytes > SCAN_BYTES ? p->scan_bytes : SCAN_BYTES;
         p->is_scanning = true;
         pager_read_segment(l, s,
-                           &(struct pager_read){.offset = s->indexed_bytes,
-                                                .bytes_asked = left < bytes ? left : bytes,
-                                                .done = on_scan});
+                           &(struct pager_ask){.offset = s->indexed_bytes,
+                                               .bytes_asked = left < bytes ? left : bytes,
+                                               .done = on_scan});
         return;
     }
     p->has_unknown_deadlines = false;

@@ -287,14 +287,6 @@ static void stage_snapshot(struct lane *l)
     free(counts);
 }
 
-struct syncing {
-    struct lane *lane; /* referenced */
-    struct loop *home;
-    uint64_t number;
-    uint64_t bytes;
-    int error;
-};
-
 static void segments_are_synced(struct lane *l)
 {
     struct pager *p = l->pager;
@@ -311,41 +303,17 @@ static void segments_are_synced(struct lane *l)
         pager_fail_writing(l, p->snapshot_error);
 }
 
-static void synced_mail(struct loop *at, struct mail *mail)
+static void on_synced(struct lane *l, struct segment *s, struct pager_ask *ask)
 {
-    (void)at;
-    struct syncing *syncing = mail->a;
-    struct lane *l = syncing->lane;
     struct pager *p = l->pager;
-    if (p && pager_files(l) && p->snapshot == SNAPSHOT_SYNCING) {
-        struct segment *s = pager_segment_numbered(p, syncing->number);
-        if (s && syncing->error == 0)
-            s->synced_bytes = syncing->bytes;
-        if (syncing->error && (p->snapshot_error == 0 || pager_may_pass(p->snapshot_error)))
-            p->snapshot_error = syncing->error;
-        if (--p->syncs == 0)
-            segments_are_synced(l);
-    }
-    lane_unref(&syncing->lane);
-    free(syncing);
-}
-
-/* On the store's thread. */
-static void has_synced(void *arg, int error, struct lv_buffer *read)
-{
-    (void)read;
-    struct syncing *syncing = arg;
-    syncing->error = error;
-    struct mail mail = {.deliver = synced_mail, .a = syncing};
-    loop_mail_from_outside(syncing->home, &mail);
-}
-
-static void sync_segment(struct lane *l, const struct segment *s)
-{
-    struct syncing *syncing = lv_malloc(sizeof *syncing);
-    *syncing = (struct syncing){lane_ref(l), l->owner->home, s->number, s->bytes, 0};
-    l->pager->syncs++;
-    segments_sync(pager_files(l), l->id, s->number, has_synced, syncing);
+    if (!p || !pager_files(l) || p->snapshot != SNAPSHOT_SYNCING)
+        return;
+    if (s && ask->error == 0)
+        s->synced_bytes = ask->offset;
+    if (ask->error && (p->snapshot_error == 0 || pager_may_pass(p->snapshot_error)))
+        p->snapshot_error = ask->error;
+    if (--p->syncs == 0)
+        segments_are_synced(l);
 }
 
 /* What is in memory alone goes into a segment, or, if it is little, into the snapshot. A full disk has no
@@ -375,8 +343,10 @@ void pager_snapshot(struct lane *l)
     p->snapshot = SNAPSHOT_SYNCING;
     p->syncs = 1; /* ours, so that none that is done at once is the last */
     for (size_t i = 0; i < p->count; i++) {
-        if (p->segments[i]->synced_bytes < p->segments[i]->bytes)
-            sync_segment(l, p->segments[i]);
+        if (p->segments[i]->synced_bytes >= p->segments[i]->bytes)
+            continue;
+        p->syncs++;
+        pager_sync_segment(l, p->segments[i], on_synced);
     }
     if (--p->syncs == 0)
         stage_snapshot(l);
