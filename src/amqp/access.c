@@ -31,7 +31,7 @@ struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct sli
     struct broker_error error = {0};
     if (!q)
         queue_entry_refuse_missing(name, vhost, &error);
-    else if (queue_entry_check_access(&q->entry, ch->connection->session.id, &error))
+    else if (queue_entry_check_access(queue_entry(q), ch->connection->session.id, &error))
         return q;
     channel_refuse(ch, method, &error);
     return NULL;

@@ -80,8 +80,7 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->no_ack = m->no_ack;
     c->connection_id = ch->connection->session.id;
     c->channel = ch->number;
-    c->exclusive =
-        m->exclusive && q->arguments.type != QUEUE_QUORUM; /* which knows no such thing */
+    c->exclusive = m->exclusive && queue_type(q) != QUEUE_QUORUM; /* which knows no such thing */
     if (!m->no_ack)
         credit_begin_prefetch(&c->credit, ch->prefetch_count);
     c->priority = arguments->priority;
@@ -117,7 +116,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
         return;
     struct consumer_arguments arguments;
     struct broker_error error = {0};
-    if (!consumer_arguments_read(m.arguments, q->arguments.type, name,
+    if (!consumer_arguments_read(m.arguments, queue_type(q), name,
                                  vhost_name(ch->connection->session.vhost), &arguments, &error)) {
         channel_refuse(ch, AMQP_BASIC_CONSUME, &error);
         return;

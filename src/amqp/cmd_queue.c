@@ -228,7 +228,7 @@ void cmd_queue_delete(struct channel *ch, struct slice args)
         return;
     }
     struct broker_error error = {0};
-    if (!queue_entry_check_access(&q->entry, ch->connection->session.id, &error)) {
+    if (!queue_entry_check_access(queue_entry(q), ch->connection->session.id, &error)) {
         channel_refuse(ch, AMQP_QUEUE_DELETE, &error);
         return;
     }

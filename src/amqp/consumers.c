@@ -106,7 +106,7 @@ void channel_let_consumers_go(struct channel *ch)
         struct consumer *c = lv_list_item(ch->consumers.next, struct consumer, session_link);
         c->is_closed = true;
         consumer_stall(c);
-        if (c->queue->entry.home != loop || c->is_browser) {
+        if (queue_home(c->queue) != loop || c->is_browser) {
             channel_cancel_consumer(ch, c, true);
             continue;
         }

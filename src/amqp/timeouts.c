@@ -26,7 +26,7 @@ static uint64_t timeout_of(const struct consumer *c)
     int64_t own = atomic_load_explicit(&c->timeout_ms, memory_order_relaxed);
     if (own != CONSUMER_TIMEOUT_UNSET)
         return (uint64_t)own;
-    return atomic_load_explicit(&c->queue->entry.vhost->topology->consumer_timeout_ms,
+    return atomic_load_explicit(&queue_vhost(c->queue)->topology->consumer_timeout_ms,
                                 memory_order_relaxed);
 }
 

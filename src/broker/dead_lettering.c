@@ -73,7 +73,7 @@ static void tell_of_cycle(struct queue *q, const struct message *made, const str
     if (remember_cycle(log_of(q), lv_hash(lv_buffer_slice(&queues))))
         log_warning("queue '%.*s' in vhost '%.*s': message dropped: dead-letter queues form a "
                     "cycle: %.*s; this cycle will not be reported again",
-                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)),
+                    SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))),
                     SLICE_ARG(lv_buffer_slice(&queues)));
     lv_buffer_free(&queues);
 }
@@ -86,19 +86,14 @@ static void tell_of_bad_history(struct queue *q)
     log->has_told_of_bad_history = true;
     log_warning("queue '%.*s' in vhost '%.*s': a message's header x-death is no array: its history "
                 "begins anew; this will not be reported again for this queue",
-                SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
-}
-
-static const struct queue_arguments *settings_of(const struct queue *q)
-{
-    return &q->settings;
+                SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
 }
 
 /* --- how they go on -------------------------------------------------------------------------------- */
 
 static bool make(struct queue *q, const struct forward *f, struct message **ret)
 {
-    const struct queue_arguments *a = settings_of(q);
+    const struct queue_arguments *a = queue_settings(q);
     *ret = NULL;
     if (!dead_lettering_sends_on(q))
         return true;
@@ -133,7 +128,7 @@ static void describe_obstacle(const struct queue *q, const struct forward *f,
                               enum forward_obstacle obstacle, const struct queue *target,
                               struct lv_buffer *out)
 {
-    const struct queue_arguments *a = settings_of(q);
+    const struct queue_arguments *a = queue_settings(q);
     struct slice key = a->has_dead_letter_routing_key ? a->dead_letter_routing_key
                                                       : message_routing_key(f->message);
     switch (obstacle) {
@@ -165,7 +160,7 @@ static void stuck(struct queue *q, const struct forward *f, enum forward_obstacl
     if (remember_obstacle(log_of(q), lv_hash(lv_buffer_slice(&why))))
         log_warning(
             "queue '%.*s' in vhost '%.*s': dead letters cannot go on: %.*s; they are kept, and tried again",
-            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)),
+            SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))),
             SLICE_ARG(lv_buffer_slice(&why)));
     lv_buffer_free(&why);
 }
@@ -176,7 +171,7 @@ static void unstuck(struct queue *q, bool has_arrived)
     if (!has_arrived)
         return; /* the queue is deleted, or has no dead-letter exchange any more */
     log_info("queue '%.*s' in vhost '%.*s': the dead letters that were kept have gone on",
-             SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
+             SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
 }
 
 static void done(struct queue *q, const struct forward *f, enum forward_end end)
@@ -200,21 +195,21 @@ static const struct forward_rules dead_letter_rules = {
 bool dead_lettering_sends_on(const struct queue *q)
 {
     /* No exchange has a longer name. */
-    return settings_of(q)->has_dead_letter_exchange &&
-           settings_of(q)->dead_letter_exchange.n <= SHORTSTR_BYTES_MAX;
+    return queue_settings(q)->has_dead_letter_exchange &&
+           queue_settings(q)->dead_letter_exchange.n <= SHORTSTR_BYTES_MAX;
 }
 
 /* As in RabbitMQ, a queue that drops its head when it is full cannot promise anything. */
 static bool must_arrive(const struct queue *q)
 {
-    return settings_of(q)->dead_letters_at_least_once &&
-           settings_of(q)->overflow == OVERFLOW_REJECT_PUBLISH;
+    return queue_settings(q)->dead_letters_at_least_once &&
+           queue_settings(q)->overflow == OVERFLOW_REJECT_PUBLISH;
 }
 
 static void send_on(struct queue *q, const struct forward *forward)
 {
     struct forward f = *forward;
-    f.when_ms = loop_wall_ms(q->entry.home);
+    f.when_ms = loop_wall_ms(queue_home(q));
     forward_start(q, &dead_letter_rules, &f);
 }
 

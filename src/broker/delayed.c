@@ -158,14 +158,14 @@ static struct exchange *exchange_of(const struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    struct exchange *x = exchange_find(q->entry.vhost, slice_of(name.p + n, name.n - n));
-    return x && x->delayed == &q->entry ? x : NULL;
+    struct exchange *x = exchange_find(queue_vhost(q), slice_of(name.p + n, name.n - n));
+    return x && x->delayed == queue_entry(q) ? x : NULL;
 }
 
 uint64_t delayed_due_at(const struct queue *q, const struct message *m)
 {
     uint64_t delay_ms = delayed_ms(headers_of(m));
-    return loop_steady_ms(q->entry.home) + (delay_ms > 0 ? delay_ms : 1);
+    return loop_steady_ms(queue_home(q)) + (delay_ms > 0 ? delay_ms : 1);
 }
 
 bool delayed_sends_on(const struct queue *q)
@@ -186,7 +186,7 @@ static void route(struct queue *q, const struct forward *forward, const struct m
     struct exchange *x = exchange_of(q);
     *ret = (struct route){0};
     if (x)
-        forward_find_route_from(q->entry.home, x, made, read_bcc(headers_of(forward->message)),
+        forward_find_route_from(queue_home(q), x, made, read_bcc(headers_of(forward->message)),
                                 ret);
 }
 
@@ -211,7 +211,7 @@ void delayed_give_up(struct queue *q, uint64_t place, struct message *message, e
 
 bool delayed_refuse(const struct queue *q, struct broker_error *error)
 {
-    return queue_entry_refuse_companion(&q->entry, error);
+    return queue_entry_refuse_companion(queue_entry(q), error);
 }
 
 /* --- exchanges -------------------------------------------------------------------------------------- */
@@ -250,7 +250,7 @@ void delayed_create_queue(struct exchange *x)
     struct lv_buffer name = {0};
     lv_buffer_printf(&name, DELAYED_QUEUE_PREFIX "%.*s", SLICE_ARG(exchange_name(x)));
     struct queue *q = queue_create_owned(x->vhost, lv_buffer_slice(&name), x->is_durable);
-    x->delayed = &queue_ref(q)->entry;
+    x->delayed = queue_entry(queue_ref(q));
     lv_buffer_free(&name);
 }
 
@@ -269,10 +269,10 @@ static bool adopt(struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    struct exchange *x = exchange_find(q->entry.vhost, slice_of(name.p + n, name.n - n));
+    struct exchange *x = exchange_find(queue_vhost(q), slice_of(name.p + n, name.n - n));
     if (!x || !x->is_delaying || x->delayed)
         return false;
-    x->delayed = &queue_ref(q)->entry;
+    x->delayed = queue_entry(queue_ref(q));
     return true;
 }
 
@@ -307,9 +307,9 @@ void delayed_restore_end(struct broker *broker)
 
 static bool call_is_fine(struct queue_call *call)
 {
-    call->refused = atomic_load(&call->queue->entry.is_deleted);
+    call->refused = queue_is_deleted(call->queue);
     return !call->refused || queue_entry_refuse_missing(queue_name(call->queue),
-                                                        call->queue->entry.vhost, &call->error);
+                                                        queue_vhost(call->queue), &call->error);
 }
 
 static void choose_rows(const struct backlog *b, struct delayed_list *list)
@@ -379,7 +379,7 @@ static void finish_rows(const struct loop *home, struct delayed_list *list)
 void delayed_call_list(struct queue_call *call)
 {
     struct delayed_list *list = call->owner;
-    struct lane *l = queue_lane(call->queue, 0);
+    struct lane *l = lane_at(queue_lanes(call->queue), 0);
     call->is_waiting = false;
     if (!call_is_fine(call))
         return;
@@ -393,13 +393,14 @@ void delayed_call_list(struct queue_call *call)
     for (size_t i = 0; i < list->count; i++)
         is_complete &= find_row(l, &list->rows[i]);
     if (is_complete)
-        finish_rows(call->queue->entry.home, list);
+        finish_rows(queue_home(call->queue), list);
     else
         queue_call_wait(call);
 }
 
-static bool cancel(struct lane *l, uint64_t place)
+static bool cancel(struct queue *q, uint64_t place)
 {
+    struct lane *l = lane_at(queue_lanes(q), 0);
     struct backlog_first_due due;
     bool redelivered;
     if (place_priority(place) != 0 || !backlog_find_timed(&l->backlog, place, &due))
@@ -408,7 +409,7 @@ static bool cancel(struct lane *l, uint64_t place)
         backlog_take_at(&l->backlog, place, &redelivered);
     else
         pager_take_on_disk(l, place);
-    queue_settle_place(queue_of_lane(l), place);
+    queue_settle_place(q, place);
     return true;
 }
 
@@ -418,10 +419,10 @@ void delayed_call_cancel(struct queue_call *call)
     call->is_waiting = false;
     if (!call_is_fine(call))
         return;
-    if (pager_must_scan(queue_lane(call->queue, 0))) {
+    if (pager_must_scan(lane_at(queue_lanes(call->queue), 0))) {
         queue_call_wait(call);
         return;
     }
     for (size_t i = 0; i < what->count; i++)
-        what->cancelled += cancel(queue_lane(call->queue, 0), what->places[i]);
+        what->cancelled += cancel(call->queue, what->places[i]);
 }

@@ -79,7 +79,7 @@ struct forwarder {
 
 static struct loop *home_of(const struct forwarder *f)
 {
-    return f->queue->entry.home;
+    return queue_home(f->queue);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
@@ -197,7 +197,7 @@ static void job_end(struct forwarder *f, struct job *job, enum forward_end end)
     free(job->targets);
     free(job);
     if (!lv_list_is_empty(&f->waiting) && has_room(f) && !loop_timer_is_running(&f->run_later))
-        loop_schedule(q->entry.home, &f->run);
+        loop_schedule(queue_home(q), &f->run);
     tell_of_room(f);
     if (f->job_count == 0)
         queue_unref(&q); /* freed in a later turn: forward_free() */
@@ -205,7 +205,7 @@ static void job_end(struct forwarder *f, struct job *job, enum forward_end end)
 
 static void job_keep(struct forwarder *f, struct job *job)
 {
-    if (atomic_load_explicit(&f->queue->entry.is_deleted, memory_order_relaxed)) {
+    if (queue_is_deleted(f->queue)) {
         f->busy_count--;
         job_end(f, job, FORWARD_ABANDONED);
         return;
@@ -243,7 +243,7 @@ static void job_is_answered(struct forwarder *f, struct job *job)
 static void note_refusal(struct job *job, uint32_t target)
 {
     job->obstacle = FORWARD_REFUSED;
-    if (job->refuser && job->refuser->id != (job->targets[target] & ~HAS_IT))
+    if (job->refuser && queue_id(job->refuser) != (job->targets[target] & ~HAS_IT))
         job_remember(job, NULL);
 }
 
@@ -279,14 +279,14 @@ static void sink_answer(struct confirm_sink *sink, uint64_t number, enum confirm
 static uint32_t number_target(struct job *job, const struct queue *target)
 {
     for (uint32_t i = 0; i < job->target_count; i++) {
-        if ((job->targets[i] & ~HAS_IT) == target->id)
+        if ((job->targets[i] & ~HAS_IT) == queue_id(target))
             return i;
     }
     if (job->target_count == job->target_capacity) {
         job->target_capacity = job->target_capacity ? job->target_capacity * 2 : 4;
         job->targets = lv_realloc(job->targets, job->target_capacity * sizeof *job->targets);
     }
-    job->targets[job->target_count] = target->id;
+    job->targets[job->target_count] = queue_id(target);
     return job->target_count++;
 }
 
@@ -319,7 +319,7 @@ static struct queue **find_targets(struct forwarder *f, struct job *job, const s
     job->obstacle = FORWARD_NO_ROUTE;
     if (job->rules->route)
         job->rules->route(f->queue, &job->forward, made, &route);
-    else if (!forward_find_route(home_of(f), f->queue->entry.vhost, made, &route)) {
+    else if (!forward_find_route(home_of(f), queue_vhost(f->queue), made, &route)) {
         route.count = 0;
         job->obstacle = FORWARD_NO_EXCHANGE;
     }
@@ -436,7 +436,7 @@ static void retry_all(struct forwarder *f)
 {
     struct queue *q = queue_ref(f->queue);
     struct lv_list end;
-    f->generation = topology_generation(q->entry.vhost->topology);
+    f->generation = topology_generation(queue_vhost(q)->topology);
     lv_list_push(&f->kept, &end);
     while (f->kept.next != &end) {
         struct job *job = take_first(&f->kept);
@@ -451,7 +451,7 @@ static void retry(struct loop *loop, struct loop_timer *timer)
     struct forwarder *f = lv_container_of(timer, struct forwarder, retry);
     if (lv_list_is_empty(&f->kept))
         return;
-    bool has_moved = topology_generation(f->queue->entry.vhost->topology) != f->generation;
+    bool has_moved = topology_generation(queue_vhost(f->queue)->topology) != f->generation;
     /* Running already when a job comes back to `kept`: the pause is not reset by it. */
     loop_timer_start(loop, timer, LOOK_MS);
     if (!has_moved && loop_now_ms(loop) < f->retry_at_ms)
@@ -478,7 +478,7 @@ static struct forwarder *forwarder_of(struct queue *q)
     if (departures->forwarder)
         return departures->forwarder;
     struct forwarder *f = lv_calloc(1, sizeof *f);
-    f->sink.loop = q->entry.home;
+    f->sink.loop = queue_home(q);
     f->sink.answer = sink_answer;
     f->queue = q;
     lv_list_init(&f->waiting);
@@ -487,7 +487,7 @@ static struct forwarder *forwarder_of(struct queue *q)
     loop_job_init(&f->job, run_on);
     loop_timer_init(&f->run_later, run_later);
     loop_timer_init(&f->retry, retry);
-    f->generation = topology_generation(q->entry.vhost->topology);
+    f->generation = topology_generation(queue_vhost(q)->topology);
     departures->forwarder = f;
     return f;
 }
@@ -506,7 +506,7 @@ void forward_start(struct queue *q, const struct forward_rules *rules,
         queue_ref(q);
     count_job(f, job, 1);
     if (!loop_timer_is_running(&f->run_later))
-        loop_schedule(q->entry.home, &f->run);
+        loop_schedule(queue_home(q), &f->run);
 }
 
 bool forward_has_room(const struct queue *q)
@@ -519,7 +519,7 @@ void forward_when_room(struct queue *q, struct loop_task *task)
 {
     struct forwarder *f = find_forwarder(q);
     if (!f || forward_has_room(q)) {
-        loop_schedule(q->entry.home, task);
+        loop_schedule(queue_home(q), task);
         return;
     }
     for (unsigned i = 0; i < f->task_count; i++) {
@@ -578,11 +578,11 @@ void forward_stop(struct queue *q)
     struct forwarder *f = find_forwarder(q);
     if (!f)
         return;
-    bool is_running = loop_current() == q->entry.home;
+    bool is_running = loop_current() == queue_home(q);
     struct queue *hold = queue_ref(q);
     f->task_count = 0;
-    loop_timer_stop(q->entry.home, &f->run_later);
-    loop_timer_stop(q->entry.home, &f->retry);
+    loop_timer_stop(queue_home(q), &f->run_later);
+    loop_timer_stop(queue_home(q), &f->retry);
     abandon_all(f, &f->kept, true);
     while (is_running && !lv_list_is_empty(&f->waiting)) {
         struct job *job = take_first(&f->waiting);
@@ -590,8 +590,8 @@ void forward_stop(struct queue *q)
         job_send(f, job);
     }
     abandon_all(f, &f->waiting, false);
-    loop_unschedule(q->entry.home, &f->run);
-    loop_job_stop(q->entry.home, &f->job);
+    loop_unschedule(queue_home(q), &f->run);
+    loop_job_stop(queue_home(q), &f->job);
     queue_unref(&hold);
 }
 
@@ -601,10 +601,10 @@ void forward_free(struct queue *q)
     if (!f)
         return;
     lv_assert(f->job_count == 0);
-    loop_unschedule(q->entry.home, &f->run);
-    loop_job_stop(q->entry.home, &f->job);
-    loop_timer_stop(q->entry.home, &f->run_later);
-    loop_timer_stop(q->entry.home, &f->retry);
+    loop_unschedule(queue_home(q), &f->run);
+    loop_job_stop(queue_home(q), &f->job);
+    loop_timer_stop(queue_home(q), &f->run_later);
+    loop_timer_stop(queue_home(q), &f->retry);
     free(f->slots);
     free(f->free_slots);
     free(f);

@@ -14,7 +14,7 @@
 #include "broker/delayed.h"
 #include "broker/vhost_life.h"
 #include "message/events.h"
-#include "queue/queue.h"
+#include "queue/queue_home.h"
 #include "queue/queue_settings.h"
 #include "topology/exchange.h"
 #include "topology/policy_private.h"
@@ -146,22 +146,21 @@ static struct match match_queue(const struct queue *q)
 {
     if (delayed_is_queue(queue_name(q)))
         return (struct match){0};
-    return match_find(q->entry.vhost, queue_name(q),
-                      q->arguments.type == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC);
+    return match_find(queue_vhost(q), queue_name(q),
+                      queue_type(q) == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC);
 }
 
 static void remember(struct queue *q, const struct match *match)
 {
     for (int kind = 0; kind < POLICY_KINDS; kind++)
-        q->matched_policies[kind] = match->of[kind];
+        queue_matched_policies(q)[kind] = match->of[kind];
 }
 
 void policy_begin_queue(struct queue *q)
 {
     struct match match = match_queue(q);
     remember(q, &match);
-    q->policy = effective_of(q->entry.vhost, &match);
-    queue_settings_merge(&q->arguments, q->policy, &q->settings);
+    queue_begin_policy(q, effective_of(queue_vhost(q), &match));
 }
 
 static struct slice definition_table(const struct policy *p, struct lv_buffer *space)
@@ -172,13 +171,13 @@ static struct slice definition_table(const struct policy *p, struct lv_buffer *s
 /* RabbitMQ tells of the policy that was set, whatever rules the queue now; so does this. */
 static void tell(const struct queue *q, const struct policy *set)
 {
-    struct broker *broker = vhost_broker(q->entry.vhost);
-    bool is_quorum = q->arguments.type == QUEUE_QUORUM;
+    struct broker *broker = vhost_broker(queue_vhost(q));
+    bool is_quorum = queue_type(q) == QUEUE_QUORUM;
     const struct event_field type =
         EVENT_TEXT("type", is_quorum ? "rabbit_quorum_queue" : "rabbit_classic_queue");
     if (!set) {
         event_emit(broker_events(broker), "queue.policy.cleared", EVENT_ACTOR, type,
-                   EVENT_STR("vhost", vhost_name(q->entry.vhost)),
+                   EVENT_STR("vhost", vhost_name(queue_vhost(q))),
                    EVENT_STR("name", queue_name(q)));
         return;
     }
@@ -187,7 +186,7 @@ static void tell(const struct queue *q, const struct policy *set)
                EVENT_LONG("priority", set->priority),
                EVENT_TABLE("definition", definition_table(set, &space)),
                EVENT_STR("pattern", pattern_text(set->pattern)), EVENT_ACTOR, type,
-               EVENT_STR("vhost", vhost_name(q->entry.vhost)), EVENT_STR("name", queue_name(q)));
+               EVENT_STR("vhost", vhost_name(queue_vhost(q))), EVENT_STR("name", queue_name(q)));
     lv_buffer_free(&space);
 }
 
@@ -195,17 +194,17 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
 {
     struct match match = match_queue(q);
     struct effective_policy *effective = NULL;
-    if (memcmp(q->matched_policies, match.of, sizeof match.of) == 0)
+    if (memcmp(queue_matched_policies(q), match.of, sizeof match.of) == 0)
         return;
-    topology_lock(q->entry.vhost->topology);
-    bool is_there = !atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed);
+    topology_lock(queue_vhost(q)->topology);
+    bool is_there = !queue_is_deleted(q);
     if (is_there) {
         remember(q, &match);
-        effective = effective_of(q->entry.vhost, &match);
+        effective = effective_of(queue_vhost(q), &match);
         queue_ref(q);
         tell(q, set);
     }
-    topology_unlock(q->entry.vhost->topology);
+    topology_unlock(queue_vhost(q)->topology);
     if (is_there)
         queue_settings_mail(q, effective);
 }

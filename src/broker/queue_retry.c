@@ -56,7 +56,7 @@ static bool find_by_exchange(struct queue *q, struct message *m,
     struct properties properties;
     struct field key;
     struct slice rest = origin->routing_keys;
-    struct exchange *exchange = exchange_find(q->entry.vhost, origin->exchange);
+    struct exchange *exchange = exchange_find(queue_vhost(q), origin->exchange);
     if (!exchange || !properties_read(message_header(m), &properties))
         return false;
     while (count < KEYS_MAX && array_next(&rest, &key)) {
@@ -78,7 +78,7 @@ static bool find_by_exchange(struct queue *q, struct message *m,
         .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
         .message = is_only_asked ? NULL : &delivery,
     };
-    route_find_many(q->entry.home, exchange, keys, count, &input, ret);
+    route_find_many(queue_home(q), exchange, keys, count, &input, ret);
     return ret->count > 0;
 }
 
@@ -89,7 +89,7 @@ static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
     struct dead_letter_origin origin;
     if (!dead_letter_origin(m, &origin) || slice_equal(origin.queue, queue_name(q)))
         return false;
-    *ret_target = queue_entry_find(q->entry.vhost, origin.queue);
+    *ret_target = queue_entry_find(queue_vhost(q), origin.queue);
     return *ret_target || find_by_exchange(q, m, &origin, is_only_asked, ret_way);
 }
 
@@ -155,9 +155,9 @@ static bool has_room(struct retry *r)
 {
     if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
         return false; /* done() goes on */
-    if (atomic_load_explicit(&vhost_broker(r->queue->entry.vhost)->alarms, memory_order_relaxed) !=
+    if (atomic_load_explicit(&vhost_broker(queue_vhost(r->queue))->alarms, memory_order_relaxed) !=
         0) {
-        loop_timer_start(r->queue->entry.home, &r->run_later, ALARM_LOOK_MS);
+        loop_timer_start(queue_home(r->queue), &r->run_later, ALARM_LOOK_MS);
         return false;
     }
     if (forward_has_room(r->queue))
@@ -213,7 +213,7 @@ static void run_later(struct loop *loop, struct loop_timer *timer)
 static void go_on(struct retry *r)
 {
     if (!loop_timer_is_running(&r->run_later))
-        loop_schedule(r->queue->entry.home, &r->run);
+        loop_schedule(queue_home(r->queue), &r->run);
 }
 
 /* --- its life ------------------------------------------------------------------------------------- */
@@ -227,7 +227,7 @@ static void wake(void *arg)
 
 bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret)
 {
-    if (retry_of(q) || atomic_load(&q->entry.is_deleted))
+    if (retry_of(q) || queue_is_deleted(q))
         return false;
     struct retry *r = lv_calloc(1, sizeof *r);
     r->refs = 2;
@@ -261,8 +261,8 @@ static void end_if_done(struct retry *r)
     struct queue *q = r->queue;
     if (!r->has_walked || r->flying > 0)
         return;
-    loop_unschedule(q->entry.home, &r->run);
-    loop_timer_stop(q->entry.home, &r->run_later);
+    loop_unschedule(queue_home(q), &r->run);
+    loop_timer_stop(queue_home(q), &r->run_later);
     forward_not_when_room(q, &r->run);
     if (!r->progress.is_gone)
         queue_tidy(q);

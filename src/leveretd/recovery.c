@@ -157,7 +157,7 @@ static int load_seen(void *arg, const struct definition_seen *row)
     struct vhost *vhost = vhost_find(&l->broker->topology, row->vhost);
     struct queue *q = vhost && row->is_queue ? queue_find(vhost, row->name) : NULL;
     struct exchange *x = vhost && !row->is_queue ? exchange_find(vhost, row->name) : NULL;
-    struct dedup *dedup = q ? q->entry.dedup : x ? x->dedup : NULL;
+    struct dedup *dedup = q ? queue_entry(q)->dedup : x ? x->dedup : NULL;
     if (dedup)
         dedup_restore(dedup, (struct seen_value){row->low, row->high}, row->number, row->until_ms,
                       loops_steady_ms(l->broker->topology.loops));

@@ -141,7 +141,7 @@ static int look_through(struct manage *m, const struct browsing *b, struct look 
     int err = 0;
     bool goes_on = true;
     while (err == 0 && goes_on) {
-        err = ask_loop(m->asker, look->queue->entry.home, fill_on_loop, look);
+        err = ask_loop(m->asker, queue_home(look->queue), fill_on_loop, look);
         if (err < 0)
             break;
         bool is_over = look->left == 0 || look->result == BROWSE_END || look->result == BROWSE_GONE;
@@ -151,7 +151,7 @@ static int look_through(struct manage *m, const struct browsing *b, struct look 
             err = ask_pause(m->asker, PAUSE_MS);
     }
     if (look->browse)
-        ask_loop_or_end(m->asker, look->queue->entry.home, close_on_loop, look);
+        ask_loop_or_end(m->asker, queue_home(look->queue), close_on_loop, look);
     return err;
 }
 

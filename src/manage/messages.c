@@ -128,11 +128,11 @@ static int wait_for_retry(struct manage *m, struct retrying *a)
 {
     int err = 0;
     while (err == 0 && !a->progress.is_over) {
-        err = ask_loop(m->asker, a->queue->entry.home, retry_look_on_loop, a);
+        err = ask_loop(m->asker, queue_home(a->queue), retry_look_on_loop, a);
         if (err == 0 && !a->progress.is_over)
             err = ask_pause(m->asker, RETRY_PAUSE_MS);
     }
-    ask_loop_or_end(m->asker, a->queue->entry.home, retry_leave_on_loop, a);
+    ask_loop_or_end(m->asker, queue_home(a->queue), retry_leave_on_loop, a);
     return err;
 }
 
@@ -160,7 +160,7 @@ bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, stru
     struct retrying a = {.queue = manage_queue(m, vhost, queue, error), .options = *options};
     if (!a.queue)
         return false;
-    int err = ask_loop(m->asker, a.queue->entry.home, retry_start_on_loop, &a);
+    int err = ask_loop(m->asker, queue_home(a.queue), retry_start_on_loop, &a);
     bool is_started = err == 0 && a.retry;
     if (is_started)
         err = wait_for_retry(m, &a);

@@ -55,12 +55,12 @@ static struct queue_facts *facts_begin(struct queue *q)
     struct queue_facts *f = lv_calloc(1, sizeof *f);
     f->queue = queue_ref(q);
     f->name = queue_name(q);
-    f->home = loop_index(q->entry.home);
-    f->arguments = q->entry.argument_table;
-    f->is_durable = q->entry.flags.durable;
-    f->is_auto_delete = q->entry.flags.auto_delete;
-    f->is_quorum = q->arguments.type == QUEUE_QUORUM;
-    f->owner = q->entry.exclusive_owner;
+    f->home = loop_index(queue_home(q));
+    f->arguments = queue_entry(q)->argument_table;
+    f->is_durable = queue_entry(q)->flags.durable;
+    f->is_auto_delete = queue_entry(q)->flags.auto_delete;
+    f->is_quorum = queue_type(q) == QUEUE_QUORUM;
+    f->owner = queue_entry(q)->exclusive_owner;
     return f;
 }
 
@@ -97,8 +97,8 @@ static void take_counts(struct queue_facts *f, const struct queue_call *call)
     f->has_head_time = call->has_head_time;
     f->head_time = call->head_time;
     f->counters = call->counters;
-    f->memory = sizeof(struct queue) + f->arguments.n + f->ready_bytes - f->disk_ready_bytes +
-                f->unacked_bytes + (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
+    f->memory = queue_memory(f->queue) + f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes +
+                (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
 }
 
 static void take_exclusive_consumer(struct queue_facts *f, const struct consumer *c)
@@ -119,11 +119,12 @@ static void facts_fill(struct loop *loop, struct queue_facts *f)
     struct queue_call call = {
         .queue = q, .from = loop, .run = queue_call_status, .done = call_is_done};
     queue_call_start(&call);
-    f->policy = effective_policy_ref(q->policy);
+    f->policy = effective_policy_ref(queue_policy(q));
     f->is_gone = call.refused;
     take_counts(f, &call);
-    if (!f->is_gone && q->exclusive_consumer)
-        take_exclusive_consumer(f, q->exclusive_consumer);
+    const struct consumer *c = queue_exclusive_consumer(q);
+    if (!f->is_gone && c)
+        take_exclusive_consumer(f, c);
 }
 
 static void fill_on_loop(struct loop *loop, void *arg)
@@ -208,7 +209,7 @@ static void call_on_loop(struct loop *loop, void *arg, struct question *question
 int home_call_run(struct manage *m, struct home_call *h)
 {
     h->call.done = call_is_answered;
-    return ask_loop_later(m->asker, h->call.queue->entry.home, call_on_loop, h);
+    return ask_loop_later(m->asker, queue_home(h->call.queue), call_on_loop, h);
 }
 
 /* A queue that is gone meanwhile, or is an exchange's own, is none for a client. What else the broker refuses is told
@@ -250,7 +251,7 @@ static bool may_delete(const struct actor *actor, const struct queue *q, struct 
 {
     struct broker_error told;
     bool is_operator = !actor->identity;
-    return is_operator || queue_entry_check_access(&q->entry, 0, &told) ||
+    return is_operator || queue_entry_check_access(queue_entry(q), 0, &told) ||
            refuse_as_told(&told, error);
 }
 
@@ -272,7 +273,7 @@ bool manage_delete_queue(struct manage *m, const struct actor *actor,
         queue_unref(&h.call.queue);
         return false;
     }
-    h.call.connection_id = h.call.queue->entry.exclusive_owner;
+    h.call.connection_id = queue_entry(h.call.queue)->exclusive_owner;
     if (!change_queue(m, &h, error))
         return false;
     *ret = h.call.ready;

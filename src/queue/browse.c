@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "paging/pager.h"
+#include "queue/queue_private.h"
 
 /* Where it is in a lane. */
 struct browse_lane {

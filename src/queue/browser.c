@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "queue/browse.h"
+#include "queue/queue_private.h"
 
 /* What one browser gets in a turn, at most. */
 enum { MESSAGES_A_TURN = 64, BYTES_A_TURN = 256 * 1024 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "queue/queue.h"
+#include "queue/queue_private.h"
 
 /* What one consumer may have under way by mail before its session has said that it took some. */
 enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };

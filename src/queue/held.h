@@ -7,7 +7,7 @@
 #define LEVERET_QUEUE_HELD_H
 
 #include "paging/journal.h"
-#include "queue/queue.h"
+#include "queue/queue_private.h"
 
 /* Whether the mail must wait: then a copy is held, and delivered later. Home. */
 static inline bool held_takes(const struct queue *q, const struct mail *mail)

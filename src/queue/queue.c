@@ -101,6 +101,51 @@ void queue_unref(struct queue **queue)
     queue_entry_unref(&entry);
 }
 
+enum queue_type queue_type(const struct queue *q)
+{
+    return q->arguments.type;
+}
+
+const struct queue_counters *queue_counters(const struct queue *q)
+{
+    return &q->counters;
+}
+
+uint64_t queue_id(const struct queue *q)
+{
+    return q->id;
+}
+
+size_t queue_memory(const struct queue *q)
+{
+    return sizeof *q + q->entry.argument_table.n;
+}
+
+const struct queue_arguments *queue_settings(const struct queue *q)
+{
+    return &q->settings;
+}
+
+struct effective_policy *queue_policy(const struct queue *q)
+{
+    return q->policy;
+}
+
+const struct consumer *queue_exclusive_consumer(const struct queue *q)
+{
+    return q->exclusive_consumer;
+}
+
+void queue_add_owned(struct lv_list *owned, struct queue *q)
+{
+    lv_list_push(owned, &q->owner_link);
+}
+
+struct queue *queue_first_owned(const struct lv_list *owned)
+{
+    return lv_list_is_empty(owned) ? NULL : lv_list_item(owned->next, struct queue, owner_link);
+}
+
 bool queue_is_delaying(const struct queue *q)
 {
     return q->ops->is_delaying;

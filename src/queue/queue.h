@@ -18,17 +18,14 @@
 #include "broker/policy.h"
 #include "message/confirm.h"
 #include "message/death.h"
-#include "paging/lane_owner.h"
+#include "paging/lane.h"
 #include "queue/arguments.h"
 #include "queue/consumer.h"
-#include "queue/queue_use.h"
 #include "topology/queue_entry.h"
 #include "topology/route.h"
 #include "topology/topology.h"
 
-struct departures;
-struct queue;
-struct queue_ops;
+struct queue; /* see queue_private.h */
 
 /* Counted at home since the queue was made. */
 struct queue_counters {
@@ -44,72 +41,38 @@ struct queue_counters {
     uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
-struct queue {
-    struct queue_entry entry; /* first: queue_of_entry() */
-    struct queue_arguments arguments;
-    const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    struct conflation *conflation;                       /* owned; NULL: keeps all of a value */
-    uint64_t id;                                         /* in the store; never used twice */
-    const struct queue_ops *ops;                         /* queue_ops.h */
-    bool is_restoring;                 /* held.h; home's, and set before the loops start */
-    _Atomic bool is_departures_behind; /* queue_set_departures_behind() */
+/* --- what never changes, or may be read by anybody: any thread ---------------------------- */
 
-    /* Home's. */
-    struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
-    struct effective_policy *policy; /* NULL: none */
-    struct lane_owner lanes;         /* its messages (queue_lanes.c) */
-    struct lv_list consumers;
-    struct lv_list ready_consumers; /* by priority, then by who waited longest */
-    size_t consumer_count;
-    struct consumer *exclusive_consumer;
-    struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
-    struct loop_task delivery_run;
-    unsigned returns;             /* under way: nothing is delivered */
-    struct lv_list waiting_calls; /* gets that wait for a message on disk */
-    bool is_over_limit;           /* what is at its head must go, and is not here yet */
-    struct loop_timer due_timer;  /* for the earliest deadline ... */
-    uint64_t due_ms;              /* ... fires then: loop_steady_ms() */
-    bool waits_for_disk;          /* what is due first is being read */
-    struct loop_task expiry_run;
-    struct loop_job
-        work; /* goes on with expiry, limits and deliveries that were too much at once */
-    struct loop_timer idle_timer;  /* for x-expires */
-    _Atomic uint64_t used_ms;      /* when it was last used: the loop's clock; any loop */
-    struct lv_list browses;        /* browse.h: who looks */
-    struct lv_list owner_link;     /* in the owning connection's list of exclusive queues */
-    struct departures *departures; /* broker/'s (queue_home.h) */
-    struct queue_counters counters;
-    struct queue_use use;
-};
+/* The queue as the topology knows it: its flags and arguments, its exclusive owner ... */
+static inline struct queue_entry *queue_entry(const struct queue *q)
+{
+    return (struct queue_entry *)q; /* it begins with one */
+}
+
+static inline struct loop *queue_home(const struct queue *q)
+{
+    return queue_entry(q)->home;
+}
+
+static inline struct vhost *queue_vhost(const struct queue *q)
+{
+    return queue_entry(q)->vhost;
+}
+
+static inline bool queue_is_deleted(const struct queue *q)
+{
+    return atomic_load_explicit(&queue_entry(q)->is_deleted, memory_order_relaxed);
+}
 
 static inline struct slice queue_name(const struct queue *q)
 {
-    return q->entry.destination.name;
+    return queue_entry_name(queue_entry(q));
 }
 
+/* The queue of an entry that has one: every entry in a vhost's table, or in a route. */
 static inline struct queue *queue_of_entry(struct queue_entry *entry)
 {
-    _Static_assert(offsetof(struct queue, entry) == 0, "a route of entries is one of queues");
     return (struct queue *)entry;
-}
-
-/* The i-th of its lanes, the highest priority first. Home. */
-static inline struct lane *queue_lane(const struct queue *q, unsigned i)
-{
-    return lane_at(&q->lanes, i);
-}
-
-/* Whose lane it is. */
-static inline struct queue *queue_of_lane(const struct lane *l)
-{
-    return lv_container_of(l->owner, struct queue, lanes);
-}
-
-/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a quorum
- * queue every one. Home. */
-static inline bool queue_stores(const struct queue *q, const struct message *message)
-{
-    return backlog_stores(&q->lanes.first.backlog, message);
 }
 
 static inline struct queue *queue_of_node(struct lv_table_node *node)
@@ -150,6 +113,15 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
 /* Whether messages wait in it until they are due: it belongs to an exchange that delays messages. Any
  * loop. */
 bool queue_is_delaying(const struct queue *q);
+
+/* Fixed when the queue is declared. Any thread. */
+enum queue_type queue_type(const struct queue *q);
+
+/* Its number in the store, which no other queue has or ever had. Any thread. */
+uint64_t queue_id(const struct queue *q);
+
+/* What the queue itself costs, without messages. Any thread. */
+size_t queue_memory(const struct queue *q);
 
 /* --- publishing: any loop --------------------------------------------------------------- */
 
@@ -236,6 +208,20 @@ void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* Every queue at home on this loop pages out what it can: topology->is_short_of_memory has been set. */
 void queues_relieve(struct topology *topology, struct loop *loop);
+
+/* What its arguments and policies say together (queue_settings.h). Borrowed until the end of the turn. */
+const struct queue_arguments *queue_settings(const struct queue *q);
+
+/* The policy that rules it, borrowed until the end of the turn; NULL: none. */
+struct effective_policy *queue_policy(const struct queue *q);
+
+/* The consumer that has the queue for itself, or NULL. Borrowed until the end of the turn. */
+const struct consumer *queue_exclusive_consumer(const struct queue *q);
+
+/* Adds an exclusive queue to the list of the connection that owns it, and finds the first of such a list, or
+ * NULL. It leaves the list when it is deleted. The connection is at home on the same loop. */
+void queue_add_owned(struct lv_list *owned, struct queue *q);
+struct queue *queue_first_owned(const struct lv_list *owned);
 
 /* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
  * deletion when it is durable. The number of messages that were ready. */

@@ -3,9 +3,13 @@
 #ifndef LEVERET_QUEUE_QUEUE_HOME_H
 #define LEVERET_QUEUE_QUEUE_HOME_H
 
+#include "paging/lane_owner.h"
 #include "queue/browse.h"
 #include "queue/queue.h"
 #include "queue/queue_ops.h"
+
+struct departures;
+struct policy;
 
 /* --- its life ----------------------------------------------------------------------------- */
 
@@ -16,7 +20,21 @@ struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool du
 /* Deletes it: its name at once, the rest at home by mail. The topology lock is held; any thread. */
 void queue_delete_owned(struct queue *q);
 
+/* --- its policy: the topology lock is held; any thread -------------------------------------- */
+
+/* Which policies were found for it, of each kind; NULL: none. policy_apply.c's to read and to change. */
+const struct policy **queue_matched_policies(struct queue *q);
+
+/* The queue is made, and nobody has seen it: begins with this policy (NULL: none), which is taken. */
+void queue_begin_policy(struct queue *q, struct effective_policy *policy);
+
 /* --- its messages ------------------------------------------------------------------------- */
+
+/* Its lanes, which hold its messages. */
+struct lane_owner *queue_lanes(const struct queue *q);
+
+/* What it has counted. */
+const struct queue_counters *queue_counters(const struct queue *q);
 
 /* The message at this place, which is taken, leaves the queue. */
 void queue_settle_place(struct queue *q, uint64_t place);

@@ -57,6 +57,11 @@ static const struct lane_owner_calls calls = {
     .found = owner_found,
 };
 
+struct lane_owner *queue_lanes(const struct queue *q)
+{
+    return (struct lane_owner *)&q->lanes;
+}
+
 void queue_init_lanes(struct queue *q)
 {
     lane_owner_init(&q->lanes, &calls, q->entry.home, &q->counters.disk, q->conflation != NULL);

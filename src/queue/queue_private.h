@@ -12,9 +12,70 @@
 #ifndef LEVERET_QUEUE_QUEUE_PRIVATE_H
 #define LEVERET_QUEUE_QUEUE_PRIVATE_H
 
+#include "paging/lane_owner.h"
 #include "queue/queue.h"
 #include "queue/queue_home.h"
 #include "queue/queue_ops.h"
+#include "queue/queue_use.h"
+
+struct queue {
+    struct queue_entry entry; /* first: queue_of_entry() */
+    struct queue_arguments arguments;
+    const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
+    struct conflation *conflation;                       /* owned; NULL: keeps all of a value */
+    uint64_t id;                                         /* in the store; never used twice */
+    const struct queue_ops *ops;                         /* queue_ops.h */
+    bool is_restoring;                 /* held.h; home's, and set before the loops start */
+    _Atomic bool is_departures_behind; /* queue_set_departures_behind() */
+
+    /* Home's. */
+    struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
+    struct effective_policy *policy; /* NULL: none */
+    struct lane_owner lanes;         /* its messages (queue_lanes.c) */
+    struct lv_list consumers;
+    struct lv_list ready_consumers; /* by priority, then by who waited longest */
+    size_t consumer_count;
+    struct consumer *exclusive_consumer;
+    struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
+    struct loop_task delivery_run;
+    unsigned returns;             /* under way: nothing is delivered */
+    struct lv_list waiting_calls; /* gets that wait for a message on disk */
+    bool is_over_limit;           /* what is at its head must go, and is not here yet */
+    struct loop_timer due_timer;  /* for the earliest deadline ... */
+    uint64_t due_ms;              /* ... fires then: loop_steady_ms() */
+    bool waits_for_disk;          /* what is due first is being read */
+    struct loop_task expiry_run;
+    struct loop_job
+        work; /* goes on with expiry, limits and deliveries that were too much at once */
+    struct loop_timer idle_timer;  /* for x-expires */
+    _Atomic uint64_t used_ms;      /* when it was last used: the loop's clock; any loop */
+    struct lv_list browses;        /* browse.h: who looks */
+    struct lv_list owner_link;     /* in the owning connection's list of exclusive queues */
+    struct departures *departures; /* broker/'s (queue_home.h) */
+    struct queue_counters counters;
+    struct queue_use use;
+};
+
+_Static_assert(offsetof(struct queue, entry) == 0, "queue_entry() and queue_of_entry() are casts");
+
+/* The i-th of its lanes, the highest priority first. */
+static inline struct lane *queue_lane(const struct queue *q, unsigned i)
+{
+    return lane_at(&q->lanes, i);
+}
+
+/* Whose lane it is. */
+static inline struct queue *queue_of_lane(const struct lane *l)
+{
+    return lv_container_of(l->owner, struct queue, lanes);
+}
+
+/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a quorum
+ * queue every one. */
+static inline bool queue_stores(const struct queue *q, const struct message *message)
+{
+    return backlog_stores(&q->lanes.first.backlog, message);
+}
 
 /* --- queue.c --- */
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "queue/held.h"
-#include "queue/queue.h"
+#include "queue/queue_private.h"
 #include "wire/erlang_json.h"
 
 /* --- merging ---------------------------------------------------------------------------------- */
@@ -66,6 +66,18 @@ void queue_settings_merge(const struct queue_arguments *arguments,
     struct slice overflow = json_slice(json_object_get(definition, "overflow"));
     if (!ret->has_overflow)
         ret->has_overflow = queue_overflow_parse(overflow, &ret->overflow);
+}
+
+const struct policy **queue_matched_policies(struct queue *q)
+{
+    return q->matched_policies;
+}
+
+void queue_begin_policy(struct queue *q, struct effective_policy *policy)
+{
+    lv_assert(!q->policy);
+    q->policy = policy;
+    queue_settings_merge(&q->arguments, policy, &q->settings);
 }
 
 /* --- telling the home ------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "queue/browser.h"
-#include "queue/queue.h"
+#include "queue/queue_private.h"
 
 static bool is_counted(const struct consumer *c)
 {

@@ -115,7 +115,7 @@ struct session {
     struct slice client_properties; /* owned; raw table */
     struct session_tls tls;
 
-    struct lv_list exclusive_queues; /* struct queue.owner_link */
+    struct lv_list exclusive_queues; /* queue_add_owned() */
     struct loop_job queues_end;      /* deletes them, when they are many */
 
     /* pressure.c */

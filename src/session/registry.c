@@ -119,16 +119,17 @@ enum { QUEUE_UNITS = 4 }; /* what deleting one costs (loop.h: work in slices) */
 
 void session_own_queue(struct session *s, struct queue *q)
 {
-    lv_list_push(&s->exclusive_queues, &q->owner_link);
+    queue_add_owned(&s->exclusive_queues, q);
 }
 
 /* As far as the slice goes. True when all exclusive queues are gone. */
 static bool end_queues(struct session *s)
 {
-    while (!lv_list_is_empty(&s->exclusive_queues)) {
+    struct queue *q;
+    while ((q = queue_first_owned(&s->exclusive_queues))) {
         if (!loop_spend(s->loop, QUEUE_UNITS))
             return false;
-        queue_delete(lv_list_item(s->exclusive_queues.next, struct queue, owner_link));
+        queue_delete(q);
     }
     return true;
 }

@@ -210,8 +210,8 @@ static void ask_for_snapshot(struct feature_world *w, unsigned slot)
 {
     struct queue *q = w->slots[slot].queue;
     fw_step(w, "queue %u is asked for a snapshot", slot);
-    loop_sim_enter(q->entry.home);
-    pager_snapshot(queue_lane(q, (unsigned)fw_below(w, q->lanes.lane_count)));
+    loop_sim_enter(queue_home(q));
+    pager_snapshot(lane_at(queue_lanes(q), (unsigned)fw_below(w, queue_lanes(q)->lane_count)));
     loop_sim_enter(NULL);
 }
 

@@ -14,10 +14,10 @@ bool fw_is_cut(const struct feature_world *w)
 static void note_loss(struct feature_world *w, unsigned slot)
 {
     struct fw_slot *s = &w->slots[slot];
-    if (!s->is_used || s->queue->counters.disk.lost == s->lost)
+    if (!s->is_used || queue_counters(s->queue)->disk.lost == s->lost)
         return;
     fw_step(w, "queue %u has lost what it could not read", slot);
-    s->lost = s->queue->counters.disk.lost;
+    s->lost = queue_counters(s->queue)->disk.lost;
     for (uint32_t i = 0; i < w->message_count; i++)
         w->messages[i].copies[slot].is_excused = true;
 }
@@ -25,8 +25,8 @@ static void note_loss(struct feature_world *w, unsigned slot)
 static bool estimates_bytes(const struct queue *q)
 {
     bool any = false;
-    for (unsigned i = 0; i < q->lanes.lane_count; i++)
-        any |= pager_estimates_bytes(queue_lane(q, i));
+    for (unsigned i = 0; i < queue_lanes(q)->lane_count; i++)
+        any |= pager_estimates_bytes(lane_at(queue_lanes(q), i));
     return any;
 }
 
@@ -34,8 +34,8 @@ static void look_around(struct feature_world *w)
 {
     for (unsigned slot = 0; slot < FW_SLOTS_MAX; slot++) {
         const struct fw_slot *s = &w->slots[slot];
-        for (unsigned n = 0; s->is_used && n < s->queue->lanes.lane_count; n++)
-            w->was_paged |= backlog_has_disk(&queue_lane(s->queue, n)->backlog);
+        for (unsigned n = 0; s->is_used && n < queue_lanes(s->queue)->lane_count; n++)
+            w->was_paged |= backlog_has_disk(&lane_at(queue_lanes(s->queue), n)->backlog);
         if (s->is_used && estimates_bytes(s->queue)) {
             w->slots[slot].was_estimated = true;
             w->slots[slot].estimate_step = w->step;
@@ -241,7 +241,7 @@ static void browse(struct feature_world *w, unsigned slot, bool is_counted, stru
         .is_bounded = true, .with_taken = is_counted, .wake = wake, .arg = &waiting};
     struct browse_item item;
     *ret = (struct seen){0};
-    loop_sim_enter(q->entry.home);
+    loop_sim_enter(queue_home(q));
     struct browse *b = browse_open(q, &options);
     for (;;) {
         enum browse_result result = browse_peek(b, &item);
@@ -250,7 +250,7 @@ static void browse(struct feature_world *w, unsigned slot, bool is_counted, stru
             unsigned wakes = waiting.wakes;
             while (waiting.wakes == wakes && !fw_is_cut(w))
                 rest(w, 0);
-            loop_sim_enter(q->entry.home);
+            loop_sim_enter(queue_home(q));
             if (!fw_is_cut(w))
                 continue;
         }

@@ -41,7 +41,7 @@ static void delivered(struct fw_client *client, const struct delivery *d, bool n
         return;
     }
     fw_check_arrival(w, &a);
-    fw_check_time(w, &a, true, client->consumer->loop == client->consumer->queue->entry.home);
+    fw_check_time(w, &a, true, client->consumer->loop == queue_home(client->consumer->queue));
     count_arrival(w, &a);
     if (no_ack) {
         fw_sight_held(w, &a);
@@ -293,7 +293,7 @@ struct queue_call fw_call_home(struct feature_world *w, unsigned slot,
 {
     struct queue *q = w->slots[slot].queue;
     struct queue_call call = {
-        .queue = q, .from = q->entry.home, .run = run, .done = at_once, .owner = w};
+        .queue = q, .from = queue_home(q), .run = run, .done = at_once, .owner = w};
     start_call(&call);
     if (call.owner)
         fw_fail(w, "a call at home is not answered at once");
@@ -302,7 +302,7 @@ struct queue_call fw_call_home(struct feature_world *w, unsigned slot,
 
 void fw_purge(struct feature_world *w, unsigned slot)
 {
-    loop_sim_give_units(w->slots[slot].queue->entry.home,
+    loop_sim_give_units(queue_home(w->slots[slot].queue),
                         UINT32_MAX); /* at once, as far as anybody sees */
     struct queue_call call = fw_call_home(w, slot, queue_call_purge);
     fw_step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
@@ -322,7 +322,7 @@ void fw_retry(struct feature_world *w, unsigned slot)
     };
     if (s->retry)
         return;
-    loop_sim_enter(s->queue->entry.home);
+    loop_sim_enter(queue_home(s->queue));
     bool is_begun = retry_start(s->queue, &options, &s->retry);
     loop_sim_enter(NULL);
     if (!is_begun)

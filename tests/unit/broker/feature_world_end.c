@@ -6,7 +6,7 @@ static bool is_empty(const struct feature_world *w)
     for (unsigned slot = 0; slot < FW_SLOTS_MAX; slot++) {
         const struct lane_totals none = {0};
         const struct lane_totals totals =
-            w->slots[slot].is_used ? lanes_count(&w->slots[slot].queue->lanes) : none;
+            w->slots[slot].is_used ? lanes_count(queue_lanes(w->slots[slot].queue)) : none;
         if (totals.ready > 0 || totals.taken > 0)
             return false;
     }
@@ -17,7 +17,7 @@ static uint64_t taken_in_all(const struct feature_world *w)
 {
     uint64_t count = 0;
     for (unsigned slot = 0; slot < w->queue_count; slot++)
-        count += w->slots[slot].queue->counters.acked;
+        count += queue_counters(w->slots[slot].queue)->acked;
     return count;
 }
 
@@ -53,7 +53,7 @@ static void delete_what_stays(struct feature_world *w)
 {
     for (unsigned slot = 0; slot < w->queue_count; slot++) {
         struct fw_slot *s = &w->slots[slot];
-        const struct lane_totals totals = lanes_count(&s->queue->lanes);
+        const struct lane_totals totals = lanes_count(queue_lanes(s->queue));
         if (totals.taken == 0)
             continue;
         if (totals.ready > 0 || !fw_settings_now(s)->at_least_once)

@@ -21,7 +21,7 @@
 #include "message/death.h"
 #include "paging/journal.h"
 #include "queue/browse.h"
-#include "queue/queue.h"
+#include "queue/queue_home.h"
 #include "store/sim/disk_sim.h"
 #include "topology/vhost.h"
 

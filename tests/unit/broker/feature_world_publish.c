@@ -131,7 +131,7 @@ static void check_route(struct feature_world *w, uint32_t number, const struct r
 static void note_arrival(struct feature_world *w, const struct loop *loop, struct fw_message *m)
 {
     for (unsigned i = 0; i < FW_SLOTS_MAX; i++) {
-        if ((m->entries >> i & 1) && w->slots[i].queue->entry.home != loop)
+        if ((m->entries >> i & 1) && queue_home(w->slots[i].queue) != loop)
             return;
     }
     m->arrived_step = w->step;

@@ -295,7 +295,7 @@ static void make_queue(struct feature_world *w, unsigned slot)
     if (!s->is_delaying) {
         struct lv_buffer text = {0};
         table_print(&text, lv_buffer_slice(&space));
-        fw_step(w, "queue %u at home on loop %u: %.*s", slot, loop_index(s->queue->entry.home),
+        fw_step(w, "queue %u at home on loop %u: %.*s", slot, loop_index(queue_home(s->queue)),
                 SLICE_ARG(lv_buffer_slice(&text)));
         lv_buffer_free(&text);
     }

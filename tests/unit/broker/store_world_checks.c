@@ -49,7 +49,7 @@ static bool has_remote_clients(const struct world *w, unsigned slot)
 {
     for (unsigned i = 0; i < w->client_count; i++) {
         const struct consumer *c = w->clients[i]->consumer;
-        if (w->clients[i]->slot == slot && c && c->loop != c->queue->entry.home)
+        if (w->clients[i]->slot == slot && c && c->loop != queue_home(c->queue))
             return true;
     }
     return false;
@@ -192,7 +192,7 @@ static void see_all(struct world *w, unsigned slot, struct seen *ret)
     struct walker waiting = {0};
     struct browse_options options = {.is_bounded = true, .wake = walker_wakes, .arg = &waiting};
     struct browse_item item;
-    loop_sim_enter(q->entry.home);
+    loop_sim_enter(queue_home(q));
     struct browse *browse = browse_open(q, &options);
     for (;;) {
         enum browse_result result = browse_peek(browse, &item);
@@ -201,7 +201,7 @@ static void see_all(struct world *w, unsigned slot, struct seen *ret)
             unsigned wakes = waiting.wakes;
             while (waiting.wakes == wakes && !world_is_cut(w))
                 world_rest(w);
-            loop_sim_enter(q->entry.home);
+            loop_sim_enter(queue_home(q));
             if (world_is_cut(w))
                 break;
             continue;

@@ -38,8 +38,8 @@ static void placed_send(struct world *w, struct loop *from, unsigned slot, uint3
 {
     struct mail mail = {.deliver = placed_mail, .a = w, .c = slot, .d = number};
     struct queue *q = w->slots[slot].queue;
-    if (q->entry.home != from || !held_takes(q, &mail))
-        loop_mail(from, q->entry.home, &mail);
+    if (queue_home(q) != from || !held_takes(q, &mail))
+        loop_mail(from, queue_home(q), &mail);
 }
 
 void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_t number,
@@ -55,7 +55,7 @@ void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_
     case CONFIRM_REFUSED:
     case CONFIRM_GONE: copy_of(w, slot, number)->expect = NOT_THERE; return;
     }
-    if (s->queue->entry.home == loop && !s->queue->is_restoring) {
+    if (queue_home(s->queue) == loop && !s->queue->is_restoring) {
         copy_of(w, slot, number)->is_placed = true;
         return;
     }
@@ -161,7 +161,7 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         world_fail(w, "message %u has moved from place %" PRIu64 " to %" PRIu64, number,
                    copy->sequence, d->place);
     check_order(w, client, d, copy);
-    if (world_is_over(w, number) && client->consumer->loop == client->consumer->queue->entry.home)
+    if (world_is_over(w, number) && client->consumer->loop == queue_home(client->consumer->queue))
         world_fail(w, "message %u comes although its time is over", number);
     copy->expect = THERE;
     copy->gone = NOT_GONE;
@@ -226,7 +226,7 @@ static struct client *client_make(struct world *w, unsigned slot, struct loop *l
     client->consumer = consumer_create(w->slots[slot].queue, loop, &client_calls, client,
                                        SLICE_EMPTY, SLICE_EMPTY);
     w->clients[w->client_count++] = client;
-    w->slots[slot].has_mail |= loop != w->slots[slot].queue->entry.home;
+    w->slots[slot].has_mail |= loop != queue_home(w->slots[slot].queue);
     return client;
 }
 
@@ -331,7 +331,7 @@ void world_settle(struct client *client, size_t at, size_t most, enum settle_kin
         if (held->is_orphan || w->is_dead)
             continue;
         s->copies[held->copy].holder = NULL;
-        if (kind == SETTLE_REQUEUE && c->queue->entry.home != c->loop) {
+        if (kind == SETTLE_REQUEUE && queue_home(c->queue) != c->loop) {
             s->copies[held->copy].is_placed = false;
             placed_send(w, c->loop, client->slot, s->copies[held->copy].message);
         }
@@ -393,7 +393,7 @@ struct queue_call world_call_home(struct world *w, unsigned slot, void (*run)(st
 {
     struct queue *q = w->slots[slot].queue;
     struct queue_call call = {
-        .queue = q, .from = q->entry.home, .run = run, .done = at_once, .owner = w};
+        .queue = q, .from = queue_home(q), .run = run, .done = at_once, .owner = w};
     start_call(&call);
     if (call.owner)
         world_fail(w, "a call at home is not answered at once");

@@ -203,7 +203,7 @@ struct promise *promise_make(struct world *w, unsigned slot, size_t count)
     struct promise *p = lv_calloc(1, sizeof *p + count * sizeof p->copies[0]);
     p->world = w;
     p->slot = slot;
-    p->home = w->slots[slot].queue->entry.home;
+    p->home = queue_home(w->slots[slot].queue);
     return p;
 }
 

@@ -83,7 +83,7 @@ void world_walk(struct world *w, unsigned slot)
 {
     struct walker *walker = &w->walkers[slot];
     struct queue *q = w->slots[slot].queue;
-    loop_sim_enter(q->entry.home);
+    loop_sim_enter(queue_home(q));
     if (!walker->browse) {
         struct browse_options options = {.wake = walker_wakes, .arg = walker};
         if (world_one_in(w, 2))
@@ -117,7 +117,7 @@ void walker_let_go(struct world *w, unsigned slot, bool settles)
         return;
     world_step(w, "a walker lets go of %zu messages of queue %u", walker->taken_count, slot);
     struct promise *p = promise_make(w, slot, walker->taken_count);
-    loop_sim_enter(q->entry.home);
+    loop_sim_enter(queue_home(q));
     while (walker->taken_count > 0) {
         const struct held held = walker->taken[--walker->taken_count];
         struct copy *copy = &s->copies[held.copy];
@@ -136,7 +136,7 @@ void walker_let_go(struct world *w, unsigned slot, bool settles)
             queue_watch_deadline(q, deadline_ms);
         }
     }
-    promise_send(q->entry.home, p);
+    promise_send(queue_home(q), p);
     queue_deliver_soon(q);
     loop_sim_enter(NULL);
 }
@@ -161,7 +161,7 @@ void world_purge(struct world *w, unsigned slot)
 {
     walker_let_go(w, slot, false);
     struct slot *s = &w->slots[slot];
-    loop_sim_give_units(s->queue->entry.home, UINT32_MAX); /* at once, as far as anybody sees */
+    loop_sim_give_units(queue_home(s->queue), UINT32_MAX); /* at once, as far as anybody sees */
     struct queue_call call = world_call_home(w, slot, queue_call_purge);
     s->has_purge = true;
     world_step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
@@ -197,8 +197,8 @@ void promise_purges(struct world *w)
                 promise_add(p, &s->copies[i]);
         }
         s->has_purge = false;
-        loop_sim_enter(s->queue->entry.home);
-        promise_send(s->queue->entry.home, p);
+        loop_sim_enter(queue_home(s->queue));
+        promise_send(queue_home(s->queue), p);
         loop_sim_enter(NULL);
     }
 }
@@ -219,8 +219,8 @@ void world_delete_queue(struct world *w, unsigned slot)
     }
     struct promise *p = promise_make(w, slot, 0);
     p->is_deletion = true;
-    loop_sim_enter(s->queue->entry.home);
-    promise_send(s->queue->entry.home, p);
+    loop_sim_enter(queue_home(s->queue));
+    promise_send(queue_home(s->queue), p);
     loop_sim_enter(NULL);
 }
 
@@ -230,7 +230,7 @@ void world_force_snapshot(struct world *w, unsigned slot)
     if (!s->is_durable)
         return;
     world_step(w, "queue %u is asked for a snapshot", slot);
-    loop_sim_enter(s->queue->entry.home);
+    loop_sim_enter(queue_home(s->queue));
     pager_snapshot(queue_lane(s->queue, (unsigned)world_below(w, s->queue->lanes.lane_count)));
     loop_sim_enter(NULL);
 }

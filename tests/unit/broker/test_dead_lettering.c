@@ -5,7 +5,7 @@
 #include "broker/dead_lettering.h"
 #include "broker/departures.h"
 #include "broker/forward.h"
-#include "queue/queue_home.h"
+#include "queue/queue_private.h" /* settings that are changed as a policy would */
 #include "topology/topology_world.h"
 #include "wire/properties.h"
 
@@ -48,21 +48,22 @@ static void die(struct queue *q, enum death reason)
 {
     uint64_t sequence;
     bool redelivered;
-    assert_int_equal(backlog_next(&q->lanes.first.backlog, &sequence), BACKLOG_HERE);
-    struct message *m = backlog_take(&q->lanes.first.backlog, &sequence, &redelivered);
-    dead_lettering_give_up(q, lane_place(&q->lanes.first, sequence), m, reason);
+    assert_int_equal(backlog_next(&queue_lanes(q)->first.backlog, &sequence), BACKLOG_HERE);
+    struct message *m = backlog_take(&queue_lanes(q)->first.backlog, &sequence, &redelivered);
+    dead_lettering_give_up(q, lane_place(&queue_lanes(q)->first, sequence), m, reason);
 }
 
 static struct lane_totals totals(const struct queue *q)
 {
-    return lanes_count(&q->lanes);
+    return lanes_count(queue_lanes(q));
 }
 
 static void assert_first_death(struct queue *q, const char *from, const char *reason)
 {
     uint64_t sequence;
-    assert_int_equal(backlog_next(&q->lanes.first.backlog, &sequence), BACKLOG_HERE);
-    struct backlog_chunk *chunk = backlog_chunk(&q->lanes.first.backlog, sequence / WINDOW_ENTRIES);
+    assert_int_equal(backlog_next(&queue_lanes(q)->first.backlog, &sequence), BACKLOG_HERE);
+    struct backlog_chunk *chunk =
+        backlog_chunk(&queue_lanes(q)->first.backlog, sequence / WINDOW_ENTRIES);
     const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
     struct properties p;
     struct field history, entry, f;
@@ -122,7 +123,7 @@ static void every_reason_is_told_and_counted(void **state)
         assert_int_equal(totals(end).ready, 1);
         assert_first_death(end, name, death_word(reason));
         for (enum death other = 0; other < DEATH_COUNT; other++)
-            assert_int_equal(q->counters.dead_lettered[other], other == reason);
+            assert_int_equal(queue_counters(q)->dead_lettered[other], other == reason);
     }
 }
 
@@ -133,7 +134,7 @@ static void without_an_exchange_it_leaves_at_once(void **state)
     publish(q, "q");
     die(q, DEATH_EXPIRED);
     assert_int_equal(totals(q).taken, 0);
-    assert_int_equal(q->counters.dead_lettered[DEATH_EXPIRED], 0);
+    assert_int_equal(queue_counters(q)->dead_lettered[DEATH_EXPIRED], 0);
 }
 
 static void what_turns_by_itself_is_dropped_where_the_circle_closes(void **state)
@@ -147,7 +148,7 @@ static void what_turns_by_itself_is_dropped_where_the_circle_closes(void **state
     die(b, DEATH_EXPIRED);
     run(10);
     assert_int_equal(totals(a).ready + totals(b).ready + totals(a).taken + totals(b).taken, 0);
-    assert_int_equal(b->counters.dead_lettered[DEATH_EXPIRED], 0);
+    assert_int_equal(queue_counters(b)->dead_lettered[DEATH_EXPIRED], 0);
     assert_non_null(queue_departures(b)->dead_letter_log); /* it was said */
     assert_null(queue_departures(a)->dead_letter_log);
 }
@@ -190,8 +191,8 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     assert_int_equal(totals(end).ready, 1);
     assert_int_equal(forward_in_transit(q).due_messages, 0);
     assert_false(forward_is_kept(q, 0));
-    assert_int_equal(q->counters.dead_lettered[DEATH_DELIVERY_LIMIT], 1);
-    assert_int_equal(r->counters.dead_lettered[DEATH_DELIVERY_LIMIT], 0);
+    assert_int_equal(queue_counters(q)->dead_lettered[DEATH_DELIVERY_LIMIT], 1);
+    assert_int_equal(queue_counters(r)->dead_lettered[DEATH_DELIVERY_LIMIT], 0);
 }
 
 static void what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more(void **state)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "broker/delayed.h"
 #include "paging/journal.h"
+#include "queue/queue_home.h"
 #include "topology/topology_world.h"
 #include "wire/properties.h"
 #include "wire/table.h"
@@ -93,14 +94,14 @@ static void publish(struct exchange *x, int64_t delay_ms, char body)
 
 static uint64_t waiting(void)
 {
-    return lanes_count(&queue_of_entry(delaying->delayed)->lanes).ready +
-           lanes_count(&queue_of_entry(delaying->delayed)->lanes).taken;
+    return lanes_count(queue_lanes(queue_of_entry(delaying->delayed))).ready +
+           lanes_count(queue_lanes(queue_of_entry(delaying->delayed))).taken;
 }
 
 /* The bodies in the target, which is emptied, and the delays in their headers. */
 static void assert_arrived(const char *bodies, const int64_t *delays_ms)
 {
-    struct backlog *b = &target->lanes.first.backlog;
+    struct backlog *b = &queue_lanes(target)->first.backlog;
     assert_int_equal(b->ready, strlen(bodies));
     for (size_t i = 0; bodies[i]; i++) {
         struct backlog_left left;

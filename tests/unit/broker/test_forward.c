@@ -5,6 +5,7 @@
 
 #include "broker/forward.h"
 #include "paging/journal.h"
+#include "queue/queue_home.h"
 #include "topology/topology_world.h"
 
 enum { ENDS_MAX = 20000 };
@@ -70,14 +71,14 @@ static struct queue *declare(struct loop *home, const char *name, bool durable)
         atomic_fetch_add(&w.broker->topology.next_queue_home, 1);
     assert_int_not_equal(queue_declare(home, w.vhost, &d, NOBODY, &w.error, &q, &created),
                          CHANGE_REFUSED);
-    assert_ptr_equal(q->entry.home, home);
+    assert_ptr_equal(queue_home(q), home);
     loop_sim_enter(NULL);
     return q;
 }
 
 static void drop(struct queue *q)
 {
-    loop_sim_enter(q->entry.home);
+    loop_sim_enter(queue_home(q));
     queue_delete(q);
     loop_sim_enter(NULL);
 }
@@ -108,7 +109,7 @@ static void assert_ended(unsigned at, uint64_t place, enum forward_end end)
 
 static uint64_t ready(struct queue *q)
 {
-    return lanes_count(&q->lanes).ready;
+    return lanes_count(queue_lanes(q)).ready;
 }
 
 /* --- each test's world ------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "broker/broker_journal.h"
+#include "queue/queue_home.h"
 #include "store/sim/disk_sim.h"
 #include "topology/topology_world.h"
 
@@ -49,7 +50,7 @@ static struct queue *begin_with(const char *third, uint64_t id)
     assert_int_equal(vhost_create(w.broker, slice_str("/"), false, NOBODY, &w.vhost), CHANGE_DONE);
     for (unsigned i = 0; i < QUEUES; i++) {
         w.queues[i] = queue_ref(restore_queue(names[i], i + 1));
-        assert_ptr_equal(w.queues[i]->entry.home, loops_at(w.loops, i));
+        assert_ptr_equal(queue_home(w.queues[i]), loops_at(w.loops, i));
     }
     if (id > 0)
         q = restore_queue(third, id);
@@ -320,14 +321,14 @@ static void inherit(bool is_used_late)
     begin();
     restore();
     struct queue *old = declare("old");
-    uint64_t id = old->id;
+    uint64_t id = queue_id(old);
     publish(w.queues[0], 1); /* which keeps the log */
     publish(old, 100);
     settle();
     crash(); /* and the definitions have lost the queue */
     begin();
     struct queue *q = declare("new");
-    assert_int_equal(q->id, id);
+    assert_int_equal(queue_id(q), id);
     if (is_used_late)
         restore();
     publish(q, 7);
@@ -336,7 +337,7 @@ static void inherit(bool is_used_late)
     if (!is_used_late)
         restore();
     assert_int_equal(ready(q), 7);
-    assert_int_not_equal(declare("newer")->id, id);
+    assert_int_not_equal(queue_id(declare("newer")), id);
     crash();
     q = begin_with("new", id);
     restore();

@@ -183,7 +183,7 @@ static void give_up(unsigned count)
     struct queue *q = w.queues[SOURCE];
     uint64_t sequence;
     bool redelivered;
-    loop_sim_enter(q->entry.home);
+    loop_sim_enter(queue_home(q));
     while (count-- > 0 && is_first_here(q)) {
         struct message *m = backlog_take(&q->lanes.first.backlog, &sequence, &redelivered);
         dead_lettering_give_up(q, lane_place(&q->lanes.first, sequence), m,
@@ -211,7 +211,7 @@ static void drain(int which, bool *found)
 {
     struct queue *q = w.queues[which];
     while (lanes_count(&q->lanes).ready > 0) {
-        loop_sim_enter(q->entry.home);
+        loop_sim_enter(queue_home(q));
         while (lanes_count(&q->lanes).ready > 0 && is_first_here(q)) {
             uint32_t number;
             struct backlog_left left;

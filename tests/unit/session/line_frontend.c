@@ -262,7 +262,7 @@ static void line_subscribe(struct line *line, struct slice name)
     struct broker_error error;
     struct queue *q = queue_find(s->vhost, name);
     if (!q || !access_queue(s->identity, vhost_name(s->vhost), AUTH_READ, name, &error) ||
-        !queue_entry_check_access(&q->entry, s->id, &error)) {
+        !queue_entry_check_access(queue_entry(q), s->id, &error)) {
         line_say(line, "ERR %s", q ? error.text : "no such queue");
         return;
     }
