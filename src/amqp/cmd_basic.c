@@ -4,6 +4,7 @@
 #include "amqp/channel.h"
 #include "base/memory.h"
 #include "message/delivery_header.h"
+#include "queue/consumer_arguments.h"
 #include "session/names.h"
 
 enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in slices) */

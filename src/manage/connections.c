@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "manage/columns.h"
 #include "manage/facts.h"
-#include "queue/arguments.h"
+#include "queue/consumer_arguments.h"
 #include "session/session.h"
 
 /* --- gathering ---------------------------------------------------------------------------- */

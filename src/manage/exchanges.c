@@ -9,7 +9,7 @@
 #include "manage/columns.h"
 #include "manage/facts.h"
 #include "manage/queues.h"
-#include "queue/arguments.h"
+#include "queue/queue_arguments.h"
 #include "topology/binding.h"
 #include "topology/exchange.h"
 #include "topology/vhost.h"

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "manage/columns.h"
-#include "queue/arguments.h"
+#include "queue/queue_arguments.h"
 #include "topology/vhost.h"
 
 enum { SLICE = 256 };

@@ -1,8 +1,6 @@
 /* Merges a queue's arguments with its policy, and sends the result to the queue's home. */
 #include "queue/queue_settings.h"
 
-#include <stddef.h>
-
 #include "queue/held.h"
 #include "queue/queue_private.h"
 #include "wire/erlang_json.h"
@@ -12,30 +10,24 @@
 /* No time need be longer than 10 years, RabbitMQ's bound for arguments; so sums do not overflow. */
 static const int64_t TIME_MS_MAX = 315360000000;
 
-static const struct {
-    const char *key;
-    size_t offset; /* of an int64_t in struct queue_arguments */
-    bool is_time;
-} numbers[] = {
-    {"message-ttl", offsetof(struct queue_arguments, message_ttl_ms), true},
-    {"expires", offsetof(struct queue_arguments, expires_ms), true},
-    {"max-length", offsetof(struct queue_arguments, max_length), false},
-    {"max-length-bytes", offsetof(struct queue_arguments, max_length_bytes), false},
-    {"consumer-timeout", offsetof(struct queue_arguments, consumer_timeout_ms), true},
-    {"delivery-limit", offsetof(struct queue_arguments, delivery_limit), false},
-};
-
-static void merge_number(json_t *definition, size_t i, struct queue_arguments *ret)
+static void merge_number(const json_t *value, bool is_time, int64_t *number)
 {
-    int64_t *number = (int64_t *)(void *)((uint8_t *)ret + numbers[i].offset);
-    const json_t *value = json_object_get(definition, numbers[i].key);
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return;
     int64_t limit = json_integer_value(value);
-    if (numbers[i].is_time && limit > TIME_MS_MAX)
+    if (is_time && limit > TIME_MS_MAX)
         limit = TIME_MS_MAX;
     if (*number == ARGUMENT_UNSET || limit < *number)
         *number = limit;
+}
+
+static void merge_numbers(const json_t *definition, struct queue_arguments *ret)
+{
+    int64_t *number;
+    const char *key;
+    bool is_time;
+    for (size_t n = 0; (number = queue_arguments_lowered(ret, n, &key, &is_time)); n++)
+        merge_number(json_object_get(definition, key), is_time, number);
 }
 
 static void merge_name(json_t *definition, const char *key, bool *has, struct slice *name)
@@ -54,8 +46,7 @@ void queue_settings_merge(const struct queue_arguments *arguments,
     if (!policy)
         return;
     json_t *definition = policy->definition;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        merge_number(definition, i, ret);
+    merge_numbers(definition, ret);
     merge_name(definition, "dead-letter-exchange", &ret->has_dead_letter_exchange,
                &ret->dead_letter_exchange);
     merge_name(definition, "dead-letter-routing-key", &ret->has_dead_letter_routing_key,

@@ -7,7 +7,7 @@
 #define LEVERET_QUEUE_QUEUE_SETTINGS_H
 
 #include "broker/policy.h"
-#include "queue/arguments.h"
+#include "queue/queue_arguments.h"
 
 struct queue;
 

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "broker/delayed.h"
 #include "broker/policy.h"
-#include "queue/arguments.h"
+#include "queue/queue_arguments.h"
 #include "topology/dedup.h"
 #include "topology/queue_entry.h"
 #include "topology/topology_events.h"

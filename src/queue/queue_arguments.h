@@ -1,9 +1,8 @@
 /* The arguments of queues and exchanges: which RabbitMQ knows, of what types and values they must
  * be, and whether two declarations are equivalent. All texts are RabbitMQ's (BEHAVIOUR.md, 406). */
-#ifndef LEVERET_QUEUE_ARGUMENTS_H
-#define LEVERET_QUEUE_ARGUMENTS_H
+#ifndef LEVERET_QUEUE_QUEUE_ARGUMENTS_H
+#define LEVERET_QUEUE_QUEUE_ARGUMENTS_H
 
-#include "queue/consumer.h"
 #include "topology/queue_entry.h"
 #include "topology/topology.h"
 
@@ -38,11 +37,14 @@ bool queue_arguments_read(struct slice table, struct queue_flags flags, struct s
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error);
 
-/* Whether an argument of this name means anything to a queue of some type, to an exchange, to a
- * consumer. What does not begin with "x-" is the client's own note, and taken for known. */
+/* The n-th of the numbers in *values that a policy can make smaller, under the key of policies for it; NULL: there
+ * are no more. *ret_is_time: it is in milliseconds. */
+int64_t *queue_arguments_lowered(struct queue_arguments *values, size_t n, const char **ret_key,
+                                 bool *ret_is_time);
+
+/* Whether an argument of this name means anything to a queue of some type, to an exchange. What does not begin with "x-" is the client's own note, and taken for known. */
 bool queue_argument_is_known(struct slice name);
 bool exchange_argument_is_known(struct slice name);
-bool consumer_argument_is_known(struct slice name);
 
 /* False, and *ret unchanged, when it is none of the words. */
 bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
@@ -61,14 +63,5 @@ bool exchange_arguments_check(struct slice table, struct slice exchange, struct 
                               struct broker_error *error);
 bool exchange_arguments_are_equivalent(struct slice have, struct slice want, struct slice exchange,
                                        struct slice vhost, struct broker_error *error);
-
-/* The arguments of basic.consume from a queue of this type. */
-struct consumer_arguments {
-    int64_t priority; /* x-priority, 0 when absent */
-    struct browser_arguments browsing;
-};
-bool consumer_arguments_read(struct slice table, enum queue_type type, struct slice queue,
-                             struct slice vhost, struct consumer_arguments *ret,
-                             struct broker_error *error);
 
 #endif

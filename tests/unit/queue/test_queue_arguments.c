@@ -1,5 +1,6 @@
 /* Arguments of queues, exchanges and consumers. Every text is what RabbitMQ 3.10 answers. */
-#include "queue/arguments.h"
+#include "queue/consumer_arguments.h"
+#include "queue/queue_arguments.h"
 #include "topology/topology_world.h"
 
 #define FOR " for queue 'q' in vhost '/'"

@@ -1,52 +1,25 @@
-/* Arguments, as RabbitMQ 3.10 checks them: in its order, so that of two mistakes the same one is
- * named; in its words.
+/* Arguments of queues, as RabbitMQ 3.10 checks them: in its order, so that of two mistakes the same one is
+ * named; in its words. One table has every argument: who knows it, how it is checked, when it is compared, which
+ * number it sets.
  *
  * Each queue type knows some arguments. Those are checked by value; an argument that only another
  * type knows is refused; what no type knows is taken and ignored. */
-#include "queue/arguments.h"
+#include "queue/queue_arguments.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buffer.h"
+#include "queue/argument_checks.h"
 #include "wire/floats.h"
 #include "wire/table.h"
 
-enum { CLASSIC = 1, QUORUM = 2, STREAM = 4 };
+enum { CLASSIC = 1, QUORUM = 2, STREAM = 4, BOTH = CLASSIC | QUORUM, ALL = BOTH | STREAM };
 
 /* 10 years: no time in milliseconds may be longer. */
 static const int64_t EXPIRY_MS_MAX = 315360000000;
-
-/* The argument that is being looked at, for the error's text. */
-struct subject {
-    const char *argument;
-    const char *kind; /* "queue", "exchange" */
-    struct slice name;
-    struct slice vhost;
-    struct slice table;
-    struct broker_error *error;
-};
-
-/* Fills 406 with "... for queue 'q' in vhost 'v': WHY". */
-static bool refuse_value(const struct subject *s, const char *why)
-{
-    return broker_refuse(s->error, 406, "invalid arg '%s' for %s '%.*s' in vhost '%.*s': %s",
-                         s->argument, s->kind, SLICE_ARG(s->name), SLICE_ARG(s->vhost), why);
-}
-
-static bool refuse_number(const struct subject *s, const char *why, int64_t number)
-{
-    char text[80];
-    snprintf(text, sizeof text, "{%s,%" PRId64 "}", why, number);
-    return refuse_value(s, text);
-}
-
-static bool refuse_type(const struct subject *s, const struct field *f)
-{
-    char text[80];
-    snprintf(text, sizeof text, "{unacceptable_type,%s}", field_type_name(f->type));
-    return refuse_value(s, text);
-}
 
 static bool refuse_unsupported(const struct subject *s, const char *what, struct slice value)
 {
@@ -56,20 +29,6 @@ static bool refuse_unsupported(const struct subject *s, const char *what, struct
 }
 
 /* --- one value ------------------------------------------------------------------------------ */
-
-static bool check_integer(const struct subject *s, const struct field *f)
-{
-    char text[80];
-    if (field_is_integer(f))
-        return true;
-    snprintf(text, sizeof text, "\"expected integer, got %s\"", field_type_name(f->type));
-    return refuse_value(s, text);
-}
-
-static bool check_not_negative(const struct subject *s, const struct field *f)
-{
-    return check_integer(s, f) && (f->i >= 0 || refuse_number(s, "value_negative", f->i));
-}
 
 static bool check_milliseconds(const struct subject *s, const struct field *f)
 {
@@ -96,24 +55,6 @@ static bool check_priority(const struct subject *s, const struct field *f)
 static bool check_group_size(const struct subject *s, const struct field *f)
 {
     return check_not_negative(s, f) && check_not_zero(s, f);
-}
-
-static bool check_bool(const struct subject *s, const struct field *f)
-{
-    return f->type == FIELD_BOOL || refuse_type(s, f);
-}
-
-static bool check_string(const struct subject *s, const struct field *f)
-{
-    return f->type == FIELD_LONGSTR || refuse_type(s, f);
-}
-
-/* A string out of a list that ends with NULL. */
-static bool is_one_of(const struct field *f, const char *const *words)
-{
-    while (*words && !slice_is(f->bytes, *words))
-        words++;
-    return *words != NULL;
 }
 
 static bool check_dead_letter_key(const struct subject *s, const struct field *f)
@@ -166,76 +107,76 @@ static bool check_type(const struct subject *s, const struct field *f)
 
 /* --- the arguments of queues ---------------------------------------------------------------- */
 
-/* In the order in which they are checked. */
-static const struct {
+/* What a queue's value of this argument is, where it is a number. */
+static int64_t read_integer(const struct field *f)
+{
+    return field_is_integer(f) ? f->i : ARGUMENT_UNSET;
+}
+
+/* Any value is taken: one that is no number, or negative, means that there is no limit. */
+static int64_t read_delivery_limit(const struct field *f)
+{
+    return field_is_integer(f) && f->i >= 0 ? f->i : DELIVERY_LIMIT_NONE;
+}
+
+static int64_t read_timeout(const struct field *f)
+{
+    return !field_is_integer(f) ? ARGUMENT_UNSET : f->i > 0 ? f->i : 0;
+}
+
+/* Numbers: policies leave it alone; may lower it; may lower it, and it is a time in milliseconds. */
+enum { ALONE = 1, POLICY, POLICY_MS };
+
+#define NUMBER(member, lowered_by) offsetof(struct queue_arguments, member), lowered_by
+
+/* All arguments of queues, in the order in which they are checked. */
+static const struct argument {
     const char *name;
     unsigned types;                                                /* which queue types know it */
     bool (*check)(const struct subject *s, const struct field *f); /* NULL: any value */
-} queue_rules[] = {
-    {"x-expires", CLASSIC | QUORUM, check_expires},
-    {"x-message-ttl", CLASSIC | QUORUM, check_milliseconds},
-    {"x-dead-letter-exchange", CLASSIC | QUORUM, check_string},
-    {"x-dead-letter-routing-key", CLASSIC | QUORUM, check_dead_letter_key},
-    {"x-dead-letter-strategy", QUORUM, check_strategy},
-    {"x-max-length", CLASSIC | QUORUM, check_not_negative},
-    {"x-max-length-bytes", CLASSIC | QUORUM | STREAM, check_not_negative},
-    {"x-max-in-memory-length", QUORUM, check_not_negative},
-    {"x-max-in-memory-bytes", QUORUM, check_not_negative},
-    {"x-max-priority", CLASSIC, check_priority},
-    {"x-overflow", CLASSIC | QUORUM, check_overflow},
-    {"x-queue-mode", CLASSIC, check_mode},
-    {"x-queue-version", CLASSIC, check_version},
-    {"x-single-active-consumer", CLASSIC | QUORUM, check_bool},
-    {"x-queue-type", CLASSIC | QUORUM | STREAM, check_type},
-    {"x-quorum-initial-group-size", QUORUM, check_group_size},
-    {"x-max-age", STREAM, NULL},
-    {"x-stream-max-segment-size-bytes", STREAM, NULL},
-    {"x-initial-cluster-size", QUORUM | STREAM, NULL},
-    {"x-queue-leader-locator", QUORUM | STREAM, check_leader_locator},
-    {"x-queue-master-locator", CLASSIC, NULL},
-    {"x-delivery-limit", QUORUM, NULL},
-    {"x-last-value-key", CLASSIC | QUORUM, check_string},
+    /* When a classic, when a quorum queue is declared again: in which turn it is compared; 0: it is not. */
+    uint8_t compared[2];
+    size_t number; /* where its int64_t is in struct queue_arguments; 0: it is no number */
+    int lowered_by;
+    int64_t (*read)(const struct field *); /* what a number's field says; NULL: the integer */
+} arguments[] = {
+    {"x-expires", BOTH, check_expires, {1, 4}, NUMBER(expires_ms, POLICY_MS)},
+    {"x-message-ttl", BOTH, check_milliseconds, {2, 14}, NUMBER(message_ttl_ms, POLICY_MS)},
+    {"x-dead-letter-exchange", BOTH, check_string, {3, 1}},
+    {"x-dead-letter-routing-key", BOTH, check_dead_letter_key, {4, 2}},
+    {"x-dead-letter-strategy", QUORUM, check_strategy, {0, 3}},
+    {"x-max-length", BOTH, check_not_negative, {5, 5}, NUMBER(max_length, POLICY)},
+    {"x-max-length-bytes", ALL, check_not_negative, {6, 6}, NUMBER(max_length_bytes, POLICY)},
+    {"x-max-in-memory-length", QUORUM, check_not_negative, {0, 7}},
+    {"x-max-in-memory-bytes", QUORUM, check_not_negative, {0, 8}},
+    {"x-max-priority", CLASSIC, check_priority, {7, 0}, NUMBER(max_priority, ALONE)},
+    {"x-overflow", BOTH, check_overflow, {8, 9}},
+    {"x-queue-mode", CLASSIC, check_mode, {9, 0}},
+    {"x-queue-version", CLASSIC, check_version, {10, 0}},
+    {"x-single-active-consumer", BOTH, check_bool, {11, 10}},
+    {"x-queue-type", ALL, check_type, {12, 11}},
+    {"x-quorum-initial-group-size", QUORUM, check_group_size, {0, 12}},
+    {"x-max-age", STREAM, NULL, {0, 0}},
+    {"x-stream-max-segment-size-bytes", STREAM, NULL, {0, 0}},
+    {"x-initial-cluster-size", QUORUM | STREAM, NULL, {0, 0}},
+    {"x-queue-leader-locator", QUORUM | STREAM, check_leader_locator, {0, 15}},
+    {"x-queue-master-locator", CLASSIC, NULL, {13, 0}},
+    {"x-delivery-limit",
+     QUORUM,
+     NULL,
+     {0, 13},
+     NUMBER(delivery_limit, POLICY),
+     read_delivery_limit},
+    {"x-last-value-key", BOTH, check_string, {14, 0}},
+    {"x-consumer-timeout",
+     BOTH,
+     NULL,
+     {0, 0},
+     NUMBER(consumer_timeout_ms, POLICY_MS),
+     read_timeout},
 };
 
-enum { QUEUE_RULES = sizeof queue_rules / sizeof *queue_rules };
-
-/* What is compared when a queue is declared again, in order. */
-static const char *const classic_compared[] = {
-    "x-expires",
-    "x-message-ttl",
-    "x-dead-letter-exchange",
-    "x-dead-letter-routing-key",
-    "x-max-length",
-    "x-max-length-bytes",
-    "x-max-priority",
-    "x-overflow",
-    "x-queue-mode",
-    "x-queue-version",
-    "x-single-active-consumer",
-    "x-queue-type",
-    "x-queue-master-locator",
-    "x-last-value-key",
-    NULL,
-};
-
-static const char *const quorum_compared[] = {
-    "x-dead-letter-exchange",
-    "x-dead-letter-routing-key",
-    "x-dead-letter-strategy",
-    "x-expires",
-    "x-max-length",
-    "x-max-length-bytes",
-    "x-max-in-memory-length",
-    "x-max-in-memory-bytes",
-    "x-overflow",
-    "x-single-active-consumer",
-    "x-queue-type",
-    "x-quorum-initial-group-size",
-    "x-delivery-limit",
-    "x-message-ttl",
-    "x-queue-leader-locator",
-    NULL,
-};
+enum { ARGUMENTS = sizeof arguments / sizeof *arguments };
 
 static bool is_of_type(struct slice table, const char *type)
 {
@@ -247,10 +188,10 @@ static bool is_of_type(struct slice table, const char *type)
 static bool check_known(struct subject *s, unsigned type)
 {
     struct field f;
-    for (int i = 0; i < QUEUE_RULES; i++) {
-        s->argument = queue_rules[i].name;
-        if ((queue_rules[i].types & type) && queue_rules[i].check &&
-            table_find(s->table, s->argument, &f) && !queue_rules[i].check(s, &f))
+    for (int i = 0; i < ARGUMENTS; i++) {
+        const struct argument *a = &arguments[i];
+        s->argument = a->name;
+        if ((a->types & type) && a->check && table_find(s->table, a->name, &f) && !a->check(s, &f))
             return false;
     }
     return true;
@@ -259,9 +200,9 @@ static bool check_known(struct subject *s, unsigned type)
 /* The types that know this argument; 0: none does. */
 static unsigned types_of(struct slice argument)
 {
-    for (int i = 0; i < QUEUE_RULES; i++) {
-        if (slice_is(argument, queue_rules[i].name))
-            return queue_rules[i].types;
+    for (int i = 0; i < ARGUMENTS; i++) {
+        if (slice_is(argument, arguments[i].name))
+            return arguments[i].types;
     }
     return 0;
 }
@@ -275,11 +216,7 @@ static bool check_foreign(const struct subject *s, unsigned type)
     while (table_next(&rest, &name, &f)) {
         unsigned types = types_of(name);
         if (types != 0 && !(types & type))
-            return broker_refuse(s->error, 406,
-                                 "invalid arg '%.*s' for queue '%.*s' in vhost '%.*s' of queue "
-                                 "type %s",
-                                 SLICE_ARG(name), SLICE_ARG(s->name), SLICE_ARG(s->vhost),
-                                 type == QUORUM ? "rabbit_quorum_queue" : "rabbit_classic_queue");
+            return refuse_foreign(s, name, type == QUORUM ? QUEUE_QUORUM : QUEUE_CLASSIC);
     }
     return true;
 }
@@ -331,12 +268,6 @@ static bool check_queue(struct subject *s, struct queue_flags flags)
            (!is_quorum || check_quorum_flags(s, flags));
 }
 
-static int64_t integer_of(struct slice table, const char *name)
-{
-    struct field f;
-    return table_find(table, name, &f) && field_is_integer(&f) ? f.i : ARGUMENT_UNSET;
-}
-
 static bool string_of(struct slice table, const char *name, struct slice *ret)
 {
     struct field f;
@@ -361,21 +292,35 @@ bool queue_overflow_parse(struct slice word, enum queue_overflow *ret)
     return false;
 }
 
-/* Any value is taken: one that is no number, or negative, means that there is no limit. */
-static int64_t delivery_limit_of(struct slice table)
+static int64_t *number_of(const struct argument *a, struct queue_arguments *values)
 {
-    struct field f;
-    if (!table_find(table, "x-delivery-limit", &f))
-        return ARGUMENT_UNSET;
-    return field_is_integer(&f) && f.i >= 0 ? f.i : DELIVERY_LIMIT_NONE;
+    return (int64_t *)(void *)((uint8_t *)values + a->number);
 }
 
-static int64_t consumer_timeout_of(struct slice table)
+static void read_numbers(struct slice table, struct queue_arguments *ret)
 {
     struct field f;
-    if (!table_find(table, "x-consumer-timeout", &f) || !field_is_integer(&f))
-        return ARGUMENT_UNSET;
-    return f.i > 0 ? f.i : 0;
+    for (int i = 0; i < ARGUMENTS; i++) {
+        const struct argument *a = &arguments[i];
+        if (a->number == 0)
+            continue;
+        bool is_set = table_find(table, a->name, &f);
+        *number_of(a, ret) = !is_set ? ARGUMENT_UNSET : (a->read ? a->read : read_integer)(&f);
+    }
+}
+
+int64_t *queue_arguments_lowered(struct queue_arguments *values, size_t n, const char **ret_key,
+                                 bool *ret_is_time)
+{
+    for (int i = 0; i < ARGUMENTS; i++) {
+        const struct argument *a = &arguments[i];
+        if (a->lowered_by < POLICY || n-- > 0)
+            continue;
+        *ret_key = a->name + strlen("x-");
+        *ret_is_time = a->lowered_by == POLICY_MS;
+        return number_of(a, values);
+    }
+    return NULL;
 }
 
 static void read_queue(struct slice table, struct queue_arguments *ret)
@@ -383,15 +328,9 @@ static void read_queue(struct slice table, struct queue_arguments *ret)
     struct field f;
     *ret = (struct queue_arguments){
         .type = is_of_type(table, "quorum") ? QUEUE_QUORUM : QUEUE_CLASSIC,
-        .message_ttl_ms = integer_of(table, "x-message-ttl"),
-        .expires_ms = integer_of(table, "x-expires"),
-        .max_length = integer_of(table, "x-max-length"),
-        .max_length_bytes = integer_of(table, "x-max-length-bytes"),
-        .max_priority = integer_of(table, "x-max-priority"),
-        .delivery_limit = delivery_limit_of(table),
-        .consumer_timeout_ms = consumer_timeout_of(table),
         .single_active_consumer = table_find(table, "x-single-active-consumer", &f) && f.b,
     };
+    read_numbers(table, ret);
     struct slice strategy;
     ret->has_dead_letter_strategy = string_of(table, "x-dead-letter-strategy", &strategy);
     ret->dead_letters_at_least_once =
@@ -507,6 +446,16 @@ static bool check_flag(const struct subject *s, const char *flag, bool have, boo
                          have ? "true" : "false");
 }
 
+/* The argument that is compared in this turn; NULL: there are no more. */
+static const char *compared_in(enum queue_type type, unsigned turn)
+{
+    for (int i = 0; i < ARGUMENTS; i++) {
+        if (arguments[i].compared[type] == turn)
+            return arguments[i].name;
+    }
+    return NULL;
+}
+
 bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,
                          struct slice want_table, bool is_type_relaxed, struct slice queue,
                          struct slice vhost, struct broker_error *error)
@@ -515,11 +464,9 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
     if (!check_flag(&s, "durable", have.durable, want.durable) ||
         !check_flag(&s, "auto_delete", have.auto_delete, want.auto_delete))
         return false;
-    const char *const *names =
-        is_of_type(have_table, "quorum") ? quorum_compared : classic_compared;
-    for (; *names; names++) {
-        s.argument = *names;
-        if (is_type_relaxed && slice_is(slice_str(*names), "x-queue-type"))
+    enum queue_type type = is_of_type(have_table, "quorum") ? QUEUE_QUORUM : QUEUE_CLASSIC;
+    for (unsigned turn = 1; (s.argument = compared_in(type, turn)); turn++) {
+        if (is_type_relaxed && slice_is(slice_str(s.argument), "x-queue-type"))
             continue;
         if (!compare(&s, have_table))
             return false;
@@ -543,102 +490,15 @@ bool exchange_arguments_are_equivalent(struct slice have, struct slice want, str
     return compare(&s, have);
 }
 
-/* --- consumers ------------------------------------------------------------------------------ */
-
-static bool read_flag(struct subject *s, const char *name, bool *ret)
-{
-    struct field f;
-    s->argument = name;
-    bool is_there = table_find(s->table, name, &f);
-    if (is_there && !check_bool(s, &f))
-        return false;
-    *ret = is_there && f.b;
-    return true;
-}
-
-/* A number of messages, or a word. */
-static bool read_browse_offset(struct subject *s, struct browser_arguments *ret)
-{
-    static const char *const words[] = {"first", "last", "next", NULL};
-    struct field f;
-    s->argument = "x-browse-offset";
-    if (!table_find(s->table, s->argument, &f))
-        return true;
-    if (f.type != FIELD_LONGSTR) {
-        if (!check_not_negative(s, &f))
-            return false;
-        ret->skip = (uint64_t)f.i;
-        return true;
-    }
-    if (!is_one_of(&f, words))
-        return refuse_value(s, "\"expected a number, first, last or next\"");
-    ret->is_last = slice_is(f.bytes, "last");
-    ret->is_next = slice_is(f.bytes, "next");
-    return true;
-}
-
-/* Leveret's own: a consumer that looks only. */
-static bool browser_arguments_read(struct subject *s, struct browser_arguments *ret)
-{
-    *ret = (struct browser_arguments){0};
-    return read_flag(s, "x-browse", &ret->is_wanted) && read_browse_offset(s, ret) &&
-           read_flag(s, "x-browse-end", &ret->ends);
-}
-
-/* An argument that consumers of this type of queue do not have. */
-static bool refuse_foreign(const struct subject *s, enum queue_type type)
-{
-    return broker_refuse(s->error, 406,
-                         "invalid arg '%s' for queue '%.*s' in vhost '%.*s' of queue type %s",
-                         s->argument, SLICE_ARG(s->name), SLICE_ARG(s->vhost),
-                         type == QUEUE_QUORUM ? "rabbit_quorum_queue" : "rabbit_classic_queue");
-}
-
-bool consumer_arguments_read(struct slice table, enum queue_type type, struct slice queue,
-                             struct slice vhost, struct consumer_arguments *ret,
-                             struct broker_error *error)
-{
-    struct subject s = {"x-priority", "queue", queue, vhost, table, error};
-    struct field priority;
-    struct field f;
-    bool has_priority = table_find(table, s.argument, &priority);
-    if (has_priority && !check_integer(&s, &priority))
-        return false;
-    s.argument = "x-cancel-on-ha-failover";
-    if (table_find(table, s.argument, &f) &&
-        (type == QUEUE_QUORUM ? !refuse_foreign(&s, type) : !check_bool(&s, &f)))
-        return false;
-    s.argument = "x-stream-offset";
-    if (table_find(table, s.argument, &f))
-        return refuse_foreign(&s, type);
-    ret->priority = has_priority ? priority.i : 0;
-    if (!browser_arguments_read(&s, &ret->browsing))
-        return false;
-    return true;
-}
-
 /* --- known names ---------------------------------------------------------------------------- */
 
 static const char *const deduplication_names[] = {
     "x-message-deduplication", "x-cache-size",           "x-cache-ttl",
     "x-cache-persistence",     "x-deduplication-header", NULL};
 
-static bool is_among(struct slice name, const char *const *names)
-{
-    while (*names && !slice_is(name, *names))
-        names++;
-    return *names != NULL;
-}
-
-static bool is_note(struct slice name)
-{
-    return name.n < 2 || memcmp(name.p, "x-", 2) != 0;
-}
-
 bool queue_argument_is_known(struct slice name)
 {
-    return is_note(name) || types_of(name) != 0 || slice_is(name, "x-consumer-timeout") ||
-           is_among(name, deduplication_names);
+    return is_note(name) || types_of(name) != 0 || is_among(name, deduplication_names);
 }
 
 bool exchange_argument_is_known(struct slice name)
@@ -646,13 +506,4 @@ bool exchange_argument_is_known(struct slice name)
     static const char *const names[] = {"x-delayed-type", "x-hash-on", "x-recent-history-length",
                                         NULL};
     return is_note(name) || is_among(name, names) || is_among(name, deduplication_names);
-}
-
-bool consumer_argument_is_known(struct slice name)
-{
-    static const char *const names[] = {"x-priority",         "x-cancel-on-ha-failover",
-                                        "x-stream-offset",    "x-browse",
-                                        "x-browse-offset",    "x-browse-end",
-                                        "x-consumer-timeout", NULL};
-    return is_note(name) || is_among(name, names);
 }
