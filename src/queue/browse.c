@@ -62,6 +62,7 @@ static void pass_all(struct browse *br)
 
 struct browse *browse_open(struct queue *q, const struct browse_options *options)
 {
+    queue_assert_home(q);
     struct browse *br = lv_calloc(1, sizeof *br);
     br->queue = queue_ref(q);
     br->is_bounded = options->is_bounded;
@@ -98,6 +99,7 @@ void browse_close(struct browse **browse)
 
 void browses_wake(struct queue *q)
 {
+    queue_assert_home(q);
     struct lv_list *it, *after;
     lv_list_each (it, after, &q->browses) {
         struct browse *br = lv_list_item(it, struct browse, link);

@@ -123,16 +123,19 @@ size_t queue_memory(const struct queue *q)
 
 const struct queue_arguments *queue_settings(const struct queue *q)
 {
+    queue_assert_home(q);
     return &q->settings;
 }
 
 struct effective_policy *queue_policy(const struct queue *q)
 {
+    queue_assert_home(q);
     return q->policy;
 }
 
 const struct consumer *queue_exclusive_consumer(const struct queue *q)
 {
+    queue_assert_home(q);
     return q->exclusive_consumer;
 }
 
@@ -163,6 +166,7 @@ struct departures *queue_departures(const struct queue *q)
 
 void queue_set_departures(struct queue *q, struct departures *departures)
 {
+    queue_assert_home(q);
     q->departures = departures;
 }
 
@@ -468,6 +472,7 @@ static uint64_t end(struct queue *q)
 
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending)
 {
+    queue_assert_home(q);
     *ret_is_pending = false;
     return unlink_name(q, done, ret_is_pending) ? end(q) : 0;
 }
@@ -482,6 +487,7 @@ static void end_mail(struct loop *at, struct mail *mail)
 
 void queue_end_apart(struct queue *q)
 {
+    queue_assert_home(q);
     atomic_store(&q->entry.is_deleted, true);
     end(q);
 }

@@ -1,15 +1,15 @@
 /* A queue: messages wait in it, in order, until a consumer's session acknowledges them.
  *
- * Its name, flags and arguments are part of the topology (read lock-free, changed under the
- * lock). Its messages and consumers belong to its home loop alone; other loops send mail. So each
- * function here says where it may be called: *any loop*, or *home*.
+ * What the topology knows of it (name, flags, arguments, home) is its struct queue_entry, with which it begins. Its
+ * messages and consumers belong to its home loop alone; other loops send mail. Each function says where it may be
+ * called: *any loop*, or *home*.
  *
- * A message that is pushed goes to a consumer at once if one can take it and nothing waits before
- * it; else it is ready in the backlog until a consumer has room.
+ * A message that comes goes to a consumer at once if one can take it and nothing waits before it; else it is
+ * ready in the backlog until a consumer has credit.
  *
  *   (1) Messages are ready only while no consumer can take one, or a delivery run is scheduled.
- *   (2) A deleted queue has no messages, no consumers and no name; what still arrives for it by
- *       mail is answered with CONFIRM_GONE: it was not taken. */
+ *   (2) A deleted queue has no messages, no consumers and no name. What still arrives for it by mail is answered
+ *       with CONFIRM_GONE: it was not taken. */
 #ifndef LEVERET_QUEUE_QUEUE_H
 #define LEVERET_QUEUE_QUEUE_H
 
@@ -82,18 +82,22 @@ static inline struct queue *queue_of_node(struct lv_table_node *node)
 
 /* --- names: any loop -------------------------------------------------------------------- */
 
-/* Valid until the end of the turn; queue_ref() to keep. NULL when there is none. */
+/* Returns the vhost's queue of this name, or NULL. It is valid until the end of the turn; queue_ref() keeps it
+ * longer. */
 struct queue *queue_find(struct vhost *vhost, struct slice name);
 
+/* Takes a reference. */
 struct queue *queue_ref(struct queue *q);
+/* Drops a reference and clears the pointer. With the last one the queue is freed at its home, a grace period
+ * later. */
 void queue_unref(struct queue **queue);
 
 struct queue_declaration {
     struct slice name; /* not empty: the session makes up names */
-    bool is_generated; /* ... and then "amq." is fine */
+    bool is_generated; /* the session has made it up: it may begin with "amq." */
     bool passive;
-    /* What the user may do has been found out for a queue that is there: when there is none, and the
-     * declaration is not passive, it is CHANGE_REFUSED without an error. */
+    /* The user's permissions were checked for a queue that exists. If it does not, and the declaration is not
+     * passive, the answer is CHANGE_REFUSED without an error. */
     bool only_if_there;
     struct queue_flags flags;
     struct slice arguments;
@@ -106,12 +110,11 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  const struct queue_declaration *d, struct durable_done done,
                                  struct broker_error *error, struct queue **ret, bool *ret_created);
 
-/* Recovery: puts a durable queue in place without checks and without storing it. */
+/* Recovery: makes a durable queue, without checks and without storing it. Before the loops start. */
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
                             struct slice arguments, uint64_t id);
 
-/* Whether messages wait in it until they are due: it belongs to an exchange that delays messages. Any
- * loop. */
+/* Whether it belongs to an exchange that delays messages: they wait in it until they are due. Any thread. */
 bool queue_is_delaying(const struct queue *q);
 
 /* Fixed when the queue is declared. Any thread. */
@@ -125,37 +128,35 @@ size_t queue_memory(const struct queue *q);
 
 /* --- publishing: any loop --------------------------------------------------------------- */
 
-/* Puts the message into one queue: now, when the queue is at home on this loop, else by mail. The
- * message is shared: a reference is taken. With a sink, CONFIRM_LATER promises one answer with this
- * number (from another loop, or when a persistent message is safe on disk); without one the return
- * value says nothing. */
+/* Puts the message into one queue: now if the queue is at home on this loop, else by mail. The message is
+ * shared: a reference is taken. With a sink, CONFIRM_LATER promises one answer with this number: from another
+ * loop, or when a persistent message is safe on disk. Without a sink the return value means nothing. */
 enum confirm_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                   struct confirm_sink *sink, uint64_t number);
 
-/* The same for a message that comes back out of another queue, where it stays if it is refused: it is
- * no duplicate of itself, and refusing it makes no dead letter. */
+/* Like queue_publish(), for a message that comes out of another queue, which keeps it if it is refused. It is not
+ * checked for being a duplicate, and refusing it makes no dead letter. */
 enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
                                         struct confirm_sink *sink, uint64_t number);
 
-/* Asks to be told, as for a publish with number 0, when everything that was settled in the queue
- * before is stored. CONFIRM_TOOK: there is nothing to wait for. */
+/* Asks for an answer with number 0 when everything that was settled in the queue before this call is stored.
+ * Returns CONFIRM_TOOK if there is nothing to wait for. */
 enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q,
                                       struct confirm_sink *sink);
 
-/* Whether the queue's home has so much to do already that publishers should be held back for a
- * moment. Any loop. */
+/* Whether the queue's home has so much to do that publishers to this queue should pause. Any loop. */
 bool queue_is_behind(const struct queue *q);
 
-/* The short way: when the queue is at home here, empty, and the next consumer acknowledges
- * nothing and has room, hands it the bytes where they lie, without making a message. False when
- * that is not so, and nothing has happened. */
+/* The short way: hands the bytes to the next consumer where they lie, without making a message. Returns false, and
+ * has done nothing, unless the queue is at home on this loop, is empty, and its next consumer is here, takes
+ * messages without acknowledgements and has no limit. */
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery);
 
 /* --- calls: any loop asks, home answers ------------------------------------------------- */
 
-/* One question to a queue's home. The caller owns the struct until done() is called on its loop:
- * during queue_call_start() already when home is here, else by mail in a later turn. The queue
- * must be referenced meanwhile. */
+/* One question to a queue's home. The caller owns the struct, and keeps it until done() is called on its loop:
+ * within queue_call_start() if home is here and the answer is known, else by mail in a later turn. The caller holds
+ * a reference of the queue meanwhile. */
 struct queue_call {
     struct queue *queue;
     struct loop *from;
@@ -172,7 +173,7 @@ struct queue_call {
     struct slice user;         /* who asks, for events (events.h); lives as long as the call */
     /* The call's own. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
-    bool is_waiting;             /* run() has put it there: it is answered later */
+    bool is_waiting;             /* run() has no answer yet; it is run again (queue_call_wait) */
     /* Answered. */
     bool refused;
     bool is_gone; /* redeclare: the queue has ended since it was found */
@@ -191,17 +192,20 @@ struct queue_call {
     uint64_t head_time;        /* ... this one */
 };
 
+/* Asks. On the loop call->from. */
 void queue_call_start(struct queue_call *call);
 
+/* What call->run can be; refused with 404 if the queue is deleted, unless it says otherwise. Home. */
 void queue_call_status(struct queue_call *call);    /* ready, consumers, and what else is counted */
-void queue_call_redeclare(struct queue_call *call); /* the same; or is_gone */
+void queue_call_redeclare(struct queue_call *call); /* like a status; is_gone if it is deleted */
 void queue_call_consume(struct queue_call *call);   /* attaches call->consumer */
 void queue_call_cancel(struct queue_call *call);    /* detaches call->consumer */
 void queue_call_get(struct queue_call *call);       /* `got`, with a reference that done() owns */
 void queue_call_purge(struct queue_call *call);     /* ready: how many were dropped */
-void queue_call_delete(struct queue_call *call);    /* ready: how many were in it */
+void queue_call_delete(
+    struct queue_call *call); /* ready: how many were in it; not refused with 404 */
 
-/* Deletes without conditions, at home, by mail: a vhost goes. Any loop. */
+/* Deletes the queue without conditions, at its home, by mail. Any loop; from NULL: any thread. */
 void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* --- home ------------------------------------------------------------------------------- */
@@ -223,28 +227,17 @@ const struct consumer *queue_exclusive_consumer(const struct queue *q);
 void queue_add_owned(struct lv_list *owned, struct queue *q);
 struct queue *queue_first_owned(const struct lv_list *owned);
 
-/* Drops the queue and all in it: unlinks its name and bindings, tells its consumers, stores the
- * deletion when it is durable. The number of messages that were ready. */
+/* Deletes the queue: its name and bindings at once, then its messages; its consumers are told, and the deletion is
+ * stored if it is durable. Returns how many messages were ready. */
 uint64_t queue_delete(struct queue *q);
 
+/* Gives the consumer turns, or lets it wait for being the single active one. Whether it may come is the caller's
+ * business (queue_call_consume checks it). */
 void queue_attach(struct queue *q, struct consumer *consumer);
-/* `returns_all`: the session gives back what the consumer holds right after this. Of a single active
- * consumer the next one takes over only behind that, so that the order is kept. */
+
+/* Takes the consumer's turns away; what it holds stays with it. `returns_all`: the session gives back what the
+ * consumer holds right after this; the next single active consumer takes over only behind that, so that the order
+ * is kept. Does nothing if the consumer is not attached. */
 void queue_detach(struct queue *q, struct consumer *consumer, bool returns_all);
-/* The queue's settings have changed: its consumers' sessions hear of a new timeout. */
-void queue_consumers_refresh(struct queue *q);
-/* A message of its comes back or is done with. */
-void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
-                  enum settle_kind kind);
-/* Messages come back, in several calls of queue_settle(): nothing is delivered in between. */
-void queue_begin_returns(struct queue *q);
-void queue_end_returns(struct queue *q);
-/* Deliveries go on at the end of the turn, if there is anything to deliver and to whom. */
-void queue_deliver_soon(struct queue *q);
-/* The consumer's turn has come: what it can take is delivered to it before this returns, and to others
- * of the queue that can take some. */
-void queue_deliver_to(struct queue *q, struct consumer *consumer);
-/* The consumer may have room again. */
-void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
 #endif

@@ -27,6 +27,7 @@ static void call_answer(struct loop *at, struct queue_call *call)
 
 static void run_call(struct queue_call *call)
 {
+    queue_assert_home(call->queue);
     struct slice before = events_act_as(call->user);
     call->run(call);
     events_act_as(before);
@@ -120,6 +121,7 @@ static bool check_clients(const struct queue *q, struct broker_error *error)
 
 void queue_call_wait(struct queue_call *call)
 {
+    queue_assert_home(call->queue);
     call->is_waiting = true;
     if (lv_list_is_empty(&call->waiting_link))
         lv_list_push(&call->queue->waiting_calls, &call->waiting_link);
@@ -204,6 +206,7 @@ void queue_call_get(struct queue_call *call)
 /* Gets that waited, in order, as far as messages are there for them. */
 void queue_answer_waiting_calls(struct queue *q)
 {
+    queue_assert_home(q);
     while (!lv_list_is_empty(&q->waiting_calls)) {
         struct queue_call *call =
             lv_list_item(q->waiting_calls.next, struct queue_call, waiting_link);

@@ -115,6 +115,7 @@ int64_t queue_timeout_for(const struct queue *q, const struct consumer *c)
 
 void queue_consumers_refresh(struct queue *q)
 {
+    queue_assert_home(q);
     struct lv_list *it, *after;
     lv_list_each (it, after, &q->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, link);
@@ -148,6 +149,7 @@ bool queue_check_get(const struct queue *q, struct broker_error *error)
 
 void queue_attach(struct queue *q, struct consumer *c)
 {
+    queue_assert_home(q);
     lv_assert(!c->is_attached);
     c->is_attached = true;
     c->is_unlimited = c->no_ack && credit_is_unlimited(&c->credit);
@@ -185,6 +187,7 @@ void queue_take_out(struct queue *q, struct consumer *c)
 
 void queue_detach(struct queue *q, struct consumer *c, bool returns_all)
 {
+    queue_assert_home(q);
     if (!c->is_attached)
         return;
     if (c->is_browser) {

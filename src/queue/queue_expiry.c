@@ -104,6 +104,7 @@ static bool expire_one(struct queue *q, struct lane *l, const struct backlog_fir
 
 void queue_expire(struct queue *q)
 {
+    queue_assert_home(q);
     struct lane *l = NULL;
     struct backlog_first_due due = {0};
     const uint64_t now = loop_steady_ms(q->entry.home);
@@ -180,6 +181,7 @@ void queue_used(struct queue *q)
 
 void queue_watch_use(struct queue *q)
 {
+    queue_assert_home(q);
     if (q->settings.expires_ms == ARGUMENT_UNSET) {
         loop_timer_stop(q->entry.home, &q->idle_timer);
         return;

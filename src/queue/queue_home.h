@@ -1,5 +1,5 @@
-/* A queue as those see it who move its messages on (dead letters, delays, retries: broker/). All at the
- * queue's home. */
+/* A queue as broker/ sees it, which moves its messages on: dead letters, delays, retries. All at the queue's home,
+ * unless it says otherwise. */
 #ifndef LEVERET_QUEUE_QUEUE_HOME_H
 #define LEVERET_QUEUE_QUEUE_HOME_H
 
@@ -13,7 +13,7 @@ struct policy;
 
 /* --- its life ----------------------------------------------------------------------------- */
 
-/* Makes a queue that clients have not declared and cannot use. There is none of this name. Its definition is
+/* Makes a queue that clients have not declared and cannot use, under a name that no queue has. Its definition is
  * stored if it is durable. The topology lock is held; any thread. */
 struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable);
 
@@ -49,16 +49,17 @@ void queue_put_back(struct queue *q, uint64_t place, const struct message *m);
 /* Frees what the queue remembers of segments of which nothing is left; after queue_take_browsed(). */
 void queue_tidy(struct queue *q);
 
-/* A message is due that goes on, or may: what runs when give_up() has room again. */
+/* What ops->can_send_on() schedules when there is room again: the queue's expiry, and its deliveries, which keep its
+ * limits too. */
 struct loop_task *queue_expiry_task(struct queue *q);
 struct loop_task *queue_delivery_task(struct queue *q);
 
-/* Counts a message that has arrived where dead letters go. */
+/* Counts a message that has arrived at the dead-letter exchange. */
 void queue_count_dead_letter(struct queue *q, enum death reason);
 
 /* --- what waits ---------------------------------------------------------------------------- */
 
-/* The call is run again when something in the queue has changed. */
+/* The call has no answer yet: it is run again when something in the queue has changed. */
 void queue_call_wait(struct queue_call *call);
 
 /* --- broker/'s part ------------------------------------------------------------------------- */
@@ -67,7 +68,7 @@ void queue_call_wait(struct queue_call *call);
 struct departures *queue_departures(const struct queue *q);
 void queue_set_departures(struct queue *q, struct departures *departures);
 
-/* So many messages that the queue has turned away wait to be sent on that publishers should pause:
+/* Whether so many messages that the queue has turned away wait to be sent on that publishers should pause:
  * queue_is_behind() says so from here on. */
 void queue_set_departures_behind(struct queue *q, bool is_behind);
 

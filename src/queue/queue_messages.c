@@ -80,6 +80,7 @@ void queue_settle_place(struct queue *q, uint64_t place)
 
 void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m)
 {
+    queue_assert_home(q);
     bool redelivered;
     struct lane *l = lane_find(&q->lanes, place_priority(item->place));
     if (item->is_here)
@@ -90,6 +91,7 @@ void queue_take_browsed(struct queue *q, const struct browse_item *item, const s
 
 void queue_tidy(struct queue *q)
 {
+    queue_assert_home(q);
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         if (backlog_has_disk(&l->backlog) && l->backlog.disk_ready == 0)
@@ -419,6 +421,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
 
 void queue_settings_changed(struct queue *q)
 {
+    queue_assert_home(q);
     queue_keep_limits(q);
     queue_consumers_refresh(q);
     queue_used(q);

@@ -58,6 +58,13 @@ struct queue {
 
 _Static_assert(offsetof(struct queue, entry) == 0, "queue_entry() and queue_of_entry() are casts");
 
+/* The caller runs at the queue's home, or no loop runs: before the start, after the stop. */
+static inline void queue_assert_home(const struct queue *q)
+{
+    const struct loop *here = loop_current();
+    lv_assert(!here || here == q->entry.home);
+}
+
 /* The i-th of its lanes, the highest priority first. */
 static inline struct lane *queue_lane(const struct queue *q, unsigned i)
 {
@@ -79,118 +86,141 @@ static inline bool queue_stores(const struct queue *q, const struct message *mes
 
 /* --- queue.c --- */
 
-/* Deletes the queue; `done` is told of the commit when *ret_is_pending. The messages that were ready. */
+/* Deletes the queue; `done` is told of the commit when *ret_is_pending. Returns how many messages were ready. */
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending);
 
-/* A queue that no vhost knows of (reply_queue.h): without arguments, and never stored. */
+/* Makes a queue that no vhost knows of (reply_queue.h): without arguments, and never stored. */
 struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name);
-/* It goes, with what it holds; nothing finds it any more. Home. */
+/* Deletes it, with what it holds; nothing finds it any more. */
 void queue_end_apart(struct queue *q);
 
 /* --- queue_lanes.c --- */
 
-/* The queue owns its lanes: after its flags, id and conflation are known. */
+/* Makes the queue the owner of its lanes, once its flags, id and conflation are known. */
 void queue_init_lanes(struct queue *q);
 
 /* --- queue_consumers.c --- */
 
-/* The consumer whose turn it is, with what a delivery needs of its shared credit taken; NULL when none can. */
+/* Returns the consumer whose turn it is, having taken what a delivery needs of its shared credit; NULL if no consumer
+ * can take a message. */
 struct consumer *queue_next_consumer(struct queue *q);
 
-/* It has got its message: to the end of the line, or out of it. */
+/* The consumer has been given a message: it goes behind the others of its priority, or out of the ready ones. */
 void queue_after_turn(struct queue *q, struct consumer *c);
 
-/* The consumer is the queue's no more; what it holds stays. */
+/* Removes the consumer from the queue; what it holds stays with it. */
 void queue_take_out(struct queue *q, struct consumer *c);
 
-/* Something that the consumer held is settled. */
+/* Something that the consumer held is settled: the next single active consumer may take over. */
 void queue_consumer_settled(struct queue *q, struct consumer *c);
 
-/* Whether the consumer, or a get, may come to this queue as it is; else 403 or 405. */
+/* Whether the queue, as it is, admits this consumer (else 403), or a get (else 405). */
 bool queue_check_consume(const struct queue *q, const struct consumer *c,
                          struct broker_error *error);
 bool queue_check_get(const struct queue *q, struct broker_error *error);
 
-/* Milliseconds for which a delivery of this consumer may be outstanding, as consumer.timeout_ms has
- * it. */
+/* For how many milliseconds a delivery of this consumer may be outstanding, in the terms of
+ * consumer.timeout_ms. */
 int64_t queue_timeout_for(const struct queue *q, const struct consumer *c);
+
+/* The queue's settings have changed: its consumers get the timeouts that follow from them. */
+void queue_consumers_refresh(struct queue *q);
+
+/* The consumer may have credit again. */
+void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
 /* --- queue_returns.c --- */
 
-/* A taken message comes back: it is ready again at its place, or gone when that was too often. */
+/* A taken message comes back: it is ready again at its place, or given up if it has come back too often. */
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
 
 /* How often the lane's first ready message, which is in memory, has come back. */
 uint32_t queue_first_delivery_count(struct lane *l);
 
+/* Messages come back in several calls of queue_settle(): between these two nothing is delivered. */
+void queue_begin_returns(struct queue *q);
+void queue_end_returns(struct queue *q);
+
 /* --- queue_messages.c --- */
 
-/* Puts a message into the queue; CONFIRM_LATER: ask journal_confirm(). A reference is taken. `is_kept`: who
- * sends it keeps it when it is refused, so it is no dead letter then. */
+/* Puts a message into the queue. CONFIRM_LATER: the caller asks for the answer with journal_confirm(). A reference is
+ * taken. `is_kept`: the sender keeps the message if it is refused, so that it does not become a dead letter. */
 enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept);
 
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 
-/* A delivery run at the end of the turn, when there is anything to deliver and anybody to take it. */
+/* Schedules a delivery run for the end of the turn, if there is anything to deliver and anybody to take it. */
 void queue_schedule_deliveries(struct queue *q);
+/* Like queue_schedule_deliveries(), also for a deleted queue: then it does nothing. */
+void queue_deliver_soon(struct queue *q);
 
-/* Whether the first ready message of this lane can be given to somebody now. If it cannot, whatever is missing
- * has been asked for, and deliveries are scheduled when it is there. */
+/* It is the consumer's turn by its shared credit: gives it what it can take before this returns, and others of the
+ * queue what they can take. */
+void queue_deliver_to(struct queue *q, struct consumer *consumer);
+
+/* `count` messages from this place on that the consumer held are settled. */
+void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
+                  enum settle_kind kind);
+
+/* Whether the lane's first ready message can be delivered now. If not, what is missing has been asked for, and
+ * deliveries are scheduled when it is there. */
 bool queue_first_is_deliverable(struct lane *l);
 
-/* A message has left the queue for good: the store hears of it. */
+/* A message has left the queue for good: the log and the segments are told. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
 
 /* --- queue_once.c --- */
 
-/* The same, unless it is a duplicate and the queue drops those. With a sink CONFIRM_LATER promises an answer. */
+/* Like queue_take_message(), unless the queue drops duplicates and the message is one. With a sink, CONFIRM_LATER
+ * promises an answer. */
 enum confirm_answer queue_take_once(struct queue *q, struct message *message,
                                     struct confirm_sink *sink, uint64_t number);
 
-/* The same, duplicate or not, for one that stays where it is when it is refused. */
+/* Like queue_take_message() with is_kept, duplicate or not; with a sink, CONFIRM_LATER promises an answer. */
 enum confirm_answer queue_take_again(struct queue *q, struct message *message,
                                      struct confirm_sink *sink, uint64_t number);
 
 /* --- queue_expiry.c --- */
 
-/* Messages have come from the disk, or deadlines. */
+/* Messages that are wanted for their deadlines have been read from the disk; `is_deadline`: deadlines that were not
+ * known before have. */
 void queue_fetched(struct queue *q, bool is_deadline);
 
 /* When a message that comes now is due: loop_steady_ms(); 0: never. */
 uint64_t queue_deadline(const struct queue *q, const struct message *m);
 
-/* A message that is ready has this deadline. */
+/* A ready message has this deadline: the timer fires by then. */
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);
 
-/* What is due leaves, as far as it can; the rest follows by itself. */
+/* Gives up what is due, as far as it can be given up now; the rest follows by itself. */
 void queue_expire(struct queue *q);
 
-/* It is being used: its idle time begins anew. Any loop. */
+/* The queue is being used: its idle time begins anew. Any loop. */
 void queue_used(struct queue *q);
 
-/* It goes once it has not been used for as long as its settings say, and has no consumer. */
+/* Starts or stops the timer that deletes the queue when it was not used for as long as its settings say. */
 void queue_watch_use(struct queue *q);
 
 void queue_init_expiry(struct queue *q);
-/* It has been declared, or recovered. Any thread that nobody else sees it from yet. */
+/* The queue has been declared, or recovered. Any thread, before another one sees the queue. */
 void queue_begin_expiry(struct queue *q);
-/* It goes. */
+/* The queue is deleted. */
 void queue_end_expiry(struct queue *q);
 
 /* --- queue_limits.c --- */
 
 bool queue_is_limited(const struct queue *q);
 
-/* Whether this message is one too many. */
+/* Whether the queue would be above its limit with this message. */
 bool queue_would_overflow(struct queue *q, const struct message *m);
 
-/* With overflow drop-head: what is too much leaves at the head. */
+/* With overflow drop-head: gives up messages at the head while there are too many. */
 void queue_keep_limits(struct queue *q);
 
 /* --- queue_calls.c --- */
 
-/* Gets that waited, in order, as far as messages are there for them. */
+/* Answers gets that waited, in order, as far as messages are there for them. */
 void queue_answer_waiting_calls(struct queue *q);
 
 #endif

@@ -58,6 +58,7 @@ void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
 
 void queue_put_back(struct queue *q, uint64_t place, const struct message *m)
 {
+    queue_assert_home(q);
     struct lane *l = lane_find(&q->lanes, place_priority(place));
     uint64_t sequence = place_sequence(place);
     if (q->conflation && !conflation_comes_back(q, place, m)) {
@@ -75,11 +76,13 @@ void queue_put_back(struct queue *q, uint64_t place, const struct message *m)
 
 void queue_begin_returns(struct queue *q)
 {
+    queue_assert_home(q);
     q->returns++;
 }
 
 void queue_end_returns(struct queue *q)
 {
+    queue_assert_home(q);
     lv_assert(q->returns > 0);
     if (--q->returns == 0)
         queue_deliver_soon(q);
