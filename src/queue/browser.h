@@ -2,8 +2,8 @@
  * x-browse). Its credit is like that of others; acknowledging, or rejecting, returns credit and does
  * nothing else.
  *
- * It stands beside the queue's consumers: it does not count among them, takes no turn, is not kept
- * out by an exclusive one, keeps no queue alive.
+ * It is not one of the queue's consumers: it is not counted, takes no turn, is not kept out by an exclusive
+ * consumer, and keeps no queue alive.
  *
  * All at the queue's home. */
 #ifndef LEVERET_QUEUE_BROWSER_H
@@ -11,15 +11,15 @@
 
 #include "queue/consumer.h"
 
-/* A consumer with is_browser begins. */
+/* Begins for a consumer with is_browser. */
 void browser_attach(struct consumer *consumer);
-/* It gets nothing more. */
+/* Ends: the consumer gets nothing more. */
 void browser_detach(struct consumer *consumer);
-/* It has room (again). */
+/* The consumer has credit, maybe again: it gets more in this turn's tasks. */
 void browser_go_on(struct consumer *consumer);
-/* It gets what it can take now. */
+/* Gives the consumer what it can take, before this returns. */
 void browser_give(struct consumer *consumer);
-/* So many of its deliveries have been settled, in whatever way. */
+/* `count` of its deliveries are settled, in whatever way. */
 void browser_settle(struct consumer *consumer, uint32_t count);
 
 #endif

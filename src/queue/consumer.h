@@ -29,12 +29,12 @@
 struct queue;
 struct consumer;
 
-/* What a consumer asks for that looks only: x-browse, x-browse-offset, x-browse-end. */
+/* What a browser asks for (browser.h): x-browse, x-browse-offset, x-browse-end. */
 struct browser_arguments {
     bool is_wanted;
-    uint64_t skip; /* so many ready messages are passed over ... */
-    bool is_last;  /* ... all but one ... */
-    bool is_next;  /* ... all that are there */
+    uint64_t skip; /* how many ready messages it passes over ... */
+    bool is_last;  /* ... or all but the last one ... */
+    bool is_next;  /* ... or all that are there */
     bool ends;     /* it is cancelled when it has seen everything */
 };
 
@@ -61,15 +61,15 @@ struct consumer_calls {
     bool (*deliver)(struct consumer *consumer, const struct delivery *delivery);
     /* The queue is gone; the consumer is detached already. Session loop. */
     void (*cancelled)(struct consumer *consumer);
-    /* Its timeout is another. Session loop. */
+    /* Its timeout has changed. Session loop. */
     void (*timeout_changed)(struct consumer *consumer);
 };
 
-/* As RabbitMQ's listings have it: the only kind there is without a single active consumer; that one;
- * and those that may be next. */
+/* As RabbitMQ's listings say it. Consumers of a queue without single active consumer are up; else one is active,
+ * and the others wait. */
 enum consumer_activity { CONSUMER_UP, CONSUMER_SINGLE_ACTIVE, CONSUMER_WAITING };
 
-/* Nobody has set a timeout for the consumer or its queue: the broker's default is the one. */
+/* No timeout is set for the consumer or its queue: the broker's default applies. */
 enum { CONSUMER_TIMEOUT_UNSET = -1 };
 
 struct consumer {
@@ -82,17 +82,16 @@ struct consumer {
     uint16_t channel;
     bool no_ack;
     bool exclusive;
-    bool
-        is_getter; /* stands for basic.get on a channel: holds what was got, gets nothing by itself */
+    bool is_getter; /* holds what a channel's basic.get has got; takes no turns */
     int64_t priority;
-    bool is_browser; /* looks only (browser.h) */
+    bool is_browser; /* looks and takes nothing (browser.h) */
     struct browser_arguments browsing;
     struct slice tag;       /* owned */
     struct slice arguments; /* owned, raw table */
 
-    /* Home's; any loop may look. */
+    /* Home's; any loop may read it. */
     _Atomic int activity; /* enum consumer_activity */
-    /* For how many milliseconds a delivery may be outstanding: 0: for ever. */
+    /* How long a delivery may be outstanding, in milliseconds; 0: for ever; or CONSUMER_TIMEOUT_UNSET. */
     _Atomic int64_t timeout_ms;
 
     /* Home's. */
@@ -110,11 +109,11 @@ struct consumer {
     void *session;
     struct lv_list session_link;
     struct lv_table_node by_tag; /* the session's; the key is the tag */
-    struct lv_list touched_link; /* the session's, for whatever it wants to remember */
+    struct lv_list touched_link; /* in a list of the session's choice */
     uint32_t holds;              /* one while it is open, one for each delivery not settled */
-    bool is_closed;              /* wants nothing more: what still arrives goes back */
-    bool is_full;                /* deliver() said "enough"; to be resumed when there is room */
-    size_t arrived_bytes;        /* by mail, and the home has not been told yet */
+    bool is_closed;              /* it wants nothing more: what still arrives is requeued */
+    bool is_full;         /* deliver() returned false; the session resumes it when there is room */
+    size_t arrived_bytes; /* by mail, and the home has not been told yet */
 };
 
 /* Makes a consumer with one hold; takes a reference of the queue. Session loop. */
@@ -126,35 +125,37 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
  * is taken. Session loop. */
 void consumer_share_credit(struct consumer *consumer, struct shared_credit *shared);
 
-/* Another prefetch from here on, also for a consumer that runs. Session loop. */
+/* Changes the prefetch (0: no limit), also while the consumer runs. Session loop. */
 void consumer_set_prefetch(struct consumer *consumer, uint32_t prefetch);
 
-/* Nothing more is handed to it, for good: it is about to be detached. Session loop; where that is not its
- * queue's home, nothing changes. */
+/* Stops deliveries to it for good: it is about to be detached. Does nothing if its queue is at home on another
+ * loop. Session loop. */
 void consumer_stall(struct consumer *consumer);
 
-/* One more hold; one less, and with the last the consumer goes: `session` is no longer used. Not
- * while attached. Session loop. */
+/* Adds a hold. Session loop. */
 static inline void consumer_hold(struct consumer *c)
 {
     c->holds++;
 }
+
+/* Drops a hold and clears the pointer. After the last one `session` is not used any more, and the consumer is
+ * freed; it must not be attached. Session loop. */
 void consumer_release(struct consumer **consumer);
 
 enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 
-/* `count` deliveries with consecutive places from `place` on are settled. Session
- * loop; takes effect at home, at once when that is this loop. */
+/* Settles `count` deliveries with consecutive places from `place` on. It takes effect at home: at once if that is this
+ * loop, else by mail. Session loop. */
 void consumer_settle(struct consumer *consumer, uint64_t place, uint32_t count,
                      enum settle_kind kind);
 
-/* Several deliveries are about to come back, by more than one consumer_settle(): the queue delivers
- * nothing until consumer_end_returns(), so that it does so in its old order. done(arg), if there is
- * one, is called by mail when all of them are back. Session loop. */
+/* Deliveries are about to come back in more than one consumer_settle(): the queue delivers nothing until
+ * consumer_end_returns(), so that their order is kept. done(arg), unless it is NULL, is called by mail when all of them
+ * are back. Session loop. */
 void consumer_begin_returns(struct consumer *consumer);
 void consumer_end_returns(struct consumer *consumer, void (*done)(void *arg), void *arg);
 
-/* The session can take more again (after deliver() said no). Session loop. */
+/* The session can take more again, after deliver() returned false. Session loop. */
 void consumer_resume(struct consumer *consumer);
 
 /* --- home's half, for queue.c ----------------------------------------------------------- */

@@ -5,9 +5,9 @@
 #include "base/buffer.h"
 #include "queue/queue.h"
 
-/* The declaration's arguments, with the vhost's default type, or else the broker's, among them: where
- * there is one, the declaration names none, and the type can be what the flags ask for. Borrowed from
- * the declaration or from `space`, which the caller frees. The topology lock is held. */
+/* Returns the declaration's arguments with x-queue-type added: the vhost's default type, or else the broker's. Nothing
+ * is added if there is no default, if the declaration names a type, or if queues of that type cannot have its flags. The
+ * result borrows from the declaration or from `space`, which the caller frees. The topology lock is held. */
 struct slice default_type_arguments(const struct vhost *vhost, const struct queue_declaration *d,
                                     struct lv_buffer *space);
 
