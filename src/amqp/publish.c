@@ -37,7 +37,7 @@ static const struct publish_memo *memo_find(struct channel *ch, const struct pub
 {
     struct broker *broker = connection_server(ch->connection)->broker;
     const struct delivery *content = &p->publish.content;
-    return publish_memo_holds(ch->memo, broker, auth_generation(), content->exchange,
+    return publish_memo_holds(ch->memo, &broker->topology, auth_generation(), content->exchange,
                               content->routing_key)
                ? ch->memo
                : NULL;

@@ -193,12 +193,12 @@ static bool memo_is_about(const struct publish_memo *memo, struct slice exchange
            memcmp(memo->names + exchange.n, routing_key.p, routing_key.n) == 0;
 }
 
-bool publish_memo_holds(struct publish_memo *memo, struct broker *broker, uint64_t permissions,
+bool publish_memo_holds(struct publish_memo *memo, struct topology *topology, uint64_t permissions,
                         struct slice exchange, struct slice routing_key)
 {
     if (!memo || !memo->is_valid || !memo_is_about(memo, exchange, routing_key))
         return false;
-    memo->is_valid = memo->topology_generation == topology_generation(&broker->topology) &&
+    memo->is_valid = memo->topology_generation == topology_generation(topology) &&
                      memo->permissions == permissions;
     return memo->is_valid;
 }

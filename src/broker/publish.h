@@ -81,7 +81,7 @@ struct publish_memo {
 };
 
 /* Returns whether the memo (which may be NULL) holds for this exchange and routing key. */
-bool publish_memo_holds(struct publish_memo *memo, struct broker *broker, uint64_t permissions,
+bool publish_memo_holds(struct publish_memo *memo, struct topology *topology, uint64_t permissions,
                         struct slice exchange, struct slice routing_key);
 
 /* Remembers the route, which was found in this generation of the topology and under these permissions, in
