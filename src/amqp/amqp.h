@@ -1,7 +1,7 @@
 /* The front end for AMQP 0-9-1: connections and their channels, between sockets and the broker.
  *
- * A connection and everything in it lives on one loop. What the rest of the process wants of it goes
- * through session/session.h. */
+ * A connection and everything in it lives on one loop. What the rest of the process wants of it
+ * goes through session/session.h. */
 #ifndef LEVERET_AMQP_AMQP_H
 #define LEVERET_AMQP_AMQP_H
 

@@ -1,15 +1,16 @@
 /* A channel's life: its states, and how it ends.
  *
- * channel_enter() is the one writer of the state. A channel that ends lets its consumers go and gives back
- * what it holds (channel_shut()), then leaves its connection (channel_leave()), and is freed when nothing
- * of it is under way any longer: until then it is one of its connection's zombies. */
+ * channel_enter() is the one writer of the state. A channel that ends lets its consumers go and
+ * gives back what it holds (channel_shut()), then leaves its connection (channel_leave()), and is
+ * freed when nothing of it is under way any longer: until then it is one of its connection's
+ * zombies. */
 #include "amqp/channel.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-/* --- states ------------------------------------------------------------------------------------- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 #define TO(state) (1u << CHANNEL_##state)
 

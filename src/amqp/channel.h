@@ -13,7 +13,8 @@
  * committed) sets `waiting`; frames that come meanwhile are kept in `deferred` and executed when
  * the answer is there. Only this channel stands still.
  *
- * A channel that has LEFT is freed when the call it waits for has come back, and its consumers are let go. */
+ * A channel that has LEFT is freed when the call it waits for has come back, and its consumers are
+ * let go. */
 #ifndef LEVERET_AMQP_CHANNEL_H
 #define LEVERET_AMQP_CHANNEL_H
 
@@ -111,7 +112,7 @@ struct channel {
     uint64_t acked;
 };
 
-/* --- channel.c ------------------------------------------------------------------------------ */
+/* --- channel.c -------------------------------------------------------------------------------- */
 
 struct channel *channel_create(struct connection *conn, uint16_t number);
 
@@ -122,16 +123,17 @@ void channel_enter(struct channel *ch, enum channel_state next);
  * channel is in that state, not OPEN. */
 void channel_shut(struct channel *ch, enum channel_state next);
 
-/* Removes a GONE channel from its connection. It is freed now, or when what it has under way has come back. */
+/* Removes a GONE channel from its connection. It is freed now, or when what it has under way has
+ * come back. */
 void channel_leave(struct channel *ch);
 
-/* A queue's home has let one of its consumers go, or all that was delivered is back. The channel may be
- * gone afterwards. */
+/* A queue's home has let one of its consumers go, or all that was delivered is back. The channel
+ * may be gone afterwards. */
 void channel_is_detached(struct channel *ch);
 /* Frees a channel that has LEFT, unless something of it is still under way. */
 void channel_bury(struct channel *ch);
 
-/* --- mistakes.c ------------------------------------------------------------------------------ */
+/* --- mistakes.c ------------------------------------------------------------------------------- */
 
 /* Answers a mistake: channel.close, or connection.close where RabbitMQ does that. */
 void channel_refuse(struct channel *ch, uint32_t method, const struct broker_error *error);
@@ -141,11 +143,11 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
 /* 501 for arguments that do not decode. */
 void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
                                  struct slice args);
-/* For a method that nobody takes: false after the end of the connection, when there is no such method
- * or its arguments do not decode. */
+/* For a method that nobody takes: false after the end of the connection, when there is no such
+ * method or its arguments do not decode. */
 bool connection_check_method(struct connection *conn, uint32_t method, struct slice args);
 
-/* --- channel_calls.c ------------------------------------------------------------------------- */
+/* --- channel_calls.c -------------------------------------------------------------------------- */
 
 /* Starts a call at a queue's home, and waits if it is elsewhere. `call` is allocated, and freed
  * after `done`, which is told the channel unless that is gone (then NULL). */
@@ -169,7 +171,7 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
         (ch)->held_reply.n += size_;                                                               \
     } while (0)
 
-/* --- writing and reading methods ------------------------------------------------------------- */
+/* --- writing and reading methods -------------------------------------------------------------- */
 
 #define CHANNEL_SEND(ch, method, ...)                                                              \
     CONNECTION_SEND((ch)->connection, (ch)->number, method, __VA_ARGS__)
@@ -185,7 +187,7 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
         }                                                                                          \
     } while (0)
 
-/* --- channel_frames.c ------------------------------------------------------------------------ */
+/* --- channel_frames.c ------------------------------------------------------------------------- */
 
 /* Takes a whole frame for this channel; keeps it when the channel waits. */
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload);
@@ -196,24 +198,24 @@ void channel_wait(struct channel *ch, uint32_t method);
 void channel_go_on(struct channel *ch);
 /* While the channel waits for this method, the method is to be executed anew, first of all. */
 void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
-/* Executes what has been kept, unless the channel waits or its connection is stopped. The channel may be
- * gone afterwards. */
+/* Executes what has been kept, unless the channel waits or its connection is stopped. The channel
+ * may be gone afterwards. */
 void channel_execute_deferred(struct channel *ch);
 
 /* Ends an ENDING channel, with close-ok, as soon as its consumers are gone, which may be now. */
 void channel_end(struct channel *ch);
 
-/* --- dispatch.c ------------------------------------------------------------------------------ */
+/* --- dispatch.c ------------------------------------------------------------------------------- */
 
 /* Executes a method. */
 void channel_take_method(struct channel *ch, uint32_t method, struct slice args);
 /* channel.open of a channel that is open, or was until we closed it: 504. */
 void channel_refuse_open(struct channel *ch);
 
-/* --- publish.c ------------------------------------------------------------------------------- */
+/* --- publish.c -------------------------------------------------------------------------------- */
 
-/* Takes a whole publish (method, header and at most one body frame) that lies in p .. end. Returns the bytes
- * consumed, or 0 if it is incomplete or unusual in any way. */
+/* Takes a whole publish (method, header and at most one body frame) that lies in p .. end. Returns
+ * the bytes consumed, or 0 if it is incomplete or unusual in any way. */
 size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8_t *end);
 
 /* Schedules the flush of confirms for the end of the turn. */
@@ -226,9 +228,9 @@ struct publisher *channel_publisher(struct channel *ch);
 /* Gives up the sink: no answer matters any more, except to a commit that the channel waits for. */
 void channel_forget_publisher(struct channel *ch);
 
-/* For a mandatory publish on a channel without confirms. channel_watch_next() returns the number under which
- * its queues answer channel_publisher(). channel_watch() follows if some answer later (answers->later > 0):
- * the message is returned to the client if all queues turn out to be gone. */
+/* For a mandatory publish on a channel without confirms. channel_watch_next() returns the number
+ * under which its queues answer channel_publisher(). channel_watch() follows if some answer later
+ * (answers->later > 0): the message is returned to the client if all queues turn out to be gone. */
 uint64_t channel_watch_next(struct channel *ch);
 void channel_watch(struct channel *ch, const struct confirm_answers *answers);
 
@@ -237,15 +239,15 @@ void channel_return(struct channel *ch, struct slice exchange, struct slice rout
                     struct slice header, struct slice body, struct message *message);
 void channel_return_message(struct channel *ch, struct message *message);
 
-/* --- bodies.c -------------------------------------------------------------------------------- */
+/* --- bodies.c --------------------------------------------------------------------------------- */
 
-/* Makes room for this much of the body of ch->incoming, which has a message. False after refusing: then
- * the channel may be gone. */
+/* Makes room for this much of the body of ch->incoming, which has a message. False after refusing:
+ * then the channel may be gone. */
 bool channel_make_room(struct channel *ch, uint64_t bytes);
 /* The room of ch->incoming no longer counts: the message is whole, or is dropped. */
 void channel_release_room(struct channel *ch);
 
-/* --- publish_incoming.c ---------------------------------------------------------------------- */
+/* --- publish_incoming.c ----------------------------------------------------------------------- */
 
 void channel_begin_publish(struct channel *ch, struct slice args);
 void channel_take_header(struct channel *ch, struct slice payload);
@@ -254,7 +256,7 @@ bool channel_misses_body(const struct channel *ch, uint64_t bytes);
 /* Takes a part of a body, or all of it. */
 void channel_take_body(struct channel *ch, struct slice part);
 
-/* --- delivery.c ------------------------------------------------------------------------------ */
+/* --- delivery.c ------------------------------------------------------------------------------- */
 
 extern const struct consumer_calls channel_consumer_calls;
 
@@ -266,23 +268,24 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
 void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
                          uint64_t place);
 
-/* Cancels the consumer; its open hold is released when its queue's home has let it go. `returns_all`: the
- * caller requeues what it holds right after this (queue_detach()). */
+/* Cancels the consumer; its open hold is released when its queue's home has let it go.
+ * `returns_all`: the caller requeues what it holds right after this (queue_detach()). */
 void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
 
-/* --- consumers.c ----------------------------------------------------------------------------- */
+/* --- consumers.c ------------------------------------------------------------------------------ */
 
-/* Adds an open consumer, whose tag no other has; removes one; finds one by its tag, or returns NULL. */
+/* Adds an open consumer, whose tag no other has; removes one; finds one by its tag, or returns
+ * NULL. */
 void channel_add_consumer(struct channel *ch, struct consumer *consumer);
 void channel_remove_consumer(struct channel *ch, struct consumer *consumer);
 struct consumer *channel_find_consumer(struct channel *ch, struct slice tag);
 
 void channel_init_consumers(struct channel *ch);
-/* Stops all deliveries, and asks the queues' homes to let the consumers go, in slices if there are many.
- * `detaching` counts those that are still to be let go. */
+/* Stops all deliveries, and asks the queues' homes to let the consumers go, in slices if there are
+ * many. `detaching` counts those that are still to be let go. */
 void channel_let_consumers_go(struct channel *ch);
 
-/* --- settling.c ------------------------------------------------------------------------------ */
+/* --- settling.c ------------------------------------------------------------------------------- */
 
 /* Deliveries with these tags, and how they are settled. */
 struct settle_range {
@@ -293,18 +296,19 @@ struct settle_range {
 
 void channel_init_settling(struct channel *ch);
 
-/* Settles all unmarked tags from first to last. Returns true if all of it is done. Else the rest is done in
- * slices, and then done() is called, after which the channel may be gone; until then the channel must
- * wait. */
+/* Settles all unmarked tags from first to last. Returns true if all of it is done. Else the rest
+ * is done in slices, and then done() is called, after which the channel may be gone; until then
+ * the channel must wait. */
 bool channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind,
                     void (*done)(struct channel *ch));
 
-/* Like channel_settle(), for the marked tags of a list, which it takes. tx_has_settled() is called for each
- * queue. */
+/* Like channel_settle(), for the marked tags of a list, which it takes. tx_has_settled() is called
+ * for each queue. */
 bool channel_settle_commit(struct channel *ch, struct settle_range *ranges, size_t count,
                            void (*done)(struct channel *ch));
 
-/* Requeues all that is outstanding, since the channel ends; `detaching` counts until all is back. */
+/* Requeues all that is outstanding, since the channel ends; `detaching` counts until all is
+ * back. */
 void channel_requeue_all(struct channel *ch);
 
 /* Requeues all that this consumer holds, perhaps in slices. */
@@ -313,7 +317,7 @@ void channel_requeue_of(struct channel *ch, struct consumer *consumer);
 /* Returns whether some of what was to be settled is not settled yet. */
 bool channel_is_settling(const struct channel *ch);
 
-/* --- timeouts.c ------------------------------------------------------------------------------ */
+/* --- timeouts.c ------------------------------------------------------------------------------- */
 
 void channel_init_timeouts(struct channel *ch);
 /* Watches the consumer's delivery, which is outstanding from now on. */
@@ -321,12 +325,12 @@ void channel_watch_delivery(struct channel *ch, const struct consumer *consumer)
 /* Timeouts have changed, or more is outstanding: checks at the end of the turn. */
 void channel_look_for_timeouts(struct channel *ch);
 
-/* --- revoked.c ------------------------------------------------------------------------------- */
+/* --- revoked.c -------------------------------------------------------------------------------- */
 
 /* Cancels the consumers of queues that the user may no longer read. */
 void channel_cancel_revoked(struct channel *ch);
 
-/* --- the commands: one function for each, named after it ------------------------------------- */
+/* --- the commands: one function for each, named after it -------------------------------------- */
 
 #define CHANNEL_COMMANDS(C)                                                                        \
     C(AMQP_CHANNEL_FLOW, channel_flow)                                                             \
@@ -359,7 +363,7 @@ void channel_cancel_revoked(struct channel *ch);
 CHANNEL_COMMANDS(COMMAND_PROTOTYPE)
 #undef COMMAND_PROTOTYPE
 
-/* --- helpers of the commands: access.c ------------------------------------------------------- */
+/* --- helpers of the commands: access.c -------------------------------------------------------- */
 
 /* May the user do this to the queue of this name? If not, refuses with 403. */
 bool channel_allows_queue(struct channel *ch, uint32_t method, enum auth_action action,
@@ -371,15 +375,15 @@ bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,
                         struct slice *ret_name);
 struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct slice name);
 
-/* Makes or undoes a binding, if the user may, and answers with the held reply. `change` is binding_add
- * or binding_remove. */
+/* Makes or undoes a binding, if the user may, and answers with the held reply. `change` is
+ * binding_add or binding_remove. */
 typedef enum change_result binding_change(struct vhost *vhost,
                                           const struct binding_request *request,
                                           struct durable_done done, struct broker_error *error);
 void channel_change_binding(struct channel *ch, uint32_t method, binding_change *change,
                             const struct binding_request *request);
 
-/* --- tx.c ------------------------------------------------------------------------------------ */
+/* --- tx.c ------------------------------------------------------------------------------------- */
 
 /* Marks these (unmarked) tags, and keeps their acknowledgement until commit. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind);

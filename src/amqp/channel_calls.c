@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* --- calls to queues' homes ------------------------------------------------------------------------ */
+/* --- calls to queues' homes ------------------------------------------------------------------- */
 
 struct channel_call {
     struct queue_call call;
@@ -62,7 +62,7 @@ void channel_call_start(struct queue_call *call)
     channel_wait(c->channel, c->method);
 }
 
-/* --- durable changes --------------------------------------------------------------------------------- */
+/* --- durable changes -------------------------------------------------------------------------- */
 
 struct durable_wait {
     struct loop *loop;

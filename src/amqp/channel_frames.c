@@ -1,15 +1,15 @@
 /* A channel's frames: executed in order, or kept while the channel waits.
  *
- * A channel that waits keeps what comes (`deferred`) and executes it when it goes on. What a command does to
- * its channel, the channel's end included, must not pull frames away from under the loop that executes
- * them: so they are taken out of the channel first. Frames that are left when a channel has ended are for
- * the next channel of its number. */
+ * A channel that waits keeps what comes (`deferred`) and executes it when it goes on. What a
+ * command does to its channel, the channel's end included, must not pull frames away from under
+ * the loop that executes them: so they are taken out of the channel first. Frames that are left
+ * when a channel has ended are for the next channel of its number. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
 #include "base/memory.h"
 
-/* --- frames that are kept ----------------------------------------------------------------------- */
+/* --- frames that are kept --------------------------------------------------------------------- */
 
 /* Kept frames: type u8, size u32 (this machine's order), payload. */
 enum { DEFERRED_HEADER_BYTES = 5 };
@@ -46,7 +46,8 @@ static uint8_t next_deferred(struct slice *frames, struct slice *ret_payload)
     return type;
 }
 
-/* Hands on frames that a channel had kept when it ended: they are for the next one of its number. */
+/* Hands on frames that a channel had kept when it ended: they are for the next one of its
+ * number. */
 static void say_to_next(struct connection *conn, uint16_t number, struct slice frames)
 {
     struct slice payload;
@@ -56,7 +57,7 @@ static void say_to_next(struct connection *conn, uint16_t number, struct slice f
     }
 }
 
-/* --- frames that are executed ------------------------------------------------------------------- */
+/* --- frames that are executed ----------------------------------------------------------------- */
 
 /* A frame must be what comes next: a method, or the header or a body of a content. */
 static bool is_expected(struct channel *ch, uint8_t type)
@@ -141,7 +142,7 @@ void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)
         execute_frame(ch, type, payload);
 }
 
-/* --- waiting and going on ----------------------------------------------------------------------- */
+/* --- waiting and going on --------------------------------------------------------------------- */
 
 void channel_wait(struct channel *ch, uint32_t method)
 {

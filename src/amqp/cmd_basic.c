@@ -9,7 +9,7 @@
 
 enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in slices) */
 
-/* --- qos ------------------------------------------------------------------------------------------ */
+/* --- qos -------------------------------------------------------------------------------------- */
 
 /* One limit for the whole channel. Consumers that run already count in it, with what they hold. */
 static void set_shared_credit(struct channel *ch, uint32_t count)
@@ -55,7 +55,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
     CHANNEL_SEND(ch, basic_qos_ok, .none = 0);
 }
 
-/* --- consume, cancel ------------------------------------------------------------------------------ */
+/* --- consume, cancel -------------------------------------------------------------------------- */
 
 static void consumed(struct channel *ch, struct queue_call *call)
 {
@@ -158,9 +158,10 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
     channel_call_start(call);
 }
 
-/* --- get -------------------------------------------------------------------------------------------- */
+/* --- get -------------------------------------------------------------------------------------- */
 
-/* Messages from basic.get are held by a getter: a consumer that is never delivered to, one for each queue. */
+/* Messages from basic.get are held by a getter: a consumer that is never delivered to, one for
+ * each queue. */
 static struct consumer *getter_for(struct channel *ch, struct queue *q)
 {
     struct lv_list *it, *after;
@@ -228,11 +229,11 @@ void cmd_basic_get(struct channel *ch, struct slice args)
     channel_call_start(call);
 }
 
-/* --- ack, nack, reject, recover ------------------------------------------------------------------------ */
+/* --- ack, nack, reject, recover --------------------------------------------------------------- */
 
-/* Returns the range of tags that is meant: one, or with `multiple` all up to it (0: all). The tag itself must
- * be outstanding either way. False after refusing. *ret_last < *ret_first: there are none, which is no
- * mistake. */
+/* Returns the range of tags that is meant: one, or with `multiple` all up to it (0: all). The tag
+ * itself must be outstanding either way. False after refusing. *ret_last < *ret_first: there are
+ * none, which is no mistake. */
 static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
                        uint64_t *ret_first, uint64_t *ret_last)
 {

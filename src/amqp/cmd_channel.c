@@ -18,7 +18,8 @@ void cmd_channel_close(struct channel *ch, struct slice args)
     CHANNEL_READ(ch, args, channel_close, AMQP_CHANNEL_CLOSE, m);
     channel_tell_settled(ch);
     channel_shut(ch, CHANNEL_ENDING);
-    /* A client that has seen close-ok finds its consumers gone, and auto-delete queues with them. */
+    /* A client that has seen close-ok finds its consumers gone, and auto-delete queues with
+     * them. */
     channel_end(ch);
 }
 

@@ -9,7 +9,7 @@
 #include "broker/parameters.h"
 #include "wire/table.h"
 
-/* --- the protocol header and connection.start --------------------------------------------------- */
+/* --- the protocol header and connection.start ------------------------------------------------- */
 
 static const uint8_t our_header[8] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
 
@@ -76,7 +76,7 @@ void connection_take_header(struct connection *conn, const uint8_t *header, size
     }
 }
 
-/* --- start-ok -------------------------------------------------------------------------------------- */
+/* --- start-ok --------------------------------------------------------------------------------- */
 
 static bool capability(struct slice capabilities, const char *name)
 {
@@ -146,7 +146,7 @@ static void start_ok(struct connection *conn, const struct amqp_connection_start
     log_in(conn, m->mechanism, user, password);
 }
 
-/* --- tune-ok ----------------------------------------------------------------------------------------- */
+/* --- tune-ok ---------------------------------------------------------------------------------- */
 
 /* While the server has a limit, 0 (no limit) is above it. */
 static bool is_within(uint32_t value, uint32_t limit)
@@ -173,7 +173,7 @@ static void tune_ok(struct connection *conn, const struct amqp_connection_tune_o
     connection_enter(conn, CONNECTION_AWAIT_OPEN);
 }
 
-/* --- open ---------------------------------------------------------------------------------------------- */
+/* --- open ------------------------------------------------------------------------------------- */
 
 static void open_vhost(struct connection *conn, const struct amqp_connection_open *m)
 {
@@ -190,7 +190,7 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
              CONNECTION_TITLE(conn));
 }
 
-/* --- the end -------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void take_close(struct connection *conn, const struct amqp_connection_close *m)
 {
@@ -204,7 +204,7 @@ static void take_close(struct connection *conn, const struct amqp_connection_clo
     CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
 }
 
-/* --- dispatch --------------------------------------------------------------------------------------------- */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 #define READ_AND_DO(method, METHOD, action)                                                        \
     do {                                                                                           \

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "session/names.h"
 
-/* --- declare ------------------------------------------------------------------------------------ */
+/* --- declare ---------------------------------------------------------------------------------- */
 
 static void remember_queue(struct channel *ch, struct slice name)
 {
@@ -141,7 +141,7 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
     declare(ch, &d, m.no_wait, args);
 }
 
-/* --- bind, unbind ------------------------------------------------------------------------------- */
+/* --- bind, unbind ----------------------------------------------------------------------------- */
 
 void cmd_queue_bind(struct channel *ch, struct slice args)
 {
@@ -182,7 +182,7 @@ void cmd_queue_unbind(struct channel *ch, struct slice args)
     channel_change_binding(ch, AMQP_QUEUE_UNBIND, binding_remove, &request);
 }
 
-/* --- purge, delete -------------------------------------------------------------------------------- */
+/* --- purge, delete ---------------------------------------------------------------------------- */
 
 static void purged(struct channel *ch, struct queue_call *call)
 {

@@ -1,5 +1,5 @@
-/* Publisher confirms: which numbers are open, what their queues have said, and what to tell the publisher of
- * it once a turn, in as few frames as `multiple` allows. */
+/* Publisher confirms: which numbers are open, what their queues have said, and what to tell the
+ * publisher of it once a turn, in as few frames as `multiple` allows. */
 #include "amqp/confirms.h"
 
 #include <stdlib.h>
@@ -98,7 +98,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     return is_returned ? CONFIRM_RETURNED : CONFIRM_SETTLED;
 }
 
-/* --- telling ------------------------------------------------------------------------------------ */
+/* --- telling ---------------------------------------------------------------------------------- */
 
 /* One flush: runs of consecutive numbers are told in ascending order. */
 struct telling {
@@ -118,8 +118,8 @@ static uint64_t open_from(const struct confirms *c, uint64_t number)
     return chunk ? chunk->open >> (number % WINDOW_ENTRIES) : 0;
 }
 
-/* Returns the first number from `from` on that is open (or, if `is_open` is false, that is not), or the one
- * after the last if there is none. */
+/* Returns the first number from `from` on that is open (or, if `is_open` is false, that is not),
+ * or the one after the last if there is none. */
 static uint64_t find_next(const struct confirms *c, uint64_t from, bool is_open)
 {
     while (from <= c->last) {

@@ -2,12 +2,12 @@
  *
  * Publishes are numbered from 1. One that every queue has taken at once only moves a counter; one
  * that must wait for answers (from another loop, from the disk) stands in a window until the last
- * has come: it is *open*. Once a turn the client is told of everything that is not open any more, in
- * as few frames as possible.
+ * has come: it is *open*. Once a turn the client is told of everything that is not open any more,
+ * in as few frames as possible.
  *
  *   (1) Every number up to `passed` is open, in a list of what is to be told, or has been told.
- *   (2) A number is told once: nacked when a queue refused it, or when it was not mandatory and every
- *       queue of its route was gone before it came; else acked.
+ *   (2) A number is told once: nacked when a queue refused it, or when it was not mandatory and
+ *       every queue of its route was gone before it came; else acked.
  *   (3) A frame with `multiple` stands for a run of numbers that follow each other, all of which it
  *       tells for the first time, and below which everything has been told. So a client may read it
  *       as "all that are open up to this one" or as "all numbers up to this one": it is the same. */
@@ -40,7 +40,8 @@ struct confirms {
 void confirms_init(struct confirms *c);
 void confirms_free(struct confirms *c);
 
-/* The number of the next publish; one of these, called once its queues have been asked, gives it away. */
+/* The number of the next publish; one of these, called once its queues have been asked, gives it
+ * away. */
 static inline uint64_t confirms_next(const struct confirms *c)
 {
     return c->last + 1;

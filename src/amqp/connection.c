@@ -1,8 +1,9 @@
 /* A connection's life: its states, and how it ends.
  *
- * connection_enter() is the one writer of the state. The session, which has fewer states, follows it.
- * Whatever ends a connection ends its channels first (end_channels()), so that consumers are let go and
- * deliveries requeued; what is still under way at queues' homes then keeps the struct as `zombies`. */
+ * connection_enter() is the one writer of the state. The session, which has fewer states, follows
+ * it. Whatever ends a connection ends its channels first (end_channels()), so that consumers are
+ * let go and deliveries requeued; what is still under way at queues' homes then keeps the struct
+ * as `zombies`. */
 #include "amqp/connection.h"
 
 #include <stdarg.h>
@@ -135,15 +136,16 @@ static void on_end(void *owner, int error)
         connection_free(conn);
 }
 
-/* Resumes this consumer if it was told to wait, unless it is among the first `skip` of those; counts it in *n. */
+/* Resumes this consumer if it was told to wait, unless it is among the first `skip` of those;
+ * counts it in *n. */
 static void resume_if_full(struct consumer *c, size_t skip, size_t *n)
 {
     if (c->is_full && (*n)++ >= skip)
         consumer_resume(c);
 }
 
-/* Resumes the connection's consumers that were told to wait, but for the first `skip` of them; returns
- * how many there were. With SIZE_MAX it only counts. */
+/* Resumes the connection's consumers that were told to wait, but for the first `skip` of them;
+ * returns how many there were. With SIZE_MAX it only counts. */
 static size_t resume_full(struct connection *conn, size_t skip)
 {
     size_t n = 0;
@@ -158,8 +160,8 @@ static size_t resume_full(struct connection *conn, size_t skip)
     return n;
 }
 
-/* The socket takes output again: consumers that were told to wait go on. The first one's queue may fill all
- * the room there is, so a different consumer is first each time. */
+/* The socket takes output again: consumers that were told to wait go on. The first one's queue may
+ * fill all the room there is, so a different consumer is first each time. */
 static void on_drained(void *owner)
 {
     struct connection *conn;
@@ -172,7 +174,7 @@ static void on_drained(void *owner)
     resume_full(conn, 0);
 }
 
-/* --- ending it --------------------------------------------------------------------------------- */
+/* --- ending it -------------------------------------------------------------------------------- */
 
 void connection_drop(struct connection *conn)
 {
@@ -205,13 +207,15 @@ static void tell_settled(struct connection *conn)
         channel_tell_settled(conn->channels[i]);
 }
 
-/* Exclusive queues are deleted before close-ok: a client that has seen it finds their names free. */
+/* Exclusive queues are deleted before close-ok: a client that has seen it finds their names
+ * free. */
 static void finish_now(struct connection *conn)
 {
     tell_settled(conn);
     connection_enter(conn, CONNECTION_SILENT);
     end_channels(conn);
-    /* A client that has seen close-ok finds its consumers gone, and auto-delete queues with them. */
+    /* A client that has seen close-ok finds its consumers gone, and auto-delete queues with
+     * them. */
     if (conn->zombies > 0)
         connection_enter(conn, CONNECTION_OWES_CLOSE_OK);
     else

@@ -8,8 +8,8 @@
  *   SILENT -> OWES_CLOSE_OK -> SILENT    close-ok is said when the last zombie is gone
  *   any -> GONE                          the socket is gone
  *
- * SILENT: nothing more is said or heard; the socket closes at once, or when a timer ends (a refused
- * login). connection_moves[] in connection.c has every move.
+ * SILENT: nothing more is said or heard; the socket closes at once, or when a timer ends (a
+ * refused login). connection_moves[] in connection.c has every move.
  *
  * The struct outlives its socket until the last call that one of its channels has under way at a
  * queue's home has come back. */
@@ -84,13 +84,14 @@ static inline struct connection *connection_of(struct session *s)
     return conn;
 }
 
-/* --- connection.c --------------------------------------------------------------------------- */
+/* --- connection.c ----------------------------------------------------------------------------- */
 
 /* A net_accepted_fn; arg is the struct session_server. */
 void connection_accepted(struct loop *loop, void *arg, struct net_conn *net,
                          const struct net_peer *peer);
 
-/* The one writer of the state; asserts that the move is legal. Keeps the session's state in step. */
+/* The one writer of the state; asserts that the move is legal. Keeps the session's state in
+ * step. */
 void connection_enter(struct connection *conn, enum connection_state next);
 
 /* Sends connection.close with this text (cut to what a short string holds) and ends all channels.
@@ -105,7 +106,8 @@ void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t met
  * bytes, no NUL); its length. */
 size_t reply_text_make(char *text, uint16_t code, const char *format, va_list args);
 
-/* Closes the socket without a word: at once, or after a delay that slows down guessing of passwords. */
+/* Closes the socket without a word: at once, or after a delay that slows down guessing of
+ * passwords. */
 void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
 
@@ -115,7 +117,8 @@ void connection_finish(struct connection *conn);
 /* A channel has gone on: if the connection is FINISHING, it may be able to finish now. */
 void connection_try_to_finish(struct connection *conn);
 
-/* A zombie is gone. If it was the last one, says the close-ok that is owed, or frees a GONE connection. */
+/* A zombie is gone. If it was the last one, says the close-ok that is owed, or frees a GONE
+ * connection. */
 void connection_zombie_gone(struct connection *conn);
 
 /* Whether its channels' commands are executed. */
@@ -134,7 +137,7 @@ static inline struct loop *connection_loop(const struct connection *conn)
     return conn->session.loop;
 }
 
-/* --- heartbeats.c --------------------------------------------------------------------------- */
+/* --- heartbeats.c ----------------------------------------------------------------------------- */
 
 void connection_init_timers(struct connection *conn);
 /* Starts the heartbeats agreed on. */
@@ -142,13 +145,13 @@ void connection_start_heartbeats(struct connection *conn);
 /* Sends one, whatever was agreed on. */
 void connection_send_heartbeat(struct connection *conn);
 
-/* --- listing.c: struct frontend's calls ------------------------------------------------------ */
+/* --- listing.c: struct frontend's calls ------------------------------------------------------- */
 
 void connection_add_facts(const struct session *s, struct session_facts *facts);
 void connection_visit_channels(struct session *s, const struct session_facts *facts,
                                const struct session_visitor *visitor, void *arg);
 
-/* --- connection_log.c ----------------------------------------------------------------------- */
+/* --- connection_log.c ------------------------------------------------------------------------- */
 
 /* Whom a line is about, until the end of the block. */
 #define CONNECTION_TITLE(conn) SESSION_TITLE(&(conn)->session)
@@ -171,29 +174,29 @@ void connection_log_late(const struct connection *conn, uint32_t limit_ms);
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument));
 
-/* --- frames.c: net's on_bytes --------------------------------------------------------------- */
+/* --- frames.c: net's on_bytes ----------------------------------------------------------------- */
 
 size_t connection_on_bytes(void *owner, uint8_t *p, size_t n);
 
-/* Takes a frame, in state RUNNING, for a channel that may or may not exist. A method frame has at least 4
- * bytes. */
+/* Takes a frame, in state RUNNING, for a channel that may or may not exist. A method frame has at
+ * least 4 bytes. */
 void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16_t number,
                                    struct slice payload);
 
-/* --- cmd_connection.c ----------------------------------------------------------------------- */
+/* --- cmd_connection.c ------------------------------------------------------------------------- */
 
 /* Answers the protocol header, the first 8 of the n bytes that have come. */
 void connection_take_header(struct connection *conn, const uint8_t *header, size_t n);
 /* Takes a method on channel 0. */
 void connection_take_method(struct connection *conn, uint32_t method, struct slice args);
 
-/* --- the set of channels: channels.c ------------------------------------------------------- */
+/* --- the set of channels: channels.c ---------------------------------------------------------- */
 
 struct channel *connection_find_channel(struct connection *conn, uint16_t number);
 void connection_add_channel(struct connection *conn, struct channel *channel);
 void connection_remove_channel(struct connection *conn, struct channel *channel);
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Writes a method frame: CONNECTION_SEND(conn, 0, connection_tune, .frame_max = 131072). */
 #define CONNECTION_SEND(conn, number, method, ...)                                                 \

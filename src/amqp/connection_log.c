@@ -10,7 +10,7 @@
 
 enum { FIRST_BYTES_SHOWN = 24 };
 
-/* --- exceptions --------------------------------------------------------------------------------- */
+/* --- exceptions ------------------------------------------------------------------------------- */
 
 static void put_lower(char *to, size_t room, const char *from)
 {
@@ -48,7 +48,7 @@ void connection_drop_for(struct connection *conn, const char *format, ...)
     connection_drop(conn);
 }
 
-/* --- what is no AMQP 0-9-1 ---------------------------------------------------------------------- */
+/* --- what is no AMQP 0-9-1 -------------------------------------------------------------------- */
 
 static const struct {
     const char *begin;
@@ -82,7 +82,8 @@ static const struct {
 #undef BEGINS
 };
 
-/* CONNECT, in MQTT 3.1, 3.1.1 and 5: a type octet, the length in one to four, the protocol's name. */
+/* CONNECT, in MQTT 3.1, 3.1.1 and 5: a type octet, the length in one to four, the protocol's
+ * name. */
 static bool is_mqtt(const uint8_t *p, size_t n)
 {
     size_t at = 1;
@@ -113,7 +114,7 @@ void connection_log_foreign(const struct connection *conn, const uint8_t *p, siz
               CONNECTION_TITLE(conn), protocol_guess(p, n), bytes);
 }
 
-/* --- the end of the socket ---------------------------------------------------------------------- */
+/* --- the end of the socket -------------------------------------------------------------------- */
 
 static const char *step_name(const struct connection *conn)
 {
@@ -152,7 +153,7 @@ void connection_log_late(const struct connection *conn, uint32_t limit_ms)
               (unsigned long long)net_received(conn->session.net));
 }
 
-/* --- arguments that nothing knows --------------------------------------------------------------- */
+/* --- arguments that nothing knows ------------------------------------------------------------- */
 
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument))

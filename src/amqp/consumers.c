@@ -1,9 +1,10 @@
-/* The consumers of a channel: a list in the order of their creation, and, if there are many, a table by tag,
- * so that a consume or a cancel looks at few of them. Only this loop reads it: a consumer that was removed
- * may be freed at once.
+/* The consumers of a channel: a list in the order of their creation, and, if there are many, a
+ * table by tag, so that a consume or a cancel looks at few of them. Only this loop reads it: a
+ * consumer that was removed may be freed at once.
  *
- * When the channel closes, its consumers are cancelled, in slices if there are many. Those whose queue is at
- * home elsewhere are cancelled at once, by mail, since that home would go on delivering to them. */
+ * When the channel closes, its consumers are cancelled, in slices if there are many. Those whose
+ * queue is at home elsewhere are cancelled at once, by mail, since that home would go on
+ * delivering to them. */
 #include "amqp/channel.h"
 #include "base/assert.h"
 #include "base/rcu.h"
@@ -67,7 +68,7 @@ struct consumer *channel_find_consumer(struct channel *ch, struct slice tag)
     return node ? lv_container_of(node, struct consumer, by_tag) : NULL;
 }
 
-/* --- the channel closes ------------------------------------------------------------------------- */
+/* --- the channel closes ----------------------------------------------------------------------- */
 
 /* Cancels until the slice is used up. Returns whether all are cancelled. */
 static bool let_go(struct channel *ch)

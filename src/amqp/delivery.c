@@ -8,7 +8,7 @@
 /* Bodies of at least this size are written from the message itself instead of being copied. */
 enum { BODY_BORROW_BYTES = 16 * 1024 };
 
-/* --- header and body frames ---------------------------------------------------------------------- */
+/* --- header and body frames ------------------------------------------------------------------- */
 
 static uint8_t *put_header_frame(uint8_t *p, uint16_t number, struct slice header,
                                  uint64_t body_bytes)
@@ -21,9 +21,9 @@ static uint8_t *put_header_frame(uint8_t *p, uint16_t number, struct slice heade
     return wire_put_u8(p, FRAME_END);
 }
 
-/* A header is sent as it was published. A front end that publishes headers of another format must come with
- * their conversion, and both callers of this are where it belongs. Bytes without a message are a publication
- * that an AMQP 0-9-1 client has just sent. */
+/* A header is sent as it was published. A front end that publishes headers of another format must
+ * come with their conversion, and both callers of this are where it belongs. Bytes without a
+ * message are a publication that an AMQP 0-9-1 client has just sent. */
 static void check_format(const struct message *m)
 {
     lv_assert(!m || m->format == HEADER_AMQP_0_9_1);
@@ -144,7 +144,7 @@ static bool deliver(struct consumer *c, const struct delivery *d)
     return has_room;
 }
 
-/* --- consumers that end ----------------------------------------------------------------------------- */
+/* --- consumers that end ----------------------------------------------------------------------- */
 
 static void detached(struct queue_call *call)
 {

@@ -30,8 +30,8 @@ static void take_method(struct channel *ch, uint32_t method, struct slice args)
     }
 }
 
-/* What a command about queues or exchanges costs, in units (loop.h: work in slices); the others charge for
- * themselves, if it is worth it. */
+/* What a command about queues or exchanges costs, in units (loop.h: work in slices); the others
+ * charge for themselves, if it is worth it. */
 static unsigned cost_of(uint32_t method)
 {
     enum { DEFINITION_UNITS = 16 };

@@ -142,10 +142,11 @@ static void take_frame(struct connection *conn, uint8_t type, uint16_t number, s
         take_connection_frame(conn, type, number, payload);
 }
 
-/* --- bodies in pieces ------------------------------------------------------------------------ */
+/* --- bodies in pieces ------------------------------------------------------------------------- */
 
-/* Returns the channel of this incomplete body frame if it can take the frame in pieces, or NULL. A frame that
- * is longer than what its message lacks is invalid as a whole, and must not be taken in pieces. */
+/* Returns the channel of this incomplete body frame if it can take the frame in pieces, or NULL. A
+ * frame that is longer than what its message lacks is invalid as a whole, and must not be taken in
+ * pieces. */
 static struct channel *body_in_pieces(struct connection *conn, uint8_t type, uint16_t number,
                                       uint32_t size)
 {
@@ -178,7 +179,7 @@ static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)
     return left;
 }
 
-/* --- the way in -------------------------------------------------------------------------------- */
+/* --- the way in ------------------------------------------------------------------------------- */
 
 static size_t skip(struct connection *conn, size_t n)
 {

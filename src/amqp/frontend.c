@@ -2,8 +2,8 @@
 #include "amqp/channel.h"
 #include "base/log.h"
 
-/* One that has not finished the handshake is just closed: that is no error of the client's, since somebody
- * has ordered it. */
+/* One that has not finished the handshake is just closed: that is no error of the client's, since
+ * somebody has ordered it. */
 static void close_for(struct session *s, const struct broker_error *why)
 {
     struct connection *conn = connection_of(s);
@@ -15,7 +15,8 @@ static void close_for(struct session *s, const struct broker_error *why)
     }
 }
 
-/* Executes what the channels have kept. What that does to them, and to the set of them, it may do. */
+/* Executes what the channels have kept. What that does to them, and to the set of them, it may
+ * do. */
 static void execute(struct session *s)
 {
     struct connection *conn = connection_of(s);

@@ -31,9 +31,10 @@ static void beat(struct loop *loop, struct loop_timer *timer)
     loop_timer_start(loop, timer, conn->heartbeat_s * 500u);
 }
 
-/* Every interval: whether anything has come since the last check (the handshake counts for the first).
- * A client is given up at the second check in a row that finds nothing, between two and three
- * intervals after its last octet, as in RabbitMQ. While its socket is not read it is not judged. */
+/* Every interval: whether anything has come since the last check (the handshake counts for the
+ * first). A client is given up at the second check in a row that finds nothing, between two and
+ * three intervals after its last octet, as in RabbitMQ. While its socket is not read it is not
+ * judged. */
 static void check_silence(struct connection *conn)
 {
     uint64_t heard_bytes = net_received(conn->session.net);

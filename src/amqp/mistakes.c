@@ -1,4 +1,5 @@
-/* A client's mistakes: answered by the end of the channel or of the connection, as RabbitMQ does. */
+/* A client's mistakes: answered by the end of the channel or of the connection, as RabbitMQ
+ * does. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -12,7 +12,7 @@
 #include "auth/access.h"
 #include "wire/properties.h"
 
-/* --- where it goes ----------------------------------------------------------------------------------- */
+/* --- where it goes ---------------------------------------------------------------------------- */
 
 static struct exchange *find_exchange(struct channel *ch, const struct publication *p,
                                       struct broker_error *error)
@@ -43,7 +43,7 @@ static const struct publish_memo *memo_find(struct channel *ch, const struct pub
                : NULL;
 }
 
-/* --- into the queues ------------------------------------------------------------------------------------ */
+/* --- into the queues -------------------------------------------------------------------------- */
 
 bool publish_fail_without_memory(struct channel *ch)
 {
@@ -117,7 +117,7 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
         channel_confirm_soon(ch);
 }
 
-/* --- publishing ------------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 enum {
     PROPERTIES_TO_CHECK =
@@ -167,8 +167,8 @@ static void send_publication(struct channel *ch, struct publication *p, const st
     (trace_is_on(ch->connection->session.vhost) ? send_traced : send_on)(ch, p, route);
 }
 
-/* What goes to a few queues by a short way is not worth counting: as much of it as is read at once takes no
- * long time. */
+/* What goes to a few queues by a short way is not worth counting: as much of it as is read at once
+ * takes no long time. */
 static unsigned cost_of(const struct route *route)
 {
     enum { QUEUES_FREE = 32 };
@@ -233,7 +233,8 @@ void publish_whole(struct channel *ch, struct publication *p)
     struct connection *conn = ch->connection;
     struct loop *loop = connection_loop(conn);
     struct lv_buffer space = {0};
-    /* What was allowed a moment ago is allowed; whatever else there is to check needs room for an error. */
+    /* What was allowed a moment ago is allowed; whatever else there is to check needs room for an
+     * error. */
     const struct publish_memo *memo =
         is_small_enough(ch, p->publish.content.body.n) ? memo_find(ch, p) : NULL;
     if ((memo || check_closely(ch, p)) && check_properties(ch, p, &space))
@@ -247,7 +248,7 @@ void publish_whole(struct channel *ch, struct publication *p)
     lv_buffer_free(&space);
 }
 
-/* --- all of it at once --------------------------------------------------------------------------------------- */
+/* --- all of it at once ------------------------------------------------------------------------ */
 
 /* A whole frame of this type on this channel at p: its payload, else nothing. */
 static bool whole_frame(const struct channel *ch, uint8_t type, const uint8_t *p,

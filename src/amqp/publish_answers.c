@@ -9,7 +9,7 @@
 #include "amqp/channel.h"
 #include "base/memory.h"
 
-/* --- confirms ------------------------------------------------------------------------------------- */
+/* --- confirms --------------------------------------------------------------------------------- */
 
 static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
 {
@@ -54,7 +54,7 @@ static void confirm_answered(struct channel *ch, uint64_t number, enum confirm_a
     channel_confirm_soon(ch);
 }
 
-/* --- mandatory without confirms: the client hears of returns alone ------------------------------------------ */
+/* --- mandatory without confirms: the client hears of returns alone ---------------------------- */
 
 /* For numbers in channel.watched. */
 static const uint64_t WATCHED = UINT64_C(1) << 63;
@@ -127,8 +127,8 @@ struct publisher *channel_publisher(struct channel *ch)
 void channel_forget_publisher(struct channel *ch)
 {
     struct publisher *p = ch->publisher;
-    /* During tx.commit the channel waits until the last queue has answered, even if the channel was closed
-     * in the meantime. */
+    /* During tx.commit the channel waits until the last queue has answered, even if the channel
+     * was closed in the meantime. */
     if (!p || (tx_is_committing(ch) && p->waiting > 0))
         return;
     ch->publisher = NULL;
@@ -137,7 +137,7 @@ void channel_forget_publisher(struct channel *ch)
         free(p);
 }
 
-/* --- returns --------------------------------------------------------------------------------------- */
+/* --- returns ---------------------------------------------------------------------------------- */
 
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message)

@@ -1,15 +1,16 @@
 /* A publish that comes in pieces: method, header and bodies, which gather in `incoming` until the
  * message is whole.
  *
- * The body is read into its final place. If the header shows that the message will be refused, its body is
- * counted and dropped, and the client is told when all of it has come, as in RabbitMQ. */
+ * The body is read into its final place. If the header shows that the message will be refused, its
+ * body is counted and dropped, and the client is told when all of it has come, as in RabbitMQ. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "amqp/publish_private.h"
 #include "base/memory.h"
 
-/* Stops a connection that has sent part of a message while an alarm is on: the rest is read after the alarm. */
+/* Stops a connection that has sent part of a message while an alarm is on: the rest is read after
+ * the alarm. */
 static void block_unfinished(struct channel *ch)
 {
     if (alarms_hold(session_alarms(&ch->connection->session)))
@@ -151,7 +152,8 @@ void channel_take_body(struct channel *ch, struct slice part)
         memcpy(message_body_space(in->message) + in->body_got, part.p, n);
     }
     in->body_got += part.n;
-    /* More came than was announced: the message stays incomplete, and the next method frame is refused. */
+    /* More came than was announced: the message stays incomplete, and the next method frame is
+     * refused. */
     if (in->body_got == in->body_bytes)
         finish_incoming(ch);
     else

@@ -13,31 +13,31 @@ struct publication {
     struct message *original; /* owned; the message before its header was written anew, else NULL */
 };
 
-/* --- publish.c ------------------------------------------------------------------------------- */
+/* --- publish.c -------------------------------------------------------------------------------- */
 
-/* Routes it and sends it there, or keeps it for commit. Takes what it holds. The channel may be gone
- * afterwards. */
+/* Routes it and sends it there, or keeps it for commit. Takes what it holds. The channel may be
+ * gone afterwards. */
 void publish_whole(struct channel *ch, struct publication *p);
-/* Whether the publication, once its body of this size has come, may go to its exchange. If not, the error
- * says why. */
+/* Whether the publication, once its body of this size has come, may go to its exchange. If not,
+ * the error says why. */
 bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
                         struct broker_error *error);
 /* Closes the connection for lack of memory. Returns false. */
 bool publish_fail_without_memory(struct channel *ch);
 
-/* --- publish_properties.c -------------------------------------------------------------------- */
+/* --- publish_properties.c --------------------------------------------------------------------- */
 
 /* Everything about the properties that could refuse the message, and those that are answered here:
  * then the header is written anew, into `space`, which the caller frees. False after refusing. */
 bool publish_check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space);
 
-/* --- tx.c ------------------------------------------------------------------------------------ */
+/* --- tx.c ------------------------------------------------------------------------------------- */
 
-/* Keeps a publish until commit, with where it goes. Takes its messages and its claims; the queues are
- * copied out of the route, and referenced. */
+/* Keeps a publish until commit, with where it goes. Takes its messages and its claims; the queues
+ * are copied out of the route, and referenced. */
 void tx_add_publish(struct channel *ch, struct publication *publication, const struct route *route);
 
-/* --- looked at for every message ------------------------------------------------------------- */
+/* --- looked at for every message -------------------------------------------------------------- */
 
 static inline bool publish_check_delivery_mode(struct channel *ch, const struct properties *props)
 {

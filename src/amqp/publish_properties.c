@@ -1,13 +1,13 @@
 /* What a message's properties ask of the broker: checks, and rewriting the header.
  *
- * Only messages with such properties come here: user-id, expiration, reply-to, or headers, which may contain
- * CC, BCC and a history of deaths. */
+ * Only messages with such properties come here: user-id, expiration, reply-to, or headers, which
+ * may contain CC, BCC and a history of deaths. */
 #include "amqp/publish_private.h"
 #include "base/assert.h"
 #include "wire/erlang_text.h"
 #include "wire/table.h"
 
-/* --- checks ------------------------------------------------------------------------ */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static bool check_user_id(struct channel *ch, const struct properties *props)
 {
@@ -95,7 +95,7 @@ static bool check_reply_to(struct channel *ch, const struct properties *props)
     return false;
 }
 
-/* --- rewriting the header ------------------------------------------------------------------ */
+/* --- rewriting the header --------------------------------------------------------------------- */
 
 /* Appends the table without the first field of this name. */
 static void copy_table_without(struct lv_buffer *out, struct slice table, const char *name)
@@ -109,7 +109,8 @@ static void copy_table_without(struct lv_buffer *out, struct slice table, const 
     lv_buffer_add_slice(out, rest);
 }
 
-/* Returns whether a history that a client publishes is dropped (dead_letter.republished_x_death). */
+/* Returns whether a history that a client publishes is dropped
+ * (dead_letter.republished_x_death). */
 static bool forgets_history(struct channel *ch, const struct properties *props)
 {
     struct field history;
@@ -118,8 +119,8 @@ static bool forgets_history(struct channel *ch, const struct properties *props)
            table_find(props->headers, "x-death", &history);
 }
 
-/* Rewrites the header: a reply_to of amq.rabbitmq.reply-to becomes this channel's own name, and BCC is
- * removed, so that no receiver sees the others. The caller frees `space`. */
+/* Rewrites the header: a reply_to of amq.rabbitmq.reply-to becomes this channel's own name, and
+ * BCC is removed, so that no receiver sees the others. The caller frees `space`. */
 static bool rewrite_header(struct channel *ch, struct publication *p, struct lv_buffer *space)
 {
     struct publish *publish = &p->publish;

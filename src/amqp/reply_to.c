@@ -5,8 +5,8 @@
  *   publish, reply_to = amq.rabbitmq.reply-to    reply_to becomes that name
  *   publish to that name, default exchange       the queue passes the message on
  *
- * A name carries a secret that makes it hard to guess: amq.rabbitmq.reply-to.CONNECTION.CHANNEL.SECRET,
- * numbers in hexadecimal. */
+ * A name carries a secret that makes it hard to guess: amq.rabbitmq.reply-
+ * to.CONNECTION.CHANNEL.SECRET, numbers in hexadecimal. */
 #include <stdio.h>
 
 #include "amqp/channel.h"
@@ -33,7 +33,7 @@ void reply_to_free(struct channel *ch)
     consumer_release(&ch->reply_to);
 }
 
-/* --- answers ----------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static bool deliver(struct consumer *c, const struct delivery *d)
 {
@@ -59,7 +59,7 @@ static const struct consumer_calls reply_calls = {
     .timeout_changed = never_called,
 };
 
-/* --- consuming --------------------------------------------------------------------------------------- */
+/* --- consuming -------------------------------------------------------------------------------- */
 
 static struct slice make_name(const struct channel *ch, char name[SHORTSTR_BYTES_MAX])
 {
@@ -107,7 +107,7 @@ bool reply_to_cancel(struct channel *ch, struct slice consumer_tag)
     return true;
 }
 
-/* --- declaring: clients ask like this whether somebody still waits for an answer ---------------------------------- */
+/* --- declaring: clients ask like this whether somebody still waits for an answer -------------- */
 
 void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m)
 {

@@ -1,4 +1,5 @@
-/* Consumers whose user may no longer read their queue. They are cancelled; what they hold stays theirs. */
+/* Consumers whose user may no longer read their queue. They are cancelled; what they hold stays
+ * theirs. */
 #include "amqp/channel.h"
 #include "base/log.h"
 

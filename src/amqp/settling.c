@@ -1,18 +1,19 @@
 /* From the client back to the queues: deliveries are acknowledged, rejected, or come back.
  *
- * What a command settles is one order. A short one is carried out at once; the rest of a long one by
- * the channel's job, in slices, while the channel waits or is gone. Orders are carried out one after the
- * other.
+ * What a command settles is one order. A short one is carried out at once; the rest of a long one
+ * by the channel's job, in slices, while the channel waits or is gone. Orders are carried out one
+ * after the other.
  *
  *   (1) An order means the deliveries that were outstanding when it was given.
- *   (2) Deliveries are returned in the order of their tags. A queue to which one order returns several
- *       delivers nothing before the last of them is back, so it is in its old order again. */
+ *   (2) Deliveries are returned in the order of their tags. A queue to which one order returns
+ *       several delivers nothing before the last of them is back, so it is in its old order again.
+ *       */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
 #include "base/memory.h"
 
-/* --- runs ------------------------------------------------------------------------------------------ */
+/* --- runs ------------------------------------------------------------------------------------- */
 
 /* Deliveries of one consumer with consecutive places are settled as one. */
 struct settle_run {
@@ -44,7 +45,7 @@ static void run_add(struct settle_run *run, struct unacked_entry entry, enum set
     }
 }
 
-/* --- orders ---------------------------------------------------------------------------------------- */
+/* --- orders ----------------------------------------------------------------------------------- */
 
 struct settle_order {
     struct lv_list link; /* in channel.orders, when it is kept */
@@ -132,7 +133,8 @@ static bool order_go_on(struct channel *ch, struct settle_order *order)
     return true;
 }
 
-/* Takes what the order owns. Returns true if all of it is done; else the rest is left to the job. */
+/* Takes what the order owns. Returns true if all of it is done; else the rest is left to the
+ * job. */
 static bool order_give(struct channel *ch, struct settle_order *order)
 {
     bool is_one = order->ranges == &order->range;
@@ -169,7 +171,7 @@ static bool settle_on(struct loop *loop, struct loop_job *job)
     return false;
 }
 
-/* --- the door -------------------------------------------------------------------------------------- */
+/* --- the door --------------------------------------------------------------------------------- */
 
 void channel_init_settling(struct channel *ch)
 {

@@ -1,17 +1,18 @@
 /* Deliveries that a client holds for too long.
  *
- * Each consumer has a timeout: its own argument's, its queue's, or the broker's default; usually none.
- * One that holds a delivery longer is cancelled, and all that it holds is requeued. If the client cannot be
- * told (it does not know basic.cancel, or the delivery was got, or its consumer is cancelled already), the
- * channel is closed instead.
+ * Each consumer has a timeout: its own argument's, its queue's, or the broker's default; usually
+ * none. One that holds a delivery longer is cancelled, and all that it holds is requeued. If the
+ * client cannot be told (it does not know basic.cancel, or the delivery was got, or its consumer
+ * is cancelled already), the channel is closed instead.
  *
- * The client may still settle deliveries that were requeued like this. So from then on, settling a tag up to
- * the last one given is ignored if it is not outstanding.
+ * The client may still settle deliveries that were requeued like this. So from then on, settling a
+ * tag up to the last one given is ignored if it is not outstanding.
  *
- * Deliveries are listed in the order of their times, so one timer for each channel is enough: it looks at
- * them from the oldest on until no later one can be due earlier. Times are kept in tenths of a second;
- * nothing is cancelled early, and nothing more than two tenths late. Time in which we did not read does not
- * count, and what the client has sent is read before any of its consumers is cancelled. */
+ * Deliveries are listed in the order of their times, so one timer for each channel is enough: it
+ * looks at them from the oldest on until no later one can be due earlier. Times are kept in tenths
+ * of a second; nothing is cancelled early, and nothing more than two tenths late. Time in which we
+ * did not read does not count, and what the client has sent is read before any of its consumers is
+ * cancelled. */
 #include <inttypes.h>
 
 #include "amqp/channel.h"
@@ -79,8 +80,9 @@ static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms
     consumer_release(&c);
 }
 
-/* Returns whether everything has been executed that had arrived when the timeout first passed. The ack may be
- * among it: behind other input, kept by a channel that waits, or in a socket that is not being read. */
+/* Returns whether everything has been executed that had arrived when the timeout first passed. The
+ * ack may be among it: behind other input, kept by a channel that waits, or in a socket that is
+ * not being read. */
 static bool has_read_on(struct channel *ch)
 {
     const struct net_conn *net = ch->connection->session.net;
@@ -92,7 +94,8 @@ static bool has_read_on(struct channel *ch)
     return true;
 }
 
-/* Cancels consumers that are late. Returns after how many milliseconds the next could be, or 0 if none can. */
+/* Cancels consumers that are late. Returns after how many milliseconds the next could be, or 0 if
+ * none can. */
 static uint64_t look(struct channel *ch)
 {
     uint64_t now_ms = loop_patient_ms(connection_loop(ch->connection));

@@ -1,6 +1,6 @@
-/* Transactions: publishes and acknowledgements wait for commit. They are atomic in no other sense, as in
- * RabbitMQ: commit applies them one after the other, and is answered when all queues have the messages and
- * the log has the persistent ones and the acknowledgements.
+/* Transactions: publishes and acknowledgements wait for commit. They are atomic in no other sense,
+ * as in RabbitMQ: commit applies them one after the other, and is answered when all queues have
+ * the messages and the log has the persistent ones and the acknowledgements.
  *
  * A long commit is done in slices, and pauses while a queue's home is behind:
  *
@@ -52,7 +52,7 @@ static struct loop *loop_of(const struct tx *tx)
     return connection_loop(tx->channel->connection);
 }
 
-/* --- what is kept --------------------------------------------------------------------------------- */
+/* --- what is kept ----------------------------------------------------------------------------- */
 
 static struct tx_publish *new_publish(struct tx *tx)
 {
@@ -103,8 +103,8 @@ static void add_range(struct tx *tx, const struct settle_range *range)
     tx->settles[tx->range_count++] = *range;
 }
 
-/* A range may include tags that an earlier range has marked: those have been settled when this one's turn
- * comes. */
+/* A range may include tags that an earlier range has marked: those have been settled when this
+ * one's turn comes. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
 {
     if (last > ch->unacked.last)
@@ -136,7 +136,7 @@ uint64_t tx_settle_count(const struct channel *ch)
     return ch->tx ? ch->tx->settle_count : 0;
 }
 
-/* --- publishes leave ------------------------------------------------------------------------------ */
+/* --- publishes leave -------------------------------------------------------------------------- */
 
 static void drop_publish(struct loop *loop, struct tx_publish *publish)
 {
@@ -194,10 +194,10 @@ static void drop_publishes(struct tx *tx)
         loop_job_start(loop_of(tx), &dropping->job);
 }
 
-/* --- commit: publishes ---------------------------------------------------------------------------- */
+/* --- commit: publishes ------------------------------------------------------------------------ */
 
-/* Makes the commit wait until this queue's home has caught up; but not once the client is gone, since what is
- * left of its transaction is bounded. */
+/* Makes the commit wait until this queue's home has caught up; but not once the client is gone,
+ * since what is left of its transaction is bounded. */
 static void pause_for(struct tx *tx, struct queue *q)
 {
     if (!tx->behind && tx->channel->state == CHANNEL_OPEN)
@@ -280,7 +280,7 @@ static bool commit_publishes(struct tx *tx)
     return true;
 }
 
-/* --- commit: settles, and its end ----------------------------------------------------------------- */
+/* --- commit: settles, and its end ------------------------------------------------------------- */
 
 void tx_has_settled(struct channel *ch, struct queue *q)
 {
@@ -376,7 +376,7 @@ void tx_end(struct channel *ch)
     }
 }
 
-/* --- the commands --------------------------------------------------------------------------------- */
+/* --- the commands ----------------------------------------------------------------------------- */
 
 static void tx_begin(struct channel *ch)
 {

@@ -1,7 +1,7 @@
 /* Which permissions a request needs, and the refusal when one is missing.
  *
- * The rules are RabbitMQ's, and so are the texts; a text names the first permission that is missing, so
- * the order in which they are asked for is part of the behaviour. */
+ * The rules are RabbitMQ's, and so are the texts; a text names the first permission that is
+ * missing, so the order in which they are asked for is part of the behaviour. */
 #include "auth/access.h"
 
 #include "topology/vhost.h"
@@ -44,7 +44,7 @@ bool access_topic(const struct auth_identity *who, struct slice vhost, struct sl
                          SLICE_ARG(auth_identity_name(who)));
 }
 
-/* --- declaring ---------------------------------------------------------------------------------- */
+/* --- declaring -------------------------------------------------------------------------------- */
 
 /* Messages of the queue get to its dead letter exchange: that needs read here and write there. */
 bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
@@ -62,8 +62,8 @@ bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
            access_exchange(who, vhost, AUTH_WRITE, dead_letter, error);
 }
 
-/* An alternate exchange gets this one's messages. The default exchange may be declared by anybody: that
- * changes nothing. */
+/* An alternate exchange gets this one's messages. The default exchange may be declared by anybody:
+ * that changes nothing. */
 bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,
                              const struct exchange_declaration *d, struct broker_error *error)
 {
@@ -78,7 +78,7 @@ bool access_declare_exchange(const struct auth_identity *who, struct slice vhost
            access_exchange(who, vhost, AUTH_WRITE, alternate, error);
 }
 
-/* --- binding ------------------------------------------------------------------------------------ */
+/* --- binding ---------------------------------------------------------------------------------- */
 
 bool access_bind(const struct auth_identity *who, struct slice vhost,
                  const struct binding_request *request, struct broker_error *error)
@@ -92,7 +92,7 @@ bool access_bind(const struct auth_identity *who, struct slice vhost,
            access_topic(who, vhost, request->source, AUTH_READ, request->routing_key, error);
 }
 
-/* --- publishing --------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 struct exchange *access_publish(const struct auth_identity *who, struct vhost *vhost,
                                 struct slice exchange, struct slice routing_key,

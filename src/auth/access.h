@@ -1,12 +1,12 @@
 /* Whether an identity may do what a front end asks of the broker on its behalf.
  *
- * auth_allows() answers for one name; these functions know which names and which permissions a whole
- * request needs: declaring a queue with a dead letter exchange needs three of them. Each returns true, or
- * false with `error` filled in: ACCESS_REFUSED (403) in RabbitMQ's words, unless its comment says more.
- * `error` is changed on refusal only.
+ * auth_allows() answers for one name; these functions know which names and which permissions a
+ * whole request needs: declaring a queue with a dead letter exchange needs three of them. Each
+ * returns true, or false with `error` filled in: ACCESS_REFUSED (403) in RabbitMQ's words, unless
+ * its comment says more. `error` is changed on refusal only.
  *
- * Any thread; each is a few lookups and pattern matches. Whoever asks for every message keeps the answer
- * beside auth_generation(). */
+ * Any thread; each is a few lookups and pattern matches. Whoever asks for every message keeps the
+ * answer beside auth_generation(). */
 #ifndef LEVERET_AUTH_ACCESS_H
 #define LEVERET_AUTH_ACCESS_H
 
@@ -26,23 +26,24 @@ bool access_exchange(const struct auth_identity *who, struct slice vhost, enum a
 bool access_topic(const struct auth_identity *who, struct slice vhost, struct slice exchange,
                   enum auth_action action, struct slice routing_key, struct broker_error *error);
 
-/* Declaring needs configure. A new queue with a dead letter exchange also needs read on itself and write
- * on that exchange; a new exchange with an alternate exchange likewise (d->only_if_there: it is not new).
- * A passive declaration needs nothing. */
+/* Declaring needs configure. A new queue with a dead letter exchange also needs read on itself and
+ * write on that exchange; a new exchange with an alternate exchange likewise (d->only_if_there: it
+ * is not new). A passive declaration needs nothing. */
 bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
                           const struct queue_declaration *d, struct broker_error *error);
 bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,
                              const struct exchange_declaration *d, struct broker_error *error);
 
-/* Binding and unbinding need write on the destination, read on the source, and read on the routing key
- * where there are topic permissions. A binding of the default exchange, which the broker refuses for
- * another reason, is allowed here. */
+/* Binding and unbinding need write on the destination, read on the source, and read on the routing
+ * key where there are topic permissions. A binding of the default exchange, which the broker
+ * refuses for another reason, is allowed here. */
 bool access_bind(const struct auth_identity *who, struct slice vhost,
                  const struct binding_request *request, struct broker_error *error);
 
-/* The exchange of this name, once the identity may publish to it with this key: that needs write on it,
- * and on the key where it is a topic exchange. Returns NULL if it may not, if it is internal
- * (ACCESS_REFUSED, too), or if there is none (NOT_FOUND). Valid until the end of the turn. */
+/* The exchange of this name, once the identity may publish to it with this key: that needs write
+ * on it, and on the key where it is a topic exchange. Returns NULL if it may not, if it is
+ * internal (ACCESS_REFUSED, too), or if there is none (NOT_FOUND). Valid until the end of the
+ * turn. */
 struct exchange *access_publish(const struct auth_identity *who, struct vhost *vhost,
                                 struct slice exchange, struct slice routing_key,
                                 struct broker_error *error);

@@ -21,8 +21,8 @@ struct listeners {
     size_t count;
 };
 
-/* Listens on every address that the config names. EXIT_OK, or EXIT_LISTEN after the reason was logged;
- * what was opened until then is the caller's to close all the same. Before loops_run(). */
+/* Listens on every address that the config names. EXIT_OK, or EXIT_LISTEN after the reason was
+ * logged; what was opened until then is the caller's to close all the same. Before loops_run(). */
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
                    struct session_server *server);
 

@@ -1,8 +1,8 @@
 /* From "who is there" to a place in a vhost: logging in, and the limits on how many may be in.
  *
- * A session takes three places when it enters a vhost: one of the node's, one of the vhost's, one of its
- * user's. Each is counted before it is compared with its limit, so two never get the last one. They are
- * held for as long as the session is RUNNING. */
+ * A session takes three places when it enters a vhost: one of the node's, one of the vhost's, one
+ * of its user's. Each is counted before it is compared with its limit, so two never get the last
+ * one. They are held for as long as the session is RUNNING. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 #include "topology/vhost.h"
 #include "wire/wire.h"
 
-/* --- who it is ------------------------------------------------------------------------------------ */
+/* --- who it is -------------------------------------------------------------------------------- */
 
 void session_set_client_properties(struct session *s, struct slice properties)
 {
@@ -35,7 +35,7 @@ bool session_log_in(struct session *s, struct slice mechanism, struct slice user
     return is_in;
 }
 
-/* --- places --------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static bool take_node_place(struct session *s, struct broker_error *error)
 {
@@ -119,7 +119,7 @@ bool session_enter_vhost(struct session *s, struct slice name, struct broker_err
     return true;
 }
 
-/* --- channels ------------------------------------------------------------------------------------- */
+/* --- channels --------------------------------------------------------------------------------- */
 
 bool session_take_channel(struct session *s, struct broker_error *error)
 {

@@ -3,12 +3,12 @@
  *   (1) `stops` has every reason; the socket is paused while there is one.
  *   (2) Input that came before and is kept by the front end is not executed either, except that
  *       STOP_DEFERRED alone does not hold it up.
- *   (3) Only a RUNNING session is stopped. One that is ending is read, for the sake of the client's last
- *       word.
+ *   (3) Only a RUNNING session is stopped. One that is ending is read, for the sake of the client's
+ *       last word.
  *
  * A peer whose session an alarm stops may go away unnoticed, since its end of input lies behind
- * bytes that nobody reads; and what it holds (unacknowledged messages, a transaction) may be what fills
- * the memory. So the kernel is asked now and then what has become of it. */
+ * bytes that nobody reads; and what it holds (unacknowledged messages, a transaction) may be what
+ * fills the memory. So the kernel is asked now and then what has become of it. */
 #include "base/log.h"
 #include "queue/queue.h"
 #include "session/session_private.h"
@@ -21,7 +21,7 @@ enum {
     DEFERRED_BYTES_LOW = 64 * 1024,
 };
 
-/* --- stopping and going on ---------------------------------------------------------------------- */
+/* --- stopping and going on -------------------------------------------------------------------- */
 
 void session_stop(struct session *s, enum session_stop why)
 {
@@ -66,7 +66,7 @@ static void execute_resumed(struct loop *loop, struct loop_task *task)
     }
 }
 
-/* --- turns that are used up --------------------------------------------------------------------- */
+/* --- turns that are used up ------------------------------------------------------------------- */
 
 void session_stop_for_turn(struct session *s)
 {
@@ -95,7 +95,7 @@ static bool go_on(struct loop *loop, struct loop_job *job)
     return !lv_list_is_empty(&home->next_turn);
 }
 
-/* --- queues whose homes are behind -------------------------------------------------------------- */
+/* --- queues whose homes are behind ------------------------------------------------------------ */
 
 void session_hold_for_values(struct session *s, struct queue *q)
 {
@@ -143,7 +143,7 @@ static void look_at_held(struct loop *loop, struct loop_timer *timer)
         loop_timer_start(loop, timer, HELD_LOOK_MS);
 }
 
-/* --- input that waits, output that is unread ------------------------------------------------------------ */
+/* --- input that waits, output that is unread -------------------------------------------------- */
 
 void session_count_deferred(struct session *s, size_t more, size_t less)
 {
@@ -164,7 +164,7 @@ void session_watch_output(struct session *s)
         session_stop(s, STOP_OUTPUT);
 }
 
-/* --- alarms ------------------------------------------------------------------------------------- */
+/* --- alarms ----------------------------------------------------------------------------------- */
 
 static const char *alarm_reason(unsigned alarms)
 {
@@ -224,7 +224,7 @@ static void look_at_blocked(struct loop *loop, struct loop_timer *timer)
         loop_timer_start(loop, timer, BLOCKED_LOOK_MS);
 }
 
-/* --- beginning and end --------------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 void session_go_for_good(struct session *s)
 {

@@ -1,8 +1,9 @@
-/* The registry: the sessions of each loop, their ids and names, their states, and what is said to all
- * of them at once.
+/* The registry: the sessions of each loop, their ids and names, their states, and what is said to
+ * all of them at once.
  *
- *   (1) An id is this loop's count of sessions, times LOOPS_MAX, and the loop's index: no two sessions of
- *       the process ever have the same one. Exclusive queues and pids in listings depend on that.
+ *   (1) An id is this loop's count of sessions, times LOOPS_MAX, and the loop's index: no two
+ *       sessions of the process ever have the same one. Exclusive queues and pids in listings depend
+ *       on that.
  *   (2) A session is registered from session_begin() to session_free().
  *   (3) A session's state changes in session_enter() alone. */
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static struct session_loop *loop_of(const struct loop *loop)
 
 static bool end_queues_job(struct loop *loop, struct loop_job *job);
 
-/* --- a session's life ----------------------------------------------------------------------------- */
+/* --- a session's life ------------------------------------------------------------------------- */
 
 static char *make_name(const struct net_peer *peer)
 {
@@ -113,7 +114,7 @@ void session_free(struct session *s)
     s->magic = 0;
 }
 
-/* --- exclusive queues ----------------------------------------------------------------------------- */
+/* --- exclusive queues ------------------------------------------------------------------------- */
 
 enum { QUEUE_UNITS = 4 }; /* what deleting one costs (loop.h: work in slices) */
 
@@ -152,7 +153,7 @@ bool session_end_queues(struct session *s)
     return false;
 }
 
-/* --- the room's door ------------------------------------------------------------------------------ */
+/* --- the room's door -------------------------------------------------------------------------- */
 
 void sessions_start(struct loops *loops, struct session_server *server)
 {
@@ -223,7 +224,7 @@ void sessions_permissions_changed(struct loop *loop, struct slice user)
     }
 }
 
-/* --- closing -------------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 void session_close_for(struct session *s, uint16_t code, const char *format, ...)
 {
@@ -269,7 +270,7 @@ bool sessions_close(struct loop *loop, uint64_t id, const char *reason)
     return false;
 }
 
-/* --- listings ------------------------------------------------------------------------------------- */
+/* --- listings --------------------------------------------------------------------------------- */
 
 struct slice session_vhost_name(const struct session *s)
 {

@@ -1,12 +1,13 @@
-/* Sessions: what the connections of all front ends have in common, as the rest of the process sees it.
+/* Sessions: what the connections of all front ends have in common, as the rest of the process sees
+ * it.
  *
- * A session is one client's connection. It lives on the loop that accepted it, and is registered there
- * under an id that no other session of the process has, whatever its protocol. This door serves whoever
- * runs the broker (leveretd/) or asks about it (control/): setting up, closing, alarms, listings. What
- * a front end needs to make sessions is in frontend.h.
+ * A session is one client's connection. It lives on the loop that accepted it, and is registered
+ * there under an id that no other session of the process has, whatever its protocol. This door
+ * serves whoever runs the broker (leveretd/) or asks about it (control/): setting up, closing,
+ * alarms, listings. What a front end needs to make sessions is in frontend.h.
  *
- * Functions that take a loop are called on that loop's thread and mean its own sessions; whoever means
- * all sessions mails every loop. */
+ * Functions that take a loop are called on that loop's thread and mean its own sessions; whoever
+ * means all sessions mails every loop. */
 #ifndef LEVERET_SESSION_SESSION_H
 #define LEVERET_SESSION_SESSION_H
 
@@ -48,21 +49,21 @@ struct session_server {
     _Atomic uint64_t channels_closed;
 };
 
-/* --- the life of the process --------------------------------------------------------------------- */
+/* --- the life of the process ------------------------------------------------------------------ */
 
-/* Sets up every loop's registry. The server is borrowed. Before loops_start(), and before any front end
- * accepts. */
+/* Sets up every loop's registry. The server is borrowed. Before loops_start(), and before any
+ * front end accepts. */
 void sessions_start(struct loops *loops, struct session_server *server);
 /* Frees the registries. After the loops have stopped and every session has ended. */
 void sessions_stop(struct loops *loops);
 
-/* --- what concerns all sessions of a loop --------------------------------------------------------- */
+/* --- what concerns all sessions of a loop ----------------------------------------------------- */
 
 /* Returns the number of sessions on this loop, including those that are closing. */
 size_t sessions_count(struct loop *loop);
 
-/* An alarm came or went (broker->alarms has been changed already): sessions that no alarm holds up any
- * longer go on, and are told. */
+/* An alarm came or went (broker->alarms has been changed already): sessions that no alarm holds up
+ * any longer go on, and are told. */
 void sessions_alarms_changed(struct loop *loop);
 
 /* broker->topology.consumer_timeout_ms has been changed: it holds for what is outstanding, too. */
@@ -72,7 +73,7 @@ void sessions_timeouts_changed(struct loop *loop);
  * cancelled. */
 void sessions_permissions_changed(struct loop *loop, struct slice user);
 
-/* --- closing: the client is told 320 `CONNECTION_FORCED - reason`, or what its protocol has for it -- */
+/* --- closing: the client is told 320 `CONNECTION_FORCED - reason`, or what its protocol has for it --- */
 
 void sessions_close_all(struct loop *loop, const char *reason);
 /* Closes the session with this id. False if it is not on this loop. */
@@ -82,7 +83,7 @@ bool sessions_close(struct loop *loop, uint64_t id, const char *reason);
 void sessions_close_matching(struct loop *loop, struct slice vhost, struct slice user,
                              const char *reason);
 
-/* --- listings: visitors must not keep the pointers ------------------------------------------------ */
+/* --- listings: visitors must not keep the pointers -------------------------------------------- */
 
 /* What there is to say about a connection's encryption; empty texts where there is none. */
 struct session_tls {

@@ -23,7 +23,7 @@ static struct event_field provided_name_of(const struct session *s)
     return EVENT_STR("user_provided_name", name);
 }
 
-/* --- logins --------------------------------------------------------------------------------- */
+/* --- logins ----------------------------------------------------------------------------------- */
 
 void session_event_login(struct session *s, struct slice user, struct slice mechanism,
                          bool is_success, struct slice reason)
@@ -40,7 +40,7 @@ void session_event_login(struct session *s, struct slice user, struct slice mech
         EVENT_STR("name", user), EVENT_TEXT("connection_type", "network"));
 }
 
-/* --- connections ---------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 void session_event_created(struct session *s)
 {
@@ -84,7 +84,7 @@ void session_event_closed(struct session *s)
                EVENT_TEXT("name", s->name), provided_name_of(s));
 }
 
-/* --- channels ------------------------------------------------------------------------------- */
+/* --- channels --------------------------------------------------------------------------------- */
 
 static struct slice channel_pid(const struct session *s, uint16_t channel,
                                 char space[EVENT_PID_MAX])
@@ -116,7 +116,7 @@ void session_event_channel_closed(struct session *s, uint16_t channel)
                EVENT_STR("pid", channel_pid(s, channel, pid)));
 }
 
-/* --- consumers ------------------------------------------------------------------------------ */
+/* --- consumers -------------------------------------------------------------------------------- */
 
 void session_event_consumer_created(struct session *s, uint16_t channel, uint32_t prefetch,
                                     const struct consumer *c)

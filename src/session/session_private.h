@@ -33,25 +33,26 @@ struct session_loop {
     struct loop_timer first_timer;
 };
 
-/* On the thread of a loop it must be this one. Elsewhere (tests, the end of the process) none runs. */
+/* On the thread of a loop it must be this one. Elsewhere (tests, the end of the process) none
+ * runs. */
 static inline bool session_is_at_home(const struct loop *loop)
 {
     const struct loop *here = loop_current();
     return !here || here == loop;
 }
 
-/* --- registry.c ---------------------------------------------------------------------------------- */
+/* --- registry.c ------------------------------------------------------------------------------- */
 
 /* STARTING, RUNNING: closes it for this reason, in its protocol's way. */
 void session_close_for(struct session *s, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* --- login.c ------------------------------------------------------------------------------------- */
+/* --- login.c ---------------------------------------------------------------------------------- */
 
 /* Gives back the places that a RUNNING session holds. */
 void session_give_places(struct session *s);
 
-/* --- pressure.c, unfinished.c: what a loop keeps for them ------------------------------------------ */
+/* --- pressure.c, unfinished.c: what a loop keeps for them ------------------------------------- */
 
 void pressure_init(struct session_loop *home);
 void pressure_free(struct session_loop *home);
@@ -60,7 +61,7 @@ void session_unblock(struct session *s);
 void unfinished_init(struct session_loop *home);
 void unfinished_free(struct session_loop *home);
 
-/* --- session_events.c ---------------------------------------------------------------------------- */
+/* --- session_events.c ------------------------------------------------------------------------- */
 
 /* user.authentication.success, or .failure with the reason. */
 void session_event_login(struct session *s, struct slice user, struct slice mechanism,

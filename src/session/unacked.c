@@ -1,5 +1,5 @@
-/* Deliveries that are not settled, 64 in a chunk (base/seqmap.h), so that one is found, added and taken in
- * constant time, and a range is marked by bits. A chunk goes with its last delivery. */
+/* Deliveries that are not settled, 64 in a chunk (base/seqmap.h), so that one is found, added and
+ * taken in constant time, and a range is marked by bits. A chunk goes with its last delivery. */
 #include "session/unacked.h"
 
 struct chunk {
@@ -124,7 +124,8 @@ static uint64_t bits_within(uint64_t c, uint64_t first, uint64_t last)
     return bits;
 }
 
-/* Sets or clears the marks of what is outstanding among these tags. Returns how many it has changed. */
+/* Sets or clears the marks of what is outstanding among these tags. Returns how many it has
+ * changed. */
 static size_t set_marks(struct unacked *u, uint64_t first, uint64_t last, bool is_marked)
 {
     size_t changed = 0;

@@ -39,7 +39,8 @@ uint64_t unacked_next(const struct unacked *u, uint64_t from);
 /* Returns the lowest outstanding, marked tag from `from` on, or 0 if there is none. */
 uint64_t unacked_next_marked(const struct unacked *u, uint64_t from);
 
-/* Takes out the entry, which must be there. The hold of its consumer is the caller's from here on. */
+/* Takes out the entry, which must be there. The hold of its consumer is the caller's from here
+ * on. */
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag);
 
 /* The consumer that the entry, which must be there, holds; the queue it came from. Borrowed. */
@@ -50,8 +51,8 @@ struct queue *unacked_queue(const struct unacked *u, uint64_t tag);
  * more than it was. */
 uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms);
 
-/* Marks, or unmarks, all that are outstanding among these tags. unacked_mark() returns how many were not
- * marked before. */
+/* Marks, or unmarks, all that are outstanding among these tags. unacked_mark() returns how many
+ * were not marked before. */
 size_t unacked_mark(struct unacked *u, uint64_t first, uint64_t last);
 void unacked_unmark(struct unacked *u, uint64_t first, uint64_t last);
 

@@ -1,11 +1,13 @@
 /* The bounds of what messages that are not whole may take.
  *
- *   (1) Room grows with what has come: an announcement alone takes none. A body gets all of its room with
- *       its first bytes while few bytes of such bodies are held, so that usually nothing is copied.
- *   (2) Beyond a loop's limit a session that holds more than its share is not read (STOP_UNFINISHED),
- *       except for the first that came to hold so much: so at least one session always makes progress, and makes room.
- *   (3) The first must not keep the others waiting: one that sends too little while others are stopped is
- *       closed.
+ *   (1) Room grows with what has come: an announcement alone takes none. A body gets all of its room
+ *       with its first bytes while few bytes of such bodies are held, so that usually nothing is
+ *       copied.
+ *   (2) Beyond a loop's limit a session that holds more than its share is not read
+ *       (STOP_UNFINISHED), except for the first that came to hold so much: so at least one session
+ *       always makes progress, and makes room.
+ *   (3) The first must not keep the others waiting: one that sends too little while others are
+ *       stopped is closed.
  *   (4) A session that alone passes the limit is closed, unless it is by a single message. */
 #include <inttypes.h>
 
@@ -32,7 +34,7 @@ static struct session *first_holder(const struct session_loop *home)
                : lv_list_item(home->unfinished.next, struct session, unfinished_link);
 }
 
-/* --- stopping and going on ---------------------------------------------------------------------- */
+/* --- stopping and going on -------------------------------------------------------------------- */
 
 static void first_begins(struct session_loop *home)
 {
@@ -78,8 +80,8 @@ static void let_go_on(struct session_loop *home)
     }
 }
 
-/* Closes the first holder if it has sent too little in its time. Time in which it was not read itself does
- * not count. */
+/* Closes the first holder if it has sent too little in its time. Time in which it was not read
+ * itself does not count. */
 static void look_at_first(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
@@ -97,7 +99,7 @@ static void look_at_first(struct loop *loop, struct loop_timer *timer)
         first_begins(home);
 }
 
-/* --- counting ----------------------------------------------------------------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 void session_unfinished_add(struct session *s, uint64_t bytes)
 {
@@ -119,7 +121,7 @@ void session_unfinished_drop(struct session *s, uint64_t bytes)
     let_go_on(s->home);
 }
 
-/* --- room --------------------------------------------------------------------------------------- */
+/* --- room ------------------------------------------------------------------------------------- */
 
 uint64_t session_unfinished_room(const struct session *s, uint64_t has, uint64_t whole,
                                  uint64_t least)
