@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/counters.h"
 #include "base/memory.h"
 
 struct chunk {
@@ -52,6 +53,7 @@ static inline void list_add(struct confirm_list *list, uint64_t number)
 void confirms_refuse(struct confirms *c)
 {
     list_add(&c->refused, ++c->last);
+    COUNT(refused);
 }
 
 void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory)
@@ -91,6 +93,8 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     c->open--;
     if (chunk->open == 0)
         lv_seqmap_drop(&c->window, number);
+    COUNT_MANY(refused, is_nacked);
+    COUNT_MANY(confirmed, !is_nacked);
     if (is_nacked)
         list_add(&c->refused, number);
     else if (number <= c->passed)

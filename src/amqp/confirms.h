@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 
+#include "base/counters.h"
 #include "base/seqmap.h"
 #include "message/confirm.h"
 
@@ -51,6 +52,7 @@ static inline uint64_t confirms_next(const struct confirms *c)
 static inline void confirms_take(struct confirms *c)
 {
     c->last++;
+    COUNT(confirmed);
 }
 
 /* It gets a nack. */

@@ -10,6 +10,7 @@
 
 #include "amqp/publish_private.h"
 #include "auth/access.h"
+#include "base/counters.h"
 #include "wire/properties.h"
 
 /* --- where it goes ---------------------------------------------------------------------------- */
@@ -77,6 +78,15 @@ static void return_publication(struct channel *ch, const struct publication *p)
                    content->message);
 }
 
+/* It goes to no queue. */
+static void drop_publication(struct channel *ch, const struct publication *p)
+{
+    if (p->mandatory)
+        return_publication(ch, p);
+    else
+        COUNT(unroutable);
+}
+
 /* Its queues have been asked, and this is what they have said. */
 static void take_answers(struct channel *ch, const struct publication *p,
                          const struct confirm_answers *answers)
@@ -105,8 +115,8 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
 {
     struct confirm_answers answers = {0};
     uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_next(ch->confirms) : 0;
-    if (p->mandatory && route->count == 0)
-        return_publication(ch, p);
+    if (route->count == 0)
+        drop_publication(ch, p);
     else if (p->mandatory && number == 0)
         number = channel_watch_next(ch);
     struct confirm_sink *sink = number > 0 ? &channel_publisher(ch)->sink : NULL;
@@ -182,10 +192,12 @@ static void route_publication(struct channel *ch, struct publication *p,
     struct publish *publish = &p->publish;
     struct slice name = publish->content.exchange;
     ch->published += ch->mode != CHANNEL_TX;
+    COUNT_MANY(published, ch->mode != CHANNEL_TX);
     bool has_headers = (publish->properties.flags & PROPERTY_HEADERS) != 0;
     struct route route;
     if (memo && !has_headers) {
         route = (struct route){.queues = memo->queues, .count = memo->count};
+        exchange_count(memo->counts, memo->count);
         send_publication(ch, p, &route);
         return;
     }
@@ -197,8 +209,7 @@ static void route_publication(struct channel *ch, struct publication *p,
     publish->is_once = true;
     publish_route(connection_loop(ch->connection), exchange, publish, &route);
     if (!has_headers)
-        publish_memo_write(&ch->memo, exchange, publish->content.routing_key, &route, topology,
-                           auth);
+        publish_memo_write(&ch->memo, exchange, publish, &route, topology, auth);
     session_charge(&ch->connection->session, cost_of(&route));
     send_publication(ch, p, &route);
 }

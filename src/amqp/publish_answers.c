@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "amqp/channel.h"
+#include "base/counters.h"
 #include "base/memory.h"
 
 /* --- confirms --------------------------------------------------------------------------------- */
@@ -142,6 +143,7 @@ void channel_forget_publisher(struct channel *ch)
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message)
 {
+    COUNT(returned);
     CHANNEL_SEND(ch, basic_return, .reply_code = REPLY_NO_ROUTE,
                  .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,
                  .routing_key = routing_key);

@@ -12,6 +12,7 @@
 
 #include "amqp/publish_private.h"
 #include "base/assert.h"
+#include "base/counters.h"
 #include "base/memory.h"
 
 enum { PAGE_PUBLISHES = 128, PAUSE_MS = 1, UNIT_BYTES = 4096 };
@@ -238,6 +239,7 @@ static void commit_publish(struct channel *ch, struct tx_publish *kept)
     bool is_watched = kept->mandatory && ch->state == CHANNEL_OPEN;
     if (is_watched && route.count == 0)
         channel_return_message(ch, p.content.message);
+    COUNT_MANY(unroutable, !kept->mandatory && route.count == 0);
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     struct publish_result result;
     publish_send(loop, &p, &route, &publisher->sink, number, &result);
@@ -270,6 +272,7 @@ static bool commit_publishes(struct tx *tx)
             return false;
         commit_publish(ch, publish);
         ch->published++;
+        COUNT(published);
         drop_publish(loop, publish);
         tx->publish_count--;
         leave_first(&tx->first_page);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/departures.h"
@@ -190,6 +191,10 @@ static const struct forward_rules dead_letter_rules = {
     .done = done,
 };
 
+_Static_assert(DEATH_REJECTED == 0 && DEATH_EXPIRED == 1 && DEATH_MAXLEN == 2 &&
+                   DEATH_DELIVERY_LIMIT == 3 && DEATH_COUNT == 4,
+               "counters.h has them in this order");
+
 /* --- the door ------------------------------------------------------------------------------------------ */
 
 bool dead_lettering_sends_on(const struct queue *q)
@@ -216,6 +221,7 @@ static void send_on(struct queue *q, const struct forward *forward)
 void dead_lettering_give_up(struct queue *q, uint64_t place, struct message *message,
                             enum death reason)
 {
+    COUNT_NTH(given_up_rejected, reason);
     if (!message || !dead_lettering_sends_on(q)) {
         queue_settle_place(q, place);
         return;
@@ -227,6 +233,7 @@ void dead_lettering_give_up(struct queue *q, uint64_t place, struct message *mes
 
 void dead_lettering_turn_away(struct queue *q, struct message *message, enum death reason)
 {
+    COUNT_NTH(given_up_rejected, reason);
     if (dead_lettering_sends_on(q))
         send_on(q, &(struct forward){.message = message, .note = reason, .is_outside = true});
 }

@@ -82,6 +82,8 @@ void publish_route(struct loop *loop, struct exchange *exchange, struct publish 
         find_by_many_keys(loop, exchange, &input, has_cc ? cc.bytes : SLICE_EMPTY, p->bcc, ret);
     else
         route_find(loop, exchange, &input, ret);
+    p->counts = exchange_counts_of(exchange, loop);
+    exchange_count(p->counts, ret->count);
 }
 
 /* --- in which form ------------------------------------------------------------------------------- */
@@ -204,9 +206,10 @@ bool publish_memo_holds(struct publish_memo *memo, struct topology *topology, ui
 }
 
 void publish_memo_write(struct publish_memo **memo, const struct exchange *exchange,
-                        struct slice routing_key, const struct route *route,
+                        const struct publish *publish, const struct route *route,
                         uint64_t topology_generation, uint64_t permissions)
 {
+    struct slice routing_key = publish->content.routing_key;
     if (exchange->is_never_cached || route->count > PUBLISH_MEMO_QUEUES_MAX)
         return;
     if (!*memo)
@@ -215,6 +218,7 @@ void publish_memo_write(struct publish_memo **memo, const struct exchange *excha
     struct slice name = exchange_name(exchange);
     m->topology_generation = topology_generation;
     m->permissions = permissions;
+    m->counts = publish->counts;
     m->exchange_bytes = (uint8_t)name.n;
     m->routing_key_bytes = (uint8_t)routing_key.n;
     wire_put_bytes(wire_put_bytes(m->names, name), routing_key);

@@ -16,6 +16,7 @@
 #include "queue/consumer.h"
 #include "queue/queue.h"
 #include "topology/dedup.h"
+#include "topology/exchange_counts.h"
 #include "topology/route.h"
 #include "wire/properties.h"
 
@@ -28,7 +29,8 @@ struct publish {
     struct message
         *delayed; /* owned; with its BCC, for queues in which it waits until it is due; or NULL */
     bool is_once; /* exchanges that drop duplicates are asked */
-    struct dedup_claims claims; /* owned; what they have said */
+    struct dedup_claims claims;     /* owned; what they have said */
+    struct exchange_counts *counts; /* of the exchange it was published to; publish_route()'s */
 };
 
 /* What the queues have said, and what the publisher should do about it. */
@@ -43,7 +45,7 @@ struct publish_result {
  * be read: then it is published as one without properties. Any loop. */
 bool publish_begin(struct publish *p, struct message **message);
 
-/* Finds the queues: by the routing key, and by those in the headers CC and BCC. *ret is valid as
+/* Finds the queues: by the routing key, and by those in the headers CC and BCC, and counts the message at the exchange. *ret is valid as
  * route_find() says. Any loop's own thread, read side. */
 void publish_route(struct loop *loop, struct exchange *exchange, struct publish *p,
                    struct route *ret);
@@ -72,6 +74,7 @@ struct publish_memo {
     uint64_t topology_generation;
     uint64_t permissions; /* whatever the caller compares: auth_generation() */
     bool is_valid;
+    struct exchange_counts *counts; /* borrowed as the queues are */
     uint8_t exchange_bytes;
     uint8_t routing_key_bytes;
     size_t count;
@@ -84,10 +87,10 @@ struct publish_memo {
 bool publish_memo_holds(struct publish_memo *memo, struct topology *topology, uint64_t permissions,
                         struct slice exchange, struct slice routing_key);
 
-/* Remembers the route, which was found in this generation of the topology and under these permissions, in
+/* Remembers the route of this publish, which was found in this generation of the topology and under these permissions, in
  * *memo, which is allocated if NULL (free() it). Routes that cannot be remembered are left out. */
 void publish_memo_write(struct publish_memo **memo, const struct exchange *exchange,
-                        struct slice routing_key, const struct route *route,
+                        const struct publish *publish, const struct route *route,
                         uint64_t topology_generation, uint64_t permissions);
 
 #endif

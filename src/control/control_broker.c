@@ -1,4 +1,5 @@
 /* Commands about the broker as a whole. None of them waits for a loop, the disk, or anybody. */
+#include "base/counters.h"
 #include "base/log.h"
 #include "control/control_private.h"
 #include "manage/connections.h"
@@ -38,6 +39,17 @@ static void run_status(struct request *r)
     request_done(r, facts);
 }
 
+static void run_counters(struct request *r)
+{
+    struct counters counters;
+    json_t *all = json_object();
+    counters_read(&counters);
+    for (size_t i = 0; i < COUNTER_KINDS; i++)
+        json_object_set_new(all, counter_kinds[i].name,
+                            json_of_u64(counter_of(&counters, &counter_kinds[i])));
+    request_done(r, json_pack("{s:o}", "counters", all));
+}
+
 static void run_environment(struct request *r)
 {
     json_t *settings = json_object();
@@ -75,6 +87,7 @@ const struct control_command control_broker_commands[] = {
     {"ping", run_ping, "", "answers"},
     {"version", run_version, "", "the version clients are told, and our own"},
     {"status", run_status, "", "facts about the process and what it holds"},
+    {"counters", run_counters, "", "how often what happened since the start"},
     {"environment", run_environment, "", "the settings in force"},
     {"await_startup", run_ping, "", "answers: the socket is there once the broker has started"},
     {"stop", run_stop, "", "stops the broker; the connection ends when it is gone"},

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "loop/loop_private.h"
@@ -78,6 +79,7 @@ static void loop_run(struct loop *loop)
     enum { TURNS_TO_CLOSE = 3 };
     loop_set_current(loop);
     lv_rcu_register_thread();
+    counters_register();
     uv_update_time(&loop->uv);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 
@@ -85,6 +87,7 @@ static void loop_run(struct loop *loop)
     hooks_call(&loop->at_stop, loop);
     for (unsigned i = 0; i < TURNS_TO_CLOSE; i++)
         uv_run(&loop->uv, UV_RUN_NOWAIT);
+    counters_unregister();
     lv_rcu_offline();
     lv_rcu_unregister_thread();
     loop_set_current(NULL);

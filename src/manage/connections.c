@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "manage/columns.h"
@@ -330,11 +331,14 @@ int connections_recheck(struct manage *m, struct slice user)
 
 /* --- numbers ------------------------------------------------------------------------------ */
 
-/* Read first what is counted last: the difference is never below 0. */
+/* A connection that ends while the threads are read one by one may be counted as ended alone. */
 uint64_t manage_count_connections(const struct manage *m)
 {
-    uint64_t closed = atomic_load(&m->sessions->connections_closed);
-    return atomic_load(&m->sessions->connections_opened) - closed;
+    struct counters c;
+    (void)m;
+    counters_read(&c);
+    return c.connections_opened > c.connections_closed ? c.connections_opened - c.connections_closed
+                                                       : 0;
 }
 
 const char *manage_version(const struct manage *m)

@@ -12,6 +12,7 @@
 #include "queue/queue_arguments.h"
 #include "topology/binding.h"
 #include "topology/exchange.h"
+#include "topology/exchange_counts.h"
 #include "topology/vhost.h"
 
 /* --- exchanges ---------------------------------------------------------------------------- */
@@ -38,6 +39,7 @@ static void add_exchange(struct listing *l, struct exchange *x)
         .is_internal = x->is_internal,
         .delayed = x->delayed ? queue_ref(queue_of_entry(x->delayed)) : NULL,
     };
+    exchange_counts_read(x, &f.in, &f.out);
     listing_add(l, FACTS_COPY(&f, &f.name, &f.policy, &f.arguments));
 }
 

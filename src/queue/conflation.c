@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "base/memory.h"
 #include "message/message_header.h"
 #include "message/seen.h"
@@ -154,6 +155,7 @@ static void drop(struct queue *q, const struct entry *e)
         return;
     }
     q->counters.replaced++;
+    COUNT(replaced);
     queue_settle_place(q, e->place);
 }
 

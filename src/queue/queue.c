@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "paging/journal.h"
@@ -157,6 +158,7 @@ bool queue_is_delaying(const struct queue *q)
 void queue_count_dead_letter(struct queue *q, enum death reason)
 {
     q->counters.dead_lettered[reason]++;
+    COUNT_NTH(dead_lettered_rejected, reason);
 }
 
 struct departures *queue_departures(const struct queue *q)
@@ -358,6 +360,8 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
     enum change_result result = declare_locked(loop, vhost, &typed, done, error, ret, ret_created);
     topology_unlock(vhost->topology);
     lv_buffer_free(&space);
+    COUNT_MANY(queues_declared, result != CHANGE_REFUSED);
+    COUNT_MANY(queues_created, result != CHANGE_REFUSED && *ret_created);
     return result;
 }
 
@@ -452,6 +456,7 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
 static uint64_t end(struct queue *q)
 {
     uint64_t ready = lanes_count(&q->lanes).ready;
+    bool is_declared = !q->entry.is_apart && !q->entry.is_companion;
     struct lv_list *it, *after;
     lv_list_each (it, after, &q->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, link);
@@ -467,6 +472,7 @@ static uint64_t end(struct queue *q)
     lanes_end(&q->lanes);
     struct queue *name_s = q;
     queue_unref(&name_s);
+    COUNT_MANY(queues_deleted, is_declared);
     return ready;
 }
 

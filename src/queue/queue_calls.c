@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "base/memory.h"
 #include "message/events.h"
 #include "message/message_header.h"
@@ -174,10 +175,14 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
     call->got.body = message_body(m);
     call->got.redelivered = redelivered;
     q->counters.redelivered += redelivered;
-    if (call->no_ack)
+    COUNT_MANY(redelivered, redelivered);
+    if (call->no_ack) {
         q->counters.got_no_ack++;
-    else
+        COUNT(got_no_ack);
+    } else {
         q->counters.got++;
+        COUNT(got);
+    }
     pager_read_ahead(l);
 }
 
@@ -200,6 +205,8 @@ void queue_call_get(struct queue_call *call)
     call->is_waiting = false;
     if (is_deliverable)
         get_first(q, l, call);
+    else
+        COUNT(got_empty);
     call->ready = lanes_count(&q->lanes).ready;
 }
 

@@ -6,6 +6,7 @@
  * keeps what it holds, and the next one goes on behind that. */
 #include "queue/queue_private.h"
 
+#include "base/counters.h"
 #include "queue/browser.h"
 #include "topology/vhost.h"
 #include "wire/table.h"
@@ -158,6 +159,7 @@ void queue_attach(struct queue *q, struct consumer *c)
     else
         lv_list_push(&q->consumers, &c->link);
     q->consumer_count++;
+    COUNT(consumers_added);
     if (c->exclusive)
         q->exclusive_consumer = c;
     consumer_set_timeout(c, queue_timeout_for(q, c));
@@ -175,6 +177,7 @@ void queue_take_out(struct queue *q, struct consumer *c)
     lv_list_remove(&c->link);
     lv_list_remove(&c->ready_link);
     q->consumer_count--;
+    COUNT(consumers_removed);
     if (q->exclusive_consumer == c)
         q->exclusive_consumer = NULL;
     if (q->active_consumer == c)

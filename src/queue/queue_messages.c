@@ -1,6 +1,7 @@
 /* A message's way through a queue, at its home: published, delivered, settled. */
 #include "queue/queue_private.h"
 
+#include "base/counters.h"
 #include "paging/journal.h"
 #include "paging/pager.h"
 #include "queue/browse.h"
@@ -15,11 +16,15 @@
 
 static void count_delivery(struct queue *q, const struct consumer *c, bool redelivered)
 {
-    if (c->no_ack)
+    if (c->no_ack) {
         q->counters.delivered_no_ack++;
-    else
+        COUNT(delivered_no_ack);
+    } else {
         q->counters.delivered++;
+        COUNT(delivered);
+    }
     q->counters.redelivered += redelivered;
+    COUNT_MANY(redelivered, redelivered);
 }
 
 static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
@@ -237,6 +242,7 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
         return CONFIRM_REFUSED;
     }
     q->counters.published++;
+    COUNT(queued);
     struct lane *l = lane_for(q, message);
     if (q->conflation && q->lanes.lane_count > 1)
         conflation_number(q, l);
@@ -374,6 +380,8 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
         return false;
     q->counters.published++;
     q->counters.delivered_no_ack++;
+    COUNT(queued);
+    COUNT(delivered_no_ack);
     consumer_deliver(c, delivery);
     queue_after_turn(q, c);
     return true;
@@ -407,6 +415,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
             q->counters.acked++;
+            COUNT(acked);
         }
     }
     consumer_return_credit(c, count);

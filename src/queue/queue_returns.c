@@ -2,6 +2,7 @@
  * delivery says of it, and what becomes of one that has come back too often. */
 #include "queue/queue_private.h"
 
+#include "base/counters.h"
 #include "paging/journal.h"
 #include "paging/pager.h"
 #include "queue/conflation.h"
@@ -34,6 +35,7 @@ static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
     const struct message *m = q->conflation ? backlog_find_taken(&l->backlog, sequence) : NULL;
     if (m && !conflation_comes_back(q, lane_place(l, sequence), m)) {
         q->counters.replaced++;
+        COUNT(replaced);
         queue_settle_place(q, lane_place(l, sequence));
         return;
     }

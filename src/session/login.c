@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "base/memory.h"
 #include "session/session_private.h"
 #include "topology/vhost.h"
@@ -130,12 +131,12 @@ bool session_take_channel(struct session *s, struct broker_error *error)
             "number of channels opened for user '%.*s' has reached the maximum allowed user limit "
             "of (%" PRId64 ")",
             SLICE_ARG(session_user_name(s)), limit);
-    atomic_fetch_add_explicit(&s->server->channels_opened, 1, memory_order_relaxed);
+    COUNT(channels_opened);
     return true;
 }
 
 void session_give_channel(struct session *s)
 {
     auth_give(s->identity, AUTH_LIMIT_CHANNELS);
-    atomic_fetch_add_explicit(&s->server->channels_closed, 1, memory_order_relaxed);
+    COUNT(channels_closed);
 }

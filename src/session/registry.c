@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/counters.h"
 #include "base/memory.h"
 #include "queue/queue.h"
 #include "session/session_private.h"
@@ -63,7 +64,7 @@ void session_begin(struct session *s, const struct frontend *frontend,
     lv_list_init(&s->unfinished_link);
     lv_list_push(&home->sessions, &s->link);
     home->count++;
-    atomic_fetch_add_explicit(&server->connections_opened, 1, memory_order_relaxed);
+    COUNT(connections_opened);
     net_set_watermarks(net, OUTPUT_BYTES_HIGH, OUTPUT_BYTES_LOW);
     net_set_send_timeout(net, server->settings.send_timeout_ms);
 }
@@ -105,7 +106,7 @@ void session_free(struct session *s)
     lv_assert(s->unfinished_bytes == 0);
     lv_list_remove(&s->link);
     s->home->count--;
-    atomic_fetch_add_explicit(&s->server->connections_closed, 1, memory_order_relaxed);
+    COUNT(connections_closed);
     if (s->vhost)
         vhost_unref(&s->vhost);
     auth_identity_unref(&s->identity);

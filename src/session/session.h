@@ -42,11 +42,6 @@ struct session_server {
     struct auth *auth;
     struct session_settings settings;
     _Atomic int64_t connections_entered; /* a vhost, and not left it */
-    /* Since start; relaxed. */
-    _Atomic uint64_t connections_opened;
-    _Atomic uint64_t connections_closed;
-    _Atomic uint64_t channels_opened;
-    _Atomic uint64_t channels_closed;
 };
 
 /* --- the life of the process ------------------------------------------------------------------ */

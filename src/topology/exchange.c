@@ -13,6 +13,7 @@
 #include "broker/policy.h"
 #include "queue/queue_arguments.h"
 #include "topology/dedup.h"
+#include "topology/exchange_counts.h"
 #include "topology/queue_entry.h"
 #include "topology/topology_events.h"
 #include "topology/vhost_private.h"
@@ -161,6 +162,7 @@ void exchange_free(struct exchange *exchange)
     struct effective_policy *policy = atomic_load(&exchange->policy);
     effective_policy_unref(&policy);
     dedup_free(&exchange->dedup);
+    exchange_counts_free(exchange);
     free(exchange);
 }
 

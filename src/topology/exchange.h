@@ -14,6 +14,7 @@
 enum { EXCHANGE_MAGIC = 0x78c4a6e };
 
 struct effective_policy;
+struct exchange_counts;
 struct dedup;
 struct dedup_claims;
 struct delivery;
@@ -46,10 +47,8 @@ struct exchange {
     struct effective_policy *_Atomic policy; /* RCU; what rules it; NULL: nothing */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;
-    void *state; /* the type's own */
-    /* Messages published to it, counted with relaxed atomics per loop by the session. */
-    _Atomic uint64_t published_in;
-    _Atomic uint64_t published_out;
+    void *state;                            /* the type's own */
+    struct exchange_counts *_Atomic counts; /* owned: exchange_counts.h */
 };
 
 /* What a message shows to routing. */

@@ -319,13 +319,15 @@ static void a_memo_holds_for_its_key_until_the_topology_or_the_permissions_chang
     struct topology *topology = w.vhost->topology;
     assert_false(publish_memo_holds(memo, topology, 5, SLICE_EMPTY, key));
     const struct route route = route_of(&p);
-    publish_memo_write(&memo, x, key, &route, topology_generation(topology), 5);
+    publish_memo_write(&memo, x, &(struct publish){.content.routing_key = key}, &route,
+                       topology_generation(topology), 5);
     assert_true(publish_memo_holds(memo, topology, 5, SLICE_EMPTY, key));
     assert_int_equal(memo->count, 1);
     assert_false(publish_memo_holds(memo, topology, 5, SLICE_EMPTY, slice_str("other")));
     assert_false(publish_memo_holds(memo, topology, 5, slice_str("amq.direct"), key));
     assert_false(publish_memo_holds(memo, topology, 6, SLICE_EMPTY, key));
-    publish_memo_write(&memo, x, key, &route, topology_generation(topology), 6);
+    publish_memo_write(&memo, x, &(struct publish){.content.routing_key = key}, &route,
+                       topology_generation(topology), 6);
     assert_true(publish_memo_holds(memo, topology, 6, SLICE_EMPTY, key));
     world_bind(&w, "amq.fanout", "->", "other", "");
     assert_false(publish_memo_holds(memo, topology, 6, SLICE_EMPTY, key));
@@ -338,7 +340,8 @@ static void a_route_that_depends_on_more_than_the_key_is_not_remembered(void **s
     (void)state;
     struct publish_memo *memo = NULL;
     const struct route route = {0};
-    publish_memo_write(&memo, world_exchange(&w, "by-headers", "headers"), slice_str("k"), &route,
+    publish_memo_write(&memo, world_exchange(&w, "by-headers", "headers"),
+                       &(struct publish){.content.routing_key = slice_str("k")}, &route,
                        topology_generation(w.vhost->topology), 1);
     assert_null(memo);
 }

@@ -1,0 +1,87 @@
+/* Counters: how often what happened, since the process started. They outlive what they are about: a queue's own
+ * numbers go with it, these do not, so that a monitor sees totals that never fall.
+ *
+ * Each thread counts into a struct of its own, by a plain addition: COUNT(published). No other thread writes
+ * there. Whoever wants totals adds up the structs of all threads that have registered, while they count on;
+ * so two totals read together may be of slightly different moments, each by itself is exact. */
+#ifndef LEVERET_BASE_COUNTERS_H
+#define LEVERET_BASE_COUNTERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* C(name, help). The four of dead_lettered_... and of given_up_... are in the order of enum death. */
+#define COUNTERS(C)                                                                                \
+    C(published, "messages published by clients")                                                  \
+    C(confirmed, "messages confirmed to publishers")                                               \
+    C(refused, "messages that publishers were told are not taken")                                 \
+    C(returned, "mandatory messages returned to publishers")                                       \
+    C(unroutable, "messages that no queue was bound for, and that were dropped")                   \
+    C(queued, "messages that queues took, once for each queue")                                    \
+    C(delivered, "messages delivered to consumers that acknowledge")                               \
+    C(delivered_no_ack, "messages delivered to consumers that do not acknowledge")                 \
+    C(got, "messages got one by one, to be acknowledged")                                          \
+    C(got_no_ack, "messages got one by one, without acknowledgement")                              \
+    C(got_empty, "attempts to get a message from a queue that had none to give")                   \
+    C(redelivered, "messages delivered or got that had been delivered before")                     \
+    C(acked, "messages acknowledged")                                                              \
+    C(replaced, "messages replaced in their queue by a newer one of the same value")               \
+    C(given_up_rejected, "messages rejected by consumers")                                         \
+    C(given_up_expired, "messages expired")                                                        \
+    C(given_up_maxlen, "messages dropped or turned away since their queue was full")               \
+    C(given_up_delivery_limit, "messages delivered too often")                                     \
+    C(dead_lettered_rejected, "messages dead-lettered since they were rejected")                   \
+    C(dead_lettered_expired, "messages dead-lettered since they expired")                          \
+    C(dead_lettered_maxlen, "messages dead-lettered since their queue was full")                   \
+    C(dead_lettered_delivery_limit, "messages dead-lettered since they were delivered too often")  \
+    C(connections_opened, "connections accepted")                                                  \
+    C(connections_closed, "connections ended")                                                     \
+    C(channels_opened, "channels opened")                                                          \
+    C(channels_closed, "channels ended")                                                           \
+    C(consumers_added, "consumers that came to a queue")                                           \
+    C(consumers_removed, "consumers that left a queue")                                            \
+    C(queues_declared, "queues declared, new or not")                                              \
+    C(queues_created, "queues created")                                                            \
+    C(queues_deleted, "queues deleted")
+
+struct counters {
+#define COUNTER_MEMBER(name, help) uint64_t name;
+    COUNTERS(COUNTER_MEMBER)
+#undef COUNTER_MEMBER
+};
+
+/* The calling thread's. All our programs link it into the executable, so that an addition is one instruction. */
+extern _Thread_local struct counters counters_here __attribute__((tls_model("local-exec")));
+
+#define COUNT_MANY(name, n) ((void)(counters_here.name += (n)))
+#define COUNT(name) COUNT_MANY(name, 1)
+/* One of several counters that follow each other: COUNT_NTH(given_up_rejected, reason). */
+#define COUNT_NTH(first, n) ((void)((&counters_here.first)[n]++))
+
+/* From here on what the calling thread has counted is part of the totals, also after counters_unregister(). */
+void counters_register(void);
+/* The calling thread has registered, and ends. */
+void counters_unregister(void);
+
+/* The totals of all threads. Any thread; waits for nothing but threads that start or end. */
+void counters_read(struct counters *ret);
+
+/* Every counter, by name, for whoever shows them all. */
+struct counter_kind {
+    const char *name;
+    const char *help;
+    size_t offset; /* in struct counters */
+};
+enum {
+#define COUNTER_ONE(name, help) +1
+    COUNTER_KINDS = 0 COUNTERS(COUNTER_ONE)
+#undef COUNTER_ONE
+};
+extern const struct counter_kind counter_kinds[COUNTER_KINDS];
+
+static inline uint64_t counter_of(const struct counters *c, const struct counter_kind *kind)
+{
+    return *(const uint64_t *)(const void *)((const char *)c + kind->offset);
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* What is published to an exchange, loop by loop: a list to which a counter is only ever added. */
+#include "topology/exchange_counts.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+struct exchange_counts *exchange_counts_of(struct exchange *exchange, const struct loop *loop)
+{
+    struct exchange_counts *first = atomic_load_explicit(&exchange->counts, memory_order_acquire);
+    for (struct exchange_counts *c = first; c; c = c->next)
+        if (c->loop == loop)
+            return c;
+    struct exchange_counts *mine = lv_calloc(1, sizeof *mine);
+    mine->loop = loop;
+    mine->next = first;
+    while (!atomic_compare_exchange_weak_explicit(&exchange->counts, &mine->next, mine,
+                                                  memory_order_release, memory_order_relaxed))
+        continue;
+    return mine;
+}
+
+/* Their loops count on meanwhile, as in base/counters.c. */
+__attribute__((no_sanitize("thread"), noinline)) void
+exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uint64_t *ret_out)
+{
+    *ret_in = *ret_out = 0;
+    const struct exchange_counts *c = atomic_load_explicit(&exchange->counts, memory_order_acquire);
+    for (; c; c = c->next) {
+        *ret_in += __atomic_load_n(&c->in, __ATOMIC_RELAXED);
+        *ret_out += __atomic_load_n(&c->out, __ATOMIC_RELAXED);
+    }
+}
+
+void exchange_counts_free(struct exchange *exchange)
+{
+    struct exchange_counts *c = atomic_load_explicit(&exchange->counts, memory_order_relaxed);
+    while (c) {
+        struct exchange_counts *next = c->next;
+        free(c);
+        c = next;
+    }
+}

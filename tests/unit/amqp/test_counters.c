@@ -1,0 +1,171 @@
+/* Totals of what clients did: they stay when queues, channels and connections have gone. */
+#include "session_world.h"
+
+#include "base/counters.h"
+#include "topology/exchange.h"
+#include "topology/exchange_counts.h"
+
+/* Asserts what has been counted since the last look. */
+#define assert_counted(...)                                                                        \
+    do {                                                                                           \
+        const struct counters wanted_ = {__VA_ARGS__};                                             \
+        for (size_t i_ = 0; i_ < COUNTER_KINDS; i_++)                                              \
+            if (counter_of(&counters_here, &counter_kinds[i_]) !=                                  \
+                counter_of(&wanted_, &counter_kinds[i_]))                                          \
+                fail_msg("%s: %llu, not %llu", counter_kinds[i_].name,                             \
+                         (unsigned long long)counter_of(&counters_here, &counter_kinds[i_]),       \
+                         (unsigned long long)counter_of(&wanted_, &counter_kinds[i_]));            \
+        counters_here = (struct counters){0};                                                      \
+    } while (0)
+
+static struct peer *begin(struct world *w)
+{
+    world_start(w, 1, 1);
+    counters_here = (struct counters){0};
+    struct peer *peer = world_login(w, 0, 0, 0);
+    assert_counted(.connections_opened = 1, .channels_opened = 1);
+    peer_declares(w, peer, "q");
+    assert_counted(.queues_declared = 1, .queues_created = 1);
+    peer_declares(w, peer, "q");
+    assert_counted(.queues_declared = 1);
+    return peer;
+}
+
+static void a_messages_way_is_counted(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer *peer = begin(&w);
+    peer_publishes(peer, "q", 'a', 5);
+    peer_publishes(peer, "q", 'b', 5);
+    world_settle(&w);
+    assert_counted(.published = 2, .queued = 2);
+    PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("q"), .consumer_tag = slice_str("c"));
+    world_settle(&w);
+    assert_counted(.consumers_added = 1, .delivered = 2);
+    PEER_SAYS(peer, 1, basic_ack, .delivery_tag = 1);
+    PEER_SAYS(peer, 1, basic_nack, .delivery_tag = 2, .requeue = true);
+    world_settle(&w);
+    assert_counted(.acked = 1, .delivered = 1, .redelivered = 1);
+    PEER_SAYS(peer, 1, basic_reject, .delivery_tag = 3);
+    world_settle(&w);
+    assert_counted(.given_up_rejected = 1);
+    PEER_SAYS(peer, 1, basic_cancel, .consumer_tag = slice_str("c"));
+    world_settle(&w);
+    assert_counted(.consumers_removed = 1);
+    world_stop(&w);
+}
+
+static void a_get_is_counted_as_one_also_if_it_finds_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer *peer = begin(&w);
+    peer_publishes(peer, "q", 'a', 5);
+    world_settle(&w);
+    assert_counted(.published = 1, .queued = 1);
+    PEER_SAYS(peer, 1, basic_get, .queue = slice_str("q"), .no_ack = true);
+    world_settle(&w);
+    assert_counted(.got_no_ack = 1);
+    PEER_SAYS(peer, 1, basic_get, .queue = slice_str("q"));
+    world_settle(&w);
+    assert_counted(.got_empty = 1);
+    world_stop(&w);
+}
+
+static void a_message_without_a_queue_is_returned_or_dropped_and_counted_so(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer *peer = begin(&w);
+    struct lv_buffer bytes = {0};
+    const struct amqp_basic_publish mandatory = {.routing_key = slice_str("none"),
+                                                 .mandatory = true};
+    put_publish(&bytes, &mandatory, 'a', 5);
+    net_sim_send(&peer->net, lv_buffer_slice(&bytes));
+    lv_buffer_free(&bytes);
+    world_settle(&w);
+    assert_counted(.published = 1, .returned = 1);
+    peer_publishes(peer, "none", 'b', 5);
+    world_settle(&w);
+    assert_counted(.published = 1, .unroutable = 1);
+    world_stop(&w);
+}
+
+static void a_confirm_is_counted_for_each_message(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer *peer = begin(&w);
+    PEER_SAYS(peer, 1, confirm_select, .no_wait = false);
+    for (unsigned i = 0; i < 3; i++)
+        peer_publishes(peer, "q", 'a', 5);
+    world_settle(&w);
+    assert_counted(.published = 3, .queued = 3, .confirmed = 3);
+    world_stop(&w);
+}
+
+static void totals_do_not_fall_when_queues_and_connections_go(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer *peer = begin(&w);
+    struct counters before, after;
+    counters_register();
+    peer_publishes(peer, "q", 'a', 5);
+    PEER_SAYS(peer, 1, basic_get, .queue = slice_str("q"), .no_ack = true);
+    world_settle(&w);
+    counters_read(&before);
+    assert_int_equal(before.published, 1);
+    assert_int_equal(before.got_no_ack, 1);
+    PEER_SAYS(peer, 1, queue_delete, .queue = slice_str("q"));
+    world_settle(&w);
+    world_stop(&w); /* every connection ends */
+    counters_read(&after);
+    assert_int_equal(after.queues_deleted, 1);
+    assert_int_equal(after.connections_closed, 1);
+    assert_int_equal(after.channels_closed, 1);
+    for (size_t i = 0; i < COUNTER_KINDS; i++)
+        assert_true(counter_of(&after, &counter_kinds[i]) >=
+                    counter_of(&before, &counter_kinds[i]));
+    assert_int_equal(after.published, 1);
+    assert_int_equal(after.got_no_ack, 1);
+    counters_unregister();
+}
+
+/* The second message goes by the memo of the first one's route. */
+static void an_exchange_counts_what_comes_and_where_it_goes(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer *peer = begin(&w);
+    uint64_t in, out;
+    PEER_SAYS(peer, 1, queue_declare, .queue = slice_str("r"));
+    PEER_SAYS(peer, 1, queue_bind, .queue = slice_str("q"), .exchange = slice_str("amq.fanout"));
+    PEER_SAYS(peer, 1, queue_bind, .queue = slice_str("r"), .exchange = slice_str("amq.fanout"));
+    struct lv_buffer bytes = {0};
+    const struct amqp_basic_publish m = {.exchange = slice_str("amq.fanout")};
+    put_publish(&bytes, &m, 'a', 5);
+    put_publish(&bytes, &m, 'b', 5);
+    net_sim_send(&peer->net, lv_buffer_slice(&bytes));
+    lv_buffer_free(&bytes);
+    world_settle(&w);
+    struct vhost *vhost = vhost_find(&w.broker->topology, slice_str("/"));
+    exchange_counts_read(exchange_find(vhost, slice_str("amq.fanout")), &in, &out);
+    assert_int_equal(in, 2);
+    assert_int_equal(out, 4);
+    world_stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_messages_way_is_counted),
+        cmocka_unit_test(a_get_is_counted_as_one_also_if_it_finds_nothing),
+        cmocka_unit_test(a_message_without_a_queue_is_returned_or_dropped_and_counted_so),
+        cmocka_unit_test(a_confirm_is_counted_for_each_message),
+        cmocka_unit_test(totals_do_not_fall_when_queues_and_connections_go),
+        cmocka_unit_test(an_exchange_counts_what_comes_and_where_it_goes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,162 @@
+/* Counters: each thread counts by itself, and the totals are of all, also of threads that have ended. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/counters.h"
+
+static uint64_t total_published(void)
+{
+    struct counters c;
+    counters_read(&c);
+    return c.published;
+}
+
+static void *publish_five(void *arg)
+{
+    (void)arg;
+    counters_register();
+    for (unsigned i = 0; i < 5; i++)
+        COUNT(published);
+    counters_unregister();
+    return NULL;
+}
+
+static void run(void *(*fn)(void *arg), void *arg)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, fn, arg), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void what_a_thread_has_counted_outlives_it(void **state)
+{
+    (void)state;
+    uint64_t before = total_published();
+    run(publish_five, NULL);
+    assert_int_equal(total_published(), before + 5);
+    run(publish_five, NULL);
+    assert_int_equal(total_published(), before + 10);
+}
+
+static void a_threads_counters_are_its_own_and_totals_are_of_all(void **state)
+{
+    (void)state;
+    counters_register();
+    uint64_t before = total_published();
+    COUNT_MANY(published, 3);
+    assert_int_equal(total_published(), before + 3);
+    run(publish_five, NULL);
+    assert_int_equal(counters_here.published, 3);
+    assert_int_equal(total_published(), before + 8);
+    counters_unregister();
+    assert_int_equal(counters_here.published, 0);
+    assert_int_equal(total_published(), before + 8);
+}
+
+static void a_thread_that_has_not_registered_counts_for_nobody(void **state)
+{
+    (void)state;
+    uint64_t before = total_published();
+    COUNT(published);
+    assert_int_equal(total_published(), before);
+    counters_here.published = 0;
+}
+
+/* --- read while they count ----------------------------------------------------------------- */
+
+struct busy {
+    _Atomic bool has_begun, is_to_end;
+    uint64_t counted;
+};
+
+static void *count_on(void *arg)
+{
+    struct busy *b = arg;
+    counters_register();
+    while (!atomic_load(&b->is_to_end)) {
+        COUNT(published);
+        b->counted++;
+        atomic_store(&b->has_begun, true);
+    }
+    counters_unregister();
+    return NULL;
+}
+
+static void totals_never_fall_while_threads_count_and_end(void **state)
+{
+    (void)state;
+    enum { THREADS = 3, LOOKS = 2000 };
+    struct busy busy[THREADS] = {0};
+    pthread_t threads[THREADS];
+    uint64_t before = total_published(), last = before, counted = 0;
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count_on, &busy[i]), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        while (!atomic_load(&busy[i].has_begun))
+            continue;
+    for (unsigned i = 0; i < LOOKS; i++) {
+        if (i % (LOOKS / THREADS) == 0)
+            atomic_store(&busy[i / (LOOKS / THREADS) % THREADS].is_to_end, true);
+        uint64_t now = total_published();
+        assert_true(now >= last);
+        last = now;
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        atomic_store(&busy[i].is_to_end, true);
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        counted += busy[i].counted;
+    }
+    assert_int_equal(total_published(), before + counted);
+}
+
+static void every_counter_has_a_name_and_a_place(void **state)
+{
+    (void)state;
+    struct counters c = {.published = 1, .given_up_expired = 2, .queues_deleted = 3};
+    uint64_t found[4] = {0};
+    for (size_t i = 0; i < COUNTER_KINDS; i++) {
+        assert_true(strlen(counter_kinds[i].name) > 0);
+        assert_true(strlen(counter_kinds[i].help) > 0);
+        uint64_t n = counter_of(&c, &counter_kinds[i]);
+        if (n > 0)
+            found[n] = i + 1;
+    }
+    assert_string_equal(counter_kinds[found[1] - 1].name, "published");
+    assert_string_equal(counter_kinds[found[2] - 1].name, "given_up_expired");
+    assert_string_equal(counter_kinds[found[3] - 1].name, "queues_deleted");
+}
+
+static void one_of_several_that_follow_each_other_is_counted_by_its_number(void **state)
+{
+    (void)state;
+    counters_here = (struct counters){0};
+    COUNT_NTH(given_up_rejected, 0);
+    COUNT_NTH(given_up_rejected, 3);
+    COUNT_NTH(given_up_rejected, 3);
+    assert_int_equal(counters_here.given_up_rejected, 1);
+    assert_int_equal(counters_here.given_up_delivery_limit, 2);
+    counters_here = (struct counters){0};
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_thread_has_counted_outlives_it),
+        cmocka_unit_test(a_threads_counters_are_its_own_and_totals_are_of_all),
+        cmocka_unit_test(a_thread_that_has_not_registered_counts_for_nobody),
+        cmocka_unit_test(totals_never_fall_while_threads_count_and_end),
+        cmocka_unit_test(every_counter_has_a_name_and_a_place),
+        cmocka_unit_test(one_of_several_that_follow_each_other_is_counted_by_its_number),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
