@@ -171,8 +171,8 @@ static void reader_wake(void *arg)
     br->wake(br->arg);
 }
 
-static enum pager_reader_result look_on_disk(struct browse *br, struct lane *l,
-                                             struct browse_lane *at, uint64_t from)
+static enum pager_reader_result browse_look_on_disk(struct browse *br, struct lane *l,
+                                                    struct browse_lane *at, uint64_t from)
 {
     if (!br->reader)
         br->reader = pager_reader_create(br->queue->entry.home, reader_wake, br);
@@ -181,7 +181,7 @@ static enum pager_reader_result look_on_disk(struct browse *br, struct lane *l,
 
 /* The first message of the lane that has not been seen. BROWSE_END: there is none, and the place is at the
  * lane's end. */
-static enum browse_result look(struct browse *br, struct lane *l, struct browse_lane *at)
+static enum browse_result browse_look(struct browse *br, struct lane *l, struct browse_lane *at)
 {
     const struct backlog *b = &l->backlog;
     uint64_t c = at->next / WINDOW_ENTRIES;
@@ -203,7 +203,7 @@ static enum browse_result look(struct browse *br, struct lane *l, struct browse_
             c = b->disk_end - 1;
             continue;
         }
-        switch (look_on_disk(br, l, at, at->next)) {
+        switch (browse_look_on_disk(br, l, at, at->next)) {
         case READER_WAIT: return BROWSE_WAIT;
         case READER_END: c = b->disk_end - 1; continue;
         case READER_FOUND: return found_on_disk(br, l);
@@ -263,7 +263,7 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
         struct lane *l = queue_lane(q, i);
         struct browse_lane *at = place_in(br, l);
         while (at->next < l->backlog.next_sequence && at->next < at->end) {
-            enum browse_result result = look(br, l, at);
+            enum browse_result result = browse_look(br, l, at);
             if (result == BROWSE_WAIT)
                 return result;
             if (result == BROWSE_ITEM && br->sequence >= at->end)

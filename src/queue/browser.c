@@ -17,14 +17,14 @@ struct browser {
     struct loop_timer run_later; /* in the next turn: others first */
 };
 
-static struct loop *home_of(const struct browser *b)
+static struct loop *browser_home(const struct browser *b)
 {
     return b->consumer->queue->entry.home;
 }
 
 /* --- deliveries ------------------------------------------------------------------------------------- */
 
-static void hand_over(struct consumer *c, struct message *m, const struct browse_item *item)
+static void browser_hand_over(struct consumer *c, struct message *m, const struct browse_item *item)
 {
     struct delivery d = {
         .exchange = message_exchange(m),
@@ -40,14 +40,14 @@ static void hand_over(struct consumer *c, struct message *m, const struct browse
 }
 
 /* The queue is gone, or all of it has been seen and no more is wanted. */
-static void finish(struct consumer *c)
+static void browser_finish(struct consumer *c)
 {
     browser_detach(c);
     consumer_tell_cancelled(c);
 }
 
 /* Whether it may go on. The browser may be gone afterwards. */
-static bool give_one(struct consumer *c, uint64_t *ret_bytes)
+static bool browser_give_one(struct consumer *c, uint64_t *ret_bytes)
 {
     struct browse *browse = c->browser->browse;
     struct browse_item item;
@@ -55,7 +55,7 @@ static bool give_one(struct consumer *c, uint64_t *ret_bytes)
         return false;
     enum browse_result result = browse_peek(browse, &item);
     if (result == BROWSE_GONE || (result == BROWSE_END && c->browsing.ends)) {
-        finish(c);
+        browser_finish(c);
         return false;
     }
     if (result != BROWSE_ITEM || !consumer_take_credit(c))
@@ -67,33 +67,33 @@ static bool give_one(struct consumer *c, uint64_t *ret_bytes)
         return true;
     }
     *ret_bytes += message_memory(m);
-    hand_over(c, m, &item);
+    browser_hand_over(c, m, &item);
     message_unref(&m);
     return true;
 }
 
-static void run(struct loop *loop, struct loop_task *task)
+static void browser_run(struct loop *loop, struct loop_task *task)
 {
     struct browser *b = lv_container_of(task, struct browser, run);
     uint64_t bytes = 0;
     for (unsigned n = 0; n < MESSAGES_A_TURN && bytes < BYTES_A_TURN; n++) {
-        if (!give_one(b->consumer, &bytes))
+        if (!browser_give_one(b->consumer, &bytes))
             return;
     }
     loop_timer_start(loop, &b->run_later, 0);
 }
 
-static void run_later(struct loop *loop, struct loop_timer *timer)
+static void browser_run_later(struct loop *loop, struct loop_timer *timer)
 {
     struct browser *b = lv_container_of(timer, struct browser, run_later);
-    run(loop, &b->run);
+    browser_run(loop, &b->run);
 }
 
-static void wake(void *arg)
+static void browser_wake(void *arg)
 {
     struct browser *b = arg;
     if (!loop_timer_is_running(&b->run_later))
-        loop_schedule(home_of(b), &b->run);
+        loop_schedule(browser_home(b), &b->run);
 }
 
 /* --- its life --------------------------------------------------------------------------------------- */
@@ -103,13 +103,13 @@ void browser_attach(struct consumer *c)
     lv_assert(!c->is_attached && !c->browser);
     struct browser *b = lv_calloc(1, sizeof *b);
     b->consumer = c;
-    loop_task_init(&b->run, run);
-    loop_timer_init(&b->run_later, run_later);
-    b->browse = browse_open(c->queue,
-                            &(struct browse_options){.start = c->browsing, .wake = wake, .arg = b});
+    loop_task_init(&b->run, browser_run);
+    loop_timer_init(&b->run_later, browser_run_later);
+    b->browse = browse_open(
+        c->queue, &(struct browse_options){.start = c->browsing, .wake = browser_wake, .arg = b});
     c->browser = b;
     c->is_attached = true;
-    wake(b);
+    browser_wake(b);
 }
 
 void browser_detach(struct consumer *c)
@@ -117,21 +117,21 @@ void browser_detach(struct consumer *c)
     struct browser *b = c->browser;
     c->browser = NULL;
     c->is_attached = false;
-    loop_unschedule(home_of(b), &b->run);
-    loop_timer_stop(home_of(b), &b->run_later);
+    loop_unschedule(browser_home(b), &b->run);
+    loop_timer_stop(browser_home(b), &b->run_later);
     browse_close(&b->browse);
     free(b);
 }
 
 void browser_go_on(struct consumer *c)
 {
-    wake(c->browser);
+    browser_wake(c->browser);
 }
 
 void browser_give(struct consumer *c)
 {
     if (c->browser)
-        run(home_of(c->browser), &c->browser->run);
+        browser_run(browser_home(c->browser), &c->browser->run);
 }
 
 void browser_settle(struct consumer *c, uint32_t count)

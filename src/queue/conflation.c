@@ -112,7 +112,7 @@ static bool is_ready(struct queue *q, uint64_t place)
 }
 
 /* Entries whose messages have gone go; what is left has room to grow. */
-static void sweep(struct queue *q, struct conflation *c)
+static void conflation_sweep(struct queue *q, struct conflation *c)
 {
     struct conflation fresh = {0};
     size_t live = 0;
@@ -138,7 +138,7 @@ static void sweep(struct queue *q, struct conflation *c)
 
 /* --- messages that leave ------------------------------------------------------------------------ */
 
-static void drop(struct queue *q, const struct entry *e)
+static void conflation_drop(struct queue *q, const struct entry *e)
 {
     struct lane *l = lane_find(&q->lanes, place_priority(e->place));
     uint64_t sequence = place_sequence(e->place);
@@ -165,24 +165,24 @@ static struct entry entry_of(struct seen_value value, uint64_t place, uint64_t b
     return (struct entry){value, place, body_bytes & (UINT64_MAX >> 2), is_persistent, true};
 }
 
-static void put(struct queue *q, struct entry fresh)
+static void conflation_put(struct queue *q, struct entry fresh)
 {
     struct conflation *c = q->conflation;
     if (2 * (c->count + 1) > c->capacity)
-        sweep(q, c);
+        conflation_sweep(q, c);
     struct entry *e = entry_at(c, fresh.value);
     struct entry old = *e;
     c->count += !old.is_used;
     *e = fresh;
     if (old.is_used && old.place != fresh.place)
-        drop(q, &old);
+        conflation_drop(q, &old);
 }
 
 void conflation_came(struct queue *q, uint64_t place, const struct message *m)
 {
     struct seen_value value;
     if (value_of(q->conflation, message_headers(m), &value))
-        put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
+        conflation_put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
 }
 
 static bool is_newer(uint64_t place, uint64_t than)
@@ -199,7 +199,7 @@ bool conflation_comes_back(struct queue *q, uint64_t place, const struct message
     const struct entry *e = entry_find(c, value);
     if (e && is_newer(e->place, place) && is_there(q, e->place))
         return false;
-    put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
+    conflation_put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
     return true;
 }
 
@@ -237,9 +237,9 @@ void conflation_found(struct queue *q, uint64_t place, struct slice header, uint
     struct entry found = entry_of(value, place, body_bytes, is_persistent);
     const struct entry *e = entry_find(c, value);
     if (e && is_newer(e->place, place))
-        drop(q, &found);
+        conflation_drop(q, &found);
     else
-        put(q, found);
+        conflation_put(q, found);
 }
 
 void conflation_begin(struct queue *q)

@@ -16,7 +16,7 @@ static struct slice default_type(const struct vhost *vhost)
     return slice_str(of_broker);
 }
 
-static bool fits(struct slice type, struct queue_flags flags)
+static bool type_fits(struct slice type, struct queue_flags flags)
 {
     return slice_is(type, "classic") || (flags.durable && !flags.exclusive && !flags.auto_delete);
 }
@@ -26,7 +26,7 @@ struct slice default_type_arguments(const struct vhost *vhost, const struct queu
 {
     struct slice type = default_type(vhost);
     struct field named;
-    if (type.n == 0 || d->passive || !fits(type, d->flags) ||
+    if (type.n == 0 || d->passive || !type_fits(type, d->flags) ||
         table_find(d->arguments, "x-queue-type", &named))
         return d->arguments;
     struct table_writer w;

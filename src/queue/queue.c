@@ -453,7 +453,7 @@ static bool unlink_name(struct queue *q, struct durable_done done, bool *ret_is_
 }
 
 /* Its name has gone already. The messages that were ready. */
-static uint64_t end(struct queue *q)
+static uint64_t queue_end(struct queue *q)
 {
     uint64_t ready = lanes_count(&q->lanes).ready;
     bool is_declared = !q->entry.is_apart && !q->entry.is_companion;
@@ -480,28 +480,28 @@ uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_
 {
     queue_assert_home(q);
     *ret_is_pending = false;
-    return unlink_name(q, done, ret_is_pending) ? end(q) : 0;
+    return unlink_name(q, done, ret_is_pending) ? queue_end(q) : 0;
 }
 
-static void end_mail(struct loop *at, struct mail *mail)
+static void queue_end_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     if (held_takes(mail->a, mail))
         return;
-    end(mail->a); /* gives back the name's reference */
+    queue_end(mail->a); /* gives back the name's reference */
 }
 
 void queue_end_apart(struct queue *q)
 {
     queue_assert_home(q);
     atomic_store(&q->entry.is_deleted, true);
-    end(q);
+    queue_end(q);
 }
 
 void queue_delete_owned(struct queue *q)
 {
     bool is_pending;
-    struct mail mail = {.deliver = end_mail, .a = q};
+    struct mail mail = {.deliver = queue_end_mail, .a = q};
     if (unlink_locked(q, (struct durable_done){0}, &is_pending))
         loop_mail_from_outside(q->entry.home, &mail);
 }

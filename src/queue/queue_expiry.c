@@ -32,7 +32,7 @@ uint64_t queue_deadline(const struct queue *q, const struct message *m)
 
 /* --- the timer ---------------------------------------------------------------------------------- */
 
-static void watch(struct queue *q, uint64_t wake_ms)
+static void due_timer_start(struct queue *q, uint64_t wake_ms)
 {
     uint64_t now = loop_steady_ms(q->entry.home);
     q->due_ms = wake_ms;
@@ -43,7 +43,7 @@ static void watch(struct queue *q, uint64_t wake_ms)
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
 {
     if (!loop_timer_is_running(&q->due_timer) || deadline_ms < q->due_ms)
-        watch(q, deadline_ms);
+        due_timer_start(q, deadline_ms);
 }
 
 /* The earliest deadline of all lanes. */
@@ -120,7 +120,7 @@ void queue_expire(struct queue *q)
         if (due.deadline_ms > now) {
             bool is_early =
                 !due.is_here && q->ops->sends_on(q) && due.deadline_ms > now + PAGER_FETCH_AHEAD_MS;
-            watch(q, due.deadline_ms - (is_early ? PAGER_FETCH_AHEAD_MS : 0));
+            due_timer_start(q, due.deadline_ms - (is_early ? PAGER_FETCH_AHEAD_MS : 0));
             return;
         }
         if (!loop_spend(q->entry.home, 1)) {
@@ -132,7 +132,7 @@ void queue_expire(struct queue *q)
     }
 }
 
-static void run_expiry(struct loop *loop, struct loop_task *task)
+static void expiry_run(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     queue_expire(lv_container_of(task, struct queue, expiry_run));
@@ -209,13 +209,13 @@ static void on_idle(struct loop *loop, struct loop_timer *timer)
 
 void queue_init_expiry(struct queue *q)
 {
-    loop_task_init(&q->expiry_run, run_expiry);
+    loop_task_init(&q->expiry_run, expiry_run);
     loop_job_init(&q->work, work_on);
     loop_timer_init(&q->due_timer, on_due);
     loop_timer_init_patient(&q->idle_timer, on_idle);
 }
 
-static void begin(struct queue *q)
+static void expiry_begin(struct queue *q)
 {
     if (atomic_load(&q->entry.is_deleted))
         return;
@@ -228,11 +228,11 @@ static void begin(struct queue *q)
     queue_keep_limits(q); /* what was taken before a restart is ready, too */
 }
 
-static void begin_mail(struct loop *at, struct mail *mail)
+static void expiry_begin_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct queue *q = mail->a;
-    begin(q);
+    expiry_begin(q);
     queue_unref(&q);
 }
 
@@ -245,7 +245,7 @@ void queue_begin_expiry(struct queue *q)
     queue_used(q);
     if (!is_needed)
         return;
-    struct mail mail = {.deliver = begin_mail, .a = queue_ref(q)};
+    struct mail mail = {.deliver = expiry_begin_mail, .a = queue_ref(q)};
     loop_mail_from_outside(q->entry.home, &mail);
 }
 

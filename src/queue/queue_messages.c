@@ -207,7 +207,8 @@ static struct lane *lane_for(struct queue *q, const struct message *m)
 }
 
 /* Nobody can take it now: it waits. */
-static void push(struct queue *q, struct lane *l, struct message *message, uint64_t deadline_ms)
+static void queue_push(struct queue *q, struct lane *l, struct message *message,
+                       uint64_t deadline_ms)
 {
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push(&l->backlog, &kept);
@@ -249,7 +250,7 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
     uint64_t deadline_ms = queue_deadline(q, message);
     struct consumer *c = lane_first_ready(&q->lanes) ? NULL : queue_next_consumer(q);
     if (!c) {
-        push(q, l, message, deadline_ms);
+        queue_push(q, l, message, deadline_ms);
         return answer;
     }
     if (c->no_ack) {
@@ -286,7 +287,7 @@ bool queue_is_behind(const struct queue *q)
 typedef enum confirm_answer take_fn(struct queue *q, struct message *m, struct confirm_sink *sink,
                                     uint64_t number);
 
-static void published(struct loop *at, struct mail *mail, take_fn *take)
+static void message_arrives(struct loop *at, struct mail *mail, take_fn *take)
 {
     struct message *m = mail->b;
     if (held_takes(mail->a, mail))
@@ -301,12 +302,12 @@ static void published(struct loop *at, struct mail *mail, take_fn *take)
 
 static void publish_mail(struct loop *at, struct mail *mail)
 {
-    published(at, mail, queue_take_once);
+    message_arrives(at, mail, queue_take_once);
 }
 
 static void publish_again_mail(struct loop *at, struct mail *mail)
 {
-    published(at, mail, queue_take_again);
+    message_arrives(at, mail, queue_take_again);
 }
 
 static enum confirm_answer publish_by_mail(struct loop *loop, struct queue *q,
@@ -390,7 +391,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 /* --- settling: home -------------------------------------------------------------------------- */
 
 /* A consumer wants no more of it. */
-static void reject(struct queue *q, struct lane *l, uint64_t sequence)
+static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
 {
     struct message *m = backlog_find_taken(&l->backlog, sequence);
     if (m)
@@ -411,7 +412,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
         if (kind == SETTLE_REQUEUE) {
             queue_return(q, l, s);
         } else if (kind == SETTLE_REJECT) {
-            reject(q, l, s);
+            queue_reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
             q->counters.acked++;

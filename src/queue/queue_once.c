@@ -4,8 +4,8 @@
 #include "queue/queue_private.h"
 #include "topology/dedup.h"
 
-static enum confirm_answer take(struct queue *q, struct message *m, bool is_kept,
-                                struct confirm_sink *sink, uint64_t number)
+static enum confirm_answer queue_take_confirmed(struct queue *q, struct message *m, bool is_kept,
+                                                struct confirm_sink *sink, uint64_t number)
 {
     enum confirm_answer answer = queue_take_message(q, m, is_kept);
     if (answer == CONFIRM_LATER && sink)
@@ -16,7 +16,7 @@ static enum confirm_answer take(struct queue *q, struct message *m, bool is_kept
 enum confirm_answer queue_take_again(struct queue *q, struct message *m, struct confirm_sink *sink,
                                      uint64_t number)
 {
-    return take(q, m, true, sink, number);
+    return queue_take_confirmed(q, m, true, sink, number);
 }
 
 enum confirm_answer queue_take_once(struct queue *q, struct message *m, struct confirm_sink *sink,
@@ -24,15 +24,16 @@ enum confirm_answer queue_take_once(struct queue *q, struct message *m, struct c
 {
     struct dedup_claims claims = {0};
     if (!q->entry.dedup)
-        return take(q, m, false, sink, number);
+        return queue_take_confirmed(q, m, false, sink, number);
     if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return CONFIRM_GONE;
     if (!dedup_admits(q->entry.dedup, message_headers(m), &claims))
         return dedup_answer_duplicate(&claims, sink, number);
     if (!claims.first)
-        return take(q, m, false, sink, number);
+        return queue_take_confirmed(q, m, false, sink, number);
     struct dedup_publish *publish = dedup_publish_begin(q->entry.home, &claims, m->is_persistent);
     struct confirm_answers answers = {0};
-    confirm_answers_add(&answers, take(q, m, false, dedup_publish_sink(publish), 0));
+    confirm_answers_add(&answers,
+                        queue_take_confirmed(q, m, false, dedup_publish_sink(publish), 0));
     return dedup_publish_end(&publish, &answers, sink, number);
 }

@@ -12,14 +12,14 @@ void queue_use_init(struct queue_use *use, uint64_t now_ms)
     *use = (struct queue_use){.since_ms = now_ms, .average = 1};
 }
 
-static void add_up_to(struct queue_use *use, uint64_t now_ms)
+static void queue_use_add_up(struct queue_use *use, uint64_t now_ms)
 {
     uint64_t ms = now_ms > use->since_ms ? now_ms - use->since_ms : 0;
     *(use->is_starved ? &use->starving_ms : &use->flowing_ms) += ms;
     use->since_ms = now_ms;
 }
 
-static void fold(struct queue_use *use)
+static void queue_use_fold(struct queue_use *use)
 {
     double ms = (double)(use->flowing_ms + use->starving_ms);
     if (ms == 0)
@@ -33,16 +33,16 @@ void queue_use_set(struct queue_use *use, bool is_starved, uint64_t now_ms)
 {
     if (use->is_starved == is_starved)
         return;
-    add_up_to(use, now_ms);
+    queue_use_add_up(use, now_ms);
     use->is_starved = is_starved;
     if (use->flowing_ms + use->starving_ms >= FOLD_MS)
-        fold(use);
+        queue_use_fold(use);
 }
 
 double queue_use_average(const struct queue_use *use, uint64_t now_ms)
 {
     struct queue_use copy = *use;
-    add_up_to(&copy, now_ms);
-    fold(&copy);
+    queue_use_add_up(&copy, now_ms);
+    queue_use_fold(&copy);
     return copy.average;
 }

@@ -69,7 +69,7 @@ static void pass_id(struct restore *r, uint64_t queue_id)
 }
 
 /* The lane with this id, or NULL: its queue was deleted. */
-static struct lane *find(struct restore *r, uint64_t id)
+static struct lane *restore_find_lane(struct restore *r, uint64_t id)
 {
     uint64_t queue_id = lane_id_queue(id);
     if (lane_id_priority(id) >= LANES_MAX)
@@ -95,7 +95,7 @@ static struct lane *find(struct restore *r, uint64_t id)
 
 static void on_enqueue(void *arg, uint64_t file, uint64_t id, const struct log_carried *message)
 {
-    struct lane *l = find(arg, id);
+    struct lane *l = restore_find_lane(arg, id);
     if (!l)
         return;
     if (l->dirty_file == 0)
@@ -105,14 +105,14 @@ static void on_enqueue(void *arg, uint64_t file, uint64_t id, const struct log_c
 
 static void on_settle(void *arg, uint64_t id, uint64_t from, uint64_t count)
 {
-    struct lane *l = find(arg, id);
+    struct lane *l = restore_find_lane(arg, id);
     if (l)
         pager_restore_settle(l, from, count);
 }
 
 static void on_count(void *arg, uint64_t file, uint64_t id, struct log_count count)
 {
-    struct lane *l = find(arg, id);
+    struct lane *l = restore_find_lane(arg, id);
     if (!l)
         return;
     if (l->dirty_file == 0)
@@ -122,7 +122,7 @@ static void on_count(void *arg, uint64_t file, uint64_t id, struct log_count cou
 
 static void on_delivered(void *arg, uint64_t file, uint64_t id, uint64_t below)
 {
-    struct lane *l = find(arg, id);
+    struct lane *l = restore_find_lane(arg, id);
     if (!l)
         return;
     if (l->delivered_staged < below)
@@ -133,7 +133,7 @@ static void on_delivered(void *arg, uint64_t file, uint64_t id, uint64_t below)
 
 static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)
 {
-    struct lane *l = find(arg, snapshot->queue);
+    struct lane *l = restore_find_lane(arg, snapshot->queue);
     if (!l)
         return;
     l->dirty_file = file;
@@ -145,7 +145,7 @@ static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *sna
 
 static void on_segment_gone(void *arg, uint64_t id, uint64_t number)
 {
-    struct lane *l = find(arg, id);
+    struct lane *l = restore_find_lane(arg, id);
     if (l)
         pager_restore_gone(l, number);
 }
@@ -155,7 +155,7 @@ static void on_queue_gone(void *arg, uint64_t id)
     /* The definitions say which queues there are. One that is there although the log saw it go was
      * being deleted when we stopped: it is as it was told to its last asker, empty. Or another had its id
      * before it (journal_restore.c). */
-    struct lane *l = find(arg, id);
+    struct lane *l = restore_find_lane(arg, id);
     if (!l)
         return;
     l->delivered_staged = l->delivered_safe = 0;
@@ -165,7 +165,7 @@ static void on_queue_gone(void *arg, uint64_t id)
 
 static void on_queue(void *arg, const struct log_queue *queue)
 {
-    struct lane *l = find(arg, queue->queue);
+    struct lane *l = restore_find_lane(arg, queue->queue);
     if (l)
         l->is_named = true;
 }
@@ -206,7 +206,7 @@ static void place_segments(struct restore *r)
 {
     for (size_t i = 0; i < r->found_count; i++) {
         const struct found_segment *f = &r->found[i];
-        struct lane *l = find(r, f->id);
+        struct lane *l = restore_find_lane(r, f->id);
         if (!l || !pager_restore_file(l, f->number, f->bytes))
             segments_remove(r->segments, f->id, f->number, NULL, NULL);
     }

@@ -66,7 +66,7 @@ static void line_remove(struct shared_credit *s, struct consumer *c)
     atomic_fetch_sub(&s->waiting, 1);
 }
 
-static bool has_room(const struct shared_credit *s)
+static bool shared_credit_has_room(const struct shared_credit *s)
 {
     uint32_t max = atomic_load(&s->max);
     return max == 0 || atomic_load(&s->used) < max;
@@ -74,7 +74,7 @@ static bool has_room(const struct shared_credit *s)
 
 /* Takes the share of one who stands in the line: what is free, divided among all of them. 0: nothing is
  * free. */
-static uint32_t take_share(struct shared_credit *s)
+static uint32_t shared_credit_take_share(struct shared_credit *s)
 {
     for (uint32_t used = atomic_load(&s->used);;) {
         uint32_t max = atomic_load(&s->max);
@@ -88,11 +88,11 @@ static uint32_t take_share(struct shared_credit *s)
 
 static void handed_mail(struct loop *at, struct mail *mail);
 
-static void hand_out(struct shared_credit *s)
+static void shared_credit_hand_out(struct shared_credit *s)
 {
-    while (!lv_list_is_empty(&s->line) && has_room(s)) {
+    while (!lv_list_is_empty(&s->line) && shared_credit_has_room(s)) {
         struct consumer *c = lv_list_item(s->line.next, struct consumer, credit.line_link);
-        uint32_t share = is_counted(c) ? take_share(s) : 0;
+        uint32_t share = is_counted(c) ? shared_credit_take_share(s) : 0;
         if (share == 0 && is_counted(c))
             return;
         line_remove(s, c);
@@ -109,12 +109,12 @@ static void room_mail(struct loop *at, struct mail *mail)
     (void)at;
     struct shared_credit *s = mail->a;
     atomic_store(&s->is_told, false);
-    hand_out(s);
+    shared_credit_hand_out(s);
     shared_credit_unref(&s);
 }
 
 /* Once for all that comes free in a turn. Any loop, which is `from`. */
-static void tell(struct shared_credit *s, struct loop *from)
+static void shared_credit_tell(struct shared_credit *s, struct loop *from)
 {
     if (atomic_load(&s->waiting) == 0 || atomic_exchange(&s->is_told, true))
         return;
@@ -135,13 +135,13 @@ static void wait_mail(struct loop *at, struct mail *mail)
 {
     struct consumer *c = mail->a;
     joins_line(c);
-    tell(c->credit.shared, at); /* some may have come free before the line knew of it */
+    shared_credit_tell(c->credit.shared, at); /* of what came free before it was in the line */
 }
 
 void shared_credit_set(struct shared_credit *s, uint32_t max)
 {
     atomic_store(&s->max, max);
-    tell(s, s->loop);
+    shared_credit_tell(s, s->loop);
 }
 
 void shared_credit_leave_line(struct consumer *c)
@@ -179,12 +179,13 @@ static void wait_in_line(struct consumer *c)
         return;
     }
     joins_line(c);
-    if (has_room(s)) /* some came free after we looked, and before others saw that somebody waits */
-        tell(s, home);
+    /* Some may have come free after we looked, and before others saw that somebody waits. */
+    if (shared_credit_has_room(s))
+        shared_credit_tell(s, home);
 }
 
 /* Takes one, unless others wait for some. */
-static bool take_free(struct shared_credit *s)
+static bool shared_credit_take_free(struct shared_credit *s)
 {
     if (atomic_load(&s->waiting) > 0)
         return false;
@@ -205,22 +206,23 @@ bool shared_credit_take(struct consumer *c)
         c->credit.handed--;
         return true;
     }
-    if (is_counted(c) ? take_free(c->credit.shared) : has_room(c->credit.shared))
+    if (is_counted(c) ? shared_credit_take_free(c->credit.shared)
+                      : shared_credit_has_room(c->credit.shared))
         return true;
     wait_in_line(c);
     return false;
 }
 
-static void give(struct consumer *c, uint32_t count)
+static void shared_credit_return(struct consumer *c, uint32_t count)
 {
     atomic_fetch_sub(&c->credit.shared->used, count);
-    tell(c->credit.shared, c->queue->entry.home);
+    shared_credit_tell(c->credit.shared, c->queue->entry.home);
 }
 
 void shared_credit_give(struct consumer *c, uint32_t count)
 {
     if (is_counted(c))
-        give(c, count);
+        shared_credit_return(c, count);
 }
 
 /* The consumer's turn has come: it uses what it can of this now, and gives back the rest. */
@@ -234,5 +236,5 @@ static void handed_mail(struct loop *at, struct mail *mail)
     uint32_t rest = c->credit.handed;
     c->credit.handed = 0;
     if (rest > 0)
-        give(c, rest);
+        shared_credit_return(c, rest);
 }
