@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/broker.h"
 #include "broker/forward.h"
 #include "paging/pager.h"
 #include "queue/queue_home.h"

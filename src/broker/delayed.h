@@ -21,6 +21,8 @@
 #include "queue/queue.h"
 #include "topology/exchange.h"
 
+struct broker;
+
 #define DELAYED_TYPE "x-delayed-message"
 
 /* How long the message is to wait, in milliseconds; 0: it is routed at once. Pure. */

@@ -10,11 +10,10 @@
 #ifndef LEVERET_BROKER_POLICY_H
 #define LEVERET_BROKER_POLICY_H
 
-#include <jansson.h>
-
 #include "base/buffer.h"
 #include "broker/broker.h"
 #include "store/definitions.h"
+#include "topology/effective_policy.h"
 
 struct exchange;
 struct policy; /* see policy_private.h */
@@ -32,22 +31,6 @@ struct policy_pairs {
     struct policy_pair *items;
     size_t count;
 };
-
-enum policy_kind { POLICY_ORDINARY, POLICY_OPERATOR, POLICY_KINDS };
-
-/* What rules a queue or an exchange. Immutable and shared by count; freed a grace period after the
- * last reference went, so that a reader who found it may use it until the end of its turn. */
-struct effective_policy {
-    struct lv_rcu_refs refs;
-    bool has[POLICY_KINDS]; /* at least one of them */
-    struct slice names[POLICY_KINDS];
-    json_t *definition;     /* an object; owned; not to be changed */
-    struct slice alternate; /* alternate-exchange; empty: none. Points into the definition */
-};
-
-/* NULL is fine: nothing rules. */
-struct effective_policy *effective_policy_ref(struct effective_policy *policy);
-void effective_policy_unref(struct effective_policy **policy);
 
 /* --- management: any thread that is no loop and is registered with RCU --------------------- */
 

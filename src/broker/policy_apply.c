@@ -63,48 +63,13 @@ static json_t *definition_of(const struct match *match)
     return copy;
 }
 
-static void effective_free(struct lv_rcu_refs *refs)
-{
-    struct effective_policy *e = lv_container_of(refs, struct effective_policy, refs);
-    json_decref(e->definition);
-    free(e);
-}
-
 /* Something matched. The caller owns the reference. */
 static struct effective_policy *effective_make(const struct match *match)
 {
-    size_t bytes = 0;
+    const struct slice *names[POLICY_KINDS];
     for (int kind = 0; kind < POLICY_KINDS; kind++)
-        bytes += match->of[kind] ? match->of[kind]->name.n : 0;
-    struct effective_policy *e = lv_calloc(1, sizeof *e + bytes);
-    uint8_t *space = (uint8_t *)(e + 1);
-    lv_rcu_refs_init(&e->refs, effective_free);
-    for (int kind = 0; kind < POLICY_KINDS; kind++) {
-        const struct policy *p = match->of[kind];
-        e->has[kind] = p != NULL;
-        if (!p || p->name.n == 0)
-            continue;
-        e->names[kind] = slice_of(memcpy(space, p->name.p, p->name.n), p->name.n);
-        space += p->name.n;
-    }
-    e->definition = definition_of(match);
-    e->alternate = json_slice(json_object_get(e->definition, "alternate-exchange"));
-    return e;
-}
-
-struct effective_policy *effective_policy_ref(struct effective_policy *policy)
-{
-    if (policy)
-        lv_rcu_ref(&policy->refs);
-    return policy;
-}
-
-void effective_policy_unref(struct effective_policy **policy)
-{
-    struct effective_policy *e = *policy;
-    *policy = NULL;
-    if (e)
-        lv_rcu_unref(&e->refs);
+        names[kind] = match->of[kind] ? &match->of[kind]->name : NULL;
+    return effective_policy_make(names, definition_of(match));
 }
 
 /* --- what rules together, made once ---------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #ifndef LEVERET_BROKER_PUBLISH_H
 #define LEVERET_BROKER_PUBLISH_H
 
+#include "broker/broker.h"
 #include "queue/consumer.h"
 #include "queue/queue.h"
 #include "topology/dedup.h"

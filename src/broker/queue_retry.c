@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/broker.h"
 #include "broker/departures.h"
 #include "broker/forward.h"
 #include "message/death_origin.h"

@@ -15,12 +15,12 @@
 
 #include <stddef.h>
 
-#include "broker/policy.h"
 #include "message/confirm.h"
 #include "message/death.h"
 #include "paging/lane.h"
 #include "queue/consumer.h"
 #include "queue/queue_arguments.h"
+#include "topology/effective_policy.h"
 #include "topology/queue_entry.h"
 #include "topology/route.h"
 #include "topology/topology.h"

@@ -6,8 +6,8 @@
 #ifndef LEVERET_QUEUE_QUEUE_SETTINGS_H
 #define LEVERET_QUEUE_QUEUE_SETTINGS_H
 
-#include "broker/policy.h"
 #include "queue/queue_arguments.h"
+#include "topology/effective_policy.h"
 
 struct queue;
 

@@ -6,8 +6,9 @@
 #ifndef LEVERET_TOPOLOGY_POLICY_PRIVATE_H
 #define LEVERET_TOPOLOGY_POLICY_PRIVATE_H
 
+#include "base/buffer.h"
 #include "base/pattern.h"
-#include "broker/policy.h"
+#include "topology/effective_policy.h"
 #include "topology/vhost.h"
 
 /* What a policy may rule. */

@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 
+#include "broker/policy.h"
 #include "broker/queue_retry.h"
 #include "feature_world.h"
 #include "loop/sim/loop_sim.h"
