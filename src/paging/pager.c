@@ -207,6 +207,12 @@ void pager_count_read_all(struct lane *l, struct segment *s)
     s->unread_bytes = 0;
 }
 
+void pager_count_if_none_left(struct lane *l)
+{
+    for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
+        pager_count_read_all(l, l->pager->segments[i]);
+}
+
 /* --- segments that go ------------------------------------------------------------------------------- */
 
 struct removal {

@@ -93,9 +93,6 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
     if (l->owner->wants_found && l->pager->has_unknown_deadlines) /* the scan will pass it over */
         l->owner->calls->found(l->owner, lane_place(l, sequence), entry->message.header,
                                entry->message.body.n, entry->message.is_persistent);
-    /* What else the segments hold is over: nothing of it may be counted. */
-    for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
-        pager_count_read_all(l, l->pager->segments[i]);
 }
 
 static void load_block(struct lane *l, struct segment *s, const struct segment_block *block)
@@ -115,37 +112,46 @@ static void load_block(struct lane *l, struct segment *s, const struct segment_b
         l->pager->loaded_below = end;
 }
 
+/* The block at the load offset is longer than the n bytes that were read. */
+static void load_short(struct lane *l, struct segment *s, size_t n, uint64_t block_bytes)
+{
+    if (s->load_offset + n < s->bytes) {
+        l->pager->read_bytes = (size_t)block_bytes; /* next time */
+        return;
+    }
+    pager_damage(l, s, s->load_offset, "cut short; the rest of it is lost");
+    s->load_offset = s->bytes;
+}
+
+/* How many of these bytes, which begin with a broken block, can be passed over, since no block begins in them.
+ * 0: too few to tell, they are read again with what comes behind. */
+static uint64_t pass_broken(struct lane *l, struct segment *s, struct slice bytes)
+{
+    uint64_t found;
+    bool is_more = s->load_offset + bytes.n < s->bytes;
+    if (is_more && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
+        return 0;
+    pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
+    if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
+        return found - s->load_offset;
+    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES /* one may begin in the last of them */
+                   : bytes.n;
+}
+
 /* Takes the blocks of what was read. */
 static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
 {
     struct segment_block block;
     uint64_t size = 0;
     while (bytes.n > 0) {
-        enum segment_result result =
-            segment_read_block(bytes, l->id, s->number, s->load_offset, &block, &size);
-        if (result == SEGMENT_SHORT) {
-            if (s->load_offset + bytes.n < s->bytes) {
-                l->pager->read_bytes = (size_t)size;
+        switch (segment_read_block(bytes, l->id, s->number, s->load_offset, &block, &size)) {
+        case SEGMENT_BLOCK: load_block(l, s, &block); break;
+        case SEGMENT_SHORT: load_short(l, s, bytes.n, size); return;
+        case SEGMENT_BROKEN:
+            size = pass_broken(l, s, bytes);
+            if (size == 0)
                 return;
-            }
-            pager_damage(l, s, s->load_offset, "cut short; the rest of it is lost");
-            s->load_offset = s->bytes;
-            return;
-        }
-        if (result == SEGMENT_BROKEN) {
-            uint64_t found;
-            bool is_more = s->load_offset + bytes.n < s->bytes;
-            if (is_more && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
-                return; /* read again, with what comes behind */
-            pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
-            if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
-                size = found - s->load_offset;
-            else if (is_more)
-                size = bytes.n - SEGMENT_BLOCK_HEADER_BYTES; /* one may begin in its last bytes */
-            else
-                size = bytes.n;
-        } else {
-            load_block(l, s, &block);
+            break;
         }
         s->load_offset += size;
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
@@ -215,6 +221,7 @@ static void load(struct lane *l, struct segment *s, struct slice bytes)
     load_bytes(l, s, bytes);
     if (s->load_offset >= s->bytes)
         pager_count_read_all(l, s);
+    pager_count_if_none_left(l);
     pager_release_segments(l);
     if (!segment_to_read(l->pager))
         end_of_disk(l);

@@ -292,41 +292,52 @@ static bool may_page(const struct lane *l)
            p->flight_bytes < pager_limits_of(l)->flight_bytes;
 }
 
+/* The chunk leaves memory. False: it has to stay, and so has what comes behind it. */
+static bool page_out(struct lane *l, uint64_t c, struct backlog_chunk *chunk)
+{
+    struct backlog *b = &l->backlog;
+    uint64_t places = pager_storable(l, c, chunk);
+    if (chunk->live != chunk->ready)
+        return false; /* somebody holds part of it */
+    if (places != (chunk->live & ~chunk->stored))
+        return false; /* part of it is within the range of a segment that does not have it */
+    if (may_have_copies(l->pager, c)) {
+        read_again(l, c, chunk);
+        backlog_note_of(b, c); /* the copies hold more than what is live */
+    }
+    pager_store_places(l, c, chunk, places, false);
+    if (!backlog_has_disk(b))
+        l->pager->loaded_below = 0;
+    backlog_page_out(b, c);
+    journal_paged_out(l);
+    return true;
+}
+
+/* Nothing is live in this chunk: it belongs to what is on disk around it, if anything is. */
+static void page_gap(struct lane *l, uint64_t c)
+{
+    struct backlog *b = &l->backlog;
+    if (!backlog_has_disk(b))
+        return;
+    if (may_have_copies(l->pager, c))
+        backlog_page_gap(b, c);
+    else
+        b->disk_end = c + 1;
+}
+
 void pager_relieve(struct lane *l)
 {
     struct backlog *b = &l->backlog;
-    struct journal_loop *p = journal_of(l->owner->home);
-    if (!p || b->memory_bytes < memory_high(l))
+    if (!journal_of(l->owner->home) || b->memory_bytes < memory_high(l))
         return;
     const size_t low = memory_low(l);
     pager_of(l);
     uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
     for (uint64_t c = first_to_page(l); c < growing && b->memory_bytes > low && may_page(l); c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
-        bool is_copied = may_have_copies(l->pager, c);
-        if (!chunk) {
-            if (!backlog_has_disk(b))
-                continue;
-            /* A gap belongs to what is around it. */
-            if (is_copied)
-                backlog_page_gap(b, c);
-            else
-                b->disk_end = c + 1;
-            continue;
-        }
-        if (chunk->live != chunk->ready)
-            return; /* somebody holds part of it */
-        uint64_t places = pager_storable(l, c, chunk);
-        if (places != (chunk->live & ~chunk->stored))
+        if (!chunk)
+            page_gap(l, c);
+        else if (!page_out(l, c, chunk))
             return;
-        if (is_copied) {
-            read_again(l, c, chunk);
-            backlog_note_of(b, c); /* the copies hold more than what is live */
-        }
-        pager_store_places(l, c, chunk, places, false);
-        if (!backlog_has_disk(b))
-            l->pager->loaded_below = 0;
-        backlog_page_out(b, c);
-        journal_paged_out(l);
     }
 }

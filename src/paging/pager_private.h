@@ -162,6 +162,9 @@ void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes);
 /* Nothing more of the segment is to be read. */
 void pager_count_read_all(struct lane *l, struct segment *s);
 
+/* If no ready message is left on disk, all estimates of what segments hold are void: clears them. */
+void pager_count_if_none_left(struct lane *l);
+
 /* The file goes, once the log knows. */
 void pager_remove_file(struct lane *l, uint64_t number);
 

@@ -66,40 +66,66 @@ static void add_unloaded(struct range_list *list, const struct pager *p, const s
     }
 }
 
-/* What of a segment is live, in order. */
-static void add_live(struct lane *l, const struct segment *s, struct range_list *list)
+/* Of a chunk that is in memory, or partly: what the segment has a copy of. */
+static void add_copies(struct range_list *list, const struct backlog *b, const struct segment *s,
+                       uint64_t c)
+{
+    const struct backlog_chunk *chunk = backlog_chunk(b, c);
+    for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
+        uint64_t sequence = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(stored);
+        if (sequence >= s->first_sequence && sequence < s->end_sequence)
+            range_add(list, sequence, 1);
+    }
+}
+
+/* The first sequence number of this chunk, which is on disk, that has not been loaded. */
+static uint64_t unloaded_from(const struct lane *l, uint64_t c)
+{
+    uint64_t base = c * WINDOW_ENTRIES;
+    bool is_partly_loaded = c == l->backlog.disk_begin && l->pager->loaded_below > base;
+    return is_partly_loaded ? l->pager->loaded_below : base;
+}
+
+/* Of a chunk on disk with a note, which says what of it is live. */
+static void add_noted(struct range_list *list, const struct lane *l, const struct segment *s,
+                      uint64_t c, const struct backlog_note *note)
+{
+    const uint64_t from = unloaded_from(l, c);
+    for (uint64_t live = note->live; live; live &= live - 1) {
+        uint64_t sequence = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(live);
+        if (sequence >= from)
+            add_unloaded(list, l->pager, s, sequence, sequence + 1);
+    }
+}
+
+/* Chunks on disk without notes, from c on and up to `end` at most, are one range. The chunk behind them. */
+static uint64_t add_whole(struct range_list *list, const struct lane *l, const struct segment *s,
+                          uint64_t c, uint64_t end)
 {
     const struct backlog *b = &l->backlog;
-    uint64_t end = (s->end_sequence + WINDOW_ENTRIES - 1) / WINDOW_ENTRIES;
-    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES; c < end; c++) {
-        const struct backlog_chunk *chunk = backlog_chunk(b, c);
-        uint64_t base = c * WINDOW_ENTRIES;
-        for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
-            uint64_t sequence = base + (unsigned)__builtin_ctzll(stored);
-            if (sequence >= s->first_sequence && sequence < s->end_sequence)
-                range_add(list, sequence, 1);
-        }
-        bool is_on_disk = backlog_has_disk(b) && c >= b->disk_begin && c < b->disk_end;
-        if (!is_on_disk)
-            continue;
-        uint64_t from =
-            c == b->disk_begin && l->pager->loaded_below > base ? l->pager->loaded_below : base;
+    uint64_t next = c + 1;
+    while (c != b->disk_begin && next < end && next < b->disk_end && !backlog_note(b, next))
+        next++;
+    add_unloaded(list, l->pager, s, unloaded_from(l, c), next * WINDOW_ENTRIES);
+    return next;
+}
+
+/* What of a segment is live, in order. */
+static void add_live(const struct lane *l, const struct segment *s, struct range_list *list)
+{
+    const struct backlog *b = &l->backlog;
+    const uint64_t end = (s->end_sequence + WINDOW_ENTRIES - 1) / WINDOW_ENTRIES;
+    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES; c < end;) {
         const struct backlog_note *note = backlog_note(b, c);
-        if (note) {
-            for (uint64_t live = note->live; live; live &= live - 1) {
-                uint64_t sequence = base + (unsigned)__builtin_ctzll(live);
-                if (sequence >= from)
-                    add_unloaded(list, l->pager, s, sequence, sequence + 1);
-            }
+        bool is_on_disk = backlog_has_disk(b) && c >= b->disk_begin && c < b->disk_end;
+        add_copies(list, b, s, c);
+        if (is_on_disk && !note) {
+            c = add_whole(list, l, s, c, end);
             continue;
         }
-        /* A run of whole chunks is one range. */
-        uint64_t last = c;
-        while (c != b->disk_begin && last + 1 < end && last + 1 < b->disk_end &&
-               !backlog_note(b, last + 1))
-            last++;
-        add_unloaded(list, l->pager, s, from, (last + 1) * WINDOW_ENTRIES);
-        c = last;
+        if (is_on_disk)
+            add_noted(list, l, s, c, note);
+        c++;
     }
 }
 
@@ -188,7 +214,14 @@ static void carry(const struct lane *l, struct carried_list *list, uint64_t sequ
     };
 }
 
-/* In order of sequence: stragglers stand among chunks that are on disk. */
+static int by_sequence(const void *a, const void *b)
+{
+    uint64_t x = ((const struct log_carried *)a)->sequence;
+    uint64_t y = ((const struct log_carried *)b)->sequence;
+    return (x > y) - (x < y);
+}
+
+/* All that no segment has, in order of sequence. */
 static void carry_all(struct lane *l, struct carried_list *list)
 {
     const struct pager *p = l->pager;
@@ -209,6 +242,8 @@ static void carry_all(struct lane *l, struct carried_list *list)
                 carry(l, list, s->sequence, s->message, s->redelivered);
         }
     }
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof *list->items, by_sequence);
 }
 
 /* How often messages have come back, where somebody counts that. */
@@ -234,22 +269,15 @@ static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
     return counts;
 }
 
-static int by_sequence(const void *a, const void *b)
+/* The segments as the snapshot has them. The caller frees it, and the ranges of each. */
+static struct log_segment *segments_of(const struct lane *l)
 {
-    uint64_t x = ((const struct log_carried *)a)->sequence;
-    uint64_t y = ((const struct log_carried *)b)->sequence;
-    return (x > y) - (x < y);
-}
-
-static void stage_snapshot(struct lane *l)
-{
-    struct pager *p = l->pager;
+    const struct pager *p = l->pager;
     struct log_segment *segments = lv_calloc(p->count + 1, sizeof *segments);
-    struct range_list *lists = lv_calloc(p->count + 1, sizeof *lists);
-    struct carried_list carried = {0};
     for (size_t i = 0; i < p->count; i++) {
         const struct segment *s = p->segments[i];
-        add_live(l, s, &lists[i]);
+        struct range_list live = {0};
+        add_live(l, s, &live);
         segments[i] = (struct log_segment){
             .number = s->number,
             .first_sequence = s->first_sequence,
@@ -257,31 +285,37 @@ static void stage_snapshot(struct lane *l)
             .bytes = s->synced_bytes,
             .persistent_live = s->persistent_live,
             .persistent_bytes = s->persistent_bytes,
-            .live = lists[i].items,
-            .live_count = lists[i].count,
+            .live = live.items,
+            .live_count = live.count,
         };
     }
-    carry_all(l, &carried);
-    if (carried.count > 1)
-        qsort(carried.items, carried.count, sizeof *carried.items, by_sequence);
+    return segments;
+}
+
+static void stage_snapshot(struct lane *l)
+{
+    struct pager *p = l->pager;
+    struct log_segment *segments = segments_of(l);
+    struct carried_list carried = {0};
     size_t count_count;
     struct log_count *counts = counts_of(l, &count_count);
-    l->owner->journal->snapshot(l, &(struct log_snapshot){
-                                       .queue = l->id,
-                                       .next_sequence = l->backlog.next_sequence,
-                                       .delivered_below = l->delivered_staged,
-                                       .segments = segments,
-                                       .segment_count = p->count,
-                                       .carried = carried.items,
-                                       .carried_count = carried.count,
-                                       .counts = counts,
-                                       .count_count = count_count,
-                                       .has_deadlines = l->backlog.timed > 0 || pager_must_scan(l),
-                                   });
+    carry_all(l, &carried);
+    const struct log_snapshot snapshot = {
+        .queue = l->id,
+        .next_sequence = l->backlog.next_sequence,
+        .delivered_below = l->delivered_staged,
+        .segments = segments,
+        .segment_count = p->count,
+        .carried = carried.items,
+        .carried_count = carried.count,
+        .counts = counts,
+        .count_count = count_count,
+        .has_deadlines = l->backlog.timed > 0 || pager_must_scan(l),
+    };
+    l->owner->journal->snapshot(l, &snapshot);
     p->snapshot = SNAPSHOT_STAGED;
     for (size_t i = 0; i < p->count; i++)
-        free(lists[i].items);
-    free(lists);
+        free((void *)segments[i].live);
     free(segments);
     free(carried.items);
     free(counts);

@@ -26,8 +26,8 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
     if (l->pager)
         pager_fetch_taken(l->pager, sequence);
     backlog_take_on_disk(&l->backlog, sequence);
-    for (size_t i = 0; l->backlog.disk_ready == 0 && l->pager && i < l->pager->count; i++)
-        pager_count_read_all(l, l->pager->segments[i]);
+    if (l->pager)
+        pager_count_if_none_left(l);
 }
 
 bool pager_may_have(const struct lane *l, uint64_t sequence)
