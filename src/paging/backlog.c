@@ -1,3 +1,7 @@
+/* Messages come, are taken, come back and leave: each is a few bit operations on its chunk of 64.
+ *
+ * Every message that comes to be or goes passes one of the count_...() functions, so that counts and bytes
+ * agree with the chunks. Deadlines and counts of returns are in backlog_times.c. */
 #include "paging/backlog.h"
 
 #include <stdlib.h>

@@ -1,29 +1,29 @@
-/* The messages that a queue holds, by sequence number.
+/* The messages that a lane holds, by sequence number.
  *
- * Each message has one place, from push to settle: ready (waiting), or taken (delivered and not
- * acknowledged). A message that comes back is ready again at its old place, so requeueing keeps
- * the order however acknowledgements come. Chunks of 64 places with a bit for each state:
+ * A message keeps its number from push to settle. It is ready (waiting), or taken (delivered and not
+ * acknowledged). A message that comes back is ready again under its old number, so requeueing keeps
+ * the order however acknowledgements come. Numbers are kept in chunks of 64, with a bit for each state:
  *
  *   (1) ready and stored are subsets of live.
- *   (2) No chunk in memory before `cursor` has a ready place.
- *   (3) A chunk without a live place is given back.
+ *   (2) No chunk in memory before `cursor` has a ready message.
+ *   (3) A chunk without a live message is freed.
  *
- * A long backlog is on disk but for its two ends (pager.h moves chunks there and back):
+ * Of a long backlog all but its two ends is on disk (pager.h moves chunks there and back):
  *
  *   first ...  memory  ... | disk_begin ...  disk  ... disk_end | ... memory ... next_sequence
  *
- *   (4) Places of chunks on disk are ready, but for those that were taken there (because their time
- *       had come). Chunk disk_begin may be here in part already; only what is here of it is handed out
- *       in order, and nothing behind it until it is whole.
- *   (5) Where nothing is on disk disk_begin == disk_end.
+ *   (4) Messages of chunks on disk are ready, except those that were taken there (because their time
+ *       had come). Chunk disk_begin may be in memory in part; what is in memory of it is handed out in order,
+ *       and nothing behind it until all of it is.
+ *   (5) If nothing is on disk, disk_begin == disk_end.
  *
- * A place may have a deadline, and a count of how often its message came back: they stand in the
- * chunk's note, which stays in memory when the chunk is on disk, and goes with the chunk. An index
- * of the notes, by their earliest deadlines, finds what is due, wherever it stands:
+ * A message may have a deadline, and a count of how often it came back. Both are in the note of its chunk,
+ * which stays in memory while the chunk is on disk. An index of the notes, by their earliest deadlines, finds
+ * what is due, in memory or on disk:
  *
- *   (6) For each ready place with a deadline the index has an entry of its chunk that is not later.
+ *   (6) For each ready message with a deadline the index has an entry of its chunk that is not later.
  *
- * The backlog owns one reference of every message in memory. One thread: the queue's home. */
+ * The backlog owns one reference of every message in memory. One thread: the owner's home. */
 #ifndef LEVERET_PAGING_BACKLOG_H
 #define LEVERET_PAGING_BACKLOG_H
 
@@ -66,8 +66,8 @@ struct backlog {
     struct lv_seqmap window; /* of struct backlog_chunk */
     uint64_t next_sequence;
     uint64_t cursor; /* a chunk number */
-    uint64_t
-        taken_below; /* deliveries go in order: what is ready below has been delivered before */
+    /* Deliveries go in order: a ready message below has been delivered before. */
+    uint64_t taken_below;
     uint64_t disk_begin;
     uint64_t disk_end;
     size_t ready; /* on disk included */
@@ -84,9 +84,9 @@ struct backlog {
     size_t timed; /* chunks with times */
     bool counts_deliveries;
     bool stores_all; /* transient messages count as persistent ones: a quorum queue */
-    bool
-        notes_gaps; /* of each chunk that goes to the disk is noted what it holds: who asks for a place that
-                        may be empty (conflation) must know */
+    /* What each chunk holds is noted when it is paged out: the owner asks for single messages that may have
+     * left already (calls->found). */
+    bool notes_gaps;
 };
 
 /* What a message was that has left. */

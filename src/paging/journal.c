@@ -1,3 +1,14 @@
+/* The log of this machine as a journal (journal.h).
+ *
+ * The happy path: local_enqueue() stages a record, local_confirm() puts the publisher at the end of `waits`; at
+ * the end of the turn at_turn_end() hands the stage to the log's writer; its thread syncs and mails back
+ * safe_mail(), which answers all that waited for this ticket or an earlier one.
+ *
+ * What can go wrong:
+ *   - writing the log fails: whoever waits is refused, the owner of the journal is told (on_failure), and
+ *     nothing persistent is taken any more; deliveries go on;
+ *   - a segment cannot be written for want of room or descriptors: it is tried again (journal_try_again);
+ *   - an owner's definition is not safe yet: its confirms are parked until it is. */
 #include "paging/journal.h"
 
 #include <stdlib.h>
@@ -571,8 +582,8 @@ static void forget_delivered(struct lane *l)
         l->delivered_safe = 0;
 }
 
-/* Snapshots take room in the log themselves. It may be three times as long as they are together, so that
- * writing them anew never is the reason for writing them anew. */
+/* Allows the log three times the size of all snapshots; otherwise writing snapshots would itself be the reason to
+ * write the next ones. */
 static uint64_t files_kept(const struct journal *journal)
 {
     uint64_t bytes = atomic_load_explicit(&journal->snapshot_bytes, memory_order_relaxed);

@@ -1,14 +1,14 @@
-/* Between queues and the store: what a loop stages in the log, who waits for it to be safe, and
- * which queues keep old log files from being given back.
+/* Between lanes and the store: what a loop stages in the log, who waits for it to be safe, and
+ * which lanes keep old log files from being removed.
  *
  *   push  -> log_enqueue -> (end of turn) log_submit -> writer: write, sync -> mail: safe up to T
  *         -> everybody who waits for a ticket up to T is answered, in order
  *
- *   (1) A publisher hears of a persistent message in a durable queue after its ticket is safe.
- *   (2) Everything about a queue is staged by its home, in the order in which it happened.
- *   (3) `dirty` holds, oldest first, the lanes that depend on log files; each stands there with the
- *       file of its oldest record that counts. A queue whose file is older than the log wants to
- *       keep writes a snapshot and goes to the end.
+ *   (1) A publisher is answered after the ticket of its persistent message is safe.
+ *   (2) Everything about a lane is staged by its home, in the order in which it happened.
+ *   (3) `dirty` lists the lanes that depend on log files, each with the file of its oldest record that
+ *       counts, the oldest first. A lane whose file is older than the log wants to keep writes a snapshot,
+ *       and is put at the end.
  *
  * One journal_loop per loop (journal_slot), used on that loop alone. */
 #ifndef LEVERET_PAGING_JOURNAL_H
@@ -21,7 +21,7 @@
 
 struct journal_limits {
     struct pager_limits pager;
-    uint64_t delivered_ahead; /* so far ahead of the deliveries the log is told of them */
+    uint64_t delivered_ahead; /* the log is told of deliveries this many messages ahead */
     uint64_t files_kept; /* old log files, before queues that need them are asked for snapshots */
 };
 extern const struct journal_limits journal_limits_default;
@@ -33,8 +33,8 @@ struct journal_wait {
     struct confirm_sink *sink;
     uint64_t number;
     uint64_t count;
-    struct lane_owner
-        *uncommitted; /* ... whose definition must be safe too (referenced); NULL: none ... */
+    /* ... which waits for the definition of this owner, too (referenced); NULL: it is safe ... */
+    struct lane_owner *uncommitted;
     /* ... or a call. */
     void (*fn)(struct loop *loop, void *arg, int error);
     void *arg;

@@ -1,11 +1,10 @@
-/* A lane: messages of a queue that wait in one line, in memory and on disk. A queue without
- * priorities has one; a queue with priorities has one for each that was ever used, and gives what
- * stands in a higher one first.
+/* A lane: messages that wait in one line, in memory and on disk. Its owner (lane_owner.h), a queue, has one, or
+ * one for each priority that was ever used.
  *
  * To the store each lane is a queue of its own, under an id of its own. A message's *place* in its
  * queue is one number: the lane's priority above LANE_SHIFT, the sequence number below.
  *
- * Everything here belongs to the queue's home. */
+ * Everything here belongs to the owner's home. */
 #ifndef LEVERET_PAGING_LANE_H
 #define LEVERET_PAGING_LANE_H
 
@@ -36,9 +35,9 @@ struct lane {
     uint64_t dirty_file;
     uint64_t over_ticket;    /* when it is safe, the log says nothing that counts; 0: unknown */
     uint64_t snapshot_bytes; /* of its snapshot in the log */
-    uint64_t
-        delivered_staged;    /* the log has been told that what is below may have been delivered */
-    uint64_t delivered_safe; /* ... and that is safe */
+    /* The log has been told that messages below may have been delivered ... */
+    uint64_t delivered_staged;
+    uint64_t delivered_safe; /* ... and up to here that is safe */
 };
 
 /* --- places, and ids in the store ------------------------------------------------------- */

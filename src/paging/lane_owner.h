@@ -45,10 +45,10 @@ struct lane_owner {
     struct loop *home;
     uint64_t id;                       /* in the store, never used twice */
     const struct journal_ops *journal; /* lane_journal.h; NULL: nothing outlives the process */
-    bool is_early;    /* it was made while the log was being read: it may find records of an older
-                            owner with its id there */
-    bool wants_found; /* see calls->found */
-    bool is_ended;    /* its lanes hold nothing any more */
+    /* It was made while the log was being read, which may have records of an older owner with its id. */
+    bool is_early;
+    bool wants_found;               /* see calls->found */
+    bool is_ended;                  /* its lanes hold nothing any more */
     _Atomic bool is_committed;      /* its definition is safe, or it needs none. Any thread. */
     struct lane_counters *counters; /* the owner's */
     struct lane first;              /* priority 0: the only lane of most owners */

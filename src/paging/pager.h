@@ -1,17 +1,17 @@
-/* The pager moves a queue's messages between memory and the queue's segments.
+/* The pager moves a lane's messages between memory and the lane's segments.
  *
  * A backlog above limits.memory_high bytes leaves memory from its middle on: whole chunks are appended
  * to a segment, and read back in large pieces ahead of the consumers. A segment in which nothing is
  * live is removed; one in which little is live is emptied at the next snapshot.
  *
- * A snapshot makes the old records of the queue in the log needless: what is live and stands in no
- * segment is either little, and then goes into the snapshot itself, or is put into a segment; the
- * segments are synced; then the snapshot is staged.
+ * A snapshot makes the old records of the lane in the log needless. Live messages that no segment has are
+ * written into the snapshot itself if they are few, else into a segment; the segments are synced; then the
+ * snapshot is staged.
  *
  * Segments hold transient messages too. Only persistent ones count after a restart.
  *
  *   (1) Segments are in order, and their sequence numbers do not overlap.
- *   (2) Everything of the queue that is on disk alone stands in a segment, behind its load offset.
+ *   (2) Every message of the lane that is on disk alone is in a segment, behind its load offset.
  *   (3) The log is told that a segment is gone before its file is removed. */
 #ifndef LEVERET_PAGING_PAGER_H
 #define LEVERET_PAGING_PAGER_H
@@ -21,18 +21,18 @@
 
 struct pager;
 
-/* Bytes, but for ahead_chunks. Of a queue: */
+/* All in bytes, except ahead_chunks. Of one lane, unless its owner has several, which share. */
 struct pager_limits {
     size_t memory_high;   /* from here on it pages out ... */
     size_t memory_low;    /* ... down to here */
     size_t ahead_bytes;   /* below it it reads ahead ... */
-    size_t ahead_chunks;  /* ... until so much waits before the consumers */
-    size_t segment_bytes; /* a segment that has so many is not appended to */
-    size_t block_bytes;   /* about so many stand in one block at most */
+    size_t ahead_chunks;  /* ... until this many chunks are ready in memory */
+    size_t segment_bytes; /* a segment of this size is not appended to */
+    size_t block_bytes;   /* of one block, about, at most */
     size_t write_bytes;
     size_t read_bytes;
     size_t flight_bytes; /* may be written and not yet taken by the file system */
-    size_t carry_bytes;  /* more than that goes into a segment, not into a snapshot */
+    size_t carry_bytes;  /* a snapshot itself holds at most this much; more is put into a segment */
 };
 
 #define PAGER_LIMITS_DEFAULT                                                                       \
@@ -43,17 +43,17 @@ struct pager_limits {
         .flight_bytes = 16 * 1024 * 1024, .carry_bytes = 64 * 1024,                                \
     }
 
-/* All of these at the queue's home; they do nothing where nothing is stored. */
+/* All of these at the owner's home; they do nothing where nothing is stored. */
 
-/* Memory may have grown: pages out what is too much. */
+/* Memory may have grown: pages out what is above the limit. */
 void pager_relieve(struct lane *l);
 
-/* The next message is on disk, or soon will be: sees to it that it is read. True: something has come of
- * it at once, look again. Else deliveries are scheduled when it is here. */
+/* The next message is on disk: asks for it. True: something has come at once, look again. Else the owner is
+ * told when it is there (calls->ready). */
 bool pager_want(struct lane *l);
 /* After a message was taken: reads ahead when little is left in memory. */
 static inline void pager_read_ahead(struct lane *l);
-/* The same for a queue with something on disk. */
+/* pager_read_ahead() of a lane with something on disk. */
 void pager_read_on(struct lane *l);
 
 /* The message at this place, which is on disk alone and has a deadline: the caller owns *ret. NULL in
@@ -61,31 +61,32 @@ void pager_read_on(struct lane *l);
  * read. What is due up to `until_ms` of the same chunk is kept, too, until it is taken (below) or others
  * need its room. */
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
-/* Sees to it that what is due soon has been read before it is asked for. Wants to be called now and then,
- * and PAGER_FETCH_AHEAD_MS before something is due at the latest. */
+/* Reads messages that are due soon before pager_fetch() asks for them. To be called from time to time, and
+ * at the latest PAGER_FETCH_AHEAD_MS before something is due. */
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms);
 enum { PAGER_FETCH_AHEAD_MS = 100 };
 /* Takes the message at this place, which is on disk alone and has a deadline. */
 void pager_take_on_disk(struct lane *l, uint64_t sequence);
-/* The same for any message on disk alone; it has been read, and is borrowed. */
+/* Takes any message that is on disk alone; it has been read, and is borrowed. */
 void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
-/* The same for one of which this is known. False when no message that could be taken stands there. */
+/* Like pager_take_any_on_disk(), for a caller that knows size and persistence without reading. Returns false
+ * if no ready message with this number is on disk alone. */
 bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
                               bool is_persistent);
-/* Whether a message may stand at this place on disk alone, ready or taken. */
+/* Whether a message with this number may be on disk alone, ready or taken. */
 bool pager_may_have(const struct lane *l, uint64_t sequence);
-/* The same, ready. */
+/* Whether a ready message with this number may be on disk alone. */
 bool pager_may_take(const struct lane *l, uint64_t sequence);
-/* Recovery: the queue's conflation hears of messages that wait for their chunks. */
+/* Recovery: calls->found() for messages that the log had and that wait in memory for their chunks. */
 void pager_find_stragglers(struct lane *l);
-/* What was taken, here or on disk, is ready again as if nobody had ever had it. False when there is no
- * such message. */
+/* A taken message, in memory or on disk, is ready again as if nobody had ever had it. Returns false if there
+ * is no such message. */
 bool pager_untake(struct lane *l, uint64_t sequence);
 
 /* --- reading without taking (pager_browse.c) --- */
 
-/* Looks at what is on disk alone, front to back, and changes nothing. One for all lanes of a queue, one
- * read at a time; it holds one piece of a segment. */
+/* Looks at what is on disk alone, front to back, and changes nothing. One reader serves all lanes of an owner,
+ * with one read at a time; it holds one piece of a segment. */
 struct pager_reader;
 
 /* Where it is in a lane: {0} at first. */
@@ -110,10 +111,10 @@ struct pager_found {
 struct pager_reader *pager_reader_create(struct loop *home, void (*wake)(void *arg), void *arg);
 /* Nobody is woken any more. Clears the pointer; NULL is fine. Home, or after the loops have stopped. */
 void pager_reader_free(struct pager_reader **reader);
-/* Gives up what it holds of a segment. */
+/* Frees the piece of a segment that it holds. */
 void pager_reader_rest(struct pager_reader *reader);
 
-/* What the lane has on disk alone begins here or behind it. */
+/* Returns a sequence number below which nothing is on disk alone. */
 uint64_t pager_disk_from(const struct lane *l);
 
 enum pager_reader_result { READER_FOUND, READER_WAIT, READER_END };
@@ -131,7 +132,7 @@ bool pager_must_scan(const struct lane *l);
 /* Reads them, piece by piece; calls->fetched() is called as they come. */
 void pager_scan(struct lane *l);
 
-/* A message that stands in a segment, or in the log alone since before the last start, has left. */
+/* A message has left that a segment has, or that was only in the log since the last start. */
 void pager_left(struct lane *l, const struct backlog_left *left);
 
 /* Drops everything that is on disk alone (purge). */
@@ -139,7 +140,7 @@ void pager_purge(struct lane *l);
 
 /* Begins a snapshot; journal->snapshot() is called when it can be staged. */
 void pager_snapshot(struct lane *l);
-/* The snapshot is safe, or failed: segments that it made needless go. */
+/* The snapshot is safe (error 0), or has failed: segments that it made needless are removed. */
 void pager_snapshot_is_safe(struct lane *l, int error);
 
 /* What could not be written, for want of room or of descriptors, is written again; what could not be
@@ -150,11 +151,11 @@ bool pager_has_segments(const struct lane *l);
 
 /* A snapshot is under way, or wanted: what was purged before may come back after a crash. */
 bool pager_is_busy(const struct lane *l);
-/* The queue's ready bytes are an estimate: some of what was settled before the last start stood in
+/* Whether the lane's ready bytes are an estimate: some of what was settled before the last start was in
  * segments that have not been read since. */
 bool pager_estimates_bytes(const struct lane *l);
 
-/* The queue is deleted: its files go once the log knows. */
+/* The owner has ended: the lane's files are removed once the log knows. */
 void pager_delete(struct lane *l);
 
 /* Frees memory; files stay. */
@@ -162,7 +163,7 @@ void pager_free(struct pager **pager);
 
 /* --- recovery, before the loops start --------------------------------------------------------------- */
 
-/* The queue is what the snapshot says, and nothing else. */
+/* The lane is what the snapshot says, and nothing else. */
 void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot);
 /* A message of the log. */
 void pager_restore_message(struct lane *l, const struct log_carried *message);

@@ -1,7 +1,7 @@
 /* Single messages from the disk, out of their order: those whose time has come.
  *
- * Those that are due soon are read before they are asked for: now and then, everything that is due within a
- * horizon, in runs of neighbouring blocks. The horizon is as far as what lies within it has room. */
+ * Messages due soon are prefetched: from time to time everything due within a horizon is read, adjacent blocks
+ * in one read. The horizon shrinks until what it covers fits into FETCHED_BYTES_MAX. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>

@@ -1,4 +1,11 @@
-/* From disk to memory: segments are read front to back, ahead of the consumers. */
+/* From disk to memory: segments are read front to back, ahead of the consumers.
+ *
+ * One read at a time is under way (pager_want). Of what it brings each valid block is taken apart (load_block),
+ * and each message that is still live becomes a ready message of chunk disk_begin (load_entry). When the block
+ * behind a chunk comes, the chunk is whole and the next one's turn (next_chunk).
+ *
+ * A broken block costs its own messages: the next valid one is looked for. When the last segment has been read,
+ * what is still counted as being on disk is lost (end_of_disk). */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>

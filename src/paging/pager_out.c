@@ -1,4 +1,8 @@
-/* From memory to disk: whole chunks are appended to segments. */
+/* From memory to disk: whole chunks are appended to segments.
+ *
+ * Bytes gather in `pending`, and go to the store's thread in pieces. A piece that cannot be written for want of
+ * room or of descriptors is kept, with all that come behind it, and written again later; any other failure
+ * ends paging for this lane: it stays in memory. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>

@@ -104,17 +104,17 @@ struct pager {
     struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
     bool is_scanning;
     bool is_scan_waiting; /* a read failed: it is tried again later */
-    unsigned holds;       /* somebody reads a segment: none goes, though it be empty ... */
-    bool is_holding_back; /* ... and one would have gone */
+    unsigned holds;       /* somebody takes a segment apart: none is removed ... */
+    bool is_holding_back; /* ... and one would have been */
     unsigned scan_failures;
     uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
-    bool
-        has_unknown_deadlines; /* messages in recovered segments have deadlines that nobody has read yet */
+    /* Messages in recovered segments have deadlines, or values, that nobody has read yet. */
+    bool has_unknown_deadlines;
 };
 
 /* --- pager.c --- */
 
-/* The queue's pager, made when there is none. Home. */
+/* The lane's pager, made when there is none. Home. */
 struct pager *pager_of(struct lane *l);
 
 /* The store's files; NULL when nothing is stored, or not any more. */
@@ -126,28 +126,28 @@ const struct pager_limits *pager_limits_of(const struct lane *l);
 /* Frees it with its bytes. */
 void pager_piece_free(struct piece *piece);
 
-/* It has no file to go to any more, or it is there. */
+/* The piece has been written, or its segment has gone: it is freed. */
 void pager_piece_end(struct pager *p, struct piece *piece);
 
-/* Among those that could not be written, in the order of the file. */
+/* Puts a piece that could not be written among the kept ones, in the order of the files. */
 void pager_piece_keep(struct pager *p, struct piece *piece);
 
 /* The first kept piece of this segment that ends behind this offset, or NULL. */
 struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset);
 
-/* The place of the first straggler from this sequence number on. */
+/* The index of the first straggler with this sequence number or a higher one. */
 size_t pager_straggler_from(const struct pager *p, uint64_t sequence);
 
-/* The message that recovery found in the log at this place of a chunk on disk, or NULL. */
+/* Returns the message that recovery found in the log with this number, among chunks on disk; or NULL. */
 struct straggler *pager_straggler(const struct pager *p, uint64_t sequence);
 
 /* Frees the struct; the file stays. */
 void pager_segment_free(struct segment *s);
 
-/* The place of the first segment that ends behind this sequence number. */
+/* The index of the first segment that ends behind this sequence number. */
 size_t pager_segment_place(const struct pager *p, uint64_t sequence);
 
-/* The segment in which this sequence number stands, or NULL. */
+/* Returns the segment in whose range this sequence number is, or NULL. */
 struct segment *pager_segment_of(const struct pager *p, uint64_t sequence);
 
 /* Lists a new segment at its place. The pager owns it. */
@@ -171,8 +171,8 @@ void pager_remove_file(struct lane *l, uint64_t number);
 /* Segments in which nothing is live go. */
 void pager_end_empty_segments(struct lane *l);
 
-/* What is found in a segment may make messages leave (conflation), and the segment with the last of them:
- * whoever looks into one holds them all. */
+/* While segments are held none is removed. Whoever takes one apart holds them: what is found there may make
+ * messages leave (calls->found), and with the last of its messages the segment would go. */
 void pager_hold_segments(struct lane *l);
 void pager_release_segments(struct lane *l);
 
@@ -184,8 +184,8 @@ bool pager_may_pass(int error);
 /* The segment with this file number, or NULL. */
 struct segment *pager_segment_numbered(const struct pager *p, uint64_t number);
 
-/* Nobody knows any more what the files hold: nothing more goes there, and no snapshot counts on them. What
- * is persistent is still in the log, which keeps it. */
+/* Writing a segment has failed for good: nothing more is paged out, and no snapshot is taken. Persistent
+ * messages are still in the log, which keeps them. Logged once. */
 void pager_fail_writing(struct lane *l, int error);
 
 /* Hands over what is pending of the segment being written. */
@@ -194,11 +194,11 @@ void pager_flush(struct lane *l);
 /* The message as the store takes it; borrows. */
 struct log_message pager_message_parts(const struct lane *l, const struct message *m);
 
-/* Places of a chunk that memory alone has and that a segment can take: those that stand between the
- * messages of one cannot, since segments do not overlap. */
+/* Messages of the chunk that are only in memory and may be written out, a bit for each. One whose number is
+ * within the range of an existing segment may not: segments do not overlap. */
 uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk);
 
-/* Appends these places of a chunk, in blocks of bounded size. A copy: they stay in memory. */
+/* Appends these messages of a chunk to segments, in blocks of bounded size. `is_copy`: they stay in memory. */
 void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
                         bool is_copy);
 
@@ -237,13 +237,13 @@ void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done 
 
 /* --- pager_fetch.c --- */
 
-/* The chunk is in memory: what was fetched of it goes. */
+/* The chunk is in memory: frees what was fetched of it. */
 void pager_fetch_forget(struct pager *p, uint64_t chunk);
 
 /* The message has been taken, perhaps by somebody who did not ask for it here. */
 void pager_fetch_taken(struct pager *p, uint64_t sequence);
 
-/* All that was fetched goes: nothing is on disk any more. */
+/* Nothing is on disk any more: frees all that was fetched. */
 void pager_fetch_drop(struct pager *p);
 
 /* Nobody waits for what was fetched: frees it. */
@@ -273,7 +273,7 @@ size_t pager_range_from(const struct segment *s, uint64_t sequence);
 /* Whether the sequence number was live in a recovered segment when we started. */
 bool pager_is_live(const struct segment *s, uint64_t sequence);
 
-/* Only what is in memory is live of the segment from here on. */
+/* Counts anew what is live of the segment: only what is in memory, from here on. */
 void pager_recount(struct lane *l, struct segment *s);
 
 #endif

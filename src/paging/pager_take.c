@@ -1,4 +1,5 @@
-/* Out of the midst of what is on disk, and back. */
+/* Messages that are taken while they are on disk, out of their order, and put back: whose time has come, which
+ * are replaced, or which are sent back. The chunk's note remembers which. */
 #include "paging/pager_private.h"
 
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
