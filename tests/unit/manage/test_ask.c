@@ -1,0 +1,208 @@
+/* Asking loops, from a thread that waits: real loops run beside it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/rcu.h"
+#include "manage/ask.h"
+
+enum { LOOPS = 3 };
+
+struct world {
+    struct loops *loops;
+    struct asker *asker;
+    pthread_t thread;
+    bool are_stopped;
+};
+
+static void *run_loops(void *arg)
+{
+    loops_run(arg);
+    return NULL;
+}
+
+static void begin(struct world *w)
+{
+    *w = (struct world){.loops = loops_create(LOOPS)};
+    w->asker = asker_create(w->loops);
+    loops_start(w->loops);
+    assert_int_equal(pthread_create(&w->thread, NULL, run_loops, w->loops), 0);
+    lv_rcu_register_thread();
+}
+
+static void stop_loops(struct world *w)
+{
+    loops_stop(w->loops);
+    lv_rcu_offline();
+    assert_int_equal(pthread_join(w->thread, NULL), 0);
+    lv_rcu_online();
+    w->are_stopped = true;
+}
+
+static void end(struct world *w)
+{
+    if (!w->are_stopped)
+        stop_loops(w);
+    asker_close(w->asker);
+    asker_free(&w->asker);
+    lv_rcu_unregister_thread();
+    loops_free(&w->loops);
+}
+
+/* --- answers in one turn ------------------------------------------------------------------ */
+
+static void note_loop(struct loop *loop, void *arg)
+{
+    unsigned *times = arg;
+    times[loop_index(loop)]++;
+}
+
+static void every_loop_is_asked_once_and_all_have_answered(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned times[LOOPS] = {0};
+    begin(&w);
+    assert_int_equal(ask_every_loop(w.asker, note_loop, times), 0);
+    for (unsigned i = 0; i < LOOPS; i++)
+        assert_int_equal(times[i], 1);
+    end(&w);
+}
+
+static void one_loop_is_asked_alone(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned times[LOOPS] = {0};
+    begin(&w);
+    assert_int_equal(ask_loop(w.asker, loops_at(w.loops, 1), note_loop, times), 0);
+    assert_int_equal(times[0], 0);
+    assert_int_equal(times[1], 1);
+    assert_int_equal(times[2], 0);
+    end(&w);
+}
+
+/* --- answers that come later -------------------------------------------------------------- */
+
+struct work {
+    struct loop_job job;
+    struct question *question;
+    unsigned turns_left;
+};
+
+static bool work_on(struct loop *loop, struct loop_job *job)
+{
+    (void)loop;
+    struct work *work = lv_container_of(job, struct work, job);
+    if (--work->turns_left > 0)
+        return true;
+    ask_answer(work->question);
+    return false;
+}
+
+static void work_begin(struct loop *loop, void *arg, struct question *question)
+{
+    struct work *work = arg;
+    work->question = question;
+    loop_job_init(&work->job, work_on);
+    loop_job_start(loop, &work->job);
+}
+
+static void a_question_may_be_answered_some_turns_later(void **state)
+{
+    (void)state;
+    struct world w;
+    struct work work = {.turns_left = 5};
+    begin(&w);
+    assert_int_equal(ask_loop_later(w.asker, loops_at(w.loops, 2), work_begin, &work), 0);
+    assert_int_equal(work.turns_left, 0);
+    end(&w);
+}
+
+static void answer_at_once(struct loop *loop, void *arg, struct question *question)
+{
+    *(unsigned *)arg = loop_index(loop);
+    ask_answer(question);
+}
+
+static void a_question_for_later_may_be_answered_at_once(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned loop = 99;
+    begin(&w);
+    assert_int_equal(ask_loop_later(w.asker, loops_at(w.loops, 1), answer_at_once, &loop), 0);
+    assert_int_equal(loop, 1);
+    end(&w);
+}
+
+/* --- the broker stops ---------------------------------------------------------------------- */
+
+static void when_no_loop_runs_any_more_questions_end_unanswered(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned times[LOOPS] = {0};
+    struct work work = {.turns_left = 1};
+    begin(&w);
+    stop_loops(&w);
+    asker_close(w.asker);
+    assert_int_equal(ask_every_loop(w.asker, note_loop, times), ERR_CLOSED);
+    assert_int_equal(ask_loop_later(w.asker, loops_at(w.loops, 0), work_begin, &work), ERR_CLOSED);
+    assert_int_equal(ask_pause(w.asker, 60000), ERR_CLOSED);
+    end(&w);
+    for (unsigned i = 0; i < LOOPS; i++)
+        assert_int_equal(times[i], 0);
+    assert_null(work.question);
+}
+
+static void *close_asker(void *arg)
+{
+    struct world *w = arg;
+    asker_close(w->asker);
+    return NULL;
+}
+
+/* It would take longer than the test may. */
+static void a_pause_ends_when_the_broker_stops(void **state)
+{
+    (void)state;
+    struct world w;
+    pthread_t closer;
+    begin(&w);
+    stop_loops(&w);
+    assert_int_equal(pthread_create(&closer, NULL, close_asker, &w), 0);
+    assert_int_equal(ask_pause(w.asker, 3600 * 1000), ERR_CLOSED);
+    assert_int_equal(pthread_join(closer, NULL), 0);
+    end(&w);
+}
+
+static void a_pause_ends_by_itself(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    assert_int_equal(ask_pause(w.asker, 1), 0);
+    end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_loop_is_asked_once_and_all_have_answered),
+        cmocka_unit_test(one_loop_is_asked_alone),
+        cmocka_unit_test(a_question_may_be_answered_some_turns_later),
+        cmocka_unit_test(a_question_for_later_may_be_answered_at_once),
+        cmocka_unit_test(when_no_loop_runs_any_more_questions_end_unanswered),
+        cmocka_unit_test(a_pause_ends_when_the_broker_stops),
+        cmocka_unit_test(a_pause_ends_by_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
