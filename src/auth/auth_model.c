@@ -1,5 +1,7 @@
 /* What users and permissions are made of: ordered rows, and changes of them. */
 #include "auth/auth_private.h"
+#include "base/search.h"
+#include "base/vec.h"
 
 #include <string.h>
 
@@ -7,18 +9,10 @@ _Atomic uint64_t auth_generation_now = 1;
 
 size_t auth_rows_place(const struct rows *rows, const void *key, row_compare compare)
 {
-    size_t low = 0;
-    size_t high = rows->count;
+    size_t found;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare(rows->items[middle], key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    LV_LOWER_BOUND(found, rows->count, at, compare(rows->items[at], key) < 0);
+    return found;
 }
 
 void *auth_rows_find(const struct rows *rows, const void *key, row_compare compare)
@@ -30,10 +24,7 @@ void *auth_rows_find(const struct rows *rows, const void *key, row_compare compa
 
 void auth_rows_insert(struct rows *rows, size_t at, void *row)
 {
-    if (rows->count == rows->capacity) {
-        rows->capacity = rows->capacity ? rows->capacity * 2 : 4;
-        rows->items = lv_realloc(rows->items, rows->capacity * sizeof *rows->items);
-    }
+    lv_vec_room(rows->items, rows->count, rows->capacity);
     memmove(rows->items + at + 1, rows->items + at, (rows->count - at) * sizeof *rows->items);
     rows->items[at] = row;
     rows->count++;

@@ -10,3 +10,8 @@ char *slice_strdup(struct slice s)
     copy[s.n] = '\0';
     return copy;
 }
+
+struct slice slice_copy(struct slice s)
+{
+    return slice_of(slice_strdup(s), s.n);
+}

@@ -53,5 +53,7 @@ static inline int slice_compare(struct slice a, struct slice b)
 
 /* A copy of the bytes with a NUL behind them. The caller owns it; free(). */
 char *slice_strdup(struct slice s);
+/* The same as a slice, whose n does not count the NUL. Never a NULL pointer. */
+struct slice slice_copy(struct slice s);
 
 #endif

@@ -61,18 +61,13 @@ static const struct component *component_find(struct slice name)
 
 /* --- lists ---------------------------------------------------------------------------------------- */
 
-static struct slice own(struct slice s)
-{
-    return slice_of(slice_strdup(s), s.n);
-}
-
 static struct parameter *parameter_make(struct slice component, struct slice name,
                                         const json_t *value)
 {
     struct parameter *p = lv_malloc(sizeof *p);
     *p = (struct parameter){
-        .component = own(component),
-        .name = own(name),
+        .component = slice_copy(component),
+        .name = slice_copy(name),
         .value = slice_str(json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY)),
     };
     lv_assert(p->value.p);

@@ -43,11 +43,6 @@ static void policy_free(struct policy *p)
     free(p);
 }
 
-static struct slice own(struct slice s)
-{
-    return slice_of(slice_strdup(s), s.n);
-}
-
 /* Takes the pattern; shares the definition. */
 static struct policy *policy_make(const struct definition_policy *row, struct pattern *pattern,
                                   json_t *definition)
@@ -55,8 +50,8 @@ static struct policy *policy_make(const struct definition_policy *row, struct pa
     struct policy *p = lv_malloc(sizeof *p);
     *p = (struct policy){
         .kind = row->is_operator ? POLICY_OPERATOR : POLICY_ORDINARY,
-        .name = own(row->name),
-        .apply_to = own(row->apply_to),
+        .name = slice_copy(row->name),
+        .apply_to = slice_copy(row->apply_to),
         .text = slice_str(json_dumps(definition, JSON_COMPACT | JSON_SORT_KEYS)),
         .pattern = pattern,
         .priority = row->priority,

@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/digits.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/event_exchange.h"
@@ -82,30 +83,13 @@ void alarms_limits_of(const struct config *config, uint64_t total_bytes, struct 
                                : (uint64_t)config->disk_free_bytes;
 }
 
-/* Digits at the front of *text; false when there are none or too many. Moves *text behind them. */
-static bool take_number(struct slice *text, uint64_t *ret)
-{
-    uint64_t n = 0;
-    size_t i = 0;
-    for (; i < text->n && text->p[i] >= '0' && text->p[i] <= '9'; i++) {
-        if (__builtin_mul_overflow(n, 10, &n) ||
-            __builtin_add_overflow(n, (uint64_t)(text->p[i] - '0'), &n))
-            return false;
-    }
-    if (i == 0)
-        return false;
-    *text = slice_of(text->p + i, text->n - i);
-    *ret = n;
-    return true;
-}
-
 bool alarms_parse_statm(struct slice text, uint64_t page_bytes, uint64_t *ret)
 {
     uint64_t size, resident;
-    if (!take_number(&text, &size) || text.n == 0 || text.p[0] != ' ')
+    if (!lv_digits_take(&text, &size) || text.n == 0 || text.p[0] != ' ')
         return false;
     text = slice_of(text.p + 1, text.n - 1);
-    if (!take_number(&text, &resident) || text.n == 0 || text.p[0] != ' ')
+    if (!lv_digits_take(&text, &resident) || text.n == 0 || text.p[0] != ' ')
         return false;
     return !__builtin_mul_overflow(resident, page_bytes, ret);
 }
@@ -115,7 +99,7 @@ bool alarms_parse_group_limit(struct slice text, uint64_t *ret)
     /* Version 1 says "none" as the largest multiple of a page, whatever that is today. */
     const uint64_t none_from = UINT64_C(1) << 60;
     uint64_t n;
-    if (!take_number(&text, &n) || n >= none_from)
+    if (!lv_digits_take(&text, &n) || n >= none_from)
         return false;
     *ret = n;
     return true;

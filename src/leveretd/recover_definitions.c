@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/search.h"
+#include "base/vec.h"
 #include "broker/delayed.h"
 #include "leveretd/leveretd.h"
 #include "paging/lane.h"
@@ -44,11 +46,6 @@ struct rebuild {
 
 /* --- what is known ------------------------------------------------------------------------------------- */
 
-static struct slice copy_of(struct slice s)
-{
-    return slice_of(slice_strdup(s), s.n);
-}
-
 static void drop(struct slice *s)
 {
     free((void *)(uintptr_t)s->p);
@@ -57,15 +54,9 @@ static void drop(struct slice *s)
 
 static size_t place_of(const struct rebuild *r, uint64_t id)
 {
-    size_t low = 0, high = r->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (r->queues[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    size_t found;
+    LV_LOWER_BOUND(found, r->count, at, r->queues[at].id < id);
+    return found;
 }
 
 /* The queue that this lane belongs to. */
@@ -75,10 +66,7 @@ static struct known_queue *known(struct rebuild *r, uint64_t lane)
     size_t at = place_of(r, id);
     if (at < r->count && r->queues[at].id == id)
         return &r->queues[at];
-    if (r->count == r->capacity) {
-        r->capacity = r->capacity ? r->capacity * 2 : 64;
-        r->queues = lv_realloc(r->queues, r->capacity * sizeof *r->queues);
-    }
+    lv_vec_room(r->queues, r->count, r->capacity);
     memmove(r->queues + at + 1, r->queues + at, (r->count - at) * sizeof *r->queues);
     r->queues[at] = (struct known_queue){.id = id};
     r->count++;
@@ -90,9 +78,9 @@ static void name_it(struct known_queue *q, struct slice vhost, struct slice name
 {
     if (q->name.n > 0)
         return;
-    q->vhost = copy_of(vhost);
-    q->name = copy_of(name);
-    q->arguments = copy_of(arguments);
+    q->vhost = slice_copy(vhost);
+    q->name = slice_copy(name);
+    q->arguments = slice_copy(arguments);
     q->is_auto_delete = is_auto_delete;
 }
 
@@ -114,11 +102,8 @@ static bool has_vhost(const struct rebuild *r, struct slice name)
 
 static void note_vhost(struct rebuild *r, struct slice name)
 {
-    if (r->vhost_count == r->vhost_capacity) {
-        r->vhost_capacity = r->vhost_capacity ? r->vhost_capacity * 2 : 8;
-        r->vhosts = lv_realloc(r->vhosts, r->vhost_capacity * sizeof *r->vhosts);
-    }
-    r->vhosts[r->vhost_count++] = copy_of(name);
+    lv_vec_room(r->vhosts, r->vhost_count, r->vhost_capacity);
+    r->vhosts[r->vhost_count++] = slice_copy(name);
 }
 
 static int load_vhost(void *arg, const struct definition_vhost *row)

@@ -10,6 +10,7 @@
  *       a time, and batches are pushed in order. */
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "base/memory.h"
 #include "loop/loop_private.h"
 
@@ -161,8 +162,8 @@ static void hand_over_to(struct loop *from, struct loop *to)
 void mailbox_hand_over(struct loop *from)
 {
     uint64_t mask = from->staged_mask & ~(UINT64_C(1) << from->base.index);
-    for (; mask; mask &= mask - 1)
-        hand_over_to(from, from->base.set->at[__builtin_ctzll(mask)]);
+    while (mask)
+        hand_over_to(from, from->base.set->at[lv_bits_take(&mask)]);
 }
 
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)

@@ -33,7 +33,7 @@ void consumer_share_credit(struct consumer *c, struct shared_credit *shared)
 
 /* --- its life ------------------------------------------------------------------------------- */
 
-static struct slice slice_copy(struct slice s)
+static struct slice slice_copy_or_empty(struct slice s)
 {
     return s.n ? slice_of(memcpy(lv_malloc(s.n), s.p, s.n), s.n) : SLICE_EMPTY;
 }
@@ -48,8 +48,8 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
     c->loop = loop;
     c->calls = calls;
     c->session = session;
-    c->tag = slice_copy(tag);
-    c->arguments = slice_copy(arguments);
+    c->tag = slice_copy_or_empty(tag);
+    c->arguments = slice_copy_or_empty(arguments);
     c->holds = 1;
     atomic_init(&c->timeout_ms, CONSUMER_TIMEOUT_UNSET);
     lv_list_init(&c->link);

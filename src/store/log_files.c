@@ -18,8 +18,10 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/digits.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/vec.h"
 #include "store/log_private.h"
 
 enum { NAME_DIGITS = 20 };
@@ -32,14 +34,12 @@ void log_file_path(char path[LOG_PATH_BYTES], uint64_t number)
 
 uint64_t log_file_number(const char *name)
 {
-    uint64_t number = 0;
+    struct slice rest = slice_str(name);
+    uint64_t number;
 
-    for (int i = 0; i < NAME_DIGITS; i++) {
-        if (name[i] < '0' || name[i] > '9' || number > (UINT64_MAX - 9) / 10)
-            return 0;
-        number = number * 10 + (uint64_t)(name[i] - '0');
-    }
-    return strcmp(name + NAME_DIGITS, ".log") == 0 ? number : 0;
+    if (!lv_digits_take(&rest, &number) || rest.p != (const uint8_t *)name + NAME_DIGITS)
+        return 0;
+    return slice_is(rest, ".log") ? number : 0;
 }
 
 /* --- making a file -------------------------------------------------------------------------------- */
@@ -187,10 +187,7 @@ void log_files_add_old(struct log *log, struct log_old_file file)
     struct log_files *files = &log->files;
 
     pthread_mutex_lock(&log->lock);
-    if (files->old_count == files->old_capacity) {
-        files->old_capacity = files->old_capacity ? files->old_capacity * 2 : 16;
-        files->old = lv_realloc(files->old, files->old_capacity * sizeof *files->old);
-    }
+    lv_vec_room(files->old, files->old_count, files->old_capacity);
     files->old[files->old_count++] = file;
     pthread_mutex_unlock(&log->lock);
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/vec.h"
 
 enum { PIECE_BYTES = 4096, SEARCH_FACTOR = 16 };
 
@@ -22,10 +23,7 @@ static void note_file(void *arg, const char *name, uint64_t bytes)
 
     if (number == 0)
         return;
-    if (r->count == r->capacity) {
-        r->capacity = r->capacity ? r->capacity * 2 : 16;
-        r->files = lv_realloc(r->files, r->capacity * sizeof *r->files);
-    }
+    lv_vec_room(r->files, r->count, r->capacity);
     r->files[r->count++] = (struct found_file){.number = number, .bytes = bytes};
 }
 

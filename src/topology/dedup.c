@@ -119,11 +119,6 @@ bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_s
 
 /* --- its life --------------------------------------------------------------------------------- */
 
-static struct slice slice_copy(struct slice s)
-{
-    return slice_of(slice_strdup(s), s.n);
-}
-
 struct dedup *dedup_create(struct vhost *vhost, const struct destination *owner, bool is_durable,
                            struct slice arguments, bool is_of_type)
 {

@@ -74,21 +74,16 @@ static void create_predeclared(struct vhost *vhost)
     }
 }
 
-static struct slice own(struct slice s)
-{
-    return slice_of(slice_strdup(s), s.n);
-}
-
 struct vhost *vhost_make(struct topology *topology, const struct definition_vhost *row,
                          struct vhost_rules *rules, void (*free)(struct lv_rcu_refs *refs))
 {
     struct vhost *vhost = lv_calloc(1, sizeof *vhost);
     vhost->magic = VHOST_MAGIC;
     lv_rcu_refs_init(&vhost->refs, free); /* the table's */
-    vhost->by_name.key = own(row->name);
-    vhost->description = own(row->description);
-    vhost->tags = own(row->tags);
-    vhost->default_queue_type = own(row->default_queue_type);
+    vhost->by_name.key = slice_copy(row->name);
+    vhost->description = slice_copy(row->description);
+    vhost->tags = slice_copy(row->tags);
+    vhost->default_queue_type = slice_copy(row->default_queue_type);
     vhost->topology = topology;
     vhost->rules = rules;
     vhost_limits_init(&vhost->limits);
@@ -123,7 +118,7 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
         return ERR_NOT_FOUND;
     }
     free((void *)vhost->tags.p);
-    vhost->tags = own(tags);
+    vhost->tags = slice_copy(tags);
     struct definition_vhost row = row_of(vhost);
     durable_begin(&changes, vhost);
     if (durable_is_stored(&changes))

@@ -1,0 +1,19 @@
+/* Sets of up to 64 small numbers, as the bits of a word. */
+#ifndef LEVERET_BASE_BITS_H
+#define LEVERET_BASE_BITS_H
+
+#include <stdint.h>
+
+/* Takes the lowest number out of a set that is not empty. To go through a copy of a set, in order:
+ *
+ *     for (uint64_t left = chunk->ready; left;) {
+ *         unsigned place = lv_bits_take(&left);
+ */
+static inline unsigned lv_bits_take(uint64_t *bits)
+{
+    unsigned lowest = (unsigned)__builtin_ctzll(*bits);
+    *bits &= *bits - 1;
+    return lowest;
+}
+
+#endif

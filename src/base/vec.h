@@ -1,0 +1,23 @@
+/* A growing array: a pointer, a count and a capacity, which are members of the caller's struct. Zero-initialised is a
+ * valid, empty one; the caller frees the pointer. */
+#ifndef LEVERET_BASE_VEC_H
+#define LEVERET_BASE_VEC_H
+
+#include <stddef.h>
+
+#include "base/memory.h"
+
+/* Makes room for one more item behind `count` items: items[count] may be written then. The capacity, a size_t,
+ * doubles when it is used up. Evaluates its arguments more than once. */
+#define lv_vec_room(items, count, capacity)                                                        \
+    ((count) < (capacity) ? (void)0                                                                \
+                          : (void)((items) = lv_vec_grow((items), &(capacity), sizeof *(items))))
+
+/* Use lv_vec_room(). */
+static inline void *lv_vec_grow(void *items, size_t *capacity, size_t item_bytes)
+{
+    *capacity = *capacity ? *capacity * 2 : 16;
+    return lv_realloc(items, *capacity * item_bytes);
+}
+
+#endif
