@@ -1,4 +1,5 @@
-/* Exchanges that delay: the header x-delay, the queue in which messages wait, and what operators ask of it. */
+/* Exchanges that delay: the queue in which messages wait, and what operators ask of it. The header x-delay is
+ * message/delay_header.c's. */
 #include "broker/delayed.h"
 
 #include <stdlib.h>
@@ -12,145 +13,7 @@
 #include "queue/queue_home.h"
 #include "topology/exchange_private.h"
 #include "topology/vhost.h"
-#include "wire/properties.h"
 #include "wire/table.h"
-
-#define HEADER "x-delay"
-
-/* --- the header ------------------------------------------------------------------------------------- */
-
-/* An integer in decimal digits, as Erlang reads one. False when it is none, or too large. */
-static bool read_digits(struct slice s, int64_t *ret)
-{
-    bool is_negative = s.n > 0 && s.p[0] == '-';
-    size_t i = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+');
-    int64_t value = 0;
-    if (i == s.n)
-        return false;
-    for (; i < s.n; i++) {
-        unsigned digit = s.p[i] - (unsigned)'0';
-        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, (int64_t)digit, &value))
-            return false;
-    }
-    *ret = is_negative ? -value : value;
-    return true;
-}
-
-static bool read_delay(const struct field *f, int64_t *ret)
-{
-    if (field_is_integer(f)) {
-        *ret = f->i;
-        return true;
-    }
-    if (f->type == FIELD_DOUBLE || f->type == FIELD_FLOAT) {
-        bool is_in_range = f->f > -0x1p62 && f->f < 0x1p62;
-        *ret = is_in_range ? (int64_t)f->f : 0;
-        return is_in_range;
-    }
-    return f->type == FIELD_LONGSTR && read_digits(f->bytes, ret);
-}
-
-/* So far ahead, and no farther: some thousands of years. */
-static const int64_t DELAY_MS_MAX = INT64_C(1) << 48;
-
-uint64_t delayed_ms(struct slice headers)
-{
-    struct field f;
-    int64_t delay_ms;
-    if (!table_find(headers, HEADER, &f) || !read_delay(&f, &delay_ms) || delay_ms <= 0)
-        return 0;
-    return (uint64_t)(delay_ms < DELAY_MS_MAX ? delay_ms : DELAY_MS_MAX);
-}
-
-static struct slice headers_of(const struct message *m)
-{
-    struct properties properties;
-    return properties_read(message_header(m), &properties) ? properties.headers : SLICE_EMPTY;
-}
-
-/* The values of BCC. */
-static struct slice read_bcc(struct slice headers)
-{
-    struct field f;
-    return table_find(headers, "BCC", &f) && f.type == FIELD_ARRAY ? f.bytes : SLICE_EMPTY;
-}
-
-/* The headers without the first BCC, and with the first x-delay negative: a signedint, as the plugin
- * writes it, where it fits. */
-static struct slice headers_when_due(struct slice headers, struct lv_buffer *space)
-{
-    struct table_writer w;
-    struct slice name;
-    struct field f;
-    int64_t delay_ms;
-    bool is_done = false, has_bcc = false;
-    table_begin(&w, space);
-    while (table_next(&headers, &name, &f)) {
-        if (!has_bcc && slice_is(name, "BCC")) {
-            has_bcc = true;
-            continue;
-        }
-        bool is_it = !is_done && slice_is(name, HEADER) && read_delay(&f, &delay_ms);
-        if (is_it && -delay_ms >= INT32_MIN && -delay_ms <= INT32_MAX)
-            f = (struct field){.type = FIELD_SIGNEDINT, .i = -delay_ms};
-        else if (is_it)
-            f = (struct field){.type = FIELD_LONG, .i = -delay_ms};
-        is_done |= is_it;
-        table_put_field(&w, name, &f);
-    }
-    return table_end(&w);
-}
-
-/* The same message with other properties. */
-static bool copy_with(const struct message *m, const struct properties *properties,
-                      struct message **ret)
-{
-    struct lv_buffer header = {0};
-    size_t bytes = properties_size(properties);
-    properties_put(lv_buffer_reserve(&header, bytes), properties);
-    struct message *copy =
-        message_create(message_exchange(m), message_routing_key(m), slice_of(header.p, bytes),
-                       m->body_bytes, m->is_persistent);
-    lv_buffer_free(&header);
-    if (!copy)
-        return false;
-    if (m->body_bytes > 0)
-        memcpy(message_body_space(copy), message_body(m).p, (size_t)m->body_bytes);
-    *ret = copy;
-    return true;
-}
-
-bool delayed_keep_bcc(const struct message *message, struct slice bcc, struct message **ret)
-{
-    struct properties properties;
-    struct lv_buffer headers = {0};
-    struct table_writer w;
-    if (!properties_read(message_header(message), &properties))
-        lv_unreachable(); /* it had headers */
-    struct slice rest = properties.headers, name;
-    struct field f = {.type = FIELD_ARRAY, .bytes = bcc};
-    table_begin(&w, &headers);
-    table_put_field(&w, slice_str("BCC"), &f);
-    while (table_next(&rest, &name, &f))
-        table_put_field(&w, name, &f);
-    properties.headers = table_end(&w);
-    bool is_made = copy_with(message, &properties, ret);
-    lv_buffer_free(&headers);
-    return is_made;
-}
-
-bool delayed_make(const struct message *waiting, struct message **ret)
-{
-    struct properties properties;
-    struct lv_buffer headers = {0};
-    if (!properties_read(message_header(waiting), &properties))
-        lv_unreachable(); /* it would not wait */
-    properties.headers = headers_when_due(properties.headers, &headers);
-    bool is_made = copy_with(waiting, &properties, ret);
-    lv_buffer_free(&headers);
-    return is_made;
-}
 
 /* --- what the queue does ---------------------------------------------------------------------------- */
 
@@ -165,7 +28,7 @@ static struct exchange *exchange_of(const struct queue *q)
 
 uint64_t delayed_due_at(const struct queue *q, const struct message *m)
 {
-    uint64_t delay_ms = delayed_ms(headers_of(m));
+    uint64_t delay_ms = delay_header_ms_of(m);
     return loop_steady_ms(queue_home(q)) + (delay_ms > 0 ? delay_ms : 1);
 }
 
@@ -178,7 +41,7 @@ bool delayed_sends_on(const struct queue *q)
 static bool make(struct queue *q, const struct forward *forward, struct message **ret)
 {
     (void)q;
-    return delayed_make(forward->message, ret);
+    return delay_header_make_due(forward->message, ret);
 }
 
 static void route(struct queue *q, const struct forward *forward, const struct message *made,
@@ -187,7 +50,7 @@ static void route(struct queue *q, const struct forward *forward, const struct m
     struct exchange *x = exchange_of(q);
     *ret = (struct route){0};
     if (x)
-        forward_find_route_from(queue_home(q), x, made, read_bcc(headers_of(forward->message)),
+        forward_find_route_from(queue_home(q), x, made, delay_header_bcc(forward->message),
                                 ret);
 }
 

@@ -12,29 +12,19 @@
  *       is. A publisher's confirm means that the message is safe there.
  *   (2) What waits leaves in the order in which it is due, also after a restart.
  *   (3) Keys in BCC count when the message is due, like those in CC: what waits keeps that header,
- *       which the rest of the world does not see (delayed_keep_bcc, delayed_make).
+ *       which the rest of the world does not see (message/delay_header.h).
  *   (4) Clients see the queue and may purge it. They cannot publish to it, consume from it, bind,
  *       declare or delete it. */
 #ifndef LEVERET_BROKER_DELAYED_H
 #define LEVERET_BROKER_DELAYED_H
 
+#include "message/delay_header.h"
 #include "queue/queue.h"
 #include "topology/exchange.h"
 
 struct broker;
 
 #define DELAYED_TYPE "x-delayed-message"
-
-/* How long the message is to wait, in milliseconds; 0: it is routed at once. Pure. */
-uint64_t delayed_ms(struct slice headers);
-
-/* The message as it waits, when its header BCC was taken from it: with that again, which is an array
- * of these values. False when there is no memory; else *ret is the caller's. Pure. */
-bool delayed_keep_bcc(const struct message *message, struct slice bcc, struct message **ret);
-
-/* The message as it leaves: without BCC, and with a header x-delay made negative. False when there is
- * no memory; else *ret is the caller's. Pure. */
-bool delayed_make(const struct message *waiting, struct message **ret);
 
 /* --- exchanges; the lock is held ----------------------------------------------------------------- */
 

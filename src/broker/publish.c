@@ -15,16 +15,7 @@ bool publish_begin(struct publish *p, struct message **message)
 {
     struct message *m = *message;
     *message = NULL;
-    *p = (struct publish){
-        .content =
-            {
-                .exchange = message_exchange(m),
-                .routing_key = message_routing_key(m),
-                .header = message_header(m),
-                .body = message_body(m),
-                .message = m,
-            },
-    };
+    *p = (struct publish){.content = delivery_of_message(m)};
     if (properties_read(p->content.header, &p->properties))
         return true;
     p->properties = (struct properties){0};
@@ -113,7 +104,7 @@ static struct message *need_message_for(struct publish *p, const struct queue *q
     if (!queue_is_delaying(q) || (p->bcc.n == 0 && !p->delayed))
         return p->content.message;
     if (!p->delayed)
-        (void)delayed_keep_bcc(p->content.message, p->bcc, &p->delayed);
+        (void)delay_header_keep_bcc(p->content.message, p->bcc, &p->delayed);
     return p->delayed;
 }
 

@@ -159,7 +159,7 @@ static int load_seen(void *arg, const struct definition_seen *row)
     struct exchange *x = vhost && !row->is_queue ? exchange_find(vhost, row->name) : NULL;
     struct dedup *dedup = q ? queue_entry(q)->dedup : x ? x->dedup : NULL;
     if (dedup)
-        dedup_restore(dedup, (struct seen_value){row->low, row->high}, row->number, row->until_ms,
+        dedup_restore(dedup, (struct value_hash){row->low, row->high}, row->number, row->until_ms,
                       loops_steady_ms(l->broker->topology.loops));
     return 0;
 }

@@ -26,15 +26,9 @@ static struct loop *browser_home(const struct browser *b)
 
 static void browser_hand_over(struct consumer *c, struct message *m, const struct browse_item *item)
 {
-    struct delivery d = {
-        .exchange = message_exchange(m),
-        .routing_key = message_routing_key(m),
-        .header = message_header(m),
-        .body = message_body(m),
-        .message = m,
-        .place = item->place,
-        .redelivered = item->redelivered,
-    };
+    struct delivery d = delivery_of_message(m);
+    d.place = item->place;
+    d.redelivered = item->redelivered;
     consumer_spend_credit(c);
     consumer_deliver(c, &d);
 }

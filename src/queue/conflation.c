@@ -1,5 +1,5 @@
 /* The index of conflation: from each value to the place of its newest message. A value is known by its 128-bit
- * hash, as in message/seen.h, so that two values are never taken for one. An entry is swept some time after its
+ * hash, as in message/dedup_cache.h, so that two values are never taken for one. An entry is swept some time after its
  * message has left the queue. */
 #include "queue/conflation.h"
 
@@ -8,7 +8,7 @@
 #include "base/counters.h"
 #include "base/memory.h"
 #include "message/message_header.h"
-#include "message/seen.h"
+#include "message/dedup_cache.h"
 #include "paging/pager.h"
 #include "queue/queue_private.h"
 #include "wire/table.h"
@@ -16,7 +16,7 @@
 enum { ENTRIES_MIN = 64 };
 
 struct entry {
-    struct seen_value value;
+    struct value_hash value;
     uint64_t place;
     uint64_t body_bytes : 62;
     uint64_t is_persistent : 1; /* to the store: in a quorum queue all are */
@@ -53,26 +53,26 @@ void conflation_free(struct conflation **conflation)
 /* --- the index --------------------------------------------------------------------------------- */
 
 /* The value of a message with this headers table. Returns false if it has none. */
-static bool value_of(const struct conflation *c, struct slice headers, struct seen_value *ret)
+static bool value_of(const struct conflation *c, struct slice headers, struct value_hash *ret)
 {
     struct slice name;
     struct field f;
     while (table_next(&headers, &name, &f)) {
         if (slice_equal(name, c->header)) {
-            *ret = seen_value_of(&f);
+            *ret = value_hash_of(&f);
             return true;
         }
     }
     return false;
 }
 
-static bool is_of(const struct entry *e, struct seen_value value)
+static bool is_of(const struct entry *e, struct value_hash value)
 {
     return e->value.low == value.low && e->value.high == value.high;
 }
 
 /* The value's entry, or the empty one where it would be. There is room. */
-static struct entry *entry_at(const struct conflation *c, struct seen_value value)
+static struct entry *entry_at(const struct conflation *c, struct value_hash value)
 {
     size_t i = (size_t)(value.low >> 8) & (c->capacity - 1);
     while (c->entries[i].is_used && !is_of(&c->entries[i], value))
@@ -81,7 +81,7 @@ static struct entry *entry_at(const struct conflation *c, struct seen_value valu
 }
 
 /* The value's entry, or NULL. */
-static const struct entry *entry_find(const struct conflation *c, struct seen_value value)
+static const struct entry *entry_find(const struct conflation *c, struct value_hash value)
 {
     const struct entry *e = c->capacity ? entry_at(c, value) : NULL;
     return e && e->is_used ? e : NULL;
@@ -159,7 +159,7 @@ static void conflation_drop(struct queue *q, const struct entry *e)
     queue_settle_place(q, e->place);
 }
 
-static struct entry entry_of(struct seen_value value, uint64_t place, uint64_t body_bytes,
+static struct entry entry_of(struct value_hash value, uint64_t place, uint64_t body_bytes,
                              bool is_persistent)
 {
     return (struct entry){value, place, body_bytes & (UINT64_MAX >> 2), is_persistent, true};
@@ -180,7 +180,7 @@ static void conflation_put(struct queue *q, struct entry fresh)
 
 void conflation_came(struct queue *q, uint64_t place, const struct message *m)
 {
-    struct seen_value value;
+    struct value_hash value;
     if (value_of(q->conflation, message_headers(m), &value))
         conflation_put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
 }
@@ -193,7 +193,7 @@ static bool is_newer(uint64_t place, uint64_t than)
 bool conflation_comes_back(struct queue *q, uint64_t place, const struct message *m)
 {
     struct conflation *c = q->conflation;
-    struct seen_value value;
+    struct value_hash value;
     if (!value_of(c, message_headers(m), &value))
         return true;
     const struct entry *e = entry_find(c, value);
@@ -217,7 +217,7 @@ void conflation_number(struct queue *q, struct lane *lane)
 bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t *ret_body_bytes)
 {
     struct conflation *c = q->conflation;
-    struct seen_value value;
+    struct value_hash value;
     const struct entry *e = value_of(c, message_headers(m), &value) ? entry_find(c, value) : NULL;
     if (!e || !is_ready(q, e->place))
         return false;
@@ -231,7 +231,7 @@ void conflation_found(struct queue *q, uint64_t place, struct slice header, uint
                       bool is_persistent)
 {
     struct conflation *c = q->conflation;
-    struct seen_value value;
+    struct value_hash value;
     if (!value_of(c, header_headers(HEADER_AMQP_0_9_1, header), &value))
         return;
     struct entry found = entry_of(value, place, body_bytes, is_persistent);

@@ -133,17 +133,11 @@ static void arrive_mail(struct loop *at, struct mail *mail)
         message_unref(&m);
         return;
     }
-    struct delivery d = {
-        .exchange = message_exchange(m),
-        .routing_key = message_routing_key(m),
-        .header = message_header(m),
-        .body = message_body(m),
-        .message = m,
-        .place = mail->c,
-        .redelivered = (mail->d & ARRIVE_REDELIVERED) != 0,
-        .tells_count = (mail->d & ARRIVE_TELLS_COUNT) != 0,
-        .delivery_count = (uint32_t)(mail->d >> ARRIVE_COUNT_SHIFT),
-    };
+    struct delivery d = delivery_of_message(m);
+    d.place = mail->c;
+    d.redelivered = (mail->d & ARRIVE_REDELIVERED) != 0;
+    d.tells_count = (mail->d & ARRIVE_TELLS_COUNT) != 0;
+    d.delivery_count = (uint32_t)(mail->d >> ARRIVE_COUNT_SHIFT);
     c->arrived_bytes += delivery_cost(m->body_bytes);
     if (!c->calls->deliver(c, &d))
         c->is_full = true;

@@ -22,7 +22,7 @@
 #include "base/rcu.h"
 #include "base/slice.h"
 #include "loop/loop.h"
-#include "message/message.h"
+#include "message/delivery.h"
 #include "queue/credit.h"
 #include "queue/shared_credit.h"
 
@@ -39,21 +39,6 @@ struct browser_arguments {
 };
 
 enum { CONSUMER_MAGIC = 0xc0245e4 };
-
-/* What is handed to a session. The slices are borrowed for the call. `message` is NULL when the
- * bytes lie elsewhere (on the short way from one socket to another); a session that keeps the body
- * for later takes a reference of its own. */
-struct delivery {
-    struct slice exchange;
-    struct slice routing_key;
-    struct slice header; /* property flags and values */
-    struct slice body;
-    struct message *message;
-    uint64_t place; /* in the queue, for consumer_settle(); meaningless with no_ack */
-    bool redelivered;
-    bool tells_count;        /* the header gets x-delivery-count (delivery_header.h) ... */
-    uint32_t delivery_count; /* ... with this */
-};
 
 struct consumer_calls {
     /* Sends it. False when the connection has enough to write for now: nothing more comes until

@@ -153,26 +153,26 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
     struct message *m;
     bool redelivered;
-    call->got.tells_count = l->backlog.counts_deliveries;
+    uint64_t place = 0;
+    uint32_t delivery_count;
     if (call->no_ack) {
         struct backlog_left left;
-        call->got.delivery_count = queue_first_delivery_count(l);
+        delivery_count = queue_first_delivery_count(l);
         m = backlog_pop(&l->backlog, &left);
         queue_message_left(l, &left);
         redelivered = left.redelivered;
     } else {
         uint64_t sequence;
         m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
-        call->got.place = lane_place(l, sequence);
-        call->got.delivery_count = backlog_deliveries(&l->backlog, sequence);
+        place = lane_place(l, sequence);
+        delivery_count = backlog_deliveries(&l->backlog, sequence);
         consumer_spend_credit(call->consumer);
         consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
     }
-    call->got.message = m;
-    call->got.exchange = message_exchange(m);
-    call->got.routing_key = message_routing_key(m);
-    call->got.header = message_header(m);
-    call->got.body = message_body(m);
+    call->got = delivery_of_message(m);
+    call->got.place = place;
+    call->got.tells_count = l->backlog.counts_deliveries;
+    call->got.delivery_count = delivery_count;
     call->got.redelivered = redelivered;
     q->counters.redelivered += redelivered;
     COUNT_MANY(redelivered, redelivered);

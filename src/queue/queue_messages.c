@@ -30,17 +30,11 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
 static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
                       bool redelivered, uint32_t delivery_count)
 {
-    struct delivery d = {
-        .exchange = message_exchange(m),
-        .routing_key = message_routing_key(m),
-        .header = message_header(m),
-        .body = message_body(m),
-        .message = m,
-        .place = place,
-        .redelivered = redelivered,
-        .tells_count = delivery_count > 0,
-        .delivery_count = delivery_count,
-    };
+    struct delivery d = delivery_of_message(m);
+    d.place = place;
+    d.redelivered = redelivered;
+    d.tells_count = delivery_count > 0;
+    d.delivery_count = delivery_count;
     consumer_spend_credit(c);
     count_delivery(q, c, redelivered);
     consumer_deliver(c, &d);

@@ -17,7 +17,7 @@ struct dedup {
     _Atomic uint32_t refs; /* the owner's, and one for each claim and duplicate on its way */
     struct topology *topology;
     pthread_mutex_t lock;
-    struct seen seen;
+    struct dedup_cache cache;
     uint64_t ttl_ms;
     struct slice header; /* owned; as are the names below */
     bool is_stored;
@@ -38,7 +38,7 @@ struct dedup_claim {
     struct dedup_claim *next; /* of the same message */
     struct dedup *dedup;      /* a reference */
     struct loop *loop;        /* where it ends */
-    struct seen_value value;
+    struct value_hash value;
     uint64_t number, until_ms;
     struct waiter *waiters;
 };
@@ -131,7 +131,7 @@ struct dedup *dedup_create(struct vhost *vhost, const struct destination *owner,
     d->topology = vhost->topology;
     int err = pthread_mutex_init(&d->lock, NULL);
     lv_assert(err == 0);
-    d->seen.size_max = settings.size;
+    d->cache.size_max = settings.size;
     d->ttl_ms = settings.ttl_ms;
     d->header = slice_copy(settings.header);
     d->is_stored = settings.is_stored && is_durable;
@@ -153,7 +153,7 @@ void dedup_free(struct dedup **dedup)
     *dedup = NULL;
     if (!d || atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) > 1)
         return;
-    seen_free(&d->seen);
+    dedup_cache_free(&d->cache);
     pthread_mutex_destroy(&d->lock);
     free((void *)d->header.p);
     free((void *)d->vhost.p);
@@ -179,14 +179,14 @@ bool dedup_is_behind(const struct topology *topology)
 size_t dedup_count(struct dedup *d)
 {
     pthread_mutex_lock(&d->lock);
-    size_t count = d->seen.count;
+    size_t count = d->cache.count;
     pthread_mutex_unlock(&d->lock);
     return count;
 }
 
 /* --- what is stored; the memory's lock is held --------------------------------------------------- */
 
-static struct definition_seen row_of(const struct dedup *d, struct seen_value value,
+static struct definition_seen row_of(const struct dedup *d, struct value_hash value,
                                      uint64_t number, uint64_t until_ms)
 {
     return (struct definition_seen){
@@ -200,7 +200,7 @@ static struct definition_seen row_of(const struct dedup *d, struct seen_value va
     };
 }
 
-static void unstore(struct dedup *d, struct seen_value value)
+static void unstore(struct dedup *d, struct value_hash value)
 {
     if (d->is_closed || !d->topology->definitions)
         return;
@@ -208,33 +208,33 @@ static void unstore(struct dedup *d, struct seen_value value)
     definitions_submit(d->topology->definitions, definition_delete_seen(&row), NULL, NULL);
 }
 
-static void forget(struct dedup *d, struct seen_entry *entry)
+static void forget(struct dedup *d, struct dedup_entry *entry)
 {
     if (entry->is_stored)
         unstore(d, entry->value);
-    seen_remove(&d->seen, entry);
+    dedup_cache_remove(&d->cache, entry);
 }
 
-static struct seen_entry *remember(struct dedup *d, struct seen_value value, uint64_t until_ms)
+static struct dedup_entry *remember(struct dedup *d, struct value_hash value, uint64_t until_ms)
 {
-    if (seen_is_full(&d->seen))
-        forget(d, seen_oldest(&d->seen));
-    struct seen_entry *entry = seen_add(&d->seen, value);
+    if (dedup_cache_is_full(&d->cache))
+        forget(d, dedup_cache_oldest(&d->cache));
+    struct dedup_entry *entry = dedup_cache_add(&d->cache, value);
     entry->until_ms = until_ms;
     return entry;
 }
 
-void dedup_restore(struct dedup *d, struct seen_value value, uint64_t number, uint64_t until_ms,
+void dedup_restore(struct dedup *d, struct value_hash value, uint64_t number, uint64_t until_ms,
                    uint64_t now_ms)
 {
     pthread_mutex_lock(&d->lock);
     if (until_ms > 0 && until_ms <= now_ms) {
         unstore(d, value);
-    } else if (!seen_find(&d->seen, value)) {
-        struct seen_entry *entry = remember(d, value, until_ms);
+    } else if (!dedup_cache_find(&d->cache, value)) {
+        struct dedup_entry *entry = remember(d, value, until_ms);
         entry->is_stored = true;
         entry->number = number;
-        d->seen.last_number = number;
+        d->cache.last_number = number;
     }
     pthread_mutex_unlock(&d->lock);
 }
@@ -251,11 +251,11 @@ static uint64_t until_of(const struct dedup *d, struct slice headers, uint64_t n
 }
 
 /* The lock is held. Whether the value is new; it is claimed then. */
-static bool claim_value(struct dedup *d, struct seen_value value, uint64_t until_ms,
+static bool claim_value(struct dedup *d, struct value_hash value, uint64_t until_ms,
                         struct loop *loop, struct dedup_claims *claims)
 {
     uint64_t now_ms = loop_steady_ms(loop);
-    struct seen_entry *entry = seen_find(&d->seen, value);
+    struct dedup_entry *entry = dedup_cache_find(&d->cache, value);
     if (entry && entry->claim == NULL && entry->until_ms > 0 && entry->until_ms <= now_ms) {
         forget(d, entry);
         entry = NULL;
@@ -282,7 +282,7 @@ bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *cl
         table_find(headers, "x-death", &death))
         return true;
     struct loop *loop = loop_current();
-    struct seen_value value = seen_value_of(&f);
+    struct value_hash value = value_hash_of(&f);
     uint64_t until_ms = until_of(d, headers, loop_steady_ms(loop));
     pthread_mutex_lock(&d->lock);
     bool is_new = claim_value(d, value, until_ms, loop, claims);
@@ -308,12 +308,12 @@ static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, 
 {
     struct dedup *d = claim->dedup;
     pthread_mutex_lock(&d->lock);
-    struct seen_entry *entry = seen_find(&d->seen, claim->value);
+    struct dedup_entry *entry = dedup_cache_find(&d->cache, claim->value);
     if (entry && entry->claim == claim) {
         entry->claim = NULL;
         entry->is_stored = is_stored;
         if (!taken)
-            seen_remove(&d->seen, entry);
+            dedup_cache_remove(&d->cache, entry);
     } else if (!entry && is_stored) {
         unstore(d, claim->value); /* it has been displaced meanwhile */
     }
@@ -469,7 +469,7 @@ enum confirm_answer dedup_answer_duplicate(struct dedup_claims *claims, struct c
     struct dedup *d = claims->seen_by;
     enum confirm_answer answer = CONFIRM_TOOK;
     pthread_mutex_lock(&d->lock);
-    struct seen_entry *entry = seen_find(&d->seen, claims->seen);
+    struct dedup_entry *entry = dedup_cache_find(&d->cache, claims->seen);
     if (!entry)
         answer = CONFIRM_REFUSED; /* the first one has failed since */
     else if (entry->claim && to)

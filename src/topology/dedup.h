@@ -10,10 +10,15 @@
  *
  * A value that comes for the first time is *claimed* until its message is where it belongs:
  *
- *     dedup_look ---> DEDUP_NEW, claimed ---> message into its queues ---> dedup_end
- *         |                                                             |            |
- *         |                                                        taken: stored   refused: forgotten,
- *         '---> DEDUP_SEEN: dropped                                 and seen       as if it had never come
+ *     dedup_admits -+-> true, value claimed -> its queues are asked -> dedup_publish_end
+ *                   |                          (dedup_publish_begin)       |
+ *                   |                                        +-------------+-------------+
+ *                   |                                  queues took it             queues refused it
+ *                   |                                  value stored, kept         value forgotten
+ *                   |
+ *                   +-> false, a duplicate: it is dropped, and answered by dedup_answer_duplicate
+ *
+ * dedup_claims_drop forgets what was claimed for a message that is not published after all.
  *
  *   (1) A value is stored after its message is safe, never before: what a crash takes back can be
  *       published again.
@@ -28,7 +33,7 @@
 #define LEVERET_TOPOLOGY_DEDUP_H
 
 #include "message/confirm.h"
-#include "message/seen.h"
+#include "message/dedup_cache.h"
 #include "topology/binding.h"
 #include "topology/topology.h"
 #include "topology/vhost.h"
@@ -61,7 +66,7 @@ void dedup_close(struct dedup *dedup);
 void dedup_free(struct dedup **dedup);
 
 /* Recovery, in the order of numbers. */
-void dedup_restore(struct dedup *dedup, struct seen_value value, uint64_t number, uint64_t until_ms,
+void dedup_restore(struct dedup *dedup, struct value_hash value, uint64_t number, uint64_t until_ms,
                    uint64_t now_ms);
 
 /* Values remembered. Any thread. */
@@ -79,7 +84,7 @@ struct dedup_claim;
 struct dedup_claims {
     struct dedup_claim *first;
     struct dedup *seen_by; /* owned reference; NULL: no duplicate */
-    struct seen_value seen;
+    struct value_hash seen;
 };
 
 static inline bool dedup_claims_are_empty(const struct dedup_claims *claims)

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "queue/consumer.h"
+#include "message/delivery.h"
 #include "topology/binding_array.h"
 #include "topology/exchange_private.h"
 #include "topology/route.h"

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "queue/consumer.h"
 #include "queue/queue.h"
 #include "topology/binding_set.h"
 #include "topology/exchange_private.h"
@@ -130,13 +129,7 @@ static struct message **history_copy(struct history *history, size_t *ret_count)
 static void replay_to_exchange(struct loop *loop, struct exchange *exchange, struct message *m)
 {
     struct properties properties = {0};
-    const struct delivery delivery = {
-        .exchange = message_exchange(m),
-        .routing_key = message_routing_key(m),
-        .header = message_header(m),
-        .body = message_body(m),
-        .message = m,
-    };
+    const struct delivery delivery = delivery_of_message(m);
     bool is_read = properties_read(delivery.header, &properties);
     lv_assert(is_read);
     const struct routing_input input = {

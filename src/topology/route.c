@@ -22,7 +22,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "broker/delayed.h"
+#include "message/delay_header.h"
 #include "topology/dedup.h"
 #include "topology/route_private.h"
 #include "topology/topic_match.h"
@@ -183,7 +183,7 @@ static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
     set->is_never_cached |= x->is_never_cached;
     if (x->dedup && message->claims && !dedup_admits(x->dedup, message->headers, message->claims))
         return NULL;
-    if (x->is_delaying && delayed_ms(message->headers) > 0) {
+    if (x->is_delaying && delay_header_ms(message->headers) > 0) {
         route_set_add(set, &x->delayed->destination);
         return NULL;
     }

@@ -189,7 +189,7 @@ static void wake(void *arg)
 }
 
 /* What is seen of a queue. */
-struct seen {
+struct dedup_cache {
     uint64_t ready, ready_bytes;
     uint64_t fresh; /* of those that are ready: where they were published to */
     uint64_t taken;
@@ -197,7 +197,7 @@ struct seen {
 };
 
 static void see(struct feature_world *w, unsigned slot, const struct browse_item *item,
-                const struct message *m, bool is_counted, struct seen *seen)
+                const struct message *m, bool is_counted, struct dedup_cache *seen)
 {
     struct fw_arrival a;
     fw_read_message(w, slot, message_exchange(m), message_routing_key(m), message_header(m),
@@ -233,14 +233,14 @@ static void see(struct feature_world *w, unsigned slot, const struct browse_item
 }
 
 /* Nothing else happens meanwhile, but for what must be read from the disk when everything is counted. */
-static void browse(struct feature_world *w, unsigned slot, bool is_counted, struct seen *ret)
+static void browse(struct feature_world *w, unsigned slot, bool is_counted, struct dedup_cache *ret)
 {
     struct queue *q = w->slots[slot].queue;
     struct waiting waiting = {0};
     struct browse_options options = {
         .is_bounded = true, .with_taken = is_counted, .wake = wake, .arg = &waiting};
     struct browse_item item;
-    *ret = (struct seen){0};
+    *ret = (struct dedup_cache){0};
     loop_sim_enter(queue_home(q));
     struct browse *b = browse_open(q, &options);
     for (;;) {
@@ -267,14 +267,14 @@ static void browse(struct feature_world *w, unsigned slot, bool is_counted, stru
 
 void fw_look(struct feature_world *w, unsigned slot)
 {
-    struct seen seen;
+    struct dedup_cache seen;
     browse(w, slot, false, &seen);
     fw_step(w, "somebody looks at queue %u, and sees %" PRIu64, slot, seen.ready);
 }
 
 /* --- counting ------------------------------------------------------------------------------------------ */
 
-static void check_counts(struct feature_world *w, unsigned slot, const struct seen *seen)
+static void check_counts(struct feature_world *w, unsigned slot, const struct dedup_cache *seen)
 {
     struct queue_call call = fw_call_home(w, slot, queue_call_status);
     const struct queue *q = w->slots[slot].queue;
@@ -290,7 +290,7 @@ static void check_counts(struct feature_world *w, unsigned slot, const struct se
                 slot, call.taken, seen->taken, forward_in_transit(q).messages);
 }
 
-static void check_limits(struct feature_world *w, unsigned slot, const struct seen *seen)
+static void check_limits(struct feature_world *w, unsigned slot, const struct dedup_cache *seen)
 {
     const struct fw_slot *s = &w->slots[slot];
     const struct fw_settings *now = fw_settings_now(s);
@@ -309,7 +309,7 @@ static void check_limits(struct feature_world *w, unsigned slot, const struct se
 }
 
 /* So long after everything else nothing is left where all has an end. */
-static void check_late(struct feature_world *w, unsigned slot, const struct seen *seen)
+static void check_late(struct feature_world *w, unsigned slot, const struct dedup_cache *seen)
 {
     const struct fw_slot *s = &w->slots[slot];
     bool ends_all = true;
@@ -356,7 +356,7 @@ void fw_census(struct feature_world *w, bool is_late)
     forget_found(w);
     const uint64_t then_ms = fw_now_ms(w);
     for (unsigned slot = 0; slot < FW_SLOTS_MAX && !fw_is_cut(w); slot++) {
-        struct seen seen;
+        struct dedup_cache seen;
         if (!w->slots[slot].is_used)
             continue;
         browse(w, slot, true, &seen);

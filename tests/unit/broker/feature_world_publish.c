@@ -147,13 +147,7 @@ static void publish(struct feature_world *w, struct loop *loop, uint32_t number)
     struct dedup_claims claims = {0};
     if (!properties_read(message_header(m), &p))
         lv_unreachable();
-    const struct delivery whole = {
-        .exchange = message_exchange(m),
-        .routing_key = message_routing_key(m),
-        .header = message_header(m),
-        .body = message_body(m),
-        .message = m,
-    };
+    const struct delivery whole = delivery_of_message(m);
     const struct routing_input input = {
         .routing_key = message_routing_key(m),
         .headers = p.headers,

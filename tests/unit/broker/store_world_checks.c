@@ -181,12 +181,12 @@ static void check_held(struct world *w, unsigned slot, const struct client *clie
 }
 
 /* Everything that is ready, as a browse sees it. */
-struct seen {
+struct dedup_cache {
     uint64_t *places;
     size_t count, capacity;
 };
 
-static void see_all(struct world *w, unsigned slot, struct seen *ret)
+static void see_all(struct world *w, unsigned slot, struct dedup_cache *ret)
 {
     struct queue *q = w->slots[slot].queue;
     struct walker waiting = {0};
@@ -223,7 +223,7 @@ static void see_all(struct world *w, unsigned slot, struct seen *ret)
 }
 
 static void check_seen_all(struct world *w, unsigned slot, const struct client *client,
-                           const struct seen *seen)
+                           const struct dedup_cache *seen)
 {
     for (size_t i = 0; i < seen->count && i < client->held_count; i++)
         if (seen->places[i] != client->held[i].sequence)
@@ -260,7 +260,7 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     struct queue_call before = world_call_home(w, slot, queue_call_status);
     const uint64_t then = world_now_ms(w);
     bool is_estimate = estimates_bytes(w->slots[slot].queue);
-    struct seen seen = {0};
+    struct dedup_cache seen = {0};
     see_all(w, slot, &seen);
     struct client *client = world_consume(w, slot, false, 0, true);
     uint64_t bytes;

@@ -126,18 +126,18 @@ static void numbers_above_zero_delay_and_nothing_else(void **state)
                                   "-",   "3 ",   "x",    "99999999999999999999"};
     const uint64_t from_digits[] = {300, 300, 0, 0, 0, 0, 0, 0};
     for (const char *type = "Iilsub"; *type; type++)
-        assert_int_equal(delayed_ms(one_field(&b, *type, 100)), 100);
-    assert_int_equal(delayed_ms(one_field(&b, 'B', 200)), 200);
-    assert_int_equal(delayed_ms(one_field(&b, 'l', 0)), 0);
-    assert_int_equal(delayed_ms(one_field(&b, 'l', -1)), 0);
-    assert_int_equal(delayed_ms(one_field(&b, 'T', 100)), 0);
-    assert_int_equal(delayed_ms(one_field(&b, 'l', 1ll << 40)), 1ull << 40);
-    assert_int_equal(delayed_ms(one_field(&b, 'l', INT64_MAX)), 1ull << 48);
-    assert_int_equal(delayed_ms(SLICE_EMPTY), 0);
+        assert_int_equal(delay_header_ms(one_field(&b, *type, 100)), 100);
+    assert_int_equal(delay_header_ms(one_field(&b, 'B', 200)), 200);
+    assert_int_equal(delay_header_ms(one_field(&b, 'l', 0)), 0);
+    assert_int_equal(delay_header_ms(one_field(&b, 'l', -1)), 0);
+    assert_int_equal(delay_header_ms(one_field(&b, 'T', 100)), 0);
+    assert_int_equal(delay_header_ms(one_field(&b, 'l', 1ll << 40)), 1ull << 40);
+    assert_int_equal(delay_header_ms(one_field(&b, 'l', INT64_MAX)), 1ull << 48);
+    assert_int_equal(delay_header_ms(SLICE_EMPTY), 0);
     for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
         b.n = 0;
         table_add_str(&b, "x-delay", digits[i]);
-        assert_int_equal(delayed_ms(lv_buffer_slice(&b)), from_digits[i]);
+        assert_int_equal(delay_header_ms(lv_buffer_slice(&b)), from_digits[i]);
     }
     lv_buffer_free(&b);
 }

@@ -234,7 +234,7 @@ static void what_was_stored_comes_back_in_its_order_and_size(void **state)
     start_with_size(&d, 3);
     uint64_t now_ms = loop_wall_ms(d.loop);
     for (uint64_t i = 1; i <= 5; i++)
-        dedup_restore(d.dedup, (struct seen_value){i, i}, i * 10, i == 4 ? now_ms : 0, now_ms);
+        dedup_restore(d.dedup, (struct value_hash){i, i}, i * 10, i == 4 ? now_ms : 0, now_ms);
     assert_int_equal(dedup_count(d.dedup), 3);
     assert_int_equal(end(&d, begin(&d, "a"), 0, false, 0), CONFIRM_TOOK);
     assert_int_equal(dedup_count(d.dedup), 3);

@@ -16,7 +16,7 @@ struct seen_row {
     size_t argument_bytes;
 };
 
-struct seen {
+struct dedup_cache {
     struct seen_row rows[ROWS_MAX];
     size_t count;
     size_t reached;
@@ -32,7 +32,7 @@ static void copy_text(char *to, size_t room, struct slice from)
 
 static void see(void *arg, const struct explain_row *row)
 {
-    struct seen *seen = arg;
+    struct dedup_cache *seen = arg;
     assert_true(seen->count < ROWS_MAX);
     struct seen_row *r = &seen->rows[seen->count++];
     r->result = row->result;
@@ -48,7 +48,7 @@ static void see(void *arg, const struct explain_row *row)
 }
 
 static void explain(struct world *w, const char *exchange, const struct slice *keys, size_t count,
-                    const struct slice *headers, struct seen *ret)
+                    const struct slice *headers, struct dedup_cache *ret)
 {
     const struct routing_input message = {
         .routing_key = keys[0],
@@ -66,7 +66,7 @@ static const char *explain_text(struct world *w, const char *exchange, const cha
                                 const struct slice *headers)
 {
     static char text[4096];
-    static struct seen seen;
+    static struct dedup_cache seen;
     struct slice keys[] = {slice_str(key)};
     size_t n = 0;
     explain(w, exchange, keys, 1, headers, &seen);
@@ -156,7 +156,7 @@ static int compare_texts(const void *a, const void *b)
 }
 
 /* The names of the queues that rows say are reached, each once, as route_text() has them. */
-static const char *reached_text(const struct seen *seen)
+static const char *reached_text(const struct dedup_cache *seen)
 {
     static char text[1024];
     const char *names[ROWS_MAX];
@@ -203,7 +203,7 @@ static bool is_of_binding(const struct seen_row *row)
            (row->result == EXPLAIN_STOPPED && strstr(row->why, "alternate") == NULL);
 }
 
-static size_t count_bindings(struct world *w, const struct seen *seen)
+static size_t count_bindings(struct world *w, const struct dedup_cache *seen)
 {
     size_t count = 0;
     char name[8];
@@ -222,7 +222,7 @@ static size_t count_bindings(struct world *w, const struct seen *seen)
 
 static void check_sample(struct world *w, int exchange)
 {
-    static struct seen seen;
+    static struct dedup_cache seen;
     char name[8], texts[2][32];
     struct lv_buffer table = {0};
     struct slice keys[2];
@@ -303,7 +303,7 @@ static void it_says_which_word_of_a_pattern_fails(void **state)
 static void of_several_keys_it_names_the_one_that_is_taken(void **state)
 {
     (void)state;
-    static struct seen seen;
+    static struct dedup_cache seen;
     struct world w;
     struct slice keys[] = {slice_str("a"), slice_str("b"), slice_str("c")};
     world_start(&w);

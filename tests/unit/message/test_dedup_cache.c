@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "message/seen.h"
+#include "message/dedup_cache.h"
 
 enum { VALUES = 64, STEPS = 4000, SIZE_MOST = 40 };
 
@@ -21,9 +21,9 @@ static uint32_t draw(uint32_t below)
 }
 
 /* Values that share their places in the table, so that removing one must not hide another. */
-static struct seen_value value_of(uint32_t i)
+static struct value_hash value_of(uint32_t i)
 {
-    return (struct seen_value){.low = i % 5, .high = i};
+    return (struct value_hash){.low = i % 5, .high = i};
 }
 
 struct model {
@@ -47,26 +47,26 @@ static void model_remove(struct model *m, uint32_t i)
     memmove(&m->numbers[i], &m->numbers[i + 1], (m->count - i) * sizeof m->numbers[0]);
 }
 
-static void step(struct seen *seen, struct model *m)
+static void step(struct dedup_cache *cache, struct model *m)
 {
     uint32_t value = draw(VALUES), i = model_find(m, value);
-    struct seen_entry *entry = seen_find(seen, value_of(value));
+    struct dedup_entry *entry = dedup_cache_find(cache, value_of(value));
     assert_int_equal(entry != NULL, i < m->count);
     if (entry) {
         assert_int_equal(entry->number, m->numbers[i]);
         if (draw(3) == 0) {
-            seen_remove(seen, entry);
+            dedup_cache_remove(cache, entry);
             model_remove(m, i);
         }
         return;
     }
-    if (seen_is_full(seen)) {
-        assert_int_equal(seen_oldest(seen)->number, m->numbers[0]);
-        seen_remove(seen, seen_oldest(seen));
+    if (dedup_cache_is_full(cache)) {
+        assert_int_equal(dedup_cache_oldest(cache)->number, m->numbers[0]);
+        dedup_cache_remove(cache, dedup_cache_oldest(cache));
         model_remove(m, 0);
     }
     m->values[m->count] = value;
-    m->numbers[m->count++] = seen_add(seen, value_of(value))->number;
+    m->numbers[m->count++] = dedup_cache_add(cache, value_of(value))->number;
 }
 
 static void it_remembers_what_a_naive_one_does(void **state)
@@ -75,29 +75,29 @@ static void it_remembers_what_a_naive_one_does(void **state)
     for (uint64_t number = 1; number <= 60; number++) {
         seed = number;
         struct model model = {0};
-        struct seen seen = {.size_max = 1 + draw(SIZE_MOST)};
+        struct dedup_cache cache = {.size_max = 1 + draw(SIZE_MOST)};
         for (int i = 0; i < STEPS; i++) {
-            step(&seen, &model);
-            assert_int_equal(seen.count, model.count);
+            step(&cache, &model);
+            assert_int_equal(cache.count, model.count);
         }
         for (uint32_t value = 0; value < VALUES; value++)
-            assert_int_equal(seen_find(&seen, value_of(value)) != NULL,
+            assert_int_equal(dedup_cache_find(&cache, value_of(value)) != NULL,
                              model_find(&model, value) < model.count);
-        seen_free(&seen);
+        dedup_cache_free(&cache);
     }
 }
 
 static void a_large_size_costs_nothing_until_it_is_used(void **state)
 {
     (void)state;
-    struct seen seen = {.size_max = 1u << 30};
-    assert_null(seen_find(&seen, value_of(1)));
-    assert_null(seen_oldest(&seen));
+    struct dedup_cache cache = {.size_max = 1u << 30};
+    assert_null(dedup_cache_find(&cache, value_of(1)));
+    assert_null(dedup_cache_oldest(&cache));
     for (uint32_t i = 0; i < 1000; i++)
-        seen_add(&seen, (struct seen_value){.low = i * 0x9e3779b97f4a7c15u, .high = i});
-    assert_true(seen.capacity <= 2048);
-    assert_int_equal(seen.count, 1000);
-    seen_free(&seen);
+        dedup_cache_add(&cache, (struct value_hash){.low = i * 0x9e3779b97f4a7c15u, .high = i});
+    assert_true(cache.capacity <= 2048);
+    assert_int_equal(cache.count, 1000);
+    dedup_cache_free(&cache);
 }
 
 int main(void)
