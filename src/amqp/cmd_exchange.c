@@ -3,6 +3,7 @@
 
 #include "amqp/channel.h"
 #include "auth/access.h"
+#include "topology/exchange_arguments.h"
 
 static void declare(struct channel *ch, struct exchange_declaration *d, bool no_wait)
 {

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "broker/event_exchange.h"
+#include "broker/exchange_hooks.h"
 #include "broker/parameters.h"
 #include "broker/queue_ops.h"
 #include "broker/vhost_life.h"
@@ -15,6 +16,7 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     struct broker *broker = lv_calloc(1, sizeof *broker);
     topology_init(&broker->topology, loops, definitions);
     broker->topology.queue_ops_for = queue_ops_for;
+    broker->topology.exchange_hooks = &broker_exchange_hooks;
     event_exchange_begin(broker);
     int err = pthread_mutex_init(&broker->policy_lock, NULL);
     lv_assert(err == 0);

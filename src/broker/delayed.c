@@ -50,8 +50,7 @@ static void route(struct queue *q, const struct forward *forward, const struct m
     struct exchange *x = exchange_of(q);
     *ret = (struct route){0};
     if (x)
-        forward_find_route_from(queue_home(q), x, made, delay_header_bcc(forward->message),
-                                ret);
+        forward_find_route_from(queue_home(q), x, made, delay_header_bcc(forward->message), ret);
 }
 
 /* Nobody there to have it: it goes, as any message that is published then. */
@@ -80,37 +79,8 @@ bool delayed_refuse(const struct queue *q, struct broker_error *error)
 
 /* --- exchanges -------------------------------------------------------------------------------------- */
 
-bool delayed_is_asked_for(const struct exchange_declaration *d)
-{
-    struct field f;
-    return slice_is(d->type, DELAYED_TYPE) ||
-           (table_find(d->arguments, "x-delayed-exchange", &f) && f.type == FIELD_BOOL && f.b);
-}
-
-bool delayed_check_arguments(struct vhost *vhost, const struct exchange_declaration *d,
-                             struct broker_error *error)
-{
-    struct field f;
-    if (table_find(d->arguments, "x-delayed-exchange", &f) && f.type != FIELD_BOOL)
-        return broker_refuse(error, 406,
-                             "invalid arg 'x-delayed-exchange' for exchange '%.*s' in vhost "
-                             "'%.*s': {unacceptable_type,%s}",
-                             SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)),
-                             field_type_name(f.type));
-    if (!slice_is(d->type, DELAYED_TYPE))
-        return true;
-    bool is_there = table_find(d->arguments, "x-delayed-type", &f) &&
-                    (f.type == FIELD_LONGSTR || f.type == FIELD_BINARY);
-    if (!is_there || slice_is(f.bytes, DELAYED_TYPE))
-        return broker_refuse(
-            error, 406, "Invalid argument, 'x-delayed-type' must be an existing exchange type");
-    return exchange_type_find(f.bytes) || exchange_refuse_unknown_type(f.bytes, error);
-}
-
 void delayed_create_queue(struct exchange *x)
 {
-    if (!x->is_delaying)
-        return;
     struct lv_buffer name = {0};
     lv_buffer_printf(&name, DELAYED_QUEUE_PREFIX "%.*s", SLICE_ARG(exchange_name(x)));
     struct queue *q = queue_create_owned(x->vhost, lv_buffer_slice(&name), x->is_durable);

@@ -18,22 +18,13 @@
 #ifndef LEVERET_BROKER_DELAYED_H
 #define LEVERET_BROKER_DELAYED_H
 
+#include "broker/broker.h"
 #include "message/delay_header.h"
 #include "queue/queue.h"
 #include "topology/exchange.h"
-
-struct broker;
-
-#define DELAYED_TYPE "x-delayed-message"
+#include "topology/exchange_arguments.h"
 
 /* --- exchanges; the lock is held ----------------------------------------------------------------- */
-
-/* Whether a new exchange is to delay messages. */
-bool delayed_is_asked_for(const struct exchange_declaration *d);
-
-/* Refuses arguments that make no sense. */
-bool delayed_check_arguments(struct vhost *vhost, const struct exchange_declaration *d,
-                             struct broker_error *error);
 
 /* The exchange has been declared: gives it its queue. */
 void delayed_create_queue(struct exchange *x);

@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/policy_private.h"
 #include "broker/vhost_life.h"
 #include "topology/durable.h"
-#include "topology/policy_private.h"
 
 /* --- what a policy is -------------------------------------------------------------------------- */
 

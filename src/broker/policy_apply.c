@@ -12,12 +12,12 @@
 
 #include "base/memory.h"
 #include "broker/delayed.h"
+#include "broker/policy_private.h"
 #include "broker/vhost_life.h"
 #include "message/events.h"
 #include "queue/queue_home.h"
 #include "queue/queue_settings.h"
 #include "topology/exchange.h"
-#include "topology/policy_private.h"
 #include "wire/erlang_json.h"
 #include "wire/table_json.h"
 

@@ -9,9 +9,9 @@
 #include "manage/columns.h"
 #include "manage/facts.h"
 #include "manage/queues.h"
-#include "queue/queue_arguments.h"
 #include "topology/binding.h"
 #include "topology/exchange.h"
+#include "topology/exchange_arguments.h"
 #include "topology/exchange_counts.h"
 #include "topology/vhost.h"
 

@@ -2,6 +2,7 @@
 #include "message/delay_header.h"
 
 #include "base/buffer.h"
+#include "message/message_header.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 
@@ -51,21 +52,15 @@ uint64_t delay_header_ms(struct slice headers)
     return (uint64_t)(delay_ms < DELAY_MS_MAX ? delay_ms : DELAY_MS_MAX);
 }
 
-static struct slice headers_of(const struct message *m)
-{
-    struct properties properties;
-    return properties_read(message_header(m), &properties) ? properties.headers : SLICE_EMPTY;
-}
-
 uint64_t delay_header_ms_of(const struct message *m)
 {
-    return delay_header_ms(headers_of(m));
+    return delay_header_ms(message_headers(m));
 }
 
 struct slice delay_header_bcc(const struct message *waiting)
 {
     struct field f;
-    bool is_there = table_find(headers_of(waiting), "BCC", &f) && f.type == FIELD_ARRAY;
+    bool is_there = table_find(message_headers(waiting), "BCC", &f) && f.type == FIELD_ARRAY;
     return is_there ? f.bytes : SLICE_EMPTY;
 }
 

@@ -1,9 +1,9 @@
 /* Reads the arguments of consumers, in the order in which RabbitMQ does. */
 #include "queue/consumer_arguments.h"
 
-#include "queue/argument_checks.h"
+#include "topology/argument_checks.h"
 
-static bool read_flag(struct subject *s, const char *name, bool *ret)
+static bool read_flag(struct argument_subject *s, const char *name, bool *ret)
 {
     struct field f;
     s->argument = name;
@@ -15,7 +15,7 @@ static bool read_flag(struct subject *s, const char *name, bool *ret)
 }
 
 /* A number of messages, or a word. */
-static bool read_browse_offset(struct subject *s, struct browser_arguments *ret)
+static bool read_browse_offset(struct argument_subject *s, struct browser_arguments *ret)
 {
     static const char *const words[] = {"first", "last", "next", NULL};
     struct field f;
@@ -36,7 +36,7 @@ static bool read_browse_offset(struct subject *s, struct browser_arguments *ret)
 }
 
 /* Leveret's own: a consumer that looks only. */
-static bool browser_arguments_read(struct subject *s, struct browser_arguments *ret)
+static bool browser_arguments_read(struct argument_subject *s, struct browser_arguments *ret)
 {
     *ret = (struct browser_arguments){0};
     return read_flag(s, "x-browse", &ret->is_wanted) && read_browse_offset(s, ret) &&
@@ -47,7 +47,7 @@ bool consumer_arguments_read(struct slice table, enum queue_type type, struct sl
                              struct slice vhost, struct consumer_arguments *ret,
                              struct broker_error *error)
 {
-    struct subject s = {"x-priority", "queue", queue, vhost, table, error};
+    struct argument_subject s = {"x-priority", "queue", queue, vhost, table, error};
     struct field priority;
     struct field f;
     bool has_priority = table_find(table, s.argument, &priority);

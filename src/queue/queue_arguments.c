@@ -12,16 +12,25 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "queue/argument_checks.h"
-#include "wire/floats.h"
+#include "topology/argument_checks.h"
+#include "topology/dedup.h"
 #include "wire/table.h"
+
+bool refuse_foreign(const struct argument_subject *s, struct slice argument, enum queue_type type)
+{
+    return broker_refuse(s->error, 406,
+                         "invalid arg '%.*s' for queue '%.*s' in vhost '%.*s' of queue type %s",
+                         SLICE_ARG(argument), SLICE_ARG(s->name), SLICE_ARG(s->vhost),
+                         type == QUEUE_QUORUM ? "rabbit_quorum_queue" : "rabbit_classic_queue");
+}
 
 enum { CLASSIC = 1, QUORUM = 2, STREAM = 4, BOTH = CLASSIC | QUORUM, ALL = BOTH | STREAM };
 
 /* 10 years: no time in milliseconds may be longer. */
 static const int64_t EXPIRY_MS_MAX = 315360000000;
 
-static bool refuse_unsupported(const struct subject *s, const char *what, struct slice value)
+static bool refuse_unsupported(const struct argument_subject *s, const char *what,
+                               struct slice value)
 {
     char text[400];
     snprintf(text, sizeof text, "\"unsupported queue %s '%.*s'\"", what, SLICE_ARG(value));
@@ -30,53 +39,53 @@ static bool refuse_unsupported(const struct subject *s, const char *what, struct
 
 /* --- one value ------------------------------------------------------------------------------ */
 
-static bool check_milliseconds(const struct subject *s, const struct field *f)
+static bool check_milliseconds(const struct argument_subject *s, const struct field *f)
 {
     return check_not_negative(s, f) &&
            (f->i <= EXPIRY_MS_MAX || refuse_number(s, "value_too_large", f->i));
 }
 
-static bool check_not_zero(const struct subject *s, const struct field *f)
+static bool check_not_zero(const struct argument_subject *s, const struct field *f)
 {
     return check_integer(s, f) && (f->i != 0 || refuse_number(s, "value_zero", 0));
 }
 
-static bool check_expires(const struct subject *s, const struct field *f)
+static bool check_expires(const struct argument_subject *s, const struct field *f)
 {
     return check_not_zero(s, f) && check_milliseconds(s, f);
 }
 
-static bool check_priority(const struct subject *s, const struct field *f)
+static bool check_priority(const struct argument_subject *s, const struct field *f)
 {
     return check_not_negative(s, f) &&
            (f->i <= 255 || refuse_number(s, "max_value_exceeded", f->i));
 }
 
-static bool check_group_size(const struct subject *s, const struct field *f)
+static bool check_group_size(const struct argument_subject *s, const struct field *f)
 {
     return check_not_negative(s, f) && check_not_zero(s, f);
 }
 
-static bool check_dead_letter_key(const struct subject *s, const struct field *f)
+static bool check_dead_letter_key(const struct argument_subject *s, const struct field *f)
 {
     struct field exchange;
     return check_string(s, f) && (table_find(s->table, "x-dead-letter-exchange", &exchange) ||
                                   refuse_value(s, "routing_key_but_no_dlx_defined"));
 }
 
-static bool check_strategy(const struct subject *s, const struct field *f)
+static bool check_strategy(const struct argument_subject *s, const struct field *f)
 {
     static const char *const words[] = {"at-most-once", "at-least-once", NULL};
     return check_string(s, f) && (is_one_of(f, words) || refuse_value(s, "invalid_dlx_strategy"));
 }
 
-static bool check_overflow(const struct subject *s, const struct field *f)
+static bool check_overflow(const struct argument_subject *s, const struct field *f)
 {
     static const char *const words[] = {"drop-head", "reject-publish", "reject-publish-dlx", NULL};
     return check_string(s, f) && (is_one_of(f, words) || refuse_value(s, "invalid_overflow"));
 }
 
-static bool check_leader_locator(const struct subject *s, const struct field *f)
+static bool check_leader_locator(const struct argument_subject *s, const struct field *f)
 {
     static const char *const words[] = {"client-local", "balanced", "random", "least-leaders",
                                         NULL};
@@ -84,13 +93,13 @@ static bool check_leader_locator(const struct subject *s, const struct field *f)
            (is_one_of(f, words) || refuse_value(s, "invalid_queue_locator_arg"));
 }
 
-static bool check_mode(const struct subject *s, const struct field *f)
+static bool check_mode(const struct argument_subject *s, const struct field *f)
 {
     static const char *const words[] = {"default", "lazy", NULL};
     return check_string(s, f) && (is_one_of(f, words) || refuse_unsupported(s, "mode", f->bytes));
 }
 
-static bool check_version(const struct subject *s, const struct field *f)
+static bool check_version(const struct argument_subject *s, const struct field *f)
 {
     if (!check_not_negative(s, f))
         return false;
@@ -99,7 +108,7 @@ static bool check_version(const struct subject *s, const struct field *f)
     return f->i == 1 || f->i == 2 || refuse_unsupported(s, "version", slice_str(text));
 }
 
-static bool check_type(const struct subject *s, const struct field *f)
+static bool check_type(const struct argument_subject *s, const struct field *f)
 {
     static const char *const words[] = {"classic", "quorum", "stream", NULL};
     return check_string(s, f) && (is_one_of(f, words) || refuse_unsupported(s, "type", f->bytes));
@@ -132,8 +141,8 @@ enum { ALONE = 1, POLICY, POLICY_MS };
 /* All arguments of queues, in the order in which they are checked. */
 static const struct argument {
     const char *name;
-    unsigned types;                                                /* which queue types know it */
-    bool (*check)(const struct subject *s, const struct field *f); /* NULL: any value */
+    unsigned types; /* which queue types know it */
+    bool (*check)(const struct argument_subject *s, const struct field *f); /* NULL: any value */
     /* When a classic, when a quorum queue is declared again: in which turn it is compared; 0: it is not. */
     uint8_t compared[2];
     size_t number; /* where its int64_t is in struct queue_arguments; 0: it is no number */
@@ -185,7 +194,7 @@ static bool is_of_type(struct slice table, const char *type)
            slice_is(f.bytes, type);
 }
 
-static bool check_known(struct subject *s, unsigned type)
+static bool check_known(struct argument_subject *s, unsigned type)
 {
     struct field f;
     for (int i = 0; i < ARGUMENTS; i++) {
@@ -208,7 +217,7 @@ static unsigned types_of(struct slice argument)
 }
 
 /* The first argument, in the table's order, that only other types know. */
-static bool check_foreign(const struct subject *s, unsigned type)
+static bool check_foreign(const struct argument_subject *s, unsigned type)
 {
     struct slice rest = s->table;
     struct slice name;
@@ -221,7 +230,7 @@ static bool check_foreign(const struct subject *s, unsigned type)
     return true;
 }
 
-static bool check_quorum_flags(const struct subject *s, struct queue_flags flags)
+static bool check_quorum_flags(const struct argument_subject *s, struct queue_flags flags)
 {
     const char *property = flags.auto_delete ? "auto-delete"
                            : flags.exclusive ? "exclusive-owner"
@@ -232,18 +241,7 @@ static bool check_quorum_flags(const struct subject *s, struct queue_flags flags
                          property, SLICE_ARG(s->name), SLICE_ARG(s->vhost));
 }
 
-/* An exchange's name as an argument, whose type is looked at before everything else. */
-static bool check_exchange_name(const struct subject *s)
-{
-    struct field f;
-    return !table_find(s->table, s->argument, &f) || f.type == FIELD_LONGSTR ||
-           broker_refuse(s->error, 406,
-                         "invalid type '%s' for arg '%s' in %s '%.*s' in vhost '%.*s'",
-                         field_type_name(f.type), s->argument, s->kind, SLICE_ARG(s->name),
-                         SLICE_ARG(s->vhost));
-}
-
-static bool check_queue_type(struct subject *s)
+static bool check_queue_type(struct argument_subject *s)
 {
     struct field f;
     s->argument = "x-queue-type";
@@ -257,7 +255,7 @@ static bool check_queue_type(struct subject *s)
                                     SLICE_ARG(s->name), SLICE_ARG(s->vhost));
 }
 
-static bool check_queue(struct subject *s, struct queue_flags flags)
+static bool check_queue(struct argument_subject *s, struct queue_flags flags)
 {
     s->argument = "x-dead-letter-exchange";
     if (!check_exchange_name(s) || !check_queue_type(s))
@@ -348,7 +346,7 @@ bool queue_arguments_read(struct slice table, struct queue_flags flags, struct s
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error)
 {
-    struct subject s = {NULL, "queue", queue, vhost, table, error};
+    struct argument_subject s = {NULL, "queue", queue, vhost, table, error};
     if (!check_queue(&s, flags))
         return false;
     read_queue(table, ret);
@@ -365,77 +363,19 @@ bool queue_arguments_check_generated(struct slice table, struct broker_error *er
 
 /* --- equivalence ---------------------------------------------------------------------------- */
 
-enum value_class { CLASS_INTEGER, CLASS_FLOAT, CLASS_BYTES, CLASS_OTHER };
-
-/* A timestamp is a number like the integers once it has been read. */
-static enum value_class class_of(const struct field *f)
+/* A queue without x-queue-type is a classic one. */
+static bool compare(const struct argument_subject *s, struct slice have_table)
 {
-    if (field_is_integer(f) || f->type == FIELD_TIMESTAMP)
-        return CLASS_INTEGER;
-    if (f->type == FIELD_DOUBLE || f->type == FIELD_FLOAT)
-        return CLASS_FLOAT;
-    return f->type == FIELD_LONGSTR || f->type == FIELD_BINARY ? CLASS_BYTES : CLASS_OTHER;
-}
-
-static bool is_same_value(const struct field *a, const struct field *b)
-{
-    enum value_class class = class_of(a);
-    if (class == CLASS_OTHER || class != class_of(b))
-        return field_equal(a, b);
-    if (class == CLASS_INTEGER)
-        return a->i == b->i;
-    return class == CLASS_FLOAT ? floats_equal(a->f, b->f) : slice_equal(a->bytes, b->bytes);
-}
-
-/* Appends 'VALUE'. */
-static void put_value(struct lv_buffer *out, const struct field *f)
-{
-    lv_buffer_add_u8(out, '\'');
-    if (class_of(f) == CLASS_BYTES)
-        lv_buffer_add_slice(out, f->bytes);
-    else
-        field_describe(out, f);
-    lv_buffer_add_u8(out, '\'');
-}
-
-/* "none", 'VALUE', or, where the other side has none, the value 'VALUE' of type 'TYPE'. */
-static void put_side(struct lv_buffer *out, const struct field *f, bool is_set, bool is_other_set)
-{
-    if (!is_set || (is_other_set && f->type == FIELD_VOID)) {
-        lv_buffer_printf(out, "none");
-        return;
-    }
-    if (!is_other_set)
-        lv_buffer_printf(out, "the value ");
-    put_value(out, f);
-    if (!is_other_set)
-        lv_buffer_printf(out, " of type '%s'", field_type_name(f->type));
-}
-
-static bool compare(const struct subject *s, struct slice have_table)
-{
-    struct field have = {0};
-    struct field want = {0};
-    bool has = table_find(have_table, s->argument, &have);
-    bool wants = table_find(s->table, s->argument, &want);
-    if (has == wants && (!has || is_same_value(&have, &want)))
-        return true;
+    struct field f;
     bool is_type = slice_is(slice_str(s->argument), "x-queue-type");
+    bool has = table_find(have_table, s->argument, &f);
+    bool wants = table_find(s->table, s->argument, &f);
     if (is_type && has != wants && is_of_type(has ? have_table : s->table, "classic"))
         return true;
-    struct lv_buffer text = {0};
-    lv_buffer_printf(&text, "received ");
-    put_side(&text, &want, wants, has);
-    lv_buffer_printf(&text, " but current is ");
-    put_side(&text, &have, has, wants);
-    broker_refuse(s->error, 406, "inequivalent arg '%s' for %s '%.*s' in vhost '%.*s': %.*s",
-                  s->argument, s->kind, SLICE_ARG(s->name), SLICE_ARG(s->vhost),
-                  SLICE_ARG(lv_buffer_slice(&text)));
-    lv_buffer_free(&text);
-    return false;
+    return check_equal(s, have_table);
 }
 
-static bool check_flag(const struct subject *s, const char *flag, bool have, bool want)
+static bool check_flag(const struct argument_subject *s, const char *flag, bool have, bool want)
 {
     if (have == want)
         return true;
@@ -460,7 +400,7 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
                          struct slice want_table, bool is_type_relaxed, struct slice queue,
                          struct slice vhost, struct broker_error *error)
 {
-    struct subject s = {NULL, "queue", queue, vhost, want_table, error};
+    struct argument_subject s = {NULL, "queue", queue, vhost, want_table, error};
     if (!check_flag(&s, "durable", have.durable, want.durable) ||
         !check_flag(&s, "auto_delete", have.auto_delete, want.auto_delete))
         return false;
@@ -474,36 +414,9 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
     return true;
 }
 
-/* --- exchanges ------------------------------------------------------------------------------ */
-
-bool exchange_arguments_check(struct slice table, struct slice exchange, struct slice vhost,
-                              struct broker_error *error)
-{
-    struct subject s = {"alternate-exchange", "exchange", exchange, vhost, table, error};
-    return check_exchange_name(&s);
-}
-
-bool exchange_arguments_are_equivalent(struct slice have, struct slice want, struct slice exchange,
-                                       struct slice vhost, struct broker_error *error)
-{
-    struct subject s = {"alternate-exchange", "exchange", exchange, vhost, want, error};
-    return compare(&s, have);
-}
-
 /* --- known names ---------------------------------------------------------------------------- */
-
-static const char *const deduplication_names[] = {
-    "x-message-deduplication", "x-cache-size",           "x-cache-ttl",
-    "x-cache-persistence",     "x-deduplication-header", NULL};
 
 bool queue_argument_is_known(struct slice name)
 {
-    return is_note(name) || types_of(name) != 0 || is_among(name, deduplication_names);
-}
-
-bool exchange_argument_is_known(struct slice name)
-{
-    static const char *const names[] = {"x-delayed-type", "x-hash-on", "x-recent-history-length",
-                                        NULL};
-    return is_note(name) || is_among(name, names) || is_among(name, deduplication_names);
+    return is_note(name) || types_of(name) != 0 || dedup_argument_is_known(name);
 }

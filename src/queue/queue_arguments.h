@@ -1,4 +1,4 @@
-/* The arguments of queues and exchanges: which RabbitMQ knows, of what types and values they must
+/* The arguments of queues: which RabbitMQ knows, of what types and values they must
  * be, and whether two declarations are equivalent. All texts are RabbitMQ's (BEHAVIOUR.md, 406). */
 #ifndef LEVERET_QUEUE_QUEUE_ARGUMENTS_H
 #define LEVERET_QUEUE_QUEUE_ARGUMENTS_H
@@ -42,9 +42,8 @@ bool queue_arguments_read(struct slice table, struct queue_flags flags, struct s
 int64_t *queue_arguments_lowered(struct queue_arguments *values, size_t n, const char **ret_key,
                                  bool *ret_is_time);
 
-/* Whether an argument of this name means anything to a queue of some type, to an exchange. What does not begin with "x-" is the client's own note, and taken for known. */
+/* Whether an argument of this name means anything to a queue of some type. What does not begin with "x-" is the client's own note, and taken for known. */
 bool queue_argument_is_known(struct slice name);
-bool exchange_argument_is_known(struct slice name);
 
 /* False, and *ret unchanged, when it is none of the words. */
 bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
@@ -58,10 +57,9 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
                          struct slice want_table, bool is_type_relaxed, struct slice queue,
                          struct slice vhost, struct broker_error *error);
 
-/* alternate-exchange of an exchange: must be a longstr. */
-bool exchange_arguments_check(struct slice table, struct slice exchange, struct slice vhost,
-                              struct broker_error *error);
-bool exchange_arguments_are_equivalent(struct slice have, struct slice want, struct slice exchange,
-                                       struct slice vhost, struct broker_error *error);
+/* Fills in error 406: the argument is one of another type of queue. Returns false. Private to the files that
+ * read arguments (topology/argument_checks.h). */
+struct argument_subject;
+bool refuse_foreign(const struct argument_subject *s, struct slice argument, enum queue_type type);
 
 #endif

@@ -4,17 +4,6 @@
 #include "queue/queue_private.h"
 #include "topology/vhost.h"
 
-bool reply_queue_is_name(struct slice name)
-{
-    return name.n > sizeof REPLY_QUEUE_PREFIX - 1 && slice_begins(name, REPLY_QUEUE_PREFIX);
-}
-
-struct queue_entry *reply_queue_find(struct topology *topology, struct slice name)
-{
-    struct lv_table_node *node = lv_table_find(topology->reply_queues, name);
-    return node ? queue_entry_of_node(node) : NULL;
-}
-
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name)
 {
     struct queue *q = queue_create_apart(vhost, home, name);

@@ -9,14 +9,6 @@
 
 #include "queue/queue.h"
 
-#define REPLY_QUEUE_PREFIX "amq.rabbitmq.reply-to."
-
-/* Whether a reply consumer could have this name. */
-bool reply_queue_is_name(struct slice name);
-
-/* The queue of this name, or NULL. Any loop, read side. */
-struct queue_entry *reply_queue_find(struct topology *topology, struct slice name);
-
 /* Makes one; the caller ends it. On the loop that is to be its home. */
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name);
 

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "store/definitions.h"
+#include "topology/argument_checks.h"
 #include "wire/table.h"
 
 /* Being stored at a time, before publishers are held back. */
@@ -86,6 +87,15 @@ static bool read_size(struct slice arguments, bool is_of_type, uint32_t *ret,
                              is_of_type ? "Missing or i" : "I");
     *ret = size < SIZE_MAX_ENTRIES ? (uint32_t)size : SIZE_MAX_ENTRIES;
     return true;
+}
+
+static const char *const argument_names[] = {
+    "x-message-deduplication", "x-cache-size",           "x-cache-ttl",
+    "x-cache-persistence",     "x-deduplication-header", NULL};
+
+bool dedup_argument_is_known(struct slice name)
+{
+    return is_among(name, argument_names);
 }
 
 bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_settings *ret,

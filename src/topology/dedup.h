@@ -48,6 +48,9 @@ struct dedup_settings {
     struct slice header; /* in the arguments; or a literal */
 };
 
+/* Whether it is the name of an argument that deduplication knows. */
+bool dedup_argument_is_known(struct slice name);
+
 /* False with the error filled. `is_of_type`: of the exchange type x-message-deduplication, which has it
  * without being told, and must be told the size. */
 bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_settings *ret,

@@ -9,10 +9,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "broker/delayed.h"
-#include "broker/policy.h"
-#include "queue/queue_arguments.h"
 #include "topology/dedup.h"
+#include "topology/effective_policy.h"
+#include "topology/exchange_arguments.h"
 #include "topology/exchange_counts.h"
 #include "topology/queue_entry.h"
 #include "topology/topology_events.h"
@@ -112,6 +111,11 @@ static bool exchange_is_dedup(const struct exchange_type *type)
     return type == &exchange_deduplication;
 }
 
+static const struct exchange_hooks *hooks_of(const struct exchange *x)
+{
+    return x->vhost->topology->exchange_hooks;
+}
+
 /* One allocation: the struct, then name and arguments. */
 static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
                                       const struct exchange_type *type)
@@ -124,7 +128,7 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->vhost = vhost;
     x->type = type;
     x->type_name = slice_is(d->type, DELAYED_TYPE) ? DELAYED_TYPE : type->name;
-    x->is_delaying = delayed_is_asked_for(d);
+    x->is_delaying = exchange_is_to_delay(d);
     x->is_durable = d->durable;
     x->is_auto_delete = d->auto_delete;
     x->is_internal = d->internal;
@@ -146,7 +150,8 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_decl
         return NULL;
     struct exchange *x = exchange_make(vhost, d, type);
     x->is_predeclared = is_predeclared;
-    policy_begin_exchange(x);
+    if (hooks_of(x))
+        hooks_of(x)->begin(x);
     if (d->name.n > 0)
         lv_table_insert(vhost->exchanges, &x->by_name);
     return x;
@@ -199,7 +204,8 @@ static void remove_one(struct exchange *x, struct lv_list *doomed, struct durabl
     dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
     event_exchange_deleted(x);
-    delayed_delete_queue(x);
+    if (x->delayed)
+        hooks_of(x)->delete_queue(x);
     drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
         durable_add(changes, definition_delete_exchange(vhost_name(x->vhost), exchange_name(x)));
@@ -270,8 +276,7 @@ static bool is_equivalent(struct exchange *x, const struct exchange_declaration 
     return check_flag(x, "durable", d->durable, x->is_durable, error) &&
            check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
            check_flag(x, "internal", d->internal, x->is_internal, error) &&
-           exchange_arguments_are_equivalent(x->arguments, d->arguments, exchange_name(x),
-                                             vhost_name(x->vhost), error);
+           exchange_arguments_are_equivalent(x, d, error);
 }
 
 bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
@@ -296,8 +301,7 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
                                 SLICE_ARG(d->name));
     struct dedup_settings dedup;
     const struct exchange_type *type = rule_of(d); /* NULL: refused below */
-    return exchange_arguments_check(d->arguments, d->name, vhost_name(vhost), error) &&
-           delayed_check_arguments(vhost, d, error) &&
+    return exchange_arguments_check(vhost, d, error) &&
            dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
            (!type->check_arguments || type->check_arguments(vhost, d, error));
 }
@@ -329,7 +333,8 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     if (d->only_if_there || !check_new(vhost, d, error))
         return CHANGE_REFUSED;
     x = exchange_create(vhost, d, rule_of(d), false);
-    delayed_create_queue(x);
+    if (x->is_delaying)
+        hooks_of(x)->create_queue(x);
     *ret_created = true;
     topology_moved(vhost->topology); /* it may be an alternate exchange that was missing */
     event_exchange_created(x);

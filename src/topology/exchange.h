@@ -20,6 +20,7 @@ struct dedup_claims;
 struct delivery;
 struct exchange_declaration;
 struct exchange_type;
+struct message;
 struct queue_entry;
 
 struct exchange {
@@ -29,7 +30,7 @@ struct exchange {
     struct lv_rcu_head rcu;
     struct vhost *vhost;
     const struct exchange_type *type; /* the rule it routes by */
-    const char *type_name;            /* what it was declared as: delayed.h */
+    const char *type_name;            /* what it was declared as */
     struct queue_entry *delayed;      /* referenced: where messages wait; see is_delaying */
     struct dedup *dedup;              /* owned; NULL: takes duplicates */
     bool is_durable;
@@ -95,6 +96,21 @@ struct exchange_type {
      * for this message; writes why, or why not, into the empty buffer (explain.h). */
     bool (*explain)(struct exchange *exchange, struct binding *binding,
                     const struct routing_input *input, struct lv_buffer *why);
+};
+
+/* What exchanges ask of later rooms, which set them when the broker is created (topology->exchange_hooks). In the
+ * topology's own tests there are none, and no exchange delays. */
+struct exchange_hooks {
+    /* A new exchange, which is in no table yet, gets what policies say of it. The lock is held. */
+    void (*begin)(struct exchange *exchange);
+    /* The exchange delays messages and has been declared: gives it the queue where they wait
+     * (exchange->delayed, a reference). The lock is held. */
+    void (*create_queue)(struct exchange *exchange);
+    /* The exchange is being deleted, and its queue with it. The lock is held. */
+    void (*delete_queue)(struct exchange *exchange);
+    /* Publishes the message to this destination, as x-recent-history does for a new binding. Without the lock,
+     * on a loop, in a turn. */
+    void (*publish)(struct loop *loop, struct destination *to, struct message *message);
 };
 
 /* The type of this name ("direct"), or NULL. */

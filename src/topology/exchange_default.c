@@ -2,8 +2,8 @@
  * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one. Reply
  * consumers are bound like queues; they come and go without a new generation of the topology, so routes
  * to them are not kept. */
-#include "queue/reply_queue.h"
 #include "topology/exchange_private.h"
+#include "topology/queue_entry.h"
 #include "topology/route_private.h"
 
 static void default_create(struct exchange *exchange)

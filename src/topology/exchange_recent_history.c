@@ -9,10 +9,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "queue/queue.h"
+#include "message/delivery.h"
 #include "topology/binding_set.h"
 #include "topology/exchange_private.h"
-#include "topology/route.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 
@@ -126,36 +125,15 @@ static struct message **history_copy(struct history *history, size_t *ret_count)
     return messages;
 }
 
-static void replay_to_exchange(struct loop *loop, struct exchange *exchange, struct message *m)
-{
-    struct properties properties = {0};
-    const struct delivery delivery = delivery_of_message(m);
-    bool is_read = properties_read(delivery.header, &properties);
-    lv_assert(is_read);
-    const struct routing_input input = {
-        .routing_key = delivery.routing_key,
-        .headers = properties.headers,
-        .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
-        .message = &delivery,
-    };
-    struct route route;
-    route_find(loop, exchange, &input, &route);
-    for (size_t i = 0; i < route.count; i++)
-        queue_publish(loop, queue_of_entry(route.queues[i]), m, NULL, 0);
-}
-
 static void history_bound(struct exchange *exchange, struct destination *destination)
 {
     struct loop *loop = loop_current();
     size_t count;
     struct message **messages = history_copy(exchange->state, &count);
+    const struct exchange_hooks *hooks = exchange->vhost->topology->exchange_hooks;
     for (size_t i = 0; i < count; i++) {
-        if (destination->kind == DESTINATION_QUEUE)
-            queue_publish(loop, queue_of_entry(queue_entry_of_destination(destination)),
-                          messages[i], NULL, 0);
-        else
-            replay_to_exchange(loop, lv_container_of(destination, struct exchange, destination),
-                               messages[i]);
+        if (hooks)
+            hooks->publish(loop, destination, messages[i]);
         message_unref(&messages[i]);
     }
     free(messages);

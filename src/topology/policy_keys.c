@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "topology/policy_private.h"
+#include "topology/policy_keys.h"
 #include "wire/erlang_json.h"
 
 /* --- one value ----------------------------------------------------------------------------- */

@@ -9,6 +9,17 @@ struct queue_entry *queue_entry_find(struct vhost *vhost, struct slice name)
     return node ? queue_entry_of_node(node) : NULL;
 }
 
+bool reply_queue_is_name(struct slice name)
+{
+    return name.n > sizeof REPLY_QUEUE_PREFIX - 1 && slice_begins(name, REPLY_QUEUE_PREFIX);
+}
+
+struct queue_entry *reply_queue_find(struct topology *topology, struct slice name)
+{
+    struct lv_table_node *node = lv_table_find(topology->reply_queues, name);
+    return node ? queue_entry_of_node(node) : NULL;
+}
+
 struct queue_entry *queue_entry_ref(struct queue_entry *entry)
 {
     lv_rcu_ref(&entry->refs);

@@ -14,6 +14,9 @@
 /* What the name of a delaying exchange's own queue begins with; the exchange's name follows. */
 #define DELAYED_QUEUE_PREFIX "amq.delayed-"
 
+/* What the name of a reply consumer's queue begins with (queue/reply_queue.h). */
+#define REPLY_QUEUE_PREFIX "amq.rabbitmq.reply-to."
+
 enum { QUEUE_ENTRY_MAGIC = 0x90e0e };
 
 struct dedup;
@@ -58,6 +61,11 @@ static inline struct queue_entry *queue_entry_of_node(struct lv_table_node *node
 
 /* Returns the vhost's queue of this name, or NULL. Any loop, read side. */
 struct queue_entry *queue_entry_find(struct vhost *vhost, struct slice name);
+
+/* Whether a reply consumer's queue could have this name. */
+bool reply_queue_is_name(struct slice name);
+/* Returns the reply consumer's queue of this name, or NULL. Any loop, read side. */
+struct queue_entry *reply_queue_find(struct topology *topology, struct slice name);
 
 /* Takes a reference. Any loop. */
 struct queue_entry *queue_entry_ref(struct queue_entry *entry);

@@ -20,6 +20,7 @@
 #include "topology/refusal.h"
 
 struct definitions;
+struct exchange_hooks;
 struct queue_ops;
 struct vhost;
 
@@ -45,7 +46,8 @@ struct topology {
     const char *event_vhost; /* where the event exchange is; borrowed; before vhosts are made */
     pthread_mutex_t lock;    /* topology_lock() */
     _Atomic uint64_t generation;
-    struct lv_table *vhosts;       /* of struct vhost, by name */
+    const struct exchange_hooks *exchange_hooks; /* exchange.h; NULL in tests: there are none */
+    struct lv_table *vhosts;                     /* of struct vhost, by name */
     struct lv_table *reply_queues; /* of struct queue_entry, by name: direct reply-to */
 
     /* What a new queue is given. */

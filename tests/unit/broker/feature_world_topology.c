@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "broker/delayed.h"
+#include "broker/policy.h"
 #include "wire/table.h"
 
 /* A regime that has been replaced, and may still rule until everybody has heard of it. */

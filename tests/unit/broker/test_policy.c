@@ -2,9 +2,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/parameters.h"
+#include "broker/policy_private.h"
 #include "broker/vhost_life.h"
 #include "queue/queue_settings.h"
-#include "topology/policy_private.h"
 #include "topology/topology_world.h"
 #include "wire/erlang_json.h"
 
