@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "auth/access.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "manage/columns.h"
@@ -180,6 +181,69 @@ const struct column queue_columns[] = {QUEUE_COLUMNS(COLUMN_ROW) COLUMNS_END};
 static bool refuse_missing(struct manage_error *error)
 {
     return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_QUEUE, "Queue not found");
+}
+
+struct declaring {
+    struct manage *m;
+    const struct actor *actor;
+    struct slice vhost;
+    const struct queue_declaration *declaration;
+    struct commit commit;
+    bool is_vhost_gone, is_created;
+    enum change_result result;
+    struct broker_error error;
+};
+
+static void declare_on_loop(struct loop *loop, void *arg)
+{
+    struct declaring *c = arg;
+    struct queue *q;
+    struct vhost *vhost = vhost_find(&c->m->broker->topology, c->vhost);
+    c->is_vhost_gone = !vhost;
+    if (!vhost)
+        return;
+    struct slice before = events_act_as(c->actor->name);
+    c->result =
+        queue_declare(loop, vhost, c->declaration, (struct durable_done){commit_done, &c->commit},
+                      &c->error, &q, &c->is_created);
+    events_act_as(before);
+}
+
+static bool may_declare(const struct actor *actor, struct slice vhost,
+                        const struct queue_declaration *d, struct manage_error *error)
+{
+    struct broker_error told;
+    if (!actor->identity)
+        return true;
+    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost, error))
+        return false;
+    return access_declare_queue(actor->identity, vhost, d, &told) ||
+           manage_refuse_as_told(error, SUBJECT_QUEUE, &told);
+}
+
+bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
+                          const struct queue_declaration *d, bool *ret_created,
+                          struct manage_error *error)
+{
+    struct declaring c = {.m = m, .actor = actor, .vhost = vhost, .declaration = d};
+    if (!manage_vhost(m, vhost, error) || !may_declare(actor, vhost, d, error))
+        return false;
+    commit_begin(&c.commit);
+    int err = ask_loop(m->asker, loops_at(m->loops, 0), declare_on_loop, &c);
+    bool is_pending = err == 0 && !c.is_vhost_gone && c.result == CHANGE_PENDING;
+    int committed = commit_end(&c.commit, is_pending ? 0 : ERR_CLOSED);
+    if (err < 0 || (is_pending && committed < 0))
+        return manage_end(error, err < 0 ? err : committed);
+    if (c.is_vhost_gone)
+        return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_VHOST,
+                             "Virtual host '%.*s' does not exist", SLICE_ARG(vhost));
+    if (c.result == CHANGE_REFUSED)
+        return manage_refuse_as_told(error, SUBJECT_QUEUE, &c.error);
+    *ret_created = c.is_created;
+    if (c.is_created)
+        actor_log(actor, "queue '%.*s' in vhost '%.*s' is declared", SLICE_ARG(d->name),
+                  SLICE_ARG(vhost));
+    return true;
 }
 
 struct queue *manage_queue(struct manage *m, struct slice vhost_name, struct slice name,

@@ -52,6 +52,12 @@ struct home_call {
 /* Runs the call at the queue's home, and waits until it is answered. ERR_CLOSED: the broker stops. */
 int home_call_run(struct manage *m, struct home_call *call);
 
+/* Declares it as queue.declare does: fine where it exists as it is declared. d->name is not empty. *ret_created: it is
+ * new. REFUSAL_PRECONDITION: it exists and is another, or an argument is invalid. */
+bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
+                          const struct queue_declaration *d, bool *ret_created,
+                          struct manage_error *error);
+
 /* Drops what is ready. *ret: how many messages that were. */
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct slice name, uint64_t *ret, struct manage_error *error);
