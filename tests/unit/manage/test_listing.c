@@ -169,10 +169,11 @@ static void numbers_of_two_types_are_compared_by_their_size(void **state)
     (void)state;
     struct value three = VALUE_OF_NUMBER(3), half = VALUE_OF_REAL_IF(true, 0.5);
     struct value none = VALUE_OF_REAL_IF(false, 0.5), minus = VALUE_OF_INTEGER(-1);
+    struct value zero = VALUE_OF_INTEGER(0);
     assert_true(value_compare(&half, &three) < 0);
     assert_true(value_compare(&three, &half) > 0);
     assert_true(value_compare(&none, &half) < 0);
-    assert_true(value_compare(&minus, &(struct value)VALUE_OF_INTEGER(0)) < 0);
+    assert_true(value_compare(&minus, &zero) < 0);
 }
 
 int main(void)
