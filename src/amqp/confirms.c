@@ -14,12 +14,12 @@ struct chunk {
     uint64_t refused; /* some queue said no; like the others it counts while the number is open */
     uint64_t taken;   /* some queue has it */
     uint64_t mandatory;
-    uint32_t answers[WINDOW_ENTRIES];
+    uint32_t answers[SEQMAP_ENTRIES];
 };
 
 static uint64_t bit_of(uint64_t number)
 {
-    return 1ull << (number % WINDOW_ENTRIES);
+    return 1ull << (number % SEQMAP_ENTRIES);
 }
 
 void confirms_init(struct confirms *c)
@@ -71,7 +71,7 @@ void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bo
         chunk->taken |= bit;
     if (is_mandatory)
         chunk->mandatory |= bit;
-    chunk->answers[number % WINDOW_ENTRIES] = answers->later;
+    chunk->answers[number % SEQMAP_ENTRIES] = answers->later;
     c->open++;
 }
 
@@ -84,7 +84,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
         chunk->taken |= bit;
     else if (answer == CONFIRM_REFUSED)
         chunk->refused |= bit;
-    if (--chunk->answers[number % WINDOW_ENTRIES] > 0)
+    if (--chunk->answers[number % SEQMAP_ENTRIES] > 0)
         return CONFIRM_OPEN;
     bool is_gone = !((chunk->taken | chunk->refused) & bit);
     bool is_returned = is_gone && (chunk->mandatory & bit);
@@ -119,7 +119,7 @@ struct telling {
 static uint64_t open_from(const struct confirms *c, uint64_t number)
 {
     const struct chunk *chunk = lv_seqmap_find(&c->window, number);
-    return chunk ? chunk->open >> (number % WINDOW_ENTRIES) : 0;
+    return chunk ? chunk->open >> (number % SEQMAP_ENTRIES) : 0;
 }
 
 /* Returns the first number from `from` on that is open (or, if `is_open` is false, that is not),
@@ -127,10 +127,10 @@ static uint64_t open_from(const struct confirms *c, uint64_t number)
 static uint64_t find_next(const struct confirms *c, uint64_t from, bool is_open)
 {
     while (from <= c->last) {
-        unsigned rest = WINDOW_ENTRIES - from % WINDOW_ENTRIES;
+        unsigned rest = SEQMAP_ENTRIES - from % SEQMAP_ENTRIES;
         uint64_t bits = open_from(c, from);
         uint64_t wanted = is_open ? bits : ~bits;
-        unsigned step = wanted ? (unsigned)__builtin_ctzll(wanted) : WINDOW_ENTRIES;
+        unsigned step = wanted ? (unsigned)__builtin_ctzll(wanted) : SEQMAP_ENTRIES;
         if (step < rest)
             return from + step <= c->last ? from + step : c->last + 1;
         from += rest;
@@ -142,7 +142,7 @@ static uint64_t find_lowest_open(const struct confirms *c)
 {
     if (c->open == 0)
         return c->last + 1;
-    return find_next(c, c->window.first * WINDOW_ENTRIES, true);
+    return find_next(c, c->window.first * SEQMAP_ENTRIES, true);
 }
 
 static void end_run(struct telling *t)

@@ -9,7 +9,7 @@
 
 static bool is_elsewhere(const void *slot)
 {
-    return (uintptr_t)slot & WINDOW_ELSEWHERE;
+    return (uintptr_t)slot & SEQMAP_ELSEWHERE;
 }
 
 void lv_seqmap_init(struct lv_seqmap *w, size_t chunk_bytes)
@@ -28,7 +28,7 @@ void lv_seqmap_free(struct lv_seqmap *w)
     *w = (struct lv_seqmap){.chunk_bytes = w->chunk_bytes};
 }
 
-static void window_grow(struct lv_seqmap *w)
+static void seqmap_grow(struct lv_seqmap *w)
 {
     size_t capacity = w->capacity ? w->capacity * 2 : 2;
     void **ring = lv_calloc(capacity, sizeof *ring);
@@ -39,7 +39,7 @@ static void window_grow(struct lv_seqmap *w)
     w->capacity = capacity;
 }
 
-static void *window_new_chunk(struct lv_seqmap *w)
+static void *seqmap_new_chunk(struct lv_seqmap *w)
 {
     void *chunk = w->spare ? w->spare : lv_malloc(w->chunk_bytes);
     w->spare = NULL;
@@ -48,9 +48,9 @@ static void *window_new_chunk(struct lv_seqmap *w)
 }
 
 /* Where the chunk of this sequence number stands; places up to it are made where there are none. */
-static void **window_place(struct lv_seqmap *w, uint64_t sequence)
+static void **seqmap_place(struct lv_seqmap *w, uint64_t sequence)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     if (w->first == w->end) {
         w->first = c;
         w->end = c;
@@ -58,7 +58,7 @@ static void **window_place(struct lv_seqmap *w, uint64_t sequence)
     lv_assert(c >= w->first);
     while (w->end <= c) {
         if (w->end - w->first == w->capacity)
-            window_grow(w);
+            seqmap_grow(w);
         w->ring[w->end++ & (w->capacity - 1)] = NULL;
     }
     return &w->ring[c & (w->capacity - 1)];
@@ -66,14 +66,14 @@ static void **window_place(struct lv_seqmap *w, uint64_t sequence)
 
 void *lv_seqmap_extend(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = window_place(w, sequence);
+    void **at = seqmap_place(w, sequence);
     lv_assert(!is_elsewhere(*at));
     if (!*at)
-        *at = window_new_chunk(w);
+        *at = seqmap_new_chunk(w);
     return *at;
 }
 
-static void window_keep_spare(struct lv_seqmap *w, void *chunk)
+static void seqmap_keep_spare(struct lv_seqmap *w, void *chunk)
 {
     if (w->spare)
         free(chunk);
@@ -81,61 +81,61 @@ static void window_keep_spare(struct lv_seqmap *w, void *chunk)
         w->spare = chunk;
 }
 
-static void window_advance(struct lv_seqmap *w)
+static void seqmap_advance(struct lv_seqmap *w)
 {
     while (w->first < w->end && !w->ring[w->first & (w->capacity - 1)])
         w->first++;
 }
 
-static void **window_existing(struct lv_seqmap *w, uint64_t sequence)
+static void **seqmap_existing(struct lv_seqmap *w, uint64_t sequence)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     lv_assert(c >= w->first && c < w->end);
     return &w->ring[c & (w->capacity - 1)];
 }
 
 void lv_seqmap_drop(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = window_existing(w, sequence);
+    void **at = seqmap_existing(w, sequence);
     lv_assert(*at != NULL && !is_elsewhere(*at));
-    window_keep_spare(w, *at);
+    seqmap_keep_spare(w, *at);
     *at = NULL;
-    window_advance(w);
+    seqmap_advance(w);
 }
 
 void lv_seqmap_send_elsewhere(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = window_existing(w, sequence);
+    void **at = seqmap_existing(w, sequence);
     lv_assert(*at != NULL && !is_elsewhere(*at));
-    window_keep_spare(w, *at);
-    *at = (void *)WINDOW_ELSEWHERE;
+    seqmap_keep_spare(w, *at);
+    *at = (void *)SEQMAP_ELSEWHERE;
 }
 
 void lv_seqmap_extend_elsewhere(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = window_place(w, sequence);
+    void **at = seqmap_place(w, sequence);
     lv_assert(*at == NULL);
-    *at = (void *)WINDOW_ELSEWHERE;
+    *at = (void *)SEQMAP_ELSEWHERE;
 }
 
 void lv_seqmap_set_note(struct lv_seqmap *w, uint64_t sequence, void *note)
 {
-    void **at = window_existing(w, sequence);
+    void **at = seqmap_existing(w, sequence);
     lv_assert(is_elsewhere(*at));
-    *at = (void *)((uintptr_t)note | WINDOW_ELSEWHERE);
+    *at = (void *)((uintptr_t)note | SEQMAP_ELSEWHERE);
 }
 
 void *lv_seqmap_bring_back(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = window_existing(w, sequence);
+    void **at = seqmap_existing(w, sequence);
     lv_assert(is_elsewhere(*at));
-    return *at = window_new_chunk(w);
+    return *at = seqmap_new_chunk(w);
 }
 
 void lv_seqmap_forget(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = window_existing(w, sequence);
+    void **at = seqmap_existing(w, sequence);
     lv_assert(is_elsewhere(*at));
     *at = NULL;
-    window_advance(w);
+    seqmap_advance(w);
 }

@@ -1,6 +1,6 @@
-/* A window maps ever-growing sequence numbers to fixed-size chunks of 64 entries each: O(1) to
- * find, to append and to drop. A chunk that its owner has emptied is given back, wherever it
- * stands, so that one old entry keeps one chunk alive and not all that came after it.
+/* A map from ever-growing sequence numbers to fixed-size chunks of 64 entries each: O(1) to
+ * find, to append and to drop. A chunk that its owner has emptied is freed, wherever it is,
+ * so that one old entry keeps one chunk alive and not all that came after it.
  *
  *   (1) Chunk number = sequence number / 64. Chunks live in [first, end); some may be gone.
  *   (2) first == end, or chunk `first` is there.
@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WINDOW_ENTRIES = 64 };
+enum { SEQMAP_ENTRIES = 64 };
 
 /* What stands in the ring for a chunk whose content is elsewhere (on disk) has its lowest bit set; the
  * other bits are its owner's note about it, a pointer or nothing. */
-#define WINDOW_ELSEWHERE ((uintptr_t)1)
+#define SEQMAP_ELSEWHERE ((uintptr_t)1)
 
 struct lv_seqmap {
     void **ring;     /* chunk c stands at ring[c & (capacity - 1)] */
@@ -37,11 +37,11 @@ void lv_seqmap_free(struct lv_seqmap *w);
 /* The chunk of this sequence number, or NULL when it is gone or not there yet. */
 static inline void *lv_seqmap_find(const struct lv_seqmap *w, uint64_t sequence)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     if (c < w->first || c >= w->end)
         return NULL;
     void *chunk = w->ring[c & (w->capacity - 1)];
-    return (uintptr_t)chunk & WINDOW_ELSEWHERE ? NULL : chunk;
+    return (uintptr_t)chunk & SEQMAP_ELSEWHERE ? NULL : chunk;
 }
 
 /* The chunk of this sequence number, which is in the last chunk or behind it; made when it is not
@@ -54,20 +54,20 @@ void lv_seqmap_drop(struct lv_seqmap *w, uint64_t sequence);
 /* The chunk is not empty, but what it holds is elsewhere: its memory is taken back and its place
  * kept. To lv_seqmap_find() it is not there. */
 void lv_seqmap_send_elsewhere(struct lv_seqmap *w, uint64_t sequence);
-/* The same for a place that has no chunk, in the window or behind it. */
+/* The same for a place that has no chunk, in the map or behind it. */
 void lv_seqmap_extend_elsewhere(struct lv_seqmap *w, uint64_t sequence);
 static inline bool lv_seqmap_is_elsewhere(const struct lv_seqmap *w, uint64_t sequence)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     return c >= w->first && c < w->end &&
-           ((uintptr_t)w->ring[c & (w->capacity - 1)] & WINDOW_ELSEWHERE);
+           ((uintptr_t)w->ring[c & (w->capacity - 1)] & SEQMAP_ELSEWHERE);
 }
 /* The note about a chunk that is elsewhere; NULL when there is none. */
 static inline void *lv_seqmap_note(const struct lv_seqmap *w, uint64_t sequence)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     return lv_seqmap_is_elsewhere(w, sequence)
-               ? (void *)((uintptr_t)w->ring[c & (w->capacity - 1)] & ~WINDOW_ELSEWHERE)
+               ? (void *)((uintptr_t)w->ring[c & (w->capacity - 1)] & ~SEQMAP_ELSEWHERE)
                : NULL;
 }
 /* Sets it, or NULL; the one before is its owner's. */

@@ -8,7 +8,7 @@
 
 static uint64_t bit_of(uint64_t sequence)
 {
-    return 1ull << (sequence % WINDOW_ENTRIES);
+    return 1ull << (sequence % SEQMAP_ENTRIES);
 }
 
 void backlog_init(struct backlog *b)
@@ -46,14 +46,14 @@ bool backlog_free_some(struct backlog *b, unsigned *ret_count)
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     backlog_note_free(b, backlog_note(b, c));
     if (!chunk) {
-        lv_seqmap_forget(&b->window, c * WINDOW_ENTRIES);
+        lv_seqmap_forget(&b->window, c * SEQMAP_ENTRIES);
         return true;
     }
     for (uint64_t live = chunk->live; live; live &= live - 1) {
         message_unref(&chunk->messages[__builtin_ctzll(live)]);
         ++*ret_count;
     }
-    lv_seqmap_drop(&b->window, c * WINDOW_ENTRIES);
+    lv_seqmap_drop(&b->window, c * SEQMAP_ENTRIES);
     return true;
 }
 
@@ -89,7 +89,7 @@ static void count_memory(struct backlog *b, const struct message *m, int64_t sig
 static struct backlog_chunk *chunk_append(struct backlog *b, struct message **message)
 {
     struct backlog_chunk *chunk = lv_seqmap_extend(&b->window, b->next_sequence);
-    chunk->messages[b->next_sequence % WINDOW_ENTRIES] = *message;
+    chunk->messages[b->next_sequence % SEQMAP_ENTRIES] = *message;
     chunk->live |= bit_of(b->next_sequence);
     count_persistent(b, *message, 1);
     count_memory(b, *message, 1);
@@ -130,7 +130,7 @@ enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence)
     for (uint64_t end = reach(b); b->cursor < end; b->cursor++) {
         struct backlog_chunk *chunk = backlog_chunk(b, b->cursor);
         if (chunk && chunk->ready) {
-            *ret_sequence = b->cursor * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(chunk->ready);
+            *ret_sequence = b->cursor * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(chunk->ready);
             return BACKLOG_HERE;
         }
         if (backlog_has_disk(b) && b->cursor == b->disk_begin)
@@ -145,7 +145,7 @@ struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *re
     if (backlog_next(b, ret_sequence) != BACKLOG_HERE)
         lv_unreachable();
     struct backlog_chunk *chunk = backlog_chunk(b, b->cursor);
-    unsigned at = (unsigned)(*ret_sequence % WINDOW_ENTRIES);
+    unsigned at = (unsigned)(*ret_sequence % SEQMAP_ENTRIES);
     struct message *m = chunk->messages[at];
     chunk->ready &= chunk->ready - 1;
     count_ready(b, m, -1);
@@ -160,7 +160,7 @@ struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *re
 
 static bool may_drop(const struct backlog *b, uint64_t chunk)
 {
-    bool is_growing = chunk == b->next_sequence / WINDOW_ENTRIES;
+    bool is_growing = chunk == b->next_sequence / SEQMAP_ENTRIES;
     bool is_coming = backlog_has_disk(b) && chunk == b->disk_begin;
     return !is_growing && !is_coming;
 }
@@ -179,8 +179,8 @@ void backlog_skip_to(struct backlog *b, uint64_t sequence)
         return;
     b->next_sequence = sequence;
     /* It was kept because it was growing. */
-    struct backlog_chunk *chunk = backlog_chunk(b, last / WINDOW_ENTRIES);
-    if (chunk && chunk->live == 0 && may_drop(b, last / WINDOW_ENTRIES))
+    struct backlog_chunk *chunk = backlog_chunk(b, last / SEQMAP_ENTRIES);
+    if (chunk && chunk->live == 0 && may_drop(b, last / SEQMAP_ENTRIES))
         chunk_drop(b, chunk, last);
 }
 
@@ -188,7 +188,7 @@ void backlog_skip_to(struct backlog *b, uint64_t sequence)
 static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chunk,
                                     uint64_t sequence, struct backlog_left *ret)
 {
-    struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+    struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     uint64_t bit = bit_of(sequence);
     *ret = (struct backlog_left){
         .sequence = sequence,
@@ -203,8 +203,8 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
     count_persistent(b, m, -1);
     count_memory(b, m, -1);
     if (chunk->note && chunk->note->times)
-        chunk->note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
-    if (chunk->live == 0 && may_drop(b, sequence / WINDOW_ENTRIES))
+        chunk->note->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
+    if (chunk->live == 0 && may_drop(b, sequence / SEQMAP_ENTRIES))
         chunk_drop(b, chunk, sequence);
     return m;
 }
@@ -230,40 +230,40 @@ static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t se
 struct message *backlog_find(const struct backlog *b, uint64_t sequence)
 {
     const struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
-    return chunk && (chunk->live & bit_of(sequence)) ? chunk->messages[sequence % WINDOW_ENTRIES]
+    return chunk && (chunk->live & bit_of(sequence)) ? chunk->messages[sequence % SEQMAP_ENTRIES]
                                                      : NULL;
 }
 
 struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
 {
     struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
-    return chunk ? chunk->messages[sequence % WINDOW_ENTRIES] : NULL;
+    return chunk ? chunk->messages[sequence % SEQMAP_ENTRIES] : NULL;
 }
 
 /* One that was taken on disk. */
 static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
-    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
     uint64_t bit = bit_of(sequence);
     if (!note || !(note->live & note->taken & bit))
         return false;
-    unsigned at = (unsigned)(sequence % WINDOW_ENTRIES);
+    unsigned at = (unsigned)(sequence % SEQMAP_ENTRIES);
     *ret = (struct backlog_left){
         .sequence = sequence,
         .body_bytes = note->times->body_bytes[at],
         .is_persistent = (note->persistent & bit) != 0,
-        .is_stored = !(note->stray & bit),
-        .is_stray = (note->stray & bit) != 0,
+        .is_stored = !(note->log_only & bit),
+        .is_log_only = (note->log_only & bit) != 0,
     };
     note->live &= ~bit;
     note->taken &= ~bit;
-    note->stray &= ~bit;
+    note->log_only &= ~bit;
     note->times->deadline_ms[at] = 0;
     b->taken--;
     b->taken_bytes -= ret->body_bytes;
     b->persistent -= ret->is_persistent;
     b->persistent_bytes -= ret->is_persistent ? ret->body_bytes : 0;
-    if (note->live == 0 && !backlog_chunk(b, sequence / WINDOW_ENTRIES))
+    if (note->live == 0 && !backlog_chunk(b, sequence / SEQMAP_ENTRIES))
         backlog_times_drop(b, note);
     return true;
 }
@@ -283,7 +283,7 @@ struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_
 {
     struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
     lv_assert(chunk && (chunk->ready & bit_of(sequence)));
-    struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+    struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     chunk->ready &= ~bit_of(sequence);
     count_ready(b, m, -1);
     count_taken(b, m, 1);
@@ -293,9 +293,9 @@ struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_
 
 void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
     lv_assert(note && (note->live & ~note->taken & bit_of(sequence)));
-    uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    uint64_t bytes = note->times->body_bytes[sequence % SEQMAP_ENTRIES];
     lv_assert(b->disk_ready > 0);
     note->taken |= bit_of(sequence);
     b->ready--;
@@ -308,11 +308,11 @@ void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
 
 static bool untake_on_disk(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
     uint64_t bit = bit_of(sequence);
     if (!note || !(note->live & note->taken & bit))
         return false;
-    uint64_t bytes = note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    uint64_t bytes = note->times->body_bytes[sequence % SEQMAP_ENTRIES];
     note->taken &= ~bit;
     b->ready++;
     b->disk_ready++;
@@ -330,12 +330,12 @@ bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here)
     if (!chunk && !untake_on_disk(b, sequence))
         return false;
     if (chunk) {
-        const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+        const struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
         chunk->ready |= bit_of(sequence);
         count_taken(b, m, -1);
         count_ready(b, m, 1);
-        if (sequence / WINDOW_ENTRIES < b->cursor)
-            b->cursor = sequence / WINDOW_ENTRIES;
+        if (sequence / SEQMAP_ENTRIES < b->cursor)
+            b->cursor = sequence / SEQMAP_ENTRIES;
     }
     uint64_t deadline_ms = backlog_deadline(b, sequence);
     if (deadline_ms)
@@ -351,13 +351,13 @@ bool backlog_return(struct backlog *b, uint64_t sequence)
     if (b->counts_deliveries)
         backlog_set_deliveries(b, sequence, backlog_deliveries(b, sequence) + 1);
     uint64_t deadline_ms = backlog_deadline(b, sequence);
-    const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+    const struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     chunk->ready |= bit_of(sequence);
     chunk->redelivered |= bit_of(sequence);
     count_taken(b, m, -1);
     count_ready(b, m, 1);
-    if (sequence / WINDOW_ENTRIES < b->cursor)
-        b->cursor = sequence / WINDOW_ENTRIES;
+    if (sequence / SEQMAP_ENTRIES < b->cursor)
+        b->cursor = sequence / SEQMAP_ENTRIES;
     if (deadline_ms)
         backlog_set_deadline(b, sequence, deadline_ms); /* into the index again */
     return true;
@@ -370,14 +370,14 @@ static void chunk_put(struct backlog *b, struct backlog_chunk *chunk, uint64_t s
 {
     uint64_t bit = bit_of(sequence);
     lv_assert(!(chunk->live & bit));
-    chunk->messages[sequence % WINDOW_ENTRIES] = m;
+    chunk->messages[sequence % SEQMAP_ENTRIES] = m;
     chunk->live |= bit;
     chunk->ready |= bit;
     chunk->redelivered |= redelivered ? bit : 0;
     chunk->stored |= is_stored ? bit : 0;
     count_memory(b, m, 1);
-    if (sequence / WINDOW_ENTRIES < b->cursor)
-        b->cursor = sequence / WINDOW_ENTRIES;
+    if (sequence / SEQMAP_ENTRIES < b->cursor)
+        b->cursor = sequence / SEQMAP_ENTRIES;
 }
 
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
@@ -413,7 +413,7 @@ void backlog_page_out(struct backlog *b, uint64_t c)
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     lv_assert(chunk != NULL);
     lv_assert(chunk->live == chunk->ready && chunk->live == chunk->stored);
-    lv_assert(c < b->next_sequence / WINDOW_ENTRIES);
+    lv_assert(c < b->next_sequence / SEQMAP_ENTRIES);
     if (!backlog_has_disk(b))
         b->disk_begin = b->disk_end = c;
     lv_assert(c >= b->disk_end);
@@ -432,22 +432,22 @@ void backlog_page_out(struct backlog *b, uint64_t c)
         count_memory(b, *m, -1);
         message_unref(m);
     }
-    lv_seqmap_send_elsewhere(&b->window, c * WINDOW_ENTRIES);
-    lv_seqmap_set_note(&b->window, c * WINDOW_ENTRIES, note);
+    lv_seqmap_send_elsewhere(&b->window, c * SEQMAP_ENTRIES);
+    lv_seqmap_set_note(&b->window, c * SEQMAP_ENTRIES, note);
     b->disk_end = c + 1;
 }
 
 void backlog_page_gap(struct backlog *b, uint64_t c)
 {
     lv_assert(backlog_has_disk(b) && c == b->disk_end);
-    lv_seqmap_extend_elsewhere(&b->window, c * WINDOW_ENTRIES);
+    lv_seqmap_extend_elsewhere(&b->window, c * SEQMAP_ENTRIES);
     b->disk_end = c + 1;
     backlog_note_of(b, c)->live = 0;
 }
 
 bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     const struct backlog_note *note = backlog_note(b, c);
     if (note)
         return !(note->live & bit_of(sequence));
@@ -458,7 +458,7 @@ bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence)
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered)
 {
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     lv_assert(backlog_has_disk(b) && c == b->disk_begin);
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     if (!chunk) {
@@ -472,7 +472,7 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     if (chunk->note) {
         chunk->note->live &= ~bit;
         chunk->note->taken &= ~bit;
-        chunk->note->stray &= ~bit;
+        chunk->note->log_only &= ~bit;
     }
     if (was_taken) {
         chunk->ready &= ~bit;
@@ -500,13 +500,13 @@ void backlog_page_next(struct backlog *b)
     forget_taken(b, backlog_note(b, c));
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     b->disk_begin++;
-    if (lv_seqmap_is_elsewhere(&b->window, c * WINDOW_ENTRIES)) {
-        backlog_note_free(b, lv_seqmap_note(&b->window, c * WINDOW_ENTRIES));
-        lv_seqmap_forget(&b->window, c * WINDOW_ENTRIES);
+    if (lv_seqmap_is_elsewhere(&b->window, c * SEQMAP_ENTRIES)) {
+        backlog_note_free(b, lv_seqmap_note(&b->window, c * SEQMAP_ENTRIES));
+        lv_seqmap_forget(&b->window, c * SEQMAP_ENTRIES);
     } else if (chunk && chunk->live == 0 && may_drop(b, c)) {
-        chunk_drop(b, chunk, c * WINDOW_ENTRIES);
+        chunk_drop(b, chunk, c * SEQMAP_ENTRIES);
     } else if (chunk && chunk->note) {
-        chunk->note->live = chunk->note->taken = chunk->note->stray = 0;
+        chunk->note->live = chunk->note->taken = chunk->note->log_only = 0;
     }
 }
 

@@ -32,18 +32,18 @@
 
 /* When its messages go, and how often they have come back. */
 struct backlog_times {
-    uint64_t deadline_ms[WINDOW_ENTRIES]; /* loop_steady_ms(); 0: none */
-    uint32_t body_bytes[WINDOW_ENTRIES];  /* of what is on disk */
-    uint16_t deliveries[WINDOW_ENTRIES];
+    uint64_t deadline_ms[SEQMAP_ENTRIES]; /* loop_steady_ms(); 0: none */
+    uint32_t body_bytes[SEQMAP_ENTRIES];  /* of what is on disk */
+    uint16_t deliveries[SEQMAP_ENTRIES];
     uint64_t indexed_ms; /* the earliest entry of the index for it; UINT64_MAX: none */
 };
 
 /* What is known of a chunk besides its messages. */
 struct backlog_note {
-    uint64_t live;       /* what stands on disk alone and is not settled ... */
-    uint64_t taken;      /* ... of that, what was taken there ... */
-    uint64_t persistent; /* ... what is persistent ... */
-    uint64_t stray;      /* ... and what stands in no segment: the pager has it in memory */
+    uint64_t live;       /* messages that are on disk alone and not settled ... */
+    uint64_t taken;      /* ... of these: taken there ... */
+    uint64_t persistent; /* ... stored for good ... */
+    uint64_t log_only;   /* ... in no segment: only the log has them, and the pager, in memory */
     struct backlog_times *times;
 };
 
@@ -53,7 +53,7 @@ struct backlog_chunk {
     uint64_t redelivered;
     uint64_t stored;           /* also in a segment */
     struct backlog_note *note; /* NULL: there is nothing to note */
-    struct message *messages[WINDOW_ENTRIES];
+    struct message *messages[SEQMAP_ENTRIES];
 };
 
 /* An entry of the index of deadlines. */
@@ -94,8 +94,8 @@ struct backlog_left {
     uint64_t sequence;
     uint64_t body_bytes;
     bool is_persistent;
-    bool is_stored; /* in a segment: the pager must hear of it */
-    bool is_stray;  /* the pager has it in memory, and must hear of it */
+    bool is_stored;   /* in a segment: the pager must hear of it */
+    bool is_log_only; /* the pager has it in memory, and must hear of it */
     bool redelivered;
 };
 
@@ -165,7 +165,7 @@ bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *r
 
 static inline struct backlog_chunk *backlog_chunk(const struct backlog *b, uint64_t chunk)
 {
-    return lv_seqmap_find(&b->window, chunk * WINDOW_ENTRIES);
+    return lv_seqmap_find(&b->window, chunk * SEQMAP_ENTRIES);
 }
 
 static inline bool backlog_has_disk(const struct backlog *b)
@@ -200,11 +200,11 @@ uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
 
 /* What is known of a message on disk, which is about to be taken there. */
 void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
-                          bool is_persistent, bool is_stray);
+                          bool is_persistent, bool is_log_only);
 
-/* Recovery: a message on disk has this deadline and so many bytes; `is_stray`: the pager has it. */
+/* Recovery: a message on disk has this deadline and so many bytes; `is_log_only`: the pager has it. */
 void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
-                          uint64_t body_bytes, bool is_stray);
+                          uint64_t body_bytes, bool is_log_only);
 
 /* Recovery: such a message is settled. */
 void backlog_forget_on_disk(struct backlog *b, uint64_t sequence);

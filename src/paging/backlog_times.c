@@ -14,7 +14,7 @@ enum { DUES_MIN = 64 };
 struct backlog_note *backlog_note(const struct backlog *b, uint64_t c)
 {
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
-    return chunk ? chunk->note : lv_seqmap_note(&b->window, c * WINDOW_ENTRIES);
+    return chunk ? chunk->note : lv_seqmap_note(&b->window, c * SEQMAP_ENTRIES);
 }
 
 struct backlog_note *backlog_note_of(struct backlog *b, uint64_t c)
@@ -27,7 +27,7 @@ struct backlog_note *backlog_note_of(struct backlog *b, uint64_t c)
     if (chunk)
         chunk->note = note;
     else
-        lv_seqmap_set_note(&b->window, c * WINDOW_ENTRIES, note);
+        lv_seqmap_set_note(&b->window, c * SEQMAP_ENTRIES, note);
     bool is_on_disk = c >= b->disk_begin && c < b->disk_end;
     if (is_on_disk) /* as far as anybody knows */
         note->live = chunk ? ~chunk->live : ~0ull;
@@ -56,7 +56,7 @@ static struct backlog_times *times_of(struct backlog *b, uint64_t c)
 
 static const struct backlog_times *times_find(const struct backlog *b, uint64_t sequence)
 {
-    const struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
+    const struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
     return note ? note->times : NULL;
 }
 
@@ -126,9 +126,9 @@ static void dues_pop(struct backlog *b)
 
 void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms)
 {
-    uint64_t chunk = sequence / WINDOW_ENTRIES;
+    uint64_t chunk = sequence / SEQMAP_ENTRIES;
     struct backlog_times *times = times_of(b, chunk);
-    times->deadline_ms[sequence % WINDOW_ENTRIES] = deadline_ms;
+    times->deadline_ms[sequence % SEQMAP_ENTRIES] = deadline_ms;
     if (deadline_ms >= times->indexed_ms)
         return;
     times->indexed_ms = deadline_ms;
@@ -138,31 +138,31 @@ void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadlin
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence)
 {
     const struct backlog_times *times = times_find(b, sequence);
-    return times ? times->deadline_ms[sequence % WINDOW_ENTRIES] : 0;
+    return times ? times->deadline_ms[sequence % SEQMAP_ENTRIES] : 0;
 }
 
 void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
-                          uint64_t body_bytes, bool is_stray)
+                          uint64_t body_bytes, bool is_log_only)
 {
-    uint64_t bit = 1ull << (sequence % WINDOW_ENTRIES);
-    struct backlog_note *note = backlog_note_of(b, sequence / WINDOW_ENTRIES);
+    uint64_t bit = 1ull << (sequence % SEQMAP_ENTRIES);
+    struct backlog_note *note = backlog_note_of(b, sequence / SEQMAP_ENTRIES);
     note->persistent |= bit;
-    note->stray |= is_stray ? bit : 0;
-    times_of(b, sequence / WINDOW_ENTRIES)->body_bytes[sequence % WINDOW_ENTRIES] =
+    note->log_only |= is_log_only ? bit : 0;
+    times_of(b, sequence / SEQMAP_ENTRIES)->body_bytes[sequence % SEQMAP_ENTRIES] =
         (uint32_t)body_bytes;
     backlog_set_deadline(b, sequence, deadline_ms);
 }
 
 void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
-                          bool is_persistent, bool is_stray)
+                          bool is_persistent, bool is_log_only)
 {
-    const uint64_t chunk = sequence / WINDOW_ENTRIES;
-    const unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    const uint64_t chunk = sequence / SEQMAP_ENTRIES;
+    const unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);
     const uint64_t bit = 1ull << place;
     times_of(b, chunk)->body_bytes[place] = (uint32_t)body_bytes;
     struct backlog_note *note = backlog_note(b, chunk);
     note->persistent = is_persistent ? note->persistent | bit : note->persistent & ~bit;
-    note->stray = is_stray ? note->stray | bit : note->stray & ~bit;
+    note->log_only = is_log_only ? note->log_only | bit : note->log_only & ~bit;
 }
 
 /* Of a chunk on disk nothing is left: only that must be remembered. */
@@ -175,14 +175,14 @@ void backlog_times_drop(struct backlog *b, struct backlog_note *note)
 
 void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_note *note = backlog_note(b, sequence / WINDOW_ENTRIES);
-    uint64_t bit = 1ull << (sequence % WINDOW_ENTRIES);
+    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
+    uint64_t bit = 1ull << (sequence % SEQMAP_ENTRIES);
     if (!note)
         return;
     note->live &= ~bit;
-    note->stray &= ~bit;
+    note->log_only &= ~bit;
     if (note->times)
-        note->times->deadline_ms[sequence % WINDOW_ENTRIES] = 0;
+        note->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
 }
 
 /* The earliest of these places that have a deadline; false when there is none. */
@@ -213,7 +213,7 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
         if (is_current && earliest(note->times, places, &place)) {
             uint64_t deadline_ms = note->times->deadline_ms[place];
             if (deadline_ms <= due.deadline_ms) {
-                ret->sequence = due.chunk * WINDOW_ENTRIES + place;
+                ret->sequence = due.chunk * SEQMAP_ENTRIES + place;
                 ret->deadline_ms = deadline_ms;
                 ret->is_here = (here >> place & 1) != 0;
                 return true;
@@ -243,9 +243,9 @@ static uint64_t ready_places(const struct backlog *b, uint64_t c, uint64_t *ret_
 
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret)
 {
-    uint64_t here, bit = 1ull << (sequence % WINDOW_ENTRIES);
+    uint64_t here, bit = 1ull << (sequence % SEQMAP_ENTRIES);
     uint64_t deadline_ms = backlog_deadline(b, sequence);
-    if (deadline_ms == 0 || !(ready_places(b, sequence / WINDOW_ENTRIES, &here) & bit))
+    if (deadline_ms == 0 || !(ready_places(b, sequence / SEQMAP_ENTRIES, &here) & bit))
         return false;
     *ret = (struct backlog_first_due){sequence, deadline_ms, (here & bit) != 0};
     return true;
@@ -294,7 +294,7 @@ static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_fir
     uint64_t here, places = ready_places(b, c, &here);
     for (; places; places &= places - 1) {
         unsigned place = (unsigned)__builtin_ctzll(places);
-        struct backlog_first_due due = {.sequence = c * WINDOW_ENTRIES + place,
+        struct backlog_first_due due = {.sequence = c * SEQMAP_ENTRIES + place,
                                         .deadline_ms =
                                             backlog_note(b, c)->times->deadline_ms[place],
                                         .is_here = (here >> place & 1) != 0};
@@ -396,11 +396,11 @@ void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence)
 {
     const struct backlog_times *times = times_find(b, sequence);
-    return times ? times->deliveries[sequence % WINDOW_ENTRIES] : 0;
+    return times ? times->deliveries[sequence % SEQMAP_ENTRIES] : 0;
 }
 
 void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count)
 {
-    times_of(b, sequence / WINDOW_ENTRIES)->deliveries[sequence % WINDOW_ENTRIES] =
+    times_of(b, sequence / SEQMAP_ENTRIES)->deliveries[sequence % SEQMAP_ENTRIES] =
         (uint16_t)(count < UINT16_MAX ? count : UINT16_MAX);
 }

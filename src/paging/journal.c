@@ -414,7 +414,7 @@ static void stage_other_lanes(const struct lane *l, struct journal_loop *p, uint
 {
     for (unsigned i = 0; i < l->owner->lane_count; i++) {
         struct lane *other = lane_at(l->owner, i);
-        uint64_t next = (other->backlog.cursor + 1) * WINDOW_ENTRIES; /* or a little before */
+        uint64_t next = (other->backlog.cursor + 1) * SEQMAP_ENTRIES; /* or a little before */
         if (other != l && other->backlog.ready > 0 && other->delivered_safe != UINT64_MAX &&
             next + ahead / 2 >= other->delivered_staged)
             stage_delivered(other, p, next + ahead);

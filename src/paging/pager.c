@@ -118,11 +118,11 @@ void pager_free(struct pager **pager)
         return;
     for (size_t i = 0; i < p->count; i++)
         pager_segment_free(p->segments[i]);
-    for (size_t i = p->straggler_first; i < p->straggler_count; i++) {
-        if (p->stragglers[i].message) /* NULL: settled meanwhile */
-            message_unref(&p->stragglers[i].message);
+    for (size_t i = p->log_only_first; i < p->log_only_count; i++) {
+        if (p->log_only[i].message) /* NULL: settled meanwhile */
+            message_unref(&p->log_only[i].message);
     }
-    free(p->stragglers);
+    free(p->log_only);
     pager_fetch_free(p);
     for (size_t i = 0; i < p->kept_count; i++)
         pager_piece_free(p->kept[i]);
@@ -290,12 +290,12 @@ void pager_release_segments(struct lane *l)
     pager_end_empty_segments(l);
 }
 
-size_t pager_straggler_from(const struct pager *p, uint64_t sequence)
+size_t pager_log_only_from(const struct pager *p, uint64_t sequence)
 {
-    size_t low = p->straggler_first, high = p->straggler_count;
+    size_t low = p->log_only_first, high = p->log_only_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (p->stragglers[middle].sequence < sequence)
+        if (p->log_only[middle].sequence < sequence)
             low = middle + 1;
         else
             high = middle;
@@ -303,17 +303,17 @@ size_t pager_straggler_from(const struct pager *p, uint64_t sequence)
     return low;
 }
 
-struct straggler *pager_straggler(const struct pager *p, uint64_t sequence)
+struct log_only *pager_log_only(const struct pager *p, uint64_t sequence)
 {
-    size_t at = pager_straggler_from(p, sequence);
-    bool is_there = at < p->straggler_count && p->stragglers[at].sequence == sequence;
-    return is_there && p->stragglers[at].message ? &p->stragglers[at] : NULL;
+    size_t at = pager_log_only_from(p, sequence);
+    bool is_there = at < p->log_only_count && p->log_only[at].sequence == sequence;
+    return is_there && p->log_only[at].message ? &p->log_only[at] : NULL;
 }
 
 void pager_left(struct lane *l, const struct backlog_left *left)
 {
-    if (left->is_stray) {
-        struct straggler *s = pager_straggler(l->pager, left->sequence);
+    if (left->is_log_only) {
+        struct log_only *s = pager_log_only(l->pager, left->sequence);
         if (s)
             message_unref(&s->message);
         return;
@@ -359,8 +359,8 @@ void pager_purge(struct lane *l)
     p->has_lost = false;
     p->is_reading = false; /* what is being read comes too late */
     pager_fetch_drop(p);
-    for (; p->straggler_first < p->straggler_count; p->straggler_first++) {
-        struct straggler *s = &p->stragglers[p->straggler_first];
+    for (; p->log_only_first < p->log_only_count; p->log_only_first++) {
+        struct log_only *s = &p->log_only[p->log_only_first];
         if (!s->message)
             continue;
         b->persistent--;

@@ -78,7 +78,7 @@ bool pager_may_have(const struct lane *l, uint64_t sequence);
 /* Whether a ready message with this number may be on disk alone. */
 bool pager_may_take(const struct lane *l, uint64_t sequence);
 /* Recovery: calls->found() for messages that the log had and that wait in memory for their chunks. */
-void pager_find_stragglers(struct lane *l);
+void pager_find_log_only(struct lane *l);
 /* A taken message, in memory or on disk, is ready again as if nobody had ever had it. Returns false if there
  * is no such message. */
 bool pager_untake(struct lane *l, uint64_t sequence);
@@ -102,8 +102,8 @@ struct pager_found {
     uint64_t sequence;
     bool redelivered;
     bool is_taken;
-    uint64_t deadline_ms;  /* 0: none */
-    struct message *stray; /* borrowed: in memory after all; NULL: see parts */
+    uint64_t deadline_ms;     /* 0: none */
+    struct message *log_only; /* borrowed: in memory after all; NULL: see parts */
     struct log_message parts;
 };
 

@@ -204,7 +204,7 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
     const struct backlog *b = &l->backlog;
     for (; r->entry < r->block.count; r->entry++) {
         const struct segment_entry *e = &r->block.entries[r->entry];
-        uint64_t sequence = r->block.chunk * WINDOW_ENTRIES + e->place;
+        uint64_t sequence = r->block.chunk * SEQMAP_ENTRIES + e->place;
         if (sequence < from || !counts(l, s, e, sequence))
             continue;
         bool is_taken = pager_is_taken_on_disk(l, sequence);
@@ -232,7 +232,7 @@ static uint64_t segment_begin(const struct segment *s, uint64_t from)
     size_t low = 0, high = s->block_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (s->blocks[middle].chunk < from / WINDOW_ENTRIES)
+        if (s->blocks[middle].chunk < from / SEQMAP_ENTRIES)
             low = middle + 1;
         else
             high = middle;
@@ -264,20 +264,20 @@ static struct segment *segment_choose(const struct pager *p, struct pager_reader
     }
 }
 
-/* The first straggler from `from` on, or NULL. */
-static const struct straggler *straggler_next(const struct lane *l, uint64_t from, bool with_taken)
+/* The first log-only message from `from` on, or NULL. */
+static const struct log_only *log_only_next(const struct lane *l, uint64_t from, bool with_taken)
 {
     const struct pager *p = l->pager;
-    size_t low = p->straggler_first, high = p->straggler_count;
+    size_t low = p->log_only_first, high = p->log_only_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (p->stragglers[middle].sequence < from)
+        if (p->log_only[middle].sequence < from)
             low = middle + 1;
         else
             high = middle;
     }
-    for (; low < p->straggler_count; low++) {
-        const struct straggler *s = &p->stragglers[low];
+    for (; low < p->log_only_count; low++) {
+        const struct log_only *s = &p->log_only[low];
         if (s->message && pager_is_on_disk_alone(l, s->sequence) &&
             (with_taken || !pager_is_taken_on_disk(l, s->sequence)))
             return s;
@@ -321,7 +321,7 @@ static enum pager_reader_result find_stored(struct pager_reader *r, struct lane 
 
 uint64_t pager_disk_from(const struct lane *l)
 {
-    uint64_t begin = l->backlog.disk_begin * WINDOW_ENTRIES;
+    uint64_t begin = l->backlog.disk_begin * SEQMAP_ENTRIES;
     return l->pager && l->pager->loaded_below > begin ? l->pager->loaded_below : begin;
 }
 
@@ -334,15 +334,15 @@ enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *
     enum pager_reader_result result = find_stored(r, l, place, from, with_taken, ret);
     if (result == READER_WAIT)
         return result;
-    const struct straggler *stray = straggler_next(l, from, with_taken);
-    if (!stray || (result == READER_FOUND && ret->sequence < stray->sequence))
+    const struct log_only *found = log_only_next(l, from, with_taken);
+    if (!found || (result == READER_FOUND && ret->sequence < found->sequence))
         return result;
     *ret = (struct pager_found){
-        .sequence = stray->sequence,
-        .redelivered = stray->redelivered,
-        .is_taken = pager_is_taken_on_disk(l, stray->sequence),
-        .deadline_ms = backlog_deadline(&l->backlog, stray->sequence),
-        .stray = stray->message,
+        .sequence = found->sequence,
+        .redelivered = found->redelivered,
+        .is_taken = pager_is_taken_on_disk(l, found->sequence),
+        .deadline_ms = backlog_deadline(&l->backlog, found->sequence),
+        .log_only = found->message,
     };
     return READER_FOUND;
 }

@@ -29,7 +29,7 @@ struct fetching {
     uint64_t until_ms; /* what is due up to then is here, or on its way */
     bool is_reading;
     uint64_t places;
-    struct message *messages[WINDOW_ENTRIES]; /* owned, those of `places` */
+    struct message *messages[SEQMAP_ENTRIES]; /* owned, those of `places` */
 };
 
 /* What is being read ahead: chunks, in order, up to `next` asked for. */
@@ -125,8 +125,8 @@ void pager_fetch_forget(struct pager *p, uint64_t chunk)
 
 void pager_fetch_taken(struct pager *p, uint64_t sequence)
 {
-    struct fetching **at = p->fetches ? fetching_find(p->fetches, sequence / WINDOW_ENTRIES) : NULL;
-    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    struct fetching **at = p->fetches ? fetching_find(p->fetches, sequence / SEQMAP_ENTRIES) : NULL;
+    unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);
     if (!at || !*at)
         return;
     if ((*at)->places >> place & 1)
@@ -347,17 +347,17 @@ static bool start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint6
 /* What has been fetched: a message, or NULL. */
 static struct message *fetched(struct fetches *all, uint64_t sequence)
 {
-    const struct fetching *f = *fetching_find(all, sequence / WINDOW_ENTRIES);
-    unsigned place = (unsigned)(sequence % WINDOW_ENTRIES);
+    const struct fetching *f = *fetching_find(all, sequence / SEQMAP_ENTRIES);
+    unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);
     return f && (f->places >> place & 1) ? message_ref(f->messages[place]) : NULL;
 }
 
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret)
 {
     struct pager *p = l->pager;
-    uint64_t chunk = sequence / WINDOW_ENTRIES;
-    struct straggler *straggler = p ? pager_straggler(p, sequence) : NULL;
-    *ret = straggler ? message_ref(straggler->message) : NULL;
+    uint64_t chunk = sequence / SEQMAP_ENTRIES;
+    struct log_only *found = p ? pager_log_only(p, sequence) : NULL;
+    *ret = found ? message_ref(found->message) : NULL;
     if (*ret)
         return true;
     struct segment *s = p && pager_files(l) ? pager_segment_of(p, sequence) : NULL;
@@ -398,7 +398,7 @@ static bool is_missing(const struct lane *l, uint64_t chunk, uint64_t until_ms)
 
 static bool find_run(struct lane *l, uint64_t chunk, struct run *ret)
 {
-    ret->segment = pager_segment_of(l->pager, chunk * WINDOW_ENTRIES);
+    ret->segment = pager_segment_of(l->pager, chunk * SEQMAP_ENTRIES);
     ret->first = ret->last = chunk;
     return ret->segment && ret->segment->indexed_bytes == ret->segment->bytes &&
            find_blocks(ret->segment, chunk, &ret->from, &ret->to);

@@ -42,19 +42,19 @@ bool pager_is_live(const struct segment *s, uint64_t sequence)
 }
 
 /* Messages that recovery found in the log take their places in the chunk that comes. */
-static void place_stragglers(struct lane *l, uint64_t below)
+static void place_log_only(struct lane *l, uint64_t below)
 {
     struct pager *p = l->pager;
-    while (p->straggler_first < p->straggler_count) {
-        struct straggler *s = &p->stragglers[p->straggler_first];
+    while (p->log_only_first < p->log_only_count) {
+        struct log_only *s = &p->log_only[p->log_only_first];
         if (s->sequence >= below)
             return;
-        p->straggler_first++;
+        p->log_only_first++;
         if (!s->message)
             continue; /* settled meanwhile */
-        uint64_t chunk = s->sequence / WINDOW_ENTRIES;
+        uint64_t chunk = s->sequence / SEQMAP_ENTRIES;
         backlog_page_in(&l->backlog, s->sequence, &s->message, s->redelivered);
-        backlog_chunk(&l->backlog, chunk)->stored &= ~(1ull << (s->sequence % WINDOW_ENTRIES));
+        backlog_chunk(&l->backlog, chunk)->stored &= ~(1ull << (s->sequence % SEQMAP_ENTRIES));
     }
 }
 
@@ -63,7 +63,7 @@ static void next_chunk(struct lane *l)
 {
     struct pager *p = l->pager;
     uint64_t chunk = l->backlog.disk_begin;
-    place_stragglers(l, (chunk + 1) * WINDOW_ENTRIES);
+    place_log_only(l, (chunk + 1) * SEQMAP_ENTRIES);
     pager_fetch_forget(p, chunk);
     /* What was taken there and has not come could not be read. */
     const size_t taken = l->backlog.taken;
@@ -77,7 +77,7 @@ static void next_chunk(struct lane *l)
 static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
-    uint64_t sequence = chunk * WINDOW_ENTRIES + entry->place;
+    uint64_t sequence = chunk * SEQMAP_ENTRIES + entry->place;
     if (backlog_is_gone_on_disk(&l->backlog, sequence))
         return;
     if (s->is_recovered && (!entry->message.is_persistent || !pager_is_live(s, sequence)))
@@ -88,7 +88,7 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
         return;
     }
     l->counters->reads++;
-    place_stragglers(l, sequence); /* those before it: it may be taken as soon as it is here */
+    place_log_only(l, sequence); /* those before it: it may be taken as soon as it is here */
     if (!pager_is_taken_on_disk(l, sequence)) /* else it has been counted then */
         pager_count_read(l, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
@@ -111,10 +111,10 @@ static void load_block(struct lane *l, struct segment *s, const struct segment_b
         next_chunk(l);
     for (size_t i = 0; i < block->count; i++) {
         /* A second reading of the file brings again what was loaded before. */
-        if (block->chunk * WINDOW_ENTRIES + block->entries[i].place >= l->pager->loaded_below)
+        if (block->chunk * SEQMAP_ENTRIES + block->entries[i].place >= l->pager->loaded_below)
             load_entry(l, s, block->chunk, &block->entries[i]);
     }
-    uint64_t end = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    uint64_t end = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].place + 1;
     if (l->pager->loaded_below < end)
         l->pager->loaded_below = end;
 }
@@ -168,12 +168,12 @@ static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
 void pager_recount(struct lane *l, struct segment *s)
 {
     uint64_t live = 0, persistent = 0, bytes = 0;
-    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
-         c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
+    for (uint64_t c = s->first_sequence / SEQMAP_ENTRIES;
+         c <= (s->end_sequence - 1) / SEQMAP_ENTRIES; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
             unsigned place = (unsigned)__builtin_ctzll(stored);
-            uint64_t sequence = c * WINDOW_ENTRIES + place;
+            uint64_t sequence = c * SEQMAP_ENTRIES + place;
             const struct message *m = chunk->messages[place];
             if (sequence < s->first_sequence || sequence >= s->end_sequence)
                 continue;

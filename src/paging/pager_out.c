@@ -150,7 +150,7 @@ static void append_block(struct lane *l, struct segment *s, const struct segment
     s->bytes += p->pending.n - before;
     if (is_copy && is_loaded)
         s->load_offset = s->bytes; /* nothing to read: it stays in memory */
-    s->end_sequence = block->chunk * WINDOW_ENTRIES + block->entries[block->count - 1].place + 1;
+    s->end_sequence = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].place + 1;
     if (p->pending.n >= pager_limits_of(l)->write_bytes)
         pager_flush(l);
 }
@@ -189,7 +189,7 @@ uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *
     uint64_t places = 0;
     for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
         unsigned place = (unsigned)__builtin_ctzll(live);
-        if (!pager_segment_of(l->pager, c * WINDOW_ENTRIES + place))
+        if (!pager_segment_of(l->pager, c * SEQMAP_ENTRIES + place))
             places |= 1ull << place;
     }
     return places;
@@ -200,21 +200,21 @@ void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk,
 {
     const size_t bytes_max = pager_limits_of(l)->block_bytes;
     while (places) {
-        uint64_t first = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(places);
+        uint64_t first = c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(places);
         struct segment *s = segment_for(l, first);
         struct segment_block block = {.chunk = c};
         uint64_t bytes = 0;
         const uint64_t room_end = segment_room_end(l->pager, s);
         for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
-            if (c * WINDOW_ENTRIES + place >= room_end)
+            if (c * SEQMAP_ENTRIES + place >= room_end)
                 break;
             const struct message *m = chunk->messages[place];
             block.entries[block.count++] = (struct segment_entry){
                 .place = place,
                 /* What is taken may have been delivered. */
                 .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
-                .deadline_ms = backlog_deadline(&l->backlog, c * WINDOW_ENTRIES + place),
+                .deadline_ms = backlog_deadline(&l->backlog, c * SEQMAP_ENTRIES + place),
                 .message = pager_message_parts(l, m),
             };
             bytes += message_memory(m);
@@ -274,8 +274,8 @@ static uint64_t first_to_page(const struct lane *l)
 /* Whether some segment may hold copies of the chunk, also of messages that are settled. */
 static bool may_have_copies(const struct pager *p, uint64_t chunk)
 {
-    size_t at = pager_segment_place(p, chunk * WINDOW_ENTRIES);
-    return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * WINDOW_ENTRIES;
+    size_t at = pager_segment_place(p, chunk * SEQMAP_ENTRIES);
+    return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * SEQMAP_ENTRIES;
 }
 
 /* Copies of an earlier snapshot become the only ones: they must be read. */
@@ -283,7 +283,7 @@ static void read_again(struct lane *l, uint64_t c, const struct backlog_chunk *c
 {
     for (uint64_t stored = chunk->stored; stored; stored &= stored - 1) {
         struct segment *s =
-            pager_segment_of(l->pager, c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(stored));
+            pager_segment_of(l->pager, c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(stored));
         if (s)
             s->load_offset = 0;
     }
@@ -336,7 +336,7 @@ void pager_relieve(struct lane *l)
         return;
     const size_t low = memory_low(l);
     pager_of(l);
-    uint64_t growing = b->next_sequence / WINDOW_ENTRIES;
+    uint64_t growing = b->next_sequence / SEQMAP_ENTRIES;
     for (uint64_t c = first_to_page(l); c < growing && b->memory_bytes > low && may_page(l); c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
         if (!chunk)

@@ -57,8 +57,9 @@ struct segment {
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
 
-/* A message in memory whose chunk is otherwise on disk (after recovery): waits for its chunk. */
-struct straggler {
+/* After recovery: a message of a chunk on disk that no segment has, only the log. It is in memory, here, and
+ * waits for its chunk to be read. */
+struct log_only {
     uint64_t sequence;
     bool redelivered;
     struct message *message; /* owned */
@@ -93,8 +94,8 @@ struct pager {
     int snapshot_error;
     uint64_t *needless; /* files that go when the snapshot is safe */
     size_t needless_count, needless_capacity;
-    struct straggler *stragglers; /* in order */
-    size_t straggler_first, straggler_count, straggler_capacity;
+    struct log_only *log_only; /* in order */
+    size_t log_only_first, log_only_count, log_only_capacity;
     uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
     struct piece **kept;      /* what could not be written, in order */
     size_t kept_count, kept_capacity;
@@ -135,11 +136,11 @@ void pager_piece_keep(struct pager *p, struct piece *piece);
 /* The first kept piece of this segment that ends behind this offset, or NULL. */
 struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset);
 
-/* The index of the first straggler with this sequence number or a higher one. */
-size_t pager_straggler_from(const struct pager *p, uint64_t sequence);
+/* The index of the first log-only message with this sequence number or a higher one. */
+size_t pager_log_only_from(const struct pager *p, uint64_t sequence);
 
 /* Returns the message that recovery found in the log with this number, among chunks on disk; or NULL. */
-struct straggler *pager_straggler(const struct pager *p, uint64_t sequence);
+struct log_only *pager_log_only(const struct pager *p, uint64_t sequence);
 
 /* Frees the struct; the file stays. */
 void pager_segment_free(struct segment *s);

@@ -26,7 +26,7 @@ static void put_on_disk(struct backlog *b, uint64_t chunk)
         b->disk_begin = b->disk_end = chunk;
     if (chunk < b->disk_end)
         return;
-    lv_seqmap_extend_elsewhere(&b->window, chunk * WINDOW_ENTRIES);
+    lv_seqmap_extend_elsewhere(&b->window, chunk * SEQMAP_ENTRIES);
     b->disk_end = chunk + 1;
 }
 
@@ -44,21 +44,21 @@ static void restore_segment(struct lane *l, const struct log_segment *from)
     for (size_t i = 0; i < from->live_count; i++) {
         struct range r = {from->live[i].from, from->live[i].from + from->live[i].count};
         s->ranges[s->range_count++] = r;
-        for (uint64_t c = r.from / WINDOW_ENTRIES; c <= (r.to - 1) / WINDOW_ENTRIES; c++)
+        for (uint64_t c = r.from / SEQMAP_ENTRIES; c <= (r.to - 1) / SEQMAP_ENTRIES; c++)
             put_on_disk(&l->backlog, c);
     }
     count_recovered(l, s, 1);
 }
 
-static void add_straggler(struct pager *p, uint64_t sequence, struct message **message,
-                          bool redelivered)
+static void add_log_only(struct pager *p, uint64_t sequence, struct message **message,
+                         bool redelivered)
 {
-    if (p->straggler_count == p->straggler_capacity) {
-        p->straggler_capacity = p->straggler_capacity ? p->straggler_capacity * 2 : 16;
-        p->stragglers = lv_realloc(p->stragglers, p->straggler_capacity * sizeof *p->stragglers);
+    if (p->log_only_count == p->log_only_capacity) {
+        p->log_only_capacity = p->log_only_capacity ? p->log_only_capacity * 2 : 16;
+        p->log_only = lv_realloc(p->log_only, p->log_only_capacity * sizeof *p->log_only);
     }
-    lv_assert(p->straggler_count == 0 || p->stragglers[p->straggler_count - 1].sequence < sequence);
-    p->stragglers[p->straggler_count++] = (struct straggler){sequence, redelivered, *message};
+    lv_assert(p->log_only_count == 0 || p->log_only[p->log_only_count - 1].sequence < sequence);
+    p->log_only[p->log_only_count++] = (struct log_only){sequence, redelivered, *message};
     *message = NULL;
 }
 
@@ -78,7 +78,7 @@ void pager_restore_message(struct lane *l, const struct log_carried *from)
         return;
     struct backlog *b = &l->backlog;
     uint64_t sequence = from->sequence;
-    uint64_t c = sequence / WINDOW_ENTRIES;
+    uint64_t c = sequence / SEQMAP_ENTRIES;
     bool redelivered = (from->flags & LOG_DELIVERED) != 0;
     if (!backlog_has_disk(b) || c < b->disk_begin || c >= b->disk_end) {
         backlog_restore(b, sequence, message, redelivered, false);
@@ -98,7 +98,7 @@ void pager_restore_message(struct lane *l, const struct log_carried *from)
         lv_seqmap_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
     if (from->deadline_ms)
         backlog_note_on_disk(b, sequence, from->deadline_ms, (*message)->body_bytes, true);
-    add_straggler(pager_of(l), sequence, message, redelivered);
+    add_log_only(pager_of(l), sequence, message, redelivered);
 }
 
 void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
@@ -113,10 +113,10 @@ void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     uint64_t disk = UINT64_MAX;
     for (size_t i = 0; i < snapshot->segment_count; i++) {
         if (snapshot->segments[i].live_count > 0 && disk == UINT64_MAX)
-            disk = snapshot->segments[i].live[0].from / WINDOW_ENTRIES;
+            disk = snapshot->segments[i].live[0].from / SEQMAP_ENTRIES;
     }
     for (; carried < snapshot->carried_count &&
-           snapshot->carried[carried].sequence / WINDOW_ENTRIES < disk;
+           snapshot->carried[carried].sequence / SEQMAP_ENTRIES < disk;
          carried++)
         pager_restore_message(l, &snapshot->carried[carried]);
     for (size_t i = 0; i < snapshot->segment_count; i++)
@@ -239,12 +239,12 @@ static void restore_settle_segments(struct lane *l, uint64_t from, uint64_t to)
         segment_settle(l, p->segments[i], from, to);
 }
 
-static void restore_settle_stragglers(struct lane *l, uint64_t from, uint64_t to)
+static void restore_settle_log_only(struct lane *l, uint64_t from, uint64_t to)
 {
     struct pager *p = l->pager;
     struct backlog *b = &l->backlog;
-    for (size_t i = pager_straggler_from(p, from); i < p->straggler_count; i++) {
-        struct straggler *s = &p->stragglers[i];
+    for (size_t i = pager_log_only_from(p, from); i < p->log_only_count; i++) {
+        struct log_only *s = &p->log_only[i];
         if (s->sequence >= to)
             return;
         if (!s->message)
@@ -266,10 +266,10 @@ void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count)
     uint64_t to = from + count;
     if (l->pager) {
         restore_settle_segments(l, from, to);
-        restore_settle_stragglers(l, from, to);
+        restore_settle_log_only(l, from, to);
     }
-    uint64_t end = b->window.end * WINDOW_ENTRIES;
-    uint64_t first = b->window.first * WINDOW_ENTRIES;
+    uint64_t end = b->window.end * SEQMAP_ENTRIES;
+    uint64_t first = b->window.first * SEQMAP_ENTRIES;
     struct backlog_left left;
     for (uint64_t s = from > first ? from : first; s < to && s < end; s++)
         backlog_remove(b, s, &left);
@@ -315,11 +315,11 @@ static void mark_delivered(struct lane *l)
     struct backlog *b = &l->backlog;
     for (uint64_t c = b->window.first; c < b->window.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
-        uint64_t base = c * WINDOW_ENTRIES;
+        uint64_t base = c * SEQMAP_ENTRIES;
         if (!chunk || base >= l->delivered_staged)
             continue;
         uint64_t places = l->delivered_staged - base;
-        uint64_t below = places >= WINDOW_ENTRIES ? ~0ull : (1ull << places) - 1;
+        uint64_t below = places >= SEQMAP_ENTRIES ? ~0ull : (1ull << places) - 1;
         chunk->redelivered |= chunk->live & below;
     }
 }
@@ -334,13 +334,13 @@ void pager_restore_end(struct lane *l)
         p->has_unknown_deadlines = true; /* nor are the values known of what stands there */
     for (size_t i = 0; i < p->count; i++)
         restore_settled(l, p->segments[i]);
-    for (size_t i = p->straggler_first; i < p->straggler_count; i++)
-        p->stragglers[i].redelivered |= p->stragglers[i].sequence < l->delivered_staged;
+    for (size_t i = p->log_only_first; i < p->log_only_count; i++)
+        p->log_only[i].redelivered |= p->log_only[i].sequence < l->delivered_staged;
     p->recovered_below = l->delivered_staged;
     /* A new message never joins a chunk that is on disk: numbers go on with the next chunk. */
     if (backlog_has_disk(&l->backlog) &&
-        l->backlog.next_sequence < l->backlog.disk_end * WINDOW_ENTRIES)
-        l->backlog.next_sequence = l->backlog.disk_end * WINDOW_ENTRIES;
+        l->backlog.next_sequence < l->backlog.disk_end * SEQMAP_ENTRIES)
+        l->backlog.next_sequence = l->backlog.disk_end * SEQMAP_ENTRIES;
     for (size_t i = p->count; i-- > 0;) {
         struct segment *s = p->segments[i];
         if (!s->is_there) {

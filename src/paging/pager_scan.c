@@ -25,7 +25,7 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
 {
     for (size_t i = 0; s->is_recovered && i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
-        uint64_t sequence = block->chunk * WINDOW_ENTRIES + e->place;
+        uint64_t sequence = block->chunk * SEQMAP_ENTRIES + e->place;
         if (!e->message.is_persistent || !pager_is_live(s, sequence) ||
             !pager_may_have(l, sequence))
             continue;
@@ -153,11 +153,11 @@ void pager_scan(struct lane *l)
     pager_release_segments(l);
 }
 
-void pager_find_stragglers(struct lane *l)
+void pager_find_log_only(struct lane *l)
 {
     const struct pager *p = l->pager;
-    for (size_t i = p ? p->straggler_first : 0; p && i < p->straggler_count; i++) {
-        const struct straggler *s = &p->stragglers[i];
+    for (size_t i = p ? p->log_only_first : 0; p && i < p->log_only_count; i++) {
+        const struct log_only *s = &p->log_only[i];
         if (s->message)
             l->owner->calls->found(l->owner, lane_place(l, s->sequence), message_header(s->message),
                                    s->message->body_bytes, s->message->is_persistent);

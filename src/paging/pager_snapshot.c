@@ -36,9 +36,9 @@ static void range_add(struct range_list *list, uint64_t from, uint64_t count)
  * taken off twice when it is settled, and the segment would be taken for empty too soon. */
 static void add_stored(struct range_list *list, const struct pager *p, uint64_t from, uint64_t to)
 {
-    for (size_t i = pager_straggler_from(p, from);
-         i < p->straggler_count && p->stragglers[i].sequence < to; i++) {
-        const struct straggler *s = &p->stragglers[i];
+    for (size_t i = pager_log_only_from(p, from);
+         i < p->log_only_count && p->log_only[i].sequence < to; i++) {
+        const struct log_only *s = &p->log_only[i];
         if (!s->message)
             continue;
         if (from < s->sequence)
@@ -72,7 +72,7 @@ static void add_copies(struct range_list *list, const struct backlog *b, const s
 {
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
     for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
-        uint64_t sequence = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(stored);
+        uint64_t sequence = c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(stored);
         if (sequence >= s->first_sequence && sequence < s->end_sequence)
             range_add(list, sequence, 1);
     }
@@ -81,7 +81,7 @@ static void add_copies(struct range_list *list, const struct backlog *b, const s
 /* The first sequence number of this chunk, which is on disk, that has not been loaded. */
 static uint64_t unloaded_from(const struct lane *l, uint64_t c)
 {
-    uint64_t base = c * WINDOW_ENTRIES;
+    uint64_t base = c * SEQMAP_ENTRIES;
     bool is_partly_loaded = c == l->backlog.disk_begin && l->pager->loaded_below > base;
     return is_partly_loaded ? l->pager->loaded_below : base;
 }
@@ -92,7 +92,7 @@ static void add_noted(struct range_list *list, const struct lane *l, const struc
 {
     const uint64_t from = unloaded_from(l, c);
     for (uint64_t live = note->live; live; live &= live - 1) {
-        uint64_t sequence = c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(live);
+        uint64_t sequence = c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(live);
         if (sequence >= from)
             add_unloaded(list, l->pager, s, sequence, sequence + 1);
     }
@@ -106,7 +106,7 @@ static uint64_t add_whole(struct range_list *list, const struct lane *l, const s
     uint64_t next = c + 1;
     while (c != b->disk_begin && next < end && next < b->disk_end && !backlog_note(b, next))
         next++;
-    add_unloaded(list, l->pager, s, unloaded_from(l, c), next * WINDOW_ENTRIES);
+    add_unloaded(list, l->pager, s, unloaded_from(l, c), next * SEQMAP_ENTRIES);
     return next;
 }
 
@@ -114,8 +114,8 @@ static uint64_t add_whole(struct range_list *list, const struct lane *l, const s
 static void add_live(const struct lane *l, const struct segment *s, struct range_list *list)
 {
     const struct backlog *b = &l->backlog;
-    const uint64_t end = (s->end_sequence + WINDOW_ENTRIES - 1) / WINDOW_ENTRIES;
-    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES; c < end;) {
+    const uint64_t end = (s->end_sequence + SEQMAP_ENTRIES - 1) / SEQMAP_ENTRIES;
+    for (uint64_t c = s->first_sequence / SEQMAP_ENTRIES; c < end;) {
         const struct backlog_note *note = backlog_note(b, c);
         bool is_on_disk = backlog_has_disk(b) && c >= b->disk_begin && c < b->disk_end;
         add_copies(list, b, s, c);
@@ -139,12 +139,12 @@ static void give_up_if_sparse(struct lane *l, struct segment *s)
         p->writing = NULL;
         p->pending.n = 0;
     }
-    for (uint64_t c = s->first_sequence / WINDOW_ENTRIES;
-         c <= (s->end_sequence - 1) / WINDOW_ENTRIES; c++) {
+    for (uint64_t c = s->first_sequence / SEQMAP_ENTRIES;
+         c <= (s->end_sequence - 1) / SEQMAP_ENTRIES; c++) {
         struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
             unsigned place = (unsigned)__builtin_ctzll(stored);
-            uint64_t sequence = c * WINDOW_ENTRIES + place;
+            uint64_t sequence = c * SEQMAP_ENTRIES + place;
             if (sequence >= s->first_sequence && sequence < s->end_sequence)
                 chunk->stored &= ~(1ull << place);
         }
@@ -225,7 +225,7 @@ static int by_sequence(const void *a, const void *b)
 static void carry_all(struct lane *l, struct carried_list *list)
 {
     const struct pager *p = l->pager;
-    size_t next = p->straggler_first;
+    size_t next = p->log_only_first;
     for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         uint64_t places = chunk ? unstored(&l->backlog, chunk) : 0;
@@ -233,11 +233,11 @@ static void carry_all(struct lane *l, struct carried_list *list)
             unsigned place = (unsigned)__builtin_ctzll(places);
             /* What is taken may have been delivered, and so may what came back. */
             bool delivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0;
-            carry(l, list, c * WINDOW_ENTRIES + place, chunk->messages[place], delivered);
+            carry(l, list, c * SEQMAP_ENTRIES + place, chunk->messages[place], delivered);
         }
-        for (; next < p->straggler_count && p->stragglers[next].sequence / WINDOW_ENTRIES == c;
+        for (; next < p->log_only_count && p->log_only[next].sequence / SEQMAP_ENTRIES == c;
              next++) {
-            const struct straggler *s = &p->stragglers[next];
+            const struct log_only *s = &p->log_only[next];
             if (s->message)
                 carry(l, list, s->sequence, s->message, s->redelivered);
         }
@@ -254,7 +254,7 @@ static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
     size_t count = 0, capacity = 0;
     for (uint64_t c = b->window.first; b->counts_deliveries && c < b->window.end; c++) {
         const struct backlog_note *note = backlog_note(b, c);
-        for (unsigned i = 0; note && note->times && i < WINDOW_ENTRIES; i++) {
+        for (unsigned i = 0; note && note->times && i < SEQMAP_ENTRIES; i++) {
             if (note->times->deliveries[i] == 0)
                 continue;
             if (count == capacity) {
@@ -262,7 +262,7 @@ static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
                 counts = lv_realloc(counts, capacity * sizeof *counts);
             }
             counts[count++] =
-                (struct log_count){c * WINDOW_ENTRIES + i, note->times->deliveries[i]};
+                (struct log_count){c * SEQMAP_ENTRIES + i, note->times->deliveries[i]};
         }
     }
     *ret_count = count;

@@ -5,7 +5,7 @@
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
 {
     const struct backlog *b = &l->backlog;
-    uint64_t chunk = sequence / WINDOW_ENTRIES;
+    uint64_t chunk = sequence / SEQMAP_ENTRIES;
     if (!backlog_has_disk(b) || chunk < b->disk_begin || chunk >= b->disk_end)
         return false;
     return chunk > b->disk_begin || sequence >= l->pager->loaded_below;
@@ -13,17 +13,17 @@ bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
 
 bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence)
 {
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    return note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
+    return note && (note->taken >> (sequence % SEQMAP_ENTRIES) & 1);
 }
 
 void pager_take_on_disk(struct lane *l, uint64_t sequence)
 {
     struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    bool is_stray = (note->stray >> (sequence % WINDOW_ENTRIES) & 1) != 0;
-    if (s && !is_stray)
-        pager_count_read(l, s, note->times->body_bytes[sequence % WINDOW_ENTRIES]);
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
+    bool is_log_only = (note->log_only >> (sequence % SEQMAP_ENTRIES) & 1) != 0;
+    if (s && !is_log_only)
+        pager_count_read(l, s, note->times->body_bytes[sequence % SEQMAP_ENTRIES]);
     if (l->pager)
         pager_fetch_taken(l->pager, sequence);
     backlog_take_on_disk(&l->backlog, sequence);
@@ -38,8 +38,8 @@ bool pager_may_have(const struct lane *l, uint64_t sequence)
 
 bool pager_may_take(const struct lane *l, uint64_t sequence)
 {
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    bool is_taken = note && (note->taken >> (sequence % WINDOW_ENTRIES) & 1);
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
+    bool is_taken = note && (note->taken >> (sequence % SEQMAP_ENTRIES) & 1);
     return pager_may_have(l, sequence) && !is_taken;
 }
 
@@ -48,16 +48,16 @@ bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_b
 {
     if (!pager_may_take(l, sequence))
         return false;
-    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
-    backlog_note_content(&l->backlog, sequence, body_bytes, is_persistent, is_stray);
+    bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, body_bytes, is_persistent, is_log_only);
     pager_take_on_disk(l, sequence);
     return true;
 }
 
 void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
 {
-    bool is_stray = pager_straggler(l->pager, sequence) != NULL;
-    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_stray);
+    bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
+    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_log_only);
     pager_take_on_disk(l, sequence);
 }
 
@@ -67,8 +67,8 @@ bool pager_untake(struct lane *l, uint64_t sequence)
     if (!backlog_untake(&l->backlog, sequence, &is_here))
         return false;
     struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / WINDOW_ENTRIES);
-    if (s && s->is_estimated && !(note->stray >> (sequence % WINDOW_ENTRIES) & 1))
-        s->unread_bytes += note->times->body_bytes[sequence % WINDOW_ENTRIES];
+    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
+    if (s && s->is_estimated && !(note->log_only >> (sequence % SEQMAP_ENTRIES) & 1))
+        s->unread_bytes += note->times->body_bytes[sequence % SEQMAP_ENTRIES];
     return true;
 }

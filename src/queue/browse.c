@@ -119,7 +119,7 @@ static uint64_t places_here(const struct browse *br, const struct backlog_chunk 
                             uint64_t from)
 {
     uint64_t places = !chunk ? 0 : br->with_taken ? chunk->live : chunk->ready;
-    return c == from / WINDOW_ENTRIES ? places & (~UINT64_C(0) << from % WINDOW_ENTRIES) : places;
+    return c == from / SEQMAP_ENTRIES ? places & (~UINT64_C(0) << from % SEQMAP_ENTRIES) : places;
 }
 
 static bool is_due(const struct browse *br, uint64_t deadline_ms)
@@ -184,10 +184,10 @@ static enum pager_reader_result browse_look_on_disk(struct browse *br, struct la
 static enum browse_result browse_look(struct browse *br, struct lane *l, struct browse_lane *at)
 {
     const struct backlog *b = &l->backlog;
-    uint64_t c = at->next / WINDOW_ENTRIES;
+    uint64_t c = at->next / SEQMAP_ENTRIES;
     for (c = c > b->window.first ? c : b->window.first; c < b->window.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(b, c);
-        const uint64_t begin = c * WINDOW_ENTRIES;
+        const uint64_t begin = c * SEQMAP_ENTRIES;
         if (at->next < begin)
             at->next = begin;
         uint64_t here = places_here(br, chunk, c, at->next);
@@ -219,8 +219,8 @@ static bool is_taken(const struct browse *br)
     const struct backlog *b = &br->found_lane->backlog;
     if (!br->is_here)
         return br->found.is_taken;
-    const struct backlog_chunk *chunk = backlog_chunk(b, br->sequence / WINDOW_ENTRIES);
-    return !(chunk->ready >> (br->sequence % WINDOW_ENTRIES) & 1);
+    const struct backlog_chunk *chunk = backlog_chunk(b, br->sequence / SEQMAP_ENTRIES);
+    return !(chunk->ready >> (br->sequence % SEQMAP_ENTRIES) & 1);
 }
 
 static bool is_passed_over(struct browse *br)
@@ -250,8 +250,8 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
     };
     if (!br->is_here)
         return;
-    const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, br->sequence / WINDOW_ENTRIES);
-    ret->redelivered = (chunk->redelivered >> (br->sequence % WINDOW_ENTRIES) & 1) != 0;
+    const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, br->sequence / SEQMAP_ENTRIES);
+    ret->redelivered = (chunk->redelivered >> (br->sequence % SEQMAP_ENTRIES) & 1) != 0;
 }
 
 enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
@@ -285,11 +285,11 @@ struct message *browse_message(struct browse *br)
     const struct lane *l = br->found_lane;
     if (br->is_here) {
         const struct backlog_chunk *chunk =
-            backlog_chunk(&l->backlog, br->sequence / WINDOW_ENTRIES);
-        return message_ref(chunk->messages[br->sequence % WINDOW_ENTRIES]);
+            backlog_chunk(&l->backlog, br->sequence / SEQMAP_ENTRIES);
+        return message_ref(chunk->messages[br->sequence % SEQMAP_ENTRIES]);
     }
-    if (br->found.stray)
-        return message_ref(br->found.stray);
+    if (br->found.log_only)
+        return message_ref(br->found.log_only);
     return message_from_store(&br->found.parts);
 }
 

@@ -93,8 +93,8 @@ static bool is_there(struct queue *q, uint64_t place)
     struct lane *l = lane_find(&q->lanes, place_priority(place));
     uint64_t sequence = place_sequence(place);
     const struct backlog_chunk *chunk =
-        l ? backlog_chunk(&l->backlog, sequence / WINDOW_ENTRIES) : NULL;
-    if (chunk && (chunk->live >> (sequence % WINDOW_ENTRIES) & 1))
+        l ? backlog_chunk(&l->backlog, sequence / SEQMAP_ENTRIES) : NULL;
+    if (chunk && (chunk->live >> (sequence % SEQMAP_ENTRIES) & 1))
         return true;
     return l && pager_may_have(l, sequence);
 }
@@ -104,8 +104,8 @@ static bool is_ready(struct queue *q, uint64_t place)
     struct lane *l = lane_find(&q->lanes, place_priority(place));
     uint64_t sequence = place_sequence(place);
     const struct backlog_chunk *chunk =
-        l ? backlog_chunk(&l->backlog, sequence / WINDOW_ENTRIES) : NULL;
-    uint64_t bit = UINT64_C(1) << (sequence % WINDOW_ENTRIES);
+        l ? backlog_chunk(&l->backlog, sequence / SEQMAP_ENTRIES) : NULL;
+    uint64_t bit = UINT64_C(1) << (sequence % SEQMAP_ENTRIES);
     if (chunk && (chunk->live & bit))
         return (chunk->ready & bit) != 0;
     return l && pager_may_take(l, sequence);
@@ -144,8 +144,8 @@ static void conflation_drop(struct queue *q, const struct entry *e)
     uint64_t sequence = place_sequence(e->place);
     if (!l)
         return;
-    const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, sequence / WINDOW_ENTRIES);
-    uint64_t bit = UINT64_C(1) << (sequence % WINDOW_ENTRIES);
+    const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, sequence / SEQMAP_ENTRIES);
+    uint64_t bit = UINT64_C(1) << (sequence % SEQMAP_ENTRIES);
     if (chunk && (chunk->live & bit)) {
         bool redelivered;
         if (!(chunk->ready & bit))
@@ -252,13 +252,13 @@ void conflation_begin(struct queue *q)
             for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1) {
                 unsigned place = (unsigned)__builtin_ctzll(live);
                 const struct message *m = chunk->messages[place];
-                conflation_found(q, lane_place(l, c * WINDOW_ENTRIES + place), message_header(m),
+                conflation_found(q, lane_place(l, c * SEQMAP_ENTRIES + place), message_header(m),
                                  m->body_bytes, queue_stores(q, m));
                 chunk = backlog_chunk(&l->backlog, c); /* the last one that leaves takes it along */
                 if (!chunk)
                     break;
             }
         }
-        pager_find_stragglers(l);
+        pager_find_log_only(l);
     }
 }

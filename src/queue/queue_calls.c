@@ -252,7 +252,7 @@ static bool purge_one(struct queue_call *call, const struct purge_lane *at)
     uint64_t sequence;
     struct backlog *b = &at->lane->backlog;
     enum backlog_next next = backlog_next(b, &sequence);
-    if (next == BACKLOG_ON_DISK && b->disk_begin * WINDOW_ENTRIES < at->below) {
+    if (next == BACKLOG_ON_DISK && b->disk_begin * SEQMAP_ENTRIES < at->below) {
         purge_disk(call, at->lane);
         return true;
     }

@@ -46,7 +46,7 @@ void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
         journal_settle(l, left->sequence);
-    if (left->is_stored || left->is_stray)
+    if (left->is_stored || left->is_log_only)
         pager_left(l, left);
 }
 

@@ -5,15 +5,15 @@
 struct chunk {
     uint64_t live;
     uint64_t marked; /* a subset of live */
-    struct unacked_entry entries[WINDOW_ENTRIES];
-    uint32_t added_ds[WINDOW_ENTRIES]; /* when, in tenths of a second; wraps after 13 years */
+    struct unacked_entry entries[SEQMAP_ENTRIES];
+    uint32_t added_ds[SEQMAP_ENTRIES]; /* when, in tenths of a second; wraps after 13 years */
 };
 
 enum { MS_PER_DS = 100 };
 
 static uint64_t bit_of(uint64_t tag)
 {
-    return 1ull << (tag % WINDOW_ENTRIES);
+    return 1ull << (tag % SEQMAP_ENTRIES);
 }
 
 void unacked_init(struct unacked *u)
@@ -33,8 +33,8 @@ void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uin
     lv_assert(tag > u->last);
     struct chunk *chunk = lv_seqmap_extend(&u->window, tag);
     chunk->live |= bit_of(tag);
-    chunk->entries[tag % WINDOW_ENTRIES] = (struct unacked_entry){consumer, sequence};
-    chunk->added_ds[tag % WINDOW_ENTRIES] = (uint32_t)((now_ms + MS_PER_DS - 1) / MS_PER_DS);
+    chunk->entries[tag % SEQMAP_ENTRIES] = (struct unacked_entry){consumer, sequence};
+    chunk->added_ds[tag % SEQMAP_ENTRIES] = (uint32_t)((now_ms + MS_PER_DS - 1) / MS_PER_DS);
     consumer_hold(consumer);
     u->last = tag;
     u->count++;
@@ -55,7 +55,7 @@ static const struct chunk *chunk_with(const struct unacked *u, uint64_t tag)
 
 struct consumer *unacked_consumer(const struct unacked *u, uint64_t tag)
 {
-    return chunk_with(u, tag)->entries[tag % WINDOW_ENTRIES].consumer;
+    return chunk_with(u, tag)->entries[tag % SEQMAP_ENTRIES].consumer;
 }
 
 struct queue *unacked_queue(const struct unacked *u, uint64_t tag)
@@ -65,23 +65,23 @@ struct queue *unacked_queue(const struct unacked *u, uint64_t tag)
 
 uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms)
 {
-    uint32_t added_ds = chunk_with(u, tag)->added_ds[tag % WINDOW_ENTRIES];
+    uint32_t added_ds = chunk_with(u, tag)->added_ds[tag % SEQMAP_ENTRIES];
     int32_t age_ds = (int32_t)((uint32_t)(now_ms / MS_PER_DS) - added_ds);
     return age_ds > 0 ? (uint64_t)age_ds * MS_PER_DS : 0;
 }
 
 static uint64_t next_tag(const struct unacked *u, uint64_t from, bool is_marked)
 {
-    uint64_t first = u->window.first * WINDOW_ENTRIES;
+    uint64_t first = u->window.first * SEQMAP_ENTRIES;
     if (from < first)
         from = first;
-    for (uint64_t c = from / WINDOW_ENTRIES; c < u->window.end; c++) {
-        const struct chunk *chunk = lv_seqmap_find(&u->window, c * WINDOW_ENTRIES);
+    for (uint64_t c = from / SEQMAP_ENTRIES; c < u->window.end; c++) {
+        const struct chunk *chunk = lv_seqmap_find(&u->window, c * SEQMAP_ENTRIES);
         uint64_t open = chunk ? chunk->live & (is_marked ? chunk->marked : ~chunk->marked) : 0;
-        if (c == from / WINDOW_ENTRIES)
-            open &= ~0ull << (from % WINDOW_ENTRIES);
+        if (c == from / SEQMAP_ENTRIES)
+            open &= ~0ull << (from % SEQMAP_ENTRIES);
         if (open)
-            return c * WINDOW_ENTRIES + (unsigned)__builtin_ctzll(open);
+            return c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(open);
     }
     return 0;
 }
@@ -101,7 +101,7 @@ struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
     struct chunk *chunk = lv_seqmap_find(&u->window, tag);
     lv_assert(chunk != NULL);
     lv_assert(chunk->live & bit_of(tag));
-    struct unacked_entry entry = chunk->entries[tag % WINDOW_ENTRIES];
+    struct unacked_entry entry = chunk->entries[tag % SEQMAP_ENTRIES];
     if (chunk->marked & bit_of(tag)) {
         chunk->marked &= ~bit_of(tag);
         u->marked--;
@@ -116,11 +116,11 @@ struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
 /* The bits of chunk `c` that stand for tags from `first` to `last`. */
 static uint64_t bits_within(uint64_t c, uint64_t first, uint64_t last)
 {
-    uint64_t bits = ~0ull, base = c * WINDOW_ENTRIES;
+    uint64_t bits = ~0ull, base = c * SEQMAP_ENTRIES;
     if (first > base)
         bits &= ~0ull << (first - base);
-    if (last < base + WINDOW_ENTRIES - 1)
-        bits &= ~0ull >> (base + WINDOW_ENTRIES - 1 - last);
+    if (last < base + SEQMAP_ENTRIES - 1)
+        bits &= ~0ull >> (base + SEQMAP_ENTRIES - 1 - last);
     return bits;
 }
 
@@ -129,13 +129,13 @@ static uint64_t bits_within(uint64_t c, uint64_t first, uint64_t last)
 static size_t set_marks(struct unacked *u, uint64_t first, uint64_t last, bool is_marked)
 {
     size_t changed = 0;
-    uint64_t c = first / WINDOW_ENTRIES, end = last / WINDOW_ENTRIES + 1;
+    uint64_t c = first / SEQMAP_ENTRIES, end = last / SEQMAP_ENTRIES + 1;
     if (c < u->window.first)
         c = u->window.first;
     if (end > u->window.end)
         end = u->window.end;
     for (; c < end; c++) {
-        struct chunk *chunk = lv_seqmap_find(&u->window, c * WINDOW_ENTRIES);
+        struct chunk *chunk = lv_seqmap_find(&u->window, c * SEQMAP_ENTRIES);
         if (!chunk)
             continue;
         uint64_t bits = bits_within(c, first, last) & chunk->live;

@@ -34,13 +34,13 @@ static int tear_down(void **state)
 static struct chunk *make(uint64_t sequence)
 {
     struct chunk *chunk = lv_seqmap_extend(&map, sequence);
-    chunk->number = sequence / WINDOW_ENTRIES + 1;
+    chunk->number = sequence / SEQMAP_ENTRIES + 1;
     return chunk;
 }
 
 static uint64_t first_of(uint64_t chunk)
 {
-    return chunk * WINDOW_ENTRIES;
+    return chunk * SEQMAP_ENTRIES;
 }
 
 /* --- promises ---------------------------------------------------------------------------------------- */

@@ -63,8 +63,8 @@ static void assert_first_death(struct queue *q, const char *from, const char *re
     uint64_t sequence;
     assert_int_equal(backlog_next(&queue_lanes(q)->first.backlog, &sequence), BACKLOG_HERE);
     struct backlog_chunk *chunk =
-        backlog_chunk(&queue_lanes(q)->first.backlog, sequence / WINDOW_ENTRIES);
-    const struct message *m = chunk->messages[sequence % WINDOW_ENTRIES];
+        backlog_chunk(&queue_lanes(q)->first.backlog, sequence / SEQMAP_ENTRIES);
+    const struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     struct properties p;
     struct field history, entry, f;
     assert_true(properties_read(message_header(m), &p));

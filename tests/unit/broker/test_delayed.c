@@ -274,7 +274,7 @@ static void the_first_that_are_due_are_found_in_their_order_wherever_they_stand(
     for (size_t most = 0; most <= MOST; most += 20) {
         assert_int_equal(backlog_find_dues(&b, found, most), most);
         for (size_t i = 0; i < most; i++) {
-            uint64_t chunk = oracle[i].sequence / WINDOW_ENTRIES;
+            uint64_t chunk = oracle[i].sequence / SEQMAP_ENTRIES;
             assert_int_equal(found[i].sequence, oracle[i].sequence);
             assert_int_equal(found[i].deadline_ms, oracle[i].deadline_ms);
             assert_int_equal(found[i].is_here, chunk < 2 || chunk >= 20);
@@ -315,7 +315,7 @@ static void chunks_on_disk_with_something_due_are_found_once_and_no_others(void 
     for (uint64_t until = 0; until < 60; until++) {
         uint64_t expected = 0;
         for (size_t i = 0; i < count; i++) {
-            uint64_t chunk = oracle[i].sequence / WINDOW_ENTRIES;
+            uint64_t chunk = oracle[i].sequence / SEQMAP_ENTRIES;
             if (chunk >= 2 && chunk < 20 && oracle[i].deadline_ms <= until)
                 expected |= 1ull << chunk;
         }

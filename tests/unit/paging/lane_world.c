@@ -421,7 +421,7 @@ void lane_world_ack(uint64_t sequence)
     assert_true(backlog_settle(&w.lane->backlog, sequence, &left));
     if (left.is_persistent)
         journal_settle(w.lane, left.sequence);
-    if (left.is_stored || left.is_stray)
+    if (left.is_stored || left.is_log_only)
         pager_left(w.lane, &left);
 }
 

@@ -9,7 +9,7 @@
 
 #include "paging/backlog.h"
 
-enum { CHUNK = WINDOW_ENTRIES };
+enum { CHUNK = SEQMAP_ENTRIES };
 
 static struct backlog b;
 

@@ -10,7 +10,7 @@
 #include "base/assert.h"
 #include "paging/backlog.h"
 
-enum { CHUNK = WINDOW_ENTRIES };
+enum { CHUNK = SEQMAP_ENTRIES };
 
 static struct backlog b;
 

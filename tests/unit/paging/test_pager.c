@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 
-enum { CHUNK = WINDOW_ENTRIES, MANY = 4000 };
+enum { CHUNK = SEQMAP_ENTRIES, MANY = 4000 };
 
 /* Limits that a test reaches with a few thousand small messages. */
 static void make_limits_small(void)
@@ -383,7 +383,7 @@ static void an_owner_that_wants_it_hears_of_every_message_on_disk_after_a_restar
     const uint64_t on_disk_alone = backlog()->disk_ready;
     pager_scan(w.lane);
     lane_world_settle();
-    pager_find_stragglers(w.lane);
+    pager_find_log_only(w.lane);
     assert_int_equal(w.found_count, on_disk_alone);
 }
 
