@@ -1,6 +1,6 @@
 /* Users and tags in memory; auth_permissions.c has what they may do.
  *
- * One lock guards everything: whoever asks takes it for reading, a change takes it for writing.
+ * One lock guards everything: a question takes it for reading, a change for writing.
  * That is cheap enough, since a channel asks once per name and then keeps the answer until
  * auth_generation_now moves. A login hashes a password under the lock for reading (a microsecond).
  *

@@ -1,7 +1,7 @@
 /* Who may come in, and what they may touch: users, passwords, tags, permissions.
  *
  * The model lives in memory and is read by every loop; a change is made in memory at once, under
- * a lock, and handed to the definitions to be made durable. Whoever asks often keeps the answer
+ * a lock, and handed to the definitions to be made durable. A caller that asks often keeps the answer
  * together with auth_generation() and asks again when that number has moved: a change takes hold
  * on open channels with their next command. */
 #ifndef LEVERET_AUTH_AUTH_H
@@ -77,7 +77,7 @@ struct slice auth_identity_tags(const struct auth_identity *identity);
 bool auth_has_tag(const struct auth_identity *identity, const char *tag);
 /* May set user_id to another's name. */
 bool auth_is_impersonator(const struct auth_identity *identity);
-/* False when the user has been deleted since the login: it may then do nothing any more. */
+/* Returns false if the user has been deleted since the login: it is then allowed nothing. */
 bool auth_is_current(const struct auth_identity *identity);
 
 /* ---- Permissions. Any thread; cheap enough for a command, cache for a message. ---- */

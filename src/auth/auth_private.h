@@ -108,7 +108,7 @@ struct user *auth_find_user(const struct auth *auth, struct slice name);
 /* The user of that name, made when there is none. In auth.c. */
 struct user *auth_want_user(struct auth *auth, struct slice name);
 
-/* NULL when the user is not there any more, even if another of that name is. */
+/* Returns NULL if the user has been deleted, even if there is another one of that name. */
 const struct user *auth_current_user(const struct auth_identity *identity);
 
 /* --- limits --------------------------------------------------------------------------------- */

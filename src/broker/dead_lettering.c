@@ -85,9 +85,10 @@ static void tell_of_bad_history(struct queue *q)
     if (log->has_told_of_bad_history)
         return;
     log->has_told_of_bad_history = true;
-    log_warning("queue '%.*s' in vhost '%.*s': a message's header x-death is no array: its history "
-                "begins anew; this will not be reported again for this queue",
-                SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
+    log_warning(
+        "queue '%.*s' in vhost '%.*s': ignoring malformed x-death header (not an array) of a "
+        "message; this will not be reported again for this queue",
+        SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
 }
 
 /* --- how they go on -------------------------------------------------------------------------------- */

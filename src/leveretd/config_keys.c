@@ -1,15 +1,15 @@
 /* Keys that set nothing, and how anything is said about a key.
  *
  * RabbitMQ knows many keys that do nothing here, and some of ours wait for what will act on them.
- * Whoever writes one is told so, with the reason, instead of being left to believe in it. */
+ * A file that sets one is answered with a log line that says why, so that nobody relies on it. */
 #include <stdarg.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "leveretd/config_private.h"
 
-/* Keys that RabbitMQ knows and that do nothing here. Whoever set one of the WARNING ones relies
- * on something that is not there. A star stands for any rest. */
+/* Keys that RabbitMQ knows and that do nothing here. A file that sets one of the WARNING keys
+ * relies on something that does not exist here. A star matches any rest. */
 static const struct idle_key {
     const char *key;
     enum log_level level;

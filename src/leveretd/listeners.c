@@ -63,7 +63,7 @@ static const char *advice(int err)
     switch (err) {
     case ERR_BUSY: return "the address is in use, maybe by another broker (see --bind and --port)";
     case ERR_REFUSED: return "not permitted (ports below 1024 are for root)";
-    case ERR_INVALID: return "it is no address of this machine";
+    case ERR_INVALID: return "not an address of this host";
     default: return lv_error_text(err);
     }
 }

@@ -2,9 +2,9 @@
  *
  *   listeners close -> every connection gets connection.close 320 -> all gone, or 3 s -> loops stop
  *
- * and then, on the same thread, with no loop running any more:
+ * and then, on the same thread, after the loops have ended:
  *
- *   control socket -> definitions flushed, so that nobody is told of a commit any more -> mail still
+ *   control socket -> definitions flushed, so that no commit is reported after this -> mail still
  *   under way delivered, and what that changed flushed, until there is none -> sessions -> broker ->
  *   auth -> definitions -> loops -> what RCU has put off
  *
@@ -96,7 +96,7 @@ void leveretd_stop(struct leveretd *d)
     look(loop, &s->timer);
 }
 
-/* --- when no loop runs any more ------------------------------------------------------------ */
+/* --- after the loops have ended -------------------------------------------------------------- */
 
 struct flush {
     pthread_mutex_t lock;
@@ -130,7 +130,7 @@ static void flush_definitions(struct definitions *definitions)
     pthread_mutex_destroy(&f.lock);
 }
 
-/* What mail brings may change definitions; whoever waits for their commit hears of it by mail. */
+/* Delivered mail may change definitions, and their commits are reported by mail: until there is none. */
 static void drain(struct leveretd *d)
 {
     for (unsigned round = 0; loops_drain(d->loops) && round < DRAINS_MAX; round++) {

@@ -1,4 +1,4 @@
-/* The start, in the order in which each part finds what it stands on:
+/* The start, in an order in which each part finds what it depends on:
  *
  *   log level, descriptors -> data directory and its lock -> definitions -> loops, auth, broker
  *   -> recovery, or the first boot -> the log -> sessions -> listeners -> control socket -> alarms
@@ -400,7 +400,7 @@ int leveretd_start(struct leveretd *d)
     if ((code = recover(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 
-    log_thread_start(); /* from here on nobody waits for whoever reads the log */
+    log_thread_start(); /* from here on a slow reader of the log holds up nobody */
     leveretd_apply(d);
     net_init(d->loops);
     sessions_start(d->loops, &d->sessions);

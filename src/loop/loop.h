@@ -24,7 +24,7 @@ struct loop;
 /* --- mail ------------------------------------------------------------------------------- */
 
 /* Mail is one call made on another loop. Delivered in the order sent between any two loops.
- * Whoever sends it says what the words mean and who owns what they point at. */
+ * The sender documents what the words mean and who owns what they point at. */
 struct mail {
     void (*deliver)(struct loop *at, struct mail *mail);
     void *a;
@@ -58,7 +58,7 @@ void loop_unschedule(struct loop *loop, struct loop_task *task);
 /* Work that may be long (a commit, a purge, a queue's end) is done in slices, so that no turn is. It
  * spends units: a unit is about a microsecond's work, such as one message settled or freed.
  *
- *   - Whoever begins it goes on while loop_spend() says so. A turn has a few hundred units to give
+ *   - The caller that begins it goes on while loop_spend() returns true. A turn has a few hundred units to give
  *     away like this, so that what is short is done at once.
  *   - What is left is a job's: its run() goes on in the same way, once or more often each turn, by
  *     turns with the other jobs, until it answers false.
@@ -180,7 +180,7 @@ void loops_stop(struct loops *loops);
  * returned (or without it, when loops_start() was not called). False: there was none. */
 bool loops_drain(struct loops *loops);
 /* After loops_run() has returned (or without it, when loops_start() was not called). Mail that is
- * still under way is delivered here, on this thread, so that whoever owns what it carries can free
+ * still under way is delivered here, on this thread, so that the owner of what it carries can free
  * it; loop_current() answers the loop meanwhile. Clears the pointer. NULL is fine. */
 void loops_free(struct loops **loops);
 

@@ -116,7 +116,7 @@ static void box_push(struct loop *to, struct batch *batch)
     do {
         batch->next = top;
     } while (!atomic_compare_exchange_weak(&to->box, &top, batch));
-    /* Invariant (2): whoever put the first batch into the box wakes the sleeper. */
+    /* Invariant (2): the sender of the first batch in the box wakes the sleeper. */
     if (!top && atomic_load(&to->is_asleep) && atomic_exchange(&to->is_asleep, false))
         uv_async_send(&to->wake);
 }

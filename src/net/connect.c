@@ -1,5 +1,5 @@
 /* Connecting outwards: the name's addresses are found (by libuv's threads, unless it is an address), then tried
- * one after the other until one answers or the time is up. What comes of it is told by a timer, never from within
+ * one after the other until one answers or the time is up. The result is reported from a timer, never from within
  * net_connect().
  *
  * The attempt is freed when `connected` has been called or it was cancelled, and libuv has let go of its handle

@@ -248,7 +248,7 @@ int net_listen(struct loops *loops, const char *address, uint16_t port, net_acce
         close(fd);
         return err;
     }
-    /* The port stands at the same place in both kinds of address. */
+    /* The port has the same offset in both kinds of address. */
     return listener_create(loops, fd, ntohs(at.v4.sin_port), NULL, accepted, arg, ret);
 }
 

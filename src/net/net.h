@@ -57,8 +57,8 @@ struct net_peer {
 
 struct net_listener;
 
-/* Leaves so many of the process's file descriptors to others, to files above all: a peer that would
- * get one of the last is closed at once. Before the first net_listen(); 0 when it is not called. */
+/* Keeps `count` of the process's file descriptors for other uses, files above all: a peer that would get
+ * one of them is closed at once. Before the first net_listen(); 0 when it is not called. */
 void net_leave_descriptors(unsigned count);
 
 /* Listens on address:port ("127.0.0.1", "::", ...; port 0 lets the kernel choose). Accepted sockets
@@ -169,7 +169,7 @@ void net_close(struct net_conn *conn, bool flush);
 /* Bytes received and sent since accept, for statistics. */
 uint64_t net_received(const struct net_conn *conn);
 uint64_t net_sent(const struct net_conn *conn);
-/* In so many reads and writes. */
+/* The number of reads and writes that took. */
 uint64_t net_reads(const struct net_conn *conn);
 uint64_t net_writes(const struct net_conn *conn);
 /* Bytes that wait in the socket to be read: a system call. */

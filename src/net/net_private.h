@@ -83,7 +83,7 @@ struct net_conn {
     bool is_above_high; /* on_drained() is awaited */
     bool must_resume;   /* deferred */
     bool must_tell_drained;
-    bool is_mute; /* the peer takes no bytes any more; what it has sent is still read */
+    bool is_mute; /* the peer no longer takes bytes; what it has sent is still read */
 };
 
 struct net_loop *net_of(const struct loop *loop);

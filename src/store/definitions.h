@@ -153,7 +153,7 @@ void definitions_submit(struct definitions *d, struct definition_change *change,
                         definitions_done done, void *arg);
 
 /* Commits everything submitted before, calls every `done`, ends the thread, closes the file and
- * clears the pointer. No other thread may use it any more. NULL is fine. Blocks. */
+ * clears the pointer. No other thread may use it from here on. NULL is fine. Blocks. */
 void definitions_close(struct definitions **definitions);
 
 /* Constructors of changes. They copy what they need; the caller owns what is returned until

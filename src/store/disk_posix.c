@@ -57,7 +57,7 @@ static int fd_of(struct disk_file *file)
     return file->fd;
 }
 
-/* What errno says of this path, noted for whoever logs it. */
+/* Notes the system's reason and this path, for the caller that logs the error. */
 static int failed(const char *path)
 {
     return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));

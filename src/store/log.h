@@ -1,5 +1,5 @@
-/* The log: one sequence of files for the whole broker, in which everything that must survive a
- * crash stands before anybody is told that it will. docs/formats/log.md has the bytes.
+/* The log: one sequence of files for the whole broker, which stores everything that must survive a
+ * crash before anybody is told that it is safe. docs/formats/log.md has the bytes.
  *
  *   (1) Loops stage records in memory, each into a stage of its own, in order; once a turn a stage
  *       is submitted as one batch and gets a ticket.
@@ -70,11 +70,11 @@ struct log_carried {
 /* How often a message has come back. */
 struct log_count {
     uint64_t sequence;
-    uint32_t count; /* 255 stands for all that is more */
+    uint32_t count; /* 255: that often, or more */
 };
 
-/* All that a queue is, at this point of the log: everything before it about this queue counts no
- * more. */
+/* The whole state of a queue at this point of the log. It replaces every earlier record about this
+ * queue. */
 struct log_snapshot {
     uint64_t queue;
     uint64_t next_sequence;
@@ -88,7 +88,7 @@ struct log_snapshot {
     bool has_deadlines; /* some messages in the segments have one */
 };
 
-/* Who a queue is: for rebuilding definitions that are lost, from the log alone. */
+/* A queue's name and arguments, from which lost definitions can be rebuilt with the log alone. */
 struct log_queue {
     uint64_t queue;
     bool is_auto_delete;
@@ -99,46 +99,46 @@ struct log_queue {
 
 /* --- staging: one stage per loop, used by that loop's thread alone ---------------------------- */
 
-/* The message stands in a queue under this sequence number, until a deadline (loop_steady_ms();
- * 0: none). When `identity` (the caller's pointer to
- * the message; not NULL) is that of the record staged just before, the message's bytes are not
- * stored again. */
+/* Stages a message for a queue, under this sequence number, until a deadline (loop_steady_ms(); 0: none).
+ * A message for several queues is stored once: when `identity` (the caller's pointer to it, not NULL) is the
+ * one of the call before, only a target is added to that record. */
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
                  uint64_t queue, uint64_t sequence, unsigned flags, uint64_t deadline_ms);
-/* The message staged last may be freed: the next one is another, even at the same address. */
+/* Ends the message staged last, which may then be freed: the next call of log_enqueue() stages another one
+ * even if it has the same address. */
 void log_end_message(struct log_stage *stage);
-/* These are settled: acknowledged, discarded, expired, purged. Adjoining runs of one queue are
- * merged, for which a settle may come to stand behind enqueues that are staged later in the turn; it
- * never stands before anything staged earlier. */
+/* Stages that these messages are settled: acknowledged, discarded, expired or purged. Adjacent ranges of a
+ * queue are merged, so a settle may be moved after enqueues staged later in the turn, never before anything
+ * staged earlier. */
 void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count);
-/* All sequence numbers below may have been delivered. */
+/* Stages that all messages with lower sequence numbers may have been delivered. */
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
-/* The message has come back so often. */
+/* Stages how often a message has been returned to its queue. */
 void log_count(struct log_stage *stage, uint64_t queue, struct log_count count);
-/* The queue's name and what else it was declared with. */
+/* Stages the queue's name and arguments. */
 void log_put_queue(struct log_stage *stage, const struct log_queue *queue);
 void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot);
-/* The segment file of a queue is not needed any more and will be removed. */
+/* Stages that a queue's segment file is no longer needed and will be removed. */
 void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number);
-/* The queue is deleted. */
+/* Stages that the queue is deleted. */
 void log_queue_gone(struct log_stage *stage, uint64_t queue);
 
-/* Hands over what is staged. The ticket that becomes safe with it; the last one again when nothing
- * was staged. Tickets grow by one from 1. */
+/* Hands what is staged to the writer. Returns the ticket that will be reported as safe with it; the previous
+ * ticket if nothing was staged. The first ticket is 1, and each is one higher than the one before. */
 uint64_t log_submit(struct log_stage *stage);
-/* The ticket that what is staged now will get. */
+/* Returns the ticket that the next log_submit() will return for what is staged now. */
 uint64_t log_next_ticket(const struct log_stage *stage);
-/* Bytes submitted on all stages and not yet safe: for back pressure. Any thread. */
+/* Returns the bytes that are submitted on all stages and not yet safe, for back pressure. Any thread. */
 uint64_t log_unsafe_bytes(const struct log *log);
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* The number of the file being written: what is staged from here on stands in it or in a later
+/* Returns the number of the file being written: what is staged from now on is stored in it or in a later
  * one. Any thread. */
 uint64_t log_current_file(const struct log *log);
-/* Nothing of this stage's loop depends on files below `file` any more. The writer gives back files
- * below every stage's floor. UINT64_MAX: depends on none; staging a message or a snapshot then makes
- * it depend on the current file by itself. 0 after log_open(). */
+/* Says that this stage's loop no longer needs any file below `file`, its floor. The writer removes or reuses
+ * files below the lowest floor of all stages. UINT64_MAX: the loop needs no file; staging a message or a
+ * snapshot then lowers the floor to the current file. After log_open() the floor is 0. */
 void log_set_floor(struct log_stage *stage, uint64_t file);
 
 /* --- the log itself ---------------------------------------------------------------------------- */
@@ -185,36 +185,37 @@ struct log_recovery {
     uint64_t broken_bytes;
 };
 
-/* Finds the end of what is there (folder "log" of the disk) and begins a new file behind it. That reads
- * a few files at most, in LOG_SYNC, however many there are. A missing folder is made. ERR_FORMAT for
- * files of a newer version. The caller owns *ret. The writer thread runs from log_start() on. */
+/* Finds the end of the existing log (folder "log" of the disk) and begins a new file after it. With LOG_SYNC
+ * this reads a few files at most, however many there are. Creates the folder if it is missing. Returns
+ * ERR_FORMAT if a file is of a newer version. The caller owns *ret. log_start() starts the writer thread. */
 int log_open(const struct log_options *options, struct log **ret);
 int log_start(struct log *log);
 
-/* Reads one more file of what was there at log_open(), oldest first, calling the visitor; *ret_is_over:
- * that was the last. One thread at a time, any; also while the log is written to, before log_close().
- * No stage may give back files (log_set_floor) before all is read. ERR_IO: nothing of a file can be
- * read; ERR_NO_DESCRIPTORS: after these two nothing was visited, and the same call may be made again.
- * ERR_FORMAT: a record is of a version, or a message's header of a format, that only a newer Leveret knows
- * (lv_error_reason says which and where). This is final: the records before it were visited. */
+/* Reads the next file that existed at log_open(), oldest first, and calls the visitor for its records.
+ * *ret_is_over is true after the last one. Any thread, but one at a time; the log may be written to meanwhile.
+ * No stage may raise its floor (log_set_floor) before all is read. Returns
+ *   - ERR_IO if nothing of a file can be read, ERR_NO_DESCRIPTORS if it cannot be opened: then nothing was
+ *     visited, and the call may be repeated;
+ *   - ERR_FORMAT if only a newer Leveret knows a record's version or the format of a message's header
+ *     (lv_error_reason() says which and where). This is final: the records before it were visited. */
 int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over);
-/* What log_read() has yet to read; 0 at the end. The thread that calls it. */
+/* Returns the bytes that log_read() has yet to read; 0 at the end. On the thread that calls log_read(). */
 uint64_t log_unread_bytes(const struct log *log);
-/* What log_read() has found. The thread that calls it. */
+/* Returns what log_read() has found so far. On the thread that calls log_read(). */
 struct log_recovery log_recovered(const struct log *log);
 struct log_stage *log_stage(struct log *log, unsigned index);
 /* The disk is to keep so much room: a new file that would leave less is made only when what is settled
  * could not be stored otherwise, and then a small one; on_space says so. 0 after log_open(). Any thread. */
 void log_set_room_min(struct log *log, uint64_t bytes);
-/* About how many bytes the log can take without more room on the disk. Any thread. */
+/* Returns about how many bytes the log can take without more room on the disk. Any thread. */
 uint64_t log_room(const struct log *log);
-/* With true no file is kept that is not needed. Any thread. */
+/* With true, files that are no longer needed are removed instead of kept for reuse. Any thread. */
 void log_set_short(struct log *log, bool is_short);
-/* 0, or the ERR_... after which nothing is stored any more. Any thread. */
+/* Returns 0, or the error after which the log stores nothing more. Any thread. */
 int log_failure(const struct log *log);
-/* One round of the writer's work. True when it did anything. Only with is_stepped. */
+/* Does one round of the writer's work. Returns true if there was any. Only with is_stepped. */
 bool log_step(struct log *log);
-/* Writes and syncs what was submitted, ends the thread. No stage may be used any more. */
+/* Writes and syncs what was submitted and ends the thread. No stage may be used afterwards. */
 void log_close(struct log **log);
 
 #endif

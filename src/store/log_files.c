@@ -5,7 +5,7 @@
  * How a file comes to its name:
  *   - a new one is created under it, filled, given its header, synced, and its folder synced;
  *   - a used one gets its new header under its old name, is synced, renamed, and the folder synced.
- * The writer sees it only after that, so a confirmed record never stands in a file without a name.
+ * The writer sees it only after that, so a confirmed record is never in a file without a name.
  *
  *   (1) Numbers only grow and none is used twice, so what an earlier life of a file left behind is not
  *       valid in a later one.
@@ -125,7 +125,7 @@ static uint64_t reserve_bytes(const struct log *log)
     return log->options.file_bytes / LOG_RESERVE_DIVISOR / 8 * 8;
 }
 
-/* Whether files may take so much more and leave what is to be left. */
+/* Returns true if files may take this much more of the disk and still leave the room it is to keep. */
 static bool has_room_for(const struct log *log, uint64_t bytes)
 {
     struct disk *disk = log->options.disk;

@@ -5,7 +5,7 @@
  *   (2) A chunk's bytes below the stage's submitted mark belong to the writer, those above to the
  *       loop. Neither looks at the other's.
  *   (3) The keeper (log_files.c) touches only files that the writer does not: the one prepared to come
- *       next, and those that nobody needs any more. */
+ *       next, and those that are no longer needed. */
 #ifndef LEVERET_STORE_LOG_PRIVATE_H
 #define LEVERET_STORE_LOG_PRIVATE_H
 
@@ -30,13 +30,13 @@ enum {
 
 #define LOG_FOLDER "log"
 /* A file of zeros that is no file of the log yet: what the log goes on with when the disk is full, so that
- * settles can be stored until old files are not needed any more, and so that a start finds room. */
+ * settles can be stored until old files can be removed, and so that a start finds room. */
 #define LOG_RESERVE LOG_FOLDER "/reserve"
 enum { LOG_RESERVE_DIVISOR = 4 }; /* of file_bytes */
 
 /* --- stages: log_stage.c ------------------------------------------------------------------------- */
 
-/* A piece of staged records; none stands across two. */
+/* A piece of memory with staged records; no record is split over two. */
 struct log_chunk {
     struct log_chunk *next;
     size_t end; /* of its records, once there is a next one */
@@ -63,7 +63,7 @@ struct log_stage {
     struct log *log;
     unsigned index;
 
-    /* The loop's. The open record stands at tail->bytes + used and is not counted in `used`. */
+    /* The loop's. The open record begins at tail->bytes + used and is not counted in `used`. */
     struct log_chunk *tail;
     size_t used;
     size_t open_length; /* 0: none is open */
@@ -91,7 +91,7 @@ struct log_stage {
     uint64_t round_bytes;
     uint64_t answered_ticket;
 
-    _Atomic uint64_t done_ticket; /* the writer touches nothing up to here any more */
+    _Atomic uint64_t done_ticket; /* the writer no longer touches anything up to here */
     _Atomic uint64_t floor;
 };
 
@@ -215,7 +215,7 @@ struct log {
 
     struct log_files files;
 
-    struct log_unread *unread; /* whoever calls log_read()'s; NULL: all is read */
+    struct log_unread *unread; /* used by the caller of log_read(); NULL: all is read */
     struct log_recovery recovered;
 
     /* The writer's. */

@@ -410,7 +410,7 @@ static uint64_t take_place(struct reader *r, struct log_carried *ret)
     return place & 0xff;
 }
 
-/* Whether so many targets are all that is left. */
+/* Returns true if what is left is exactly this many targets. */
 static bool targets_are_whole(struct reader r, uint32_t targets)
 {
     struct log_carried c;
@@ -527,7 +527,7 @@ static void take_segment(struct reader *r, struct log_scratch *scratch)
     lv_buffer_add(&scratch->segments, &s, sizeof s);
 }
 
-/* Nothing moves any more: each segment finds its ranges. */
+/* Once the buffers no longer grow, sets the pointer of each segment to its ranges. */
 static void link_ranges(struct log_scratch *scratch, size_t count)
 {
     struct log_segment *segments = (void *)scratch->segments.p;

@@ -145,7 +145,7 @@ struct log_batch {
     uint64_t bytes;            /* of this write in this file, this record included */
 };
 
-/* Fills in header and checksum of a record whose payload stands behind the header; `length` counts
+/* Fills in header and checksum of a record whose payload follows the header; `length` counts
  * both. There must be room for log_align(length): the padding is cleared. */
 void log_record_seal(uint8_t *record, enum log_type type, size_t length);
 
@@ -161,8 +161,8 @@ static inline size_t log_record_bytes(const uint8_t *record)
     return log_align(log_get32(record + 8));
 }
 
-/* Reads the record that stands at `offset` of a file, in `bytes`, which may go on behind it. False:
- * no valid record stands here. The payload borrows from `bytes`. */
+/* Reads the record at `offset` of a file from the beginning of `bytes`, which may hold more. Returns false if
+ * there is no valid record. The payload borrows from `bytes`. */
 bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset,
                      struct log_record *ret);
 

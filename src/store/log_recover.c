@@ -6,7 +6,7 @@
  * on: the chain. From the place up to which all was synced it is walked to its end. The records are
  * read later, by log_read() (log_read.c); the log may be in use meanwhile, behind that end.
  *
- * Where no valid record stands, the place decides:
+ * Where there is no valid record, the position decides:
  *   - below what was synced for sure: damage. It is reported with file and offset; reading goes on at
  *     the next valid record;
  *   - beyond: the last write, which a crash has torn. Nobody was told of it. The log is cut here, and

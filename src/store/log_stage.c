@@ -1,14 +1,14 @@
 /* Stages: where a loop's records wait for the writer.
  *
  * A record is written once, into a chunk of memory, in the form it will have on disk, and goes from
- * there to the disk. Submitting moves a mark; the writer takes what stands below it while the loop
+ * there to the disk. Submitting moves a mark; the writer takes what is below it while the loop
  * goes on above it, in the same chunk. When the writer has caught up, a stage begins its chunk anew,
  * so that a loop at ease writes the same few kilobytes again and again, which stay in its cache.
  *
  *   (1) An enqueue record stays open, for more targets, until the next record or the submit.
  *   (2) Settled ranges gather in `runs` until the submit, or until a record comes that must not stand
  *       before them: so a settle may come after enqueues staged later, never before anything staged
- *       earlier. Whoever settles one by one, over several queues in turn, gets one range for each.
+ *       earlier. Settling one by one, over several queues in turn, gives one range per queue.
  *   (3) A stage that stages a message depends on the current file, whatever floor was set before. */
 #include <stdlib.h>
 
@@ -102,7 +102,7 @@ static void close_open(struct log_stage *stage)
     stage->open_length = 0;
 }
 
-/* Where a record of up to so many bytes can be written. None is open. */
+/* Returns room for a record of at most `bytes`. No record may be open. */
 static uint8_t *reserve(struct log_stage *stage, uint64_t bytes)
 {
     lv_assert(bytes <= LOG_RECORD_BYTES_MAX);
@@ -138,7 +138,7 @@ static void flush_runs(struct log_stage *stage)
     stage->run_count = 0;
 }
 
-/* What is staged now stands in the current file or a later one, and the loop depends on it. */
+/* What is staged now will be in the current file or a later one: the loop depends on that file. */
 static void depend_on_current(struct log_stage *stage)
 {
     uint64_t current = log_current_file(stage->log);
@@ -149,7 +149,7 @@ static void depend_on_current(struct log_stage *stage)
     }
 }
 
-/* The open record does not fit any more: it moves to a chunk where it can go on growing. */
+/* The open record no longer fits: moves it to a chunk where it can grow. */
 static void move_open(struct log_stage *stage)
 {
     size_t length = stage->open_length;

@@ -1,4 +1,4 @@
-/* The files of a log after a start, and what stands in them: records, or damage, behind which the next valid
+/* The files of a log after a start, and what is in them: records, or damage, behind which the next valid
  * record is looked for. That costs a bounded time, whatever bytes stand there. */
 #include "store/log_unread.h"
 
@@ -155,7 +155,7 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
 
 /* --- records -------------------------------------------------------------------------------------- */
 
-/* A length that stands in arbitrary bytes is believed as long as the budget lasts. */
+/* A length found in arbitrary bytes is believed as long as the budget lasts. */
 static bool is_record(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
 {
     struct log_record record;

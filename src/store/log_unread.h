@@ -66,7 +66,7 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
 
 enum step { STEP_RECORD, STEP_DAMAGE, STEP_TORN, STEP_END };
 
-/* What stands at `offset`, and where it ends. */
+/* Says what is at `offset`, and where it ends. */
 enum step unread_step(const struct log_unread *r, const struct found_file *f, struct slice bytes,
                       uint64_t offset, struct log_record *ret, uint64_t *ret_next);
 /* The next valid record behind `offset`; bytes.n when there is none. */

@@ -289,7 +289,7 @@ void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, u
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* What stands at *p, of this length, or the same as before. */
+/* Returns the n bytes at *p and moves *p behind them; or what the entry before has. */
 static struct slice get_bytes(const uint8_t **p, size_t n, bool is_same, struct slice before)
 {
     if (is_same)

@@ -1,6 +1,6 @@
 /* Segment files, and the thread that reads and writes them.
  *
- * Every file with work to do has a list of jobs, in the order of the calls, and stands in one of
+ * Every file with work to do has a list of jobs, in the order of the calls, and is in one of
  * two lines: that of the reads when its next job is a read, else the other. The worker takes the
  * first file of the readers' line, does one job of it, and puts the file at the end of the line
  * that its next job belongs to. So somebody's read waits for one write at most, whatever is queued
@@ -196,7 +196,7 @@ static struct segment_file *file_to_close(const struct segments *s)
                                       : lv_list_item(s->open.next, struct segment_file, used);
 }
 
-/* Whether so many more would be too many. */
+/* Returns true if opening `more` files would exceed the limit. */
 static bool has_too_many_open(const struct segments *s, size_t more)
 {
     if (s->open_count + more <= s->open_max)

@@ -3,8 +3,8 @@
  *
  *   (1) A segment is a run of blocks. A block holds messages of one chunk (64 sequence numbers): all
  *       of them, or a part when they are large.
- *   (2) Blocks are appended and never changed. What is settled is not noted here: the log knows.
- *   (3) A segment is removed whole.
+ *   (2) Blocks are appended and never changed. What is settled is recorded in the log, not here.
+ *   (3) A segment is removed as a whole.
  *
  * One thread does the work, in the order of the calls for each file; a read may overtake what was
  * asked for other files. Any thread may ask. `done` is called on the working thread, once for every
@@ -37,29 +37,30 @@ struct segment_block {
     struct segment_entry entries[SEGMENT_BLOCK_ENTRIES];
 };
 
-/* Appends the block's bytes, as they stand at this offset of this file (the checksum is bound to
- * the place): a multiple of 8 bytes at an offset that is one. At least one entry; names of at most
- * 255 bytes, headers and bodies below 4 GiB. */
+/* Appends the block's bytes for this offset of this file (the checksum covers the location). Their number is a
+ * multiple of 8, and so must be the offset. There must be at least one entry; names have at most 255
+ * bytes, headers and bodies less than 4 GiB. */
 void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, uint64_t offset,
                        const struct segment_block *block);
 
 enum segment_result { SEGMENT_BLOCK, SEGMENT_SHORT, SEGMENT_BROKEN };
 
-/* Reads the block at the beginning of `bytes`, which stand at this offset. SEGMENT_SHORT: more bytes
- * are needed, *ret_bytes says how many in all. SEGMENT_BROKEN: no valid block stands here. On
- * SEGMENT_BLOCK *ret_bytes is its size; the entries borrow from `bytes`. */
+/* Reads the block at the beginning of `bytes`, which were read from this offset. Returns
+ *   - SEGMENT_BLOCK: *ret_bytes is the block's size, and its entries borrow from `bytes`;
+ *   - SEGMENT_SHORT: more bytes are needed, *ret_bytes in all;
+ *   - SEGMENT_BROKEN: there is no valid block here. */
 enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint64_t number,
                                        uint64_t offset, struct segment_block *ret,
                                        uint64_t *ret_bytes);
 
-/* The next place behind a broken block, which begins `bytes`, at which a valid one stands, within
- * `bytes`; false when there is none. For getting on after damage. A block that reaches beyond
- * `bytes` counts when its header is valid: segment_read_block() says SEGMENT_SHORT there. Who
- * searches on in what follows begins it with the last SEGMENT_BLOCK_HEADER_BYTES of these. */
+/* Finds the next valid block after the broken one at the beginning of `bytes`. Returns false if there is none
+ * in `bytes`. A block that ends beyond `bytes` is found by its valid header; segment_read_block() then answers
+ * SEGMENT_SHORT. To continue in the next buffer, start it with the last SEGMENT_BLOCK_HEADER_BYTES of this
+ * one. */
 bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset,
                         uint64_t *ret_offset);
 
-/* The version that the block at the beginning of a file says it has, if that is newer than ours; else 0. */
+/* Returns the version of the block at the beginning of a file if it is newer than SEGMENT_VERSION, else 0. */
 unsigned segment_newer_version(struct slice beginning);
 enum { SEGMENT_VERSION = 2 }; /* 1: without a format of headers */
 
@@ -70,44 +71,43 @@ struct segments;
 struct segments_job;
 typedef void segments_done(void *arg, int error, struct lv_buffer *read);
 
-/* Uses the folder "segments" of the disk. ERR_FORMAT: a file is of a newer version (which one:
- * lv_error_reason). */
+/* Opens the folder "segments" of the disk. Returns ERR_FORMAT if a file is of a newer version
+ * (lv_error_reason() names it). */
 int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
 
-/* Keeps at most so many files open (at least 1), also while they wait for a sync. Before anything is
- * asked for. */
+/* Keeps at most `files_max` files open (at least 1), including those that wait for a sync. Call it before any
+ * read or write. */
 void segments_limit_open(struct segments *segments, unsigned files_max);
-/* `on_low` is called, once until the next call of this and on the working thread, when what was written
- * leaves the disk less room than this. 0: never. Any thread. */
+/* Calls `on_low` on the working thread when a write leaves the disk less than `room_min` bytes free: once, until
+ * this function is called again. With 0, never. Any thread. */
 void segments_watch_room(struct segments *segments, uint64_t room_min, void (*on_low)(void *arg),
                          void *arg);
-/* Does what was asked for before, ends the thread. */
+/* Finishes the work that was asked for and ends the thread. */
 void segments_close(struct segments **segments);
 
-/* Writes bytes at an offset; at 0 the file is made when it is not there. Takes what is in *bytes
- * (which is empty afterwards). When it failed, `done` gets them as `read`, to take or leave. After
- * ERR_NO_SPACE or ERR_NO_DESCRIPTORS they may be written again (the next sync fails all the same);
- * other failures are final for the file. */
+/* Writes bytes at an offset; at offset 0 it creates a missing file. Takes the content of *bytes, which is empty
+ * afterwards. After a failure `done` gets them back as `read` and may keep them. After ERR_NO_SPACE or
+ * ERR_NO_DESCRIPTORS they may be written again (though the next sync fails); any other failure is final
+ * for the file. */
 void segments_write(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                     struct lv_buffer *bytes, segments_done *done, void *arg);
-/* Reads up to `bytes`; the buffer in `done` is the callee's to take (move it out) or leave. After a
- * failure it is empty. */
+/* Reads up to `bytes`. `done` may keep the buffer by moving its content out. After a failure it is empty. */
 void segments_read(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                    size_t bytes, segments_done *done, void *arg);
-/* What was written to the file before, and its name, are on the disk when `done` says 0. Fails when
- * a write since the last sync has failed. */
+/* Syncs the file's earlier writes and its name: they are on the disk when `done` is called with 0. Fails if a
+ * write since the last sync has failed. */
 void segments_sync(struct segments *s, uint64_t queue, uint64_t number, segments_done *done,
                    void *arg);
-/* Removes one file; removing what is not there is fine. done may be NULL. */
+/* Removes a file. It is no error if there is none. `done` may be NULL. */
 void segments_remove(struct segments *s, uint64_t queue, uint64_t number, segments_done *done,
                      void *arg);
 
-/* Visits (queue, number, bytes) of every file there. Before anything else is asked for. */
+/* Visits every existing file with its queue, number and size. Call it before any read or write. */
 int segments_list(struct segments *s,
                   void (*visit)(void *arg, uint64_t queue, uint64_t number, uint64_t bytes),
                   void *arg);
 
-/* Does one piece of work. True when there was any. Only with is_stepped. */
+/* Does one piece of work. Returns true if there was any. Only with is_stepped. */
 bool segments_step(struct segments *s);
 
 #endif

@@ -168,7 +168,7 @@ static inline uint8_t *wire_put_longstr(uint8_t *p, struct slice s)
     return wire_put_bytes(wire_put_u32(p, (uint32_t)s.n), s);
 }
 
-/* The FRAME_HEADER_BYTES before a payload of so many bytes. */
+/* Writes the FRAME_HEADER_BYTES of a frame with a payload of this many bytes. */
 static inline uint8_t *wire_put_frame_header(uint8_t *p, uint8_t type, uint16_t channel,
                                              uint32_t payload_bytes)
 {

@@ -17,7 +17,8 @@ static int add_limit(struct invocation *i, const struct command *c, json_t *requ
     json_int_t number;
     const char *limit = i->values[OPTION_LIMIT];
     if (limit && !read_number(limit, &number))
-        return usage_error(i, c, EXIT_USAGE, "--limit: '%s' is no number from 0 on", limit);
+        return usage_error(i, c, EXIT_USAGE, "--limit: expected a non-negative integer, got '%s'",
+                           limit);
     if (limit)
         json_object_set_new(request, "limit", json_integer(number));
     return EXIT_OK;

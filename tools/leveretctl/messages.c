@@ -39,7 +39,7 @@ static int numbers_check(const struct invocation *i, const struct command *c)
     for (size_t n = 0; n < NUMBERS; n++) {
         const char *text = i->values[numbers[n].option];
         if (text && !read_number(text, &number))
-            return usage_error(i, c, EXIT_USAGE, "--%s: '%s' is no number from 0 on",
+            return usage_error(i, c, EXIT_USAGE, "--%s: expected a non-negative integer, got '%s'",
                                numbers[n].name, text);
     }
     return EXIT_OK;
