@@ -187,22 +187,6 @@ size_t outbuf_slices(const struct outbuf *out, struct slice *ret, size_t count)
     return n;
 }
 
-void outbuf_move(struct outbuf *to, struct outbuf *from)
-{
-    lv_assert(to->pool == from->pool);
-    if (!from->first)
-        return;
-    if (to->last)
-        to->last->next = from->first;
-    else
-        to->first = from->first;
-    to->last = from->last;
-    to->bytes += from->bytes;
-    from->first = NULL;
-    from->last = NULL;
-    from->bytes = 0;
-}
-
 void outbuf_clear(struct outbuf *out)
 {
     while (out->first)

@@ -93,9 +93,6 @@ void outbuf_consume(struct outbuf *out, size_t n);
 /* The first chunks' bytes for a writev(2): fills up to `count` of ret and returns how many. */
 size_t outbuf_slices(const struct outbuf *out, struct slice *ret, size_t count);
 
-/* Moves everything from one chain to the end of another of the same pool. */
-void outbuf_move(struct outbuf *to, struct outbuf *from);
-
 /* Drops everything. */
 void outbuf_clear(struct outbuf *out);
 

@@ -76,7 +76,7 @@ static void check(const struct world *w)
 static void step(struct world *w)
 {
     size_t n = random_below(w, 4) == 0 ? random_below(w, 50000) : random_below(w, 300);
-    switch (random_below(w, 7)) {
+    switch (random_below(w, 6)) {
     case 0:
     case 1: {
         uint8_t *p = outbuf_reserve(&w->out, n);
@@ -86,14 +86,6 @@ static void step(struct world *w)
     }
     case 2: outbuf_add(&w->out, more(w, n), n); break;
     case 3: borrow(w, n); break;
-    case 4: {
-        struct outbuf other = {.pool = &w->pool};
-        outbuf_add(&other, more(w, n), n);
-        outbuf_move(&w->out, &other);
-        assert_int_equal(other.bytes, 0);
-        assert_null(other.first);
-        break;
-    }
     default: {
         size_t some = random_below(w, (uint32_t)(w->out.bytes + 1));
         outbuf_consume(&w->out, some);
