@@ -7,7 +7,7 @@
 
 struct world world;
 
-/* --- what queues need from above ------------------------------------------------------------------ */
+/* --- what queues need from above -------------------------------------------------------------- */
 
 static void note_given_up(const struct message *m, enum death reason)
 {
@@ -74,30 +74,53 @@ static const struct queue_ops *ops_for(struct slice name)
     return &ops;
 }
 
-/* --- its life -------------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
+
+static void vhost_is_unused(struct lv_rcu_refs *refs)
+{
+    vhost_free(lv_container_of(refs, struct vhost, refs));
+}
 
 void world_start(void)
 {
-    world = (struct world){0};
+    memset(&world, 0, sizeof world);
     world.loops = loop_sim_create(2, 1);
     world.here = loops_at(world.loops, 0);
     world.there = loops_at(world.loops, 1);
-    world.broker = broker_create(world.loops, NULL);
-    world.broker->topology.queue_ops_for = ops_for;
-    assert_int_equal(
-        vhost_create(world.broker, slice_str("/"), false, (struct durable_done){0}, &world.vhost),
-        CHANGE_DONE);
+    topology_init(&world.topology, world.loops, NULL);
+    world.topology.queue_ops_for = ops_for;
+    topology_lock(&world.topology);
+    world.vhost = vhost_make(&world.topology, &(struct definition_vhost){.name = slice_str("/")},
+                             NULL, vhost_is_unused);
+    lv_table_insert(world.topology.vhosts, &world.vhost->by_name);
+    topology_unlock(&world.topology);
     loop_sim_enter(world.here);
+}
+
+static void delete_queues(void)
+{
+    struct lv_table_iter it;
+    for (struct lv_table_node *node = lv_table_first(world.vhost->queues, &it); node;
+         node = lv_table_next(world.vhost->queues, &it))
+        queue_delete(queue_of_node(node));
 }
 
 void world_stop(void)
 {
     loop_sim_settle(world.loops);
-    broker_free(&world.broker);
+    loop_sim_enter(world.here);
+    delete_queues();
+    topology_lock(&world.topology);
+    vhost_unlink(world.vhost);
+    topology_unlock(&world.topology);
+    vhost_unref(&world.vhost);
+    loop_sim_enter(NULL);
+    loop_sim_settle(world.loops);
+    topology_end(&world.topology);
     loop_sim_free(&world.loops);
 }
 
-/* --- queues ------------------------------------------------------------------------------------------ */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 struct queue *world_queue(const char *name, const struct lv_buffer *arguments)
 {
@@ -178,7 +201,7 @@ const char *world_bodies(struct queue *q)
     return bodies;
 }
 
-/* --- messages ------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static enum confirm_answer answered;
 
@@ -235,7 +258,7 @@ void world_publish_all(struct queue *q, const char *bodies)
     }
 }
 
-/* --- consumers -------------------------------------------------------------------------------------------- */
+/* --- consumers -------------------------------------------------------------------------------- */
 
 static bool on_deliver(struct consumer *c, const struct delivery *d)
 {

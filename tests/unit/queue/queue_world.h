@@ -1,5 +1,6 @@
-/* Queues and their consumers, without sessions, without a store, and without the rooms above: the table of
- * queue_ops.h is the test's own, and writes down what a queue gives up. One world at a time. */
+/* Queues and their consumers, without sessions, without a store, and without the rooms above: the
+ * table of queue_ops.h is the test's own, and writes down what a queue gives up. One world at a
+ * time. */
 #ifndef LEVERET_TESTS_QUEUE_WORLD_H
 #define LEVERET_TESTS_QUEUE_WORLD_H
 
@@ -13,29 +14,27 @@
 
 #include <cmocka.h>
 
-#include "broker/broker.h"
-#include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 #include "queue/queue_home.h"
+#include "topology/vhost_private.h"
 
 enum { WORLD_TEXT_MAX = 512 };
 
 extern struct world {
     struct loops *loops;
     struct loop *here, *there; /* every queue is at home here */
-    struct broker *broker;
+    struct topology topology;
     struct vhost *vhost;
     /* What the queues have given up or turned away, in order: "expired a, maxlen b". */
     char given_up[WORLD_TEXT_MAX];
-    bool
-        sends_on; /* what is given up is wanted with its body, as where there is a dead-letter exchange */
+    bool sends_on;    /* what is given up is wanted with its body, as for dead letters */
     bool has_no_room; /* can_send_on() says no */
 } world;
 
 void world_start(void);
 void world_stop(void);
 
-/* --- queues ------------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 /* Declares one. Arguments: what world_argument() has written; NULL: none. */
 struct queue *world_queue(const char *name, const struct lv_buffer *arguments);
@@ -46,11 +45,11 @@ void world_argument_text(struct lv_buffer *arguments, const char *name, const ch
 size_t world_ready(const struct queue *q);
 size_t world_taken(const struct queue *q);
 
-/* The bodies of the messages that are ready, in the order in which they would be delivered: "abc". Good until
- * the next call. */
+/* The bodies of the messages that are ready, in the order in which they would be delivered: "abc".
+ * Good until the next call. */
 const char *world_bodies(struct queue *q);
 
-/* --- messages ------------------------------------------------------------------------------------ */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /* What a message may have beside its body. */
 struct world_message {
@@ -66,7 +65,7 @@ enum confirm_answer world_publish(struct queue *q, const struct world_message *m
 /* One message for each letter. */
 void world_publish_all(struct queue *q, const char *bodies);
 
-/* --- consumers ----------------------------------------------------------------------------------- */
+/* --- consumers -------------------------------------------------------------------------------- */
 
 /* A session with one consumer: what it has got. */
 struct taker {

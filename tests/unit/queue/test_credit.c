@@ -114,7 +114,7 @@ static void what_comes_back_keeps_its_place(void **state)
     assert_string_equal(world_bodies(q), "abcd");
 }
 
-/* --- shared ------------------------------------------------------------------------------------------ */
+/* --- shared ----------------------------------------------------------------------------------- */
 
 static void consumers_that_share_credit_never_hold_more_than_it_together(void **state)
 {

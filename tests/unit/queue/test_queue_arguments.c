@@ -38,7 +38,7 @@ static struct slice table_of(struct lv_buffer *b, const char *text)
     return lv_buffer_slice(b);
 }
 
-/* --- values --------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *table;
@@ -261,7 +261,7 @@ static void what_is_set_is_read_and_what_is_not_is_unset(void **state)
     lv_buffer_free(&b);
 }
 
-/* --- equivalence ----------------------------------------------------------------------------- */
+/* --- equivalence ------------------------------------------------------------------------------ */
 
 #define UNLIKE(arg) "inequivalent arg '" arg "'" FOR ": received "
 
