@@ -1,5 +1,5 @@
-/* What broker/ keeps with each queue whose messages have ever moved on. Private to broker/. At the queue's
- * home, or after the loops have stopped. */
+/* What broker/ keeps with each queue whose messages have ever moved on. Private to broker/. At the
+ * queue's home, or after the loops have stopped. */
 #ifndef LEVERET_BROKER_DEPARTURES_H
 #define LEVERET_BROKER_DEPARTURES_H
 

@@ -1,5 +1,5 @@
-/* What broker/ does for queues: the two tables of queue/queue_ops.h, and the memory of what it keeps with
- * a queue. */
+/* What broker/ does for queues: the two tables of queue/queue_ops.h, and the memory of what it
+ * keeps with a queue. */
 #include "broker/queue_ops.h"
 
 #include <stdlib.h>

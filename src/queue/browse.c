@@ -1,5 +1,5 @@
-/* Where a browse is in each lane, and the next message from there, in memory or by a pager_reader on disk. Messages
- * that are to be passed over are counted by chunks, not read. */
+/* Where a browse is in each lane, and the next message from there, in memory or by a pager_reader
+ * on disk. Messages that are to be passed over are counted by chunks, not read. */
 #include "queue/browse.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ struct browse {
     struct pager_found found; /* when it is not here */
 };
 
-/* --- its life ------------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static struct browse_lane *place_in(struct browse *br, const struct lane *l)
 {
@@ -107,7 +107,7 @@ void browses_wake(struct queue *q)
     }
 }
 
-/* --- looking -------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 static bool is_on_disk(const struct backlog *b, uint64_t chunk)
 {
@@ -179,8 +179,8 @@ static enum pager_reader_result browse_look_on_disk(struct browse *br, struct la
     return pager_reader_find(br->reader, l, &at->disk, from, br->with_taken, &br->found);
 }
 
-/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the place is at the
- * lane's end. */
+/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the place is
+ * at the lane's end. */
 static enum browse_result browse_look(struct browse *br, struct lane *l, struct browse_lane *at)
 {
     const struct backlog *b = &l->backlog;

@@ -4,8 +4,8 @@
  * brought into memory for good, no consumer waits.
  *
  * A browse sees what is ready when it comes by. What is unacknowledged then is passed over (but for
- * `with_taken`) and does not come again when it is requeued; nor does what goes to a consumer at once.
- * A ready message whose time has come is passed over.
+ * `with_taken`) and does not come again when it is requeued; nor does what goes to a consumer at
+ * once. A ready message whose time has come is passed over.
  *
  *   (1) Each lane has a place of its own: the browse goes on in the highest lane in which there is
  *       something it has not seen.
@@ -52,14 +52,14 @@ enum browse_result {
 /* The next message; the browse stays before it. */
 enum browse_result browse_peek(struct browse *browse, struct browse_item *ret);
 
-/* The message that browse_peek() has just found, in the same turn and with nothing done to the queue in
- * between: the caller owns the reference. NULL when there is no memory for it. */
+/* The message that browse_peek() has just found, in the same turn and with nothing done to the
+ * queue in between: the caller owns the reference. NULL when there is no memory for it. */
 struct message *browse_message(struct browse *browse);
 
 /* Goes on behind it. */
 void browse_pass(struct browse *browse);
 
-/* --- for the queue's other files ------------------------------------------------------------------ */
+/* --- for the queue's other files -------------------------------------------------------------- */
 
 /* Everybody who looks is woken: something has come, or the queue is deleted. */
 void browses_wake(struct queue *q);

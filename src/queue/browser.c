@@ -1,4 +1,5 @@
-/* A browser delivers what its browse finds, a few messages a turn, as long as its consumer has credit. */
+/* A browser delivers what its browse finds, a few messages a turn, as long as its consumer has
+ * credit. */
 #include "queue/browser.h"
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@ static struct loop *browser_home(const struct browser *b)
     return b->consumer->queue->entry.home;
 }
 
-/* --- deliveries ------------------------------------------------------------------------------------- */
+/* --- deliveries ------------------------------------------------------------------------------- */
 
 static void browser_hand_over(struct consumer *c, struct message *m, const struct browse_item *item)
 {
@@ -90,7 +91,7 @@ static void browser_wake(void *arg)
         loop_schedule(browser_home(b), &b->run);
 }
 
-/* --- its life --------------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 void browser_attach(struct consumer *c)
 {

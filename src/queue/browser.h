@@ -1,9 +1,9 @@
 /* A browser is a consumer that gets copies of a queue's messages and holds none (basic.consume with
- * x-browse). Its credit is like that of others; acknowledging, or rejecting, returns credit and does
- * nothing else.
+ * x-browse). Its credit is like that of others; acknowledging, or rejecting, returns credit and
+ * does nothing else.
  *
- * It is not one of the queue's consumers: it is not counted, takes no turn, is not kept out by an exclusive
- * consumer, and keeps no queue alive.
+ * It is not one of the queue's consumers: it is not counted, takes no turn, is not kept out by an
+ * exclusive consumer, and keeps no queue alive.
  *
  * All at the queue's home. */
 #ifndef LEVERET_QUEUE_BROWSER_H

@@ -1,14 +1,14 @@
-/* The index of conflation: from each value to the place of its newest message. A value is known by its 128-bit
- * hash, as in message/dedup_cache.h, so that two values are never taken for one. An entry is swept some time after its
- * message has left the queue. */
+/* The index of conflation: from each value to the place of its newest message. A value is known by
+ * its 128-bit hash, as in message/dedup_cache.h, so that two values are never taken for one. An
+ * entry is swept some time after its message has left the queue. */
 #include "queue/conflation.h"
 
 #include <stdlib.h>
 
 #include "base/counters.h"
 #include "base/memory.h"
-#include "message/message_header.h"
 #include "message/dedup_cache.h"
+#include "message/message_header.h"
 #include "paging/pager.h"
 #include "queue/queue_private.h"
 #include "wire/table.h"
@@ -50,7 +50,7 @@ void conflation_free(struct conflation **conflation)
     free(c);
 }
 
-/* --- the index --------------------------------------------------------------------------------- */
+/* --- the index -------------------------------------------------------------------------------- */
 
 /* The value of a message with this headers table. Returns false if it has none. */
 static bool value_of(const struct conflation *c, struct slice headers, struct value_hash *ret)
@@ -136,7 +136,7 @@ static void conflation_sweep(struct queue *q, struct conflation *c)
     c->capacity = fresh.capacity;
 }
 
-/* --- messages that leave ------------------------------------------------------------------------ */
+/* --- messages that leave ---------------------------------------------------------------------- */
 
 static void conflation_drop(struct queue *q, const struct entry *e)
 {
@@ -225,7 +225,7 @@ bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t
     return true;
 }
 
-/* --- recovery ------------------------------------------------------------------------------------ */
+/* --- recovery --------------------------------------------------------------------------------- */
 
 void conflation_found(struct queue *q, uint64_t place, struct slice header, uint64_t body_bytes,
                       bool is_persistent)

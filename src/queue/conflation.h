@@ -1,15 +1,15 @@
 /* Conflation: of the ready messages of a queue that bring the same value in the header which
  * x-last-value-key names, the newest alone is kept.
  *
- *   a newer one comes      the older, ready one leaves, in memory or on disk; the newer stands at the end
- *   the older is taken     its consumer keeps it; when it comes back, it leaves, unless the newer one has
- *                          left before
+ *   a newer one comes      the older, ready one leaves, in memory or on disk; the newer is the last
+ *   the older is taken     its consumer keeps it; when it comes back, it leaves, unless the newer
+ *                          one has left before
  *   several come back      the newest of them stays
  *   no such header         the message stands as in any queue
  *
- * A message that leaves so is settled, not dead-lettered. An index in memory leads from each value to the place of
- * its newest message: 32 bytes for each value that was ever ready, swept when most of them are gone. After a
- * start it is made anew of what recovery and the segments hold.
+ * A message that leaves so is settled, not dead-lettered. An index in memory leads from each value
+ * to the place of its newest message: 32 bytes for each value that was ever ready, swept when most
+ * of them are gone. After a start it is made anew of what recovery and the segments hold.
  *
  * At the queue's home. */
 #ifndef LEVERET_QUEUE_CONFLATION_H
@@ -32,16 +32,17 @@ void conflation_came(struct queue *q, uint64_t place, const struct message *mess
  * meanwhile, and is to be settled. Else those before it with its value leave. */
 bool conflation_comes_back(struct queue *q, uint64_t place, const struct message *message);
 
-/* A message is about to be put at the end of this lane: of the sequence numbers in all of the queue's
- * lanes its will be the highest. So the newer of two is known by its number, also after a start. */
+/* A message is about to be put at the end of this lane: of the sequence numbers in all of the
+ * queue's lanes its will be the highest. So the newer of two is known by its number, also after a
+ * start. */
 void conflation_number(struct queue *q, struct lane *lane);
 
 /* Whether a ready message would leave for this one, and how long its body is. */
 bool conflation_would_replace(struct queue *q, const struct message *message,
                               uint64_t *ret_body_bytes);
 
-/* Recovery: a message stands at this place; its content header and what its body has. Any order: of two
- * with the same value the older leaves. */
+/* Recovery: a message stands at this place; its content header and what its body has. Any order: of
+ * two with the same value the older leaves. */
 void conflation_found(struct queue *q, uint64_t place, struct slice header, uint64_t body_bytes,
                       bool is_persistent);
 

@@ -11,7 +11,7 @@ enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };
 
 enum { ARRIVE_REDELIVERED = 1, ARRIVE_TELLS_COUNT = 2, ARRIVE_COUNT_SHIFT = 8 };
 
-/* --- shared credit ------------------------------------------------------------- */
+/* --- shared credit ---------------------------------------------------------------------------- */
 
 static void share_mail(struct loop *at, struct mail *mail)
 {
@@ -31,7 +31,7 @@ void consumer_share_credit(struct consumer *c, struct shared_credit *shared)
     loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
-/* --- its life ------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static struct slice slice_copy_or_empty(struct slice s)
 {
@@ -99,7 +99,7 @@ void consumer_release(struct consumer **consumer)
     loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
-/* --- deliveries: from home to the session ---------------------------------------------------- */
+/* --- deliveries: from home to the session ----------------------------------------------------- */
 
 static size_t delivery_cost(uint64_t body_bytes)
 {
@@ -191,7 +191,7 @@ void consumer_stall(struct consumer *c)
     lv_list_remove(&c->ready_link);
 }
 
-/* --- settling: from the session to home ------------------------------------------------------ */
+/* --- settling: from the session to home ------------------------------------------------------- */
 
 static void settle_mail(struct loop *at, struct mail *mail)
 {
@@ -253,7 +253,7 @@ void consumer_end_returns(struct consumer *c, void (*done)(void *arg), void *arg
         loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
-/* --- what may change while it runs ----------------------------------------------------------- */
+/* --- what may change while it runs ------------------------------------------------------------ */
 
 static void set_prefetch(struct consumer *c, uint32_t prefetch)
 {
@@ -294,7 +294,7 @@ void consumer_set_timeout(struct consumer *c, int64_t timeout_ms)
     loop_mail(c->queue->entry.home, c->loop, &mail);
 }
 
-/* --- the queue is gone ----------------------------------------------------------------------- */
+/* --- the queue is gone ------------------------------------------------------------------------ */
 
 static void cancelled_mail(struct loop *at, struct mail *mail)
 {
@@ -304,7 +304,8 @@ static void cancelled_mail(struct loop *at, struct mail *mail)
         c->calls->cancelled(c);
 }
 
-/* By mail even when the session is here: it may be in the middle of the command that caused this. */
+/* By mail even when the session is here: it may be in the middle of the command that caused
+ * this. */
 void consumer_tell_cancelled(struct consumer *c)
 {
     struct mail mail = {.deliver = cancelled_mail, .a = c};

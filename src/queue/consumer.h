@@ -50,8 +50,8 @@ struct consumer_calls {
     void (*timeout_changed)(struct consumer *consumer);
 };
 
-/* As RabbitMQ's listings say it. Consumers of a queue without single active consumer are up; else one is active,
- * and the others wait. */
+/* As RabbitMQ's listings say it. Consumers of a queue without single active consumer are up; else
+ * one is active, and the others wait. */
 enum consumer_activity { CONSUMER_UP, CONSUMER_SINGLE_ACTIVE, CONSUMER_WAITING };
 
 /* No timeout is set for the consumer or its queue: the broker's default applies. */
@@ -76,7 +76,8 @@ struct consumer {
 
     /* Home's; any loop may read it. */
     _Atomic int activity; /* enum consumer_activity */
-    /* How long a delivery may be outstanding, in milliseconds; 0: for ever; or CONSUMER_TIMEOUT_UNSET. */
+    /* How long a delivery may be outstanding, in milliseconds; 0: for ever; or
+     * CONSUMER_TIMEOUT_UNSET. */
     _Atomic int64_t timeout_ms;
 
     /* Home's. */
@@ -106,15 +107,15 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
                                  const struct consumer_calls *calls, void *session,
                                  struct slice tag, struct slice arguments);
 
-/* The consumer needs shared credit besides its own from here on; what it holds already counts in it. A reference
- * is taken. Session loop. */
+/* The consumer needs shared credit besides its own from here on; what it holds already counts in
+ * it. A reference is taken. Session loop. */
 void consumer_share_credit(struct consumer *consumer, struct shared_credit *shared);
 
 /* Changes the prefetch (0: no limit), also while the consumer runs. Session loop. */
 void consumer_set_prefetch(struct consumer *consumer, uint32_t prefetch);
 
-/* Stops deliveries to it for good: it is about to be detached. Does nothing if its queue is at home on another
- * loop. Session loop. */
+/* Stops deliveries to it for good: it is about to be detached. Does nothing if its queue is at home
+ * on another loop. Session loop. */
 void consumer_stall(struct consumer *consumer);
 
 /* Adds a hold. Session loop. */
@@ -123,27 +124,27 @@ static inline void consumer_hold(struct consumer *c)
     c->holds++;
 }
 
-/* Drops a hold and clears the pointer. After the last one `session` is not used any more, and the consumer is
- * freed; it must not be attached. Session loop. */
+/* Drops a hold and clears the pointer. After the last one `session` is not used any more, and the
+ * consumer is freed; it must not be attached. Session loop. */
 void consumer_release(struct consumer **consumer);
 
 enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 
-/* Settles `count` deliveries with consecutive places from `place` on. It takes effect at home: at once if that is this
- * loop, else by mail. Session loop. */
+/* Settles `count` deliveries with consecutive places from `place` on. It takes effect at home: at
+ * once if that is this loop, else by mail. Session loop. */
 void consumer_settle(struct consumer *consumer, uint64_t place, uint32_t count,
                      enum settle_kind kind);
 
-/* Deliveries are about to come back in more than one consumer_settle(): the queue delivers nothing until
- * consumer_end_returns(), so that their order is kept. done(arg), unless it is NULL, is called by mail when all of them
- * are back. Session loop. */
+/* Deliveries are about to come back in more than one consumer_settle(): the queue delivers nothing
+ * until consumer_end_returns(), so that their order is kept. done(arg), unless it is NULL, is
+ * called by mail when all of them are back. Session loop. */
 void consumer_begin_returns(struct consumer *consumer);
 void consumer_end_returns(struct consumer *consumer, void (*done)(void *arg), void *arg);
 
 /* The session can take more again, after deliver() returned false. Session loop. */
 void consumer_resume(struct consumer *consumer);
 
-/* --- home's half, for queue.c ----------------------------------------------------------- */
+/* --- home's half, for queue.c ----------------------------------------------------------------- */
 
 /* Whether the consumer can be given a message as far as its session and its own credit go. */
 static inline bool consumer_has_room(const struct consumer *c)
@@ -151,8 +152,8 @@ static inline bool consumer_has_room(const struct consumer *c)
     return c->is_attached && !c->is_stalled && credit_has_room(&c->credit);
 }
 
-/* Takes what a delivery needs of the credit that the consumer shares, if it shares any. False when there is
- * none: the queue delivers when it is this consumer's turn. */
+/* Takes what a delivery needs of the credit that the consumer shares, if it shares any. False when
+ * there is none: the queue delivers when it is this consumer's turn. */
 static inline bool consumer_take_credit(struct consumer *c)
 {
     return !c->credit.shared || shared_credit_take(c);

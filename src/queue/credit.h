@@ -1,13 +1,14 @@
 /* A consumer's credit: how many messages it may be given.
  *
- * The queue does not know kinds of credit. It asks whether a consumer has any (consumer_has_room), takes what a
- * delivery needs (consumer_take_credit), spends it (consumer_spend_credit), and says how many deliveries are
- * settled (consumer_return_credit). A kind of credit is how these numbers are set:
+ * The queue does not know kinds of credit. It asks whether a consumer has any (consumer_has_room),
+ * takes what a delivery needs (consumer_take_credit), spends it (consumer_spend_credit), and says
+ * how many deliveries are settled (consumer_return_credit). A kind of credit is how these numbers
+ * are set:
  *
  *   kind                        limit                cost   returned   who raises it
  *   without limit               CREDIT_UNLIMITED     0      0
  *   prefetch (AMQP 0-9-1)       the prefetch count   1      1          a settled delivery
- *   link credit (AMQP 1.0),     the last grant       1      0          the next grant, which sets used to 0
+ *   link credit (AMQP 1.0),     the last grant       1      0          the next grant: used is 0
  *     streams' chunks
  *
  * and a drain sets used to the limit. Of these kinds Leveret has the first two.
@@ -46,7 +47,8 @@ static inline void credit_init(struct credit *credit)
     lv_list_init(&credit->line_link);
 }
 
-/* At most `count` deliveries that are not settled; 0: any number. Before the consumer is attached. */
+/* At most `count` deliveries that are not settled; 0: any number. Before the consumer is
+ * attached. */
 static inline void credit_begin_prefetch(struct credit *credit, uint32_t count)
 {
     atomic_init(&credit->limit, count > 0 ? count : CREDIT_UNLIMITED);

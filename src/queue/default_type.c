@@ -1,10 +1,12 @@
-/* The type of queues that are declared without x-queue-type: added to the declaration's arguments. */
+/* The type of queues that are declared without x-queue-type: added to the declaration's
+ * arguments. */
 #include "queue/default_type.h"
 
 #include "topology/vhost.h"
 #include "wire/table.h"
 
-/* A vhost that says "classic" says so in every queue's arguments; a broker that says it says nothing. */
+/* A vhost that says "classic" says so in every queue's arguments; a broker that says it says
+ * nothing. */
 static struct slice default_type(const struct vhost *vhost)
 {
     const char *of_broker =

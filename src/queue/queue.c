@@ -17,7 +17,7 @@
 #include "topology/topology_events.h"
 #include "topology/vhost_private.h"
 
-/* --- its life ------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static struct slice bytes_copy(struct slice s)
 {
@@ -86,8 +86,8 @@ static void free_mail(struct loop *at, struct mail *mail)
     queue_free(q);
 }
 
-/* Every loop has passed a quiescent state: whoever had found the queue by its name or in a route has
- * sent its mail. Mail to the home now comes behind all of that. */
+/* Every loop has passed a quiescent state: whoever had found the queue by its name or in a route
+ * has sent its mail. Mail to the home now comes behind all of that. */
 static void queue_after_grace(struct lv_rcu_refs *refs)
 {
     struct queue *q = queue_of_entry(lv_container_of(refs, struct queue_entry, refs));
@@ -177,7 +177,7 @@ void queue_set_departures_behind(struct queue *q, bool is_behind)
     atomic_store_explicit(&q->is_departures_behind, is_behind, memory_order_relaxed);
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 struct queue *queue_find(struct vhost *vhost, struct slice name)
 {
@@ -270,7 +270,8 @@ static void settings_begin(struct queue *q)
     q->lanes.first.backlog.counts_deliveries = is_quorum;
 }
 
-/* Users of quorum queues count on a limit that there is only with somewhere to put what reaches it. */
+/* Users of quorum queues count on a limit that there is only with somewhere to put what reaches
+ * it. */
 static void warn_of_no_dead_letters(const struct queue *q)
 {
     const struct queue_arguments *a = &q->settings;
@@ -417,7 +418,7 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
     return q;
 }
 
-/* --- deletion: home -------------------------------------------------------------------------- */
+/* --- deletion: home --------------------------------------------------------------------------- */
 
 /* The lock is held. */
 static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_is_pending)

@@ -1,15 +1,15 @@
 /* A queue: messages wait in it, in order, until a consumer's session acknowledges them.
  *
- * What the topology knows of it (name, flags, arguments, home) is its struct queue_entry, with which it begins. Its
- * messages and consumers belong to its home loop alone; other loops send mail. Each function says where it may be
- * called: *any loop*, or *home*.
+ * What the topology knows of it (name, flags, arguments, home) is its struct queue_entry, with
+ * which it begins. Its messages and consumers belong to its home loop alone; other loops send mail.
+ * Each function says where it may be called: *any loop*, or *home*.
  *
- * A message that comes goes to a consumer at once if one can take it and nothing waits before it; else it is
- * ready in the backlog until a consumer has credit.
+ * A message that comes goes to a consumer at once if one can take it and nothing waits before it;
+ * else it is ready in the backlog until a consumer has credit.
  *
  *   (1) Messages are ready only while no consumer can take one, or a delivery run is scheduled.
- *   (2) A deleted queue has no messages, no consumers and no name. What still arrives for it by mail is answered
- *       with CONFIRM_GONE: it was not taken. */
+ *   (2) A deleted queue has no messages, no consumers and no name. What still arrives for it by
+ *       mail is answered with CONFIRM_GONE: it was not taken. */
 #ifndef LEVERET_QUEUE_QUEUE_H
 #define LEVERET_QUEUE_QUEUE_H
 
@@ -41,7 +41,7 @@ struct queue_counters {
     uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
-/* --- what never changes, or may be read by anybody: any thread ---------------------------- */
+/* --- what never changes, or may be read by anybody: any thread -------------------------------- */
 
 /* The queue as the topology knows it: its flags and arguments, its exclusive owner ... */
 static inline struct queue_entry *queue_entry(const struct queue *q)
@@ -80,24 +80,24 @@ static inline struct queue *queue_of_node(struct lv_table_node *node)
     return queue_of_entry(queue_entry_of_node(node));
 }
 
-/* --- names: any loop -------------------------------------------------------------------- */
+/* --- names: any loop -------------------------------------------------------------------------- */
 
-/* Returns the vhost's queue of this name, or NULL. It is valid until the end of the turn; queue_ref() keeps it
- * longer. */
+/* Returns the vhost's queue of this name, or NULL. It is valid until the end of the turn;
+ * queue_ref() keeps it longer. */
 struct queue *queue_find(struct vhost *vhost, struct slice name);
 
 /* Takes a reference. */
 struct queue *queue_ref(struct queue *q);
-/* Drops a reference and clears the pointer. With the last one the queue is freed at its home, a grace period
- * later. */
+/* Drops a reference and clears the pointer. With the last one the queue is freed at its home, a
+ * grace period later. */
 void queue_unref(struct queue **queue);
 
 struct queue_declaration {
     struct slice name; /* not empty: the session makes up names */
     bool is_generated; /* the session has made it up: it may begin with "amq." */
     bool passive;
-    /* The user's permissions were checked for a queue that exists. If it does not, and the declaration is not
-     * passive, the answer is CHANGE_REFUSED without an error. */
+    /* The user's permissions were checked for a queue that exists. If it does not, and the
+     * declaration is not passive, the answer is CHANGE_REFUSED without an error. */
     bool only_if_there;
     struct queue_flags flags;
     struct slice arguments;
@@ -110,11 +110,13 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  const struct queue_declaration *d, struct durable_done done,
                                  struct broker_error *error, struct queue **ret, bool *ret_created);
 
-/* Recovery: makes a durable queue, without checks and without storing it. Before the loops start. */
+/* Recovery: makes a durable queue, without checks and without storing it. Before the loops
+ * start. */
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
                             struct slice arguments, uint64_t id);
 
-/* Whether it belongs to an exchange that delays messages: they wait in it until they are due. Any thread. */
+/* Whether it belongs to an exchange that delays messages: they wait in it until they are due. Any
+ * thread. */
 bool queue_is_delaying(const struct queue *q);
 
 /* Fixed when the queue is declared. Any thread. */
@@ -126,37 +128,39 @@ uint64_t queue_id(const struct queue *q);
 /* What the queue itself costs, without messages. Any thread. */
 size_t queue_memory(const struct queue *q);
 
-/* --- publishing: any loop --------------------------------------------------------------- */
+/* --- publishing: any loop --------------------------------------------------------------------- */
 
-/* Puts the message into one queue: now if the queue is at home on this loop, else by mail. The message is
- * shared: a reference is taken. With a sink, CONFIRM_LATER promises one answer with this number: from another
- * loop, or when a persistent message is safe on disk. Without a sink the return value means nothing. */
+/* Puts the message into one queue: now if the queue is at home on this loop, else by mail. The
+ * message is shared: a reference is taken. With a sink, CONFIRM_LATER promises one answer with this
+ * number: from another loop, or when a persistent message is safe on disk. Without a sink the
+ * return value means nothing. */
 enum confirm_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                   struct confirm_sink *sink, uint64_t number);
 
-/* Like queue_publish(), for a message that comes out of another queue, which keeps it if it is refused. It is not
- * checked for being a duplicate, and refusing it makes no dead letter. */
+/* Like queue_publish(), for a message that comes out of another queue, which keeps it if it is
+ * refused. It is not checked for being a duplicate, and refusing it makes no dead letter. */
 enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
                                         struct confirm_sink *sink, uint64_t number);
 
-/* Asks for an answer with number 0 when everything that was settled in the queue before this call is stored.
- * Returns CONFIRM_TOOK if there is nothing to wait for. */
+/* Asks for an answer with number 0 when everything that was settled in the queue before this call
+ * is stored. Returns CONFIRM_TOOK if there is nothing to wait for. */
 enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q,
                                       struct confirm_sink *sink);
 
-/* Whether the queue's home has so much to do that publishers to this queue should pause. Any loop. */
+/* Whether the queue's home has so much to do that publishers to this queue should pause. Any
+ * loop. */
 bool queue_is_behind(const struct queue *q);
 
-/* The short way: hands the bytes to the next consumer where they lie, without making a message. Returns false, and
- * has done nothing, unless the queue is at home on this loop, is empty, and its next consumer is here, takes
- * messages without acknowledgements and has no limit. */
+/* The short way: hands the bytes to the next consumer where they lie, without making a message.
+ * Returns false, and has done nothing, unless the queue is at home on this loop, is empty, and its
+ * next consumer is here, takes messages without acknowledgements and has no limit. */
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery);
 
-/* --- calls: any loop asks, home answers ------------------------------------------------- */
+/* --- calls: any loop asks, home answers ------------------------------------------------------- */
 
-/* One question to a queue's home. The caller owns the struct, and keeps it until done() is called on its loop:
- * within queue_call_start() if home is here and the answer is known, else by mail in a later turn. The caller holds
- * a reference of the queue meanwhile. */
+/* One question to a queue's home. The caller owns the struct, and keeps it until done() is called
+ * on its loop: within queue_call_start() if home is here and the answer is known, else by mail in a
+ * later turn. The caller holds a reference of the queue meanwhile. */
 struct queue_call {
     struct queue *queue;
     struct loop *from;
@@ -195,7 +199,8 @@ struct queue_call {
 /* Asks. On the loop call->from. */
 void queue_call_start(struct queue_call *call);
 
-/* What call->run can be; refused with 404 if the queue is deleted, unless it says otherwise. Home. */
+/* What call->run can be; refused with 404 if the queue is deleted, unless it says otherwise.
+ * Home. */
 void queue_call_status(struct queue_call *call);    /* ready, consumers, and what else is counted */
 void queue_call_redeclare(struct queue_call *call); /* like a status; is_gone if it is deleted */
 void queue_call_consume(struct queue_call *call);   /* attaches call->consumer */
@@ -208,12 +213,14 @@ void queue_call_delete(
 /* Deletes the queue without conditions, at its home, by mail. Any loop; from NULL: any thread. */
 void queue_delete_by_mail(struct loop *from, struct queue *q);
 
-/* --- home ------------------------------------------------------------------------------- */
+/* --- home ------------------------------------------------------------------------------------- */
 
-/* Every queue at home on this loop pages out what it can: topology->is_short_of_memory has been set. */
+/* Every queue at home on this loop pages out what it can: topology->is_short_of_memory has been
+ * set. */
 void queues_relieve(struct topology *topology, struct loop *loop);
 
-/* What its arguments and policies say together (queue_settings.h). Borrowed until the end of the turn. */
+/* What its arguments and policies say together (queue_settings.h). Borrowed until the end of the
+ * turn. */
 const struct queue_arguments *queue_settings(const struct queue *q);
 
 /* The policy that rules it, borrowed until the end of the turn; NULL: none. */
@@ -222,22 +229,23 @@ struct effective_policy *queue_policy(const struct queue *q);
 /* The consumer that has the queue for itself, or NULL. Borrowed until the end of the turn. */
 const struct consumer *queue_exclusive_consumer(const struct queue *q);
 
-/* Adds an exclusive queue to the list of the connection that owns it, and finds the first of such a list, or
- * NULL. It leaves the list when it is deleted. The connection is at home on the same loop. */
+/* Adds an exclusive queue to the list of the connection that owns it, and finds the first of such a
+ * list, or NULL. It leaves the list when it is deleted. The connection is at home on the same
+ * loop. */
 void queue_add_owned(struct lv_list *owned, struct queue *q);
 struct queue *queue_first_owned(const struct lv_list *owned);
 
-/* Deletes the queue: its name and bindings at once, then its messages; its consumers are told, and the deletion is
- * stored if it is durable. Returns how many messages were ready. */
+/* Deletes the queue: its name and bindings at once, then its messages; its consumers are told, and
+ * the deletion is stored if it is durable. Returns how many messages were ready. */
 uint64_t queue_delete(struct queue *q);
 
-/* Gives the consumer turns, or lets it wait for being the single active one. Whether it may come is the caller's
- * business (queue_call_consume checks it). */
+/* Gives the consumer turns, or lets it wait for being the single active one. Whether it may come is
+ * the caller's business (queue_call_consume checks it). */
 void queue_attach(struct queue *q, struct consumer *consumer);
 
-/* Takes the consumer's turns away; what it holds stays with it. `returns_all`: the session gives back what the
- * consumer holds right after this; the next single active consumer takes over only behind that, so that the order
- * is kept. Does nothing if the consumer is not attached. */
+/* Takes the consumer's turns away; what it holds stays with it. `returns_all`: the session gives
+ * back what the consumer holds right after this; the next single active consumer takes over only
+ * behind that, so that the order is kept. Does nothing if the consumer is not attached. */
 void queue_detach(struct queue *q, struct consumer *consumer, bool returns_all);
 
 #endif

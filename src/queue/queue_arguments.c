@@ -1,6 +1,6 @@
-/* Arguments of queues, as RabbitMQ 3.10 checks them: in its order, so that of two mistakes the same one is
- * named; in its words. One table has every argument: who knows it, how it is checked, when it is compared, which
- * number it sets.
+/* Arguments of queues, as RabbitMQ 3.10 checks them: in its order, so that of two mistakes the same
+ * one is named; in its words. One table has every argument: who knows it, how it is checked, when
+ * it is compared, which number it sets.
  *
  * Each queue type knows some arguments. Those are checked by value; an argument that only another
  * type knows is refused; what no type knows is taken and ignored. */
@@ -37,7 +37,7 @@ static bool refuse_unsupported(const struct argument_subject *s, const char *wha
     return refuse_value(s, text);
 }
 
-/* --- one value ------------------------------------------------------------------------------ */
+/* --- one value -------------------------------------------------------------------------------- */
 
 static bool check_milliseconds(const struct argument_subject *s, const struct field *f)
 {
@@ -114,7 +114,7 @@ static bool check_type(const struct argument_subject *s, const struct field *f)
     return check_string(s, f) && (is_one_of(f, words) || refuse_unsupported(s, "type", f->bytes));
 }
 
-/* --- the arguments of queues ---------------------------------------------------------------- */
+/* --- the arguments of queues ------------------------------------------------------------------ */
 
 /* What a queue's value of this argument is, where it is a number. */
 static int64_t read_integer(const struct field *f)
@@ -133,7 +133,8 @@ static int64_t read_timeout(const struct field *f)
     return !field_is_integer(f) ? ARGUMENT_UNSET : f->i > 0 ? f->i : 0;
 }
 
-/* Numbers: policies leave it alone; may lower it; may lower it, and it is a time in milliseconds. */
+/* Numbers: policies leave it alone; may lower it; may lower it, and it is a time in
+ * milliseconds. */
 enum { ALONE = 1, POLICY, POLICY_MS };
 
 #define NUMBER(member, lowered_by) offsetof(struct queue_arguments, member), lowered_by
@@ -143,7 +144,8 @@ static const struct argument {
     const char *name;
     unsigned types; /* which queue types know it */
     bool (*check)(const struct argument_subject *s, const struct field *f); /* NULL: any value */
-    /* When a classic, when a quorum queue is declared again: in which turn it is compared; 0: it is not. */
+    /* When a classic, when a quorum queue is declared again: in which turn it is compared; 0: it is
+     * not. */
     uint8_t compared[2];
     size_t number; /* where its int64_t is in struct queue_arguments; 0: it is no number */
     int lowered_by;
@@ -361,7 +363,7 @@ bool queue_arguments_check_generated(struct slice table, struct broker_error *er
                          "Cannot declare a server-named queue for type rabbit_quorum_queue");
 }
 
-/* --- equivalence ---------------------------------------------------------------------------- */
+/* --- equivalence ------------------------------------------------------------------------------ */
 
 /* A queue without x-queue-type is a classic one. */
 static bool compare(const struct argument_subject *s, struct slice have_table)
@@ -414,7 +416,7 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
     return true;
 }
 
-/* --- known names ---------------------------------------------------------------------------- */
+/* --- known names ------------------------------------------------------------------------------ */
 
 bool queue_argument_is_known(struct slice name)
 {

@@ -37,12 +37,13 @@ bool queue_arguments_read(struct slice table, struct queue_flags flags, struct s
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error);
 
-/* The n-th of the numbers in *values that a policy can make smaller, under the key of policies for it; NULL: there
- * are no more. *ret_is_time: it is in milliseconds. */
+/* The n-th of the numbers in *values that a policy can make smaller, under the key of policies for
+ * it; NULL: there are no more. *ret_is_time: it is in milliseconds. */
 int64_t *queue_arguments_lowered(struct queue_arguments *values, size_t n, const char **ret_key,
                                  bool *ret_is_time);
 
-/* Whether an argument of this name means anything to a queue of some type. What does not begin with "x-" is the client's own note, and taken for known. */
+/* Whether an argument of this name means anything to a queue of some type. What does not begin with
+ * "x-" is the client's own note, and taken for known. */
 bool queue_argument_is_known(struct slice name);
 
 /* False, and *ret unchanged, when it is none of the words. */
@@ -57,8 +58,8 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
                          struct slice want_table, bool is_type_relaxed, struct slice queue,
                          struct slice vhost, struct broker_error *error);
 
-/* Fills in error 406: the argument is one of another type of queue. Returns false. Private to the files that
- * read arguments (topology/argument_checks.h). */
+/* Fills in error 406: the argument is one of another type of queue. Returns false. Private to the
+ * files that read arguments (topology/argument_checks.h). */
 struct argument_subject;
 bool refuse_foreign(const struct argument_subject *s, struct slice argument, enum queue_type type);
 

@@ -91,8 +91,8 @@ void queue_call_status(struct queue_call *call)
     const struct queue_transit transit = q->ops->in_transit(q);
     call->dead_letters = transit.due_messages;
     call->dead_letter_bytes = transit.due_body_bytes;
-    /* No consumer has what is on its way to another queue. A purge may have dropped it here, on disk, before
-     * it has arrived there. */
+    /* No consumer has what is on its way to another queue. A purge may have dropped it here, on
+     * disk, before it has arrived there. */
     call->taken = totals.taken > transit.messages ? totals.taken - transit.messages : 0;
     call->ready_bytes = totals.ready_bytes;
     call->taken_bytes =

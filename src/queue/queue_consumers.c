@@ -1,9 +1,10 @@
-/* Who gets the next message: a queue's consumers, those that can take one in the order of their turns.
+/* Who gets the next message: a queue's consumers, those that can take one in the order of their
+ * turns.
  *
- * With a single active consumer only that one has turns; the others wait for it to leave. Then the one
- * of the highest priority follows, of several the one that came first: not before everything is back
- * that the old one will give back, so that messages keep their order. One that cancels by itself
- * keeps what it holds, and the next one goes on behind that. */
+ * With a single active consumer only that one has turns; the others wait for it to leave. Then the
+ * one of the highest priority follows, of several the one that came first: not before everything is
+ * back that the old one will give back, so that messages keep their order. One that cancels by
+ * itself keeps what it holds, and the next one goes on behind that. */
 #include "queue/queue_private.h"
 
 #include "base/counters.h"
@@ -29,7 +30,8 @@ static void ready_insert(struct queue *q, struct consumer *c)
     insert_by_priority(&q->ready_consumers, c, offsetof(struct consumer, ready_link));
 }
 
-/* The consumer whose turn it is, with what a delivery needs of its shared credit taken; NULL when none can. */
+/* The consumer whose turn it is, with what a delivery needs of its shared credit taken; NULL when
+ * none can. */
 struct consumer *queue_next_consumer(struct queue *q)
 {
     while (!lv_list_is_empty(&q->ready_consumers)) {
@@ -78,7 +80,8 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
 
 /* --- the single active consumer --------------------------------------------------------------- */
 
-/* Somebody becomes the active consumer, if there is none: they stand by priority (queue_attach()). */
+/* Somebody becomes the active consumer, if there is none: they stand by priority
+ * (queue_attach()). */
 static void activate_next(struct queue *q)
 {
     if (q->active_consumer || lv_list_is_empty(&q->consumers))

@@ -1,8 +1,8 @@
-/* What time does to a queue: messages whose deadline has come leave it, wherever they stand, in the order of
- * their deadlines; a queue that nobody uses goes.
+/* What time does to a queue: messages whose deadline has come leave it, wherever they stand, in the
+ * order of their deadlines; a queue that nobody uses goes.
  *
- * One timer, for the earliest deadline of all lanes. What must go on elsewhere and stands on disk is
- * read a little before its time. */
+ * One timer, for the earliest deadline of all lanes. What must go on elsewhere and stands on disk
+ * is read a little before its time. */
 #include "queue/queue_private.h"
 
 #include "message/message_header.h"
@@ -12,7 +12,7 @@ enum {
     WATCH_MS_MAX = 60000, /* the machine may sleep meanwhile, and timers with it */
 };
 
-/* --- deadlines ---------------------------------------------------------------------------------- */
+/* --- deadlines -------------------------------------------------------------------------------- */
 
 static uint64_t expires_at(const struct queue *q, const struct message *m)
 {
@@ -30,7 +30,7 @@ uint64_t queue_deadline(const struct queue *q, const struct message *m)
     return q->ops->deadline ? q->ops->deadline(q, m) : expires_at(q, m);
 }
 
-/* --- the timer ---------------------------------------------------------------------------------- */
+/* --- the timer -------------------------------------------------------------------------------- */
 
 static void due_timer_start(struct queue *q, uint64_t wake_ms)
 {
@@ -63,7 +63,7 @@ static bool find_due(struct queue *q, struct lane **ret_lane, struct backlog_fir
     return is_found;
 }
 
-/* --- expiry ------------------------------------------------------------------------------------- */
+/* --- expiry ----------------------------------------------------------------------------------- */
 
 /* Takes the message that is due. False: its body is wanted and not here yet. */
 static bool take_due(struct queue *q, struct lane *l, const struct backlog_first_due *due,
@@ -170,7 +170,7 @@ struct loop_task *queue_expiry_task(struct queue *q)
     return &q->expiry_run;
 }
 
-/* --- a queue that nobody uses --------------------------------------------------------------------- */
+/* --- a queue that nobody uses ----------------------------------------------------------------- */
 
 void queue_used(struct queue *q)
 {
@@ -205,7 +205,7 @@ static void on_idle(struct loop *loop, struct loop_timer *timer)
         queue_delete(q);
 }
 
-/* --- its life --------------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 void queue_init_expiry(struct queue *q)
 {

@@ -1,4 +1,5 @@
-/* A queue owns lanes of messages (paging/lane_owner.h): what they ask of their owner is answered here. */
+/* A queue owns lanes of messages (paging/lane_owner.h): what they ask of their owner is answered
+ * here. */
 #include "queue/queue_private.h"
 
 #include "paging/journal.h"

@@ -1,11 +1,12 @@
-/* How much may be ready in a queue: what comes above that is refused, or pushes out what stands at the
- * head. Counted are messages that are ready, and the bytes of their bodies. */
+/* How much may be ready in a queue: what comes above that is refused, or pushes out what stands at
+ * the head. Counted are messages that are ready, and the bytes of their bodies. */
 #include "queue/queue_private.h"
 
 #include "paging/pager.h"
 #include "queue/conflation.h"
 
-/* As many always leave for one that comes, so that a queue is at its limit however busy its loop is. */
+/* As many always leave for one that comes, so that a queue is at its limit however busy its loop
+ * is. */
 enum { DROPS_AT_ONCE = 16 };
 
 static bool is_above(const struct queue_arguments *settings, uint64_t ready, uint64_t bytes)

@@ -189,7 +189,7 @@ void queue_deliver_soon(struct queue *q)
         queue_schedule_deliveries(q);
 }
 
-/* --- publishing ------------------------------------------------------------------------------ */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 /* Where the message waits. Only a queue with priorities looks into it. */
 static struct lane *lane_for(struct queue *q, const struct message *m)
@@ -382,7 +382,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
     return true;
 }
 
-/* --- settling: home -------------------------------------------------------------------------- */
+/* --- settling: home --------------------------------------------------------------------------- */
 
 /* A consumer wants no more of it. */
 static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
@@ -421,7 +421,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t 
     queue_schedule_deliveries(q);
 }
 
-/* --- settings -------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 void queue_settings_changed(struct queue *q)
 {

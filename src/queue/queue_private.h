@@ -45,8 +45,7 @@ struct queue {
     uint64_t due_ms;              /* ... fires then: loop_steady_ms() */
     bool waits_for_disk;          /* what is due first is being read */
     struct loop_task expiry_run;
-    struct loop_job
-        work; /* goes on with expiry, limits and deliveries that were too much at once */
+    struct loop_job work; /* goes on with what was too much at once: expiry, limits, deliveries */
     struct loop_timer idle_timer;  /* for x-expires */
     _Atomic uint64_t used_ms;      /* when it was last used: the loop's clock; any loop */
     struct lv_list browses;        /* browse.h: who looks */
@@ -77,16 +76,17 @@ static inline struct queue *queue_of_lane(const struct lane *l)
     return lv_container_of(l->owner, struct queue, lanes);
 }
 
-/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a quorum
- * queue every one. */
+/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a
+ * quorum queue every one. */
 static inline bool queue_stores(const struct queue *q, const struct message *message)
 {
     return backlog_stores(&q->lanes.first.backlog, message);
 }
 
-/* --- queue.c --- */
+/* --- queue.c ---------------------------------------------------------------------------------- */
 
-/* Deletes the queue; `done` is told of the commit when *ret_is_pending. Returns how many messages were ready. */
+/* Deletes the queue; `done` is told of the commit when *ret_is_pending. Returns how many messages
+ * were ready. */
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending);
 
 /* Makes a queue that no vhost knows of (reply_queue.h): without arguments, and never stored. */
@@ -94,18 +94,19 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
 /* Deletes it, with what it holds; nothing finds it any more. */
 void queue_end_apart(struct queue *q);
 
-/* --- queue_lanes.c --- */
+/* --- queue_lanes.c ---------------------------------------------------------------------------- */
 
 /* Makes the queue the owner of its lanes, once its flags, id and conflation are known. */
 void queue_init_lanes(struct queue *q);
 
-/* --- queue_consumers.c --- */
+/* --- queue_consumers.c ------------------------------------------------------------------------ */
 
-/* Returns the consumer whose turn it is, having taken what a delivery needs of its shared credit; NULL if no consumer
- * can take a message. */
+/* Returns the consumer whose turn it is, having taken what a delivery needs of its shared credit;
+ * NULL if no consumer can take a message. */
 struct consumer *queue_next_consumer(struct queue *q);
 
-/* The consumer has been given a message: it goes behind the others of its priority, or out of the ready ones. */
+/* The consumer has been given a message: it goes behind the others of its priority, or out of the
+ * ready ones. */
 void queue_after_turn(struct queue *q, struct consumer *c);
 
 /* Removes the consumer from the queue; what it holds stays with it. */
@@ -129,9 +130,10 @@ void queue_consumers_refresh(struct queue *q);
 /* The consumer may have credit again. */
 void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
-/* --- queue_returns.c --- */
+/* --- queue_returns.c -------------------------------------------------------------------------- */
 
-/* A taken message comes back: it is ready again at its place, or given up if it has come back too often. */
+/* A taken message comes back: it is ready again at its place, or given up if it has come back too
+ * often. */
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
 
 /* How often the lane's first ready message, which is in memory, has come back. */
@@ -141,50 +143,53 @@ uint32_t queue_first_delivery_count(struct lane *l);
 void queue_begin_returns(struct queue *q);
 void queue_end_returns(struct queue *q);
 
-/* --- queue_messages.c --- */
+/* --- queue_messages.c ------------------------------------------------------------------------- */
 
-/* Puts a message into the queue. CONFIRM_LATER: the caller asks for the answer with journal_confirm(). A reference is
- * taken. `is_kept`: the sender keeps the message if it is refused, so that it does not become a dead letter. */
+/* Puts a message into the queue. CONFIRM_LATER: the caller asks for the answer with
+ * journal_confirm(). A reference is taken. `is_kept`: the sender keeps the message if it is
+ * refused, so that it does not become a dead letter. */
 enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept);
 
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 
-/* Schedules a delivery run for the end of the turn, if there is anything to deliver and anybody to take it. */
+/* Schedules a delivery run for the end of the turn, if there is anything to deliver and anybody to
+ * take it. */
 void queue_schedule_deliveries(struct queue *q);
 /* Like queue_schedule_deliveries(), also for a deleted queue: then it does nothing. */
 void queue_deliver_soon(struct queue *q);
 
-/* It is the consumer's turn by its shared credit: gives it what it can take before this returns, and others of the
- * queue what they can take. */
+/* It is the consumer's turn by its shared credit: gives it what it can take before this returns,
+ * and others of the queue what they can take. */
 void queue_deliver_to(struct queue *q, struct consumer *consumer);
 
 /* `count` messages from this place on that the consumer held are settled. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
                   enum settle_kind kind);
 
-/* Whether the lane's first ready message can be delivered now. If not, what is missing has been asked for, and
- * deliveries are scheduled when it is there. */
+/* Whether the lane's first ready message can be delivered now. If not, what is missing has been
+ * asked for, and deliveries are scheduled when it is there. */
 bool queue_first_is_deliverable(struct lane *l);
 
 /* A message has left the queue for good: the log and the segments are told. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
 
-/* --- queue_once.c --- */
+/* --- queue_once.c ----------------------------------------------------------------------------- */
 
-/* Like queue_take_message(), unless the queue drops duplicates and the message is one. With a sink, CONFIRM_LATER
- * promises an answer. */
+/* Like queue_take_message(), unless the queue drops duplicates and the message is one. With a sink,
+ * CONFIRM_LATER promises an answer. */
 enum confirm_answer queue_take_once(struct queue *q, struct message *message,
                                     struct confirm_sink *sink, uint64_t number);
 
-/* Like queue_take_message() with is_kept, duplicate or not; with a sink, CONFIRM_LATER promises an answer. */
+/* Like queue_take_message() with is_kept, duplicate or not; with a sink, CONFIRM_LATER promises an
+ * answer. */
 enum confirm_answer queue_take_again(struct queue *q, struct message *message,
                                      struct confirm_sink *sink, uint64_t number);
 
-/* --- queue_expiry.c --- */
+/* --- queue_expiry.c --------------------------------------------------------------------------- */
 
-/* Messages that are wanted for their deadlines have been read from the disk; `is_deadline`: deadlines that were not
- * known before have. */
+/* Messages that are wanted for their deadlines have been read from the disk; `is_deadline`:
+ * deadlines that were not known before have. */
 void queue_fetched(struct queue *q, bool is_deadline);
 
 /* When a message that comes now is due: loop_steady_ms(); 0: never. */
@@ -199,7 +204,8 @@ void queue_expire(struct queue *q);
 /* The queue is being used: its idle time begins anew. Any loop. */
 void queue_used(struct queue *q);
 
-/* Starts or stops the timer that deletes the queue when it was not used for as long as its settings say. */
+/* Starts or stops the timer that deletes the queue when it was not used for as long as its settings
+ * say. */
 void queue_watch_use(struct queue *q);
 
 void queue_init_expiry(struct queue *q);
@@ -208,7 +214,7 @@ void queue_begin_expiry(struct queue *q);
 /* The queue is deleted. */
 void queue_end_expiry(struct queue *q);
 
-/* --- queue_limits.c --- */
+/* --- queue_limits.c --------------------------------------------------------------------------- */
 
 bool queue_is_limited(const struct queue *q);
 
@@ -218,7 +224,7 @@ bool queue_would_overflow(struct queue *q, const struct message *m);
 /* With overflow drop-head: gives up messages at the head while there are too many. */
 void queue_keep_limits(struct queue *q);
 
-/* --- queue_calls.c --- */
+/* --- queue_calls.c ---------------------------------------------------------------------------- */
 
 /* Answers gets that waited, in order, as far as messages are there for them. */
 void queue_answer_waiting_calls(struct queue *q);

@@ -1,5 +1,5 @@
-/* Messages that come back to their queue, which a quorum queue counts: how often one may, what the next
- * delivery says of it, and what becomes of one that has come back too often. */
+/* Messages that come back to their queue, which a quorum queue counts: how often one may, what the
+ * next delivery says of it, and what becomes of one that has come back too often. */
 #include "queue/queue_private.h"
 
 #include "base/counters.h"

@@ -1,8 +1,8 @@
 /* A queue's settings: what its arguments and its policies say together.
  *
- * If both an argument and a policy give a number, the smaller one counts; of anything else, the argument's. A queue's
- * settings and its policy belong to its home, and change only in a mail of their own. Before the queue is in its
- * vhost's table they belong to whoever makes it. */
+ * If both an argument and a policy give a number, the smaller one counts; of anything else, the
+ * argument's. A queue's settings and its policy belong to its home, and change only in a mail of
+ * their own. Before the queue is in its vhost's table they belong to whoever makes it. */
 #ifndef LEVERET_QUEUE_QUEUE_SETTINGS_H
 #define LEVERET_QUEUE_QUEUE_SETTINGS_H
 
@@ -11,17 +11,19 @@
 
 struct queue;
 
-/* Merges both into *ret, whose slices point into the arguments' table or the policy's definition. With policy NULL,
- * *ret is what the arguments say. Values of a wrong type in a definition are left out. Pure. */
+/* Merges both into *ret, whose slices point into the arguments' table or the policy's definition.
+ * With policy NULL, *ret is what the arguments say. Values of a wrong type in a definition are left
+ * out. Pure. */
 void queue_settings_merge(const struct queue_arguments *arguments,
                           const struct effective_policy *policy, struct queue_arguments *ret);
 
-/* Sends the queue's home the policy that rules it now (NULL: none). Takes the policy and a reference of the queue. The
- * policy lock is held, so that the mail of two changes arrives in their order. */
+/* Sends the queue's home the policy that rules it now (NULL: none). Takes the policy and a
+ * reference of the queue. The policy lock is held, so that the mail of two changes arrives in their
+ * order. */
 void queue_settings_mail(struct queue *q, struct effective_policy *policy);
 
-/* The queue's settings have just changed: limits of length, expiry and consumers' timeouts follow them. In
- * queue_messages.c. Home. */
+/* The queue's settings have just changed: limits of length, expiry and consumers' timeouts follow
+ * them. In queue_messages.c. Home. */
 void queue_settings_changed(struct queue *q);
 
 #endif

@@ -1,4 +1,5 @@
-/* The average of a queue's use: the two transitions are added up, and folded into it now and then. */
+/* The average of a queue's use: the two transitions are added up, and folded into it now and
+ * then. */
 #include "queue/queue_use.h"
 
 #include <math.h>

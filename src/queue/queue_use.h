@@ -1,8 +1,10 @@
-/* The part of the time in which a queue can deliver at once: `consumer_utilisation` as RabbitMQ has it.
+/* The part of the time in which a queue can deliver at once: `consumer_utilisation` as RabbitMQ has
+ * it.
  *
- * The queue is *starved* from when a message has to wait since no consumer can take one, until a consumer can.
- * The average forgets: what was a second ago counts 1/e of what is now. Only the two transitions are
- * written down; a message that neither starves the queue nor ends that costs nothing. Pure. */
+ * The queue is *starved* from when a message has to wait since no consumer can take one, until a
+ * consumer can. The average forgets: what was a second ago counts 1/e of what is now. Only the two
+ * transitions are written down; a message that neither starves the queue nor ends that costs
+ * nothing. Pure. */
 #ifndef LEVERET_QUEUE_QUEUE_USE_H
 #define LEVERET_QUEUE_QUEUE_USE_H
 

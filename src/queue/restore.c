@@ -37,7 +37,7 @@ struct restore {
     size_t lane_count;
 };
 
-/* --- queues by their ids ------------------------------------------------------------------------------ */
+/* --- queues by their ids ---------------------------------------------------------------------- */
 
 static int by_id(const void *a, const void *b)
 {
@@ -91,7 +91,7 @@ static struct lane *restore_find_lane(struct restore *r, uint64_t id)
     return lane_of(&r->last->lanes, lane_id_priority(id));
 }
 
-/* --- what the log says -------------------------------------------------------------------------------- */
+/* --- what the log says ------------------------------------------------------------------------ */
 
 static void on_enqueue(void *arg, uint64_t file, uint64_t id, const struct log_carried *message)
 {
@@ -153,8 +153,8 @@ static void on_segment_gone(void *arg, uint64_t id, uint64_t number)
 static void on_queue_gone(void *arg, uint64_t id)
 {
     /* The definitions say which queues there are. One that is there although the log saw it go was
-     * being deleted when we stopped: it is as it was told to its last asker, empty. Or another had its id
-     * before it (journal_restore.c). */
+     * being deleted when we stopped: it is as it was told to its last asker, empty. Or another had
+     * its id before it (journal_restore.c). */
     struct lane *l = restore_find_lane(arg, id);
     if (!l)
         return;
@@ -181,7 +181,7 @@ static const struct log_visitor visitor = {
     .queue = on_queue,
 };
 
-/* --- files and the end ------------------------------------------------------------------------------------ */
+/* --- files and the end ------------------------------------------------------------------------ */
 
 static void note_segment(void *arg, uint64_t id, uint64_t number, uint64_t bytes)
 {
@@ -241,7 +241,7 @@ static void read_to_end(void *arg)
         pager_restore_end(r->lanes[i]);
 }
 
-/* --- each queue to its home ------------------------------------------------------------------------------- */
+/* --- each queue to its home ------------------------------------------------------------------- */
 
 /* Its lanes are given to the loop, in the order of the files that they depend on. */
 static void give_lanes(struct restore *r, struct journal_loop *home)

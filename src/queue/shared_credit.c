@@ -1,4 +1,5 @@
-/* Credit that consumers share: the line of those that wait for it, at the session, and its count, anywhere. */
+/* Credit that consumers share: the line of those that wait for it, at the session, and its count,
+ * anywhere. */
 #include "queue/shared_credit.h"
 
 #include <stdlib.h>
@@ -38,7 +39,7 @@ void shared_credit_unref(struct shared_credit **shared)
         free(s);
 }
 
-/* --- the line: session loop --------------------------------------------------------------------- */
+/* --- the line: session loop ------------------------------------------------------------------- */
 
 /* Behind everybody, but before those of the same queue that have a lower priority. */
 static void line_insert(struct shared_credit *s, struct consumer *c)
@@ -72,8 +73,8 @@ static bool shared_credit_has_room(const struct shared_credit *s)
     return max == 0 || atomic_load(&s->used) < max;
 }
 
-/* Takes the share of one who stands in the line: what is free, divided among all of them. 0: nothing is
- * free. */
+/* Takes the share of one who stands in the line: what is free, divided among all of them. 0:
+ * nothing is free. */
 static uint32_t shared_credit_take_share(struct shared_credit *s)
 {
     for (uint32_t used = atomic_load(&s->used);;) {
@@ -156,7 +157,7 @@ void shared_credit_part(struct consumer *c)
     shared_credit_unref(&c->credit.shared);
 }
 
-/* --- its count: home ------------------------------------------------------------------------------- */
+/* --- its count: home -------------------------------------------------------------------------- */
 
 void shared_credit_join(struct shared_credit *s, struct consumer *c)
 {

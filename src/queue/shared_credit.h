@@ -1,11 +1,11 @@
 /* Credit that several consumers of one session share (basic.qos with global: all the consumers of a
  * channel), and whose turn it is when some of it comes free.
  *
- * The homes of the consumers' queues count in it, on any loop, as long as there is room and nobody waits. A
- * consumer that gets none joins the line, which the session's loop keeps; what comes free is handed out along
- * the line, so no consumer and no queue gets all of it while another one waits. Within one queue the consumer
- * of the higher priority is first. What a consumer was handed and cannot use at once (its queue is empty, its
- * own credit is used up) goes to the next.
+ * The homes of the consumers' queues count in it, on any loop, as long as there is room and nobody
+ * waits. A consumer that gets none joins the line, which the session's loop keeps; what comes free
+ * is handed out along the line, so no consumer and no queue gets all of it while another one waits.
+ * Within one queue the consumer of the higher priority is first. What a consumer was handed and
+ * cannot use at once (its queue is empty, its own credit is used up) goes to the next.
  *
  * A consumer without acknowledgements uses none of it, and gets nothing while all of it is used. */
 #ifndef LEVERET_QUEUE_SHARED_CREDIT_H
@@ -44,14 +44,14 @@ void shared_credit_set(struct shared_credit *shared, uint32_t max);
 
 /* The consumer shares it from here on; what it holds counts as used. A reference is taken. Home. */
 void shared_credit_join(struct shared_credit *shared, struct consumer *consumer);
-/* The consumer's session has let go of it: takes it out of the line, so that no mail is sent to it behind the
- * one that frees it. Session loop. */
+/* The consumer's session has let go of it: takes it out of the line, so that no mail is sent to it
+ * behind the one that frees it. Session loop. */
 void shared_credit_leave_line(struct consumer *consumer);
 /* The consumer is about to be freed: gives back its reference. Session loop. */
 void shared_credit_part(struct consumer *consumer);
 
-/* Takes what one delivery needs. False: the consumer is in the line, and its queue delivers to it when its turn
- * has come. Home. */
+/* Takes what one delivery needs. False: the consumer is in the line, and its queue delivers to it
+ * when its turn has come. Home. */
 bool shared_credit_take(struct consumer *consumer);
 /* Gives back what `count` deliveries have used. Home. */
 void shared_credit_give(struct consumer *consumer, uint32_t count);

@@ -1,4 +1,5 @@
-/* The life of an effective policy: one block of memory, with the names of its policies behind the struct. */
+/* The life of an effective policy: one block of memory, with the names of its policies behind the
+ * struct. */
 #include "topology/effective_policy.h"
 
 #include <stdlib.h>

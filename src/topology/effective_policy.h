@@ -1,8 +1,9 @@
-/* What rules a queue or an exchange: the policy and the operator policy that were found for it, merged into one
- * definition. Which policies there are, and which is found, is broker/'s business (broker/policy.h).
+/* What rules a queue or an exchange: the policy and the operator policy that were found for it,
+ * merged into one definition. Which policies there are, and which is found, is broker/'s business
+ * (broker/policy.h).
  *
- * Immutable and shared by count. It is freed a grace period after the last reference has gone, so a reader who found it
- * may use it until the end of the turn. */
+ * Immutable and shared by count. It is freed a grace period after the last reference has gone, so a
+ * reader who found it may use it until the end of the turn. */
 #ifndef LEVERET_TOPOLOGY_EFFECTIVE_POLICY_H
 #define LEVERET_TOPOLOGY_EFFECTIVE_POLICY_H
 
@@ -21,8 +22,8 @@ struct effective_policy {
     struct slice alternate; /* alternate-exchange; empty: none. Points into the definition */
 };
 
-/* Makes one, with one reference, of the names of its policies (copied; NULL: there is none of that kind) and their
- * merged definition (taken). */
+/* Makes one, with one reference, of the names of its policies (copied; NULL: there is none of that
+ * kind) and their merged definition (taken). */
 struct effective_policy *effective_policy_make(const struct slice *names[POLICY_KINDS],
                                                json_t *definition);
 
