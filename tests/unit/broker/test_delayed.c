@@ -118,30 +118,6 @@ static void assert_arrived(const char *bodies, const int64_t *delays_ms)
 
 /* --- promises ------------------------------------------------------------------------------------------ */
 
-static void numbers_above_zero_delay_and_nothing_else(void **state)
-{
-    (void)state;
-    struct lv_buffer b = {0};
-    const char *const digits[] = {"300", "+300", "-300", "",
-                                  "-",   "3 ",   "x",    "99999999999999999999"};
-    const uint64_t from_digits[] = {300, 300, 0, 0, 0, 0, 0, 0};
-    for (const char *type = "Iilsub"; *type; type++)
-        assert_int_equal(delay_header_ms(one_field(&b, *type, 100)), 100);
-    assert_int_equal(delay_header_ms(one_field(&b, 'B', 200)), 200);
-    assert_int_equal(delay_header_ms(one_field(&b, 'l', 0)), 0);
-    assert_int_equal(delay_header_ms(one_field(&b, 'l', -1)), 0);
-    assert_int_equal(delay_header_ms(one_field(&b, 'T', 100)), 0);
-    assert_int_equal(delay_header_ms(one_field(&b, 'l', 1ll << 40)), 1ull << 40);
-    assert_int_equal(delay_header_ms(one_field(&b, 'l', INT64_MAX)), 1ull << 48);
-    assert_int_equal(delay_header_ms(SLICE_EMPTY), 0);
-    for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
-        b.n = 0;
-        table_add_str(&b, "x-delay", digits[i]);
-        assert_int_equal(delay_header_ms(lv_buffer_slice(&b)), from_digits[i]);
-    }
-    lv_buffer_free(&b);
-}
-
 static void what_is_delayed_arrives_when_it_is_due_in_that_order_and_turns_negative(void **state)
 {
     (void)state;
@@ -331,7 +307,6 @@ static void chunks_on_disk_with_something_due_are_found_once_and_no_others(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_above_zero_delay_and_nothing_else),
         cmocka_unit_test_setup_teardown(
             what_is_delayed_arrives_when_it_is_due_in_that_order_and_turns_negative, set_up,
             tear_down),

@@ -1,7 +1,6 @@
 /* queue.bind, exchange.bind and their opposites; listings; what is stored; binding_sets. */
 #include <ftw.h>
 
-#include "broker/vhost_life.h"
 #include "store/definitions.h"
 #include "topology/binding_set.h"
 #include "topology_world.h"
@@ -239,7 +238,7 @@ static void what_is_durable_at_both_ends_is_stored(void **state)
     assert_non_null(mkdtemp(directory));
     assert_int_equal(definitions_open(directory, &definitions), 0);
     world_start_with(&w, 1, definitions);
-    assert_int_equal(vhost_create(w.broker, slice_str("v"), true, done, &vhost), CHANGE_PENDING);
+    assert_int_equal(world_vhost_create(&w, slice_str("v"), done, &vhost), CHANGE_PENDING);
     wait_for(&waiter, ++calls);
     w.vhost = vhost;
 
@@ -291,10 +290,10 @@ static void what_is_durable_at_both_ends_is_stored(void **state)
     assert_stored(definitions, "[vhost v]");
     world_queue_delete(&w, durable);
     world_delete_queues(&w);
-    assert_int_equal(vhost_delete(w.broker, slice_str("v"), done), 0);
+    world_vhost_delete(&w, slice_str("v"), done);
     wait_for(&waiter, ++calls);
     assert_stored(definitions, "");
-    w.vhost = vhost_find(&w.broker->topology, slice_str("/"));
+    w.vhost = vhost_find(w.topology, slice_str("/"));
     world_stop(&w);
     definitions_close(&definitions);
     nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);

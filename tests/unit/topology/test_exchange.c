@@ -1,6 +1,5 @@
 /* exchange.declare and exchange.delete as RabbitMQ answers them; auto-delete; vhosts. */
 #include "base/error.h"
-#include "broker/vhost_life.h"
 #include "topology_world.h"
 
 static bool declare(struct world *w, const char *name, const char *type, const char *flags)
@@ -247,41 +246,29 @@ static void vhosts_are_name_spaces_of_their_own(void **state)
 {
     (void)state;
     struct world w;
-    struct vhost *other = NULL, *same = NULL;
+    struct vhost *other = NULL;
     world_start(&w);
-    vhost_create(w.broker, slice_str("other"), true, NOBODY, &other);
-    vhost_create(w.broker, slice_str("other"), true, NOBODY, &same);
-    assert_ptr_equal(other, same);
-    assert_ptr_equal(vhost_find(&w.broker->topology, slice_str("other")), other);
-    assert_null(vhost_find(&w.broker->topology, slice_str("none")));
+    world_vhost_create(&w, slice_str("other"), NOBODY, &other);
+    assert_ptr_equal(vhost_find(w.topology, slice_str("other")), other);
+    assert_null(vhost_find(w.topology, slice_str("none")));
     world_exchange(&w, "x", "direct");
     assert_null(exchange_find(other, slice_str("x")));
-    assert_int_equal(vhost_delete(w.broker, slice_str("none"), NOBODY), ERR_NOT_FOUND);
     world_stop(&w);
-}
-
-static void count_done(void *arg, int error)
-{
-    assert_int_equal(error, 0);
-    (*(int *)arg)++;
 }
 
 static void a_deleted_vhost_takes_nothing_more(void **state)
 {
     (void)state;
     struct world w, gone;
-    int done = 0;
     world_start(&w);
     gone = w;
-    vhost_create(w.broker, slice_str("gone"), true, NOBODY, &gone.vhost);
+    world_vhost_create(&w, slice_str("gone"), NOBODY, &gone.vhost);
     vhost_ref(gone.vhost); /* a connection's */
     world_exchange(&gone, "x", "direct");
     world_exchange(&gone, "y", "topic");
     world_bind(&gone, "x", "=>", "y", "k");
-    struct durable_done counter = {count_done, &done};
-    assert_int_equal(vhost_delete(w.broker, slice_str("gone"), counter), 0);
-    assert_int_equal(done, 1);
-    assert_null(vhost_find(&w.broker->topology, slice_str("gone")));
+    world_vhost_delete(&w, slice_str("gone"), NOBODY);
+    assert_null(vhost_find(w.topology, slice_str("gone")));
     assert_false(declare(&gone, "z", "direct", ""));
     assert_error(&gone, 530, "vhost gone not found");
     assert_true(gone.error.closes_connection);

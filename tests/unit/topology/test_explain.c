@@ -1,5 +1,4 @@
 /* explain_route: what it says against what route_find() does, on random topologies; and its reasons. */
-#include "broker/vhost_life.h"
 #include "topology/explain.h"
 #include "topology/route_private.h"
 #include "topology_world.h"
@@ -267,8 +266,8 @@ static void what_it_says_is_what_routing_does(void **state)
         for (int i = 0; i < EXCHANGES; i++)
             check_sample(&w, i);
         world_delete_queues(&w);
-        assert_int_equal(vhost_delete(w.broker, slice_str("/"), NOBODY), 0);
-        vhost_create(w.broker, slice_str("/"), false, NOBODY, &w.vhost);
+        world_vhost_delete(&w, slice_str("/"), NOBODY);
+        world_vhost_create(&w, slice_str("/"), NOBODY, &w.vhost);
         lv_rcu_quiescent();
     }
     world_stop(&w);

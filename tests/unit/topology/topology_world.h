@@ -1,4 +1,4 @@
-/* A broker with one vhost and no sessions, for the tests of topology. Its queues have a name and a
+/* A topology with one vhost and no broker: there are no hooks, and nothing is published. Its queues have a name and a
  * place in the topology and nothing else: no message ever comes to them. */
 #ifndef LEVERET_TESTS_TOPOLOGY_WORLD_H
 #define LEVERET_TESTS_TOPOLOGY_WORLD_H
@@ -13,22 +13,66 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/error.h"
 #include "base/memory.h"
-#include "broker/vhost_life.h"
-#include "queue/queue.h"
 #include "topology/binding.h"
+#include "topology/durable.h"
 #include "topology/exchange.h"
+#include "topology/queue_entry.h"
 #include "topology/route.h"
+#include "topology/vhost_private.h"
 #include "wire/table.h"
+
+struct broker;
 
 struct world {
     struct loops *loops;
-    struct broker *broker;
+    struct topology *topology;
+    struct broker
+        *broker; /* instead of the topology, in later rooms' tests, which make it themselves */
     struct vhost *vhost;
     struct broker_error error; /* the last one */
 };
 
 static const struct durable_done NOBODY = {0};
+
+/* --- vhosts: as broker/vhost_life.c makes and deletes them, but for policies and queues --------- */
+
+static inline void world_vhost_free(struct lv_rcu_refs *refs)
+{
+    vhost_free(lv_container_of(refs, struct vhost, refs));
+}
+
+static inline enum change_result world_vhost_create(struct world *w, struct slice name,
+                                                    struct durable_done done, struct vhost **ret)
+{
+    const struct definition_vhost row = {.name = name};
+    struct durable_changes changes;
+    topology_lock(w->topology);
+    *ret = vhost_make(w->topology, &row, NULL, world_vhost_free);
+    lv_table_insert(w->topology->vhosts, &(*ret)->by_name);
+    topology_moved(w->topology);
+    durable_begin(&changes, *ret);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_put_vhost(&row));
+    enum change_result result = durable_submit(&changes, done);
+    topology_unlock(w->topology);
+    return result;
+}
+
+static inline void world_vhost_delete(struct world *w, struct slice name, struct durable_done done)
+{
+    struct durable_changes changes;
+    topology_lock(w->topology);
+    struct vhost *vhost = vhost_find(w->topology, name);
+    durable_begin(&changes, vhost);
+    vhost_unlink(vhost);
+    if (durable_is_stored(&changes))
+        durable_add(&changes, definition_delete_vhost(name));
+    durable_submit(&changes, done);
+    topology_unlock(w->topology);
+    vhost_unref(&vhost);
+}
 
 static inline void world_start_with(struct world *w, unsigned loops,
                                     struct definitions *definitions)
@@ -36,9 +80,11 @@ static inline void world_start_with(struct world *w, unsigned loops,
     memset(w, 0, sizeof *w);
     lv_rcu_register_thread();
     w->loops = loops_create(loops);
-    w->broker = broker_create(w->loops, definitions);
-    enum change_result result = vhost_create(w->broker, slice_str("/"), false, NOBODY, &w->vhost);
+    w->topology = lv_calloc(1, sizeof *w->topology);
+    topology_init(w->topology, w->loops, NULL);
+    enum change_result result = world_vhost_create(w, slice_str("/"), NOBODY, &w->vhost);
     assert_int_equal(result, CHANGE_DONE);
+    w->topology->definitions = definitions;
 }
 
 static inline void world_start(struct world *w)
@@ -65,20 +111,20 @@ static inline struct queue_entry *world_queue(struct world *w, const char *name,
     destination_init(&q->destination, DESTINATION_QUEUE, slice_of(lv_strdup(name), strlen(name)),
                      durable);
     q->by_name.key = q->destination.name;
-    topology_lock(&w->broker->topology);
+    topology_lock(w->topology);
     lv_table_insert(w->vhost->queues, &q->by_name);
-    topology_moved(&w->broker->topology);
-    topology_unlock(&w->broker->topology);
+    topology_moved(w->topology);
+    topology_unlock(w->topology);
     return q;
 }
 
 static inline void world_queue_delete(struct world *w, struct queue_entry *q)
 {
-    topology_lock(&w->broker->topology);
+    topology_lock(w->topology);
     lv_table_remove(w->vhost->queues, &q->by_name);
     destination_unbind_all(w->vhost, &q->destination);
-    topology_moved(&w->broker->topology);
-    topology_unlock(&w->broker->topology);
+    topology_moved(w->topology);
+    topology_unlock(w->topology);
     lv_rcu_unref(&q->refs);
 }
 
@@ -93,7 +139,15 @@ static inline void world_delete_queues(struct world *w)
 static inline void world_stop(struct world *w)
 {
     world_delete_queues(w);
-    broker_free(&w->broker);
+    w->topology->definitions = NULL; /* everything stays as it is stored */
+    struct lv_table_iter it;
+    for (struct lv_table_node *n = lv_table_first(w->topology->vhosts, &it); n;
+         n = lv_table_next(w->topology->vhosts, &it))
+        world_vhost_delete(w, n->key, NOBODY);
+    lv_rcu_barrier();
+    topology_end(w->topology);
+    lv_rcu_barrier();
+    free(w->topology);
     loops_free(&w->loops);
     lv_rcu_barrier();
     lv_rcu_unregister_thread();
