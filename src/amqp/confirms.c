@@ -25,12 +25,12 @@ static uint64_t bit_of(uint64_t number)
 void confirms_init(struct confirms *c)
 {
     *c = (struct confirms){0};
-    lv_seqmap_init(&c->window, sizeof(struct chunk));
+    lv_seqmap_init(&c->chunks, sizeof(struct chunk));
 }
 
 void confirms_free(struct confirms *c)
 {
-    lv_seqmap_free(&c->window);
+    lv_seqmap_free(&c->chunks);
     free(c->late.numbers);
     free(c->refused.numbers);
 }
@@ -61,9 +61,9 @@ void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bo
     lv_assert(answers->later > 0);
     uint64_t number = ++c->last;
     uint64_t bit = bit_of(number);
-    struct chunk *chunk = lv_seqmap_find(&c->window, number);
+    struct chunk *chunk = lv_seqmap_find(&c->chunks, number);
     if (!chunk)
-        chunk = lv_seqmap_extend(&c->window, number);
+        chunk = lv_seqmap_extend(&c->chunks, number);
     chunk->open |= bit;
     if (answers->refused)
         chunk->refused |= bit;
@@ -77,7 +77,7 @@ void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bo
 
 enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer)
 {
-    struct chunk *chunk = lv_seqmap_find(&c->window, number);
+    struct chunk *chunk = lv_seqmap_find(&c->chunks, number);
     uint64_t bit = bit_of(number);
     lv_assert(chunk && (chunk->open & bit));
     if (answer == CONFIRM_TOOK)
@@ -92,7 +92,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     chunk->open &= ~bit;
     c->open--;
     if (chunk->open == 0)
-        lv_seqmap_drop(&c->window, number);
+        lv_seqmap_drop(&c->chunks, number);
     COUNT_MANY(refused, is_nacked);
     COUNT_MANY(confirmed, !is_nacked);
     if (is_nacked)
@@ -118,7 +118,7 @@ struct telling {
 /* Returns the open bits of this number's chunk, from the number on. */
 static uint64_t open_from(const struct confirms *c, uint64_t number)
 {
-    const struct chunk *chunk = lv_seqmap_find(&c->window, number);
+    const struct chunk *chunk = lv_seqmap_find(&c->chunks, number);
     return chunk ? chunk->open >> (number % SEQMAP_ENTRIES) : 0;
 }
 
@@ -142,7 +142,7 @@ static uint64_t find_lowest_open(const struct confirms *c)
 {
     if (c->open == 0)
         return c->last + 1;
-    return find_next(c, c->window.first * SEQMAP_ENTRIES, true);
+    return find_next(c, c->chunks.first * SEQMAP_ENTRIES, true);
 }
 
 static void end_run(struct telling *t)

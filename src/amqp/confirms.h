@@ -30,7 +30,7 @@ struct confirm_list {
 };
 
 struct confirms {
-    struct lv_seqmap window;
+    struct lv_seqmap chunks;
     uint64_t last;   /* the number of the latest publish */
     uint64_t passed; /* ... at the last flush */
     size_t open;

@@ -118,11 +118,11 @@ void lv_seqmap_extend_elsewhere(struct lv_seqmap *w, uint64_t sequence)
     *at = (void *)SEQMAP_ELSEWHERE;
 }
 
-void lv_seqmap_set_note(struct lv_seqmap *w, uint64_t sequence, void *note)
+void lv_seqmap_set_meta(struct lv_seqmap *w, uint64_t sequence, void *meta)
 {
     void **at = seqmap_existing(w, sequence);
     lv_assert(is_elsewhere(*at));
-    *at = (void *)((uintptr_t)note | SEQMAP_ELSEWHERE);
+    *at = (void *)((uintptr_t)meta | SEQMAP_ELSEWHERE);
 }
 
 void *lv_seqmap_bring_back(struct lv_seqmap *w, uint64_t sequence)

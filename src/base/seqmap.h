@@ -16,7 +16,7 @@
 enum { SEQMAP_ENTRIES = 64 };
 
 /* What stands in the ring for a chunk whose content is elsewhere (on disk) has its lowest bit set; the
- * other bits are its owner's note about it, a pointer or nothing. */
+ * other bits are its owner's pointer to what it knows of it (the meta), or NULL. */
 #define SEQMAP_ELSEWHERE ((uintptr_t)1)
 
 struct lv_seqmap {
@@ -31,7 +31,7 @@ struct lv_seqmap {
 /* chunk_bytes: the size of the owner's chunk struct. */
 void lv_seqmap_init(struct lv_seqmap *w, size_t chunk_bytes);
 
-/* Frees all chunks that are left, and the ring; notes are their owner's. */
+/* Frees all chunks that are left, and the ring; the metas are their owner's. */
 void lv_seqmap_free(struct lv_seqmap *w);
 
 /* The chunk of this sequence number, or NULL when it is gone or not there yet. */
@@ -62,8 +62,8 @@ static inline bool lv_seqmap_is_elsewhere(const struct lv_seqmap *w, uint64_t se
     return c >= w->first && c < w->end &&
            ((uintptr_t)w->ring[c & (w->capacity - 1)] & SEQMAP_ELSEWHERE);
 }
-/* The note about a chunk that is elsewhere; NULL when there is none. */
-static inline void *lv_seqmap_note(const struct lv_seqmap *w, uint64_t sequence)
+/* The meta of a chunk that is elsewhere, or NULL if it has none. */
+static inline void *lv_seqmap_meta(const struct lv_seqmap *w, uint64_t sequence)
 {
     uint64_t c = sequence / SEQMAP_ENTRIES;
     return lv_seqmap_is_elsewhere(w, sequence)
@@ -71,10 +71,10 @@ static inline void *lv_seqmap_note(const struct lv_seqmap *w, uint64_t sequence)
                : NULL;
 }
 /* Sets it, or NULL; the one before is its owner's. */
-void lv_seqmap_set_note(struct lv_seqmap *w, uint64_t sequence, void *note);
-/* A zeroed chunk for a place that was elsewhere; the note is its owner's. */
+void lv_seqmap_set_meta(struct lv_seqmap *w, uint64_t sequence, void *meta);
+/* A zeroed chunk for a place that was elsewhere; the meta is its owner's. */
 void *lv_seqmap_bring_back(struct lv_seqmap *w, uint64_t sequence);
-/* A place that was elsewhere is empty; the note is its owner's. */
+/* A place that was elsewhere is empty; the meta is its owner's. */
 void lv_seqmap_forget(struct lv_seqmap *w, uint64_t sequence);
 
 #endif

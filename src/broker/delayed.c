@@ -149,15 +149,15 @@ static bool call_is_fine(struct queue_call *call)
 static void choose_rows(const struct backlog *b, struct delayed_list *list)
 {
     size_t limit = list->limit < DELAYED_ROWS_MAX ? list->limit : DELAYED_ROWS_MAX;
-    struct backlog_first_due *dues = lv_calloc(limit + 1, sizeof *dues);
-    list->count = backlog_find_dues(b, dues, limit);
+    struct backlog_first_due *deadlines = lv_calloc(limit + 1, sizeof *deadlines);
+    list->count = backlog_find_deadlines(b, deadlines, limit);
     list->rows = lv_calloc(list->count + 1, sizeof *list->rows);
     for (size_t i = 0; i < list->count; i++) {
-        list->rows[i].place = dues[i].sequence;
-        list->rows[i].due_ms = dues[i].deadline_ms;
+        list->rows[i].place = deadlines[i].sequence;
+        list->rows[i].due_ms = deadlines[i].deadline_ms;
     }
     list->is_chosen = true;
-    free(dues);
+    free(deadlines);
 }
 
 static void fill_row(struct delayed_row *row, const struct message *m)

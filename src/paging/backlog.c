@@ -14,46 +14,46 @@ static uint64_t bit_of(uint64_t sequence)
 void backlog_init(struct backlog *b)
 {
     *b = (struct backlog){0};
-    lv_seqmap_init(&b->window, sizeof(struct backlog_chunk));
+    lv_seqmap_init(&b->chunks, sizeof(struct backlog_chunk));
 }
 
 void backlog_free(struct backlog *b)
 {
-    for (uint64_t c = b->window.first; c < b->window.end; c++) {
+    for (uint64_t c = b->chunks.first; c < b->chunks.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
         for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1)
             message_unref(&chunk->messages[__builtin_ctzll(live)]);
-        backlog_note_free(b, backlog_note(b, c));
+        backlog_meta_free(b, backlog_meta(b, c));
     }
-    lv_seqmap_free(&b->window);
-    free(b->dues);
+    lv_seqmap_free(&b->chunks);
+    free(b->deadlines);
     bool counts_deliveries = b->counts_deliveries, stores_all = b->stores_all;
-    bool notes_gaps = b->notes_gaps;
+    bool keeps_meta = b->keeps_meta;
     backlog_init(b);
     b->counts_deliveries = counts_deliveries;
     b->stores_all = stores_all;
-    b->notes_gaps = notes_gaps;
+    b->keeps_meta = keeps_meta;
 }
 
 bool backlog_free_some(struct backlog *b, unsigned *ret_count)
 {
-    uint64_t c = b->window.first;
+    uint64_t c = b->chunks.first;
     *ret_count = 0;
-    if (c == b->window.end) {
+    if (c == b->chunks.end) {
         backlog_free(b);
         return false;
     }
     struct backlog_chunk *chunk = backlog_chunk(b, c);
-    backlog_note_free(b, backlog_note(b, c));
+    backlog_meta_free(b, backlog_meta(b, c));
     if (!chunk) {
-        lv_seqmap_forget(&b->window, c * SEQMAP_ENTRIES);
+        lv_seqmap_forget(&b->chunks, c * SEQMAP_ENTRIES);
         return true;
     }
     for (uint64_t live = chunk->live; live; live &= live - 1) {
         message_unref(&chunk->messages[__builtin_ctzll(live)]);
         ++*ret_count;
     }
-    lv_seqmap_drop(&b->window, c * SEQMAP_ENTRIES);
+    lv_seqmap_drop(&b->chunks, c * SEQMAP_ENTRIES);
     return true;
 }
 
@@ -88,7 +88,7 @@ static void count_memory(struct backlog *b, const struct message *m, int64_t sig
 
 static struct backlog_chunk *chunk_append(struct backlog *b, struct message **message)
 {
-    struct backlog_chunk *chunk = lv_seqmap_extend(&b->window, b->next_sequence);
+    struct backlog_chunk *chunk = lv_seqmap_extend(&b->chunks, b->next_sequence);
     chunk->messages[b->next_sequence % SEQMAP_ENTRIES] = *message;
     chunk->live |= bit_of(b->next_sequence);
     count_persistent(b, *message, 1);
@@ -118,15 +118,15 @@ uint64_t backlog_push_taken(struct backlog *b, struct message **message)
 /* One behind the last chunk that may be looked at. */
 static uint64_t reach(const struct backlog *b)
 {
-    return backlog_has_disk(b) ? b->disk_begin + 1 : b->window.end;
+    return backlog_has_disk(b) ? b->disk_begin + 1 : b->chunks.end;
 }
 
 enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence)
 {
     if (b->ready == 0)
         return BACKLOG_NONE;
-    if (b->cursor < b->window.first)
-        b->cursor = b->window.first;
+    if (b->cursor < b->chunks.first)
+        b->cursor = b->chunks.first;
     for (uint64_t end = reach(b); b->cursor < end; b->cursor++) {
         struct backlog_chunk *chunk = backlog_chunk(b, b->cursor);
         if (chunk && chunk->ready) {
@@ -168,8 +168,8 @@ static bool may_drop(const struct backlog *b, uint64_t chunk)
 /* The chunk holds nothing any more. */
 static void chunk_drop(struct backlog *b, struct backlog_chunk *chunk, uint64_t sequence)
 {
-    backlog_note_free(b, chunk->note);
-    lv_seqmap_drop(&b->window, sequence);
+    backlog_meta_free(b, chunk->meta);
+    lv_seqmap_drop(&b->chunks, sequence);
 }
 
 void backlog_skip_to(struct backlog *b, uint64_t sequence)
@@ -202,8 +202,8 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
     chunk->redelivered &= ~bit;
     count_persistent(b, m, -1);
     count_memory(b, m, -1);
-    if (chunk->note && chunk->note->times)
-        chunk->note->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
+    if (chunk->meta && chunk->meta->times)
+        chunk->meta->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
     if (chunk->live == 0 && may_drop(b, sequence / SEQMAP_ENTRIES))
         chunk_drop(b, chunk, sequence);
     return m;
@@ -223,13 +223,13 @@ struct message *backlog_pop(struct backlog *b, struct backlog_left *ret)
 
 static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t sequence)
 {
-    struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    struct backlog_chunk *chunk = lv_seqmap_find(&b->chunks, sequence);
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
 }
 
 struct message *backlog_find(const struct backlog *b, uint64_t sequence)
 {
-    const struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    const struct backlog_chunk *chunk = lv_seqmap_find(&b->chunks, sequence);
     return chunk && (chunk->live & bit_of(sequence)) ? chunk->messages[sequence % SEQMAP_ENTRIES]
                                                      : NULL;
 }
@@ -243,28 +243,28 @@ struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
 /* One that was taken on disk. */
 static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
-    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
+    struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
     uint64_t bit = bit_of(sequence);
-    if (!note || !(note->live & note->taken & bit))
+    if (!meta || !(meta->live & meta->taken & bit))
         return false;
     unsigned at = (unsigned)(sequence % SEQMAP_ENTRIES);
     *ret = (struct backlog_left){
         .sequence = sequence,
-        .body_bytes = note->times->body_bytes[at],
-        .is_persistent = (note->persistent & bit) != 0,
-        .is_stored = !(note->log_only & bit),
-        .is_log_only = (note->log_only & bit) != 0,
+        .body_bytes = meta->times->body_bytes[at],
+        .is_persistent = (meta->persistent & bit) != 0,
+        .is_stored = !(meta->log_only & bit),
+        .is_log_only = (meta->log_only & bit) != 0,
     };
-    note->live &= ~bit;
-    note->taken &= ~bit;
-    note->log_only &= ~bit;
-    note->times->deadline_ms[at] = 0;
+    meta->live &= ~bit;
+    meta->taken &= ~bit;
+    meta->log_only &= ~bit;
+    meta->times->deadline_ms[at] = 0;
     b->taken--;
     b->taken_bytes -= ret->body_bytes;
     b->persistent -= ret->is_persistent;
     b->persistent_bytes -= ret->is_persistent ? ret->body_bytes : 0;
-    if (note->live == 0 && !backlog_chunk(b, sequence / SEQMAP_ENTRIES))
-        backlog_times_drop(b, note);
+    if (meta->live == 0 && !backlog_chunk(b, sequence / SEQMAP_ENTRIES))
+        backlog_times_drop(b, meta);
     return true;
 }
 
@@ -281,7 +281,7 @@ bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *r
 
 struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered)
 {
-    struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    struct backlog_chunk *chunk = lv_seqmap_find(&b->chunks, sequence);
     lv_assert(chunk && (chunk->ready & bit_of(sequence)));
     struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     chunk->ready &= ~bit_of(sequence);
@@ -293,11 +293,11 @@ struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_
 
 void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
-    lv_assert(note && (note->live & ~note->taken & bit_of(sequence)));
-    uint64_t bytes = note->times->body_bytes[sequence % SEQMAP_ENTRIES];
+    struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
+    lv_assert(meta && (meta->live & ~meta->taken & bit_of(sequence)));
+    uint64_t bytes = meta->times->body_bytes[sequence % SEQMAP_ENTRIES];
     lv_assert(b->disk_ready > 0);
-    note->taken |= bit_of(sequence);
+    meta->taken |= bit_of(sequence);
     b->ready--;
     b->disk_ready--;
     b->ready_bytes -= bytes;
@@ -308,12 +308,12 @@ void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
 
 static bool untake_on_disk(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
+    struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
     uint64_t bit = bit_of(sequence);
-    if (!note || !(note->live & note->taken & bit))
+    if (!meta || !(meta->live & meta->taken & bit))
         return false;
-    uint64_t bytes = note->times->body_bytes[sequence % SEQMAP_ENTRIES];
-    note->taken &= ~bit;
+    uint64_t bytes = meta->times->body_bytes[sequence % SEQMAP_ENTRIES];
+    meta->taken &= ~bit;
     b->ready++;
     b->disk_ready++;
     b->ready_bytes += bytes;
@@ -383,7 +383,7 @@ static void chunk_put(struct backlog *b, struct backlog_chunk *chunk, uint64_t s
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered, bool is_stored)
 {
-    struct backlog_chunk *chunk = lv_seqmap_extend(&b->window, sequence);
+    struct backlog_chunk *chunk = lv_seqmap_extend(&b->chunks, sequence);
     chunk_put(b, chunk, sequence, *message, redelivered, is_stored);
     count_ready(b, *message, 1);
     count_persistent(b, *message, 1);
@@ -394,7 +394,7 @@ void backlog_restore(struct backlog *b, uint64_t sequence, struct message **mess
 
 bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
-    struct backlog_chunk *chunk = lv_seqmap_find(&b->window, sequence);
+    struct backlog_chunk *chunk = lv_seqmap_find(&b->chunks, sequence);
     if (!chunk || !(chunk->live & bit_of(sequence)))
         return false;
     bool was_ready = (chunk->ready & bit_of(sequence)) != 0;
@@ -417,42 +417,42 @@ void backlog_page_out(struct backlog *b, uint64_t c)
     if (!backlog_has_disk(b))
         b->disk_begin = b->disk_end = c;
     lv_assert(c >= b->disk_end);
-    struct backlog_note *note = b->notes_gaps ? backlog_note_of(b, c) : chunk->note;
-    if (note)
-        note->live = chunk->live;
+    struct backlog_meta *meta = b->keeps_meta ? backlog_meta_make(b, c) : chunk->meta;
+    if (meta)
+        meta->live = chunk->live;
     for (uint64_t live = chunk->live; live; live &= live - 1) {
         unsigned at = (unsigned)__builtin_ctzll(live);
         struct message **m = &chunk->messages[at];
-        if (note && backlog_stores(b, *m))
-            note->persistent |= 1ull << at;
-        if (note && note->times)
-            note->times->body_bytes[at] = (uint32_t)(*m)->body_bytes;
+        if (meta && backlog_stores(b, *m))
+            meta->persistent |= 1ull << at;
+        if (meta && meta->times)
+            meta->times->body_bytes[at] = (uint32_t)(*m)->body_bytes;
         b->disk_ready++;
         b->disk_bytes += (*m)->body_bytes;
         count_memory(b, *m, -1);
         message_unref(m);
     }
-    lv_seqmap_send_elsewhere(&b->window, c * SEQMAP_ENTRIES);
-    lv_seqmap_set_note(&b->window, c * SEQMAP_ENTRIES, note);
+    lv_seqmap_send_elsewhere(&b->chunks, c * SEQMAP_ENTRIES);
+    lv_seqmap_set_meta(&b->chunks, c * SEQMAP_ENTRIES, meta);
     b->disk_end = c + 1;
 }
 
 void backlog_page_gap(struct backlog *b, uint64_t c)
 {
     lv_assert(backlog_has_disk(b) && c == b->disk_end);
-    lv_seqmap_extend_elsewhere(&b->window, c * SEQMAP_ENTRIES);
+    lv_seqmap_extend_elsewhere(&b->chunks, c * SEQMAP_ENTRIES);
     b->disk_end = c + 1;
-    backlog_note_of(b, c)->live = 0;
+    backlog_meta_make(b, c)->live = 0;
 }
 
 bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence)
 {
     uint64_t c = sequence / SEQMAP_ENTRIES;
-    const struct backlog_note *note = backlog_note(b, c);
-    if (note)
-        return !(note->live & bit_of(sequence));
+    const struct backlog_meta *meta = backlog_meta(b, c);
+    if (meta)
+        return !(meta->live & bit_of(sequence));
     return !backlog_chunk(b, c) &&
-           !lv_seqmap_is_elsewhere(&b->window, sequence); /* all have left */
+           !lv_seqmap_is_elsewhere(&b->chunks, sequence); /* all have left */
 }
 
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
@@ -462,17 +462,17 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     lv_assert(backlog_has_disk(b) && c == b->disk_begin);
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     if (!chunk) {
-        struct backlog_note *note = lv_seqmap_note(&b->window, sequence);
-        chunk = lv_seqmap_bring_back(&b->window, sequence);
-        chunk->note = note;
+        struct backlog_meta *meta = lv_seqmap_meta(&b->chunks, sequence);
+        chunk = lv_seqmap_bring_back(&b->chunks, sequence);
+        chunk->meta = meta;
     }
     chunk_put(b, chunk, sequence, *message, redelivered, true);
     uint64_t bit = bit_of(sequence);
-    bool was_taken = chunk->note && (chunk->note->taken & bit);
-    if (chunk->note) {
-        chunk->note->live &= ~bit;
-        chunk->note->taken &= ~bit;
-        chunk->note->log_only &= ~bit;
+    bool was_taken = chunk->meta && (chunk->meta->taken & bit);
+    if (chunk->meta) {
+        chunk->meta->live &= ~bit;
+        chunk->meta->taken &= ~bit;
+        chunk->meta->log_only &= ~bit;
     }
     if (was_taken) {
         chunk->ready &= ~bit;
@@ -485,11 +485,11 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
 }
 
 /* What was taken on disk and has not come: whoever has it does not settle it here any more. */
-static void forget_taken(struct backlog *b, const struct backlog_note *note)
+static void forget_taken(struct backlog *b, const struct backlog_meta *meta)
 {
-    for (uint64_t taken = note ? note->live & note->taken : 0; taken; taken &= taken - 1) {
+    for (uint64_t taken = meta ? meta->live & meta->taken : 0; taken; taken &= taken - 1) {
         b->taken--;
-        b->taken_bytes -= note->times->body_bytes[__builtin_ctzll(taken)];
+        b->taken_bytes -= meta->times->body_bytes[__builtin_ctzll(taken)];
     }
 }
 
@@ -497,16 +497,16 @@ void backlog_page_next(struct backlog *b)
 {
     lv_assert(backlog_has_disk(b));
     uint64_t c = b->disk_begin;
-    forget_taken(b, backlog_note(b, c));
+    forget_taken(b, backlog_meta(b, c));
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     b->disk_begin++;
-    if (lv_seqmap_is_elsewhere(&b->window, c * SEQMAP_ENTRIES)) {
-        backlog_note_free(b, lv_seqmap_note(&b->window, c * SEQMAP_ENTRIES));
-        lv_seqmap_forget(&b->window, c * SEQMAP_ENTRIES);
+    if (lv_seqmap_is_elsewhere(&b->chunks, c * SEQMAP_ENTRIES)) {
+        backlog_meta_free(b, lv_seqmap_meta(&b->chunks, c * SEQMAP_ENTRIES));
+        lv_seqmap_forget(&b->chunks, c * SEQMAP_ENTRIES);
     } else if (chunk && chunk->live == 0 && may_drop(b, c)) {
         chunk_drop(b, chunk, c * SEQMAP_ENTRIES);
-    } else if (chunk && chunk->note) {
-        chunk->note->live = chunk->note->taken = chunk->note->log_only = 0;
+    } else if (chunk && chunk->meta) {
+        chunk->meta->live = chunk->meta->taken = chunk->meta->log_only = 0;
     }
 }
 

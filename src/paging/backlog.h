@@ -17,8 +17,8 @@
  *       and nothing behind it until all of it is.
  *   (5) If nothing is on disk, disk_begin == disk_end.
  *
- * A message may have a deadline, and a count of how often it came back. Both are in the note of its chunk,
- * which stays in memory while the chunk is on disk. An index of the notes, by their earliest deadlines, finds
+ * A message may have a deadline, and a count of how often it came back. Both are in the meta of its chunk,
+ * which stays in memory while the chunk is on disk. An index of chunks by their earliest deadlines finds
  * what is due, in memory or on disk:
  *
  *   (6) For each ready message with a deadline the index has an entry of its chunk that is not later.
@@ -39,7 +39,7 @@ struct backlog_times {
 };
 
 /* What is known of a chunk besides its messages. */
-struct backlog_note {
+struct backlog_meta {
     uint64_t live;       /* messages that are on disk alone and not settled ... */
     uint64_t taken;      /* ... of these: taken there ... */
     uint64_t persistent; /* ... stored for good ... */
@@ -52,18 +52,18 @@ struct backlog_chunk {
     uint64_t ready;
     uint64_t redelivered;
     uint64_t stored;           /* also in a segment */
-    struct backlog_note *note; /* NULL: there is nothing to note */
+    struct backlog_meta *meta; /* NULL: nothing more is known */
     struct message *messages[SEQMAP_ENTRIES];
 };
 
 /* An entry of the index of deadlines. */
-struct backlog_due {
+struct backlog_deadline {
     uint64_t deadline_ms;
     uint64_t chunk;
 };
 
 struct backlog {
-    struct lv_seqmap window; /* of struct backlog_chunk */
+    struct lv_seqmap chunks; /* of struct backlog_chunk */
     uint64_t next_sequence;
     uint64_t cursor; /* a chunk number */
     /* Deliveries go in order: a ready message below has been delivered before. */
@@ -74,19 +74,19 @@ struct backlog {
     size_t taken;
     uint64_t ready_bytes; /* bodies, on disk included */
     uint64_t taken_bytes;
-    size_t persistent;         /* live messages that are stored, on disk included ... */
-    uint64_t persistent_bytes; /* ... and their bodies */
-    uint64_t memory_bytes;     /* what the messages in memory cost */
-    size_t disk_ready;         /* of `ready`: on disk alone */
-    uint64_t disk_bytes;       /* of `ready_bytes`: on disk alone */
-    struct backlog_due *dues;  /* a heap, the earliest first */
-    size_t due_count, due_capacity;
+    size_t persistent;                  /* live messages that are stored, on disk included ... */
+    uint64_t persistent_bytes;          /* ... and their bodies */
+    uint64_t memory_bytes;              /* what the messages in memory cost */
+    size_t disk_ready;                  /* of `ready`: on disk alone */
+    uint64_t disk_bytes;                /* of `ready_bytes`: on disk alone */
+    struct backlog_deadline *deadlines; /* a heap, the earliest first */
+    size_t deadline_count, deadline_capacity;
     size_t timed; /* chunks with times */
     bool counts_deliveries;
     bool stores_all; /* transient messages count as persistent ones: a quorum queue */
-    /* What each chunk holds is noted when it is paged out: the owner asks for single messages that may have
-     * left already (calls->found). */
-    bool notes_gaps;
+    /* Each chunk on disk has a meta, which says what it holds: the owner asks for single messages that may
+     * have left already (calls->found). */
+    bool keeps_meta;
 };
 
 /* What a message was that has left. */
@@ -145,7 +145,7 @@ bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *r
 
 /* Takes the ready message at this place, which is in memory, as backlog_take() does. */
 struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
-/* Takes the ready message at this place, which is on disk and of which there is a note: it stays there. */
+/* Takes the ready message at this place, which is on disk and of whose chunk there is a meta: it stays there. */
 void backlog_take_on_disk(struct backlog *b, uint64_t sequence);
 
 /* A taken message is ready again as if it had never been taken; *ret_is_here: it is not on disk alone.
@@ -165,7 +165,7 @@ bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *r
 
 static inline struct backlog_chunk *backlog_chunk(const struct backlog *b, uint64_t chunk)
 {
-    return lv_seqmap_find(&b->window, chunk * SEQMAP_ENTRIES);
+    return lv_seqmap_find(&b->chunks, chunk * SEQMAP_ENTRIES);
 }
 
 static inline bool backlog_has_disk(const struct backlog *b)
@@ -199,12 +199,12 @@ void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadlin
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
 
 /* What is known of a message on disk, which is about to be taken there. */
-void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
-                          bool is_persistent, bool is_log_only);
+void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
+                         bool is_persistent, bool is_log_only);
 
 /* Recovery: a message on disk has this deadline and so many bytes; `is_log_only`: the pager has it. */
-void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
-                          uint64_t body_bytes, bool is_log_only);
+void backlog_restore_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
+                             uint64_t body_bytes, bool is_log_only);
 
 /* Recovery: such a message is settled. */
 void backlog_forget_on_disk(struct backlog *b, uint64_t sequence);
@@ -218,7 +218,7 @@ struct backlog_first_due {
 bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret);
 
 /* The ready messages with the earliest deadlines, at most `most`, in their order. How many. */
-size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret, size_t most);
+size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due *ret, size_t most);
 
 /* Calls `each` for chunks with messages on disk that are due up to then, until it returns false. */
 void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
@@ -237,13 +237,13 @@ bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backl
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence);
 void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count);
 
-/* The note of a chunk, here or on disk; NULL when there is none. */
-struct backlog_note *backlog_note(const struct backlog *b, uint64_t chunk);
+/* The meta of a chunk, here or on disk, or NULL if it has none. */
+struct backlog_meta *backlog_meta(const struct backlog *b, uint64_t chunk);
 /* The same, made when there is none. The chunk is here or on disk. */
-struct backlog_note *backlog_note_of(struct backlog *b, uint64_t chunk);
+struct backlog_meta *backlog_meta_make(struct backlog *b, uint64_t chunk);
 /* Nothing of the chunk, which is on disk alone, is live any more: frees its times. */
-void backlog_times_drop(struct backlog *b, struct backlog_note *note);
+void backlog_times_drop(struct backlog *b, struct backlog_meta *meta);
 /* The chunk goes: frees it. NULL is fine. */
-void backlog_note_free(struct backlog *b, struct backlog_note *note);
+void backlog_meta_free(struct backlog *b, struct backlog_meta *meta);
 
 #endif

@@ -9,116 +9,117 @@
 
 enum { DUES_MIN = 64 };
 
-/* --- notes -------------------------------------------------------------------------------------------- */
+/* --- what is known of a chunk ------------------------------------------------------------------------- */
 
-struct backlog_note *backlog_note(const struct backlog *b, uint64_t c)
+struct backlog_meta *backlog_meta(const struct backlog *b, uint64_t c)
 {
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
-    return chunk ? chunk->note : lv_seqmap_note(&b->window, c * SEQMAP_ENTRIES);
+    return chunk ? chunk->meta : lv_seqmap_meta(&b->chunks, c * SEQMAP_ENTRIES);
 }
 
-struct backlog_note *backlog_note_of(struct backlog *b, uint64_t c)
+struct backlog_meta *backlog_meta_make(struct backlog *b, uint64_t c)
 {
-    struct backlog_note *note = backlog_note(b, c);
-    if (note)
-        return note;
-    note = lv_calloc(1, sizeof *note);
+    struct backlog_meta *meta = backlog_meta(b, c);
+    if (meta)
+        return meta;
+    meta = lv_calloc(1, sizeof *meta);
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     if (chunk)
-        chunk->note = note;
+        chunk->meta = meta;
     else
-        lv_seqmap_set_note(&b->window, c * SEQMAP_ENTRIES, note);
+        lv_seqmap_set_meta(&b->chunks, c * SEQMAP_ENTRIES, meta);
     bool is_on_disk = c >= b->disk_begin && c < b->disk_end;
     if (is_on_disk) /* as far as anybody knows */
-        note->live = chunk ? ~chunk->live : ~0ull;
-    return note;
+        meta->live = chunk ? ~chunk->live : ~0ull;
+    return meta;
 }
 
-void backlog_note_free(struct backlog *b, struct backlog_note *note)
+void backlog_meta_free(struct backlog *b, struct backlog_meta *meta)
 {
-    if (!note)
+    if (!meta)
         return;
-    b->timed -= note->times != NULL;
-    free(note->times);
-    free(note);
+    b->timed -= meta->times != NULL;
+    free(meta->times);
+    free(meta);
 }
 
 static struct backlog_times *times_of(struct backlog *b, uint64_t c)
 {
-    struct backlog_note *note = backlog_note_of(b, c);
-    if (!note->times) {
-        note->times = lv_calloc(1, sizeof *note->times);
-        note->times->indexed_ms = UINT64_MAX;
+    struct backlog_meta *meta = backlog_meta_make(b, c);
+    if (!meta->times) {
+        meta->times = lv_calloc(1, sizeof *meta->times);
+        meta->times->indexed_ms = UINT64_MAX;
         b->timed++;
     }
-    return note->times;
+    return meta->times;
 }
 
 static const struct backlog_times *times_find(const struct backlog *b, uint64_t sequence)
 {
-    const struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
-    return note ? note->times : NULL;
+    const struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
+    return meta ? meta->times : NULL;
 }
 
 /* --- the heap ----------------------------------------------------------------------------------------- */
 
 /* At the same time, what came first goes first. */
-static bool is_before(const struct backlog_due *x, const struct backlog_due *y)
+static bool is_before(const struct backlog_deadline *x, const struct backlog_deadline *y)
 {
     return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->chunk < y->chunk;
 }
 
 static void sift_up(struct backlog *b, size_t at)
 {
-    struct backlog_due due = b->dues[at];
-    for (; at > 0 && is_before(&due, &b->dues[(at - 1) / 2]); at = (at - 1) / 2)
-        b->dues[at] = b->dues[(at - 1) / 2];
-    b->dues[at] = due;
+    struct backlog_deadline due = b->deadlines[at];
+    for (; at > 0 && is_before(&due, &b->deadlines[(at - 1) / 2]); at = (at - 1) / 2)
+        b->deadlines[at] = b->deadlines[(at - 1) / 2];
+    b->deadlines[at] = due;
 }
 
 static void sift_down(struct backlog *b, size_t at)
 {
-    struct backlog_due due = b->dues[at];
-    for (size_t child; (child = 2 * at + 1) < b->due_count; at = child) {
-        if (child + 1 < b->due_count && is_before(&b->dues[child + 1], &b->dues[child]))
+    struct backlog_deadline due = b->deadlines[at];
+    for (size_t child; (child = 2 * at + 1) < b->deadline_count; at = child) {
+        if (child + 1 < b->deadline_count &&
+            is_before(&b->deadlines[child + 1], &b->deadlines[child]))
             child++;
-        if (!is_before(&b->dues[child], &due))
+        if (!is_before(&b->deadlines[child], &due))
             break;
-        b->dues[at] = b->dues[child];
+        b->deadlines[at] = b->deadlines[child];
     }
-    b->dues[at] = due;
+    b->deadlines[at] = due;
 }
 
 /* Entries of chunks that have gone, or that stand there earlier too. */
-static void dues_sweep(struct backlog *b)
+static void deadlines_sweep(struct backlog *b)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < b->due_count; i++) {
-        const struct backlog_note *note = backlog_note(b, b->dues[i].chunk);
-        if (note && note->times && note->times->indexed_ms == b->dues[i].deadline_ms)
-            b->dues[kept++] = b->dues[i];
+    for (size_t i = 0; i < b->deadline_count; i++) {
+        const struct backlog_meta *meta = backlog_meta(b, b->deadlines[i].chunk);
+        if (meta && meta->times && meta->times->indexed_ms == b->deadlines[i].deadline_ms)
+            b->deadlines[kept++] = b->deadlines[i];
     }
-    b->due_count = kept;
+    b->deadline_count = kept;
     for (size_t i = kept / 2; i-- > 0;)
         sift_down(b, i);
 }
 
-static void dues_add(struct backlog *b, uint64_t chunk, uint64_t deadline_ms)
+static void deadlines_add(struct backlog *b, uint64_t chunk, uint64_t deadline_ms)
 {
-    if (b->due_count >= DUES_MIN && b->due_count > 2 * b->timed)
-        dues_sweep(b);
-    if (b->due_count == b->due_capacity) {
-        b->due_capacity = b->due_capacity ? b->due_capacity * 2 : DUES_MIN;
-        b->dues = lv_realloc(b->dues, b->due_capacity * sizeof *b->dues);
+    if (b->deadline_count >= DUES_MIN && b->deadline_count > 2 * b->timed)
+        deadlines_sweep(b);
+    if (b->deadline_count == b->deadline_capacity) {
+        b->deadline_capacity = b->deadline_capacity ? b->deadline_capacity * 2 : DUES_MIN;
+        b->deadlines = lv_realloc(b->deadlines, b->deadline_capacity * sizeof *b->deadlines);
     }
-    b->dues[b->due_count] = (struct backlog_due){deadline_ms, chunk};
-    sift_up(b, b->due_count++);
+    b->deadlines[b->deadline_count] = (struct backlog_deadline){deadline_ms, chunk};
+    sift_up(b, b->deadline_count++);
 }
 
-static void dues_pop(struct backlog *b)
+static void deadlines_pop(struct backlog *b)
 {
-    b->dues[0] = b->dues[--b->due_count];
-    if (b->due_count > 0)
+    b->deadlines[0] = b->deadlines[--b->deadline_count];
+    if (b->deadline_count > 0)
         sift_down(b, 0);
 }
 
@@ -132,7 +133,7 @@ void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadlin
     if (deadline_ms >= times->indexed_ms)
         return;
     times->indexed_ms = deadline_ms;
-    dues_add(b, chunk, deadline_ms);
+    deadlines_add(b, chunk, deadline_ms);
 }
 
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence)
@@ -141,48 +142,48 @@ uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence)
     return times ? times->deadline_ms[sequence % SEQMAP_ENTRIES] : 0;
 }
 
-void backlog_note_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
-                          uint64_t body_bytes, bool is_log_only)
+void backlog_restore_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
+                             uint64_t body_bytes, bool is_log_only)
 {
     uint64_t bit = 1ull << (sequence % SEQMAP_ENTRIES);
-    struct backlog_note *note = backlog_note_of(b, sequence / SEQMAP_ENTRIES);
-    note->persistent |= bit;
-    note->log_only |= is_log_only ? bit : 0;
+    struct backlog_meta *meta = backlog_meta_make(b, sequence / SEQMAP_ENTRIES);
+    meta->persistent |= bit;
+    meta->log_only |= is_log_only ? bit : 0;
     times_of(b, sequence / SEQMAP_ENTRIES)->body_bytes[sequence % SEQMAP_ENTRIES] =
         (uint32_t)body_bytes;
     backlog_set_deadline(b, sequence, deadline_ms);
 }
 
-void backlog_note_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
-                          bool is_persistent, bool is_log_only)
+void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
+                         bool is_persistent, bool is_log_only)
 {
     const uint64_t chunk = sequence / SEQMAP_ENTRIES;
     const unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);
     const uint64_t bit = 1ull << place;
     times_of(b, chunk)->body_bytes[place] = (uint32_t)body_bytes;
-    struct backlog_note *note = backlog_note(b, chunk);
-    note->persistent = is_persistent ? note->persistent | bit : note->persistent & ~bit;
-    note->log_only = is_log_only ? note->log_only | bit : note->log_only & ~bit;
+    struct backlog_meta *meta = backlog_meta(b, chunk);
+    meta->persistent = is_persistent ? meta->persistent | bit : meta->persistent & ~bit;
+    meta->log_only = is_log_only ? meta->log_only | bit : meta->log_only & ~bit;
 }
 
 /* Of a chunk on disk nothing is left: only that must be remembered. */
-void backlog_times_drop(struct backlog *b, struct backlog_note *note)
+void backlog_times_drop(struct backlog *b, struct backlog_meta *meta)
 {
-    b->timed -= note->times != NULL;
-    free(note->times);
-    note->times = NULL;
+    b->timed -= meta->times != NULL;
+    free(meta->times);
+    meta->times = NULL;
 }
 
 void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_note *note = backlog_note(b, sequence / SEQMAP_ENTRIES);
+    struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
     uint64_t bit = 1ull << (sequence % SEQMAP_ENTRIES);
-    if (!note)
+    if (!meta)
         return;
-    note->live &= ~bit;
-    note->log_only &= ~bit;
-    if (note->times)
-        note->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
+    meta->live &= ~bit;
+    meta->log_only &= ~bit;
+    if (meta->times)
+        meta->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
 }
 
 /* The earliest of these places that have a deadline; false when there is none. */
@@ -202,30 +203,30 @@ static bool earliest(const struct backlog_times *times, uint64_t places, unsigne
 
 bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
 {
-    while (b->due_count > 0) {
-        const struct backlog_due due = b->dues[0];
+    while (b->deadline_count > 0) {
+        const struct backlog_deadline due = b->deadlines[0];
         const struct backlog_chunk *chunk = backlog_chunk(b, due.chunk);
-        const struct backlog_note *note = backlog_note(b, due.chunk);
+        const struct backlog_meta *meta = backlog_meta(b, due.chunk);
         uint64_t here = chunk ? chunk->ready : 0;
-        uint64_t places = note ? here | (note->live & ~note->taken) : 0;
+        uint64_t places = meta ? here | (meta->live & ~meta->taken) : 0;
         unsigned place = 0;
-        bool is_current = note && note->times && note->times->indexed_ms == due.deadline_ms;
-        if (is_current && earliest(note->times, places, &place)) {
-            uint64_t deadline_ms = note->times->deadline_ms[place];
+        bool is_current = meta && meta->times && meta->times->indexed_ms == due.deadline_ms;
+        if (is_current && earliest(meta->times, places, &place)) {
+            uint64_t deadline_ms = meta->times->deadline_ms[place];
             if (deadline_ms <= due.deadline_ms) {
                 ret->sequence = due.chunk * SEQMAP_ENTRIES + place;
                 ret->deadline_ms = deadline_ms;
                 ret->is_here = (here >> place & 1) != 0;
                 return true;
             }
-            note->times->indexed_ms = deadline_ms;
-            b->dues[0].deadline_ms = deadline_ms;
+            meta->times->indexed_ms = deadline_ms;
+            b->deadlines[0].deadline_ms = deadline_ms;
             sift_down(b, 0);
             continue;
         }
         if (is_current)
-            note->times->indexed_ms = UINT64_MAX;
-        dues_pop(b);
+            meta->times->indexed_ms = UINT64_MAX;
+        deadlines_pop(b);
     }
     return false;
 }
@@ -236,9 +237,9 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
 static uint64_t ready_places(const struct backlog *b, uint64_t c, uint64_t *ret_here)
 {
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
-    const struct backlog_note *note = backlog_note(b, c);
+    const struct backlog_meta *meta = backlog_meta(b, c);
     *ret_here = chunk ? chunk->ready : 0;
-    return note && note->times ? *ret_here | (note->live & ~note->taken) : 0;
+    return meta && meta->times ? *ret_here | (meta->live & ~meta->taken) : 0;
 }
 
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret)
@@ -296,7 +297,7 @@ static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_fir
         unsigned place = (unsigned)__builtin_ctzll(places);
         struct backlog_first_due due = {.sequence = c * SEQMAP_ENTRIES + place,
                                         .deadline_ms =
-                                            backlog_note(b, c)->times->deadline_ms[place],
+                                            backlog_meta(b, c)->times->deadline_ms[place],
                                         .is_here = (here >> place & 1) != 0};
         if (due.deadline_ms)
             gather(heap, count, most, &due);
@@ -309,23 +310,23 @@ static int in_order(const void *a, const void *b)
 }
 
 /* An entry of the index counts when the chunk stands there no earlier. */
-static bool is_current(const struct backlog *b, const struct backlog_due *due)
+static bool is_current(const struct backlog *b, const struct backlog_deadline *due)
 {
-    const struct backlog_note *note = backlog_note(b, due->chunk);
-    return note && note->times && note->times->indexed_ms == due->deadline_ms;
+    const struct backlog_meta *meta = backlog_meta(b, due->chunk);
+    return meta && meta->times && meta->times->indexed_ms == due->deadline_ms;
 }
 
 /* Down from the root as long as an entry may come before the last that was gathered; a list of entries
  * still to look at stands for the stack. */
-size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret, size_t most)
+size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due *ret, size_t most)
 {
     size_t count = 0, pending = 0, capacity = 64;
     size_t *entries = lv_malloc(capacity * sizeof *entries);
-    if (b->due_count > 0 && most > 0)
+    if (b->deadline_count > 0 && most > 0)
         entries[pending++] = 0;
     while (pending > 0) {
         size_t at = entries[--pending];
-        const struct backlog_due *due = &b->dues[at];
+        const struct backlog_deadline *due = &b->deadlines[at];
         if (count == most && due->deadline_ms > ret[0].deadline_ms)
             continue;
         if (is_current(b, due))
@@ -334,7 +335,7 @@ size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret,
             capacity *= 2;
             entries = lv_realloc(entries, capacity * sizeof *entries);
         }
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < b->due_count; child++)
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < b->deadline_count; child++)
             entries[pending++] = child;
     }
     free(entries);
@@ -345,24 +346,25 @@ size_t backlog_find_dues(const struct backlog *b, struct backlog_first_due *ret,
 /* The entry behind this one in the heap, in depth first, without what is below it when `is_cut`. */
 static size_t heap_after(const struct backlog *b, size_t at, bool is_cut)
 {
-    if (!is_cut && 2 * at + 1 < b->due_count)
+    if (!is_cut && 2 * at + 1 < b->deadline_count)
         return 2 * at + 1;
-    while (at > 0 && (at % 2 == 0 || at + 1 >= b->due_count)) /* a right child, or an only one */
+    while (at > 0 &&
+           (at % 2 == 0 || at + 1 >= b->deadline_count)) /* a right child, or an only one */
         at = (at - 1) / 2;
-    return at == 0 ? b->due_count : at + 1;
+    return at == 0 ? b->deadline_count : at + 1;
 }
 
 uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until_ms)
 {
-    const struct backlog_note *note = backlog_note(b, c);
+    const struct backlog_meta *meta = backlog_meta(b, c);
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
     uint64_t due = 0;
-    if (!note || !note->times)
+    if (!meta || !meta->times)
         return 0;
-    uint64_t places = note->live & ~note->taken & ~(chunk ? chunk->ready : 0);
+    uint64_t places = meta->live & ~meta->taken & ~(chunk ? chunk->ready : 0);
     for (; places; places &= places - 1) {
         unsigned place = (unsigned)__builtin_ctzll(places);
-        uint64_t deadline_ms = note->times->deadline_ms[place];
+        uint64_t deadline_ms = meta->times->deadline_ms[place];
         if (deadline_ms != 0 && deadline_ms <= until_ms)
             due |= 1ull << place;
     }
@@ -374,7 +376,7 @@ uint64_t backlog_due_bytes(const struct backlog *b, uint64_t c, uint64_t until_m
 {
     uint64_t bytes = 0, places = backlog_due_on_disk(b, c, until_ms);
     for (; places; places &= places - 1)
-        bytes += a_message + backlog_note(b, c)->times->body_bytes[__builtin_ctzll(places)];
+        bytes += a_message + backlog_meta(b, c)->times->body_bytes[__builtin_ctzll(places)];
     return bytes;
 }
 
@@ -382,8 +384,8 @@ void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
                               bool (*each)(void *arg, uint64_t chunk), void *arg)
 {
     bool is_late = false;
-    for (size_t at = 0; at < b->due_count; at = heap_after(b, at, is_late)) {
-        const struct backlog_due *due = &b->dues[at];
+    for (size_t at = 0; at < b->deadline_count; at = heap_after(b, at, is_late)) {
+        const struct backlog_deadline *due = &b->deadlines[at];
         is_late = due->deadline_ms > until_ms;
         if (!is_late && is_current(b, due) && backlog_due_on_disk(b, due->chunk, until_ms) != 0 &&
             !each(arg, due->chunk))

@@ -12,7 +12,7 @@ static void lane_init(struct lane *l, struct lane_owner *o)
     l->owner = o;
     l->counters = o->counters;
     backlog_init(&l->backlog);
-    l->backlog.notes_gaps = o->wants_found;
+    l->backlog.keeps_meta = o->wants_found;
     lv_list_init(&l->dirty_link);
     lv_list_init(&l->retry_link);
 }
@@ -87,7 +87,7 @@ static void free_in_slices(struct lane *l)
 {
     struct backlog *b = &l->backlog;
     struct loop *home = l->owner->home;
-    if (b->window.first == b->window.end) {
+    if (b->chunks.first == b->chunks.end) {
         backlog_free(b);
         return;
     }
@@ -96,8 +96,8 @@ static void free_in_slices(struct lane *l)
     remains->backlog = *b;
     *b = (struct backlog){.counts_deliveries = b->counts_deliveries,
                           .stores_all = b->stores_all,
-                          .notes_gaps = b->notes_gaps};
-    lv_seqmap_init(&b->window, remains->backlog.window.chunk_bytes);
+                          .keeps_meta = b->keeps_meta};
+    lv_seqmap_init(&b->chunks, remains->backlog.chunks.chunk_bytes);
     if (remains_free_some(home, &remains->job))
         loop_job_start(home, &remains->job);
 }

@@ -262,8 +262,8 @@ static uint64_t first_to_page(const struct lane *l)
     if (backlog_has_disk(b))
         return b->disk_end;
     uint64_t bytes = 0;
-    uint64_t c = b->cursor > b->window.first ? b->cursor : b->window.first;
-    for (; c < b->window.end && bytes < stay; c++) {
+    uint64_t c = b->cursor > b->chunks.first ? b->cursor : b->chunks.first;
+    for (; c < b->chunks.end && bytes < stay; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(b, c);
         for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1)
             bytes += message_memory(chunk->messages[__builtin_ctzll(live)]);
@@ -307,7 +307,7 @@ static bool page_out(struct lane *l, uint64_t c, struct backlog_chunk *chunk)
         return false; /* part of it is within the range of a segment that does not have it */
     if (may_have_copies(l->pager, c)) {
         read_again(l, c, chunk);
-        backlog_note_of(b, c); /* the copies hold more than what is live */
+        backlog_meta_make(b, c); /* the copies hold more than what is live */
     }
     pager_store_places(l, c, chunk, places, false);
     if (!backlog_has_disk(b))

@@ -26,7 +26,7 @@ static void put_on_disk(struct backlog *b, uint64_t chunk)
         b->disk_begin = b->disk_end = chunk;
     if (chunk < b->disk_end)
         return;
-    lv_seqmap_extend_elsewhere(&b->window, chunk * SEQMAP_ENTRIES);
+    lv_seqmap_extend_elsewhere(&b->chunks, chunk * SEQMAP_ENTRIES);
     b->disk_end = chunk + 1;
 }
 
@@ -94,10 +94,10 @@ void pager_restore_message(struct lane *l, const struct log_carried *from)
     b->persistent_bytes += (*message)->body_bytes;
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
-    if (!lv_seqmap_is_elsewhere(&b->window, sequence))
-        lv_seqmap_extend_elsewhere(&b->window, sequence); /* a gap among what is on disk */
+    if (!lv_seqmap_is_elsewhere(&b->chunks, sequence))
+        lv_seqmap_extend_elsewhere(&b->chunks, sequence); /* a gap among what is on disk */
     if (from->deadline_ms)
-        backlog_note_on_disk(b, sequence, from->deadline_ms, (*message)->body_bytes, true);
+        backlog_restore_on_disk(b, sequence, from->deadline_ms, (*message)->body_bytes, true);
     add_log_only(pager_of(l), sequence, message, redelivered);
 }
 
@@ -132,8 +132,8 @@ void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
 
 void pager_restore_count(struct lane *l, struct log_count count)
 {
-    bool is_there = lv_seqmap_find(&l->backlog.window, count.sequence) ||
-                    lv_seqmap_is_elsewhere(&l->backlog.window, count.sequence);
+    bool is_there = lv_seqmap_find(&l->backlog.chunks, count.sequence) ||
+                    lv_seqmap_is_elsewhere(&l->backlog.chunks, count.sequence);
     if (is_there)
         backlog_set_deliveries(&l->backlog, count.sequence, count.count);
 }
@@ -268,8 +268,8 @@ void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count)
         restore_settle_segments(l, from, to);
         restore_settle_log_only(l, from, to);
     }
-    uint64_t end = b->window.end * SEQMAP_ENTRIES;
-    uint64_t first = b->window.first * SEQMAP_ENTRIES;
+    uint64_t end = b->chunks.end * SEQMAP_ENTRIES;
+    uint64_t first = b->chunks.first * SEQMAP_ENTRIES;
     struct backlog_left left;
     for (uint64_t s = from > first ? from : first; s < to && s < end; s++)
         backlog_remove(b, s, &left);
@@ -313,7 +313,7 @@ bool pager_restore_file(struct lane *l, uint64_t number, uint64_t bytes)
 static void mark_delivered(struct lane *l)
 {
     struct backlog *b = &l->backlog;
-    for (uint64_t c = b->window.first; c < b->window.end; c++) {
+    for (uint64_t c = b->chunks.first; c < b->chunks.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
         uint64_t base = c * SEQMAP_ENTRIES;
         if (!chunk || base >= l->delivered_staged)

@@ -30,7 +30,8 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
             !pager_may_have(l, sequence))
             continue;
         if (e->deadline_ms)
-            backlog_note_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n, false);
+            backlog_restore_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n,
+                                    false);
         if (l->owner->wants_found)
             l->owner->calls->found(l->owner, lane_place(l, sequence), e->message.header,
                                    e->message.body.n, true);

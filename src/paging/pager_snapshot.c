@@ -86,25 +86,25 @@ static uint64_t unloaded_from(const struct lane *l, uint64_t c)
     return is_partly_loaded ? l->pager->loaded_below : base;
 }
 
-/* Of a chunk on disk with a note, which says what of it is live. */
-static void add_noted(struct range_list *list, const struct lane *l, const struct segment *s,
-                      uint64_t c, const struct backlog_note *note)
+/* Of a chunk on disk with a meta, which says what of it is live. */
+static void add_by_meta(struct range_list *list, const struct lane *l, const struct segment *s,
+                        uint64_t c, const struct backlog_meta *meta)
 {
     const uint64_t from = unloaded_from(l, c);
-    for (uint64_t live = note->live; live; live &= live - 1) {
+    for (uint64_t live = meta->live; live; live &= live - 1) {
         uint64_t sequence = c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(live);
         if (sequence >= from)
             add_unloaded(list, l->pager, s, sequence, sequence + 1);
     }
 }
 
-/* Chunks on disk without notes, from c on and up to `end` at most, are one range. The chunk behind them. */
+/* Chunks on disk without a meta, from c on and up to `end` at most, are one range. The chunk behind them. */
 static uint64_t add_whole(struct range_list *list, const struct lane *l, const struct segment *s,
                           uint64_t c, uint64_t end)
 {
     const struct backlog *b = &l->backlog;
     uint64_t next = c + 1;
-    while (c != b->disk_begin && next < end && next < b->disk_end && !backlog_note(b, next))
+    while (c != b->disk_begin && next < end && next < b->disk_end && !backlog_meta(b, next))
         next++;
     add_unloaded(list, l->pager, s, unloaded_from(l, c), next * SEQMAP_ENTRIES);
     return next;
@@ -116,15 +116,15 @@ static void add_live(const struct lane *l, const struct segment *s, struct range
     const struct backlog *b = &l->backlog;
     const uint64_t end = (s->end_sequence + SEQMAP_ENTRIES - 1) / SEQMAP_ENTRIES;
     for (uint64_t c = s->first_sequence / SEQMAP_ENTRIES; c < end;) {
-        const struct backlog_note *note = backlog_note(b, c);
+        const struct backlog_meta *meta = backlog_meta(b, c);
         bool is_on_disk = backlog_has_disk(b) && c >= b->disk_begin && c < b->disk_end;
         add_copies(list, b, s, c);
-        if (is_on_disk && !note) {
+        if (is_on_disk && !meta) {
             c = add_whole(list, l, s, c, end);
             continue;
         }
         if (is_on_disk)
-            add_noted(list, l, s, c, note);
+            add_by_meta(list, l, s, c, meta);
         c++;
     }
 }
@@ -172,7 +172,7 @@ static uint64_t unstored(const struct backlog *b, const struct backlog_chunk *ch
 static uint64_t unstored_bytes(struct lane *l)
 {
     uint64_t bytes = 0;
-    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+    for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         for (uint64_t places = chunk ? unstored(&l->backlog, chunk) & pager_storable(l, c, chunk)
                                      : 0;
@@ -186,7 +186,7 @@ static uint64_t unstored_bytes(struct lane *l)
  * any more. */
 static void store_copies(struct lane *l)
 {
-    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+    for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         uint64_t places = chunk ? pager_storable(l, c, chunk) : 0;
         if (places)
@@ -226,7 +226,7 @@ static void carry_all(struct lane *l, struct carried_list *list)
 {
     const struct pager *p = l->pager;
     size_t next = p->log_only_first;
-    for (uint64_t c = l->backlog.window.first; c < l->backlog.window.end; c++) {
+    for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         uint64_t places = chunk ? unstored(&l->backlog, chunk) : 0;
         for (; places; places &= places - 1) {
@@ -252,17 +252,17 @@ static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
     const struct backlog *b = &l->backlog;
     struct log_count *counts = NULL;
     size_t count = 0, capacity = 0;
-    for (uint64_t c = b->window.first; b->counts_deliveries && c < b->window.end; c++) {
-        const struct backlog_note *note = backlog_note(b, c);
-        for (unsigned i = 0; note && note->times && i < SEQMAP_ENTRIES; i++) {
-            if (note->times->deliveries[i] == 0)
+    for (uint64_t c = b->chunks.first; b->counts_deliveries && c < b->chunks.end; c++) {
+        const struct backlog_meta *meta = backlog_meta(b, c);
+        for (unsigned i = 0; meta && meta->times && i < SEQMAP_ENTRIES; i++) {
+            if (meta->times->deliveries[i] == 0)
                 continue;
             if (count == capacity) {
                 capacity = capacity ? capacity * 2 : 64;
                 counts = lv_realloc(counts, capacity * sizeof *counts);
             }
             counts[count++] =
-                (struct log_count){c * SEQMAP_ENTRIES + i, note->times->deliveries[i]};
+                (struct log_count){c * SEQMAP_ENTRIES + i, meta->times->deliveries[i]};
         }
     }
     *ret_count = count;

@@ -1,5 +1,5 @@
 /* Messages that are taken while they are on disk, out of their order, and put back: whose time has come, which
- * are replaced, or which are sent back. The chunk's note remembers which. */
+ * are replaced, or which are sent back. The chunk's meta says which. */
 #include "paging/pager_private.h"
 
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
@@ -13,17 +13,17 @@ bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
 
 bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence)
 {
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
-    return note && (note->taken >> (sequence % SEQMAP_ENTRIES) & 1);
+    const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
+    return meta && (meta->taken >> (sequence % SEQMAP_ENTRIES) & 1);
 }
 
 void pager_take_on_disk(struct lane *l, uint64_t sequence)
 {
     struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
-    bool is_log_only = (note->log_only >> (sequence % SEQMAP_ENTRIES) & 1) != 0;
+    const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
+    bool is_log_only = (meta->log_only >> (sequence % SEQMAP_ENTRIES) & 1) != 0;
     if (s && !is_log_only)
-        pager_count_read(l, s, note->times->body_bytes[sequence % SEQMAP_ENTRIES]);
+        pager_count_read(l, s, meta->times->body_bytes[sequence % SEQMAP_ENTRIES]);
     if (l->pager)
         pager_fetch_taken(l->pager, sequence);
     backlog_take_on_disk(&l->backlog, sequence);
@@ -38,8 +38,8 @@ bool pager_may_have(const struct lane *l, uint64_t sequence)
 
 bool pager_may_take(const struct lane *l, uint64_t sequence)
 {
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
-    bool is_taken = note && (note->taken >> (sequence % SEQMAP_ENTRIES) & 1);
+    const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
+    bool is_taken = meta && (meta->taken >> (sequence % SEQMAP_ENTRIES) & 1);
     return pager_may_have(l, sequence) && !is_taken;
 }
 
@@ -49,7 +49,7 @@ bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_b
     if (!pager_may_take(l, sequence))
         return false;
     bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
-    backlog_note_content(&l->backlog, sequence, body_bytes, is_persistent, is_log_only);
+    backlog_set_content(&l->backlog, sequence, body_bytes, is_persistent, is_log_only);
     pager_take_on_disk(l, sequence);
     return true;
 }
@@ -57,7 +57,7 @@ bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_b
 void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
 {
     bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
-    backlog_note_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_log_only);
+    backlog_set_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_log_only);
     pager_take_on_disk(l, sequence);
 }
 
@@ -67,8 +67,8 @@ bool pager_untake(struct lane *l, uint64_t sequence)
     if (!backlog_untake(&l->backlog, sequence, &is_here))
         return false;
     struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
-    const struct backlog_note *note = backlog_note(&l->backlog, sequence / SEQMAP_ENTRIES);
-    if (s && s->is_estimated && !(note->log_only >> (sequence % SEQMAP_ENTRIES) & 1))
-        s->unread_bytes += note->times->body_bytes[sequence % SEQMAP_ENTRIES];
+    const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
+    if (s && s->is_estimated && !(meta->log_only >> (sequence % SEQMAP_ENTRIES) & 1))
+        s->unread_bytes += meta->times->body_bytes[sequence % SEQMAP_ENTRIES];
     return true;
 }

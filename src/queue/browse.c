@@ -185,7 +185,7 @@ static enum browse_result browse_look(struct browse *br, struct lane *l, struct 
 {
     const struct backlog *b = &l->backlog;
     uint64_t c = at->next / SEQMAP_ENTRIES;
-    for (c = c > b->window.first ? c : b->window.first; c < b->window.end; c++) {
+    for (c = c > b->chunks.first ? c : b->chunks.first; c < b->chunks.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(b, c);
         const uint64_t begin = c * SEQMAP_ENTRIES;
         if (at->next < begin)

@@ -246,7 +246,7 @@ void conflation_begin(struct queue *q)
 {
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
-        const struct lv_seqmap *w = &l->backlog.window;
+        const struct lv_seqmap *w = &l->backlog.chunks;
         for (uint64_t c = w->first; c < w->end; c++) {
             const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
             for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1) {

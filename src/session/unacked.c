@@ -19,19 +19,19 @@ static uint64_t bit_of(uint64_t tag)
 void unacked_init(struct unacked *u)
 {
     *u = (struct unacked){0};
-    lv_seqmap_init(&u->window, sizeof(struct chunk));
+    lv_seqmap_init(&u->chunks, sizeof(struct chunk));
 }
 
 void unacked_free(struct unacked *u)
 {
-    lv_seqmap_free(&u->window);
+    lv_seqmap_free(&u->chunks);
 }
 
 void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
                  uint64_t now_ms)
 {
     lv_assert(tag > u->last);
-    struct chunk *chunk = lv_seqmap_extend(&u->window, tag);
+    struct chunk *chunk = lv_seqmap_extend(&u->chunks, tag);
     chunk->live |= bit_of(tag);
     chunk->entries[tag % SEQMAP_ENTRIES] = (struct unacked_entry){consumer, sequence};
     chunk->added_ds[tag % SEQMAP_ENTRIES] = (uint32_t)((now_ms + MS_PER_DS - 1) / MS_PER_DS);
@@ -42,13 +42,13 @@ void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uin
 
 bool unacked_has(const struct unacked *u, uint64_t tag)
 {
-    const struct chunk *chunk = lv_seqmap_find(&u->window, tag);
+    const struct chunk *chunk = lv_seqmap_find(&u->chunks, tag);
     return chunk && (chunk->live & ~chunk->marked & bit_of(tag));
 }
 
 static const struct chunk *chunk_with(const struct unacked *u, uint64_t tag)
 {
-    const struct chunk *chunk = lv_seqmap_find(&u->window, tag);
+    const struct chunk *chunk = lv_seqmap_find(&u->chunks, tag);
     lv_assert(chunk && (chunk->live & bit_of(tag)));
     return chunk;
 }
@@ -72,11 +72,11 @@ uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms)
 
 static uint64_t next_tag(const struct unacked *u, uint64_t from, bool is_marked)
 {
-    uint64_t first = u->window.first * SEQMAP_ENTRIES;
+    uint64_t first = u->chunks.first * SEQMAP_ENTRIES;
     if (from < first)
         from = first;
-    for (uint64_t c = from / SEQMAP_ENTRIES; c < u->window.end; c++) {
-        const struct chunk *chunk = lv_seqmap_find(&u->window, c * SEQMAP_ENTRIES);
+    for (uint64_t c = from / SEQMAP_ENTRIES; c < u->chunks.end; c++) {
+        const struct chunk *chunk = lv_seqmap_find(&u->chunks, c * SEQMAP_ENTRIES);
         uint64_t open = chunk ? chunk->live & (is_marked ? chunk->marked : ~chunk->marked) : 0;
         if (c == from / SEQMAP_ENTRIES)
             open &= ~0ull << (from % SEQMAP_ENTRIES);
@@ -98,7 +98,7 @@ uint64_t unacked_next_marked(const struct unacked *u, uint64_t from)
 
 struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
 {
-    struct chunk *chunk = lv_seqmap_find(&u->window, tag);
+    struct chunk *chunk = lv_seqmap_find(&u->chunks, tag);
     lv_assert(chunk != NULL);
     lv_assert(chunk->live & bit_of(tag));
     struct unacked_entry entry = chunk->entries[tag % SEQMAP_ENTRIES];
@@ -109,7 +109,7 @@ struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
     chunk->live &= ~bit_of(tag);
     u->count--;
     if (chunk->live == 0)
-        lv_seqmap_drop(&u->window, tag);
+        lv_seqmap_drop(&u->chunks, tag);
     return entry;
 }
 
@@ -130,12 +130,12 @@ static size_t set_marks(struct unacked *u, uint64_t first, uint64_t last, bool i
 {
     size_t changed = 0;
     uint64_t c = first / SEQMAP_ENTRIES, end = last / SEQMAP_ENTRIES + 1;
-    if (c < u->window.first)
-        c = u->window.first;
-    if (end > u->window.end)
-        end = u->window.end;
+    if (c < u->chunks.first)
+        c = u->chunks.first;
+    if (end > u->chunks.end)
+        end = u->chunks.end;
     for (; c < end; c++) {
-        struct chunk *chunk = lv_seqmap_find(&u->window, c * SEQMAP_ENTRIES);
+        struct chunk *chunk = lv_seqmap_find(&u->chunks, c * SEQMAP_ENTRIES);
         if (!chunk)
             continue;
         uint64_t bits = bits_within(c, first, last) & chunk->live;

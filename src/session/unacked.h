@@ -10,7 +10,7 @@
 #include "queue/consumer.h"
 
 struct unacked {
-    struct lv_seqmap window;
+    struct lv_seqmap chunks;
     size_t count; /* entries, marked ones included */
     size_t marked;
     uint64_t last; /* the highest tag ever added */

@@ -133,17 +133,17 @@ static void a_window_that_moves_on_does_not_grow(void **state)
 static void a_chunk_that_is_elsewhere_keeps_its_position_and_a_note(void **state)
 {
     (void)state;
-    uint64_t note;
+    uint64_t meta;
     make(0);
     make(64);
     lv_seqmap_send_elsewhere(&map, 0);
     assert_null(lv_seqmap_find(&map, 0));
     assert_true(lv_seqmap_is_elsewhere(&map, 0));
     assert_false(lv_seqmap_is_elsewhere(&map, 64));
-    assert_null(lv_seqmap_note(&map, 0));
-    lv_seqmap_set_note(&map, 0, &note);
-    assert_ptr_equal(lv_seqmap_note(&map, 5), &note);
-    assert_null(lv_seqmap_note(&map, 64));
+    assert_null(lv_seqmap_meta(&map, 0));
+    lv_seqmap_set_meta(&map, 0, &meta);
+    assert_ptr_equal(lv_seqmap_meta(&map, 5), &meta);
+    assert_null(lv_seqmap_meta(&map, 64));
     assert_int_equal(map.first, 0);
 }
 

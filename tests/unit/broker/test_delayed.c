@@ -248,7 +248,7 @@ static void the_first_that_are_due_are_found_in_their_order_wherever_they_stand(
     }
     qsort(oracle, count, sizeof *oracle, by_deadline);
     for (size_t most = 0; most <= MOST; most += 20) {
-        assert_int_equal(backlog_find_dues(&b, found, most), most);
+        assert_int_equal(backlog_find_deadlines(&b, found, most), most);
         for (size_t i = 0; i < most; i++) {
             uint64_t chunk = oracle[i].sequence / SEQMAP_ENTRIES;
             assert_int_equal(found[i].sequence, oracle[i].sequence);

@@ -211,7 +211,7 @@ static void a_backlog_that_is_drained_holds_no_memory_for_what_was_there(void **
         settle(i);
     }
     assert_int_equal(b.memory_bytes, 0);
-    assert_in_range(b.window.capacity, 1, 4);
+    assert_in_range(b.chunks.capacity, 1, 4);
 }
 
 static void freeing_in_slices_frees_everything(void **state)
@@ -294,7 +294,7 @@ static void what_is_on_disk_may_be_taken_and_settled_there(void **state)
     struct backlog_left left;
     push_many(2 * CHUNK);
     page_out(0);
-    backlog_note_content(&b, 7, 10, true, false);
+    backlog_set_content(&b, 7, 10, true, false);
     backlog_take_on_disk(&b, 7);
     assert_int_equal(b.disk_ready, CHUNK - 1);
     assert_int_equal(b.taken, 1);
@@ -312,7 +312,7 @@ static void what_was_taken_on_disk_is_still_taken_when_its_chunk_is_read(void **
     struct backlog_left left;
     push_many(2 * CHUNK);
     page_out(0);
-    backlog_note_content(&b, 1, 10, true, false);
+    backlog_set_content(&b, 1, 10, true, false);
     backlog_take_on_disk(&b, 1);
     for (uint64_t i = 0; i < CHUNK; i++)
         page_in(i);

@@ -161,7 +161,7 @@ static void the_first_few_that_are_due_can_be_listed_without_taking_them(void **
         push_due(1000 - i);
     page_out(0);
     page_out(1);
-    assert_int_equal(backlog_find_dues(&b, first, 3), 3);
+    assert_int_equal(backlog_find_deadlines(&b, first, 3), 3);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(first[i].sequence, 3 * CHUNK - 1 - i);
     assert_first_due(3 * CHUNK - 1, 1000 - (3 * CHUNK - 1), true);
@@ -173,7 +173,7 @@ static void messages_without_a_deadline_are_not_listed(void **state)
     struct backlog_first_due first[3], one;
     push_due(0);
     push_due(50);
-    assert_int_equal(backlog_find_dues(&b, first, 3), 1);
+    assert_int_equal(backlog_find_deadlines(&b, first, 3), 1);
     assert_false(backlog_find_timed(&b, 0, &one));
     assert_true(backlog_find_timed(&b, 1, &one));
     assert_int_equal(one.deadline_ms, 50);
@@ -187,7 +187,7 @@ static void the_index_does_not_outgrow_the_messages_that_wait(void **state)
         take_at(i);
         settle(i);
     }
-    assert_in_range(b.due_count, 0, 256);
+    assert_in_range(b.deadline_count, 0, 256);
 }
 
 static bool count_chunk(void *arg, uint64_t chunk)

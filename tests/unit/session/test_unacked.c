@@ -101,7 +101,7 @@ static void one_old_entry_keeps_no_memory_of_those_after_it(void **state)
     }
     size_t chunks = 0;
     for (uint64_t tag = 0; tag < 100000; tag += SEQMAP_ENTRIES)
-        chunks += lv_seqmap_find(&u.window, tag) != NULL;
+        chunks += lv_seqmap_find(&u.chunks, tag) != NULL;
     assert_in_range(chunks, 1, 2);
     assert_true(unacked_has(&u, 1));
     unacked_free(&u);
