@@ -172,7 +172,8 @@ static struct journal_wait *wait_add(struct journal_loop *p)
     if (p->wait_count == p->wait_capacity)
         waits_grow(p);
     struct journal_wait *w = wait_at(p, p->wait_count++);
-    *w = (struct journal_wait){.ticket = log_next_ticket(p->stage)};
+    *w = (struct journal_wait){.ticket = log_ticket(p->stage)};
+    lv_assert(w->ticket > p->safe_ticket); /* else nobody would answer */
     return w;
 }
 
@@ -182,7 +183,7 @@ static void local_confirm(struct lane_owner *o, struct confirm_sink *sink, uint6
     struct journal_wait *last = p->wait_count ? wait_at(p, p->wait_count - 1) : NULL;
     bool is_committed = atomic_load_explicit(&o->is_committed, memory_order_acquire);
     if (is_committed && last && last->sink == sink && !last->uncommitted &&
-        last->number + last->count == number && last->ticket == log_next_ticket(p->stage)) {
+        last->number + last->count == number && last->ticket == log_ticket(p->stage)) {
         last->count++;
         return;
     }
@@ -316,7 +317,10 @@ static enum confirm_answer local_answer_settled(const struct lane_owner *o)
     const struct journal_loop *p = journal_of(o->home);
     if (!p || o->is_ended)
         return CONFIRM_TOOK;
-    return log_failure(p->journal->log) < 0 ? CONFIRM_REFUSED : CONFIRM_LATER;
+    if (log_failure(p->journal->log) < 0)
+        return CONFIRM_REFUSED;
+    /* What was settled in an earlier turn may be safe by now. */
+    return log_ticket(p->stage) > p->safe_ticket ? CONFIRM_LATER : CONFIRM_TOOK;
 }
 
 static bool local_is_behind(const struct lane_owner *o)

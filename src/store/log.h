@@ -126,8 +126,9 @@ void log_queue_gone(struct log_stage *stage, uint64_t queue);
 /* Hands what is staged to the writer. Returns the ticket that will be reported as safe with it; the previous
  * ticket if nothing was staged. The first ticket is 1, and each is one higher than the one before. */
 uint64_t log_submit(struct log_stage *stage);
-/* Returns the ticket that the next log_submit() will return for what is staged now. */
-uint64_t log_next_ticket(const struct log_stage *stage);
+/* Returns the ticket with which everything staged so far is safe: the one that the next log_submit() will
+ * return, which is the previous one if nothing has been staged since. */
+uint64_t log_ticket(const struct log_stage *stage);
 /* Returns the bytes that are submitted on all stages and not yet safe, for back pressure. Any thread. */
 uint64_t log_unsafe_bytes(const struct log *log);
 

@@ -298,9 +298,10 @@ uint64_t log_submit(struct log_stage *stage)
     return stage->ticket;
 }
 
-uint64_t log_next_ticket(const struct log_stage *stage)
+uint64_t log_ticket(const struct log_stage *stage)
 {
-    return stage->ticket + 1;
+    bool is_empty = stage->staged_bytes == 0 && stage->run_count == 0 && stage->open_length == 0;
+    return stage->ticket + !is_empty;
 }
 
 void log_set_floor(struct log_stage *stage, uint64_t file)

@@ -109,6 +109,30 @@ static void settles_can_be_waited_for(void **state)
     assert_int_equal(w.confirmed[1], 100);
 }
 
+static void settles_of_an_earlier_turn_are_answered_when_they_are_safe(void **state)
+{
+    (void)state;
+    lane_world_open();
+    lane_world_publish_many(0, 1);
+    lane_world_ack(lane_world_take().sequence);
+    lane_world_turn(); /* submits them, and stages nothing more */
+    assert_int_equal(journal_answer_settled(&w.owner), CONFIRM_LATER);
+    journal_confirm(&w.owner, &w.sink, 100);
+    lane_world_settle();
+    assert_int_equal(w.confirmed_count, 2);
+    assert_int_equal(w.confirmed[1], 100);
+}
+
+static void settles_that_are_safe_already_need_not_be_waited_for(void **state)
+{
+    (void)state;
+    lane_world_open();
+    lane_world_publish_many(0, 1);
+    lane_world_ack(lane_world_take().sequence);
+    lane_world_settle();
+    assert_int_equal(journal_answer_settled(&w.owner), CONFIRM_TOOK);
+}
+
 /* --- a disk that fails -------------------------------------------------------------------------------- */
 
 static void after_a_failed_sync_publishes_are_refused_and_the_failure_is_told(void **state)
@@ -322,6 +346,8 @@ int main(void)
         PROMISE(an_owner_without_a_journal_takes_a_message_at_once_and_stores_nothing),
         PROMISE(a_transient_message_is_taken_at_once),
         PROMISE(settles_can_be_waited_for),
+        PROMISE(settles_of_an_earlier_turn_are_answered_when_they_are_safe),
+        PROMISE(settles_that_are_safe_already_need_not_be_waited_for),
         PROMISE(after_a_failed_sync_publishes_are_refused_and_the_failure_is_told),
         PROMISE(consumers_are_served_though_nothing_can_be_stored),
         PROMISE(what_was_confirmed_is_there_after_a_power_cut),

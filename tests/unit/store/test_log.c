@@ -202,10 +202,12 @@ static void a_ticket_is_safe_after_the_sync_and_not_before(void **state)
 
     (void)state;
     assert_int_equal(log_submit(stage), 0); /* nothing staged yet */
-    assert_int_equal(log_next_ticket(stage), 1);
+    assert_int_equal(log_ticket(stage), 0);
     enqueue(f, 0, 1, "one");
+    assert_int_equal(log_ticket(stage), 1);
     assert_int_equal(log_submit(stage), 1);
     assert_int_equal(log_submit(stage), 1);
+    assert_int_equal(log_ticket(stage), 1);
     assert_true(log_unsafe_bytes(f->log) > 0);
     check_text(&f->answers, "");
     step(f);

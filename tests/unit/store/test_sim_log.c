@@ -314,7 +314,7 @@ static void stage_snapshot(struct world *w, unsigned i)
     if (m->next_ticket == 0) {
         m->next_needed = m->event_count - 1;
         m->next_floor = file;
-        m->next_ticket = log_next_ticket(m->stage);
+        m->next_ticket = log_ticket(m->stage);
     }
 }
 
