@@ -1,6 +1,6 @@
 /* Messages that a queue gives up: to its dead-letter exchange, if it has one, and else for good.
  *
- * A message on its way there stands in its queue, taken, until every queue that gets it has it
+ * A message on its way there stands in its queue, unacked, until every queue that gets it has it
  * safely (forward.h). With x-dead-letter-strategy at-least-once it also stays while nobody is there
  * to get it, or somebody refuses it; else it is dropped then, as everywhere. */
 #ifndef LEVERET_BROKER_DEAD_LETTERING_H
@@ -8,7 +8,7 @@
 
 #include "queue/queue.h"
 
-/* The queue has done with the message at this place (lane.h), which is taken: it goes to the
+/* The queue has done with the message at this place (lane.h), which is unacked: it goes to the
  * dead-letter exchange and leaves its place later, or leaves it at once. The message is borrowed;
  * NULL: it could not be read.
  *

@@ -240,9 +240,9 @@ static bool cancel(struct queue *q, uint64_t place)
     if (place_priority(place) != 0 || !backlog_find_timed(&l->backlog, place, &due))
         return false;
     if (due.is_here)
-        backlog_take_at(&l->backlog, place, &redelivered);
+        backlog_deliver_at(&l->backlog, place, &redelivered);
     else
-        pager_take_on_disk(l, place);
+        pager_deliver_on_disk(l, place);
     queue_settle_place(q, place);
     return true;
 }

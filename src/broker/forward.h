@@ -1,4 +1,4 @@
-/* A message that is *taken* in a queue goes on to an exchange, and is settled in its queue when all
+/* A message that is *unacked* in a queue goes on to an exchange, and is settled in its queue when all
  * who are to have it have it safely.
  *
  *   forward_start() -> waiting, in order of the calls

@@ -3,7 +3,7 @@
  * A walk over what is ready when it begins, in memory and on disk (browse.h). A message whose newest
  * x-death names a queue that is there goes straight to that queue, under the exchange and routing key by
  * which it had come there; when that queue is gone, by that exchange and those keys to wherever they
- * lead. It is forwarded (forward.h): it stays in its queue, taken, until the other one has it safely, so
+ * lead. It is forwarded (forward.h): it stays in its queue, unacked, until the other one has it safely, so
  * a crash in between may double it, and loses nothing.
  *
  * Messages stay that are no dead letters, that died in this very queue, that have nowhere to go any

@@ -55,7 +55,7 @@ static void fill_on_loop(struct loop *loop, void *arg)
         if (look->result != BROWSE_ITEM)
             return;
         at->message = browse_message(look->browse);
-        at->is_kept = at->item.is_taken && forward_is_kept(look->queue, at->item.place);
+        at->is_kept = at->item.is_unacked && forward_is_kept(look->queue, at->item.place);
         browse_pass(look->browse);
         if (!at->message)
             continue;
@@ -92,9 +92,9 @@ static struct message_facts facts_of(const struct looked_at *at, uint64_t payloa
     struct message_facts f = {
         .position = at->item.position,
         .message = at->message,
-        .state = at->is_kept         ? "dead_letter"
-                 : at->item.is_taken ? "unacked"
-                                     : "ready",
+        .state = at->is_kept           ? "dead_letter"
+                 : at->item.is_unacked ? "unacked"
+                                       : "ready",
         .payload = message_body(at->message),
         .is_in_memory = at->item.is_here,
         .redelivered = at->item.redelivered,
@@ -167,7 +167,7 @@ bool manage_browse(struct manage *m, const struct actor *actor, const struct bro
     look->queue = q;
     look->options = (struct browse_options){.start.skip = b->offset,
                                             .is_bounded = true,
-                                            .with_taken = b->with_unacked,
+                                            .with_unacked = b->with_unacked,
                                             .wake = nobody_waits};
     look->left = b->limit;
     int err = look_through(m, b, look);

@@ -86,8 +86,8 @@ static void take_counts(struct queue_facts *f, const struct queue_call *call)
     f->consumers = call->consumers;
     f->ready = call->ready;
     f->ready_bytes = call->ready_bytes;
-    f->unacked = call->taken;
-    f->unacked_bytes = call->taken_bytes;
+    f->unacked = call->unacked;
+    f->unacked_bytes = call->unacked_bytes;
     f->dead_letters = call->dead_letters;
     f->dead_letter_bytes = call->dead_letter_bytes;
     f->disk_ready = call->disk_ready;

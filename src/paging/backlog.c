@@ -1,4 +1,4 @@
-/* Messages come, are taken, come back and leave: each is a few bit operations on its chunk of 64.
+/* Messages come, are delivered, come back and leave: each is a few bit operations on its chunk of 64.
  *
  * Every message that comes to be or goes passes one of the count_...() functions, so that counts and bytes
  * agree with the chunks. Deadlines and counts of returns are in backlog_times.c. */
@@ -65,10 +65,10 @@ static void count_ready(struct backlog *b, const struct message *m, int64_t sign
     b->ready_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
 }
 
-static void count_taken(struct backlog *b, const struct message *m, int64_t sign)
+static void count_unacked(struct backlog *b, const struct message *m, int64_t sign)
 {
-    b->taken += (size_t)sign;
-    b->taken_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
+    b->unacked += (size_t)sign;
+    b->unacked_bytes += (uint64_t)(sign * (int64_t)m->body_bytes);
 }
 
 static void count_persistent(struct backlog *b, const struct message *m, int64_t sign)
@@ -105,11 +105,11 @@ uint64_t backlog_push(struct backlog *b, struct message **message)
     return b->next_sequence++;
 }
 
-uint64_t backlog_push_taken(struct backlog *b, struct message **message)
+uint64_t backlog_push_unacked(struct backlog *b, struct message **message)
 {
-    count_taken(b, *message, 1);
+    count_unacked(b, *message, 1);
     chunk_append(b, message);
-    b->taken_below = b->next_sequence + 1;
+    b->delivered_below = b->next_sequence + 1;
     return b->next_sequence++;
 }
 
@@ -140,7 +140,7 @@ enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence)
     return BACKLOG_ON_DISK;
 }
 
-struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered)
+struct message *backlog_deliver(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered)
 {
     if (backlog_next(b, ret_sequence) != BACKLOG_HERE)
         lv_unreachable();
@@ -149,10 +149,10 @@ struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *re
     struct message *m = chunk->messages[at];
     chunk->ready &= chunk->ready - 1;
     count_ready(b, m, -1);
-    count_taken(b, m, 1);
+    count_unacked(b, m, 1);
     *ret_redelivered = (chunk->redelivered >> at & 1) != 0;
-    if (b->taken_below <= *ret_sequence)
-        b->taken_below = *ret_sequence + 1;
+    if (b->delivered_below <= *ret_sequence)
+        b->delivered_below = *ret_sequence + 1;
     return m;
 }
 
@@ -221,7 +221,7 @@ struct message *backlog_pop(struct backlog *b, struct backlog_left *ret)
     return m;
 }
 
-static struct backlog_chunk *chunk_of_taken(const struct backlog *b, uint64_t sequence)
+static struct backlog_chunk *chunk_of_unacked(const struct backlog *b, uint64_t sequence)
 {
     struct backlog_chunk *chunk = lv_seqmap_find(&b->chunks, sequence);
     return chunk && (chunk->live & ~chunk->ready & bit_of(sequence)) ? chunk : NULL;
@@ -234,18 +234,18 @@ struct message *backlog_find(const struct backlog *b, uint64_t sequence)
                                                      : NULL;
 }
 
-struct message *backlog_find_taken(struct backlog *b, uint64_t sequence)
+struct message *backlog_find_unacked(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    struct backlog_chunk *chunk = chunk_of_unacked(b, sequence);
     return chunk ? chunk->messages[sequence % SEQMAP_ENTRIES] : NULL;
 }
 
-/* One that was taken on disk. */
+/* One that was delivered on disk. */
 static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
     struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
     uint64_t bit = bit_of(sequence);
-    if (!meta || !(meta->live & meta->taken & bit))
+    if (!meta || !(meta->live & meta->unacked & bit))
         return false;
     unsigned at = (unsigned)(sequence % SEQMAP_ENTRIES);
     *ret = (struct backlog_left){
@@ -256,11 +256,11 @@ static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_
         .is_log_only = (meta->log_only & bit) != 0,
     };
     meta->live &= ~bit;
-    meta->taken &= ~bit;
+    meta->unacked &= ~bit;
     meta->log_only &= ~bit;
     meta->times->deadline_ms[at] = 0;
-    b->taken--;
-    b->taken_bytes -= ret->body_bytes;
+    b->unacked--;
+    b->unacked_bytes -= ret->body_bytes;
     b->persistent -= ret->is_persistent;
     b->persistent_bytes -= ret->is_persistent ? ret->body_bytes : 0;
     if (meta->live == 0 && !backlog_chunk(b, sequence / SEQMAP_ENTRIES))
@@ -270,69 +270,69 @@ static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_
 
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
-    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    struct backlog_chunk *chunk = chunk_of_unacked(b, sequence);
     if (!chunk)
         return settle_on_disk(b, sequence, ret);
     struct message *m = chunk_remove(b, chunk, sequence, ret);
-    count_taken(b, m, -1);
+    count_unacked(b, m, -1);
     message_unref(&m);
     return true;
 }
 
-struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered)
+struct message *backlog_deliver_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered)
 {
     struct backlog_chunk *chunk = lv_seqmap_find(&b->chunks, sequence);
     lv_assert(chunk && (chunk->ready & bit_of(sequence)));
     struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     chunk->ready &= ~bit_of(sequence);
     count_ready(b, m, -1);
-    count_taken(b, m, 1);
+    count_unacked(b, m, 1);
     *ret_redelivered = (chunk->redelivered & bit_of(sequence)) != 0;
     return m;
 }
 
-void backlog_take_on_disk(struct backlog *b, uint64_t sequence)
+void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence)
 {
     struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
-    lv_assert(meta && (meta->live & ~meta->taken & bit_of(sequence)));
+    lv_assert(meta && (meta->live & ~meta->unacked & bit_of(sequence)));
     uint64_t bytes = meta->times->body_bytes[sequence % SEQMAP_ENTRIES];
     lv_assert(b->disk_ready > 0);
-    meta->taken |= bit_of(sequence);
+    meta->unacked |= bit_of(sequence);
     b->ready--;
     b->disk_ready--;
     b->ready_bytes -= bytes;
     b->disk_bytes -= bytes;
-    b->taken++;
-    b->taken_bytes += bytes;
+    b->unacked++;
+    b->unacked_bytes += bytes;
 }
 
-static bool untake_on_disk(struct backlog *b, uint64_t sequence)
+static bool undeliver_on_disk(struct backlog *b, uint64_t sequence)
 {
     struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
     uint64_t bit = bit_of(sequence);
-    if (!meta || !(meta->live & meta->taken & bit))
+    if (!meta || !(meta->live & meta->unacked & bit))
         return false;
     uint64_t bytes = meta->times->body_bytes[sequence % SEQMAP_ENTRIES];
-    meta->taken &= ~bit;
+    meta->unacked &= ~bit;
     b->ready++;
     b->disk_ready++;
     b->ready_bytes += bytes;
     b->disk_bytes += bytes;
-    b->taken--;
-    b->taken_bytes -= bytes;
+    b->unacked--;
+    b->unacked_bytes -= bytes;
     return true;
 }
 
-bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here)
+bool backlog_undeliver(struct backlog *b, uint64_t sequence, bool *ret_is_here)
 {
-    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    struct backlog_chunk *chunk = chunk_of_unacked(b, sequence);
     *ret_is_here = chunk != NULL;
-    if (!chunk && !untake_on_disk(b, sequence))
+    if (!chunk && !undeliver_on_disk(b, sequence))
         return false;
     if (chunk) {
         const struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
         chunk->ready |= bit_of(sequence);
-        count_taken(b, m, -1);
+        count_unacked(b, m, -1);
         count_ready(b, m, 1);
         if (sequence / SEQMAP_ENTRIES < b->cursor)
             b->cursor = sequence / SEQMAP_ENTRIES;
@@ -345,7 +345,7 @@ bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here)
 
 bool backlog_return(struct backlog *b, uint64_t sequence)
 {
-    struct backlog_chunk *chunk = chunk_of_taken(b, sequence);
+    struct backlog_chunk *chunk = chunk_of_unacked(b, sequence);
     if (!chunk)
         return false;
     if (b->counts_deliveries)
@@ -354,7 +354,7 @@ bool backlog_return(struct backlog *b, uint64_t sequence)
     const struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     chunk->ready |= bit_of(sequence);
     chunk->redelivered |= bit_of(sequence);
-    count_taken(b, m, -1);
+    count_unacked(b, m, -1);
     count_ready(b, m, 1);
     if (sequence / SEQMAP_ENTRIES < b->cursor)
         b->cursor = sequence / SEQMAP_ENTRIES;
@@ -403,7 +403,7 @@ bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *r
     if (was_ready)
         count_ready(b, m, -1);
     else
-        count_taken(b, m, -1);
+        count_unacked(b, m, -1);
     message_unref(&m);
     return true;
 }
@@ -468,13 +468,13 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     }
     chunk_put(b, chunk, sequence, *message, redelivered, true);
     uint64_t bit = bit_of(sequence);
-    bool was_taken = chunk->meta && (chunk->meta->taken & bit);
+    bool was_unacked = chunk->meta && (chunk->meta->unacked & bit);
     if (chunk->meta) {
         chunk->meta->live &= ~bit;
-        chunk->meta->taken &= ~bit;
+        chunk->meta->unacked &= ~bit;
         chunk->meta->log_only &= ~bit;
     }
-    if (was_taken) {
+    if (was_unacked) {
         chunk->ready &= ~bit;
     } else {
         lv_assert(b->disk_ready > 0);
@@ -484,12 +484,13 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     *message = NULL;
 }
 
-/* What was taken on disk and has not come: whoever has it does not settle it here any more. */
-static void forget_taken(struct backlog *b, const struct backlog_meta *meta)
+/* What is unacked on disk and has not come: whoever has it does not settle it here any more. */
+static void forget_unacked(struct backlog *b, const struct backlog_meta *meta)
 {
-    for (uint64_t taken = meta ? meta->live & meta->taken : 0; taken; taken &= taken - 1) {
-        b->taken--;
-        b->taken_bytes -= meta->times->body_bytes[__builtin_ctzll(taken)];
+    for (uint64_t unacked = meta ? meta->live & meta->unacked : 0; unacked;
+         unacked &= unacked - 1) {
+        b->unacked--;
+        b->unacked_bytes -= meta->times->body_bytes[__builtin_ctzll(unacked)];
     }
 }
 
@@ -497,7 +498,7 @@ void backlog_page_next(struct backlog *b)
 {
     lv_assert(backlog_has_disk(b));
     uint64_t c = b->disk_begin;
-    forget_taken(b, backlog_meta(b, c));
+    forget_unacked(b, backlog_meta(b, c));
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     b->disk_begin++;
     if (lv_seqmap_is_elsewhere(&b->chunks, c * SEQMAP_ENTRIES)) {
@@ -506,7 +507,7 @@ void backlog_page_next(struct backlog *b)
     } else if (chunk && chunk->live == 0 && may_drop(b, c)) {
         chunk_drop(b, chunk, c * SEQMAP_ENTRIES);
     } else if (chunk && chunk->meta) {
-        chunk->meta->live = chunk->meta->taken = chunk->meta->log_only = 0;
+        chunk->meta->live = chunk->meta->unacked = chunk->meta->log_only = 0;
     }
 }
 

@@ -1,7 +1,7 @@
 /* The messages that a lane holds, by sequence number.
  *
- * A message keeps its number from push to settle. It is ready (waiting), or taken (delivered and not
- * acknowledged). A message that comes back is ready again under its old number, so requeueing keeps
+ * A message keeps its number from push to settle. It is ready (waiting), or unacked (delivered and not
+ * settled). A message that comes back is ready again under its old number, so requeueing keeps
  * the order however acknowledgements come. Numbers are kept in chunks of 64, with a bit for each state:
  *
  *   (1) ready and stored are subsets of live.
@@ -12,7 +12,7 @@
  *
  *   first ...  memory  ... | disk_begin ...  disk  ... disk_end | ... memory ... next_sequence
  *
- *   (4) Messages of chunks on disk are ready, except those that were taken there (because their time
+ *   (4) Messages of chunks on disk are ready, except those that are unacked there (because their time
  *       had come). Chunk disk_begin may be in memory in part; what is in memory of it is handed out in order,
  *       and nothing behind it until all of it is.
  *   (5) If nothing is on disk, disk_begin == disk_end.
@@ -41,7 +41,7 @@ struct backlog_times {
 /* What is known of a chunk besides its messages. */
 struct backlog_meta {
     uint64_t live;       /* messages that are on disk alone and not settled ... */
-    uint64_t taken;      /* ... of these: taken there ... */
+    uint64_t unacked;    /* ... of these: delivered there ... */
     uint64_t persistent; /* ... stored for good ... */
     uint64_t log_only;   /* ... in no segment: only the log has them, and the pager, in memory */
     struct backlog_times *times;
@@ -67,13 +67,13 @@ struct backlog {
     uint64_t next_sequence;
     uint64_t cursor; /* a chunk number */
     /* Deliveries go in order: a ready message below has been delivered before. */
-    uint64_t taken_below;
+    uint64_t delivered_below;
     uint64_t disk_begin;
     uint64_t disk_end;
     size_t ready; /* on disk included */
-    size_t taken;
+    size_t unacked;
     uint64_t ready_bytes; /* bodies, on disk included */
-    uint64_t taken_bytes;
+    uint64_t unacked_bytes;
     size_t persistent;                  /* live messages that are stored, on disk included ... */
     uint64_t persistent_bytes;          /* ... and their bodies */
     uint64_t memory_bytes;              /* what the messages in memory cost */
@@ -117,8 +117,8 @@ bool backlog_free_some(struct backlog *b, unsigned *ret_count);
 /* Takes *message. The new message's sequence number. */
 uint64_t backlog_push(struct backlog *b, struct message **message);
 
-/* The same for one that is delivered at once: it is taken from the beginning. */
-uint64_t backlog_push_taken(struct backlog *b, struct message **message);
+/* The same for one that is delivered at once: it is unacked from the beginning. */
+uint64_t backlog_push_unacked(struct backlog *b, struct message **message);
 
 /* The next message that is pushed gets this number, if it would get a lower one. */
 void backlog_skip_to(struct backlog *b, uint64_t sequence);
@@ -128,31 +128,31 @@ enum backlog_next { BACKLOG_NONE, BACKLOG_HERE, BACKLOG_ON_DISK };
 /* Where the first ready message is; its sequence number when it is here. */
 enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence);
 
-/* Takes the first ready message, which is here. The pointer is borrowed: the backlog keeps its
+/* Delivers the first ready message, which is here: it is unacked from here on. The pointer is borrowed: the backlog keeps its
  * reference until the message is settled. */
-struct message *backlog_take(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered);
+struct message *backlog_deliver(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered);
 
-/* Takes the first ready message, which is here, out altogether; the caller owns it. */
+/* Removes the first ready message, which is here; the caller owns it. */
 struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 
-/* The message at this place, ready or taken, borrowed; NULL when there is none in memory. */
+/* The message at this place, ready or unacked, borrowed; NULL when there is none in memory. */
 struct message *backlog_find(const struct backlog *b, uint64_t sequence);
-/* The message at this place, borrowed; NULL when there is none, or it is not taken. */
-struct message *backlog_find_taken(struct backlog *b, uint64_t sequence);
+/* The message at this place, borrowed, or NULL if there is none or it is not unacked. */
+struct message *backlog_find_unacked(struct backlog *b, uint64_t sequence);
 
-/* Removes a taken message. False when there is no such one (its queue was deleted). */
+/* Removes an unacked message. Returns false if there is no such one (its queue was deleted). */
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
-/* Takes the ready message at this place, which is in memory, as backlog_take() does. */
-struct message *backlog_take_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
-/* Takes the ready message at this place, which is on disk and of whose chunk there is a meta: it stays there. */
-void backlog_take_on_disk(struct backlog *b, uint64_t sequence);
+/* Delivers the ready message at this place, which is in memory, as backlog_deliver() does. */
+struct message *backlog_deliver_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
+/* Delivers the ready message at this place, which is on disk and of whose chunk there is a meta: it stays there. */
+void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence);
 
-/* A taken message is ready again as if it had never been taken; *ret_is_here: it is not on disk alone.
+/* An unacked message is ready again as if it had never been delivered; *ret_is_here: it is not on disk alone.
  * False as above. */
-bool backlog_untake(struct backlog *b, uint64_t sequence, bool *ret_is_here);
+bool backlog_undeliver(struct backlog *b, uint64_t sequence, bool *ret_is_here);
 
-/* A taken message becomes ready again at its place, marked as redelivered. False as above. */
+/* An unacked message becomes ready again at its place, marked as redelivered. False as above. */
 bool backlog_return(struct backlog *b, uint64_t sequence);
 
 /* --- recovery and the pager --------------------------------------------------------------------- */
@@ -160,7 +160,7 @@ bool backlog_return(struct backlog *b, uint64_t sequence);
 /* A message stands at this place, which is empty: ready. Takes *message. */
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered, bool is_stored);
-/* Removes a message that stands at this place, ready or taken. False when there is none in memory. */
+/* Removes a message that stands at this place, ready or unacked. False when there is none in memory. */
 bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
 static inline struct backlog_chunk *backlog_chunk(const struct backlog *b, uint64_t chunk)
@@ -188,7 +188,7 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
 /* Everything of chunk disk_begin is here, or it is known to be empty: the next one's turn. */
 void backlog_page_next(struct backlog *b);
 
-/* Everything that is ready on disk goes at once, and so does what was taken there. */
+/* Everything that is on disk, ready or unacked, goes at once. */
 void backlog_drop_disk(struct backlog *b);
 
 /* --- times (backlog_times.c) ------------------------------------------------------------------------ */
@@ -198,7 +198,7 @@ void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadlin
 /* Its deadline; 0: none. */
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
 
-/* What is known of a message on disk, which is about to be taken there. */
+/* What is known of a message on disk, which is about to be delivered there. */
 void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
                          bool is_persistent, bool is_log_only);
 

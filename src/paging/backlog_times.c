@@ -208,7 +208,7 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
         const struct backlog_chunk *chunk = backlog_chunk(b, due.chunk);
         const struct backlog_meta *meta = backlog_meta(b, due.chunk);
         uint64_t here = chunk ? chunk->ready : 0;
-        uint64_t places = meta ? here | (meta->live & ~meta->taken) : 0;
+        uint64_t places = meta ? here | (meta->live & ~meta->unacked) : 0;
         unsigned place = 0;
         bool is_current = meta && meta->times && meta->times->indexed_ms == due.deadline_ms;
         if (is_current && earliest(meta->times, places, &place)) {
@@ -239,7 +239,7 @@ static uint64_t ready_places(const struct backlog *b, uint64_t c, uint64_t *ret_
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
     const struct backlog_meta *meta = backlog_meta(b, c);
     *ret_here = chunk ? chunk->ready : 0;
-    return meta && meta->times ? *ret_here | (meta->live & ~meta->taken) : 0;
+    return meta && meta->times ? *ret_here | (meta->live & ~meta->unacked) : 0;
 }
 
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret)
@@ -361,7 +361,7 @@ uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until
     uint64_t due = 0;
     if (!meta || !meta->times)
         return 0;
-    uint64_t places = meta->live & ~meta->taken & ~(chunk ? chunk->ready : 0);
+    uint64_t places = meta->live & ~meta->unacked & ~(chunk ? chunk->ready : 0);
     for (; places; places &= places - 1) {
         unsigned place = (unsigned)__builtin_ctzll(places);
         uint64_t deadline_ms = meta->times->deadline_ms[place];

@@ -174,8 +174,8 @@ struct lane_totals lanes_count(const struct lane_owner *o)
         const struct backlog *b = &lane_at(o, i)->backlog;
         totals.ready += b->ready;
         totals.ready_bytes += b->ready_bytes;
-        totals.taken += b->taken;
-        totals.taken_bytes += b->taken_bytes;
+        totals.unacked += b->unacked;
+        totals.unacked_bytes += b->unacked_bytes;
         totals.disk_ready += b->disk_ready;
         totals.disk_bytes += b->disk_bytes;
         totals.persistent += b->persistent;

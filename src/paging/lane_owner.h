@@ -109,11 +109,11 @@ static inline void lane_ready(struct lane *lane)
 struct lane_totals {
     uint64_t ready;
     uint64_t ready_bytes;
-    uint64_t taken;
-    uint64_t taken_bytes;
+    uint64_t unacked;
+    uint64_t unacked_bytes;
     uint64_t disk_ready;       /* of `ready`: on disk alone */
     uint64_t disk_bytes;       /* of `ready_bytes` */
-    uint64_t persistent;       /* ready or taken, as the store would have them ... */
+    uint64_t persistent;       /* ready or unacked, as the store would have them ... */
     uint64_t persistent_bytes; /* ... and their bodies */
 };
 struct lane_totals lanes_count(const struct lane_owner *owner);

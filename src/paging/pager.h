@@ -51,37 +51,37 @@ void pager_relieve(struct lane *l);
 /* The next message is on disk: asks for it. True: something has come at once, look again. Else the owner is
  * told when it is there (calls->ready). */
 bool pager_want(struct lane *l);
-/* After a message was taken: reads ahead when little is left in memory. */
+/* After a message was delivered: reads ahead when little is left in memory. */
 static inline void pager_read_ahead(struct lane *l);
 /* pager_read_ahead() of a lane with something on disk. */
 void pager_read_on(struct lane *l);
 
 /* The message at this place, which is on disk alone and has a deadline: the caller owns *ret. NULL in
  * it: it is being read, and calls->fetched() is called when there is something new. False: it cannot be
- * read. What is due up to `until_ms` of the same chunk is kept, too, until it is taken (below) or others
+ * read. What is due up to `until_ms` of the same chunk is kept, too, until it is delivered (below) or others
  * need its room. */
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
 /* Reads messages that are due soon before pager_fetch() asks for them. To be called from time to time, and
  * at the latest PAGER_FETCH_AHEAD_MS before something is due. */
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms);
 enum { PAGER_FETCH_AHEAD_MS = 100 };
-/* Takes the message at this place, which is on disk alone and has a deadline. */
-void pager_take_on_disk(struct lane *l, uint64_t sequence);
-/* Takes any message that is on disk alone; it has been read, and is borrowed. */
-void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
-/* Like pager_take_any_on_disk(), for a caller that knows size and persistence without reading. Returns false
+/* The message at this place, which is on disk alone and has a deadline, becomes unacked. */
+void pager_deliver_on_disk(struct lane *l, uint64_t sequence);
+/* The same for any message that is on disk alone; it has been read, and is borrowed. */
+void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
+/* Like pager_deliver_any_on_disk(), for a caller that knows size and persistence without reading. Returns false
  * if no ready message with this number is on disk alone. */
-bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
-                              bool is_persistent);
-/* Whether a message with this number may be on disk alone, ready or taken. */
+bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
+                                 bool is_persistent);
+/* Whether a message with this number may be on disk alone, ready or unacked. */
 bool pager_may_have(const struct lane *l, uint64_t sequence);
 /* Whether a ready message with this number may be on disk alone. */
-bool pager_may_take(const struct lane *l, uint64_t sequence);
+bool pager_may_deliver(const struct lane *l, uint64_t sequence);
 /* Recovery: calls->found() for messages that the log had and that wait in memory for their chunks. */
 void pager_find_log_only(struct lane *l);
-/* A taken message, in memory or on disk, is ready again as if nobody had ever had it. Returns false if there
+/* An unacked message, in memory or on disk, is ready again as if nobody had ever had it. Returns false if there
  * is no such message. */
-bool pager_untake(struct lane *l, uint64_t sequence);
+bool pager_undeliver(struct lane *l, uint64_t sequence);
 
 /* --- reading without taking (pager_browse.c) --- */
 
@@ -101,7 +101,7 @@ struct pager_reader_place {
 struct pager_found {
     uint64_t sequence;
     bool redelivered;
-    bool is_taken;
+    bool is_unacked;
     uint64_t deadline_ms;     /* 0: none */
     struct message *log_only; /* borrowed: in memory after all; NULL: see parts */
     struct log_message parts;
@@ -119,12 +119,12 @@ uint64_t pager_disk_from(const struct lane *l);
 
 enum pager_reader_result { READER_FOUND, READER_WAIT, READER_END };
 
-/* The first message on disk alone, at or behind `from`, that is ready (or taken, with `with_taken`).
+/* The first message on disk alone, at or behind `from`, that is ready (or unacked, with `with_unacked`).
  * READER_WAIT: it is being read, wake() follows. READER_END: there is none. What cannot be read is
  * passed over: who reads it for good says so. */
 enum pager_reader_result pager_reader_find(struct pager_reader *reader, struct lane *l,
                                            struct pager_reader_place *place, uint64_t from,
-                                           bool with_taken, struct pager_found *ret);
+                                           bool with_unacked, struct pager_found *ret);
 
 /* Whether recovered segments hold deadlines that have not been read. */
 bool pager_must_scan(const struct lane *l);

@@ -1,7 +1,7 @@
 /* From disk to whoever looks: segments are read front to back, and nothing is changed by it.
  *
  *   (1) What stands in a block counts only while the queue has it on disk alone, looked up for each
- *       message when it is asked for: meanwhile it may have been read for good, taken or dropped.
+ *       message when it is asked for: meanwhile it may have been read for good, delivered or dropped.
  *   (2) A segment may go while it is read. Then what was read of it counts for nothing, and the place
  *       is found again by its sequence number.
  *   (3) The reader holds one piece, of about PIECE_BYTES or of one block when that is larger. */
@@ -199,7 +199,7 @@ static bool counts(const struct lane *l, const struct segment *s, const struct s
 
 /* The first entry of the block, from `from` on, that is wanted. */
 static bool entry_find(struct pager_reader *r, const struct lane *l, const struct segment *s,
-                       uint64_t from, bool with_taken, struct pager_found *ret)
+                       uint64_t from, bool with_unacked, struct pager_found *ret)
 {
     const struct backlog *b = &l->backlog;
     for (; r->entry < r->block.count; r->entry++) {
@@ -207,14 +207,14 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
         uint64_t sequence = r->block.chunk * SEQMAP_ENTRIES + e->place;
         if (sequence < from || !counts(l, s, e, sequence))
             continue;
-        bool is_taken = pager_is_taken_on_disk(l, sequence);
-        if (is_taken && !with_taken)
+        bool is_unacked = pager_is_unacked_on_disk(l, sequence);
+        if (is_unacked && !with_unacked)
             continue;
         *ret = (struct pager_found){
             .sequence = sequence,
-            .redelivered =
-                e->redelivered || sequence < l->pager->recovered_below || sequence < b->taken_below,
-            .is_taken = is_taken,
+            .redelivered = e->redelivered || sequence < l->pager->recovered_below ||
+                           sequence < b->delivered_below,
+            .is_unacked = is_unacked,
             .deadline_ms = e->deadline_ms,
             .parts = e->message,
         };
@@ -265,7 +265,7 @@ static struct segment *segment_choose(const struct pager *p, struct pager_reader
 }
 
 /* The first log-only message from `from` on, or NULL. */
-static const struct log_only *log_only_next(const struct lane *l, uint64_t from, bool with_taken)
+static const struct log_only *log_only_next(const struct lane *l, uint64_t from, bool with_unacked)
 {
     const struct pager *p = l->pager;
     size_t low = p->log_only_first, high = p->log_only_count;
@@ -279,7 +279,7 @@ static const struct log_only *log_only_next(const struct lane *l, uint64_t from,
     for (; low < p->log_only_count; low++) {
         const struct log_only *s = &p->log_only[low];
         if (s->message && pager_is_on_disk_alone(l, s->sequence) &&
-            (with_taken || !pager_is_taken_on_disk(l, s->sequence)))
+            (with_unacked || !pager_is_unacked_on_disk(l, s->sequence)))
             return s;
     }
     return NULL;
@@ -288,7 +288,7 @@ static const struct log_only *log_only_next(const struct lane *l, uint64_t from,
 /* Of what stands in segments. */
 static enum pager_reader_result find_stored(struct pager_reader *r, struct lane *l,
                                             struct pager_reader_place *place, uint64_t from,
-                                            bool with_taken, struct pager_found *ret)
+                                            bool with_unacked, struct pager_found *ret)
 {
     struct segment *s;
     if (r->is_reading || loop_timer_is_running(&r->retry))
@@ -311,7 +311,7 @@ static enum pager_reader_result find_stored(struct pager_reader *r, struct lane 
             if (result == READER_WAIT)
                 continue;
         }
-        if (entry_find(r, l, s, from, with_taken, ret))
+        if (entry_find(r, l, s, from, with_unacked, ret))
             return READER_FOUND;
         place->offset += r->block_bytes;
         r->block_bytes = 0;
@@ -327,20 +327,20 @@ uint64_t pager_disk_from(const struct lane *l)
 
 enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *l,
                                            struct pager_reader_place *place, uint64_t from,
-                                           bool with_taken, struct pager_found *ret)
+                                           bool with_unacked, struct pager_found *ret)
 {
     if (!l->pager || !pager_files(l) || !backlog_has_disk(&l->backlog))
         return READER_END;
-    enum pager_reader_result result = find_stored(r, l, place, from, with_taken, ret);
+    enum pager_reader_result result = find_stored(r, l, place, from, with_unacked, ret);
     if (result == READER_WAIT)
         return result;
-    const struct log_only *found = log_only_next(l, from, with_taken);
+    const struct log_only *found = log_only_next(l, from, with_unacked);
     if (!found || (result == READER_FOUND && ret->sequence < found->sequence))
         return result;
     *ret = (struct pager_found){
         .sequence = found->sequence,
         .redelivered = found->redelivered,
-        .is_taken = pager_is_taken_on_disk(l, found->sequence),
+        .is_unacked = pager_is_unacked_on_disk(l, found->sequence),
         .deadline_ms = backlog_deadline(&l->backlog, found->sequence),
         .log_only = found->message,
     };

@@ -123,7 +123,7 @@ void pager_fetch_forget(struct pager *p, uint64_t chunk)
         fetching_free(p->fetches, at);
 }
 
-void pager_fetch_taken(struct pager *p, uint64_t sequence)
+void pager_fetch_delivered(struct pager *p, uint64_t sequence)
 {
     struct fetching **at = p->fetches ? fetching_find(p->fetches, sequence / SEQMAP_ENTRIES) : NULL;
     unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);

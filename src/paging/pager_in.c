@@ -65,12 +65,12 @@ static void next_chunk(struct lane *l)
     uint64_t chunk = l->backlog.disk_begin;
     place_log_only(l, (chunk + 1) * SEQMAP_ENTRIES);
     pager_fetch_forget(p, chunk);
-    /* What was taken there and has not come could not be read. */
-    const size_t taken = l->backlog.taken;
+    /* What is unacked there and has not come could not be read. */
+    const size_t unacked = l->backlog.unacked;
     backlog_page_next(&l->backlog);
-    if (l->backlog.taken == taken)
+    if (l->backlog.unacked == unacked)
         return;
-    l->counters->lost += taken - l->backlog.taken;
+    l->counters->lost += unacked - l->backlog.unacked;
     p->has_lost = true;
 }
 
@@ -88,13 +88,13 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
         return;
     }
     l->counters->reads++;
-    place_log_only(l, sequence); /* those before it: it may be taken as soon as it is here */
-    if (!pager_is_taken_on_disk(l, sequence)) /* else it has been counted then */
+    place_log_only(l, sequence); /* those before it: it may be delivered as soon as it is here */
+    if (!pager_is_unacked_on_disk(l, sequence)) /* else it has been counted then */
         pager_count_read(l, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
     backlog_page_in(&l->backlog, sequence, &m,
                     entry->redelivered || sequence < l->pager->recovered_below ||
-                        sequence < l->backlog.taken_below);
+                        sequence < l->backlog.delivered_below);
     if (entry->deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
     if (l->owner->wants_found && l->pager->has_unknown_deadlines) /* the scan will pass it over */

@@ -212,7 +212,7 @@ void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk,
             const struct message *m = chunk->messages[place];
             block.entries[block.count++] = (struct segment_entry){
                 .place = place,
-                /* What is taken may have been delivered. */
+                /* What is unacked may have reached a consumer. */
                 .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
                 .deadline_ms = backlog_deadline(&l->backlog, c * SEQMAP_ENTRIES + place),
                 .message = pager_message_parts(l, m),

@@ -6,7 +6,7 @@
  *   pager_ask.c        asks the segments' thread, for all of these
  *   pager_fetch.c      single messages whose time has come
  *   pager_scan.c       deadlines that only the disk knows
- *   pager_take.c       messages that are taken where they stand, on disk
+ *   pager_unacked.c    messages that become unacked while they are on disk
  *   pager_browse.c     and to be looked at only
  *   pager_snapshot.c   snapshots for the log
  *   pager_restore.c    recovery */
@@ -241,8 +241,8 @@ void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done 
 /* The chunk is in memory: frees what was fetched of it. */
 void pager_fetch_forget(struct pager *p, uint64_t chunk);
 
-/* The message has been taken, perhaps by somebody who did not ask for it here. */
-void pager_fetch_taken(struct pager *p, uint64_t sequence);
+/* The message has been delivered, perhaps by somebody who did not ask for it here. */
+void pager_fetch_delivered(struct pager *p, uint64_t sequence);
 
 /* Nothing is on disk any more: frees all that was fetched. */
 void pager_fetch_drop(struct pager *p);
@@ -255,13 +255,13 @@ void pager_fetch_free(struct pager *p);
 /* The segment has a new block, or one that was read. */
 void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes);
 
-/* --- pager_take.c --- */
+/* --- pager_unacked.c --- */
 
 /* Whether what the segments hold of this place is still what the queue has. */
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 
-/* Whether the message at this place was taken there, on disk. */
-bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence);
+/* Whether the message at this place is unacked, and on disk. */
+bool pager_is_unacked_on_disk(const struct lane *l, uint64_t sequence);
 
 /* --- pager_in.c --- */
 

@@ -231,7 +231,7 @@ static void carry_all(struct lane *l, struct carried_list *list)
         uint64_t places = chunk ? unstored(&l->backlog, chunk) : 0;
         for (; places; places &= places - 1) {
             unsigned place = (unsigned)__builtin_ctzll(places);
-            /* What is taken may have been delivered, and so may what came back. */
+            /* What is unacked may have reached a consumer, and so may what came back. */
             bool delivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0;
             carry(l, list, c * SEQMAP_ENTRIES + place, chunk->messages[place], delivered);
         }

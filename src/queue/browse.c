@@ -20,7 +20,7 @@ struct browse {
     struct lv_list link; /* in queue->browses */
     struct queue *queue; /* referenced */
     bool is_bounded;
-    bool with_taken;
+    bool with_unacked;
     void (*wake)(void *arg);
     void *arg;
     uint64_t skip; /* still to be passed over */
@@ -66,7 +66,7 @@ struct browse *browse_open(struct queue *q, const struct browse_options *options
     struct browse *br = lv_calloc(1, sizeof *br);
     br->queue = queue_ref(q);
     br->is_bounded = options->is_bounded;
-    br->with_taken = options->with_taken;
+    br->with_unacked = options->with_unacked;
     br->wake = options->wake;
     br->arg = options->arg;
     br->skip = options->start.skip;
@@ -118,7 +118,7 @@ static bool is_on_disk(const struct backlog *b, uint64_t chunk)
 static uint64_t places_here(const struct browse *br, const struct backlog_chunk *chunk, uint64_t c,
                             uint64_t from)
 {
-    uint64_t places = !chunk ? 0 : br->with_taken ? chunk->live : chunk->ready;
+    uint64_t places = !chunk ? 0 : br->with_unacked ? chunk->live : chunk->ready;
     return c == from / SEQMAP_ENTRIES ? places & (~UINT64_C(0) << from % SEQMAP_ENTRIES) : places;
 }
 
@@ -147,7 +147,7 @@ static enum browse_result found_on_disk(struct browse *br, struct lane *l)
 static bool skip_disk(struct browse *br, const struct lane *l, uint64_t from)
 {
     const struct backlog *b = &l->backlog;
-    if (br->with_taken || br->skip < b->disk_ready || from > pager_disk_from(l))
+    if (br->with_unacked || br->skip < b->disk_ready || from > pager_disk_from(l))
         return false;
     br->skip -= b->disk_ready;
     br->position += b->disk_ready;
@@ -176,7 +176,7 @@ static enum pager_reader_result browse_look_on_disk(struct browse *br, struct la
 {
     if (!br->reader)
         br->reader = pager_reader_create(br->queue->entry.home, reader_wake, br);
-    return pager_reader_find(br->reader, l, &at->disk, from, br->with_taken, &br->found);
+    return pager_reader_find(br->reader, l, &at->disk, from, br->with_unacked, &br->found);
 }
 
 /* The first message of the lane that has not been seen. BROWSE_END: there is none, and the place is
@@ -214,11 +214,11 @@ static enum browse_result browse_look(struct browse *br, struct lane *l, struct 
 }
 
 /* Of what was found. */
-static bool is_taken(const struct browse *br)
+static bool is_unacked(const struct browse *br)
 {
     const struct backlog *b = &br->found_lane->backlog;
     if (!br->is_here)
-        return br->found.is_taken;
+        return br->found.is_unacked;
     const struct backlog_chunk *chunk = backlog_chunk(b, br->sequence / SEQMAP_ENTRIES);
     return !(chunk->ready >> (br->sequence % SEQMAP_ENTRIES) & 1);
 }
@@ -227,7 +227,7 @@ static bool is_passed_over(struct browse *br)
 {
     const struct backlog *b = &br->found_lane->backlog;
     uint64_t deadline_ms = br->is_here ? backlog_deadline(b, br->sequence) : br->found.deadline_ms;
-    if (is_due(br, deadline_ms) && !is_taken(br)) { /* whoever has it keeps it */
+    if (is_due(br, deadline_ms) && !is_unacked(br)) { /* whoever has it keeps it */
         place_in(br, br->found_lane)->next = br->sequence + 1;
         return true;
     }
@@ -246,7 +246,7 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
         .is_here = br->is_here,
         .position = br->position,
         .redelivered = br->found.redelivered,
-        .is_taken = is_taken(br),
+        .is_unacked = is_unacked(br),
     };
     if (!br->is_here)
         return;

@@ -1,10 +1,10 @@
 /* Looking at a queue's messages without taking them: a browse walks them in the order in which they
  * would be delivered (the highest priority first), in memory and on disk, and then sees those that
- * come, as far as they stay. Nobody else notices: no message is taken, moved or marked, nothing is
+ * come, as far as they stay. Nobody else notices: no message is delivered, moved or marked, nothing is
  * brought into memory for good, no consumer waits.
  *
  * A browse sees what is ready when it comes by. What is unacknowledged then is passed over (but for
- * `with_taken`) and does not come again when it is requeued; nor does what goes to a consumer at
+ * `with_unacked`) and does not come again when it is requeued; nor does what goes to a consumer at
  * once. A ready message whose time has come is passed over.
  *
  *   (1) Each lane has a place of its own: the browse goes on in the highest lane in which there is
@@ -22,7 +22,7 @@ struct browse; /* see browse.c */
 struct browse_options {
     struct browser_arguments start; /* where; whether it ends is its owner's business */
     bool is_bounded;                /* ends where the queue ends now */
-    bool with_taken;                /* also messages that are delivered and not acknowledged */
+    bool with_unacked;              /* also messages that are delivered and not acknowledged */
     /* There may be more to see, or the queue is gone. Never from within a call to the browse. */
     void (*wake)(void *arg);
     void *arg;
@@ -37,7 +37,7 @@ void browse_close(struct browse **browse);
 struct browse_item {
     uint64_t place; /* lane.h */
     bool redelivered;
-    bool is_taken;
+    bool is_unacked;
     bool is_here;    /* in memory */
     size_t position; /* how many messages the browse has passed before it */
 };

@@ -87,7 +87,7 @@ static const struct entry *entry_find(const struct conflation *c, struct value_h
     return e && e->is_used ? e : NULL;
 }
 
-/* Whether some message stands at this place still, ready or taken. */
+/* Whether some message stands at this place still, ready or unacked. */
 static bool is_there(struct queue *q, uint64_t place)
 {
     struct lane *l = lane_find(&q->lanes, place_priority(place));
@@ -108,7 +108,7 @@ static bool is_ready(struct queue *q, uint64_t place)
     uint64_t bit = UINT64_C(1) << (sequence % SEQMAP_ENTRIES);
     if (chunk && (chunk->live & bit))
         return (chunk->ready & bit) != 0;
-    return l && pager_may_take(l, sequence);
+    return l && pager_may_deliver(l, sequence);
 }
 
 /* Entries whose messages have gone go; what is left has room to grow. */
@@ -150,8 +150,8 @@ static void conflation_drop(struct queue *q, const struct entry *e)
         bool redelivered;
         if (!(chunk->ready & bit))
             return; /* somebody has it */
-        backlog_take_at(&l->backlog, sequence, &redelivered);
-    } else if (!pager_take_known_on_disk(l, sequence, e->body_bytes, e->is_persistent)) {
+        backlog_deliver_at(&l->backlog, sequence, &redelivered);
+    } else if (!pager_deliver_known_on_disk(l, sequence, e->body_bytes, e->is_persistent)) {
         return;
     }
     q->counters.replaced++;

@@ -2,7 +2,7 @@
  * x-last-value-key names, the newest alone is kept.
  *
  *   a newer one comes      the older, ready one leaves, in memory or on disk; the newer is the last
- *   the older is taken     its consumer keeps it; when it comes back, it leaves, unless the newer
+ *   the older is unacked   its consumer keeps it; when it comes back, it leaves, unless the newer
  *                          one has left before
  *   several come back      the newest of them stays
  *   no such header         the message stands as in any queue
@@ -28,7 +28,7 @@ void conflation_free(struct conflation **conflation);
 /* The message has come to this place: those before it with its value leave. */
 void conflation_came(struct queue *q, uint64_t place, const struct message *message);
 
-/* The message at this place, which is taken, is about to come back. False: it has been replaced
+/* The message at this place, which is unacked, is about to come back. False: it has been replaced
  * meanwhile, and is to be settled. Else those before it with its value leave. */
 bool conflation_comes_back(struct queue *q, uint64_t place, const struct message *message);
 

@@ -186,10 +186,10 @@ struct queue_call {
     uint64_t consumers;
     struct delivery got; /* get: valid in done(); got.message == NULL: empty */
     struct queue_counters counters;
-    uint64_t taken, ready_bytes, taken_bytes;
+    uint64_t unacked, ready_bytes, unacked_bytes;
     uint64_t dead_letters, dead_letter_bytes; /* given up, and here until somebody has them */
     uint64_t disk_ready, disk_bytes;          /* of what is ready: on disk alone */
-    uint64_t persistent;       /* of what is ready or taken: what outlives a restart ... */
+    uint64_t persistent;       /* of what is ready or unacked: what outlives a restart ... */
     uint64_t persistent_bytes; /* ... and their bodies */
     double utilisation;        /* queue_use.h */
     bool has_head_time;        /* the first ready message is in memory and has a timestamp ... */

@@ -93,10 +93,10 @@ void queue_call_status(struct queue_call *call)
     call->dead_letter_bytes = transit.due_body_bytes;
     /* No consumer has what is on its way to another queue. A purge may have dropped it here, on
      * disk, before it has arrived there. */
-    call->taken = totals.taken > transit.messages ? totals.taken - transit.messages : 0;
+    call->unacked = totals.unacked > transit.messages ? totals.unacked - transit.messages : 0;
     call->ready_bytes = totals.ready_bytes;
-    call->taken_bytes =
-        totals.taken_bytes > transit.body_bytes ? totals.taken_bytes - transit.body_bytes : 0;
+    call->unacked_bytes =
+        totals.unacked_bytes > transit.body_bytes ? totals.unacked_bytes - transit.body_bytes : 0;
     call->disk_ready = totals.disk_ready;
     call->disk_bytes = totals.disk_bytes;
     call->persistent = q->entry.flags.durable ? totals.persistent : 0;
@@ -163,7 +163,7 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
         redelivered = left.redelivered;
     } else {
         uint64_t sequence;
-        m = message_ref(backlog_take(&l->backlog, &sequence, &redelivered));
+        m = message_ref(backlog_deliver(&l->backlog, &sequence, &redelivered));
         place = lane_place(l, sequence);
         delivery_count = backlog_deliveries(&l->backlog, sequence);
         consumer_spend_credit(call->consumer);
@@ -228,7 +228,7 @@ void queue_answer_waiting_calls(struct queue *q)
     }
 }
 
-/* Everything that is ready goes; what is taken stays, and what comes while it lasts. */
+/* Everything that is ready goes; what is unacked stays, and what comes while it lasts. */
 struct purge {
     struct loop_job job;
     struct queue_call *call;

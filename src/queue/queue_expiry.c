@@ -72,7 +72,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
     *ret = NULL;
     if (due->is_here) {
         bool redelivered;
-        *ret = message_ref(backlog_take_at(&l->backlog, due->sequence, &redelivered));
+        *ret = message_ref(backlog_deliver_at(&l->backlog, due->sequence, &redelivered));
         return true;
     }
     uint64_t until_ms = loop_steady_ms(q->entry.home) + PAGER_FETCH_AHEAD_MS;
@@ -83,7 +83,7 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
             return false;
         q->counters.disk.lost += !can_be_read;
     }
-    pager_take_on_disk(l, due->sequence);
+    pager_deliver_on_disk(l, due->sequence);
     return true;
 }
 
@@ -225,7 +225,7 @@ static void expiry_begin(struct queue *q)
             pager_scan(queue_lane(q, i));
     }
     queue_expire(q);
-    queue_keep_limits(q); /* what was taken before a restart is ready, too */
+    queue_keep_limits(q); /* what was unacked before a restart is ready, too */
 }
 
 static void expiry_begin_mail(struct loop *at, struct mail *mail)

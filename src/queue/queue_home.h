@@ -38,13 +38,13 @@ struct lane_owner *queue_lanes(const struct queue *q);
 /* What it has counted. */
 const struct queue_counters *queue_counters(const struct queue *q);
 
-/* The message at this place, which is taken, leaves the queue. */
+/* The message at this place, which is unacked, leaves the queue. */
 void queue_settle_place(struct queue *q, uint64_t place);
 
 /* Takes the message that a browse of the queue has just found. */
 void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m);
 
-/* Puts a message back that queue_take_browsed() has taken, as if it had never been taken. It leaves
+/* Puts a message back that queue_take_browsed() has taken, as if it had never been delivered. It leaves
  * the queue if a newer message has replaced it meanwhile, or if the queue is full by now. */
 void queue_put_back(struct queue *q, uint64_t place, const struct message *m);
 

@@ -64,7 +64,7 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
     }
     uint64_t sequence;
     bool redelivered;
-    struct message *m = backlog_take(&l->backlog, &sequence, &redelivered);
+    struct message *m = backlog_deliver(&l->backlog, &sequence, &redelivered);
     hand_over(q, c, m, lane_place(l, sequence), redelivered,
               backlog_deliveries(&l->backlog, sequence));
 }
@@ -83,9 +83,9 @@ void queue_take_browsed(struct queue *q, const struct browse_item *item, const s
     bool redelivered;
     struct lane *l = lane_find(&q->lanes, place_priority(item->place));
     if (item->is_here)
-        backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
+        backlog_deliver_at(&l->backlog, place_sequence(item->place), &redelivered);
     else
-        pager_take_any_on_disk(l, place_sequence(item->place), m);
+        pager_deliver_any_on_disk(l, place_sequence(item->place), m);
 }
 
 void queue_tidy(struct queue *q)
@@ -252,7 +252,7 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
         return CONFIRM_TOOK;
     }
     struct message *kept = message_ref(message);
-    uint64_t sequence = backlog_push_taken(&l->backlog, &kept);
+    uint64_t sequence = backlog_push_unacked(&l->backlog, &kept);
     journal_enqueue(l, message, sequence, true, deadline_ms);
     if (deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
@@ -387,7 +387,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 /* A consumer wants no more of it. */
 static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
 {
-    struct message *m = backlog_find_taken(&l->backlog, sequence);
+    struct message *m = backlog_find_unacked(&l->backlog, sequence);
     if (m)
         q->ops->give_up(q, lane_place(l, sequence), m, DEATH_REJECTED);
 }

@@ -14,7 +14,7 @@
 struct broker_error;
 struct queue;
 
-/* Messages of the queue that are on their way to somewhere else. They are taken, and no consumer
+/* Messages of the queue that are on their way to somewhere else. They are unacked, and no consumer
  * has them. */
 struct queue_transit {
     uint64_t messages;
@@ -42,7 +42,7 @@ struct queue_ops {
      * at a time that need not leave at once. */
     bool (*can_send_on)(struct queue *q);
 
-    /* The queue has done with the message at this place (lane.h), which is taken: it is sent on and
+    /* The queue has done with the message at this place (lane.h), which is unacked: it is sent on and
      * leaves its place later, or leaves it at once. The message is borrowed; NULL: it could not be
      * read. */
     void (*give_up)(struct queue *q, uint64_t place, struct message *message, enum death reason);

@@ -132,7 +132,7 @@ void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
 /* --- queue_returns.c -------------------------------------------------------------------------- */
 
-/* A taken message comes back: it is ready again at its place, or given up if it has come back too
+/* An unacked message comes back: it is ready again at its place, or given up if it has come back too
  * often. */
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
 

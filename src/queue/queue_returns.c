@@ -32,7 +32,7 @@ uint32_t queue_first_delivery_count(struct lane *l)
 
 static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 {
-    const struct message *m = q->conflation ? backlog_find_taken(&l->backlog, sequence) : NULL;
+    const struct message *m = q->conflation ? backlog_find_unacked(&l->backlog, sequence) : NULL;
     if (m && !conflation_comes_back(q, lane_place(l, sequence), m)) {
         q->counters.replaced++;
         COUNT(replaced);
@@ -51,7 +51,7 @@ static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
 {
     struct message *m =
-        l->backlog.counts_deliveries ? backlog_find_taken(&l->backlog, sequence) : NULL;
+        l->backlog.counts_deliveries ? backlog_find_unacked(&l->backlog, sequence) : NULL;
     if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))
         q->ops->give_up(q, lane_place(l, sequence), m, DEATH_DELIVERY_LIMIT);
     else
@@ -67,7 +67,7 @@ void queue_put_back(struct queue *q, uint64_t place, const struct message *m)
         queue_settle_place(q, place);
         return;
     }
-    if (!l || !pager_untake(l, sequence))
+    if (!l || !pager_undeliver(l, sequence))
         return;
     uint64_t deadline_ms = backlog_deadline(&l->backlog, sequence);
     if (deadline_ms)

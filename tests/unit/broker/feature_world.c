@@ -60,7 +60,7 @@ static void end_ways(struct feature_world *w)
         m->arrived_ms = fw_now_ms(w);
     }
     for (unsigned slot = 0; slot < FW_SLOTS_MAX; slot++)
-        w->slots[slot].may_exceed = true; /* what was taken is ready again */
+        w->slots[slot].may_exceed = true; /* what was unacked is ready again */
 }
 
 static void life_end(struct feature_world *w)

@@ -192,7 +192,7 @@ static void wake(void *arg)
 struct dedup_cache {
     uint64_t ready, ready_bytes;
     uint64_t fresh; /* of those that are ready: where they were published to */
-    uint64_t taken;
+    uint64_t unacked;
     uint32_t of_value[FW_VALUES_MAX + 1];
 };
 
@@ -203,8 +203,8 @@ static void see(struct feature_world *w, unsigned slot, const struct browse_item
     fw_read_message(w, slot, message_exchange(m), message_routing_key(m), message_header(m),
                     message_body(m), &a);
     fw_check_arrival(w, &a);
-    if (item->is_taken) {
-        seen->taken++;
+    if (item->is_unacked) {
+        seen->unacked++;
     } else {
         fw_check_time(w, &a, false, true);
         seen->ready++;
@@ -215,7 +215,7 @@ static void see(struct feature_world *w, unsigned slot, const struct browse_item
     if (!is_counted)
         return;
     struct fw_sighting *s = fw_sighting_of(w, &a);
-    bool may_return = fw_may_be_twofold(w, &a) || w->has_retries || item->is_taken;
+    bool may_return = fw_may_be_twofold(w, &a) || w->has_retries || item->is_unacked;
     if ((s->state == SEEN_ENDED || s->state == SEEN_SEALED) && !may_return)
         fw_fail(w, "message %u is in queue %u although it was settled", a.number, slot);
     if (++s->found > 1 && !fw_may_be_twofold(w, &a))
@@ -223,7 +223,7 @@ static void see(struct feature_world *w, unsigned slot, const struct browse_item
     w->messages[a.number].copies[slot].is_found = true;
     fw_note(w, "  message %u is in queue %u, value %u, place %" PRIx64 "%s%s", a.number, slot,
             w->messages[a.number].value, item->place, item->is_here ? "" : ", on disk",
-            item->is_taken ? ", taken" : "");
+            item->is_unacked ? ", unacked" : "");
     w->counts->found++;
     w->counts->delayed += a.is_after_delay;
     if (a.death_count > 0) {
@@ -238,7 +238,7 @@ static void browse(struct feature_world *w, unsigned slot, bool is_counted, stru
     struct queue *q = w->slots[slot].queue;
     struct waiting waiting = {0};
     struct browse_options options = {
-        .is_bounded = true, .with_taken = is_counted, .wake = wake, .arg = &waiting};
+        .is_bounded = true, .with_unacked = is_counted, .wake = wake, .arg = &waiting};
     struct browse_item item;
     *ret = (struct dedup_cache){0};
     loop_sim_enter(queue_home(q));
@@ -284,10 +284,11 @@ static void check_counts(struct feature_world *w, unsigned slot, const struct de
     if (call.ready_bytes != seen->ready_bytes && !estimates_bytes(q))
         fw_fail(w, "queue %u counts %" PRIu64 " bytes, there are %" PRIu64, slot, call.ready_bytes,
                 seen->ready_bytes);
-    if (call.taken != 0 ||
-        (seen->taken != forward_in_transit(q).messages && !w->slots[slot].was_purged))
-        fw_fail(w, "queue %u counts %" PRIu64 " taken, of %" PRIu64 " seen, and forwards %" PRIu64,
-                slot, call.taken, seen->taken, forward_in_transit(q).messages);
+    if (call.unacked != 0 ||
+        (seen->unacked != forward_in_transit(q).messages && !w->slots[slot].was_purged))
+        fw_fail(w,
+                "queue %u counts %" PRIu64 " unacked, of %" PRIu64 " seen, and forwards %" PRIu64,
+                slot, call.unacked, seen->unacked, forward_in_transit(q).messages);
 }
 
 static void check_limits(struct feature_world *w, unsigned slot, const struct dedup_cache *seen)

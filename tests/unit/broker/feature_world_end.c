@@ -7,13 +7,13 @@ static bool is_empty(const struct feature_world *w)
         const struct lane_totals none = {0};
         const struct lane_totals totals =
             w->slots[slot].is_used ? lanes_count(queue_lanes(w->slots[slot].queue)) : none;
-        if (totals.ready > 0 || totals.taken > 0)
+        if (totals.ready > 0 || totals.unacked > 0)
             return false;
     }
     return true;
 }
 
-static uint64_t taken_in_all(const struct feature_world *w)
+static uint64_t unacked_in_all(const struct feature_world *w)
 {
     uint64_t count = 0;
     for (unsigned slot = 0; slot < w->queue_count; slot++)
@@ -37,13 +37,13 @@ static void empty_queues(struct feature_world *w)
     for (unsigned slot = 0; slot < w->queue_count; slot++)
         fw_consume(w, slot, false, 0);
     for (unsigned i = 0, idle = 0; !is_empty(w) && i < ROUNDS_MAX && idle < IDLE_ROUNDS_MAX; i++) {
-        uint64_t before = taken_in_all(w);
+        uint64_t before = unacked_in_all(w);
         fw_rest(w);
         acknowledge_all(w);
         fw_resume(w);
         fw_rest(w);
         loop_sim_advance(w->loops, 1000);
-        idle = taken_in_all(w) == before ? idle + 1 : 0;
+        idle = unacked_in_all(w) == before ? idle + 1 : 0;
     }
     fw_calm(w);
 }
@@ -54,7 +54,7 @@ static void delete_what_stays(struct feature_world *w)
     for (unsigned slot = 0; slot < w->queue_count; slot++) {
         struct fw_slot *s = &w->slots[slot];
         const struct lane_totals totals = lanes_count(queue_lanes(s->queue));
-        if (totals.taken == 0)
+        if (totals.unacked == 0)
             continue;
         if (totals.ready > 0 || !fw_settings_now(s)->at_least_once)
             fw_fail(w, "something never leaves queue %u", slot);

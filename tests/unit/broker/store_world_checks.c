@@ -123,19 +123,19 @@ static void check_answers(struct world *w)
 }
 
 static void check_status(struct world *w, unsigned slot, uint64_t ready, uint64_t ready_bytes,
-                         uint64_t taken, uint64_t taken_bytes)
+                         uint64_t unacked, uint64_t unacked_bytes)
 {
     struct queue_call call = world_call_home(w, slot, queue_call_status);
-    if (call.ready != ready || call.taken != taken)
+    if (call.ready != ready || call.unacked != unacked)
         world_fail(w,
-                   "queue %u counts %" PRIu64 " ready and %" PRIu64 " taken, there are %" PRIu64
+                   "queue %u counts %" PRIu64 " ready and %" PRIu64 " unacked, there are %" PRIu64
                    " and %" PRIu64,
-                   slot, call.ready, call.taken, ready, taken);
-    if (call.ready_bytes != ready_bytes || call.taken_bytes != taken_bytes)
+                   slot, call.ready, call.unacked, ready, unacked);
+    if (call.ready_bytes != ready_bytes || call.unacked_bytes != unacked_bytes)
         world_fail(w,
                    "queue %u counts %" PRIu64 " bytes ready and %" PRIu64
-                   " taken, there are %" PRIu64 " and %" PRIu64,
-                   slot, call.ready_bytes, call.taken_bytes, ready_bytes, taken_bytes);
+                   " unacked, there are %" PRIu64 " and %" PRIu64,
+                   slot, call.ready_bytes, call.unacked_bytes, ready_bytes, unacked_bytes);
 }
 
 /* The higher priority first, then by sequence number. */
@@ -277,9 +277,9 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     free(seen.places);
     if (world_now_ms(w) != then)
         lost = before.ready - client->held_count; /* some may have expired meanwhile */
-    if (before.ready != client->held_count + lost || before.taken != 0)
-        world_fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " taken, there were %zu",
-                   slot, before.ready, before.taken, client->held_count);
+    if (before.ready != client->held_count + lost || before.unacked != 0)
+        world_fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " unacked, there were %zu",
+                   slot, before.ready, before.unacked, client->held_count);
     if (before.ready_bytes != bytes && !is_estimate && lost == 0)
         world_fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot,
                    before.ready_bytes, bytes);

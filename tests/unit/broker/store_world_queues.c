@@ -45,9 +45,9 @@ static void walker_take(struct world *w, unsigned slot, const struct browse_item
     struct lane *l = lane_find(&w->slots[slot].queue->lanes, place_priority(item->place));
     bool redelivered;
     if (item->is_here)
-        backlog_take_at(&l->backlog, place_sequence(item->place), &redelivered);
+        backlog_deliver_at(&l->backlog, place_sequence(item->place), &redelivered);
     else
-        pager_take_any_on_disk(l, place_sequence(item->place), m);
+        pager_deliver_any_on_disk(l, place_sequence(item->place), m);
     world_step(w, "a walker takes message %u at place %" PRIu64 "%s", copy->message, item->place,
                item->is_here ? "" : ", on disk");
     copy->holder = &walker_holds;
@@ -128,7 +128,7 @@ void walker_let_go(struct world *w, unsigned slot, bool settles)
             queue_settle_place(q, held.sequence);
             copy->gone = GONE;
             promise_add(p, copy);
-        } else if (!pager_untake(l, place_sequence(held.sequence))) {
+        } else if (!pager_undeliver(l, place_sequence(held.sequence))) {
             world_note_losses(s);
             if (copy->expect == THERE)
                 world_fail(w, "message %u cannot be put back", copy->message);

@@ -49,7 +49,7 @@ static void die(struct queue *q, enum death reason)
     uint64_t sequence;
     bool redelivered;
     assert_int_equal(backlog_next(&queue_lanes(q)->first.backlog, &sequence), BACKLOG_HERE);
-    struct message *m = backlog_take(&queue_lanes(q)->first.backlog, &sequence, &redelivered);
+    struct message *m = backlog_deliver(&queue_lanes(q)->first.backlog, &sequence, &redelivered);
     dead_lettering_give_up(q, lane_place(&queue_lanes(q)->first, sequence), m, reason);
 }
 
@@ -116,10 +116,10 @@ static void every_reason_is_told_and_counted(void **state)
         struct queue *q = declare(name, "", ends[reason], false);
         publish(q, name);
         die(q, reason);
-        assert_int_equal(totals(q).taken, 1);
+        assert_int_equal(totals(q).unacked, 1);
         assert_int_equal(forward_in_transit(q).messages, 1);
         run(10);
-        assert_int_equal(totals(q).taken, 0);
+        assert_int_equal(totals(q).unacked, 0);
         assert_int_equal(totals(end).ready, 1);
         assert_first_death(end, name, death_word(reason));
         for (enum death other = 0; other < DEATH_COUNT; other++)
@@ -133,7 +133,7 @@ static void without_an_exchange_it_leaves_at_once(void **state)
     struct queue *q = declare("q", NULL, NULL, false);
     publish(q, "q");
     die(q, DEATH_EXPIRED);
-    assert_int_equal(totals(q).taken, 0);
+    assert_int_equal(totals(q).unacked, 0);
     assert_int_equal(queue_counters(q)->dead_lettered[DEATH_EXPIRED], 0);
 }
 
@@ -147,7 +147,7 @@ static void what_turns_by_itself_is_dropped_where_the_circle_closes(void **state
     assert_int_equal(totals(b).ready, 1);
     die(b, DEATH_EXPIRED);
     run(10);
-    assert_int_equal(totals(a).ready + totals(b).ready + totals(a).taken + totals(b).taken, 0);
+    assert_int_equal(totals(a).ready + totals(b).ready + totals(a).unacked + totals(b).unacked, 0);
     assert_int_equal(queue_counters(b)->dead_lettered[DEATH_EXPIRED], 0);
     assert_non_null(queue_departures(b)->dead_letter_log); /* it was said */
     assert_null(queue_departures(a)->dead_letter_log);
@@ -177,8 +177,8 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     die(q, DEATH_DELIVERY_LIMIT);
     die(r, DEATH_DELIVERY_LIMIT);
     run(5000);
-    assert_int_equal(totals(q).taken, 1);
-    assert_int_equal(totals(r).taken, 0);
+    assert_int_equal(totals(q).unacked, 1);
+    assert_int_equal(totals(r).unacked, 0);
     assert_int_equal(forward_in_transit(q).due_messages, 1);
     assert_int_equal(forward_in_transit(q).due_body_bytes, 0);
     assert_int_equal(forward_in_transit(r).due_messages, 0);
@@ -187,7 +187,7 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     assert_false(forward_is_kept(r, 0));
     struct queue *end = declare("end", NULL, NULL, false);
     run(2000);
-    assert_int_equal(totals(q).taken, 0);
+    assert_int_equal(totals(q).unacked, 0);
     assert_int_equal(totals(end).ready, 1);
     assert_int_equal(forward_in_transit(q).due_messages, 0);
     assert_false(forward_is_kept(q, 0));
@@ -202,10 +202,10 @@ static void what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more(voi
     publish(q, "q");
     die(q, DEATH_REJECTED);
     run(5000);
-    assert_int_equal(totals(q).taken, 1);
+    assert_int_equal(totals(q).unacked, 1);
     q->settings.has_dead_letter_exchange = false; /* as when a policy is cleared */
     run(2000);
-    assert_int_equal(totals(q).taken, 0);
+    assert_int_equal(totals(q).unacked, 0);
     assert_int_equal(forward_in_transit(q).messages, 0);
     struct queue *end = declare("end", NULL, NULL, false);
     run(2000);

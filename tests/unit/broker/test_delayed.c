@@ -95,7 +95,7 @@ static void publish(struct exchange *x, int64_t delay_ms, char body)
 static uint64_t waiting(void)
 {
     return lanes_count(queue_lanes(queue_of_entry(delaying->delayed))).ready +
-           lanes_count(queue_lanes(queue_of_entry(delaying->delayed))).taken;
+           lanes_count(queue_lanes(queue_of_entry(delaying->delayed))).unacked;
 }
 
 /* The bodies in the target, which is emptied, and the delays in their headers. */

@@ -185,7 +185,7 @@ static void give_up(unsigned count)
     bool redelivered;
     loop_sim_enter(queue_home(q));
     while (count-- > 0 && is_first_here(q)) {
-        struct message *m = backlog_take(&q->lanes.first.backlog, &sequence, &redelivered);
+        struct message *m = backlog_deliver(&q->lanes.first.backlog, &sequence, &redelivered);
         dead_lettering_give_up(q, lane_place(&q->lanes.first, sequence), m,
                                (enum death)below(DEATH_COUNT));
     }
@@ -238,7 +238,7 @@ static void check(uint64_t seed)
         give_up(MESSAGES_MAX);
         settle();
     }
-    assert_int_equal(lanes_count(&w.queues[SOURCE]->lanes).taken, 0);
+    assert_int_equal(lanes_count(&w.queues[SOURCE]->lanes).unacked, 0);
     drain(FIRST_END, found[FIRST_END]);
     drain(SECOND_END, found[SECOND_END]);
     for (unsigned n = 0; n < w.published; n++) {

@@ -397,7 +397,7 @@ bool lane_world_try_take(struct held_message *ret)
         next = backlog_next(&w.lane->backlog, &ret->sequence);
     if (next != BACKLOG_HERE || !journal_may_deliver(w.lane, ret->sequence))
         return false;
-    const struct message *m = backlog_take(&w.lane->backlog, &ret->sequence, &ret->redelivered);
+    const struct message *m = backlog_deliver(&w.lane->backlog, &ret->sequence, &ret->redelivered);
     ret->number = lane_world_number_of(m);
     pager_read_ahead(w.lane);
     return true;

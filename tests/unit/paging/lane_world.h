@@ -84,7 +84,7 @@ struct held_message {
     uint64_t number;
     bool redelivered;
 };
-/* The first ready message, taken; waits for the disk. Fails the test when there is none. */
+/* The first ready message, delivered; waits for the disk. Fails the test when there is none. */
 struct held_message lane_world_take(void);
 /* The same, if one can be delivered without waiting. */
 bool lane_world_try_take(struct held_message *ret);

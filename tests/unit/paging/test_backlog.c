@@ -52,7 +52,7 @@ static uint64_t take(void)
 {
     uint64_t sequence;
     bool redelivered;
-    backlog_take(&b, &sequence, &redelivered);
+    backlog_deliver(&b, &sequence, &redelivered);
     return sequence;
 }
 
@@ -105,10 +105,10 @@ static void a_message_that_comes_back_is_next_at_its_old_position(void **state)
     for (int i = 0; i < 150; i++)
         take();
     assert_true(backlog_return(&b, 3));
-    backlog_take(&b, &sequence, &redelivered);
+    backlog_deliver(&b, &sequence, &redelivered);
     assert_int_equal(sequence, 3);
     assert_true(redelivered);
-    backlog_take(&b, &sequence, &redelivered);
+    backlog_deliver(&b, &sequence, &redelivered);
     assert_int_equal(sequence, 150);
     assert_false(redelivered);
 }
@@ -134,9 +134,9 @@ static void an_untaken_message_is_as_if_nobody_had_ever_had_it(void **state)
     bool redelivered, is_here;
     push_many(2);
     take();
-    assert_true(backlog_untake(&b, 0, &is_here));
+    assert_true(backlog_undeliver(&b, 0, &is_here));
     assert_true(is_here);
-    backlog_take(&b, &sequence, &redelivered);
+    backlog_deliver(&b, &sequence, &redelivered);
     assert_int_equal(sequence, 0);
     assert_false(redelivered);
 }
@@ -158,12 +158,12 @@ static void a_message_delivered_at_once_is_never_ready(void **state)
 {
     (void)state;
     struct message *m = message_of(10, true);
-    assert_int_equal(backlog_push_taken(&b, &m), 0);
+    assert_int_equal(backlog_push_unacked(&b, &m), 0);
     assert_null(m);
     assert_next_is(BACKLOG_NONE, 0);
-    assert_int_equal(b.taken, 1);
+    assert_int_equal(b.unacked, 1);
     settle(0);
-    assert_int_equal(b.taken, 0);
+    assert_int_equal(b.unacked, 0);
 }
 
 /* --- counts ------------------------------------------------------------------------------------------ */
@@ -180,13 +180,13 @@ static void bytes_and_counts_follow_a_message_through_its_states(void **state)
     take();
     assert_int_equal(b.ready, 1);
     assert_int_equal(b.ready_bytes, 30);
-    assert_int_equal(b.taken, 1);
-    assert_int_equal(b.taken_bytes, 10);
+    assert_int_equal(b.unacked, 1);
+    assert_int_equal(b.unacked_bytes, 10);
     assert_true(backlog_settle(&b, 0, &left));
     assert_int_equal(left.body_bytes, 10);
     assert_true(left.is_persistent);
     assert_false(left.is_stored);
-    assert_int_equal(b.taken_bytes, 0);
+    assert_int_equal(b.unacked_bytes, 0);
     assert_int_equal(b.persistent_bytes, 30);
 }
 
@@ -295,15 +295,15 @@ static void what_is_on_disk_may_be_taken_and_settled_there(void **state)
     push_many(2 * CHUNK);
     page_out(0);
     backlog_set_content(&b, 7, 10, true, false);
-    backlog_take_on_disk(&b, 7);
+    backlog_deliver_on_disk(&b, 7);
     assert_int_equal(b.disk_ready, CHUNK - 1);
-    assert_int_equal(b.taken, 1);
+    assert_int_equal(b.unacked, 1);
     assert_true(backlog_settle(&b, 7, &left));
     assert_true(left.is_stored); /* its segment must be told */
     assert_int_equal(left.body_bytes, 10);
     assert_true(backlog_is_gone_on_disk(&b, 7));
     assert_false(backlog_is_gone_on_disk(&b, 8));
-    assert_int_equal(b.taken, 0);
+    assert_int_equal(b.unacked, 0);
 }
 
 static void what_was_taken_on_disk_is_still_taken_when_its_chunk_is_read(void **state)
@@ -313,7 +313,7 @@ static void what_was_taken_on_disk_is_still_taken_when_its_chunk_is_read(void **
     push_many(2 * CHUNK);
     page_out(0);
     backlog_set_content(&b, 1, 10, true, false);
-    backlog_take_on_disk(&b, 1);
+    backlog_deliver_on_disk(&b, 1);
     for (uint64_t i = 0; i < CHUNK; i++)
         page_in(i);
     backlog_page_next(&b);
@@ -347,7 +347,7 @@ static void a_restored_message_is_ready_at_its_position_and_numbers_go_on_behind
     struct message *m = message_of(10, true);
     backlog_restore(&b, 700, &m, true, false);
     assert_int_equal(push(10), 701);
-    backlog_take(&b, &sequence, &redelivered);
+    backlog_deliver(&b, &sequence, &redelivered);
     assert_int_equal(sequence, 700);
     assert_true(redelivered);
 }

@@ -53,7 +53,7 @@ static void page_out(uint64_t chunk)
 static void take_at(uint64_t sequence)
 {
     bool redelivered;
-    backlog_take_at(&b, sequence, &redelivered);
+    backlog_deliver_at(&b, sequence, &redelivered);
 }
 
 static void settle(uint64_t sequence)
@@ -131,7 +131,7 @@ static void what_is_taken_on_disk_for_its_deadline_makes_the_next_one_due(void *
     for (unsigned i = 0; i < 2 * CHUNK; i++)
         push_due(1000 + i);
     page_out(0);
-    backlog_take_on_disk(&b, 0);
+    backlog_deliver_on_disk(&b, 0);
     assert_first_due(1, 1001, false);
 }
 

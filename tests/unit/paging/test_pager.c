@@ -325,7 +325,7 @@ static void a_message_on_disk_is_read_alone_when_its_time_has_come(void **state)
     assert_true(w.fetched_calls > 0);
     assert_true(pager_fetch(w.lane, sequence, 2000000 + sequence, &m));
     assert_int_equal(lane_world_number_of(m), sequence);
-    pager_take_on_disk(w.lane, sequence);
+    pager_deliver_on_disk(w.lane, sequence);
     lane_world_ack(sequence);
     message_unref(&m);
     assert_int_equal(backlog()->ready, MANY - 1);
@@ -343,7 +343,7 @@ static void what_was_taken_out_of_the_middle_does_not_come_again(void **state)
     pager_fetch(w.lane, sequence, 2000000 + sequence, &m);
     lane_world_settle();
     pager_fetch(w.lane, sequence, 2000000 + sequence, &m);
-    pager_take_on_disk(w.lane, sequence);
+    pager_deliver_on_disk(w.lane, sequence);
     lane_world_ack(sequence);
     message_unref(&m);
     lane_world_consume(0, (unsigned)sequence);

@@ -174,9 +174,9 @@ size_t world_ready(const struct queue *q)
     return status(q).ready;
 }
 
-size_t world_taken(const struct queue *q)
+size_t world_unacked(const struct queue *q)
 {
-    return status(q).taken;
+    return status(q).unacked;
 }
 
 static void never(void *arg)

@@ -41,9 +41,9 @@ struct queue *world_queue(const char *name, const struct lv_buffer *arguments);
 void world_argument(struct lv_buffer *arguments, const char *name, int64_t number);
 void world_argument_text(struct lv_buffer *arguments, const char *name, const char *text);
 
-/* How many messages are ready, and how many are taken. */
+/* How many messages are ready, and how many are unacked. */
 size_t world_ready(const struct queue *q);
-size_t world_taken(const struct queue *q);
+size_t world_unacked(const struct queue *q);
 
 /* The bodies of the messages that are ready, in the order in which they would be delivered: "abc".
  * Good until the next call. */

@@ -32,7 +32,7 @@ static struct browse *look(struct browse_options options)
     return browse_open(q, &options);
 }
 
-/* The bodies from where the browse is to its end. What was taken is in brackets. */
+/* The bodies from where the browse is to its end. What is unacked is in brackets. */
 static const char *seen(struct browse *browse)
 {
     static char text[WORLD_TEXT_MAX];
@@ -41,7 +41,7 @@ static const char *seen(struct browse *browse)
     enum browse_result result;
     while ((result = browse_peek(browse, &item)) == BROWSE_ITEM) {
         struct message *m = browse_message(browse);
-        n += (size_t)snprintf(text + n, sizeof text - n, item.is_taken ? "(%c)" : "%c",
+        n += (size_t)snprintf(text + n, sizeof text - n, item.is_unacked ? "(%c)" : "%c",
                               message_body(m).p[0]);
         message_unref(&m);
         browse_pass(browse);
@@ -107,7 +107,7 @@ static void what_a_consumer_holds_is_passed_over_unless_it_is_asked_for(void **s
     taker_start(&taker, q, &(struct taker_options){.prefetch = 1});
     world_publish_all(q, "abc");
     struct browse *ready = look((struct browse_options){0});
-    struct browse *all = look((struct browse_options){.with_taken = true});
+    struct browse *all = look((struct browse_options){.with_unacked = true});
     assert_string_equal(seen(ready), "bc");
     assert_string_equal(seen(all), "(a)bc");
     taker_stop(&taker); /* a is ready again, behind where the browse is */

@@ -61,7 +61,7 @@ static void a_message_that_comes_back_leaves_if_a_newer_one_is_there(void **stat
     assert_string_equal(taker.got, "a"); /* its consumer keeps it */
     taker_stop(&taker);
     assert_string_equal(world_bodies(q), "b");
-    assert_int_equal(world_taken(q), 0);
+    assert_int_equal(world_unacked(q), 0);
 }
 
 static void a_message_that_comes_back_stays_if_the_newer_one_has_left(void **state)

@@ -26,7 +26,7 @@ static void a_consumer_is_given_as_many_as_its_prefetch_and_one_for_each_it_sett
     world_publish_all(q, "abcde");
     assert_string_equal(taker.got, "ab");
     assert_int_equal(world_ready(q), 3);
-    assert_int_equal(world_taken(q), 2);
+    assert_int_equal(world_unacked(q), 2);
     taker_settle(&taker, 1, SETTLE_ACK);
     assert_string_equal(taker.got, "abc");
     taker_settle(&taker, 2, SETTLE_ACK);
@@ -53,7 +53,7 @@ static void a_consumer_without_acknowledgements_is_given_everything(void **state
     taker_start(&taker, q, &(struct taker_options){.no_ack = true});
     world_publish_all(q, "abcdefgh");
     assert_string_equal(taker.got, "abcdefgh");
-    assert_int_equal(world_ready(q) + world_taken(q), 0);
+    assert_int_equal(world_ready(q) + world_unacked(q), 0);
     taker_stop(&taker);
 }
 

@@ -1,4 +1,4 @@
-/* Messages that are taken while they are on disk, out of their order, and put back: whose time has come, which
+/* Messages that become unacked while they are on disk, out of their order, and ready again: whose time has come, which
  * are replaced, or which are sent back. The chunk's meta says which. */
 #include "paging/pager_private.h"
 
@@ -11,13 +11,13 @@ bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
     return chunk > b->disk_begin || sequence >= l->pager->loaded_below;
 }
 
-bool pager_is_taken_on_disk(const struct lane *l, uint64_t sequence)
+bool pager_is_unacked_on_disk(const struct lane *l, uint64_t sequence)
 {
     const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
-    return meta && (meta->taken >> (sequence % SEQMAP_ENTRIES) & 1);
+    return meta && (meta->unacked >> (sequence % SEQMAP_ENTRIES) & 1);
 }
 
-void pager_take_on_disk(struct lane *l, uint64_t sequence)
+void pager_deliver_on_disk(struct lane *l, uint64_t sequence)
 {
     struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
     const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
@@ -25,8 +25,8 @@ void pager_take_on_disk(struct lane *l, uint64_t sequence)
     if (s && !is_log_only)
         pager_count_read(l, s, meta->times->body_bytes[sequence % SEQMAP_ENTRIES]);
     if (l->pager)
-        pager_fetch_taken(l->pager, sequence);
-    backlog_take_on_disk(&l->backlog, sequence);
+        pager_fetch_delivered(l->pager, sequence);
+    backlog_deliver_on_disk(&l->backlog, sequence);
     if (l->pager)
         pager_count_if_none_left(l);
 }
@@ -36,35 +36,35 @@ bool pager_may_have(const struct lane *l, uint64_t sequence)
     return pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence);
 }
 
-bool pager_may_take(const struct lane *l, uint64_t sequence)
+bool pager_may_deliver(const struct lane *l, uint64_t sequence)
 {
     const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
-    bool is_taken = meta && (meta->taken >> (sequence % SEQMAP_ENTRIES) & 1);
-    return pager_may_have(l, sequence) && !is_taken;
+    bool is_unacked = meta && (meta->unacked >> (sequence % SEQMAP_ENTRIES) & 1);
+    return pager_may_have(l, sequence) && !is_unacked;
 }
 
-bool pager_take_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
-                              bool is_persistent)
+bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
+                                 bool is_persistent)
 {
-    if (!pager_may_take(l, sequence))
+    if (!pager_may_deliver(l, sequence))
         return false;
     bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
     backlog_set_content(&l->backlog, sequence, body_bytes, is_persistent, is_log_only);
-    pager_take_on_disk(l, sequence);
+    pager_deliver_on_disk(l, sequence);
     return true;
 }
 
-void pager_take_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
+void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
 {
     bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
     backlog_set_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_log_only);
-    pager_take_on_disk(l, sequence);
+    pager_deliver_on_disk(l, sequence);
 }
 
-bool pager_untake(struct lane *l, uint64_t sequence)
+bool pager_undeliver(struct lane *l, uint64_t sequence)
 {
     bool is_here;
-    if (!backlog_untake(&l->backlog, sequence, &is_here))
+    if (!backlog_undeliver(&l->backlog, sequence, &is_here))
         return false;
     struct segment *s = l->pager && !is_here ? pager_segment_of(l->pager, sequence) : NULL;
     const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
