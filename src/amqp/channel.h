@@ -266,7 +266,7 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
 
 /* Records a delivery to the consumer, or getter, as outstanding under this tag. */
 void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
-                         uint64_t place);
+                         uint64_t position);
 
 /* Cancels the consumer; its open hold is released when its queue's home has let it go.
  * `returns_all`: the caller requeues what it holds right after this (queue_detach()). */

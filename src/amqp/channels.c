@@ -4,7 +4,7 @@
 #include "base/memory.h"
 
 /* Returns the index of this number's channel, or where it would be inserted. */
-static size_t place_of(const struct connection *conn, uint16_t number)
+static size_t channel_index(const struct connection *conn, uint16_t number)
 {
     size_t low = 0, high = conn->channel_count;
     while (low < high) {
@@ -21,7 +21,7 @@ struct channel *connection_find_channel(struct connection *conn, uint16_t number
 {
     if (conn->last_channel && conn->last_channel->number == number)
         return conn->last_channel;
-    size_t at = place_of(conn, number);
+    size_t at = channel_index(conn, number);
     if (at == conn->channel_count || conn->channels[at]->number != number)
         return NULL;
     return conn->last_channel = conn->channels[at];
@@ -34,7 +34,7 @@ void connection_add_channel(struct connection *conn, struct channel *channel)
         conn->channels =
             lv_realloc(conn->channels, conn->channel_capacity * sizeof(struct channel *));
     }
-    size_t at = place_of(conn, channel->number);
+    size_t at = channel_index(conn, channel->number);
     memmove(conn->channels + at + 1, conn->channels + at,
             (conn->channel_count - at) * sizeof(struct channel *));
     conn->channels[at] = channel;
@@ -43,7 +43,7 @@ void connection_add_channel(struct connection *conn, struct channel *channel)
 
 void connection_remove_channel(struct connection *conn, struct channel *channel)
 {
-    size_t at = place_of(conn, channel->number);
+    size_t at = channel_index(conn, channel->number);
     lv_assert(at < conn->channel_count && conn->channels[at] == channel);
     conn->channel_count--;
     memmove(conn->channels + at, conn->channels + at + 1,

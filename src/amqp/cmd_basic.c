@@ -185,7 +185,7 @@ static void send_got(struct channel *ch, struct queue_call *call)
         got.header = delivery_header_with_count(&header, got.header, got.delivery_count);
     uint64_t tag = ++ch->delivery_tag;
     if (!call->no_ack)
-        channel_add_unacked(ch, tag, call->consumer, got.place);
+        channel_add_unacked(ch, tag, call->consumer, got.position);
     if (trace_is_on(ch->connection->session.vhost))
         session_trace_delivery(&ch->connection->session, ch->number, queue_name(call->queue), &got);
     CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = got.redelivered,
@@ -203,7 +203,7 @@ static void got(struct channel *ch, struct queue_call *call)
         if (ch)
             send_got(ch, call);
         else if (!call->no_ack)
-            consumer_settle(call->consumer, call->got.place, 1, SETTLE_REQUEUE);
+            consumer_settle(call->consumer, call->got.position, 1, SETTLE_REQUEUE);
         message_unref(&call->got.message);
     } else if (ch && !call->refused) {
         CHANNEL_SEND(ch, basic_get_empty, .reserved1 = SLICE_EMPTY);

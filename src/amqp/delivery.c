@@ -77,9 +77,9 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
     write_body(ch, body, message);
 }
 
-void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *c, uint64_t place)
+void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *c, uint64_t position)
 {
-    unacked_add(&ch->unacked, tag, c, place, loop_patient_ms(connection_loop(ch->connection)));
+    unacked_add(&ch->unacked, tag, c, position, loop_patient_ms(connection_loop(ch->connection)));
     channel_watch_delivery(ch, c);
 }
 
@@ -114,7 +114,7 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
         .routing_key = d->routing_key,
     };
     if (!c->no_ack)
-        channel_add_unacked(ch, ch->delivery_tag, c, d->place);
+        channel_add_unacked(ch, ch->delivery_tag, c, d->position);
     if (trace_is_on(conn->session.vhost))
         session_trace_delivery(&ch->connection->session, ch->number, queue_name(c->queue), d);
     if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {

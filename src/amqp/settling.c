@@ -15,10 +15,10 @@
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
-/* Deliveries of one consumer with consecutive places are settled as one. */
+/* Deliveries of one consumer with consecutive positions are settled as one. */
 struct settle_run {
     struct consumer *consumer;
-    uint64_t place;
+    uint64_t position;
     uint32_t count;
 };
 
@@ -26,7 +26,7 @@ static void run_end(struct settle_run *run, enum settle_kind kind)
 {
     if (run->count == 0)
         return;
-    consumer_settle(run->consumer, run->place, run->count, kind);
+    consumer_settle(run->consumer, run->position, run->count, kind);
     while (run->count-- > 0) {
         struct consumer *c = run->consumer;
         consumer_release(&c);
@@ -37,11 +37,11 @@ static void run_end(struct settle_run *run, enum settle_kind kind)
 static void run_add(struct settle_run *run, struct unacked_entry entry, enum settle_kind kind)
 {
     if (run->count > 0 &&
-        (run->consumer != entry.consumer || run->place + run->count != entry.sequence))
+        (run->consumer != entry.consumer || run->position + run->count != entry.sequence))
         run_end(run, kind);
     if (run->count++ == 0) {
         run->consumer = entry.consumer;
-        run->place = entry.sequence;
+        run->position = entry.sequence;
     }
 }
 

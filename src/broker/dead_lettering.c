@@ -181,7 +181,7 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
     if (end == FORWARD_TAKEN)
         queue_count_dead_letter(q, (enum death)f->note);
     if (!f->is_outside)
-        queue_settle_place(q, f->place);
+        queue_settle_position(q, f->position);
 }
 
 static const struct forward_rules dead_letter_rules = {
@@ -219,17 +219,18 @@ static void send_on(struct queue *q, const struct forward *forward)
     forward_start(q, &dead_letter_rules, &f);
 }
 
-void dead_lettering_give_up(struct queue *q, uint64_t place, struct message *message,
+void dead_lettering_give_up(struct queue *q, uint64_t position, struct message *message,
                             enum death reason)
 {
     COUNT_NTH(given_up_rejected, reason);
     if (!message || !dead_lettering_sends_on(q)) {
-        queue_settle_place(q, place);
+        queue_settle_position(q, position);
         return;
     }
-    send_on(q,
-            &(struct forward){
-                .place = place, .message = message, .note = reason, .must_arrive = must_arrive(q)});
+    send_on(q, &(struct forward){.position = position,
+                                 .message = message,
+                                 .note = reason,
+                                 .must_arrive = must_arrive(q)});
 }
 
 void dead_lettering_turn_away(struct queue *q, struct message *message, enum death reason)

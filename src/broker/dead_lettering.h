@@ -8,16 +8,16 @@
 
 #include "queue/queue.h"
 
-/* The queue has done with the message at this place (lane.h), which is unacked: it goes to the
- * dead-letter exchange and leaves its place later, or leaves it at once. The message is borrowed;
+/* The queue has done with the message at this position (lane.h), which is unacked: it goes to the
+ * dead-letter exchange and leaves the queue later, or leaves it at once. The message is borrowed;
  * NULL: it could not be read.
  *
  * Who gives up many at a time that need not go at once (expired ones; not those that a consumer
  * rejected) asks dead_lettering_has_room() before each. queue_ops.give_up; home. */
-void dead_lettering_give_up(struct queue *q, uint64_t place, struct message *message,
+void dead_lettering_give_up(struct queue *q, uint64_t position, struct message *message,
                             enum death reason);
 
-/* Like dead_lettering_give_up(), for a message that the queue does not take: it has no place.
+/* Like dead_lettering_give_up(), for a message that the queue does not take: it has no position.
  * queue_ops.turn_away; home. */
 void dead_lettering_turn_away(struct queue *q, struct message *message, enum death reason);
 

@@ -57,19 +57,20 @@ static void route(struct queue *q, const struct forward *forward, const struct m
 static void done(struct queue *q, const struct forward *forward, enum forward_end end)
 {
     (void)end;
-    queue_settle_place(q, forward->place);
+    queue_settle_position(q, forward->position);
 }
 
 static const struct forward_rules forward_rules = {.make = make, .route = route, .done = done};
 
-void delayed_give_up(struct queue *q, uint64_t place, struct message *message, enum death reason)
+void delayed_give_up(struct queue *q, uint64_t position, struct message *message, enum death reason)
 {
     lv_assert(reason ==
               DEATH_EXPIRED); /* nothing else happens to it: it has no limits and no consumers */
     if (message)
-        forward_start(q, &forward_rules, &(struct forward){.place = place, .message = message});
+        forward_start(q, &forward_rules,
+                      &(struct forward){.position = position, .message = message});
     else
-        queue_settle_place(q, place);
+        queue_settle_position(q, position);
 }
 
 bool delayed_refuse(const struct queue *q, struct broker_error *error)
@@ -153,7 +154,7 @@ static void choose_rows(const struct backlog *b, struct delayed_list *list)
     list->count = backlog_find_deadlines(b, deadlines, limit);
     list->rows = lv_calloc(list->count + 1, sizeof *list->rows);
     for (size_t i = 0; i < list->count; i++) {
-        list->rows[i].place = deadlines[i].sequence;
+        list->rows[i].position = deadlines[i].sequence;
         list->rows[i].due_ms = deadlines[i].deadline_ms;
     }
     list->is_chosen = true;
@@ -170,23 +171,23 @@ static void fill_row(struct delayed_row *row, const struct message *m)
     row->is_known = true;
 }
 
-/* False: it is being read. A row whose message has left meanwhile has place UINT64_MAX. */
+/* False: it is being read. A row whose message has left meanwhile has position UINT64_MAX. */
 static bool find_row(struct lane *l, struct delayed_row *row)
 {
     struct backlog_first_due due;
     struct message *m = NULL;
-    if (row->is_known || row->place == UINT64_MAX)
+    if (row->is_known || row->position == UINT64_MAX)
         return true;
-    if (!backlog_find_timed(&l->backlog, row->place, &due)) {
-        row->place = UINT64_MAX;
+    if (!backlog_find_timed(&l->backlog, row->position, &due)) {
+        row->position = UINT64_MAX;
         return true;
     }
     if (due.is_here) {
-        fill_row(row, backlog_find(&l->backlog, row->place));
+        fill_row(row, backlog_find(&l->backlog, row->position));
         return true;
     }
-    if (!pager_fetch(l, row->place, row->due_ms, &m)) {
-        row->place = UINT64_MAX; /* cannot be read: it is lost when it is due */
+    if (!pager_fetch(l, row->position, row->due_ms, &m)) {
+        row->position = UINT64_MAX; /* cannot be read: it is lost when it is due */
         return true;
     }
     if (!m)
@@ -201,7 +202,7 @@ static void finish_rows(const struct loop *home, struct delayed_list *list)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (list->rows[i].place == UINT64_MAX)
+        if (list->rows[i].position == UINT64_MAX)
             continue;
         list->rows[kept] = list->rows[i];
         list->rows[kept].due_ms = loop_wall_of_steady(home, list->rows[i].due_ms);
@@ -232,18 +233,18 @@ void delayed_call_list(struct queue_call *call)
         queue_call_wait(call);
 }
 
-static bool cancel(struct queue *q, uint64_t place)
+static bool cancel(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_at(queue_lanes(q), 0);
     struct backlog_first_due due;
     bool redelivered;
-    if (place_priority(place) != 0 || !backlog_find_timed(&l->backlog, place, &due))
+    if (position_priority(position) != 0 || !backlog_find_timed(&l->backlog, position, &due))
         return false;
     if (due.is_here)
-        backlog_deliver_at(&l->backlog, place, &redelivered);
+        backlog_deliver_at(&l->backlog, position, &redelivered);
     else
-        pager_deliver_on_disk(l, place);
-    queue_settle_place(q, place);
+        pager_deliver_on_disk(l, position);
+    queue_settle_position(q, position);
     return true;
 }
 
@@ -258,5 +259,5 @@ void delayed_call_cancel(struct queue_call *call)
         return;
     }
     for (size_t i = 0; i < what->count; i++)
-        what->cancelled += cancel(call->queue, what->places[i]);
+        what->cancelled += cancel(call->queue, what->positions[i]);
 }

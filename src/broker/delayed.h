@@ -53,7 +53,8 @@ uint64_t delayed_due_at(const struct queue *q, const struct message *m);
 bool delayed_sends_on(const struct queue *q);
 
 /* The message is due: it is routed by the exchange. queue_ops.give_up; home. */
-void delayed_give_up(struct queue *q, uint64_t place, struct message *message, enum death reason);
+void delayed_give_up(struct queue *q, uint64_t position, struct message *message,
+                     enum death reason);
 
 /* 403 for what clients cannot do with such a queue. Returns false. queue_ops.check_clients; home. */
 bool delayed_refuse(const struct queue *q, struct broker_error *error);
@@ -62,7 +63,7 @@ enum { DELAYED_ROWS_MAX = 10000 };
 
 /* A message that waits. */
 struct delayed_row {
-    uint64_t place;
+    uint64_t position;
     uint64_t due_ms; /* wall clock, in the answer */
     uint64_t body_bytes;
     bool is_known; /* the two below are */
@@ -80,7 +81,7 @@ struct delayed_list {
 void delayed_call_list(struct queue_call *call);
 
 struct delayed_cancel {
-    const uint64_t *places;
+    const uint64_t *positions;
     size_t count;
     uint64_t cancelled;
 };

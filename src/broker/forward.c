@@ -2,7 +2,7 @@
  *   - forward_start() puts a job at the end of `waiting`;
  *   - at the end of the turn its message is made and routed, and published to each target;
  *   - it stands in a slot, whose number the confirms carry, until the last answer;
- *   - done(): the queue settles the place.
+ *   - done(): the queue settles the position.
  *
  * And when it cannot go on:
  *   - no room, or a target is behind: it waits, and all behind it;
@@ -57,7 +57,7 @@ struct forwarder {
     struct lv_list waiting, kept;
     size_t job_count;     /* all */
     size_t busy_count;    /* under way or kept */
-    size_t outside_count; /* that stand at no place */
+    size_t outside_count; /* that have no position */
     uint64_t body_bytes;  /* of those that do */
     uint64_t due_count;   /* that must arrive */
     uint64_t due_body_bytes;
@@ -554,11 +554,11 @@ struct queue_transit forward_in_transit(const struct queue *q)
     };
 }
 
-bool forward_is_kept(const struct queue *q, uint64_t place)
+bool forward_is_kept(const struct queue *q, uint64_t position)
 {
     const struct forwarder *f = find_forwarder(q);
     for (const struct lv_list *it = f ? f->kept.next : NULL; it && it != &f->kept; it = it->next) {
-        if (lv_list_item(it, const struct job, link)->forward.place == place)
+        if (lv_list_item(it, const struct job, link)->forward.position == position)
             return true;
     }
     return false;

@@ -44,12 +44,12 @@ enum forward_obstacle {
 };
 
 struct forward {
-    uint64_t place;
-    struct message *message; /* in the queue at that place; a reference is taken */
+    uint64_t position;
+    struct message *message; /* in the queue at that position; a reference is taken */
     uint64_t note;           /* the rules' own */
     uint64_t when_ms;        /* the rules' own: wall clock */
     bool must_arrive;
-    bool is_outside; /* it stands at no place: the queue would not have it */
+    bool is_outside; /* it has no position: the queue would not have it */
 };
 
 struct forward_rules {
@@ -97,8 +97,8 @@ void forward_not_when_room(struct queue *q, struct loop_task *task);
 /* What is on its way out of the queue; due is what must arrive. queue_ops.in_transit; home. */
 struct queue_transit forward_in_transit(const struct queue *q);
 
-/* Whether the message at this place is kept since nobody can take it. Looks at all that are kept. Home. */
-bool forward_is_kept(const struct queue *q, uint64_t place);
+/* Whether the message at this position is kept since nobody can take it. Looks at all that are kept. Home. */
+bool forward_is_kept(const struct queue *q, uint64_t position);
 
 /* The queue is deleted: what waits is sent now, what is kept ends with FORWARD_ABANDONED. Home; or
  * after the loops have stopped: then what waits ends so, too. */

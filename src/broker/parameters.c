@@ -96,7 +96,7 @@ static int compare(const struct parameter *p, struct slice component, struct sli
     return order ? order : slice_compare(p->name, name);
 }
 
-static size_t list_place(const struct parameter_list *list, struct slice component,
+static size_t list_index(const struct parameter_list *list, struct slice component,
                          struct slice name)
 {
     size_t at = 0;
@@ -108,7 +108,7 @@ static size_t list_place(const struct parameter_list *list, struct slice compone
 /* False when there is none. */
 static bool list_remove(struct parameter_list *list, struct slice component, struct slice name)
 {
-    size_t at = list_place(list, component, name);
+    size_t at = list_index(list, component, name);
     if (at == list->count || compare(list->items[at], component, name) != 0)
         return false;
     parameter_free(list->items[at]);
@@ -120,16 +120,16 @@ static bool list_remove(struct parameter_list *list, struct slice component, str
 /* Whether it says the same. */
 static bool list_has(const struct parameter_list *list, const struct parameter *p)
 {
-    size_t at = list_place(list, p->component, p->name);
+    size_t at = list_index(list, p->component, p->name);
     return at < list->count && compare(list->items[at], p->component, p->name) == 0 &&
            slice_equal(list->items[at]->value, p->value);
 }
 
-/* Takes the parameter, in place of the one of that name. */
+/* Takes the parameter, which replaces the one of that name. */
 static void list_put(struct parameter_list *list, struct parameter *p)
 {
     list_remove(list, p->component, p->name);
-    size_t at = list_place(list, p->component, p->name);
+    size_t at = list_index(list, p->component, p->name);
     list->items = lv_realloc(list->items, (list->count + 1) * sizeof *list->items);
     memmove(list->items + at + 1, list->items + at, (list->count - at) * sizeof *list->items);
     list->items[at] = p;

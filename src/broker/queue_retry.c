@@ -127,10 +127,10 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
     r->flying--;
     r->flying_bytes -= message_memory(f->message);
     if (end == FORWARD_TAKEN) {
-        queue_settle_place(q, f->place);
+        queue_settle_position(q, f->position);
         r->progress.moved++;
     } else if (end == FORWARD_DROPPED) {
-        queue_put_back(q, f->place, f->message);
+        queue_put_back(q, f->position, f->message);
         r->progress.stayed++;
     }
     if (!r->has_walked)
@@ -147,7 +147,7 @@ static void send_back(struct retry *r, const struct browse_item *item, struct me
     queue_take_browsed(q, item, m);
     r->flying++;
     r->flying_bytes += message_memory(m);
-    forward_start(q, &retry_rules, &(struct forward){.place = item->place, .message = m});
+    forward_start(q, &retry_rules, &(struct forward){.position = item->position, .message = m});
 }
 
 /* --- the walk ------------------------------------------------------------------------------------- */

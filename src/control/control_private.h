@@ -94,8 +94,8 @@ struct columns {
     size_t count;
 };
 
-/* Reads argument "columns", a list of names. False after refusing with unknown_columns. The command has a place
- * (places.h) from here on, but for when it waits. RCU as in ask.h. */
+/* Reads argument "columns", a list of names. False after refusing with unknown_columns. The command has a slot
+ * (compute_slots.h) from here on, but for when it waits. RCU as in ask.h. */
 bool columns_choose(struct request *r, const struct column *all, struct columns *ret);
 /* Those of these names, separated by spaces: for listings that always have the same. */
 void columns_named(const struct column *all, const char *names, struct columns *ret);

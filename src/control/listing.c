@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "control/control_private.h"
-#include "manage/places.h"
+#include "manage/compute_slots.h"
 
 /* --- columns ------------------------------------------------------------------------------ */
 
@@ -47,7 +47,7 @@ bool columns_choose(struct request *r, const struct column *all, struct columns 
         }
         ret->chosen[ret->count++] = column;
     }
-    place_take();
+    compute_slot_take();
     return true;
 }
 

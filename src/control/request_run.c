@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/rcu.h"
 #include "control/control_private.h"
-#include "manage/places.h"
+#include "manage/compute_slots.h"
 
 enum { OUT_BYTES_MAX = 64 * 1024 /* more than this is handed on before the command goes on */ };
 
@@ -32,9 +32,9 @@ static void flush(struct request *r)
 {
     if (r->out.n == 0)
         return;
-    bool had_place = place_pause();
+    bool had_slot = compute_slot_pause();
     spool_put(r->spool, &r->out);
-    place_resume(had_place);
+    compute_slot_resume(had_slot);
 }
 
 bool request_is_cut(const struct request *r)
@@ -155,7 +155,7 @@ void request_run(struct request *r)
     else if (arguments_check(r, r->command))
         r->command->run(r);
     lv_assert(r->is_answered);
-    place_give();
+    compute_slot_give();
     flush(r);
     lv_rcu_offline();
     request_free(r);

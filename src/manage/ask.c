@@ -17,7 +17,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "manage/places.h"
+#include "manage/compute_slots.h"
 
 struct asker {
     struct loops *loops;
@@ -141,10 +141,10 @@ static void question_forget(struct question *q)
 /* Waits for the answers and gives the question back, or up. */
 static int question_end(struct question *q)
 {
-    bool had_place = place_pause();
+    bool had_slot = compute_slot_pause();
     while (sem_wait(&q->is_over) != 0)
         lv_assert(errno == EINTR);
-    place_resume(had_place);
+    compute_slot_resume(had_slot);
     bool is_answered = atomic_load(&q->answers_due) == 0;
     if (!is_answered)
         atomic_store(&q->is_abandoned, true);
@@ -209,11 +209,11 @@ int ask_pause(struct asker *a, unsigned ms)
     if (!q)
         return ERR_CLOSED;
     struct timespec until = time_in(ms);
-    bool had_place = place_pause();
+    bool had_slot = compute_slot_pause();
     int n;
     while ((n = sem_clockwait(&q->is_over, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
         continue;
-    place_resume(had_place);
+    compute_slot_resume(had_slot);
     question_forget(q);
     return n == 0 ? ERR_CLOSED : 0;
 }
@@ -240,12 +240,12 @@ void commit_done(void *commit, int error)
 int commit_end(struct commit *c, int submitted)
 {
     if (submitted >= 0) {
-        bool had_place = place_pause();
+        bool had_slot = compute_slot_pause();
         pthread_mutex_lock(&c->lock);
         while (!c->is_done)
             pthread_cond_wait(&c->changed, &c->lock);
         pthread_mutex_unlock(&c->lock);
-        place_resume(had_place);
+        compute_slot_resume(had_slot);
         submitted = c->error;
     }
     pthread_cond_destroy(&c->changed);

@@ -18,7 +18,7 @@ void asker_close(struct asker *asker);
 /* Nobody asks any more. Clears the pointer. NULL is fine. */
 void asker_free(struct asker **asker);
 
-/* Runs on a loop, in one turn: keep it short. What it finds it leaves in `arg`, in a place per loop
+/* Runs on a loop, in one turn: keep it short. What it finds it leaves in `arg`, in a slot per loop
  * (loop_index) or under a lock of its own. */
 typedef void ask_fn(struct loop *loop, void *arg);
 

@@ -55,7 +55,7 @@ static void fill_on_loop(struct loop *loop, void *arg)
         if (look->result != BROWSE_ITEM)
             return;
         at->message = browse_message(look->browse);
-        at->is_kept = at->item.is_unacked && forward_is_kept(look->queue, at->item.place);
+        at->is_kept = at->item.is_unacked && forward_is_kept(look->queue, at->item.position);
         browse_pass(look->browse);
         if (!at->message)
             continue;
@@ -90,7 +90,7 @@ static bool cut_text(struct slice *payload)
 static struct message_facts facts_of(const struct looked_at *at, uint64_t payload_bytes)
 {
     struct message_facts f = {
-        .position = at->item.position,
+        .position = at->item.passed,
         .message = at->message,
         .state = at->is_kept           ? "dead_letter"
                  : at->item.is_unacked ? "unacked"

@@ -154,7 +154,7 @@
 #define DELAYED_COLUMNS(C)                                                                         \
     C(due, TIME, f->due_ms)                                                                        \
     C(due_ms, NUMBER, f->due_ms)                                                                   \
-    C(id, NUMBER, f->place)                                                                        \
+    C(id, NUMBER, f->position)                                                                        \
     C(message_bytes, NUMBER, f->body_bytes)                                                        \
     C(routing_key, STRING, slice_of(f->routing_key, f->routing_key_bytes))
 

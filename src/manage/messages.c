@@ -72,7 +72,7 @@ bool manage_cancel_delayed(struct manage *m, const struct actor *actor, struct s
     struct queue *q = find_delayed(m, vhost, exchange, error);
     if (!q)
         return false;
-    struct delayed_cancel what = {.places = ids, .count = count};
+    struct delayed_cancel what = {.positions = ids, .count = count};
     int err = ask_queue(m, q, ids ? delayed_call_cancel : queue_call_purge, &what, &h);
     if (err < 0)
         return manage_end(error, err);

@@ -13,7 +13,7 @@ struct delivery {
     struct slice header; /* property flags and values */
     struct slice body;
     struct message *message;
-    uint64_t place; /* in the queue, for consumer_settle(); meaningless with no_ack */
+    uint64_t position; /* in the queue, for consumer_settle(); meaningless with no_ack */
     bool redelivered;
     bool tells_count;        /* the header gets x-delivery-count (delivery_header.h) ... */
     uint32_t delivery_count; /* ... with this */

@@ -184,7 +184,7 @@ void backlog_skip_to(struct backlog *b, uint64_t sequence)
         chunk_drop(b, chunk, last);
 }
 
-/* The place is empty from here on; the message's reference is the caller's. */
+/* The slot is empty from here on; the message's reference is the caller's. */
 static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chunk,
                                     uint64_t sequence, struct backlog_left *ret)
 {

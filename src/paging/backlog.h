@@ -128,39 +128,39 @@ enum backlog_next { BACKLOG_NONE, BACKLOG_HERE, BACKLOG_ON_DISK };
 /* Where the first ready message is; its sequence number when it is here. */
 enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence);
 
-/* Delivers the first ready message, which is here: it is unacked from here on. The pointer is borrowed: the backlog keeps its
- * reference until the message is settled. */
+/* Delivers the first ready message, which is here: it is unacked from here on. The pointer is borrowed:
+ * the backlog keeps its reference until the message is settled. */
 struct message *backlog_deliver(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered);
 
 /* Removes the first ready message, which is here; the caller owns it. */
 struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 
-/* The message at this place, ready or unacked, borrowed; NULL when there is none in memory. */
+/* The message with this number, ready or unacked, borrowed; NULL when there is none in memory. */
 struct message *backlog_find(const struct backlog *b, uint64_t sequence);
-/* The message at this place, borrowed, or NULL if there is none or it is not unacked. */
+/* The message with this number, borrowed, or NULL if there is none or it is not unacked. */
 struct message *backlog_find_unacked(struct backlog *b, uint64_t sequence);
 
 /* Removes an unacked message. Returns false if there is no such one (its queue was deleted). */
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
-/* Delivers the ready message at this place, which is in memory, as backlog_deliver() does. */
+/* Delivers the ready message with this number, which is in memory, as backlog_deliver() does. */
 struct message *backlog_deliver_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
-/* Delivers the ready message at this place, which is on disk and of whose chunk there is a meta: it stays there. */
+/* Delivers the ready message with this number, which is on disk and stays there. Its chunk has a meta. */
 void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence);
 
-/* An unacked message is ready again as if it had never been delivered; *ret_is_here: it is not on disk alone.
- * False as above. */
+/* An unacked message is ready again as if it had never been delivered; *ret_is_here: it is not on disk
+ * alone. False as above. */
 bool backlog_undeliver(struct backlog *b, uint64_t sequence, bool *ret_is_here);
 
-/* An unacked message becomes ready again at its place, marked as redelivered. False as above. */
+/* An unacked message becomes ready again under its number, marked as redelivered. False as above. */
 bool backlog_return(struct backlog *b, uint64_t sequence);
 
 /* --- recovery and the pager --------------------------------------------------------------------- */
 
-/* A message stands at this place, which is empty: ready. Takes *message. */
+/* A message gets this number, which is free: it is ready. Takes *message. */
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered, bool is_stored);
-/* Removes a message that stands at this place, ready or unacked. False when there is none in memory. */
+/* Removes a message with this number, ready or unacked. False when there is none in memory. */
 bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
 static inline struct backlog_chunk *backlog_chunk(const struct backlog *b, uint64_t chunk)
@@ -176,10 +176,10 @@ static inline bool backlog_has_disk(const struct backlog *b)
 /* The whole chunk, all of it ready and stored, leaves memory: it is disk_end, or the first to go. */
 void backlog_page_out(struct backlog *b, uint64_t chunk);
 
-/* The chunk's place is on disk from now on, and holds nothing: a gap between those that do. */
+/* The chunk is on disk from now on, and holds nothing: a gap between those that do. */
 void backlog_page_gap(struct backlog *b, uint64_t chunk);
 
-/* Whether this place of a chunk on disk is known to hold nothing that is still to be loaded. */
+/* Whether nothing with this number, which belongs to a chunk on disk, is still to be loaded. */
 bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence);
 
 /* A message of chunk disk_begin has been read: it is here again. Takes *message. */
@@ -193,7 +193,7 @@ void backlog_drop_disk(struct backlog *b);
 
 /* --- times (backlog_times.c) ------------------------------------------------------------------------ */
 
-/* The message at this place, here or on disk, goes at this time. */
+/* The message with this number, here or on disk, goes at this time. */
 void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms);
 /* Its deadline; 0: none. */
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
@@ -224,16 +224,16 @@ size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due 
 void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
                               bool (*each)(void *arg, uint64_t chunk), void *arg);
 
-/* The places of a chunk that are ready on disk alone and due up to then; and what bodies of so many bytes
+/* The slots of a chunk that are ready on disk alone and due up to then; and what bodies of so many bytes
  * and `a_message` for each come to. */
 uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t chunk, uint64_t until_ms);
 uint64_t backlog_due_bytes(const struct backlog *b, uint64_t chunk, uint64_t until_ms,
                            uint64_t a_message);
 
-/* Whether a ready message with a deadline stands at this place; if so *ret is about it. */
+/* Whether a ready message with a deadline has this number; if so *ret is about it. */
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret);
 
-/* How often the message at this place has come back. */
+/* How often the message with this number has come back. */
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence);
 void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count);
 

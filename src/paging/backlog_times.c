@@ -1,4 +1,4 @@
-/* Deadlines and counts of a backlog's places, and the index that finds what is due.
+/* Deadlines and counts of a backlog's slots, and the index that finds what is due.
  *
  * The index is a heap of chunks by a deadline. An entry may be early (what it stood for has gone): then
  * it is put back under the chunk's earliest deadline that is left, or forgotten. It is never late. */
@@ -158,9 +158,9 @@ void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_byt
                          bool is_persistent, bool is_log_only)
 {
     const uint64_t chunk = sequence / SEQMAP_ENTRIES;
-    const unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);
-    const uint64_t bit = 1ull << place;
-    times_of(b, chunk)->body_bytes[place] = (uint32_t)body_bytes;
+    const unsigned slot = (unsigned)(sequence % SEQMAP_ENTRIES);
+    const uint64_t bit = 1ull << slot;
+    times_of(b, chunk)->body_bytes[slot] = (uint32_t)body_bytes;
     struct backlog_meta *meta = backlog_meta(b, chunk);
     meta->persistent = is_persistent ? meta->persistent | bit : meta->persistent & ~bit;
     meta->log_only = is_log_only ? meta->log_only | bit : meta->log_only & ~bit;
@@ -186,17 +186,17 @@ void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
         meta->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
 }
 
-/* The earliest of these places that have a deadline; false when there is none. */
-static bool earliest(const struct backlog_times *times, uint64_t places, unsigned *ret_place)
+/* The earliest of these slots that have a deadline; false when there is none. */
+static bool earliest(const struct backlog_times *times, uint64_t slots, unsigned *ret_slot)
 {
     uint64_t first = UINT64_MAX;
-    for (; places; places &= places - 1) {
-        unsigned place = (unsigned)__builtin_ctzll(places);
-        uint64_t deadline_ms = times->deadline_ms[place];
+    for (; slots; slots &= slots - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(slots);
+        uint64_t deadline_ms = times->deadline_ms[slot];
         if (deadline_ms == 0 || deadline_ms >= first)
             continue;
         first = deadline_ms;
-        *ret_place = place;
+        *ret_slot = slot;
     }
     return first != UINT64_MAX;
 }
@@ -208,15 +208,15 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
         const struct backlog_chunk *chunk = backlog_chunk(b, due.chunk);
         const struct backlog_meta *meta = backlog_meta(b, due.chunk);
         uint64_t here = chunk ? chunk->ready : 0;
-        uint64_t places = meta ? here | (meta->live & ~meta->unacked) : 0;
-        unsigned place = 0;
+        uint64_t slots = meta ? here | (meta->live & ~meta->unacked) : 0;
+        unsigned slot = 0;
         bool is_current = meta && meta->times && meta->times->indexed_ms == due.deadline_ms;
-        if (is_current && earliest(meta->times, places, &place)) {
-            uint64_t deadline_ms = meta->times->deadline_ms[place];
+        if (is_current && earliest(meta->times, slots, &slot)) {
+            uint64_t deadline_ms = meta->times->deadline_ms[slot];
             if (deadline_ms <= due.deadline_ms) {
-                ret->sequence = due.chunk * SEQMAP_ENTRIES + place;
+                ret->sequence = due.chunk * SEQMAP_ENTRIES + slot;
                 ret->deadline_ms = deadline_ms;
-                ret->is_here = (here >> place & 1) != 0;
+                ret->is_here = (here >> slot & 1) != 0;
                 return true;
             }
             meta->times->indexed_ms = deadline_ms;
@@ -233,8 +233,8 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
 
 /* --- the first of many ---------------------------------------------------------------------------------- */
 
-/* Ready places with times: here, or on disk. */
-static uint64_t ready_places(const struct backlog *b, uint64_t c, uint64_t *ret_here)
+/* Ready slots with times: here, or on disk. */
+static uint64_t ready_slots(const struct backlog *b, uint64_t c, uint64_t *ret_here)
 {
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
     const struct backlog_meta *meta = backlog_meta(b, c);
@@ -246,7 +246,7 @@ bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backl
 {
     uint64_t here, bit = 1ull << (sequence % SEQMAP_ENTRIES);
     uint64_t deadline_ms = backlog_deadline(b, sequence);
-    if (deadline_ms == 0 || !(ready_places(b, sequence / SEQMAP_ENTRIES, &here) & bit))
+    if (deadline_ms == 0 || !(ready_slots(b, sequence / SEQMAP_ENTRIES, &here) & bit))
         return false;
     *ret = (struct backlog_first_due){sequence, deadline_ms, (here & bit) != 0};
     return true;
@@ -292,13 +292,12 @@ static void gather(struct backlog_first_due *heap, size_t *count, size_t most,
 static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_first_due *heap,
                          size_t *count, size_t most)
 {
-    uint64_t here, places = ready_places(b, c, &here);
-    for (; places; places &= places - 1) {
-        unsigned place = (unsigned)__builtin_ctzll(places);
-        struct backlog_first_due due = {.sequence = c * SEQMAP_ENTRIES + place,
-                                        .deadline_ms =
-                                            backlog_meta(b, c)->times->deadline_ms[place],
-                                        .is_here = (here >> place & 1) != 0};
+    uint64_t here, slots = ready_slots(b, c, &here);
+    for (; slots; slots &= slots - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(slots);
+        struct backlog_first_due due = {.sequence = c * SEQMAP_ENTRIES + slot,
+                                        .deadline_ms = backlog_meta(b, c)->times->deadline_ms[slot],
+                                        .is_here = (here >> slot & 1) != 0};
         if (due.deadline_ms)
             gather(heap, count, most, &due);
     }
@@ -361,12 +360,12 @@ uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until
     uint64_t due = 0;
     if (!meta || !meta->times)
         return 0;
-    uint64_t places = meta->live & ~meta->unacked & ~(chunk ? chunk->ready : 0);
-    for (; places; places &= places - 1) {
-        unsigned place = (unsigned)__builtin_ctzll(places);
-        uint64_t deadline_ms = meta->times->deadline_ms[place];
+    uint64_t slots = meta->live & ~meta->unacked & ~(chunk ? chunk->ready : 0);
+    for (; slots; slots &= slots - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(slots);
+        uint64_t deadline_ms = meta->times->deadline_ms[slot];
         if (deadline_ms != 0 && deadline_ms <= until_ms)
-            due |= 1ull << place;
+            due |= 1ull << slot;
     }
     return due;
 }
@@ -374,9 +373,9 @@ uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t c, uint64_t until
 uint64_t backlog_due_bytes(const struct backlog *b, uint64_t c, uint64_t until_ms,
                            uint64_t a_message)
 {
-    uint64_t bytes = 0, places = backlog_due_on_disk(b, c, until_ms);
-    for (; places; places &= places - 1)
-        bytes += a_message + backlog_meta(b, c)->times->body_bytes[__builtin_ctzll(places)];
+    uint64_t bytes = 0, slots = backlog_due_on_disk(b, c, until_ms);
+    for (; slots; slots &= slots - 1)
+        bytes += a_message + backlog_meta(b, c)->times->body_bytes[__builtin_ctzll(slots)];
     return bytes;
 }
 

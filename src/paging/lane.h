@@ -1,7 +1,7 @@
 /* A lane: messages that wait in one line, in memory and on disk. Its owner (lane_owner.h), a queue, has one, or
  * one for each priority that was ever used.
  *
- * To the store each lane is a queue of its own, under an id of its own. A message's *place* in its
+ * To the store each lane is a queue of its own, under an id of its own. A message's *position* in its
  * queue is one number: the lane's priority above LANE_SHIFT, the sequence number below.
  *
  * Everything here belongs to the owner's home. */
@@ -40,21 +40,21 @@ struct lane {
     uint64_t delivered_safe; /* ... and up to here that is safe */
 };
 
-/* --- places, and ids in the store ------------------------------------------------------- */
+/* --- positions, and ids in the store ------------------------------------------------------- */
 
-static inline uint64_t lane_place(const struct lane *lane, uint64_t sequence)
+static inline uint64_t lane_position(const struct lane *lane, uint64_t sequence)
 {
     return (uint64_t)lane->priority << LANE_SHIFT | sequence;
 }
 
-static inline unsigned place_priority(uint64_t place)
+static inline unsigned position_priority(uint64_t position)
 {
-    return (unsigned)(place >> LANE_SHIFT);
+    return (unsigned)(position >> LANE_SHIFT);
 }
 
-static inline uint64_t place_sequence(uint64_t place)
+static inline uint64_t position_sequence(uint64_t position)
 {
-    return place & ((UINT64_C(1) << LANE_SHIFT) - 1);
+    return position & ((UINT64_C(1) << LANE_SHIFT) - 1);
 }
 
 static inline uint64_t lane_id(uint64_t queue_id, unsigned priority)

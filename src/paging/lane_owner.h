@@ -36,7 +36,7 @@ struct lane_owner_calls {
     void (*fetched)(struct lane_owner *owner, bool is_deadline);
     /* Recovery has found a message on disk. Called when owner->wants_found; the owner may take the message,
      * and settle it. The header is borrowed. */
-    void (*found)(struct lane_owner *owner, uint64_t place, struct slice header,
+    void (*found)(struct lane_owner *owner, uint64_t position, struct slice header,
                   uint64_t body_bytes, bool is_persistent);
 };
 

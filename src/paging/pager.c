@@ -133,7 +133,7 @@ void pager_free(struct pager **pager)
     free(p);
 }
 
-size_t pager_segment_place(const struct pager *p, uint64_t sequence)
+size_t pager_segment_index(const struct pager *p, uint64_t sequence)
 {
     size_t low = 0, high = p->count;
     while (low < high) {
@@ -148,7 +148,7 @@ size_t pager_segment_place(const struct pager *p, uint64_t sequence)
 
 struct segment *pager_segment_of(const struct pager *p, uint64_t sequence)
 {
-    size_t at = pager_segment_place(p, sequence);
+    size_t at = pager_segment_index(p, sequence);
     return at < p->count && p->segments[at]->first_sequence <= sequence ? p->segments[at] : NULL;
 }
 
@@ -161,7 +161,7 @@ struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint
     struct segment *s = lv_calloc(1, sizeof *s);
     s->number = number;
     s->first_sequence = s->end_sequence = first_sequence;
-    size_t at = pager_segment_place(p, first_sequence);
+    size_t at = pager_segment_index(p, first_sequence);
     memmove(p->segments + at + 1, p->segments + at, (p->count - at) * sizeof(struct segment *));
     p->segments[at] = s;
     p->count++;

@@ -56,7 +56,7 @@ static inline void pager_read_ahead(struct lane *l);
 /* pager_read_ahead() of a lane with something on disk. */
 void pager_read_on(struct lane *l);
 
-/* The message at this place, which is on disk alone and has a deadline: the caller owns *ret. NULL in
+/* The message with this number, which is on disk alone and has a deadline: the caller owns *ret. NULL in
  * it: it is being read, and calls->fetched() is called when there is something new. False: it cannot be
  * read. What is due up to `until_ms` of the same chunk is kept, too, until it is delivered (below) or others
  * need its room. */
@@ -65,7 +65,7 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
  * at the latest PAGER_FETCH_AHEAD_MS before something is due. */
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms);
 enum { PAGER_FETCH_AHEAD_MS = 100 };
-/* The message at this place, which is on disk alone and has a deadline, becomes unacked. */
+/* The message with this number, which is on disk alone and has a deadline, becomes unacked. */
 void pager_deliver_on_disk(struct lane *l, uint64_t sequence);
 /* The same for any message that is on disk alone; it has been read, and is borrowed. */
 void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
@@ -90,7 +90,7 @@ bool pager_undeliver(struct lane *l, uint64_t sequence);
 struct pager_reader;
 
 /* Where it is in a lane: {0} at first. */
-struct pager_reader_place {
+struct pager_reader_cursor {
     uint64_t number; /* of the segment's file; 0: none yet */
     uint64_t offset; /* of the next block */
     uint64_t from;   /* when this was asked for last ... */
@@ -123,7 +123,7 @@ enum pager_reader_result { READER_FOUND, READER_WAIT, READER_END };
  * READER_WAIT: it is being read, wake() follows. READER_END: there is none. What cannot be read is
  * passed over: who reads it for good says so. */
 enum pager_reader_result pager_reader_find(struct pager_reader *reader, struct lane *l,
-                                           struct pager_reader_place *place, uint64_t from,
+                                           struct pager_reader_cursor *cursor, uint64_t from,
                                            bool with_unacked, struct pager_found *ret);
 
 /* Whether recovered segments hold deadlines that have not been read. */

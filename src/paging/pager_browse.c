@@ -2,7 +2,7 @@
  *
  *   (1) What stands in a block counts only while the queue has it on disk alone, looked up for each
  *       message when it is asked for: meanwhile it may have been read for good, delivered or dropped.
- *   (2) A segment may go while it is read. Then what was read of it counts for nothing, and the place
+ *   (2) A segment may go while it is read. Then what was read of it counts for nothing, and the cursor
  *       is found again by its sequence number.
  *   (3) The reader holds one piece, of about PIECE_BYTES or of one block when that is larger. */
 #include "paging/pager_private.h"
@@ -150,23 +150,23 @@ static bool has_piece_at(const struct pager_reader *r, const struct lane *l,
            offset - r->offset <= r->bytes.n;
 }
 
-/* Puts the block at place->offset, which is in the piece, into r->block: READER_FOUND. READER_WAIT: another
- * piece is needed. READER_END: there is none there, the place has moved on. */
+/* Puts the block at cursor->offset, which is in the piece, into r->block: READER_FOUND. READER_WAIT: another
+ * piece is needed. READER_END: there is none there, the cursor has moved on. */
 static enum pager_reader_result block_next(struct pager_reader *r, const struct lane *l,
                                            const struct segment *s,
-                                           struct pager_reader_place *place)
+                                           struct pager_reader_cursor *cursor)
 {
-    size_t at = (size_t)(place->offset - r->offset);
+    size_t at = (size_t)(cursor->offset - r->offset);
     struct slice bytes = slice_of(r->bytes.p + at, r->bytes.n - at);
-    bool is_last = place->offset + bytes.n >= s->bytes || r->bytes.n < r->asked_bytes;
+    bool is_last = cursor->offset + bytes.n >= s->bytes || r->bytes.n < r->asked_bytes;
     uint64_t size = 0, found;
     if (r->bytes.n == 0) { /* it cannot be read */
-        place->offset = s->bytes;
+        cursor->offset = s->bytes;
         return READER_END;
     }
-    switch (segment_read_block(bytes, l->id, s->number, place->offset, &r->block, &size)) {
+    switch (segment_read_block(bytes, l->id, s->number, cursor->offset, &r->block, &size)) {
     case SEGMENT_BLOCK:
-        r->block_offset = place->offset;
+        r->block_offset = cursor->offset;
         r->block_bytes = size;
         r->entry = 0;
         return READER_FOUND;
@@ -175,15 +175,15 @@ static enum pager_reader_result block_next(struct pager_reader *r, const struct 
             r->want_bytes = size;
             return READER_WAIT;
         }
-        place->offset = s->bytes;
+        cursor->offset = s->bytes;
         return READER_END;
     case SEGMENT_BROKEN:
-        if (segment_find_block(bytes, l->id, s->number, place->offset, &found))
-            place->offset = found;
+        if (segment_find_block(bytes, l->id, s->number, cursor->offset, &found))
+            cursor->offset = found;
         else if (!is_last && bytes.n > SEGMENT_BLOCK_HEADER_BYTES)
-            place->offset += bytes.n - SEGMENT_BLOCK_HEADER_BYTES;
+            cursor->offset += bytes.n - SEGMENT_BLOCK_HEADER_BYTES;
         else
-            place->offset += bytes.n;
+            cursor->offset += bytes.n;
         return READER_END;
     }
     lv_unreachable();
@@ -241,26 +241,26 @@ static uint64_t segment_begin(const struct segment *s, uint64_t from)
     return offset > s->load_offset ? offset : s->load_offset;
 }
 
-/* The segment to read for this sequence number: the one the place is in, or the one that is next. NULL:
+/* The segment to read for this sequence number: the one the cursor is in, or the one that is next. NULL:
  * there is none any more. */
-static struct segment *segment_choose(const struct pager *p, struct pager_reader_place *place,
+static struct segment *segment_choose(const struct pager *p, struct pager_reader_cursor *cursor,
                                       uint64_t from)
 {
     for (;;) {
-        uint64_t behind = from > place->passed ? from : place->passed;
-        size_t at = pager_segment_place(p, behind);
+        uint64_t behind = from > cursor->passed ? from : cursor->passed;
+        size_t at = pager_segment_index(p, behind);
         struct segment *s = at < p->count ? p->segments[at] : NULL;
         if (!s)
             return NULL;
-        if (s->number != place->number) {
-            place->number = s->number;
-            place->offset = segment_begin(s, from);
+        if (s->number != cursor->number) {
+            cursor->number = s->number;
+            cursor->offset = segment_begin(s, from);
         }
-        if (place->offset < s->load_offset)
-            place->offset = s->load_offset;
-        if (place->offset < s->bytes)
+        if (cursor->offset < s->load_offset)
+            cursor->offset = s->load_offset;
+        if (cursor->offset < s->bytes)
             return s;
-        place->passed = s->end_sequence;
+        cursor->passed = s->end_sequence;
     }
 }
 
@@ -287,33 +287,33 @@ static const struct log_only *log_only_next(const struct lane *l, uint64_t from,
 
 /* Of what stands in segments. */
 static enum pager_reader_result find_stored(struct pager_reader *r, struct lane *l,
-                                            struct pager_reader_place *place, uint64_t from,
+                                            struct pager_reader_cursor *cursor, uint64_t from,
                                             bool with_unacked, struct pager_found *ret)
 {
     struct segment *s;
     if (r->is_reading || loop_timer_is_running(&r->retry))
         return READER_WAIT;
-    if (place->from != from) {
-        place->from = from;
-        place->passed = 0;
+    if (cursor->from != from) {
+        cursor->from = from;
+        cursor->passed = 0;
     }
-    while ((s = segment_choose(l->pager, place, from)) != NULL) {
+    while ((s = segment_choose(l->pager, cursor, from)) != NULL) {
         bool has_block = r->block_bytes > 0 && r->number == s->number && r->lane_id == l->id &&
-                         r->block_offset == place->offset;
+                         r->block_offset == cursor->offset;
         if (!has_block) {
             enum pager_reader_result result = READER_WAIT;
-            if (has_piece_at(r, l, s, place->offset))
-                result = block_next(r, l, s, place);
+            if (has_piece_at(r, l, s, cursor->offset))
+                result = block_next(r, l, s, cursor);
             if (result == READER_END)
                 continue;
-            if (result == READER_WAIT && !piece_ask(r, l, s, place->offset))
+            if (result == READER_WAIT && !piece_ask(r, l, s, cursor->offset))
                 return READER_WAIT;
             if (result == READER_WAIT)
                 continue;
         }
         if (entry_find(r, l, s, from, with_unacked, ret))
             return READER_FOUND;
-        place->offset += r->block_bytes;
+        cursor->offset += r->block_bytes;
         r->block_bytes = 0;
     }
     return READER_END;
@@ -326,12 +326,12 @@ uint64_t pager_disk_from(const struct lane *l)
 }
 
 enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *l,
-                                           struct pager_reader_place *place, uint64_t from,
+                                           struct pager_reader_cursor *cursor, uint64_t from,
                                            bool with_unacked, struct pager_found *ret)
 {
     if (!l->pager || !pager_files(l) || !backlog_has_disk(&l->backlog))
         return READER_END;
-    enum pager_reader_result result = find_stored(r, l, place, from, with_unacked, ret);
+    enum pager_reader_result result = find_stored(r, l, cursor, from, with_unacked, ret);
     if (result == READER_WAIT)
         return result;
     const struct log_only *found = log_only_next(l, from, with_unacked);

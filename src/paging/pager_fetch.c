@@ -28,8 +28,8 @@ struct fetching {
     uint64_t chunk;
     uint64_t until_ms; /* what is due up to then is here, or on its way */
     bool is_reading;
-    uint64_t places;
-    struct message *messages[SEQMAP_ENTRIES]; /* owned, those of `places` */
+    uint64_t slots;
+    struct message *messages[SEQMAP_ENTRIES]; /* owned, those of `slots` */
 };
 
 /* What is being read ahead: chunks, in order, up to `next` asked for. */
@@ -81,19 +81,19 @@ static struct fetching *fetching_of(struct fetches *all, uint64_t chunk)
     return *at;
 }
 
-static void drop_message(struct fetches *all, struct fetching *f, unsigned place)
+static void drop_message(struct fetches *all, struct fetching *f, unsigned slot)
 {
-    all->bytes -= message_memory(f->messages[place]);
-    f->places &= ~(1ull << place);
-    message_unref(&f->messages[place]);
+    all->bytes -= message_memory(f->messages[slot]);
+    f->slots &= ~(1ull << slot);
+    message_unref(&f->messages[slot]);
 }
 
 static void fetching_free(struct fetches *all, struct fetching **at)
 {
     struct fetching *f = *at;
     *at = f->next;
-    while (f->places)
-        drop_message(all, f, (unsigned)__builtin_ctzll(f->places));
+    while (f->slots)
+        drop_message(all, f, (unsigned)__builtin_ctzll(f->slots));
     all->count--;
     free(f);
 }
@@ -126,12 +126,12 @@ void pager_fetch_forget(struct pager *p, uint64_t chunk)
 void pager_fetch_delivered(struct pager *p, uint64_t sequence)
 {
     struct fetching **at = p->fetches ? fetching_find(p->fetches, sequence / SEQMAP_ENTRIES) : NULL;
-    unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);
+    unsigned slot = (unsigned)(sequence % SEQMAP_ENTRIES);
     if (!at || !*at)
         return;
-    if ((*at)->places >> place & 1)
-        drop_message(p->fetches, *at, place);
-    if ((*at)->places == 0 && !(*at)->is_reading)
+    if ((*at)->slots >> slot & 1)
+        drop_message(p->fetches, *at, slot);
+    if ((*at)->slots == 0 && !(*at)->is_reading)
         fetching_free(p->fetches, at);
 }
 
@@ -196,7 +196,7 @@ static size_t block_from(const struct segment *s, uint64_t offset)
 static void keep_entries(struct lane *l, struct fetching *f, const struct segment_block *block)
 {
     struct fetches *all = l->pager->fetches;
-    uint64_t wanted = backlog_due_on_disk(&l->backlog, f->chunk, f->until_ms) & ~f->places;
+    uint64_t wanted = backlog_due_on_disk(&l->backlog, f->chunk, f->until_ms) & ~f->slots;
     for (size_t i = 0; block->chunk == f->chunk && i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
         if (!(wanted >> e->place & 1))
@@ -204,7 +204,7 @@ static void keep_entries(struct lane *l, struct fetching *f, const struct segmen
         f->messages[e->place] = message_from_store(&e->message);
         if (!f->messages[e->place])
             continue;
-        f->places |= 1ull << e->place;
+        f->slots |= 1ull << e->place;
         l->counters->reads++;
         all->bytes += message_memory(f->messages[e->place]);
     }
@@ -229,7 +229,7 @@ static void take_blocks(struct lane *l, struct segment *s, uint64_t offset, stru
     if (bytes.n == 0)
         tell_of_damage(l, s, offset);
     for (size_t i = block_from(s, offset); i < s->block_count; i++) {
-        const struct block_place *at = &s->blocks[i];
+        const struct block_start *at = &s->blocks[i];
         if (at->offset >= offset + bytes.n)
             return;
         struct fetching *f = *fetching_find(l->pager->fetches, at->chunk);
@@ -249,7 +249,7 @@ static void has_come(struct lane *l, struct fetching **at)
 {
     struct fetching *f = *at;
     f->is_reading = false;
-    if (f->places == 0 && backlog_due_on_disk(&l->backlog, f->chunk, f->until_ms) == 0)
+    if (f->slots == 0 && backlog_due_on_disk(&l->backlog, f->chunk, f->until_ms) == 0)
         fetching_free(l->pager->fetches, at);
 }
 
@@ -348,8 +348,8 @@ static bool start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint6
 static struct message *fetched(struct fetches *all, uint64_t sequence)
 {
     const struct fetching *f = *fetching_find(all, sequence / SEQMAP_ENTRIES);
-    unsigned place = (unsigned)(sequence % SEQMAP_ENTRIES);
-    return f && (f->places >> place & 1) ? message_ref(f->messages[place]) : NULL;
+    unsigned slot = (unsigned)(sequence % SEQMAP_ENTRIES);
+    return f && (f->slots >> slot & 1) ? message_ref(f->messages[slot]) : NULL;
 }
 
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret)
@@ -393,7 +393,7 @@ static bool is_missing(const struct lane *l, uint64_t chunk, uint64_t until_ms)
     const struct fetching *f = *fetching_find(l->pager->fetches, chunk);
     if (f && (f->is_reading || f->until_ms >= until_ms))
         return false;
-    return (backlog_due_on_disk(&l->backlog, chunk, until_ms) & ~(f ? f->places : 0)) != 0;
+    return (backlog_due_on_disk(&l->backlog, chunk, until_ms) & ~(f ? f->slots : 0)) != 0;
 }
 
 static bool find_run(struct lane *l, uint64_t chunk, struct run *ret)

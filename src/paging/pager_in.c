@@ -41,8 +41,8 @@ bool pager_is_live(const struct segment *s, uint64_t sequence)
     return at < s->range_count && s->ranges[at].from <= sequence;
 }
 
-/* Messages that recovery found in the log take their places in the chunk that comes. */
-static void place_log_only(struct lane *l, uint64_t below)
+/* Messages that recovery found in the log take their slots in the chunk that comes. */
+static void log_only_page_in(struct lane *l, uint64_t below)
 {
     struct pager *p = l->pager;
     while (p->log_only_first < p->log_only_count) {
@@ -63,7 +63,7 @@ static void next_chunk(struct lane *l)
 {
     struct pager *p = l->pager;
     uint64_t chunk = l->backlog.disk_begin;
-    place_log_only(l, (chunk + 1) * SEQMAP_ENTRIES);
+    log_only_page_in(l, (chunk + 1) * SEQMAP_ENTRIES);
     pager_fetch_forget(p, chunk);
     /* What is unacked there and has not come could not be read. */
     const size_t unacked = l->backlog.unacked;
@@ -88,7 +88,7 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
         return;
     }
     l->counters->reads++;
-    place_log_only(l, sequence); /* those before it: it may be delivered as soon as it is here */
+    log_only_page_in(l, sequence); /* those before it: it may be delivered as soon as it is here */
     if (!pager_is_unacked_on_disk(l, sequence)) /* else it has been counted then */
         pager_count_read(l, s, m->body_bytes);
     /* It may have been delivered after this copy of it was written. */
@@ -98,7 +98,7 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
     if (entry->deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
     if (l->owner->wants_found && l->pager->has_unknown_deadlines) /* the scan will pass it over */
-        l->owner->calls->found(l->owner, lane_place(l, sequence), entry->message.header,
+        l->owner->calls->found(l->owner, lane_position(l, sequence), entry->message.header,
                                entry->message.body.n, entry->message.is_persistent);
 }
 
@@ -172,9 +172,9 @@ void pager_recount(struct lane *l, struct segment *s)
          c <= (s->end_sequence - 1) / SEQMAP_ENTRIES; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
-            unsigned place = (unsigned)__builtin_ctzll(stored);
-            uint64_t sequence = c * SEQMAP_ENTRIES + place;
-            const struct message *m = chunk->messages[place];
+            unsigned slot = (unsigned)__builtin_ctzll(stored);
+            uint64_t sequence = c * SEQMAP_ENTRIES + slot;
+            const struct message *m = chunk->messages[slot];
             if (sequence < s->first_sequence || sequence >= s->end_sequence)
                 continue;
             live++;

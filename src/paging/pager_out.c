@@ -127,7 +127,7 @@ static struct segment *segment_for(struct lane *l, uint64_t sequence)
     if (p->writing && sequence >= p->writing->end_sequence &&
         p->writing->bytes < pager_limits_of(l)->segment_bytes) {
         /* Nothing of a later segment may stand in between. */
-        size_t next = pager_segment_place(p, p->writing->end_sequence);
+        size_t next = pager_segment_index(p, p->writing->end_sequence);
         if (next == p->count || p->segments[next]->first_sequence > sequence)
             return p->writing;
     }
@@ -180,45 +180,45 @@ static void count_stored(struct lane *l, struct segment *s, const struct message
 /* The first sequence number behind the segment's end that belongs to another one. */
 static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
 {
-    size_t next = pager_segment_place(p, s->end_sequence);
+    size_t next = pager_segment_index(p, s->end_sequence);
     return next < p->count ? p->segments[next]->first_sequence : UINT64_MAX;
 }
 
 uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
 {
-    uint64_t places = 0;
+    uint64_t slots = 0;
     for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
-        unsigned place = (unsigned)__builtin_ctzll(live);
-        if (!pager_segment_of(l->pager, c * SEQMAP_ENTRIES + place))
-            places |= 1ull << place;
+        unsigned slot = (unsigned)__builtin_ctzll(live);
+        if (!pager_segment_of(l->pager, c * SEQMAP_ENTRIES + slot))
+            slots |= 1ull << slot;
     }
-    return places;
+    return slots;
 }
 
-void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
-                        bool is_copy)
+void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t slots,
+                       bool is_copy)
 {
     const size_t bytes_max = pager_limits_of(l)->block_bytes;
-    while (places) {
-        uint64_t first = c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(places);
+    while (slots) {
+        uint64_t first = c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(slots);
         struct segment *s = segment_for(l, first);
         struct segment_block block = {.chunk = c};
         uint64_t bytes = 0;
         const uint64_t room_end = segment_room_end(l->pager, s);
-        for (; places && (block.count == 0 || bytes < bytes_max); places &= places - 1) {
-            unsigned place = (unsigned)__builtin_ctzll(places);
-            if (c * SEQMAP_ENTRIES + place >= room_end)
+        for (; slots && (block.count == 0 || bytes < bytes_max); slots &= slots - 1) {
+            unsigned slot = (unsigned)__builtin_ctzll(slots);
+            if (c * SEQMAP_ENTRIES + slot >= room_end)
                 break;
-            const struct message *m = chunk->messages[place];
+            const struct message *m = chunk->messages[slot];
             block.entries[block.count++] = (struct segment_entry){
-                .place = place,
+                .place = slot,
                 /* What is unacked may have reached a consumer. */
-                .redelivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0,
-                .deadline_ms = backlog_deadline(&l->backlog, c * SEQMAP_ENTRIES + place),
+                .redelivered = ((chunk->redelivered | ~chunk->ready) >> slot & 1) != 0,
+                .deadline_ms = backlog_deadline(&l->backlog, c * SEQMAP_ENTRIES + slot),
                 .message = pager_message_parts(l, m),
             };
             bytes += message_memory(m);
-            chunk->stored |= 1ull << place;
+            chunk->stored |= 1ull << slot;
             count_stored(l, s, m);
         }
         append_block(l, s, &block, is_copy);
@@ -274,7 +274,7 @@ static uint64_t first_to_page(const struct lane *l)
 /* Whether some segment may hold copies of the chunk, also of messages that are settled. */
 static bool may_have_copies(const struct pager *p, uint64_t chunk)
 {
-    size_t at = pager_segment_place(p, chunk * SEQMAP_ENTRIES);
+    size_t at = pager_segment_index(p, chunk * SEQMAP_ENTRIES);
     return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * SEQMAP_ENTRIES;
 }
 
@@ -300,16 +300,16 @@ static bool may_page(const struct lane *l)
 static bool page_out(struct lane *l, uint64_t c, struct backlog_chunk *chunk)
 {
     struct backlog *b = &l->backlog;
-    uint64_t places = pager_storable(l, c, chunk);
+    uint64_t slots = pager_storable(l, c, chunk);
     if (chunk->live != chunk->ready)
         return false; /* somebody holds part of it */
-    if (places != (chunk->live & ~chunk->stored))
+    if (slots != (chunk->live & ~chunk->stored))
         return false; /* part of it is within the range of a segment that does not have it */
     if (may_have_copies(l->pager, c)) {
         read_again(l, c, chunk);
         backlog_meta_make(b, c); /* the copies hold more than what is live */
     }
-    pager_store_places(l, c, chunk, places, false);
+    pager_store_slots(l, c, chunk, slots, false);
     if (!backlog_has_disk(b))
         l->pager->loaded_below = 0;
     backlog_page_out(b, c);

@@ -23,7 +23,7 @@ struct range {
 };
 
 /* A block of a segment. */
-struct block_place {
+struct block_start {
     uint64_t chunk;
     uint64_t offset;
 };
@@ -49,7 +49,7 @@ struct segment {
     size_t settled_count, settled_capacity;
     bool is_there; /* recovery saw its file */
     /* Where its blocks begin, in order: for single messages. Kept where there are deadlines. */
-    struct block_place *blocks;
+    struct block_start *blocks;
     size_t block_count, block_capacity;
     uint64_t indexed_bytes; /* the blocks that begin before are in the list */
     bool is_damage_told;    /* a block for single messages could not be read, and the log says so */
@@ -146,12 +146,12 @@ struct log_only *pager_log_only(const struct pager *p, uint64_t sequence);
 void pager_segment_free(struct segment *s);
 
 /* The index of the first segment that ends behind this sequence number. */
-size_t pager_segment_place(const struct pager *p, uint64_t sequence);
+size_t pager_segment_index(const struct pager *p, uint64_t sequence);
 
 /* Returns the segment in whose range this sequence number is, or NULL. */
 struct segment *pager_segment_of(const struct pager *p, uint64_t sequence);
 
-/* Lists a new segment at its place. The pager owns it. */
+/* Lists a new segment in its order. The pager owns it. */
 struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint64_t number);
 
 /* Takes it out of the list; the caller owns it then. */
@@ -200,8 +200,8 @@ struct log_message pager_message_parts(const struct lane *l, const struct messag
 uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk);
 
 /* Appends these messages of a chunk to segments, in blocks of bounded size. `is_copy`: they stay in memory. */
-void pager_store_places(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t places,
-                        bool is_copy);
+void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t slots,
+                       bool is_copy);
 
 /* --- pager_ask.c --- */
 
@@ -257,10 +257,10 @@ void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint6
 
 /* --- pager_unacked.c --- */
 
-/* Whether what the segments hold of this place is still what the queue has. */
+/* Whether what the segments hold of this number is still what the queue has. */
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 
-/* Whether the message at this place is unacked, and on disk. */
+/* Whether the message with this number is unacked, and on disk. */
 bool pager_is_unacked_on_disk(const struct lane *l, uint64_t sequence);
 
 /* --- pager_in.c --- */

@@ -109,7 +109,7 @@ void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     pager_free(&l->pager);
     pager_of(l)->next_number = next_number;
     size_t carried = 0;
-    /* Before the first that is on disk, then the disk, then the rest: places are made in order. */
+    /* Before the first that is on disk, then the disk, then the rest: slots are made in order. */
     uint64_t disk = UINT64_MAX;
     for (size_t i = 0; i < snapshot->segment_count; i++) {
         if (snapshot->segments[i].live_count > 0 && disk == UINT64_MAX)
@@ -234,7 +234,7 @@ static void segment_settle(struct lane *l, struct segment *s, uint64_t from, uin
 static void restore_settle_segments(struct lane *l, uint64_t from, uint64_t to)
 {
     struct pager *p = l->pager;
-    for (size_t i = pager_segment_place(p, from);
+    for (size_t i = pager_segment_index(p, from);
          i < p->count && p->segments[i]->first_sequence < to; i++)
         segment_settle(l, p->segments[i], from, to);
 }
@@ -318,8 +318,8 @@ static void mark_delivered(struct lane *l)
         uint64_t base = c * SEQMAP_ENTRIES;
         if (!chunk || base >= l->delivered_staged)
             continue;
-        uint64_t places = l->delivered_staged - base;
-        uint64_t below = places >= SEQMAP_ENTRIES ? ~0ull : (1ull << places) - 1;
+        uint64_t slots = l->delivered_staged - base;
+        uint64_t below = slots >= SEQMAP_ENTRIES ? ~0ull : (1ull << slots) - 1;
         chunk->redelivered |= chunk->live & below;
     }
 }

@@ -17,7 +17,7 @@ void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint6
         s->block_capacity = s->block_capacity ? s->block_capacity * 2 : 16;
         s->blocks = lv_realloc(s->blocks, s->block_capacity * sizeof *s->blocks);
     }
-    s->blocks[s->block_count++] = (struct block_place){chunk, offset};
+    s->blocks[s->block_count++] = (struct block_start){chunk, offset};
     s->indexed_bytes = offset + bytes;
 }
 
@@ -33,7 +33,7 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
             backlog_restore_on_disk(&l->backlog, sequence, e->deadline_ms, e->message.body.n,
                                     false);
         if (l->owner->wants_found)
-            l->owner->calls->found(l->owner, lane_place(l, sequence), e->message.header,
+            l->owner->calls->found(l->owner, lane_position(l, sequence), e->message.header,
                                    e->message.body.n, true);
     }
 }
@@ -160,7 +160,8 @@ void pager_find_log_only(struct lane *l)
     for (size_t i = p ? p->log_only_first : 0; p && i < p->log_only_count; i++) {
         const struct log_only *s = &p->log_only[i];
         if (s->message)
-            l->owner->calls->found(l->owner, lane_place(l, s->sequence), message_header(s->message),
-                                   s->message->body_bytes, s->message->is_persistent);
+            l->owner->calls->found(l->owner, lane_position(l, s->sequence),
+                                   message_header(s->message), s->message->body_bytes,
+                                   s->message->is_persistent);
     }
 }

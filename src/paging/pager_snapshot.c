@@ -143,10 +143,10 @@ static void give_up_if_sparse(struct lane *l, struct segment *s)
          c <= (s->end_sequence - 1) / SEQMAP_ENTRIES; c++) {
         struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
         for (uint64_t stored = chunk ? chunk->stored : 0; stored; stored &= stored - 1) {
-            unsigned place = (unsigned)__builtin_ctzll(stored);
-            uint64_t sequence = c * SEQMAP_ENTRIES + place;
+            unsigned slot = (unsigned)__builtin_ctzll(stored);
+            uint64_t sequence = c * SEQMAP_ENTRIES + slot;
             if (sequence >= s->first_sequence && sequence < s->end_sequence)
-                chunk->stored &= ~(1ull << place);
+                chunk->stored &= ~(1ull << slot);
         }
     }
     if (p->needless_count == p->needless_capacity) {
@@ -161,12 +161,12 @@ static void give_up_if_sparse(struct lane *l, struct segment *s)
 /* Places of a chunk that only the log and memory have. */
 static uint64_t unstored(const struct backlog *b, const struct backlog_chunk *chunk)
 {
-    uint64_t places = 0;
+    uint64_t slots = 0;
     for (uint64_t live = chunk->live & ~chunk->stored; live; live &= live - 1) {
-        unsigned place = (unsigned)__builtin_ctzll(live);
-        places |= backlog_stores(b, chunk->messages[place]) ? 1ull << place : 0;
+        unsigned slot = (unsigned)__builtin_ctzll(live);
+        slots |= backlog_stores(b, chunk->messages[slot]) ? 1ull << slot : 0;
     }
-    return places;
+    return slots;
 }
 
 static uint64_t unstored_bytes(struct lane *l)
@@ -174,10 +174,10 @@ static uint64_t unstored_bytes(struct lane *l)
     uint64_t bytes = 0;
     for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
-        for (uint64_t places = chunk ? unstored(&l->backlog, chunk) & pager_storable(l, c, chunk)
-                                     : 0;
-             places; places &= places - 1)
-            bytes += message_memory(chunk->messages[__builtin_ctzll(places)]);
+        for (uint64_t slots = chunk ? unstored(&l->backlog, chunk) & pager_storable(l, c, chunk)
+                                    : 0;
+             slots; slots &= slots - 1)
+            bytes += message_memory(chunk->messages[__builtin_ctzll(slots)]);
     }
     return bytes;
 }
@@ -188,9 +188,9 @@ static void store_copies(struct lane *l)
 {
     for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
         struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
-        uint64_t places = chunk ? pager_storable(l, c, chunk) : 0;
-        if (places)
-            pager_store_places(l, c, chunk, places, true);
+        uint64_t slots = chunk ? pager_storable(l, c, chunk) : 0;
+        if (slots)
+            pager_store_slots(l, c, chunk, slots, true);
     }
 }
 
@@ -228,12 +228,12 @@ static void carry_all(struct lane *l, struct carried_list *list)
     size_t next = p->log_only_first;
     for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
         const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
-        uint64_t places = chunk ? unstored(&l->backlog, chunk) : 0;
-        for (; places; places &= places - 1) {
-            unsigned place = (unsigned)__builtin_ctzll(places);
+        uint64_t slots = chunk ? unstored(&l->backlog, chunk) : 0;
+        for (; slots; slots &= slots - 1) {
+            unsigned slot = (unsigned)__builtin_ctzll(slots);
             /* What is unacked may have reached a consumer, and so may what came back. */
-            bool delivered = ((chunk->redelivered | ~chunk->ready) >> place & 1) != 0;
-            carry(l, list, c * SEQMAP_ENTRIES + place, chunk->messages[place], delivered);
+            bool delivered = ((chunk->redelivered | ~chunk->ready) >> slot & 1) != 0;
+            carry(l, list, c * SEQMAP_ENTRIES + slot, chunk->messages[slot], delivered);
         }
         for (; next < p->log_only_count && p->log_only[next].sequence / SEQMAP_ENTRIES == c;
              next++) {

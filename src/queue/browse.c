@@ -13,7 +13,7 @@ struct browse_lane {
     unsigned priority;
     uint64_t next; /* sequence number of what it has not seen */
     uint64_t end;  /* what is not below does not concern it */
-    struct pager_reader_place disk;
+    struct pager_reader_cursor disk;
 };
 
 struct browse {
@@ -24,7 +24,7 @@ struct browse {
     void (*wake)(void *arg);
     void *arg;
     uint64_t skip; /* still to be passed over */
-    size_t position;
+    size_t passed;
     struct browse_lane *lanes; /* those it has been in */
     size_t lane_count, lane_capacity;
     struct pager_reader *reader; /* NULL: nothing on disk yet */
@@ -37,7 +37,7 @@ struct browse {
 
 /* --- its life --------------------------------------------------------------------------------- */
 
-static struct browse_lane *place_in(struct browse *br, const struct lane *l)
+static struct browse_lane *browse_lane_at(struct browse *br, const struct lane *l)
 {
     for (size_t i = 0; i < br->lane_count; i++) {
         if (br->lanes[i].priority == l->priority)
@@ -47,16 +47,16 @@ static struct browse_lane *place_in(struct browse *br, const struct lane *l)
         br->lane_capacity = br->lane_capacity ? br->lane_capacity * 2 : 1;
         br->lanes = lv_realloc(br->lanes, br->lane_capacity * sizeof *br->lanes);
     }
-    struct browse_lane *place = &br->lanes[br->lane_count++];
-    *place = (struct browse_lane){.priority = l->priority, .end = br->is_bounded ? 0 : UINT64_MAX};
-    return place;
+    struct browse_lane *at = &br->lanes[br->lane_count++];
+    *at = (struct browse_lane){.priority = l->priority, .end = br->is_bounded ? 0 : UINT64_MAX};
+    return at;
 }
 
 static void pass_all(struct browse *br)
 {
     for (unsigned i = 0; i < br->queue->lanes.lane_count; i++) {
         const struct lane *l = queue_lane(br->queue, i);
-        place_in(br, l)->next = l->backlog.next_sequence;
+        browse_lane_at(br, l)->next = l->backlog.next_sequence;
     }
 }
 
@@ -73,13 +73,13 @@ struct browse *browse_open(struct queue *q, const struct browse_options *options
     lv_list_init(&br->link);
     lv_list_push(&q->browses, &br->link);
     for (unsigned i = 0; br->is_bounded && i < q->lanes.lane_count; i++)
-        place_in(br, queue_lane(q, i))->end = queue_lane(q, i)->backlog.next_sequence;
+        browse_lane_at(br, queue_lane(q, i))->end = queue_lane(q, i)->backlog.next_sequence;
     uint64_t ready = lanes_count(&q->lanes).ready;
     if (options->start.is_last)
         br->skip = ready > 0 ? ready - 1 : 0;
     if (options->start.is_next) {
         pass_all(br);
-        br->position = ready;
+        br->passed = ready;
     }
     return br;
 }
@@ -114,12 +114,12 @@ static bool is_on_disk(const struct backlog *b, uint64_t chunk)
     return backlog_has_disk(b) && chunk >= b->disk_begin && chunk < b->disk_end;
 }
 
-/* Places of the chunk, from this sequence number on, that are in memory and wanted. */
-static uint64_t places_here(const struct browse *br, const struct backlog_chunk *chunk, uint64_t c,
-                            uint64_t from)
+/* Slots of the chunk, from this sequence number on, that are in memory and wanted. */
+static uint64_t slots_here(const struct browse *br, const struct backlog_chunk *chunk, uint64_t c,
+                           uint64_t from)
 {
-    uint64_t places = !chunk ? 0 : br->with_unacked ? chunk->live : chunk->ready;
-    return c == from / SEQMAP_ENTRIES ? places & (~UINT64_C(0) << from % SEQMAP_ENTRIES) : places;
+    uint64_t slots = !chunk ? 0 : br->with_unacked ? chunk->live : chunk->ready;
+    return c == from / SEQMAP_ENTRIES ? slots & (~UINT64_C(0) << from % SEQMAP_ENTRIES) : slots;
 }
 
 static bool is_due(const struct browse *br, uint64_t deadline_ms)
@@ -150,18 +150,18 @@ static bool skip_disk(struct browse *br, const struct lane *l, uint64_t from)
     if (br->with_unacked || br->skip < b->disk_ready || from > pager_disk_from(l))
         return false;
     br->skip -= b->disk_ready;
-    br->position += b->disk_ready;
+    br->passed += b->disk_ready;
     return true;
 }
 
 /* Whole chunks that are to be passed over go in one step. */
-static bool skip_places(struct browse *br, const struct backlog *b, uint64_t places)
+static bool skip_slots(struct browse *br, const struct backlog *b, uint64_t slots)
 {
-    unsigned count = (unsigned)__builtin_popcountll(places);
+    unsigned count = (unsigned)__builtin_popcountll(slots);
     if (br->skip < count || b->timed > 0)
         return false;
     br->skip -= count;
-    br->position += count;
+    br->passed += count;
     return true;
 }
 
@@ -179,7 +179,7 @@ static enum pager_reader_result browse_look_on_disk(struct browse *br, struct la
     return pager_reader_find(br->reader, l, &at->disk, from, br->with_unacked, &br->found);
 }
 
-/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the place is
+/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the cursor is
  * at the lane's end. */
 static enum browse_result browse_look(struct browse *br, struct lane *l, struct browse_lane *at)
 {
@@ -190,10 +190,10 @@ static enum browse_result browse_look(struct browse *br, struct lane *l, struct 
         const uint64_t begin = c * SEQMAP_ENTRIES;
         if (at->next < begin)
             at->next = begin;
-        uint64_t here = places_here(br, chunk, c, at->next);
+        uint64_t here = slots_here(br, chunk, c, at->next);
         uint64_t first = begin + (here ? (unsigned)__builtin_ctzll(here) : 0);
         if (!is_on_disk(b, c)) {
-            if (here && !skip_places(br, b, here))
+            if (here && !skip_slots(br, b, here))
                 return found_here(br, l, first);
             continue;
         }
@@ -228,7 +228,7 @@ static bool is_passed_over(struct browse *br)
     const struct backlog *b = &br->found_lane->backlog;
     uint64_t deadline_ms = br->is_here ? backlog_deadline(b, br->sequence) : br->found.deadline_ms;
     if (is_due(br, deadline_ms) && !is_unacked(br)) { /* whoever has it keeps it */
-        place_in(br, br->found_lane)->next = br->sequence + 1;
+        browse_lane_at(br, br->found_lane)->next = br->sequence + 1;
         return true;
     }
     if (br->skip == 0)
@@ -242,9 +242,9 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
 {
     const struct lane *l = br->found_lane;
     *ret = (struct browse_item){
-        .place = lane_place(l, br->sequence),
+        .position = lane_position(l, br->sequence),
         .is_here = br->is_here,
-        .position = br->position,
+        .passed = br->passed,
         .redelivered = br->found.redelivered,
         .is_unacked = is_unacked(br),
     };
@@ -261,7 +261,7 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
         return BROWSE_GONE;
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
-        struct browse_lane *at = place_in(br, l);
+        struct browse_lane *at = browse_lane_at(br, l);
         while (at->next < l->backlog.next_sequence && at->next < at->end) {
             enum browse_result result = browse_look(br, l, at);
             if (result == BROWSE_WAIT)
@@ -295,6 +295,6 @@ struct message *browse_message(struct browse *br)
 
 void browse_pass(struct browse *br)
 {
-    place_in(br, br->found_lane)->next = br->sequence + 1;
-    br->position++;
+    browse_lane_at(br, br->found_lane)->next = br->sequence + 1;
+    br->passed++;
 }

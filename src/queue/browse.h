@@ -7,7 +7,7 @@
  * `with_unacked`) and does not come again when it is requeued; nor does what goes to a consumer at
  * once. A ready message whose time has come is passed over.
  *
- *   (1) Each lane has a place of its own: the browse goes on in the highest lane in which there is
+ *   (1) Each lane has a cursor of its own: the browse goes on in the highest lane in which there is
  *       something it has not seen.
  *   (2) It holds one piece of a segment (pager_reader), nothing else of the queue's.
  *
@@ -35,11 +35,11 @@ void browse_close(struct browse **browse);
 
 /* A message that is looked at. */
 struct browse_item {
-    uint64_t place; /* lane.h */
+    uint64_t position; /* lane.h */
     bool redelivered;
     bool is_unacked;
-    bool is_here;    /* in memory */
-    size_t position; /* how many messages the browse has passed before it */
+    bool is_here;  /* in memory */
+    size_t passed; /* how many messages the browse has passed before it */
 };
 
 enum browse_result {

@@ -28,7 +28,7 @@ static struct loop *browser_home(const struct browser *b)
 static void browser_hand_over(struct consumer *c, struct message *m, const struct browse_item *item)
 {
     struct delivery d = delivery_of_message(m);
-    d.place = item->place;
+    d.position = item->position;
     d.redelivered = item->redelivered;
     consumer_spend_credit(c);
     consumer_deliver(c, &d);

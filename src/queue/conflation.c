@@ -1,4 +1,4 @@
-/* The index of conflation: from each value to the place of its newest message. A value is known by
+/* The index of conflation: from each value to the position of its newest message. A value is known by
  * its 128-bit hash, as in message/dedup_cache.h, so that two values are never taken for one. An
  * entry is swept some time after its message has left the queue. */
 #include "queue/conflation.h"
@@ -17,7 +17,7 @@ enum { ENTRIES_MIN = 64 };
 
 struct entry {
     struct value_hash value;
-    uint64_t place;
+    uint64_t position;
     uint64_t body_bytes : 62;
     uint64_t is_persistent : 1; /* to the store: in a quorum queue all are */
     uint64_t is_used : 1;       /* else it is empty */
@@ -87,11 +87,11 @@ static const struct entry *entry_find(const struct conflation *c, struct value_h
     return e && e->is_used ? e : NULL;
 }
 
-/* Whether some message stands at this place still, ready or unacked. */
-static bool is_there(struct queue *q, uint64_t place)
+/* Whether some message stands at this position still, ready or unacked. */
+static bool is_there(struct queue *q, uint64_t position)
 {
-    struct lane *l = lane_find(&q->lanes, place_priority(place));
-    uint64_t sequence = place_sequence(place);
+    struct lane *l = lane_find(&q->lanes, position_priority(position));
+    uint64_t sequence = position_sequence(position);
     const struct backlog_chunk *chunk =
         l ? backlog_chunk(&l->backlog, sequence / SEQMAP_ENTRIES) : NULL;
     if (chunk && (chunk->live >> (sequence % SEQMAP_ENTRIES) & 1))
@@ -99,10 +99,10 @@ static bool is_there(struct queue *q, uint64_t place)
     return l && pager_may_have(l, sequence);
 }
 
-static bool is_ready(struct queue *q, uint64_t place)
+static bool is_ready(struct queue *q, uint64_t position)
 {
-    struct lane *l = lane_find(&q->lanes, place_priority(place));
-    uint64_t sequence = place_sequence(place);
+    struct lane *l = lane_find(&q->lanes, position_priority(position));
+    uint64_t sequence = position_sequence(position);
     const struct backlog_chunk *chunk =
         l ? backlog_chunk(&l->backlog, sequence / SEQMAP_ENTRIES) : NULL;
     uint64_t bit = UINT64_C(1) << (sequence % SEQMAP_ENTRIES);
@@ -117,7 +117,7 @@ static void conflation_sweep(struct queue *q, struct conflation *c)
     struct conflation fresh = {0};
     size_t live = 0;
     for (size_t i = 0; i < c->capacity; i++) {
-        if (c->entries[i].is_used && !is_there(q, c->entries[i].place))
+        if (c->entries[i].is_used && !is_there(q, c->entries[i].position))
             c->entries[i].is_used = 0;
         live += c->entries[i].is_used;
     }
@@ -140,8 +140,8 @@ static void conflation_sweep(struct queue *q, struct conflation *c)
 
 static void conflation_drop(struct queue *q, const struct entry *e)
 {
-    struct lane *l = lane_find(&q->lanes, place_priority(e->place));
-    uint64_t sequence = place_sequence(e->place);
+    struct lane *l = lane_find(&q->lanes, position_priority(e->position));
+    uint64_t sequence = position_sequence(e->position);
     if (!l)
         return;
     const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, sequence / SEQMAP_ENTRIES);
@@ -156,13 +156,13 @@ static void conflation_drop(struct queue *q, const struct entry *e)
     }
     q->counters.replaced++;
     COUNT(replaced);
-    queue_settle_place(q, e->place);
+    queue_settle_position(q, e->position);
 }
 
-static struct entry entry_of(struct value_hash value, uint64_t place, uint64_t body_bytes,
+static struct entry entry_of(struct value_hash value, uint64_t position, uint64_t body_bytes,
                              bool is_persistent)
 {
-    return (struct entry){value, place, body_bytes & (UINT64_MAX >> 2), is_persistent, true};
+    return (struct entry){value, position, body_bytes & (UINT64_MAX >> 2), is_persistent, true};
 }
 
 static void conflation_put(struct queue *q, struct entry fresh)
@@ -174,32 +174,32 @@ static void conflation_put(struct queue *q, struct entry fresh)
     struct entry old = *e;
     c->count += !old.is_used;
     *e = fresh;
-    if (old.is_used && old.place != fresh.place)
+    if (old.is_used && old.position != fresh.position)
         conflation_drop(q, &old);
 }
 
-void conflation_came(struct queue *q, uint64_t place, const struct message *m)
+void conflation_came(struct queue *q, uint64_t position, const struct message *m)
 {
     struct value_hash value;
     if (value_of(q->conflation, message_headers(m), &value))
-        conflation_put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
+        conflation_put(q, entry_of(value, position, m->body_bytes, queue_stores(q, m)));
 }
 
-static bool is_newer(uint64_t place, uint64_t than)
+static bool is_newer(uint64_t position, uint64_t than)
 {
-    return place_sequence(place) > place_sequence(than);
+    return position_sequence(position) > position_sequence(than);
 }
 
-bool conflation_comes_back(struct queue *q, uint64_t place, const struct message *m)
+bool conflation_comes_back(struct queue *q, uint64_t position, const struct message *m)
 {
     struct conflation *c = q->conflation;
     struct value_hash value;
     if (!value_of(c, message_headers(m), &value))
         return true;
     const struct entry *e = entry_find(c, value);
-    if (e && is_newer(e->place, place) && is_there(q, e->place))
+    if (e && is_newer(e->position, position) && is_there(q, e->position))
         return false;
-    conflation_put(q, entry_of(value, place, m->body_bytes, queue_stores(q, m)));
+    conflation_put(q, entry_of(value, position, m->body_bytes, queue_stores(q, m)));
     return true;
 }
 
@@ -219,7 +219,7 @@ bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t
     struct conflation *c = q->conflation;
     struct value_hash value;
     const struct entry *e = value_of(c, message_headers(m), &value) ? entry_find(c, value) : NULL;
-    if (!e || !is_ready(q, e->place))
+    if (!e || !is_ready(q, e->position))
         return false;
     *ret_body_bytes = e->body_bytes;
     return true;
@@ -227,16 +227,16 @@ bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
-void conflation_found(struct queue *q, uint64_t place, struct slice header, uint64_t body_bytes,
+void conflation_found(struct queue *q, uint64_t position, struct slice header, uint64_t body_bytes,
                       bool is_persistent)
 {
     struct conflation *c = q->conflation;
     struct value_hash value;
     if (!value_of(c, header_headers(HEADER_AMQP_0_9_1, header), &value))
         return;
-    struct entry found = entry_of(value, place, body_bytes, is_persistent);
+    struct entry found = entry_of(value, position, body_bytes, is_persistent);
     const struct entry *e = entry_find(c, value);
-    if (e && is_newer(e->place, place))
+    if (e && is_newer(e->position, position))
         conflation_drop(q, &found);
     else
         conflation_put(q, found);
@@ -250,9 +250,9 @@ void conflation_begin(struct queue *q)
         for (uint64_t c = w->first; c < w->end; c++) {
             const struct backlog_chunk *chunk = backlog_chunk(&l->backlog, c);
             for (uint64_t live = chunk ? chunk->live : 0; live; live &= live - 1) {
-                unsigned place = (unsigned)__builtin_ctzll(live);
-                const struct message *m = chunk->messages[place];
-                conflation_found(q, lane_place(l, c * SEQMAP_ENTRIES + place), message_header(m),
+                unsigned slot = (unsigned)__builtin_ctzll(live);
+                const struct message *m = chunk->messages[slot];
+                conflation_found(q, lane_position(l, c * SEQMAP_ENTRIES + slot), message_header(m),
                                  m->body_bytes, queue_stores(q, m));
                 chunk = backlog_chunk(&l->backlog, c); /* the last one that leaves takes it along */
                 if (!chunk)

@@ -134,7 +134,7 @@ static void arrive_mail(struct loop *at, struct mail *mail)
         return;
     }
     struct delivery d = delivery_of_message(m);
-    d.place = mail->c;
+    d.position = mail->c;
     d.redelivered = (mail->d & ARRIVE_REDELIVERED) != 0;
     d.tells_count = (mail->d & ARRIVE_TELLS_COUNT) != 0;
     d.delivery_count = (uint32_t)(mail->d >> ARRIVE_COUNT_SHIFT);
@@ -160,7 +160,7 @@ bool consumer_deliver(struct consumer *c, const struct delivery *d)
         .deliver = arrive_mail,
         .a = c,
         .b = message_ref(d->message),
-        .c = d->place,
+        .c = d->position,
         .d = (d->redelivered ? ARRIVE_REDELIVERED : 0u) |
              (d->tells_count ? ARRIVE_TELLS_COUNT : 0u) |
              (uint64_t)d->delivery_count << ARRIVE_COUNT_SHIFT,
@@ -201,14 +201,14 @@ static void settle_mail(struct loop *at, struct mail *mail)
                  (enum settle_kind)(mail->d & 0xff));
 }
 
-void consumer_settle(struct consumer *c, uint64_t place, uint32_t count, enum settle_kind kind)
+void consumer_settle(struct consumer *c, uint64_t position, uint32_t count, enum settle_kind kind)
 {
     if (c->queue->entry.home == c->loop) {
-        queue_settle(c->queue, c, place, count, kind);
+        queue_settle(c->queue, c, position, count, kind);
         return;
     }
     struct mail mail = {
-        .deliver = settle_mail, .a = c, .c = place, .d = (uint64_t)count << 8 | (unsigned)kind};
+        .deliver = settle_mail, .a = c, .c = position, .d = (uint64_t)count << 8 | (unsigned)kind};
     loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 

@@ -130,9 +130,9 @@ void consumer_release(struct consumer **consumer);
 
 enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 
-/* Settles `count` deliveries with consecutive places from `place` on. It takes effect at home: at
+/* Settles `count` deliveries with consecutive positions from `position` on. It takes effect at home: at
  * once if that is this loop, else by mail. Session loop. */
-void consumer_settle(struct consumer *consumer, uint64_t place, uint32_t count,
+void consumer_settle(struct consumer *consumer, uint64_t position, uint32_t count,
                      enum settle_kind kind);
 
 /* Deliveries are about to come back in more than one consumer_settle(): the queue delivers nothing

@@ -153,7 +153,7 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
     struct message *m;
     bool redelivered;
-    uint64_t place = 0;
+    uint64_t position = 0;
     uint32_t delivery_count;
     if (call->no_ack) {
         struct backlog_left left;
@@ -164,13 +164,13 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
     } else {
         uint64_t sequence;
         m = message_ref(backlog_deliver(&l->backlog, &sequence, &redelivered));
-        place = lane_place(l, sequence);
+        position = lane_position(l, sequence);
         delivery_count = backlog_deliveries(&l->backlog, sequence);
         consumer_spend_credit(call->consumer);
         consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
     }
     call->got = delivery_of_message(m);
-    call->got.place = place;
+    call->got.position = position;
     call->got.tells_count = l->backlog.counts_deliveries;
     call->got.delivery_count = delivery_count;
     call->got.redelivered = redelivered;

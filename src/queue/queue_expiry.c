@@ -95,7 +95,7 @@ static bool expire_one(struct queue *q, struct lane *l, const struct backlog_fir
         return false;
     if (!take_due(q, l, due, &m))
         return false;
-    q->ops->give_up(q, lane_place(l, due->sequence), m, DEATH_EXPIRED);
+    q->ops->give_up(q, lane_position(l, due->sequence), m, DEATH_EXPIRED);
     if (m)
         message_unref(&m);
     queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */

@@ -38,15 +38,15 @@ struct lane_owner *queue_lanes(const struct queue *q);
 /* What it has counted. */
 const struct queue_counters *queue_counters(const struct queue *q);
 
-/* The message at this place, which is unacked, leaves the queue. */
-void queue_settle_place(struct queue *q, uint64_t place);
+/* The message at this position, which is unacked, leaves the queue. */
+void queue_settle_position(struct queue *q, uint64_t position);
 
 /* Takes the message that a browse of the queue has just found. */
 void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m);
 
 /* Puts a message back that queue_take_browsed() has taken, as if it had never been delivered. It leaves
  * the queue if a newer message has replaced it meanwhile, or if the queue is full by now. */
-void queue_put_back(struct queue *q, uint64_t place, const struct message *m);
+void queue_put_back(struct queue *q, uint64_t position, const struct message *m);
 
 /* Frees what the queue remembers of segments of which nothing is left; after
  * queue_take_browsed(). */

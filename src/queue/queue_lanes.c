@@ -43,10 +43,10 @@ static void owner_fetched(struct lane_owner *owner, bool is_deadline)
     queue_fetched(queue_of(owner), is_deadline);
 }
 
-static void owner_found(struct lane_owner *owner, uint64_t place, struct slice header,
+static void owner_found(struct lane_owner *owner, uint64_t position, struct slice header,
                         uint64_t body_bytes, bool is_persistent)
 {
-    conflation_found(queue_of(owner), place, header, body_bytes, is_persistent);
+    conflation_found(queue_of(owner), position, header, body_bytes, is_persistent);
 }
 
 static const struct lane_owner_calls calls = {

@@ -66,7 +66,7 @@ void queue_keep_limits(struct queue *q)
         uint64_t sequence;
         bool redelivered;
         struct message *m = message_ref(backlog_deliver(&l->backlog, &sequence, &redelivered));
-        q->ops->give_up(q, lane_place(l, sequence), m, DEATH_MAXLEN);
+        q->ops->give_up(q, lane_position(l, sequence), m, DEATH_MAXLEN);
         message_unref(&m);
     }
 }

@@ -27,11 +27,11 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
     COUNT_MANY(redelivered, redelivered);
 }
 
-static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t place,
+static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t position,
                       bool redelivered, uint32_t delivery_count)
 {
     struct delivery d = delivery_of_message(m);
-    d.place = place;
+    d.position = position;
     d.redelivered = redelivered;
     d.tells_count = delivery_count > 0;
     d.delivery_count = delivery_count;
@@ -65,15 +65,15 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
     uint64_t sequence;
     bool redelivered;
     struct message *m = backlog_deliver(&l->backlog, &sequence, &redelivered);
-    hand_over(q, c, m, lane_place(l, sequence), redelivered,
+    hand_over(q, c, m, lane_position(l, sequence), redelivered,
               backlog_deliveries(&l->backlog, sequence));
 }
 
-void queue_settle_place(struct queue *q, uint64_t place)
+void queue_settle_position(struct queue *q, uint64_t position)
 {
-    struct lane *l = lane_find(&q->lanes, place_priority(place));
+    struct lane *l = lane_find(&q->lanes, position_priority(position));
     struct backlog_left left;
-    if (l && backlog_settle(&l->backlog, place_sequence(place), &left))
+    if (l && backlog_settle(&l->backlog, position_sequence(position), &left))
         queue_message_left(l, &left);
 }
 
@@ -81,11 +81,11 @@ void queue_take_browsed(struct queue *q, const struct browse_item *item, const s
 {
     queue_assert_home(q);
     bool redelivered;
-    struct lane *l = lane_find(&q->lanes, place_priority(item->place));
+    struct lane *l = lane_find(&q->lanes, position_priority(item->position));
     if (item->is_here)
-        backlog_deliver_at(&l->backlog, place_sequence(item->place), &redelivered);
+        backlog_deliver_at(&l->backlog, position_sequence(item->position), &redelivered);
     else
-        pager_deliver_any_on_disk(l, place_sequence(item->place), m);
+        pager_deliver_any_on_disk(l, position_sequence(item->position), m);
 }
 
 void queue_tidy(struct queue *q)
@@ -213,7 +213,7 @@ static void queue_push(struct queue *q, struct lane *l, struct message *message,
         queue_watch_deadline(q, deadline_ms);
     }
     if (q->conflation)
-        conflation_came(q, lane_place(l, sequence), message);
+        conflation_came(q, lane_position(l, sequence), message);
     if (queue_is_limited(q))
         queue_keep_limits(q);
     if (!lv_list_is_empty(&q->browses))
@@ -257,8 +257,8 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
     if (deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
     if (q->conflation)
-        conflation_came(q, lane_place(l, sequence), message);
-    hand_over(q, c, message, lane_place(l, sequence), false, 0);
+        conflation_came(q, lane_position(l, sequence), message);
+    hand_over(q, c, message, lane_position(l, sequence), false, 0);
     return answer;
 }
 
@@ -389,18 +389,18 @@ static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
 {
     struct message *m = backlog_find_unacked(&l->backlog, sequence);
     if (m)
-        q->ops->give_up(q, lane_place(l, sequence), m, DEATH_REJECTED);
+        q->ops->give_up(q, lane_position(l, sequence), m, DEATH_REJECTED);
 }
 
-void queue_settle(struct queue *q, struct consumer *c, uint64_t place, uint32_t count,
+void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32_t count,
                   enum settle_kind kind)
 {
     if (c->is_browser) {
         browser_settle(c, count);
         return;
     }
-    struct lane *l = lane_find(&q->lanes, place_priority(place));
-    uint64_t first = place_sequence(place);
+    struct lane *l = lane_find(&q->lanes, position_priority(position));
+    uint64_t first = position_sequence(position);
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {

@@ -42,15 +42,15 @@ struct queue_ops {
      * at a time that need not leave at once. */
     bool (*can_send_on)(struct queue *q);
 
-    /* The queue has done with the message at this place (lane.h), which is unacked: it is sent on and
-     * leaves its place later, or leaves it at once. The message is borrowed; NULL: it could not be
+    /* The queue has done with the message at this position (lane.h), which is unacked: it is sent on and
+     * leaves the queue later, or leaves it at once. The message is borrowed; NULL: it could not be
      * read. */
-    void (*give_up)(struct queue *q, uint64_t place, struct message *message, enum death reason);
+    void (*give_up)(struct queue *q, uint64_t position, struct message *message, enum death reason);
 
-    /* Like give_up(), for a message that the queue does not take: it has no place. */
+    /* Like give_up(), for a message that the queue does not take: it has no position. */
     void (*turn_away)(struct queue *q, struct message *message, enum death reason);
 
-    /* What give_up() has sent on and has not left its place yet. */
+    /* What give_up() has sent on and has not left the queue yet. */
     struct queue_transit (*in_transit)(const struct queue *q);
 
     /* Whether clients may consume from the queue, get from it and delete it: else 403. NULL: they

@@ -132,7 +132,7 @@ void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
 /* --- queue_returns.c -------------------------------------------------------------------------- */
 
-/* An unacked message comes back: it is ready again at its place, or given up if it has come back too
+/* An unacked message comes back: it is ready again at its position, or given up if it has come back too
  * often. */
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
 
@@ -163,8 +163,8 @@ void queue_deliver_soon(struct queue *q);
  * and others of the queue what they can take. */
 void queue_deliver_to(struct queue *q, struct consumer *consumer);
 
-/* `count` messages from this place on that the consumer held are settled. */
-void queue_settle(struct queue *q, struct consumer *consumer, uint64_t place, uint32_t count,
+/* `count` messages from this position on that the consumer held are settled. */
+void queue_settle(struct queue *q, struct consumer *consumer, uint64_t position, uint32_t count,
                   enum settle_kind kind);
 
 /* Whether the lane's first ready message can be delivered now. If not, what is missing has been

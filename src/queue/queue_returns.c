@@ -33,10 +33,10 @@ uint32_t queue_first_delivery_count(struct lane *l)
 static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 {
     const struct message *m = q->conflation ? backlog_find_unacked(&l->backlog, sequence) : NULL;
-    if (m && !conflation_comes_back(q, lane_place(l, sequence), m)) {
+    if (m && !conflation_comes_back(q, lane_position(l, sequence), m)) {
         q->counters.replaced++;
         COUNT(replaced);
-        queue_settle_place(q, lane_place(l, sequence));
+        queue_settle_position(q, lane_position(l, sequence));
         return;
     }
     if (!backlog_return(&l->backlog, sequence))
@@ -53,18 +53,18 @@ void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
     struct message *m =
         l->backlog.counts_deliveries ? backlog_find_unacked(&l->backlog, sequence) : NULL;
     if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))
-        q->ops->give_up(q, lane_place(l, sequence), m, DEATH_DELIVERY_LIMIT);
+        q->ops->give_up(q, lane_position(l, sequence), m, DEATH_DELIVERY_LIMIT);
     else
         give_back(q, l, sequence);
 }
 
-void queue_put_back(struct queue *q, uint64_t place, const struct message *m)
+void queue_put_back(struct queue *q, uint64_t position, const struct message *m)
 {
     queue_assert_home(q);
-    struct lane *l = lane_find(&q->lanes, place_priority(place));
-    uint64_t sequence = place_sequence(place);
-    if (q->conflation && !conflation_comes_back(q, place, m)) {
-        queue_settle_place(q, place);
+    struct lane *l = lane_find(&q->lanes, position_priority(position));
+    uint64_t sequence = position_sequence(position);
+    if (q->conflation && !conflation_comes_back(q, position, m)) {
+        queue_settle_position(q, position);
         return;
     }
     if (!l || !pager_undeliver(l, sequence))

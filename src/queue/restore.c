@@ -202,7 +202,7 @@ static int list_segments(void *arg, struct segments *segments)
     return segments_list(segments, note_segment, r);
 }
 
-static void place_segments(struct restore *r)
+static void segments_number(struct restore *r)
 {
     for (size_t i = 0; i < r->found_count; i++) {
         const struct found_segment *f = &r->found[i];
@@ -233,7 +233,7 @@ static void list_lanes(struct restore *r)
 static void read_to_end(void *arg)
 {
     struct restore *r = arg;
-    place_segments(r);
+    segments_number(r);
     list_lanes(r);
     if (r->lane_count > 1)
         qsort(r->lanes, r->lane_count, sizeof(struct lane *), by_dirty_file);

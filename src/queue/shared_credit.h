@@ -26,7 +26,7 @@ struct shared_credit {
     _Atomic uint32_t used;
     _Atomic uint32_t max;     /* 0: no limit */
     _Atomic uint32_t waiting; /* consumers in the line or on their way to it */
-    _Atomic bool is_told;     /* the session's loop has mail: places are to be handed out */
+    _Atomic bool is_told;     /* the session's loop has mail: credit is to be handed out */
     struct loop *loop;        /* the session's, whose alone the rest is */
     struct lv_list line;      /* of consumers, by credit.line_link */
     uint32_t line_count;

@@ -5,8 +5,8 @@
  * the socket, and is called back through its `struct frontend`. Nothing in this room, and nothing
  * outside a front end, knows which front ends there are but the table in leveretd/.
  *
- *   STARTING -> RUNNING   session_enter_vhost(): the client has logged in and holds its places
- *   RUNNING  -> ENDING    one side has said goodbye: its places are given back, nothing holds it up
+ *   STARTING -> RUNNING   session_enter_vhost(): the client has logged in and counts in its quotas
+ *   RUNNING  -> ENDING    one side has said goodbye: its quotas are released, nothing holds it up
  *   any      -> GONE      the socket is gone
  *
  * All functions are called on the session's loop. A session belongs to its front end, which may
@@ -141,8 +141,8 @@ void session_begin(struct session *s, const struct frontend *frontend,
                    struct session_server *server, struct loop *loop, struct net_conn *net,
                    const struct net_peer *peer);
 
-/* The one writer of the state; asserts that the move is legal. Leaving RUNNING gives back the
- * session's places; entering GONE clears `net`. RUNNING is entered by session_enter_vhost() alone.
+/* The one writer of the state; asserts that the move is legal. Leaving RUNNING releases the
+ * session's quotas; entering GONE clears `net`. RUNNING is entered by session_enter_vhost() alone.
  * Staying in a state is fine. */
 void session_enter(struct session *s, enum session_state next);
 

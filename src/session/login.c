@@ -1,8 +1,8 @@
-/* From "who is there" to a place in a vhost: logging in, and the limits on how many may be in.
+/* From "who is there" into a vhost: logging in, and the limits on how many sessions may be in.
  *
- * A session takes three places when it enters a vhost: one of the node's, one of the vhost's, one
- * of its user's. Each is counted before it is compared with its limit, so two never get the last
- * one. They are held for as long as the session is RUNNING. */
+ * A session that enters a vhost counts in three quotas: the node's, the vhost's and its user's. It is
+ * counted before the count is compared with the limit, so two never get the last connection. It
+ * counts for as long as it is RUNNING. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -36,9 +36,9 @@ bool session_log_in(struct session *s, struct slice mechanism, struct slice user
     return is_in;
 }
 
-/* --- places ----------------------------------------------------------------------------------- */
+/* --- quotas ----------------------------------------------------------------------------------- */
 
-static bool take_node_place(struct session *s, struct broker_error *error)
+static bool quota_take_node(struct session *s, struct broker_error *error)
 {
     struct session_server *server = s->server;
     int64_t limit = atomic_load(&server->settings.connections_max);
@@ -50,7 +50,7 @@ static bool take_node_place(struct session *s, struct broker_error *error)
         "connection refused: node connection limit (%" PRId64 ") is reached", limit);
 }
 
-static bool take_vhost_place(struct session *s, struct vhost *vhost, struct broker_error *error)
+static bool quota_take_vhost(struct session *s, struct vhost *vhost, struct broker_error *error)
 {
     int64_t limit;
     if (vhost_take_connection(vhost, &limit))
@@ -62,7 +62,7 @@ static bool take_vhost_place(struct session *s, struct vhost *vhost, struct brok
                                     limit);
 }
 
-static bool take_user_place(struct session *s, struct broker_error *error)
+static bool quota_take_user(struct session *s, struct broker_error *error)
 {
     int64_t limit;
     if (auth_take(s->identity, AUTH_LIMIT_CONNECTIONS, &limit))
@@ -74,12 +74,12 @@ static bool take_user_place(struct session *s, struct broker_error *error)
 }
 
 /* All three, or none. */
-static bool take_places(struct session *s, struct vhost *vhost, struct broker_error *error)
+static bool quotas_take(struct session *s, struct vhost *vhost, struct broker_error *error)
 {
-    if (!take_node_place(s, error))
+    if (!quota_take_node(s, error))
         return false;
-    if (take_vhost_place(s, vhost, error)) {
-        if (take_user_place(s, error))
+    if (quota_take_vhost(s, vhost, error)) {
+        if (quota_take_user(s, error))
             return true;
         vhost_give_connection(vhost);
     }
@@ -87,16 +87,16 @@ static bool take_places(struct session *s, struct vhost *vhost, struct broker_er
     return false;
 }
 
-static void give_places(struct session *s, struct vhost *vhost)
+static void quotas_release(struct session *s, struct vhost *vhost)
 {
     atomic_fetch_sub(&s->server->connections_entered, 1);
     vhost_give_connection(vhost);
     auth_give(s->identity, AUTH_LIMIT_CONNECTIONS);
 }
 
-void session_give_places(struct session *s)
+void session_release_quotas(struct session *s)
 {
-    give_places(s, s->vhost);
+    quotas_release(s, s->vhost);
 }
 
 bool session_enter_vhost(struct session *s, struct slice name, struct broker_error *error)
@@ -106,10 +106,10 @@ bool session_enter_vhost(struct session *s, struct slice name, struct broker_err
     if (!vhost)
         return broker_refuse_connection(error, REPLY_NOT_ALLOWED, "vhost %.*s not found",
                                         SLICE_ARG(name));
-    if (!take_places(s, vhost, error))
+    if (!quotas_take(s, vhost, error))
         return false;
     if (!auth_can_access_vhost(s->identity, name)) {
-        give_places(s, vhost);
+        quotas_release(s, vhost);
         return broker_refuse_connection(error, REPLY_NOT_ALLOWED,
                                         "access to vhost '%.*s' refused for user '%.*s'",
                                         SLICE_ARG(name), SLICE_ARG(session_user_name(s)));

@@ -87,7 +87,7 @@ void session_enter(struct session *s, enum session_state next)
     lv_assert(session_moves[before] & 1u << next);
     s->state = next;
     if (before == SESSION_RUNNING)
-        session_give_places(s);
+        session_release_quotas(s);
     if (next == SESSION_GONE)
         s->net = NULL;
 }

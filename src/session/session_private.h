@@ -49,8 +49,8 @@ void session_close_for(struct session *s, uint16_t code, const char *format, ...
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 
-/* Gives back the places that a RUNNING session holds. */
-void session_give_places(struct session *s);
+/* A RUNNING session counts in no quota any more: the node's, its vhost's, its user's. */
+void session_release_quotas(struct session *s);
 
 /* --- pressure.c, unfinished.c: what a loop keeps for them ------------------------------------- */
 

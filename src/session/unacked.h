@@ -26,7 +26,7 @@ void unacked_init(struct unacked *u);
 /* Frees the memory. Entries that are left keep their holds: the caller takes them first. */
 void unacked_free(struct unacked *u);
 
-/* Adds a delivery; `sequence` is its place in the queue. Tags grow, and so does the time. Holds the
+/* Adds a delivery; `sequence` is its position in the queue. Tags grow, and so does the time. Holds the
  * consumer. */
 void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
                  uint64_t now_ms);

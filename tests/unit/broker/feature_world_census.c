@@ -57,7 +57,7 @@ static bool waits_for_disk(const struct feature_world *w)
     return false;
 }
 
-/* Messages are on their way from a queue to others; those that are kept for want of a place stay. */
+/* Messages are on their way from a queue to others; those that are kept for want of room stay. */
 static bool has_forwards(const struct feature_world *w)
 {
     for (unsigned i = 0; i < FW_SLOTS_MAX; i++) {
@@ -221,8 +221,8 @@ static void see(struct feature_world *w, unsigned slot, const struct browse_item
     if (++s->found > 1 && !fw_may_be_twofold(w, &a))
         fw_fail(w, "message %u is in queue %u twice", a.number, slot);
     w->messages[a.number].copies[slot].is_found = true;
-    fw_note(w, "  message %u is in queue %u, value %u, place %" PRIx64 "%s%s", a.number, slot,
-            w->messages[a.number].value, item->place, item->is_here ? "" : ", on disk",
+    fw_note(w, "  message %u is in queue %u, value %u, position %" PRIx64 "%s%s", a.number, slot,
+            w->messages[a.number].value, item->position, item->is_here ? "" : ", on disk",
             item->is_unacked ? ", unacked" : "");
     w->counts->found++;
     w->counts->delayed += a.is_after_delay;

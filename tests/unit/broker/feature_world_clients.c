@@ -9,13 +9,13 @@
 
 /* --- deliveries ------------------------------------------------------------------------------------- */
 
-static void hold(struct fw_client *client, uint64_t place, const struct fw_arrival *a)
+static void hold(struct fw_client *client, uint64_t position, const struct fw_arrival *a)
 {
     if (client->held_count == client->held_capacity) {
         client->held_capacity = client->held_capacity ? client->held_capacity * 2 : 16;
         client->held = lv_realloc(client->held, client->held_capacity * sizeof *client->held);
     }
-    client->held[client->held_count++] = (struct fw_held){place, *a};
+    client->held[client->held_count++] = (struct fw_held){position, *a};
     consumer_hold(client->consumer);
 }
 
@@ -35,7 +35,7 @@ static void delivered(struct fw_client *client, const struct delivery *d, bool n
     fw_read_message(w, client->slot, d->exchange, d->routing_key, d->header, d->body, &a);
     if (w->is_dead) { /* it was on its way */
         if (!no_ack)
-            hold(client, d->place, &a);
+            hold(client, d->position, &a);
         else
             w->messages[a.number].copies[a.slot].is_excused = true;
         return;
@@ -49,7 +49,7 @@ static void delivered(struct fw_client *client, const struct delivery *d, bool n
         return;
     }
     fw_sight_held(w, &a);
-    hold(client, d->place, &a);
+    hold(client, d->position, &a);
     w->slots[client->slot].may_exceed = true;
 }
 
@@ -236,7 +236,7 @@ void fw_settle(struct fw_client *client, size_t at, enum settle_kind kind)
         note_settled(w, &held.arrival, kind);
     }
     loop_sim_enter(c->loop);
-    consumer_settle(c, held.place, 1, kind);
+    consumer_settle(c, held.position, 1, kind);
     let_go(client);
     loop_sim_enter(NULL);
 }

@@ -167,7 +167,7 @@ struct fw_arrival {
 };
 
 struct fw_held {
-    uint64_t place;
+    uint64_t position;
     struct fw_arrival arrival;
 };
 

@@ -195,7 +195,7 @@ static void settle_some(struct world *w)
     unsigned runs = 1 + (unsigned)world_below(w, 4);
     while (runs-- > 0 && client->consumer && client->held_count > 0) {
         size_t at = world_below(w, client->held_count), most = 1 + world_below(w, 60);
-        world_step(w, "client %u settles (%d) up to %zu from place %" PRIu64, client->number,
+        world_step(w, "client %u settles (%d) up to %zu from position %" PRIu64, client->number,
                    (int)kind, most, client->held[at].sequence);
         world_settle(client, at, most, kind);
     }

@@ -2,7 +2,7 @@
  * consume, acknowledge, requeue, purge and delete at random, whose disk fails and whose power goes;
  * and a model of what must be true, which is compared with what is found after each crash:
  *
- *   (1) What was confirmed and not settled is there: once, at its place in the order, byte for byte.
+ *   (1) What was confirmed and not settled is there: once, at its position in the order, byte for byte.
  *   (2) What was settled, and that was safe, never comes back; nor does a transient message survive.
  *   (3) What was not confirmed may be there or not, at most once, and whole.
  *   (4) What had been delivered before comes as redelivered.

@@ -139,11 +139,11 @@ static void check_status(struct world *w, unsigned slot, uint64_t ready, uint64_
 }
 
 /* The higher priority first, then by sequence number. */
-static bool is_behind(uint64_t place, uint64_t before)
+static bool is_behind(uint64_t position, uint64_t before)
 {
-    return place_priority(place) == place_priority(before)
-               ? place > before
-               : place_priority(place) < place_priority(before);
+    return position_priority(position) == position_priority(before)
+               ? position > before
+               : position_priority(position) < position_priority(before);
 }
 
 /* What the queue held, in order: all that should be, and nothing else. */
@@ -159,8 +159,8 @@ static void check_held(struct world *w, unsigned slot, const struct client *clie
         const struct model *model = &w->models[copy->message];
         uint64_t *last = &newest[model->publisher][world_priority_of(w, slot, copy->message)];
         if (i > 0 && !is_behind(held->sequence, client->held[i - 1].sequence))
-            world_fail(w, "queue %u: place %" PRIu64 " comes behind %" PRIu64, slot, held->sequence,
-                       client->held[i - 1].sequence);
+            world_fail(w, "queue %u: position %" PRIu64 " comes behind %" PRIu64, slot,
+                       held->sequence, client->held[i - 1].sequence);
         if (*last > copy->message)
             world_fail(w, "queue %u: message %u stands behind %" PRIu64, slot, copy->message,
                        *last);
@@ -182,7 +182,7 @@ static void check_held(struct world *w, unsigned slot, const struct client *clie
 
 /* Everything that is ready, as a browse sees it. */
 struct dedup_cache {
-    uint64_t *places;
+    uint64_t *positions;
     size_t count, capacity;
 };
 
@@ -213,9 +213,9 @@ static void see_all(struct world *w, unsigned slot, struct dedup_cache *ret)
         message_unref(&m);
         if (ret->count == ret->capacity) {
             ret->capacity = ret->capacity ? ret->capacity * 2 : 64;
-            ret->places = lv_realloc(ret->places, ret->capacity * sizeof *ret->places);
+            ret->positions = lv_realloc(ret->positions, ret->capacity * sizeof *ret->positions);
         }
-        ret->places[ret->count++] = item.place;
+        ret->positions[ret->count++] = item.position;
         browse_pass(browse);
     }
     browse_close(&browse);
@@ -226,9 +226,9 @@ static void check_seen_all(struct world *w, unsigned slot, const struct client *
                            const struct dedup_cache *seen)
 {
     for (size_t i = 0; i < seen->count && i < client->held_count; i++)
-        if (seen->places[i] != client->held[i].sequence)
-            world_fail(w, "queue %u: place %" PRIu64 " was seen where %" PRIu64 " is", slot,
-                       seen->places[i], client->held[i].sequence);
+        if (seen->positions[i] != client->held[i].sequence)
+            world_fail(w, "queue %u: position %" PRIu64 " was seen where %" PRIu64 " is", slot,
+                       seen->positions[i], client->held[i].sequence);
     if (seen->count != client->held_count)
         world_fail(w, "queue %u: %zu messages were seen, %zu were there", slot, seen->count,
                    client->held_count);
@@ -266,7 +266,7 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     uint64_t bytes;
     world_rest(w);
     if (world_is_cut(w)) {
-        free(seen.places);
+        free(seen.positions);
         return;
     }
     world_step(w, "queue %u has %" PRIu64 " messages", slot, before.ready);
@@ -274,7 +274,7 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
     uint64_t lost = w->slots[slot].queue->counters.disk.lost - before.counters.disk.lost;
     if (lost == 0 && world_now_ms(w) == then)
         check_seen_all(w, slot, client, &seen);
-    free(seen.places);
+    free(seen.positions);
     if (world_now_ms(w) != then)
         lost = before.ready - client->held_count; /* some may have expired meanwhile */
     if (before.ready != client->held_count + lost || before.unacked != 0)

@@ -144,7 +144,7 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         world_fail(w, "message %u comes from queue %u, where nobody put it", number, client->slot);
     if (w->is_dead || s->is_deleted) {
         if (!no_ack && !w->is_dead)
-            hold(client, d->place, 0, true);
+            hold(client, d->position, 0, true);
         else if (no_ack && copy->gone != GONE_SAFE)
             copy->gone = GONE; /* it was on its way, and its queue is done with it */
         return;
@@ -157,9 +157,9 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         world_fail(w, "message %u comes, which cannot be there", number);
     if (copy->was_delivered && !d->redelivered)
         world_fail(w, "message %u comes again, and not as redelivered", number);
-    if (!no_ack && copy->sequence != UNKNOWN && copy->sequence != d->place)
-        world_fail(w, "message %u has moved from place %" PRIu64 " to %" PRIu64, number,
-                   copy->sequence, d->place);
+    if (!no_ack && copy->sequence != UNKNOWN && copy->sequence != d->position)
+        world_fail(w, "message %u has moved from position %" PRIu64 " to %" PRIu64, number,
+                   copy->sequence, d->position);
     check_order(w, client, d, copy);
     if (world_is_over(w, number) && client->consumer->loop == queue_home(client->consumer->queue))
         world_fail(w, "message %u comes although its time is over", number);
@@ -175,9 +175,9 @@ static void delivered(struct client *client, const struct delivery *d, bool no_a
         promise_send(client->consumer->loop, p);
         return;
     }
-    copy->sequence = d->place;
+    copy->sequence = d->position;
     copy->holder = client;
-    hold(client, d->place, (uint32_t)(copy - s->copies), false);
+    hold(client, d->position, (uint32_t)(copy - s->copies), false);
 }
 
 static bool client_deliver(struct consumer *c, const struct delivery *d)

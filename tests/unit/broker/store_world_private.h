@@ -67,7 +67,7 @@ struct model {
     bool is_refused; /* by one queue at least */
     uint8_t answers_due;
     uint8_t answers;
-    uint32_t copy_of[SLOTS_MAX]; /* a place in the slot's copies + 1; 0: none */
+    uint32_t copy_of[SLOTS_MAX]; /* an index in the slot's copies + 1; 0: none */
 };
 
 /* A queue, over its lives. */
@@ -113,7 +113,7 @@ enum { WALKED_MAX = 40 };
 struct walker {
     struct browse *browse; /* NULL: there is nobody */
     unsigned wakes;
-    uint64_t last[PRIORITIES]; /* the place seen last in each lane, plus 1 */
+    uint64_t last[PRIORITIES]; /* the position seen last in each lane, plus 1 */
     size_t taken_count;
     struct held taken[WALKED_MAX];
 };
@@ -241,7 +241,7 @@ struct copy *world_check_seen(struct world *w, unsigned slot, const struct brows
 void world_walk(struct world *w, unsigned slot);
 /* What could not be read back may be anything that nobody holds. */
 void world_note_losses(struct slot *s);
-/* What it has taken is settled, or back at its place. */
+/* What it has taken is settled, or back at its position. */
 void walker_let_go(struct world *w, unsigned slot, bool settles);
 void walkers_let_go(struct world *w);
 /* Also when the broker is dead: what was taken is simply there. */

@@ -30,9 +30,9 @@ struct copy *world_check_seen(struct world *w, unsigned slot, const struct brows
         world_fail(w, "message %u is seen although somebody holds it", number);
     if (copy->gone == GONE || copy->gone == GONE_SAFE || copy->expect == NOT_THERE)
         world_fail(w, "message %u is seen, which is not there", number);
-    if (copy->sequence != UNKNOWN && copy->sequence != item->place)
-        world_fail(w, "message %u is seen at place %" PRIu64 ", not %" PRIu64, number, item->place,
-                   copy->sequence);
+    if (copy->sequence != UNKNOWN && copy->sequence != item->position)
+        world_fail(w, "message %u is seen at position %" PRIu64 ", not %" PRIu64, number,
+                   item->position, copy->sequence);
     if (copy->was_delivered && !item->redelivered)
         world_fail(w, "message %u is seen as if it had never been delivered", number);
     return copy;
@@ -42,19 +42,19 @@ static void walker_take(struct world *w, unsigned slot, const struct browse_item
                         const struct message *m, struct copy *copy)
 {
     struct walker *walker = &w->walkers[slot];
-    struct lane *l = lane_find(&w->slots[slot].queue->lanes, place_priority(item->place));
+    struct lane *l = lane_find(&w->slots[slot].queue->lanes, position_priority(item->position));
     bool redelivered;
     if (item->is_here)
-        backlog_deliver_at(&l->backlog, place_sequence(item->place), &redelivered);
+        backlog_deliver_at(&l->backlog, position_sequence(item->position), &redelivered);
     else
-        pager_deliver_any_on_disk(l, place_sequence(item->place), m);
-    world_step(w, "a walker takes message %u at place %" PRIu64 "%s", copy->message, item->place,
-               item->is_here ? "" : ", on disk");
+        pager_deliver_any_on_disk(l, position_sequence(item->position), m);
+    world_step(w, "a walker takes message %u at position %" PRIu64 "%s", copy->message,
+               item->position, item->is_here ? "" : ", on disk");
     copy->holder = &walker_holds;
     copy->was_walked = true;
-    copy->sequence = item->place;
+    copy->sequence = item->position;
     walker->taken[walker->taken_count++] =
-        (struct held){item->place, (uint32_t)(copy - w->slots[slot].copies), false};
+        (struct held){item->position, (uint32_t)(copy - w->slots[slot].copies), false};
 }
 
 /* Looks at the next message. False: there is none just now. */
@@ -65,11 +65,11 @@ static bool walker_look(struct world *w, unsigned slot, bool takes)
     enum browse_result result = browse_peek(walker->browse, &item);
     if (result != BROWSE_ITEM)
         return false;
-    uint64_t *last = &walker->last[place_priority(item.place)];
-    if (item.place < *last)
-        world_fail(w, "place %" PRIu64 " of queue %u is seen behind %" PRIu64, item.place, slot,
-                   *last);
-    *last = item.place + 1;
+    uint64_t *last = &walker->last[position_priority(item.position)];
+    if (item.position < *last)
+        world_fail(w, "position %" PRIu64 " of queue %u is seen behind %" PRIu64, item.position,
+                   slot, *last);
+    *last = item.position + 1;
     struct message *m = browse_message(walker->browse);
     struct copy *copy = world_check_seen(w, slot, &item, m);
     browse_pass(walker->browse);
@@ -121,14 +121,14 @@ void walker_let_go(struct world *w, unsigned slot, bool settles)
     while (walker->taken_count > 0) {
         const struct held held = walker->taken[--walker->taken_count];
         struct copy *copy = &s->copies[held.copy];
-        struct lane *l = lane_find(&q->lanes, place_priority(held.sequence));
-        uint64_t deadline_ms = backlog_deadline(&l->backlog, place_sequence(held.sequence));
+        struct lane *l = lane_find(&q->lanes, position_priority(held.sequence));
+        uint64_t deadline_ms = backlog_deadline(&l->backlog, position_sequence(held.sequence));
         copy->holder = NULL;
         if (settles && world_one_in(w, 2)) {
-            queue_settle_place(q, held.sequence);
+            queue_settle_position(q, held.sequence);
             copy->gone = GONE;
             promise_add(p, copy);
-        } else if (!pager_undeliver(l, place_sequence(held.sequence))) {
+        } else if (!pager_undeliver(l, position_sequence(held.sequence))) {
             world_note_losses(s);
             if (copy->expect == THERE)
                 world_fail(w, "message %u cannot be put back", copy->message);

@@ -50,7 +50,7 @@ static void die(struct queue *q, enum death reason)
     bool redelivered;
     assert_int_equal(backlog_next(&queue_lanes(q)->first.backlog, &sequence), BACKLOG_HERE);
     struct message *m = backlog_deliver(&queue_lanes(q)->first.backlog, &sequence, &redelivered);
-    dead_lettering_give_up(q, lane_place(&queue_lanes(q)->first, sequence), m, reason);
+    dead_lettering_give_up(q, lane_position(&queue_lanes(q)->first, sequence), m, reason);
 }
 
 static struct lane_totals totals(const struct queue *q)

@@ -16,7 +16,7 @@ static struct queue *source;
 
 /* How the forwards ended, in order. */
 static struct {
-    uint64_t place;
+    uint64_t position;
     enum forward_end end;
 } ends[ENDS_MAX];
 static unsigned end_count;
@@ -40,7 +40,7 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
     assert_ptr_equal(q, source);
     assert_false(is_starting);
     assert_true(end_count < ENDS_MAX);
-    ends[end_count].place = f->place;
+    ends[end_count].position = f->position;
     ends[end_count++].end = end;
 }
 
@@ -83,9 +83,9 @@ static void drop(struct queue *q)
     loop_sim_enter(NULL);
 }
 
-static void start(uint64_t place, struct message *m, bool must_arrive)
+static void start(uint64_t position, struct message *m, bool must_arrive)
 {
-    struct forward f = {.place = place, .message = m, .must_arrive = must_arrive};
+    struct forward f = {.position = position, .message = m, .must_arrive = must_arrive};
     loop_sim_enter(here);
     is_starting = true;
     forward_start(source, &rules, &f);
@@ -93,17 +93,17 @@ static void start(uint64_t place, struct message *m, bool must_arrive)
     loop_sim_enter(NULL);
 }
 
-static void start_to(uint64_t place, const char *key, bool must_arrive)
+static void start_to(uint64_t position, const char *key, bool must_arrive)
 {
     struct message *m = message_for("", key, 10);
-    start(place, m, must_arrive);
+    start(position, m, must_arrive);
     message_unref(&m);
 }
 
-static void assert_ended(unsigned at, uint64_t place, enum forward_end end)
+static void assert_ended(unsigned at, uint64_t position, enum forward_end end)
 {
     assert_true(at < end_count);
-    assert_int_equal(ends[at].place, place);
+    assert_int_equal(ends[at].position, position);
     assert_int_equal(ends[at].end, end);
 }
 
@@ -151,8 +151,8 @@ static void forwards_leave_in_order_and_end_when_they_have_arrived(void **state)
 {
     (void)state;
     struct queue *near = declare(here, "near", false), *far = declare(there, "far", false);
-    for (uint64_t place = 0; place < 3000; place++)
-        start_to(place, place % 2 ? "far" : "near", false);
+    for (uint64_t position = 0; position < 3000; position++)
+        start_to(position, position % 2 ? "far" : "near", false);
     assert_int_equal(forward_in_transit(source).messages, 3000);
     assert_int_equal(forward_in_transit(source).body_bytes, 30000);
     loop_sim_settle(w.loops);
@@ -165,8 +165,8 @@ static void forwards_leave_in_order_and_end_when_they_have_arrived(void **state)
     uint64_t next[2] = {0, 1};
     for (unsigned i = 0; i < end_count; i++) {
         assert_int_equal(ends[i].end, FORWARD_TAKEN);
-        assert_int_equal(ends[i].place, next[ends[i].place % 2]);
-        next[ends[i].place % 2] += 2;
+        assert_int_equal(ends[i].position, next[ends[i].position % 2]);
+        next[ends[i].position % 2] += 2;
     }
 }
 
@@ -293,10 +293,10 @@ static void who_waits_for_room_is_told_once(void **state)
     loop_task_init(&task, room_task);
     told_of_room = 0;
     assert_true(forward_has_room(source));
-    uint64_t place = 0;
-    for (; forward_has_room(source); place++)
-        start_to(place, "end", false);
-    assert_int_equal(place, FORWARDS_MAX);
+    uint64_t position = 0;
+    for (; forward_has_room(source); position++)
+        start_to(position, "end", false);
+    assert_int_equal(position, FORWARDS_MAX);
     loop_sim_enter(here);
     forward_when_room(source, &task);
     forward_when_room(source, &task);
@@ -319,8 +319,8 @@ static void only_so_many_are_made_before_others_have_arrived(void **state)
     enum { BIG = 6 * 1024 * 1024 };
     struct queue *end = declare(there, "end", false);
     struct message *m = message_for("", "end", BIG);
-    for (uint64_t place = 0; place < 10; place++)
-        start(place, m, false);
+    for (uint64_t position = 0; position < 10; position++)
+        start(position, m, false);
     message_unref(&m);
     unsigned before = made_count;
     uint64_t most = 0;
@@ -339,8 +339,8 @@ static void a_thousand_kept_ones_leave_room_for_others(void **state)
 {
     (void)state;
     struct queue *end = declare(there, "end", false);
-    for (uint64_t place = 0; place < 1000; place++)
-        start_to(place, "nowhere", true);
+    for (uint64_t position = 0; position < 1000; position++)
+        start_to(position, "nowhere", true);
     start_to(1000, "end", true);
     loop_sim_advance(w.loops, 50);
     assert_int_equal(end_count, 1);

@@ -186,7 +186,7 @@ static void give_up(unsigned count)
     loop_sim_enter(queue_home(q));
     while (count-- > 0 && is_first_here(q)) {
         struct message *m = backlog_deliver(&q->lanes.first.backlog, &sequence, &redelivered);
-        dead_lettering_give_up(q, lane_place(&q->lanes.first, sequence), m,
+        dead_lettering_give_up(q, lane_position(&q->lanes.first, sequence), m,
                                (enum death)below(DEATH_COUNT));
     }
     loop_sim_enter(NULL);

@@ -47,14 +47,14 @@ static void owner_fetched(struct lane_owner *owner, bool is_deadline)
     w.fetched_calls++;
 }
 
-static void owner_found(struct lane_owner *owner, uint64_t place, struct slice header,
+static void owner_found(struct lane_owner *owner, uint64_t position, struct slice header,
                         uint64_t body_bytes, bool is_persistent)
 {
     (void)owner;
     (void)header;
     assert_int_equal(body_bytes, w.body_bytes);
     assert_true(is_persistent);
-    w.found[w.found_count++] = place;
+    w.found[w.found_count++] = position;
 }
 
 static const struct lane_owner_calls calls = {

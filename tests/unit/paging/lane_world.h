@@ -40,7 +40,7 @@ struct lane_world {
     unsigned ready_calls; /* the owner was told that deliveries may go on */
     unsigned fetched_calls;
     unsigned failures;
-    uint64_t found[LANE_WORLD_NUMBERS]; /* places, in the order in which they were found */
+    uint64_t found[LANE_WORLD_NUMBERS]; /* positions, in the order in which they were found */
     unsigned found_count;
     /* Publishes, by number. */
     uint64_t confirmed[LANE_WORLD_NUMBERS]; /* in the order of the answers */

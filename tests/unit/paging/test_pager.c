@@ -400,7 +400,7 @@ static void wake(void *arg)
 static void looking_at_what_is_on_disk_changes_nothing(void **state)
 {
     (void)state;
-    struct pager_reader_place place = {0};
+    struct pager_reader_cursor cursor = {0};
     struct pager_found found;
     lane_world_open();
     lane_world_publish_many(0, MANY);
@@ -409,16 +409,16 @@ static void looking_at_what_is_on_disk_changes_nothing(void **state)
     wakes = 0;
     for (uint64_t i = begin; i < end; i++) {
         enum pager_reader_result result =
-            pager_reader_find(reader, w.lane, &place, i, false, &found);
+            pager_reader_find(reader, w.lane, &cursor, i, false, &found);
         if (result == READER_WAIT) {
             lane_world_settle();
-            result = pager_reader_find(reader, w.lane, &place, i, false, &found);
+            result = pager_reader_find(reader, w.lane, &cursor, i, false, &found);
         }
         assert_int_equal(result, READER_FOUND);
         assert_int_equal(found.sequence, i);
     }
     assert_true(wakes > 0);
-    assert_int_equal(pager_reader_find(reader, w.lane, &place, end, false, &found), READER_END);
+    assert_int_equal(pager_reader_find(reader, w.lane, &cursor, end, false, &found), READER_END);
     pager_reader_free(&reader);
     assert_int_equal(backlog()->ready, MANY);
     lane_world_consume(0, MANY);

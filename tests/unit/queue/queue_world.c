@@ -34,10 +34,10 @@ static bool can_send_on(struct queue *q)
     return !world.has_no_room;
 }
 
-static void give_up(struct queue *q, uint64_t place, struct message *m, enum death reason)
+static void give_up(struct queue *q, uint64_t position, struct message *m, enum death reason)
 {
     note_given_up(m, reason);
-    queue_settle_place(q, place);
+    queue_settle_position(q, position);
 }
 
 static void turn_away(struct queue *q, struct message *m, enum death reason)
@@ -265,7 +265,7 @@ static bool on_deliver(struct consumer *c, const struct delivery *d)
     struct taker *taker = c->session;
     assert_true(taker->count < WORLD_TEXT_MAX - 1);
     taker->got[taker->count] = (char)d->body.p[0];
-    taker->places[taker->count++] = d->place;
+    taker->positions[taker->count++] = d->position;
     if (!c->no_ack)
         consumer_hold(c);
     return true;
@@ -316,7 +316,7 @@ void taker_settle(struct taker *taker, uint32_t count, enum settle_kind kind)
     for (; count > 0; count--) {
         struct consumer *c = taker->consumer;
         assert_true(taker->settled < taker->count);
-        consumer_settle(c, taker->places[taker->settled++], 1, kind);
+        consumer_settle(c, taker->positions[taker->settled++], 1, kind);
         consumer_release(&c);
     }
     loop_sim_settle(world.loops);

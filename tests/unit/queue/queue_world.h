@@ -71,7 +71,7 @@ void world_publish_all(struct queue *q, const char *bodies);
 struct taker {
     struct consumer *consumer;
     char got[WORLD_TEXT_MAX]; /* the bodies, in order: "ab" */
-    uint64_t places[WORLD_TEXT_MAX];
+    uint64_t positions[WORLD_TEXT_MAX];
     size_t count, settled;
     bool is_cancelled;
 };

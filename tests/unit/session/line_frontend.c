@@ -222,7 +222,7 @@ static void line_publish(struct line *line, struct slice rest)
 static bool line_deliver(struct consumer *c, const struct delivery *d)
 {
     struct line *line = c->session;
-    unacked_add(&line->unacked, ++line->tag, c, d->place, loop_patient_ms(line->session.loop));
+    unacked_add(&line->unacked, ++line->tag, c, d->position, loop_patient_ms(line->session.loop));
     line_say(line, "MSG %u %.*s", (unsigned)line->tag, SLICE_ARG(d->body));
     return net_unwritten(line->session.net) <= OUTPUT_BYTES_HIGH;
 }

@@ -1,0 +1,59 @@
+#include "manage/compute_slots.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/rcu.h"
+
+static sem_t slots;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Thread_local bool has_slot;
+
+static void init(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    lv_assert(sem_init(&slots, 0, processors > 2 ? (unsigned)processors / 2 : 1) == 0);
+}
+
+static void wait_for_slot(void)
+{
+    pthread_once(&once, init);
+    while (sem_wait(&slots) != 0)
+        lv_assert(errno == EINTR);
+    has_slot = true;
+}
+
+void compute_slot_take(void)
+{
+    if (has_slot)
+        return;
+    lv_rcu_offline();
+    wait_for_slot();
+    lv_rcu_online();
+}
+
+void compute_slot_give(void)
+{
+    if (!has_slot)
+        return;
+    has_slot = false;
+    lv_assert(sem_post(&slots) == 0);
+}
+
+bool compute_slot_pause(void)
+{
+    bool had_slot = has_slot;
+    lv_rcu_offline();
+    compute_slot_give();
+    return had_slot;
+}
+
+void compute_slot_resume(bool had_slot)
+{
+    if (had_slot)
+        wait_for_slot();
+    lv_rcu_online();
+}
