@@ -41,8 +41,8 @@ struct confirms {
 void confirms_init(struct confirms *c);
 void confirms_free(struct confirms *c);
 
-/* The number of the next publish; one of these, called once its queues have been asked, gives it
- * away. */
+/* The number that the next publish will have. When its queues have been asked, call exactly one of the three
+ * below, which uses the number up. */
 static inline uint64_t confirms_next(const struct confirms *c)
 {
     return c->last + 1;

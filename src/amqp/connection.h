@@ -62,9 +62,9 @@ struct connection {
     size_t channel_count;
     size_t channel_capacity;
     struct channel *last_channel; /* the one last looked up; NULL: none */
-    size_t
-        zombies; /* channels closed, and kept by what they have under way; one more while exclusive
-                       queues are being deleted */
+    /* What the connection's memory still waits for: channels that are closed but have calls under way, and one
+     * more while its exclusive queues are being deleted. */
+    size_t zombies;
 
     struct loop_timer timer; /* handshake limit, then the client's silence, then limit of CLOSING */
     struct loop_timer beat_timer; /* our heartbeats */

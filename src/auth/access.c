@@ -102,8 +102,7 @@ struct exchange *access_publish(const struct auth_identity *who, struct vhost *v
         return NULL;
     struct exchange *x = exchange_find(vhost, exchange);
     if (!x) {
-        broker_refuse(error, REPLY_NOT_FOUND, "no exchange '%.*s' in vhost '%.*s'",
-                      SLICE_ARG(exchange), SLICE_ARG(vhost_name(vhost)));
+        exchange_refuse_missing(exchange, vhost, error);
         return NULL;
     }
     if (x->is_internal) {

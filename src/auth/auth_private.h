@@ -175,10 +175,10 @@ struct change {
 };
 
 struct change auth_change_begin(struct auth *auth, definitions_done done, void *arg);
-/* Submits in the order of the changes of memory: the lock is still held, and given back. Without
- * definitions the change is as durable as it will ever be. Takes `definition`. */
+/* Submits the change to the definitions and only then releases the lock, so that both see one order. Without
+ * definitions it counts as durable at once. Takes `definition`. */
 int auth_change_end(struct change *change, struct definition_change *definition);
-/* Gives the lock back. Returns err. */
+/* Releases the lock. Returns err. */
 int auth_change_refused(struct change *change, int err);
 /* The end of a change of a user. */
 int auth_change_end_user(struct change *change, const struct user *user);

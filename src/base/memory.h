@@ -12,14 +12,13 @@ void *lv_calloc(size_t count, size_t bytes) __attribute__((malloc, returns_nonnu
 void *lv_realloc(void *p, size_t bytes) __attribute__((returns_nonnull));
 char *lv_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 
-/* NULL when there is no memory. */
+/* Returns NULL if there is no memory. */
 void *lv_try_malloc(size_t bytes) __attribute__((malloc, warn_unused_result));
 
 /* Gives memory that this thread has freed, and that others have freed of this thread's, back to the
- * system. Returns the bytes that are free and stay, since they lie between others in use: this thread's
- * next allocations are made from them. 0 where the allocator does not tell (glibc: then the memory of all
- * threads is given back, and one call is enough). Takes one or two milliseconds, and some more for each GB. Any
- * thread. */
+ * system. Returns how many free bytes stay, because they lie between others in use; this thread's next allocations
+ * use them. glibc does not tell: 0, and one call there gives back every thread's memory. Takes one or two
+ * milliseconds, and some more for each GB. Any thread. */
 size_t lv_memory_give_back(void);
 /* For a thread that is about to end: what it has freed would stay with the process. Microseconds. */
 void lv_memory_leave(void);

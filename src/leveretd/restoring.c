@@ -1,5 +1,6 @@
-/* The end of the start: messages are read from the log while clients are served already, on a thread of
- * its own. Little is read at once, so that an ordinary start is over when it says so. */
+/* The end of the start: the last life's messages are read from the log. A log of at most AT_ONCE_BYTES is read
+ * before the start is done, so that after an ordinary stop all is there when the broker says it is ready; a longer
+ * one is read by a thread of its own, while clients are served. */
 #include <inttypes.h>
 #include <signal.h>
 #include <time.h>

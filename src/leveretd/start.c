@@ -282,8 +282,8 @@ static void name_ourselves(struct leveretd *d)
     snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
 }
 
-/* Of all memory that messages may take a quarter is for those that are not whole yet; each loop has its
- * part of that. */
+/* Messages that are not whole yet may take a quarter of the memory limit, split evenly among the loops, and at
+ * least BYTES_MIN a loop. */
 static uint64_t unfinished_bytes_max(const struct leveretd *d)
 {
     enum { BYTES_MIN = 4 * 1024 * 1024 };

@@ -144,9 +144,9 @@ enum { LOOP_SLOTS_MAX = 8 };
 void *loop_slot(const struct loop *loop, const struct loop_slot *slot);
 void loop_set_slot(struct loop *loop, struct loop_slot *slot, void *value);
 
-/* Called at the end of every turn, after its tasks and before staged mail is handed over and bytes
- * go out (front ends' confirms); again when what followed has scheduled more tasks or mail to itself. In
- * order of registration. Before loops_start() only. */
+/* `fn` runs at the end of every turn: after its tasks, before mail is handed over and sockets are written (front
+ * ends send confirms here). It runs again in the same turn if tasks were scheduled, or mail to this loop was
+ * sent, since. Several are called in the order of registration. Before loops_start() only. */
 void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop));
 
 /* Called in loops_free(), once no loop runs and no mail is left: a room frees what it keeps in its

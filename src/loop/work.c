@@ -1,5 +1,5 @@
 /* Tasks, which run once at the end of a turn, and jobs, which do long work in slices: what is the same
- * in real and simulated loops. When a job runs is each kind's own. */
+ * in real and simulated loops. Each of the two decides for itself when to run a job. */
 #include "loop/loop_base.h"
 
 /* --- tasks -------------------------------------------------------------------------------- */

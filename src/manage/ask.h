@@ -26,12 +26,12 @@ typedef void ask_fn(struct loop *loop, void *arg);
  * stopped meanwhile; some calls may not have been made, and none will be. On a thread that is no loop
  * and has registered with RCU: it is offline while it waits, so pointers read before are stale. */
 int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg);
-/* The same of one loop. */
+/* Like ask_every_loop(), for one loop. */
 int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
 
-/* The same, for what a loop cannot answer in one turn: fn is called on the loop, and the question is answered
+/* Like ask_loop(), for what a loop cannot answer in one turn: fn is called on the loop, and the question is answered
  * when ask_answer() has been called once, by fn or on the loop later. ERR_CLOSED comes after the loops have
- * stopped: nothing that fn left behind is called any more, so what it points to may be freed. */
+ * stopped: callbacks that fn left behind will not run, so `arg` may be freed. */
 struct question;
 typedef void ask_later_fn(struct loop *loop, void *arg, struct question *question);
 int ask_loop_later(struct asker *asker, struct loop *loop, ask_later_fn *fn, void *arg);

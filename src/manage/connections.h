@@ -1,5 +1,5 @@
 /* Connections, channels and consumers. They live on the loops that accepted them: each loop copies its facts in
- * one visit. connections.c is the one file of the room that knows the front end. */
+ * one visit. */
 #ifndef LEVERET_MANAGE_CONNECTIONS_H
 #define LEVERET_MANAGE_CONNECTIONS_H
 

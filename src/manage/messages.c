@@ -194,10 +194,11 @@ bool manage_explain_route(struct manage *m, const struct actor *actor, struct sl
     if (!vhost)
         return false;
     struct exchange *x = exchange_find(vhost, exchange);
-    if (!x)
-        return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_EXCHANGE,
-                             "no exchange '%.*s' in vhost '%.*s'", SLICE_ARG(exchange),
-                             SLICE_ARG(vhost_name));
+    if (!x) {
+        struct broker_error told;
+        exchange_refuse_missing(exchange, vhost, &told);
+        return manage_refuse_as_told(error, SUBJECT_EXCHANGE, &told);
+    }
     const struct routing_input message = {
         .routing_key = keys[0], .headers = headers, .has_headers = true};
     *ret_queues = explain_route(x, keys, count, &message, add_explained, ret);

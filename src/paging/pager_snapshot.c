@@ -350,8 +350,9 @@ static void on_synced(struct lane *l, struct segment *s, struct pager_ask *ask)
         segments_are_synced(l);
 }
 
-/* What is in memory alone goes into a segment, or, if it is little, into the snapshot. A full disk has no
- * room for segments; but the log has, and old files of it are given back for that. */
+/* How many bytes of messages that no segment has the snapshot itself may carry; if there are more, they go into
+ * a segment first. On a full disk segments cannot grow, so it may carry a part of the log's room: snapshots are
+ * what lets old log files be given back. */
 static uint64_t carry_bytes(const struct lane *l)
 {
     const struct journal *journal = journal_of(l->owner->home)->journal;

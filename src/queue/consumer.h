@@ -184,7 +184,7 @@ static inline void consumer_return_credit(struct consumer *c, uint32_t count)
 }
 
 /* Hands one message over: directly, or by mail (`message` then must be set, and a reference is
- * taken). False when it is stalled by that. */
+ * taken). Returns false if the consumer can take no more for now. */
 bool consumer_deliver(struct consumer *consumer, const struct delivery *delivery);
 
 /* Sets timeout_ms; the session hears of it when it was another. */

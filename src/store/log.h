@@ -208,7 +208,8 @@ struct log_stage *log_stage(struct log *log, unsigned index);
 /* The disk is to keep so much room: a new file that would leave less is made only when what is settled
  * could not be stored otherwise, and then a small one; on_space says so. 0 after log_open(). Any thread. */
 void log_set_room_min(struct log *log, uint64_t bytes);
-/* Returns about how many bytes the log can take without more room on the disk. Any thread. */
+/* Returns about how many bytes can still be written to the log's current file and its reserve, without more room
+ * on the disk. Any thread. */
 uint64_t log_room(const struct log *log);
 /* With true, files that are no longer needed are removed instead of kept for reuse. Any thread. */
 void log_set_short(struct log *log, bool is_short);

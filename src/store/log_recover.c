@@ -214,8 +214,8 @@ static void count_torn(struct log_unread *r, const struct found_file *f, struct 
                     f->number, offset, end - offset);
 }
 
-/* Walks a file from `offset` to its end, which is noted: where its last valid record ends. *ret_is_torn:
- * the log ends in it. */
+/* Walks a file from `offset` and sets f->end, where its last valid record ends. Sets *ret_is_torn if a torn write
+ * follows: then the log ends in this file. */
 static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t offset,
                          bool *ret_is_torn)
 {

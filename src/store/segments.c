@@ -180,8 +180,8 @@ static void file_close(struct segments *s, struct segment_file *f)
     f->is_dirty = false;
 }
 
-/* The file to close when there are too many: the least recently used that need not be synced, or
- * the least recently used. NULL when none is open. */
+/* The file to close when there are too many: the least recently used that need not be synced;
+ * if all need it, the least recently used of all. Returns NULL if none is open. */
 static struct segment_file *file_to_close(const struct segments *s)
 {
     struct lv_list *it;

@@ -140,6 +140,9 @@ enum change_result exchange_delete(struct vhost *vhost, struct slice name, bool 
 /* Read-side. The empty name is the default exchange. NULL when there is none. */
 struct exchange *exchange_find(struct vhost *vhost, struct slice name);
 
+/* Refuses with 404 `no exchange '%' in vhost '%'`. Returns false. */
+bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
+
 /* Recovery: puts an exchange in place without checks and without storing it. */
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d);
 

@@ -36,9 +36,6 @@ void exchange_lost_binding(struct exchange *exchange, struct durable_changes *ch
 /* Frees the default exchange; no reader is left. */
 void exchange_free(struct exchange *exchange);
 
-/* 404 `no exchange '%' in vhost '%'`. Returns false. */
-bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
-
 /* 503 `unknown exchange type '%'`, which closes the connection. Returns false. */
 bool exchange_refuse_unknown_type(struct slice type, struct broker_error *error);
 /* 406 for an argument of a type that it cannot have. Returns false. */

@@ -25,7 +25,7 @@ enum refusal {
 };
 
 /* What RabbitMQ would answer. `code` is an AMQP reply code (0: no error); `text` comes without the
- * "NOT_FOUND - " in front, which the session adds. */
+ * "NOT_FOUND - " in front, which the AMQP front end adds. */
 struct broker_error {
     uint16_t code;
     enum refusal refusal;
