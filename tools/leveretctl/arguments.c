@@ -216,5 +216,5 @@ int arguments_check(struct invocation *i, const struct command *c)
         return usage_error(i, c, EXIT_USAGE, "not enough arguments.");
     if (c->arguments_max >= 0 && count > c->arguments_max)
         return usage_error(i, c, EXIT_USAGE, "too many arguments.");
-    return EXIT_OK;
+    return numbers_check(i, c);
 }

@@ -113,6 +113,13 @@ struct failure {
         *json; /* --formatter json says this instead, and exits with 69; NULL: no difference */
 };
 
+/* How it is said that a change has succeeded. */
+enum done_form {
+    DONE_PLAIN,        /* as say_done() */
+    DONE_UNLESS_QUIET, /* not with --quiet; in JSON with the node and a status */
+    DONE_AS_VALUE,     /* in JSON as say_value() */
+};
+
 struct command {
     const char *name;
     const char *group; /* of the list in `help` */
@@ -122,7 +129,9 @@ struct command {
     /* What is said first: $v vhost, $n node, $1 to $4 arguments, $+ those from the second on,
      * $p the program, $t the timeout in seconds. */
     const char *banner;
-    const char *names; /* of the arguments in the request, in order */
+    /* Of the arguments in the request, in order. One that ends in `...` is the last: all arguments
+     * from there on, with commas between. */
+    const char *names;
     /* Listings: */
     const char *columns;     /* the default ones */
     const char *all_columns; /* those that may be asked for; NULL: always the default ones */
@@ -134,7 +143,7 @@ struct command {
     uint64_t options;    /* BIT()s beyond those taken anywhere */
     bool is_whole;       /* see struct listing: is_streamed is its opposite */
     bool has_no_headers; /* in the table format */
-    bool is_done_quiet;  /* `done` is not said with --quiet, and otherwise in JSON */
+    enum done_form done_form;
 };
 
 /* --- commands.c --------------------------------------------------------------------------- */
@@ -145,39 +154,41 @@ const struct command *command_find(const char *name);
 /* --- run.c -------------------------------------------------------------------------------- */
 
 int run_listing(struct invocation *i, const struct command *c);
-/* The same, after `fill` has added to the request (or has refused, with an exit code). */
-int run_listing_with(struct invocation *i, const struct command *c,
+/* A listing with another banner than the command's, after `fill` (NULL: nothing to do) has added to
+ * the request, or has refused, with an exit code. */
+int run_listing_with(struct invocation *i, const struct command *c, const char *banner,
                      int (*fill)(struct invocation *i, const struct command *c, json_t *request));
 int run_change(struct invocation *i, const struct command *c);
+/* A change with another banner than the command's. Takes the request. */
+int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
+                      json_t *request);
+/* Says that a change has succeeded, as the command's done_form has it; message NULL: no words. */
+void say_change_done(const struct invocation *i, const struct command *c, const char *message);
+/* The same, for "BEFORE n AFTER" with a number of the answer's. */
+void say_count(const struct invocation *i, const struct command *c, const json_t *answer,
+               const char *member, const char *before, const char *after);
 
 /* --- special.c: commands that are like no other ------------------------------------------- */
 
 int run_add_user(struct invocation *i, const struct command *c);
-int run_add_vhost(struct invocation *i, const struct command *c);
 int run_clear_topic_permissions(struct invocation *i, const struct command *c);
 int run_await_startup(struct invocation *i, const struct command *c);
 int run_close_all_connections(struct invocation *i, const struct command *c);
 int run_delete_queue(struct invocation *i, const struct command *c);
-int run_list_delayed(struct invocation *i, const struct command *c);
-int run_cancel_delayed(struct invocation *i, const struct command *c);
+int run_cancel_delayed(struct invocation *i, const struct command *c); /* delayed.c */
 int run_environment(struct invocation *i, const struct command *c);
 int run_explain_route(struct invocation *i, const struct command *c); /* explain.c */
 int run_help(struct invocation *i, const struct command *c);
 int run_password_change(struct invocation *i, const struct command *c);
 int run_ping(struct invocation *i, const struct command *c);
 int run_set_log_level(struct invocation *i, const struct command *c);
-int run_set_user_tags(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
-int run_trace(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
 
 /* --- messages.c: about the messages in a queue ---------------------------------------------- */
 
 int run_browse_queue(struct invocation *i, const struct command *c);
 int run_retry_dead_letters(struct invocation *i, const struct command *c);
-
-/* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
-void say_value(const struct invocation *i, json_t *value);
 
 /* --- policies.c: policies, parameters, limits ---------------------------------------------- */
 
@@ -186,7 +197,6 @@ int run_list_user_limits(struct invocation *i, const struct command *c);
 int run_list_vhost_limits(struct invocation *i, const struct command *c);
 int run_set_cluster_name(struct invocation *i, const struct command *c);
 int run_set_policy(struct invocation *i, const struct command *c);
-int run_set_vhost_tags(struct invocation *i, const struct command *c);
 
 /* --- status.c ----------------------------------------------------------------------------- */
 
@@ -208,8 +218,20 @@ void usage_line(const struct invocation *i, const struct command *c, FILE *out);
 void help_command(const struct invocation *i, const struct command *c, FILE *out);
 void help_all(const struct invocation *i, FILE *out);
 
+/* --- request.c ------------------------------------------------------------------------------ */
+
+/* A request with the command's name, the vhost, the arguments under the names given, and options
+ * that the broker knows, under theirs. The caller owns it. */
+json_t *request_of(const struct invocation *i, const struct command *c);
+/* Refuses options that should be numbers and are none: EXIT_USAGE after it was said; EXIT_OK. */
+int numbers_check(const struct invocation *i, const struct command *c);
+/* False when the text is no whole number from 0 on. */
+bool read_number(const char *text, json_int_t *ret);
+
 /* --- talk.c: what commands do with the broker ---------------------------------------------- */
 
+/* The buffer as a string, which is good until it is added to. */
+const char *text_of(struct lv_buffer *b);
 /* Appends a text with its $... filled in. */
 void expand(const struct invocation *i, const char *text, struct lv_buffer *out);
 /* The banner (NULL: none), unless we are quiet or a machine reads. */
@@ -219,21 +241,17 @@ int say_error(int exit_code, const char *format, ...) __attribute__((format(prin
 
 /* Opens the socket. EXIT_OK, or EXIT_UNAVAILABLE after saying why. */
 int connect_to_broker(struct invocation *i);
-/* A request with the command's name, the vhost, and the arguments under the names given. The caller
- * owns it. */
-json_t *request_of(const struct invocation *i, const struct command *c);
-/* Adds --offset, --limit and --truncate as numbers, --unacked and --keep-history as true, as far as
- * they are given (messages.c). */
-void request_add_options(const struct invocation *i, json_t *request);
-/* The same, with another banner than the command's. */
-int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
-                      json_t *request);
 /* Sends a request and reads its answer: rows to `row` (NULL: there are none). EXIT_OK: *ret is the
  * last line, ok, for the caller to own. Else the exit code, after the failure was said. Takes the
  * request. */
 typedef void row_fn(void *arg, const json_t *row);
 int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
              json_t **ret);
+/* Connects, says the banner, and converses: most commands do nothing else. */
+int broker_ask(struct invocation *i, const struct command *c, const char *banner, json_t *request,
+               row_fn *row, void *arg, json_t **ret);
+/* {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
+void say_value(const struct invocation *i, json_t *value);
 /* What is said after a change: `message`, or nothing (NULL), as the format has it. */
 void say_done(const struct invocation *i, const char *message);
 /* A line of JSON to standard output. Takes the value. */

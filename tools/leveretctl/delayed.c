@@ -1,33 +1,5 @@
 /* Commands about messages that an exchange delays. */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "leveretctl/command.h"
-
-static bool read_number(const char *text, json_int_t *ret)
-{
-    char *end;
-    errno = 0;
-    *ret = strtoll(text, &end, 10);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
-}
-
-static int add_limit(struct invocation *i, const struct command *c, json_t *request)
-{
-    json_int_t number;
-    const char *limit = i->values[OPTION_LIMIT];
-    if (limit && !read_number(limit, &number))
-        return usage_error(i, c, EXIT_USAGE, "--limit: expected a non-negative integer, got '%s'",
-                           limit);
-    if (limit)
-        json_object_set_new(request, "limit", json_integer(number));
-    return EXIT_OK;
-}
-
-int run_list_delayed(struct invocation *i, const struct command *c)
-{
-    return run_listing_with(i, c, add_limit);
-}
 
 /* The ids behind the exchange's name; false when one is none. */
 static bool add_ids(const struct invocation *i, json_t *request)
@@ -45,30 +17,18 @@ static bool add_ids(const struct invocation *i, json_t *request)
 
 int run_cancel_delayed(struct invocation *i, const struct command *c)
 {
-    bool is_all = is_given(i, OPTION_ALL);
-    struct lv_buffer done = {0};
     json_t *answer;
-    if (is_all == (i->argument_count > 1))
+    if (is_given(i, OPTION_ALL) == (i->argument_count > 1))
         return usage_error(i, c, EXIT_USAGE, "give either ids or --all");
     json_t *request = request_of(i, c);
     if (!add_ids(i, request)) {
         json_decref(request);
         return usage_error(i, c, EXIT_USAGE, "an id is a number from 0 on");
     }
-    json_object_set_new(request, "all", json_boolean(is_all));
-    int code = connect_to_broker(i);
-    if (code == EXIT_OK) {
-        say_banner(i, c->banner);
-        code = converse(i, c, request, NULL, NULL, &answer);
-    } else {
-        json_decref(request);
-    }
-    if (code == EXIT_OK) {
-        lv_buffer_printf(&done, "Cancelled %lld messages",
-                         (long long)json_integer_value(json_object_get(answer, "messages")));
-        json_decref(answer);
-        say_done(i, (const char *)done.p);
-    }
-    lv_buffer_free(&done);
-    return code;
+    int code = broker_ask(i, c, c->banner, request, NULL, NULL, &answer);
+    if (code != EXIT_OK)
+        return code;
+    say_count(i, c, answer, "messages", "Cancelled ", " messages");
+    json_decref(answer);
+    return EXIT_OK;
 }

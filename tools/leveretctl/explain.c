@@ -46,5 +46,5 @@ static int add_message(struct invocation *i, const struct command *c, json_t *re
 
 int run_explain_route(struct invocation *i, const struct command *c)
 {
-    return run_listing_with(i, c, add_message);
+    return run_listing_with(i, c, c->banner, add_message);
 }

@@ -5,20 +5,11 @@
 
 #include "leveretctl/command.h"
 
-static const char *text_of(struct lv_buffer *b)
-{
-    lv_buffer_add_u8(b, '\0');
-    b->n--;
-    return (const char *)b->p;
-}
-
 int run_set_policy(struct invocation *i, const struct command *c)
 {
     struct lv_buffer banner = {0};
     json_t *request = request_of(i, c);
     long priority = is_given(i, OPTION_PRIORITY) ? strtol(i->values[OPTION_PRIORITY], NULL, 10) : 0;
-    if (is_given(i, OPTION_APPLY_TO))
-        json_object_set_new(request, "apply_to", json_string(i->values[OPTION_APPLY_TO]));
     json_object_set_new(request, "priority", json_integer(priority));
     lv_buffer_printf(
         &banner,
@@ -27,17 +18,6 @@ int run_set_policy(struct invocation *i, const struct command *c)
     int code = run_change_saying(i, c, text_of(&banner), request);
     lv_buffer_free(&banner);
     return code;
-}
-
-int run_set_vhost_tags(struct invocation *i, const struct command *c)
-{
-    struct lv_buffer tags = {0};
-    json_t *request = request_of(i, c);
-    for (size_t a = 1; a < i->argument_count; a++)
-        lv_buffer_printf(&tags, "%s%s", a > 1 ? "," : "", i->arguments[a]);
-    json_object_set_new(request, "tags", json_string(text_of(&tags)));
-    lv_buffer_free(&tags);
-    return run_change_saying(i, c, c->banner, request);
 }
 
 int run_set_cluster_name(struct invocation *i, const struct command *c)
@@ -75,24 +55,10 @@ static int ask_limits(struct invocation *i, const struct command *c, const char 
                       json_t *request, struct lv_buffer *ret)
 {
     json_t *answer;
-    int code = connect_to_broker(i);
-    if (code != EXIT_OK) {
-        json_decref(request);
-        return code;
-    }
-    say_banner(i, banner);
-    code = converse(i, c, request, keep_limits, ret, &answer);
+    int code = broker_ask(i, c, banner, request, keep_limits, ret, &answer);
     if (code == EXIT_OK)
         json_decref(answer);
     return code;
-}
-
-/* The listing of all that have limits: asked for without a name. */
-static int list_all(struct invocation *i, const struct command *c, const char *banner)
-{
-    struct command all = *c;
-    all.banner = banner;
-    return run_listing(i, &all);
 }
 
 int run_list_vhost_limits(struct invocation *i, const struct command *c)
@@ -100,7 +66,7 @@ int run_list_vhost_limits(struct invocation *i, const struct command *c)
     struct lv_buffer limits = {0};
     if (is_given(i, OPTION_GLOBAL)) {
         i->vhost = NULL;
-        return list_all(i, c, "Listing limits for all vhosts ...");
+        return run_listing_with(i, c, "Listing limits for all vhosts ...", NULL);
     }
     int code = ask_limits(i, c, "Listing limits for vhost \"$v\" ...", request_of(i, c), &limits);
     if (code == EXIT_OK && i->format != FORMAT_JSON)
@@ -117,7 +83,7 @@ int run_list_user_limits(struct invocation *i, const struct command *c)
 {
     struct lv_buffer limits = {0};
     if (is_given(i, OPTION_GLOBAL))
-        return list_all(i, c, "Listing limits for all users ...");
+        return run_listing_with(i, c, "Listing limits for all users ...", NULL);
     i->arguments[0] = is_given(i, OPTION_USER) ? i->values[OPTION_USER] : "guest";
     i->argument_count = 1;
     json_t *request = request_of(i, c);

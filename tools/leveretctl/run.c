@@ -126,7 +126,7 @@ static int list(struct invocation *i, const struct command *c, const struct colu
     return code;
 }
 
-int run_listing_with(struct invocation *i, const struct command *c,
+int run_listing_with(struct invocation *i, const struct command *c, const char *banner,
                      int (*fill)(struct invocation *i, const struct command *c, json_t *request))
 {
     struct column_names names = {0};
@@ -137,7 +137,7 @@ int run_listing_with(struct invocation *i, const struct command *c,
     if (code == EXIT_OK)
         code = connect_to_broker(i);
     if (code == EXIT_OK) {
-        say_banner(i, c->banner);
+        say_banner(i, banner);
         code = list(i, c, &names, json_incref(request));
     }
     json_decref(request);
@@ -147,40 +147,44 @@ int run_listing_with(struct invocation *i, const struct command *c,
 
 int run_listing(struct invocation *i, const struct command *c)
 {
-    return run_listing_with(i, c, NULL);
+    return run_listing_with(i, c, c->banner, NULL);
 }
 
 /* --- changes ------------------------------------------------------------------------------- */
 
-static void done(const struct invocation *i, const struct command *c)
+void say_change_done(const struct invocation *i, const struct command *c, const char *message)
+{
+    if (i->format == FORMAT_JSON && c->done_form == DONE_AS_VALUE)
+        say_value(i, json_string(message));
+    else if (i->format == FORMAT_JSON && c->done_form == DONE_UNLESS_QUIET)
+        say_json(json_pack("{s:s, s:s, s:s}", "message", message, "node", i->node, "status", "ok"));
+    else if (c->done_form != DONE_UNLESS_QUIET || !is_quiet(i))
+        say_done(i, message);
+}
+
+void say_count(const struct invocation *i, const struct command *c, const json_t *answer,
+               const char *member, const char *before, const char *after)
 {
     struct lv_buffer text = {0};
-    if (c->done)
-        expand(i, c->done, &text);
-    lv_buffer_add_u8(&text, '\0');
-    const char *message = c->done ? (const char *)text.p : NULL;
-    if (c->is_done_quiet && i->format == FORMAT_JSON)
-        say_json(json_pack("{s:s, s:s, s:s}", "message", message, "node", i->node, "status", "ok"));
-    else if (!c->is_done_quiet || !is_quiet(i))
-        say_done(i, message);
+    long long count = json_integer_value(json_object_get(answer, member));
+    lv_buffer_printf(&text, "%s%lld%s", before, count, after);
+    say_change_done(i, c, text_of(&text));
     lv_buffer_free(&text);
 }
 
 int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
                       json_t *request)
 {
+    struct lv_buffer text = {0};
     json_t *answer;
-    int code = connect_to_broker(i);
-    if (code != EXIT_OK) {
-        json_decref(request);
-        return code;
-    }
-    say_banner(i, banner);
-    code = converse(i, c, request, NULL, NULL, &answer);
+    int code = broker_ask(i, c, banner, request, NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;
     json_decref(answer);
-    done(i, c);
+    if (c->done)
+        expand(i, c->done, &text);
+    say_change_done(i, c, c->done ? text_of(&text) : NULL);
+    lv_buffer_free(&text);
     return EXIT_OK;
 }
 

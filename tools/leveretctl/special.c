@@ -9,14 +9,6 @@
 #include "base/error.h"
 #include "leveretctl/command.h"
 
-/* Buffers as strings. */
-static const char *text_of(struct lv_buffer *b)
-{
-    lv_buffer_add_u8(b, '\0');
-    b->n--;
-    return (const char *)b->p;
-}
-
 /* --- passwords ----------------------------------------------------------------------------- */
 
 /* A line of standard input, not shown while it is typed. False at its end. */
@@ -55,7 +47,8 @@ static int change_with_password(struct invocation *i, const struct command *c, i
     if (i->argument_count >= 2)
         return run_change(i, c);
     say_banner(i, c->banner);
-    bool has_prompt = !c->is_done_quiet || (!is_quiet(i) && format_is_for_people(i->format));
+    bool has_prompt =
+        c->done_form != DONE_UNLESS_QUIET || (!is_quiet(i) && format_is_for_people(i->format));
     if (!read_password(has_prompt, &password))
         return say_error(exit_without, "Password is not provided via argument or stdin");
     i->arguments[i->argument_count++] = text_of(&password);
@@ -78,17 +71,6 @@ int run_add_user(struct invocation *i, const struct command *c)
 
 /* --- what is said differs -------------------------------------------------------------------- */
 
-int run_set_user_tags(struct invocation *i, const struct command *c)
-{
-    struct lv_buffer tags = {0};
-    json_t *request = request_of(i, c);
-    for (size_t a = 1; a < i->argument_count; a++)
-        lv_buffer_printf(&tags, "%s%s", a > 1 ? "," : "", i->arguments[a]);
-    json_object_set_new(request, "tags", json_string(text_of(&tags)));
-    lv_buffer_free(&tags);
-    return run_change_saying(i, c, c->banner, request);
-}
-
 int run_clear_topic_permissions(struct invocation *i, const struct command *c)
 {
     return run_change_saying(
@@ -97,24 +79,6 @@ int run_clear_topic_permissions(struct invocation *i, const struct command *c)
             ? "Clearing topic permissions on \"$2\" for user \"$1\" in vhost \"$v\" ..."
             : "Clearing topic permissions for user \"$1\" in vhost \"$v\" ...",
         request_of(i, c));
-}
-
-int run_add_vhost(struct invocation *i, const struct command *c)
-{
-    static const struct {
-        enum option option;
-        const char *name;
-    } more[] = {
-        {OPTION_DESCRIPTION, "description"},
-        {OPTION_TAGS, "tags"},
-        {OPTION_QUEUE_TYPE, "default_queue_type"},
-    };
-    json_t *request = request_of(i, c);
-    for (size_t n = 0; n < sizeof more / sizeof *more; n++) {
-        if (is_given(i, more[n].option))
-            json_object_set_new(request, more[n].name, json_string(i->values[more[n].option]));
-    }
-    return run_change_saying(i, c, c->banner, request);
 }
 
 int run_set_log_level(struct invocation *i, const struct command *c)
@@ -133,7 +97,7 @@ int run_set_log_level(struct invocation *i, const struct command *c)
 
 int run_delete_queue(struct invocation *i, const struct command *c)
 {
-    struct lv_buffer banner = {0}, done = {0};
+    struct lv_buffer banner = {0};
     bool if_empty = is_given(i, OPTION_IF_EMPTY), if_unused = is_given(i, OPTION_IF_UNUSED);
     json_t *answer;
 
@@ -142,81 +106,29 @@ int run_delete_queue(struct invocation *i, const struct command *c)
     lv_buffer_printf(&banner, "Deleting queue '$1' on vhost '$v'%s%s%s ...",
                      if_empty ? " if queue is empty" : "", if_empty && if_unused ? " and" : "",
                      if_unused ? " if queue is unused" : "");
-    json_t *request = request_of(i, c);
-    json_object_set_new(request, "if_empty", json_boolean(if_empty));
-    json_object_set_new(request, "if_unused", json_boolean(if_unused));
-    int code = connect_to_broker(i);
-    if (code == EXIT_OK) {
-        say_banner(i, text_of(&banner));
-        code = converse(i, c, request, NULL, NULL, &answer);
-    } else {
-        json_decref(request);
-    }
-    if (code == EXIT_OK) {
-        lv_buffer_printf(&done, "Queue was successfully deleted with %lld ready messages",
-                         (long long)json_integer_value(json_object_get(answer, "messages")));
-        json_decref(answer);
-        say_done(i, text_of(&done));
-    }
+    int code = broker_ask(i, c, text_of(&banner), request_of(i, c), NULL, NULL, &answer);
     lv_buffer_free(&banner);
-    lv_buffer_free(&done);
-    return code;
-}
-
-void say_value(const struct invocation *i, json_t *value)
-{
-    say_json(json_pack("{s:s, s:s, s:o}", "node", i->node, "result", "ok", "value", value));
+    if (code != EXIT_OK)
+        return code;
+    say_count(i, c, answer, "messages", "Queue was successfully deleted with ", " ready messages");
+    json_decref(answer);
+    return EXIT_OK;
 }
 
 int run_close_all_connections(struct invocation *i, const struct command *c)
 {
-    struct lv_buffer done = {0};
     json_t *answer;
     json_t *request = request_of(i, c);
-    bool is_global = is_given(i, OPTION_GLOBAL);
-
-    if (is_global)
+    const char *banner = "Closing all connections in vhost $v, reason: $1...";
+    if (is_given(i, OPTION_GLOBAL)) {
         json_object_del(request, "vhost");
-    int code = connect_to_broker(i);
-    if (code != EXIT_OK) {
-        json_decref(request);
-        return code;
+        banner = "Closing all connections to node $n (across all vhosts), reason: $1...";
     }
-    say_banner(i, is_global
-                      ? "Closing all connections to node $n (across all vhosts), reason: $1..."
-                      : "Closing all connections in vhost $v, reason: $1...");
-    code = converse(i, c, request, NULL, NULL, &answer);
+    int code = broker_ask(i, c, banner, request, NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;
-    lv_buffer_printf(&done, "Closed %lld connections",
-                     (long long)json_integer_value(json_object_get(answer, "closed")));
+    say_count(i, c, answer, "closed", "Closed ", " connections");
     json_decref(answer);
-    if (i->format == FORMAT_JSON)
-        say_value(i, json_string(text_of(&done)));
-    else
-        say_done(i, text_of(&done));
-    lv_buffer_free(&done);
-    return EXIT_OK;
-}
-
-int run_trace(struct invocation *i, const struct command *c)
-{
-    struct lv_buffer done = {0};
-    json_t *answer;
-    int code = connect_to_broker(i);
-    if (code != EXIT_OK)
-        return code;
-    say_banner(i, c->banner);
-    code = converse(i, c, request_of(i, c), NULL, NULL, &answer);
-    if (code != EXIT_OK)
-        return code;
-    json_decref(answer);
-    expand(i, c->done, &done);
-    if (i->format == FORMAT_JSON)
-        say_value(i, json_string(text_of(&done)));
-    else
-        say_done(i, text_of(&done));
-    lv_buffer_free(&done);
     return EXIT_OK;
 }
 
@@ -321,11 +233,7 @@ int run_environment(struct invocation *i, const struct command *c)
 {
     json_t *answer, *value;
     const char *key;
-    int code = connect_to_broker(i);
-    if (code != EXIT_OK)
-        return code;
-    say_banner(i, c->banner);
-    code = converse(i, c, request_of(i, c), NULL, NULL, &answer);
+    int code = broker_ask(i, c, c->banner, request_of(i, c), NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;
     json_t *settings = json_object_get(answer, "settings");

@@ -205,11 +205,7 @@ int run_status(struct invocation *i, const struct command *c)
                            "unit '%s' is not supported. Please use one of: "
                            "bytes, mb, gb",
                            unit);
-    int code = connect_to_broker(i);
-    if (code != EXIT_OK)
-        return code;
-    say_banner(i, c->banner);
-    code = converse(i, c, request_of(i, c), NULL, NULL, &facts);
+    int code = broker_ask(i, c, c->banner, request_of(i, c), NULL, NULL, &facts);
     if (code != EXIT_OK)
         return code;
     if (i->format == FORMAT_JSON)

@@ -1,3 +1,4 @@
+/* Talking with the broker: banners, failures, answers. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,13 @@ enum { TIMEOUT_S_DEFAULT = 60 };
 static int timeout_ms_of(const struct invocation *i)
 {
     return (i->timeout_s < 0 ? TIMEOUT_S_DEFAULT : i->timeout_s) * 1000;
+}
+
+const char *text_of(struct lv_buffer *b)
+{
+    lv_buffer_add_u8(b, '\0');
+    b->n--;
+    return (const char *)b->p;
 }
 
 static void put_joined(const struct invocation *i, size_t from, struct lv_buffer *out)
@@ -94,28 +102,6 @@ int connect_to_broker(struct invocation *i)
     else
         fprintf(stderr, " * %s/control.sock: %s\n", i->data_dir, lv_error_text(err));
     return EXIT_UNAVAILABLE;
-}
-
-static void set_named(const struct invocation *i, json_t *request, const char *names)
-{
-    for (size_t a = 0; *names && a < i->argument_count; a++) {
-        size_t n = strcspn(names, " ");
-        json_object_setn_new(request, names, n, json_string(i->arguments[a]));
-        names += n;
-        names += *names == ' ';
-    }
-}
-
-json_t *request_of(const struct invocation *i, const struct command *c)
-{
-    json_t *request = json_object();
-    json_object_set_new(request, "command", json_string(c->name));
-    if (i->vhost)
-        json_object_set_new(request, "vhost", json_string(i->vhost));
-    if (c->names)
-        set_named(i, request, c->names);
-    request_add_options(i, request);
-    return request;
 }
 
 /* --- failures ----------------------------------------------------------------------------- */
@@ -222,12 +208,29 @@ int converse(struct invocation *i, const struct command *c, json_t *request, row
     }
 }
 
+int broker_ask(struct invocation *i, const struct command *c, const char *banner, json_t *request,
+               row_fn *row, void *arg, json_t **ret)
+{
+    int code = connect_to_broker(i);
+    if (code != EXIT_OK) {
+        json_decref(request);
+        return code;
+    }
+    say_banner(i, banner);
+    return converse(i, c, request, row, arg, ret);
+}
+
 void say_json(json_t *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
     printf("%s\n", text);
     free(text);
     json_decref(value);
+}
+
+void say_value(const struct invocation *i, json_t *value)
+{
+    say_json(json_pack("{s:s, s:s, s:o}", "node", i->node, "result", "ok", "value", value));
 }
 
 void say_done(const struct invocation *i, const char *message)
