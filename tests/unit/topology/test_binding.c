@@ -224,79 +224,174 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
     return remove(path);
 }
 
-static void what_is_durable_at_both_ends_is_stored(void **state)
+/* A broker that stores, with a vhost "v" to whose definitions everything below belongs. */
+struct stored_world {
+    struct world w;
+    char directory[sizeof "/tmp/leveret-test-XXXXXX"];
+    struct definitions *definitions;
+    struct waiter waiter;
+    struct durable_done done;
+    int calls; /* of done(), that we have waited for */
+};
+
+/* A change that is to be stored has been: done() was called once for it. */
+static void assert_pending(struct stored_world *s, enum change_result result)
+{
+    assert_int_equal(result, CHANGE_PENDING);
+    wait_for(&s->waiter, ++s->calls);
+}
+
+static void stored_world_start(struct stored_world *s)
+{
+    struct vhost *vhost = NULL;
+    *s = (struct stored_world){.directory = "/tmp/leveret-test-XXXXXX"};
+    pthread_mutex_init(&s->waiter.mutex, NULL);
+    pthread_cond_init(&s->waiter.called, NULL);
+    s->done = (struct durable_done){waiter_done, &s->waiter};
+    assert_non_null(mkdtemp(s->directory));
+    assert_int_equal(definitions_open(s->directory, &s->definitions), 0);
+    world_start_with(&s->w, 1, s->definitions);
+    assert_pending(s, world_vhost_create(&s->w, slice_str("v"), s->done, &vhost));
+    s->w.vhost = vhost;
+}
+
+static void stored_world_stop(struct stored_world *s)
+{
+    world_delete_queues(&s->w);
+    world_vhost_delete(&s->w, slice_str("v"), s->done);
+    wait_for(&s->waiter, ++s->calls);
+    assert_stored(s->definitions, "");
+    s->w.vhost = vhost_find(s->w.topology, slice_str("/"));
+    world_stop(&s->w);
+    definitions_close(&s->definitions);
+    nftw(s->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static enum change_result declare(struct stored_world *s, const char *name, const char *type,
+                                  const char *flags)
+{
+    bool created = false;
+    struct exchange_declaration d = {.name = slice_str(name),
+                                     .type = slice_str(type),
+                                     .durable = strchr(flags, 'd') != NULL,
+                                     .auto_delete = strchr(flags, 'a') != NULL,
+                                     .internal = strchr(flags, 'i') != NULL};
+    return exchange_declare(s->w.vhost, &d, s->done, &s->w.error, &created);
+}
+
+static enum change_result add(struct stored_world *s, const char *source, const char *arrow,
+                              const char *destination)
+{
+    struct binding_request r = world_request(source, arrow, destination, "k", SLICE_EMPTY);
+    return binding_add(s->w.vhost, &r, s->done, &s->w.error);
+}
+
+static enum change_result take_away(struct stored_world *s, const char *source, const char *arrow,
+                                    const char *destination)
+{
+    struct binding_request r = world_request(source, arrow, destination, "k", SLICE_EMPTY);
+    return binding_remove(s->w.vhost, &r, s->done, &s->w.error);
+}
+
+static enum change_result delete_exchange(struct stored_world *s, const char *name)
+{
+    return exchange_delete(s->w.vhost, slice_str(name), false, s->done, &s->w.error);
+}
+
+static void durable_exchanges_are_stored_with_their_flags_and_others_are_not(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/leveret-test-XXXXXX";
-    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
-    struct durable_done done = {waiter_done, &waiter};
-    struct definitions *definitions = NULL;
-    struct world w;
-    struct vhost *vhost = NULL;
-    bool created = false;
-    int calls = 0;
-    assert_non_null(mkdtemp(directory));
-    assert_int_equal(definitions_open(directory, &definitions), 0);
-    world_start_with(&w, 1, definitions);
-    assert_int_equal(world_vhost_create(&w, slice_str("v"), done, &vhost), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    w.vhost = vhost;
+    struct stored_world s;
+    stored_world_start(&s);
+    assert_pending(&s, declare(&s, "x", "topic", "di"));
+    assert_pending(&s, declare(&s, "a", "fanout", "da"));
+    assert_int_equal(declare(&s, "t", "fanout", ""), CHANGE_DONE);
+    assert_stored(s.definitions, "[vhost v][fanout a auto-delete 0][topic x internal 0]");
+    stored_world_stop(&s);
+}
 
-    struct exchange_declaration d = {
-        .name = slice_str("x"), .type = slice_str("topic"), .durable = true, .internal = true};
-    assert_int_equal(exchange_declare(vhost, &d, done, &w.error, &created), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    assert_int_equal(exchange_declare(vhost, &d, done, &w.error, &created), CHANGE_DONE);
-    d = (struct exchange_declaration){
-        .name = slice_str("a"), .type = slice_str("fanout"), .durable = true, .auto_delete = true};
-    assert_int_equal(exchange_declare(vhost, &d, done, &w.error, &created), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    d = (struct exchange_declaration){.name = slice_str("t"), .type = slice_str("fanout")};
-    assert_int_equal(exchange_declare(vhost, &d, done, &w.error, &created), CHANGE_DONE);
-    assert_stored(definitions, "[vhost v][fanout a auto-delete 0][topic x internal 0]");
+static void an_exchange_that_is_there_is_not_stored_again(void **state)
+{
+    (void)state;
+    struct stored_world s;
+    stored_world_start(&s);
+    assert_pending(&s, declare(&s, "x", "topic", "d"));
+    assert_int_equal(declare(&s, "x", "topic", "d"), CHANGE_DONE);
+    assert_stored(s.definitions, "[vhost v][topic x 0]");
+    stored_world_stop(&s);
+}
 
-    /* A binding is as durable as both of its ends. */
-    struct queue_entry *durable = world_queue(&w, "durable", true);
-    world_queue(&w, "transient", false);
-    struct binding_request r = world_request("x", "->", "durable", "k", SLICE_EMPTY);
-    assert_int_equal(binding_add(vhost, &r, done, &w.error), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    assert_int_equal(binding_add(vhost, &r, done, &w.error), CHANGE_DONE);
-    r = world_request("x", "->", "transient", "k", SLICE_EMPTY);
-    assert_int_equal(binding_add(vhost, &r, done, &w.error), CHANGE_DONE);
-    r = world_request("t", "->", "durable", "k", SLICE_EMPTY);
-    assert_int_equal(binding_add(vhost, &r, done, &w.error), CHANGE_DONE);
-    r = world_request("a", "=>", "x", "k", SLICE_EMPTY);
-    assert_int_equal(binding_add(vhost, &r, done, &w.error), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    assert_stored(definitions, "[vhost v][fanout a auto-delete 0][topic x internal 0]"
-                               "[a => x k 0][x -> durable k 0]");
+static void a_binding_is_stored_when_both_of_its_ends_are_durable(void **state)
+{
+    (void)state;
+    struct stored_world s;
+    stored_world_start(&s);
+    world_queue(&s.w, "durable", true);
+    world_queue(&s.w, "transient", false);
+    assert_pending(&s, declare(&s, "x", "topic", "d"));
+    assert_pending(&s, declare(&s, "y", "topic", "d"));
+    assert_int_equal(declare(&s, "t", "fanout", ""), CHANGE_DONE);
+    assert_pending(&s, add(&s, "x", "->", "durable"));
+    assert_pending(&s, add(&s, "y", "=>", "x"));
+    assert_int_equal(add(&s, "x", "->", "transient"), CHANGE_DONE);
+    assert_int_equal(add(&s, "t", "->", "durable"), CHANGE_DONE);
+    assert_stored(s.definitions, "[vhost v][topic x 0][topic y 0]"
+                                 "[x -> durable k 0][y => x k 0]");
+    stored_world_stop(&s);
+}
 
-    /* Deleting x takes a with it: one answer, after both. */
-    assert_int_equal(exchange_delete(vhost, slice_str("x"), false, done, &w.error), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    assert_stored(definitions, "[vhost v]");
-    assert_int_equal(exchange_delete(vhost, slice_str("t"), false, done, &w.error), CHANGE_DONE);
-    assert_int_equal(exchange_delete(vhost, slice_str("t"), false, done, &w.error), CHANGE_DONE);
+static void a_binding_that_is_there_is_not_stored_again(void **state)
+{
+    (void)state;
+    struct stored_world s;
+    stored_world_start(&s);
+    world_queue(&s.w, "q", true);
+    assert_pending(&s, declare(&s, "x", "topic", "d"));
+    assert_pending(&s, add(&s, "x", "->", "q"));
+    assert_int_equal(add(&s, "x", "->", "q"), CHANGE_DONE);
+    assert_stored(s.definitions, "[vhost v][topic x 0][x -> q k 0]");
+    stored_world_stop(&s);
+}
 
-    /* Predeclared exchanges are not stored, bindings from them are. */
-    r = world_request("amq.direct", "->", "durable", "k", SLICE_EMPTY);
-    assert_int_equal(binding_add(vhost, &r, done, &w.error), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    assert_stored(definitions, "[vhost v][amq.direct -> durable k 0]");
-    assert_int_equal(binding_remove(vhost, &r, done, &w.error), CHANGE_PENDING);
-    wait_for(&waiter, ++calls);
-    assert_int_equal(binding_remove(vhost, &r, done, &w.error), CHANGE_DONE);
-    assert_stored(definitions, "[vhost v]");
-    world_queue_delete(&w, durable);
-    world_delete_queues(&w);
-    world_vhost_delete(&w, slice_str("v"), done);
-    wait_for(&waiter, ++calls);
-    assert_stored(definitions, "");
-    w.vhost = vhost_find(w.topology, slice_str("/"));
-    world_stop(&w);
-    definitions_close(&definitions);
-    nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+static void a_deletion_that_deletes_more_is_stored_with_one_answer(void **state)
+{
+    (void)state;
+    struct stored_world s;
+    stored_world_start(&s);
+    world_queue(&s.w, "q", true);
+    assert_pending(&s, declare(&s, "x", "topic", "d"));
+    assert_pending(&s, declare(&s, "a", "fanout", "da"));
+    assert_pending(&s, add(&s, "x", "->", "q"));
+    assert_pending(&s, add(&s, "a", "=>", "x"));
+    assert_pending(&s, delete_exchange(&s, "x")); /* a has no binding left and is deleted, too */
+    assert_stored(s.definitions, "[vhost v]");
+    stored_world_stop(&s);
+}
+
+static void deleting_what_is_not_stored_needs_no_waiting(void **state)
+{
+    (void)state;
+    struct stored_world s;
+    stored_world_start(&s);
+    assert_int_equal(declare(&s, "t", "fanout", ""), CHANGE_DONE);
+    assert_int_equal(delete_exchange(&s, "t"), CHANGE_DONE);
+    assert_int_equal(delete_exchange(&s, "t"), CHANGE_DONE);
+    assert_stored(s.definitions, "[vhost v]");
+    stored_world_stop(&s);
+}
+
+static void predeclared_exchanges_are_not_stored_but_bindings_from_them_are(void **state)
+{
+    (void)state;
+    struct stored_world s;
+    stored_world_start(&s);
+    world_queue(&s.w, "q", true);
+    assert_pending(&s, add(&s, "amq.direct", "->", "q"));
+    assert_stored(s.definitions, "[vhost v][amq.direct -> q k 0]");
+    assert_pending(&s, take_away(&s, "amq.direct", "->", "q"));
+    assert_stored(s.definitions, "[vhost v]");
+    assert_int_equal(take_away(&s, "amq.direct", "->", "q"), CHANGE_DONE);
+    stored_world_stop(&s);
 }
 
 static void recovery_puts_back_what_was_stored(void **state)
@@ -389,7 +484,13 @@ int main(void)
         cmocka_unit_test(another_connections_exclusive_queue_is_locked),
         cmocka_unit_test(a_routing_key_has_255_bytes_at_most),
         cmocka_unit_test(listings_include_the_implied_bindings),
-        cmocka_unit_test(what_is_durable_at_both_ends_is_stored),
+        cmocka_unit_test(durable_exchanges_are_stored_with_their_flags_and_others_are_not),
+        cmocka_unit_test(an_exchange_that_is_there_is_not_stored_again),
+        cmocka_unit_test(a_binding_is_stored_when_both_of_its_ends_are_durable),
+        cmocka_unit_test(a_binding_that_is_there_is_not_stored_again),
+        cmocka_unit_test(a_deletion_that_deletes_more_is_stored_with_one_answer),
+        cmocka_unit_test(deleting_what_is_not_stored_needs_no_waiting),
+        cmocka_unit_test(predeclared_exchanges_are_not_stored_but_bindings_from_them_are),
         cmocka_unit_test(recovery_puts_back_what_was_stored),
         cmocka_unit_test(a_binding_set_holds_what_was_put_in_and_closes_its_holes),
     };
