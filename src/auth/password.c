@@ -83,8 +83,10 @@ void password_hash(enum password_algorithm algorithm, struct slice password,
 {
     uint8_t salt[PASSWORD_SALT_BYTES];
 
-    lv_assert(RAND_bytes(salt, sizeof salt) == 1); /* without random numbers nothing is secret */
-    lv_assert(text_with_salt(algorithm, password, salt, ret_text));
+    int is_random = RAND_bytes(salt, sizeof salt);
+    lv_assert(is_random == 1); /* without random numbers nothing is secret */
+    bool is_hashed = text_with_salt(algorithm, password, salt, ret_text);
+    lv_assert(is_hashed);
 }
 
 static size_t digest_bytes(enum password_algorithm algorithm)

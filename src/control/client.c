@@ -26,7 +26,8 @@ enum {
 static void wake(void *arg)
 {
     const struct client *c = arg;
-    lv_assert(eventfd_write(c->service->wake_fd, 1) == 0);
+    int err = eventfd_write(c->service->wake_fd, 1);
+    lv_assert(err == 0);
 }
 
 struct client *client_create(struct service *service, int fd, uint64_t now_ms)
@@ -103,7 +104,8 @@ static void *run_on_thread(void *arg)
     lv_rcu_unregister_thread();
     int wake_fd = c->service->wake_fd;
     atomic_store_explicit(&c->is_done, true, memory_order_release);
-    lv_assert(eventfd_write(wake_fd, 1) == 0);
+    int err = eventfd_write(wake_fd, 1);
+    lv_assert(err == 0);
     return NULL;
 }
 
@@ -123,7 +125,8 @@ static bool start_thread(struct client *c)
 
 static void join_thread(struct client *c)
 {
-    lv_assert(pthread_join(c->thread, NULL) == 0);
+    int err = pthread_join(c->thread, NULL);
+    lv_assert(err == 0);
     c->has_thread = false;
     c->service->thread_count--;
 }

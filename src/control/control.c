@@ -303,6 +303,14 @@ static void close_fd(int fd)
         close(fd);
 }
 
+static void stop_thread(struct control *c)
+{
+    int err = eventfd_write(c->service.stop_fd, 1);
+    lv_assert(err == 0);
+    err = pthread_join(c->thread, NULL);
+    lv_assert(err == 0);
+}
+
 void control_stop(struct control **control)
 {
     struct control *c = *control;
@@ -310,10 +318,8 @@ void control_stop(struct control **control)
     if (!c)
         return;
     asker_close(c->manage.asker);
-    if (c->has_thread) {
-        lv_assert(eventfd_write(c->service.stop_fd, 1) == 0);
-        lv_assert(pthread_join(c->thread, NULL) == 0);
-    }
+    if (c->has_thread)
+        stop_thread(c);
     if (c->listen_fd >= 0)
         unlink(c->path);
     close_fd(c->listen_fd);

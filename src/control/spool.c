@@ -70,7 +70,8 @@ static struct part *part_create(struct slice bytes)
 static void part_free(struct part *part)
 {
     lv_list_remove(&part->link);
-    lv_assert(munmap(part, sizeof *part + part->n) == 0);
+    int err = munmap(part, sizeof *part + part->n);
+    lv_assert(err == 0);
 }
 
 static struct part *first_part(const struct spool *s)

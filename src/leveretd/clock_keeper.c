@@ -130,7 +130,8 @@ void clock_keeper_begin(struct clock_keeper *k)
     pthread_mutex_init(&k->lock, NULL);
     pthread_cond_init(&k->changed, &attr);
     pthread_condattr_destroy(&attr);
-    lv_assert(pthread_create(&k->thread, NULL, run, k) == 0);
+    int err = pthread_create(&k->thread, NULL, run, k);
+    lv_assert(err == 0);
     k->is_running = true;
 }
 

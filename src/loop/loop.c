@@ -107,16 +107,20 @@ void loops_start(struct loops *loops)
 {
     lv_assert(!loops->are_threads_running);
     loops->are_threads_running = true;
-    for (unsigned i = 1; i < loops->count; i++)
-        lv_assert(pthread_create(&loops->at[i]->thread, NULL, loop_thread, loops->at[i]) == 0);
+    for (unsigned i = 1; i < loops->count; i++) {
+        int err = pthread_create(&loops->at[i]->thread, NULL, loop_thread, loops->at[i]);
+        lv_assert(err == 0);
+    }
 }
 
 void loops_run(struct loops *loops)
 {
     lv_assert(loops->are_threads_running);
     loop_run(loops->at[0]);
-    for (unsigned i = 1; i < loops->count; i++)
-        lv_assert(pthread_join(loops->at[i]->thread, NULL) == 0);
+    for (unsigned i = 1; i < loops->count; i++) {
+        int err = pthread_join(loops->at[i]->thread, NULL);
+        lv_assert(err == 0);
+    }
     loops->are_threads_running = false;
 }
 

@@ -15,7 +15,8 @@ static _Thread_local bool has_slot;
 static void init(void)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    lv_assert(sem_init(&slots, 0, processors > 2 ? (unsigned)processors / 2 : 1) == 0);
+    int err = sem_init(&slots, 0, processors > 2 ? (unsigned)processors / 2 : 1);
+    lv_assert(err == 0);
 }
 
 static void wait_for_slot(void)
@@ -40,7 +41,8 @@ void compute_slot_give(void)
     if (!has_slot)
         return;
     has_slot = false;
-    lv_assert(sem_post(&slots) == 0);
+    int err = sem_post(&slots);
+    lv_assert(err == 0);
 }
 
 bool compute_slot_pause(void)
