@@ -23,15 +23,8 @@ static void vhost_is_unused(struct lv_rcu_refs *refs)
     vhost_free(vhost);
 }
 
-enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
-                                struct durable_done done, struct vhost **ret)
-{
-    return vhost_create_described(broker, &(struct definition_vhost){.name = name}, store, done,
-                                  ret);
-}
-
-enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
-                                          bool store, struct durable_done done, struct vhost **ret)
+enum change_result vhost_create(struct broker *broker, const struct definition_vhost *row,
+                                bool store, struct durable_done done, struct vhost **ret)
 {
     enum change_result result = CHANGE_DONE;
     topology_lock(&broker->topology);

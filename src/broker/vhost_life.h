@@ -5,7 +5,6 @@
 #include "broker/broker.h"
 #include "broker/parameters.h"
 #include "broker/policy.h"
-#include "broker/vhost_life.h"
 
 /* What operators have said of a vhost. The broker's room alone looks at it. */
 struct vhost_rules {
@@ -15,15 +14,11 @@ struct vhost_rules {
 };
 
 /* Creates it with the predeclared exchanges (the default one, amq.direct, amq.fanout, amq.topic,
- * amq.headers, amq.match, amq.rabbitmq.trace). CHANGE_DONE with *ret set also when it was there.
- * With `store` false nothing is written to the definitions (recovery). */
-enum change_result vhost_create(struct broker *broker, struct slice name, bool store,
-                                struct durable_done done, struct vhost **ret);
-
-/* The same with a description, tags and a type of queues (none: empty), which are left as they are
- * when the vhost was there. */
-enum change_result vhost_create_described(struct broker *broker, const struct definition_vhost *row,
-                                          bool store, struct durable_done done, struct vhost **ret);
+ * amq.headers, amq.match, amq.rabbitmq.trace); of the row all but the name may be empty. CHANGE_DONE
+ * with *ret set also when it was there: then it is left as it is. With `store` false nothing is
+ * written to the definitions (recovery). */
+enum change_result vhost_create(struct broker *broker, const struct definition_vhost *row,
+                                bool store, struct durable_done done, struct vhost **ret);
 
 /* Unlinks it with its exchanges and bindings; its queues are told to go at their homes by mail.
  * Connections on it are the session's to close. ERR_NOT_FOUND when there is none; then, and only

@@ -27,7 +27,7 @@ static int load_vhost(void *arg, const struct definition_vhost *row)
 {
     struct loading *l = arg;
     struct vhost *vhost;
-    if (vhost_create_described(l->broker, row, false, nobody, &vhost) == CHANGE_REFUSED)
+    if (vhost_create(l->broker, row, false, nobody, &vhost) == CHANGE_REFUSED)
         l->counts.skipped++;
     else
         l->counts.vhosts++;
@@ -204,7 +204,7 @@ bool recovery_first_boot(const struct config *config, struct auth *auth, struct 
     struct vhost *vhost;
     const struct definition_vhost row = {.name = vhost_name,
                                          .description = slice_str("Default virtual host")};
-    if (vhost_create_described(broker, &row, true, nobody, &vhost) == CHANGE_REFUSED)
+    if (vhost_create(broker, &row, true, nobody, &vhost) == CHANGE_REFUSED)
         return false;
     struct lv_buffer tags = {0};
     bool done = auth_bootstrap(auth, &(struct auth_default_user){

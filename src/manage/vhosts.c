@@ -79,8 +79,8 @@ static void create_on_loop(struct loop *loop, void *arg)
     struct vhost *vhost;
     (void)loop;
     struct slice before = events_act_as(c->actor->name);
-    c->result = vhost_create_described(c->broker, &c->row, true,
-                                       (struct durable_done){commit_done, &c->commit}, &vhost);
+    c->result = vhost_create(c->broker, &c->row, true,
+                             (struct durable_done){commit_done, &c->commit}, &vhost);
     events_act_as(before);
 }
 

@@ -40,20 +40,6 @@ bool pager_has_segments(const struct lane *l)
     return l->pager && l->pager->count > 0;
 }
 
-bool pager_is_busy(const struct lane *l)
-{
-    return l->pager && (l->pager->snapshot != SNAPSHOT_NONE || l->pager->wants_snapshot);
-}
-
-bool pager_estimates_bytes(const struct lane *l)
-{
-    for (size_t i = 0; l->pager && i < l->pager->count; i++) {
-        if (l->pager->segments[i]->is_estimated)
-            return true;
-    }
-    return false;
-}
-
 void pager_piece_free(struct piece *piece)
 {
     lv_buffer_free(&piece->bytes);

@@ -149,12 +149,6 @@ void pager_try_again(struct lane *l);
 
 bool pager_has_segments(const struct lane *l);
 
-/* A snapshot is under way, or wanted: what was purged before may come back after a crash. */
-bool pager_is_busy(const struct lane *l);
-/* Whether the lane's ready bytes are an estimate: some of what was settled before the last start was in
- * segments that have not been read since. */
-bool pager_estimates_bytes(const struct lane *l);
-
 /* The owner has ended: the lane's files are removed once the log knows. */
 void pager_delete(struct lane *l);
 

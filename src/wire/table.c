@@ -396,11 +396,6 @@ void table_put_str(struct table_writer *w, const char *name, struct slice value)
     put(w, name, (struct field){.type = FIELD_LONGSTR, .bytes = value});
 }
 
-void table_put_binary(struct table_writer *w, const char *name, struct slice value)
-{
-    put(w, name, (struct field){.type = FIELD_BINARY, .bytes = value});
-}
-
 void table_put_bool(struct table_writer *w, const char *name, bool value)
 {
     put(w, name, (struct field){.type = FIELD_BOOL, .b = value});

@@ -125,7 +125,6 @@ struct table_writer {
 void table_begin(struct table_writer *w, struct lv_buffer *out);
 
 void table_put_str(struct table_writer *w, const char *name, struct slice value);
-void table_put_binary(struct table_writer *w, const char *name, struct slice value);
 void table_put_bool(struct table_writer *w, const char *name, bool value);
 void table_put_int(struct table_writer *w, const char *name, int32_t value);  /* I */
 void table_put_long(struct table_writer *w, const char *name, int64_t value); /* l */

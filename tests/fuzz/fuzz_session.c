@@ -475,7 +475,8 @@ static void step_operator(struct world *w)
     case 3: vhost_delete(w->broker, slice_str("/"), nobody); break;
     case 4: {
         struct vhost *vhost;
-        vhost_create(w->broker, slice_str("/"), false, nobody, &vhost);
+        vhost_create(w->broker, &(struct definition_vhost){.name = slice_str("/")}, false, nobody,
+                     &vhost);
         break;
     }
     default: loop_mail_from_outside(loop, &(struct mail){.deliver = visit_all});
@@ -539,7 +540,8 @@ static void world_start(struct world *w, struct slice program)
         slice_str("/"),     slice_str(".*"),    slice_str(".*"),
         slice_str(".*")};
     struct vhost *vhost;
-    lv_assert(vhost_create(w->broker, slice_str("/"), false, nobody, &vhost) == CHANGE_DONE);
+    lv_assert(vhost_create(w->broker, &(struct definition_vhost){.name = slice_str("/")}, false,
+                           nobody, &vhost) == CHANGE_DONE);
     lv_assert(auth_bootstrap(w->server.auth, &guest));
     sessions_start(w->loops, &w->server);
     for (unsigned i = 0; i < 1 + (shape >> 4) % PEERS_MAX; i++) {

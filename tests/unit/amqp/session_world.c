@@ -39,7 +39,9 @@ void world_start(struct world *w, unsigned loops, uint64_t seed)
         slice_str("/"),     slice_str(".*"),    slice_str(".*"),
         slice_str(".*")};
     struct vhost *vhost;
-    assert_int_equal(vhost_create(w->broker, slice_str("/"), false, nobody, &vhost), CHANGE_DONE);
+    assert_int_equal(vhost_create(w->broker, &(struct definition_vhost){.name = slice_str("/")},
+                                  false, nobody, &vhost),
+                     CHANGE_DONE);
     assert_true(auth_bootstrap(w->server.auth, &guest));
     sessions_start(w->loops, &w->server);
 }

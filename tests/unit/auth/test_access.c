@@ -37,7 +37,9 @@ static void world_start(struct world *w)
     lv_rcu_register_thread();
     w->loops = loop_sim_create(1, 1);
     w->broker = broker_create(w->loops, NULL);
-    assert_int_equal(vhost_create(w->broker, S("/"), false, nobody, &w->vhost), CHANGE_DONE);
+    assert_int_equal(vhost_create(w->broker, &(struct definition_vhost){.name = S("/")}, false,
+                                  nobody, &w->vhost),
+                     CHANGE_DONE);
     w->auth = auth_create(NULL);
     assert_int_equal(auth_add_user(w->auth, S("ann"), S("secret"), S(""), NULL, NULL), 0);
     assert_true(auth_login(w->auth, S("ann"), S("secret"), true, &w->ann, NULL));

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "broker/forward.h"
+#include "paging/pager_probe.h"
 
 /* --- time ------------------------------------------------------------------------------------------- */
 

@@ -56,8 +56,8 @@ static int life_open(struct world *w)
     w->epoch_ms = world_now_ms(w);
     loop_sim_advance(w->loops, w->elapsed_ms);
     w->broker = broker_create(w->loops, NULL);
-    if (vhost_create(w->broker, slice_str("/"), false, (struct durable_done){0}, &w->vhost) !=
-        CHANGE_DONE)
+    if (vhost_create(w->broker, &(struct definition_vhost){.name = slice_str("/")}, false,
+                     (struct durable_done){0}, &w->vhost) != CHANGE_DONE)
         world_fail(w, "no vhost");
     for (unsigned i = 0; i < loops; i++)
         w->sinks[i] = (struct sink){{loops_at(w->loops, i), world_on_answer}, w};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "paging/pager_probe.h"
 
 /* --- time ------------------------------------------------------------------------------------------------- */
 

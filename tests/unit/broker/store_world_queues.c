@@ -2,6 +2,8 @@
  * purged, deleted, or written as a snapshot. */
 #include "store_world_private.h"
 
+#include "paging/pager_probe.h"
+
 /* --- looking, and taking out of the midst --------------------------------------------------------------- */
 
 static struct client walker_holds; /* holds what walkers have taken */

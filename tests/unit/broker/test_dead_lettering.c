@@ -82,7 +82,9 @@ static int set_up(void **state)
     memset(&w, 0, sizeof w);
     w.loops = loop_sim_create(1, 3);
     w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, slice_str("/"), false, NOBODY, &w.vhost), CHANGE_DONE);
+    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
+                                  false, NOBODY, &w.vhost),
+                     CHANGE_DONE);
     loop = loops_at(w.loops, 0);
     loop_sim_enter(loop);
     return 0;

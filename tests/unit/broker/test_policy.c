@@ -16,7 +16,8 @@ static void start(struct world *w)
     w->loops = loops_create(2);
     w->broker = broker_create(w->loops, NULL);
     w->topology = &w->broker->topology;
-    vhost_create(w->broker, slice_str("/"), false, NOBODY, &w->vhost);
+    vhost_create(w->broker, &(struct definition_vhost){.name = slice_str("/")}, false, NOBODY,
+                 &w->vhost);
 }
 
 static void stop(struct world *w)

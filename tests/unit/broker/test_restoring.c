@@ -47,7 +47,9 @@ static struct queue *begin_with(const char *third, uint64_t id)
     struct queue *q = NULL;
     w.loops = loop_sim_create(LOOPS, 1);
     w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, slice_str("/"), false, NOBODY, &w.vhost), CHANGE_DONE);
+    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
+                                  false, NOBODY, &w.vhost),
+                     CHANGE_DONE);
     for (unsigned i = 0; i < QUEUES; i++) {
         w.queues[i] = queue_ref(restore_queue(names[i], i + 1));
         assert_ptr_equal(queue_home(w.queues[i]), loops_at(w.loops, i));

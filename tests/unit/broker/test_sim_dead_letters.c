@@ -93,7 +93,9 @@ static bool begin(uint64_t ttl_ms)
     w.loops = loop_sim_create(1 + (unsigned)below(3), below(UINT32_MAX));
     loop_sim_advance(w.loops, w.elapsed_ms);
     w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, slice_str("/"), false, NOBODY, &w.vhost), CHANGE_DONE);
+    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
+                                  false, NOBODY, &w.vhost),
+                     CHANGE_DONE);
     make_topology(ttl_ms);
     w.sink = (struct confirm_sink){loops_at(w.loops, 0), on_answer};
     const struct journal_options options = {

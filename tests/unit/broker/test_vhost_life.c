@@ -39,8 +39,8 @@ static void a_vhost_that_is_there_is_not_made_again(void **state)
     struct vhost *first, *again;
     const struct definition_vhost described = {.name = slice_str("v"), .tags = slice_str("a,b")};
     const struct definition_vhost otherwise = {.name = slice_str("v"), .tags = slice_str("c")};
-    vhost_create_described(broker, &described, true, NOBODY, &first);
-    vhost_create_described(broker, &otherwise, true, NOBODY, &again);
+    vhost_create(broker, &described, true, NOBODY, &first);
+    vhost_create(broker, &otherwise, true, NOBODY, &again);
     assert_ptr_equal(first, again);
     assert_ptr_equal(vhost_find(&broker->topology, slice_str("v")), first);
     assert_ptr_equal(vhost_broker(first), broker);
@@ -60,7 +60,7 @@ static void a_deletion_is_told_once_and_what_is_not_there_is_not_deleted(void **
     struct vhost *vhost;
     int told = 0;
     const struct durable_done counter = {count_done, &told};
-    vhost_create(broker, slice_str("v"), true, NOBODY, &vhost);
+    vhost_create(broker, &(struct definition_vhost){.name = slice_str("v")}, true, NOBODY, &vhost);
     assert_int_equal(vhost_delete(broker, slice_str("v"), counter), 0);
     assert_int_equal(told, 1);
     assert_null(vhost_find(&broker->topology, slice_str("v")));

@@ -10,9 +10,9 @@
 
 #include "base/counters.h"
 #include "base/rcu.h"
+#include "broker/vhost_life.h"
 #include "manage/queues.h"
 #include "message/message.h"
-#include "broker/vhost_life.h"
 
 #define S(text) slice_str(text)
 
@@ -41,7 +41,8 @@ static void begin(struct world *w)
                               .auth = auth_create(NULL),
                               .node_name = "leveret@here"}};
     enum change_result result =
-        vhost_create(w->m.broker, S("/"), false, (struct durable_done){NULL, NULL}, &w->vhost);
+        vhost_create(w->m.broker, &(struct definition_vhost){.name = S("/")}, false,
+                     (struct durable_done){NULL, NULL}, &w->vhost);
     assert_int_equal(result, CHANGE_DONE);
     loops_start(loops);
     assert_int_equal(pthread_create(&w->thread, NULL, run_loops, loops), 0);

@@ -2,6 +2,7 @@
 #include "lane_world.h"
 
 #include "base/error.h"
+#include "paging/pager_probe.h"
 
 enum { CHUNK = SEQMAP_ENTRIES, MANY = 4000 };
 

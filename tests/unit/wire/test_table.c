@@ -223,7 +223,8 @@ static struct slice built(void)
     table_put_long(&w, "long", 1);
     table_put_timestamp(&w, "time", UINT64_MAX);
     table_put_double(&w, "double", 0.1);
-    table_put_binary(&w, "binary", slice_of("\0\xFF", 2));
+    table_put_field(&w, slice_str("binary"),
+                    &(struct field){.type = FIELD_BINARY, .bytes = slice_of("\0\xFF", 2)});
     struct slice table = table_end(&w);
     table = exactly(table.p, table.n);
     lv_buffer_free(&b);
