@@ -185,14 +185,22 @@ static unsigned cost_of(const struct route *route)
     return route->count > QUEUES_FREE ? route_cost(route) : route->units;
 }
 
+/* What a transaction publishes is counted when it is committed. */
+static void count_published(struct channel *ch)
+{
+    if (ch->mode == CHANNEL_TX)
+        return;
+    ch->published++;
+    COUNT(published);
+}
+
 /* Finds out where it goes and sends it there. `memo`: NULL unless it holds for this publish. */
 static void route_publication(struct channel *ch, struct publication *p,
                               const struct publish_memo *memo)
 {
     struct publish *publish = &p->publish;
     struct slice name = publish->content.exchange;
-    ch->published += ch->mode != CHANNEL_TX;
-    COUNT_MANY(published, ch->mode != CHANNEL_TX);
+    count_published(ch);
     bool has_headers = (publish->properties.flags & PROPERTY_HEADERS) != 0;
     struct route route;
     if (memo && !has_headers) {

@@ -1,7 +1,7 @@
 /* Counters: the threads that count, and the totals.
  *
- *   (1) A struct counters is written by its own thread alone, by plain additions; it is aligned, so a reader sees
- *       each number as it was before or after one.
+ *   (1) A struct counters is written by its own thread alone; a reader sees each number as it was before or after
+ *       an addition.
  *   (2) What a thread that has ended counted is in `ended`. A total never falls. */
 #include "base/counters.h"
 
@@ -30,14 +30,12 @@ const struct counter_kind counter_kinds[COUNTER_KINDS] = {
 
 _Static_assert(sizeof(struct counters) == COUNTER_KINDS * sizeof(uint64_t), "nothing but numbers");
 
-/* The other thread counts on meanwhile, by additions that are no atomic ones, for which ThreadSanitizer is told to
- * look away. Reading is one load a number, as it is for relaxed atomics. */
-__attribute__((no_sanitize("thread"), noinline)) static void add(struct counters *to,
-                                                                 const struct counters *from)
+/* Adds numbers whose thread may count on meanwhile. The lock is held, or nobody else has `to`. */
+static void add(struct counters *to, const struct counters *from)
 {
     for (size_t i = 0; i < COUNTER_KINDS; i++) {
-        const uint64_t *n = (const uint64_t *)(const void *)from + i;
-        ((uint64_t *)(void *)to)[i] += __atomic_load_n(n, __ATOMIC_RELAXED);
+        _Atomic uint64_t *sum = (void *)((char *)to + counter_kinds[i].offset);
+        counter_add(sum, counter_of(from, &counter_kinds[i]));
     }
 }
 
@@ -69,7 +67,8 @@ void counters_unregister(void)
 void counters_read(struct counters *ret)
 {
     pthread_mutex_lock(&lock);
-    *ret = ended;
+    *ret = (struct counters){0};
+    add(ret, &ended);
     for (const struct counting_thread *t = threads; t; t = t->next)
         add(ret, t->counters);
     pthread_mutex_unlock(&lock);

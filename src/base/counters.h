@@ -1,12 +1,14 @@
 /* Counters: how often what happened, since the process started. They outlive what they are about: a queue's own
  * numbers go with it, these do not, so that a monitor sees totals that never fall.
  *
- * Each thread counts into a struct of its own, by a plain addition: COUNT(published). No other thread writes
- * there. Whoever wants totals adds up the structs of all threads that have registered, while they count on;
- * so two totals read together may be of slightly different moments, each by itself is exact. */
+ * Each thread counts into a struct of its own: COUNT(published). No other thread writes there, so an addition is a
+ * relaxed load and a relaxed store, without a locked instruction. Whoever wants totals adds up the structs of all
+ * threads that have registered, while they count on; so two totals read together may be of slightly different
+ * moments, each by itself is exact. */
 #ifndef LEVERET_BASE_COUNTERS_H
 #define LEVERET_BASE_COUNTERS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,18 +47,25 @@
     C(queues_deleted, "queues deleted")
 
 struct counters {
-#define COUNTER_MEMBER(name, help) uint64_t name;
+#define COUNTER_MEMBER(name, help) _Atomic uint64_t name;
     COUNTERS(COUNTER_MEMBER)
 #undef COUNTER_MEMBER
 };
 
-/* The calling thread's. All our programs link it into the executable, so that an addition is one instruction. */
+/* Adds to a number that the calling thread alone writes and others read. */
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/* The calling thread's. All our programs link it into the executable, so that its address is not looked up. */
 extern _Thread_local struct counters counters_here __attribute__((tls_model("local-exec")));
 
-#define COUNT_MANY(name, n) ((void)(counters_here.name += (n)))
+#define COUNT_MANY(name, n) counter_add(&counters_here.name, (n))
 #define COUNT(name) COUNT_MANY(name, 1)
 /* One of several counters that follow each other: COUNT_NTH(given_up_rejected, reason). */
-#define COUNT_NTH(first, n) ((void)((&counters_here.first)[n]++))
+#define COUNT_NTH(first, n) counter_add(&counters_here.first + (n), 1)
 
 /* From here on what the calling thread has counted is part of the totals, also after counters_unregister(). */
 void counters_register(void);
@@ -81,7 +90,8 @@ extern const struct counter_kind counter_kinds[COUNTER_KINDS];
 
 static inline uint64_t counter_of(const struct counters *c, const struct counter_kind *kind)
 {
-    return *(const uint64_t *)(const void *)((const char *)c + kind->offset);
+    const _Atomic uint64_t *counter = (const void *)((const char *)c + kind->offset);
+    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 #endif

@@ -23,8 +23,10 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
         q->counters.delivered++;
         COUNT(delivered);
     }
-    q->counters.redelivered += redelivered;
-    COUNT_MANY(redelivered, redelivered);
+    if (redelivered) {
+        q->counters.redelivered++;
+        COUNT(redelivered);
+    }
 }
 
 static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t position,

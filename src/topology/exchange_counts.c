@@ -20,15 +20,13 @@ struct exchange_counts *exchange_counts_of(struct exchange *exchange, const stru
     return mine;
 }
 
-/* Their loops count on meanwhile, as in base/counters.c. */
-__attribute__((no_sanitize("thread"), noinline)) void
-exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uint64_t *ret_out)
+void exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uint64_t *ret_out)
 {
     *ret_in = *ret_out = 0;
     const struct exchange_counts *c = atomic_load_explicit(&exchange->counts, memory_order_acquire);
     for (; c; c = c->next) {
-        *ret_in += __atomic_load_n(&c->in, __ATOMIC_RELAXED);
-        *ret_out += __atomic_load_n(&c->out, __ATOMIC_RELAXED);
+        *ret_in += atomic_load_explicit(&c->in, memory_order_relaxed);
+        *ret_out += atomic_load_explicit(&c->out, memory_order_relaxed);
     }
 }
 

@@ -1,15 +1,16 @@
-/* What is published to an exchange: each loop that publishes to it has a counter of its own there, which it writes
- * by plain additions. It is made with the loop's first message, and freed with the exchange. */
+/* What is published to an exchange: each loop that publishes to it has a counter of its own there, which no other
+ * thread writes. It is made with the loop's first message, and freed with the exchange. */
 #ifndef LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
 #define LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
 
+#include "base/counters.h"
 #include "topology/exchange.h"
 
 struct exchange_counts {
     struct exchange_counts *next; /* another loop's */
     const struct loop *loop;
-    uint64_t in;  /* messages published to the exchange */
-    uint64_t out; /* queues they were routed to */
+    _Atomic uint64_t in;  /* messages published to the exchange */
+    _Atomic uint64_t out; /* queues they were routed to */
 };
 
 /* This loop's; borrowed from the exchange. On the loop's thread, read side. */
@@ -18,8 +19,8 @@ struct exchange_counts *exchange_counts_of(struct exchange *exchange, const stru
 /* Counts a message that goes to this many queues. On the thread of the counter's loop. */
 static inline void exchange_count(struct exchange_counts *counts, size_t queues)
 {
-    counts->in++;
-    counts->out += queues;
+    counter_add(&counts->in, 1);
+    counter_add(&counts->out, queues);
 }
 
 /* The sums of all loops, which never fall. Any thread, read side. */
