@@ -56,81 +56,105 @@ static void topic_destroy(struct exchange *exchange)
 
 /* --- explaining ----------------------------------------------------------------------------- */
 
-/* Both sides' words as they stand, and where the last `#` lets us begin again: it has swallowed the
- * key's words up to `restart`. */
-struct topic_match {
-    struct topic_words pattern, key;
-    struct topic_words after_hash, restart;
-    bool has_hash;
-    size_t pattern_word, key_word;        /* how many have been taken */
-    size_t after_hash_word, restart_word; /* likewise, there */
+/* A word of the pattern's or of the key's, in turn; `is_there` is false behind the last one. */
+struct topic_word {
+    struct slice text;
+    bool is_there;
 };
 
-/* The `#` swallows one more word. False when there is no `#`, or nothing left for it. */
-static bool match_again(struct topic_match *m)
+/* What is left of a side, and how many words have been taken. */
+struct topic_side {
+    struct topic_words words;
+    size_t taken;
+};
+
+/* A pattern beside a key. The last `#` lets us begin again: the pattern behind it, and the key behind
+ * the words that it has swallowed. */
+struct topic_attempt {
+    struct topic_side pattern, key;
+    struct topic_side after_hash, restart;
+    bool has_hash;
+    size_t furthest; /* word of the pattern at which an attempt has failed; `why` is of that one */
+    struct lv_buffer *why;
+};
+
+static struct topic_word side_next(struct topic_side *side)
 {
-    struct slice word;
-    if (!m->has_hash || !topic_words_next(&m->restart, &word))
+    struct topic_word word = {.text = SLICE_EMPTY};
+    word.is_there = topic_words_next(&side->words, &word.text);
+    side->taken += word.is_there;
+    return word;
+}
+
+/* The pattern's next word that is not `#`; what stands behind a `#` is where we may begin again. */
+static struct topic_word pattern_next(struct topic_attempt *a)
+{
+    for (;;) {
+        struct topic_word wanted = side_next(&a->pattern);
+        if (!wanted.is_there || topic_edge_of(wanted.text) != EDGE_HASH)
+            return wanted;
+        a->has_hash = true;
+        a->after_hash = a->pattern;
+        a->restart = a->key;
+    }
+}
+
+/* The `#` swallows one more word. False when there is no `#`, or nothing left for it. */
+static bool begin_again(struct topic_attempt *a)
+{
+    if (!a->has_hash || !side_next(&a->restart).is_there)
         return false;
-    m->restart_word++;
-    m->key = m->restart;
-    m->key_word = m->restart_word;
-    m->pattern = m->after_hash;
-    m->pattern_word = m->after_hash_word;
+    a->key = a->restart;
+    a->pattern = a->after_hash;
     return true;
 }
 
-static void explain_word(struct lv_buffer *why, const struct topic_match *m, struct slice wanted,
-                         bool has_word, struct slice word)
+/* Of all attempts that fail, the one that got furthest in the pattern is told; behind the pattern's
+ * last word is further than at it. */
+static void explain_failure(struct topic_attempt *a, struct topic_word wanted,
+                            struct topic_word word)
 {
-    why->n = 0;
-    if (!has_word)
-        lv_buffer_printf(why, "the key ends before the pattern's word %zu, '%.*s'", m->pattern_word,
-                         SLICE_ARG(wanted));
+    size_t reached = a->pattern.taken + !wanted.is_there;
+    if (reached <= a->furthest)
+        return;
+    a->furthest = reached;
+    a->why->n = 0;
+    if (!wanted.is_there)
+        lv_buffer_printf(a->why, "the pattern ends before the key's word %zu, '%.*s'", a->key.taken,
+                         SLICE_ARG(word.text));
+    else if (!word.is_there)
+        lv_buffer_printf(a->why, "the key ends before the pattern's word %zu, '%.*s'",
+                         a->pattern.taken, SLICE_ARG(wanted.text));
     else
-        lv_buffer_printf(why, "the key's word %zu is '%.*s' where the pattern's word %zu is '%.*s'",
-                         m->key_word, SLICE_ARG(word), m->pattern_word, SLICE_ARG(wanted));
+        lv_buffer_printf(
+            a->why, "the key's word %zu is '%.*s' where the pattern's word %zu is '%.*s'",
+            a->key.taken, SLICE_ARG(word.text), a->pattern.taken, SLICE_ARG(wanted.text));
 }
 
-/* The pattern's words one by one, going back to the last `#` where they fail. What is said in the end
- * is what stopped the attempt that got furthest in the pattern. */
+static bool is_match(struct topic_word wanted, struct topic_word word)
+{
+    return wanted.is_there && word.is_there &&
+           (topic_edge_of(wanted.text) == EDGE_STAR || slice_equal(wanted.text, word.text));
+}
+
+/* Goes through the pattern's words one by one, and back to the last `#` where they fail. The trie
+ * cannot say why a pattern does not match: it never looks at those that the key does not reach. */
 static bool topic_explain(struct exchange *exchange, struct binding *binding,
                           const struct routing_input *input, struct lv_buffer *why)
 {
     (void)exchange;
-    struct topic_match m = {.pattern = topic_words_of(binding->routing_key),
-                            .key = topic_words_of(input->routing_key)};
-    size_t furthest = 0;
+    struct topic_attempt a = {.pattern.words = topic_words_of(binding->routing_key),
+                              .key.words = topic_words_of(input->routing_key),
+                              .why = why};
     for (;;) {
-        struct slice wanted = SLICE_EMPTY, word = SLICE_EMPTY;
-        bool has_wanted = topic_words_next(&m.pattern, &wanted);
-        m.pattern_word += has_wanted;
-        if (has_wanted && topic_edge_of(wanted) == EDGE_HASH) {
-            m.has_hash = true;
-            m.after_hash = m.pattern;
-            m.after_hash_word = m.pattern_word;
-            m.restart = m.key;
-            m.restart_word = m.key_word;
-            continue;
-        }
-        bool has_word = topic_words_next(&m.key, &word);
-        m.key_word += has_word;
-        if (!has_wanted && !has_word)
+        struct topic_word wanted = pattern_next(&a);
+        struct topic_word word = side_next(&a.key);
+        if (!wanted.is_there && !word.is_there)
             break;
-        bool is_fine = has_wanted && has_word &&
-                       (topic_edge_of(wanted) == EDGE_STAR || slice_equal(wanted, word));
-        if (is_fine)
+        if (is_match(wanted, word))
             continue;
-        if (has_wanted && m.pattern_word > furthest) {
-            furthest = m.pattern_word;
-            explain_word(why, &m, wanted, has_word, word);
-        } else if (!has_wanted && furthest <= m.pattern_word) {
-            furthest = m.pattern_word + 1;
-            why->n = 0;
-            lv_buffer_printf(why, "the pattern ends before the key's word %zu, '%.*s'", m.key_word,
-                             SLICE_ARG(word));
-        }
-        if (!match_again(&m))
+        explain_failure(&a, wanted, word);
+        if (!begin_again(&a))
             return false;
     }
     why->n = 0;
