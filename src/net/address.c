@@ -50,15 +50,11 @@ struct net_address address_format(const union socket_address *address)
     return ret;
 }
 
-struct net_peer address_both_ends(int fd, bool is_unix)
+struct net_peer address_both_ends(int fd)
 {
     struct net_peer ret = {.local = {.text = "unknown"}, .peer = {.text = "unknown"}};
     union socket_address address;
     socklen_t n = sizeof address;
-    if (is_unix) {
-        const struct net_address here = {.text = "unix", .is_loopback = true};
-        return (struct net_peer){.local = here, .peer = here};
-    }
     if (getsockname(fd, &address.any, &n) == 0)
         ret.local = address_format(&address);
     n = sizeof address;

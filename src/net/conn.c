@@ -169,10 +169,10 @@ static struct net_conn *conn_create(struct net_loop *net, struct net_stream *str
     return conn;
 }
 
-int conn_open(struct net_loop *net, int fd, bool is_unix, net_layer_fn *layer, void *layer_arg,
+int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
               struct net_conn **ret)
 {
-    struct net_stream *stream = net_stream_plain(fd, is_unix);
+    struct net_stream *stream = net_stream_plain(fd);
     int err = layer ? layer(layer_arg, &stream) : 0;
     if (err < 0) {
         stream->calls->close(stream);
@@ -208,7 +208,7 @@ enum net_peer_state net_look_at_peer(const struct net_conn *conn)
     if (conn->state != CONN_OPEN)
         return NET_PEER_RESET;
     if (getsockopt(conn->stream->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
-        return NET_PEER_THERE; /* a unix socket */
+        return NET_PEER_THERE; /* no TCP */
     if (info.tcpi_state == TCP_CLOSE)
         return NET_PEER_RESET;
     return info.tcpi_state == TCP_CLOSE_WAIT ? NET_PEER_ENDED : NET_PEER_THERE;

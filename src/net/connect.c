@@ -131,7 +131,7 @@ static void connected(struct net_connect *c)
     struct net_peer peer;
     int fd = take_socket(c);
     finish(c);
-    int err = conn_open(net_of(c->loop), fd, false, c->layer, c->layer_arg, &conn);
+    int err = conn_open(net_of(c->loop), fd, c->layer, c->layer_arg, &conn);
     if (err < 0) {
         c->connected(c->loop, c->arg, err, NULL, NULL);
     } else {

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -31,7 +29,6 @@ enum {
  * before that arrives. */
 struct accepting {
     _Atomic unsigned refs;
-    bool is_unix;
     net_accepted_fn *accepted;
     void *arg;
     net_layer_fn *layer; /* NULL: plain */
@@ -45,7 +42,6 @@ struct net_listener {
     int fd;
     int reserve_fd;
     uint16_t port;
-    char *path; /* of a unix socket; NULL: TCP */
     struct accepting *accepting;
     unsigned next_loop;
     uint64_t complain_after_ms;
@@ -64,12 +60,12 @@ static void socket_accept(struct loop *loop, int fd, const struct accepting *how
 {
     struct net_loop *net = net_of(loop);
     struct net_conn *conn;
-    struct net_peer peer = address_both_ends(fd, how->is_unix);
+    struct net_peer peer = address_both_ends(fd);
     if (net->is_stopped) {
         close(fd);
         return;
     }
-    int err = conn_open(net, fd, how->is_unix, how->layer, how->layer_arg, &conn);
+    int err = conn_open(net, fd, how->layer, how->layer_arg, &conn);
     if (err < 0) {
         log_warning("connection %s:%u dropped: %s", peer.peer.text, peer.peer.port,
                     lv_error_reason(err));
@@ -91,7 +87,7 @@ static void socket_arrived(struct loop *at, struct mail *mail)
 static void socket_send(struct net_listener *l, int fd)
 {
     struct loops *set = loop_set(l->loop);
-    unsigned to = l->path ? 0 : l->next_loop++ % loops_count(set);
+    unsigned to = l->next_loop++ % loops_count(set);
     atomic_fetch_add(&l->accepting->refs, 1);
     struct mail mail = {.deliver = socket_arrived, .a = l->accepting, .c = (uint64_t)fd};
     loop_mail(l->loop, loops_at(set, to), &mail);
@@ -192,15 +188,14 @@ static void listener_watch(struct net_listener *l)
     lv_assert(result == 0);
 }
 
-/* Takes the socket, which is bound, and the path. */
-static int listener_create(struct loops *loops, int fd, uint16_t port, char *path,
-                           net_accepted_fn *accepted, void *arg, struct net_listener **ret)
+/* Takes the socket, which is bound. */
+static int listener_create(struct loops *loops, int fd, uint16_t port, net_accepted_fn *accepted,
+                           void *arg, struct net_listener **ret)
 {
     struct loop *loop = loops_at(loops, 0);
     if (listen(fd, BACKLOG) != 0) {
         int err = lv_error_from_errno(errno);
         close(fd);
-        free(path);
         return err;
     }
     struct net_listener *l = lv_calloc(1, sizeof *l);
@@ -208,10 +203,8 @@ static int listener_create(struct loops *loops, int fd, uint16_t port, char *pat
     l->fd = fd;
     l->reserve_fd = reserve_open();
     l->port = port;
-    l->path = path;
     l->accepting = lv_malloc(sizeof *l->accepting);
-    *l->accepting =
-        (struct accepting){.refs = 1, .is_unix = path != NULL, .accepted = accepted, .arg = arg};
+    *l->accepting = (struct accepting){.refs = 1, .accepted = accepted, .arg = arg};
     loop_timer_init(&l->rest, rest_is_over);
     int result = uv_poll_init(loop_uv(loop), &l->uv, fd);
     lv_assert(result == 0);
@@ -249,7 +242,7 @@ int net_listen(struct loops *loops, const char *address, uint16_t port, net_acce
         return err;
     }
     /* The port has the same offset in both kinds of address. */
-    return listener_create(loops, fd, ntohs(at.v4.sin_port), NULL, accepted, arg, ret);
+    return listener_create(loops, fd, ntohs(at.v4.sin_port), accepted, arg, ret);
 }
 
 /* The kernel may not want what was asked for: then it keeps what it has. */
@@ -283,58 +276,11 @@ uint16_t net_listener_port(const struct net_listener *listener)
     return listener->port;
 }
 
-/* --- unix sockets --------------------------------------------------------------------------- */
-
-/* 0 when nobody is in the way; what a process that has died left behind is removed. */
-static int path_clear(const struct sockaddr_un *at)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return lv_error_from_errno(errno);
-    int result = connect(fd, (const struct sockaddr *)at, sizeof *at);
-    int number = errno;
-    close(fd);
-    if (result == 0)
-        return ERR_BUSY;
-    if (number == ENOENT)
-        return 0;
-    if (number != ECONNREFUSED)
-        return lv_error_from_errno(number);
-    struct stat file;
-    if (stat(at->sun_path, &file) == 0 && !S_ISSOCK(file.st_mode))
-        return ERR_EXISTS; /* a file of somebody's, no socket */
-    return unlink(at->sun_path) == 0 ? 0 : lv_error_from_errno(errno);
-}
-
-int net_listen_unix(struct loops *loops, const char *path, net_accepted_fn *accepted, void *arg,
-                    struct net_listener **ret)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    size_t n = strlen(path);
-    if (n == 0 || n >= sizeof at.sun_path)
-        return ERR_INVALID;
-    memcpy(at.sun_path, path, n);
-    int err = path_clear(&at);
-    if (err < 0)
-        return err;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return lv_error_from_errno(errno);
-    /* Linux gives the file the mode of its socket: no moment with another one. */
-    if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0) {
-        err = lv_error_from_errno(errno);
-        close(fd);
-        return err;
-    }
-    return listener_create(loops, fd, 0, lv_strdup(path), accepted, arg, ret);
-}
-
 /* --- the end --------------------------------------------------------------------------------- */
 
 static void listener_closed(uv_handle_t *handle)
 {
     struct net_listener *l = lv_container_of((uv_poll_t *)(void *)handle, struct net_listener, uv);
-    free(l->path);
     free(l);
 }
 
@@ -347,8 +293,6 @@ void net_listener_close(struct net_listener **listener)
     loop_timer_stop(l->loop, &l->rest);
     lv_list_remove(&l->in_listeners);
     uv_poll_stop(&l->uv);
-    if (l->path)
-        unlink(l->path);
     close(l->fd);
     if (l->reserve_fd >= 0)
         close(l->reserve_fd);

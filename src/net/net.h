@@ -89,11 +89,6 @@ uint16_t net_listener_port(const struct net_listener *listener);
  * fine. loops_free() closes those that are left: their pointers are then dead. */
 void net_listener_close(struct net_listener **listener);
 
-/* The same on a unix socket file (mode 0600, removed first when nobody answers on it); all of its
- * connections live on loop 0. */
-int net_listen_unix(struct loops *loops, const char *path, net_accepted_fn *accepted, void *arg,
-                    struct net_listener **ret);
-
 /* --- connecting ------------------------------------------------------------------------- */
 
 struct net_connect; /* an attempt under way */

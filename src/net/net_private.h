@@ -101,13 +101,13 @@ union socket_address {
 bool address_parse(const char *text, uint16_t port, union socket_address *ret, socklen_t *ret_n);
 struct net_address address_format(const union socket_address *address);
 /* Who is at both ends of a socket. */
-struct net_peer address_both_ends(int fd, bool is_unix);
+struct net_peer address_both_ends(int fd);
 
 /* --- conn.c --------------------------------------------------------------------------------- */
 
 /* Makes the connection of a connected socket, which it takes, on the calling loop. `layer` may be NULL.
  * After an error the socket is closed. The caller hands *ret to its owner in the same turn. */
-int conn_open(struct net_loop *net, int fd, bool is_unix, net_layer_fn *layer, void *layer_arg,
+int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
               struct net_conn **ret);
 
 /* Closes it at once; nothing when it is closed. `error` is for on_end(). */

@@ -1,5 +1,5 @@
 /* A stream of bytes on a socket: what a connection reads from and writes to. The plain one (stream_plain.c) is
- * the socket itself, TCP or unix. A layer (TLS, WebSocket) is a stream that has another one inside and turns
+ * the socket itself. A layer (TLS, WebSocket) is a stream that has another one inside and turns
  * bytes into records on the way.
  *
  * A stream never blocks. What it cannot do now it answers with NET_WAIT, or does in part, and says in
@@ -57,6 +57,6 @@ struct net_stream {
 typedef int net_layer_fn(void *arg, struct net_stream **stream);
 
 /* The plain stream of a socket that does not block, which it takes. */
-struct net_stream *net_stream_plain(int fd, bool is_unix);
+struct net_stream *net_stream_plain(int fd);
 
 #endif

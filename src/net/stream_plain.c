@@ -9,11 +9,6 @@
 #include "base/memory.h"
 #include "net/net_private.h"
 
-struct plain {
-    struct net_stream stream; /* first: the calls cast */
-    bool is_unix;
-};
-
 static int error_or_wait(int number)
 {
     return number == EAGAIN || number == EWOULDBLOCK ? NET_WAIT : lv_error_from_errno(number);
@@ -57,8 +52,7 @@ static void plain_close(struct net_stream *stream)
 
 static void plain_peer(const struct net_stream *stream, struct net_peer *ret)
 {
-    const struct plain *plain = (const struct plain *)stream;
-    *ret = address_both_ends(stream->fd, plain->is_unix);
+    *ret = address_both_ends(stream->fd);
 }
 
 static const struct net_stream_calls plain_calls = {
@@ -69,15 +63,14 @@ static const struct net_stream_calls plain_calls = {
     .peer = plain_peer,
 };
 
-struct net_stream *net_stream_plain(int fd, bool is_unix)
+struct net_stream *net_stream_plain(int fd)
 {
-    struct plain *plain = lv_calloc(1, sizeof *plain);
-    plain->stream = (struct net_stream){
+    struct net_stream *stream = lv_calloc(1, sizeof *stream);
+    *stream = (struct net_stream){
         .calls = &plain_calls,
         .fd = fd,
         .read_waits_for = NET_READABLE,
         .write_waits_for = NET_WRITABLE,
     };
-    plain->is_unix = is_unix;
-    return &plain->stream;
+    return stream;
 }

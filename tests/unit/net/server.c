@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -177,14 +176,12 @@ static void *run(void *arg)
     return NULL;
 }
 
-static struct server *start(unsigned loops, const char *path, net_layer_fn *layer)
+static struct server *start(unsigned loops, net_layer_fn *layer)
 {
     struct server *server = lv_calloc(1, sizeof *server);
     server->loops = loops_create(loops);
     net_init(server->loops);
-    int err =
-        path ? net_listen_unix(server->loops, path, on_accepted, server, &server->listener)
-             : net_listen(server->loops, "127.0.0.1", 0, on_accepted, server, &server->listener);
+    int err = net_listen(server->loops, "127.0.0.1", 0, on_accepted, server, &server->listener);
     assert_int_equal(err, 0);
     net_listener_set_layer(server->listener, layer, NULL);
     server->port = net_listener_port(server->listener);
@@ -193,14 +190,14 @@ static struct server *start(unsigned loops, const char *path, net_layer_fn *laye
     return server;
 }
 
-struct server *server_start(unsigned loops, const char *path)
+struct server *server_start(unsigned loops)
 {
-    return start(loops, path, NULL);
+    return start(loops, NULL);
 }
 
 struct server *server_start_layered(unsigned loops, net_layer_fn *layer)
 {
-    return start(loops, NULL, layer);
+    return start(loops, layer);
 }
 
 void server_stop(struct server **server)
@@ -238,16 +235,6 @@ int client_connect(uint16_t port)
     int fd = set_deadline(socket(AF_INET, SOCK_STREAM, 0));
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-    return fd;
-}
-
-int client_connect_unix(const char *path)
-{
-    int fd = set_deadline(socket(AF_UNIX, SOCK_STREAM, 0));
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    assert_true(strlen(path) < sizeof at.sun_path);
-    memcpy(at.sun_path, path, strlen(path));
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
     return fd;
 }

@@ -39,9 +39,9 @@ struct server {
     atomic_uint send_timeout_ms; /* of connections to come; 0: none */
 };
 
-/* With a path: on a unix socket. */
-struct server *server_start(unsigned loops, const char *path);
-/* The same on TCP, with this layer on every accepted socket. */
+/* A listener on a free port of 127.0.0.1. */
+struct server *server_start(unsigned loops);
+/* The same, with this layer on every accepted socket. */
 struct server *server_start_layered(unsigned loops, net_layer_fn *layer);
 /* Stops the loops and frees everything. */
 void server_stop(struct server **server);
@@ -52,7 +52,6 @@ void wait_for(atomic_uint *value, unsigned wanted);
 /* --- the client's side: blocking, with a deadline --- */
 
 int client_connect(uint16_t port);
-int client_connect_unix(const char *path);
 void client_send(int fd, const void *p, size_t n);
 /* A frame whose payload is `kind` and then n - 1 bytes of pattern that `seed` decides. */
 size_t frame_make(uint8_t *to, char kind, size_t n, unsigned seed);

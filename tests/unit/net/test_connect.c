@@ -151,7 +151,7 @@ static void a_connection_opened_outwards_has_a_layer_when_it_is_asked_for(void *
 static void a_port_nobody_listens_on_refuses(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     struct outward o = {.server = server,
                         .options = {.host = "127.0.0.1", .timeout_ms = PATIENCE_MS}};
     int fd = port_without_listener(&o.options.port);
@@ -166,7 +166,7 @@ static void a_port_nobody_listens_on_refuses(void **state)
 static void a_name_that_nobody_has_is_not_found(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     struct outward o = {
         .server = server,
         .options = {.host = "no name at all", .port = 1, .timeout_ms = PATIENCE_MS}};
@@ -193,7 +193,7 @@ static int port_that_does_not_answer(uint16_t *ret, int waiting[static 8])
 static void a_peer_that_does_not_answer_is_given_up_at_the_deadline(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     struct outward o = {.server = server, .options = {.host = "127.0.0.1", .timeout_ms = 20}};
     int waiting[8];
     int fd = port_that_does_not_answer(&o.options.port, waiting);
@@ -209,7 +209,7 @@ static void a_peer_that_does_not_answer_is_given_up_at_the_deadline(void **state
 static void an_attempt_under_way_ends_with_the_loops(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     struct outward o = {.server = server,
                         .options = {.host = "127.0.0.1", .timeout_ms = PATIENCE_MS}};
     struct outward last = o;
@@ -229,7 +229,7 @@ static void an_attempt_under_way_ends_with_the_loops(void **state)
 static void an_attempt_that_is_cancelled_tells_nobody(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     struct outward o = {.server = server,
                         .options = {.host = "127.0.0.1", .port = server->port, .timeout_ms = 10},
                         .is_to_cancel = true};
@@ -249,7 +249,7 @@ static void an_attempt_that_is_cancelled_tells_nobody(void **state)
 static void a_layer_that_does_not_come_about_fails_the_attempt(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     struct outward o = {.server = server,
                         .options = {.host = "127.0.0.1",
                                     .port = server->port,

@@ -32,7 +32,7 @@ static unsigned open_descriptors(void)
  * killed. */
 static void child(int report_fd)
 {
-    struct server *server = server_start(2, NULL);
+    struct server *server = server_start(2);
     struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     limit.rlim_cur = open_descriptors() + SPARE;

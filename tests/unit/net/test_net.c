@@ -23,7 +23,7 @@ static void frames_arrive_whole_however_they_are_cut(void **state)
 {
     (void)state;
     enum { CONNS = 3, BYTES = 400000 };
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     uint8_t *sent[CONNS];
     uint8_t *got = lv_malloc(BYTES);
     size_t n[CONNS] = {0};
@@ -68,7 +68,7 @@ static void a_frame_larger_than_the_read_buffer_arrives(void **state)
 {
     (void)state;
     enum { BYTES = 900000 };
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     int fd = client_connect(server->port);
     uint8_t *sent = lv_malloc(BYTES + 4);
     uint8_t *got = lv_malloc(BYTES + 4);
@@ -88,7 +88,7 @@ static void a_paused_connection_hands_over_nothing_until_both_reasons_are_gone(v
 {
     (void)state;
     enum { FRAMES = 300, SIZE = 300 };
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     int fd = client_connect(server->port);
     int other = client_connect(server->port);
     uint8_t *sent = lv_malloc(FRAMES * (SIZE + 4 + 5));
@@ -118,7 +118,7 @@ static void a_paused_connection_hands_over_nothing_until_both_reasons_are_gone(v
 static void what_a_peer_sent_in_time_is_read_before_its_deadline_fires(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     int judged = client_connect(server->port);
     int other = client_connect(server->port);
     wait_for(&server->accepted, 2);
@@ -137,7 +137,7 @@ static void what_a_peer_sent_in_time_is_read_before_its_deadline_fires(void **st
 static void a_slow_reader_holds_the_writer_back_at_the_watermark(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     int fd = client_connect(server->port);
     client_send_frame(fd, 'W', 1);
     wait_for(&server->held_back, 1);
@@ -159,7 +159,7 @@ static void a_slow_reader_holds_the_writer_back_at_the_watermark(void **state)
 static void a_peer_that_takes_nothing_is_cut_off(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     atomic_store(&server->send_timeout_ms, 300);
     int fd = client_connect(server->port);
     client_send_frame(fd, 'W', 1);
@@ -173,7 +173,7 @@ static void a_peer_that_takes_nothing_is_cut_off(void **state)
 static void a_peer_that_has_taken_all_is_left_alone(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     atomic_store(&server->send_timeout_ms, 1);
     int silent = client_connect(server->port);
     uint8_t frame[14];
@@ -194,7 +194,7 @@ static void last_words_reach_a_peer_that_is_still_sending(void **state)
 {
     (void)state;
     enum { AFTER = 3000000 };
-    struct server *server = server_start(2, NULL);
+    struct server *server = server_start(2);
     int fd = client_connect(server->port);
     uint8_t *after = lv_calloc(1, AFTER);
     uint8_t got[104];
@@ -216,7 +216,7 @@ static void last_words_reach_a_peer_that_is_still_sending(void **state)
 static void a_peer_that_never_closes_is_waited_for_one_second(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     int fd = client_connect(server->port);
     char bye[3];
     client_send_frame(fd, 'C', 1);
@@ -230,7 +230,7 @@ static void a_peer_that_never_closes_is_waited_for_one_second(void **state)
 static void closing_without_a_flush_ends_at_once(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     int fd = client_connect(server->port);
     client_send_frame(fd, 'X', 1);
     client_expect_end(fd);
@@ -245,7 +245,7 @@ static void what_a_peer_sent_before_it_vanished_is_read(void **state)
 {
     (void)state;
     enum { FRAMES = 2000 };
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     for (unsigned round = 1; round <= 5; round++) {
         int fd = client_connect(server->port);
         char peeked;
@@ -267,7 +267,7 @@ static void what_a_peer_sent_before_it_vanished_is_read(void **state)
 static void connections_are_spread_over_the_loops_in_turn(void **state)
 {
     (void)state;
-    struct server *server = server_start(3, NULL);
+    struct server *server = server_start(3);
     int fd[9];
     for (unsigned i = 0; i < 9; i++)
         fd[i] = client_connect(server->port);
@@ -301,7 +301,7 @@ static void nobody(struct loop *loop, void *arg, struct net_conn *conn, const st
 static void a_taken_port_and_a_wrong_address_are_told(void **state)
 {
     (void)state;
-    struct server *server = server_start(1, NULL);
+    struct server *server = server_start(1);
     struct loops *loops = loops_create(1);
     struct net_listener *l = NULL;
     net_init(loops);
@@ -316,49 +316,6 @@ static void a_taken_port_and_a_wrong_address_are_told(void **state)
     net_listener_close(&l);
     loops_free(&loops);
     server_stop(&server);
-}
-
-static void a_unix_socket_is_private_and_outlives_nobody(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/leveret-net-XXXXXX";
-    char path[64], file[64];
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/socket", folder);
-    snprintf(file, sizeof file, "%s/file", folder);
-    for (unsigned round = 0; round < 2; round++) {
-        struct server *server = server_start(2, path);
-        struct stat about;
-        assert_int_equal(stat(path, &about), 0);
-        assert_int_equal(about.st_mode & 0777, 0600);
-        int fd = client_connect_unix(path);
-        uint8_t got[14];
-        client_send_frame(fd, 'E', 10);
-        client_receive(fd, got, sizeof got);
-        assert_int_equal(atomic_load(&server->accepted_on[0]), 1);
-
-        struct loops *loops = loops_create(1);
-        struct net_listener *l = NULL;
-        net_init(loops);
-        assert_int_equal(net_listen_unix(loops, path, nobody, NULL, &l), ERR_BUSY);
-        FILE *f = fopen(file, "w");
-        assert_non_null(f);
-        fclose(f);
-        assert_int_equal(net_listen_unix(loops, file, nobody, NULL, &l), ERR_EXISTS);
-        loops_free(&loops);
-
-        /* What a killed process leaves behind: a file nobody listens on. */
-        char kept[64];
-        snprintf(kept, sizeof kept, "%s/kept", folder);
-        assert_int_equal(link(path, kept), 0);
-        close(fd);
-        server_stop(&server);
-        assert_int_equal(access(path, F_OK), -1);
-        assert_int_equal(rename(kept, path), 0);
-    }
-    unlink(path);
-    unlink(file);
-    rmdir(folder);
 }
 
 int main(void)
@@ -377,7 +334,6 @@ int main(void)
         cmocka_unit_test(what_a_peer_sent_before_it_vanished_is_read),
         cmocka_unit_test(connections_are_spread_over_the_loops_in_turn),
         cmocka_unit_test(a_taken_port_and_a_wrong_address_are_told),
-        cmocka_unit_test(a_unix_socket_is_private_and_outlives_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
