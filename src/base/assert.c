@@ -1,3 +1,4 @@
+/* What a failed assertion says before the process ends. */
 #include "base/assert.h"
 
 #include "base/log.h"

@@ -1,3 +1,4 @@
+/* A growable run of bytes: it grows by doubling. */
 #include "base/buffer.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* The table of errors, and the sentence that explains the last one of a thread. */
 #include "base/error.h"
 
 #include <errno.h>

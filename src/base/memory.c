@@ -1,3 +1,4 @@
+/* Allocation that succeeds or ends the process. */
 #include "base/memory.h"
 
 #include <stdlib.h>

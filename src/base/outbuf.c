@@ -1,3 +1,4 @@
+/* Chains of chunks on their way out, and the pool that the chunks come from. */
 #include "base/outbuf.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Copies of slices. */
 #include "base/slice.h"
 
 #include "base/memory.h"

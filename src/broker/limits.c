@@ -1,3 +1,4 @@
+/* Limits as JSON: what is wrong with them, and how a vhost's are set. */
 #include "broker/limits.h"
 
 #include <string.h>

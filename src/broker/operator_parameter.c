@@ -1,3 +1,4 @@
+/* An operator policy as a runtime parameter: what is wanted of its value, and what it does. */
 #include "broker/operator_parameter.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Runtime parameters: the table of components, the lists of vhosts, and what is stored of them. */
 #include "broker/parameters.h"
 
 #include <jansson.h>

@@ -1,3 +1,4 @@
+/* Messages that the broker itself publishes: made, routed and sent as those of clients. */
 #include "broker/system_message.h"
 
 #include "base/assert.h"

@@ -1,3 +1,4 @@
+/* The control socket: lines of JSON out, lines of JSON in, with a deadline. */
 #include "leveretctl/ask.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Control characters are shown to a terminal, not sent. */
 #include "leveretctl/terminal.h"
 
 #include <string.h>
