@@ -256,6 +256,7 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
 
 enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
 {
+    queue_assert_home(br->queue);
     struct queue *q = br->queue;
     if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return BROWSE_GONE;
@@ -282,6 +283,7 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
 
 struct message *browse_message(struct browse *br)
 {
+    lv_assert(br->found_lane);
     const struct lane *l = br->found_lane;
     if (br->is_here) {
         const struct backlog_chunk *chunk =
@@ -295,6 +297,7 @@ struct message *browse_message(struct browse *br)
 
 void browse_pass(struct browse *br)
 {
+    lv_assert(br->found_lane);
     browse_lane_at(br, br->found_lane)->next = br->sequence + 1;
     br->passed++;
 }

@@ -95,6 +95,8 @@ static void browser_wake(void *arg)
 
 void browser_attach(struct consumer *c)
 {
+    queue_assert_home(c->queue);
+    lv_assert(c->is_browser);
     lv_assert(!c->is_attached && !c->browser);
     struct browser *b = lv_calloc(1, sizeof *b);
     b->consumer = c;
@@ -109,6 +111,8 @@ void browser_attach(struct consumer *c)
 
 void browser_detach(struct consumer *c)
 {
+    queue_assert_home(c->queue);
+    lv_assert(c->browser);
     struct browser *b = c->browser;
     c->browser = NULL;
     c->is_attached = false;
@@ -120,6 +124,7 @@ void browser_detach(struct consumer *c)
 
 void browser_go_on(struct consumer *c)
 {
+    lv_assert(c->browser);
     browser_wake(c->browser);
 }
 
@@ -131,6 +136,7 @@ void browser_give(struct consumer *c)
 
 void browser_settle(struct consumer *c, uint32_t count)
 {
+    lv_assert(c->is_browser);
     consumer_return_credit(c, count);
     queue_consumer_ready(c->queue, c);
 }

@@ -180,6 +180,7 @@ static void conflation_put(struct queue *q, struct entry fresh)
 
 void conflation_came(struct queue *q, uint64_t position, const struct message *m)
 {
+    lv_assert(q->conflation);
     struct value_hash value;
     if (value_of(q->conflation, message_headers(m), &value))
         conflation_put(q, entry_of(value, position, m->body_bytes, queue_stores(q, m)));
@@ -192,6 +193,7 @@ static bool is_newer(uint64_t position, uint64_t than)
 
 bool conflation_comes_back(struct queue *q, uint64_t position, const struct message *m)
 {
+    lv_assert(q->conflation);
     struct conflation *c = q->conflation;
     struct value_hash value;
     if (!value_of(c, message_headers(m), &value))
@@ -216,6 +218,7 @@ void conflation_number(struct queue *q, struct lane *lane)
 
 bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t *ret_body_bytes)
 {
+    lv_assert(q->conflation);
     struct conflation *c = q->conflation;
     struct value_hash value;
     const struct entry *e = value_of(c, message_headers(m), &value) ? entry_find(c, value) : NULL;
@@ -230,6 +233,7 @@ bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t
 void conflation_found(struct queue *q, uint64_t position, struct slice header, uint64_t body_bytes,
                       bool is_persistent)
 {
+    lv_assert(q->conflation);
     struct conflation *c = q->conflation;
     struct value_hash value;
     if (!value_of(c, header_headers(HEADER_AMQP_0_9_1, header), &value))
@@ -244,6 +248,8 @@ void conflation_found(struct queue *q, uint64_t position, struct slice header, u
 
 void conflation_begin(struct queue *q)
 {
+    queue_assert_home(q);
+    lv_assert(q->conflation);
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         const struct lv_seqmap *w = &l->backlog.chunks;

@@ -23,6 +23,7 @@ static void share_mail(struct loop *at, struct mail *mail)
 
 void consumer_share_credit(struct consumer *c, struct shared_credit *shared)
 {
+    consumer_assert_session(c);
     if (c->queue->entry.home == c->loop) {
         shared_credit_join(shared, c);
         return;
@@ -86,6 +87,7 @@ static void released_mail(struct loop *at, struct mail *mail)
 
 void consumer_release(struct consumer **consumer)
 {
+    lv_assert((*consumer)->holds > 0);
     struct consumer *c = *consumer;
     *consumer = NULL;
     lv_assert(c->holds > 0);
@@ -173,6 +175,7 @@ bool consumer_deliver(struct consumer *c, const struct delivery *d)
 
 void consumer_resume(struct consumer *c)
 {
+    consumer_assert_session(c);
     c->is_full = false;
     if (c->queue->entry.home != c->loop) {
         consumer_open_window(c);
@@ -184,6 +187,7 @@ void consumer_resume(struct consumer *c)
 
 void consumer_stall(struct consumer *c)
 {
+    consumer_assert_session(c);
     c->is_full = false;
     if (c->queue->entry.home != c->loop)
         return;
@@ -203,6 +207,7 @@ static void settle_mail(struct loop *at, struct mail *mail)
 
 void consumer_settle(struct consumer *c, uint64_t position, uint32_t count, enum settle_kind kind)
 {
+    lv_assert(count > 0);
     if (c->queue->entry.home == c->loop) {
         queue_settle(c->queue, c, position, count, kind);
         return;
@@ -221,6 +226,7 @@ static void begin_returns_mail(struct loop *at, struct mail *mail)
 
 void consumer_begin_returns(struct consumer *c)
 {
+    consumer_assert_session(c);
     struct mail mail = {.deliver = begin_returns_mail, .a = c};
     if (c->queue->entry.home == c->loop)
         begin_returns_mail(c->loop, &mail);
@@ -246,6 +252,7 @@ static void end_returns_mail(struct loop *at, struct mail *mail)
 
 void consumer_end_returns(struct consumer *c, void (*done)(void *arg), void *arg)
 {
+    consumer_assert_session(c);
     struct mail mail = {.deliver = end_returns_mail, .a = c, .b = arg, .c = (uintptr_t)done};
     if (c->queue->entry.home == c->loop)
         end_returns_mail(c->loop, &mail);
@@ -269,6 +276,7 @@ static void set_prefetch_mail(struct loop *at, struct mail *mail)
 
 void consumer_set_prefetch(struct consumer *c, uint32_t prefetch)
 {
+    consumer_assert_session(c);
     if (c->queue->entry.home == c->loop) {
         set_prefetch(c, prefetch);
         return;
@@ -287,6 +295,7 @@ static void timeout_mail(struct loop *at, struct mail *mail)
 
 void consumer_set_timeout(struct consumer *c, int64_t timeout_ms)
 {
+    queue_assert_home(c->queue);
     if (atomic_load_explicit(&c->timeout_ms, memory_order_relaxed) == timeout_ms)
         return;
     atomic_store_explicit(&c->timeout_ms, timeout_ms, memory_order_relaxed);
@@ -308,6 +317,8 @@ static void cancelled_mail(struct loop *at, struct mail *mail)
  * this. */
 void consumer_tell_cancelled(struct consumer *c)
 {
+    queue_assert_home(c->queue);
+    lv_assert(!c->is_attached);
     struct mail mail = {.deliver = cancelled_mail, .a = c};
     loop_mail(c->queue->entry.home, c->loop, &mail);
 }

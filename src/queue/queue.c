@@ -142,6 +142,8 @@ const struct consumer *queue_exclusive_consumer(const struct queue *q)
 
 void queue_add_owned(struct lv_list *owned, struct queue *q)
 {
+    queue_assert_home(q);
+    lv_assert(lv_list_is_empty(&q->owner_link));
     lv_list_push(owned, &q->owner_link);
 }
 
@@ -174,6 +176,7 @@ void queue_set_departures(struct queue *q, struct departures *departures)
 
 void queue_set_departures_behind(struct queue *q, bool is_behind)
 {
+    queue_assert_home(q);
     atomic_store_explicit(&q->is_departures_behind, is_behind, memory_order_relaxed);
 }
 
@@ -534,6 +537,7 @@ void queue_delete_by_mail(struct loop *from, struct queue *q)
 
 void queues_relieve(struct topology *topology, struct loop *loop)
 {
+    lv_assert(!loop_current() || loop_current() == loop);
     struct lv_table_iter vhosts, queues;
     struct lv_table_node *v = lv_table_first(topology->vhosts, &vhosts);
     for (; v; v = lv_table_next(topology->vhosts, &vhosts)) {

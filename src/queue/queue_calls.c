@@ -46,6 +46,8 @@ static void call_mail(struct loop *at, struct mail *mail)
 
 void queue_call_start(struct queue_call *call)
 {
+    lv_assert(call->run && call->done);
+    lv_assert(!loop_current() || loop_current() == call->from);
     struct mail mail = {.deliver = call_mail, .a = call};
     lv_list_init(&call->waiting_link);
     if (call->queue->entry.home != call->from) {
@@ -109,6 +111,7 @@ void queue_call_status(struct queue_call *call)
 
 void queue_call_redeclare(struct queue_call *call)
 {
+    queue_assert_home(call->queue);
     call->is_gone = atomic_load(&call->queue->entry.is_deleted);
     if (!call->is_gone)
         queue_call_status(call);
@@ -130,6 +133,7 @@ void queue_call_wait(struct queue_call *call)
 
 void queue_call_consume(struct queue_call *call)
 {
+    lv_assert(call->consumer);
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
@@ -145,6 +149,7 @@ void queue_call_consume(struct queue_call *call)
 
 void queue_call_cancel(struct queue_call *call)
 {
+    lv_assert(call->consumer);
     queue_detach(call->queue, call->consumer, call->returns_all);
 }
 
@@ -188,6 +193,7 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 
 void queue_call_get(struct queue_call *call)
 {
+    lv_assert(call->no_ack || call->consumer->is_getter);
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
@@ -333,6 +339,7 @@ static void deletion_is_committed(void *arg, int error)
 
 void queue_call_delete(struct queue_call *call)
 {
+    queue_assert_home(call->queue);
     struct queue *q = call->queue;
     if (atomic_load(&q->entry.is_deleted))
         return; /* deleting what is not there is fine */

@@ -94,6 +94,7 @@ static void activate_next(struct queue *q)
 
 void queue_consumer_settled(struct queue *q, struct consumer *c)
 {
+    lv_assert(c->queue == q);
     if (q->active_consumer != c || c->is_attached || c->unacked > 0)
         return;
     q->active_consumer = NULL; /* it had left: now everything is back */
@@ -113,6 +114,7 @@ static int64_t timeout_in(struct slice table)
 
 int64_t queue_timeout_for(const struct queue *q, const struct consumer *c)
 {
+    queue_assert_home(q);
     int64_t own = timeout_in(c->arguments);
     return own != CONSUMER_TIMEOUT_UNSET ? own : q->settings.consumer_timeout_ms;
 }
@@ -132,6 +134,7 @@ void queue_consumers_refresh(struct queue *q)
 bool queue_check_consume(const struct queue *q, const struct consumer *c,
                          struct broker_error *error)
 {
+    queue_assert_home(q);
     bool is_alone = c->exclusive && (q->consumer_count > 0 || q->arguments.single_active_consumer);
     if (!q->exclusive_consumer && !is_alone)
         return true;
@@ -142,6 +145,7 @@ bool queue_check_consume(const struct queue *q, const struct consumer *c,
 
 bool queue_check_get(const struct queue *q, struct broker_error *error)
 {
+    queue_assert_home(q);
     if (!q->arguments.single_active_consumer || q->arguments.type != QUEUE_QUORUM)
         return true;
     return broker_refuse(error, 405,
@@ -176,6 +180,8 @@ void queue_attach(struct queue *q, struct consumer *c)
 
 void queue_take_out(struct queue *q, struct consumer *c)
 {
+    queue_assert_home(q);
+    lv_assert(c->is_attached && c->queue == q);
     c->is_attached = false;
     lv_list_remove(&c->link);
     lv_list_remove(&c->ready_link);

@@ -42,6 +42,7 @@ static void due_timer_start(struct queue *q, uint64_t wake_ms)
 
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
 {
+    lv_assert(deadline_ms != 0);
     if (!loop_timer_is_running(&q->due_timer) || deadline_ms < q->due_ms)
         due_timer_start(q, deadline_ms);
 }
@@ -157,6 +158,7 @@ static void on_due(struct loop *loop, struct loop_timer *timer)
 
 void queue_fetched(struct queue *q, bool is_deadline)
 {
+    queue_assert_home(q);
     if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
         return;
     if (is_deadline || q->waits_for_disk)
@@ -251,6 +253,7 @@ void queue_begin_expiry(struct queue *q)
 
 void queue_end_expiry(struct queue *q)
 {
+    queue_assert_home(q);
     loop_unschedule(q->entry.home, &q->expiry_run);
     loop_job_stop(q->entry.home, &q->work);
     loop_timer_stop(q->entry.home, &q->due_timer);

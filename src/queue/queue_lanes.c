@@ -65,6 +65,7 @@ struct lane_owner *queue_lanes(const struct queue *q)
 
 void queue_init_lanes(struct queue *q)
 {
+    lv_assert(!q->lanes.calls);
     lane_owner_init(&q->lanes, &calls, q->entry.home, &q->counters.disk, q->conflation != NULL);
     lane_owner_set_id(&q->lanes, q->id);
     bool is_stored = q->entry.flags.durable && !q->entry.flags.exclusive;

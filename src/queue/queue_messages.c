@@ -145,8 +145,8 @@ static void watch_use(struct queue *q)
 
 void queue_run_deliveries(struct loop *loop, struct loop_task *task)
 {
-    (void)loop;
     struct queue *q = lv_container_of(task, struct queue, delivery_run);
+    lv_assert(loop == q->entry.home);
     if (q->is_over_limit)
         queue_keep_limits(q);
     queue_answer_waiting_calls(q);
@@ -397,6 +397,7 @@ static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
 void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32_t count,
                   enum settle_kind kind)
 {
+    lv_assert(c->queue == q);
     if (c->is_browser) {
         browser_settle(c, count);
         return;

@@ -12,6 +12,7 @@
 #ifndef LEVERET_QUEUE_QUEUE_PRIVATE_H
 #define LEVERET_QUEUE_QUEUE_PRIVATE_H
 
+#include "base/assert.h"
 #include "paging/lane_owner.h"
 #include "queue/queue.h"
 #include "queue/queue_home.h"
@@ -62,6 +63,13 @@ static inline void queue_assert_home(const struct queue *q)
 {
     const struct loop *here = loop_current();
     lv_assert(!here || here == q->entry.home);
+}
+
+/* The caller runs on the loop of the consumer's session, or no loop runs. */
+static inline void consumer_assert_session(const struct consumer *c)
+{
+    const struct loop *here = loop_current();
+    lv_assert(!here || here == c->loop);
 }
 
 /* The i-th of its lanes, the highest priority first. */

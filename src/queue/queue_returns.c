@@ -50,6 +50,7 @@ static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
 
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
 {
+    lv_assert(queue_of_lane(l) == q);
     struct message *m =
         l->backlog.counts_deliveries ? backlog_find_unacked(&l->backlog, sequence) : NULL;
     if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))

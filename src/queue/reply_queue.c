@@ -6,6 +6,7 @@
 
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name)
 {
+    lv_assert(!loop_current() || loop_current() == home);
     struct queue *q = queue_create_apart(vhost, home, name);
     topology_lock(vhost->topology);
     lv_table_insert(vhost->topology->reply_queues, &q->entry.by_name);
@@ -16,6 +17,7 @@ struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct 
 /* No generation moves: routes that lead here are never kept. */
 void reply_queue_end(struct queue **queue)
 {
+    lv_assert(lv_list_is_empty(&(*queue)->consumers));
     struct queue *q = *queue;
     *queue = NULL;
     struct topology *topology = q->entry.vhost->topology;

@@ -304,6 +304,7 @@ static void restore_free(void *arg)
 
 struct journal_restorer restore_begin(struct topology *topology)
 {
+    lv_assert(!loop_current()); /* before the loops start */
     struct restore *r = lv_calloc(1, sizeof *r);
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(topology->vhosts, &it);

@@ -17,6 +17,7 @@ static bool is_counted(const struct consumer *c)
 
 struct shared_credit *shared_credit_create(struct loop *loop)
 {
+    lv_assert(!loop_current() || loop_current() == loop);
     struct shared_credit *shared = lv_calloc(1, sizeof *shared);
     atomic_init(&shared->refs, 1);
     shared->loop = loop;
@@ -141,18 +142,21 @@ static void wait_mail(struct loop *at, struct mail *mail)
 
 void shared_credit_set(struct shared_credit *s, uint32_t max)
 {
+    lv_assert(!loop_current() || loop_current() == s->loop);
     atomic_store(&s->max, max);
     shared_credit_tell(s, s->loop);
 }
 
 void shared_credit_leave_line(struct consumer *c)
 {
+    consumer_assert_session(c);
     if (!lv_list_is_empty(&c->credit.line_link))
         line_remove(c->credit.shared, c);
 }
 
 void shared_credit_part(struct consumer *c)
 {
+    consumer_assert_session(c);
     lv_assert(lv_list_is_empty(&c->credit.line_link));
     shared_credit_unref(&c->credit.shared);
 }
@@ -161,6 +165,7 @@ void shared_credit_part(struct consumer *c)
 
 void shared_credit_join(struct shared_credit *s, struct consumer *c)
 {
+    queue_assert_home(c->queue);
     lv_assert(c->credit.shared == NULL);
     c->credit.shared = shared_credit_ref(s);
     c->is_unlimited = false;

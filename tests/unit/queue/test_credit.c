@@ -119,10 +119,12 @@ static void what_comes_back_keeps_its_place(void **state)
 static void consumers_that_share_credit_never_hold_more_than_it_together(void **state)
 {
     (void)state;
-    struct shared_credit *shared = shared_credit_create(world.there);
     struct taker a, b;
     struct queue *other = world_queue("other", NULL);
+    loop_sim_enter(world.there);
+    struct shared_credit *shared = shared_credit_create(world.there);
     shared_credit_set(shared, 3);
+    loop_sim_enter(world.here);
     const struct taker_options options = {.loop = world.there, .shared = shared};
     taker_start(&a, q, &options);
     taker_start(&b, other, &options);
