@@ -11,7 +11,7 @@ void channel_release_room(struct channel *ch)
 }
 
 /* False after refusing. */
-static bool grow(struct channel *ch, uint64_t bytes)
+static bool body_grow(struct channel *ch, uint64_t bytes)
 {
     struct incoming *in = ch->incoming;
     struct session *s = &ch->connection->session;
@@ -28,7 +28,7 @@ static bool grow(struct channel *ch, uint64_t bytes)
 bool channel_make_room(struct channel *ch, uint64_t bytes)
 {
     struct broker_error error;
-    if (bytes > ch->incoming->room && !grow(ch, bytes))
+    if (bytes > ch->incoming->room && !body_grow(ch, bytes))
         return false;
     if (session_unfinished_check(&ch->connection->session, ch->incoming->room, &error))
         return true;

@@ -57,7 +57,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
 
 /* --- consume, cancel -------------------------------------------------------------------------- */
 
-static void consumed(struct channel *ch, struct queue_call *call)
+static void consume_done(struct channel *ch, struct queue_call *call)
 {
     struct consumer *c = call->consumer;
     if (call->refused) {
@@ -89,7 +89,8 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->browsing = arguments->browsing;
     if (ch->limit) /* before home knows it, and may deliver */
         consumer_share_credit(c, ch->limit);
-    struct queue_call *call = channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consumed);
+    struct queue_call *call =
+        channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consume_done);
     call->consumer = c;
     call->owner = m->no_wait ? ch : NULL;
     channel_call_start(call);
@@ -129,7 +130,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
 }
 
 /* After basic.cancel the consumer keeps what it holds, and cancel-ok follows the last delivery. */
-static void cancelled(struct channel *ch, struct queue_call *call)
+static void cancel_done(struct channel *ch, struct queue_call *call)
 {
     struct consumer *c = call->consumer;
     if (ch && !call->owner)
@@ -152,7 +153,7 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
     channel_remove_consumer(ch, c);
     session_event_consumer_deleted(&ch->connection->session, ch->number, c, true);
     struct queue_call *call =
-        channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancelled);
+        channel_call(ch, c->queue, AMQP_BASIC_CANCEL, queue_call_cancel, cancel_done);
     call->consumer = c;
     call->owner = m.no_wait ? ch : NULL;
     channel_call_start(call);
@@ -197,7 +198,7 @@ static void send_got(struct channel *ch, struct queue_call *call)
     ch->delivered++;
 }
 
-static void got(struct channel *ch, struct queue_call *call)
+static void get_done(struct channel *ch, struct queue_call *call)
 {
     if (call->got.message) {
         if (ch)
@@ -222,7 +223,7 @@ void cmd_basic_get(struct channel *ch, struct slice args)
     struct queue *q = channel_find_queue(ch, AMQP_BASIC_GET, name);
     if (!q)
         return;
-    struct queue_call *call = channel_call(ch, q, AMQP_BASIC_GET, queue_call_get, got);
+    struct queue_call *call = channel_call(ch, q, AMQP_BASIC_GET, queue_call_get, get_done);
     call->consumer = getter_for(ch, q);
     consumer_hold(call->consumer);
     call->no_ack = m.no_ack;
@@ -253,8 +254,8 @@ static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool m
     return true;
 }
 
-static void settle(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
-                   enum settle_kind kind)
+static void deliveries_settle(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
+                              enum settle_kind kind)
 {
     uint64_t first, last;
     if (!tags_meant(ch, method, tag, multiple, &first, &last))
@@ -268,21 +269,21 @@ static void settle(struct channel *ch, uint32_t method, uint64_t tag, bool multi
 void cmd_basic_ack(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_ack, AMQP_BASIC_ACK, m);
-    settle(ch, AMQP_BASIC_ACK, m.delivery_tag, m.multiple, SETTLE_ACK);
+    deliveries_settle(ch, AMQP_BASIC_ACK, m.delivery_tag, m.multiple, SETTLE_ACK);
 }
 
 void cmd_basic_reject(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_reject, AMQP_BASIC_REJECT, m);
-    settle(ch, AMQP_BASIC_REJECT, m.delivery_tag, false,
-           m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
+    deliveries_settle(ch, AMQP_BASIC_REJECT, m.delivery_tag, false,
+                      m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
 }
 
 void cmd_basic_nack(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_nack, AMQP_BASIC_NACK, m);
-    settle(ch, AMQP_BASIC_NACK, m.delivery_tag, m.multiple,
-           m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
+    deliveries_settle(ch, AMQP_BASIC_NACK, m.delivery_tag, m.multiple,
+                      m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
 }
 
 static void say_recovered(struct channel *ch)
@@ -291,19 +292,19 @@ static void say_recovered(struct channel *ch)
         CHANNEL_SEND(ch, basic_recover_ok, .none = 0);
 }
 
-static void recovered(struct channel *ch)
+static void recover_done(struct channel *ch)
 {
     say_recovered(ch);
     channel_go_on(ch);
 }
 
 /* `is_answered`: the client wants to know when everything is back. */
-static void recover(struct channel *ch, uint32_t method, bool requeue, bool is_answered)
+static void deliveries_recover(struct channel *ch, uint32_t method, bool requeue, bool is_answered)
 {
     if (!requeue)
         channel_fail(ch, method, REPLY_NOT_IMPLEMENTED, "requeue=false");
     else if (!channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE,
-                             is_answered ? recovered : channel_go_on))
+                             is_answered ? recover_done : channel_go_on))
         channel_wait(ch, method);
     else if (is_answered)
         say_recovered(ch);
@@ -312,11 +313,11 @@ static void recover(struct channel *ch, uint32_t method, bool requeue, bool is_a
 void cmd_basic_recover(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_recover, AMQP_BASIC_RECOVER, m);
-    recover(ch, AMQP_BASIC_RECOVER, m.requeue, true);
+    deliveries_recover(ch, AMQP_BASIC_RECOVER, m.requeue, true);
 }
 
 void cmd_basic_recover_async(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_recover_async, AMQP_BASIC_RECOVER_ASYNC, m);
-    recover(ch, AMQP_BASIC_RECOVER_ASYNC, m.requeue, false);
+    deliveries_recover(ch, AMQP_BASIC_RECOVER_ASYNC, m.requeue, false);
 }

@@ -78,7 +78,7 @@ void connection_take_header(struct connection *conn, const uint8_t *header, size
 
 /* --- start-ok --------------------------------------------------------------------------------- */
 
-static bool capability(struct slice capabilities, const char *name)
+static bool capability_is_set(struct slice capabilities, const char *name)
 {
     struct field field;
     return table_find(capabilities, name, &field) && field.type == FIELD_BOOL && field.b;
@@ -92,9 +92,10 @@ static void take_client_properties(struct connection *conn, struct slice propert
         capabilities.type != FIELD_TABLE)
         return;
     conn->can.authentication_failure_close =
-        capability(capabilities.bytes, "authentication_failure_close");
-    conn->can.connection_blocked = capability(capabilities.bytes, "connection.blocked");
-    conn->can.consumer_cancel_notify = capability(capabilities.bytes, "consumer_cancel_notify");
+        capability_is_set(capabilities.bytes, "authentication_failure_close");
+    conn->can.connection_blocked = capability_is_set(capabilities.bytes, "connection.blocked");
+    conn->can.consumer_cancel_notify =
+        capability_is_set(capabilities.bytes, "consumer_cancel_notify");
 }
 
 static void refuse_login(struct connection *conn, struct slice mechanism, const char *reason)

@@ -5,7 +5,7 @@
 #include "auth/access.h"
 #include "topology/exchange_arguments.h"
 
-static void declare(struct channel *ch, struct exchange_declaration *d, bool no_wait)
+static void declaration_run(struct channel *ch, struct exchange_declaration *d, bool no_wait)
 {
     struct vhost *vhost = ch->connection->session.vhost;
     struct broker_error error = {0};
@@ -21,7 +21,7 @@ static void declare(struct channel *ch, struct exchange_declaration *d, bool no_
     enum change_result result = exchange_declare(vhost, d, done, &error, &created);
     if (result == CHANGE_REFUSED && error.code == 0) { /* it has gone since it was looked for */
         free(done.arg);
-        declare(ch, d, no_wait);
+        declaration_run(ch, d, no_wait);
         return;
     }
     if (result != CHANGE_REFUSED && !no_wait)
@@ -41,7 +41,7 @@ void cmd_exchange_declare(struct channel *ch, struct slice args)
         .internal = m.internal,
         .arguments = m.arguments,
     };
-    declare(ch, &d, m.no_wait);
+    declaration_run(ch, &d, m.no_wait);
 }
 
 void cmd_exchange_delete(struct channel *ch, struct slice args)

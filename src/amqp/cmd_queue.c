@@ -30,7 +30,7 @@ struct redeclaration {
 };
 
 /* If the queue has been deleted meanwhile, the declare is executed again and creates it. */
-static void redeclared(struct channel *ch, struct queue_call *call)
+static void redeclare_done(struct channel *ch, struct queue_call *call)
 {
     struct redeclaration *r = call->owner;
     if (ch && call->is_gone)
@@ -41,18 +41,18 @@ static void redeclared(struct channel *ch, struct queue_call *call)
 }
 
 /* Asks the queue's home whether it still exists, and how many messages and consumers it has. */
-static void redeclare(struct channel *ch, struct queue *q, bool no_wait, struct slice args)
+static void queue_redeclare(struct channel *ch, struct queue *q, bool no_wait, struct slice args)
 {
     struct redeclaration *r = lv_malloc(sizeof *r + args.n);
     *r = (struct redeclaration){no_wait, args.n};
     wire_put_bytes(r->args, args);
     struct queue_call *call =
-        channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_redeclare, redeclared);
+        channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_redeclare, redeclare_done);
     call->owner = r;
     channel_call_start(call);
 }
 
-static void counted(struct channel *ch, struct queue_call *call)
+static void count_done(struct channel *ch, struct queue_call *call)
 {
     if (ch && !call->refused)
         declare_ok(ch, queue_name(call->queue), call->ready, call->consumers);
@@ -62,13 +62,13 @@ static void answer_existing(struct channel *ch, struct queue *q, const struct qu
                             bool no_wait, struct slice args)
 {
     if (!d->passive)
-        redeclare(ch, q, no_wait, args);
+        queue_redeclare(ch, q, no_wait, args);
     else if (!no_wait)
-        channel_call_start(channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_status, counted));
+        channel_call_start(channel_call(ch, q, AMQP_QUEUE_DECLARE, queue_call_status, count_done));
 }
 
-static void declare(struct channel *ch, struct queue_declaration *d, bool no_wait,
-                    struct slice args)
+static void declaration_run(struct channel *ch, struct queue_declaration *d, bool no_wait,
+                            struct slice args)
 {
     struct connection *conn = ch->connection;
     d->only_if_there = queue_find(conn->session.vhost, d->name) != NULL;
@@ -84,7 +84,7 @@ static void declare(struct channel *ch, struct queue_declaration *d, bool no_wai
         queue_declare(connection_loop(conn), conn->session.vhost, d, done, &error, &q, &created);
     if (result == CHANGE_REFUSED && error.code == 0) { /* it has gone since it was looked for */
         free(done.arg);
-        declare(ch, d, no_wait, args);
+        declaration_run(ch, d, no_wait, args);
         return;
     }
     if (result != CHANGE_REFUSED) {
@@ -138,7 +138,7 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
         d.name = name_generate("amq.gen-", generated);
         d.is_generated = true;
     }
-    declare(ch, &d, m.no_wait, args);
+    declaration_run(ch, &d, m.no_wait, args);
 }
 
 /* --- bind, unbind ----------------------------------------------------------------------------- */
@@ -184,7 +184,7 @@ void cmd_queue_unbind(struct channel *ch, struct slice args)
 
 /* --- purge, delete ---------------------------------------------------------------------------- */
 
-static void purged(struct channel *ch, struct queue_call *call)
+static void purge_done(struct channel *ch, struct queue_call *call)
 {
     if (ch && !call->refused && !call->owner)
         CHANNEL_SEND(ch, queue_purge_ok, .message_count = (uint32_t)call->ready);
@@ -203,12 +203,12 @@ void cmd_queue_purge(struct channel *ch, struct slice args)
     struct queue *q = channel_find_queue(ch, AMQP_QUEUE_PURGE, name);
     if (!q)
         return;
-    struct queue_call *call = channel_call(ch, q, AMQP_QUEUE_PURGE, queue_call_purge, purged);
+    struct queue_call *call = channel_call(ch, q, AMQP_QUEUE_PURGE, queue_call_purge, purge_done);
     call->owner = m.no_wait ? no_wait_mark : NULL;
     channel_call_start(call);
 }
 
-static void deleted(struct channel *ch, struct queue_call *call)
+static void delete_done(struct channel *ch, struct queue_call *call)
 {
     if (ch && !call->refused && !call->owner)
         CHANNEL_SEND(ch, queue_delete_ok, .message_count = (uint32_t)call->ready);
@@ -232,7 +232,8 @@ void cmd_queue_delete(struct channel *ch, struct slice args)
         channel_refuse(ch, AMQP_QUEUE_DELETE, &error);
         return;
     }
-    struct queue_call *call = channel_call(ch, q, AMQP_QUEUE_DELETE, queue_call_delete, deleted);
+    struct queue_call *call =
+        channel_call(ch, q, AMQP_QUEUE_DELETE, queue_call_delete, delete_done);
     call->if_unused = m.if_unused;
     call->if_empty = m.if_empty;
     call->owner = m.no_wait ? no_wait_mark : NULL;

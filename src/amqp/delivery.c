@@ -132,7 +132,7 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
     return net_unwritten(conn->session.net) <= OUTPUT_BYTES_HIGH;
 }
 
-static bool deliver(struct consumer *c, const struct delivery *d)
+static bool channel_deliver(struct consumer *c, const struct delivery *d)
 {
     if (!d->tells_count)
         return deliver_as_it_is(c, d);
@@ -146,7 +146,7 @@ static bool deliver(struct consumer *c, const struct delivery *d)
 
 /* --- consumers that end ----------------------------------------------------------------------- */
 
-static void detached(struct queue_call *call)
+static void detach_done(struct queue_call *call)
 {
     struct consumer *c = call->consumer;
     struct channel *ch = call->owner;
@@ -166,7 +166,7 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool return
     call->queue = queue_ref(c->queue);
     call->from = c->loop;
     call->run = queue_call_cancel;
-    call->done = detached;
+    call->done = detach_done;
     call->consumer = c;
     call->returns_all = returns_all;
     call->owner = ch;
@@ -194,7 +194,7 @@ static void timeout_changed(struct consumer *c)
 }
 
 const struct consumer_calls channel_consumer_calls = {
-    .deliver = deliver,
+    .deliver = channel_deliver,
     .cancelled = queue_is_gone,
     .timeout_changed = timeout_changed,
 };

@@ -181,7 +181,7 @@ static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)
 
 /* --- the way in ------------------------------------------------------------------------------- */
 
-static size_t skip(struct connection *conn, size_t n)
+static size_t body_skip(struct connection *conn, size_t n)
 {
     size_t skipped = n < conn->skip_bytes ? n : (size_t)conn->skip_bytes;
     conn->skip_bytes -= skipped;
@@ -202,7 +202,7 @@ static size_t take_too_large(struct connection *conn, uint8_t type, uint32_t siz
 static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
 {
     if (conn->skip_bytes > 0)
-        return skip(conn, n);
+        return body_skip(conn, n);
     if (conn->body_left > 0)
         return take_piece(conn, p, n);
     if (n < FRAME_HEADER_BYTES)

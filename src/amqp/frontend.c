@@ -17,7 +17,7 @@ static void close_for(struct session *s, const struct broker_error *why)
 
 /* Executes what the channels have kept. What that does to them, and to the set of them, it may
  * do. */
-static void execute(struct session *s)
+static void amqp_execute(struct session *s)
 {
     struct connection *conn = connection_of(s);
     for (size_t i = 0; i < conn->channel_count && session_executes(s);) {
@@ -29,7 +29,7 @@ static void execute(struct session *s)
     connection_try_to_finish(conn);
 }
 
-static void blocked(struct session *s, const char *reason)
+static void amqp_blocked(struct session *s, const char *reason)
 {
     struct connection *conn = connection_of(s);
     if (!conn->can.connection_blocked)
@@ -38,7 +38,7 @@ static void blocked(struct session *s, const char *reason)
     conn->was_told_blocked = true;
 }
 
-static void unblocked(struct session *s)
+static void amqp_unblocked(struct session *s)
 {
     struct connection *conn = connection_of(s);
     if (!conn->was_told_blocked)
@@ -47,7 +47,7 @@ static void unblocked(struct session *s)
     conn->was_told_blocked = false;
 }
 
-static void probe(struct session *s)
+static void amqp_probe(struct session *s)
 {
     connection_send_heartbeat(connection_of(s));
 }
@@ -90,10 +90,10 @@ const struct frontend amqp_frontend = {
     .protocol = "{0,9,1}",
     .accepted = connection_accepted,
     .close = close_for,
-    .execute = execute,
-    .blocked = blocked,
-    .unblocked = unblocked,
-    .probe = probe,
+    .execute = amqp_execute,
+    .blocked = amqp_blocked,
+    .unblocked = amqp_unblocked,
+    .probe = amqp_probe,
     .holds_anything = holds_anything,
     .queues_ended = queues_ended,
     .timeouts_changed = timeouts_changed,

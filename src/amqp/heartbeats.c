@@ -21,7 +21,7 @@ void connection_send_heartbeat(struct connection *conn)
 }
 
 /* Every half interval. Not patient: after a stall the client has waited for it long enough. */
-static void beat(struct loop *loop, struct loop_timer *timer)
+static void heartbeat_tick(struct loop *loop, struct loop_timer *timer)
 {
     struct connection *conn = lv_container_of(timer, struct connection, beat_timer);
     if (!connection_is_open(conn))
@@ -69,6 +69,6 @@ static void connection_on_timer(struct loop *loop, struct loop_timer *timer)
 
 void connection_init_timers(struct connection *conn)
 {
-    loop_timer_init(&conn->beat_timer, beat);
+    loop_timer_init(&conn->beat_timer, heartbeat_tick);
     loop_timer_init_patient(&conn->timer, connection_on_timer);
 }

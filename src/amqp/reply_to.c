@@ -35,7 +35,7 @@ void reply_to_free(struct channel *ch)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static bool deliver(struct consumer *c, const struct delivery *d)
+static bool reply_deliver(struct consumer *c, const struct delivery *d)
 {
     struct channel *ch = c->session;
     CHANNEL_SEND(ch, basic_deliver, .consumer_tag = c->tag, .delivery_tag = ++ch->delivery_tag,
@@ -54,7 +54,7 @@ static void never_called(struct consumer *c)
 }
 
 static const struct consumer_calls reply_calls = {
-    .deliver = deliver,
+    .deliver = reply_deliver,
     .cancelled = never_called,
     .timeout_changed = never_called,
 };
@@ -70,7 +70,7 @@ static struct slice make_name(const struct channel *ch, char name[SHORTSTR_BYTES
     return slice_of(name, (size_t)n);
 }
 
-static void begin(struct channel *ch, struct slice tag)
+static void reply_to_begin(struct channel *ch, struct slice tag)
 {
     struct loop *loop = connection_loop(ch->connection);
     char name[SHORTSTR_BYTES_MAX];
@@ -94,7 +94,7 @@ void reply_to_consume(struct channel *ch, const struct amqp_basic_consume *m)
     }
     char generated[GENERATED_NAME_MAX];
     struct slice tag = m->consumer_tag.n ? m->consumer_tag : name_generate("amq.ctag-", generated);
-    begin(ch, tag);
+    reply_to_begin(ch, tag);
     if (!m->no_wait)
         CHANNEL_SEND(ch, basic_consume_ok, .consumer_tag = tag);
 }

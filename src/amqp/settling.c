@@ -60,7 +60,7 @@ struct settle_order {
 };
 
 /* Notes that the order settles something of this consumer. Returns whether it is the first time. */
-static void touch(struct channel *ch, const struct settle_order *order, struct consumer *c)
+static void consumer_touch(struct channel *ch, const struct settle_order *order, struct consumer *c)
 {
     if (!(order->is_commit || order->has_returns) || !lv_list_is_empty(&c->touched_link))
         return;
@@ -111,7 +111,7 @@ static bool settle_range(struct channel *ch, const struct settle_order *order,
     while (tag != 0 && tag <= range->last && (may_go_on = loop_spend(loop, 1))) {
         struct consumer *c = unacked_consumer(&ch->unacked, tag);
         if (!order->consumer || order->consumer == c) {
-            touch(ch, order, c);
+            consumer_touch(ch, order, c);
             run_add(&run, unacked_take(&ch->unacked, tag), range->kind);
             ch->acked += range->kind == SETTLE_ACK;
         }

@@ -45,7 +45,7 @@ void dead_lettering_free(struct queue *q)
 }
 
 /* Adds a hash. False: it is there, or there is no room for it. */
-static bool remember(uint64_t *hashes, unsigned *count, unsigned room, uint64_t hash)
+static bool hash_remember(uint64_t *hashes, unsigned *count, unsigned room, uint64_t hash)
 {
     for (unsigned i = 0; i < *count; i++) {
         if (hashes[i] == hash)
@@ -59,12 +59,12 @@ static bool remember(uint64_t *hashes, unsigned *count, unsigned room, uint64_t 
 
 static bool remember_cycle(struct dead_letter_log *log, uint64_t hash)
 {
-    return remember(log->cycles, &log->cycle_count, CYCLES_REMEMBERED, hash);
+    return hash_remember(log->cycles, &log->cycle_count, CYCLES_REMEMBERED, hash);
 }
 
 static bool remember_obstacle(struct dead_letter_log *log, uint64_t hash)
 {
-    return remember(log->obstacles, &log->obstacle_count, OBSTACLES_REMEMBERED, hash);
+    return hash_remember(log->obstacles, &log->obstacle_count, OBSTACLES_REMEMBERED, hash);
 }
 
 static void tell_of_cycle(struct queue *q, const struct message *made, const struct queue *target)
@@ -93,7 +93,7 @@ static void tell_of_bad_history(struct queue *q)
 
 /* --- how they go on -------------------------------------------------------------------------------- */
 
-static bool make(struct queue *q, const struct forward *f, struct message **ret)
+static bool dead_letter_prepare(struct queue *q, const struct forward *f, struct message **ret)
 {
     const struct queue_arguments *a = queue_settings(q);
     *ret = NULL;
@@ -152,8 +152,8 @@ static void describe_obstacle(const struct queue *q, const struct forward *f,
     }
 }
 
-static void stuck(struct queue *q, const struct forward *f, enum forward_obstacle obstacle,
-                  const struct queue *target)
+static void dead_letter_stuck(struct queue *q, const struct forward *f,
+                              enum forward_obstacle obstacle, const struct queue *target)
 {
     struct lv_buffer why = {0};
     if (log_of(q)->obstacle_count == OBSTACLES_REMEMBERED)
@@ -167,7 +167,7 @@ static void stuck(struct queue *q, const struct forward *f, enum forward_obstacl
     lv_buffer_free(&why);
 }
 
-static void unstuck(struct queue *q, bool has_arrived)
+static void dead_letter_unstuck(struct queue *q, bool has_arrived)
 {
     log_of(q)->obstacle_count = 0;
     if (!has_arrived)
@@ -176,7 +176,7 @@ static void unstuck(struct queue *q, bool has_arrived)
              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
 }
 
-static void done(struct queue *q, const struct forward *f, enum forward_end end)
+static void dead_letter_done(struct queue *q, const struct forward *f, enum forward_end end)
 {
     if (end == FORWARD_TAKEN)
         queue_count_dead_letter(q, (enum death)f->note);
@@ -185,11 +185,11 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
 }
 
 static const struct forward_rules dead_letter_rules = {
-    .make = make,
+    .make = dead_letter_prepare,
     .is_target = is_target,
-    .stuck = stuck,
-    .unstuck = unstuck,
-    .done = done,
+    .stuck = dead_letter_stuck,
+    .unstuck = dead_letter_unstuck,
+    .done = dead_letter_done,
 };
 
 _Static_assert(DEATH_REJECTED == 0 && DEATH_EXPIRED == 1 && DEATH_MAXLEN == 2 &&

@@ -38,14 +38,14 @@ bool delayed_sends_on(const struct queue *q)
     return true;
 }
 
-static bool make(struct queue *q, const struct forward *forward, struct message **ret)
+static bool due_make(struct queue *q, const struct forward *forward, struct message **ret)
 {
     (void)q;
     return delay_header_make_due(forward->message, ret);
 }
 
-static void route(struct queue *q, const struct forward *forward, const struct message *made,
-                  struct route *ret)
+static void due_route(struct queue *q, const struct forward *forward, const struct message *made,
+                      struct route *ret)
 {
     struct exchange *x = exchange_of(q);
     *ret = (struct route){0};
@@ -54,13 +54,14 @@ static void route(struct queue *q, const struct forward *forward, const struct m
 }
 
 /* Nobody there to have it: it goes, as any message that is published then. */
-static void done(struct queue *q, const struct forward *forward, enum forward_end end)
+static void due_done(struct queue *q, const struct forward *forward, enum forward_end end)
 {
     (void)end;
     queue_settle_position(q, forward->position);
 }
 
-static const struct forward_rules forward_rules = {.make = make, .route = route, .done = done};
+static const struct forward_rules forward_rules = {
+    .make = due_make, .route = due_route, .done = due_done};
 
 void delayed_give_up(struct queue *q, uint64_t position, struct message *message, enum death reason)
 {
@@ -100,7 +101,7 @@ void delayed_delete_queue(struct exchange *x)
 
 /* Gives a recovered queue to its exchange. False when that is not there, or has a queue already. The lock is
  * held. */
-static bool adopt(struct queue *q)
+static bool queue_adopt(struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
@@ -117,7 +118,7 @@ static void make_whole(struct vhost *vhost)
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it)) {
         struct queue *q = queue_of_node(node);
-        if (queue_is_delaying(q) && !exchange_of(q) && !adopt(q))
+        if (queue_is_delaying(q) && !exchange_of(q) && !queue_adopt(q))
             queue_delete_owned(q);
     }
     node = lv_table_first(vhost->exchanges, &it);
@@ -233,7 +234,7 @@ void delayed_call_list(struct queue_call *call)
         queue_call_wait(call);
 }
 
-static bool cancel(struct queue *q, uint64_t position)
+static bool message_cancel(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_at(queue_lanes(q), 0);
     struct backlog_first_due due;
@@ -259,5 +260,5 @@ void delayed_call_cancel(struct queue_call *call)
         return;
     }
     for (size_t i = 0; i < what->count; i++)
-        what->cancelled += cancel(call->queue, what->positions[i]);
+        what->cancelled += message_cancel(call->queue, what->positions[i]);
 }

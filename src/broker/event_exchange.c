@@ -14,7 +14,7 @@ struct event {
     struct lv_buffer headers;
 };
 
-static void publish(struct loop *loop, struct broker *broker, struct event *event)
+static void event_publish(struct loop *loop, struct broker *broker, struct event *event)
 {
     struct vhost *vhost = vhost_find(&broker->topology, slice_str(broker->topology.event_vhost));
     uint64_t now_ms = loop_wall_ms(loop);
@@ -39,7 +39,7 @@ static void publish(struct loop *loop, struct broker *broker, struct event *even
 static void publish_mail(struct loop *at, struct mail *mail)
 {
     struct event *event = mail->b;
-    publish(at, mail->a, event);
+    event_publish(at, mail->a, event);
     lv_buffer_free(&event->headers);
     free(event);
 }

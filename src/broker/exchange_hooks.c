@@ -28,7 +28,7 @@ static void publish_to_exchange(struct loop *loop, struct exchange *exchange, st
         queue_publish(loop, queue_of_entry(route.queues[i]), m, NULL, 0);
 }
 
-static void publish(struct loop *loop, struct destination *to, struct message *message)
+static void replay_publish(struct loop *loop, struct destination *to, struct message *message)
 {
     if (to->kind == DESTINATION_QUEUE)
         queue_publish(loop, queue_of_entry(queue_entry_of_destination(to)), message, NULL, 0);
@@ -40,5 +40,5 @@ const struct exchange_hooks broker_exchange_hooks = {
     .begin = policy_begin_exchange,
     .create_queue = delayed_create_queue,
     .delete_queue = delayed_delete_queue,
-    .publish = publish,
+    .publish = replay_publish,
 };

@@ -2,7 +2,7 @@
  *   - forward_start() puts a job at the end of `waiting`;
  *   - at the end of the turn its message is made and routed, and published to each target;
  *   - it stands in a slot, whose number the confirms carry, until the last answer;
- *   - done(): the queue settles the position.
+ *   - done(): the queue settles the message.
  *
  * And when it cannot go on:
  *   - no room, or a target is behind: it waits, and all behind it;
@@ -68,7 +68,7 @@ struct forwarder {
         free_slots; /* a ring: slots are used in turn, so that confirms' numbers follow each other */
     uint32_t slot_count, free_first, free_count;
     struct loop_task run;
-    struct loop_job job; /* goes on where run() had too much to do */
+    struct loop_job job; /* goes on where forwards_run() had too much to do */
     struct loop_timer run_later;
     struct loop_timer retry;
     uint64_t retry_at_ms, retry_ms;
@@ -412,7 +412,7 @@ static void send_some(struct forwarder *f)
     queue_unref(&q);
 }
 
-static void run(struct loop *loop, struct loop_task *task)
+static void forwards_run(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     send_some(lv_container_of(task, struct forwarder, run));
@@ -446,7 +446,7 @@ static void retry_all(struct forwarder *f)
     queue_unref(&q);
 }
 
-static void retry(struct loop *loop, struct loop_timer *timer)
+static void forwards_retry(struct loop *loop, struct loop_timer *timer)
 {
     struct forwarder *f = lv_container_of(timer, struct forwarder, retry);
     if (lv_list_is_empty(&f->kept))
@@ -483,10 +483,10 @@ static struct forwarder *forwarder_of(struct queue *q)
     f->queue = q;
     lv_list_init(&f->waiting);
     lv_list_init(&f->kept);
-    loop_task_init(&f->run, run);
+    loop_task_init(&f->run, forwards_run);
     loop_job_init(&f->job, run_on);
     loop_timer_init(&f->run_later, run_later);
-    loop_timer_init(&f->retry, retry);
+    loop_timer_init(&f->retry, forwards_retry);
     f->generation = topology_generation(queue_vhost(q)->topology);
     departures->forwarder = f;
     return f;

@@ -7,7 +7,7 @@
 #include "broker/policy.h"
 #include "wire/erlang_json.h"
 
-static bool need(json_t *value, const char *key, struct slice name, struct lv_buffer *reason)
+static bool member_need(json_t *value, const char *key, struct slice name, struct lv_buffer *reason)
 {
     if (json_object_get(value, key))
         return true;
@@ -40,9 +40,9 @@ static bool check_members(json_t *value, struct slice name, struct lv_buffer *re
         lv_buffer_printf(reason, " in %.*s\n", SLICE_ARG(name));
     }
     json_decref(unknown);
-    bool has_definition = need(value, "definition", name, reason);
-    bool has_pattern = need(value, "pattern", name, reason);
-    bool has_priority = need(value, "priority", name, reason);
+    bool has_definition = member_need(value, "definition", name, reason);
+    bool has_pattern = member_need(value, "pattern", name, reason);
+    bool has_priority = member_need(value, "priority", name, reason);
     bool is_text = check_type(value, "apply-to", JSON_STRING, "binary", reason) &&
                    check_type(value, "pattern", JSON_STRING, "binary", reason);
     bool is_number = check_type(value, "priority", JSON_INTEGER, "a number", reason);

@@ -91,7 +91,7 @@ void parameters_free(struct parameter_list *list)
     *list = (struct parameter_list){0};
 }
 
-static int compare(const struct parameter *p, struct slice component, struct slice name)
+static int parameter_compare(const struct parameter *p, struct slice component, struct slice name)
 {
     int order = slice_compare(p->component, component);
     return order ? order : slice_compare(p->name, name);
@@ -101,7 +101,7 @@ static size_t list_index(const struct parameter_list *list, struct slice compone
                          struct slice name)
 {
     size_t at = 0;
-    while (at < list->count && compare(list->items[at], component, name) < 0)
+    while (at < list->count && parameter_compare(list->items[at], component, name) < 0)
         at++;
     return at;
 }
@@ -110,7 +110,7 @@ static size_t list_index(const struct parameter_list *list, struct slice compone
 static bool list_remove(struct parameter_list *list, struct slice component, struct slice name)
 {
     size_t at = list_index(list, component, name);
-    if (at == list->count || compare(list->items[at], component, name) != 0)
+    if (at == list->count || parameter_compare(list->items[at], component, name) != 0)
         return false;
     parameter_free(list->items[at]);
     list->count--;
@@ -122,7 +122,7 @@ static bool list_remove(struct parameter_list *list, struct slice component, str
 static bool list_has(const struct parameter_list *list, const struct parameter *p)
 {
     size_t at = list_index(list, p->component, p->name);
-    return at < list->count && compare(list->items[at], p->component, p->name) == 0 &&
+    return at < list->count && parameter_compare(list->items[at], p->component, p->name) == 0 &&
            slice_equal(list->items[at]->value, p->value);
 }
 
@@ -139,19 +139,19 @@ static void list_put(struct parameter_list *list, struct parameter *p)
 
 /* --- a vhost's ------------------------------------------------------------------------------------ */
 
-static json_t *parse(struct slice text)
+static json_t *value_parse(struct slice text)
 {
     return json_loadb(text.n ? (const char *)text.p : "", text.n, JSON_DECODE_ANY, NULL);
 }
 
-static void say(struct durable_done done, enum change_result result)
+static void change_answer(struct durable_done done, enum change_result result)
 {
     if (result == CHANGE_DONE && done.fn)
         done.fn(done.arg, 0);
 }
 
-static int store(struct vhost *vhost, const struct component *c, struct slice name,
-                 const json_t *value, struct durable_done done)
+static int parameter_store(struct vhost *vhost, const struct component *c, struct slice name,
+                           const json_t *value, struct durable_done done)
 {
     struct slice component = slice_str(c->name);
     struct durable_changes changes;
@@ -174,7 +174,7 @@ static int store(struct vhost *vhost, const struct component *c, struct slice na
     c->apply(vhost, name, value);
     enum change_result result = durable_submit(&changes, done);
     topology_unlock(vhost->topology);
-    say(done, result);
+    change_answer(done, result);
     return 0;
 }
 
@@ -190,7 +190,7 @@ int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
     const struct component *c = component_find(row->component);
     if (slice_is(row->component, "policy"))
         return ERR_REFUSED;
-    json_t *value = parse(row->value);
+    json_t *value = value_parse(row->value);
     int err = 0;
     if (!value)
         return ERR_FORMAT;
@@ -201,7 +201,7 @@ int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
     else if (!c->check(row->name, value, reason))
         err = ERR_INVALID;
     else
-        err = store(vhost, c, row->name, value, done);
+        err = parameter_store(vhost, c, row->name, value, done);
     json_decref(value);
     return err;
 }
@@ -225,7 +225,7 @@ int parameter_clear(struct vhost *vhost, struct slice component, struct slice na
         c->apply(vhost, name, NULL);
     enum change_result result = durable_submit(&changes, done);
     topology_unlock(vhost->topology);
-    say(done, result);
+    change_answer(done, result);
     return 0;
 }
 
@@ -233,7 +233,7 @@ void parameter_restore(struct vhost *vhost, const struct definition_parameter *r
 {
     const struct component *c = component_find(row->component);
     struct lv_buffer reason = {0};
-    json_t *value = parse(row->value);
+    json_t *value = value_parse(row->value);
     if (!value) {
         log_warning("parameter '%.*s' of component '%.*s' in vhost '%.*s' is skipped: it is no "
                     "JSON",
@@ -322,7 +322,7 @@ static void end_global(struct broker *broker, struct definition_change *change,
 int global_parameter_set(struct broker *broker, struct slice name, struct slice value,
                          struct durable_done done)
 {
-    json_t *json = parse(value);
+    json_t *json = value_parse(value);
     if (!json)
         return ERR_FORMAT;
     topology_lock(&broker->topology);
@@ -350,7 +350,7 @@ int global_parameter_clear(struct broker *broker, struct slice name, struct dura
 
 void global_parameter_restore(struct broker *broker, const struct definition_global_parameter *row)
 {
-    json_t *json = parse(row->value);
+    json_t *json = value_parse(row->value);
     if (!json) {
         log_warning("global parameter '%.*s' is skipped: it is no JSON", SLICE_ARG(row->name));
         return;

@@ -278,7 +278,7 @@ static int change_end(struct policy_change *c, const struct policy *set, struct 
 }
 
 /* Takes the policy. */
-static int set(struct vhost *vhost, struct policy *p, struct durable_done done)
+static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done done)
 {
     struct policy_change c;
     struct definition_policy row;
@@ -313,7 +313,7 @@ int policy_set(struct vhost *vhost, const struct definition_policy *row, struct 
     }
     struct policy *p = policy_make(row, pattern, definition);
     json_decref(definition);
-    return set(vhost, p, done);
+    return policy_put(vhost, p, done);
 }
 
 int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,

@@ -115,7 +115,7 @@ static struct match match_queue(const struct queue *q)
                       queue_type(q) == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC);
 }
 
-static void remember(struct queue *q, const struct match *match)
+static void match_remember(struct queue *q, const struct match *match)
 {
     for (int kind = 0; kind < POLICY_KINDS; kind++)
         queue_matched_policies(q)[kind] = match->of[kind];
@@ -124,7 +124,7 @@ static void remember(struct queue *q, const struct match *match)
 void policy_begin_queue(struct queue *q)
 {
     struct match match = match_queue(q);
-    remember(q, &match);
+    match_remember(q, &match);
     queue_begin_policy(q, effective_of(queue_vhost(q), &match));
 }
 
@@ -134,7 +134,7 @@ static struct slice definition_table(const struct policy *p, struct lv_buffer *s
 }
 
 /* RabbitMQ tells of the policy that was set, whatever rules the queue now; so does this. */
-static void tell(const struct queue *q, const struct policy *set)
+static void policy_tell(const struct queue *q, const struct policy *set)
 {
     struct broker *broker = vhost_broker(queue_vhost(q));
     bool is_quorum = queue_type(q) == QUEUE_QUORUM;
@@ -164,10 +164,10 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
     topology_lock(queue_vhost(q)->topology);
     bool is_there = !queue_is_deleted(q);
     if (is_there) {
-        remember(q, &match);
+        match_remember(q, &match);
         effective = effective_of(queue_vhost(q), &match);
         queue_ref(q);
-        tell(q, set);
+        policy_tell(q, set);
     }
     topology_unlock(queue_vhost(q)->topology);
     if (is_there)

@@ -34,7 +34,8 @@ struct retry {
     uint64_t flying_bytes;
     struct loop_task run;
     struct loop_timer run_later;
-    struct queue_entry *target; /* this and `way`: from make() to route(), which comes next */
+    /* This and `way`: from retry_make() to retry_route(), which comes next. */
+    struct queue_entry *target;
     struct route way;
 };
 
@@ -96,7 +97,7 @@ static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
 
 /* --- how it goes ---------------------------------------------------------------------------------- */
 
-static bool make(struct queue *q, const struct forward *f, struct message **ret)
+static bool retry_make(struct queue *q, const struct forward *f, struct message **ret)
 {
     struct retry *r = retry_of(q);
     struct dead_letter_origin origin;
@@ -109,8 +110,8 @@ static bool make(struct queue *q, const struct forward *f, struct message **ret)
     return *ret != NULL;
 }
 
-static void route(struct queue *q, const struct forward *f, const struct message *made,
-                  struct route *ret)
+static void retry_route(struct queue *q, const struct forward *f, const struct message *made,
+                        struct route *ret)
 {
     (void)f;
     (void)made;
@@ -121,7 +122,7 @@ static void route(struct queue *q, const struct forward *f, const struct message
 static void go_on(struct retry *r);
 static void end_if_done(struct retry *r);
 
-static void done(struct queue *q, const struct forward *f, enum forward_end end)
+static void retry_done(struct queue *q, const struct forward *f, enum forward_end end)
 {
     struct retry *r = retry_of(q);
     r->flying--;
@@ -139,7 +140,7 @@ static void done(struct queue *q, const struct forward *f, enum forward_end end)
 }
 
 static const struct forward_rules retry_rules = {
-    .make = make, .route = route, .goes_back = true, .done = done};
+    .make = retry_make, .route = retry_route, .goes_back = true, .done = retry_done};
 
 static void send_back(struct retry *r, const struct browse_item *item, struct message *m)
 {
@@ -155,7 +156,7 @@ static void send_back(struct retry *r, const struct browse_item *item, struct me
 static bool has_room(struct retry *r)
 {
     if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
-        return false; /* done() goes on */
+        return false; /* retry_done() goes on */
     if (atomic_load_explicit(&vhost_broker(queue_vhost(r->queue))->alarms, memory_order_relaxed) !=
         0) {
         loop_timer_start(queue_home(r->queue), &r->run_later, ALARM_LOOK_MS);
@@ -168,7 +169,7 @@ static bool has_room(struct retry *r)
 }
 
 /* Whether it may go on. */
-static bool step(struct retry *r)
+static bool retry_step(struct retry *r)
 {
     struct browse_item item;
     struct queue_entry *target;
@@ -195,11 +196,11 @@ static bool step(struct retry *r)
     return true;
 }
 
-static void run(struct loop *loop, struct loop_task *task)
+static void retry_run(struct loop *loop, struct loop_task *task)
 {
     struct retry *r = lv_container_of(task, struct retry, run);
     unsigned n = 0;
-    while (n < STEPS_A_TURN && step(r))
+    while (n < STEPS_A_TURN && retry_step(r))
         n++;
     if (n == STEPS_A_TURN)
         loop_timer_start(loop, &r->run_later, 0);
@@ -208,7 +209,7 @@ static void run(struct loop *loop, struct loop_task *task)
 
 static void run_later(struct loop *loop, struct loop_timer *timer)
 {
-    run(loop, &lv_container_of(timer, struct retry, run_later)->run);
+    retry_run(loop, &lv_container_of(timer, struct retry, run_later)->run);
 }
 
 static void go_on(struct retry *r)
@@ -219,7 +220,7 @@ static void go_on(struct retry *r)
 
 /* --- its life ------------------------------------------------------------------------------------- */
 
-static void wake(void *arg)
+static void retry_wake(void *arg)
 {
     struct retry *r = arg;
     if (!r->has_walked)
@@ -234,10 +235,10 @@ bool retry_start(struct queue *q, const struct retry_options *options, struct re
     r->refs = 2;
     r->queue = q;
     r->options = *options;
-    loop_task_init(&r->run, run);
+    loop_task_init(&r->run, retry_run);
     loop_timer_init(&r->run_later, run_later);
     r->browse =
-        browse_open(q, &(struct browse_options){.is_bounded = true, .wake = wake, .arg = r});
+        browse_open(q, &(struct browse_options){.is_bounded = true, .wake = retry_wake, .arg = r});
     departures_of(q)->retry = r;
     go_on(r);
     *ret = r;

@@ -5,7 +5,7 @@
 #include "broker/publish.h"
 
 /* The prefix and the key, in `space` (SHORTSTR_BYTES_MAX bytes). */
-static struct slice join(uint8_t *space, const char *prefix, struct slice key)
+static struct slice key_join(uint8_t *space, const char *prefix, struct slice key)
 {
     size_t n = strlen(prefix);
     size_t rest = key.n < SHORTSTR_BYTES_MAX - n ? key.n : SHORTSTR_BYTES_MAX - n;
@@ -25,7 +25,7 @@ struct message *system_message_create(struct slice exchange, const char *key_pre
     properties_put(lv_buffer_reserve(&header, n), properties);
     header.n = n;
     struct message *m =
-        message_create(exchange, join(space, key_prefix, key), lv_buffer_slice(&header), body.n,
+        message_create(exchange, key_join(space, key_prefix, key), lv_buffer_slice(&header), body.n,
                        properties->delivery_mode == DELIVERY_MODE_PERSISTENT);
     lv_buffer_free(&header);
     if (m && body.n > 0)
@@ -53,7 +53,7 @@ struct queue *system_message_find_behind(struct loop *loop, struct vhost *vhost,
                                          struct slice key)
 {
     uint8_t space[SHORTSTR_BYTES_MAX];
-    const struct routing_input input = {.routing_key = join(space, key_prefix, key)};
+    const struct routing_input input = {.routing_key = key_join(space, key_prefix, key)};
     struct exchange *x = exchange_find(vhost, exchange);
     struct route route = {0};
     if (x)

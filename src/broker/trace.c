@@ -124,9 +124,9 @@ static void publish_mail(struct loop *at, struct mail *mail)
     vhost_unref(&vhost);
 }
 
-static void trace(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
-                  const struct delivery *message, struct slice bcc, const struct route *route,
-                  struct slice queue)
+static void trace_message(struct loop *loop, struct vhost *vhost,
+                          const struct trace_channel *channel, const struct delivery *message,
+                          struct slice bcc, const struct route *route, struct slice queue)
 {
     struct properties properties;
     if (!properties_read(message->header, &properties))
@@ -148,14 +148,14 @@ static void trace(struct loop *loop, struct vhost *vhost, const struct trace_cha
 void trace_published(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
                      const struct delivery *message, struct slice bcc, const struct route *route)
 {
-    trace(loop, vhost, channel, message, bcc, route, SLICE_EMPTY);
+    trace_message(loop, vhost, channel, message, bcc, route, SLICE_EMPTY);
 }
 
 void trace_delivered(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
                      struct slice queue, const struct delivery *message)
 {
     if (!slice_is(message->exchange, TRACE_EXCHANGE))
-        trace(loop, vhost, channel, message, SLICE_EMPTY, NULL, queue);
+        trace_message(loop, vhost, channel, message, SLICE_EMPTY, NULL, queue);
 }
 
 struct queue *trace_find_behind(struct loop *loop, struct vhost *vhost, struct slice exchange)

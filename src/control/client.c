@@ -23,7 +23,7 @@ enum {
     RESTORING_LOOK_MS = 10, /* between looks whether queues are restored */
 };
 
-static void wake(void *arg)
+static void client_wake(void *arg)
 {
     const struct client *c = arg;
     int err = eventfd_write(c->service->wake_fd, 1);
@@ -37,7 +37,7 @@ struct client *client_create(struct service *service, int fd, uint64_t now_ms)
     c->service = service;
     c->fd = fd;
     c->since_ms = now_ms;
-    c->spool = spool_create(&service->budget, wake, c);
+    c->spool = spool_create(&service->budget, client_wake, c);
     return c;
 }
 
@@ -73,7 +73,7 @@ static void send_some(struct client *c, uint64_t now_ms)
     c->is_unsent = false;
 }
 
-static void say(struct client *c, const char *error, const char *text)
+static void client_say(struct client *c, const char *error, const char *text)
 {
     struct request r = {.spool = c->spool};
     request_refuse(&r, error, "%s", text);
@@ -131,7 +131,7 @@ static void join_thread(struct client *c)
     c->service->thread_count--;
 }
 
-static void run(struct client *c, const char *line, size_t n)
+static void client_run(struct client *c, const char *line, size_t n)
 {
     const struct service *s = c->service;
     c->request = (struct request){.world = s->world, .manage = s->manage, .spool = c->spool};
@@ -143,7 +143,7 @@ static void run(struct client *c, const char *line, size_t n)
         c->state = CLIENT_RUNS;
     } else {
         request_free(&c->request);
-        say(c, "too_many_requests", "too many requests are under way; try again later");
+        client_say(c, "too_many_requests", "too many requests are under way; try again later");
     }
 }
 
@@ -156,7 +156,7 @@ static bool run_line(struct client *c)
     if (!end)
         return false;
     size_t n = (size_t)(end - (const char *)c->in.p);
-    run(c, (const char *)c->in.p, n);
+    client_run(c, (const char *)c->in.p, n);
     lv_buffer_consume(&c->in, n + 1);
     return true;
 }
@@ -170,7 +170,7 @@ static void read_some(struct client *c)
         close_socket(c);
     if (c->fd < 0 || run_line(c) || c->in.n <= REQUEST_BYTES_MAX)
         return;
-    say(c, "bad_request", "a request has at most 1 MiB");
+    client_say(c, "bad_request", "a request has at most 1 MiB");
     c->is_last = true;
     c->state = CLIENT_SENDS;
 }
@@ -235,7 +235,7 @@ uint64_t client_waited_since(const struct client *c)
 void client_cut(struct client *c, const char *error, const char *text)
 {
     if (c->state == CLIENT_READS) {
-        say(c, error, text);
+        client_say(c, error, text);
         send_some(c, c->since_ms);
     }
     close_socket(c);

@@ -176,7 +176,7 @@ static int timeout_of(const struct control *c, uint64_t now)
 }
 
 /* False: the control stops. */
-static bool turn(struct control *c)
+static bool control_turn(struct control *c)
 {
     uint64_t now = now_ms();
     size_t at = POLLED_CLIENTS, count = fill_polled(c, now);
@@ -215,7 +215,7 @@ static void *control_thread(void *arg)
     pthread_setname_np(pthread_self(), "control");
     lv_rcu_register_thread();
     lv_rcu_offline();
-    while (turn(c))
+    while (control_turn(c))
         continue;
     end_all(c);
     lv_rcu_unregister_thread();
@@ -224,7 +224,7 @@ static void *control_thread(void *arg)
 
 /* --- the socket --------------------------------------------------------------------------- */
 
-static int failed(const char *what)
+static int control_failed(const char *what)
 {
     return lv_error_explain(lv_error_from_errno(errno), "%s: %s", what, strerror(errno));
 }
@@ -238,11 +238,11 @@ static int socket_open(const char *path, int *ret)
     memcpy(address.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return failed("socket");
+        return control_failed("socket");
     if ((unlink(path) != 0 && errno != ENOENT) ||
         bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
         chmod(path, 0600) != 0 || listen(fd, BACKLOG) != 0) {
-        int err = failed("socket");
+        int err = control_failed("socket");
         close(fd);
         return err;
     }

@@ -11,7 +11,7 @@ struct showing {
     const struct columns *columns;
 };
 
-static bool show(void *arg, const struct message_facts *facts)
+static bool message_show(void *arg, const struct message_facts *facts)
 {
     const struct showing *s = arg;
     if (request_is_cut(s->request))
@@ -28,7 +28,7 @@ static void run_browse_queue(struct request *r)
         .vhost = request_string(r, "vhost"),
         .queue = request_string(r, "queue"),
         .with_unacked = request_flag(r, "unacked"),
-        .visit = show,
+        .visit = message_show,
         .arg = &showing,
     };
     if (!columns_choose(r, message_columns, &columns) ||

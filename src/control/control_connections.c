@@ -8,8 +8,8 @@
 typedef bool list_fn(struct manage *m, const struct actor *actor, const struct slice *vhost,
                      struct listing *ret, struct manage_error *error);
 
-static void list(struct request *r, const struct column *all, list_fn *fn,
-                 const struct slice *vhost)
+static void rows_list(struct request *r, const struct column *all, list_fn *fn,
+                      const struct slice *vhost)
 {
     struct columns columns;
     struct listing listing;
@@ -22,18 +22,18 @@ static void list(struct request *r, const struct column *all, list_fn *fn,
 
 static void run_list_connections(struct request *r)
 {
-    list(r, connection_columns, manage_list_connections, NULL);
+    rows_list(r, connection_columns, manage_list_connections, NULL);
 }
 
 static void run_list_channels(struct request *r)
 {
-    list(r, channel_columns, manage_list_channels, NULL);
+    rows_list(r, channel_columns, manage_list_channels, NULL);
 }
 
 static void run_list_consumers(struct request *r)
 {
     struct slice vhost = request_string(r, "vhost");
-    list(r, consumer_columns, manage_list_consumers, &vhost);
+    rows_list(r, consumer_columns, manage_list_consumers, &vhost);
 }
 
 /* --- closing ------------------------------------------------------------------------------ */

@@ -86,7 +86,7 @@ static struct slice *read_keys(struct request *r, size_t *ret_count)
 
 /* --- explain_route ------------------------------------------------------------------------------ */
 
-static void explain(struct request *r, const struct columns *columns, struct slice headers)
+static void trace_explain(struct request *r, const struct columns *columns, struct slice headers)
 {
     size_t count, queues = 0;
     struct slice *keys = read_keys(r, &count);
@@ -107,7 +107,7 @@ static void run_explain_route(struct request *r)
     struct columns columns;
     struct lv_buffer headers = {0};
     if (columns_choose(r, explain_columns, &columns) && read_headers(r, &headers))
-        explain(r, &columns, lv_buffer_slice(&headers));
+        trace_explain(r, &columns, lv_buffer_slice(&headers));
     lv_buffer_free(&headers);
 }
 

@@ -112,8 +112,8 @@ typedef bool list_fn(struct manage *m, const struct actor *actor, const struct s
                      const struct slice *vhost, struct listing *ret, struct manage_error *error);
 
 /* Of the user, or of the vhost, that the request names. */
-static void list(struct request *r, list_fn *fn, const struct column *all, const char *names,
-                 bool is_of_user)
+static void rows_list(struct request *r, list_fn *fn, const struct column *all, const char *names,
+                      bool is_of_user)
 {
     struct slice named = request_string(r, is_of_user ? "user" : "vhost");
     struct columns columns;
@@ -127,24 +127,24 @@ static void list(struct request *r, list_fn *fn, const struct column *all, const
 
 static void run_list_permissions(struct request *r)
 {
-    list(r, manage_list_permissions, permission_columns, "user configure write read", false);
+    rows_list(r, manage_list_permissions, permission_columns, "user configure write read", false);
 }
 
 static void run_list_user_permissions(struct request *r)
 {
-    list(r, manage_list_permissions, permission_columns, "vhost configure write read", true);
+    rows_list(r, manage_list_permissions, permission_columns, "vhost configure write read", true);
 }
 
 static void run_list_topic_permissions(struct request *r)
 {
-    list(r, manage_list_topic_permissions, topic_permission_columns, "user exchange write read",
-         false);
+    rows_list(r, manage_list_topic_permissions, topic_permission_columns,
+              "user exchange write read", false);
 }
 
 static void run_list_user_topic_permissions(struct request *r)
 {
-    list(r, manage_list_topic_permissions, topic_permission_columns, "vhost exchange write read",
-         true);
+    rows_list(r, manage_list_topic_permissions, topic_permission_columns,
+              "vhost exchange write read", true);
 }
 
 const struct control_command control_user_commands[] = {

@@ -123,7 +123,7 @@ static json_t *json_of_words(struct slice tags)
 /* --- policies ------------------------------------------------------------------------------ */
 
 /* [TYPE, VALUE] as tables have them. What has no type in a table is shown as JSON. */
-static json_t *typed(const json_t *value)
+static json_t *json_typed(const json_t *value)
 {
     const char *type = "longstr";
     json_t *shown = NULL;
@@ -145,7 +145,7 @@ static json_t *json_of_definition(const struct effective_policy *policy)
     json_t *value;
     json_object_foreach(policy ? policy->definition : NULL, name, value)
     {
-        json_t *field = typed(value);
+        json_t *field = json_typed(value);
         json_array_insert_new(field, 0, json_string(name));
         json_array_append_new(fields, field);
     }

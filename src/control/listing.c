@@ -8,7 +8,7 @@
 
 /* --- columns ------------------------------------------------------------------------------ */
 
-static const struct column *find(const struct column *all, const json_t *name)
+static const struct column *column_find_json(const struct column *all, const json_t *name)
 {
     const char *s = json_string_value(name);
     return s ? column_find(all, slice_of(s, json_string_length(name))) : NULL;
@@ -23,7 +23,7 @@ static void columns_refuse(struct request *r, const struct column *all, const js
     json_array_foreach(names, i, name)
     {
         const char *s = json_string_value(name);
-        if (!find(all, name))
+        if (!column_find_json(all, name))
             lv_buffer_printf(&text, "%s%s", text.n ? "," : "", s ? s : "?");
     }
     request_refuse(r, "unknown_columns", "%.*s", SLICE_ARG(lv_buffer_slice(&text)));
@@ -40,7 +40,7 @@ bool columns_choose(struct request *r, const struct column *all, struct columns 
     }
     ret->count = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct column *column = find(all, json_array_get(names, i));
+        const struct column *column = column_find_json(all, json_array_get(names, i));
         if (!column) {
             columns_refuse(r, all, names);
             return false;
@@ -119,7 +119,7 @@ static const char *error_name(const struct manage_error *error)
     return "refused";
 }
 
-static void refuse(struct request *r, struct manage_error *error)
+static void listing_refuse(struct request *r, struct manage_error *error)
 {
     request_refuse(r, error_name(error), "%.*s", SLICE_ARG(lv_buffer_slice(&error->text)));
     manage_error_free(error);
@@ -137,7 +137,7 @@ void request_end_with(struct request *r, bool is_done, json_t *more, struct mana
         return;
     }
     json_decref(more);
-    refuse(r, error);
+    listing_refuse(r, error);
 }
 
 void request_listing(struct request *r, bool is_done, const struct columns *columns,

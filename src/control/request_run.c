@@ -28,7 +28,7 @@ static const struct control_command *command_find(const char *name)
 /* --- answering ---------------------------------------------------------------------------- */
 
 /* May wait for the client. */
-static void flush(struct request *r)
+static void request_flush(struct request *r)
 {
     if (r->out.n == 0)
         return;
@@ -42,7 +42,7 @@ bool request_is_cut(const struct request *r)
     return spool_is_cut(r->spool);
 }
 
-static int append(const char *bytes, size_t n, void *buffer)
+static int request_append(const char *bytes, size_t n, void *buffer)
 {
     lv_buffer_add(buffer, bytes, n);
     return 0;
@@ -52,7 +52,7 @@ static int append(const char *bytes, size_t n, void *buffer)
 static void add_line(struct request *r, json_t *value)
 {
     lv_assert(!r->is_answered);
-    json_dump_callback(value, append, &r->out, JSON_COMPACT);
+    json_dump_callback(value, request_append, &r->out, JSON_COMPACT);
     json_decref(value);
     lv_buffer_add_u8(&r->out, '\n');
 }
@@ -61,7 +61,7 @@ void request_row(struct request *r, json_t *row)
 {
     add_line(r, row);
     if (r->out.n > OUT_BYTES_MAX)
-        flush(r);
+        request_flush(r);
 }
 
 void request_done(struct request *r, json_t *more)
@@ -156,7 +156,7 @@ void request_run(struct request *r)
         r->command->run(r);
     lv_assert(r->is_answered);
     compute_slot_give();
-    flush(r);
+    request_flush(r);
     lv_rcu_offline();
     request_free(r);
 }

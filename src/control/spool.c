@@ -48,7 +48,7 @@ struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg),
 }
 
 /* The lock is held. */
-static void count(struct spool *s, size_t added, size_t removed)
+static void spool_count(struct spool *s, size_t added, size_t removed)
 {
     s->bytes += added - removed;
     atomic_fetch_add_explicit(&s->budget->bytes, (uint64_t)added - removed, memory_order_relaxed);
@@ -80,12 +80,12 @@ static struct part *first_part(const struct spool *s)
 }
 
 /* The lock is held. */
-static void cut(struct spool *s)
+static void spool_cut_locked(struct spool *s)
 {
     s->is_cut = true;
     for (struct part *part; (part = first_part(s)) != NULL;)
         part_free(part);
-    count(s, 0, s->bytes);
+    spool_count(s, 0, s->bytes);
     pthread_cond_signal(&s->changed);
 }
 
@@ -95,7 +95,7 @@ void spool_free(struct spool **spool)
     *spool = NULL;
     if (!s)
         return;
-    cut(s);
+    spool_cut_locked(s);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -114,22 +114,22 @@ static void wait_for_room(struct spool *s)
 {
     while (!s->is_cut && is_full(s)) {
         if (s->is_impatient)
-            cut(s);
+            spool_cut_locked(s);
         else
             pthread_cond_wait(&s->changed, &s->lock);
     }
 }
 
 /* The lock is held. */
-static void append(struct spool *s, struct slice bytes)
+static void spool_append(struct spool *s, struct slice bytes)
 {
     struct part *part = part_create(bytes);
     if (!part) {
-        cut(s);
+        spool_cut_locked(s);
         return;
     }
     lv_list_push(&s->parts, &part->link);
-    count(s, bytes.n, 0);
+    spool_count(s, bytes.n, 0);
 }
 
 void spool_put(struct spool *s, struct lv_buffer *bytes)
@@ -139,7 +139,7 @@ void spool_put(struct spool *s, struct lv_buffer *bytes)
     if (is_wanted)
         wait_for_room(s);
     if (is_wanted && !s->is_cut)
-        append(s, lv_buffer_slice(bytes));
+        spool_append(s, lv_buffer_slice(bytes));
     pthread_mutex_unlock(&s->lock);
     lv_buffer_free(bytes);
     if (is_wanted)
@@ -174,7 +174,7 @@ void spool_sent(struct spool *s, size_t n)
     part->sent += n;
     if (part->sent == part->n)
         part_free(part);
-    count(s, 0, n);
+    spool_count(s, 0, n);
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
@@ -182,7 +182,7 @@ void spool_sent(struct spool *s, size_t n)
 void spool_cut(struct spool *s)
 {
     pthread_mutex_lock(&s->lock);
-    cut(s);
+    spool_cut_locked(s);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -91,7 +91,7 @@ void ask_answer(struct question *q)
     question_unref(q);
 }
 
-static void delivered(struct loop *at, struct mail *mail)
+static void question_delivered(struct loop *at, struct mail *mail)
 {
     struct question *q = mail->a;
     bool is_abandoned = atomic_load(&q->is_abandoned);
@@ -152,14 +152,14 @@ static int question_end(struct question *q)
     return is_answered ? 0 : ERR_CLOSED;
 }
 
-static int ask(struct asker *a, struct loop *only, struct question asked)
+static int question_ask(struct asker *a, struct loop *only, struct question asked)
 {
     lv_assert(loop_current() == NULL);
     unsigned count = only ? 1 : loops_count(a->loops);
     struct question *q = question_begin(a, asked, count);
     if (!q)
         return ERR_CLOSED;
-    struct mail mail = {.deliver = delivered, .a = q};
+    struct mail mail = {.deliver = question_delivered, .a = q};
     for (unsigned i = 0; i < count; i++)
         loop_mail_from_outside(only ? only : loops_at(a->loops, i), &mail);
     return question_end(q);
@@ -167,17 +167,17 @@ static int ask(struct asker *a, struct loop *only, struct question asked)
 
 int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg)
 {
-    return ask(asker, NULL, (struct question){.fn = fn, .arg = arg});
+    return question_ask(asker, NULL, (struct question){.fn = fn, .arg = arg});
 }
 
 int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
 {
-    return ask(asker, loop, (struct question){.fn = fn, .arg = arg});
+    return question_ask(asker, loop, (struct question){.fn = fn, .arg = arg});
 }
 
 int ask_loop_later(struct asker *asker, struct loop *loop, ask_later_fn *fn, void *arg)
 {
-    return ask(asker, loop, (struct question){.later = fn, .arg = arg});
+    return question_ask(asker, loop, (struct question){.later = fn, .arg = arg});
 }
 
 void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)

@@ -12,7 +12,7 @@ static sem_t slots;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local bool has_slot;
 
-static void init(void)
+static void slots_init(void)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     int err = sem_init(&slots, 0, processors > 2 ? (unsigned)processors / 2 : 1);
@@ -21,7 +21,7 @@ static void init(void)
 
 static void wait_for_slot(void)
 {
-    pthread_once(&once, init);
+    pthread_once(&once, slots_init);
     while (sem_wait(&slots) != 0)
         lv_assert(errno == EINTR);
     has_slot = true;

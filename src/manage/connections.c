@@ -152,7 +152,7 @@ static int consumers_in_order(const void *a, const void *b)
     return order ? order : slice_compare(p->tag, q->tag);
 }
 
-static void join(struct listing *ret, struct listing *found)
+static void listing_join(struct listing *ret, struct listing *found)
 {
     for (size_t i = 0; i < found->count; i++)
         listing_add(ret, found->rows[i]);
@@ -186,8 +186,8 @@ struct kind {
     struct slice (*vhost_of)(const void *facts);
 };
 
-static bool list(struct manage *m, const struct actor *actor, const struct kind *kind,
-                 const struct slice *vhost, struct listing *ret, struct manage_error *error)
+static bool listing_make(struct manage *m, const struct actor *actor, const struct kind *kind,
+                         const struct slice *vhost, struct listing *ret, struct manage_error *error)
 {
     *ret = (struct listing){.columns = kind->columns};
     bool may = vhost ? actor_check_vhost(actor, ACTOR_MANAGEMENT, *vhost, error)
@@ -199,7 +199,7 @@ static bool list(struct manage *m, const struct actor *actor, const struct kind 
     g->vhost = vhost;
     int err = ask_every_loop(m->asker, gather_on_loop, g);
     for (unsigned i = 0; i < LOOPS_MAX; i++)
-        join(ret, &g->found[i]);
+        listing_join(ret, &g->found[i]);
     free(g);
     if (err < 0)
         listing_free(ret);
@@ -230,7 +230,7 @@ bool manage_list_connections(struct manage *m, const struct actor *actor, const 
                               {.connection = visit_connection},
                               connections_in_order,
                               vhost_of_connection};
-    return list(m, actor, &kind, vhost, ret, error);
+    return listing_make(m, actor, &kind, vhost, ret, error);
 }
 
 bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,
@@ -238,7 +238,7 @@ bool manage_list_channels(struct manage *m, const struct actor *actor, const str
 {
     const struct kind kind = {
         channel_columns, {.channel = visit_channel}, channels_in_order, vhost_of_channel};
-    return list(m, actor, &kind, vhost, ret, error);
+    return listing_make(m, actor, &kind, vhost, ret, error);
 }
 
 bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
@@ -246,7 +246,7 @@ bool manage_list_consumers(struct manage *m, const struct actor *actor, const st
 {
     const struct kind kind = {
         consumer_columns, {.consumer = visit_consumer}, consumers_in_order, vhost_of_consumer};
-    return list(m, actor, &kind, vhost, ret, error);
+    return listing_make(m, actor, &kind, vhost, ret, error);
 }
 
 /* --- closing ------------------------------------------------------------------------------ */

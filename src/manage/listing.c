@@ -29,14 +29,14 @@ struct sorted {
     void *facts;
 };
 
-static int ascending(const void *a, const void *b)
+static int row_ascending(const void *a, const void *b)
 {
     const struct sorted *p = a, *q = b;
     int order = value_compare(&p->value, &q->value);
     return order ? order : p->before < q->before ? -1 : 1;
 }
 
-static int descending(const void *a, const void *b)
+static int row_descending(const void *a, const void *b)
 {
     const struct sorted *p = a, *q = b;
     int order = value_compare(&q->value, &p->value);
@@ -51,7 +51,7 @@ void listing_sort(struct listing *l, const struct manage *m, const struct column
     struct sorted *rows = lv_malloc(l->count * sizeof *rows);
     for (size_t i = 0; i < l->count; i++)
         rows[i] = (struct sorted){column->value(m, l->rows[i]), i, l->rows[i]};
-    qsort(rows, l->count, sizeof *rows, is_descending ? descending : ascending);
+    qsort(rows, l->count, sizeof *rows, is_descending ? row_descending : row_ascending);
     for (size_t i = 0; i < l->count; i++)
         l->rows[i] = rows[i].facts;
     free(rows);
@@ -75,7 +75,7 @@ static bool begins_with(struct slice s, struct slice text)
     return true;
 }
 
-static bool contains(struct slice s, struct slice text)
+static bool text_contains(struct slice s, struct slice text)
 {
     for (size_t i = 0; i + text.n <= s.n; i++)
         if (begins_with(slice_of(s.p + i, s.n - i), text))
@@ -89,7 +89,7 @@ void listing_keep_matching(struct listing *l, const struct manage *m, const stru
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++) {
         struct value value = column->value(m, l->rows[i]);
-        bool matches = value.type == VALUE_STRING && contains(value.string, text);
+        bool matches = value.type == VALUE_STRING && text_contains(value.string, text);
         if (matches)
             l->rows[kept++] = l->rows[i];
         else

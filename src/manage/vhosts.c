@@ -103,7 +103,7 @@ static struct slice tidy_tags(struct slice tags, struct lv_buffer *out)
     return lv_buffer_slice(out);
 }
 
-static int create(struct manage *m, struct vhost_change *c)
+static int change_create(struct manage *m, struct vhost_change *c)
 {
     commit_begin(&c->commit);
     int err = ask_loop(m->asker, loops_at(m->loops, 0), create_on_loop, c);
@@ -126,7 +126,7 @@ bool manage_add_vhost(struct manage *m, const struct actor *actor,
     struct lv_buffer tags = {0};
     struct vhost_change c = {.broker = m->broker, .actor = actor, .row = *vhost};
     c.row.tags = tidy_tags(vhost->tags, &tags);
-    int err = create(m, &c);
+    int err = change_create(m, &c);
     lv_buffer_free(&tags);
     if (err == 0)
         actor_log(actor, "vhost '%.*s' is created", SLICE_ARG(vhost->name));

@@ -187,7 +187,7 @@ void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
 }
 
 /* The earliest of these slots that have a deadline; false when there is none. */
-static bool earliest(const struct backlog_times *times, uint64_t slots, unsigned *ret_slot)
+static bool times_earliest(const struct backlog_times *times, uint64_t slots, unsigned *ret_slot)
 {
     uint64_t first = UINT64_MAX;
     for (; slots; slots &= slots - 1) {
@@ -211,7 +211,7 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
         uint64_t slots = meta ? here | (meta->live & ~meta->unacked) : 0;
         unsigned slot = 0;
         bool is_current = meta && meta->times && meta->times->indexed_ms == due.deadline_ms;
-        if (is_current && earliest(meta->times, slots, &slot)) {
+        if (is_current && times_earliest(meta->times, slots, &slot)) {
             uint64_t deadline_ms = meta->times->deadline_ms[slot];
             if (deadline_ms <= due.deadline_ms) {
                 ret->sequence = due.chunk * SEQMAP_ENTRIES + slot;
@@ -272,8 +272,8 @@ static void gather_down(struct backlog_first_due *heap, size_t count, size_t at)
     heap[at] = moved;
 }
 
-static void gather(struct backlog_first_due *heap, size_t *count, size_t most,
-                   const struct backlog_first_due *due)
+static void heap_gather(struct backlog_first_due *heap, size_t *count, size_t most,
+                        const struct backlog_first_due *due)
 {
     if (*count == most) {
         if (!due_is_before(due, &heap[0]))
@@ -299,7 +299,7 @@ static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_fir
                                         .deadline_ms = backlog_meta(b, c)->times->deadline_ms[slot],
                                         .is_here = (here >> slot & 1) != 0};
         if (due.deadline_ms)
-            gather(heap, count, most, &due);
+            heap_gather(heap, count, most, &due);
     }
 }
 

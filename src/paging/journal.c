@@ -203,7 +203,7 @@ void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int)
     w->arg = arg;
 }
 
-static void park(struct journal_loop *p, const struct journal_wait *w)
+static void wait_park(struct journal_loop *p, const struct journal_wait *w)
 {
     if (p->parked_count == p->parked_capacity) {
         p->parked_capacity = p->parked_capacity ? p->parked_capacity * 2 : 16;
@@ -220,7 +220,7 @@ static void wait_end(struct journal_loop *p, const struct journal_wait *wait, in
         return;
     }
     if (w->uncommitted && error == 0 && !atomic_load(&w->uncommitted->is_committed)) {
-        park(p, w);
+        wait_park(p, w);
         return;
     }
     if (w->uncommitted)

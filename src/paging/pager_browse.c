@@ -189,8 +189,8 @@ static enum pager_reader_result block_next(struct pager_reader *r, const struct 
     lv_unreachable();
 }
 
-static bool counts(const struct lane *l, const struct segment *s, const struct segment_entry *e,
-                   uint64_t sequence)
+static bool entry_counts(const struct lane *l, const struct segment *s,
+                         const struct segment_entry *e, uint64_t sequence)
 {
     if (s->is_recovered && (!e->message.is_persistent || !pager_is_live(s, sequence)))
         return false;
@@ -205,7 +205,7 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
     for (; r->entry < r->block.count; r->entry++) {
         const struct segment_entry *e = &r->block.entries[r->entry];
         uint64_t sequence = r->block.chunk * SEQMAP_ENTRIES + e->place;
-        if (sequence < from || !counts(l, s, e, sequence))
+        if (sequence < from || !entry_counts(l, s, e, sequence))
             continue;
         bool is_unacked = pager_is_unacked_on_disk(l, sequence);
         if (is_unacked && !with_unacked)

@@ -141,7 +141,7 @@ static bool has_room(const struct fetches *all)
 }
 
 /* Something that is here makes room for what is asked for now. False when nothing is here. */
-static bool evict(struct fetches *all)
+static bool fetches_evict(struct fetches *all)
 {
     for (unsigned i = 0; i < BUCKETS; i++) {
         struct fetching **at = &all->buckets[all->next_victim++ & (BUCKETS - 1)];
@@ -345,7 +345,7 @@ static bool start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint6
 }
 
 /* What has been fetched: a message, or NULL. */
-static struct message *fetched(struct fetches *all, uint64_t sequence)
+static struct message *fetches_find(struct fetches *all, uint64_t sequence)
 {
     const struct fetching *f = *fetching_find(all, sequence / SEQMAP_ENTRIES);
     unsigned slot = (unsigned)(sequence % SEQMAP_ENTRIES);
@@ -364,7 +364,7 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
     if (!s)
         return false;
     struct fetches *all = fetches_of(p);
-    *ret = fetched(all, sequence);
+    *ret = fetches_find(all, sequence);
     if (*ret)
         return true;
     const struct fetching *f = *fetching_find(all, chunk);
@@ -376,11 +376,11 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
         pager_scan(l);
         return true;
     }
-    if (all->reads >= READS_MAX || (!f && !has_room(all) && !evict(all)))
+    if (all->reads >= READS_MAX || (!f && !has_room(all) && !fetches_evict(all)))
         return true; /* it is asked for again when one of them has come */
     if (!start_fetch(l, s, chunk, until_ms))
         return false;
-    *ret = fetched(all, sequence);
+    *ret = fetches_find(all, sequence);
     f = *fetching_find(all, chunk);
     return *ret || (f && f->is_reading);
 }

@@ -221,7 +221,7 @@ static struct segment *segment_to_read(const struct pager *p)
     return NULL;
 }
 
-static void load(struct lane *l, struct segment *s, struct slice bytes)
+static void blocks_load(struct lane *l, struct segment *s, struct slice bytes)
 {
     l->pager->read_bytes = 0;
     pager_hold_segments(l);
@@ -248,7 +248,7 @@ static void take_read(struct lane *l, struct segment *s, const struct pager_ask 
         pager_damage(l, s, s->load_offset, "cannot be read; the rest of it is lost");
         s->load_offset = s->bytes;
     }
-    load(l, s, lv_buffer_slice(&ask->bytes));
+    blocks_load(l, s, lv_buffer_slice(&ask->bytes));
     pager_read_ahead(l);
     lane_ready(l);
 }
@@ -280,7 +280,7 @@ bool pager_want(struct lane *l)
     const struct piece *kept = pager_kept_piece(p, s->number, s->load_offset);
     if (kept && kept->offset <= s->load_offset) {
         size_t from = (size_t)(s->load_offset - kept->offset);
-        load(l, s, slice_of(kept->bytes.p + from, kept->n - from));
+        blocks_load(l, s, slice_of(kept->bytes.p + from, kept->n - from));
         return true;
     }
     p->is_reading = true;

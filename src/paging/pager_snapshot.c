@@ -199,8 +199,8 @@ struct carried_list {
     size_t count, capacity;
 };
 
-static void carry(const struct lane *l, struct carried_list *list, uint64_t sequence,
-                  const struct message *m, bool redelivered)
+static void message_carry(const struct lane *l, struct carried_list *list, uint64_t sequence,
+                          const struct message *m, bool redelivered)
 {
     if (list->count == list->capacity) {
         list->capacity = list->capacity ? list->capacity * 2 : 64;
@@ -233,13 +233,13 @@ static void carry_all(struct lane *l, struct carried_list *list)
             unsigned slot = (unsigned)__builtin_ctzll(slots);
             /* What is unacked may have reached a consumer, and so may what came back. */
             bool delivered = ((chunk->redelivered | ~chunk->ready) >> slot & 1) != 0;
-            carry(l, list, c * SEQMAP_ENTRIES + slot, chunk->messages[slot], delivered);
+            message_carry(l, list, c * SEQMAP_ENTRIES + slot, chunk->messages[slot], delivered);
         }
         for (; next < p->log_only_count && p->log_only[next].sequence / SEQMAP_ENTRIES == c;
              next++) {
             const struct log_only *s = &p->log_only[next];
             if (s->message)
-                carry(l, list, s->sequence, s->message, s->redelivered);
+                message_carry(l, list, s->sequence, s->message, s->redelivered);
         }
     }
     if (list->count > 1)

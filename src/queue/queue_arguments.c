@@ -366,7 +366,7 @@ bool queue_arguments_check_generated(struct slice table, struct broker_error *er
 /* --- equivalence ------------------------------------------------------------------------------ */
 
 /* A queue without x-queue-type is a classic one. */
-static bool compare(const struct argument_subject *s, struct slice have_table)
+static bool arguments_compare(const struct argument_subject *s, struct slice have_table)
 {
     struct field f;
     bool is_type = slice_is(slice_str(s->argument), "x-queue-type");
@@ -410,7 +410,7 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
     for (unsigned turn = 1; (s.argument = compared_in(type, turn)); turn++) {
         if (is_type_relaxed && slice_is(slice_str(s.argument), "x-queue-type"))
             continue;
-        if (!compare(&s, have_table))
+        if (!arguments_compare(&s, have_table))
             return false;
     }
     return true;

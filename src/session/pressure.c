@@ -49,7 +49,7 @@ void session_go(struct session *s, unsigned whys)
 }
 
 /* The session may have ended afterwards. */
-static void execute(struct session *s)
+static void input_execute(struct session *s)
 {
     if (s->frontend->execute)
         s->frontend->execute(s);
@@ -62,7 +62,7 @@ static void execute_resumed(struct loop *loop, struct loop_task *task)
     while (!lv_list_is_empty(&home->resumed)) {
         struct session *s = lv_list_item(home->resumed.next, struct session, resumed_link);
         lv_list_remove(&s->resumed_link);
-        execute(s);
+        input_execute(s);
     }
 }
 
@@ -89,7 +89,7 @@ static bool go_on(struct loop *loop, struct loop_job *job)
     session_go(s, STOP_TURN);
     if (!lv_list_is_empty(&s->resumed_link)) {
         lv_list_remove(&s->resumed_link);
-        execute(s);
+        input_execute(s);
     }
     net_present(s->net);
     return !lv_list_is_empty(&home->next_turn);

@@ -237,7 +237,7 @@ void session_close_for(struct session *s, uint16_t code, const char *format, ...
     s->frontend->close(s, &why);
 }
 
-static bool matches(struct slice want, struct slice have)
+static bool text_matches(struct slice want, struct slice have)
 {
     return want.n == 0 || slice_equal(want, have);
 }
@@ -248,7 +248,7 @@ void sessions_close_matching(struct loop *loop, struct slice vhost, struct slice
     struct session *s;
     SESSIONS_EACH(s, loop)
     {
-        if (matches(vhost, session_vhost_name(s)) && matches(user, session_user_name(s)))
+        if (text_matches(vhost, session_vhost_name(s)) && text_matches(user, session_user_name(s)))
             session_close_for(s, REPLY_CONNECTION_FORCED, "%s", reason);
     }
 }

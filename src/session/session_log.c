@@ -16,10 +16,10 @@ static struct slice client_name(const struct session *s)
     return slice_of(name.p, name.n < CLIENT_NAME_BYTES_MAX ? name.n : CLIENT_NAME_BYTES_MAX);
 }
 
-static void put(struct session_title *title, const char *format, ...)
+static void title_put(struct session_title *title, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void put(struct session_title *title, const char *format, ...)
+static void title_put(struct session_title *title, const char *format, ...)
 {
     size_t n = strlen(title->text);
     va_list args;
@@ -31,14 +31,14 @@ static void put(struct session_title *title, const char *format, ...)
 const char *session_title(const struct session *s, struct session_title *room)
 {
     struct slice name = client_name(s);
-    put(room, "%s", s->name);
+    title_put(room, "%s", s->name);
     if (name.n > 0)
-        put(room, " '%.*s'", SLICE_ARG(name));
+        title_put(room, " '%.*s'", SLICE_ARG(name));
     if (s->identity)
-        put(room, " (user '%.*s'", SLICE_ARG(auth_identity_name(s->identity)));
+        title_put(room, " (user '%.*s'", SLICE_ARG(auth_identity_name(s->identity)));
     if (s->identity && s->vhost)
-        put(room, ", vhost '%.*s'", SLICE_ARG(vhost_name(s->vhost)));
+        title_put(room, ", vhost '%.*s'", SLICE_ARG(vhost_name(s->vhost)));
     if (s->identity)
-        put(room, ")");
+        title_put(room, ")");
     return room->text;
 }
