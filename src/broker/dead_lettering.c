@@ -1,5 +1,5 @@
-/* How a message leaves a queue that gives it up: to the dead-letter exchange, by forward.h. What cannot go
- * on, and queues that form a cycle, are logged once each. */
+/* How a message leaves a queue that gives it up: to the dead-letter exchange, by forward.h. What
+ * cannot go on, and queues that form a cycle, are logged once each. */
 #include "broker/dead_lettering.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "topology/vhost.h"
 #include "wire/wire.h"
 
-/* --- what has been said -------------------------------------------------------------------------- */
+/* --- what has been said ----------------------------------------------------------------------- */
 
 enum { CYCLES_REMEMBERED = 32, OBSTACLES_REMEMBERED = 8 };
 
@@ -91,7 +91,7 @@ static void tell_of_bad_history(struct queue *q)
         SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
 }
 
-/* --- how they go on -------------------------------------------------------------------------------- */
+/* --- how they go on --------------------------------------------------------------------------- */
 
 static bool dead_letter_prepare(struct queue *q, const struct forward *f, struct message **ret)
 {
@@ -102,7 +102,7 @@ static bool dead_letter_prepare(struct queue *q, const struct forward *f, struct
     const struct dead_letter d = {
         .message = f->message,
         .queue = queue_name(q),
-        .reason = (enum death)f->note,
+        .reason = (enum death)f->reason,
         .time_s = f->when_ms / 1000,
         .exchange = a->dead_letter_exchange,
         .has_routing_key = a->has_dead_letter_routing_key,
@@ -118,13 +118,13 @@ static bool dead_letter_prepare(struct queue *q, const struct forward *f, struct
 static bool is_target(struct queue *q, const struct forward *f, const struct message *made,
                       struct queue *target)
 {
-    if (f->note == DEATH_REJECTED || !dead_letter_turns(made, queue_name(target)))
+    if (f->reason == DEATH_REJECTED || !dead_letter_turns(made, queue_name(target)))
         return true;
     tell_of_cycle(q, made, target);
     return false;
 }
 
-/* --- what cannot go on ------------------------------------------------------------------------------ */
+/* --- what cannot go on ------------------------------------------------------------------------ */
 
 static void describe_obstacle(const struct queue *q, const struct forward *f,
                               enum forward_obstacle obstacle, const struct queue *target,
@@ -179,7 +179,7 @@ static void dead_letter_unstuck(struct queue *q, bool has_arrived)
 static void dead_letter_done(struct queue *q, const struct forward *f, enum forward_end end)
 {
     if (end == FORWARD_TAKEN)
-        queue_count_dead_letter(q, (enum death)f->note);
+        queue_count_dead_letter(q, (enum death)f->reason);
     if (!f->is_outside)
         queue_settle_position(q, f->position);
 }
@@ -196,7 +196,7 @@ _Static_assert(DEATH_REJECTED == 0 && DEATH_EXPIRED == 1 && DEATH_MAXLEN == 2 &&
                    DEATH_DELIVERY_LIMIT == 3 && DEATH_COUNT == 4,
                "counters.h has them in this order");
 
-/* --- the door ------------------------------------------------------------------------------------------ */
+/* --- the door --------------------------------------------------------------------------------- */
 
 bool dead_lettering_sends_on(const struct queue *q)
 {
@@ -229,7 +229,7 @@ void dead_lettering_give_up(struct queue *q, uint64_t position, struct message *
     }
     send_on(q, &(struct forward){.position = position,
                                  .message = message,
-                                 .note = reason,
+                                 .reason = reason,
                                  .must_arrive = must_arrive(q)});
 }
 
@@ -237,7 +237,7 @@ void dead_lettering_turn_away(struct queue *q, struct message *message, enum dea
 {
     COUNT_NTH(given_up_rejected, reason);
     if (dead_lettering_sends_on(q))
-        send_on(q, &(struct forward){.message = message, .note = reason, .is_outside = true});
+        send_on(q, &(struct forward){.message = message, .reason = reason, .is_outside = true});
 }
 
 bool dead_lettering_has_room(struct queue *q)

@@ -24,8 +24,8 @@ void dead_lettering_turn_away(struct queue *q, struct message *message, enum dea
 /* Whether the queue has a dead-letter exchange. queue_ops.sends_on; home. */
 bool dead_lettering_sends_on(const struct queue *q);
 
-/* Whether more messages of the queue may be under way. If not, the queue's expiry and its deliveries are
- * scheduled when they may. queue_ops.can_send_on; home. */
+/* Whether more messages of the queue may be under way. If not, the queue's expiry and its
+ * deliveries are scheduled when they may. queue_ops.can_send_on; home. */
 bool dead_lettering_has_room(struct queue *q);
 
 /* The queue is freed. */

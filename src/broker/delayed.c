@@ -1,5 +1,5 @@
-/* Exchanges that delay: the queue in which messages wait, and what operators ask of it. The header x-delay is
- * message/delay_header.c's. */
+/* Exchanges that delay: the queue in which messages wait, and what operators ask of it. The
+ * header x-delay is message/delay_header.c's. */
 #include "broker/delayed.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "topology/vhost.h"
 #include "wire/table.h"
 
-/* --- what the queue does ---------------------------------------------------------------------------- */
+/* --- what the queue does ---------------------------------------------------------------------- */
 
 /* Whose queue this is; NULL when that has gone. Read-side. */
 static struct exchange *exchange_of(const struct queue *q)
@@ -79,7 +79,7 @@ bool delayed_refuse(const struct queue *q, struct broker_error *error)
     return queue_entry_refuse_companion(queue_entry(q), error);
 }
 
-/* --- exchanges -------------------------------------------------------------------------------------- */
+/* --- exchanges -------------------------------------------------------------------------------- */
 
 void delayed_create_queue(struct exchange *x)
 {
@@ -97,10 +97,10 @@ void delayed_delete_queue(struct exchange *x)
         queue_delete_owned(queue_of_entry(x->delayed));
 }
 
-/* --- recovery ---------------------------------------------------------------------------------------- */
+/* --- recovery --------------------------------------------------------------------------------- */
 
-/* Gives a recovered queue to its exchange. False when that is not there, or has a queue already. The lock is
- * held. */
+/* Gives a recovered queue to its exchange. False when that is not there, or has a queue already.
+ * The lock is held. */
 static bool queue_adopt(struct queue *q)
 {
     struct slice name = queue_name(q);
@@ -139,7 +139,7 @@ void delayed_restore_end(struct broker *broker)
     topology_unlock(&broker->topology);
 }
 
-/* --- questions --------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static bool call_is_fine(struct queue_call *call)
 {

@@ -5,8 +5,8 @@
  *                    there are then, its header x-delay negative so that nothing delays it again
  *             -> else: routed at once
  *
- * Such is every exchange of type x-delayed-message, whose argument x-delayed-type names the rule it
- * routes by, and every other one with the argument x-delayed-exchange: true.
+ * Such is every exchange of type x-delayed-message, whose argument x-delayed-type names the rule
+ * it routes by, and every other one with the argument x-delayed-exchange: true.
  *
  *   (1) The queue comes and goes with its exchange, under the topology lock; it is durable when that
  *       is. A publisher's confirm means that the message is safe there.
@@ -24,7 +24,7 @@
 #include "topology/exchange.h"
 #include "topology/exchange_arguments.h"
 
-/* --- exchanges; the lock is held ----------------------------------------------------------------- */
+/* --- exchanges; the lock is held -------------------------------------------------------------- */
 
 /* The exchange has been declared: gives it its queue. */
 void delayed_create_queue(struct exchange *x);
@@ -38,13 +38,13 @@ static inline bool delayed_is_queue(struct slice name)
     return slice_begins(name, DELAYED_QUEUE_PREFIX);
 }
 
-/* --- recovery --------------------------------------------------------------------------------------- */
+/* --- recovery --------------------------------------------------------------------------------- */
 
-/* All exchanges and queues have been recovered: each exchange gets its queue back. What has lost its other
- * half in a crash gets one, or is deleted. */
+/* All exchanges and queues have been recovered: each exchange gets its queue back. What has lost
+ * its other half in a crash gets one, or is deleted. */
 void delayed_restore_end(struct broker *broker);
 
-/* --- the queue ---------------------------------------------------------------------------------------- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 /* When a message that comes now is due. queue_ops.deadline; home. */
 uint64_t delayed_due_at(const struct queue *q, const struct message *m);
@@ -56,7 +56,8 @@ bool delayed_sends_on(const struct queue *q);
 void delayed_give_up(struct queue *q, uint64_t position, struct message *message,
                      enum death reason);
 
-/* 403 for what clients cannot do with such a queue. Returns false. queue_ops.check_clients; home. */
+/* 403 for what clients cannot do with such a queue. Returns false. queue_ops.check_clients;
+ * home. */
 bool delayed_refuse(const struct queue *q, struct broker_error *error);
 
 enum { DELAYED_ROWS_MAX = 10000 };

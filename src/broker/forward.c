@@ -104,7 +104,7 @@ bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct mes
     return exchange != NULL;
 }
 
-/* --- slots -------------------------------------------------------------------------------------- */
+/* --- slots ------------------------------------------------------------------------------------ */
 
 /* Called when none is free. */
 static void slots_grow(struct forwarder *f)
@@ -137,9 +137,9 @@ static void slot_give(struct forwarder *f, struct job *job)
     f->free_count++;
 }
 
-/* --- ends ----------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
-static bool has_room(const struct forwarder *f)
+static bool forwarder_has_room(const struct forwarder *f)
 {
     return f->busy_count < FORWARDS_MAX && f->made_bytes < FORWARD_BYTES_MAX;
 }
@@ -196,7 +196,8 @@ static void job_end(struct forwarder *f, struct job *job, enum forward_end end)
     message_unref(&job->forward.message);
     free(job->targets);
     free(job);
-    if (!lv_list_is_empty(&f->waiting) && has_room(f) && !loop_timer_is_running(&f->run_later))
+    if (!lv_list_is_empty(&f->waiting) && forwarder_has_room(f) &&
+        !loop_timer_is_running(&f->run_later))
         loop_schedule(queue_home(q), &f->run);
     tell_of_room(f);
     if (f->job_count == 0)
@@ -273,7 +274,7 @@ static void sink_answer(struct confirm_sink *sink, uint64_t number, enum confirm
     job_answer(f, f->slots[slot], (uint32_t)(number >> TARGET_SHIFT), answer);
 }
 
-/* --- sending ---------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 /* The target's number in this job. */
 static uint32_t number_target(struct job *job, const struct queue *target)
@@ -311,7 +312,8 @@ static bool send_to(struct forwarder *f, struct job *job, struct message *made,
     return queue_is_behind(target);
 }
 
-/* A copy of the targets, which the caller frees; routes are good until the next is looked for only. */
+/* A copy of the targets, which the caller frees; routes are good until the next is looked for
+ * only. */
 static struct queue **find_targets(struct forwarder *f, struct job *job, const struct message *made,
                                    size_t *ret_count)
 {
@@ -392,7 +394,8 @@ static unsigned cost_of(const struct job *job)
 /* Whether there is one that may be sent now. */
 static bool may_send(const struct forwarder *f)
 {
-    return !lv_list_is_empty(&f->waiting) && has_room(f) && !loop_timer_is_running(&f->run_later);
+    return !lv_list_is_empty(&f->waiting) && forwarder_has_room(f) &&
+           !loop_timer_is_running(&f->run_later);
 }
 
 static void send_some(struct forwarder *f)
@@ -463,7 +466,7 @@ static void forwards_retry(struct loop *loop, struct loop_timer *timer)
     retry_all(f);
 }
 
-/* --- the door ------------------------------------------------------------------------------------------ */
+/* --- the door --------------------------------------------------------------------------------- */
 
 /* NULL: nothing was ever forwarded. */
 static struct forwarder *find_forwarder(const struct queue *q)

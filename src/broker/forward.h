@@ -1,5 +1,5 @@
-/* A message that is *unacked* in a queue goes on to an exchange, and is settled in its queue when all
- * who are to have it have it safely.
+/* A message that is *unacked* in a queue goes on to an exchange, and is settled in its queue
+ * when all who are to have it have it safely.
  *
  *   forward_start() -> waiting, in order of the calls
  *        |  end of turn: made, routed, published to each target with a confirm
@@ -46,7 +46,7 @@ enum forward_obstacle {
 struct forward {
     uint64_t position;
     struct message *message; /* in the queue at that position; a reference is taken */
-    uint64_t note;           /* the rules' own */
+    uint64_t reason;         /* the rules' own: why it is sent on */
     uint64_t when_ms;        /* the rules' own: wall clock */
     bool must_arrive;
     bool is_outside; /* it has no position: the queue would not have it */
@@ -70,11 +70,13 @@ struct forward_rules {
     bool (*is_target)(struct queue *q, const struct forward *forward, const struct message *made,
                       struct queue *target);
 
-    /* It must arrive and cannot: it is kept, as it is after each try that fails. `target`: the queue that
-     * has refused it; NULL: another obstacle, or that queue is not known any more. NULL rule: no matter. */
+    /* It must arrive and cannot: it is kept, as it is after each try that fails. `target`: the
+     * queue that has refused it; NULL: another obstacle, or that queue is not known any more.
+     * NULL rule: no matter. */
     void (*stuck)(struct queue *q, const struct forward *forward, enum forward_obstacle obstacle,
                   const struct queue *target);
-    /* Of all that was stuck the last one has ended; `has_arrived`: where it was to go. With `stuck`. */
+    /* Of all that was stuck the last one has ended; `has_arrived`: where it was to go. With
+     * `stuck`. */
     void (*unstuck)(struct queue *q, bool has_arrived);
 
     /* How it ended, once for each forward_start(), never within it. The queue may be deleted. */
@@ -97,7 +99,8 @@ void forward_not_when_room(struct queue *q, struct loop_task *task);
 /* What is on its way out of the queue; due is what must arrive. queue_ops.in_transit; home. */
 struct queue_transit forward_in_transit(const struct queue *q);
 
-/* Whether the message at this position is kept since nobody can take it. Looks at all that are kept. Home. */
+/* Whether the message at this position is kept since nobody can take it. Looks at all that are
+ * kept. Home. */
 bool forward_is_kept(const struct queue *q, uint64_t position);
 
 /* The queue is deleted: what waits is sent now, what is kept ends with FORWARD_ABANDONED. Home; or

@@ -23,7 +23,7 @@ struct parameter {
     struct slice value; /* JSON with sorted keys */
 };
 
-/* --- components -------------------------------------------------------------------------------- */
+/* --- components ------------------------------------------------------------------------------- */
 
 static const char limits_name[] = "limits";
 
@@ -60,7 +60,7 @@ static const struct component *component_find(struct slice name)
     return NULL;
 }
 
-/* --- lists ---------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static struct parameter *parameter_make(struct slice component, struct slice name,
                                         const json_t *value)
@@ -137,7 +137,7 @@ static void list_put(struct parameter_list *list, struct parameter *p)
     list->count++;
 }
 
-/* --- a vhost's ------------------------------------------------------------------------------------ */
+/* --- a vhost's -------------------------------------------------------------------------------- */
 
 static json_t *value_parse(struct slice text)
 {
@@ -269,7 +269,7 @@ void parameter_each(struct vhost *vhost, struct slice component, parameter_visit
         operator_parameter_each(vhost, visit, arg);
 }
 
-/* --- global ones ---------------------------------------------------------------------------------- */
+/* --- global ones ------------------------------------------------------------------------------ */
 
 struct cluster_name {
     struct lv_rcu_head rcu;

@@ -20,7 +20,7 @@ struct parameter_list {
 
 void parameters_free(struct parameter_list *list);
 
-/* --- a vhost's: any thread that is no loop and is registered with RCU ---------------------- */
+/* --- a vhost's: any thread that is no loop and is registered with RCU ------------------------- */
 
 /* 0: it is in effect, and `done` will be called once it is durable, or has been. Negative, and `done`
  * is not called: ERR_EXISTS: it is set already, as it is. ERR_FORMAT: no JSON. ERR_NOT_FOUND: the vhost has been deleted. ERR_REFUSED: it is
@@ -39,7 +39,7 @@ void parameter_restore(struct vhost *vhost, const struct definition_parameter *r
 typedef void parameter_visit(void *arg, const struct definition_parameter *row);
 void parameter_each(struct vhost *vhost, struct slice component, parameter_visit *visit, void *arg);
 
-/* --- global ones: the same threads --------------------------------------------------------- */
+/* --- global ones: the same threads ------------------------------------------------------------ */
 
 /* ERR_FORMAT: no JSON. Else as above. */
 int global_parameter_set(struct broker *broker, struct slice name, struct slice value,

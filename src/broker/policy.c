@@ -9,7 +9,7 @@
 #include "broker/vhost_life.h"
 #include "topology/durable.h"
 
-/* --- what a policy is -------------------------------------------------------------------------- */
+/* --- what a policy is ------------------------------------------------------------------------- */
 
 static const struct {
     const char *word;
@@ -62,7 +62,7 @@ static struct policy *policy_make(const struct definition_policy *row, struct pa
     return p;
 }
 
-/* --- checking ------------------------------------------------------------------------------------ */
+/* --- checking --------------------------------------------------------------------------------- */
 
 /* What the expression library that RabbitMQ has calls it, where ours has another sentence; and how
  * much further ours has read by then. */
@@ -143,9 +143,9 @@ static bool check_row(const struct definition_policy *row, json_t *definition,
     return is_fine && has_pattern;
 }
 
-/* --- the list ---------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
-static int in_order(const struct policy *a, const struct policy *b)
+static int policy_compare(const struct policy *a, const struct policy *b)
 {
     if (a->priority != b->priority)
         return a->priority > b->priority ? -1 : 1;
@@ -155,7 +155,7 @@ static int in_order(const struct policy *a, const struct policy *b)
 static void list_insert(struct policy_list *list, struct policy *p)
 {
     size_t at = 0;
-    while (at < list->count && in_order(list->items[at], p) < 0)
+    while (at < list->count && policy_compare(list->items[at], p) < 0)
         at++;
     list->items = lv_realloc(list->items, (list->count + 1) * sizeof *list->items);
     memmove(list->items + at + 1, list->items + at, (list->count - at) * sizeof *list->items);
@@ -202,7 +202,7 @@ void policies_free(struct vhost *vhost)
     }
 }
 
-static void row_of(const struct policy *p, struct slice vhost, struct definition_policy *ret)
+static void policy_row(const struct policy *p, struct slice vhost, struct definition_policy *ret)
 {
     *ret = (struct definition_policy){
         .vhost = vhost,
@@ -230,14 +230,14 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
     qsort(sorted, list->count, sizeof *sorted, by_name);
     for (size_t i = 0; i < list->count; i++) {
         struct definition_policy row;
-        row_of(sorted[i], vhost_name(vhost), &row);
+        policy_row(sorted[i], vhost_name(vhost), &row);
         visit(arg, &row);
     }
     topology_unlock(vhost->topology);
     free(sorted);
 }
 
-/* --- changes ------------------------------------------------------------------------------------ */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 /* A change under both locks: what is stored, and what went. */
 struct policy_change {
@@ -293,7 +293,7 @@ static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done
     }
     c.old = list_take(&vhost->rules->policies[p->kind], p->name);
     list_insert(&vhost->rules->policies[p->kind], p);
-    row_of(p, vhost_name(vhost), &row);
+    policy_row(p, vhost_name(vhost), &row);
     if (durable_is_stored(&c.durable))
         durable_add(&c.durable, definition_put_policy(&row));
     return change_end(&c, p, done);
@@ -330,7 +330,7 @@ int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
     return change_end(&c, NULL, done);
 }
 
-/* --- recovery ----------------------------------------------------------------------------------- */
+/* --- recovery --------------------------------------------------------------------------------- */
 
 static void say_skipped(struct vhost *vhost, const struct definition_policy *row, const char *why)
 {

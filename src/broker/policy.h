@@ -32,7 +32,7 @@ struct policy_pairs {
     size_t count;
 };
 
-/* --- management: any thread that is no loop and is registered with RCU --------------------- */
+/* --- management: any thread that is no loop and is registered with RCU ------------------------ */
 
 /* Sets a policy, or replaces the one of the same name. The row's definition is JSON. 0: it is in
  * effect (at the homes of queues: with the mail that has been sent before this returns), and `done`
@@ -55,7 +55,7 @@ void policy_restore(struct vhost *vhost, const struct definition_policy *row);
 typedef void policy_visit(void *arg, const struct definition_policy *row);
 void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit, void *arg);
 
-/* --- what applies; the lock is held --------------------------------------------------------- */
+/* --- what applies; the lock is held ----------------------------------------------------------- */
 
 /* A queue or an exchange that is not in its vhost's table yet gets what rules it. */
 void policy_begin_queue(struct queue *q);

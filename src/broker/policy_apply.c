@@ -72,7 +72,7 @@ static struct effective_policy *effective_make(const struct match *match)
     return effective_policy_make(names, definition_of(match));
 }
 
-/* --- what rules together, made once ---------------------------------------------------------- */
+/* --- what rules together, made once ----------------------------------------------------------- */
 
 /* Until the next change of the vhost's policies. There are as many as there are different matches. */
 struct policy_pair {
@@ -104,7 +104,7 @@ void policy_pairs_forget(struct vhost *vhost)
     *pairs = (struct policy_pairs){0};
 }
 
-/* --- queues ------------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 /* What an exchange delays is its own business, and no policy's about queues. */
 static struct match match_queue(const struct queue *q)
@@ -174,7 +174,7 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
         queue_settings_mail(q, effective);
 }
 
-/* --- exchanges ---------------------------------------------------------------------------------- */
+/* --- exchanges -------------------------------------------------------------------------------- */
 
 static struct match match_exchange(const struct exchange *x)
 {
@@ -199,7 +199,7 @@ static void apply_to_exchange(struct exchange *x)
     effective_policy_unref(&old);
 }
 
-/* --- all of them -------------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 void policy_apply(struct vhost *vhost, const struct policy *set)
 {

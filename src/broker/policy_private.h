@@ -24,7 +24,7 @@ struct policy {
     json_t *definition;  /* an object */
 };
 
-/* --- policy_apply.c ------------------------------------------------------------------------ */
+/* --- policy_apply.c --------------------------------------------------------------------------- */
 
 /* The vhost's policies have changed: `set` is new, or, when it is NULL, one went. Queues and exchanges
  * that are ruled by others now are told, and of queues the event exchange. Policies that were taken out

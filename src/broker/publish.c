@@ -22,7 +22,7 @@ bool publish_begin(struct publish *p, struct message **message)
     return false;
 }
 
-/* --- where it goes ----------------------------------------------------------------------------- */
+/* --- where it goes ---------------------------------------------------------------------------- */
 
 static size_t count_values(struct slice array)
 {
@@ -77,7 +77,7 @@ void publish_route(struct loop *loop, struct exchange *exchange, struct publish 
     exchange_count(p->counts, ret->count);
 }
 
-/* --- in which form ------------------------------------------------------------------------------- */
+/* --- in which form ---------------------------------------------------------------------------- */
 
 static bool is_persistent(const struct publish *p)
 {
@@ -116,7 +116,7 @@ bool publish_keep(struct publish *p, const struct route *route)
     return has_memory;
 }
 
-/* --- into the queues ------------------------------------------------------------------------------ */
+/* --- into the queues -------------------------------------------------------------------------- */
 
 static void send_to_queue(struct loop *loop, struct publish *p, struct queue *q,
                           struct confirm_sink *sink, uint64_t number, struct publish_result *ret)
@@ -176,7 +176,7 @@ void publish_end(struct loop *loop, struct publish *p)
         dedup_claims_drop(loop, &p->claims);
 }
 
-/* --- the last route ------------------------------------------------------------------------------- */
+/* --- the last route --------------------------------------------------------------------------- */
 
 static bool memo_is_about(const struct publish_memo *memo, struct slice exchange,
                           struct slice routing_key)

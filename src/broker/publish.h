@@ -66,7 +66,7 @@ void publish_send(struct loop *loop, struct publish *p, const struct route *rout
 /* Drops the messages, and the claims that have not been sent. On `loop`'s thread. */
 void publish_end(struct loop *loop, struct publish *p);
 
-/* --- the last route, remembered ------------------------------------------------------------------ */
+/* --- the last route, remembered --------------------------------------------------------------- */
 
 /* A publisher mostly publishes to one exchange by one key. Its memo holds what that led to for as long as
  * neither the topology nor the permissions change. */

@@ -1,5 +1,5 @@
-/* Walks a queue and sends its dead letters back. What is under way is bounded by this file (FLYING_MAX,
- * FLYING_BYTES_MAX) and by forward.h. */
+/* Walks a queue and sends its dead letters back. What is under way is bounded by this file
+ * (FLYING_MAX, FLYING_BYTES_MAX) and by forward.h. */
 #include "broker/queue_retry.h"
 
 #include <stdlib.h>
@@ -46,9 +46,10 @@ static struct retry *retry_of(const struct queue *q)
     return departures ? departures->retry : NULL;
 }
 
-/* --- where it goes -------------------------------------------------------------------------------- */
+/* --- where it goes ---------------------------------------------------------------------------- */
 
-/* Where the exchange and the keys of its origin lead; `is_only_asked`: nothing is published by it. */
+/* Where the exchange and the keys of its origin lead; `is_only_asked`: nothing is published by
+ * it. */
 static bool find_by_exchange(struct queue *q, struct message *m,
                              const struct dead_letter_origin *origin, bool is_only_asked,
                              struct route *ret)
@@ -84,7 +85,8 @@ static bool find_by_exchange(struct queue *q, struct message *m,
     return ret->count > 0;
 }
 
-/* Whether it can go back: *ret_target is the queue it came from, or NULL: then *ret_way says where to. */
+/* Whether it can go back: *ret_target is the queue it came from, or NULL: then *ret_way says
+ * where to. */
 static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
                      struct queue_entry **ret_target, struct route *ret_way)
 {
@@ -95,7 +97,7 @@ static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
     return *ret_target || find_by_exchange(q, m, &origin, is_only_asked, ret_way);
 }
 
-/* --- how it goes ---------------------------------------------------------------------------------- */
+/* --- how it goes ------------------------------------------------------------------------------ */
 
 static bool retry_make(struct queue *q, const struct forward *f, struct message **ret)
 {
@@ -151,9 +153,9 @@ static void send_back(struct retry *r, const struct browse_item *item, struct me
     forward_start(q, &retry_rules, &(struct forward){.position = item->position, .message = m});
 }
 
-/* --- the walk ------------------------------------------------------------------------------------- */
+/* --- the walk --------------------------------------------------------------------------------- */
 
-static bool has_room(struct retry *r)
+static bool retry_has_room(struct retry *r)
 {
     if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
         return false; /* retry_done() goes on */
@@ -178,7 +180,7 @@ static bool retry_step(struct retry *r)
         r->has_walked = r->flying == 0;
         return false;
     }
-    if (!has_room(r))
+    if (!retry_has_room(r))
         return false;
     enum browse_result result = browse_peek(r->browse, &item);
     if (result != BROWSE_ITEM) {
@@ -218,7 +220,7 @@ static void go_on(struct retry *r)
         loop_schedule(queue_home(r->queue), &r->run);
 }
 
-/* --- its life ------------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static void retry_wake(void *arg)
 {

@@ -16,7 +16,7 @@
 #include "wire/properties.h"
 #include "wire/table.h"
 
-/* --- headers ------------------------------------------------------------------------------- */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 /* Those of an array that are strings. */
 static void put_keys(struct table_writer *w, struct slice array)
@@ -114,7 +114,7 @@ static void put_headers(struct lv_buffer *out, const struct vhost *vhost,
     table_end(&w);
 }
 
-/* --- the copy's way ------------------------------------------------------------------------- */
+/* --- the copy's way --------------------------------------------------------------------------- */
 
 static void publish_mail(struct loop *at, struct mail *mail)
 {

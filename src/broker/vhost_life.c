@@ -47,7 +47,7 @@ enum change_result vhost_create(struct broker *broker, const struct definition_v
     return result;
 }
 
-/* --- its end ------------------------------------------------------------------------------- */
+/* --- its end ---------------------------------------------------------------------------------- */
 
 /* The lock is held, and given to others now and then. */
 static void delete_queues_by_mail(struct vhost *vhost)

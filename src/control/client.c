@@ -49,7 +49,7 @@ static void close_socket(struct client *c)
     spool_cut(c->spool);
 }
 
-/* --- sending ------------------------------------------------------------------------------ */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 /* As much as the socket takes. */
 static void send_some(struct client *c, uint64_t now_ms)
@@ -80,7 +80,7 @@ static void client_say(struct client *c, const char *error, const char *text)
     spool_put(c->spool, &r.out);
 }
 
-/* --- running ------------------------------------------------------------------------------ */
+/* --- running ---------------------------------------------------------------------------------- */
 
 /* Nobody can say what is in a queue before its messages have been read from the log. */
 static void wait_for_queues(const struct service *s)
@@ -147,7 +147,7 @@ static void client_run(struct client *c, const char *line, size_t n)
     }
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The first line that has come whole. False when there is none. */
 static bool run_line(struct client *c)
@@ -190,7 +190,7 @@ static void next_request(struct client *c, uint64_t now_ms)
         lv_buffer_free(&c->in); /* many may stay connected and silent */
 }
 
-/* --- turns -------------------------------------------------------------------------------- */
+/* --- turns ------------------------------------------------------------------------------------ */
 
 struct pollfd client_wants(const struct client *c)
 {
@@ -241,7 +241,7 @@ void client_cut(struct client *c, const char *error, const char *text)
     close_socket(c);
 }
 
-/* --- the end ------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 void client_never_wait(struct client *c)
 {

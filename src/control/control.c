@@ -63,7 +63,7 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* --- patience ----------------------------------------------------------------------------- */
+/* --- patience --------------------------------------------------------------------------------- */
 
 static size_t connected_count(const struct control *c)
 {
@@ -119,7 +119,7 @@ static bool make_room(struct control *c)
     return one != NULL;
 }
 
-/* --- turns -------------------------------------------------------------------------------- */
+/* --- turns ------------------------------------------------------------------------------------ */
 
 /* False when nobody more is to be accepted now. */
 static bool accept_one(struct control *c, uint64_t now)
@@ -222,7 +222,7 @@ static void *control_thread(void *arg)
     return NULL;
 }
 
-/* --- the socket --------------------------------------------------------------------------- */
+/* --- the socket ------------------------------------------------------------------------------- */
 
 static int control_failed(const char *what)
 {

@@ -36,7 +36,7 @@ static void run_list_consumers(struct request *r)
     rows_list(r, consumer_columns, manage_list_consumers, &vhost);
 }
 
-/* --- closing ------------------------------------------------------------------------------ */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 /* "<node.1.ID.CHANNEL>" as json_of_value() makes it; the node's name may have dots of its own. */
 static bool parse_pid(struct slice text, uint64_t *ret_id)

@@ -3,7 +3,7 @@
 #include "manage/policies.h"
 #include "manage/users.h"
 
-/* --- parameters --------------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 static void run_set_parameter(struct request *r)
 {
@@ -37,7 +37,7 @@ static void run_list_parameters(struct request *r)
     request_listing(r, is_done, &columns, &listing, &error);
 }
 
-/* --- global parameters -------------------------------------------------------------------- */
+/* --- global parameters ------------------------------------------------------------------------ */
 
 static void run_set_global_parameter(struct request *r)
 {
@@ -65,7 +65,7 @@ static void run_list_global_parameters(struct request *r)
     request_listing(r, is_done, &columns, &listing, &error);
 }
 
-/* --- limits of vhosts --------------------------------------------------------------------- */
+/* --- limits of vhosts ------------------------------------------------------------------------- */
 
 static void run_set_vhost_limits(struct request *r)
 {
@@ -95,7 +95,7 @@ static void run_list_vhost_limits(struct request *r)
     request_listing(r, is_done, &columns, &listing, &error);
 }
 
-/* --- limits of users ---------------------------------------------------------------------- */
+/* --- limits of users -------------------------------------------------------------------------- */
 
 static void run_set_user_limits(struct request *r)
 {

@@ -47,7 +47,7 @@ struct request {
     bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
 };
 
-/* --- request_run.c ------------------------------------------------------------------------ */
+/* --- request_run.c ---------------------------------------------------------------------------- */
 
 /* Reads a line. The request is then run, or freed. */
 void request_parse(struct request *r, const char *line, size_t n);
@@ -60,7 +60,7 @@ void request_free(struct request *r);
 /* True once nobody reads the answer: the command may end early. */
 bool request_is_cut(const struct request *r);
 
-/* --- request.c ---------------------------------------------------------------------------- */
+/* --- request.c -------------------------------------------------------------------------------- */
 
 /* A string argument; SLICE_EMPTY when it is absent. Arguments named in the table are there. */
 struct slice request_string(const struct request *r, const char *name);
@@ -77,7 +77,7 @@ void request_done(struct request *r, json_t *more);
 /* The last line: an error, by a short name that is part of the protocol, and a sentence. */
 void request_refuse(struct request *r, const char *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* --- json.c ------------------------------------------------------------------------------- */
+/* --- json.c ----------------------------------------------------------------------------------- */
 
 /* Bytes as a JSON string; what is no UTF-8 is shown as \xNN. */
 json_t *json_of_slice(struct slice s);
@@ -85,7 +85,7 @@ json_t *json_of_u64(uint64_t n);
 /* A column's value, as the protocol has it. */
 json_t *json_of_value(const struct manage *m, const struct value *value);
 
-/* --- listing.c ---------------------------------------------------------------------------- */
+/* --- listing.c -------------------------------------------------------------------------------- */
 
 enum { COLUMNS_MAX = 64 };
 

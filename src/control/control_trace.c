@@ -84,7 +84,7 @@ static struct slice *read_keys(struct request *r, size_t *ret_count)
     return keys;
 }
 
-/* --- explain_route ------------------------------------------------------------------------------ */
+/* --- explain_route ---------------------------------------------------------------------------- */
 
 static void trace_explain(struct request *r, const struct columns *columns, struct slice headers)
 {
@@ -111,7 +111,7 @@ static void run_explain_route(struct request *r)
     lv_buffer_free(&headers);
 }
 
-/* --- the firehose ------------------------------------------------------------------------------- */
+/* --- the firehose ----------------------------------------------------------------------------- */
 
 static void switch_trace(struct request *r, bool is_on)
 {

@@ -2,7 +2,7 @@
 #include "control/control_private.h"
 #include "manage/users.h"
 
-/* --- users -------------------------------------------------------------------------------- */
+/* --- users ------------------------------------------------------------------------------------ */
 
 static void run_add_user(struct request *r)
 {
@@ -51,7 +51,7 @@ static void run_authenticate_user(struct request *r)
     request_end(r, is_done, &error);
 }
 
-/* --- permissions -------------------------------------------------------------------------- */
+/* --- permissions ------------------------------------------------------------------------------ */
 
 static void run_set_permissions(struct request *r)
 {
@@ -96,7 +96,7 @@ static void run_clear_topic_permissions(struct request *r)
     request_end(r, is_done, &error);
 }
 
-/* --- listings ----------------------------------------------------------------------------- */
+/* --- listings --------------------------------------------------------------------------------- */
 
 static void run_list_users(struct request *r)
 {

@@ -120,7 +120,7 @@ static json_t *json_of_words(struct slice tags)
     return list;
 }
 
-/* --- policies ------------------------------------------------------------------------------ */
+/* --- policies --------------------------------------------------------------------------------- */
 
 /* [TYPE, VALUE] as tables have them. What has no type in a table is shown as JSON. */
 static json_t *json_typed(const json_t *value)
@@ -152,7 +152,7 @@ static json_t *json_of_definition(const struct effective_policy *policy)
     return json_pack("{s: o}", "table", fields);
 }
 
-/* --- messages ------------------------------------------------------------------------------ */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static json_t *property_of_octet(const char **ret_type, uint8_t value)
 {
@@ -215,7 +215,7 @@ static json_t *json_of_bytes(struct slice s, bool is_text)
     return value;
 }
 
-/* --- values of columns --------------------------------------------------------------------- */
+/* --- values of columns ------------------------------------------------------------------------ */
 
 static json_t *json_of_time(uint64_t ms)
 {

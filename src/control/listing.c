@@ -6,7 +6,7 @@
 #include "control/control_private.h"
 #include "manage/compute_slots.h"
 
-/* --- columns ------------------------------------------------------------------------------ */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 static const struct column *column_find_json(const struct column *all, const json_t *name)
 {
@@ -81,7 +81,7 @@ void columns_row(struct request *r, const struct columns *columns, const void *f
     request_row(r, line);
 }
 
-/* --- how it ended ------------------------------------------------------------------------- */
+/* --- how it ended ----------------------------------------------------------------------------- */
 
 /* The protocol's short names. */
 static const struct {

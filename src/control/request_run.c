@@ -25,7 +25,7 @@ static const struct control_command *command_find(const char *name)
     return NULL;
 }
 
-/* --- answering ---------------------------------------------------------------------------- */
+/* --- answering -------------------------------------------------------------------------------- */
 
 /* May wait for the client. */
 static void request_flush(struct request *r)
@@ -90,7 +90,7 @@ void request_refuse(struct request *r, const char *error, const char *format, ..
     r->is_answered = true;
 }
 
-/* --- a request ---------------------------------------------------------------------------- */
+/* --- a request -------------------------------------------------------------------------------- */
 
 void request_parse(struct request *r, const char *line, size_t n)
 {

@@ -101,7 +101,7 @@ void spool_free(struct spool **spool)
     free(s);
 }
 
-/* --- the maker's -------------------------------------------------------------------------- */
+/* --- the maker's ------------------------------------------------------------------------------ */
 
 static bool is_full(const struct spool *s)
 {
@@ -154,7 +154,7 @@ bool spool_is_cut(struct spool *s)
     return is_cut;
 }
 
-/* --- the sender's ------------------------------------------------------------------------- */
+/* --- the sender's ----------------------------------------------------------------------------- */
 
 bool spool_next(struct spool *s, struct slice *ret)
 {

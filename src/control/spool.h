@@ -31,7 +31,7 @@ struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg),
 /* Neither side uses it any more. Clears the pointer. NULL is fine. */
 void spool_free(struct spool **spool);
 
-/* --- the maker's -------------------------------------------------------------------------- */
+/* --- the maker's ------------------------------------------------------------------------------ */
 
 /* Appends the bytes, and frees the buffer. Waits while the spool is full; drops them once it is cut, and
  * cuts it when there is no memory. A spool that holds nothing never makes its maker wait. */
@@ -39,7 +39,7 @@ void spool_put(struct spool *s, struct lv_buffer *bytes);
 /* True once nobody will send what is put here. */
 bool spool_is_cut(struct spool *s);
 
-/* --- the sender's ------------------------------------------------------------------------- */
+/* --- the sender's ----------------------------------------------------------------------------- */
 
 /* The next bytes to send, valid until spool_sent() or spool_cut(). False when there are none. */
 bool spool_next(struct spool *s, struct slice *ret);

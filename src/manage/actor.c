@@ -12,7 +12,7 @@
 const struct actor actor_cli = {
     .name = {(const uint8_t *)EVENT_ACTOR_CLI, sizeof EVENT_ACTOR_CLI - 1}};
 
-/* --- refusals ------------------------------------------------------------------------------- */
+/* --- refusals --------------------------------------------------------------------------------- */
 
 bool manage_refuse(struct manage_error *error, enum refusal refusal, enum subject subject,
                    const char *format, ...)
@@ -57,7 +57,7 @@ struct vhost *manage_vhost(struct manage *m, struct slice name, struct manage_er
     return vhost;
 }
 
-/* --- what an actor may do ------------------------------------------------------------------- */
+/* --- what an actor may do --------------------------------------------------------------------- */
 
 static bool has_rank(const struct auth_identity *identity, enum actor_rank rank)
 {

@@ -1,9 +1,10 @@
-/* A question outlives its asker when the broker stops: the mail that carries it may still be under way,
- * and is delivered by loops_free(). So it is counted: it goes with the last mail, or with the asker,
- * whichever is later; and abandoned, it calls nobody.
+/* A question outlives its asker when the broker stops: the mail that carries it may still be
+ * under way, and is delivered by loops_free(). So it is counted: it goes with the last mail, or
+ * with the asker, whichever is later; and abandoned, it calls nobody.
  *
- * A loop that answers takes no lock, and a semaphore of the question's own wakes its asker alone: askers
- * run when loops leave them time to, and a loop would wait for whichever of them holds a lock. */
+ * A loop that answers takes no lock, and a semaphore of the question's own wakes its asker
+ * alone: askers run when loops leave them time to, and a loop would wait for whichever of them
+ * holds a lock. */
 #include "manage/ask.h"
 
 #include <errno.h>
@@ -218,7 +219,7 @@ int ask_pause(struct asker *a, unsigned ms)
     return n == 0 ? ERR_CLOSED : 0;
 }
 
-/* --- commits ------------------------------------------------------------------------------ */
+/* --- commits ---------------------------------------------------------------------------------- */
 
 void commit_begin(struct commit *c)
 {

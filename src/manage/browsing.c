@@ -34,7 +34,7 @@ struct look {
     struct looked_at batch[BATCH_MESSAGES];
 };
 
-/* --- at the queue's home ------------------------------------------------------------------ */
+/* --- at the queue's home ---------------------------------------------------------------------- */
 
 static void nobody_waits(void *arg)
 {
@@ -72,7 +72,7 @@ static void close_on_loop(struct loop *loop, void *arg)
     browse_close(&look->browse);
 }
 
-/* --- facts -------------------------------------------------------------------------------- */
+/* --- facts ------------------------------------------------------------------------------------ */
 
 /* Cuts what has been cut within a character before it. False: it is no text. */
 static bool cut_text(struct slice *payload)
@@ -119,7 +119,7 @@ static struct slice headers_of(const struct message_facts *f)
 MESSAGE_COLUMNS(COLUMN_VALUE)
 const struct column message_columns[] = {MESSAGE_COLUMNS(COLUMN_ROW) COLUMNS_END};
 
-/* --- the operation ------------------------------------------------------------------------ */
+/* --- the operation ---------------------------------------------------------------------------- */
 
 /* False: that is enough. */
 static bool show_batch(const struct browsing *b, struct look *look)

@@ -12,7 +12,7 @@
 #include "queue/consumer_arguments.h"
 #include "session/session.h"
 
-/* --- gathering ---------------------------------------------------------------------------- */
+/* --- gathering -------------------------------------------------------------------------------- */
 
 /* Each loop writes its own listing; they are joined when all have. */
 struct gathering {
@@ -249,7 +249,7 @@ bool manage_list_consumers(struct manage *m, const struct actor *actor, const st
     return listing_make(m, actor, &kind, vhost, ret, error);
 }
 
-/* --- closing ------------------------------------------------------------------------------ */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 struct closing {
     uint64_t id;
@@ -329,7 +329,7 @@ int connections_recheck(struct manage *m, struct slice user)
     return ask_every_loop(m->asker, recheck_on_loop, &user);
 }
 
-/* --- numbers ------------------------------------------------------------------------------ */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* A connection that ends while the threads are read one by one may be counted as ended alone. */
 uint64_t manage_count_connections(const struct manage *m)
@@ -346,7 +346,7 @@ const char *manage_version(const struct manage *m)
     return m->sessions->settings.version;
 }
 
-/* --- columns ------------------------------------------------------------------------------ */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 #define F struct connection_facts
 #define COLUMN_OF(column) connection_##column

@@ -70,7 +70,7 @@ bool manage_close_connections(struct manage *m, const struct actor *actor, struc
                               struct slice user, const char *reason, uint64_t *ret_closed,
                               struct manage_error *error);
 
-/* --- for what changes users and vhosts ------------------------------------------------------------- */
+/* --- for what changes users and vhosts -------------------------------------------------------- */
 
 /* As manage_close_connections(), for nobody in particular. 0 or ERR_CLOSED. */
 int connections_close(struct manage *m, struct slice vhost, struct slice user, const char *reason);

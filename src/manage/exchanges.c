@@ -15,7 +15,7 @@
 #include "topology/exchange_counts.h"
 #include "topology/vhost.h"
 
-/* --- exchanges ---------------------------------------------------------------------------- */
+/* --- exchanges -------------------------------------------------------------------------------- */
 
 static void exchange_facts_free(void *facts)
 {
@@ -79,7 +79,7 @@ bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct s
     return true;
 }
 
-/* --- bindings ----------------------------------------------------------------------------- */
+/* --- bindings --------------------------------------------------------------------------------- */
 
 static void add_binding(void *arg, struct slice source, const struct destination *destination,
                         struct slice routing_key, struct slice arguments)
@@ -120,7 +120,7 @@ bool manage_list_bindings(struct manage *m, const struct actor *actor, struct sl
     return true;
 }
 
-/* --- columns ------------------------------------------------------------------------------ */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 #define F struct exchange_facts
 #define COLUMN_OF(column) exchange_column_##column

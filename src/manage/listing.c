@@ -21,7 +21,7 @@ void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void
         qsort(l->rows, l->count, sizeof(void *), compare);
 }
 
-/* --- by a column ---------------------------------------------------------------------------- */
+/* --- by a column ------------------------------------------------------------------------------ */
 
 struct sorted {
     struct value value;
@@ -57,7 +57,7 @@ void listing_sort(struct listing *l, const struct manage *m, const struct column
     free(rows);
 }
 
-/* --- fewer rows ----------------------------------------------------------------------------- */
+/* --- fewer rows ------------------------------------------------------------------------------- */
 
 static void row_free(struct listing *l, void *facts)
 {

@@ -27,7 +27,7 @@ struct manage {
     const char *node_name; /* as listings show it: "leveret@host" */
 };
 
-/* --- who asks --------------------------------------------------------------------------------------- */
+/* --- who asks --------------------------------------------------------------------------------- */
 
 struct actor {
     struct slice name; /* in events and log lines */
@@ -46,7 +46,7 @@ enum actor_rank {
     ACTOR_ADMINISTRATOR, /* may do all but use what permissions keep from it */
 };
 
-/* --- what is refused ---------------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 enum subject {
     SUBJECT_NONE,

@@ -13,7 +13,7 @@
 #include "topology/explain.h"
 #include "topology/vhost.h"
 
-/* --- delayed messages --------------------------------------------------------------------- */
+/* --- delayed messages ------------------------------------------------------------------------- */
 
 /* The queue of the exchange, as a reference, or NULL after refusing. */
 static struct queue *find_delayed(struct manage *m, struct slice vhost_name, struct slice name,
@@ -89,7 +89,7 @@ const struct column delayed_columns[] = {DELAYED_COLUMNS(COLUMN_ROW) COLUMNS_END
 #undef F
 #undef COLUMN_OF
 
-/* --- dead letters ------------------------------------------------------------------------- */
+/* --- dead letters ----------------------------------------------------------------------------- */
 
 /* The queue's home moves them; this thread looks from time to time how far it is. Who asked may have gone
  * meanwhile: that does not stop it. */
@@ -173,7 +173,7 @@ bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, stru
     return true;
 }
 
-/* --- routes ------------------------------------------------------------------------------- */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 static void add_explained(void *listing, const struct explain_row *row)
 {

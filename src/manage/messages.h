@@ -21,7 +21,7 @@ struct message_facts {
 
 extern const struct column message_columns[], delayed_columns[], explain_columns[];
 
-/* --- browsing ------------------------------------------------------------------------------------------- */
+/* --- browsing --------------------------------------------------------------------------------- */
 
 struct browsing {
     struct slice vhost, queue;
@@ -37,7 +37,7 @@ struct browsing {
 bool manage_browse(struct manage *m, const struct actor *actor, const struct browsing *browsing,
                    struct manage_error *error);
 
-/* --- delayed messages ------------------------------------------------------------------------------------ */
+/* --- delayed messages ------------------------------------------------------------------------- */
 
 /* Those that wait in the exchange, at most `limit`, those due first. REFUSAL_PRECONDITION: it delays none. */
 bool manage_list_delayed(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -48,7 +48,7 @@ bool manage_cancel_delayed(struct manage *m, const struct actor *actor, struct s
                            struct slice exchange, const uint64_t *ids, size_t count, uint64_t *ret,
                            struct manage_error *error);
 
-/* --- dead letters ---------------------------------------------------------------------------------------- */
+/* --- dead letters ----------------------------------------------------------------------------- */
 
 /* Moves dead letters back to the queues they came from, and waits until that is over. REFUSAL_BUSY: it is being
  * done already. REFUSAL_NOT_FOUND: the queue was deleted, perhaps meanwhile. */
@@ -56,7 +56,7 @@ bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, stru
                                struct slice queue, const struct retry_options *options,
                                struct retry_progress *ret, struct manage_error *error);
 
-/* --- routes ---------------------------------------------------------------------------------------------- */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 /* A row for each binding on the way of a message with these routing keys (its own and those of CC) and headers.
  * *ret_queues: how many queues it reaches. */

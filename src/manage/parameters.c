@@ -12,7 +12,7 @@
 
 static const char limits_component[] = "vhost-limits", limits_name[] = "limits";
 
-/* --- events ------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void tell_set(struct manage *m, const struct actor *actor,
                      const struct definition_parameter *p)
@@ -54,7 +54,7 @@ static void tell_global(struct manage *m, const struct actor *actor, struct slic
     lv_buffer_free(&table);
 }
 
-/* --- of vhosts ---------------------------------------------------------------------------- */
+/* --- of vhosts -------------------------------------------------------------------------------- */
 
 /* Limits are an administrator's. */
 static bool may_set(const struct actor *actor, struct slice vhost, struct slice component,
@@ -135,7 +135,7 @@ bool manage_list_parameters(struct manage *m, const struct actor *actor, struct 
     return vhost != NULL;
 }
 
-/* --- global ------------------------------------------------------------------------------- */
+/* --- global ----------------------------------------------------------------------------------- */
 
 bool manage_set_global_parameter(struct manage *m, const struct actor *actor, struct slice name,
                                  struct slice value, struct manage_error *error)
@@ -185,7 +185,7 @@ bool manage_list_global_parameters(struct manage *m, const struct actor *actor, 
     return true;
 }
 
-/* --- limits of vhosts --------------------------------------------------------------------- */
+/* --- limits of vhosts ------------------------------------------------------------------------- */
 
 bool manage_set_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
                              struct slice limits, struct manage_error *error)

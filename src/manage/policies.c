@@ -10,7 +10,7 @@
 #include "topology/vhost.h"
 #include "wire/table.h"
 
-/* --- events ------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* RabbitMQ keeps operator policies as parameters, and says so. */
 static void tell_operator_policy_set(struct manage *m, const struct actor *actor,
@@ -60,7 +60,7 @@ static void tell_policy_cleared(struct manage *m, const struct actor *actor, str
                ACTOR(actor), EVENT_STR("vhost", vhost), EVENT_STR("name", name));
 }
 
-/* --- ends of changes, also of parameters -------------------------------------------------- */
+/* --- ends of changes, also of parameters ------------------------------------------------------ */
 
 bool end_of_setting(struct manage_error *error, int err, struct slice vhost,
                     const struct lv_buffer *reason)
@@ -85,7 +85,7 @@ bool end_of_clearing(struct manage_error *error, int err)
     return manage_end(error, err);
 }
 
-/* --- changes ------------------------------------------------------------------------------ */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 static void nothing_to_do(struct loop *loop, void *arg)
 {
@@ -159,7 +159,7 @@ bool manage_clear_policy(struct manage *m, const struct actor *actor, struct sli
     return end_of_clearing(error, err);
 }
 
-/* --- the listing -------------------------------------------------------------------------- */
+/* --- the listing ------------------------------------------------------------------------------ */
 
 static void add_policy(void *listing, const struct definition_policy *p)
 {

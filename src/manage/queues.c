@@ -17,7 +17,7 @@
 
 enum { SLICE = 256 };
 
-/* --- gathering ---------------------------------------------------------------------------- */
+/* --- gathering -------------------------------------------------------------------------------- */
 
 struct gathering {
     struct listing *listing; /* in the order of homes, then of names */
@@ -164,7 +164,7 @@ bool manage_list_queues(struct manage *m, const struct actor *actor, struct slic
     return manage_end(error, err);
 }
 
-/* --- columns ------------------------------------------------------------------------------ */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 static struct slice policy_name(const struct effective_policy *policy, enum policy_kind kind)
 {
@@ -176,7 +176,7 @@ static struct slice policy_name(const struct effective_policy *policy, enum poli
 QUEUE_COLUMNS(COLUMN_VALUE)
 const struct column queue_columns[] = {QUEUE_COLUMNS(COLUMN_ROW) COLUMNS_END};
 
-/* --- changes ------------------------------------------------------------------------------ */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 static bool refuse_missing(struct manage_error *error)
 {

@@ -14,7 +14,7 @@
 
 #define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
 
-/* --- refusals ----------------------------------------------------------------------------- */
+/* --- refusals --------------------------------------------------------------------------------- */
 
 static bool refuse_missing(struct manage_error *error, struct slice user)
 {
@@ -42,7 +42,7 @@ static bool is_administrator(const struct actor *actor, struct manage_error *err
     return actor_check_rank(actor, ACTOR_ADMINISTRATOR, error);
 }
 
-/* --- users -------------------------------------------------------------------------------- */
+/* --- users ------------------------------------------------------------------------------------ */
 
 bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
                      struct slice password, struct slice tags, struct manage_error *error)
@@ -141,7 +141,7 @@ bool manage_authenticate(struct manage *m, const struct actor *actor, struct sli
     return is_known;
 }
 
-/* --- permissions -------------------------------------------------------------------------- */
+/* --- permissions ------------------------------------------------------------------------------ */
 
 /* Whether the vhost is there, and the actor may say who may do what in it. */
 static bool may_permit(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -238,7 +238,7 @@ bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor,
     return change_end(error, user, err, NULL);
 }
 
-/* --- limits ------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static void tell_limits(struct manage *m, const struct actor *actor, struct slice user,
                         const struct slice *limits)
@@ -293,7 +293,7 @@ bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struc
     return change_end(error, user, err, NULL);
 }
 
-/* --- listings ----------------------------------------------------------------------------- */
+/* --- listings --------------------------------------------------------------------------------- */
 
 static void add_user(void *listing, const struct definition_user *u)
 {
@@ -388,7 +388,7 @@ bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
     return true;
 }
 
-/* --- columns ------------------------------------------------------------------------------ */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 #define F struct user_facts
 #define COLUMN_OF(column) user_column_##column

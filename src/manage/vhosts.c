@@ -15,7 +15,7 @@
 
 #define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
 
-/* --- the listing -------------------------------------------------------------------------- */
+/* --- the listing ------------------------------------------------------------------------------ */
 
 static int by_name(const void *a, const void *b)
 {
@@ -63,7 +63,7 @@ bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct list
 VHOST_COLUMNS(COLUMN_VALUE)
 const struct column vhost_columns[] = {VHOST_COLUMNS(COLUMN_ROW) COLUMNS_END};
 
-/* --- creating ----------------------------------------------------------------------------- */
+/* --- creating --------------------------------------------------------------------------------- */
 
 struct vhost_change {
     struct broker *broker;
@@ -133,7 +133,7 @@ bool manage_add_vhost(struct manage *m, const struct actor *actor,
     return manage_end(error, err);
 }
 
-/* --- changing, deleting ------------------------------------------------------------------- */
+/* --- changing, deleting ----------------------------------------------------------------------- */
 
 static bool refuse_missing(struct manage_error *error, struct slice name)
 {

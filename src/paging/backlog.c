@@ -1,7 +1,8 @@
-/* Messages come, are delivered, come back and leave: each is a few bit operations on its chunk of 64.
+/* Messages come, are delivered, come back and leave: each is a few bit operations on its chunk
+ * of 64.
  *
- * Every message that comes to be or goes passes one of the count_...() functions, so that counts and bytes
- * agree with the chunks. Deadlines and counts of returns are in backlog_times.c. */
+ * Every message that comes to be or goes passes one of the count_...() functions, so that counts
+ * and bytes agree with the chunks. Deadlines and counts of returns are in backlog_times.c. */
 #include "paging/backlog.h"
 
 #include <stdlib.h>
@@ -57,7 +58,7 @@ bool backlog_free_some(struct backlog *b, unsigned *ret_count)
     return true;
 }
 
-/* --- counting: every message that comes to be or goes passes here ---------------------------------- */
+/* --- counting: every message that comes to be or goes passes here ----------------------------- */
 
 static void count_ready(struct backlog *b, const struct message *m, int64_t sign)
 {
@@ -84,7 +85,7 @@ static void count_memory(struct backlog *b, const struct message *m, int64_t sig
     b->memory_bytes += (uint64_t)(sign * (int64_t)message_memory(m));
 }
 
-/* --- coming ------------------------------------------------------------------------------------------ */
+/* --- coming ----------------------------------------------------------------------------------- */
 
 static struct backlog_chunk *chunk_append(struct backlog *b, struct message **message)
 {
@@ -113,7 +114,7 @@ uint64_t backlog_push_unacked(struct backlog *b, struct message **message)
     return b->next_sequence++;
 }
 
-/* --- the first ready message --------------------------------------------------------------------------- */
+/* --- the first ready message ------------------------------------------------------------------ */
 
 /* One behind the last chunk that may be looked at. */
 static uint64_t reach(const struct backlog *b)
@@ -156,7 +157,7 @@ struct message *backlog_deliver(struct backlog *b, uint64_t *ret_sequence, bool 
     return m;
 }
 
-/* --- going ------------------------------------------------------------------------------------------------ */
+/* --- going ------------------------------------------------------------------------------------ */
 
 static bool may_drop(const struct backlog *b, uint64_t chunk)
 {
@@ -363,7 +364,7 @@ bool backlog_return(struct backlog *b, uint64_t sequence)
     return true;
 }
 
-/* --- recovery and the pager ----------------------------------------------------------------------------- */
+/* --- recovery and the pager ------------------------------------------------------------------- */
 
 static void chunk_put(struct backlog *b, struct backlog_chunk *chunk, uint64_t sequence,
                       struct message *m, bool redelivered, bool is_stored)

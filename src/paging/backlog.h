@@ -1,8 +1,9 @@
 /* The messages that a lane holds, by sequence number.
  *
- * A message keeps its number from push to settle. It is ready (waiting), or unacked (delivered and not
- * settled). A message that comes back is ready again under its old number, so requeueing keeps
- * the order however acknowledgements come. Numbers are kept in chunks of 64, with a bit for each state:
+ * A message keeps its number from push to settle. It is ready (waiting), or unacked (delivered
+ * and not settled). A message that comes back is ready again under its old number, so requeueing
+ * keeps the order however acknowledgements come. Numbers are kept in chunks of 64, with a bit
+ * for each state:
  *
  *   (1) ready and stored are subsets of live.
  *   (2) No chunk in memory before `cursor` has a ready message.
@@ -12,16 +13,17 @@
  *
  *   first ...  memory  ... | disk_begin ...  disk  ... disk_end | ... memory ... next_sequence
  *
- *   (4) Messages of chunks on disk are ready, except those that are unacked there (because their time
- *       had come). Chunk disk_begin may be in memory in part; what is in memory of it is handed out in order,
- *       and nothing behind it until all of it is.
+ *   (4) Messages of chunks on disk are ready, except those that are unacked there (because their
+ *       time had come). Chunk disk_begin may be in memory in part; what is in memory of it is
+ *       handed out in order, and nothing behind it until all of it is.
  *   (5) If nothing is on disk, disk_begin == disk_end.
  *
- * A message may have a deadline, and a count of how often it came back. Both are in the meta of its chunk,
- * which stays in memory while the chunk is on disk. An index of chunks by their earliest deadlines finds
- * what is due, in memory or on disk:
+ * A message may have a deadline, and a count of how often it came back. Both are in the meta of
+ * its chunk, which stays in memory while the chunk is on disk. An index of chunks by their
+ * earliest deadlines finds what is due, in memory or on disk:
  *
- *   (6) For each ready message with a deadline the index has an entry of its chunk that is not later.
+ *   (6) For each ready message with a deadline the index has an entry of its chunk, no later than
+ *       it.
  *
  * The backlog owns one reference of every message in memory. One thread: the owner's home. */
 #ifndef LEVERET_PAGING_BACKLOG_H
@@ -84,8 +86,8 @@ struct backlog {
     size_t timed; /* chunks with times */
     bool counts_deliveries;
     bool stores_all; /* transient messages count as persistent ones: a quorum queue */
-    /* Each chunk on disk has a meta, which says what it holds: the owner asks for single messages that may
-     * have left already (calls->found). */
+    /* Each chunk on disk has a meta, which says what it holds: the owner asks for single
+     * messages that may have left already (calls->found). */
     bool keeps_meta;
 };
 
@@ -110,8 +112,8 @@ static inline bool backlog_stores(const struct backlog *b, const struct message 
 /* Frees everything. */
 void backlog_free(struct backlog *b);
 
-/* Frees the first chunk; *ret_count is how many messages it had in memory. False: there was none, and
- * everything is freed. */
+/* Frees the first chunk; *ret_count is how many messages it had in memory. False: there was
+ * none, and everything is freed. */
 bool backlog_free_some(struct backlog *b, unsigned *ret_count);
 
 /* Takes *message. The new message's sequence number. */
@@ -128,8 +130,8 @@ enum backlog_next { BACKLOG_NONE, BACKLOG_HERE, BACKLOG_ON_DISK };
 /* Where the first ready message is; its sequence number when it is here. */
 enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence);
 
-/* Delivers the first ready message, which is here: it is unacked from here on. The pointer is borrowed:
- * the backlog keeps its reference until the message is settled. */
+/* Delivers the first ready message, which is here: it is unacked from here on. The pointer is
+ * borrowed: the backlog keeps its reference until the message is settled. */
 struct message *backlog_deliver(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered);
 
 /* Removes the first ready message, which is here; the caller owns it. */
@@ -145,17 +147,18 @@ bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *r
 
 /* Delivers the ready message with this number, which is in memory, as backlog_deliver() does. */
 struct message *backlog_deliver_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
-/* Delivers the ready message with this number, which is on disk and stays there. Its chunk has a meta. */
+/* Delivers the ready message with this number, which is on disk and stays there. Its chunk has a
+ * meta. */
 void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence);
 
-/* An unacked message is ready again as if it had never been delivered; *ret_is_here: it is not on disk
- * alone. False as above. */
+/* An unacked message is ready again as if it had never been delivered; *ret_is_here: it is not
+ * on disk alone. False as above. */
 bool backlog_undeliver(struct backlog *b, uint64_t sequence, bool *ret_is_here);
 
-/* An unacked message becomes ready again under its number, marked as redelivered. False as above. */
+/* An unacked message is ready again under its number, marked as redelivered. False as above. */
 bool backlog_return(struct backlog *b, uint64_t sequence);
 
-/* --- recovery and the pager --------------------------------------------------------------------- */
+/* --- recovery and the pager ------------------------------------------------------------------- */
 
 /* A message gets this number, which is free: it is ready. Takes *message. */
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
@@ -173,7 +176,7 @@ static inline bool backlog_has_disk(const struct backlog *b)
     return b->disk_begin != b->disk_end;
 }
 
-/* The whole chunk, all of it ready and stored, leaves memory: it is disk_end, or the first to go. */
+/* The chunk, all of it ready and stored, leaves memory: it is disk_end, or the first to go. */
 void backlog_page_out(struct backlog *b, uint64_t chunk);
 
 /* The chunk is on disk from now on, and holds nothing: a gap between those that do. */
@@ -191,7 +194,7 @@ void backlog_page_next(struct backlog *b);
 /* Everything that is on disk, ready or unacked, goes at once. */
 void backlog_drop_disk(struct backlog *b);
 
-/* --- times (backlog_times.c) ------------------------------------------------------------------------ */
+/* --- times (backlog_times.c) ------------------------------------------------------------------ */
 
 /* The message with this number, here or on disk, goes at this time. */
 void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms);
@@ -202,7 +205,8 @@ uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
 void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
                          bool is_persistent, bool is_log_only);
 
-/* Recovery: a message on disk has this deadline and so many bytes; `is_log_only`: the pager has it. */
+/* Recovery: a message on disk has this deadline, and a body of this size. `is_log_only`: the
+ * pager has it. */
 void backlog_restore_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
                              uint64_t body_bytes, bool is_log_only);
 
@@ -224,8 +228,8 @@ size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due 
 void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
                               bool (*each)(void *arg, uint64_t chunk), void *arg);
 
-/* The slots of a chunk that are ready on disk alone and due up to then; and what bodies of so many bytes
- * and `a_message` for each come to. */
+/* The slots of a chunk that are ready on disk alone and due up to then; and what bodies of so
+ * many bytes and `a_message` for each come to. */
 uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t chunk, uint64_t until_ms);
 uint64_t backlog_due_bytes(const struct backlog *b, uint64_t chunk, uint64_t until_ms,
                            uint64_t a_message);

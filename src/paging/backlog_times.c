@@ -1,7 +1,8 @@
 /* Deadlines and counts of a backlog's slots, and the index that finds what is due.
  *
- * The index is a heap of chunks by a deadline. An entry may be early (what it stood for has gone): then
- * it is put back under the chunk's earliest deadline that is left, or forgotten. It is never late. */
+ * The index is a heap of chunks by a deadline. An entry may be early (what it stood for has
+ * gone): then it is put back under the chunk's earliest deadline that is left, or forgotten. It
+ * is never late. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -9,7 +10,7 @@
 
 enum { DUES_MIN = 64 };
 
-/* --- what is known of a chunk ------------------------------------------------------------------------- */
+/* --- what is known of a chunk ----------------------------------------------------------------- */
 
 struct backlog_meta *backlog_meta(const struct backlog *b, uint64_t c)
 {
@@ -60,10 +61,10 @@ static const struct backlog_times *times_find(const struct backlog *b, uint64_t 
     return meta ? meta->times : NULL;
 }
 
-/* --- the heap ----------------------------------------------------------------------------------------- */
+/* --- the heap --------------------------------------------------------------------------------- */
 
 /* At the same time, what came first goes first. */
-static bool is_before(const struct backlog_deadline *x, const struct backlog_deadline *y)
+static bool deadline_is_before(const struct backlog_deadline *x, const struct backlog_deadline *y)
 {
     return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->chunk < y->chunk;
 }
@@ -71,7 +72,7 @@ static bool is_before(const struct backlog_deadline *x, const struct backlog_dea
 static void sift_up(struct backlog *b, size_t at)
 {
     struct backlog_deadline due = b->deadlines[at];
-    for (; at > 0 && is_before(&due, &b->deadlines[(at - 1) / 2]); at = (at - 1) / 2)
+    for (; at > 0 && deadline_is_before(&due, &b->deadlines[(at - 1) / 2]); at = (at - 1) / 2)
         b->deadlines[at] = b->deadlines[(at - 1) / 2];
     b->deadlines[at] = due;
 }
@@ -81,9 +82,9 @@ static void sift_down(struct backlog *b, size_t at)
     struct backlog_deadline due = b->deadlines[at];
     for (size_t child; (child = 2 * at + 1) < b->deadline_count; at = child) {
         if (child + 1 < b->deadline_count &&
-            is_before(&b->deadlines[child + 1], &b->deadlines[child]))
+            deadline_is_before(&b->deadlines[child + 1], &b->deadlines[child]))
             child++;
-        if (!is_before(&b->deadlines[child], &due))
+        if (!deadline_is_before(&b->deadlines[child], &due))
             break;
         b->deadlines[at] = b->deadlines[child];
     }
@@ -123,7 +124,7 @@ static void deadlines_pop(struct backlog *b)
         sift_down(b, 0);
 }
 
-/* --- deadlines ------------------------------------------------------------------------------------------ */
+/* --- deadlines -------------------------------------------------------------------------------- */
 
 void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms)
 {
@@ -231,7 +232,7 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
     return false;
 }
 
-/* --- the first of many ---------------------------------------------------------------------------------- */
+/* --- the first of many ------------------------------------------------------------------------ */
 
 /* Ready slots with times: here, or on disk. */
 static uint64_t ready_slots(const struct backlog *b, uint64_t c, uint64_t *ret_here)
@@ -303,7 +304,7 @@ static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_fir
     }
 }
 
-static int in_order(const void *a, const void *b)
+static int due_compare(const void *a, const void *b)
 {
     return due_is_before(a, b) ? -1 : due_is_before(b, a);
 }
@@ -315,8 +316,8 @@ static bool is_current(const struct backlog *b, const struct backlog_deadline *d
     return meta && meta->times && meta->times->indexed_ms == due->deadline_ms;
 }
 
-/* Down from the root as long as an entry may come before the last that was gathered; a list of entries
- * still to look at stands for the stack. */
+/* Down from the root as long as an entry may come before the last that was gathered; a list of
+ * entries still to look at stands for the stack. */
 size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due *ret, size_t most)
 {
     size_t count = 0, pending = 0, capacity = 64;
@@ -338,7 +339,7 @@ size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due 
             entries[pending++] = child;
     }
     free(entries);
-    qsort(ret, count, sizeof *ret, in_order);
+    qsort(ret, count, sizeof *ret, due_compare);
     return count;
 }
 
@@ -392,7 +393,7 @@ void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
     }
 }
 
-/* --- counts ----------------------------------------------------------------------------------------------- */
+/* --- counts ----------------------------------------------------------------------------------- */
 
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence)
 {

@@ -1,8 +1,9 @@
 /* The log of this machine as a journal (journal.h).
  *
- * The happy path: local_enqueue() stages a record, local_confirm() puts the publisher at the end of `waits`; at
- * the end of the turn at_turn_end() hands the stage to the log's writer; its thread syncs and mails back
- * safe_mail(), which answers all that waited for this ticket or an earlier one.
+ * The happy path: local_enqueue() stages a record, local_confirm() puts the publisher at the end
+ * of `waits`; at the end of the turn at_turn_end() hands the stage to the log's writer; its
+ * thread syncs and mails back safe_mail(), which answers all that waited for this ticket or an
+ * earlier one.
  *
  * What can go wrong:
  *   - writing the log fails: whoever waits is refused, the owner of the journal is told (on_failure), and
@@ -26,7 +27,7 @@ const struct journal_limits journal_limits_default = {
     .files_kept = 2,
 };
 
-/* --- set-up ------------------------------------------------------------------------------------- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static void at_turn_end(struct loop *loop);
 static void try_again(struct loop *loop, struct loop_timer *timer);
@@ -148,7 +149,7 @@ void journal_close(struct journal **journal)
     free(p);
 }
 
-/* --- waiting -------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static struct journal_wait *wait_at(struct journal_loop *p, size_t i)
 {
@@ -266,7 +267,7 @@ static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
     loop_mail_from_outside(journal->loops[stage]->loop, &mail);
 }
 
-/* --- staging ---------------------------------------------------------------------------------------- */
+/* --- staging ---------------------------------------------------------------------------------- */
 
 /* NULL: nothing is stored, or not any more. */
 static struct journal_loop *journal_of_lane(const struct lane *l)
@@ -274,7 +275,8 @@ static struct journal_loop *journal_of_lane(const struct lane *l)
     return journal_of(l->owner->home);
 }
 
-/* For the day on which the definitions are lost. Once for as long as the queue depends on the log. */
+/* For the day on which the definitions are lost. Once for as long as the queue depends on the
+ * log. */
 static void stage_name(struct lane *l, struct journal_loop *p)
 {
     const struct lane_label label = lane_label(l);
@@ -412,8 +414,8 @@ static void stage_delivered(struct lane *l, struct journal_loop *p, uint64_t bel
     journal_call(p, delivered_is_safe, wait);
 }
 
-/* The queue's other lanes will be asked next: the log hears of them in the same breath, so that a queue
- * with priorities does not wait for it once for each. */
+/* The queue's other lanes will be asked next: the log hears of them in the same breath, so that
+ * a queue with priorities does not wait for it once for each. */
 static void stage_other_lanes(const struct lane *l, struct journal_loop *p, uint64_t ahead)
 {
     for (unsigned i = 0; i < l->owner->lane_count; i++) {
@@ -438,7 +440,7 @@ static bool local_may_deliver(struct lane *l, uint64_t sequence)
     return sequence < l->delivered_safe;
 }
 
-/* --- segments that could not be written ------------------------------------------------------------------ */
+/* --- segments that could not be written ------------------------------------------------------- */
 
 enum { RETRY_MS = 300 };
 
@@ -477,7 +479,7 @@ void journal_segments_failed(struct journal_loop *p)
     p->journal->on_failure(p->journal->failure_arg);
 }
 
-/* --- log files that queues depend on ------------------------------------------------------------------ */
+/* --- log files that queues depend on ---------------------------------------------------------- */
 
 static void gone_is_safe(struct loop *loop, void *arg, int error)
 {
@@ -586,8 +588,8 @@ static void forget_delivered(struct lane *l)
         l->delivered_safe = 0;
 }
 
-/* Allows the log three times the size of all snapshots; otherwise writing snapshots would itself be the reason to
- * write the next ones. */
+/* Allows the log three times the size of all snapshots; otherwise writing snapshots would itself
+ * be the reason to write the next ones. */
 static uint64_t files_kept(const struct journal *journal)
 {
     uint64_t bytes = atomic_load_explicit(&journal->snapshot_bytes, memory_order_relaxed);
@@ -604,8 +606,8 @@ static bool is_over(const struct lane *l)
            l->delivered_safe >= l->delivered_staged;
 }
 
-/* Once the log knows that, the queue depends on no file. Before, a crash could take back what has been
- * settled, and then it must not come back as if it had never been delivered. */
+/* Once the log knows that, the queue depends on no file. Before, a crash could take back what
+ * has been settled, and then it must not come back as if it had never been delivered. */
 static void forget_when_safe(struct lane *l, struct journal_loop *p, uint64_t ticket)
 {
     if (l->over_ticket == 0)
@@ -617,7 +619,8 @@ static void forget_when_safe(struct lane *l, struct journal_loop *p, uint64_t ti
     count_snapshot(l, p, 0);
 }
 
-/* Asks the queues for snapshots that hold the oldest files: as many as a slice allows, and at least one. */
+/* Asks the queues for snapshots that hold the oldest files: as many as a slice allows, and at
+ * least one. */
 static void ask_for_snapshots(struct journal_loop *p, uint64_t current, uint64_t ticket)
 {
     enum { SNAPSHOT_UNITS = 16 };

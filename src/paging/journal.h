@@ -63,8 +63,8 @@ struct journal_loop {
     struct loop_timer relieve_timer;
 };
 
-/* Who knows the owners of which the log speaks, and gives them what it says. The journal takes it over, and
- * frees it when every loop has had its part. */
+/* Who knows the owners of which the log speaks, and gives them what it says. The journal takes
+ * it over, and frees it when every loop has had its part. */
 struct journal_restorer {
     void *arg;
     const struct log_visitor *visitor; /* on the reading thread, with `arg` */
@@ -72,10 +72,11 @@ struct journal_restorer {
     int (*list_segments)(void *arg, struct segments *segments);
     /* The log has been read to its end. The reading thread. */
     void (*end)(void *arg);
-    /* The owners at home on this loop are its own from here on: with `is_whole` they are what the log has
-     * said, else empty, and nothing is stored any more. Home. */
+    /* The owners at home on this loop are its own from here on: with `is_whole` they are what
+     * the log has said, else empty, and nothing is stored any more. Home. */
     void (*hand_over)(void *arg, struct journal_loop *home, bool is_whole);
-    /* All loops have the mail by which they get their part: mail sent from now on comes behind it. */
+    /* All loops have the mail by which they get their part: mail sent from now on comes behind
+     * it. */
     void (*is_sent)(void *arg);
     void (*free)(void *arg); /* any thread */
 };
@@ -101,15 +102,16 @@ struct journal {
     bool is_handed_over; /* the restorer is on its way to the loops, which free it */
 };
 
-/* Opens the store on this disk: finds the end of the log, sets up every loop's part and starts the
- * store's threads (unless is_stepped: then the caller steps log_step(journal->log) and
- * segments_step(journal->segments)). The restorer's owners are being restored from here on: the caller sees to
- * that with journal_restore_step(). Before loops_start(). ERR_FORMAT, ERR_IO ...; then nothing is left
- * open, and the restorer is freed. */
+/* Opens the store on this disk: finds the end of the log, sets up every loop's part and starts
+ * the store's threads (unless is_stepped: then the caller steps log_step(journal->log) and
+ * segments_step(journal->segments)). The restorer's owners are being restored from here on: the
+ * caller sees to that with journal_restore_step(). Before loops_start(). ERR_FORMAT, ERR_IO ...;
+ * then nothing is left open, and the restorer is freed. */
 struct journal_options {
     struct loops *loops; /* borrowed */
     struct journal_restorer restorer;
-    /* While it is set every lane makes do with little memory. Borrowed for as long as the loops run. */
+    /* While it is set every lane makes do with little memory. Borrowed for as long as the loops
+     * run. */
     const _Atomic bool *is_short_of_memory;
     struct disk *disk;   /* borrowed */
     uint64_t file_bytes; /* of a log file */
@@ -121,29 +123,30 @@ struct journal_options {
     /* The disk has no room for the log's next file, or has again. On the store's thread. */
     void (*on_space)(void *arg, bool has_room);
     void *arg;
-    /* Writing has failed for good: nothing persistent is taken any more. On a loop, perhaps several times. */
+    /* Writing has failed for good: nothing persistent is taken any more. On a loop, perhaps
+     * several times. */
     void (*on_failure)(void *failure_arg);
     void *failure_arg;
 };
 int journal_open(const struct journal_options *options, struct journal **ret);
 
-/* Reads one more file of the log; after the last one, *ret_is_over, segment files that nobody needs are
- * removed and the queues are on their way to their homes, by mail. From one thread at a time, any: also
- * before loops_start() and while the loops run; until it is over, or to journal_close(), which leaves the
- * log as it was. ERR_IO: the log cannot be read; ERR_NO_DESCRIPTORS. After an error it may be called
- * again. */
+/* Reads one more file of the log; after the last one, *ret_is_over, segment files that nobody
+ * needs are removed and the queues are on their way to their homes, by mail. From one thread at
+ * a time, any: also before loops_start() and while the loops run; until it is over, or to
+ * journal_close(), which leaves the log as it was. ERR_IO: the log cannot be read;
+ * ERR_NO_DESCRIPTORS. After an error it may be called again. */
 int journal_restore_step(struct journal *journal, bool *ret_is_over);
 /* What is to be read before it is over. The same thread. */
 uint64_t journal_unread_bytes(const struct journal *journal);
 
-/* After the loops have stopped: writes and syncs what is staged, ends the threads. From then on queues
- * are as if nothing were stored; who still waits hears by mail. Before loops_free(). Clears the
- * pointer; NULL is fine. */
+/* After the loops have stopped: writes and syncs what is staged, ends the threads. From then on
+ * queues are as if nothing were stored; who still waits hears by mail. Before loops_free().
+ * Clears the pointer; NULL is fine. */
 void journal_close(struct journal **journal);
 
-/* The disk is to keep so much room; `is_alarm`: it has less. From then on nothing is kept that is not
- * needed, and on_low is called, on a thread of the store, when what has just been written leaves less:
- * once until the next call of this. After journal_open(). Any thread. */
+/* The disk is to keep so much room; `is_alarm`: it has less. From then on nothing is kept that
+ * is not needed, and on_low is called, on a thread of the store, when what has just been written
+ * leaves less: once until the next call of this. After journal_open(). Any thread. */
 void journal_watch_room(struct journal *journal, uint64_t room_min, bool is_alarm,
                         void (*on_low)(void *arg), void *arg);
 
@@ -156,7 +159,7 @@ static inline struct journal_loop *journal_of(const struct loop *loop)
     return p && p->journal ? p : NULL;
 }
 
-/* --- at the owner's home ---------------------------------------------------------------------------- */
+/* --- at the owner's home ---------------------------------------------------------------------- */
 
 /* The log of this machine, as the journal of owners that are durable. */
 extern const struct journal_ops journal_local;
@@ -173,21 +176,22 @@ void journal_try_again(struct lane *l);
 /* Nothing persistent is taken any more. */
 void journal_segments_failed(struct journal_loop *p);
 
-/* Keeps a copy of the mail, which is delivered when the owners at home on this loop have been restored: all of
- * it in the order in which it came. While p->is_restoring. Home. */
+/* Keeps a copy of the mail, which is delivered when the owners at home on this loop have been
+ * restored: all of it in the order in which it came. While p->is_restoring. Home. */
 void journal_hold(struct loop *home, const struct mail *mail);
 
-/* --- recovery ---------------------------------------------------------------------------------------- */
+/* --- recovery --------------------------------------------------------------------------------- */
 
-/* The queue depends on this file: it goes before `others`, in the list of its home, where those are that
- * depend on later ones. */
+/* The queue depends on this file: it goes before `others`, in the list of its home, where those
+ * are that depend on later ones. */
 void journal_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others);
 /* It may have more in memory than it should: it pages out in a turn to come. */
 void journal_relieve_later(struct lane *l);
 
-/* --- journal_restore.c: for journal.c ------------------------------------------------------------------ */
+/* --- journal_restore.c: for journal.c --------------------------------------------------------- */
 
-/* The store is closed: queues that were not read stay empty, and what is held for them is answered. */
+/* The store is closed: queues that were not read stay empty, and what is held for them is
+ * answered. */
 void journal_restore_give_up(struct journal *journal);
 void journal_restore_begin_loop(struct journal_loop *p);
 void journal_restore_end_loop(struct journal_loop *p);

@@ -12,7 +12,7 @@
 
 #include "base/memory.h"
 
-/* --- a loop gets its queues ------------------------------------------------------------------------------ */
+/* --- a loop gets its queues ------------------------------------------------------------------- */
 
 /* A hand-over to all loops; the last one frees it. */
 struct hand_over {
@@ -104,7 +104,7 @@ void journal_restore_give_up(struct journal *journal)
         journal->restorer.free(journal->restorer.arg);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /* What is above a queue's limit pages out, in turns: it may be much. */
 enum { RELIEVED_PER_TURN = 256 };

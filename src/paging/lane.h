@@ -1,8 +1,8 @@
-/* A lane: messages that wait in one line, in memory and on disk. Its owner (lane_owner.h), a queue, has one, or
- * one for each priority that was ever used.
+/* A lane: messages that wait in one line, in memory and on disk. Its owner (lane_owner.h), a
+ * queue, has one, or one for each priority that was ever used.
  *
- * To the store each lane is a queue of its own, under an id of its own. A message's *position* in its
- * queue is one number: the lane's priority above LANE_SHIFT, the sequence number below.
+ * To the store each lane is a queue of its own, under an id of its own. A message's *position*
+ * in its queue is one number: the lane's priority above LANE_SHIFT, the sequence number below.
  *
  * Everything here belongs to the owner's home. */
 #ifndef LEVERET_PAGING_LANE_H
@@ -40,7 +40,7 @@ struct lane {
     uint64_t delivered_safe; /* ... and up to here that is safe */
 };
 
-/* --- positions, and ids in the store ------------------------------------------------------- */
+/* --- positions, and ids in the store ---------------------------------------------------------- */
 
 static inline uint64_t lane_position(const struct lane *lane, uint64_t sequence)
 {

@@ -1,9 +1,10 @@
 /* The journal of a lane: what makes its messages outlive the process.
  *
- * A lane's owner has a journal or none (lane_owner.journal; NULL: what it holds dies with the process). The
- * verbs below are all that a lane and its owner ask of it; what is behind them is the journal's business.
- * Today that is the log of this machine (journal.c, `journal_local`); a log that several machines agree on
- * can be another, owner by owner (docs/decisions/journal-per-lane.md).
+ * A lane's owner has a journal or none (lane_owner.journal; NULL: what it holds dies with the
+ * process). The verbs below are all that a lane and its owner ask of it; what is behind them is
+ * the journal's business. Today that is the log of this machine (journal.c, `journal_local`); a
+ * log that several machines agree on can be another, owner by owner
+ * (docs/decisions/journal-per-lane.md).
  *
  *   (1) Everything about a lane is said at its owner's home, in the order in which it happens.
  *   (2) What has been said is safe some time after the end of the turn, together with all that the
@@ -20,7 +21,8 @@
 
 struct journal_ops {
     /* How a publish of a message that must be stored is answered: CONFIRM_LATER (ask confirm()),
-     * CONFIRM_REFUSED when nothing can be stored any more, CONFIRM_TOOK where nothing is stored (tests). */
+     * CONFIRM_REFUSED when nothing can be stored any more, CONFIRM_TOOK where nothing is stored
+     * (tests). */
     enum confirm_answer (*answer)(const struct lane_owner *owner);
     /* The same for what has been settled. */
     enum confirm_answer (*answer_settled)(const struct lane_owner *owner);
@@ -29,15 +31,16 @@ struct journal_ops {
     /* Whether so much waits to become safe that publishers to the owner should wait. Any loop. */
     bool (*is_behind)(const struct lane_owner *owner);
 
-    /* A message that is to be stored has been put into the lane; `delivered`: and into a consumer's hands. */
+    /* A message that is to be stored has been put into the lane; `delivered`: and into a
+     * consumer's hands. */
     void (*enqueue)(struct lane *lane, const struct message *message, uint64_t sequence,
                     bool delivered, uint64_t deadline_ms);
     /* A stored message has left the lane. */
     void (*settle)(struct lane *lane, uint64_t sequence);
     /* A stored message has come back for the count-th time. */
     void (*count)(struct lane *lane, uint64_t sequence, unsigned count);
-    /* Whether a message may be delivered: it is safe that it may have been. If not, the owner is told
-     * when it is (calls->ready). */
+    /* Whether a message may be delivered: it is safe that it may have been. If not, the owner is
+     * told when it is (calls->ready). */
     bool (*may_deliver)(struct lane *lane, uint64_t sequence);
 
     /* A snapshot makes all that was said before it needless once it is safe; then

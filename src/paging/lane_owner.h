@@ -1,7 +1,8 @@
 /* Who owns lanes: a queue has one lane, or one for each priority that was ever used.
  *
- * A lane knows its owner by this struct alone: what it reads of it stands here as plain members, and what
- * it tells it goes through `calls`, from the disk's answers only, never once for each publish or delivery.
+ * A lane knows its owner by this struct alone: what it reads of it stands here as plain members,
+ * and what it tells it goes through `calls`, from the disk's answers only, never once for each
+ * publish or delivery.
  *
  * Everything here belongs to the owner's home, but for `is_committed`. */
 #ifndef LEVERET_PAGING_LANE_OWNER_H
@@ -16,7 +17,8 @@
 struct journal_ops;
 struct lane_owner;
 
-/* What the owner is called in log lines, and how the log knows it again. Borrowed from the owner. */
+/* What the owner is called in log lines, and how the log knows it again. Borrowed from the
+ * owner. */
 struct lane_label {
     struct slice vhost;
     struct slice name;
@@ -29,13 +31,14 @@ struct lane_owner_calls {
     struct lane_label (*label)(const struct lane_owner *owner);
     void (*ref)(struct lane_owner *owner);
     void (*unref)(struct lane_owner *owner);
-    /* A delivery that had to wait may go on: messages have been read, or the log has been told of them. */
+    /* A delivery that had to wait may go on: messages have been read, or the log has been told
+     * of them. */
     void (*ready)(struct lane_owner *owner);
-    /* Messages that are fetched for their deadlines have been read; `is_deadline`: deadlines that were not
-     * known before have. */
+    /* Messages that are fetched for their deadlines have been read; `is_deadline`: deadlines
+     * that were not known before have. */
     void (*fetched)(struct lane_owner *owner, bool is_deadline);
-    /* Recovery has found a message on disk. Called when owner->wants_found; the owner may take the message,
-     * and settle it. The header is borrowed. */
+    /* Recovery has found a message on disk. Called when owner->wants_found; the owner may take
+     * the message, and settle it. The header is borrowed. */
     void (*found)(struct lane_owner *owner, uint64_t position, struct slice header,
                   uint64_t body_bytes, bool is_persistent);
 };
@@ -45,7 +48,8 @@ struct lane_owner {
     struct loop *home;
     uint64_t id;                       /* in the store, never used twice */
     const struct journal_ops *journal; /* lane_journal.h; NULL: nothing outlives the process */
-    /* It was made while the log was being read, which may have records of an older owner with its id. */
+    /* It was made while the log was being read, which may have records of an older owner with
+     * its id. */
     bool is_early;
     bool wants_found;               /* see calls->found */
     bool is_ended;                  /* its lanes hold nothing any more */
@@ -56,16 +60,16 @@ struct lane_owner {
     unsigned lane_count;
 };
 
-/* An owner with one empty lane and id 0; the caller sets the flags afterwards, before the first message.
- * Everything given is borrowed for the owner's life. */
+/* An owner with one empty lane and id 0; the caller sets the flags afterwards, before the first
+ * message. Everything given is borrowed for the owner's life. */
 void lane_owner_init(struct lane_owner *owner, const struct lane_owner_calls *calls,
                      struct loop *home, struct lane_counters *counters, bool wants_found);
 
 /* The ids of its lanes come from this one. */
 void lane_owner_set_id(struct lane_owner *owner, uint64_t id);
 
-/* The owner is deleted: what its lanes hold in memory is freed, in slices where that is much; the log and
- * the segments are told. */
+/* The owner is deleted: what its lanes hold in memory is freed, in slices where that is much;
+ * the log and the segments are told. */
 void lanes_end(struct lane_owner *owner);
 
 /* Forgets what the lanes hold in memory, as if nothing had ever been in them; files stay. */

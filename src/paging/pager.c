@@ -1,10 +1,11 @@
-/* A lane's segments: their list, in order and without overlap; what is live in each; when they are removed.
+/* A lane's segments: their list, in order and without overlap; what is live in each; when they
+ * are removed.
  *
  *   written (pager_out.c) -> read back (pager_in.c) or settled (pager_left) -> nothing is live in it
  *     -> the log is told -> that is safe -> its file is removed
  *
- * A segment in which nothing is live stays while a snapshot that names it is under way, and while somebody
- * reads it (pager_hold_segments). */
+ * A segment in which nothing is live stays while a snapshot that names it is under way, and
+ * while somebody reads it (pager_hold_segments). */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* --- small parts ---------------------------------------------------------------------------------- */
+/* --- small parts ------------------------------------------------------------------------------ */
 
 struct pager *pager_of(struct lane *l)
 {
@@ -168,10 +169,11 @@ void pager_segment_unlist(struct pager *p, const struct segment *s)
     lv_unreachable();
 }
 
-/* --- bytes that are not known yet ------------------------------------------------------------------- */
+/* --- bytes that are not known yet ------------------------------------------------------------- */
 
-/* Recovery knows how many messages were settled, not how large they were: until a recovered segment has
- * been read once, the bytes of what is left in it are an estimate, which is put right on the way. */
+/* Recovery knows how many messages were settled, not how large they were: until a recovered
+ * segment has been read once, the bytes of what is left in it are an estimate, which is put
+ * right on the way. */
 static void correct_bytes(struct lane *l, struct segment *s, int64_t difference)
 {
     l->backlog.ready_bytes += (uint64_t)difference;
@@ -206,7 +208,7 @@ void pager_count_if_none_left(struct lane *l)
         pager_count_read_all(l, l->pager->segments[i]);
 }
 
-/* --- segments that go ------------------------------------------------------------------------------- */
+/* --- segments that go ------------------------------------------------------------------------- */
 
 struct removal {
     struct segments *files;
@@ -334,7 +336,7 @@ void pager_delete(struct lane *l)
     pager_free(&l->pager);
 }
 
-/* --- purge ----------------------------------------------------------------------------------------------- */
+/* --- purge ------------------------------------------------------------------------------------ */
 
 void pager_purge(struct lane *l)
 {

@@ -33,7 +33,7 @@ struct pager_reader {
     bool is_reading;
 };
 
-/* --- its life ------------------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static void on_retry(struct loop *loop, struct loop_timer *timer)
 {
@@ -79,7 +79,7 @@ void pager_reader_free(struct pager_reader **reader)
     reader_unref(r);
 }
 
-/* --- pieces --------------------------------------------------------------------------------------------- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 static void piece_set(struct pager_reader *r, const struct lane *l, uint64_t number,
                       uint64_t offset)
@@ -141,7 +141,7 @@ static bool piece_ask(struct pager_reader *r, struct lane *l, struct segment *s,
     return false;
 }
 
-/* --- blocks --------------------------------------------------------------------------------------------- */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 static bool has_piece_at(const struct pager_reader *r, const struct lane *l,
                          const struct segment *s, uint64_t offset)
@@ -150,8 +150,9 @@ static bool has_piece_at(const struct pager_reader *r, const struct lane *l,
            offset - r->offset <= r->bytes.n;
 }
 
-/* Puts the block at cursor->offset, which is in the piece, into r->block: READER_FOUND. READER_WAIT: another
- * piece is needed. READER_END: there is none there, the cursor has moved on. */
+/* Puts the block at cursor->offset, which is in the piece, into r->block: READER_FOUND.
+ * READER_WAIT: another piece is needed. READER_END: there is none there, the cursor has moved
+ * on. */
 static enum pager_reader_result block_next(struct pager_reader *r, const struct lane *l,
                                            const struct segment *s,
                                            struct pager_reader_cursor *cursor)
@@ -223,10 +224,10 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
     return false;
 }
 
-/* --- segments ------------------------------------------------------------------------------------------- */
+/* --- segments --------------------------------------------------------------------------------- */
 
-/* Where reading for this sequence number begins: with the last block that is known to stand before it. What
- * comes next may be missing in the list, where a scan could not read. */
+/* Where reading for this sequence number begins: with the last block that is known to stand
+ * before it. What comes next may be missing in the list, where a scan could not read. */
 static uint64_t segment_begin(const struct segment *s, uint64_t from)
 {
     size_t low = 0, high = s->block_count;
@@ -241,8 +242,8 @@ static uint64_t segment_begin(const struct segment *s, uint64_t from)
     return offset > s->load_offset ? offset : s->load_offset;
 }
 
-/* The segment to read for this sequence number: the one the cursor is in, or the one that is next. NULL:
- * there is none any more. */
+/* The segment to read for this sequence number: the one the cursor is in, or the one that is
+ * next. NULL: there is none any more. */
 static struct segment *segment_choose(const struct pager *p, struct pager_reader_cursor *cursor,
                                       uint64_t from)
 {

@@ -1,7 +1,8 @@
 /* Single messages from the disk, out of their order: those whose time has come.
  *
- * Messages due soon are prefetched: from time to time everything due within a horizon is read, adjacent blocks
- * in one read. The horizon shrinks until what it covers fits into FETCHED_BYTES_MAX. */
+ * Messages due soon are prefetched: from time to time everything due within a horizon is read,
+ * adjacent blocks in one read. The horizon shrinks until what it covers fits into
+ * FETCHED_BYTES_MAX. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -50,7 +51,7 @@ struct fetches {
     struct ahead ahead;
 };
 
-/* --- what has been fetched ------------------------------------------------------------------------------ */
+/* --- what has been fetched -------------------------------------------------------------------- */
 
 static struct fetches *fetches_of(struct pager *p)
 {
@@ -135,7 +136,7 @@ void pager_fetch_delivered(struct pager *p, uint64_t sequence)
         fetching_free(p->fetches, at);
 }
 
-static bool has_room(const struct fetches *all)
+static bool fetches_have_room(const struct fetches *all)
 {
     return all->count < FETCHES_MAX && all->bytes < FETCHED_BYTES_MAX;
 }
@@ -155,7 +156,7 @@ static bool fetches_evict(struct fetches *all)
     return false;
 }
 
-/* --- from blocks to messages ---------------------------------------------------------------------------- */
+/* --- from blocks to messages ------------------------------------------------------------------ */
 
 /* The run of blocks of this chunk: [*ret_from, *ret_to) in the file. False when it has none. */
 static bool find_blocks(const struct segment *s, uint64_t chunk, uint64_t *ret_from,
@@ -220,8 +221,8 @@ static void tell_of_damage(const struct lane *l, struct segment *s, uint64_t off
                  "it; this will not be reported again for this segment");
 }
 
-/* Blocks as they stand in `bytes`, of those chunks that are being read; what is broken is passed over,
- * and is lost. */
+/* Blocks as they stand in `bytes`, of those chunks that are being read; what is broken is passed
+ * over, and is lost. */
 static void take_blocks(struct lane *l, struct segment *s, uint64_t offset, struct slice bytes)
 {
     struct segment_block block;
@@ -253,7 +254,7 @@ static void has_come(struct lane *l, struct fetching **at)
         fetching_free(l->pager->fetches, at);
 }
 
-/* --- reading -------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Chunks whose blocks stand in one stretch of a segment, [from, to). */
 struct run {
@@ -325,7 +326,7 @@ static bool take_kept(struct lane *l, const struct run *run)
     return true;
 }
 
-/* --- single messages ------------------------------------------------------------------------------------ */
+/* --- single messages -------------------------------------------------------------------------- */
 
 /* Asks for the chunk. False: the segment does not have it. */
 static bool start_fetch(struct lane *l, struct segment *s, uint64_t chunk, uint64_t until_ms)
@@ -376,7 +377,7 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
         pager_scan(l);
         return true;
     }
-    if (all->reads >= READS_MAX || (!f && !has_room(all) && !fetches_evict(all)))
+    if (all->reads >= READS_MAX || (!f && !fetches_have_room(all) && !fetches_evict(all)))
         return true; /* it is asked for again when one of them has come */
     if (!start_fetch(l, s, chunk, until_ms))
         return false;
@@ -385,7 +386,7 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
     return *ret || (f && f->is_reading);
 }
 
-/* --- ahead ------------------------------------------------------------------------------------------------ */
+/* --- ahead ------------------------------------------------------------------------------------ */
 
 /* Whether messages of the chunk are to be read for what is due up to then. */
 static bool is_missing(const struct lane *l, uint64_t chunk, uint64_t until_ms)
@@ -417,7 +418,7 @@ static void start_run(struct lane *l)
     struct fetches *all = l->pager->fetches;
     struct ahead *a = &all->ahead;
     struct run run = {0}, next;
-    for (; a->next < a->count && has_room(all); a->next++) {
+    for (; a->next < a->count && fetches_have_room(all); a->next++) {
         uint64_t chunk = a->chunks[a->next];
         if (!is_missing(l, chunk, a->until_ms) || !find_run(l, chunk, &next))
             continue;
@@ -442,9 +443,9 @@ static void start_run(struct lane *l)
 static void go_on_ahead(struct lane *l)
 {
     struct ahead *a = &l->pager->fetches->ahead;
-    while (a->runs < RUNS_MAX && a->next < a->count && has_room(l->pager->fetches))
+    while (a->runs < RUNS_MAX && a->next < a->count && fetches_have_room(l->pager->fetches))
         start_run(l);
-    if (!has_room(l->pager->fetches))
+    if (!fetches_have_room(l->pager->fetches))
         a->next = a->count;
 }
 
@@ -471,7 +472,7 @@ static bool plan_chunk(void *arg, uint64_t chunk)
     return a->count + all->count < FETCHES_MAX && plan->bytes + all->bytes < FETCHED_BYTES_MAX;
 }
 
-static int in_order(const void *a, const void *b)
+static int chunk_compare(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
     return *x < *y ? -1 : *x > *y;
@@ -497,7 +498,7 @@ static void plan_ahead(struct lane *l, uint64_t now_ms)
             a->horizon_ms *= 2; /* the next time */
     }
     if (a->count > 1)
-        qsort(a->chunks, a->count, sizeof *a->chunks, in_order);
+        qsort(a->chunks, a->count, sizeof *a->chunks, chunk_compare);
 }
 
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms)

@@ -1,11 +1,12 @@
 /* From disk to memory: segments are read front to back, ahead of the consumers.
  *
- * One read at a time is under way (pager_want). Of what it brings each valid block is taken apart (load_block),
- * and each message that is still live becomes a ready message of chunk disk_begin (load_entry). When the block
- * behind a chunk comes, the chunk is whole and the next one's turn (next_chunk).
+ * One read at a time is under way (pager_want). Of what it brings each valid block is taken
+ * apart (load_block), and each message that is still live becomes a ready message of chunk
+ * disk_begin (load_entry). When the block behind a chunk comes, the chunk is whole and the next
+ * one's turn (next_chunk).
  *
- * A broken block costs its own messages: the next valid one is looked for. When the last segment has been read,
- * what is still counted as being on disk is lost (end_of_disk). */
+ * A broken block costs its own messages: the next valid one is looked for. When the last segment
+ * has been read, what is still counted as being on disk is lost (end_of_disk). */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -130,8 +131,8 @@ static void load_short(struct lane *l, struct segment *s, size_t n, uint64_t blo
     s->load_offset = s->bytes;
 }
 
-/* How many of these bytes, which begin with a broken block, can be passed over, since no block begins in them.
- * 0: too few to tell, they are read again with what comes behind. */
+/* How many of these bytes, which begin with a broken block, can be passed over, since no block
+ * begins in them. 0: too few to tell, they are read again with what comes behind. */
 static uint64_t pass_broken(struct lane *l, struct segment *s, struct slice bytes)
 {
     uint64_t found;

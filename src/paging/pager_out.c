@@ -1,8 +1,8 @@
 /* From memory to disk: whole chunks are appended to segments.
  *
- * Bytes gather in `pending`, and go to the store's thread in pieces. A piece that cannot be written for want of
- * room or of descriptors is kept, with all that come behind it, and written again later; any other failure
- * ends paging for this lane: it stays in memory. */
+ * Bytes gather in `pending`, and go to the store's thread in pieces. A piece that cannot be
+ * written for want of room or of descriptors is kept, with all that come behind it, and written
+ * again later; any other failure ends paging for this lane: it stays in memory. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -232,8 +232,9 @@ static bool is_short(const struct lane *l)
     return atomic_load_explicit(is_short, memory_order_relaxed);
 }
 
-/* What a lane may use is this part of what a queue may. Those of a queue with priorities share a fourth of
- * that: their messages come and go in no order, and what lies so about must fit a core's own cache. */
+/* What a lane may use is this part of what a queue may. Those of a queue with priorities share a
+ * fourth of that: their messages come and go in no order, and what lies so about must fit a
+ * core's own cache. */
 static unsigned share_of(const struct lane *l)
 {
     unsigned count = l->owner->lane_count;

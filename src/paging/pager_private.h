@@ -57,8 +57,8 @@ struct segment {
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
 
-/* After recovery: a message of a chunk on disk that no segment has, only the log. It is in memory, here, and
- * waits for its chunk to be read. */
+/* After recovery: a message of a chunk on disk that no segment has, only the log. It is in
+ * memory, here, and waits for its chunk to be read. */
 struct log_only {
     uint64_t sequence;
     bool redelivered;
@@ -139,7 +139,8 @@ struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t 
 /* The index of the first log-only message with this sequence number or a higher one. */
 size_t pager_log_only_from(const struct pager *p, uint64_t sequence);
 
-/* Returns the message that recovery found in the log with this number, among chunks on disk; or NULL. */
+/* Returns the message that recovery found in the log with this number, among chunks on disk; or
+ * NULL. */
 struct log_only *pager_log_only(const struct pager *p, uint64_t sequence);
 
 /* Frees the struct; the file stays. */
@@ -163,7 +164,8 @@ void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes);
 /* Nothing more of the segment is to be read. */
 void pager_count_read_all(struct lane *l, struct segment *s);
 
-/* If no ready message is left on disk, all estimates of what segments hold are void: clears them. */
+/* If no ready message is left on disk, all estimates of what segments hold are void: clears
+ * them. */
 void pager_count_if_none_left(struct lane *l);
 
 /* The file goes, once the log knows. */
@@ -172,8 +174,9 @@ void pager_remove_file(struct lane *l, uint64_t number);
 /* Segments in which nothing is live go. */
 void pager_end_empty_segments(struct lane *l);
 
-/* While segments are held none is removed. Whoever takes one apart holds them: what is found there may make
- * messages leave (calls->found), and with the last of its messages the segment would go. */
+/* While segments are held none is removed. Whoever takes one apart holds them: what is found
+ * there may make messages leave (calls->found), and with the last of its messages the segment
+ * would go. */
 void pager_hold_segments(struct lane *l);
 void pager_release_segments(struct lane *l);
 
@@ -185,8 +188,8 @@ bool pager_may_pass(int error);
 /* The segment with this file number, or NULL. */
 struct segment *pager_segment_numbered(const struct pager *p, uint64_t number);
 
-/* Writing a segment has failed for good: nothing more is paged out, and no snapshot is taken. Persistent
- * messages are still in the log, which keeps them. Logged once. */
+/* Writing a segment has failed for good: nothing more is paged out, and no snapshot is taken.
+ * Persistent messages are still in the log, which keeps them. Logged once. */
 void pager_fail_writing(struct lane *l, int error);
 
 /* Hands over what is pending of the segment being written. */
@@ -195,11 +198,12 @@ void pager_flush(struct lane *l);
 /* The message as the store takes it; borrows. */
 struct log_message pager_message_parts(const struct lane *l, const struct message *m);
 
-/* Messages of the chunk that are only in memory and may be written out, a bit for each. One whose number is
- * within the range of an existing segment may not: segments do not overlap. */
+/* Messages of the chunk that are only in memory and may be written out, a bit for each. One
+ * whose number is within the range of an existing segment may not: segments do not overlap. */
 uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk);
 
-/* Appends these messages of a chunk to segments, in blocks of bounded size. `is_copy`: they stay in memory. */
+/* Appends these messages of a chunk to segments, in blocks of bounded size. `is_copy`: they stay
+ * in memory. */
 void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t slots,
                        bool is_copy);
 
@@ -207,8 +211,8 @@ void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, 
 
 struct pager_ask;
 
-/* The answer, at home; called once, whatever has happened. `segment`: NULL when it has gone meanwhile, or when
- * nothing is stored any more; lane->pager may be NULL then. */
+/* The answer, at home; called once, whatever has happened. `segment`: NULL when it has gone
+ * meanwhile, or when nothing is stored any more; lane->pager may be NULL then. */
 typedef void pager_ask_done(struct lane *lane, struct segment *segment, struct pager_ask *ask);
 
 /* Something that the segments' thread is asked to do with a segment. */
@@ -268,7 +272,8 @@ bool pager_is_unacked_on_disk(const struct lane *l, uint64_t sequence);
 /* Logs what is wrong with a segment, where. */
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what);
 
-/* The first of a recovered segment's ranges that ends behind this sequence number; range_count: none. */
+/* The first of a recovered segment's ranges that ends behind this sequence number; range_count:
+ * none. */
 size_t pager_range_from(const struct segment *s, uint64_t sequence);
 
 /* Whether the sequence number was live in a recovered segment when we started. */

@@ -32,8 +32,9 @@ static void range_add(struct range_list *list, uint64_t from, uint64_t count)
     list->items[list->count++] = (struct log_range){from, count};
 }
 
-/* What stands among [from, to) in no segment but in the log is carried: counted here, too, it would be
- * taken off twice when it is settled, and the segment would be taken for empty too soon. */
+/* What stands among [from, to) in no segment but in the log is carried: counted here, too, it
+ * would be taken off twice when it is settled, and the segment would be taken for empty too
+ * soon. */
 static void add_stored(struct range_list *list, const struct pager *p, uint64_t from, uint64_t to)
 {
     for (size_t i = pager_log_only_from(p, from);
@@ -98,7 +99,8 @@ static void add_by_meta(struct range_list *list, const struct lane *l, const str
     }
 }
 
-/* Chunks on disk without a meta, from c on and up to `end` at most, are one range. The chunk behind them. */
+/* Chunks on disk without a meta, from c on and up to `end` at most, are one range. The chunk
+ * behind them. */
 static uint64_t add_whole(struct range_list *list, const struct lane *l, const struct segment *s,
                           uint64_t c, uint64_t end)
 {
@@ -350,9 +352,9 @@ static void on_synced(struct lane *l, struct segment *s, struct pager_ask *ask)
         segments_are_synced(l);
 }
 
-/* How many bytes of messages that no segment has the snapshot itself may carry; if there are more, they go into
- * a segment first. On a full disk segments cannot grow, so it may carry a part of the log's room: snapshots are
- * what lets old log files be given back. */
+/* How many bytes of messages that no segment has the snapshot itself may carry; if there are
+ * more, they go into a segment first. On a full disk segments cannot grow, so it may carry a
+ * part of the log's room: snapshots are what lets old log files be given back. */
 static uint64_t carry_bytes(const struct lane *l)
 {
     const struct journal *journal = journal_of(l->owner->home)->journal;

@@ -1,5 +1,5 @@
-/* Messages that become unacked while they are on disk, out of their order, and ready again: whose time has come, which
- * are replaced, or which are sent back. The chunk's meta says which. */
+/* Messages that become unacked while they are on disk, out of their order, and ready again:
+ * whose time has come, which are replaced, or which are sent back. The chunk's meta says which. */
 #include "paging/pager_private.h"
 
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)

@@ -179,8 +179,8 @@ static enum pager_reader_result browse_look_on_disk(struct browse *br, struct la
     return pager_reader_find(br->reader, l, &at->disk, from, br->with_unacked, &br->found);
 }
 
-/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the cursor is
- * at the lane's end. */
+/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the
+ * cursor is at the lane's end. */
 static enum browse_result browse_look(struct browse *br, struct lane *l, struct browse_lane *at)
 {
     const struct backlog *b = &l->backlog;

@@ -1,11 +1,11 @@
-/* Looking at a queue's messages without taking them: a browse walks them in the order in which they
- * would be delivered (the highest priority first), in memory and on disk, and then sees those that
- * come, as far as they stay. Nobody else notices: no message is delivered, moved or marked, nothing is
- * brought into memory for good, no consumer waits.
+/* Looking at a queue's messages without taking them: a browse walks them in the order in which
+ * they would be delivered (the highest priority first), in memory and on disk, and then sees
+ * those that come, as far as they stay. Nobody else notices: no message is delivered, moved or
+ * marked, nothing is brought into memory for good, no consumer waits.
  *
- * A browse sees what is ready when it comes by. What is unacknowledged then is passed over (but for
- * `with_unacked`) and does not come again when it is requeued; nor does what goes to a consumer at
- * once. A ready message whose time has come is passed over.
+ * A browse sees what is ready when it comes by. What is unacknowledged then is passed over (but
+ * for `with_unacked`) and does not come again when it is requeued; nor does what goes to a
+ * consumer at once. A ready message whose time has come is passed over.
  *
  *   (1) Each lane has a cursor of its own: the browse goes on in the highest lane in which there is
  *       something it has not seen.

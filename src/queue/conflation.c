@@ -1,6 +1,6 @@
-/* The index of conflation: from each value to the position of its newest message. A value is known by
- * its 128-bit hash, as in message/dedup_cache.h, so that two values are never taken for one. An
- * entry is swept some time after its message has left the queue. */
+/* The index of conflation: from each value to the position of its newest message. A value is
+ * known by its 128-bit hash, as in message/dedup_cache.h, so that two values are never taken for
+ * one. An entry is swept some time after its message has left the queue. */
 #include "queue/conflation.h"
 
 #include <stdlib.h>
@@ -88,7 +88,7 @@ static const struct entry *entry_find(const struct conflation *c, struct value_h
 }
 
 /* Whether some message stands at this position still, ready or unacked. */
-static bool is_there(struct queue *q, uint64_t position)
+static bool position_is_live(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_find(&q->lanes, position_priority(position));
     uint64_t sequence = position_sequence(position);
@@ -99,7 +99,7 @@ static bool is_there(struct queue *q, uint64_t position)
     return l && pager_may_have(l, sequence);
 }
 
-static bool is_ready(struct queue *q, uint64_t position)
+static bool position_is_ready(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_find(&q->lanes, position_priority(position));
     uint64_t sequence = position_sequence(position);
@@ -117,7 +117,7 @@ static void conflation_sweep(struct queue *q, struct conflation *c)
     struct conflation fresh = {0};
     size_t live = 0;
     for (size_t i = 0; i < c->capacity; i++) {
-        if (c->entries[i].is_used && !is_there(q, c->entries[i].position))
+        if (c->entries[i].is_used && !position_is_live(q, c->entries[i].position))
             c->entries[i].is_used = 0;
         live += c->entries[i].is_used;
     }
@@ -199,7 +199,7 @@ bool conflation_comes_back(struct queue *q, uint64_t position, const struct mess
     if (!value_of(c, message_headers(m), &value))
         return true;
     const struct entry *e = entry_find(c, value);
-    if (e && is_newer(e->position, position) && is_there(q, e->position))
+    if (e && is_newer(e->position, position) && position_is_live(q, e->position))
         return false;
     conflation_put(q, entry_of(value, position, m->body_bytes, queue_stores(q, m)));
     return true;
@@ -222,7 +222,7 @@ bool conflation_would_replace(struct queue *q, const struct message *m, uint64_t
     struct conflation *c = q->conflation;
     struct value_hash value;
     const struct entry *e = value_of(c, message_headers(m), &value) ? entry_find(c, value) : NULL;
-    if (!e || !is_ready(q, e->position))
+    if (!e || !position_is_ready(q, e->position))
         return false;
     *ret_body_bytes = e->body_bytes;
     return true;

@@ -7,9 +7,10 @@
  *   several come back      the newest of them stays
  *   no such header         the message stands as in any queue
  *
- * A message that leaves so is settled, not dead-lettered. An index in memory leads from each value
- * to the position of its newest message: 32 bytes for each value that was ever ready, swept when most
- * of them are gone. After a start it is made anew of what recovery and the segments hold.
+ * A message that leaves so is settled, not dead-lettered. An index in memory leads from each
+ * value to the position of its newest message: 32 bytes for each value that was ever ready,
+ * swept when most of them are gone. After a start it is made anew of what recovery and the
+ * segments hold.
  *
  * At the queue's home. */
 #ifndef LEVERET_QUEUE_CONFLATION_H
@@ -28,8 +29,8 @@ void conflation_free(struct conflation **conflation);
 /* The message has come to this position: those before it with its value leave. */
 void conflation_came(struct queue *q, uint64_t position, const struct message *message);
 
-/* The message at this position, which is unacked, is about to come back. False: it has been replaced
- * meanwhile, and is to be settled. Else those before it with its value leave. */
+/* The message at this position, which is unacked, is about to come back. False: it has been
+ * replaced meanwhile, and is to be settled. Else those before it with its value leave. */
 bool conflation_comes_back(struct queue *q, uint64_t position, const struct message *message);
 
 /* A message is about to be put at the end of this lane: of the sequence numbers in all of the
@@ -41,8 +42,8 @@ void conflation_number(struct queue *q, struct lane *lane);
 bool conflation_would_replace(struct queue *q, const struct message *message,
                               uint64_t *ret_body_bytes);
 
-/* Recovery: a message stands at this position; its content header and what its body has. Any order: of
- * two with the same value the older leaves. */
+/* Recovery: a message stands at this position; its content header and what its body has. Any
+ * order: of two with the same value the older leaves. */
 void conflation_found(struct queue *q, uint64_t position, struct slice header, uint64_t body_bytes,
                       bool is_persistent);
 

@@ -130,8 +130,8 @@ void consumer_release(struct consumer **consumer);
 
 enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 
-/* Settles `count` deliveries with consecutive positions from `position` on. It takes effect at home: at
- * once if that is this loop, else by mail. Session loop. */
+/* Settles `count` deliveries with consecutive positions from `position` on. It takes effect at
+ * home: at once if that is this loop, else by mail. Session loop. */
 void consumer_settle(struct consumer *consumer, uint64_t position, uint32_t count,
                      enum settle_kind kind);
 

@@ -44,8 +44,8 @@ void queue_settle_position(struct queue *q, uint64_t position);
 /* Takes the message that a browse of the queue has just found. */
 void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m);
 
-/* Puts a message back that queue_take_browsed() has taken, as if it had never been delivered. It leaves
- * the queue if a newer message has replaced it meanwhile, or if the queue is full by now. */
+/* Puts a message back that queue_take_browsed() has taken, as if it had never been delivered. It
+ * leaves the queue if a newer message has replaced it meanwhile, or if the queue is full by now. */
 void queue_put_back(struct queue *q, uint64_t position, const struct message *m);
 
 /* Frees what the queue remembers of segments of which nothing is left; after

@@ -42,9 +42,9 @@ struct queue_ops {
      * at a time that need not leave at once. */
     bool (*can_send_on)(struct queue *q);
 
-    /* The queue has done with the message at this position (lane.h), which is unacked: it is sent on and
-     * leaves the queue later, or leaves it at once. The message is borrowed; NULL: it could not be
-     * read. */
+    /* The queue has done with the message at this position (lane.h), which is unacked: it is
+     * sent on and leaves the queue later, or leaves it at once. The message is borrowed; NULL:
+     * it could not be read. */
     void (*give_up)(struct queue *q, uint64_t position, struct message *message, enum death reason);
 
     /* Like give_up(), for a message that the queue does not take: it has no position. */

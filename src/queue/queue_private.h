@@ -140,8 +140,8 @@ void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
 /* --- queue_returns.c -------------------------------------------------------------------------- */
 
-/* An unacked message comes back: it is ready again at its position, or given up if it has come back too
- * often. */
+/* An unacked message comes back: it is ready again at its position, or given up if it has come
+ * back too often. */
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
 
 /* How often the lane's first ready message, which is in memory, has come back. */
