@@ -37,11 +37,11 @@ static void run_end(struct settle_run *run, enum settle_kind kind)
 static void run_add(struct settle_run *run, struct unacked_entry entry, enum settle_kind kind)
 {
     if (run->count > 0 &&
-        (run->consumer != entry.consumer || run->position + run->count != entry.sequence))
+        (run->consumer != entry.consumer || run->position + run->count != entry.position))
         run_end(run, kind);
     if (run->count++ == 0) {
         run->consumer = entry.consumer;
-        run->position = entry.sequence;
+        run->position = entry.position;
     }
 }
 

@@ -1,5 +1,5 @@
-/* The broker: the topology, and what belongs to no vhost beside it: policies' lock, global parameters,
- * alarms. */
+/* The broker: the topology, and what belongs to no vhost beside it: policies' lock, global
+ * parameters, alarms. */
 #ifndef LEVERET_BROKER_BROKER_H
 #define LEVERET_BROKER_BROKER_H
 
@@ -14,7 +14,8 @@ struct broker {
     pthread_mutex_t policy_lock;       /* held while policies change and are applied; taken first */
     struct parameter_list *globals;    /* parameters.h; under the topology lock */
     struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter says one */
-    /* Set while an alarm is on: publishers are held back (session/ asks). Bit set of BROKER_ALARM_... */
+    /* Set while an alarm is on: publishers are held back (session/ asks). Bit set of
+     * BROKER_ALARM_... */
     _Atomic unsigned alarms;
     /* More memory is used than queues should be left with: they page out what they can. */
     _Atomic bool is_short_of_memory;

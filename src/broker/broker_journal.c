@@ -1,4 +1,5 @@
-/* Ties a journal to its broker: queues to restore, loops, and the alarm of a store that has failed. */
+/* Ties a journal to its broker: queues to restore, loops, and the alarm of a store that has
+ * failed. */
 #include "broker/broker_journal.h"
 
 #include "broker/event_exchange.h"

@@ -1,5 +1,6 @@
-/* An event travels to loop 0 as a key and a table, which is complete but for the time: loop 0 adds that
- * when it publishes. The message is persistent, as the plugin's are, and its timestamp is in seconds. */
+/* An event travels to loop 0 as a key and a table, which is complete but for the time: loop 0
+ * adds that when it publishes. The message is persistent, as the plugin's are, and its timestamp
+ * is in seconds. */
 #include "broker/event_exchange.h"
 
 #include <stdlib.h>

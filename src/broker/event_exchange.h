@@ -4,8 +4,8 @@
 
 #include "broker/broker.h"
 
-/* The broker's events are published from here on, once something is bound to the exchange. Before the
- * loops start. */
+/* The broker's events are published from here on, once something is bound to the exchange.
+ * Before the loops start. */
 void event_exchange_begin(struct broker *broker);
 
 /* The event that an alarm was set or cleared: "memory", "disk", "log", "store". Any thread. */

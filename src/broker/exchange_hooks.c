@@ -1,5 +1,6 @@
-/* Exchanges get their policies and, where they delay, their queues from here; and x-recent-history publishes what
- * it remembers through here, without deduplication, delay or trace. */
+/* Exchanges get their policies and, where they delay, their queues from here; and
+ * x-recent-history publishes what it remembers through here, without deduplication, delay or
+ * trace. */
 #include "broker/exchange_hooks.h"
 
 #include "broker/delayed.h"

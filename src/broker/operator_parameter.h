@@ -1,5 +1,6 @@
 /* Operator policies as the runtime parameters that they are to RabbitMQ's tools: component
- * "operator_policy", value {"pattern": ..., "definition": ..., "priority": ..., "apply-to": ...}. */
+ * "operator_policy", value {"pattern": ..., "definition": ..., "priority": ..., "apply-to":
+ * ...}. */
 #ifndef LEVERET_BROKER_OPERATOR_PARAMETER_H
 #define LEVERET_BROKER_OPERATOR_PARAMETER_H
 

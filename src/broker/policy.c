@@ -262,7 +262,8 @@ static int change_refused(struct policy_change *c, int err)
     return err;
 }
 
-/* `set` is the new policy, NULL when one went. Gives the locks back, and calls `done` where nothing is stored. */
+/* `set` is the new policy, NULL when one went. Gives the locks back, and calls `done` where
+ * nothing is stored. */
 static int change_end(struct policy_change *c, const struct policy *set, struct durable_done done)
 {
     enum change_result result = durable_submit(&c->durable, done);

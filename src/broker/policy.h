@@ -1,12 +1,13 @@
 /* Policies: what an operator says of every queue and exchange whose name matches a pattern.
  *
- * Of those that match, the one with the highest priority rules (of equals, the first by name). An
- * operator policy rules besides it and can only make numbers smaller. What both say together is an
- * effective policy; queue_settings.h merges it with a queue's arguments.
+ * Of those that match, the one with the highest priority rules (of equals, the first by name).
+ * An operator policy rules besides it and can only make numbers smaller. What both say together
+ * is an effective policy; queue_settings.h merges it with a queue's arguments.
  *
- * A vhost's policies are changed under two locks, the broker's policy lock and the topology lock, so
- * either is enough to read them. What follows from a change is computed under the first alone, which no
- * loop ever waits for: exchanges see it at once (RCU), queues by mail to their homes. */
+ * A vhost's policies are changed under two locks, the broker's policy lock and the topology
+ * lock, so either is enough to read them. What follows from a change is computed under the first
+ * alone, which no loop ever waits for: exchanges see it at once (RCU), queues by mail to their
+ * homes. */
 #ifndef LEVERET_BROKER_POLICY_H
 #define LEVERET_BROKER_POLICY_H
 
@@ -35,10 +36,11 @@ struct policy_pairs {
 /* --- management: any thread that is no loop and is registered with RCU ------------------------ */
 
 /* Sets a policy, or replaces the one of the same name. The row's definition is JSON. 0: it is in
- * effect (at the homes of queues: with the mail that has been sent before this returns), and `done`
- * will be called once it is durable, or has been called. Negative, and `done` is not called:
- * ERR_EXISTS: it is set already, as it is; ERR_FORMAT: no JSON; ERR_NOT_FOUND: the vhost has been deleted; ERR_INVALID: `reason` gets a
- * line for each thing that is wrong, in RabbitMQ's words. */
+ * effect (at the homes of queues: with the mail that has been sent before this returns), and
+ * `done` will be called once it is durable, or has been called. Negative, and `done` is not
+ * called: ERR_EXISTS: it is set already, as it is; ERR_FORMAT: no JSON; ERR_NOT_FOUND: the vhost
+ * has been deleted; ERR_INVALID: `reason` gets a line for each thing that is wrong, in
+ * RabbitMQ's words. */
 int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
                struct durable_done done);
 

@@ -1,12 +1,12 @@
 /* Which policies rule what, and telling it.
  *
  * A queue remembers which policies were found for it, an exchange what rules it; who is ruled by
- * others after a change is told. A policy that is replaced is another one, so whatever it ruled is
- * told, too.
+ * others after a change is told. A policy that is replaced is another one, so whatever it ruled
+ * is told, too.
  *
- * However many queues there are, loops do not wait for this: names are matched under the policy lock
- * alone, and the topology lock is held for one queue at a time, if its policies are others now. What
- * is declared meanwhile sees the new policies by itself. */
+ * However many queues there are, loops do not wait for this: names are matched under the policy
+ * lock alone, and the topology lock is held for one queue at a time, if its policies are others
+ * now. What is declared meanwhile sees the new policies by itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +49,8 @@ static struct match match_find(const struct vhost *vhost, struct slice name, uns
     return match;
 }
 
-/* A copy of its own, down to the values: they are counted, and the policies' own are freed on another
- * thread than this. */
+/* A copy of its own, down to the values: they are counted, and the policies' own are freed on
+ * another thread than this. */
 static json_t *definition_of(const struct match *match)
 {
     const struct policy *ordinary = match->of[POLICY_ORDINARY];
@@ -74,7 +74,8 @@ static struct effective_policy *effective_make(const struct match *match)
 
 /* --- what rules together, made once ----------------------------------------------------------- */
 
-/* Until the next change of the vhost's policies. There are as many as there are different matches. */
+/* Until the next change of the vhost's policies. There are as many as there are different
+ * matches. */
 struct policy_pair {
     struct match match;
     struct effective_policy *effective; /* a reference */

@@ -26,9 +26,9 @@ struct policy {
 
 /* --- policy_apply.c --------------------------------------------------------------------------- */
 
-/* The vhost's policies have changed: `set` is new, or, when it is NULL, one went. Queues and exchanges
- * that are ruled by others now are told, and of queues the event exchange. Policies that were taken out
- * are still alive. The policy lock is held, the topology lock is not. */
+/* The vhost's policies have changed: `set` is new, or, when it is NULL, one went. Queues and
+ * exchanges that are ruled by others now are told, and of queues the event exchange. Policies
+ * that were taken out are still alive. The policy lock is held, the topology lock is not. */
 void policy_apply(struct vhost *vhost, const struct policy *set);
 
 /* What has been made of its policies is made anew when it is needed. The topology lock is held. */

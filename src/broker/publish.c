@@ -1,8 +1,8 @@
 /* The one way of a message into its queues: publish.h has the order of the calls.
  *
- * A message whose bytes still lie in a socket's buffer is not copied as long as nobody keeps it: a queue
- * whose consumer waits for it takes the bytes from there (queue_pass_through()). The first queue that
- * keeps it makes the message, and all others share that one. */
+ * A message whose bytes still lie in a socket's buffer is not copied as long as nobody keeps it:
+ * a queue whose consumer waits for it takes the bytes from there (queue_pass_through()). The
+ * first queue that keeps it makes the message, and all others share that one. */
 #include "broker/publish.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* The firehose: while a vhost is traced, its exchange amq.rabbitmq.trace gets a copy of each message
- * that is published in it (key "publish.EXCHANGE") and of each that is delivered ("deliver.QUEUE"),
- * with the facts in headers, as RabbitMQ lays them out (docs/tracing.md).
+/* The firehose: while a vhost is traced, its exchange amq.rabbitmq.trace gets a copy of each
+ * message that is published in it (key "publish.EXCHANGE") and of each that is delivered
+ * ("deliver.QUEUE"), with the facts in headers, as RabbitMQ lays them out (docs/tracing.md).
  *
- * A vhost that is not traced costs its messages one relaxed load and a branch each. The setting is
- * kept in memory only, as in RabbitMQ. */
+ * A vhost that is not traced costs its messages one relaxed load and a branch each. The setting
+ * is kept in memory only, as in RabbitMQ. */
 #ifndef LEVERET_BROKER_TRACE_H
 #define LEVERET_BROKER_TRACE_H
 
@@ -37,8 +37,8 @@ struct trace_channel {
 void trace_published(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
                      const struct delivery *message, struct slice bcc, const struct route *route);
 
-/* A message goes out to a consumer, or to who has got it, from this queue. What was itself published
- * to the trace exchange is left out. On `loop`'s thread. */
+/* A message goes out to a consumer, or to who has got it, from this queue. What was itself
+ * published to the trace exchange is left out. On `loop`'s thread. */
 void trace_delivered(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
                      struct slice queue, const struct delivery *message);
 

@@ -1,6 +1,6 @@
-/* Vhosts come and go under the topology lock. A new one is complete, with its predeclared exchanges and
- * its policies, before it is in the table; of a deleted one the names go at once, and its queues by mail
- * to their homes. */
+/* Vhosts come and go under the topology lock. A new one is complete, with its predeclared
+ * exchanges and its policies, before it is in the table; of a deleted one the names go at once,
+ * and its queues by mail to their homes. */
 #include "broker/vhost_life.h"
 
 #include <stdlib.h>

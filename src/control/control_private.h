@@ -11,8 +11,8 @@
 
 struct request;
 
-/* A command: its handler runs on a thread of its own, RCU online, and ends with one of request_done(),
- * request_refuse(). */
+/* A command: its handler runs on a thread of its own, RCU online, and ends with one of
+ * request_done(), request_refuse(). */
 struct control_command {
     const char *name;
     void (*run)(struct request *r);
@@ -21,8 +21,9 @@ struct control_command {
     const char *help;
 };
 
-/* One list per family, ended by a NULL name. Commands of the first family never wait, and answer in few
- * lines: they run on the control socket's own thread, so they are answered whatever else is under way. */
+/* One list per family, ended by a NULL name. Commands of the first family never wait, and answer
+ * in few lines: they run on the control socket's own thread, so they are answered whatever else
+ * is under way. */
 extern const struct control_command control_broker_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
@@ -53,7 +54,8 @@ struct request {
 void request_parse(struct request *r, const char *line, size_t n);
 /* Whether its command never waits: it may be run where nothing may wait. */
 bool request_is_prompt(const struct request *r);
-/* Runs the command; its answer is in the spool when this returns. Frees what request_parse() made. */
+/* Runs the command; its answer is in the spool when this returns. Frees what request_parse()
+ * made. */
 void request_run(struct request *r);
 void request_free(struct request *r);
 
@@ -94,8 +96,8 @@ struct columns {
     size_t count;
 };
 
-/* Reads argument "columns", a list of names. False after refusing with unknown_columns. The command has a slot
- * (compute_slots.h) from here on, but for when it waits. RCU as in ask.h. */
+/* Reads argument "columns", a list of names. False after refusing with unknown_columns. The
+ * command has a slot (compute_slots.h) from here on, but for when it waits. RCU as in ask.h. */
 bool columns_choose(struct request *r, const struct column *all, struct columns *ret);
 /* Those of these names, separated by spaces: for listings that always have the same. */
 void columns_named(const struct column *all, const char *names, struct columns *ret);

@@ -1,5 +1,5 @@
-/* A listing's columns, and the values in them. A value has a type of the broker's own words; each skin has its
- * way to write it. */
+/* A listing's columns, and the values in them. A value has a type of the broker's own words;
+ * each skin has its way to write it. */
 #ifndef LEVERET_MANAGE_COLUMN_H
 #define LEVERET_MANAGE_COLUMN_H
 
@@ -57,7 +57,8 @@ struct value {
     };
 };
 
-/* The types of columns.h. One that ends with _IF shows nothing where its condition does not hold; REAL_IF shows 0. */
+/* The types of columns.h. One that ends with _IF shows nothing where its condition does not
+ * hold; REAL_IF shows 0. */
 #define VALUE_OF_NOTHING() ((struct value){.type = VALUE_NOTHING})
 #define VALUE_OF_BOOL(b) ((struct value){.type = VALUE_BOOL, .yes = (b)})
 #define VALUE_OF_NUMBER(n) ((struct value){.type = VALUE_NUMBER, .number = (n)})

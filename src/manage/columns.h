@@ -1,9 +1,10 @@
-/* The columns of every listing, each in one row: its name, its type (column.h) and how it is made of the
- * facts `f` of what a row is about (struct queue_facts and so on) and of `m`, the struct manage.
+/* The columns of every listing, each in one row: its name, its type (column.h) and how it is
+ * made of the facts `f` of what a row is about (struct queue_facts and so on) and of `m`, the
+ * struct manage.
  *
- * A listing's columns are in the order in which help shows them. The names are part of the control
- * protocol. This header includes nothing, so that leveretctl, which knows no room but base/, can take
- * the names from here. */
+ * A listing's columns are in the order in which help shows them. The names are part of the
+ * control protocol. This header includes nothing, so that leveretctl, which knows no room but
+ * base/, can take the names from here. */
 #ifndef LEVERET_MANAGE_COLUMNS_H
 #define LEVERET_MANAGE_COLUMNS_H
 

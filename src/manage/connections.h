@@ -1,5 +1,5 @@
-/* Connections, channels and consumers. They live on the loops that accepted them: each loop copies its facts in
- * one visit. */
+/* Connections, channels and consumers. They live on the loops that accepted them: each loop
+ * copies its facts in one visit. */
 #ifndef LEVERET_MANAGE_CONNECTIONS_H
 #define LEVERET_MANAGE_CONNECTIONS_H
 
@@ -54,7 +54,8 @@ struct consumer_facts {
 
 extern const struct column connection_columns[], channel_columns[], consumer_columns[];
 
-/* Those of a vhost; NULL: of every vhost the actor may see. In the order of their connections, channels, tags. */
+/* Those of a vhost; NULL: of every vhost the actor may see. In the order of their connections,
+ * channels, tags. */
 bool manage_list_connections(struct manage *m, const struct actor *actor, const struct slice *vhost,
                              struct listing *ret, struct manage_error *error);
 bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,

@@ -27,7 +27,8 @@ struct binding_facts {
 
 extern const struct column exchange_columns[], binding_columns[];
 
-/* A row for each exchange of the vhost, by name. `counts_delayed`: asks the queues of those that delay. */
+/* A row for each exchange of the vhost, by name. `counts_delayed`: asks the queues of those that
+ * delay. */
 bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct slice vhost,
                            bool counts_delayed, struct listing *ret, struct manage_error *error);
 

@@ -1,5 +1,6 @@
-/* What a listing has found: a row of facts for each thing, which its columns show. A listing needs nobody any
- * longer once it is made: it can be sorted, filtered, and shown in pages. One thread. */
+/* What a listing has found: a row of facts for each thing, which its columns show. A listing
+ * needs nobody any longer once it is made: it can be sorted, filtered, and shown in pages. One
+ * thread. */
 #ifndef LEVERET_MANAGE_LISTING_H
 #define LEVERET_MANAGE_LISTING_H
 
@@ -20,7 +21,8 @@ void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void
 /* By a column, then as it was before. */
 void listing_sort(struct listing *l, const struct manage *m, const struct column *column,
                   bool is_descending);
-/* Keeps the rows in which this column is a string that contains this text; upper and lower case are one. */
+/* Keeps the rows in which this column is a string that contains this text; upper and lower case
+ * are one. */
 void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
                            struct slice text);
 /* Keeps at most `count` rows, from the first-th on. */

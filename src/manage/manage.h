@@ -1,11 +1,12 @@
-/* The operator's side of the broker, whatever the way an operator comes by: what exists is gathered into
- * facts (queues.h, connections.h ...), which listings show column by column (listing.h), and each change is
- * one function, which is told who asks. No JSON is printed here, and no socket is known: that is for the
- * skins, of which control/ is one.
+/* The operator's side of the broker, whatever the way an operator comes by: what exists is
+ * gathered into facts (queues.h, connections.h ...), which listings show column by column
+ * (listing.h), and each change is one function, which is told who asks. No JSON is printed here,
+ * and no socket is known: that is for the skins, of which control/ is one.
  *
- * Every function here that is told who asks may wait, for loops (ask.h), for the disk, for another change: it is
- * called on a thread that is no loop and is registered with RCU, which is online before and after, and offline while the
- * thread waits: pointers read before are stale then. */
+ * Every function here that is told who asks may wait, for loops (ask.h), for the disk, for
+ * another change: it is called on a thread that is no loop and is registered with RCU, which is
+ * online before and after, and offline while the thread waits: pointers read before are stale
+ * then. */
 #ifndef LEVERET_MANAGE_MANAGE_H
 #define LEVERET_MANAGE_MANAGE_H
 
@@ -38,7 +39,8 @@ struct actor {
 /* Who comes by the control socket, which only the broker's own user can open. */
 extern const struct actor actor_cli;
 
-/* What an operator is, by its tags. Each is all that is above it, but that a policymaker is no monitor. */
+/* What an operator is, by its tags. Each is all that is above it, but that a policymaker is no
+ * monitor. */
 enum actor_rank {
     ACTOR_MANAGEMENT,    /* sees the vhosts it may enter */
     ACTOR_MONITORING,    /* sees all */

@@ -1,5 +1,5 @@
-/* Messages, as an operator sees and moves them: those in a queue, those that an exchange delays, dead letters that
- * go back, and the way that one would take. */
+/* Messages, as an operator sees and moves them: those in a queue, those that an exchange delays,
+ * dead letters that go back, and the way that one would take. */
 #ifndef LEVERET_MANAGE_MESSAGES_H
 #define LEVERET_MANAGE_MESSAGES_H
 
@@ -28,7 +28,8 @@ struct browsing {
     uint64_t offset, limit;
     uint64_t payload_bytes; /* at most, of each */
     bool with_unacked;
-    /* Called for each message, in order; the facts are borrowed. It may wait. False: that is enough. */
+    /* Called for each message, in order; the facts are borrowed. It may wait. False: that is
+     * enough. */
     bool (*visit)(void *arg, const struct message_facts *facts);
     void *arg;
 };
@@ -39,7 +40,8 @@ bool manage_browse(struct manage *m, const struct actor *actor, const struct bro
 
 /* --- delayed messages ------------------------------------------------------------------------- */
 
-/* Those that wait in the exchange, at most `limit`, those due first. REFUSAL_PRECONDITION: it delays none. */
+/* Those that wait in the exchange, at most `limit`, those due first. REFUSAL_PRECONDITION: it
+ * delays none. */
 bool manage_list_delayed(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice exchange, size_t limit, struct listing *ret,
                          struct manage_error *error);
@@ -50,16 +52,17 @@ bool manage_cancel_delayed(struct manage *m, const struct actor *actor, struct s
 
 /* --- dead letters ----------------------------------------------------------------------------- */
 
-/* Moves dead letters back to the queues they came from, and waits until that is over. REFUSAL_BUSY: it is being
- * done already. REFUSAL_NOT_FOUND: the queue was deleted, perhaps meanwhile. */
+/* Moves dead letters back to the queues they came from, and waits until that is over.
+ * REFUSAL_BUSY: it is being done already. REFUSAL_NOT_FOUND: the queue was deleted, perhaps
+ * meanwhile. */
 bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, struct slice vhost,
                                struct slice queue, const struct retry_options *options,
                                struct retry_progress *ret, struct manage_error *error);
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-/* A row for each binding on the way of a message with these routing keys (its own and those of CC) and headers.
- * *ret_queues: how many queues it reaches. */
+/* A row for each binding on the way of a message with these routing keys (its own and those of
+ * CC) and headers. *ret_queues: how many queues it reaches. */
 bool manage_explain_route(struct manage *m, const struct actor *actor, struct slice vhost,
                           struct slice exchange, const struct slice *keys, size_t count,
                           struct slice headers, struct listing *ret, size_t *ret_queues,

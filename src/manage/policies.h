@@ -1,5 +1,5 @@
-/* Policies, parameters, global parameters, and the limits of vhosts, which are a parameter. A change is answered
- * once it is durable, and policies once every queue's home has taken them. */
+/* Policies, parameters, global parameters, and the limits of vhosts, which are a parameter. A
+ * change is answered once it is durable, and policies once every queue's home has taken them. */
 #ifndef LEVERET_MANAGE_POLICIES_H
 #define LEVERET_MANAGE_POLICIES_H
 
@@ -23,8 +23,9 @@ extern const struct column policy_columns[], parameter_columns[];
 
 bool manage_list_policies(struct manage *m, const struct actor *actor, struct slice vhost,
                           enum policy_kind kind, struct listing *ret, struct manage_error *error);
-/* row->vhost says where. REFUSAL_MALFORMED: the definition is no JSON. REFUSAL_PRECONDITION: it is invalid, and the
- * text says why, in RabbitMQ's words. Setting what is set already is fine, and told to nobody. */
+/* row->vhost says where. REFUSAL_MALFORMED: the definition is no JSON. REFUSAL_PRECONDITION: it
+ * is invalid, and the text says why, in RabbitMQ's words. Setting what is set already is fine,
+ * and told to nobody. */
 bool manage_set_policy(struct manage *m, const struct actor *actor,
                        const struct definition_policy *row, struct manage_error *error);
 bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -34,7 +35,8 @@ bool manage_clear_policy(struct manage *m, const struct actor *actor, struct sli
 bool manage_list_parameters(struct manage *m, const struct actor *actor, struct slice vhost,
                             struct slice component, struct listing *ret,
                             struct manage_error *error);
-/* As manage_set_policy(). REFUSAL_RESERVED with SUBJECT_POLICY: policies are not set as parameters. */
+/* As manage_set_policy(). REFUSAL_RESERVED with SUBJECT_POLICY: policies are not set as
+ * parameters. */
 bool manage_set_parameter(struct manage *m, const struct actor *actor,
                           const struct definition_parameter *row, struct manage_error *error);
 bool manage_clear_parameter(struct manage *m, const struct actor *actor, struct slice vhost,

@@ -43,17 +43,20 @@ bool manage_list_queues(struct manage *m, const struct actor *actor, struct slic
 struct queue *manage_queue(struct manage *m, struct slice vhost, struct slice name,
                            struct manage_error *error);
 
-/* A question to a queue's home. Of `call` the queue (referenced), run() and what it asks are the caller's. */
+/* A question to a queue's home. Of `call` the queue (referenced), run() and what it asks are the
+ * caller's. */
 struct home_call {
     struct queue_call call;
     struct question *question;
 };
 
-/* Runs the call at the queue's home, and waits until it is answered. ERR_CLOSED: the broker stops. */
+/* Runs the call at the queue's home, and waits until it is answered. ERR_CLOSED: the broker
+ * stops. */
 int home_call_run(struct manage *m, struct home_call *call);
 
-/* Declares it as queue.declare does: fine where it exists as it is declared. d->name is not empty. *ret_created: it is
- * new. REFUSAL_PRECONDITION: it exists and is another, or an argument is invalid. */
+/* Declares it as queue.declare does: fine where it exists as it is declared. d->name is not
+ * empty. *ret_created: it is new. REFUSAL_PRECONDITION: it exists and is another, or an argument
+ * is invalid. */
 bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                           const struct queue_declaration *d, bool *ret_created,
                           struct manage_error *error);
@@ -67,8 +70,8 @@ struct queue_deletion {
     bool if_unused, if_empty;
 };
 
-/* *ret: how many messages were ready. REFUSAL_IN_USE, REFUSAL_NOT_EMPTY: what was asked for does not hold.
- * This machine's operator may delete what is exclusive to a connection. */
+/* *ret: how many messages were ready. REFUSAL_IN_USE, REFUSAL_NOT_EMPTY: what was asked for does
+ * not hold. This machine's operator may delete what is exclusive to a connection. */
 bool manage_delete_queue(struct manage *m, const struct actor *actor,
                          const struct queue_deletion *what, uint64_t *ret,
                          struct manage_error *error);

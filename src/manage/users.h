@@ -1,5 +1,5 @@
-/* Users, what they may do, and their limits. A change is answered once it is durable. Who is no administrator
- * may neither list nor change any of it. */
+/* Users, what they may do, and their limits. A change is answered once it is durable. Who is no
+ * administrator may neither list nor change any of it. */
 #ifndef LEVERET_MANAGE_USERS_H
 #define LEVERET_MANAGE_USERS_H
 
@@ -51,8 +51,8 @@ bool manage_delete_user(struct manage *m, const struct actor *actor, struct slic
 bool manage_authenticate(struct manage *m, const struct actor *actor, struct slice user,
                          struct slice password, struct manage_error *error);
 
-/* REFUSAL_PRECONDITION with SUBJECT_PATTERN: a pattern does not compile. Consumers that may no longer be are
- * cancelled before this returns. */
+/* REFUSAL_PRECONDITION with SUBJECT_PATTERN: a pattern does not compile. Consumers that may no
+ * longer be are cancelled before this returns. */
 bool manage_set_permissions(struct manage *m, const struct actor *actor,
                             const struct definition_permission *row, struct manage_error *error);
 bool manage_clear_permissions(struct manage *m, const struct actor *actor, struct slice user,
@@ -65,7 +65,8 @@ bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor,
                                     struct slice vhost, struct slice exchange,
                                     struct manage_error *error);
 
-/* JSON, {"max-connections": 5}: others stay as they are. REFUSAL_MALFORMED, REFUSAL_PRECONDITION. */
+/* JSON, {"max-connections": 5}: others stay as they are. REFUSAL_MALFORMED,
+ * REFUSAL_PRECONDITION. */
 bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct slice user,
                             struct slice limits, struct manage_error *error);
 /* One of them, or "all". */

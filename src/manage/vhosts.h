@@ -18,8 +18,8 @@ extern const struct column vhost_columns[];
 bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct listing *ret,
                         struct manage_error *error);
 
-/* Creates it; fine when it exists. Tags are separated by commas, and spaces around them are left out.
- * REFUSAL_PRECONDITION: there is no such queue type. */
+/* Creates it; fine when it exists. Tags are separated by commas, and spaces around them are left
+ * out. REFUSAL_PRECONDITION: there is no such queue type. */
 bool manage_add_vhost(struct manage *m, const struct actor *actor,
                       const struct definition_vhost *vhost, struct manage_error *error);
 bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -28,8 +28,8 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
 bool manage_delete_vhost(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct manage_error *error);
 
-/* Switches the firehose: copies of the vhost's messages go to amq.rabbitmq.trace. As in RabbitMQ, a vhost that does
- * not exist is fine. */
+/* Switches the firehose: copies of the vhost's messages go to amq.rabbitmq.trace. As in
+ * RabbitMQ, a vhost that does not exist is fine. */
 bool manage_trace(struct manage *m, const struct actor *actor, struct slice vhost, bool is_on,
                   struct manage_error *error);
 

@@ -109,7 +109,7 @@ void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     pager_free(&l->pager);
     pager_of(l)->next_number = next_number;
     size_t carried = 0;
-    /* Before the first that is on disk, then the disk, then the rest: slots are made in order. */
+    /* Before the first that is on disk, then the disk, then the rest: chunks are made in order. */
     uint64_t disk = UINT64_MAX;
     for (size_t i = 0; i < snapshot->segment_count; i++) {
         if (snapshot->segments[i].live_count > 0 && disk == UINT64_MAX)

@@ -87,7 +87,7 @@ static const struct entry *entry_find(const struct conflation *c, struct value_h
     return e && e->is_used ? e : NULL;
 }
 
-/* Whether some message stands at this position still, ready or unacked. */
+/* Whether a message is still at this position, ready or unacked. */
 static bool position_is_live(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_find(&q->lanes, position_priority(position));

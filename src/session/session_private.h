@@ -49,7 +49,7 @@ void session_close_for(struct session *s, uint16_t code, const char *format, ...
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 
-/* A RUNNING session counts in no quota any more: the node's, its vhost's, its user's. */
+/* Takes the session, which is RUNNING, out of the quotas of the node, its vhost and its user. */
 void session_release_quotas(struct session *s);
 
 /* --- pressure.c, unfinished.c: what a loop keeps for them ------------------------------------- */

@@ -27,13 +27,13 @@ void unacked_free(struct unacked *u)
     lv_seqmap_free(&u->chunks);
 }
 
-void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
+void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t position,
                  uint64_t now_ms)
 {
     lv_assert(tag > u->last);
     struct chunk *chunk = lv_seqmap_extend(&u->chunks, tag);
     chunk->live |= bit_of(tag);
-    chunk->entries[tag % SEQMAP_ENTRIES] = (struct unacked_entry){consumer, sequence};
+    chunk->entries[tag % SEQMAP_ENTRIES] = (struct unacked_entry){consumer, position};
     chunk->added_ds[tag % SEQMAP_ENTRIES] = (uint32_t)((now_ms + MS_PER_DS - 1) / MS_PER_DS);
     consumer_hold(consumer);
     u->last = tag;

@@ -18,7 +18,7 @@ struct unacked {
 
 struct unacked_entry {
     struct consumer *consumer;
-    uint64_t sequence;
+    uint64_t position;
 };
 
 void unacked_init(struct unacked *u);
@@ -26,9 +26,9 @@ void unacked_init(struct unacked *u);
 /* Frees the memory. Entries that are left keep their holds: the caller takes them first. */
 void unacked_free(struct unacked *u);
 
-/* Adds a delivery; `sequence` is its position in the queue. Tags grow, and so does the time. Holds the
- * consumer. */
-void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t sequence,
+/* Adds a delivery; `position` is where its message is in the queue. Tags grow, and so does the
+ * time. Holds the consumer. */
+void unacked_add(struct unacked *u, uint64_t tag, struct consumer *consumer, uint64_t position,
                  uint64_t now_ms);
 
 /* Whether this tag is outstanding and not marked. */

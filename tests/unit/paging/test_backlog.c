@@ -87,7 +87,7 @@ static void assert_next_is(enum backlog_next expected, uint64_t sequence)
 
 /* --- order ------------------------------------------------------------------------------------------- */
 
-static void messages_are_taken_in_the_order_in_which_they_came(void **state)
+static void messages_are_delivered_in_the_order_in_which_they_came(void **state)
 {
     (void)state;
     push_many(200);
@@ -127,7 +127,7 @@ static void requeueing_in_any_order_restores_the_order(void **state)
     assert_int_equal(take(), 4);
 }
 
-static void an_untaken_message_is_as_if_nobody_had_ever_had_it(void **state)
+static void an_undelivered_message_is_as_if_nobody_had_ever_had_it(void **state)
 {
     (void)state;
     uint64_t sequence;
@@ -288,7 +288,7 @@ static void a_gap_belongs_to_what_is_on_disk_around_it(void **state)
     assert_int_equal(b.disk_ready, 2 * CHUNK);
 }
 
-static void what_is_on_disk_may_be_taken_and_settled_there(void **state)
+static void what_is_on_disk_may_be_delivered_and_settled_there(void **state)
 {
     (void)state;
     struct backlog_left left;
@@ -306,7 +306,7 @@ static void what_is_on_disk_may_be_taken_and_settled_there(void **state)
     assert_int_equal(b.unacked, 0);
 }
 
-static void what_was_taken_on_disk_is_still_taken_when_its_chunk_is_read(void **state)
+static void what_was_delivered_on_disk_is_still_unacked_when_its_chunk_is_read(void **state)
 {
     (void)state;
     struct backlog_left left;
@@ -368,10 +368,10 @@ int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        PROMISE(messages_are_taken_in_the_order_in_which_they_came),
+        PROMISE(messages_are_delivered_in_the_order_in_which_they_came),
         PROMISE(a_message_that_comes_back_is_next_at_its_old_position),
         PROMISE(requeueing_in_any_order_restores_the_order),
-        PROMISE(an_untaken_message_is_as_if_nobody_had_ever_had_it),
+        PROMISE(an_undelivered_message_is_as_if_nobody_had_ever_had_it),
         PROMISE(what_is_settled_cannot_come_back_nor_be_settled_again),
         PROMISE(a_message_delivered_at_once_is_never_ready),
         PROMISE(bytes_and_counts_follow_a_message_through_its_states),
@@ -382,8 +382,8 @@ int main(void)
         PROMISE(a_chunk_that_is_read_is_given_out_in_order_while_it_comes),
         PROMISE(a_message_on_disk_keeps_its_count_and_costs_no_memory),
         PROMISE(a_gap_belongs_to_what_is_on_disk_around_it),
-        PROMISE(what_is_on_disk_may_be_taken_and_settled_there),
-        PROMISE(what_was_taken_on_disk_is_still_taken_when_its_chunk_is_read),
+        PROMISE(what_is_on_disk_may_be_delivered_and_settled_there),
+        PROMISE(what_was_delivered_on_disk_is_still_unacked_when_its_chunk_is_read),
         PROMISE(dropping_what_is_on_disk_leaves_what_is_in_memory),
         PROMISE(a_restored_message_is_ready_at_its_position_and_numbers_go_on_behind_it),
         PROMISE(skipped_numbers_are_never_given_out),

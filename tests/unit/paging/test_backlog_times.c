@@ -125,7 +125,7 @@ static void a_deadline_is_known_while_its_message_is_on_disk(void **state)
     assert_first_due(CHUNK - 1, 1000 - (CHUNK - 1), false);
 }
 
-static void what_is_taken_on_disk_for_its_deadline_makes_the_next_one_due(void **state)
+static void what_is_delivered_on_disk_for_its_deadline_makes_the_next_one_due(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 2 * CHUNK; i++)
@@ -247,7 +247,7 @@ int main(void)
         PROMISE(a_message_that_somebody_has_is_not_due_until_it_comes_back),
         PROMISE(a_settled_message_is_never_due),
         PROMISE(a_deadline_is_known_while_its_message_is_on_disk),
-        PROMISE(what_is_taken_on_disk_for_its_deadline_makes_the_next_one_due),
+        PROMISE(what_is_delivered_on_disk_for_its_deadline_makes_the_next_one_due),
         PROMISE(deadlines_of_many_messages_come_in_their_order),
         PROMISE(the_first_few_that_are_due_can_be_listed_without_taking_them),
         PROMISE(messages_without_a_deadline_are_not_listed),

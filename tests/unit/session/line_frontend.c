@@ -98,7 +98,7 @@ static void line_let_go(struct line *line)
     }
     for (uint64_t tag; (tag = unacked_next(&line->unacked, 0)) != 0;) {
         struct unacked_entry e = unacked_take(&line->unacked, tag);
-        consumer_settle(e.consumer, e.sequence, 1, SETTLE_REQUEUE);
+        consumer_settle(e.consumer, e.position, 1, SETTLE_REQUEUE);
         consumer_release(&e.consumer);
     }
     if (!session_end_queues(&line->session))
@@ -282,7 +282,7 @@ static void line_ack(struct line *line, struct slice rest)
         return;
     }
     struct unacked_entry e = unacked_take(&line->unacked, tag);
-    consumer_settle(e.consumer, e.sequence, 1, SETTLE_ACK);
+    consumer_settle(e.consumer, e.position, 1, SETTLE_ACK);
     consumer_release(&e.consumer);
 }
 

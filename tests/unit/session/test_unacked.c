@@ -43,7 +43,7 @@ static void what_was_delivered_is_found_by_its_tag(void **state)
     assert_false(unacked_has(&u, 3));
     struct unacked_entry e = unacked_take(&u, 2);
     assert_ptr_equal(e.consumer, &somebody);
-    assert_int_equal(e.sequence, 8);
+    assert_int_equal(e.position, 8);
     assert_false(unacked_has(&u, 2));
     assert_int_equal(u.count, 1);
     unacked_free(&u);
@@ -244,7 +244,7 @@ static void take_some(struct unacked *u, enum tag_state *tags)
     for (uint64_t tag = 1 + (uint64_t)rand() % TAGS; tag <= TAGS; tag += 1 + (uint64_t)rand() % 9) {
         if (tags[tag] == TAG_GONE)
             continue;
-        assert_int_equal(unacked_take(u, tag).sequence, 1000 + tag);
+        assert_int_equal(unacked_take(u, tag).position, 1000 + tag);
         tags[tag] = TAG_GONE;
     }
 }
