@@ -23,13 +23,13 @@
 
 /* One message on its way to its queues. */
 struct publish {
-    struct delivery
-        content; /* borrowed; content.message is NULL or a reference that publish_end() drops */
+    /* Borrowed; content.message is NULL or a reference that publish_end() drops. */
+    struct delivery content;
     struct properties properties; /* of content.header */
     struct slice bcc; /* the values of a header BCC that the message itself has lost; an array */
-    struct message
-        *delayed; /* owned; with its BCC, for queues in which it waits until it is due; or NULL */
-    bool is_once; /* exchanges that drop duplicates are asked */
+    /* Owned; with its BCC, for queues in which it waits until it is due; or NULL. */
+    struct message *delayed;
+    bool is_once;                   /* exchanges that drop duplicates are asked */
     struct dedup_claims claims;     /* owned; what they have said */
     struct exchange_counts *counts; /* of the exchange it was published to; publish_route()'s */
 };
@@ -79,8 +79,8 @@ struct publish_memo {
     uint8_t exchange_bytes;
     uint8_t routing_key_bytes;
     size_t count;
-    struct queue_entry
-        *queues[PUBLISH_MEMO_QUEUES_MAX]; /* borrowed while the topology's generation stands */
+    /* Borrowed while the topology's generation stands. */
+    struct queue_entry *queues[PUBLISH_MEMO_QUEUES_MAX];
     uint8_t names[2 * SHORTSTR_BYTES_MAX];
 };
 

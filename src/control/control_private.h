@@ -16,8 +16,8 @@ struct request;
 struct control_command {
     const char *name;
     void (*run)(struct request *r);
-    const char
-        *arguments; /* "user password [tags]": strings that must be there, [those that may] */
+    /* "user password [tags]": strings that must be there, [those that may]. */
+    const char *arguments;
     const char *help;
 };
 

@@ -13,8 +13,8 @@ struct exchange_facts {
     struct slice arguments; /* raw table */
     const char *type;
     bool is_durable, is_auto_delete, is_internal;
-    struct queue
-        *delayed;     /* a reference: the queue of messages that it delays; NULL: it delays none */
+    /* A reference: the queue of messages that it delays; NULL: it delays none. */
+    struct queue *delayed;
     uint64_t in, out; /* messages published to it, and queues that they went to */
     bool is_counted;  /* the next is known */
     uint64_t messages_delayed;

@@ -96,8 +96,8 @@ struct net_connect; /* an attempt under way */
 struct net_connect_options {
     const char *host; /* a name, or an IPv4 or IPv6 address */
     uint16_t port;
-    uint32_t
-        timeout_ms; /* for all of it: finding the name's addresses, and trying one after the other */
+    /* For all of it: finding the name's addresses, and trying one after the other. */
+    uint32_t timeout_ms;
     net_layer_fn *layer; /* put on the socket once it is connected; NULL: plain */
     void *layer_arg;
 };

@@ -221,8 +221,8 @@ struct pager_ask {
     struct lane *lane; /* referenced */
     struct loop *home;
     uint64_t number; /* of the segment's file */
-    uint64_t
-        failures; /* of writes, when it was asked: what was read is void if there are more since */
+    /* Of writes, when it was asked: what was read is void if there are more since. */
+    uint64_t failures;
     /* The asker's. */
     uint64_t offset;      /* read from here; of a sync: what had been written */
     uint64_t bytes_asked; /* at most */

@@ -130,8 +130,8 @@ uint64_t log_file_key(uint64_t salt, uint64_t number);
 struct log_record {
     enum log_type type;
     unsigned flags;
-    unsigned
-        version; /* of the record; one above LOG_RECORD_VERSION is refused by log_record_visit() */
+    /* Of the record; one above LOG_RECORD_VERSION is refused by log_record_visit(). */
+    unsigned version;
     unsigned format; /* of the header of an ENQUEUE record's message */
     struct slice payload;
     size_t bytes; /* on disk, with header and padding */

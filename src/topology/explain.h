@@ -23,8 +23,8 @@ const char *explain_result_name(enum explain_result result);
 /* One binding of an exchange that was visited, or what the result says. All is borrowed for the call. */
 struct explain_row {
     enum explain_result result;
-    struct slice
-        path; /* "orders -> audit": how the message came to the exchange whose binding it is */
+    /* "orders -> audit": how the message came to the exchange whose binding it is. */
+    struct slice path;
     enum destination_kind destination_kind;
     struct slice destination;
     struct slice routing_key; /* the binding's */

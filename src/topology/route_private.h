@@ -76,8 +76,8 @@ struct route_set {
     bool is_never_cached;          /* an exchange was asked that looks at more than the key */
     bool has_header_list;          /* ... and they have been read */
     struct header_list headers;
-    uint64_t
-        compared; /* bindings whose pattern was compared with headers, ever: exchange_headers.c's */
+    /* Bindings whose pattern was ever compared with headers: exchange_headers.c's. */
+    uint64_t compared;
     struct topic_scratch topic;
     uint64_t random; /* route_set_random()'s */
 };

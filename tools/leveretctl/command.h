@@ -77,8 +77,8 @@ struct invocation {
     const char *command;                  /* NULL: none was given */
     const char *arguments[ARGUMENTS_MAX]; /* behind the command */
     size_t argument_count;
-    const char
-        *values[OPTION_COUNT]; /* NULL: not given; "" for one without a value; the last one */
+    /* NULL: not given; "" for one without a value; the last one. */
+    const char *values[OPTION_COUNT];
     const char *headers[ARGUMENTS_MAX]; /* each --header, in order; likewise --cc */
     const char *cc[ARGUMENTS_MAX];
     size_t header_count, cc_count;
@@ -109,8 +109,8 @@ struct failure {
     const char *text;
     int exit_code;
     bool is_bare; /* without "Error:" in front */
-    const char
-        *json; /* --formatter json says this instead, and exits with 69; NULL: no difference */
+    /* --formatter json says this instead, and exits with 69; NULL: no difference. */
+    const char *json;
 };
 
 /* How it is said that a change has succeeded. */
