@@ -1,32 +1,23 @@
 /* Exchanges get their policies and, where they delay, their queues from here; and
- * x-recent-history publishes what it remembers through here, without deduplication, delay or
- * trace. */
+ * x-recent-history publishes what it remembers through here, without deduplication or trace. */
 #include "broker/exchange_hooks.h"
 
+#include "base/assert.h"
 #include "broker/delayed.h"
 #include "broker/policy.h"
-#include "message/delivery.h"
-#include "queue/queue.h"
-#include "topology/exchange.h"
-#include "topology/route.h"
-#include "wire/properties.h"
+#include "broker/publish.h"
 
 static void publish_to_exchange(struct loop *loop, struct exchange *exchange, struct message *m)
 {
-    struct properties properties = {0};
-    const struct delivery delivery = delivery_of_message(m);
-    bool is_read = properties_read(delivery.header, &properties);
-    lv_assert(is_read);
-    const struct routing_input input = {
-        .routing_key = delivery.routing_key,
-        .headers = properties.headers,
-        .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
-        .message = &delivery,
-    };
+    struct publish p;
+    struct publish_result result;
     struct route route;
-    route_find(loop, exchange, &input, &route);
-    for (size_t i = 0; i < route.count; i++)
-        queue_publish(loop, queue_of_entry(route.queues[i]), m, NULL, 0);
+    struct message *message = message_ref(m);
+    bool is_read = publish_begin(&p, &message);
+    lv_assert(is_read); /* it was published before */
+    publish_route(loop, exchange, &p, &route);
+    publish_send(loop, &p, &route, NULL, 0, &result);
+    publish_end(loop, &p);
 }
 
 static void replay_publish(struct loop *loop, struct destination *to, struct message *message)
