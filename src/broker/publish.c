@@ -181,9 +181,9 @@ void publish_end(struct loop *loop, struct publish *p)
 static bool memo_is_about(const struct publish_memo *memo, struct slice exchange,
                           struct slice routing_key)
 {
-    return memo->exchange_bytes == exchange.n && memo->routing_key_bytes == routing_key.n &&
-           memcmp(memo->names, exchange.p, exchange.n) == 0 &&
-           memcmp(memo->names + exchange.n, routing_key.p, routing_key.n) == 0;
+    const uint8_t *key = memo->names + memo->exchange_bytes;
+    return slice_equal(slice_of(memo->names, memo->exchange_bytes), exchange) &&
+           slice_equal(slice_of(key, memo->routing_key_bytes), routing_key);
 }
 
 bool publish_memo_holds(struct publish_memo *memo, struct topology *topology, uint64_t permissions,
