@@ -212,6 +212,7 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
 
 struct message *backlog_pop(struct backlog *b, struct backlog_left *ret)
 {
+    lv_assert(b->ready > b->disk_ready);
     uint64_t sequence;
     if (backlog_next(b, &sequence) != BACKLOG_HERE)
         lv_unreachable();
@@ -294,6 +295,7 @@ struct message *backlog_deliver_at(struct backlog *b, uint64_t sequence, bool *r
 
 void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence)
 {
+    lv_assert(backlog_has_disk(b));
     struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
     lv_assert(meta && (meta->live & ~meta->unacked & bit_of(sequence)));
     uint64_t bytes = meta->times->body_bytes[sequence % SEQMAP_ENTRIES];
@@ -384,6 +386,7 @@ static void chunk_put(struct backlog *b, struct backlog_chunk *chunk, uint64_t s
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered, bool is_stored)
 {
+    lv_assert(*message);
     struct backlog_chunk *chunk = lv_seqmap_extend(&b->chunks, sequence);
     chunk_put(b, chunk, sequence, *message, redelivered, is_stored);
     count_ready(b, *message, 1);

@@ -128,6 +128,7 @@ static void deadlines_pop(struct backlog *b)
 
 void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms)
 {
+    lv_assert(deadline_ms != 0 && sequence < b->next_sequence);
     uint64_t chunk = sequence / SEQMAP_ENTRIES;
     struct backlog_times *times = times_of(b, chunk);
     times->deadline_ms[sequence % SEQMAP_ENTRIES] = deadline_ms;
@@ -170,6 +171,7 @@ void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_byt
 /* Of a chunk on disk nothing is left: only that must be remembered. */
 void backlog_times_drop(struct backlog *b, struct backlog_meta *meta)
 {
+    lv_assert(meta->live == 0);
     b->timed -= meta->times != NULL;
     free(meta->times);
     meta->times = NULL;
@@ -320,6 +322,7 @@ static bool is_current(const struct backlog *b, const struct backlog_deadline *d
  * entries still to look at stands for the stack. */
 size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due *ret, size_t most)
 {
+    lv_assert(most == 0 || ret);
     size_t count = 0, pending = 0, capacity = 64;
     size_t *entries = lv_malloc(capacity * sizeof *entries);
     if (b->deadline_count > 0 && most > 0)
@@ -403,6 +406,7 @@ unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence)
 
 void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count)
 {
+    lv_assert(sequence < b->next_sequence);
     times_of(b, sequence / SEQMAP_ENTRIES)->deliveries[sequence % SEQMAP_ENTRIES] =
         (uint16_t)(count < UINT16_MAX ? count : UINT16_MAX);
 }

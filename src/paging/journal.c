@@ -84,6 +84,8 @@ static void on_space(void *arg, bool has_room)
 
 int journal_open(const struct journal_options *options, struct journal **ret)
 {
+    lv_assert(!loop_current()); /* before the loops start */
+    lv_assert(options->disk && options->loops && options->restorer.visitor);
     struct journal *journal = lv_calloc(1, sizeof *journal);
     const struct log_options log_options = {
         .disk = options->disk,
@@ -124,6 +126,7 @@ int journal_open(const struct journal_options *options, struct journal **ret)
 void journal_watch_room(struct journal *journal, uint64_t room_min, bool is_alarm,
                         void (*on_low)(void *arg), void *arg)
 {
+    lv_assert(on_low);
     set_shortage(journal, JOURNAL_DISK_ALARM, is_alarm);
     log_set_room_min(journal->log, room_min);
     segments_watch_room(journal->segments, is_alarm ? 0 : room_min, on_low, arg);
@@ -199,6 +202,8 @@ static void local_confirm(struct lane_owner *o, struct confirm_sink *sink, uint6
 
 void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int), void *arg)
 {
+    journal_assert_home(p);
+    lv_assert(fn);
     struct journal_wait *w = wait_add(p);
     w->fn = fn;
     w->arg = arg;
@@ -232,6 +237,7 @@ static void wait_end(struct journal_loop *p, const struct journal_wait *wait, in
 
 void journal_owner_committed(struct loop *loop, bool is_stored)
 {
+    lv_assert(!loop_current() || loop_current() == loop);
     struct journal_loop *p = loop_slot(loop, &journal_slot);
     if (!p)
         return;
@@ -363,6 +369,7 @@ static void local_count(struct lane *l, uint64_t sequence, unsigned count)
 
 void journal_paged_out(struct lane *l)
 {
+    lane_assert_home(l);
     log_end_message(journal_of(l->owner->home)->stage);
 }
 
@@ -446,6 +453,7 @@ enum { RETRY_MS = 300 };
 
 void journal_try_again(struct lane *l)
 {
+    lane_assert_home(l);
     struct journal_loop *p = journal_of(l->owner->home);
     if (lv_list_is_empty(&l->retry_link) && !l->owner->is_ended)
         lv_list_push(&p->retries, &l->retry_link);
@@ -475,6 +483,7 @@ static void try_again(struct loop *loop, struct loop_timer *timer)
 
 void journal_segments_failed(struct journal_loop *p)
 {
+    journal_assert_home(p);
     atomic_store(&p->journal->has_failed, true);
     p->journal->on_failure(p->journal->failure_arg);
 }
@@ -516,6 +525,7 @@ static void local_forget(struct lane *l)
 
 void journal_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others)
 {
+    lane_assert_home(l);
     struct journal_loop *p = journal_of(l->owner->home);
     if (!lv_list_is_empty(&l->dirty_link))
         return;

@@ -159,6 +159,13 @@ static inline struct journal_loop *journal_of(const struct loop *loop)
     return p && p->journal ? p : NULL;
 }
 
+/* The caller runs on this part's loop, or no loop runs. */
+static inline void journal_assert_home(const struct journal_loop *p)
+{
+    const struct loop *here = loop_current();
+    lv_assert(!here || here == p->loop);
+}
+
 /* --- at the owner's home ---------------------------------------------------------------------- */
 
 /* The log of this machine, as the journal of owners that are durable. */

@@ -31,6 +31,7 @@ static void hand_over_unref(struct hand_over *h)
 
 void journal_hold(struct loop *home, const struct mail *mail)
 {
+    lv_assert(!loop_current() || loop_current() == home);
     struct journal_loop *p = loop_slot(home, &journal_slot);
     if (p->held_count == p->held_capacity) {
         p->held_capacity = p->held_capacity ? p->held_capacity * 2 : 64;
@@ -128,6 +129,7 @@ static void relieve_some(struct loop *loop, struct loop_timer *timer)
 
 void journal_relieve_later(struct lane *l)
 {
+    lane_assert_home(l);
     struct journal_loop *p = journal_of(l->owner->home);
     if (l->backlog.memory_bytes < p->journal->limits.pager.memory_low)
         return;
@@ -148,6 +150,7 @@ void journal_restore_begin_loop(struct journal_loop *p)
 
 void journal_restore_end_loop(struct journal_loop *p)
 {
+    journal_assert_home(p);
     while (p->relieve_count > 0)
         lane_unref(&p->to_relieve[--p->relieve_count]);
     free(p->to_relieve);

@@ -20,6 +20,7 @@ static void lane_init(struct lane *l, struct lane_owner *o)
 void lane_owner_init(struct lane_owner *o, const struct lane_owner_calls *calls, struct loop *home,
                      struct lane_counters *counters, bool wants_found)
 {
+    lv_assert(calls && home && counters);
     o->calls = calls;
     o->home = home;
     o->counters = counters;
@@ -58,6 +59,7 @@ void lanes_free(struct lane_owner *o)
 
 struct lane *lane_find(struct lane_owner *o, unsigned priority)
 {
+    lv_assert(priority < LANES_MAX);
     for (unsigned i = 0; i < o->lane_count; i++) {
         if (lane_at(o, i)->priority == priority)
             return lane_at(o, i);
@@ -104,6 +106,8 @@ static void free_in_slices(struct lane *l)
 
 void lanes_end(struct lane_owner *o)
 {
+    lane_owner_assert_home(o);
+    lv_assert(!o->is_ended);
     o->is_ended = true;
     for (unsigned i = 0; i < o->lane_count; i++) {
         struct lane *l = lane_at(o, i);

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "base/assert.h"
 #include "base/slice.h"
 #include "loop/loop.h"
 #include "paging/lane.h"
@@ -59,6 +60,20 @@ struct lane_owner {
     struct lane **lanes; /* all, the highest priority first; NULL: there is `first` alone */
     unsigned lane_count;
 };
+
+/* The caller runs at the owner's home, or no loop runs: before the start, after the stop, or on
+ * the thread that reads the log. Not for what is done with each message: it reads a thread's
+ * variable. */
+static inline void lane_owner_assert_home(const struct lane_owner *owner)
+{
+    const struct loop *here = loop_current();
+    lv_assert(!here || here == owner->home);
+}
+
+static inline void lane_assert_home(const struct lane *lane)
+{
+    lane_owner_assert_home(lane->owner);
+}
 
 /* An owner with one empty lane and id 0; the caller sets the flags afterwards, before the first
  * message. Everything given is borrowed for the owner's life. */

@@ -33,6 +33,7 @@ struct segments *pager_files(const struct lane *l)
 
 const struct pager_limits *pager_limits_of(const struct lane *l)
 {
+    lv_assert(journal_of(l->owner->home)); /* the store is open */
     return &journal_of(l->owner->home)->journal->limits.pager;
 }
 
@@ -49,6 +50,7 @@ void pager_piece_free(struct piece *piece)
 
 void pager_piece_end(struct pager *p, struct piece *piece)
 {
+    lv_assert(p->flight_bytes >= piece->n);
     p->flight_bytes -= piece->n;
     pager_piece_free(piece);
 }
@@ -195,6 +197,7 @@ void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes)
 
 void pager_count_read_all(struct lane *l, struct segment *s)
 {
+    lv_assert(l->pager);
     if (!s->is_estimated)
         return;
     s->is_estimated = false;
@@ -204,6 +207,7 @@ void pager_count_read_all(struct lane *l, struct segment *s)
 
 void pager_count_if_none_left(struct lane *l)
 {
+    lv_assert(l->pager);
     for (size_t i = 0; l->backlog.disk_ready == 0 && i < l->pager->count; i++)
         pager_count_read_all(l, l->pager->segments[i]);
 }
@@ -226,6 +230,7 @@ static void removal_is_safe(struct loop *loop, void *arg, int error)
 
 void pager_remove_file(struct lane *l, uint64_t number)
 {
+    lane_assert_home(l);
     if (!pager_files(l))
         return; /* closed: the next start sees to it */
     if (!l->owner->journal) {
@@ -265,11 +270,13 @@ static void segment_end_if_empty(struct lane *l, struct segment *s)
 
 void pager_hold_segments(struct lane *l)
 {
+    lane_assert_home(l);
     l->pager->holds++;
 }
 
 void pager_release_segments(struct lane *l)
 {
+    lane_assert_home(l);
     struct pager *p = l->pager;
     lv_assert(p->holds > 0);
     if (--p->holds > 0 || !p->is_holding_back)
@@ -300,6 +307,7 @@ struct log_only *pager_log_only(const struct pager *p, uint64_t sequence)
 
 void pager_left(struct lane *l, const struct backlog_left *left)
 {
+    lv_assert(l->pager);
     if (left->is_log_only) {
         struct log_only *s = pager_log_only(l->pager, left->sequence);
         if (s)
@@ -326,6 +334,8 @@ void pager_end_empty_segments(struct lane *l)
 
 void pager_delete(struct lane *l)
 {
+    lane_assert_home(l);
+    lv_assert(l->owner->is_ended);
     struct pager *p = l->pager;
     if (!p || !pager_files(l))
         return;
@@ -340,6 +350,7 @@ void pager_delete(struct lane *l)
 
 void pager_purge(struct lane *l)
 {
+    lane_assert_home(l);
     struct backlog *b = &l->backlog;
     struct pager *p = l->pager;
     if (!p || (!backlog_has_disk(b) && !p->has_lost))

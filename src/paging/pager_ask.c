@@ -47,6 +47,8 @@ static struct pager_ask *ask_begin(struct lane *l, const struct segment *s,
 
 void pager_read_segment(struct lane *l, struct segment *s, const struct pager_ask *what)
 {
+    lane_assert_home(l);
+    lv_assert(what->done);
     struct pager *p = l->pager;
     if (s == p->writing && what->offset + what->bytes_asked > s->bytes - p->pending.n)
         pager_flush(l);
@@ -57,6 +59,8 @@ void pager_read_segment(struct lane *l, struct segment *s, const struct pager_as
 
 void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done *done)
 {
+    lane_assert_home(l);
+    lv_assert(done);
     struct pager_ask *ask = ask_begin(l, s, &(struct pager_ask){.offset = s->bytes, .done = done});
     segments_sync(pager_files(l), l->id, s->number, has_answer, ask);
 }

@@ -44,6 +44,8 @@ static void on_retry(struct loop *loop, struct loop_timer *timer)
 
 struct pager_reader *pager_reader_create(struct loop *home, void (*wake)(void *arg), void *arg)
 {
+    lv_assert(!loop_current() || loop_current() == home);
+    lv_assert(wake);
     struct pager_reader *r = lv_calloc(1, sizeof *r);
     r->refs = 1;
     r->home = home;
@@ -330,6 +332,7 @@ enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *
                                            struct pager_reader_cursor *cursor, uint64_t from,
                                            bool with_unacked, struct pager_found *ret)
 {
+    lane_assert_home(l);
     if (!l->pager || !pager_files(l) || !backlog_has_disk(&l->backlog))
         return READER_END;
     enum pager_reader_result result = find_stored(r, l, cursor, from, with_unacked, ret);

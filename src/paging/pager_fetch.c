@@ -355,6 +355,7 @@ static struct message *fetches_find(struct fetches *all, uint64_t sequence)
 
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret)
 {
+    lane_assert_home(l);
     struct pager *p = l->pager;
     uint64_t chunk = sequence / SEQMAP_ENTRIES;
     struct log_only *found = p ? pager_log_only(p, sequence) : NULL;
@@ -503,6 +504,7 @@ static void plan_ahead(struct lane *l, uint64_t now_ms)
 
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms)
 {
+    lane_assert_home(l);
     struct pager *p = l->pager;
     if (!p || !pager_files(l) || !backlog_has_disk(&l->backlog))
         return;

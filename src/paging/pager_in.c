@@ -168,6 +168,7 @@ static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
 
 void pager_recount(struct lane *l, struct segment *s)
 {
+    lane_assert_home(l);
     uint64_t live = 0, persistent = 0, bytes = 0;
     for (uint64_t c = s->first_sequence / SEQMAP_ENTRIES;
          c <= (s->end_sequence - 1) / SEQMAP_ENTRIES; c++) {
@@ -268,6 +269,7 @@ static void on_read(struct lane *l, struct segment *s, struct pager_ask *ask)
 
 bool pager_want(struct lane *l)
 {
+    lane_assert_home(l);
     struct pager *p = l->pager;
     if (!p || p->is_reading || !backlog_has_disk(&l->backlog) || !pager_files(l))
         return false;
@@ -297,6 +299,7 @@ bool pager_want(struct lane *l)
 
 void pager_read_on(struct lane *l)
 {
+    lv_assert(backlog_has_disk(&l->backlog));
     const struct backlog *b = &l->backlog;
     if (!pager_files(l))
         return;

@@ -29,6 +29,8 @@ struct segment *pager_segment_numbered(const struct pager *p, uint64_t number)
 
 void pager_fail_writing(struct lane *l, int error)
 {
+    lane_assert_home(l);
+    lv_assert(error < 0);
     if (l->pager->is_failed)
         return;
     l->pager->is_failed = true;
@@ -85,6 +87,7 @@ static void piece_send(struct lane *l, struct piece *piece)
 
 void pager_flush(struct lane *l)
 {
+    lane_assert_home(l);
     struct pager *p = l->pager;
     if (!p->writing || p->pending.n == 0)
         return;
@@ -104,6 +107,7 @@ void pager_flush(struct lane *l)
 
 void pager_try_again(struct lane *l)
 {
+    lane_assert_home(l);
     struct pager *p = l->pager;
     if (!p || p->is_failed || !pager_files(l))
         return;
@@ -198,6 +202,8 @@ uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *
 void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t slots,
                        bool is_copy)
 {
+    lane_assert_home(l);
+    lv_assert((slots & ~chunk->live) == 0);
     const size_t bytes_max = pager_limits_of(l)->block_bytes;
     while (slots) {
         uint64_t first = c * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(slots);
@@ -335,6 +341,7 @@ void pager_relieve(struct lane *l)
     struct backlog *b = &l->backlog;
     if (!journal_of(l->owner->home) || b->memory_bytes < memory_high(l))
         return;
+    lane_assert_home(l);
     const size_t low = memory_low(l);
     pager_of(l);
     uint64_t growing = b->next_sequence / SEQMAP_ENTRIES;

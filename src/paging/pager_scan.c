@@ -146,6 +146,7 @@ static void scan_next(struct lane *l)
 
 void pager_scan(struct lane *l)
 {
+    lane_assert_home(l);
     struct pager *p = l->pager;
     if (!p || p->is_scanning || p->is_scan_waiting || !pager_files(l))
         return;
@@ -156,6 +157,7 @@ void pager_scan(struct lane *l)
 
 void pager_find_log_only(struct lane *l)
 {
+    lane_assert_home(l);
     const struct pager *p = l->pager;
     for (size_t i = p ? p->log_only_first : 0; p && i < p->log_only_count; i++) {
         const struct log_only *s = &p->log_only[i];

@@ -365,6 +365,7 @@ static uint64_t carry_bytes(const struct lane *l)
 
 void pager_snapshot(struct lane *l)
 {
+    lane_assert_home(l);
     struct pager *p = pager_of(l);
     if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
         p->wants_snapshot = true;
@@ -391,6 +392,8 @@ void pager_snapshot(struct lane *l)
 
 void pager_snapshot_is_safe(struct lane *l, int error)
 {
+    lane_assert_home(l);
+    lv_assert(error <= 0);
     struct pager *p = l->pager;
     if (!p || !pager_files(l))
         return;

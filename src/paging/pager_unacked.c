@@ -19,6 +19,7 @@ bool pager_is_unacked_on_disk(const struct lane *l, uint64_t sequence)
 
 void pager_deliver_on_disk(struct lane *l, uint64_t sequence)
 {
+    lane_assert_home(l);
     struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
     const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
     bool is_log_only = (meta->log_only >> (sequence % SEQMAP_ENTRIES) & 1) != 0;
@@ -46,6 +47,7 @@ bool pager_may_deliver(const struct lane *l, uint64_t sequence)
 bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
                                  bool is_persistent)
 {
+    lane_assert_home(l);
     if (!pager_may_deliver(l, sequence))
         return false;
     bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
@@ -56,6 +58,8 @@ bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t bod
 
 void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
 {
+    lane_assert_home(l);
+    lv_assert(l->pager && m);
     bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
     backlog_set_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_log_only);
     pager_deliver_on_disk(l, sequence);
@@ -63,6 +67,7 @@ void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct m
 
 bool pager_undeliver(struct lane *l, uint64_t sequence)
 {
+    lane_assert_home(l);
     bool is_here;
     if (!backlog_undeliver(&l->backlog, sequence, &is_here))
         return false;
