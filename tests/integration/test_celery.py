@@ -222,7 +222,7 @@ def test_a_worker_of_a_quorum_queue(broker, tmp_path):
             result.get(timeout=60)
         ran, release = tmp_path / 'ran', tmp_path / 'release'
         held = worker.tasks.holds.delay(str(ran), str(release))
-        eventually(ran.exists, within_s=60)
+        eventually(lambda: ran.exists() and ran.read_text().count('\n') == 1, within_s=60)    # there before it is written
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
         worker.start(name='second')
