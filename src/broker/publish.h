@@ -37,8 +37,8 @@ struct publish {
 /* What the queues have said, and what the publisher should do about it. */
 struct publish_result {
     struct confirm_answers answers;
-    struct queue *
-        behind; /* the first one that the publisher should wait for; borrowed for this turn; or NULL */
+    /* The first one that the publisher should wait for; borrowed for this turn; or NULL. */
+    struct queue *behind;
     bool is_out_of_memory; /* not every queue has been asked */
 };
 

@@ -9,8 +9,7 @@
  * the struct events publishes them (broker/event_exchange.c): on loop 0, so that events caused by one
  * another arrive in order, with timestamp_in_ms as the last field.
  *
- * The events of exchanges, bindings and vhosts are in topology/topology_events.h, those of queues in
- * queue/queue_events.h. */
+ * The events of exchanges, bindings, queues and vhosts are in topology/topology_events.h. */
 #ifndef LEVERET_MESSAGE_EVENTS_H
 #define LEVERET_MESSAGE_EVENTS_H
 

@@ -20,14 +20,20 @@ enum refusal refusal_of_code(uint16_t code)
     }
 }
 
-bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
+static void fill(struct broker_error *error, enum refusal refusal, uint16_t code,
+                 bool closes_connection, const char *format, va_list args)
 {
     error->code = code;
-    error->refusal = refusal_of_code(code);
-    error->closes_connection = false;
+    error->refusal = refusal;
+    error->closes_connection = closes_connection;
+    vsnprintf(error->text, sizeof error->text, format, args);
+}
+
+bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
+    fill(error, refusal_of_code(code), code, false, format, args);
     va_end(args);
     return false;
 }
@@ -35,24 +41,18 @@ bool broker_refuse(struct broker_error *error, uint16_t code, const char *format
 bool broker_refuse_as(struct broker_error *error, enum refusal refusal, uint16_t code,
                       const char *format, ...)
 {
-    error->code = code;
-    error->refusal = refusal;
-    error->closes_connection = false;
     va_list args;
     va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
+    fill(error, refusal, code, false, format, args);
     va_end(args);
     return false;
 }
 
 bool broker_refuse_connection(struct broker_error *error, uint16_t code, const char *format, ...)
 {
-    error->code = code;
-    error->refusal = refusal_of_code(code);
-    error->closes_connection = true;
     va_list args;
     va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
+    fill(error, refusal_of_code(code), code, true, format, args);
     va_end(args);
     return false;
 }
