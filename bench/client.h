@@ -1,5 +1,5 @@
-/* The AMQP client that the benchmark's programs share: a blocking handshake and blocking calls for what is
- * set up, buffers for what is measured. Any mistake ends the program with one line. */
+/* The AMQP client that the benchmark's programs share: a blocking handshake and blocking calls for
+ * what is set up, buffers for what is measured. Any mistake ends the program with one line. */
 #ifndef LEVERET_BENCH_CLIENT_H
 #define LEVERET_BENCH_CLIENT_H
 

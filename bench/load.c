@@ -1,11 +1,12 @@
-/* A load of messages that costs little itself: one thread, epoll, blocks of publishes made beforehand.
+/* A load of messages that costs little itself: one thread, epoll, blocks of publishes made
+ * beforehand.
  *
  *   load --port 5672 --bytes 16 --window 1000 --durable --seconds 3
  *
- * Each publisher and each consumer is a connection; they are spread over the queues in turn. The first
- * half second warms up and is not counted. Every body of 8 bytes and more begins with the time at which it
- * was written, from which the consumer has the latency. Prints one line of JSON: rates in messages a second,
- * times in microseconds. */
+ * Each publisher and each consumer is a connection; they are spread over the queues in turn. The
+ * first half second warms up and is not counted. Every body of 8 bytes and more begins with the
+ * time at which it was written, from which the consumer has the latency. Prints one line of JSON:
+ * rates in messages a second, times in microseconds. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -69,7 +70,7 @@ static int poller;
 static bool is_measuring;
 static struct histogram latency, confirm_latency;
 
-/* --- queues ------------------------------------------------------------------------------------ */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 static const char *queue_name(char name[NAME_BYTES], size_t i)
 {
@@ -131,7 +132,7 @@ static void prepare_queues(void)
     client_close(&c);
 }
 
-/* --- one publish, and a block of them ------------------------------------------------------------ */
+/* --- one publish, and a block of them --------------------------------------------------------- */
 
 static uint8_t *put_frame_head(struct lv_buffer *b, uint8_t type, size_t payload_bytes)
 {
@@ -185,7 +186,7 @@ static void make_block(struct peer *p)
     lv_buffer_free(&one);
 }
 
-/* --- publishing -------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 static void watch(struct peer *p, bool for_output)
 {
@@ -247,7 +248,7 @@ static uint64_t publish(struct peer *p, uint64_t budget)
     return total;
 }
 
-/* --- what comes -------------------------------------------------------------------------------------- */
+/* --- what comes ------------------------------------------------------------------------------- */
 
 static void take_confirm(struct peer *p, struct slice args, uint64_t now)
 {
@@ -309,7 +310,7 @@ static void take_input(struct peer *p)
         settle(p);
 }
 
-/* --- the run ------------------------------------------------------------------------------------------ */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 static void prepare_publisher(struct peer *p)
 {

@@ -1,10 +1,10 @@
-/* The bound: what no broker can pass on this machine. The relay finds the frames of a publish and writes them to
- * its one consumer behind a basic.deliver. It routes, keeps, checks and settles nothing, so what a broker takes
- * longer is the price of what it does more.
+/* The bound: what no broker can pass on this machine. The relay finds the frames of a publish and
+ * writes them to its one consumer behind a basic.deliver. It routes, keeps, checks and settles
+ * nothing, so what a broker takes longer is the price of what it does more.
  *
  *   relay PORT          for transient messages
- *   relay PORT FILE     for durable ones, too: everything published is appended to the file by a thread,
- *                       a batch with one fdatasync, and confirmed after that
+ *   relay PORT FILE     for durable ones, too: everything published is appended to the file by a
+ *                       thread, a batch with one fdatasync, and confirmed after that
  *
  * One client of `load` at a time: one queue, at most one consumer. */
 #include <arpa/inet.h>
@@ -26,7 +26,8 @@
 #include "base/memory.h"
 #include "client.h"
 
-/* Batches that are not known to be on the disk: one written, one being written, one being filled. */
+/* Batches that are not known to be on the disk: one written, one being written, one being
+ * filled. */
 enum { UNSYNCED_MAX = 3 };
 enum { OUT_BYTES_HIGH = 4 << 20, FILE_BYTES = 1 << 30, BACKLOG = 64 };
 
@@ -47,7 +48,7 @@ static int poller;
 static struct lv_list links;
 static struct link *consumer;
 
-/* --- the file ----------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static struct {
     bool is_on;
@@ -108,7 +109,7 @@ static void open_file(const char *path)
     pthread_create(&thread, NULL, write_batches, NULL);
 }
 
-/* --- writing -------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* What a client that has gone does not take is dropped; its end is read soon. */
 static bool write_some(struct client *io)
@@ -185,7 +186,7 @@ static void note_batch(struct link *l, uint64_t batch, uint64_t synced)
     l->unsynced[i].published = l->published;
 }
 
-/* --- a publish ------------------------------------------------------------------------------------- */
+/* --- a publish -------------------------------------------------------------------------------- */
 
 static void deliver(struct slice content)
 {
@@ -229,7 +230,7 @@ static bool find_content(const struct link *l, size_t *at, struct slice *ret)
     return true;
 }
 
-/* --- everything else -------------------------------------------------------------------------------- */
+/* --- everything else -------------------------------------------------------------------------- */
 
 #define ANSWER(method, ...)                                                                        \
     CLIENT_PUT(&l->io, number, method, __VA_ARGS__);                                               \
@@ -288,7 +289,7 @@ static void take_frames(struct link *l)
         flush(l);
 }
 
-/* --- connections ------------------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void accept_link(int listener)
 {

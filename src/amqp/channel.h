@@ -1,13 +1,14 @@
 /* A channel: one stream of commands, executed in order. Private to the room.
  *
- *   OPEN    -> CLOSING   we have said channel.close: everything but close and close-ok is dropped, but
- *                        must still be methods, other than open, and whole contents
- *   OPEN    -> ENDING    the client has said channel.close: close-ok waits until its consumers are let
- *                        go; what comes meanwhile is for the next channel of its number
+ *   OPEN    -> CLOSING   we have sent channel.close: everything but close and close-ok is dropped,
+ *                        but must still be methods, other than open, and whole contents
+ *   OPEN    -> ENDING    the client has sent channel.close: close-ok waits until its consumers are
+ *                        removed; frames that come meanwhile are for the next channel of its number
  *   CLOSING -> GONE      close-ok came
  *   ENDING  -> GONE      close-ok went
  *   any     -> GONE      the connection ended
- *   GONE    -> LEFT      it is no longer one of its connection's channels: a zombie, or about to be freed
+ *   GONE    -> LEFT      it is no longer one of its connection's channels: a zombie, or about to
+ *                        be freed
  *
  * A command that must wait (for a queue's home on another loop, for a durable change to be
  * committed) sets `waiting`; frames that come meanwhile are kept in `deferred` and executed when

@@ -10,7 +10,8 @@
  *       every queue of its route was gone before it came; else acked.
  *   (3) A frame with `multiple` stands for a run of numbers that follow each other, all of which it
  *       tells for the first time, and below which everything has been told. So a client may read it
- *       as "all that are open up to this one" or as "all numbers up to this one": it is the same. */
+ *       as "all that are open up to this one" or as "all numbers up to this one": it is the
+ *       same. */
 #ifndef LEVERET_AMQP_CONFIRMS_H
 #define LEVERET_AMQP_CONFIRMS_H
 
@@ -41,8 +42,8 @@ struct confirms {
 void confirms_init(struct confirms *c);
 void confirms_free(struct confirms *c);
 
-/* The number that the next publish will have. When its queues have been asked, call exactly one of the three
- * below, which uses the number up. */
+/* The number that the next publish will have. When its queues have been asked, call exactly one of
+ * the three below, which uses the number up. */
 static inline uint64_t confirms_next(const struct confirms *c)
 {
     return c->last + 1;
@@ -62,9 +63,10 @@ void confirms_refuse(struct confirms *c);
 void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory);
 
 enum confirm_end {
-    CONFIRM_OPEN,    /* there are more answers to come */
-    CONFIRM_SETTLED, /* it was the last one */
-    CONFIRM_RETURNED, /* it was the last one, and the mandatory message is to be returned: every queue is gone */
+    CONFIRM_OPEN,     /* there are more answers to come */
+    CONFIRM_SETTLED,  /* it was the last one */
+    CONFIRM_RETURNED, /* it was the last one, and the mandatory message is to be returned: every
+                         queue is gone */
 };
 
 /* One answer, not CONFIRM_LATER, for an open number. */

@@ -1,10 +1,11 @@
 /* A connection: the handshake, the frames, the set of channels. Private to the room.
  *
  *   AWAIT_HEADER -> AWAIT_START_OK -> AWAIT_TUNE_OK -> AWAIT_OPEN -> RUNNING     the handshake
- *   RUNNING -> FINISHING -> SILENT       the client has said connection.close: channels that wait end what
- *                                        they have first, nothing else that comes counts; then close-ok
- *   RUNNING -> CLOSING -> SILENT         we have said connection.close and wait for close-ok; everything
- *                                        else that comes is dropped
+ *   RUNNING -> FINISHING -> SILENT       the client has sent connection.close: channels that wait
+ *                                        finish their command first, all further frames are
+ *                                        dropped; then close-ok is sent
+ *   RUNNING -> CLOSING -> SILENT         we have sent connection.close and wait for close-ok; all
+ *                                        other frames are dropped
  *   SILENT -> OWES_CLOSE_OK -> SILENT    close-ok is said when the last zombie is gone
  *   any -> GONE                          the socket is gone
  *
@@ -62,8 +63,8 @@ struct connection {
     size_t channel_count;
     size_t channel_capacity;
     struct channel *last_channel; /* the one last looked up; NULL: none */
-    /* What the connection's memory still waits for: channels that are closed but have calls under way, and one
-     * more while its exclusive queues are being deleted. */
+    /* What the connection's memory still waits for: channels that are closed but have calls under
+     * way, and one more while its exclusive queues are being deleted. */
     size_t zombies;
 
     struct loop_timer timer; /* handshake limit, then the client's silence, then limit of CLOSING */

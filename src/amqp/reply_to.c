@@ -1,12 +1,13 @@
 /* Direct reply-to: answers to a request go straight to the channel that asked.
  *
- *   consume amq.rabbitmq.reply-to (no-ack)       the channel gets a name of its own, and a queue under
- *                                                it (queue/reply_queue.h) with one consumer
+ *   consume amq.rabbitmq.reply-to (no-ack)       the channel gets a name of its own, and a queue
+ *                                                of that name (queue/reply_queue.h) with one
+ *                                                consumer
  *   publish, reply_to = amq.rabbitmq.reply-to    reply_to becomes that name
  *   publish to that name, default exchange       the queue passes the message on
  *
- * A name carries a secret that makes it hard to guess: amq.rabbitmq.reply-
- * to.CONNECTION.CHANNEL.SECRET, numbers in hexadecimal. */
+ * A name carries a secret that makes it hard to guess, with numbers in hexadecimal:
+ * amq.rabbitmq.reply-to.CONNECTION.CHANNEL.SECRET. */
 #include <stdio.h>
 
 #include "amqp/channel.h"

@@ -5,8 +5,8 @@
  * returns true, or false with `error` filled in: ACCESS_REFUSED (403) in RabbitMQ's words, unless
  * its comment says more. `error` is changed on refusal only.
  *
- * Any thread; each is a few lookups and pattern matches. A caller that asks for every message keeps the
- * answer beside auth_generation(). */
+ * Any thread; each is a few lookups and pattern matches. A caller that asks for every message keeps
+ * the answer beside auth_generation(). */
 #ifndef LEVERET_AUTH_ACCESS_H
 #define LEVERET_AUTH_ACCESS_H
 

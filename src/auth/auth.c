@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "base/log.h"
 
-/* ---- Making and ending ---- */
+/* --- Making and ending ------------------------------------------------------------------------ */
 
 /* A change must not wait for the moment when nobody asks. */
 static void init_lock(pthread_rwlock_t *lock)
@@ -91,7 +91,7 @@ static bool is_loopback_user(const struct auth *auth, struct slice name)
     return false;
 }
 
-/* ---- Changing memory. The lock is held for writing. ---- */
+/* --- Changing memory. The lock is held for writing. ------------------------------------------- */
 
 /* Appends the tags with what is empty and the spaces around them left out. */
 static void tidy_tags(struct slice tags, struct lv_buffer *out)
@@ -184,7 +184,7 @@ int auth_load_user(struct auth *auth, const struct definition_user *row)
     return 0;
 }
 
-/* ---- Logging in ---- */
+/* --- Logging in ------------------------------------------------------------------------------- */
 
 static bool has_tag(struct slice tags, struct slice tag)
 {
@@ -320,7 +320,7 @@ bool auth_is_current(const struct auth_identity *identity)
     return is_there;
 }
 
-/* ---- Management ---- */
+/* --- Management ------------------------------------------------------------------------------- */
 
 /* The text of a new hash; none for the empty password. */
 static struct slice hash_for(struct slice password, char text[PASSWORD_HASH_TEXT_MAX])
@@ -400,7 +400,7 @@ int auth_delete_user(struct auth *auth, struct slice name, definitions_done done
     return auth_change_end(&change, definition);
 }
 
-/* ---- Listings ---- */
+/* --- Listings --------------------------------------------------------------------------------- */
 
 void auth_list_users(struct auth *auth, auth_user_visit visit, void *arg)
 {
@@ -433,7 +433,7 @@ bool auth_has_user(struct auth *auth, struct slice name)
     return is_there;
 }
 
-/* ---- The first boot ---- */
+/* --- The first boot --------------------------------------------------------------------------- */
 
 bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user)
 {

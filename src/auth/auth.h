@@ -1,9 +1,9 @@
 /* Who may come in, and what they may touch: users, passwords, tags, permissions.
  *
  * The model lives in memory and is read by every loop; a change is made in memory at once, under
- * a lock, and handed to the definitions to be made durable. A caller that asks often keeps the answer
- * together with auth_generation() and asks again when that number has moved: a change takes hold
- * on open channels with their next command. */
+ * a lock, and handed to the definitions to be made durable. A caller that asks often keeps the
+ * answer together with auth_generation() and asks again when that number has moved: a change takes
+ * hold on open channels with their next command. */
 #ifndef LEVERET_AUTH_AUTH_H
 #define LEVERET_AUTH_AUTH_H
 
@@ -52,7 +52,7 @@ int auth_load_topic_permission(struct auth *auth, const struct definition_topic_
 /* The users that may log in from a loopback address only (default: guest). Replaces the set. */
 void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_t count);
 
-/* ---- Logging in ---- */
+/* --- Logging in ------------------------------------------------------------------------------- */
 
 /* Checks name and password. True: *ret is the caller's reference (auth_identity_unref). False: the
  * login is refused, *ret is unchanged and `reason` (NULL is fine) has got a text for the log,
@@ -80,7 +80,7 @@ bool auth_is_impersonator(const struct auth_identity *identity);
 /* Returns false if the user has been deleted since the login: it is then allowed nothing. */
 bool auth_is_current(const struct auth_identity *identity);
 
-/* ---- Permissions. Any thread; cheap enough for a command, cache for a message. ---- */
+/* --- Permissions. Any thread; cheap enough for a command, cache for a message. ---------------- */
 
 /* Has the user any permission entry in this vhost? (That the vhost is there is not checked.) */
 bool auth_can_access_vhost(const struct auth_identity *identity, struct slice vhost);
@@ -97,7 +97,7 @@ bool auth_allows(const struct auth_identity *identity, struct slice vhost, enum 
 bool auth_allows_topic(const struct auth_identity *identity, struct slice vhost,
                        struct slice exchange, enum auth_action action, struct slice routing_key);
 
-/* ---- Limits: how many connections and channels a user has open, on any vhost ---- */
+/* --- Limits: how many connections and channels a user has open, on any vhost ------------------ */
 
 enum auth_limit { AUTH_LIMIT_CONNECTIONS, AUTH_LIMIT_CHANNELS, AUTH_LIMITS };
 
@@ -127,8 +127,8 @@ int auth_delete_user(struct auth *auth, struct slice user, definitions_done done
 int auth_set_user_tags(struct auth *auth, struct slice user, struct slice tags,
                        definitions_done done, void *arg);
 /* JSON, {"max-connections": 5}: other limits stay as they are; below 0 is none. ERR_NOT_FOUND.
- * ERR_FORMAT: no JSON. ERR_INVALID: `reason` gets a line for each thing that is wrong, in RabbitMQ's
- * words. Who has more open already keeps it. */
+ * ERR_FORMAT: no JSON. ERR_INVALID: `reason` gets a line for each thing that is wrong, in
+ * RabbitMQ's words. Who has more open already keeps it. */
 int auth_set_limits(struct auth *auth, struct slice user, struct slice limits,
                     struct lv_buffer *reason, definitions_done done, void *arg);
 /* Takes one away, or "all"; a name that is none is fine. ERR_NOT_FOUND. */
@@ -167,7 +167,7 @@ void auth_list_topic_permissions(struct auth *auth, struct slice user, struct sl
 size_t auth_user_count(struct auth *auth);
 bool auth_has_user(struct auth *auth, struct slice user);
 
-/* ---- The first boot ---- */
+/* --- The first boot --------------------------------------------------------------------------- */
 
 struct auth_default_user {
     struct slice name;

@@ -1,7 +1,8 @@
 /* How many connections and channels a user may have open.
  *
- * A user and the identities of its logins share a count. It is read and changed without the lock, as
- * every channel.open does. A user that is deleted takes its count along: one made anew starts at 0. */
+ * A user and the identities of its logins share a count. It is read and changed without the lock,
+ * as every channel.open does. A user that is deleted takes its count along: one made anew starts at
+ * 0. */
 #include <jansson.h>
 
 #include "auth/auth_private.h"
@@ -23,7 +24,7 @@ struct auth_usage {
     } of[AUTH_LIMITS];
 };
 
-/* --- counting ------------------------------------------------------------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 struct auth_usage *auth_usage_make(void)
 {

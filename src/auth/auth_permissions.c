@@ -1,5 +1,5 @@
-/* Permissions: which names a user may configure, write and read in a vhost, and by which routing keys
- * it may publish and bind at topic exchanges. */
+/* Permissions: which names a user may configure, write and read in a vhost, and by which routing
+ * keys it may publish and bind at topic exchanges. */
 #include "auth/auth_private.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 
-/* ---- Changing memory. The lock is held for writing. ---- */
+/* --- Changing memory. The lock is held for writing. ------------------------------------------- */
 
 static int compile_for(const char *what, struct slice text, struct pattern **ret,
                        struct lv_buffer *reason)
@@ -177,7 +177,7 @@ void auth_forget_vhost(struct auth *auth, struct slice vhost)
     unlock(auth);
 }
 
-/* ---- Loading ---- */
+/* --- Loading ---------------------------------------------------------------------------------- */
 
 int auth_load_permission(struct auth *auth, const struct definition_permission *row)
 {
@@ -236,7 +236,7 @@ int auth_load_topic_permission(struct auth *auth, const struct definition_topic_
     return 0;
 }
 
-/* ---- Asking ---- */
+/* --- Asking ----------------------------------------------------------------------------------- */
 
 static const struct permission *find_permission(const struct auth_identity *identity,
                                                 struct slice vhost)
@@ -290,7 +290,7 @@ bool auth_allows_topic(const struct auth_identity *identity, struct slice vhost,
     return is_allowed;
 }
 
-/* ---- Management ---- */
+/* --- Management ------------------------------------------------------------------------------- */
 
 int auth_set_permissions(struct auth *auth, const struct definition_permission *row,
                          struct lv_buffer *reason, definitions_done done, void *arg)
@@ -356,7 +356,7 @@ int auth_clear_topic_permissions(struct auth *auth, struct slice name, struct sl
     return auth_change_end(&change, definition_delete_topic_permission(vhost, name, exchange));
 }
 
-/* ---- Listings ---- */
+/* --- Listings --------------------------------------------------------------------------------- */
 
 static bool is_wanted(struct slice wanted, struct slice name)
 {

@@ -18,7 +18,7 @@
 
 struct auth_usage; /* see auth_limits.c */
 
-/* --- ordered rows --------------------------------------------------------------------------- */
+/* --- ordered rows ----------------------------------------------------------------------------- */
 
 struct rows {
     void **items;
@@ -35,7 +35,7 @@ void *auth_rows_find(const struct rows *rows, const void *key, row_compare compa
 void auth_rows_insert(struct rows *rows, size_t at, void *row);
 void auth_rows_remove(struct rows *rows, size_t at);
 
-/* --- what is kept --------------------------------------------------------------------------- */
+/* --- what is kept ----------------------------------------------------------------------------- */
 
 struct permission {
     struct slice vhost;
@@ -100,7 +100,7 @@ void auth_permission_free(struct permission *p);
 void auth_topic_free(struct topic_permission *t);
 void auth_user_free(struct user *user);
 
-/* --- users; the lock is held ---------------------------------------------------------------- */
+/* --- users; the lock is held ------------------------------------------------------------------ */
 
 /* NULL when there is none. */
 struct user *auth_find_user(const struct auth *auth, struct slice name);
@@ -111,7 +111,7 @@ struct user *auth_want_user(struct auth *auth, struct slice name);
 /* Returns NULL if the user has been deleted, even if there is another one of that name. */
 const struct user *auth_current_user(const struct auth_identity *identity);
 
-/* --- limits --------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 /* Nothing is used, nothing limited. The caller owns the reference. */
 struct auth_usage *auth_usage_make(void);
@@ -122,7 +122,7 @@ void auth_usage_unref(struct auth_usage **usage);
 /* Replaces a user's limits by what this JSON says; the lock is held. */
 void auth_keep_limits(struct user *user, struct slice text);
 
-/* --- strings -------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static inline struct slice own(struct slice s)
 {
@@ -143,7 +143,7 @@ static inline void replace(struct slice *old, struct slice fresh)
     *old = copy;
 }
 
-/* --- the lock -------------------------------------------------------------------------------- */
+/* --- the lock --------------------------------------------------------------------------------- */
 
 static inline void read_lock(struct auth *auth)
 {
@@ -165,7 +165,7 @@ static inline void generation_moves(void)
     atomic_fetch_add_explicit(&auth_generation_now, 1, memory_order_release);
 }
 
-/* --- changes ------------------------------------------------------------------------------ */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 /* A change of memory that is under way: from the lock to the call of `done`. */
 struct change {
@@ -175,8 +175,8 @@ struct change {
 };
 
 struct change auth_change_begin(struct auth *auth, definitions_done done, void *arg);
-/* Submits the change to the definitions and only then releases the lock, so that both see one order. Without
- * definitions it counts as durable at once. Takes `definition`. */
+/* Submits the change to the definitions and only then releases the lock, so that both see one
+ * order. Without definitions it counts as durable at once. Takes `definition`. */
 int auth_change_end(struct change *change, struct definition_change *definition);
 /* Releases the lock. Returns err. */
 int auth_change_refused(struct change *change, int err);

@@ -1,7 +1,7 @@
 /* Counters: the threads that count, and the totals.
  *
- *   (1) A struct counters is written by its own thread alone; a reader sees each number as it was before or after
- *       an addition.
+ *   (1) A struct counters is written by its own thread alone; a reader sees each number as it was
+ *       before or after an addition.
  *   (2) What a thread that has ended counted is in `ended`. A total never falls. */
 #include "base/counters.h"
 

@@ -1,10 +1,10 @@
-/* Counters: how often what happened, since the process started. They outlive what they are about: a queue's own
- * numbers go with it, these do not, so that a monitor sees totals that never fall.
+/* Counters: how often what happened, since the process started. They outlive what they are about: a
+ * queue's own numbers go with it, these do not, so that a monitor sees totals that never fall.
  *
- * Each thread counts into a struct of its own: COUNT(published). No other thread writes there, so an addition is a
- * relaxed load and a relaxed store, without a locked instruction. Whoever wants totals adds up the structs of all
- * threads that have registered, while they count on; so two totals read together may be of slightly different
- * moments, each by itself is exact. */
+ * Each thread counts into a struct of its own: COUNT(published). No other thread writes there, so
+ * an addition is a relaxed load and a relaxed store, without a locked instruction. Whoever wants
+ * totals adds up the structs of all threads that have registered, while they count on; so two
+ * totals read together may be of slightly different moments, each by itself is exact. */
 #ifndef LEVERET_BASE_COUNTERS_H
 #define LEVERET_BASE_COUNTERS_H
 
@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* C(name, help). The four of dead_lettered_... and of given_up_... are in the order of enum death. */
+/* C(name, help). The four of dead_lettered_... and of given_up_... are in the order of enum
+ * death. */
 #define COUNTERS(C)                                                                                \
     C(published, "messages published by clients")                                                  \
     C(confirmed, "messages confirmed to publishers")                                               \
@@ -59,7 +60,8 @@ static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
-/* The calling thread's. All our programs link it into the executable, so that its address is not looked up. */
+/* The calling thread's. All our programs link it into the executable, so that its address is not
+ * looked up. */
 extern _Thread_local struct counters counters_here __attribute__((tls_model("local-exec")));
 
 #define COUNT_MANY(name, n) counter_add(&counters_here.name, (n))
@@ -67,7 +69,8 @@ extern _Thread_local struct counters counters_here __attribute__((tls_model("loc
 /* One of several counters that follow each other: COUNT_NTH(given_up_rejected, reason). */
 #define COUNT_NTH(first, n) counter_add(&counters_here.first + (n), 1)
 
-/* From here on what the calling thread has counted is part of the totals, also after counters_unregister(). */
+/* From here on what the calling thread has counted is part of the totals, also after
+ * counters_unregister(). */
 void counters_register(void);
 /* The calling thread has registered, and ends. */
 void counters_unregister(void);

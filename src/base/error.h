@@ -28,11 +28,11 @@ enum lv_error {
 const char *lv_error_name(int error);
 const char *lv_error_text(int error);
 
-/* Notes, for this thread, why a call fails with this error ("log/7.log: Read-only file system"; cut after
- * 255 bytes), and returns the error. Any thread. */
+/* Notes, for this thread, why a call fails with this error ("log/7.log: Read-only file system"; cut
+ * after 255 bytes), and returns the error. Any thread. */
 int lv_error_explain(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* What was noted last on this thread, if it was noted for this error; else lv_error_text(). Valid until
- * the next lv_error_explain() on this thread. */
+/* What was noted last on this thread, if it was noted for this error; else lv_error_text(). Valid
+ * until the next lv_error_explain() on this thread. */
 const char *lv_error_reason(int error);
 
 /* The ERR_... that fits an errno (ERR_IO where nothing fits better). */

@@ -46,7 +46,8 @@ static inline void lv_list_remove(struct lv_list *item)
 
 #define lv_list_item(link, type, member) lv_container_of(link, type, member)
 
-/* Walks the list; the current item may be removed meanwhile. `it` and `after` are `struct lv_list *`. */
+/* Walks the list; the current item may be removed meanwhile. `it` and `after` are `struct lv_list
+ * *`. */
 #define lv_list_each(it, after, list)                                                              \
     for ((it) = (list)->next, (after) = (it)->next; (it) != (list);                                \
          (it) = (after), (after) = (it)->next)

@@ -2,8 +2,8 @@
  *
  *   2026-11-23 17:42:05.123 [info] connection 127.0.0.1:51044 closed: silent for 120 s
  *
- * Until log_thread_start() the caller writes its line itself, with one write(2). From then on a line is
- * copied into a ring that a thread empties, so no caller waits for whoever reads the log:
+ * Until log_thread_start() the caller writes its line itself, with one write(2). From then on a
+ * line is copied into a ring that a thread empties, so no caller waits for whoever reads the log:
  *
  *   - What the ring cannot hold is dropped, and a line says how many lines that were.
  *   - Of one call site at most LOG_LINES_A_SECOND are written; then one line says how many

@@ -10,7 +10,7 @@
 
 enum { LOG_LINE_BYTES_MAX = 4096, LOG_SAMPLE_BYTES_MAX = 240 };
 
-/* --- log.c ----------------------------------------------------------------------------------- */
+/* --- log.c ------------------------------------------------------------------------------------ */
 
 /* Stamps, escapes and cuts the text; line has LOG_LINE_BYTES_MAX bytes. Returns its length, with
  * the newline. */
@@ -18,7 +18,7 @@ size_t log_compose(char *line, enum log_level level, const char *text);
 /* Waits until a write of a line to standard error would not block. False after timeout_ms. */
 bool log_wait_writable(int timeout_ms);
 
-/* --- log_ring.c ------------------------------------------------------------------------------ */
+/* --- log_ring.c ------------------------------------------------------------------------------- */
 
 /* Whether lines go through the ring. */
 bool log_ring_is_running(void);
@@ -30,7 +30,7 @@ void log_ring_wait_until_empty(int timeout_ms);
 /* Milliseconds of the monotonic clock. */
 uint64_t log_now_ms(void);
 
-/* --- log_repeats.c --------------------------------------------------------------------------- */
+/* --- log_repeats.c ---------------------------------------------------------------------------- */
 
 /* Lines of one site that were too many. */
 struct log_repeated {

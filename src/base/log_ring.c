@@ -40,7 +40,7 @@ bool log_ring_is_running(void)
     return atomic_load_explicit(&ring.is_running, memory_order_acquire);
 }
 
-/* --- putting; with the lock ----------------------------------------------------------------- */
+/* --- putting; with the lock ------------------------------------------------------------------- */
 
 static void append(const char *line, size_t n)
 {
@@ -113,7 +113,7 @@ bool log_ring_put(const char *line, size_t n)
     return is_running;
 }
 
-/* --- the thread; it has the lock wherever it does not wait or write -------------------------- */
+/* --- the thread; it has the lock wherever it does not wait or write --------------------------- */
 
 static void put_repeated(const struct log_repeated *r)
 {
@@ -208,7 +208,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* --- its beginning and end ------------------------------------------------------------------ */
+/* --- its beginning and end -------------------------------------------------------------------- */
 
 static void start_thread(void)
 {

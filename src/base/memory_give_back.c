@@ -55,9 +55,9 @@ static void set_delays(bool is_kept)
     mi_option_set((mi_option_t)SEGMENT_DELAY, is_kept ? segment_ms : 0);
 }
 
-/* Pages that have become free wait in their segment, for as long as the delay, and then for the next page
- * that is taken from the segment: a thread that is idle takes none. So some are taken from wherever
- * there is room, the largest first, and freed. */
+/* Pages that have become free wait in their segment, for as long as the delay, and then for the
+ * next page that is taken from the segment: a thread that is idle takes none. So some are taken
+ * from wherever there is room, the largest first, and freed. */
 static void take_and_free_pages(void)
 {
     enum { KINDS = 4, OF_EACH = 32 };

@@ -7,7 +7,7 @@
 
 _Static_assert(sizeof(struct out_chunk) < 128, "a chunk is mostly bytes");
 
-/* --- chunks and the pool ----------------------------------------------------------------- */
+/* --- chunks and the pool ---------------------------------------------------------------------- */
 
 static struct out_chunk *head_take(struct out_pool *pool)
 {
@@ -107,7 +107,7 @@ void out_pool_free(struct out_pool *pool)
     *pool = (struct out_pool){0};
 }
 
-/* --- the chain ---------------------------------------------------------------------------- */
+/* --- the chain -------------------------------------------------------------------------------- */
 
 static void append(struct outbuf *out, struct out_chunk *c)
 {

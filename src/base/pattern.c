@@ -4,9 +4,9 @@
  * reach PCRE. The others may have been written to take for ever on some name: steps and depth are
  * bounded, and what runs into a bound is refused, as a permission must fail on the closed side.
  *
- * Patterns are compiled to machine code where PCRE2 can: 20,000 steps then take 0.1 ms instead of 0.5. The
- * machine code's own stack (32 KiB) is smaller than the interpreter's heap, so a match that needs more of it
- * is run again by the interpreter, under the same bounds. */
+ * Patterns are compiled to machine code where PCRE2 can: 20,000 steps then take 0.1 ms instead of
+ * 0.5. The machine code's own stack (32 KiB) is smaller than the interpreter's heap, so a match
+ * that needs more of it is run again by the interpreter, under the same bounds. */
 #include "base/pattern.h"
 
 #include <stdlib.h>

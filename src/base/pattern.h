@@ -1,4 +1,5 @@
-/* A regular expression of a permission or a policy, compiled. Shared by all threads once it is made. */
+/* A regular expression of a permission or a policy, compiled. Shared by all threads once it is
+ * made. */
 #ifndef LEVERET_BASE_PATTERN_H
 #define LEVERET_BASE_PATTERN_H
 

@@ -30,7 +30,7 @@
 #define tsan_release(p) ((void)(p))
 #endif
 
-/* --- threads and grace periods ------------------------------------------------------------ */
+/* --- threads and grace periods ---------------------------------------------------------------- */
 
 static char grace;
 static _Thread_local unsigned registrations;
@@ -86,9 +86,9 @@ void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *hea
 
 /* --- references ----------------------------------------------------------------------------
  *
- * Without references the call that frees is deferred, once: a head that is deferred twice cuts liburcu's
- * list. Whoever found it before may take one again meanwhile, and give it back; then another grace
- * period has to pass, for what that thread has said of it. */
+ * Without references the call that frees is deferred, once: a head that is deferred twice cuts
+ * liburcu's list. Whoever found it before may take one again meanwhile, and give it back; then
+ * another grace period has to pass, for what that thread has said of it. */
 
 enum { REFS_DEFERRED = 1 << 30, REFS_AGAIN = 1 << 29 };
 static const uint32_t REFS_COUNT = REFS_AGAIN - 1;
@@ -130,8 +130,8 @@ void lv_rcu_unref(struct lv_rcu_refs *refs)
 }
 
 /* liburcu calls on one thread, in the order of deferring (nothing here makes it use more threads):
- * a call deferred last comes last. urcu_qsbr_barrier() does the same in a way ThreadSanitizer cannot
- * follow. */
+ * a call deferred last comes last. urcu_qsbr_barrier() does the same in a way ThreadSanitizer
+ * cannot follow. */
 struct barrier {
     struct lv_rcu_head rcu;
     pthread_mutex_t mutex;
@@ -179,12 +179,12 @@ void lv_rcu_barrier(void)
  *
  *   (1) A place is filled once: its hash, then its node. Removing marks it, nothing moves. So a
  *       reader never passes by a node that is there all the while.
- *   (2) When three quarters of the places are used up, or too few are still in use, the nodes are put
- *       into a new array, which then takes the old one's place; that is freed after a grace period.
- *       So at least a quarter is always empty, and every search ends.
+ *   (2) When three quarters of the places are used up, or too few are still in use, the nodes are
+ *       put into a new array, which then takes the old one's place; that is freed after a grace
+ *       period. So at least a quarter is always empty, and every search ends.
  *
- * liburcu's own table (rculfhash) grows only a grace period and some milliseconds after a writer has
- * found it too small; a burst of 10,000 declarations then searches chains of thousands. */
+ * liburcu's own table (rculfhash) grows only a grace period and some milliseconds after a writer
+ * has found it too small; a burst of 10,000 declarations then searches chains of thousands. */
 
 enum { TABLE_PLACES_MIN = 8, TABLE_SHRINK_AT = 16 };
 

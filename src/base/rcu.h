@@ -35,8 +35,9 @@ struct lv_rcu_head {
 /* Calls `free(head)` on liburcu's thread after a grace period. Any registered thread. */
 void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head));
 
-/* References to what is also found under RCU, by a name or in a route. Who has found it may take one in the same
- * read side, also when the last one has gone meanwhile: it is freed, once, a grace period after the last. */
+/* References to what is also found under RCU, by a name or in a route. Who has found it may take
+ * one in the same read side, also when the last one has gone meanwhile: it is freed, once, a grace
+ * period after the last. */
 struct lv_rcu_refs {
     struct lv_rcu_head rcu;
     _Atomic uint32_t count; /* and two bits: rcu.c */
@@ -49,15 +50,16 @@ static inline void lv_rcu_ref(struct lv_rcu_refs *refs)
 {
     atomic_fetch_add_explicit(&refs->count, 1, memory_order_relaxed);
 }
-/* Any registered thread. Whatever finds it must be gone before the first time that the last one goes. */
+/* Any registered thread. Whatever finds it must be gone before the first time that the last one
+ * goes. */
 void lv_rcu_unref(struct lv_rcu_refs *refs);
 
 /* Waits until everything deferred so far has been called. Not from a read side. For shutdown. */
 void lv_rcu_barrier(void);
 
-/* A hash table from bytes to nodes: lock-free lookups, changes under the caller's mutex. Readers need
- * a registered thread that is online; so does lv_table_insert(), and _remove(), for what they defer.
- * The node is embedded in the caller's struct, which owns the key's bytes. */
+/* A hash table from bytes to nodes: lock-free lookups, changes under the caller's mutex. Readers
+ * need a registered thread that is online; so does lv_table_insert(), and _remove(), for what they
+ * defer. The node is embedded in the caller's struct, which owns the key's bytes. */
 struct lv_table_node {
     struct slice key;
 };
@@ -65,7 +67,8 @@ struct lv_table_node {
 struct lv_table;
 
 struct lv_table *lv_table_create(void);
-/* The table must be empty; its memory goes after a grace period. Clears the pointer. NULL is fine. */
+/* The table must be empty; its memory goes after a grace period. Clears the pointer. NULL is
+ * fine. */
 void lv_table_free(struct lv_table **table);
 
 /* NULL when there is none. What is returned stays valid until the next quiescent state. */

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-/* Sets `result`, a size_t, to the first of the indices from 0 to count - 1 at which the item is not before the wanted
- * one; to count when there is none. `is_before` is an expression that says for the index `at` (the caller names the
- * variable) whether its item is before the wanted one:
+/* Sets `result`, a size_t, to the first of the indices from 0 to count - 1 at which the item is not
+ * before the wanted one; to count when there is none. `is_before` is an expression that says for
+ * the index `at` (the caller names the variable) whether its item is before the wanted one:
  *
  *     LV_LOWER_BOUND(found, rows->count, at, rows->items[at].id < id);
  */

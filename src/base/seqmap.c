@@ -1,4 +1,5 @@
-/* A ring of pointers to chunks, by chunk number; it doubles when first and end are a whole ring apart. */
+/* A ring of pointers to chunks, by chunk number; it doubles when first and end are a whole ring
+ * apart. */
 #include "base/seqmap.h"
 
 #include <stdlib.h>

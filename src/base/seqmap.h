@@ -15,8 +15,8 @@
 
 enum { SEQMAP_ENTRIES = 64 };
 
-/* What stands in the ring for a chunk whose content is elsewhere (on disk) has its lowest bit set; the
- * other bits are its owner's pointer to what it knows of it (the meta), or NULL. */
+/* What stands in the ring for a chunk whose content is elsewhere (on disk) has its lowest bit set;
+ * the other bits are its owner's pointer to what it knows of it (the meta), or NULL. */
 #define SEQMAP_ELSEWHERE ((uintptr_t)1)
 
 struct lv_seqmap {

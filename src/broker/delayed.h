@@ -8,8 +8,8 @@
  * Such is every exchange of type x-delayed-message, whose argument x-delayed-type names the rule
  * it routes by, and every other one with the argument x-delayed-exchange: true.
  *
- *   (1) The queue comes and goes with its exchange, under the topology lock; it is durable when that
- *       is. A publisher's confirm means that the message is safe there.
+ *   (1) The queue comes and goes with its exchange, under the topology lock; it is durable when
+ *       that is. A publisher's confirm means that the message is safe there.
  *   (2) What waits leaves in the order in which it is due, also after a restart.
  *   (3) Keys in BCC count when the message is due, like those in CC: what waits keeps that header,
  *       which the rest of the world does not see (message/delay_header.h).

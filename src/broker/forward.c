@@ -6,8 +6,8 @@
  *
  * And when it cannot go on:
  *   - no room, or a target is behind: it waits, and all behind it;
- *   - nobody to have it, or refused, and it must arrive: it is kept and tried again, when the topology
- *     has moved or after a while;
+ *   - nobody to have it, or refused, and it must arrive: it is kept and tried again, when the
+ *     topology has moved or after a while;
  *   - the queue is deleted: what waits is sent all the same, what is kept is given up. */
 #include "broker/forward.h"
 
@@ -45,9 +45,9 @@ struct job {
     bool was_taken;
     bool is_stuck; /* was kept before, and has not arrived since */
     enum forward_obstacle obstacle;
-    struct queue *
-        refuser; /* when it must arrive: the last one asked, later the one that refused; referenced */
-    uint64_t *targets; /* when it must arrive: all that were ever asked */
+    struct queue *refuser; /* when it must arrive: the last one asked, later the one that refused;
+                              referenced */
+    uint64_t *targets;     /* when it must arrive: all that were ever asked */
     uint32_t target_count, target_capacity;
 };
 
@@ -64,8 +64,8 @@ struct forwarder {
     size_t stuck_count;
     uint64_t made_bytes;
     struct job **slots;
-    uint32_t *
-        free_slots; /* a ring: slots are used in turn, so that confirms' numbers follow each other */
+    uint32_t *free_slots; /* a ring: slots are used in turn, so that confirms' numbers follow each
+                             other */
     uint32_t slot_count, free_first, free_count;
     struct loop_task run;
     struct loop_job job; /* goes on where forwards_run() had too much to do */

@@ -13,8 +13,8 @@
  *   (2) Forwards of one queue start in the order in which they were asked for.
  *   (3) At most FORWARDS_MAX messages and FORWARD_BYTES_MAX bytes are under way or kept; what waits
  *       costs its struct alone. Whoever can wait asks forward_has_room() first.
- *   (4) Nothing is published from within the call that asks: a message that lands in the same queue,
- *       or pushes another one out of its queue, does not come back into the caller.
+ *   (4) Nothing is published from within the call that asks: a message that lands in the same
+ *       queue, or pushes another one out of its queue, does not come back into the caller.
  *
  * One forwarder a queue, made when first needed, at the queue's home. It knows nothing of why
  * messages move: its user's rules do. */
@@ -30,8 +30,9 @@ enum {
 };
 
 enum forward_end {
-    FORWARD_TAKEN,   /* everybody who is to have it has it */
-    FORWARD_DROPPED, /* nobody was to have it, or somebody would not take it, or could not be made */
+    FORWARD_TAKEN,     /* everybody who is to have it has it */
+    FORWARD_DROPPED,   /* nobody was to have it, or somebody would not take it, or could not be made
+                        */
     FORWARD_ABANDONED, /* the queue was deleted before */
 };
 

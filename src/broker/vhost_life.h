@@ -14,9 +14,9 @@ struct vhost_rules {
 };
 
 /* Creates it with the predeclared exchanges (the default one, amq.direct, amq.fanout, amq.topic,
- * amq.headers, amq.match, amq.rabbitmq.trace); of the row all but the name may be empty. CHANGE_DONE
- * with *ret set also when it was there: then it is left as it is. With `store` false nothing is
- * written to the definitions (recovery). */
+ * amq.headers, amq.match, amq.rabbitmq.trace); of the row all but the name may be empty.
+ * CHANGE_DONE with *ret set also when it was there: then it is left as it is. With `store` false
+ * nothing is written to the definitions (recovery). */
 enum change_result vhost_create(struct broker *broker, const struct definition_vhost *row,
                                 bool store, struct durable_done done, struct vhost **ret);
 

@@ -1,5 +1,5 @@
-/* The socket is read and written here alone. A command's thread reaches the client through the spool, and
- * through `is_done`, the last thing it writes before it wakes us and ends. */
+/* The socket is read and written here alone. A command's thread reaches the client through the
+ * spool, and through `is_done`, the last thing it writes before it wakes us and ends. */
 #include "control/client.h"
 
 #include <errno.h>

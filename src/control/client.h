@@ -59,17 +59,18 @@ void client_turn(struct client *c, short revents, uint64_t now_ms);
 /* Nothing is left to do, and no thread works for it: client_free(). */
 bool client_is_over(const struct client *c);
 
-/* Since when we have been waiting for the client itself: for a request, or for it to read its answer.
- * UINT64_MAX: it waits for us, or has asked for the end of the process. */
+/* Since when we have been waiting for the client itself: for a request, or for it to read its
+ * answer. UINT64_MAX: it waits for us, or has asked for the end of the process. */
 uint64_t client_waited_since(const struct client *c);
-/* Tells the client why, in the answer's form, if it awaits none yet, and closes its socket. A command
- * under way goes on by itself. */
+/* Tells the client why, in the answer's form, if it awaits none yet, and closes its socket. A
+ * command under way goes on by itself. */
 void client_cut(struct client *c, const char *error, const char *text);
 
-/* The control stops: no command waits for its client any more, and one whose client is behind ends. */
+/* The control stops: no command waits for its client any more, and one whose client is behind
+ * ends. */
 void client_never_wait(struct client *c);
-/* Waits for the thread, sends what the socket takes, and closes it, unless the client waits for the end of
- * the process. Clears the pointer. */
+/* Waits for the thread, sends what the socket takes, and closes it, unless the client waits for the
+ * end of the process. Clears the pointer. */
 void client_free(struct client **client);
 
 #endif

@@ -1,9 +1,9 @@
-/* One thread accepts, reads, writes and looks at the clock, and never waits for anybody but poll(2). A command
- * that may wait runs on a thread of its own (client.h); one that never does, at once: so `ping` is answered
- * whatever the others do.
+/* One thread accepts, reads, writes and looks at the clock, and never waits for anybody but
+ * poll(2). A command that may wait runs on a thread of its own (client.h); one that never does, at
+ * once: so `ping` is answered whatever the others do.
  *
- *   (1) At most CLIENTS_MAX are connected. One more takes the place of the one that has kept us waiting
- *       the longest; at most REQUESTS_MAX run a command, so there always is such a one.
+ *   (1) At most CLIENTS_MAX are connected. One more takes the place of the one that has kept us
+ *       waiting the longest; at most REQUESTS_MAX run a command, so there always is such a one.
  *   (2) A client that keeps us waiting is cut in the end: sooner when there are many. */
 #include <errno.h>
 #include <fcntl.h>

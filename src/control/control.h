@@ -1,9 +1,9 @@
 /* The control socket: DIR/control.sock, where leveretctl asks and the broker answers
  * (docs/formats/control.md).
  *
- * Requests are served on threads of this room's own, which may wait: for loops that are asked (ask.h), for
- * the definitions' commit, for a slow reader. So no loop ever waits for an operator, and no operator for
- * another one's client. */
+ * Requests are served on threads of this room's own, which may wait: for loops that are asked
+ * (ask.h), for the definitions' commit, for a slow reader. So no loop ever waits for an operator,
+ * and no operator for another one's client. */
 #ifndef LEVERET_CONTROL_CONTROL_H
 #define LEVERET_CONTROL_CONTROL_H
 

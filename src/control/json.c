@@ -14,7 +14,8 @@
 #include "wire/table.h"
 #include "wire/table_json.h"
 
-/* JSON's integers end at 2^63 - 1 here: what is larger, and can be only a client's, goes as its digits. */
+/* JSON's integers end at 2^63 - 1 here: what is larger, and can be only a client's, goes as its
+ * digits. */
 json_t *json_of_u64(uint64_t n)
 {
     return n <= INT64_MAX ? json_integer((json_int_t)n) : json_sprintf("%" PRIu64, n);

@@ -1,5 +1,5 @@
-/* A request from its line to its answer: the command is found, its arguments are checked, and what it says
- * goes to the spool in parts of some 64 KiB. */
+/* A request from its line to its answer: the command is found, its arguments are checked, and what
+ * it says goes to the spool in parts of some 64 KiB. */
 #include <string.h>
 
 #include "base/assert.h"

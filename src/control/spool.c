@@ -1,7 +1,7 @@
 /* A list of parts. The sender works on the first one outside the lock: only the sender removes it.
  *
- * A part is a mapping of its own. What one thread allocates, another frees, and the first thread ends
- * meanwhile: an allocator keeps such memory for long, and an answer may be large.
+ * A part is a mapping of its own. What one thread allocates, another frees, and the first thread
+ * ends meanwhile: an allocator keeps such memory for long, and an answer may be large.
  *
  * A full spool holds more than SPOOL_BYTES_FREE, so its sender has something to send, and each
  * spool_sent() makes the maker look again: no spool waits for another one's client. */

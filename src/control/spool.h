@@ -26,15 +26,17 @@ struct spool_budget {
 
 struct spool; /* see spool.c */
 
-/* `wake(arg)` is called on the maker's thread when there are new bytes to send. The caller owns the spool. */
+/* `wake(arg)` is called on the maker's thread when there are new bytes to send. The caller owns the
+ * spool. */
 struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg), void *arg);
 /* Neither side uses it any more. Clears the pointer. NULL is fine. */
 void spool_free(struct spool **spool);
 
 /* --- the maker's ------------------------------------------------------------------------------ */
 
-/* Appends the bytes, and frees the buffer. Waits while the spool is full; drops them once it is cut, and
- * cuts it when there is no memory. A spool that holds nothing never makes its maker wait. */
+/* Appends the bytes, and frees the buffer. Waits while the spool is full; drops them once it is
+ * cut, and cuts it when there is no memory. A spool that holds nothing never makes its maker
+ * wait. */
 void spool_put(struct spool *s, struct lv_buffer *bytes);
 /* True once nobody will send what is put here. */
 bool spool_is_cut(struct spool *s);

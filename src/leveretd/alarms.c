@@ -1,10 +1,10 @@
-/* Every look is a read of /proc/self/statm and one statvfs(3): microseconds. A change of an alarm is
- * logged once, stored in broker->alarms, and mailed to every loop, which tells its connections.
+/* Every look is a read of /proc/self/statm and one statvfs(3): microseconds. A change of an alarm
+ * is logged once, stored in broker->alarms, and mailed to every loop, which tells its connections.
  *
- * An allocator keeps what is freed, and the resident set does not shrink. So while it is near the limit
- * every loop is asked, once a second, to give back what is free, and to say how much is free and cannot
- * be given back; and what is freed meanwhile goes back at once. Far from the limit they give back what is
- * free every ten seconds, unless there is little. */
+ * An allocator keeps what is freed, and the resident set does not shrink. So while it is near the
+ * limit every loop is asked, once a second, to give back what is free, and to say how much is free
+ * and cannot be given back; and what is freed meanwhile goes back at once. Far from the limit they
+ * give back what is free every ten seconds, unless there is little. */
 #include "leveretd/alarms.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "queue/queue.h"
 #include "session/session.h"
 
-/* --- pure --------------------------------------------------------------------------------- */
+/* --- pure ------------------------------------------------------------------------------------- */
 
 uint64_t alarms_memory_in_use(const struct alarm_readings *readings)
 {
@@ -151,7 +151,7 @@ bool alarms_parse_group_path(struct slice text, struct slice *ret, bool *ret_is_
     return has_v2;
 }
 
-/* --- the machine -------------------------------------------------------------------------- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 enum { FILE_BYTES_MAX = 4096, PATH_BYTES_MAX = 4096 };
 
@@ -207,7 +207,7 @@ uint64_t alarms_total_memory(void)
     return total;
 }
 
-/* --- the watch ---------------------------------------------------------------------------- */
+/* --- the watch -------------------------------------------------------------------------------- */
 
 struct alarms {
     struct broker *broker;

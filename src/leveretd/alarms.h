@@ -12,7 +12,7 @@
 #include "broker/broker.h"
 #include "leveretd/config.h"
 
-/* --- pure --------------------------------------------------------------------------------- */
+/* --- pure ------------------------------------------------------------------------------------- */
 
 struct alarm_limits {
     uint64_t memory_bytes;    /* above it: the memory alarm */
@@ -26,8 +26,8 @@ struct alarm_readings {
     bool has_memory, has_disk; /* false: could not be read, no alarm by it */
 };
 
-/* What counts as memory in use: what is resident, less half of what is spare in it. Half: new messages
- * are put there first, but not all of them fit. */
+/* What counts as memory in use: what is resident, less half of what is spare in it. Half: new
+ * messages are put there first, but not all of them fit. */
 uint64_t alarms_memory_in_use(const struct alarm_readings *readings);
 
 /* The bit set of BROKER_ALARM_... that is to be on. */
@@ -54,7 +54,7 @@ bool alarms_parse_group_limit(struct slice text, uint64_t *ret);
  * when there is neither. */
 bool alarms_parse_group_path(struct slice text, struct slice *ret, bool *ret_is_v1);
 
-/* --- the machine -------------------------------------------------------------------------- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 /* The memory there is for us: the machine's, or the control group's limit where that is less.
  * Reads files. */
@@ -62,8 +62,8 @@ uint64_t alarms_total_memory(void);
 
 struct alarms; /* see alarms.c */
 
-/* Takes a first look, for alarms_facts(), and no steps. Borrows broker and data_dir. The caller owns
- * what is returned. */
+/* Takes a first look, for alarms_facts(), and no steps. Borrows broker and data_dir. The caller
+ * owns what is returned. */
 struct alarms *alarms_create(struct broker *broker, const char *data_dir,
                              const struct config *config);
 /* Watches on loop 0 from here on. Before loops_start(). */

@@ -35,7 +35,7 @@ static const struct alias {
     {"definitions.local.path", "load_definitions"},
 };
 
-/* ---- Setting one ---- */
+/* --- Setting one ------------------------------------------------------------------------------ */
 
 static void complain(const struct setting *s, const char *key, const char *value,
                      const struct place *place)
@@ -167,7 +167,7 @@ void config_complain(const struct config *config, enum config_setting setting, c
     lv_buffer_free(&value);
 }
 
-/* ---- Making and ending ---- */
+/* --- Making and ending ------------------------------------------------------------------------ */
 
 static void set_default(struct config *config, size_t i)
 {
@@ -205,7 +205,7 @@ void config_free(struct config **config)
     *config = NULL;
 }
 
-/* ---- As text ---- */
+/* --- As text ---------------------------------------------------------------------------------- */
 
 /* The caller owns it. */
 static char *value_text(const struct config *config, const struct setting *s)

@@ -233,7 +233,8 @@ int config_set_listener(struct config *config, const char *address, int port, co
 
 /* Takes RABBITMQ_DEFAULT_USER, _PASS, _VHOST (or the name of a file with the value in
  * RABBITMQ_DEFAULT_USER_FILE ...), RABBITMQ_NODE_IP_ADDRESS, RABBITMQ_NODE_PORT and
- * LEVERET_DATA_DIR from the environment. ERR_INVALID after it was said. `get` is getenv, or a test's. */
+ * LEVERET_DATA_DIR from the environment. ERR_INVALID after it was said. `get` is getenv, or a
+ * test's. */
 typedef const char *(*config_getenv)(const char *name);
 int config_apply_environment(struct config *config, config_getenv get, config_say say, void *arg);
 

@@ -21,7 +21,7 @@
 
 enum { FILE_BYTES_MAX = 1 << 20 };
 
-/* ---- A line ---- */
+/* --- A line ----------------------------------------------------------------------------------- */
 
 static bool is_space(uint8_t c)
 {
@@ -123,7 +123,7 @@ static int parse_line(struct config *config, struct slice line, const struct pla
     return use_pair(config, key, value, place);
 }
 
-/* ---- Lines ---- */
+/* --- Lines ------------------------------------------------------------------------------------ */
 
 struct slice config_take_line(struct slice *rest)
 {

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "leveretd/config_private.h"
 
-/* ---- Flags ---- */
+/* --- Flags ------------------------------------------------------------------------------------ */
 
 void config_flags_clear(struct config_flags *flags)
 {
@@ -58,7 +58,7 @@ void config_flags_print(const struct config_flags *flags, struct lv_buffer *out)
         lv_buffer_printf(out, "none");
 }
 
-/* ---- Listeners ---- */
+/* --- Listeners -------------------------------------------------------------------------------- */
 
 void config_listeners_clear(struct config_listeners *listeners)
 {

@@ -36,7 +36,7 @@ struct setting {
     bool is_reloadable;
 };
 
-/* --- what is wrong, and where: config_keys.c --------------------------------------------------- */
+/* --- what is wrong, and where: config_keys.c -------------------------------------------------- */
 
 struct place {
     const char *name; /* a file, or what stands for one */
@@ -53,14 +53,14 @@ void config_tell_waiting(const char *key, const struct place *place);
 /* Says that a key sets nothing: RabbitMQ's, with the reason, or nobody's. */
 void config_tell_unknown(const char *key, const struct place *place);
 
-/* --- by key: config.c -------------------------------------------------------------------------- */
+/* --- by key: config.c ------------------------------------------------------------------------- */
 
 /* Sets what the key, or another name for it, means. ERR_INVALID after it was said; ERR_NOT_FOUND
  * without a word. */
 int config_set_by_key(struct config *config, const char *key, const char *value,
                       const struct place *place);
 
-/* --- one value: config_values.c ---------------------------------------------------------------- */
+/* --- one value: config_values.c --------------------------------------------------------------- */
 
 /* The setting's member of the config. */
 void *config_member(const struct config *config, const struct setting *s);
@@ -79,7 +79,7 @@ bool config_digits_read(const char *text, int64_t *ret, const char **ret_end);
 /* true, false, on, off. */
 bool config_bool_read(const char *value, bool *ret);
 
-/* --- lists: config_lists.c --------------------------------------------------------------------- */
+/* --- lists: config_lists.c -------------------------------------------------------------------- */
 
 /* Sets or clears the flag of that name. False: the value is no bool. */
 bool config_flag_read(struct config_flags *flags, const char *name, const char *value);
@@ -94,7 +94,7 @@ void config_listeners_print(const struct config_listeners *listeners, struct lv_
 /* A port from 0 to 65535 and nothing else. */
 bool config_port_read(const char *text, uint16_t *ret);
 
-/* --- text: config_file.c ----------------------------------------------------------------------- */
+/* --- text: config_file.c ---------------------------------------------------------------------- */
 
 /* Takes the first line, without its end, from the text. */
 struct slice config_take_line(struct slice *rest);

@@ -172,7 +172,7 @@ static bool read_string(const struct setting *s, const char *value, char **ret)
     return true;
 }
 
-/* ---- Words ---- */
+/* --- Words ------------------------------------------------------------------------------------ */
 
 enum { WORDS_MAX = 3 };
 

@@ -34,8 +34,8 @@ enum exit_code {
 
 enum { LOG_FILE_BYTES = 16 * 1024 * 1024 };
 
-/* A config that was in force once. Settings' strings are borrowed by other rooms for the life of the
- * process, so a reload never frees one. */
+/* A config that was in force once. Settings' strings are borrowed by other rooms for the life of
+ * the process, so a reload never frees one. */
 struct config_history {
     struct config *config;
     struct config_history *older;
@@ -80,19 +80,21 @@ struct leveretd {
 /* Notes the time; d is zeroed otherwise. The first call. Any thread. */
 void leveretd_begin(struct leveretd *d);
 
-/* Takes the config and puts it in force: leveretd_apply() then tells the others. The one before stays
- * readable. On loop 0, or before loops_start(). */
+/* Takes the config and puts it in force: leveretd_apply() then tells the others. The one before
+ * stays readable. On loop 0, or before loops_start(). */
 void leveretd_use(struct leveretd *d, struct config *config);
 
 /* The config that options, file and environment make; the caller owns *ret. Negative after the
  * errors were logged. Blocks. */
 int leveretd_read_config(const struct leveretd *d, struct config **ret);
 
-/* Brings everything up to listening; messages may come later (restoring.c). EXIT_OK, or the exit code after the reason was logged; what was
- * built is then the caller's to leveretd_free() all the same. On the thread of loop 0. */
+/* Brings everything up to listening; messages may come later (restoring.c). EXIT_OK, or the exit
+ * code after the reason was logged; what was built is then the caller's to leveretd_free() all the
+ * same. On the thread of loop 0. */
 int leveretd_start(struct leveretd *d);
 
-/* Takes the data directory for this process. EXIT_OK, or the exit code after the reason was logged. */
+/* Takes the data directory for this process. EXIT_OK, or the exit code after the reason was
+ * logged. */
 int leveretd_lock(struct leveretd *d);
 
 /* `leveretd --recover-definitions`: makes the queues, and their vhosts, that the log knows and the
@@ -103,8 +105,8 @@ int leveretd_recover_definitions(struct leveretd *d);
 /* Begins the graceful stop; again: ends it at once. On loop 0, while it runs. */
 void leveretd_stop(struct leveretd *d);
 
-/* Reads the log, if that does not take long; else restoring_go_on() starts a thread for it. A negative
- * error: the log cannot be read, or there can be no thread. Before loops_start(). */
+/* Reads the log, if that does not take long; else restoring_go_on() starts a thread for it. A
+ * negative error: the log cannot be read, or there can be no thread. Before loops_start(). */
 int restoring_begin(struct leveretd *d);
 int restoring_go_on(struct leveretd *d);
 /* Ends the thread: what it has not read stays in the log. Before the store is closed. */
@@ -114,8 +116,8 @@ void restoring_stop(struct leveretd *d);
  * about. On loop 0. */
 void leveretd_reload(struct leveretd *d);
 
-/* After loops_run() has returned, or without it: frees all, in the order that lets what is under way
- * still find its ends. Fine on what is half built. */
+/* After loops_run() has returned, or without it: frees all, in the order that lets what is under
+ * way still find its ends. Fine on what is half built. */
 void leveretd_free(struct leveretd *d);
 
 /* Takes over the settings that a reload changes, from the config in force. On loop 0, or before

@@ -60,7 +60,7 @@ static void print_help(FILE *out)
                  "...), which wins\nover the config file, which has rabbitmq.conf's format.\n");
 }
 
-/* ---- Flags ---- */
+/* --- Flags ------------------------------------------------------------------------------------ */
 
 static void say_to_file(void *arg, enum log_level level, const char *text)
 {
@@ -200,7 +200,7 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FI
     return is_good;
 }
 
-/* ---- From flags to a config ---- */
+/* --- From flags to a config ------------------------------------------------------------------- */
 
 static void tell(config_say say, void *arg, const char *path, int err)
 {

@@ -1,7 +1,7 @@
-/* `leveretd --recover-definitions`: the definitions are lost, or older than they were, and the log is
- * there. It says of each queue that depends on it who that is, and so the messages get their queue back,
- * under its name. Users, permissions, exchanges, bindings and policies are not in the log: nobody is made
- * who could log in, least of all a guest that was deleted on purpose.
+/* `leveretd --recover-definitions`: the definitions are lost, or older than they were, and the log
+ * is there. It says of each queue that depends on it who that is, and so the messages get their
+ * queue back, under its name. Users, permissions, exchanges, bindings and policies are not in the
+ * log: nobody is made who could log in, least of all a guest that was deleted on purpose.
  *
  *   - the definitions are loaded as they are: what they have stays;
  *   - the log is read, and what it knows of queues is noted by their ids;
@@ -44,7 +44,7 @@ struct rebuild {
     _Atomic int error;
 };
 
-/* --- what is known ------------------------------------------------------------------------------------- */
+/* --- what is known ---------------------------------------------------------------------------- */
 
 static void drop(struct slice *s)
 {
@@ -120,7 +120,7 @@ static int load_queue(void *arg, const struct definition_queue *row)
     return 0;
 }
 
-/* --- what the log says ----------------------------------------------------------------------------------- */
+/* --- what the log says ------------------------------------------------------------------------ */
 
 static void on_enqueue(void *arg, uint64_t file, uint64_t lane, const struct log_carried *message)
 {
@@ -196,7 +196,7 @@ static int read_log(struct rebuild *r, const char *data_dir)
     return err;
 }
 
-/* --- making them ----------------------------------------------------------------------------------------- */
+/* --- making them ------------------------------------------------------------------------------ */
 
 static void is_stored(void *arg, int error)
 {

@@ -1,6 +1,6 @@
-/* The definitions bring their rows in an order in which each finds what it belongs to: vhosts, users,
- * permissions, exchanges, queues, bindings. Each row ends in a quiescent state, so that tables which
- * grow meanwhile can. */
+/* The definitions bring their rows in an order in which each finds what it belongs to: vhosts,
+ * users, permissions, exchanges, queues, bindings. Each row ends in a quiescent state, so that
+ * tables which grow meanwhile can. */
 #include "leveretd/recovery.h"
 #include "broker/vhost_life.h"
 

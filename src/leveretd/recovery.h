@@ -18,8 +18,8 @@ struct recovery {
     size_t skipped; /* rows whose vhost, exchange or queue is not there */
 };
 
-/* Loads everything into auth and broker. Blocks. A row that has lost its vhost is logged and skipped.
- * Before loops_start(), on a thread that has registered with RCU. */
+/* Loads everything into auth and broker. Blocks. A row that has lost its vhost is logged and
+ * skipped. Before loops_start(), on a thread that has registered with RCU. */
 int recovery_load(struct definitions *definitions, struct auth *auth, struct broker *broker,
                   struct recovery *ret);
 

@@ -1,5 +1,5 @@
-/* SIGHUP: the config is read anew, from the same places, and what can be changed while the broker runs
- * takes hold at once. A config with an error changes nothing. */
+/* SIGHUP: the config is read anew, from the same places, and what can be changed while the broker
+ * runs takes hold at once. A config with an error changes nothing. */
 #include <stdlib.h>
 
 #include "base/log.h"

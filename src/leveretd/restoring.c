@@ -1,6 +1,7 @@
-/* The end of the start: the last life's messages are read from the log. A log of at most AT_ONCE_BYTES is read
- * before the start is done, so that after an ordinary stop all is there when the broker says it is ready; a longer
- * one is read by a thread of its own, while clients are served. */
+/* The end of the start: the last life's messages are read from the log. A log of at most
+ * AT_ONCE_BYTES is read before the start is done, so that after an ordinary stop all is there when
+ * the broker says it is ready; a longer one is read by a thread of its own, while clients are
+ * served. */
 #include <inttypes.h>
 #include <signal.h>
 #include <time.h>

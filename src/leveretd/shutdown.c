@@ -5,8 +5,8 @@
  * and then, on the same thread, after the loops have ended:
  *
  *   control socket -> definitions flushed, so that no commit is reported after this -> mail still
- *   under way delivered, and what that changed flushed, until there is none -> sessions -> broker ->
- *   auth -> definitions -> loops -> what RCU has put off
+ *   under way delivered, and what that changed flushed, until there is none -> sessions -> broker
+ *   -> auth -> definitions -> loops -> what RCU has put off
  *
  * A second signal stops the waiting. */
 #include <pthread.h>
@@ -31,7 +31,7 @@ struct shutdown {
     size_t connections;
 };
 
-/* --- while loops run ---------------------------------------------------------------------- */
+/* --- while loops run -------------------------------------------------------------------------- */
 
 static void close_connections(struct loop *at, struct mail *mail)
 {
@@ -96,7 +96,7 @@ void leveretd_stop(struct leveretd *d)
     look(loop, &s->timer);
 }
 
-/* --- after the loops have ended -------------------------------------------------------------- */
+/* --- after the loops have ended --------------------------------------------------------------- */
 
 struct flush {
     pthread_mutex_t lock;
@@ -130,7 +130,8 @@ static void flush_definitions(struct definitions *definitions)
     pthread_mutex_destroy(&f.lock);
 }
 
-/* Delivered mail may change definitions, and their commits are reported by mail: until there is none. */
+/* Delivered mail may change definitions, and their commits are reported by mail: until there is
+ * none. */
 static void drain(struct leveretd *d)
 {
     for (unsigned round = 0; loops_drain(d->loops) && round < DRAINS_MAX; round++) {
@@ -139,8 +140,8 @@ static void drain(struct leveretd *d)
     }
 }
 
-/* A queue is freed by mail that comes a grace period after its last reference has gone, and that may be
- * in other mail. */
+/* A queue is freed by mail that comes a grace period after its last reference has gone, and that
+ * may be in other mail. */
 static void drain_freed(struct leveretd *d)
 {
     for (unsigned round = 0; round < DRAINS_MAX; round++) {

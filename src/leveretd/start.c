@@ -61,7 +61,7 @@ static void raise_descriptor_limit(void)
         log_warning("the limit of open files stays as it is: %s", strerror(errno));
 }
 
-/* --- parts -------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 static const char *event_vhost(const struct config *config)
 {
@@ -115,7 +115,8 @@ static int refuse_without_definitions(const char *dir)
     return EXIT_DEFINITIONS;
 }
 
-/* A first start makes the definitions before it makes the log, so a crash in it leaves no log alone. */
+/* A first start makes the definitions before it makes the log, so a crash in it leaves no log
+ * alone. */
 static int open_definitions(struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
@@ -266,7 +267,7 @@ static int open_control(struct leveretd *d)
     return EXIT_DATA_DIR;
 }
 
-/* --- settings ----------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static void name_ourselves(struct leveretd *d)
 {
@@ -282,8 +283,8 @@ static void name_ourselves(struct leveretd *d)
     snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
 }
 
-/* Messages that are not whole yet may take a quarter of the memory limit, split evenly among the loops, and at
- * least BYTES_MIN a loop. */
+/* Messages that are not whole yet may take a quarter of the memory limit, split evenly among the
+ * loops, and at least BYTES_MIN a loop. */
 static uint64_t unfinished_bytes_max(const struct leveretd *d)
 {
     enum { BYTES_MIN = 4 * 1024 * 1024 };
@@ -343,7 +344,7 @@ void leveretd_apply(struct leveretd *d)
         alarms_configure(d->alarms, d->config);
 }
 
-/* --- the whole ---------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void say_started(const struct leveretd *d, const struct recovery *r)
 {

@@ -1,5 +1,5 @@
-/* The clocks of a loop, read once a turn, and its timers: those that are due fire, and libuv wakes the
- * loop for the next one. */
+/* The clocks of a loop, read once a turn, and its timers: those that are due fire, and libuv wakes
+ * the loop for the next one. */
 #include "base/clock.h"
 #include "loop/loop_private.h"
 
@@ -9,7 +9,7 @@ enum {
     TIMERS_A_LOOK = 32, /* at the clock */
 };
 
-/* --- clocks ------------------------------------------------------------------------------- */
+/* --- clocks ----------------------------------------------------------------------------------- */
 
 void clocks_read(struct loop *loop)
 {
@@ -46,7 +46,7 @@ uint64_t loop_wall_of_steady(const struct loop *loop, uint64_t steady_ms)
     return steady_ms + (loop_wall_ms(loop) - loop->steady_ms);
 }
 
-/* --- timers ------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static void fire_some(struct loop *loop, struct timers *timers, uint64_t now_ms)
 {

@@ -1,5 +1,5 @@
-/* The set of real loops: their start, their threads, the signals, and their end. What a loop does is in
- * turn.c, mailbox.c and clocks.c. */
+/* The set of real loops: their start, their threads, the signals, and their end. What a loop does
+ * is in turn.c, mailbox.c and clocks.c. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct signal_watch {
     void *arg;
 };
 
-/* --- the set ------------------------------------------------------------------------------ */
+/* --- the set ---------------------------------------------------------------------------------- */
 
 static struct loop *loop_create(struct loops *set, unsigned index)
 {
@@ -131,7 +131,7 @@ void loops_stop(struct loops *loops)
         uv_async_send(&loops->at[i]->wake);
 }
 
-/* --- signals ------------------------------------------------------------------------------ */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static void signal_came(uv_signal_t *uv, int signal_number)
 {
@@ -153,7 +153,7 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
     loops->signals = watch;
 }
 
-/* --- the end ------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* Every loop's mail, tasks and jobs, until none are left. */
 bool loops_drain(struct loops *loops)

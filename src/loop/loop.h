@@ -21,7 +21,7 @@ enum { LOOPS_MAX = 64 };
 
 struct loop;
 
-/* --- mail ------------------------------------------------------------------------------- */
+/* --- mail ------------------------------------------------------------------------------------- */
 
 /* Mail is one call made on another loop. Delivered in the order sent between any two loops.
  * The sender documents what the words mean and who owns what they point at. */
@@ -53,13 +53,13 @@ void loop_task_init(struct loop_task *task, void (*fn)(struct loop *, struct loo
 void loop_schedule(struct loop *loop, struct loop_task *task);
 void loop_unschedule(struct loop *loop, struct loop_task *task);
 
-/* --- work in slices --------------------------------------------------------------------- */
+/* --- work in slices --------------------------------------------------------------------------- */
 
-/* Work that may be long (a commit, a purge, a queue's end) is done in slices, so that no turn is. It
- * spends units: a unit is about a microsecond's work, such as one message settled or freed.
+/* Work that may be long (a commit, a purge, a queue's end) is done in slices, so that no turn is.
+ * It spends units: a unit is about a microsecond's work, such as one message settled or freed.
  *
- *   - The caller that begins it goes on while loop_spend() returns true. A turn has a few hundred units to give
- *     away like this, so that what is short is done at once.
+ *   - The caller that begins it goes on while loop_spend() returns true. A turn has a few hundred
+ *     units to give away like this, so that what is short is done at once.
  *   - What is left is a job's: its run() goes on in the same way, once or more often each turn, by
  *     turns with the other jobs, until it answers false.
  *
@@ -82,11 +82,11 @@ static inline bool loop_job_is_under_way(const struct loop_job *job)
  * left: the rest is a job's. A slice that has anything left gives all that is asked for. */
 bool loop_spend(struct loop *loop, unsigned units);
 
-/* Takes units for work that is done already, whatever is left. False: nothing is left now, and the caller
- * does no more of the kind in this turn. */
+/* Takes units for work that is done already, whatever is left. False: nothing is left now, and the
+ * caller does no more of the kind in this turn. */
 bool loop_charge(struct loop *loop, unsigned units);
 
-/* --- timers ----------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 /* A one-shot timer in the caller's struct: no allocation, O(log n). Home loop only. */
 struct loop_timer {
@@ -96,9 +96,9 @@ struct loop_timer {
     bool is_patient;
 };
 void loop_timer_init(struct loop_timer *timer, void (*fn)(struct loop *, struct loop_timer *));
-/* Like loop_timer_init(), for a deadline by which a peer must have said something: time in which the
- * loop did not run does not count (loop_patient_ms()), and the timer fires only after every socket
- * has been polled at or after its deadline, so what the peer said in time has been read. */
+/* Like loop_timer_init(), for a deadline by which a peer must have said something: time in which
+ * the loop did not run does not count (loop_patient_ms()), and the timer fires only after every
+ * socket has been polled at or after its deadline, so what the peer said in time has been read. */
 void loop_timer_init_patient(struct loop_timer *timer,
                              void (*fn)(struct loop *, struct loop_timer *));
 /* (Re)starts: fires once, delay_ms from now. */
@@ -109,17 +109,18 @@ static inline bool loop_timer_is_running(const struct loop_timer *timer)
     return timer->heap_at != 0;
 }
 
-/* --- the loop itself -------------------------------------------------------------------- */
+/* --- the loop itself -------------------------------------------------------------------------- */
 
 /* Monotonic milliseconds, read once a turn. */
 uint64_t loop_now_ms(const struct loop *loop);
 /* Milliseconds in which this loop was able to read its sockets: loop_now_ms() without the times
  * when it stood still for a second or more (a stopped process, a paused container, a swapping
- * host). Ages of what a peer owes are measured by it. Each loop's own: do not compare two loops'. */
+ * host). Ages of what a peer owes are measured by it. Each loop's own: do not compare two
+ * loops'. */
 uint64_t loop_patient_ms(const struct loop *loop);
-/* Milliseconds by the broker's own clock, read once a turn, the same on all loops: it shows a time since
- * 1970 as the wall clock does, goes on while the machine sleeps and between two runs of the broker, and is
- * never set. Deadlines of messages are by it. */
+/* Milliseconds by the broker's own clock, read once a turn, the same on all loops: it shows a time
+ * since 1970 as the wall clock does, goes on while the machine sleeps and between two runs of the
+ * broker, and is never set. Deadlines of messages are by it. */
 uint64_t loop_steady_ms(const struct loop *loop);
 /* Wall-clock milliseconds since 1970, for people: it can be set, forward and back. */
 uint64_t loop_wall_ms(const struct loop *loop);
@@ -134,9 +135,9 @@ struct loop *loop_current(void);
 /* Chunks for outbufs of this loop's connections. */
 struct out_pool *loop_out_pool(struct loop *loop);
 
-/* A place in every loop for a pointer: what a room keeps per loop (route caches, channel tables, counters). A room
- * has one struct loop_slot, with static storage and zero-initialised; setting it for the first time, before
- * loops_start(), takes a place. NULL until it is set. */
+/* A place in every loop for a pointer: what a room keeps per loop (route caches, channel tables,
+ * counters). A room has one struct loop_slot, with static storage and zero-initialised; setting it
+ * for the first time, before loops_start(), takes a place. NULL until it is set. */
 struct loop_slot {
     unsigned number;
 };
@@ -144,16 +145,17 @@ enum { LOOP_SLOTS_MAX = 8 };
 void *loop_slot(const struct loop *loop, const struct loop_slot *slot);
 void loop_set_slot(struct loop *loop, struct loop_slot *slot, void *value);
 
-/* `fn` runs at the end of every turn: after its tasks, before mail is handed over and sockets are written (front
- * ends send confirms here). It runs again in the same turn if tasks were scheduled, or mail to this loop was
- * sent, since. Several are called in the order of registration. Before loops_start() only. */
+/* `fn` runs at the end of every turn: after its tasks, before mail is handed over and sockets are
+ * written (front ends send confirms here). It runs again in the same turn if tasks were scheduled,
+ * or mail to this loop was sent, since. Several are called in the order of registration. Before
+ * loops_start() only. */
 void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop));
 
 /* Called in loops_free(), once no loop runs and no mail is left: a room frees what it keeps in its
  * slot. In reverse order of registration. */
 void loop_at_free(struct loop *loop, void (*fn)(struct loop *loop));
 
-/* --- the set of loops ------------------------------------------------------------------- */
+/* --- the set of loops ------------------------------------------------------------------------- */
 
 struct loops;
 
@@ -175,9 +177,10 @@ void loops_start(struct loops *loops);
 void loops_run(struct loops *loops);
 /* Asks every loop to end after its current turn. Any thread. */
 void loops_stop(struct loops *loops);
-/* Delivers the mail that is still under way and ends the jobs, on this thread, so that what it carries
- * finds its owners while their rooms are there; loop_current() answers the loop meanwhile. After loops_run() has
- * returned (or without it, when loops_start() was not called). False: there was none. */
+/* Delivers the mail that is still under way and ends the jobs, on this thread, so that what it
+ * carries finds its owners while their rooms are there; loop_current() answers the loop meanwhile.
+ * After loops_run() has returned (or without it, when loops_start() was not called). False: there
+ * was none. */
 bool loops_drain(struct loops *loops);
 /* After loops_run() has returned (or without it, when loops_start() was not called). Mail that is
  * still under way is delivered here, on this thread, so that the owner of what it carries can free

@@ -1,4 +1,5 @@
-/* What every loop has: its number, the hooks of its turn and of its end, and a slot for each room. */
+/* What every loop has: its number, the hooks of its turn and of its end, and a slot for each
+ * room. */
 #include "loop/loop_base.h"
 
 #include <stdatomic.h>

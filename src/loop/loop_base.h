@@ -58,7 +58,8 @@ void hooks_call(const struct hooks *hooks, struct loop *loop);
 /* Says which loop's thread this is; NULL: no loop's. */
 void loop_set_current(struct loop *loop);
 
-/* Runs the tasks scheduled so far; what they schedule waits for the next round. False: there were none. */
+/* Runs the tasks scheduled so far; what they schedule waits for the next round. False: there were
+ * none. */
 bool tasks_run(struct loop *loop);
 /* Takes the first job off the list, which is not empty. */
 struct loop_job *jobs_take(struct loop_base *base);

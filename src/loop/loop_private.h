@@ -1,5 +1,5 @@
-/* The struct of a real loop, and what the files that make it up ask of one another: mailbox.c, clocks.c,
- * turn.c and loop.c. Private to this room. */
+/* The struct of a real loop, and what the files that make it up ask of one another: mailbox.c,
+ * clocks.c, turn.c and loop.c. Private to this room. */
 #ifndef LEVERET_LOOP_LOOP_PRIVATE_H
 #define LEVERET_LOOP_LOOP_PRIVATE_H
 
@@ -73,7 +73,7 @@ static inline uint64_t share_end_ns(const struct loop *loop)
     return loop->base.is_draining ? UINT64_MAX : uv_hrtime() + SHARE_NS;
 }
 
-/* --- mailbox.c ---------------------------------------------------------------------------- */
+/* --- mailbox.c -------------------------------------------------------------------------------- */
 
 /* Both deliver what has come, as far as there is time for it. False: there was none. */
 bool mailbox_deliver(struct loop *loop);
@@ -82,7 +82,7 @@ bool mailbox_deliver_own(struct loop *loop);
 void mailbox_hand_over(struct loop *loop);
 void mailbox_free(struct loop *loop);
 
-/* --- clocks.c ----------------------------------------------------------------------------- */
+/* --- clocks.c --------------------------------------------------------------------------------- */
 
 void clocks_init(struct loop *loop);
 void clocks_read(struct loop *loop);
@@ -91,7 +91,7 @@ void clocks_fire(struct loop *loop);
 /* Sees to it that the loop wakes up for the next timer. */
 void clocks_arm(struct loop *loop);
 
-/* --- turn.c ------------------------------------------------------------------------------- */
+/* --- turn.c ----------------------------------------------------------------------------------- */
 
 void turn_init(struct loop *loop);
 /* Does the work of a turn's end but for the timers. True when there was any mail, task or job. */

@@ -12,8 +12,8 @@ uv_loop_t *loop_uv(struct loop *loop);
  * clocks read). */
 void loop_enter(struct loop *loop);
 
-/* `fn` is called each time the turn-end functions have run and the mail is handed over, so perhaps several times
- * a turn; it sends no mail itself, but may schedule tasks. One per loop. */
+/* `fn` is called each time the turn-end functions have run and the mail is handed over, so perhaps
+ * several times a turn; it sends no mail itself, but may schedule tasks. One per loop. */
 void loop_set_flush(struct loop *loop, void (*fn)(struct loop *loop));
 
 /* Called on the loop's thread when it has ended its last turn: close what is open on it. */

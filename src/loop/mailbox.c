@@ -1,6 +1,6 @@
-/* The mail of a loop. The box is a stack of batches: a sender pushes with one compare-and-swap, the loop
- * takes all with one exchange and turns them round. (liburcu's wait-free queue was not taken: its
- * reader sleeps 10 ms when a sender is preempted between two of its stores.)
+/* The mail of a loop. The box is a stack of batches: a sender pushes with one compare-and-swap, the
+ * loop takes all with one exchange and turns them round. (liburcu's wait-free queue was not taken:
+ * its reader sleeps 10 ms when a sender is preempted between two of its stores.)
  *
  *   (1) A batch belongs to its sender until it is pushed, then to the receiver, who reuses it.
  *   (2) `is_asleep` is set before the box is looked at for the last time before a poll that
@@ -28,7 +28,7 @@ struct batch {
     struct mail mails[];
 };
 
-/* --- batches ------------------------------------------------------------------------------ */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 static struct batch *batch_take(struct loop *loop)
 {
@@ -108,7 +108,7 @@ static bool pile_deliver(struct loop *loop, struct pile *pile)
     }
 }
 
-/* --- the box ------------------------------------------------------------------------------ */
+/* --- the box ---------------------------------------------------------------------------------- */
 
 static void box_push(struct loop *to, struct batch *batch)
 {
@@ -146,7 +146,7 @@ bool mailbox_deliver(struct loop *loop)
     return pile_deliver(loop, &loop->taken);
 }
 
-/* --- staging ------------------------------------------------------------------------------ */
+/* --- staging ---------------------------------------------------------------------------------- */
 
 static void hand_over_to(struct loop *from, struct loop *to)
 {
@@ -196,7 +196,7 @@ bool mailbox_deliver_own(struct loop *loop)
     return pile_deliver(loop, &loop->own);
 }
 
-/* --- the end ------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void batches_free(struct batch *batch)
 {

@@ -24,8 +24,8 @@ void timers_stop(struct timers *timers, struct loop_timer *timer);
 /* True when a timer runs; *ret_deadline_ms is then the earliest one's. */
 bool timers_next(const struct timers *timers, uint64_t *ret_deadline_ms);
 /* Fires what is due, in the order of deadlines: at most `most` timers, and never more than are
- * running when it is called, so that one that restarts itself without a delay does not hold up the turn. Returns how
- * many fired. */
+ * running when it is called, so that one that restarts itself without a delay does not hold up the
+ * turn. Returns how many fired. */
 size_t timers_fire(struct timers *timers, struct loop *loop, uint64_t now_ms, size_t most);
 /* Frees the heap; the timers are their owners'. */
 void timers_free(struct timers *timers);

@@ -12,7 +12,7 @@
 #include "base/rcu.h"
 #include "loop/loop_private.h"
 
-/* --- work --------------------------------------------------------------------------------- */
+/* --- work ------------------------------------------------------------------------------------- */
 
 static bool jobs_run(struct loop *loop)
 {
@@ -59,7 +59,7 @@ bool turn_work(struct loop *loop)
     return any;
 }
 
-/* --- from one poll to the next ------------------------------------------------------------ */
+/* --- from one poll to the next ---------------------------------------------------------------- */
 
 void loop_enter(struct loop *loop)
 {

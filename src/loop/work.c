@@ -1,8 +1,8 @@
-/* Tasks, which run once at the end of a turn, and jobs, which do long work in slices: what is the same
- * in real and simulated loops. Each of the two decides for itself when to run a job. */
+/* Tasks, which run once at the end of a turn, and jobs, which do long work in slices: what is the
+ * same in real and simulated loops. Each of the two decides for itself when to run a job. */
 #include "loop/loop_base.h"
 
-/* --- tasks -------------------------------------------------------------------------------- */
+/* --- tasks ------------------------------------------------------------------------------------ */
 
 void loop_task_init(struct loop_task *task, void (*fn)(struct loop *, struct loop_task *))
 {
@@ -45,7 +45,7 @@ bool tasks_run(struct loop *loop)
     return true;
 }
 
-/* --- jobs --------------------------------------------------------------------------------- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 void loop_job_init(struct loop_job *job, bool (*run)(struct loop *, struct loop_job *))
 {

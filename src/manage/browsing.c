@@ -1,8 +1,8 @@
 /* Looking at a queue's messages, without taking any.
  *
- * The messages come in batches: the queue's home fills one within a turn, this thread shows it, and asks again.
- * While the disk is read it looks again every PAUSE_MS; a broker that stops ends the wait. So the home spends
- * little at a time, and what is held is one batch. */
+ * The messages come in batches: the queue's home fills one within a turn, this thread shows it, and
+ * asks again. While the disk is read it looks again every PAUSE_MS; a broker that stops ends the
+ * wait. So the home spends little at a time, and what is held is one batch. */
 #include <stdlib.h>
 
 #include "base/error.h"

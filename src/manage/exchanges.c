@@ -1,5 +1,5 @@
-/* Exchanges and bindings: topology, copied without asking anybody. What an exchange delays is its queue's to
- * tell, and asked last. */
+/* Exchanges and bindings: topology, copied without asking anybody. What an exchange delays is its
+ * queue's to tell, and asked last. */
 #include "manage/exchanges.h"
 
 #include <stdlib.h>

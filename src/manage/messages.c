@@ -91,8 +91,8 @@ const struct column delayed_columns[] = {DELAYED_COLUMNS(COLUMN_ROW) COLUMNS_END
 
 /* --- dead letters ----------------------------------------------------------------------------- */
 
-/* The queue's home moves them; this thread looks from time to time how far it is. Who asked may have gone
- * meanwhile: that does not stop it. */
+/* The queue's home moves them; this thread looks from time to time how far it is. Who asked may
+ * have gone meanwhile: that does not stop it. */
 enum { RETRY_PAUSE_MS = 5 };
 
 struct retrying {

@@ -1,9 +1,9 @@
 /* Queues: their facts, purging, deleting.
  *
- * A queue's numbers belong to its home loop. So a listing first takes a reference of every queue of the
- * vhost (the names are topology, read without a lock), and then asks the loops in rounds: in each,
- * every loop fills in the next SLICE of its own queues, so that no turn grows long however many
- * queues there are. */
+ * A queue's numbers belong to its home loop. So a listing first takes a reference of every queue of
+ * the vhost (the names are topology, read without a lock), and then asks the loops in rounds: in
+ * each, every loop fills in the next SLICE of its own queues, so that no turn grows long however
+ * many queues there are. */
 #include "manage/queues.h"
 
 #include <stdlib.h>
@@ -276,8 +276,8 @@ int home_call_run(struct manage *m, struct home_call *h)
     return ask_loop_later(m->asker, queue_home(h->call.queue), call_on_loop, h);
 }
 
-/* A queue that is gone meanwhile, or is an exchange's own, is none for a client. What else the broker refuses is told
- * in its own words. */
+/* A queue that is gone meanwhile, or is an exchange's own, is none for a client. What else the
+ * broker refuses is told in its own words. */
 static bool refuse_as_told(const struct broker_error *told, struct manage_error *error)
 {
     if (told->refusal == REFUSAL_NOT_FOUND || told->refusal == REFUSAL_RESERVED)

@@ -1,5 +1,5 @@
-/* Users, permissions and users' limits. Each change is made in auth/, which hands it to the definitions; it is
- * told to the event exchange once it is durable. */
+/* Users, permissions and users' limits. Each change is made in auth/, which hands it to the
+ * definitions; it is told to the event exchange once it is durable. */
 #include "manage/users.h"
 
 #include <stdlib.h>
@@ -22,7 +22,8 @@ static bool refuse_missing(struct manage_error *error, struct slice user)
                          SLICE_ARG(user));
 }
 
-/* The end of a change: done, or what it failed with. `reason`: why it is invalid; NULL: it cannot be. */
+/* The end of a change: done, or what it failed with. `reason`: why it is invalid; NULL: it cannot
+ * be. */
 static bool change_end(struct manage_error *error, struct slice user, int err,
                        const struct lv_buffer *reason)
 {

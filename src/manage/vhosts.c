@@ -1,5 +1,5 @@
-/* Vhosts: their facts, creating, tagging, deleting, tracing. They are created on loop 0, as the broker's mail
- * needs a loop to come from. */
+/* Vhosts: their facts, creating, tagging, deleting, tracing. They are created on loop 0, as the
+ * broker's mail needs a loop to come from. */
 #include "manage/vhosts.h"
 #include "broker/vhost_life.h"
 

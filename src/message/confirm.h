@@ -1,7 +1,7 @@
 /* What a queue answers to a publish, and who is told.
  *
- * A publish is answered by each queue of its route: at once, or later, when a persistent message is safe
- * or when the queue lives on another loop. Later answers go to the publisher's sink. */
+ * A publish is answered by each queue of its route: at once, or later, when a persistent message is
+ * safe or when the queue lives on another loop. Later answers go to the publisher's sink. */
 #ifndef LEVERET_MESSAGE_CONFIRM_H
 #define LEVERET_MESSAGE_CONFIRM_H
 
@@ -19,16 +19,16 @@ enum confirm_answer {
 };
 
 /* Who waits for queues to take a message. Answers come on the sink's loop, once for each queue that
- * answered CONFIRM_LATER. `message`: with CONFIRM_GONE what was published, borrowed; NULL when the sink
- * has not been told of one. With every other answer NULL. */
+ * answered CONFIRM_LATER. `message`: with CONFIRM_GONE what was published, borrowed; NULL when the
+ * sink has not been told of one. With every other answer NULL. */
 struct confirm_sink {
     struct loop *loop;
     void (*answer)(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                    struct message *message);
 };
 
-/* Answers a sink: at once when it is on this loop (the calling one), else by mail. The message, or NULL,
- * is shared: mail holds a reference of its own. */
+/* Answers a sink: at once when it is on this loop (the calling one), else by mail. The message, or
+ * NULL, is shared: mail holds a reference of its own. */
 void confirm_sink_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
                          enum confirm_answer answer, struct message *message);
 
@@ -46,8 +46,8 @@ static inline void confirm_answers_add(struct confirm_answers *answers, enum con
     answers->gone |= answer == CONFIRM_GONE;
 }
 
-/* The one answer that all of them make when none is to come: a single refusal refuses the message, and
- * CONFIRM_GONE counts only if no other queue took it. A message without any queue is taken. */
+/* The one answer that all of them make when none is to come: a single refusal refuses the message,
+ * and CONFIRM_GONE counts only if no other queue took it. A message without any queue is taken. */
 static inline enum confirm_answer confirm_answers_sum(const struct confirm_answers *answers)
 {
     if (answers->refused)

@@ -106,7 +106,7 @@ static void fields_put(struct table_writer *w, const struct fields *list)
         table_put_field(w, list->items[i].name, &list->items[i].value);
 }
 
-/* --- entries of a history ----------------------------------------------------------------------- */
+/* --- entries of a history --------------------------------------------------------------------- */
 
 /* What an entry is about. */
 struct cause {
@@ -147,7 +147,8 @@ struct entry {
     size_t merged; /* so many entries were about this */
 };
 
-/* A history may be long, and is gone through at every queue: so entries are found by their hashes. */
+/* A history may be long, and is gone through at every queue: so entries are found by their
+ * hashes. */
 struct history {
     struct entry *entries;
     size_t count, capacity;
@@ -260,7 +261,7 @@ static void put_known_entry(struct table_writer *w, const struct entry *e, bool 
     free(list.items);
 }
 
-/* --- the new entry -------------------------------------------------------------------------------- */
+/* --- the new entry ---------------------------------------------------------------------------- */
 
 /* What the message was before. */
 struct before {
@@ -309,7 +310,7 @@ static void put_new_entry(struct table_writer *w, const struct before *b, bool i
     free(list.items);
 }
 
-/* --- the headers ------------------------------------------------------------------------------------ */
+/* --- the headers ------------------------------------------------------------------------------ */
 
 static void put_grown_history(struct table_writer *w, const struct before *b, struct slice array)
 {
@@ -375,7 +376,7 @@ static bool change_headers(struct before *b, struct lv_buffer *space)
     return is_well;
 }
 
-/* --- the message -------------------------------------------------------------------------------------- */
+/* --- the message ------------------------------------------------------------------------------ */
 
 static struct slice cut(struct slice s)
 {
@@ -423,7 +424,7 @@ struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_
     return m;
 }
 
-/* --- cycles --------------------------------------------------------------------------------------------- */
+/* --- cycles ----------------------------------------------------------------------------------- */
 
 static bool history_of(const struct message *m, struct slice *ret_headers, struct slice *ret)
 {

@@ -1,9 +1,9 @@
-/* What becomes of a message that a queue gives up: the same body under the dead-letter exchange, with
- * its history in the header x-death.
+/* What becomes of a message that a queue gives up: the same body under the dead-letter exchange,
+ * with its history in the header x-death.
  *
  * The layout is RabbitMQ 3.10's, octet by octet, but for two things (docs/differences.md): entries
- * stand newest first, however many there are, and x-last-death-exchange, -queue and -reason are there,
- * as RabbitMQ 3.13 and later do it.
+ * stand newest first, however many there are, and x-last-death-exchange, -queue and -reason are
+ * there, as RabbitMQ 3.13 and later do it.
  *
  * Pure; any thread. */
 #ifndef LEVERET_MESSAGE_DEATH_H
@@ -47,7 +47,8 @@ struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_
  * DEATH_REJECTED. */
 bool dead_letter_turns(const struct message *dead_letter, struct slice queue);
 
-/* Appends the queues of its history to a log line, newest first: ["c","b","a"]. At most the first few. */
+/* Appends the queues of its history to a log line, newest first: ["c","b","a"]. At most the first
+ * few. */
 struct lv_buffer;
 void dead_letter_describe(struct lv_buffer *out, const struct message *dead_letter,
                           struct slice queue);

@@ -16,8 +16,9 @@ struct dead_letter_origin {
 bool dead_letter_origin(const struct message *message, struct dead_letter_origin *ret);
 
 /* The message as it stood in that queue: under the exchange and the key by which it had come. Its
- * history (x-death, x-first-death-..., x-last-death-...) is left out, unless it is to be kept. It has no
- * expiration: that has run out once. The caller owns the reference. NULL when there is no memory. */
+ * history (x-death, x-first-death-..., x-last-death-...) is left out, unless it is to be kept. It
+ * has no expiration: that has run out once. The caller owns the reference. NULL when there is no
+ * memory. */
 struct message *dead_letter_revive(const struct message *message,
                                    const struct dead_letter_origin *origin, bool keep_history);
 

@@ -45,7 +45,7 @@ struct dedup_entry *dedup_cache_find(const struct dedup_cache *cache, struct val
     return entry ? &cache->entries[entry] : NULL;
 }
 
-/* --- growing --------------------------------------------------------------------------------- */
+/* --- growing ---------------------------------------------------------------------------------- */
 
 static void make_places(struct dedup_cache *cache)
 {
@@ -94,7 +94,7 @@ struct dedup_entry *dedup_cache_add(struct dedup_cache *cache, struct value_hash
     return entry;
 }
 
-/* --- removing -------------------------------------------------------------------------------- */
+/* --- removing --------------------------------------------------------------------------------- */
 
 /* Whether an entry at `from` would be found if it stood at the hole before it. */
 static bool may_move(const struct dedup_cache *cache, uint32_t hole, uint32_t from)
@@ -145,7 +145,7 @@ void dedup_cache_free(struct dedup_cache *cache)
     *cache = (struct dedup_cache){0};
 }
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* Equal values have the same letter and bytes: integers of any width, strings and binary. */
 struct value_hash value_hash_of(const struct field *f)

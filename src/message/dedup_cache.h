@@ -1,5 +1,6 @@
-/* Values that deduplication has seen: at most a fixed number, of which the oldest is dropped first. A value is
- * known by its 128-bit hash, so each costs the same, however long it is. Not locked: its owner is. */
+/* Values that deduplication has seen: at most a fixed number, of which the oldest is dropped first.
+ * A value is known by its 128-bit hash, so each costs the same, however long it is. Not locked: its
+ * owner is. */
 #ifndef LEVERET_MESSAGE_DEDUP_CACHE_H
 #define LEVERET_MESSAGE_DEDUP_CACHE_H
 
@@ -14,8 +15,8 @@ struct value_hash {
     uint64_t low, high;
 };
 
-/* Returns the hash of a field's value. Integers of any width are equal if their numbers are, strings and binary
- * if their bytes are. */
+/* Returns the hash of a field's value. Integers of any width are equal if their numbers are,
+ * strings and binary if their bytes are. */
 struct value_hash value_hash_of(const struct field *field);
 
 struct dedup_entry {
@@ -39,7 +40,8 @@ struct dedup_cache {
     uint32_t place_count;            /* 0 or a power of two, more than twice `capacity` */
 };
 
-/* Returns the entry, or NULL if there is none. Valid until the next call of dedup_cache_add() or dedup_cache_remove(). */
+/* Returns the entry, or NULL if there is none. Valid until the next call of dedup_cache_add() or
+ * dedup_cache_remove(). */
 struct dedup_entry *dedup_cache_find(const struct dedup_cache *cache, struct value_hash value);
 
 /* Adds a value that is not there, as the newest. There must be room: asserted. */

@@ -1,4 +1,5 @@
-/* The header x-delay is read as the plugin for delayed messages reads it, and written as it writes it. */
+/* The header x-delay is read as the plugin for delayed messages reads it, and written as it writes
+ * it. */
 #include "message/delay_header.h"
 
 #include "base/buffer.h"
@@ -64,8 +65,8 @@ struct slice delay_header_bcc(const struct message *waiting)
     return is_there ? f.bytes : SLICE_EMPTY;
 }
 
-/* The headers without the first BCC, and with the first x-delay negative: a signedint, as the plugin
- * writes it, where it fits. */
+/* The headers without the first BCC, and with the first x-delay negative: a signedint, as the
+ * plugin writes it, where it fits. */
 static struct slice headers_when_due(struct slice headers, struct lv_buffer *space)
 {
     struct table_writer w;

@@ -1,12 +1,12 @@
-/* A delivery: a message on its way to a consumer, as its parts. Routing looks at the same parts of a message
- * that is being published. */
+/* A delivery: a message on its way to a consumer, as its parts. Routing looks at the same parts of
+ * a message that is being published. */
 #ifndef LEVERET_MESSAGE_DELIVERY_H
 #define LEVERET_MESSAGE_DELIVERY_H
 
 #include "message/message.h"
 
-/* The slices are borrowed for the call. `message` is NULL if the bytes lie elsewhere (on the short way from
- * one socket to another); whoever keeps the body for later takes a reference. */
+/* The slices are borrowed for the call. `message` is NULL if the bytes lie elsewhere (on the short
+ * way from one socket to another); whoever keeps the body for later takes a reference. */
 struct delivery {
     struct slice exchange;
     struct slice routing_key;

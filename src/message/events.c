@@ -1,4 +1,5 @@
-/* An event is a key and a table of headers, which are written here; somebody else publishes them. */
+/* An event is a key and a table of headers, which are written here; somebody else publishes
+ * them. */
 #include "message/events.h"
 
 #include <inttypes.h>
@@ -7,7 +8,7 @@
 #include "wire/erlang_text.h"
 #include "wire/table.h"
 
-/* --- who ------------------------------------------------------------------------------------ */
+/* --- who -------------------------------------------------------------------------------------- */
 
 static _Thread_local struct slice actor;
 
@@ -23,7 +24,7 @@ struct slice events_actor(void)
     return actor.n ? actor : slice_str(EVENT_ACTOR_INTERNAL);
 }
 
-/* --- fields --------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 /* table_describe() puts a list's brackets around the one field. */
 static void put_argument_texts(struct table_writer *w, struct slice table)
@@ -104,7 +105,7 @@ static void put_field(struct table_writer *w, const struct event_field *f)
     }
 }
 
-/* --- sending -------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 void event_send(struct events *events, const char *key, const struct event_field *fields,
                 size_t count)

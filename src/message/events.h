@@ -1,13 +1,13 @@
-/* Events: what happens in the broker, published to the topic exchange amq.rabbitmq.event of one vhost
- * (event_exchange.vhost), with an empty body and the facts in headers, as RabbitMQ's plugin does
- * (docs/tracing.md lists all of them).
+/* Events: what happens in the broker, published to the topic exchange amq.rabbitmq.event of one
+ * vhost (event_exchange.vhost), with an empty body and the facts in headers, as RabbitMQ's plugin
+ * does (docs/tracing.md lists all of them).
  *
  *     event_emit(events, "user.created", EVENT_ACTOR, EVENT_STR("name", name));
  *
- * costs one relaxed load while nothing is bound to the exchange. It may be called on any loop and any
- * other thread, with the topology locked or not. The fields are written as they are given. Whoever made
- * the struct events publishes them (broker/event_exchange.c): on loop 0, so that events caused by one
- * another arrive in order, with timestamp_in_ms as the last field.
+ * costs one relaxed load while nothing is bound to the exchange. It may be called on any loop and
+ * any other thread, with the topology locked or not. The fields are written as they are given.
+ * Whoever made the struct events publishes them (broker/event_exchange.c): on loop 0, so that
+ * events caused by one another arrive in order, with timestamp_in_ms as the last field.
  *
  * The events of exchanges, bindings, queues and vhosts are in topology/topology_events.h. */
 #ifndef LEVERET_MESSAGE_EVENTS_H
@@ -25,7 +25,7 @@ struct field;
 
 #define EVENT_EXCHANGE "amq.rabbitmq.event"
 
-/* --- emitting ------------------------------------------------------------------------------- */
+/* --- emitting --------------------------------------------------------------------------------- */
 
 enum event_field_kind {
     EVENT_FIELD_NONE, /* left out */
@@ -74,8 +74,8 @@ enum { EVENT_STATE_BOUND = 1, EVENT_STATE_STOPPED = 2 };
 /* Where events go. Zero-initialised it publishes nothing. */
 struct events {
     _Atomic unsigned state; /* EVENT_STATE_... */
-    /* Publishes an event with these headers, a table, of which it takes the bytes. `key` is a literal.
-     * Any thread. Set before anybody listens. */
+    /* Publishes an event with these headers, a table, of which it takes the bytes. `key` is a
+     * literal. Any thread. Set before anybody listens. */
     void (*publish)(struct events *events, const char *key, struct lv_buffer *headers);
 };
 
@@ -89,8 +89,8 @@ static inline bool events_are_wanted(const struct events *events)
 /* Notes whether the event exchange has bindings. The topology lock is held. */
 void events_set_bound(struct events *events, bool is_bound);
 
-/* No event is published from here on: what still happens, happens to a broker that is being taken down.
- * After the loops have stopped. */
+/* No event is published from here on: what still happens, happens to a broker that is being taken
+ * down. After the loops have stopped. */
 void events_stop(struct events *events);
 
 /* The fields are evaluated only if somebody listens; all is copied. */

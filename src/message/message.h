@@ -27,17 +27,18 @@ struct message {
     uint8_t bytes[];  /* exchange, routing key, header, body */
 };
 
-/* Makes a message with a header in the format HEADER_AMQP_0_9_1, whose body is still to be written to
- * message_body_space(). Returns NULL if there is no memory. The caller owns the one reference. */
+/* Makes a message with a header in the format HEADER_AMQP_0_9_1, whose body is still to be written
+ * to message_body_space(). Returns NULL if there is no memory. The caller owns the one
+ * reference. */
 struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
                                uint64_t body_bytes, bool is_persistent);
 
-/* Makes a message of what the log or a segment has stored, in the format it was stored with. NULL when
- * there is no memory. The caller owns the one reference. */
+/* Makes a message of what the log or a segment has stored, in the format it was stored with. NULL
+ * when there is no memory. The caller owns the one reference. */
 struct message *message_from_store(const struct log_message *stored);
 
-/* Gives it room for a body of another size, and keeps what of the body fits. Only while nobody else has
- * a reference. False, with *message as it was, when there is no memory. */
+/* Gives it room for a body of another size, and keeps what of the body fits. Only while nobody else
+ * has a reference. False, with *message as it was, when there is no memory. */
 bool message_grow(struct message **message, uint64_t body_bytes);
 
 void message_free(struct message *message);

@@ -1,5 +1,5 @@
-/* What the broker's features read of a message's header: the one place that knows how each format keeps it.
- * Only AMQP 0-9-1's is known so far: a header in another format asks for nothing. */
+/* What the broker's features read of a message's header: the one place that knows how each format
+ * keeps it. Only AMQP 0-9-1's is known so far: a header in another format asks for nothing. */
 #include "message/message_header.h"
 
 #include "wire/properties.h"

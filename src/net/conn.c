@@ -1,5 +1,6 @@
-/* The life of a connection: how it begins, what its owner may ask of it, and the way to its end. Its bytes are
- * the matter of conn_input.c and conn_output.c; how they cross the socket, of its stream (stream.h). */
+/* The life of a connection: how it begins, what its owner may ask of it, and the way to its end.
+ * Its bytes are the matter of conn_input.c and conn_output.c; how they cross the socket, of its
+ * stream (stream.h). */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -16,7 +17,7 @@ enum {
     LOW_DEFAULT = 64 * 1024,
 };
 
-/* --- the way to the end --------------------------------------------------------------------- */
+/* --- the way to the end ----------------------------------------------------------------------- */
 
 static void conn_closed(uv_handle_t *handle)
 {
@@ -101,7 +102,7 @@ void conns_stop(struct net_loop *net)
     }
 }
 
-/* --- polling -------------------------------------------------------------------------------- */
+/* --- polling ---------------------------------------------------------------------------------- */
 
 static uint8_t conn_wanted(const struct net_conn *conn)
 {
@@ -129,8 +130,8 @@ void conn_watch(struct net_conn *conn)
         conn_poll(conn, wanted);
 }
 
-/* The socket is ready for something. An error of it is an event of its own in libuv, which then polls no
- * more: reading and writing will tell which one. */
+/* The socket is ready for something. An error of it is an event of its own in libuv, which then
+ * polls no more: reading and writing will tell which one. */
 static void conn_ready(uv_poll_t *uv, int status, int events)
 {
     struct net_conn *conn = lv_container_of(uv, struct net_conn, uv);
@@ -151,7 +152,7 @@ static void conn_ready(uv_poll_t *uv, int status, int events)
         conn_poll(conn, conn_wanted(conn));
 }
 
-/* --- the beginning -------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static struct net_conn *conn_create(struct net_loop *net, struct net_stream *stream)
 {
@@ -199,7 +200,7 @@ void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owne
         conn_start_reading(conn);
 }
 
-/* --- what is known of it -------------------------------------------------------------------- */
+/* --- what is known of it ---------------------------------------------------------------------- */
 
 enum net_peer_state net_look_at_peer(const struct net_conn *conn)
 {

@@ -1,9 +1,9 @@
-/* Bytes that come in: a connection whose stream has something is read a few times, FULL_READS_MAX at most before
- * others have their turn, into one buffer that all connections of a loop share, and its owner consumes them where
- * they are.
+/* Bytes that come in: a connection whose stream has something is read a few times, FULL_READS_MAX
+ * at most before others have their turn, into one buffer that all connections of a loop share, and
+ * its owner consumes them where they are.
  *
- * An owner is never called from within a call of its own to this room: what a flush finds out, and the bytes of a
- * connection that is resumed, are deferred to a task at the end of the turn. */
+ * An owner is never called from within a call of its own to this room: what a flush finds out, and
+ * the bytes of a connection that is resumed, are deferred to a task at the end of the turn. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ enum {
     FULL_READS_MAX = 4,
 };
 
-/* --- calls to the owner that wait for the end of the turn ----------------------------------- */
+/* --- calls to the owner that wait for the end of the turn ------------------------------------- */
 
 static void conn_defer(struct net_conn *conn)
 {
@@ -38,7 +38,7 @@ void conn_defer_drained(struct net_conn *conn)
     conn_defer(conn);
 }
 
-/* --- bytes in ------------------------------------------------------------------------------ */
+/* --- bytes in --------------------------------------------------------------------------------- */
 
 /* Saves what the read owner has not consumed, so that another connection can have the buffer. */
 static void buffer_release(struct net_loop *net)

@@ -1,5 +1,5 @@
-/* Bytes that go out: a flush tries one writev. What the stream does not take stays in `out`, and goes on when the
- * stream can take more. */
+/* Bytes that go out: a flush tries one writev. What the stream does not take stays in `out`, and
+ * goes on when the stream can take more. */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -11,7 +11,7 @@ enum {
     WRITE_SLICES_MAX = 64,
 };
 
-/* --- bytes out ----------------------------------------------------------------------------- */
+/* --- bytes out -------------------------------------------------------------------------------- */
 
 struct outbuf *net_out(struct net_conn *conn)
 {
@@ -68,7 +68,8 @@ static void conn_sent(struct net_conn *conn, size_t n)
     conn->sent_at_ms = loop_now_ms(conn->net->loop);
 }
 
-/* The first chunks of the output, at most WRITE_SLICES_MAX. Returns how many; *ret_bytes is their sum. */
+/* The first chunks of the output, at most WRITE_SLICES_MAX. Returns how many; *ret_bytes is their
+ * sum. */
 static int out_slices(const struct net_conn *conn, struct iovec *ret, size_t *ret_bytes)
 {
     int n = 0;
@@ -132,7 +133,7 @@ void net_set_send_timeout(struct net_conn *conn, uint32_t ms)
     conn->send_timeout_ms = ms;
 }
 
-/* --- writing ------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void conn_wait(struct net_conn *conn)
 {

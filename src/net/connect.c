@@ -1,9 +1,9 @@
-/* Connecting outwards: the name's addresses are found (by libuv's threads, unless it is an address), then tried
- * one after the other until one answers or the time is up. The result is reported from a timer, never from within
- * net_connect().
+/* Connecting outwards: the name's addresses are found (by libuv's threads, unless it is an
+ * address), then tried one after the other until one answers or the time is up. The result is
+ * reported from a timer, never from within net_connect().
  *
- * The attempt is freed when `connected` has been called or it was cancelled, and libuv has let go of its handle
- * and of the request for the name. */
+ * The attempt is freed when `connected` has been called or it was cancelled, and libuv has let go
+ * of its handle and of the request for the name. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -42,7 +42,7 @@ struct net_connect {
     char why[128];
 };
 
-/* --- the end -------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void free_if_let_go(struct net_connect *c)
 {
@@ -121,7 +121,7 @@ void connects_stop(struct net_loop *net)
     }
 }
 
-/* --- one address ---------------------------------------------------------------------------- */
+/* --- one address ------------------------------------------------------------------------------ */
 
 static void try_next(struct net_connect *c);
 
@@ -166,8 +166,8 @@ static void socket_ready(uv_poll_t *uv, int status, int events)
         attempt_failed(c, number);
 }
 
-/* Returns an errno, or 0 when the attempt is under way: socket_ready() is called also when it has worked at
- * once. */
+/* Returns an errno, or 0 when the attempt is under way: socket_ready() is called also when it has
+ * worked at once. */
 static int attempt_begin(struct net_connect *c)
 {
     int yes = 1;
@@ -191,7 +191,7 @@ static int attempt_begin(struct net_connect *c)
     return 0;
 }
 
-/* --- one address after the other ------------------------------------------------------------- */
+/* --- one address after the other -------------------------------------------------------------- */
 
 /* Takes the next address into c->address. Returns false when there is none. */
 static bool take_address(struct net_connect *c)
@@ -209,7 +209,8 @@ static bool take_address(struct net_connect *c)
     return true;
 }
 
-/* In the end `told` fires. While libuv still closes the handle of the attempt before, that is waited for. */
+/* In the end `told` fires. While libuv still closes the handle of the attempt before, that is
+ * waited for. */
 static void try_next(struct net_connect *c)
 {
     loop_timer_start(c->loop, &c->told, 0);
@@ -253,7 +254,7 @@ static void limit_passed(struct loop *loop, struct loop_timer *timer)
     fail(c);
 }
 
-/* --- the beginning -------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static void find_name(struct net_connect *c)
 {

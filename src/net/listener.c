@@ -1,4 +1,5 @@
-/* Listeners live on loop 0, which accepts and sends each socket by mail to the loop whose turn it is.
+/* Listeners live on loop 0, which accepts and sends each socket by mail to the loop whose turn it
+ * is.
  *
  * With the process out of descriptors, accept(2) would fail for ever while the kernel reports the
  * listener as ready, and the loop would spin. So one descriptor is kept in reserve: it is given up,
@@ -25,8 +26,8 @@ enum {
     REST_MS = 100,
 };
 
-/* What becomes of an accepted socket. Shared with the mail that carries sockets: the listener may be closed
- * before that arrives. */
+/* What becomes of an accepted socket. Shared with the mail that carries sockets: the listener may
+ * be closed before that arrives. */
 struct accepting {
     _Atomic unsigned refs;
     net_accepted_fn *accepted;
@@ -214,7 +215,7 @@ static int listener_create(struct loops *loops, int fd, uint16_t port, net_accep
     return 0;
 }
 
-/* --- TCP ----------------------------------------------------------------------------------- */
+/* --- TCP -------------------------------------------------------------------------------------- */
 
 static void set_option(int fd, int level, int option, int value)
 {
@@ -276,7 +277,7 @@ uint16_t net_listener_port(const struct net_listener *listener)
     return listener->port;
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void listener_closed(uv_handle_t *handle)
 {

@@ -46,19 +46,20 @@ struct net_address {
     bool is_loopback;
 };
 
-/* Who is at both ends. A layer that knows more (a certificate, a protocol's version, the address that a proxy
- * tells) adds a member here and fills it in. */
+/* Who is at both ends. A layer that knows more (a certificate, a protocol's version, the address
+ * that a proxy tells) adds a member here and fills it in. */
 struct net_peer {
     struct net_address local;
     struct net_address peer;
 };
 
-/* --- listening -------------------------------------------------------------------------- */
+/* --- listening -------------------------------------------------------------------------------- */
 
 struct net_listener;
 
-/* Keeps `count` of the process's file descriptors for other uses, files above all: a peer that would get
- * one of them is closed at once. Before the first net_listen(); 0 when it is not called. */
+/* Keeps `count` of the process's file descriptors for other uses, files above all: a peer that
+ * would get one of them is closed at once. Before the first net_listen(); 0 when it is not
+ * called. */
 void net_leave_descriptors(unsigned count);
 
 /* Listens on address:port ("127.0.0.1", "::", ...; port 0 lets the kernel choose). Accepted sockets
@@ -89,7 +90,7 @@ uint16_t net_listener_port(const struct net_listener *listener);
  * fine. loops_free() closes those that are left: their pointers are then dead. */
 void net_listener_close(struct net_listener **listener);
 
-/* --- connecting ------------------------------------------------------------------------- */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 struct net_connect; /* an attempt under way */
 
@@ -102,20 +103,22 @@ struct net_connect_options {
     void *layer_arg;
 };
 
-/* The attempt has ended. With error 0 the connection is `conn`, and net_attach() must be called within; else
- * conn and peer are NULL, and lv_error_reason(error) says what failed: ERR_NOT_FOUND (no such name), ERR_REFUSED,
- * ERR_TIMED_OUT, ERR_CLOSED (the loops stop), ERR_NO_DESCRIPTORS, ERR_IO ... */
+/* The attempt has ended. With error 0 the connection is `conn`, and net_attach() must be called
+ * within; else conn and peer are NULL, and lv_error_reason(error) says what failed: ERR_NOT_FOUND
+ * (no such name), ERR_REFUSED, ERR_TIMED_OUT, ERR_CLOSED (the loops stop), ERR_NO_DESCRIPTORS,
+ * ERR_IO ... */
 typedef void net_connected_fn(struct loop *loop, void *arg, int error, struct net_conn *conn,
                               const struct net_peer *peer);
 
-/* Opens a connection outwards, which lives on this loop. Calls `connected` once, on the loop and never from
- * within this call; the pointer is dead then. The options are copied. On the loop's thread. */
+/* Opens a connection outwards, which lives on this loop. Calls `connected` once, on the loop and
+ * never from within this call; the pointer is dead then. The options are copied. On the loop's
+ * thread. */
 struct net_connect *net_connect(struct loop *loop, const struct net_connect_options *options,
                                 net_connected_fn *connected, void *arg);
 /* Gives an attempt up: `connected` is not called. Clears the pointer. NULL is fine. On its loop. */
 void net_connect_cancel(struct net_connect **connect);
 
-/* --- connections ------------------------------------------------------------------------ */
+/* --- connections ------------------------------------------------------------------------------ */
 
 /* Must be called once in `accepted`; reading starts. The owner is borrowed until on_end. */
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner);
@@ -142,8 +145,8 @@ void net_pause(struct net_conn *conn);
 void net_resume(struct net_conn *conn);
 bool net_is_paused(const struct net_conn *conn);
 
-/* After net_resume(): presents what was left now, and not at the end of the turn. Not for use within a
- * call that net makes. */
+/* After net_resume(): presents what was left now, and not at the end of the turn. Not for use
+ * within a call that net makes. */
 void net_present(struct net_conn *conn);
 
 /* What the kernel knows about the peer, also while the connection is paused and an end would not be
@@ -151,14 +154,14 @@ void net_present(struct net_conn *conn);
 enum net_peer_state { NET_PEER_THERE, NET_PEER_ENDED, NET_PEER_RESET };
 enum net_peer_state net_look_at_peer(const struct net_conn *conn);
 
-/* From now on the connection ends, with ERR_TIMED_OUT, when output waits and the peer takes none of it
- * for this long, not even into its kernel's buffer. 0: it does not. */
+/* From now on the connection ends, with ERR_TIMED_OUT, when output waits and the peer takes none of
+ * it for this long, not even into its kernel's buffer. 0: it does not. */
 void net_set_send_timeout(struct net_conn *conn, uint32_t ms);
 
 /* Ends the connection: with `flush`, after what is in net_out() has been written (given up after
- * 3 s) and the peer has closed its side (given up after 1 s more, so that it can read our last frames
- * while it is still sending), else at once. No on_bytes and no on_drained afterwards; on_end comes
- * later in this turn or in a later one. A second call without `flush` ends the waiting. */
+ * 3 s) and the peer has closed its side (given up after 1 s more, so that it can read our last
+ * frames while it is still sending), else at once. No on_bytes and no on_drained afterwards; on_end
+ * comes later in this turn or in a later one. A second call without `flush` ends the waiting. */
 void net_close(struct net_conn *conn, bool flush);
 
 /* Bytes received and sent since accept, for statistics. */
@@ -173,8 +176,8 @@ size_t net_unread(const struct net_conn *conn);
 /* loop_now_ms() of the last byte sent (accept, when none was). */
 uint64_t net_sent_at_ms(const struct net_conn *conn);
 
-/* Sets up this room's part of every loop; loops_free() takes it down. Before loops_start() and before
- * any other function here. */
+/* Sets up this room's part of every loop; loops_free() takes it down. Before loops_start() and
+ * before any other function here. */
 void net_init(struct loops *loops);
 
 #endif

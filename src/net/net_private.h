@@ -18,8 +18,9 @@
  *
  *   (1) A connection in `dirty` has output nobody has tried to write yet.
  *   (2) `unflushed` is about the sum of their output; it decides when an early flush pays.
- *   (3) buffer[unread_start .. +unread_n) is what the owner of `read_owner` has not consumed. It stays
- *       there until another connection needs the buffer; then it is saved in that connection's `unread`. */
+ *   (3) buffer[unread_start .. +unread_n) is what the owner of `read_owner` has not consumed. It
+ *       stays there until another connection needs the buffer; then it is saved in that
+ *       connection's `unread`. */
 struct net_loop {
     struct loop *loop;
     struct lv_list conns; /* all of this loop */
@@ -88,7 +89,7 @@ struct net_conn {
 
 struct net_loop *net_of(const struct loop *loop);
 
-/* --- address.c ------------------------------------------------------------------------------ */
+/* --- address.c -------------------------------------------------------------------------------- */
 
 union socket_address {
     struct sockaddr any;
@@ -103,10 +104,11 @@ struct net_address address_format(const union socket_address *address);
 /* Who is at both ends of a socket. */
 struct net_peer address_both_ends(int fd);
 
-/* --- conn.c --------------------------------------------------------------------------------- */
+/* --- conn.c ----------------------------------------------------------------------------------- */
 
-/* Makes the connection of a connected socket, which it takes, on the calling loop. `layer` may be NULL.
- * After an error the socket is closed. The caller hands *ret to its owner in the same turn. */
+/* Makes the connection of a connected socket, which it takes, on the calling loop. `layer` may be
+ * NULL. After an error the socket is closed. The caller hands *ret to its owner in the same
+ * turn. */
 int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
               struct net_conn **ret);
 
@@ -116,11 +118,11 @@ void conn_close(struct net_conn *conn, int error);
 void conn_linger(struct net_conn *conn);
 /* Closes every connection of the loop. */
 void conns_stop(struct net_loop *net);
-/* Sees to it that the socket is polled for what the connection waits for. It may be polled for more: that
- * ends when it happens, so that a short pause costs no system call. */
+/* Sees to it that the socket is polled for what the connection waits for. It may be polled for
+ * more: that ends when it happens, so that a short pause costs no system call. */
 void conn_watch(struct net_conn *conn);
 
-/* --- conn_input.c --------------------------------------------------------------------------- */
+/* --- conn_input.c ----------------------------------------------------------------------------- */
 
 void conn_start_reading(struct net_conn *conn);
 /* Reads what the stream has, a few times at most, and hands it over. */
@@ -131,7 +133,7 @@ void conn_defer_drained(struct net_conn *conn);
 /* Makes the calls to owners that were deferred. */
 void conns_call_deferred(struct loop *loop, struct loop_task *task);
 
-/* --- conn_output.c -------------------------------------------------------------------------- */
+/* --- conn_output.c ---------------------------------------------------------------------------- */
 
 /* Writes what there is, as far as the stream takes it. */
 void conn_flush(struct net_conn *conn);
@@ -140,7 +142,7 @@ void conn_look(struct net_conn *conn);
 /* Writes what is dirty. */
 void conns_flush(struct loop *loop);
 
-/* --- listener.c, connect.c ------------------------------------------------------------------ */
+/* --- listener.c, connect.c -------------------------------------------------------------------- */
 
 /* Closes the listeners that are still there. */
 void listeners_free(struct net_loop *net);

@@ -6,9 +6,10 @@
  * earlier one.
  *
  * What can go wrong:
- *   - writing the log fails: whoever waits is refused, the owner of the journal is told (on_failure), and
- *     nothing persistent is taken any more; deliveries go on;
- *   - a segment cannot be written for want of room or descriptors: it is tried again (journal_try_again);
+ *   - writing the log fails: whoever waits is refused, the owner of the journal is told
+ *     (on_failure), and nothing persistent is taken any more; deliveries go on;
+ *   - a segment cannot be written for want of room or descriptors: it is tried again
+ *     (journal_try_again);
  *   - an owner's definition is not safe yet: its confirms are parked until it is. */
 #include "paging/journal.h"
 

@@ -6,9 +6,9 @@
  *
  *   (1) A publisher is answered after the ticket of its persistent message is safe.
  *   (2) Everything about a lane is staged by its home, in the order in which it happened.
- *   (3) `dirty` lists the lanes that depend on log files, each with the file of its oldest record that
- *       counts, the oldest first. A lane whose file is older than the log wants to keep writes a snapshot,
- *       and is put at the end.
+ *   (3) `dirty` lists the lanes that depend on log files, each with the file of its oldest record
+ *       that counts, the oldest first. A lane whose file is older than the log wants to keep writes
+ *       a snapshot, and is put at the end.
  *
  * One journal_loop per loop (journal_slot), used on that loop alone. */
 #ifndef LEVERET_PAGING_JOURNAL_H

@@ -1,11 +1,11 @@
-/* The messages of the last life are read while this one has begun already, on a thread that is no loop.
- * Then each loop gets its queues, and what was held for them (held.h).
+/* The messages of the last life are read while this one has begun already, on a thread that is no
+ * loop. Then each loop gets its queues, and what was held for them (held.h).
  *
  *   (1) Until a loop has its queues it gives back no file of the log.
- *   (2) Nothing about a queue that is being restored is staged. So a crash meanwhile finds the log as the
- *       last life left it, and behind it what has become of other queues since.
- *   (3) A queue that is made meanwhile may get an id that a deleted queue has in the log: the first thing
- *       that is staged of it is that the older one is gone. */
+ *   (2) Nothing about a queue that is being restored is staged. So a crash meanwhile finds the log
+ *       as the last life left it, and behind it what has become of other queues since.
+ *   (3) A queue that is made meanwhile may get an id that a deleted queue has in the log: the first
+ *       thing that is staged of it is that the older one is gone. */
 #include "paging/journal.h"
 
 #include <stdlib.h>

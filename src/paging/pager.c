@@ -1,7 +1,8 @@
 /* A lane's segments: their list, in order and without overlap; what is live in each; when they
  * are removed.
  *
- *   written (pager_out.c) -> read back (pager_in.c) or settled (pager_left) -> nothing is live in it
+ *   written (pager_out.c) -> read back (pager_in.c) or settled (pager_left) -> nothing is live in
+ *   it
  *     -> the log is told -> that is safe -> its file is removed
  *
  * A segment in which nothing is live stays while a snapshot that names it is under way, and

@@ -84,7 +84,7 @@ void pager_find_log_only(struct lane *l);
  * false if there is no such message. */
 bool pager_undeliver(struct lane *l, uint64_t sequence);
 
-/* --- reading without taking (pager_browse.c) --- */
+/* --- reading without taking (pager_browse.c) -------------------------------------------------- */
 
 /* Looks at what is on disk alone, front to back, and changes nothing. One reader serves all
  * lanes of an owner, with one read at a time; it holds one piece of a segment. */

@@ -1,7 +1,7 @@
 /* Asks the segments' thread to read or to sync, and brings the answer home by mail.
  *
- * While an answer is on its way the lane, and so its owner, is held; what it is about may have gone: the
- * asker is told by a segment that is NULL. */
+ * While an answer is on its way the lane, and so its owner, is held; what it is about may have
+ * gone: the asker is told by a segment that is NULL. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /* From disk to whoever looks: segments are read front to back, and nothing is changed by it.
  *
  *   (1) What stands in a block counts only while the queue has it on disk alone, looked up for each
- *       message when it is asked for: meanwhile it may have been read for good, delivered or dropped.
- *   (2) A segment may go while it is read. Then what was read of it counts for nothing, and the cursor
- *       is found again by its sequence number.
+ *       message when it is asked for: meanwhile it may have been read for good, delivered or
+ *       dropped.
+ *   (2) A segment may go while it is read. Then what was read of it counts for nothing, and the
+ *       cursor is found again by its sequence number.
  *   (3) The reader holds one piece, of about PIECE_BYTES or of one block when that is larger. */
 #include "paging/pager_private.h"
 

@@ -113,7 +113,7 @@ struct pager {
     bool has_unknown_deadlines;
 };
 
-/* --- pager.c --- */
+/* --- pager.c ---------------------------------------------------------------------------------- */
 
 /* The lane's pager, made when there is none. Home. */
 struct pager *pager_of(struct lane *l);
@@ -180,7 +180,7 @@ void pager_end_empty_segments(struct lane *l);
 void pager_hold_segments(struct lane *l);
 void pager_release_segments(struct lane *l);
 
-/* --- pager_out.c --- */
+/* --- pager_out.c ------------------------------------------------------------------------------ */
 
 /* Whether a write that failed so may be tried again later. */
 bool pager_may_pass(int error);
@@ -207,7 +207,7 @@ uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *
 void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, uint64_t slots,
                        bool is_copy);
 
-/* --- pager_ask.c --- */
+/* --- pager_ask.c ------------------------------------------------------------------------------ */
 
 struct pager_ask;
 
@@ -240,7 +240,7 @@ void pager_read_segment(struct lane *l, struct segment *s, const struct pager_as
 /* Syncs what has been written of a segment so far: ask->offset bytes. */
 void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done *done);
 
-/* --- pager_fetch.c --- */
+/* --- pager_fetch.c ---------------------------------------------------------------------------- */
 
 /* The chunk is in memory: frees what was fetched of it. */
 void pager_fetch_forget(struct pager *p, uint64_t chunk);
@@ -254,12 +254,12 @@ void pager_fetch_drop(struct pager *p);
 /* Nobody waits for what was fetched: frees it. */
 void pager_fetch_free(struct pager *p);
 
-/* --- pager_scan.c --- */
+/* --- pager_scan.c ----------------------------------------------------------------------------- */
 
 /* The segment has a new block, or one that was read. */
 void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes);
 
-/* --- pager_unacked.c --- */
+/* --- pager_unacked.c -------------------------------------------------------------------------- */
 
 /* Whether what the segments hold of this number is still what the queue has. */
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
@@ -267,7 +267,7 @@ bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 /* Whether the message with this number is unacked, and on disk. */
 bool pager_is_unacked_on_disk(const struct lane *l, uint64_t sequence);
 
-/* --- pager_in.c --- */
+/* --- pager_in.c ------------------------------------------------------------------------------- */
 
 /* Logs what is wrong with a segment, where. */
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what);

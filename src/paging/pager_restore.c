@@ -211,7 +211,8 @@ static void restore_settled(struct lane *l, struct segment *s)
 
 enum { SETTLED_MIN = 1024 };
 
-/* Runs at the beginning of what is live, the usual case, only move its first range; others gather. */
+/* Runs at the beginning of what is live, the usual case, only move its first range; others
+ * gather. */
 static void segment_settle(struct lane *l, struct segment *s, uint64_t from, uint64_t to)
 {
     struct range *first = s->range_count ? &s->ranges[0] : NULL;

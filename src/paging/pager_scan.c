@@ -1,5 +1,6 @@
-/* What only the disk knows after a start: deadlines, and the values that a queue's conflation goes by. Recovered
- * segments are read once, from front to back, for their sake; where their blocks begin is noted, too. */
+/* What only the disk knows after a start: deadlines, and the values that a queue's conflation goes
+ * by. Recovered segments are read once, from front to back, for their sake; where their blocks
+ * begin is noted, too. */
 #include "paging/pager_private.h"
 
 #include "base/memory.h"
@@ -109,8 +110,8 @@ bool pager_must_scan(const struct lane *l)
     return l->pager && l->pager->has_unknown_deadlines;
 }
 
-/* What could not be written yet is not in the file. The first such piece behind what has been scanned
- * then, or NULL. */
+/* What could not be written yet is not in the file. The first such piece behind what has been
+ * scanned then, or NULL. */
 static const struct piece *scan_kept(struct lane *l, struct segment *s)
 {
     for (;;) {

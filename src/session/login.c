@@ -1,7 +1,7 @@
 /* From "who is there" into a vhost: logging in, and the limits on how many sessions may be in.
  *
- * A session that enters a vhost counts in three quotas: the node's, the vhost's and its user's. It is
- * counted before the count is compared with the limit, so two never get the last connection. It
+ * A session that enters a vhost counts in three quotas: the node's, the vhost's and its user's. It
+ * is counted before the count is compared with the limit, so two never get the last connection. It
  * counts for as long as it is RUNNING. */
 #include <inttypes.h>
 #include <stdlib.h>

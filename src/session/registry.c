@@ -2,8 +2,8 @@
  * all of them at once.
  *
  *   (1) An id is this loop's count of sessions, times LOOPS_MAX, and the loop's index: no two
- *       sessions of the process ever have the same one. Exclusive queues and pids in listings depend
- *       on that.
+ *       sessions of the process ever have the same one. Exclusive queues and pids in listings
+ *       depend on that.
  *   (2) A session is registered from session_begin() to session_free().
  *   (3) A session's state changes in session_enter() alone. */
 #include <stdarg.h>

@@ -68,8 +68,10 @@ void sessions_timeouts_changed(struct loop *loop);
  * cancelled. */
 void sessions_permissions_changed(struct loop *loop, struct slice user);
 
-/* --- closing: the client is told 320 `CONNECTION_FORCED - reason`, or what its protocol has for it --- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
+/* Closes every session of the loop. The client is told 320 `CONNECTION_FORCED - reason`, or what
+ * its protocol has for that. */
 void sessions_close_all(struct loop *loop, const char *reason);
 /* Closes the session with this id. False if it is not on this loop. */
 bool sessions_close(struct loop *loop, uint64_t id, const char *reason);

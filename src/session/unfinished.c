@@ -1,8 +1,8 @@
 /* The bounds of what messages that are not whole may take.
  *
- *   (1) Room grows with what has come: an announcement alone takes none. A body gets all of its room
- *       with its first bytes while few bytes of such bodies are held, so that usually nothing is
- *       copied.
+ *   (1) Room grows with what has come: an announcement alone takes none. A body gets all of its
+ *       room with its first bytes while few bytes of such bodies are held, so that usually nothing
+ *       is copied.
  *   (2) Beyond a loop's limit a session that holds more than its share is not read
  *       (STOP_UNFINISHED), except for the first that came to hold so much: so at least one session
  *       always makes progress, and makes room.

@@ -1,5 +1,5 @@
-/* What the data directory remembers of the broker's own clock (loop_steady_ms()), by which the deadlines
- * on disk are: DIR/clock, docs/formats/clock.md. */
+/* What the data directory remembers of the broker's own clock (loop_steady_ms()), by which the
+ * deadlines on disk are: DIR/clock, docs/formats/clock.md. */
 #ifndef LEVERET_STORE_CLOCK_FILE_H
 #define LEVERET_STORE_CLOCK_FILE_H
 

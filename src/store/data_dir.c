@@ -103,7 +103,7 @@ int data_dir_lock(const char *dir, int *ret_fd)
     return 0;
 }
 
-/* --- what is there -------------------------------------------------------------------------------- */
+/* --- what is there ---------------------------------------------------------------------------- */
 
 static bool ends_with(const char *name, const char *suffix)
 {

@@ -8,9 +8,9 @@
  * 0700). A directory that is there already is left as it is. Any thread; blocks. */
 int data_dir_create(const char *dir);
 
-/* Takes the lock file DIR/lock for this process. ERR_BUSY when another process has it; ERR_REFUSED when
- * it is a symbolic link, or no regular file; lv_error_reason() says which file, and why. The caller
- * owns *ret_fd: closing it (or the end of the process, however it ends) gives the lock back.
+/* Takes the lock file DIR/lock for this process. ERR_BUSY when another process has it; ERR_REFUSED
+ * when it is a symbolic link, or no regular file; lv_error_reason() says which file, and why. The
+ * caller owns *ret_fd: closing it (or the end of the process, however it ends) gives the lock back.
  * The file holds the owner's process id as text, for the operator's eyes only. Blocks briefly. */
 int data_dir_lock(const char *dir, int *ret_fd);
 

@@ -1,7 +1,8 @@
 /* Changes of the definitions: a constructor for each.
  *
  * A constructor copies its values into one block of memory, with the name of the operation; the
- * statements of that operation (definition_statements.h) get them in the constructor's order. Pure. */
+ * statements of that operation (definition_statements.h) get them in the constructor's order.
+ * Pure. */
 #include <stdlib.h>
 #include <string.h>
 

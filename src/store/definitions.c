@@ -57,7 +57,7 @@ int definitions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
 }
 
-/* ---- Opening and closing ---- */
+/* --- Opening and closing ---------------------------------------------------------------------- */
 
 static struct definitions *definitions_new(const char *data_dir)
 {
@@ -96,8 +96,8 @@ static void close_database(struct definitions *d)
     d->mark_fd = -1;
 }
 
-/* On a full disk once more, with the room of the reserve. SQLite does not always say that room is what is
- * missing. */
+/* On a full disk once more, with the room of the reserve. SQLite does not always say that room is
+ * what is missing. */
 static int open_database(struct definitions *d)
 {
     int err = definitions_open_database(d);
@@ -149,7 +149,7 @@ bool definitions_are_behind(const struct definitions *d)
     return d->changes < d->mark_changes;
 }
 
-/* ---- Loading ---- */
+/* --- Loading ---------------------------------------------------------------------------------- */
 
 static struct slice column(sqlite3_stmt *s, int index)
 {
@@ -280,7 +280,8 @@ static int visit_seen(sqlite3_stmt *s, const struct definitions_visitor *v, void
 
 typedef int (*row_visit)(sqlite3_stmt *s, const struct definitions_visitor *v, void *arg);
 
-/* Walks a table, if not told otherwise in the order of its primary key, which is the order it lies in. */
+/* Walks a table, if not told otherwise in the order of its primary key, which is the order it lies
+ * in. */
 static int walk(struct definitions *d, const char *sql, row_visit visit,
                 const struct definitions_visitor *visitor, void *arg)
 {

@@ -134,8 +134,8 @@ struct definitions_visitor {
  * what follows. The caller owns *ret. Blocks. */
 int definitions_open(const char *data_dir, struct definitions **ret);
 
-/* The file is older than what was stored in it last: an old copy, or one without its write-ahead log. As
- * of definitions_open(); the first change makes it the truth. */
+/* The file is older than what was stored in it last: an old copy, or one without its write-ahead
+ * log. As of definitions_open(); the first change makes it the truth. */
 bool definitions_are_behind(const struct definitions *d);
 
 /* Visits every row. Changes that are submitted meanwhile (also from a callback) are not seen and
@@ -146,8 +146,8 @@ int definitions_load(struct definitions *d, const struct definitions_visitor *vi
  * commit that contains the change (error 0), or with a negative ERR_... when that commit failed:
  * then the change is undone (only where a sync failed and the machine stops before the next
  * commit, a restart may find it done all the same). It must not block and not close the
- * definitions; it may submit. Order of submits is order of application and order of the calls of `done`.
- * Any thread; does not wait for the disk. */
+ * definitions; it may submit. Order of submits is order of application and order of the calls of
+ * `done`. Any thread; does not wait for the disk. */
 typedef void (*definitions_done)(void *arg, int error);
 void definitions_submit(struct definitions *d, struct definition_change *change,
                         definitions_done done, void *arg);

@@ -48,8 +48,9 @@ static const char schema_sql[] =
     " WITHOUT ROWID;"
     "CREATE INDEX bindings_by_source ON bindings (vhost, source);";
 
-/* What exchanges and queues have seen, when they drop duplicates. It came later than the rest: a file
- * without it gets it when it is opened, and a Leveret that does not know it leaves it alone. */
+/* What exchanges and queues have seen, when they drop duplicates. It came later than the rest: a
+ * file without it gets it when it is opened, and a Leveret that does not know it leaves it
+ * alone. */
 static const char seen_sql[] =
     "CREATE TABLE IF NOT EXISTS seen (vhost TEXT, is_queue INTEGER, name TEXT, low INTEGER,"
     " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
@@ -59,7 +60,7 @@ static const char seen_sql[] =
 static const char state_sql[] = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY,"
                                 " value INTEGER NOT NULL) WITHOUT ROWID;";
 
-/* ---- Making it ---- */
+/* --- Making it -------------------------------------------------------------------------------- */
 
 /* Fills a new file. Without a journal and without syncs: until its name is final it is nobody's. */
 static int write_schema(const char *path)
@@ -135,7 +136,7 @@ int definitions_create_file(const char *dir, const char *path)
     return err;
 }
 
-/* ---- Opening it ---- */
+/* --- Opening it ------------------------------------------------------------------------------- */
 
 static int read_number(sqlite3 *db, const char *sql, int64_t *ret)
 {

@@ -1,7 +1,8 @@
-/* The mark: a small file beside the database that says how many commits have been counted in it: the first
- * after each checkpoint. It is written after that commit and never synced, so after a crash it may say
- * less than the database has, and never more: more means that the database is older than it was, a copy,
- * or without its write-ahead log. Other files of the data directory are then newer than the definitions. */
+/* The mark: a small file beside the database that says how many commits have been counted in it:
+ * the first after each checkpoint. It is written after that commit and never synced, so after a
+ * crash it may say less than the database has, and never more: more means that the database is
+ * older than it was, a copy, or without its write-ahead log. Other files of the data directory are
+ * then newer than the definitions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -17,7 +17,7 @@
 
 enum { DEFINITION_VALUES_MAX = 7 }; /* of a change */
 
-/* --- changes: definition_changes.c --------------------------------------------------------------- */
+/* --- changes: definition_changes.c ------------------------------------------------------------ */
 
 enum definition_value_type { VALUE_TEXT, VALUE_BYTES, VALUE_NUMBER };
 
@@ -37,7 +37,7 @@ struct definition_change {
     struct definition_value values[];
 };
 
-/* --- the store of them: definitions.c ------------------------------------------------------------ */
+/* --- the store of them: definitions.c --------------------------------------------------------- */
 
 struct definitions {
     char *path;
@@ -69,15 +69,15 @@ struct definitions {
 
 /* SQLite's result as one of ours. */
 int definitions_error(int rc);
-/* What went wrong last with this database (NULL: it could not be opened), for the log: the path, SQLite's
- * words and the system's. It is also noted for lv_error_reason(definitions_error(rc)). */
+/* What went wrong last with this database (NULL: it could not be opened), for the log: the path,
+ * SQLite's words and the system's. It is also noted for lv_error_reason(definitions_error(rc)). */
 const char *definitions_explain(sqlite3 *db, const char *path, int rc);
 /* Runs a statement that returns no rows; SQLite's result. */
 int definitions_run(sqlite3_stmt *statement);
 /* A statement that will be run often; SQLite's result. */
 int definitions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret);
 
-/* --- the file: definitions_file.c ----------------------------------------------------------------- */
+/* --- the file: definitions_file.c ------------------------------------------------------------- */
 
 /* Makes the file, with the schema and no rows, where there is none. What went wrong is logged.
  * Blocks. */
@@ -86,21 +86,22 @@ int definitions_create_file(const char *dir, const char *path);
  * What went wrong is logged. Blocks. */
 int definitions_open_database(struct definitions *d);
 
-/* --- the mark: definitions_mark.c ------------------------------------------------------------------ */
+/* --- the mark: definitions_mark.c ------------------------------------------------------------- */
 
-/* Opens the mark beside the database, and reads it into d->mark_changes. What went wrong is logged. */
+/* Opens the mark beside the database, and reads it into d->mark_changes. What went wrong is
+ * logged. */
 int definitions_open_mark(struct definitions *d);
 /* Notes d->changes in the mark. Never waits for the disk. */
 void definitions_put_mark(const struct definitions *d);
 
-/* --- the reserve: definitions_reserve.c ------------------------------------------------------------ */
+/* --- the reserve: definitions_reserve.c ------------------------------------------------------- */
 
 /* Gives its room back to the disk. False: there is none. */
 bool definitions_release_reserve(struct definitions *d);
 /* Makes it, where it is not there and the disk has room. */
 void definitions_make_reserve(struct definitions *d);
 
-/* --- the thread: definitions_writer.c -------------------------------------------------------------- */
+/* --- the thread: definitions_writer.c --------------------------------------------------------- */
 
 int definitions_start_writer(struct definitions *d);
 /* Returns once everything submitted has been answered and the thread has ended. */

@@ -1,6 +1,6 @@
-/* Room for the definitions on a full disk: a file beside the database that holds nothing, and is given up
- * when the database cannot be opened or written for want of room. So a broker can be started there, and
- * queues can be deleted. It is made anew when there is room again. */
+/* Room for the definitions on a full disk: a file beside the database that holds nothing, and is
+ * given up when the database cannot be opened or written for want of room. So a broker can be
+ * started there, and queues can be deleted. It is made anew when there is room again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -74,8 +74,9 @@ static int apply(struct definitions *d, const struct definition_change *change)
     return rc;
 }
 
-/* The first commit after a checkpoint alone: without the write-ahead log, or one that is older than the last
- * checkpoint, the database lacks at least that one. Each that is counted writes one page more. */
+/* The first commit after a checkpoint alone: without the write-ahead log, or one that is older than
+ * the last checkpoint, the database lacks at least that one. Each that is counted writes one page
+ * more. */
 static bool is_counted(const struct definitions *d)
 {
     return d->dirty_ms == 0;

@@ -2,8 +2,8 @@
  *
  *   (1) A write or read that the kernel cuts short goes on until all is done.
  *   (2) EINTR is never seen by a caller; of a sync it is not expected, and would be an error.
- *   (3) A sync is fdatasync(2), and its first failure is the answer: the kernel may have dropped what
- *       it could not write, so a second try that succeeds would prove nothing.
+ *   (3) A sync is fdatasync(2), and its first failure is the answer: the kernel may have dropped
+ *       what it could not write, so a second try that succeeds would prove nothing.
  *
  * The port's struct is the first member, so that callbacks find the rest by lv_container_of. Any
  * thread; the object itself never changes. */
@@ -63,9 +63,9 @@ static int failed(const char *path)
     return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
-/* ThreadSanitizer follows descriptors as if they were memory, and of the calls that make one it does not
- * know openat(): a number that was a socket's, which libuv closed with a bare system call, would look
- * as if it were still that. open() it knows. */
+/* ThreadSanitizer follows descriptors as if they were memory, and of the calls that make one it
+ * does not know openat(): a number that was a socket's, which libuv closed with a bare system call,
+ * would look as if it were still that. open() it knows. */
 static int open_at(int directory, const char *path, int flags)
 {
 #ifdef __SANITIZE_THREAD__
@@ -79,7 +79,7 @@ static int open_at(int directory, const char *path, int flags)
 #endif
 }
 
-/* --- files -------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static int posix_open(struct disk *disk, const char *path, enum disk_open how,
                       struct disk_file **ret)
@@ -210,8 +210,8 @@ static int posix_truncate(struct disk *disk, struct disk_file *file, uint64_t by
     return ftruncate(fd_of(file), (off_t)bytes) == 0 ? 0 : failed(file->path);
 }
 
-/* Writes zeros, and waits until they are on the disk: what is left for the sync at the end is small, so
- * that syncs of other files, which may have to wait for it, wait briefly. */
+/* Writes zeros, and waits until they are on the disk: what is left for the sync at the end is
+ * small, so that syncs of other files, which may have to wait for it, wait briefly. */
 static int fill_piece(struct disk_file *file, uint64_t offset, uint64_t bytes)
 {
     static const uint8_t zeros[FILL_BYTES];
@@ -243,7 +243,7 @@ static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
     return err;
 }
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static int posix_rename(struct disk *disk, const char *from, const char *to)
 {
@@ -323,7 +323,7 @@ static uint64_t posix_room(struct disk *disk)
     return (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
 }
 
-/* --- the object --------------------------------------------------------------------------------- */
+/* --- the object ------------------------------------------------------------------------------- */
 
 static const struct disk posix_port = {
     .open = posix_open,

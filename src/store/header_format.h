@@ -1,10 +1,10 @@
-/* How a message's header bytes are encoded. The log and the segments store this octet with each message,
- * and struct message carries it; a message keeps the header it was published with.
+/* How a message's header bytes are encoded. The log and the segments store this octet with each
+ * message, and struct message carries it; a message keeps the header it was published with.
  *
- * The numbers are part of the formats on disk (docs/formats/log.md): a number is never reused, and a changed
- * encoding gets a new one. The first Leveret that writes a number not yet in use raises LOG_FORMAT_VERSION:
- * then an earlier one, which could not deliver such messages, refuses the data directory by name instead of
- * misreading it. */
+ * The numbers are part of the formats on disk (docs/formats/log.md): a number is never reused, and
+ * a changed encoding gets a new one. The first Leveret that writes a number not yet in use raises
+ * LOG_FORMAT_VERSION: then an earlier one, which could not deliver such messages, refuses the data
+ * directory by name instead of misreading it. */
 #ifndef LEVERET_STORE_HEADER_FORMAT_H
 #define LEVERET_STORE_HEADER_FORMAT_H
 

@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "store/log_private.h"
 
-/* --- questions ------------------------------------------------------------------------------------ */
+/* --- questions -------------------------------------------------------------------------------- */
 
 uint64_t log_floor(const struct log *log)
 {
@@ -74,7 +74,7 @@ void log_set_short(struct log *log, bool is_short)
     pthread_cond_signal(&log->keeper_wake);
 }
 
-/* --- the threads ---------------------------------------------------------------------------------- */
+/* --- the threads ------------------------------------------------------------------------------ */
 
 static void wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms)
 {
@@ -107,7 +107,8 @@ static bool is_unblocked(const struct log *log)
     return log->files.next.handle && !log->is_write_blocked;
 }
 
-/* Sleeps until there is something to do. False: the log is being closed, and nothing can be done. */
+/* Sleeps until there is something to do. False: the log is being closed, and nothing can be
+ * done. */
 static bool writer_wait(struct log *log, enum log_progress last)
 {
     bool goes_on;
@@ -212,7 +213,7 @@ bool log_step(struct log *log)
     return log_writer_round(log) == LOG_WORKED || has_kept;
 }
 
-/* --- opening and closing -------------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static uint64_t new_salt(const struct log *log)
 {

@@ -11,8 +11,9 @@
  *   (4) A file is given back when no queue depends on anything in it (log_set_floor).
  *
  * A failed write or sync is final: every ticket not yet safe fails, and so does everything after
- * it (log_failure). The disk having no room, for the next file or for a write, is not a failure: the
- * writer waits, says so (on_space; one file ahead, where it can), and goes on when there is room.
+ * it (log_failure). The disk having no room, for the next file or for a write, is not a failure:
+ * the writer waits, says so (on_space; one file ahead, where it can), and goes on when there is
+ * room.
  *
  * The log knows no queue and no message: it stores numbers and bytes. */
 #ifndef LEVERET_STORE_LOG_H
@@ -26,7 +27,7 @@
 struct log;
 struct log_stage;
 
-/* --- what is stored ----------------------------------------------------------------------- */
+/* --- what is stored --------------------------------------------------------------------------- */
 
 struct log_message {
     struct slice exchange;
@@ -99,17 +100,17 @@ struct log_queue {
 
 /* --- staging: one stage per loop, used by that loop's thread alone ---------------------------- */
 
-/* Stages a message for a queue, under this sequence number, until a deadline (loop_steady_ms(); 0: none).
- * A message for several queues is stored once: when `identity` (the caller's pointer to it, not NULL) is the
- * one of the call before, only a target is added to that record. */
+/* Stages a message for a queue, under this sequence number, until a deadline (loop_steady_ms(); 0:
+ * none). A message for several queues is stored once: when `identity` (the caller's pointer to it,
+ * not NULL) is the one of the call before, only a target is added to that record. */
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
                  uint64_t queue, uint64_t sequence, unsigned flags, uint64_t deadline_ms);
-/* Ends the message staged last, which may then be freed: the next call of log_enqueue() stages another one
- * even if it has the same address. */
+/* Ends the message staged last, which may then be freed: the next call of log_enqueue() stages
+ * another one even if it has the same address. */
 void log_end_message(struct log_stage *stage);
-/* Stages that these messages are settled: acknowledged, discarded, expired or purged. Adjacent ranges of a
- * queue are merged, so a settle may be moved after enqueues staged later in the turn, never before anything
- * staged earlier. */
+/* Stages that these messages are settled: acknowledged, discarded, expired or purged. Adjacent
+ * ranges of a queue are merged, so a settle may be moved after enqueues staged later in the turn,
+ * never before anything staged earlier. */
 void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count);
 /* Stages that all messages with lower sequence numbers may have been delivered. */
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
@@ -123,30 +124,34 @@ void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number);
 /* Stages that the queue is deleted. */
 void log_queue_gone(struct log_stage *stage, uint64_t queue);
 
-/* Hands what is staged to the writer. Returns the ticket that will be reported as safe with it; the previous
- * ticket if nothing was staged. The first ticket is 1, and each is one higher than the one before. */
+/* Hands what is staged to the writer. Returns the ticket that will be reported as safe with it; the
+ * previous ticket if nothing was staged. The first ticket is 1, and each is one higher than the one
+ * before. */
 uint64_t log_submit(struct log_stage *stage);
-/* Returns the ticket with which everything staged so far is safe: the one that the next log_submit() will
- * return, which is the previous one if nothing has been staged since. */
+/* Returns the ticket with which everything staged so far is safe: the one that the next
+ * log_submit() will return, which is the previous one if nothing has been staged since. */
 uint64_t log_ticket(const struct log_stage *stage);
-/* Returns the bytes that are submitted on all stages and not yet safe, for back pressure. Any thread. */
+/* Returns the bytes that are submitted on all stages and not yet safe, for back pressure. Any
+ * thread. */
 uint64_t log_unsafe_bytes(const struct log *log);
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Returns the number of the file being written: what is staged from now on is stored in it or in a later
- * one. Any thread. */
+/* Returns the number of the file being written: what is staged from now on is stored in it or in a
+ * later one. Any thread. */
 uint64_t log_current_file(const struct log *log);
-/* Says that this stage's loop no longer needs any file below `file`, its floor. The writer removes or reuses
- * files below the lowest floor of all stages. UINT64_MAX: the loop needs no file; staging a message or a
- * snapshot then lowers the floor to the current file. After log_open() the floor is 0. */
+/* Says that this stage's loop no longer needs any file below `file`, its floor. The writer removes
+ * or reuses files below the lowest floor of all stages. UINT64_MAX: the loop needs no file; staging
+ * a message or a snapshot then lowers the floor to the current file. After log_open() the floor is
+ * 0. */
 void log_set_floor(struct log_stage *stage, uint64_t file);
 
-/* --- the log itself ---------------------------------------------------------------------------- */
+/* --- the log itself --------------------------------------------------------------------------- */
 
 enum log_durability {
     LOG_SYNC,     /* safe means synced */
-    LOG_INTERVAL, /* safe means written: it survives the process, and the machine after interval_ms */
+    LOG_INTERVAL, /* safe means written: it survives the process, and the machine after interval_ms
+                   */
     LOG_NEVER,    /* ... and the machine when the kernel has got round to it */
 };
 
@@ -156,8 +161,9 @@ struct log_options {
     unsigned stages;     /* one per loop */
     enum log_durability durability;
     unsigned interval_ms; /* of LOG_INTERVAL */
-    /* On the writer thread (in a simulation: within log_step; what cannot be written before the end:
-     * within log_close). Tickets up to this one of this stage are safe (error 0) or will never be. */
+    /* On the writer thread (in a simulation: within log_step; what cannot be written before the
+     * end: within log_close). Tickets up to this one of this stage are safe (error 0) or will never
+     * be. */
     void (*on_safe)(void *arg, unsigned stage, uint64_t ticket, int error);
     /* The disk has no room for the next file (false), or has again (true). */
     void (*on_space)(void *arg, bool has_room);
@@ -186,30 +192,34 @@ struct log_recovery {
     uint64_t broken_bytes;
 };
 
-/* Finds the end of the existing log (folder "log" of the disk) and begins a new file after it. With LOG_SYNC
- * this reads a few files at most, however many there are. Creates the folder if it is missing. Returns
- * ERR_FORMAT if a file is of a newer version. The caller owns *ret. log_start() starts the writer thread. */
+/* Finds the end of the existing log (folder "log" of the disk) and begins a new file after it. With
+ * LOG_SYNC this reads a few files at most, however many there are. Creates the folder if it is
+ * missing. Returns ERR_FORMAT if a file is of a newer version. The caller owns *ret. log_start()
+ * starts the writer thread. */
 int log_open(const struct log_options *options, struct log **ret);
 int log_start(struct log *log);
 
-/* Reads the next file that existed at log_open(), oldest first, and calls the visitor for its records.
- * *ret_is_over is true after the last one. Any thread, but one at a time; the log may be written to meanwhile.
- * No stage may raise its floor (log_set_floor) before all is read. Returns
- *   - ERR_IO if nothing of a file can be read, ERR_NO_DESCRIPTORS if it cannot be opened: then nothing was
- *     visited, and the call may be repeated;
- *   - ERR_FORMAT if only a newer Leveret knows a record's version or the format of a message's header
- *     (lv_error_reason() says which and where). This is final: the records before it were visited. */
+/* Reads the next file that existed at log_open(), oldest first, and calls the visitor for its
+ * records. *ret_is_over is true after the last one. Any thread, but one at a time; the log may be
+ * written to meanwhile. No stage may raise its floor (log_set_floor) before all is read. Returns
+ *   - ERR_IO if nothing of a file can be read, ERR_NO_DESCRIPTORS if it cannot be opened: then
+ *     nothing was visited, and the call may be repeated;
+ *   - ERR_FORMAT if only a newer Leveret knows a record's version or the format of a message's
+ *     header (lv_error_reason() says which and where). This is final: the records before it were
+ *     visited. */
 int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over);
-/* Returns the bytes that log_read() has yet to read; 0 at the end. On the thread that calls log_read(). */
+/* Returns the bytes that log_read() has yet to read; 0 at the end. On the thread that calls
+ * log_read(). */
 uint64_t log_unread_bytes(const struct log *log);
 /* Returns what log_read() has found so far. On the thread that calls log_read(). */
 struct log_recovery log_recovered(const struct log *log);
 struct log_stage *log_stage(struct log *log, unsigned index);
-/* The disk is to keep so much room: a new file that would leave less is made only when what is settled
- * could not be stored otherwise, and then a small one; on_space says so. 0 after log_open(). Any thread. */
+/* The disk is to keep so much room: a new file that would leave less is made only when what is
+ * settled could not be stored otherwise, and then a small one; on_space says so. 0 after
+ * log_open(). Any thread. */
 void log_set_room_min(struct log *log, uint64_t bytes);
-/* Returns about how many bytes can still be written to the log's current file and its reserve, without more room
- * on the disk. Any thread. */
+/* Returns about how many bytes can still be written to the log's current file and its reserve,
+ * without more room on the disk. Any thread. */
 uint64_t log_room(const struct log *log);
 /* With true, files that are no longer needed are removed instead of kept for reuse. Any thread. */
 void log_set_short(struct log *log, bool is_short);

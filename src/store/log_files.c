@@ -1,14 +1,14 @@
 /* The files of the log, and their keeper: a thread that has the next file ready before the writer
- * wants it, and gives back those that nobody needs. So that a sync writes no metadata, a file has been
- * filled with zeros before its first record, or has been a file of the log before.
+ * wants it, and gives back those that nobody needs. So that a sync writes no metadata, a file has
+ * been filled with zeros before its first record, or has been a file of the log before.
  *
  * How a file comes to its name:
  *   - a new one is created under it, filled, given its header, synced, and its folder synced;
  *   - a used one gets its new header under its old name, is synced, renamed, and the folder synced.
  * The writer sees it only after that, so a confirmed record is never in a file without a name.
  *
- *   (1) Numbers only grow and none is used twice, so what an earlier life of a file left behind is not
- *       valid in a later one.
+ *   (1) Numbers only grow and none is used twice, so what an earlier life of a file left behind is
+ *       not valid in a later one.
  *   (2) A file is used again or removed only when a batch record that says so (its floor) has been
  *       synced: a removal that a crash undoes, or does for some files and not for others, changes
  *       nothing that recovery sees. */
@@ -42,7 +42,7 @@ uint64_t log_file_number(const char *name)
     return slice_is(rest, ".log") ? number : 0;
 }
 
-/* --- making a file -------------------------------------------------------------------------------- */
+/* --- making a file ---------------------------------------------------------------------------- */
 
 /* The header, and the batch record where there is one already. */
 static int write_head(struct log *log, struct log_file *file, const struct log_batch *batch)
@@ -118,14 +118,15 @@ static int file_reuse(struct log *log, uint64_t old_number, const struct log_bat
     return file_adopt(log, old_path, log->options.file_bytes, batch, file);
 }
 
-/* --- the reserve ---------------------------------------------------------------------------------- */
+/* --- the reserve ------------------------------------------------------------------------------ */
 
 static uint64_t reserve_bytes(const struct log *log)
 {
     return log->options.file_bytes / LOG_RESERVE_DIVISOR / 8 * 8;
 }
 
-/* Returns true if files may take this much more of the disk and still leave the room it is to keep. */
+/* Returns true if files may take this much more of the disk and still leave the room it is to
+ * keep. */
 static bool has_room_for(const struct log *log, uint64_t bytes)
 {
     struct disk *disk = log->options.disk;
@@ -180,7 +181,7 @@ static int reserve_create(struct log *log)
     return err;
 }
 
-/* --- files that are over -------------------------------------------------------------------------- */
+/* --- files that are over ---------------------------------------------------------------------- */
 
 void log_files_add_old(struct log *log, struct log_old_file file)
 {
@@ -248,7 +249,7 @@ static void remove_old(struct log *log, struct log_old_file file)
         log_warning("cannot remove %s, which is needed no more: %s", path, lv_error_reason(err));
 }
 
-/* --- the keeper's work ---------------------------------------------------------------------------- */
+/* --- the keeper's work ------------------------------------------------------------------------ */
 
 static void say_prepare_failed(struct log *log, uint64_t number, int err)
 {
@@ -265,8 +266,8 @@ static bool is_small(const struct log *log, const struct log_file *file)
     return file->bytes < log->options.file_bytes;
 }
 
-/* One of full size, if that leaves the room that is to be left. Else none, unless the writer must have one:
- * then a small one, or the reserve. */
+/* One of full size, if that leaves the room that is to be left. Else none, unless the writer must
+ * have one: then a small one, or the reserve. */
 static int make_next(struct log *log, bool is_pressing, bool has_reserve, struct log_file *file)
 {
     uint64_t bytes = log->options.file_bytes;
@@ -394,11 +395,12 @@ bool log_files_keep(struct log *log)
     return has_worked;
 }
 
-/* --- the first file ------------------------------------------------------------------------------- */
+/* --- the first file --------------------------------------------------------------------------- */
 
-/* A file that was prepared before the last stop serves at once; the reserve, where the disk is full. A new one is begun without filling
- * it, so that the start does not wait; the writer leaves it as soon as the next one is ready. What
- * recovery has found to be needed no more stays until the batch record has been synced. */
+/* A file that was prepared before the last stop serves at once; the reserve, where the disk is
+ * full. A new one is begun without filling it, so that the start does not wait; the writer leaves
+ * it as soon as the next one is ready. What recovery has found to be needed no more stays until the
+ * batch record has been synced. */
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret)
 {
     struct log_files *files = &log->files;

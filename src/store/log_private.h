@@ -1,11 +1,12 @@
 /* What the files of the log share. Who may touch what:
  *
- *   (1) A stage's own part belongs to its loop; what is marked so, to the writer; the rest is guarded
- *       by log->lock. The lock is held for a handful of instructions, never across a call of the disk.
+ *   (1) A stage's own part belongs to its loop; what is marked so, to the writer; the rest is
+ *       guarded by log->lock. The lock is held for a handful of instructions, never across a call
+ *       of the disk.
  *   (2) A chunk's bytes below the stage's submitted mark belong to the writer, those above to the
  *       loop. Neither looks at the other's.
- *   (3) The keeper (log_files.c) touches only files that the writer does not: the one prepared to come
- *       next, and those that are no longer needed. */
+ *   (3) The keeper (log_files.c) touches only files that the writer does not: the one prepared to
+ *       come next, and those that are no longer needed. */
 #ifndef LEVERET_STORE_LOG_PRIVATE_H
 #define LEVERET_STORE_LOG_PRIVATE_H
 
@@ -29,12 +30,12 @@ enum {
 };
 
 #define LOG_FOLDER "log"
-/* A file of zeros that is no file of the log yet: what the log goes on with when the disk is full, so that
- * settles can be stored until old files can be removed, and so that a start finds room. */
+/* A file of zeros that is no file of the log yet: what the log goes on with when the disk is full,
+ * so that settles can be stored until old files can be removed, and so that a start finds room. */
 #define LOG_RESERVE LOG_FOLDER "/reserve"
 enum { LOG_RESERVE_DIVISOR = 4 }; /* of file_bytes */
 
-/* --- stages: log_stage.c ------------------------------------------------------------------------- */
+/* --- stages: log_stage.c ---------------------------------------------------------------------- */
 
 /* A piece of memory with staged records; no record is split over two. */
 struct log_chunk {
@@ -98,7 +99,7 @@ struct log_stage {
 void log_stage_init(struct log_stage *stage, struct log *log, unsigned index);
 void log_stage_free(struct log_stage *stage);
 
-/* --- files: log_files.c ----------------------------------------------------------------------------- */
+/* --- files: log_files.c ----------------------------------------------------------------------- */
 
 struct log_file {
     struct disk_file *handle;
@@ -148,7 +149,7 @@ static inline bool log_is_out_of_room(int error)
     return error == ERR_NO_SPACE || error == ERR_NO_DESCRIPTORS;
 }
 
-/* --- the writer: log_writer.c ---------------------------------------------------------------------- */
+/* --- the writer: log_writer.c ----------------------------------------------------------------- */
 
 struct log_round {
     bool is_active;
@@ -163,8 +164,8 @@ struct log_round {
 
 enum log_progress { LOG_IDLE, LOG_WORKED, LOG_BLOCKED };
 
-/* One round: takes what is submitted, writes, syncs, answers. LOG_BLOCKED: there is no room; the same
- * call goes on later. */
+/* One round: takes what is submitted, writes, syncs, answers. LOG_BLOCKED: there is no room; the
+ * same call goes on later. */
 enum log_progress log_writer_round(struct log *log);
 /* Everything that is not yet safe fails with this, and all that comes. */
 void log_writer_fail(struct log *log, int error, const char *what);
@@ -177,7 +178,7 @@ void log_writer_say_space(struct log *log);
 /* Under the lock, on the writer's thread: there is something to write or to say. */
 bool log_writer_has_work(const struct log *log);
 
-/* --- recovery: log_recover.c, log_read.c, log_unread.c ------------------------------------------------- */
+/* --- recovery: log_recover.c, log_read.c, log_unread.c ---------------------------------------- */
 
 struct log_recovered {
     uint64_t salt;
@@ -194,7 +195,7 @@ struct log_unread; /* see log_unread.h */
 int log_recover(struct log *log, struct log_recovered *ret);
 void log_unread_free(struct log_unread **unread);
 
-/* --- the log ------------------------------------------------------------------------------------------ */
+/* --- the log ---------------------------------------------------------------------------------- */
 
 struct log {
     struct log_options options;

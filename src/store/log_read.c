@@ -1,5 +1,5 @@
-/* Reading the log after log_recover() has found its end: the chain from its oldest file to its newest, a file
- * at a time, each record handed to the visitor. */
+/* Reading the log after log_recover() has found its end: the chain from its oldest file to its
+ * newest, a file at a time, each record handed to the visitor. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -3,7 +3,8 @@
  *   a file      0  "LVRT-LOG"   8 version u32   12 0 u32   16 number u64   24 salt u64   32 0 ...
  *              56  XXH3-64 of bytes 0..55                                  64  records
  *
- *   a record    0  checksum u64   8 length u32   12 type u8   13 flags u8   14 version u8   15 format u8
+ *   a record    0  checksum u64   8 length u32   12 type u8   13 flags u8   14 version u8
+ *              15  format u8
  *              16  payload   zeros up to 8
  *   BATCH      16  synced: file u64, offset u64   32 previous: file u64, end u64
  *              48  floor u64   56 bytes of this write u64
@@ -17,20 +18,21 @@
  *              40  segments u32   44 carried u32   48 segments, then carried messages
  *              a segment: number, first, end, bytes, persistent live, persistent bytes, ranges: u64
  *                         each; then the ranges: from u64, count u64
- *              a message: sequence << 8 | flags u64 (flag 128: persistent), the deadline u64 with flag
- *                         2, the format of the header u8 with flag 4, header bytes u32, body bytes u32,
- *                         exchange bytes u16, routing key bytes u16, the four
+ *              a message: sequence << 8 | flags u64 (flag 128: persistent), the deadline u64 with
+ *              flag
+ *                         2, the format of the header u8 with flag 4, header bytes u32, body bytes
+ *                         u32, exchange bytes u16, routing key bytes u16, the four
  *   SEGMENT_GONE 16 queue u64  24 number u64
- *              after the messages: flags u64 (1: deadlines in the segments), and for each message that
- *              has come back sequence << 8 | count u64
+ *              after the messages: flags u64 (1: deadlines in the segments), and for each message
+ *              that has come back sequence << 8 | count u64
  *   QUEUE_GONE 16  queue u64   24 0 u64
  *   COUNT      16  queue u64   24 sequence << 8 | count u64
  *   QUEUE      13  flags u8 (1: auto-delete)
  *              16  queue u64   24 arguments bytes u32   28 vhost bytes u16   30 name bytes u16
  *              32  vhost, name, arguments
  *
- * The checksum is XXH3-64 of bytes 8 .. length, XOR (key + offset * 0x9e3779b97f4a7c15), where key is
- * a bijection of the file's number under the log's salt. */
+ * The checksum is XXH3-64 of bytes 8 .. length, XOR (key + offset * 0x9e3779b97f4a7c15), where key
+ * is a bijection of the file's number under the log's salt. */
 #include "store/log_records.h"
 
 #define XXH_INLINE_ALL
@@ -47,7 +49,7 @@ enum { SEGMENT_BYTES = 56, SEGMENT_RANGE_BYTES = 16, CARRIED_BYTES = 20 };
 
 static const char magic[8] = {'L', 'V', 'R', 'T', '-', 'L', 'O', 'G'};
 
-/* --- files -------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 void log_put_file_header(uint8_t *out, const struct log_file_header *header)
 {
@@ -85,7 +87,7 @@ uint64_t log_file_key(uint64_t salt, uint64_t number)
     return x ^ (x >> 31);
 }
 
-/* --- records ------------------------------------------------------------------------------------ */
+/* --- records ---------------------------------------------------------------------------------- */
 
 void log_record_seal(uint8_t *record, enum log_type type, size_t length)
 {
@@ -166,7 +168,7 @@ void log_put_batch(uint8_t *out, const struct log_batch *batch)
     log_record_seal(out, LOG_BATCH, LOG_BATCH_BYTES);
 }
 
-/* --- payloads: writing -------------------------------------------------------------------------- */
+/* --- payloads: writing ------------------------------------------------------------------------ */
 
 static uint8_t *put_slice(uint8_t *p, struct slice s)
 {
@@ -329,7 +331,7 @@ void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
     }
 }
 
-/* --- payloads: reading -------------------------------------------------------------------------- */
+/* --- payloads: reading ------------------------------------------------------------------------ */
 
 /* A reader remembers its first failure: decoding is a straight line with one check at the end. What
  * it hands out after a failure is empty. */

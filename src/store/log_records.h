@@ -1,9 +1,9 @@
 /* The bytes of the log: pure functions from values to bytes and back. docs/formats/log.md has the
  * tables; the layout is also drawn at the top of log_records.c.
  *
- *   (1) A record is valid at one place only: its checksum is bound to the file's number, the offset,
- *       and the salt of the log. What an older life of a recycled file left behind is never valid,
- *       and bytes inside a message's body that look like a record are not either.
+ *   (1) A record is valid at one place only: its checksum is bound to the file's number, the
+ *       offset, and the salt of the log. What an older life of a recycled file left behind is never
+ *       valid, and bytes inside a message's body that look like a record are not either.
  *   (2) Records begin at multiples of 8.
  *
  * A stage seals records before anybody knows where they will stand (log_record_seal); the writer
@@ -68,7 +68,7 @@ static inline size_t log_align(size_t n)
     return (n + 7) & ~(size_t)7;
 }
 
-/* --- numbers: little-endian ------------------------------------------------------------------------ */
+/* --- numbers: little-endian ------------------------------------------------------------------- */
 
 static inline void log_put16(uint8_t *p, uint16_t v)
 {
@@ -108,7 +108,7 @@ static inline uint64_t log_get64(const uint8_t *p)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the log is little-endian");
 
-/* --- files ------------------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------------------ */
 
 struct log_file_header {
     uint32_t version;
@@ -118,14 +118,14 @@ struct log_file_header {
 
 /* Writes LOG_FILE_HEADER_BYTES. */
 void log_put_file_header(uint8_t *out, const struct log_file_header *header);
-/* Reads LOG_FILE_HEADER_BYTES. ERR_INVALID: this is no header; ERR_FORMAT: of a newer version, which is
- * then in *ret. */
+/* Reads LOG_FILE_HEADER_BYTES. ERR_INVALID: this is no header; ERR_FORMAT: of a newer version,
+ * which is then in *ret. */
 int log_read_file_header(const uint8_t *in, struct log_file_header *ret);
 
 /* What a file's records are bound with. */
 uint64_t log_file_key(uint64_t salt, uint64_t number);
 
-/* --- records ---------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 struct log_record {
     enum log_type type;
@@ -161,22 +161,22 @@ static inline size_t log_record_bytes(const uint8_t *record)
     return log_align(log_get32(record + 8));
 }
 
-/* Reads the record at `offset` of a file from the beginning of `bytes`, which may hold more. Returns false if
- * there is no valid record. The payload borrows from `bytes`. */
+/* Reads the record at `offset` of a file from the beginning of `bytes`, which may hold more.
+ * Returns false if there is no valid record. The payload borrows from `bytes`. */
 bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset,
                      struct log_record *ret);
 
 /* Like log_record_read, but only looks at batch records: costs next to nothing elsewhere. */
 bool log_batch_read(struct slice bytes, uint64_t file_key, uint64_t offset, struct log_batch *ret);
 
-/* The next place, from `offset` on, where the first words of a batch record stand; bytes.n when there
- * is none. Quick: for looking through whole files. */
+/* The next place, from `offset` on, where the first words of a batch record stand; bytes.n when
+ * there is none. Quick: for looking through whole files. */
 uint64_t log_batch_find(struct slice bytes, uint64_t offset);
 
 /* Writes a sealed batch record of LOG_BATCH_BYTES. */
 void log_put_batch(uint8_t *out, const struct log_batch *batch);
 
-/* --- payloads --------------------------------------------------------------------------------------- */
+/* --- payloads --------------------------------------------------------------------------------- */
 
 /* The bytes of an enqueue record without targets. */
 static inline uint64_t log_enqueue_bytes(const struct log_message *m)
@@ -186,8 +186,8 @@ static inline uint64_t log_enqueue_bytes(const struct log_message *m)
 
 /* Writes log_enqueue_bytes() of a record with no target yet, not sealed. */
 void log_put_enqueue(uint8_t *record, const struct log_message *message);
-/* Adds a target at record + length; there must be room for LOG_TARGET_BYTES + LOG_DEADLINE_BYTES. The
- * record's new length. */
+/* Adds a target at record + length; there must be room for LOG_TARGET_BYTES + LOG_DEADLINE_BYTES.
+ * The record's new length. */
 size_t log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t sequence,
                       unsigned flags, uint64_t deadline_ms);
 /* One range of a settle record. */
@@ -201,7 +201,7 @@ uint64_t log_snapshot_bytes(const struct log_snapshot *snapshot);
 /* Writes log_snapshot_bytes() of a record, not sealed. */
 void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *snapshot);
 
-/* --- handing records to a visitor --------------------------------------------------------------------- */
+/* --- handing records to a visitor ------------------------------------------------------------- */
 
 /* Memory that decoding a snapshot needs. Zero-initialised is valid; free with log_scratch_free. */
 struct log_scratch {
@@ -213,9 +213,10 @@ struct log_scratch {
 
 void log_scratch_free(struct log_scratch *scratch);
 
-/* Decodes a record and calls the visitor (members that are NULL are skipped). After an error nothing was
- * called. ERR_INVALID: the payload makes no sense. ERR_FORMAT: the record is of a later version, or a
- * message's header is of a format that this Leveret does not know (lv_error_reason). */
+/* Decodes a record and calls the visitor (members that are NULL are skipped). After an error
+ * nothing was called. ERR_INVALID: the payload makes no sense. ERR_FORMAT: the record is of a later
+ * version, or a message's header is of a format that this Leveret does not know
+ * (lv_error_reason). */
 int log_record_visit(const struct log_record *record, uint64_t file,
                      const struct log_visitor *visitor, void *arg, struct log_scratch *scratch);
 

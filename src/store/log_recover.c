@@ -1,22 +1,23 @@
 /* Where the log ends, after a start.
  *
- * log_recover() reads what the start cannot do without, which is bounded. The newest file with a valid
- * batch record says how far everything was synced for sure, which files are needed at all, and which
- * file came before it and where that ends; the file before says the same of the one before it, and so
- * on: the chain. From the place up to which all was synced it is walked to its end. The records are
- * read later, by log_read() (log_read.c); the log may be in use meanwhile, behind that end.
+ * log_recover() reads what the start cannot do without, which is bounded. The newest file with a
+ * valid batch record says how far everything was synced for sure, which files are needed at all,
+ * and which file came before it and where that ends; the file before says the same of the one
+ * before it, and so on: the chain. From the place up to which all was synced it is walked to its
+ * end. The records are read later, by log_read() (log_read.c); the log may be in use meanwhile,
+ * behind that end.
  *
  * Where there is no valid record, the position decides:
- *   - below what was synced for sure: damage. It is reported with file and offset; reading goes on at
- *     the next valid record;
- *   - beyond: the last write, which a crash has torn. Nobody was told of it. The log is cut here, and
- *     the batch record of the file that is begun next says so for good.
+ *   - below what was synced for sure: damage. It is reported with file and offset; reading goes on
+ *     at the next valid record;
+ *   - beyond: the last write, which a crash has torn. Nobody was told of it. The log is cut here,
+ *     and the batch record of the file that is begun next says so for good.
  *
  *   (1) A file that is not in the chain is not read: an earlier recovery has cut it off, or it is
  *       needed no more, or nothing has been written to it yet.
- *   (2) What was read is synced before anything follows from it: after a process has died, a file may
- *       read well and not be on the disk yet. Whatever was not synced for sure is written again for that,
- *       since the kernel forgets what it once failed to write. */
+ *   (2) What was read is synced before anything follows from it: after a process has died, a file
+ *       may read well and not be on the disk yet. Whatever was not synced for sure is written again
+ *       for that, since the kernel forgets what it once failed to write. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -26,7 +27,7 @@
 #include "base/memory.h"
 #include "store/log_unread.h"
 
-/* --- headers and batch records: which files count ------------------------------------------------- */
+/* --- headers and batch records: which files count --------------------------------------------- */
 
 static int read_header(struct log_unread *r, struct found_file *f)
 {
@@ -53,7 +54,8 @@ static int read_header(struct log_unread *r, struct found_file *f)
 }
 
 /* A first start that was cut short leaves a file without a header, but nothing behind it. Anything
- * else without one readable header cannot be read at all, and must not be taken for an empty log. */
+ * else without one readable header cannot be read at all, and must not be taken for an empty
+ * log. */
 static int check_headers(const struct log_unread *r)
 {
     for (size_t i = 0; !r->has_salt && i < r->count; i++) {
@@ -75,8 +77,8 @@ static void note_batch(struct log_unread *r, struct found_file *f, const struct 
         r->floor = batch->floor;
 }
 
-/* Where to look for the next batch record: the one at `at` says where the next write begins. If none
- * stands there, it is looked for record by record. */
+/* Where to look for the next batch record: the one at `at` says where the next write begins. If
+ * none stands there, it is looked for record by record. */
 static uint64_t next_batch(struct slice bytes, uint64_t key, uint64_t at, uint64_t write_bytes)
 {
     struct log_batch batch;
@@ -191,7 +193,7 @@ static int find_chain(struct log_unread *r)
     return err;
 }
 
-/* --- the end of the log --------------------------------------------------------------------------- */
+/* --- the end of the log ----------------------------------------------------------------------- */
 
 /* What was cut off the end: as much of the last write as can be told. */
 static void count_torn(struct log_unread *r, const struct found_file *f, struct slice bytes,
@@ -214,8 +216,8 @@ static void count_torn(struct log_unread *r, const struct found_file *f, struct 
                     f->number, offset, end - offset);
 }
 
-/* Walks a file from `offset` and sets f->end, where its last valid record ends. Sets *ret_is_torn if a torn write
- * follows: then the log ends in this file. */
+/* Walks a file from `offset` and sets f->end, where its last valid record ends. Sets *ret_is_torn
+ * if a torn write follows: then the log ends in this file. */
 static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t offset,
                          bool *ret_is_torn)
 {
@@ -315,7 +317,7 @@ static int find_end(struct log_unread *r)
     return err;
 }
 
-/* --- making it last (2) --------------------------------------------------------------------------- */
+/* --- making it last (2) ----------------------------------------------------------------------- */
 
 /* Writes again what is not known to be synced. */
 static int write_again(struct log_unread *r, const struct found_file *f, uint64_t from,
@@ -358,7 +360,7 @@ static int sync_chain(struct log_unread *r)
     return err;
 }
 
-/* --- all of it ------------------------------------------------------------------------------------ */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static void add_files(struct log_unread *r)
 {

@@ -2,21 +2,24 @@
  *
  * A record is written once, into a chunk of memory, in the form it will have on disk, and goes from
  * there to the disk. Submitting moves a mark; the writer takes what is below it while the loop
- * goes on above it, in the same chunk. When the writer has caught up, a stage begins its chunk anew,
- * so that a loop at ease writes the same few kilobytes again and again, which stay in its cache.
+ * goes on above it, in the same chunk. When the writer has caught up, a stage begins its chunk
+ * anew, so that a loop at ease writes the same few kilobytes again and again, which stay in its
+ * cache.
  *
  *   (1) An enqueue record stays open, for more targets, until the next record or the submit.
- *   (2) Settled ranges gather in `runs` until the submit, or until a record comes that must not stand
- *       before them: so a settle may come after enqueues staged later, never before anything staged
- *       earlier. Settling one by one, over several queues in turn, gives one range per queue.
- *   (3) A stage that stages a message depends on the current file, whatever floor was set before. */
+ *   (2) Settled ranges gather in `runs` until the submit, or until a record comes that must not
+ *       stand before them: so a settle may come after enqueues staged later, never before anything
+ *       staged earlier. Settling one by one, over several queues in turn, gives one range per
+ *       queue.
+ *   (3) A stage that stages a message depends on the current file, whatever floor was set
+ *       before. */
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
 #include "store/log_private.h"
 
-/* --- chunks --------------------------------------------------------------------------------------- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 static struct log_chunk *chunk_create(size_t capacity)
 {
@@ -89,7 +92,7 @@ static void stage_rewind(struct log_stage *stage)
         free(old);
 }
 
-/* --- records -------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static void close_open(struct log_stage *stage)
 {
@@ -272,7 +275,7 @@ void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapsh
     seal(stage, LOG_SNAPSHOT, length);
 }
 
-/* --- handing over --------------------------------------------------------------------------------- */
+/* --- handing over ----------------------------------------------------------------------------- */
 
 uint64_t log_submit(struct log_stage *stage)
 {

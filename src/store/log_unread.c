@@ -1,5 +1,5 @@
-/* The files of a log after a start, and what is in them: records, or damage, behind which the next valid
- * record is looked for. That costs a bounded time, whatever bytes stand there. */
+/* The files of a log after a start, and what is in them: records, or damage, behind which the next
+ * valid record is looked for. That costs a bounded time, whatever bytes stand there. */
 #include "store/log_unread.h"
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 
 enum { PIECE_BYTES = 4096, SEARCH_FACTOR = 16 };
 
-/* --- what is there -------------------------------------------------------------------------------- */
+/* --- what is there ---------------------------------------------------------------------------- */
 
 static void note_file(void *arg, const char *name, uint64_t bytes)
 {
@@ -59,7 +59,7 @@ int unread_list(struct log_unread *r)
     return err;
 }
 
-/* --- reading a file ------------------------------------------------------------------------------- */
+/* --- reading a file --------------------------------------------------------------------------- */
 
 static int make_memory(struct log_unread *r, uint64_t bytes)
 {
@@ -153,7 +153,7 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
     return err;
 }
 
-/* --- records -------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* A length found in arbitrary bytes is believed as long as the budget lasts. */
 static bool is_record(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
@@ -228,7 +228,7 @@ int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct 
     return unread_read(r, f, f->end ? f->end : UINT64_MAX, ret);
 }
 
-/* --- the end --------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 void log_unread_free(struct log_unread **unread)
 {

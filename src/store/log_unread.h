@@ -1,4 +1,5 @@
-/* A log that is being read after a start, as log_recover.c and log_read.c see it. Private to this room. */
+/* A log that is being read after a start, as log_recover.c and log_read.c see it. Private to this
+ * room. */
 #ifndef LEVERET_STORE_LOG_UNREAD_H
 #define LEVERET_STORE_LOG_UNREAD_H
 
@@ -46,15 +47,15 @@ static inline struct slice slice_from(struct slice s, uint64_t offset)
     return offset < s.n ? slice_of(s.p + offset, s.n - (size_t)offset) : SLICE_EMPTY;
 }
 
-/* --- the files ------------------------------------------------------------------------------------ */
+/* --- the files -------------------------------------------------------------------------------- */
 
 /* Notes what is in the log's folder, by number. */
 int unread_list(struct log_unread *r);
 /* NULL: there is no such file. */
 struct found_file *unread_find_file(struct log_unread *r, uint64_t number);
 
-/* Reads up to `bytes` of a file into the memory, where they stay until the next call. What was read last
- * is not read again: the newest file is looked at more than once. */
+/* Reads up to `bytes` of a file into the memory, where they stay until the next call. What was read
+ * last is not read again: the newest file is looked at more than once. */
 int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes,
                 struct slice *ret);
 /* The same up to the end of the file's records, where that is known. */
@@ -62,7 +63,7 @@ int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct 
 /* Reads the beginning of a file, which is short, and leaves what was read last. */
 int unread_read_beginning(struct log_unread *r, const struct found_file *f, struct slice *ret);
 
-/* --- what stands in them -------------------------------------------------------------------------- */
+/* --- what stands in them ---------------------------------------------------------------------- */
 
 enum step { STEP_RECORD, STEP_DAMAGE, STEP_TORN, STEP_END };
 

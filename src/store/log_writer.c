@@ -1,20 +1,20 @@
 /* The writer's work, a round at a time:
  *   - take what every stage has submitted (marks, nothing is copied);
- *   - place the records behind what is there: bind each to its place, gather them into one write that
- *     begins with a batch record;
+ *   - place the records behind what is there: bind each to its place, gather them into one write
+ *     that begins with a batch record;
  *   - write, sync, and answer: each stage's tickets are safe.
  * Where the file ends, the round goes on in the next one, after a sync.
  *
  * The ways it fails:
- *   - no next file, or no room for a write: the round stands still (LOG_BLOCKED) and goes on when there
- *     is room; the same bytes are then written to the same place;
- *   - a write or a sync fails in any other way: the log has failed, for good. What was not yet safe is
- *     answered with the error, and so is everything that comes. A sync is never tried again.
+ *   - no next file, or no room for a write: the round stands still (LOG_BLOCKED) and goes on when
+ *     there is room; the same bytes are then written to the same place;
+ *   - a write or a sync fails in any other way: the log has failed, for good. What was not yet safe
+ *     is answered with the error, and so is everything that comes. A sync is never tried again.
  *
  *   (1) In LOG_SYNC, at most one write is under way that is not synced: whatever stands before the
  *       last batch record has been synced. Each batch record says how far that was for sure.
- *   (2) A write ends at a page's end, with zeros behind the records where the file has been filled: the
- *       kernel then never has to read a page in order to change a part of it.
+ *   (2) A write ends at a page's end, with zeros behind the records where the file has been filled:
+ *       the kernel then never has to read a page in order to change a part of it.
  *   (3) Tickets are answered in order, after done_ticket and unsafe_bytes say so. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* --- taking --------------------------------------------------------------------------------------- */
+/* --- taking ----------------------------------------------------------------------------------- */
 
 bool log_writer_has_work(const struct log *log)
 {
@@ -95,7 +95,7 @@ static uint8_t *round_record(struct log *log)
     return record;
 }
 
-/* --- answering ------------------------------------------------------------------------------------ */
+/* --- answering -------------------------------------------------------------------------------- */
 
 /* Chunks that are written, for the stage to use again; returns those to be freed. */
 static struct log_chunk *give_back_chunks(struct log_stage *stage)
@@ -173,9 +173,10 @@ void log_writer_say_space(struct log *log)
         log->options.on_space(log->options.arg, !has_no_room);
 }
 
-/* --- syncing -------------------------------------------------------------------------------------- */
+/* --- syncing ---------------------------------------------------------------------------------- */
 
-/* Files that the writer has left without a sync (LOG_NEVER). One that is gone was needed no more. */
+/* Files that the writer has left without a sync (LOG_NEVER). One that is gone was needed no
+ * more. */
 static int sync_left_file(struct log *log, uint64_t number)
 {
     struct disk *disk = log->options.disk;
@@ -225,7 +226,7 @@ static void publish_floor(struct log *log)
         pthread_cond_signal(&log->keeper_wake);
 }
 
-/* --- files ---------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static uint64_t current_bytes(const struct log *log)
 {
@@ -326,7 +327,7 @@ static int make_room(struct log *log)
     return err;
 }
 
-/* --- writing -------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static bool add_part(struct log_round *round, const uint8_t *record, size_t bytes)
 {
@@ -504,7 +505,7 @@ enum log_progress log_writer_round(struct log *log)
     return LOG_WORKED;
 }
 
-/* --- the end -------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* A batch record that says that everything before it is synced makes damage to the last records
  * recognisable as what it is: without it they might as well have been torn by a crash. */

@@ -11,16 +11,16 @@
  *         24      8  XXH3-64 of what follows the header
  *         32      8  XXH3-64 of queue, file number and offset (8 bytes each) and of bytes 0 to 31
  *         40   12 n  the entries
- *                    their bytes, in the same order: deadline (8), format of the header (1), exchange,
- *                    routing key, header, body
+ *                    their bytes, in the same order: deadline (8), format of the header (1),
+ *                    exchange, routing key, header, body
  *                    zeros up to a multiple of 8
  *
  *     offset  bytes  entry
  *          0      1  place in the chunk, 0 to 63, larger than that of the entry before
  *          1      1  1 persistent, 2 redelivered,
  *                    4 same exchange, 8 same routing key, 16 same header (and format) as the entry
- *                    before, 32 has a deadline, 64 has a format octet (not with 16); without one the
- *                    format is 0
+ *                    before, 32 has a deadline, 64 has a format octet (not with 16); without one
+ *                    the format is 0
  *          2      1  bytes of the exchange      )
  *          3      1  bytes of the routing key   ) 0 when it is the same
  *          4      4  bytes of the header        )
@@ -30,8 +30,8 @@
  *       been read: damage never makes anybody read four gigabytes.
  *   (2) That checksum covers the block's place. A block that was written for another place (of an
  *       older file whose sectors came back, of another queue) is no block here.
- *   (3) It covers the other checksum too, so what follows the header is bound to the place as well.
- */
+ *   (3) It covers the other checksum too, so what follows the header is bound to the place as
+ * well. */
 #include <endian.h>
 #include <string.h>
 
@@ -307,7 +307,8 @@ static uint8_t get_format(const uint8_t **at, unsigned flags, uint8_t before)
     return flags & ENTRY_HAS_FORMAT ? *(*at)++ : HEADER_AMQP_0_9_1;
 }
 
-/* Reads one entry; its bytes begin at *at and end before `end`. Returns false when it is not valid. */
+/* Reads one entry; its bytes begin at *at and end before `end`. Returns false when it is not
+ * valid. */
 static bool get_entry(const uint8_t *p, unsigned version, const uint8_t **at, const uint8_t *end,
                       const struct segment_entry *before, struct segment_entry *ret)
 {

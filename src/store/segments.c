@@ -9,9 +9,9 @@
  *
  *   (1) Jobs of one file are done in the order of the calls. `done` is called once for each.
  *   (2) At most FILES_OPEN_MAX files are open (or fewer: segments_limit_open), and more, up to
- *       FILES_DIRTY_MAX, only when all of them have been written since their last sync. One of those is synced before it is closed to
- *       make room for others: the system may forget a failed write-back when nobody has the file
- *       open.
+ *       FILES_DIRTY_MAX, only when all of them have been written since their last sync. One of
+ *       those is synced before it is closed to make room for others: the system may forget a failed
+ *       write-back when nobody has the file open.
  *   (3) A failed sync, and a failed write for which there was room, are final for the file: every
  *       later write and sync of it fails, with ERR_IO. Nobody knows what the disk has.
  *   (4) When a write failed for want of room, or of descriptors, so does the next sync; writes
@@ -402,8 +402,8 @@ static int do_remove(struct segments *s, struct segment_file *f)
     return 0;
 }
 
-/* What fails for good is said once for each file, with the system's reason; its owner says what follows
- * for the queue. A file that is not there may be one that an earlier job could not make. */
+/* What fails for good is said once for each file, with the system's reason; its owner says what
+ * follows for the queue. A file that is not there may be one that an earlier job could not make. */
 static void say_failure(struct segment_file *f, const struct segments_job *job, int err)
 {
     static const char *const what[] = {"write", "read", "sync", "remove"};

@@ -1,8 +1,8 @@
 /* Segments: a queue's messages that have left memory, in files of the queue's own, written front to
  * back and read back the same way. docs/formats/segment.md has the bytes.
  *
- *   (1) A segment is a run of blocks. A block holds messages of one chunk (64 sequence numbers): all
- *       of them, or a part when they are large.
+ *   (1) A segment is a run of blocks. A block holds messages of one chunk (64 sequence numbers):
+ *       all of them, or a part when they are large.
  *   (2) Blocks are appended and never changed. What is settled is recorded in the log, not here.
  *   (3) A segment is removed as a whole.
  *
@@ -37,9 +37,9 @@ struct segment_block {
     struct segment_entry entries[SEGMENT_BLOCK_ENTRIES];
 };
 
-/* Appends the block's bytes for this offset of this file (the checksum covers the location). Their number is a
- * multiple of 8, and so must be the offset. There must be at least one entry; names have at most 255
- * bytes, headers and bodies less than 4 GiB. */
+/* Appends the block's bytes for this offset of this file (the checksum covers the location). Their
+ * number is a multiple of 8, and so must be the offset. There must be at least one entry; names
+ * have at most 255 bytes, headers and bodies less than 4 GiB. */
 void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, uint64_t offset,
                        const struct segment_block *block);
 
@@ -53,14 +53,15 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
                                        uint64_t offset, struct segment_block *ret,
                                        uint64_t *ret_bytes);
 
-/* Finds the next valid block after the broken one at the beginning of `bytes`. Returns false if there is none
- * in `bytes`. A block that ends beyond `bytes` is found by its valid header; segment_read_block() then answers
- * SEGMENT_SHORT. To continue in the next buffer, start it with the last SEGMENT_BLOCK_HEADER_BYTES of this
- * one. */
+/* Finds the next valid block after the broken one at the beginning of `bytes`. Returns false if
+ * there is none in `bytes`. A block that ends beyond `bytes` is found by its valid header;
+ * segment_read_block() then answers SEGMENT_SHORT. To continue in the next buffer, start it with
+ * the last SEGMENT_BLOCK_HEADER_BYTES of this one. */
 bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset,
                         uint64_t *ret_offset);
 
-/* Returns the version of the block at the beginning of a file if it is newer than SEGMENT_VERSION, else 0. */
+/* Returns the version of the block at the beginning of a file if it is newer than SEGMENT_VERSION,
+ * else 0. */
 unsigned segment_newer_version(struct slice beginning);
 enum { SEGMENT_VERSION = 2 }; /* 1: without a format of headers */
 
@@ -75,27 +76,28 @@ typedef void segments_done(void *arg, int error, struct lv_buffer *read);
  * (lv_error_reason() names it). */
 int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
 
-/* Keeps at most `files_max` files open (at least 1), including those that wait for a sync. Call it before any
- * read or write. */
+/* Keeps at most `files_max` files open (at least 1), including those that wait for a sync. Call it
+ * before any read or write. */
 void segments_limit_open(struct segments *segments, unsigned files_max);
-/* Calls `on_low` on the working thread when a write leaves the disk less than `room_min` bytes free: once, until
- * this function is called again. With 0, never. Any thread. */
+/* Calls `on_low` on the working thread when a write leaves the disk less than `room_min` bytes
+ * free: once, until this function is called again. With 0, never. Any thread. */
 void segments_watch_room(struct segments *segments, uint64_t room_min, void (*on_low)(void *arg),
                          void *arg);
 /* Finishes the work that was asked for and ends the thread. */
 void segments_close(struct segments **segments);
 
-/* Writes bytes at an offset; at offset 0 it creates a missing file. Takes the content of *bytes, which is empty
- * afterwards. After a failure `done` gets them back as `read` and may keep them. After ERR_NO_SPACE or
- * ERR_NO_DESCRIPTORS they may be written again (though the next sync fails); any other failure is final
- * for the file. */
+/* Writes bytes at an offset; at offset 0 it creates a missing file. Takes the content of *bytes,
+ * which is empty afterwards. After a failure `done` gets them back as `read` and may keep them.
+ * After ERR_NO_SPACE or ERR_NO_DESCRIPTORS they may be written again (though the next sync fails);
+ * any other failure is final for the file. */
 void segments_write(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                     struct lv_buffer *bytes, segments_done *done, void *arg);
-/* Reads up to `bytes`. `done` may keep the buffer by moving its content out. After a failure it is empty. */
+/* Reads up to `bytes`. `done` may keep the buffer by moving its content out. After a failure it is
+ * empty. */
 void segments_read(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                    size_t bytes, segments_done *done, void *arg);
-/* Syncs the file's earlier writes and its name: they are on the disk when `done` is called with 0. Fails if a
- * write since the last sync has failed. */
+/* Syncs the file's earlier writes and its name: they are on the disk when `done` is called with 0.
+ * Fails if a write since the last sync has failed. */
 void segments_sync(struct segments *s, uint64_t queue, uint64_t number, segments_done *done,
                    void *arg);
 /* Removes a file. It is no error if there is none. `done` may be NULL. */

@@ -80,7 +80,7 @@ bool check_exchange_name(const struct argument_subject *s)
                          SLICE_ARG(s->vhost));
 }
 
-/* --- equivalence ---------------------------------------------------------------------------- */
+/* --- equivalence ------------------------------------------------------------------------------ */
 
 enum value_class { CLASS_INTEGER, CLASS_FLOAT, CLASS_BYTES, CLASS_OTHER };
 

@@ -1,5 +1,5 @@
-/* Checks of one argument's value, as RabbitMQ 3.10 makes them and in its words. Private to the files that read
- * arguments. Each returns false with error 406 filled in. Pure. */
+/* Checks of one argument's value, as RabbitMQ 3.10 makes them and in its words. Private to the
+ * files that read arguments. Each returns false with error 406 filled in. Pure. */
 #ifndef LEVERET_TOPOLOGY_ARGUMENT_CHECKS_H
 #define LEVERET_TOPOLOGY_ARGUMENT_CHECKS_H
 
@@ -25,7 +25,8 @@ bool refuse_number(const struct argument_subject *s, const char *why, int64_t nu
 bool refuse_type(const struct argument_subject *s, const struct field *f);
 /* Whether the argument, if it is there, can be an exchange's name. */
 bool check_exchange_name(const struct argument_subject *s);
-/* Whether the argument is the same in both tables: the subject's is what is received, `have` is current. */
+/* Whether the argument is the same in both tables: the subject's is what is received, `have` is
+ * current. */
 bool check_equal(const struct argument_subject *s, struct slice have);
 
 bool check_integer(const struct argument_subject *s, const struct field *f);

@@ -34,7 +34,7 @@ void destination_init(struct destination *d, enum destination_kind kind, struct 
     lv_list_init(&d->bindings_to);
 }
 
-/* --- identity ------------------------------------------------------------------------------ */
+/* --- identity --------------------------------------------------------------------------------- */
 
 /* A field as it lies in its table. */
 struct raw_field {
@@ -118,7 +118,7 @@ static struct binding *binding_find(struct vhost *vhost, const struct ends *ends
     return node ? lv_container_of(node, struct binding, by_identity) : NULL;
 }
 
-/* --- one binding --------------------------------------------------------------------------- */
+/* --- one binding ------------------------------------------------------------------------------ */
 
 static struct binding *binding_make(const struct ends *ends, const struct binding_request *request)
 {
@@ -175,7 +175,7 @@ void binding_drop(struct binding *binding)
     lv_rcu_defer(&binding->rcu, binding_free);
 }
 
-/* --- bind and unbind ----------------------------------------------------------------------- */
+/* --- bind and unbind -------------------------------------------------------------------------- */
 
 static bool find_ends(struct vhost *vhost, const struct binding_request *request, struct ends *ret)
 {
@@ -340,7 +340,7 @@ bool binding_restore(struct vhost *vhost, const struct binding_request *request)
     return is_whole;
 }
 
-/* --- the destination goes, listings -------------------------------------------------------- */
+/* --- the destination goes, listings ----------------------------------------------------------- */
 
 void destination_unbind_all(struct vhost *vhost, struct destination *d)
 {

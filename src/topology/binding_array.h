@@ -1,9 +1,9 @@
-/* A binding_array: the bindings of an exchange side by side, in an order that depends on what they are and
- * not on when they came: by destination, routing key and arguments. So a type that chooses among
- * them by number or by score chooses the same after a restart.
+/* A binding_array: the bindings of an exchange side by side, in an order that depends on what they
+ * are and not on when they came: by destination, routing key and arguments. So a type that chooses
+ * among them by number or by score chooses the same after a restart.
  *
- * Read lock-free; each change, under the topology lock, makes a new array and costs as much as there
- * are bindings. */
+ * Read lock-free; each change, under the topology lock, makes a new array and costs as much as
+ * there are bindings. */
 #ifndef LEVERET_TOPOLOGY_BINDING_ARRAY_H
 #define LEVERET_TOPOLOGY_BINDING_ARRAY_H
 

@@ -1,5 +1,6 @@
-/* A binding_map: binding_sets by routing key, byte for byte. Direct exchanges are one, and topic exchanges
- * keep their bindings without wildcards in one. Read lock-free; changed under the topology lock. */
+/* A binding_map: binding_sets by routing key, byte for byte. Direct exchanges are one, and topic
+ * exchanges keep their bindings without wildcards in one. Read lock-free; changed under the
+ * topology lock. */
 #ifndef LEVERET_TOPOLOGY_BINDING_MAP_H
 #define LEVERET_TOPOLOGY_BINDING_MAP_H
 

@@ -1,5 +1,5 @@
-/* A binding_set: bindings that match together. Read lock-free by every loop while one writer, under the
- * topology lock, adds and removes.
+/* A binding_set: bindings that match together. Read lock-free by every loop while one writer, under
+ * the topology lock, adds and removes.
  *
  *        first            more --> | count | slot 0 | slot 1 | (removed) | slot 3 |
  *

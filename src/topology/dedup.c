@@ -34,7 +34,8 @@ struct waiter {
     uint64_t number;
 };
 
-/* A value whose first message is on its way. Under its memory's lock while an entry points to it. */
+/* A value whose first message is on its way. Under its memory's lock while an entry points to
+ * it. */
 struct dedup_claim {
     struct dedup_claim *next; /* of the same message */
     struct dedup *dedup;      /* a reference */
@@ -194,7 +195,7 @@ size_t dedup_count(struct dedup *d)
     return count;
 }
 
-/* --- what is stored; the memory's lock is held --------------------------------------------------- */
+/* --- what is stored; the memory's lock is held ------------------------------------------------ */
 
 static struct definition_seen row_of(const struct dedup *d, struct value_hash value,
                                      uint64_t number, uint64_t until_ms)
@@ -249,7 +250,7 @@ void dedup_restore(struct dedup *d, struct value_hash value, uint64_t number, ui
     pthread_mutex_unlock(&d->lock);
 }
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static uint64_t until_of(const struct dedup *d, struct slice headers, uint64_t now_ms)
 {
@@ -304,7 +305,7 @@ bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *cl
     return is_new;
 }
 
-/* --- the end of a claim ---------------------------------------------------------------------------- */
+/* --- the end of a claim ----------------------------------------------------------------------- */
 
 static void add_waiter(struct dedup_claim *claim, struct confirm_sink *sink, uint64_t number)
 {
@@ -356,8 +357,8 @@ static void claim_is_stored(void *arg, int error)
     loop_mail_from_outside(claim->loop, &mail);
 }
 
-/* The message is in its queues, safe. True when the value is being stored: the claim ends later, and
- * the sink hears of it. */
+/* The message is in its queues, safe. True when the value is being stored: the claim ends later,
+ * and the sink hears of it. */
 static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
 {
     struct dedup *d = claim->dedup;
@@ -386,7 +387,7 @@ void dedup_claims_drop(struct loop *loop, struct dedup_claims *claims)
     dedup_free(&claims->seen_by);
 }
 
-/* --- publishing ------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 struct dedup_publish {
     struct confirm_sink sink;   /* of its queues, then of its claims */

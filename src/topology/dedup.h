@@ -1,5 +1,5 @@
-/* Deduplication: an exchange or a queue that remembers a value of each message and drops the messages
- * that bring it again.
+/* Deduplication: an exchange or a queue that remembers a value of each message and drops the
+ * messages that bring it again.
  *
  *   x-message-deduplication  true; implied by the exchange type of that name
  *   x-cache-size             so many values are remembered at most (128)
@@ -24,7 +24,8 @@
  *       published again.
  *   (2) A confirm for a message with a value comes after that value is stored; so does one for a
  *       duplicate. What has been confirmed is remembered.
- *   (3) A message whose queues are all gone before it came is as good as refused: its value is forgotten.
+ *   (3) A message whose queues are all gone before it came is as good as refused: its value is
+ *       forgotten.
  *   (4) Values are stored for persistent messages at what is durable. Of others nothing is left
  *       after a restart, neither message nor value.
  *
@@ -51,8 +52,8 @@ struct dedup_settings {
 /* Whether it is the name of an argument that deduplication knows. */
 bool dedup_argument_is_known(struct slice name);
 
-/* False with the error filled. `is_of_type`: of the exchange type x-message-deduplication, which has it
- * without being told, and must be told the size. */
+/* False with the error filled. `is_of_type`: of the exchange type x-message-deduplication, which
+ * has it without being told, and must be told the size. */
 bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_settings *ret,
                          struct broker_error *error);
 
@@ -75,10 +76,11 @@ void dedup_restore(struct dedup *dedup, struct value_hash value, uint64_t number
 /* Values remembered. Any thread. */
 size_t dedup_count(struct dedup *dedup);
 
-/* Whether so many values wait to be stored that their publishers should be held back. Any thread. */
+/* Whether so many values wait to be stored that their publishers should be held back. Any
+ * thread. */
 bool dedup_is_behind(const struct topology *topology);
 
-/* --- a message ------------------------------------------------------------------------------ */
+/* --- a message -------------------------------------------------------------------------------- */
 
 struct dedup_claim;
 
@@ -95,8 +97,8 @@ static inline bool dedup_claims_are_empty(const struct dedup_claims *claims)
     return !claims->first && !claims->seen_by;
 }
 
-/* False when the message, by its headers table, is a duplicate and is to be dropped. A dead letter is
- * none, and claims nothing: it has its value from before. Any loop. */
+/* False when the message, by its headers table, is a duplicate and is to be dropped. A dead letter
+ * is none, and claims nothing: it has its value from before. Any loop. */
 bool dedup_admits(struct dedup *dedup, struct slice headers, struct dedup_claims *claims);
 
 /* Publishing what has claims (claims->first): queues answer to dedup_publish_sink() with number 0.
@@ -106,14 +108,14 @@ struct dedup_publish *dedup_publish_begin(struct loop *loop, struct dedup_claims
                                           bool is_persistent);
 struct confirm_sink *dedup_publish_sink(struct dedup_publish *publish);
 
-/* All queues have been asked, and have answered so. Takes *publish. The answer for the publisher, as
- * queue_publish() gives it: with `to`, CONFIRM_LATER promises one. */
+/* All queues have been asked, and have answered so. Takes *publish. The answer for the publisher,
+ * as queue_publish() gives it: with `to`, CONFIRM_LATER promises one. */
 enum confirm_answer dedup_publish_end(struct dedup_publish **publish,
                                       const struct confirm_answers *answers,
                                       struct confirm_sink *to, uint64_t number);
 
-/* The answer for a duplicate (claims->seen_by): CONFIRM_LATER when the first message with its value is
- * still on its way. `to` may be NULL. Ends the claims' hold. */
+/* The answer for a duplicate (claims->seen_by): CONFIRM_LATER when the first message with its value
+ * is still on its way. `to` may be NULL. Ends the claims' hold. */
 enum confirm_answer dedup_answer_duplicate(struct dedup_claims *claims, struct confirm_sink *to,
                                            uint64_t number);
 

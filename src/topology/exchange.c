@@ -1,7 +1,8 @@
 /* Exchanges come and go.
  *
- * An auto-delete exchange goes when its last binding goes. That takes the bindings to it with it, so
- * others may follow, in chains and rings of any length: they wait in a list, not on the stack. */
+ * An auto-delete exchange goes when its last binding goes. That takes the bindings to it with it,
+ * so others may follow, in chains and rings of any length: they wait in a list, not on the
+ * stack. */
 #include "topology/exchange_private.h"
 
 #include <stdio.h>
@@ -78,7 +79,7 @@ static bool refuse_default(struct broker_error *error)
                             "operation not permitted on the default exchange");
 }
 
-/* --- creation ------------------------------------------------------------------------------ */
+/* --- creation --------------------------------------------------------------------------------- */
 
 static struct slice copy_to(uint8_t **space, struct slice s)
 {
@@ -176,7 +177,7 @@ static void exchange_free_deferred(struct lv_rcu_head *head)
     exchange_free(lv_container_of(head, struct exchange, rcu));
 }
 
-/* --- removal ------------------------------------------------------------------------------- */
+/* --- removal ---------------------------------------------------------------------------------- */
 
 static void doom_if_unbound(struct exchange *x, struct lv_list *doomed)
 {
@@ -237,7 +238,7 @@ void exchange_lost_binding(struct exchange *exchange, struct durable_changes *ch
     remove_doomed(&doomed, changes);
 }
 
-/* --- exchange.declare ---------------------------------------------------------------------- */
+/* --- exchange.declare ------------------------------------------------------------------------- */
 
 static bool refuse_unlike(struct exchange *x, const char *what, const char *received,
                           const char *current, struct broker_error *error)
@@ -256,7 +257,8 @@ static bool check_flag(struct exchange *x, const char *what, bool received, bool
            refuse_unlike(x, what, received ? "true" : "false", current ? "true" : "false", error);
 }
 
-/* RabbitMQ prints types as Erlang's atoms, which have quotes of their own unless they are plain words. */
+/* RabbitMQ prints types as Erlang's atoms, which have quotes of their own unless they are plain
+ * words. */
 static bool refuse_other_type(struct exchange *x, struct slice type, struct broker_error *error)
 {
     char names[2][64];
@@ -390,7 +392,7 @@ void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
     topology_unlock(vhost->topology);
 }
 
-/* --- exchange.delete ----------------------------------------------------------------------- */
+/* --- exchange.delete -------------------------------------------------------------------------- */
 
 static bool check_deletion(struct vhost *vhost, struct slice name, struct broker_error *error)
 {

@@ -92,14 +92,15 @@ struct exchange_type {
     /* Without the lock, in the turn of whoever made a new binding to this destination. May be
      * NULL. Not called for what is restored. */
     void (*bound)(struct exchange *exchange, struct destination *destination);
-    /* Read-side; NULL: the type chooses among all its bindings at once. Whether route() takes this one
-     * for this message; writes why, or why not, into the empty buffer (explain.h). */
+    /* Read-side; NULL: the type chooses among all its bindings at once. Whether route() takes this
+     * one for this message; writes why, or why not, into the empty buffer (explain.h). */
     bool (*explain)(struct exchange *exchange, struct binding *binding,
                     const struct routing_input *input, struct lv_buffer *why);
 };
 
-/* What exchanges ask of later rooms, which set them when the broker is created (topology->exchange_hooks). In the
- * topology's own tests there are none, and no exchange delays. */
+/* What exchanges ask of later rooms, which set them when the broker is created
+ * (topology->exchange_hooks). In the topology's own tests there are none, and no exchange
+ * delays. */
 struct exchange_hooks {
     /* A new exchange, which is in no table yet, gets what policies say of it. The lock is held. */
     void (*begin)(struct exchange *exchange);
@@ -108,8 +109,8 @@ struct exchange_hooks {
     void (*create_queue)(struct exchange *exchange);
     /* The exchange is being deleted, and its queue with it. The lock is held. */
     void (*delete_queue)(struct exchange *exchange);
-    /* Publishes the message to this destination, as x-recent-history does for a new binding. Without the lock,
-     * on a loop, in a turn. */
+    /* Publishes the message to this destination, as x-recent-history does for a new binding.
+     * Without the lock, on a loop, in a turn. */
     void (*publish)(struct loop *loop, struct destination *to, struct message *message);
 };
 

@@ -1,4 +1,5 @@
-/* What all exchanges know among their arguments: alternate-exchange, and what makes one delay messages. */
+/* What all exchanges know among their arguments: alternate-exchange, and what makes one delay
+ * messages. */
 #include "topology/exchange_arguments.h"
 
 #include "topology/argument_checks.h"

@@ -6,8 +6,8 @@
  *   neither                  the routing key
  *
  * What is hashed is drawn against each destination by itself (rendezvous hashing): both together
- * give a number u, evenly spread between 0 and 1, and the destination with the lowest -log(u) / weight
- * wins. With that
+ * give a number u, evenly spread between 0 and 1, and the destination with the lowest -log(u) /
+ * weight wins. With that
  *
  *   - each destination gets its weight's share of all values, for weights of any size;
  *   - a new destination takes its share from all others, and nothing moves between those; one that
@@ -35,7 +35,7 @@ struct consistent_hash {
     enum property property; /* by this one; 0: none */
 };
 
-/* --- what is hashed ------------------------------------------------------------------------- */
+/* --- what is hashed --------------------------------------------------------------------------- */
 
 /* Of a message that lacks it: all of those go to one place. */
 static const uint64_t HASH_OF_NOTHING = 0x6e6f7468696e67;
@@ -88,7 +88,7 @@ static uint64_t hash_of(const struct consistent_hash *hash, const struct routing
     return lv_hash(input->routing_key);
 }
 
-/* --- routing -------------------------------------------------------------------------------- */
+/* --- routing ---------------------------------------------------------------------------------- */
 
 static double score(uint64_t hash, const struct binding_array_place *place)
 {
@@ -117,7 +117,7 @@ static void consistent_hash_route(struct exchange *exchange, const struct routin
     route_set_add(ret, best->binding->destination);
 }
 
-/* --- arguments ------------------------------------------------------------------------------ */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 static enum property property_of(struct slice name)
 {
@@ -165,7 +165,7 @@ static struct slice string_argument(struct slice arguments, const char *name)
     return f.bytes.p ? f.bytes : slice_str("");
 }
 
-/* --- weights -------------------------------------------------------------------------------- */
+/* --- weights ---------------------------------------------------------------------------------- */
 
 /* A whole number in decimal, with a sign or without; false when the key is none. As many digits as
  * a routing key has are fine. */
@@ -202,7 +202,7 @@ static bool consistent_hash_check(struct exchange *exchange, struct slice routin
     return false;
 }
 
-/* --- changing, under the lock --------------------------------------------------------------- */
+/* --- changing, under the lock ----------------------------------------------------------------- */
 
 static void consistent_hash_create(struct exchange *exchange)
 {

@@ -1,5 +1,6 @@
-/* What is published to an exchange: each loop that publishes to it has a counter of its own there, which no other
- * thread writes. It is made with the loop's first message, and freed with the exchange. */
+/* What is published to an exchange: each loop that publishes to it has a counter of its own there,
+ * which no other thread writes. It is made with the loop's first message, and freed with the
+ * exchange. */
 #ifndef LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
 #define LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
 

@@ -1,7 +1,7 @@
 /* The nameless default exchange: a direct exchange that each queue is bound to under its own name.
- * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one. Reply
- * consumers are bound like queues; they come and go without a new generation of the topology, so routes
- * to them are not kept. */
+ * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one.
+ * Reply consumers are bound like queues; they come and go without a new generation of the topology,
+ * so routes to them are not kept. */
 #include "topology/exchange_private.h"
 #include "topology/queue_entry.h"
 #include "topology/route_private.h"

@@ -1,5 +1,5 @@
-/* fanout: a message goes wherever anything is bound. x-message-deduplication routes like it: what it
- * does besides, any exchange can (dedup.h). */
+/* fanout: a message goes wherever anything is bound. x-message-deduplication routes like it: what
+ * it does besides, any exchange can (dedup.h). */
 #include <stdlib.h>
 
 #include "base/memory.h"

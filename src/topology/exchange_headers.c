@@ -1,18 +1,20 @@
 /* headers: a binding's arguments are compared with the message's headers (headers_pattern.h).
  *
- * Few of many bindings are looked at for a message. Each has entries in *buckets*, by the name and the
- * value of one field of its pattern, and a message looks into the buckets of its own headers:
+ * Few of many bindings are looked at for a message. Each has entries in *buckets*, by the name and
+ * the value of one field of its pattern, and a message looks into the buckets of its own headers:
  *
- *     all {country: "de", kind: "order"}    one entry, in the bucket that had the fewest when it was bound
+ *     all {country: "de", kind: "order"}    one entry, in the bucket that was smallest at that time
  *     any {country: "fr", gift: "yes"}      one entry for each field
- *     all {gift: void}                      in the bucket of those who ask for the presence of `gift`
- *     all {}                                in `always`
+ *     all {gift: void}                      in the bucket of those who ask for the presence of
+ * `gift` all {}                                in `always`
  *
- * The second field of a name in a pattern is compared with the second header of that name, so a bucket's
- * key has that ordinal, too. A bucket has only a hash of the value: what is found is compared in full.
+ * The second field of a name in a pattern is compared with the second header of that name, so a
+ * bucket's key has that ordinal, too. A bucket has only a hash of the value: what is found is
+ * compared in full.
  *
- * Buckets and their lists of entries are read lock-free; the writer holds the topology lock. An entry is freed
- * with its binding's index, after a grace period: a reader that is at it goes on to the next. */
+ * Buckets and their lists of entries are read lock-free; the writer holds the topology lock. An
+ * entry is freed with its binding's index, after a grace period: a reader that is at it goes on to
+ * the next. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +65,7 @@ struct headers_exchange {
     struct binding_set always;
 };
 
-/* --- buckets -------------------------------------------------------------------------------- */
+/* --- buckets ---------------------------------------------------------------------------------- */
 
 /* The value NULL is the bucket of those who ask for presence. The slice borrows from `space`. */
 static struct slice key_of(struct bucket_key *space, struct slice name, size_t ordinal,
@@ -129,7 +131,7 @@ static void entry_unlink(struct lv_table *buckets, struct entry *entry)
     lv_rcu_defer(&bucket->rcu, bucket_free);
 }
 
-/* --- routing -------------------------------------------------------------------------------- */
+/* --- routing ---------------------------------------------------------------------------------- */
 
 static void bucket_route(struct lv_table *buckets, struct slice key,
                          const struct header_list *headers, struct route_set *ret)
@@ -178,7 +180,7 @@ static bool headers_explain(struct exchange *exchange, struct binding *binding,
     return is_taken;
 }
 
-/* --- changing, under the lock ------------------------------------------------------------- */
+/* --- changing, under the lock ----------------------------------------------------------------- */
 
 static bool headers_check(struct exchange *exchange, struct slice routing_key,
                           struct slice arguments, struct broker_error *error)

@@ -1,6 +1,7 @@
 /* x-modulus-hash: the hash of the routing key, modulo the number of bindings, says which binding a
  * message takes. Of two bindings to one queue each counts; what they are bound by does not. The
- * bindings stand in an order of their own (binding_array.h), so the choice is the same after a restart. */
+ * bindings stand in an order of their own (binding_array.h), so the choice is the same after a
+ * restart. */
 #include <stdlib.h>
 
 #include "base/memory.h"

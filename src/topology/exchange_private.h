@@ -19,7 +19,7 @@ extern const struct exchange_type exchange_modulus_hash;
 extern const struct exchange_type exchange_recent_history;
 extern const struct exchange_type exchange_deduplication;
 
-/* --- exchange.c; the lock is held -------------------------------------------------------- */
+/* --- exchange.c; the lock is held ------------------------------------------------------------- */
 
 /* Makes an exchange and puts it in place, unless there is one of that name (NULL). The default
  * exchange (the empty name) stands outside the vhost's table. */
@@ -43,7 +43,7 @@ bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vh
                           const char *argument, const struct field *value,
                           struct broker_error *error);
 
-/* --- binding.c; the lock is held --------------------------------------------------------- */
+/* --- binding.c; the lock is held -------------------------------------------------------------- */
 
 /* Takes a binding out of everything it stands in; freed after a grace period. */
 void binding_drop(struct binding *binding);

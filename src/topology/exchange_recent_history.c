@@ -29,7 +29,7 @@ struct history {
     size_t capacity, first, count;
 };
 
-/* --- memory --------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static struct message *message_at(const struct history *history, size_t i)
 {
@@ -109,7 +109,7 @@ static void history_route(struct exchange *exchange, const struct routing_input 
     binding_set_route(&history->bindings, ret);
 }
 
-/* --- a new binding -------------------------------------------------------------------------- */
+/* --- a new binding ---------------------------------------------------------------------------- */
 
 /* What is remembered now, referenced. The caller owns the list; NULL when it is empty. */
 static struct message **history_copy(struct history *history, size_t *ret_count)
@@ -139,7 +139,7 @@ static void history_bound(struct exchange *exchange, struct destination *destina
     free(messages);
 }
 
-/* --- arguments, life ------------------------------------------------------------------------ */
+/* --- arguments, life -------------------------------------------------------------------------- */
 
 static bool history_check_arguments(struct vhost *vhost, const struct exchange_declaration *d,
                                     struct broker_error *error)

@@ -1,8 +1,8 @@
 /* topic: routing keys are words between dots; in a binding's key `*` stands for one word and `#`
  * for any number of words, none included.
  *
- * Bindings without wildcards are in a binding_map: one look-up finds them all. Bindings with wildcards are in a
- * trie of patterns (topic_trie.h), which topic_match.h goes through. */
+ * Bindings without wildcards are in a binding_map: one look-up finds them all. Bindings with
+ * wildcards are in a trie of patterns (topic_trie.h), which topic_match.h goes through. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -54,7 +54,7 @@ static void topic_destroy(struct exchange *exchange)
     free(topic);
 }
 
-/* --- explaining ----------------------------------------------------------------------------- */
+/* --- explaining ------------------------------------------------------------------------------- */
 
 /* A word of the pattern's or of the key's, in turn; `is_there` is false behind the last one. */
 struct topic_word {
@@ -68,8 +68,8 @@ struct topic_side {
     size_t taken;
 };
 
-/* A pattern beside a key. The last `#` lets us begin again: the pattern behind it, and the key behind
- * the words that it has swallowed. */
+/* A pattern beside a key. The last `#` lets us begin again: the pattern behind it, and the key
+ * behind the words that it has swallowed. */
 struct topic_attempt {
     struct topic_side pattern, key;
     struct topic_side after_hash, restart;

@@ -1,5 +1,5 @@
-/* Two passes: the walk, which finds the exchanges; then once over the vhost's bindings, of which those
- * whose source was visited are asked what stops them. */
+/* Two passes: the walk, which finds the exchanges; then once over the vhost's bindings, of which
+ * those whose source was visited are asked what stops them. */
 #include "topology/explain.h"
 
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static void *grown(void *items, size_t count, size_t *capacity, size_t item_byte
     return lv_realloc(items, *capacity * item_bytes);
 }
 
-/* --- the walk ------------------------------------------------------------------------------- */
+/* --- the walk --------------------------------------------------------------------------------- */
 
 static void note_visit(void *arg, struct exchange *exchange, struct exchange *alternate)
 {

@@ -1,9 +1,10 @@
-/* What two values of headers have in common when they are equal, and a hash that sees nothing else. */
+/* What two values of headers have in common when they are equal, and a hash that sees nothing
+ * else. */
 #include "topology/header_value.h"
 
 #include "base/rcu.h"
 
-/* --- equality ------------------------------------------------------------------------------- */
+/* --- equality --------------------------------------------------------------------------------- */
 
 static bool is_float(const struct field *f)
 {
@@ -94,7 +95,7 @@ bool header_values_equal(const struct field *a, const struct field *b)
     }
 }
 
-/* --- hashing -------------------------------------------------------------------------------- */
+/* --- hashing ---------------------------------------------------------------------------------- */
 
 static uint64_t hash_of_number(bool is_above_int64_max, int64_t number)
 {

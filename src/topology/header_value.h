@@ -7,9 +7,9 @@
 
 #include "wire/table.h"
 
-/* Integers of any width, timestamps and floats are equal by their number, strings and binaries by their bytes; a
- * table and an array when both are empty. Within tables and arrays the types must be the same too. A NaN
- * equals nothing. */
+/* Integers of any width, timestamps and floats are equal by their number, strings and binaries by
+ * their bytes; a table and an array when both are empty. Within tables and arrays the types must be
+ * the same too. A NaN equals nothing. */
 bool header_values_equal(const struct field *a, const struct field *b);
 
 /* Equal values have the same hash. Tables and arrays all have one. */

@@ -1,10 +1,11 @@
-/* What a binding asks of a message's headers. Both sides are sorted by name, so each field of the pattern is
- * searched for in what is left of the headers: a pattern of few fields costs little beside many headers. */
+/* What a binding asks of a message's headers. Both sides are sorted by name, so each field of the
+ * pattern is searched for in what is left of the headers: a pattern of few fields costs little
+ * beside many headers. */
 #include "topology/headers_pattern.h"
 
 #include "topology/header_value.h"
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -74,7 +75,7 @@ void headers_pattern_read(struct headers_pattern *pattern, struct slice argument
     }
 }
 
-/* --- matching ------------------------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------------------------- */
 
 /* The first header from this one on whose name is not less. */
 static size_t find_header(const struct header_list *headers, size_t from, struct slice name)
@@ -90,7 +91,8 @@ static size_t find_header(const struct header_list *headers, size_t from, struct
     return from;
 }
 
-/* The header of this name; NULL: there is none. *at, from which on it is looked for, moves behind it. */
+/* The header of this name; NULL: there is none. *at, from which on it is looked for, moves behind
+ * it. */
 static const struct header *next_header(const struct header_list *headers, size_t *at,
                                         struct slice name)
 {
@@ -119,7 +121,7 @@ bool headers_pattern_matches(const struct headers_pattern *pattern,
     return !pattern->is_any;
 }
 
-/* --- explaining ----------------------------------------------------------------------------- */
+/* --- explaining ------------------------------------------------------------------------------- */
 
 static void put_value(struct lv_buffer *out, const struct field *f)
 {

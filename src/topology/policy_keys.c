@@ -9,7 +9,7 @@
 #include "topology/policy_keys.h"
 #include "wire/erlang_json.h"
 
-/* --- one value ----------------------------------------------------------------------------- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 static bool is_integer_from(const json_t *value, json_int_t min)
 {
@@ -104,7 +104,7 @@ static bool is_age(const json_t *value)
     return digits > 0 && strlen(text) == digits + 1 && strchr("YMDhms", text[digits]);
 }
 
-/* --- the keys ------------------------------------------------------------------------------- */
+/* --- the keys --------------------------------------------------------------------------------- */
 
 enum { IN_OPERATOR = 1 };
 
@@ -219,7 +219,7 @@ unsigned policy_not_for(json_t *definition)
     return types;
 }
 
-/* --- checking ------------------------------------------------------------------------------- */
+/* --- checking --------------------------------------------------------------------------------- */
 
 static bool complain(struct lv_buffer *reason, const char *before, const json_t *value,
                      const char *behind)
@@ -355,7 +355,7 @@ bool policy_check_definition(json_t *definition, enum policy_kind kind, struct l
     return is_fine;
 }
 
-/* --- merging -------------------------------------------------------------------------------- */
+/* --- merging ---------------------------------------------------------------------------------- */
 
 json_t *policy_merge(json_t *ordinary, json_t *operator_s)
 {

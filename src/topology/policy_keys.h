@@ -1,4 +1,5 @@
-/* The keys of a policy's definition: what each may say, and how two definitions are merged. Pure. */
+/* The keys of a policy's definition: what each may say, and how two definitions are merged.
+ * Pure. */
 #ifndef LEVERET_TOPOLOGY_POLICY_KEYS_H
 #define LEVERET_TOPOLOGY_POLICY_KEYS_H
 

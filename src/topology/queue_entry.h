@@ -1,7 +1,7 @@
 /* A queue as the topology knows it: its name, its flags and arguments, and where its home is.
  *
- * struct queue (queue/queue.h) begins with one, so a route is an array of entries and the queue of an
- * entry is found by a cast, queue_of_entry(). The topology never looks beyond the entry.
+ * struct queue (queue/queue.h) begins with one, so a route is an array of entries and the queue of
+ * an entry is found by a cast, queue_of_entry(). The topology never looks beyond the entry.
  *
  * Entries are found without a lock (RCU) and are valid until the end of the turn; whoever keeps one
  * longer holds a reference. They are linked and unlinked under the topology lock. */
@@ -69,8 +69,8 @@ struct queue_entry *reply_queue_find(struct topology *topology, struct slice nam
 
 /* Takes a reference. Any loop. */
 struct queue_entry *queue_entry_ref(struct queue_entry *entry);
-/* Drops a reference and clears the pointer. With the last one the queue is freed, a grace period later,
- * by whoever made it. Any loop. */
+/* Drops a reference and clears the pointer. With the last one the queue is freed, a grace period
+ * later, by whoever made it. Any loop. */
 void queue_entry_unref(struct queue_entry **entry);
 
 /* Returns false, with error 405, if the queue is exclusive to another connection. */

@@ -1,12 +1,13 @@
-/* A refusal: why something is not done, with the words and the reply code that RabbitMQ has for it. */
+/* A refusal: why something is not done, with the words and the reply code that RabbitMQ has for
+ * it. */
 #ifndef LEVERET_TOPOLOGY_REFUSAL_H
 #define LEVERET_TOPOLOGY_REFUSAL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Why something was refused, in no protocol's words: AMQP answers by the reply code beside it, other
- * front ends and the operator's side (manage/) map this. */
+/* Why something was refused, in no protocol's words: AMQP answers by the reply code beside it,
+ * other front ends and the operator's side (manage/) map this. */
 enum refusal {
     REFUSAL_NONE,
     REFUSAL_NOT_FOUND,       /* what was named does not exist */
@@ -33,8 +34,8 @@ struct broker_error {
     char text[600];
 };
 
-/* Fills the error and returns false, so that `return broker_refuse(...)` reads well. The refusal is the
- * one that the code stands for: refusal_of_code(). */
+/* Fills the error and returns false, so that `return broker_refuse(...)` reads well. The refusal is
+ * the one that the code stands for: refusal_of_code(). */
 bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same, where the code alone does not say why. */

@@ -14,8 +14,8 @@
  *   (3) Only a loop's own thread touches its cache.
  *
  * Small routes lie in the entry (two cache lines), larger ones in a block of their own, all blocks
- * together bounded by ROUTE_BLOCK_BYTES_MAX. Not cached: routes that depend on headers, and what the
- * default exchange did not find, so that a new queue does not need a new generation. */
+ * together bounded by ROUTE_BLOCK_BYTES_MAX. Not cached: routes that depend on headers, and what
+ * the default exchange did not find, so that a new queue does not need a new generation. */
 #include "topology/route.h"
 
 #include <stdlib.h>
@@ -64,7 +64,7 @@ struct route_cache {
     struct route_set set;
 };
 
-/* --- lists and sets of pointers ------------------------------------------------------------ */
+/* --- lists and sets of pointers --------------------------------------------------------------- */
 
 void pointer_list_grow(struct pointer_list *list)
 {
@@ -115,7 +115,7 @@ bool pointer_set_add(struct pointer_set *set, const void *pointer)
     return true;
 }
 
-/* --- the walk ------------------------------------------------------------------------------ */
+/* --- the walk --------------------------------------------------------------------------------- */
 
 void route_set_add(struct route_set *set, struct destination *destination)
 {
@@ -172,8 +172,8 @@ static void set_begin(struct route_set *set, struct exchange *exchange)
     pointer_list_add(&set->exchanges, exchange);
 }
 
-/* Asks one exchange, under each of the keys (headers do not change with the key). Returns what it hands
- * over to. */
+/* Asks one exchange, under each of the keys (headers do not change with the key). Returns what it
+ * hands over to. */
 static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
                                      const struct slice *keys, size_t count,
                                      const struct routing_input *message)
@@ -249,7 +249,7 @@ static void walk_for_route(struct route_set *set, struct exchange *exchange,
     ret->units = (unsigned)((steps_of(set) - before + set->matches) / STEPS_A_UNIT);
 }
 
-/* --- the cache ----------------------------------------------------------------------------- */
+/* --- the cache -------------------------------------------------------------------------------- */
 
 static struct queue_entry **entry_queues(struct route_entry *entry)
 {
@@ -363,7 +363,7 @@ void route_find_many(struct loop *loop, struct exchange *exchange, const struct 
     walk_for_route(&cache->set, exchange, routing_keys, count, input, ret);
 }
 
-/* --- set-up -------------------------------------------------------------------------------- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 void route_init(struct loops *loops)
 {

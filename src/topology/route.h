@@ -1,9 +1,9 @@
 /* Where a message goes: the set of queues that an exchange, a routing key and headers lead to,
  * through exchange-to-exchange bindings and alternate exchanges, each queue once.
  *
- * A loop keeps the routes it has found, by exchange and routing key, until the topology's generation
- * moves; routes through an exchange that looks at more than the key, or that chooses by chance, are
- * found anew each time. */
+ * A loop keeps the routes it has found, by exchange and routing key, until the topology's
+ * generation moves; routes through an exchange that looks at more than the key, or that chooses by
+ * chance, are found anew each time. */
 #ifndef LEVERET_TOPOLOGY_ROUTE_H
 #define LEVERET_TOPOLOGY_ROUTE_H
 
@@ -17,7 +17,8 @@ struct route {
     unsigned units;    /* what it cost to find (loop.h: work in slices); 0: next to nothing */
 };
 
-/* What it costs to find it and to hand a message to its queues, in units (loop.h: work in slices). */
+/* What it costs to find it and to hand a message to its queues, in units (loop.h: work in
+ * slices). */
 static inline unsigned route_cost(const struct route *route)
 {
     enum { QUEUES_A_UNIT = 4 };
@@ -38,7 +39,7 @@ void route_find_many(struct loop *loop, struct exchange *exchange, const struct 
 void route_init(struct loops *loops);
 void route_stop(struct loops *loops);
 
-/* --- for exchange types ----------------------------------------------------------------- */
+/* --- for exchange types ----------------------------------------------------------------------- */
 
 /* The destinations found so far, each once. Reused per loop: no allocation in the steady state. */
 void route_set_add(struct route_set *set, struct destination *destination);

@@ -21,7 +21,8 @@ static inline void pointer_list_add(struct pointer_list *list, void *item)
     list->items[list->count++] = item;
 }
 
-/* A set of pointers that is emptied by moving a stamp: open addressing, never more than half full. */
+/* A set of pointers that is emptied by moving a stamp: open addressing, never more than half
+ * full. */
 struct pointer_set {
     struct pointer_place {
         const void *pointer;
@@ -93,14 +94,14 @@ static inline uint64_t route_set_random(struct route_set *set)
 const struct header_list *route_set_headers(struct route_set *set,
                                             const struct routing_input *input);
 
-/* --- one walk that is watched (explain.c) ------------------------------------------------------ */
+/* --- one walk that is watched (explain.c) ----------------------------------------------------- */
 
-/* Called for each exchange in the order asked; `alternate` is what it handed over to, having matched
- * nothing (NULL: it matched, or has none). */
+/* Called for each exchange in the order asked; `alternate` is what it handed over to, having
+ * matched nothing (NULL: it matched, or has none). */
 typedef void route_visitor(void *arg, struct exchange *exchange, struct exchange *alternate);
 
-/* The walk that route_find() makes when its cache knows nothing, into a set of the caller's (zeroed at
- * first), whose queues are then the route. Read side, on any thread; no cache is touched. */
+/* The walk that route_find() makes when its cache knows nothing, into a set of the caller's (zeroed
+ * at first), whose queues are then the route. Read side, on any thread; no cache is touched. */
 void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
                 size_t count, const struct routing_input *message, route_visitor *visit, void *arg);
 void route_set_free(struct route_set *set);

@@ -1,17 +1,18 @@
-/* Matching goes through the trie once, from the root, and carries a set of positions: how many of the
- * key's words may have been taken on the way to this node. For the key `a.b.a` and the pattern `#.a`:
+/* Matching goes through the trie once, from the root, and carries a set of positions: how many of
+ * the key's words may have been taken on the way to this node. For the key `a.b.a` and the pattern
+ * `#.a`:
  *
  *     root     {0}            nothing is taken yet
  *     #        {0,1,2,3}      any number of words, from the least on
  *     #.a      {1,3}          from each position whose next word is `a`, the position behind it
  *
- * A node's bindings match when the position behind the last word is in its set. The set of a node depends on
- * its parent's alone, so no node is visited twice: patterns with several `#` cost no more than others,
- * where following each way through the key would take exponential time.
+ * A node's bindings match when the position behind the last word is in its set. The set of a node
+ * depends on its parent's alone, so no node is visited twice: patterns with several `#` cost no
+ * more than others, where following each way through the key would take exponential time.
  *
  * The words of the key are in a table of their own, each with its first position and a chain of the
- * others. A node with fewer children than positions looks up its children's words there; one with more
- * looks up the words at its positions among its children. */
+ * others. A node with fewer children than positions looks up its children's words there; one with
+ * more looks up the words at its positions among its children. */
 #include "topology/topic_match.h"
 
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static void read_words(struct topic_scratch *s, struct slice key)
     s->set_words = count / SET_BITS + 1; /* positions 0 to count */
 }
 
-/* --- sets of positions, one for each node on the way ----------------------------------------------- */
+/* --- sets of positions, one for each node on the way ------------------------------------------ */
 
 static uint64_t *set_at(const struct topic_scratch *s, size_t depth)
 {
@@ -164,7 +165,8 @@ static void set_cut(const struct topic_scratch *s, uint64_t *set)
     set[s->set_words - 1] &= ~(uint64_t)0 >> (SET_BITS - 1 - s->word_count % SET_BITS);
 }
 
-/* The child's set from its parent's: by `#`, by `*`, by a word. Each returns whether it has a position. */
+/* The child's set from its parent's: by `#`, by `*`, by a word. Each returns whether it has a
+ * position. */
 static bool take_any_number(struct topic_scratch *s, size_t depth)
 {
     uint64_t *to = set_begin(s, depth + 1);
@@ -203,7 +205,7 @@ static bool take_word(struct topic_scratch *s, size_t depth, uint32_t position)
     return has_any;
 }
 
-/* --- the way through the trie ----------------------------------------------------------------------- */
+/* --- the way through the trie ----------------------------------------------------------------- */
 
 static void visit(struct topic_visit *v, struct topic_node *node, size_t depth);
 
@@ -221,7 +223,8 @@ static void visit_children(struct topic_visit *v, struct topic_node *node, size_
     }
 }
 
-/* Whether no equal word before this one is in the set. All calls for one set together look at each word once. */
+/* Whether no equal word before this one is in the set. All calls for one set together look at each
+ * word once. */
 static bool is_first_in_set(const struct topic_scratch *s, const uint64_t *set, uint32_t position)
 {
     uint32_t before = s->words[position].previous;

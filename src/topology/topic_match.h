@@ -6,11 +6,12 @@
 
 struct topic_scratch;
 
-/* Read-side: adds the destinations of all patterns that the key matches. The scratch space is ret->topic.
+/* Read-side: adds the destinations of all patterns that the key matches. The scratch space is
+ * ret->topic.
  *
- * Each node that the key reaches is visited once, whatever the key, and looks at the fewer of its children
- * and the key's words: the work is bounded by the size of the part of the trie that the key reaches,
- * times the bits of a set of positions. */
+ * Each node that the key reaches is visited once, whatever the key, and looks at the fewer of its
+ * children and the key's words: the work is bounded by the size of the part of the trie that the
+ * key reaches, times the bits of a set of positions. */
 void topic_match(struct topic_trie *trie, struct slice routing_key, struct route_set *ret);
 
 /* Frees the scratch space. */

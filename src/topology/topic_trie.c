@@ -37,7 +37,7 @@ struct topic_node *topic_child(struct lv_table *edges, struct topic_node *parent
     return node ? lv_container_of(node, struct topic_node, by_edge) : NULL;
 }
 
-/* --- growing -------------------------------------------------------------------------------- */
+/* --- growing ---------------------------------------------------------------------------------- */
 
 static struct topic_node *node_create(struct topic_trie *trie, struct topic_node *parent,
                                       enum topic_edge edge, struct slice word)
@@ -119,7 +119,7 @@ void topic_trie_add(struct topic_trie *trie, struct binding *binding)
     binding->indexed_at = node;
 }
 
-/* --- pruning -------------------------------------------------------------------------------- */
+/* --- pruning ---------------------------------------------------------------------------------- */
 
 static bool node_is_needed(struct topic_node *node)
 {

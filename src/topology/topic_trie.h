@@ -12,8 +12,9 @@
  *       reader can take the shorter way: a look-up for each of its words, or a look at each child.
  *   (2) A node is made visible while it is empty, and gets its binding then: a reader that finds it
  *       misses nothing that was there before.
- *   (3) A node without bindings and children is cut off by the writer and freed after a grace period.
- *       Until then it keeps its pointer to the next child, so that a reader who is at it goes on. */
+ *   (3) A node without bindings and children is cut off by the writer and freed after a grace
+ *       period. Until then it keeps its pointer to the next child, so that a reader who is at it
+ *       goes on. */
 #ifndef LEVERET_TOPOLOGY_TOPIC_TRIE_H
 #define LEVERET_TOPOLOGY_TOPIC_TRIE_H
 
@@ -44,15 +45,15 @@ struct topic_trie {
     struct topic_node root;
 };
 
-/* Zero-initialised is a valid, empty trie. Under the topology lock: puts the binding at the end of its
- * routing key's words (binding->indexed_at), and takes it out again. */
+/* Zero-initialised is a valid, empty trie. Under the topology lock: puts the binding at the end of
+ * its routing key's words (binding->indexed_at), and takes it out again. */
 void topic_trie_add(struct topic_trie *trie, struct binding *binding);
 void topic_trie_remove(struct topic_trie *trie, struct binding *binding);
 
 /* Frees what is left of an empty trie. No reader is left. */
 void topic_trie_free(struct topic_trie *trie);
 
-/* --- read side ------------------------------------------------------------------------------ */
+/* --- read side -------------------------------------------------------------------------------- */
 
 /* NULL while the trie has never held a binding. */
 static inline struct lv_table *topic_trie_edges(struct topic_trie *trie)

@@ -19,8 +19,8 @@ static inline struct topic_words topic_words_of(struct slice key)
     return (struct topic_words){key.p, key.p + key.n, key.n > 0};
 }
 
-/* Takes the next word off; it borrows from the key. Returns false, and leaves *ret_word alone, after the
- * last one. */
+/* Takes the next word off; it borrows from the key. Returns false, and leaves *ret_word alone,
+ * after the last one. */
 static inline bool topic_words_next(struct topic_words *words, struct slice *ret_word)
 {
     if (!words->has_more)

@@ -1,8 +1,9 @@
 /* The topology: what all vhosts, exchanges and queues have in common.
  *
- * Vhosts, exchanges, queues' names and bindings are read without a lock by every loop (RCU) and changed
- * under one mutex. Every change that can alter where a message goes moves `generation` after the change
- * is visible; route caches compare it. Queues' contents belong to their home loops alone (queue.h).
+ * Vhosts, exchanges, queues' names and bindings are read without a lock by every loop (RCU) and
+ * changed under one mutex. Every change that can alter where a message goes moves `generation`
+ * after the change is visible; route caches compare it. Queues' contents belong to their home loops
+ * alone (queue.h).
  *
  * struct broker (broker/broker.h) contains the one there is, and what upper rooms add to it. */
 #ifndef LEVERET_TOPOLOGY_TOPOLOGY_H
@@ -52,16 +53,16 @@ struct topology {
 
     /* What a new queue is given. */
     const struct queue_ops *(*queue_ops_for)(struct slice name); /* queue/queue_ops.h */
-    /* "classic", "quorum" or "stream": of queues in vhosts that say none. Borrowed for ever; NULL and
-     * "classic" leave declarations as they are. */
+    /* "classic", "quorum" or "stream": of queues in vhosts that say none. Borrowed for ever; NULL
+     * and "classic" leave declarations as they are. */
     const char *_Atomic default_queue_type;
     _Atomic uint64_t next_queue_home; /* spreads queues over loops */
     _Atomic uint64_t next_queue_id;   /* above every id in the definitions and the segments ... */
     _Atomic bool is_restoring; /* ... and, unless it is still being read (journal.h), in the log */
     /* A queue may be declared again under another type than it has. */
     _Atomic bool is_type_relaxed;
-    /* Milliseconds for which a consumer may hold a delivery where it and its queue say nothing; 0: for
-     * ever. */
+    /* Milliseconds for which a consumer may hold a delivery where it and its queue say nothing; 0:
+     * for ever. */
     _Atomic uint64_t consumer_timeout_ms;
 
     /* Values that exchanges and queues have seen and that are being stored (dedup.h). */

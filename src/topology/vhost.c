@@ -130,7 +130,7 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
     return 0;
 }
 
-/* --- its end ------------------------------------------------------------------------------- */
+/* --- its end ---------------------------------------------------------------------------------- */
 
 void vhost_free(struct vhost *vhost)
 {

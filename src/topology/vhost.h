@@ -36,8 +36,8 @@ struct vhost {
 /* The vhost of this name, or NULL. Any loop. */
 struct vhost *vhost_find(struct topology *topology, struct slice name);
 
-/* Replaces the tags, which are separated by commas. ERR_NOT_FOUND: it has been deleted; then `done` is
- * not called. */
+/* Replaces the tags, which are separated by commas. ERR_NOT_FOUND: it has been deleted; then `done`
+ * is not called. */
 int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done);
 
 /* A word that x-queue-type may say: "classic", "quorum", "stream". */

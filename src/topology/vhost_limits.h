@@ -18,8 +18,8 @@ void vhost_limits_init(struct vhost_limits *limits);
 bool vhost_take_connection(struct vhost *vhost, int64_t *ret_limit);
 void vhost_give_connection(struct vhost *vhost);
 
-/* Returns false, with error 406, if the vhost may not have one more queue. Queues of exchanges that delay
- * messages do not count. The topology lock is held. */
+/* Returns false, with error 406, if the vhost may not have one more queue. Queues of exchanges that
+ * delay messages do not count. The topology lock is held. */
 bool vhost_check_queue_limit(struct vhost *vhost, struct slice queue, struct broker_error *error);
 
 #endif

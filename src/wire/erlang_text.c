@@ -179,7 +179,7 @@ void erlang_put_tuple(struct lv_buffer *out, const char *atom, const uint64_t *n
     lv_buffer_add_u8(out, '}');
 }
 
-/* --- addresses ---------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 enum { ADDRESS_BYTES_MAX = 63, IPV6_GROUPS = 8 };
 

@@ -34,8 +34,8 @@ void erlang_put_octets(struct lv_buffer *out, unsigned type, struct slice payloa
 void erlang_put_tuple(struct lv_buffer *out, const char *atom, const uint64_t *numbers,
                       size_t count);
 
-/* Appends an IP address, given as text, as a tuple of numbers: {127,0,0,1}, {0,0,0,0,0,0,0,1}. What is
- * no address makes no sense, but no harm. */
+/* Appends an IP address, given as text, as a tuple of numbers: {127,0,0,1}, {0,0,0,0,0,0,0,1}. What
+ * is no address makes no sense, but no harm. */
 void erlang_put_address(struct lv_buffer *out, struct slice address);
 
 #endif

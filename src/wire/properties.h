@@ -50,9 +50,9 @@ struct properties {
 /* The rest of properties_read(), for other flags than the two common ones. */
 bool properties_read_all(struct slice flags_and_values, struct properties *ret);
 
-/* Takes the properties apart. *ret borrows from the bytes; its headers are a valid table. False, with
- * anything in *ret, when the bytes are cut short, go on behind the last property, or hold a malformed
- * table. Strings are not checked to be UTF-8: RabbitMQ does not. */
+/* Takes the properties apart. *ret borrows from the bytes; its headers are a valid table. False,
+ * with anything in *ret, when the bytes are cut short, go on behind the last property, or hold a
+ * malformed table. Strings are not checked to be UTF-8: RabbitMQ does not. */
 __attribute__((warn_unused_result)) static inline bool
 properties_read(struct slice flags_and_values, struct properties *ret)
 {
@@ -68,8 +68,9 @@ properties_read(struct slice flags_and_values, struct properties *ret)
     return properties_read_all(flags_and_values, ret);
 }
 
-/* One property alone, of bytes that properties_read() has once accepted: its value's bytes (a string's and
- * a table's without their length). False when it is not set. Costs a step for each property before it. */
+/* One property alone, of bytes that properties_read() has once accepted: its value's bytes (a
+ * string's and a table's without their length). False when it is not set. Costs a step for each
+ * property before it. */
 bool properties_find(struct slice flags_and_values, enum property property, struct slice *ret);
 
 /* Bytes of flags and values. */

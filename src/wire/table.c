@@ -167,7 +167,7 @@ bool table_find_string(struct slice table, const char *name, struct slice *ret)
     return true;
 }
 
-/* ---- checking ---- */
+/* --- checking --------------------------------------------------------------------------------- */
 
 static bool is_nest(const struct field *f)
 {
@@ -199,7 +199,7 @@ bool table_is_valid(struct slice table)
     return nest_is_valid(FIELD_TABLE, table, 0);
 }
 
-/* ---- writing values ---- */
+/* --- writing values --------------------------------------------------------------------------- */
 
 static void put_bytes(struct lv_buffer *out, struct slice s)
 {
@@ -265,7 +265,7 @@ static void put_value(struct lv_buffer *out, const struct field *f)
     lv_unreachable();
 }
 
-/* ---- comparing ---- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static void put_canonical_value(struct lv_buffer *out, const struct field *f);
 
@@ -368,7 +368,7 @@ bool field_equal(const struct field *a, const struct field *b)
     return a->i == b->i && a->scale == b->scale && a->b == b->b && floats_equal(a->f, b->f);
 }
 
-/* ---- building ---- */
+/* --- building --------------------------------------------------------------------------------- */
 
 void table_begin(struct table_writer *w, struct lv_buffer *out)
 {

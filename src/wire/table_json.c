@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "wire/floats.h"
 
-/* ---- to JSON ---- */
+/* --- to JSON ---------------------------------------------------------------------------------- */
 
 static void put_base64(struct lv_buffer *out, struct slice s)
 {
@@ -95,7 +95,7 @@ json_t *table_to_json(struct slice table)
     return object;
 }
 
-/* ---- from JSON ---- */
+/* --- from JSON -------------------------------------------------------------------------------- */
 
 static bool put_members(struct table_writer *w, const json_t *object);
 

@@ -19,7 +19,7 @@ static int fail(struct client *c, const char *why)
     return -1;
 }
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static uint8_t *grow(struct client_buffer *b, size_t more)
 {
@@ -95,7 +95,7 @@ int client_flush(struct client *c)
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct reader {
     const uint8_t *p, *end;
@@ -278,7 +278,7 @@ int client_call(struct client *c, uint32_t answer, struct client_event *ret)
     return 0;
 }
 
-/* --- the connection ------------------------------------------------------------------------------- */
+/* --- the connection --------------------------------------------------------------------------- */
 
 static int connect_to(struct client *c, int port)
 {
@@ -337,7 +337,7 @@ void client_close(struct client *c)
     c->in = c->out = c->body = (struct client_buffer){0};
 }
 
-/* --- requests ------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void put_plain(struct client *c, uint32_t method)
 {

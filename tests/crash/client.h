@@ -64,7 +64,8 @@ struct client {
     char why[300]; /* what went wrong, after a failed call */
 };
 
-/* All that return int: 0, or -1 with `why` set; the client is then good for client_close() alone. */
+/* All that return int: 0, or -1 with `why` set; the client is then good for client_close()
+ * alone. */
 
 /* Connects and opens channel 1. The client is set up whatever is returned. */
 int client_open(struct client *c, int port);

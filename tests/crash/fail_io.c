@@ -1,5 +1,5 @@
-/* Loaded before the C library (LD_PRELOAD): lets writes or syncs of chosen files fail, as a disk that
- * dies does.
+/* Loaded before the C library (LD_PRELOAD): lets writes or syncs of chosen files fail, as a disk
+ * that dies does.
  *
  *     FAIL_IO_PATH    a piece of the path of the files it is about: /log/, .seg
  *     FAIL_IO_CALL    sync or write

@@ -3,11 +3,11 @@
  *     kill_test --broker build/leveretd [--kills N] [--loops N] [--seed N] [--dir DIR] ...
  *
  * Each round: clients publish (confirms and transactions, one queue and fan-out, 1 byte to 10 MB),
- * consume (single and batched acks, transactions, requeueing, rejecting), get, purge, delete; in the
- * midst of it the broker is killed, now and then once more while it starts, sometimes it is stopped
- * politely; it starts again on the same data directory; and mostly every queue is then read from one
- * end to the other and compared with the ledger (ledger.h has the rules). At the end of a round the
- * messages go back into their queues, or are all settled in a transaction.
+ * consume (single and batched acks, transactions, requeueing, rejecting), get, purge, delete; in
+ * the midst of it the broker is killed, now and then once more while it starts, sometimes it is
+ * stopped politely; it starts again on the same data directory; and mostly every queue is then read
+ * from one end to the other and compared with the ledger (ledger.h has the rules). At the end of a
+ * round the messages go back into their queues, or are all settled in a transaction.
  *
  * The exit code is 0 when nothing is wrong. The data directory is kept when something is. */
 #include <arpa/inet.h>
@@ -104,7 +104,7 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* --- the broker --------------------------------------------------------------------------------------- */
+/* --- the broker ------------------------------------------------------------------------------- */
 
 /* Below the ports that the kernel gives to clients: it stays free while the broker is away. */
 static int free_port(uint64_t *random)
@@ -227,7 +227,7 @@ static void check_errors(struct run *run)
         fclose(file);
 }
 
-/* --- clients -------------------------------------------------------------------------------------------- */
+/* --- clients ---------------------------------------------------------------------------------- */
 
 static bool is_over(struct worker *w)
 {
@@ -345,7 +345,7 @@ static void work_tx_publisher(struct worker *w)
     }
 }
 
-/* --- consumers ------------------------------------------------------------------------------------------- */
+/* --- consumers -------------------------------------------------------------------------------- */
 
 enum ack_mode { ACK_SINGLE, ACK_BATCH, ACK_TX, ACK_MODES };
 
@@ -515,7 +515,7 @@ static void work_getter(struct worker *w)
     }
 }
 
-/* --- those who clear their queue --------------------------------------------------------------------------- */
+/* --- those who clear their queue -------------------------------------------------------------- */
 
 /* Publishes a few and waits until all are confirmed. */
 static int publish_batch(struct worker *w, struct confirming *k)
@@ -567,7 +567,7 @@ static void work_clearer(struct worker *w)
     free(k);
 }
 
-/* --- a round --------------------------------------------------------------------------------------------- */
+/* --- a round ---------------------------------------------------------------------------------- */
 
 static void *worker_run(void *arg)
 {
@@ -636,7 +636,7 @@ static void load_round(struct run *run)
     ledger_killed(run->ledger);
 }
 
-/* --- reading everything ---------------------------------------------------------------------------------------- */
+/* --- reading everything ----------------------------------------------------------------------- */
 
 static int verify_delivery(struct run *run, unsigned queue, const struct client_event *e)
 {
@@ -743,7 +743,7 @@ fail:
     return false;
 }
 
-/* --- the run ---------------------------------------------------------------------------------------------------- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 static bool is_bad(struct run *run)
 {

@@ -39,7 +39,7 @@ struct ledger {
     uint64_t last[PUBLISHERS]; /* one behind the last number seen by the reading that goes on */
 };
 
-/* --- messages --------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static const char *const queue_names[QUEUES] = {
     "crash.0", "crash.1", "crash.2", "crash.3",  "crash.4",  "crash.5",      "crash.6",
@@ -121,7 +121,7 @@ static struct letter letter_of(const struct ledger *l, unsigned publisher, uint6
     return m;
 }
 
-/* --- the ledger ------------------------------------------------------------------------------------- */
+/* --- the ledger ------------------------------------------------------------------------------- */
 
 struct ledger *ledger_create(uint64_t seed)
 {
@@ -221,7 +221,7 @@ static void set_state(uint8_t *place, unsigned state)
     *place = (uint8_t)((*place & ~(unsigned)STATE_MASK) | state);
 }
 
-/* --- publishing --------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 void ledger_publish(struct ledger *l, unsigned publisher, struct letter *ret)
 {
@@ -256,7 +256,7 @@ void ledger_confirm(struct ledger *l, unsigned publisher, uint64_t from, uint64_
     unlock(l);
 }
 
-/* --- consuming ---------------------------------------------------------------------------------------- */
+/* --- consuming -------------------------------------------------------------------------------- */
 
 /* Which message this is, and whether it is whole. The lock is held. */
 static bool recognize(struct ledger *l, unsigned queue, const char *message_id, bool is_persistent,
@@ -349,7 +349,7 @@ void ledger_gamble(struct ledger *l, unsigned queue, bool is_out)
     unlock(l);
 }
 
-/* --- walks -------------------------------------------------------------------------------------------- */
+/* --- walks ------------------------------------------------------------------------------------ */
 
 typedef void visit_fn(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *place,
                       void *arg);
@@ -444,7 +444,7 @@ void ledger_cleared(struct ledger *l, unsigned queue, uint32_t count, bool is_fi
                         (unsigned long long)c.possible);
 }
 
-/* --- after a kill --------------------------------------------------------------------------------------- */
+/* --- after a kill ----------------------------------------------------------------------------- */
 
 void ledger_killed(struct ledger *l)
 {

@@ -12,8 +12,8 @@
  * A message that is not confirmed may be missing after a kill; found after one it counts as
  * confirmed. Whatever is GONE must never be seen again. Transient messages are GONE after a kill.
  *
- * Everything about a message (size, body, targets, whether it is persistent) follows from its publisher,
- * its number and the run's seed, so nothing of that is kept. Any thread; one mutex. */
+ * Everything about a message (size, body, targets, whether it is persistent) follows from its
+ * publisher, its number and the run's seed, so nothing of that is kept. Any thread; one mutex. */
 #ifndef LEVERET_CRASH_LEDGER_H
 #define LEVERET_CRASH_LEDGER_H
 
@@ -116,7 +116,7 @@ void ledger_clear(struct ledger *l, unsigned queue);
 /* ... and was, with this many messages ready; final: none of them comes back. */
 void ledger_cleared(struct ledger *l, unsigned queue, uint32_t count, bool is_final);
 
-/* --- after a kill ------------------------------------------------------------------------------- */
+/* --- after a kill ----------------------------------------------------------------------------- */
 
 void ledger_killed(struct ledger *l);
 /* The queue is read from one end to the other: begin, each message, end. What must be there and was

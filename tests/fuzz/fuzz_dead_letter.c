@@ -1,5 +1,5 @@
-/* Any bytes as a message's properties: what it becomes when it dies is well formed, holds its death,
- * keeps everything else, and can die again.
+/* Any bytes as a message's properties: what it becomes when it dies is well formed, holds its
+ * death, keeps everything else, and can die again.
  *
  *   reason u8 | queue u8 (one of four) | flags u8: 1 a routing key | property flags and values */
 #include <stdlib.h>

@@ -46,7 +46,7 @@ struct world {
 
 static const struct durable_done nobody = {NULL, NULL};
 
-/* --- what the program says ------------------------------------------------------------------- */
+/* --- what the program says -------------------------------------------------------------------- */
 
 static uint8_t take(struct world *w)
 {

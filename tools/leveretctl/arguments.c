@@ -1,5 +1,5 @@
-/* Options may stand anywhere, before the command and behind it; "--name value" and "--name=value" are
- * the same; what stands behind "--" is no option. */
+/* Options may stand anywhere, before the command and behind it; "--name value" and "--name=value"
+ * are the same; what stands behind "--" is no option. */
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,7 +122,7 @@ static void name_node(struct invocation *i)
     snprintf(i->node, sizeof i->node, "leveret@%s", host);
 }
 
-/* --- where the broker keeps its socket ----------------------------------------------------- */
+/* --- where the broker keeps its socket -------------------------------------------------------- */
 
 static bool has_socket(const char *dir)
 {
@@ -179,7 +179,7 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
     choose_data_dir(i);
 }
 
-/* --- refusing ------------------------------------------------------------------------------ */
+/* --- refusing --------------------------------------------------------------------------------- */
 
 int usage_error(const struct invocation *i, const struct command *c, int exit_code,
                 const char *format, ...)

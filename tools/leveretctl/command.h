@@ -146,12 +146,12 @@ struct command {
     enum done_form done_form;
 };
 
-/* --- commands.c --------------------------------------------------------------------------- */
+/* --- commands.c ------------------------------------------------------------------------------- */
 
 extern const struct command commands[]; /* ended by a NULL name */
 const struct command *command_find(const char *name);
 
-/* --- run.c -------------------------------------------------------------------------------- */
+/* --- run.c ------------------------------------------------------------------------------------ */
 
 int run_listing(struct invocation *i, const struct command *c);
 /* A listing with another banner than the command's, after `fill` (NULL: nothing to do) has added to
@@ -168,7 +168,7 @@ void say_change_done(const struct invocation *i, const struct command *c, const 
 void say_count(const struct invocation *i, const struct command *c, const json_t *answer,
                const char *member, const char *before, const char *after);
 
-/* --- special.c: commands that are like no other ------------------------------------------- */
+/* --- special.c: commands that are like no other ----------------------------------------------- */
 
 int run_add_user(struct invocation *i, const struct command *c);
 int run_clear_topic_permissions(struct invocation *i, const struct command *c);
@@ -185,12 +185,12 @@ int run_set_log_level(struct invocation *i, const struct command *c);
 int run_stop(struct invocation *i, const struct command *c);
 int run_version(struct invocation *i, const struct command *c);
 
-/* --- messages.c: about the messages in a queue ---------------------------------------------- */
+/* --- messages.c: about the messages in a queue ------------------------------------------------ */
 
 int run_browse_queue(struct invocation *i, const struct command *c);
 int run_retry_dead_letters(struct invocation *i, const struct command *c);
 
-/* --- policies.c: policies, parameters, limits ---------------------------------------------- */
+/* --- policies.c: policies, parameters, limits ------------------------------------------------- */
 
 int run_clear_user_limits(struct invocation *i, const struct command *c);
 int run_list_user_limits(struct invocation *i, const struct command *c);
@@ -198,11 +198,11 @@ int run_list_vhost_limits(struct invocation *i, const struct command *c);
 int run_set_cluster_name(struct invocation *i, const struct command *c);
 int run_set_policy(struct invocation *i, const struct command *c);
 
-/* --- status.c ----------------------------------------------------------------------------- */
+/* --- status.c --------------------------------------------------------------------------------- */
 
 int run_status(struct invocation *i, const struct command *c);
 
-/* --- arguments.c -------------------------------------------------------------------------- */
+/* --- arguments.c ------------------------------------------------------------------------------ */
 
 /* Takes the command line apart; nothing is refused yet. */
 void arguments_parse(struct invocation *i, int argc, char **argv);
@@ -212,13 +212,13 @@ int arguments_check(struct invocation *i, const struct command *c);
 int usage_error(const struct invocation *i, const struct command *c, int exit_code,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* --- help.c ------------------------------------------------------------------------------- */
+/* --- help.c ----------------------------------------------------------------------------------- */
 
 void usage_line(const struct invocation *i, const struct command *c, FILE *out);
 void help_command(const struct invocation *i, const struct command *c, FILE *out);
 void help_all(const struct invocation *i, FILE *out);
 
-/* --- request.c ------------------------------------------------------------------------------ */
+/* --- request.c -------------------------------------------------------------------------------- */
 
 /* A request with the command's name, the vhost, the arguments under the names given, and options
  * that the broker knows, under theirs. The caller owns it. */
@@ -228,7 +228,7 @@ int numbers_check(const struct invocation *i, const struct command *c);
 /* False when the text is no whole number from 0 on. */
 bool read_number(const char *text, json_int_t *ret);
 
-/* --- talk.c: what commands do with the broker ---------------------------------------------- */
+/* --- talk.c: what commands do with the broker ------------------------------------------------- */
 
 /* The buffer as a string, which is good until it is added to. */
 const char *text_of(struct lv_buffer *b);

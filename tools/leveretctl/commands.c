@@ -4,7 +4,7 @@
 #include "leveretctl/command.h"
 #include "manage/columns.h"
 
-/* --- failures ------------------------------------------------------------------------------ */
+/* --- failures --------------------------------------------------------------------------------- */
 
 #define END                                                                                        \
     {                                                                                              \
@@ -131,7 +131,7 @@ static const struct failure add_vhost_fails[] = {
     END,
 };
 
-/* --- the table ----------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define LISTING_USAGE "[--no-table-headers] "
 #define COLUMNS_USAGE LISTING_USAGE "[<column> ...]"
@@ -142,7 +142,8 @@ static const struct failure add_vhost_fails[] = {
     "[--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] <name> <pattern> "          \
     "<definition>"
 
-/* The names of a listing's columns, for help and to check what is asked for: "arguments, auto_delete". */
+/* The names of a listing's columns, for help and to check what is asked for: "arguments,
+ * auto_delete". */
 #define COLUMN_NAME(column, ...) ", " #column
 #define COLUMN_NAMES(COLUMNS) (&COLUMNS(COLUMN_NAME)[2])
 

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "leveretctl/command.h"
 
-/* "name=value" or "name:type=value" as [name, type, value]; NULL when it is neither. A ':' belongs to
- * the name unless a known type follows it. */
+/* "name=value" or "name:type=value" as [name, type, value]; NULL when it is neither. A ':' belongs
+ * to the name unless a known type follows it. */
 static json_t *header_of(const char *text)
 {
     static const char *const types[] = {"string", "int", "float", "bool", "timestamp", "void"};

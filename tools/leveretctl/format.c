@@ -35,7 +35,7 @@ static void put(struct lv_buffer *out, const char *text)
     lv_buffer_add(out, text, strlen(text));
 }
 
-/* --- cells: the text of tables ------------------------------------------------------------ */
+/* --- cells: the text of tables ---------------------------------------------------------------- */
 
 /* A string within a table: "f\"g\\h". */
 static void put_quoted(struct lv_buffer *out, const json_t *string)
@@ -157,7 +157,7 @@ void cell_text(struct lv_buffer *out, const json_t *cell)
     }
 }
 
-/* --- cells: JSON -------------------------------------------------------------------------- */
+/* --- cells: JSON ------------------------------------------------------------------------------ */
 
 static int append(const char *bytes, size_t n, void *out)
 {
@@ -282,7 +282,7 @@ static void row_json(struct listing *l, const json_t *row)
     lv_buffer_free(&line);
 }
 
-/* --- table -------------------------------------------------------------------------------- */
+/* --- table ------------------------------------------------------------------------------------ */
 
 static void headers_table(struct listing *l)
 {
@@ -305,7 +305,7 @@ static void row_table(struct listing *l, const json_t *row)
     lv_buffer_free(&text);
 }
 
-/* --- csv ---------------------------------------------------------------------------------- */
+/* --- csv -------------------------------------------------------------------------------------- */
 
 static void put_csv(struct lv_buffer *out, struct slice text)
 {
@@ -346,7 +346,7 @@ static void row_csv(struct listing *l, const json_t *row)
     lv_buffer_free(&cell);
 }
 
-/* --- pretty_table ------------------------------------------------------------------------- */
+/* --- pretty_table ----------------------------------------------------------------------------- */
 
 /* Lines are drawn with the terminal's own line characters: shift to the drawing set, the line,
  * shift back. */
@@ -488,7 +488,7 @@ static void pretty_print(struct listing *l)
     lv_buffer_free(&text);
 }
 
-/* --- listings ----------------------------------------------------------------------------- */
+/* --- listings --------------------------------------------------------------------------------- */
 
 void listing_begin(struct listing *l)
 {
@@ -516,8 +516,8 @@ void listing_row(struct listing *l, const json_t *row)
     l->rows++;
 }
 
-/* rabbitmqctl gathers some listings as a whole; these show that they are empty, each format in a way
- * of its own. */
+/* rabbitmqctl gathers some listings as a whole; these show that they are empty, each format in a
+ * way of its own. */
 static void whole_is_empty(struct listing *l)
 {
     switch (l->format) {

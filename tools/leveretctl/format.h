@@ -46,8 +46,8 @@ struct listing {
     json_t *kept;     /* pretty_table: rows wait until all widths are known */
 };
 
-/* Rows in between listing_begin() and listing_end(). The row is an array with as many cells as there
- * are columns; it is borrowed. */
+/* Rows in between listing_begin() and listing_end(). The row is an array with as many cells as
+ * there are columns; it is borrowed. */
 void listing_begin(struct listing *l);
 void listing_row(struct listing *l, const json_t *row);
 void listing_end(struct listing *l);

@@ -42,7 +42,7 @@ int run_clear_user_limits(struct invocation *i, const struct command *c)
                              request_of(i, c));
 }
 
-/* --- limits of one -------------------------------------------------------------------------- */
+/* --- limits of one ---------------------------------------------------------------------------- */
 
 /* The row's second cell: JSON as text. */
 static void keep_limits(void *arg, const json_t *row)

@@ -5,7 +5,8 @@
 
 #include "leveretctl/command.h"
 
-/* Options that are members of the request. A command that does not take one has refused it before. */
+/* Options that are members of the request. A command that does not take one has refused it
+ * before. */
 static const struct {
     enum option option;
     const char *name; /* in the request; a number's also behind "--" */

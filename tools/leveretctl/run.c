@@ -1,5 +1,5 @@
-/* The two kinds that most commands are: a listing, which prints rows, and a change, which says what it is
- * about to do and then nothing. */
+/* The two kinds that most commands are: a listing, which prints rows, and a change, which says what
+ * it is about to do and then nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "leveretctl/command.h"
 
-/* --- listings ------------------------------------------------------------------------------ */
+/* --- listings --------------------------------------------------------------------------------- */
 
 struct column_names {
     char *text; /* owned; the names point into it */
@@ -150,7 +150,7 @@ int run_listing(struct invocation *i, const struct command *c)
     return run_listing_with(i, c, c->banner, NULL);
 }
 
-/* --- changes ------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 void say_change_done(const struct invocation *i, const struct command *c, const char *message)
 {

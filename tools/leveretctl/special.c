@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "leveretctl/command.h"
 
-/* --- passwords ----------------------------------------------------------------------------- */
+/* --- passwords -------------------------------------------------------------------------------- */
 
 /* A line of standard input, not shown while it is typed. False at its end. */
 static bool read_password(bool has_prompt, struct lv_buffer *ret)
@@ -69,7 +69,7 @@ int run_add_user(struct invocation *i, const struct command *c)
     return change_with_password(i, c, EXIT_DATA);
 }
 
-/* --- what is said differs -------------------------------------------------------------------- */
+/* --- what is said differs --------------------------------------------------------------------- */
 
 int run_clear_topic_permissions(struct invocation *i, const struct command *c)
 {
@@ -132,7 +132,7 @@ int run_close_all_connections(struct invocation *i, const struct command *c)
     return EXIT_OK;
 }
 
-/* --- the broker as a whole ----------------------------------------------------------------- */
+/* --- the broker as a whole -------------------------------------------------------------------- */
 
 int run_version(struct invocation *i, const struct command *c)
 {

@@ -146,7 +146,7 @@ static void print_status(const struct invocation *i, const json_t *f, const char
     print_listeners(f);
 }
 
-/* --- JSON, with rabbitmqctl's names --------------------------------------------------------- */
+/* --- JSON, with rabbitmqctl's names ----------------------------------------------------------- */
 
 static void copy(json_t *to, const char *name, const json_t *facts, const char *from)
 {

@@ -104,7 +104,7 @@ int connect_to_broker(struct invocation *i)
     return EXIT_UNAVAILABLE;
 }
 
-/* --- failures ----------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static int say_failure_json(const struct invocation *i, const struct failure *f)
 {

@@ -1,5 +1,5 @@
-/* Names are whatever clients have chosen. A terminal obeys control characters, so there they are shown instead; files
- * and pipes get every byte as it is. */
+/* Names are whatever clients have chosen. A terminal obeys control characters, so there they are
+ * shown instead; files and pipes get every byte as it is. */
 #ifndef LEVERETCTL_TERMINAL_H
 #define LEVERETCTL_TERMINAL_H
 

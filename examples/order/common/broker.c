@@ -110,7 +110,7 @@ static int broker_lost_status(struct broker *broker, int status)
     return broker_lost(broker, amqp_error_string2(status));
 }
 
-/* ---- coming up ---- */
+/* --- coming up -------------------------------------------------------------------------------- */
 
 /* Besides its name, a client says that it wants to be told when its consumer is cancelled: without
  * that it would wait on a deleted queue for ever. */
@@ -224,7 +224,7 @@ int broker_connect(struct broker *broker)
     return 0;
 }
 
-/* ---- reading ---- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* A frame that is neither a delivery nor about a confirm. Returns 0 when it changes nothing. */
 static int take_other_frame(struct broker *broker, const amqp_frame_t *frame)
@@ -335,7 +335,7 @@ int broker_idle(struct broker *broker, int wake_fd)
     return read_frame(broker);
 }
 
-/* ---- publishing ---- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 int broker_publish(struct broker *broker, const char *routing_key, const char *message_id,
                    const char *body)
@@ -381,7 +381,7 @@ int broker_await_confirms(struct broker *broker, enum confirmation *ret)
     return 0;
 }
 
-/* ---- consuming ---- */
+/* --- consuming -------------------------------------------------------------------------------- */
 
 int broker_consume(struct broker *broker, const char *queue, int prefetch_count)
 {

@@ -35,7 +35,8 @@ int orders_add(struct orders *orders, struct order *order);
 /* Fills `rows` with up to `rows_max` of the newest orders, newest first. Returns how many. */
 int orders_newest(struct orders *orders, struct order_row *rows, int rows_max);
 
-/* Fills `rows` with up to `rows_max` of the oldest orders that are only stored. Returns how many. */
+/* Fills `rows` with up to `rows_max` of the oldest orders that are only stored. Returns how
+ * many. */
 int orders_unpublished(struct orders *orders, struct order_row *rows, int rows_max);
 
 /* All these orders are published now, or, on -1, none. */

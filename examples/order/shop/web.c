@@ -54,7 +54,7 @@ struct wish {
     const char *wrong; /* NULL: nothing yet. Static. */
 };
 
-/* ---- answers ---- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status,
                               struct MHD_Response *response, const char *type)
@@ -118,7 +118,7 @@ static enum MHD_Result answer_page(struct web *web, struct MHD_Connection *conne
     return answer(connection, status, response, "text/html; charset=utf-8");
 }
 
-/* ---- GET ---- */
+/* --- GET -------------------------------------------------------------------------------------- */
 
 /* The number a text is, from 1, or 0 when it is none. */
 static int64_t positive_number(const char *text)
@@ -203,7 +203,7 @@ static enum MHD_Result order_get(struct web *web, struct MHD_Connection *connect
     return answer_text(connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
 }
 
-/* ---- POST ---- */
+/* --- POST ------------------------------------------------------------------------------------- */
 
 static void wish_text(struct wish *wish, char *field, size_t field_size, const char *text)
 {
@@ -343,7 +343,7 @@ static enum MHD_Result order_post(struct web *web, struct MHD_Connection *connec
     return answer_placed(connection, wish.order.id, is_json);
 }
 
-/* ---- the server ---- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *body,

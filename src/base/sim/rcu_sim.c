@@ -1,7 +1,7 @@
-/* liburcu for one thread, for tests and fuzzers on simulated loops: these functions stand in front of
- * the library's. There is no other reader to wait for, so what has been deferred is called at the
- * thread's next quiescent state: at once, by comparison, and always at the same place. Whoever keeps
- * a pointer longer than its turn is found out by AddressSanitizer. */
+/* liburcu for one thread, for tests and fuzzers on simulated loops: these functions stand in front
+ * of the library's. There is no other reader to wait for, so what has been deferred is called at
+ * the thread's next quiescent state: at once, by comparison, and always at the same place. Whoever
+ * keeps a pointer longer than its turn is found out by AddressSanitizer. */
 #include <urcu-qsbr.h>
 
 #include "base/assert.h"

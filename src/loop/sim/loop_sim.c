@@ -1,7 +1,8 @@
 /* The doors of loop.h without threads, sockets or a clock. Each pair of loops has a box of its own;
  * a turn takes from each box a random part, in random order of boxes, so that a seed finds what a
- * real machine shows once a month. But mail from outside comes behind all that was handed over before it
- * was sent, as it does in a real box: what is freed after a grace period depends on that. */
+ * real machine shows once a month. But mail from outside comes behind all that was handed over
+ * before it was sent, as it does in a real box: what is freed after a grace period depends on
+ * that. */
 #include "loop/sim/loop_sim.h"
 
 #include <stdlib.h>
@@ -72,7 +73,7 @@ static void shuffled(struct loops *loops, unsigned *order, unsigned n)
     }
 }
 
-/* --- mail --------------------------------------------------------------------------------- */
+/* --- mail ------------------------------------------------------------------------------------- */
 
 static void box_push(struct box *box, const struct mail *mail, uint64_t turn)
 {
@@ -153,7 +154,7 @@ static bool own_deliver(struct loop *loop)
     return n > 0;
 }
 
-/* --- jobs ---------------------------------------------------------------------------------- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 static void slice_begin(struct loop *loop, unsigned units)
 {
@@ -181,7 +182,7 @@ static bool jobs_run(struct loop *loop)
     return true;
 }
 
-/* --- the turn ------------------------------------------------------------------------------ */
+/* --- the turn --------------------------------------------------------------------------------- */
 
 static bool has_work(const struct loop *loop)
 {
@@ -306,7 +307,7 @@ void loop_sim_stall(struct loops *loops, uint64_t ms)
     loops->stalled_ms += ms;
 }
 
-/* --- the set ------------------------------------------------------------------------------- */
+/* --- the set ---------------------------------------------------------------------------------- */
 
 struct loops *loop_sim_create(unsigned count, uint64_t seed)
 {
@@ -429,7 +430,7 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
     (void)arg;
 }
 
-/* --- what a loop answers -------------------------------------------------------------------- */
+/* --- what a loop answers ---------------------------------------------------------------------- */
 
 uint64_t loop_now_ms(const struct loop *loop)
 {

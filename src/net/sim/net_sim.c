@@ -68,7 +68,7 @@ static void conn_free(struct net_conn *conn)
     free(conn);
 }
 
-/* --- bytes out ----------------------------------------------------------------------------- */
+/* --- bytes out -------------------------------------------------------------------------------- */
 
 static void write_out(struct net_conn *conn)
 {
@@ -86,7 +86,7 @@ static void write_out(struct net_conn *conn)
     }
 }
 
-/* --- bytes in ------------------------------------------------------------------------------ */
+/* --- bytes in --------------------------------------------------------------------------------- */
 
 /* At most one read more than what the owner has left. */
 static void present(struct net_conn *conn)
@@ -123,7 +123,7 @@ static void read_all(struct net_conn *conn)
     }
 }
 
-/* --- a turn ------------------------------------------------------------------------------ */
+/* --- a turn ----------------------------------------------------------------------------------- */
 
 static void flush(struct net_conn *conn)
 {
@@ -156,7 +156,7 @@ static void limit_passed(struct loop *loop, struct loop_timer *timer)
     conn_close(lv_container_of(timer, struct net_conn, limit), 0);
 }
 
-/* --- the peer ------------------------------------------------------------------------------- */
+/* --- the peer --------------------------------------------------------------------------------- */
 
 void net_sim_connect(struct net_sim_peer *peer, struct loop *loop, uint16_t port,
                      net_accepted_fn *accepted, void *arg)
@@ -218,7 +218,7 @@ void net_sim_peer_free(struct net_sim_peer *peer)
     lv_buffer_free(&peer->got);
 }
 
-/* --- net.h ----------------------------------------------------------------------------------- */
+/* --- net.h ------------------------------------------------------------------------------------ */
 
 void net_init(struct loops *loops)
 {

@@ -3,8 +3,8 @@
  * in a block of memory of exactly that size, so that a sanitizer sees every byte read beyond it;
  * what the owner writes is kept for the peer, as far as the peer's window takes it.
  *
- * This folder is a library of its own, linked in front of the room `net`. There is nothing to listen
- * on: net_sim_connect() stands for accepting. All of it runs on one thread. */
+ * This folder is a library of its own, linked in front of the room `net`. There is nothing to
+ * listen on: net_sim_connect() stands for accepting. All of it runs on one thread. */
 #ifndef LEVERET_NET_SIM_NET_SIM_H
 #define LEVERET_NET_SIM_NET_SIM_H
 

@@ -1,6 +1,6 @@
-/* The simulated disk. A file (an inode) has its bytes twice: as they read now, and as they are on the
- * platter. A dirty sector differs, perhaps; a sync copies it. Names are a table of their own, twice as
- * well, with a list of what was done to the first and not yet to the second. */
+/* The simulated disk. A file (an inode) has its bytes twice: as they read now, and as they are on
+ * the platter. A dirty sector differs, perhaps; a sync copies it. Names are a table of their own,
+ * twice as well, with a list of what was done to the first and not yet to the second. */
 #include "store/sim/disk_sim.h"
 
 #include <stdio.h>
@@ -91,9 +91,10 @@ uint64_t disk_sim_random(struct disk_sim *sim, uint64_t n)
     return ((x * UINT64_C(0x2545F4914F6CDD1D)) >> 33) % n;
 }
 
-/* --- calls ---------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
-/* Counts the call. 0: it goes well; otherwise it fails with this error, after doing what it likes. */
+/* Counts the call. 0: it goes well; otherwise it fails with this error, after doing what it
+ * likes. */
 static int call(struct disk_sim *sim)
 {
     if (sim->is_cut || sim->is_killed)
@@ -106,7 +107,7 @@ static int call(struct disk_sim *sim)
     return sim->calls == sim->fail_call ? sim->fail_error : 0;
 }
 
-/* --- files ---------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static struct inode *inode_create(struct disk_sim *sim)
 {
@@ -235,7 +236,7 @@ static void inode_lose_power(struct disk_sim *sim, struct inode *inode, unsigned
     inode->size = inode->safe_size = size;
 }
 
-/* --- names ---------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static struct name *names_find(const struct names *names, const char *path)
 {
@@ -321,7 +322,7 @@ static bool has_folder(const struct names *names, const char *path)
     return name && !name->inode;
 }
 
-/* --- the port ------------------------------------------------------------------------------------- */
+/* --- the port --------------------------------------------------------------------------------- */
 
 static int sim_open(struct disk *disk, const char *path, enum disk_open how, struct disk_file **ret)
 {
@@ -594,7 +595,7 @@ static const struct disk sim_port = {
     .list = sim_list,
 };
 
-/* --- power ---------------------------------------------------------------------------------------- */
+/* --- power ------------------------------------------------------------------------------------ */
 
 /* (2): what was done is kept or lost; a name in a folder that was lost is lost with it. */
 static void names_lose_power(struct disk_sim *sim, unsigned bias)
@@ -672,7 +673,7 @@ bool disk_sim_is_cut(const struct disk_sim *sim)
     return sim->is_cut;
 }
 
-/* --- the object ----------------------------------------------------------------------------------- */
+/* --- the object ------------------------------------------------------------------------------- */
 
 uint64_t disk_sim_calls(const struct disk_sim *sim)
 {

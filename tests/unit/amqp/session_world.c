@@ -67,7 +67,7 @@ void world_stop(struct world *w)
     lv_rcu_unregister_thread();
 }
 
-/* --- peers ----------------------------------------------------------------------------------- */
+/* --- peers ------------------------------------------------------------------------------------ */
 
 struct peer *world_connect(struct world *w, unsigned i, unsigned loop)
 {
@@ -173,7 +173,7 @@ void peer_beats(struct peer *peer)
     lv_buffer_free(&bytes);
 }
 
-/* --- what they hear -------------------------------------------------------------------------- */
+/* --- what they hear --------------------------------------------------------------------------- */
 
 static void hear_method(struct lv_buffer *text, uint16_t channel, struct slice payload)
 {

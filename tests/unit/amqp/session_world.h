@@ -1,5 +1,5 @@
-/* A broker without definitions and store on simulated loops, and peers on simulated sockets, each with
- * one connection: what they say and hear is text, so that a test reads like a transcript. */
+/* A broker without definitions and store on simulated loops, and peers on simulated sockets, each
+ * with one connection: what they say and hear is text, so that a test reads like a transcript. */
 #ifndef LEVERET_TESTS_SESSION_WORLD_H
 #define LEVERET_TESTS_SESSION_WORLD_H
 
@@ -80,8 +80,8 @@ void peer_publishes(struct peer *peer, const char *queue, char fill, size_t body
 void peer_beats(struct peer *peer);
 
 /* Asserts what the peer has heard since the last look, one line for each frame:
- * `1 queue.declare_ok`, `1 basic.deliver 1 redelivered`, `1 content 5 aaaaa` (a content of up to ten
- * bytes is shown), `1 basic.ack 7*` (multiple), `0 heartbeat`. */
+ * `1 queue.declare_ok`, `1 basic.deliver 1 redelivered`, `1 content 5 aaaaa` (a content of up to
+ * ten bytes is shown), `1 basic.ack 7*` (multiple), `0 heartbeat`. */
 #define PEER_HEARS(peer, text)                                                                     \
     do {                                                                                           \
         lv_buffer_add(&(peer)->heard, "", 1);                                                      \

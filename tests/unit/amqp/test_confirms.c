@@ -1,6 +1,6 @@
-/* What a client hears of its publishes, read as strictly as any client does: php-amqplib wants the tag of
- * each frame to be one that is still open, and Go's amqp091-go takes a `multiple` for all that it has not
- * told its caller of in order, refused ones among them. */
+/* What a client hears of its publishes, read as strictly as any client does: php-amqplib wants the
+ * tag of each frame to be one that is still open, and Go's amqp091-go takes a `multiple` for all
+ * that it has not told its caller of in order, refused ones among them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 enum { PUBLISHES_MAX = 700, QUEUES_MAX = 3 };
 
-/* --- transcripts -------------------------------------------------------------------------------- */
+/* --- transcripts ------------------------------------------------------------------------------ */
 
 static struct lv_buffer told;
 
@@ -131,7 +131,7 @@ static void of_what_no_queue_has_a_mandatory_message_is_returned_and_another_ref
     confirms_free(&c);
 }
 
-/* --- a strict client ----------------------------------------------------------------------------- */
+/* --- a strict client -------------------------------------------------------------------------- */
 
 enum verdict { UNTOLD, ACKED, NACKED };
 

@@ -1,5 +1,5 @@
-/* What is said when something ends: of a publish to its channel, its connection, its queue; to a declare. The
- * order of loops' turns comes from a seed. */
+/* What is said when something ends: of a publish to its channel, its connection, its queue; to a
+ * declare. The order of loops' turns comes from a seed. */
 #include <stdlib.h>
 
 #include "amqp/session_world.h"
@@ -20,7 +20,7 @@ static void says_bytes(struct peer *peer, struct lv_buffer *bytes)
         (bytes)->n += n_;                                                                          \
     } while (0)
 
-/* --- the channel or the connection ends ---------------------------------------------------------- */
+/* --- the channel or the connection ends ------------------------------------------------------- */
 
 /* One message that is taken, one that is returned, then `last`, all in one write. */
 static void hears_before_the_end(void (*put_last)(struct lv_buffer *), const char *end)
@@ -84,7 +84,7 @@ static void what_is_settled_is_told_before_the_connection_ends(void **state)
     hears_before_the_end(put_connection_close, "0 connection.close_ok\n");
 }
 
-/* --- the queue ends --------------------------------------------------------------------------------- */
+/* --- the queue ends --------------------------------------------------------------------------- */
 
 /* A publisher on one loop, whoever deletes on another, the queue anywhere. */
 struct race {
@@ -137,7 +137,8 @@ static int count(const struct peer *peer, const char *what)
     return n;
 }
 
-/* The tags of acks, or nacks, each frame's counted as what it stands for; all up to the last are told. */
+/* The tags of acks, or nacks, each frame's counted as what it stands for; all up to the last are
+ * told. */
 static void count_settled(const struct peer *peer, int *ret_acked, int *ret_nacked)
 {
     bool is_told[MESSAGES + 1] = {false};
@@ -187,8 +188,8 @@ static void a_confirmed_message_is_returned_or_was_in_the_queue_when_it_ended(vo
     assert_true(returned > 0 && refused > 0);
 }
 
-/* Without `mandatory` a nack is all there is to say; what came when the queue had no name any more went
- * nowhere, and is confirmed as always. */
+/* Without `mandatory` a nack is all there is to say; what came when the queue had no name any more
+ * went nowhere, and is confirmed as always. */
 static void a_message_that_a_queue_did_not_live_to_take_is_refused(void **state)
 {
     (void)state;
@@ -281,9 +282,10 @@ static void so_it_is_with_a_queue_that_ends_with_its_last_consumer(void **state)
     assert_true(returned > 0);
 }
 
-/* --- whoever meets the end ---------------------------------------------------------------------------- */
+/* --- whoever meets the end -------------------------------------------------------------------- */
 
-/* A declare that is not passive finds no end: there is a queue afterwards, the old one or a new one. */
+/* A declare that is not passive finds no end: there is a queue afterwards, the old one or a new
+ * one. */
 static void a_declare_that_meets_the_end_of_its_queue_makes_it_anew(void **state)
 {
     (void)state;
@@ -326,7 +328,7 @@ static void others_that_meet_it_are_told_that_there_is_none(void **state)
     assert_true(late > 0);
 }
 
-/* --- a channel's number is used again at once ----------------------------------------------------------- */
+/* --- a channel's number is used again at once ------------------------------------------------- */
 
 /* All in one write, behind something that makes the channel wait on another loop. */
 static void what_is_said_after_channel_close_is_for_the_next_channel_of_its_number(void **state)

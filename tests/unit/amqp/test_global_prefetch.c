@@ -1,5 +1,5 @@
-/* One prefetch for all consumers of a channel: whose turn it is, with queues at home on any loop and in
- * every order of events. */
+/* One prefetch for all consumers of a channel: whose turn it is, with queues at home on any loop
+ * and in every order of events. */
 #include <stdio.h>
 #include <string.h>
 
@@ -60,8 +60,8 @@ static void consume_abc(struct peer *peer, uint16_t limit)
                   .consumer_tag = slice_str(name));
 }
 
-/* Acknowledges what was got, at most `batch` deliveries at a time, until `until` messages have come;
- * fails when nothing is outstanding and nothing comes any more. */
+/* Acknowledges what was got, at most `batch` deliveries at a time, until `until` messages have
+ * come; fails when nothing is outstanding and nothing comes any more. */
 static void drain(struct world *w, struct peer *peer, struct got *got, unsigned until,
                   unsigned batch)
 {
@@ -105,7 +105,8 @@ static void places_that_a_consumer_cannot_use_go_to_the_next(void **state)
         consume_abc(peer, 3);
         world_settle(&w);
         look(peer, &got);
-        /* All three wait. One is cancelled, one loses its queue, one's queue is emptied for a while. */
+        /* All three wait. One is cancelled, one loses its queue, one's queue is emptied for a
+         * while. */
         PEER_SAYS(peer, 1, basic_cancel, .consumer_tag = slice_str("a"));
         PEER_SAYS(other, 1, queue_delete, .queue = slice_str("b"));
         PEER_SAYS(other, 1, queue_purge, .queue = slice_str("c"));

@@ -93,7 +93,8 @@ static void a_message_that_has_begun_is_not_read_on_while_an_alarm_is_on(void **
     world_stop(&w);
 }
 
-/* Channel 1 waits for a queue that is at home on another loop, so the publish that follows is kept. */
+/* Channel 1 waits for a queue that is at home on another loop, so the publish that follows is
+ * kept. */
 static void what_a_waiting_channel_has_kept_is_held_up_by_an_alarm_too(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Sessions on simulated sockets: what depends on time to the millisecond, on how bytes are cut, on a
- * peer that does not read, and on the order in which loops get their turns. */
+/* Sessions on simulated sockets: what depends on time to the millisecond, on how bytes are cut, on
+ * a peer that does not read, and on the order in which loops get their turns. */
 #include <stdlib.h>
 
 #include "amqp/session_world.h"

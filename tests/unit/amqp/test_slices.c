@@ -28,8 +28,8 @@ static void publish_all(struct world *w, struct peer *peer)
     world_settle(w);
 }
 
-/* Asserts that the peer, which consumes and acknowledges nothing, has heard them all, from tag `first`
- * on, in their order. */
+/* Asserts that the peer, which consumes and acknowledges nothing, has heard them all, from tag
+ * `first` on, in their order. */
 static void hears_all(struct peer *peer, unsigned first, const char *before, const char *mark)
 {
     struct lv_buffer text = {0};
@@ -296,7 +296,7 @@ static void exclusive_queues_go_with_a_connection_that_is_lost(void **state)
     }
 }
 
-/* --- turns that one connection uses up ----------------------------------------------------------- */
+/* --- turns that one connection uses up -------------------------------------------------------- */
 
 enum { FAN_OUT = 40 }; /* so many queues that a publish to all of them is charged */
 
@@ -403,7 +403,7 @@ static void a_flood_of_declarations_leaves_others_their_turns(void **state)
     world_stop(&w);
 }
 
-/* --- many consumers ----------------------------------------------------------------------------- */
+/* --- many consumers --------------------------------------------------------------------------- */
 
 static struct slice tag_of(unsigned number, char space[16])
 {

@@ -91,7 +91,7 @@ static struct slice argument(struct lv_buffer *space, const char *name, const ch
     return lv_buffer_slice(space);
 }
 
-/* --- declaring ---------------------------------------------------------------------------------- */
+/* --- declaring -------------------------------------------------------------------------------- */
 
 static bool declares_queue(struct world *w, struct queue_declaration d)
 {
@@ -174,7 +174,7 @@ static void a_new_exchange_with_an_alternate_needs_read_on_itself_and_write_ther
     world_stop(&w);
 }
 
-/* --- binding ------------------------------------------------------------------------------------ */
+/* --- binding ---------------------------------------------------------------------------------- */
 
 static bool binds(struct world *w, struct binding_request request)
 {
@@ -230,7 +230,7 @@ static void a_binding_of_the_default_exchange_is_left_to_the_broker_to_refuse(vo
     world_stop(&w);
 }
 
-/* --- publishing --------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 static struct exchange *publishes(struct world *w, const char *exchange, const char *routing_key)
 {

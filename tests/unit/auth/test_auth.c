@@ -80,7 +80,7 @@ static bool allows(const struct auth_identity *identity, enum auth_action action
     return auth_allows(identity, S("/"), action, S(name));
 }
 
-/* ---- Logging in ---- */
+/* --- Logging in ------------------------------------------------------------------------------- */
 
 static void the_right_password_logs_in(void **state)
 {
@@ -198,7 +198,7 @@ static void a_user_that_was_deleted_and_made_anew_is_another_one(void **state)
     auth_free(&auth);
 }
 
-/* ---- Permissions ---- */
+/* --- Permissions ------------------------------------------------------------------------------ */
 
 static void a_vhost_needs_an_entry(void **state)
 {
@@ -345,7 +345,7 @@ static void every_change_moves_the_generation(void **state)
     auth_free(&auth);
 }
 
-/* ---- Listings ---- */
+/* --- Listings --------------------------------------------------------------------------------- */
 
 static void append_user(void *arg, const struct definition_user *row)
 {
@@ -424,7 +424,7 @@ static void a_thousand_users_are_found(void **state)
     auth_free(&auth);
 }
 
-/* ---- The definitions ---- */
+/* --- The definitions -------------------------------------------------------------------------- */
 
 static int load_user(void *arg, const struct definition_user *row)
 {
@@ -537,7 +537,7 @@ static void what_cannot_be_used_when_loading_grants_nothing(void **state)
     auth_free(&auth);
 }
 
-/* ---- Threads ---- */
+/* --- Threads ---------------------------------------------------------------------------------- */
 
 struct asker {
     struct auth *auth;

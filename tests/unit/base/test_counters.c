@@ -1,4 +1,5 @@
-/* Counters: each thread counts by itself, and the totals are of all, also of threads that have ended. */
+/* Counters: each thread counts by itself, and the totals are of all, also of threads that have
+ * ended. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +73,7 @@ static void a_thread_that_has_not_registered_counts_for_nobody(void **state)
     counters_here.published = 0;
 }
 
-/* --- read while they count ----------------------------------------------------------------- */
+/* --- read while they count -------------------------------------------------------------------- */
 
 struct busy {
     _Atomic bool has_begun, is_to_end;

@@ -179,7 +179,7 @@ static void a_table_holds_many_and_few(void **state)
     lv_rcu_unregister_thread();
 }
 
-/* --- references ----------------------------------------------------------------------------- */
+/* --- references ------------------------------------------------------------------------------- */
 
 struct counted {
     struct lv_rcu_refs refs;

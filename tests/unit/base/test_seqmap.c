@@ -43,7 +43,7 @@ static uint64_t first_of(uint64_t chunk)
     return chunk * SEQMAP_ENTRIES;
 }
 
-/* --- promises ---------------------------------------------------------------------------------------- */
+/* --- promises --------------------------------------------------------------------------------- */
 
 static void sixty_four_numbers_share_a_chunk(void **state)
 {

@@ -9,7 +9,7 @@
 #include "broker/broker_journal.h"
 #include "broker/vhost_life.h"
 
-/* --- lives ------------------------------------------------------------------------------------------ */
+/* --- lives ------------------------------------------------------------------------------------ */
 
 static int life_open(struct feature_world *w)
 {
@@ -112,7 +112,7 @@ static void stop(struct feature_world *w)
     life_end(w);
 }
 
-/* --- what may happen ----------------------------------------------------------------------------------- */
+/* --- what may happen -------------------------------------------------------------------------- */
 
 static struct fw_client *any_client(struct feature_world *w)
 {

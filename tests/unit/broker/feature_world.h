@@ -1,20 +1,22 @@
-/* A world from a seed in which everything that a queue can do happens at once: a broker on simulated
- * loops and a simulated disk, whose queues and exchanges have random arguments and policies (limits of
- * every overflow, times to live, priorities, delivery limits, conflation, deduplication, dead letters to
- * other queues by both strategies, delayed exchanges), whose clients publish, consume, settle, get, look,
- * purge, retry and change policies at random, whose disk fails and whose power goes.
+/* A world from a seed in which everything that a queue can do happens at once: a broker on
+ * simulated loops and a simulated disk, whose queues and exchanges have random arguments and
+ * policies (limits of every overflow, times to live, priorities, delivery limits, conflation,
+ * deduplication, dead letters to other queues by both strategies, delayed exchanges), whose clients
+ * publish, consume, settle, get, look, purge, retry and change policies at random, whose disk fails
+ * and whose power goes.
  *
- * Its model is an account: where each message may be. Now and then everything is counted, and then it must
- * be true that
+ * Its model is an account: where each message may be. Now and then everything is counted, and then
+ * it must be true that
  *
- *   (1) what was confirmed is where it may be, or has gone for a reason that holds: acknowledged; expired,
- *       pushed out, or come back too often, without a dead-letter exchange; else it is in every queue that
- *       gets its dead letter, or has gone on from there. What was pushed out, replaced by conflation or
- *       dropped as a duplicate has witnesses, which have not vanished themselves;
- *   (2) nothing is there twice, nor comes back once it was settled safely, nor before its delay or after its
- *       time; but what goes on may do so twice when a crash came in between;
- *   (3) limits hold, a value stands once in a queue that conflates, what is counted is there, what was
- *       refused is not, and every publish is answered once;
+ *   (1) what was confirmed is where it may be, or has gone for a reason that holds: acknowledged;
+ *       expired, pushed out, or come back too often, without a dead-letter exchange; else it is in
+ *       every queue that gets its dead letter, or has gone on from there. What was pushed out,
+ *       replaced by conflation or dropped as a duplicate has witnesses, which have not vanished
+ *       themselves;
+ *   (2) nothing is there twice, nor comes back once it was settled safely, nor before its delay or
+ *       after its time; but what goes on may do so twice when a crash came in between;
+ *   (3) limits hold, a value stands once in a queue that conflates, what is counted is there, what
+ *       was refused is not, and every publish is answered once;
  *   (4) a dead letter is the message it was, with a history that can have been;
  *   (5) the disk gives its room back when everything is settled.
  *

@@ -1,8 +1,8 @@
 /* Whether what was confirmed and is not there has gone for a reason that holds.
  *
- * A copy (a message in a queue) is *explained* when it is there, or has gone for a reason that needs no
- * witness, or for one whose witnesses are explained. So explanations grow from what is there, until no
- * more follow: what two missing messages say of each other explains neither. */
+ * A copy (a message in a queue) is *explained* when it is there, or has gone for a reason that
+ * needs no witness, or for one whose witnesses are explained. So explanations grow from what is
+ * there, until no more follow: what two missing messages say of each other explains neither. */
 #include "feature_world_private.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ struct account {
     uint64_t twin_of[FW_LIVES_MAX + 1][FW_VALUES_MAX + 1];
 };
 
-/* --- what is known of a copy -------------------------------------------------------------------------- */
+/* --- what is known of a copy ------------------------------------------------------------------ */
 
 static unsigned step_index(uint64_t step)
 {
@@ -53,7 +53,7 @@ static bool may_have_been_in(const struct account *a, const struct fw_message *m
     return is_direct(m, slot) || may_have_gone_to(a, m, slot);
 }
 
-/* --- witnesses of a slot --------------------------------------------------------------------------------- */
+/* --- witnesses of a slot ---------------------------------------------------------------------- */
 
 /* So often it may be there at a time: crashes double what goes on, and ways part and meet again. */
 static uint32_t copies_at_most(const struct account *a, const struct fw_message *m, unsigned slot)
@@ -130,7 +130,7 @@ static bool is_pushed_out(const struct account *a, const struct fw_message *m, u
             (is_estimate || a->later_bytes[step] + m->body_bytes > (uint64_t)s->max_bytes));
 }
 
-/* --- why it may have left --------------------------------------------------------------------------------- */
+/* --- why it may have left --------------------------------------------------------------------- */
 
 struct causes {
     bool is_rejected;
@@ -173,7 +173,7 @@ static struct causes causes_of(const struct account *a, const struct fw_message 
     return c;
 }
 
-/* --- where it went then ------------------------------------------------------------------------------------- */
+/* --- where it went then ----------------------------------------------------------------------- */
 
 static bool may_refuse(const struct fw_slot *s, uint64_t step)
 {
@@ -248,7 +248,7 @@ static bool was_retried(const struct account *a, const struct fw_message *m, uns
     return false;
 }
 
-/* --- explanations --------------------------------------------------------------------------------------------- */
+/* --- explanations ----------------------------------------------------------------------------- */
 
 static bool needs_no_witness(const struct account *a, const struct fw_message *m, unsigned slot)
 {

@@ -5,7 +5,7 @@
 #include "broker/forward.h"
 #include "paging/pager_probe.h"
 
-/* --- time ------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 bool fw_is_cut(const struct feature_world *w)
 {
@@ -177,7 +177,7 @@ void fw_long_time(struct feature_world *w)
     }
 }
 
-/* --- looking ------------------------------------------------------------------------------------------ */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 struct waiting {
     unsigned wakes;
@@ -233,7 +233,8 @@ static void see(struct feature_world *w, unsigned slot, const struct browse_item
     }
 }
 
-/* Nothing else happens meanwhile, but for what must be read from the disk when everything is counted. */
+/* Nothing else happens meanwhile, but for what must be read from the disk when everything is
+ * counted. */
 static void browse(struct feature_world *w, unsigned slot, bool is_counted, struct dedup_cache *ret)
 {
     struct queue *q = w->slots[slot].queue;
@@ -273,7 +274,7 @@ void fw_look(struct feature_world *w, unsigned slot)
     fw_step(w, "somebody looks at queue %u, and sees %" PRIu64, slot, seen.ready);
 }
 
-/* --- counting ------------------------------------------------------------------------------------------ */
+/* --- counting --------------------------------------------------------------------------------- */
 
 static void check_counts(struct feature_world *w, unsigned slot, const struct dedup_cache *seen)
 {

@@ -1,5 +1,5 @@
-/* Who takes messages out of a feature world's queues: consumers and gets, which tell the model what has
- * come to them and what they did with it; and what operators do: purge and retry. */
+/* Who takes messages out of a feature world's queues: consumers and gets, which tell the model what
+ * has come to them and what they did with it; and what operators do: purge and retry. */
 #include "feature_world_private.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-/* --- deliveries ------------------------------------------------------------------------------------- */
+/* --- deliveries ------------------------------------------------------------------------------- */
 
 static void hold(struct fw_client *client, uint64_t position, const struct fw_arrival *a)
 {
@@ -105,7 +105,7 @@ static struct fw_client *client_make(struct feature_world *w, unsigned slot)
     return client;
 }
 
-/* --- calls -------------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 struct asked {
     struct queue_call call;
@@ -201,7 +201,7 @@ void fw_cancel(struct fw_client *client)
     start_call(ask(client, queue_call_cancel, cancel_done));
 }
 
-/* --- settling ----------------------------------------------------------------------------------------- */
+/* --- settling --------------------------------------------------------------------------------- */
 
 static void note_settled(struct feature_world *w, const struct fw_arrival *a, enum settle_kind kind)
 {
@@ -281,7 +281,7 @@ void fw_clients_free(struct feature_world *w)
         fw_fail(w, "%u calls have no answer", w->calls_open);
 }
 
-/* --- operators ------------------------------------------------------------------------------------------ */
+/* --- operators -------------------------------------------------------------------------------- */
 
 static void at_once(struct queue_call *call)
 {

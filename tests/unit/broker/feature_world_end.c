@@ -1,4 +1,5 @@
-/* The end of a feature world: everything is taken out of its queues, and the disk gives its room back. */
+/* The end of a feature world: everything is taken out of its queues, and the disk gives its room
+ * back. */
 #include "feature_world_private.h"
 
 static bool is_empty(const struct feature_world *w)
@@ -29,8 +30,8 @@ static void acknowledge_all(struct feature_world *w)
     }
 }
 
-/* Dead letters that waited for room go on as it is made. Those that must arrive where nobody ever has
- * them, or turn in circles, never do. */
+/* Dead letters that waited for room go on as it is made. Those that must arrive where nobody ever
+ * has them, or turn in circles, never do. */
 static void empty_queues(struct feature_world *w)
 {
     enum { ROUNDS_MAX = 200, IDLE_ROUNDS_MAX = 12 };

@@ -1,5 +1,5 @@
-/* What the messages of a feature world look like: everything about one follows from its number, and from
- * what has happened to it since. */
+/* What the messages of a feature world look like: everything about one follows from its number, and
+ * from what has happened to it since. */
 #include "feature_world_private.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ uint64_t fw_now_ms(const struct feature_world *w)
     return loop_wall_ms(loops_at(w->loops, 0));
 }
 
-/* --- made ----------------------------------------------------------------------------------------- */
+/* --- made ------------------------------------------------------------------------------------- */
 
 /* In the order of their names, in which dead letters have them. */
 static struct slice headers_of(const struct fw_message *m, struct lv_buffer *space)
@@ -96,7 +96,7 @@ struct message *fw_make_message(struct feature_world *w, uint32_t number)
     return m;
 }
 
-/* --- come --------------------------------------------------------------------------------------------- */
+/* --- come ------------------------------------------------------------------------------------- */
 
 static void read_death(struct feature_world *w, struct slice entry, struct fw_arrival *ret)
 {

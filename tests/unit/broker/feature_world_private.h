@@ -48,7 +48,7 @@ enum {
 #define FW_NEVER_MS UINT64_C(100000000) /* ... but for this one */
 #define FW_NEVER UINT64_MAX             /* of a step */
 
-/* --- the model: topology -------------------------------------------------------------------------- */
+/* --- the model: topology ---------------------------------------------------------------------- */
 
 enum { DLX_NONE = -1, DLX_DEFAULT = -2 };
 
@@ -103,7 +103,7 @@ struct fw_exchange {
     unsigned queues; /* bound to it: a set */
 };
 
-/* --- the model: messages ---------------------------------------------------------------------------- */
+/* --- the model: messages ---------------------------------------------------------------------- */
 
 /* Of a message in a slot. */
 struct fw_copy {
@@ -234,7 +234,7 @@ struct feature_world {
     unsigned calls_open;
 };
 
-/* --- feature_world_text.c --------------------------------------------------------------------------- */
+/* --- feature_world_text.c --------------------------------------------------------------------- */
 
 void fw_step(struct feature_world *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -253,7 +253,7 @@ bool fw_percent(struct feature_world *w, unsigned percent);
 /* From here on an abort prints the steps of this world; NULL: of none. */
 void fw_report_aborts_of(struct feature_world *w);
 
-/* --- feature_world_topology.c ----------------------------------------------------------------------- */
+/* --- feature_world_topology.c ----------------------------------------------------------------- */
 
 /* What there is, over all lives. */
 void fw_choose_topology(struct feature_world *w);
@@ -269,7 +269,8 @@ static inline bool fw_counts_since(const struct fw_regime *r, uint64_t step)
 {
     return r->to >= step;
 }
-/* The slots that a message gets to from an exchange (or DLX_DEFAULT with a key), with a delay or not. */
+/* The slots that a message gets to from an exchange (or DLX_DEFAULT with a key), with a delay or
+ * not. */
 unsigned fw_targets(const struct feature_world *w, int exchange, unsigned key, bool has_delay);
 /* Those that its dead letters, or what has waited in it, may go to, under any regime since. */
 unsigned fw_next_of(const struct feature_world *w, unsigned slot, uint64_t step);
@@ -278,7 +279,7 @@ unsigned fw_reach_of(const struct feature_world *w, unsigned slot, uint64_t step
 /* FW_SLOTS_MAX: there is none of this name. */
 unsigned fw_slot_named(const struct feature_world *w, struct slice name);
 
-/* --- feature_world_messages.c ------------------------------------------------------------------------- */
+/* --- feature_world_messages.c ----------------------------------------------------------------- */
 
 uint64_t fw_now_ms(const struct feature_world *w);
 struct message *fw_make_message(struct feature_world *w, uint32_t number);
@@ -287,7 +288,7 @@ void fw_read_message(struct feature_world *w, unsigned slot, struct slice exchan
                      struct slice key, struct slice header, struct slice body,
                      struct fw_arrival *ret);
 
-/* --- feature_world_publish.c --------------------------------------------------------------------------- */
+/* --- feature_world_publish.c ------------------------------------------------------------------ */
 
 void fw_publish(struct feature_world *w, unsigned count);
 /* A large one into this queue, so that the log moves on. */
@@ -298,7 +299,7 @@ void fw_on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answe
 void fw_note_failure(struct feature_world *w);
 void fw_check_answers(struct feature_world *w);
 
-/* --- feature_world_clients.c ---------------------------------------------------------------------------- */
+/* --- feature_world_clients.c ------------------------------------------------------------------ */
 
 void fw_consume(struct feature_world *w, unsigned slot, bool no_ack, uint32_t prefetch);
 void fw_get(struct feature_world *w, unsigned slot, bool no_ack);
@@ -315,7 +316,7 @@ void fw_retry(struct feature_world *w, unsigned slot);
 /* A retry that is over is noted. */
 void fw_retries_look(struct feature_world *w);
 
-/* --- feature_world_sightings.c --------------------------------------------------------------------------- */
+/* --- feature_world_sightings.c ---------------------------------------------------------------- */
 
 /* It may be where it is. */
 void fw_check_arrival(struct feature_world *w, const struct fw_arrival *a);
@@ -335,7 +336,7 @@ void fw_seal(struct feature_world *w);
 /* A life is over. */
 void fw_sightings_forget(struct feature_world *w);
 
-/* --- feature_world_census.c -------------------------------------------------------------------------------- */
+/* --- feature_world_census.c ------------------------------------------------------------------- */
 
 bool fw_is_cut(const struct feature_world *w);
 /* Everything goes on until nothing is left to do, or the power goes. */
@@ -350,12 +351,12 @@ void fw_census(struct feature_world *w, bool is_late);
 /* A look at a queue in passing. */
 void fw_look(struct feature_world *w, unsigned slot);
 
-/* --- feature_world_account.c -------------------------------------------------------------------------------- */
+/* --- feature_world_account.c ------------------------------------------------------------------ */
 
 /* Every confirmed message is found, or explained. */
 void fw_check_accounts(struct feature_world *w);
 
-/* --- feature_world_end.c ------------------------------------------------------------------------------------- */
+/* --- feature_world_end.c ---------------------------------------------------------------------- */
 
 /* Everything is taken out, and the disk must be empty. */
 void fw_drain(struct feature_world *w);

@@ -1,5 +1,5 @@
-/* Publishing in a feature world, as a session does it: an exchange, the queues of its route, one answer
- * of each. */
+/* Publishing in a feature world, as a session does it: an exchange, the queues of its route, one
+ * answer of each. */
 #include "feature_world_private.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "topology/route.h"
 #include "wire/properties.h"
 
-/* --- answers ------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static bool has_store_failed(const struct feature_world *w)
 {
@@ -60,7 +60,7 @@ void fw_check_answers(struct feature_world *w)
     }
 }
 
-/* --- into queues ----------------------------------------------------------------------------------- */
+/* --- into queues ------------------------------------------------------------------------------ */
 
 static void note_answer(struct feature_world *w, struct fw_message *m, enum confirm_answer answer)
 {
@@ -98,8 +98,8 @@ static void put_once(struct feature_world *w, struct loop *loop, uint32_t number
     }
 }
 
-/* What an exchange has remembered: a message with this value that it has let through, and whether that
- * has arrived. */
+/* What an exchange has remembered: a message with this value that it has let through, and whether
+ * that has arrived. */
 static const struct fw_message *twin_before(const struct feature_world *w, uint32_t number)
 {
     const struct fw_message *m = &w->messages[number];
@@ -166,7 +166,7 @@ static void publish(struct feature_world *w, struct loop *loop, uint32_t number)
     message_unref(&m);
 }
 
-/* --- messages ---------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void choose_address(struct feature_world *w, struct fw_message *m)
 {

@@ -1,10 +1,10 @@
-/* What has been seen of each message of a feature world, and what may be seen: where it can be, when, and
- * how often. */
+/* What has been seen of each message of a feature world, and what may be seen: where it can be,
+ * when, and how often. */
 #include "feature_world_private.h"
 
 #include "base/memory.h"
 
-/* --- where ------------------------------------------------------------------------------------------- */
+/* --- where ------------------------------------------------------------------------------------ */
 
 /* Whether it may stand in the slot with no history: its publisher put it there, what delays it led
  * there, or a retry did. */
@@ -33,7 +33,7 @@ static bool may_follow(const struct feature_world *w, const struct fw_arrival *a
     return w->has_retries || (next >> a->slot & 1);
 }
 
-/* --- why --------------------------------------------------------------------------------------------- */
+/* --- why -------------------------------------------------------------------------------------- */
 
 static bool may_have_expired(const struct feature_world *w, const struct fw_message *m,
                              unsigned slot)
@@ -96,7 +96,7 @@ void fw_check_arrival(struct feature_world *w, const struct fw_arrival *a)
         fw_fail(w, "message %u is transient, and has outlived the broker", a->number);
 }
 
-/* --- when ---------------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 /* What it may live at most in the queue that it was put into; FW_NEVER_MS: for ever. */
 static uint64_t longest_life_ms(const struct feature_world *w, const struct fw_message *m,
@@ -130,7 +130,7 @@ void fw_check_time(struct feature_world *w, const struct fw_arrival *a, bool is_
                 is_delivered ? "comes" : "is ready");
 }
 
-/* --- how often ------------------------------------------------------------------------------------------- */
+/* --- how often -------------------------------------------------------------------------------- */
 
 static bool is_same(const struct fw_sighting *s, const struct fw_arrival *a)
 {

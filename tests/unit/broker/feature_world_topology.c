@@ -21,7 +21,7 @@ static const char *overflow_word(enum queue_overflow overflow)
     return words[overflow];
 }
 
-/* --- choosing ------------------------------------------------------------------------------------- */
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static const struct fw_settings nothing = {
     .ttl_ms = -1, .max_length = -1, .max_bytes = -1, .delivery_limit = -1, .dlx = DLX_NONE};
@@ -124,7 +124,7 @@ void fw_choose_topology(struct feature_world *w)
         begin_regime(w, &w->slots[i]);
 }
 
-/* --- what rules a queue ----------------------------------------------------------------------------- */
+/* --- what rules a queue ----------------------------------------------------------------------- */
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -167,7 +167,7 @@ void fw_regimes_settle(struct feature_world *w)
     }
 }
 
-/* --- policies ------------------------------------------------------------------------------------------ */
+/* --- policies --------------------------------------------------------------------------------- */
 
 static void add_number(struct lv_buffer *out, const char *key, int64_t value)
 {
@@ -242,7 +242,7 @@ void fw_change_policy(struct feature_world *w, unsigned slot)
     begin_regime(w, s);
 }
 
-/* --- into a broker ----------------------------------------------------------------------------------------- */
+/* --- into a broker ---------------------------------------------------------------------------- */
 
 static void put_number(struct table_writer *t, const char *name, int64_t value)
 {
@@ -350,7 +350,7 @@ void fw_make_topology(struct feature_world *w)
     delayed_restore_end(w->broker);
 }
 
-/* --- ways ---------------------------------------------------------------------------------------------------- */
+/* --- ways ------------------------------------------------------------------------------------- */
 
 unsigned fw_targets(const struct feature_world *w, int exchange, unsigned key, bool has_delay)
 {

@@ -1,8 +1,8 @@
 /* Deferred calls (RCU) on this thread, for one test program's worlds.
  *
- * liburcu makes them on a thread of its own, some milliseconds later: neither repeatable nor quick. A
- * simulated world has one thread, so they are made at its next quiescent state. These stand in front of
- * the library's functions; include this in one file of a program. */
+ * liburcu makes them on a thread of its own, some milliseconds later: neither repeatable nor quick.
+ * A simulated world has one thread, so they are made at its next quiescent state. These stand in
+ * front of the library's functions; include this in one file of a program. */
 #ifndef LEVERET_TESTS_SIM_DEFERRED_H
 #define LEVERET_TESTS_SIM_DEFERRED_H
 

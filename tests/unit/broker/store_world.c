@@ -22,7 +22,7 @@
 
 bool store_world_is_verbose;
 
-/* --- lives ------------------------------------------------------------------------------------------------ */
+/* --- lives ------------------------------------------------------------------------------------ */
 
 static void slot_begin(struct world *w, unsigned slot)
 {
@@ -171,7 +171,7 @@ static void stop(struct world *w)
     life_end(w, was_clean);
 }
 
-/* --- what may happen --------------------------------------------------------------------------------------- */
+/* --- what may happen -------------------------------------------------------------------------- */
 
 static unsigned any_slot(struct world *w)
 {
@@ -410,7 +410,7 @@ static void live(struct world *w)
         crash(w);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 struct usage {
     uint64_t files;
@@ -481,7 +481,7 @@ static void last_life(struct world *w)
     stop(w);
 }
 
-/* --- an abort tells the steps --------------------------------------------------------------------------- */
+/* --- an abort tells the steps ----------------------------------------------------------------- */
 
 static struct world *running; /* for the report of an abort */
 

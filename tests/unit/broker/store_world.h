@@ -2,12 +2,15 @@
  * consume, acknowledge, requeue, purge and delete at random, whose disk fails and whose power goes;
  * and a model of what must be true, which is compared with what is found after each crash:
  *
- *   (1) What was confirmed and not settled is there: once, at its position in the order, byte for byte.
- *   (2) What was settled, and that was safe, never comes back; nor does a transient message survive.
+ *   (1) What was confirmed and not settled is there: once, at its position in the order, byte for
+ *       byte.
+ *   (2) What was settled, and that was safe, never comes back; nor does a transient message
+ *       survive.
  *   (3) What was not confirmed may be there or not, at most once, and whole.
  *   (4) What had been delivered before comes as redelivered.
  *   (5) Counts of messages and bytes agree with what is then found.
- *   (6) Without a crash every message is there, the transient ones too, and every publish is answered.
+ *   (6) Without a crash every message is there, the transient ones too, and every publish is
+ *       answered.
  *   (7) The disk gives its room back when everything is settled.
  *
  * A world that fails prints its seed and its steps, and aborts. */

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-/* --- publishing ----------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 void world_on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                      struct message *message)
@@ -108,7 +108,7 @@ void world_publish(struct world *w, unsigned count)
                targets);
 }
 
-/* --- consuming ------------------------------------------------------------------------------------------ */
+/* --- consuming -------------------------------------------------------------------------------- */
 
 static void hold(struct client *client, uint64_t sequence, uint32_t copy, bool is_orphan)
 {
@@ -382,7 +382,7 @@ void world_cancel(struct client *client)
     start_call(ask(client, queue_call_cancel, cancel_done));
 }
 
-/* --- calls at home --------------------------------------------------------------------------------------- */
+/* --- calls at home ---------------------------------------------------------------------------- */
 
 static void at_once(struct queue_call *call)
 {

@@ -1,5 +1,5 @@
-/* The model of a store world: its steps as text, its chance, what its messages look like, and which of
- * them are gone for good. */
+/* The model of a store world: its steps as text, its chance, what its messages look like, and which
+ * of them are gone for good. */
 #include "store_world_private.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "wire/properties.h"
 
-/* --- saying what happened --------------------------------------------------------------------------- */
+/* --- saying what happened --------------------------------------------------------------------- */
 
 void world_step(struct world *w, const char *format, ...)
 {
@@ -44,7 +44,7 @@ void world_fail(struct world *w, const char *format, ...)
     abort();
 }
 
-/* --- chance ------------------------------------------------------------------------------------------ */
+/* --- chance ----------------------------------------------------------------------------------- */
 
 uint64_t world_below(struct world *w, uint64_t n)
 {
@@ -61,7 +61,7 @@ bool world_one_in(struct world *w, uint64_t n)
     return world_below(w, n) == 0;
 }
 
-/* --- messages: everything about one follows from its number ------------------------------------------ */
+/* --- messages: everything about one follows from its number ----------------------------------- */
 
 uint64_t world_now_ms(const struct world *w)
 {
@@ -89,7 +89,8 @@ static size_t properties_of(const struct world *w, uint32_t number, uint8_t out[
     return (size_t)(properties_put(out, &p) - out);
 }
 
-/* One that asks a queue for something does so in the only format that is known; others are kept as they come. */
+/* One that asks a queue for something does so in the only format that is known; others are kept as
+ * they come. */
 static uint8_t format_of(const struct world *w, uint32_t number)
 {
     const struct model *model = &w->models[number];
@@ -196,7 +197,7 @@ struct copy *copy_add(struct world *w, unsigned slot, uint32_t message)
     return copy;
 }
 
-/* --- what is true once the log says so ---------------------------------------------------------------- */
+/* --- what is true once the log says so -------------------------------------------------------- */
 
 struct promise *promise_make(struct world *w, unsigned slot, size_t count)
 {

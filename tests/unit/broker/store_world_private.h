@@ -30,7 +30,7 @@ enum {
 
 #define UNKNOWN UINT64_MAX
 
-/* --- the model -------------------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
 enum expectation { NOT_THERE, MAYBE_THERE, THERE };
 
@@ -166,8 +166,8 @@ struct world {
     struct promise *promises;
 };
 
-/* Copies of a slot that somebody has done away with, or a deletion: on the way to the queue's home, then
- * up to the ticket behind which the log has it. */
+/* Copies of a slot that somebody has done away with, or a deletion: on the way to the queue's home,
+ * then up to the ticket behind which the log has it. */
 struct promise {
     struct promise *next; /* in world.promises */
     struct world *world;
@@ -179,7 +179,7 @@ struct promise {
     uint32_t copies[];
 };
 
-/* --- store_world_model.c ----------------------------------------------------------------------------- */
+/* --- store_world_model.c ---------------------------------------------------------------------- */
 
 /* Tells a step; tells what is wrong and ends the world. */
 void world_step(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -211,7 +211,7 @@ void promise_send(struct loop *from, struct promise *p);
 /* Looks which have become safe. At the end of a life all are forgotten. */
 void promises_look(struct world *w, bool is_end);
 
-/* --- store_world_clients.c --------------------------------------------------------------------------- */
+/* --- store_world_clients.c -------------------------------------------------------------------- */
 
 void world_publish_to(struct world *w, struct loop *loop, unsigned slot, uint32_t number,
                       struct message *m);
@@ -231,7 +231,7 @@ void world_cancel(struct client *client);
 /* What the queue's home answers at once, asked from there. */
 struct queue_call world_call_home(struct world *w, unsigned slot, void (*run)(struct queue_call *));
 
-/* --- store_world_queues.c ---------------------------------------------------------------------------- */
+/* --- store_world_queues.c --------------------------------------------------------------------- */
 
 /* Called for a walker that waits. */
 void walker_wakes(void *arg);
@@ -252,13 +252,13 @@ void promise_purges(struct world *w);
 void world_delete_queue(struct world *w, unsigned slot);
 void world_force_snapshot(struct world *w, unsigned slot);
 
-/* --- store_world_checks.c ---------------------------------------------------------------------------- */
+/* --- store_world_checks.c --------------------------------------------------------------------- */
 
 bool world_is_cut(const struct world *w);
 /* Reads one more file of the log, if there is one to read. True when there was. */
 bool world_restore_some(struct world *w);
-/* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its way
- * has come by then. */
+/* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its
+ * way has come by then. */
 void world_rest(struct world *w);
 void world_some_time(struct world *w);
 /* Compares everything with the model. */

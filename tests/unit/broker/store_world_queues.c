@@ -1,10 +1,10 @@
-/* What happens to a queue of a store world besides: somebody looks at it and takes out of its midst, it is
- * purged, deleted, or written as a snapshot. */
+/* What happens to a queue of a store world besides: somebody looks at it and takes out of its
+ * midst, it is purged, deleted, or written as a snapshot. */
 #include "store_world_private.h"
 
 #include "paging/pager_probe.h"
 
-/* --- looking, and taking out of the midst --------------------------------------------------------------- */
+/* --- looking, and taking out of the midst ----------------------------------------------------- */
 
 static struct client walker_holds; /* holds what walkers have taken */
 

@@ -106,7 +106,7 @@ static void run(uint64_t ms)
     loop_sim_enter(loop);
 }
 
-/* --- promises ---------------------------------------------------------------------------------------- */
+/* --- promises --------------------------------------------------------------------------------- */
 
 static void every_reason_is_told_and_counted(void **state)
 {

@@ -1,5 +1,5 @@
-/* Exchanges that delay: which headers delay, what comes out, when and in which order, in a simulated
- * world; and how the index of deadlines finds what is due first. */
+/* Exchanges that delay: which headers delay, what comes out, when and in which order, in a
+ * simulated world; and how the index of deadlines finds what is due first. */
 #include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
@@ -22,7 +22,7 @@ static struct slice one_field(struct lv_buffer *b, char type, int64_t value)
     return lv_buffer_slice(b);
 }
 
-/* --- each test's world ------------------------------------------------------------------------------ */
+/* --- each test's world ------------------------------------------------------------------------ */
 
 static struct exchange *declare_delaying(const char *name, const char *type, const char *argument,
                                          const char *value)
@@ -118,7 +118,7 @@ static void assert_arrived(const char *bodies, const int64_t *delays_ms)
     }
 }
 
-/* --- promises ------------------------------------------------------------------------------------------ */
+/* --- promises --------------------------------------------------------------------------------- */
 
 static void what_is_delayed_arrives_when_it_is_due_in_that_order_and_turns_negative(void **state)
 {
@@ -205,7 +205,7 @@ static void half_of_an_exchange_is_made_whole_after_a_crash(void **state)
     lv_buffer_free(&arguments);
 }
 
-/* --- the index ----------------------------------------------------------------------------------------- */
+/* --- the index -------------------------------------------------------------------------------- */
 
 enum { MESSAGES = 3000, MOST = 100 };
 

@@ -1,4 +1,5 @@
-/* Events become messages of the event exchange: when they do, what is in them, and in which order. */
+/* Events become messages of the event exchange: when they do, what is in them, and in which
+ * order. */
 #include "loop/sim/loop_sim.h"
 
 #include "broker/event_exchange.h"
@@ -73,7 +74,7 @@ static void check_headers(struct message *m, const char *wanted)
     lv_buffer_free(&text);
 }
 
-/* --- when ---------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 static void no_event_is_made_while_nothing_is_bound(void **state)
 {
@@ -133,7 +134,7 @@ static void only_the_vhost_of_events_has_the_event_exchange(void **state)
     assert_null(exchange_find(other, slice_str(EVENT_EXCHANGE)));
 }
 
-/* --- what is in it ---------------------------------------------------------------------------------- */
+/* --- what is in it ---------------------------------------------------------------------------- */
 
 static void an_event_has_its_key_its_fields_and_last_the_time(void **state)
 {

@@ -1,5 +1,5 @@
-/* Messages that go on from their queue: in order, bounded, to all who are to have them, whatever happens
- * to either end meanwhile. */
+/* Messages that go on from their queue: in order, bounded, to all who are to have them, whatever
+ * happens to either end meanwhile. */
 #include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
@@ -112,7 +112,7 @@ static uint64_t ready(struct queue *q)
     return lanes_count(queue_lanes(q)).ready;
 }
 
-/* --- each test's world ------------------------------------------------------------------------------ */
+/* --- each test's world ------------------------------------------------------------------------ */
 
 static int set_up(void **state)
 {
@@ -147,7 +147,7 @@ static void fail_store(struct loop *loop, bool is_failed)
     loop_set_slot(loop, &journal_slot, is_failed ? &failed_store : NULL);
 }
 
-/* --- promises ------------------------------------------------------------------------------------------ */
+/* --- promises --------------------------------------------------------------------------------- */
 
 static void forwards_leave_in_order_and_end_when_they_have_arrived(void **state)
 {
@@ -276,7 +276,7 @@ static void a_message_may_go_to_the_queue_it_is_in(void **state)
     assert_int_equal(ready(source), 1);
 }
 
-/* --- room ------------------------------------------------------------------------------------------------ */
+/* --- room ------------------------------------------------------------------------------------- */
 
 static unsigned told_of_room;
 
@@ -356,7 +356,7 @@ static void a_thousand_kept_ones_leave_room_for_others(void **state)
         assert_ended(i, i - 1, FORWARD_TAKEN);
 }
 
-/* --- a queue that goes -------------------------------------------------------------------------------------- */
+/* --- a queue that goes ------------------------------------------------------------------------ */
 
 static void a_deleted_queue_sends_what_waits_and_gives_up_what_is_kept(void **state)
 {

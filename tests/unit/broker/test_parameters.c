@@ -1,5 +1,5 @@
-/* Runtime parameters: what is accepted and refused, in which order they are visited, and when they take
- * effect. */
+/* Runtime parameters: what is accepted and refused, in which order they are visited, and when they
+ * take effect. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ static void restore(const char *component, const char *name, const char *value)
 
 #define assert_reason(text) assert_true(slice_is(lv_buffer_slice(&reason), text))
 
-/* --- what is visited, as text ------------------------------------------------------------------ */
+/* --- what is visited, as text ----------------------------------------------------------------- */
 
 static void list_one(void *arg, const struct definition_parameter *row)
 {
@@ -108,7 +108,7 @@ static void check_globals(const char *wanted)
     check_listed(wanted);
 }
 
-/* --- a vhost's ----------------------------------------------------------------------------------- */
+/* --- a vhost's -------------------------------------------------------------------------------- */
 
 static void a_value_is_kept_with_its_keys_in_order(void **state)
 {
@@ -229,7 +229,7 @@ static void parameters_are_visited_by_component_and_name_or_those_of_one_compone
     check_list("nothing", "");
 }
 
-/* --- global ones ------------------------------------------------------------------------------------ */
+/* --- global ones ------------------------------------------------------------------------------ */
 
 static int set_global(const char *name, const char *value)
 {

@@ -110,7 +110,7 @@ static void an_exchange_that_is_declared_later_is_ruled_too(void **state)
     stop(&w);
 }
 
-/* --- merging -------------------------------------------------------------------------------- */
+/* --- merging ---------------------------------------------------------------------------------- */
 
 static json_t *parse(const char *text)
 {
@@ -240,7 +240,7 @@ static void what_makes_no_sense_is_left_out(void **state)
     json_decref(d);
 }
 
-/* --- definitions ---------------------------------------------------------------------------- */
+/* --- definitions ------------------------------------------------------------------------------ */
 
 static void types_that_cannot_follow_a_policy_are_not_ruled_by_it(void **state)
 {
@@ -342,7 +342,7 @@ static void no_definition_out_of_a_file_does_harm(void **state)
     stop(&w);
 }
 
-/* --- limits and parameters ------------------------------------------------------------------ */
+/* --- limits and parameters -------------------------------------------------------------------- */
 
 static int set_parameter(struct world *w, const char *component, const char *value)
 {

@@ -1,5 +1,5 @@
-/* The one way of a message into its queues (broker/publish.h): to which queues, in which form, what is
- * answered, and what a publisher remembers of its last route. */
+/* The one way of a message into its queues (broker/publish.h): to which queues, in which form, what
+ * is answered, and what a publisher remembers of its last route. */
 #include "loop/sim/loop_sim.h"
 
 #include "broker/publish.h"
@@ -11,7 +11,7 @@ static struct world w;
 static struct loop *here, *there;
 static struct queue *one, *other, *far;
 
-/* --- each test's world ------------------------------------------------------------------------------ */
+/* --- each test's world ------------------------------------------------------------------------ */
 
 static struct queue *declare(struct loop *home, const char *name, struct slice arguments)
 {
@@ -116,7 +116,7 @@ static struct message *first_of(struct queue *q)
     return backlog_find(&q->lanes.first.backlog, sequence);
 }
 
-/* --- a sink ------------------------------------------------------------------------------------------ */
+/* --- a sink ----------------------------------------------------------------------------------- */
 
 static struct {
     struct confirm_sink sink;
@@ -141,7 +141,7 @@ static struct confirm_sink *sink(void)
     return &answered.sink;
 }
 
-/* --- where it goes ------------------------------------------------------------------------------------- */
+/* --- where it goes ---------------------------------------------------------------------------- */
 
 static void a_message_goes_to_the_queue_of_its_key_and_to_those_in_cc_and_bcc(void **state)
 {
@@ -171,7 +171,7 @@ static void a_cc_that_is_no_array_names_no_queue(void **state)
     publish_end(here, &p);
 }
 
-/* --- in which form -------------------------------------------------------------------------------------- */
+/* --- in which form ---------------------------------------------------------------------------- */
 
 static void all_queues_share_one_message_which_no_longer_needs_the_publishers_bytes(void **state)
 {
@@ -246,7 +246,7 @@ static void a_delayed_message_keeps_its_bcc_and_no_other_copy_has_it(void **stat
     lv_buffer_free(&bcc);
 }
 
-/* --- what is answered ------------------------------------------------------------------------------------ */
+/* --- what is answered ------------------------------------------------------------------------- */
 
 static void a_queue_elsewhere_answers_later_with_the_publishers_number(void **state)
 {
@@ -309,7 +309,7 @@ static void a_value_whose_message_was_never_sent_is_forgotten(void **state)
     assert_int_equal(ready(one), 1);
 }
 
-/* --- the last route ---------------------------------------------------------------------------------------- */
+/* --- the last route --------------------------------------------------------------------------- */
 
 static void a_memo_holds_for_its_key_until_the_topology_or_the_permissions_change(void **state)
 {

@@ -1,5 +1,5 @@
-/* A start with messages in the log: clients are served before all of it has been read. What they ask of a
- * queue whose messages are not there yet is answered when they are. */
+/* A start with messages in the log: clients are served before all of it has been read. What they
+ * ask of a queue whose messages are not there yet is answered when they are. */
 #include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
@@ -23,7 +23,7 @@ static struct {
     unsigned answers, refusals;
 } w;
 
-/* --- lives of a broker ---------------------------------------------------------------------------- */
+/* --- lives of a broker ------------------------------------------------------------------------ */
 
 static void on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                       struct message *message)
@@ -112,7 +112,7 @@ static void crash(void)
     end();
 }
 
-/* --- what clients do ------------------------------------------------------------------------------- */
+/* --- what clients do -------------------------------------------------------------------------- */
 
 static void publish_from(struct loop *loop, struct queue *q, unsigned count)
 {
@@ -229,7 +229,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- tests ------------------------------------------------------------------------------------------ */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void what_is_asked_meanwhile_is_answered_in_order_when_the_messages_are_there(void **state)
 {
@@ -251,7 +251,8 @@ static void what_is_asked_meanwhile_is_answered_in_order_when_the_messages_are_t
     for (unsigned i = 0; i < QUEUES; i++) {
         assert_int_equal(number_got(&first[i]), 100 * i);
         assert_int_equal(counts[i].answers, 1);
-        /* A get may have to wait for the log to know of the delivery; then the counts come first. */
+        /* A get may have to wait for the log to know of the delivery; then the counts come
+         * first. */
         assert_in_range(counts[i].call.ready, 102, 103);
         for (unsigned n = 1; n < 100; n++)
             assert_int_equal(get(w.queues[i]), 100 * i + n);
@@ -432,7 +433,8 @@ static void a_start_reads_a_bounded_part_of_the_log_before_it_serves(void **stat
     assert_true(log_unread_bytes(w.journal->log) > 4 * left_of_few);
     for (uint64_t bytes = log_unread_bytes(w.journal->log); bytes > 0; files++)
         bytes -= bytes < FILE_BYTES ? bytes : FILE_BYTES;
-    /* Whole: the newest file, one that was prepared, one that was not filled; of others the beginning. */
+    /* Whole: the newest file, one that was prepared, one that was not filled; of others the
+     * beginning. */
     assert_true(few <= 5 * FILE_BYTES);
     assert_true(many <= 5 * FILE_BYTES + files * 4 * 128);
 }

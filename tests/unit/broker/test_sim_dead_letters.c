@@ -1,6 +1,6 @@
-/* Worlds from a seed: messages expire, are rejected, are pushed out, and go on to two queues, at home
- * anywhere, on a disk whose power goes at any call. What was confirmed is never lost: it is where it
- * was, or in both of the queues that get what dies, or in all three. */
+/* Worlds from a seed: messages expire, are rejected, are pushed out, and go on to two queues, at
+ * home anywhere, on a disk whose power goes at any call. What was confirmed is never lost: it is
+ * where it was, or in both of the queues that get what dies, or in all three. */
 #include "broker/vhost_life.h"
 #include "loop/sim/loop_sim.h"
 
@@ -40,7 +40,7 @@ static uint64_t below(uint64_t n)
     return (w.random >> 33) % n;
 }
 
-/* --- a life ------------------------------------------------------------------------------------- */
+/* --- a life ----------------------------------------------------------------------------------- */
 
 static void on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                       struct message *message)
@@ -152,7 +152,7 @@ static void settle(void)
     fail_msg("no end of it");
 }
 
-/* --- what happens in it ----------------------------------------------------------------------------- */
+/* --- what happens in it ----------------------------------------------------------------------- */
 
 static void publish(unsigned count)
 {
@@ -206,7 +206,7 @@ static void live(void)
     }
 }
 
-/* --- what must be true --------------------------------------------------------------------------------- */
+/* --- what must be true ------------------------------------------------------------------------ */
 
 /* Empties the queue, and ticks off what was in it. */
 static void drain(int which, bool *found)

@@ -1,9 +1,10 @@
-/* What all features of queues and exchanges promise together, in worlds from seeds (feature_world.h).
+/* What all features of queues and exchanges promise together, in worlds from seeds
+ * (feature_world.h).
  *
  *   test_sim_features                      a fixed number of seeds, and those that once failed
  *   test_sim_features --seed N             that one, telling all its steps
- *   test_sim_features --soak [N [FIRST]]   N worlds (0: until stopped), from FIRST on; says now and then
- *                                          how many there were */
+ *   test_sim_features --soak [N [FIRST]]   N worlds (0: until stopped), from FIRST on; reports
+ *                                          progress */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@
 
 enum { SEEDS = 300 };
 
-/* --- tests ---------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void all_features_together_lose_nothing_and_keep_their_rules(void **state)
 {
@@ -52,7 +53,7 @@ static void what_went_wrong_once_goes_well(void **state)
     assert_true(counts.worlds == sizeof seeds / sizeof seeds[0]);
 }
 
-/* --- without cmocka -------------------------------------------------------------------------------- */
+/* --- without cmocka --------------------------------------------------------------------------- */
 
 static void say(const struct feature_world_counts *c, double seconds)
 {

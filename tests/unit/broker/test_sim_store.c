@@ -2,8 +2,8 @@
  *
  *   test_sim_store                      a fixed number of seeds, and those that once failed
  *   test_sim_store --seed N             that one, telling all its steps
- *   test_sim_store --soak [N [FIRST]]   N worlds (0: until stopped), from FIRST on; says now and then
- *                                       how many there were */
+ *   test_sim_store --soak [N [FIRST]]   N worlds (0: until stopped), from FIRST on; reports
+ *                                       progress */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 
 enum { SEEDS = 300 };
 
-/* --- tests ------------------------------------------------------------------------------------------------ */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void nothing_confirmed_is_lost_and_nothing_settled_returns(void **state)
 {
@@ -46,7 +46,7 @@ static void what_went_wrong_once_goes_well(void **state)
     assert_true(counts.worlds == sizeof seeds / sizeof seeds[0]);
 }
 
-/* --- without cmocka --------------------------------------------------------------------------------------- */
+/* --- without cmocka --------------------------------------------------------------------------- */
 
 static void say(const struct store_world_counts *c, double seconds)
 {

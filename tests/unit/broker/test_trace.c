@@ -1,7 +1,7 @@
 /* The firehose: what a copy of a message has in it, where it goes, and what is not copied.
  *
- * Whether a vhost is traced is asked by the front ends, before they show a message to the firehose. pass()
- * and hand_out() do as they do. */
+ * Whether a vhost is traced is asked by the front ends, before they show a message to the firehose.
+ * pass() and hand_out() do as they do. */
 #include "loop/sim/loop_sim.h"
 
 #include "broker/system_message.h"
@@ -59,7 +59,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- a message ------------------------------------------------------------------------------------ */
+/* --- a message -------------------------------------------------------------------------------- */
 
 static struct message *make(const char *exchange, const char *key, const struct properties *p)
 {
@@ -101,7 +101,7 @@ static void deliver(struct message *m, const char *queue, bool redelivered)
 
 static const struct route NOWHERE = {0};
 
-/* --- its copy -------------------------------------------------------------------------------------- */
+/* --- its copy --------------------------------------------------------------------------------- */
 
 static uint64_t copied(void)
 {
@@ -144,7 +144,7 @@ static void check_field(const char *name, const char *wanted)
     lv_buffer_free(&text);
 }
 
-/* --- what is in it ---------------------------------------------------------------------------------- */
+/* --- what is in it ---------------------------------------------------------------------------- */
 
 static void a_published_messages_copy_has_its_body_and_who_sent_it_where(void **state)
 {
@@ -256,7 +256,7 @@ static void a_queue_that_no_vhost_lists_is_not_among_the_routed_ones(void **stat
     check_field("routed_queues", "[{longstr,<<\"two\">>}]");
 }
 
-/* --- when -------------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 static void a_vhost_is_traced_from_when_it_is_told_until_it_is_told_otherwise(void **state)
 {

@@ -97,7 +97,7 @@ static void what_new_limits_do_not_name_is_no_longer_limited(void **state)
     assert_int_equal(atomic_load(&w.vhost->limits.connections_max), 3);
 }
 
-/* --- queues --------------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 static void a_vhost_with_as_many_queues_as_it_may_have_gets_no_new_one(void **state)
 {
@@ -175,7 +175,7 @@ static void a_queue_in_which_an_exchange_delays_messages_does_not_count(void **s
     assert_false(declare("b"));
 }
 
-/* --- connections ------------------------------------------------------------------------------------ */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void a_connection_too_many_is_refused_with_the_limit_and_not_counted(void **state)
 {

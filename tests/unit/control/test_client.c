@@ -1,4 +1,5 @@
-/* A client of the control socket, over a pair of sockets: what it may keep waiting, and how that ends. */
+/* A client of the control socket, over a pair of sockets: what it may keep waiting, and how that
+ * ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

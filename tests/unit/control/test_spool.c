@@ -1,4 +1,5 @@
-/* A spool: what is put in comes out, its maker waits only where it must, and a cut ends all of it. */
+/* A spool: what is put in comes out, its maker waits only where it must, and a cut ends all of
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

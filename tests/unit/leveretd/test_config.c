@@ -295,7 +295,7 @@ static void none_and_infinity_are_values_where_rabbitmq_has_them(void **state)
     config_free(&c);
 }
 
-/* ---- Lists ---- */
+/* --- Lists ------------------------------------------------------------------------------------ */
 
 static void check_listeners(const char *text, const char *expected)
 {
@@ -388,7 +388,7 @@ static void the_level_of_the_console_wins(void **state)
     config_free(&c);
 }
 
-/* ---- The environment ---- */
+/* --- The environment -------------------------------------------------------------------------- */
 
 static void the_environment_wins_over_the_file(void **state)
 {
@@ -450,7 +450,7 @@ static void a_bad_port_in_the_environment_is_named(void **state)
     config_free(&c);
 }
 
-/* ---- Values as text ---- */
+/* --- Values as text --------------------------------------------------------------------------- */
 
 static void add_difference(void *arg, const char *key, bool is_reloadable, const char *old,
                            const char *fresh)
@@ -509,7 +509,7 @@ static void a_missing_file_is_returned_without_a_word(void **state)
     config_free(&c);
 }
 
-/* ---- The manual ---- */
+/* --- The manual ------------------------------------------------------------------------------- */
 
 static const char *reload_word(bool is_reloadable)
 {

@@ -114,7 +114,7 @@ static void a_bad_flag_is_named_and_ends_with_64(void **state)
     check_bad("stray", "unexpected argument 'stray'");
 }
 
-/* ---- The whole way ---- */
+/* --- The whole way ---------------------------------------------------------------------------- */
 
 static struct config *load(const struct options *options, const char *const *pairs)
 {

@@ -16,7 +16,7 @@
 #include "base/rcu.h"
 #include "loop/loop.h"
 
-/* --- every pair of three loops exchanges letters --------------------------------------------- */
+/* --- every pair of three loops exchanges letters ---------------------------------------------- */
 
 enum { LOOPS = 3, LETTERS = 30000, A_TURN = 700 };
 
@@ -84,7 +84,7 @@ static void mail_between_loops_arrives_whole_and_in_order(void **state)
     assert_null(set);
 }
 
-/* --- mail from threads that are no loop -------------------------------------------------------- */
+/* --- mail from threads that are no loop ------------------------------------------------------- */
 
 enum { STRANGERS = 4, CARDS = 5000 };
 
@@ -131,7 +131,7 @@ static void threads_that_are_no_loop_send_mail(void **state)
     loops_free(&set);
 }
 
-/* --- ping-pong: a loop that sleeps is woken ------------------------------------------------------ */
+/* --- ping-pong: a loop that sleeps is woken --------------------------------------------------- */
 
 enum { ROUND_TRIPS = 2000 };
 
@@ -156,7 +156,7 @@ static void a_sleeping_loop_is_woken_by_every_letter(void **state)
     loops_free(&set);
 }
 
-/* --- the order within a turn ---------------------------------------------------------------------- */
+/* --- the order within a turn ------------------------------------------------------------------ */
 
 static char story[64];
 static size_t story_n;
@@ -223,7 +223,7 @@ static void tasks_and_mail_to_itself_run_in_the_same_turn(void **state)
     loops_free(&set);
 }
 
-/* --- timers, clocks, slots, signals -------------------------------------------------------------- */
+/* --- timers, clocks, slots, signals ----------------------------------------------------------- */
 
 static struct loop_timer late, early, stopped;
 static uint64_t began_ms;
@@ -333,7 +333,7 @@ static void mail_that_nobody_waited_for_is_delivered_when_the_loops_are_freed(vo
     loops_free(&set);
 }
 
-/* --- long work ------------------------------------------------------------------------------------ */
+/* --- long work -------------------------------------------------------------------------------- */
 
 enum { BURNED = 2000, BURN_US = 10 };
 
@@ -424,7 +424,7 @@ static void a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order(void **
     run_with_burden(start_mail);
 }
 
-/* --- a loop that stood still --------------------------------------------------------------------- */
+/* --- a loop that stood still ------------------------------------------------------------------ */
 
 enum { STILL_MS = 1500, PATIENCE_MS = 300 };
 

@@ -1,4 +1,5 @@
-/* Who asks: what an operator may do by its tags and permissions, and what one who may not is told. */
+/* Who asks: what an operator may do by its tags and permissions, and what one who may not is
+ * told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +20,8 @@ struct world {
     struct manage_error error;
 };
 
-/* A user with these tags, who may do all to queues called "a..." in vhost "/", and nothing elsewhere. */
+/* A user with these tags, who may do all to queues called "a..." in vhost "/", and nothing
+ * elsewhere. */
 static void begin(struct world *w, const char *tags)
 {
     *w = (struct world){.auth = auth_create(NULL)};

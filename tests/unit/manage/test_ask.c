@@ -56,7 +56,7 @@ static void end(struct world *w)
     loops_free(&w->loops);
 }
 
-/* --- answers in one turn ------------------------------------------------------------------ */
+/* --- answers in one turn ---------------------------------------------------------------------- */
 
 static void note_loop(struct loop *loop, void *arg)
 {
@@ -89,7 +89,7 @@ static void one_loop_is_asked_alone(void **state)
     end(&w);
 }
 
-/* --- answers that come later -------------------------------------------------------------- */
+/* --- answers that come later ------------------------------------------------------------------ */
 
 struct work {
     struct loop_job job;
@@ -143,7 +143,7 @@ static void a_question_for_later_may_be_answered_at_once(void **state)
     end(&w);
 }
 
-/* --- the broker stops ---------------------------------------------------------------------- */
+/* --- the broker stops ------------------------------------------------------------------------- */
 
 static void when_no_loop_runs_any_more_questions_end_unanswered(void **state)
 {

@@ -46,7 +46,7 @@ static void assert_nothing(const struct column *all, const char *name, const voi
     assert_int_equal(value_of(all, name, facts).type, VALUE_NOTHING);
 }
 
-/* --- queues ------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 static const struct queue_facts some_queue = {
     .name = {(const uint8_t *)"orders", 6},
@@ -136,7 +136,7 @@ static void a_queue_without_a_policy_shows_an_empty_name(void **state)
     assert_null(value_of(queue_columns, "effective_policy_definition", &some_queue).policy);
 }
 
-/* --- others ------------------------------------------------------------------------------- */
+/* --- others ----------------------------------------------------------------------------------- */
 
 static void what_an_exchange_delays_is_shown_once_it_is_counted(void **state)
 {
@@ -158,7 +158,7 @@ static void a_channel_is_known_by_its_connection_and_its_number(void **state)
     assert_int_equal(connection.session.channel, 0);
 }
 
-/* --- all ---------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 static void no_listing_has_two_columns_of_one_name(void **state)
 {

@@ -12,7 +12,7 @@
 #include "manage/facts.h"
 #include "manage/listing.h"
 
-/* --- facts and columns of our own ------------------------------------------------------- */
+/* --- facts and columns of our own ------------------------------------------------------------- */
 
 struct animal {
     struct slice name;
@@ -65,7 +65,7 @@ static void assert_names(const struct listing *l, const char *wanted)
     assert_string_equal(names, wanted);
 }
 
-/* --- tests ---------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void a_column_is_found_by_its_whole_name(void **state)
 {

@@ -1,4 +1,5 @@
-/* What an operator does to queues, on real loops: declaring, listing, purging, deleting, and what is refused. */
+/* What an operator does to queues, on real loops: declaring, listing, purging, deleting, and what
+ * is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +77,7 @@ static void assert_refused(const struct world *w, enum refusal refusal, enum sub
     assert_int_equal(w->error.subject, subject);
 }
 
-/* --- messages ------------------------------------------------------------------------------ */
+/* --- messages --------------------------------------------------------------------------------- */
 
 struct publishing {
     struct world *w;
@@ -103,7 +104,7 @@ static void publish(struct world *w, const char *queue, unsigned count)
     assert_int_equal(ask_loop(w->m.asker, loops_at(w->m.loops, 0), publish_on_loop, &p), 0);
 }
 
-/* --- tests --------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void a_queue_is_created_once_and_declared_again(void **state)
 {

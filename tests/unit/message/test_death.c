@@ -1,4 +1,5 @@
-/* Dead letters: against what RabbitMQ made of the same messages; where we mean to differ; cycles. */
+/* Dead letters: against what RabbitMQ made of the same messages; where we mean to differ;
+ * cycles. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 #include "wire/properties.h"
 #include "wire/table.h"
 
-/* --- tools --------------------------------------------------------------------------------------- */
+/* --- tools ------------------------------------------------------------------------------------ */
 
 static struct slice from_hex(struct lv_buffer *out, const char *hex)
 {
@@ -67,7 +68,8 @@ static struct message *die(const struct message *m, const char *queue, enum deat
     return dead_letter_make(&d, &had_bad_history);
 }
 
-/* Dies so many times; each step is a queue and a reason's first letter. The caller owns the last. */
+/* Dies so many times; each step is a queue and a reason's first letter. The caller owns the
+ * last. */
 static struct message *die_along(const char *const *steps)
 {
     struct message *m = message_of("", "a", slice_of("\0\0", 2));
@@ -101,7 +103,7 @@ static void assert_string_header(const struct message *m, const char *name, cons
     assert_true(slice_is(s, value));
 }
 
-/* --- promises -------------------------------------------------------------------------------------- */
+/* --- promises --------------------------------------------------------------------------------- */
 
 static void a_dead_letter_is_rabbitmqs_octet_by_octet(void **state)
 {

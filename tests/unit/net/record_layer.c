@@ -190,7 +190,7 @@ int refusing_layer(void *arg, struct net_stream **stream)
     return lv_error_explain(ERR_INVALID, "no such layer");
 }
 
-/* --- the client's side -------------------------------------------------------------------------- */
+/* --- the client's side ------------------------------------------------------------------------ */
 
 void record_client_hello(int fd)
 {

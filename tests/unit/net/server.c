@@ -30,7 +30,7 @@ struct session {
     bool is_closed;
 };
 
-/* --- the server's side ------------------------------------------------------------------------- */
+/* --- the server's side ------------------------------------------------------------------------ */
 
 static uint32_t length_of(const uint8_t *p)
 {
@@ -219,7 +219,7 @@ void wait_for(atomic_uint *value, unsigned wanted)
     }
 }
 
-/* --- the client's side -------------------------------------------------------------------------- */
+/* --- the client's side ------------------------------------------------------------------------ */
 
 static int set_deadline(int fd)
 {

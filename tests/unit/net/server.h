@@ -49,7 +49,7 @@ void server_stop(struct server **server);
 /* Asserts that *value reaches `wanted` in time. */
 void wait_for(atomic_uint *value, unsigned wanted);
 
-/* --- the client's side: blocking, with a deadline --- */
+/* --- the client's side: blocking, with a deadline --------------------------------------------- */
 
 int client_connect(uint16_t port);
 void client_send(int fd, const void *p, size_t n);

@@ -19,7 +19,8 @@
 
 enum { GREETING_BYTES = 10 };
 
-/* A connection that a loop of the server's opens to a port: sends an 'E' frame and waits for its echo. */
+/* A connection that a loop of the server's opens to a port: sends an 'E' frame and waits for its
+ * echo. */
 struct outward {
     struct server *server;
     struct net_connect_options options;

@@ -53,7 +53,8 @@ static void frames_arrive_whole_through_a_layer_of_records(void **state)
     free(got);
 }
 
-/* Many records in one read of the socket: the later ones are pending where no poll tells of them. */
+/* Many records in one read of the socket: the later ones are pending where no poll tells of
+ * them. */
 static void what_is_pending_in_a_layer_is_read_without_another_byte_from_the_peer(void **state)
 {
     (void)state;

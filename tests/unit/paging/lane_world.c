@@ -13,7 +13,7 @@ enum { OWNER_ID = 1 };
 
 struct lane_world w;
 
-/* --- the owner ---------------------------------------------------------------------------------------- */
+/* --- the owner -------------------------------------------------------------------------------- */
 
 static struct lane_label owner_label(const struct lane_owner *owner)
 {
@@ -83,7 +83,7 @@ static void on_failure(void *arg)
     w.failures++;
 }
 
-/* --- recovery: what the log says goes into the one lane ----------------------------------------------- */
+/* --- recovery: what the log says goes into the one lane --------------------------------------- */
 
 static struct lane *lane_with(uint64_t id)
 {
@@ -216,7 +216,7 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-/* --- lives -------------------------------------------------------------------------------------------- */
+/* --- lives ------------------------------------------------------------------------------------ */
 
 int lane_world_set_up(void **state)
 {
@@ -321,7 +321,7 @@ void lane_world_settle(void)
     loop_sim_enter(w.home);
 }
 
-/* --- messages ----------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static struct message *message_of(uint64_t number, bool is_persistent)
 {

@@ -1,8 +1,8 @@
-/* One lane with a plain owner, a journal, a simulated loop and a simulated disk: what a queue does with its
- * messages, without a queue.
+/* One lane with a plain owner, a journal, a simulated loop and a simulated disk: what a queue does
+ * with its messages, without a queue.
  *
- * Messages are numbers: a message's body begins with its number, and is `body_bytes` long. A life begins
- * with lane_world_open() and ends with _close() or _cut_power(); the disk stays. */
+ * Messages are numbers: a message's body begins with its number, and is `body_bytes` long. A life
+ * begins with lane_world_open() and ends with _close() or _cut_power(); the disk stays. */
 #ifndef LEVERET_TEST_PAGING_LANE_WORLD_H
 #define LEVERET_TEST_PAGING_LANE_WORLD_H
 
@@ -69,7 +69,8 @@ void lane_world_settle(void);
 /* The loop has its turn, the store does nothing. */
 void lane_world_turn(void);
 
-/* Publishes a persistent message as a queue does; its answer comes to confirmed[] or refused_count. */
+/* Publishes a persistent message as a queue does; its answer comes to confirmed[] or
+ * refused_count. */
 enum confirm_answer lane_world_publish(uint64_t number);
 /* Publishes those from `first` on. */
 void lane_world_publish_many(uint64_t first, unsigned count);

@@ -10,8 +10,8 @@ static inline bool pager_is_busy(const struct lane *l)
     return l->pager && (l->pager->snapshot != SNAPSHOT_NONE || l->pager->wants_snapshot);
 }
 
-/* Whether the lane's ready bytes are an estimate: some of what was settled before the last start was
- * in segments that have not been read since. */
+/* Whether the lane's ready bytes are an estimate: some of what was settled before the last start
+ * was in segments that have not been read since. */
 static inline bool pager_estimates_bytes(const struct lane *l)
 {
     for (size_t i = 0; l->pager && i < l->pager->count; i++) {

@@ -1,4 +1,5 @@
-/* The messages that a lane holds: their order, their counts, and the middle of them that is on disk. */
+/* The messages that a lane holds: their order, their counts, and the middle of them that is on
+ * disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +86,7 @@ static void assert_next_is(enum backlog_next expected, uint64_t sequence)
         assert_int_equal(next, sequence);
 }
 
-/* --- order ------------------------------------------------------------------------------------------- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 static void messages_are_delivered_in_the_order_in_which_they_came(void **state)
 {
@@ -166,7 +167,7 @@ static void a_message_delivered_at_once_is_never_ready(void **state)
     assert_int_equal(b.unacked, 0);
 }
 
-/* --- counts ------------------------------------------------------------------------------------------ */
+/* --- counts ----------------------------------------------------------------------------------- */
 
 static void bytes_and_counts_follow_a_message_through_its_states(void **state)
 {
@@ -226,7 +227,7 @@ static void freeing_in_slices_frees_everything(void **state)
     assert_int_equal(all, 150);
 }
 
-/* --- disk -------------------------------------------------------------------------------------------- */
+/* --- disk ------------------------------------------------------------------------------------- */
 
 static void nothing_behind_what_is_on_disk_is_next_before_it_is_read(void **state)
 {
@@ -337,7 +338,7 @@ static void dropping_what_is_on_disk_leaves_what_is_in_memory(void **state)
     assert_int_equal(take(), 3 * CHUNK);
 }
 
-/* --- recovery ---------------------------------------------------------------------------------------- */
+/* --- recovery --------------------------------------------------------------------------------- */
 
 static void a_restored_message_is_ready_at_its_position_and_numbers_go_on_behind_it(void **state)
 {

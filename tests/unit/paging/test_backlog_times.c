@@ -77,7 +77,7 @@ static void assert_nothing_due(void)
     assert_false(backlog_find_due(&b, &due));
 }
 
-/* --- promises ---------------------------------------------------------------------------------------- */
+/* --- promises --------------------------------------------------------------------------------- */
 
 static void the_earliest_deadline_is_found_wherever_its_message_is_in_line(void **state)
 {

@@ -1,4 +1,5 @@
-/* What a journal promises the owner of a lane: confirms after the sync, and nothing confirmed is lost. */
+/* What a journal promises the owner of a lane: confirms after the sync, and nothing confirmed is
+ * lost. */
 #include "lane_world.h"
 
 #include "base/error.h"
@@ -10,7 +11,7 @@ static void confirmed_are(uint64_t first, unsigned count)
         assert_int_equal(w.confirmed[i], first + i);
 }
 
-/* --- confirms ----------------------------------------------------------------------------------------- */
+/* --- confirms --------------------------------------------------------------------------------- */
 
 static void a_persistent_message_is_confirmed_when_it_is_synced_and_not_before(void **state)
 {
@@ -133,7 +134,7 @@ static void settles_that_are_safe_already_need_not_be_waited_for(void **state)
     assert_int_equal(journal_answer_settled(&w.owner), CONFIRM_TOOK);
 }
 
-/* --- a disk that fails -------------------------------------------------------------------------------- */
+/* --- a disk that fails ------------------------------------------------------------------------ */
 
 static void after_a_failed_sync_publishes_are_refused_and_the_failure_is_told(void **state)
 {
@@ -160,7 +161,7 @@ static void consumers_are_served_though_nothing_can_be_stored(void **state)
     lane_world_consume(0, 3);
 }
 
-/* --- after a crash ------------------------------------------------------------------------------------ */
+/* --- after a crash ---------------------------------------------------------------------------- */
 
 static void what_was_confirmed_is_there_after_a_power_cut(void **state)
 {
@@ -275,7 +276,7 @@ static void messages_survive_one_life_after_the_other(void **state)
     }
 }
 
-/* --- old files ---------------------------------------------------------------------------------------- */
+/* --- old files -------------------------------------------------------------------------------- */
 
 static void a_message_that_stays_does_not_keep_the_log_of_all_that_came_after_it(void **state)
 {
@@ -296,7 +297,7 @@ static void a_message_that_stays_does_not_keep_the_log_of_all_that_came_after_it
     assert_int_equal(lane_world_take().number, kept.number);
 }
 
-/* --- while the log is being read ---------------------------------------------------------------------- */
+/* --- while the log is being read -------------------------------------------------------------- */
 
 static unsigned held_delivered[3];
 static unsigned held_count;

@@ -1,4 +1,5 @@
-/* What the pager promises: a long backlog leaves memory, and comes back whole, in order, whatever happens. */
+/* What the pager promises: a long backlog leaves memory, and comes back whole, in order, whatever
+ * happens. */
 #include "lane_world.h"
 
 #include "base/error.h"
@@ -42,7 +43,7 @@ static uint64_t on_disk(void)
     return (backlog()->disk_begin + 2) * CHUNK;
 }
 
-/* --- out and back ------------------------------------------------------------------------------------- */
+/* --- out and back ----------------------------------------------------------------------------- */
 
 static void a_backlog_above_its_limit_leaves_memory_from_its_middle_on(void **state)
 {
@@ -139,7 +140,7 @@ static void somebody_who_holds_one_message_of_many_holds_up_no_other(void **stat
     assert_true(held.redelivered);
 }
 
-/* --- files -------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static void files_go_when_all_in_them_is_settled(void **state)
 {
@@ -180,7 +181,7 @@ static void what_was_purged_does_not_come_back_after_a_crash(void **state)
     assert_int_equal(backlog()->ready, left);
 }
 
-/* --- snapshots ---------------------------------------------------------------------------------------- */
+/* --- snapshots -------------------------------------------------------------------------------- */
 
 static void after_a_snapshot_a_crash_loses_nothing(void **state)
 {
@@ -233,7 +234,7 @@ static void transient_messages_do_not_outlive_the_process(void **state)
         assert_int_equal(lane_world_take().number, i);
 }
 
-/* --- a disk that is full, or broken ------------------------------------------------------------------- */
+/* --- a disk that is full, or broken ----------------------------------------------------------- */
 
 static void while_the_disk_is_full_messages_stay_in_memory_and_are_served(void **state)
 {
@@ -309,7 +310,7 @@ static void a_missing_file_costs_its_own_messages_and_no_others(void **state)
     }
 }
 
-/* --- out of order ------------------------------------------------------------------------------------- */
+/* --- out of order ----------------------------------------------------------------------------- */
 
 static void a_message_on_disk_is_read_alone_when_its_time_has_come(void **state)
 {
@@ -388,7 +389,7 @@ static void an_owner_that_wants_it_hears_of_every_message_on_disk_after_a_restar
     assert_int_equal(w.found_count, on_disk_alone);
 }
 
-/* --- looking ------------------------------------------------------------------------------------------ */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 static unsigned wakes;
 

@@ -44,7 +44,7 @@ static void line_say(struct line *line, const char *format, ...)
     net_dirty(line->session.net);
 }
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void line_free_if_over(struct line *line)
 {
@@ -127,7 +127,7 @@ static void line_on_end(void *owner, int error)
     line_free_if_over(line);
 }
 
-/* --- commands ----------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 /* Takes a word from the front of *rest. */
 static struct slice next_word(struct slice *rest)
@@ -286,7 +286,7 @@ static void line_ack(struct line *line, struct slice rest)
     consumer_release(&e.consumer);
 }
 
-/* --- lines -------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static void line_take(struct line *line, struct slice rest)
 {
@@ -346,7 +346,7 @@ static void line_on_drained(void *owner)
         consumer_resume(line->consumer);
 }
 
-/* --- what sessions are asked to do ---------------------------------------------------------------- */
+/* --- what sessions are asked to do ------------------------------------------------------------ */
 
 static const struct net_owner line_net_calls = {
     .on_bytes = line_on_bytes,

@@ -8,8 +8,8 @@
  *   ACK tag
  *   BYE                           BYE                and the end
  *
- * Unasked: BLOCKED reason, UNBLOCKED, CLOSED code text. It knows session/, broker/ and what is below them,
- * and nothing of amqp/. */
+ * Unasked: BLOCKED reason, UNBLOCKED, CLOSED code text. It knows session/, broker/ and what is
+ * below them, and nothing of amqp/. */
 #ifndef LEVERET_TESTS_LINE_FRONTEND_H
 #define LEVERET_TESTS_LINE_FRONTEND_H
 

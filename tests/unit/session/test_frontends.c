@@ -1,5 +1,5 @@
-/* Two front ends side by side: amqp/ and a protocol of lines that lives in these tests alone. Whatever
- * holds here for lines holds for any protocol that is built on session/. */
+/* Two front ends side by side: amqp/ and a protocol of lines that lives in these tests alone.
+ * Whatever holds here for lines holds for any protocol that is built on session/. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 enum { LINE_PORT = 50000 };
 
-/* --- a client that speaks lines -------------------------------------------------------------------- */
+/* --- a client that speaks lines --------------------------------------------------------------- */
 
 static void connect_line(struct world *w, struct net_sim_peer *peer, unsigned loop)
 {
@@ -47,7 +47,7 @@ static void leave(struct world *w, struct net_sim_peer *peer)
     net_sim_peer_free(peer);
 }
 
-/* --- what listings show ---------------------------------------------------------------------------- */
+/* --- what listings show ----------------------------------------------------------------------- */
 
 struct listing {
     struct lv_buffer text; /* a line for each connection */
@@ -80,7 +80,7 @@ static void check_listing(struct world *w, const char *expected)
     lv_buffer_free(&l.text);
 }
 
-/* --- messages -------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void check_round_trip(unsigned loops, uint64_t seed)
 {
@@ -155,7 +155,7 @@ static void what_a_client_held_goes_back_when_it_is_gone(void **state)
     world_stop(&w);
 }
 
-/* --- the registry ---------------------------------------------------------------------------------- */
+/* --- the registry ----------------------------------------------------------------------------- */
 
 static void sessions_of_all_protocols_are_listed_together(void **state)
 {
@@ -225,7 +225,7 @@ static void an_exclusive_queue_is_locked_for_other_protocols_and_goes_with_its_s
     world_stop(&w);
 }
 
-/* --- logging in, permissions, limits --------------------------------------------------------------- */
+/* --- logging in, permissions, limits ---------------------------------------------------------- */
 
 static void a_wrong_password_is_refused(void **state)
 {
@@ -331,7 +331,7 @@ static void a_front_end_need_not_know_of_timeouts_and_permissions(void **state)
     world_stop(&w);
 }
 
-/* --- alarms ---------------------------------------------------------------------------------------- */
+/* --- alarms ----------------------------------------------------------------------------------- */
 
 static void set_alarms(struct world *w, unsigned alarms)
 {
@@ -379,7 +379,7 @@ static void an_alarm_does_not_hold_up_who_only_consumes(void **state)
     world_stop(&w);
 }
 
-/* --- closing --------------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 static void an_operator_closes_one_session_by_its_id(void **state)
 {

@@ -107,7 +107,7 @@ static void one_old_entry_keeps_no_memory_of_those_after_it(void **state)
     unacked_free(&u);
 }
 
-/* --- transactions ------------------------------------------------------------------------------- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 static void a_marked_entry_is_outstanding_and_cannot_be_acknowledged_again(void **state)
 {
@@ -168,7 +168,7 @@ static void a_commit_takes_marked_entries(void **state)
     unacked_free(&u);
 }
 
-/* --- ages --------------------------------------------------------------------------------------- */
+/* --- ages ------------------------------------------------------------------------------------- */
 
 static void an_age_is_never_more_than_it_was_and_less_than_two_tenths_short(void **state)
 {
@@ -197,7 +197,7 @@ static void an_age_is_right_after_the_clock_of_tenths_has_wrapped(void **state)
     unacked_free(&u);
 }
 
-/* --- against a plain array ------------------------------------------------------------------------ */
+/* --- against a plain array -------------------------------------------------------------------- */
 
 enum { TAGS = 700 };
 enum tag_state { TAG_GONE, TAG_OPEN, TAG_MARKED };

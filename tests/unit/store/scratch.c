@@ -38,7 +38,7 @@ void scratch_remove(char **dir)
     *dir = NULL;
 }
 
-/* ---- The failing disk: SQLite's own, with three of a file's methods replaced ---- */
+/* --- The failing disk: SQLite's own, with three of a file's methods replaced ------------------ */
 
 static _Atomic unsigned operations;
 static _Atomic unsigned fail_number;
@@ -120,7 +120,7 @@ unsigned disk_operations(void)
     return atomic_load(&operations);
 }
 
-/* ---- Rows as text ---- */
+/* --- Rows as text ----------------------------------------------------------------------------- */
 
 #define TEXT_OF(...)                                                                               \
     lv_buffer_printf(arg, __VA_ARGS__);                                                            \

@@ -266,7 +266,7 @@ static void a_visitor_ends_the_walk(void **state)
     scratch_remove(&dir);
 }
 
-/* ---- done ---- */
+/* --- done ------------------------------------------------------------------------------------- */
 
 struct sequence {
     unsigned expected;
@@ -419,7 +419,7 @@ static void many_threads_submit_at_once(void **state)
     scratch_remove(&dir);
 }
 
-/* ---- What has been seen ---- */
+/* --- What has been seen ----------------------------------------------------------------------- */
 
 static struct definition_seen seen(const char *vhost, const char *name, bool is_queue, uint64_t low,
                                    uint64_t number)
@@ -476,7 +476,7 @@ static void what_has_been_seen_goes_with_who_saw_it(void **state)
     scratch_remove(&dir);
 }
 
-/* ---- The file ---- */
+/* --- The file --------------------------------------------------------------------------------- */
 
 static void change_file(const char *dir, const char *sql)
 {
@@ -593,7 +593,7 @@ static void only_the_owner_can_read_the_file(void **state)
     scratch_remove(&dir);
 }
 
-/* ---- The failing disk ---- */
+/* --- The failing disk ------------------------------------------------------------------------- */
 
 /* Three batches on a disk whose n-th operation fails. Returns whether any failed. What was
  * reported as done must be there, and what was reported as failed must not. */

@@ -77,7 +77,7 @@ static void cut_and_restart(struct disk_sim *sim)
     disk_sim_restart(sim);
 }
 
-/* --- what holds ----------------------------------------------------------------------------------- */
+/* --- what holds ------------------------------------------------------------------------------- */
 
 static void what_was_synced_survives_whatever_the_seed(void **state)
 {

@@ -18,7 +18,7 @@
 
 enum { STAGES = 3, FILE_BYTES = 8192 };
 
-/* --- a log on a simulated disk -------------------------------------------------------------------- */
+/* --- a log on a simulated disk ---------------------------------------------------------------- */
 
 struct fixture {
     struct disk_sim *sim;
@@ -193,7 +193,7 @@ static unsigned files(struct fixture *f)
     return count;
 }
 
-/* --- staging and answers -------------------------------------------------------------------------- */
+/* --- staging and answers ---------------------------------------------------------------------- */
 
 static void a_ticket_is_safe_after_the_sync_and_not_before(void **state)
 {
@@ -338,7 +338,7 @@ static void closing_stores_what_was_submitted(void **state)
     fixture_free(f);
 }
 
-/* --- files ---------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static void write_some(struct fixture *f, uint64_t from, uint64_t count)
 {
@@ -454,7 +454,7 @@ static void starting_again_and_again_takes_no_more_files(void **state)
     fixture_free(f);
 }
 
-/* --- the other modes ------------------------------------------------------------------------------ */
+/* --- the other modes -------------------------------------------------------------------------- */
 
 static void without_syncs_a_ticket_is_answered_after_the_write(void **state)
 {
@@ -505,7 +505,7 @@ static void with_an_interval_the_sync_comes_later(void **state)
     fixture_free(f);
 }
 
-/* --- trouble -------------------------------------------------------------------------------------- */
+/* --- trouble ---------------------------------------------------------------------------------- */
 
 static void a_full_disk_holds_the_log_up_and_loses_nothing(void **state)
 {
@@ -592,7 +592,7 @@ static void whichever_call_fails_nothing_safe_is_lost(void **state)
             run_with_failure(n, errors[e]);
 }
 
-/* --- damage --------------------------------------------------------------------------------------- */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 static struct fixture *written_log(void)
 {
@@ -804,7 +804,7 @@ static void a_body_that_looks_like_records_is_searched_in_bounded_time(void **st
     free(body);
 }
 
-/* --- with threads, on a real disk ----------------------------------------------------------------- */
+/* --- with threads, on a real disk ------------------------------------------------------------- */
 
 enum { PRODUCERS = 3, TURNS = 300, PER_TURN = 7 };
 

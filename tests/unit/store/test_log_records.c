@@ -17,7 +17,7 @@ enum { NUMBER = 7, ROOM = 4096 };
 
 static const uint64_t salt = UINT64_C(0x1122334455667788);
 
-/* --- writing -------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* A file under construction: records are sealed, bound and placed one behind the other. */
 struct page {
@@ -77,7 +77,7 @@ static void page_example(struct page *page)
     page_settle(page);
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void text_message(struct lv_buffer *out, const struct log_message *m)
 {
@@ -209,7 +209,7 @@ static void check_texts(struct slice bytes, uint64_t offset, const char *expecte
     log_scratch_free(&scratch);
 }
 
-/* --- what holds ----------------------------------------------------------------------------------- */
+/* --- what holds ------------------------------------------------------------------------------- */
 
 static const char example_text[] =
     "enqueue file 7 queue 42 sequence 192 flags 0 shop/order.new/3/a hare persistent\n"
@@ -364,8 +364,8 @@ static void count_snapshot(void *arg, uint64_t file, const struct log_snapshot *
     ++*(unsigned *)arg;
 }
 
-/* A checksum may be right and the payload senseless all the same: what reads it must not believe any
- * length in it. Each byte in turn gets values that lengths would not like. */
+/* A checksum may be right and the payload senseless all the same: what reads it must not believe
+ * any length in it. Each byte in turn gets values that lengths would not like. */
 static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
 {
     static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};

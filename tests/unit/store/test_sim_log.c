@@ -1,6 +1,6 @@
-/* The log in simulated worlds. Three stages write random records; the disk tears, forgets and fails,
- * the power goes in the middle of any call, processes die; after each end the log is read again and
- * compared with what was submitted:
+/* The log in simulated worlds. Three stages write random records; the disk tears, forgets and
+ * fails, the power goes in the middle of any call, processes die; after each end the log is read
+ * again and compared with what was submitted:
  *
  *   (1) What was safe and is still needed is there, byte for byte.
  *   (2) What is there was submitted, and is of each stage a run without a gap, in order.
@@ -97,7 +97,7 @@ struct world {
 static uint64_t all_crashes;
 static uint64_t all_records;
 
-/* --- small things ------------------------------------------------------------------------------- */
+/* --- small things ----------------------------------------------------------------------------- */
 
 static uint64_t rnd(struct world *w, uint64_t n)
 {
@@ -199,7 +199,7 @@ static uint64_t queue_of(struct world *w, unsigned stage)
     return stage + STAGES * (1 + rnd(w, 4));
 }
 
-/* --- staging ------------------------------------------------------------------------------------ */
+/* --- staging ---------------------------------------------------------------------------------- */
 
 static void add_event(struct stage_model *m, uint64_t hash)
 {
@@ -351,7 +351,7 @@ static void stage_something(struct world *w, unsigned i)
     things[rnd(w, sizeof things / sizeof things[0])](w, i);
 }
 
-/* --- answers ------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void world_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 {
@@ -384,7 +384,7 @@ static void world_space(void *arg, bool has_room)
     w->has_room = has_room;
 }
 
-/* --- reading it again --------------------------------------------------------------------------- */
+/* --- reading it again ------------------------------------------------------------------------- */
 
 static void visited_event(struct world *w, uint64_t queue, uint64_t hash)
 {
@@ -570,7 +570,7 @@ static void world_recover(struct world *w)
     }
 }
 
-/* --- a life ------------------------------------------------------------------------------------- */
+/* --- a life ----------------------------------------------------------------------------------- */
 
 static void some_work(struct world *w)
 {

@@ -119,7 +119,7 @@ static void a_routing_key_has_255_bytes_at_most(void **state)
     world_stop(&w);
 }
 
-/* --- listings ------------------------------------------------------------------------------------ */
+/* --- listings --------------------------------------------------------------------------------- */
 
 static void list_one(void *arg, struct slice source, const struct destination *destination,
                      struct slice routing_key, struct slice arguments)
@@ -153,7 +153,7 @@ static void listings_include_the_implied_bindings(void **state)
     world_stop(&w);
 }
 
-/* --- what is stored ------------------------------------------------------------------------------ */
+/* --- what is stored --------------------------------------------------------------------------- */
 
 struct waiter {
     pthread_mutex_t mutex;
@@ -419,7 +419,7 @@ static void recovery_puts_back_what_was_stored(void **state)
     world_stop(&w);
 }
 
-/* --- binding_sets --------------------------------------------------------------------------------------- */
+/* --- binding_sets ----------------------------------------------------------------------------- */
 
 enum { FAN = 400 };
 

@@ -1,4 +1,5 @@
-/* The exchange types that choose one of their bindings: x-consistent-hash, x-modulus-hash, x-random. */
+/* The exchange types that choose one of their bindings: x-consistent-hash, x-modulus-hash,
+ * x-random. */
 #include <pthread.h>
 
 #include "queue/consumer.h"
@@ -413,7 +414,7 @@ static void arguments_are_checked(void **state)
     lv_buffer_free(&table);
 }
 
-/* --- x-modulus-hash ----------------------------------------------------------------------------- */
+/* --- x-modulus-hash --------------------------------------------------------------------------- */
 
 /* Three bindings: two to a, one to b; made in one of six orders. */
 static void bind_three(struct world *w, const int *order)
@@ -449,7 +450,7 @@ static void the_modulus_counts_bindings_and_not_their_order(void **state)
     }
 }
 
-/* --- x-random ----------------------------------------------------------------------------------- */
+/* --- x-random --------------------------------------------------------------------------------- */
 
 static void chance_is_fair_and_asks_no_key(void **state)
 {
@@ -499,7 +500,7 @@ static void without_bindings_the_alternate_exchange_gets_it(void **state)
     }
 }
 
-/* --- readers and the writer -------------------------------------------------------------------- */
+/* --- readers and the writer ------------------------------------------------------------------- */
 
 struct router {
     pthread_t thread;

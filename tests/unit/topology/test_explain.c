@@ -1,4 +1,5 @@
-/* explain_route: what it says against what route_find() does, on random topologies; and its reasons. */
+/* explain_route: what it says against what route_find() does, on random topologies; and its
+ * reasons. */
 #include "topology/explain.h"
 #include "topology/route_private.h"
 #include "topology_world.h"
@@ -78,7 +79,7 @@ static const char *explain_text(struct world *w, const char *exchange, const cha
     return text;
 }
 
-/* --- the property ------------------------------------------------------------------------------- */
+/* --- the property ----------------------------------------------------------------------------- */
 
 enum { EXCHANGES = 6, QUEUES = 6 };
 
@@ -173,7 +174,8 @@ static const char *reached_text(const struct dedup_cache *seen)
     return text;
 }
 
-/* Each binding by itself, at an exchange of the same type: it leads to its queue if the row says so. */
+/* Each binding by itself, at an exchange of the same type: it leads to its queue if the row says
+ * so. */
 static void check_alone(struct world *w, const struct seen_row *row, const struct slice *keys,
                         size_t count, struct slice headers)
 {
@@ -273,7 +275,7 @@ static void what_it_says_is_what_routing_does(void **state)
     world_stop(&w);
 }
 
-/* --- reasons ------------------------------------------------------------------------------------ */
+/* --- reasons ---------------------------------------------------------------------------------- */
 
 static void it_says_which_word_of_a_pattern_fails(void **state)
 {

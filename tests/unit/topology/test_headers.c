@@ -130,7 +130,8 @@ static void a_binding_matches_by_its_arguments(void **state)
     world_stop(&w);
 }
 
-/* Each row's binding has a queue of its own; every row's headers meet all of them, and again when half are gone. */
+/* Each row's binding has a queue of its own; every row's headers meet all of them, and again when
+ * half are gone. */
 static void all_bindings_together_match_as_they_do_alone(void **state)
 {
     (void)state;

@@ -409,7 +409,7 @@ static void routes_are_those_of_a_naive_matcher(void **state)
     world_stop(&w);
 }
 
-/* --- dedup, rings, alternates ------------------------------------------------------------------- */
+/* --- dedup, rings, alternates ----------------------------------------------------------------- */
 
 static void a_queue_is_found_once_however_many_ways_lead_to_it(void **state)
 {
@@ -516,7 +516,7 @@ static void the_default_exchange_finds_queues_by_name(void **state)
     world_stop(&w);
 }
 
-/* --- the cache ------------------------------------------------------------------------------------ */
+/* --- the cache -------------------------------------------------------------------------------- */
 
 static struct route_cache_counters counters(struct world *w)
 {
@@ -593,10 +593,12 @@ static void large_routes_are_cached_within_a_bound(void **state)
     world_stop(&w);
 }
 
-/* --- routing while the topology changes -------------------------------------------------------------
+/* --- routing while the topology changes
+ * ------------------------------------------------------------------
  *
  * Each exchange has permanent bindings to "stay", scattered among bindings that come and go on the
- * same keys and trie nodes. No publish may miss "stay", and none may find a queue that was freed. */
+ * same keys and trie nodes. No publish may miss "stay", and none may find a queue that was
+ * freed. */
 
 enum { ROUTERS = 3, CHANGES = 6000, CHURN = 60 };
 

@@ -163,7 +163,8 @@ static void a_publish_that_matches_few_of_100000_bindings_visits_few_nodes(void 
     world_stop(&w);
 }
 
-/* All patterns of 14 words out of `a`, `*` and `#.a`, of which every one is on the way of a key of so many `a`. */
+/* All patterns of 14 words out of `a`, `*` and `#.a`, of which every one is on the way of a key of
+ * so many `a`. */
 static void a_long_key_costs_no_more_than_the_nodes_it_reaches(void **state)
 {
     (void)state;

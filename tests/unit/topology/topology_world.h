@@ -1,5 +1,5 @@
-/* A topology with one vhost and no broker: there are no hooks, and nothing is published. Its queues have a name and a
- * place in the topology and nothing else: no message ever comes to them. */
+/* A topology with one vhost and no broker: there are no hooks, and nothing is published. Its queues
+ * have a name and a place in the topology and nothing else: no message ever comes to them. */
 #ifndef LEVERET_TESTS_TOPOLOGY_WORLD_H
 #define LEVERET_TESTS_TOPOLOGY_WORLD_H
 
@@ -36,7 +36,7 @@ struct world {
 
 static const struct durable_done NOBODY = {0};
 
-/* --- vhosts: as broker/vhost_life.c makes and deletes them, but for policies and queues --------- */
+/* --- vhosts: as broker/vhost_life.c makes and deletes them, but for policies and queues ------- */
 
 static inline void world_vhost_free(struct lv_rcu_refs *refs)
 {
@@ -92,7 +92,7 @@ static inline void world_start(struct world *w)
     world_start_with(w, 2, NULL);
 }
 
-/* --- queues ------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 static inline void world_queue_free(struct lv_rcu_refs *refs)
 {
@@ -153,7 +153,7 @@ static inline void world_stop(struct world *w)
     lv_rcu_unregister_thread();
 }
 
-/* --- exchanges and bindings ---------------------------------------------------------------- */
+/* --- exchanges and bindings ------------------------------------------------------------------- */
 
 static inline struct exchange *world_exchange_with(struct world *w, const char *name,
                                                    const char *type, const char *flags,
@@ -229,7 +229,7 @@ static inline bool world_has_exchange(struct world *w, const char *name)
     return exchange_find(w->vhost, slice_str(name)) != NULL;
 }
 
-/* --- routes --------------------------------------------------------------------------------- */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 static inline struct route world_route_with(struct world *w, const char *exchange, struct slice key,
                                             const struct slice *headers)
@@ -275,7 +275,7 @@ static inline const char *world_route(struct world *w, const char *exchange, con
     return route_text(world_route_with(w, exchange, slice_str(key), NULL));
 }
 
-/* --- tables ---------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* Appends one field whose value is these bytes. */
 static inline void table_add(struct lv_buffer *b, const char *name, char type, const void *value,
