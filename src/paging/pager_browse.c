@@ -208,7 +208,7 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
     const struct backlog *b = &l->backlog;
     for (; r->entry < r->block.count; r->entry++) {
         const struct segment_entry *e = &r->block.entries[r->entry];
-        uint64_t sequence = r->block.chunk * SEQMAP_ENTRIES + e->place;
+        uint64_t sequence = r->block.chunk * SEQMAP_ENTRIES + e->slot;
         if (sequence < from || !entry_counts(l, s, e, sequence))
             continue;
         bool is_unacked = pager_is_unacked_on_disk(l, sequence);

@@ -200,14 +200,14 @@ static void keep_entries(struct lane *l, struct fetching *f, const struct segmen
     uint64_t wanted = backlog_due_on_disk(&l->backlog, f->chunk, f->until_ms) & ~f->slots;
     for (size_t i = 0; block->chunk == f->chunk && i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
-        if (!(wanted >> e->place & 1))
+        if (!(wanted >> e->slot & 1))
             continue;
-        f->messages[e->place] = message_from_store(&e->message);
-        if (!f->messages[e->place])
+        f->messages[e->slot] = message_from_store(&e->message);
+        if (!f->messages[e->slot])
             continue;
-        f->slots |= 1ull << e->place;
+        f->slots |= 1ull << e->slot;
         l->counters->reads++;
-        all->bytes += message_memory(f->messages[e->place]);
+        all->bytes += message_memory(f->messages[e->slot]);
     }
 }
 

@@ -78,7 +78,7 @@ static void next_chunk(struct lane *l)
 static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
-    uint64_t sequence = chunk * SEQMAP_ENTRIES + entry->place;
+    uint64_t sequence = chunk * SEQMAP_ENTRIES + entry->slot;
     if (backlog_is_gone_on_disk(&l->backlog, sequence))
         return;
     if (s->is_recovered && (!entry->message.is_persistent || !pager_is_live(s, sequence)))
@@ -112,10 +112,10 @@ static void load_block(struct lane *l, struct segment *s, const struct segment_b
         next_chunk(l);
     for (size_t i = 0; i < block->count; i++) {
         /* A second reading of the file brings again what was loaded before. */
-        if (block->chunk * SEQMAP_ENTRIES + block->entries[i].place >= l->pager->loaded_below)
+        if (block->chunk * SEQMAP_ENTRIES + block->entries[i].slot >= l->pager->loaded_below)
             load_entry(l, s, block->chunk, &block->entries[i]);
     }
-    uint64_t end = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].place + 1;
+    uint64_t end = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].slot + 1;
     if (l->pager->loaded_below < end)
         l->pager->loaded_below = end;
 }

@@ -154,7 +154,7 @@ static void append_block(struct lane *l, struct segment *s, const struct segment
     s->bytes += p->pending.n - before;
     if (is_copy && is_loaded)
         s->load_offset = s->bytes; /* nothing to read: it stays in memory */
-    s->end_sequence = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].place + 1;
+    s->end_sequence = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].slot + 1;
     if (p->pending.n >= pager_limits_of(l)->write_bytes)
         pager_flush(l);
 }
@@ -217,7 +217,7 @@ void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, 
                 break;
             const struct message *m = chunk->messages[slot];
             block.entries[block.count++] = (struct segment_entry){
-                .place = slot,
+                .slot = slot,
                 /* What is unacked may have reached a consumer. */
                 .redelivered = ((chunk->redelivered | ~chunk->ready) >> slot & 1) != 0,
                 .deadline_ms = backlog_deadline(&l->backlog, c * SEQMAP_ENTRIES + slot),

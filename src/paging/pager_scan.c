@@ -26,7 +26,7 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
 {
     for (size_t i = 0; s->is_recovered && i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
-        uint64_t sequence = block->chunk * SEQMAP_ENTRIES + e->place;
+        uint64_t sequence = block->chunk * SEQMAP_ENTRIES + e->slot;
         if (!e->message.is_persistent || !pager_is_live(s, sequence) ||
             !pager_may_have(l, sequence))
             continue;

@@ -1,5 +1,5 @@
-/* A segment's blocks: from messages to bytes and back. docs/formats/segment.md tells the same with
- * an example.
+/* Encodes and decodes the blocks of a segment. Pure. docs/formats/segment.md describes the same
+ * format and has an example.
  *
  *     offset  bytes  block (all numbers little-endian)
  *          0      4  "LvSb"
@@ -16,22 +16,21 @@
  *                    zeros up to a multiple of 8
  *
  *     offset  bytes  entry
- *          0      1  place in the chunk, 0 to 63, larger than that of the entry before
- *          1      1  1 persistent, 2 redelivered,
- *                    4 same exchange, 8 same routing key, 16 same header (and format) as the entry
- *                    before, 32 has a deadline, 64 has a format octet (not with 16); without one
- *                    the format is 0
+ *          0      1  slot in the chunk, 0 to 63, larger than that of the entry before
+ *          1      1  flags: 1 persistent, 2 redelivered; 4 exchange, 8 routing key, 16 header (and
+ *                    its format) are the same as in the entry before; 32 has a deadline; 64 has a
+ *                    format octet (never together with 16; without it the format is 0)
  *          2      1  bytes of the exchange      )
- *          3      1  bytes of the routing key   ) 0 when it is the same
+ *          3      1  bytes of the routing key   ) 0 if it is the same
  *          4      4  bytes of the header        )
  *          8      4  bytes of the body
  *
- *   (1) The header has a checksum of its own, so that its size can be trusted before the rest has
- *       been read: damage never makes anybody read four gigabytes.
- *   (2) That checksum covers the block's place. A block that was written for another place (of an
- *       older file whose sectors came back, of another queue) is no block here.
- *   (3) It covers the other checksum too, so what follows the header is bound to the place as
- * well. */
+ *   (1) The header has its own checksum, so the block's size can be trusted before the rest is
+ *       read: a damaged size never causes a read of gigabytes.
+ *   (2) That checksum covers the block's location (queue, file, offset). A block that was written
+ *       for another location (in a removed file whose sectors were reused, or for another queue)
+ *       is not valid here.
+ *   (3) It also covers the checksum of the contents, so they are bound to the location too. */
 #include <endian.h>
 #include <string.h>
 
@@ -46,7 +45,7 @@ enum {
     BLOCK_ALIGNMENT = 8,
     HEADER_BYTES = SEGMENT_BLOCK_HEADER_BYTES,
     HEADER_CHECKED_BYTES = 32,
-    PLACE_BYTES = 24,
+    LOCATION_BYTES = 24,
     ENTRY_BYTES = 12,
     NAME_BYTES_MAX = 255,
 };
@@ -59,9 +58,11 @@ enum {
     ENTRY_SAME_HEADER = 16,
     ENTRY_HAS_DEADLINE = 32,
     ENTRY_HAS_FORMAT = 64,
-    ENTRY_FLAGS_1 = 63, /* that version 1 knows */
+    ENTRY_FLAGS_VERSION_1 = 63,
     ENTRY_FLAGS = 127,
 };
+
+_Static_assert(HEADER_BYTES == HEADER_CHECKED_BYTES + 8, "the checksum ends the header");
 
 static const uint8_t magic[4] = {'L', 'v', 'S', 'b'};
 
@@ -118,12 +119,12 @@ static uint64_t aligned(uint64_t bytes)
 static uint64_t header_checksum(const uint8_t *header, uint64_t queue, uint64_t number,
                                 uint64_t offset)
 {
-    uint8_t bytes[PLACE_BYTES + HEADER_CHECKED_BYTES];
+    uint8_t bytes[LOCATION_BYTES + HEADER_CHECKED_BYTES];
 
     put_u64(bytes, queue);
     put_u64(bytes + 8, number);
     put_u64(bytes + 16, offset);
-    memcpy(bytes + PLACE_BYTES, header, HEADER_CHECKED_BYTES);
+    memcpy(bytes + LOCATION_BYTES, header, HEADER_CHECKED_BYTES);
     return XXH3_64bits(bytes, sizeof bytes);
 }
 
@@ -140,7 +141,7 @@ static void put_header(uint8_t *p, uint64_t queue, uint64_t number, uint64_t off
     put_u64(p + 32, header_checksum(p, queue, number, offset));
 }
 
-/* False when these HEADER_BYTES are not a header that was written for this place. */
+/* Returns false if these HEADER_BYTES are not a valid header for this location. */
 static bool get_header(const uint8_t *p, uint64_t queue, uint64_t number, uint64_t offset,
                        struct block_header *ret)
 {
@@ -187,7 +188,8 @@ static unsigned entry_flags(const struct segment_entry *e, const struct segment_
     return flags;
 }
 
-/* Bytes of the entry's own, with what is the same as before left out. */
+/* Returns the bytes the entry takes behind the table of entries; fields that are the same as in the
+ * entry before take none. */
 static uint64_t entry_bytes(const struct segment_entry *e, unsigned flags)
 {
     uint64_t bytes = e->message.body.n;
@@ -205,14 +207,15 @@ static uint64_t entry_bytes(const struct segment_entry *e, unsigned flags)
     return bytes;
 }
 
-static void check_entry(const struct segment_entry *e, const struct segment_entry *before)
+static void entry_check(const struct segment_entry *e, const struct segment_entry *before)
 {
-    lv_assert(e->place < SEGMENT_BLOCK_ENTRIES);
-    lv_assert(!before || e->place > before->place);
+    lv_assert(e->slot < SEGMENT_BLOCK_ENTRIES);
+    lv_assert(!before || e->slot > before->slot);
     lv_assert(e->message.exchange.n <= NAME_BYTES_MAX);
     lv_assert(e->message.routing_key.n <= NAME_BYTES_MAX);
     lv_assert(e->message.header.n <= UINT32_MAX);
     lv_assert(e->message.body.n <= UINT32_MAX);
+    lv_assert(e->message.format < HEADER_FORMATS);
 }
 
 static uint8_t *put_bytes(uint8_t *p, struct slice s)
@@ -222,7 +225,7 @@ static uint8_t *put_bytes(uint8_t *p, struct slice s)
     return p + s.n;
 }
 
-/* Writes the entry, and its bytes at `to`; returns where the next one's go. */
+/* Writes the entry at `p` and its bytes at `to`. Returns where the next entry's bytes begin. */
 static uint8_t *put_entry(uint8_t *p, uint8_t *to, const struct segment_entry *e, unsigned flags)
 {
     struct log_message m = e->message;
@@ -233,7 +236,7 @@ static uint8_t *put_entry(uint8_t *p, uint8_t *to, const struct segment_entry *e
         m.routing_key = SLICE_EMPTY;
     if (flags & ENTRY_SAME_HEADER)
         m.header = SLICE_EMPTY;
-    p[0] = (uint8_t)e->place;
+    p[0] = (uint8_t)e->slot;
     p[1] = (uint8_t)flags;
     p[2] = (uint8_t)m.exchange.n;
     p[3] = (uint8_t)m.routing_key.n;
@@ -263,7 +266,7 @@ void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, u
     lv_assert(block->count <= SEGMENT_BLOCK_ENTRIES);
     for (size_t i = 0; i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
-        check_entry(e, before);
+        entry_check(e, before);
         flags[i] = (uint8_t)entry_flags(e, before);
         bytes += entry_bytes(e, flags[i]);
         before = e;
@@ -289,7 +292,7 @@ void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, u
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Returns the n bytes at *p and moves *p behind them; or what the entry before has. */
+/* Returns the n bytes at *p and moves *p behind them; if is_same, returns `before` instead. */
 static struct slice get_bytes(const uint8_t **p, size_t n, bool is_same, struct slice before)
 {
     if (is_same)
@@ -299,7 +302,7 @@ static struct slice get_bytes(const uint8_t **p, size_t n, bool is_same, struct 
     return s;
 }
 
-/* The format of a header: as before, in an octet of its own, or 0. */
+/* Returns the format of an entry's header: that of the entry before, or the octet at *at, or 0. */
 static uint8_t get_format(const uint8_t **at, unsigned flags, uint8_t before)
 {
     if (flags & ENTRY_SAME_HEADER)
@@ -307,8 +310,8 @@ static uint8_t get_format(const uint8_t **at, unsigned flags, uint8_t before)
     return flags & ENTRY_HAS_FORMAT ? *(*at)++ : HEADER_AMQP_0_9_1;
 }
 
-/* Reads one entry; its bytes begin at *at and end before `end`. Returns false when it is not
- * valid. */
+/* Reads the entry at `p`, whose bytes begin at *at, and moves *at behind them. The block ends at
+ * `end`. Returns false if the entry is not valid. */
 static bool get_entry(const uint8_t *p, unsigned version, const uint8_t **at, const uint8_t *end,
                       const struct segment_entry *before, struct segment_entry *ret)
 {
@@ -320,13 +323,13 @@ static bool get_entry(const uint8_t *p, unsigned version, const uint8_t **at, co
     uint64_t body_bytes = get_u32(p + 8);
 
     if (p[0] >= SEGMENT_BLOCK_ENTRIES ||
-        flags & ~(unsigned)(version == 1 ? ENTRY_FLAGS_1 : ENTRY_FLAGS))
+        flags & ~(unsigned)(version == 1 ? ENTRY_FLAGS_VERSION_1 : ENTRY_FLAGS))
         return false;
     if (flags & ENTRY_SAME_HEADER && flags & ENTRY_HAS_FORMAT)
         return false;
     if (!before && flags & (ENTRY_SAME_EXCHANGE | ENTRY_SAME_ROUTING_KEY | ENTRY_SAME_HEADER))
         return false;
-    if (before && p[0] <= before->place)
+    if (before && p[0] <= before->slot)
         return false;
     if (((flags & ENTRY_SAME_EXCHANGE) && exchange_bytes) ||
         ((flags & ENTRY_SAME_ROUTING_KEY) && key_bytes) ||
@@ -340,7 +343,7 @@ static bool get_entry(const uint8_t *p, unsigned version, const uint8_t **at, co
 
     const struct log_message *same = before ? &before->message : &none.message;
     struct log_message *m = &ret->message;
-    ret->place = p[0];
+    ret->slot = p[0];
     ret->redelivered = flags & ENTRY_REDELIVERED;
     m->is_persistent = flags & ENTRY_PERSISTENT;
     ret->deadline_ms = deadline_bytes ? get_u64(*at) : 0;
@@ -406,9 +409,10 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
 
 /* --- after damage ----------------------------------------------------------------------------- */
 
-/* Where the search begins: behind the whole broken block when its header can still be trusted (so
- * that nothing within a message is taken for a block), else at the next place a block can have. */
-static uint64_t search_begin(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset)
+/* Returns where in `bytes` the search begins: behind the broken block if its header is valid (so
+ * that the body of a message is never taken for a block), otherwise at the next aligned offset. */
+static uint64_t search_begin_at(struct slice bytes, uint64_t queue, uint64_t number,
+                                uint64_t offset)
 {
     struct block_header h;
 
@@ -417,6 +421,8 @@ static uint64_t search_begin(struct slice bytes, uint64_t queue, uint64_t number
     return aligned(offset + 1) - offset;
 }
 
+/* Returns true if `bytes` begin with a valid block, or with the beginning of one that ends beyond
+ * them. */
 static bool is_block_or_its_beginning(struct slice bytes, uint64_t queue, uint64_t number,
                                       uint64_t offset)
 {
@@ -431,7 +437,7 @@ static bool is_block_or_its_beginning(struct slice bytes, uint64_t queue, uint64
 bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset,
                         uint64_t *ret_offset)
 {
-    uint64_t at = search_begin(bytes, queue, number, offset);
+    uint64_t at = search_begin_at(bytes, queue, number, offset);
 
     for (; at <= bytes.n && bytes.n - at >= HEADER_BYTES; at += BLOCK_ALIGNMENT) {
         struct slice rest = slice_of(bytes.p + at, bytes.n - at);

@@ -1,15 +1,16 @@
-/* Segments: a queue's messages that have left memory, in files of the queue's own, written front to
- * back and read back the same way. docs/formats/segment.md has the bytes.
+/* Segments: files of one queue each that hold its messages which were paged out of memory. They are
+ * written from front to back and read back in the same order. docs/formats/segment.md describes the
+ * bytes.
  *
- *   (1) A segment is a run of blocks. A block holds messages of one chunk (64 sequence numbers):
- *       all of them, or a part when they are large.
+ *   (1) A segment is a sequence of blocks. A block holds messages of one chunk (64 sequence
+ *       numbers): all of them, or only some if they are large.
  *   (2) Blocks are appended and never changed. What is settled is recorded in the log, not here.
  *   (3) A segment is removed as a whole.
  *
- * One thread does the work, in the order of the calls for each file; a read may overtake what was
- * asked for other files. Any thread may ask. `done` is called on the working thread, once for every
- * call, and may ask for more. In a simulation there is no thread and segments_step() does one piece
- * of work. */
+ * One thread, the worker, does all the reading and writing. Jobs of one file are done in the order
+ * of the calls; a read may overtake jobs of other files. Any thread may submit a job. `done` is
+ * called on the worker, once for every call, and may submit more. In a simulation there is no
+ * thread: segments_step() does one job. */
 #ifndef LEVERET_STORE_SEGMENTS_H
 #define LEVERET_STORE_SEGMENTS_H
 
@@ -21,13 +22,13 @@
 
 enum {
     SEGMENT_BLOCK_ENTRIES = 64,
-    SEGMENT_BLOCK_HEADER_BYTES = 40, /* what it takes to know a block's size */
+    SEGMENT_BLOCK_HEADER_BYTES = 40, /* enough to know a block's size */
 };
 
 struct segment_entry {
-    unsigned place;       /* 0..63, within the chunk; entries of a block are in order of place */
-    bool redelivered;     /* may have been delivered */
-    uint64_t deadline_ms; /* 0: none */
+    unsigned slot;        /* 0..63, within the chunk; larger than that of the entry before */
+    bool redelivered;     /* may have been delivered before */
+    uint64_t deadline_ms; /* when it is due, by loop_steady_ms(); 0: never */
     struct log_message message;
 };
 
@@ -37,9 +38,10 @@ struct segment_block {
     struct segment_entry entries[SEGMENT_BLOCK_ENTRIES];
 };
 
-/* Appends the block's bytes for this offset of this file (the checksum covers the location). Their
- * number is a multiple of 8, and so must be the offset. There must be at least one entry; names
- * have at most 255 bytes, headers and bodies less than 4 GiB. */
+/* Appends the block's bytes to `out`, for this offset of this file (the checksum covers queue, file
+ * and offset). Their number is a multiple of 8, and so must be the offset. The block has at least
+ * one entry; exchange names and routing keys have at most 255 bytes, headers and bodies less than
+ * 4 GiB. */
 void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, uint64_t offset,
                        const struct segment_block *block);
 
@@ -53,17 +55,17 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
                                        uint64_t offset, struct segment_block *ret,
                                        uint64_t *ret_bytes);
 
-/* Finds the next valid block after the broken one at the beginning of `bytes`. Returns false if
- * there is none in `bytes`. A block that ends beyond `bytes` is found by its valid header;
- * segment_read_block() then answers SEGMENT_SHORT. To continue in the next buffer, start it with
- * the last SEGMENT_BLOCK_HEADER_BYTES of this one. */
+/* Finds the next valid block after the broken one at the beginning of `bytes`, which were read from
+ * this offset. Returns false if there is none in `bytes`. A block that ends beyond `bytes` is found
+ * by its valid header; segment_read_block() then returns SEGMENT_SHORT. To continue in the next
+ * buffer, start it with the last SEGMENT_BLOCK_HEADER_BYTES of this one. */
 bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uint64_t offset,
                         uint64_t *ret_offset);
 
 /* Returns the version of the block at the beginning of a file if it is newer than SEGMENT_VERSION,
  * else 0. */
 unsigned segment_newer_version(struct slice beginning);
-enum { SEGMENT_VERSION = 2 }; /* 1: without a format of headers */
+enum { SEGMENT_VERSION = 2 }; /* version 1 had no formats of headers */
 
 /* --- files ------------------------------------------------------------------------------------ */
 

@@ -16,7 +16,7 @@ enum { QUEUE = 42, NUMBER = 1, HEADER = SEGMENT_BLOCK_HEADER_BYTES };
 
 static void seal(uint8_t *p, size_t n)
 {
-    uint8_t place_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
+    uint8_t location_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
     uint64_t bytes;
     uint64_t sum;
 
@@ -25,8 +25,8 @@ static void seal(uint8_t *p, size_t n)
         sum = XXH3_64bits(p + HEADER, bytes - HEADER);
         memcpy(p + 24, &sum, sizeof sum);
     }
-    memcpy(place_and_header + 24, p, 32);
-    sum = XXH3_64bits(place_and_header, sizeof place_and_header);
+    memcpy(location_and_header + 24, p, 32);
+    sum = XXH3_64bits(location_and_header, sizeof location_and_header);
     memcpy(p + 32, &sum, sizeof sum);
 }
 
@@ -44,7 +44,7 @@ static void check_entry(struct slice block, const struct segment_entry *a,
     check_within(a->message.routing_key, block);
     check_within(a->message.header, block);
     check_within(a->message.body, block);
-    lv_assert(a->place == b->place);
+    lv_assert(a->slot == b->slot);
     lv_assert(a->redelivered == b->redelivered);
     lv_assert(a->message.is_persistent == b->message.is_persistent);
     lv_assert(slice_equal(a->message.exchange, b->message.exchange));

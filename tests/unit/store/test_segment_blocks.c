@@ -14,11 +14,11 @@
 
 enum { QUEUE = 42, NUMBER = 1, CHUNK = 3 };
 
-static void add_entry(struct segment_block *block, unsigned place, struct slice exchange,
+static void add_entry(struct segment_block *block, unsigned slot, struct slice exchange,
                       struct slice key, struct slice header, struct slice body)
 {
     block->entries[block->count++] = (struct segment_entry){
-        .place = place,
+        .slot = slot,
         .message = {exchange, key, header, body, .is_persistent = true},
     };
 }
@@ -49,7 +49,7 @@ static void check_block(const struct segment_block *a, const struct segment_bloc
     assert_int_equal(a->chunk, b->chunk);
     assert_int_equal(a->count, b->count);
     for (size_t i = 0; i < a->count; i++) {
-        assert_int_equal(a->entries[i].place, b->entries[i].place);
+        assert_int_equal(a->entries[i].slot, b->entries[i].slot);
         assert_int_equal(a->entries[i].redelivered, b->entries[i].redelivered);
         check_message(&a->entries[i].message, &b->entries[i].message);
     }
@@ -129,10 +129,10 @@ static void random_block(struct segment_block *block)
     unsigned body_max = random_below(20) == 0 ? 70000 : 40;
 
     *block = (struct segment_block){.chunk = random_below(1u << 30)};
-    for (unsigned place = 0; place < SEGMENT_BLOCK_ENTRIES; place++) {
+    for (unsigned slot = 0; slot < SEGMENT_BLOCK_ENTRIES; slot++) {
         if (random_below(3) == 0)
             continue;
-        add_entry(block, place, random_bytes(random_below(4) ? 1 : 255),
+        add_entry(block, slot, random_bytes(random_below(4) ? 1 : 255),
                   random_bytes(random_below(4) ? 1 : 255), random_bytes(random_below(4) ? 1 : 600),
                   random_bytes(body_max));
         block->entries[block->count - 1].redelivered = random_below(2);
@@ -167,12 +167,12 @@ static void any_blocks_one_after_another_are_read_as_they_were_written(void **st
 /* Gives a block at offset 0 the checksums that the format asks for. */
 static void seal(uint8_t *p, size_t n)
 {
-    uint8_t place_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
+    uint8_t location_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
     uint64_t sum = XXH3_64bits(p + 40, n - 40);
 
     memcpy(p + 24, &sum, 8);
-    memcpy(place_and_header + 24, p, 32);
-    sum = XXH3_64bits(place_and_header, sizeof place_and_header);
+    memcpy(location_and_header + 24, p, 32);
+    sum = XXH3_64bits(location_and_header, sizeof location_and_header);
     memcpy(p + 32, &sum, 8);
 }
 
@@ -254,7 +254,7 @@ static void every_flipped_bit_is_found(void **state)
     lv_buffer_free(&b);
 }
 
-static void a_block_is_valid_at_its_own_place_alone(void **state)
+static void a_block_is_valid_only_where_it_was_written(void **state)
 {
     struct segment_block block;
     struct lv_buffer b = {0};
@@ -294,9 +294,9 @@ static void what_has_right_checksums_and_wrong_contents_is_refused(void **state)
         {6, 1},                /* what must be 0 */
         {8, 60},               /* a size that is no multiple of 8 */
         {8, 56},               /* too small for its entries */
-        {40, 64},              /* a place outside of the chunk */
-        {40, 5},               /* the same place twice */
-        {40, 6},               /* places out of order */
+        {40, 64},              /* a slot outside the chunk */
+        {40, 5},               /* the same slot twice */
+        {40, 6},               /* slots out of order */
         {41, 1 | 4},           /* as before, and there is none before */
         {41, 1 | 128},         /* a flag without a meaning */
         {41, 1 | 64},          /* a format, where the exchange's name begins: 's' is none */
@@ -475,7 +475,7 @@ int main(void)
             the_format_of_a_header_takes_a_byte_unless_it_is_0_or_that_of_the_entry_before),
         cmocka_unit_test(every_truncation_asks_for_more),
         cmocka_unit_test(every_flipped_bit_is_found),
-        cmocka_unit_test(a_block_is_valid_at_its_own_place_alone),
+        cmocka_unit_test(a_block_is_valid_only_where_it_was_written),
         cmocka_unit_test(zeros_are_no_block),
         cmocka_unit_test(what_has_right_checksums_and_wrong_contents_is_refused),
         cmocka_unit_test(the_next_block_is_found_whatever_byte_is_damaged),
