@@ -295,7 +295,7 @@ static int begin_file(struct log *log, const struct log_recovered *found)
     log->key = log_file_key(log->salt, log->current.number);
     log->offset = LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES;
     log->previous = batch.previous;
-    log->synced = (struct log_place){log->current.number, log->offset};
+    log->synced = (struct log_position){log->current.number, log->offset};
     log->unsynced_from = log->current.number;
     atomic_store(&log->floor_written, batch.floor);
     atomic_store(&log->current_number, log->current.number);

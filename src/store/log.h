@@ -187,9 +187,9 @@ struct log_recovery {
     uint64_t files;
     uint64_t bytes_read;
     uint64_t records;
-    uint64_t torn_bytes;    /* cut off the end: never confirmed */
-    uint64_t broken_places; /* elsewhere: damage, each logged with file and offset */
-    uint64_t broken_bytes;
+    uint64_t torn_bytes;     /* cut off the end: never confirmed */
+    uint64_t damaged_ranges; /* elsewhere: damage, each logged with file and offset */
+    uint64_t damaged_bytes;
 };
 
 /* Finds the end of the existing log (folder "log" of the disk) and begins a new file after it. With

@@ -185,7 +185,7 @@ struct log_recovered {
     bool has_salt;
     uint64_t last_number;
     uint64_t floor;
-    struct log_place end; /* 0: nothing was there */
+    struct log_position end; /* 0: nothing was there */
 };
 
 struct log_unread; /* see log_unread.h */
@@ -224,8 +224,8 @@ struct log {
     struct log_file current;
     uint64_t key; /* of the current file */
     uint64_t offset;
-    struct log_place previous;
-    struct log_place synced;
+    struct log_position previous;
+    struct log_position synced;
     uint64_t unsynced_from; /* the first file with anything not synced */
     uint64_t dirty_since_ms;
     bool is_dirty;

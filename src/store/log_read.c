@@ -85,10 +85,10 @@ static void say_what_was_read(const struct log_recovery *c)
 {
     if (c->files == 0)
         return;
-    log_info("log: read %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64 " files; %" PRIu64
-             " bytes of a torn write dropped, %" PRIu64 " damaged places (%" PRIu64
-             " bytes) skipped",
-             c->records, c->bytes_read, c->files, c->torn_bytes, c->broken_places, c->broken_bytes);
+    log_info(
+        "log: read %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64 " files; %" PRIu64
+        " bytes of a torn write dropped, %" PRIu64 " damaged places (%" PRIu64 " bytes) skipped",
+        c->records, c->bytes_read, c->files, c->torn_bytes, c->damaged_ranges, c->damaged_bytes);
 }
 
 int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over)

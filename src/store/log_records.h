@@ -53,12 +53,12 @@ enum log_type {
 };
 
 /* A place in the log. */
-struct log_place {
+struct log_position {
     uint64_t file;
     uint64_t offset;
 };
 
-static inline bool log_place_is_before(struct log_place a, struct log_place b)
+static inline bool log_position_is_before(struct log_position a, struct log_position b)
 {
     return a.file != b.file ? a.file < b.file : a.offset < b.offset;
 }
@@ -139,10 +139,10 @@ struct log_record {
 
 /* What the writer puts before each write. */
 struct log_batch {
-    struct log_place synced;   /* everything before it has been synced */
-    struct log_place previous; /* the file before this one, and where it ends; 0: none */
-    uint64_t floor;            /* files below are needed no more */
-    uint64_t bytes;            /* of this write in this file, this record included */
+    struct log_position synced;   /* everything before it has been synced */
+    struct log_position previous; /* the file before this one, and where it ends; 0: none */
+    uint64_t floor;               /* files below are needed no more */
+    uint64_t bytes;               /* of this write in this file, this record included */
 };
 
 /* Fills in header and checksum of a record whose payload follows the header; `length` counts

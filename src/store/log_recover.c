@@ -71,7 +71,7 @@ static void note_batch(struct log_unread *r, struct found_file *f, const struct 
     if (!f->has_batch)
         f->previous = batch->previous;
     f->has_batch = true;
-    if (log_place_is_before(r->synced, batch->synced))
+    if (log_position_is_before(r->synced, batch->synced))
         r->synced = batch->synced;
     if (batch->floor > r->floor)
         r->floor = batch->floor;
@@ -310,7 +310,7 @@ static int find_end(struct log_unread *r)
         else if (!f->has_records && f->number <= r->synced.file)
             err = look_for_records(r, f);
         if (f->has_records)
-            r->end = (struct log_place){f->number, f->end};
+            r->end = (struct log_position){f->number, f->end};
         else
             f->is_in_chain = false;
     }

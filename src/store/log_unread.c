@@ -45,8 +45,8 @@ struct found_file *unread_find_file(struct log_unread *r, uint64_t number)
 void unread_report(struct log_unread *r, uint64_t file, uint64_t offset, uint64_t bytes,
                    const char *what)
 {
-    r->counts.broken_places++;
-    r->counts.broken_bytes += bytes;
+    r->counts.damaged_ranges++;
+    r->counts.damaged_bytes += bytes;
     log_error("file %020" PRIu64 ".log of the log, offset %" PRIu64 ": %s", file, offset, what);
 }
 
@@ -217,7 +217,7 @@ enum step unread_step(const struct log_unread *r, const struct found_file *f, st
         *ret_next = offset + ret->bytes;
         return STEP_RECORD;
     }
-    if (!log_place_is_before((struct log_place){f->number, offset}, r->synced))
+    if (!log_position_is_before((struct log_position){f->number, offset}, r->synced))
         return STEP_TORN;
     *ret_next = skip_damage(r, f, bytes, offset);
     return *ret_next > offset ? STEP_DAMAGE : STEP_END;

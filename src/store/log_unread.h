@@ -14,7 +14,7 @@ struct found_file {
     bool is_in_chain;
     bool has_records;
     uint64_t end; /* of its records; 0: not known */
-    struct log_place previous;
+    struct log_position previous;
 };
 
 struct log_unread {
@@ -31,9 +31,9 @@ struct log_unread {
     size_t next; /* the place of the next one to read */
     bool has_salt;
     uint64_t salt;
-    struct log_place synced; /* everything before it was */
+    struct log_position synced; /* everything before it was */
     uint64_t floor;
-    struct log_place end;
+    struct log_position end;
 
     uint8_t *memory; /* one file's bytes */
     size_t memory_bytes;

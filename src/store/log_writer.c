@@ -206,7 +206,7 @@ static int writer_sync(struct log *log)
     if (err < 0)
         return err;
     log->is_dirty = false;
-    log->synced = (struct log_place){log->current.number, log->offset};
+    log->synced = (struct log_position){log->current.number, log->offset};
     return 0;
 }
 
@@ -238,7 +238,7 @@ static void leave_current(struct log *log)
     struct disk *disk = log->options.disk;
 
     disk->close(disk, &log->current.handle);
-    log->previous = (struct log_place){log->current.number, log->offset};
+    log->previous = (struct log_position){log->current.number, log->offset};
     log_files_add_old(log, (struct log_old_file){
                                .number = log->current.number,
                                .bytes = current_bytes(log),
@@ -478,7 +478,7 @@ static enum log_progress sync_and_answer(struct log *log)
 
 enum log_progress log_writer_round(struct log *log)
 {
-    struct log_place before = {log->current.number, log->offset};
+    struct log_position before = {log->current.number, log->offset};
     int err;
 
     log_writer_say_space(log);
@@ -492,7 +492,8 @@ enum log_progress log_writer_round(struct log *log)
     err = round_go_on(log);
     log_writer_say_space(log);
     if (log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
-        return log_place_is_before(before, (struct log_place){log->current.number, log->offset})
+        return log_position_is_before(before,
+                                      (struct log_position){log->current.number, log->offset})
                    ? LOG_WORKED
                    : LOG_BLOCKED;
     if (err < 0)

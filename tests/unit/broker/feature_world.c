@@ -43,8 +43,8 @@ static int life_open(struct feature_world *w)
         err = journal_restore_step(w->journal, &is_restored);
     loops_drain(w->loops);
     fw_step(w, "life %u with %u loops: %s", w->life, loops, lv_error_text(err));
-    if (err == 0 && log_recovered(w->journal->log).broken_places > 0)
-        fw_fail(w, "recovery finds damaged places");
+    if (err == 0 && log_recovered(w->journal->log).damaged_ranges > 0)
+        fw_fail(w, "recovery finds damage");
     return err;
 }
 

@@ -18,8 +18,8 @@ bool world_restore_some(struct world *w)
     if (w->is_restored)
         return false;
     int err = journal_restore_step(w->journal, &w->is_restored);
-    if (w->is_restored && log_recovered(w->journal->log).broken_places > 0)
-        world_fail(w, "recovery finds damaged places");
+    if (w->is_restored && log_recovered(w->journal->log).damaged_ranges > 0)
+        world_fail(w, "recovery finds damage");
     if (w->is_restored)
         world_step(w, "the log has been read");
     return err == 0 || !world_is_cut(w); /* after a failure of the disk, again */

@@ -527,7 +527,7 @@ static int world_open(struct world *w)
         log_close(&w->log);
         return err;
     }
-    CHECK(w, log_recovered(w->log).broken_places == 0);
+    CHECK(w, log_recovered(w->log).damaged_ranges == 0);
     for (unsigned i = 0; i < STAGES; i++) {
         stage_check(w, &w->stages[i]);
         w->stages[i].stage = log_stage(w->log, i);

@@ -1,0 +1,114 @@
+/* The files of the log: how long each is kept, and when it is used again. */
+#include "store/log_world.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+static void files_that_no_stage_needs_are_used_again(void **state)
+{
+    struct world *w = world_create();
+    unsigned most = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 200; i++) {
+        world_write(w, i, 1);
+        world_set_floors(w, log_current_file(w->log));
+        most = world_files(w) > most ? world_files(w) : most;
+    }
+    assert_true(log_current_file(w->log) > 25);
+    assert_true(most <= 6);
+    assert_true(disk_sim_used(w->sim) <= 6 * FILE_BYTES);
+    world_cut_power(w);
+    assert_int_equal(w->recovery.damaged_ranges, 0);
+    assert_int_equal(w->recovery.files, 1);
+    assert_true(w->enqueues > 0);
+    assert_true(w->enqueues < 10);
+    world_free(w);
+}
+
+static void a_file_is_kept_as_long_as_one_stage_needs_it(void **state)
+{
+    struct world *w = world_create();
+
+    (void)state;
+    world_write(w, 0, 50);
+    log_set_floor(log_stage(w->log, 0), log_current_file(w->log));
+    log_set_floor(log_stage(w->log, 2), UINT64_MAX);
+    world_step(w);
+    world_cut_power(w);
+    assert_int_equal(w->enqueues, 50);
+    world_set_floors(w, log_current_file(w->log));
+    world_cut_power(w);
+    assert_int_equal(w->enqueues, 0);
+    world_free(w);
+}
+
+static void a_staged_message_keeps_its_file_whatever_floor_was_set(void **state)
+{
+    struct world *w = world_create();
+
+    (void)state;
+    world_set_floors(w, UINT64_MAX);
+    world_write(w, 0, 50); /* over several files; no floor is set again */
+    world_cut_power(w);
+    assert_int_equal(w->enqueues, 50);
+    world_free(w);
+}
+
+static void a_record_larger_than_a_file_gets_a_file_of_its_own(void **state)
+{
+    struct world *w = world_create();
+    uint8_t *body = lv_calloc(1, 10 * FILE_BYTES);
+
+    (void)state;
+    world_enqueue(w, 0, 1, "before");
+    log_submit(log_stage(w->log, 0));
+    world_enqueue_body(w, 0, 1, 2, slice_of(body, 10 * FILE_BYTES));
+    world_enqueue(w, 0, 3, "behind");
+    world_submit_and_step(w, 0);
+    world_write(w, 4, 3);
+    assert_int_equal(w->safe[0], 5);
+    world_cut_power(w);
+    assert_int_equal(w->enqueues, 6);
+    world_set_floors(w, UINT64_MAX);
+    world_step(w);
+    assert_true(disk_sim_used(w->sim) <= 6 * FILE_BYTES); /* too large to be of use again */
+    world_free(w);
+    free(body);
+}
+
+static void repeated_starts_do_not_add_files(void **state)
+{
+    struct world *w = world_create();
+    unsigned count;
+
+    (void)state;
+    world_enqueue(w, 0, 1, "one");
+    world_submit_and_step(w, 0);
+    world_reopen(w);
+    world_step(w);
+    count = world_files(w);
+    for (unsigned i = 0; i < 20; i++) {
+        if (i % 2)
+            disk_sim_cut_power(w->sim);
+        world_reopen(w);
+        check_text(&w->read, "1.1 one\n");
+        world_step(w);
+        assert_true(world_files(w) <= count + 1);
+    }
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_that_no_stage_needs_are_used_again),
+        cmocka_unit_test(a_file_is_kept_as_long_as_one_stage_needs_it),
+        cmocka_unit_test(a_staged_message_keeps_its_file_whatever_floor_was_set),
+        cmocka_unit_test(a_record_larger_than_a_file_gets_a_file_of_its_own),
+        cmocka_unit_test(repeated_starts_do_not_add_files),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
