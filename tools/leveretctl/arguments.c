@@ -1,5 +1,6 @@
 /* Options may stand anywhere, before the command and behind it; "--name value" and "--name=value"
  * are the same; what stands behind "--" is no option. */
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,14 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 
-static const struct {
-    const char *name;
-    const char *letter;
-    bool has_value;
-} options[OPTION_COUNT] = {
-#define OPTION_ROW(id, name, letter, value) {name, letter, value},
+const struct option_row option_rows[OPTION_COUNT] = {
+#define OPTION_ROW(id, name, letter, kind, member) {name, letter, kind, member},
     OPTIONS(OPTION_ROW)
 #undef OPTION_ROW
 };
@@ -23,7 +20,7 @@ static const struct {
 static enum option option_find(const char *word, size_t n)
 {
     for (size_t o = 0; o < OPTION_COUNT; o++) {
-        const char *names[] = {options[o].name, options[o].letter};
+        const char *names[] = {option_rows[o].name, option_rows[o].letter};
         for (size_t k = 0; k < 2; k++)
             if (names[k] && strlen(names[k]) == n && memcmp(names[k], word, n) == 0)
                 return (enum option)o;
@@ -54,9 +51,9 @@ static int take_option(struct invocation *i, int at)
     const char *value = word[n] == '=' ? word + n + 1 : NULL;
     enum option option = option_find(word, n);
 
-    if (option == OPTION_COUNT || (!options[option].has_value && value)) {
+    if (option == OPTION_COUNT || (option_rows[option].kind == FLAG && value)) {
         refuse(i, word, n, value);
-    } else if (!options[option].has_value) {
+    } else if (option_rows[option].kind == FLAG) {
         i->values[option] = "";
     } else if (value) {
         keep_value(i, option, value);
@@ -98,15 +95,17 @@ static void take_formatter(struct invocation *i)
         refuse(i, "--formatter", strlen("--formatter"), text);
 }
 
-static void check_priority(struct invocation *i)
+static void check_integers(struct invocation *i)
 {
-    const char *text = i->values[OPTION_PRIORITY];
-    char *end;
-    if (!text)
-        return;
-    strtol(text, &end, 10);
-    if (*text == '\0' || *end != '\0')
-        refuse(i, "--priority", strlen("--priority"), text);
+    for (size_t o = 0; o < OPTION_COUNT; o++) {
+        const char *text = i->values[o];
+        char *end;
+        if (option_rows[o].kind != INTEGER || !text)
+            continue;
+        strtol(text, &end, 10);
+        if (*text == '\0' || *end != '\0')
+            refuse(i, option_rows[o].name, strlen(option_rows[o].name), text);
+    }
 }
 
 static void name_node(struct invocation *i)
@@ -174,7 +173,7 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
     i->vhost = is_given(i, OPTION_VHOST) ? i->values[OPTION_VHOST] : "/";
     take_timeout(i);
     take_formatter(i);
-    check_priority(i);
+    check_integers(i);
     name_node(i);
     choose_data_dir(i);
 }
@@ -199,22 +198,67 @@ int usage_error(const struct invocation *i, const struct command *c, int exit_co
     return exit_code;
 }
 
-int arguments_check(struct invocation *i, const struct command *c)
+bool read_number(const char *text, json_int_t *ret)
+{
+    char *end;
+    errno = 0;
+    *ret = strtoll(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+static int options_check(struct invocation *i, const struct command *c)
 {
     for (size_t o = OPTION_ANYWHERE + 1; o < OPTION_COUNT; o++) {
-        bool is_taken = (c->options & BIT(o)) != 0;
+        bool is_taken = (c->arguments.options & BIT(o)) != 0;
         if (o == OPTION_NO_TABLE_HEADERS && !format_is_for_people(i->format))
             is_taken = false;
         if (i->values[o] && !is_taken)
-            refuse(i, options[o].name, strlen(options[o].name), i->values[o]);
+            refuse(i, option_rows[o].name, strlen(option_rows[o].name), i->values[o]);
     }
     if (i->invalid.n > 0)
         return usage_error(i, c, EXIT_USAGE, "Invalid options for this command:\n%.*s",
                            (int)i->invalid.n - 1, (const char *)i->invalid.p);
+    return EXIT_OK;
+}
+
+static int words_check(const struct invocation *i, const struct command *c)
+{
     int count = (int)i->argument_count;
-    if (count < c->arguments_min)
+    if (count < c->arguments.min)
         return usage_error(i, c, EXIT_USAGE, "not enough arguments.");
-    if (c->arguments_max >= 0 && count > c->arguments_max)
+    if (c->arguments.max != MANY && count > c->arguments.max)
         return usage_error(i, c, EXIT_USAGE, "too many arguments.");
-    return numbers_check(i, c);
+    return EXIT_OK;
+}
+
+static int counts_check(const struct invocation *i, const struct command *c)
+{
+    json_int_t number;
+    for (size_t o = 0; o < OPTION_COUNT; o++) {
+        const char *text = i->values[o];
+        if (option_rows[o].kind == COUNT && text && !read_number(text, &number))
+            return usage_error(i, c, EXIT_USAGE, "%s: expected a non-negative integer, got '%s'",
+                               option_rows[o].name, text);
+    }
+    return EXIT_OK;
+}
+
+static int meaning_check(const struct invocation *i, const struct command *c)
+{
+    if (c->arguments.not_empty && i->arguments[0][0] == '\0')
+        return usage_error(i, c, EXIT_DATA, "Bad argument: %s cannot be an empty string",
+                           c->arguments.not_empty);
+    return c->arguments.check ? c->arguments.check(i, c) : EXIT_OK;
+}
+
+int arguments_check(struct invocation *i, const struct command *c)
+{
+    if (i->timeout_s < 0 && c->request.timeout_s > 0)
+        i->timeout_s = c->request.timeout_s;
+    int code = options_check(i, c);
+    if (code == EXIT_OK)
+        code = words_check(i, c);
+    if (code == EXIT_OK)
+        code = counts_check(i, c);
+    return code == EXIT_OK ? meaning_check(i, c) : code;
 }

@@ -2,8 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 
 /* "name=value" or "name:type=value" as [name, type, value]; NULL when it is neither. A ':' belongs
  * to the name unless a known type follows it. */
@@ -27,7 +26,7 @@ static json_t *header_of(const char *text)
     return json_pack("[s%, s, s]", text, name_n, type, equals + 1);
 }
 
-static int add_message(struct invocation *i, const struct command *c, json_t *request)
+int explain_add_message(const struct invocation *i, const struct command *c, json_t *request)
 {
     json_t *headers = json_array(), *cc = json_array();
     json_object_set_new(request, "headers", headers);
@@ -42,9 +41,4 @@ static int add_message(struct invocation *i, const struct command *c, json_t *re
     for (size_t n = 0; n < i->cc_count; n++)
         json_array_append_new(cc, json_string(i->cc[n]));
     return EXIT_OK;
-}
-
-int run_explain_route(struct invocation *i, const struct command *c)
-{
-    return run_listing_with(i, c, c->banner, add_message);
 }

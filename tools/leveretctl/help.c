@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 
 #define BOLD "\033[1m"
 #define PLAIN "\033[0m"
@@ -15,11 +15,11 @@ void usage_line(const struct invocation *i, const struct command *c, FILE *out)
 
 static void help_columns(const struct command *c, FILE *out)
 {
-    if (!c->all_columns)
+    if (!c->listing.all_columns)
         return;
     fputs("\n" BOLD "Columns" PLAIN "\n\n", out);
-    fprintf(out, "  Shown when none is named: %s\n", c->columns);
-    fprintf(out, "  There are: %s\n", c->all_columns);
+    fprintf(out, "  Shown when none is named: %s\n", c->listing.columns);
+    fprintf(out, "  There are: %s\n", c->listing.all_columns);
 }
 
 void help_command(const struct invocation *i, const struct command *c, FILE *out)
@@ -45,22 +45,22 @@ void help_command(const struct invocation *i, const struct command *c, FILE *out
 
 void help_all(const struct invocation *i, FILE *out)
 {
-    const char *group = "";
     fprintf(out,
             "\n" BOLD "Usage" PLAIN "\n\n"
             "%s [--node <node>] [--timeout <timeout>] [--longnames] [--quiet] <command> [<command "
             "options>]\n\nAvailable commands:\n",
             i->program);
-    for (const struct command *c = commands; c->name; c++) {
-        if (strcmp(c->group, group) != 0)
-            fprintf(out, "\n" BOLD "%s" PLAIN ":\n\n", c->group);
-        group = c->group;
-        fprintf(out, "   %-28s  %s\n", c->name, c->help);
+    for (const struct command_group *g = command_groups; g->title; g++) {
+        fprintf(out, "\n" BOLD "%s" PLAIN ":\n\n", g->title);
+        for (const struct command *c = g->commands; c->name; c++)
+            fprintf(out, "   %-28s  %s\n", c->name, c->help);
     }
     fprintf(out, "\nUse '%s help <command>' to learn more about a specific command\n", i->program);
 }
 
-int run_help(struct invocation *i, const struct command *c)
+/* --- commands --------------------------------------------------------------------------------- */
+
+static int run_help(struct invocation *i, const struct command *c)
 {
     (void)c;
     if (i->argument_count == 0) {
@@ -73,3 +73,28 @@ int run_help(struct invocation *i, const struct command *c)
     help_command(i, about, stdout);
     return EXIT_OK;
 }
+
+static int run_version(struct invocation *i, const struct command *c)
+{
+    (void)c;
+    if (i->format == FORMAT_JSON)
+        say_value(i, json_pack("{s:s}", "version", LEVERET_VERSION));
+    else if (i->format == FORMAT_CSV)
+        printf("\"version\"\n\"%s\"\n", LEVERET_VERSION);
+    else
+        message_print(i->format, stdout, LEVERET_VERSION);
+    return EXIT_OK;
+}
+
+/* clang-format off */
+const struct command help_commands[] = {
+    {.name = "help", .run = run_help,
+     .usage = "[<command>]",
+     .help = "Explains a command, or lists them all.",
+     .arguments = {.max = 1}},
+    {.name = "version", .run = run_version,
+     .usage = "",
+     .help = "Prints leveretctl's version."},
+    {.name = NULL},
+};
+/* clang-format on */

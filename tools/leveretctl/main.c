@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 
 /* How many letters must change, at most `most` + 1. */
 static size_t distance(const char *a, const char *b)
@@ -34,13 +34,14 @@ static int unknown_command(const struct invocation *i)
     enum { DISTANCE_MAX = 3 };
     const struct command *nearest = NULL;
     size_t least = DISTANCE_MAX + 1;
-    for (const struct command *c = commands; c->name; c++) {
-        size_t d = distance(i->command, c->name);
-        if (d < least) {
-            least = d;
-            nearest = c;
+    for (const struct command_group *g = command_groups; g->title; g++)
+        for (const struct command *c = g->commands; c->name; c++) {
+            size_t d = distance(i->command, c->name);
+            if (d < least) {
+                least = d;
+                nearest = c;
+            }
         }
-    }
     fprintf(stderr, "\nCommand '%s' not found. \n", i->command);
     if (nearest)
         fprintf(stderr, "Did you mean '%s'? \n\n", nearest->name);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 
 static const char *text(const json_t *facts, const char *name)
 {
@@ -118,7 +118,7 @@ static void print_listeners(const json_t *f)
     }
 }
 
-static void print_status(const struct invocation *i, const json_t *f, const char *unit)
+static void print_for_people(const struct invocation *i, const json_t *f, const char *unit)
 {
     char a[64], b[64];
     print_runtime(i, f);
@@ -153,7 +153,7 @@ static void copy(json_t *to, const char *name, const json_t *facts, const char *
     json_object_set(to, name, json_object_get(facts, from));
 }
 
-static void print_status_json(const struct invocation *i, const json_t *f)
+static void print_json(const struct invocation *i, const json_t *f)
 {
     json_t *out = json_object();
     json_t *file = json_object_get(f, "config_file");
@@ -196,22 +196,24 @@ static void print_status_json(const struct invocation *i, const json_t *f)
     say_json(out);
 }
 
-int run_status(struct invocation *i, const struct command *c)
+static const char *unit_of(const struct invocation *i)
 {
-    json_t *facts;
-    const char *unit = is_given(i, OPTION_UNIT) ? i->values[OPTION_UNIT] : "gb";
-    if (strcmp(unit, "gb") != 0 && strcmp(unit, "mb") != 0 && strcmp(unit, "bytes") != 0)
-        return usage_error(i, c, EXIT_USAGE,
-                           "unit '%s' is not supported. Please use one of: "
-                           "bytes, mb, gb",
-                           unit);
-    int code = broker_ask(i, c, c->banner, request_of(i, c), NULL, NULL, &facts);
-    if (code != EXIT_OK)
-        return code;
+    return is_given(i, OPTION_UNIT) ? i->values[OPTION_UNIT] : "gb";
+}
+
+int status_check_unit(const struct invocation *i, const struct command *c)
+{
+    const char *unit = unit_of(i);
+    if (strcmp(unit, "gb") == 0 || strcmp(unit, "mb") == 0 || strcmp(unit, "bytes") == 0)
+        return EXIT_OK;
+    return usage_error(i, c, EXIT_USAGE,
+                       "unit '%s' is not supported. Please use one of: bytes, mb, gb", unit);
+}
+
+void status_print(const struct invocation *i, const json_t *facts)
+{
     if (i->format == FORMAT_JSON)
-        print_status_json(i, facts);
+        print_json(i, facts);
     else
-        print_status(i, facts, unit);
-    json_decref(facts);
-    return EXIT_OK;
+        print_for_people(i, facts, unit_of(i));
 }

@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 #include "leveretctl/terminal.h"
 
 enum { TIMEOUT_S_DEFAULT = 60 };
 
-static int timeout_ms_of(const struct invocation *i)
+int timeout_ms_of(const struct invocation *i)
 {
     return (i->timeout_s < 0 ? TIMEOUT_S_DEFAULT : i->timeout_s) * 1000;
 }
@@ -22,39 +23,77 @@ const char *text_of(struct lv_buffer *b)
     return (const char *)b->p;
 }
 
-static void put_joined(const struct invocation *i, size_t from, struct lv_buffer *out)
+/* --- templates -------------------------------------------------------------------------------- */
+
+/* The argument that a digit names. */
+static void put_argument(const struct invocation *i, char digit, struct lv_buffer *out)
 {
-    for (size_t a = from; a < i->argument_count; a++)
-        lv_buffer_printf(out, "%s%s", a > from ? ", " : "", i->arguments[a]);
+    lv_assert(digit >= '1' && digit <= '9');
+    size_t at = (size_t)(digit - '1');
+    lv_buffer_printf(out, "%s", at < i->argument_count ? i->arguments[at] : "");
 }
 
-void expand(const struct invocation *i, const char *text, struct lv_buffer *out)
+static void put_rest(const struct invocation *i, struct lv_buffer *out)
 {
-    for (; *text; text++) {
-        if (*text != '$') {
-            lv_buffer_add_u8(out, (uint8_t)*text);
-            continue;
-        }
-        switch (*++text) {
-        case 'v': lv_buffer_printf(out, "%s", i->vhost); break;
-        case 'n': lv_buffer_printf(out, "%s", i->node); break;
-        case 'p': lv_buffer_printf(out, "%s", i->program); break;
-        case 't': lv_buffer_printf(out, "%d", timeout_ms_of(i) / 1000); break;
-        case '+': put_joined(i, 1, out); break;
-        default: {
-            size_t at = (size_t)(*text - '1');
-            lv_buffer_printf(out, "%s", at < i->argument_count ? i->arguments[at] : "");
-        }
-        }
+    for (size_t a = 1; a < i->argument_count; a++)
+        lv_buffer_printf(out, "%s%s", a > 1 ? ", " : "", i->arguments[a]);
+}
+
+static void put_priority(const struct invocation *i, struct lv_buffer *out)
+{
+    const char *text = i->values[OPTION_PRIORITY];
+    lv_buffer_printf(out, "%ld", text ? strtol(text, NULL, 10) : 0);
+}
+
+static void put_variable(const struct invocation *i, const json_t *answer, struct slice name,
+                         struct lv_buffer *out)
+{
+    if (slice_is(name, "vhost"))
+        lv_buffer_printf(out, "%s", i->vhost);
+    else if (slice_is(name, "node"))
+        lv_buffer_printf(out, "%s", i->node);
+    else if (slice_is(name, "program"))
+        lv_buffer_printf(out, "%s", i->program);
+    else if (slice_is(name, "timeout"))
+        lv_buffer_printf(out, "%d", timeout_ms_of(i) / 1000);
+    else if (slice_is(name, "timeout_ms"))
+        lv_buffer_printf(out, "%d", timeout_ms_of(i));
+    else if (slice_is(name, "priority"))
+        put_priority(i, out);
+    else if (slice_is(name, "rest"))
+        put_rest(i, out);
+    else
+        lv_buffer_printf(
+            out, "%" JSON_INTEGER_FORMAT,
+            json_integer_value(json_object_getn(answer, (const char *)name.p, name.n)));
+}
+
+void expand(const struct invocation *i, const json_t *answer, const char *text,
+            struct lv_buffer *out)
+{
+    while (*text) {
+        size_t n = strcspn(text, "$");
+        lv_buffer_add(out, text, n);
+        text += n;
+        if (*text == '\0')
+            return;
+        n = strspn(++text, "abcdefghijklmnopqrstuvwxyz_");
+        if (n > 0)
+            put_variable(i, answer, slice_of(text, n), out);
+        else
+            put_argument(i, *text, out);
+        text += n > 0 ? n : 1;
     }
 }
+
+/* --- saying ----------------------------------------------------------------------------------- */
 
 void say_banner(const struct invocation *i, const char *text)
 {
     struct lv_buffer line = {0};
     if (!text || is_quiet(i) || !format_is_for_people(i->format))
         return;
-    expand(i, text, &line);
+    expand(i, NULL, text, &line);
     terminal_escape_for(stdout, &line, 0, TERMINAL_LINES);
     printf("%.*s\n", (int)line.n, (const char *)line.p);
     lv_buffer_free(&line);
@@ -73,6 +112,30 @@ int say_error(int exit_code, const char *format, ...)
     lv_buffer_free(&text);
     return exit_code;
 }
+
+void say_json(json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    printf("%s\n", text);
+    free(text);
+    json_decref(value);
+}
+
+void say_value(const struct invocation *i, json_t *value)
+{
+    say_json(json_pack("{s:s, s:s, s:o}", "node", i->node, "result", "ok", "value", value));
+}
+
+void say_done(const struct invocation *i, const char *message)
+{
+    if (i->format == FORMAT_JSON)
+        say_json(message ? json_pack("{s:s}", "message", message)
+                         : json_pack("{s:s, s:s}", "node", i->node, "result", "ok"));
+    else if (message)
+        message_print(i->format, stdout, message);
+}
+
+/* --- connecting ------------------------------------------------------------------------------- */
 
 int connect_to_broker(struct invocation *i)
 {
@@ -109,7 +172,7 @@ int connect_to_broker(struct invocation *i)
 static int say_failure_json(const struct invocation *i, const struct failure *f)
 {
     struct lv_buffer text = {0};
-    expand(i, f->json, &text);
+    expand(i, NULL, f->json, &text);
     json_t *line = json_pack("{s:s%, s:s, s:s}", "message", text.p, text.n, "node", i->node,
                              "result", "error");
     char *dumped = json_dumps(line, JSON_COMPACT);
@@ -127,7 +190,7 @@ static int say_failure(const struct invocation *i, const struct failure *f, cons
     if (f->json && i->format == FORMAT_JSON)
         return say_failure_json(i, f);
     if (f->text)
-        expand(i, f->text, &text);
+        expand(i, NULL, f->text, &text);
     else
         lv_buffer_printf(&text, "%s", own_text);
     terminal_escape_for(stderr, &text, 0, TERMINAL_LINES);
@@ -138,10 +201,10 @@ static int say_failure(const struct invocation *i, const struct failure *f, cons
 
 /* What any command may be told. */
 static const struct failure common_failures[] = {
-    {"too_many_requests", NULL, EXIT_UNAVAILABLE, false, NULL},
-    {"too_many_connections", NULL, EXIT_UNAVAILABLE, false, NULL},
-    {"timed_out", NULL, EXIT_UNAVAILABLE, false, NULL},
-    {NULL, NULL, 0, false, NULL},
+    {.error = "too_many_requests", .exit_code = EXIT_UNAVAILABLE},
+    {.error = "too_many_connections", .exit_code = EXIT_UNAVAILABLE},
+    {.error = "timed_out", .exit_code = EXIT_UNAVAILABLE},
+    {.error = NULL},
 };
 
 static const struct failure *failure_in(const struct failure *f, const char *error)
@@ -178,6 +241,8 @@ static int line_failed(const struct invocation *i, const struct command *c, int 
     return say_error(EXIT_UNAVAILABLE, "the broker has ended the connection before its answer: %s",
                      lv_error_text(err));
 }
+
+/* --- asking ----------------------------------------------------------------------------------- */
 
 int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
              json_t **ret)
@@ -218,26 +283,4 @@ int broker_ask(struct invocation *i, const struct command *c, const char *banner
     }
     say_banner(i, banner);
     return converse(i, c, request, row, arg, ret);
-}
-
-void say_json(json_t *value)
-{
-    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    printf("%s\n", text);
-    free(text);
-    json_decref(value);
-}
-
-void say_value(const struct invocation *i, json_t *value)
-{
-    say_json(json_pack("{s:s, s:s, s:o}", "node", i->node, "result", "ok", "value", value));
-}
-
-void say_done(const struct invocation *i, const char *message)
-{
-    if (i->format == FORMAT_JSON)
-        say_json(message ? json_pack("{s:s}", "message", message)
-                         : json_pack("{s:s, s:s}", "node", i->node, "result", "ok"));
-    else if (message)
-        message_print(i->format, stdout, message);
 }

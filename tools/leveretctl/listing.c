@@ -1,13 +1,12 @@
-/* The two kinds that most commands are: a listing, which prints rows, and a change, which says what
- * it is about to do and then nothing. */
+/* Listings: which columns are asked for, and the rows that come. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 
-/* --- listings --------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 struct column_names {
     char *text; /* owned; the names point into it */
@@ -32,7 +31,7 @@ static void columns_add(struct column_names *names, char *text, const char *sepa
 static bool is_column(const struct command *c, const char *name)
 {
     size_t n = strlen(name);
-    for (const char *p = c->all_columns; *p; p += strspn(p, ", ")) {
+    for (const char *p = c->listing.all_columns; *p; p += strspn(p, ", ")) {
         size_t length = strcspn(p, ",");
         if (length == n && memcmp(p, name, n) == 0)
             return true;
@@ -71,18 +70,20 @@ static int columns_of(const struct invocation *i, const struct command *c,
                       struct column_names *names)
 {
     struct lv_buffer text = {0};
-    const size_t first = (size_t)c->arguments_min;
-    bool are_named = c->all_columns && i->argument_count > first;
+    const size_t first = (size_t)c->arguments.min;
+    bool are_named = c->listing.all_columns && i->argument_count > first;
     if (are_named)
         for (size_t a = first; a < i->argument_count; a++)
             lv_buffer_printf(&text, "%s,", i->arguments[a]);
     else
-        lv_buffer_printf(&text, "%s", c->columns);
+        lv_buffer_printf(&text, "%s", c->listing.columns);
     names->text = slice_strdup(lv_buffer_slice(&text));
     lv_buffer_free(&text);
     columns_add(names, names->text, are_named ? "," : " ");
     return are_named ? columns_check(i, c, names) : EXIT_OK;
 }
+
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static void print_row(void *listing, const json_t *row)
 {
@@ -97,16 +98,16 @@ static void drop_row(void *listing, const json_t *row)
 }
 
 /* Takes the request. */
-static int list(struct invocation *i, const struct command *c, const struct column_names *names,
-                json_t *request)
+static int listing_ask(struct invocation *i, const struct command *c,
+                       const struct column_names *names, json_t *request)
 {
     struct listing l = {
         .format = i->format,
         .out = stdout,
         .column_count = names->count,
         .has_headers = !is_given(i, OPTION_NO_TABLE_HEADERS) && !is_given(i, OPTION_SILENT) &&
-                       !(c->has_no_headers && i->format == FORMAT_TABLE),
-        .is_streamed = !c->is_whole,
+                       !(c->listing.has_no_headers && i->format == FORMAT_TABLE),
+        .is_streamed = !c->listing.is_whole,
     };
     json_t *columns = json_array();
     for (size_t n = 0; n < names->count; n++) {
@@ -117,8 +118,8 @@ static int list(struct invocation *i, const struct command *c, const struct colu
 
     json_t *last = NULL;
     listing_begin(&l);
-    int code =
-        converse(i, c, request, is_given(i, OPTION_OFFLINE) ? drop_row : print_row, &l, &last);
+    row_fn *row = is_given(i, OPTION_OFFLINE) ? drop_row : print_row;
+    int code = broker_ask(i, c, command_banner(i, c), request, row, &l, &last);
     if (code == EXIT_OK)
         listing_end(&l);
     json_decref(last);
@@ -126,69 +127,15 @@ static int list(struct invocation *i, const struct command *c, const struct colu
     return code;
 }
 
-int run_listing_with(struct invocation *i, const struct command *c, const char *banner,
-                     int (*fill)(struct invocation *i, const struct command *c, json_t *request))
-{
-    struct column_names names = {0};
-    json_t *request = request_of(i, c);
-    int code = columns_of(i, c, &names);
-    if (code == EXIT_OK && fill)
-        code = fill(i, c, request);
-    if (code == EXIT_OK)
-        code = connect_to_broker(i);
-    if (code == EXIT_OK) {
-        say_banner(i, banner);
-        code = list(i, c, &names, json_incref(request));
-    }
-    json_decref(request);
-    free(names.text);
-    return code;
-}
-
 int run_listing(struct invocation *i, const struct command *c)
 {
-    return run_listing_with(i, c, c->banner, NULL);
-}
-
-/* --- changes ---------------------------------------------------------------------------------- */
-
-void say_change_done(const struct invocation *i, const struct command *c, const char *message)
-{
-    if (i->format == FORMAT_JSON && c->done_form == DONE_AS_VALUE)
-        say_value(i, json_string(message));
-    else if (i->format == FORMAT_JSON && c->done_form == DONE_UNLESS_QUIET)
-        say_json(json_pack("{s:s, s:s, s:s}", "message", message, "node", i->node, "status", "ok"));
-    else if (c->done_form != DONE_UNLESS_QUIET || !is_quiet(i))
-        say_done(i, message);
-}
-
-void say_count(const struct invocation *i, const struct command *c, const json_t *answer,
-               const char *member, const char *before, const char *after)
-{
-    struct lv_buffer text = {0};
-    long long count = json_integer_value(json_object_get(answer, member));
-    lv_buffer_printf(&text, "%s%lld%s", before, count, after);
-    say_change_done(i, c, text_of(&text));
-    lv_buffer_free(&text);
-}
-
-int run_change_saying(struct invocation *i, const struct command *c, const char *banner,
-                      json_t *request)
-{
-    struct lv_buffer text = {0};
-    json_t *answer;
-    int code = broker_ask(i, c, banner, request, NULL, NULL, &answer);
-    if (code != EXIT_OK)
-        return code;
-    json_decref(answer);
-    if (c->done)
-        expand(i, c->done, &text);
-    say_change_done(i, c, c->done ? text_of(&text) : NULL);
-    lv_buffer_free(&text);
-    return EXIT_OK;
-}
-
-int run_change(struct invocation *i, const struct command *c)
-{
-    return run_change_saying(i, c, c->banner, request_of(i, c));
+    struct column_names names = {0};
+    json_t *request;
+    int code = columns_of(i, c, &names);
+    if (code == EXIT_OK)
+        code = request_make(i, c, &request);
+    if (code == EXIT_OK)
+        code = listing_ask(i, c, &names, request);
+    free(names.text);
+    return code;
 }

@@ -1,0 +1,116 @@
+/* What the broker holds, and how it is. */
+#include <stdio.h>
+
+#include "leveretctl/talk.h"
+#include "manage/columns.h"
+
+/* Says less than other commands about a broker that cannot be reached: what rabbitmqctl says. */
+static int run_ping(struct invocation *i, const struct command *c)
+{
+    json_t *answer;
+    say_banner(i, c->banner);
+    if (ask_open(&i->ask, i->data_dir, timeout_ms_of(i)) < 0)
+        return say_error(EXIT_UNAVAILABLE, "Failed to connect to %s on %s/control.sock", i->node,
+                         i->data_dir);
+    int code = converse(i, c, request_create(i, c), NULL, NULL, &answer);
+    if (code != EXIT_OK)
+        return code;
+    json_decref(answer);
+    say_done(i, "Ping succeeded");
+    return EXIT_OK;
+}
+
+static const struct failure explain_fails[] = {
+    {.error = "no_such_vhost", .exit_code = EXIT_DATA, .is_bare = true},
+    {.error = "no_such_exchange", .exit_code = EXIT_DATA, .is_bare = true},
+    {.error = "bad_header", .exit_code = EXIT_DATA, .is_bare = true},
+    {.error = NULL},
+};
+
+/* clang-format off */
+const struct command monitoring_commands[] = {
+    {.name = "list_bindings", .run = run_listing,
+     .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the bindings in a vhost.",
+     .banner = "Listing bindings for vhost $vhost...",
+     .arguments = {.max = MANY, .options = NO_HEADERS},
+     .listing = {.columns = "source_name source_kind destination_name destination_kind routing_key "
+                            "arguments",
+                 .all_columns = COLUMN_NAMES(BINDING_COLUMNS)},
+     .failures = vhost_is_empty},
+    {.name = "list_channels", .run = run_listing,
+     .usage = COLUMNS_USAGE,
+     .help = "Lists the open channels.",
+     .banner = "Listing channels ...",
+     .arguments = {.max = MANY, .options = NO_HEADERS},
+     .listing = {.columns = "pid user consumer_count messages_unacknowledged",
+                 .all_columns = COLUMN_NAMES(CHANNEL_COLUMNS)}},
+    {.name = "list_connections", .run = run_listing,
+     .usage = COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the open connections.",
+     .banner = "Listing connections ...",
+     .arguments = {.max = MANY, .options = NO_HEADERS},
+     .listing = {.columns = "user peer_host peer_port state",
+                 .all_columns = COLUMN_NAMES(CONNECTION_COLUMNS)}},
+    {.name = "list_consumers", .run = run_listing,
+     .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the consumers in a vhost.",
+     .banner = "Listing consumers in vhost $vhost ...",
+     .arguments = {.max = MANY, .options = NO_HEADERS},
+     .listing = {.columns = "queue_name channel_pid consumer_tag ack_required prefetch_count active "
+                            "arguments",
+                 .all_columns = COLUMN_NAMES(CONSUMER_COLUMNS)},
+     .failures = vhost_is_empty},
+    {.name = "list_exchanges", .run = run_listing,
+     .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists the exchanges in a vhost.",
+     .banner = "Listing exchanges for vhost $vhost ...",
+     .arguments = {.max = MANY, .options = NO_HEADERS},
+     .listing = {.columns = "name type", .all_columns = COLUMN_NAMES(EXCHANGE_COLUMNS)},
+     .failures = vhost_is_empty},
+    {.name = "list_queues", .run = run_listing,
+     .usage = "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] "
+              "[<column>, ...] [--timeout <timeout>]",
+     .help = "Lists the queues in a vhost.",
+     .banner = "Timeout: $timeout.0 seconds ...\nListing queues for vhost $vhost ...",
+     .arguments = {.max = MANY, .options = NO_HEADERS | BIT(OPTION_ONLINE) | BIT(OPTION_OFFLINE) |
+                                           BIT(OPTION_LOCAL)},
+     .listing = {.columns = "name messages", .all_columns = COLUMN_NAMES(QUEUE_COLUMNS)},
+     .failures = vhost_is_empty},
+    {.name = "ping", .run = run_ping,
+     .usage = "[--timeout <timeout>]",
+     .help = "Checks that the broker answers.",
+     .banner = "Will ping $node. This only checks if the OS process is running and answers. "
+               "Timeout: $timeout_ms ms."},
+    {.name = "status", .run = run_change,
+     .usage = "[--unit <unit>] [--timeout <timeout>]",
+     .help = "Shows what the broker is, uses and holds; --unit is bytes, mb or gb.",
+     .banner = "Status of node $node ...",
+     .arguments = {.options = BIT(OPTION_UNIT), .check = status_check_unit},
+     .answer = {.print = status_print}},
+    {.name = "explain_route", .run = run_listing,
+     .usage = "[--vhost <vhost>] " LISTING_USAGE "<exchange> <routing_key> "
+              "[--header <name>[:<type>]=<value> ...] [--cc <routing_key> ...]" TIMEOUT_USAGE,
+     .help = "Shows which queues a message would reach, by which bindings, and what stops the others; a "
+             "header's type is string, int, float, bool, timestamp or void.",
+     .banner = "Explaining the route from exchange '$1' with key '$2' in vhost $vhost ...",
+     .arguments = {.min = 2, .max = 2, .names = "exchange routing_key",
+                   .options = NO_HEADERS | BIT(OPTION_HEADER) | BIT(OPTION_CC)},
+     .request = {.add = explain_add_message},
+     .listing = {.columns = "result path destination_kind destination routing_key arguments why",
+                 .is_whole = true},
+     .failures = explain_fails},
+    {.name = "trace_off", .run = run_change,
+     .usage = "[--vhost <vhost>]",
+     .help = "Stops the firehose of a vhost.",
+     .banner = "Stopping tracing for vhost \"$vhost\" ...",
+     .answer = {.done = "Trace disabled for vhost $vhost", .form = DONE_AS_VALUE}},
+    {.name = "trace_on", .run = run_change,
+     .usage = "[--vhost <vhost>]",
+     .help = "Starts the firehose of a vhost: copies of what is published and delivered go to its exchange "
+             "amq.rabbitmq.trace.",
+     .banner = "Starting tracing for vhost \"$vhost\" ...",
+     .answer = {.done = "Trace enabled for vhost $vhost", .form = DONE_AS_VALUE}},
+    {.name = NULL},
+};
+/* clang-format on */

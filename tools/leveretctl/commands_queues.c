@@ -1,0 +1,145 @@
+/* Queues, and the messages in them. */
+#include "leveretctl/talk.h"
+#include "manage/columns.h"
+
+enum { A_DAY_S = 24 * 3600 }; /* a queue may be long: some commands wait for it */
+
+/* --- delayed messages ------------------------------------------------------------------------- */
+
+static int check_ids_or_all(const struct invocation *i, const struct command *c)
+{
+    if (is_given(i, OPTION_ALL) == (i->argument_count > 1))
+        return usage_error(i, c, EXIT_USAGE, "give either ids or --all");
+    return EXIT_OK;
+}
+
+/* The arguments after the exchange's name, as numbers. */
+static int add_ids(const struct invocation *i, const struct command *c, json_t *request)
+{
+    json_t *ids = json_array();
+    json_int_t number;
+    json_object_set_new(request, "ids", ids);
+    for (size_t a = 1; a < i->argument_count; a++) {
+        if (!read_number(i->arguments[a], &number))
+            return usage_error(i, c, EXIT_USAGE, "an id is a number from 0 on");
+        json_array_append_new(ids, json_integer(number));
+    }
+    return EXIT_OK;
+}
+
+/* --- texts ------------------------------------------------------------------------------------ */
+
+static bool is_if_empty(const struct invocation *i)
+{
+    return is_given(i, OPTION_IF_EMPTY);
+}
+
+static bool is_if_unused(const struct invocation *i)
+{
+    return is_given(i, OPTION_IF_UNUSED);
+}
+
+static bool is_if_empty_and_unused(const struct invocation *i)
+{
+    return is_if_empty(i) && is_if_unused(i);
+}
+
+#define DELETING "Deleting queue '$1' on vhost '$vhost'"
+
+static const struct text_choice delete_queue_banners[] = {
+    {is_if_empty_and_unused, DELETING " if queue is empty and if queue is unused ..."},
+    {is_if_empty, DELETING " if queue is empty ..."},
+    {is_if_unused, DELETING " if queue is unused ..."},
+    {NULL, DELETING " ..."},
+};
+
+static const struct failure purge_fails[] = {
+    {.error = "no_such_queue", .exit_code = EXIT_UNAVAILABLE, .text = "not_found"},
+    {.error = NULL},
+};
+
+static const struct failure queue_is_missing[] = {
+    {.error = "no_such_queue", .exit_code = EXIT_USAGE, .text = "Queue not found"},
+    {.error = NULL},
+};
+
+static const struct failure retry_fails[] = {
+    {.error = "no_such_queue", .exit_code = EXIT_USAGE, .text = "Queue not found"},
+    {.error = "retry_under_way", .exit_code = EXIT_UNAVAILABLE},
+    {.error = NULL},
+};
+
+static const struct failure delete_queue_fails[] = {
+    {.error = "no_such_queue", .exit_code = EXIT_USAGE, .text = "Queue not found"},
+    {.error = "queue_in_use", .exit_code = EXIT_USAGE, .text = "Queue is in use"},
+    {.error = "queue_not_empty", .exit_code = EXIT_USAGE, .text = "Queue is not empty"},
+    {.error = NULL},
+};
+
+static const struct failure delayed_fails[] = {
+    {.error = "no_such_exchange", .exit_code = EXIT_USAGE, .text = "Exchange not found"},
+    {.error = "not_delayed", .exit_code = EXIT_USAGE, .text = "Exchange does not delay messages"},
+    {.error = "no_such_vhost", .exit_code = EXIT_DATA, .is_bare = true},
+    {.error = NULL},
+};
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+/* clang-format off */
+const struct command queue_commands[] = {
+    {.name = "cancel_delayed", .run = run_change,
+     .usage = "[--vhost <vhost>] <exchange> <id> [...] | --all" TIMEOUT_USAGE,
+     .help = "Drops messages that an exchange delays, by the ids that list_delayed shows, or all.",
+     .banner = "Cancelling delayed messages of exchange '$1' in vhost '$vhost' ...",
+     .arguments = {.min = 1, .max = MANY, .names = "exchange", .options = BIT(OPTION_ALL),
+                   .check = check_ids_or_all},
+     .request = {.add = add_ids},
+     .answer = {.done = "Cancelled $messages messages"},
+     .failures = delayed_fails},
+    {.name = "list_delayed", .run = run_listing,
+     .usage = "[--vhost <vhost>] [--limit <n>] " LISTING_USAGE "<exchange>" TIMEOUT_USAGE,
+     .help = "Lists messages that an exchange delays, those that are due first.",
+     .banner = "Listing delayed messages of exchange '$1' in vhost '$vhost' ...",
+     .arguments = {.min = 1, .max = 1, .names = "exchange",
+                   .options = NO_HEADERS | BIT(OPTION_LIMIT)},
+     .listing = {.columns = "id due routing_key message_bytes"},
+     .failures = delayed_fails},
+    {.name = "delete_queue", .run = run_change,
+     .usage = "<queue_name> [--if-empty|-e] [--if-unused|-u]" TIMEOUT_USAGE,
+     .help = "Deletes a queue with what is in it.",
+     .banners = delete_queue_banners,
+     .arguments = {.min = 1, .max = 1, .names = "queue", .not_empty = "queue name",
+                   .options = BIT(OPTION_IF_EMPTY) | BIT(OPTION_IF_UNUSED)},
+     .answer = {.done = "Queue was successfully deleted with $messages ready messages"},
+     .failures = delete_queue_fails},
+    {.name = "browse_queue", .run = run_listing,
+     .usage = "<queue> [--vhost <vhost>] [--offset <n>] [--limit <n>] [--unacked] [--truncate <bytes>] "
+              "[--no-table-headers] [<column> ...]",
+     .help = "Shows a queue's messages, which stay as they are.",
+     .banner = "Messages in queue '$1' in vhost '$vhost' ...",
+     .arguments = {.min = 1, .max = MANY, .names = "queue",
+                   .options = NO_HEADERS | BIT(OPTION_OFFSET) | BIT(OPTION_LIMIT) |
+                              BIT(OPTION_UNACKED) | BIT(OPTION_TRUNCATE)},
+     .request = {.timeout_s = A_DAY_S},
+     .listing = {.columns = "position redelivered exchange routing_key properties headers payload "
+                            "payload_encoding",
+                 .all_columns = COLUMN_NAMES(MESSAGE_COLUMNS)},
+     .failures = queue_is_missing},
+    {.name = "purge_queue", .run = run_change,
+     .usage = "<queue>" TIMEOUT_USAGE,
+     .help = "Drops the messages that wait in a queue.",
+     .banner = "Purging queue '$1' in vhost '$vhost' ...",
+     .arguments = {.min = 1, .max = 1, .names = "queue"},
+     .failures = purge_fails},
+    {.name = "retry_dead_letters", .run = run_change,
+     .usage = "<queue> [--vhost <vhost>] [--limit <n>] [--keep-history]" TIMEOUT_USAGE,
+     .help = "Moves the dead letters in a queue back to the queues they came from.",
+     .banner = "Moving dead letters out of queue '$1' in vhost '$vhost' ...",
+     .arguments = {.min = 1, .max = 1, .names = "queue",
+                   .options = BIT(OPTION_LIMIT) | BIT(OPTION_KEEP_HISTORY)},
+     .request = {.timeout_s = A_DAY_S},
+     .answer = {.done = "$moved messages moved, $stayed stayed", .form = DONE_AS_MEMBERS},
+     .failures = retry_fails},
+    {.name = NULL},
+};
+/* clang-format on */

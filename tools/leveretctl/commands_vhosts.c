@@ -1,0 +1,64 @@
+/* Vhosts and their limits. */
+#include "leveretctl/command.h"
+
+static const struct text_choice list_limits_banners[] = {
+    {is_global, "Listing limits for all vhosts ..."},
+    {NULL, "Listing limits for vhost \"$vhost\" ..."},
+};
+
+static const struct failure tags_fail[] = {
+    {.error = "no_such_vhost",
+     .exit_code = EXIT_DATA,
+     .text = "Virtual host \"$1\" does not exist",
+     .json = "Virtual host \"$1\" does not exists"},
+    {.error = NULL},
+};
+
+static const struct failure add_fails[] = {
+    {.error = "invalid_queue_type", .exit_code = EXIT_UNAVAILABLE, .text = "invalid_queue_type"},
+    {.error = NULL},
+};
+
+/* clang-format off */
+const struct command vhost_commands[] = {
+    {.name = "add_vhost", .run = run_change,
+     .usage = "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" "
+              "--default-queue-type <quorum|classic|stream>]",
+     .help = "Makes a vhost; fine when it is there.",
+     .banner = "Adding vhost \"$1\" ...",
+     .arguments = {.min = 1, .max = 1, .names = "vhost",
+                   .options = BIT(OPTION_DESCRIPTION) | BIT(OPTION_TAGS) | BIT(OPTION_QUEUE_TYPE)},
+     .failures = add_fails},
+    {.name = "delete_vhost", .run = run_change,
+     .usage = "<vhost>",
+     .help = "Deletes a vhost with all in it, and closes the connections on it.",
+     .banner = "Deleting vhost \"$1\" ...",
+     .arguments = {.min = 1, .max = 1, .names = "vhost"},
+     .failures = vhost_is_missing},
+    {.name = "clear_vhost_limits", .run = run_change,
+     .usage = "[--vhost <vhost>]",
+     .help = "Clears a vhost's limits.",
+     .banner = "Clearing vhost \"$vhost\" limits ...",
+     .failures = parameter_is_missing},
+    {.name = "list_vhost_limits", .run = run_list_vhost_limits,
+     .usage = "[--vhost <vhost>] [--global] [--no-table-headers]",
+     .help = "Shows a vhost's limits, or those of every vhost that has any.",
+     .banners = list_limits_banners,
+     .arguments = {.options = NO_HEADERS | BIT(OPTION_GLOBAL)},
+     .listing = {.columns = "vhost limits", .is_whole = true},
+     .failures = vhost_is_missing},
+    {.name = "set_vhost_limits", .run = run_change,
+     .usage = "[--vhost <vhost>] <definition>",
+     .help = "Sets how many connections and queues a vhost may have, as JSON.",
+     .banner = "Setting vhost limits to \"$1\" for vhost \"$vhost\" ...",
+     .arguments = {.min = 1, .max = 1, .names = "limits"},
+     .failures = json_fails},
+    {.name = "set_vhost_tags", .run = run_change,
+     .usage = "<vhost> <tag> [...]",
+     .help = "Replaces a vhost's tags.",
+     .banner = "Setting tags for virtual host \"$1\" to [$rest] ...",
+     .arguments = {.min = 1, .max = MANY, .names = "vhost tags..."},
+     .failures = tags_fail},
+    {.name = NULL},
+};
+/* clang-format on */

@@ -1,0 +1,129 @@
+/* What was typed: the command, its arguments, and the options. */
+#ifndef LEVERETCTL_INVOCATION_H
+#define LEVERETCTL_INVOCATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "leveretctl/ask.h"
+#include "leveretctl/format.h"
+
+/* rabbitmqctl's exit codes, which are those of sysexits.h. */
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_USAGE = 64,
+    EXIT_DATA = 65,
+    EXIT_NO_USER = 67,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_SOFTWARE = 70,
+    EXIT_TIMEOUT = 75,
+};
+
+/* What follows an option, and what its member of a request is. */
+enum option_kind {
+    FLAG,    /* nothing; true */
+    TEXT,    /* a string */
+    LIST,    /* a string; the option may be given several times */
+    COUNT,   /* a number from 0 */
+    INTEGER, /* a number */
+};
+
+/* Each option is a row. Every command takes those up to OPTION_ANYWHERE; the others are taken by
+ * the commands whose rows name them. `member` is what the request to the broker calls the option;
+ * NULL: the broker is not told of it here. */
+/* clang-format off */
+#define OPTIONS(O)                                                                                 \
+    /* id                     long                    short kind     member */                     \
+    O(OPTION_NODE,            "--node",               "-n", TEXT,    NULL)                         \
+    O(OPTION_LONGNAMES,       "--longnames",          "-l", FLAG,    NULL)                         \
+    O(OPTION_QUIET,           "--quiet",              "-q", FLAG,    NULL)                         \
+    O(OPTION_SILENT,          "--silent",             "-s", FLAG,    NULL)                         \
+    O(OPTION_TIMEOUT,         "--timeout",            "-t", TEXT,    NULL)                         \
+    O(OPTION_VHOST,           "--vhost",              "-p", TEXT,    NULL)                         \
+    O(OPTION_FORMATTER,       "--formatter",          NULL, TEXT,    NULL)                         \
+    O(OPTION_DATA_DIR,        "--data-dir",           NULL, TEXT,    NULL)                         \
+    O(OPTION_HELP,            "--help",               "-?", FLAG,    NULL)                         \
+    O(OPTION_NO_TABLE_HEADERS, "--no-table-headers",  NULL, FLAG,    NULL)                         \
+    O(OPTION_ONLINE,          "--online",             NULL, FLAG,    NULL)                         \
+    O(OPTION_OFFLINE,         "--offline",            NULL, FLAG,    NULL)                         \
+    O(OPTION_LOCAL,           "--local",              NULL, FLAG,    NULL)                         \
+    O(OPTION_IF_EMPTY,        "--if-empty",           "-e", FLAG,    "if_empty")                   \
+    O(OPTION_IF_UNUSED,       "--if-unused",          "-u", FLAG,    "if_unused")                  \
+    O(OPTION_GLOBAL,          "--global",             NULL, FLAG,    NULL)                         \
+    O(OPTION_DESCRIPTION,     "--description",        NULL, TEXT,    "description")                \
+    O(OPTION_TAGS,            "--tags",               NULL, TEXT,    "tags")                       \
+    O(OPTION_QUEUE_TYPE,      "--default-queue-type", NULL, TEXT,    "default_queue_type")         \
+    O(OPTION_PRIORITY,        "--priority",           NULL, INTEGER, "priority")                   \
+    O(OPTION_APPLY_TO,        "--apply-to",           NULL, TEXT,    "apply_to")                   \
+    O(OPTION_USER,            "--user",               NULL, TEXT,    NULL)                         \
+    O(OPTION_UNIT,            "--unit",               NULL, TEXT,    NULL)                         \
+    O(OPTION_LIMIT,           "--limit",              NULL, COUNT,   "limit")                      \
+    O(OPTION_ALL,             "--all",                NULL, FLAG,    "all")                        \
+    O(OPTION_IDEMPOTENT,      "--idempotent",         NULL, FLAG,    NULL)                         \
+    O(OPTION_HEADER,          "--header",             NULL, LIST,    NULL)                         \
+    O(OPTION_CC,              "--cc",                 NULL, LIST,    NULL)                         \
+    O(OPTION_OFFSET,          "--offset",             NULL, COUNT,   "offset")                     \
+    O(OPTION_TRUNCATE,        "--truncate",           NULL, COUNT,   "truncate")                   \
+    O(OPTION_UNACKED,         "--unacked",            NULL, FLAG,    "unacked")                    \
+    O(OPTION_KEEP_HISTORY,    "--keep-history",       NULL, FLAG,    "keep_history")
+/* clang-format on */
+
+enum option {
+#define OPTION_ENUM(id, name, letter, kind, member) id,
+    OPTIONS(OPTION_ENUM)
+#undef OPTION_ENUM
+        OPTION_COUNT
+};
+enum { OPTION_ANYWHERE = OPTION_HELP };
+
+#define BIT(option) (UINT64_C(1) << (option))
+_Static_assert(OPTION_COUNT <= 64, "an option is a bit");
+
+extern const struct option_row {
+    const char *name;
+    const char *letter; /* NULL: it has none */
+    enum option_kind kind;
+    const char *member; /* NULL: none */
+} option_rows[OPTION_COUNT];
+
+enum { ARGUMENTS_MAX = 256 };
+
+struct invocation {
+    const char *program; /* the name we were called by */
+    int argc;
+    char **argv;
+    const char *command;                  /* NULL: none was given */
+    const char *arguments[ARGUMENTS_MAX]; /* after the command */
+    size_t argument_count;
+    /* By option: NULL if it was not given, "" if it takes no value, else the last value given. */
+    const char *values[OPTION_COUNT];
+    const char *headers[ARGUMENTS_MAX]; /* every --header, in order; likewise --cc */
+    const char *cc[ARGUMENTS_MAX];
+    size_t header_count, cc_count;
+    struct lv_buffer invalid; /* "--bogus : \n" for each invalid option */
+
+    char node[300]; /* -n, or "leveret@HOST" */
+    const char *vhost;
+    enum format format;
+    int timeout_s; /* -1: not given */
+    char data_dir[4096];
+    struct ask ask;
+};
+
+static inline bool is_given(const struct invocation *i, enum option option)
+{
+    return i->values[option] != NULL;
+}
+
+static inline bool is_quiet(const struct invocation *i)
+{
+    return is_given(i, OPTION_QUIET) || is_given(i, OPTION_SILENT);
+}
+
+/* Parses the command line. What is invalid is noted, and refused by arguments_check(). The words
+ * are borrowed. */
+void arguments_parse(struct invocation *i, int argc, char **argv);
+
+#endif

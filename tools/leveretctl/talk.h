@@ -1,0 +1,63 @@
+/* What is said to whoever typed a command, and what is asked of the broker for it. */
+#ifndef LEVERETCTL_TALK_H
+#define LEVERETCTL_TALK_H
+
+#include <jansson.h>
+
+#include "leveretctl/command.h"
+
+/* Returns the buffer as a string, which is valid until something is added to it. */
+const char *text_of(struct lv_buffer *b);
+/* Appends a template (command.h) with its variables filled in. `answer` (NULL: there is none yet)
+ * is the last line of the broker's answer. */
+void expand(const struct invocation *i, const json_t *answer, const char *text,
+            struct lv_buffer *out);
+
+/* Prints a template as the banner (NULL: none), unless --quiet was given or the output format is
+ * for programs. */
+void say_banner(const struct invocation *i, const char *text);
+/* Prints "Error:\nTEXT" to standard error; returns exit_code. */
+int say_error(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Prints {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
+void say_value(const struct invocation *i, json_t *value);
+/* Prints what follows a change, in the output format: `message`, or nothing (NULL). */
+void say_done(const struct invocation *i, const char *message);
+/* Prints a line of JSON. Takes the value. */
+void say_json(json_t *value);
+
+/* Returns how long the broker is waited for: --timeout, or the command's own, or 60 s. */
+int timeout_ms_of(const struct invocation *i);
+/* Connects to the broker. Returns EXIT_OK, or EXIT_UNAVAILABLE after saying why. */
+int connect_to_broker(struct invocation *i);
+/* Sends a request and reads its answer, whose rows are handed to `row` (NULL: none is expected).
+ * Returns EXIT_OK, and in *ret the answer's last line, which the caller owns; else the exit code,
+ * after saying what has failed. Takes the request. */
+typedef void row_fn(void *arg, const json_t *row);
+int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
+             json_t **ret);
+/* Connects, prints the banner and converses. Takes the request. */
+int broker_ask(struct invocation *i, const struct command *c, const char *banner, json_t *request,
+               row_fn *row, void *arg, json_t **ret);
+
+/* --- request.c -------------------------------------------------------------------------------- */
+
+/* Returns the command's request, which the caller owns: its name, the vhost (without --global), the
+ * arguments under the names in the command's row, and the options that have a member. */
+json_t *request_create(const struct invocation *i, const struct command *c);
+/* Like request_create(), with what the row's `add` adds. Returns EXIT_OK, or the exit code after
+ * saying what has been refused. */
+int request_make(const struct invocation *i, const struct command *c, json_t **ret);
+
+/* --- arguments.c ------------------------------------------------------------------------------ */
+
+/* Checks options and arguments by the command's row. Returns EXIT_OK, or the exit code after saying
+ * what is wrong. */
+int arguments_check(struct invocation *i, const struct command *c);
+/* Returns false if the text is not a number from 0. */
+bool read_number(const char *text, json_int_t *ret);
+/* Prints "Error (argument validation): REASON", the command line and the usage to standard error;
+ * returns exit_code. */
+int usage_error(const struct invocation *i, const struct command *c, int exit_code,
+                const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif
