@@ -69,40 +69,43 @@ enum { SEGMENT_VERSION = 2 }; /* version 1 had no formats of headers */
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-struct segments;
+struct segments; /* see segments_private.h */
 
-struct segments_job;
+/* Called on the worker when a job is done; `error` is 0 or a negative ERR_... It must not block and
+ * not close the segments. */
 typedef void segments_done(void *arg, int error, struct lv_buffer *read);
 
-/* Opens the folder "segments" of the disk. Returns ERR_FORMAT if a file is of a newer version
- * (lv_error_reason() names it). */
+/* Opens the folder "segments" of the disk, which it borrows, and starts the worker unless
+ * is_stepped. Returns ERR_FORMAT if a file is of a newer version (lv_error_reason() names it). The
+ * caller owns *ret. Blocks. */
 int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
 
 /* Keeps at most `files_max` files open (at least 1), including those that wait for a sync. Call it
  * before any read or write. */
 void segments_limit_open(struct segments *segments, unsigned files_max);
-/* Calls `on_low` on the working thread when a write leaves the disk less than `room_min` bytes
- * free: once, until this function is called again. With 0, never. Any thread. */
+/* Calls `on_low` on the worker when a write leaves the disk less than `room_min` bytes free: once,
+ * until this function is called again. With 0, never. Any thread. */
 void segments_watch_room(struct segments *segments, uint64_t room_min, void (*on_low)(void *arg),
                          void *arg);
-/* Finishes the work that was asked for and ends the thread. */
+/* Finishes all submitted jobs, and those that `done` submits meanwhile, ends the worker and clears
+ * the pointer. No other thread may use it from here on. NULL is fine. Blocks. */
 void segments_close(struct segments **segments);
 
 /* Writes bytes at an offset; at offset 0 it creates a missing file. Takes the content of *bytes,
  * which is empty afterwards. After a failure `done` gets them back as `read` and may keep them.
  * After ERR_NO_SPACE or ERR_NO_DESCRIPTORS they may be written again (though the next sync fails);
- * any other failure is final for the file. */
+ * any other failure is final for the file. `done` may be NULL. */
 void segments_write(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                     struct lv_buffer *bytes, segments_done *done, void *arg);
-/* Reads up to `bytes`. `done` may keep the buffer by moving its content out. After a failure it is
- * empty. */
+/* Reads up to `bytes` bytes; fewer only at the end of the file. `done` may keep the buffer by
+ * moving its content out. After a failure it is empty. */
 void segments_read(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                    size_t bytes, segments_done *done, void *arg);
 /* Syncs the file's earlier writes and its name: they are on the disk when `done` is called with 0.
  * Fails if a write since the last sync has failed. */
 void segments_sync(struct segments *s, uint64_t queue, uint64_t number, segments_done *done,
                    void *arg);
-/* Removes a file. It is no error if there is none. `done` may be NULL. */
+/* Removes a file. A missing file is not an error. `done` may be NULL. */
 void segments_remove(struct segments *s, uint64_t queue, uint64_t number, segments_done *done,
                      void *arg);
 
@@ -111,7 +114,7 @@ int segments_list(struct segments *s,
                   void (*visit)(void *arg, uint64_t queue, uint64_t number, uint64_t bytes),
                   void *arg);
 
-/* Does one piece of work. Returns true if there was any. Only with is_stepped. */
+/* Does one job. Returns false if there is none. Only with is_stepped. */
 bool segments_step(struct segments *s);
 
 #endif
