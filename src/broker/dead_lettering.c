@@ -1,5 +1,5 @@
-/* How a message leaves a queue that gives it up: to the dead-letter exchange, by forward.h. What
- * cannot go on, and queues that form a cycle, are logged once each. */
+/* How a message leaves a queue that gives it up: it is forwarded to the dead-letter exchange
+ * (forward.h). Each obstacle, and each cycle of queues, is logged once. */
 #include "broker/dead_lettering.h"
 
 #include <stdlib.h>
@@ -14,16 +14,16 @@
 #include "topology/vhost.h"
 #include "wire/wire.h"
 
-/* --- what has been said ----------------------------------------------------------------------- */
+/* --- what was logged -------------------------------------------------------------------------- */
 
 enum { CYCLES_REMEMBERED = 32, OBSTACLES_REMEMBERED = 8 };
 
-/* Of what was logged, by hashes. */
+/* What was logged for a queue: hashes of the texts. */
 struct dead_letter_log {
     uint64_t cycles[CYCLES_REMEMBERED];
     unsigned cycle_count;
-    bool has_told_of_bad_history;
-    uint64_t obstacles[OBSTACLES_REMEMBERED]; /* since all was well */
+    bool has_logged_bad_history;
+    uint64_t obstacles[OBSTACLES_REMEMBERED]; /* since nothing was stuck */
     unsigned obstacle_count;
 };
 
@@ -44,9 +44,10 @@ void dead_lettering_free(struct queue *q)
     d->dead_letter_log = NULL;
 }
 
-/* Adds a hash. False: it is there, or there is no room for it. */
+/* Adds a hash. Returns false if it was added before, or there is no room for it. */
 static bool hash_remember(uint64_t *hashes, unsigned *count, unsigned room, uint64_t hash)
 {
+    lv_assert(*count <= room);
     for (unsigned i = 0; i < *count; i++) {
         if (hashes[i] == hash)
             return false;
@@ -57,21 +58,21 @@ static bool hash_remember(uint64_t *hashes, unsigned *count, unsigned room, uint
     return true;
 }
 
-static bool remember_cycle(struct dead_letter_log *log, uint64_t hash)
+static bool cycle_remember(struct dead_letter_log *log, uint64_t hash)
 {
     return hash_remember(log->cycles, &log->cycle_count, CYCLES_REMEMBERED, hash);
 }
 
-static bool remember_obstacle(struct dead_letter_log *log, uint64_t hash)
+static bool obstacle_remember(struct dead_letter_log *log, uint64_t hash)
 {
     return hash_remember(log->obstacles, &log->obstacle_count, OBSTACLES_REMEMBERED, hash);
 }
 
-static void tell_of_cycle(struct queue *q, const struct message *made, const struct queue *target)
+static void cycle_log(struct queue *q, const struct message *made, const struct queue *target)
 {
     struct lv_buffer queues = {0};
     dead_letter_describe(&queues, made, queue_name(target));
-    if (remember_cycle(log_of(q), lv_hash(lv_buffer_slice(&queues))))
+    if (cycle_remember(log_of(q), lv_hash(lv_buffer_slice(&queues))))
         log_warning("queue '%.*s' in vhost '%.*s': message dropped: dead-letter queues form a "
                     "cycle: %.*s; this cycle will not be reported again",
                     SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))),
@@ -79,19 +80,19 @@ static void tell_of_cycle(struct queue *q, const struct message *made, const str
     lv_buffer_free(&queues);
 }
 
-static void tell_of_bad_history(struct queue *q)
+static void bad_history_log(struct queue *q)
 {
     struct dead_letter_log *log = log_of(q);
-    if (log->has_told_of_bad_history)
+    if (log->has_logged_bad_history)
         return;
-    log->has_told_of_bad_history = true;
+    log->has_logged_bad_history = true;
     log_warning(
         "queue '%.*s' in vhost '%.*s': ignoring malformed x-death header (not an array) of a "
         "message; this will not be reported again for this queue",
         SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
 }
 
-/* --- how they go on --------------------------------------------------------------------------- */
+/* --- forwarding ------------------------------------------------------------------------------- */
 
 static bool dead_letter_prepare(struct queue *q, const struct forward *f, struct message **ret)
 {
@@ -111,22 +112,22 @@ static bool dead_letter_prepare(struct queue *q, const struct forward *f, struct
     bool had_bad_history = false;
     *ret = dead_letter_make(&d, &had_bad_history);
     if (had_bad_history)
-        tell_of_bad_history(q);
+        bad_history_log(q);
     return *ret != NULL;
 }
 
-static bool is_target(struct queue *q, const struct forward *f, const struct message *made,
-                      struct queue *target)
+static bool dead_letter_is_target(struct queue *q, const struct forward *f,
+                                  const struct message *made, struct queue *target)
 {
     if (f->reason == DEATH_REJECTED || !dead_letter_turns(made, queue_name(target)))
         return true;
-    tell_of_cycle(q, made, target);
+    cycle_log(q, made, target);
     return false;
 }
 
-/* --- what cannot go on ------------------------------------------------------------------------ */
+/* --- obstacles -------------------------------------------------------------------------------- */
 
-static void describe_obstacle(const struct queue *q, const struct forward *f,
+static void obstacle_describe(const struct queue *q, const struct forward *f,
                               enum forward_obstacle obstacle, const struct queue *target,
                               struct lv_buffer *out)
 {
@@ -147,7 +148,7 @@ static void describe_obstacle(const struct queue *q, const struct forward *f,
             lv_buffer_printf(out, "queue '%.*s' is full or refuses them",
                              SLICE_ARG(queue_name(target)));
         else
-            lv_buffer_printf(out, "a queue that they go to is full or refuses them");
+            lv_buffer_printf(out, "a queue that they are routed to is full or refuses them");
         return;
     }
 }
@@ -158,10 +159,11 @@ static void dead_letter_stuck(struct queue *q, const struct forward *f,
     struct lv_buffer why = {0};
     if (log_of(q)->obstacle_count == OBSTACLES_REMEMBERED)
         return;
-    describe_obstacle(q, f, obstacle, target, &why);
-    if (remember_obstacle(log_of(q), lv_hash(lv_buffer_slice(&why))))
+    obstacle_describe(q, f, obstacle, target, &why);
+    if (obstacle_remember(log_of(q), lv_hash(lv_buffer_slice(&why))))
         log_warning(
-            "queue '%.*s' in vhost '%.*s': dead letters cannot go on: %.*s; they are kept, and tried again",
+            "queue '%.*s' in vhost '%.*s': dead letters cannot be delivered: %.*s; they are kept "
+            "and tried again",
             SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))),
             SLICE_ARG(lv_buffer_slice(&why)));
     lv_buffer_free(&why);
@@ -171,8 +173,8 @@ static void dead_letter_unstuck(struct queue *q, bool has_arrived)
 {
     log_of(q)->obstacle_count = 0;
     if (!has_arrived)
-        return; /* the queue is deleted, or has no dead-letter exchange any more */
-    log_info("queue '%.*s' in vhost '%.*s': the dead letters that were kept have gone on",
+        return; /* the queue is deleted, or no longer has a dead-letter exchange */
+    log_info("queue '%.*s' in vhost '%.*s': the dead letters that were kept have been delivered",
              SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(queue_vhost(q))));
 }
 
@@ -184,9 +186,9 @@ static void dead_letter_done(struct queue *q, const struct forward *f, enum forw
         queue_settle_position(q, f->position);
 }
 
-static const struct forward_rules dead_letter_rules = {
+static const struct forward_ops dead_letter_ops = {
     .make = dead_letter_prepare,
-    .is_target = is_target,
+    .is_target = dead_letter_is_target,
     .stuck = dead_letter_stuck,
     .unstuck = dead_letter_unstuck,
     .done = dead_letter_done,
@@ -196,48 +198,53 @@ _Static_assert(DEATH_REJECTED == 0 && DEATH_EXPIRED == 1 && DEATH_MAXLEN == 2 &&
                    DEATH_DELIVERY_LIMIT == 3 && DEATH_COUNT == 4,
                "counters.h has them in this order");
 
-/* --- the door --------------------------------------------------------------------------------- */
+/* --- giving up -------------------------------------------------------------------------------- */
 
 bool dead_lettering_sends_on(const struct queue *q)
 {
-    /* No exchange has a longer name. */
+    /* A longer name is no exchange's. */
     return queue_settings(q)->has_dead_letter_exchange &&
            queue_settings(q)->dead_letter_exchange.n <= SHORTSTR_BYTES_MAX;
 }
 
-/* As in RabbitMQ, a queue that drops its head when it is full cannot promise anything. */
+/* As in RabbitMQ, at-least-once needs overflow reject-publish. */
 static bool must_arrive(const struct queue *q)
 {
     return queue_settings(q)->dead_letters_at_least_once &&
            queue_settings(q)->overflow == OVERFLOW_REJECT_PUBLISH;
 }
 
-static void send_on(struct queue *q, const struct forward *forward)
+static void dead_letter_start(struct queue *q, const struct forward *forward)
 {
     struct forward f = *forward;
     f.when_ms = loop_wall_ms(queue_home(q));
-    forward_start(q, &dead_letter_rules, &f);
+    forward_start(q, &dead_letter_ops, &f);
 }
 
 void dead_lettering_give_up(struct queue *q, uint64_t position, struct message *message,
                             enum death reason)
 {
+    departures_assert_home(q);
+    lv_assert(reason < DEATH_COUNT);
     COUNT_NTH(given_up_rejected, reason);
     if (!message || !dead_lettering_sends_on(q)) {
         queue_settle_position(q, position);
         return;
     }
-    send_on(q, &(struct forward){.position = position,
-                                 .message = message,
-                                 .reason = reason,
-                                 .must_arrive = must_arrive(q)});
+    dead_letter_start(q, &(struct forward){.position = position,
+                                           .message = message,
+                                           .reason = reason,
+                                           .must_arrive = must_arrive(q)});
 }
 
 void dead_lettering_turn_away(struct queue *q, struct message *message, enum death reason)
 {
+    departures_assert_home(q);
+    lv_assert(message && reason < DEATH_COUNT);
     COUNT_NTH(given_up_rejected, reason);
     if (dead_lettering_sends_on(q))
-        send_on(q, &(struct forward){.message = message, .reason = reason, .is_outside = true});
+        dead_letter_start(
+            q, &(struct forward){.message = message, .reason = reason, .is_outside = true});
 }
 
 bool dead_lettering_has_room(struct queue *q)

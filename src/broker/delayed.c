@@ -1,5 +1,5 @@
-/* Exchanges that delay: the queue in which messages wait, and what operators ask of it. The
- * header x-delay is message/delay_header.c's. */
+/* The queue of an exchange that delays messages, and what operators ask of it. The header x-delay
+ * is read and written in message/delay_header.c. */
 #include "broker/delayed.h"
 
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "broker/broker.h"
+#include "broker/departures.h"
 #include "broker/forward.h"
 #include "paging/pager.h"
 #include "queue/queue_home.h"
@@ -15,14 +16,21 @@
 #include "topology/vhost.h"
 #include "wire/table.h"
 
-/* --- what the queue does ---------------------------------------------------------------------- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
-/* Whose queue this is; NULL when that has gone. Read-side. */
-static struct exchange *exchange_of(const struct queue *q)
+/* Returns the exchange that the queue is named after, or NULL. Read-side. */
+static struct exchange *namesake_of(const struct queue *q)
 {
     struct slice name = queue_name(q);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    struct exchange *x = exchange_find(queue_vhost(q), slice_of(name.p + n, name.n - n));
+    lv_assert(delayed_is_queue(name));
+    return exchange_find(queue_vhost(q), slice_of(name.p + n, name.n - n));
+}
+
+/* Returns the exchange whose queue this is, or NULL if it has been deleted. Read-side. */
+static struct exchange *exchange_of(const struct queue *q)
+{
+    struct exchange *x = namesake_of(q);
     return x && x->delayed == queue_entry(q) ? x : NULL;
 }
 
@@ -53,23 +61,21 @@ static void due_route(struct queue *q, const struct forward *forward, const stru
         forward_find_route_from(queue_home(q), x, made, delay_header_bcc(forward->message), ret);
 }
 
-/* Nobody there to have it: it goes, as any message that is published then. */
+/* A message without a route is dropped, as one that is published then. */
 static void due_done(struct queue *q, const struct forward *forward, enum forward_end end)
 {
     (void)end;
     queue_settle_position(q, forward->position);
 }
 
-static const struct forward_rules forward_rules = {
-    .make = due_make, .route = due_route, .done = due_done};
+static const struct forward_ops due_ops = {.make = due_make, .route = due_route, .done = due_done};
 
 void delayed_give_up(struct queue *q, uint64_t position, struct message *message, enum death reason)
 {
-    lv_assert(reason ==
-              DEATH_EXPIRED); /* nothing else happens to it: it has no limits and no consumers */
+    departures_assert_home(q);
+    lv_assert(reason == DEATH_EXPIRED); /* the queue has no limits and no consumers */
     if (message)
-        forward_start(q, &forward_rules,
-                      &(struct forward){.position = position, .message = message});
+        forward_start(q, &due_ops, &(struct forward){.position = position, .message = message});
     else
         queue_settle_position(q, position);
 }
@@ -84,6 +90,7 @@ bool delayed_refuse(const struct queue *q, struct broker_error *error)
 void delayed_create_queue(struct exchange *x)
 {
     struct lv_buffer name = {0};
+    lv_assert(x->is_delaying && !x->delayed);
     lv_buffer_printf(&name, DELAYED_QUEUE_PREFIX "%.*s", SLICE_ARG(exchange_name(x)));
     struct queue *q = queue_create_owned(x->vhost, lv_buffer_slice(&name), x->is_durable);
     x->delayed = queue_entry(queue_ref(q));
@@ -92,27 +99,25 @@ void delayed_create_queue(struct exchange *x)
 
 void delayed_delete_queue(struct exchange *x)
 {
-    /* A vhost that goes tells all its queues itself. */
+    /* A vhost that is deleted deletes all its queues itself. */
     if (x->delayed && !atomic_load(&x->vhost->is_deleted))
         queue_delete_owned(queue_of_entry(x->delayed));
 }
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
-/* Gives a recovered queue to its exchange. False when that is not there, or has a queue already.
- * The lock is held. */
+/* Gives a recovered queue to its exchange. Returns false if that does not exist, or has a queue
+ * already. The lock is held. */
 static bool queue_adopt(struct queue *q)
 {
-    struct slice name = queue_name(q);
-    size_t n = strlen(DELAYED_QUEUE_PREFIX);
-    struct exchange *x = exchange_find(queue_vhost(q), slice_of(name.p + n, name.n - n));
+    struct exchange *x = namesake_of(q);
     if (!x || !x->is_delaying || x->delayed)
         return false;
     x->delayed = queue_entry(queue_ref(q));
     return true;
 }
 
-static void make_whole(struct vhost *vhost)
+static void vhost_restore_queues(struct vhost *vhost)
 {
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
@@ -132,23 +137,25 @@ static void make_whole(struct vhost *vhost)
 void delayed_restore_end(struct broker *broker)
 {
     struct lv_table_iter it;
+    lv_assert(!loop_current()); /* before the loops start */
     topology_lock(&broker->topology);
     struct lv_table_node *node = lv_table_first(broker->topology.vhosts, &it);
     for (; node; node = lv_table_next(broker->topology.vhosts, &it))
-        make_whole(lv_container_of(node, struct vhost, by_name));
+        vhost_restore_queues(lv_container_of(node, struct vhost, by_name));
     topology_unlock(&broker->topology);
 }
 
-/* --- questions -------------------------------------------------------------------------------- */
+/* --- calls of operators ----------------------------------------------------------------------- */
 
-static bool call_is_fine(struct queue_call *call)
+/* Returns false after refusing, if the queue is deleted. */
+static bool call_check(struct queue_call *call)
 {
     call->refused = queue_is_deleted(call->queue);
     return !call->refused || queue_entry_refuse_missing(queue_name(call->queue),
                                                         queue_vhost(call->queue), &call->error);
 }
 
-static void choose_rows(const struct backlog *b, struct delayed_list *list)
+static void rows_choose(const struct backlog *b, struct delayed_list *list)
 {
     size_t limit = list->limit < DELAYED_ROWS_MAX ? list->limit : DELAYED_ROWS_MAX;
     struct backlog_first_due *deadlines = lv_calloc(limit + 1, sizeof *deadlines);
@@ -162,7 +169,7 @@ static void choose_rows(const struct backlog *b, struct delayed_list *list)
     free(deadlines);
 }
 
-static void fill_row(struct delayed_row *row, const struct message *m)
+static void row_fill(struct delayed_row *row, const struct message *m)
 {
     struct slice key = message_routing_key(m);
     row->body_bytes = m->body_bytes;
@@ -172,8 +179,9 @@ static void fill_row(struct delayed_row *row, const struct message *m)
     row->is_known = true;
 }
 
-/* False: it is being read. A row whose message has left meanwhile has position UINT64_MAX. */
-static bool find_row(struct lane *l, struct delayed_row *row)
+/* Fills in the row. Returns false while its message is being read from disk. If the message has
+ * left meanwhile, the row's position becomes UINT64_MAX. */
+static bool row_find(struct lane *l, struct delayed_row *row)
 {
     struct backlog_first_due due;
     struct message *m = NULL;
@@ -184,22 +192,22 @@ static bool find_row(struct lane *l, struct delayed_row *row)
         return true;
     }
     if (due.is_here) {
-        fill_row(row, backlog_find(&l->backlog, row->position));
+        row_fill(row, backlog_find(&l->backlog, row->position));
         return true;
     }
     if (!pager_fetch(l, row->position, row->due_ms, &m)) {
-        row->position = UINT64_MAX; /* cannot be read: it is lost when it is due */
+        row->position = UINT64_MAX; /* unreadable: it is dropped when it is due */
         return true;
     }
     if (!m)
         return false;
-    fill_row(row, m);
+    row_fill(row, m);
     message_unref(&m);
     return true;
 }
 
-/* Those whose message has left are dropped; the others' times become people's. */
-static void finish_rows(const struct loop *home, struct delayed_list *list)
+/* Drops the rows whose message has left, and converts the others' times to the wall clock. */
+static void rows_finish(const struct loop *home, struct delayed_list *list)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -216,24 +224,27 @@ void delayed_call_list(struct queue_call *call)
 {
     struct delayed_list *list = call->owner;
     struct lane *l = lane_at(queue_lanes(call->queue), 0);
+    departures_assert_home(call->queue);
+    lv_assert(list);
     call->is_waiting = false;
-    if (!call_is_fine(call))
+    if (!call_check(call))
         return;
     if (pager_must_scan(l)) {
         queue_call_wait(call);
         return;
     }
     if (!list->is_chosen)
-        choose_rows(&l->backlog, list);
+        rows_choose(&l->backlog, list);
     bool is_complete = true;
     for (size_t i = 0; i < list->count; i++)
-        is_complete &= find_row(l, &list->rows[i]);
+        is_complete &= row_find(l, &list->rows[i]);
     if (is_complete)
-        finish_rows(queue_home(call->queue), list);
+        rows_finish(queue_home(call->queue), list);
     else
         queue_call_wait(call);
 }
 
+/* Deletes the message at this position. Returns false if it has left. */
 static bool message_cancel(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_at(queue_lanes(q), 0);
@@ -252,8 +263,10 @@ static bool message_cancel(struct queue *q, uint64_t position)
 void delayed_call_cancel(struct queue_call *call)
 {
     struct delayed_cancel *what = call->owner;
+    departures_assert_home(call->queue);
+    lv_assert(what);
     call->is_waiting = false;
-    if (!call_is_fine(call))
+    if (!call_check(call))
         return;
     if (pager_must_scan(lane_at(queue_lanes(call->queue), 0))) {
         queue_call_wait(call);

@@ -1,18 +1,18 @@
-/* Exchanges that delay: a message with a header x-delay waits before it is routed.
+/* Exchanges that delay messages: a message with a header x-delay waits before it is routed.
  *
  *   published -> x-delay > 0: into the exchange's own queue, amq.delayed-NAME, due at now + x-delay
- *                ... due: forwarded (forward.h): routed by the exchange's rule with the bindings
- *                    there are then, its header x-delay negative so that nothing delays it again
+ *                ... due: forwarded (forward.h): routed by the exchange's type with the bindings
+ *                    there are then, with x-delay made negative, so that nothing delays it again
  *             -> else: routed at once
  *
- * Such is every exchange of type x-delayed-message, whose argument x-delayed-type names the rule
- * it routes by, and every other one with the argument x-delayed-exchange: true.
+ * An exchange delays messages if its type is x-delayed-message (the argument x-delayed-type then
+ * names the type it routes by), or if it has the argument x-delayed-exchange: true.
  *
- *   (1) The queue comes and goes with its exchange, under the topology lock; it is durable when
- *       that is. A publisher's confirm means that the message is safe there.
- *   (2) What waits leaves in the order in which it is due, also after a restart.
- *   (3) Keys in BCC count when the message is due, like those in CC: what waits keeps that header,
- *       which the rest of the world does not see (message/delay_header.h).
+ *   (1) The queue is created and deleted with its exchange, under the topology lock, and is durable
+ *       if the exchange is. A publisher's confirm means that the message is safe in the queue.
+ *   (2) Messages leave in the order in which they are due, after a restart too.
+ *   (3) The header BCC, like CC, is read when the message is due. So a message that waits keeps
+ *       that header, which is never sent to a client (message/delay_header.h).
  *   (4) Clients see the queue and may purge it. They cannot publish to it, consume from it, bind,
  *       declare or delete it. */
 #ifndef LEVERET_BROKER_DELAYED_H
@@ -24,15 +24,15 @@
 #include "topology/exchange.h"
 #include "topology/exchange_arguments.h"
 
-/* --- exchanges; the lock is held -------------------------------------------------------------- */
+/* --- exchanges; the topology lock is held ----------------------------------------------------- */
 
-/* The exchange has been declared: gives it its queue. */
+/* Creates the queue of an exchange that was just declared: x->delayed. */
 void delayed_create_queue(struct exchange *x);
 
-/* The exchange goes: so does its queue. */
+/* Deletes the queue of an exchange that is being deleted; does nothing if it has none. */
 void delayed_delete_queue(struct exchange *x);
 
-/* Whether a queue of this name is an exchange's: clients cannot declare such names. */
+/* Returns whether a queue of this name is an exchange's: clients cannot declare such names. */
 static inline bool delayed_is_queue(struct slice name)
 {
     return slice_begins(name, DELAYED_QUEUE_PREFIX);
@@ -40,24 +40,25 @@ static inline bool delayed_is_queue(struct slice name)
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
-/* All exchanges and queues have been recovered: each exchange gets its queue back. What has lost
- * its other half in a crash gets one, or is deleted. */
+/* Gives each exchange its queue back, after all exchanges and queues have been recovered. If a
+ * crash has left only one of the two, a queue is created, or deleted. Before the loops start. */
 void delayed_restore_end(struct broker *broker);
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-/* When a message that comes now is due. queue_ops.deadline; home. */
+/* Returns when a message that comes now is due, as loop_steady_ms(). queue_ops.deadline; home. */
 uint64_t delayed_due_at(const struct queue *q, const struct message *m);
 
-/* Messages that are due always go on. queue_ops.sends_on; home. */
+/* Returns true: messages that are due are always forwarded. queue_ops.sends_on; home. */
 bool delayed_sends_on(const struct queue *q);
 
-/* The message is due: it is routed by the exchange. queue_ops.give_up; home. */
+/* Forwards the unacknowledged message at this position, which is due, through the exchange.
+ * queue_ops.give_up; home. */
 void delayed_give_up(struct queue *q, uint64_t position, struct message *message,
                      enum death reason);
 
-/* 403 for what clients cannot do with such a queue. Returns false. queue_ops.check_clients;
- * home. */
+/* Fills in the 403 that clients get for what they cannot do with such a queue. Returns false.
+ * queue_ops.check_clients; home. */
 bool delayed_refuse(const struct queue *q, struct broker_error *error);
 
 enum { DELAYED_ROWS_MAX = 10000 };
@@ -65,26 +66,29 @@ enum { DELAYED_ROWS_MAX = 10000 };
 /* A message that waits. */
 struct delayed_row {
     uint64_t position;
-    uint64_t due_ms; /* wall clock, in the answer */
+    uint64_t due_ms; /* loop_steady_ms(); in the answer: wall clock */
     uint64_t body_bytes;
-    bool is_known; /* the two below are */
+    bool is_known; /* body_bytes and the routing key are */
     uint8_t routing_key_bytes;
     uint8_t routing_key[255];
 };
 
-/* Questions to the queue's home (queue_call_start), with `owner` pointing to one of these. */
+/* Calls at the queue's home (queue_call_start()); call->owner points at one of these structs. */
+
+/* Lists the messages that are due first. */
 struct delayed_list {
     size_t limit;             /* at most DELAYED_ROWS_MAX */
-    struct delayed_row *rows; /* the caller frees them: those due first, in order */
+    struct delayed_row *rows; /* in the order in which they are due; the caller frees them */
     size_t count;
-    bool is_chosen;
+    bool is_chosen; /* the rows are chosen, and wait for what is being read from disk */
 };
 void delayed_call_list(struct queue_call *call);
 
+/* Deletes the messages at these positions. */
 struct delayed_cancel {
     const uint64_t *positions;
     size_t count;
-    uint64_t cancelled;
+    uint64_t cancelled; /* the answer: how many were still there */
 };
 void delayed_call_cancel(struct queue_call *call);
 

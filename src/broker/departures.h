@@ -1,11 +1,13 @@
-/* What broker/ keeps with each queue whose messages have ever moved on. Private to broker/. At the
- * queue's home, or after the loops have stopped. */
+/* What broker/ keeps with each queue whose messages have ever been sent on. Private to broker/. At
+ * the queue's home, or after the loops have stopped. */
 #ifndef LEVERET_BROKER_DEPARTURES_H
 #define LEVERET_BROKER_DEPARTURES_H
 
+#include "base/assert.h"
+#include "queue/queue.h"
+
 struct dead_letter_log;
 struct forwarder;
-struct queue;
 struct retry;
 
 struct departures {
@@ -14,10 +16,17 @@ struct departures {
     struct dead_letter_log *dead_letter_log; /* dead_lettering.c's; NULL: nothing was logged yet */
 };
 
-/* The queue's, made when there are none. */
+/* Returns the queue's departures, which are allocated at first use. */
 struct departures *departures_of(struct queue *q);
 
-/* Their parts are freed already. */
+/* Frees the struct; its parts have been freed before. */
 void departures_free(struct queue *q);
+
+/* The caller runs at the queue's home, or no loop runs: before the start, after the stop. */
+static inline void departures_assert_home(const struct queue *q)
+{
+    const struct loop *here = loop_current();
+    lv_assert(!here || here == queue_home(q));
+}
 
 #endif

@@ -1,23 +1,24 @@
-/* A message that is *unacked* in a queue goes on to an exchange, and is settled in its queue
- * when all who are to have it have it safely.
+/* Forwarding: a message that is unacknowledged in a queue is published to an exchange, and settled
+ * in its queue when the queues it was routed to have it safely.
  *
- *   forward_start() -> waiting, in order of the calls
+ *   forward_start() -> waiting, in the order of the calls
  *        |  end of turn: made, routed, published to each target with a confirm
  *        v
- *   under way --- every target has answered: taken ----------> done(FORWARD_TAKEN)
- *        |------- nobody to send it to, or a target refuses --> done(FORWARD_DROPPED)
- *        |                                    unless must_arrive:
- *        '------> kept, tried again (a target that has it is not asked again)
+ *   in flight --- every target has answered, and one has it --> done(FORWARD_TAKEN)
+ *        |------- no target has it ---------------------------> done(FORWARD_DROPPED)
+ *        |        unless must_arrive, which needs every target:
+ *        '------> kept, and tried again (a target that has it is not asked again)
  *
- *   (1) What goes on is in its queue until done(): a crash may send it twice, and loses nothing.
+ *   (1) The message is in its queue until done(): a crash may send it twice, and loses nothing.
  *   (2) Forwards of one queue start in the order in which they were asked for.
- *   (3) At most FORWARDS_MAX messages and FORWARD_BYTES_MAX bytes are under way or kept; what waits
- *       costs its struct alone. Whoever can wait asks forward_has_room() first.
- *   (4) Nothing is published from within the call that asks: a message that lands in the same
- *       queue, or pushes another one out of its queue, does not come back into the caller.
+ *   (3) At most FORWARDS_MAX messages and about FORWARD_BYTES_MAX bytes are in flight or kept; a
+ *       forward that waits costs its struct alone. A caller that can wait asks forward_has_room()
+ *       first.
+ *   (4) Nothing is published from within forward_start(): a message that lands in the same queue,
+ *       or pushes another one out of its queue, does not come back into the caller.
  *
- * One forwarder a queue, made when first needed, at the queue's home. It knows nothing of why
- * messages move: its user's rules do. */
+ * A queue has one forwarder, made at first use, at its home. Why messages are forwarded is known
+ * to the caller's forward_ops alone. */
 #ifndef LEVERET_BROKER_FORWARD_H
 #define LEVERET_BROKER_FORWARD_H
 
@@ -30,13 +31,12 @@ enum {
 };
 
 enum forward_end {
-    FORWARD_TAKEN,     /* everybody who is to have it has it */
-    FORWARD_DROPPED,   /* nobody was to have it, or somebody would not take it, or could not be made
-                        */
-    FORWARD_ABANDONED, /* the queue was deleted before */
+    FORWARD_TAKEN,     /* a target has it; if it must arrive, every target has it */
+    FORWARD_DROPPED,   /* no target has it, or ops->make() made nothing */
+    FORWARD_ABANDONED, /* its queue was deleted first */
 };
 
-/* Why something that must arrive is kept. */
+/* Why a message is kept. */
 enum forward_obstacle {
     FORWARD_NO_MEMORY,
     FORWARD_NO_EXCHANGE,
@@ -47,78 +47,76 @@ enum forward_obstacle {
 struct forward {
     uint64_t position;
     struct message *message; /* in the queue at that position; a reference is taken */
-    uint64_t reason;         /* the rules' own: why it is sent on */
-    uint64_t when_ms;        /* the rules' own: wall clock */
+    uint64_t reason;         /* for the ops alone: why it is forwarded */
+    uint64_t when_ms;        /* for the ops alone: wall clock */
     bool must_arrive;
-    bool is_outside; /* it has no position: the queue would not have it */
+    bool is_outside; /* it has no position: its queue did not take it */
 };
 
-struct forward_rules {
-    /* Makes the message that goes on, under the exchange it goes to; the caller owns *ret. NULL in
-     * *ret: it goes nowhere any more. False when it cannot be made now (no memory): it is kept.
-     * Called anew for each try. NULL rule: the message as it is. */
+struct forward_ops {
+    /* Makes the message that is published, under the exchange it is published to; the caller owns
+     * *ret. NULL in *ret: it is not to be published any longer. Returns false if there is no memory
+     * for it now: then it is kept. Called for each try. NULL: the message is published as it is. */
     bool (*make)(struct queue *q, const struct forward *forward, struct message **ret);
 
-    /* Its route from the exchange it names, by its routing key and its header CC, is the usual one
-     * (NULL). Another rule fills *ret as route_find() does. */
+    /* Fills *ret as route_find() does. NULL: the message is routed from the exchange it names, by
+     * its routing key and its header CC. */
     void (*route)(struct queue *q, const struct forward *forward, const struct message *made,
                   struct route *ret);
 
-    /* It has been where it goes: it is published by queue_publish_again(). */
+    /* The target has had the message before: it is published by queue_publish_again(). */
     bool goes_back;
 
-    /* Whether this target is to have it. NULL: all are. */
+    /* Returns whether the message is published to this queue of its route. NULL: to all. */
     bool (*is_target)(struct queue *q, const struct forward *forward, const struct message *made,
                       struct queue *target);
 
-    /* It must arrive and cannot: it is kept, as it is after each try that fails. `target`: the
-     * queue that has refused it; NULL: another obstacle, or that queue is not known any more.
-     * NULL rule: no matter. */
+    /* The message has not arrived and is kept; called after each try that fails. `target` is the
+     * queue that refused it, or NULL for another obstacle, or if that queue is no longer known.
+     * Optional. */
     void (*stuck)(struct queue *q, const struct forward *forward, enum forward_obstacle obstacle,
                   const struct queue *target);
-    /* Of all that was stuck the last one has ended; `has_arrived`: where it was to go. With
+    /* The last message that was stuck has ended; `has_arrived`: as FORWARD_TAKEN. Comes with
      * `stuck`. */
     void (*unstuck)(struct queue *q, bool has_arrived);
 
-    /* How it ended, once for each forward_start(), never within it. The queue may be deleted. */
+    /* Says how the forward ended: once for each forward_start(), never from within it. The queue
+     * may be deleted by then. */
     void (*done)(struct queue *q, const struct forward *forward, enum forward_end end);
 };
 
-/* Forwards a message of this queue by these rules, which live as long as the queue. Home. */
-void forward_start(struct queue *q, const struct forward_rules *rules,
-                   const struct forward *forward);
+/* Forwards a message of this queue. `ops` must live as long as the queue. Home. */
+void forward_start(struct queue *q, const struct forward_ops *ops, const struct forward *forward);
 
-/* Whether less than may be under way is, waiting ones included. Home. */
+/* Returns whether fewer messages of the queue are being forwarded than the limits allow, waiting
+ * ones included. Home. */
 bool forward_has_room(const struct queue *q);
 
-/* Schedules the task, on the queue's home, once there is room again: once. Home. */
+/* Schedules the task at the queue's home, once, when there is room again; at once if there is.
+ * Home. */
 void forward_when_room(struct queue *q, struct loop_task *task);
 
-/* The task is not scheduled any more by forward_when_room(). Home. */
+/* Undoes forward_when_room() for this task, unless the task is scheduled already. Home. */
 void forward_not_when_room(struct queue *q, struct loop_task *task);
 
-/* What is on its way out of the queue; due is what must arrive. queue_ops.in_transit; home. */
+/* Returns what is being forwarded; its `due` members count what must arrive.
+ * queue_ops.in_transit; home. */
 struct queue_transit forward_in_transit(const struct queue *q);
 
-/* Whether the message at this position is kept since nobody can take it. Looks at all that are
- * kept. Home. */
+/* Returns whether the message at this position is kept. Looks at every message that is. Home. */
 bool forward_is_kept(const struct queue *q, uint64_t position);
 
-/* The queue is deleted: what waits is sent now, what is kept ends with FORWARD_ABANDONED. Home; or
- * after the loops have stopped: then what waits ends so, too. */
+/* The queue is deleted: what waits is sent now, what is kept ends as FORWARD_ABANDONED. After the
+ * loops have stopped, what waits ends so too. Home. */
 void forward_stop(struct queue *q);
 
-/* The queue is freed: nothing is on its way any more. */
+/* Frees the queue's forwarder, of which nothing is waiting, in flight or kept. Home, or after the
+ * loops have stopped. */
 void forward_free(struct queue *q);
 
-/* The route of a message from this exchange, by its routing key, its header CC, and the keys in the
- * array `bcc`, which may be empty; *ret as route_find() has it. Any loop. */
+/* Finds the route of a message from this exchange, by its routing key, its header CC, and the keys
+ * in the array `bcc`, which may be empty; *ret is as route_find() has it. On `loop`'s thread. */
 void forward_find_route_from(struct loop *loop, struct exchange *exchange,
                              const struct message *message, struct slice bcc, struct route *ret);
-
-/* The same from the exchange of this name in the vhost, by its routing key and its
- * header CC; *ret as route_find() has it. False when there is no such exchange. Any loop. */
-bool forward_find_route(struct loop *loop, struct vhost *vhost, const struct message *message,
-                        struct route *ret);
 
 #endif

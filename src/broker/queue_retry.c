@@ -1,5 +1,5 @@
-/* Walks a queue and sends its dead letters back. What is under way is bounded by this file
- * (FLYING_MAX, FLYING_BYTES_MAX) and by forward.h. */
+/* Walks a queue and sends its dead letters back. What is in flight is bounded here (FLIGHTS_MAX,
+ * FLIGHT_BYTES_MAX) and by forward.h. */
 #include "broker/queue_retry.h"
 
 #include <stdlib.h>
@@ -16,11 +16,11 @@
 #include "wire/table.h"
 
 enum {
-    FLYING_MAX = 1024,
-    FLYING_BYTES_MAX = 8 * 1024 * 1024,
-    ALARM_LOOK_MS = 100, /* while an alarm holds up publishers, and a retry too */
+    FLIGHTS_MAX = 1024,
+    FLIGHT_BYTES_MAX = 8 * 1024 * 1024,
+    ALARM_LOOK_MS = 100, /* between two looks whether the alarm that stops it is over */
     STEPS_A_TURN = 128,
-    KEYS_MAX = 256, /* of a message; what a client claims beyond is not looked at */
+    KEYS_MAX = 256, /* of a message; more in its history are ignored */
 };
 
 struct retry {
@@ -29,30 +29,31 @@ struct retry {
     struct browse *browse;
     struct retry_options options;
     struct retry_progress progress;
-    bool has_walked; /* everything has been looked at, or enough was found */
-    uint64_t flying;
-    uint64_t flying_bytes;
+    bool has_walked;       /* to the end, or to the limit */
+    uint64_t flights;      /* messages that are being forwarded */
+    uint64_t flight_bytes; /* their memory */
     struct loop_task run;
     struct loop_timer run_later;
-    /* This and `way`: from retry_make() to retry_route(), which comes next. */
+    /* From retry_make() to retry_route(), which is called next: the one queue, or else the route.
+     */
     struct queue_entry *target;
-    struct route way;
+    struct route route;
 };
 
-/* The one under way; NULL: none. */
+/* Returns the retry that is under way, or NULL. */
 static struct retry *retry_of(const struct queue *q)
 {
     const struct departures *departures = queue_departures(q);
     return departures ? departures->retry : NULL;
 }
 
-/* --- where it goes ---------------------------------------------------------------------------- */
+/* --- where messages go back to ---------------------------------------------------------------- */
 
-/* Where the exchange and the keys of its origin lead; `is_only_asked`: nothing is published by
- * it. */
-static bool find_by_exchange(struct queue *q, struct message *m,
-                             const struct dead_letter_origin *origin, bool is_only_asked,
-                             struct route *ret)
+/* Finds the route by the exchange and the routing keys of the origin. Returns false if it is empty.
+ * `is_publish`: the message is published by it, and exchanges may keep it. */
+static bool route_by_exchange(struct queue *q, struct message *m,
+                              const struct dead_letter_origin *origin, bool is_publish,
+                              struct route *ret)
 {
     struct slice keys[KEYS_MAX];
     size_t count = 0;
@@ -79,35 +80,36 @@ static bool find_by_exchange(struct queue *q, struct message *m,
         .routing_key = keys[0],
         .headers = properties.headers,
         .has_headers = (properties.flags & PROPERTY_HEADERS) != 0,
-        .message = is_only_asked ? NULL : &delivery,
+        .message = is_publish ? &delivery : NULL,
     };
     route_find_many(queue_home(q), exchange, keys, count, &input, ret);
     return ret->count > 0;
 }
 
-/* Whether it can go back: *ret_target is the queue it came from, or NULL: then *ret_way says
- * where to. */
-static bool find_way(struct queue *q, struct message *m, bool is_only_asked,
-                     struct queue_entry **ret_target, struct route *ret_way)
+/* Returns whether the message can go back: to *ret_target, the queue it came from; or if that is
+ * NULL, by *ret_route. */
+static bool origin_find(struct queue *q, struct message *m, bool is_publish,
+                        struct queue_entry **ret_target, struct route *ret_route)
 {
     struct dead_letter_origin origin;
     if (!dead_letter_origin(m, &origin) || slice_equal(origin.queue, queue_name(q)))
         return false;
     *ret_target = queue_entry_find(queue_vhost(q), origin.queue);
-    return *ret_target || find_by_exchange(q, m, &origin, is_only_asked, ret_way);
+    return *ret_target || route_by_exchange(q, m, &origin, is_publish, ret_route);
 }
 
-/* --- how it goes ------------------------------------------------------------------------------ */
+/* --- forwarding ------------------------------------------------------------------------------- */
 
 static bool retry_make(struct queue *q, const struct forward *f, struct message **ret)
 {
     struct retry *r = retry_of(q);
     struct dead_letter_origin origin;
+    lv_assert(r); /* its flights keep it */
     if (!dead_letter_origin(f->message, &origin))
-        lv_unreachable();
+        lv_unreachable(); /* retry_step() has read it */
     r->target = NULL;
-    r->way = (struct route){0};
-    find_way(q, f->message, false, &r->target, &r->way);
+    r->route = (struct route){0};
+    origin_find(q, f->message, true, &r->target, &r->route);
     *ret = dead_letter_revive(f->message, &origin, r->options.keep_history);
     return *ret != NULL;
 }
@@ -118,17 +120,18 @@ static void retry_route(struct queue *q, const struct forward *f, const struct m
     (void)f;
     (void)made;
     struct retry *r = retry_of(q);
-    *ret = r->target ? (struct route){.queues = &r->target, .count = 1} : r->way;
+    *ret = r->target ? (struct route){.queues = &r->target, .count = 1} : r->route;
 }
 
-static void go_on(struct retry *r);
-static void end_if_done(struct retry *r);
+static void retry_go_on(struct retry *r);
+static void retry_end_if_done(struct retry *r);
 
 static void retry_done(struct queue *q, const struct forward *f, enum forward_end end)
 {
     struct retry *r = retry_of(q);
-    r->flying--;
-    r->flying_bytes -= message_memory(f->message);
+    lv_assert(r && r->flights > 0);
+    r->flights--;
+    r->flight_bytes -= message_memory(f->message);
     if (end == FORWARD_TAKEN) {
         queue_settle_position(q, f->position);
         r->progress.moved++;
@@ -137,27 +140,27 @@ static void retry_done(struct queue *q, const struct forward *f, enum forward_en
         r->progress.stayed++;
     }
     if (!r->has_walked)
-        go_on(r);
-    end_if_done(r);
+        retry_go_on(r);
+    retry_end_if_done(r);
 }
 
-static const struct forward_rules retry_rules = {
+static const struct forward_ops retry_ops = {
     .make = retry_make, .route = retry_route, .goes_back = true, .done = retry_done};
 
-static void send_back(struct retry *r, const struct browse_item *item, struct message *m)
+static void retry_send(struct retry *r, const struct browse_item *item, struct message *m)
 {
     struct queue *q = r->queue;
     queue_take_browsed(q, item, m);
-    r->flying++;
-    r->flying_bytes += message_memory(m);
-    forward_start(q, &retry_rules, &(struct forward){.position = item->position, .message = m});
+    r->flights++;
+    r->flight_bytes += message_memory(m);
+    forward_start(q, &retry_ops, &(struct forward){.position = item->position, .message = m});
 }
 
 /* --- the walk --------------------------------------------------------------------------------- */
 
 static bool retry_has_room(struct retry *r)
 {
-    if (r->flying >= FLYING_MAX || r->flying_bytes >= FLYING_BYTES_MAX)
+    if (r->flights >= FLIGHTS_MAX || r->flight_bytes >= FLIGHT_BYTES_MAX)
         return false; /* retry_done() goes on */
     if (atomic_load_explicit(&vhost_broker(queue_vhost(r->queue))->alarms, memory_order_relaxed) !=
         0) {
@@ -170,14 +173,14 @@ static bool retry_has_room(struct retry *r)
     return false;
 }
 
-/* Whether it may go on. */
+/* Looks at the next message. Returns whether the walk may go on in this turn. */
 static bool retry_step(struct retry *r)
 {
     struct browse_item item;
     struct queue_entry *target;
-    struct route way;
-    if (r->progress.moved + r->flying >= r->options.limit) {
-        r->has_walked = r->flying == 0;
+    struct route route;
+    if (r->progress.moved + r->flights >= r->options.limit) {
+        r->has_walked = r->flights == 0;
         return false;
     }
     if (!retry_has_room(r))
@@ -189,8 +192,8 @@ static bool retry_step(struct retry *r)
     }
     struct message *m = browse_message(r->browse);
     browse_pass(r->browse);
-    if (m && find_way(r->queue, m, true, &target, &way))
-        send_back(r, &item, m);
+    if (m && origin_find(r->queue, m, false, &target, &route))
+        retry_send(r, &item, m);
     else
         r->progress.stayed++;
     if (m)
@@ -206,15 +209,15 @@ static void retry_run(struct loop *loop, struct loop_task *task)
         n++;
     if (n == STEPS_A_TURN)
         loop_timer_start(loop, &r->run_later, 0);
-    end_if_done(r);
+    retry_end_if_done(r);
 }
 
-static void run_later(struct loop *loop, struct loop_timer *timer)
+static void retry_run_later(struct loop *loop, struct loop_timer *timer)
 {
     retry_run(loop, &lv_container_of(timer, struct retry, run_later)->run);
 }
 
-static void go_on(struct retry *r)
+static void retry_go_on(struct retry *r)
 {
     if (!loop_timer_is_running(&r->run_later))
         loop_schedule(queue_home(r->queue), &r->run);
@@ -226,11 +229,12 @@ static void retry_wake(void *arg)
 {
     struct retry *r = arg;
     if (!r->has_walked)
-        go_on(r);
+        retry_go_on(r);
 }
 
 bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret)
 {
+    departures_assert_home(q);
     if (retry_of(q) || queue_is_deleted(q))
         return false;
     struct retry *r = lv_calloc(1, sizeof *r);
@@ -238,11 +242,11 @@ bool retry_start(struct queue *q, const struct retry_options *options, struct re
     r->queue = q;
     r->options = *options;
     loop_task_init(&r->run, retry_run);
-    loop_timer_init(&r->run_later, run_later);
+    loop_timer_init(&r->run_later, retry_run_later);
     r->browse =
         browse_open(q, &(struct browse_options){.is_bounded = true, .wake = retry_wake, .arg = r});
     departures_of(q)->retry = r;
-    go_on(r);
+    retry_go_on(r);
     *ret = r;
     return true;
 }
@@ -256,14 +260,15 @@ void retry_unref(struct retry **retry)
 {
     struct retry *r = *retry;
     *retry = NULL;
+    lv_assert(!r || r->refs > 0);
     if (r && --r->refs == 0)
         free(r);
 }
 
-static void end_if_done(struct retry *r)
+static void retry_end_if_done(struct retry *r)
 {
     struct queue *q = r->queue;
-    if (!r->has_walked || r->flying > 0)
+    if (!r->has_walked || r->flights > 0)
         return;
     loop_unschedule(queue_home(q), &r->run);
     loop_timer_stop(queue_home(q), &r->run_later);
@@ -279,11 +284,12 @@ static void end_if_done(struct retry *r)
 
 void queue_retry_stop(struct queue *q)
 {
+    departures_assert_home(q);
     struct retry *r = retry_of(q);
     if (!r)
         return;
     r->progress.is_gone = true;
     r->has_walked = true;
     browse_close(&r->browse);
-    end_if_done(r);
+    retry_end_if_done(r);
 }

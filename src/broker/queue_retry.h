@@ -1,16 +1,17 @@
-/* Dead letters go back to where they came from: an operator's wish, once what made them die is
+/* Retrying dead letters: an operator sends them back to where they came from, once the cause is
  * mended.
  *
- * A walk over what is ready when it begins, in memory and on disk (browse.h). A message whose
- * newest x-death names a queue that is there goes straight to that queue, under the exchange and
- * routing key by which it had come there; when that queue is gone, by that exchange and those
- * keys to wherever they lead. It is forwarded (forward.h): it stays in its queue, unacked, until
- * the other one has it safely, so a crash in between may double it, and loses nothing.
+ * A retry walks over the messages that are ready when it begins, in memory and on disk (browse.h).
+ * If the queue named in a message's newest x-death exists, the message is published to that queue,
+ * under the exchange and routing key it had there; otherwise to that exchange with the keys it had.
+ * It is forwarded (forward.h): it stays in its queue, unacknowledged, until the other one has it
+ * safely, so a crash may duplicate it, and loses nothing.
  *
- * Messages stay that are no dead letters, that died in this very queue, that have nowhere to go
- * any more, and those that the queue they came from refuses.
+ * A message stays where it is if it is not a dead letter, died in this very queue, has no route, or
+ * is refused by the queue it came from.
  *
- * One retry a queue at a time. Everything at the queue's home, but where it says otherwise. */
+ * A queue has one retry at a time. All functions are called at the queue's home unless they say
+ * otherwise. */
 #ifndef LEVERET_BROKER_QUEUE_RETRY_H
 #define LEVERET_BROKER_QUEUE_RETRY_H
 
@@ -19,29 +20,30 @@
 struct retry; /* see queue_retry.c */
 
 struct retry_options {
-    uint64_t limit; /* so many are moved at most */
-    bool keep_history;
+    uint64_t limit;    /* at most this many are moved */
+    bool keep_history; /* x-death stays in the header */
 };
 
 struct retry_progress {
     uint64_t moved;
     uint64_t stayed;
     bool is_over;
-    bool is_gone; /* ... because the queue was deleted */
+    bool is_gone; /* over because the queue was deleted */
 };
 
-/* Begins. The caller owns *ret, and may give it up at any time: the retry goes on. False:
- * another one is under way, or the queue is deleted. */
+/* Begins a retry. The caller owns *ret, and may drop it at any time: the retry goes on. Returns
+ * false if one is under way, or the queue is deleted. */
 bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret);
 
 struct retry_progress retry_progress(const struct retry *retry);
 
-/* Clears the pointer; NULL is fine. Home, or after the loops have stopped. */
+/* Drops the caller's reference and clears the pointer; NULL is fine. Home, or after the loops have
+ * stopped. */
 void retry_unref(struct retry **retry);
 
-/* --- for queue.c ------------------------------------------------------------------------------ */
+/* --- for queue_ops.c -------------------------------------------------------------------------- */
 
-/* The queue is deleted: nothing more is begun. Before forward_stop(). */
+/* Ends the walk of a retry, as the queue is deleted. Before forward_stop(). */
 void queue_retry_stop(struct queue *q);
 
 #endif

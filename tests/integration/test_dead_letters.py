@@ -184,7 +184,7 @@ def test_what_nobody_can_take_is_counted_and_shown_and_the_log_says_why(own_brok
         return dict(line.split('\t', 1) for line in listed.splitlines())['q']
 
     def said(why):
-        return broker.log().count(f"queue 'q' in vhost '/': dead letters cannot go on: {why}")
+        return broker.log().count(f"queue 'q' in vhost '/': dead letters cannot be delivered: {why}")
 
     with Peer(broker.address) as peer:
         peer.declare('q', durable=True, arguments=at_least_once('x', 'end'))
@@ -203,7 +203,7 @@ def test_what_nobody_can_take_is_counted_and_shown_and_the_log_says_why(own_brok
         eventually(lambda: counts() == '2\t0\t2\t16\t16')
         assert [eventually(lambda: peer.get('end')).body for _ in range(3)] == [f'letter {n}'.encode() for n in range(3)]
         eventually(lambda: counts() == '0\t0\t0\t0\t0')
-        eventually(lambda: 'the dead letters that were kept have gone on' in broker.log())
+        eventually(lambda: 'the dead letters that were kept have been delivered' in broker.log())
         assert said('') == 3, broker.log()
 
 

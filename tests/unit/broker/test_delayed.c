@@ -179,7 +179,6 @@ static void half_of_an_exchange_is_made_whole_after_a_crash(void **state)
     (void)state;
     struct lv_buffer arguments = {0};
     table_add_str(&arguments, "x-delayed-type", "direct");
-    loop_sim_enter(loops_at(w.loops, 0));
     exchange_restore(w.vhost,
                      &(struct exchange_declaration){.name = slice_str("alone"),
                                                     .type = slice_str(DELAYED_TYPE),
@@ -195,7 +194,6 @@ static void half_of_an_exchange_is_made_whole_after_a_crash(void **state)
         queue_restore(w.vhost, slice_str("amq.delayed-whole"), durable, SLICE_EMPTY, 71);
     queue_restore(w.vhost, slice_str("amq.delayed-orphan"), durable, SLICE_EMPTY, 72);
     delayed_restore_end(w.broker);
-    loop_sim_enter(NULL);
     loop_sim_settle(w.loops);
     assert_ptr_equal(exchange_find(w.vhost, slice_str("whole"))->delayed, whole);
     assert_null(queue_find(w.vhost, slice_str("amq.delayed-orphan")));

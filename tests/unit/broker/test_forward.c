@@ -59,7 +59,7 @@ static bool is_target(struct queue *q, const struct forward *f, const struct mes
     return !only_target || slice_is(queue_name(target), only_target);
 }
 
-static const struct forward_rules rules = {.make = make, .is_target = is_target, .done = done};
+static const struct forward_ops ops = {.make = make, .is_target = is_target, .done = done};
 
 static struct queue *declare(struct loop *home, const char *name, bool durable)
 {
@@ -88,7 +88,7 @@ static void start(uint64_t position, struct message *m, bool must_arrive)
     struct forward f = {.position = position, .message = m, .must_arrive = must_arrive};
     loop_sim_enter(here);
     is_starting = true;
-    forward_start(source, &rules, &f);
+    forward_start(source, &ops, &f);
     is_starting = false;
     loop_sim_enter(NULL);
 }
