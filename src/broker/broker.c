@@ -13,6 +13,7 @@
 
 struct broker *broker_create(struct loops *loops, struct definitions *definitions)
 {
+    lv_assert(!loop_current()); /* before the loops start */
     struct broker *broker = lv_calloc(1, sizeof *broker);
     topology_init(&broker->topology, loops, definitions);
     broker->topology.queue_ops_for = queue_ops_for;
@@ -30,9 +31,10 @@ void broker_free(struct broker **broker)
     *broker = NULL;
     if (!b)
         return;
+    lv_assert(!loop_current()); /* the loops have stopped */
     events_stop(&b->topology.events);
     lv_rcu_register_thread();
-    b->topology.definitions = NULL; /* everything stays as it is stored */
+    b->topology.definitions = NULL; /* what is discarded from here on stays stored */
     struct lv_table_iter it;
     for (struct lv_table_node *node = lv_table_first(b->topology.vhosts, &it); node;
          node = lv_table_next(b->topology.vhosts, &it))

@@ -1,5 +1,5 @@
-/* The broker: the topology, and what belongs to no vhost beside it: policies' lock, global
- * parameters, alarms. */
+/* The broker: the topology, and what belongs to no vhost: the policy lock, global parameters,
+ * alarms. */
 #ifndef LEVERET_BROKER_BROKER_H
 #define LEVERET_BROKER_BROKER_H
 
@@ -11,25 +11,27 @@ struct parameter_list;
 
 struct broker {
     struct topology topology;
-    pthread_mutex_t policy_lock;       /* held while policies change and are applied; taken first */
+    pthread_mutex_t policy_lock;       /* held while policies change and are applied; taken before
+                                          the topology lock */
     struct parameter_list *globals;    /* parameters.h; under the topology lock */
-    struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter says one */
-    /* Set while an alarm is on: publishers are held back (session/ asks). Bit set of
-     * BROKER_ALARM_... */
-    _Atomic unsigned alarms;
-    /* More memory is used than queues should be left with: they page out what they can. */
-    _Atomic bool is_short_of_memory;
+    struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter sets one */
+    _Atomic unsigned alarms;           /* bits of BROKER_ALARM_...: those that are on; session/ then
+                                          holds publishers back */
+    _Atomic bool is_short_of_memory;   /* queues page out what they can */
 };
 
 enum {
     BROKER_ALARM_MEMORY = 1,
     BROKER_ALARM_DISK = 2,  /* less free than the limit */
     BROKER_ALARM_LOG = 4,   /* no room for the log's next file */
-    BROKER_ALARM_STORE = 8, /* writing failed: nothing persistent is taken any more */
+    BROKER_ALARM_STORE = 8, /* a write failed: persistent messages are refused */
 };
 
+/* Creates a broker without vhosts. Borrows both; definitions may be NULL: then nothing is durable.
+ * Before the loops start. */
 struct broker *broker_create(struct loops *loops, struct definitions *definitions);
-/* After the loops have stopped. Clears the pointer. NULL is fine. */
+/* Frees the broker with all its vhosts, and leaves the definitions as they are stored. After the
+ * loops have stopped. Clears the pointer. NULL is fine. */
 void broker_free(struct broker **broker);
 
 static inline struct events *broker_events(struct broker *broker)
@@ -37,7 +39,7 @@ static inline struct events *broker_events(struct broker *broker)
     return &broker->topology.events;
 }
 
-/* The broker that the vhost is part of. Any thread. */
+/* Returns the broker that the vhost belongs to. Any thread. */
 static inline struct broker *vhost_broker(const struct vhost *vhost)
 {
     return lv_container_of(vhost->topology, struct broker, topology);

@@ -1,12 +1,11 @@
-/* Ties a journal to its broker: queues to restore, loops, and the alarm of a store that has
- * failed. */
+/* Connects a journal with its broker: loops, queues to restore, and the alarm of a failed store. */
 #include "broker/broker_journal.h"
 
 #include "broker/event_exchange.h"
 #include "queue/restore.h"
 
-/* For good. Any loop. */
-static void set_alarm(void *arg)
+/* Sets the alarm, which is never cleared. Any loop. */
+static void alarm_set(void *arg)
 {
     struct broker *broker = arg;
     if (!(atomic_fetch_or(&broker->alarms, BROKER_ALARM_STORE) & BROKER_ALARM_STORE))
@@ -20,7 +19,7 @@ int broker_open_journal(struct broker *broker, const struct journal_options *opt
     all.loops = broker->topology.loops;
     all.restorer = restore_begin(&broker->topology);
     all.is_short_of_memory = &broker->is_short_of_memory;
-    all.on_failure = set_alarm;
+    all.on_failure = alarm_set;
     all.failure_arg = broker;
     return journal_open(&all, ret);
 }

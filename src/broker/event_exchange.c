@@ -1,6 +1,6 @@
-/* An event travels to loop 0 as a key and a table, which is complete but for the time: loop 0
- * adds that when it publishes. The message is persistent, as the plugin's are, and its timestamp
- * is in seconds. */
+/* An event is mailed to loop 0 as a key and a table of headers. Loop 0 adds the time when it
+ * publishes. The message is persistent, as those of RabbitMQ's plugin are, and its timestamp is in
+ * seconds. */
 #include "broker/event_exchange.h"
 
 #include <stdlib.h>
@@ -20,6 +20,7 @@ static void event_publish(struct loop *loop, struct broker *broker, struct event
     struct vhost *vhost = vhost_find(&broker->topology, slice_str(broker->topology.event_vhost));
     uint64_t now_ms = loop_wall_ms(loop);
     struct table_writer w;
+    lv_assert(loop_index(loop) == 0);
     if (!vhost)
         return;
     table_begin(&w, &event->headers);
@@ -37,7 +38,7 @@ static void event_publish(struct loop *loop, struct broker *broker, struct event
         system_message_publish(loop, vhost, &m);
 }
 
-static void publish_mail(struct loop *at, struct mail *mail)
+static void event_arrives(struct loop *at, struct mail *mail)
 {
     struct event *event = mail->b;
     event_publish(at, mail->a, event);
@@ -45,8 +46,8 @@ static void publish_mail(struct loop *at, struct mail *mail)
     free(event);
 }
 
-/* Any thread. */
-static void send_to_loop_0(struct events *events, const char *key, struct lv_buffer *headers)
+/* Takes the headers. Any thread. */
+static void event_mail(struct events *events, const char *key, struct lv_buffer *headers)
 {
     struct topology *topology = lv_container_of(events, struct topology, events);
     struct event *event = lv_malloc(sizeof *event);
@@ -55,7 +56,7 @@ static void send_to_loop_0(struct events *events, const char *key, struct lv_buf
     struct loop *from = loop_current();
     struct loop *to = loops_at(topology->loops, 0);
     struct mail mail = {
-        .deliver = publish_mail,
+        .deliver = event_arrives,
         .a = lv_container_of(topology, struct broker, topology),
         .b = event,
     };
@@ -67,7 +68,8 @@ static void send_to_loop_0(struct events *events, const char *key, struct lv_buf
 
 void event_exchange_begin(struct broker *broker)
 {
-    broker->topology.events.publish = send_to_loop_0;
+    lv_assert(!broker->topology.events.publish);
+    broker->topology.events.publish = event_mail;
 }
 
 void event_alarm(struct broker *broker, const char *source, bool is_set)

@@ -4,11 +4,11 @@
 
 #include "broker/broker.h"
 
-/* The broker's events are published from here on, once something is bound to the exchange.
- * Before the loops start. */
+/* Publishes the broker's events from here on, while something is bound to the exchange. Once,
+ * before the loops start. */
 void event_exchange_begin(struct broker *broker);
 
-/* The event that an alarm was set or cleared: "memory", "disk", "log", "store". Any thread. */
+/* Emits alarm.set or alarm.cleared; `source` is "memory", "disk", "log" or "store". Any thread. */
 void event_alarm(struct broker *broker, const char *source, bool is_set);
 
 #endif

@@ -1,5 +1,5 @@
-/* Exchanges get their policies and, where they delay, their queues from here; and
- * x-recent-history publishes what it remembers through here, without deduplication or trace. */
+/* What the broker does for exchanges: it finds their policies, creates the queues of those that
+ * delay messages, and publishes what x-recent-history replays, without deduplication or trace. */
 #include "broker/exchange_hooks.h"
 
 #include "base/assert.h"

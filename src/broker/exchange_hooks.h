@@ -1,4 +1,4 @@
-/* What exchanges ask of the broker (topology/exchange.h). */
+/* What the broker does for exchanges (topology/exchange.h). */
 #ifndef LEVERET_BROKER_EXCHANGE_HOOKS_H
 #define LEVERET_BROKER_EXCHANGE_HOOKS_H
 

@@ -1,11 +1,11 @@
-/* Limits as JSON: what is wrong with them, and how a vhost's are set. */
+/* Limits as JSON: they are checked, and a vhost's are set. */
 #include "broker/limits.h"
 
 #include <string.h>
 
 #include "wire/erlang_json.h"
 
-/* In the order in which complaints about them come. */
+/* In the order in which RabbitMQ checks them. */
 const char *const vhost_limit_names[] = {"max-queues", "max-connections", NULL};
 
 static int64_t limit_of(const json_t *object, const char *name)

@@ -1,5 +1,6 @@
-/* Limits: how many connections and queues a vhost may have. As JSON an object of numbers by names;
- * a number below 0 is no limit. Users' limits (auth/auth.h) are checked by the same rule. */
+/* The limits of a vhost: how many connections and queues it may have. They come as a JSON object of
+ * integers by name; a negative one means no limit. Users' limits (auth/auth.h) are checked here
+ * too. */
 #ifndef LEVERET_BROKER_LIMITS_H
 #define LEVERET_BROKER_LIMITS_H
 
@@ -8,14 +9,15 @@
 #include "base/buffer.h"
 #include "topology/vhost_limits.h"
 
-/* The limits of this object hold from now on; what it does not name has none. NULL: no limits. */
+/* Sets the limits to those of this object; what it does not name is not limited. NULL: nothing is.
+ * Any thread; takes effect at once. */
 void vhost_limits_set(struct vhost_limits *limits, const json_t *object);
 
-/* The names that vhosts' limits may have, ended by NULL. */
+/* The names that a vhost's limits may have, ended by NULL. */
 extern const char *const vhost_limit_names[];
 
-/* Whether the object has numbers under these names and nothing else. Appends a line in RabbitMQ's
- * words for each thing that is wrong; `subject` is how it calls the whole. */
+/* Returns whether the object has integers under these names and nothing else. Appends a line in
+ * RabbitMQ's words for each thing that is wrong; `subject` is what those lines call the object. */
 bool limits_check(json_t *object, const char *const *names, const char *subject,
                   struct lv_buffer *reason);
 

@@ -1,4 +1,4 @@
-/* An operator policy as a runtime parameter: what is wanted of its value, and what it does. */
+/* Operator policies as runtime parameters: their value is checked, set as a policy, and listed. */
 #include "broker/operator_parameter.h"
 
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 #include "broker/policy.h"
 #include "wire/erlang_json.h"
 
-static bool member_need(json_t *value, const char *key, struct slice name, struct lv_buffer *reason)
+static bool check_member(json_t *value, const char *key, struct slice name,
+                         struct lv_buffer *reason)
 {
     if (json_object_get(value, key))
         return true;
@@ -40,9 +41,9 @@ static bool check_members(json_t *value, struct slice name, struct lv_buffer *re
         lv_buffer_printf(reason, " in %.*s\n", SLICE_ARG(name));
     }
     json_decref(unknown);
-    bool has_definition = member_need(value, "definition", name, reason);
-    bool has_pattern = member_need(value, "pattern", name, reason);
-    bool has_priority = member_need(value, "priority", name, reason);
+    bool has_definition = check_member(value, "definition", name, reason);
+    bool has_pattern = check_member(value, "pattern", name, reason);
+    bool has_priority = check_member(value, "priority", name, reason);
     bool is_text = check_type(value, "apply-to", JSON_STRING, "binary", reason) &&
                    check_type(value, "pattern", JSON_STRING, "binary", reason);
     bool is_number = check_type(value, "priority", JSON_INTEGER, "a number", reason);
@@ -80,7 +81,7 @@ struct visiting {
     void *arg;
 };
 
-static void visit_policy(void *arg, const struct definition_policy *row)
+static void policy_visit_as_parameter(void *arg, const struct definition_policy *row)
 {
     const struct visiting *v = arg;
     json_t *value = json_object();
@@ -102,5 +103,5 @@ static void visit_policy(void *arg, const struct definition_policy *row)
 void operator_parameter_each(struct vhost *vhost, parameter_visit *visit, void *arg)
 {
     struct visiting v = {visit, arg};
-    policy_each(vhost, POLICY_OPERATOR, visit_policy, &v);
+    policy_each(vhost, POLICY_OPERATOR, policy_visit_as_parameter, &v);
 }

@@ -1,4 +1,4 @@
-/* Runtime parameters: the table of components, the lists of vhosts, and what is stored of them. */
+/* Runtime parameters: the table of components, the list of each vhost, and its changes. */
 #include "broker/parameters.h"
 
 #include <jansson.h>
@@ -16,7 +16,7 @@
 #include "topology/vhost.h"
 #include "wire/erlang_json.h"
 
-/* Immutable. A global one has no component. */
+/* Immutable. The component of a global parameter is empty. */
 struct parameter {
     struct slice component;
     struct slice name;
@@ -45,7 +45,7 @@ static void apply_vhost_limits(struct vhost *vhost, struct slice name, const jso
 static const struct component {
     const char *name;
     bool (*check)(struct slice name, json_t *value, struct lv_buffer *reason);
-    /* The lock is held; NULL: it has been cleared. */
+    /* Puts the value into effect; NULL: it was cleared. The lock is held. */
     void (*apply)(struct vhost *vhost, struct slice name, const json_t *value);
 } components[] = {
     {"vhost-limits", check_vhost_limits, apply_vhost_limits},
@@ -97,6 +97,7 @@ static int parameter_compare(const struct parameter *p, struct slice component, 
     return order ? order : slice_compare(p->name, name);
 }
 
+/* Returns where the parameter is in the list, or would be inserted. */
 static size_t list_index(const struct parameter_list *list, struct slice component,
                          struct slice name)
 {
@@ -106,7 +107,7 @@ static size_t list_index(const struct parameter_list *list, struct slice compone
     return at;
 }
 
-/* False when there is none. */
+/* Frees the parameter. Returns false if there is none. */
 static bool list_remove(struct parameter_list *list, struct slice component, struct slice name)
 {
     size_t at = list_index(list, component, name);
@@ -118,7 +119,7 @@ static bool list_remove(struct parameter_list *list, struct slice component, str
     return true;
 }
 
-/* Whether it says the same. */
+/* Returns whether the list has the parameter with the same value. */
 static bool list_has(const struct parameter_list *list, const struct parameter *p)
 {
     size_t at = list_index(list, p->component, p->name);
@@ -126,7 +127,7 @@ static bool list_has(const struct parameter_list *list, const struct parameter *
            slice_equal(list->items[at]->value, p->value);
 }
 
-/* Takes the parameter, which replaces the one of that name. */
+/* Takes the parameter, which replaces any of that name. */
 static void list_put(struct parameter_list *list, struct parameter *p)
 {
     list_remove(list, p->component, p->name);
@@ -137,7 +138,7 @@ static void list_put(struct parameter_list *list, struct parameter *p)
     list->count++;
 }
 
-/* --- a vhost's -------------------------------------------------------------------------------- */
+/* --- of a vhost ------------------------------------------------------------------------------- */
 
 static json_t *value_parse(struct slice text)
 {
@@ -178,7 +179,7 @@ static int parameter_store(struct vhost *vhost, const struct component *c, struc
     return 0;
 }
 
-static int refuse_component(struct slice component, struct lv_buffer *reason)
+static int component_refuse(struct slice component, struct lv_buffer *reason)
 {
     lv_buffer_printf(reason, "component %.*s not found\n", SLICE_ARG(component));
     return ERR_INVALID;
@@ -188,6 +189,7 @@ int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
                   struct lv_buffer *reason, struct durable_done done)
 {
     const struct component *c = component_find(row->component);
+    lv_assert(!loop_current());
     if (slice_is(row->component, "policy"))
         return ERR_REFUSED;
     json_t *value = value_parse(row->value);
@@ -197,7 +199,7 @@ int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
     if (slice_is(row->component, OPERATOR_COMPONENT))
         err = operator_parameter_set(vhost, row->name, value, reason, done);
     else if (!c)
-        err = refuse_component(row->component, reason);
+        err = component_refuse(row->component, reason);
     else if (!c->check(row->name, value, reason))
         err = ERR_INVALID;
     else
@@ -211,6 +213,7 @@ int parameter_clear(struct vhost *vhost, struct slice component, struct slice na
 {
     const struct component *c = component_find(component);
     struct durable_changes changes;
+    lv_assert(!loop_current());
     if (slice_is(component, OPERATOR_COMPONENT))
         return policy_clear(vhost, name, POLICY_OPERATOR, done);
     topology_lock(vhost->topology);
@@ -235,7 +238,7 @@ void parameter_restore(struct vhost *vhost, const struct definition_parameter *r
     struct lv_buffer reason = {0};
     json_t *value = value_parse(row->value);
     if (!value) {
-        log_warning("parameter '%.*s' of component '%.*s' in vhost '%.*s' is skipped: it is no "
+        log_warning("parameter '%.*s' of component '%.*s' in vhost '%.*s' is skipped: it is not "
                     "JSON",
                     SLICE_ARG(row->name), SLICE_ARG(row->component), SLICE_ARG(row->vhost));
         return;
@@ -245,11 +248,12 @@ void parameter_restore(struct vhost *vhost, const struct definition_parameter *r
     if (c && c->check(row->name, value, &reason))
         c->apply(vhost, row->name, value);
     topology_unlock(vhost->topology);
-    if (reason.n > 0 || !c)
+    if (!c)
+        lv_buffer_printf(&reason, "its component is unknown\n");
+    if (reason.n > 0)
         log_warning("parameter '%.*s' of component '%.*s' in vhost '%.*s' has no effect: %.*s",
                     SLICE_ARG(row->name), SLICE_ARG(row->component), SLICE_ARG(row->vhost),
-                    c ? (int)reason.n - 1 : 27,
-                    c ? (const char *)reason.p : "the component is not known");
+                    (int)reason.n - 1, (const char *)reason.p);
     json_decref(value);
     lv_buffer_free(&reason);
 }
@@ -282,8 +286,9 @@ static void cluster_name_free(struct lv_rcu_head *head)
     free(lv_container_of(head, struct cluster_name, rcu));
 }
 
-/* The lock is held. What is no string is no name. */
-static void apply_global(struct broker *broker, struct slice name, const json_t *value)
+/* Puts a global parameter into effect; NULL: it was cleared. A cluster_name that is not a string
+ * counts as not set. The lock is held. */
+static void global_apply(struct broker *broker, struct slice name, const json_t *value)
 {
     struct cluster_name *fresh = NULL;
     if (!slice_is(name, "cluster_name"))
@@ -305,9 +310,10 @@ struct slice cluster_name_now(struct broker *broker, const char *configured)
     return name ? slice_of(name->bytes, name->n) : slice_str(configured);
 }
 
-/* Submits under the lock, gives it back, and says what is done already. Takes the change. */
-static void end_global(struct broker *broker, struct definition_change *change,
-                       struct durable_done done)
+/* Submits the change, which it takes, and unlocks the topology. Calls `done` itself if nothing is
+ * stored. */
+static void global_change_end(struct broker *broker, struct definition_change *change,
+                              struct durable_done done)
 {
     bool is_stored = broker->topology.definitions != NULL;
     if (is_stored)
@@ -322,6 +328,7 @@ static void end_global(struct broker *broker, struct definition_change *change,
 int global_parameter_set(struct broker *broker, struct slice name, struct slice value,
                          struct durable_done done)
 {
+    lv_assert(!loop_current());
     json_t *json = value_parse(value);
     if (!json)
         return ERR_FORMAT;
@@ -330,21 +337,22 @@ int global_parameter_set(struct broker *broker, struct slice name, struct slice 
     const struct definition_global_parameter row = {name, p->value};
     struct definition_change *change = definition_put_global_parameter(&row);
     list_put(broker->globals, p);
-    apply_global(broker, name, json);
-    end_global(broker, change, done);
+    global_apply(broker, name, json);
+    global_change_end(broker, change, done);
     json_decref(json);
     return 0;
 }
 
 int global_parameter_clear(struct broker *broker, struct slice name, struct durable_done done)
 {
+    lv_assert(!loop_current());
     topology_lock(&broker->topology);
     if (!list_remove(broker->globals, SLICE_EMPTY, name)) {
         topology_unlock(&broker->topology);
         return ERR_NOT_FOUND;
     }
-    apply_global(broker, name, NULL);
-    end_global(broker, definition_delete_global_parameter(name), done);
+    global_apply(broker, name, NULL);
+    global_change_end(broker, definition_delete_global_parameter(name), done);
     return 0;
 }
 
@@ -352,12 +360,12 @@ void global_parameter_restore(struct broker *broker, const struct definition_glo
 {
     json_t *json = value_parse(row->value);
     if (!json) {
-        log_warning("global parameter '%.*s' is skipped: it is no JSON", SLICE_ARG(row->name));
+        log_warning("global parameter '%.*s' is skipped: it is not JSON", SLICE_ARG(row->name));
         return;
     }
     topology_lock(&broker->topology);
     list_put(broker->globals, parameter_make(SLICE_EMPTY, row->name, json));
-    apply_global(broker, row->name, json);
+    global_apply(broker, row->name, json);
     topology_unlock(&broker->topology);
     json_decref(json);
 }

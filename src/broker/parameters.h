@@ -1,10 +1,8 @@
-/* Runtime parameters: values (JSON) by component and name in a vhost; and global ones, by name
- * alone.
+/* Runtime parameters: JSON values by component and name in a vhost; and global ones, by name alone.
  *
- * What a value of a component may be and what it does is a row of the table in parameters.c. A
- * value of a component that is not known is refused, but kept when it comes out of the
- * definitions. Operator policies are a component, too: they are set, cleared and listed here as
- * well. */
+ * A row of the table in parameters.c says which values a component may have and what they do. A
+ * value of an unknown component is refused, but kept if it comes out of the definitions. Operator
+ * policies are a component too: they may also be set, cleared and listed here. */
 #ifndef LEVERET_BROKER_PARAMETERS_H
 #define LEVERET_BROKER_PARAMETERS_H
 
@@ -20,32 +18,38 @@ struct parameter_list {
     size_t count;
 };
 
+/* Frees all parameters and empties the list. The lock is held, or nobody else knows the list. */
 void parameters_free(struct parameter_list *list);
 
-/* --- a vhost's: any thread that is no loop and is registered with RCU ------------------------- */
+/* --- of a vhost: called on threads that are no loop's and are registered with RCU ------------- */
 
-/* 0: it is in effect, and `done` will be called once it is durable, or has been. Negative, and
- * `done` is not called: ERR_EXISTS: it is set already, as it is. ERR_FORMAT: no JSON.
- * ERR_NOT_FOUND: the vhost has been deleted. ERR_REFUSED: it is the component "policy", which
- * has its own commands. ERR_INVALID: `reason` gets a line for each thing that is wrong, in
- * RabbitMQ's words. */
+/* Sets a parameter. Returns 0 if it is in effect: `done` is called when it is durable, perhaps
+ * before this returns. Else `done` is not called, and the result is
+ *   - ERR_EXISTS: it has this value already;
+ *   - ERR_FORMAT: the value is not JSON;
+ *   - ERR_NOT_FOUND: the vhost has been deleted;
+ *   - ERR_REFUSED: the component is "policy", which has its own commands;
+ *   - ERR_INVALID: `reason` gets a line in RabbitMQ's words for each thing that is wrong. */
 int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
                   struct lv_buffer *reason, struct durable_done done);
-/* ERR_NOT_FOUND: there is none. */
+/* Clears a parameter. Returns 0 as parameter_set() does, or ERR_NOT_FOUND. */
 int parameter_clear(struct vhost *vhost, struct slice component, struct slice name,
                     struct durable_done done);
-/* Recovery. A value that cannot be used is logged, kept, and has no effect. */
+/* Puts a parameter from the definitions into effect without storing it. A value that is not JSON is
+ * logged and skipped; one that its component does not accept is logged and kept without effect.
+ * Before the loops start. */
 void parameter_restore(struct vhost *vhost, const struct definition_parameter *row);
 
-/* Visits them by component and name, operator policies behind them. The row is borrowed for the
- * call, which must not call back into the broker. An empty component means every one. Takes the
- * lock. */
+/* Visits the parameters of a component in the order of component and name, operator policies last.
+ * An empty component means all. The row is borrowed for the call, which must not call back into the
+ * broker: the lock is held. */
 typedef void parameter_visit(void *arg, const struct definition_parameter *row);
 void parameter_each(struct vhost *vhost, struct slice component, parameter_visit *visit, void *arg);
 
-/* --- global ones: the same threads ------------------------------------------------------------ */
+/* --- global ones: called on the same threads -------------------------------------------------- */
 
-/* ERR_FORMAT: no JSON. Else as above. */
+/* These work as parameter_set(), parameter_clear(), parameter_restore() and parameter_each() do.
+ * Setting fails with ERR_FORMAT alone; a parameter that has the value already is set again. */
 int global_parameter_set(struct broker *broker, struct slice name, struct slice value,
                          struct durable_done done);
 int global_parameter_clear(struct broker *broker, struct slice name, struct durable_done done);
@@ -53,10 +57,11 @@ void global_parameter_restore(struct broker *broker, const struct definition_glo
 typedef void global_parameter_visit(void *arg, const struct definition_global_parameter *row);
 void global_parameter_each(struct broker *broker, global_parameter_visit *visit, void *arg);
 
-/* At the end of the process. */
+/* Frees all of them. After the loops have stopped. */
 void global_parameters_free(struct broker *broker);
 
-/* The global parameter cluster_name, or else `configured`. Valid until the end of the turn. */
+/* Returns the global parameter cluster_name, or `configured` if it is not set. Valid until the end
+ * of the turn. Any loop. */
 struct slice cluster_name_now(struct broker *broker, const char *configured);
 
 #endif

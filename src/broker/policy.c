@@ -1,4 +1,4 @@
-/* A vhost's policies come and go. */
+/* A vhost's policies are checked, set, cleared and listed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "broker/vhost_life.h"
 #include "topology/durable.h"
 
-/* --- what a policy is ------------------------------------------------------------------------- */
+/* --- a policy --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *word;
@@ -23,8 +23,8 @@ static const struct {
     {"streams", APPLIES_TO_STREAM},
 };
 
-/* 0: there is no such word. */
-static unsigned applies_to(struct slice word)
+/* Returns APPLIES_TO_... for this word, or 0 if there is no such word. */
+static unsigned kinds_of(struct slice word)
 {
     for (size_t i = 0; i < sizeof apply_to_words / sizeof *apply_to_words; i++) {
         if (slice_is(word, apply_to_words[i].word))
@@ -55,7 +55,7 @@ static struct policy *policy_make(const struct definition_policy *row, struct pa
         .text = slice_str(json_dumps(definition, JSON_COMPACT | JSON_SORT_KEYS)),
         .pattern = pattern,
         .priority = row->priority,
-        .applies_to = applies_to(row->apply_to) & ~policy_not_for(definition),
+        .applies_to = kinds_of(row->apply_to) & ~policy_not_for(definition),
         .definition = json_incref(definition),
     };
     lv_assert(p->text.p);
@@ -64,8 +64,8 @@ static struct policy *policy_make(const struct definition_policy *row, struct pa
 
 /* --- checking --------------------------------------------------------------------------------- */
 
-/* What the expression library that RabbitMQ has calls it, where ours has another sentence; and how
- * much further ours has read by then. */
+/* Faults of which RabbitMQ's expression library says another sentence than ours; and how much
+ * further ours has read by then. */
 static const struct {
     int number;
     const char *text;
@@ -94,8 +94,8 @@ static const char *fault_text(const struct pattern_fault *fault, size_t *ret_off
 
 enum { ERLANG_COLUMNS_MAX = 78 };
 
-/* The sentence breaks as Erlang breaks a tuple that does not fit its line. */
-static void put_pattern_fault(struct lv_buffer *reason, const struct pattern_fault *fault)
+/* Appends the fault, broken as Erlang breaks a tuple that does not fit its line. */
+static void pattern_fault_put(struct lv_buffer *reason, const struct pattern_fault *fault)
 {
     static const char sentence[] = "pattern should be regular expression but is invalid: ";
     struct lv_buffer text = {0};
@@ -117,11 +117,11 @@ static bool check_pattern(struct slice text, struct pattern **ret, struct lv_buf
     struct pattern_fault fault;
     if (pattern_compile_or_say(text, ret, &fault) == 0)
         return true;
-    put_pattern_fault(reason, &fault);
+    pattern_fault_put(reason, &fault);
     return false;
 }
 
-/* Everything that is wrong is said, a line each. */
+/* Appends a line to `reason` for each thing that is wrong. *ret_pattern is set on success. */
 static bool check_row(const struct definition_policy *row, json_t *definition,
                       struct pattern **ret_pattern, struct lv_buffer *reason)
 {
@@ -131,7 +131,7 @@ static bool check_row(const struct definition_policy *row, json_t *definition,
     else
         is_fine = policy_check_definition(
             definition, row->is_operator ? POLICY_OPERATOR : POLICY_ORDINARY, reason);
-    if (applies_to(row->apply_to) == 0) {
+    if (kinds_of(row->apply_to) == 0) {
         lv_buffer_printf(reason,
                          "apply-to '%.*s' unrecognised; should be 'queues', 'exchanges' or 'all'\n",
                          SLICE_ARG(row->apply_to));
@@ -163,7 +163,7 @@ static void list_insert(struct policy_list *list, struct policy *p)
     list->count++;
 }
 
-/* Whether a policy of this name says the same. */
+/* Returns whether the list has this policy already, with the same contents. */
 static bool list_has(const struct policy_list *list, const struct policy *p)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -176,7 +176,7 @@ static bool list_has(const struct policy_list *list, const struct policy *p)
     return false;
 }
 
-/* Takes it out; NULL when there is none. */
+/* Removes and returns the policy of this name, or returns NULL. */
 static struct policy *list_take(struct policy_list *list, struct slice name)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -215,7 +215,7 @@ static void policy_row(const struct policy *p, struct slice vhost, struct defini
     };
 }
 
-static int by_name(const void *a, const void *b)
+static int policy_compare_names(const void *a, const void *b)
 {
     return slice_compare((*(struct policy *const *)a)->name, (*(struct policy *const *)b)->name);
 }
@@ -227,7 +227,7 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
     struct policy **sorted = lv_calloc(list->count + 1, sizeof(struct policy *));
     for (size_t i = 0; i < list->count; i++)
         sorted[i] = list->items[i];
-    qsort(sorted, list->count, sizeof *sorted, by_name);
+    qsort(sorted, list->count, sizeof *sorted, policy_compare_names);
     for (size_t i = 0; i < list->count; i++) {
         struct definition_policy row;
         policy_row(sorted[i], vhost_name(vhost), &row);
@@ -239,7 +239,8 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* A change under both locks: what is stored, and what went. */
+/* A change under both locks: what is stored, and the policy that is replaced or cleared, or NULL.
+ */
 struct policy_change {
     struct vhost *vhost;
     struct durable_changes durable;
@@ -248,22 +249,23 @@ struct policy_change {
 
 static void change_begin(struct policy_change *c, struct vhost *vhost)
 {
+    lv_assert(!loop_current()); /* loops must not wait for the policy lock */
     *c = (struct policy_change){.vhost = vhost};
     pthread_mutex_lock(&vhost_broker(vhost)->policy_lock);
     topology_lock(vhost->topology);
     durable_begin(&c->durable, vhost);
 }
 
-/* Nothing has changed. */
-static int change_refused(struct policy_change *c, int err)
+/* Releases the locks; nothing has changed. Returns the error. */
+static int change_refuse(struct policy_change *c, int err)
 {
     topology_unlock(c->vhost->topology);
     pthread_mutex_unlock(&vhost_broker(c->vhost)->policy_lock);
     return err;
 }
 
-/* `set` is the new policy, NULL when one went. Gives the locks back, and calls `done` where
- * nothing is stored. */
+/* Applies the change, releases the locks, and calls `done` if nothing is stored. `set` is the new
+ * policy, or NULL if one was cleared. */
 static int change_end(struct policy_change *c, const struct policy *set, struct durable_done done)
 {
     enum change_result result = durable_submit(&c->durable, done);
@@ -286,11 +288,11 @@ static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done
     change_begin(&c, vhost);
     if (atomic_load(&vhost->is_deleted)) {
         policy_free(p);
-        return change_refused(&c, ERR_NOT_FOUND);
+        return change_refuse(&c, ERR_NOT_FOUND);
     }
     if (list_has(&vhost->rules->policies[p->kind], p)) {
         policy_free(p);
-        return change_refused(&c, ERR_EXISTS);
+        return change_refuse(&c, ERR_EXISTS);
     }
     c.old = list_take(&vhost->rules->policies[p->kind], p->name);
     list_insert(&vhost->rules->policies[p->kind], p);
@@ -324,7 +326,7 @@ int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
     change_begin(&c, vhost);
     c.old = list_take(&vhost->rules->policies[kind], name);
     if (!c.old)
-        return change_refused(&c, ERR_NOT_FOUND);
+        return change_refuse(&c, ERR_NOT_FOUND);
     if (durable_is_stored(&c.durable))
         durable_add(&c.durable,
                     definition_delete_policy(vhost_name(vhost), name, kind == POLICY_OPERATOR));
@@ -333,7 +335,7 @@ int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
-static void say_skipped(struct vhost *vhost, const struct definition_policy *row, const char *why)
+static void skipped_log(struct vhost *vhost, const struct definition_policy *row, const char *why)
 {
     log_warning("policy '%.*s' in vhost '%.*s' is skipped: %s", SLICE_ARG(row->name),
                 SLICE_ARG(vhost_name(vhost)), why);
@@ -344,11 +346,11 @@ void policy_restore(struct vhost *vhost, const struct definition_policy *row)
     struct pattern *pattern = NULL;
     json_t *definition = json_loadb((const char *)row->definition.p, row->definition.n, 0, NULL);
     if (!json_is_object(definition)) {
-        say_skipped(vhost, row, "its definition is no JSON object");
-    } else if (applies_to(row->apply_to) == 0) {
-        say_skipped(vhost, row, "what it applies to is not known");
+        skipped_log(vhost, row, "its definition is not a JSON object");
+    } else if (kinds_of(row->apply_to) == 0) {
+        skipped_log(vhost, row, "its apply-to is unknown");
     } else if (pattern_compile(row->pattern, &pattern, NULL) < 0) {
-        say_skipped(vhost, row, "its pattern is no regular expression");
+        skipped_log(vhost, row, "its pattern is not a valid regular expression");
     } else {
         struct policy_change c;
         struct policy *p = policy_make(row, pattern, definition);

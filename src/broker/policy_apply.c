@@ -1,12 +1,12 @@
-/* Which policies rule what, and telling it.
+/* Which policies apply to what, and applying them.
  *
- * A queue remembers which policies were found for it, an exchange what rules it; who is ruled by
- * others after a change is told. A policy that is replaced is another one, so whatever it ruled
- * is told, too.
+ * A queue remembers which policies matched it, an exchange its effective policy. After a change,
+ * each queue that other policies match gets its new effective policy by mail; each exchange gets
+ * its own at once. A policy that is replaced counts as another one.
  *
  * However many queues there are, loops do not wait for this: names are matched under the policy
- * lock alone, and the topology lock is held for one queue at a time, if its policies are others
- * now. What is declared meanwhile sees the new policies by itself. */
+ * lock alone, and the topology lock is held for one queue at a time, and only if other policies
+ * match it now. A queue that is declared meanwhile begins with the new policies. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,20 +21,21 @@
 #include "wire/erlang_json.h"
 #include "wire/table_json.h"
 
-/* --- what rules ------------------------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------------------------- */
 
 struct match {
     const struct policy *of[POLICY_KINDS]; /* NULL: none */
 };
 
-static const struct policy *find_match(const struct policy_list *list, struct slice name,
+/* Returns the first policy of the list that applies to such a thing of this name, or NULL. */
+static const struct policy *list_match(const struct policy_list *list, struct slice name,
                                        unsigned what)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct policy *p = list->items[i];
         if (!(p->applies_to & what))
             continue;
-        /* The empty expression is found everywhere; of a permission it means something else. */
+        /* An empty pattern matches every name here; in a permission, the empty one. */
         if (pattern_text(p->pattern).n == 0 || pattern_matches(p->pattern, name))
             return p;
     }
@@ -45,16 +46,17 @@ static struct match match_find(const struct vhost *vhost, struct slice name, uns
 {
     struct match match;
     for (int kind = 0; kind < POLICY_KINDS; kind++)
-        match.of[kind] = find_match(&vhost->rules->policies[kind], name, what);
+        match.of[kind] = list_match(&vhost->rules->policies[kind], name, what);
     return match;
 }
 
-/* A copy of its own, down to the values: they are counted, and the policies' own are freed on
- * another thread than this. */
+/* Returns the merged definition. It is a deep copy: jansson's reference counts are not atomic, and
+ * the policies' own values are freed on another thread. Something matched. */
 static json_t *definition_of(const struct match *match)
 {
     const struct policy *ordinary = match->of[POLICY_ORDINARY];
     const struct policy *operator_s = match->of[POLICY_OPERATOR];
+    lv_assert(ordinary || operator_s);
     if (!ordinary || !operator_s)
         return json_deep_copy((ordinary ? ordinary : operator_s)->definition);
     json_t *merged = policy_merge(ordinary->definition, operator_s->definition);
@@ -63,7 +65,7 @@ static json_t *definition_of(const struct match *match)
     return copy;
 }
 
-/* Something matched. The caller owns the reference. */
+/* The caller owns the reference. Something matched. */
 static struct effective_policy *effective_make(const struct match *match)
 {
     const struct slice *names[POLICY_KINDS];
@@ -72,16 +74,16 @@ static struct effective_policy *effective_make(const struct match *match)
     return effective_policy_make(names, definition_of(match));
 }
 
-/* --- what rules together, made once ----------------------------------------------------------- */
+/* --- effective policies, made once each ------------------------------------------------------- */
 
-/* Until the next change of the vhost's policies. There are as many as there are different
- * matches. */
+/* One for each combination of policies that has matched something since the vhost's policies
+ * last changed. */
 struct policy_pair {
     struct match match;
     struct effective_policy *effective; /* a reference */
 };
 
-/* The caller owns the reference; NULL when nothing matched. */
+/* Returns a reference, which the caller owns, or NULL if nothing matched. */
 static struct effective_policy *effective_of(struct vhost *vhost, const struct match *match)
 {
     struct policy_pairs *pairs = &vhost->rules->policy_pairs;
@@ -107,8 +109,8 @@ void policy_pairs_forget(struct vhost *vhost)
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
-/* What an exchange delays is its own business, and no policy's about queues. */
-static struct match match_queue(const struct queue *q)
+/* No policy applies to the queue of an exchange that delays messages. */
+static struct match queue_match(const struct queue *q)
 {
     if (delayed_is_queue(queue_name(q)))
         return (struct match){0};
@@ -124,7 +126,7 @@ static void match_remember(struct queue *q, const struct match *match)
 
 void policy_begin_queue(struct queue *q)
 {
-    struct match match = match_queue(q);
+    struct match match = queue_match(q);
     match_remember(q, &match);
     queue_begin_policy(q, effective_of(queue_vhost(q), &match));
 }
@@ -134,8 +136,9 @@ static struct slice definition_table(const struct policy *p, struct lv_buffer *s
     return table_from_json(space, p->definition) == 0 ? lv_buffer_slice(space) : SLICE_EMPTY;
 }
 
-/* RabbitMQ tells of the policy that was set, whatever rules the queue now; so does this. */
-static void policy_tell(const struct queue *q, const struct policy *set)
+/* Emits the event. As in RabbitMQ it describes the policy that was set, even if another one applies
+ * to the queue now. */
+static void policy_event(const struct queue *q, const struct policy *set)
 {
     struct broker *broker = vhost_broker(queue_vhost(q));
     bool is_quorum = queue_type(q) == QUEUE_QUORUM;
@@ -156,9 +159,9 @@ static void policy_tell(const struct queue *q, const struct policy *set)
     lv_buffer_free(&space);
 }
 
-static void apply_to_queue(struct queue *q, const struct policy *set)
+static void queue_apply(struct queue *q, const struct policy *set)
 {
-    struct match match = match_queue(q);
+    struct match match = queue_match(q);
     struct effective_policy *effective = NULL;
     if (memcmp(queue_matched_policies(q), match.of, sizeof match.of) == 0)
         return;
@@ -168,7 +171,7 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
         match_remember(q, &match);
         effective = effective_of(queue_vhost(q), &match);
         queue_ref(q);
-        policy_tell(q, set);
+        policy_event(q, set);
     }
     topology_unlock(queue_vhost(q)->topology);
     if (is_there)
@@ -177,20 +180,20 @@ static void apply_to_queue(struct queue *q, const struct policy *set)
 
 /* --- exchanges -------------------------------------------------------------------------------- */
 
-static struct match match_exchange(const struct exchange *x)
+static struct match exchange_match(const struct exchange *x)
 {
     return match_find(x->vhost, exchange_name(x), APPLIES_TO_EXCHANGES);
 }
 
 void policy_begin_exchange(struct exchange *x)
 {
-    struct match match = match_exchange(x);
+    struct match match = exchange_match(x);
     atomic_store_explicit(&x->policy, effective_of(x->vhost, &match), memory_order_release);
 }
 
-static void apply_to_exchange(struct exchange *x)
+static void exchange_apply(struct exchange *x)
 {
-    struct match match = match_exchange(x);
+    struct match match = exchange_match(x);
     struct effective_policy *old = NULL;
     topology_lock(x->vhost->topology);
     if (!x->is_deleted)
@@ -200,18 +203,18 @@ static void apply_to_exchange(struct exchange *x)
     effective_policy_unref(&old);
 }
 
-/* --- all of them ------------------------------------------------------------------------------ */
+/* --- the whole vhost -------------------------------------------------------------------------- */
 
 void policy_apply(struct vhost *vhost, const struct policy *set)
 {
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it))
-        apply_to_queue(queue_of_node(node), set);
+        queue_apply(queue_of_node(node), set);
     node = lv_table_first(vhost->exchanges, &it);
     for (; node; node = lv_table_next(vhost->exchanges, &it))
-        apply_to_exchange(lv_container_of(node, struct exchange, by_name));
-    apply_to_exchange(vhost->default_exchange);
+        exchange_apply(lv_container_of(node, struct exchange, by_name));
+    exchange_apply(vhost->default_exchange);
     topology_lock(vhost->topology);
     topology_moved(vhost->topology);
     topology_unlock(vhost->topology);

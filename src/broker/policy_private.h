@@ -1,9 +1,9 @@
 /* What the files of policies share.
  *
- *   policy.c        a vhost's policies come and go
- *   policy_apply.c  which policy rules what, and telling it
+ *   policy.c        policies are checked, set, cleared and listed
+ *   policy_apply.c  which policy applies to what, and applying it
  *
- * What a definition may say, and what two of them say together, is in topology/policy_keys.h. */
+ * The keys of a definition, and how two definitions are merged, are in topology/policy_keys.h. */
 #ifndef LEVERET_BROKER_POLICY_PRIVATE_H
 #define LEVERET_BROKER_POLICY_PRIVATE_H
 
@@ -20,18 +20,20 @@ struct policy {
     struct slice text; /* the definition, with sorted keys */
     struct pattern *pattern;
     int64_t priority;
-    unsigned applies_to; /* APPLIES_TO_...; less the queue types that cannot do what it says */
+    unsigned applies_to; /* APPLIES_TO_...; without queue types that do not support a key of it */
     json_t *definition;  /* an object */
 };
 
 /* --- policy_apply.c --------------------------------------------------------------------------- */
 
-/* The vhost's policies have changed: `set` is new, or, when it is NULL, one went. Queues and
- * exchanges that are ruled by others now are told, and of queues the event exchange. Policies
- * that were taken out are still alive. The policy lock is held, the topology lock is not. */
+/* Applies a change of the vhost's policies: `set` is new, or NULL if one was cleared. Queues and
+ * exchanges to which other policies apply now get them, and an event is emitted for each such
+ * queue. A policy that was removed is freed only afterwards. The policy lock is held, the topology
+ * lock is not. */
 void policy_apply(struct vhost *vhost, const struct policy *set);
 
-/* What has been made of its policies is made anew when it is needed. The topology lock is held. */
+/* Frees the vhost's effective policies; they are made again when they are needed. The topology lock
+ * is held, or nobody else refers to the vhost. */
 void policy_pairs_forget(struct vhost *vhost);
 
 #endif

@@ -1,8 +1,8 @@
-/* The one way of a message into its queues: publish.h has the order of the calls.
+/* How a message gets into its queues; publish.h has the order of the calls.
  *
- * A message whose bytes still lie in a socket's buffer is not copied as long as nobody keeps it:
- * a queue whose consumer waits for it takes the bytes from there (queue_pass_through()). The
- * first queue that keeps it makes the message, and all others share that one. */
+ * A message whose bytes are still in a socket's buffer is copied only if a queue keeps it: a queue
+ * with a consumer that waits writes the bytes to that consumer's output (queue_pass_through()). The
+ * first queue that keeps the message makes it, and all others share it. */
 #include "broker/publish.h"
 
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 bool publish_begin(struct publish *p, struct message **message)
 {
     struct message *m = *message;
+    lv_assert(m);
     *message = NULL;
     *p = (struct publish){.content = delivery_of_message(m)};
     if (properties_read(p->content.header, &p->properties))
@@ -22,9 +23,9 @@ bool publish_begin(struct publish *p, struct message **message)
     return false;
 }
 
-/* --- where it goes ---------------------------------------------------------------------------- */
+/* --- routing ---------------------------------------------------------------------------------- */
 
-static size_t count_values(struct slice array)
+static size_t array_count(struct slice array)
 {
     struct field value;
     size_t count = 0;
@@ -34,7 +35,7 @@ static size_t count_values(struct slice array)
 }
 
 /* Appends the strings of an array. Returns the new count. */
-static size_t add_keys(struct slice *keys, size_t count, struct slice array)
+static size_t keys_add(struct slice *keys, size_t count, struct slice array)
 {
     struct field key;
     while (array_next(&array, &key)) {
@@ -44,15 +45,16 @@ static size_t add_keys(struct slice *keys, size_t count, struct slice array)
     return count;
 }
 
-static void find_by_many_keys(struct loop *loop, struct exchange *exchange,
-                              const struct routing_input *input, struct slice cc, struct slice bcc,
-                              struct route *ret)
+static void route_by_many_keys(struct loop *loop, struct exchange *exchange,
+                               const struct routing_input *input, struct slice cc, struct slice bcc,
+                               struct route *ret)
 {
-    size_t most = 1 + count_values(cc) + count_values(bcc);
+    size_t most = 1 + array_count(cc) + array_count(bcc);
     struct slice *keys = lv_malloc(most * sizeof *keys);
     keys[0] = input->routing_key;
-    size_t count = add_keys(keys, 1, cc);
-    count = add_keys(keys, count, bcc);
+    size_t count = keys_add(keys, 1, cc);
+    count = keys_add(keys, count, bcc);
+    lv_assert(count <= most);
     route_find_many(loop, exchange, keys, count, input, ret);
     free(keys);
 }
@@ -70,14 +72,14 @@ void publish_route(struct loop *loop, struct exchange *exchange, struct publish 
     struct field cc;
     bool has_cc = table_find(input.headers, "CC", &cc) && cc.type == FIELD_ARRAY;
     if (has_cc || p->bcc.n > 0)
-        find_by_many_keys(loop, exchange, &input, has_cc ? cc.bytes : SLICE_EMPTY, p->bcc, ret);
+        route_by_many_keys(loop, exchange, &input, has_cc ? cc.bytes : SLICE_EMPTY, p->bcc, ret);
     else
         route_find(loop, exchange, &input, ret);
     p->counts = exchange_counts_of(exchange, loop);
     exchange_count(p->counts, ret->count);
 }
 
-/* --- in which form ---------------------------------------------------------------------------- */
+/* --- forms of the message --------------------------------------------------------------------- */
 
 static bool is_persistent(const struct publish *p)
 {
@@ -96,7 +98,7 @@ bool publish_need_message(struct publish *p)
     return content->message != NULL;
 }
 
-/* The message in the form in which this queue is to have it; borrowed. NULL: there is no memory. */
+/* Returns the message in the form for this queue, borrowed, or NULL if there is no memory. */
 static struct message *need_message_for(struct publish *p, const struct queue *q)
 {
     if (!publish_need_message(p))
@@ -116,7 +118,7 @@ bool publish_keep(struct publish *p, const struct route *route)
     return has_memory;
 }
 
-/* --- into the queues -------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static void send_to_queue(struct loop *loop, struct publish *p, struct queue *q,
                           struct confirm_sink *sink, uint64_t number, struct publish_result *ret)
@@ -142,7 +144,7 @@ static void send_to_queues(struct loop *loop, struct publish *p, const struct ro
         send_to_queue(loop, p, queue_of_entry(route->queues[i]), sink, number, ret);
 }
 
-/* A message whose value an exchange has claimed, or that an exchange has seen before. */
+/* Sends a message whose value an exchange has claimed, or that an exchange has seen before. */
 static void send_once(struct loop *loop, struct publish *p, const struct route *route,
                       struct confirm_sink *sink, uint64_t number, struct publish_result *ret)
 {
@@ -176,7 +178,7 @@ void publish_end(struct loop *loop, struct publish *p)
         dedup_claims_drop(loop, &p->claims);
 }
 
-/* --- the last route --------------------------------------------------------------------------- */
+/* --- memo of the last route ------------------------------------------------------------------- */
 
 static bool memo_is_about(const struct publish_memo *memo, struct slice exchange,
                           struct slice routing_key)
@@ -207,6 +209,7 @@ void publish_memo_write(struct publish_memo **memo, const struct exchange *excha
         *memo = lv_malloc(sizeof **memo);
     struct publish_memo *m = *memo;
     struct slice name = exchange_name(exchange);
+    lv_assert(name.n <= SHORTSTR_BYTES_MAX && routing_key.n <= SHORTSTR_BYTES_MAX);
     m->topology_generation = topology_generation;
     m->permissions = permissions;
     m->counts = publish->counts;

@@ -1,5 +1,5 @@
-/* What broker/ does for queues: the two tables of queue/queue_ops.h, and the memory of what it
- * keeps with a queue. */
+/* What broker/ does for queues: the two tables of functions (queue/queue_ops.h), and the life of a
+ * queue's departures. */
 #include "broker/queue_ops.h"
 
 #include <stdlib.h>
@@ -25,7 +25,10 @@ struct departures *departures_of(struct queue *q)
 
 void departures_free(struct queue *q)
 {
-    free(queue_departures(q));
+    struct departures *d = queue_departures(q);
+    if (d)
+        lv_assert(!d->forwarder && !d->retry && !d->dead_letter_log);
+    free(d);
     queue_set_departures(q, NULL);
 }
 

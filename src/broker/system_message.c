@@ -1,13 +1,15 @@
-/* Messages that the broker itself publishes: made, routed and sent as those of clients. */
+/* Messages that the broker itself publishes: they are made, routed and sent as those of clients. */
 #include "broker/system_message.h"
 
 #include "base/assert.h"
 #include "broker/publish.h"
 
-/* The prefix and the key, in `space` (SHORTSTR_BYTES_MAX bytes). */
+/* Returns the prefix and the key, cut to SHORTSTR_BYTES_MAX bytes, in `space`, which has as many.
+ */
 static struct slice key_join(uint8_t *space, const char *prefix, struct slice key)
 {
     size_t n = strlen(prefix);
+    lv_assert(n <= SHORTSTR_BYTES_MAX);
     size_t rest = key.n < SHORTSTR_BYTES_MAX - n ? key.n : SHORTSTR_BYTES_MAX - n;
     memcpy(space, prefix, n);
     if (rest > 0)
@@ -36,6 +38,7 @@ struct message *system_message_create(struct slice exchange, const char *key_pre
 void system_message_publish(struct loop *loop, struct vhost *vhost, struct message **message)
 {
     struct publish p;
+    lv_assert(!loop_current() || loop_current() == loop);
     if (!publish_begin(&p, message))
         lv_unreachable(); /* system_message_create() wrote its header */
     struct exchange *x = exchange_find(vhost, p.content.exchange);

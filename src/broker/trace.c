@@ -1,4 +1,4 @@
-/* The copy of a message: the body as it is, and of everything else a header:
+/* The copy of a message has the same body, and all else in its headers:
  *
  *   exchange_name  longstr     routing_keys  array of longstr: the key, then CC, then BCC
  *   properties     table, cluster_id first and content_type last; numbers are signedint
@@ -6,8 +6,8 @@
  *   vhost          longstr     connection    longstr     channel  signedint     user  longstr
  *   routed_queues  array of longstr (publish)
  *
- * It is made where the message passes and published by mail to this same loop: what the trace's own
- * queues and consumers do then never happens in the middle of another queue's work. */
+ * It is made at once, and published by mail to this same loop: so the trace's own queues and
+ * consumers never run in the middle of another queue's work. */
 #include "broker/trace.h"
 
 #include "base/memory.h"
@@ -18,7 +18,7 @@
 
 /* --- headers ---------------------------------------------------------------------------------- */
 
-/* Those of an array that are strings. */
+/* Writes the strings of an array. */
 static void put_keys(struct table_writer *w, struct slice array)
 {
     struct field key;
@@ -50,7 +50,7 @@ static void put_octet(struct table_writer *w, const char *name, uint8_t value)
     table_put_int(w, name, value);
 }
 
-/* RabbitMQ writes 32 bits of it, whatever is lost; we write all of it where that is more. */
+/* RabbitMQ writes the low 32 bits; we write all 64 if they are needed. */
 static void put_longlong(struct table_writer *w, const char *name, uint64_t value)
 {
     if (value <= INT32_MAX)
@@ -65,7 +65,7 @@ static void put_table(struct table_writer *w, const char *name, struct slice val
     table_put_field(w, slice_str(name), &f);
 }
 
-/* The last one first. */
+/* Writes the properties, the last one first. */
 static void put_properties(struct table_writer *w, const struct properties *p)
 {
     table_put_table(w, "properties");
@@ -91,7 +91,7 @@ static void put_routed_queues(struct table_writer *w, const struct route *route)
     table_end(w);
 }
 
-/* What both kinds have; `route` is NULL for a delivery. */
+/* Writes the headers of a copy; `route` is NULL for a delivery. */
 static void put_headers(struct lv_buffer *out, const struct vhost *vhost,
                         const struct trace_channel *channel, const struct delivery *message,
                         const struct properties *properties, struct slice bcc,
@@ -114,9 +114,9 @@ static void put_headers(struct lv_buffer *out, const struct vhost *vhost,
     table_end(&w);
 }
 
-/* --- the copy's way --------------------------------------------------------------------------- */
+/* --- copies ----------------------------------------------------------------------------------- */
 
-static void publish_mail(struct loop *at, struct mail *mail)
+static void copy_arrives(struct loop *at, struct mail *mail)
 {
     struct vhost *vhost = mail->a;
     struct message *m = mail->b;
@@ -129,8 +129,9 @@ static void trace_message(struct loop *loop, struct vhost *vhost,
                           struct slice bcc, const struct route *route, struct slice queue)
 {
     struct properties properties;
+    lv_assert(!loop_current() || loop_current() == loop);
     if (!properties_read(message->header, &properties))
-        return; /* nobody could publish that */
+        return; /* such a message cannot be published */
     struct lv_buffer headers = {0};
     put_headers(&headers, vhost, channel, message, &properties, bcc, route);
     const struct properties own = {.flags = PROPERTY_HEADERS, .headers = lv_buffer_slice(&headers)};
@@ -141,7 +142,7 @@ static void trace_message(struct loop *loop, struct vhost *vhost,
     if (!copy)
         return; /* no memory for the copy: the message itself goes on */
     vhost_ref(vhost);
-    struct mail mail = {.deliver = publish_mail, .a = vhost, .b = copy};
+    struct mail mail = {.deliver = copy_arrives, .a = vhost, .b = copy};
     loop_mail(loop, loop, &mail);
 }
 

@@ -1,9 +1,9 @@
-/* The firehose: while a vhost is traced, its exchange amq.rabbitmq.trace gets a copy of each
- * message that is published in it (key "publish.EXCHANGE") and of each that is delivered
- * ("deliver.QUEUE"), with the facts in headers, as RabbitMQ lays them out (docs/tracing.md).
+/* The firehose: while a vhost is traced, a copy of each message that is published in it (routing
+ * key "publish.EXCHANGE") or delivered ("deliver.QUEUE") is published to its exchange
+ * amq.rabbitmq.trace, with the details in headers, as in RabbitMQ (docs/tracing.md).
  *
- * A vhost that is not traced costs its messages one relaxed load and a branch each. The setting
- * is kept in memory only, as in RabbitMQ. */
+ * In a vhost that is not traced, a message costs one relaxed load and a branch. The setting is kept
+ * in memory only, as in RabbitMQ. */
 #ifndef LEVERET_BROKER_TRACE_H
 #define LEVERET_BROKER_TRACE_H
 
@@ -13,7 +13,7 @@
 
 #define TRACE_EXCHANGE "amq.rabbitmq.trace"
 
-/* Any thread; takes hold at once. */
+/* Turns the firehose on or off. Any thread; takes effect at once. */
 static inline void trace_set(struct vhost *vhost, bool is_traced)
 {
     atomic_store_explicit(&vhost->is_traced, is_traced, memory_order_relaxed);
@@ -25,25 +25,27 @@ static inline bool trace_is_on(const struct vhost *vhost)
     return __builtin_expect(is_traced, false);
 }
 
-/* Whose command it was. Borrowed for the call. */
+/* Whose message it is. Borrowed for the call. */
 struct trace_channel {
     struct slice connection; /* its name */
     struct slice user;
     uint16_t number;
 };
 
-/* A message has come in and is about to go this way; `bcc` is the array it had under that name. The
- * copy leaves at the end of this turn, so what is borrowed stays untouched. On `loop`'s thread. */
+/* Copies a message that is about to be sent by this route; `bcc` is the array of its header BCC.
+ * The copy is published at the end of this turn, so the borrowed route stays valid. On `loop`'s
+ * thread. */
 void trace_published(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
                      const struct delivery *message, struct slice bcc, const struct route *route);
 
-/* A message goes out to a consumer, or to who has got it, from this queue. What was itself
- * published to the trace exchange is left out. On `loop`'s thread. */
+/* Copies a message that is sent to a client from this queue, unless it was published to the trace
+ * exchange itself. On `loop`'s thread. */
 void trace_delivered(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
                      struct slice queue, const struct delivery *message);
 
-/* A queue that copies of what is published to this exchange go to and whose home is behind: the
- * publisher should be held back. NULL: none. Until the end of the turn. On `loop`'s thread. */
+/* Returns a queue that copies of what is published to this exchange are routed to and whose home is
+ * behind, or NULL. The publisher should then be held back. Valid until the end of the turn. On
+ * `loop`'s thread. */
 struct queue *trace_find_behind(struct loop *loop, struct vhost *vhost, struct slice exchange);
 
 #endif

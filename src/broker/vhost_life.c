@@ -1,6 +1,6 @@
-/* Vhosts come and go under the topology lock. A new one is complete, with its predeclared
- * exchanges and its policies, before it is in the table; of a deleted one the names go at once,
- * and its queues by mail to their homes. */
+/* Vhosts are created and deleted under the topology lock. A new one is complete, with its
+ * predeclared exchanges, before it is in the table. The names in a deleted one are gone at once;
+ * its queues are deleted at their homes, by mail. */
 #include "broker/vhost_life.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "topology/topology_events.h"
 #include "topology/vhost_private.h"
 
-/* Any loop, without the lock: nobody knows it any more, and its queues have gone. */
+/* Frees a vhost that nobody refers to, and whose queues are freed. Any loop, without the lock. */
 static void vhost_is_unused(struct lv_rcu_refs *refs)
 {
     struct vhost *vhost = lv_container_of(refs, struct vhost, refs);
@@ -47,10 +47,11 @@ enum change_result vhost_create(struct broker *broker, const struct definition_v
     return result;
 }
 
-/* --- its end ---------------------------------------------------------------------------------- */
+/* --- deleting --------------------------------------------------------------------------------- */
 
-/* The lock is held, and given to others now and then. */
-static void delete_queues_by_mail(struct vhost *vhost)
+/* Deletes all queues by mail to their homes. The lock is held, and released now and then, so that
+ * others do not wait for all of it. */
+static void vhost_delete_queues(struct vhost *vhost)
 {
     enum { QUEUES_AT_ONCE = 256 };
     struct loop *from = loop_current();
@@ -80,8 +81,8 @@ int vhost_delete(struct broker *broker, struct slice name, struct durable_done d
     if (durable_is_stored(&changes))
         durable_add(&changes, definition_delete_vhost(name));
     enum change_result result = durable_submit(&changes, done);
-    delete_queues_by_mail(vhost);
-    event_exchange_deleted(vhost->default_exchange); /* which lives as long as the vhost does */
+    vhost_delete_queues(vhost);
+    event_exchange_deleted(vhost->default_exchange); /* the one that vhost_unlink() leaves */
     event_vhost_deleted(vhost);
     topology_unlock(&broker->topology);
     vhost_unref(&vhost);
@@ -92,6 +93,7 @@ int vhost_delete(struct broker *broker, struct slice name, struct durable_done d
 
 void vhost_discard(struct vhost *vhost)
 {
+    lv_assert(!loop_current()); /* the loops have stopped */
     topology_lock(vhost->topology);
     vhost_unlink(vhost);
     topology_unlock(vhost->topology);

@@ -1,4 +1,4 @@
-/* Vhosts are created and deleted here: what a vhost has beyond its names, and its queues' end. */
+/* Vhosts are created and deleted here, with their policies and parameters, and their queues. */
 #ifndef LEVERET_BROKER_VHOST_LIFE_H
 #define LEVERET_BROKER_VHOST_LIFE_H
 
@@ -6,26 +6,27 @@
 #include "broker/parameters.h"
 #include "broker/policy.h"
 
-/* What operators have said of a vhost. The broker's room alone looks at it. */
+/* The policies and parameters of a vhost. Private to broker/. */
 struct vhost_rules {
     struct parameter_list parameters;          /* under the lock */
     struct policy_list policies[POLICY_KINDS]; /* under the lock */
     struct policy_pairs policy_pairs;
 };
 
-/* Creates it with the predeclared exchanges (the default one, amq.direct, amq.fanout, amq.topic,
- * amq.headers, amq.match, amq.rabbitmq.trace); of the row all but the name may be empty.
- * CHANGE_DONE with *ret set also when it was there: then it is left as it is. With `store` false
- * nothing is written to the definitions (recovery). */
+/* Creates a vhost with its predeclared exchanges (the default one, amq.direct, amq.fanout,
+ * amq.topic, amq.headers, amq.match, amq.rabbitmq.trace). All of the row but the name may be empty.
+ * If the vhost exists, it is left as it is: CHANGE_DONE, with *ret set. With `store` false nothing
+ * is written to the definitions (recovery). Any thread that is registered with RCU. */
 enum change_result vhost_create(struct broker *broker, const struct definition_vhost *row,
                                 bool store, struct durable_done done, struct vhost **ret);
 
-/* Unlinks it with its exchanges and bindings; its queues are told to go at their homes by mail.
- * Connections on it are the session's to close. ERR_NOT_FOUND when there is none; then, and only
- * then, `done` is not called (before this returns, when nothing is stored). */
+/* Unlinks the vhost with its exchanges and bindings, and mails its queues' homes to delete them.
+ * Its connections must be closed by sessions_close_matching(). Returns ERR_NOT_FOUND if there is
+ * none; else `done` is called, before this returns if nothing is stored. Any thread that is
+ * registered with RCU. */
 int vhost_delete(struct broker *broker, struct slice name, struct durable_done done);
 
-/* At the end of the process: unlinks it and all in it, storing nothing. The loops have stopped. */
+/* Unlinks the vhost and deletes all in it, storing nothing. After the loops have stopped. */
 void vhost_discard(struct vhost *vhost);
 
 #endif
