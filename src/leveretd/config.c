@@ -1,9 +1,8 @@
-/* The broker's settings: which key sets what, and a config's beginning and end.
+/* The broker's settings: which key sets which setting; a config created, compared, printed, freed.
  *
- * Two tables decide what a key means: CONFIG_SETTINGS (config.h), and other names of the same
- * settings. Keys that set nothing are in config_keys.c, values in config_values.c and
- * config_lists.c; lines and files are read by config_file.c, the environment by
- * config_environment.c. */
+ * Two tables decide what a key means: CONFIG_SETTINGS (config.h), and the aliases below. Keys
+ * without effect are in config_keys.c, values in config_values.c and config_lists.c; config_file.c
+ * reads lines and files, config_environment.c the environment. */
 #include "leveretd/config.h"
 
 #include <stdlib.h>
@@ -22,7 +21,7 @@ static const struct setting settings[] = {
 #undef CONFIG_ROW
 };
 
-/* Other names of the same thing, from RabbitMQ's past and present. */
+/* Other keys that RabbitMQ has, or had, for the same settings. */
 static const struct alias {
     const char *key;
     const char *means;
@@ -37,24 +36,28 @@ static const struct alias {
 
 /* --- Setting one ------------------------------------------------------------------------------ */
 
-static void complain(const struct setting *s, const char *key, const char *value,
-                     const struct place *place)
-{
-    struct lv_buffer expected = {0};
-
-    config_value_describe(s, &expected);
-    if (s->type == TYPE_SECRET)
-        config_tell(place, LOG_ERROR, "invalid value for %s: expected %s", key,
-                    (const char *)expected.p);
-    else
-        config_tell(place, LOG_ERROR, "invalid value '%s' for %s: expected %s", value, key,
-                    (const char *)expected.p);
-    lv_buffer_free(&expected);
-}
-
 static bool is_list(const struct setting *s)
 {
     return s->type == TYPE_FLAGS || s->type == TYPE_LISTENERS;
+}
+
+/* `name` is the entry's name in a list, or NULL. */
+static void value_complain(const struct setting *s, const char *key, const char *name,
+                           const char *value, const struct location *location)
+{
+    struct lv_buffer expected = {0};
+
+    if (is_list(s) && !name)
+        lv_buffer_printf(&expected, "none, or a line for each entry: %s.NAME = ...", key);
+    else
+        config_value_describe(s, &expected);
+    if (s->type == TYPE_SECRET)
+        config_tell(location, LOG_ERROR, "invalid value for %s: expected %s", key,
+                    (const char *)expected.p);
+    else
+        config_tell(location, LOG_ERROR, "invalid value '%s' for %s: expected %s", value, key,
+                    (const char *)expected.p);
+    lv_buffer_free(&expected);
 }
 
 static void clear_list(struct config *config, const struct setting *s)
@@ -65,8 +68,8 @@ static void clear_list(struct config *config, const struct setting *s)
         config_listeners_clear(config_member(config, s));
 }
 
-/* The name behind a list's key, with `\.` as a plain dot. The caller owns it. */
-static char *name_of(const char *text)
+/* Returns the name of a list's entry with each `\.` as a plain dot. The caller owns it. */
+static char *unescape_name(const char *text)
 {
     char *name = lv_strdup(text);
     char *to = name;
@@ -80,17 +83,20 @@ static char *name_of(const char *text)
     return name;
 }
 
-static void note_origin(struct config *config, size_t index, const struct place *place)
+static void note_origin(struct config *config, size_t index, const struct location *location)
 {
     struct lv_buffer origin = {0};
-    lv_buffer_printf(&origin, place->line > 0 ? "%s:%d" : "%s", place->name, place->line);
+    lv_buffer_printf(&origin, location->line > 0 ? "%s:%d" : "%s", location->source,
+                     location->line);
     free(config->origins[index]);
     config->origins[index] = (char *)origin.p;
 }
 
-/* `name` is what the star of a list's key stands for; NULL where `list = none` clears it. */
-static int set(struct config *config, size_t index, const char *name, const char *key,
-               const char *value, const struct place *place)
+/* Sets one setting. `name` is an entry's name in a list; it is NULL for other settings and where
+ * the key is the list itself, whose only value is none. The first line that sets an entry replaces
+ * the list's default. */
+static int set_value(struct config *config, size_t index, const char *name, const char *key,
+                     const char *value, const struct location *location)
 {
     const struct setting *s = &settings[index];
     char *plain = NULL;
@@ -98,9 +104,9 @@ static int set(struct config *config, size_t index, const char *name, const char
 
     if (is_list(s) && (!name || !config->origins[index]))
         clear_list(config, s);
-    note_origin(config, index, place);
+    note_origin(config, index, location);
     if (is_list(s) && name) {
-        plain = name_of(name);
+        plain = unescape_name(name);
         is_good = config_value_read(config, s, plain, value);
         free(plain);
     } else if (is_list(s)) {
@@ -109,12 +115,12 @@ static int set(struct config *config, size_t index, const char *name, const char
         is_good = config_value_read(config, s, NULL, value);
     }
     if (!is_good)
-        complain(s, key, value, place);
+        value_complain(s, key, name, value, location);
     return is_good ? 0 : ERR_INVALID;
 }
 
-/* Is it this list's key ("loopback_users.*")? *ret_name is then what stands for the star, or NULL
- * where the key is "loopback_users" alone. */
+/* Returns true if the key is this list's ("loopback_users.*"). *ret_name is then the part of the
+ * key in place of the star, or NULL if the key is "loopback_users" alone. */
 static bool is_key_of_list(const struct setting *s, const char *key, const char **ret_name)
 {
     size_t n = strlen(s->key) - 2; /* without ".*" */
@@ -132,42 +138,44 @@ static bool is_key_of_list(const struct setting *s, const char *key, const char 
 }
 
 int config_set_by_key(struct config *config, const char *key, const char *value,
-                      const struct place *place)
+                      const struct location *location)
 {
     const char *name = NULL;
 
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
         if (strcmp(aliases[i].key, key) == 0)
-            return config_set_by_key(config, aliases[i].means, value, place);
+            return config_set_by_key(config, aliases[i].means, value, location);
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++)
         if (strcmp(settings[i].key, key) == 0 || is_key_of_list(&settings[i], key, &name))
-            return set(config, i, name, key, value, place);
+            return set_value(config, i, name, key, value, location);
     return ERR_NOT_FOUND;
 }
 
 int config_set(struct config *config, const char *key, const char *value, const char *origin,
                config_say say, void *arg)
 {
-    const struct place place = {origin, 0, say, arg};
+    const struct location location = {origin, 0, say, arg};
 
-    return config_set_by_key(config, key, value, &place);
+    lv_assert(origin);
+    return config_set_by_key(config, key, value, &location);
 }
 
 void config_complain(const struct config *config, enum config_setting setting, const char *expected,
                      config_say say, void *arg)
 {
+    lv_assert(setting < CONFIG_SETTING_COUNT);
     const struct setting *s = &settings[setting];
     const char *origin = config->origins[setting];
-    const struct place place = {origin ? origin : "default", 0, say, arg};
+    const struct location location = {origin ? origin : "default", 0, say, arg};
     struct lv_buffer value = {0};
 
     config_value_print(config, s, &value);
-    config_tell(&place, LOG_ERROR, "invalid value '%.*s' for %s: expected %s", (int)value.n,
+    config_tell(&location, LOG_ERROR, "invalid value '%.*s' for %s: expected %s", (int)value.n,
                 (const char *)value.p, s->key, expected);
     lv_buffer_free(&value);
 }
 
-/* --- Making and ending ------------------------------------------------------------------------ */
+/* --- Creating and freeing --------------------------------------------------------------------- */
 
 static void set_default(struct config *config, size_t i)
 {
@@ -207,7 +215,7 @@ void config_free(struct config **config)
 
 /* --- As text ---------------------------------------------------------------------------------- */
 
-/* The caller owns it. */
+/* Returns the value as a file would have it. The caller owns it. */
 static char *value_text(const struct config *config, const struct setting *s)
 {
     struct lv_buffer out = {0};

@@ -1,5 +1,5 @@
-/* The environment: variables that RabbitMQ knows, and ours. They are set as keys are, under the
- * variable's name; a secret may stand in a file that a variable names. */
+/* The environment: RabbitMQ's variables and ours. Each sets a key; errors name the variable. The
+ * value may also be in a file, whose name is in the variable with _FILE at its end. */
 #include <stdlib.h>
 
 #include "base/buffer.h"
@@ -9,7 +9,7 @@
 
 static const struct variable {
     const char *name;
-    const char *file_name; /* NULL: none */
+    const char *file_name; /* of the variable with the name of a file; NULL: there is none */
     const char *key;
 } variables[] = {
     {"RABBITMQ_DEFAULT_USER", "RABBITMQ_DEFAULT_USER_FILE", "default_user"},
@@ -18,18 +18,18 @@ static const struct variable {
     {"LEVERET_DATA_DIR", NULL, "data_dir"},
 };
 
-/* A secret mounted as a file: its first line. */
+/* Sets the key to the first line of a file (a secret mounted into a container). */
 static int apply_variable_file(struct config *config, const struct variable *v, const char *path,
                                config_say say, void *arg)
 {
-    const struct place place = {v->file_name, 0, say, arg};
+    const struct location location = {v->file_name, 0, say, arg};
     struct lv_buffer text = {0};
     int err = config_read_whole(path, &text);
     struct slice rest = lv_buffer_slice(&text);
     char *value = NULL;
 
     if (err < 0) {
-        config_tell(&place, LOG_ERROR, "cannot read %s: %s", path, lv_error_text(err));
+        config_tell(&location, LOG_ERROR, "cannot read %s: %s", path, lv_error_text(err));
         err = ERR_INVALID;
     } else {
         value = rest.n ? slice_strdup(config_take_line(&rest)) : lv_strdup("");
@@ -55,7 +55,7 @@ static int apply_variable(struct config *config, const struct variable *v, confi
 
 static int apply_node_address(struct config *config, config_getenv get, config_say say, void *arg)
 {
-    const struct place place = {"RABBITMQ_NODE_PORT", 0, say, arg};
+    const struct location location = {"RABBITMQ_NODE_PORT", 0, say, arg};
     const char *address = get("RABBITMQ_NODE_IP_ADDRESS");
     const char *port_text = get("RABBITMQ_NODE_PORT");
     bool has_address = address && address[0] != '\0';
@@ -65,7 +65,8 @@ static int apply_node_address(struct config *config, config_getenv get, config_s
     if (!has_address && !has_port)
         return 0;
     if (has_port && !config_port_read(port_text, &port)) {
-        config_tell(&place, LOG_ERROR, "'%s': expected a port from 0 to 65535", port_text);
+        config_tell(&location, LOG_ERROR, "invalid value '%s': expected a port from 0 to 65535",
+                    port_text);
         return ERR_INVALID;
     }
     return config_set_listener(config, has_address ? address : NULL, has_port ? port : -1,

@@ -1,19 +1,21 @@
-/* The text of a config file: rabbitmq.conf's format, line by line (Windows' line ends are fine):
- *   - `key = value`, with or without the spaces; a `#` begins a comment, also behind a value;
- *   - a value that needs a `#` or spaces at its ends stands in single quotes;
+/* Reads a config file in the format of rabbitmq.conf, line by line (CRLF is fine):
+ *   - `key = value`, with or without the spaces; a `#` begins a comment, also after a value;
+ *   - a value with a `#`, or with spaces at its ends, is written in single quotes;
  *   - a dot within a name in a key is written `\.`: loopback_users.ann\.smith = true;
- *   - the last line of a key wins.
+ *   - if a key is set more than once, the last line wins.
  *
- * Why not inih, which reads `key = value` too: to it `;` begins a comment and `:` ends a key, a
- * line that begins with a space goes on with the last one's value (so an indented setting would
- * vanish into the one above it), a line has 200 bytes, and it does not say which line a pair came
- * from, which every complaint of ours does. What is left of the work is parse_line() below. */
+ * Why not inih, which also reads `key = value`: it takes `;` for the beginning of a comment and `:`
+ * for the end of a key; a line that begins with a space continues the previous value, so an
+ * indented setting would vanish into the one above it; a line has at most 200 bytes; and it does
+ * not tell the line number of a pair, which all our errors name. All it would save is
+ * parse_line(). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -28,15 +30,16 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-static struct slice skip(struct slice s, size_t n)
+static struct slice skip_bytes(struct slice s, size_t n)
 {
+    lv_assert(n <= s.n);
     return slice_of(s.p + n, s.n - n);
 }
 
 static struct slice skip_spaces(struct slice s)
 {
     while (s.n > 0 && is_space(s.p[0]))
-        s = skip(s, 1);
+        s = skip_bytes(s, 1);
     return s;
 }
 
@@ -54,11 +57,12 @@ static struct slice take_key(struct slice *rest)
 
     while (n < rest->n && !is_space(rest->p[n]) && rest->p[n] != '=' && rest->p[n] != '#')
         n++;
-    *rest = skip(*rest, n);
+    *rest = skip_bytes(*rest, n);
     return slice_of(rest->p - n, n);
 }
 
-/* What stands between quotes, or up to a comment; false when there is nothing of the kind. */
+/* Takes the value: what is between quotes, or all up to a comment. Returns false if there is no
+ * value, no closing quote, or more text after it. */
 static bool take_value(struct slice rest, struct slice *ret)
 {
     const uint8_t *quote;
@@ -69,7 +73,7 @@ static bool take_value(struct slice rest, struct slice *ret)
         if (!quote)
             return false;
         *ret = slice_of(rest.p + 1, (size_t)(quote - rest.p) - 1);
-        rest = skip_spaces(skip(rest, (size_t)(quote - rest.p) + 1));
+        rest = skip_spaces(skip_bytes(rest, (size_t)(quote - rest.p) + 1));
         return rest.n == 0 || rest.p[0] == '#';
     }
     while (n < rest.n && rest.p[n] != '#')
@@ -81,16 +85,16 @@ static bool take_value(struct slice rest, struct slice *ret)
 }
 
 static int use_pair(struct config *config, struct slice key, struct slice value,
-                    const struct place *place)
+                    const struct location *location)
 {
     char *k = slice_strdup(key);
     char *v = slice_strdup(value);
-    int err = config_set_by_key(config, k, v, place);
+    int err = config_set_by_key(config, k, v, location);
 
     if (err == 0)
-        config_tell_waiting(k, place);
+        config_tell_waiting(k, location);
     if (err == ERR_NOT_FOUND) {
-        config_tell_unknown(k, place);
+        config_tell_unknown(k, location);
         err = 0;
     }
     free(k);
@@ -98,7 +102,7 @@ static int use_pair(struct config *config, struct slice key, struct slice value,
     return err;
 }
 
-static int parse_line(struct config *config, struct slice line, const struct place *place)
+static int parse_line(struct config *config, struct slice line, const struct location *location)
 {
     struct slice rest = skip_spaces(line);
     struct slice key;
@@ -107,31 +111,32 @@ static int parse_line(struct config *config, struct slice line, const struct pla
     if (rest.n == 0 || rest.p[0] == '#')
         return 0;
     if (has_controls(rest)) {
-        config_tell(place, LOG_ERROR, "a control character in the line");
+        config_tell(location, LOG_ERROR, "the line contains a control character");
         return ERR_INVALID;
     }
     key = take_key(&rest);
     rest = skip_spaces(rest);
     if (key.n == 0 || rest.n == 0 || rest.p[0] != '=') {
-        config_tell(place, LOG_ERROR, "expected 'key = value' or '# comment'");
+        config_tell(location, LOG_ERROR, "expected 'key = value' or '# comment'");
         return ERR_INVALID;
     }
-    if (!take_value(skip_spaces(skip(rest, 1)), &value)) {
-        config_tell(place, LOG_ERROR, "expected a value behind '%.*s ='", SLICE_ARG(key));
+    if (!take_value(skip_spaces(skip_bytes(rest, 1)), &value)) {
+        config_tell(location, LOG_ERROR, "expected a value after '%.*s ='", SLICE_ARG(key));
         return ERR_INVALID;
     }
-    return use_pair(config, key, value, place);
+    return use_pair(config, key, value, location);
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
 struct slice config_take_line(struct slice *rest)
 {
+    lv_assert(rest->n > 0);
     const uint8_t *end = memchr(rest->p, '\n', rest->n);
     size_t n = end ? (size_t)(end - rest->p) : rest->n;
     struct slice line = slice_of(rest->p, n);
 
-    *rest = skip(*rest, end ? n + 1 : n);
+    *rest = skip_bytes(*rest, end ? n + 1 : n);
     if (line.n > 0 && line.p[line.n - 1] == '\r')
         line.n--;
     return line;
@@ -140,14 +145,14 @@ struct slice config_take_line(struct slice *rest)
 int config_parse(struct config *config, struct slice text, const char *name, config_say say,
                  void *arg)
 {
-    struct place place = {name, 0, say, arg};
+    struct location location = {name, 0, say, arg};
     int err = 0;
 
-    if (slice_begins(text, "\xef\xbb\xbf")) /* a byte order mark, from editors that leave one */
-        text = skip(text, 3);
+    if (slice_begins(text, "\xef\xbb\xbf")) /* a byte order mark, which some editors write */
+        text = skip_bytes(text, 3);
     while (text.n > 0) {
-        place.line++;
-        if (parse_line(config, config_take_line(&text), &place) < 0)
+        location.line++;
+        if (parse_line(config, config_take_line(&text), &location) < 0)
             err = ERR_INVALID;
     }
     return err;

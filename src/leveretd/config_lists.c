@@ -1,9 +1,10 @@
-/* The settings that are lists: flags, of which a name is there or not, and listeners, of which a
- * name has an address and a port. */
+/* The settings that are lists of named entries: flags, which are set or not, and listeners, which
+ * have an address and a port. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -70,7 +71,8 @@ void config_listeners_clear(struct config_listeners *listeners)
     *listeners = (struct config_listeners){0};
 }
 
-/* Takes the address. False: there are too many already; then it is the caller's still. */
+/* Adds or replaces a listener, and takes the address. Returns false if there are too many: the
+ * address is then still the caller's. */
 static bool listeners_put(struct config_listeners *listeners, const char *name, char *address,
                           uint16_t port)
 {
@@ -84,6 +86,7 @@ static bool listeners_put(struct config_listeners *listeners, const char *name, 
         l->port = port;
         return true;
     }
+    lv_assert(listeners->count <= CONFIG_LISTENERS_MAX);
     if (listeners->count == CONFIG_LISTENERS_MAX)
         return false;
     listeners->items =
@@ -103,8 +106,8 @@ bool config_port_read(const char *text, uint16_t *ret)
     return true;
 }
 
-/* A numeric address without brackets; "localhost", "auto" and "*" are known by name. NULL: none.
- * The caller owns it. */
+/* Returns a numeric address without its brackets, or NULL if the text is not one. "localhost" is
+ * 127.0.0.1; "auto", "*" and no text are every address, which is "". The caller owns it. */
 static char *read_address(const char *text, size_t n)
 {
     uint8_t binary[sizeof(struct in6_addr)];
@@ -114,7 +117,7 @@ static char *read_address(const char *text, size_t n)
         text++, n -= 2;
     address = slice_strdup(slice_of(text, n));
     if (strcmp(address, "localhost") == 0)
-        memcpy(address, "127.0.0.1", sizeof "127.0.0.1"); /* as long */
+        memcpy(address, "127.0.0.1", sizeof "127.0.0.1"); /* of the same length */
     if (strcmp(address, "*") == 0 || strcmp(address, "auto") == 0)
         address[0] = '\0';
     if (address[0] == '\0' || inet_pton(AF_INET, address, binary) == 1 ||
@@ -147,20 +150,19 @@ bool config_listener_read(struct config_listeners *listeners, const char *name, 
 int config_set_listener(struct config *config, const char *address, int port, const char *origin,
                         config_say say, void *arg)
 {
-    const struct place place = {origin, 0, say, arg};
+    const struct location location = {origin, 0, say, arg};
     const struct config_listeners *old = &config->listeners;
     uint16_t chosen_port = old->count ? old->items[0].port : 5672;
     char *chosen = lv_strdup(old->count ? old->items[0].address : "");
 
+    lv_assert(port >= -1 && port <= UINT16_MAX);
     if (address) {
         free(chosen);
         chosen = read_address(address, strlen(address));
     }
-    if (!chosen || port > UINT16_MAX) {
-        config_tell(&place, LOG_ERROR,
-                    "%s: expected a numeric IPv4 or IPv6 address and a port up to 65535",
-                    address ? address : "");
-        free(chosen);
+    if (!chosen) {
+        config_tell(&location, LOG_ERROR,
+                    "invalid value '%s': expected a numeric IPv4 or IPv6 address", address);
         return ERR_INVALID;
     }
     if (port >= 0)

@@ -1,5 +1,5 @@
-/* What the files of the config share: a row of the table of settings, its types, and how a
- * complaint is said. Private to config*.c. */
+/* Shared by the files of the config: a row of the table of settings, the types of values, and how
+ * an error is reported. Private to config*.c. */
 #ifndef LEVERET_LEVERETD_CONFIG_PRIVATE_H
 #define LEVERET_LEVERETD_CONFIG_PRIVATE_H
 
@@ -36,69 +36,73 @@ struct setting {
     bool is_reloadable;
 };
 
-/* --- what is wrong, and where: config_keys.c -------------------------------------------------- */
+/* --- reports: config_keys.c ------------------------------------------------------------------- */
 
-struct place {
-    const char *name; /* a file, or what stands for one */
-    int line;         /* 0: not a file */
+/* Where a key is set, and who is told about it. */
+struct location {
+    const char *source; /* a file's name, or a flag or an environment variable */
+    int line;           /* in the file, from 1; 0: not from a file */
     config_say say;
     void *arg;
 };
 
-/* Says one line about the place, which goes before it. */
-void config_tell(const struct place *place, enum log_level level, const char *format, ...)
+/* Reports one line, which begins with the location: "FILE:LINE: ...". */
+void config_tell(const struct location *location, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Remarks on a key that sets something which this version does not act on. */
-void config_tell_waiting(const char *key, const struct place *place);
-/* Says that a key sets nothing: RabbitMQ's, with the reason, or nobody's. */
-void config_tell_unknown(const char *key, const struct place *place);
+/* Reports that the key, a setting of ours, has no effect in this version, if that is so. */
+void config_tell_waiting(const char *key, const struct location *location);
+/* Reports that the key sets nothing: with the reason if RabbitMQ has this key, else as unknown. */
+void config_tell_unknown(const char *key, const struct location *location);
 
 /* --- by key: config.c ------------------------------------------------------------------------- */
 
-/* Sets what the key, or another name for it, means. ERR_INVALID after it was said; ERR_NOT_FOUND
- * without a word. */
+/* Sets the setting of that key, which may be an alias. Returns ERR_INVALID after reporting a bad
+ * value, or ERR_NOT_FOUND, unreported, if there is no such key. */
 int config_set_by_key(struct config *config, const char *key, const char *value,
-                      const struct place *place);
+                      const struct location *location);
 
 /* --- one value: config_values.c --------------------------------------------------------------- */
 
-/* The setting's member of the config. */
+/* Returns the setting's member of the config. */
 void *config_member(const struct config *config, const struct setting *s);
-/* Reads a value into the setting's member. `name` is the name in a list, which others do not look
- * at. False: not a value of that type, or out of bounds; then the member is unchanged. */
+/* Reads a value into the setting's member. `name` is the entry's name in a list, ignored for other
+ * types. Returns false, with the member unchanged, if the text is not a value of the setting's type
+ * or is out of bounds. */
 bool config_value_read(struct config *config, const struct setting *s, const char *name,
                        const char *value);
-/* Appends what a value of that setting looks like, for the complaint. */
+/* Appends which values the setting takes, for an error that ends with "expected ...". */
 void config_value_describe(const struct setting *s, struct lv_buffer *out);
-/* Appends the value as a file would have it, secrets too. */
+/* Appends the value as a file would have it, also that of a SECRET. */
 void config_value_print(const struct config *config, const struct setting *s,
                         struct lv_buffer *out);
-/* Decimal digits at the beginning of the text; *ret_end is behind them. False: none, or too many
- * (then both are unchanged). */
+/* Reads the decimal digits at the beginning of the text; *ret_end points behind them. Returns
+ * false, with both unchanged, if there are none or the number is above INT64_MAX. */
 bool config_digits_read(const char *text, int64_t *ret, const char **ret_end);
-/* true, false, on, off. */
+/* Reads true, false, on or off. Returns false if the text is none of them. */
 bool config_bool_read(const char *value, bool *ret);
 
 /* --- lists: config_lists.c -------------------------------------------------------------------- */
 
-/* Sets or clears the flag of that name. False: the value is no bool. */
+/* Sets or clears the flag of that name. Returns false if the value is not a bool. */
 bool config_flag_read(struct config_flags *flags, const char *name, const char *value);
-/* Frees what is in it; it is empty then. */
+/* Empties the list and frees its names. */
 void config_flags_clear(struct config_flags *flags);
 void config_flags_print(const struct config_flags *flags, struct lv_buffer *out);
-/* Sets the listener of that name to `PORT` or `ADDRESS:PORT`. False: it is neither. */
+/* Adds or replaces the listener of that name, with `PORT` or `ADDRESS:PORT`. Returns false if the
+ * value is neither, or if there are CONFIG_LISTENERS_MAX others. */
 bool config_listener_read(struct config_listeners *listeners, const char *name, const char *value);
-/* Frees what is in it; it is empty then. */
+/* Empties the list and frees its names and addresses. */
 void config_listeners_clear(struct config_listeners *listeners);
 void config_listeners_print(const struct config_listeners *listeners, struct lv_buffer *out);
-/* A port from 0 to 65535 and nothing else. */
+/* Reads a port from 0 to 65535. Returns false if the text is anything else. */
 bool config_port_read(const char *text, uint16_t *ret);
 
 /* --- text: config_file.c ---------------------------------------------------------------------- */
 
-/* Takes the first line, without its end, from the text. */
+/* Takes the first line off *rest and returns it without its line end. */
 struct slice config_take_line(struct slice *rest);
-/* Appends a whole file. ERR_TOO_LARGE: above 1 MiB. Blocks. */
+/* Appends the content of a file to *out. Returns ERR_TOO_LARGE if it is larger than 1 MiB. Blocks.
+ */
 int config_read_whole(const char *path, struct lv_buffer *out);
 
 #endif

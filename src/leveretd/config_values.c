@@ -1,7 +1,7 @@
-/* One value: from text to a member of the config and back, by its type.
+/* Reads one value from text into a member of the config, and prints it back, by its type.
  *
- * A type has a reader, a sentence that says what it expects, and a printer; each of the three has
- * a switch over all types below. */
+ * Each type has a reader, a description of the values it takes, and a printer: the three switches
+ * over all types below. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ void *config_member(const struct config *config, const struct setting *s)
     return (char *)(uintptr_t)config + s->offset;
 }
 
-static bool is_none(const char *value)
+static bool value_is_none(const char *value)
 {
     return value[0] == '\0' || strcmp(value, "none") == 0 || strcmp(value, "undefined") == 0 ||
            strcmp(value, "infinity") == 0 || strcmp(value, "false") == 0;
@@ -37,7 +37,8 @@ bool config_digits_read(const char *text, int64_t *ret, const char **ret_end)
     return p > text;
 }
 
-/* "k", "kb", "kib": the letter says how often, the rest by what. */
+/* Reads a unit such as "k", "kb" or "kib", or none, into the number of bytes it stands for: the
+ * letter is the power, the rest says of 1000 or of 1024. */
 static bool read_unit(const char *unit, int64_t *ret)
 {
     static const char letters[] = "kmgtp";
@@ -128,7 +129,7 @@ static bool read_ratio(const struct setting *s, const char *value, double *ret)
     return true;
 }
 
-/* RabbitMQ has more levels than we: the nearest is taken. */
+/* RabbitMQ has more levels than Leveret: the nearest one is used. */
 static bool read_level(const char *value, int *ret)
 {
     enum log_level level;
@@ -143,7 +144,7 @@ static bool read_level(const char *value, int *ret)
     return true;
 }
 
-/* A text that is no secret may be bounded. */
+/* A string has bounds if `to` is not 0. */
 static bool has_good_length(const struct setting *s, const char *value)
 {
     int64_t n = (int64_t)strlen(value);
@@ -186,6 +187,7 @@ static int word_count(int64_t list)
 {
     int n = 0;
 
+    lv_assert(list >= 0 && list < (int64_t)(sizeof words / sizeof *words));
     while (n < WORDS_MAX && words[list][n])
         n++;
     return n;
@@ -208,7 +210,7 @@ static bool read_word(const struct setting *s, const char *value, int *ret)
     return false;
 }
 
-/* "sync, interval or none". */
+/* Appends "sync, interval or none". */
 static void describe_words(const struct setting *s, struct lv_buffer *out)
 {
     int count = word_count(s->from);
@@ -227,10 +229,10 @@ static void describe_text(const struct setting *s, struct lv_buffer *out)
         lv_buffer_printf(out, "a regular expression");
     else if (s->to > 0)
         lv_buffer_printf(out,
-                         "a plain text of %lld to %lld bytes (encrypted values cannot be read)",
+                         "plain text of %lld to %lld bytes (encrypted values are not supported)",
                          (long long)s->from, (long long)s->to);
     else
-        lv_buffer_printf(out, "a plain text (encrypted values cannot be read)");
+        lv_buffer_printf(out, "plain text (encrypted values are not supported)");
 }
 
 bool config_value_read(struct config *config, const struct setting *s, const char *name,
@@ -238,13 +240,14 @@ bool config_value_read(struct config *config, const struct setting *s, const cha
 {
     void *m = config_member(config, s);
 
+    lv_assert(name || (s->type != TYPE_FLAGS && s->type != TYPE_LISTENERS));
     switch (s->type) {
     case TYPE_NUMBER:
     case TYPE_NUMBER_OR_ZERO: return read_number(s, value, m);
     case TYPE_BYTES: return read_bytes(s, value, m);
     case TYPE_NUMBER_OR_NONE:
     case TYPE_BYTES_OR_NONE:
-        if (is_none(value)) {
+        if (value_is_none(value)) {
             *(int64_t *)m = CONFIG_NONE;
             return true;
         }
@@ -268,7 +271,6 @@ bool config_value_read(struct config *config, const struct setting *s, const cha
     lv_unreachable();
 }
 
-/* What a value of that setting looks like, for the complaint. */
 void config_value_describe(const struct setting *s, struct lv_buffer *out)
 {
     switch (s->type) {
@@ -283,13 +285,13 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out)
         break;
     case TYPE_BYTES:
     case TYPE_BYTES_OR_NONE:
-        lv_buffer_printf(out, "a number of bytes from %lld to %lld, as 1000000, 50MB or 2GiB",
+        lv_buffer_printf(out, "a size from %lld to %lld bytes, such as 1000000, 50MB or 2GiB",
                          (long long)s->from, (long long)s->to);
         break;
     case TYPE_BOOL:
     case TYPE_FLAGS: lv_buffer_printf(out, "true or false"); break;
     case TYPE_RATIO:
-        lv_buffer_printf(out, "a number from %lld to %lld, as 0.4", (long long)s->from,
+        lv_buffer_printf(out, "a number from %lld to %lld, such as 0.4", (long long)s->from,
                          (long long)s->to);
         break;
     case TYPE_STRING:
@@ -302,8 +304,8 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out)
         break;
     case TYPE_LISTENERS:
         lv_buffer_printf(out,
-                         "a port, as 5672, or a numeric address and a port, as 127.0.0.1:5672 or "
-                         "[::1]:5672; at most %d of them",
+                         "a port such as 5672, or a numeric address and a port such as "
+                         "127.0.0.1:5672 or [::1]:5672 (at most %d listeners)",
                          CONFIG_LISTENERS_MAX);
         break;
     }
@@ -329,8 +331,10 @@ static void print_level(int level, struct lv_buffer *out)
 #undef LEVEL_NAME
     };
 
-    if (level != CONFIG_NONE)
-        lv_buffer_printf(out, "%s", names[level]);
+    if (level == CONFIG_NONE)
+        return;
+    lv_assert(level >= 0 && level < (int)(sizeof names / sizeof *names));
+    lv_buffer_printf(out, "%s", names[level]);
 }
 
 void config_value_print(const struct config *config, const struct setting *s, struct lv_buffer *out)
@@ -348,7 +352,9 @@ void config_value_print(const struct config *config, const struct setting *s, st
     case TYPE_STRING:
     case TYPE_PATTERN:
     case TYPE_SECRET: lv_buffer_printf(out, "%s", *(char *const *)m); return;
-    case TYPE_ENUM: lv_buffer_printf(out, "%s", words[s->from][*(const int *)m]); return;
+    case TYPE_ENUM:
+        lv_buffer_printf(out, "%s", config_word((enum config_words)s->from, *(const int *)m));
+        return;
     case TYPE_LEVEL:
     case TYPE_LEVEL_OR_NONE: print_level(*(const int *)m, out); return;
     case TYPE_FLAGS: config_flags_print(m, out); return;

@@ -1,7 +1,7 @@
-/* The command line of leveretd, and the whole way from it to a config.
+/* The command line of leveretd, and the config it leads to.
  *
- * A flag's value is checked against an untouched config as soon as it is read: a bad flag ends
- * the process with 64 and one sentence before any file has been looked at. */
+ * Each flag is tried out on a scratch config as soon as it is read, so a bad flag ends the process
+ * with exit status 64 and one sentence before any file is read. */
 #include "leveretd/options.h"
 
 #include <errno.h>
@@ -18,17 +18,17 @@
 
 #define SYSTEM_DATA_DIR "/var/lib/leveret"
 
-/*    letter  flag  argument, "" where it takes none  what it does */
+/*    letter  flag  argument ("" if it takes none)  help text */
 #define FLAGS(F)                                                                                   \
     F('c', "config", "FILE", "read this config file (" OPTIONS_DEFAULT_CONFIG_FILE ")")            \
-    F('d', "data-dir", "DIR", "keep everything in this directory (" SYSTEM_DATA_DIR ")")           \
+    F('d', "data-dir", "DIR", "keep all files in this directory (" SYSTEM_DATA_DIR ")")            \
     F('b', "bind", "ADDR", "listen on this address (every address)")                               \
     F('p', "port", "N", "listen for AMQP on this port (5672)")                                     \
     F('m', "management-port", "N", "serve the management API on this port (15672)")                \
-    F('l', "loops", "N", "serve connections with this many threads (one for each CPU)")            \
+    F('l', "loops", "N", "serve connections with this many threads (one per CPU)")                 \
     F('L', "log-level", "LEVEL", "debug, info, warning, error, critical or none (info)")           \
-    F('R', "recover-definitions", "", "make lost definitions anew from the log, and exit")         \
-    F('N', "new-log", "", "start where the log is lost: the queues are empty")                     \
+    F('R', "recover-definitions", "", "recreate lost queues from the log, and exit")               \
+    F('N', "new-log", "", "start with empty queues if the log is lost")                            \
     F('h', "help", "", "print this and exit")                                                      \
     F('V', "version", "", "print the version and exit")
 
@@ -42,22 +42,23 @@ static const struct option long_options[] = {
 
 static void print_flag(FILE *out, const char *name, const char *argument, const char *text)
 {
-    struct lv_buffer left = {0};
+    struct lv_buffer flag = {0};
 
-    lv_buffer_printf(&left, "--%s %s", name, argument);
-    fprintf(out, "  %-22s  %s\n", (const char *)left.p, text);
-    lv_buffer_free(&left);
+    lv_buffer_printf(&flag, "--%s %s", name, argument);
+    fprintf(out, "  %-22s  %s\n", (const char *)flag.p, text);
+    lv_buffer_free(&flag);
 }
 
 static void print_help(FILE *out)
 {
     fprintf(out, "Usage: leveretd [FLAG]...\nThe Leveret message broker. Without flags it serves "
-                 "AMQP 0-9-1 on port 5672.\n\n");
+                 "AMQP 0-9-1 on port 5672. Defaults are in parentheses.\n\n");
 #define HELP_ROW(letter, name, argument, text) print_flag(out, name, argument, text);
     FLAGS(HELP_ROW)
 #undef HELP_ROW
-    fprintf(out, "\nFlags win over the environment (RABBITMQ_DEFAULT_USER, RABBITMQ_NODE_PORT, "
-                 "...), which wins\nover the config file, which has rabbitmq.conf's format.\n");
+    fprintf(out, "\nFlags override the environment (RABBITMQ_DEFAULT_USER, RABBITMQ_NODE_PORT, "
+                 "...), which\noverrides the config file, which has the format of "
+                 "rabbitmq.conf.\n");
 }
 
 /* --- Flags ------------------------------------------------------------------------------------ */
@@ -68,8 +69,8 @@ static void say_to_file(void *arg, enum log_level level, const char *text)
     fprintf(arg, "leveretd: %s\n", text);
 }
 
-/* A setting that a flag stands for. */
-static const char *key_of(int letter)
+/* Returns the key of the setting that the flag sets, or NULL if there is no single one. */
+static const char *flag_key(int letter)
 {
     switch (letter) {
     case 'd': return "data_dir";
@@ -80,7 +81,7 @@ static const char *key_of(int letter)
     }
 }
 
-static const char *name_of(int letter)
+static const char *flag_name(int letter)
 {
     switch (letter) {
 #define NAME_CASE(letter, name, argument, text)                                                    \
@@ -91,7 +92,7 @@ static const char *name_of(int letter)
     }
 }
 
-/* False unless the whole text is a number that a port can be. */
+/* Reads a port from 0 to 65535. Returns false if the text is anything else. */
 static bool read_port(const char *text, int *ret)
 {
     char *end;
@@ -105,12 +106,13 @@ static bool read_port(const char *text, int *ret)
     return true;
 }
 
+/* Takes over a flag with an argument. Returns false after reporting a bad one. */
 static bool take_flag(struct options *options, int letter, char *value, struct config *scratch,
                       FILE *err)
 {
-    const char *key = key_of(letter);
+    const char *key = flag_key(letter);
 
-    if (key && config_set(scratch, key, value, name_of(letter), say_to_file, err) < 0)
+    if (key && config_set(scratch, key, value, flag_name(letter), say_to_file, err) < 0)
         return false;
     switch (letter) {
     case 'c': options->config_file = value; return true;
@@ -124,24 +126,26 @@ static bool take_flag(struct options *options, int letter, char *value, struct c
     case 'p':
         if (read_port(value, &options->port))
             return true;
-        fprintf(err, "leveretd: --port: '%s': expected a whole number from 0 to 65535\n", value);
+        fprintf(err, "leveretd: --port: invalid value '%s': expected a port from 0 to 65535\n",
+                value);
         return false;
     default: lv_unreachable();
     }
 }
 
-/* What getopt_long found wrong: ':' a missing argument, '?' an unknown flag. */
+/* Reports what getopt_long() found: ':' a missing argument, '?' an unknown flag. */
 static void tell_bad_flag(int result, char **argv, FILE *err)
 {
     const char *flag = argv[optind - 1];
 
     if (result == ':')
-        fprintf(err, "leveretd: %s: expected a value behind it\n", flag);
+        fprintf(err, "leveretd: %s requires a value\n", flag);
     else
         fprintf(err, "leveretd: unknown flag %s\n", flag);
 }
 
-/* True: a flag was taken, or *ret_is_end. False: it is over, with *ret_exit. */
+/* Takes the next flag. Returns true if it was taken, or if there is none (*ret_is_end); false if
+ * the process must exit with *ret_exit. */
 static bool next_flag(int argc, char **argv, struct options *options, struct config *scratch,
                       bool *ret_is_end, int *ret_exit, FILE *out, FILE *err)
 {
@@ -181,7 +185,7 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FI
     bool is_end = false;
     int status = 0;
 
-    optind = 0; /* glibc: begin anew */
+    optind = 0; /* glibc: start from the beginning, also after an earlier call */
     opterr = 0;
     while (is_good && !is_end)
         is_good = next_flag(argc, argv, &options, scratch, &is_end, &status, out, err);
@@ -202,7 +206,7 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FI
 
 /* --- From flags to a config ------------------------------------------------------------------- */
 
-static void tell(config_say say, void *arg, const char *path, int err)
+static void tell_unreadable(config_say say, void *arg, const char *path, int err)
 {
     struct lv_buffer text = {0};
 
@@ -211,7 +215,7 @@ static void tell(config_say say, void *arg, const char *path, int err)
     lv_buffer_free(&text);
 }
 
-/* A file that was named must be there. */
+/* Reads a file that the user named: it must exist. */
 static int read_named(struct config *config, const char *path, bool may_lack_suffix, config_say say,
                       void *arg)
 {
@@ -225,7 +229,7 @@ static int read_named(struct config *config, const char *path, bool may_lack_suf
         lv_buffer_free(&with_suffix);
     }
     if (err < 0 && err != ERR_INVALID)
-        tell(say, arg, path, err);
+        tell_unreadable(say, arg, path, err);
     return err;
 }
 
@@ -236,7 +240,7 @@ static int read_default(struct config *config, config_say say, void *arg)
     if (err == ERR_NOT_FOUND)
         return 0;
     if (err < 0 && err != ERR_INVALID)
-        tell(say, arg, OPTIONS_DEFAULT_CONFIG_FILE, err);
+        tell_unreadable(say, arg, OPTIONS_DEFAULT_CONFIG_FILE, err);
     return err;
 }
 
@@ -252,7 +256,8 @@ static int read_config_file(struct config *config, const struct options *options
     return read_default(config, say, arg);
 }
 
-/* Of two steps, both of which are done, so that every fault is said at once. */
+/* Returns the first error of two steps. Both have run by then, so every error is reported at once.
+ */
 static int first_of(int err, int next)
 {
     return err < 0 ? err : next;
@@ -261,7 +266,7 @@ static int first_of(int err, int next)
 static int apply_flag(struct config *config, int letter, const char *value, config_say say,
                       void *arg)
 {
-    return value ? config_set(config, key_of(letter), value, name_of(letter), say, arg) : 0;
+    return value ? config_set(config, flag_key(letter), value, flag_name(letter), say, arg) : 0;
 }
 
 static int apply_flags(struct config *config, const struct options *o, config_say say, void *arg)
@@ -279,7 +284,7 @@ static int apply_flags(struct config *config, const struct options *o, config_sa
     err = first_of(err, apply_flag(config, 'd', o->data_dir, say, arg));
     err = first_of(err, apply_flag(config, 'l', o->loops, say, arg));
     err = first_of(err, apply_flag(config, 'L', o->log_level, say, arg));
-    if (o->log_level) /* the flag wins over the file's log.console.level, too */
+    if (o->log_level) /* the flag also overrides the file's log.console.level */
         err = first_of(
             err, config_set(config, "log.console.level", o->log_level, "--log-level", say, arg));
     return err;
@@ -306,7 +311,9 @@ static int choose_data_dir(struct config *config, config_getenv get, config_say 
     else if (home && home[0] == '/')
         lv_buffer_printf(&dir, "%s/.local/state/leveret", home);
     if (dir.n == 0) {
-        say(arg, LOG_ERROR, "there is no data directory to choose: name one with --data-dir");
+        say(arg, LOG_ERROR,
+            "cannot choose a data directory: neither XDG_STATE_HOME nor HOME is an absolute path; "
+            "set it with --data-dir");
         err = ERR_INVALID;
     } else {
         free(config->data_dir);

@@ -1,4 +1,4 @@
-/* The command line of leveretd, and the whole way from it to a config. */
+/* The command line of leveretd, and the config it leads to. */
 #ifndef LEVERET_LEVERETD_OPTIONS_H
 #define LEVERET_LEVERETD_OPTIONS_H
 
@@ -10,7 +10,7 @@
 
 enum { OPTIONS_EXIT_USAGE = 64, OPTIONS_EXIT_CONFIG = 78 }; /* as sysexits.h has them */
 
-/* What was given; NULL and -1: not given. Borrows from argv. */
+/* The flags that were given; NULL and -1: not given. Borrows from argv. */
 struct options {
     const char *config_file;
     const char *data_dir;
@@ -23,14 +23,16 @@ struct options {
     bool begins_new_log;
 };
 
-/* Reads the flags. True: go on. False: the process is to exit with *ret_exit (0 after --help and
- * --version, which print to `out`; OPTIONS_EXIT_USAGE after a bad flag, which is told to `err`). */
+/* Reads the flags. Returns true, or false if the process must exit with *ret_exit: 0 after --help
+ * and --version, which print to `out`; OPTIONS_EXIT_USAGE after a bad flag, which is reported on
+ * `err`. Uses getopt: one thread at a time. */
 bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FILE *out, FILE *err);
 
-/* Defaults, file, environment, flags, in this order; then the data directory is chosen where none
- * was named. The file is the one of --config, else of RABBITMQ_CONFIG_FILE (with or without its
- * ".conf"), else OPTIONS_DEFAULT_CONFIG_FILE when it is there. ERR_INVALID (or why a named file
- * cannot be read) after it was said. The caller owns *ret. Also for SIGHUP. Blocks. */
+/* Creates a config from the defaults, the file, the environment and the flags, in this order, and
+ * chooses a data directory if none is named. The file is the one of --config, else the one of
+ * RABBITMQ_CONFIG_FILE (with or without its ".conf"), else OPTIONS_DEFAULT_CONFIG_FILE if it
+ * exists. Returns ERR_INVALID, or why a named file cannot be read, after reporting every error. The
+ * caller owns *ret. Called at the start and at SIGHUP. Blocks. */
 int options_load_config(const struct options *options, config_getenv get, config_say say, void *arg,
                         struct config **ret);
 
