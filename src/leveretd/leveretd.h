@@ -1,4 +1,5 @@
-/* The broker as a process: what main() builds in order and takes down in the opposite order. */
+/* The broker as a process: the parts that main() builds in order and takes down in the opposite
+ * order. */
 #ifndef LEVERET_LEVERETD_LEVERETD_H
 #define LEVERET_LEVERETD_LEVERETD_H
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "auth/auth.h"
+#include "base/assert.h"
 #include "broker/broker.h"
 #include "control/control.h"
 #include "leveretd/alarms.h"
@@ -22,20 +24,20 @@
 #include "session/session.h"
 #include "store/definitions.h"
 
-/* How leveretd ends, as sysexits.h numbers it; docs/man/leveretd.8 says the same. Besides there are
- * OPTIONS_EXIT_USAGE (64) and OPTIONS_EXIT_CONFIG (78). */
+/* The exit codes of leveretd, numbered as in sysexits.h and listed in docs/man/leveretd.8. There
+ * are also OPTIONS_EXIT_USAGE (64) and OPTIONS_EXIT_CONFIG (78). */
 enum exit_code {
     EXIT_OK = 0,
     EXIT_DEFINITIONS = 65,   /* the definitions or the log cannot be read */
-    EXIT_LISTEN = 69,        /* an address cannot be listened on */
-    EXIT_DATA_DIR = 73,      /* the data directory cannot be made */
-    EXIT_DATA_DIR_BUSY = 75, /* another broker has the data directory */
+    EXIT_LISTEN = 69,        /* cannot listen on an address */
+    EXIT_DATA_DIR = 73,      /* the data directory, or its control socket, cannot be created */
+    EXIT_DATA_DIR_BUSY = 75, /* another broker uses the data directory */
 };
 
 enum { LOG_FILE_BYTES = 16 * 1024 * 1024 };
 
-/* A config that was in force once. Settings' strings are borrowed by other rooms for the life of
- * the process, so a reload never frees one. */
+/* The config in force, or one before it. Other rooms borrow strings of the settings for the life of
+ * the process, so a reload never frees a config. */
 struct config_history {
     struct config *config;
     struct config_history *older;
@@ -43,11 +45,11 @@ struct config_history {
 
 struct shutdown; /* see shutdown.c */
 
-/* The messages that the last life has left in the log; see restoring.c. */
+/* Reads the messages that the previous run left in the log; see restoring.c. */
 struct restoring {
     pthread_t thread;
     bool has_thread;
-    bool is_over; /* before the loops start: all has been read */
+    bool is_over; /* all has been read before the loops start: there is no thread */
     _Atomic bool is_stopping;
 };
 
@@ -55,9 +57,9 @@ struct leveretd {
     uint64_t begun_us;    /* monotonic */
     uint64_t begun_up_ms; /* clock_up_ms() */
     struct options options;
-    struct config *_Atomic config;  /* the one in force; read by any thread */
-    struct config_history *configs; /* owns all */
-    int lock_fd;
+    struct config *_Atomic config;  /* the config in force; read by any thread */
+    struct config_history *configs; /* owns every config, the latest first */
+    int lock_fd;                    /* -1: the data directory is not locked */
     struct loops *loops;
     struct clock_keeper *clock_keeper;
     struct definitions *definitions;
@@ -74,59 +76,67 @@ struct leveretd {
     struct control *control;
     struct alarms *alarms;
     struct shutdown *shutdown; /* NULL until the stop has begun */
-    int exit_code;             /* what the process ends with; loop 0's */
+    int exit_code;             /* of the process, if the loops ran; changed on loop 0 only */
 };
 
-/* Notes the time; d is zeroed otherwise. The first call. Any thread. */
+/* The caller runs on loop 0, or on no loop: before the start, after the stop. */
+static inline void leveretd_assert_home(const struct leveretd *d)
+{
+    const struct loop *here = loop_current();
+    lv_assert(!here || here == loops_at(d->loops, 0));
+}
+
+/* Records the time of the start; `d` is otherwise zero. The first call. */
 void leveretd_begin(struct leveretd *d);
 
-/* Takes the config and puts it in force: leveretd_apply() then tells the others. The one before
- * stays readable. On loop 0, or before loops_start(). */
+/* Puts the config in force and takes it; leveretd_apply() then applies it. The config before it
+ * remains readable. On loop 0, or before loops_start(). */
 void leveretd_use(struct leveretd *d, struct config *config);
 
-/* The config that options, file and environment make; the caller owns *ret. Negative after the
- * errors were logged. Blocks. */
+/* Creates a config from options, file and environment; the caller owns *ret. Returns a negative
+ * error after logging every error found. Blocks. */
 int leveretd_read_config(const struct leveretd *d, struct config **ret);
 
-/* Brings everything up to listening; messages may come later (restoring.c). EXIT_OK, or the exit
- * code after the reason was logged; what was built is then the caller's to leveretd_free() all the
- * same. On the thread of loop 0. */
+/* Starts everything, up to listening; the log may still be read after that (restoring.c). Returns
+ * EXIT_OK, or the exit code after logging the reason; the caller calls leveretd_free() in both
+ * cases. On the thread of loop 0. */
 int leveretd_start(struct leveretd *d);
 
-/* Takes the data directory for this process. EXIT_OK, or the exit code after the reason was
- * logged. */
+/* Creates the data directory if needed and locks it for this process. Returns EXIT_OK, or the exit
+ * code after logging the reason. */
 int leveretd_lock(struct leveretd *d);
 
-/* `leveretd --recover-definitions`: makes the queues, and their vhosts, that the log knows and the
- * definitions do not. The exit code, after what was done, or why not, was logged. Instead of
- * leveretd_start(). Blocks. */
+/* `leveretd --recover-definitions`: stores definitions of the queues that the log knows and the
+ * definitions lack, and of their vhosts. Logs what was done, or why nothing was, and returns the
+ * exit code. Takes the place of leveretd_start(). Blocks. */
 int leveretd_recover_definitions(struct leveretd *d);
 
-/* Begins the graceful stop; again: ends it at once. On loop 0, while it runs. */
+/* Begins the graceful stop; a second call ends it at once. On loop 0, while it runs. */
 void leveretd_stop(struct leveretd *d);
 
-/* Reads the log, if that does not take long; else restoring_go_on() starts a thread for it. A
- * negative error: the log cannot be read, or there can be no thread. Before loops_start(). */
+/* Reads the log if it is short; otherwise restoring_go_on() starts a thread that reads it. Each
+ * returns a negative error if the log cannot be read, or the thread not started. Once each, before
+ * loops_start(). */
 int restoring_begin(struct leveretd *d);
 int restoring_go_on(struct leveretd *d);
-/* Ends the thread: what it has not read stays in the log. Before the store is closed. */
+/* Ends the thread; messages it has not read remain in the log. Before the journal is closed. */
 void restoring_stop(struct leveretd *d);
 
-/* Reads the config again and takes over what can be changed while running; the rest is warned
- * about. On loop 0. */
+/* Reads the config again and applies the changes that need no restart; logs a warning for each of
+ * the others. On loop 0. */
 void leveretd_reload(struct leveretd *d);
 
-/* After loops_run() has returned, or without it: frees all, in the order that lets what is under
- * way still find its ends. Fine on what is half built. */
+/* Frees everything, in an order in which mail and commits under way still reach their owners. After
+ * loops_run() has returned, or if it was never called; fine after a start that failed. */
 void leveretd_free(struct leveretd *d);
 
-/* Takes over the settings that a reload changes, from the config in force. On loop 0, or before
+/* Applies the settings that a reload can change, from the config in force. On loop 0, or before
  * loops_start(). */
 void leveretd_apply(struct leveretd *d);
 
-/* Facts for `leveretctl status`. Any thread. */
+/* Adds the facts that `leveretctl status` shows. Any thread. */
 void leveretd_facts(void *arg, json_t *object);
-/* The effective configuration, for `leveretctl environment`. Any thread. */
+/* Adds the configuration in force, for `leveretctl environment`. Any thread. */
 void leveretd_environment(void *arg, json_t *object);
 
 #endif

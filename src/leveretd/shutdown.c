@@ -1,18 +1,20 @@
 /* The stop. On loop 0, while it runs:
  *
- *   listeners close -> every connection gets connection.close 320 -> all gone, or 3 s -> loops stop
+ *   listeners close -> every connection is sent connection.close 320 -> all are closed, or 3 s have
+ *   passed -> loops stop
  *
- * and then, on the same thread, after the loops have ended:
+ * Then, on the same thread, after the loops have ended:
  *
- *   control socket -> definitions flushed, so that no commit is reported after this -> mail still
- *   under way delivered, and what that changed flushed, until there is none -> sessions -> broker
- *   -> auth -> definitions -> loops -> what RCU has put off
+ *   control socket -> definitions flushed, so that no commit is reported after this -> pending mail
+ *   delivered, and the changes it makes flushed, until there is none -> sessions -> broker -> auth
+ *   -> definitions -> loops -> callbacks that RCU has deferred
  *
- * A second signal stops the waiting. */
+ * A second signal ends the wait for connections. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
@@ -26,9 +28,9 @@ static const char stop_reason[] = "broker forced connection closure with reason 
 struct shutdown {
     struct leveretd *d;
     struct loop_timer timer;
-    uint64_t deadline_ms;
-    unsigned answers_due;
-    size_t connections;
+    uint64_t deadline_ms; /* loop_patient_ms() of loop 0 */
+    unsigned answers_due; /* loops that have not told their number of connections */
+    size_t connections;   /* of the loops that have */
 };
 
 /* --- while loops run -------------------------------------------------------------------------- */
@@ -40,17 +42,19 @@ static void close_connections(struct loop *at, struct mail *mail)
         sessions_close_all(at, stop_reason);
 }
 
-static void counted(struct loop *at, struct mail *mail)
+/* On loop 0, once for each loop. */
+static void connections_counted(struct loop *at, struct mail *mail)
 {
     struct shutdown *s = mail->a;
+    lv_assert(s->answers_due > 0);
     s->connections += mail->c;
     if (--s->answers_due > 0)
         return;
     if (s->connections == 0) {
         loops_stop(s->d->loops);
     } else if (loop_patient_ms(at) >= s->deadline_ms) {
-        log_warning("stopping with %zu connections that have not closed within %d ms",
-                    s->connections, STOP_MS_MAX);
+        log_warning("stopping although %zu connection%s did not close within %d ms", s->connections,
+                    s->connections == 1 ? "" : "s", STOP_MS_MAX);
         loops_stop(s->d->loops);
     } else {
         loop_timer_start(at, &s->timer, STOP_LOOK_MS);
@@ -62,13 +66,15 @@ static void count_connections(struct loop *at, struct mail *mail)
     struct shutdown *s = mail->a;
     if (!s->d->is_serving)
         return; /* delivered after the loops have ended */
-    struct mail answer = {.deliver = counted, .a = s, .c = sessions_count(at)};
+    struct mail answer = {.deliver = connections_counted, .a = s, .c = sessions_count(at)};
     loop_mail(at, loops_at(loop_set(at), 0), &answer);
 }
 
-static void look(struct loop *loop, struct loop_timer *timer)
+/* Asks every loop how many connections are left. */
+static void ask_loops(struct loop *loop, struct loop_timer *timer)
 {
     struct shutdown *s = lv_container_of(timer, struct shutdown, timer);
+    lv_assert(s->answers_due == 0);
     struct mail mail = {.deliver = count_connections, .a = s};
     s->connections = 0;
     s->answers_due = loops_count(s->d->loops);
@@ -79,8 +85,9 @@ static void look(struct loop *loop, struct loop_timer *timer)
 void leveretd_stop(struct leveretd *d)
 {
     struct loop *loop = loops_at(d->loops, 0);
+    lv_assert(loop_current() == loop);
     if (d->shutdown) {
-        log_info("asked again to stop: not waiting for connections any longer");
+        log_info("asked again to stop: no longer waiting for connections to close");
         loops_stop(d->loops);
         return;
     }
@@ -92,8 +99,8 @@ void leveretd_stop(struct leveretd *d)
     struct mail mail = {.deliver = close_connections, .a = d};
     for (unsigned i = 0; i < loops_count(d->loops); i++)
         loop_mail(loop, loops_at(d->loops, i), &mail);
-    loop_timer_init_patient(&s->timer, look);
-    look(loop, &s->timer);
+    loop_timer_init_patient(&s->timer, ask_loops);
+    ask_loops(loop, &s->timer);
 }
 
 /* --- after the loops have ended --------------------------------------------------------------- */
@@ -104,7 +111,8 @@ struct flush {
     bool is_done;
 };
 
-static void flushed(void *arg, int error)
+/* On the thread of the definitions. */
+static void flush_done(void *arg, int error)
 {
     struct flush *f = arg;
     (void)error;
@@ -114,14 +122,15 @@ static void flushed(void *arg, int error)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Changes are committed, and told of, in the order they were submitted: a last one that changes
- * nothing ends the row. */
+/* Waits until every change submitted so far is committed and reported. Both happen in the order of
+ * submission, so this submits a change that changes nothing, and waits for it. */
 static void flush_definitions(struct definitions *definitions)
 {
     struct flush f = {.is_done = false};
     pthread_mutex_init(&f.lock, NULL);
     pthread_cond_init(&f.changed, NULL);
-    definitions_submit(definitions, definition_delete_global_parameter(SLICE_EMPTY), flushed, &f);
+    definitions_submit(definitions, definition_delete_global_parameter(SLICE_EMPTY), flush_done,
+                       &f);
     pthread_mutex_lock(&f.lock);
     while (!f.is_done)
         pthread_cond_wait(&f.changed, &f.lock);
@@ -130,9 +139,9 @@ static void flush_definitions(struct definitions *definitions)
     pthread_mutex_destroy(&f.lock);
 }
 
-/* Delivered mail may change definitions, and their commits are reported by mail: until there is
- * none. */
-static void drain(struct leveretd *d)
+/* Delivers the mail that is left. That may change definitions, whose commits are reported by mail,
+ * so this repeats until there is none. */
+static void drain_mail(struct leveretd *d)
 {
     for (unsigned round = 0; loops_drain(d->loops) && round < DRAINS_MAX; round++) {
         if (d->definitions)
@@ -140,8 +149,8 @@ static void drain(struct leveretd *d)
     }
 }
 
-/* A queue is freed by mail that comes a grace period after its last reference has gone, and that
- * may be in other mail. */
+/* Delivers the mail that frees queues. It is sent a grace period after a queue's last reference is
+ * given back, and that reference may be in other mail. */
 static void drain_freed(struct leveretd *d)
 {
     for (unsigned round = 0; round < DRAINS_MAX; round++) {
@@ -163,15 +172,16 @@ static void free_configs(struct leveretd *d)
 
 void leveretd_free(struct leveretd *d)
 {
+    lv_assert(!loop_current());
     control_stop(&d->control);
-    if (d->definitions)
+    if (d->definitions && d->loops) /* without loops nobody has changed them */
         flush_definitions(d->definitions);
     if (d->loops)
         listeners_close(&d->listeners);
     restoring_stop(d);
     journal_close(&d->journal);
     if (d->loops)
-        drain(d);
+        drain_mail(d);
     if (d->broker)
         events_stop(broker_events(d->broker));
     if (d->is_serving)

@@ -1,11 +1,12 @@
-/* The start, in an order in which each part finds what it depends on:
+/* The start, in an order in which each part finds the parts it depends on:
  *
  *   log level, descriptors -> data directory and its lock -> definitions -> loops, auth, broker
- *   -> recovery, or the first boot -> the log -> sessions -> listeners -> control socket -> alarms
+ *   -> recovery, or the first start -> the log -> sessions -> listeners -> control socket -> alarms
  *
- * Messages are read from the log meanwhile (restoring.c).
+ * The messages of a long log are read meanwhile, on a thread of its own (restoring.c).
  *
- * Whatever fails is said once, here, with what to do about it; the exit code tells which part. */
+ * An error is logged once, here, with what to do about it; the exit code tells which part failed.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -36,10 +38,12 @@ static uint64_t monotonic_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Descriptors that connections leave to files. Of these the log, the definitions and the control
- * need DESCRIPTORS_FIXED, and the rest is for segments. */
+/* Descriptors that connections may not use, since files need them. DESCRIPTORS_FIXED of these are
+ * for the log, the definitions and the control socket, the rest for segments. */
 enum { DESCRIPTORS_FOR_FILES_MIN = 16, DESCRIPTORS_FOR_FILES_MAX = 268, DESCRIPTORS_FIXED = 12 };
+_Static_assert((int)DESCRIPTORS_FOR_FILES_MIN > (int)DESCRIPTORS_FIXED, "some are for segments");
 
+/* Returns a quarter of the descriptors the process may have, within the bounds above. */
 static unsigned descriptors_for_files(void)
 {
     struct rlimit limit;
@@ -50,7 +54,7 @@ static unsigned descriptors_for_files(void)
                                                                   : DESCRIPTORS_FOR_FILES_MAX;
 }
 
-/* Each connection is a descriptor, so we take as many as we may have. */
+/* Raises the limit of open files as far as permitted: each connection needs a descriptor. */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -58,42 +62,103 @@ static void raise_descriptor_limit(void)
         return;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        log_warning("the limit of open files stays as it is: %s", strerror(errno));
+        log_warning("cannot raise the limit of open files: %s", strerror(errno));
 }
 
-/* --- parts ------------------------------------------------------------------------------------ */
+/* --- event_exchange.vhost --------------------------------------------------------------------- */
 
 static const char *event_vhost(const struct config *config)
 {
     return config->event_exchange_vhost[0] ? config->event_exchange_vhost : config->default_vhost;
 }
 
-/* Before anything is written: at a first start there will be one vhost. */
-static int check_first_start(const struct leveretd *d)
+static int refuse_event_vhost(const struct config *config, const char *expected)
 {
-    const struct config *config = d->config;
-    if (data_dir_has_definitions(config->data_dir) || data_dir_has_log(config->data_dir) ||
-        strcmp(event_vhost(config), config->default_vhost) == 0)
-        return EXIT_OK;
-    config_complain(config, CONFIG_event_exchange_vhost,
-                    "at the first start the vhost that is made (default_vhost)", config_say_log,
-                    NULL);
+    config_complain(config, CONFIG_event_exchange_vhost, expected, config_say_log, NULL);
     return OPTIONS_EXIT_CONFIG;
 }
+
+/* A first start creates one vhost, default_vhost, so events can be published in no other. */
+static int check_event_vhost_of_first_start(const struct config *config)
+{
+    if (strcmp(event_vhost(config), config->default_vhost) == 0)
+        return EXIT_OK;
+    return refuse_event_vhost(config, "the value of default_vhost, the only vhost at the first "
+                                      "start");
+}
+
+/* Called before the data directory is touched. */
+static int check_first_start(const struct leveretd *d)
+{
+    const char *dir = d->config->data_dir;
+    if (data_dir_has_definitions(dir) || data_dir_has_log(dir))
+        return EXIT_OK;
+    return check_event_vhost_of_first_start(d->config);
+}
+
+static int refuse_definitions(const struct leveretd *d, int err)
+{
+    log_error("cannot read the definitions in %s: %s", d->config->data_dir, lv_error_reason(err));
+    return EXIT_DEFINITIONS;
+}
+
+/* What the definitions contain. */
+struct vhost_search {
+    struct slice name;
+    bool is_found;
+    size_t vhosts;
+    size_t users;
+};
+
+static int search_vhost(void *arg, const struct definition_vhost *row)
+{
+    struct vhost_search *search = arg;
+    search->vhosts++;
+    search->is_found |= slice_equal(row->name, search->name);
+    return 0;
+}
+
+static int search_user(void *arg, const struct definition_user *row)
+{
+    struct vhost_search *search = arg;
+    (void)row;
+    search->users++;
+    return 0;
+}
+
+/* Checks the vhost that the config names against the definitions, as soon as they are open and
+ * before anything is changed in them. If the operator has deleted every vhost, any name is fine. */
+static int check_event_vhost(const struct leveretd *d)
+{
+    static const struct definitions_visitor visitor = {.vhost = search_vhost, .user = search_user};
+    struct vhost_search search = {.name = slice_str(d->config->event_exchange_vhost)};
+    if (search.name.n == 0)
+        return EXIT_OK;
+    int err = definitions_load(d->definitions, &visitor, &search);
+    if (err < 0)
+        return refuse_definitions(d, err);
+    if (search.is_found || (search.vhosts == 0 && search.users > 0))
+        return EXIT_OK;
+    if (search.vhosts == 0) /* a first start that was interrupted before it created the vhost */
+        return check_event_vhost_of_first_start(d->config);
+    return refuse_event_vhost(d->config, "a vhost that exists");
+}
+
+/* --- the data directory ----------------------------------------------------------------------- */
 
 int leveretd_lock(struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
     int err = data_dir_create(dir);
     if (err < 0) {
-        log_error("cannot make the data directory %s: %s (see --data-dir)", dir,
+        log_error("cannot create the data directory %s: %s (see --data-dir)", dir,
                   lv_error_reason(err));
         return EXIT_DATA_DIR;
     }
     err = data_dir_lock(dir, &d->lock_fd);
     if (err == ERR_BUSY) {
         log_error("the data directory %s is in use by another leveretd: stop it, or choose another "
-                  "with --data-dir",
+                  "directory with --data-dir",
                   dir);
         return EXIT_DATA_DIR_BUSY;
     }
@@ -106,17 +171,17 @@ int leveretd_lock(struct leveretd *d)
 
 static int refuse_without_definitions(const char *dir)
 {
-    log_error(
-        "%s has messages, but no " DEFINITIONS_FILE ": its users, queues and bindings are lost, "
-        "and this is no first start. Nothing was changed. Put " DEFINITIONS_FILE
-        " back, and " DEFINITIONS_FILE "-wal if there is one; or make the queues anew from the "
-        "log with: leveretd --recover-definitions",
-        dir);
+    log_error("%s contains messages but no " DEFINITIONS_FILE
+              ": its users, queues and bindings are missing. Nothing was changed. "
+              "Restore " DEFINITIONS_FILE ", and " DEFINITIONS_FILE
+              "-wal if there is one; or recreate the queues from the log with: leveretd "
+              "--recover-definitions",
+              dir);
     return EXIT_DEFINITIONS;
 }
 
-/* A first start makes the definitions before it makes the log, so a crash in it leaves no log
- * alone. */
+/* A first start creates the definitions before the log, so a crash never leaves a log without
+ * definitions. */
 static int open_definitions(struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
@@ -125,23 +190,22 @@ static int open_definitions(struct leveretd *d)
     int err = definitions_open(dir, &d->definitions);
     if (err < 0) {
         log_error("cannot open %s/" DEFINITIONS_FILE ": %s%s", dir, lv_error_reason(err),
-                  err == ERR_FORMAT ? " (is " DEFINITIONS_FILE
-                                      "-wal missing beside it? put it back)"
-                                    : "");
+                  err == ERR_FORMAT ? " (if " DEFINITIONS_FILE "-wal is missing, restore it)" : "");
         return EXIT_DEFINITIONS;
     }
     if (!definitions_are_behind(d->definitions))
         return EXIT_OK;
     log_error("%s/" DEFINITIONS_FILE
-              " is older than it was when the broker ran last: users, queues "
-              "and bindings are missing in it. Nothing was changed. Put the newer file back, and "
-              "above all " DEFINITIONS_FILE "-wal; or go on with this one, and the queues that the "
-              "log knows, after: leveretd --recover-definitions",
+              " is older than it was when the broker last ran: it lacks users, queues or bindings. "
+              "Nothing was changed. Restore the newer file, and above all " DEFINITIONS_FILE
+              "-wal; or keep this one and recreate the queues that only the log has with: leveretd "
+              "--recover-definitions",
               dir);
     return EXIT_DEFINITIONS;
 }
 
-/* The log is made at the first start, before there can be a queue. */
+/* Refuses definitions of queues, or segments, without a log: the log is created at the first start,
+ * before there can be a queue. */
 static int check_log(const struct leveretd *d, const struct recovery *recovered)
 {
     const char *dir = d->config->data_dir;
@@ -150,11 +214,11 @@ static int check_log(const struct leveretd *d, const struct recovery *recovered)
         (recovered->queues == 0 && !has_segments))
         return EXIT_OK;
     log_error(
-        "%s has definitions of %zu queue%s, but no log: the messages are lost. Nothing was "
-        "changed. Put the folder log back%s; or start with empty queues, once, with: leveretd "
-        "--new-log",
+        "%s contains definitions of %zu queue%s but no log: the messages are missing. Nothing "
+        "was changed. Restore the directory log%s; or start once with empty queues, with: "
+        "leveretd --new-log",
         dir, recovered->queues, recovered->queues == 1 ? "" : "s",
-        has_segments ? "" : ", and the folder segments");
+        has_segments ? "" : " and the directory segments");
     return EXIT_DEFINITIONS;
 }
 
@@ -165,37 +229,21 @@ static unsigned loops_wanted(const struct config *config)
     return count > LOOPS_MAX ? LOOPS_MAX : (unsigned)count;
 }
 
-/* Whether there are vhosts, and the one that the config names for events is none of them. */
-static bool lacks_event_vhost(const struct leveretd *d)
-{
-    const char *named = d->config->event_exchange_vhost;
-    return lv_table_count(d->broker->topology.vhosts) > 0 && named[0] &&
-           !vhost_find(&d->broker->topology, slice_str(named));
-}
-
-static int recover(struct leveretd *d, struct recovery *ret)
+static int recover_topology(struct leveretd *d, struct recovery *ret)
 {
     int err = recovery_load(d->definitions, d->auth, d->broker, ret);
-    if (err < 0) {
-        log_error("cannot read the definitions in %s: %s", d->config->data_dir,
-                  lv_error_reason(err));
-        return EXIT_DEFINITIONS;
-    }
+    if (err < 0)
+        return refuse_definitions(d, err);
     int code = check_log(d, ret);
     if (code != EXIT_OK)
         return code;
-    if (lacks_event_vhost(d)) {
-        config_complain(d->config, CONFIG_event_exchange_vhost, "a vhost that exists",
-                        config_say_log, NULL);
-        return OPTIONS_EXIT_CONFIG;
-    }
     if (recovery_first_boot(d->config, d->auth, d->broker))
-        log_info("first start in %s: made vhost '%s' and user '%s'", d->config->data_dir,
+        log_info("first start in %s: created vhost '%s' and user '%s'", d->config->data_dir,
                  d->config->default_vhost, d->config->default_user);
     return EXIT_OK;
 }
 
-/* The messages: after the definitions, whose queues they go into. */
+/* Opens the log, once the queues that its messages belong to exist. */
 static int open_store(struct leveretd *d)
 {
     static const enum log_durability durabilities[] = {
@@ -227,16 +275,18 @@ static int go_on_restoring(struct leveretd *d)
     int err = restoring_go_on(d);
     if (err == 0)
         return EXIT_OK;
-    log_error("cannot start a thread that reads the log: %s", lv_error_text(err));
+    log_error("cannot start the thread that reads the log: %s", lv_error_text(err));
     return EXIT_DEFINITIONS;
 }
 
+/* On loop 0. */
 static void stop_mailed(struct loop *at, struct mail *mail)
 {
     (void)at;
     leveretd_stop(mail->a);
 }
 
+/* Any thread. */
 static void stop_asked(void *arg)
 {
     struct leveretd *d = arg;
@@ -263,13 +313,12 @@ static int open_control(struct leveretd *d)
         return EXIT_OK;
     log_error("cannot open the control socket %s/" CONTROL_SOCKET_FILE ": %s%s",
               d->config->data_dir, lv_error_reason(err),
-              err == ERR_TOO_LARGE ? " (the path has more than 107 bytes)" : "");
+              err == ERR_TOO_LARGE ? " (the path is longer than 107 bytes)" : "");
     return EXIT_DATA_DIR;
 }
 
-/* --- settings --------------------------------------------------------------------------------- */
-
-static void name_ourselves(struct leveretd *d)
+/* Sets the platform and, unless it is configured, the cluster's name. */
+static void set_names(struct leveretd *d)
 {
     struct utsname system;
     if (uname(&system) != 0)
@@ -283,70 +332,9 @@ static void name_ourselves(struct leveretd *d)
     snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
 }
 
-/* Messages that are not whole yet may take a quarter of the memory limit, split evenly among the
- * loops, and at least BYTES_MIN a loop. */
-static uint64_t unfinished_bytes_max(const struct leveretd *d)
-{
-    enum { BYTES_MIN = 4 * 1024 * 1024 };
-    struct alarm_limits limits;
-    alarms_limits_of(d->config, alarms_total_memory(), &limits);
-    uint64_t bytes = limits.memory_bytes / 4 / loops_count(d->loops);
-    return bytes > BYTES_MIN ? bytes : BYTES_MIN;
-}
+/* --- all of it -------------------------------------------------------------------------------- */
 
-static void set_sessions(struct leveretd *d)
-{
-    const struct config *config = d->config;
-    struct session_settings *s = &d->sessions.settings;
-    s->product = config->server_product;
-    s->version = config->server_version;
-    s->frame_bytes_max = (uint32_t)config->frame_bytes_max;
-    s->initial_frame_bytes_max = (uint32_t)config->initial_frame_bytes_max;
-    s->channel_max = (uint16_t)config->channel_max;
-    s->heartbeat_s = (uint16_t)config->heartbeat_s;
-    s->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
-    s->send_timeout_ms = (uint32_t)config->send_timeout_ms;
-    s->message_bytes_max = (uint64_t)config->message_bytes_max;
-    s->unfinished_bytes_max = unfinished_bytes_max(d);
-    s->connections_max = config->connection_max; /* CONFIG_NONE is below 0 */
-    s->qos_reaches_running = config->qos_reaches_running;
-    s->forgets_histories = config->republished_x_death == CONFIG_X_DEATH_IGNORE;
-}
-
-static void set_loopback_users(struct leveretd *d)
-{
-    const struct config_flags *users = &d->config->loopback_users;
-    struct slice *names = lv_calloc(users->count + 1, sizeof *names);
-    for (size_t i = 0; i < users->count; i++)
-        names[i] = slice_str(users->names[i]);
-    auth_set_loopback_users(d->auth, names, users->count);
-    free(names);
-}
-
-static void set_broker(struct leveretd *d)
-{
-    const struct config *config = d->config;
-    d->broker->topology.is_type_relaxed = config->is_queue_type_relaxed;
-    d->broker->topology.consumer_timeout_ms =
-        config->consumer_timeout_ms == CONFIG_NONE ? 0 : (uint64_t)config->consumer_timeout_ms;
-}
-
-void leveretd_apply(struct leveretd *d)
-{
-    log_set_level(config_log_level(d->config));
-    set_loopback_users(d);
-    set_sessions(d);
-    set_broker(d);
-    listeners_configure(&d->listeners, d->config);
-    atomic_store(&d->broker->topology.default_queue_type,
-                 config_word(CONFIG_QUEUE_TYPES, d->config->default_queue_type));
-    if (d->alarms)
-        alarms_configure(d->alarms, d->config);
-}
-
-/* --- the whole -------------------------------------------------------------------------------- */
-
-static void say_started(const struct leveretd *d, const struct recovery *r)
+static void log_started(const struct leveretd *d, const struct recovery *r)
 {
     struct lv_buffer where = {0};
     listeners_print(&d->listeners, &where);
@@ -371,19 +359,9 @@ static void signal_reload(void *arg, int signal_number)
     leveretd_reload(arg);
 }
 
-int leveretd_start(struct leveretd *d)
+static void create_rooms(struct leveretd *d)
 {
-    struct recovery recovery = {0};
-    int code;
-
-    log_set_level(config_log_level(d->config));
-    raise_descriptor_limit();
-    net_leave_descriptors(descriptors_for_files());
-    if ((code = check_first_start(d)) != EXIT_OK || (code = leveretd_lock(d)) != EXIT_OK ||
-        (code = open_definitions(d)) != EXIT_OK)
-        return code;
-
-    name_ourselves(d);
+    set_names(d);
     d->loops = loops_create(loops_wanted(d->config));
     d->clock_keeper = clock_keeper_create(d->config->data_dir, d->loops);
     loops_on_signal(d->loops, SIGTERM, signal_stop, d);
@@ -398,10 +376,26 @@ int leveretd_start(struct leveretd *d)
     d->sessions.settings.leveret_version = LEVERET_VERSION;
     d->sessions.settings.platform = d->platform;
     d->sessions.settings.cluster_name = d->cluster_name;
-    if ((code = recover(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
+}
+
+int leveretd_start(struct leveretd *d)
+{
+    struct recovery recovery = {0};
+    int code;
+
+    lv_assert(d->config && d->begun_us > 0 && !d->loops);
+    log_set_level(config_log_level(d->config));
+    raise_descriptor_limit();
+    net_leave_descriptors(descriptors_for_files());
+    if ((code = check_first_start(d)) != EXIT_OK || (code = leveretd_lock(d)) != EXIT_OK ||
+        (code = open_definitions(d)) != EXIT_OK || (code = check_event_vhost(d)) != EXIT_OK)
         return code;
 
-    log_thread_start(); /* from here on a slow reader of the log holds up nobody */
+    create_rooms(d);
+    if ((code = recover_topology(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
+        return code;
+
+    log_thread_start(); /* from here on a slow reader of standard error blocks nobody */
     leveretd_apply(d);
     net_init(d->loops);
     sessions_start(d->loops, &d->sessions);
@@ -416,7 +410,7 @@ int leveretd_start(struct leveretd *d)
     alarms_start(d->alarms);
     clock_keeper_begin(d->clock_keeper);
     loops_start(d->loops);
-    say_started(d, &recovery);
+    log_started(d, &recovery);
     return EXIT_OK;
 }
 

@@ -172,11 +172,19 @@ def test_a_start_leaves_a_data_directory_only_its_owner_may_read(own_broker):
 
 
 def refuses(own):
-    """It ends with 78; what it said."""
+    """Checks that the broker ends with exit status 78, and returns its log."""
     own.start(wait=False)
     assert own.child.wait(60) == 78
     own.child = None
     return own.log()
+
+
+def test_a_value_for_a_whole_list_is_answered_with_what_the_list_takes(own_broker):
+    own = own_broker(start=False)
+    path = write(own, 'loopback_users = guest\n')
+    own.flags += ['--config', path]
+    assert f"{path}:1: invalid value 'guest' for loopback_users: expected none, or a line for each entry: " \
+           'loopback_users.NAME = ...' in refuses(own)
 
 
 FAULTS = {
@@ -210,18 +218,26 @@ def test_faults_at_sighup_are_all_named_and_nothing_changes(own_broker):
         assert peer.tune.heartbeat == 17
 
 
-def test_the_vhost_of_the_events_must_be_there(own_broker):
+def files(own):
+    """The content of every file in the data directory but the lock, which has the process id."""
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(own.data) for name in names if name != 'lock']
+    return {path: open(path, 'rb').read() for path in paths}
+
+
+def test_the_vhost_of_the_events_must_exist_and_a_wrong_one_is_refused_before_anything_is_written(own_broker):
     own = own_broker(start=False)
     path = write(own, '# one\nevent_exchange.vhost = facts\n')
     own.flags += ['--config', path]
-    assert f"{path}:2: invalid value 'facts' for event_exchange.vhost: expected at the first start" in refuses(own)
+    assert f"{path}:2: invalid value 'facts' for event_exchange.vhost: expected the value of default_vhost" in refuses(own)
     assert not os.path.exists(own.data)
     write(own, '')
     own.start()
     own.ctl('add_vhost', 'facts')
     write(own, 'event_exchange.vhost = fact\n')
     own.stop()
+    before = files(own)
     assert f"{path}:1: invalid value 'fact' for event_exchange.vhost: expected a vhost that exists" in refuses(own)
+    assert files(own) == before
     write(own, 'event_exchange.vhost = facts\n')
     own.start()
     assert 'amq.rabbitmq.event' in own.ctl('-q', 'list_exchanges', '-p', 'facts').out

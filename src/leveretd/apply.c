@@ -1,0 +1,70 @@
+/* Applies the config in force to the rooms, at the start and after each reload. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "leveretd/leveretd.h"
+#include "leveretd/machine_memory.h"
+
+/* Returns how many bytes of incomplete messages a loop may hold: an equal share of a quarter of the
+ * memory limit, and at least BYTES_MIN. */
+static uint64_t unfinished_bytes_max(const struct leveretd *d)
+{
+    enum { BYTES_MIN = 4 * 1024 * 1024 };
+    struct alarm_limits limits;
+    alarm_limits_of(d->config, machine_memory_bytes(), &limits);
+    uint64_t bytes = limits.memory_bytes / 4 / loops_count(d->loops);
+    return bytes > BYTES_MIN ? bytes : BYTES_MIN;
+}
+
+static void apply_to_sessions(struct leveretd *d)
+{
+    const struct config *config = d->config;
+    struct session_settings *s = &d->sessions.settings;
+    s->product = config->server_product;
+    s->version = config->server_version;
+    s->frame_bytes_max = (uint32_t)config->frame_bytes_max;
+    s->initial_frame_bytes_max = (uint32_t)config->initial_frame_bytes_max;
+    s->channel_max = (uint16_t)config->channel_max;
+    s->heartbeat_s = (uint16_t)config->heartbeat_s;
+    s->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
+    s->send_timeout_ms = (uint32_t)config->send_timeout_ms;
+    s->message_bytes_max = (uint64_t)config->message_bytes_max;
+    s->unfinished_bytes_max = unfinished_bytes_max(d);
+    s->connections_max = config->connection_max; /* CONFIG_NONE is below 0 */
+    s->qos_reaches_running = config->qos_reaches_running;
+    s->forgets_histories = config->republished_x_death == CONFIG_X_DEATH_IGNORE;
+}
+
+static void apply_loopback_users(struct leveretd *d)
+{
+    const struct config_flags *users = &d->config->loopback_users;
+    struct slice *names = lv_calloc(users->count + 1, sizeof *names);
+    for (size_t i = 0; i < users->count; i++)
+        names[i] = slice_str(users->names[i]);
+    auth_set_loopback_users(d->auth, names, users->count);
+    free(names);
+}
+
+static void apply_to_broker(struct leveretd *d)
+{
+    const struct config *config = d->config;
+    atomic_store(&d->broker->topology.default_queue_type,
+                 config_word(CONFIG_QUEUE_TYPES, config->default_queue_type));
+    d->broker->topology.is_type_relaxed = config->is_queue_type_relaxed;
+    d->broker->topology.consumer_timeout_ms =
+        config->consumer_timeout_ms == CONFIG_NONE ? 0 : (uint64_t)config->consumer_timeout_ms;
+}
+
+void leveretd_apply(struct leveretd *d)
+{
+    leveretd_assert_home(d);
+    log_set_level(config_log_level(d->config));
+    apply_loopback_users(d);
+    apply_to_sessions(d);
+    apply_to_broker(d);
+    listeners_configure(&d->listeners, d->config);
+    if (d->alarms)
+        alarms_configure(d->alarms, d->config);
+}
