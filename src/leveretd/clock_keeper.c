@@ -1,3 +1,10 @@
+/* The steady clock over the life of a data directory.
+ *
+ * The keeper's thread compares the wall clock with the steady one every LOOK_S seconds: a step
+ * means that somebody has set the wall clock. It stores a reading of all clocks
+ * (store/clock_file.h) after a step and at least every STORE_MS. After a reboot only the wall clock
+ * tells how much time has passed, and a step before the last reading is then not taken for elapsed
+ * time. */
 #include "leveretd/clock_keeper.h"
 
 #include <inttypes.h>
@@ -12,22 +19,22 @@
 #include "base/memory.h"
 
 enum {
-    LOOK_S = 10,              /* so often is looked whether the wall clock has been set */
-    NOTE_MS = 60 * 60 * 1000, /* a note is written at least as often */
-    STEP_MS_MIN = 1000,       /* less is no step, but what clocks do */
+    LOOK_S = 10,               /* how often the clocks are compared */
+    STORE_MS = 60 * 60 * 1000, /* how often a reading is stored, at least */
+    STEP_MS_MIN = 1000,        /* a smaller difference is drift, not a step */
 };
 
 struct clock_keeper {
     const char *dir;
     struct loops *loops;
-    struct clock_reading noted;
-    bool is_written; /* a note of this run */
-    bool has_failed; /* the last note could not be written, which has been said */
+    struct clock_reading stored; /* the latest that was stored, or tried to */
+    bool is_written;             /* this run has stored a reading */
+    bool has_failed;             /* the latest could not be stored; that is logged once */
     pthread_t thread;
     bool is_running;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool must_stop; /* under the lock */
+    bool must_stop; /* protected by the lock */
 };
 
 static struct clock_reading read_clocks(const struct clock_keeper *k)
@@ -37,11 +44,11 @@ static struct clock_reading read_clocks(const struct clock_keeper *k)
         .wall_ms = clock_wall_ms(),
         .up_ms = clock_up_ms(),
     };
-    memcpy(now.boot, k->noted.boot, sizeof now.boot);
+    memcpy(now.boot, k->stored.boot, sizeof now.boot);
     return now;
 }
 
-/* By how much the wall clock is ahead of the steady one. */
+/* Returns by how much the wall clock is ahead of the steady clock. */
 static int64_t ahead_ms(const struct clock_reading *r)
 {
     return (int64_t)(r->wall_ms - r->steady_ms);
@@ -59,32 +66,32 @@ uint64_t clock_continue(const struct clock_reading *last, const struct clock_rea
     return last->steady_ms + (now->wall_ms - last->wall_ms);
 }
 
-static void note(struct clock_keeper *k, const struct clock_reading *now)
+static void store_reading(struct clock_keeper *k, const struct clock_reading *now)
 {
     int err = clock_file_write(k->dir, now);
     if (err < 0 && !k->has_failed)
-        log_warning("cannot write %s/clock: %s; after a restart of the machine TTLs and delays may "
-                    "be off by as much as the system's clock has been set",
-                    k->dir, lv_error_text(err));
+        log_warning(
+            "cannot write %s/clock: %s; after a reboot TTLs and delays may be off by as much "
+            "as the system clock has been set",
+            k->dir, lv_error_text(err));
     k->has_failed = err < 0;
     k->is_written = true;
-    k->noted = *now;
+    k->stored = *now;
 }
 
-static void look(struct clock_keeper *k)
+static void compare_clocks(struct clock_keeper *k)
 {
     struct clock_reading now = read_clocks(k);
-    int64_t step_ms = ahead_ms(&now) - ahead_ms(&k->noted);
+    int64_t step_ms = ahead_ms(&now) - ahead_ms(&k->stored);
     bool is_step = step_ms >= STEP_MS_MIN || step_ms <= -STEP_MS_MIN;
     if (is_step)
-        log_info("the system's clock has been set %s by %" PRId64 " s; TTLs and delays go on by "
-                 "elapsed time",
+        log_info("the system clock was set %s by %" PRId64 " s; TTLs and delays are not affected",
                  step_ms > 0 ? "forward" : "back", (step_ms > 0 ? step_ms : -step_ms) / 1000);
-    if (is_step || !k->is_written || now.steady_ms - k->noted.steady_ms >= NOTE_MS)
-        note(k, &now);
+    if (is_step || !k->is_written || now.steady_ms - k->stored.steady_ms >= STORE_MS)
+        store_reading(k, &now);
 }
 
-static void *run(void *arg)
+static void *keeper_main(void *arg)
 {
     struct clock_keeper *k = arg;
     pthread_setname_np(pthread_self(), "clock");
@@ -92,7 +99,7 @@ static void *run(void *arg)
     while (!k->must_stop) {
         struct timespec until;
         pthread_mutex_unlock(&k->lock);
-        look(k);
+        compare_clocks(k);
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += LOOK_S;
         pthread_mutex_lock(&k->lock);
@@ -101,7 +108,7 @@ static void *run(void *arg)
     }
     pthread_mutex_unlock(&k->lock);
     struct clock_reading now = read_clocks(k);
-    note(k, &now);
+    store_reading(k, &now);
     return NULL;
 }
 
@@ -111,31 +118,33 @@ struct clock_keeper *clock_keeper_create(const char *dir, struct loops *loops)
     struct clock_reading last;
     k->dir = dir;
     k->loops = loops;
-    clock_file_boot(k->noted.boot);
+    lv_assert(!loop_current());
+    clock_file_boot(k->stored.boot);
     int err = clock_file_read(dir, &last);
     if (err < 0 && err != ERR_NOT_FOUND)
-        log_warning("cannot read %s/clock: %s; TTLs and delays go by the system's clock", dir,
-                    lv_error_text(err));
+        log_warning("cannot read %s/clock: %s; TTLs and delays resume at the system clock's time",
+                    dir, lv_error_text(err));
     struct clock_reading now = read_clocks(k);
     loops_set_steady(loops, clock_continue(err < 0 ? NULL : &last, &now));
-    k->noted = read_clocks(k);
+    k->stored = read_clocks(k);
     return k;
 }
 
 void clock_keeper_begin(struct clock_keeper *k)
 {
     pthread_condattr_t attr;
+    lv_assert(!k->is_running);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&k->lock, NULL);
     pthread_cond_init(&k->changed, &attr);
     pthread_condattr_destroy(&attr);
-    int err = pthread_create(&k->thread, NULL, run, k);
+    int err = pthread_create(&k->thread, NULL, keeper_main, k);
     lv_assert(err == 0);
     k->is_running = true;
 }
 
-static void stop(struct clock_keeper *k)
+static void stop_thread(struct clock_keeper *k)
 {
     pthread_mutex_lock(&k->lock);
     k->must_stop = true;
@@ -151,6 +160,6 @@ void clock_keeper_end(struct clock_keeper **keeper)
     struct clock_keeper *k = *keeper;
     *keeper = NULL;
     if (k && k->is_running)
-        stop(k);
+        stop_thread(k);
     free(k);
 }

@@ -1,9 +1,9 @@
-/* The broker's own clock over the life of a data directory.
+/* The steady clock over the life of a data directory.
  *
- * Deadlines (of TTLs, delays, remembered values) are by loop_steady_ms(), which nobody sets. The
- * keeper lets it go on at a start where it must be by then, and notes in the data directory what is
- * needed for that: when it begins, when the system's clock has been set, now and then, and at the
- * end. It has a thread of its own, which sleeps nearly always. */
+ * Deadlines (of TTLs, delays, deduplication) follow loop_steady_ms(), a clock that nobody sets. The
+ * keeper sets it at the start to the time it must have reached by then. What is needed for that is
+ * stored in the data directory: at the start, after the system clock was set, once an hour, and at
+ * the end. The keeper has a thread of its own, which sleeps nearly all the time. */
 #ifndef LEVERET_LEVERETD_CLOCK_KEEPER_H
 #define LEVERET_LEVERETD_CLOCK_KEEPER_H
 
@@ -12,19 +12,21 @@
 
 struct clock_keeper;
 
-/* What the steady clock shows now, by the last note (NULL: none) and by what the other clocks of
- * `now` show:
- *   - within one start of the machine as much has passed as its own clock says;
- *   - otherwise as much as the wall clock says, whose difference to the steady one stays as it was;
- *   - at least what it showed last. */
+/* Returns the steady clock's time in ms, from the stored reading `last` (NULL: none) and the other
+ * clocks in `now` (its steady_ms is not used):
+ *   - if the machine has not been rebooted, what passed since then by its uptime is added;
+ *   - else what passed by the wall clock, or nothing if the wall clock is behind `last`;
+ *   - without `last` it is the wall clock's time.
+ * It is never less than last->steady_ms. */
 uint64_t clock_continue(const struct clock_reading *last, const struct clock_reading *now);
 
-/* Sets the loops' steady clock. `dir` and `loops` are borrowed until clock_keeper_end(). Before any
- * loop runs; blocks. */
+/* Sets the loops' steady clock. Borrows `dir` and `loops` until clock_keeper_end(). Before
+ * loops_start(); blocks. The caller owns the keeper. */
 struct clock_keeper *clock_keeper_create(const char *dir, struct loops *loops);
-/* From here on notes are written. */
+/* Starts the thread, which stores readings. Once. */
 void clock_keeper_begin(struct clock_keeper *keeper);
-/* Writes a last note. Clears the pointer. NULL is fine. Blocks. */
+/* Stores a last reading, if clock_keeper_begin() was called, and frees the keeper. Clears the
+ * pointer. NULL is fine. Blocks. */
 void clock_keeper_end(struct clock_keeper **keeper);
 
 #endif

@@ -1,4 +1,4 @@
-/* What `leveretctl status` and `environment` show of the process itself. Any thread. */
+/* The facts that `leveretctl status` and `environment` show about the process. Any thread. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "leveretd/leveretd.h"
 
-static json_t *integer(uint64_t n)
+static json_t *json_of_uint(uint64_t n)
 {
     return json_integer((json_int_t)n);
 }
@@ -23,7 +23,7 @@ static uint64_t open_files(void)
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
         count += entry->d_name[0] != '.';
     closedir(dir);
-    return count - 1; /* not the one that lists them */
+    return count - 1; /* without the descriptor of this listing */
 }
 
 static json_t *listeners_of(const struct leveretd *d)
@@ -33,7 +33,7 @@ static json_t *listeners_of(const struct leveretd *d)
         const struct listener *l = &d->listeners.items[i];
         json_t *one = json_object();
         json_object_set_new(one, "interface", json_string(l->address));
-        json_object_set_new(one, "port", integer(l->port));
+        json_object_set_new(one, "port", json_of_uint(l->port));
         json_object_set_new(one, "protocol", json_string(l->frontend->name));
         json_object_set_new(one, "purpose", json_string(l->frontend->purpose));
         json_array_append_new(list, one);
@@ -69,29 +69,29 @@ void leveretd_facts(void *arg, json_t *object)
 
     getrlimit(RLIMIT_NOFILE, &files);
     alarms_facts(d->alarms, &facts);
-    json_object_set_new(object, "pid", integer((uint64_t)getpid()));
-    json_object_set_new(object, "uptime", integer((clock_up_ms() - d->begun_up_ms) / 1000));
+    json_object_set_new(object, "pid", json_of_uint((uint64_t)getpid()));
+    json_object_set_new(object, "uptime", json_of_uint((clock_up_ms() - d->begun_up_ms) / 1000));
     json_object_set_new(object, "leveret_version", json_string(LEVERET_VERSION));
     json_object_set_new(object, "platform", json_string(d->platform));
-    json_object_set_new(object, "loops", integer(loops_count(d->loops)));
+    json_object_set_new(object, "loops", json_of_uint(loops_count(d->loops)));
     json_object_set_new(object, "data_directory", json_string(config->data_dir));
     json_object_set_new(object, "config_file",
                         config->file ? json_string(config->file) : json_null());
     json_object_set_new(object, "alarms", alarms_of(d));
-    json_object_set_new(object, "memory_used", integer(facts.readings.memory_bytes));
-    json_object_set_new(object, "memory_limit", integer(facts.limits.memory_bytes));
+    json_object_set_new(object, "memory_used", json_of_uint(facts.readings.memory_bytes));
+    json_object_set_new(object, "memory_limit", json_of_uint(facts.limits.memory_bytes));
     json_object_set_new(object, "memory_setting",
                         config->memory_bytes != CONFIG_NONE
-                            ? integer((uint64_t)config->memory_bytes)
+                            ? json_of_uint((uint64_t)config->memory_bytes)
                             : json_real(config->memory_relative));
-    json_object_set_new(object, "disk_free", integer(facts.readings.disk_free_bytes));
-    json_object_set_new(object, "disk_free_limit", integer(facts.limits.disk_free_bytes));
-    json_object_set_new(object, "files_used", integer(open_files()));
-    json_object_set_new(object, "files_limit", integer((uint64_t)files.rlim_cur));
+    json_object_set_new(object, "disk_free", json_of_uint(facts.readings.disk_free_bytes));
+    json_object_set_new(object, "disk_free_limit", json_of_uint(facts.limits.disk_free_bytes));
+    json_object_set_new(object, "files_used", json_of_uint(open_files()));
+    json_object_set_new(object, "files_limit", json_of_uint((uint64_t)files.rlim_cur));
     json_object_set_new(object, "listeners", listeners_of(d));
 }
 
-/* config_print() says "key = value" a line. */
+/* Splits the lines "key = value" of config_print(). */
 void leveretd_environment(void *arg, json_t *object)
 {
     struct leveretd *d = arg;

@@ -1,4 +1,4 @@
-/* Which front end listens on which address: the one place that knows which front ends there are. */
+/* Which front end listens on which address. No other file knows which front ends exist. */
 #include "leveretd/listeners.h"
 
 #include <stdio.h>
@@ -9,11 +9,11 @@
 #include "base/log.h"
 #include "leveretd/leveretd.h"
 
-/* A new front end is a row here, with the setting that has its addresses. */
+/* A new front end needs a row here, and a setting for its addresses. */
 static const struct {
     const struct frontend *frontend;
-    const char *protocol; /* as people are told */
-    size_t wanted;        /* where the config has its struct config_listeners */
+    const char *protocol; /* for log lines */
+    size_t wanted;        /* offset of its struct config_listeners in struct config */
 } table[] = {
     {&amqp_frontend, "AMQP", offsetof(struct config, listeners)},
 };
@@ -25,11 +25,13 @@ static const struct config_listeners *wanted_by(const struct config *config, siz
     return (const void *)((const char *)config + table[row].wanted);
 }
 
-/* "[::]:5672", "127.0.0.1:5672". */
-static const char *endpoint(char room[96], const char *address, unsigned port)
+enum { ENDPOINT_BYTES_MAX = 96 };
+
+/* Writes "[::]:5672" or "127.0.0.1:5672" into `text`, and returns it. */
+static const char *endpoint_text(char text[ENDPOINT_BYTES_MAX], const char *address, unsigned port)
 {
-    snprintf(room, 96, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
-    return room;
+    snprintf(text, ENDPOINT_BYTES_MAX, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+    return text;
 }
 
 static int listen_on(struct listeners *l, struct loops *loops, const struct frontend *frontend,
@@ -47,7 +49,7 @@ static int listen_on(struct listeners *l, struct loops *loops, const struct fron
     return 0;
 }
 
-/* Every address is "::" where there is IPv6 (IPv4 comes in there too), else "0.0.0.0". */
+/* Listens on "::", which also accepts IPv4, or on "0.0.0.0" if the host has no IPv6. */
 static int listen_everywhere(struct listeners *l, struct loops *loops,
                              const struct frontend *frontend, struct session_server *server,
                              uint16_t port)
@@ -58,11 +60,11 @@ static int listen_everywhere(struct listeners *l, struct loops *loops,
     return err;
 }
 
-static const char *advice(int err)
+static const char *listen_error_text(int err)
 {
     switch (err) {
-    case ERR_BUSY: return "the address is in use, maybe by another broker (see --bind and --port)";
-    case ERR_REFUSED: return "not permitted (ports below 1024 are for root)";
+    case ERR_BUSY: return "the address is in use, perhaps by another broker (see --bind, --port)";
+    case ERR_REFUSED: return "not permitted (ports below 1024 are reserved for root)";
     case ERR_INVALID: return "not an address of this host";
     default: return lv_error_text(err);
     }
@@ -73,15 +75,15 @@ static int open_row(struct listeners *l, struct loops *loops, const struct confi
 {
     const struct config_listeners *wanted = wanted_by(config, row);
     const struct frontend *frontend = table[row].frontend;
-    char where[96];
+    char where[ENDPOINT_BYTES_MAX];
     for (size_t i = 0; i < wanted->count; i++) {
         const struct config_listener *one = &wanted->items[i];
         int err = one->address[0] ? listen_on(l, loops, frontend, server, one->address, one->port)
                                   : listen_everywhere(l, loops, frontend, server, one->port);
         if (err < 0) {
             log_error("cannot listen on %s for %s: %s",
-                      endpoint(where, one->address[0] ? one->address : "::", one->port),
-                      table[row].protocol, advice(err));
+                      endpoint_text(where, one->address[0] ? one->address : "::", one->port),
+                      table[row].protocol, listen_error_text(err));
             return EXIT_LISTEN;
         }
     }
@@ -92,6 +94,7 @@ int listeners_open(struct listeners *l, struct loops *loops, const struct config
                    struct session_server *server)
 {
     int code = EXIT_OK;
+    lv_assert(!loop_current() && l->count == 0);
     for (size_t row = 0; row < TABLE_ROWS && code == EXIT_OK; row++)
         code = open_row(l, loops, config, server, row);
     return code;
@@ -122,12 +125,12 @@ void listeners_close(struct listeners *l)
 
 void listeners_print(const struct listeners *l, struct lv_buffer *out)
 {
-    char where[96];
+    char where[ENDPOINT_BYTES_MAX];
     for (size_t i = 0; i < l->count; i++) {
         const struct listener *one = &l->items[i];
-        lv_buffer_printf(out, "%s%s (%s)", i ? ", " : "", endpoint(where, one->address, one->port),
-                         one->frontend->name);
+        lv_buffer_printf(out, "%s%s (%s)", i ? ", " : "",
+                         endpoint_text(where, one->address, one->port), one->frontend->name);
     }
     for (size_t row = 0; row < TABLE_ROWS && l->count == 0; row++)
-        lv_buffer_printf(out, "%s%s", row ? " or " : "nothing for ", table[row].protocol);
+        lv_buffer_printf(out, "%s%s", row ? " or " : "no address for ", table[row].protocol);
 }

@@ -13,7 +13,7 @@ struct listener {
     const struct frontend *frontend;
     struct net_listener *net; /* NULL once it is closed */
     char address[64];         /* "::", "127.0.0.1" */
-    uint16_t port;            /* stays when the listener is closed */
+    uint16_t port;            /* remains when the listener is closed */
 };
 
 struct listeners {
@@ -21,18 +21,19 @@ struct listeners {
     size_t count;
 };
 
-/* Listens on every address that the config names. EXIT_OK, or EXIT_LISTEN after the reason was
- * logged; what was opened until then is the caller's to close all the same. Before loops_run(). */
+/* Listens on every address in the config. Returns EXIT_OK, or EXIT_LISTEN after logging the reason;
+ * the caller calls listeners_close() in both cases. Before loops_start(). */
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
                    struct session_server *server);
 
-/* Socket options for connections to come, from the config. Before loops_run(), or on loop 0. */
+/* Sets the socket options of future connections from the config. Before loops_start(), or on
+ * loop 0. */
 void listeners_configure(struct listeners *l, const struct config *config);
 
-/* No more connections are accepted. On loop 0, or once the loops have ended. Again is fine. */
+/* Stops accepting connections. On loop 0, or once the loops have ended. May be called again. */
 void listeners_close(struct listeners *l);
 
-/* Appends "127.0.0.1:5672 (amqp), [::1]:5672 (amqp)", or what nobody listens for. */
+/* Appends "127.0.0.1:5672 (amqp), [::1]:5672 (amqp)", or "no address for AMQP". */
 void listeners_print(const struct listeners *l, struct lv_buffer *out);
 
 #endif

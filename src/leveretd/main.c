@@ -1,4 +1,4 @@
-/* leveretd: the broker. What happens here happens in this order; see start.c and shutdown.c. */
+/* leveretd: the broker, from its flags to its exit code; see start.c and shutdown.c. */
 #include <stdio.h>
 
 #include "base/log.h"

@@ -1,18 +1,19 @@
-/* `leveretd --recover-definitions`: the definitions are lost, or older than they were, and the log
- * is there. It says of each queue that depends on it who that is, and so the messages get their
- * queue back, under its name. Users, permissions, exchanges, bindings and policies are not in the
- * log: nobody is made who could log in, least of all a guest that was deleted on purpose.
+/* `leveretd --recover-definitions`: for a data directory whose definitions are lost, or older than
+ * they were, while its log is there. The log names each queue that has messages in it, so these
+ * queues can be recreated. Users, permissions, exchanges, bindings and policies are not in the log.
+ * No user is created, least of all guest, who may have been deleted on purpose.
  *
- *   - the definitions are loaded as they are: what they have stays;
- *   - the log is read, and what it knows of queues is noted by their ids;
- *   - queues that the definitions lack are stored, and their vhosts.
+ *   - The definitions are loaded, and all they contain is kept.
+ *   - The log is read, and the queues it knows are collected by their ids.
+ *   - Queues that the definitions lack are stored, with their vhosts.
  *
- * A queue whose name is not in the log (of an earlier version), or is another's by now, is called
- * recovered-ID. */
+ * A queue is called recovered-ID if the log, of an earlier version, lacks its name, or if another
+ * queue has that name by now. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -25,11 +26,11 @@
 
 struct known_queue {
     uint64_t id;
-    bool is_defined; /* the definitions have it */
-    bool is_gone;    /* deleted, the log says */
+    bool is_defined; /* the definitions contain it */
+    bool is_gone;    /* the log says that it was deleted */
     bool is_auto_delete;
-    int64_t messages; /* at most: what is settled twice, or before it came, is not told apart */
-    struct slice vhost, name, arguments; /* owned; no name: not known */
+    int64_t messages; /* enqueues less settles: an estimate, as a settle may be logged twice */
+    struct slice vhost, name, arguments; /* owned; the name is empty if it is not known */
 };
 
 struct rebuild {
@@ -37,33 +38,35 @@ struct rebuild {
     struct slice default_vhost;
     struct known_queue *queues; /* by id */
     size_t count, capacity;
-    struct slice *vhosts; /* owned: those that are there */
+    struct slice *vhosts; /* owned: their names */
     size_t vhost_count, vhost_capacity;
-    size_t made;
-    uint64_t delayed; /* messages that wait in the queues of delaying exchanges */
-    _Atomic int error;
+    size_t made;       /* queues */
+    uint64_t delayed;  /* messages in the queues of delayed exchanges, which are not recreated */
+    _Atomic int error; /* of a commit */
 };
 
-/* --- what is known ---------------------------------------------------------------------------- */
+/* --- known queues and vhosts ------------------------------------------------------------------ */
 
-static void drop(struct slice *s)
+static void free_slice(struct slice *s)
 {
     free((void *)(uintptr_t)s->p);
     *s = SLICE_EMPTY;
 }
 
-static size_t place_of(const struct rebuild *r, uint64_t id)
+/* Returns the index of the queue with this id, or the index where it would be. */
+static size_t queue_index(const struct rebuild *r, uint64_t id)
 {
     size_t found;
     LV_LOWER_BOUND(found, r->count, at, r->queues[at].id < id);
     return found;
 }
 
-/* The queue that this lane belongs to. */
-static struct known_queue *known(struct rebuild *r, uint64_t lane)
+/* Returns the queue that this lane belongs to; adds it if it is not known yet. Valid until the next
+ * call. */
+static struct known_queue *want_queue(struct rebuild *r, uint64_t lane)
 {
     uint64_t id = lane_id_queue(lane);
-    size_t at = place_of(r, id);
+    size_t at = queue_index(r, id);
     if (at < r->count && r->queues[at].id == id)
         return &r->queues[at];
     lv_vec_room(r->queues, r->count, r->capacity);
@@ -73,8 +76,9 @@ static struct known_queue *known(struct rebuild *r, uint64_t lane)
     return &r->queues[at];
 }
 
-static void name_it(struct known_queue *q, struct slice vhost, struct slice name,
-                    struct slice arguments, bool is_auto_delete)
+/* Sets the queue's name and arguments, unless they are known already. */
+static void set_name(struct known_queue *q, struct slice vhost, struct slice name,
+                     struct slice arguments, bool is_auto_delete)
 {
     if (q->name.n > 0)
         return;
@@ -86,9 +90,9 @@ static void name_it(struct known_queue *q, struct slice vhost, struct slice name
 
 static void forget_name(struct known_queue *q)
 {
-    drop(&q->vhost);
-    drop(&q->name);
-    drop(&q->arguments);
+    free_slice(&q->vhost);
+    free_slice(&q->name);
+    free_slice(&q->arguments);
 }
 
 static bool has_vhost(const struct rebuild *r, struct slice name)
@@ -100,7 +104,7 @@ static bool has_vhost(const struct rebuild *r, struct slice name)
     return false;
 }
 
-static void note_vhost(struct rebuild *r, struct slice name)
+static void add_vhost(struct rebuild *r, struct slice name)
 {
     lv_vec_room(r->vhosts, r->vhost_count, r->vhost_capacity);
     r->vhosts[r->vhost_count++] = slice_copy(name);
@@ -108,31 +112,31 @@ static void note_vhost(struct rebuild *r, struct slice name)
 
 static int load_vhost(void *arg, const struct definition_vhost *row)
 {
-    note_vhost(arg, row->name);
+    add_vhost(arg, row->name);
     return 0;
 }
 
 static int load_queue(void *arg, const struct definition_queue *row)
 {
-    struct known_queue *q = known(arg, row->id);
-    name_it(q, row->vhost, row->name, row->arguments, row->is_auto_delete);
+    struct known_queue *q = want_queue(arg, row->id);
+    set_name(q, row->vhost, row->name, row->arguments, row->is_auto_delete);
     q->is_defined = true;
     return 0;
 }
 
-/* --- what the log says ------------------------------------------------------------------------ */
+/* --- reading the log -------------------------------------------------------------------------- */
 
 static void on_enqueue(void *arg, uint64_t file, uint64_t lane, const struct log_carried *message)
 {
     (void)file;
     (void)message;
-    known(arg, lane)->messages++;
+    want_queue(arg, lane)->messages++;
 }
 
 static void on_settle(void *arg, uint64_t lane, uint64_t from, uint64_t count)
 {
     (void)from;
-    known(arg, lane)->messages -= (int64_t)count;
+    want_queue(arg, lane)->messages -= (int64_t)count;
 }
 
 static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)
@@ -141,24 +145,24 @@ static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *sna
     int64_t messages = (int64_t)snapshot->carried_count;
     for (size_t i = 0; i < snapshot->segment_count; i++)
         messages += (int64_t)snapshot->segments[i].persistent_live;
-    known(arg, snapshot->queue)->messages = messages;
+    want_queue(arg, snapshot->queue)->messages = messages;
 }
 
 static void on_queue_gone(void *arg, uint64_t lane)
 {
-    known(arg, lane)->is_gone = true;
+    want_queue(arg, lane)->is_gone = true;
 }
 
-/* Another queue may have the number of one that is gone. */
+/* A new queue may have the id of a deleted one. */
 static void on_queue(void *arg, const struct log_queue *queue)
 {
-    struct known_queue *q = known(arg, queue->queue);
+    struct known_queue *q = want_queue(arg, queue->queue);
     if (q->is_gone && !q->is_defined) {
         forget_name(q);
         q->messages = 0;
     }
     q->is_gone = false;
-    name_it(q, queue->vhost, queue->name, queue->arguments, queue->is_auto_delete);
+    set_name(q, queue->vhost, queue->name, queue->arguments, queue->is_auto_delete);
 }
 
 static void on_safe(void *arg, unsigned stage, uint64_t ticket, int error)
@@ -196,31 +200,33 @@ static int read_log(struct rebuild *r, const char *data_dir)
     return err;
 }
 
-/* --- making them ------------------------------------------------------------------------------ */
+/* --- storing queues and vhosts ---------------------------------------------------------------- */
 
-static void is_stored(void *arg, int error)
+/* On the thread of the definitions. */
+static void stored(void *arg, int error)
 {
     struct rebuild *r = arg;
     if (error < 0)
         atomic_store(&r->error, error);
 }
 
-static void make_vhost(struct rebuild *r, struct slice name)
+static void store_vhost(struct rebuild *r, struct slice name)
 {
     if (has_vhost(r, name))
         return;
-    note_vhost(r, name);
+    add_vhost(r, name);
     definitions_submit(
         r->definitions,
         definition_put_vhost(&(struct definition_vhost){
             .name = name, .description = slice_str("Recovered from the log of messages")}),
-        is_stored, r);
+        stored, r);
 }
 
-static void make_queue(struct rebuild *r, const struct known_queue *q, struct slice name)
+static void store_queue(struct rebuild *r, const struct known_queue *q, struct slice name)
 {
     struct slice vhost = q->name.n > 0 ? q->vhost : r->default_vhost;
-    make_vhost(r, vhost);
+    lv_assert(!q->is_defined);
+    store_vhost(r, vhost);
     definitions_submit(r->definitions,
                        definition_put_queue(&(struct definition_queue){
                            .vhost = vhost,
@@ -229,26 +235,19 @@ static void make_queue(struct rebuild *r, const struct known_queue *q, struct sl
                            .arguments = q->arguments,
                            .id = q->id,
                        }),
-                       is_stored, r);
+                       stored, r);
     r->made++;
-    log_info("recovered queue '%.*s' in vhost '%.*s', %" PRId64 " messages at most",
+    log_info("recovered queue '%.*s' in vhost '%.*s' with about %" PRId64 " messages",
              SLICE_ARG(name), SLICE_ARG(vhost), q->messages > 0 ? q->messages : 0);
 }
 
-static int compare(struct slice a, struct slice b)
-{
-    size_t n = a.n < b.n ? a.n : b.n;
-    int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
-    return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
-}
-
-/* By name; of those that share one, the one that keeps it comes first. */
-static int by_name(const void *a, const void *b)
+/* Orders by name; of queues with the same name, the one that keeps it comes first. */
+static int compare_by_name(const void *a, const void *b)
 {
     const struct known_queue *x = a, *y = b;
-    int order = compare(x->vhost, y->vhost);
+    int order = slice_compare(x->vhost, y->vhost);
     if (order == 0)
-        order = compare(x->name, y->name);
+        order = slice_compare(x->name, y->name);
     if (order == 0)
         order = (int)y->is_defined - (int)x->is_defined;
     return order != 0 ? order : (x->id < y->id) - (x->id > y->id);
@@ -259,11 +258,11 @@ static bool is_wanted(const struct known_queue *q)
     return !q->is_defined && !q->is_gone && (q->name.n > 0 || q->messages > 0);
 }
 
-static void make_queues(struct rebuild *r)
+static void store_queues(struct rebuild *r)
 {
-    const struct known_queue *last = NULL; /* who keeps its name */
+    const struct known_queue *last = NULL; /* the latest that keeps its name */
     if (r->count > 1)
-        qsort(r->queues, r->count, sizeof *r->queues, by_name);
+        qsort(r->queues, r->count, sizeof *r->queues, compare_by_name);
     for (size_t i = 0; i < r->count; i++) {
         const struct known_queue *q = &r->queues[i];
         bool is_taken = last && q->name.n > 0 && slice_equal(last->vhost, q->vhost) &&
@@ -273,32 +272,33 @@ static void make_queues(struct rebuild *r)
         if (is_wanted(q) && delayed_is_queue(q->name)) {
             r->delayed += q->messages > 0 ? (uint64_t)q->messages : 0;
         } else if (is_wanted(q)) {
-            make_queue(r, q, is_taken || q->name.n == 0 ? slice_str(text) : q->name);
+            store_queue(r, q, is_taken || q->name.n == 0 ? slice_str(text) : q->name);
         }
         if (!q->is_gone && q->name.n > 0 && !is_taken)
             last = q;
     }
 }
 
-static int say_result(const struct rebuild *r, const char *data_dir)
+/* Logs the result and returns the exit code. */
+static int log_result(const struct rebuild *r, const char *data_dir)
 {
     if (r->error < 0) {
         log_error("cannot write the definitions in %s: %s", data_dir, lv_error_reason(r->error));
         return EXIT_DEFINITIONS;
     }
-    log_info(
-        "%s: %zu queue%s made from the log. Users, permissions, exchanges, bindings and policies "
-        "are not in it. Start leveretd, then: leveretctl add_user, set_permissions",
-        data_dir, r->made, r->made == 1 ? "" : "s");
+    log_info("%s: %zu queue%s recreated from the log. Users, permissions, exchanges, bindings and "
+             "policies are not in the log: start leveretd, then use leveretctl add_user and "
+             "set_permissions",
+             data_dir, r->made, r->made == 1 ? "" : "s");
     if (r->delayed > 0)
-        log_warning("%" PRIu64
-                    " delayed messages wait for their exchanges, which are not in the log: "
-                    "they are dropped at the next start, unless it finds the lost definitions",
-                    r->delayed);
+        log_warning("%" PRIu64 " delayed message%s not recovered, since delayed exchanges are not "
+                    "in the log: the next start drops them, unless the lost definitions are "
+                    "restored first",
+                    r->delayed, r->delayed == 1 ? "" : "s");
     return EXIT_OK;
 }
 
-static int rebuild(struct rebuild *r, struct leveretd *d)
+static int rebuild_definitions(struct rebuild *r, struct leveretd *d)
 {
     static const struct definitions_visitor visitor = {.vhost = load_vhost, .queue = load_queue};
     const char *dir = d->config->data_dir;
@@ -312,13 +312,12 @@ static int rebuild(struct rebuild *r, struct leveretd *d)
         return EXIT_DEFINITIONS;
     }
     if (r->vhost_count == 0)
-        make_vhost(r, r->default_vhost);
-    make_queues(r);
-    /* A change in any case: from here on these are the definitions. */
-    definitions_submit(r->definitions, definition_delete_global_parameter(SLICE_EMPTY), is_stored,
-                       r);
+        store_vhost(r, r->default_vhost);
+    store_queues(r);
+    /* One change in any case: after it the definitions no longer count as older than they were. */
+    definitions_submit(r->definitions, definition_delete_global_parameter(SLICE_EMPTY), stored, r);
     definitions_close(&r->definitions);
-    return say_result(r, dir);
+    return log_result(r, dir);
 }
 
 static void rebuild_free(struct rebuild *r)
@@ -327,7 +326,7 @@ static void rebuild_free(struct rebuild *r)
     for (size_t i = 0; i < r->count; i++)
         forget_name(&r->queues[i]);
     for (size_t i = 0; i < r->vhost_count; i++)
-        drop(&r->vhosts[i]);
+        free_slice(&r->vhosts[i]);
     free(r->queues);
     free(r->vhosts);
 }
@@ -336,10 +335,11 @@ int leveretd_recover_definitions(struct leveretd *d)
 {
     struct rebuild r = {.default_vhost = slice_str(d->config->default_vhost)};
     int code;
+    lv_assert(!d->loops && !d->definitions);
     log_set_level(config_log_level(d->config));
     if ((code = leveretd_lock(d)) != EXIT_OK)
         return code;
-    code = rebuild(&r, d);
+    code = rebuild_definitions(&r, d);
     rebuild_free(&r);
     return code;
 }

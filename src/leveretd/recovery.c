@@ -1,14 +1,17 @@
-/* The definitions bring their rows in an order in which each finds what it belongs to: vhosts,
- * users, permissions, exchanges, queues, bindings. Each row ends in a quiescent state, so that
- * tables which grow meanwhile can. */
+/* Recovery from the definitions.
+ *
+ * Their rows come in an order in which each finds the object it belongs to: vhosts, users,
+ * permissions, exchanges, queues, bindings. Rows that change the topology announce a quiescent
+ * state at their end, which tables need in order to grow. */
 #include "leveretd/recovery.h"
-#include "broker/vhost_life.h"
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/delayed.h"
 #include "broker/policy.h"
+#include "broker/vhost_life.h"
 #include "queue/queue.h"
 #include "topology/binding.h"
 #include "topology/dedup.h"
@@ -21,13 +24,13 @@ struct loading {
     struct recovery counts;
 };
 
-static const struct durable_done nobody = {NULL, NULL};
+static const struct durable_done not_reported = {NULL, NULL};
 
 static int load_vhost(void *arg, const struct definition_vhost *row)
 {
     struct loading *l = arg;
     struct vhost *vhost;
-    if (vhost_create(l->broker, row, false, nobody, &vhost) == CHANGE_REFUSED)
+    if (vhost_create(l->broker, row, false, not_reported, &vhost) == CHANGE_REFUSED)
         l->counts.skipped++;
     else
         l->counts.vhosts++;
@@ -54,13 +57,13 @@ static int load_topic_permission(void *arg, const struct definition_topic_permis
     return auth_load_topic_permission(l->auth, row);
 }
 
-/* The vhost, or NULL after saying that the row is skipped. */
-static struct vhost *vhost_of(struct loading *l, struct slice vhost, const char *what,
-                              struct slice name)
+/* Returns the row's vhost, or NULL after logging that the row is skipped. */
+static struct vhost *find_vhost_of(struct loading *l, struct slice vhost, const char *what,
+                                   struct slice name)
 {
     struct vhost *found = vhost_find(&l->broker->topology, vhost);
     if (!found) {
-        log_warning("recovery: %s '%.*s' is skipped: there is no vhost '%.*s'", what,
+        log_warning("recovery: skipped %s '%.*s': vhost '%.*s' does not exist", what,
                     SLICE_ARG(name), SLICE_ARG(vhost));
         l->counts.skipped++;
     }
@@ -70,7 +73,7 @@ static struct vhost *vhost_of(struct loading *l, struct slice vhost, const char 
 static int load_exchange(void *arg, const struct definition_exchange *row)
 {
     struct loading *l = arg;
-    struct vhost *vhost = vhost_of(l, row->vhost, "exchange", row->name);
+    struct vhost *vhost = find_vhost_of(l, row->vhost, "exchange", row->name);
     if (!vhost)
         return 0;
     exchange_restore(vhost, &(struct exchange_declaration){
@@ -96,7 +99,7 @@ static int load_global_parameter(void *arg, const struct definition_global_param
 static int load_parameter(void *arg, const struct definition_parameter *row)
 {
     struct loading *l = arg;
-    struct vhost *vhost = vhost_of(l, row->vhost, "parameter", row->name);
+    struct vhost *vhost = find_vhost_of(l, row->vhost, "parameter", row->name);
     if (vhost)
         parameter_restore(vhost, row);
     return 0;
@@ -105,7 +108,7 @@ static int load_parameter(void *arg, const struct definition_parameter *row)
 static int load_policy(void *arg, const struct definition_policy *row)
 {
     struct loading *l = arg;
-    struct vhost *vhost = vhost_of(l, row->vhost, "policy", row->name);
+    struct vhost *vhost = find_vhost_of(l, row->vhost, "policy", row->name);
     if (vhost)
         policy_restore(vhost, row);
     lv_rcu_quiescent();
@@ -115,7 +118,7 @@ static int load_policy(void *arg, const struct definition_policy *row)
 static int load_queue(void *arg, const struct definition_queue *row)
 {
     struct loading *l = arg;
-    struct vhost *vhost = vhost_of(l, row->vhost, "queue", row->name);
+    struct vhost *vhost = find_vhost_of(l, row->vhost, "queue", row->name);
     if (!vhost)
         return 0;
     queue_restore(vhost, row->name,
@@ -129,7 +132,7 @@ static int load_queue(void *arg, const struct definition_queue *row)
 static int load_binding(void *arg, const struct definition_binding *row)
 {
     struct loading *l = arg;
-    struct vhost *vhost = vhost_of(l, row->vhost, "binding from", row->source);
+    struct vhost *vhost = find_vhost_of(l, row->vhost, "binding from", row->source);
     if (!vhost)
         return 0;
     const struct binding_request request = {
@@ -142,8 +145,8 @@ static int load_binding(void *arg, const struct definition_binding *row)
     if (binding_restore(vhost, &request)) {
         l->counts.bindings++;
     } else {
-        log_warning("recovery: the binding from '%.*s' to '%.*s' in vhost '%.*s' is skipped: one "
-                    "of its ends is not there",
+        log_warning("recovery: skipped the binding from '%.*s' to '%.*s' in vhost '%.*s': its "
+                    "source or its destination does not exist",
                     SLICE_ARG(row->source), SLICE_ARG(row->destination), SLICE_ARG(row->vhost));
         l->counts.skipped++;
     }
@@ -181,6 +184,7 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
         .seen = load_seen,
     };
     struct loading l = {.auth = auth, .broker = broker};
+    lv_assert(!loop_current());
     int err = definitions_load(definitions, &visitor, &l);
     if (err < 0)
         return err;
@@ -189,7 +193,8 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
     return 0;
 }
 
-static struct slice joined(const struct config_flags *flags, struct lv_buffer *room)
+/* Appends the flags' names, separated by commas, and returns them. */
+static struct slice join_flags(const struct config_flags *flags, struct lv_buffer *room)
 {
     for (size_t i = 0; i < flags->count; i++)
         lv_buffer_printf(room, "%s%s", i ? "," : "", flags->names[i]);
@@ -204,13 +209,13 @@ bool recovery_first_boot(const struct config *config, struct auth *auth, struct 
     struct vhost *vhost;
     const struct definition_vhost row = {.name = vhost_name,
                                          .description = slice_str("Default virtual host")};
-    if (vhost_create(broker, &row, true, nobody, &vhost) == CHANGE_REFUSED)
+    if (vhost_create(broker, &row, true, not_reported, &vhost) == CHANGE_REFUSED)
         return false;
     struct lv_buffer tags = {0};
     bool done = auth_bootstrap(auth, &(struct auth_default_user){
                                          .name = slice_str(config->default_user),
                                          .password = slice_str(config->default_pass),
-                                         .tags = joined(&config->default_user_tags, &tags),
+                                         .tags = join_flags(&config->default_user_tags, &tags),
                                          .vhost = vhost_name,
                                          .configure = slice_str(config->default_configure),
                                          .write = slice_str(config->default_write),

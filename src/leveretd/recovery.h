@@ -1,4 +1,4 @@
-/* Recovery: what the definitions know becomes vhosts, users, exchanges, queues and bindings. */
+/* Recovery: vhosts, users, exchanges, queues and bindings are created from the definitions. */
 #ifndef LEVERET_LEVERETD_RECOVERY_H
 #define LEVERET_LEVERETD_RECOVERY_H
 
@@ -15,16 +15,18 @@ struct recovery {
     size_t exchanges;
     size_t queues;
     size_t bindings;
-    size_t skipped; /* rows whose vhost, exchange or queue is not there */
+    size_t skipped; /* rows whose vhost, exchange or queue does not exist */
 };
 
-/* Loads everything into auth and broker. Blocks. A row that has lost its vhost is logged and
- * skipped. Before loops_start(), on a thread that has registered with RCU. */
+/* Loads everything into auth and broker. A row whose vhost does not exist is logged and skipped.
+ * Returns a negative error if the definitions cannot be read. Before loops_start(), on a thread
+ * that is registered with RCU. Blocks. */
 int recovery_load(struct definitions *definitions, struct auth *auth, struct broker *broker,
                   struct recovery *ret);
 
-/* On the first boot (no vhost and no user) makes the default vhost and the default user with its
- * permissions, and stores them. True when it did. The same thread. */
+/* Creates and stores the default vhost and the default user with its permissions, if there is
+ * neither a vhost nor a user: at the first start. Returns true if it did. On the same thread, after
+ * recovery_load(). */
 bool recovery_first_boot(const struct config *config, struct auth *auth, struct broker *broker);
 
 #endif

@@ -1,7 +1,7 @@
-/* The end of the start: the last life's messages are read from the log. A log of at most
- * AT_ONCE_BYTES is read before the start is done, so that after an ordinary stop all is there when
- * the broker says it is ready; a longer one is read by a thread of its own, while clients are
- * served. */
+/* The end of the start: messages of the previous run are read from the log. A log of at most
+ * AT_ONCE_BYTES is read before the broker serves clients, so after an ordinary stop every message
+ * is in its queue once the log line says that the broker listens. A longer log is read by a thread
+ * of its own while clients are served. */
 #include <inttypes.h>
 #include <signal.h>
 #include <time.h>
@@ -14,13 +14,15 @@ static const uint64_t AT_ONCE_BYTES = 1024 * 1024;
 
 enum { RETRY_NS = 100 * 1000 * 1000 };
 
-static int read_all(struct leveretd *d)
+/* Returns 0 once everything is read, or when restoring_stop() asks to end. */
+static int read_log(struct leveretd *d)
 {
     bool is_over = false;
     int err = 0;
+    lv_assert(!loop_current());
     while (err == 0 && !is_over && !atomic_load(&d->restoring.is_stopping)) {
         err = journal_restore_step(d->journal, &is_over);
-        if (err == ERR_NO_DESCRIPTORS) { /* connections have them all, for a moment */
+        if (err == ERR_NO_DESCRIPTORS) { /* connections use them all at the moment */
             nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
             err = 0;
         }
@@ -28,8 +30,8 @@ static int read_all(struct leveretd *d)
     return err;
 }
 
-/* On loop 0. All has been read; or cannot be, and then nothing more is. */
-static void over_mail(struct loop *at, struct mail *mail)
+/* On loop 0: everything has been read, or reading has failed and ended, which stops the broker. */
+static void log_read_mail(struct loop *at, struct mail *mail)
 {
     struct leveretd *d = mail->a;
     int err = (int)(int64_t)mail->c;
@@ -48,25 +50,27 @@ static void over_mail(struct loop *at, struct mail *mail)
 static void *restoring_main(void *arg)
 {
     struct leveretd *d = arg;
-    int err = read_all(d);
-    struct mail mail = {.deliver = over_mail, .a = d, .c = (uint64_t)(int64_t)err};
+    int err = read_log(d);
+    struct mail mail = {.deliver = log_read_mail, .a = d, .c = (uint64_t)(int64_t)err};
     loop_mail_from_outside(loops_at(d->loops, 0), &mail);
     return NULL;
 }
 
 int restoring_begin(struct leveretd *d)
 {
+    lv_assert(!d->restoring.is_over && !d->restoring.has_thread);
     if (journal_unread_bytes(d->journal) > AT_ONCE_BYTES)
         return 0;
     d->restoring.is_over = true;
-    return read_all(d);
+    return read_log(d);
 }
 
-/* The thread takes no signals: they are for the main thread. */
+/* The thread blocks all signals: the main thread handles them. */
 int restoring_go_on(struct leveretd *d)
 {
     struct restoring *r = &d->restoring;
     sigset_t all, before;
+    lv_assert(!r->has_thread);
     if (r->is_over)
         return 0;
     sigfillset(&all);

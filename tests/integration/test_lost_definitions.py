@@ -136,7 +136,7 @@ def test_queues_are_made_anew_from_the_log_with_their_messages_and_nobody_can_lo
     own.stop()
     move_definitions(own, os.path.join(own.directory, 'kept'))
     said = recover(own)
-    assert '3 queues made' in said and 'add_user' in said, said
+    assert '3 queues recreated' in said and 'add_user' in said, said
     own.start()
     with pytest.raises((Closed, AssertionError)):
         Peer(own.address)                            # there is no guest
@@ -156,7 +156,7 @@ def test_to_recover_what_is_whole_changes_no_queue(own_broker):
     Peer(own.address).declare('q', durable=True)
     Confirming(own.address).publish_confirmed('q', b'kept')
     own.stop()
-    assert '0 queues made' in recover(own)
+    assert '0 queues recreated' in recover(own)
     own.start()
     assert drain(own.address, 'q', 1) == [b'kept']
 

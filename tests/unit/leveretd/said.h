@@ -1,4 +1,4 @@
-/* What the tests of settings share: everything that was said, as text, and an environment. */
+/* Shared by the tests of settings: the reported lines as text, and a fake environment. */
 #ifndef LEVERET_TESTS_LEVERETD_SAID_H
 #define LEVERET_TESTS_LEVERETD_SAID_H
 
@@ -7,13 +7,13 @@
 
 /* A config_say: appends "level: text\n" to the struct lv_buffer. */
 void said_add(void *arg, enum log_level level, const char *text);
-/* Compares and empties. */
+/* Checks the text, and empties it. */
 void said_check(struct lv_buffer *said, const char *expected);
 
-/* Writes a file below /tmp; the caller owns the name and unlinks it. */
+/* Writes a file in /tmp and returns its name. The caller owns the name, and unlinks the file. */
 char *said_file(const char *text);
 
-/* An environment for config_getenv: pairs of name and value, up to NULL. */
+/* Sets what environment_get(), a config_getenv, returns: pairs of name and value, up to NULL. */
 void environment_set(const char *const *pairs);
 const char *environment_get(const char *name);
 
