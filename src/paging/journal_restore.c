@@ -1,24 +1,26 @@
-/* The messages of the last life are read while this one has begun already, on a thread that is no
- * loop. Then each loop gets its queues, and what was held for them (held.h).
+/* The log of the last run is read while the broker serves clients already, on a thread that is not
+ * a loop. Then each loop gets its owners, and the mail that was held for them (queue/held.h).
  *
- *   (1) Until a loop has its queues it gives back no file of the log.
- *   (2) Nothing about a queue that is being restored is staged. So a crash meanwhile finds the log
- *       as the last life left it, and behind it what has become of other queues since.
- *   (3) A queue that is made meanwhile may get an id that a deleted queue has in the log: the first
- *       thing that is staged of it is that the older one is gone. */
-#include "paging/journal.h"
+ *   (1) Until a loop has its owners it gives back no file of the log.
+ *   (2) Nothing is staged about an owner that is being restored. So a crash meanwhile finds the log
+ *       as the last run left it, followed by what has become of other owners since.
+ *   (3) An owner that is made meanwhile may get the id of one that was deleted and still has
+ * records in the log: the first record that is staged about it says that the older one is gone. */
+#include "paging/journal_private.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/vec.h"
+#include "paging/pager.h"
 
-/* --- a loop gets its queues ------------------------------------------------------------------- */
+/* --- a loop gets its owners ------------------------------------------------------------------- */
 
 /* A hand-over to all loops; the last one frees it. */
 struct hand_over {
     struct journal_restorer restorer;
     bool is_whole;
-    _Atomic unsigned refs; /* of the loops that have not had it yet, and of who sends it */
+    _Atomic unsigned refs; /* of the loops that have not had it yet, and of the sender */
 };
 
 static void hand_over_unref(struct hand_over *h)
@@ -33,14 +35,12 @@ void journal_hold(struct loop *home, const struct mail *mail)
 {
     lv_assert(!loop_current() || loop_current() == home);
     struct journal_loop *p = loop_slot(home, &journal_slot);
-    if (p->held_count == p->held_capacity) {
-        p->held_capacity = p->held_capacity ? p->held_capacity * 2 : 64;
-        p->held = lv_realloc(p->held, p->held_capacity * sizeof *p->held);
-    }
+    lv_assert(p->is_restoring);
+    lv_vec_room(p->held, p->held_count, p->held_capacity);
     p->held[p->held_count++] = *mail;
 }
 
-static void deliver_held(struct journal_loop *p)
+static void held_deliver(struct journal_loop *p)
 {
     struct mail *held = p->held;
     size_t count = p->held_count;
@@ -55,14 +55,16 @@ static void hand_over_mail(struct loop *at, struct mail *mail)
 {
     struct hand_over *h = mail->a;
     struct journal_loop *p = loop_slot(at, &journal_slot);
+    lv_assert(p->is_restoring); /* each loop gets its part once */
     h->restorer.hand_over(h->restorer.arg, p, h->is_whole && p->journal);
     p->is_restoring = false;
-    deliver_held(p);
+    held_deliver(p);
     hand_over_unref(h);
 }
 
 static void hand_over(struct journal *journal, bool is_whole)
 {
+    lv_assert(!journal->is_handed_over);
     struct hand_over *h = lv_calloc(1, sizeof *h);
     h->restorer = journal->restorer;
     h->is_whole = is_whole;
@@ -80,6 +82,7 @@ static void hand_over(struct journal *journal, bool is_whole)
 
 int journal_restore_step(struct journal *journal, bool *ret_is_over)
 {
+    lv_assert(!journal->is_handed_over);
     bool is_over = false;
     int err = log_read(journal->log, journal->restorer.visitor, journal->restorer.arg, &is_over);
     if (err == 0 && is_over) {
@@ -97,6 +100,7 @@ uint64_t journal_unread_bytes(const struct journal *journal)
 
 void journal_restore_give_up(struct journal *journal)
 {
+    lv_assert(!loop_current());
     if (journal->is_handed_over)
         return;
     if (journal->loops[0])
@@ -107,10 +111,10 @@ void journal_restore_give_up(struct journal *journal)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* What is above a queue's limit pages out, in turns: it may be much. */
+/* How many lanes a turn looks at, to page out what is above their limits: there may be much. */
 enum { RELIEVED_PER_TURN = 256 };
 
-static void relieve_some(struct loop *loop, struct loop_timer *timer)
+static void relieve_run(struct loop *loop, struct loop_timer *timer)
 {
     struct journal_loop *p = lv_container_of(timer, struct journal_loop, relieve_timer);
     for (unsigned n = 0; n < RELIEVED_PER_TURN && p->relieve_count > 0; n++) {
@@ -130,13 +134,10 @@ static void relieve_some(struct loop *loop, struct loop_timer *timer)
 void journal_relieve_later(struct lane *l)
 {
     lane_assert_home(l);
-    struct journal_loop *p = journal_of(l->owner->home);
+    struct journal_loop *p = journal_of_lane(l);
     if (l->backlog.memory_bytes < p->journal->limits.pager.memory_low)
         return;
-    if (p->relieve_count == p->relieve_capacity) {
-        p->relieve_capacity = p->relieve_capacity ? p->relieve_capacity * 2 : 16;
-        p->to_relieve = lv_realloc(p->to_relieve, p->relieve_capacity * sizeof(struct lane *));
-    }
+    lv_vec_room(p->to_relieve, p->relieve_count, p->relieve_capacity);
     p->to_relieve[p->relieve_count++] = lane_ref(l);
     if (!loop_timer_is_running(&p->relieve_timer))
         loop_timer_start(p->loop, &p->relieve_timer, 0);
@@ -145,7 +146,7 @@ void journal_relieve_later(struct lane *l)
 void journal_restore_begin_loop(struct journal_loop *p)
 {
     p->is_restoring = true;
-    loop_timer_init(&p->relieve_timer, relieve_some);
+    loop_timer_init(&p->relieve_timer, relieve_run);
 }
 
 void journal_restore_end_loop(struct journal_loop *p)

@@ -1,17 +1,16 @@
 /* The journal of a lane: what makes its messages outlive the process.
  *
- * A lane's owner has a journal or none (lane_owner.journal; NULL: what it holds dies with the
- * process). The verbs below are all that a lane and its owner ask of it; what is behind them is
- * the journal's business. Today that is the log of this machine (journal.c, `journal_local`); a
- * log that several machines agree on can be another, owner by owner
- * (docs/decisions/journal-per-lane.md).
+ * A lane's owner has a journal or none (lane_owner.journal; NULL: its messages end with the
+ * process). The functions below are all that a lane and its owner ask of a journal. Today there is
+ * one, the log of this machine (journal_local.c); a log that several machines agree on could be
+ * another, chosen owner by owner (docs/decisions/journal-per-lane.md).
  *
- *   (1) Everything about a lane is said at its owner's home, in the order in which it happens.
- *   (2) What has been said is safe some time after the end of the turn, together with all that the
- *       journal was told before it. confirm() answers then, in order.
+ *   (1) Every change of a lane is recorded at its owner's home, in the order in which it happens.
+ *   (2) A record is safe some time after the end of the turn, together with all records before it.
+ *       confirm() answers then, in order.
  *   (3) An owner without a journal costs a look at one pointer.
  *
- * All at the owner's home, but for journal_is_behind(). */
+ * Everything at the owner's home, except is_behind(). */
 #ifndef LEVERET_PAGING_LANE_JOURNAL_H
 #define LEVERET_PAGING_LANE_JOURNAL_H
 
@@ -20,41 +19,41 @@
 #include "store/log.h"
 
 struct journal_ops {
-    /* How a publish of a message that must be stored is answered: CONFIRM_LATER (ask confirm()),
-     * CONFIRM_REFUSED when nothing can be stored any more, CONFIRM_TOOK where nothing is stored
-     * (tests). */
+    /* Returns how to answer the publish of a message that must be stored: CONFIRM_LATER (call
+     * confirm()), CONFIRM_REFUSED if nothing can be stored any more, CONFIRM_TOOK if nothing is
+     * stored at all (tests). */
     enum confirm_answer (*answer)(const struct lane_owner *owner);
-    /* The same for what has been settled. */
+    /* Returns the same for what has been settled: CONFIRM_TOOK if all of it is safe. */
     enum confirm_answer (*answer_settled)(const struct lane_owner *owner);
-    /* Answers the sink when all that has been said is safe, and the owner's definition is. */
+    /* Answers the sink when all that has been recorded is safe, and the owner's definition too. */
     void (*confirm)(struct lane_owner *owner, struct confirm_sink *sink, uint64_t number);
-    /* Whether so much waits to become safe that publishers to the owner should wait. Any loop. */
+    /* Returns whether publishers to the owner should pause: too much is not safe yet. Any loop. */
     bool (*is_behind)(const struct lane_owner *owner);
 
-    /* A message that is to be stored has been put into the lane; `delivered`: and into a
-     * consumer's hands. */
+    /* A message that must be stored was put into the lane; `delivered`: and given to a consumer at
+     * once. deadline_ms is 0 if it has none. */
     void (*enqueue)(struct lane *lane, const struct message *message, uint64_t sequence,
                     bool delivered, uint64_t deadline_ms);
     /* A stored message has left the lane. */
     void (*settle)(struct lane *lane, uint64_t sequence);
-    /* A stored message has come back for the count-th time. */
+    /* A stored message was returned for the count-th time. */
     void (*count)(struct lane *lane, uint64_t sequence, unsigned count);
-    /* Whether a message may be delivered: it is safe that it may have been. If not, the owner is
-     * told when it is (calls->ready). */
+    /* Returns whether a message may be delivered: the record that it may have been is safe. If not,
+     * calls->ready tells the owner when it is. */
     bool (*may_deliver)(struct lane *lane, uint64_t sequence);
 
-    /* A snapshot makes all that was said before it needless once it is safe; then
+    /* Records a snapshot. Once it is safe, no earlier record of the lane is needed, and
      * pager_snapshot_is_safe() is called. Borrowed for the call. */
     void (*snapshot)(struct lane *lane, const struct log_snapshot *snapshot);
-    /* The lane needs this segment file no longer: done(arg) when that is safe. */
+    /* The lane no longer needs this segment file: calls done() when that record is safe. */
     void (*segment_gone)(struct lane *lane, uint64_t number,
                          void (*done)(struct loop *loop, void *arg, int error), void *arg);
-    /* The lane's owner has ended: nothing that was said of it counts. */
+    /* The lane's owner has ended: no record of the lane counts any longer. */
     void (*forget)(struct lane *lane);
 };
 
-/* Like the op of the same name, for an owner that may have no journal and a message that may not be
- * stored. */
+/* The functions below call the op of the same name, for owners without a journal too. This one and
+ * journal_enqueue() do nothing for a message that need not be stored. */
 static inline enum confirm_answer journal_answer(const struct lane_owner *owner,
                                                  const struct message *message)
 {
@@ -72,6 +71,7 @@ static inline enum confirm_answer journal_answer_settled(const struct lane_owner
 static inline void journal_confirm(struct lane_owner *owner, struct confirm_sink *sink,
                                    uint64_t number)
 {
+    lv_assert(owner->journal);
     owner->journal->confirm(owner, sink, number);
 }
 

@@ -1,4 +1,4 @@
-/* A plain owner of one lane: what it is told it counts, what it is asked it answers. */
+/* A plain owner of one lane, which counts what it is told. */
 #include "lane_world.h"
 
 #include <inttypes.h>
@@ -83,7 +83,7 @@ static void on_failure(void *arg)
     w.failures++;
 }
 
-/* --- recovery: what the log says goes into the one lane --------------------------------------- */
+/* --- recovery: every record of the log is about the one lane ---------------------------------- */
 
 static struct lane *lane_with(uint64_t id)
 {
@@ -290,11 +290,11 @@ void lane_world_open(void)
 
 void lane_world_close(void)
 {
+    loop_sim_enter(NULL); /* the loops have stopped */
     journal_close(&w.journal);
     loops_drain(w.loops);
     assert_int_equal(w.refs, 0);
     lanes_free(&w.owner);
-    loop_sim_enter(NULL);
     loop_sim_free(&w.loops);
     disk_sim_restart(w.disk);
 }

@@ -212,7 +212,7 @@ static void what_may_have_been_delivered_comes_back_as_redelivered(void **state)
     assert_true(held.redelivered);
 }
 
-static void what_nobody_can_have_had_does_not_come_back_as_redelivered(void **state)
+static void what_was_not_delivered_does_not_come_back_as_redelivered(void **state)
 {
     (void)state;
     lane_world_open();
@@ -278,7 +278,7 @@ static void messages_survive_one_life_after_the_other(void **state)
 
 /* --- old files -------------------------------------------------------------------------------- */
 
-static void a_message_that_stays_does_not_keep_the_log_of_all_that_came_after_it(void **state)
+static void one_old_message_does_not_keep_the_log_of_all_later_ones(void **state)
 {
     (void)state;
     w.log_file_bytes = 64 * 1024;
@@ -355,12 +355,12 @@ int main(void)
         PROMISE(a_settle_that_is_safe_is_never_taken_back),
         PROMISE(a_message_is_delivered_only_when_the_log_knows_that_it_may_be),
         PROMISE(what_may_have_been_delivered_comes_back_as_redelivered),
-        PROMISE(what_nobody_can_have_had_does_not_come_back_as_redelivered),
+        PROMISE(what_was_not_delivered_does_not_come_back_as_redelivered),
         PROMISE(a_count_of_returns_outlives_a_crash),
         PROMISE(numbers_are_not_used_twice_after_a_restart),
         PROMISE(an_ended_owner_comes_back_empty),
         PROMISE(messages_survive_one_life_after_the_other),
-        PROMISE(a_message_that_stays_does_not_keep_the_log_of_all_that_came_after_it),
+        PROMISE(one_old_message_does_not_keep_the_log_of_all_later_ones),
         PROMISE(mail_that_is_held_is_delivered_in_order_when_the_log_has_been_read),
         PROMISE(a_journal_closed_before_the_log_was_read_leaves_it_as_it_was),
     };
