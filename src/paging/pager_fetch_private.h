@@ -1,0 +1,100 @@
+/* What the files share that read single messages for their deadlines: pager_fetched.c keeps what
+ * was read, pager_fetch.c reads it, pager_prefetch.c plans ahead. Private to them. */
+#ifndef LEVERET_PAGING_PAGER_FETCH_PRIVATE_H
+#define LEVERET_PAGING_PAGER_FETCH_PRIVATE_H
+
+#include "paging/pager_private.h"
+
+enum { FETCH_BUCKETS = 4096 }; /* a power of two */
+
+/* Messages of one chunk, read when they are due or before. */
+struct fetched_chunk {
+    struct fetched_chunk *next;
+    uint64_t chunk;
+    uint64_t until_ms; /* what is due up to then has been read, or is being read */
+    bool is_reading;
+    uint64_t slots;
+    struct message *messages[SEQMAP_ENTRIES]; /* owned, those of `slots` */
+};
+
+/* A plan of what to read ahead. */
+struct prefetch {
+    uint64_t horizon_ms;
+    uint64_t until_ms; /* all that is on disk and due up to then has been asked for, or will be */
+    uint64_t *chunks;  /* in order; those before `next` have been asked for */
+    size_t count, capacity, next;
+    size_t runs; /* reads under way */
+};
+
+struct fetches {
+    struct fetched_chunk *buckets[FETCH_BUCKETS]; /* lists, by chunk */
+    size_t count;                                 /* of chunks */
+    size_t bytes;                                 /* what the messages in memory cost */
+    size_t reads;                                 /* under way for pager_fetch() */
+    unsigned next_victim;
+    struct prefetch ahead;
+};
+
+/* --- pager_fetched.c -------------------------------------------------------------------------- */
+
+/* Returns what the pager has fetched, made when there is nothing yet. */
+struct fetches *pager_fetches_of(struct pager *p);
+
+/* Returns the pointer to the chunk's entry, or to the NULL where it would be. */
+struct fetched_chunk **pager_fetched_at(struct fetches *all, uint64_t chunk);
+
+/* Returns the chunk's entry, or NULL. */
+static inline struct fetched_chunk *pager_fetched_chunk(struct fetches *all, uint64_t chunk)
+{
+    return *pager_fetched_at(all, chunk);
+}
+
+/* Marks a chunk as being read for all that is due up to a time; returns its entry. */
+struct fetched_chunk *pager_fetched_begin(struct fetches *all, uint64_t chunk, uint64_t until_ms);
+
+/* The chunk has been read. Its entry stays if it holds something, or if a message that was asked
+ * for was not found: pager_fetch() tells the next asker so. */
+void pager_fetched_end(struct lane *l, uint64_t chunk);
+
+/* Removes the chunk's entry, with its messages, if it has one. */
+void pager_fetched_remove(struct fetches *all, uint64_t chunk);
+
+/* Keeps the messages of a block that are due up to the entry's time. */
+void pager_fetched_keep(struct lane *l, struct fetched_chunk *f, const struct segment_block *block);
+
+/* Returns a reference of the message with this number, or NULL if it has not been fetched. */
+struct message *pager_fetched_message(struct fetches *all, uint64_t sequence);
+
+/* Returns whether there is room for this many bytes and chunks more. */
+bool pager_fetched_has_room(const struct fetches *all, uint64_t bytes, size_t chunks);
+
+/* Returns whether less than a fourth of the room for messages would be used with these bytes. */
+bool pager_fetched_is_roomy(const struct fetches *all, uint64_t bytes);
+
+/* Frees one chunk that is not being read, to make room. Returns false if there is none. */
+bool pager_fetched_evict(struct fetches *all);
+
+/* --- pager_fetch.c ---------------------------------------------------------------------------- */
+
+/* Chunks whose blocks are stored in one stretch of a segment's file, [from, to). */
+struct fetch_run {
+    struct segment *segment;
+    uint64_t first, last; /* chunks */
+    uint64_t from, to;
+};
+
+/* Finds the blocks of a chunk in a segment. Returns false if the segment has none of it. */
+bool pager_find_blocks(const struct segment *s, uint64_t chunk, uint64_t *ret_from,
+                       uint64_t *ret_to);
+
+/* Takes the run's one chunk out of a piece that is not written yet. Returns false if it is not in
+ * one. */
+bool pager_take_kept(struct lane *l, const struct fetch_run *run);
+
+/* Reads a run, whose chunks have been begun. */
+void pager_read_run(struct lane *l, const struct fetch_run *run, pager_ask_done *done);
+
+/* Takes what a run has read: each chunk of it ends. */
+void pager_run_arrived(struct lane *l, struct segment *s, struct pager_ask *ask);
+
+#endif
