@@ -1,8 +1,9 @@
-/* Messages come, are delivered, come back and leave: each is a few bit operations on its chunk
- * of 64.
+/* Messages are pushed, delivered, returned and settled: each is a few bit operations on a chunk of
+ * 64.
  *
- * Every message that comes to be or goes passes one of the count_...() functions, so that counts
- * and bytes agree with the chunks. Deadlines and counts of returns are in backlog_times.c. */
+ * Every message that is added or removed is counted by one of the count_...() functions, so that
+ * counts and bytes agree with the chunks. Deadlines and counts of returns are in
+ * backlog_times.c. */
 #include "paging/backlog.h"
 
 #include <stdlib.h>
@@ -58,7 +59,7 @@ bool backlog_free_some(struct backlog *b, unsigned *ret_count)
     return true;
 }
 
-/* --- counting: every message that comes to be or goes passes here ----------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 static void count_ready(struct backlog *b, const struct message *m, int64_t sign)
 {
@@ -85,7 +86,7 @@ static void count_memory(struct backlog *b, const struct message *m, int64_t sig
     b->memory_bytes += (uint64_t)(sign * (int64_t)message_memory(m));
 }
 
-/* --- coming ----------------------------------------------------------------------------------- */
+/* --- pushing ---------------------------------------------------------------------------------- */
 
 static struct backlog_chunk *chunk_append(struct backlog *b, struct message **message)
 {
@@ -116,8 +117,8 @@ uint64_t backlog_push_unacked(struct backlog *b, struct message **message)
 
 /* --- the first ready message ------------------------------------------------------------------ */
 
-/* One behind the last chunk that may be looked at. */
-static uint64_t reach(const struct backlog *b)
+/* Returns the chunk after the last one from which messages may be delivered now. */
+static uint64_t deliverable_end(const struct backlog *b)
 {
     return backlog_has_disk(b) ? b->disk_begin + 1 : b->chunks.end;
 }
@@ -128,14 +129,14 @@ enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence)
         return BACKLOG_NONE;
     if (b->cursor < b->chunks.first)
         b->cursor = b->chunks.first;
-    for (uint64_t end = reach(b); b->cursor < end; b->cursor++) {
+    for (uint64_t end = deliverable_end(b); b->cursor < end; b->cursor++) {
         struct backlog_chunk *chunk = backlog_chunk(b, b->cursor);
         if (chunk && chunk->ready) {
             *ret_sequence = b->cursor * SEQMAP_ENTRIES + (unsigned)__builtin_ctzll(chunk->ready);
             return BACKLOG_HERE;
         }
         if (backlog_has_disk(b) && b->cursor == b->disk_begin)
-            break; /* more of it may come */
+            break; /* the rest of it is still to be read */
     }
     lv_assert(backlog_has_disk(b));
     return BACKLOG_ON_DISK;
@@ -157,18 +158,19 @@ struct message *backlog_deliver(struct backlog *b, uint64_t *ret_sequence, bool 
     return m;
 }
 
-/* --- going ------------------------------------------------------------------------------------ */
+/* --- leaving ---------------------------------------------------------------------------------- */
 
-static bool may_drop(const struct backlog *b, uint64_t chunk)
+/* Returns whether a chunk in which nothing is live may be freed: no message will be added to it. */
+static bool chunk_may_drop(const struct backlog *b, uint64_t chunk)
 {
     bool is_growing = chunk == b->next_sequence / SEQMAP_ENTRIES;
     bool is_coming = backlog_has_disk(b) && chunk == b->disk_begin;
     return !is_growing && !is_coming;
 }
 
-/* The chunk holds nothing any more. */
 static void chunk_drop(struct backlog *b, struct backlog_chunk *chunk, uint64_t sequence)
 {
+    lv_assert(chunk->live == 0 && chunk->ready == 0);
     backlog_meta_free(b, chunk->meta);
     lv_seqmap_drop(&b->chunks, sequence);
 }
@@ -179,18 +181,19 @@ void backlog_skip_to(struct backlog *b, uint64_t sequence)
     if (sequence <= last)
         return;
     b->next_sequence = sequence;
-    /* It was kept because it was growing. */
+    /* The last chunk was kept because it was growing. */
     struct backlog_chunk *chunk = backlog_chunk(b, last / SEQMAP_ENTRIES);
-    if (chunk && chunk->live == 0 && may_drop(b, last / SEQMAP_ENTRIES))
+    if (chunk && chunk->live == 0 && chunk_may_drop(b, last / SEQMAP_ENTRIES))
         chunk_drop(b, chunk, last);
 }
 
-/* The slot is empty from here on; the message's reference is the caller's. */
+/* Empties a slot that is not ready; the caller gets the message's reference. */
 static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chunk,
                                     uint64_t sequence, struct backlog_left *ret)
 {
     struct message *m = chunk->messages[sequence % SEQMAP_ENTRIES];
     uint64_t bit = bit_of(sequence);
+    lv_assert(chunk->live & ~chunk->ready & bit);
     *ret = (struct backlog_left){
         .sequence = sequence,
         .body_bytes = m->body_bytes,
@@ -205,7 +208,7 @@ static struct message *chunk_remove(struct backlog *b, struct backlog_chunk *chu
     count_memory(b, m, -1);
     if (chunk->meta && chunk->meta->times)
         chunk->meta->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
-    if (chunk->live == 0 && may_drop(b, sequence / SEQMAP_ENTRIES))
+    if (chunk->live == 0 && chunk_may_drop(b, sequence / SEQMAP_ENTRIES))
         chunk_drop(b, chunk, sequence);
     return m;
 }
@@ -242,7 +245,7 @@ struct message *backlog_find_unacked(struct backlog *b, uint64_t sequence)
     return chunk ? chunk->messages[sequence % SEQMAP_ENTRIES] : NULL;
 }
 
-/* One that was delivered on disk. */
+/* Settles a message that was delivered on disk. */
 static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
     struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
@@ -261,6 +264,7 @@ static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_
     meta->unacked &= ~bit;
     meta->log_only &= ~bit;
     meta->times->deadline_ms[at] = 0;
+    lv_assert(b->unacked > 0);
     b->unacked--;
     b->unacked_bytes -= ret->body_bytes;
     b->persistent -= ret->is_persistent;
@@ -297,7 +301,7 @@ void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence)
 {
     lv_assert(backlog_has_disk(b));
     struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
-    lv_assert(meta && (meta->live & ~meta->unacked & bit_of(sequence)));
+    lv_assert(meta && meta->times && (meta->live & ~meta->unacked & bit_of(sequence)));
     uint64_t bytes = meta->times->body_bytes[sequence % SEQMAP_ENTRIES];
     lv_assert(b->disk_ready > 0);
     meta->unacked |= bit_of(sequence);
@@ -342,7 +346,7 @@ bool backlog_undeliver(struct backlog *b, uint64_t sequence, bool *ret_is_here)
     }
     uint64_t deadline_ms = backlog_deadline(b, sequence);
     if (deadline_ms)
-        backlog_set_deadline(b, sequence, deadline_ms); /* into the index again */
+        backlog_set_deadline(b, sequence, deadline_ms); /* puts it back into the index */
     return true;
 }
 
@@ -362,12 +366,13 @@ bool backlog_return(struct backlog *b, uint64_t sequence)
     if (sequence / SEQMAP_ENTRIES < b->cursor)
         b->cursor = sequence / SEQMAP_ENTRIES;
     if (deadline_ms)
-        backlog_set_deadline(b, sequence, deadline_ms); /* into the index again */
+        backlog_set_deadline(b, sequence, deadline_ms); /* puts it back into the index */
     return true;
 }
 
 /* --- recovery and the pager ------------------------------------------------------------------- */
 
+/* Puts a ready message into a free slot of a chunk. */
 static void chunk_put(struct backlog *b, struct backlog_chunk *chunk, uint64_t sequence,
                       struct message *m, bool redelivered, bool is_stored)
 {
@@ -456,13 +461,14 @@ bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence)
     if (meta)
         return !(meta->live & bit_of(sequence));
     return !backlog_chunk(b, c) &&
-           !lv_seqmap_is_elsewhere(&b->chunks, sequence); /* all have left */
+           !lv_seqmap_is_elsewhere(&b->chunks, sequence); /* all of the chunk has left */
 }
 
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered)
 {
     uint64_t c = sequence / SEQMAP_ENTRIES;
+    lv_assert(*message);
     lv_assert(backlog_has_disk(b) && c == b->disk_begin);
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     if (!chunk) {
@@ -488,8 +494,8 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     *message = NULL;
 }
 
-/* What is unacked on disk and has not come: whoever has it does not settle it here any more. */
-static void forget_unacked(struct backlog *b, const struct backlog_meta *meta)
+/* Forgets messages that are unacked on disk and could not be read: settling them does nothing. */
+static void unacked_forget(struct backlog *b, const struct backlog_meta *meta)
 {
     for (uint64_t unacked = meta ? meta->live & meta->unacked : 0; unacked;
          unacked &= unacked - 1) {
@@ -502,13 +508,13 @@ void backlog_page_next(struct backlog *b)
 {
     lv_assert(backlog_has_disk(b));
     uint64_t c = b->disk_begin;
-    forget_unacked(b, backlog_meta(b, c));
+    unacked_forget(b, backlog_meta(b, c));
     struct backlog_chunk *chunk = backlog_chunk(b, c);
     b->disk_begin++;
     if (lv_seqmap_is_elsewhere(&b->chunks, c * SEQMAP_ENTRIES)) {
         backlog_meta_free(b, lv_seqmap_meta(&b->chunks, c * SEQMAP_ENTRIES));
         lv_seqmap_forget(&b->chunks, c * SEQMAP_ENTRIES);
-    } else if (chunk && chunk->live == 0 && may_drop(b, c)) {
+    } else if (chunk && chunk->live == 0 && chunk_may_drop(b, c)) {
         chunk_drop(b, chunk, c * SEQMAP_ENTRIES);
     } else if (chunk && chunk->meta) {
         chunk->meta->live = chunk->meta->unacked = chunk->meta->log_only = 0;
@@ -517,6 +523,7 @@ void backlog_page_next(struct backlog *b)
 
 void backlog_drop_disk(struct backlog *b)
 {
+    lv_assert(b->ready >= b->disk_ready);
     b->ready -= b->disk_ready;
     b->ready_bytes -= b->disk_bytes;
     b->disk_ready = 0;

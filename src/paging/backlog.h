@@ -1,29 +1,30 @@
 /* The messages that a lane holds, by sequence number.
  *
- * A message keeps its number from push to settle. It is ready (waiting), or unacked (delivered
- * and not settled). A message that comes back is ready again under its old number, so requeueing
- * keeps the order however acknowledgements come. Numbers are kept in chunks of 64, with a bit
- * for each state:
+ * A message keeps its number from push to settle. It is ready (waiting), or unacked (delivered and
+ * not settled). A message that is requeued is ready again under its old number, so the order is
+ * kept whatever order acknowledgements come in. Messages are stored in chunks of 64 numbers, with a
+ * bit for each state:
  *
  *   (1) ready and stored are subsets of live.
  *   (2) No chunk in memory before `cursor` has a ready message.
  *   (3) A chunk without a live message is freed.
  *
- * Of a long backlog all but its two ends is on disk (pager.h moves chunks there and back):
+ * Of a long backlog all but the two ends is on disk (pager.h moves chunks there and back):
  *
  *   first ...  memory  ... | disk_begin ...  disk  ... disk_end | ... memory ... next_sequence
  *
- *   (4) Messages of chunks on disk are ready, except those that are unacked there (because their
- *       time had come). Chunk disk_begin may be in memory in part; what is in memory of it is
- *       handed out in order, and nothing behind it until all of it is.
+ *   (4) Messages of chunks on disk are ready, except those that became unacked there: they were
+ *       taken out of their order, for instance because they expired. Chunk disk_begin may be partly
+ *       in memory; that part is delivered in order, and nothing after it before all of the chunk is
+ *       in memory.
  *   (5) If nothing is on disk, disk_begin == disk_end.
  *
- * A message may have a deadline, and a count of how often it came back. Both are in the meta of
+ * A message may have a deadline, and a count of how often it was returned. Both are in the meta of
  * its chunk, which stays in memory while the chunk is on disk. An index of chunks by their
- * earliest deadlines finds what is due, in memory or on disk:
+ * earliest deadlines finds the messages that are due, in memory or on disk:
  *
- *   (6) For each ready message with a deadline the index has an entry of its chunk, no later than
- *       it.
+ *   (6) For each ready message with a deadline the index has an entry of its chunk that is not
+ *       later than the deadline.
  *
  * The backlog owns one reference of every message in memory. One thread: the owner's home. */
 #ifndef LEVERET_PAGING_BACKLOG_H
@@ -32,20 +33,20 @@
 #include "base/seqmap.h"
 #include "message/message.h"
 
-/* When its messages go, and how often they have come back. */
+/* When a chunk's messages expire or are due, and how often they were returned. */
 struct backlog_times {
     uint64_t deadline_ms[SEQMAP_ENTRIES]; /* loop_steady_ms(); 0: none */
-    uint32_t body_bytes[SEQMAP_ENTRIES];  /* of what is on disk */
+    uint32_t body_bytes[SEQMAP_ENTRIES];  /* of messages on disk */
     uint16_t deliveries[SEQMAP_ENTRIES];
-    uint64_t indexed_ms; /* the earliest entry of the index for it; UINT64_MAX: none */
+    uint64_t indexed_ms; /* the chunk's earliest entry in the index; UINT64_MAX: none */
 };
 
 /* What is known of a chunk besides its messages. */
 struct backlog_meta {
-    uint64_t live;       /* messages that are on disk alone and not settled ... */
-    uint64_t unacked;    /* ... of these: delivered there ... */
-    uint64_t persistent; /* ... stored for good ... */
-    uint64_t log_only;   /* ... in no segment: only the log has them, and the pager, in memory */
+    uint64_t live;       /* messages that are only on disk and not settled; of these: ... */
+    uint64_t unacked;    /* ... delivered while they were there */
+    uint64_t persistent; /* ... kept across a restart */
+    uint64_t log_only;   /* ... in no segment, only in the log: the pager has them in memory */
     struct backlog_times *times;
 };
 
@@ -53,8 +54,8 @@ struct backlog_chunk {
     uint64_t live;
     uint64_t ready;
     uint64_t redelivered;
-    uint64_t stored;           /* also in a segment */
-    struct backlog_meta *meta; /* NULL: nothing more is known */
+    uint64_t stored;           /* a segment has a copy */
+    struct backlog_meta *meta; /* NULL: not needed */
     struct message *messages[SEQMAP_ENTRIES];
 };
 
@@ -68,42 +69,42 @@ struct backlog {
     struct lv_seqmap chunks; /* of struct backlog_chunk */
     uint64_t next_sequence;
     uint64_t cursor; /* a chunk number */
-    /* Deliveries go in order: a ready message below has been delivered before. */
+    /* Deliveries are in order: a ready message below this number has been delivered before. */
     uint64_t delivered_below;
     uint64_t disk_begin;
     uint64_t disk_end;
-    size_t ready; /* on disk included */
+    size_t ready; /* in memory and on disk */
     size_t unacked;
-    uint64_t ready_bytes; /* bodies, on disk included */
+    uint64_t ready_bytes; /* of their bodies */
     uint64_t unacked_bytes;
-    size_t persistent;                  /* live messages that are stored, on disk included ... */
+    size_t persistent;                  /* live messages that are kept across a restart ... */
     uint64_t persistent_bytes;          /* ... and their bodies */
     uint64_t memory_bytes;              /* what the messages in memory cost */
-    size_t disk_ready;                  /* of `ready`: on disk alone */
-    uint64_t disk_bytes;                /* of `ready_bytes`: on disk alone */
+    size_t disk_ready;                  /* of `ready`: only on disk */
+    uint64_t disk_bytes;                /* of `ready_bytes`: only on disk */
     struct backlog_deadline *deadlines; /* a heap, the earliest first */
     size_t deadline_count, deadline_capacity;
     size_t timed; /* chunks with times */
     bool counts_deliveries;
-    bool stores_all; /* transient messages count as persistent ones: a quorum queue */
-    /* Each chunk on disk has a meta, which says what it holds: the owner asks for single
-     * messages that may have left already (calls->found). */
+    bool stores_all; /* a quorum queue: transient messages are stored like persistent ones */
+    /* Each chunk on disk has a meta, which says what it holds: the owner asks for single messages
+     * that may have left already (calls->found). */
     bool keeps_meta;
 };
 
-/* What a message was that has left. */
+/* What a message was that has left the backlog. */
 struct backlog_left {
     uint64_t sequence;
     uint64_t body_bytes;
     bool is_persistent;
-    bool is_stored;   /* in a segment: the pager must hear of it */
-    bool is_log_only; /* the pager has it in memory, and must hear of it */
+    bool is_stored;   /* in a segment: pager_left() must be called */
+    bool is_log_only; /* in the pager's memory: pager_left() must be called */
     bool redelivered;
 };
 
 void backlog_init(struct backlog *b);
 
-/* Whether the message is stored where its queue is, as a persistent one. */
+/* Returns whether the message is stored if its queue is durable: it is persistent, or all are. */
 static inline bool backlog_stores(const struct backlog *b, const struct message *m)
 {
     return m->is_persistent || b->stores_all;
@@ -112,58 +113,63 @@ static inline bool backlog_stores(const struct backlog *b, const struct message 
 /* Frees everything. */
 void backlog_free(struct backlog *b);
 
-/* Frees the first chunk; *ret_count is how many messages it had in memory. False: there was
- * none, and everything is freed. */
+/* Frees the first chunk; *ret_count is how many messages it had in memory. Returns false if there
+ * was none: everything is freed. */
 bool backlog_free_some(struct backlog *b, unsigned *ret_count);
 
-/* Takes *message. The new message's sequence number. */
+/* Puts a ready message at the end and returns its sequence number. Takes *message. */
 uint64_t backlog_push(struct backlog *b, struct message **message);
 
-/* The same for one that is delivered at once: it is unacked from the beginning. */
+/* Like backlog_push(), for a message that is delivered at once: it is unacked from the start. */
 uint64_t backlog_push_unacked(struct backlog *b, struct message **message);
 
-/* The next message that is pushed gets this number, if it would get a lower one. */
+/* Raises the number of the next message that is pushed to at least this one. */
 void backlog_skip_to(struct backlog *b, uint64_t sequence);
 
 enum backlog_next { BACKLOG_NONE, BACKLOG_HERE, BACKLOG_ON_DISK };
 
-/* Where the first ready message is; its sequence number when it is here. */
+/* Returns where the first ready message is, and its sequence number if it is BACKLOG_HERE: in
+ * memory. */
 enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence);
 
-/* Delivers the first ready message, which is here: it is unacked from here on. The pointer is
- * borrowed: the backlog keeps its reference until the message is settled. */
+/* Delivers the first ready message, which must be in memory: it is unacked from here on. The
+ * pointer is borrowed: the backlog keeps its reference until the message is settled. */
 struct message *backlog_deliver(struct backlog *b, uint64_t *ret_sequence, bool *ret_redelivered);
 
-/* Removes the first ready message, which is here; the caller owns it. */
+/* Removes the first ready message, which must be in memory; the caller owns it. */
 struct message *backlog_pop(struct backlog *b, struct backlog_left *ret);
 
-/* The message with this number, ready or unacked, borrowed; NULL when there is none in memory. */
+/* Returns the message with this number, ready or unacked, borrowed; NULL if there is none in
+ * memory. */
 struct message *backlog_find(const struct backlog *b, uint64_t sequence);
-/* The message with this number, borrowed, or NULL if there is none or it is not unacked. */
+/* Returns the unacked message with this number, borrowed; NULL if there is none in memory. */
 struct message *backlog_find_unacked(struct backlog *b, uint64_t sequence);
 
-/* Removes an unacked message. Returns false if there is no such one (its queue was deleted). */
+/* Removes an unacked message, in memory or on disk. Returns false if there is no such message (its
+ * queue was purged or deleted). */
 bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
 /* Delivers the ready message with this number, which is in memory, as backlog_deliver() does. */
 struct message *backlog_deliver_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
 /* Delivers the ready message with this number, which is on disk and stays there. Its chunk has a
- * meta. */
+ * meta with times. */
 void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence);
 
-/* An unacked message is ready again as if it had never been delivered; *ret_is_here: it is not
- * on disk alone. False as above. */
+/* Makes an unacked message ready again as if it had never been delivered; *ret_is_here says whether
+ * it is in memory. Returns false if there is no such message. */
 bool backlog_undeliver(struct backlog *b, uint64_t sequence, bool *ret_is_here);
 
-/* An unacked message is ready again under its number, marked as redelivered. False as above. */
+/* Makes an unacked message, which is in memory, ready again, marked as redelivered. Returns false
+ * if there is no such message. */
 bool backlog_return(struct backlog *b, uint64_t sequence);
 
 /* --- recovery and the pager ------------------------------------------------------------------- */
 
-/* A message gets this number, which is free: it is ready. Takes *message. */
+/* Puts in a ready message with this number, which is free. Takes *message. */
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered, bool is_stored);
-/* Removes a message with this number, ready or unacked. False when there is none in memory. */
+/* Removes the message with this number, ready or unacked. Returns false if there is none in
+ * memory. */
 bool backlog_remove(struct backlog *b, uint64_t sequence, struct backlog_left *ret);
 
 static inline struct backlog_chunk *backlog_chunk(const struct backlog *b, uint64_t chunk)
@@ -176,78 +182,83 @@ static inline bool backlog_has_disk(const struct backlog *b)
     return b->disk_begin != b->disk_end;
 }
 
-/* The chunk, all of it ready and stored, leaves memory: it is disk_end, or the first to go. */
+/* Frees a chunk whose messages are all ready and stored: from here on it is on disk. It is at
+ * disk_end or after it, or the first chunk on disk. */
 void backlog_page_out(struct backlog *b, uint64_t chunk);
 
-/* The chunk is on disk from now on, and holds nothing: a gap between those that do. */
+/* Counts chunk disk_end, which holds nothing, as on disk: a gap between chunks that do. */
 void backlog_page_gap(struct backlog *b, uint64_t chunk);
 
-/* Whether nothing with this number, which belongs to a chunk on disk, is still to be loaded. */
+/* Returns whether the message with this number, in a chunk on disk, has left or been loaded. */
 bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence);
 
-/* A message of chunk disk_begin has been read: it is here again. Takes *message. */
+/* Puts back a message of chunk disk_begin that has been read. Takes *message. */
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered);
-/* Everything of chunk disk_begin is here, or it is known to be empty: the next one's turn. */
+/* All of chunk disk_begin has been read: disk_begin moves on to the next chunk. Unacked messages of
+ * it that were not read are forgotten. */
 void backlog_page_next(struct backlog *b);
 
-/* Everything that is on disk, ready or unacked, goes at once. */
+/* Forgets everything that is on disk, ready or unacked. */
 void backlog_drop_disk(struct backlog *b);
 
 /* --- times (backlog_times.c) ------------------------------------------------------------------ */
 
-/* The message with this number, here or on disk, goes at this time. */
+/* Sets the deadline of the message with this number, in memory or on disk; not 0. */
 void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms);
-/* Its deadline; 0: none. */
+/* Returns the deadline of the message with this number; 0: none. */
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
 
-/* What is known of a message on disk, which is about to be delivered there. */
+/* Notes what a message on disk is, before backlog_deliver_on_disk(). */
 void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
                          bool is_persistent, bool is_log_only);
 
-/* Recovery: a message on disk has this deadline, and a body of this size. `is_log_only`: the
- * pager has it. */
+/* Recovery: notes the deadline and the body's size of a message on disk. `is_log_only`: the pager
+ * has it in memory. */
 void backlog_restore_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
                              uint64_t body_bytes, bool is_log_only);
 
-/* Recovery: such a message is settled. */
+/* Recovery: the message with this number, on disk, is settled. */
 void backlog_forget_on_disk(struct backlog *b, uint64_t sequence);
 
 /* The ready message with the earliest deadline. */
 struct backlog_first_due {
     uint64_t sequence;
     uint64_t deadline_ms;
-    bool is_here; /* else on disk */
+    bool is_here; /* in memory, not on disk */
 };
+/* Returns false if no ready message has a deadline. */
 bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret);
 
-/* The ready messages with the earliest deadlines, at most `most`, in their order. How many. */
+/* Writes the ready messages with the earliest deadlines, at most `most`, in order of deadline.
+ * Returns how many. */
 size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due *ret, size_t most);
 
-/* Calls `each` for chunks with messages on disk that are due up to then, until it returns false. */
+/* Calls `each` for every chunk that has messages on disk due up to until_ms, until it returns
+ * false. */
 void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
                               bool (*each)(void *arg, uint64_t chunk), void *arg);
 
-/* The slots of a chunk that are ready on disk alone and due up to then; and what bodies of so
- * many bytes and `a_message` for each come to. */
+/* Returns the slots of a chunk whose messages are ready, only on disk, and due up to until_ms; and
+ * the bytes of their bodies plus `a_message` for each. */
 uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t chunk, uint64_t until_ms);
 uint64_t backlog_due_bytes(const struct backlog *b, uint64_t chunk, uint64_t until_ms,
                            uint64_t a_message);
 
-/* Whether a ready message with a deadline has this number; if so *ret is about it. */
+/* Finds the ready message with this number if it has a deadline. Returns false otherwise. */
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret);
 
-/* How often the message with this number has come back. */
+/* Returns how often the message with this number was returned; and sets that. */
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence);
 void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count);
 
-/* The meta of a chunk, here or on disk, or NULL if it has none. */
+/* Returns the meta of a chunk, in memory or on disk, or NULL if it has none. */
 struct backlog_meta *backlog_meta(const struct backlog *b, uint64_t chunk);
-/* The same, made when there is none. The chunk is here or on disk. */
+/* Like backlog_meta(), but makes one if there is none. The chunk is in memory or on disk. */
 struct backlog_meta *backlog_meta_make(struct backlog *b, uint64_t chunk);
-/* Nothing of the chunk, which is on disk alone, is live any more: frees its times. */
+/* Frees the times of a chunk on disk in which nothing is live. */
 void backlog_times_drop(struct backlog *b, struct backlog_meta *meta);
-/* The chunk goes: frees it. NULL is fine. */
+/* Frees the meta of a chunk that is being removed. NULL is fine. */
 void backlog_meta_free(struct backlog *b, struct backlog_meta *meta);
 
 #endif

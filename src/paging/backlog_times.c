@@ -1,16 +1,16 @@
-/* Deadlines and counts of a backlog's slots, and the index that finds what is due.
+/* Deadlines and counts of returns of a backlog's messages, and the index that finds what is due.
  *
- * The index is a heap of chunks by a deadline. An entry may be early (what it stood for has
- * gone): then it is put back under the chunk's earliest deadline that is left, or forgotten. It
- * is never late. */
+ * The index is a heap of chunks by deadline. An entry may be too early, because its message has
+ * left: then it is put back with the earliest deadline left in the chunk, or dropped. It is never
+ * too late. */
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "paging/backlog.h"
 
-enum { DUES_MIN = 64 };
+enum { DEADLINES_MIN = 64 };
 
-/* --- what is known of a chunk ----------------------------------------------------------------- */
+/* --- metas ------------------------------------------------------------------------------------ */
 
 struct backlog_meta *backlog_meta(const struct backlog *b, uint64_t c)
 {
@@ -30,7 +30,7 @@ struct backlog_meta *backlog_meta_make(struct backlog *b, uint64_t c)
     else
         lv_seqmap_set_meta(&b->chunks, c * SEQMAP_ENTRIES, meta);
     bool is_on_disk = c >= b->disk_begin && c < b->disk_end;
-    if (is_on_disk) /* as far as anybody knows */
+    if (is_on_disk) /* until it has been read, each of its messages may be there */
         meta->live = chunk ? ~chunk->live : ~0ull;
     return meta;
 }
@@ -39,6 +39,7 @@ void backlog_meta_free(struct backlog *b, struct backlog_meta *meta)
 {
     if (!meta)
         return;
+    lv_assert(b->timed >= (meta->times != NULL));
     b->timed -= meta->times != NULL;
     free(meta->times);
     free(meta);
@@ -63,7 +64,7 @@ static const struct backlog_times *times_find(const struct backlog *b, uint64_t 
 
 /* --- the heap --------------------------------------------------------------------------------- */
 
-/* At the same time, what came first goes first. */
+/* Of two with the same deadline the older is first. */
 static bool deadline_is_before(const struct backlog_deadline *x, const struct backlog_deadline *y)
 {
     return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->chunk < y->chunk;
@@ -91,7 +92,7 @@ static void sift_down(struct backlog *b, size_t at)
     b->deadlines[at] = due;
 }
 
-/* Entries of chunks that have gone, or that stand there earlier too. */
+/* Drops entries of chunks that have been freed, or that have an earlier entry. */
 static void deadlines_sweep(struct backlog *b)
 {
     size_t kept = 0;
@@ -107,10 +108,10 @@ static void deadlines_sweep(struct backlog *b)
 
 static void deadlines_add(struct backlog *b, uint64_t chunk, uint64_t deadline_ms)
 {
-    if (b->deadline_count >= DUES_MIN && b->deadline_count > 2 * b->timed)
+    if (b->deadline_count >= DEADLINES_MIN && b->deadline_count > 2 * b->timed)
         deadlines_sweep(b);
     if (b->deadline_count == b->deadline_capacity) {
-        b->deadline_capacity = b->deadline_capacity ? b->deadline_capacity * 2 : DUES_MIN;
+        b->deadline_capacity = b->deadline_capacity ? b->deadline_capacity * 2 : DEADLINES_MIN;
         b->deadlines = lv_realloc(b->deadlines, b->deadline_capacity * sizeof *b->deadlines);
     }
     b->deadlines[b->deadline_count] = (struct backlog_deadline){deadline_ms, chunk};
@@ -119,6 +120,7 @@ static void deadlines_add(struct backlog *b, uint64_t chunk, uint64_t deadline_m
 
 static void deadlines_pop(struct backlog *b)
 {
+    lv_assert(b->deadline_count > 0);
     b->deadlines[0] = b->deadlines[--b->deadline_count];
     if (b->deadline_count > 0)
         sift_down(b, 0);
@@ -147,6 +149,7 @@ uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence)
 void backlog_restore_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
                              uint64_t body_bytes, bool is_log_only)
 {
+    lv_assert(backlog_has_disk(b));
     uint64_t bit = 1ull << (sequence % SEQMAP_ENTRIES);
     struct backlog_meta *meta = backlog_meta_make(b, sequence / SEQMAP_ENTRIES);
     meta->persistent |= bit;
@@ -168,10 +171,10 @@ void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_byt
     meta->log_only = is_log_only ? meta->log_only | bit : meta->log_only & ~bit;
 }
 
-/* Of a chunk on disk nothing is left: only that must be remembered. */
 void backlog_times_drop(struct backlog *b, struct backlog_meta *meta)
 {
     lv_assert(meta->live == 0);
+    lv_assert(b->timed >= (meta->times != NULL));
     b->timed -= meta->times != NULL;
     free(meta->times);
     meta->times = NULL;
@@ -189,7 +192,7 @@ void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
         meta->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
 }
 
-/* The earliest of these slots that have a deadline; false when there is none. */
+/* Finds the slot with the earliest deadline among these. Returns false if none has one. */
 static bool times_earliest(const struct backlog_times *times, uint64_t slots, unsigned *ret_slot)
 {
     uint64_t first = UINT64_MAX;
@@ -236,7 +239,7 @@ bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret)
 
 /* --- the first of many ------------------------------------------------------------------------ */
 
-/* Ready slots with times: here, or on disk. */
+/* Returns the ready slots of a chunk with times; *ret_here are those in memory. */
 static uint64_t ready_slots(const struct backlog *b, uint64_t c, uint64_t *ret_here)
 {
     const struct backlog_chunk *chunk = backlog_chunk(b, c);
@@ -261,7 +264,7 @@ static bool due_is_before(const struct backlog_first_due *x, const struct backlo
            (x->deadline_ms == y->deadline_ms && x->sequence < y->sequence);
 }
 
-/* The heap that gathers the first ones has the last of them on top. */
+/* Restores a heap in which the latest deadline is on top: it collects the earliest ones. */
 static void gather_down(struct backlog_first_due *heap, size_t count, size_t at)
 {
     struct backlog_first_due moved = heap[at];
@@ -291,7 +294,7 @@ static void heap_gather(struct backlog_first_due *heap, size_t *count, size_t mo
     heap[at] = *due;
 }
 
-/* Those of a chunk. */
+/* Adds the ready messages with deadlines of a chunk. */
 static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_first_due *heap,
                          size_t *count, size_t most)
 {
@@ -311,15 +314,15 @@ static int due_compare(const void *a, const void *b)
     return due_is_before(a, b) ? -1 : due_is_before(b, a);
 }
 
-/* An entry of the index counts when the chunk stands there no earlier. */
-static bool is_current(const struct backlog *b, const struct backlog_deadline *due)
+/* Returns whether an entry of the index counts: the chunk has no earlier one. */
+static bool deadline_is_current(const struct backlog *b, const struct backlog_deadline *due)
 {
     const struct backlog_meta *meta = backlog_meta(b, due->chunk);
     return meta && meta->times && meta->times->indexed_ms == due->deadline_ms;
 }
 
-/* Down from the root as long as an entry may come before the last that was gathered; a list of
- * entries still to look at stands for the stack. */
+/* Goes down the heap from its root as long as an entry may be earlier than the latest deadline that
+ * was gathered. `entries` is the stack of entries still to look at. */
 size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due *ret, size_t most)
 {
     lv_assert(most == 0 || ret);
@@ -332,7 +335,7 @@ size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due 
         const struct backlog_deadline *due = &b->deadlines[at];
         if (count == most && due->deadline_ms > ret[0].deadline_ms)
             continue;
-        if (is_current(b, due))
+        if (deadline_is_current(b, due))
             gather_chunk(b, due->chunk, ret, &count, most);
         if (pending + 2 > capacity) {
             capacity *= 2;
@@ -346,7 +349,8 @@ size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due 
     return count;
 }
 
-/* The entry behind this one in the heap, in depth first, without what is below it when `is_cut`. */
+/* Returns the entry that follows in a depth-first walk of the heap; `is_cut` skips what is below
+ * `at`. */
 static size_t heap_after(const struct backlog *b, size_t at, bool is_cut)
 {
     if (!is_cut && 2 * at + 1 < b->deadline_count)
@@ -390,8 +394,8 @@ void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
     for (size_t at = 0; at < b->deadline_count; at = heap_after(b, at, is_late)) {
         const struct backlog_deadline *due = &b->deadlines[at];
         is_late = due->deadline_ms > until_ms;
-        if (!is_late && is_current(b, due) && backlog_due_on_disk(b, due->chunk, until_ms) != 0 &&
-            !each(arg, due->chunk))
+        if (!is_late && deadline_is_current(b, due) &&
+            backlog_due_on_disk(b, due->chunk, until_ms) != 0 && !each(arg, due->chunk))
             return;
     }
 }

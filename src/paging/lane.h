@@ -1,10 +1,10 @@
-/* A lane: messages that wait in one line, in memory and on disk. Its owner (lane_owner.h), a
- * queue, has one, or one for each priority that was ever used.
+/* A lane: one line of messages, in memory and on disk. Its owner (lane_owner.h), a queue, has one
+ * lane, or one for each priority that was ever used.
  *
- * To the store each lane is a queue of its own, under an id of its own. A message's *position*
- * in its queue is one number: the lane's priority above LANE_SHIFT, the sequence number below.
+ * In the store each lane is a queue with an id of its own. A message's *position* in its queue is
+ * one number: the lane's priority in the bits from LANE_SHIFT up, the sequence number below them.
  *
- * Everything here belongs to the owner's home. */
+ * Everything here is used at the owner's home only. */
 #ifndef LEVERET_PAGING_LANE_H
 #define LEVERET_PAGING_LANE_H
 
@@ -15,7 +15,7 @@ struct lane_owner;
 
 enum { LANES_MAX = 256, LANE_SHIFT = 56, LANE_ID_SHIFT = 48 };
 
-/* Counted at home since the owner was made, for all its lanes. */
+/* Counted at home for all lanes of an owner, since it was made. */
 struct lane_counters {
     uint64_t lost;   /* messages that could not be read back from the disk */
     uint64_t writes; /* messages written to the log, or to a segment */
@@ -28,16 +28,16 @@ struct lane {
     uint8_t priority;
     uint64_t id; /* in the store */
     struct backlog backlog;
-    struct pager *pager;       /* what is on disk; NULL: nothing ever was */
-    struct lv_list dirty_link; /* journal.h: in journal_loop.dirty or .snapshots */
+    struct pager *pager;       /* its segments; NULL: it never had any */
+    struct lv_list dirty_link; /* in journal_loop.dirty or .snapshots (journal_files.c) */
     struct lv_list retry_link; /* in journal_loop.retries */
-    bool is_named;             /* the log says, in that file or a later one, which queue this is */
-    uint64_t dirty_file;
-    uint64_t over_ticket;    /* when it is safe, the log says nothing that counts; 0: unknown */
-    uint64_t snapshot_bytes; /* of its snapshot in the log */
-    /* The log has been told that messages below may have been delivered ... */
+    uint64_t dirty_file;       /* the oldest log file that it depends on; 0: none yet */
+    bool is_named;             /* the log has its owner's name, in that file or a later one */
+    uint64_t over_ticket;      /* once it is safe, no record of the lane counts; 0: not known */
+    uint64_t snapshot_bytes;   /* of its snapshot in the log */
+    /* It is staged that messages below this number may have been delivered ... */
     uint64_t delivered_staged;
-    uint64_t delivered_safe; /* ... and up to here that is safe */
+    uint64_t delivered_safe; /* ... and safe for those below this; UINT64_MAX: nothing is stored */
 };
 
 /* --- positions, and ids in the store ---------------------------------------------------------- */

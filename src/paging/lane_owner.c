@@ -31,7 +31,7 @@ void lane_owner_init(struct lane_owner *o, const struct lane_owner_calls *calls,
 
 void lane_owner_set_id(struct lane_owner *o, uint64_t id)
 {
-    lv_assert(lane_id_priority(id) == 0);
+    lv_assert(id != 0 && lane_id_priority(id) == 0);
     o->id = id;
     for (unsigned i = 0; i < o->lane_count; i++)
         lane_at(o, i)->id = lane_id(id, lane_at(o, i)->priority);
@@ -67,7 +67,7 @@ struct lane *lane_find(struct lane_owner *o, unsigned priority)
     return NULL;
 }
 
-/* The messages of a deleted owner. */
+/* Messages of an owner that has ended, which are being freed. */
 struct remains {
     struct loop_job job;
     struct backlog backlog;
@@ -85,7 +85,8 @@ static bool remains_free_some(struct loop *loop, struct loop_job *job)
     return false;
 }
 
-static void free_in_slices(struct lane *l)
+/* Frees what the lane's backlog holds, in slices of a turn. */
+static void lane_free_messages(struct lane *l)
 {
     struct backlog *b = &l->backlog;
     struct loop *home = l->owner->home;
@@ -107,11 +108,11 @@ static void free_in_slices(struct lane *l)
 void lanes_end(struct lane_owner *o)
 {
     lane_owner_assert_home(o);
-    lv_assert(!o->is_ended);
+    lv_assert(!o->is_ended); /* once */
     o->is_ended = true;
     for (unsigned i = 0; i < o->lane_count; i++) {
         struct lane *l = lane_at(o, i);
-        free_in_slices(l);
+        lane_free_messages(l);
         lv_list_remove(&l->retry_link);
         if (o->journal)
             o->journal->forget(l);
@@ -119,9 +120,10 @@ void lanes_end(struct lane_owner *o)
     }
 }
 
-/* A new one, among the others by its priority, the highest first. */
+/* Makes a lane and inserts it by its priority. */
 static struct lane *lane_add(struct lane_owner *o, unsigned priority)
 {
+    lv_assert(!o->is_ended);
     struct lane *l = lv_calloc(1, sizeof *l);
     lane_init(l, o);
     l->priority = (uint8_t)priority;

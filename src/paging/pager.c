@@ -1,12 +1,12 @@
 /* A lane's segments: their list, in order and without overlap; what is live in each; when they
  * are removed.
  *
- *   written (pager_out.c) -> read back (pager_in.c) or settled (pager_left) -> nothing is live in
- *   it
+ *   written (pager_out.c) -> read back (pager_in.c) or settled (pager_left) -> nothing in it is
+ * live
  *     -> the log is told -> that is safe -> its file is removed
  *
- * A segment in which nothing is live stays while a snapshot that names it is under way, and
- * while somebody reads it (pager_hold_segments). */
+ * A segment in which nothing is live stays while a snapshot that may name it is under way, and
+ * while segments are held (pager_hold_segments). */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -14,8 +14,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/search.h"
+#include "base/vec.h"
 
-/* --- small parts ------------------------------------------------------------------------------ */
+/* --- the pager and its pieces ----------------------------------------------------------------- */
 
 struct pager *pager_of(struct lane *l)
 {
@@ -56,22 +58,23 @@ void pager_piece_end(struct pager *p, struct piece *piece)
     pager_piece_free(piece);
 }
 
+static bool piece_is_before(const struct piece *x, const struct piece *y)
+{
+    return x->number != y->number ? x->number < y->number : x->offset < y->offset;
+}
+
 void pager_piece_keep(struct pager *p, struct piece *piece)
 {
-    if (p->kept_count == p->kept_capacity) {
-        p->kept_capacity = p->kept_capacity ? p->kept_capacity * 2 : 4;
-        p->kept = lv_realloc(p->kept, p->kept_capacity * sizeof *p->kept);
-    }
+    lv_assert(!piece->lane); /* not being written */
+    lv_vec_room(p->kept, p->kept_count, p->kept_capacity);
     size_t at = p->kept_count++;
-    for (; at > 0 &&
-           (p->kept[at - 1]->number > piece->number ||
-            (p->kept[at - 1]->number == piece->number && p->kept[at - 1]->offset > piece->offset));
-         at--)
+    for (; at > 0 && piece_is_before(piece, p->kept[at - 1]); at--)
         p->kept[at] = p->kept[at - 1];
     p->kept[at] = piece;
 }
 
-static void drop_kept(struct pager *p, uint64_t number)
+/* Frees the kept pieces of a segment that is being removed. */
+static void kept_drop(struct pager *p, uint64_t number)
 {
     size_t left = 0;
     for (size_t i = 0; i < p->kept_count; i++) {
@@ -125,15 +128,9 @@ void pager_free(struct pager **pager)
 
 size_t pager_segment_index(const struct pager *p, uint64_t sequence)
 {
-    size_t low = 0, high = p->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->segments[middle]->end_sequence <= sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    size_t found;
+    LV_LOWER_BOUND(found, p->count, i, p->segments[i]->end_sequence <= sequence);
+    return found;
 }
 
 struct segment *pager_segment_of(const struct pager *p, uint64_t sequence)
@@ -144,10 +141,7 @@ struct segment *pager_segment_of(const struct pager *p, uint64_t sequence)
 
 struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint64_t number)
 {
-    if (p->count == p->capacity) {
-        p->capacity = p->capacity ? p->capacity * 2 : 4;
-        p->segments = lv_realloc(p->segments, p->capacity * sizeof(struct segment *));
-    }
+    lv_vec_room(p->segments, p->count, p->capacity);
     struct segment *s = lv_calloc(1, sizeof *s);
     s->number = number;
     s->first_sequence = s->end_sequence = first_sequence;
@@ -172,16 +166,16 @@ void pager_segment_unlist(struct pager *p, const struct segment *s)
     lv_unreachable();
 }
 
-/* --- bytes that are not known yet ------------------------------------------------------------- */
+/* --- estimates of bytes ----------------------------------------------------------------------- */
 
-/* Recovery knows how many messages were settled, not how large they were: until a recovered
- * segment has been read once, the bytes of what is left in it are an estimate, which is put
- * right on the way. */
+/* Corrects the counts of bytes. Recovery knows how many messages were settled, not how large they
+ * were: until a recovered segment has been read once, the bytes left in it are an estimate, which
+ * is corrected as it is read. */
 static void correct_bytes(struct lane *l, struct segment *s, int64_t difference)
 {
     l->backlog.ready_bytes += (uint64_t)difference;
     l->backlog.disk_bytes += (uint64_t)difference;
-    l->backlog.persistent_bytes += (uint64_t)difference; /* in a recovered segment all are */
+    l->backlog.persistent_bytes += (uint64_t)difference; /* all that counts in it is */
     s->persistent_bytes += (uint64_t)difference;
 }
 
@@ -213,7 +207,7 @@ void pager_count_if_none_left(struct lane *l)
         pager_count_read_all(l, l->pager->segments[i]);
 }
 
-/* --- segments that go ------------------------------------------------------------------------- */
+/* --- removing segments ------------------------------------------------------------------------ */
 
 struct removal {
     struct segments *files;
@@ -233,7 +227,7 @@ void pager_remove_file(struct lane *l, uint64_t number)
 {
     lane_assert_home(l);
     if (!pager_files(l))
-        return; /* closed: the next start sees to it */
+        return; /* closed: the next start removes it */
     if (!l->owner->journal) {
         segments_remove(pager_files(l), l->id, number, NULL, NULL);
         return;
@@ -252,12 +246,12 @@ static void segment_end(struct lane *l, struct segment *s)
         p->pending.n = 0;
     }
     pager_segment_unlist(p, s);
-    drop_kept(p, s->number);
+    kept_drop(p, s->number);
     pager_remove_file(l, s->number);
     pager_segment_free(s);
 }
 
-/* A segment that a snapshot under way names stays until that is done. */
+/* Removes a segment in which nothing is live; if it may not go yet, whoever keeps it does that. */
 static void segment_end_if_empty(struct lane *l, struct segment *s)
 {
     struct pager *p = l->pager;
@@ -272,6 +266,7 @@ static void segment_end_if_empty(struct lane *l, struct segment *s)
 void pager_hold_segments(struct lane *l)
 {
     lane_assert_home(l);
+    lv_assert(l->pager);
     l->pager->holds++;
 }
 
@@ -279,7 +274,7 @@ void pager_release_segments(struct lane *l)
 {
     lane_assert_home(l);
     struct pager *p = l->pager;
-    lv_assert(p->holds > 0);
+    lv_assert(p && p->holds > 0);
     if (--p->holds > 0 || !p->is_holding_back)
         return;
     p->is_holding_back = false;
@@ -288,15 +283,10 @@ void pager_release_segments(struct lane *l)
 
 size_t pager_log_only_from(const struct pager *p, uint64_t sequence)
 {
-    size_t low = p->log_only_first, high = p->log_only_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->log_only[middle].sequence < sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    const size_t first = p->log_only_first;
+    size_t found;
+    LV_LOWER_BOUND(found, p->log_only_count - first, i, p->log_only[first + i].sequence < sequence);
+    return first + found;
 }
 
 struct log_only *pager_log_only(const struct pager *p, uint64_t sequence)
@@ -315,12 +305,13 @@ void pager_left(struct lane *l, const struct backlog_left *left)
             message_unref(&s->message);
         return;
     }
-    struct segment *s = l->pager ? pager_segment_of(l->pager, left->sequence) : NULL;
+    struct segment *s = pager_segment_of(l->pager, left->sequence);
     if (!s)
         return;
     lv_assert(s->live > 0);
     s->live--;
     if (left->is_persistent) {
+        lv_assert(s->persistent_live > 0);
         s->persistent_live--;
         s->persistent_bytes -= left->body_bytes;
     }
@@ -357,7 +348,7 @@ void pager_purge(struct lane *l)
     if (!p || (!backlog_has_disk(b) && !p->has_lost))
         return;
     p->has_lost = false;
-    p->is_reading = false; /* what is being read comes too late */
+    p->is_reading = false; /* what is being read arrives too late */
     pager_fetch_drop(p);
     for (; p->log_only_first < p->log_only_count; p->log_only_first++) {
         struct log_only *s = &p->log_only[p->log_only_first];
@@ -374,7 +365,7 @@ void pager_purge(struct lane *l)
             continue;
         pager_recount(l, s);
         s->load_offset = s->bytes;
-        s->is_estimated = false; /* it went with what was on disk */
+        s->is_estimated = false; /* what is left of it has been counted */
     }
     backlog_drop_disk(b);
     if (l->owner->journal)

@@ -1,17 +1,19 @@
 /* The pager moves a lane's messages between memory and the lane's segments.
  *
- * A backlog above limits.memory_high bytes leaves memory from its middle on: whole chunks are
- * appended to a segment, and read back in large pieces ahead of the consumers. A segment in
- * which nothing is live is removed; one in which little is live is emptied at the next snapshot.
+ * A backlog of more than limits.memory_high bytes is paged out from its middle on: whole chunks are
+ * appended to a segment, and read back in large pieces ahead of the consumers. A segment in which
+ * nothing is live is removed. One in which little is live, all of it in memory, is given up at the
+ * next snapshot.
  *
- * A snapshot makes the old records of the lane in the log needless. Live messages that no
- * segment has are written into the snapshot itself if they are few, else into a segment; the
+ * After a snapshot the older records of the lane in the log are not needed. Live messages that no
+ * segment has are written into the snapshot itself if they are few, otherwise into a segment; the
  * segments are synced; then the snapshot is staged.
  *
  * Segments hold transient messages too. Only persistent ones count after a restart.
  *
  *   (1) Segments are in order, and their sequence numbers do not overlap.
- *   (2) Every message of the lane that is on disk alone is in a segment, behind its load offset.
+ *   (2) Every message of the lane that is only on disk is in a segment, after its load offset; or,
+ *       since the last start, in the log and in the pager's memory (struct log_only).
  *   (3) The log is told that a segment is gone before its file is removed. */
 #ifndef LEVERET_PAGING_PAGER_H
 #define LEVERET_PAGING_PAGER_H
@@ -21,18 +23,19 @@
 
 struct pager;
 
-/* All in bytes, except ahead_chunks. Of one lane, unless its owner has several, which share. */
+/* In bytes, except ahead_chunks. For one lane; the lanes of an owner with several share them. */
 struct pager_limits {
-    size_t memory_high;   /* from here on it pages out ... */
-    size_t memory_low;    /* ... down to here */
-    size_t ahead_bytes;   /* below it it reads ahead ... */
+    size_t memory_high;   /* above it the lane pages out ... */
+    size_t memory_low;    /* ... down to this */
+    size_t ahead_bytes;   /* below it the lane reads ahead ... */
     size_t ahead_chunks;  /* ... until this many chunks are ready in memory */
     size_t segment_bytes; /* a segment of this size is not appended to */
-    size_t block_bytes;   /* of one block, about, at most */
-    size_t write_bytes;
-    size_t read_bytes;
-    size_t flight_bytes; /* may be written and not yet taken by the file system */
-    size_t carry_bytes;  /* a snapshot itself holds at most this much; more is put into a segment */
+    size_t block_bytes;   /* of one block, at most, about */
+    size_t write_bytes;   /* of one write to a segment, about */
+    size_t read_bytes;    /* of one read, unless a block is larger */
+    size_t flight_bytes;  /* nothing is paged out while this much is being written */
+    size_t
+        carry_bytes; /* a snapshot itself carries at most this much; more is put into a segment */
 };
 
 #define PAGER_LIMITS_DEFAULT                                                                       \
@@ -43,134 +46,139 @@ struct pager_limits {
         .flight_bytes = 16 * 1024 * 1024, .carry_bytes = 64 * 1024,                                \
     }
 
-/* All of these at the owner's home; they do nothing where nothing is stored. */
+/* All of these at the owner's home. They do nothing if nothing is stored. */
 
-/* Memory may have grown: pages out what is above the limit. */
+/* Pages out what is above the limit; after memory may have grown. */
 void pager_relieve(struct lane *l);
 
-/* The next message is on disk: asks for it. True: something has come at once, look again. Else
- * the owner is told when it is there (calls->ready). */
+/* Asks for the next message, which is on disk. Returns true if something was read at once: the
+ * caller looks again. Otherwise calls->ready tells the owner when it is in memory. */
 bool pager_want(struct lane *l);
-/* After a message was delivered: reads ahead when little is left in memory. */
+/* Reads ahead if little is left in memory; after a message was delivered. */
 static inline void pager_read_ahead(struct lane *l);
-/* pager_read_ahead() of a lane with something on disk. */
+/* Like pager_read_ahead(), for a lane that has something on disk. */
 void pager_read_on(struct lane *l);
 
-/* The message with this number, which is on disk alone and has a deadline: the caller owns *ret.
- * NULL in it: it is being read, and calls->fetched() is called when there is something new.
- * False: it cannot be read. What is due up to `until_ms` of the same chunk is kept, too, until
- * it is delivered (below) or others need its room. */
+/* Fetches the message with this number, which is only on disk and has a deadline. Returns false if
+ * it cannot be read. Otherwise the caller owns *ret; NULL in it: it is being read, and
+ * calls->fetched() tells the owner when something has been read. What is due up to `until_ms` of
+ * the same chunk is kept as well, until it is delivered (below) or its room is needed. */
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
-/* Reads messages that are due soon before pager_fetch() asks for them. To be called from time to
- * time, and at the latest PAGER_FETCH_AHEAD_MS before something is due. */
+/* Reads messages that are due soon, before pager_fetch() asks for them. The caller calls it from
+ * time to time, at the latest PAGER_FETCH_AHEAD_MS before something is due. */
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms);
 enum { PAGER_FETCH_AHEAD_MS = 100 };
-/* The message with this number, which is on disk alone and has a deadline, becomes unacked. */
+/* Makes the message with this number unacked, which is ready, only on disk, and has a deadline. */
 void pager_deliver_on_disk(struct lane *l, uint64_t sequence);
-/* The same for any message that is on disk alone; it has been read, and is borrowed. */
+/* Makes any ready message that is only on disk unacked. The caller has read it; it is borrowed. */
 void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
 /* Like pager_deliver_any_on_disk(), for a caller that knows size and persistence without
- * reading. Returns false if no ready message with this number is on disk alone. */
+ * reading. Returns false if no ready message with this number is only on disk. */
 bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
                                  bool is_persistent);
-/* Whether a message with this number may be on disk alone, ready or unacked. */
+/* Returns whether a message with this number may be only on disk, ready or unacked. */
 bool pager_may_have(const struct lane *l, uint64_t sequence);
-/* Whether a ready message with this number may be on disk alone. */
+/* Returns whether a ready message with this number may be only on disk. */
 bool pager_may_deliver(const struct lane *l, uint64_t sequence);
-/* Recovery: calls->found() for messages that the log had and that wait in memory for their
- * chunks. */
+/* Recovery: calls calls->found() for the messages of the log that wait in the pager's memory for
+ * their chunks. */
 void pager_find_log_only(struct lane *l);
-/* An unacked message, in memory or on disk, is ready again as if nobody had ever had it. Returns
- * false if there is no such message. */
+/* Makes an unacked message, in memory or on disk, ready again as if it had never been delivered.
+ * Returns false if there is no such message. */
 bool pager_undeliver(struct lane *l, uint64_t sequence);
 
 /* --- reading without taking (pager_browse.c) -------------------------------------------------- */
 
-/* Looks at what is on disk alone, front to back, and changes nothing. One reader serves all
- * lanes of an owner, with one read at a time; it holds one piece of a segment. */
+/* Reads what is only on disk, front to back, and changes nothing. One reader serves all lanes of an
+ * owner, with one read at a time; it holds one piece of a segment. */
 struct pager_reader;
 
-/* Where it is in a lane: {0} at first. */
+/* A reader's position in a lane: {0} at first. */
 struct pager_reader_cursor {
     uint64_t number; /* of the segment's file; 0: none yet */
     uint64_t offset; /* of the next block */
-    uint64_t from;   /* when this was asked for last ... */
-    uint64_t passed; /* ... segments that end below this had nothing for it */
+    uint64_t from;   /* the sequence number asked for last ... */
+    uint64_t passed; /* ... for which segments that end below this had nothing */
 };
 
-/* A message as it stands on disk. `parts` borrows from the reader, until the next call to it. */
+/* A message on disk. `parts` borrows from the reader, until its next call. */
 struct pager_found {
     uint64_t sequence;
     bool redelivered;
     bool is_unacked;
     uint64_t deadline_ms;     /* 0: none */
-    struct message *log_only; /* borrowed: in memory after all; NULL: see parts */
+    struct message *log_only; /* borrowed; it is in the pager's memory; NULL: see parts */
     struct log_message parts;
 };
 
-/* `wake(arg)` is called at home, when what was waited for may be there. */
+/* Makes a reader; the caller owns it. After READER_WAIT, wake(arg) is called at home when it is
+ * worth asking again. */
 struct pager_reader *pager_reader_create(struct loop *home, void (*wake)(void *arg), void *arg);
-/* Nobody is woken any more. Clears the pointer; NULL is fine. Home, or after the loops have
- * stopped. */
+/* Frees the reader; nothing is woken afterwards. Clears the pointer; NULL is fine. Home, or after
+ * the loops have stopped. */
 void pager_reader_free(struct pager_reader **reader);
-/* Frees the piece of a segment that it holds. */
+/* Frees the piece of a segment that the reader holds. */
 void pager_reader_rest(struct pager_reader *reader);
 
-/* Returns a sequence number below which nothing is on disk alone. */
+/* Returns a sequence number below which nothing is only on disk. */
 uint64_t pager_disk_from(const struct lane *l);
 
 enum pager_reader_result { READER_FOUND, READER_WAIT, READER_END };
 
-/* The first message on disk alone, at or behind `from`, that is ready (or unacked, with
- * `with_unacked`). READER_WAIT: it is being read, wake() follows. READER_END: there is none.
- * What cannot be read is passed over: who reads it for good says so. */
+/* Finds the first message from `from` on that is only on disk and ready (or unacked, with
+ * `with_unacked`). READER_WAIT: it is being read, wake() follows. READER_END: there is none. What
+ * cannot be read is skipped; it is logged when the lane itself reads it. */
 enum pager_reader_result pager_reader_find(struct pager_reader *reader, struct lane *l,
                                            struct pager_reader_cursor *cursor, uint64_t from,
                                            bool with_unacked, struct pager_found *ret);
 
-/* Whether recovered segments hold deadlines that have not been read. */
+/* Returns whether recovered segments hold deadlines that have not been read. */
 bool pager_must_scan(const struct lane *l);
 
-/* Reads them, piece by piece; calls->fetched() is called as they come. */
+/* Reads those deadlines, piece by piece; calls->fetched() is called after each piece. */
 void pager_scan(struct lane *l);
 
-/* A message has left that a segment has, or that was only in the log since the last start. */
+/* A message has left that a segment has, or that is in the pager's memory (backlog_left). */
 void pager_left(struct lane *l, const struct backlog_left *left);
 
-/* Drops everything that is on disk alone (purge). */
+/* Drops everything that is only on disk (purge). */
 void pager_purge(struct lane *l);
 
-/* Begins a snapshot; journal->snapshot() is called when it can be staged. */
+/* Begins a snapshot; journal->snapshot() is called when it can be staged. The owner has a journal.
+ */
 void pager_snapshot(struct lane *l);
-/* The snapshot is safe (error 0), or has failed: segments that it made needless are removed. */
+/* The snapshot is safe (error 0), or has failed. Once it is safe, segments that nothing needs are
+ * removed. */
 void pager_snapshot_is_safe(struct lane *l, int error);
 
-/* What could not be written, for want of room or of descriptors, is written again; what could
- * not be read is asked for again when somebody wants it. */
+/* Writes again what could not be written for want of room or descriptors. What could not be read is
+ * read again when it is asked for: the owner is told that deliveries may go on. */
 void pager_try_again(struct lane *l);
 
 bool pager_has_segments(const struct lane *l);
 
-/* The owner has ended: the lane's files are removed once the log knows. */
+/* The owner has ended: removes the lane's files as soon as the log knows. */
 void pager_delete(struct lane *l);
 
-/* Frees memory; files stay. */
+/* Frees the pager's memory; files stay. Clears the pointer; NULL is fine. */
 void pager_free(struct pager **pager);
 
-/* --- recovery, before the loops start --------------------------------------------------------- */
+/* --- recovery: on the thread that reads the log ----------------------------------------------- */
 
-/* The lane is what the snapshot says, and nothing else. */
+/* Replaces what is known of the lane by a snapshot. Borrowed for the call. */
 void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot);
-/* A message of the log. */
+/* Adds a message of the log. */
 void pager_restore_message(struct lane *l, const struct log_carried *message);
-/* How often a message has come back. */
+/* Sets how often a message was returned, if there is such a message. */
 void pager_restore_count(struct lane *l, struct log_count count);
+/* Removes the messages with `count` sequence numbers from `from` on. */
 void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count);
+/* Forgets a segment: its file is gone, or may be removed. */
 void pager_restore_gone(struct lane *l, uint64_t number);
-/* A segment file is there. False when the queue does not need it. */
+/* Notes that a segment file exists. Returns false if the lane does not need it. */
 bool pager_restore_file(struct lane *l, uint64_t number, uint64_t bytes);
-/* After all of that: segments whose files are missing are given up, with a log line, and what may
- * have been delivered is marked. */
+/* Ends the recovery of a lane: gives up segments whose files are missing, with a log line, and
+ * marks messages that may have been delivered. */
 void pager_restore_end(struct lane *l);
 
 /* --- inline ----------------------------------------------------------------------------------- */

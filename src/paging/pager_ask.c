@@ -1,7 +1,7 @@
-/* Asks the segments' thread to read or to sync, and brings the answer home by mail.
+/* Asks the segments' thread to read or to sync, and mails the answer home.
  *
- * While an answer is on its way the lane, and so its owner, is held; what it is about may have
- * gone: the asker is told by a segment that is NULL. */
+ * Until the answer arrives, the lane and so its owner is referenced. The segment may have been
+ * removed meanwhile: then done() gets NULL for it. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void answer_mail(struct loop *at, struct mail *mail)
 }
 
 /* On the store's thread. */
-static void has_answer(void *arg, int error, struct lv_buffer *read)
+static void ask_is_answered(void *arg, int error, struct lv_buffer *read)
 {
     struct pager_ask *ask = arg;
     ask->error = error;
@@ -48,13 +48,13 @@ static struct pager_ask *ask_begin(struct lane *l, const struct segment *s,
 void pager_read_segment(struct lane *l, struct segment *s, const struct pager_ask *what)
 {
     lane_assert_home(l);
-    lv_assert(what->done);
+    lv_assert(what->done && what->bytes_asked > 0);
     struct pager *p = l->pager;
     if (s == p->writing && what->offset + what->bytes_asked > s->bytes - p->pending.n)
         pager_flush(l);
     struct pager_ask *ask = ask_begin(l, s, what);
     segments_read(pager_files(l), l->id, s->number, ask->offset, (size_t)ask->bytes_asked,
-                  has_answer, ask);
+                  ask_is_answered, ask);
 }
 
 void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done *done)
@@ -62,5 +62,5 @@ void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done 
     lane_assert_home(l);
     lv_assert(done);
     struct pager_ask *ask = ask_begin(l, s, &(struct pager_ask){.offset = s->bytes, .done = done});
-    segments_sync(pager_files(l), l->id, s->number, has_answer, ask);
+    segments_sync(pager_files(l), l->id, s->number, ask_is_answered, ask);
 }

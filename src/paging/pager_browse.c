@@ -1,23 +1,23 @@
-/* From disk to whoever looks: segments are read front to back, and nothing is changed by it.
+/* Reads segments front to back for a browse, and changes nothing.
  *
- *   (1) What stands in a block counts only while the queue has it on disk alone, looked up for each
- *       message when it is asked for: meanwhile it may have been read for good, delivered or
- *       dropped.
- *   (2) A segment may go while it is read. Then what was read of it counts for nothing, and the
- *       cursor is found again by its sequence number.
- *   (3) The reader holds one piece, of about PIECE_BYTES or of one block when that is larger. */
+ *   (1) An entry of a block counts only while its message is only on disk. That is checked when the
+ *       message is asked for: meanwhile it may have been paged in, delivered or dropped.
+ *   (2) A segment may be removed while it is read. Then what was read of it is discarded, and the
+ *       cursor's position is found again by its sequence number.
+ *   (3) The reader holds one piece, of PIECE_BYTES or of one block if that is larger. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/search.h"
 
 enum { PIECE_BYTES = 256 * 1024, RETRY_MS = 100 };
 
 struct pager_reader {
-    unsigned refs; /* the owner's, and that of a read under way */
+    unsigned refs; /* the owner's, and one of a read under way */
     struct loop *home;
-    void (*wake)(void *arg); /* NULL: nobody is interested any more */
+    void (*wake)(void *arg); /* NULL: the owner has freed it */
     void *arg;
     struct loop_timer retry;
     /* The piece: of this file, from this offset on. */
@@ -25,12 +25,12 @@ struct pager_reader {
     uint64_t number; /* 0: there is none */
     uint64_t offset;
     struct lv_buffer bytes;
-    uint64_t asked_bytes;  /* it is shorter: the file is */
-    uint64_t block_offset; /* of the block in `block`; 0 in block_bytes: there is none */
-    uint64_t block_bytes;
-    size_t entry; /* those before it have been passed */
+    uint64_t asked_bytes;  /* the piece has fewer only at the end of the file */
+    uint64_t block_offset; /* of the block in `block` */
+    uint64_t block_bytes;  /* 0: there is none */
+    size_t entry;          /* those before it have been passed */
     struct segment_block block;
-    uint64_t want_bytes; /* of the next piece, when that is more than usual */
+    uint64_t want_bytes; /* of the next piece, if a block is larger than PIECE_BYTES */
     bool is_reading;
 };
 
@@ -66,6 +66,7 @@ void pager_reader_rest(struct pager_reader *r)
 
 static void reader_unref(struct pager_reader *r)
 {
+    lv_assert(r->refs > 0);
     if (--r->refs == 0)
         free(r);
 }
@@ -93,15 +94,15 @@ static void piece_set(struct pager_reader *r, const struct lane *l, uint64_t num
     r->block_bytes = 0;
 }
 
-static void take_piece(struct pager_reader *r, const struct lane *l, struct pager_ask *ask)
+static void piece_take(struct pager_reader *r, const struct lane *l, struct pager_ask *ask)
 {
     if (ask->failures != l->pager->failures)
-        return; /* asked for again, wherever it is now */
+        return; /* void; it is asked for again */
     if (pager_may_pass(ask->error)) {
         loop_timer_start(r->home, &r->retry, RETRY_MS);
         return;
     }
-    piece_set(r, l, ask->number, ask->offset); /* empty when it cannot be read */
+    piece_set(r, l, ask->number, ask->offset); /* empty if it cannot be read */
     r->asked_bytes = ask->bytes_asked;
     r->bytes = ask->bytes;
     ask->bytes = (struct lv_buffer){0};
@@ -112,16 +113,18 @@ static void on_piece(struct lane *l, struct segment *s, struct pager_ask *ask)
     struct pager_reader *r = ask->reader;
     r->is_reading = false;
     if (r->wake && s)
-        take_piece(r, l, ask);
+        piece_take(r, l, ask);
     if (r->wake && !loop_timer_is_running(&r->retry))
         r->wake(r->arg);
     reader_unref(r);
 }
 
-/* The piece that begins at this offset. True: it is here already, not written yet. */
+/* Asks for the piece that begins at this offset. Returns true if it is there at once, because it is
+ * not written yet. */
 static bool piece_ask(struct pager_reader *r, struct lane *l, struct segment *s, uint64_t offset)
 {
     struct pager *p = l->pager;
+    lv_assert(!r->is_reading);
     uint64_t bytes = r->want_bytes > PIECE_BYTES ? r->want_bytes : PIECE_BYTES;
     pager_reader_rest(r);
     if (s == p->writing)
@@ -153,9 +156,9 @@ static bool has_piece_at(const struct pager_reader *r, const struct lane *l,
            offset - r->offset <= r->bytes.n;
 }
 
-/* Puts the block at cursor->offset, which is in the piece, into r->block: READER_FOUND.
- * READER_WAIT: another piece is needed. READER_END: there is none there, the cursor has moved
- * on. */
+/* Parses the block at cursor->offset, which is in the piece, into r->block: READER_FOUND.
+ * READER_WAIT: another piece is needed. READER_END: no valid block is there, and the cursor has
+ * moved on. */
 static enum pager_reader_result block_next(struct pager_reader *r, const struct lane *l,
                                            const struct segment *s,
                                            struct pager_reader_cursor *cursor)
@@ -164,7 +167,7 @@ static enum pager_reader_result block_next(struct pager_reader *r, const struct 
     struct slice bytes = slice_of(r->bytes.p + at, r->bytes.n - at);
     bool is_last = cursor->offset + bytes.n >= s->bytes || r->bytes.n < r->asked_bytes;
     uint64_t size = 0, found;
-    if (r->bytes.n == 0) { /* it cannot be read */
+    if (r->bytes.n == 0) { /* the piece could not be read */
         cursor->offset = s->bytes;
         return READER_END;
     }
@@ -201,7 +204,7 @@ static bool entry_counts(const struct lane *l, const struct segment *s,
     return pager_is_on_disk_alone(l, sequence) && !backlog_is_gone_on_disk(&l->backlog, sequence);
 }
 
-/* The first entry of the block, from `from` on, that is wanted. */
+/* Finds the first entry of r->block, from sequence number `from` on, that is wanted. */
 static bool entry_find(struct pager_reader *r, const struct lane *l, const struct segment *s,
                        uint64_t from, bool with_unacked, struct pager_found *ret)
 {
@@ -229,24 +232,18 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
 
 /* --- segments --------------------------------------------------------------------------------- */
 
-/* Where reading for this sequence number begins: with the last block that is known to stand
- * before it. What comes next may be missing in the list, where a scan could not read. */
+/* Returns the offset from which to read for this sequence number: that of the last block known to
+ * be before it. Blocks after that one may be missing in the list, where a scan could not read. */
 static uint64_t segment_begin(const struct segment *s, uint64_t from)
 {
-    size_t low = 0, high = s->block_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (s->blocks[middle].chunk < from / SEQMAP_ENTRIES)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    uint64_t offset = low > 0 ? s->blocks[low - 1].offset : 0;
+    size_t next;
+    LV_LOWER_BOUND(next, s->block_count, i, s->blocks[i].chunk < from / SEQMAP_ENTRIES);
+    uint64_t offset = next > 0 ? s->blocks[next - 1].offset : 0;
     return offset > s->load_offset ? offset : s->load_offset;
 }
 
-/* The segment to read for this sequence number: the one the cursor is in, or the one that is
- * next. NULL: there is none any more. */
+/* Returns the segment to read for this sequence number: the one in which the cursor is, or the next
+ * one; NULL if none is left. */
 static struct segment *segment_choose(const struct pager *p, struct pager_reader_cursor *cursor,
                                       uint64_t from)
 {
@@ -268,20 +265,12 @@ static struct segment *segment_choose(const struct pager *p, struct pager_reader
     }
 }
 
-/* The first log-only message from `from` on, or NULL. */
+/* Returns the first log-only message from sequence number `from` on that is wanted, or NULL. */
 static const struct log_only *log_only_next(const struct lane *l, uint64_t from, bool with_unacked)
 {
     const struct pager *p = l->pager;
-    size_t low = p->log_only_first, high = p->log_only_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (p->log_only[middle].sequence < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < p->log_only_count; low++) {
-        const struct log_only *s = &p->log_only[low];
+    for (size_t i = pager_log_only_from(p, from); i < p->log_only_count; i++) {
+        const struct log_only *s = &p->log_only[i];
         if (s->message && pager_is_on_disk_alone(l, s->sequence) &&
             (with_unacked || !pager_is_unacked_on_disk(l, s->sequence)))
             return s;
@@ -289,7 +278,7 @@ static const struct log_only *log_only_next(const struct lane *l, uint64_t from,
     return NULL;
 }
 
-/* Of what stands in segments. */
+/* Does what pager_reader_find() does, for messages that are in segments. */
 static enum pager_reader_result find_stored(struct pager_reader *r, struct lane *l,
                                             struct pager_reader_cursor *cursor, uint64_t from,
                                             bool with_unacked, struct pager_found *ret)

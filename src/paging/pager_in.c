@@ -1,12 +1,11 @@
 /* From disk to memory: segments are read front to back, ahead of the consumers.
  *
- * One read at a time is under way (pager_want). Of what it brings each valid block is taken
- * apart (load_block), and each message that is still live becomes a ready message of chunk
- * disk_begin (load_entry). When the block behind a chunk comes, the chunk is whole and the next
- * one's turn (next_chunk).
+ * One read at a time is under way (pager_want). Each valid block in it is parsed (block_load), and
+ * each message that is still live becomes a ready message of chunk disk_begin (entry_load). The
+ * first block of a later chunk shows that the chunk is complete: disk_begin moves on (chunk_next).
  *
- * A broken block costs its own messages: the next valid one is looked for. When the last segment
- * has been read, what is still counted as being on disk is lost (end_of_disk). */
+ * With a broken block only its own messages are lost: the next valid block is searched for. When
+ * the last segment has been read, messages still counted as being on disk are lost (disk_ended). */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/search.h"
 
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what)
 {
@@ -25,15 +25,9 @@ void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset
 
 size_t pager_range_from(const struct segment *s, uint64_t sequence)
 {
-    size_t low = 0, high = s->range_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (s->ranges[middle].to <= sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    size_t found;
+    LV_LOWER_BOUND(found, s->range_count, i, s->ranges[i].to <= sequence);
+    return found;
 }
 
 bool pager_is_live(const struct segment *s, uint64_t sequence)
@@ -42,7 +36,7 @@ bool pager_is_live(const struct segment *s, uint64_t sequence)
     return at < s->range_count && s->ranges[at].from <= sequence;
 }
 
-/* Messages that recovery found in the log take their slots in the chunk that comes. */
+/* Moves log-only messages below this number into the chunk that is being loaded. */
 static void log_only_page_in(struct lane *l, uint64_t below)
 {
     struct pager *p = l->pager;
@@ -59,14 +53,14 @@ static void log_only_page_in(struct lane *l, uint64_t below)
     }
 }
 
-/* The chunk at the beginning of what is on disk is whole: the next one's turn. */
-static void next_chunk(struct lane *l)
+/* Chunk disk_begin has been loaded completely: moves on to the next one. */
+static void chunk_next(struct lane *l)
 {
     struct pager *p = l->pager;
     uint64_t chunk = l->backlog.disk_begin;
     log_only_page_in(l, (chunk + 1) * SEQMAP_ENTRIES);
     pager_fetch_forget(p, chunk);
-    /* What is unacked there and has not come could not be read. */
+    /* Messages that are unacked there and were not loaded could not be read. */
     const size_t unacked = l->backlog.unacked;
     backlog_page_next(&l->backlog);
     if (l->backlog.unacked == unacked)
@@ -75,7 +69,7 @@ static void next_chunk(struct lane *l)
     p->has_lost = true;
 }
 
-static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
+static void entry_load(struct lane *l, struct segment *s, uint64_t chunk,
                        const struct segment_entry *entry)
 {
     uint64_t sequence = chunk * SEQMAP_ENTRIES + entry->slot;
@@ -89,74 +83,75 @@ static void load_entry(struct lane *l, struct segment *s, uint64_t chunk,
         return;
     }
     l->counters->reads++;
-    log_only_page_in(l, sequence); /* those before it: it may be delivered as soon as it is here */
-    if (!pager_is_unacked_on_disk(l, sequence)) /* else it has been counted then */
+    log_only_page_in(l, sequence); /* first those before it: it may be delivered at once */
+    if (!pager_is_unacked_on_disk(l, sequence)) /* else it was counted when it became unacked */
         pager_count_read(l, s, m->body_bytes);
-    /* It may have been delivered after this copy of it was written. */
+    /* The message may have been delivered after this copy was written. */
     backlog_page_in(&l->backlog, sequence, &m,
                     entry->redelivered || sequence < l->pager->recovered_below ||
                         sequence < l->backlog.delivered_below);
     if (entry->deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, entry->deadline_ms);
-    if (l->owner->wants_found && l->pager->has_unknown_deadlines) /* the scan will pass it over */
+    if (l->owner->wants_found && l->pager->has_unknown_deadlines) /* the scan will skip it now */
         l->owner->calls->found(l->owner, lane_position(l, sequence), entry->message.header,
                                entry->message.body.n, entry->message.is_persistent);
 }
 
-static void load_block(struct lane *l, struct segment *s, const struct segment_block *block)
+static void block_load(struct lane *l, struct segment *s, const struct segment_block *block)
 {
     struct backlog *b = &l->backlog;
     if (block->chunk < b->disk_begin || block->chunk >= b->disk_end)
-        return; /* a copy: what it holds is in memory, or gone */
+        return; /* a copy: its messages are in memory, or have left */
     while (b->disk_begin < block->chunk)
-        next_chunk(l);
+        chunk_next(l);
     for (size_t i = 0; i < block->count; i++) {
-        /* A second reading of the file brings again what was loaded before. */
+        /* When a file is read a second time, what was loaded before is skipped. */
         if (block->chunk * SEQMAP_ENTRIES + block->entries[i].slot >= l->pager->loaded_below)
-            load_entry(l, s, block->chunk, &block->entries[i]);
+            entry_load(l, s, block->chunk, &block->entries[i]);
     }
     uint64_t end = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].slot + 1;
     if (l->pager->loaded_below < end)
         l->pager->loaded_below = end;
 }
 
-/* The block at the load offset is longer than the n bytes that were read. */
-static void load_short(struct lane *l, struct segment *s, size_t n, uint64_t block_bytes)
+/* The block at the load offset is longer than the n bytes that were read: reads more next time, or
+ * gives it up at the end of the file. */
+static void block_is_short(struct lane *l, struct segment *s, size_t n, uint64_t block_bytes)
 {
     if (s->load_offset + n < s->bytes) {
-        l->pager->read_bytes = (size_t)block_bytes; /* next time */
+        l->pager->read_bytes = (size_t)block_bytes;
         return;
     }
     pager_damage(l, s, s->load_offset, "cut short; the rest of it is lost");
     s->load_offset = s->bytes;
 }
 
-/* How many of these bytes, which begin with a broken block, can be passed over, since no block
- * begins in them. 0: too few to tell, they are read again with what comes behind. */
-static uint64_t pass_broken(struct lane *l, struct segment *s, struct slice bytes)
+/* Returns how many of these bytes, which begin with a broken block, can be skipped because no block
+ * begins in them. 0: there are too few to tell; they are read again with the bytes after them. */
+static uint64_t broken_bytes(struct lane *l, struct segment *s, struct slice bytes)
 {
     uint64_t found;
     bool is_more = s->load_offset + bytes.n < s->bytes;
     if (is_more && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
         return 0;
-    pager_damage(l, s, s->load_offset, "broken block; what it held is lost");
+    pager_damage(l, s, s->load_offset, "broken block; its messages are lost");
     if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
         return found - s->load_offset;
-    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES /* one may begin in the last of them */
+    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES /* one may begin in the last ones */
                    : bytes.n;
 }
 
-/* Takes the blocks of what was read. */
-static void load_bytes(struct lane *l, struct segment *s, struct slice bytes)
+/* Loads the blocks in these bytes, which were read at the load offset. */
+static void bytes_load(struct lane *l, struct segment *s, struct slice bytes)
 {
     struct segment_block block;
     uint64_t size = 0;
     while (bytes.n > 0) {
         switch (segment_read_block(bytes, l->id, s->number, s->load_offset, &block, &size)) {
-        case SEGMENT_BLOCK: load_block(l, s, &block); break;
-        case SEGMENT_SHORT: load_short(l, s, bytes.n, size); return;
+        case SEGMENT_BLOCK: block_load(l, s, &block); break;
+        case SEGMENT_SHORT: block_is_short(l, s, bytes.n, size); return;
         case SEGMENT_BROKEN:
-            size = pass_broken(l, s, bytes);
+            size = broken_bytes(l, s, bytes);
             if (size == 0)
                 return;
             break;
@@ -191,14 +186,14 @@ void pager_recount(struct lane *l, struct segment *s)
     s->persistent_bytes = bytes;
 }
 
-/* Nothing is left to be read: what is still counted as being on disk is lost. */
-static void end_of_disk(struct lane *l)
+/* Nothing is left to read: messages still counted as being on disk are lost. */
+static void disk_ended(struct lane *l)
 {
     struct backlog *b = &l->backlog;
     const struct lane_label label = lane_label(l);
     uint64_t lost = l->counters->lost;
     while (backlog_has_disk(b))
-        next_chunk(l);
+        chunk_next(l);
     l->counters->lost += b->disk_ready;
     lost = l->counters->lost - lost;
     if (lost > 0)
@@ -213,7 +208,7 @@ static void end_of_disk(struct lane *l)
     pager_end_empty_segments(l);
 }
 
-/* The segment with what is on disk next, or NULL. */
+/* Returns the first segment that has not been read to its end, or NULL. */
 static struct segment *segment_to_read(const struct pager *p)
 {
     for (size_t i = 0; i < p->count; i++) {
@@ -223,23 +218,25 @@ static struct segment *segment_to_read(const struct pager *p)
     return NULL;
 }
 
-static void blocks_load(struct lane *l, struct segment *s, struct slice bytes)
+/* Loads what was read of a segment, which must not be removed meanwhile. */
+static void read_load(struct lane *l, struct segment *s, struct slice bytes)
 {
     l->pager->read_bytes = 0;
     pager_hold_segments(l);
-    load_bytes(l, s, bytes);
+    bytes_load(l, s, bytes);
     if (s->load_offset >= s->bytes)
         pager_count_read_all(l, s);
     pager_count_if_none_left(l);
     pager_release_segments(l);
     if (!segment_to_read(l->pager))
-        end_of_disk(l);
+        disk_ended(l);
 }
 
-static void take_read(struct lane *l, struct segment *s, const struct pager_ask *ask)
+static void read_take(struct lane *l, struct segment *s, const struct pager_ask *ask)
 {
     if (ask->failures != l->pager->failures) {
-        lane_ready(l); /* part of it may not have been written, as we know by now: it asks again */
+        lane_ready(
+            l); /* what was read is void: a write before it has failed; the owner asks again */
         return;
     }
     if (pager_may_pass(ask->error)) {
@@ -250,7 +247,7 @@ static void take_read(struct lane *l, struct segment *s, const struct pager_ask 
         pager_damage(l, s, s->load_offset, "cannot be read; the rest of it is lost");
         s->load_offset = s->bytes;
     }
-    blocks_load(l, s, lv_buffer_slice(&ask->bytes));
+    read_load(l, s, lv_buffer_slice(&ask->bytes));
     pager_read_ahead(l);
     lane_ready(l);
 }
@@ -262,9 +259,9 @@ static void on_read(struct lane *l, struct segment *s, struct pager_ask *ask)
     if (p)
         p->is_reading = false;
     if (is_wanted)
-        take_read(l, s, ask);
+        read_take(l, s, ask);
     else
-        lane_ready(l); /* it asks again for what is not here */
+        lane_ready(l); /* the owner asks again */
 }
 
 bool pager_want(struct lane *l)
@@ -275,7 +272,7 @@ bool pager_want(struct lane *l)
         return false;
     struct segment *s = segment_to_read(p);
     if (!s) {
-        end_of_disk(l);
+        disk_ended(l);
         return true;
     }
     if (s == p->writing)
@@ -283,7 +280,7 @@ bool pager_want(struct lane *l)
     const struct piece *kept = pager_kept_piece(p, s->number, s->load_offset);
     if (kept && kept->offset <= s->load_offset) {
         size_t from = (size_t)(s->load_offset - kept->offset);
-        blocks_load(l, s, slice_of(kept->bytes.p + from, kept->n - from));
+        read_load(l, s, slice_of(kept->bytes.p + from, kept->n - from));
         return true;
     }
     p->is_reading = true;

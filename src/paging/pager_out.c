@@ -1,8 +1,8 @@
 /* From memory to disk: whole chunks are appended to segments.
  *
- * Bytes gather in `pending`, and go to the store's thread in pieces. A piece that cannot be
- * written for want of room or of descriptors is kept, with all that come behind it, and written
- * again later; any other failure ends paging for this lane: it stays in memory. */
+ * Bytes are collected in `pending` and handed to the store's thread in pieces. A piece that cannot
+ * be written for want of room or descriptors is kept, with all pieces after it, and written again
+ * later. After any other failure the lane pages out nothing more: its messages stay in memory. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { SHORT_DIVISOR = 16, LANES_DIVISOR = 4, SHARE_MAX = 32 };
+enum { SHORT_DIVISOR = 16, LANES_DIVISOR = 4, DIVISOR_MAX = 32 };
 
 bool pager_may_pass(int error)
 {
@@ -34,15 +34,15 @@ void pager_fail_writing(struct lane *l, int error)
     if (l->pager->is_failed)
         return;
     l->pager->is_failed = true;
-    l->pager->wants_snapshot = true; /* which will never be */
+    l->pager->wants_snapshot = true; /* for ever: none can be taken */
     const struct lane_label label = lane_label(l);
-    log_error("queue '%.*s' in vhost '%.*s': cannot write its segment: %s; it stays in memory from "
-              "here on, and no persistent message is taken any more",
+    log_error("queue '%.*s' in vhost '%.*s': cannot write to its segment: %s; from now on its "
+              "messages stay in memory, and persistent messages are refused",
               SLICE_ARG(label.name), SLICE_ARG(label.vhost), lv_error_text(error));
     journal_segments_failed(journal_of(l->owner->home));
 }
 
-static void landed_mail(struct loop *at, struct mail *mail)
+static void written_mail(struct loop *at, struct mail *mail)
 {
     struct piece *piece = mail->a;
     struct lane *l = piece->lane;
@@ -52,7 +52,7 @@ static void landed_mail(struct loop *at, struct mail *mail)
     } else if (piece->error == 0 || !pager_segment_numbered(p, piece->number)) {
         pager_piece_end(p, piece);
     } else {
-        /* A file that is not there, because the piece before could not make it, waits with that. */
+        /* The file does not exist: the piece that creates it could not be written, and is kept. */
         bool is_late = piece->error == ERR_NOT_FOUND && piece->offset > 0;
         piece->lane = NULL;
         pager_piece_keep(p, piece);
@@ -66,7 +66,7 @@ static void landed_mail(struct loop *at, struct mail *mail)
 }
 
 /* On the store's thread. */
-static void has_landed(void *arg, int error, struct lv_buffer *read)
+static void piece_is_written(void *arg, int error, struct lv_buffer *read)
 {
     struct piece *piece = arg;
     piece->error = error;
@@ -74,15 +74,16 @@ static void has_landed(void *arg, int error, struct lv_buffer *read)
         piece->bytes = *read;
         *read = (struct lv_buffer){0};
     }
-    struct mail mail = {.deliver = landed_mail, .a = piece};
+    struct mail mail = {.deliver = written_mail, .a = piece};
     loop_mail_from_outside(piece->home, &mail);
 }
 
 static void piece_send(struct lane *l, struct piece *piece)
 {
+    lv_assert(!piece->lane);
     piece->lane = lane_ref(l);
-    segments_write(pager_files(l), l->id, piece->number, piece->offset, &piece->bytes, has_landed,
-                   piece);
+    segments_write(pager_files(l), l->id, piece->number, piece->offset, &piece->bytes,
+                   piece_is_written, piece);
 }
 
 void pager_flush(struct lane *l)
@@ -102,7 +103,7 @@ void pager_flush(struct lane *l)
     if (p->kept_count == 0)
         piece_send(l, piece);
     else
-        pager_piece_keep(p, piece); /* behind those before it */
+        pager_piece_keep(p, piece); /* after those that could not be written */
 }
 
 void pager_try_again(struct lane *l)
@@ -124,13 +125,13 @@ void pager_try_again(struct lane *l)
     lane_ready(l);
 }
 
-/* The segment that a message of this sequence number can be appended to. */
+/* Returns the segment to which a message with this number can be appended; makes one if need be. */
 static struct segment *segment_for(struct lane *l, uint64_t sequence)
 {
     struct pager *p = l->pager;
     if (p->writing && sequence >= p->writing->end_sequence &&
         p->writing->bytes < pager_limits_of(l)->segment_bytes) {
-        /* Nothing of a later segment may stand in between. */
+        /* Segments do not overlap: no other one may begin before this number. */
         size_t next = pager_segment_index(p, p->writing->end_sequence);
         if (next == p->count || p->segments[next]->first_sequence > sequence)
             return p->writing;
@@ -153,7 +154,7 @@ static void append_block(struct lane *l, struct segment *s, const struct segment
         pager_index_block(s, block->chunk, s->bytes, p->pending.n - before);
     s->bytes += p->pending.n - before;
     if (is_copy && is_loaded)
-        s->load_offset = s->bytes; /* nothing to read: it stays in memory */
+        s->load_offset = s->bytes; /* its messages stay in memory: nothing to read */
     s->end_sequence = block->chunk * SEQMAP_ENTRIES + block->entries[block->count - 1].slot + 1;
     if (p->pending.n >= pager_limits_of(l)->write_bytes)
         pager_flush(l);
@@ -181,7 +182,7 @@ static void count_stored(struct lane *l, struct segment *s, const struct message
     s->persistent_bytes += is_persistent ? m->body_bytes : 0;
 }
 
-/* The first sequence number behind the segment's end that belongs to another one. */
+/* Returns the first sequence number after the segment that belongs to another one. */
 static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
 {
     size_t next = pager_segment_index(p, s->end_sequence);
@@ -218,7 +219,7 @@ void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, 
             const struct message *m = chunk->messages[slot];
             block.entries[block.count++] = (struct segment_entry){
                 .slot = slot,
-                /* What is unacked may have reached a consumer. */
+                /* An unacked message may have reached a consumer. */
                 .redelivered = ((chunk->redelivered | ~chunk->ready) >> slot & 1) != 0,
                 .deadline_ms = backlog_deadline(&l->backlog, c * SEQMAP_ENTRIES + slot),
                 .message = pager_message_parts(l, m),
@@ -231,37 +232,40 @@ void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, 
     }
 }
 
-/* While the process is short of memory, each queue makes do with little. */
-static bool is_short(const struct lane *l)
+/* Returns whether the process is short of memory: each lane then keeps little. */
+static bool memory_is_short(const struct lane *l)
 {
     const _Atomic bool *is_short = journal_of(l->owner->home)->journal->is_short_of_memory;
     return atomic_load_explicit(is_short, memory_order_relaxed);
 }
 
-/* What a lane may use is this part of what a queue may. Those of a queue with priorities share a
- * fourth of that: their messages come and go in no order, and what lies so about must fit a
- * core's own cache. */
-static unsigned share_of(const struct lane *l)
+/* Returns the divisor of the limits for each lane of a queue. The lanes of a queue with priorities
+ * share a quarter of the limits: their messages are touched in random order, so they should fit
+ * into L2. */
+static unsigned memory_divisor(const struct lane *l)
 {
     unsigned count = l->owner->lane_count;
     if (count == 1)
         return 1;
-    return count < SHARE_MAX / LANES_DIVISOR ? count * LANES_DIVISOR : SHARE_MAX;
+    return count < DIVISOR_MAX / LANES_DIVISOR ? count * LANES_DIVISOR : DIVISOR_MAX;
 }
 
 static size_t memory_high(const struct lane *l)
 {
     const struct pager_limits *limits = pager_limits_of(l);
-    return (is_short(l) ? limits->memory_high / SHORT_DIVISOR : limits->memory_high) / share_of(l);
+    size_t bytes = limits->memory_high / memory_divisor(l);
+    return memory_is_short(l) ? bytes / SHORT_DIVISOR : bytes;
 }
 
 static size_t memory_low(const struct lane *l)
 {
     const struct pager_limits *limits = pager_limits_of(l);
-    return (is_short(l) ? limits->memory_low / SHORT_DIVISOR : limits->memory_low) / share_of(l);
+    size_t bytes = limits->memory_low / memory_divisor(l);
+    return memory_is_short(l) ? bytes / SHORT_DIVISOR : bytes;
 }
 
-/* Where paging out goes on, or begins: behind what should stay before the consumers. */
+/* Returns the chunk with which paging out begins, after those that are left for the consumers, or
+ * goes on. */
 static uint64_t first_to_page(const struct lane *l)
 {
     const struct backlog *b = &l->backlog;
@@ -278,15 +282,15 @@ static uint64_t first_to_page(const struct lane *l)
     return c;
 }
 
-/* Whether some segment may hold copies of the chunk, also of messages that are settled. */
+/* Returns whether a segment may have copies of the chunk's messages, settled ones included. */
 static bool may_have_copies(const struct pager *p, uint64_t chunk)
 {
     size_t at = pager_segment_index(p, chunk * SEQMAP_ENTRIES);
     return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * SEQMAP_ENTRIES;
 }
 
-/* Copies of an earlier snapshot become the only ones: they must be read. */
-static void read_again(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
+/* The chunk's copies from an earlier snapshot become the only ones: they must be read again. */
+static void copies_read_again(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
 {
     for (uint64_t stored = chunk->stored; stored; stored &= stored - 1) {
         struct segment *s =
@@ -296,24 +300,24 @@ static void read_again(struct lane *l, uint64_t c, const struct backlog_chunk *c
     }
 }
 
-static bool may_page(const struct lane *l)
+static bool can_page_out(const struct lane *l)
 {
     const struct pager *p = l->pager;
     return !p->is_failed && p->snapshot == SNAPSHOT_NONE &&
            p->flight_bytes < pager_limits_of(l)->flight_bytes;
 }
 
-/* The chunk leaves memory. False: it has to stay, and so has what comes behind it. */
-static bool page_out(struct lane *l, uint64_t c, struct backlog_chunk *chunk)
+/* Pages a chunk out. Returns false if it must stay in memory, and so must those after it. */
+static bool chunk_page_out(struct lane *l, uint64_t c, struct backlog_chunk *chunk)
 {
     struct backlog *b = &l->backlog;
     uint64_t slots = pager_storable(l, c, chunk);
     if (chunk->live != chunk->ready)
-        return false; /* somebody holds part of it */
+        return false; /* part of it is unacked */
     if (slots != (chunk->live & ~chunk->stored))
-        return false; /* part of it is within the range of a segment that does not have it */
+        return false; /* part of it is inside the range of a segment that does not have it */
     if (may_have_copies(l->pager, c)) {
-        read_again(l, c, chunk);
+        copies_read_again(l, c, chunk);
         backlog_meta_make(b, c); /* the copies hold more than what is live */
     }
     pager_store_slots(l, c, chunk, slots, false);
@@ -324,8 +328,8 @@ static bool page_out(struct lane *l, uint64_t c, struct backlog_chunk *chunk)
     return true;
 }
 
-/* Nothing is live in this chunk: it belongs to what is on disk around it, if anything is. */
-static void page_gap(struct lane *l, uint64_t c)
+/* Counts a chunk in which nothing is live as on disk, if the chunks before it are. */
+static void gap_page_out(struct lane *l, uint64_t c)
 {
     struct backlog *b = &l->backlog;
     if (!backlog_has_disk(b))
@@ -345,11 +349,12 @@ void pager_relieve(struct lane *l)
     const size_t low = memory_low(l);
     pager_of(l);
     uint64_t growing = b->next_sequence / SEQMAP_ENTRIES;
-    for (uint64_t c = first_to_page(l); c < growing && b->memory_bytes > low && may_page(l); c++) {
+    for (uint64_t c = first_to_page(l); c < growing && b->memory_bytes > low && can_page_out(l);
+         c++) {
         struct backlog_chunk *chunk = backlog_chunk(b, c);
         if (!chunk)
-            page_gap(l, c);
-        else if (!page_out(l, c, chunk))
+            gap_page_out(l, c);
+        else if (!chunk_page_out(l, c, chunk))
             return;
     }
 }

@@ -1,13 +1,15 @@
 /* What the pager's files share. Private to them.
  *
- *   pager.c            segments and their list, those that go, purge
- *   pager_out.c        from memory to disk
- *   pager_in.c         and back
- *   pager_ask.c        asks the segments' thread, for all of these
- *   pager_fetch.c      single messages whose time has come
- *   pager_scan.c       deadlines that only the disk knows
+ *   pager.c            the list of segments, how they are removed, purge
+ *   pager_out.c        writes chunks from memory to disk
+ *   pager_in.c         reads them back, in order
+ *   pager_ask.c        asks the segments' thread to read or sync, for the others
+ *   pager_fetch.c      reads single messages that are due (pager_fetch_private.h) ...
+ *   pager_prefetch.c   ... before they are due ...
+ *   pager_fetched.c    ... and keeps them
+ *   pager_scan.c       reads deadlines that only the disk has after a start
  *   pager_unacked.c    messages that become unacked while they are on disk
- *   pager_browse.c     and to be looked at only
+ *   pager_browse.c     reads for a browse, and changes nothing
  *   pager_snapshot.c   snapshots for the log
  *   pager_restore.c    recovery */
 #ifndef LEVERET_PAGING_PAGER_PRIVATE_H
@@ -34,44 +36,47 @@ struct segment {
     uint64_t end_sequence;
     uint64_t bytes; /* written or about to be */
     uint64_t synced_bytes;
-    uint64_t load_offset; /* everything before it is in memory, or gone */
+    uint64_t load_offset; /* everything before it is in memory, or has left */
     uint64_t entries;     /* ever written */
     uint64_t live;        /* not settled; after recovery the persistent ones alone */
     uint64_t persistent_live;
     uint64_t persistent_bytes;
-    uint64_t unread_bytes; /* of a recovered one: an estimate, until it has been read to its end */
-    bool is_estimated;     /* ... and so is persistent_bytes */
-    bool is_recovered;     /* from an earlier life: transient messages in it do not count ... */
-    struct range *ranges;  /* ... and only these sequence numbers do */
+    /* Bodies of a recovered segment that have not been read: an estimate, and so is
+     * persistent_bytes while is_estimated, until the segment has been read to its end. */
+    uint64_t unread_bytes;
+    bool is_estimated;
+    bool is_recovered;    /* from an earlier run: transient messages in it do not count ... */
+    struct range *ranges; /* ... and only these sequence numbers do */
     size_t range_count, range_capacity;
-    /* Recovery: what the log says is settled, to be taken out of the ranges many at a time. */
+    /* Recovery: what the log says is settled, collected and then taken out of the ranges at once.
+     */
     struct range *settled;
     size_t settled_count, settled_capacity;
-    bool is_there; /* recovery saw its file */
-    /* Where its blocks begin, in order: for single messages. Kept where there are deadlines. */
+    bool is_there; /* recovery has found its file */
+    /* Where its blocks begin, in order, to read single messages. Kept if there are deadlines. */
     struct block_start *blocks;
     size_t block_count, block_capacity;
-    uint64_t indexed_bytes; /* the blocks that begin before are in the list */
-    bool is_damage_told;    /* a block for single messages could not be read, and the log says so */
+    uint64_t indexed_bytes; /* blocks that begin before this offset are in the list */
+    bool is_damage_told;    /* it is logged that a block could not be read for a single message */
 };
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
 
-/* After recovery: a message of a chunk on disk that no segment has, only the log. It is in
- * memory, here, and waits for its chunk to be read. */
+/* After recovery: a message of a chunk on disk that only the log has, no segment. It is kept in
+ * memory here until its chunk is read. */
 struct log_only {
     uint64_t sequence;
     bool redelivered;
-    struct message *message; /* owned */
+    struct message *message; /* owned; NULL: settled meanwhile */
 };
 
-/* A piece of a segment on its way to the file, or waiting to be sent again. Whole blocks. */
+/* A piece of a segment, of whole blocks, that is being written or waits to be written again. */
 struct piece {
-    struct lane *lane; /* referenced while it is on its way */
+    struct lane *lane; /* referenced while it is being written */
     struct loop *home;
     uint64_t number;
     uint64_t offset;
-    size_t n; /* of the bytes, also while others have them */
+    size_t n; /* how many bytes, also while the store's thread has them */
     int error;
     struct lv_buffer bytes;
 };
@@ -82,124 +87,123 @@ struct pager {
     struct segment **segments; /* in order */
     size_t count, capacity;
     struct segment *writing;  /* the one that is appended to, or NULL */
-    struct lv_buffer pending; /* the end of it, not handed over yet */
+    struct lv_buffer pending; /* its last bytes, not handed over for writing yet */
     uint64_t next_number;
     uint64_t flight_bytes;
     bool is_reading;
-    size_t read_bytes; /* of the next read, when that is more than the limit: for a large block */
-    uint64_t loaded_below; /* of chunk disk_begin everything below has been loaded */
+    size_t read_bytes;     /* of the next read, if a block is larger than the limit */
+    uint64_t loaded_below; /* all of chunk disk_begin below this number has been loaded */
     enum snapshot_state snapshot;
-    bool wants_snapshot; /* another one, after the one under way */
-    size_t syncs;        /* of the snapshot, under way */
+    bool wants_snapshot; /* one more, after the one under way or when it is possible */
+    size_t syncs;        /* under way, for the snapshot */
     int snapshot_error;
-    uint64_t *needless; /* files that go when the snapshot is safe */
+    uint64_t *needless; /* files that are removed when the snapshot is safe */
     size_t needless_count, needless_capacity;
     struct log_only *log_only; /* in order */
     size_t log_only_first, log_only_count, log_only_capacity;
-    uint64_t recovered_below; /* after recovery: sequence numbers below may have been delivered */
-    struct piece **kept;      /* what could not be written, in order */
+    uint64_t recovered_below; /* messages below may have been delivered before the last start */
+    struct piece **kept;      /* pieces that could not be written, in order */
     size_t kept_count, kept_capacity;
-    uint64_t failures;       /* of writes: what was read meanwhile counts for nothing */
-    bool is_failed;          /* writing failed: nothing more is paged out */
-    bool has_lost;           /* messages could not be read: to the log they are still there */
-    struct fetches *fetches; /* blocks read for the sake of single messages; NULL: none were */
+    uint64_t failures;       /* of writes: a read that was asked for before the last one is void */
+    bool is_failed;          /* writing failed for good: nothing more is paged out */
+    bool has_lost;           /* messages could not be read; the log still has them as live */
+    struct fetches *fetches; /* single messages (pager_fetch_private.h); NULL: none were read */
     bool is_scanning;
-    bool is_scan_waiting; /* a read failed: it is tried again later */
-    unsigned holds;       /* somebody takes a segment apart: none is removed ... */
-    bool is_holding_back; /* ... and one would have been */
+    bool is_scan_waiting; /* a read failed, and is tried again later */
+    unsigned holds;       /* while not 0 no segment is removed ... */
+    bool is_holding_back; /* ... though one is empty */
     unsigned scan_failures;
-    uint64_t scan_bytes; /* of the next piece, when that is more than usual: for a large block */
-    /* Messages in recovered segments have deadlines, or values, that nobody has read yet. */
+    uint64_t scan_bytes; /* of the next read of the scan, if a block is larger than usual */
+    /* Messages in recovered segments may have deadlines, or values, that have not been read. */
     bool has_unknown_deadlines;
 };
 
 /* --- pager.c ---------------------------------------------------------------------------------- */
 
-/* The lane's pager, made when there is none. Home. */
+/* Returns the lane's pager; makes it if there is none. Home, or recovery. */
 struct pager *pager_of(struct lane *l);
 
-/* The store's files; NULL when nothing is stored, or not any more. */
+/* Returns the store's segments, or NULL if nothing is stored, or no longer. */
 struct segments *pager_files(const struct lane *l);
 
-/* Where the store is open. */
+/* Returns the limits of all lanes. The store is open. */
 const struct pager_limits *pager_limits_of(const struct lane *l);
 
-/* Frees it with its bytes. */
+/* Frees the piece with its bytes. */
 void pager_piece_free(struct piece *piece);
 
-/* The piece has been written, or its segment has gone: it is freed. */
+/* Frees a piece that has been written, or whose segment has been removed. */
 void pager_piece_end(struct pager *p, struct piece *piece);
 
-/* Puts a piece that could not be written among the kept ones, in the order of the files. */
+/* Keeps a piece to write it again, in the order of files and offsets. */
 void pager_piece_keep(struct pager *p, struct piece *piece);
 
-/* The first kept piece of this segment that ends behind this offset, or NULL. */
+/* Returns the first kept piece of this segment that ends after this offset, or NULL. */
 struct piece *pager_kept_piece(const struct pager *p, uint64_t number, uint64_t offset);
 
-/* The index of the first log-only message with this sequence number or a higher one. */
+/* Returns the index of the first log-only message with this sequence number or a higher one. */
 size_t pager_log_only_from(const struct pager *p, uint64_t sequence);
 
-/* Returns the message that recovery found in the log with this number, among chunks on disk; or
- * NULL. */
+/* Returns the log-only message with this sequence number, or NULL if there is none or it was
+ * settled. */
 struct log_only *pager_log_only(const struct pager *p, uint64_t sequence);
 
-/* Frees the struct; the file stays. */
+/* Frees the struct; its file stays. */
 void pager_segment_free(struct segment *s);
 
-/* The index of the first segment that ends behind this sequence number. */
+/* Returns the index of the first segment that ends after this sequence number. */
 size_t pager_segment_index(const struct pager *p, uint64_t sequence);
 
-/* Returns the segment in whose range this sequence number is, or NULL. */
+/* Returns the segment whose range has this sequence number, or NULL. */
 struct segment *pager_segment_of(const struct pager *p, uint64_t sequence);
 
-/* Lists a new segment in its order. The pager owns it. */
+/* Adds a new, empty segment to the list, in order. The pager owns it. */
 struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint64_t number);
 
-/* Takes it out of the list; the caller owns it then. */
+/* Takes a segment out of the list; the caller owns it then. */
 void pager_segment_unlist(struct pager *p, const struct segment *s);
 
-/* Bytes of bodies that an estimate stood for have been read. */
+/* Bodies of this many bytes have been read: they are no longer part of the segment's estimate. */
 void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes);
 
-/* Nothing more of the segment is to be read. */
+/* Nothing more of the segment will be read: what is left of its estimate is taken off. */
 void pager_count_read_all(struct lane *l, struct segment *s);
 
-/* If no ready message is left on disk, all estimates of what segments hold are void: clears
- * them. */
+/* If no ready message is left on disk, the remaining size estimates are void: clears them. */
 void pager_count_if_none_left(struct lane *l);
 
-/* The file goes, once the log knows. */
+/* Removes a segment's file as soon as the log knows that it is gone. */
 void pager_remove_file(struct lane *l, uint64_t number);
 
-/* Segments in which nothing is live go. */
+/* Removes the segments in which nothing is live. */
 void pager_end_empty_segments(struct lane *l);
 
-/* While segments are held none is removed. Whoever takes one apart holds them: what is found
- * there may make messages leave (calls->found), and with the last of its messages the segment
- * would go. */
+/* While segments are held, none is removed. Held by code that goes through a segment: what it finds
+ * may make messages leave (calls->found), and a segment is removed with the last of its messages.
+ */
 void pager_hold_segments(struct lane *l);
 void pager_release_segments(struct lane *l);
 
 /* --- pager_out.c ------------------------------------------------------------------------------ */
 
-/* Whether a write that failed so may be tried again later. */
+/* Returns whether an access that failed with this error may succeed later. */
 bool pager_may_pass(int error);
 
-/* The segment with this file number, or NULL. */
+/* Returns the segment with this file number, or NULL. */
 struct segment *pager_segment_numbered(const struct pager *p, uint64_t number);
 
-/* Writing a segment has failed for good: nothing more is paged out, and no snapshot is taken.
- * Persistent messages are still in the log, which keeps them. Logged once. */
+/* Writing a segment has failed for good: nothing more is paged out and no snapshot is taken, so the
+ * log keeps the lane's persistent messages. Logged once. */
 void pager_fail_writing(struct lane *l, int error);
 
-/* Hands over what is pending of the segment being written. */
+/* Hands over the pending bytes of the segment that is appended to, for writing. */
 void pager_flush(struct lane *l);
 
-/* The message as the store takes it; borrows. */
+/* Returns the message in the form in which the store takes it; borrowed from the message. */
 struct log_message pager_message_parts(const struct lane *l, const struct message *m);
 
-/* Messages of the chunk that are only in memory and may be written out, a bit for each. One
- * whose number is within the range of an existing segment may not: segments do not overlap. */
+/* Returns the slots of a chunk whose messages are only in memory and may be written out. One whose
+ * number is inside the range of an existing segment may not: segments do not overlap. */
 uint64_t pager_storable(struct lane *l, uint64_t c, const struct backlog_chunk *chunk);
 
 /* Appends these messages of a chunk to segments, in blocks of bounded size. `is_copy`: they stay
@@ -211,75 +215,76 @@ void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, 
 
 struct pager_ask;
 
-/* The answer, at home; called once, whatever has happened. `segment`: NULL when it has gone
- * meanwhile, or when nothing is stored any more; lane->pager may be NULL then. */
+/* Takes the answer, at home; called exactly once. `segment` is NULL if it was removed meanwhile, or
+ * if nothing is stored any more; then lane->pager may be NULL. */
 typedef void pager_ask_done(struct lane *lane, struct segment *segment, struct pager_ask *ask);
 
-/* Something that the segments' thread is asked to do with a segment. */
+/* A request to the segments' thread. */
 struct pager_ask {
     /* Filled in by the functions below. */
     struct lane *lane; /* referenced */
     struct loop *home;
     uint64_t number; /* of the segment's file */
-    /* Of writes, when it was asked: what was read is void if there are more since. */
+    /* Of writes, before it was asked: if there are more now, what was read is void. */
     uint64_t failures;
-    /* The asker's. */
-    uint64_t offset;      /* read from here; of a sync: what had been written */
+    /* Set by the caller. */
+    uint64_t offset;      /* read from here; of a sync: how many bytes are synced */
     uint64_t bytes_asked; /* at most */
     uint64_t first_chunk, last_chunk;
     struct pager_reader *reader;
     pager_ask_done *done;
     /* The answer. */
     int error;
-    struct lv_buffer bytes; /* as many as there were; done() may take them */
+    struct lv_buffer bytes; /* fewer than asked for at the end of the file; done() may take them */
 };
 
-/* Reads bytes of a segment. A copy of *what, which has the asker's part, is given to its done(). */
+/* Reads bytes of a segment. *what has the caller's part; what->done gets a copy with the answer. */
 void pager_read_segment(struct lane *l, struct segment *s, const struct pager_ask *what);
 
 /* Syncs what has been written of a segment so far: ask->offset bytes. */
 void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done *done);
 
-/* --- pager_fetch.c ---------------------------------------------------------------------------- */
+/* --- pager_fetched.c -------------------------------------------------------------------------- */
 
-/* The chunk is in memory: frees what was fetched of it. */
+/* Frees what was fetched of a chunk that is in memory now. */
 void pager_fetch_forget(struct pager *p, uint64_t chunk);
 
-/* The message has been delivered, perhaps by somebody who did not ask for it here. */
+/* Frees what was fetched of a message that has been delivered, by whatever way. */
 void pager_fetch_delivered(struct pager *p, uint64_t sequence);
 
-/* Nothing is on disk any more: frees all that was fetched. */
+/* Frees all messages that were fetched: nothing is on disk any more. */
 void pager_fetch_drop(struct pager *p);
 
-/* Nobody waits for what was fetched: frees it. */
+/* Frees all that was fetched, with the struct. */
 void pager_fetch_free(struct pager *p);
 
 /* --- pager_scan.c ----------------------------------------------------------------------------- */
 
-/* The segment has a new block, or one that was read. */
+/* Adds a block, new or just read, to the segment's list of blocks, unless blocks before it are
+ * missing there. */
 void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes);
 
 /* --- pager_unacked.c -------------------------------------------------------------------------- */
 
-/* Whether what the segments hold of this number is still what the queue has. */
+/* Returns whether this number belongs to a chunk on disk and has not been loaded. */
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 
-/* Whether the message with this number is unacked, and on disk. */
+/* Returns whether the message with this number became unacked on disk. */
 bool pager_is_unacked_on_disk(const struct lane *l, uint64_t sequence);
 
 /* --- pager_in.c ------------------------------------------------------------------------------- */
 
-/* Logs what is wrong with a segment, where. */
+/* Logs what is wrong with a segment at this offset. */
 void pager_damage(const struct lane *l, const struct segment *s, uint64_t offset, const char *what);
 
-/* The first of a recovered segment's ranges that ends behind this sequence number; range_count:
- * none. */
+/* Returns the index of the first of a recovered segment's ranges that ends after this sequence
+ * number, or range_count. */
 size_t pager_range_from(const struct segment *s, uint64_t sequence);
 
-/* Whether the sequence number was live in a recovered segment when we started. */
+/* Returns whether the sequence number was live in a recovered segment at the start. */
 bool pager_is_live(const struct segment *s, uint64_t sequence);
 
-/* Counts anew what is live of the segment: only what is in memory, from here on. */
+/* Counts again what is live of a segment of which nothing is left to read: what memory has. */
 void pager_recount(struct lane *l, struct segment *s);
 
 #endif

@@ -1,4 +1,10 @@
-/* Recovery: what the log and the segment files say a queue is. Before the loops start. */
+/* Recovery of a lane from the log and the segment files, on the thread that reads the log.
+ *
+ * A snapshot replaces all that is known of the lane; each later record changes it. A message that
+ * belongs to a chunk on disk stays in the pager's memory (log_only) until that chunk is read. What
+ * the log settles is taken out of the segments' live ranges; how many bytes that were is not known,
+ * so bytes are an estimate until a segment has been read. pager_restore_end() then drops segments
+ * whose files are missing. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -6,7 +12,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/vec.h"
 
+/* Adds (1) or takes off (-1) what is live in a recovered segment. */
 static void count_recovered(struct lane *l, const struct segment *s, int64_t sign)
 {
     struct backlog *b = &l->backlog;
@@ -20,6 +28,7 @@ static void count_recovered(struct lane *l, const struct segment *s, int64_t sig
     b->disk_bytes += (uint64_t)bytes;
 }
 
+/* Counts a chunk, and all between it and disk_end, as on disk. */
 static void put_on_disk(struct backlog *b, uint64_t chunk)
 {
     if (!backlog_has_disk(b))
@@ -50,13 +59,10 @@ static void restore_segment(struct lane *l, const struct log_segment *from)
     count_recovered(l, s, 1);
 }
 
-static void add_log_only(struct pager *p, uint64_t sequence, struct message **message,
+static void log_only_add(struct pager *p, uint64_t sequence, struct message **message,
                          bool redelivered)
 {
-    if (p->log_only_count == p->log_only_capacity) {
-        p->log_only_capacity = p->log_only_capacity ? p->log_only_capacity * 2 : 16;
-        p->log_only = lv_realloc(p->log_only, p->log_only_capacity * sizeof *p->log_only);
-    }
+    lv_vec_room(p->log_only, p->log_only_count, p->log_only_capacity);
     lv_assert(p->log_only_count == 0 || p->log_only[p->log_only_count - 1].sequence < sequence);
     p->log_only[p->log_only_count++] = (struct log_only){sequence, redelivered, *message};
     *message = NULL;
@@ -95,10 +101,10 @@ void pager_restore_message(struct lane *l, const struct log_carried *from)
     if (b->next_sequence <= sequence)
         b->next_sequence = sequence + 1;
     if (!lv_seqmap_is_elsewhere(&b->chunks, sequence))
-        lv_seqmap_extend_elsewhere(&b->chunks, sequence); /* a gap among what is on disk */
+        lv_seqmap_extend_elsewhere(&b->chunks, sequence); /* a gap between chunks on disk */
     if (from->deadline_ms)
         backlog_restore_on_disk(b, sequence, from->deadline_ms, (*message)->body_bytes, true);
-    add_log_only(pager_of(l), sequence, message, redelivered);
+    log_only_add(pager_of(l), sequence, message, redelivered);
 }
 
 void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
@@ -109,7 +115,8 @@ void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     pager_free(&l->pager);
     pager_of(l)->next_number = next_number;
     size_t carried = 0;
-    /* Before the first that is on disk, then the disk, then the rest: chunks are made in order. */
+    /* Carried messages before the first chunk on disk, then segments, then the other carried ones:
+     * chunks must be made in order. */
     uint64_t disk = UINT64_MAX;
     for (size_t i = 0; i < snapshot->segment_count; i++) {
         if (snapshot->segments[i].live_count > 0 && disk == UINT64_MAX)
@@ -146,14 +153,13 @@ static int range_by_begin(const void *a, const void *b)
 
 static void range_add(struct segment *s, uint64_t from, uint64_t to)
 {
-    if (s->range_count == s->range_capacity) {
-        s->range_capacity = s->range_capacity ? s->range_capacity * 2 : 16;
-        s->ranges = lv_realloc(s->ranges, s->range_capacity * sizeof *s->ranges);
-    }
+    lv_assert(from < to);
+    lv_vec_room(s->ranges, s->range_count, s->range_capacity);
     s->ranges[s->range_count++] = (struct range){from, to};
 }
 
-/* Takes what is settled out of what is live of a recovered segment; how many messages that were. */
+/* Takes the settled ranges out of a recovered segment's live ranges. Returns how many messages that
+ * were. */
 static uint64_t ranges_subtract_settled(struct segment *s)
 {
     struct range *old = s->ranges;
@@ -184,12 +190,12 @@ static uint64_t ranges_subtract_settled(struct segment *s)
     return gone;
 }
 
-/* So many messages of the segment are not live any more. */
+/* Takes `gone` messages off the counts of a segment; their bytes are estimated by their share. */
 static void restore_gone(struct lane *l, struct segment *s, uint64_t gone)
 {
     struct backlog *b = &l->backlog;
     gone = gone < s->persistent_live ? gone : s->persistent_live;
-    uint64_t bytes = s->persistent_bytes; /* of all that are left; else their share of it */
+    uint64_t bytes = s->persistent_bytes;
     if (gone < s->persistent_live)
         bytes = bytes / s->persistent_live * gone;
     s->live -= gone;
@@ -211,8 +217,8 @@ static void restore_settled(struct lane *l, struct segment *s)
 
 enum { SETTLED_MIN = 1024 };
 
-/* Runs at the beginning of what is live, the usual case, only move its first range; others
- * gather. */
+/* Settles the messages [from, to) of a segment. A run at the beginning of what is live, the usual
+ * case, only shortens the first range; others are collected. */
 static void segment_settle(struct lane *l, struct segment *s, uint64_t from, uint64_t to)
 {
     struct range *first = s->range_count ? &s->ranges[0] : NULL;
@@ -223,10 +229,7 @@ static void segment_settle(struct lane *l, struct segment *s, uint64_t from, uin
         restore_gone(l, s, gone);
         return;
     }
-    if (s->settled_count == s->settled_capacity) {
-        s->settled_capacity = s->settled_capacity ? s->settled_capacity * 2 : 16;
-        s->settled = lv_realloc(s->settled, s->settled_capacity * sizeof *s->settled);
-    }
+    lv_vec_room(s->settled, s->settled_count, s->settled_capacity);
     s->settled[s->settled_count++] = (struct range){from, to};
     if (s->settled_count >= SETTLED_MIN && s->settled_count > s->range_count)
         restore_settled(l, s);
@@ -278,7 +281,8 @@ void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count)
         b->next_sequence = to;
 }
 
-static void restore_without(struct lane *l, struct segment *s)
+/* Removes a segment, with the messages that are still live in it. */
+static void segment_drop(struct lane *l, struct segment *s)
 {
     restore_settled(l, s);
     count_recovered(l, s, -1);
@@ -291,7 +295,7 @@ void pager_restore_gone(struct lane *l, uint64_t number)
     struct pager *p = pager_of(l);
     for (size_t i = p->count; i-- > 0;) {
         if (p->segments[i]->number == number)
-            restore_without(l, p->segments[i]);
+            segment_drop(l, p->segments[i]);
     }
     if (p->next_number <= number)
         p->next_number = number + 1;
@@ -311,6 +315,7 @@ bool pager_restore_file(struct lane *l, uint64_t number, uint64_t bytes)
     return false;
 }
 
+/* Marks messages in memory that may have been delivered before the stop. */
 static void mark_delivered(struct lane *l)
 {
     struct backlog *b = &l->backlog;
@@ -332,13 +337,14 @@ void pager_restore_end(struct lane *l)
     if (!p)
         return;
     if (l->owner->wants_found && p->count > 0)
-        p->has_unknown_deadlines = true; /* nor are the values known of what stands there */
+        p->has_unknown_deadlines =
+            true; /* the values of messages in segments are not known either */
     for (size_t i = 0; i < p->count; i++)
         restore_settled(l, p->segments[i]);
     for (size_t i = p->log_only_first; i < p->log_only_count; i++)
         p->log_only[i].redelivered |= p->log_only[i].sequence < l->delivered_staged;
     p->recovered_below = l->delivered_staged;
-    /* A new message never joins a chunk that is on disk: numbers go on with the next chunk. */
+    /* A new message is never added to a chunk on disk: numbers go on with the chunk after them. */
     if (backlog_has_disk(&l->backlog) &&
         l->backlog.next_sequence < l->backlog.disk_end * SEQMAP_ENTRIES)
         l->backlog.next_sequence = l->backlog.disk_end * SEQMAP_ENTRIES;
@@ -346,7 +352,7 @@ void pager_restore_end(struct lane *l)
         struct segment *s = p->segments[i];
         if (!s->is_there) {
             pager_damage(l, s, 0, "the file is missing or cut short; its messages are lost");
-            restore_without(l, s);
+            segment_drop(l, s);
             continue;
         }
         if (s->persistent_live == 0)

@@ -1,9 +1,9 @@
-/* What only the disk knows after a start: deadlines, and the values that a queue's conflation goes
- * by. Recovered segments are read once, from front to back, for their sake; where their blocks
- * begin is noted, too. */
+/* Deadlines, and the values that a queue's conflation compares, are only on disk after a start.
+ * Recovered segments are read once, front to back, to find them; where their blocks begin is noted
+ * on the way. */
 #include "paging/pager_private.h"
 
-#include "base/memory.h"
+#include "base/vec.h"
 
 enum {
     SCAN_BYTES = 512 * 1024,
@@ -13,11 +13,8 @@ enum {
 void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes)
 {
     if (offset != s->indexed_bytes)
-        return; /* what stands before it is not known: a scan will find it */
-    if (s->block_count == s->block_capacity) {
-        s->block_capacity = s->block_capacity ? s->block_capacity * 2 : 16;
-        s->blocks = lv_realloc(s->blocks, s->block_capacity * sizeof *s->blocks);
-    }
+        return; /* a block before it is not in the list: a scan will find both */
+    lv_vec_room(s->blocks, s->block_count, s->block_capacity);
     s->blocks[s->block_count++] = (struct block_start){chunk, offset};
     s->indexed_bytes = offset + bytes;
 }
@@ -39,7 +36,8 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
     }
 }
 
-/* How many of these bytes, which begin with a broken block, have no valid one beginning in them. */
+/* Returns how many of these bytes, which begin with a broken block, can be skipped because no valid
+ * block begins in them. */
 static uint64_t broken_bytes(const struct lane *l, const struct segment *s, struct slice bytes)
 {
     uint64_t at = s->indexed_bytes, found;
@@ -49,7 +47,8 @@ static uint64_t broken_bytes(const struct lane *l, const struct segment *s, stru
     return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES : s->bytes - at; /* one may begin there */
 }
 
-/* Passes over what is broken: the reader that comes later says so. */
+/* Goes through the blocks in these bytes. Broken ones are skipped; they are logged when the lane
+ * itself reads them. */
 static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
 {
     struct segment_block block;
@@ -72,13 +71,13 @@ static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
         size = size < bytes.n ? size : bytes.n;
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
         if (result == SEGMENT_BROKEN && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
-            break; /* read again, with what comes behind */
+            break; /* read again, with the bytes after them */
     }
     l->pager->scan_bytes = 0;
 }
 
-/* A read that failed is tried again later, but not for ever. */
-static void take_scan(struct lane *l, struct segment *s, struct pager_ask *r)
+/* Takes what a scan has read. A read that failed is tried again later, but not for ever. */
+static void scan_take(struct lane *l, struct segment *s, struct pager_ask *r)
 {
     struct pager *p = l->pager;
     bool has_failed = r->error || r->bytes.n == 0;
@@ -99,7 +98,7 @@ static void on_scan(struct lane *l, struct segment *s, struct pager_ask *r)
     l->pager->is_scanning = false;
     pager_hold_segments(l);
     if (s)
-        take_scan(l, s, r);
+        scan_take(l, s, r);
     pager_release_segments(l);
     pager_scan(l);
     l->owner->calls->fetched(l->owner, true);
@@ -110,9 +109,9 @@ bool pager_must_scan(const struct lane *l)
     return l->pager && l->pager->has_unknown_deadlines;
 }
 
-/* What could not be written yet is not in the file. The first such piece behind what has been
- * scanned then, or NULL. */
-static const struct piece *scan_kept(struct lane *l, struct segment *s)
+/* Scans kept pieces, which are not in the file yet, as far as they follow what has been scanned.
+ * Returns the next kept piece after that, or NULL. */
+static const struct piece *scan_kept_pieces(struct lane *l, struct segment *s)
 {
     for (;;) {
         uint64_t at = s->indexed_bytes;
@@ -130,7 +129,7 @@ static void scan_next(struct lane *l)
     struct pager *p = l->pager;
     for (size_t i = 0; i < p->count; i++) {
         struct segment *s = p->segments[i];
-        const struct piece *kept = scan_kept(l, s);
+        const struct piece *kept = scan_kept_pieces(l, s);
         if (s->indexed_bytes >= s->bytes)
             continue;
         uint64_t left = (kept ? kept->offset : s->bytes) - s->indexed_bytes;

@@ -1,4 +1,14 @@
-/* Snapshots: what a queue is, so that the log may forget what it was. */
+/* Snapshots: the state of a lane in one record, so that older records are not needed.
+ *
+ *   pager_snapshot()          segments that hold little are given up; if many messages are in no
+ *                             segment, they are copied into one
+ *   pager_sync_segment()      for each segment; on_synced() counts the answers
+ *   snapshot_stage()          the record: segments with their live ranges, the messages that no
+ *                             segment has, counts of returns
+ *   pager_snapshot_is_safe()  files that nothing needs are removed
+ *
+ * While a snapshot is under way no segment is removed and nothing is paged out, so that what it
+ * says stays true. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -6,10 +16,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/vec.h"
 
 enum {
-    CARRY_DIVISOR = 4,  /* of the log's room, for one snapshot */
-    SPARSE_DIVISOR = 4, /* less than a fourth live: emptied at the next snapshot */
+    CARRY_DIVISOR = 4,  /* one snapshot may take this part of the log's room */
+    SPARSE_DIVISOR = 4, /* a segment is given up when less than this part of it is live */
 };
 
 struct range_list {
@@ -24,17 +35,15 @@ static void range_add(struct range_list *list, uint64_t from, uint64_t count)
         last->count += count;
         return;
     }
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity ? list->capacity * 2 : 64;
-        list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
-    }
-    lv_assert(list->items);
+    lv_assert(count > 0);
+    lv_vec_room(list->items, list->count, list->capacity);
+    lv_assert(list->items); /* for the static analyzer */
     list->items[list->count++] = (struct log_range){from, count};
 }
 
-/* What stands among [from, to) in no segment but in the log is carried: counted here, too, it
- * would be taken off twice when it is settled, and the segment would be taken for empty too
- * soon. */
+/* Adds [from, to) without the log-only messages in it. The snapshot carries those itself: counted
+ * as the segment's too, they would be taken off twice when they are settled, and the segment would
+ * seem empty too soon. */
 static void add_stored(struct range_list *list, const struct pager *p, uint64_t from, uint64_t to)
 {
     for (size_t i = pager_log_only_from(p, from);
@@ -50,7 +59,7 @@ static void add_stored(struct range_list *list, const struct pager *p, uint64_t 
         range_add(list, from, to - from);
 }
 
-/* Sequence numbers [from, to) of a segment that are on disk alone. */
+/* Adds those of [from, to) that are live in a segment and only on disk. */
 static void add_unloaded(struct range_list *list, const struct pager *p, const struct segment *s,
                          uint64_t from, uint64_t to)
 {
@@ -67,7 +76,7 @@ static void add_unloaded(struct range_list *list, const struct pager *p, const s
     }
 }
 
-/* Of a chunk that is in memory, or partly: what the segment has a copy of. */
+/* Adds the messages of a chunk in memory, or partly in memory, of which the segment has a copy. */
 static void add_copies(struct range_list *list, const struct backlog *b, const struct segment *s,
                        uint64_t c)
 {
@@ -79,7 +88,7 @@ static void add_copies(struct range_list *list, const struct backlog *b, const s
     }
 }
 
-/* The first sequence number of this chunk, which is on disk, that has not been loaded. */
+/* Returns the first sequence number of a chunk on disk that has not been loaded. */
 static uint64_t unloaded_from(const struct lane *l, uint64_t c)
 {
     uint64_t base = c * SEQMAP_ENTRIES;
@@ -87,7 +96,7 @@ static uint64_t unloaded_from(const struct lane *l, uint64_t c)
     return is_partly_loaded ? l->pager->loaded_below : base;
 }
 
-/* Of a chunk on disk with a meta, which says what of it is live. */
+/* Adds the live messages of a chunk on disk that has a meta, which says which they are. */
 static void add_by_meta(struct range_list *list, const struct lane *l, const struct segment *s,
                         uint64_t c, const struct backlog_meta *meta)
 {
@@ -99,8 +108,8 @@ static void add_by_meta(struct range_list *list, const struct lane *l, const str
     }
 }
 
-/* Chunks on disk without a meta, from c on and up to `end` at most, are one range. The chunk
- * behind them. */
+/* Adds chunks on disk without a meta, from c on and at most up to `end`, as one range. Returns the
+ * chunk after them. */
 static uint64_t add_whole(struct range_list *list, const struct lane *l, const struct segment *s,
                           uint64_t c, uint64_t end)
 {
@@ -112,7 +121,7 @@ static uint64_t add_whole(struct range_list *list, const struct lane *l, const s
     return next;
 }
 
-/* What of a segment is live, in order. */
+/* Adds all that is live in a segment, in order. */
 static void add_live(const struct lane *l, const struct segment *s, struct range_list *list)
 {
     const struct backlog *b = &l->backlog;
@@ -131,7 +140,8 @@ static void add_live(const struct lane *l, const struct segment *s, struct range
     }
 }
 
-/* Little of the segment is live, and all of that is in memory: it is taken for stored no more. */
+/* If little of a segment is live, and all of that is in memory, its messages no longer count as
+ * stored there, and its file is removed after the snapshot. */
 static void give_up_if_sparse(struct lane *l, struct segment *s)
 {
     struct pager *p = l->pager;
@@ -151,16 +161,13 @@ static void give_up_if_sparse(struct lane *l, struct segment *s)
                 chunk->stored &= ~(1ull << slot);
         }
     }
-    if (p->needless_count == p->needless_capacity) {
-        p->needless_capacity = p->needless_capacity ? p->needless_capacity * 2 : 8;
-        p->needless = lv_realloc(p->needless, p->needless_capacity * sizeof *p->needless);
-    }
+    lv_vec_room(p->needless, p->needless_count, p->needless_capacity);
     p->needless[p->needless_count++] = s->number;
     pager_segment_unlist(p, s);
     pager_segment_free(s);
 }
 
-/* Places of a chunk that only the log and memory have. */
+/* Returns the slots of a chunk whose messages must be kept and are in no segment. */
 static uint64_t unstored(const struct backlog *b, const struct backlog_chunk *chunk)
 {
     uint64_t slots = 0;
@@ -184,8 +191,8 @@ static uint64_t unstored_bytes(struct lane *l)
     return bytes;
 }
 
-/* Transient messages, too: they would stand between those of the segment and could not be paged out
- * any more. */
+/* Copies all messages that no segment has into segments. Transient ones too: they would be inside
+ * the range of the segment, and could not be paged out any more. */
 static void store_copies(struct lane *l)
 {
     for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
@@ -204,10 +211,7 @@ struct carried_list {
 static void message_carry(const struct lane *l, struct carried_list *list, uint64_t sequence,
                           const struct message *m, bool redelivered)
 {
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity ? list->capacity * 2 : 64;
-        list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
-    }
+    lv_vec_room(list->items, list->count, list->capacity);
     list->items[list->count++] = (struct log_carried){
         .sequence = sequence,
         .flags = redelivered ? LOG_DELIVERED : 0,
@@ -216,14 +220,14 @@ static void message_carry(const struct lane *l, struct carried_list *list, uint6
     };
 }
 
-static int by_sequence(const void *a, const void *b)
+static int carried_compare(const void *a, const void *b)
 {
     uint64_t x = ((const struct log_carried *)a)->sequence;
     uint64_t y = ((const struct log_carried *)b)->sequence;
     return (x > y) - (x < y);
 }
 
-/* All that no segment has, in order of sequence. */
+/* Lists all messages that must be kept and are in no segment, in the order of their numbers. */
 static void carry_all(struct lane *l, struct carried_list *list)
 {
     const struct pager *p = l->pager;
@@ -233,7 +237,7 @@ static void carry_all(struct lane *l, struct carried_list *list)
         uint64_t slots = chunk ? unstored(&l->backlog, chunk) : 0;
         for (; slots; slots &= slots - 1) {
             unsigned slot = (unsigned)__builtin_ctzll(slots);
-            /* What is unacked may have reached a consumer, and so may what came back. */
+            /* An unacked message may have reached a consumer, and so has a returned one. */
             bool delivered = ((chunk->redelivered | ~chunk->ready) >> slot & 1) != 0;
             message_carry(l, list, c * SEQMAP_ENTRIES + slot, chunk->messages[slot], delivered);
         }
@@ -245,10 +249,10 @@ static void carry_all(struct lane *l, struct carried_list *list)
         }
     }
     if (list->count > 1)
-        qsort(list->items, list->count, sizeof *list->items, by_sequence);
+        qsort(list->items, list->count, sizeof *list->items, carried_compare);
 }
 
-/* How often messages have come back, where somebody counts that. */
+/* Lists how often messages were returned, if that is counted. The caller frees it. */
 static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
 {
     const struct backlog *b = &l->backlog;
@@ -259,10 +263,7 @@ static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
         for (unsigned i = 0; meta && meta->times && i < SEQMAP_ENTRIES; i++) {
             if (meta->times->deliveries[i] == 0)
                 continue;
-            if (count == capacity) {
-                capacity = capacity ? capacity * 2 : 64;
-                counts = lv_realloc(counts, capacity * sizeof *counts);
-            }
+            lv_vec_room(counts, count, capacity);
             counts[count++] =
                 (struct log_count){c * SEQMAP_ENTRIES + i, meta->times->deliveries[i]};
         }
@@ -271,7 +272,7 @@ static struct log_count *counts_of(const struct lane *l, size_t *ret_count)
     return counts;
 }
 
-/* The segments as the snapshot has them. The caller frees it, and the ranges of each. */
+/* Lists the segments for the snapshot. The caller frees the list, and the ranges of each. */
 static struct log_segment *segments_of(const struct lane *l)
 {
     const struct pager *p = l->pager;
@@ -294,9 +295,10 @@ static struct log_segment *segments_of(const struct lane *l)
     return segments;
 }
 
-static void stage_snapshot(struct lane *l)
+static void snapshot_stage(struct lane *l)
 {
     struct pager *p = l->pager;
+    lv_assert(p->snapshot == SNAPSHOT_SYNCING && p->syncs == 0);
     struct log_segment *segments = segments_of(l);
     struct carried_list carried = {0};
     size_t count_count;
@@ -327,10 +329,10 @@ static void segments_are_synced(struct lane *l)
 {
     struct pager *p = l->pager;
     if (p->snapshot_error == 0) {
-        stage_snapshot(l);
+        snapshot_stage(l);
         return;
     }
-    /* The log keeps everything, until the next one or for ever. */
+    /* The log keeps all records, until the next snapshot or for ever. */
     p->snapshot = SNAPSHOT_NONE;
     p->wants_snapshot = true;
     if (pager_may_pass(p->snapshot_error))
@@ -348,13 +350,14 @@ static void on_synced(struct lane *l, struct segment *s, struct pager_ask *ask)
         s->synced_bytes = ask->offset;
     if (ask->error && (p->snapshot_error == 0 || pager_may_pass(p->snapshot_error)))
         p->snapshot_error = ask->error;
+    lv_assert(p->syncs > 0);
     if (--p->syncs == 0)
         segments_are_synced(l);
 }
 
-/* How many bytes of messages that no segment has the snapshot itself may carry; if there are
- * more, they go into a segment first. On a full disk segments cannot grow, so it may carry a
- * part of the log's room: snapshots are what lets old log files be given back. */
+/* Returns how many bytes of messages the snapshot itself may carry; if more are in no segment, they
+ * are put into one first. On a full disk segments cannot grow, so the snapshot may carry up to a
+ * part of the log's room: old log files can only be given back after snapshots. */
 static uint64_t carry_bytes(const struct lane *l)
 {
     const struct journal *journal = journal_of(l->owner->home)->journal;
@@ -366,6 +369,7 @@ static uint64_t carry_bytes(const struct lane *l)
 void pager_snapshot(struct lane *l)
 {
     lane_assert_home(l);
+    lv_assert(l->owner->journal);
     struct pager *p = pager_of(l);
     if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
         p->wants_snapshot = true;
@@ -379,7 +383,7 @@ void pager_snapshot(struct lane *l)
         store_copies(l);
     pager_flush(l);
     p->snapshot = SNAPSHOT_SYNCING;
-    p->syncs = 1; /* ours, so that none that is done at once is the last */
+    p->syncs = 1; /* this function's own, until all have been asked for */
     for (size_t i = 0; i < p->count; i++) {
         if (p->segments[i]->synced_bytes >= p->segments[i]->bytes)
             continue;
@@ -387,7 +391,7 @@ void pager_snapshot(struct lane *l)
         pager_sync_segment(l, p->segments[i], on_synced);
     }
     if (--p->syncs == 0)
-        stage_snapshot(l);
+        snapshot_stage(l);
 }
 
 void pager_snapshot_is_safe(struct lane *l, int error)
@@ -397,6 +401,7 @@ void pager_snapshot_is_safe(struct lane *l, int error)
     struct pager *p = l->pager;
     if (!p || !pager_files(l))
         return;
+    lv_assert(p->snapshot == SNAPSHOT_STAGED);
     p->snapshot = SNAPSHOT_NONE;
     for (size_t i = 0; error == 0 && i < p->needless_count; i++)
         pager_remove_file(l, p->needless[i]);

@@ -1,5 +1,6 @@
-/* Messages that become unacked while they are on disk, out of their order, and ready again:
- * whose time has come, which are replaced, or which are sent back. The chunk's meta says which. */
+/* Messages that become unacked while they are on disk, out of their order: they expire, are
+ * replaced by a newer one, or are moved by an operator. The chunk's meta has a bit for each. They
+ * may become ready again there too. */
 #include "paging/pager_private.h"
 
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
@@ -22,6 +23,7 @@ void pager_deliver_on_disk(struct lane *l, uint64_t sequence)
     lane_assert_home(l);
     struct segment *s = l->pager ? pager_segment_of(l->pager, sequence) : NULL;
     const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
+    lv_assert(meta && meta->times);
     bool is_log_only = (meta->log_only >> (sequence % SEQMAP_ENTRIES) & 1) != 0;
     if (s && !is_log_only)
         pager_count_read(l, s, meta->times->body_bytes[sequence % SEQMAP_ENTRIES]);
@@ -39,9 +41,7 @@ bool pager_may_have(const struct lane *l, uint64_t sequence)
 
 bool pager_may_deliver(const struct lane *l, uint64_t sequence)
 {
-    const struct backlog_meta *meta = backlog_meta(&l->backlog, sequence / SEQMAP_ENTRIES);
-    bool is_unacked = meta && (meta->unacked >> (sequence % SEQMAP_ENTRIES) & 1);
-    return pager_may_have(l, sequence) && !is_unacked;
+    return pager_may_have(l, sequence) && !pager_is_unacked_on_disk(l, sequence);
 }
 
 bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t body_bytes,
@@ -59,7 +59,7 @@ bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t bod
 void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct message *m)
 {
     lane_assert_home(l);
-    lv_assert(l->pager && m);
+    lv_assert(l->pager && m && pager_may_deliver(l, sequence));
     bool is_log_only = pager_log_only(l->pager, sequence) != NULL;
     backlog_set_content(&l->backlog, sequence, m->body_bytes, m->is_persistent, is_log_only);
     pager_deliver_on_disk(l, sequence);

@@ -1,8 +1,9 @@
-/* One lane with a plain owner, a journal, a simulated loop and a simulated disk: what a queue does
- * with its messages, without a queue.
+/* One lane with a plain owner, a journal, a simulated loop and a simulated disk: it does what a
+ * queue does with its messages, without a queue.
  *
  * Messages are numbers: a message's body begins with its number, and is `body_bytes` long. A life
- * begins with lane_world_open() and ends with _close() or _cut_power(); the disk stays. */
+ * begins with lane_world_open() and ends with lane_world_close() or lane_world_cut_power(); the
+ * disk outlives it. */
 #ifndef LEVERET_TEST_PAGING_LANE_WORLD_H
 #define LEVERET_TEST_PAGING_LANE_WORLD_H
 
@@ -36,8 +37,8 @@ struct lane_world {
     struct lane_counters counters;
     _Atomic bool is_short_of_memory;
     struct confirm_sink sink;
-    int refs;             /* held by what is under way */
-    unsigned ready_calls; /* the owner was told that deliveries may go on */
+    int refs;             /* held by reads, writes and waits under way */
+    unsigned ready_calls; /* of calls->ready */
     unsigned fetched_calls;
     unsigned failures;
     uint64_t found[LANE_WORLD_NUMBERS]; /* positions, in the order in which they were found */
@@ -50,52 +51,52 @@ struct lane_world {
 
 extern struct lane_world w;
 
-/* For cmocka: an empty disk and default limits, no life yet; and everything freed. */
+/* For cmocka: sets up an empty disk and default limits, without a life; frees everything. */
 int lane_world_set_up(void **state);
 int lane_world_tear_down(void **state);
 
-/* A life begins, and everything that the log says is read. */
+/* Begins a life and reads the log. */
 void lane_world_open(void);
-/* The same without reading the log: lane_world_restore() does. */
+/* Begins a life without reading the log; lane_world_restore() reads it. */
 void lane_world_open_unread(void);
 void lane_world_restore(void);
-/* The life ends in good order. */
+/* Ends the life in good order. */
 void lane_world_close(void);
-/* The life ends at once, and with it all that is not synced. */
+/* Ends the life at once; everything that is not synced is lost. */
 void lane_world_cut_power(void);
 
-/* Everything that is under way is done: loops turn, the log and the segments write and sync. */
+/* Does everything that is under way: the loop turns, the log and the segments write and sync. */
 void lane_world_settle(void);
-/* The loop has its turn, the store does nothing. */
+/* The loop has one turn; the store does nothing. */
 void lane_world_turn(void);
 
-/* Publishes a persistent message as a queue does; its answer comes to confirmed[] or
+/* Publishes a persistent message as a queue does. Its answer is added to confirmed[] or
  * refused_count. */
 enum confirm_answer lane_world_publish(uint64_t number);
-/* Publishes those from `first` on. */
+/* Publishes `count` messages, numbered from `first` on. */
 void lane_world_publish_many(uint64_t first, unsigned count);
-/* With a deadline; without asking for a confirm. */
+/* Publishes a persistent message with a deadline, without asking for a confirm. */
 void lane_world_publish_due(uint64_t number, uint64_t deadline_ms);
-/* A transient one. */
+/* Publishes a transient message. */
 void lane_world_publish_transient(uint64_t number);
 
-/* A message in a consumer's hands. */
+/* A message that has been delivered. */
 struct held_message {
     uint64_t sequence;
     uint64_t number;
     bool redelivered;
 };
-/* The first ready message, delivered; waits for the disk. Fails the test when there is none. */
+/* Delivers the first ready message; waits for the disk. Fails the test if there is none. */
 struct held_message lane_world_take(void);
-/* The same, if one can be delivered without waiting. */
+/* Like lane_world_take(), but returns false if it would have to wait. */
 bool lane_world_try_take(struct held_message *ret);
 void lane_world_ack(uint64_t sequence);
-/* Takes and acks `count` messages, which must have the numbers from `first` on, whole. */
+/* Takes and acks `count` messages, which must be complete and have the numbers from `first` on. */
 void lane_world_consume(uint64_t first, unsigned count);
-/* The number in a message's body, all of which is checked. */
+/* Returns the number in a message's body, and checks the whole body. */
 uint64_t lane_world_number_of(const struct message *message);
 
-/* The path of a segment file of the lane, in a static buffer. */
+/* Returns the path of a segment file of the lane, in a static buffer. */
 const char *lane_world_segment_path(uint64_t number);
 
 #endif

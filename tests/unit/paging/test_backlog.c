@@ -63,7 +63,7 @@ static void settle(uint64_t sequence)
     assert_true(backlog_settle(&b, sequence, &left));
 }
 
-/* The chunk is written to a segment and leaves memory. */
+/* Writes a chunk to a segment and frees it. */
 static void page_out(uint64_t chunk)
 {
     struct backlog_chunk *c = backlog_chunk(&b, chunk);
@@ -71,7 +71,7 @@ static void page_out(uint64_t chunk)
     backlog_page_out(&b, chunk);
 }
 
-/* Message `sequence` is read from its segment. */
+/* Reads message `sequence` back from its segment. */
 static void page_in(uint64_t sequence)
 {
     struct message *m = message_of(10, true);
@@ -128,7 +128,7 @@ static void requeueing_in_any_order_restores_the_order(void **state)
     assert_int_equal(take(), 4);
 }
 
-static void an_undelivered_message_is_as_if_nobody_had_ever_had_it(void **state)
+static void an_undelivered_message_is_ready_and_not_redelivered(void **state)
 {
     (void)state;
     uint64_t sequence;
@@ -152,7 +152,7 @@ static void what_is_settled_cannot_come_back_nor_be_settled_again(void **state)
     assert_false(backlog_settle(&b, 0, &left));
     assert_false(backlog_return(&b, 0));
     assert_null(backlog_find(&b, 0));
-    assert_false(backlog_settle(&b, 1, &left)); /* it is ready: nobody has it */
+    assert_false(backlog_settle(&b, 1, &left)); /* it is ready, not unacked */
 }
 
 static void a_message_delivered_at_once_is_never_ready(void **state)
@@ -229,7 +229,7 @@ static void freeing_in_slices_frees_everything(void **state)
 
 /* --- disk ------------------------------------------------------------------------------------- */
 
-static void nothing_behind_what_is_on_disk_is_next_before_it_is_read(void **state)
+static void messages_after_those_on_disk_wait_until_these_are_read(void **state)
 {
     (void)state;
     push_many(4 * CHUNK);
@@ -242,7 +242,7 @@ static void nothing_behind_what_is_on_disk_is_next_before_it_is_read(void **stat
     assert_int_equal(b.disk_ready, 2 * CHUNK);
 }
 
-static void a_chunk_that_is_read_is_given_out_in_order_while_it_comes(void **state)
+static void a_chunk_is_delivered_in_order_while_it_is_being_read(void **state)
 {
     (void)state;
     push_many(3 * CHUNK);
@@ -271,7 +271,7 @@ static void a_message_on_disk_keeps_its_count_and_costs_no_memory(void **state)
     assert_null(backlog_find(&b, 0));
 }
 
-static void a_gap_belongs_to_what_is_on_disk_around_it(void **state)
+static void an_empty_chunk_between_chunks_on_disk_is_on_disk_too(void **state)
 {
     (void)state;
     push_many(4 * CHUNK);
@@ -359,7 +359,7 @@ static void skipped_numbers_are_never_given_out(void **state)
     push(10);
     backlog_skip_to(&b, 1000);
     assert_int_equal(push(10), 1000);
-    backlog_skip_to(&b, 5); /* lower than what comes next: nothing happens */
+    backlog_skip_to(&b, 5); /* lower than the next number: nothing happens */
     assert_int_equal(push(10), 1001);
     assert_int_equal(take(), 0);
     assert_int_equal(take(), 1000);
@@ -372,17 +372,17 @@ int main(void)
         PROMISE(messages_are_delivered_in_the_order_in_which_they_came),
         PROMISE(a_message_that_comes_back_is_next_at_its_old_position),
         PROMISE(requeueing_in_any_order_restores_the_order),
-        PROMISE(an_undelivered_message_is_as_if_nobody_had_ever_had_it),
+        PROMISE(an_undelivered_message_is_ready_and_not_redelivered),
         PROMISE(what_is_settled_cannot_come_back_nor_be_settled_again),
         PROMISE(a_message_delivered_at_once_is_never_ready),
         PROMISE(bytes_and_counts_follow_a_message_through_its_states),
         PROMISE(transient_messages_count_as_persistent_only_where_all_are_stored),
         PROMISE(a_backlog_that_is_drained_holds_no_memory_for_what_was_there),
         PROMISE(freeing_in_slices_frees_everything),
-        PROMISE(nothing_behind_what_is_on_disk_is_next_before_it_is_read),
-        PROMISE(a_chunk_that_is_read_is_given_out_in_order_while_it_comes),
+        PROMISE(messages_after_those_on_disk_wait_until_these_are_read),
+        PROMISE(a_chunk_is_delivered_in_order_while_it_is_being_read),
         PROMISE(a_message_on_disk_keeps_its_count_and_costs_no_memory),
-        PROMISE(a_gap_belongs_to_what_is_on_disk_around_it),
+        PROMISE(an_empty_chunk_between_chunks_on_disk_is_on_disk_too),
         PROMISE(what_is_on_disk_may_be_delivered_and_settled_there),
         PROMISE(what_was_delivered_on_disk_is_still_unacked_when_its_chunk_is_read),
         PROMISE(dropping_what_is_on_disk_leaves_what_is_in_memory),

@@ -35,7 +35,7 @@ static uint64_t push(void)
     return backlog_push(&b, &m);
 }
 
-/* Pushes a message that is due then; 0: never. */
+/* Pushes a message with this deadline; 0: none. */
 static void push_due(uint64_t deadline_ms)
 {
     uint64_t sequence = push();
@@ -91,7 +91,7 @@ static void the_earliest_deadline_is_found_wherever_its_message_is_in_line(void 
     assert_first_due(3, 200, true);
 }
 
-static void a_message_that_somebody_has_is_not_due_until_it_comes_back(void **state)
+static void an_unacked_message_is_not_due_until_it_is_returned(void **state)
 {
     (void)state;
     push_due(100);
@@ -244,7 +244,7 @@ int main(void)
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         PROMISE(the_earliest_deadline_is_found_wherever_its_message_is_in_line),
-        PROMISE(a_message_that_somebody_has_is_not_due_until_it_comes_back),
+        PROMISE(an_unacked_message_is_not_due_until_it_is_returned),
         PROMISE(a_settled_message_is_never_due),
         PROMISE(a_deadline_is_known_while_its_message_is_on_disk),
         PROMISE(what_is_delivered_on_disk_for_its_deadline_makes_the_next_one_due),

@@ -1,5 +1,5 @@
-/* What the pager promises: a long backlog leaves memory, and comes back whole, in order, whatever
- * happens. */
+/* What the pager promises: a long backlog is paged out, and is read back complete and in order,
+ * whatever happens. */
 #include "lane_world.h"
 
 #include "base/error.h"
@@ -36,7 +36,7 @@ static const struct backlog *backlog(void)
     return &w.lane->backlog;
 }
 
-/* A message in the middle of what is on disk. */
+/* Returns the number of a message in the middle of those on disk. */
 static uint64_t on_disk(void)
 {
     assert_true(backlog()->disk_end - backlog()->disk_begin > 4);
@@ -45,7 +45,7 @@ static uint64_t on_disk(void)
 
 /* --- out and back ----------------------------------------------------------------------------- */
 
-static void a_backlog_above_its_limit_leaves_memory_from_its_middle_on(void **state)
+static void a_backlog_above_its_limit_is_paged_out_from_its_middle(void **state)
 {
     (void)state;
     lane_world_open();
@@ -103,7 +103,7 @@ static void a_short_backlog_stays_in_memory(void **state)
     assert_false(pager_has_segments(w.lane));
 }
 
-static void while_memory_is_short_a_lane_makes_do_with_little(void **state)
+static void while_memory_is_short_a_lane_pages_out_earlier(void **state)
 {
     (void)state;
     lane_world_open();
@@ -126,7 +126,7 @@ static void a_message_larger_than_a_block_comes_back(void **state)
     lane_world_consume(0, 300);
 }
 
-static void somebody_who_holds_one_message_of_many_holds_up_no_other(void **state)
+static void one_unacked_message_does_not_hold_up_the_others(void **state)
 {
     (void)state;
     lane_world_open();
@@ -142,7 +142,7 @@ static void somebody_who_holds_one_message_of_many_holds_up_no_other(void **stat
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static void files_go_when_all_in_them_is_settled(void **state)
+static void a_file_is_removed_when_all_its_messages_are_settled(void **state)
 {
     (void)state;
     lane_world_open();
@@ -312,7 +312,7 @@ static void a_missing_file_costs_its_own_messages_and_no_others(void **state)
 
 /* --- out of order ----------------------------------------------------------------------------- */
 
-static void a_message_on_disk_is_read_alone_when_its_time_has_come(void **state)
+static void a_message_on_disk_can_be_read_alone_when_it_is_due(void **state)
 {
     (void)state;
     struct message *m = NULL;
@@ -372,7 +372,7 @@ static void deadlines_on_disk_are_known_again_after_a_restart(void **state)
     assert_int_equal(due.deadline_ms, 5000000 - (MANY - 1));
 }
 
-static void an_owner_that_wants_it_hears_of_every_message_on_disk_after_a_restart(void **state)
+static void an_owner_can_be_told_of_every_message_on_disk_after_a_restart(void **state)
 {
     (void)state;
     w.wants_found = true;
@@ -389,7 +389,7 @@ static void an_owner_that_wants_it_hears_of_every_message_on_disk_after_a_restar
     assert_int_equal(w.found_count, on_disk_alone);
 }
 
-/* --- looking ---------------------------------------------------------------------------------- */
+/* --- browsing --------------------------------------------------------------------------------- */
 
 static unsigned wakes;
 
@@ -399,7 +399,7 @@ static void wake(void *arg)
     wakes++;
 }
 
-static void looking_at_what_is_on_disk_changes_nothing(void **state)
+static void reading_without_taking_changes_nothing(void **state)
 {
     (void)state;
     struct pager_reader_cursor cursor = {0};
@@ -430,15 +430,15 @@ int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, lane_world_tear_down)
     const struct CMUnitTest tests[] = {
-        PROMISE(a_backlog_above_its_limit_leaves_memory_from_its_middle_on),
+        PROMISE(a_backlog_above_its_limit_is_paged_out_from_its_middle),
         PROMISE(what_was_paged_out_comes_back_whole_and_in_order),
         PROMISE(publishing_and_consuming_at_once_keeps_the_order),
         PROMISE(transient_messages_are_paged_like_others),
         PROMISE(a_short_backlog_stays_in_memory),
-        PROMISE(while_memory_is_short_a_lane_makes_do_with_little),
+        PROMISE(while_memory_is_short_a_lane_pages_out_earlier),
         PROMISE(a_message_larger_than_a_block_comes_back),
-        PROMISE(somebody_who_holds_one_message_of_many_holds_up_no_other),
-        PROMISE(files_go_when_all_in_them_is_settled),
+        PROMISE(one_unacked_message_does_not_hold_up_the_others),
+        PROMISE(a_file_is_removed_when_all_its_messages_are_settled),
         PROMISE(a_purge_drops_what_is_on_disk_without_reading_it),
         PROMISE(what_was_purged_does_not_come_back_after_a_crash),
         PROMISE(after_a_snapshot_a_crash_loses_nothing),
@@ -448,11 +448,11 @@ int main(void)
         PROMISE(a_file_that_cannot_be_written_keeps_the_messages_in_memory),
         PROMISE(a_broken_block_costs_its_own_messages_and_no_others),
         PROMISE(a_missing_file_costs_its_own_messages_and_no_others),
-        PROMISE(a_message_on_disk_is_read_alone_when_its_time_has_come),
+        PROMISE(a_message_on_disk_can_be_read_alone_when_it_is_due),
         PROMISE(what_was_taken_out_of_the_middle_does_not_come_again),
         PROMISE(deadlines_on_disk_are_known_again_after_a_restart),
-        PROMISE(an_owner_that_wants_it_hears_of_every_message_on_disk_after_a_restart),
-        PROMISE(looking_at_what_is_on_disk_changes_nothing),
+        PROMISE(an_owner_can_be_told_of_every_message_on_disk_after_a_restart),
+        PROMISE(reading_without_taking_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
