@@ -1,8 +1,8 @@
 /* The log as a whole: opening, its two threads, closing. What happens to a record on its way:
  *   - log_stage.c writes it into the stage's memory, in the form it has on disk;
  *   - log_submit() moves a mark and wakes the writer if it sleeps;
- *   - log_writer.c, on the writer's thread, places it in a file, syncs, and answers;
- *   - log_files.c, on the keeper's thread, has the next file ready and gives old ones back;
+ *   - log_writer.c, on the writer's thread, appends it to a file, syncs, and answers;
+ *   - log_files.c, on the keeper's thread, prepares the next file and reuses or removes old ones;
  *   - log_recover.c and log_read.c read it after the next start. */
 #include "store/log.h"
 
@@ -19,7 +19,49 @@
 #include "base/memory.h"
 #include "store/log_private.h"
 
-/* --- questions -------------------------------------------------------------------------------- */
+/* --- the lock --------------------------------------------------------------------------------- */
+
+_Thread_local enum log_role log_role;
+_Thread_local const struct log *log_lock_of;
+
+void log_lock(struct log *log)
+{
+    lv_assert(log_lock_of == NULL);
+    pthread_mutex_lock(&log->lock);
+    log_lock_of = log;
+}
+
+void log_unlock(struct log *log)
+{
+    log_assert_locked(log);
+    log_lock_of = NULL;
+    pthread_mutex_unlock(&log->lock);
+}
+
+/* Waits for the condition, for at most `ms` (UINT64_MAX: for ever). The lock is released meanwhile,
+ * and held again afterwards. */
+static void lock_wait(struct log *log, pthread_cond_t *cond, uint64_t ms)
+{
+    struct timespec until;
+
+    log_assert_locked(log);
+    log_lock_of = NULL;
+    if (ms == UINT64_MAX) {
+        pthread_cond_wait(cond, &log->lock);
+    } else {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += (time_t)(ms / 1000);
+        until.tv_nsec += (long)(ms % 1000) * 1000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        pthread_cond_timedwait(cond, &log->lock, &until);
+    }
+    log_lock_of = log;
+}
+
+/* --- questions and settings ------------------------------------------------------------------- */
 
 uint64_t log_floor(const struct log *log)
 {
@@ -69,58 +111,46 @@ void log_set_short(struct log *log, bool is_short)
 {
     if (atomic_exchange(&log->is_short, is_short) == is_short)
         return;
-    pthread_mutex_lock(&log->lock); /* the keeper looks, or sleeps */
-    pthread_mutex_unlock(&log->lock);
+    /* The keeper, if it is awake, now either sees the change or sleeps and is woken. */
+    log_lock(log);
+    log_unlock(log);
     pthread_cond_signal(&log->keeper_wake);
 }
 
 /* --- the threads ------------------------------------------------------------------------------ */
 
-static void wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms)
-{
-    struct timespec until;
+enum { KEEPER_SLEEP_MS = 60 * 1000 };
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(cond, lock, &until);
-}
-
-/* Under the lock. */
 static void writer_sleep(struct log *log, uint64_t ms)
 {
+    if (ms == 0)
+        return;
     log->writer_sleeps = true;
-    if (ms == UINT64_MAX)
-        pthread_cond_wait(&log->writer_wake, &log->lock);
-    else if (ms > 0)
-        wait_ms(&log->writer_wake, &log->lock, ms);
+    lock_wait(log, &log->writer_wake, ms);
     log->writer_sleeps = false;
 }
 
-/* Under the lock. What the writer waits for in LOG_BLOCKED has come meanwhile. */
+/* Returns true if there is room meanwhile for what the writer could not write (LOG_BLOCKED). */
 static bool is_unblocked(const struct log *log)
 {
+    log_assert_locked(log);
     return log->files.next.handle && !log->is_write_blocked;
 }
 
-/* Sleeps until there is something to do. False: the log is being closed, and nothing can be
- * done. */
+/* Sleeps until there is something to do. Returns false if the log is being closed and nothing is
+ * left that can be done. */
 static bool writer_wait(struct log *log, enum log_progress last)
 {
     bool goes_on;
 
-    pthread_mutex_lock(&log->lock);
+    log_lock(log);
     if (last == LOG_BLOCKED && !log->is_stopping && !is_unblocked(log))
         writer_sleep(log, LOG_RETRY_MS);
     else if (last == LOG_IDLE && !log->is_stopping && !log_writer_has_work(log))
         writer_sleep(log, log_writer_due_ms(log));
     goes_on =
         !log->is_stopping || last == LOG_WORKED || (last == LOG_IDLE && log_writer_has_work(log));
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     return goes_on;
 }
 
@@ -129,6 +159,7 @@ static void *writer_main(void *arg)
     struct log *log = arg;
     enum log_progress last = LOG_WORKED;
 
+    log_role = LOG_ROLE_WRITER;
     while (writer_wait(log, last))
         last = log_writer_round(log);
     return NULL;
@@ -139,19 +170,21 @@ static void *keeper_main(void *arg)
     struct log *log = arg;
     bool is_stopping = false;
 
+    log_role = LOG_ROLE_KEEPER;
     while (!is_stopping) {
         log_files_keep(log);
-        pthread_mutex_lock(&log->lock);
+        log_lock(log);
         pthread_cond_signal(&log->writer_wake);
         if (!log->is_keeper_stopping && !log_files_has_work(log))
-            wait_ms(&log->keeper_wake, &log->lock,
-                    log_is_out_of_room(log->files.next_error) ? LOG_RETRY_MS : 60 * 1000);
+            lock_wait(log, &log->keeper_wake,
+                      log_is_out_of_room(log->files.next_error) ? LOG_RETRY_MS : KEEPER_SLEEP_MS);
         is_stopping = log->is_keeper_stopping;
-        pthread_mutex_unlock(&log->lock);
+        log_unlock(log);
     }
     return NULL;
 }
 
+/* Starts a thread that gets no signals. */
 static int thread_start(pthread_t *ret, void *(*main)(void *arg), struct log *log, const char *name)
 {
     sigset_t all;
@@ -170,9 +203,9 @@ static int thread_start(pthread_t *ret, void *(*main)(void *arg), struct log *lo
 
 static void keeper_stop(struct log *log)
 {
-    pthread_mutex_lock(&log->lock);
+    log_lock(log);
     log->is_keeper_stopping = true;
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     pthread_cond_signal(&log->keeper_wake);
     pthread_join(log->keeper, NULL);
 }
@@ -183,12 +216,14 @@ int log_start(struct log *log)
 
     lv_assert(!log->options.is_stepped);
     lv_assert(!log->has_threads);
+    lv_assert(!log->is_stopping);
+    log->has_threads = true;
     err = thread_start(&log->keeper, keeper_main, log, "log-keeper");
-    if (err < 0)
-        return err;
-    err = thread_start(&log->writer, writer_main, log, "log-writer");
-    if (err < 0)
-        keeper_stop(log);
+    if (err == 0) {
+        err = thread_start(&log->writer, writer_main, log, "log-writer");
+        if (err < 0)
+            keeper_stop(log);
+    }
     log->has_threads = err == 0;
     return err;
 }
@@ -196,9 +231,10 @@ int log_start(struct log *log)
 /* The writer ends first: the last records may need the next file. */
 static void threads_stop(struct log *log)
 {
-    pthread_mutex_lock(&log->lock);
+    lv_assert(log_role == LOG_ROLE_OTHER);
+    log_lock(log);
     log->is_stopping = true;
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     pthread_cond_signal(&log->writer_wake);
     pthread_join(log->writer, NULL);
     keeper_stop(log);
@@ -207,9 +243,10 @@ static void threads_stop(struct log *log)
 
 bool log_step(struct log *log)
 {
-    bool has_kept = log_files_keep(log);
+    bool has_kept;
 
     lv_assert(log->options.is_stepped);
+    has_kept = log_files_keep(log);
     return log_writer_round(log) == LOG_WORKED || has_kept;
 }
 
@@ -217,7 +254,7 @@ bool log_step(struct log *log)
 
 static uint64_t new_salt(const struct log *log)
 {
-    uint64_t salt = UINT64_C(0x6c65766572657431); /* of simulated worlds, which are to repeat */
+    uint64_t salt = UINT64_C(0x6c65766572657431); /* always: simulated worlds must be repeatable */
 
     if (log->options.is_stepped)
         return salt;
@@ -231,9 +268,14 @@ static struct log *log_create(const struct log_options *options)
     struct log *log = lv_calloc(1, sizeof *log);
     pthread_condattr_t attr;
 
+    lv_assert(options->disk != NULL);
+    lv_assert(options->on_safe != NULL);
     lv_assert(options->stages > 0);
     lv_assert(options->file_bytes % 8 == 0);
     lv_assert(options->file_bytes >= LOG_PAGE_BYTES);
+    lv_assert(options->durability <= LOG_NEVER);
+    lv_assert(options->durability != LOG_INTERVAL || options->interval_ms > 0 ||
+              options->is_stepped);
     log->options = *options;
     log->stages = lv_calloc(options->stages, sizeof *log->stages);
     for (unsigned i = 0; i < options->stages; i++)
@@ -251,6 +293,7 @@ static void log_free(struct log *log)
 {
     struct disk *disk = log->options.disk;
 
+    lv_assert(!log->has_threads);
     log_unread_free(&log->unread);
     disk->close(disk, &log->current.handle);
     disk->close(disk, &log->files.next.handle);
@@ -272,8 +315,8 @@ static int folder_create(struct log *log)
     return err < 0 ? err : disk->sync_directory(disk, ".");
 }
 
-/* Begins the file behind what was found. Its first batch record says where that ends: what a crash
- * left behind this point stays cut off for good, and the next recovery reads the same. */
+/* Begins the file after what was found. Its first batch record says where that ends: what a crash
+ * left beyond this point stays cut off for good, and the next recovery reads the same. */
 static int begin_file(struct log *log, const struct log_recovered *found)
 {
     struct log_batch batch = {
@@ -295,6 +338,7 @@ static int begin_file(struct log *log, const struct log_recovered *found)
     log->key = log_file_key(log->salt, log->current.number);
     log->offset = LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES;
     log->previous = batch.previous;
+    lv_assert(log->offset % 8 == 0);
     log->synced = (struct log_position){log->current.number, log->offset};
     log->unsynced_from = log->current.number;
     atomic_store(&log->floor_written, batch.floor);
@@ -327,20 +371,23 @@ struct log_recovery log_recovered(const struct log *log)
     return log->recovered;
 }
 
-/* What is submitted, without the threads. */
-static void flush(struct log *log)
+/* Writes what is submitted, as far as there is room, and answers all of it. */
+static void write_submitted(struct log *log)
 {
     bool has_kept = true;
 
+    lv_assert(!log->has_threads);
     while (has_kept) {
         while (log_writer_round(log) == LOG_WORKED)
             continue;
         has_kept = log->round.is_active && log_files_keep(log);
     }
     if (log->round.is_active)
-        log_writer_fail(log, ERR_NO_SPACE, "ending in");
+        log_writer_fail(log, ERR_NO_SPACE, "closing");
     while (log_writer_round(log) == LOG_WORKED)
-        continue; /* what was submitted behind that round is answered too */
+        continue; /* what was submitted after that round is answered too */
+    lv_assert(!log->round.is_active);
+    lv_assert(log_unsafe_bytes(log) == 0);
 }
 
 void log_close(struct log **log)
@@ -349,7 +396,7 @@ void log_close(struct log **log)
         return;
     if ((*log)->has_threads)
         threads_stop(*log);
-    flush(*log);
+    write_submitted(*log);
     if (log_failure(*log) == 0)
         log_writer_finish(*log);
     log_free(*log);

@@ -1,17 +1,18 @@
-/* The files of the log, and their keeper: a thread that has the next file ready before the writer
- * wants it, and gives back those that nobody needs. So that a sync writes no metadata, a file has
- * been filled with zeros before its first record, or has been a file of the log before.
+/* The files of the log, and their keeper: a thread that prepares the next file before the writer
+ * needs it, and reuses or removes files that are no longer needed. A file has been filled with
+ * zeros before its first record, or has been a file of the log before, so that a sync writes no
+ * metadata.
  *
- * How a file comes to its name:
- *   - a new one is created under it, filled, given its header, synced, and its folder synced;
- *   - a used one gets its new header under its old name, is synced, renamed, and the folder synced.
- * The writer sees it only after that, so a confirmed record is never in a file without a name.
+ * How a file gets its name:
+ *   - a new file is created with it, filled, given its header, synced, and the folder synced;
+ *   - a used file gets its new header under its old name, is synced, renamed, and the folder
+ * synced. The writer gets it only after that, so a confirmed record is never in a file without a
+ * name.
  *
- *   (1) Numbers only grow and none is used twice, so what an earlier life of a file left behind is
- *       not valid in a later one.
- *   (2) A file is used again or removed only when a batch record that says so (its floor) has been
- *       synced: a removal that a crash undoes, or does for some files and not for others, changes
- *       nothing that recovery sees. */
+ *   (1) Numbers only grow and none is used twice, so the records of a file's earlier life are not
+ *       valid in a later one.
+ *   (2) A file is used again or removed only after a batch record that says so (its floor) has been
+ *       synced. If a crash undoes a removal, or some of several, recovery still sees the same. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ enum { NAME_DIGITS = 20 };
 
 void log_file_path(char path[LOG_PATH_BYTES], uint64_t number)
 {
+    lv_assert(number > 0);
     snprintf(path, LOG_PATH_BYTES, LOG_FOLDER "/%0*llu.log", NAME_DIGITS,
              (unsigned long long)number);
 }
@@ -44,8 +46,8 @@ uint64_t log_file_number(const char *name)
 
 /* --- making a file ---------------------------------------------------------------------------- */
 
-/* The header, and the batch record where there is one already. */
-static int write_head(struct log *log, struct log_file *file, const struct log_batch *batch)
+/* Writes the header, and a batch record if one is given, and syncs them. */
+static int file_write_head(struct log *log, struct log_file *file, const struct log_batch *batch)
 {
     struct disk *disk = log->options.disk;
     uint8_t head[LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES];
@@ -64,6 +66,7 @@ static int write_head(struct log *log, struct log_file *file, const struct log_b
     return err < 0 ? err : disk->sync(disk, file->handle);
 }
 
+/* Creates a file with `bytes` of zeros (0: without filling it), and opens it. */
 static int file_create(struct log *log, uint64_t bytes, const struct log_batch *batch,
                        struct log_file *file)
 {
@@ -71,23 +74,25 @@ static int file_create(struct log *log, uint64_t bytes, const struct log_batch *
     char path[LOG_PATH_BYTES];
     int err;
 
+    log_assert_unlocked();
+    lv_assert(!file->handle);
     log_file_path(path, file->number);
     err = disk->open(disk, path, DISK_OPEN_CREATE, &file->handle);
     if (err == 0 && bytes > 0)
         err = disk->fill(disk, file->handle, bytes);
     if (err == 0)
-        err = write_head(log, file, batch);
+        err = file_write_head(log, file, batch);
     if (err == 0)
         err = disk->sync_directory(disk, LOG_FOLDER);
     if (err < 0 && file->handle) {
         disk->close(disk, &file->handle);
-        disk->remove(disk, path); /* a half-filled file would keep the room that is missing */
+        disk->remove(disk, path); /* half filled, it would hold the room that is missing */
     }
     file->bytes = bytes;
     return err;
 }
 
-/* A file that is filled already, with `bytes`. */
+/* Makes a file of one that exists and has `bytes` already, and opens it. */
 static int file_adopt(struct log *log, const char *old_path, uint64_t bytes,
                       const struct log_batch *batch, struct log_file *file)
 {
@@ -95,10 +100,13 @@ static int file_adopt(struct log *log, const char *old_path, uint64_t bytes,
     char path[LOG_PATH_BYTES];
     int err;
 
+    log_assert_unlocked();
+    lv_assert(!file->handle);
+    lv_assert(bytes >= LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES);
     log_file_path(path, file->number);
     err = disk->open(disk, old_path, DISK_OPEN_WRITE, &file->handle);
     if (err == 0)
-        err = write_head(log, file, batch);
+        err = file_write_head(log, file, batch);
     if (err == 0)
         err = disk->rename(disk, old_path, path);
     if (err == 0)
@@ -114,6 +122,7 @@ static int file_reuse(struct log *log, uint64_t old_number, const struct log_bat
 {
     char old_path[LOG_PATH_BYTES];
 
+    lv_assert(old_number < file->number);
     log_file_path(old_path, old_number);
     return file_adopt(log, old_path, log->options.file_bytes, batch, file);
 }
@@ -125,14 +134,15 @@ static uint64_t reserve_bytes(const struct log *log)
     return log->options.file_bytes / LOG_RESERVE_DIVISOR / 8 * 8;
 }
 
-/* Returns true if files may take this much more of the disk and still leave the room it is to
- * keep. */
-static bool has_room_for(const struct log *log, uint64_t bytes)
+/* Returns true if files can take this many bytes more and still leave room_min on the disk. */
+static bool disk_has_room(const struct log *log, uint64_t bytes)
 {
     struct disk *disk = log->options.disk;
-    uint64_t room = disk->room(disk);
     uint64_t least = atomic_load(&log->room_min);
+    uint64_t room;
 
+    log_assert_unlocked();
+    room = disk->room(disk);
     return room >= bytes && room - bytes >= least;
 }
 
@@ -146,17 +156,18 @@ void log_files_find_reserve(struct log *log)
     if (err == 0)
         err = disk->size(disk, file, &bytes);
     disk->close(disk, &file);
+    lv_assert(!log->files.next.handle);
     log->files.has_reserve = err == 0 && bytes == reserve_bytes(log);
 }
 
-/* A file for want of anything else. */
+/* Makes a file of the reserve, when there is no room for a new one. */
 static int file_from_reserve(struct log *log, const struct log_batch *batch, struct log_file *file)
 {
     int err = file_adopt(log, LOG_RESERVE, reserve_bytes(log), batch, file);
 
     file->is_reserve = true;
     if (err == 0)
-        log_info("the disk is full: the log goes on in its reserve");
+        log_info("the disk is full: the log continues in its reserve");
     return err;
 }
 
@@ -164,8 +175,10 @@ static int reserve_create(struct log *log)
 {
     struct disk *disk = log->options.disk;
     struct disk_file *file = NULL;
-    int err = disk->open(disk, LOG_RESERVE, DISK_OPEN_CREATE, &file);
+    int err;
 
+    log_assert_unlocked();
+    err = disk->open(disk, LOG_RESERVE, DISK_OPEN_CREATE, &file);
     if (err == 0)
         err = disk->fill(disk, file, reserve_bytes(log));
     if (err == 0)
@@ -174,46 +187,50 @@ static int reserve_create(struct log *log)
         err = disk->sync_directory(disk, LOG_FOLDER);
     if (err < 0 && file) {
         disk->close(disk, &file);
-        disk->remove(disk,
-                     LOG_RESERVE); /* a half-filled file would keep the room that is missing */
+        disk->remove(disk, LOG_RESERVE); /* half filled, it would hold the room that is missing */
     }
     disk->close(disk, &file);
     return err;
 }
 
-/* --- files that are over ---------------------------------------------------------------------- */
+/* --- old files -------------------------------------------------------------------------------- */
 
 void log_files_add_old(struct log *log, struct log_old_file file)
 {
     struct log_files *files = &log->files;
 
-    pthread_mutex_lock(&log->lock);
+    lv_assert(file.number > 0);
+    log_lock(log);
     lv_vec_room(files->old, files->old_count, files->old_capacity);
     files->old[files->old_count++] = file;
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
 }
 
-static bool is_free(const struct log_files *files, const struct log_old_file *file)
+static bool old_is_free(const struct log_files *files, const struct log_old_file *file)
 {
     return file->is_free || file->number < files->floor;
 }
 
-static bool is_fit(const struct log *log, const struct log_old_file *file)
+/* Returns true if the file has the size of every other, so that it can be used again. */
+static bool old_is_reusable(const struct log *log, const struct log_old_file *file)
 {
     return file->bytes == log->options.file_bytes;
 }
 
+/* Returns the index of a file to use again, or old_count if there is none. */
 static size_t find_reusable(const struct log *log)
 {
     const struct log_files *files = &log->files;
     size_t i = 0;
 
-    while (i < files->old_count && !(is_free(files, &files->old[i]) && is_fit(log, &files->old[i])))
+    while (i < files->old_count &&
+           !(old_is_free(files, &files->old[i]) && old_is_reusable(log, &files->old[i])))
         i++;
     return i;
 }
 
-/* One that is free and of no use, or one of too many. */
+/* Returns the index of a file to remove, or old_count if there is none: one that is free and cannot
+ * be used again, or one more than are kept as spares. */
 static size_t find_removable(const struct log *log)
 {
     const struct log_files *files = &log->files;
@@ -221,59 +238,63 @@ static size_t find_removable(const struct log *log)
     size_t spares = 0;
 
     for (size_t i = 0; i < files->old_count; i++) {
-        if (!is_free(files, &files->old[i]))
+        if (!old_is_free(files, &files->old[i]))
             continue;
-        if (!is_fit(log, &files->old[i]) || ++spares > spares_max)
+        if (!old_is_reusable(log, &files->old[i]) || ++spares > spares_max)
             return i;
     }
     return files->old_count;
 }
 
-static struct log_old_file take_old(struct log_files *files, size_t i)
+static struct log_old_file old_take(struct log_files *files, size_t i)
 {
-    struct log_old_file file = files->old[i];
+    struct log_old_file file;
 
+    lv_assert(i < files->old_count);
+    file = files->old[i];
     files->old[i] = files->old[--files->old_count];
     return file;
 }
 
-static void remove_old(struct log *log, struct log_old_file file)
+static void old_remove(struct log *log, struct log_old_file file)
 {
     struct disk *disk = log->options.disk;
     char path[LOG_PATH_BYTES];
     int err;
 
+    log_assert_unlocked();
     log_file_path(path, file.number);
     err = disk->remove(disk, path);
     if (err < 0 && err != ERR_NOT_FOUND)
-        log_warning("cannot remove %s, which is needed no more: %s", path, lv_error_reason(err));
+        log_warning("cannot remove %s, which is no longer needed: %s", path, lv_error_reason(err));
 }
 
 /* --- the keeper's work ------------------------------------------------------------------------ */
 
-static void say_prepare_failed(struct log *log, uint64_t number, int err)
+static void report_prepare_failed(struct log *log, uint64_t number, int err)
 {
     if (err == log->files.next_error)
-        return; /* said already */
+        return; /* reported already */
     log_warning("cannot prepare file %llu of the log: %s; %s", (unsigned long long)number,
                 lv_error_reason(err),
                 log_is_out_of_room(err) ? "trying again until there is room"
                                         : "the log will end with the current file");
 }
 
-static bool is_small(const struct log *log, const struct log_file *file)
+static bool file_is_small(const struct log *log, const struct log_file *file)
 {
     return file->bytes < log->options.file_bytes;
 }
 
-/* One of full size, if that leaves the room that is to be left. Else none, unless the writer must
- * have one: then a small one, or the reserve. */
-static int make_next(struct log *log, bool is_pressing, bool has_reserve, struct log_file *file)
+/* Makes a new file: of full size, if that leaves room_min on the disk. Else none, unless the writer
+ * cannot go on without one: then a small one, or the reserve. */
+static int file_make_next(struct log *log, bool is_pressing, bool has_reserve,
+                          struct log_file *file)
 {
     uint64_t bytes = log->options.file_bytes;
     int err = ERR_NO_SPACE;
 
-    if (has_room_for(log, bytes))
+    if (disk_has_room(log, bytes))
         err = file_create(log, bytes, NULL, file);
     else
         lv_error_explain(err, "%" PRIu64 " bytes would leave less than disk_free_limit", bytes);
@@ -284,9 +305,12 @@ static int make_next(struct log *log, bool is_pressing, bool has_reserve, struct
     return err;
 }
 
-/* Under the lock, which is given back meanwhile. A used file whose making failed is left alone:
- * nobody needs it, and the next start finds it. */
-static void prepare_next(struct log *log)
+/* The functions keep_...() each do one piece of work, and return true if anything came of it. They
+ * are called with the lock held, and release it while they use the disk. */
+
+/* Prepares the next file. A used file that could not be reused is forgotten: it is not needed, and
+ * the next start finds it. */
+static bool keep_next(struct log *log)
 {
     struct log_files *files = &log->files;
     struct log_file file = {.number = files->last_number + 1};
@@ -296,25 +320,28 @@ static void prepare_next(struct log *log)
     bool has_reserve = files->has_reserve;
     int err;
 
+    lv_assert(!files->next.handle);
     if (reusable < files->old_count)
-        old = take_old(files, reusable);
-    pthread_mutex_unlock(&log->lock);
+        old = old_take(files, reusable);
+    log_unlock(log);
     if (old.number > 0)
         err = file_reuse(log, old.number, NULL, &file);
     else
-        err = make_next(log, is_pressing, has_reserve, &file);
-    pthread_mutex_lock(&log->lock);
+        err = file_make_next(log, is_pressing, has_reserve, &file);
+    log_lock(log);
+    lv_assert(!files->next.handle); /* nobody else makes one */
     files->has_reserve &= !file.is_reserve;
     if (err < 0) {
-        say_prepare_failed(log, file.number, err);
+        report_prepare_failed(log, file.number, err);
         files->next_error = err;
-        return;
+        return false;
     }
     files->last_number = file.number;
     files->next = file;
     files->had_no_room = false;
     files->is_pressing = false;
-    files->next_error = is_small(log, &file) ? ERR_NO_SPACE : 0;
+    files->next_error = file_is_small(log, &file) ? ERR_NO_SPACE : 0;
+    return true;
 }
 
 static bool wants_reserve(const struct log_files *files)
@@ -323,30 +350,54 @@ static bool wants_reserve(const struct log_files *files)
            files->next_error == 0;
 }
 
-/* Under the lock, which is given back meanwhile. False: there is no room for it, or it is there. */
-static bool prepare_reserve(struct log *log)
+static bool keep_reserve(struct log *log)
 {
     struct log_files *files = &log->files;
     int err = ERR_NO_SPACE;
 
     if (!wants_reserve(files))
         return false;
-    pthread_mutex_unlock(&log->lock);
-    if (has_room_for(log, reserve_bytes(log)))
+    log_unlock(log);
+    if (disk_has_room(log, reserve_bytes(log)))
         err = reserve_create(log);
-    pthread_mutex_lock(&log->lock);
+    log_lock(log);
     files->has_reserve = err == 0;
     files->had_no_room = err < 0;
     return err == 0;
 }
 
-/* Under the lock. The next file is a small one for want of room: is there room again for more? */
-static bool has_room_again(const struct log *log)
+/* The next file is a small one, for lack of room. */
+static bool is_next_small(const struct log_files *files)
 {
-    const struct log_files *files = &log->files;
+    return files->next.handle && files->next_error < 0;
+}
 
-    return files->next.handle && files->next_error < 0 &&
-           (find_reusable(log) < files->old_count || has_room_for(log, log->options.file_bytes));
+/* Finds out whether there is room again for a file of full size. */
+static bool keep_looking_for_room(struct log *log)
+{
+    struct log_files *files = &log->files;
+    bool has_room = find_reusable(log) < files->old_count;
+
+    if (!has_room) {
+        log_unlock(log);
+        has_room = disk_has_room(log, log->options.file_bytes);
+        log_lock(log);
+    }
+    if (has_room)
+        files->next_error = 0;
+    return has_room;
+}
+
+static bool keep_removing(struct log *log, size_t removable)
+{
+    struct log_files *files = &log->files;
+    struct log_old_file old = old_take(files, removable);
+
+    files->had_no_room = false;
+    log_unlock(log);
+    old_remove(log, old);
+    log_lock(log);
+    return true;
 }
 
 static bool wants_next(const struct log *log)
@@ -360,47 +411,39 @@ bool log_files_has_work(const struct log *log)
 {
     const struct log_files *files = &log->files;
 
+    log_assert_locked(log);
     return (wants_next(log) && files->next_error == 0) || wants_reserve(files) ||
            find_removable(log) < files->old_count;
 }
 
-/* The next file comes first, unless there was no room for it: then what can be removed. */
+/* The next file comes first, unless there was no room for it: then a file is removed first. */
 bool log_files_keep(struct log *log)
 {
     struct log_files *files = &log->files;
-    struct log_old_file old;
     size_t removable;
     bool has_worked;
 
-    pthread_mutex_lock(&log->lock);
+    log_assert_role(log, LOG_ROLE_KEEPER);
+    log_lock(log);
     removable = find_removable(log);
-    has_worked = wants_next(log);
-    if (removable < files->old_count && (!has_worked || files->next_error < 0)) {
-        old = take_old(files, removable);
-        files->had_no_room = false;
-        pthread_mutex_unlock(&log->lock);
-        remove_old(log, old);
-        return true;
-    }
-    if (has_worked) {
-        prepare_next(log);
-        has_worked = files->next.handle != NULL;
-    } else if (has_room_again(log)) {
-        files->next_error = 0;
-        has_worked = true;
-    } else {
-        has_worked = prepare_reserve(log);
-    }
-    pthread_mutex_unlock(&log->lock);
+    if (removable < files->old_count && (!wants_next(log) || files->next_error < 0))
+        has_worked = keep_removing(log, removable);
+    else if (wants_next(log))
+        has_worked = keep_next(log);
+    else if (is_next_small(files))
+        has_worked = keep_looking_for_room(log);
+    else
+        has_worked = keep_reserve(log);
+    log_unlock(log);
     return has_worked;
 }
 
 /* --- the first file --------------------------------------------------------------------------- */
 
-/* A file that was prepared before the last stop serves at once; the reserve, where the disk is
- * full. A new one is begun without filling it, so that the start does not wait; the writer leaves
- * it as soon as the next one is ready. What recovery has found to be needed no more stays until the
- * batch record has been synced. */
+/* Uses a file that was prepared before the last stop, or the reserve if the disk is full. A new
+ * file is not filled, so that the start does not wait; the writer leaves it as soon as the next one
+ * is ready. The files that recovery found to be no longer needed are kept until the batch record
+ * has been synced. */
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret)
 {
     struct log_files *files = &log->files;
@@ -408,13 +451,14 @@ int log_files_begin(struct log *log, const struct log_batch *batch, struct log_f
     size_t i = 0;
     int err;
 
+    lv_assert(!log->has_threads && !files->next.handle);
     while (i < files->old_count &&
-           !(is_fit(log, &files->old[i]) &&
+           !(old_is_reusable(log, &files->old[i]) &&
              (files->old[i].is_empty || files->old[i].number < files->floor)))
         i++;
     if (i < files->old_count)
-        err = file_reuse(log, take_old(files, i).number, batch, &file);
-    else if (files->has_reserve && !has_room_for(log, log->options.file_bytes))
+        err = file_reuse(log, old_take(files, i).number, batch, &file);
+    else if (files->has_reserve && !disk_has_room(log, log->options.file_bytes))
         err = file_from_reserve(log, batch, &file);
     else
         err = file_create(log, 0, batch, &file);

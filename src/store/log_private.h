@@ -1,18 +1,22 @@
-/* What the files of the log share. Who may touch what:
+/* What the files of the log share. Which thread may use what:
  *
- *   (1) A stage's own part belongs to its loop; what is marked so, to the writer; the rest is
- *       guarded by log->lock. The lock is held for a handful of instructions, never across a call
- *       of the disk.
- *   (2) A chunk's bytes below the stage's submitted mark belong to the writer, those above to the
- *       loop. Neither looks at the other's.
+ *   (1) The first members of a stage belong to its loop. The members marked so belong to the
+ *       writer's thread, and the rest are guarded by log->lock. The lock is held for a handful of
+ *       instructions, never during a call of the disk or of the log's user.
+ *   (2) The bytes of a chunk below the stage's `submitted` mark belong to the writer, those above
+ *       to the loop. Neither reads the other's.
  *   (3) The keeper (log_files.c) touches only files that the writer does not: the one prepared to
- *       come next, and those that are no longer needed. */
+ *       come next, and those that are no longer needed.
+ *
+ * A log without threads (is_stepped, or while it is opened or closed) does the work of the writer
+ * and of the keeper on the caller's thread. */
 #ifndef LEVERET_STORE_LOG_PRIVATE_H
 #define LEVERET_STORE_LOG_PRIVATE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "store/log.h"
 #include "store/log_records.h"
@@ -24,13 +28,13 @@ enum {
     LOG_RUN_SLOTS = 256,
     LOG_PARTS_MAX = 64,    /* of one write */
     LOG_PAGE_BYTES = 4096, /* a write ends at a multiple of this: see log_writer.c */
-    LOG_SPARES_MAX = 3,    /* files that nobody needs, kept to be used again */
-    LOG_RETRY_MS = 200,    /* between looks whether the disk has room again */
+    LOG_SPARES_MAX = 3,    /* files that are not needed, kept to be used again */
+    LOG_RETRY_MS = 200,    /* between checks whether the disk has room again */
     LOG_PATH_BYTES = 40,
 };
 
 #define LOG_FOLDER "log"
-/* A file of zeros that is no file of the log yet: what the log goes on with when the disk is full,
+/* A file of zeros that is not part of the log yet. It becomes the next file when the disk is full,
  * so that settles can be stored until old files can be removed, and so that a start finds room. */
 #define LOG_RESERVE LOG_FOLDER "/reserve"
 enum { LOG_RESERVE_DIVISOR = 4 }; /* of file_bytes */
@@ -45,6 +49,7 @@ struct log_chunk {
     uint8_t bytes[];
 };
 
+/* A position in a stage's chunks. */
 struct log_mark {
     struct log_chunk *chunk;
     size_t offset;
@@ -67,10 +72,10 @@ struct log_stage {
     /* The loop's. The open record begins at tail->bytes + used and is not counted in `used`. */
     struct log_chunk *tail;
     size_t used;
-    size_t open_length; /* 0: none is open */
+    size_t open_length; /* 0: no record is open */
     const void *identity;
-    uint64_t staged_bytes;
-    uint64_t ticket;
+    uint64_t staged_bytes; /* of closed records, not yet submitted */
+    uint64_t ticket;       /* of the last submit */
     uint64_t floor_wanted;
     struct log_chunk *idle;
     size_t run_count;
@@ -78,14 +83,14 @@ struct log_stage {
     struct log_run runs[LOG_RUNS_MAX];
 
     /* Guarded by log->lock. */
-    struct log_mark taken; /* by the writer, up to here */
+    struct log_mark taken; /* the writer is done with everything before */
     struct log_mark submitted;
     uint64_t submitted_ticket;
-    uint64_t submitted_bytes; /* not yet taken */
+    uint64_t submitted_bytes; /* not yet taken by the writer */
     struct log_chunk *returned;
     size_t returned_count;
 
-    /* The writer's: the round under way. */
+    /* The writer's: the round under way writes the records from `at` to `until`. */
     struct log_mark at;
     struct log_mark until;
     uint64_t round_ticket;
@@ -104,46 +109,47 @@ void log_stage_free(struct log_stage *stage);
 struct log_file {
     struct disk_file *handle;
     uint64_t number;
-    uint64_t bytes;  /* written ahead of the records: it is full there; 0: none */
+    uint64_t bytes; /* filled with zeros, or an earlier life's records: it is full there; 0: none */
     bool is_reserve; /* was LOG_RESERVE */
 };
 
 struct log_old_file {
     uint64_t number;
     uint64_t bytes;
-    bool is_free;  /* needed by nobody, whatever the floor says */
-    bool is_empty; /* holds nothing that a recovery would look at */
+    bool is_free;  /* not needed, whatever the floor is */
+    bool is_empty; /* holds nothing that a recovery would read */
 };
 
 struct log_files {
     /* Guarded by log->lock. */
     struct log_file next; /* prepared; handle NULL: none */
     uint64_t last_number; /* the highest given to a file */
-    int next_error;       /* why there is no next one; 0: not tried yet, or there is */
-    uint64_t floor;       /* synced: files below are free */
-    bool is_pressing;     /* the writer cannot go on without a next file */
-    bool has_reserve;     /* LOG_RESERVE is there, and whole */
-    bool had_no_room;     /* ... or could not be made; tried again when room was made */
+    int next_error;   /* why there is no next file of full size; 0: there is, or not tried yet */
+    uint64_t floor;   /* synced: files below are free */
+    bool is_pressing; /* the writer cannot go on without a next file */
+    bool has_reserve; /* LOG_RESERVE exists and has its full size */
+    bool had_no_room; /* the reserve could not be created; tried again when room was made */
     struct log_old_file *old;
     size_t old_count;
     size_t old_capacity;
 };
 
+/* Writes the path of a file below the disk's directory. */
 void log_file_path(char path[LOG_PATH_BYTES], uint64_t number);
-/* Reads a file's name; 0: it is not one of ours. */
+/* Returns the number in a file's name, or 0 if it is not the name of a file of the log. */
 uint64_t log_file_number(const char *name);
 
-/* Makes the file that the log goes on with, and writes this batch record into it, synced. */
+/* Makes the first file after a start, with this batch record in it, synced. Before log_start(). */
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret);
-/* The file is full or left behind. */
+/* Hands a file that is full or left behind to the keeper. On the writer's thread. */
 void log_files_add_old(struct log *log, struct log_old_file file);
-/* Looks for LOG_RESERVE. Before log_files_begin(). */
+/* Finds out whether LOG_RESERVE exists. Before log_files_begin(). */
 void log_files_find_reserve(struct log *log);
-/* One piece of the keeper's work. True when it did anything. */
+/* Does one piece of the keeper's work. Returns true if it did anything. On the keeper's thread. */
 bool log_files_keep(struct log *log);
-/* Under the lock: the keeper has something to do now. */
+/* Returns true if the keeper has something to do now. Under the lock. */
 bool log_files_has_work(const struct log *log);
-/* Errors that may pass by themselves. */
+/* Returns true for the errors that may pass by themselves. */
 static inline bool log_is_out_of_room(int error)
 {
     return error == ERR_NO_SPACE || error == ERR_NO_DESCRIPTORS;
@@ -154,8 +160,8 @@ static inline bool log_is_out_of_room(int error)
 struct log_round {
     bool is_active;
     bool is_built;    /* `parts` wait to be written */
-    bool wants_batch; /* even with no record */
-    unsigned stage;   /* of whose records the next part begins */
+    bool wants_batch; /* a batch record is to be written even if there is no other */
+    unsigned stage;   /* whose records the next part begins with */
     uint64_t bytes;   /* of `parts`, without the padding */
     size_t part_count;
     struct iovec parts[LOG_PARTS_MAX + 2];
@@ -164,18 +170,21 @@ struct log_round {
 
 enum log_progress { LOG_IDLE, LOG_WORKED, LOG_BLOCKED };
 
-/* One round: takes what is submitted, writes, syncs, answers. LOG_BLOCKED: there is no room; the
- * same call goes on later. */
+/* All of these run on the writer's thread. */
+
+/* Does one round: takes what is submitted, writes, syncs, answers. Returns LOG_BLOCKED if the disk
+ * has no room; the next call then goes on with the same round. */
 enum log_progress log_writer_round(struct log *log);
-/* Everything that is not yet safe fails with this, and all that comes. */
+/* Fails everything that is not yet safe, and everything that is submitted later. `what` was being
+ * done when the error came, as in "syncing". */
 void log_writer_fail(struct log *log, int error, const char *what);
-/* Syncs what is written, and notes in the file that it is. */
+/* Syncs what is written, and writes a last batch record that says so. */
 void log_writer_finish(struct log *log);
-/* Milliseconds until the next sync of LOG_INTERVAL is due; UINT64_MAX: none is. */
+/* Returns the milliseconds until the next sync of LOG_INTERVAL is due, or UINT64_MAX if none is. */
 uint64_t log_writer_due_ms(const struct log *log);
-/* Says on_space when it has changed. */
-void log_writer_say_space(struct log *log);
-/* Under the lock, on the writer's thread: there is something to write or to say. */
+/* Calls on_space if its answer has changed. */
+void log_writer_report_space(struct log *log);
+/* Returns true if there is something to write or to report. Under the lock. */
 bool log_writer_has_work(const struct log *log);
 
 /* --- recovery: log_recover.c, log_read.c, log_unread.c ---------------------------------------- */
@@ -185,13 +194,13 @@ struct log_recovered {
     bool has_salt;
     uint64_t last_number;
     uint64_t floor;
-    struct log_position end; /* 0: nothing was there */
+    struct log_position end; /* file 0: the log was empty */
 };
 
 struct log_unread; /* see log_unread.h */
 
-/* Finds where the log ends, and sees to it that all before that is synced; adds every file to
- * log->files. What log_read() is to read is noted in log->unread. */
+/* Finds where the log ends, and makes sure that everything before is synced. Adds every file to
+ * log->files, and sets log->unread to what log_read() is to read. Once, before log_start(). */
 int log_recover(struct log *log, struct log_recovered *ret);
 void log_unread_free(struct log_unread **unread);
 
@@ -202,12 +211,12 @@ struct log {
     uint64_t salt;
     struct log_stage *stages;
 
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* taken with log_lock() only */
     pthread_cond_t writer_wake;
     pthread_cond_t keeper_wake;
     pthread_t writer;
     pthread_t keeper;
-    bool has_threads;
+    bool has_threads;        /* changed only while neither runs */
     bool is_stopping;        /* guarded by the lock: the writer is to end */
     bool is_keeper_stopping; /* guarded by the lock */
     bool writer_sleeps;      /* guarded by the lock */
@@ -222,26 +231,54 @@ struct log {
     /* The writer's. */
     struct log_round round;
     struct log_file current;
-    uint64_t key; /* of the current file */
-    uint64_t offset;
+    uint64_t key;    /* of the current file */
+    uint64_t offset; /* where the next write begins: a multiple of 8 */
     struct log_position previous;
     struct log_position synced;
     uint64_t unsynced_from; /* the first file with anything not synced */
     uint64_t dirty_since_ms;
     bool is_dirty;
     bool is_write_blocked;
-    bool has_said_no_room;
+    bool has_reported_no_room;
 
     _Atomic uint64_t floor_written;
     _Atomic uint64_t current_number;
     _Atomic uint64_t unsafe_bytes;
     _Atomic int failure;
     _Atomic uint64_t room_min;
-    _Atomic uint64_t room; /* left in the current file, as far as it is filled */
-    _Atomic bool is_short; /* the disk is: nothing is kept that is not needed */
+    _Atomic uint64_t room;   /* left in the current file, up to where it is filled */
+    _Atomic bool is_short;   /* the disk is short of room: no spare files are kept */
+    _Atomic bool has_unread; /* log_read() has not read everything: no floor may be raised */
 };
 
-/* The floor of all stages together, not above the current file. */
+/* Returns the lowest floor of all stages, at most the current file. Any thread. */
 uint64_t log_floor(const struct log *log);
+
+/* --- the lock, and who runs: log.c ------------------------------------------------------------ */
+
+enum log_role { LOG_ROLE_OTHER, LOG_ROLE_WRITER, LOG_ROLE_KEEPER };
+
+extern _Thread_local enum log_role log_role;        /* of this thread */
+extern _Thread_local const struct log *log_lock_of; /* the log whose lock this thread holds */
+
+/* The lock is not recursive, and a thread holds that of one log at a time. */
+void log_lock(struct log *log);
+void log_unlock(struct log *log);
+
+static inline void log_assert_locked(const struct log *log)
+{
+    lv_assert(log_lock_of == log);
+}
+
+/* Before anything that may take long: calls of the disk and of the log's user. */
+static inline void log_assert_unlocked(void)
+{
+    lv_assert(log_lock_of == NULL);
+}
+
+static inline void log_assert_role(const struct log *log, enum log_role role)
+{
+    lv_assert(!log->has_threads || log_role == role);
+}
 
 #endif

@@ -109,6 +109,7 @@ int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool
     if (*ret_is_over) {
         say_what_was_read(&r->counts);
         log_unread_free(&log->unread);
+        atomic_store_explicit(&log->has_unread, false, memory_order_release);
     }
     return 0;
 }

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/uio.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -397,8 +398,11 @@ static int recover(struct log_unread *r)
 
 int log_recover(struct log *log, struct log_recovered *ret)
 {
-    struct log_unread *r = log->unread = lv_calloc(1, sizeof *r);
+    struct log_unread *r;
 
+    lv_assert(!log->unread && !log->has_threads);
+    r = log->unread = lv_calloc(1, sizeof *r);
+    atomic_store(&log->has_unread, true);
     r->log = log;
     r->disk = log->options.disk;
     int err = recover(r);

@@ -1,18 +1,18 @@
 /* Stages: where a loop's records wait for the writer.
  *
- * A record is written once, into a chunk of memory, in the form it will have on disk, and goes from
- * there to the disk. Submitting moves a mark; the writer takes what is below it while the loop
- * goes on above it, in the same chunk. When the writer has caught up, a stage begins its chunk
- * anew, so that a loop at ease writes the same few kilobytes again and again, which stay in its
- * cache.
+ * A record is written once, into a chunk of memory, in the form it will have on disk, and is
+ * written to the disk from there. Submitting moves a mark; the writer takes the records below it
+ * while the loop continues above it, in the same chunk. Once the writer has caught up, the stage
+ * starts its chunk over, so that a loop with little to do uses the same few kilobytes again and
+ * again, which stay in the CPU's cache.
  *
- *   (1) An enqueue record stays open, for more targets, until the next record or the submit.
- *   (2) Settled ranges gather in `runs` until the submit, or until a record comes that must not
- *       stand before them: so a settle may come after enqueues staged later, never before anything
- *       staged earlier. Settling one by one, over several queues in turn, gives one range per
- *       queue.
- *   (3) A stage that stages a message depends on the current file, whatever floor was set
- *       before. */
+ *   (1) An enqueue record stays open for more targets until the next record or the submit.
+ *   (2) Settled ranges are gathered in `runs` until the submit, or until a record is staged that
+ *       must not come before them. So a settle may be stored after enqueues that were staged later,
+ *       but never before anything staged earlier. When messages of several queues are settled one
+ * by one in turn, each queue still gets one range. (3) A stage that stages a message depends on the
+ * current file, whatever floor was set before. (4) A submitted record is closed and begins at a
+ * multiple of 8, as does the next. */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -39,18 +39,20 @@ static void chunks_free(struct log_chunk *chunk)
     }
 }
 
-static struct log_chunk *take_returned(struct log_stage *stage)
+/* Takes the chunks that the writer has given back. */
+static struct log_chunk *chunks_take_returned(struct log_stage *stage)
 {
     struct log_chunk *chunk;
 
-    pthread_mutex_lock(&stage->log->lock);
+    log_lock(stage->log);
     chunk = stage->returned;
     stage->returned = NULL;
     stage->returned_count = 0;
-    pthread_mutex_unlock(&stage->log->lock);
+    log_unlock(stage->log);
     return chunk;
 }
 
+/* Returns an empty chunk with room for at least `bytes`. */
 static struct log_chunk *chunk_for(struct log_stage *stage, size_t bytes)
 {
     struct log_chunk *chunk;
@@ -58,10 +60,11 @@ static struct log_chunk *chunk_for(struct log_stage *stage, size_t bytes)
     if (bytes > LOG_CHUNK_BYTES)
         return chunk_create(bytes);
     if (!stage->idle)
-        stage->idle = take_returned(stage);
+        stage->idle = chunks_take_returned(stage);
     chunk = stage->idle;
     if (!chunk)
         return chunk_create(LOG_CHUNK_BYTES);
+    lv_assert(chunk->capacity == LOG_CHUNK_BYTES);
     stage->idle = chunk->next;
     chunk->next = NULL;
     chunk->end = 0;
@@ -70,45 +73,63 @@ static struct log_chunk *chunk_for(struct log_stage *stage, size_t bytes)
 
 static void chunk_append(struct log_stage *stage, struct log_chunk *chunk)
 {
+    lv_assert(!stage->tail->next && !chunk->next);
+    lv_assert(stage->used <= stage->tail->capacity);
     stage->tail->end = stage->used;
     stage->tail->next = chunk;
     stage->tail = chunk;
     stage->used = 0;
 }
 
-/* Nothing is staged and the writer has everything: the chunk may be written from its beginning. One
- * that was made for a large record goes. */
+/* Starts the chunk over, when nothing is staged and the writer is done with all that was. A chunk
+ * made for a large record is freed. */
 static void stage_rewind(struct log_stage *stage)
 {
     struct log_chunk *old = stage->tail;
 
+    lv_assert(stage->staged_bytes == 0);
+    lv_assert(stage->open_length == 0);
     if (old->capacity > LOG_CHUNK_BYTES)
         stage->tail = chunk_for(stage, LOG_CHUNK_BYTES);
     stage->used = 0;
-    pthread_mutex_lock(&stage->log->lock);
+    log_lock(stage->log);
+    lv_assert(stage->taken.chunk == old);
+    lv_assert(log_mark_equal(stage->taken, stage->submitted));
     stage->taken = stage->submitted = (struct log_mark){stage->tail, 0};
-    pthread_mutex_unlock(&stage->log->lock);
+    log_unlock(stage->log);
     if (old != stage->tail)
         free(old);
 }
 
 /* --- records ---------------------------------------------------------------------------------- */
 
+/* Ends the record of this length that begins at tail->bytes + used. */
+static void record_close(struct log_stage *stage, enum log_type type, uint64_t length)
+{
+    size_t aligned = log_align((size_t)length);
+
+    lv_assert(stage->used + aligned <= stage->tail->capacity);
+    log_record_seal(stage->tail->bytes + stage->used, type, (size_t)length);
+    stage->used += aligned;
+    stage->staged_bytes += aligned;
+}
+
+/* Ends the enqueue record that is open for more targets, if one is. */
 static void close_open(struct log_stage *stage)
 {
     stage->identity = NULL;
     if (stage->open_length == 0)
         return;
-    log_record_seal(stage->tail->bytes + stage->used, LOG_ENQUEUE, stage->open_length);
-    stage->used += log_align(stage->open_length);
-    stage->staged_bytes += log_align(stage->open_length);
+    record_close(stage, LOG_ENQUEUE, stage->open_length);
     stage->open_length = 0;
 }
 
-/* Returns room for a record of at most `bytes`. No record may be open. */
-static uint8_t *reserve(struct log_stage *stage, uint64_t bytes)
+/* Returns memory for a record of at most `bytes`. No record may be open. */
+static uint8_t *record_reserve(struct log_stage *stage, uint64_t bytes)
 {
     lv_assert(bytes <= LOG_RECORD_BYTES_MAX);
+    lv_assert(stage->open_length == 0);
+    lv_assert(stage->used % 8 == 0);
     if (stage->staged_bytes == 0 && stage->used > 0 &&
         atomic_load_explicit(&stage->done_ticket, memory_order_acquire) == stage->ticket)
         stage_rewind(stage);
@@ -117,13 +138,7 @@ static uint8_t *reserve(struct log_stage *stage, uint64_t bytes)
     return stage->tail->bytes + stage->used;
 }
 
-static void seal(struct log_stage *stage, enum log_type type, uint64_t length)
-{
-    log_record_seal(stage->tail->bytes + stage->used, type, (size_t)length);
-    stage->used += log_align((size_t)length);
-    stage->staged_bytes += log_align((size_t)length);
-}
-
+/* Stages the settled ranges gathered so far. */
 static void flush_runs(struct log_stage *stage)
 {
     size_t length = LOG_RECORD_HEADER_BYTES + stage->run_count * LOG_RANGE_BYTES;
@@ -132,16 +147,16 @@ static void flush_runs(struct log_stage *stage)
     if (stage->run_count == 0)
         return;
     close_open(stage);
-    record = reserve(stage, length);
+    record = record_reserve(stage, length);
     memset(record + 12, 0, 4);
     for (size_t i = 0; i < stage->run_count; i++)
         log_put_range(record + LOG_RECORD_HEADER_BYTES + i * LOG_RANGE_BYTES, stage->runs[i].queue,
                       stage->runs[i].range);
-    seal(stage, LOG_SETTLE, length);
+    record_close(stage, LOG_SETTLE, length);
     stage->run_count = 0;
 }
 
-/* What is staged now will be in the current file or a later one: the loop depends on that file. */
+/* What is staged now will be stored in the current file or a later one: lowers the floor to it. */
 static void depend_on_current(struct log_stage *stage)
 {
     uint64_t current = log_current_file(stage->log);
@@ -152,7 +167,7 @@ static void depend_on_current(struct log_stage *stage)
     }
 }
 
-/* The open record no longer fits: moves it to a chunk where it can grow. */
+/* Moves the open record, which no longer fits, to a chunk in which it can grow. */
 static void move_open(struct log_stage *stage)
 {
     size_t length = stage->open_length;
@@ -168,6 +183,7 @@ static void add_target(struct log_stage *stage, uint64_t queue, uint64_t sequenc
 {
     size_t most = stage->open_length + LOG_TARGET_BYTES + LOG_DEADLINE_BYTES;
 
+    lv_assert(stage->open_length >= LOG_ENQUEUE_BYTES);
     if (stage->tail->capacity - stage->used < log_align(most))
         move_open(stage);
     stage->open_length = log_put_target(stage->tail->bytes + stage->used, stage->open_length, queue,
@@ -183,7 +199,8 @@ void log_enqueue(struct log_stage *stage, const struct log_message *message, con
     if (identity != stage->identity || stage->open_length > LOG_RECORD_BYTES_MAX / 2) {
         close_open(stage);
         depend_on_current(stage);
-        log_put_enqueue(reserve(stage, length + LOG_TARGET_BYTES + LOG_DEADLINE_BYTES), message);
+        log_put_enqueue(record_reserve(stage, length + LOG_TARGET_BYTES + LOG_DEADLINE_BYTES),
+                        message);
         stage->open_length = (size_t)length;
         stage->identity = identity;
     }
@@ -195,6 +212,7 @@ void log_end_message(struct log_stage *stage)
     stage->identity = NULL;
 }
 
+/* Adds the range to the run if they are adjacent, on either side. */
 static bool run_extend(struct log_range *run, uint64_t from, uint64_t count)
 {
     if (from == run->from + run->count) {
@@ -214,6 +232,7 @@ void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t
     uint16_t *slot = &stage->run_of[(queue * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
 
     lv_assert(count > 0);
+    lv_assert(from + count - 1 <= LOG_SEQUENCE_MAX);
     stage->identity = NULL;
     if (*slot < stage->run_count && stage->runs[*slot].queue == queue &&
         run_extend(&stage->runs[*slot].range, from, count))
@@ -224,34 +243,36 @@ void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t
     stage->runs[stage->run_count++] = (struct log_run){queue, {from, count}};
 }
 
-static void put_pair(struct log_stage *stage, enum log_type type, uint64_t first, uint64_t second)
+/* Stages a record of two numbers. */
+static void stage_pair(struct log_stage *stage, enum log_type type, uint64_t first, uint64_t second)
 {
     close_open(stage);
     flush_runs(stage);
-    log_put_pair(reserve(stage, LOG_PAIR_BYTES), first, second);
-    seal(stage, type, LOG_PAIR_BYTES);
+    log_put_pair(record_reserve(stage, LOG_PAIR_BYTES), first, second);
+    record_close(stage, type, LOG_PAIR_BYTES);
 }
 
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below)
 {
-    put_pair(stage, LOG_DELIVERED_BELOW, queue, below);
+    stage_pair(stage, LOG_DELIVERED_BELOW, queue, below);
 }
 
 void log_count(struct log_stage *stage, uint64_t queue, struct log_count count)
 {
     uint64_t most = count.count < UINT8_MAX ? count.count : UINT8_MAX;
 
-    put_pair(stage, LOG_COUNT, queue, count.sequence << 8 | most);
+    lv_assert(count.sequence <= LOG_SEQUENCE_MAX);
+    stage_pair(stage, LOG_COUNT, queue, count.sequence << 8 | most);
 }
 
 void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number)
 {
-    put_pair(stage, LOG_SEGMENT_GONE, queue, number);
+    stage_pair(stage, LOG_SEGMENT_GONE, queue, number);
 }
 
 void log_queue_gone(struct log_stage *stage, uint64_t queue)
 {
-    put_pair(stage, LOG_QUEUE_GONE, queue, 0);
+    stage_pair(stage, LOG_QUEUE_GONE, queue, 0);
 }
 
 void log_put_queue(struct log_stage *stage, const struct log_queue *queue)
@@ -260,8 +281,8 @@ void log_put_queue(struct log_stage *stage, const struct log_queue *queue)
 
     close_open(stage);
     flush_runs(stage);
-    log_put_queue_record(reserve(stage, length), queue);
-    seal(stage, LOG_QUEUE, length);
+    log_put_queue_record(record_reserve(stage, length), queue);
+    record_close(stage, LOG_QUEUE, length);
 }
 
 void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot)
@@ -271,8 +292,8 @@ void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapsh
     close_open(stage);
     flush_runs(stage);
     depend_on_current(stage);
-    log_put_snapshot_record(reserve(stage, length), snapshot);
-    seal(stage, LOG_SNAPSHOT, length);
+    log_put_snapshot_record(record_reserve(stage, length), snapshot);
+    record_close(stage, LOG_SNAPSHOT, length);
 }
 
 /* --- handing over ----------------------------------------------------------------------------- */
@@ -286,15 +307,17 @@ uint64_t log_submit(struct log_stage *stage)
     close_open(stage);
     if (stage->staged_bytes == 0)
         return stage->ticket;
+    lv_assert(stage->staged_bytes % 8 == 0);
     stage->ticket++;
     atomic_fetch_add_explicit(&log->unsafe_bytes, stage->staged_bytes, memory_order_relaxed);
-    pthread_mutex_lock(&log->lock);
+    log_lock(log);
+    lv_assert(stage->submitted_ticket + 1 == stage->ticket);
     stage->submitted = (struct log_mark){stage->tail, stage->used};
     stage->submitted_ticket = stage->ticket;
     stage->submitted_bytes += stage->staged_bytes;
     log->submits++;
     must_wake = log->writer_sleeps;
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     if (must_wake)
         pthread_cond_signal(&log->writer_wake);
     stage->staged_bytes = 0;
@@ -314,11 +337,13 @@ void log_set_floor(struct log_stage *stage, uint64_t file)
 
     if (stage->floor_wanted == file)
         return;
+    lv_assert(file < stage->floor_wanted ||
+              !atomic_load_explicit(&log->has_unread, memory_order_acquire));
     stage->floor_wanted = file;
     atomic_store_explicit(&stage->floor, file, memory_order_release);
-    pthread_mutex_lock(&log->lock);
+    log_lock(log);
     must_wake = log->writer_sleeps;
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     if (must_wake)
         pthread_cond_signal(&log->writer_wake);
 }
@@ -333,7 +358,7 @@ void log_stage_init(struct log_stage *stage, struct log *log, unsigned index)
 
 void log_stage_free(struct log_stage *stage)
 {
-    chunks_free(stage->taken.chunk); /* and with it all behind it, the tail last */
+    chunks_free(stage->taken.chunk); /* with all that follow it, up to the tail */
     chunks_free(stage->returned);
     chunks_free(stage->idle);
 }

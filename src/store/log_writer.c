@@ -1,21 +1,22 @@
 /* The writer's work, a round at a time:
  *   - take what every stage has submitted (marks, nothing is copied);
- *   - place the records behind what is there: bind each to its place, gather them into one write
- *     that begins with a batch record;
+ *   - append the records to the file: bind each to its offset, and gather them into one write that
+ *     begins with a batch record;
  *   - write, sync, and answer: each stage's tickets are safe.
- * Where the file ends, the round goes on in the next one, after a sync.
+ * At the end of a file the round continues in the next one, after a sync.
  *
  * The ways it fails:
- *   - no next file, or no room for a write: the round stands still (LOG_BLOCKED) and goes on when
- *     there is room; the same bytes are then written to the same place;
+ *   - there is no next file, or no room for a write: the round stops (LOG_BLOCKED) and continues
+ *     when there is room; the same bytes are then written at the same offset;
  *   - a write or a sync fails in any other way: the log has failed, for good. What was not yet safe
- *     is answered with the error, and so is everything that comes. A sync is never tried again.
+ *     is answered with the error, and so is everything submitted later. A sync is never tried
+ * again.
  *
- *   (1) In LOG_SYNC, at most one write is under way that is not synced: whatever stands before the
- *       last batch record has been synced. Each batch record says how far that was for sure.
- *   (2) A write ends at a page's end, with zeros behind the records where the file has been filled:
- *       the kernel then never has to read a page in order to change a part of it.
- *   (3) Tickets are answered in order, after done_ticket and unsafe_bytes say so. */
+ *   (1) In LOG_SYNC, at most one write is under way that is not synced: everything before the last
+ *       batch record has been synced. Each batch record says how far everything was synced.
+ *   (2) A write ends at the end of a page, with zeros after the records where the file has been
+ *       filled: so the kernel never has to read a page in order to change a part of it.
+ *   (3) Tickets are answered in order, after done_ticket and unsafe_bytes have been updated. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
@@ -39,16 +40,19 @@ static uint64_t now_ms(void)
 
 bool log_writer_has_work(const struct log *log)
 {
+    log_assert_locked(log);
     if (log->submits != log->submits_seen || log->round.is_active)
         return true;
     if (atomic_load(&log->failure) == 0 && log_floor(log) > atomic_load(&log->floor_written))
         return true;
-    return log_is_out_of_room(log->files.next_error) != log->has_said_no_room &&
+    return log_is_out_of_room(log->files.next_error) != log->has_reported_no_room &&
            !log->is_write_blocked;
 }
 
 static void stage_take(struct log_stage *stage)
 {
+    lv_assert(stage->answered_ticket == stage->round_ticket); /* the last round has ended */
+    lv_assert(stage->submitted_ticket >= stage->round_ticket);
     stage->at = stage->taken;
     stage->until = stage->submitted;
     stage->round_ticket = stage->submitted_ticket;
@@ -56,17 +60,19 @@ static void stage_take(struct log_stage *stage)
     stage->submitted_bytes = 0;
 }
 
+/* Begins a round. Returns false if there is nothing to write. */
 static bool round_begin(struct log *log)
 {
     struct log_round *round = &log->round;
     bool has_records;
 
-    pthread_mutex_lock(&log->lock);
+    lv_assert(!round->is_active);
+    log_lock(log);
     has_records = log->submits != log->submits_seen;
     log->submits_seen = log->submits;
     for (unsigned i = 0; has_records && i < log->options.stages; i++)
         stage_take(&log->stages[i]);
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     round->wants_batch = log_floor(log) > atomic_load(&log->floor_written);
     round->stage = 0;
     round->is_built = false;
@@ -74,16 +80,19 @@ static bool round_begin(struct log *log)
     return round->is_active;
 }
 
-/* The next record of the stage's round; NULL: there is none. */
+/* Returns the next record of the stage to be written in this round, or NULL if there is none. */
 static uint8_t *stage_record(struct log_stage *stage)
 {
     while (stage->at.chunk != stage->until.chunk && stage->at.offset == stage->at.chunk->end)
         stage->at = (struct log_mark){stage->at.chunk->next, 0};
     if (log_mark_equal(stage->at, stage->until))
         return NULL;
+    lv_assert(stage->at.offset % 8 == 0);
+    lv_assert(stage->at.offset < stage->at.chunk->capacity);
     return stage->at.chunk->bytes + stage->at.offset;
 }
 
+/* Returns the next record of any stage to be written in this round, or NULL if there is none. */
 static uint8_t *round_record(struct log *log)
 {
     struct log_round *round = &log->round;
@@ -97,11 +106,12 @@ static uint8_t *round_record(struct log *log)
 
 /* --- answering -------------------------------------------------------------------------------- */
 
-/* Chunks that are written, for the stage to use again; returns those to be freed. */
-static struct log_chunk *give_back_chunks(struct log_stage *stage)
+/* Gives the chunks that are written back to the stage. Returns those that are to be freed. */
+static struct log_chunk *chunks_give_back(struct log_stage *stage)
 {
     struct log_chunk *to_free = NULL;
 
+    log_assert_locked(stage->log);
     while (stage->taken.chunk != stage->until.chunk) {
         struct log_chunk *chunk = stage->taken.chunk;
         bool is_kept =
@@ -117,26 +127,32 @@ static struct log_chunk *give_back_chunks(struct log_stage *stage)
     return to_free;
 }
 
+/* Ends the stage's part of the round: nothing of it is used any longer. */
 static void stage_release(struct log_stage *stage)
 {
     struct log *log = stage->log;
     struct log_chunk *to_free;
+    uint64_t unsafe_bytes;
 
-    pthread_mutex_lock(&log->lock);
-    to_free = give_back_chunks(stage);
-    pthread_mutex_unlock(&log->lock);
+    log_lock(log);
+    to_free = chunks_give_back(stage);
+    log_unlock(log);
     while (to_free) {
         struct log_chunk *chunk = to_free;
 
         to_free = chunk->next;
         free(chunk);
     }
-    atomic_fetch_sub_explicit(&log->unsafe_bytes, stage->round_bytes, memory_order_relaxed);
+    unsafe_bytes =
+        atomic_fetch_sub_explicit(&log->unsafe_bytes, stage->round_bytes, memory_order_relaxed);
+    lv_assert(unsafe_bytes >= stage->round_bytes);
     atomic_store_explicit(&stage->done_ticket, stage->round_ticket, memory_order_release);
 }
 
+/* Ends the round: reports the tickets of all stages, with 0 or an error. */
 static void round_answer(struct log *log, int error)
 {
+    log_assert_unlocked();
     log->round.is_active = false;
     log->round.is_built = false;
     for (unsigned i = 0; i < log->options.stages; i++) {
@@ -144,6 +160,7 @@ static void round_answer(struct log *log, int error)
 
         if (stage->answered_ticket == stage->round_ticket)
             continue;
+        lv_assert(stage->round_ticket > stage->answered_ticket);
         stage_release(stage);
         stage->answered_ticket = stage->round_ticket;
         log->options.on_safe(log->options.arg, i, stage->round_ticket, error);
@@ -152,6 +169,8 @@ static void round_answer(struct log *log, int error)
 
 void log_writer_fail(struct log *log, int error, const char *what)
 {
+    lv_assert(error < 0);
+    log_assert_role(log, LOG_ROLE_WRITER);
     if (atomic_load(&log->failure) == 0)
         log_error("%s file %" PRIu64 " of the log failed: %s; nothing more is stored", what,
                   log->current.number, lv_error_reason(error));
@@ -159,24 +178,25 @@ void log_writer_fail(struct log *log, int error, const char *what)
     round_answer(log, error);
 }
 
-void log_writer_say_space(struct log *log)
+void log_writer_report_space(struct log *log)
 {
     bool has_no_room;
 
-    pthread_mutex_lock(&log->lock);
+    log_assert_role(log, LOG_ROLE_WRITER);
+    log_lock(log);
     has_no_room = log->is_write_blocked || log_is_out_of_room(log->files.next_error);
-    pthread_mutex_unlock(&log->lock);
-    if (has_no_room == log->has_said_no_room)
+    log_unlock(log);
+    if (has_no_room == log->has_reported_no_room)
         return;
-    log->has_said_no_room = has_no_room;
+    log->has_reported_no_room = has_no_room;
     if (log->options.on_space)
         log->options.on_space(log->options.arg, !has_no_room);
 }
 
 /* --- syncing ---------------------------------------------------------------------------------- */
 
-/* Files that the writer has left without a sync (LOG_NEVER). One that is gone was needed no
- * more. */
+/* Syncs a file that the writer has left without a sync (LOG_NEVER). If it has been removed, it was
+ * no longer needed. */
 static int sync_left_file(struct log *log, uint64_t number)
 {
     struct disk *disk = log->options.disk;
@@ -194,11 +214,16 @@ static int sync_left_file(struct log *log, uint64_t number)
     return err;
 }
 
+/* Syncs everything written. After a failure it must not be called again: the kernel may have
+ * dropped what it could not write. */
 static int writer_sync(struct log *log)
 {
     struct disk *disk = log->options.disk;
     int err = 0;
 
+    log_assert_unlocked();
+    lv_assert(atomic_load(&log->failure) == 0);
+    lv_assert(log->unsynced_from <= log->current.number);
     for (; err == 0 && log->unsynced_from < log->current.number; log->unsynced_from++)
         err = sync_left_file(log, log->unsynced_from);
     if (err == 0)
@@ -210,7 +235,7 @@ static int writer_sync(struct log *log)
     return 0;
 }
 
-/* The floor has been synced: the keeper may act on it. */
+/* Lets the keeper use the floor that has been written, which is synced now. */
 static void publish_floor(struct log *log)
 {
     uint64_t floor = atomic_load(&log->floor_written);
@@ -218,22 +243,25 @@ static void publish_floor(struct log *log)
 
     if (log->files.floor == floor) /* only the writer changes it */
         return;
-    pthread_mutex_lock(&log->lock);
+    lv_assert(floor > log->files.floor);
+    lv_assert(!log->is_dirty);
+    log_lock(log);
     log->files.floor = floor;
     must_wake = log_files_has_work(log);
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     if (must_wake)
         pthread_cond_signal(&log->keeper_wake);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
 
+/* Returns the size of the current file. */
 static uint64_t current_bytes(const struct log *log)
 {
     return log->current.bytes > log->offset ? log->current.bytes : log->offset;
 }
 
-static void leave_current(struct log *log)
+static void file_leave_current(struct log *log)
 {
     struct disk *disk = log->options.disk;
 
@@ -245,31 +273,34 @@ static void leave_current(struct log *log)
                            });
 }
 
-static int take_next(struct log *log, struct log_file *ret)
+/* Takes the file that the keeper has prepared. If there is none, tells the keeper that the writer
+ * waits, and returns an error. */
+static int file_take_next(struct log *log, struct log_file *ret)
 {
     int err;
 
-    pthread_mutex_lock(&log->lock);
+    log_lock(log);
     *ret = log->files.next;
     log->files.next.handle = NULL;
     err = log->files.next_error;
     log->files.is_pressing = !ret->handle;
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     if (ret->handle)
         return 0;
     pthread_cond_signal(&log->keeper_wake);
-    return err == 0 ? ERR_NO_SPACE : err; /* 0: it is being made */
+    return err == 0 ? ERR_NO_SPACE : err; /* 0: it is being prepared */
 }
 
-/* Goes on with the next file. ERR_NO_SPACE, ERR_NO_DESCRIPTORS: not yet. */
-static int next_file(struct log *log)
+/* Moves to the next file. ERR_NO_SPACE, ERR_NO_DESCRIPTORS: it is not there yet. */
+static int file_move_to_next(struct log *log)
 {
     struct log_file next;
-    int err = take_next(log, &next);
+    int err = file_take_next(log, &next);
 
     if (err < 0)
         return err;
-    leave_current(log);
+    lv_assert(next.number > log->current.number);
+    file_leave_current(log);
     log->current = next;
     log->key = log_file_key(log->salt, next.number);
     log->offset = LOG_FILE_HEADER_BYTES;
@@ -280,39 +311,40 @@ static int next_file(struct log *log)
     return 0;
 }
 
-static bool has_next(struct log *log)
+static bool file_has_next(struct log *log)
 {
     bool has;
 
-    pthread_mutex_lock(&log->lock);
+    log_lock(log);
     has = log->files.next.handle != NULL;
-    pthread_mutex_unlock(&log->lock);
+    log_unlock(log);
     return has;
 }
 
-/* Where the current file is full. */
+/* Returns the offset at which the current file is full. */
 static uint64_t file_limit(const struct log *log)
 {
     return log->current.bytes ? log->current.bytes : log->options.file_bytes;
 }
 
-/* A record that is larger than a file stands in one of its own, which grows for it. */
-static bool is_file_over(struct log *log, size_t record_bytes)
+/* Returns true if a record of this size must go into the next file. A record larger than a file is
+ * the first of one, which grows for it. */
+static bool must_leave_file(struct log *log, size_t record_bytes)
 {
     uint64_t end = log->offset + LOG_BATCH_BYTES + record_bytes;
 
     if (log->offset == LOG_FILE_HEADER_BYTES)
         return false;
-    return end > file_limit(log) || (log->current.bytes == 0 && has_next(log));
+    return end > file_limit(log) || (log->current.bytes == 0 && file_has_next(log));
 }
 
-/* Makes sure that the round's next record fits behind a batch record. */
+/* Makes sure that a batch record and the round's next record fit into the current file. */
 static int make_room(struct log *log)
 {
     uint8_t *record = round_record(log);
     int err;
 
-    if (!is_file_over(log, record ? log_record_bytes(record) : 0))
+    if (!must_leave_file(log, record ? log_record_bytes(record) : 0))
         return 0;
     if (log->options.durability != LOG_NEVER && log->is_dirty) {
         err = writer_sync(log);
@@ -321,18 +353,21 @@ static int make_room(struct log *log)
             return err;
         }
     }
-    err = next_file(log);
+    err = file_move_to_next(log);
     if (err < 0 && !log_is_out_of_room(err))
-        log_writer_fail(log, err, "preparing what follows");
+        log_writer_fail(log, err, "preparing the successor of");
     return err;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* Adds a record to the write. Returns false if it has as many parts as are allowed. */
 static bool add_part(struct log_round *round, const uint8_t *record, size_t bytes)
 {
-    struct iovec *last = &round->parts[round->part_count - 1];
+    struct iovec *last;
 
+    lv_assert(round->part_count > 0);
+    last = &round->parts[round->part_count - 1];
     if ((uint8_t *)last->iov_base + last->iov_len == record) {
         last->iov_len += bytes;
         return true;
@@ -343,24 +378,28 @@ static bool add_part(struct log_round *round, const uint8_t *record, size_t byte
     return true;
 }
 
-/* (2) */
+/* Adds zeros up to the end of the page (2). */
 static void add_padding(struct log *log)
 {
     struct log_round *round = &log->round;
     uint64_t end = log->offset + round->bytes;
     uint64_t pad = -end % LOG_PAGE_BYTES;
 
+    lv_assert(end % 8 == 0);
     if (pad > 0 && end + pad <= log->current.bytes)
         round->parts[round->part_count++] = (struct iovec){(void *)(uintptr_t)zeros, (size_t)pad};
+    lv_assert(round->part_count <= LOG_PARTS_MAX + 2);
 }
 
-/* Places as many records as the file and one write can take. */
+/* Gathers as many records as fit into the file and into one write. */
 static void round_build(struct log *log)
 {
     struct log_round *round = &log->round;
     uint64_t file_bytes = file_limit(log);
     uint8_t *record;
 
+    lv_assert(!round->is_built);
+    lv_assert(log->offset >= LOG_FILE_HEADER_BYTES);
     round->parts[0] = (struct iovec){round->batch, LOG_BATCH_BYTES};
     round->part_count = 1;
     round->bytes = LOG_BATCH_BYTES;
@@ -378,11 +417,15 @@ static void round_build(struct log *log)
     add_padding(log);
 }
 
-static void put_batch(struct log *log)
+/* Writes the batch record that begins the write, into memory. */
+static void round_put_batch(struct log *log)
 {
     struct log_round *round = &log->round;
     uint64_t floor = log_floor(log);
 
+    lv_assert(!log_position_is_before((struct log_position){log->current.number, log->offset},
+                                      log->synced));
+    lv_assert(log->previous.file < log->current.number);
     if (floor < atomic_load(&log->floor_written))
         floor = atomic_load(&log->floor_written);
     log_put_batch(round->batch, &(struct log_batch){
@@ -407,8 +450,12 @@ static int round_write(struct log *log)
 {
     struct disk *disk = log->options.disk;
     struct log_round *round = &log->round;
-    int err = disk->write(disk, log->current.handle, log->offset, round->parts, round->part_count);
+    int err;
 
+    log_assert_unlocked();
+    lv_assert(round->part_count > 0 && round->bytes >= LOG_BATCH_BYTES);
+    lv_assert(log->current.handle);
+    err = disk->write(disk, log->current.handle, log->offset, round->parts, round->part_count);
     if (err == 0) {
         if (!log->is_dirty && log->options.durability == LOG_INTERVAL)
             log->dirty_since_ms = now_ms();
@@ -424,18 +471,20 @@ static int round_write(struct log *log)
     return err;
 }
 
-static int round_go_on(struct log *log)
+/* Writes the rest of the round, as far as there is room. */
+static int round_continue(struct log *log)
 {
     struct log_round *round = &log->round;
     int err = 0;
 
+    lv_assert(round->is_active);
     while (err == 0 && (round->is_built || round->wants_batch || round_record(log))) {
         if (!round->is_built) {
             err = make_room(log);
             if (err < 0)
                 break;
             round_build(log);
-            put_batch(log);
+            round_put_batch(log);
             round->is_built = true;
         }
         err = round_write(log);
@@ -456,7 +505,7 @@ uint64_t log_writer_due_ms(const struct log *log)
     return now < due ? due - now : 0;
 }
 
-/* A floor is synced in every mode: files are removed because of it. */
+/* A floor is synced in every mode, since files are removed because of it. */
 static bool must_sync(const struct log *log)
 {
     return log->options.durability == LOG_SYNC ||
@@ -481,16 +530,15 @@ enum log_progress log_writer_round(struct log *log)
     struct log_position before = {log->current.number, log->offset};
     int err;
 
-    log_writer_say_space(log);
-    if (!log->round.is_active && !round_begin(log)) {
+    log_writer_report_space(log);
+    if (!log->round.is_active && !round_begin(log))
         return log_writer_due_ms(log) == 0 ? sync_and_answer(log) : LOG_IDLE;
-    }
     if (atomic_load(&log->failure) < 0) {
         round_answer(log, atomic_load(&log->failure));
         return LOG_WORKED;
     }
-    err = round_go_on(log);
-    log_writer_say_space(log);
+    err = round_continue(log);
+    log_writer_report_space(log);
     if (log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
         return log_position_is_before(before,
                                       (struct log_position){log->current.number, log->offset})
@@ -508,22 +556,24 @@ enum log_progress log_writer_round(struct log *log)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* A batch record that says that everything before it is synced makes damage to the last records
- * recognisable as what it is: without it they might as well have been torn by a crash. */
+/* The last batch record says that everything before it is synced. So damage to the last records is
+ * recognised as damage, which else would look like a write that a crash has torn. */
 void log_writer_finish(struct log *log)
 {
-    int err = log->is_dirty ? writer_sync(log) : 0;
+    int err;
 
+    lv_assert(!log->has_threads && !log->round.is_active);
+    err = log->is_dirty ? writer_sync(log) : 0;
     if (err == 0 && log->offset + LOG_BATCH_BYTES <= file_limit(log)) {
         log->round.part_count = 1;
         log->round.parts[0] = (struct iovec){log->round.batch, LOG_BATCH_BYTES};
         log->round.bytes = LOG_BATCH_BYTES;
-        put_batch(log);
+        round_put_batch(log);
         add_padding(log);
         err = round_write(log);
         if (err == 0)
             err = writer_sync(log);
     }
     if (err < 0 && !log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
-        log_writer_fail(log, err, "ending");
+        log_writer_fail(log, err, "closing");
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "store/log_private.h"
 
 static void a_full_disk_stops_the_log_and_loses_nothing(void **state)
 {
@@ -91,6 +92,36 @@ static void nothing_safe_is_lost_whichever_disk_call_fails(void **state)
             run_with_failure(n, errors[e]);
 }
 
+/* Without the world's steps, in which the writer takes the small file at once. */
+static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **state)
+{
+    struct world *w = world_create();
+    uint8_t body[1000] = {0};
+    enum log_progress progress = LOG_WORKED;
+
+    (void)state;
+    world_write(w, 0, 1);
+    disk_sim_set_room(w->sim, disk_sim_used(w->sim) + 3000);
+    for (uint64_t i = 1; i <= 20; i++)
+        world_enqueue_body(w, 0, 1, i, slice_of(body, sizeof body));
+    log_submit(log_stage(w->log, 0));
+    while (progress == LOG_WORKED)
+        progress = log_writer_round(w->log);
+    assert_int_equal(progress, LOG_BLOCKED); /* two files are full */
+    assert_true(log_files_keep(w->log));
+    assert_true(w->log->files.next.bytes < FILE_BYTES);
+    assert_false(log_files_keep(w->log));
+    assert_int_equal(w->log->files.next_error, ERR_NO_SPACE);
+    disk_sim_set_room(w->sim, UINT64_MAX);
+    assert_true(log_files_keep(w->log));
+    assert_int_equal(w->log->files.next_error, 0);
+    world_step(w);
+    assert_int_equal(w->safe[0], 2);
+    world_cut_power(w);
+    assert_int_equal(w->enqueues, 21);
+    world_free(w);
+}
+
 static void a_log_starts_on_a_full_disk_and_continues_in_its_reserve(void **state)
 {
     struct world *w = world_create();
@@ -118,6 +149,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_stops_the_log_and_loses_nothing),
         cmocka_unit_test(closing_on_a_full_disk_fails_the_remaining_tickets),
         cmocka_unit_test(nothing_safe_is_lost_whichever_disk_call_fails),
+        cmocka_unit_test(a_small_file_is_prepared_until_there_is_room_for_a_full_one),
         cmocka_unit_test(a_log_starts_on_a_full_disk_and_continues_in_its_reserve),
     };
 
