@@ -1,9 +1,9 @@
 /* What a front end (amqp/, and later others) builds its connections on.
  *
- * A front end speaks one protocol. Its connections each embed a `struct session`, which knows
+ * A front end speaks one protocol. Each of its connections embeds a `struct session`, which has
  * everything that does not depend on the protocol; the front end keeps the rest, reads and writes
- * the socket, and is called back through its `struct frontend`. Nothing in this room, and nothing
- * outside a front end, knows which front ends there are but the table in leveretd/.
+ * the socket, and is called back through its `struct frontend`. Which front ends there are is known
+ * to the table in leveretd/listeners.c alone.
  *
  *   STARTING -> RUNNING   session_enter_vhost(): the client has logged in and counts in its quotas
  *   RUNNING  -> ENDING    one side has said goodbye: its quotas are released, nothing holds it up
@@ -74,15 +74,15 @@ struct frontend {
                            const struct session_visitor *visitor, void *arg);
 };
 
-/* Why a session's socket is not read, and input that it has kept is not executed (STOP_DEFERRED:
- * this is, since that ends it). */
+/* Why a session's socket is not read. Input that it has kept is not executed either, except under
+ * STOP_DEFERRED, which ends when that input is executed. */
 enum session_stop {
     STOP_ALARM = 1,       /* it publishes, and memory or disk are short */
     STOP_HELD = 2,        /* it publishes to a queue whose home is behind */
-    STOP_DEFERRED = 4,    /* it keeps too much input that waits */
+    STOP_DEFERRED = 4,    /* it has kept too much input that waits */
     STOP_OUTPUT = 8,      /* its client does not read what it is sent */
     STOP_UNFINISHED = 16, /* its loop holds too much of messages that are not whole */
-    STOP_TURN = 32,       /* what it asks for has used up the turn: it goes on in the next one */
+    STOP_TURN = 32,       /* its commands have used up this turn: it goes on in the next one */
 };
 
 enum session_state {
@@ -94,8 +94,8 @@ enum session_state {
 
 enum { SESSION_MAGIC = 0x5e5510 };
 
-/* Embedded in a front end's connection, which reads its members, and writes none but through the
- * functions below. */
+/* Embedded in a front end's connection. The front end reads the members, and changes them through
+ * the functions below alone. */
 struct session {
     unsigned magic;
     enum session_state state;
@@ -115,13 +115,14 @@ struct session {
     char mechanism[16];
     struct slice client_properties; /* owned; raw table */
     struct session_tls tls;
+    bool has_ended; /* session_ended() was called */
 
     struct lv_list exclusive_queues; /* queue_add_owned() */
     struct loop_job queues_end;      /* deletes them, when they are many */
 
     /* pressure.c */
     size_t deferred_bytes;       /* of input that waits */
-    bool is_held_for_values;     /* STOP_HELD: also until the values are being stored (dedup.h) */
+    bool is_held_for_values;     /* STOP_HELD: also until values are stored in time (dedup.h) */
     struct queue *held_for;      /* STOP_HELD: until this queue's home has caught up; referenced */
     struct lv_list held_link;    /* in session_loop.held while STOP_HELD */
     struct lv_list blocked_link; /* in session_loop.blocked while STOP_ALARM */
@@ -135,8 +136,8 @@ struct session {
 
 /* --- its life: registry.c --------------------------------------------------------------------- */
 
-/* Registers a session that a client has begun, STARTING, with an id and a name. `s` is zeroed.
- * Sets the socket's watermarks and its send timeout. */
+/* Registers the session of a new connection, in state STARTING, and gives it an id and a name. `s`
+ * is zeroed. Sets the socket's watermarks and its send timeout. */
 void session_begin(struct session *s, const struct frontend *frontend,
                    struct session_server *server, struct loop *loop, struct net_conn *net,
                    const struct net_peer *peer);
@@ -146,92 +147,95 @@ void session_begin(struct session *s, const struct frontend *frontend,
  * Staying in a state is fine. */
 void session_enter(struct session *s, enum session_state next);
 
-/* It is GONE, and its channels and queues have ended or are about to: whatever holds it up is
- * forgotten, and the event exchange is told. Once. */
+/* Ends every stop of a session that is GONE, and emits its event. Called once, when its channels
+ * and queues have ended or are about to. */
 void session_ended(struct session *s);
 
-/* Leaves the registry and frees what the session owns, but not the struct. After session_ended(),
- * once nothing of it is under way. */
+/* Removes the session from the registry and frees what it owns, but not the struct. After
+ * session_ended(), once nothing of it is under way. */
 void session_free(struct session *s);
 
-/* What a listing says of it. Borrowed from the session. */
+/* Fills in what listings show of the session. Borrowed from it. */
 void session_get_facts(const struct session *s, struct session_facts *ret);
 
-/* The vhost's and the user's name; empty before it has one. */
+/* Return the name of the session's vhost or user, empty before it has one. */
 struct slice session_vhost_name(const struct session *s);
 struct slice session_user_name(const struct session *s);
 
 /* --- exclusive queues ------------------------------------------------------------------------- */
 
-/* The queue was declared as this session's alone, with its id. */
+/* Makes the session the owner of a queue that was declared as exclusive with its id. */
 void session_own_queue(struct session *s, struct queue *q);
-/* Deletes them, perhaps in slices. Returns false if frontend->queues_ended() follows: the session
- * must be kept until then. True when all are gone, and also while an earlier call's work is under
- * way. */
+/* Deletes the session's exclusive queues, perhaps in slices. Returns false if
+ * frontend->queues_ended() follows: the session must be kept until then. Returns true if all are
+ * deleted, or an earlier call is still deleting them. */
 bool session_end_queues(struct session *s);
 
 /* --- logging in: login.c ---------------------------------------------------------------------- */
 
-/* The client says who it is; the raw table is copied. Replaces what it said before. */
+/* Copies the client's properties, a raw table, in place of earlier ones. */
 void session_set_client_properties(struct session *s, struct slice properties);
 
-/* Checks name and password. True: s->identity is who it is. False: `reason` has got a text for the
- * log, with its NUL, never for the client. The event exchange is told either way. */
+/* Checks name and password, and emits an event. Returns true with s->identity set, or false with a
+ * NUL-terminated text in `reason`: for the log, never for the client. Once. */
 bool session_log_in(struct session *s, struct slice mechanism, struct slice user,
                     struct slice password, struct lv_buffer *reason);
 
 /* Enters the vhost: the session is RUNNING afterwards, and counts among the connections of the
- * node, of the vhost and of the user. False: the error (NOT_ALLOWED) says which limit is reached,
- * or that there is no such vhost, or that the user may not enter it. After session_log_in(). */
+ * node, the vhost and the user. Returns false if there is no such vhost, the user may not enter it,
+ * or a limit is reached; the error (NOT_ALLOWED) says which. After session_log_in(). */
 bool session_enter_vhost(struct session *s, struct slice vhost, struct broker_error *error);
 
-/* A channel, or what a protocol has instead, counts among its user's. False: the error
- * (NOT_ALLOWED) says that the limit is reached. */
+/* Counts a channel, or what a protocol has instead, among the user's. Returns false with the error
+ * (NOT_ALLOWED) if the limit is reached. After session_log_in(). */
 bool session_take_channel(struct session *s, struct broker_error *error);
+/* Undoes session_take_channel(). */
 void session_give_channel(struct session *s);
 
 /* --- pressure.c: when a session is not read --------------------------------------------------- */
 
-/* The socket is not read, for one reason more or less. Only a RUNNING session is stopped. */
+/* Stops the session for this reason; does nothing unless it is RUNNING. */
 void session_stop(struct session *s, enum session_stop why);
+/* Ends these reasons. With the last one the socket is read again, and kept input is executed later
+ * in this turn. */
 void session_go(struct session *s, unsigned whys);
-/* Stops it until the next turn. */
+/* Stops the session until the next turn. */
 void session_stop_for_turn(struct session *s);
-/* For every reason: the session is ending, and what its client says last must be read. */
+/* Ends every reason: the session is ending, and the client's last frames must be read. */
 void session_go_for_good(struct session *s);
 
-/* Stops a session that publishes while an alarm is on, and has the client told. */
+/* Stops a session that publishes while an alarm is on, and has its front end tell the client. */
 void session_block(struct session *s);
 
-/* Stops it until the home of a queue it publishes to has caught up. */
+/* Stops the session until the home of this queue, to which it publishes, has caught up. */
 void session_hold(struct session *s, struct queue *q);
-/* The same, and until the values that exchanges have seen are being stored in time. */
+/* Like session_hold(), and also until the values that exchanges have seen are stored in time. */
 void session_hold_for_values(struct session *s, struct queue *q);
 
-/* Input that waits is kept, or is executed: stops the session above a mark, and lets it go
- * again. */
+/* Counts bytes of input that are kept (`more`), or executed or dropped (`less`). Above a mark the
+ * session stops, below a lower one it goes on. */
 void session_count_deferred(struct session *s, size_t more, size_t less);
 
-/* Output was added that no consumer's window limits: stops the session above a mark. session_go(s,
- * STOP_OUTPUT) when the socket has drained. */
+/* Stops the session if its unwritten output is above a mark. Called after output was added that no
+ * consumer's window limits. session_go(s, STOP_OUTPUT) follows when the socket has drained. */
 void session_watch_output(struct session *s);
 
-/* What was just done for it has cost this many units (loop.h: work in slices). When that uses up
- * the turn's, the session stops until the next one. */
+/* Charges the turn this many units for what was just done for the session (loop.h: work in slices).
+ * If that uses the turn up, the session stops until the next one. */
 static inline void session_charge(struct session *s, unsigned units)
 {
     if (units > 0 && !loop_charge(s->loop, units))
         session_stop_for_turn(s);
 }
 
-/* Whether input that was kept may be executed. */
+/* Returns whether input that was kept may be executed. */
 static inline bool session_executes(const struct session *s)
 {
     return (s->stops & ~(unsigned)STOP_DEFERRED) == 0;
 }
 
-/* Whether these alarms hold up whoever publishes. The store's alone does not: a failed disk
- * refuses what is persistent, and then its publisher is held up, and nobody else. */
+/* Returns whether these alarms stop all publishers. The store's alarm alone does not: with a failed
+ * disk, persistent messages are refused and their publishers stopped, but no others. */
 static inline bool alarms_hold(unsigned alarms)
 {
     return (alarms & ~(unsigned)BROKER_ALARM_STORE) != 0;
@@ -242,24 +246,24 @@ static inline unsigned session_alarms(const struct session *s)
     return atomic_load_explicit(&s->server->broker->alarms, memory_order_relaxed);
 }
 
-/* --- unfinished.c: messages that are not whole, and the bounds of what they may take ---------- */
+/* --- unfinished.c: the limits on room for messages that are not whole ------------------------- */
 
-/* How much room a message should have of which `least` bytes must fit now, that has `has` bytes of
- * room and will need `whole` in the end. */
+/* Returns how much room, in bytes, a message should get: `least` must fit now, it has `has`, and it
+ * will need `whole` in the end. */
 uint64_t session_unfinished_room(const struct session *s, uint64_t has, uint64_t whole,
                                  uint64_t least);
-/* Room of unfinished messages has been taken, or is given back: they are whole, or dropped. */
+/* Count room that unfinished messages have taken, or give back as they are whole or dropped. */
 void session_unfinished_add(struct session *s, uint64_t bytes);
 void session_unfinished_drop(struct session *s, uint64_t bytes);
-/* After session_unfinished_add(): false when the session holds more than one may, of which
- * `of_this` is the room of the message that grew; the error says so. Else stops it if its loop
- * holds too much. */
+/* Called after session_unfinished_add(). Returns false with the error if the session holds more
+ * than one session may; `of_this` is the room of the message that grew. Else stops the session if
+ * its loop holds too much. */
 bool session_unfinished_check(struct session *s, uint64_t of_this, struct broker_error *error);
 
 /* --- session_log.c ---------------------------------------------------------------------------- */
 
-/* Whom a line is about: "10.0.0.7:51044 -> 10.0.0.1:5672 'shop' (user 'ann', vhost '/')", with
- * the client's connection_name. What is not known yet is left out. */
+/* How a log line names a session: "10.0.0.7:51044 -> 10.0.0.1:5672 'shop' (user 'ann', vhost '/')",
+ * with the client's connection_name. What is not known yet is left out. */
 struct session_title {
     char text[800];
 };
@@ -269,25 +273,25 @@ const char *session_title(const struct session *s, struct session_title *room);
 
 /* --- tracing.c: the firehose (broker/trace.h); only while the vhost is traced ----------------- */
 
-/* A message has been routed and is about to go; it came on this channel. */
+/* Copies a message that was published on this channel and is about to be sent by the route. */
 void session_trace_publish(struct session *s, uint16_t channel, const struct delivery *message,
                            struct slice bcc, const struct route *route);
-/* A message is being sent to the client, from this queue. */
+/* Copies a message that is being sent to the client from this queue. */
 void session_trace_delivery(struct session *s, uint16_t channel, struct slice queue,
                             const struct delivery *message);
-/* Holds a publisher whose copies come faster than the trace's queues can take them. */
+/* Holds the session if a queue that copies of what it publishes go to is behind. */
 void session_hold_for_trace(struct session *s, struct slice exchange);
 
-/* --- session_events.c: what is told to the event exchange (message/events.h) ------------------ */
+/* --- session_events.c: events of sessions (message/events.h) ---------------------------------- */
 
-/* It is RUNNING, and its facts are known. */
+/* Called when the session is RUNNING, and its facts are known. */
 void session_event_created(struct session *s);
 void session_event_channel_created(struct session *s, uint16_t channel);
 void session_event_channel_closed(struct session *s, uint16_t channel);
 /* `prefetch`: the channel's count. */
 void session_event_consumer_created(struct session *s, uint16_t channel, uint32_t prefetch,
                                     const struct consumer *c);
-/* by_client: the client has cancelled it; else it went with its channel or queue. */
+/* by_client: the client has cancelled it; else it ended with its channel or queue. */
 void session_event_consumer_deleted(struct session *s, uint16_t channel, const struct consumer *c,
                                     bool by_client);
 

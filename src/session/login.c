@@ -1,8 +1,8 @@
-/* From "who is there" into a vhost: logging in, and the limits on how many sessions may be in.
+/* Logging in, entering a vhost, and the limits on how many sessions may.
  *
- * A session that enters a vhost counts in three quotas: the node's, the vhost's and its user's. It
- * is counted before the count is compared with the limit, so two never get the last connection. It
- * counts for as long as it is RUNNING. */
+ * A session that enters a vhost counts in three quotas: the node's, the vhost's and its user's, for
+ * as long as it is RUNNING. It is counted before the count is compared with the limit, so two
+ * sessions never get the last connection. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -12,10 +12,11 @@
 #include "topology/vhost.h"
 #include "wire/wire.h"
 
-/* --- who it is -------------------------------------------------------------------------------- */
+/* --- logging in ------------------------------------------------------------------------------- */
 
 void session_set_client_properties(struct session *s, struct slice properties)
 {
+    session_assert_home(s);
     free((void *)s->client_properties.p);
     s->client_properties = SLICE_EMPTY;
     if (properties.n > 0)
@@ -26,6 +27,7 @@ void session_set_client_properties(struct session *s, struct slice properties)
 bool session_log_in(struct session *s, struct slice mechanism, struct slice user,
                     struct slice password, struct lv_buffer *reason)
 {
+    session_assert_home(s);
     lv_assert(!s->identity && mechanism.n < sizeof s->mechanism);
     memcpy(s->mechanism, mechanism.p, mechanism.n);
     s->mechanism[mechanism.n] = '\0';
@@ -73,7 +75,7 @@ static bool quota_take_user(struct session *s, struct broker_error *error)
         SLICE_ARG(session_user_name(s)), limit);
 }
 
-/* All three, or none. */
+/* Takes all three, or none. */
 static bool quotas_take(struct session *s, struct vhost *vhost, struct broker_error *error)
 {
     if (!quota_take_node(s, error))
@@ -89,7 +91,8 @@ static bool quotas_take(struct session *s, struct vhost *vhost, struct broker_er
 
 static void quotas_release(struct session *s, struct vhost *vhost)
 {
-    atomic_fetch_sub(&s->server->connections_entered, 1);
+    int64_t before = atomic_fetch_sub(&s->server->connections_entered, 1);
+    lv_assert(before > 0);
     vhost_give_connection(vhost);
     auth_give(s->identity, AUTH_LIMIT_CONNECTIONS);
 }
@@ -102,7 +105,8 @@ void session_release_quotas(struct session *s)
 bool session_enter_vhost(struct session *s, struct slice name, struct broker_error *error)
 {
     struct vhost *vhost = vhost_find(&s->server->broker->topology, name);
-    lv_assert(s->identity && !s->vhost);
+    session_assert_home(s);
+    lv_assert(s->state == SESSION_STARTING && s->identity && !s->vhost);
     if (!vhost)
         return broker_refuse_connection(error, REPLY_NOT_ALLOWED, "vhost %.*s not found",
                                         SLICE_ARG(name));
@@ -125,6 +129,8 @@ bool session_enter_vhost(struct session *s, struct slice name, struct broker_err
 bool session_take_channel(struct session *s, struct broker_error *error)
 {
     int64_t limit;
+    session_assert_home(s);
+    lv_assert(s->identity);
     if (!auth_take(s->identity, AUTH_LIMIT_CHANNELS, &limit))
         return broker_refuse_connection(
             error, REPLY_NOT_ALLOWED,
@@ -137,6 +143,7 @@ bool session_take_channel(struct session *s, struct broker_error *error)
 
 void session_give_channel(struct session *s)
 {
+    session_assert_home(s);
     auth_give(s->identity, AUTH_LIMIT_CHANNELS);
     COUNT(channels_closed);
 }

@@ -1,4 +1,4 @@
-/* Random names: 128 bits are enough that no two are ever the same. */
+/* Random names: 128 bits, so that no two are ever the same. */
 #include "session/names.h"
 
 #include <openssl/rand.h>

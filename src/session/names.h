@@ -1,4 +1,4 @@
-/* Names that the server makes up: amq.gen-... for queues, amq.ctag-... for consumers. */
+/* Generated names: amq.gen-... for queues, amq.ctag-... for consumers. */
 #ifndef LEVERET_SESSION_NAMES_H
 #define LEVERET_SESSION_NAMES_H
 
@@ -8,8 +8,8 @@
 
 enum { RANDOM_NAME_BYTES = 22, GENERATED_NAME_MAX = 64 };
 
-/* The prefix and 22 characters of base64url, 128 random bits, into `name`. Not for secrets that
- * must outlive the process. Any thread. */
+/* Writes the prefix and 22 characters of base64url (128 random bits) into `name`, and returns them.
+ * Not for secrets that must outlive the process. Any thread. */
 struct slice name_generate(const char *prefix, char name[GENERATED_NAME_MAX]);
 
 #endif

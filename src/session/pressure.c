@@ -1,21 +1,22 @@
 /* Back pressure: when a session's socket is not read, why, and until when.
  *
  *   (1) `stops` has every reason; the socket is paused while there is one.
- *   (2) Input that came before and is kept by the front end is not executed either, except that
- *       STOP_DEFERRED alone does not hold it up.
- *   (3) Only a RUNNING session is stopped. One that is ending is read, for the sake of the client's
- *       last word.
+ *   (2) Input that came before and is kept by the front end is not executed either, except under
+ *       STOP_DEFERRED alone.
+ *   (3) Only a RUNNING session is stopped. One that is ending is read, for the client's last
+ * frames.
  *
- * A peer whose session an alarm stops may go away unnoticed, since its end of input lies behind
- * bytes that nobody reads; and what it holds (unacknowledged messages, a transaction) may be what
- * fills the memory. So the kernel is asked now and then what has become of it. */
+ * The peer of a session that an alarm stops may disconnect unnoticed, since the end of its input is
+ * behind bytes that are not read; and what the session holds (unacknowledged messages, a
+ * transaction) may be what fills the memory. So from time to time the kernel is asked whether the
+ * peer is still there. */
 #include "base/log.h"
 #include "queue/queue.h"
 #include "session/session_private.h"
 #include "topology/dedup.h"
 
 enum {
-    HELD_LOOK_MS = 1, /* between two looks whether a home has caught up */
+    HELD_LOOK_MS = 1, /* between two looks whether the homes have caught up */
     BLOCKED_LOOK_MS = 2000,
     DEFERRED_BYTES_HIGH = 256 * 1024,
     DEFERRED_BYTES_LOW = 64 * 1024,
@@ -25,7 +26,7 @@ enum {
 
 void session_stop(struct session *s, enum session_stop why)
 {
-    lv_assert(session_is_at_home(s->loop));
+    session_assert_home(s);
     if (s->stops & why || s->state != SESSION_RUNNING)
         return;
     if (s->stops == 0)
@@ -35,7 +36,7 @@ void session_stop(struct session *s, enum session_stop why)
 
 void session_go(struct session *s, unsigned whys)
 {
-    lv_assert(session_is_at_home(s->loop));
+    session_assert_home(s);
     unsigned before = s->stops;
     s->stops &= ~whys;
     if (before == 0 || !s->net)
@@ -51,6 +52,7 @@ void session_go(struct session *s, unsigned whys)
 /* The session may have ended afterwards. */
 static void input_execute(struct session *s)
 {
+    session_assert_home(s);
     if (s->frontend->execute)
         s->frontend->execute(s);
 }
@@ -77,8 +79,8 @@ void session_stop_for_turn(struct session *s)
     loop_job_start(s->loop, &s->home->go_on);
 }
 
-/* Lets the first session go on, in this slice: what it asks for is charged to the slice. */
-static bool go_on(struct loop *loop, struct loop_job *job)
+/* Lets the first session go on, in this slice, which is charged for what the session does. */
+static bool next_turn_go_on(struct loop *loop, struct loop_job *job)
 {
     (void)loop;
     struct session_loop *home = lv_container_of(job, struct session_loop, go_on);
@@ -105,6 +107,7 @@ void session_hold_for_values(struct session *s, struct queue *q)
 
 void session_hold(struct session *s, struct queue *q)
 {
+    session_assert_home(s);
     if (s->held_for || s->state != SESSION_RUNNING)
         return;
     s->held_for = queue_ref(q);
@@ -114,7 +117,7 @@ void session_hold(struct session *s, struct queue *q)
         loop_timer_start(s->loop, &s->home->held_timer, HELD_LOOK_MS);
 }
 
-static void forget_hold(struct session *s)
+static void hold_forget(struct session *s)
 {
     lv_list_remove(&s->held_link);
     s->is_held_for_values = false;
@@ -122,32 +125,34 @@ static void forget_hold(struct session *s)
         queue_unref(&s->held_for);
 }
 
-static bool is_to_be_held(const struct session *s)
+static bool hold_goes_on(const struct session *s)
 {
+    lv_assert(s->held_for && s->stops & STOP_HELD);
     return queue_is_behind(s->held_for) ||
            (s->is_held_for_values && dedup_is_behind(&s->server->broker->topology));
 }
 
-static void look_at_held(struct loop *loop, struct loop_timer *timer)
+static void held_look(struct loop *loop, struct loop_timer *timer)
 {
     struct session_loop *home = lv_container_of(timer, struct session_loop, held_timer);
     struct lv_list *it, *after;
     lv_list_each (it, after, &home->held) {
         struct session *s = lv_list_item(it, struct session, held_link);
-        if (is_to_be_held(s))
+        if (hold_goes_on(s))
             continue;
-        forget_hold(s);
+        hold_forget(s);
         session_go(s, STOP_HELD);
     }
     if (!lv_list_is_empty(&home->held))
         loop_timer_start(loop, timer, HELD_LOOK_MS);
 }
 
-/* --- input that waits, output that is unread -------------------------------------------------- */
+/* --- input that waits, output that is not written --------------------------------------------- */
 
 void session_count_deferred(struct session *s, size_t more, size_t less)
 {
     s->deferred_bytes += more;
+    lv_assert(s->deferred_bytes >= less);
     s->deferred_bytes -= less;
     if (s->deferred_bytes > DEFERRED_BYTES_HIGH)
         session_stop(s, STOP_DEFERRED);
@@ -191,35 +196,36 @@ void session_block(struct session *s)
 
 void session_unblock(struct session *s)
 {
+    lv_assert(s->stops & STOP_ALARM);
     lv_list_remove(&s->blocked_link);
     if (s->frontend->unblocked)
         s->frontend->unblocked(s);
     session_go(s, STOP_ALARM);
 }
 
-static bool holds_anything(const struct session *s)
+static bool session_holds_anything(const struct session *s)
 {
     return s->frontend->holds_anything && s->frontend->holds_anything(s);
 }
 
-/* What a peer that has said goodbye has sent before is taken once the alarm ends, unless it holds
- * something meanwhile. One that has vanished with bytes under way cannot say goodbye: its machine
- * refuses what we send to probe it, and the next look finds that out. */
-static void look_after(struct session *s)
+/* Looks at the peer of a blocked session. If it has closed the connection, what it sent before is
+ * taken once the alarm ends, unless the session holds something: then it is closed now. A peer that
+ * has vanished without closing is probed: its machine refuses that, and the next look finds out. */
+static void blocked_look_at(struct session *s)
 {
     enum net_peer_state peer = net_look_at_peer(s->net);
-    if (peer == NET_PEER_RESET || (peer == NET_PEER_ENDED && holds_anything(s)))
+    if (peer == NET_PEER_RESET || (peer == NET_PEER_ENDED && session_holds_anything(s)))
         net_close(s->net, false);
     else if (peer == NET_PEER_THERE && net_unwritten(s->net) == 0 && s->frontend->probe)
         s->frontend->probe(s);
 }
 
-static void look_at_blocked(struct loop *loop, struct loop_timer *timer)
+static void blocked_look(struct loop *loop, struct loop_timer *timer)
 {
     struct session_loop *home = lv_container_of(timer, struct session_loop, blocked_timer);
     struct lv_list *it, *after;
     lv_list_each (it, after, &home->blocked)
-        look_after(lv_list_item(it, struct session, blocked_link));
+        blocked_look_at(lv_list_item(it, struct session, blocked_link));
     if (!lv_list_is_empty(&home->blocked))
         loop_timer_start(loop, timer, BLOCKED_LOOK_MS);
 }
@@ -228,7 +234,7 @@ static void look_at_blocked(struct loop *loop, struct loop_timer *timer)
 
 void session_go_for_good(struct session *s)
 {
-    forget_hold(s);
+    hold_forget(s);
     lv_list_remove(&s->blocked_link);
     lv_list_remove(&s->next_turn_link);
     session_go(s, ~0u);
@@ -249,8 +255,8 @@ void pressure_init(struct session_loop *home)
     lv_list_init(&home->blocked);
     lv_list_init(&home->resumed);
     lv_list_init(&home->next_turn);
-    loop_job_init(&home->go_on, go_on);
-    loop_timer_init(&home->held_timer, look_at_held);
-    loop_timer_init(&home->blocked_timer, look_at_blocked);
+    loop_job_init(&home->go_on, next_turn_go_on);
+    loop_timer_init(&home->held_timer, held_look);
+    loop_timer_init(&home->blocked_timer, blocked_look);
     loop_task_init(&home->resume, execute_resumed);
 }

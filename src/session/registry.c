@@ -1,5 +1,5 @@
-/* The registry: the sessions of each loop, their ids and names, their states, and what is said to
- * all of them at once.
+/* The registry: the sessions of each loop, their ids, names and states, and what is done with all
+ * of them at once.
  *
  *   (1) An id is this loop's count of sessions, times LOOPS_MAX, and the loop's index: no two
  *       sessions of the process ever have the same one. Exclusive queues and pids in listings
@@ -22,8 +22,8 @@ struct loop_slot session_slot;
 static struct session_loop *loop_of(const struct loop *loop)
 {
     struct session_loop *home = loop_slot(loop, &session_slot);
-    lv_assert(home->loop == loop);
-    lv_assert(session_is_at_home(loop));
+    lv_assert(home && home->loop == loop);
+    lv_assert(loop_is_here(loop));
     return home;
 }
 
@@ -31,7 +31,7 @@ static bool end_queues_job(struct loop *loop, struct loop_job *job);
 
 /* --- a session's life ------------------------------------------------------------------------- */
 
-static char *make_name(const struct net_peer *peer)
+static char *session_name_make(const struct net_peer *peer)
 {
     struct lv_buffer name = {0};
     lv_buffer_printf(&name, "%s:%u -> %s:%u", peer->peer.text, peer->peer.port, peer->local.text,
@@ -45,6 +45,7 @@ void session_begin(struct session *s, const struct frontend *frontend,
 {
     struct session_loop *home = loop_of(loop);
     lv_assert(home->server == server);
+    lv_assert(s->magic == 0 && s->state == SESSION_STARTING); /* zeroed */
     s->magic = SESSION_MAGIC;
     s->frontend = frontend;
     s->server = server;
@@ -53,7 +54,7 @@ void session_begin(struct session *s, const struct frontend *frontend,
     s->net = net;
     s->id = (home->last_id += LOOPS_MAX) | loop_index(loop);
     s->peer = *peer;
-    s->name = make_name(peer);
+    s->name = session_name_make(peer);
     s->connected_at_ms = loop_wall_ms(loop);
     lv_list_init(&s->exclusive_queues);
     loop_job_init(&s->queues_end, end_queues_job);
@@ -81,10 +82,11 @@ static const unsigned session_moves[] = {
 void session_enter(struct session *s, enum session_state next)
 {
     enum session_state before = s->state;
-    lv_assert(s->magic == SESSION_MAGIC && session_is_at_home(s->loop));
+    session_assert_home(s);
     if (before == next)
         return;
     lv_assert(session_moves[before] & 1u << next);
+    lv_assert(next != SESSION_RUNNING || s->vhost); /* session_enter_vhost() */
     s->state = next;
     if (before == SESSION_RUNNING)
         session_release_quotas(s);
@@ -94,14 +96,16 @@ void session_enter(struct session *s, enum session_state next)
 
 void session_ended(struct session *s)
 {
-    lv_assert(s->state == SESSION_GONE);
+    lv_assert(s->state == SESSION_GONE && !s->has_ended);
+    s->has_ended = true;
     session_go_for_good(s);
     session_event_closed(s);
 }
 
 void session_free(struct session *s)
 {
-    lv_assert(s->state == SESSION_GONE);
+    session_assert_home(s);
+    lv_assert(s->has_ended && s->home->count > 0);
     lv_assert(lv_list_is_empty(&s->exclusive_queues));
     lv_assert(s->unfinished_bytes == 0);
     lv_list_remove(&s->link);
@@ -121,10 +125,11 @@ enum { QUEUE_UNITS = 4 }; /* what deleting one costs (loop.h: work in slices) */
 
 void session_own_queue(struct session *s, struct queue *q)
 {
+    session_assert_home(s);
     queue_add_owned(&s->exclusive_queues, q);
 }
 
-/* As far as the slice goes. True when all exclusive queues are gone. */
+/* Deletes exclusive queues until the slice is used up. Returns whether all are deleted. */
 static bool end_queues(struct session *s)
 {
     struct queue *q;
@@ -148,6 +153,7 @@ static bool end_queues_job(struct loop *loop, struct loop_job *job)
 
 bool session_end_queues(struct session *s)
 {
+    session_assert_home(s);
     if (loop_job_is_under_way(&s->queues_end) || end_queues(s))
         return true;
     loop_job_start(s->loop, &s->queues_end);
@@ -158,6 +164,7 @@ bool session_end_queues(struct session *s)
 
 void sessions_start(struct loops *loops, struct session_server *server)
 {
+    lv_assert(!loop_current()); /* before the loops start */
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct session_loop *home = lv_calloc(1, sizeof *home);
         home->server = server;
@@ -171,6 +178,7 @@ void sessions_start(struct loops *loops, struct session_server *server)
 
 void sessions_stop(struct loops *loops)
 {
+    lv_assert(!loop_current()); /* the loops have stopped */
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct loop *loop = loops_at(loops, i);
         struct session_loop *home = loop_slot(loop, &session_slot);
@@ -186,7 +194,7 @@ size_t sessions_count(struct loop *loop)
     return loop_of(loop)->count;
 }
 
-/* Each session of the loop; the current one may be freed meanwhile. */
+/* Walks the sessions of the loop; the current one may be freed meanwhile. */
 #define SESSIONS_EACH(s, loop)                                                                     \
     for (struct lv_list *list_ = &loop_of(loop)->sessions, *it_ = list_->next,                     \
                         *after_ = it_->next;                                                       \
@@ -197,7 +205,7 @@ void sessions_alarms_changed(struct loop *loop)
 {
     struct session_loop *home = loop_of(loop);
     struct lv_list *it, *after;
-    /* Who needs what the alarms that are left hold up is blocked again by its next publish. */
+    /* A session that the remaining alarms stop is blocked again by its next publish. */
     if (alarms_hold(atomic_load(&home->server->broker->alarms)))
         return;
     lv_list_each (it, after, &home->blocked)

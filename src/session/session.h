@@ -2,12 +2,12 @@
  * it.
  *
  * A session is one client's connection. It lives on the loop that accepted it, and is registered
- * there under an id that no other session of the process has, whatever its protocol. This door
- * serves whoever runs the broker (leveretd/) or asks about it (control/): setting up, closing,
- * alarms, listings. What a front end needs to make sessions is in frontend.h.
+ * there under an id that is unique in the process, whatever its protocol. This header is for those
+ * who run the broker (leveretd/) or manage it (manage/): setting up, closing, alarms, listings.
+ * What a front end needs to make sessions is in frontend.h.
  *
- * Functions that take a loop are called on that loop's thread and mean its own sessions; whoever
- * means all sessions mails every loop. */
+ * Functions that take a loop are called on that loop's thread and act on its sessions alone: for
+ * all sessions, mail every loop. */
 #ifndef LEVERET_SESSION_SESSION_H
 #define LEVERET_SESSION_SESSION_H
 
@@ -15,10 +15,10 @@
 #include "broker/broker.h"
 #include "net/net.h"
 
-/* What the operator decides. Strings are borrowed for the life of the server. What is atomic may be
- * changed by a reload at any time, one by one. */
+/* The configuration of sessions. Strings are borrowed for the life of the server. A reload changes
+ * the atomic members at any time, one by one. */
 struct session_settings {
-    const char *_Atomic product; /* what clients are told: "RabbitMQ" unless configured */
+    const char *_Atomic product; /* sent to clients: "RabbitMQ" unless configured */
     const char *_Atomic version; /* "3.13.x" unless configured */
     const char *leveret_version;
     const char *platform;
@@ -31,17 +31,17 @@ struct session_settings {
     _Atomic uint32_t send_timeout_ms;         /* of connections to come; 15000; 0: none */
     _Atomic uint64_t message_bytes_max;       /* 134217728 */
     _Atomic uint64_t unfinished_bytes_max;    /* a loop's, of messages that are not whole */
-    _Atomic int64_t connections_max;          /* that have entered a vhost; below 0: no limit */
-    _Atomic bool qos_reaches_running; /* basic.qos without global: also to consumers that run */
-    _Atomic bool forgets_histories;   /* a header x-death that a client publishes is taken away */
+    _Atomic int64_t connections_max;          /* that are in a vhost; negative: no limit */
+    _Atomic bool qos_reaches_running; /* basic.qos without global also limits existing consumers */
+    _Atomic bool forgets_histories;   /* a header x-death that a client publishes is removed */
 };
 
-/* One per process. Fields but those settings are fixed before loops_start(). */
+/* One per process. All but the atomic members are fixed before loops_start(). */
 struct session_server {
     struct broker *broker;
     struct auth *auth;
     struct session_settings settings;
-    _Atomic int64_t connections_entered; /* a vhost, and not left it */
+    _Atomic int64_t connections_entered; /* that are in a vhost */
 };
 
 /* --- the life of the process ------------------------------------------------------------------ */
@@ -57,15 +57,15 @@ void sessions_stop(struct loops *loops);
 /* Returns the number of sessions on this loop, including those that are closing. */
 size_t sessions_count(struct loop *loop);
 
-/* An alarm came or went (broker->alarms has been changed already): sessions that no alarm holds up
- * any longer go on, and are told. */
+/* Lets sessions that no alarm stops any longer go on, and has their clients told. Called when
+ * broker->alarms has changed. */
 void sessions_alarms_changed(struct loop *loop);
 
-/* broker->topology.consumer_timeout_ms has been changed: it holds for what is outstanding, too. */
+/* Applies a changed broker->topology.consumer_timeout_ms, also to outstanding deliveries. */
 void sessions_timeouts_changed(struct loop *loop);
 
-/* This user's permissions have been changed: its consumers of queues that it may no longer read are
- * cancelled. */
+/* Cancels this user's consumers of queues that it may no longer read. Called when its permissions
+ * have changed. */
 void sessions_permissions_changed(struct loop *loop, struct slice user);
 
 /* --- closing ---------------------------------------------------------------------------------- */
@@ -73,7 +73,7 @@ void sessions_permissions_changed(struct loop *loop, struct slice user);
 /* Closes every session of the loop. The client is told 320 `CONNECTION_FORCED - reason`, or what
  * its protocol has for that. */
 void sessions_close_all(struct loop *loop, const char *reason);
-/* Closes the session with this id. False if it is not on this loop. */
+/* Closes the session with this id. Returns false if it is not on this loop. */
 bool sessions_close(struct loop *loop, uint64_t id, const char *reason);
 /* Closes every session on this vhost (which is being deleted) or of this user (who was deleted). An
  * empty name means any. */
@@ -82,7 +82,7 @@ void sessions_close_matching(struct loop *loop, struct slice vhost, struct slice
 
 /* --- listings: visitors must not keep the pointers -------------------------------------------- */
 
-/* What there is to say about a connection's encryption; empty texts where there is none. */
+/* A connection's encryption; the texts are empty if there is none. */
 struct session_tls {
     bool is_on;
     struct slice protocol;
@@ -113,7 +113,7 @@ struct session_facts {
     uint64_t received_bytes;
     uint64_t sent_bytes;
     uint64_t unwritten_bytes;
-    uint64_t reads, writes; /* of the socket, that had bytes */
+    uint64_t reads, writes; /* of the socket, with bytes */
 };
 
 struct session_channel_facts {
@@ -139,7 +139,7 @@ struct session_consumer_facts {
     struct slice tag;
     bool no_ack;
     bool exclusive;
-    bool is_active;       /* its turn can come */
+    bool is_active;       /* it may be delivered to */
     const char *activity; /* up, single_active, waiting */
     uint32_t prefetch_count;
     int64_t priority;

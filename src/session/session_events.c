@@ -1,4 +1,4 @@
-/* What sessions have to say to the event exchange (message/events.h). */
+/* The events of sessions (message/events.h). */
 #include "message/events.h"
 #include "queue/queue.h"
 #include "session/session_private.h"
@@ -14,7 +14,7 @@ static struct event_field actor_of(const struct session *s)
     return EVENT_STR("user_who_performed_action", session_user_name(s));
 }
 
-/* The name that the client gave itself. */
+/* Returns the name that the client gave itself, or EVENT_NONE. */
 static struct event_field provided_name_of(const struct session *s)
 {
     struct slice name;

@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "session/frontend.h"
 #include "wire/table.h"
 
 enum { CLIENT_NAME_BYTES_MAX = 128 };
 
+/* Returns the name that the client gave itself, cut, or nothing. */
 static struct slice client_name(const struct session *s)
 {
     struct slice name;
@@ -31,6 +33,7 @@ static void title_put(struct session_title *title, const char *format, ...)
 const char *session_title(const struct session *s, struct session_title *room)
 {
     struct slice name = client_name(s);
+    lv_assert(room->text[0] == '\0');
     title_put(room, "%s", s->name);
     if (name.n > 0)
         title_put(room, " '%.*s'", SLICE_ARG(name));

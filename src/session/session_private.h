@@ -28,45 +28,52 @@ struct session_loop {
     struct lv_list unfinished; /* struct session.unfinished_link */
     uint64_t unfinished_bytes; /* of all */
     size_t unfinished_stops;   /* sessions with STOP_UNFINISHED */
-    uint64_t first_id;         /* of the first holder, when its time began ... */
-    uint64_t first_received;   /* ... and what it had sent by then */
+    uint64_t first_id;         /* of the first holder, when first_timer was started */
+    uint64_t first_received;   /* bytes it had sent by then */
     struct loop_timer first_timer;
 };
 
-/* On the thread of a loop it must be this one. Elsewhere (tests, the end of the process) none
- * runs. */
-static inline bool session_is_at_home(const struct loop *loop)
+/* Returns whether the caller is on this loop, or no loop runs: before the start, after the stop. */
+static inline bool loop_is_here(const struct loop *loop)
 {
     const struct loop *here = loop_current();
     return !here || here == loop;
 }
 
+/* The caller runs on the session's loop. */
+static inline void session_assert_home(const struct session *s)
+{
+    lv_assert(s->magic == SESSION_MAGIC);
+    lv_assert(loop_is_here(s->loop));
+}
+
 /* --- registry.c ------------------------------------------------------------------------------- */
 
-/* STARTING, RUNNING: closes it for this reason, in its protocol's way. */
+/* Has the front end close the session with this code and text. */
 void session_close_for(struct session *s, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 
-/* Takes the session, which is RUNNING, out of the quotas of the node, its vhost and its user. */
+/* Releases what a session that was RUNNING takes of the quotas of the node, its vhost and its
+ * user. */
 void session_release_quotas(struct session *s);
 
 /* --- pressure.c, unfinished.c: what a loop keeps for them ------------------------------------- */
 
 void pressure_init(struct session_loop *home);
 void pressure_free(struct session_loop *home);
-/* No alarm holds it up any longer. */
+/* Lets a session that session_block() has stopped go on, and tells its front end. */
 void session_unblock(struct session *s);
 void unfinished_init(struct session_loop *home);
 void unfinished_free(struct session_loop *home);
 
 /* --- session_events.c ------------------------------------------------------------------------- */
 
-/* user.authentication.success, or .failure with the reason. */
+/* Emits user.authentication.success, or .failure with the reason. */
 void session_event_login(struct session *s, struct slice user, struct slice mechanism,
                          bool is_success, struct slice reason);
-/* It has gone, whether it ever had entered a vhost or not. */
+/* Emits connection.closed, whether the session has entered a vhost or not. */
 void session_event_closed(struct session *s);
 
 #endif

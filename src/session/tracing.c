@@ -1,4 +1,4 @@
-/* Messages that pass a session are shown to the firehose. */
+/* Messages that a session publishes or is sent are copied to the firehose. */
 #include "broker/trace.h"
 #include "session/frontend.h"
 

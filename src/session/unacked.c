@@ -1,5 +1,5 @@
-/* Deliveries that are not settled, 64 in a chunk (base/seqmap.h), so that one is found, added and
- * taken in constant time, and a range is marked by bits. A chunk goes with its last delivery. */
+/* Deliveries that are not settled, 64 in a chunk (base/seqmap.h): one is found, added and taken in
+ * constant time, and a range is marked by bits. A chunk is freed with its last delivery. */
 #include "session/unacked.h"
 
 struct chunk {
@@ -24,6 +24,7 @@ void unacked_init(struct unacked *u)
 
 void unacked_free(struct unacked *u)
 {
+    lv_assert(u->count == 0);
     lv_seqmap_free(&u->chunks);
 }
 
@@ -46,6 +47,7 @@ bool unacked_has(const struct unacked *u, uint64_t tag)
     return chunk && (chunk->live & ~chunk->marked & bit_of(tag));
 }
 
+/* Returns the chunk of this tag, which is outstanding. */
 static const struct chunk *chunk_with(const struct unacked *u, uint64_t tag)
 {
     const struct chunk *chunk = lv_seqmap_find(&u->chunks, tag);
@@ -70,6 +72,7 @@ uint64_t unacked_age_ms(const struct unacked *u, uint64_t tag, uint64_t now_ms)
     return age_ds > 0 ? (uint64_t)age_ds * MS_PER_DS : 0;
 }
 
+/* Returns the lowest tag from `from` on that is outstanding and marked, or not marked; 0: none. */
 static uint64_t next_tag(const struct unacked *u, uint64_t from, bool is_marked)
 {
     uint64_t first = u->chunks.first * SEQMAP_ENTRIES;
@@ -102,7 +105,9 @@ struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
     lv_assert(chunk != NULL);
     lv_assert(chunk->live & bit_of(tag));
     struct unacked_entry entry = chunk->entries[tag % SEQMAP_ENTRIES];
+    lv_assert(u->count > 0);
     if (chunk->marked & bit_of(tag)) {
+        lv_assert(u->marked > 0);
         chunk->marked &= ~bit_of(tag);
         u->marked--;
     }
@@ -113,7 +118,7 @@ struct unacked_entry unacked_take(struct unacked *u, uint64_t tag)
     return entry;
 }
 
-/* The bits of chunk `c` that stand for tags from `first` to `last`. */
+/* Returns the bits of chunk `c` for the tags from `first` to `last`. */
 static uint64_t bits_within(uint64_t c, uint64_t first, uint64_t last)
 {
     uint64_t bits = ~0ull, base = c * SEQMAP_ENTRIES;

@@ -1,25 +1,25 @@
-/* The bounds of what messages that are not whole may take.
+/* The limits on room for messages that are not whole.
  *
- *   (1) Room grows with what has come: an announcement alone takes none. A body gets all of its
- *       room with its first bytes while few bytes of such bodies are held, so that usually nothing
- *       is copied.
- *   (2) Beyond a loop's limit a session that holds more than its share is not read
- *       (STOP_UNFINISHED), except for the first that came to hold so much: so at least one session
- *       always makes progress, and makes room.
- *   (3) The first must not keep the others waiting: one that sends too little while others are
- *       stopped is closed.
- *   (4) A session that alone passes the limit is closed, unless it is by a single message. */
+ *   (1) Room grows with what has come: an announced size takes none. While few bytes of such bodies
+ *       are held, a body gets all of its room with its first bytes, so that usually nothing is
+ *       copied.
+ *   (2) Above a loop's limit a session that holds more than SHARE_BYTES is not read
+ *       (STOP_UNFINISHED), except the one that has held more than that for longest, the *first
+ *       holder*: so at least one session always makes progress, and makes room.
+ *   (3) If the first holder sends too little while others are stopped, it is closed.
+ *   (4) A session that alone exceeds the limit is closed, unless it does so with a single
+ *       message. */
 #include <inttypes.h>
 
 #include "session/session_private.h"
 #include "wire/wire.h"
 
 enum {
-    SHARE_BYTES = 1024 * 1024,               /* of every session, whatever the others hold */
-    WHOLE_ROOM_BYTES_MAX = 64 * 1024 * 1024, /* held by a loop while bodies get all of their room */
+    SHARE_BYTES = 1024 * 1024,               /* every session may hold, whatever the others do */
+    WHOLE_ROOM_BYTES_MAX = 64 * 1024 * 1024, /* held by a loop while bodies get all their room */
     ROOM_BYTES_MIN = 4096,
     FIRST_LOOK_MS = 10000,
-    FIRST_BYTES_MIN = 1024 * 1024, /* that the first must send between two looks */
+    FIRST_BYTES_MIN = 1024 * 1024, /* the first holder must send between two looks */
 };
 
 static uint64_t limit_of(const struct session_loop *home)
@@ -36,9 +36,10 @@ static struct session *first_holder(const struct session_loop *home)
 
 /* --- stopping and going on -------------------------------------------------------------------- */
 
-static void first_begins(struct session_loop *home)
+static void first_timer_begin(struct session_loop *home)
 {
     struct session *first = first_holder(home);
+    lv_assert(first && first->net);
     home->first_id = first->id;
     home->first_received = net_received(first->net);
     loop_timer_start(home->loop, &home->first_timer, FIRST_LOOK_MS);
@@ -55,19 +56,20 @@ static void stop_at_limit(struct session *s)
         return;
     home->unfinished_stops++;
     if (!loop_timer_is_running(&home->first_timer))
-        first_begins(home);
+        first_timer_begin(home);
 }
 
-static void go_on(struct session *s)
+static void unfinished_go_on(struct session *s)
 {
     if (!(s->stops & STOP_UNFINISHED))
         return;
+    lv_assert(s->home->unfinished_stops > 0);
     s->home->unfinished_stops--;
     session_go(s, STOP_UNFINISHED);
 }
 
-/* Called when there is more room, or another session is the first. */
-static void let_go_on(struct session_loop *home)
+/* Called when there is more room, or another session is the first holder. */
+static void holders_go_on(struct session_loop *home)
 {
     bool has_room = home->unfinished_bytes <= limit_of(home);
     struct lv_list *it, *after;
@@ -76,19 +78,20 @@ static void let_go_on(struct session_loop *home)
     lv_list_each (it, after, &home->unfinished) {
         struct session *s = lv_list_item(it, struct session, unfinished_link);
         if (has_room || s == first_holder(home))
-            go_on(s);
+            unfinished_go_on(s);
     }
 }
 
-/* Closes the first holder if it has sent too little in its time. Time in which it was not read
- * itself does not count. */
-static void look_at_first(struct loop *loop, struct loop_timer *timer)
+/* Closes the first holder if it has sent too little since the last look, unless it was not read
+ * itself. */
+static void first_look(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     struct session_loop *home = lv_container_of(timer, struct session_loop, first_timer);
     if (home->unfinished_stops == 0)
         return;
     struct session *first = first_holder(home);
+    lv_assert(first && first->net);
     if (first->id == home->first_id && first->stops == 0 &&
         net_received(first->net) - home->first_received < FIRST_BYTES_MIN)
         session_close_for(first, REPLY_RESOURCE_ERROR,
@@ -96,7 +99,7 @@ static void look_at_first(struct loop *loop, struct loop_timer *timer)
                           " bytes do not come on, and others wait for their memory",
                           first->unfinished_bytes);
     if (home->unfinished_stops > 0)
-        first_begins(home);
+        first_timer_begin(home);
 }
 
 /* --- counting --------------------------------------------------------------------------------- */
@@ -111,14 +114,15 @@ void session_unfinished_add(struct session *s, uint64_t bytes)
 
 void session_unfinished_drop(struct session *s, uint64_t bytes)
 {
-    lv_assert(bytes <= s->unfinished_bytes);
+    session_assert_home(s);
+    lv_assert(bytes <= s->unfinished_bytes && bytes <= s->home->unfinished_bytes);
     s->unfinished_bytes -= bytes;
     s->home->unfinished_bytes -= bytes;
     if (s->unfinished_bytes <= SHARE_BYTES) {
         lv_list_remove(&s->unfinished_link);
-        go_on(s);
+        unfinished_go_on(s);
     }
-    let_go_on(s->home);
+    holders_go_on(s->home);
 }
 
 /* --- room ------------------------------------------------------------------------------------- */
@@ -160,7 +164,7 @@ bool session_unfinished_check(struct session *s, uint64_t of_this, struct broker
 void unfinished_init(struct session_loop *home)
 {
     lv_list_init(&home->unfinished);
-    loop_timer_init(&home->first_timer, look_at_first);
+    loop_timer_init(&home->first_timer, first_look);
 }
 
 void unfinished_free(struct session_loop *home)

@@ -8,7 +8,7 @@
 
 #include "session/unacked.h"
 
-/* Only what unacked.c looks at of a consumer: who it is, and how often it is held. */
+/* unacked.c uses a consumer's address and its holds alone. */
 static struct consumer anybody, somebody;
 
 static void start(struct unacked *u)
@@ -30,6 +30,14 @@ static void take(struct unacked *u, uint64_t first, uint64_t last)
         unacked_take(u, tag);
 }
 
+static void end(struct unacked *u)
+{
+    uint64_t tag;
+    while ((tag = unacked_next(u, 0)) != 0 || (tag = unacked_next_marked(u, 0)) != 0)
+        unacked_take(u, tag);
+    unacked_free(u);
+}
+
 static void what_was_delivered_is_found_by_its_tag(void **state)
 {
     struct unacked u;
@@ -46,10 +54,11 @@ static void what_was_delivered_is_found_by_its_tag(void **state)
     assert_int_equal(e.position, 8);
     assert_false(unacked_has(&u, 2));
     assert_int_equal(u.count, 1);
-    unacked_free(&u);
+    end(&u);
 }
 
-static void an_entry_holds_its_consumer_and_the_hold_goes_to_who_takes_it(void **state)
+static void
+an_entry_holds_its_consumer_and_passes_the_hold_to_the_caller_that_takes_it(void **state)
 {
     struct unacked u;
     (void)state;
@@ -58,7 +67,7 @@ static void an_entry_holds_its_consumer_and_the_hold_goes_to_who_takes_it(void *
     assert_int_equal(anybody.holds, 3);
     take(&u, 1, 3);
     assert_int_equal(anybody.holds, 3);
-    unacked_free(&u);
+    end(&u);
 }
 
 static void the_next_outstanding_tag_is_found_over_gaps(void **state)
@@ -74,7 +83,7 @@ static void the_next_outstanding_tag_is_found_over_gaps(void **state)
     assert_int_equal(unacked_next(&u, 2), 900);
     assert_int_equal(unacked_next(&u, 1000), 1000);
     assert_int_equal(unacked_next(&u, 1001), 0);
-    unacked_free(&u);
+    end(&u);
 }
 
 static void tags_may_leave_gaps(void **state)
@@ -86,7 +95,7 @@ static void tags_may_leave_gaps(void **state)
     add(&u, 100000, 100000); /* in between, deliveries that need no acknowledgement */
     assert_int_equal(unacked_next(&u, 6), 100000);
     assert_false(unacked_has(&u, 50000));
-    unacked_free(&u);
+    end(&u);
 }
 
 static void one_old_entry_keeps_no_memory_of_those_after_it(void **state)
@@ -104,7 +113,7 @@ static void one_old_entry_keeps_no_memory_of_those_after_it(void **state)
         chunks += lv_seqmap_find(&u.chunks, tag) != NULL;
     assert_in_range(chunks, 1, 2);
     assert_true(unacked_has(&u, 1));
-    unacked_free(&u);
+    end(&u);
 }
 
 /* --- transactions ----------------------------------------------------------------------------- */
@@ -121,7 +130,7 @@ static void a_marked_entry_is_outstanding_and_cannot_be_acknowledged_again(void 
     assert_int_equal(unacked_next(&u, 60), 76);
     assert_int_equal(u.count, 200);
     assert_int_equal(u.marked, 16);
-    unacked_free(&u);
+    end(&u);
 }
 
 static void marks_span_chunks_and_go_no_further_than_what_is_outstanding(void **state)
@@ -135,7 +144,7 @@ static void marks_span_chunks_and_go_no_further_than_what_is_outstanding(void **
     assert_int_equal(unacked_next(&u, 0), 0);
     assert_int_equal(unacked_next_marked(&u, 0), 1);
     assert_int_equal(unacked_next_marked(&u, 100), 200);
-    unacked_free(&u);
+    end(&u);
 }
 
 static void a_rollback_makes_marked_entries_acknowledgeable_again(void **state)
@@ -150,7 +159,7 @@ static void a_rollback_makes_marked_entries_acknowledgeable_again(void **state)
     assert_int_equal(unacked_next(&u, 0), 64);
     assert_int_equal(unacked_next_marked(&u, 64), 129);
     assert_true(unacked_has(&u, 128));
-    unacked_free(&u);
+    end(&u);
 }
 
 static void a_commit_takes_marked_entries(void **state)
@@ -165,7 +174,7 @@ static void a_commit_takes_marked_entries(void **state)
     assert_int_equal(u.marked, 0);
     assert_int_equal(u.count, 8);
     assert_int_equal(unacked_next(&u, 3), 5);
-    unacked_free(&u);
+    end(&u);
 }
 
 /* --- ages ------------------------------------------------------------------------------------- */
@@ -183,7 +192,7 @@ static void an_age_is_never_more_than_it_was_and_less_than_two_tenths_short(void
             assert_true(told_ms <= age_ms && told_ms + 200 > age_ms);
         }
     }
-    unacked_free(&u);
+    end(&u);
 }
 
 static void an_age_is_right_after_the_clock_of_tenths_has_wrapped(void **state)
@@ -194,7 +203,7 @@ static void an_age_is_right_after_the_clock_of_tenths_has_wrapped(void **state)
     start(&u);
     unacked_add(&u, 1, &anybody, 1, wrap_ms - 1000);
     assert_int_equal(unacked_age_ms(&u, 1, wrap_ms + 1000), 2000);
-    unacked_free(&u);
+    end(&u);
 }
 
 /* --- against a plain array -------------------------------------------------------------------- */
@@ -269,7 +278,7 @@ static void whatever_is_done_it_holds_what_a_plain_array_would(void **state)
             if (rand() % 10 == 0)
                 check_against_model(&u, tags);
         }
-        unacked_free(&u);
+        end(&u);
     }
 }
 
@@ -277,7 +286,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_delivered_is_found_by_its_tag),
-        cmocka_unit_test(an_entry_holds_its_consumer_and_the_hold_goes_to_who_takes_it),
+        cmocka_unit_test(
+            an_entry_holds_its_consumer_and_passes_the_hold_to_the_caller_that_takes_it),
         cmocka_unit_test(the_next_outstanding_tag_is_found_over_gaps),
         cmocka_unit_test(tags_may_leave_gaps),
         cmocka_unit_test(one_old_entry_keeps_no_memory_of_those_after_it),
