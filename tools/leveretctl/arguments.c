@@ -1,5 +1,5 @@
-/* Options may stand anywhere, before the command and behind it; "--name value" and "--name=value"
- * are the same; what stands behind "--" is no option. */
+/* Options may come before or after the command. "--name value" and "--name=value" are the same;
+ * words after "--" are not options. */
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 #undef OPTION_ROW
 };
 
-/* The option that this word names, up to its '='; OPTION_COUNT when it is none. */
+/* Returns the option named by the n bytes of the word, or OPTION_COUNT if there is none. */
 static enum option option_find(const char *word, size_t n)
 {
     for (size_t o = 0; o < OPTION_COUNT; o++) {
@@ -28,8 +28,8 @@ static enum option option_find(const char *word, size_t n)
     return OPTION_COUNT;
 }
 
-/* Options that may be given more than once keep every value. */
-static void keep_value(struct invocation *i, enum option option, const char *value)
+/* A LIST option keeps every value. */
+static void option_keep(struct invocation *i, enum option option, const char *value)
 {
     i->values[option] = value;
     if (option == OPTION_HEADER && i->header_count < ARGUMENTS_MAX)
@@ -38,12 +38,12 @@ static void keep_value(struct invocation *i, enum option option, const char *val
         i->cc[i->cc_count++] = value;
 }
 
-static void refuse(struct invocation *i, const char *word, size_t n, const char *value)
+static void option_refuse(struct invocation *i, const char *word, size_t n, const char *value)
 {
     lv_buffer_printf(&i->invalid, "%.*s : %s\n", (int)n, word, value ? value : "");
 }
 
-/* Takes the option at argv[at]; returns the place of the last word it used. */
+/* Takes the option at argv[at]. Returns the index of the last word it used. */
 static int take_option(struct invocation *i, int at)
 {
     const char *word = i->argv[at];
@@ -52,15 +52,15 @@ static int take_option(struct invocation *i, int at)
     enum option option = option_find(word, n);
 
     if (option == OPTION_COUNT || (option_rows[option].kind == FLAG && value)) {
-        refuse(i, word, n, value);
+        option_refuse(i, word, n, value);
     } else if (option_rows[option].kind == FLAG) {
         i->values[option] = "";
     } else if (value) {
-        keep_value(i, option, value);
+        option_keep(i, option, value);
     } else if (at + 1 < i->argc) {
-        keep_value(i, option, i->argv[++at]);
+        option_keep(i, option, i->argv[++at]);
     } else {
-        refuse(i, word, n, NULL);
+        option_refuse(i, word, n, NULL);
     }
     return at;
 }
@@ -82,7 +82,7 @@ static void take_timeout(struct invocation *i)
         return;
     long seconds = strtol(text, &end, 10);
     if (text[0] == '\0' || *end != '\0' || seconds < 0 || seconds > INT_MAX / 1000)
-        refuse(i, "--timeout", strlen("--timeout"), text);
+        option_refuse(i, "--timeout", strlen("--timeout"), text);
     else
         i->timeout_s = (int)seconds;
 }
@@ -92,7 +92,7 @@ static void take_formatter(struct invocation *i)
     const char *text = i->values[OPTION_FORMATTER];
     i->format = FORMAT_TABLE;
     if (text && !format_parse(text, &i->format))
-        refuse(i, "--formatter", strlen("--formatter"), text);
+        option_refuse(i, "--formatter", strlen("--formatter"), text);
 }
 
 static void check_integers(struct invocation *i)
@@ -104,7 +104,7 @@ static void check_integers(struct invocation *i)
             continue;
         strtol(text, &end, 10);
         if (*text == '\0' || *end != '\0')
-            refuse(i, option_rows[o].name, strlen(option_rows[o].name), text);
+            option_refuse(i, option_rows[o].name, strlen(option_rows[o].name), text);
     }
 }
 
@@ -130,8 +130,8 @@ static bool has_socket(const char *dir)
     return access(path, F_OK) == 0;
 }
 
-/* leveretd takes /var/lib/leveret where it can write there, else a directory of its user; we may be
- * another user than it, so we look for the one that has a socket, in the same order. */
+/* leveretd uses /var/lib/leveret if it can write there, else a directory of its user. We may run as
+ * another user, so look for the first of these directories that has a socket. */
 static void choose_data_dir(struct invocation *i)
 {
     const char *named =
@@ -213,7 +213,7 @@ static int options_check(struct invocation *i, const struct command *c)
         if (o == OPTION_NO_TABLE_HEADERS && !format_is_for_people(i->format))
             is_taken = false;
         if (i->values[o] && !is_taken)
-            refuse(i, option_rows[o].name, strlen(option_rows[o].name), i->values[o]);
+            option_refuse(i, option_rows[o].name, strlen(option_rows[o].name), i->values[o]);
     }
     if (i->invalid.n > 0)
         return usage_error(i, c, EXIT_USAGE, "Invalid options for this command:\n%.*s",

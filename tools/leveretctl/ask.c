@@ -22,8 +22,8 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* A broker that is stopped or stuck accepts nobody and reads nothing: connect(2) and send(2) then
- * end with EAGAIN. */
+/* A broker that is suspended or stuck accepts no connection and reads nothing: with these timeouts
+ * connect(2) and send(2) fail with EAGAIN. */
 static void limit_waiting(const struct ask *a)
 {
     const struct timeval limit = {.tv_sec = a->timeout_ms / 1000,
@@ -87,7 +87,7 @@ int ask_send(struct ask *a, const json_t *request)
     return err;
 }
 
-/* Waits for more and appends it. */
+/* Waits for more bytes and appends them. */
 static int read_more(struct ask *a)
 {
     struct pollfd polled = {.fd = a->fd, .events = POLLIN};

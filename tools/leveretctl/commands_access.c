@@ -1,4 +1,4 @@
-/* Who may do what, and where. */
+/* Permissions, and the vhosts they are given in. */
 #include "leveretctl/command.h"
 #include "manage/columns.h"
 
@@ -81,13 +81,13 @@ const struct command access_commands[] = {
      .listing = {.columns = "name", .all_columns = COLUMN_NAMES(VHOST_COLUMNS), .is_whole = true}},
     {.name = "set_permissions", .run = run_change,
      .usage = "[--vhost <vhost>] <username> <conf> <write> <read>",
-     .help = "Sets what a user may configure, write and read in a vhost, as regular expressions.",
+     .help = "Sets, by regular expressions, what a user may configure, write and read in a vhost.",
      .banner = "Setting permissions for user \"$1\" in vhost \"$vhost\" ...",
      .arguments = {.min = 4, .max = 4, .names = "user configure write read"},
      .failures = permissions_fail},
     {.name = "set_topic_permissions", .run = run_change,
      .usage = "[--vhost <vhost>] <username> <exchange> <write> <read>",
-     .help = "Sets by which routing keys a user may publish and bind at a topic exchange.",
+     .help = "Sets the routing keys with which a user may publish and bind at a topic exchange.",
      .banner = "Setting topic permissions on \"$2\" for user \"$1\" in vhost \"$vhost\" ...",
      .arguments = {.min = 4, .max = 4, .names = "user exchange write read"},
      .failures = permissions_fail},

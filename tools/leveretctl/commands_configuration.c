@@ -43,7 +43,7 @@ const struct command configuration_commands[] = {
      .answer = {.print = print_settings}},
     {.name = "set_log_level", .run = run_change,
      .usage = "<log_level>",
-     .help = "Sets which lines are logged: debug, info, warning, error, critical or none.",
+     .help = "Sets the least severe level that is logged: debug, info, warning, error, critical or none.",
      .banner = "Setting log level to \"$1\" ...",
      .arguments = {.min = 1, .max = 1, .names = "level", .check = check_level},
      .failures = level_is_unknown},

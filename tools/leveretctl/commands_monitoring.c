@@ -1,10 +1,10 @@
-/* What the broker holds, and how it is. */
+/* Listings of what the broker holds; its status; routes and the firehose. */
 #include <stdio.h>
 
 #include "leveretctl/talk.h"
 #include "manage/columns.h"
 
-/* Says less than other commands about a broker that cannot be reached: what rabbitmqctl says. */
+/* Says less than other commands about a broker that cannot be reached, as rabbitmqctl does. */
 static int run_ping(struct invocation *i, const struct command *c)
 {
     json_t *answer;
@@ -84,15 +84,15 @@ const struct command monitoring_commands[] = {
                "Timeout: $timeout_ms ms."},
     {.name = "status", .run = run_change,
      .usage = "[--unit <unit>] [--timeout <timeout>]",
-     .help = "Shows what the broker is, uses and holds; --unit is bytes, mb or gb.",
+     .help = "Shows the broker's versions, resource use, alarms and totals; --unit is bytes, mb or gb.",
      .banner = "Status of node $node ...",
      .arguments = {.options = BIT(OPTION_UNIT), .check = status_check_unit},
      .answer = {.print = status_print}},
     {.name = "explain_route", .run = run_listing,
      .usage = "[--vhost <vhost>] " LISTING_USAGE "<exchange> <routing_key> "
               "[--header <name>[:<type>]=<value> ...] [--cc <routing_key> ...]" TIMEOUT_USAGE,
-     .help = "Shows which queues a message would reach, by which bindings, and what stops the others; a "
-             "header's type is string, int, float, bool, timestamp or void.",
+     .help = "Shows which queues a message would reach, through which bindings, and why other bindings do "
+             "not match; a header's type is string, int, float, bool, timestamp or void.",
      .banner = "Explaining the route from exchange '$1' with key '$2' in vhost $vhost ...",
      .arguments = {.min = 2, .max = 2, .names = "exchange routing_key",
                    .options = NO_HEADERS | BIT(OPTION_HEADER) | BIT(OPTION_CC)},
@@ -102,13 +102,13 @@ const struct command monitoring_commands[] = {
      .failures = explain_fails},
     {.name = "trace_off", .run = run_change,
      .usage = "[--vhost <vhost>]",
-     .help = "Stops the firehose of a vhost.",
+     .help = "Turns a vhost's firehose off.",
      .banner = "Stopping tracing for vhost \"$vhost\" ...",
      .answer = {.done = "Trace disabled for vhost $vhost", .form = DONE_AS_VALUE}},
     {.name = "trace_on", .run = run_change,
      .usage = "[--vhost <vhost>]",
-     .help = "Starts the firehose of a vhost: copies of what is published and delivered go to its exchange "
-             "amq.rabbitmq.trace.",
+     .help = "Turns a vhost's firehose on: a copy of each message published or delivered is sent to its "
+             "exchange amq.rabbitmq.trace.",
      .banner = "Starting tracing for vhost \"$vhost\" ...",
      .answer = {.done = "Trace enabled for vhost $vhost", .form = DONE_AS_VALUE}},
     {.name = NULL},

@@ -7,7 +7,7 @@
 
 enum { START_TIMEOUT_S = 300, START_LOOKS_A_SECOND = 100, SOCKET_TIMEOUT_MS = 60000 };
 
-/* The broker makes its socket once it has started, so we look for the socket. */
+/* The broker creates its socket when it has started: look for the socket. */
 static int run_await_startup(struct invocation *i, const struct command *c)
 {
     const struct timespec pause = {.tv_nsec = 1000000000 / START_LOOKS_A_SECOND};
@@ -31,7 +31,7 @@ static int run_await_startup(struct invocation *i, const struct command *c)
 
 /* --- stop ------------------------------------------------------------------------------------- */
 
-/* The broker leaves our connection open: it ends with the process. */
+/* The broker keeps our connection open until its process ends. */
 static int wait_for_end(struct invocation *i)
 {
     json_t *line;
@@ -40,7 +40,7 @@ static int wait_for_end(struct invocation *i)
         json_decref(line);
     if (err == ERR_CLOSED)
         return EXIT_OK;
-    return say_error(EXIT_TIMEOUT, "the broker has not stopped in time");
+    return say_error(EXIT_TIMEOUT, "the broker did not stop in time");
 }
 
 static int stop_and_wait(struct invocation *i, const struct command *c)
@@ -73,10 +73,10 @@ static int run_stop(struct invocation *i, const struct command *c)
 const struct command node_commands[] = {
     {.name = "await_startup", .run = run_await_startup,
      .usage = "[--timeout <timeout>]",
-     .help = "Waits until the broker has started (at most 300 s)."},
+     .help = "Waits until the broker has started, at most 300 s."},
     {.name = "stop", .run = run_stop,
      .usage = "[--idempotent] [<pidfile>]",
-     .help = "Stops the broker and waits until it is gone.",
+     .help = "Stops the broker and waits until its process has ended.",
      .banner = "Stopping and halting node $node ...",
      .arguments = {.max = 1, .options = BIT(OPTION_IDEMPOTENT)}},
     {.name = "shutdown", .run = run_stop,

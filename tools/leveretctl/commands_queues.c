@@ -2,14 +2,14 @@
 #include "leveretctl/talk.h"
 #include "manage/columns.h"
 
-enum { A_DAY_S = 24 * 3600 }; /* a queue may be long: some commands wait for it */
+enum { A_DAY_S = 24 * 3600 }; /* the time that commands which walk a long queue may take */
 
 /* --- delayed messages ------------------------------------------------------------------------- */
 
 static int check_ids_or_all(const struct invocation *i, const struct command *c)
 {
     if (is_given(i, OPTION_ALL) == (i->argument_count > 1))
-        return usage_error(i, c, EXIT_USAGE, "give either ids or --all");
+        return usage_error(i, c, EXIT_USAGE, "expected either ids or --all");
     return EXIT_OK;
 }
 
@@ -21,7 +21,8 @@ static int add_ids(const struct invocation *i, const struct command *c, json_t *
     json_object_set_new(request, "ids", ids);
     for (size_t a = 1; a < i->argument_count; a++) {
         if (!read_number(i->arguments[a], &number))
-            return usage_error(i, c, EXIT_USAGE, "an id is a number from 0 on");
+            return usage_error(i, c, EXIT_USAGE, "id: expected a non-negative integer, got '%s'",
+                               i->arguments[a]);
         json_array_append_new(ids, json_integer(number));
     }
     return EXIT_OK;
@@ -89,7 +90,7 @@ static const struct failure delayed_fails[] = {
 const struct command queue_commands[] = {
     {.name = "cancel_delayed", .run = run_change,
      .usage = "[--vhost <vhost>] <exchange> <id> [...] | --all" TIMEOUT_USAGE,
-     .help = "Drops messages that an exchange delays, by the ids that list_delayed shows, or all.",
+     .help = "Drops the messages that an exchange delays, by their ids in list_delayed, or all.",
      .banner = "Cancelling delayed messages of exchange '$1' in vhost '$vhost' ...",
      .arguments = {.min = 1, .max = MANY, .names = "exchange", .options = BIT(OPTION_ALL),
                    .check = check_ids_or_all},
@@ -98,7 +99,7 @@ const struct command queue_commands[] = {
      .failures = delayed_fails},
     {.name = "list_delayed", .run = run_listing,
      .usage = "[--vhost <vhost>] [--limit <n>] " LISTING_USAGE "<exchange>" TIMEOUT_USAGE,
-     .help = "Lists messages that an exchange delays, those that are due first.",
+     .help = "Lists the messages that an exchange delays, the earliest due first.",
      .banner = "Listing delayed messages of exchange '$1' in vhost '$vhost' ...",
      .arguments = {.min = 1, .max = 1, .names = "exchange",
                    .options = NO_HEADERS | BIT(OPTION_LIMIT)},
@@ -106,7 +107,7 @@ const struct command queue_commands[] = {
      .failures = delayed_fails},
     {.name = "delete_queue", .run = run_change,
      .usage = "<queue_name> [--if-empty|-e] [--if-unused|-u]" TIMEOUT_USAGE,
-     .help = "Deletes a queue with what is in it.",
+     .help = "Deletes a queue and its messages.",
      .banners = delete_queue_banners,
      .arguments = {.min = 1, .max = 1, .names = "queue", .not_empty = "queue name",
                    .options = BIT(OPTION_IF_EMPTY) | BIT(OPTION_IF_UNUSED)},
@@ -115,7 +116,7 @@ const struct command queue_commands[] = {
     {.name = "browse_queue", .run = run_listing,
      .usage = "<queue> [--vhost <vhost>] [--offset <n>] [--limit <n>] [--unacked] [--truncate <bytes>] "
               "[--no-table-headers] [<column> ...]",
-     .help = "Shows a queue's messages, which stay as they are.",
+     .help = "Shows a queue's messages without changing them.",
      .banner = "Messages in queue '$1' in vhost '$vhost' ...",
      .arguments = {.min = 1, .max = MANY, .names = "queue",
                    .options = NO_HEADERS | BIT(OPTION_OFFSET) | BIT(OPTION_LIMIT) |
@@ -127,13 +128,13 @@ const struct command queue_commands[] = {
      .failures = queue_is_missing},
     {.name = "purge_queue", .run = run_change,
      .usage = "<queue>" TIMEOUT_USAGE,
-     .help = "Drops the messages that wait in a queue.",
+     .help = "Drops a queue's ready messages.",
      .banner = "Purging queue '$1' in vhost '$vhost' ...",
      .arguments = {.min = 1, .max = 1, .names = "queue"},
      .failures = purge_fails},
     {.name = "retry_dead_letters", .run = run_change,
      .usage = "<queue> [--vhost <vhost>] [--limit <n>] [--keep-history]" TIMEOUT_USAGE,
-     .help = "Moves the dead letters in a queue back to the queues they came from.",
+     .help = "Moves a queue's dead letters back to the queues they came from.",
      .banner = "Moving dead letters out of queue '$1' in vhost '$vhost' ...",
      .arguments = {.min = 1, .max = 1, .names = "queue",
                    .options = BIT(OPTION_LIMIT) | BIT(OPTION_KEEP_HISTORY)},

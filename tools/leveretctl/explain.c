@@ -1,11 +1,11 @@
-/* explain_route: a listing whose request carries the message's headers. */
+/* explain_route: the headers and the CC keys of the message that is asked about. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "leveretctl/talk.h"
 
-/* "name=value" or "name:type=value" as [name, type, value]; NULL when it is neither. A ':' belongs
- * to the name unless a known type follows it. */
+/* Returns "name=value" or "name:type=value" as [name, type, value], or NULL if it is neither. A ':'
+ * is part of the name unless a known type follows it. */
 static json_t *header_of(const char *text)
 {
     static const char *const types[] = {"string", "int", "float", "bool", "timestamp", "void"};
@@ -35,7 +35,8 @@ int explain_add_message(const struct invocation *i, const struct command *c, jso
         json_t *header = header_of(i->headers[n]);
         if (!header)
             return usage_error(i, c, EXIT_USAGE,
-                               "a header is name=value or name:type=value, not %s", i->headers[n]);
+                               "--header: expected name=value or name:type=value, got '%s'",
+                               i->headers[n]);
         json_array_append_new(headers, header);
     }
     for (size_t n = 0; n < i->cc_count; n++)

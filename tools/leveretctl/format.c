@@ -81,7 +81,7 @@ static void put_scalar(struct lv_buffer *out, const json_t *value)
     }
 }
 
-/* A number that may come as its digits, since it may be too large for JSON's integers here. */
+/* A timestamp may exceed jansson's integers; it then comes as a string of digits. */
 static bool is_wide(const char *type)
 {
     return strcmp(type, "timestamp") == 0;
@@ -89,7 +89,7 @@ static bool is_wide(const char *type)
 
 static void put_fields(struct lv_buffer *out, const json_t *fields);
 
-/* A value within a table, of the type that stands beside it. */
+/* A value within a table. */
 static void put_typed(struct lv_buffer *out, const char *type, const json_t *value)
 {
     const json_t *one;
@@ -181,8 +181,7 @@ static void put_json_string(struct lv_buffer *out, const char *text)
 static void put_json_fields(struct lv_buffer *out, const json_t *fields);
 static void put_json_typed(struct lv_buffer *out, const char *type, const json_t *value);
 
-/* rabbitmqctl shows an array as an object of types and values, in which a name may come more than
- * once. */
+/* rabbitmqctl shows an array as an object of types and values, in which a name may be repeated. */
 static void put_json_array(struct lv_buffer *out, const json_t *array)
 {
     const json_t *one;
@@ -235,7 +234,7 @@ static void put_json_fields(struct lv_buffer *out, const json_t *fields)
     put(out, "]");
 }
 
-/* rabbitmqctl shows addresses as the numbers they are made of. */
+/* rabbitmqctl shows an address as an array of numbers. */
 static void put_json_address(struct lv_buffer *out, const char *text)
 {
     uint8_t bytes[16];
@@ -348,8 +347,8 @@ static void row_csv(struct listing *l, const json_t *row)
 
 /* --- pretty_table ----------------------------------------------------------------------------- */
 
-/* Lines are drawn with the terminal's own line characters: shift to the drawing set, the line,
- * shift back. */
+/* Lines are drawn with the terminal's line-drawing character set: switch to it, draw, switch
+ * back. */
 #define DRAW_ON "\033(0"
 #define DRAW_OFF "\033(B"
 
@@ -421,7 +420,7 @@ static void pretty_text(const struct listing *l, struct lv_buffer *out, const js
     terminal_escape_for(l->out, out, 0, TERMINAL_CELL);
 }
 
-/* Characters, as UTF-8 counts them. */
+/* Returns the number of characters. */
 static size_t width_of(const struct lv_buffer *text)
 {
     size_t width = 0;
@@ -516,9 +515,9 @@ void listing_row(struct listing *l, const json_t *row)
     l->rows++;
 }
 
-/* rabbitmqctl gathers some listings as a whole; these show that they are empty, each format in a
- * way of its own. */
-static void whole_is_empty(struct listing *l)
+/* rabbitmqctl collects some listings before it prints them; if such a listing is empty, each format
+ * shows it in its own way. */
+static void print_empty_whole(struct listing *l)
 {
     switch (l->format) {
     case FORMAT_TABLE: fputs("\n", l->out); break;
@@ -531,7 +530,7 @@ static void whole_is_empty(struct listing *l)
 void listing_end(struct listing *l)
 {
     if (l->rows == 0 && !l->is_streamed)
-        whole_is_empty(l);
+        print_empty_whole(l);
     else if (l->format == FORMAT_JSON)
         fputs(l->rows > 0 ? "\n]\n" : "[\n]\n", l->out);
     else if (l->format == FORMAT_PRETTY_TABLE && l->rows > 0)

@@ -1,8 +1,8 @@
 /* What leveretctl prints: rows and messages in the formats of rabbitmqctl, byte for byte.
  *
- * A cell is JSON as the control protocol has it (docs/formats/control.md): a string, a number, a
- * boolean, a list of strings (tags), or {"table": [[name, type, value] ...]}. An
- * argument that the broker does not know has `true` as a fourth; the text shows it as "unknown". */
+ * A cell is JSON as in the control protocol (docs/formats/control.md): a string, a number, a
+ * boolean, a list of strings (tags), or {"table": [[name, type, value] ...]}. An argument that the
+ * broker does not know has `true` as a fourth element, which is shown as "unknown". */
 #ifndef LEVERETCTL_FORMAT_H
 #define LEVERETCTL_FORMAT_H
 
@@ -24,10 +24,10 @@ enum format {
 #undef FORMAT_ENUM
 };
 
-/* False when there is none of this name. */
+/* Returns false if there is no format of this name. */
 bool format_parse(const char *name, enum format *ret);
 
-/* Whether a person reads it: then headings such as "Listing queues ..." come first. */
+/* Returns whether the format is for people: headings such as "Listing queues ..." are printed. */
 static inline bool format_is_for_people(enum format format)
 {
     return format == FORMAT_TABLE || format == FORMAT_PRETTY_TABLE;
@@ -40,22 +40,21 @@ struct listing {
     FILE *out;                               /* borrowed */
     const char *columns[FORMAT_COLUMNS_MAX]; /* borrowed */
     size_t column_count;
-    bool has_headers; /* table and pretty_table alone: the others always have theirs */
-    bool is_streamed; /* rabbitmqctl shows an empty listing of the other kind differently */
+    bool has_headers; /* csv and json always have them */
+    bool is_streamed; /* rabbitmqctl shows an empty listing that is not streamed differently */
     size_t rows;      /* written so far */
-    json_t *kept;     /* pretty_table: rows wait until all widths are known */
+    json_t *kept;     /* pretty_table: the rows, until all widths are known */
 };
 
-/* Rows in between listing_begin() and listing_end(). The row is an array with as many cells as
- * there are columns; it is borrowed. */
+/* Prints a listing. A row is an array with a cell for each column; it is borrowed. */
 void listing_begin(struct listing *l);
 void listing_row(struct listing *l, const json_t *row);
 void listing_end(struct listing *l);
 
-/* Appends a cell as the table formatter shows it. */
+/* Appends a cell as the table format shows it. */
 void cell_text(struct lv_buffer *out, const json_t *cell);
 
-/* One message, as a table of one cell where the format has tables. */
+/* Prints a message; in pretty_table, as a table of one cell. */
 void message_print(enum format format, FILE *out, const char *message);
 
 #endif

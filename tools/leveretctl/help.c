@@ -1,4 +1,4 @@
-/* Help is made of the table of commands. */
+/* Help is made of the tables of commands. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +18,8 @@ static void help_columns(const struct command *c, FILE *out)
     if (!c->listing.all_columns)
         return;
     fputs("\n" BOLD "Columns" PLAIN "\n\n", out);
-    fprintf(out, "  Shown when none is named: %s\n", c->listing.columns);
-    fprintf(out, "  There are: %s\n", c->listing.all_columns);
+    fprintf(out, "  Shown by default: %s\n", c->listing.columns);
+    fprintf(out, "  All: %s\n", c->listing.all_columns);
 }
 
 void help_command(const struct invocation *i, const struct command *c, FILE *out)
@@ -28,19 +28,18 @@ void help_command(const struct invocation *i, const struct command *c, FILE *out
     usage_line(i, c, out);
     fprintf(out, "\n%s\n", c->help);
     help_columns(c, out);
-    fputs(
-        "\n" BOLD "Options of every command" PLAIN "\n\n"
-        "  -p, --vhost VHOST      the vhost it is about (/)\n"
-        "      --formatter NAME   table, json, csv or pretty_table (table)\n"
-        "  -q, --quiet            only what was asked for, no heading in front\n"
-        "  -s, --silent           the same, and no row of column names\n"
-        "  -t, --timeout SECONDS  give up after this long\n"
-        "      --data-dir DIR     where the broker keeps its files; else $LEVERET_DATA_DIR, else\n"
-        "                         where leveretd looks by itself\n"
-        "  -n, --node NAME        what messages call the broker; nothing else depends on it\n"
-        "  -l, --longnames        taken, and without effect\n"
-        "  -?, --help             this text\n",
-        out);
+    fputs("\n" BOLD "Options of every command" PLAIN "\n\n"
+          "  -p, --vhost VHOST      the vhost (default /)\n"
+          "      --formatter NAME   table, json, csv or pretty_table (default table)\n"
+          "  -q, --quiet            print no heading\n"
+          "  -s, --silent           print no heading and no column names\n"
+          "  -t, --timeout SECONDS  give up after this time\n"
+          "      --data-dir DIR     the broker's data directory (default $LEVERET_DATA_DIR, else\n"
+          "                         leveretd's own default)\n"
+          "  -n, --node NAME        the broker's name in messages; has no other effect\n"
+          "  -l, --longnames        accepted for compatibility; has no effect\n"
+          "  -?, --help             show this text\n",
+          out);
 }
 
 void help_all(const struct invocation *i, FILE *out)

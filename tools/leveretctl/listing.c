@@ -15,7 +15,7 @@ struct column_names {
     bool are_too_many;
 };
 
-/* Splits at spaces and commas, and takes what lies between. */
+/* Adds the words of a text, which it changes. */
 static void columns_add(struct column_names *names, char *text, const char *separators)
 {
     char *rest = NULL;
@@ -65,7 +65,7 @@ static int columns_check(const struct invocation *i, const struct command *c,
     return code;
 }
 
-/* The columns that were named, or the default ones. */
+/* Reads the columns named as arguments, or else the default ones. */
 static int columns_of(const struct invocation *i, const struct command *c,
                       struct column_names *names)
 {
@@ -90,7 +90,7 @@ static void print_row(void *listing, const json_t *row)
     listing_row(listing, row);
 }
 
-/* For --offline: no queue of a broker that answers is offline. */
+/* For --offline: a broker that answers has no offline queues. */
 static void drop_row(void *listing, const json_t *row)
 {
     (void)listing;

@@ -6,7 +6,7 @@
 
 #include "leveretctl/talk.h"
 
-/* How many letters must change, at most `most` + 1. */
+/* Returns the edit distance: how many letters must be changed, added or removed. */
 static size_t distance(const char *a, const char *b)
 {
     enum { NAME_MAX_BYTES = 64 };

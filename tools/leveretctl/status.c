@@ -1,4 +1,4 @@
-/* `status`: facts in rabbitmqctl's order and words, as far as we have such things. */
+/* `status`: facts in rabbitmqctl's order and words, as far as they exist here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,19 +21,19 @@ static void title(const char *name)
     printf("\n\033[1m%s\033[0m\n\n", name);
 }
 
-/* "0.1359 gb": four places at most, one at least. */
-static const char *amount(char room[64], long long bytes, const char *unit)
+/* "0.1359 gb": at most four decimals, at least one. */
+static const char *amount(char out[64], long long bytes, const char *unit)
 {
     double by = strcmp(unit, "gb") == 0 ? 1e9 : 1e6;
     if (strcmp(unit, "bytes") == 0) {
-        snprintf(room, 64, "%lld bytes", bytes);
-        return room;
+        snprintf(out, 64, "%lld bytes", bytes);
+        return out;
     }
-    int n = snprintf(room, 48, "%.4f", (double)bytes / by);
-    while (room[n - 1] == '0' && room[n - 2] != '.')
+    int n = snprintf(out, 48, "%.4f", (double)bytes / by);
+    while (out[n - 1] == '0' && out[n - 2] != '.')
         n--;
-    snprintf(room + n, 8, " %s", unit);
-    return room;
+    snprintf(out + n, 8, " %s", unit);
+    return out;
 }
 
 static void print_runtime(const struct invocation *i, const json_t *f)
@@ -58,7 +58,7 @@ static void print_list(const json_t *list)
     json_array_foreach(list, n, one) printf(" * %s\n", json_string_value(one));
 }
 
-/* What rabbitmqctl says, and of our own alarms what they mean. */
+/* rabbitmqctl's texts; for our own alarms, what they mean. */
 static const char *alarm_text(const char *name)
 {
     static const struct {

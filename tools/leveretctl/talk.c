@@ -1,4 +1,4 @@
-/* Talking with the broker: banners, failures, answers. */
+/* Banners, failures and answers: what is said, and what is asked of the broker. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,18 +149,18 @@ int connect_to_broker(struct invocation *i)
         i->node);
     if (err == ERR_NOT_FOUND)
         fprintf(stderr,
-                " * There is no %s/control.sock: leveretd is not running, or keeps its files "
-                "elsewhere\n * Say where with --data-dir or LEVERET_DATA_DIR\n",
+                " * %s/control.sock does not exist: leveretd is not running, or uses another data "
+                "directory\n * Name its data directory with --data-dir or LEVERET_DATA_DIR\n",
                 i->data_dir);
     else if (err == ERR_REFUSED)
         fprintf(stderr,
-                " * Nobody answers on %s/control.sock: leveretd is not running, or runs as another "
+                " * Cannot connect to %s/control.sock: leveretd is not running, or runs as another "
                 "user\n * Run this command as that user, or as root\n",
                 i->data_dir);
     else if (err == ERR_BUSY)
         fprintf(stderr,
-                " * leveretd has not accepted a connection on %s/control.sock within %d s: it is "
-                "stopped or overloaded\n",
+                " * leveretd did not accept a connection on %s/control.sock within %d s: it is "
+                "suspended or overloaded\n",
                 i->data_dir, timeout_ms_of(i) / 1000);
     else
         fprintf(stderr, " * %s/control.sock: %s\n", i->data_dir, lv_error_text(err));
@@ -199,7 +199,7 @@ static int say_failure(const struct invocation *i, const struct failure *f, cons
     return f->exit_code;
 }
 
-/* What any command may be told. */
+/* Failures that every command may have. */
 static const struct failure common_failures[] = {
     {.error = "too_many_requests", .exit_code = EXIT_UNAVAILABLE},
     {.error = "too_many_connections", .exit_code = EXIT_UNAVAILABLE},
@@ -227,7 +227,7 @@ static int answer_failed(const struct invocation *i, const struct failure *f, co
     const char *text = json_string_value(json_object_get(line, "text"));
     if (f)
         return say_failure(i, f, text ? text : "");
-    return say_error(EXIT_SOFTWARE, "%s", text ? text : "the broker's answer is no answer");
+    return say_error(EXIT_SOFTWARE, "%s", text ? text : "the broker sent an invalid answer");
 }
 
 static int line_failed(const struct invocation *i, const struct command *c, int err)
@@ -238,7 +238,7 @@ static int line_failed(const struct invocation *i, const struct command *c, int 
                 c->name, i->node, timeout_ms_of(i) / 1000);
         return EXIT_TIMEOUT;
     }
-    return say_error(EXIT_UNAVAILABLE, "the broker has ended the connection before its answer: %s",
+    return say_error(EXIT_UNAVAILABLE, "the broker closed the connection before answering: %s",
                      lv_error_text(err));
 }
 

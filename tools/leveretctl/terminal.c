@@ -1,10 +1,10 @@
-/* Control characters are shown to a terminal, not sent. */
+/* Control characters are shown on a terminal instead of being sent to it. */
 #include "leveretctl/terminal.h"
 
 #include <string.h>
 #include <unistd.h>
 
-/* How many bytes the control character at p has; 0: it is none. */
+/* Returns the length of the control character at p, or 0 if there is none. */
 static size_t control_bytes(const uint8_t *p, const uint8_t *end, enum terminal_text kind)
 {
     if (end - p >= 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
