@@ -2,22 +2,37 @@
 #include "broker/parameters.h"
 
 #include "base/error.h"
+#include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/event_json.h"
 #include "manage/facts.h"
 #include "manage/policies.h"
-#include "manage/policies_private.h"
-#include "message/events.h"
+#include "manage/settings.h"
 #include "topology/vhost.h"
 
 static const char limits_component[] = "vhost-limits", limits_name[] = "limits";
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- of vhosts -------------------------------------------------------------------------------- */
 
-static void tell_set(struct manage *m, const struct actor *actor,
-                     const struct definition_parameter *p)
+/* Only an administrator may set limits. */
+static enum actor_rank rank_for(struct slice component)
 {
+    return slice_is(component, limits_component) ? ACTOR_ADMINISTRATOR : ACTOR_POLICYMAKER;
+}
+
+static int parameter_submit(struct manage *m, struct vhost *vhost, const void *row,
+                            struct lv_buffer *reason, struct durable_done done)
+{
+    (void)m;
+    return parameter_set(vhost, row, reason, done);
+}
+
+static void parameter_announce(struct manage *m, const struct actor *actor, const void *row)
+{
+    const struct definition_parameter *p = row;
     struct lv_buffer table = {0}, members = {0};
+    actor_log(actor, "parameter '%.*s' of '%.*s' in vhost '%.*s' is set", SLICE_ARG(p->name),
+              SLICE_ARG(p->component), SLICE_ARG(p->vhost));
     if (!events_are_wanted(broker_events(m->broker)))
         return;
     event_emit(broker_events(m->broker), "parameter.set", ACTOR(actor),
@@ -32,89 +47,53 @@ static void tell_set(struct manage *m, const struct actor *actor,
     lv_buffer_free(&members);
 }
 
-static void tell_cleared(struct manage *m, const struct actor *actor, struct slice vhost,
-                         struct slice component, struct slice name)
-{
-    event_emit(broker_events(m->broker), "parameter.cleared", ACTOR(actor), EVENT_STR("name", name),
-               EVENT_STR("component", component), EVENT_STR("vhost", vhost));
-    if (slice_is(component, limits_component))
-        event_emit(broker_events(m->broker), "vhost.limits.cleared", ACTOR(actor),
-                   EVENT_STR("name", name));
-}
-
-/* NULL: it is cleared. */
-static void tell_global(struct manage *m, const struct actor *actor, struct slice name,
-                        const struct slice *value)
-{
-    struct lv_buffer table = {0};
-    event_emit(broker_events(m->broker), value ? "parameter.set" : "parameter.cleared",
-               ACTOR(actor),
-               value ? EVENT_MEMBERS(table_of_json_value(&table, "value", *value)) : EVENT_NONE,
-               EVENT_STR("name", name), EVENT_TEXT("component", "global"));
-    lv_buffer_free(&table);
-}
-
-/* --- of vhosts -------------------------------------------------------------------------------- */
-
-/* Limits are an administrator's. */
-static bool may_set(const struct actor *actor, struct slice vhost, struct slice component,
-                    struct manage_error *error)
-{
-    bool are_limits = slice_is(component, limits_component);
-    return actor_check_vhost(actor, are_limits ? ACTOR_ADMINISTRATOR : ACTOR_POLICYMAKER, vhost,
-                             error);
-}
-
 bool manage_set_parameter(struct manage *m, const struct actor *actor,
                           const struct definition_parameter *row, struct manage_error *error)
 {
-    struct lv_buffer reason = {0};
-    struct commit c;
-    if (!may_set(actor, row->vhost, row->component, error))
-        return false;
-    struct vhost *vhost = manage_vhost(m, row->vhost, error);
-    if (!vhost)
-        return false;
-    commit_begin(&c);
-    struct slice before = events_act_as(actor->name);
-    int err = parameter_set(vhost, row, &reason, (struct durable_done){commit_done, &c});
-    events_act_as(before);
-    err = commit_end(&c, err);
-    if (err == 0) {
-        tell_set(m, actor, row);
-        actor_log(actor, "parameter '%.*s' of '%.*s' in vhost '%.*s' is set", SLICE_ARG(row->name),
-                  SLICE_ARG(row->component), SLICE_ARG(row->vhost));
-    }
-    bool is_done;
-    if (err == ERR_REFUSED)
-        is_done = manage_refuse(error, REFUSAL_RESERVED, SUBJECT_POLICY,
-                                "policies may not be set using this method");
-    else
-        is_done = end_of_setting(error, err == ERR_EXISTS ? 0 : err, row->vhost, &reason);
-    lv_buffer_free(&reason);
-    return is_done;
+    const struct setting s = {
+        .rank = rank_for(row->component),
+        .vhost = &row->vhost,
+        .row = row,
+        .submit = parameter_submit,
+        .announce = parameter_announce,
+    };
+    return setting_set(m, actor, &s, error);
 }
 
-bool manage_clear_parameter(struct manage *m, const struct actor *actor, struct slice vhost_name,
+static int parameter_submit_clearing(struct manage *m, struct vhost *vhost, const void *row,
+                                     struct lv_buffer *reason, struct durable_done done)
+{
+    const struct definition_parameter *p = row;
+    (void)m, (void)reason;
+    return parameter_clear(vhost, p->component, p->name, done);
+}
+
+static void parameter_announce_clearing(struct manage *m, const struct actor *actor,
+                                        const void *row)
+{
+    const struct definition_parameter *p = row;
+    event_emit(broker_events(m->broker), "parameter.cleared", ACTOR(actor),
+               EVENT_STR("name", p->name), EVENT_STR("component", p->component),
+               EVENT_STR("vhost", p->vhost));
+    if (slice_is(p->component, limits_component))
+        event_emit(broker_events(m->broker), "vhost.limits.cleared", ACTOR(actor),
+                   EVENT_STR("name", p->name));
+    actor_log(actor, "parameter '%.*s' of '%.*s' in vhost '%.*s' is cleared", SLICE_ARG(p->name),
+              SLICE_ARG(p->component), SLICE_ARG(p->vhost));
+}
+
+bool manage_clear_parameter(struct manage *m, const struct actor *actor, struct slice vhost,
                             struct slice component, struct slice name, struct manage_error *error)
 {
-    struct commit c;
-    if (!may_set(actor, vhost_name, component, error))
-        return false;
-    struct vhost *vhost = vhost_find(&m->broker->topology, vhost_name);
-    if (!vhost)
-        return end_of_clearing(error, ERR_NOT_FOUND);
-    commit_begin(&c);
-    struct slice before = events_act_as(actor->name);
-    int err = parameter_clear(vhost, component, name, (struct durable_done){commit_done, &c});
-    events_act_as(before);
-    err = commit_end(&c, err);
-    if (err == 0) {
-        tell_cleared(m, actor, vhost_name, component, name);
-        actor_log(actor, "parameter '%.*s' of '%.*s' in vhost '%.*s' is cleared", SLICE_ARG(name),
-                  SLICE_ARG(component), SLICE_ARG(vhost_name));
-    }
-    return end_of_clearing(error, err);
+    const struct definition_parameter row = {.vhost = vhost, .component = component, .name = name};
+    const struct setting s = {
+        .rank = rank_for(component),
+        .vhost = &vhost,
+        .row = &row,
+        .submit = parameter_submit_clearing,
+        .announce = parameter_announce_clearing,
+    };
+    return setting_clear(m, actor, &s, error);
 }
 
 static void add_parameter(void *listing, const struct definition_parameter *p)
@@ -137,36 +116,65 @@ bool manage_list_parameters(struct manage *m, const struct actor *actor, struct 
 
 /* --- global ----------------------------------------------------------------------------------- */
 
+static int global_submit(struct manage *m, struct vhost *vhost, const void *row,
+                         struct lv_buffer *reason, struct durable_done done)
+{
+    const struct definition_global_parameter *p = row;
+    (void)vhost, (void)reason;
+    return global_parameter_set(m->broker, p->name, p->value, done);
+}
+
+static void global_announce(struct manage *m, const struct actor *actor, const void *row)
+{
+    const struct definition_global_parameter *p = row;
+    struct lv_buffer table = {0};
+    event_emit(broker_events(m->broker), "parameter.set", ACTOR(actor),
+               EVENT_MEMBERS(table_of_json_value(&table, "value", p->value)),
+               EVENT_STR("name", p->name), EVENT_TEXT("component", "global"));
+    lv_buffer_free(&table);
+    actor_log(actor, "global parameter '%.*s' is set", SLICE_ARG(p->name));
+}
+
 bool manage_set_global_parameter(struct manage *m, const struct actor *actor, struct slice name,
                                  struct slice value, struct manage_error *error)
 {
-    struct commit c;
-    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
-        return false;
-    commit_begin(&c);
-    int err = global_parameter_set(m->broker, name, value, (struct durable_done){commit_done, &c});
-    err = commit_end(&c, err);
-    if (err == 0) {
-        tell_global(m, actor, name, &value);
-        actor_log(actor, "global parameter '%.*s' is set", SLICE_ARG(name));
-    }
-    return end_of_setting(error, err, SLICE_EMPTY, NULL);
+    const struct definition_global_parameter row = {.name = name, .value = value};
+    const struct setting s = {
+        .rank = ACTOR_ADMINISTRATOR,
+        .row = &row,
+        .submit = global_submit,
+        .announce = global_announce,
+    };
+    return setting_set(m, actor, &s, error);
+}
+
+static int global_submit_clearing(struct manage *m, struct vhost *vhost, const void *row,
+                                  struct lv_buffer *reason, struct durable_done done)
+{
+    const struct definition_global_parameter *p = row;
+    (void)vhost, (void)reason;
+    return global_parameter_clear(m->broker, p->name, done);
+}
+
+static void global_announce_clearing(struct manage *m, const struct actor *actor, const void *row)
+{
+    const struct definition_global_parameter *p = row;
+    event_emit(broker_events(m->broker), "parameter.cleared", ACTOR(actor),
+               EVENT_STR("name", p->name), EVENT_TEXT("component", "global"));
+    actor_log(actor, "global parameter '%.*s' is cleared", SLICE_ARG(p->name));
 }
 
 bool manage_clear_global_parameter(struct manage *m, const struct actor *actor, struct slice name,
                                    struct manage_error *error)
 {
-    struct commit c;
-    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
-        return false;
-    commit_begin(&c);
-    int err = global_parameter_clear(m->broker, name, (struct durable_done){commit_done, &c});
-    err = commit_end(&c, err);
-    if (err == 0) {
-        tell_global(m, actor, name, NULL);
-        actor_log(actor, "global parameter '%.*s' is cleared", SLICE_ARG(name));
-    }
-    return end_of_clearing(error, err);
+    const struct definition_global_parameter row = {.name = name};
+    const struct setting s = {
+        .rank = ACTOR_ADMINISTRATOR,
+        .row = &row,
+        .submit = global_submit_clearing,
+        .announce = global_announce_clearing,
+    };
+    return setting_clear(m, actor, &s, error);
 }
 
 static void add_global(void *listing, const struct definition_global_parameter *p)

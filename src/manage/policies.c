@@ -1,19 +1,18 @@
 /* Policies and operator policies. */
 #include "manage/policies.h"
 
-#include "base/error.h"
+#include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/event_json.h"
 #include "manage/facts.h"
-#include "manage/policies_private.h"
-#include "message/events.h"
+#include "manage/settings.h"
 #include "topology/vhost.h"
 #include "wire/table.h"
 
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* RabbitMQ keeps operator policies as parameters, and says so. */
-static void tell_operator_policy_set(struct manage *m, const struct actor *actor,
+static void emit_operator_policy_set(struct manage *m, const struct actor *actor,
                                      const struct definition_policy *policy,
                                      struct slice definition)
 {
@@ -33,130 +32,90 @@ static void tell_operator_policy_set(struct manage *m, const struct actor *actor
     lv_buffer_free(&value);
 }
 
-static void tell_policy_set(struct manage *m, const struct actor *actor,
-                            const struct definition_policy *policy)
+static void policy_announce(struct manage *m, const struct actor *actor, const void *row)
 {
+    const struct definition_policy *p = row;
     struct lv_buffer table = {0};
+    actor_log(actor, "%spolicy '%.*s' in vhost '%.*s' is set: %.*s",
+              p->is_operator ? "operator " : "", SLICE_ARG(p->name), SLICE_ARG(p->vhost),
+              SLICE_ARG(p->definition));
     if (!events_are_wanted(broker_events(m->broker)))
         return;
-    struct slice definition = table_of_json_value(&table, "definition", policy->definition);
-    if (policy->is_operator)
-        tell_operator_policy_set(m, actor, policy, definition);
-    event_emit(broker_events(m->broker), "policy.set", EVENT_STR("apply-to", policy->apply_to),
-               EVENT_LONG("priority", policy->priority), EVENT_MEMBERS(definition),
-               EVENT_STR("pattern", policy->pattern), ACTOR(actor),
-               EVENT_STR("vhost", policy->vhost), EVENT_STR("name", policy->name));
+    struct slice definition = table_of_json_value(&table, "definition", p->definition);
+    if (p->is_operator)
+        emit_operator_policy_set(m, actor, p, definition);
+    event_emit(broker_events(m->broker), "policy.set", EVENT_STR("apply-to", p->apply_to),
+               EVENT_LONG("priority", p->priority), EVENT_MEMBERS(definition),
+               EVENT_STR("pattern", p->pattern), ACTOR(actor), EVENT_STR("vhost", p->vhost),
+               EVENT_STR("name", p->name));
     lv_buffer_free(&table);
 }
 
-static void tell_policy_cleared(struct manage *m, const struct actor *actor, struct slice vhost,
-                                struct slice name, bool is_operator)
+static void policy_announce_clearing(struct manage *m, const struct actor *actor, const void *row)
 {
-    if (is_operator)
+    const struct definition_policy *p = row;
+    if (p->is_operator)
         event_emit(broker_events(m->broker), "parameter.cleared", ACTOR(actor),
-                   EVENT_STR("name", name), EVENT_TEXT("component", "operator_policy"),
-                   EVENT_STR("vhost", vhost));
-    event_emit(broker_events(m->broker), is_operator ? "operator.policy.cleared" : "policy.cleared",
-               ACTOR(actor), EVENT_STR("vhost", vhost), EVENT_STR("name", name));
-}
-
-/* --- ends of changes, also of parameters ------------------------------------------------------ */
-
-bool end_of_setting(struct manage_error *error, int err, struct slice vhost,
-                    const struct lv_buffer *reason)
-{
-    if (err == ERR_FORMAT)
-        return manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_PARAMETER,
-                             "JSON decoding error. Reason: badarg");
-    if (err == ERR_INVALID && reason)
-        return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_PARAMETER,
-                             "Validation failed\n\n%.*s", SLICE_ARG(lv_buffer_slice(reason)));
-    if (err == ERR_NOT_FOUND)
-        return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_VHOST,
-                             "Virtual host '%.*s' does not exist", SLICE_ARG(vhost));
-    return manage_end(error, err);
-}
-
-bool end_of_clearing(struct manage_error *error, int err)
-{
-    if (err == ERR_NOT_FOUND)
-        return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_PARAMETER,
-                             "Parameter does not exist");
-    return manage_end(error, err);
+                   EVENT_STR("name", p->name), EVENT_TEXT("component", "operator_policy"),
+                   EVENT_STR("vhost", p->vhost));
+    event_emit(broker_events(m->broker),
+               p->is_operator ? "operator.policy.cleared" : "policy.cleared", ACTOR(actor),
+               EVENT_STR("vhost", p->vhost), EVENT_STR("name", p->name));
+    actor_log(actor, "%spolicy '%.*s' in vhost '%.*s' is cleared",
+              p->is_operator ? "operator " : "", SLICE_ARG(p->name), SLICE_ARG(p->vhost));
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-static void nothing_to_do(struct loop *loop, void *arg)
+/* Only an administrator may set operator policies. */
+static enum actor_rank rank_for(bool is_operator)
 {
-    (void)loop;
-    (void)arg;
+    return is_operator ? ACTOR_ADMINISTRATOR : ACTOR_POLICYMAKER;
 }
 
-/* What a change mailed to the loops is in front of this question. */
-static int wait_for_homes(struct manage *m)
+static int policy_submit(struct manage *m, struct vhost *vhost, const void *row,
+                         struct lv_buffer *reason, struct durable_done done)
 {
-    return ask_every_loop(m->asker, nothing_to_do, NULL);
-}
-
-/* An operator's policy is kept from who may only set ordinary ones. */
-static bool may_rule(const struct actor *actor, bool is_operator, struct slice vhost,
-                     struct manage_error *error)
-{
-    return actor_check_vhost(actor, is_operator ? ACTOR_ADMINISTRATOR : ACTOR_POLICYMAKER, vhost,
-                             error);
+    (void)m;
+    return policy_set(vhost, row, reason, done);
 }
 
 bool manage_set_policy(struct manage *m, const struct actor *actor,
                        const struct definition_policy *row, struct manage_error *error)
 {
-    struct lv_buffer reason = {0};
-    struct commit c;
-    if (!may_rule(actor, row->is_operator, row->vhost, error))
-        return false;
-    struct vhost *vhost = manage_vhost(m, row->vhost, error);
-    if (!vhost)
-        return false;
-    commit_begin(&c);
-    struct slice before = events_act_as(actor->name);
-    int err = policy_set(vhost, row, &reason, (struct durable_done){commit_done, &c});
-    events_act_as(before);
-    err = commit_end(&c, err);
-    if (err == 0) {
-        tell_policy_set(m, actor, row);
-        actor_log(actor, "%spolicy '%.*s' in vhost '%.*s' is set: %.*s",
-                  row->is_operator ? "operator " : "", SLICE_ARG(row->name), SLICE_ARG(row->vhost),
-                  SLICE_ARG(row->definition));
-    }
-    if (err == 0 || err == ERR_EXISTS)
-        err = wait_for_homes(m);
-    bool is_done = end_of_setting(error, err, row->vhost, &reason);
-    lv_buffer_free(&reason);
-    return is_done;
+    const struct setting s = {
+        .rank = rank_for(row->is_operator),
+        .vhost = &row->vhost,
+        .row = row,
+        .submit = policy_submit,
+        .announce = policy_announce,
+        .is_for_queues = true,
+    };
+    return setting_set(m, actor, &s, error);
 }
 
-bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost_name,
+static int policy_submit_clearing(struct manage *m, struct vhost *vhost, const void *row,
+                                  struct lv_buffer *reason, struct durable_done done)
+{
+    const struct definition_policy *p = row;
+    (void)m, (void)reason;
+    return policy_clear(vhost, p->name, p->is_operator ? POLICY_OPERATOR : POLICY_ORDINARY, done);
+}
+
+bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice name, enum policy_kind kind, struct manage_error *error)
 {
-    struct commit c;
-    if (!may_rule(actor, kind == POLICY_OPERATOR, vhost_name, error))
-        return false;
-    struct vhost *vhost = vhost_find(&m->broker->topology, vhost_name);
-    if (!vhost)
-        return end_of_clearing(error, ERR_NOT_FOUND);
-    commit_begin(&c);
-    struct slice before = events_act_as(actor->name);
-    int err = policy_clear(vhost, name, kind, (struct durable_done){commit_done, &c});
-    events_act_as(before);
-    err = commit_end(&c, err);
-    if (err == 0) {
-        tell_policy_cleared(m, actor, vhost_name, name, kind == POLICY_OPERATOR);
-        actor_log(actor, "%spolicy '%.*s' in vhost '%.*s' is cleared",
-                  kind == POLICY_OPERATOR ? "operator " : "", SLICE_ARG(name),
-                  SLICE_ARG(vhost_name));
-        err = wait_for_homes(m);
-    }
-    return end_of_clearing(error, err);
+    const struct definition_policy row = {
+        .vhost = vhost, .name = name, .is_operator = kind == POLICY_OPERATOR};
+    const struct setting s = {
+        .rank = rank_for(row.is_operator),
+        .vhost = &vhost,
+        .row = &row,
+        .submit = policy_submit_clearing,
+        .announce = policy_announce_clearing,
+        .is_for_queues = true,
+    };
+    return setting_clear(m, actor, &s, error);
 }
 
 /* --- the listing ------------------------------------------------------------------------------ */
@@ -178,7 +137,7 @@ bool manage_list_policies(struct manage *m, const struct actor *actor, struct sl
                           enum policy_kind kind, struct listing *ret, struct manage_error *error)
 {
     *ret = (struct listing){.columns = policy_columns};
-    if (!may_rule(actor, false, vhost_name, error))
+    if (!actor_check_vhost(actor, ACTOR_POLICYMAKER, vhost_name, error))
         return false;
     struct vhost *vhost = manage_vhost(m, vhost_name, error);
     if (vhost)

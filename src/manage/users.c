@@ -5,14 +5,12 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/connections.h"
 #include "manage/event_json.h"
 #include "manage/facts.h"
-#include "message/events.h"
 #include "topology/vhost.h"
-
-#define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
@@ -24,8 +22,8 @@ static bool refuse_missing(struct manage_error *error, struct slice user)
 
 /* The end of a change: done, or what it failed with. `reason`: why it is invalid; NULL: it cannot
  * be. */
-static bool change_end(struct manage_error *error, struct slice user, int err,
-                       const struct lv_buffer *reason)
+static bool user_change_end(struct manage_error *error, struct slice user, int err,
+                            const struct lv_buffer *reason)
 {
     if (err == ERR_NOT_FOUND)
         return refuse_missing(error, user);
@@ -58,7 +56,7 @@ bool manage_add_user(struct manage *m, const struct actor *actor, struct slice u
         event_emit(broker_events(m->broker), "user.created", ACTOR(actor), EVENT_STR("name", user));
         actor_log(actor, "user '%.*s' is created", SLICE_ARG(user));
     }
-    return change_end(error, user, err, NULL);
+    return user_change_end(error, user, err, NULL);
 }
 
 static bool change_password(struct manage *m, const struct actor *actor, struct slice user,
@@ -77,7 +75,7 @@ static bool change_password(struct manage *m, const struct actor *actor, struct 
         actor_log(actor, "the password of user '%.*s' is %s", SLICE_ARG(user),
                   is_cleared ? "cleared" : "changed");
     }
-    return change_end(error, user, err, NULL);
+    return user_change_end(error, user, err, NULL);
 }
 
 bool manage_change_password(struct manage *m, const struct actor *actor, struct slice user,
@@ -106,7 +104,7 @@ bool manage_set_user_tags(struct manage *m, const struct actor *actor, struct sl
                    EVENT_WORDS("tags", tags), EVENT_STR("name", user));
         actor_log(actor, "user '%.*s' has the tags '%.*s'", SLICE_ARG(user), SLICE_ARG(tags));
     }
-    return change_end(error, user, err, NULL);
+    return user_change_end(error, user, err, NULL);
 }
 
 bool manage_delete_user(struct manage *m, const struct actor *actor, struct slice user,
@@ -123,7 +121,7 @@ bool manage_delete_user(struct manage *m, const struct actor *actor, struct slic
         actor_log(actor, "user '%.*s' is deleted", SLICE_ARG(user));
         err = connections_close(m, SLICE_EMPTY, user, "user was deleted");
     }
-    return change_end(error, user, err, NULL);
+    return user_change_end(error, user, err, NULL);
 }
 
 bool manage_authenticate(struct manage *m, const struct actor *actor, struct slice user,
@@ -171,7 +169,7 @@ bool manage_set_permissions(struct manage *m, const struct actor *actor,
                   SLICE_ARG(row->read), SLICE_ARG(row->vhost));
         err = connections_recheck(m, row->user);
     }
-    bool is_done = change_end(error, row->user, err, &reason);
+    bool is_done = user_change_end(error, row->user, err, &reason);
     lv_buffer_free(&reason);
     return is_done;
 }
@@ -192,7 +190,7 @@ bool manage_clear_permissions(struct manage *m, const struct actor *actor, struc
                   SLICE_ARG(vhost));
         err = connections_recheck(m, user);
     }
-    return change_end(error, user, err, NULL);
+    return user_change_end(error, user, err, NULL);
 }
 
 bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
@@ -215,7 +213,7 @@ bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
                   SLICE_ARG(row->user), SLICE_ARG(row->write), SLICE_ARG(row->read),
                   SLICE_ARG(row->exchange), SLICE_ARG(row->vhost));
     }
-    bool is_done = change_end(error, row->user, err, &reason);
+    bool is_done = user_change_end(error, row->user, err, &reason);
     lv_buffer_free(&reason);
     return is_done;
 }
@@ -236,7 +234,7 @@ bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor,
         actor_log(actor, "topic permissions of user '%.*s' in '%.*s' are cleared", SLICE_ARG(user),
                   SLICE_ARG(vhost));
     }
-    return change_end(error, user, err, NULL);
+    return user_change_end(error, user, err, NULL);
 }
 
 /* --- limits ----------------------------------------------------------------------------------- */
@@ -275,7 +273,7 @@ bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct 
         manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_LIMITS, "%.*s", (int)reason.n - 1,
                       (const char *)reason.p);
     else
-        is_done = change_end(error, user, err, NULL);
+        is_done = user_change_end(error, user, err, NULL);
     lv_buffer_free(&reason);
     return is_done;
 }
@@ -291,7 +289,7 @@ bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struc
     err = commit_end(&c, err);
     if (err == 0)
         tell_limits(m, actor, user, NULL);
-    return change_end(error, user, err, NULL);
+    return user_change_end(error, user, err, NULL);
 }
 
 /* --- listings --------------------------------------------------------------------------------- */

@@ -7,13 +7,11 @@
 
 #include "base/error.h"
 #include "broker/trace.h"
+#include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/connections.h"
 #include "manage/facts.h"
-#include "message/events.h"
 #include "topology/vhost.h"
-
-#define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
 
 /* --- the listing ------------------------------------------------------------------------------ */
 
@@ -141,7 +139,7 @@ static bool refuse_missing(struct manage_error *error, struct slice name)
                          "Virtual host '%.*s' does not exist", SLICE_ARG(name));
 }
 
-static bool change_end(struct manage_error *error, struct slice vhost, int err)
+static bool vhost_change_end(struct manage_error *error, struct slice vhost, int err)
 {
     return err == ERR_NOT_FOUND ? refuse_missing(error, vhost) : manage_end(error, err);
 }
@@ -155,10 +153,9 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
     struct vhost *vhost = manage_vhost(m, name, error);
     if (!vhost)
         return false;
-    struct commit c;
-    commit_begin(&c);
-    int err = vhost_set_tags(vhost, tidy_tags(tags, &tidy), (struct durable_done){commit_done, &c});
-    err = commit_end(&c, err);
+    struct change change;
+    int err = vhost_set_tags(vhost, tidy_tags(tags, &tidy), change_begin(&change, actor));
+    err = change_end(&change, err);
     if (err == 0) {
         event_emit(broker_events(m->broker), "vhost.tags.set", ACTOR(actor),
                    EVENT_WORDS("tags", lv_buffer_slice(&tidy)), EVENT_STR("name", name));
@@ -166,7 +163,7 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
                   SLICE_ARG(lv_buffer_slice(&tidy)));
     }
     lv_buffer_free(&tidy);
-    return change_end(error, name, err);
+    return vhost_change_end(error, name, err);
 }
 
 struct telling {
@@ -200,12 +197,9 @@ bool manage_delete_vhost(struct manage *m, const struct actor *actor, struct sli
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) || !manage_vhost(m, name, error))
         return false;
     auth_list_permissions(m->auth, SLICE_EMPTY, name, tell_permission_deleted, &telling);
-    struct commit c;
-    commit_begin(&c);
-    struct slice before = events_act_as(actor->name);
-    int err = vhost_delete(m->broker, name, (struct durable_done){commit_done, &c});
-    events_act_as(before);
-    err = commit_end(&c, err);
+    struct change change;
+    int err = vhost_delete(m->broker, name, change_begin(&change, actor));
+    err = change_end(&change, err);
     if (err == ERR_NOT_FOUND)
         return refuse_missing(error, name);
     actor_log(actor, "vhost '%.*s' is deleted", SLICE_ARG(name));

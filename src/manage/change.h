@@ -1,0 +1,30 @@
+/* A change that an actor makes: the events it causes name the actor, and it ends once it is
+ * durable.
+ *
+ *     struct change change;
+ *     err = policy_set(..., change_begin(&change, actor));
+ *     return change_end(&change, err);
+ *
+ * The calling thread is as in manage.h. */
+#ifndef LEVERET_MANAGE_CHANGE_H
+#define LEVERET_MANAGE_CHANGE_H
+
+#include "manage/manage.h"
+#include "message/events.h"
+
+/* The actor, in events. */
+#define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
+
+struct change {
+    struct commit commit;
+    struct slice actor_before;
+};
+
+/* Returns what the function that makes the change calls once it is durable. The actor's name is
+ * borrowed until change_end(). */
+struct durable_done change_begin(struct change *c, const struct actor *actor);
+/* Waits until the change is durable. `submitted` is what the function returned: if it is negative,
+ * there is nothing to wait for. Returns 0 or the first error. RCU is offline meanwhile. */
+int change_end(struct change *c, int submitted);
+
+#endif
