@@ -1,14 +1,14 @@
-/* A disk in memory that behaves as badly as a real one may, driven by a seed: the same calls after
- * the same seed find the same disk. For tests; this folder is a library of its own.
+/* A disk in memory that behaves as badly as a real one may, driven by a seed: the same calls with
+ * the same seed have the same results. For tests; this folder is a library of its own.
  *
- *   (1) What was written and not synced is at the mercy of the next power cut: of each 512-byte
- *       sector by itself the new bytes are kept, or the old, or the sector is torn at any byte.
- *   (2) What happened to names (create, rename, remove, make a folder) and was not followed by a
- *       sync of the folder is kept or lost, each by itself.
- *   (3) A sync that fails may have written any of the sectors, and the others are forgotten without
- *       a word: they still read as they were written, and no later sync writes them.
+ *   (1) A power cut decides for each 512-byte sector that was written and not synced: it keeps the
+ *       new bytes, or the old ones, or is torn at any byte.
+ *   (2) It also decides for each change of a name (create, rename, remove, make a folder) that was
+ *       not followed by a sync of the folder: it is kept or lost.
+ *   (3) A sync that fails may have written any of the sectors. The others are silently forgotten:
+ *       they still read as they were written, but no later sync writes them.
  *
- * Calls are counted from 1; closing is not a call. One thread. */
+ * Calls are counted from 1; closing a file and asking for the room are not calls. One thread. */
 #ifndef LEVERET_STORE_SIM_DISK_SIM_H
 #define LEVERET_STORE_SIM_DISK_SIM_H
 
@@ -19,45 +19,46 @@
 
 struct disk_sim;
 
-/* An empty disk. The caller owns it. */
+/* Makes an empty disk. The caller owns it. */
 struct disk_sim *disk_sim_create(uint64_t seed);
-/* Every file must be closed. Clears the pointer. NULL is fine. */
+/* Frees the disk and clears the pointer. Every file must be closed. NULL is fine. */
 void disk_sim_free(struct disk_sim **sim);
-/* The port to it. Borrowed. */
+/* Returns the disk's port. Borrowed. */
 struct disk *disk_sim_port(struct disk_sim *sim);
 
-/* How many calls there have been. */
+/* Returns how many calls there have been. */
 uint64_t disk_sim_calls(const struct disk_sim *sim);
-/* How many of them were syncs of a file. */
+/* Returns how many of them were syncs of a file. */
 uint64_t disk_sim_syncs(const struct disk_sim *sim);
-/* How many bytes have been read. */
+/* Returns how many bytes have been read. */
 uint64_t disk_sim_bytes_read(const struct disk_sim *sim);
 
-/* The call with this number fails with this error; of a write or a sync any part may be done. One
- * such call can be waiting; 0: none. */
+/* Makes the call with this number, which must be to come, fail with this error; a write or a sync
+ * may do any part of its work. Replaces an earlier request; 0: no call fails. */
 void disk_sim_fail_at(struct disk_sim *sim, uint64_t call, int error);
-/* Files may hold so many bytes together; more is ERR_NO_SPACE. UINT64_MAX: no limit, as at
- * first. */
+/* Limits the bytes of all files together; beyond that, calls fail with ERR_NO_SPACE. UINT64_MAX
+ * (the default): no limit. */
 void disk_sim_set_room(struct disk_sim *sim, uint64_t bytes);
-/* The bytes that files hold now. */
+/* Returns the bytes of all files together. */
 uint64_t disk_sim_used(const struct disk_sim *sim);
 
-/* The power goes at the call with this number, in the middle of it; 0: never. Or now. From then on
- * every call fails with ERR_IO, until the restart. */
+/* Cuts the power in the middle of the call with this number, which must be to come (0: never), or
+ * now. From then on every call fails with ERR_IO, until the restart. */
 void disk_sim_cut_power_at(struct disk_sim *sim, uint64_t call);
 void disk_sim_cut_power(struct disk_sim *sim);
 bool disk_sim_is_cut(const struct disk_sim *sim);
-/* The process dies: every call fails with ERR_IO until the restart, and the disk is as it was. */
+/* Kills the process: every call fails with ERR_IO until the restart, and the disk keeps what was
+ * written. */
 void disk_sim_kill(struct disk_sim *sim);
-/* Every file must be closed. After a power cut (1) and (2) are decided, at once and for good.
- * Without one everything reads as it was written, and still is not synced. No failure is waiting
- * any more. */
+/* Starts the disk again. Every file must be closed. After a power cut (1) and (2) are decided.
+ * Without one everything reads as it was written and is still not synced. Requested failures and
+ * power cuts are cancelled. */
 void disk_sim_restart(struct disk_sim *sim);
 
-/* Turns one bit of a file, on the disk and as it reads. False: there is no such byte. */
+/* Flips one bit of a file, on the disk and as it reads. Returns false if there is no such byte. */
 bool disk_sim_flip_bit(struct disk_sim *sim, const char *path, uint64_t offset, unsigned bit);
 
-/* A number below n from the disk's own seed, for whoever wants to share it. */
+/* Returns a number below n from the disk's own seed; tests may use it too. */
 uint64_t disk_sim_random(struct disk_sim *sim, uint64_t n);
 
 #endif
