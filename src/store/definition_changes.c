@@ -1,8 +1,8 @@
-/* Changes of the definitions: a constructor for each.
+/* The constructors of changes of the definitions. Pure.
  *
- * A constructor copies its values into one block of memory, with the name of the operation; the
- * statements of that operation (definition_statements.h) get them in the constructor's order.
- * Pure. */
+ * A constructor copies its values into one block of memory, with the name of the operation. They
+ * are bound to the statements of that operation (definition_statements.h) in the constructor's
+ * order. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,9 @@ static struct definition_change *change_make(enum definition_operation operation
     size_t n = head;
     uint8_t *p;
 
+    lv_assert(count > 0);
     lv_assert(count <= DEFINITION_VALUES_MAX);
+    lv_assert(operation < DEFINITION_OPERATION_COUNT);
     for (int i = 0; i < count; i++)
         n += values[i].bytes.n;
     change = lv_malloc(n);
@@ -35,6 +37,7 @@ static struct definition_change *change_make(enum definition_operation operation
             memcpy(p, values[i].bytes.p, values[i].bytes.n);
         p += values[i].bytes.n;
     }
+    lv_assert(p == (uint8_t *)change + n);
     return change;
 }
 

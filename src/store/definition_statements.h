@@ -1,9 +1,9 @@
-/* The operations on the definitions, and what SQLite is told for each. */
+/* The operations on the definitions, and their SQL statements. */
 #ifndef LEVERET_STORE_DEFINITION_STATEMENTS_H
 #define LEVERET_STORE_DEFINITION_STATEMENTS_H
 
-/* Every operation with its statements, in the order they are run. ?1 is the change's first
- * value. Rows of one operation stand together. */
+/* Every operation with its statements, in the order they are run. ?1 is the change's first value.
+ * The operations are in the order of enum definition_operation. */
 #define DEFINITION_STATEMENTS(S)                                                                   \
     S(PUT_VHOST, "INSERT OR REPLACE INTO vhosts VALUES (?1, ?2, ?3, ?4)")                          \
     S(PUT_USER, "INSERT OR REPLACE INTO users VALUES (?1, ?2, ?3, ?4, ?5)")                        \
@@ -41,15 +41,15 @@
     S(DELETE_EXCHANGE, "DELETE FROM bindings WHERE vhost = ?1 AND source = ?2")                    \
     S(DELETE_EXCHANGE,                                                                             \
       "DELETE FROM bindings WHERE vhost = ?1 AND is_to_queue = 0 AND destination = ?2")            \
-    S(DELETE_SEEN, "DELETE FROM seen"                                                              \
-                   " WHERE vhost = ?1 AND is_queue = ?2 AND name = ?3 AND low = ?4 AND high = ?5") \
     S(DELETE_QUEUE, "DELETE FROM seen WHERE vhost = ?1 AND is_queue = 1 AND name = ?2")            \
     S(DELETE_QUEUE, "DELETE FROM queues WHERE vhost = ?1 AND name = ?2")                           \
     S(DELETE_QUEUE,                                                                                \
       "DELETE FROM bindings WHERE vhost = ?1 AND is_to_queue = 1 AND destination = ?2")            \
     S(DELETE_BINDING, "DELETE FROM bindings WHERE vhost = ?1 AND is_to_queue = ?2"                 \
                       " AND destination = ?3 AND source = ?4 AND routing_key = ?5"                 \
-                      " AND arguments = ?6")
+                      " AND arguments = ?6")                                                       \
+    S(DELETE_SEEN, "DELETE FROM seen"                                                              \
+                   " WHERE vhost = ?1 AND is_queue = ?2 AND name = ?3 AND low = ?4 AND high = ?5")
 
 enum definition_operation {
     PUT_VHOST,

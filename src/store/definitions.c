@@ -1,8 +1,8 @@
-/* Durable definitions in SQLite: the store of them, opened, read and closed.
+/* Opens, reads and closes the durable definitions, which SQLite stores.
  *
  * Changes are made in definition_changes.c and written by the thread of definitions_writer.c;
- * definitions_file.c makes the file and looks whether it is ours. Loading walks the tables, each in
- * the order it lies in. The file's format is in docs/formats/definitions.md. */
+ * definitions_file.c creates the file and checks its format. Loading walks the tables, each in the
+ * order in which it is stored. The file's format is in docs/formats/definitions.md. */
 #include "store/definitions.h"
 
 #include <stdlib.h>
@@ -43,7 +43,6 @@ const char *definitions_explain(sqlite3 *db, const char *path, int rc)
     return lv_error_reason(err);
 }
 
-/* Runs a statement that returns no rows. */
 int definitions_run(sqlite3_stmt *statement)
 {
     int rc = sqlite3_step(statement);
@@ -57,7 +56,7 @@ int definitions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
 }
 
-/* --- Opening and closing ---------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static struct definitions *definitions_new(const char *data_dir)
 {
@@ -66,7 +65,7 @@ static struct definitions *definitions_new(const char *data_dir)
     pthread_condattr_t attr;
 
     lv_buffer_printf(&path, "%s/%s", data_dir, DEFINITIONS_FILE);
-    d->path = (char *)path.p; /* printf left a NUL behind it */
+    d->path = (char *)path.p; /* lv_buffer_printf() ends it with a NUL */
     d->mark_fd = -1;
     pthread_mutex_init(&d->db_lock, NULL);
     pthread_mutex_init(&d->queue_lock, NULL);
@@ -88,7 +87,7 @@ static void close_database(struct definitions *d)
     sqlite3_finalize(d->rollback);
     sqlite3_finalize(d->count);
     rc = sqlite3_close(d->db);
-    lv_assert(rc == SQLITE_OK); /* else a statement was forgotten above */
+    lv_assert(rc == SQLITE_OK); /* else a statement was not finalized above */
     if (d->mark_fd >= 0)
         close(d->mark_fd);
     d->begin = d->commit = d->rollback = d->count = NULL;
@@ -96,8 +95,8 @@ static void close_database(struct definitions *d)
     d->mark_fd = -1;
 }
 
-/* On a full disk once more, with the room of the reserve. SQLite does not always say that room is
- * what is missing. */
+/* Opens the database; on a full disk it is tried once more with the room of the reserve. SQLite
+ * sometimes reports a full disk as an I/O error, so the reserve is used for that too. */
 static int open_database(struct definitions *d)
 {
     int err = definitions_open_database(d);
@@ -135,7 +134,7 @@ void definitions_close(struct definitions **definitions)
     *definitions = NULL;
     if (d->has_thread)
         definitions_stop_writer(d);
-    lv_assert(!d->head);
+    lv_assert(!d->head); /* every change was answered */
     close_database(d);
     pthread_mutex_destroy(&d->db_lock);
     pthread_mutex_destroy(&d->queue_lock);
@@ -149,11 +148,12 @@ bool definitions_are_behind(const struct definitions *d)
     return d->changes < d->mark_changes;
 }
 
-/* --- Loading ---------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 static struct slice column(sqlite3_stmt *s, int index)
 {
-    const void *p = sqlite3_column_blob(s, index); /* first: it may change what _bytes says */
+    const void *p = sqlite3_column_blob(
+        s, index); /* first: it may change what sqlite3_column_bytes() returns */
 
     return slice_of(p, (size_t)sqlite3_column_bytes(s, index));
 }
@@ -280,10 +280,10 @@ static int visit_seen(sqlite3_stmt *s, const struct definitions_visitor *v, void
 
 typedef int (*row_visit)(sqlite3_stmt *s, const struct definitions_visitor *v, void *arg);
 
-/* Walks a table, if not told otherwise in the order of its primary key, which is the order it lies
- * in. */
-static int walk(struct definitions *d, const char *sql, row_visit visit,
-                const struct definitions_visitor *visitor, void *arg)
+/* Visits the rows of a table. Without ORDER BY they come in the order of the primary key, in which
+ * they are stored. */
+static int table_walk(struct definitions *d, const char *sql, row_visit visit,
+                      const struct definitions_visitor *visitor, void *arg)
 {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(d->db, sql, -1, &statement, NULL);
@@ -306,10 +306,12 @@ int definitions_load(struct definitions *d, const struct definitions_visitor *vi
 {
     int err = 0;
 
+    lv_assert(visitor != NULL);
+    lv_assert(d->db != NULL);
     pthread_mutex_lock(&d->db_lock);
 #define KIND_WALK(kind, table)                                                                     \
     if (err == 0 && visitor->kind)                                                                 \
-        err = walk(d, "SELECT * FROM " table, visit_##kind, visitor, arg);
+        err = table_walk(d, "SELECT * FROM " table, visit_##kind, visitor, arg);
     KINDS(KIND_WALK)
 #undef KIND_WALK
     pthread_mutex_unlock(&d->db_lock);

@@ -1,9 +1,10 @@
-/* Durable definitions: what must be there again after a restart, except messages.
+/* Durable definitions: everything that survives a restart, except messages.
  *
- * One SQLite file in the data directory, changed by a thread of its own. A change is made by one
- * of the constructors below and handed over by definitions_submit(); the thread applies changes
- * in the order of their submits, as many as have gathered in one transaction, and calls their
- * `done` after the commit. The file format is in docs/formats/definitions.md. */
+ * They are stored in one SQLite file in the data directory, which a thread of its own writes. A
+ * change is made by one of the constructors below and handed over with definitions_submit(). The
+ * thread applies changes in the order in which they were submitted, all that have gathered in one
+ * transaction, and calls their `done` after the commit. The file format is in
+ * docs/formats/definitions.md. */
 #ifndef LEVERET_STORE_DEFINITIONS_H
 #define LEVERET_STORE_DEFINITIONS_H
 
@@ -67,7 +68,7 @@ struct definition_queue {
     struct slice name;
     bool is_auto_delete;
     struct slice arguments;
-    uint64_t id; /* in the log and the segments; never used twice */
+    uint64_t id; /* its number in the log and the segments; never used twice */
 };
 
 struct definition_binding {
@@ -79,14 +80,15 @@ struct definition_binding {
     struct slice arguments; /* part of the binding's identity */
 };
 
-/* A value that an exchange or a queue has seen and remembers, known by its hash. */
+/* A value that an exchange or a queue remembers in order to drop duplicates; only its hash is
+ * stored. */
 struct definition_seen {
     struct slice vhost;
     struct slice name;
-    bool is_queue; /* else an exchange */
-    uint64_t low, high;
-    uint64_t number;   /* their order */
-    uint64_t until_ms; /* loop_steady_ms(); 0: no end */
+    bool is_queue;      /* else an exchange */
+    uint64_t low, high; /* the halves of the hash */
+    uint64_t number;    /* increases from value to value */
+    uint64_t until_ms;  /* when it is forgotten, by loop_steady_ms(); 0: when there is no room */
 };
 
 struct definition_parameter {
@@ -112,8 +114,9 @@ struct definition_policy {
 };
 
 /* One callback per kind of row; a NULL callback skips that kind. The row and its slices are
- * borrowed for the call. A negative return ends the walk and is returned by definitions_load().
- * The kinds come in this order, so a row's vhost, user and exchanges came before it. */
+ * borrowed for the call. A negative return value ends the walk and is returned by
+ * definitions_load(). The kinds are visited in this order, so that a row comes after the vhost,
+ * user and exchanges it refers to. */
 struct definitions_visitor {
     int (*vhost)(void *arg, const struct definition_vhost *row);
     int (*user)(void *arg, const struct definition_user *row);
@@ -128,39 +131,42 @@ struct definitions_visitor {
     int (*seen)(void *arg, const struct definition_seen *row); /* by number */
 };
 
-/* Opens the definitions in this directory, creating the file when there is none, and starts the
- * writer thread. ERR_FORMAT: the file is of a newer version of Leveret, or no definitions file;
- * ERR_NOT_FOUND: the directory is not there. What went wrong in detail is logged; the caller says
- * what follows. The caller owns *ret. Blocks. */
+/* Opens the definitions in this directory, creating the file if there is none, and starts the
+ * writer thread. Returns ERR_FORMAT if the file is of a newer version of Leveret or is not a
+ * definitions file, ERR_NOT_FOUND if there is no such directory. The reason is logged; the caller
+ * logs what follows from it. The caller owns *ret. Blocks. */
 int definitions_open(const char *data_dir, struct definitions **ret);
 
-/* The file is older than what was stored in it last: an old copy, or one without its write-ahead
- * log. As of definitions_open(); the first change makes it the truth. */
+/* Returns true if the file was older at definitions_open() than what was last committed to it: it
+ * is an old copy, or its write-ahead log is missing. The first change after that is counted from
+ * there, so that the next start accepts the file. */
 bool definitions_are_behind(const struct definitions *d);
 
 /* Visits every row. Changes that are submitted meanwhile (also from a callback) are not seen and
- * wait until the walk is done. Any thread; blocks, so not on a loop that serves connections. */
+ * are written after the walk. Any thread; blocks, so not on a loop that serves connections. */
 int definitions_load(struct definitions *d, const struct definitions_visitor *visitor, void *arg);
 
-/* Hands over a change. Takes it. `done` (NULL is fine) is called on the writer thread, after the
- * commit that contains the change (error 0), or with a negative ERR_... when that commit failed:
- * then the change is undone (only where a sync failed and the machine stops before the next
- * commit, a restart may find it done all the same). It must not block and not close the
- * definitions; it may submit. Order of submits is order of application and order of the calls of
- * `done`. Any thread; does not wait for the disk. */
+/* Called on the writer thread after the commit that contains the change (error 0), or with a
+ * negative ERR_... if that commit failed. The change is then undone; only if a sync failed and the
+ * machine stops before the next commit, a restart may find it done nevertheless. It must not block
+ * and not close the definitions; it may submit. */
 typedef void (*definitions_done)(void *arg, int error);
+/* Takes a change and queues it for the writer thread. Changes are applied, and their `done` (NULL
+ * is fine) are called, in the order in which they were submitted. Any thread; does not wait for the
+ * disk. */
 void definitions_submit(struct definitions *d, struct definition_change *change,
                         definitions_done done, void *arg);
 
-/* Commits everything submitted before, calls every `done`, ends the thread, closes the file and
- * clears the pointer. No other thread may use it from here on. NULL is fine. Blocks. */
+/* Commits everything submitted before, and what `done` submits meanwhile, calls every `done`, ends
+ * the thread, closes the file and clears the pointer. No other thread may use the definitions from
+ * here on. NULL is fine. Blocks. */
 void definitions_close(struct definitions **definitions);
 
-/* Constructors of changes. They copy what they need; the caller owns what is returned until
- * definitions_submit() takes it. Any thread.
+/* Constructors of changes. They copy the row; the caller owns the change until definitions_submit()
+ * takes it. Any thread.
  *
- * A put inserts the row or replaces the one of the same identity. A delete of what is not there
- * changes nothing. */
+ * A put inserts the row or replaces the one with the same primary key. Deleting a row that does not
+ * exist changes nothing. */
 struct definition_change *definition_put_vhost(const struct definition_vhost *row);
 struct definition_change *definition_put_user(const struct definition_user *row);
 struct definition_change *definition_put_permission(const struct definition_permission *row);
@@ -184,9 +190,9 @@ struct definition_change *definition_delete_permission(struct slice vhost, struc
 /* An empty exchange deletes the user's topic permissions on every exchange of the vhost. */
 struct definition_change *definition_delete_topic_permission(struct slice vhost, struct slice user,
                                                              struct slice exchange);
-/* Deletes the exchange, every binding from it and to it, and what it has seen. */
+/* Deletes the exchange, every binding from it and to it, and the values it has seen. */
 struct definition_change *definition_delete_exchange(struct slice vhost, struct slice name);
-/* Deletes the queue, every binding to it, and what it has seen. */
+/* Deletes the queue, every binding to it, and the values it has seen. */
 struct definition_change *definition_delete_queue(struct slice vhost, struct slice name);
 struct definition_change *definition_delete_binding(const struct definition_binding *row);
 struct definition_change *definition_delete_seen(const struct definition_seen *row);

@@ -1,6 +1,6 @@
-/* The file of the definitions: its schema, how it is made, and whether it is ours.
+/* The file of the definitions: its schema, how it is created, and the check of its format.
  *
- * The file's format is in docs/formats/definitions.md; schema_sql below must agree with it. */
+ * The format is described in docs/formats/definitions.md; schema_sql below must agree with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -15,13 +16,14 @@
 
 enum {
     SCHEMA_VERSION = 1,
-    APPLICATION_ID = 0x4c766572, /* "Lver", so that file(1) and we know our own */
+    APPLICATION_ID = 0x4c766572, /* "Lver": tells our file from others, also to file(1) */
     BUSY_TIMEOUT_MS = 5000,      /* for an operator's sqlite3 that is reading or writing */
 };
 
-/* Tables without a rowid are their own primary key's tree: no second index to write. The order
- * of a binding's key makes a queue's bindings neighbours; those of an exchange as a source have
- * an index, so that deleting an exchange costs its own bindings. */
+/* A table without a rowid is stored in the tree of its primary key, so there is no second index to
+ * write. The order of a binding's key makes the bindings to a queue adjacent; those from an
+ * exchange are found by an index, so that deleting an exchange takes time for its own bindings
+ * only. */
 static const char schema_sql[] =
     "CREATE TABLE vhosts (name TEXT PRIMARY KEY, description TEXT NOT NULL, tags TEXT NOT NULL,"
     " default_queue_type TEXT NOT NULL) WITHOUT ROWID;"
@@ -48,22 +50,21 @@ static const char schema_sql[] =
     " WITHOUT ROWID;"
     "CREATE INDEX bindings_by_source ON bindings (vhost, source);";
 
-/* What exchanges and queues have seen, when they drop duplicates. It came later than the rest: a
- * file without it gets it when it is opened, and a Leveret that does not know it leaves it
- * alone. */
+/* The values that exchanges and queues which drop duplicates have seen. This table is newer than
+ * the others: a file without it gets it when it is opened, and an older Leveret ignores it. */
 static const char seen_sql[] =
     "CREATE TABLE IF NOT EXISTS seen (vhost TEXT, is_queue INTEGER, name TEXT, low INTEGER,"
     " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
 
-/* How many changes have been counted (definitions_writer.c). It, too, came later. */
+/* How many commits have been counted (definitions_writer.c). This table is newer too. */
 static const char state_sql[] = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY,"
                                 " value INTEGER NOT NULL) WITHOUT ROWID;";
 
-/* --- Making it -------------------------------------------------------------------------------- */
+/* --- creating it ------------------------------------------------------------------------------ */
 
-/* Fills a new file. Without a journal and without syncs: until its name is final it is nobody's. */
-static int write_schema(const char *path)
+/* Fills a new file. It needs no journal and no syncs, since nobody uses it before it is renamed. */
+static int schema_write(const char *path)
 {
     char *sql = sqlite3_mprintf("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
                                 "BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d;"
@@ -96,9 +97,10 @@ static int sync_directory(const char *dir)
     return err;
 }
 
-/* Made under another name, synced once and then renamed: after a crash there is either no file or
- * a whole one. (SQLite's own way, with a journal, took eight times as long at the first start.) */
-static int create_file(const char *dir, const char *path)
+/* Creates the file under another name, syncs it once and renames it: after a crash there is either
+ * no file or a complete one. (Letting SQLite do it, with a journal, took eight times as long at the
+ * first start.) */
+static int file_create(const char *dir, const char *path)
 {
     struct lv_buffer fresh = {0};
     const char *name;
@@ -107,12 +109,12 @@ static int create_file(const char *dir, const char *path)
 
     lv_buffer_printf(&fresh, "%s.new", path);
     name = (const char *)fresh.p;
-    /* SQLite would make it readable by everybody; it will have password hashes in it. */
+    /* SQLite would make it readable for everybody, and it will contain password hashes. */
     fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         err = failed(name);
     if (err == 0)
-        err = write_schema(name);
+        err = schema_write(name);
     if (err == 0 && (fsync(fd) != 0 || rename(name, path) != 0))
         err = failed(name);
     if (err == 0)
@@ -130,15 +132,15 @@ int definitions_create_file(const char *dir, const char *path)
 
     if (stat(path, &st) == 0)
         return 0;
-    err = errno == ENOENT ? create_file(dir, path) : failed(path);
+    err = errno == ENOENT ? file_create(dir, path) : failed(path);
     if (err < 0)
         log_error("definitions: cannot create %s: %s", path, lv_error_reason(err));
     return err;
 }
 
-/* --- Opening it ------------------------------------------------------------------------------- */
+/* --- opening it ------------------------------------------------------------------------------- */
 
-static int read_number(sqlite3 *db, const char *sql, int64_t *ret)
+static int number_read(sqlite3 *db, const char *sql, int64_t *ret)
 {
     sqlite3_stmt *statement = NULL;
     int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
@@ -151,21 +153,21 @@ static int read_number(sqlite3 *db, const char *sql, int64_t *ret)
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-/* Is the file ours, of a version we know? Changes nothing in it. */
+/* Returns ERR_FORMAT if the file is not Leveret's or of a newer version. Changes nothing in it. */
 static int check_format(struct definitions *d)
 {
     int64_t application = 0;
     int64_t version = 0;
-    int rc = read_number(d->db, "PRAGMA user_version", &version);
+    int rc = number_read(d->db, "PRAGMA user_version", &version);
 
     if (rc == SQLITE_OK)
-        rc = read_number(d->db, "PRAGMA application_id", &application);
+        rc = number_read(d->db, "PRAGMA application_id", &application);
     if (rc != SQLITE_OK) {
         log_error("definitions: cannot read %s", definitions_explain(d->db, d->path, rc));
         return definitions_error(rc);
     }
     if (application != APPLICATION_ID) {
-        log_error("definitions: %s is a database, but not of Leveret's definitions", d->path);
+        log_error("definitions: %s is a database, but not one of Leveret's definitions", d->path);
         return ERR_FORMAT;
     }
     if (version > SCHEMA_VERSION) {
@@ -177,8 +179,8 @@ static int check_format(struct definitions *d)
     return 0;
 }
 
-/* The write-ahead log with full syncs: a commit is one append and one sync, and is durable when
- * it returns. Readers (an operator's sqlite3) hold up nobody. */
+/* With a write-ahead log and full syncs a commit is one append and one sync, and is durable when it
+ * returns. Readers (an operator's sqlite3) block nobody. */
 static const char settings_sql[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                                    "PRAGMA journal_size_limit = 16777216;"
                                    "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
@@ -205,8 +207,8 @@ static int configure_database(struct definitions *d)
     return rc;
 }
 
-/* SQLite would follow a link to a file of somebody else and write to it. (Its own flag against that
- * refuses a link anywhere in the path, and a data directory may well be behind one.) */
+/* Refuses symbolic links: SQLite would follow one to another file and write to it. (Its own flag
+ * against that also refuses a link to a directory of the path, which a data directory may have.) */
 static int refuse_links(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -230,12 +232,15 @@ static int refuse_links(const char *path)
     return err;
 }
 
-/* The format is looked at first: a file that is not ours stays as it is. */
+/* The format is checked before anything is written, so that a file that is not ours is unchanged.
+ */
 int definitions_open_database(struct definitions *d)
 {
     int err = refuse_links(d->path);
     int rc;
 
+    lv_assert(!d->db);
+    lv_assert(d->mark_fd < 0);
     if (err < 0)
         return err;
     rc = sqlite3_open_v2(d->path, &d->db,
@@ -248,7 +253,7 @@ int definitions_open_database(struct definitions *d)
     if (rc == SQLITE_OK)
         rc = configure_database(d);
     if (rc == SQLITE_OK)
-        rc = read_number(d->db, "SELECT coalesce(max(value), 0) FROM state WHERE name = 'changes'",
+        rc = number_read(d->db, "SELECT coalesce(max(value), 0) FROM state WHERE name = 'changes'",
                          &d->changes);
     if (rc == SQLITE_OK && (err = definitions_open_mark(d)) < 0)
         return err;

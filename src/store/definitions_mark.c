@@ -1,8 +1,8 @@
-/* The mark: a small file beside the database that says how many commits have been counted in it:
- * the first after each checkpoint. It is written after that commit and never synced, so after a
- * crash it may say less than the database has, and never more: more means that the database is
- * older than it was, a copy, or without its write-ahead log. Other files of the data directory are
- * then newer than the definitions. */
+/* The mark: a small file beside the database that contains how many commits have been counted in
+ * it (the first after each checkpoint is). It is written after that commit and never synced, so
+ * after a crash it may contain less than the database, and never more. If it contains more, the
+ * database is an older copy or lacks its write-ahead log, and the other files of the data directory
+ * are newer than the definitions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -19,7 +20,8 @@
 
 enum { MARK_BYTES = 32 };
 
-static int64_t read_mark(int fd)
+/* Returns 0 if the mark is empty or not valid. */
+static int64_t mark_read(int fd)
 {
     char text[MARK_BYTES + 1] = "";
     ssize_t n = pread(fd, text, MARK_BYTES, 0);
@@ -37,6 +39,7 @@ int definitions_open_mark(struct definitions *d)
     struct lv_buffer path = {0};
     int err = 0;
 
+    lv_assert(d->mark_fd < 0);
     lv_buffer_printf(&path, "%s.mark", d->path);
     d->mark_fd =
         open((const char *)path.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
@@ -45,7 +48,7 @@ int definitions_open_mark(struct definitions *d)
                                strerror(errno));
         log_error("definitions: cannot open %s", lv_error_reason(err));
     } else {
-        d->mark_changes = read_mark(d->mark_fd);
+        d->mark_changes = mark_read(d->mark_fd);
     }
     lv_buffer_free(&path);
     return err;
@@ -54,9 +57,11 @@ int definitions_open_mark(struct definitions *d)
 void definitions_put_mark(const struct definitions *d)
 {
     char text[MARK_BYTES + 1];
+    int n = snprintf(text, sizeof text, "changes %-23" PRId64, d->changes);
 
-    snprintf(text, sizeof text, "changes %-23" PRId64, d->changes);
+    lv_assert(n == MARK_BYTES - 1);
+    lv_assert(d->mark_fd >= 0);
     text[MARK_BYTES - 1] = '\n';
     if (pwrite(d->mark_fd, text, MARK_BYTES, 0) != MARK_BYTES)
-        return; /* a full disk: it says less than there is, which is fine */
+        return; /* a full disk: the mark is behind the database, which is fine */
 }

@@ -1,9 +1,9 @@
 /* What the files of the definitions share. Who may touch what:
  *
- *   (1) `head` .. `tail` are changes nobody has begun; guarded by `queue_lock`.
- *   (2) `db` and the prepared statements are used under `db_lock` alone: by the writer for a
- *       batch, by definitions_load() for a walk.
- *   (3) queue_lock is never taken for longer than an append or a take; db_lock is never wanted
+ *   (1) `head` to `tail` are the changes the writer has not taken yet; guarded by `queue_lock`.
+ *   (2) `db` and the prepared statements are guarded by `db_lock`: the writer holds it for a batch,
+ *       definitions_load() for a walk.
+ *   (3) queue_lock is only held to append to the queue or to take it, and db_lock is never taken
  *       while holding it. */
 #ifndef LEVERET_STORE_DEFINITIONS_PRIVATE_H
 #define LEVERET_STORE_DEFINITIONS_PRIVATE_H
@@ -27,7 +27,7 @@ struct definition_value {
     int64_t number;
 };
 
-/* One block: the struct, its values, and the bytes they point at. */
+/* One block of memory: the struct, its values, and the bytes they point at. */
 struct definition_change {
     struct definition_change *next;
     enum definition_operation operation;
@@ -37,7 +37,7 @@ struct definition_change {
     struct definition_value values[];
 };
 
-/* --- the store of them: definitions.c --------------------------------------------------------- */
+/* --- open definitions: definitions.c ---------------------------------------------------------- */
 
 struct definitions {
     char *path;
@@ -48,14 +48,14 @@ struct definitions {
     sqlite3_stmt *commit;
     sqlite3_stmt *rollback;
     sqlite3_stmt *count;
-    int64_t changes;      /* commits that were counted, ever (definitions_writer.c) */
+    int64_t changes;      /* how many commits were ever counted (definitions_writer.c) */
     bool has_reserve;     /* definitions_reserve.c */
-    uint64_t dirty_ms;    /* when the first commit since the last checkpoint was; 0: none */
+    uint64_t dirty_ms;    /* time of the first commit since the last checkpoint; 0: none */
     int mark_fd;          /* definitions_mark.c */
-    int64_t mark_changes; /* what it said when it was opened; 0: nothing */
+    int64_t mark_changes; /* what the mark contained when it was opened; 0: nothing */
     sqlite3_stmt *prepared[DEFINITION_STATEMENT_COUNT]; /* made when first needed */
-    int first[DEFINITION_OPERATION_COUNT]; /* the row in `statements` where it begins */
-    bool is_failing;                       /* the last commit failed: its like was logged */
+    int first[DEFINITION_OPERATION_COUNT]; /* the first row of each operation in `statements` */
+    bool is_failing;                       /* the last commit failed, and that was logged */
 
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_grew;
@@ -67,44 +67,44 @@ struct definitions {
     pthread_t thread;
 };
 
-/* SQLite's result as one of ours. */
+/* Converts a result of SQLite into 0 or a negative ERR_... */
 int definitions_error(int rc);
-/* What went wrong last with this database (NULL: it could not be opened), for the log: the path,
- * SQLite's words and the system's. It is also noted for lv_error_reason(definitions_error(rc)). */
+/* Returns a text for the log about the last failure of this database (NULL: it could not be
+ * opened): the path, SQLite's reason and the system's. lv_error_reason(definitions_error(rc))
+ * returns it too. */
 const char *definitions_explain(sqlite3 *db, const char *path, int rc);
-/* Runs a statement that returns no rows; SQLite's result. */
+/* Runs a statement whose rows do not matter, and resets it. Returns SQLite's result. */
 int definitions_run(sqlite3_stmt *statement);
-/* A statement that will be run often; SQLite's result. */
+/* Prepares a statement that will be run often. Returns SQLite's result. */
 int definitions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret);
 
 /* --- the file: definitions_file.c ------------------------------------------------------------- */
 
-/* Makes the file, with the schema and no rows, where there is none. What went wrong is logged.
- * Blocks. */
+/* Creates the file, with the schema and no rows, if there is none. Logs a failure. Blocks. */
 int definitions_create_file(const char *dir, const char *path);
-/* Opens d->path and fills d->db. ERR_FORMAT: not ours, or of a newer version; it is unchanged then.
- * What went wrong is logged. Blocks. */
+/* Opens d->path and fills d->db. Returns ERR_FORMAT if the file is not Leveret's or of a newer
+ * version, and does not change it then. Logs a failure. Blocks. */
 int definitions_open_database(struct definitions *d);
 
 /* --- the mark: definitions_mark.c ------------------------------------------------------------- */
 
-/* Opens the mark beside the database, and reads it into d->mark_changes. What went wrong is
- * logged. */
+/* Opens the mark beside the database and reads it into d->mark_changes. Logs a failure. Blocks. */
 int definitions_open_mark(struct definitions *d);
-/* Notes d->changes in the mark. Never waits for the disk. */
+/* Writes d->changes to the mark, without a sync. */
 void definitions_put_mark(const struct definitions *d);
 
 /* --- the reserve: definitions_reserve.c ------------------------------------------------------- */
 
-/* Gives its room back to the disk. False: there is none. */
+/* Truncates the reserve, so that its room can be used. Returns false if there was none. */
 bool definitions_release_reserve(struct definitions *d);
-/* Makes it, where it is not there and the disk has room. */
+/* Makes the reserve if it is missing and the disk has room. */
 void definitions_make_reserve(struct definitions *d);
 
 /* --- the thread: definitions_writer.c --------------------------------------------------------- */
 
+/* Starts the thread; called once. */
 int definitions_start_writer(struct definitions *d);
-/* Returns once everything submitted has been answered and the thread has ended. */
+/* Returns once everything submitted was answered and the thread has ended. Not on that thread. */
 void definitions_stop_writer(struct definitions *d);
 
 #endif

@@ -1,6 +1,6 @@
-/* Room for the definitions on a full disk: a file beside the database that holds nothing, and is
- * given up when the database cannot be opened or written for want of room. So a broker can be
- * started there, and queues can be deleted. It is made anew when there is room again. */
+/* The reserve: a file beside the database that only takes up room, and is truncated if the database
+ * cannot be opened or written for want of room. So on a full disk a broker can still be started and
+ * queues can be deleted. It is made again when there is room. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ bool definitions_release_reserve(struct definitions *d)
         fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && ftruncate(fd, 0) == 0;
     close(fd);
     if (has_given)
-        log_info("definitions: the disk is full: the reserve of %d bytes is used", RESERVE_BYTES);
+        log_info("definitions: the disk is full, using the reserve of %d bytes", RESERVE_BYTES);
     return has_given;
 }
 
@@ -49,9 +49,9 @@ void definitions_make_reserve(struct definitions *d)
         return;
     fd = reserve_open(d, O_CREAT);
     if (fd < 0)
-        return; /* said when something needs it */
+        return; /* whatever needs the reserve reports the full disk */
     d->has_reserve = posix_fallocate(fd, 0, RESERVE_BYTES) == 0;
     if (!d->has_reserve && ftruncate(fd, 0) != 0)
-        log_debug("definitions: the reserve keeps a part of the room that is missing");
+        log_debug("definitions: the incomplete reserve could not be truncated");
     close(fd);
 }

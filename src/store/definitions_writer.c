@@ -1,20 +1,21 @@
 /* The thread that writes the definitions.
  *
- * The way of a change:
+ * The path of a change:
  *   - a constructor copies its values into one block of memory, with the name of the operation;
- *   - definitions_submit() puts it at the end of the queue and wakes the writer if it was empty;
+ *   - definitions_submit() appends it to the queue and wakes the writer if the queue was empty;
  *   - the writer takes the whole queue, begins a transaction, runs each change's statements, and
- *     commits: one sync for all that gathered while the last one was being synced;
+ *     commits: one sync for all changes that gathered while the last batch was being synced;
  *   - then it calls each change's `done`, in order.
  *
- * The ways it fails:
- *   - any statement or the commit fails (disk full, an I/O error): the transaction is rolled back,
- *     every change in it gets the error, one line is logged, and the next batch is a new attempt
- *     of its own changes alone: nothing that failed is tried again behind its owner's back;
- *   - the process dies: what was committed is there, the rest of the batch is not, whole. */
+ * How it can fail:
+ *   - a statement or the commit fails (disk full, an I/O error): the transaction is rolled back,
+ *     every change in it gets the error, and one line is logged. The next batch consists of new
+ *     changes only: a failed change is never tried again, except once with the room of the reserve;
+ *   - the process dies: either all changes of the batch are stored or none. */
 #include <signal.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "store/definitions_private.h"
@@ -38,7 +39,7 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static int bind(sqlite3_stmt *statement, int index, const struct definition_value *value)
+static int value_bind(sqlite3_stmt *statement, int index, const struct definition_value *value)
 {
     if (value->type == VALUE_NUMBER)
         return sqlite3_bind_int64(statement, index, value->number);
@@ -48,17 +49,18 @@ static int bind(sqlite3_stmt *statement, int index, const struct definition_valu
                                SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static int run_with(sqlite3_stmt *statement, const struct definition_change *change)
+static int statement_run(sqlite3_stmt *statement, const struct definition_change *change)
 {
     int count = sqlite3_bind_parameter_count(statement);
     int rc = SQLITE_OK;
 
+    lv_assert(count <= change->count);
     for (int i = 0; i < count && rc == SQLITE_OK; i++)
-        rc = bind(statement, i + 1, &change->values[i]);
+        rc = value_bind(statement, i + 1, &change->values[i]);
     return rc == SQLITE_OK ? definitions_run(statement) : rc;
 }
 
-static int apply(struct definitions *d, const struct definition_change *change)
+static int change_apply(struct definitions *d, const struct definition_change *change)
 {
     int rc = SQLITE_OK;
 
@@ -69,20 +71,20 @@ static int apply(struct definitions *d, const struct definition_change *change)
         if (!d->prepared[i])
             rc = definitions_prepare(d->db, statements[i].sql, &d->prepared[i]);
         if (rc == SQLITE_OK)
-            rc = run_with(d->prepared[i], change);
+            rc = statement_run(d->prepared[i], change);
     }
     return rc;
 }
 
-/* The first commit after a checkpoint alone: without the write-ahead log, or one that is older than
- * the last checkpoint, the database lacks at least that one. Each that is counted writes one page
- * more. */
-static bool is_counted(const struct definitions *d)
+/* Returns true if this commit is counted: only the first after each checkpoint is, since counting
+ * writes one page more. A database whose write-ahead log is missing, or older than the last
+ * checkpoint, lacks at least that commit. */
+static bool commit_is_counted(const struct definitions *d)
 {
     return d->dirty_ms == 0;
 }
 
-static int write_count(struct definitions *d)
+static int count_write(struct definitions *d)
 {
     int rc = sqlite3_bind_int64(d->count, 1, d->changes + 1);
 
@@ -94,18 +96,18 @@ static int write_batch(struct definitions *d, const struct definition_change *ba
     int rc = definitions_run(d->begin);
 
     for (const struct definition_change *c = batch; c && rc == SQLITE_OK; c = c->next)
-        rc = apply(d, c);
-    if (rc == SQLITE_OK && is_counted(d))
-        rc = write_count(d);
+        rc = change_apply(d, c);
+    if (rc == SQLITE_OK && commit_is_counted(d))
+        rc = count_write(d);
     if (rc == SQLITE_OK)
         rc = definitions_run(d->commit);
     return rc;
 }
 
-/* Undoes what a failed batch began, and says so once until a batch goes well again. */
+/* Rolls a failed batch back. The failure is logged once, until a batch succeeds again. */
 static void batch_failed(struct definitions *d, int rc)
 {
-    /* The text of the failure, before another call overwrites it. */
+    /* Before the rollback, which overwrites SQLite's text of the failure. */
     if (!d->is_failing)
         log_error("definitions: cannot write %s; declarations are refused until it can be written "
                   "again",
@@ -117,7 +119,8 @@ static void batch_failed(struct definitions *d, int rc)
 
 static void batch_succeeded(struct definitions *d)
 {
-    if (is_counted(d)) {
+    lv_assert(sqlite3_get_autocommit(d->db)); /* no transaction is open */
+    if (commit_is_counted(d)) {
         d->changes++;
         definitions_put_mark(d);
         d->dirty_ms = now_ms();
@@ -128,8 +131,9 @@ static void batch_succeeded(struct definitions *d)
     d->is_failing = false;
 }
 
-/* What is committed moves from the write-ahead log to the database itself, soon: whoever copies, or
- * loses, one file without the other then loses little. A reader may keep a part of it for later. */
+/* Moves what is committed from the write-ahead log to the database itself. This happens soon after
+ * a commit, so that little is lost if one file is copied or lost without the other. While somebody
+ * reads the database, a part may be left for the next checkpoint. */
 static void checkpoint(struct definitions *d)
 {
     pthread_mutex_lock(&d->db_lock);
@@ -148,6 +152,7 @@ static int commit_batch(struct definitions *d, const struct definition_change *b
 {
     int rc;
 
+    lv_assert(batch != NULL);
     pthread_mutex_lock(&d->db_lock);
     rc = write_batch(d, batch);
     if ((rc & 0xff) == SQLITE_FULL && definitions_release_reserve(d)) {
@@ -175,7 +180,8 @@ static void finish_batch(struct definition_change *batch, int err)
     }
 }
 
-/* Under queue_lock. Until something is queued, or a checkpoint is due. */
+/* Waits until something is queued, the writer is to end, or a checkpoint is due. Under
+ * queue_lock. */
 static void wait_for_work(struct definitions *d)
 {
     struct timespec until = {(time_t)((d->dirty_ms + CHECKPOINT_MS) / 1000),
@@ -187,7 +193,7 @@ static void wait_for_work(struct definitions *d)
         pthread_cond_timedwait(&d->queue_grew, &d->queue_lock, &until);
 }
 
-/* Everything that is queued; NULL when it is time to end. Waits for either. */
+/* Waits for changes and returns all that are queued, or NULL if the writer is to end. */
 static struct definition_change *take_batch(struct definitions *d)
 {
     struct definition_change *batch;
@@ -226,10 +232,12 @@ void definitions_submit(struct definitions *d, struct definition_change *change,
 {
     bool was_empty;
 
-    change->next = NULL;
+    lv_assert(!change->next);
+    lv_assert(!change->done); /* it was not submitted before */
     change->done = done;
     change->arg = arg;
     pthread_mutex_lock(&d->queue_lock);
+    lv_assert(!d->is_closing || pthread_equal(d->thread, pthread_self()));
     was_empty = !d->head;
     if (was_empty)
         d->head = change;
@@ -241,15 +249,26 @@ void definitions_submit(struct definitions *d, struct definition_change *change,
         pthread_cond_signal(&d->queue_grew);
 }
 
-/* The writer takes no signals: they are for the main thread. */
+/* Notes where each operation's rows begin in `statements`. */
+static void statements_find(struct definitions *d)
+{
+    for (int i = DEFINITION_STATEMENT_COUNT - 1; i >= 0; i--) {
+        lv_assert(i == 0 || statements[i - 1].operation <= statements[i].operation);
+        d->first[statements[i].operation] = i;
+    }
+    for (int i = 0; i < DEFINITION_OPERATION_COUNT; i++)
+        lv_assert(statements[d->first[i]].operation == (enum definition_operation)i);
+}
+
+/* The writer blocks all signals: they are handled on the main thread. */
 int definitions_start_writer(struct definitions *d)
 {
     sigset_t all;
     sigset_t before;
     int number;
 
-    for (int i = DEFINITION_STATEMENT_COUNT - 1; i >= 0; i--)
-        d->first[statements[i].operation] = i;
+    lv_assert(!d->has_thread);
+    statements_find(d);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     number = pthread_create(&d->thread, NULL, writer, d);
@@ -263,7 +282,10 @@ int definitions_start_writer(struct definitions *d)
 
 void definitions_stop_writer(struct definitions *d)
 {
+    lv_assert(d->has_thread);
+    lv_assert(!pthread_equal(d->thread, pthread_self()));
     pthread_mutex_lock(&d->queue_lock);
+    lv_assert(!d->is_closing);
     d->is_closing = true;
     pthread_mutex_unlock(&d->queue_lock);
     pthread_cond_signal(&d->queue_grew);
