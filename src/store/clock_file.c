@@ -1,3 +1,6 @@
+/* DIR/clock: a few lines of text, replaced as a whole. Written to DIR/clock.new, synced and
+ * renamed, so that a crash leaves the old one or the new one; the folder is not synced, since
+ * either will do. docs/formats/clock.md describes the lines. */
 #include "store/clock_file.h"
 
 #include <errno.h>
@@ -7,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* As docs/formats/clock.md has it. */
 #define FORMAT                                                                                     \
     "leveret clock 1\nsteady_ms %" PRIu64 "\nwall_ms %" PRIu64 "\nup_ms %" PRIu64 "\nboot %s\n"
 #define FORMAT_READ                                                                                \
@@ -20,7 +23,8 @@ enum { TEXT_BYTES_MAX = 256 };
 
 static const char unknown_boot[] = "unknown";
 
-/* Returns the number of bytes, or a negative ERR_... */
+/* Reads a small file and ends the text with a NUL. Returns the number of bytes, or a negative
+ * ERR_... */
 static int read_text(const char *path, char text[TEXT_BYTES_MAX])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -73,8 +77,10 @@ int clock_file_write(const char *dir, const struct clock_reading *r)
 {
     struct lv_buffer path = {0}, fresh = {0};
     char text[TEXT_BYTES_MAX];
+    lv_assert(memchr(r->boot, '\0', sizeof r->boot) != NULL);
     int n = snprintf(text, sizeof text, FORMAT, r->steady_ms, r->wall_ms, r->up_ms,
                      r->boot[0] ? r->boot : unknown_boot);
+    lv_assert(n > 0 && n < TEXT_BYTES_MAX);
     lv_buffer_printf(&path, "%s/clock", dir);
     lv_buffer_printf(&fresh, "%s/clock.new", dir);
     int err = write_synced((const char *)fresh.p, text, (size_t)n);

@@ -1,7 +1,7 @@
-/* The data directory: made when it is missing, and held by one broker at a time.
+/* The data directory: created if it is missing, and locked by one broker at a time.
  *
- * The lock is flock(2)'s: the kernel gives it back when the process ends, however it ends, so
- * there is never a stale one to remove by hand. */
+ * The lock is one of flock(2): the kernel releases it when the process ends, however it ends, so
+ * there is never a stale lock to remove by hand. */
 #include "store/data_dir.h"
 
 #include <dirent.h>
@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -24,7 +25,7 @@ static int failed(const char *path)
     return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
-static int make_one(const char *path)
+static int directory_make(const char *path)
 {
     struct stat st;
 
@@ -46,26 +47,28 @@ int data_dir_create(const char *dir)
         if (*p != '/')
             continue;
         *p = '\0';
-        err = make_one(path);
+        err = directory_make(path);
         *p = '/';
     }
     if (err == 0)
-        err = make_one(path);
+        err = directory_make(path);
     free(path);
     return err;
 }
 
-/* For the operator who looks into the file; nobody relies on it, so a failure does not matter. */
+/* The process id is for an operator who reads the file. A failure to write it does not matter. */
 static void write_process_id(int fd)
 {
     char text[32];
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
+    lv_assert(n > 0 && (size_t)n < sizeof text);
     if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n && ftruncate(fd, 0) != 0)
-        return; /* half a number stays */
+        return; /* an incomplete number stays */
 }
 
-/* Opens the lock file. A link is not followed: what it names would be emptied and written to. */
+/* Opens the lock file. A symbolic link is not followed: its target would be truncated and
+ * overwritten. */
 static int lock_open(const char *path, int *ret_fd)
 {
     struct stat st;
@@ -103,7 +106,7 @@ int data_dir_lock(const char *dir, int *ret_fd)
     return 0;
 }
 
-/* --- what is there ---------------------------------------------------------------------------- */
+/* --- what it contains ------------------------------------------------------------------------- */
 
 static bool ends_with(const char *name, const char *suffix)
 {

@@ -1,8 +1,8 @@
 /* The store's port to files. Everything the log and the segments do to a disk goes through this
- * table, so that tests can run them on a simulated one (sim/disk_sim.h) that tears writes, forgets
- * what was not synced and fails when told to. Calls block; they are made on the store's own
- * threads, or before the loops start. Errors are ERR_IO, ERR_NO_SPACE, ERR_NOT_FOUND,
- * ERR_NO_DESCRIPTORS, ERR_REFUSED. */
+ * table, so that tests can run them on a simulated disk (sim/disk_sim.h) that tears writes, forgets
+ * what was not synced and fails on request. Calls block; they are made on the store's own threads,
+ * or before the loops start. They return 0 or ERR_IO, ERR_NO_SPACE, ERR_NOT_FOUND,
+ * ERR_NO_DESCRIPTORS or ERR_REFUSED. */
 #ifndef LEVERET_STORE_DISK_H
 #define LEVERET_STORE_DISK_H
 
@@ -13,41 +13,43 @@
 
 struct disk_file;
 
-enum disk_open { DISK_OPEN_READ, DISK_OPEN_WRITE, DISK_OPEN_CREATE /* and cut to nothing */ };
+enum disk_open { DISK_OPEN_READ, DISK_OPEN_WRITE, DISK_OPEN_CREATE /* and truncate */ };
 
 struct disk {
     /* Opens a file; `path` is relative to the disk's directory. The caller owns *ret. */
     int (*open)(struct disk *disk, const char *path, enum disk_open how, struct disk_file **ret);
-    /* Clears the pointer. NULL is fine. */
+    /* Closes a file and clears the pointer. NULL is fine. */
     void (*close)(struct disk *disk, struct disk_file **file);
-    /* Writes all of it, or fails. What was written before a failure is undefined. */
+    /* Writes all parts, or fails; then any of these bytes may have been written. */
     int (*write)(struct disk *disk, struct disk_file *file, uint64_t offset,
                  const struct iovec *parts, size_t count);
-    /* Reads up to `bytes`; *ret_read is less only at the end of the file. */
+    /* Reads up to `bytes` bytes; *ret_read is less only at the end of the file. */
     int (*read)(struct disk *disk, struct disk_file *file, uint64_t offset, void *to, size_t bytes,
                 size_t *ret_read);
-    /* What was written to this file is on the disk afterwards (fdatasync). After a failure nothing
-     * is known of what was written since the last success: never to be tried again. */
+    /* Puts what was written to this file on the disk (fdatasync). After a failure nothing is known
+     * about what was written since the last success, and a second try would prove nothing. */
     int (*sync)(struct disk *disk, struct disk_file *file);
     int (*size)(struct disk *disk, struct disk_file *file, uint64_t *ret_bytes);
     int (*truncate)(struct disk *disk, struct disk_file *file, uint64_t bytes);
-    /* The file has so many bytes of zeros afterwards, written, not just reserved: so that a later
-     * write changes no metadata. */
+    /* Replaces the file's content by this many zeros. They are written, not only reserved, so that
+     * a later write changes no metadata. */
     int (*fill)(struct disk *disk, struct disk_file *file, uint64_t bytes);
-    /* Names: durable only after sync_directory() of the folder. */
+    /* Changes of names are durable only after sync_directory() of their folder. */
     int (*rename)(struct disk *disk, const char *from, const char *to);
     int (*remove)(struct disk *disk, const char *path);
-    int (*make_directory)(struct disk *disk, const char *path); /* fine when it is there */
+    int (*make_directory)(struct disk *disk, const char *path); /* or it exists */
     int (*sync_directory)(struct disk *disk, const char *path);
-    /* How many bytes more files may take, as far as is known; UINT64_MAX: not known. */
+    /* Returns how many bytes are free on the disk; UINT64_MAX: unknown. Any thread. */
     uint64_t (*room)(struct disk *disk);
-    /* Calls visit(arg, name, bytes) for each file of a folder, in no order. */
+    /* Calls visit(arg, name, bytes) for each regular file of a folder, in no particular order. */
     int (*list)(struct disk *disk, const char *path,
                 void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg);
 };
 
-/* Real files under `directory`. The caller owns *ret. */
+/* Makes a disk of the real files under `directory`. If that cannot be opened, the calls of the disk
+ * fail. The caller owns it. */
 struct disk *disk_posix_create(const char *directory);
+/* Frees the disk and clears the pointer. Its files must be closed. NULL is fine. */
 void disk_posix_free(struct disk **disk);
 
 #endif

@@ -1,12 +1,11 @@
-/* The disk as it is: files under one directory, by descriptors relative to it.
+/* The real disk: files under one directory, opened relative to its descriptor.
  *
- *   (1) A write or read that the kernel cuts short goes on until all is done.
- *   (2) EINTR is never seen by a caller; of a sync it is not expected, and would be an error.
- *   (3) A sync is fdatasync(2), and its first failure is the answer: the kernel may have dropped
+ *   (1) A write or read that the kernel cuts short is continued until all is done.
+ *   (2) Callers never see EINTR. A sync is not expected to be interrupted; if it is, it has failed.
+ *   (3) A sync is fdatasync(2) and is never repeated after a failure: the kernel may have dropped
  *       what it could not write, so a second try that succeeds would prove nothing.
  *
- * The port's struct is the first member, so that callbacks find the rest by lv_container_of. Any
- * thread; the object itself never changes. */
+ * Any thread; struct disk_posix never changes. */
 #include "store/disk.h"
 
 #include <dirent.h>
@@ -26,9 +25,9 @@
 enum {
     DISK_MAGIC = 0x6469736b,
     FILE_MAGIC = 0x66696c65,
-    PARTS_PER_CALL = 64,     /* of an iovec, copied to the stack */
+    PARTS_PER_CALL = 64,     /* of an iovec, which is copied to the stack */
     FILL_BYTES = 256 * 1024, /* written with one call, by fill() */
-    PATH_BYTES_MAX = 4096,   /* of a path under the directory, where it is put together */
+    PATH_BYTES_MAX = 4096,   /* of a path built from the directory's descriptor */
 };
 
 struct disk_posix {
@@ -40,7 +39,7 @@ struct disk_posix {
 struct disk_file {
     unsigned magic;
     int fd;
-    char path[]; /* for what is said of failures */
+    char path[]; /* for messages about failures */
 };
 
 static struct disk_posix *posix_of(struct disk *disk)
@@ -57,17 +56,18 @@ static int fd_of(struct disk_file *file)
     return file->fd;
 }
 
-/* Notes the system's reason and this path, for the caller that logs the error. */
+/* Returns the ERR_... for errno. Notes this path and the system's reason for lv_error_reason(). */
 static int failed(const char *path)
 {
     return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
-/* ThreadSanitizer follows descriptors as if they were memory, and of the calls that make one it
- * does not know openat(): a number that was a socket's, which libuv closed with a bare system call,
- * would look as if it were still that. open() it knows. */
+/* Opens a path relative to the directory. ThreadSanitizer tracks descriptors like memory and knows
+ * open(), but not openat(): a number that was a socket's before, which libuv closed with a bare
+ * system call, would still count as the socket. */
 static int open_at(int directory, const char *path, int flags)
 {
+    lv_assert(path[0] != '/');
 #ifdef __SANITIZE_THREAD__
     char whole[PATH_BYTES_MAX];
     int n = snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", directory, path);
@@ -116,7 +116,7 @@ static void posix_close(struct disk *disk, struct disk_file **file)
     *file = NULL;
 }
 
-/* Takes `done` bytes off the front of the parts. */
+/* Removes `done` bytes from the front of the parts. Returns how many parts are left. */
 static size_t parts_skip(struct iovec *parts, size_t count, size_t done)
 {
     size_t first = 0;
@@ -125,6 +125,7 @@ static size_t parts_skip(struct iovec *parts, size_t count, size_t done)
         done -= parts[first++].iov_len;
     memmove(parts, parts + first, (count - first) * sizeof *parts);
     if (done > 0) {
+        lv_assert(first < count);
         parts[0].iov_base = (uint8_t *)parts[0].iov_base + done;
         parts[0].iov_len -= done;
     }
@@ -210,15 +211,16 @@ static int posix_truncate(struct disk *disk, struct disk_file *file, uint64_t by
     return ftruncate(fd_of(file), (off_t)bytes) == 0 ? 0 : failed(file->path);
 }
 
-/* Writes zeros, and waits until they are on the disk: what is left for the sync at the end is
- * small, so that syncs of other files, which may have to wait for it, wait briefly. */
-static int fill_piece(struct disk_file *file, uint64_t offset, uint64_t bytes)
+/* Writes zeros and waits until they are on the disk. So little is left for the sync at the end, and
+ * syncs of other files, which may have to wait for that one, wait briefly. */
+static int write_zeros(struct disk_file *file, uint64_t offset, uint64_t bytes)
 {
     static const uint8_t zeros[FILL_BYTES];
     struct iovec part = {(void *)(uintptr_t)zeros, (size_t)bytes};
     uint64_t end = offset;
-    int err = write_parts(file, &end, &part, 1);
 
+    lv_assert(bytes <= FILL_BYTES);
+    int err = write_parts(file, &end, &part, 1);
     if (err < 0)
         return err;
     if (sync_file_range(fd_of(file), (off_t)offset, (off_t)bytes,
@@ -228,9 +230,9 @@ static int fill_piece(struct disk_file *file, uint64_t offset, uint64_t bytes)
     return 0;
 }
 
-/* The blocks are asked for in one piece first, so that the file lies together and a full disk is
- * noticed before anything is written; then zeros are written, since a block that is only reserved
- * changes metadata when it is written first. */
+/* The blocks are reserved in one piece first, so that the file is contiguous and a full disk is
+ * noticed before anything is written. Then zeros are written, since the first write to a block that
+ * is only reserved changes metadata. */
 static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
 {
     int err = posix_truncate(disk, file, 0);
@@ -239,7 +241,7 @@ static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
         errno != EOPNOTSUPP && errno != ENOSYS)
         err = failed(file->path);
     for (uint64_t offset = 0; err == 0 && offset < bytes; offset += FILL_BYTES)
-        err = fill_piece(file, offset, bytes - offset < FILL_BYTES ? bytes - offset : FILL_BYTES);
+        err = write_zeros(file, offset, bytes - offset < FILL_BYTES ? bytes - offset : FILL_BYTES);
     return err;
 }
 
@@ -249,6 +251,7 @@ static int posix_rename(struct disk *disk, const char *from, const char *to)
 {
     int directory = posix_of(disk)->directory;
 
+    lv_assert(from[0] != '/' && to[0] != '/');
     return renameat(directory, from, directory, to) == 0 ? 0 : failed(from);
 }
 
@@ -342,7 +345,6 @@ static const struct disk posix_port = {
     .list = posix_list,
 };
 
-/* A directory that cannot be opened shows in the first call that uses it. */
 struct disk *disk_posix_create(const char *directory)
 {
     struct disk_posix *d = lv_malloc(sizeof *d);
