@@ -3,17 +3,16 @@
  *
  *   (1) Loops stage records in memory, each into a stage of its own, in order; once a turn a stage
  *       is submitted as one batch and gets a ticket.
- *   (2) One writer thread takes what all loops have submitted, writes it behind what is there with
- *       one write, syncs once, and then tells each loop up to which ticket it is safe. While it
+ *   (2) One writer thread takes what all loops have submitted, appends it to the file with one
+ *       write, syncs once, and then tells each loop up to which ticket it is safe. While it
  *       syncs, the next batches gather.
- *   (3) Tickets of one stage become safe in order. What is said to a client for a record is said
- *       after its ticket.
- *   (4) A file is given back when no queue depends on anything in it (log_set_floor).
+ *   (3) Tickets of one stage become safe in order. A client is answered for a record only after the
+ *       record's ticket is safe.
+ *   (4) A file is removed or used again when no queue depends on anything in it (log_set_floor).
  *
  * A failed write or sync is final: every ticket not yet safe fails, and so does everything after
- * it (log_failure). The disk having no room, for the next file or for a write, is not a failure:
- * the writer waits, says so (on_space; one file ahead, where it can), and goes on when there is
- * room.
+ * it (log_failure). A full disk is not a failure: the writer waits, reports it (on_space; one file
+ * ahead if it can), and continues when there is room.
  *
  * The log knows no queue and no message: it stores numbers and bytes. */
 #ifndef LEVERET_STORE_LOG_H
@@ -32,14 +31,14 @@ struct log_stage;
 struct log_message {
     struct slice exchange;
     struct slice routing_key;
-    struct slice header; /* as its format says */
+    struct slice header; /* encoded as `format` says */
     struct slice body;
     bool is_persistent;
     uint8_t format; /* of the header: enum header_format */
 };
 
 enum {
-    LOG_DELIVERED = 1, /* has been given to a consumer: redelivered when it comes again */
+    LOG_DELIVERED = 1, /* was delivered before: the next delivery is marked as redelivered */
 };
 
 /* A run of sequence numbers [from, from + count). */
@@ -60,7 +59,7 @@ struct log_segment {
     size_t live_count;
 };
 
-/* A message that a snapshot carries with it. */
+/* A message that is stored in a snapshot. */
 struct log_carried {
     uint64_t sequence;
     unsigned flags;       /* LOG_DELIVERED */
@@ -68,13 +67,13 @@ struct log_carried {
     struct log_message message;
 };
 
-/* How often a message has come back. */
+/* How often a message has been returned to its queue. */
 struct log_count {
     uint64_t sequence;
     uint32_t count; /* 255: that often, or more */
 };
 
-/* The whole state of a queue at this point of the log. It replaces every earlier record about this
+/* The whole state of a queue at this point of the log. It replaces all earlier records about the
  * queue. */
 struct log_snapshot {
     uint64_t queue;
@@ -82,9 +81,9 @@ struct log_snapshot {
     uint64_t delivered_below; /* sequence numbers below may have been delivered */
     const struct log_segment *segments;
     size_t segment_count;
-    const struct log_carried *carried; /* in order */
+    const struct log_carried *carried; /* by sequence number */
     size_t carried_count;
-    const struct log_count *counts; /* of messages in segments or carried; those that are not 0 */
+    const struct log_count *counts; /* of messages in segments or carried, where not 0 */
     size_t count_count;
     bool has_deadlines; /* some messages in the segments have one */
 };
@@ -98,19 +97,23 @@ struct log_queue {
     struct slice arguments; /* the content of an AMQP field table */
 };
 
-/* --- staging: one stage per loop, used by that loop's thread alone ---------------------------- */
+/* --- staging ---------------------------------------------------------------------------------- */
 
-/* Stages a message for a queue, under this sequence number, until a deadline (loop_steady_ms(); 0:
- * none). A message for several queues is stored once: when `identity` (the caller's pointer to it,
- * not NULL) is the one of the call before, only a target is added to that record. */
+/* There is one stage per loop. Everything that takes a stage is called on that loop's thread, or
+ * while no loop runs. What is passed to it is copied. */
+
+/* Stages a message for a queue, with its sequence number (below 2^56) and its deadline
+ * (loop_steady_ms(); 0: none). A message for several queues is stored once: if `identity` (the
+ * caller's pointer to it, not NULL) is that of the call before, only a target is added to that
+ * record. */
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
                  uint64_t queue, uint64_t sequence, unsigned flags, uint64_t deadline_ms);
 /* Ends the message staged last, which may then be freed: the next call of log_enqueue() stages
  * another one even if it has the same address. */
 void log_end_message(struct log_stage *stage);
-/* Stages that these messages are settled: acknowledged, discarded, expired or purged. Adjacent
- * ranges of a queue are merged, so a settle may be moved after enqueues staged later in the turn,
- * never before anything staged earlier. */
+/* Stages that `count` (> 0) messages are settled: acknowledged, discarded, expired or purged.
+ * Adjacent ranges of a queue are merged, so a settle may be moved after enqueues staged later in
+ * the turn, never before anything staged earlier. */
 void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count);
 /* Stages that all messages with lower sequence numbers may have been delivered. */
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
@@ -118,14 +121,15 @@ void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
 void log_count(struct log_stage *stage, uint64_t queue, struct log_count count);
 /* Stages the queue's name and arguments. */
 void log_put_queue(struct log_stage *stage, const struct log_queue *queue);
+/* Stages the whole state of a queue. */
 void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot);
 /* Stages that a queue's segment file is no longer needed and will be removed. */
 void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number);
 /* Stages that the queue is deleted. */
 void log_queue_gone(struct log_stage *stage, uint64_t queue);
 
-/* Hands what is staged to the writer. Returns the ticket that will be reported as safe with it; the
- * previous ticket if nothing was staged. The first ticket is 1, and each is one higher than the one
+/* Hands what is staged to the writer. Returns the ticket that is reported when it is safe, or the
+ * previous ticket if nothing was staged. The first ticket is 1, each is one higher than the one
  * before. */
 uint64_t log_submit(struct log_stage *stage);
 /* Returns the ticket with which everything staged so far is safe: the one that the next
@@ -140,19 +144,18 @@ uint64_t log_unsafe_bytes(const struct log *log);
 /* Returns the number of the file being written: what is staged from now on is stored in it or in a
  * later one. Any thread. */
 uint64_t log_current_file(const struct log *log);
-/* Says that this stage's loop no longer needs any file below `file`, its floor. The writer removes
- * or reuses files below the lowest floor of all stages. UINT64_MAX: the loop needs no file; staging
- * a message or a snapshot then lowers the floor to the current file. After log_open() the floor is
- * 0. */
+/* Sets the stage's floor: its loop no longer needs any file below `file`. Files below the lowest
+ * floor of all stages are removed or used again. UINT64_MAX: the loop needs no file; staging a
+ * message or a snapshot then lowers the floor to the current file. After log_open() the floor is 0,
+ * and must not be raised before log_read() has read everything. */
 void log_set_floor(struct log_stage *stage, uint64_t file);
 
 /* --- the log itself --------------------------------------------------------------------------- */
 
 enum log_durability {
     LOG_SYNC,     /* safe means synced */
-    LOG_INTERVAL, /* safe means written: it survives the process, and the machine after interval_ms
-                   */
-    LOG_NEVER,    /* ... and the machine when the kernel has got round to it */
+    LOG_INTERVAL, /* safe means written; synced at the latest interval_ms later */
+    LOG_NEVER,    /* safe means written; on the disk whenever the kernel writes it there */
 };
 
 struct log_options {
@@ -160,18 +163,19 @@ struct log_options {
     uint64_t file_bytes; /* 16 MiB */
     unsigned stages;     /* one per loop */
     enum log_durability durability;
-    unsigned interval_ms; /* of LOG_INTERVAL */
-    /* On the writer thread (in a simulation: within log_step; what cannot be written before the
-     * end: within log_close). Tickets up to this one of this stage are safe (error 0) or will never
-     * be. */
+    unsigned interval_ms; /* of LOG_INTERVAL: > 0 */
+    /* Reports that the tickets of a stage up to this one are safe (error 0) or will never be (< 0).
+     * On the writer thread; within log_close() for the last ones, and within log_step(). */
     void (*on_safe)(void *arg, unsigned stage, uint64_t ticket, int error);
-    /* The disk has no room for the next file (false), or has again (true). */
+    /* Reports that the disk has no room for the next file or write (false), or has again (true).
+     * On the same thread. NULL is fine. */
     void (*on_space)(void *arg, bool has_room);
     void *arg;
-    bool is_stepped; /* no thread: log_step() does the writer's work (tests) */
+    bool is_stepped; /* no threads: log_step() does their work (tests) */
 };
 
-/* What recovery finds, in the order in which it was written. Slices are borrowed for the call. */
+/* Gets what log_read() finds, in the order in which it was written. `file` is the number of the
+ * file that it is in. Members may be NULL. Slices and pointers are valid during the call only. */
 struct log_visitor {
     void (*enqueue)(void *arg, uint64_t file, uint64_t queue, const struct log_carried *message);
     void (*settle)(void *arg, uint64_t queue, uint64_t from, uint64_t count);
@@ -187,21 +191,21 @@ struct log_recovery {
     uint64_t files;
     uint64_t bytes_read;
     uint64_t records;
-    uint64_t torn_bytes;     /* cut off the end: never confirmed */
-    uint64_t damaged_ranges; /* elsewhere: damage, each logged with file and offset */
+    uint64_t torn_bytes;     /* of the last write, cut off: never confirmed */
+    uint64_t damaged_ranges; /* elsewhere; each is logged with file and offset */
     uint64_t damaged_bytes;
 };
 
 /* Finds the end of the existing log (folder "log" of the disk) and begins a new file after it. With
  * LOG_SYNC this reads a few files at most, however many there are. Creates the folder if it is
- * missing. Returns ERR_FORMAT if a file is of a newer version. The caller owns *ret. log_start()
- * starts the writer thread. */
+ * missing. Returns ERR_FORMAT if a file is of a newer version. The caller owns *ret. */
 int log_open(const struct log_options *options, struct log **ret);
+/* Starts the log's threads. Once, and not with is_stepped. */
 int log_start(struct log *log);
 
 /* Reads the next file that existed at log_open(), oldest first, and calls the visitor for its
- * records. *ret_is_over is true after the last one. Any thread, but one at a time; the log may be
- * written to meanwhile. No stage may raise its floor (log_set_floor) before all is read. Returns
+ * records. Sets *ret_is_over to true after the last one; it must not be called again then. Any
+ * thread, but one at a time; the log may be written to meanwhile. Returns
  *   - ERR_IO if nothing of a file can be read, ERR_NO_DESCRIPTORS if it cannot be opened: then
  *     nothing was visited, and the call may be repeated;
  *   - ERR_FORMAT if only a newer Leveret knows a record's version or the format of a message's
@@ -213,21 +217,24 @@ int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool
 uint64_t log_unread_bytes(const struct log *log);
 /* Returns what log_read() has found so far. On the thread that calls log_read(). */
 struct log_recovery log_recovered(const struct log *log);
+/* Returns a stage, which the log owns. Any thread. */
 struct log_stage *log_stage(struct log *log, unsigned index);
-/* The disk is to keep so much room: a new file that would leave less is made only when what is
- * settled could not be stored otherwise, and then a small one; on_space says so. 0 after
+/* Sets how many bytes are to be left free on the disk. A new file that would leave less is made
+ * only if settles could not be stored otherwise, and then a small one; on_space reports it. 0 after
  * log_open(). Any thread. */
 void log_set_room_min(struct log *log, uint64_t bytes);
-/* Returns about how many bytes can still be written to the log's current file and its reserve,
- * without more room on the disk. Any thread. */
+/* Returns about how many bytes can still be written to the current file without more room on the
+ * disk. Any thread. */
 uint64_t log_room(const struct log *log);
 /* With true, files that are no longer needed are removed instead of kept for reuse. Any thread. */
 void log_set_short(struct log *log, bool is_short);
 /* Returns 0, or the error after which the log stores nothing more. Any thread. */
 int log_failure(const struct log *log);
-/* Does one round of the writer's work. Returns true if there was any. Only with is_stepped. */
+/* Does one piece of the keeper's work and one round of the writer's. Returns true if there was any.
+ * Only with is_stepped. */
 bool log_step(struct log *log);
-/* Writes and syncs what was submitted and ends the thread. No stage may be used afterwards. */
+/* Writes and syncs what was submitted, answers all tickets, and ends the threads. No stage may be
+ * used afterwards. Clears the pointer. NULL is fine. */
 void log_close(struct log **log);
 
 #endif

@@ -5,9 +5,9 @@
  *
  * How a file gets its name:
  *   - a new file is created with it, filled, given its header, synced, and the folder synced;
- *   - a used file gets its new header under its old name, is synced, renamed, and the folder
- * synced. The writer gets it only after that, so a confirmed record is never in a file without a
- * name.
+ *   - a used file gets its new header under its old name, is synced and renamed, and the folder is
+ *     synced.
+ * The writer gets it only after that, so a confirmed record is never in a file without a name.
  *
  *   (1) Numbers only grow and none is used twice, so the records of a file's earlier life are not
  *       valid in a later one.

@@ -1,8 +1,9 @@
-/* Reading the log after log_recover() has found its end: the chain from its oldest file to its
- * newest, a file at a time, each record handed to the visitor. */
+/* Reads the log after log_recover() has found its end: the chain from its oldest file to its
+ * newest, one file per call, and calls the visitor for each record. */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "store/log_unread.h"
@@ -16,7 +17,8 @@ static void report_damage(struct log_unread *r, uint64_t file, uint64_t from, ui
     unread_report(r, file, from, to - from, what);
 }
 
-static int refuse(const struct found_file *f, uint64_t offset)
+/* Returns ERR_FORMAT, with a reason that names file and offset. */
+static int refuse_record(const struct found_file *f, uint64_t offset)
 {
     char why[128];
 
@@ -28,22 +30,21 @@ static int refuse(const struct found_file *f, uint64_t offset)
                             f->number, offset, why);
 }
 
-static int visit(struct log_unread *r, const struct found_file *f, const struct log_record *record,
-                 uint64_t offset)
+static int visit_record(struct log_unread *r, const struct found_file *f,
+                        const struct log_record *record, uint64_t offset)
 {
     int err = log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch);
 
     if (err == ERR_FORMAT)
-        return refuse(f, offset);
+        return refuse_record(f, offset);
     if (err < 0)
-        unread_report(r, f->number, offset, record->bytes,
-                      "a record that makes no sense is skipped");
+        unread_report(r, f->number, offset, record->bytes, "a malformed record is skipped");
     else
         r->counts.records += record->type != LOG_BATCH;
     return 0;
 }
 
-/* Hands over the records of a file. */
+/* Reads a file and visits its records. */
 static int read_records(struct log_unread *r, const struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
@@ -66,7 +67,7 @@ static int read_records(struct log_unread *r, const struct found_file *f)
         if (what == STEP_DAMAGE)
             report_damage(r, f->number, offset, next);
         else
-            err = visit(r, f, &record, offset);
+            err = visit_record(r, f, &record, offset);
         if (err < 0)
             return err;
         offset = next;
@@ -81,21 +82,24 @@ static const struct found_file *next_to_read(const struct log_unread *r)
     return NULL;
 }
 
-static void say_what_was_read(const struct log_recovery *c)
+static void log_what_was_read(const struct log_recovery *c)
 {
     if (c->files == 0)
         return;
     log_info(
         "log: read %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64 " files; %" PRIu64
-        " bytes of a torn write dropped, %" PRIu64 " damaged places (%" PRIu64 " bytes) skipped",
+        " bytes of a torn write dropped, %" PRIu64 " damaged ranges (%" PRIu64 " bytes) skipped",
         c->records, c->bytes_read, c->files, c->torn_bytes, c->damaged_ranges, c->damaged_bytes);
 }
 
 int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over)
 {
     struct log_unread *r = log->unread;
-    const struct found_file *f = next_to_read(r);
+    const struct found_file *f;
 
+    lv_assert(r != NULL);
+    lv_assert(visitor != NULL);
+    f = next_to_read(r);
     r->visitor = visitor;
     r->arg = arg;
     if (f) {
@@ -107,7 +111,7 @@ int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool
     *ret_is_over = !next_to_read(r);
     log->recovered = r->counts;
     if (*ret_is_over) {
-        say_what_was_read(&r->counts);
+        log_what_was_read(&r->counts);
         log_unread_free(&log->unread);
         atomic_store_explicit(&log->has_unread, false, memory_order_release);
     }

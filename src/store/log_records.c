@@ -17,14 +17,13 @@
  *   SNAPSHOT   16  queue u64   24 next sequence u64   32 delivered below u64
  *              40  segments u32   44 carried u32   48 segments, then carried messages
  *              a segment: number, first, end, bytes, persistent live, persistent bytes, ranges: u64
- *                         each; then the ranges: from u64, count u64
+ *                each; then the ranges: from u64, count u64
  *              a message: sequence << 8 | flags u64 (flag 128: persistent), the deadline u64 with
- *              flag
- *                         2, the format of the header u8 with flag 4, header bytes u32, body bytes
- *                         u32, exchange bytes u16, routing key bytes u16, the four
- *   SEGMENT_GONE 16 queue u64  24 number u64
+ *                flag 2, the format of the header u8 with flag 4, header bytes u32, body bytes u32,
+ *                exchange bytes u16, routing key bytes u16, then these four
  *              after the messages: flags u64 (1: deadlines in the segments), and for each message
- *              that has come back sequence << 8 | count u64
+ *                that was returned sequence << 8 | count u64
+ *   SEGMENT_GONE 16 queue u64  24 number u64
  *   QUEUE_GONE 16  queue u64   24 0 u64
  *   COUNT      16  queue u64   24 sequence << 8 | count u64
  *   QUEUE      13  flags u8 (1: auto-delete)
@@ -66,7 +65,7 @@ int log_read_file_header(const uint8_t *in, struct log_file_header *ret)
     bool has_magic = memcmp(in, magic, sizeof magic) == 0;
     uint32_t version = log_get32(in + 8);
 
-    /* A later version may have another checksum, or elsewhere: it is not for us to judge. */
+    /* A newer version may have another checksum, or have it elsewhere: it is not checked. */
     if (has_magic && version > LOG_FORMAT_VERSION && version <= LOG_FORMAT_VERSION_PLAUSIBLE) {
         ret->version = version;
         return ERR_FORMAT;
@@ -92,6 +91,7 @@ uint64_t log_file_key(uint64_t salt, uint64_t number)
 void log_record_seal(uint8_t *record, enum log_type type, size_t length)
 {
     lv_assert(length >= LOG_RECORD_HEADER_BYTES && length <= LOG_RECORD_BYTES_MAX);
+    lv_assert(type > 0 && type < LOG_TYPES);
     log_put32(record + 8, (uint32_t)length);
     record[12] = (uint8_t)type;
     memset(record + length, 0, log_align(length) - length);
@@ -158,6 +158,7 @@ uint64_t log_batch_find(struct slice bytes, uint64_t offset)
 
 void log_put_batch(uint8_t *out, const struct log_batch *batch)
 {
+    lv_assert(batch->bytes >= LOG_BATCH_BYTES && batch->bytes % 8 == 0);
     memset(out, 0, LOG_RECORD_HEADER_BYTES);
     log_put64(out + 16, batch->synced.file);
     log_put64(out + 24, batch->synced.offset);
@@ -198,10 +199,11 @@ void log_put_enqueue(uint8_t *record, const struct log_message *m)
     put_slice(p, m->body);
 }
 
-/* A sequence number with what is said of its place; the deadline follows where there is one. */
-static uint8_t *put_place(uint8_t *p, uint64_t sequence, unsigned flags, uint64_t deadline_ms)
+/* Writes a sequence number with its flags, and the deadline if there is one. */
+static uint8_t *put_sequence(uint8_t *p, uint64_t sequence, unsigned flags, uint64_t deadline_ms)
 {
     lv_assert(sequence <= LOG_SEQUENCE_MAX);
+    lv_assert((flags & ~0xffu) == 0);
     log_put64(p, sequence << 8 | flags | (deadline_ms ? HAS_DEADLINE : 0));
     if (!deadline_ms)
         return p + 8;
@@ -212,14 +214,16 @@ static uint8_t *put_place(uint8_t *p, uint64_t sequence, unsigned flags, uint64_
 size_t log_put_target(uint8_t *record, size_t length, uint64_t queue, uint64_t sequence,
                       unsigned flags, uint64_t deadline_ms)
 {
+    lv_assert(length >= LOG_ENQUEUE_BYTES);
     log_put64(record + length, queue);
-    uint8_t *end = put_place(record + length + 8, sequence, flags & LOG_DELIVERED, deadline_ms);
+    uint8_t *end = put_sequence(record + length + 8, sequence, flags & LOG_DELIVERED, deadline_ms);
     log_put32(record + 24, log_get32(record + 24) + 1);
     return (size_t)(end - record);
 }
 
 void log_put_range(uint8_t *at, uint64_t queue, struct log_range range)
 {
+    lv_assert(range.count > 0);
     log_put64(at, queue);
     log_put64(at + 8, range.from);
     log_put64(at + 16, range.count);
@@ -294,7 +298,7 @@ static uint8_t *put_carried(uint8_t *p, const struct log_carried *c)
 
     lv_assert(m->exchange.n <= UINT16_MAX);
     lv_assert(m->routing_key.n <= UINT16_MAX);
-    p = put_place(p, c->sequence, flags, c->deadline_ms);
+    p = put_sequence(p, c->sequence, flags, c->deadline_ms);
     if (m->format)
         *p++ = m->format;
     log_put32(p, (uint32_t)m->header.n);
@@ -313,6 +317,9 @@ void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
 
     lv_assert(s->segment_count <= UINT32_MAX);
     lv_assert(s->carried_count <= UINT32_MAX);
+    lv_assert(s->next_sequence <= LOG_SEQUENCE_MAX);
+    lv_assert(s->carried_count == 0 ||
+              s->carried[s->carried_count - 1].sequence < s->next_sequence);
     memset(record + 12, 0, 4);
     log_put64(record + 16, s->queue);
     log_put64(record + 24, s->next_sequence);
@@ -321,11 +328,14 @@ void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
     log_put32(record + 44, (uint32_t)s->carried_count);
     for (size_t i = 0; i < s->segment_count; i++)
         p = put_segment(p, &s->segments[i]);
-    for (size_t i = 0; i < s->carried_count; i++)
+    for (size_t i = 0; i < s->carried_count; i++) {
+        lv_assert(i == 0 || s->carried[i].sequence >= s->carried[i - 1].sequence);
         p = put_carried(p, &s->carried[i]);
+    }
     log_put64(p, s->has_deadlines ? SNAPSHOT_HAS_DEADLINES : 0);
     for (size_t i = 0; i < s->count_count; i++) {
         uint32_t count = s->counts[i].count;
+        lv_assert(s->counts[i].sequence <= LOG_SEQUENCE_MAX);
         p += COUNT_BYTES;
         log_put64(p, s->counts[i].sequence << 8 | (count < UINT8_MAX ? count : UINT8_MAX));
     }
@@ -333,15 +343,15 @@ void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
 
 /* --- payloads: reading ------------------------------------------------------------------------ */
 
-/* A reader remembers its first failure: decoding is a straight line with one check at the end. What
- * it hands out after a failure is empty. */
+/* A reader remembers its first failure, so that decoding needs one check at the end. What it
+ * returns after a failure is empty. */
 struct reader {
     struct slice left;
     bool has_failed;
     uint8_t format_max; /* the highest format of a message's header so far */
 };
 
-static struct slice take(struct reader *r, uint64_t n)
+static struct slice reader_take(struct reader *r, uint64_t n)
 {
     struct slice got = r->left;
 
@@ -354,27 +364,27 @@ static struct slice take(struct reader *r, uint64_t n)
     return got;
 }
 
-static uint64_t take64(struct reader *r)
+static uint64_t reader_take64(struct reader *r)
 {
-    struct slice s = take(r, 8);
+    struct slice s = reader_take(r, 8);
     return s.p && s.n == 8 ? log_get64(s.p) : 0;
 }
 
-static uint32_t take32(struct reader *r)
+static uint32_t reader_take32(struct reader *r)
 {
-    struct slice s = take(r, 4);
+    struct slice s = reader_take(r, 4);
     return s.n == 4 ? log_get32(s.p) : 0;
 }
 
-static uint16_t take16(struct reader *r)
+static uint16_t reader_take16(struct reader *r)
 {
-    struct slice s = take(r, 2);
+    struct slice s = reader_take(r, 2);
     return s.n == 2 ? log_get16(s.p) : 0;
 }
 
 static uint8_t take_format(struct reader *r)
 {
-    struct slice s = take(r, FORMAT_BYTES);
+    struct slice s = reader_take(r, FORMAT_BYTES);
     uint8_t format = s.n == FORMAT_BYTES ? s.p[0] : HEADER_AMQP_0_9_1;
 
     r->format_max = format > r->format_max ? format : r->format_max;
@@ -395,31 +405,31 @@ struct lengths {
 
 static void take_message(struct reader *r, struct lengths n, struct log_message *ret)
 {
-    ret->exchange = take(r, n.exchange);
-    ret->routing_key = take(r, n.routing_key);
-    ret->header = take(r, n.header);
-    ret->body = take(r, n.body);
+    ret->exchange = reader_take(r, n.exchange);
+    ret->routing_key = reader_take(r, n.routing_key);
+    ret->header = reader_take(r, n.header);
+    ret->body = reader_take(r, n.body);
 }
 
-/* A sequence number, and what is said of its place; its flags in all. */
-static uint64_t take_place(struct reader *r, struct log_carried *ret)
+/* Reads a sequence number with its flags, and the deadline if there is one. Returns all flags. */
+static uint64_t take_sequence(struct reader *r, struct log_carried *ret)
 {
-    uint64_t place = take64(r);
+    uint64_t word = reader_take64(r);
 
-    ret->sequence = place >> 8;
-    ret->flags = (unsigned)(place & LOG_DELIVERED);
-    ret->deadline_ms = place & HAS_DEADLINE ? take64(r) : 0;
-    return place & 0xff;
+    ret->sequence = word >> 8;
+    ret->flags = (unsigned)(word & LOG_DELIVERED);
+    ret->deadline_ms = word & HAS_DEADLINE ? reader_take64(r) : 0;
+    return word & 0xff;
 }
 
-/* Returns true if what is left is exactly this many targets. */
+/* Returns true if the rest is exactly this many targets. */
 static bool targets_are_whole(struct reader r, uint32_t targets)
 {
     struct log_carried c;
 
     for (uint32_t i = 0; i < targets && !r.has_failed; i++) {
-        take64(&r);
-        take_place(&r, &c);
+        reader_take64(&r);
+        take_sequence(&r, &c);
     }
     return !r.has_failed && r.left.n == 0;
 }
@@ -433,11 +443,11 @@ static int visit_enqueue(const struct log_record *record, uint64_t file,
     struct lengths n;
     uint32_t targets;
 
-    n.header = take32(&r);
-    n.body = take32(&r);
-    targets = take32(&r);
-    n.exchange = take16(&r);
-    n.routing_key = take16(&r);
+    n.header = reader_take32(&r);
+    n.body = reader_take32(&r);
+    targets = reader_take32(&r);
+    n.exchange = reader_take16(&r);
+    n.routing_key = reader_take16(&r);
     take_message(&r, n, &message);
     if (r.has_failed || !targets_are_whole(r, targets))
         return ERR_INVALID;
@@ -446,9 +456,9 @@ static int visit_enqueue(const struct log_record *record, uint64_t file,
         return err;
     for (uint32_t i = 0; visitor->enqueue && i < targets; i++) {
         struct log_carried c = {.message = message};
-        uint64_t queue = take64(&r);
+        uint64_t queue = reader_take64(&r);
 
-        take_place(&r, &c);
+        take_sequence(&r, &c);
         visitor->enqueue(arg, file, queue, &c);
     }
     return 0;
@@ -462,10 +472,10 @@ static int visit_settle(const struct log_record *record, const struct log_visito
     if (r.left.n % LOG_RANGE_BYTES != 0)
         return ERR_INVALID;
     while (visitor->settle && r.left.n > 0) {
-        uint64_t queue = take64(&r);
-        uint64_t from = take64(&r);
+        uint64_t queue = reader_take64(&r);
+        uint64_t from = reader_take64(&r);
 
-        visitor->settle(arg, queue, from, take64(&r));
+        visitor->settle(arg, queue, from, reader_take64(&r));
     }
     return 0;
 }
@@ -474,8 +484,8 @@ static int visit_pair(const struct log_record *record, uint64_t file,
                       const struct log_visitor *visitor, void *arg)
 {
     struct reader r = {.left = record->payload};
-    uint64_t first = take64(&r);
-    uint64_t second = take64(&r);
+    uint64_t first = reader_take64(&r);
+    uint64_t second = reader_take64(&r);
 
     if (r.has_failed || r.left.n > 0)
         return ERR_INVALID;
@@ -490,8 +500,8 @@ static int visit_pair(const struct log_record *record, uint64_t file,
     return 0;
 }
 
-/* Room for `count` more items of a scratch buffer, which holds only items of this size. */
-static void *more(struct lv_buffer *b, size_t count, size_t bytes)
+/* Returns memory for `count` more items in a scratch buffer. All its items have this size. */
+static void *scratch_extend(struct lv_buffer *b, size_t count, size_t bytes)
 {
     void *p = lv_buffer_reserve(b, count * bytes);
 
@@ -499,7 +509,7 @@ static void *more(struct lv_buffer *b, size_t count, size_t bytes)
     return p;
 }
 
-/* `live` points nowhere yet: the ranges may still move. */
+/* Reads a segment. Its `live` is set later, by link_ranges(): the ranges may still move. */
 static void take_segment(struct reader *r, struct log_scratch *scratch)
 {
     struct log_segment s = {0};
@@ -507,20 +517,20 @@ static void take_segment(struct reader *r, struct log_scratch *scratch)
     struct log_range *to;
     uint64_t count;
 
-    s.number = take64(r);
-    s.first_sequence = take64(r);
-    s.end_sequence = take64(r);
-    s.bytes = take64(r);
-    s.persistent_live = take64(r);
-    s.persistent_bytes = take64(r);
-    count = take64(r);
+    s.number = reader_take64(r);
+    s.first_sequence = reader_take64(r);
+    s.end_sequence = reader_take64(r);
+    s.bytes = reader_take64(r);
+    s.persistent_live = reader_take64(r);
+    s.persistent_bytes = reader_take64(r);
+    count = reader_take64(r);
     if (count > r->left.n / SEGMENT_RANGE_BYTES)
         r->has_failed = true;
-    ranges = take(r, count * SEGMENT_RANGE_BYTES);
+    ranges = reader_take(r, count * SEGMENT_RANGE_BYTES);
     if (r->has_failed)
         return;
     s.live_count = (size_t)count;
-    to = more(&scratch->ranges, s.live_count, sizeof *to);
+    to = scratch_extend(&scratch->ranges, s.live_count, sizeof *to);
     for (size_t i = 0; i < s.live_count; i++) {
         const uint8_t *p = ranges.p + i * SEGMENT_RANGE_BYTES;
 
@@ -529,7 +539,7 @@ static void take_segment(struct reader *r, struct log_scratch *scratch)
     lv_buffer_add(&scratch->segments, &s, sizeof s);
 }
 
-/* Once the buffers no longer grow, sets the pointer of each segment to its ranges. */
+/* Sets the pointer of each segment to its ranges, once the buffers no longer grow. */
 static void link_ranges(struct log_scratch *scratch, size_t count)
 {
     struct log_segment *segments = (void *)scratch->segments.p;
@@ -547,14 +557,14 @@ static void take_carried(struct reader *r, struct log_scratch *scratch)
 {
     struct log_carried c = {0};
     struct lengths n;
-    uint64_t flags = take_place(r, &c);
+    uint64_t flags = take_sequence(r, &c);
 
     if (flags & CARRIED_HAS_FORMAT)
         c.message.format = take_format(r);
-    n.header = take32(r);
-    n.body = take32(r);
-    n.exchange = take16(r);
-    n.routing_key = take16(r);
+    n.header = reader_take32(r);
+    n.body = reader_take32(r);
+    n.exchange = reader_take16(r);
+    n.routing_key = reader_take16(r);
     take_message(r, n, &c.message);
     c.message.is_persistent = flags & CARRIED_IS_PERSISTENT;
     lv_buffer_add(&scratch->carried, &c, sizeof c);
@@ -562,10 +572,10 @@ static void take_carried(struct reader *r, struct log_scratch *scratch)
 
 static void take_counts(struct reader *r, struct log_scratch *scratch, struct log_snapshot *s)
 {
-    s->has_deadlines = take64(r) & SNAPSHOT_HAS_DEADLINES;
+    s->has_deadlines = reader_take64(r) & SNAPSHOT_HAS_DEADLINES;
     while (r->left.n > 0 && !r->has_failed) {
-        uint64_t place = take64(r);
-        struct log_count count = {place >> 8, place & 0xff};
+        uint64_t word = reader_take64(r);
+        struct log_count count = {word >> 8, word & 0xff};
 
         lv_buffer_add(&scratch->counts, &count, sizeof count);
         s->count_count++;
@@ -578,11 +588,11 @@ static int visit_snapshot(const struct log_record *record, uint64_t file,
     struct reader r = {.left = record->payload};
     struct log_snapshot s = {0};
 
-    s.queue = take64(&r);
-    s.next_sequence = take64(&r);
-    s.delivered_below = take64(&r);
-    s.segment_count = take32(&r);
-    s.carried_count = take32(&r);
+    s.queue = reader_take64(&r);
+    s.next_sequence = reader_take64(&r);
+    s.delivered_below = reader_take64(&r);
+    s.segment_count = reader_take32(&r);
+    s.carried_count = reader_take32(&r);
     scratch->segments.n = scratch->ranges.n = scratch->carried.n = scratch->counts.n = 0;
     for (size_t i = 0; i < s.segment_count && !r.has_failed; i++)
         take_segment(&r, scratch);
@@ -608,14 +618,15 @@ static int visit_queue(const struct log_record *record, const struct log_visitor
                        void *arg)
 {
     struct reader r = {.left = record->payload};
-    struct log_queue q = {.queue = take64(&r), .is_auto_delete = record->flags & IS_AUTO_DELETE};
-    uint32_t arguments = take32(&r);
-    uint16_t vhost = take16(&r);
-    uint16_t name = take16(&r);
+    struct log_queue q = {.queue = reader_take64(&r),
+                          .is_auto_delete = record->flags & IS_AUTO_DELETE};
+    uint32_t arguments = reader_take32(&r);
+    uint16_t vhost = reader_take16(&r);
+    uint16_t name = reader_take16(&r);
 
-    q.vhost = take(&r, vhost);
-    q.name = take(&r, name);
-    q.arguments = take(&r, arguments);
+    q.vhost = reader_take(&r, vhost);
+    q.name = reader_take(&r, name);
+    q.arguments = reader_take(&r, arguments);
     if (r.has_failed || r.left.n > 0)
         return ERR_INVALID;
     if (visitor->queue)

@@ -1,23 +1,23 @@
-/* Where the log ends, after a start.
+/* Finds where the log ends, after a start.
  *
- * log_recover() reads what the start cannot do without, which is bounded. The newest file with a
- * valid batch record says how far everything was synced for sure, which files are needed at all,
- * and which file came before it and where that ends; the file before says the same of the one
- * before it, and so on: the chain. From the place up to which all was synced it is walked to its
- * end. The records are read later, by log_read() (log_read.c); the log may be in use meanwhile,
- * behind that end.
+ * log_recover() reads only what the start needs, which is bounded. The newest file with a valid
+ * batch record says how far everything was synced for sure, which files are needed at all, and
+ * which file came before it and where that ends; the file before says the same about the one before
+ * it, and so on: these files are the chain. It is walked from the position up to which everything
+ * was synced to its end. The records are read later, by log_read() (log_read.c); meanwhile the log
+ * may be in use, after that end.
  *
  * Where there is no valid record, the position decides:
- *   - below what was synced for sure: damage. It is reported with file and offset; reading goes on
- *     at the next valid record;
- *   - beyond: the last write, which a crash has torn. Nobody was told of it. The log is cut here,
- *     and the batch record of the file that is begun next says so for good.
+ *   - before the position synced for sure it is damage. It is reported with file and offset, and
+ *     reading continues at the next valid record;
+ *   - after it, it is the last write, torn by a crash. It was never confirmed. The log is cut here,
+ *     and the first batch record of the next file says so for good.
  *
- *   (1) A file that is not in the chain is not read: an earlier recovery has cut it off, or it is
- *       needed no more, or nothing has been written to it yet.
- *   (2) What was read is synced before anything follows from it: after a process has died, a file
- *       may read well and not be on the disk yet. Whatever was not synced for sure is written again
- *       for that, since the kernel forgets what it once failed to write. */
+ *   (1) A file that is not in the chain is not read: an earlier recovery has cut it off, it is no
+ *       longer needed, or nothing has been written to it yet.
+ *   (2) What was read is synced before anything is based on it: after a process has died, a file
+ *       may be readable and not be on the disk yet. Whatever was not synced for sure is written
+ *       again for that, since the kernel drops what it once failed to write. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -30,6 +30,7 @@
 
 /* --- headers and batch records: which files count --------------------------------------------- */
 
+/* Reads the header of a file. Returns ERR_FORMAT if it is of a newer version. */
 static int read_header(struct log_unread *r, struct found_file *f)
 {
     struct log_file_header header;
@@ -47,16 +48,16 @@ static int read_header(struct log_unread *r, struct found_file *f)
                                 f->number, header.version, LOG_FORMAT_VERSION);
     }
     if (err < 0)
-        return 0; /* damaged, or a file that was being made: its records will tell */
+        return 0; /* damaged, or a file that was being created: its records will tell */
     f->has_header = true;
     r->salt = header.salt;
     r->has_salt = true;
     return 0;
 }
 
-/* A first start that was cut short leaves a file without a header, but nothing behind it. Anything
- * else without one readable header cannot be read at all, and must not be taken for an empty
- * log. */
+/* Refuses a log in which no file has a readable header, since it must not be taken for an empty
+ * one. A first start that was cut short may leave a file without a header, but with nothing after
+ * it. */
 static int check_headers(const struct log_unread *r)
 {
     for (size_t i = 0; !r->has_salt && i < r->count; i++) {
@@ -67,6 +68,7 @@ static int check_headers(const struct log_unread *r)
     return 0;
 }
 
+/* Remembers what a batch record of a file says. */
 static void note_batch(struct log_unread *r, struct found_file *f, const struct log_batch *batch)
 {
     if (!f->has_batch)
@@ -78,8 +80,8 @@ static void note_batch(struct log_unread *r, struct found_file *f, const struct 
         r->floor = batch->floor;
 }
 
-/* Where to look for the next batch record: the one at `at` says where the next write begins. If
- * none stands there, it is looked for record by record. */
+/* Returns where to look for the next batch record: where the next write begins, according to the
+ * one at `at`. If there is none, the caller looks for it record by record. */
 static uint64_t next_batch(struct slice bytes, uint64_t key, uint64_t at, uint64_t write_bytes)
 {
     struct log_batch batch;
@@ -91,8 +93,8 @@ static uint64_t next_batch(struct slice bytes, uint64_t key, uint64_t at, uint64
     return at + LOG_BATCH_BYTES;
 }
 
-/* Notes the batch records of a file: those that are reached from write to write or from record to
- * record, and, past places that are not valid, those that can be found at all. */
+/* Remembers the batch records of a file: those reached from write to write or from record to
+ * record, and, after something that is not valid, all that can be found. */
 static void note_batches(struct log_unread *r, struct found_file *f, struct slice bytes)
 {
     uint64_t key = log_file_key(r->salt, f->number);
@@ -114,7 +116,7 @@ static void note_batches(struct log_unread *r, struct found_file *f, struct slic
     }
 }
 
-/* Only the first batch record, where it should be; else any. */
+/* Reads the first batch record of a file, or all of them if that one is not valid. */
 static int read_link(struct log_unread *r, struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
@@ -134,6 +136,7 @@ static int read_link(struct log_unread *r, struct found_file *f)
     return err;
 }
 
+/* Finds the newest file with a valid batch record (NULL: there is none). */
 static int find_newest(struct log_unread *r, struct found_file **ret)
 {
     struct slice bytes = SLICE_EMPTY;
@@ -153,7 +156,7 @@ static int find_newest(struct log_unread *r, struct found_file **ret)
     return err;
 }
 
-/* The newest file below this number that is still needed. */
+/* Returns the newest file below this number that is still needed, or NULL. */
 static struct found_file *file_below(struct log_unread *r, uint64_t number)
 {
     for (size_t i = r->count; i-- > 0;)
@@ -162,7 +165,7 @@ static struct found_file *file_below(struct log_unread *r, uint64_t number)
     return NULL;
 }
 
-/* The file before `f` in the chain; NULL: there is none that is needed. */
+/* Returns the file before `f` in the chain, or NULL if none is needed. */
 static struct found_file *chain_back(struct log_unread *r, const struct found_file *f)
 {
     struct found_file *before;
@@ -180,6 +183,7 @@ static struct found_file *chain_back(struct log_unread *r, const struct found_fi
     return file_below(r, f->previous.file);
 }
 
+/* Follows the chain from the newest file to the oldest that is needed. */
 static int find_chain(struct log_unread *r)
 {
     struct found_file *f;
@@ -196,7 +200,7 @@ static int find_chain(struct log_unread *r)
 
 /* --- the end of the log ----------------------------------------------------------------------- */
 
-/* What was cut off the end: as much of the last write as can be told. */
+/* Counts the bytes that are cut off the end: as much of the last write as can be recognised. */
 static void count_torn(struct log_unread *r, const struct found_file *f, struct slice bytes,
                        uint64_t offset, uint64_t batch_end)
 {
@@ -213,7 +217,7 @@ static void count_torn(struct log_unread *r, const struct found_file *f, struct 
     r->counts.torn_bytes += end - offset;
     if (end > offset)
         log_warning("file %020" PRIu64 ".log of the log, offset %" PRIu64 ": cut off %" PRIu64
-                    " bytes of a write that a crash has torn",
+                    " bytes of a write torn by a crash",
                     f->number, offset, end - offset);
 }
 
@@ -250,7 +254,7 @@ static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t of
     return err;
 }
 
-/* Whether records stand in a file whose end is known. */
+/* Finds out whether a file whose end is known has any records. */
 static int look_for_records(struct log_unread *r, struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
@@ -266,15 +270,16 @@ static int look_for_records(struct log_unread *r, struct found_file *f)
     return err;
 }
 
+/* Removes a file from the chain: it follows a torn write. */
 static void leave_out(struct found_file *f)
 {
     f->is_in_chain = false;
-    log_warning("file %020" PRIu64 ".log of the log stands behind a place that a crash has "
-                "torn, and is left out",
+    log_warning("file %020" PRIu64
+                ".log of the log follows a write torn by a crash, and is ignored",
                 f->number);
 }
 
-/* Walks what is not known to be synced. */
+/* Walks the part of the chain that is not known to be synced. */
 static int walk_unsynced(struct log_unread *r)
 {
     bool is_torn = false;
@@ -295,7 +300,7 @@ static int walk_unsynced(struct log_unread *r)
     return err;
 }
 
-/* Where the log ends: with the last file that holds records. Files behind it are not needed. */
+/* Finds the end of the log: that of the last file with records. Files after it are not needed. */
 static int find_end(struct log_unread *r)
 {
     bool is_torn = false;
@@ -318,9 +323,9 @@ static int find_end(struct log_unread *r)
     return err;
 }
 
-/* --- making it last (2) ----------------------------------------------------------------------- */
+/* --- syncing what was read (2) ---------------------------------------------------------------- */
 
-/* Writes again what is not known to be synced. */
+/* Writes again the part of a file that is not known to be synced. */
 static int write_again(struct log_unread *r, const struct found_file *f, uint64_t from,
                        struct disk_file *file)
 {
@@ -330,6 +335,7 @@ static int write_again(struct log_unread *r, const struct found_file *f, uint64_
 
     if (err < 0 || from >= bytes.n)
         return err;
+    lv_assert(bytes.p == r->memory);
     part = (struct iovec){r->memory + from, bytes.n - (size_t)from};
     return r->disk->write(r->disk, file, from, &part, 1);
 }
@@ -341,6 +347,7 @@ static int sync_file(struct log_unread *r, const struct found_file *f)
     char path[LOG_PATH_BYTES];
     int err;
 
+    lv_assert(f->end > 0);
     log_file_path(path, f->number);
     err = r->disk->open(r->disk, path, DISK_OPEN_WRITE, &file);
     if (err == 0 && from < f->end)
@@ -361,8 +368,9 @@ static int sync_chain(struct log_unread *r)
     return err;
 }
 
-/* --- all of it -------------------------------------------------------------------------------- */
+/* --- the steps of a recovery ------------------------------------------------------------------ */
 
+/* Hands all files to the keeper. */
 static void add_files(struct log_unread *r)
 {
     for (size_t i = 0; i < r->count; i++) {
@@ -377,7 +385,7 @@ static void add_files(struct log_unread *r)
     }
 }
 
-static int recover(struct log_unread *r)
+static int recover_all(struct log_unread *r)
 {
     int err = unread_list(r);
 
@@ -405,7 +413,7 @@ int log_recover(struct log *log, struct log_recovered *ret)
     atomic_store(&log->has_unread, true);
     r->log = log;
     r->disk = log->options.disk;
-    int err = recover(r);
+    int err = recover_all(r);
     if (err == 0)
         *ret = (struct log_recovered){
             .salt = r->salt,

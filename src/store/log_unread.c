@@ -1,5 +1,5 @@
-/* The files of a log after a start, and what is in them: records, or damage, behind which the next
- * valid record is looked for. That costs a bounded time, whatever bytes stand there. */
+/* The files of a log after a start, and what is in them: records, or damage, after which the next
+ * valid record is searched for. The search takes a bounded time, whatever the bytes are. */
 #include "store/log_unread.h"
 
 #include <inttypes.h>
@@ -7,14 +7,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/vec.h"
 
-enum { PIECE_BYTES = 4096, SEARCH_FACTOR = 16 };
+enum {
+    PIECE_BYTES = 4096,
+    SEARCH_FACTOR = 16, /* a search checks at most this many times the bytes searched */
+};
 
-/* --- what is there ---------------------------------------------------------------------------- */
+/* --- the list of files ------------------------------------------------------------------------ */
 
 static void note_file(void *arg, const char *name, uint64_t bytes)
 {
@@ -61,7 +65,8 @@ int unread_list(struct log_unread *r)
 
 /* --- reading a file --------------------------------------------------------------------------- */
 
-static int make_memory(struct log_unread *r, uint64_t bytes)
+/* Makes r->memory at least this large. Its content is lost if it grows. */
+static int memory_grow(struct log_unread *r, uint64_t bytes)
 {
     void *p;
 
@@ -79,8 +84,8 @@ static int make_memory(struct log_unread *r, uint64_t bytes)
     return 0;
 }
 
-/* Piece by piece, after a read has failed: what cannot be read counts as zeros. When nothing can be
- * read the disk is at fault, not a place on it. */
+/* Reads a file piece by piece, after a read has failed; a piece that cannot be read is taken for
+ * zeros. Returns ERR_IO if no piece can be read: then the whole disk fails. */
 static int read_pieces(struct log_unread *r, struct disk_file *file, uint64_t number, size_t bytes,
                        size_t *ret_read)
 {
@@ -97,7 +102,7 @@ static int read_pieces(struct log_unread *r, struct disk_file *file, uint64_t nu
         if (err == 0)
             continue;
         failed++;
-        unread_report(r, number, offset, 0, "the disk cannot read this place");
+        unread_report(r, number, offset, 0, "the disk cannot read this block");
     }
     *ret_read = bytes;
     return failed == pieces ? ERR_IO : 0;
@@ -117,7 +122,7 @@ int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes
         return 0;
     }
     r->memory_file = 0;
-    err = make_memory(r, bytes);
+    err = memory_grow(r, bytes);
     log_file_path(path, f->number);
     if (err == 0)
         err = r->disk->open(r->disk, path, DISK_OPEN_READ, &file);
@@ -128,6 +133,7 @@ int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes
     r->disk->close(r->disk, &file);
     if (err < 0)
         return err;
+    lv_assert(got <= bytes);
     r->memory_file = f->number;
     r->memory_got = got;
     *ret = slice_of(r->memory, got);
@@ -147,7 +153,7 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
     if (err == 0)
         err = r->disk->read(r->disk, file, 0, r->beginning, sizeof r->beginning, &got);
     r->disk->close(r->disk, &file);
-    if (err == ERR_IO) /* piece by piece */
+    if (err == ERR_IO) /* reads piece by piece */
         return unread_read(r, f, sizeof r->beginning, ret);
     *ret = slice_of(r->beginning, got);
     return err;
@@ -155,7 +161,8 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* A length found in arbitrary bytes is believed as long as the budget lasts. */
+/* Returns true if there is a valid record. Checking costs as many bytes as its length claims, which
+ * may be arbitrary: they are taken from the budget, and without budget the answer is false. */
 static bool is_record(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
 {
     struct log_record record;
@@ -190,9 +197,9 @@ uint64_t unread_find_record(struct slice bytes, uint64_t key, uint64_t offset)
     return bytes.n;
 }
 
-/* Where to go on after damage at `offset`; the same again when the file just ends here, which is so
- * when nobody has said where it does. `bytes` is cut at the file's end where that is known. At the
- * place up to which all was synced a batch record stands: no search goes past it. */
+/* Returns where to continue after damage at `offset`, or `offset` if the file ends here, which is
+ * so if its end is not known. `bytes` is cut at the file's end where that is known. At the position
+ * up to which everything was synced there is a batch record, so the search stops there. */
 static uint64_t skip_damage(const struct log_unread *r, const struct found_file *f,
                             struct slice bytes, uint64_t offset)
 {
@@ -210,6 +217,7 @@ enum step unread_step(const struct log_unread *r, const struct found_file *f, st
 {
     uint64_t key = log_file_key(r->salt, f->number);
 
+    lv_assert(offset >= LOG_FILE_HEADER_BYTES);
     *ret_next = offset;
     if (f->end > 0 && offset >= f->end)
         return STEP_END;
@@ -228,7 +236,7 @@ int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct 
     return unread_read(r, f, f->end ? f->end : UINT64_MAX, ret);
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- freeing ---------------------------------------------------------------------------------- */
 
 void log_unread_free(struct log_unread **unread)
 {

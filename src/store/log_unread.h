@@ -1,5 +1,5 @@
-/* A log that is being read after a start, as log_recover.c and log_read.c see it. Private to this
- * room. */
+/* A log that is being read after a start, for log_recover.c and log_read.c. Everything is called on
+ * one thread at a time: that of log_open(), then those of log_read(). */
 #ifndef LEVERET_STORE_LOG_UNREAD_H
 #define LEVERET_STORE_LOG_UNREAD_H
 
@@ -9,11 +9,11 @@ struct found_file {
     uint64_t number;
     uint64_t bytes;
     bool has_header;
-    bool has_batch; /* known from the newest file and from the chain */
-    bool is_empty;  /* newer than the newest with a batch record */
+    bool has_batch; /* has a valid batch record; known of the newest file and of the chain */
+    bool is_empty;  /* newer than the newest file with a batch record */
     bool is_in_chain;
     bool has_records;
-    uint64_t end; /* of its records; 0: not known */
+    uint64_t end; /* of its records; 0: not known yet */
     struct log_position previous;
 };
 
@@ -28,20 +28,21 @@ struct log_unread {
     struct found_file *files; /* by number */
     size_t count;
     size_t capacity;
-    size_t next; /* the place of the next one to read */
+    size_t next; /* index of the next one to read */
     bool has_salt;
     uint64_t salt;
-    struct log_position synced; /* everything before it was */
+    struct log_position synced; /* everything before it was synced */
     uint64_t floor;
     struct log_position end;
 
     uint8_t *memory; /* one file's bytes */
     size_t memory_bytes;
-    uint64_t memory_file; /* what is in it; 0: nothing that counts */
-    size_t memory_got;
+    uint64_t memory_file; /* number of the file in it; 0: none */
+    size_t memory_got;    /* bytes of it */
     uint8_t beginning[LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES];
 };
 
+/* Returns the slice from `offset` on; it is empty if it is shorter than that. */
 static inline struct slice slice_from(struct slice s, uint64_t offset)
 {
     return offset < s.n ? slice_of(s.p + offset, s.n - (size_t)offset) : SLICE_EMPTY;
@@ -49,31 +50,31 @@ static inline struct slice slice_from(struct slice s, uint64_t offset)
 
 /* --- the files -------------------------------------------------------------------------------- */
 
-/* Notes what is in the log's folder, by number. */
+/* Lists the files in the log's folder, by number. */
 int unread_list(struct log_unread *r);
-/* NULL: there is no such file. */
+/* Returns the file with this number, or NULL. */
 struct found_file *unread_find_file(struct log_unread *r, uint64_t number);
 
-/* Reads up to `bytes` of a file into the memory, where they stay until the next call. What was read
- * last is not read again: the newest file is looked at more than once. */
+/* Reads up to `bytes` of a file into r->memory, where they stay until the next call. What was read
+ * last is not read again, since the newest file is needed more than once. */
 int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes,
                 struct slice *ret);
-/* The same up to the end of the file's records, where that is known. */
+/* Reads a file in the same way, up to the end of its records if that is known. */
 int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct slice *ret);
-/* Reads the beginning of a file, which is short, and leaves what was read last. */
+/* Reads the header and the first batch record of a file. Leaves r->memory alone if it can. */
 int unread_read_beginning(struct log_unread *r, const struct found_file *f, struct slice *ret);
 
-/* --- what stands in them ---------------------------------------------------------------------- */
+/* --- the records in them ---------------------------------------------------------------------- */
 
 enum step { STEP_RECORD, STEP_DAMAGE, STEP_TORN, STEP_END };
 
-/* Says what is at `offset`, and where it ends. */
+/* Returns what is at `offset` of a file, whose content is `bytes`, and sets where it ends. */
 enum step unread_step(const struct log_unread *r, const struct found_file *f, struct slice bytes,
                       uint64_t offset, struct log_record *ret, uint64_t *ret_next);
-/* The next valid record behind `offset`; bytes.n when there is none. */
+/* Returns the offset of the next valid record after `offset`, or bytes.n if there is none. */
 uint64_t unread_find_record(struct slice bytes, uint64_t key, uint64_t offset);
 
-/* Counts a place that cannot be read, and logs it. */
+/* Counts a range that cannot be read, and logs it. */
 void unread_report(struct log_unread *r, uint64_t file, uint64_t offset, uint64_t bytes,
                    const char *what);
 

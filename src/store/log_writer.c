@@ -9,8 +9,7 @@
  *   - there is no next file, or no room for a write: the round stops (LOG_BLOCKED) and continues
  *     when there is room; the same bytes are then written at the same offset;
  *   - a write or a sync fails in any other way: the log has failed, for good. What was not yet safe
- *     is answered with the error, and so is everything submitted later. A sync is never tried
- * again.
+ *     is answered with the error, and so is everything submitted later. A sync is never repeated.
  *
  *   (1) In LOG_SYNC, at most one write is under way that is not synced: everything before the last
  *       batch record has been synced. Each batch record says how far everything was synced.

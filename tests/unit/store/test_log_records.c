@@ -19,13 +19,13 @@ static const uint64_t salt = UINT64_C(0x1122334455667788);
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* A file under construction: records are sealed, bound and placed one behind the other. */
+/* A file in memory, to which sealed and bound records are appended. */
 struct page {
     uint8_t bytes[ROOM];
     size_t n;
 };
 
-static void page_place(struct page *page, enum log_type type, size_t length)
+static void page_add(struct page *page, enum log_type type, size_t length)
 {
     uint8_t *record = page->bytes + page->n;
 
@@ -50,7 +50,7 @@ static void page_enqueue(struct page *page)
     log_put_enqueue(record, &hello);
     length = log_put_target(record, length, 42, 192, 0, 0);
     length = log_put_target(record, length, 43, 9, LOG_DELIVERED, 0);
-    page_place(page, LOG_ENQUEUE, length);
+    page_add(page, LOG_ENQUEUE, length);
 }
 
 static void page_settle(struct page *page)
@@ -60,7 +60,7 @@ static void page_settle(struct page *page)
     memset(record, 0, LOG_RECORD_HEADER_BYTES);
     log_put_range(record + 16, 42, (struct log_range){100, 64});
     log_put_range(record + 40, 43, (struct log_range){3, 1});
-    page_place(page, LOG_SETTLE, 16 + 2 * LOG_RANGE_BYTES);
+    page_add(page, LOG_SETTLE, 16 + 2 * LOG_RANGE_BYTES);
 }
 
 /* The example of docs/formats/log.md. */
@@ -192,7 +192,7 @@ static bool read_at(struct slice bytes, uint64_t number, uint64_t offset, struct
                            log_file_key(salt, number), offset, ret);
 }
 
-/* Every record from `offset` on, as text, up to the first that is none. */
+/* Compares the texts of all records from `offset` on, up to the first that is not valid. */
 static void check_texts(struct slice bytes, uint64_t offset, const char *expected)
 {
     struct lv_buffer out = {0};
@@ -209,7 +209,7 @@ static void check_texts(struct slice bytes, uint64_t offset, const char *expecte
     log_scratch_free(&scratch);
 }
 
-/* --- what holds ------------------------------------------------------------------------------- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static const char example_text[] =
     "enqueue file 7 queue 42 sequence 192 flags 0 shop/order.new/3/a hare persistent\n"
@@ -260,25 +260,25 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
 
     (void)state;
     log_put_pair(page.bytes + page.n, 42, 77);
-    page_place(&page, LOG_DELIVERED_BELOW, LOG_PAIR_BYTES);
+    page_add(&page, LOG_DELIVERED_BELOW, LOG_PAIR_BYTES);
     log_put_snapshot_record(page.bytes + page.n, &full);
-    page_place(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&full));
+    page_add(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&full));
     log_put_snapshot_record(page.bytes + page.n, &empty);
-    page_place(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&empty));
+    page_add(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&empty));
     log_put_pair(page.bytes + page.n, 42, 2);
-    page_place(&page, LOG_SEGMENT_GONE, LOG_PAIR_BYTES);
+    page_add(&page, LOG_SEGMENT_GONE, LOG_PAIR_BYTES);
     log_put_pair(page.bytes + page.n, 44, 0);
-    page_place(&page, LOG_QUEUE_GONE, LOG_PAIR_BYTES);
+    page_add(&page, LOG_QUEUE_GONE, LOG_PAIR_BYTES);
     log_put_pair(page.bytes + page.n, 42, 5 << 8 | 2);
-    page_place(&page, LOG_COUNT, LOG_PAIR_BYTES);
+    page_add(&page, LOG_COUNT, LOG_PAIR_BYTES);
     struct log_queue named = {42, true, slice_str("/"), slice_str("order_mail"), slice_str("args")};
     log_put_queue_record(page.bytes + page.n, &named);
-    page_place(&page, LOG_QUEUE, (size_t)log_queue_bytes(&named));
+    page_add(&page, LOG_QUEUE, (size_t)log_queue_bytes(&named));
     log_put_enqueue(page.bytes + page.n, &hello);
     size_t length = log_put_target(page.bytes + page.n, (size_t)log_enqueue_bytes(&hello), 9, 8,
                                    LOG_DELIVERED, 77777777777);
     length = log_put_target(page.bytes + page.n, length, 10, 8, 0, 0);
-    page_place(&page, LOG_ENQUEUE, length);
+    page_add(&page, LOG_ENQUEUE, length);
     check_texts(slice_of(page.bytes, page.n), 64,
                 "delivered queue 42 below 77\n"
                 "snapshot file 7 queue 42 next 202 delivered 150\n"
@@ -299,7 +299,7 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
                 "enqueue file 7 queue 10 sequence 8 flags 0 shop/order.new/3/a hare persistent\n");
 }
 
-static void a_record_is_valid_at_its_own_place_alone(void **state)
+static void a_record_is_valid_only_at_its_own_file_and_offset(void **state)
 {
     struct page page;
     uint8_t moved[ROOM];
@@ -319,7 +319,7 @@ static void a_record_is_valid_at_its_own_place_alone(void **state)
     }
 }
 
-static void a_bit_that_turns_makes_a_record_invalid(void **state)
+static void a_flipped_bit_makes_a_record_invalid(void **state)
 {
     struct page page;
     struct log_record record;
@@ -364,8 +364,8 @@ static void count_snapshot(void *arg, uint64_t file, const struct log_snapshot *
     ++*(unsigned *)arg;
 }
 
-/* A checksum may be right and the payload senseless all the same: what reads it must not believe
- * any length in it. Each byte in turn gets values that lengths would not like. */
+/* The payload may be malformed although the checksum is right, so no length in it may be trusted.
+ * Each byte in turn is set to values that make lengths wrong. */
 static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
 {
     static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
@@ -375,7 +375,7 @@ static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
     unsigned count = 0;
 
     for (size_t i = 0; i < n * sizeof values; i++) {
-        uint8_t *exact = malloc(n); /* so that a sanitizer sees every step too far */
+        uint8_t *exact = malloc(n); /* so that a sanitizer notices any read beyond */
         struct log_record record = {.type = type, .payload = {exact, n}};
 
         memcpy(exact, payload, n);
@@ -392,7 +392,7 @@ static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
     log_scratch_free(&scratch);
 }
 
-static void a_payload_that_makes_no_sense_is_refused(void **state)
+static void a_malformed_payload_is_refused(void **state)
 {
     struct log_range live[] = {{64, 10}, {100, 1}};
     struct log_segment segment = {1, 64, 128, 5000, 11, 600, live, 2};
@@ -419,11 +419,10 @@ static void a_message_keeps_the_format_of_its_header(void **state)
 
     (void)state;
     log_put_enqueue(page.bytes + page.n, &mqtt);
-    page_place(
-        &page, LOG_ENQUEUE,
-        log_put_target(page.bytes + page.n, (size_t)log_enqueue_bytes(&mqtt), 42, 192, 0, 0));
+    page_add(&page, LOG_ENQUEUE,
+             log_put_target(page.bytes + page.n, (size_t)log_enqueue_bytes(&mqtt), 42, 192, 0, 0));
     log_put_snapshot_record(page.bytes + page.n, &snapshot);
-    page_place(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&snapshot));
+    page_add(&page, LOG_SNAPSHOT, (size_t)log_snapshot_bytes(&snapshot));
     check_texts(slice_of(page.bytes, page.n), 64,
                 "enqueue file 7 queue 42 sequence 192 flags 0"
                 " shop/order.new/3/a hare persistent format 1\n"
@@ -433,14 +432,14 @@ static void a_message_keeps_the_format_of_its_header(void **state)
                 "  carried 202 flags 0 until 77 shop/order.new/3/a hare persistent\n");
 }
 
-/* What log_record_visit() says of the record that begins `page`. */
+/* Appends the record to the empty page, and returns what log_record_visit() returns for it. */
 static int visit_first(struct page *page, enum log_type type, size_t length, unsigned *ret_count)
 {
     const struct log_visitor visitor = {.enqueue = count_enqueue, .snapshot = count_snapshot};
     struct log_scratch scratch = {0};
     struct log_record record;
 
-    page_place(page, type, length);
+    page_add(page, type, length);
     assert_true(read_at(slice_of(page->bytes, page->n), NUMBER, 0, &record));
     int err = log_record_visit(&record, NUMBER, &visitor, ret_count, &scratch);
     log_scratch_free(&scratch);
@@ -453,7 +452,7 @@ a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format(voi
     struct log_message later = hello;
     later.format = HEADER_FORMATS;
     struct log_carried carried[] = {{200, 0, 0, hello}, {201, 0, 0, later}};
-    struct log_snapshot snapshot = {.carried = carried, .carried_count = 2};
+    struct log_snapshot snapshot = {.next_sequence = 202, .carried = carried, .carried_count = 2};
     size_t length = (size_t)log_enqueue_bytes(&hello);
     unsigned count = 0;
 
@@ -476,7 +475,7 @@ a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format(voi
     assert_int_equal(count, 0);
 }
 
-static void a_header_of_a_newer_version_is_told_from_a_damaged_one(void **state)
+static void a_header_of_a_newer_version_is_not_taken_for_a_damaged_one(void **state)
 {
     struct log_file_header header = {LOG_FORMAT_VERSION + 1, 3, 4};
     uint8_t bytes[LOG_FILE_HEADER_BYTES];
@@ -501,14 +500,14 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_in_the_format_page_is_a_file_of_the_log),
         cmocka_unit_test(every_kind_of_record_reads_as_it_was_written),
-        cmocka_unit_test(a_record_is_valid_at_its_own_place_alone),
-        cmocka_unit_test(a_bit_that_turns_makes_a_record_invalid),
+        cmocka_unit_test(a_record_is_valid_only_at_its_own_file_and_offset),
+        cmocka_unit_test(a_flipped_bit_makes_a_record_invalid),
         cmocka_unit_test(a_record_that_is_cut_short_is_not_valid),
-        cmocka_unit_test(a_payload_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_malformed_payload_is_refused),
         cmocka_unit_test(a_message_keeps_the_format_of_its_header),
         cmocka_unit_test(
             a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format),
-        cmocka_unit_test(a_header_of_a_newer_version_is_told_from_a_damaged_one),
+        cmocka_unit_test(a_header_of_a_newer_version_is_not_taken_for_a_damaged_one),
     };
     struct page page;
 

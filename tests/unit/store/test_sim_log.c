@@ -1,13 +1,13 @@
-/* The log in simulated worlds. Three stages write random records; the disk tears, forgets and
- * fails, the power goes in the middle of any call, processes die; after each end the log is read
- * again and compared with what was submitted:
+/* The log in simulated worlds. Three stages write random records; the disk tears writes, forgets
+ * and fails, the power is cut in the middle of any call, processes are killed. After each of these
+ * lives the log is read again and compared with what was submitted:
  *
  *   (1) What was safe and is still needed is there, byte for byte.
- *   (2) What is there was submitted, and is of each stage a run without a gap, in order.
+ *   (2) What is there was submitted, and is a run without gaps and in order, for each stage.
  *   (3) A settle never comes before what was staged before it.
  *
- * A world is a number. `LEVERET_SEED=n` runs the one world n and tells what happens in it;
- * `LEVERET_WORLDS=n` runs that many (0: until stopped). */
+ * A world is a number. `LEVERET_SEED=n` runs world n alone and prints what happens in it;
+ * `LEVERET_WORLDS=n` runs the first n worlds (0: until stopped). */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@
 #include "store/sim/disk_sim.h"
 
 #ifdef __SANITIZE_THREAD__
-enum { WORLDS = 150 }; /* all on one thread, and ten times as slow */
+enum { WORLDS = 150 }; /* one thread only, and ten times as slow */
 #else
 enum { WORLDS = 1200 };
 #endif
@@ -50,7 +50,7 @@ struct settled {
     bool is_visited;
 };
 
-/* What is known of a stage's first `events` and `settles` when a ticket is safe. */
+/* How many of a stage's events and settles are safe with a ticket. */
 struct point {
     uint64_t ticket;
     size_t events;
@@ -61,7 +61,7 @@ struct stage_model {
     struct log_stage *stage;
     struct event *events; /* submitted */
     size_t event_count, event_capacity;
-    size_t staged_events; /* how many of those are only staged */
+    size_t staged_events; /* of these, not yet submitted */
     struct settled *settles;
     size_t settle_count, settle_capacity;
     size_t staged_settles;
@@ -70,9 +70,9 @@ struct stage_model {
     size_t safe_events, safe_settles;
     size_t needed_from; /* events before may be gone */
     bool depends_on_nothing;
-    size_t next_needed; /* once the ticket below is safe */
+    size_t next_needed; /* needed_from and floor once next_ticket is safe */
     uint64_t next_floor;
-    uint64_t next_ticket; /* 0: none waits */
+    uint64_t next_ticket; /* 0: none is waited for */
     uint64_t next_sequence;
     /* what recovery found */
     size_t first;
@@ -118,9 +118,9 @@ static uint64_t rnd(struct world *w, uint64_t n)
 
 static void world_fail(struct world *w, const char *what, int line)
 {
-    fprintf(stderr, "world %" PRIu64 " (life %u), line %d: not so: %s\n", w->seed, w->lives, line,
+    fprintf(stderr, "world %" PRIu64 " (life %u), line %d: failed: %s\n", w->seed, w->lives, line,
             what);
-    fail_msg("LEVERET_SEED=%" PRIu64 " shows it", w->seed);
+    fail_msg("LEVERET_SEED=%" PRIu64 " runs it again", w->seed);
 }
 
 #define TELL(w, ...) ((w)->is_loud ? (void)fprintf(stderr, __VA_ARGS__) : (void)0)
@@ -193,7 +193,7 @@ static uint64_t hash_snapshot(const struct log_snapshot *s)
         (array)[(count)++] = __VA_ARGS__;                                                          \
     } while (0)
 
-/* A stage's queues: the stage can be told from any record. */
+/* Returns a queue of a stage. No two stages have the same, so each record tells its stage. */
 static uint64_t queue_of(struct world *w, unsigned stage)
 {
     return stage + STAGES * (1 + rnd(w, 4));
@@ -207,7 +207,7 @@ static void add_event(struct stage_model *m, uint64_t hash)
     m->staged_events++;
 }
 
-/* Every message is another: its number stands in it. */
+/* Every message is different: it contains its number. */
 static struct log_message make_message(struct world *w, uint8_t *body, size_t body_max)
 {
     size_t n = 8 + rnd(w, rnd(w, 40) == 0 ? body_max - 8 : 200);
@@ -242,7 +242,7 @@ static void stage_enqueue(struct world *w, unsigned i)
         log_enqueue(m->stage, &message, &message, queue, sequence, flags, 0);
         add_event(m, hash_enqueue(queue, sequence, flags, &message));
     }
-    /* The same pointer again must be another message. */
+    /* So that the same pointer is another message the next time. */
     log_settle(m->stage, i + STAGES * 9, m->next_sequence, 1);
     ADD(m->settles, m->settle_count, m->settle_capacity,
         (struct settled){i + STAGES * 9, m->next_sequence++, m->event_count, false});
@@ -285,7 +285,7 @@ static void stage_small(struct world *w, unsigned i)
         m->needed_from = m->event_count;
 }
 
-/* A snapshot after which nothing before it is needed. */
+/* Stages a snapshot; nothing before it is needed once it is safe. */
 static void stage_snapshot(struct world *w, unsigned i)
 {
     static uint8_t body[300];
@@ -296,7 +296,7 @@ static void stage_snapshot(struct world *w, unsigned i)
         {.number = 2, .end_sequence = rnd(w, 9), .bytes = 7, .persistent_live = 3},
         {.number = 3, .persistent_bytes = 8, .live = live + 1, .live_count = rnd(w, 3)},
     };
-    struct log_carried carried = {m->next_sequence, LOG_DELIVERED, 0, make_message(w, body, 300)};
+    struct log_carried carried = {m->next_sequence++, LOG_DELIVERED, 0, make_message(w, body, 300)};
     struct log_snapshot snapshot = {
         .queue = queue_of(w, i),
         .next_sequence = m->next_sequence++,
@@ -328,7 +328,7 @@ static void stage_submit(struct stage_model *m)
             (struct point){ticket, m->event_count, m->settle_count});
 }
 
-/* The stage depends on nothing any more, or on what begins with a snapshot that is safe. */
+/* Now and then, when everything is safe, the stage needs none of it any longer. */
 static void stage_floor(struct world *w, struct stage_model *m)
 {
     size_t safe = m->point_count ? m->points[m->point_count - 1].events : m->event_count;
@@ -429,7 +429,7 @@ static void visit_queue_gone(void *arg, uint64_t queue)
     visited_event(arg, queue, hash_three(12, queue, 0));
 }
 
-/* The settles of a stage are few and near the end: looked for from there. */
+/* The settles of a stage are few and near the end: they are searched from there. */
 static void visit_settle(void *arg, uint64_t queue, uint64_t from, uint64_t count)
 {
     struct world *w = arg;
@@ -465,7 +465,7 @@ static void begin_reading(struct stage_model *m)
         m->settles[i].is_visited = false;
 }
 
-/* Compares, and goes on with what was found. */
+/* Compares what was found with the model, which then continues with it. */
 static void stage_check(struct world *w, struct stage_model *m)
 {
     size_t end = m->first + m->visited;
@@ -520,7 +520,7 @@ static int world_open(struct world *w)
     err = log_open(&options, &w->log);
     while (err == 0 && !is_over) {
         if (rnd(w, 2))
-            log_step(w->log); /* the log may be in use meanwhile */
+            log_step(w->log); /* the log may be written to meanwhile */
         err = log_read(w->log, &visitor, w, &is_over);
     }
     if (err < 0) {
@@ -535,7 +535,7 @@ static int world_open(struct world *w)
     return 0;
 }
 
-/* What a mode without a sync promises when the power goes: nothing, but no damage either. */
+/* In a mode without a sync, a power cut may lose anything, though it must not look like damage. */
 static void lose_promises(struct world *w)
 {
     if (w->durability == LOG_SYNC || !disk_sim_is_cut(w->disk))
@@ -547,7 +547,7 @@ static void lose_promises(struct world *w)
     }
 }
 
-/* Opens, with trouble on the way now and then. */
+/* Opens the log; now and then the power is cut or a call fails meanwhile. */
 static void world_recover(struct world *w)
 {
     for (int tries = 0;; tries++) {
@@ -589,7 +589,7 @@ static void some_work(struct world *w)
     }
 }
 
-/* Everything submitted has been answered: nothing is blocked. */
+/* Checks that everything submitted is answered, and that nothing is blocked. */
 static void check_all_safe(struct world *w)
 {
     for (unsigned i = 0; i < STAGES; i++)
@@ -617,7 +617,7 @@ static void end_life(struct world *w)
     for (unsigned i = 0; i < STAGES && how > 1; i++)
         stage_submit(&w->stages[i]);
     for (unsigned i = 0; i < STAGES; i++) {
-        /* What is only staged is nobody's. */
+        /* What was staged and not submitted is lost. */
         w->stages[i].event_count -= w->stages[i].staged_events;
         w->stages[i].settle_count -= w->stages[i].staged_settles;
     }
