@@ -224,7 +224,8 @@ int log_start(struct log *log)
         if (err < 0)
             keeper_stop(log);
     }
-    log->has_threads = err == 0;
+    if (err < 0)
+        log->has_threads = false;
     return err;
 }
 
