@@ -1,7 +1,7 @@
-/* Which permissions a request needs, and the refusal when one is missing.
+/* Which permissions a request needs, and the refusal if one is missing.
  *
- * The rules are RabbitMQ's, and so are the texts; a text names the first permission that is
- * missing, so the order in which they are asked for is part of the behaviour. */
+ * Rules and texts are RabbitMQ's. A text names the first permission that is missing, so the order
+ * of the checks is part of the behaviour. */
 #include "auth/access.h"
 
 #include "topology/vhost.h"
@@ -46,7 +46,7 @@ bool access_topic(const struct auth_identity *who, struct slice vhost, struct sl
 
 /* --- declaring -------------------------------------------------------------------------------- */
 
-/* Messages of the queue get to its dead letter exchange: that needs read here and write there. */
+/* A queue passes its messages on to its dead letter exchange: reading here and writing there. */
 bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
                           const struct queue_declaration *d, struct broker_error *error)
 {
@@ -62,8 +62,8 @@ bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
            access_exchange(who, vhost, AUTH_WRITE, dead_letter, error);
 }
 
-/* An alternate exchange gets this one's messages. The default exchange may be declared by anybody:
- * that changes nothing. */
+/* An exchange passes messages on to its alternate exchange. Anybody may declare the default
+ * exchange: that changes nothing. */
 bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,
                              const struct exchange_declaration *d, struct broker_error *error)
 {

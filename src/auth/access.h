@@ -16,13 +16,14 @@
 #include "topology/binding.h"
 #include "topology/exchange.h"
 
-/* May it do this to the queue or exchange of this name? */
+/* Returns true if the identity may do this to the queue or exchange of this name. */
 bool access_queue(const struct auth_identity *who, struct slice vhost, enum auth_action action,
                   struct slice queue, struct broker_error *error);
 bool access_exchange(const struct auth_identity *who, struct slice vhost, enum auth_action action,
                      struct slice exchange, struct broker_error *error);
 
-/* May it publish with (AUTH_WRITE) or bind by (AUTH_READ) this key at this topic exchange? */
+/* Returns true if it may publish (AUTH_WRITE) or bind (AUTH_READ) with this key at this exchange.
+ */
 bool access_topic(const struct auth_identity *who, struct slice vhost, struct slice exchange,
                   enum auth_action action, struct slice routing_key, struct broker_error *error);
 
@@ -40,10 +41,10 @@ bool access_declare_exchange(const struct auth_identity *who, struct slice vhost
 bool access_bind(const struct auth_identity *who, struct slice vhost,
                  const struct binding_request *request, struct broker_error *error);
 
-/* The exchange of this name, once the identity may publish to it with this key: that needs write
- * on it, and on the key where it is a topic exchange. Returns NULL if it may not, if it is
- * internal (ACCESS_REFUSED, too), or if there is none (NOT_FOUND). Valid until the end of the
- * turn. */
+/* Returns the exchange of this name if the identity may publish to it with this key: that needs
+ * write on it and, if it is a topic exchange, on the key. Returns NULL if it may not, if the
+ * exchange is internal (also ACCESS_REFUSED), or if there is none (NOT_FOUND). The exchange is
+ * valid until the end of the turn. */
 struct exchange *access_publish(const struct auth_identity *who, struct vhost *vhost,
                                 struct slice exchange, struct slice routing_key,
                                 struct broker_error *error);

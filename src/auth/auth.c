@@ -1,18 +1,18 @@
-/* Users and tags in memory; auth_permissions.c has what they may do.
+/* Users and their tags; permissions are in auth_permissions.c.
  *
- * One lock guards everything: a question takes it for reading, a change for writing.
- * That is cheap enough, since a channel asks once per name and then keeps the answer until
- * auth_generation_now moves. A login hashes a password under the lock for reading (a microsecond).
+ * One lock protects everything: questions take it for reading, changes for writing. That is cheap
+ * enough, since a channel asks once per name and keeps the answer until auth_generation_now
+ * changes. A login hashes a password while it holds the lock for reading (a microsecond).
  *
- *   (1) users are ordered by name; a user's permissions by vhost; its topic permissions by vhost
- *       and exchange. A listing is a walk.
+ *   (1) Users are ordered by name, a user's permissions by vhost, its topic permissions by vhost
+ *       and exchange. A listing walks them in this order.
  *   (2) A change is submitted to the definitions under the same lock, so both see one order.
- *   (3) Every change moves the generation before the lock is given back.
- *   (4) An identity finds its user by name and serial number: a user that was deleted and made
- *       anew is another one, and the old one's connections stay without any right.
+ *   (3) Every change changes the generation before the lock is released.
+ *   (4) An identity finds its user by name and serial number: a user that was deleted and created
+ *       again is another user, and connections of the old one keep no rights.
  *
- * The auth owns users and what hangs on them; an identity has copies of its own and borrows the
- * auth. */
+ * The auth owns the users with their permissions. An identity has copies of its own, and borrows
+ * the auth. */
 #include "auth/auth_private.h"
 
 #include <string.h>
@@ -20,9 +20,9 @@
 #include "base/error.h"
 #include "base/log.h"
 
-/* --- Making and ending ------------------------------------------------------------------------ */
+/* --- Creating and freeing --------------------------------------------------------------------- */
 
-/* A change must not wait for the moment when nobody asks. */
+/* Writers go first: otherwise a change would wait until nobody asks. */
 static void init_lock(pthread_rwlock_t *lock)
 {
     pthread_rwlockattr_t attributes;
@@ -58,7 +58,7 @@ void auth_free(struct auth **pointer)
         auth_user_free(auth->users.items[i]);
     free(auth->users.items);
     for (size_t i = 0; i < auth->loopback_count; i++)
-        disown(&auth->loopback_users[i]);
+        string_free(&auth->loopback_users[i]);
     free(auth->loopback_users);
     pthread_rwlock_destroy(&auth->lock);
     free(auth);
@@ -71,15 +71,15 @@ void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_
     size_t old_count;
 
     for (size_t i = 0; i < count; i++)
-        fresh[i] = own(names[i]);
+        fresh[i] = slice_copy(names[i]);
     write_lock(auth);
     old = auth->loopback_users;
     old_count = auth->loopback_count;
     auth->loopback_users = fresh;
     auth->loopback_count = count;
-    unlock(auth);
+    unlock_auth(auth);
     for (size_t i = 0; i < old_count; i++)
-        disown(&old[i]);
+        string_free(&old[i]);
     free(old);
 }
 
@@ -91,9 +91,9 @@ static bool is_loopback_user(const struct auth *auth, struct slice name)
     return false;
 }
 
-/* --- Changing memory. The lock is held for writing. ------------------------------------------- */
+/* --- Changing memory: the lock is held for writing -------------------------------------------- */
 
-/* Appends the tags with what is empty and the spaces around them left out. */
+/* Appends the tags without empty ones, and without spaces around them. */
 static void tidy_tags(struct slice tags, struct lv_buffer *out)
 {
     size_t at = 0;
@@ -122,25 +122,25 @@ static void user_set_tags(struct user *user, struct slice tags)
     struct lv_buffer tidy = {0};
 
     tidy_tags(tags, &tidy);
-    replace(&user->tags, lv_buffer_slice(&tidy));
+    string_replace(&user->tags, lv_buffer_slice(&tidy));
     lv_buffer_free(&tidy);
 }
 
-/* The user of that name, made when there is none. */
 struct user *auth_want_user(struct auth *auth, struct slice name)
 {
-    size_t at = auth_rows_place(&auth->users, &name, auth_compare_user);
+    size_t at = auth_rows_position(&auth->users, &name, auth_compare_user);
     struct user *user = auth_find_user(auth, name);
 
+    assert_writing(auth);
     if (user)
         return user;
     user = lv_calloc(1, sizeof *user);
-    user->name = own(name);
+    user->name = slice_copy(name);
     user->serial = auth->next_serial++;
-    user->password_hash = own(SLICE_EMPTY);
-    user->tags = own(SLICE_EMPTY);
-    user->limits = own(SLICE_EMPTY);
-    user->usage = auth_usage_make();
+    user->password_hash = slice_copy(SLICE_EMPTY);
+    user->tags = slice_copy(SLICE_EMPTY);
+    user->limits = slice_copy(SLICE_EMPTY);
+    user->usage = auth_usage_create();
     auth_rows_insert(&auth->users, at, user);
     return user;
 }
@@ -151,13 +151,14 @@ static void keep_user(struct auth *auth, const struct definition_user *row,
     struct user *user = auth_want_user(auth, row->name);
 
     user->algorithm = algorithm;
-    replace(&user->password_hash, row->password_hash);
+    string_replace(&user->password_hash, row->password_hash);
     auth_keep_limits(user, row->limits);
     user_set_tags(user, row->tags);
-    generation_moves();
+    bump_generation(auth);
 }
 
-/* The empty hash is one that nobody's password has. */
+/* Returns ERR_INVALID if the password hash cannot be used. An empty one can: no password matches.
+ */
 static int check_user(const struct definition_user *row, enum password_algorithm *ret)
 {
     int err = password_algorithm_of(row->hashing_algorithm, ret);
@@ -173,14 +174,14 @@ int auth_load_user(struct auth *auth, const struct definition_user *row)
     struct definition_user usable = *row;
 
     if (check_user(row, &algorithm) < 0) {
-        log_warning("user '%.*s' cannot log in: its password hash is not usable (algorithm "
-                    "'%.*s'); change the password",
+        log_warning("user '%.*s' cannot log in: its password hash is invalid (algorithm '%.*s'); "
+                    "set a new password",
                     SLICE_ARG(row->name), SLICE_ARG(row->hashing_algorithm));
         usable.password_hash = SLICE_EMPTY;
     }
     write_lock(auth);
     keep_user(auth, &usable, algorithm);
-    unlock(auth);
+    unlock_auth(auth);
     return 0;
 }
 
@@ -200,7 +201,8 @@ static bool has_tag(struct slice tags, struct slice tag)
     return false;
 }
 
-static struct auth_identity *make_identity(struct auth *auth, const struct user *user)
+/* The caller holds the lock, and owns the reference. */
+static struct auth_identity *create_identity(struct auth *auth, const struct user *user)
 {
     struct auth_identity *identity = lv_calloc(1, sizeof *identity);
 
@@ -208,16 +210,16 @@ static struct auth_identity *make_identity(struct auth *auth, const struct user 
     atomic_init(&identity->references, 1);
     identity->auth = auth;
     identity->serial = user->serial;
-    identity->name = own(user->name);
-    identity->tags = own(user->tags);
+    identity->name = slice_copy(user->name);
+    identity->tags = slice_copy(user->tags);
     identity->is_impersonator = has_tag(user->tags, slice_str(AUTH_TAG_IMPERSONATOR));
     identity->usage = auth_usage_ref(user->usage);
     atomic_fetch_add(&auth->identities, 1);
     return identity;
 }
 
-/* Why not; NULL: may come in. A wrong name takes as long as a wrong password, and looks the same
- * in all but the log. */
+/* Returns why the login is refused, or NULL if it is not. A wrong name takes as long as a wrong
+ * password, and differs from it only in the log. */
 static const char *why_refused(const struct auth *auth, const struct user *user,
                                struct slice password, bool is_from_loopback)
 {
@@ -246,8 +248,8 @@ bool auth_login(struct auth *auth, struct slice name, struct slice password, boo
     user = auth_find_user(auth, name);
     why = why_refused(auth, user, password, is_from_loopback);
     if (!why)
-        *ret = make_identity(auth, user);
-    unlock(auth);
+        *ret = create_identity(auth, user);
+    unlock_auth(auth);
     if (why && reason)
         lv_buffer_printf(reason, "user '%.*s' %s", SLICE_ARG(name), why);
     return !why;
@@ -260,15 +262,16 @@ int auth_identity_of(struct auth *auth, struct slice name, struct auth_identity 
     read_lock(auth);
     user = auth_find_user(auth, name);
     if (user)
-        *ret = make_identity(auth, user);
-    unlock(auth);
+        *ret = create_identity(auth, user);
+    unlock_auth(auth);
     return user ? 0 : ERR_NOT_FOUND;
 }
 
 struct auth_identity *auth_identity_ref(struct auth_identity *identity)
 {
     lv_assert(identity->magic == IDENTITY_MAGIC);
-    atomic_fetch_add(&identity->references, 1);
+    unsigned before = atomic_fetch_add(&identity->references, 1);
+    lv_assert(before > 0);
     return identity;
 }
 
@@ -280,11 +283,14 @@ void auth_identity_unref(struct auth_identity **pointer)
         return;
     *pointer = NULL;
     lv_assert(identity->magic == IDENTITY_MAGIC);
-    if (atomic_fetch_sub(&identity->references, 1) > 1)
+    unsigned before = atomic_fetch_sub(&identity->references, 1);
+    lv_assert(before > 0);
+    if (before > 1)
         return;
-    atomic_fetch_sub(&identity->auth->identities, 1);
-    disown(&identity->name);
-    disown(&identity->tags);
+    size_t identities = atomic_fetch_sub(&identity->auth->identities, 1);
+    lv_assert(identities > 0);
+    string_free(&identity->name);
+    string_free(&identity->tags);
     auth_usage_unref(&identity->usage);
     identity->magic = 0;
     free(identity);
@@ -292,11 +298,13 @@ void auth_identity_unref(struct auth_identity **pointer)
 
 struct slice auth_identity_name(const struct auth_identity *identity)
 {
+    lv_assert(identity->magic == IDENTITY_MAGIC);
     return identity->name;
 }
 
 struct slice auth_identity_tags(const struct auth_identity *identity)
 {
+    lv_assert(identity->magic == IDENTITY_MAGIC);
     return identity->tags;
 }
 
@@ -314,15 +322,15 @@ bool auth_is_current(const struct auth_identity *identity)
 {
     bool is_there;
 
-    read_lock(identity->auth);
+    read_lock(identity_auth(identity));
     is_there = auth_current_user(identity) != NULL;
-    unlock(identity->auth);
+    unlock_auth(identity->auth);
     return is_there;
 }
 
 /* --- Management ------------------------------------------------------------------------------- */
 
-/* The text of a new hash; none for the empty password. */
+/* Writes the text of a new hash into `text` and returns it; empty for an empty password. */
 static struct slice hash_for(struct slice password, char text[PASSWORD_HASH_TEXT_MAX])
 {
     text[0] = '\0';
@@ -370,7 +378,7 @@ int auth_change_password(struct auth *auth, struct slice name, struct slice pass
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
     user->algorithm = PASSWORD_SHA256;
-    replace(&user->password_hash, hash);
+    string_replace(&user->password_hash, hash);
     return auth_change_end_user(&change, user);
 }
 
@@ -395,7 +403,7 @@ int auth_delete_user(struct auth *auth, struct slice name, definitions_done done
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
     definition = definition_delete_user(name);
-    auth_rows_remove(&auth->users, auth_rows_place(&auth->users, &name, auth_compare_user));
+    auth_rows_remove(&auth->users, auth_rows_position(&auth->users, &name, auth_compare_user));
     auth_user_free(user);
     return auth_change_end(&change, definition);
 }
@@ -410,7 +418,7 @@ void auth_list_users(struct auth *auth, auth_user_visit visit, void *arg)
 
         visit(arg, &row);
     }
-    unlock(auth);
+    unlock_auth(auth);
 }
 
 size_t auth_user_count(struct auth *auth)
@@ -419,7 +427,7 @@ size_t auth_user_count(struct auth *auth)
 
     read_lock(auth);
     count = auth->users.count;
-    unlock(auth);
+    unlock_auth(auth);
     return count;
 }
 
@@ -429,11 +437,11 @@ bool auth_has_user(struct auth *auth, struct slice name)
 
     read_lock(auth);
     is_there = auth_find_user(auth, name) != NULL;
-    unlock(auth);
+    unlock_auth(auth);
     return is_there;
 }
 
-/* --- The first boot --------------------------------------------------------------------------- */
+/* --- The first start -------------------------------------------------------------------------- */
 
 bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user)
 {
@@ -446,7 +454,7 @@ bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user)
     if (auth_add_user(auth, user->name, user->password, user->tags, NULL, NULL) < 0)
         return false;
     if (auth_set_permissions(auth, &row, &reason, NULL, NULL) < 0)
-        log_error("user '%.*s' is made without permissions: %.*s", SLICE_ARG(user->name),
+        log_error("user '%.*s' was created without permissions: %.*s", SLICE_ARG(user->name),
                   SLICE_ARG(lv_buffer_slice(&reason)));
     lv_buffer_free(&reason);
     return true;

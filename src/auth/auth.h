@@ -1,9 +1,9 @@
-/* Who may come in, and what they may touch: users, passwords, tags, permissions.
+/* Users, passwords, tags and permissions: who may log in, and what they may access.
  *
- * The model lives in memory and is read by every loop; a change is made in memory at once, under
- * a lock, and handed to the definitions to be made durable. A caller that asks often keeps the
- * answer together with auth_generation() and asks again when that number has moved: a change takes
- * hold on open channels with their next command. */
+ * All of it is in memory, where every loop reads it. A change is made in memory at once, under a
+ * lock, and submitted to the definitions to become durable. A caller that asks often keeps the
+ * answer with the value of auth_generation() before it asked, and asks again when that has changed;
+ * so a change takes effect on open channels with their next command. */
 #ifndef LEVERET_AUTH_AUTH_H
 #define LEVERET_AUTH_AUTH_H
 
@@ -21,15 +21,15 @@ struct auth_identity; /* see auth.c */
 
 enum auth_action { AUTH_CONFIGURE, AUTH_WRITE, AUTH_READ };
 
-/* Users' tags that mean something to the broker. */
+/* Tags of users that have a meaning for the broker. */
 #define AUTH_TAG_ADMINISTRATOR "administrator"
 #define AUTH_TAG_MONITORING "monitoring"
 #define AUTH_TAG_POLICYMAKER "policymaker"
 #define AUTH_TAG_MANAGEMENT "management"
 #define AUTH_TAG_IMPERSONATOR "impersonator"
 
-/* Moves with every change of users or permissions, in any struct auth. Read it before asking.
- * Any thread; one load. */
+/* Returns a number that changes with every change of users or permissions, in any struct auth. Read
+ * it before asking. Any thread; one load. */
 extern _Atomic uint64_t auth_generation_now;
 
 static inline uint64_t auth_generation(void)
@@ -37,124 +37,137 @@ static inline uint64_t auth_generation(void)
     return atomic_load_explicit(&auth_generation_now, memory_order_acquire);
 }
 
-/* Borrows the definitions, which must outlive it. With NULL nothing is durable, and every `done`
- * below is called before its function returns. No users yet; guest is confined to loopback. */
+/* Creates an auth without users, in which guest is a loopback user. The caller owns it. Borrows the
+ * definitions, which must outlive it. Without definitions (NULL) nothing is durable, and each
+ * `done` below is called before its function returns. */
 struct auth *auth_create(struct definitions *definitions);
-/* Clears the pointer. No identity may be left. NULL is fine. */
+/* Clears the pointer. Every identity must have been given back. NULL is fine. */
 void auth_free(struct auth **auth);
 
-/* Loading: hand these rows over as definitions_load() visits them. They change memory alone. A row
- * that cannot be used (a pattern that does not compile) is logged, and grants nothing. */
+/* Load a row that definitions_load() visits. They change memory only, and return 0. A row that
+ * cannot be used (a pattern that does not compile) is logged, and grants nothing. */
 int auth_load_user(struct auth *auth, const struct definition_user *row);
 int auth_load_permission(struct auth *auth, const struct definition_permission *row);
 int auth_load_topic_permission(struct auth *auth, const struct definition_topic_permission *row);
 
-/* The users that may log in from a loopback address only (default: guest). Replaces the set. */
+/* Replaces the set of users that may log in only from a loopback address (at first: guest). Any
+ * thread. */
 void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_t count);
 
 /* --- Logging in ------------------------------------------------------------------------------- */
 
-/* Checks name and password. True: *ret is the caller's reference (auth_identity_unref). False: the
- * login is refused, *ret is unchanged and `reason` (NULL is fine) has got a text for the log,
- * never for the peer: "user 'guest' - invalid credentials",
- * "user 'guest' can only connect via localhost". Never says or logs the password. Any thread. */
+/* Checks name and password. Returns true with a reference in *ret, which the caller gives back with
+ * auth_identity_unref(); or false with *ret unchanged and the reason appended to `reason` (NULL is
+ * fine): "user 'guest' - invalid credentials", "user 'guest' can only connect via localhost". The
+ * reason is for the log, never for the peer, and never contains the password. Any thread. */
 bool auth_login(struct auth *auth, struct slice user, struct slice password, bool is_from_loopback,
                 struct auth_identity **ret, struct lv_buffer *reason);
 
-/* An identity without a password: for what the broker does on a user's behalf. ERR_NOT_FOUND. */
+/* Returns in *ret a reference to an identity of the user, without a password: for actions of the
+ * broker on a user's behalf. ERR_NOT_FOUND: no such user. Any thread. */
 int auth_identity_of(struct auth *auth, struct slice user, struct auth_identity **ret);
 
-/* References may be shared between threads. The identity is as it was at the login: a change of
- * tags shows with the next login. */
+/* Takes another reference. References may be shared between threads. An identity does not change
+ * after the login: a change of the user's tags shows at the next login. */
 struct auth_identity *auth_identity_ref(struct auth_identity *identity);
 /* Gives the reference back and clears the pointer. NULL is fine. */
 void auth_identity_unref(struct auth_identity **identity);
 
-/* Borrowed from the identity. */
+/* Returns the user's name, borrowed from the identity. */
 struct slice auth_identity_name(const struct auth_identity *identity);
-/* Separated by commas, as listings show them. */
+/* Returns the user's tags, separated by commas, borrowed from the identity. */
 struct slice auth_identity_tags(const struct auth_identity *identity);
 bool auth_has_tag(const struct auth_identity *identity, const char *tag);
-/* May set user_id to another's name. */
+/* Returns true if the user may publish with another user's name in user_id. */
 bool auth_is_impersonator(const struct auth_identity *identity);
-/* Returns false if the user has been deleted since the login: it is then allowed nothing. */
+/* Returns false if the user has been deleted since the login: the identity has no rights then. */
 bool auth_is_current(const struct auth_identity *identity);
 
-/* --- Permissions. Any thread; cheap enough for a command, cache for a message. ---------------- */
+/* --- Permissions ------------------------------------------------------------------------------ */
 
-/* Has the user any permission entry in this vhost? (That the vhost is there is not checked.) */
+/* Any thread. Cheap enough to ask for each command; for each message, keep the answer. */
+
+/* Returns true if the user has any permission in this vhost, whether or not the vhost exists. */
 bool auth_can_access_vhost(const struct auth_identity *identity, struct slice vhost);
 
-/* May the user do this to the queue or exchange of this name? The default exchange is called
- * "amq.default" here; an empty name is taken for it. The pattern is searched in the name, so it
- * matches a part of it unless it is anchored; the empty pattern matches nothing. */
+/* Returns true if the user may do this to the queue or exchange of this name. The default exchange
+ * is "amq.default" here, or an empty name. The pattern is searched for in the name, so it matches a
+ * part of the name unless it is anchored; the empty pattern matches nothing. */
 bool auth_allows(const struct auth_identity *identity, struct slice vhost, enum auth_action action,
                  struct slice resource);
 
-/* May the user publish with (AUTH_WRITE) or bind by (AUTH_READ) this routing key at this topic
- * exchange? True where there is no topic permission for user, vhost and exchange. The default
- * exchange never asks. */
+/* Returns true if the user may publish (AUTH_WRITE) or bind (AUTH_READ) with this routing key at
+ * this topic exchange; also if there is no topic permission for user, vhost and exchange. */
 bool auth_allows_topic(const struct auth_identity *identity, struct slice vhost,
                        struct slice exchange, enum auth_action action, struct slice routing_key);
 
-/* --- Limits: how many connections and channels a user has open, on any vhost ------------------ */
+/* --- Limits: how many connections and channels a user has open, in all vhosts ----------------- */
 
 enum auth_limit { AUTH_LIMIT_CONNECTIONS, AUTH_LIMIT_CHANNELS, AUTH_LIMITS };
 
-/* Takes a place. False when the user has as many as it may; then *ret_limit says how many that is.
- * Any thread; a few atomic operations. */
+/* Counts one more connection or channel of the user. Returns false, counting nothing and with the
+ * limit in *ret_limit, if the user has reached its limit. Any thread; a few atomic operations. */
 bool auth_take(const struct auth_identity *identity, enum auth_limit what, int64_t *ret_limit);
+/* Counts one less: once for each auth_take() that returned true. */
 void auth_give(const struct auth_identity *identity, enum auth_limit what);
 
-/* ---- Management ----
- * Each changes memory before it returns, then submits to the definitions. 0: `done` (NULL is fine)
- * will be called, on the definitions' thread, once the change is durable or has failed to become
- * so. Negative: nothing changed, `done` is not called. Any thread. */
+/* --- Management ------------------------------------------------------------------------------- */
 
-/* ERR_EXISTS. The password may be empty: then nobody can log in. */
+/* Each of these changes memory, then submits the change to the definitions. Returns 0, and `done`
+ * (NULL is fine) is called on the definitions' thread once the change is durable or could not be
+ * stored; or a negative error, with nothing changed and `done` not called. Any thread. */
+
+/* ERR_EXISTS: there is such a user. With an empty password the user cannot log in. */
 int auth_add_user(struct auth *auth, struct slice user, struct slice password, struct slice tags,
                   definitions_done done, void *arg);
-/* Adds or replaces a user whose hash is known (definitions import, the HTTP API). ERR_INVALID:
- * unknown algorithm, or no base64. The row's limits are kept as they are given. */
+/* Adds or replaces a user whose password hash is known (definitions import, the HTTP API), with the
+ * limits in the row. ERR_INVALID: the algorithm is unknown, or the hash is not one of it. */
 int auth_put_user(struct auth *auth, const struct definition_user *row, definitions_done done,
                   void *arg);
-/* ERR_NOT_FOUND. An empty password: nobody can log in until it is changed again. */
+/* ERR_NOT_FOUND: no such user. With an empty password the user cannot log in until it is changed
+ * again. */
 int auth_change_password(struct auth *auth, struct slice user, struct slice password,
                          definitions_done done, void *arg);
 /* ERR_NOT_FOUND. Its permissions go with it. */
 int auth_delete_user(struct auth *auth, struct slice user, definitions_done done, void *arg);
-/* ERR_NOT_FOUND. Tags separated by commas; they replace the old ones. */
+/* Replaces the user's tags, which are separated by commas. ERR_NOT_FOUND: no such user. */
 int auth_set_user_tags(struct auth *auth, struct slice user, struct slice tags,
                        definitions_done done, void *arg);
-/* JSON, {"max-connections": 5}: other limits stay as they are; below 0 is none. ERR_NOT_FOUND.
- * ERR_FORMAT: no JSON. ERR_INVALID: `reason` gets a line for each thing that is wrong, in
- * RabbitMQ's words. Who has more open already keeps it. */
+/* Sets the limits in a JSON object, {"max-connections": 5}, and keeps the others; a negative number
+ * means no limit. Connections and channels above a new limit stay open. ERR_NOT_FOUND: no such
+ * user. ERR_FORMAT: not JSON. ERR_INVALID: `reason` gets a line for each error, in RabbitMQ's
+ * words. */
 int auth_set_limits(struct auth *auth, struct slice user, struct slice limits,
                     struct lv_buffer *reason, definitions_done done, void *arg);
-/* Takes one away, or "all"; a name that is none is fine. ERR_NOT_FOUND. */
+/* Removes one limit, or "all"; another name is ignored. ERR_NOT_FOUND: no such user. */
 int auth_clear_limits(struct auth *auth, struct slice user, struct slice which,
                       definitions_done done, void *arg);
 
 /* ERR_NOT_FOUND: no such user. ERR_INVALID: a pattern does not compile; `reason` (NULL is fine)
- * gets a sentence saying which, where and why. That the vhost is there is the caller's to check. */
+ * gets a sentence that says which, where and why. Whether the vhost exists is the caller's to
+ * check. */
 int auth_set_permissions(struct auth *auth, const struct definition_permission *row,
                          struct lv_buffer *reason, definitions_done done, void *arg);
-/* ERR_NOT_FOUND: no such user. Fine when there are no permissions. */
+/* ERR_NOT_FOUND: no such user. It is fine if the user has no permissions there. */
 int auth_clear_permissions(struct auth *auth, struct slice user, struct slice vhost,
                            definitions_done done, void *arg);
-/* As auth_set_permissions(). The patterns may contain {username} and {vhost}. */
+/* Like auth_set_permissions(), with patterns that may contain {username} and {vhost}. */
 int auth_set_topic_permissions(struct auth *auth, const struct definition_topic_permission *row,
                                struct lv_buffer *reason, definitions_done done, void *arg);
-/* An empty exchange clears those of every exchange. ERR_NOT_FOUND: no such user. */
+/* Clears the topic permissions of one exchange, or of every exchange if it is empty. ERR_NOT_FOUND:
+ * no such user. */
 int auth_clear_topic_permissions(struct auth *auth, struct slice user, struct slice vhost,
                                  struct slice exchange, definitions_done done, void *arg);
 
-/* Forgets every permission in a vhost that is being deleted. Memory alone: the definitions' own
- * change of deleting the vhost removes the rows. */
+/* Removes every permission in a vhost that is being deleted, from memory only: the definitions
+ * delete the rows together with the vhost. Any thread. */
 void auth_forget_vhost(struct auth *auth, struct slice vhost);
 
-/* Listings, ordered by name (by user, vhost, exchange). The row is borrowed for the call, which
- * must not call back into auth. An empty slice means "of every". */
+/* --- Listings --------------------------------------------------------------------------------- */
+
+/* Visit the rows in order of user, vhost and exchange; an empty slice means every user or vhost.
+ * The row is borrowed for the call. `visit` runs under the lock and must not call into auth. Any
+ * thread. */
 typedef void (*auth_user_visit)(void *arg, const struct definition_user *row);
 typedef void (*auth_permission_visit)(void *arg, const struct definition_permission *row);
 typedef void (*auth_topic_permission_visit)(void *arg,
@@ -167,7 +180,7 @@ void auth_list_topic_permissions(struct auth *auth, struct slice user, struct sl
 size_t auth_user_count(struct auth *auth);
 bool auth_has_user(struct auth *auth, struct slice user);
 
-/* --- The first boot --------------------------------------------------------------------------- */
+/* --- The first start -------------------------------------------------------------------------- */
 
 struct auth_default_user {
     struct slice name;
@@ -179,8 +192,8 @@ struct auth_default_user {
     struct slice read;
 };
 
-/* Makes this user with its permissions when there is no user at all; true when it did. The vhost's
- * definition is the caller's. Call after loading. */
+/* Creates this user with its permissions if there is no user at all. Returns true if it did. The
+ * caller creates the vhost. After loading. */
 bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user);
 
 #endif

@@ -1,15 +1,15 @@
 /* How many connections and channels a user may have open.
  *
- * A user and the identities of its logins share a count. It is read and changed without the lock,
- * as every channel.open does. A user that is deleted takes its count along: one made anew starts at
- * 0. */
+ * A user and the identities of its logins share one count, which is read and changed without the
+ * lock (by every channel.open). A user that is deleted and created again starts with a new count of
+ * 0, while connections of the old user keep the old one. */
 #include <jansson.h>
 
 #include "auth/auth_private.h"
 #include "base/error.h"
 #include "broker/limits.h"
 
-/* In the order in which complaints about them come. */
+/* In the order in which errors about them are reported. */
 static const char *const limit_names[] = {
     [AUTH_LIMIT_CONNECTIONS] = "max-connections",
     [AUTH_LIMIT_CHANNELS] = "max-channels",
@@ -19,14 +19,14 @@ static const char *const limit_names[] = {
 struct auth_usage {
     _Atomic unsigned references;
     struct {
-        _Atomic int64_t max; /* below 0: none */
+        _Atomic int64_t max; /* negative: no limit */
         _Atomic int64_t count;
     } of[AUTH_LIMITS];
 };
 
 /* --- counting --------------------------------------------------------------------------------- */
 
-struct auth_usage *auth_usage_make(void)
+struct auth_usage *auth_usage_create(void)
 {
     struct auth_usage *usage = lv_calloc(1, sizeof *usage);
     atomic_init(&usage->references, 1);
@@ -37,19 +37,25 @@ struct auth_usage *auth_usage_make(void)
 
 struct auth_usage *auth_usage_ref(struct auth_usage *usage)
 {
-    atomic_fetch_add(&usage->references, 1);
+    unsigned before = atomic_fetch_add(&usage->references, 1);
+    lv_assert(before > 0);
     return usage;
 }
 
 void auth_usage_unref(struct auth_usage **usage)
 {
-    if (*usage && atomic_fetch_sub(&(*usage)->references, 1) == 1)
+    if (!*usage)
+        return;
+    unsigned before = atomic_fetch_sub(&(*usage)->references, 1);
+    lv_assert(before > 0);
+    if (before == 1)
         free(*usage);
     *usage = NULL;
 }
 
 bool auth_take(const struct auth_identity *identity, enum auth_limit what, int64_t *ret_limit)
 {
+    lv_assert(what < AUTH_LIMITS);
     struct auth_usage *usage = identity->usage;
     int64_t max = atomic_load_explicit(&usage->of[what].max, memory_order_relaxed);
     int64_t before = atomic_fetch_add_explicit(&usage->of[what].count, 1, memory_order_relaxed);
@@ -62,15 +68,17 @@ bool auth_take(const struct auth_identity *identity, enum auth_limit what, int64
 
 void auth_give(const struct auth_identity *identity, enum auth_limit what)
 {
+    lv_assert(what < AUTH_LIMITS);
     int64_t before =
         atomic_fetch_sub_explicit(&identity->usage->of[what].count, 1, memory_order_relaxed);
     lv_assert(before > 0);
 }
 
-/* --- limits; the lock is held ----------------------------------------------------------------- */
+/* --- limits: the lock is held for writing ----------------------------------------------------- */
 
-/* What is no object, written by whomever, is no limits. */
-static json_t *parse(struct slice text)
+/* Returns the limits as an object that the caller owns. A text that is not a JSON object (the
+ * definitions can be edited by hand) has no limits. */
+static json_t *parse_limits(struct slice text)
 {
     json_t *limits = json_loadb(text.n ? (const char *)text.p : "{}", text.n ? text.n : 2, 0, NULL);
     if (json_is_object(limits))
@@ -79,7 +87,7 @@ static json_t *parse(struct slice text)
     return json_object();
 }
 
-static void keep(struct user *user, json_t *limits)
+static void apply_limits(struct user *user, json_t *limits)
 {
     for (int i = 0; i < AUTH_LIMITS; i++) {
         const json_t *value = json_object_get(limits, limit_names[i]);
@@ -91,13 +99,13 @@ static void keep(struct user *user, json_t *limits)
 
 void auth_keep_limits(struct user *user, struct slice text)
 {
-    json_t *limits = parse(text);
-    replace(&user->limits, text);
-    keep(user, limits);
+    json_t *limits = parse_limits(text);
+    string_replace(&user->limits, text);
+    apply_limits(user, limits);
     json_decref(limits);
 }
 
-static void keep_json(struct user *user, json_t *limits)
+static void keep_limits_json(struct user *user, json_t *limits)
 {
     char *text = json_dumps(limits, JSON_COMPACT | JSON_SORT_KEYS);
     auth_keep_limits(user, json_object_size(limits) > 0 ? slice_str(text) : SLICE_EMPTY);
@@ -119,9 +127,9 @@ int auth_set_limits(struct auth *auth, struct slice name, struct slice text,
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
     if (user) {
-        json_t *merged = parse(user->limits);
+        json_t *merged = parse_limits(user->limits);
         json_object_update(merged, limits);
-        keep_json(user, merged);
+        keep_limits_json(user, merged);
         json_decref(merged);
     }
     json_decref(limits);
@@ -135,12 +143,12 @@ int auth_clear_limits(struct auth *auth, struct slice name, struct slice which,
     struct user *user = auth_find_user(auth, name);
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
-    json_t *limits = parse(user->limits);
+    json_t *limits = parse_limits(user->limits);
     for (int i = 0; i < AUTH_LIMITS; i++) {
         if (slice_is(which, "all") || slice_is(which, limit_names[i]))
             json_object_del(limits, limit_names[i]);
     }
-    keep_json(user, limits);
+    keep_limits_json(user, limits);
     json_decref(limits);
     return auth_change_end_user(&change, user);
 }

@@ -1,4 +1,4 @@
-/* What users and permissions are made of: ordered rows, and changes of them. */
+/* Ordered rows, the users and permissions kept in them, and how a change is submitted. */
 #include "auth/auth_private.h"
 #include "base/search.h"
 #include "base/vec.h"
@@ -7,7 +7,7 @@
 
 _Atomic uint64_t auth_generation_now = 1;
 
-size_t auth_rows_place(const struct rows *rows, const void *key, row_compare compare)
+size_t auth_rows_position(const struct rows *rows, const void *key, row_compare compare)
 {
     size_t found;
 
@@ -17,13 +17,14 @@ size_t auth_rows_place(const struct rows *rows, const void *key, row_compare com
 
 void *auth_rows_find(const struct rows *rows, const void *key, row_compare compare)
 {
-    size_t i = auth_rows_place(rows, key, compare);
+    size_t i = auth_rows_position(rows, key, compare);
 
     return i < rows->count && compare(rows->items[i], key) == 0 ? rows->items[i] : NULL;
 }
 
 void auth_rows_insert(struct rows *rows, size_t at, void *row)
 {
+    lv_assert(row && at <= rows->count);
     lv_vec_room(rows->items, rows->count, rows->capacity);
     memmove(rows->items + at + 1, rows->items + at, (rows->count - at) * sizeof *rows->items);
     rows->items[at] = row;
@@ -32,6 +33,7 @@ void auth_rows_insert(struct rows *rows, size_t at, void *row)
 
 void auth_rows_remove(struct rows *rows, size_t at)
 {
+    lv_assert(at < rows->count);
     rows->count--;
     memmove(rows->items + at, rows->items + at + 1, (rows->count - at) * sizeof *rows->items);
 }
@@ -57,7 +59,7 @@ int auth_compare_topic(const void *row, const void *key)
 
 void auth_permission_free(struct permission *p)
 {
-    disown(&p->vhost);
+    string_free(&p->vhost);
     for (int i = 0; i < 3; i++)
         pattern_free(&p->patterns[i]);
     free(p);
@@ -65,10 +67,10 @@ void auth_permission_free(struct permission *p)
 
 void auth_topic_free(struct topic_permission *t)
 {
-    disown(&t->vhost);
-    disown(&t->exchange);
-    disown(&t->write_text);
-    disown(&t->read_text);
+    string_free(&t->vhost);
+    string_free(&t->exchange);
+    string_free(&t->write_text);
+    string_free(&t->read_text);
     pattern_free(&t->write);
     pattern_free(&t->read);
     free(t);
@@ -82,10 +84,10 @@ void auth_user_free(struct user *user)
         auth_topic_free(user->topic_permissions.items[i]);
     free(user->permissions.items);
     free(user->topic_permissions.items);
-    disown(&user->name);
-    disown(&user->password_hash);
-    disown(&user->tags);
-    disown(&user->limits);
+    string_free(&user->name);
+    string_free(&user->password_hash);
+    string_free(&user->tags);
+    string_free(&user->limits);
     auth_usage_unref(&user->usage);
     free(user);
 }
@@ -97,7 +99,7 @@ struct user *auth_find_user(const struct auth *auth, struct slice name)
 
 const struct user *auth_current_user(const struct auth_identity *identity)
 {
-    const struct user *user = auth_find_user(identity->auth, identity->name);
+    const struct user *user = auth_find_user(identity_auth(identity), identity->name);
 
     return user && user->serial == identity->serial ? user : NULL;
 }
@@ -110,13 +112,14 @@ struct change auth_change_begin(struct auth *auth, definitions_done done, void *
 
 int auth_change_end(struct change *change, struct definition_change *definition)
 {
-    generation_moves();
+    lv_assert(definition);
+    bump_generation(change->auth);
     if (change->auth->definitions) {
         definitions_submit(change->auth->definitions, definition, change->done, change->arg);
-        unlock(change->auth);
+        unlock_auth(change->auth);
         return 0;
     }
-    unlock(change->auth);
+    unlock_auth(change->auth);
     definition_change_free(&definition);
     if (change->done)
         change->done(change->arg, 0);
@@ -125,7 +128,9 @@ int auth_change_end(struct change *change, struct definition_change *definition)
 
 int auth_change_refused(struct change *change, int err)
 {
-    unlock(change->auth);
+    lv_assert(err < 0);
+    assert_writing(change->auth);
+    unlock_auth(change->auth);
     return err;
 }
 

@@ -1,4 +1,4 @@
-/* Permissions: which names a user may configure, write and read in a vhost, and by which routing
+/* Permissions: which names a user may configure, write and read in a vhost, and with which routing
  * keys it may publish and bind at topic exchanges. */
 #include "auth/auth_private.h"
 
@@ -7,8 +7,9 @@
 #include "base/error.h"
 #include "base/log.h"
 
-/* --- Changing memory. The lock is held for writing. ------------------------------------------- */
+/* --- Changing memory: keep_ and drop_ need the lock for writing ------------------------------- */
 
+/* Compiles a pattern. `reason` gets which permission it is for, and the error if there is one. */
 static int compile_for(const char *what, struct slice text, struct pattern **ret,
                        struct lv_buffer *reason)
 {
@@ -17,17 +18,17 @@ static int compile_for(const char *what, struct slice text, struct pattern **ret
     return pattern_compile(text, ret, reason);
 }
 
-/* All three patterns compile, or nothing is made. What `reason` got on the way is taken back when
- * all is well. */
-static int make_permission(const struct definition_permission *row, struct lv_buffer *reason,
-                           struct permission **ret)
+/* Creates a permission if all three patterns compile. Returns ERR_INVALID, with the reason
+ * appended, if one does not. `reason` is unchanged on success. */
+static int create_permission(const struct definition_permission *row, struct lv_buffer *reason,
+                             struct permission **ret)
 {
     const struct slice texts[] = {row->configure, row->write, row->read};
     static const char *const names[] = {"configure", "write", "read"};
     struct permission *p = lv_calloc(1, sizeof *p);
     size_t before = reason ? reason->n : 0;
 
-    p->vhost = own(row->vhost);
+    p->vhost = slice_copy(row->vhost);
     for (int i = 0; i < 3; i++) {
         if (reason)
             reason->n = before;
@@ -42,9 +43,9 @@ static int make_permission(const struct definition_permission *row, struct lv_bu
     return 0;
 }
 
-static void keep_permission(struct user *user, struct permission *p)
+static void keep_permission(struct auth *auth, struct user *user, struct permission *p)
 {
-    size_t at = auth_rows_place(&user->permissions, &p->vhost, auth_compare_permission);
+    size_t at = auth_rows_position(&user->permissions, &p->vhost, auth_compare_permission);
     struct permission *old = auth_rows_find(&user->permissions, &p->vhost, auth_compare_permission);
 
     if (old) {
@@ -53,10 +54,10 @@ static void keep_permission(struct user *user, struct permission *p)
     } else {
         auth_rows_insert(&user->permissions, at, p);
     }
-    generation_moves();
+    bump_generation(auth);
 }
 
-/* The bytes as a pattern that matches just them. */
+/* Appends a pattern that matches exactly these bytes. */
 static void add_quoted(struct lv_buffer *out, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -66,7 +67,9 @@ static void add_quoted(struct lv_buffer *out, struct slice s)
     }
 }
 
-static void expand(struct slice text, struct slice user, struct slice vhost, struct lv_buffer *out)
+/* Appends the pattern with {username} and {vhost} replaced by these names, quoted. */
+static void expand_pattern(struct slice text, struct slice user, struct slice vhost,
+                           struct lv_buffer *out)
 {
     static const char username_word[] = "{username}";
     static const char vhost_word[] = "{vhost}";
@@ -94,23 +97,24 @@ static int compile_topic(const char *what, struct slice text,
     struct lv_buffer expanded = {0};
     int err;
 
-    expand(text, row->user, row->vhost, &expanded);
+    expand_pattern(text, row->user, row->vhost, &expanded);
     err = compile_for(what, lv_buffer_slice(&expanded), ret, reason);
     lv_buffer_free(&expanded);
     return err;
 }
 
-static int make_topic(const struct definition_topic_permission *row, struct lv_buffer *reason,
-                      struct topic_permission **ret)
+/* Like create_permission(), of both patterns of a topic permission. */
+static int create_topic(const struct definition_topic_permission *row, struct lv_buffer *reason,
+                        struct topic_permission **ret)
 {
     struct topic_permission *t = lv_calloc(1, sizeof *t);
     size_t before = reason ? reason->n : 0;
     int err;
 
-    t->vhost = own(row->vhost);
-    t->exchange = own(row->exchange);
-    t->write_text = own(row->write);
-    t->read_text = own(row->read);
+    t->vhost = slice_copy(row->vhost);
+    t->exchange = slice_copy(row->exchange);
+    t->write_text = slice_copy(row->write);
+    t->read_text = slice_copy(row->read);
     err = compile_topic("topic write", row->write, row, &t->write, reason);
     if (err == 0 && reason)
         reason->n = before;
@@ -126,10 +130,10 @@ static int make_topic(const struct definition_topic_permission *row, struct lv_b
     return 0;
 }
 
-static void keep_topic(struct user *user, struct topic_permission *t)
+static void keep_topic(struct auth *auth, struct user *user, struct topic_permission *t)
 {
     struct topic_key key = {t->vhost, t->exchange};
-    size_t at = auth_rows_place(&user->topic_permissions, &key, auth_compare_topic);
+    size_t at = auth_rows_position(&user->topic_permissions, &key, auth_compare_topic);
     struct topic_permission *old =
         auth_rows_find(&user->topic_permissions, &key, auth_compare_topic);
 
@@ -139,12 +143,12 @@ static void keep_topic(struct user *user, struct topic_permission *t)
     } else {
         auth_rows_insert(&user->topic_permissions, at, t);
     }
-    generation_moves();
+    bump_generation(auth);
 }
 
 static void drop_permission(struct user *user, struct slice vhost)
 {
-    size_t at = auth_rows_place(&user->permissions, &vhost, auth_compare_permission);
+    size_t at = auth_rows_position(&user->permissions, &vhost, auth_compare_permission);
     struct permission *p = auth_rows_find(&user->permissions, &vhost, auth_compare_permission);
 
     if (!p)
@@ -153,7 +157,7 @@ static void drop_permission(struct user *user, struct slice vhost)
     auth_permission_free(p);
 }
 
-/* An empty exchange: those of every exchange. */
+/* Drops those of one exchange, or of every exchange if it is empty. */
 static void drop_topics(struct user *user, struct slice vhost, struct slice exchange)
 {
     for (size_t i = user->topic_permissions.count; i-- > 0;) {
@@ -173,8 +177,8 @@ void auth_forget_vhost(struct auth *auth, struct slice vhost)
         drop_permission(auth->users.items[i], vhost);
         drop_topics(auth->users.items[i], vhost, SLICE_EMPTY);
     }
-    generation_moves();
-    unlock(auth);
+    bump_generation(auth);
+    unlock_auth(auth);
 }
 
 /* --- Loading ---------------------------------------------------------------------------------- */
@@ -186,22 +190,23 @@ int auth_load_permission(struct auth *auth, const struct definition_permission *
     struct permission *p = NULL;
 
     if (err == 0)
-        err = make_permission(row, &reason, &p);
+        err = create_permission(row, &reason, &p);
     if (err < 0)
-        log_warning("permissions of user '%.*s' in vhost '%.*s' grant nothing: %.*s",
+        log_warning("ignoring the permissions of user '%.*s' in vhost '%.*s': %.*s",
                     SLICE_ARG(row->user), SLICE_ARG(row->vhost),
                     SLICE_ARG(reason.n ? lv_buffer_slice(&reason) : slice_str("no such user")));
     lv_buffer_free(&reason);
     if (err < 0)
         return 0;
     write_lock(auth);
-    keep_permission(auth_want_user(auth, row->user), p);
-    unlock(auth);
+    keep_permission(auth, auth_want_user(auth, row->user), p);
+    unlock_auth(auth);
     return 0;
 }
 
-/* A topic permission that cannot be used must not leave its user unrestricted. */
-static struct topic_permission *closed_topic(const struct definition_topic_permission *row)
+/* Returns a topic permission that matches no routing key, in place of one that cannot be loaded:
+ * that must not leave its user unrestricted. */
+static struct topic_permission *create_closed_topic(const struct definition_topic_permission *row)
 {
     struct definition_topic_permission closed = *row;
     struct topic_permission *t = NULL;
@@ -209,7 +214,7 @@ static struct topic_permission *closed_topic(const struct definition_topic_permi
 
     closed.write = slice_str("(*FAIL)");
     closed.read = closed.write;
-    err = make_topic(&closed, NULL, &t);
+    err = create_topic(&closed, NULL, &t);
     lv_assert(err == 0);
     return t;
 }
@@ -219,24 +224,26 @@ int auth_load_topic_permission(struct auth *auth, const struct definition_topic_
     struct lv_buffer reason = {0};
     struct topic_permission *t = NULL;
 
-    if (make_topic(row, &reason, &t) < 0) {
-        log_warning("topic permissions of user '%.*s' for exchange '%.*s' in vhost '%.*s' grant "
-                    "nothing: %.*s",
+    if (create_topic(row, &reason, &t) < 0) {
+        log_warning("user '%.*s' may use no routing key at exchange '%.*s' in vhost '%.*s', since "
+                    "its topic permissions cannot be loaded: %.*s",
                     SLICE_ARG(row->user), SLICE_ARG(row->exchange), SLICE_ARG(row->vhost),
                     SLICE_ARG(lv_buffer_slice(&reason)));
-        t = closed_topic(row);
+        t = create_closed_topic(row);
     }
     lv_buffer_free(&reason);
     write_lock(auth);
     if (auth_find_user(auth, row->user))
-        keep_topic(auth_find_user(auth, row->user), t);
+        keep_topic(auth, auth_find_user(auth, row->user), t);
     else
         auth_topic_free(t);
-    unlock(auth);
+    unlock_auth(auth);
     return 0;
 }
 
-/* --- Asking ----------------------------------------------------------------------------------- */
+/* --- Checks ----------------------------------------------------------------------------------- */
+
+/* The caller holds the lock. */
 
 static const struct permission *find_permission(const struct auth_identity *identity,
                                                 struct slice vhost)
@@ -250,9 +257,9 @@ bool auth_can_access_vhost(const struct auth_identity *identity, struct slice vh
 {
     bool has_entry;
 
-    read_lock(identity->auth);
+    read_lock(identity_auth(identity));
     has_entry = find_permission(identity, vhost) != NULL;
-    unlock(identity->auth);
+    unlock_auth(identity->auth);
     return has_entry;
 }
 
@@ -262,12 +269,13 @@ bool auth_allows(const struct auth_identity *identity, struct slice vhost, enum 
     const struct permission *p;
     bool is_allowed;
 
+    lv_assert(action == AUTH_CONFIGURE || action == AUTH_WRITE || action == AUTH_READ);
     if (resource.n == 0)
         resource = slice_str("amq.default");
-    read_lock(identity->auth);
+    read_lock(identity_auth(identity));
     p = find_permission(identity, vhost);
     is_allowed = p && pattern_matches(p->patterns[action], resource);
-    unlock(identity->auth);
+    unlock_auth(identity->auth);
     return is_allowed;
 }
 
@@ -280,13 +288,13 @@ bool auth_allows_topic(const struct auth_identity *identity, struct slice vhost,
     bool is_allowed;
 
     lv_assert(action != AUTH_CONFIGURE);
-    read_lock(identity->auth);
+    read_lock(identity_auth(identity));
     user = auth_current_user(identity);
     if (user)
         t = auth_rows_find(&user->topic_permissions, &key, auth_compare_topic);
     is_allowed =
         user && (!t || pattern_matches(action == AUTH_WRITE ? t->write : t->read, routing_key));
-    unlock(identity->auth);
+    unlock_auth(identity->auth);
     return is_allowed;
 }
 
@@ -298,7 +306,7 @@ int auth_set_permissions(struct auth *auth, const struct definition_permission *
     struct permission *p = NULL;
     struct change change;
     struct user *user;
-    int err = make_permission(row, reason, &p);
+    int err = create_permission(row, reason, &p);
 
     if (err < 0)
         return err;
@@ -308,7 +316,7 @@ int auth_set_permissions(struct auth *auth, const struct definition_permission *
         auth_permission_free(p);
         return auth_change_refused(&change, ERR_NOT_FOUND);
     }
-    keep_permission(user, p);
+    keep_permission(auth, user, p);
     return auth_change_end(&change, definition_put_permission(row));
 }
 
@@ -330,7 +338,7 @@ int auth_set_topic_permissions(struct auth *auth, const struct definition_topic_
     struct topic_permission *t = NULL;
     struct change change;
     struct user *user;
-    int err = make_topic(row, reason, &t);
+    int err = create_topic(row, reason, &t);
 
     if (err < 0)
         return err;
@@ -340,7 +348,7 @@ int auth_set_topic_permissions(struct auth *auth, const struct definition_topic_
         auth_topic_free(t);
         return auth_change_refused(&change, ERR_NOT_FOUND);
     }
-    keep_topic(user, t);
+    keep_topic(auth, user, t);
     return auth_change_end(&change, definition_put_topic_permission(row));
 }
 
@@ -358,7 +366,7 @@ int auth_clear_topic_permissions(struct auth *auth, struct slice name, struct sl
 
 /* --- Listings --------------------------------------------------------------------------------- */
 
-static bool is_wanted(struct slice wanted, struct slice name)
+static bool is_listed(struct slice wanted, struct slice name)
 {
     return wanted.n == 0 || slice_equal(wanted, name);
 }
@@ -369,7 +377,7 @@ static void list_permissions_of(const struct user *user, struct slice vhost,
     for (size_t i = 0; i < user->permissions.count; i++) {
         const struct permission *p = user->permissions.items[i];
 
-        if (is_wanted(vhost, p->vhost))
+        if (is_listed(vhost, p->vhost))
             visit(arg, &(struct definition_permission){
                            .vhost = p->vhost,
                            .user = user->name,
@@ -386,10 +394,10 @@ void auth_list_permissions(struct auth *auth, struct slice name, struct slice vh
     for (size_t i = 0; i < auth->users.count; i++) {
         const struct user *user = auth->users.items[i];
 
-        if (is_wanted(name, user->name))
+        if (is_listed(name, user->name))
             list_permissions_of(user, vhost, visit, arg);
     }
-    unlock(auth);
+    unlock_auth(auth);
 }
 
 static void list_topics_of(const struct user *user, struct slice vhost,
@@ -398,7 +406,7 @@ static void list_topics_of(const struct user *user, struct slice vhost,
     for (size_t i = 0; i < user->topic_permissions.count; i++) {
         const struct topic_permission *t = user->topic_permissions.items[i];
 
-        if (is_wanted(vhost, t->vhost))
+        if (is_listed(vhost, t->vhost))
             visit(arg, &(struct definition_topic_permission){.vhost = t->vhost,
                                                              .user = user->name,
                                                              .exchange = t->exchange,
@@ -414,8 +422,8 @@ void auth_list_topic_permissions(struct auth *auth, struct slice name, struct sl
     for (size_t i = 0; i < auth->users.count; i++) {
         const struct user *user = auth->users.items[i];
 
-        if (is_wanted(name, user->name))
+        if (is_listed(name, user->name))
             list_topics_of(user, vhost, visit, arg);
     }
-    unlock(auth);
+    unlock_auth(auth);
 }

@@ -1,9 +1,9 @@
-/* What the files of users and permissions share. Private to them.
+/* Shared by the files of users and permissions. Private to them.
  *
- *   auth.c              users: loading, logging in, changing them
- *   auth_permissions.c  permissions: loading, asking, changing them
- *   auth_limits.c       how many connections and channels a user may have
- *   auth_model.c        what all of them are made of */
+ *   auth.c              users: loading, logging in, changes
+ *   auth_permissions.c  permissions: loading, checks, changes
+ *   auth_limits.c       limits of a user's connections and channels
+ *   auth_model.c        the structs below, and how a change is submitted */
 #ifndef LEVERET_AUTH_AUTH_PRIVATE_H
 #define LEVERET_AUTH_AUTH_PRIVATE_H
 
@@ -28,14 +28,16 @@ struct rows {
 
 typedef int (*row_compare)(const void *row, const void *key);
 
-/* Where the row of that key is, or would be. */
-size_t auth_rows_place(const struct rows *rows, const void *key, row_compare compare);
-/* NULL when there is none. */
+/* Returns the index of the row with that key, or the index where it would be. */
+size_t auth_rows_position(const struct rows *rows, const void *key, row_compare compare);
+/* Returns the row with that key, or NULL. */
 void *auth_rows_find(const struct rows *rows, const void *key, row_compare compare);
+/* Inserts the row before the one at this index. */
 void auth_rows_insert(struct rows *rows, size_t at, void *row);
+/* Removes the row at this index; it is not freed. */
 void auth_rows_remove(struct rows *rows, size_t at);
 
-/* --- what is kept ----------------------------------------------------------------------------- */
+/* --- users and permissions -------------------------------------------------------------------- */
 
 struct permission {
     struct slice vhost;
@@ -53,25 +55,26 @@ struct topic_permission {
 
 struct user {
     struct slice name;
-    uint64_t serial;
-    struct slice password_hash;
+    uint64_t serial;            /* unique: a user created again under the same name has another */
+    struct slice password_hash; /* empty: the user cannot log in with a password */
     enum password_algorithm algorithm;
     struct slice tags;
     struct slice limits;           /* JSON */
-    struct auth_usage *usage;      /* shared with its identities */
-    struct rows permissions;       /* struct permission */
-    struct rows topic_permissions; /* struct topic_permission */
+    struct auth_usage *usage;      /* shared with the identities of the user's logins */
+    struct rows permissions;       /* of struct permission, by vhost */
+    struct rows topic_permissions; /* of struct topic_permission, by vhost and exchange */
 };
 
 struct auth {
     struct definitions *definitions; /* borrowed; NULL: nothing is durable */
-    pthread_rwlock_t lock;
-    struct rows users; /* struct user */
+    pthread_rwlock_t lock;           /* of the members below, except identities */
+    struct rows users;               /* of struct user, by name */
     struct slice *loopback_users;
     size_t loopback_count;
     uint64_t next_serial;
-    char dummy_hash[PASSWORD_HASH_TEXT_MAX]; /* for logins of users that are not there */
-    _Atomic size_t identities;
+    bool is_writing;                         /* the lock is held for writing */
+    char dummy_hash[PASSWORD_HASH_TEXT_MAX]; /* compared with if there is no such user */
+    _Atomic size_t identities;               /* that have not been freed */
 };
 
 enum { IDENTITY_MAGIC = 0x1de27179 };
@@ -84,8 +87,15 @@ struct auth_identity {
     struct slice name;
     struct slice tags;
     bool is_impersonator;
-    struct auth_usage *usage; /* a reference */
+    struct auth_usage *usage; /* a reference of its own */
 };
+
+/* Returns the identity's auth. */
+static inline struct auth *identity_auth(const struct auth_identity *identity)
+{
+    lv_assert(identity->magic == IDENTITY_MAGIC);
+    return identity->auth;
+}
 
 struct topic_key {
     struct slice vhost;
@@ -100,46 +110,44 @@ void auth_permission_free(struct permission *p);
 void auth_topic_free(struct topic_permission *t);
 void auth_user_free(struct user *user);
 
-/* --- users; the lock is held ------------------------------------------------------------------ */
+/* --- users: the caller holds the lock --------------------------------------------------------- */
 
-/* NULL when there is none. */
+/* Returns the user, or NULL. */
 struct user *auth_find_user(const struct auth *auth, struct slice name);
 
-/* The user of that name, made when there is none. In auth.c. */
+/* Returns the user; creates it if there is none. In auth.c. For writing. */
 struct user *auth_want_user(struct auth *auth, struct slice name);
 
-/* Returns NULL if the user has been deleted, even if there is another one of that name. */
+/* Returns the user of the identity, or NULL if it has been deleted, even if there is another user
+ * of the same name. */
 const struct user *auth_current_user(const struct auth_identity *identity);
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
-/* Nothing is used, nothing limited. The caller owns the reference. */
-struct auth_usage *auth_usage_make(void);
+/* Creates a usage of zero, without limits. The caller owns the reference. */
+struct auth_usage *auth_usage_create(void);
 struct auth_usage *auth_usage_ref(struct auth_usage *usage);
 /* Clears the pointer. NULL is fine. */
 void auth_usage_unref(struct auth_usage **usage);
 
-/* Replaces a user's limits by what this JSON says; the lock is held. */
+/* Replaces a user's limits with those in this JSON. The caller holds the lock for writing. */
 void auth_keep_limits(struct user *user, struct slice text);
 
 /* --- strings ---------------------------------------------------------------------------------- */
 
-static inline struct slice own(struct slice s)
-{
-    return slice_of(slice_strdup(s), s.n);
-}
-
-static inline void disown(struct slice *s)
+/* Frees a slice_copy(). */
+static inline void string_free(struct slice *s)
 {
     free((void *)(uintptr_t)s->p);
     *s = SLICE_EMPTY;
 }
 
-static inline void replace(struct slice *old, struct slice fresh)
+/* Replaces a slice_copy() with a copy of another slice, which may be a part of it. */
+static inline void string_replace(struct slice *old, struct slice fresh)
 {
-    struct slice copy = own(fresh); /* first: fresh may be a part of old */
+    struct slice copy = slice_copy(fresh);
 
-    disown(old);
+    string_free(old);
     *old = copy;
 }
 
@@ -153,21 +161,34 @@ static inline void read_lock(struct auth *auth)
 static inline void write_lock(struct auth *auth)
 {
     pthread_rwlock_wrlock(&auth->lock);
+    lv_assert(!auth->is_writing);
+    auth->is_writing = true;
 }
 
-static inline void unlock(struct auth *auth)
+static inline void unlock_auth(struct auth *auth)
 {
+    if (auth->is_writing) /* a reader never finds it set */
+        auth->is_writing = false;
     pthread_rwlock_unlock(&auth->lock);
 }
 
-static inline void generation_moves(void)
+/* The caller holds the lock for writing. */
+static inline void assert_writing(const struct auth *auth)
 {
+    lv_assert(auth->is_writing);
+}
+
+/* Makes every caller that keeps answers ask again. The caller holds the lock for writing. */
+static inline void bump_generation(const struct auth *auth)
+{
+    assert_writing(auth);
     atomic_fetch_add_explicit(&auth_generation_now, 1, memory_order_release);
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* A change of memory that is under way: from the lock to the call of `done`. */
+/* A change under way. The lock is held for writing from auth_change_begin() to auth_change_end() or
+ * auth_change_refused(). */
 struct change {
     struct auth *auth;
     definitions_done done;
@@ -175,14 +196,14 @@ struct change {
 };
 
 struct change auth_change_begin(struct auth *auth, definitions_done done, void *arg);
-/* Submits the change to the definitions and only then releases the lock, so that both see one
- * order. Without definitions it counts as durable at once. Takes `definition`. */
+/* Submits the change to the definitions and only then releases the lock, so both see changes in the
+ * same order. Without definitions, calls `done` at once. Takes `definition`. Returns 0. */
 int auth_change_end(struct change *change, struct definition_change *definition);
-/* Releases the lock. Returns err. */
+/* Releases the lock: nothing has been changed. Returns err. */
 int auth_change_refused(struct change *change, int err);
-/* The end of a change of a user. */
+/* Ends a change with auth_change_end() and the user's row. */
 int auth_change_end_user(struct change *change, const struct user *user);
-/* Its row; borrowed from the user. */
+/* Returns the user's row, borrowed from the user. */
 struct definition_user auth_user_row(const struct user *user);
 
 #endif

@@ -1,7 +1,7 @@
-/* Password hashes in RabbitMQ's form: base64(salt + H(salt + password)), salt of 4 bytes.
+/* Password hashes in RabbitMQ's form: base64(salt + H(salt + password)), with a salt of 4 bytes.
  *
- * A password is checked by making the text it would have with the stored salt, and comparing the
- * two texts in constant time. */
+ * To check a password, it is hashed with the stored salt, and the two texts are compared in
+ * constant time. */
 #include "auth/password.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ static const struct {
 #undef ALGORITHM_ROW
 };
 
-/* Salt and the largest digest, and what base64 makes of them. */
+/* The salt and the largest digest; the beginning of the base64 text that decodes to the salt. */
 enum { RAW_BYTES_MAX = PASSWORD_SALT_BYTES + EVP_MAX_MD_SIZE, BASE64_SALT_BYTES = 8 };
 _Static_assert((RAW_BYTES_MAX + 2) / 3 * 4 < PASSWORD_HASH_TEXT_MAX, "a hash's text fits");
 
@@ -43,12 +43,14 @@ int password_algorithm_of(struct slice name, enum password_algorithm *ret)
 
 const char *password_algorithm_name(enum password_algorithm algorithm)
 {
+    lv_assert(algorithm < PASSWORD_ALGORITHM_COUNT);
     return algorithms[algorithm].name;
 }
 
-/* H(salt + password) behind the salt. False when OpenSSL does not have (or allow) the digest. */
-static bool digest_behind_salt(enum password_algorithm algorithm, struct slice password,
-                               uint8_t raw[RAW_BYTES_MAX], size_t *ret_bytes)
+/* Appends H(salt + password) to the salt in `raw`. Returns false if OpenSSL lacks the digest, or
+ * does not permit it. */
+static bool append_digest(enum password_algorithm algorithm, struct slice password,
+                          uint8_t raw[RAW_BYTES_MAX], size_t *ret_bytes)
 {
     EVP_MD *digest = EVP_MD_fetch(NULL, algorithms[algorithm].digest, NULL);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -72,8 +74,9 @@ static bool text_with_salt(enum password_algorithm algorithm, struct slice passw
     size_t bytes;
 
     memcpy(raw, salt, PASSWORD_SALT_BYTES);
-    if (!digest_behind_salt(algorithm, password, raw, &bytes))
+    if (!append_digest(algorithm, password, raw, &bytes))
         return false;
+    lv_assert(bytes <= sizeof raw);
     EVP_EncodeBlock((unsigned char *)ret_text, raw, (int)bytes);
     return true;
 }
@@ -100,8 +103,8 @@ static size_t digest_bytes(enum password_algorithm algorithm)
     lv_unreachable();
 }
 
-/* Decodes and encodes again, which must give the same text: OpenSSL's decoder lets some through
- * that are not in the one form. */
+/* Decodes the text and encodes it again, which must give the same text: OpenSSL's decoder accepts
+ * some texts that are not canonical. */
 int password_hash_check(enum password_algorithm algorithm, struct slice text)
 {
     size_t raw_bytes = PASSWORD_SALT_BYTES + digest_bytes(algorithm);

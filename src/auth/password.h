@@ -22,19 +22,21 @@ enum password_algorithm {
         PASSWORD_ALGORITHM_COUNT
 };
 
-/* ERR_INVALID when there is none of this name. The empty name is that of the default, SHA-256. */
+/* Finds the algorithm of this name; the empty name is the default, SHA-256. Returns ERR_INVALID if
+ * there is none. */
 int password_algorithm_of(struct slice name, enum password_algorithm *ret);
 const char *password_algorithm_name(enum password_algorithm algorithm);
 
-/* Hashes with a new random salt; ret_text gets base64 and a NUL. */
+/* Hashes with a new random salt; writes base64 and a NUL to ret_text. */
 void password_hash(enum password_algorithm algorithm, struct slice password,
                    char ret_text[PASSWORD_HASH_TEXT_MAX]);
 
-/* ERR_INVALID unless the text is base64 of a salt and a digest of the algorithm's length. */
+/* Returns 0 if the text is base64 of a salt and a digest of the algorithm's length, else
+ * ERR_INVALID. */
 int password_hash_check(enum password_algorithm algorithm, struct slice text);
 
-/* Is this the password? Takes the same time wherever the first difference is. False for a text
- * that is no hash. */
+/* Returns true if this is the password; false also if the text is not a hash. The time does not
+ * depend on where the first difference is. */
 bool password_verify(enum password_algorithm algorithm, struct slice text, struct slice password);
 
 #endif

@@ -1,7 +1,7 @@
-/* SASL mechanisms: takes a client's response apart.
+/* SASL mechanisms: parses a client's response.
  *
- *   PLAIN      NUL user NUL password. RabbitMQ takes no authorization identity before the first
- *              NUL, and neither do we.
+ *   PLAIN      NUL user NUL password. Like RabbitMQ, no authorization identity is accepted before
+ *              the first NUL.
  *   AMQPLAIN   the content of a field table with LOGIN and PASSWORD, both long strings. */
 #include "auth/sasl.h"
 
@@ -9,7 +9,8 @@
 
 #include "wire/table.h"
 
-/* Takes NUL and what follows it, up to the next NUL or the end, off the rest. */
+/* Takes a NUL, and the bytes after it up to the next NUL or the end, off *rest; *ret gets the
+ * bytes. */
 static bool take_element(struct slice *rest, struct slice *ret)
 {
     const uint8_t *end;

@@ -19,7 +19,7 @@
 
 #define S(text) slice_str(text)
 
-static const struct durable_done nobody = {NULL, NULL};
+static const struct durable_done not_reported = {NULL, NULL};
 
 /* A broker with vhost "/", and ann, whose permissions each test sets. */
 struct world {
@@ -38,7 +38,7 @@ static void world_start(struct world *w)
     w->loops = loop_sim_create(1, 1);
     w->broker = broker_create(w->loops, NULL);
     assert_int_equal(vhost_create(w->broker, &(struct definition_vhost){.name = S("/")}, false,
-                                  nobody, &w->vhost),
+                                  not_reported, &w->vhost),
                      CHANGE_DONE);
     w->auth = auth_create(NULL);
     assert_int_equal(auth_add_user(w->auth, S("ann"), S("secret"), S(""), NULL, NULL), 0);
@@ -66,10 +66,11 @@ static void make_exchange(struct world *w, const char *name, const char *type, b
 {
     const struct exchange_declaration d = {.name = S(name), .type = S(type), .internal = internal};
     bool created;
-    assert_int_equal(exchange_declare(w->vhost, &d, nobody, &w->error, &created), CHANGE_DONE);
+    assert_int_equal(exchange_declare(w->vhost, &d, not_reported, &w->error, &created),
+                     CHANGE_DONE);
 }
 
-/* A refusal with this code and text. */
+/* Checks that a request is refused with this code and text. */
 #define REFUSED(w, allowed, expected_code, expected_text)                                          \
     do {                                                                                           \
         (w)->error = (struct broker_error){0};                                                     \
@@ -80,7 +81,7 @@ static void make_exchange(struct world *w, const char *name, const char *type, b
 
 #define NO_ACCESS(what) "access to " what " in vhost '/' refused for user 'ann'"
 
-/* A table with one string. */
+/* Returns a table with one string. */
 static struct slice argument(struct lv_buffer *space, const char *name, const char *value)
 {
     struct table_writer w;

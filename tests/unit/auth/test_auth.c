@@ -102,7 +102,7 @@ static void the_right_password_logs_in(void **state)
     auth_free(&auth);
 }
 
-static void a_refusal_says_why_to_the_log(void **state)
+static void the_reason_of_a_refusal_is_for_the_log(void **state)
 {
     struct auth *auth = with_guest();
 
@@ -178,7 +178,7 @@ static void a_user_with_a_known_hash_logs_in(void **state)
     auth_free(&auth);
 }
 
-static void a_user_that_was_deleted_and_made_anew_is_another_one(void **state)
+static void a_user_deleted_and_created_again_is_another_user(void **state)
 {
     struct auth *auth = with_user("ann", "");
     struct auth_identity *identity = login(auth, "ann", "secret");
@@ -200,7 +200,7 @@ static void a_user_that_was_deleted_and_made_anew_is_another_one(void **state)
 
 /* --- Permissions ------------------------------------------------------------------------------ */
 
-static void a_vhost_needs_an_entry(void **state)
+static void access_to_a_vhost_needs_a_permission_in_it(void **state)
 {
     struct auth *auth = with_user("ann", "administrator");
     struct auth_identity *identity = login(auth, "ann", "secret");
@@ -249,7 +249,7 @@ static void the_empty_pattern_grants_nothing(void **state)
     auth_free(&auth);
 }
 
-static void a_pattern_that_takes_for_ever_grants_nothing(void **state)
+static void a_pattern_that_takes_too_many_steps_grants_nothing(void **state)
 {
     struct auth *auth = with_user("ann", "");
     struct auth_identity *identity = login(auth, "ann", "secret");
@@ -467,7 +467,7 @@ static void remove_dir(const char *dir)
 
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         snprintf(path, sizeof path, "%s/%s%s", dir, DEFINITIONS_FILE, suffixes[i]);
-        unlink(path); /* the reserve is made a while after the first change */
+        unlink(path); /* the reserve is created a while after the first change */
     }
     assert_int_equal(rmdir(dir), 0);
 }
@@ -511,7 +511,7 @@ static void users_and_permissions_survive_a_restart(void **state)
     remove_dir(dir);
 }
 
-static void what_cannot_be_used_when_loading_grants_nothing(void **state)
+static void rows_that_cannot_be_loaded_grant_nothing(void **state)
 {
     struct auth *auth = auth_create(NULL);
     struct auth_identity *identity = NULL;
@@ -559,7 +559,7 @@ static void *ask(void *arg)
     return NULL;
 }
 
-static void loops_ask_while_an_operator_changes(void **state)
+static void loops_ask_while_an_operator_changes_permissions(void **state)
 {
     struct auth *auth = with_guest();
     _Atomic bool is_over = false;
@@ -584,23 +584,23 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_right_password_logs_in),
-        cmocka_unit_test(a_refusal_says_why_to_the_log),
+        cmocka_unit_test(the_reason_of_a_refusal_is_for_the_log),
         cmocka_unit_test(loopback_users_can_be_chosen),
         cmocka_unit_test(a_changed_password_replaces_the_old_one),
         cmocka_unit_test(a_user_with_a_known_hash_logs_in),
-        cmocka_unit_test(a_user_that_was_deleted_and_made_anew_is_another_one),
-        cmocka_unit_test(a_vhost_needs_an_entry),
+        cmocka_unit_test(a_user_deleted_and_created_again_is_another_user),
+        cmocka_unit_test(access_to_a_vhost_needs_a_permission_in_it),
         cmocka_unit_test(patterns_are_searched_in_the_name),
         cmocka_unit_test(the_empty_pattern_grants_nothing),
-        cmocka_unit_test(a_pattern_that_takes_for_ever_grants_nothing),
+        cmocka_unit_test(a_pattern_that_takes_too_many_steps_grants_nothing),
         cmocka_unit_test(a_pattern_that_does_not_compile_is_refused_and_changes_nothing),
         cmocka_unit_test(topic_permissions_restrict_routing_keys_where_there_are_any),
         cmocka_unit_test(every_change_moves_the_generation),
         cmocka_unit_test(listings_are_ordered_and_filtered),
         cmocka_unit_test(a_thousand_users_are_found),
         cmocka_unit_test(users_and_permissions_survive_a_restart),
-        cmocka_unit_test(what_cannot_be_used_when_loading_grants_nothing),
-        cmocka_unit_test(loops_ask_while_an_operator_changes),
+        cmocka_unit_test(rows_that_cannot_be_loaded_grant_nothing),
+        cmocka_unit_test(loops_ask_while_an_operator_changes_permissions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

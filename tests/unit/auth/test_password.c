@@ -12,7 +12,7 @@
 
 #define S(text) slice_str(text)
 
-/* Of the password "test12" with the salt 90 8d c6 0a; the first is the one in RabbitMQ's guide. */
+/* Hashes of the password "test12" with the salt 90 8d c6 0a; the first is from RabbitMQ's guide. */
 static const char *const known[] = {
     [PASSWORD_SHA256] = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR",
     [PASSWORD_SHA512] = ("kI3GChuNuIYf8lRbCCxZjgjKwsY19ns6+uFO0zcXRBGA/XGJPYD8"
@@ -33,14 +33,14 @@ static void hashes_made_by_rabbitmq_are_understood(void **state)
     }
 }
 
-static void a_hash_of_another_algorithm_is_none(void **state)
+static void a_hash_of_another_algorithm_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(password_hash_check(PASSWORD_SHA512, S(known[PASSWORD_SHA256])), ERR_INVALID);
     assert_false(password_verify(PASSWORD_MD5, S(known[PASSWORD_SHA256]), S("test12")));
 }
 
-static void what_is_no_base64_is_no_hash(void **state)
+static void text_that_is_not_base64_is_not_a_hash(void **state)
 {
     static const char *const texts[] = {
         "",
@@ -94,8 +94,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_made_by_rabbitmq_are_understood),
-        cmocka_unit_test(a_hash_of_another_algorithm_is_none),
-        cmocka_unit_test(what_is_no_base64_is_no_hash),
+        cmocka_unit_test(a_hash_of_another_algorithm_is_refused),
+        cmocka_unit_test(text_that_is_not_base64_is_not_a_hash),
         cmocka_unit_test(the_same_password_is_hashed_differently_each_time),
         cmocka_unit_test(algorithms_have_rabbitmqs_names),
     };

@@ -33,7 +33,7 @@ static void check_refused(const char *mechanism, struct slice response, enum sas
     assert_true(slice_is(p, "unchanged"));
 }
 
-static void plain_is_user_and_password_behind_a_nul_each(void **state)
+static void plain_has_a_nul_before_user_and_password(void **state)
 {
     (void)state;
     check("PLAIN", B("\0guest\0secret"), "guest", "secret");
@@ -42,7 +42,7 @@ static void plain_is_user_and_password_behind_a_nul_each(void **state)
     check("PLAIN", B("\0\0secret"), "", "secret");
 }
 
-static void a_malformed_plain_response_is_told(void **state)
+static void a_malformed_plain_response_is_refused(void **state)
 {
     (void)state;
     check_refused("PLAIN", SLICE_EMPTY, SASL_MALFORMED);
@@ -55,7 +55,7 @@ static void a_malformed_plain_response_is_told(void **state)
     check_refused("PLAIN", B("\0guest\0secret\0more"), SASL_MALFORMED);
 }
 
-static void amqplain_is_a_table_in_any_order_with_anything_else(void **state)
+static void amqplain_is_a_table_with_its_fields_in_any_order(void **state)
 {
     struct lv_buffer out = {0};
     struct table_writer w;
@@ -103,9 +103,9 @@ static void a_mechanism_that_is_not_offered_is_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_is_user_and_password_behind_a_nul_each),
-        cmocka_unit_test(a_malformed_plain_response_is_told),
-        cmocka_unit_test(amqplain_is_a_table_in_any_order_with_anything_else),
+        cmocka_unit_test(plain_has_a_nul_before_user_and_password),
+        cmocka_unit_test(a_malformed_plain_response_is_refused),
+        cmocka_unit_test(amqplain_is_a_table_with_its_fields_in_any_order),
         cmocka_unit_test(amqplain_wants_both_as_long_strings),
         cmocka_unit_test(a_mechanism_that_is_not_offered_is_unknown),
     };
