@@ -4,8 +4,8 @@
 
 #include "base/buffer.h"
 
-/* The bytes of the lines "0000  4c 76 ..." of a page ("docs/formats/log.md"), whose offsets must be
- * right. The test fails when there is no such page. The caller frees the buffer. */
+/* Returns the bytes of the lines "0000  4c 76 ..." of a page ("docs/formats/log.md"), whose offsets
+ * must be right. Fails the test if there is no such page. The caller frees the buffer. */
 struct lv_buffer format_page_bytes(const char *page);
 
 #endif

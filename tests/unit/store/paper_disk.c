@@ -45,7 +45,7 @@ static struct paper *paper_of(struct disk *disk)
     return lv_container_of(disk, struct paper, disk);
 }
 
-static struct sheet *find(struct paper *p, const char *name)
+static struct sheet *sheet_find(struct paper *p, const char *name)
 {
     for (size_t i = 0; i < SHEETS_MAX; i++)
         if (strcmp(p->sheets[i].name, name) == 0)
@@ -53,8 +53,8 @@ static struct sheet *find(struct paper *p, const char *name)
     return NULL;
 }
 
-/* Notes the call, and says whether it is to fail. Leaves the lock held. */
-static int begin(struct paper *p, const char *kind, const char *name)
+/* Adds the call to the trace. Returns the error it is to fail with, or 0. Leaves the lock held. */
+static int call_begin(struct paper *p, const char *kind, const char *name)
 {
     pthread_mutex_lock(&p->lock);
     lv_buffer_printf(&p->trace, "%s %s\n", kind, name);
@@ -64,7 +64,8 @@ static int begin(struct paper *p, const char *kind, const char *name)
     return p->calls >= p->fail_from && p->calls - p->fail_from < p->fail_times ? p->fail_error : 0;
 }
 
-static int end(struct paper *p, int err)
+/* Adds an error to the call's line, and releases the lock. */
+static int call_end(struct paper *p, int err)
 {
     if (err < 0) {
         p->trace.n--;
@@ -74,22 +75,22 @@ static int end(struct paper *p, int err)
     return err;
 }
 
-static void note_range(struct paper *p, uint64_t offset, size_t bytes)
+static void trace_range(struct paper *p, uint64_t offset, size_t bytes)
 {
     p->trace.n--;
     lv_buffer_printf(&p->trace, " %" PRIu64 "+%zu\n", offset, bytes);
 }
 
-static int open_sheet(struct paper *p, const char *path, enum disk_open how, struct disk_file **ret)
+static int sheet_open(struct paper *p, const char *path, enum disk_open how, struct disk_file **ret)
 {
-    struct sheet *sheet = find(p, path);
+    struct sheet *sheet = sheet_find(p, path);
 
     if (p->open_count >= p->open_max)
         return ERR_NO_DESCRIPTORS;
     if (!sheet && how != DISK_OPEN_CREATE)
         return ERR_NOT_FOUND;
     if (!sheet) {
-        sheet = find(p, "");
+        sheet = sheet_find(p, "");
         lv_assert(sheet != NULL);
         snprintf(sheet->name, NAME_BYTES, "%s", path);
     }
@@ -106,9 +107,9 @@ static int paper_open(struct disk *disk, const char *path, enum disk_open how,
 {
     static const char *kinds[] = {"open", "open-to-write", "create"};
     struct paper *p = paper_of(disk);
-    int err = begin(p, kinds[how], path);
+    int err = call_begin(p, kinds[how], path);
 
-    return end(p, err < 0 ? err : open_sheet(p, path, how, ret));
+    return call_end(p, err < 0 ? err : sheet_open(p, path, how, ret));
 }
 
 static void paper_close(struct disk *disk, struct disk_file **file)
@@ -125,7 +126,7 @@ static void paper_close(struct disk *disk, struct disk_file **file)
     *file = NULL;
 }
 
-static void write_part(struct lv_buffer *to, uint64_t offset, const struct iovec *part)
+static void sheet_write(struct lv_buffer *to, uint64_t offset, const struct iovec *part)
 {
     uint64_t end_offset = offset + part->iov_len;
 
@@ -141,83 +142,83 @@ static int paper_write(struct disk *disk, struct disk_file *file, uint64_t offse
                        const struct iovec *parts, size_t count)
 {
     struct paper *p = paper_of(disk);
-    int err = begin(p, "write", file->sheet->name);
+    int err = call_begin(p, "write", file->sheet->name);
     uint64_t at = offset;
 
     lv_assert(file->is_writable);
     p->last_written = parts[0].iov_base;
     for (size_t i = 0; i < count; i++) {
         if (err == 0)
-            write_part(&file->sheet->bytes, at, &parts[i]);
+            sheet_write(&file->sheet->bytes, at, &parts[i]);
         at += parts[i].iov_len;
     }
-    note_range(p, offset, at - offset);
-    return end(p, err);
+    trace_range(p, offset, at - offset);
+    return call_end(p, err);
 }
 
 static int paper_read(struct disk *disk, struct disk_file *file, uint64_t offset, void *to,
                       size_t bytes, size_t *ret_read)
 {
     struct paper *p = paper_of(disk);
-    int err = begin(p, "read", file->sheet->name);
+    int err = call_begin(p, "read", file->sheet->name);
     const struct lv_buffer *from = &file->sheet->bytes;
 
-    note_range(p, offset, bytes);
+    trace_range(p, offset, bytes);
     if (err < 0)
-        return end(p, err);
+        return call_end(p, err);
     size_t n = offset >= from->n ? 0 : from->n - offset;
     *ret_read = n < bytes ? n : bytes;
     if (*ret_read > 0)
         memcpy(to, from->p + offset, *ret_read);
-    return end(p, 0);
+    return call_end(p, 0);
 }
 
 static int paper_sync(struct disk *disk, struct disk_file *file)
 {
     struct paper *p = paper_of(disk);
-    int err = begin(p, "sync", file->sheet->name);
+    int err = call_begin(p, "sync", file->sheet->name);
 
     lv_assert(file->is_writable);
     if (err == 0) {
         file->sheet->synced.n = 0;
         lv_buffer_add_slice(&file->sheet->synced, lv_buffer_slice(&file->sheet->bytes));
     }
-    return end(p, err);
+    return call_end(p, err);
 }
 
 static int paper_remove(struct disk *disk, const char *path)
 {
     struct paper *p = paper_of(disk);
-    int err = begin(p, "remove", path);
-    struct sheet *sheet = find(p, path);
+    int err = call_begin(p, "remove", path);
+    struct sheet *sheet = sheet_find(p, path);
 
     if (err < 0 || !sheet)
-        return end(p, err < 0 ? err : ERR_NOT_FOUND);
+        return call_end(p, err < 0 ? err : ERR_NOT_FOUND);
     lv_buffer_free(&sheet->bytes);
     lv_buffer_free(&sheet->synced);
     sheet->name[0] = '\0';
-    return end(p, 0);
+    return call_end(p, 0);
 }
 
 static int paper_make_directory(struct disk *disk, const char *path)
 {
     struct paper *p = paper_of(disk);
-    return end(p, begin(p, "make-folder", path));
+    return call_end(p, call_begin(p, "make-folder", path));
 }
 
 static int paper_sync_directory(struct disk *disk, const char *path)
 {
     struct paper *p = paper_of(disk);
-    int err = begin(p, "sync-folder", path);
+    int err = call_begin(p, "sync-folder", path);
 
-    return end(p, err == 0 && p->open_count >= p->open_max ? ERR_NO_DESCRIPTORS : err);
+    return call_end(p, err == 0 && p->open_count >= p->open_max ? ERR_NO_DESCRIPTORS : err);
 }
 
 static int paper_list(struct disk *disk, const char *path,
                       void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg)
 {
     struct paper *p = paper_of(disk);
-    int err = begin(p, "list", path);
+    int err = call_begin(p, "list", path);
     size_t n = strlen(path);
 
     for (size_t i = 0; err == 0 && i < SHEETS_MAX; i++) {
@@ -225,7 +226,7 @@ static int paper_list(struct disk *disk, const char *path,
         if (strncmp(name, path, n) == 0 && name[n] == '/')
             visit(arg, name + n + 1, p->sheets[i].bytes.n);
     }
-    return end(p, err);
+    return call_end(p, err);
 }
 
 static uint64_t paper_room(struct disk *disk)
@@ -289,13 +290,13 @@ const char *paper_trace(struct paper *p)
 
 struct slice paper_bytes(struct paper *paper, const char *path)
 {
-    struct sheet *sheet = find(paper, path);
+    struct sheet *sheet = sheet_find(paper, path);
     return sheet ? lv_buffer_slice(&sheet->bytes) : SLICE_EMPTY;
 }
 
 struct slice paper_synced(struct paper *paper, const char *path)
 {
-    struct sheet *sheet = find(paper, path);
+    struct sheet *sheet = sheet_find(paper, path);
     return sheet ? lv_buffer_slice(&sheet->synced) : SLICE_EMPTY;
 }
 

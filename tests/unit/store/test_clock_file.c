@@ -17,22 +17,22 @@ static void write_text(const char *dir, const char *text)
     fclose(file);
 }
 
-static void a_note_of_the_clocks_is_read_as_it_was_written(void **state)
+static void the_file_is_read_as_it_was_written(void **state)
 {
     (void)state;
     char *dir = scratch_create();
-    struct clock_reading note = {
+    struct clock_reading written = {
         .steady_ms = 1, .wall_ms = UINT64_MAX, .up_ms = 3, .boot = "a-b-c"};
     struct clock_reading read;
     assert_int_equal(clock_file_read(dir, &read), ERR_NOT_FOUND);
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(clock_file_write(dir, &note), 0);
+        assert_int_equal(clock_file_write(dir, &written), 0);
         assert_int_equal(clock_file_read(dir, &read), 0);
-        assert_int_equal(read.steady_ms, note.steady_ms);
-        assert_true(read.wall_ms == note.wall_ms);
-        assert_int_equal(read.up_ms, note.up_ms);
-        assert_string_equal(read.boot, note.boot);
-        note = (struct clock_reading){.steady_ms = 1700000000000, .wall_ms = 5};
+        assert_int_equal(read.steady_ms, written.steady_ms);
+        assert_true(read.wall_ms == written.wall_ms);
+        assert_int_equal(read.up_ms, written.up_ms);
+        assert_string_equal(read.boot, written.boot);
+        written = (struct clock_reading){.steady_ms = 1700000000000, .wall_ms = 5};
     }
     scratch_remove(&dir);
 }
@@ -52,7 +52,7 @@ static void the_example_of_the_format_is_read(void **state)
     scratch_remove(&dir);
 }
 
-static void a_note_that_is_not_whole_is_refused(void **state)
+static void an_incomplete_file_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
@@ -72,7 +72,7 @@ static void a_note_that_is_not_whole_is_refused(void **state)
     scratch_remove(&dir);
 }
 
-static void a_start_of_the_machine_has_a_name_that_stays(void **state)
+static void the_id_of_this_start_of_the_machine_does_not_change(void **state)
 {
     (void)state;
     char one[CLOCK_BOOT_BYTES_MAX], two[CLOCK_BOOT_BYTES_MAX];
@@ -84,10 +84,10 @@ static void a_start_of_the_machine_has_a_name_that_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_note_of_the_clocks_is_read_as_it_was_written),
+        cmocka_unit_test(the_file_is_read_as_it_was_written),
         cmocka_unit_test(the_example_of_the_format_is_read),
-        cmocka_unit_test(a_note_that_is_not_whole_is_refused),
-        cmocka_unit_test(a_start_of_the_machine_has_a_name_that_stays),
+        cmocka_unit_test(an_incomplete_file_is_refused),
+        cmocka_unit_test(the_id_of_this_start_of_the_machine_does_not_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

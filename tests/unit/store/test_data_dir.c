@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "store/data_dir.h"
 
-static void a_directory_is_made_with_those_above_it(void **state)
+static void a_directory_is_made_with_its_parents(void **state)
 {
     char *dir = scratch_create();
     char path[4200];
@@ -29,7 +29,7 @@ static void a_directory_is_made_with_those_above_it(void **state)
     scratch_remove(&dir);
 }
 
-static void a_file_in_the_way_is_told(void **state)
+static void a_file_in_place_of_the_directory_is_reported(void **state)
 {
     char *dir = scratch_create();
     char path[4200];
@@ -44,7 +44,7 @@ static void a_file_in_the_way_is_told(void **state)
     scratch_remove(&dir);
 }
 
-static void the_lock_has_one_holder(void **state)
+static void only_one_can_hold_the_lock(void **state)
 {
     char *dir = scratch_create();
     int first = -1;
@@ -60,7 +60,7 @@ static void the_lock_has_one_holder(void **state)
     scratch_remove(&dir);
 }
 
-static void a_process_that_dies_gives_the_lock_back(void **state)
+static void a_process_that_dies_releases_the_lock(void **state)
 {
     char *dir = scratch_create();
     int status = 0;
@@ -87,8 +87,7 @@ static void the_lock_of_a_missing_directory_is_not_found(void **state)
     assert_int_equal(fd, -1);
 }
 
-static void
-a_lock_that_is_a_link_or_no_file_is_refused_and_what_it_names_is_left_alone(void **state)
+static void a_lock_that_is_not_a_regular_file_is_refused_and_its_target_unchanged(void **state)
 {
     char *dir = scratch_create();
     char path[4200];
@@ -121,12 +120,11 @@ a_lock_that_is_a_link_or_no_file_is_refused_and_what_it_names_is_left_alone(void
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_directory_is_made_with_those_above_it),
-        cmocka_unit_test(a_file_in_the_way_is_told),
-        cmocka_unit_test(the_lock_has_one_holder),
-        cmocka_unit_test(a_process_that_dies_gives_the_lock_back),
-        cmocka_unit_test(
-            a_lock_that_is_a_link_or_no_file_is_refused_and_what_it_names_is_left_alone),
+        cmocka_unit_test(a_directory_is_made_with_its_parents),
+        cmocka_unit_test(a_file_in_place_of_the_directory_is_reported),
+        cmocka_unit_test(only_one_can_hold_the_lock),
+        cmocka_unit_test(a_process_that_dies_releases_the_lock),
+        cmocka_unit_test(a_lock_that_is_not_a_regular_file_is_refused_and_its_target_unchanged),
         cmocka_unit_test(the_lock_of_a_missing_directory_is_not_found),
     };
 

@@ -59,7 +59,7 @@ static void what_is_written_in_many_parts_is_read_in_one(void **state)
     scratch_remove(&dir);
 }
 
-static void a_filled_file_is_zeros_whatever_it_was_before(void **state)
+static void a_filled_file_is_zeros_whatever_it_contained(void **state)
 {
     enum { BYTES = 700000 };
     char *dir = scratch_create();
@@ -84,7 +84,7 @@ static void a_filled_file_is_zeros_whatever_it_was_before(void **state)
     scratch_remove(&dir);
 }
 
-static void names_come_and_go(void **state)
+static void files_are_listed_renamed_and_removed(void **state)
 {
     char *dir = scratch_create();
     struct disk *disk = disk_posix_create(dir);
@@ -116,8 +116,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_in_many_parts_is_read_in_one),
-        cmocka_unit_test(a_filled_file_is_zeros_whatever_it_was_before),
-        cmocka_unit_test(names_come_and_go),
+        cmocka_unit_test(a_filled_file_is_zeros_whatever_it_contained),
+        cmocka_unit_test(files_are_listed_renamed_and_removed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

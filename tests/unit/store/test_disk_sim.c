@@ -43,7 +43,7 @@ static size_t read_all(struct disk_sim *sim, const char *path, uint8_t *bytes)
 }
 
 /* A disk with the folder "d" and in it the file "d/f" of all ones, synced. */
-static struct disk_sim *made(uint64_t seed)
+static struct disk_sim *disk_made(uint64_t seed)
 {
     struct disk_sim *sim = disk_sim_create(seed);
     struct disk *disk = disk_sim_port(sim);
@@ -77,16 +77,16 @@ static void cut_and_restart(struct disk_sim *sim)
     disk_sim_restart(sim);
 }
 
-/* --- what holds ------------------------------------------------------------------------------- */
+/* --- power cuts and failures ------------------------------------------------------------------ */
 
-static void what_was_synced_survives_whatever_the_seed(void **state)
+static void what_was_synced_survives_with_any_seed(void **state)
 {
     uint8_t bytes[BYTES], ones[BYTES];
 
     (void)state;
     memset(ones, 1, sizeof ones);
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct disk_sim *sim = made(seed);
+        struct disk_sim *sim = disk_made(seed);
 
         cut_and_restart(sim);
         assert_int_equal(read_all(sim, "d/f", bytes), BYTES);
@@ -95,14 +95,14 @@ static void what_was_synced_survives_whatever_the_seed(void **state)
     }
 }
 
-/* Of each sector either, or torn; over the seeds all of it is seen. */
+/* All three cases occur over the seeds. */
 static void each_sector_that_was_not_synced_is_old_or_new_or_torn(void **state)
 {
     unsigned kept = 0, lost = 0, torn = 0, mixed = 0;
 
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct disk_sim *sim = made(seed);
+        struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
         uint8_t bytes[BYTES];
@@ -134,14 +134,14 @@ static void each_sector_that_was_not_synced_is_old_or_new_or_torn(void **state)
     assert_true(mixed > SEEDS / 8);
 }
 
-static void the_same_seed_finds_the_same_disk(void **state)
+static void the_same_seed_gives_the_same_disk(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 20; seed++) {
         uint8_t bytes[2][BYTES];
 
         for (unsigned i = 0; i < 2; i++) {
-            struct disk_sim *sim = made(seed);
+            struct disk_sim *sim = disk_made(seed);
             struct disk *disk = disk_sim_port(sim);
             struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
 
@@ -155,13 +155,13 @@ static void the_same_seed_finds_the_same_disk(void **state)
     }
 }
 
-static void a_size_that_was_not_synced_may_be_any_in_between(void **state)
+static void a_size_that_was_not_synced_may_be_old_new_or_between(void **state)
 {
     unsigned old = 0, new = 0, between = 0;
 
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct disk_sim *sim = made(seed);
+        struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
         uint64_t size;
@@ -189,7 +189,7 @@ static void names_that_were_not_synced_may_be_lost(void **state)
 
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct disk_sim *sim = made(seed);
+        struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/g", DISK_OPEN_CREATE);
 
@@ -202,7 +202,7 @@ static void names_that_were_not_synced_may_be_lost(void **state)
         assert_true(is_there(sim, "d/f") != is_there(sim, "d/h"));
         disk_sim_free(&sim);
 
-        sim = made(seed);
+        sim = disk_made(seed);
         disk = disk_sim_port(sim);
         assert_int_equal(disk->remove(disk, "d/f"), 0);
         assert_int_equal(disk->remove(disk, "d/f"), ERR_NOT_FOUND);
@@ -239,7 +239,7 @@ static void a_folder_that_was_not_synced_may_be_lost_with_what_is_in_it(void **s
 
 static void a_killed_process_leaves_the_disk_as_it_reads(void **state)
 {
-    struct disk_sim *sim = made(1);
+    struct disk_sim *sim = disk_made(1);
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
     uint8_t bytes[BYTES];
@@ -263,7 +263,7 @@ static void a_failed_sync_forgets_what_it_did_not_write(void **state)
 
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct disk_sim *sim = made(seed);
+        struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
         uint8_t bytes[BYTES];
@@ -271,7 +271,7 @@ static void a_failed_sync_forgets_what_it_did_not_write(void **state)
         assert_int_equal(write_all(sim, file, 2), 0);
         disk_sim_fail_at(sim, disk_sim_calls(sim) + 1, ERR_IO);
         assert_int_equal(disk->sync(disk, file), ERR_IO);
-        assert_int_equal(disk->sync(disk, file), 0); /* and so it lies */
+        assert_int_equal(disk->sync(disk, file), 0); /* which is a lie */
         disk->close(disk, &file);
         read_all(sim, "d/f", bytes);
         assert_null(memchr(bytes, 1, BYTES));
@@ -287,7 +287,7 @@ static void the_power_can_go_in_the_middle_of_any_call(void **state)
 {
     (void)state;
     for (uint64_t n = 1; n <= 4; n++) {
-        struct disk_sim *sim = made(n);
+        struct disk_sim *sim = disk_made(n);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
         uint64_t before = disk_sim_calls(sim);
@@ -304,9 +304,9 @@ static void the_power_can_go_in_the_middle_of_any_call(void **state)
     }
 }
 
-static void no_more_fits_than_there_is_room_for(void **state)
+static void a_full_disk_takes_no_more(void **state)
 {
-    struct disk_sim *sim = made(1);
+    struct disk_sim *sim = disk_made(1);
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = opened(sim, "d/g", DISK_OPEN_CREATE);
 
@@ -331,7 +331,7 @@ static void note_name(void *arg, const char *name, uint64_t bytes)
 
 static void a_folder_lists_its_own_files(void **state)
 {
-    struct disk_sim *sim = made(1);
+    struct disk_sim *sim = disk_made(1);
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = opened(sim, "top", DISK_OPEN_CREATE);
     char names[100] = "";
@@ -350,16 +350,16 @@ static void a_folder_lists_its_own_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_synced_survives_whatever_the_seed),
+        cmocka_unit_test(what_was_synced_survives_with_any_seed),
         cmocka_unit_test(each_sector_that_was_not_synced_is_old_or_new_or_torn),
-        cmocka_unit_test(the_same_seed_finds_the_same_disk),
-        cmocka_unit_test(a_size_that_was_not_synced_may_be_any_in_between),
+        cmocka_unit_test(the_same_seed_gives_the_same_disk),
+        cmocka_unit_test(a_size_that_was_not_synced_may_be_old_new_or_between),
         cmocka_unit_test(names_that_were_not_synced_may_be_lost),
         cmocka_unit_test(a_folder_that_was_not_synced_may_be_lost_with_what_is_in_it),
         cmocka_unit_test(a_killed_process_leaves_the_disk_as_it_reads),
         cmocka_unit_test(a_failed_sync_forgets_what_it_did_not_write),
         cmocka_unit_test(the_power_can_go_in_the_middle_of_any_call),
-        cmocka_unit_test(no_more_fits_than_there_is_room_for),
+        cmocka_unit_test(a_full_disk_takes_no_more),
         cmocka_unit_test(a_folder_lists_its_own_files),
     };
 

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include <xxhash.h>
 
 #include "base/buffer.h"
+#include "store/format_page.h"
 #include "store/segments.h"
 
 enum { QUEUE = 42, NUMBER = 1, CHUNK = 3 };
@@ -89,7 +89,7 @@ static void a_block_is_read_as_it_was_written(void **state)
     lv_buffer_free(&b);
 }
 
-static void what_is_the_same_as_before_is_stored_once(void **state)
+static void fields_that_repeat_are_stored_once(void **state)
 {
     struct segment_block block = {.chunk = CHUNK};
     struct lv_buffer b = {0};
@@ -271,7 +271,7 @@ static void a_block_is_valid_only_where_it_was_written(void **state)
     lv_buffer_free(&b);
 }
 
-static void zeros_are_no_block(void **state)
+static void zeros_are_not_a_block(void **state)
 {
     static const uint8_t zeros[4096];
 
@@ -280,13 +280,13 @@ static void zeros_are_no_block(void **state)
     assert_int_equal(result_at(slice_of(zeros, sizeof zeros), 0, 0, 0), SEGMENT_BROKEN);
 }
 
-static void what_has_right_checksums_and_wrong_contents_is_refused(void **state)
+static void wrong_contents_are_refused_although_the_checksums_are_right(void **state)
 {
     static const struct {
         size_t at;
         uint8_t byte;
     } faults[] = {
-        {4, 0},                /* versions that are not ours */
+        {4, 0},                /* unknown versions */
         {4, 3},        {5, 0}, /* no entry */
         {5, 65},               /* too many */
         {5, 3},                /* more than there are */
@@ -297,10 +297,10 @@ static void what_has_right_checksums_and_wrong_contents_is_refused(void **state)
         {40, 64},              /* a slot outside the chunk */
         {40, 5},               /* the same slot twice */
         {40, 6},               /* slots out of order */
-        {41, 1 | 4},           /* as before, and there is none before */
+        {41, 1 | 4},           /* the same as in the entry before the first */
         {41, 1 | 128},         /* a flag without a meaning */
-        {41, 1 | 64},          /* a format, where the exchange's name begins: 's' is none */
-        {53, 31 | 64},         /* a format of its own, and that of the header before */
+        {41, 1 | 64},          /* a format: the exchange's 's' is taken for it, and is none */
+        {53, 31 | 64},         /* a format octet together with "same header" */
         {42, 200},             /* an exchange beyond the end */
         {47, 255},             /* a header beyond the end */
         {51, 255},             /* a body beyond the end */
@@ -359,7 +359,7 @@ static void the_next_block_is_found_whatever_byte_is_damaged(void **state)
     lv_buffer_free(&b);
 }
 
-static void a_block_within_a_message_is_not_found(void **state)
+static void a_block_in_the_body_of_a_message_is_not_found(void **state)
 {
     struct segment_block inner, outer = {.chunk = CHUNK};
     struct lv_buffer forged = {0}, b = {0};
@@ -367,7 +367,7 @@ static void a_block_within_a_message_is_not_found(void **state)
 
     (void)state;
     make_small(&inner);
-    segment_put_block(&forged, QUEUE, NUMBER, 56, &inner); /* as if it knew where it will stand */
+    segment_put_block(&forged, QUEUE, NUMBER, 56, &inner); /* for the offset at which it will be */
     add_entry(&outer, 0, SLICE_EMPTY, SLICE_EMPTY, slice_of("\0\0\0\0", 4),
               lv_buffer_slice(&forged));
     segment_put_block(&b, QUEUE, NUMBER, 0, &outer);
@@ -382,7 +382,7 @@ static void a_block_within_a_message_is_not_found(void **state)
     lv_buffer_free(&b);
 }
 
-static void a_block_that_reaches_beyond_the_window_is_found(void **state)
+static void a_block_that_ends_beyond_the_buffer_is_found(void **state)
 {
     struct segment_block block;
     struct lv_buffer b = {0};
@@ -397,7 +397,7 @@ static void a_block_that_reaches_beyond_the_window_is_found(void **state)
     for (uint64_t n = first_bytes; n <= b.n; n++) {
         bool is_found = segment_find_block(slice_of(b.p, n), QUEUE, NUMBER, 0, &found);
         assert_int_equal(is_found, n >= first_bytes + SEGMENT_BLOCK_HEADER_BYTES);
-        /* The next window overlaps. */
+        /* The next buffer overlaps. */
         uint64_t next = n - SEGMENT_BLOCK_HEADER_BYTES;
         if (!is_found)
             is_found =
@@ -410,50 +410,12 @@ static void a_block_that_reaches_beyond_the_window_is_found(void **state)
 
 /* --- the page in docs/formats ----------------------------------------------------------------- */
 
-/* A file of the repository, found from where this one was compiled. The caller owns the text. */
-static char *read_source(const char *path)
-{
-    struct lv_buffer b = {0};
-    const char *here = strstr(__FILE__, "tests/unit/store/");
-    int c;
-
-    assert_non_null(here);
-    lv_buffer_printf(&b, "%.*s%s", (int)(here - __FILE__), __FILE__, path);
-    FILE *file = fopen((const char *)b.p, "r");
-    if (!file)
-        fail_msg("cannot open %s: run this where it was built", (const char *)b.p);
-    b.n = 0;
-    while ((c = fgetc(file)) != EOF)
-        lv_buffer_add_u8(&b, (uint8_t)c);
-    fclose(file);
-    lv_buffer_add_u8(&b, 0);
-    return (char *)b.p;
-}
-
-/* The bytes of the lines "0000  4c 76 ..." of a page. */
-static void add_hex_lines(struct lv_buffer *out, const char *text)
-{
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        unsigned long at;
-        char *p;
-        if (strspn(line, "0123456789abcdef") != 4 || strncmp(line + 4, "  ", 2) != 0)
-            continue;
-        at = strtoul(line, &p, 16);
-        assert_int_equal(at, out->n);
-        for (p += 2; strspn(p, "0123456789abcdef") == 2; p += p[2] == ' ' ? 3 : 2)
-            lv_buffer_add_u8(out, (uint8_t)strtoul(p, NULL, 16));
-    }
-}
-
 static void the_example_in_the_format_page_is_a_block(void **state)
 {
-    char *text = read_source("docs/formats/segment.md");
-    struct lv_buffer page = {0}, written = {0};
+    struct lv_buffer page = format_page_bytes("docs/formats/segment.md"), written = {0};
     struct segment_block block;
 
     (void)state;
-    add_hex_lines(&page, text);
     make_small(&block);
     check_read(lv_buffer_slice(&page), 0, &block, page.n);
     segment_put_block(&written, QUEUE, NUMBER, 0, &block);
@@ -461,14 +423,13 @@ static void the_example_in_the_format_page_is_a_block(void **state)
     assert_memory_equal(written.p, page.p, page.n);
     lv_buffer_free(&page);
     lv_buffer_free(&written);
-    free(text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_read_as_it_was_written),
-        cmocka_unit_test(what_is_the_same_as_before_is_stored_once),
+        cmocka_unit_test(fields_that_repeat_are_stored_once),
         cmocka_unit_test(any_blocks_one_after_another_are_read_as_they_were_written),
         cmocka_unit_test(a_block_of_version_1_is_read),
         cmocka_unit_test(
@@ -476,11 +437,11 @@ int main(void)
         cmocka_unit_test(every_truncation_asks_for_more),
         cmocka_unit_test(every_flipped_bit_is_found),
         cmocka_unit_test(a_block_is_valid_only_where_it_was_written),
-        cmocka_unit_test(zeros_are_no_block),
-        cmocka_unit_test(what_has_right_checksums_and_wrong_contents_is_refused),
+        cmocka_unit_test(zeros_are_not_a_block),
+        cmocka_unit_test(wrong_contents_are_refused_although_the_checksums_are_right),
         cmocka_unit_test(the_next_block_is_found_whatever_byte_is_damaged),
-        cmocka_unit_test(a_block_within_a_message_is_not_found),
-        cmocka_unit_test(a_block_that_reaches_beyond_the_window_is_found),
+        cmocka_unit_test(a_block_in_the_body_of_a_message_is_not_found),
+        cmocka_unit_test(a_block_that_ends_beyond_the_buffer_is_found),
         cmocka_unit_test(the_example_in_the_format_page_is_a_block),
     };
 
