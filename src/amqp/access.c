@@ -1,4 +1,4 @@
-/* What commands ask before they act: permissions, and which queue is meant. */
+/* Checks that commands share: permissions, and which queue is meant. */
 #include "auth/access.h"
 #include "amqp/channel.h"
 

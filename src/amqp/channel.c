@@ -24,7 +24,7 @@ static const unsigned channel_moves[] = {
 
 void channel_enter(struct channel *ch, enum channel_state next)
 {
-    lv_assert(ch->magic == CHANNEL_MAGIC);
+    channel_assert_home(ch);
     lv_assert(channel_moves[ch->state] & 1u << next);
     ch->state = next;
 }
@@ -50,7 +50,9 @@ struct channel *channel_create(struct connection *conn, uint16_t number)
 static void channel_free(struct channel *ch)
 {
     lv_assert(ch->unacked.count == 0);
-    lv_assert(!channel_is_settling(ch));
+    lv_assert(!channel_is_settling(ch) && lv_list_is_empty(&ch->touched));
+    lv_assert(lv_list_is_empty(&ch->consumers) && lv_list_is_empty(&ch->getters));
+    lv_assert(!ch->call && !ch->tx && !ch->incoming && !ch->reply_to);
     lv_assert(!ch->tags && lv_list_is_empty(&ch->leaving));
     channel_forget_publisher(ch);
     unacked_free(&ch->unacked);
@@ -81,6 +83,7 @@ void channel_leave(struct channel *ch)
 void channel_bury(struct channel *ch)
 {
     struct connection *conn = ch->connection;
+    lv_assert(ch->state == CHANNEL_LEFT);
     if (ch->is_waiting || ch->detaching > 0)
         return;
     channel_free(ch);
@@ -90,6 +93,8 @@ void channel_bury(struct channel *ch)
 void channel_is_detached(struct channel *ch)
 {
     struct connection *conn = ch->connection;
+    channel_assert_home(ch);
+    lv_assert(ch->detaching > 0);
     ch->detaching--;
     if (ch->state == CHANNEL_LEFT) {
         channel_bury(ch);
@@ -99,11 +104,12 @@ void channel_is_detached(struct channel *ch)
     }
 }
 
-static void forget_incoming(struct channel *ch)
+static void incoming_forget(struct channel *ch)
 {
     struct connection *conn = ch->connection;
     uint64_t of_this_frame = 0;
-    if (conn->body_channel == ch) { /* the rest of its frame is dropped; one octet is the end's */
+    if (conn->body_channel == ch) { /* the rest of its frame is dropped; its end is one octet */
+        lv_assert(conn->body_left > 0);
         of_this_frame = conn->body_left - 1;
         conn->body_channel = NULL;
     }
@@ -122,7 +128,7 @@ static void forget_incoming(struct channel *ch)
 }
 
 /* A getter was never attached: only its holds count. */
-static void release_getters(struct channel *ch)
+static void getters_release(struct channel *ch)
 {
     struct lv_list *it, *after;
     lv_list_each (it, after, &ch->getters) {
@@ -132,7 +138,7 @@ static void release_getters(struct channel *ch)
     }
 }
 
-static void free_confirms(struct confirms **confirms)
+static void confirms_delete(struct confirms **confirms)
 {
     if (*confirms)
         confirms_free(*confirms);
@@ -144,25 +150,26 @@ void channel_shut(struct channel *ch, enum channel_state next)
 {
     bool was_open = ch->state == CHANNEL_OPEN;
     channel_enter(ch, next);
-    ch->detaching++; /* what is let go at once does not end it before the rest is done */
-    /* What a consume or cancel under way is about gets nothing any more. */
+    ch->detaching++; /* consumers that are detached at once must not end it before the rest is done
+                      */
+    /* The consumer of a consume or cancel under way gets no more deliveries. */
     if (ch->call && ch->call->consumer)
         ch->call->consumer->is_closed = true;
-    forget_incoming(ch);
+    incoming_forget(ch);
     session_count_deferred(&ch->connection->session, 0, ch->deferred.n);
     ch->deferred.n = 0;
-    /* Consumers first, or what goes back would come to them again. */
-    channel_let_consumers_go(ch);
+    /* Consumers first, or what is requeued would be delivered to them again. */
+    channel_detach_consumers(ch);
     if (was_open)
         session_event_channel_closed(&ch->connection->session, ch->number);
     tx_end(ch);
     channel_requeue_all(ch);
-    release_getters(ch);
+    getters_release(ch);
     channel_forget_publisher(ch);
     loop_unschedule(connection_loop(ch->connection), &ch->confirm_task);
     loop_timer_stop(connection_loop(ch->connection), &ch->timeout_timer);
-    free_confirms(&ch->confirms);
-    free_confirms(&ch->watched);
+    confirms_delete(&ch->confirms);
+    confirms_delete(&ch->watched);
     reply_to_free(ch);
     ch->detaching--;
 }

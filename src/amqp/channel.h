@@ -12,10 +12,10 @@
  *
  * A command that must wait (for a queue's home on another loop, for a durable change to be
  * committed) sets `waiting`; frames that come meanwhile are kept in `deferred` and executed when
- * the answer is there. Only this channel stands still.
+ * the answer is there. Only this channel waits.
  *
  * A channel that has LEFT is freed when the call it waits for has come back, and its consumers are
- * let go. */
+ * detached. */
 #ifndef LEVERET_AMQP_CHANNEL_H
 #define LEVERET_AMQP_CHANNEL_H
 
@@ -32,7 +32,7 @@ enum channel_state { CHANNEL_OPEN, CHANNEL_CLOSING, CHANNEL_ENDING, CHANNEL_GONE
 
 enum channel_mode { CHANNEL_PLAIN, CHANNEL_CONFIRM, CHANNEL_TX };
 
-/* What comes next of a message that is being published. */
+/* Which frame of a message that is being published comes next. */
 enum content_state { CONTENT_NONE, CONTENT_AWAIT_HEADER, CONTENT_AWAIT_BODY };
 
 /* A publish whose header or body is still on its way. Kept between frames, else NULL. */
@@ -41,7 +41,7 @@ struct incoming {
     struct slice routing_key;
     bool mandatory;
     struct message *message;      /* from the header on; owned; NULL: it is refused */
-    struct broker_error *refusal; /* why; owned; told when all of it has come */
+    struct broker_error *refusal; /* why; owned; sent when all of the body has come */
     uint64_t body_bytes;          /* as the header says */
     uint64_t body_got;
     uint64_t room; /* for the body, in `message` */
@@ -53,7 +53,7 @@ struct publisher {
     struct confirm_sink sink;
     struct channel *channel; /* NULL once the channel is gone */
     size_t waiting;          /* answers to come */
-    bool has_failed;         /* something of the transaction being committed cannot be stored */
+    bool has_failed;         /* part of the transaction being committed cannot be stored */
 };
 
 struct tx; /* tx.c */
@@ -73,8 +73,9 @@ struct channel {
     struct lv_buffer deferred;
     struct lv_buffer held_reply; /* goes out when what we wait for is done */
     struct queue_call *call;     /* under way; owned; also by a zombie */
-    size_t detaching;            /* consumers that their queues' homes have not let go yet, one more
-                                    for each whose deliveries are not back, one for leaving_job */
+    size_t detaching;            /* consumers that their queues' homes have not detached yet, one
+                                    more for each whose deliveries are not back, one for
+                                    leaving_job */
 
     char *last_queue; /* the queue last declared; NULL: none */
     size_t last_queue_bytes;
@@ -83,14 +84,14 @@ struct channel {
     size_t consumer_count;
     struct lv_table *tags; /* struct consumer.by_tag; NULL: they are few (consumers.c) */
     struct lv_list getters;
-    struct lv_list leaving; /* struct consumer.session_link: closed, to be let go by the job */
+    struct lv_list leaving; /* struct consumer.session_link: closed, to be detached by the job */
     struct loop_job leaving_job;
     struct unacked unacked;
     struct lv_list orders;  /* settling.c: what is to be settled, and was too much to do at once */
     struct lv_list touched; /* struct consumer.touched_link: by the first of these */
     struct loop_job settle_job;
     uint64_t delivery_tag;
-    uint32_t prefetch_count; /* of consumers to come */
+    uint32_t prefetch_count; /* of future consumers */
     struct shared_credit *limit;
     uint32_t limit_count;
 
@@ -104,31 +105,39 @@ struct channel {
 
     struct loop_timer timeout_timer; /* timeouts.c */
     uint64_t timeout_due_ms;         /* when it fires; loop_patient_ms() */
-    uint64_t timeout_reads_to; /* net_received() to be reached before anybody is judged; 0: no */
-    uint64_t timeout_least_ms; /* of all that are outstanding; 0: none has one */
-    uint64_t forgiven_tag;     /* settling one up to here that is not outstanding is fine */
+    uint64_t timeout_reads_to; /* net_received() to be reached before a consumer is late; 0: any */
+    uint64_t timeout_least_ms; /* of all that are outstanding; 0: none has a timeout */
+    uint64_t forgiven_tag;     /* tags up to here may be settled though they are not outstanding */
 
     uint64_t published;
     uint64_t delivered;
     uint64_t acked;
 };
 
+/* The caller runs on the channel's loop, or no loop runs: before the start, after the stop. */
+static inline void channel_assert_home(const struct channel *ch)
+{
+    lv_assert(ch->magic == CHANNEL_MAGIC);
+    connection_assert_home(ch->connection);
+}
+
 /* --- channel.c -------------------------------------------------------------------------------- */
 
+/* Creates an OPEN channel under a number that no other channel of the connection has. */
 struct channel *channel_create(struct connection *conn, uint16_t number);
 
 /* The one writer of the state; asserts that the move is legal. */
 void channel_enter(struct channel *ch, enum channel_state next);
 
-/* Requeues what is unacknowledged, cancels consumers, forgets a transaction. Afterwards the
- * channel is in that state, not OPEN. */
+/* Enters this state, which is not OPEN: cancels consumers, requeues what is unacknowledged, drops a
+ * transaction that is not being committed. */
 void channel_shut(struct channel *ch, enum channel_state next);
 
 /* Removes a GONE channel from its connection. It is freed now, or when what it has under way has
  * come back. */
 void channel_leave(struct channel *ch);
 
-/* A queue's home has let one of its consumers go, or all that was delivered is back. The channel
+/* Counts a consumer that its queue's home has detached, or whose deliveries are back. The channel
  * may be gone afterwards. */
 void channel_is_detached(struct channel *ch);
 /* Frees a channel that has LEFT, unless something of it is still under way. */
@@ -144,14 +153,15 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
 /* 501 for arguments that do not decode. */
 void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
                                  struct slice args);
-/* For a method that nobody takes: false after the end of the connection, when there is no such
- * method or its arguments do not decode. */
+/* Checks a method that will not be executed. Returns false after ending the connection, if there is
+ * no such method or its arguments do not decode. */
 bool connection_check_method(struct connection *conn, uint32_t method, struct slice args);
 
 /* --- channel_calls.c -------------------------------------------------------------------------- */
 
-/* Starts a call at a queue's home, and waits if it is elsewhere. `call` is allocated, and freed
- * after `done`, which is told the channel unless that is gone (then NULL). */
+/* Makes a call at a queue's home. channel_call_start() starts it, and the channel waits if the
+ * answer does not come at once. `done` gets the channel, or NULL if that is no longer OPEN;
+ * afterwards the call is freed. A channel has one call at a time. */
 typedef void call_done(struct channel *ch, struct queue_call *call);
 struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_t method,
                                 void (*run)(struct queue_call *), call_done *done);
@@ -168,6 +178,7 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
     do {                                                                                           \
         const struct amqp_##method method_ = {__VA_ARGS__};                                        \
         size_t size_ = amqp_##method##_size(&method_);                                             \
+        lv_assert((ch)->held_reply.n == 0);                                                        \
         amqp_##method##_put(lv_buffer_reserve(&(ch)->held_reply, size_), (ch)->number, &method_);  \
         (ch)->held_reply.n += size_;                                                               \
     } while (0)
@@ -193,11 +204,13 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
 /* Takes a whole frame for this channel; keeps it when the channel waits. */
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload);
 
-/* The channel waits from here until channel_go_on(): frames that come are kept. */
+/* The channel waits for this method from here until channel_go_on(): frames that come are kept. It
+ * must not be waiting. */
 void channel_wait(struct channel *ch, uint32_t method);
-/* It waits no longer: executes what has been kept meanwhile. The channel may be gone afterwards. */
+/* Ends channel_wait(), and executes what was kept meanwhile. The channel may be gone afterwards. */
 void channel_go_on(struct channel *ch);
-/* While the channel waits for this method, the method is to be executed anew, first of all. */
+/* Called while the channel waits for this method: executes it again when the channel goes on,
+ * before what was kept. */
 void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
 /* Executes what has been kept, unless the channel waits or its connection is stopped. The channel
  * may be gone afterwards. */
@@ -223,10 +236,10 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
 void channel_confirm_soon(struct channel *ch);
 void channel_init_confirm_task(struct channel *ch);
 /* Flushes confirms now, before the channel sends its last frame. */
-void channel_tell_settled(struct channel *ch);
+void channel_flush_confirms(struct channel *ch);
 /* Returns the channel's sink, which is made at first use. */
 struct publisher *channel_publisher(struct channel *ch);
-/* Gives up the sink: no answer matters any more, except to a commit that the channel waits for. */
+/* Drops the sink: answers no longer matter, except to a commit that the channel waits for. */
 void channel_forget_publisher(struct channel *ch);
 
 /* For a mandatory publish on a channel without confirms. channel_watch_next() returns the number
@@ -269,7 +282,7 @@ void channel_write_content(struct channel *ch, struct slice header, struct slice
 void channel_add_unacked(struct channel *ch, uint64_t tag, struct consumer *consumer,
                          uint64_t position);
 
-/* Cancels the consumer; its open hold is released when its queue's home has let it go.
+/* Cancels the consumer; its open hold is released when its queue's home has detached it.
  * `returns_all`: the caller requeues what it holds right after this (queue_detach()). */
 void channel_cancel_consumer(struct channel *ch, struct consumer *consumer, bool returns_all);
 
@@ -282,9 +295,9 @@ void channel_remove_consumer(struct channel *ch, struct consumer *consumer);
 struct consumer *channel_find_consumer(struct channel *ch, struct slice tag);
 
 void channel_init_consumers(struct channel *ch);
-/* Stops all deliveries, and asks the queues' homes to let the consumers go, in slices if there are
- * many. `detaching` counts those that are still to be let go. */
-void channel_let_consumers_go(struct channel *ch);
+/* Stops all deliveries, and has the queues' homes detach the consumers, in slices if there are
+ * many. `detaching` counts those that are not detached yet. */
+void channel_detach_consumers(struct channel *ch);
 
 /* --- settling.c ------------------------------------------------------------------------------- */
 
@@ -366,14 +379,16 @@ CHANNEL_COMMANDS(COMMAND_PROTOTYPE)
 
 /* --- helpers of the commands: access.c -------------------------------------------------------- */
 
-/* May the user do this to the queue of this name? If not, refuses with 403. */
+/* Returns whether the user may do this to the queue of this name. If not, refuses with 403. */
 bool channel_allows_queue(struct channel *ch, uint32_t method, enum auth_action action,
                           struct slice name);
 
-/* The queue of this name, or the last declared one when it is empty; *ret_name is its name.
- * Refuses with 404 otherwise. */
+/* Sets *ret_name to the name, or to that of the queue last declared if it is empty. Returns false
+ * after refusing with 404 if none was declared. */
 bool channel_name_queue(struct channel *ch, uint32_t method, struct slice name,
                         struct slice *ret_name);
+/* Returns the queue of this name, or NULL after refusing: with 404, or with 405 if it is exclusive
+ * to another connection. */
 struct queue *channel_find_queue(struct channel *ch, uint32_t method, struct slice name);
 
 /* Makes or undoes a binding, if the user may, and answers with the held reply. `change` is

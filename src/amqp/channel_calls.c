@@ -21,6 +21,8 @@ static void call_is_done(struct queue_call *call)
     struct channel_call *c = lv_container_of(call, struct channel_call, call);
     struct channel *ch = c->channel;
     bool waits = c->waits;
+    channel_assert_home(ch);
+    lv_assert(ch->call == call);
     ch->call = NULL;
     if (c->is_over)
         *c->is_over = true;
@@ -52,6 +54,7 @@ void channel_call_start(struct queue_call *call)
 {
     struct channel_call *c = lv_container_of(call, struct channel_call, call);
     bool is_over = false;
+    lv_assert(!c->channel->call && !c->channel->is_waiting);
     c->channel->call = call;
     c->is_over = &is_over;
     queue_call_start(call);
@@ -70,8 +73,8 @@ struct durable_wait {
     uint32_t method;
 };
 
-/* There is none when the client does not wait. */
-static void send_held_reply(struct channel *ch)
+/* Sends the reply, unless the client wants none. */
+static void held_reply_send(struct channel *ch)
 {
     if (ch->held_reply.n == 0)
         return;
@@ -86,11 +89,12 @@ static void durable_arrives(struct loop *at, struct mail *mail)
     struct durable_wait *wait = mail->a;
     struct channel *ch = wait->channel;
     int error = (int)(int64_t)mail->c;
+    channel_assert_home(ch);
     if (ch->state == CHANNEL_OPEN && error < 0) {
         channel_fail(ch, wait->method, REPLY_INTERNAL_ERROR, "definition could not be stored: %s",
                      lv_error_text(error));
     } else if (ch->state == CHANNEL_OPEN) {
-        send_held_reply(ch);
+        held_reply_send(ch);
     }
     ch->held_reply.n = 0;
     free(wait);
@@ -127,5 +131,5 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
         channel_refuse(ch, method, error);
         return;
     }
-    send_held_reply(ch);
+    held_reply_send(ch);
 }

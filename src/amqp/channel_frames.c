@@ -1,9 +1,8 @@
 /* A channel's frames: executed in order, or kept while the channel waits.
  *
- * A channel that waits keeps what comes (`deferred`) and executes it when it goes on. What a
- * command does to its channel, the channel's end included, must not pull frames away from under
- * the loop that executes them: so they are taken out of the channel first. Frames that are left
- * when a channel has ended are for the next channel of its number. */
+ * A channel that waits keeps what comes (`deferred`) and executes it when it goes on. The frames
+ * are taken out of the channel first, since a command may end the channel. Frames that are left
+ * then are for the next channel of its number. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -14,7 +13,7 @@
 /* Kept frames: type u8, size u32 (this machine's order), payload. */
 enum { DEFERRED_HEADER_BYTES = 5 };
 
-static void defer_frame(struct channel *ch, uint8_t type, struct slice payload)
+static void frame_defer(struct channel *ch, uint8_t type, struct slice payload)
 {
     uint32_t size = (uint32_t)payload.n;
     lv_buffer_add_u8(&ch->deferred, type);
@@ -29,18 +28,20 @@ void channel_repeat(struct channel *ch, uint32_t method, struct slice args)
     uint8_t *payload = lv_malloc(4 + args.n);
     wire_put_bytes(wire_put_u32(payload, method), args);
     ch->deferred = (struct lv_buffer){0};
-    defer_frame(ch, FRAME_METHOD, slice_of(payload, 4 + args.n));
+    frame_defer(ch, FRAME_METHOD, slice_of(payload, 4 + args.n));
     lv_buffer_add_slice(&ch->deferred, lv_buffer_slice(&later));
     lv_buffer_free(&later);
     free(payload);
 }
 
 /* Takes the first kept frame out of *frames. Returns its type. */
-static uint8_t next_deferred(struct slice *frames, struct slice *ret_payload)
+static uint8_t deferred_take(struct slice *frames, struct slice *ret_payload)
 {
     uint32_t size;
+    lv_assert(frames->n >= DEFERRED_HEADER_BYTES);
     uint8_t type = frames->p[0];
     memcpy(&size, frames->p + 1, sizeof size);
+    lv_assert(size <= frames->n - DEFERRED_HEADER_BYTES);
     *ret_payload = slice_of(frames->p + DEFERRED_HEADER_BYTES, size);
     *frames = slice_of(ret_payload->p + size, frames->n - DEFERRED_HEADER_BYTES - size);
     return type;
@@ -48,19 +49,20 @@ static uint8_t next_deferred(struct slice *frames, struct slice *ret_payload)
 
 /* Hands on frames that a channel had kept when it ended: they are for the next one of its
  * number. */
-static void say_to_next(struct connection *conn, uint16_t number, struct slice frames)
+static void frames_pass_on(struct connection *conn, uint16_t number, struct slice frames)
 {
     struct slice payload;
     while (frames.n > 0 && connection_is_open(conn)) {
-        uint8_t type = next_deferred(&frames, &payload);
+        uint8_t type = deferred_take(&frames, &payload);
         connection_take_channel_frame(conn, type, number, payload);
     }
 }
 
 /* --- frames that are executed ----------------------------------------------------------------- */
 
-/* A frame must be what comes next: a method, or the header or a body of a content. */
-static bool is_expected(struct channel *ch, uint8_t type)
+/* Checks that the frame is of the type that comes next: a method, or the header or a body of a
+ * content. Returns false after ending the connection. */
+static bool check_type(struct channel *ch, uint8_t type)
 {
     static const uint8_t expected[] = {
         [CONTENT_NONE] = FRAME_METHOD,
@@ -80,7 +82,7 @@ static bool is_expected(struct channel *ch, uint8_t type)
     return false;
 }
 
-/* A content that nobody wants any more goes by. */
+/* Drops a frame of a content that is no longer wanted. */
 static void drop_content_frame(struct channel *ch, struct slice payload)
 {
     if (ch->content == CONTENT_AWAIT_HEADER)
@@ -90,8 +92,9 @@ static void drop_content_frame(struct channel *ch, struct slice payload)
     ch->content = ch->dropped_body_left > 0 ? CONTENT_AWAIT_BODY : CONTENT_NONE;
 }
 
-/* After our channel.close the client's close is answered, its close-ok ends the channel, and
- * everything else is what it had sent before it knew; but that it cannot be open twice it knew. */
+/* After our channel.close the client's close is answered, and its close-ok ends the channel.
+ * Anything else was sent before the client knew, and is dropped; except channel.open, which is
+ * refused. */
 static void take_closing_method(struct channel *ch, uint32_t method, struct slice args)
 {
     if (!connection_check_method(ch->connection, method, args))
@@ -111,8 +114,8 @@ static void take_closing_method(struct channel *ch, uint32_t method, struct slic
 static void take_closing_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
     if (ch->state == CHANNEL_ENDING)
-        defer_frame(ch, type, payload);
-    else if (!is_expected(ch, type))
+        frame_defer(ch, type, payload);
+    else if (!check_type(ch, type))
         return;
     else if (type == FRAME_METHOD)
         take_closing_method(ch, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
@@ -124,7 +127,7 @@ static void execute_frame(struct channel *ch, uint8_t type, struct slice payload
 {
     if (ch->state != CHANNEL_OPEN)
         take_closing_frame(ch, type, payload);
-    else if (!is_expected(ch, type))
+    else if (!check_type(ch, type))
         return;
     else if (type == FRAME_METHOD)
         channel_take_method(ch, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
@@ -137,7 +140,7 @@ static void execute_frame(struct channel *ch, uint8_t type, struct slice payload
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
     if (ch->is_waiting || ch->deferred.n > 0 || !session_executes(&ch->connection->session))
-        defer_frame(ch, type, payload);
+        frame_defer(ch, type, payload);
     else
         execute_frame(ch, type, payload);
 }
@@ -146,6 +149,7 @@ void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)
 
 void channel_wait(struct channel *ch, uint32_t method)
 {
+    channel_assert_home(ch);
     lv_assert(!ch->is_waiting);
     ch->is_waiting = true;
     ch->waiting_for = method;
@@ -157,7 +161,7 @@ static bool can_execute(const struct channel *ch)
            session_executes(&ch->connection->session);
 }
 
-/* Until one must wait again; what is left stays in front of anything that may come. */
+/* Executes until the channel must wait again; what is left stays before anything that may come. */
 void channel_execute_deferred(struct channel *ch)
 {
     struct connection *conn = ch->connection;
@@ -169,7 +173,7 @@ void channel_execute_deferred(struct channel *ch)
     ch->deferred = (struct lv_buffer){0};
     bool is_there = true;
     while (left.n > 0 && is_there && can_execute(ch)) {
-        uint8_t type = next_deferred(&left, &payload);
+        uint8_t type = deferred_take(&left, &payload);
         execute_frame(ch, type, payload);
         session_watch_output(&conn->session);
         is_there = connection_is_open(conn) && connection_find_channel(conn, number) == ch;
@@ -182,7 +186,7 @@ void channel_execute_deferred(struct channel *ch)
         return;
     }
     session_count_deferred(&conn->session, 0, left.n);
-    say_to_next(conn, number, left);
+    frames_pass_on(conn, number, left);
     lv_buffer_free(&frames);
 }
 
@@ -203,6 +207,7 @@ void channel_end(struct channel *ch)
 {
     struct connection *conn = ch->connection;
     uint16_t number = ch->number;
+    lv_assert(ch->state == CHANNEL_ENDING);
     if (ch->detaching > 0)
         return;
     CHANNEL_SEND(ch, channel_close_ok, .none = 0);
@@ -211,6 +216,6 @@ void channel_end(struct channel *ch)
     session_count_deferred(&conn->session, 0, frames.n);
     channel_enter(ch, CHANNEL_GONE);
     channel_leave(ch);
-    say_to_next(conn, number, lv_buffer_slice(&frames));
+    frames_pass_on(conn, number, lv_buffer_slice(&frames));
     lv_buffer_free(&frames);
 }

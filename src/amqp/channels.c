@@ -35,6 +35,7 @@ void connection_add_channel(struct connection *conn, struct channel *channel)
             lv_realloc(conn->channels, conn->channel_capacity * sizeof(struct channel *));
     }
     size_t at = channel_index(conn, channel->number);
+    lv_assert(at == conn->channel_count || conn->channels[at]->number != channel->number);
     memmove(conn->channels + at + 1, conn->channels + at,
             (conn->channel_count - at) * sizeof(struct channel *));
     conn->channels[at] = channel;

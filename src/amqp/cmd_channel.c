@@ -1,5 +1,4 @@
-/* The classes channel, access and confirm: a few lines each. channel.open is frames.c's, as there
- * is no channel yet. */
+/* The classes channel, access and confirm. channel.open is in frames.c: there is no channel yet. */
 #include "amqp/channel.h"
 #include "base/memory.h"
 
@@ -16,7 +15,7 @@ void cmd_channel_flow(struct channel *ch, struct slice args)
 void cmd_channel_close(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, channel_close, AMQP_CHANNEL_CLOSE, m);
-    channel_tell_settled(ch);
+    channel_flush_confirms(ch);
     channel_shut(ch, CHANNEL_ENDING);
     /* A client that has seen close-ok finds its consumers gone, and auto-delete queues with
      * them. */

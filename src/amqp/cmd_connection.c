@@ -1,4 +1,4 @@
-/* The class connection: from the protocol header to connection.open, and the end. */
+/* The class connection: from the protocol header to connection.open, and connection.close. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -61,6 +61,7 @@ static void send_start(struct connection *conn, uint8_t major, uint8_t minor)
 /* Besides 0-9-1's header RabbitMQ takes those of 0-9 and 0-8, and greets the latter as 8-0. */
 void connection_take_header(struct connection *conn, const uint8_t *header, size_t n)
 {
+    lv_assert(n >= 8 && conn->state == CONNECTION_AWAIT_HEADER);
     static const uint8_t as_0_9[8] = {'A', 'M', 'Q', 'P', 1, 1, 0, 9};
     static const uint8_t as_0_8[8] = {'A', 'M', 'Q', 'P', 1, 1, 8, 0};
     static const uint8_t as_0_8_too[8] = {'A', 'M', 'Q', 'P', 1, 1, 9, 1};
@@ -120,8 +121,8 @@ static void send_tune(struct connection *conn)
     connection_enter(conn, CONNECTION_AWAIT_TUNE_OK);
 }
 
-static void log_in(struct connection *conn, struct slice mechanism, struct slice user,
-                   struct slice password)
+static void login_run(struct connection *conn, struct slice mechanism, struct slice user,
+                      struct slice password)
 {
     struct lv_buffer reason = {0};
     if (session_log_in(&conn->session, mechanism, user, password, &reason))
@@ -144,13 +145,13 @@ static void start_ok(struct connection *conn, const struct amqp_connection_start
         connection_drop_late(conn);
         return;
     }
-    log_in(conn, m->mechanism, user, password);
+    login_run(conn, m->mechanism, user, password);
 }
 
 /* --- tune-ok ---------------------------------------------------------------------------------- */
 
-/* While the server has a limit, 0 (no limit) is above it. */
-static bool is_within(uint32_t value, uint32_t limit)
+/* Returns whether the client's value is within the server's limit; 0 means no limit for both. */
+static bool limit_allows(uint32_t value, uint32_t limit)
 {
     return limit == 0 || (value != 0 && value <= limit);
 }
@@ -158,9 +159,9 @@ static bool is_within(uint32_t value, uint32_t limit)
 static void tune_ok(struct connection *conn, const struct amqp_connection_tune_ok *m)
 {
     const struct session_settings *s = &connection_server(conn)->settings;
-    bool frame_is_fine = is_within(m->frame_max, s->frame_bytes_max) &&
+    bool frame_is_fine = limit_allows(m->frame_max, s->frame_bytes_max) &&
                          (m->frame_max == 0 || m->frame_max >= FRAME_BYTES_MIN);
-    if (!frame_is_fine || !is_within(m->channel_max, s->channel_max)) {
+    if (!frame_is_fine || !limit_allows(m->channel_max, s->channel_max)) {
         log_error("connection %s: tune-ok with frame_max %u and channel_max %u, where %u and %u "
                   "were offered, closing",
                   CONNECTION_TITLE(conn), m->frame_max, m->channel_max, s->frame_bytes_max,

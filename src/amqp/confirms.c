@@ -1,5 +1,5 @@
-/* Publisher confirms: which numbers are open, what their queues have said, and what to tell the
- * publisher of it once a turn, in as few frames as `multiple` allows. */
+/* Publisher confirms: which numbers are open, what their queues have answered, and what to send to
+ * the publisher, once a turn and in as few frames as `multiple` allows. */
 #include "amqp/confirms.h"
 
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 struct chunk {
     uint64_t open;
-    uint64_t refused; /* some queue said no; like the others it counts while the number is open */
-    uint64_t taken;   /* some queue has it */
+    uint64_t refused; /* a queue has refused it; this and the next two: of open numbers */
+    uint64_t taken;   /* a queue has it */
     uint64_t mandatory;
     uint32_t answers[SEQMAP_ENTRIES];
 };
@@ -80,6 +80,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     struct chunk *chunk = lv_seqmap_find(&c->chunks, number);
     uint64_t bit = bit_of(number);
     lv_assert(chunk && (chunk->open & bit));
+    lv_assert(answer != CONFIRM_LATER && chunk->answers[number % SEQMAP_ENTRIES] > 0);
     if (answer == CONFIRM_TOOK)
         chunk->taken |= bit;
     else if (answer == CONFIRM_REFUSED)
@@ -89,6 +90,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     bool is_gone = !((chunk->taken | chunk->refused) & bit);
     bool is_returned = is_gone && (chunk->mandatory & bit);
     bool is_nacked = (chunk->refused & bit) || (is_gone && !is_returned);
+    lv_assert(c->open > 0);
     chunk->open &= ~bit;
     c->open--;
     if (chunk->open == 0)
@@ -110,8 +112,8 @@ struct telling {
     confirm_send *send;
     void *arg;
     uint64_t lowest_open; /* below it all are told when this ends, so `multiple` may be used */
-    uint64_t from, to;    /* the run that grows; none when from is 0 */
-    bool is_nack;         /* ... */
+    uint64_t from, to;    /* the run that grows; from is 0: none */
+    bool is_nack;         /* the run is refused */
     size_t refused;       /* of c->refused: how many are told */
 };
 
@@ -211,7 +213,7 @@ static void add_late(struct telling *t)
     }
 }
 
-static int by_number(const void *a, const void *b)
+static int compare_numbers(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return (x > y) - (x < y);
@@ -220,7 +222,7 @@ static int by_number(const void *a, const void *b)
 static void list_sort(struct confirm_list *list)
 {
     if (list->is_unordered)
-        qsort(list->numbers, list->count, sizeof *list->numbers, by_number);
+        qsort(list->numbers, list->count, sizeof *list->numbers, compare_numbers);
 }
 
 static void list_clear(struct confirm_list *list)

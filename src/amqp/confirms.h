@@ -1,17 +1,16 @@
 /* Which of a channel's publishes are still to be confirmed.
  *
  * Publishes are numbered from 1. One that every queue has taken at once only moves a counter; one
- * that must wait for answers (from another loop, from the disk) stands in a window until the last
- * has come: it is *open*. Once a turn the client is told of everything that is not open any more,
- * in as few frames as possible.
+ * that waits for answers (from another loop, from the disk) is kept until the last has come: it is
+ * *open*. Once a turn the client is told of every number that is no longer open, in as few frames
+ * as possible.
  *
- *   (1) Every number up to `passed` is open, in a list of what is to be told, or has been told.
- *   (2) A number is told once: nacked when a queue refused it, or when it was not mandatory and
- *       every queue of its route was gone before it came; else acked.
- *   (3) A frame with `multiple` stands for a run of numbers that follow each other, all of which it
- *       tells for the first time, and below which everything has been told. So a client may read it
- *       as "all that are open up to this one" or as "all numbers up to this one": it is the
- *       same. */
+ *   (1) Every number up to `passed` is open, in a list of those to be told, or has been told.
+ *   (2) A number is told once. It is nacked if a queue refused it, or if it was not mandatory and
+ *       every queue of its route was deleted before it came; else it is acked.
+ *   (3) A frame with `multiple` tells a run of consecutive numbers for the first time, below which
+ *       every number has been told. So it is the same whether a client reads it as "all that are
+ *       open up to this one" or as "all numbers up to this one". */
 #ifndef LEVERET_AMQP_CONFIRMS_H
 #define LEVERET_AMQP_CONFIRMS_H
 
@@ -42,24 +41,25 @@ struct confirms {
 void confirms_init(struct confirms *c);
 void confirms_free(struct confirms *c);
 
-/* The number that the next publish will have. When its queues have been asked, call exactly one of
- * the three below, which uses the number up. */
+/* Returns the number of the next publish. When its queues have been asked, call exactly one of the
+ * three below, which uses the number up. */
 static inline uint64_t confirms_next(const struct confirms *c)
 {
     return c->last + 1;
 }
 
-/* It gets an ack. */
+/* The publish is to be acked. */
 static inline void confirms_take(struct confirms *c)
 {
     c->last++;
     COUNT(confirmed);
 }
 
-/* It gets a nack. */
+/* The publish is to be nacked. */
 void confirms_refuse(struct confirms *c);
 
-/* It waits for answers->later answers (at least 1), and the queues have said the rest already. */
+/* The publish waits for answers->later answers (at least 1); the other members are the answers that
+ * have come. */
 void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory);
 
 enum confirm_end {
@@ -69,14 +69,14 @@ enum confirm_end {
                          queue is gone */
 };
 
-/* One answer, not CONFIRM_LATER, for an open number. */
+/* Takes one answer, not CONFIRM_LATER, for an open number. */
 enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer);
 
-/* What to send now: one call for each frame, in ascending order of the numbers. */
+/* Calls `send` once for each frame that is to be sent now, in ascending order of the numbers. */
 typedef void confirm_send(void *arg, uint64_t number, bool multiple, bool nack);
 void confirms_flush(struct confirms *c, confirm_send *send, void *arg);
 
-/* Publishes neither acked nor nacked. */
+/* Returns how many publishes are neither acked nor nacked. */
 static inline uint64_t confirms_outstanding(const struct confirms *c)
 {
     return c->open + c->late.count + c->refused.count;

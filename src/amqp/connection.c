@@ -1,9 +1,9 @@
 /* A connection's life: its states, and how it ends.
  *
  * connection_enter() is the one writer of the state. The session, which has fewer states, follows
- * it. Whatever ends a connection ends its channels first (end_channels()), so that consumers are
- * let go and deliveries requeued; what is still under way at queues' homes then keeps the struct
- * as `zombies`. */
+ * it. Whatever ends a connection ends its channels first (channels_end()), so that consumers are
+ * cancelled and deliveries requeued; what is still under way at queues' homes then keeps the
+ * struct, counted as `zombies`. */
 #include "amqp/connection.h"
 
 #include <stdarg.h>
@@ -38,7 +38,7 @@ static const unsigned connection_moves[] = {
     [CONNECTION_GONE] = 0,
 };
 
-/* What the session is meanwhile. */
+/* Returns the state of the session that goes with this one. */
 static enum session_state session_state_of(enum connection_state state)
 {
     if (state < CONNECTION_RUNNING)
@@ -50,6 +50,7 @@ static enum session_state session_state_of(enum connection_state state)
 
 void connection_enter(struct connection *conn, enum connection_state next)
 {
+    connection_assert_home(conn);
     lv_assert(connection_moves[conn->state] & 1u << next);
     conn->state = next;
     session_enter(&conn->session, session_state_of(next));
@@ -91,7 +92,7 @@ static void connection_free(struct connection *conn)
     free(conn);
 }
 
-static void say_close_ok(struct connection *conn)
+static void close_ok_send(struct connection *conn)
 {
     connection_enter(conn, CONNECTION_SILENT);
     CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
@@ -100,17 +101,19 @@ static void say_close_ok(struct connection *conn)
 
 void connection_zombie_gone(struct connection *conn)
 {
+    connection_assert_home(conn);
+    lv_assert(conn->zombies > 0);
     conn->zombies--;
     if (conn->zombies > 0)
         return;
     if (conn->state == CONNECTION_GONE)
         connection_free(conn);
     else if (conn->state == CONNECTION_OWES_CLOSE_OK)
-        say_close_ok(conn);
+        close_ok_send(conn);
 }
 
 /* Ends all channels, and then deletes the connection's exclusive queues. */
-static void end_channels(struct connection *conn)
+static void channels_end(struct connection *conn)
 {
     while (conn->channel_count > 0) {
         struct channel *ch = conn->channels[conn->channel_count - 1];
@@ -130,48 +133,48 @@ static void on_end(void *owner, int error)
     connection_enter(conn, CONNECTION_GONE);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     loop_timer_stop(connection_loop(conn), &conn->beat_timer);
-    end_channels(conn);
+    channels_end(conn);
     session_ended(&conn->session);
     if (conn->zombies == 0)
         connection_free(conn);
 }
 
-/* Resumes this consumer if it was told to wait, unless it is among the first `skip` of those;
- * counts it in *n. */
-static void resume_if_full(struct consumer *c, size_t skip, size_t *n)
+/* Resumes this consumer if it is paused, unless it is among the first `skip` of those; counts it in
+ * *n. */
+static void consumer_resume_if_full(struct consumer *c, size_t skip, size_t *n)
 {
     if (c->is_full && (*n)++ >= skip)
         consumer_resume(c);
 }
 
-/* Resumes the connection's consumers that were told to wait, but for the first `skip` of them;
- * returns how many there were. With SIZE_MAX it only counts. */
-static size_t resume_full(struct connection *conn, size_t skip)
+/* Resumes the connection's paused consumers, except the first `skip` of them. Returns how many
+ * there were; with SIZE_MAX it only counts. */
+static size_t consumers_resume(struct connection *conn, size_t skip)
 {
     size_t n = 0;
     for (size_t i = 0; i < conn->channel_count; i++) {
         struct channel *ch = conn->channels[i];
         struct lv_list *it, *after;
         lv_list_each (it, after, &ch->consumers)
-            resume_if_full(lv_list_item(it, struct consumer, session_link), skip, &n);
+            consumer_resume_if_full(lv_list_item(it, struct consumer, session_link), skip, &n);
         if (ch->reply_to)
-            resume_if_full(ch->reply_to, skip, &n);
+            consumer_resume_if_full(ch->reply_to, skip, &n);
     }
     return n;
 }
 
-/* The socket takes output again: consumers that were told to wait go on. The first one's queue may
- * fill all the room there is, so a different consumer is first each time. */
+/* The socket takes output again: paused consumers are resumed. The first one's queue may fill all
+ * the room there is, so a different consumer is first each time. */
 static void on_drained(void *owner)
 {
     struct connection *conn;
     CAST_OBJ(conn, owner, CONNECTION_MAGIC);
     session_go(&conn->session, STOP_OUTPUT);
-    size_t count = resume_full(conn, SIZE_MAX);
+    size_t count = consumers_resume(conn, SIZE_MAX);
     if (count == 0)
         return;
-    resume_full(conn, conn->drained++ % count);
-    resume_full(conn, 0);
+    consumers_resume(conn, conn->drained++ % count);
+    consumers_resume(conn, 0);
 }
 
 /* --- ending it -------------------------------------------------------------------------------- */
@@ -200,26 +203,26 @@ static bool has_waiting_channel(const struct connection *conn)
     return false;
 }
 
-/* Flushes all channels' confirms, before the connection's last frame. */
-static void tell_settled(struct connection *conn)
+/* Flushes the confirms of all channels, before the connection's last frame. */
+static void confirms_flush_all(struct connection *conn)
 {
     for (size_t i = 0; i < conn->channel_count; i++)
-        channel_tell_settled(conn->channels[i]);
+        channel_flush_confirms(conn->channels[i]);
 }
 
 /* Exclusive queues are deleted before close-ok: a client that has seen it finds their names
  * free. */
-static void finish_now(struct connection *conn)
+static void connection_finish_now(struct connection *conn)
 {
-    tell_settled(conn);
+    confirms_flush_all(conn);
     connection_enter(conn, CONNECTION_SILENT);
-    end_channels(conn);
+    channels_end(conn);
     /* A client that has seen close-ok finds its consumers gone, and auto-delete queues with
      * them. */
     if (conn->zombies > 0)
         connection_enter(conn, CONNECTION_OWES_CLOSE_OK);
     else
-        say_close_ok(conn);
+        close_ok_send(conn);
 }
 
 void connection_finish(struct connection *conn)
@@ -231,7 +234,7 @@ void connection_finish(struct connection *conn)
 void connection_try_to_finish(struct connection *conn)
 {
     if (conn->state == CONNECTION_FINISHING && !has_waiting_channel(conn))
-        finish_now(conn);
+        connection_finish_now(conn);
 }
 
 /* A reply text is a short string: what does not fit ends in three dots, as RabbitMQ cuts it. */
@@ -252,28 +255,28 @@ size_t reply_text_make(char *text, uint16_t code, const char *format, va_list ar
     return size;
 }
 
-/* A client that is silent for three heartbeats is gone, whatever it has been told. */
+/* Returns how long to wait for close-ok: a client that is silent for three heartbeats is gone. */
 static uint64_t close_limit_ms(const struct connection *conn)
 {
     uint64_t silence_ms = conn->heartbeat_s * UINT64_C(3000);
     return silence_ms > 0 && silence_ms < CLOSE_LIMIT_MS ? silence_ms : CLOSE_LIMIT_MS;
 }
 
-static void close_for(struct connection *conn, uint16_t code, uint32_t method, const char *format,
-                      va_list args)
+static void connection_close_for(struct connection *conn, uint16_t code, uint32_t method,
+                                 const char *format, va_list args)
 {
     char text[SHORTSTR_BYTES_MAX];
     size_t n = reply_text_make(text, code, format, args);
     if (conn->state == CONNECTION_FINISHING) { /* the client has said close already */
-        finish_now(conn);
+        connection_finish_now(conn);
         return;
     }
-    tell_settled(conn);
+    confirms_flush_all(conn);
     CONNECTION_SEND(conn, 0, connection_close, .reply_code = code, .reply_text = slice_of(text, n),
                     .class_id = amqp_class_of(method), .method_id = amqp_method_of(method));
     connection_enter(conn, CONNECTION_CLOSING);
-    end_channels(conn);
-    session_go_for_good(&conn->session); /* its close-ok must be heard */
+    channels_end(conn);
+    session_go_for_good(&conn->session); /* its close-ok must be read */
     loop_timer_start(connection_loop(conn), &conn->timer, close_limit_ms(conn));
 }
 
@@ -286,7 +289,7 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
     va_start(args, format);
     va_copy(args_for_log, args);
     connection_log_exception(conn, NULL, code, method, format, args_for_log);
-    close_for(conn, code, method, format, args);
+    connection_close_for(conn, code, method, format, args);
     va_end(args_for_log);
     va_end(args);
 }
@@ -298,6 +301,6 @@ void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t met
         return;
     va_list args;
     va_start(args, format);
-    close_for(conn, code, method, format, args);
+    connection_close_for(conn, code, method, format, args);
     va_end(args);
 }

@@ -6,11 +6,11 @@
  *                                        dropped; then close-ok is sent
  *   RUNNING -> CLOSING -> SILENT         we have sent connection.close and wait for close-ok; all
  *                                        other frames are dropped
- *   SILENT -> OWES_CLOSE_OK -> SILENT    close-ok is said when the last zombie is gone
+ *   SILENT -> OWES_CLOSE_OK -> SILENT    close-ok is sent when the last zombie is gone
  *   any -> GONE                          the socket is gone
  *
- * SILENT: nothing more is said or heard; the socket closes at once, or when a timer ends (a
- * refused login). connection_moves[] in connection.c has every move.
+ * SILENT: nothing more is sent or read; the socket closes at once, or when a timer ends (a refused
+ * login). connection_moves[] in connection.c has every move.
  *
  * The struct outlives its socket until the last call that one of its channels has under way at a
  * queue's home has come back. */
@@ -41,7 +41,7 @@ enum connection_state {
     CONNECTION_GONE,
 };
 
-/* What a client said it can do, as far as we act on it. */
+/* The capabilities of the client that we act on. */
 struct client_capabilities {
     bool authentication_failure_close;
     bool connection_blocked;
@@ -63,8 +63,8 @@ struct connection {
     size_t channel_count;
     size_t channel_capacity;
     struct channel *last_channel; /* the one last looked up; NULL: none */
-    /* What the connection's memory still waits for: channels that are closed but have calls under
-     * way, and one more while its exclusive queues are being deleted. */
+    /* What must end before the connection is freed: closed channels that have calls under way, and
+     * one more while its exclusive queues are being deleted. */
     size_t zombies;
 
     struct loop_timer timer; /* handshake limit, then the client's silence, then limit of CLOSING */
@@ -74,7 +74,7 @@ struct connection {
     uint64_t skip_bytes;          /* of a refused frame, still to be dropped */
     struct channel *body_channel; /* whose body frame is being read piece by piece */
     uint64_t body_left;           /* payload bytes of that frame still to come */
-    size_t drained;               /* times the socket took output again: whose turn it is first */
+    size_t drained;               /* how often the socket has drained: which consumer is first */
     bool was_told_blocked;
 };
 
@@ -103,12 +103,12 @@ void connection_fail(struct connection *conn, uint16_t code, uint32_t method, co
 void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t method,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* "NOT_FOUND - " and the text, cut to what a short string holds, in `text` (SHORTSTR_BYTES_MAX
- * bytes, no NUL); its length. */
+/* Writes "NOT_FOUND - " and the text, cut to what a short string holds, into `text`
+ * (SHORTSTR_BYTES_MAX bytes, no NUL). Returns the length. */
 size_t reply_text_make(char *text, uint16_t code, const char *format, va_list args);
 
-/* Closes the socket without a word: at once, or after a delay that slows down guessing of
- * passwords. */
+/* Closes the socket without connection.close: at once, or after a delay that slows down the
+ * guessing of passwords. */
 void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
 
@@ -118,14 +118,22 @@ void connection_finish(struct connection *conn);
 /* A channel has gone on: if the connection is FINISHING, it may be able to finish now. */
 void connection_try_to_finish(struct connection *conn);
 
-/* A zombie is gone. If it was the last one, says the close-ok that is owed, or frees a GONE
- * connection. */
+/* Counts a zombie that is gone. After the last one, sends the close-ok that is owed, or frees a
+ * GONE connection. */
 void connection_zombie_gone(struct connection *conn);
 
-/* Whether its channels' commands are executed. */
+/* Returns whether the commands of its channels are executed. */
 static inline bool connection_is_open(const struct connection *conn)
 {
     return conn->state == CONNECTION_RUNNING || conn->state == CONNECTION_FINISHING;
+}
+
+/* The caller runs on the connection's loop, or no loop runs: before the start, after the stop. */
+static inline void connection_assert_home(const struct connection *conn)
+{
+    const struct loop *here = loop_current();
+    lv_assert(conn->magic == CONNECTION_MAGIC);
+    lv_assert(!here || here == conn->session.loop);
 }
 
 static inline struct session_server *connection_server(const struct connection *conn)
@@ -141,9 +149,9 @@ static inline struct loop *connection_loop(const struct connection *conn)
 /* --- heartbeats.c ----------------------------------------------------------------------------- */
 
 void connection_init_timers(struct connection *conn);
-/* Starts the heartbeats agreed on. */
+/* Starts the negotiated heartbeats. */
 void connection_start_heartbeats(struct connection *conn);
-/* Sends one, whatever was agreed on. */
+/* Sends a heartbeat, whatever was negotiated. */
 void connection_send_heartbeat(struct connection *conn);
 
 /* --- listing.c: struct frontend's calls ------------------------------------------------------- */
@@ -154,24 +162,24 @@ void connection_visit_channels(struct session *s, const struct session_facts *fa
 
 /* --- connection_log.c ------------------------------------------------------------------------- */
 
-/* Whom a line is about, until the end of the block. */
+/* How a log line names the connection, until the end of the block. */
 #define CONNECTION_TITLE(conn) SESSION_TITLE(&(conn)->session)
 
 /* One line about an error that closes the channel, or the connection (ch is NULL). */
 void connection_log_exception(const struct connection *conn, const struct channel *ch,
                               uint16_t code, uint32_t method, const char *format, va_list args)
     __attribute__((format(printf, 5, 0)));
-/* connection_drop() of a client that has made a mistake, after a line about it. */
+/* Logs a client's mistake in one line, and then drops the connection: connection_drop(). */
 void connection_drop_for(struct connection *conn, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* One line about bytes that are no protocol header: what they may be, and the first of them. */
+/* One line about bytes that are not a protocol header: what they may be, and the first of them. */
 void connection_log_foreign(const struct connection *conn, const uint8_t *p, size_t n);
-/* One line about a socket that the client closed too early, or that broke: `error`, or 0. For
- * debug only if not a byte had come, as from a health check. */
+/* One line about a socket that the client closed too early, or that failed with `error` (0: none).
+ * At level debug if no byte has come, as with a health check. */
 void connection_log_vanished(const struct connection *conn, int error);
 /* One line about a handshake that takes too long. */
 void connection_log_late(const struct connection *conn, uint32_t limit_ms);
-/* At level debug: a line about each argument that nothing in the broker knows. */
+/* At level debug, one line about each argument that the broker does not know. */
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument));
 
@@ -179,8 +187,8 @@ void channel_remark_arguments(const struct channel *ch, uint32_t method, struct 
 
 size_t connection_on_bytes(void *owner, uint8_t *p, size_t n);
 
-/* Takes a frame, in state RUNNING, for a channel that may or may not exist. A method frame has at
- * least 4 bytes. */
+/* Takes a frame, in state RUNNING or FINISHING, for a channel that may or may not exist. The
+ * payload of a method frame has at least 4 bytes. */
 void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16_t number,
                                    struct slice payload);
 

@@ -1,5 +1,5 @@
-/* What the log says of connections that went wrong. The words of exceptions are
- * RabbitMQ's, so that what looks for them in its log finds them in ours. */
+/* Log lines about connections that failed. Those about exceptions have RabbitMQ's words, so that
+ * tools which search its log find them in ours. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,7 +48,7 @@ void connection_drop_for(struct connection *conn, const char *format, ...)
     connection_drop(conn);
 }
 
-/* --- what is no AMQP 0-9-1 -------------------------------------------------------------------- */
+/* --- other protocols -------------------------------------------------------------------------- */
 
 static const struct {
     const char *begin;
@@ -109,7 +109,7 @@ void connection_log_foreign(const struct connection *conn, const uint8_t *p, siz
         bool is_plain = p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\' && p[i] != '"';
         at += (size_t)snprintf(bytes + at, sizeof bytes - at, is_plain ? "%c" : "\\x%02x", p[i]);
     }
-    log_error("connection %s: no AMQP 0-9-1 header, closing: it looks like %s; first bytes: "
+    log_error("connection %s: not an AMQP 0-9-1 header, closing: it looks like %s; first bytes: "
               "\"%s\"",
               CONNECTION_TITLE(conn), protocol_guess(p, n), bytes);
 }
@@ -153,7 +153,7 @@ void connection_log_late(const struct connection *conn, uint32_t limit_ms)
               (unsigned long long)net_received(conn->session.net));
 }
 
-/* --- arguments that nothing knows ------------------------------------------------------------- */
+/* --- unknown arguments ------------------------------------------------------------------------ */
 
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument))

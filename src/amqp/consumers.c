@@ -13,7 +13,7 @@
 enum { FEW_CONSUMERS = 16 };
 enum { LEAVING_UNITS = 2 };
 
-static void make_table(struct channel *ch)
+static void tags_create(struct channel *ch)
 {
     struct lv_list *it, *after;
     ch->tags = lv_table_create();
@@ -23,16 +23,17 @@ static void make_table(struct channel *ch)
 
 void channel_add_consumer(struct channel *ch, struct consumer *c)
 {
+    lv_assert(c->session == ch && lv_list_is_empty(&c->session_link));
     lv_list_push(&ch->consumers, &c->session_link);
     ch->consumer_count++;
     if (ch->tags)
         lv_table_insert(ch->tags, &c->by_tag);
     else if (ch->consumer_count > FEW_CONSUMERS)
-        make_table(ch);
+        tags_create(ch);
 }
 
 /* Removes it from its list, and from the table if there is one. */
-static void take_out(struct channel *ch, struct consumer *c)
+static void consumer_unlink(struct channel *ch, struct consumer *c)
 {
     lv_list_remove(&c->session_link);
     if (!ch->tags)
@@ -46,7 +47,7 @@ void channel_remove_consumer(struct channel *ch, struct consumer *c)
 {
     lv_assert(ch->consumer_count > 0);
     ch->consumer_count--;
-    take_out(ch, c);
+    consumer_unlink(ch, c);
 }
 
 static struct consumer *find_in_list(struct channel *ch, struct slice tag)
@@ -71,23 +72,23 @@ struct consumer *channel_find_consumer(struct channel *ch, struct slice tag)
 /* --- the channel closes ----------------------------------------------------------------------- */
 
 /* Cancels until the slice is used up. Returns whether all are cancelled. */
-static bool let_go(struct channel *ch)
+static bool leaving_cancel(struct channel *ch)
 {
     while (!lv_list_is_empty(&ch->leaving)) {
         if (!loop_spend(connection_loop(ch->connection), LEAVING_UNITS))
             return false;
         struct consumer *c = lv_list_item(ch->leaving.next, struct consumer, session_link);
-        take_out(ch, c);
+        consumer_unlink(ch, c);
         channel_cancel_consumer(ch, c, true);
     }
     return true;
 }
 
-static bool let_go_on(struct loop *loop, struct loop_job *job)
+static bool leaving_go_on(struct loop *loop, struct loop_job *job)
 {
     (void)loop;
     struct channel *ch = lv_container_of(job, struct channel, leaving_job);
-    if (!let_go(ch))
+    if (!leaving_cancel(ch))
         return true;
     channel_is_detached(ch); /* and may be gone */
     return false;
@@ -97,10 +98,10 @@ void channel_init_consumers(struct channel *ch)
 {
     lv_list_init(&ch->consumers);
     lv_list_init(&ch->leaving);
-    loop_job_init(&ch->leaving_job, let_go_on);
+    loop_job_init(&ch->leaving_job, leaving_go_on);
 }
 
-void channel_let_consumers_go(struct channel *ch)
+void channel_detach_consumers(struct channel *ch)
 {
     struct loop *loop = connection_loop(ch->connection);
     while (!lv_list_is_empty(&ch->consumers)) {
@@ -111,11 +112,12 @@ void channel_let_consumers_go(struct channel *ch)
             channel_cancel_consumer(ch, c, true);
             continue;
         }
+        lv_assert(ch->consumer_count > 0);
         ch->consumer_count--;
         lv_list_remove(&c->session_link);
         lv_list_push(&ch->leaving, &c->session_link);
     }
-    if (loop_job_is_under_way(&ch->leaving_job) || let_go(ch))
+    if (loop_job_is_under_way(&ch->leaving_job) || leaving_cancel(ch))
         return;
     ch->detaching++;
     loop_job_start(loop, &ch->leaving_job);

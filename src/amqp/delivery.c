@@ -22,8 +22,8 @@ static uint8_t *put_header_frame(uint8_t *p, uint16_t number, struct slice heade
 }
 
 /* A header is sent as it was published. A front end that publishes headers of another format must
- * come with their conversion, and both callers of this are where it belongs. Bytes without a
- * message are a publication that an AMQP 0-9-1 client has just sent. */
+ * add their conversion to both callers of this. Bytes without a message were just published by an
+ * AMQP 0-9-1 client. */
 static void check_format(const struct message *m)
 {
     lv_assert(!m || m->format == HEADER_AMQP_0_9_1);
@@ -144,12 +144,13 @@ static bool channel_deliver(struct consumer *c, const struct delivery *d)
     return has_room;
 }
 
-/* --- consumers that end ----------------------------------------------------------------------- */
+/* --- consumers end ---------------------------------------------------------------------------- */
 
 static void detach_done(struct queue_call *call)
 {
     struct consumer *c = call->consumer;
     struct channel *ch = call->owner;
+    channel_assert_home(ch);
     queue_unref(&call->queue);
     free(call);
     consumer_release(&c);
@@ -162,6 +163,7 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool return
         channel_remove_consumer(ch, c);
     c->is_closed = true;
     session_event_consumer_deleted(&ch->connection->session, ch->number, c, false);
+    lv_assert(c->session == ch);
     struct queue_call *call = lv_calloc(1, sizeof *call);
     call->queue = queue_ref(c->queue);
     call->from = c->loop;
@@ -174,12 +176,12 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool return
     queue_call_start(call);
 }
 
-/* Tells the client that the queue is gone, if it knows basic.cancel. */
-static void queue_is_gone(struct consumer *c)
+/* Ends a consumer whose queue was deleted, and tells the client if it knows basic.cancel. */
+static void consumer_queue_gone(struct consumer *c)
 {
     struct channel *ch = c->session;
     if (lv_list_is_empty(&c->session_link))
-        return; /* the client cancels it at the same time: the answer to that is its end */
+        return; /* the client cancels it at the same time: cancel-ok will follow */
     channel_remove_consumer(ch, c);
     c->is_closed = true;
     session_event_consumer_deleted(&ch->connection->session, ch->number, c, false);
@@ -188,13 +190,13 @@ static void queue_is_gone(struct consumer *c)
     consumer_release(&c);
 }
 
-static void timeout_changed(struct consumer *c)
+static void consumer_timeout_changed(struct consumer *c)
 {
     channel_look_for_timeouts(c->session);
 }
 
 const struct consumer_calls channel_consumer_calls = {
     .deliver = channel_deliver,
-    .cancelled = queue_is_gone,
-    .timeout_changed = timeout_changed,
+    .cancelled = consumer_queue_gone,
+    .timeout_changed = consumer_timeout_changed,
 };

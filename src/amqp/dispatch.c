@@ -1,4 +1,4 @@
-/* Which function takes which method. */
+/* Which function executes which method. */
 #include "amqp/channel.h"
 #include "message/events.h"
 
@@ -7,7 +7,7 @@ void channel_refuse_open(struct channel *ch)
     channel_fail(ch, AMQP_CHANNEL_OPEN, REPLY_CHANNEL_ERROR, "second 'channel.open' seen");
 }
 
-/* What a client may send, but on channel 0 or not at all. */
+/* Refuses a method that is valid on channel 0 alone, or not from a client. */
 static void refuse_method(struct channel *ch, uint32_t method, struct slice args)
 {
     if (!connection_check_method(ch->connection, method, args))
@@ -30,8 +30,8 @@ static void take_method(struct channel *ch, uint32_t method, struct slice args)
     }
 }
 
-/* What a command about queues or exchanges costs, in units (loop.h: work in slices); the others
- * charge for themselves, if it is worth it. */
+/* Returns what a command about queues or exchanges costs, in units (loop.h: work in slices); other
+ * commands charge for themselves if they cost much. */
 static unsigned cost_of(uint32_t method)
 {
     enum { DEFINITION_UNITS = 16 };
@@ -40,7 +40,8 @@ static unsigned cost_of(uint32_t method)
     return is_definition ? DEFINITION_UNITS : 0;
 }
 
-/* What these change is the user's doing: events say so. The class basic tells its own. */
+/* Events name the user as the one who made a change. Commands of the class basic do that
+ * themselves. */
 void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
 {
     if (amqp_class_of(method) == amqp_class_of(AMQP_BASIC_ACK)) {

@@ -1,4 +1,4 @@
-/* From bytes to frames: net hands over what has come, whole frames are taken where they lie.
+/* From bytes to frames: net hands over what has come, whole frames are taken in place.
  *
  * A body frame that has not come whole is taken piece by piece, so that no large body is ever
  * copied twice. Any other frame waits in net's buffer until it is whole; it is no larger than
@@ -8,7 +8,7 @@
 #include "amqp/channel.h"
 #include "wire/erlang_text.h"
 
-enum { CHANNEL_UNITS = 2 }; /* what one costs (loop.h: work in slices) */
+enum { CHANNEL_UNITS = 2 }; /* the cost of a new one (loop.h: work in slices) */
 
 /* RabbitMQ lets payloads be as large as frame_max, although the frame then is 8 bytes larger. */
 static bool is_too_large(const struct connection *conn, uint32_t payload_bytes)
@@ -52,7 +52,8 @@ void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16
                         "expected method frame, got non method frame instead");
         return;
     }
-    uint32_t method = wire_u32(payload.p); /* a method frame has as much: take_frame() */
+    lv_assert(payload.n >= 4); /* check_frame() */
+    uint32_t method = wire_u32(payload.p);
     if (!connection_check_method(conn, method, slice_of(payload.p + 4, payload.n - 4)))
         return;
     if (method != AMQP_CHANNEL_OPEN) {
@@ -88,11 +89,11 @@ static void take_closing_frame(struct connection *conn, uint8_t type, uint16_t n
         connection_take_method(conn, method, slice_of(payload.p + 4, payload.n - 4));
 }
 
-/* Smaller payloads make a frame of that type invalid. */
+/* A frame of this type with a smaller payload is invalid. */
 static const size_t payload_bytes_min[] = {
     [FRAME_METHOD] = 4, [FRAME_HEADER] = CONTENT_HEADER_FIXED_BYTES, [FRAME_BODY] = 0};
 
-static bool is_known(uint8_t type, struct slice payload)
+static bool frame_is_known(uint8_t type, struct slice payload)
 {
     if (type == FRAME_HEARTBEAT)
         return payload.n == 0;
@@ -103,7 +104,7 @@ static bool is_known(uint8_t type, struct slice payload)
 static bool check_frame(struct connection *conn, uint8_t type, uint16_t number,
                         struct slice payload)
 {
-    if (!is_known(type, payload)) {
+    if (!frame_is_known(type, payload)) {
         refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
         return false;
     }
@@ -114,7 +115,7 @@ static bool check_frame(struct connection *conn, uint8_t type, uint16_t number,
     return true;
 }
 
-/* On channel 0, or while there are no channels yet: only a method can be meant. */
+/* Takes a frame on channel 0, or before there are channels: only a method is valid. */
 static void take_connection_frame(struct connection *conn, uint8_t type, uint16_t number,
                                   struct slice payload)
 {
@@ -181,7 +182,7 @@ static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)
 
 /* --- the way in ------------------------------------------------------------------------------- */
 
-static size_t body_skip(struct connection *conn, size_t n)
+static size_t refused_skip(struct connection *conn, size_t n)
 {
     size_t skipped = n < conn->skip_bytes ? n : (size_t)conn->skip_bytes;
     conn->skip_bytes -= skipped;
@@ -198,11 +199,11 @@ static size_t take_too_large(struct connection *conn, uint8_t type, uint32_t siz
     return FRAME_HEADER_BYTES;
 }
 
-/* Takes one frame, or as much as can be taken of it. 0: more bytes are needed. */
+/* Takes a frame, or as much of it as can be taken. Returns the bytes taken; 0: more are needed. */
 static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
 {
     if (conn->skip_bytes > 0)
-        return body_skip(conn, n);
+        return refused_skip(conn, n);
     if (conn->body_left > 0)
         return take_piece(conn, p, n);
     if (n < FRAME_HEADER_BYTES)

@@ -1,10 +1,10 @@
-/* What sessions, whatever their protocol, are asked to do, done for AMQP 0-9-1. */
+/* struct frontend for AMQP 0-9-1: what session/ asks of every protocol. */
 #include "amqp/channel.h"
 #include "base/log.h"
 
-/* One that has not finished the handshake is just closed: that is no error of the client's, since
- * somebody has ordered it. */
-static void close_for(struct session *s, const struct broker_error *why)
+/* A connection that has not finished the handshake is closed without an answer. It is logged as a
+ * warning, since an operator closed it and the client made no error. */
+static void amqp_close(struct session *s, const struct broker_error *why)
 {
     struct connection *conn = connection_of(s);
     if (connection_is_open(conn)) {
@@ -15,8 +15,7 @@ static void close_for(struct session *s, const struct broker_error *why)
     }
 }
 
-/* Executes what the channels have kept. What that does to them, and to the set of them, it may
- * do. */
+/* Executes what the channels have kept. That may end any of them, and add others. */
 static void amqp_execute(struct session *s)
 {
     struct connection *conn = connection_of(s);
@@ -52,7 +51,7 @@ static void amqp_probe(struct session *s)
     connection_send_heartbeat(connection_of(s));
 }
 
-static bool holds_anything(const struct session *s)
+static bool amqp_holds_anything(const struct session *s)
 {
     const struct connection *conn = lv_container_of(s, const struct connection, session);
     for (size_t i = 0; i < conn->channel_count; i++) {
@@ -63,19 +62,19 @@ static bool holds_anything(const struct session *s)
     return false;
 }
 
-static void queues_ended(struct session *s)
+static void amqp_queues_ended(struct session *s)
 {
     connection_zombie_gone(connection_of(s));
 }
 
-static void timeouts_changed(struct session *s)
+static void amqp_timeouts_changed(struct session *s)
 {
     struct connection *conn = connection_of(s);
     for (size_t i = 0; i < conn->channel_count; i++)
         channel_look_for_timeouts(conn->channels[i]);
 }
 
-static void permissions_changed(struct session *s)
+static void amqp_permissions_changed(struct session *s)
 {
     struct connection *conn = connection_of(s);
     for (size_t i = 0; i < conn->channel_count; i++) {
@@ -89,15 +88,15 @@ const struct frontend amqp_frontend = {
     .purpose = "AMQP 0-9-1",
     .protocol = "{0,9,1}",
     .accepted = connection_accepted,
-    .close = close_for,
+    .close = amqp_close,
     .execute = amqp_execute,
     .blocked = amqp_blocked,
     .unblocked = amqp_unblocked,
     .probe = amqp_probe,
-    .holds_anything = holds_anything,
-    .queues_ended = queues_ended,
-    .timeouts_changed = timeouts_changed,
-    .permissions_changed = permissions_changed,
+    .holds_anything = amqp_holds_anything,
+    .queues_ended = amqp_queues_ended,
+    .timeouts_changed = amqp_timeouts_changed,
+    .permissions_changed = amqp_permissions_changed,
     .add_facts = connection_add_facts,
     .visit_channels = connection_visit_channels,
 };

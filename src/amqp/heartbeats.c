@@ -5,6 +5,7 @@
 
 void connection_start_heartbeats(struct connection *conn)
 {
+    lv_assert(conn->state == CONNECTION_RUNNING);
     if (conn->heartbeat_s == 0) {
         loop_timer_stop(connection_loop(conn), &conn->timer);
         return;
@@ -20,7 +21,7 @@ void connection_send_heartbeat(struct connection *conn)
     net_dirty(conn->session.net);
 }
 
-/* Every half interval. Not patient: after a stall the client has waited for it long enough. */
+/* Runs every half interval. The timer is not patient: after a stall a heartbeat is due at once. */
 static void heartbeat_tick(struct loop *loop, struct loop_timer *timer)
 {
     struct connection *conn = lv_container_of(timer, struct connection, beat_timer);

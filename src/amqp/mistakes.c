@@ -1,5 +1,4 @@
-/* A client's mistakes: answered by the end of the channel or of the connection, as RabbitMQ
- * does. */
+/* A client's mistakes are answered by closing the channel or the connection, as RabbitMQ does. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -7,7 +6,7 @@
 #include "wire/erlang_text.h"
 
 /* Errors with these codes close the connection; the others close the channel alone. */
-static bool is_hard(uint16_t code)
+static bool code_is_hard(uint16_t code)
 {
     return code == REPLY_CONNECTION_FORCED || code == REPLY_INVALID_PATH || code >= 500;
 }
@@ -17,7 +16,7 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
     char text[SHORTSTR_BYTES_MAX];
     va_list args;
     va_start(args, format);
-    if (is_hard(code)) {
+    if (code_is_hard(code)) {
         char whole[600];
         vsnprintf(whole, sizeof whole, format, args);
         va_end(args);
@@ -33,7 +32,7 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
     va_end(args_for_log);
     if (ch->state != CHANNEL_OPEN)
         return;
-    channel_tell_settled(ch);
+    channel_flush_confirms(ch);
     channel_shut(ch, CHANNEL_CLOSING);
     CHANNEL_SEND(ch, channel_close, .reply_code = code, .reply_text = slice_of(text, n),
                  .class_id = amqp_class_of(method), .method_id = amqp_method_of(method));

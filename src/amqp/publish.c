@@ -1,11 +1,11 @@
-/* From the client to the broker: basic.publish, and where it goes.
+/* From the client to the broker: basic.publish.
  *
- * A publish whose frames all lie in the read buffer is taken at once, without a copy: what is
- * known of the last one (its exchange, route and permissions) mostly holds for this one too, and
- * when a consumer waits for it, its bytes go from here straight into that consumer's output. One
- * that comes in pieces gathers in publish_incoming.c first; properties that ask for more than to be
- * passed on are in publish_properties.c, and what the publisher is told later in publish_answers.c.
- * What is called for every message stands here together. */
+ * A publish whose frames are all in the read buffer is taken at once, without a copy: the memo of
+ * the last one (its exchange, route and permissions) mostly holds for this one too, and if a
+ * consumer waits for it, its bytes are written from here straight into that consumer's output. One
+ * that comes in pieces is gathered in publish_incoming.c first; properties that ask something of
+ * the broker are in publish_properties.c, and what the publisher is sent later in
+ * publish_answers.c. Everything that is called for each message is here. */
 #include <stdio.h>
 
 #include "amqp/publish_private.h"
@@ -13,7 +13,7 @@
 #include "base/counters.h"
 #include "wire/properties.h"
 
-/* --- where it goes ---------------------------------------------------------------------------- */
+/* --- exchange and memo ------------------------------------------------------------------------ */
 
 static struct exchange *find_exchange(struct channel *ch, const struct publication *p,
                                       struct broker_error *error)
@@ -33,7 +33,7 @@ static struct exchange *find_or_refuse(struct channel *ch, const struct publicat
     return x;
 }
 
-/* The memo, when it holds for this publish. */
+/* Returns the memo if it holds for this publish, else NULL. */
 static const struct publish_memo *memo_find(struct channel *ch, const struct publication *p)
 {
     struct broker *broker = connection_server(ch->connection)->broker;
@@ -78,7 +78,7 @@ static void return_publication(struct channel *ch, const struct publication *p)
                    content->message);
 }
 
-/* It goes to no queue. */
+/* Returns or drops a publication that is routed to no queue. */
 static void drop_publication(struct channel *ch, const struct publication *p)
 {
     if (p->mandatory)
@@ -87,7 +87,7 @@ static void drop_publication(struct channel *ch, const struct publication *p)
         COUNT(unroutable);
 }
 
-/* Its queues have been asked, and this is what they have said. */
+/* Takes what its queues have answered at once. */
 static void take_answers(struct channel *ch, const struct publication *p,
                          const struct confirm_answers *answers)
 {
@@ -134,7 +134,8 @@ enum {
         PROPERTY_HEADERS | PROPERTY_USER_ID | PROPERTY_EXPIRATION | PROPERTY_REPLY_TO,
 };
 
-/* Everything about the properties that could refuse the message. */
+/* Reads the properties, and checks those for which a message may be refused. Returns false after
+ * refusing. */
 static bool check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space)
 {
     if (!properties_read(p->publish.content.header, &p->publish.properties)) {
@@ -147,8 +148,8 @@ static bool check_properties(struct channel *ch, struct publication *p, struct l
     return publish_check_properties(ch, p, space);
 }
 
-/* Says something to the queues, or keeps it for commit: then with its route, as RabbitMQ does. */
-static void send_on(struct channel *ch, struct publication *p, const struct route *route)
+/* Sends a publication to its queues, or keeps it for commit with its route, as RabbitMQ does. */
+static void send_or_keep(struct channel *ch, struct publication *p, const struct route *route)
 {
     if (ch->mode != CHANNEL_TX) {
         publish_to_all(ch, p, route);
@@ -168,17 +169,17 @@ __attribute__((noinline)) static void send_traced(struct channel *ch, struct pub
     struct slice exchange = p->publish.content.exchange;
     session_trace_publish(&ch->connection->session, ch->number, &p->publish.content, p->publish.bcc,
                           route);
-    send_on(ch, p, route);
+    send_or_keep(ch, p, route);
     session_hold_for_trace(&conn->session, exchange);
 }
 
 static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
 {
-    (trace_is_on(ch->connection->session.vhost) ? send_traced : send_on)(ch, p, route);
+    (trace_is_on(ch->connection->session.vhost) ? send_traced : send_or_keep)(ch, p, route);
 }
 
-/* What goes to a few queues by a short way is not worth counting: as much of it as is read at once
- * takes no long time. */
+/* Returns what the route cost. For a few queues only what the exchanges did counts: as many such
+ * messages as are read at once do not take long. */
 static unsigned cost_of(const struct route *route)
 {
     enum { QUEUES_FREE = 32 };
@@ -194,7 +195,7 @@ static void count_published(struct channel *ch)
     COUNT(published);
 }
 
-/* Finds out where it goes and sends it there. `memo`: NULL unless it holds for this publish. */
+/* Routes a publication and sends it. `memo` is NULL unless it holds for this publish. */
 static void route_publication(struct channel *ch, struct publication *p,
                               const struct publish_memo *memo)
 {
@@ -212,7 +213,7 @@ static void route_publication(struct channel *ch, struct publication *p,
     uint64_t topology = topology_generation(&connection_server(ch->connection)->broker->topology);
     struct exchange *exchange = exchange_find(ch->connection->session.vhost, name);
     uint64_t auth = auth_generation();
-    if (!exchange && !(exchange = find_or_refuse(ch, p))) /* it has gone since it was looked at */
+    if (!exchange && !(exchange = find_or_refuse(ch, p))) /* deleted since it was checked */
         return;
     publish->is_once = true;
     publish_route(connection_loop(ch->connection), exchange, publish, &route);
@@ -252,8 +253,8 @@ void publish_whole(struct channel *ch, struct publication *p)
     struct connection *conn = ch->connection;
     struct loop *loop = connection_loop(conn);
     struct lv_buffer space = {0};
-    /* What was allowed a moment ago is allowed; whatever else there is to check needs room for an
-     * error. */
+    /* While the memo holds, the publish is allowed. The other checks are in a function of their
+     * own, as they need room for an error. */
     const struct publish_memo *memo =
         is_small_enough(ch, p->publish.content.body.n) ? memo_find(ch, p) : NULL;
     if ((memo || check_closely(ch, p)) && check_properties(ch, p, &space))
@@ -269,7 +270,7 @@ void publish_whole(struct channel *ch, struct publication *p)
 
 /* --- all of it at once ------------------------------------------------------------------------ */
 
-/* A whole frame of this type on this channel at p: its payload, else nothing. */
+/* Finds a whole frame of this type on this channel at p. *ret is its payload. */
 static bool whole_frame(const struct channel *ch, uint8_t type, const uint8_t *p,
                         const uint8_t *end, struct slice *ret)
 {

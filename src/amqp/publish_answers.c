@@ -1,9 +1,9 @@
-/* What a publisher is told: confirms, and returns of what no queue has taken.
+/* What a publisher is sent: confirms, and returns of messages that no queue has taken.
  *
  *   queue ---> publisher_answer() ---> confirms.c ---> a task at the end of the turn ---> ack, nack
  *                                  '--> basic.return at once, before its ack
  *
- * Answers that queues give at once are dealt with in publish.c. */
+ * Answers that queues give at once are handled in publish.c. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -21,7 +21,7 @@ static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
         CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
 }
 
-static void confirm_now(struct loop *loop, struct loop_task *task)
+static void confirm_task_run(struct loop *loop, struct loop_task *task)
 {
     (void)loop;
     struct channel *ch = lv_container_of(task, struct channel, confirm_task);
@@ -30,7 +30,7 @@ static void confirm_now(struct loop *loop, struct loop_task *task)
 
 void channel_init_confirm_task(struct channel *ch)
 {
-    loop_task_init(&ch->confirm_task, confirm_now);
+    loop_task_init(&ch->confirm_task, confirm_task_run);
 }
 
 void channel_confirm_soon(struct channel *ch)
@@ -38,7 +38,7 @@ void channel_confirm_soon(struct channel *ch)
     loop_schedule(connection_loop(ch->connection), &ch->confirm_task);
 }
 
-void channel_tell_settled(struct channel *ch)
+void channel_flush_confirms(struct channel *ch)
 {
     if (ch->confirms)
         confirms_flush(ch->confirms, send_confirm, ch);
@@ -47,17 +47,18 @@ void channel_tell_settled(struct channel *ch)
 static void confirm_answered(struct channel *ch, uint64_t number, enum confirm_answer answer,
                              struct message *message)
 {
+    lv_assert(ch->confirms);
     enum confirm_end end = confirms_answer(ch->confirms, number, answer);
     if (end == CONFIRM_OPEN)
         return;
-    if (end == CONFIRM_RETURNED) /* then this answer, the last, has brought it */
+    if (end == CONFIRM_RETURNED) /* the last answer comes with the message */
         channel_return_message(ch, message);
     channel_confirm_soon(ch);
 }
 
-/* --- mandatory without confirms: the client hears of returns alone ---------------------------- */
+/* --- mandatory without confirms: the client gets returns alone -------------------------------- */
 
-/* For numbers in channel.watched. */
+/* Marks numbers of channel.watched. */
 static const uint64_t WATCHED = UINT64_C(1) << 63;
 
 uint64_t channel_watch_next(struct channel *ch)
@@ -71,10 +72,11 @@ uint64_t channel_watch_next(struct channel *ch)
 
 void channel_watch(struct channel *ch, const struct confirm_answers *answers)
 {
+    lv_assert(ch->watched);
     confirms_wait(ch->watched, answers, true);
 }
 
-static void tell_nobody(void *arg, uint64_t number, bool multiple, bool nack)
+static void confirm_discard(void *arg, uint64_t number, bool multiple, bool nack)
 {
     (void)arg;
     (void)number;
@@ -89,7 +91,7 @@ static void watched_answered(struct channel *ch, uint64_t number, enum confirm_a
         return; /* the channel has been shut: it only waits for a commit to end */
     if (confirms_answer(ch->watched, number, answer) == CONFIRM_RETURNED)
         channel_return_message(ch, message);
-    confirms_flush(ch->watched, tell_nobody, NULL);
+    confirms_flush(ch->watched, confirm_discard, NULL);
 }
 
 static void publisher_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
@@ -97,6 +99,7 @@ static void publisher_answer(struct confirm_sink *sink, uint64_t number, enum co
 {
     struct publisher *p = lv_container_of(sink, struct publisher, sink);
     struct channel *ch = p->channel;
+    lv_assert(p->waiting > 0);
     p->waiting--;
     if (!ch) {
         if (p->waiting == 0)

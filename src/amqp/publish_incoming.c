@@ -11,7 +11,7 @@
 
 /* Stops a connection that has sent part of a message while an alarm is on: the rest is read after
  * the alarm. */
-static void block_unfinished(struct channel *ch)
+static void incoming_block(struct channel *ch)
 {
     if (alarms_hold(session_alarms(&ch->connection->session)))
         session_block(&ch->connection->session);
@@ -24,6 +24,7 @@ void channel_begin_publish(struct channel *ch, struct slice args)
         channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_NOT_IMPLEMENTED, "immediate=true");
         return;
     }
+    lv_assert(!ch->incoming && ch->content == CONTENT_NONE);
     struct incoming *in = lv_malloc(sizeof *in + m.exchange.n + m.routing_key.n);
     *in = (struct incoming){.mandatory = m.mandatory};
     in->exchange = slice_of(in->names, m.exchange.n);
@@ -31,21 +32,22 @@ void channel_begin_publish(struct channel *ch, struct slice args)
     wire_put_bytes(wire_put_bytes(in->names, m.exchange), m.routing_key);
     ch->incoming = in;
     ch->content = CONTENT_AWAIT_HEADER;
-    block_unfinished(ch);
+    incoming_block(ch);
 }
 
-static struct incoming *take_incoming(struct channel *ch)
+static struct incoming *incoming_take(struct channel *ch)
 {
     struct incoming *in = ch->incoming;
+    lv_assert(in);
     channel_release_room(ch);
     ch->incoming = NULL;
     ch->content = CONTENT_NONE;
     return in;
 }
 
-static void publish_incoming(struct channel *ch)
+static void incoming_publish(struct channel *ch)
 {
-    struct incoming *in = take_incoming(ch);
+    struct incoming *in = incoming_take(ch);
     struct publication p = {
         .publish.content =
             {
@@ -61,20 +63,21 @@ static void publish_incoming(struct channel *ch)
     free(in);
 }
 
-static void refuse_incoming(struct channel *ch)
+static void incoming_refuse(struct channel *ch)
 {
-    struct incoming *in = take_incoming(ch);
+    struct incoming *in = incoming_take(ch);
+    lv_assert(in->refusal);
     channel_refuse(ch, AMQP_BASIC_PUBLISH, in->refusal);
     free(in->refusal);
     free(in);
 }
 
-static void finish_incoming(struct channel *ch)
+static void incoming_finish(struct channel *ch)
 {
     if (ch->incoming->message)
-        publish_incoming(ch);
+        incoming_publish(ch);
     else
-        refuse_incoming(ch);
+        incoming_refuse(ch);
 }
 
 /* Makes the message without its body, or the refusal. Returns false if there is no memory: then the
@@ -100,6 +103,7 @@ static bool begin_message(struct channel *ch, struct slice header, bool is_persi
 void channel_take_header(struct channel *ch, struct slice payload)
 {
     struct incoming *in = ch->incoming;
+    lv_assert(in && ch->content == CONTENT_AWAIT_HEADER);
     if (payload.n < CONTENT_HEADER_FIXED_BYTES + 2) {
         connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
         return;
@@ -129,9 +133,9 @@ void channel_take_header(struct channel *ch, struct slice payload)
         return;
     ch->content = CONTENT_AWAIT_BODY;
     if (in->body_bytes == 0)
-        finish_incoming(ch);
+        incoming_finish(ch);
     else
-        block_unfinished(ch);
+        incoming_block(ch);
 }
 
 bool channel_misses_body(const struct channel *ch, uint64_t bytes)
@@ -144,6 +148,7 @@ bool channel_misses_body(const struct channel *ch, uint64_t bytes)
 void channel_take_body(struct channel *ch, struct slice part)
 {
     struct incoming *in = ch->incoming;
+    lv_assert(in && ch->content == CONTENT_AWAIT_BODY);
     uint64_t room = in->body_bytes > in->body_got ? in->body_bytes - in->body_got : 0;
     size_t n = part.n < room ? part.n : (size_t)room;
     if (in->message && n > 0) {
@@ -155,7 +160,7 @@ void channel_take_body(struct channel *ch, struct slice part)
     /* More came than was announced: the message stays incomplete, and the next method frame is
      * refused. */
     if (in->body_got == in->body_bytes)
-        finish_incoming(ch);
+        incoming_finish(ch);
     else
-        block_unfinished(ch);
+        incoming_block(ch);
 }

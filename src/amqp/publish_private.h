@@ -15,11 +15,11 @@ struct publication {
 
 /* --- publish.c -------------------------------------------------------------------------------- */
 
-/* Routes it and sends it there, or keeps it for commit. Takes what it holds. The channel may be
- * gone afterwards. */
+/* Checks and routes a publication, and sends it or keeps it for commit. Takes what it holds. The
+ * channel may be gone afterwards. */
 void publish_whole(struct channel *ch, struct publication *p);
-/* Whether the publication, once its body of this size has come, may go to its exchange. If not,
- * the error says why. */
+/* Returns whether the publication, with a body of this size, may be published to its exchange. If
+ * not, the error says why. */
 bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
                         struct broker_error *error);
 /* Closes the connection for lack of memory. Returns false. */
@@ -27,8 +27,8 @@ bool publish_fail_without_memory(struct channel *ch);
 
 /* --- publish_properties.c --------------------------------------------------------------------- */
 
-/* Everything about the properties that could refuse the message, and those that are answered here:
- * then the header is written anew, into `space`, which the caller frees. False after refusing. */
+/* Checks the properties for which a message may be refused, and rewrites the header into `space`,
+ * which the caller frees, if a property asks for it. Returns false after refusing. */
 bool publish_check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space);
 
 /* --- tx.c ------------------------------------------------------------------------------------- */
@@ -37,7 +37,7 @@ bool publish_check_properties(struct channel *ch, struct publication *p, struct 
  * are copied out of the route, and referenced. */
 void tx_add_publish(struct channel *ch, struct publication *publication, const struct route *route);
 
-/* --- looked at for every message -------------------------------------------------------------- */
+/* --- checked for every message ---------------------------------------------------------------- */
 
 static inline bool publish_check_delivery_mode(struct channel *ch, const struct properties *props)
 {

@@ -1,4 +1,5 @@
-/* What a message's properties ask of the broker: checks, and rewriting the header.
+/* Properties of a message that ask something of the broker: they are checked, and the header is
+ * rewritten.
  *
  * Only messages with such properties come here: user-id, expiration, reply-to, or headers, which
  * may contain CC, BCC and a history of deaths. */

@@ -62,20 +62,23 @@ static const struct consumer_calls reply_calls = {
 
 /* --- consuming -------------------------------------------------------------------------------- */
 
-static struct slice make_name(const struct channel *ch, char name[SHORTSTR_BYTES_MAX])
+static struct slice reply_name_make(const struct channel *ch, char name[SHORTSTR_BYTES_MAX])
 {
     char secret[GENERATED_NAME_MAX];
     struct slice random = name_generate("", secret);
     int n = snprintf(name, SHORTSTR_BYTES_MAX, "%s%llx.%x.%.*s", REPLY_QUEUE_PREFIX,
                      (unsigned long long)ch->connection->session.id, ch->number, SLICE_ARG(random));
+    lv_assert(n > 0 && n < SHORTSTR_BYTES_MAX);
     return slice_of(name, (size_t)n);
 }
 
 static void reply_to_begin(struct channel *ch, struct slice tag)
 {
     struct loop *loop = connection_loop(ch->connection);
+    lv_assert(!ch->reply_to);
     char name[SHORTSTR_BYTES_MAX];
-    struct queue *q = reply_queue_create(loop, ch->connection->session.vhost, make_name(ch, name));
+    struct queue *q =
+        reply_queue_create(loop, ch->connection->session.vhost, reply_name_make(ch, name));
     ch->reply_to = consumer_create(q, loop, &reply_calls, ch, tag, SLICE_EMPTY);
     ch->reply_to->no_ack = true;
     queue_attach(q, ch->reply_to);
@@ -108,7 +111,7 @@ bool reply_to_cancel(struct channel *ch, struct slice consumer_tag)
     return true;
 }
 
-/* --- declaring: clients ask like this whether somebody still waits for an answer -------------- */
+/* --- declaring: clients check with it whether a requester still waits for an answer ----------- */
 
 void reply_to_declare(struct channel *ch, const struct amqp_queue_declare *m)
 {

@@ -1,5 +1,4 @@
-/* Consumers whose user may no longer read their queue. They are cancelled; what they hold stays
- * theirs. */
+/* Consumers whose user may no longer read their queue are cancelled; they keep what they hold. */
 #include "amqp/channel.h"
 #include "base/log.h"
 

@@ -1,10 +1,10 @@
-/* From the client back to the queues: deliveries are acknowledged, rejected, or come back.
+/* From the client back to the queues: deliveries are acknowledged, rejected or requeued.
  *
  * What a command settles is one order. A short one is carried out at once; the rest of a long one
  * by the channel's job, in slices, while the channel waits or is gone. Orders are carried out one
  * after the other.
  *
- *   (1) An order means the deliveries that were outstanding when it was given.
+ *   (1) An order settles the deliveries that were outstanding when it was given.
  *   (2) Deliveries are returned in the order of their tags. A queue to which one order returns
  *       several delivers nothing before the last of them is back, so it is in its old order again.
  *       */
@@ -52,10 +52,10 @@ struct settle_order {
     struct settle_range *ranges;
     size_t range_count, at;
     struct settle_range range; /* what `ranges` points at, when there is one */
-    struct consumer *consumer; /* its deliveries alone; NULL: everybody's */
-    bool is_commit;            /* those that are marked; else those that are not */
-    bool has_returns;          /* several, so that queues wait for all of them ... */
-    bool is_last;              /* ... and so does the channel, which ends */
+    struct consumer *consumer; /* settles its deliveries alone; NULL: those of all */
+    bool is_commit;            /* settles marked deliveries; else those that are not marked */
+    bool has_returns;          /* it requeues several: queues wait for the last of them */
+    bool is_last;              /* the channel ends, and waits for what is requeued, too */
     void (*done)(struct channel *ch);
 };
 
@@ -70,7 +70,7 @@ static void consumer_touch(struct channel *ch, const struct settle_order *order,
         consumer_begin_returns(c);
 }
 
-static void is_back(void *arg)
+static void returns_are_back(void *arg)
 {
     channel_is_detached(arg);
 }
@@ -78,7 +78,7 @@ static void is_back(void *arg)
 static void returns_end(struct channel *ch, const struct settle_order *order, struct consumer *c)
 {
     ch->detaching += order->is_last;
-    consumer_end_returns(c, order->is_last ? is_back : NULL, ch);
+    consumer_end_returns(c, order->is_last ? returns_are_back : NULL, ch);
 }
 
 static void touched_end(struct channel *ch, const struct settle_order *order)
@@ -156,6 +156,7 @@ static bool order_give(struct channel *ch, struct settle_order *order)
 static bool settle_on(struct loop *loop, struct loop_job *job)
 {
     struct channel *ch = lv_container_of(job, struct channel, settle_job);
+    lv_assert(!lv_list_is_empty(&ch->orders));
     struct settle_order *order = lv_list_item(ch->orders.next, struct settle_order, link);
     if (!order_go_on(ch, order))
         return true;
@@ -171,7 +172,7 @@ static bool settle_on(struct loop *loop, struct loop_job *job)
     return false;
 }
 
-/* --- the door --------------------------------------------------------------------------------- */
+/* --- orders are given ------------------------------------------------------------------------- */
 
 void channel_init_settling(struct channel *ch)
 {
@@ -201,6 +202,7 @@ bool channel_settle(struct channel *ch, uint64_t first, uint64_t last, enum sett
                     void (*done)(struct channel *ch))
 {
     struct settle_order order = order_of(ch, first, last, kind);
+    channel_assert_home(ch);
     order.ranges = &order.range;
     order.done = done;
     return order_give(ch, &order);

@@ -6,11 +6,11 @@
  * is cancelled already), the channel is closed instead.
  *
  * The client may still settle deliveries that were requeued like this. So from then on, settling a
- * tag up to the last one given is ignored if it is not outstanding.
+ * tag up to the last one given is ignored if that is not outstanding.
  *
  * Deliveries are listed in the order of their times, so one timer for each channel is enough: it
  * looks at them from the oldest on until no later one can be due earlier. Times are kept in tenths
- * of a second; nothing is cancelled early, and nothing more than two tenths late. Time in which we
+ * of a second; no consumer is cancelled early, and none more than two tenths late. Time in which we
  * did not read does not count, and what the client has sent is read before any of its consumers is
  * cancelled. */
 #include <inttypes.h>
@@ -18,7 +18,7 @@
 #include "amqp/channel.h"
 #include "base/log.h"
 
-/* When a channel is looked at again whose input has not all been read, or that is settling. */
+/* The pause before the next look at a channel that settles, or has input that is not read yet. */
 enum { RETRY_MS = 100 };
 
 /* Returns the consumer's timeout in milliseconds; 0: none. */
@@ -31,7 +31,7 @@ static uint64_t timeout_of(const struct consumer *c)
                                 memory_order_relaxed);
 }
 
-static void look_after(struct channel *ch, uint64_t ms)
+static void timer_start(struct channel *ch, uint64_t ms)
 {
     struct loop *loop = connection_loop(ch->connection);
     ch->timeout_due_ms = loop_patient_ms(loop) + ms;
@@ -47,7 +47,7 @@ void channel_watch_delivery(struct channel *ch, const struct consumer *c)
         ch->timeout_least_ms = timeout_ms;
     uint64_t due_ms = loop_patient_ms(connection_loop(ch->connection)) + timeout_ms;
     if (!loop_timer_is_running(&ch->timeout_timer) || due_ms < ch->timeout_due_ms)
-        look_after(ch, timeout_ms);
+        timer_start(ch, timeout_ms);
 }
 
 static bool can_be_told(const struct channel *ch, const struct consumer *c)
@@ -57,7 +57,7 @@ static bool can_be_told(const struct channel *ch, const struct consumer *c)
 }
 
 /* Cancels the consumer, or closes the channel, which may be closing afterwards. */
-static void time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms)
+static void consumer_time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms)
 {
     if (!can_be_told(ch, c)) {
         channel_fail(ch, 0, REPLY_PRECONDITION_FAILED,
@@ -96,7 +96,7 @@ static bool has_read_on(struct channel *ch)
 
 /* Cancels consumers that are late. Returns after how many milliseconds the next could be, or 0 if
  * none can. */
-static uint64_t look(struct channel *ch)
+static uint64_t late_cancel(struct channel *ch)
 {
     uint64_t now_ms = loop_patient_ms(connection_loop(ch->connection));
     uint64_t next_ms = 0;
@@ -109,7 +109,7 @@ static uint64_t look(struct channel *ch)
         if (timeout_ms > 0 && timeout_ms < ch->timeout_least_ms)
             ch->timeout_least_ms = timeout_ms;
         if (timeout_ms > 0 && age_ms >= timeout_ms) {
-            time_out(ch, c, timeout_ms);
+            consumer_time_out(ch, c, timeout_ms);
             if (ch->state != CHANNEL_OPEN)
                 return 0;
             if (channel_is_settling(ch))
@@ -126,24 +126,24 @@ static uint64_t look(struct channel *ch)
     return next_ms;
 }
 
-static void timeout_timer(struct loop *loop, struct loop_timer *timer)
+static void timeout_timer_fire(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     struct channel *ch = lv_container_of(timer, struct channel, timeout_timer);
-    uint64_t next_ms = has_read_on(ch) && !channel_is_settling(ch) ? look(ch) : RETRY_MS;
+    uint64_t next_ms = has_read_on(ch) && !channel_is_settling(ch) ? late_cancel(ch) : RETRY_MS;
     if (next_ms > 0)
-        look_after(ch, next_ms);
+        timer_start(ch, next_ms);
 }
 
 void channel_init_timeouts(struct channel *ch)
 {
-    loop_timer_init_patient(&ch->timeout_timer, timeout_timer);
+    loop_timer_init_patient(&ch->timeout_timer, timeout_timer_fire);
 }
 
 void channel_look_for_timeouts(struct channel *ch)
 {
     if (ch->state == CHANNEL_OPEN && ch->unacked.count > 0) {
         ch->timeout_least_ms = 0;
-        look_after(ch, 0);
+        timer_start(ch, 0);
     }
 }
