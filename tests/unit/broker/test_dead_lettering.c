@@ -1,12 +1,9 @@
 /* Messages that queues give up, for every reason. */
-#include "broker/vhost_life.h"
-#include "loop/sim/loop_sim.h"
-
+#include "broker/broker_world.h"
 #include "broker/dead_lettering.h"
 #include "broker/departures.h"
 #include "broker/forward.h"
 #include "queue/queue_private.h" /* settings that are changed as a policy would */
-#include "topology/topology_world.h"
 #include "wire/properties.h"
 
 static struct world w;
@@ -27,10 +24,7 @@ static struct queue *declare(const char *name, const char *exchange, const char 
     }
     struct queue_declaration d = {
         .name = slice_str(name), .flags.durable = true, .arguments = lv_buffer_slice(&arguments)};
-    struct queue *q = NULL;
-    bool created;
-    enum change_result result = queue_declare(loop, w.vhost, &d, NOBODY, &w.error, &q, &created);
-    assert_int_not_equal(result, CHANGE_REFUSED);
+    struct queue *q = world_declare_with(&w, loop, &d);
     lv_buffer_free(&arguments);
     return q;
 }
@@ -79,12 +73,7 @@ static void assert_first_death(struct queue *q, const char *from, const char *re
 static int set_up(void **state)
 {
     (void)state;
-    memset(&w, 0, sizeof w);
-    w.loops = loop_sim_create(1, 3);
-    w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
-                                  false, NOBODY, &w.vhost),
-                     CHANGE_DONE);
+    world_start_broker(&w, 1, 3);
     loop = loops_at(w.loops, 0);
     loop_sim_enter(loop);
     return 0;
@@ -93,9 +82,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    loop_sim_enter(NULL);
-    broker_free(&w.broker);
-    loop_sim_free(&w.loops);
+    world_stop_broker(&w);
     return 0;
 }
 

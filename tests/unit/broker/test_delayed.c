@@ -1,13 +1,10 @@
 /* Exchanges that delay: which headers delay, what comes out, when and in which order, in a
  * simulated world; and how the index of deadlines finds what is due first. */
-#include "broker/vhost_life.h"
-#include "loop/sim/loop_sim.h"
-
 #include "base/memory.h"
+#include "broker/broker_world.h"
 #include "broker/delayed.h"
 #include "paging/journal.h"
 #include "queue/queue_home.h"
-#include "topology/topology_world.h"
 #include "wire/properties.h"
 #include "wire/table.h"
 
@@ -43,18 +40,9 @@ static struct exchange *declare_delaying(const char *name, const char *type, con
 static int set_up(void **state)
 {
     (void)state;
-    memset(&w, 0, sizeof w);
-    w.loops = loop_sim_create(2, 7);
-    w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
-                                  false, NOBODY, &w.vhost),
-                     CHANGE_DONE);
-    struct queue_declaration d = {.name = slice_str("target")};
-    bool created;
-    struct loop *loop = loops_at(w.loops, 0);
-    loop_sim_enter(loop);
-    assert_int_equal(queue_declare(loop, w.vhost, &d, NOBODY, &w.error, &target, &created),
-                     CHANGE_DONE);
+    world_start_broker(&w, 2, 7);
+    target = world_declare(&w, loops_at(w.loops, 0), "target");
+    loop_sim_enter(loops_at(w.loops, 0));
     delaying = declare_delaying("x", "x-delayed-message", "x-delayed-type", "fanout");
     world_bind(&w, "x", "->", "target", "");
     loop_sim_enter(NULL);
@@ -64,8 +52,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    broker_free(&w.broker);
-    loop_sim_free(&w.loops);
+    world_stop_broker(&w);
     return 0;
 }
 

@@ -1,12 +1,9 @@
 /* Events become messages of the event exchange: when they do, what is in them, and in which
  * order. */
-#include "loop/sim/loop_sim.h"
-
+#include "broker/broker_world.h"
 #include "broker/event_exchange.h"
-#include "broker/vhost_life.h"
 #include "message/events.h"
 #include "queue/queue_private.h"
-#include "topology/topology_world.h"
 #include "wire/properties.h"
 
 static struct world w;
@@ -16,19 +13,10 @@ static struct queue *q;
 static int set_up(void **state)
 {
     (void)state;
-    const struct queue_declaration d = {.name = slice_str("q")};
-    bool created;
-    memset(&w, 0, sizeof w);
-    w.loops = loop_sim_create(2, 7);
-    w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
-                                  false, NOBODY, &w.vhost),
-                     CHANGE_DONE);
+    world_start_broker(&w, 2, 7);
     here = loops_at(w.loops, 0);
     there = loops_at(w.loops, 1);
-    loop_sim_enter(here);
-    assert_int_equal(queue_declare(here, w.vhost, &d, NOBODY, &w.error, &q, &created), CHANGE_DONE);
-    loop_sim_enter(NULL);
+    q = world_declare(&w, here, "q");
     loop_sim_settle(w.loops);
     return 0;
 }
@@ -36,9 +24,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    loop_sim_enter(NULL);
-    broker_free(&w.broker);
-    loop_sim_free(&w.loops);
+    world_stop_broker(&w);
     return 0;
 }
 

@@ -1,12 +1,8 @@
-/* Messages that go on from their queue: in order, bounded, to all who are to have them, whatever
- * happens to either end meanwhile. */
-#include "broker/vhost_life.h"
-#include "loop/sim/loop_sim.h"
-
+/* Forwarding: in order, bounded, to every target, whatever happens to either end meanwhile. */
+#include "broker/broker_world.h"
 #include "broker/forward.h"
 #include "paging/journal.h"
 #include "queue/queue_home.h"
-#include "topology/topology_world.h"
 
 enum { ENDS_MAX = 20000 };
 
@@ -63,17 +59,8 @@ static const struct forward_ops ops = {.make = make, .is_target = is_target, .do
 
 static struct queue *declare(struct loop *home, const char *name, bool durable)
 {
-    struct queue_declaration d = {.name = slice_str(name), .flags.durable = durable};
-    struct queue *q = NULL;
-    bool created;
-    loop_sim_enter(home);
-    while (loops_at(w.loops, atomic_load(&w.broker->topology.next_queue_home) % 2) != home)
-        atomic_fetch_add(&w.broker->topology.next_queue_home, 1);
-    assert_int_not_equal(queue_declare(home, w.vhost, &d, NOBODY, &w.error, &q, &created),
-                         CHANGE_REFUSED);
-    assert_ptr_equal(queue_home(q), home);
-    loop_sim_enter(NULL);
-    return q;
+    return world_declare_with(
+        &w, home, &(struct queue_declaration){.name = slice_str(name), .flags.durable = durable});
 }
 
 static void drop(struct queue *q)
@@ -117,12 +104,7 @@ static uint64_t ready(struct queue *q)
 static int set_up(void **state)
 {
     (void)state;
-    memset(&w, 0, sizeof w);
-    w.loops = loop_sim_create(2, 7);
-    w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
-                                  false, NOBODY, &w.vhost),
-                     CHANGE_DONE);
+    world_start_broker(&w, 2, 7);
     here = loops_at(w.loops, 0);
     there = loops_at(w.loops, 1);
     source = declare(here, "source", true);
@@ -135,8 +117,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    broker_free(&w.broker);
-    loop_sim_free(&w.loops);
+    world_stop_broker(&w);
     return 0;
 }
 
@@ -172,7 +153,7 @@ static void forwards_leave_in_order_and_end_when_they_have_arrived(void **state)
     }
 }
 
-static void what_nobody_can_take_is_dropped_or_kept_until_somebody_can(void **state)
+static void a_message_without_a_route_is_dropped_or_kept_until_it_has_one(void **state)
 {
     (void)state;
     start_to(1, "later", false);
@@ -187,7 +168,7 @@ static void what_nobody_can_take_is_dropped_or_kept_until_somebody_can(void **st
     assert_int_equal(ready(later), 1);
 }
 
-static void a_missing_exchange_is_nobody_and_its_coming_is_noticed_soon(void **state)
+static void a_missing_exchange_is_like_no_route_and_a_new_one_is_noticed_soon(void **state)
 {
     (void)state;
     struct queue *end = declare(there, "end", true);
@@ -208,7 +189,7 @@ static void a_missing_exchange_is_nobody_and_its_coming_is_noticed_soon(void **s
     assert_int_equal(made_count, tries + 1); /* nothing is kept: nothing is tried */
 }
 
-static void what_is_refused_is_dropped_or_tried_again_where_it_was_refused(void **state)
+static void a_refused_message_is_dropped_or_tried_again_with_the_queue_that_refused_it(void **state)
 {
     (void)state;
     struct queue *takes = declare(here, "takes", false), *refuses = declare(there, "refuses", true);
@@ -232,7 +213,7 @@ static void what_is_refused_is_dropped_or_tried_again_where_it_was_refused(void 
     message_unref(&m);
 }
 
-static void rules_say_what_goes_on_and_to_whom(void **state)
+static void the_callers_functions_make_the_message_and_choose_its_targets(void **state)
 {
     (void)state;
     struct queue *a = declare(here, "a", false), *b = declare(there, "b", false);
@@ -287,7 +268,7 @@ static void room_task(struct loop *loop, struct loop_task *task)
     told_of_room++;
 }
 
-static void who_waits_for_room_is_told_once(void **state)
+static void a_task_that_waits_for_room_is_scheduled_once(void **state)
 {
     (void)state;
     struct loop_task task;
@@ -315,7 +296,7 @@ static void who_waits_for_room_is_told_once(void **state)
     assert_int_equal(told_of_room, 2);
 }
 
-static void only_so_many_are_made_before_others_have_arrived(void **state)
+static void no_more_than_the_limit_are_made_before_others_have_arrived(void **state)
 {
     (void)state;
     enum { BIG = 6 * 1024 * 1024 };
@@ -337,7 +318,7 @@ static void only_so_many_are_made_before_others_have_arrived(void **state)
     assert_int_equal(ready(end), 10);
 }
 
-static void a_thousand_kept_ones_leave_room_for_others(void **state)
+static void a_thousand_kept_messages_leave_room_for_others(void **state)
 {
     (void)state;
     struct queue *end = declare(there, "end", false);
@@ -358,7 +339,7 @@ static void a_thousand_kept_ones_leave_room_for_others(void **state)
 
 /* --- a queue that goes ------------------------------------------------------------------------ */
 
-static void a_deleted_queue_sends_what_waits_and_gives_up_what_is_kept(void **state)
+static void a_deleted_queue_sends_what_waits_and_abandons_what_is_kept(void **state)
 {
     (void)state;
     struct queue *end = declare(there, "end", false);
@@ -390,7 +371,7 @@ static void a_deleted_target_counts_as_having_taken_it(void **state)
     assert_int_equal(end_count, 1);
 }
 
-static void what_is_kept_and_what_waits_ends_with_the_broker(void **state)
+static void messages_that_are_kept_or_wait_are_abandoned_when_the_broker_is_freed(void **state)
 {
     (void)state;
     start_to(1, "nowhere", true);
@@ -408,17 +389,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PROMISE(forwards_leave_in_order_and_end_when_they_have_arrived),
-        PROMISE(what_nobody_can_take_is_dropped_or_kept_until_somebody_can),
-        PROMISE(a_missing_exchange_is_nobody_and_its_coming_is_noticed_soon),
-        PROMISE(what_is_refused_is_dropped_or_tried_again_where_it_was_refused),
-        PROMISE(rules_say_what_goes_on_and_to_whom),
+        PROMISE(a_message_without_a_route_is_dropped_or_kept_until_it_has_one),
+        PROMISE(a_missing_exchange_is_like_no_route_and_a_new_one_is_noticed_soon),
+        PROMISE(a_refused_message_is_dropped_or_tried_again_with_the_queue_that_refused_it),
+        PROMISE(the_callers_functions_make_the_message_and_choose_its_targets),
         PROMISE(a_message_may_go_to_the_queue_it_is_in),
-        PROMISE(who_waits_for_room_is_told_once),
-        PROMISE(only_so_many_are_made_before_others_have_arrived),
-        PROMISE(a_thousand_kept_ones_leave_room_for_others),
-        PROMISE(a_deleted_queue_sends_what_waits_and_gives_up_what_is_kept),
+        PROMISE(a_task_that_waits_for_room_is_scheduled_once),
+        PROMISE(no_more_than_the_limit_are_made_before_others_have_arrived),
+        PROMISE(a_thousand_kept_messages_leave_room_for_others),
+        PROMISE(a_deleted_queue_sends_what_waits_and_abandons_what_is_kept),
         PROMISE(a_deleted_target_counts_as_having_taken_it),
-        PROMISE(what_is_kept_and_what_waits_ends_with_the_broker),
+        PROMISE(messages_that_are_kept_or_wait_are_abandoned_when_the_broker_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

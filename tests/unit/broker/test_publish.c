@@ -1,11 +1,8 @@
-/* The one way of a message into its queues (broker/publish.h): to which queues, in which form, what
- * is answered, and what a publisher remembers of its last route. */
-#include "loop/sim/loop_sim.h"
-
+/* How a message gets into its queues (broker/publish.h): which queues, in which form, what they
+ * answer, and the memo of a publisher's last route. */
+#include "broker/broker_world.h"
 #include "broker/publish.h"
-#include "broker/vhost_life.h"
 #include "queue/queue_private.h"
-#include "topology/topology_world.h"
 
 static struct world w;
 static struct loop *here, *there;
@@ -13,33 +10,15 @@ static struct queue *one, *other, *far;
 
 /* --- each test's world ------------------------------------------------------------------------ */
 
-static struct queue *declare(struct loop *home, const char *name, struct slice arguments)
-{
-    struct queue_declaration d = {.name = slice_str(name), .arguments = arguments};
-    struct queue *q = NULL;
-    bool created;
-    loop_sim_enter(home);
-    while (loops_at(w.loops, atomic_load(&w.broker->topology.next_queue_home) % 2) != home)
-        atomic_fetch_add(&w.broker->topology.next_queue_home, 1);
-    assert_int_equal(queue_declare(home, w.vhost, &d, NOBODY, &w.error, &q, &created), CHANGE_DONE);
-    loop_sim_enter(NULL);
-    return q;
-}
-
 static int set_up(void **state)
 {
     (void)state;
-    memset(&w, 0, sizeof w);
-    w.loops = loop_sim_create(2, 7);
-    w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
-                                  false, NOBODY, &w.vhost),
-                     CHANGE_DONE);
+    world_start_broker(&w, 2, 7);
     here = loops_at(w.loops, 0);
     there = loops_at(w.loops, 1);
-    one = declare(here, "one", SLICE_EMPTY);
-    other = declare(here, "other", SLICE_EMPTY);
-    far = declare(there, "far", SLICE_EMPTY);
+    one = world_declare(&w, here, "one");
+    other = world_declare(&w, here, "other");
+    far = world_declare(&w, there, "far");
     loop_sim_enter(here);
     return 0;
 }
@@ -47,9 +26,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    loop_sim_enter(NULL);
-    broker_free(&w.broker);
-    loop_sim_free(&w.loops);
+    world_stop_broker(&w);
     return 0;
 }
 

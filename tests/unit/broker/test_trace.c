@@ -2,13 +2,10 @@
  *
  * Whether a vhost is traced is asked by the front ends, before they show a message to the firehose.
  * pass() and hand_out() do as they do. */
-#include "loop/sim/loop_sim.h"
-
+#include "broker/broker_world.h"
 #include "broker/system_message.h"
 #include "broker/trace.h"
-#include "broker/vhost_life.h"
 #include "queue/queue_private.h"
-#include "topology/topology_world.h"
 #include "wire/properties.h"
 
 static struct world w;
@@ -21,30 +18,14 @@ static const struct trace_channel CHANNEL = {
     .number = 3,
 };
 
-static struct queue *declare(const char *name)
-{
-    const struct queue_declaration d = {.name = slice_str(name)};
-    struct queue *q = NULL;
-    bool created;
-    assert_int_equal(queue_declare(here, w.vhost, &d, NOBODY, &w.error, &q, &created), CHANGE_DONE);
-    return q;
-}
-
 static int set_up(void **state)
 {
     (void)state;
-    memset(&w, 0, sizeof w);
-    w.loops = loop_sim_create(2, 7);
-    w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
-                                  false, NOBODY, &w.vhost),
-                     CHANGE_DONE);
+    world_start_broker(&w, 2, 7);
     here = loops_at(w.loops, 0);
-    loop_sim_enter(here);
-    copies = declare("copies");
-    one = declare("one");
-    two = declare("two");
-    loop_sim_enter(NULL);
+    copies = world_declare(&w, here, "copies");
+    one = world_declare(&w, here, "one");
+    two = world_declare(&w, here, "two");
     loop_sim_settle(w.loops);
     trace_set(w.vhost, true);
     return 0;
@@ -53,9 +34,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    loop_sim_enter(NULL);
-    broker_free(&w.broker);
-    loop_sim_free(&w.loops);
+    world_stop_broker(&w);
     return 0;
 }
 

@@ -1,10 +1,6 @@
 /* A vhost's limits: what may be said of them, and what is refused because of them. */
-#include "loop/sim/loop_sim.h"
-
+#include "broker/broker_world.h"
 #include "broker/limits.h"
-#include "broker/vhost_life.h"
-#include "queue/queue.h"
-#include "topology/topology_world.h"
 
 static struct world w;
 static struct loop *here;
@@ -12,12 +8,7 @@ static struct loop *here;
 static int set_up(void **state)
 {
     (void)state;
-    memset(&w, 0, sizeof w);
-    w.loops = loop_sim_create(2, 7);
-    w.broker = broker_create(w.loops, NULL);
-    assert_int_equal(vhost_create(w.broker, &(struct definition_vhost){.name = slice_str("/")},
-                                  false, NOBODY, &w.vhost),
-                     CHANGE_DONE);
+    world_start_broker(&w, 2, 7);
     here = loops_at(w.loops, 0);
     return 0;
 }
@@ -25,9 +16,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    loop_sim_enter(NULL);
-    broker_free(&w.broker);
-    loop_sim_free(&w.loops);
+    world_stop_broker(&w);
     return 0;
 }
 
