@@ -1,4 +1,4 @@
-/* The class basic, but for publish: qos, consume, cancel, get, and what is done with deliveries. */
+/* The commands of the class basic that make consumers and deliveries: qos, consume, cancel, get. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -7,12 +7,12 @@
 #include "queue/consumer_arguments.h"
 #include "session/names.h"
 
-enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* what they cost (loop.h: work in slices) */
+enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* costs (loop.h: work in slices) */
 
 /* --- qos -------------------------------------------------------------------------------------- */
 
-/* One limit for the whole channel. Consumers that run already count in it, with what they hold. */
-static void set_shared_credit(struct channel *ch, uint32_t count)
+/* Sets one limit for the whole channel. Existing consumers count in it, with what they hold. */
+static void shared_credit_apply(struct channel *ch, uint32_t count)
 {
     ch->limit_count = count;
     if (!ch->limit && count == 0)
@@ -26,8 +26,8 @@ static void set_shared_credit(struct channel *ch, uint32_t count)
     shared_credit_set(ch->limit, count);
 }
 
-/* A limit for each later consumer; for running ones only if the operator has configured it. */
-static void set_prefetch(struct channel *ch, uint32_t count)
+/* Sets the limit of each later consumer; that of existing ones only if this is configured. */
+static void prefetch_apply(struct channel *ch, uint32_t count)
 {
     ch->prefetch_count = count;
     if (!atomic_load_explicit(&connection_server(ch->connection)->settings.qos_reaches_running,
@@ -50,8 +50,8 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
         return;
     }
     if (!m.global)
-        set_prefetch(ch, m.prefetch_count);
-    set_shared_credit(ch, m.global ? m.prefetch_count : 0); /* RabbitMQ lifts it, too */
+        prefetch_apply(ch, m.prefetch_count);
+    shared_credit_apply(ch, m.global ? m.prefetch_count : 0); /* RabbitMQ removes it, too */
     CHANNEL_SEND(ch, basic_qos_ok, .none = 0);
 }
 
@@ -60,6 +60,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
 static void consume_done(struct channel *ch, struct queue_call *call)
 {
     struct consumer *c = call->consumer;
+    lv_assert(c);
     if (call->refused) {
         consumer_release(&c);
     } else if (!ch) {
@@ -73,7 +74,7 @@ static void consume_done(struct channel *ch, struct queue_call *call)
     }
 }
 
-static void start_consumer(struct channel *ch, const struct amqp_basic_consume *m, struct queue *q,
+static void consumer_start(struct channel *ch, const struct amqp_basic_consume *m, struct queue *q,
                            struct slice tag, const struct consumer_arguments *arguments)
 {
     struct consumer *c = consumer_create(q, connection_loop(ch->connection),
@@ -81,13 +82,13 @@ static void start_consumer(struct channel *ch, const struct amqp_basic_consume *
     c->no_ack = m->no_ack;
     c->connection_id = ch->connection->session.id;
     c->channel = ch->number;
-    c->exclusive = m->exclusive && queue_type(q) != QUEUE_QUORUM; /* which knows no such thing */
+    c->exclusive = m->exclusive && queue_type(q) != QUEUE_QUORUM; /* which has none */
     if (!m->no_ack)
         credit_begin_prefetch(&c->credit, ch->prefetch_count);
     c->priority = arguments->priority;
     c->is_browser = arguments->browsing.is_wanted;
     c->browsing = arguments->browsing;
-    if (ch->limit) /* before home knows it, and may deliver */
+    if (ch->limit) /* before its home attaches it, and may deliver */
         consumer_share_credit(c, ch->limit);
     struct queue_call *call =
         channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consume_done);
@@ -126,7 +127,7 @@ void cmd_basic_consume(struct channel *ch, struct slice args)
     channel_remark_arguments(ch, AMQP_BASIC_CONSUME, name, m.arguments, consumer_argument_is_known);
     char generated[GENERATED_NAME_MAX];
     struct slice tag = m.consumer_tag.n ? m.consumer_tag : name_generate("amq.ctag-", generated);
-    start_consumer(ch, &m, q, tag, &arguments);
+    consumer_start(ch, &m, q, tag, &arguments);
 }
 
 /* After basic.cancel the consumer keeps what it holds, and cancel-ok follows the last delivery. */
@@ -161,9 +162,9 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
 
 /* --- get -------------------------------------------------------------------------------------- */
 
-/* Messages from basic.get are held by a getter: a consumer that is never delivered to, one for
- * each queue. */
-static struct consumer *getter_for(struct channel *ch, struct queue *q)
+/* Returns the getter of a queue: a consumer that holds what basic.get takes, and gets no
+ * deliveries. */
+static struct consumer *getter_of(struct channel *ch, struct queue *q)
 {
     struct lv_list *it, *after;
     lv_list_each (it, after, &ch->getters) {
@@ -178,9 +179,10 @@ static struct consumer *getter_for(struct channel *ch, struct queue *q)
     return c;
 }
 
-static void send_got(struct channel *ch, struct queue_call *call)
+static void got_send(struct channel *ch, struct queue_call *call)
 {
     struct delivery got = call->got;
+    lv_assert(call->consumer->is_getter);
     struct lv_buffer header = {0};
     if (got.tells_count)
         got.header = delivery_header_with_count(&header, got.header, got.delivery_count);
@@ -202,7 +204,7 @@ static void get_done(struct channel *ch, struct queue_call *call)
 {
     if (call->got.message) {
         if (ch)
-            send_got(ch, call);
+            got_send(ch, call);
         else if (!call->no_ack)
             consumer_settle(call->consumer, call->got.position, 1, SETTLE_REQUEUE);
         message_unref(&call->got.message);
@@ -224,100 +226,8 @@ void cmd_basic_get(struct channel *ch, struct slice args)
     if (!q)
         return;
     struct queue_call *call = channel_call(ch, q, AMQP_BASIC_GET, queue_call_get, get_done);
-    call->consumer = getter_for(ch, q);
+    call->consumer = getter_of(ch, q);
     consumer_hold(call->consumer);
     call->no_ack = m.no_ack;
     channel_call_start(call);
-}
-
-/* --- ack, nack, reject, recover --------------------------------------------------------------- */
-
-/* Returns the range of tags that is meant: one, or with `multiple` all up to it (0: all). The tag
- * itself must be outstanding either way. False after refusing. *ret_last < *ret_first: there are
- * none, which is no mistake. */
-static bool tags_meant(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
-                       uint64_t *ret_first, uint64_t *ret_last)
-{
-    uint64_t first = multiple ? unacked_next(&ch->unacked, 0) : tag;
-    if (multiple && tag == 0) {
-        *ret_first = first ? first : 1;
-        *ret_last = first ? UINT64_MAX : 0;
-        return true;
-    }
-    if (!unacked_has(&ch->unacked, tag) && (tag == 0 || tag > ch->forgiven_tag)) {
-        channel_fail(ch, method, REPLY_PRECONDITION_FAILED, "unknown delivery tag %llu",
-                     (unsigned long long)tag);
-        return false;
-    }
-    *ret_first = first ? first : 1;
-    *ret_last = first ? tag : 0;
-    return true;
-}
-
-static void deliveries_settle(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
-                              enum settle_kind kind)
-{
-    uint64_t first, last;
-    if (!tags_meant(ch, method, tag, multiple, &first, &last))
-        return;
-    if (ch->mode == CHANNEL_TX)
-        tx_add_settle(ch, first, last, kind);
-    else if (!channel_settle(ch, first, last, kind, channel_go_on))
-        channel_wait(ch, method);
-}
-
-void cmd_basic_ack(struct channel *ch, struct slice args)
-{
-    CHANNEL_READ(ch, args, basic_ack, AMQP_BASIC_ACK, m);
-    deliveries_settle(ch, AMQP_BASIC_ACK, m.delivery_tag, m.multiple, SETTLE_ACK);
-}
-
-void cmd_basic_reject(struct channel *ch, struct slice args)
-{
-    CHANNEL_READ(ch, args, basic_reject, AMQP_BASIC_REJECT, m);
-    deliveries_settle(ch, AMQP_BASIC_REJECT, m.delivery_tag, false,
-                      m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
-}
-
-void cmd_basic_nack(struct channel *ch, struct slice args)
-{
-    CHANNEL_READ(ch, args, basic_nack, AMQP_BASIC_NACK, m);
-    deliveries_settle(ch, AMQP_BASIC_NACK, m.delivery_tag, m.multiple,
-                      m.requeue ? SETTLE_REQUEUE : SETTLE_REJECT);
-}
-
-static void say_recovered(struct channel *ch)
-{
-    if (ch->state == CHANNEL_OPEN)
-        CHANNEL_SEND(ch, basic_recover_ok, .none = 0);
-}
-
-static void recover_done(struct channel *ch)
-{
-    say_recovered(ch);
-    channel_go_on(ch);
-}
-
-/* `is_answered`: the client wants to know when everything is back. */
-static void deliveries_recover(struct channel *ch, uint32_t method, bool requeue, bool is_answered)
-{
-    if (!requeue)
-        channel_fail(ch, method, REPLY_NOT_IMPLEMENTED, "requeue=false");
-    else if (!channel_settle(ch, 1, UINT64_MAX, SETTLE_REQUEUE,
-                             is_answered ? recover_done : channel_go_on))
-        channel_wait(ch, method);
-    else if (is_answered)
-        say_recovered(ch);
-}
-
-void cmd_basic_recover(struct channel *ch, struct slice args)
-{
-    CHANNEL_READ(ch, args, basic_recover, AMQP_BASIC_RECOVER, m);
-    deliveries_recover(ch, AMQP_BASIC_RECOVER, m.requeue, true);
-}
-
-void cmd_basic_recover_async(struct channel *ch, struct slice args)
-{
-    CHANNEL_READ(ch, args, basic_recover_async, AMQP_BASIC_RECOVER_ASYNC, m);
-    deliveries_recover(ch, AMQP_BASIC_RECOVER_ASYNC, m.requeue, false);
 }
