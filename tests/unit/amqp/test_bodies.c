@@ -121,7 +121,7 @@ static void what_will_be_refused_takes_no_room_and_is_refused_at_its_end(void **
     world_stop(&w);
 }
 
-static void beyond_a_loops_limit_the_first_gets_on_and_the_others_after_it(void **state)
+static void above_a_loops_limit_the_first_holder_goes_on_and_the_others_after_it(void **state)
 {
     (void)state;
     struct world w;
@@ -170,7 +170,7 @@ static void small_messages_in_pieces_are_read_whatever_others_hold(void **state)
     world_stop(&w);
 }
 
-static void a_first_that_does_not_come_on_is_closed_when_others_wait(void **state)
+static void a_first_holder_that_stalls_is_closed_when_others_wait(void **state)
 {
     (void)state;
     struct world w;
@@ -192,7 +192,7 @@ static void a_first_that_does_not_come_on_is_closed_when_others_wait(void **stat
     world_stop(&w);
 }
 
-static void one_connection_beyond_the_limit_is_closed_unless_by_a_single_message(void **state)
+static void one_connection_above_the_limit_is_closed_unless_a_single_message_is_why(void **state)
 {
     (void)state;
     struct world w;
@@ -222,10 +222,10 @@ int main(void)
         cmocka_unit_test(an_announced_body_takes_no_room_until_it_comes),
         cmocka_unit_test(a_message_in_pieces_arrives_as_it_was_sent),
         cmocka_unit_test(what_will_be_refused_takes_no_room_and_is_refused_at_its_end),
-        cmocka_unit_test(beyond_a_loops_limit_the_first_gets_on_and_the_others_after_it),
+        cmocka_unit_test(above_a_loops_limit_the_first_holder_goes_on_and_the_others_after_it),
         cmocka_unit_test(small_messages_in_pieces_are_read_whatever_others_hold),
-        cmocka_unit_test(a_first_that_does_not_come_on_is_closed_when_others_wait),
-        cmocka_unit_test(one_connection_beyond_the_limit_is_closed_unless_by_a_single_message),
+        cmocka_unit_test(a_first_holder_that_stalls_is_closed_when_others_wait),
+        cmocka_unit_test(one_connection_above_the_limit_is_closed_unless_a_single_message_is_why),
     };
     return cmocka_run_group_tests_name("bodies", tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static void settled(struct confirms *c, uint64_t number, enum confirm_answer ans
     assert_int_equal(confirms_answer(c, number, answer), CONFIRM_SETTLED);
 }
 
-static void what_is_taken_in_order_is_told_in_one_frame(void **state)
+static void publishes_taken_in_order_are_acked_in_one_frame(void **state)
 {
     (void)state;
     struct confirms c;
@@ -71,7 +71,7 @@ static void what_is_taken_in_order_is_told_in_one_frame(void **state)
     confirms_free(&c);
 }
 
-static void a_multiple_ends_before_what_is_refused_or_told(void **state)
+static void a_multiple_ends_before_a_number_that_is_refused_or_was_told(void **state)
 {
     (void)state;
     struct confirms c;
@@ -98,7 +98,7 @@ static void a_multiple_ends_before_what_is_refused_or_told(void **state)
     confirms_free(&c);
 }
 
-static void one_that_refuses_speaks_for_all_and_one_that_is_gone_for_itself(void **state)
+static void one_queue_that_refuses_means_a_nack_and_one_that_is_gone_does_not(void **state)
 {
     (void)state;
     struct confirms c;
@@ -115,7 +115,7 @@ static void one_that_refuses_speaks_for_all_and_one_that_is_gone_for_itself(void
     confirms_free(&c);
 }
 
-static void of_what_no_queue_has_a_mandatory_message_is_returned_and_another_refused(void **state)
+static void a_message_that_no_queue_has_is_returned_if_mandatory_else_nacked(void **state)
 {
     (void)state;
     struct confirms c;
@@ -228,7 +228,7 @@ static void converse(uint64_t seed)
     confirms_free(&c);
 }
 
-static void every_publish_is_told_once_and_truly_in_any_order_of_answers(void **state)
+static void every_publish_is_confirmed_once_and_correctly_in_any_order_of_answers(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 60; seed++)
@@ -238,11 +238,11 @@ static void every_publish_is_told_once_and_truly_in_any_order_of_answers(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_taken_in_order_is_told_in_one_frame),
-        cmocka_unit_test(a_multiple_ends_before_what_is_refused_or_told),
-        cmocka_unit_test(one_that_refuses_speaks_for_all_and_one_that_is_gone_for_itself),
-        cmocka_unit_test(of_what_no_queue_has_a_mandatory_message_is_returned_and_another_refused),
-        cmocka_unit_test(every_publish_is_told_once_and_truly_in_any_order_of_answers),
+        cmocka_unit_test(publishes_taken_in_order_are_acked_in_one_frame),
+        cmocka_unit_test(a_multiple_ends_before_a_number_that_is_refused_or_was_told),
+        cmocka_unit_test(one_queue_that_refuses_means_a_nack_and_one_that_is_gone_does_not),
+        cmocka_unit_test(a_message_that_no_queue_has_is_returned_if_mandatory_else_nacked),
+        cmocka_unit_test(every_publish_is_confirmed_once_and_correctly_in_any_order_of_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static struct peer *begin(struct world *w)
     return peer;
 }
 
-static void a_messages_way_is_counted(void **state)
+static void each_step_of_a_message_is_counted(void **state)
 {
     (void)state;
     struct world w;
@@ -56,7 +56,7 @@ static void a_messages_way_is_counted(void **state)
     world_stop(&w);
 }
 
-static void a_get_is_counted_as_one_also_if_it_finds_nothing(void **state)
+static void a_get_is_counted_even_if_it_finds_nothing(void **state)
 {
     (void)state;
     struct world w;
@@ -105,7 +105,7 @@ static void a_confirm_is_counted_for_each_message(void **state)
     world_stop(&w);
 }
 
-static void totals_do_not_fall_when_queues_and_connections_go(void **state)
+static void totals_do_not_fall_when_queues_and_connections_end(void **state)
 {
     (void)state;
     struct world w;
@@ -134,7 +134,7 @@ static void totals_do_not_fall_when_queues_and_connections_go(void **state)
 }
 
 /* The second message goes by the memo of the first one's route. */
-static void an_exchange_counts_what_comes_and_where_it_goes(void **state)
+static void an_exchange_counts_its_messages_and_their_queues(void **state)
 {
     (void)state;
     struct world w;
@@ -160,12 +160,12 @@ static void an_exchange_counts_what_comes_and_where_it_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_messages_way_is_counted),
-        cmocka_unit_test(a_get_is_counted_as_one_also_if_it_finds_nothing),
+        cmocka_unit_test(each_step_of_a_message_is_counted),
+        cmocka_unit_test(a_get_is_counted_even_if_it_finds_nothing),
         cmocka_unit_test(a_message_without_a_queue_is_returned_or_dropped_and_counted_so),
         cmocka_unit_test(a_confirm_is_counted_for_each_message),
-        cmocka_unit_test(totals_do_not_fall_when_queues_and_connections_go),
-        cmocka_unit_test(an_exchange_counts_what_comes_and_where_it_goes),
+        cmocka_unit_test(totals_do_not_fall_when_queues_and_connections_end),
+        cmocka_unit_test(an_exchange_counts_its_messages_and_their_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,7 @@ static void put_connection_close(struct lv_buffer *bytes)
     PUT_METHOD(bytes, 0, connection_close, .reply_code = 200);
 }
 
-static void what_is_settled_is_told_before_the_channel_ends(void **state)
+static void confirms_are_sent_before_the_channel_ends(void **state)
 {
     (void)state;
     hears_before_the_end(put_publish_to_no_exchange,
@@ -77,7 +77,7 @@ static void what_is_settled_is_told_before_the_channel_ends(void **state)
     hears_before_the_end(put_channel_close, "1 channel.close_ok\n");
 }
 
-static void what_is_settled_is_told_before_the_connection_ends(void **state)
+static void confirms_are_sent_before_the_connection_ends(void **state)
 {
     (void)state;
     hears_before_the_end(put_method_of_no_channel, "0 connection.close 504\n");
@@ -190,7 +190,7 @@ static void a_confirmed_message_is_returned_or_was_in_the_queue_when_it_ended(vo
 
 /* Without `mandatory` a nack is all there is to say; what came when the queue had no name any more
  * went nowhere, and is confirmed as always. */
-static void a_message_that_a_queue_did_not_live_to_take_is_refused(void **state)
+static void a_message_that_comes_after_its_queues_end_is_nacked(void **state)
 {
     (void)state;
     int met_the_end = 0;
@@ -211,7 +211,7 @@ static void a_message_that_a_queue_did_not_live_to_take_is_refused(void **state)
     assert_true(met_the_end > 0);
 }
 
-static void a_mandatory_message_comes_back_without_confirms_too(void **state)
+static void a_mandatory_message_is_returned_without_confirms_too(void **state)
 {
     (void)state;
     int returned = 0;
@@ -229,7 +229,7 @@ static void a_mandatory_message_comes_back_without_confirms_too(void **state)
     assert_true(returned > 0);
 }
 
-static void a_mandatory_message_of_a_commit_comes_back_before_commit_ok(void **state)
+static void a_mandatory_message_of_a_commit_is_returned_before_commit_ok(void **state)
 {
     (void)state;
     int returned = 0;
@@ -257,7 +257,7 @@ static void a_mandatory_message_of_a_commit_comes_back_before_commit_ok(void **s
 }
 
 /* Its last consumer goes while messages are on their way. */
-static void so_it_is_with_a_queue_that_ends_with_its_last_consumer(void **state)
+static void the_same_holds_for_a_queue_that_ends_with_its_last_consumer(void **state)
 {
     (void)state;
     int returned = 0;
@@ -286,7 +286,7 @@ static void so_it_is_with_a_queue_that_ends_with_its_last_consumer(void **state)
 
 /* A declare that is not passive finds no end: there is a queue afterwards, the old one or a new
  * one. */
-static void a_declare_that_meets_the_end_of_its_queue_makes_it_anew(void **state)
+static void a_declare_that_meets_the_end_of_its_queue_creates_it_again(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -308,7 +308,7 @@ static void a_declare_that_meets_the_end_of_its_queue_makes_it_anew(void **state
 }
 
 /* Where it does not live to see the answer, it is told what is true: there is none. */
-static void others_that_meet_it_are_told_that_there_is_none(void **state)
+static void other_commands_that_meet_a_queues_end_get_404(void **state)
 {
     (void)state;
     int late = 0;
@@ -331,7 +331,7 @@ static void others_that_meet_it_are_told_that_there_is_none(void **state)
 /* --- a channel's number is used again at once ------------------------------------------------- */
 
 /* All in one write, behind something that makes the channel wait on another loop. */
-static void what_is_said_after_channel_close_is_for_the_next_channel_of_its_number(void **state)
+static void frames_after_channel_close_are_for_the_next_channel_of_its_number(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -374,16 +374,16 @@ static void the_number_of_a_channel_that_we_closed_is_not_free_before_close_ok(v
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_settled_is_told_before_the_channel_ends),
-        cmocka_unit_test(what_is_settled_is_told_before_the_connection_ends),
+        cmocka_unit_test(confirms_are_sent_before_the_channel_ends),
+        cmocka_unit_test(confirms_are_sent_before_the_connection_ends),
         cmocka_unit_test(a_confirmed_message_is_returned_or_was_in_the_queue_when_it_ended),
-        cmocka_unit_test(a_message_that_a_queue_did_not_live_to_take_is_refused),
-        cmocka_unit_test(a_mandatory_message_comes_back_without_confirms_too),
-        cmocka_unit_test(a_mandatory_message_of_a_commit_comes_back_before_commit_ok),
-        cmocka_unit_test(so_it_is_with_a_queue_that_ends_with_its_last_consumer),
-        cmocka_unit_test(a_declare_that_meets_the_end_of_its_queue_makes_it_anew),
-        cmocka_unit_test(others_that_meet_it_are_told_that_there_is_none),
-        cmocka_unit_test(what_is_said_after_channel_close_is_for_the_next_channel_of_its_number),
+        cmocka_unit_test(a_message_that_comes_after_its_queues_end_is_nacked),
+        cmocka_unit_test(a_mandatory_message_is_returned_without_confirms_too),
+        cmocka_unit_test(a_mandatory_message_of_a_commit_is_returned_before_commit_ok),
+        cmocka_unit_test(the_same_holds_for_a_queue_that_ends_with_its_last_consumer),
+        cmocka_unit_test(a_declare_that_meets_the_end_of_its_queue_creates_it_again),
+        cmocka_unit_test(other_commands_that_meet_a_queues_end_get_404),
+        cmocka_unit_test(frames_after_channel_close_are_for_the_next_channel_of_its_number),
         cmocka_unit_test(the_number_of_a_channel_that_we_closed_is_not_free_before_close_ok),
     };
     return cmocka_run_group_tests_name("ends", tests, NULL, NULL);

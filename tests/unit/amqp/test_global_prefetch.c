@@ -75,7 +75,7 @@ static void drain(struct world *w, struct peer *peer, struct got *got, unsigned 
     }
 }
 
-static void queues_that_share_a_limit_get_on_at_the_same_pace(void **state)
+static void queues_that_share_a_limit_deliver_at_the_same_pace(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -94,7 +94,7 @@ static void queues_that_share_a_limit_get_on_at_the_same_pace(void **state)
     }
 }
 
-static void places_that_a_consumer_cannot_use_go_to_the_next(void **state)
+static void slots_that_a_consumer_cannot_use_go_to_the_next(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -124,7 +124,7 @@ static void places_that_a_consumer_cannot_use_go_to_the_next(void **state)
     }
 }
 
-static void a_limit_that_is_raised_or_lifted_lets_everybody_go_on(void **state)
+static void a_limit_that_is_raised_or_removed_lets_all_consumers_go_on(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -186,9 +186,9 @@ static void each_consumer_is_first_in_turn_when_a_slow_socket_takes_output_again
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queues_that_share_a_limit_get_on_at_the_same_pace),
-        cmocka_unit_test(places_that_a_consumer_cannot_use_go_to_the_next),
-        cmocka_unit_test(a_limit_that_is_raised_or_lifted_lets_everybody_go_on),
+        cmocka_unit_test(queues_that_share_a_limit_deliver_at_the_same_pace),
+        cmocka_unit_test(slots_that_a_consumer_cannot_use_go_to_the_next),
+        cmocka_unit_test(a_limit_that_is_raised_or_removed_lets_all_consumers_go_on),
         cmocka_unit_test(each_consumer_is_first_in_turn_when_a_slow_socket_takes_output_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,7 @@ static void what_a_waiting_channel_has_kept_is_held_up_by_an_alarm_too(void **st
     }
 }
 
-static void a_failed_disk_holds_up_what_is_persistent_alone(void **state)
+static void a_failed_disk_stops_only_publishers_of_persistent_messages(void **state)
 {
     (void)state;
     struct world w;
@@ -175,7 +175,7 @@ static void what_a_client_published_before_it_ended_is_taken_after_the_alarm(voi
 }
 
 /* So that a machine that knows nothing of the connection any more can say so. */
-static void a_blocked_client_is_sent_heartbeats_whatever_was_agreed_on(void **state)
+static void a_blocked_client_is_sent_heartbeats_whatever_was_negotiated(void **state)
 {
     (void)state;
     struct world w;
@@ -245,7 +245,7 @@ static void what_a_channel_has_kept_waits_until_its_answers_are_read(void **stat
     world_stop(&w);
 }
 
-static void returns_that_nobody_reads_hold_up_who_publishes(void **state)
+static void a_publisher_that_does_not_read_its_returns_is_stopped(void **state)
 {
     (void)state;
     enum { MESSAGES = 100, BODY_BYTES = 100000 };
@@ -289,13 +289,13 @@ int main(void)
         cmocka_unit_test(while_an_alarm_is_on_not_even_a_first_message_is_taken),
         cmocka_unit_test(a_message_that_has_begun_is_not_read_on_while_an_alarm_is_on),
         cmocka_unit_test(what_a_waiting_channel_has_kept_is_held_up_by_an_alarm_too),
-        cmocka_unit_test(a_failed_disk_holds_up_what_is_persistent_alone),
+        cmocka_unit_test(a_failed_disk_stops_only_publishers_of_persistent_messages),
         cmocka_unit_test(a_client_that_ends_during_an_alarm_gives_back_what_it_holds),
         cmocka_unit_test(what_a_client_published_before_it_ended_is_taken_after_the_alarm),
-        cmocka_unit_test(a_blocked_client_is_sent_heartbeats_whatever_was_agreed_on),
+        cmocka_unit_test(a_blocked_client_is_sent_heartbeats_whatever_was_negotiated),
         cmocka_unit_test(a_client_that_does_not_read_its_answers_is_not_read),
         cmocka_unit_test(what_a_channel_has_kept_waits_until_its_answers_are_read),
-        cmocka_unit_test(returns_that_nobody_reads_hold_up_who_publishes),
+        cmocka_unit_test(a_publisher_that_does_not_read_its_returns_is_stopped),
         cmocka_unit_test(a_closed_client_that_falls_silent_is_gone_after_three_intervals),
     };
     return cmocka_run_group_tests_name("pressure", tests, NULL, NULL);

@@ -169,7 +169,7 @@ static void a_heartbeat_is_sent_every_half_interval_without_other_news(void **st
     world_stop(&w);
 }
 
-static void what_a_lost_consumer_had_goes_back_to_its_place(void **state)
+static void what_a_lost_consumer_held_is_requeued_at_its_position(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -206,7 +206,7 @@ static void what_a_lost_consumer_had_goes_back_to_its_place(void **state)
     }
 }
 
-static void after_our_close_nothing_counts_but_the_peers(void **state)
+static void after_our_close_only_the_peers_close_and_close_ok_count(void **state)
 {
     (void)state;
     struct world w;
@@ -234,8 +234,8 @@ int main(void)
         cmocka_unit_test(a_peer_is_gone_at_the_second_check_in_a_row_that_finds_it_silent),
         cmocka_unit_test(time_in_which_the_broker_stood_still_is_not_the_peers_silence),
         cmocka_unit_test(a_heartbeat_is_sent_every_half_interval_without_other_news),
-        cmocka_unit_test(what_a_lost_consumer_had_goes_back_to_its_place),
-        cmocka_unit_test(after_our_close_nothing_counts_but_the_peers),
+        cmocka_unit_test(what_a_lost_consumer_held_is_requeued_at_its_position),
+        cmocka_unit_test(after_our_close_only_the_peers_close_and_close_ok_count),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ static void consume(struct world *w, struct peer *peer)
     PEER_HEARS(peer, "1 basic.consume_ok\n");
 }
 
-static void the_next_one_gets_what_the_old_one_held_before_all_else(void **state)
+static void the_next_active_consumer_first_gets_what_the_old_one_held(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -52,7 +52,7 @@ static void the_next_one_gets_what_the_old_one_held_before_all_else(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_next_one_gets_what_the_old_one_held_before_all_else),
+        cmocka_unit_test(the_next_active_consumer_first_gets_what_the_old_one_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

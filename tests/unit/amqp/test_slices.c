@@ -66,7 +66,7 @@ static void delete_queue(struct world *w, struct peer *peer, unsigned messages)
     PEER_HEARS(peer, text);
 }
 
-static void a_commit_puts_everything_in_its_place_before_it_is_answered(void **state)
+static void a_commit_publishes_and_settles_everything_before_it_is_answered(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -97,7 +97,7 @@ static void a_commit_puts_everything_in_its_place_before_it_is_answered(void **s
     }
 }
 
-static void a_commit_goes_on_to_its_end_though_its_client_goes(void **state)
+static void a_commit_is_carried_through_after_its_client_has_gone(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -143,7 +143,7 @@ static void begin_returns(struct world *w, uint64_t seed, struct peer **ret_hold
     PEER_HEARS(*ret_waiting, "1 basic.consume_ok\n");
 }
 
-static void what_comes_back_from_a_closed_channel_has_its_old_order(void **state)
+static void what_a_closed_channel_requeues_has_its_old_order(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -158,7 +158,7 @@ static void what_comes_back_from_a_closed_channel_has_its_old_order(void **state
     }
 }
 
-static void what_comes_back_from_a_lost_connection_has_its_old_order(void **state)
+static void what_a_lost_connection_requeues_has_its_old_order(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -192,7 +192,7 @@ static void a_channel_is_closed_when_all_that_it_held_is_back(void **state)
     }
 }
 
-static void many_settled_at_once_hold_up_what_their_channel_says_next(void **state)
+static void many_settled_at_once_make_their_channels_next_command_wait(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -250,7 +250,7 @@ static void a_deleted_queue_makes_room_for_a_new_one_of_its_name_at_once(void **
     }
 }
 
-static void exclusive_queues_have_gone_when_their_connection_is_closed(void **state)
+static void exclusive_queues_are_deleted_before_their_connection_is_closed(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -274,7 +274,7 @@ static void exclusive_queues_have_gone_when_their_connection_is_closed(void **st
     }
 }
 
-static void exclusive_queues_go_with_a_connection_that_is_lost(void **state)
+static void exclusive_queues_are_deleted_with_a_connection_that_is_lost(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -459,7 +459,7 @@ static void a_channel_is_closed_when_all_its_many_consumers_have_gone(void **sta
 }
 
 /* While the others are still leaving, none of them gets anything. */
-static void what_many_consumers_held_comes_back_in_its_old_order(void **state)
+static void what_many_consumers_held_is_requeued_in_its_old_order(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -527,23 +527,23 @@ static void a_consumer_is_known_by_its_tag_among_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_commit_puts_everything_in_its_place_before_it_is_answered),
-        cmocka_unit_test(a_commit_goes_on_to_its_end_though_its_client_goes),
+        cmocka_unit_test(a_commit_publishes_and_settles_everything_before_it_is_answered),
+        cmocka_unit_test(a_commit_is_carried_through_after_its_client_has_gone),
         cmocka_unit_test(what_was_not_committed_is_dropped_with_its_channel),
-        cmocka_unit_test(what_comes_back_from_a_closed_channel_has_its_old_order),
-        cmocka_unit_test(what_comes_back_from_a_lost_connection_has_its_old_order),
+        cmocka_unit_test(what_a_closed_channel_requeues_has_its_old_order),
+        cmocka_unit_test(what_a_lost_connection_requeues_has_its_old_order),
         cmocka_unit_test(a_channel_is_closed_when_all_that_it_held_is_back),
         cmocka_unit_test(a_purge_counts_what_it_drops),
         cmocka_unit_test(a_deleted_queue_makes_room_for_a_new_one_of_its_name_at_once),
-        cmocka_unit_test(exclusive_queues_have_gone_when_their_connection_is_closed),
-        cmocka_unit_test(exclusive_queues_go_with_a_connection_that_is_lost),
-        cmocka_unit_test(many_settled_at_once_hold_up_what_their_channel_says_next),
+        cmocka_unit_test(exclusive_queues_are_deleted_before_their_connection_is_closed),
+        cmocka_unit_test(exclusive_queues_are_deleted_with_a_connection_that_is_lost),
+        cmocka_unit_test(many_settled_at_once_make_their_channels_next_command_wait),
         cmocka_unit_test(what_is_published_to_many_queues_keeps_its_order),
         cmocka_unit_test(a_costly_publisher_may_vanish_between_two_turns),
         cmocka_unit_test(a_costly_publisher_leaves_others_their_turns),
         cmocka_unit_test(a_flood_of_declarations_leaves_others_their_turns),
         cmocka_unit_test(a_channel_is_closed_when_all_its_many_consumers_have_gone),
-        cmocka_unit_test(what_many_consumers_held_comes_back_in_its_old_order),
+        cmocka_unit_test(what_many_consumers_held_is_requeued_in_its_old_order),
         cmocka_unit_test(a_queue_may_end_while_the_consumers_of_a_closed_channel_leave_it),
         cmocka_unit_test(a_consumer_is_known_by_its_tag_among_many),
     };

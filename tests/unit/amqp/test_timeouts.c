@@ -37,7 +37,7 @@ static void declare(struct world *w, struct peer *peer, struct slice arguments)
     PEER_HEARS(peer, "1 queue.declare_ok\n");
 }
 
-static void one_that_holds_a_delivery_too_long_is_cancelled_and_the_next_gets_it(void **state)
+static void a_late_consumer_is_cancelled_and_the_next_gets_its_deliveries(void **state)
 {
     (void)state;
     for (unsigned loops = 1; loops <= 3; loops++) {
@@ -77,7 +77,7 @@ static void one_that_holds_a_delivery_too_long_is_cancelled_and_the_next_gets_it
     }
 }
 
-static void one_that_acknowledges_in_time_stays(void **state)
+static void a_consumer_that_acknowledges_in_time_stays(void **state)
 {
     (void)state;
     struct world w;
@@ -124,7 +124,7 @@ static void time_in_which_nobody_read_its_acknowledgement_does_not_count(void **
     world_stop(&w);
 }
 
-static void a_client_that_cannot_be_told_has_its_channel_closed(void **state)
+static void a_client_without_consumer_cancel_notify_has_its_channel_closed(void **state)
 {
     (void)state;
     struct world w;
@@ -140,7 +140,7 @@ static void a_client_that_cannot_be_told_has_its_channel_closed(void **state)
     world_stop(&w);
 }
 
-static void what_was_got_counts_too(void **state)
+static void a_delivery_by_basic_get_times_out_too(void **state)
 {
     (void)state;
     struct world w;
@@ -156,7 +156,7 @@ static void what_was_got_counts_too(void **state)
     world_stop(&w);
 }
 
-static void the_brokers_default_holds_where_nobody_says_otherwise(void **state)
+static void the_brokers_default_timeout_holds_unless_queue_or_consumer_has_one(void **state)
 {
     (void)state;
     struct world w;
@@ -208,12 +208,12 @@ static void what_is_acknowledged_in_a_transaction_is_not_held(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_that_holds_a_delivery_too_long_is_cancelled_and_the_next_gets_it),
-        cmocka_unit_test(one_that_acknowledges_in_time_stays),
+        cmocka_unit_test(a_late_consumer_is_cancelled_and_the_next_gets_its_deliveries),
+        cmocka_unit_test(a_consumer_that_acknowledges_in_time_stays),
         cmocka_unit_test(time_in_which_nobody_read_its_acknowledgement_does_not_count),
-        cmocka_unit_test(a_client_that_cannot_be_told_has_its_channel_closed),
-        cmocka_unit_test(what_was_got_counts_too),
-        cmocka_unit_test(the_brokers_default_holds_where_nobody_says_otherwise),
+        cmocka_unit_test(a_client_without_consumer_cancel_notify_has_its_channel_closed),
+        cmocka_unit_test(a_delivery_by_basic_get_times_out_too),
+        cmocka_unit_test(the_brokers_default_timeout_holds_unless_queue_or_consumer_has_one),
         cmocka_unit_test(what_is_acknowledged_in_a_transaction_is_not_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,7 @@ static void run(uint64_t ms)
 
 /* --- promises --------------------------------------------------------------------------------- */
 
-static void every_reason_is_told_and_counted(void **state)
+static void every_reason_is_in_x_death_and_counted(void **state)
 {
     (void)state;
     static const char *const ends[] = {"e0", "e1", "e2", "e3"};
@@ -116,7 +116,7 @@ static void every_reason_is_told_and_counted(void **state)
     }
 }
 
-static void without_an_exchange_it_leaves_at_once(void **state)
+static void without_an_exchange_a_message_leaves_at_once(void **state)
 {
     (void)state;
     struct queue *q = declare("q", NULL, NULL, false);
@@ -126,7 +126,7 @@ static void without_an_exchange_it_leaves_at_once(void **state)
     assert_int_equal(queue_counters(q)->dead_lettered[DEATH_EXPIRED], 0);
 }
 
-static void what_turns_by_itself_is_dropped_where_the_circle_closes(void **state)
+static void a_message_that_cycles_unrejected_is_dropped_where_the_cycle_closes(void **state)
 {
     (void)state;
     struct queue *a = declare("a", "", "b", false), *b = declare("b", "", "a", false);
@@ -142,7 +142,7 @@ static void what_turns_by_itself_is_dropped_where_the_circle_closes(void **state
     assert_null(queue_departures(a)->dead_letter_log);
 }
 
-static void a_rejection_keeps_it_turning(void **state)
+static void a_rejection_lets_it_cycle_again(void **state)
 {
     (void)state;
     struct queue *a = declare("a", "", "b", false), *b = declare("b", "", "a", false);
@@ -157,7 +157,7 @@ static void a_rejection_keeps_it_turning(void **state)
     }
 }
 
-static void at_least_once_waits_for_somebody_to_take_it(void **state)
+static void at_least_once_waits_until_a_queue_takes_it(void **state)
 {
     (void)state;
     struct queue *q = declare("q", "", "end", true), *r = declare("r", "", "end", false);
@@ -184,7 +184,7 @@ static void at_least_once_waits_for_somebody_to_take_it(void **state)
     assert_int_equal(queue_counters(r)->dead_lettered[DEATH_DELIVERY_LIMIT], 0);
 }
 
-static void what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more(void **state)
+static void what_waits_for_an_exchange_ends_when_the_queue_no_longer_has_one(void **state)
 {
     (void)state;
     struct queue *q = declare("q", "", "end", true);
@@ -206,12 +206,12 @@ static void what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PROMISE(every_reason_is_told_and_counted),
-        PROMISE(without_an_exchange_it_leaves_at_once),
-        PROMISE(what_turns_by_itself_is_dropped_where_the_circle_closes),
-        PROMISE(a_rejection_keeps_it_turning),
-        PROMISE(at_least_once_waits_for_somebody_to_take_it),
-        PROMISE(what_waits_for_an_exchange_ends_when_the_queue_has_none_any_more),
+        PROMISE(every_reason_is_in_x_death_and_counted),
+        PROMISE(without_an_exchange_a_message_leaves_at_once),
+        PROMISE(a_message_that_cycles_unrejected_is_dropped_where_the_cycle_closes),
+        PROMISE(a_rejection_lets_it_cycle_again),
+        PROMISE(at_least_once_waits_until_a_queue_takes_it),
+        PROMISE(what_waits_for_an_exchange_ends_when_the_queue_no_longer_has_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,7 +130,7 @@ static void what_is_delayed_arrives_when_it_is_due_in_that_order_and_turns_negat
     assert_int_equal(waiting(), 0);
 }
 
-static void any_type_delays_when_its_arguments_say_so(void **state)
+static void any_type_delays_with_the_argument_x_delayed_exchange(void **state)
 {
     (void)state;
     struct exchange *x = declare_delaying("y", "fanout", "x-delayed-exchange", NULL);
@@ -144,7 +144,7 @@ static void any_type_delays_when_its_arguments_say_so(void **state)
     assert_arrived("a", (int64_t[]){-100});
 }
 
-static void the_queue_goes_with_its_exchange_and_comes_back_empty(void **state)
+static void the_queue_is_deleted_with_its_exchange_and_comes_back_empty(void **state)
 {
     (void)state;
     const struct slice name = slice_str("amq.delayed-x");
@@ -161,7 +161,7 @@ static void the_queue_goes_with_its_exchange_and_comes_back_empty(void **state)
     assert_int_equal(waiting(), 0);
 }
 
-static void half_of_an_exchange_is_made_whole_after_a_crash(void **state)
+static void after_a_crash_an_exchange_and_its_queue_are_both_there_or_both_gone(void **state)
 {
     (void)state;
     struct lv_buffer arguments = {0};
@@ -297,12 +297,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_is_delayed_arrives_when_it_is_due_in_that_order_and_turns_negative, set_up,
             tear_down),
-        cmocka_unit_test_setup_teardown(any_type_delays_when_its_arguments_say_so, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(the_queue_goes_with_its_exchange_and_comes_back_empty,
+        cmocka_unit_test_setup_teardown(any_type_delays_with_the_argument_x_delayed_exchange,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(half_of_an_exchange_is_made_whole_after_a_crash, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_queue_is_deleted_with_its_exchange_and_comes_back_empty,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            after_a_crash_an_exchange_and_its_queue_are_both_there_or_both_gone, set_up, tear_down),
         cmocka_unit_test(the_first_that_are_due_are_found_in_their_order_wherever_they_stand),
         cmocka_unit_test(chunks_on_disk_with_something_due_are_found_once_and_no_others),
     };

@@ -126,7 +126,7 @@ static void a_second_value_replaces_the_first(void **state)
     check_list("", "vhost-limits/limits={\"max-queues\":2};");
 }
 
-static void what_is_set_already_is_not_set_again_and_nobody_is_told(void **state)
+static void what_is_set_already_is_not_set_again_and_done_is_not_called(void **state)
 {
     (void)state;
     int told = 0;
@@ -141,7 +141,7 @@ static void what_is_set_already_is_not_set_again_and_nobody_is_told(void **state
     assert_int_equal(told, 1);
 }
 
-static void what_is_no_json_is_refused(void **state)
+static void a_value_that_is_not_json_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(set("vhost-limits", "limits", "{max"), ERR_FORMAT);
@@ -270,8 +270,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_value_is_kept_with_its_keys_in_order),
         T(a_second_value_replaces_the_first),
-        T(what_is_set_already_is_not_set_again_and_nobody_is_told),
-        T(what_is_no_json_is_refused),
+        T(what_is_set_already_is_not_set_again_and_done_is_not_called),
+        T(a_value_that_is_not_json_is_refused),
         T(an_unknown_component_is_refused_by_name),
         T(policies_are_not_set_as_parameters_but_operator_policies_are),
         T(what_is_not_there_is_not_cleared),

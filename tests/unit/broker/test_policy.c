@@ -65,7 +65,7 @@ static const char *policy_of(struct world *w, const char *exchange, enum policy_
     return text;
 }
 
-static void the_highest_priority_rules_and_then_the_first_by_name(void **state)
+static void the_highest_priority_applies_and_then_the_first_by_name(void **state)
 {
     (void)state;
     struct world w;
@@ -88,7 +88,7 @@ static void the_highest_priority_rules_and_then_the_first_by_name(void **state)
     stop(&w);
 }
 
-static void an_exchange_that_is_declared_later_is_ruled_too(void **state)
+static void a_policy_applies_to_an_exchange_that_is_declared_later(void **state)
 {
     (void)state;
     struct world w;
@@ -131,7 +131,7 @@ static void assert_merged(const char *ordinary, const char *operator_s, const ch
     json_decref(a);
 }
 
-static void of_two_numbers_the_smaller_counts_and_of_words_the_ordinary_policys(void **state)
+static void of_two_policies_the_smaller_number_counts_and_the_ordinary_policys_word(void **state)
 {
     (void)state;
     assert_merged("{\"a\":1}", "{}", "{\"a\":1}");
@@ -177,7 +177,7 @@ static void settings_without_a_policy_are_the_arguments(void **state)
     assert_memory_equal(&settings, &arguments, sizeof settings);
 }
 
-static void what_an_argument_does_not_say_a_policy_says(void **state)
+static void a_policy_sets_what_no_argument_sets(void **state)
 {
     (void)state;
     struct queue_arguments arguments = nothing_said();
@@ -200,7 +200,7 @@ static void what_an_argument_does_not_say_a_policy_says(void **state)
     json_decref(d);
 }
 
-static void of_numbers_the_smaller_counts_and_of_names_the_argument(void **state)
+static void beside_an_argument_the_smaller_number_counts_and_the_arguments_name(void **state)
 {
     (void)state;
     struct queue_arguments arguments = nothing_said();
@@ -223,7 +223,7 @@ static void of_numbers_the_smaller_counts_and_of_names_the_argument(void **state
     json_decref(d);
 }
 
-static void what_makes_no_sense_is_left_out(void **state)
+static void values_that_cannot_be_used_are_ignored(void **state)
 {
     (void)state;
     struct queue_arguments arguments = nothing_said();
@@ -242,7 +242,7 @@ static void what_makes_no_sense_is_left_out(void **state)
 
 /* --- definitions ------------------------------------------------------------------------------ */
 
-static void types_that_cannot_follow_a_policy_are_not_ruled_by_it(void **state)
+static void a_policy_does_not_apply_to_types_that_do_not_support_it(void **state)
 {
     (void)state;
     static const struct {
@@ -354,7 +354,7 @@ static int set_parameter(struct world *w, const char *component, const char *val
     return err;
 }
 
-static void a_vhost_gives_as_many_places_as_its_limit_says(void **state)
+static void a_vhost_takes_as_many_connections_as_its_limit_allows(void **state)
 {
     (void)state;
     struct world w;
@@ -386,18 +386,18 @@ static void a_vhost_gives_as_many_places_as_its_limit_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_highest_priority_rules_and_then_the_first_by_name),
-        cmocka_unit_test(an_exchange_that_is_declared_later_is_ruled_too),
-        cmocka_unit_test(of_two_numbers_the_smaller_counts_and_of_words_the_ordinary_policys),
+        cmocka_unit_test(the_highest_priority_applies_and_then_the_first_by_name),
+        cmocka_unit_test(a_policy_applies_to_an_exchange_that_is_declared_later),
+        cmocka_unit_test(of_two_policies_the_smaller_number_counts_and_the_ordinary_policys_word),
         cmocka_unit_test(settings_without_a_policy_are_the_arguments),
-        cmocka_unit_test(what_an_argument_does_not_say_a_policy_says),
-        cmocka_unit_test(of_numbers_the_smaller_counts_and_of_names_the_argument),
-        cmocka_unit_test(what_makes_no_sense_is_left_out),
-        cmocka_unit_test(types_that_cannot_follow_a_policy_are_not_ruled_by_it),
+        cmocka_unit_test(a_policy_sets_what_no_argument_sets),
+        cmocka_unit_test(beside_an_argument_the_smaller_number_counts_and_the_arguments_name),
+        cmocka_unit_test(values_that_cannot_be_used_are_ignored),
+        cmocka_unit_test(a_policy_does_not_apply_to_types_that_do_not_support_it),
         cmocka_unit_test(terms_are_shown_as_erlang_shows_them),
         cmocka_unit_test(what_cannot_be_a_policy_is_refused_and_changes_nothing),
         cmocka_unit_test(no_definition_out_of_a_file_does_harm),
-        cmocka_unit_test(a_vhost_gives_as_many_places_as_its_limit_says),
+        cmocka_unit_test(a_vhost_takes_as_many_connections_as_its_limit_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

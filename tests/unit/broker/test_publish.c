@@ -163,7 +163,7 @@ static void all_queues_share_one_message_which_no_longer_needs_the_publishers_by
     assert_true(slice_is(message_body(first_of(one)), "body"));
 }
 
-static void a_message_that_goes_nowhere_is_never_made(void **state)
+static void a_message_without_a_route_is_never_made(void **state)
 {
     (void)state;
     struct publish p = publish_of("", "nowhere");
@@ -173,7 +173,7 @@ static void a_message_that_goes_nowhere_is_never_made(void **state)
     publish_end(here, &p);
 }
 
-static void what_is_kept_for_later_can_be_sent_when_the_publishers_bytes_have_gone(void **state)
+static void a_publish_that_is_kept_can_be_sent_after_the_publishers_bytes_are_gone(void **state)
 {
     (void)state;
     struct publish_result result;
@@ -260,7 +260,7 @@ static void declare_once(void)
     lv_buffer_free(&arguments);
 }
 
-static void a_duplicate_is_taken_and_goes_to_no_queue(void **state)
+static void a_duplicate_is_confirmed_and_goes_to_no_queue(void **state)
 {
     (void)state;
     declare_once();
@@ -332,11 +332,11 @@ int main(void)
         T(a_message_goes_to_the_queue_of_its_key_and_to_those_in_cc_and_bcc),
         T(a_cc_that_is_no_array_names_no_queue),
         T(all_queues_share_one_message_which_no_longer_needs_the_publishers_bytes),
-        T(a_message_that_goes_nowhere_is_never_made),
-        T(what_is_kept_for_later_can_be_sent_when_the_publishers_bytes_have_gone),
+        T(a_message_without_a_route_is_never_made),
+        T(a_publish_that_is_kept_can_be_sent_after_the_publishers_bytes_are_gone),
         T(a_delayed_message_keeps_its_bcc_and_no_other_copy_has_it),
         T(a_queue_elsewhere_answers_later_with_the_publishers_number),
-        T(a_duplicate_is_taken_and_goes_to_no_queue),
+        T(a_duplicate_is_confirmed_and_goes_to_no_queue),
         T(a_value_whose_message_was_never_sent_is_forgotten),
         T(a_memo_holds_for_its_key_until_the_topology_or_the_permissions_change),
         T(a_route_that_depends_on_more_than_the_key_is_not_remembered),

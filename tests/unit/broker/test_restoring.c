@@ -231,7 +231,7 @@ static int tear_down(void **state)
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
-static void what_is_asked_meanwhile_is_answered_in_order_when_the_messages_are_there(void **state)
+static void calls_during_the_restore_are_answered_in_order_when_it_is_done(void **state)
 {
     struct question first[QUEUES], counts[QUEUES];
     (void)state;
@@ -280,7 +280,7 @@ static void publishers_of_different_loops_keep_their_order(void **state)
         assert_int_equal(get(w.queues[0]), 200 + n);
 }
 
-static void a_queue_made_meanwhile_is_served_at_once(void **state)
+static void a_queue_declared_during_the_restore_is_served_at_once(void **state)
 {
     (void)state;
     begin_after_crash(100);
@@ -294,7 +294,7 @@ static void a_queue_made_meanwhile_is_served_at_once(void **state)
     assert_int_equal(ready(w.queues[0]), 100);
 }
 
-static void a_crash_before_all_is_read_loses_and_doubles_nothing(void **state)
+static void a_crash_during_the_restore_loses_and_duplicates_nothing(void **state)
 {
     (void)state;
     begin_after_crash(100);
@@ -349,19 +349,19 @@ static void inherit(bool is_used_late)
     begin();
 }
 
-static void a_queue_made_meanwhile_does_not_inherit_what_the_log_has_of_a_deleted_one(void **state)
+static void a_new_queue_does_not_inherit_what_the_log_has_of_a_deleted_one(void **state)
 {
     (void)state;
     inherit(false);
 }
 
-static void nor_does_one_that_is_first_used_when_all_is_read(void **state)
+static void nor_does_a_queue_that_is_first_used_after_the_restore(void **state)
 {
     (void)state;
     inherit(true);
 }
 
-static void a_purge_and_a_deletion_keep_their_places_among_the_publishes(void **state)
+static void a_purge_and_a_deletion_keep_their_order_among_the_publishes(void **state)
 {
     struct question purge, deletion;
     (void)state;
@@ -383,7 +383,7 @@ static void a_purge_and_a_deletion_keep_their_places_among_the_publishes(void **
     assert_int_equal(w.answers, 10);
 }
 
-static void a_store_that_is_closed_before_all_is_read_answers_everybody_and_keeps_all(void **state)
+static void a_store_that_is_closed_during_the_restore_answers_all_calls_and_keeps_all(void **state)
 {
     struct question get_question, counts;
     (void)state;
@@ -443,14 +443,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(what_is_asked_meanwhile_is_answered_in_order_when_the_messages_are_there),
+        TEST(calls_during_the_restore_are_answered_in_order_when_it_is_done),
         TEST(publishers_of_different_loops_keep_their_order),
-        TEST(a_queue_made_meanwhile_is_served_at_once),
-        TEST(a_crash_before_all_is_read_loses_and_doubles_nothing),
-        TEST(a_queue_made_meanwhile_does_not_inherit_what_the_log_has_of_a_deleted_one),
-        TEST(nor_does_one_that_is_first_used_when_all_is_read),
-        TEST(a_purge_and_a_deletion_keep_their_places_among_the_publishes),
-        TEST(a_store_that_is_closed_before_all_is_read_answers_everybody_and_keeps_all),
+        TEST(a_queue_declared_during_the_restore_is_served_at_once),
+        TEST(a_crash_during_the_restore_loses_and_duplicates_nothing),
+        TEST(a_new_queue_does_not_inherit_what_the_log_has_of_a_deleted_one),
+        TEST(nor_does_a_queue_that_is_first_used_after_the_restore),
+        TEST(a_purge_and_a_deletion_keep_their_order_among_the_publishes),
+        TEST(a_store_that_is_closed_during_the_restore_answers_all_calls_and_keeps_all),
         TEST(a_start_reads_a_bounded_part_of_the_log_before_it_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

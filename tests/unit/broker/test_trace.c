@@ -237,7 +237,7 @@ static void a_queue_that_no_vhost_lists_is_not_among_the_routed_ones(void **stat
 
 /* --- when ------------------------------------------------------------------------------------- */
 
-static void a_vhost_is_traced_from_when_it_is_told_until_it_is_told_otherwise(void **state)
+static void a_vhost_is_traced_from_when_it_is_turned_on_until_it_is_turned_off(void **state)
 {
     (void)state;
     struct vhost *other;
@@ -305,7 +305,7 @@ int main(void)
         T(the_routing_keys_are_the_key_then_cc_then_bcc),
         T(properties_come_last_one_first_and_wide_numbers_are_not_cut),
         T(a_queue_that_no_vhost_lists_is_not_among_the_routed_ones),
-        T(a_vhost_is_traced_from_when_it_is_told_until_it_is_told_otherwise),
+        T(a_vhost_is_traced_from_when_it_is_turned_on_until_it_is_turned_off),
         T(a_copy_reaches_its_queues_only_after_the_work_that_made_it),
         T(what_was_published_to_the_trace_exchange_is_not_copied_when_it_is_delivered),
         T(a_copy_whose_vhost_has_been_deleted_meanwhile_goes_nowhere),

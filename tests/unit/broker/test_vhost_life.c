@@ -33,7 +33,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void a_vhost_that_is_there_is_not_made_again(void **state)
+static void a_vhost_that_exists_is_not_created_again(void **state)
 {
     (void)state;
     struct vhost *first, *again;
@@ -54,7 +54,7 @@ static void count_done(void *arg, int error)
     (*(int *)arg)++;
 }
 
-static void a_deletion_is_told_once_and_what_is_not_there_is_not_deleted(void **state)
+static void a_deletion_calls_done_once_and_deleting_a_missing_vhost_does_not(void **state)
 {
     (void)state;
     struct vhost *vhost;
@@ -71,9 +71,10 @@ static void a_deletion_is_told_once_and_what_is_not_there_is_not_deleted(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_vhost_that_is_there_is_not_made_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_vhost_that_exists_is_not_created_again, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(
-            a_deletion_is_told_once_and_what_is_not_there_is_not_deleted, set_up, tear_down),
+            a_deletion_calls_done_once_and_deleting_a_missing_vhost_does_not, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

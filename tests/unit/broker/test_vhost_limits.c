@@ -60,7 +60,7 @@ static void check_refused(const char *name, const char *json, const char *wanted
     lv_buffer_free(&reason);
 }
 
-static void limits_that_are_no_numbers_or_not_known_are_refused_with_a_line_for_each(void **state)
+static void limits_that_are_not_numbers_or_unknown_are_refused_with_a_line_for_each(void **state)
 {
     (void)state;
     limit("{\"max-queues\":7}");
@@ -100,7 +100,7 @@ static void a_vhost_with_as_many_queues_as_it_may_have_gets_no_new_one(void **st
     assert_null(queue_find(w.vhost, slice_str("c")));
 }
 
-static void a_queue_that_is_there_is_declared_again_at_the_limit(void **state)
+static void an_existing_queue_may_be_declared_again_at_the_limit(void **state)
 {
     (void)state;
     assert_true(declare("a"));
@@ -111,7 +111,7 @@ static void a_queue_that_is_there_is_declared_again_at_the_limit(void **state)
     assert_false(declare("c"));
 }
 
-static void a_limit_of_0_allows_none_and_one_below_0_is_none(void **state)
+static void a_limit_of_0_allows_none_and_a_negative_one_is_no_limit(void **state)
 {
     (void)state;
     int64_t max;
@@ -197,11 +197,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(limits_that_are_no_numbers_or_not_known_are_refused_with_a_line_for_each),
+        T(limits_that_are_not_numbers_or_unknown_are_refused_with_a_line_for_each),
         T(what_new_limits_do_not_name_is_no_longer_limited),
         T(a_vhost_with_as_many_queues_as_it_may_have_gets_no_new_one),
-        T(a_queue_that_is_there_is_declared_again_at_the_limit),
-        T(a_limit_of_0_allows_none_and_one_below_0_is_none),
+        T(an_existing_queue_may_be_declared_again_at_the_limit),
+        T(a_limit_of_0_allows_none_and_a_negative_one_is_no_limit),
         T(a_limit_that_is_cleared_no_longer_holds),
         T(one_vhosts_limit_does_not_hold_for_another),
         T(a_queue_in_which_an_exchange_delays_messages_does_not_count),

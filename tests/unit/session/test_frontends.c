@@ -134,7 +134,7 @@ static void a_message_goes_from_one_protocol_to_the_other(void **state)
     world_stop(&w);
 }
 
-static void what_a_client_held_goes_back_when_it_is_gone(void **state)
+static void what_a_client_held_is_requeued_when_it_is_gone(void **state)
 {
     struct world w;
     struct peer *amqp;
@@ -199,7 +199,7 @@ static void no_two_sessions_have_the_same_id(void **state)
     world_stop(&w);
 }
 
-static void an_exclusive_queue_is_locked_for_other_protocols_and_goes_with_its_session(void **state)
+static void an_exclusive_queue_is_locked_for_other_protocols_and_ends_with_its_session(void **state)
 {
     struct world w;
     struct net_sim_peer line;
@@ -341,7 +341,7 @@ static void set_alarms(struct world *w, unsigned alarms)
     world_settle(w);
 }
 
-static void an_alarm_holds_up_who_publishes_until_it_ends(void **state)
+static void an_alarm_stops_a_publisher_until_it_ends(void **state)
 {
     struct world w;
     struct net_sim_peer line;
@@ -362,7 +362,7 @@ static void an_alarm_holds_up_who_publishes_until_it_ends(void **state)
     world_stop(&w);
 }
 
-static void an_alarm_does_not_hold_up_who_only_consumes(void **state)
+static void an_alarm_does_not_stop_a_session_that_only_consumes(void **state)
 {
     struct world w;
     struct net_sim_peer line;
@@ -443,19 +443,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_of_another_protocol_publishes_and_consumes),
         cmocka_unit_test(a_message_goes_from_one_protocol_to_the_other),
-        cmocka_unit_test(what_a_client_held_goes_back_when_it_is_gone),
+        cmocka_unit_test(what_a_client_held_is_requeued_when_it_is_gone),
         cmocka_unit_test(sessions_of_all_protocols_are_listed_together),
         cmocka_unit_test(no_two_sessions_have_the_same_id),
         cmocka_unit_test(
-            an_exclusive_queue_is_locked_for_other_protocols_and_goes_with_its_session),
+            an_exclusive_queue_is_locked_for_other_protocols_and_ends_with_its_session),
         cmocka_unit_test(a_wrong_password_is_refused),
         cmocka_unit_test(connections_of_all_protocols_count_in_the_nodes_limit),
         cmocka_unit_test(connections_of_all_protocols_count_in_their_users_limit),
         cmocka_unit_test(a_vhost_that_is_not_there_is_not_entered),
         cmocka_unit_test(a_user_publishes_only_where_it_may_write),
         cmocka_unit_test(a_front_end_need_not_know_of_timeouts_and_permissions),
-        cmocka_unit_test(an_alarm_holds_up_who_publishes_until_it_ends),
-        cmocka_unit_test(an_alarm_does_not_hold_up_who_only_consumes),
+        cmocka_unit_test(an_alarm_stops_a_publisher_until_it_ends),
+        cmocka_unit_test(an_alarm_does_not_stop_a_session_that_only_consumes),
         cmocka_unit_test(an_operator_closes_one_session_by_its_id),
         cmocka_unit_test(the_end_of_the_broker_closes_sessions_of_all_protocols),
         cmocka_unit_test(sessions_of_a_user_are_closed_and_others_stay),

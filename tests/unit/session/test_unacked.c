@@ -258,7 +258,7 @@ static void take_some(struct unacked *u, enum tag_state *tags)
     }
 }
 
-static void whatever_is_done_it_holds_what_a_plain_array_would(void **state)
+static void after_any_operations_it_holds_what_a_plain_array_would(void **state)
 {
     (void)state;
     for (unsigned seed = 1; seed <= 50; seed++) {
@@ -297,7 +297,7 @@ int main(void)
         cmocka_unit_test(a_commit_takes_marked_entries),
         cmocka_unit_test(an_age_is_never_more_than_it_was_and_less_than_two_tenths_short),
         cmocka_unit_test(an_age_is_right_after_the_clock_of_tenths_has_wrapped),
-        cmocka_unit_test(whatever_is_done_it_holds_what_a_plain_array_would),
+        cmocka_unit_test(after_any_operations_it_holds_what_a_plain_array_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
