@@ -1,8 +1,9 @@
-/* Who asks, what they may do, and what they are told when they may not. */
+/* What an actor may do, and refusals. */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "auth/access.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "manage/manage.h"
@@ -17,6 +18,7 @@ const struct actor actor_cli = {
 bool manage_refuse(struct manage_error *error, enum refusal refusal, enum subject subject,
                    const char *format, ...)
 {
+    lv_assert(refusal != REFUSAL_NONE);
     error->refusal = refusal;
     error->subject = subject;
     error->error = 0;
@@ -30,6 +32,7 @@ bool manage_refuse(struct manage_error *error, enum refusal refusal, enum subjec
 
 bool manage_end(struct manage_error *error, int err)
 {
+    lv_assert(err <= 0);
     if (err == 0)
         return true;
     manage_refuse(error, REFUSAL_INTERNAL, SUBJECT_NONE, "%s", lv_error_text(err));
@@ -37,8 +40,8 @@ bool manage_end(struct manage_error *error, int err)
     return false;
 }
 
-bool manage_refuse_as_told(struct manage_error *error, enum subject subject,
-                           const struct broker_error *told)
+bool manage_refuse_as_broker(struct manage_error *error, enum subject subject,
+                             const struct broker_error *told)
 {
     return manage_refuse(error, told->refusal, subject, "%s", told->text);
 }
@@ -116,7 +119,7 @@ bool actor_check_queue(const struct actor *actor, enum auth_action action, struc
     if (!actor_check_rank(actor, ACTOR_MANAGEMENT, error))
         return false;
     return access_queue(actor->identity, vhost, action, queue, &told) ||
-           manage_refuse_as_told(error, SUBJECT_QUEUE, &told);
+           manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
 }
 
 bool actor_check_exchange(const struct actor *actor, enum auth_action action, struct slice vhost,
@@ -128,7 +131,7 @@ bool actor_check_exchange(const struct actor *actor, enum auth_action action, st
     if (!actor_check_rank(actor, ACTOR_MANAGEMENT, error))
         return false;
     return access_exchange(actor->identity, vhost, action, exchange, &told) ||
-           manage_refuse_as_told(error, SUBJECT_EXCHANGE, &told);
+           manage_refuse_as_broker(error, SUBJECT_EXCHANGE, &told);
 }
 
 void actor_log(const struct actor *actor, const char *format, ...)

@@ -1,10 +1,9 @@
-/* A question outlives its asker when the broker stops: the mail that carries it may still be
- * under way, and is delivered by loops_free(). So it is counted: it goes with the last mail, or
- * with the asker, whichever is later; and abandoned, it calls nobody.
+/* When the broker stops, a question may outlive the call that asked it: the mail that carries it is
+ * delivered by loops_free() only then. So a question counts its references: the asking thread has
+ * one, each mail another. Once it is abandoned, its mail calls no function.
  *
- * A loop that answers takes no lock, and a semaphore of the question's own wakes its asker
- * alone: askers run when loops leave them time to, and a loop would wait for whichever of them
- * holds a lock. */
+ * A loop takes no lock to answer, and each question has a semaphore of its own: asking threads have
+ * a low priority, and a loop would have to wait for one that holds a lock and is not scheduled. */
 #include "manage/ask.h"
 
 #include <errno.h>
@@ -23,8 +22,8 @@
 struct asker {
     struct loops *loops;
     atomic_uint refs;         /* the owner's, and one for each question */
-    pthread_mutex_t lock;     /* of the two that follow */
-    struct lv_list questions; /* struct question.link: those that are waited for */
+    pthread_mutex_t lock;     /* for `questions` and `is_closed` */
+    struct lv_list questions; /* struct question.link: those that threads wait for */
     bool is_closed;
 };
 
@@ -33,7 +32,7 @@ struct question {
     ask_fn *fn; /* NULL: `later` */
     ask_later_fn *later;
     void *arg;
-    atomic_uint refs; /* the asker's, and one for each mail */
+    atomic_uint refs; /* the asking thread's, and one for each mail */
     atomic_uint answers_due;
     atomic_bool is_abandoned;
     sem_t is_over; /* posted with the last answer, and by asker_close() */
@@ -52,7 +51,9 @@ struct asker *asker_create(struct loops *loops)
 
 static void asker_unref(struct asker *a)
 {
-    if (atomic_fetch_sub(&a->refs, 1) > 1)
+    unsigned refs = atomic_fetch_sub(&a->refs, 1);
+    lv_assert(refs > 0);
+    if (refs > 1)
         return;
     pthread_mutex_destroy(&a->lock);
     free(a);
@@ -72,13 +73,17 @@ void asker_free(struct asker **asker)
 {
     struct asker *a = *asker;
     *asker = NULL;
-    if (a)
-        asker_unref(a);
+    if (!a)
+        return;
+    lv_assert(lv_list_is_empty(&a->questions));
+    asker_unref(a);
 }
 
 static void question_unref(struct question *q)
 {
-    if (atomic_fetch_sub(&q->refs, 1) > 1)
+    unsigned refs = atomic_fetch_sub(&q->refs, 1);
+    lv_assert(refs > 0);
+    if (refs > 1)
         return;
     sem_destroy(&q->is_over);
     asker_unref(q->asker);
@@ -87,7 +92,9 @@ static void question_unref(struct question *q)
 
 void ask_answer(struct question *q)
 {
-    if (atomic_fetch_sub(&q->answers_due, 1) == 1)
+    unsigned due = atomic_fetch_sub(&q->answers_due, 1);
+    lv_assert(due > 0); /* each loop answers once */
+    if (due == 1)
         sem_post(&q->is_over);
     question_unref(q);
 }
@@ -105,7 +112,7 @@ static void question_delivered(struct loop *at, struct mail *mail)
     ask_answer(q);
 }
 
-/* NULL: no loop runs any more. */
+/* Returns NULL if the asker is closed. */
 static struct question *question_begin(struct asker *a, struct question asked, unsigned loops)
 {
     struct question *q = lv_calloc(1, sizeof *q);
@@ -130,7 +137,7 @@ static struct question *question_begin(struct asker *a, struct question asked, u
     return NULL;
 }
 
-/* Nobody waits for it any more. */
+/* Gives up the asking thread's reference. */
 static void question_forget(struct question *q)
 {
     pthread_mutex_lock(&q->asker->lock);
@@ -139,7 +146,7 @@ static void question_forget(struct question *q)
     question_unref(q);
 }
 
-/* Waits for the answers and gives the question back, or up. */
+/* Waits for the answers, or until the asker is closed: ERR_CLOSED. Gives up the reference. */
 static int question_end(struct question *q)
 {
     bool had_slot = compute_slot_pause();
@@ -156,6 +163,7 @@ static int question_end(struct question *q)
 static int question_ask(struct asker *a, struct loop *only, struct question asked)
 {
     lv_assert(loop_current() == NULL);
+    lv_assert((asked.fn != NULL) != (asked.later != NULL));
     unsigned count = only ? 1 : loops_count(a->loops);
     struct question *q = question_begin(a, asked, count);
     if (!q)
@@ -190,7 +198,7 @@ void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *a
     pthread_mutex_unlock(&asker->lock);
 }
 
-static struct timespec time_in(unsigned ms)
+static struct timespec time_after(unsigned ms)
 {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
@@ -203,13 +211,14 @@ static struct timespec time_in(unsigned ms)
     return at;
 }
 
-/* A question that nobody is asked: only the end of all questions answers it. */
+/* A question that is sent to no loop: only asker_close() ends it early. */
 int ask_pause(struct asker *a, unsigned ms)
 {
+    lv_assert(loop_current() == NULL);
     struct question *q = question_begin(a, (struct question){.fn = NULL}, 0);
     if (!q)
         return ERR_CLOSED;
-    struct timespec until = time_in(ms);
+    struct timespec until = time_after(ms);
     bool had_slot = compute_slot_pause();
     int n;
     while ((n = sem_clockwait(&q->is_over, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
@@ -232,6 +241,7 @@ void commit_done(void *commit, int error)
 {
     struct commit *c = commit;
     pthread_mutex_lock(&c->lock);
+    lv_assert(!c->is_done);
     c->is_done = true;
     c->error = error;
     pthread_cond_signal(&c->changed);
@@ -241,6 +251,7 @@ void commit_done(void *commit, int error)
 int commit_end(struct commit *c, int submitted)
 {
     if (submitted >= 0) {
+        lv_assert(loop_current() == NULL);
         bool had_slot = compute_slot_pause();
         pthread_mutex_lock(&c->lock);
         while (!c->is_done)

@@ -1,10 +1,11 @@
-/* Looking at a queue's messages, without taking any.
+/* Browsing a queue's messages without taking them.
  *
- * The messages come in batches: the queue's home fills one within a turn, this thread shows it, and
- * asks again. While the disk is read it looks again every PAUSE_MS; a broker that stops ends the
- * wait. So the home spends little at a time, and what is held is one batch. */
+ * The queue's home fills a batch within a turn, this thread visits it and asks for the next. While
+ * the home reads from disk, this thread asks again every PAUSE_MS, until the broker stops. So each
+ * turn of the home is short, and no more than a batch is held. */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "broker/forward.h"
@@ -20,14 +21,14 @@ enum { BATCH_MESSAGES = 128, BATCH_BYTES = 256 * 1024, PAUSE_MS = 2 };
 struct looked_at {
     struct browse_item item;
     struct message *message; /* owned */
-    bool is_kept;            /* a dead letter that nobody can take */
+    bool is_kept;            /* a dead letter that is given to no consumer */
 };
 
-/* This thread's and the home's in turn, never at once. */
+/* Used by this thread and by the home in turn, never at the same time. */
 struct look {
     struct queue *queue; /* referenced */
     struct browse_options options;
-    uint64_t left; /* how many may still come */
+    uint64_t left; /* how many more may be visited */
     struct browse *browse;
     enum browse_result result; /* why the batch ends */
     size_t count;
@@ -38,14 +39,14 @@ struct look {
 
 static void nobody_waits(void *arg)
 {
-    (void)arg; /* the thread looks again by itself */
+    (void)arg; /* the thread asks again by itself */
 }
 
 static void fill_on_loop(struct loop *loop, void *arg)
 {
-    (void)loop;
     struct look *look = arg;
     size_t bytes = 0;
+    lv_assert(queue_home(look->queue) == loop && look->count == 0);
     if (!look->browse)
         look->browse = browse_open(look->queue, &look->options);
     look->result = BROWSE_ITEM;
@@ -74,7 +75,7 @@ static void close_on_loop(struct loop *loop, void *arg)
 
 /* --- facts ------------------------------------------------------------------------------------ */
 
-/* Cuts what has been cut within a character before it. False: it is no text. */
+/* Removes an incomplete last character. Returns false if the payload is not text. */
 static bool cut_text(struct slice *payload)
 {
     struct slice s = *payload;
@@ -110,7 +111,7 @@ static struct slice headers_of(const struct message_facts *f)
 {
     struct properties p = {0};
     if (!properties_read(message_header(f->message), &p))
-        return SLICE_EMPTY; /* taken by a version that was content with it */
+        return SLICE_EMPTY; /* stored by a version that accepted malformed properties */
     return p.headers;
 }
 
@@ -121,7 +122,7 @@ const struct column message_columns[] = {MESSAGE_COLUMNS(COLUMN_ROW) COLUMNS_END
 
 /* --- the operation ---------------------------------------------------------------------------- */
 
-/* False: that is enough. */
+/* Visits a batch. Returns false if the visitor has had enough. */
 static bool show_batch(const struct browsing *b, struct look *look)
 {
     bool goes_on = true;

@@ -1,5 +1,5 @@
-/* A listing's columns, and the values in them. A value has a type of the broker's own words;
- * each skin has its way to write it. */
+/* A listing's columns and their values. A value has a type; each interface writes it in its own
+ * way. */
 #ifndef LEVERET_MANAGE_COLUMN_H
 #define LEVERET_MANAGE_COLUMN_H
 
@@ -13,34 +13,34 @@ struct effective_policy;
 struct manage;
 
 enum value_type {
-    VALUE_NOTHING, /* there is nothing to show */
+    VALUE_NOTHING,
     VALUE_BOOL,
     VALUE_NUMBER,
-    VALUE_INTEGER, /* below 0, too */
+    VALUE_INTEGER, /* may be negative */
     VALUE_REAL,
     VALUE_STRING,
     VALUE_TABLE,      /* an AMQP table */
-    VALUE_ARGUMENTS,  /* a table of a declaration's arguments, of which the broker knows some */
+    VALUE_ARGUMENTS,  /* the arguments of a declaration, some of which the broker knows */
     VALUE_WORDS,      /* separated by commas */
     VALUE_TIME,       /* milliseconds since 1970 */
     VALUE_SESSION,    /* a connection (channel 0) or a channel */
     VALUE_HOME,       /* a loop */
     VALUE_NODES,      /* the one node, as a list */
-    VALUE_CLUSTER,    /* the one node, and that it runs */
-    VALUE_BYTES,      /* a message's, or the beginning of them */
-    VALUE_PROPERTIES, /* a message's, as its header has them */
-    VALUE_DEFINITION, /* of a policy, NULL: none */
+    VALUE_CLUSTER,    /* the one node, and that it is running */
+    VALUE_BYTES,      /* a message's body, or the beginning of it */
+    VALUE_PROPERTIES, /* a message's properties, encoded */
+    VALUE_DEFINITION, /* of the effective policy; NULL: there is none */
 };
 
-/* What its pointers lead to lives as long as the row. */
+/* Its pointers are valid as long as the row. */
 struct value {
     enum value_type type;
     union {
         bool yes;
-        uint64_t number; /* also a time, and a home's index */
+        uint64_t number; /* also a time, and a loop's index */
         int64_t integer;
         double real;
-        struct slice string; /* also words, a table, and the header that has properties */
+        struct slice string; /* also words, a table, and encoded properties */
         struct {
             struct slice table;
             bool (*is_known)(struct slice name);
@@ -57,8 +57,8 @@ struct value {
     };
 };
 
-/* The types of columns.h. One that ends with _IF shows nothing where its condition does not
- * hold; REAL_IF shows 0. */
+/* The types in columns.h. One that ends with _IF is VALUE_NOTHING if its condition is false;
+ * REAL_IF is the number 0. */
 #define VALUE_OF_NOTHING() ((struct value){.type = VALUE_NOTHING})
 #define VALUE_OF_BOOL(b) ((struct value){.type = VALUE_BOOL, .yes = (b)})
 #define VALUE_OF_NUMBER(n) ((struct value){.type = VALUE_NUMBER, .number = (n)})
@@ -107,10 +107,10 @@ struct column {
         NULL, NULL                                                                                 \
     }
 
-/* NULL: there is none of this name. */
+/* Returns the column of this name, or NULL. `all` is ended by a NULL name. */
 const struct column *column_find(const struct column *all, struct slice name);
 
-/* By numbers, bytes, false before true; what shows nothing first. Tables are all equal. */
+/* Compares for sorting: negative, 0 or positive. VALUE_NOTHING is first; all tables are equal. */
 int value_compare(const struct value *a, const struct value *b);
 
 #endif

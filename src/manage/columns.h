@@ -1,10 +1,9 @@
-/* The columns of every listing, each in one row: its name, its type (column.h) and how it is
- * made of the facts `f` of what a row is about (struct queue_facts and so on) and of `m`, the
- * struct manage.
+/* The columns of every listing, a row each: the name, the type (column.h), and the value, which is
+ * computed from the facts `f` (struct queue_facts ...) and from `m`, the struct manage.
  *
- * A listing's columns are in the order in which help shows them. The names are part of the
- * control protocol. This header includes nothing, so that leveretctl, which knows no room but
- * base/, can take the names from here. */
+ * Columns are in the order in which help shows them. The names are part of the control protocol.
+ * This header includes nothing, so that leveretctl, which may use no room but base/, can take the
+ * names from it. */
 #ifndef LEVERET_MANAGE_COLUMNS_H
 #define LEVERET_MANAGE_COLUMNS_H
 
@@ -34,7 +33,7 @@
     C(message_bytes_unacknowledged, NUMBER, f->unacked_bytes)                                      \
     C(messages, NUMBER, f->ready + f->unacked + f->dead_letters)                                   \
     C(messages_dlx, NUMBER, f->dead_letters)                                                       \
-    C(messages_lost, NUMBER, f->counters.disk.lost)                                                     \
+    C(messages_lost, NUMBER, f->counters.disk.lost)                                                \
     C(messages_persistent, NUMBER, f->persistent)                                                  \
     C(messages_ram, NUMBER, f->ready - f->disk_ready + f->unacked)                                 \
     C(messages_ready, NUMBER, f->ready)                                                            \
@@ -79,9 +78,9 @@
     C(frame_max, NUMBER, f->frame_bytes_max)                                                       \
     C(host, TEXT, f->peer.local.text)                                                              \
     C(name, STRING, f->name)                                                                       \
-    C(peer_cert_issuer, STRING, f->tls.cert_issuer) \
-    C(peer_cert_subject, STRING, f->tls.cert_subject) \
-    C(peer_cert_validity, STRING, f->tls.cert_validity) \
+    C(peer_cert_issuer, STRING, f->tls.cert_issuer)                                                \
+    C(peer_cert_subject, STRING, f->tls.cert_subject)                                              \
+    C(peer_cert_validity, STRING, f->tls.cert_validity)                                            \
     C(peer_host, TEXT, f->peer.peer.text)                                                          \
     C(peer_port, NUMBER, f->peer.peer.port)                                                        \
     C(pid, SESSION, f->id, 0)                                                                      \
@@ -92,11 +91,11 @@
     C(send_cnt, NUMBER, f->writes)                                                                 \
     C(send_oct, NUMBER, f->sent_bytes)                                                             \
     C(send_pend, NUMBER, f->unwritten_bytes)                                                       \
-    C(ssl, BOOL, f->tls.is_on)                                                                            \
-    C(ssl_cipher, STRING, f->tls.cipher) \
-    C(ssl_hash, STRING, f->tls.hash) \
-    C(ssl_key_exchange, STRING, f->tls.key_exchange) \
-    C(ssl_protocol, STRING, f->tls.protocol) \
+    C(ssl, BOOL, f->tls.is_on)                                                                     \
+    C(ssl_cipher, STRING, f->tls.cipher)                                                           \
+    C(ssl_hash, STRING, f->tls.hash)                                                               \
+    C(ssl_key_exchange, STRING, f->tls.key_exchange)                                               \
+    C(ssl_protocol, STRING, f->tls.protocol)                                                       \
     C(state, TEXT, f->state)                                                                       \
     C(timeout, NUMBER, f->heartbeat_s)                                                             \
     C(user, STRING, f->user)                                                                       \
@@ -155,11 +154,11 @@
 #define DELAYED_COLUMNS(C)                                                                         \
     C(due, TIME, f->due_ms)                                                                        \
     C(due_ms, NUMBER, f->due_ms)                                                                   \
-    C(id, NUMBER, f->position)                                                                        \
+    C(id, NUMBER, f->position)                                                                     \
     C(message_bytes, NUMBER, f->body_bytes)                                                        \
     C(routing_key, STRING, slice_of(f->routing_key, f->routing_key_bytes))
 
-/* Bindings on a message's way. */
+/* The bindings that a message meets. */
 #define EXPLAIN_COLUMNS(C)                                                                         \
     C(arguments, TABLE, f->arguments)                                                              \
     C(destination, STRING, f->destination)                                                         \
@@ -196,7 +195,7 @@
     C(definition, STRING, f->definition)                                                           \
     C(priority, INTEGER, f->priority)
 
-/* Also global ones, of no vhost and no component, and the limits of vhosts. */
+/* Also global parameters, which have no vhost and no component, and the limits of vhosts. */
 #define PARAMETER_COLUMNS(C)                                                                       \
     C(vhost, STRING, f->vhost)                                                                     \
     C(component, STRING, f->component)                                                             \

@@ -1,3 +1,4 @@
+/* A semaphore of slots, and for each thread whether it has one. */
 #include "manage/compute_slots.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/rcu.h"
+#include "loop/loop.h"
 
 static sem_t slots;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -19,8 +21,9 @@ static void slots_init(void)
     lv_assert(err == 0);
 }
 
-static void wait_for_slot(void)
+static void slot_wait(void)
 {
+    lv_assert(!has_slot);
     pthread_once(&once, slots_init);
     while (sem_wait(&slots) != 0)
         lv_assert(errno == EINTR);
@@ -29,10 +32,11 @@ static void wait_for_slot(void)
 
 void compute_slot_take(void)
 {
+    lv_assert(loop_current() == NULL);
     if (has_slot)
         return;
     lv_rcu_offline();
-    wait_for_slot();
+    slot_wait();
     lv_rcu_online();
 }
 
@@ -48,6 +52,7 @@ void compute_slot_give(void)
 bool compute_slot_pause(void)
 {
     bool had_slot = has_slot;
+    lv_assert(urcu_qsbr_read_ongoing()); /* RCU is online */
     lv_rcu_offline();
     compute_slot_give();
     return had_slot;
@@ -56,6 +61,6 @@ bool compute_slot_pause(void)
 void compute_slot_resume(bool had_slot)
 {
     if (had_slot)
-        wait_for_slot();
+        slot_wait();
     lv_rcu_online();
 }

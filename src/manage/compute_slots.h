@@ -1,20 +1,20 @@
-/* Commands compute in slots: a listing of 100,000 queues takes a processor for a second, and
- * thirty of them together would leave loops little of any. So a thread that makes rows takes a
- * slot, of which there are half as many as processors, and gives it back before it waits for
- * anything. Of a thread that is no loop. */
+/* How many commands may compute at once. A listing of 100,000 queues keeps a processor busy for a
+ * second, and thirty at once would slow the loops down. So a thread that makes rows holds one of
+ * the slots, of which there are half as many as processors, and releases it before it waits. Only
+ * for threads that are not loops. */
 #ifndef LEVERET_MANAGE_COMPUTE_SLOTS_H
 #define LEVERET_MANAGE_COMPUTE_SLOTS_H
 
 #include <stdbool.h>
 
-/* Waits until there is a slot for this thread. Nothing when it has one. RCU is offline
- * meanwhile, and online afterwards: pointers read before are stale. */
+/* Waits for a slot for this thread, unless it has one. RCU is offline while it waits and online
+ * afterwards: pointers read before are stale. */
 void compute_slot_take(void);
-/* Nothing when it has none. */
+/* Releases the thread's slot, if it has one. */
 void compute_slot_give(void);
 
-/* Around whatever a command waits for: RCU goes offline, its slot is others' meanwhile, and it
- * has one again afterwards if it had one. */
+/* Called before and after a command waits: the first releases the thread's slot and takes RCU
+ * offline, the second takes RCU online and a slot if the thread had one. */
 bool compute_slot_pause(void);
 void compute_slot_resume(bool had_slot);
 

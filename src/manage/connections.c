@@ -1,4 +1,4 @@
-/* Connections, channels and consumers: their facts, closing. */
+/* Connections, channels and consumers: gathering their facts, closing connections. */
 #include "manage/connections.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 /* --- gathering -------------------------------------------------------------------------------- */
 
-/* Each loop writes its own listing; they are joined when all have. */
+/* Each loop fills in a listing of its own; afterwards these are joined. */
 struct gathering {
     struct session_visitor visitor;
     const struct slice *vhost; /* NULL: any */
@@ -26,7 +26,7 @@ struct visit {
     struct listing *found;
 };
 
-static bool is_wanted(const struct visit *v, const struct session_facts *c)
+static bool is_in_vhost(const struct visit *v, const struct session_facts *c)
 {
     return !v->vhost || slice_equal(*v->vhost, c->vhost);
 }
@@ -56,7 +56,7 @@ static void visit_connection(void *arg, const struct session_facts *c)
         .reads = c->reads,
         .writes = c->writes,
     };
-    if (is_wanted(v, c))
+    if (is_in_vhost(v, c))
         listing_add(v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost, &f.auth_mechanism,
                                          &f.client_properties, &f.tls.protocol, &f.tls.key_exchange,
                                          &f.tls.cipher, &f.tls.hash, &f.tls.cert_subject,
@@ -66,7 +66,7 @@ static void visit_connection(void *arg, const struct session_facts *c)
 static void visit_channel(void *arg, const struct session_channel_facts *c)
 {
     const struct visit *v = arg;
-    if (!is_wanted(v, c->connection))
+    if (!is_in_vhost(v, c->connection))
         return;
     struct lv_buffer name = {0};
     lv_buffer_printf(&name, "%.*s (%u)", SLICE_ARG(c->connection->name), c->number);
@@ -111,7 +111,7 @@ static void visit_consumer(void *arg, const struct session_consumer_facts *c)
         .priority = c->priority,
         .arguments = c->arguments,
     };
-    if (is_wanted(v, c->channel->connection))
+    if (is_in_vhost(v, c->channel->connection))
         listing_add(v->found, FACTS_COPY(&f, &f.user, &f.vhost, &f.queue, &f.tag, &f.arguments));
 }
 
@@ -122,7 +122,7 @@ static void gather_on_loop(struct loop *loop, void *arg)
     sessions_visit(loop, &g->visitor, &visit);
 }
 
-static int by_number(uint64_t a, uint64_t b)
+static int compare_numbers(uint64_t a, uint64_t b)
 {
     return a < b ? -1 : a > b;
 }
@@ -131,24 +131,24 @@ static int connections_in_order(const void *a, const void *b)
 {
     const struct connection_facts *p = *(struct connection_facts *const *)a;
     const struct connection_facts *q = *(struct connection_facts *const *)b;
-    return by_number(p->id, q->id);
+    return compare_numbers(p->id, q->id);
 }
 
 static int channels_in_order(const void *a, const void *b)
 {
     const struct channel_facts *p = *(struct channel_facts *const *)a;
     const struct channel_facts *q = *(struct channel_facts *const *)b;
-    int order = by_number(p->connection, q->connection);
-    return order ? order : by_number(p->number, q->number);
+    int order = compare_numbers(p->connection, q->connection);
+    return order ? order : compare_numbers(p->number, q->number);
 }
 
 static int consumers_in_order(const void *a, const void *b)
 {
     const struct consumer_facts *p = *(struct consumer_facts *const *)a;
     const struct consumer_facts *q = *(struct consumer_facts *const *)b;
-    int order = by_number(p->connection, q->connection);
+    int order = compare_numbers(p->connection, q->connection);
     if (order == 0)
-        order = by_number(p->channel, q->channel);
+        order = compare_numbers(p->channel, q->channel);
     return order ? order : slice_compare(p->tag, q->tag);
 }
 
@@ -160,7 +160,7 @@ static void listing_join(struct listing *ret, struct listing *found)
     listing_free(found);
 }
 
-/* Who is no monitor sees what is on vhosts it may enter; of one vhost, it is refused. */
+/* Removes the rows of vhosts that the actor has no access to, unless it is a monitor. */
 static void keep_visible(struct listing *l, const struct actor *actor,
                          struct slice (*vhost_of)(const void *facts))
 {
@@ -178,7 +178,7 @@ static void keep_visible(struct listing *l, const struct actor *actor,
     manage_error_free(&ignored);
 }
 
-/* What differs between the three listings. */
+/* How the three listings differ. */
 struct kind {
     const struct column *columns;
     struct session_visitor visitor;
@@ -186,8 +186,9 @@ struct kind {
     struct slice (*vhost_of)(const void *facts);
 };
 
-static bool listing_make(struct manage *m, const struct actor *actor, const struct kind *kind,
-                         const struct slice *vhost, struct listing *ret, struct manage_error *error)
+static bool sessions_list(struct manage *m, const struct actor *actor, const struct kind *kind,
+                          const struct slice *vhost, struct listing *ret,
+                          struct manage_error *error)
 {
     *ret = (struct listing){.columns = kind->columns};
     bool may = vhost ? actor_check_vhost(actor, ACTOR_MANAGEMENT, *vhost, error)
@@ -230,7 +231,7 @@ bool manage_list_connections(struct manage *m, const struct actor *actor, const 
                               {.connection = visit_connection},
                               connections_in_order,
                               vhost_of_connection};
-    return listing_make(m, actor, &kind, vhost, ret, error);
+    return sessions_list(m, actor, &kind, vhost, ret, error);
 }
 
 bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,
@@ -238,7 +239,7 @@ bool manage_list_channels(struct manage *m, const struct actor *actor, const str
 {
     const struct kind kind = {
         channel_columns, {.channel = visit_channel}, channels_in_order, vhost_of_channel};
-    return listing_make(m, actor, &kind, vhost, ret, error);
+    return sessions_list(m, actor, &kind, vhost, ret, error);
 }
 
 bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
@@ -246,7 +247,7 @@ bool manage_list_consumers(struct manage *m, const struct actor *actor, const st
 {
     const struct kind kind = {
         consumer_columns, {.consumer = visit_consumer}, consumers_in_order, vhost_of_consumer};
-    return listing_make(m, actor, &kind, vhost, ret, error);
+    return sessions_list(m, actor, &kind, vhost, ret, error);
 }
 
 /* --- closing ---------------------------------------------------------------------------------- */
@@ -278,24 +279,24 @@ bool manage_close_connection(struct manage *m, const struct actor *actor, uint64
     return true;
 }
 
-static bool is_meant(const struct closing *c, const struct session_facts *facts)
+static bool closing_matches(const struct closing *c, const struct session_facts *facts)
 {
     return (c->vhost.n == 0 || slice_equal(c->vhost, facts->vhost)) &&
            (c->user.n == 0 || slice_equal(c->user, facts->user)) &&
            strcmp(facts->state, "closing") != 0;
 }
 
-static void count_meant(void *arg, const struct session_facts *facts)
+static void count_matching(void *arg, const struct session_facts *facts)
 {
     struct closing *c = arg;
-    if (is_meant(c, facts))
+    if (closing_matches(c, facts))
         atomic_fetch_add_explicit(&c->closed, 1, memory_order_relaxed);
 }
 
-static void close_meant_on_loop(struct loop *loop, void *arg)
+static void close_matching_on_loop(struct loop *loop, void *arg)
 {
     struct closing *c = arg;
-    sessions_visit(loop, &(struct session_visitor){.connection = count_meant}, c);
+    sessions_visit(loop, &(struct session_visitor){.connection = count_matching}, c);
     sessions_close_matching(loop, c->vhost, c->user, c->reason);
 }
 
@@ -306,7 +307,7 @@ bool manage_close_connections(struct manage *m, const struct actor *actor, struc
     struct closing c = {.vhost = vhost, .user = user, .reason = reason};
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
         return false;
-    if (!manage_end(error, ask_every_loop(m->asker, close_meant_on_loop, &c)))
+    if (!manage_end(error, ask_every_loop(m->asker, close_matching_on_loop, &c)))
         return false;
     *ret_closed = c.closed;
     actor_log(actor, "%llu connections are closed: %s", (unsigned long long)*ret_closed, reason);
@@ -316,7 +317,7 @@ bool manage_close_connections(struct manage *m, const struct actor *actor, struc
 int connections_close(struct manage *m, struct slice vhost, struct slice user, const char *reason)
 {
     struct closing c = {.vhost = vhost, .user = user, .reason = reason};
-    return ask_every_loop(m->asker, close_meant_on_loop, &c);
+    return ask_every_loop(m->asker, close_matching_on_loop, &c);
 }
 
 static void recheck_on_loop(struct loop *loop, void *arg)
@@ -331,7 +332,8 @@ int connections_recheck(struct manage *m, struct slice user)
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
-/* A connection that ends while the threads are read one by one may be counted as ended alone. */
+/* The counters of the threads are read one after the other, so the end of a connection may be
+ * counted before its beginning. */
 uint64_t manage_count_connections(const struct manage *m)
 {
     struct counters c;

@@ -1,5 +1,5 @@
-/* Connections, channels and consumers. They live on the loops that accepted them: each loop
- * copies its facts in one visit. */
+/* Connections, channels and consumers. They belong to the loops that accepted them: each loop
+ * copies its own facts. */
 #ifndef LEVERET_MANAGE_CONNECTIONS_H
 #define LEVERET_MANAGE_CONNECTIONS_H
 
@@ -24,13 +24,13 @@ struct connection_facts {
     uint16_t heartbeat_s;
     uint64_t connected_at_ms; /* wall clock */
     uint64_t received_bytes, sent_bytes, unwritten_bytes;
-    uint64_t reads, writes; /* of the socket, that had bytes */
+    uint64_t reads, writes; /* of the socket, those that transferred bytes */
 };
 
 struct channel_facts {
     uint64_t connection; /* its id */
     uint16_t number;
-    struct slice name; /* the connection's, and the number */
+    struct slice name; /* the connection's name and the number */
     struct slice user, vhost;
     uint64_t consumers;
     uint64_t unacknowledged, unconfirmed;
@@ -45,7 +45,7 @@ struct consumer_facts {
     uint16_t channel;
     struct slice user, vhost, queue, tag;
     bool no_ack, exclusive;
-    bool is_active;       /* its turn can come */
+    bool is_active;       /* it may get messages */
     const char *activity; /* up, single_active, waiting */
     uint32_t prefetch_count;
     int64_t priority;
@@ -54,8 +54,8 @@ struct consumer_facts {
 
 extern const struct column connection_columns[], channel_columns[], consumer_columns[];
 
-/* Those of a vhost; NULL: of every vhost the actor may see. In the order of their connections,
- * channels, tags. */
+/* List those of a vhost; NULL: of every vhost that the actor may see. Sorted by connection, channel
+ * and consumer tag. */
 bool manage_list_connections(struct manage *m, const struct actor *actor, const struct slice *vhost,
                              struct listing *ret, struct manage_error *error);
 bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,
@@ -63,24 +63,25 @@ bool manage_list_channels(struct manage *m, const struct actor *actor, const str
 bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
                            struct listing *ret, struct manage_error *error);
 
-/* Closes one connection, telling it the reason. *ret_closed: whether there was one of this id. */
+/* Closes a connection, which is told the reason. *ret_closed is false if there is none of this id.
+ */
 bool manage_close_connection(struct manage *m, const struct actor *actor, uint64_t id,
                              const char *reason, bool *ret_closed, struct manage_error *error);
-/* Closes those on the vhost and of the user; empty: of any. *ret_closed: how many. */
+/* Closes the connections to the vhost by the user (empty: any). *ret_closed: how many. */
 bool manage_close_connections(struct manage *m, const struct actor *actor, struct slice vhost,
                               struct slice user, const char *reason, uint64_t *ret_closed,
                               struct manage_error *error);
 
-/* --- for what changes users and vhosts -------------------------------------------------------- */
+/* --- after changes of users and vhosts -------------------------------------------------------- */
 
-/* As manage_close_connections(), for nobody in particular. 0 or ERR_CLOSED. */
+/* Like manage_close_connections(), without an actor. Returns 0 or ERR_CLOSED. */
 int connections_close(struct manage *m, struct slice vhost, struct slice user, const char *reason);
-/* Consumers that the user may no longer have are cancelled when this returns. */
+/* Cancels the user's consumers that its permissions no longer allow; done when this returns. */
 int connections_recheck(struct manage *m, struct slice user);
 
-/* How many connections there are. Any thread; waits for nothing. */
+/* Returns the number of connections. Any thread; does not wait. */
 uint64_t manage_count_connections(const struct manage *m);
-/* The version that clients are told. */
+/* Returns the version that clients see. */
 const char *manage_version(const struct manage *m);
 
 #endif

@@ -1,4 +1,4 @@
-/* JSON in events. */
+/* JSON in events: parsed, and encoded as tables. */
 #include "manage/event_json.h"
 
 #include <jansson.h>

@@ -1,14 +1,14 @@
-/* JSON in events: what operators set is JSON, and events are tables. */
+/* JSON in events: operators set JSON, and the properties of events are AMQP tables. */
 #ifndef LEVERET_MANAGE_EVENT_JSON_H
 #define LEVERET_MANAGE_EVENT_JSON_H
 
 #include "base/buffer.h"
 #include "base/slice.h"
 
-/* A table whose one field, called `name`, is the value that this JSON text stands for. Empty
- * when it is none. It is in `out`, which the caller frees. */
+/* Returns a table with one field, called `name`, whose value is the JSON text; an empty table if
+ * the text is not JSON. The table is in `out`, which the caller frees. */
 struct slice table_of_json_value(struct lv_buffer *out, const char *name, struct slice text);
-/* The fields of the object that this JSON text stands for. */
+/* Returns a table with the members of the object that is the JSON text. In `out`, as above. */
 struct slice table_of_json_members(struct lv_buffer *out, struct slice text);
 
 #endif

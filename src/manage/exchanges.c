@@ -1,5 +1,5 @@
-/* Exchanges and bindings: topology, copied without asking anybody. What an exchange delays is its
- * queue's to tell, and asked last. */
+/* Exchanges and bindings are topology, which is copied under RCU. How many messages an exchange
+ * delays is known to the home of its queue, which is asked last. */
 #include "manage/exchanges.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static void exchange_facts_free(void *facts)
     free(f);
 }
 
-/* An exchange has no references, so all of its facts are copied. */
+/* References to an exchange cannot be held, so all of its facts are copied. */
 static void add_exchange(struct listing *l, struct exchange *x)
 {
     const struct effective_policy *policy = atomic_load_explicit(&x->policy, memory_order_acquire);
@@ -50,7 +50,7 @@ static int by_name(const void *a, const void *b)
     return slice_compare(p->name, q->name);
 }
 
-/* Of one whose queue is gone meanwhile, nothing is known. */
+/* If its queue has been deleted meanwhile, the number is 0. */
 static void count_delayed(struct manage *m, struct exchange_facts *f)
 {
     struct home_call h = {.call = {.queue = f->delayed, .run = queue_call_status}};

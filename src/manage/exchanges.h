@@ -13,10 +13,10 @@ struct exchange_facts {
     struct slice arguments; /* raw table */
     const char *type;
     bool is_durable, is_auto_delete, is_internal;
-    /* A reference: the queue of messages that it delays; NULL: it delays none. */
+    /* A reference to the queue of its delayed messages; NULL: it does not delay. */
     struct queue *delayed;
-    uint64_t in, out; /* messages published to it, and queues that they went to */
-    bool is_counted;  /* the next is known */
+    uint64_t in, out; /* messages published to it, and copies routed to queues */
+    bool is_counted;  /* messages_delayed is known */
     uint64_t messages_delayed;
 };
 
@@ -27,12 +27,12 @@ struct binding_facts {
 
 extern const struct column exchange_columns[], binding_columns[];
 
-/* A row for each exchange of the vhost, by name. `counts_delayed`: asks the queues of those that
+/* Lists the exchanges of the vhost by name. `counts_delayed`: also ask how many messages they
  * delay. */
 bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct slice vhost,
                            bool counts_delayed, struct listing *ret, struct manage_error *error);
 
-/* A row for each binding of the vhost, by source, destination, routing key and arguments. */
+/* Lists the bindings of the vhost by source, destination, routing key and arguments. */
 bool manage_list_bindings(struct manage *m, const struct actor *actor, struct slice vhost,
                           struct listing *ret, struct manage_error *error);
 

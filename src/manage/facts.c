@@ -1,4 +1,4 @@
-/* Facts that are copies. */
+/* Copies of facts. */
 #include "manage/facts.h"
 
 #include <stdint.h>

@@ -1,5 +1,4 @@
-/* Facts that are copies: one allocation holds a struct, and behind it the bytes its slices point
- * at. */
+/* Copies of facts: one allocation holds a struct followed by the bytes that its slices point to. */
 #ifndef LEVERET_MANAGE_FACTS_H
 #define LEVERET_MANAGE_FACTS_H
 
@@ -7,8 +6,8 @@
 
 #include "base/slice.h"
 
-/* A copy of `facts`, of `size` bytes. `slices` are the `count` slices in it: in the copy they
- * point at bytes of its own. The caller frees it with free(). */
+/* Returns a copy of `facts`, a struct of `size` bytes with `count` slices in it; in the copy these
+ * point to bytes of its own. The caller frees it with free(). */
 void *facts_copy(const void *facts, size_t size, struct slice *const *slices, size_t count);
 
 /* facts_copy() of *facts, whose slices are named one by one: FACTS_COPY(&f, &f.name, &f.user). */

@@ -1,13 +1,15 @@
-/* Listings: rows of facts, and what is done with them before they are shown. */
+/* Listings: adding rows, sorting, filtering, pages. */
 #include "manage/listing.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 void listing_add(struct listing *l, void *facts)
 {
+    lv_assert(facts != NULL && l->count <= l->capacity);
     if (l->count == l->capacity) {
         l->capacity = l->capacity ? l->capacity * 2 : 64;
         l->rows = lv_realloc(l->rows, l->capacity * sizeof(void *));
@@ -25,7 +27,7 @@ void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void
 
 struct sorted {
     struct value value;
-    size_t before; /* where it was */
+    size_t before; /* its index before */
     void *facts;
 };
 

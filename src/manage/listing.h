@@ -1,6 +1,6 @@
-/* What a listing has found: a row of facts for each thing, which its columns show. A listing
- * needs nobody any longer once it is made: it can be sorted, filtered, and shown in pages. One
- * thread. */
+/* A listing: a row of facts for each queue, user ..., which its columns show. Once it is made it
+ * refers to nothing outside: it can be sorted, filtered and shown in pages at leisure. One thread.
+ */
 #ifndef LEVERET_MANAGE_LISTING_H
 #define LEVERET_MANAGE_LISTING_H
 
@@ -8,26 +8,25 @@
 
 struct listing {
     const struct column *columns;
-    void **rows; /* facts; owned, with what free_row() frees of them */
+    void **rows; /* facts; owned */
     size_t count;
     size_t capacity;
-    void (*free_row)(void *facts); /* NULL: free() */
+    void (*free_row)(void *facts); /* frees a row; NULL: free() */
 };
 
-/* Takes the facts. */
+/* Appends a row. Takes the facts. */
 void listing_add(struct listing *l, void *facts);
-/* Keeps its capacity. */
+/* `compare` is qsort(3)'s: it is given pointers to rows. */
 void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void *b));
-/* By a column, then as it was before. */
+/* Sorts by a column; rows with equal values keep their order. */
 void listing_sort(struct listing *l, const struct manage *m, const struct column *column,
                   bool is_descending);
-/* Keeps the rows in which this column is a string that contains this text; upper and lower case
- * are one. */
+/* Keeps the rows in which this column is a string that contains the text, in either case. */
 void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
                            struct slice text);
-/* Keeps at most `count` rows, from the first-th on. */
+/* Keeps at most `count` rows, beginning with row `first`. */
 void listing_keep_page(struct listing *l, size_t first, size_t count);
-/* What is left is an empty listing. */
+/* Frees the rows; the listing is empty afterwards. */
 void listing_free(struct listing *l);
 
 #endif

@@ -1,12 +1,11 @@
-/* The operator's side of the broker, whatever the way an operator comes by: what exists is
- * gathered into facts (queues.h, connections.h ...), which listings show column by column
- * (listing.h), and each change is one function, which is told who asks. No JSON is printed here,
- * and no socket is known: that is for the skins, of which control/ is one.
+/* What operators can ask and change, independent of the interface they use. What exists is gathered
+ * into facts (queues.h, connections.h ...), which listings show column by column (listing.h); each
+ * change is one function. Both take the actor who asks. JSON and sockets belong to the interfaces,
+ * of which control/ is one.
  *
- * Every function here that is told who asks may wait, for loops (ask.h), for the disk, for
- * another change: it is called on a thread that is no loop and is registered with RCU, which is
- * online before and after, and offline while the thread waits: pointers read before are stale
- * then. */
+ * A function that takes an actor may wait: for loops (ask.h), for the disk, for another change. It
+ * is called on a thread that is not a loop and is registered with RCU, online before and after the
+ * call and offline while it waits: pointers read before the call are stale after it. */
 #ifndef LEVERET_MANAGE_MANAGE_H
 #define LEVERET_MANAGE_MANAGE_H
 
@@ -32,20 +31,20 @@ struct manage {
 
 struct actor {
     struct slice name; /* in events and log lines */
-    const struct auth_identity
-        *identity; /* borrowed; NULL: this machine's operator, who may do all */
+    /* Borrowed. NULL: the operator of this machine, who may do everything. */
+    const struct auth_identity *identity;
 };
 
-/* Who comes by the control socket, which only the broker's own user can open. */
+/* The actor at the control socket, which only the broker's own user can open. */
 extern const struct actor actor_cli;
 
-/* What an operator is, by its tags. Each is all that is above it, but that a policymaker is no
- * monitor. */
+/* An operator's rank, by its tags. Each rank includes those above it, except that a policymaker is
+ * not a monitor. */
 enum actor_rank {
-    ACTOR_MANAGEMENT,    /* sees the vhosts it may enter */
-    ACTOR_MONITORING,    /* sees all */
-    ACTOR_POLICYMAKER,   /* sets policies and parameters of vhosts it may enter */
-    ACTOR_ADMINISTRATOR, /* may do all but use what permissions keep from it */
+    ACTOR_MANAGEMENT,    /* sees the vhosts it has access to */
+    ACTOR_MONITORING,    /* sees everything */
+    ACTOR_POLICYMAKER,   /* sets policies and parameters in the vhosts it has access to */
+    ACTOR_ADMINISTRATOR, /* may do everything that its permissions allow */
 };
 
 /* --- what is refused -------------------------------------------------------------------------- */
@@ -64,40 +63,40 @@ enum subject {
     SUBJECT_COLUMN,
 };
 
-/* Why something was not done. The caller frees it, refused or not. */
+/* Why something was not done. The caller frees it in any case. */
 struct manage_error {
     enum refusal refusal; /* REFUSAL_NONE: it was done */
-    enum subject subject; /* what it is about */
-    int error;            /* ERR_..., with REFUSAL_INTERNAL; else 0 */
+    enum subject subject; /* what is missing, invalid, in use ... */
+    int error;            /* ERR_... with REFUSAL_INTERNAL; else 0 */
     struct lv_buffer text;
 };
 
-/* Fills the error, and returns false. */
+/* Fills in the error and returns false. */
 bool manage_refuse(struct manage_error *error, enum refusal refusal, enum subject subject,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Returns true when err is 0; else the world has failed, or the broker stops. */
+/* Returns true if err is 0; else fills in the error with ERR_... and returns false. */
 bool manage_end(struct manage_error *error, int err);
 void manage_error_free(struct manage_error *error);
 
 /* These return false after refusing with REFUSAL_ACCESS. */
 bool actor_check_rank(const struct actor *actor, enum actor_rank rank, struct manage_error *error);
-/* Of that rank, and may enter the vhost. */
+/* The actor has the rank, and access to the vhost. */
 bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct slice vhost,
                        struct manage_error *error);
-/* May do this to the queue or exchange, as by AMQP. */
+/* The actor has the permission that a client would need. */
 bool actor_check_queue(const struct actor *actor, enum auth_action action, struct slice vhost,
                        struct slice queue, struct manage_error *error);
 bool actor_check_exchange(const struct actor *actor, enum auth_action action, struct slice vhost,
                           struct slice exchange, struct manage_error *error);
-/* The broker's refusal, in its own words. Returns false. */
-bool manage_refuse_as_told(struct manage_error *error, enum subject subject,
-                           const struct broker_error *told);
+/* Fills in the error with a refusal of the broker, and returns false. */
+bool manage_refuse_as_broker(struct manage_error *error, enum subject subject,
+                             const struct broker_error *told);
 
 /* Logs what an actor has done: "rmq-cli: queue 'q' in vhost '/' is deleted". */
 void actor_log(const struct actor *actor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The vhost of this name, or NULL after refusing. Valid until the next wait. */
+/* Returns the vhost of this name, or NULL after refusing. Valid until the thread waits. */
 struct vhost *manage_vhost(struct manage *m, struct slice name, struct manage_error *error);
 
 #endif

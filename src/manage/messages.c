@@ -1,8 +1,9 @@
-/* Messages that an exchange delays, dead letters that go back, and the ways of messages. */
+/* Delayed messages, moving dead letters back, and explaining routes. */
 #include "manage/messages.h"
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "broker/delayed.h"
@@ -15,7 +16,7 @@
 
 /* --- delayed messages ------------------------------------------------------------------------- */
 
-/* The queue of the exchange, as a reference, or NULL after refusing. */
+/* Returns a reference to the queue of the exchange's delayed messages, or NULL after refusing. */
 static struct queue *find_delayed(struct manage *m, struct slice vhost_name, struct slice name,
                                   struct manage_error *error)
 {
@@ -91,29 +92,29 @@ const struct column delayed_columns[] = {DELAYED_COLUMNS(COLUMN_ROW) COLUMNS_END
 
 /* --- dead letters ----------------------------------------------------------------------------- */
 
-/* The queue's home moves them; this thread looks from time to time how far it is. Who asked may
- * have gone meanwhile: that does not stop it. */
+/* The queue's home moves the messages; this thread looks every RETRY_PAUSE_MS how far it is. A
+ * client that disconnects does not stop it. */
 enum { RETRY_PAUSE_MS = 5 };
 
 struct retrying {
     struct queue *queue; /* referenced */
     struct retry_options options;
-    struct retry *retry; /* NULL: another one is under way */
+    struct retry *retry; /* NULL: another retry is under way */
     struct retry_progress progress;
 };
 
 static void retry_start_on_loop(struct loop *loop, void *arg)
 {
-    (void)loop;
     struct retrying *a = arg;
+    lv_assert(queue_home(a->queue) == loop);
     if (!retry_start(a->queue, &a->options, &a->retry))
         a->retry = NULL;
 }
 
 static void retry_look_on_loop(struct loop *loop, void *arg)
 {
-    (void)loop;
     struct retrying *a = arg;
+    lv_assert(queue_home(a->queue) == loop && a->retry);
     a->progress = retry_progress(a->retry);
 }
 
@@ -188,6 +189,7 @@ bool manage_explain_route(struct manage *m, const struct actor *actor, struct sl
                           struct manage_error *error)
 {
     *ret = (struct listing){.columns = explain_columns};
+    lv_assert(count > 0);
     if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name, error))
         return false;
     struct vhost *vhost = manage_vhost(m, vhost_name, error);
@@ -197,7 +199,7 @@ bool manage_explain_route(struct manage *m, const struct actor *actor, struct sl
     if (!x) {
         struct broker_error told;
         exchange_refuse_missing(exchange, vhost, &told);
-        return manage_refuse_as_told(error, SUBJECT_EXCHANGE, &told);
+        return manage_refuse_as_broker(error, SUBJECT_EXCHANGE, &told);
     }
     const struct routing_input message = {
         .routing_key = keys[0], .headers = headers, .has_headers = true};
@@ -205,7 +207,7 @@ bool manage_explain_route(struct manage *m, const struct actor *actor, struct sl
     return true;
 }
 
-/* What is no binding leads nowhere. */
+/* Rows that are not bindings have no destination. */
 static const char *destination_kind_of(const struct explain_row *f)
 {
     if (f->result == EXPLAIN_RETURNED || f->result == EXPLAIN_REFUSED)

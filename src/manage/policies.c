@@ -11,7 +11,7 @@
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* RabbitMQ keeps operator policies as parameters, and says so. */
+/* In RabbitMQ operator policies are parameters, so there is an event for the parameter, too. */
 static void emit_operator_policy_set(struct manage *m, const struct actor *actor,
                                      const struct definition_policy *policy,
                                      struct slice definition)

@@ -1,5 +1,6 @@
 /* Policies, parameters, global parameters, and the limits of vhosts, which are a parameter. A
- * change is answered once it is durable, and policies once every queue's home has taken them. */
+ * change returns once it is durable; a change of policies once every queue's home has applied it.
+ */
 #ifndef LEVERET_MANAGE_POLICIES_H
 #define LEVERET_MANAGE_POLICIES_H
 
@@ -23,20 +24,20 @@ extern const struct column policy_columns[], parameter_columns[];
 
 bool manage_list_policies(struct manage *m, const struct actor *actor, struct slice vhost,
                           enum policy_kind kind, struct listing *ret, struct manage_error *error);
-/* row->vhost says where. REFUSAL_MALFORMED: the definition is no JSON. REFUSAL_PRECONDITION: it
- * is invalid, and the text says why, in RabbitMQ's words. Setting what is set already is fine,
- * and told to nobody. */
+/* Sets the policy in row->vhost. REFUSAL_MALFORMED: the definition is not JSON.
+ * REFUSAL_PRECONDITION: it is invalid, and the text says why, in RabbitMQ's words. Setting a policy
+ * as it is succeeds and sends no event. */
 bool manage_set_policy(struct manage *m, const struct actor *actor,
                        const struct definition_policy *row, struct manage_error *error);
 bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice name, enum policy_kind kind, struct manage_error *error);
 
-/* An empty component: every one. */
+/* An empty component means all. */
 bool manage_list_parameters(struct manage *m, const struct actor *actor, struct slice vhost,
                             struct slice component, struct listing *ret,
                             struct manage_error *error);
-/* As manage_set_policy(). REFUSAL_RESERVED with SUBJECT_POLICY: policies are not set as
- * parameters. */
+/* Refuses as manage_set_policy() does, and with REFUSAL_RESERVED and SUBJECT_POLICY if the
+ * component is "policy": policies are not set as parameters. */
 bool manage_set_parameter(struct manage *m, const struct actor *actor,
                           const struct definition_parameter *row, struct manage_error *error);
 bool manage_clear_parameter(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -49,12 +50,12 @@ bool manage_set_global_parameter(struct manage *m, const struct actor *actor, st
 bool manage_clear_global_parameter(struct manage *m, const struct actor *actor, struct slice name,
                                    struct manage_error *error);
 
-/* Limits are JSON, {"max-connections": 5}, and replace what there was. */
+/* The limits are JSON, {"max-connections": 5}, and replace those set before. */
 bool manage_set_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
                              struct slice limits, struct manage_error *error);
 bool manage_clear_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
                                struct manage_error *error);
-/* Of one vhost, or of each that has any (NULL), by vhost: parameter_columns. */
+/* Lists the limits of one vhost, or (NULL) of each that has limits, by vhost: parameter_columns. */
 bool manage_list_vhost_limits(struct manage *m, const struct actor *actor,
                               const struct slice *vhost, struct listing *ret,
                               struct manage_error *error);

@@ -1,14 +1,15 @@
-/* Queues: their facts, purging, deleting.
+/* Queues: gathering their facts, declaring, purging, deleting.
  *
  * A queue's numbers belong to its home loop. So a listing first takes a reference of every queue of
- * the vhost (the names are topology, read without a lock), and then asks the loops in rounds: in
- * each, every loop fills in the next SLICE of its own queues, so that no turn grows long however
+ * the vhost (the names are topology, read under RCU), and then asks the loops in rounds: in each
+ * round every loop fills in the facts of its next SLICE queues, so that no turn is long, however
  * many queues there are. */
 #include "manage/queues.h"
 
 #include <stdlib.h>
 
 #include "auth/access.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "manage/columns.h"
@@ -50,7 +51,7 @@ static void facts_free(void *facts)
     free(f);
 }
 
-/* What does not change while the queue is there. Any thread. */
+/* Returns the facts that never change. Any thread. */
 static struct queue_facts *facts_begin(struct queue *q)
 {
     struct queue_facts *f = lv_calloc(1, sizeof *f);
@@ -65,7 +66,7 @@ static struct queue_facts *facts_begin(struct queue *q)
     return f;
 }
 
-static void take_queues(struct vhost *vhost, struct gathering *g)
+static void gathering_begin(struct vhost *vhost, struct gathering *g)
 {
     struct listing *l = g->listing;
     struct lv_table_iter it;
@@ -111,12 +112,13 @@ static void take_exclusive_consumer(struct queue_facts *f, const struct consumer
 
 static void call_is_done(struct queue_call *call)
 {
-    (void)call; /* at home a status is there when queue_call_start() returns */
+    (void)call; /* at the home the status is known when queue_call_start() returns */
 }
 
 static void facts_fill(struct loop *loop, struct queue_facts *f)
 {
     struct queue *q = f->queue;
+    lv_assert(queue_home(q) == loop);
     struct queue_call call = {
         .queue = q, .from = loop, .run = queue_call_status, .done = call_is_done};
     queue_call_start(&call);
@@ -136,7 +138,7 @@ static void fill_on_loop(struct loop *loop, void *arg)
         facts_fill(loop, g->listing->rows[g->next[i]++]);
 }
 
-static bool is_full(const struct gathering *g)
+static bool gathering_is_over(const struct gathering *g)
 {
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         if (g->next[i] < g->end[i])
@@ -153,9 +155,9 @@ bool manage_list_queues(struct manage *m, const struct actor *actor, struct slic
         return false;
     struct gathering *g = lv_calloc(1, sizeof *g);
     g->listing = ret;
-    take_queues(vhost, g);
+    gathering_begin(vhost, g);
     int err = 0;
-    while (err == 0 && !is_full(g))
+    while (err == 0 && !gathering_is_over(g))
         err = ask_every_loop(m->asker, fill_on_loop, g);
     free(g);
     if (err < 0)
@@ -218,7 +220,7 @@ static bool may_declare(const struct actor *actor, struct slice vhost,
     if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost, error))
         return false;
     return access_declare_queue(actor->identity, vhost, d, &told) ||
-           manage_refuse_as_told(error, SUBJECT_QUEUE, &told);
+           manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
 }
 
 bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -226,6 +228,7 @@ bool manage_declare_queue(struct manage *m, const struct actor *actor, struct sl
                           struct manage_error *error)
 {
     struct declaring c = {.m = m, .actor = actor, .vhost = vhost, .declaration = d};
+    lv_assert(d->name.n > 0);
     if (!manage_vhost(m, vhost, error) || !may_declare(actor, vhost, d, error))
         return false;
     commit_begin(&c.commit);
@@ -238,7 +241,7 @@ bool manage_declare_queue(struct manage *m, const struct actor *actor, struct sl
         return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_VHOST,
                              "Virtual host '%.*s' does not exist", SLICE_ARG(vhost));
     if (c.result == CHANGE_REFUSED)
-        return manage_refuse_as_told(error, SUBJECT_QUEUE, &c.error);
+        return manage_refuse_as_broker(error, SUBJECT_QUEUE, &c.error);
     *ret_created = c.is_created;
     if (c.is_created)
         actor_log(actor, "queue '%.*s' in vhost '%.*s' is declared", SLICE_ARG(d->name),
@@ -265,6 +268,7 @@ static void call_is_answered(struct queue_call *call)
 static void call_on_loop(struct loop *loop, void *arg, struct question *question)
 {
     struct home_call *h = arg;
+    lv_assert(queue_home(h->call.queue) == loop);
     h->question = question;
     h->call.from = loop;
     queue_call_start(&h->call);
@@ -272,17 +276,18 @@ static void call_on_loop(struct loop *loop, void *arg, struct question *question
 
 int home_call_run(struct manage *m, struct home_call *h)
 {
+    lv_assert(h->call.queue && h->call.run);
     h->call.done = call_is_answered;
     return ask_loop_later(m->asker, queue_home(h->call.queue), call_on_loop, h);
 }
 
-/* A queue that is gone meanwhile, or is an exchange's own, is none for a client. What else the
- * broker refuses is told in its own words. */
-static bool refuse_as_told(const struct broker_error *told, struct manage_error *error)
+/* A queue that has been deleted meanwhile, or that belongs to an exchange, does not exist for a
+ * client. Other refusals have the broker's own text. */
+static bool refuse_as_broker(const struct broker_error *told, struct manage_error *error)
 {
     if (told->refusal == REFUSAL_NOT_FOUND || told->refusal == REFUSAL_RESERVED)
         return refuse_missing(error);
-    return manage_refuse_as_told(error, SUBJECT_QUEUE, told);
+    return manage_refuse_as_broker(error, SUBJECT_QUEUE, told);
 }
 
 /* Takes the reference of the queue. */
@@ -293,7 +298,7 @@ static bool change_queue(struct manage *m, struct home_call *h, struct manage_er
     queue_unref(&q);
     if (err < 0)
         return manage_end(error, err);
-    return !h->call.refused || refuse_as_told(&h->call.error, error);
+    return !h->call.refused || refuse_as_broker(&h->call.error, error);
 }
 
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -314,9 +319,9 @@ bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slic
 static bool may_delete(const struct actor *actor, const struct queue *q, struct manage_error *error)
 {
     struct broker_error told;
-    bool is_operator = !actor->identity;
-    return is_operator || queue_entry_check_access(queue_entry(q), 0, &told) ||
-           refuse_as_told(&told, error);
+    bool is_local_operator = !actor->identity;
+    return is_local_operator || queue_entry_check_access(queue_entry(q), 0, &told) ||
+           refuse_as_broker(&told, error);
 }
 
 bool manage_delete_queue(struct manage *m, const struct actor *actor,

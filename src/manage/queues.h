@@ -7,7 +7,7 @@
 #include "manage/manage.h"
 #include "queue/queue.h"
 
-/* Of one queue, all of one turn of its home. */
+/* The facts of a queue, all from one turn of its home. */
 struct queue_facts {
     struct queue *queue;             /* a reference: the slices point into it */
     struct effective_policy *policy; /* a reference; NULL: none */
@@ -15,53 +15,52 @@ struct queue_facts {
     struct slice arguments; /* raw table */
     unsigned home;          /* the loop's index */
     bool is_durable, is_auto_delete, is_quorum;
-    bool is_gone;                  /* it was deleted before it was asked: nothing below is known */
+    bool is_gone;                  /* deleted before its home was asked: all below is unknown */
     uint64_t owner;                /* the connection it is exclusive to; 0: none */
-    struct slice exclusive_tag;    /* owned; the exclusive consumer's ... */
-    uint64_t exclusive_connection; /* ... and where it is; 0: there is none */
+    struct slice exclusive_tag;    /* owned; of the exclusive consumer */
+    uint64_t exclusive_connection; /* of the exclusive consumer; 0: there is none */
     uint16_t exclusive_channel;
     uint64_t consumers;
     uint64_t ready, ready_bytes;
     uint64_t unacked, unacked_bytes;
-    uint64_t dead_letters, dead_letter_bytes; /* given up, and here until somebody has them */
-    uint64_t disk_ready, disk_ready_bytes;    /* of what is ready: on disk alone */
+    uint64_t dead_letters, dead_letter_bytes; /* kept until their targets have confirmed them */
+    uint64_t disk_ready, disk_ready_bytes;    /* ready messages that are only on disk */
     uint64_t persistent, persistent_bytes;
-    uint64_t memory; /* bytes that bodies and their records take, near enough */
+    uint64_t memory; /* bytes that messages take in memory, approximately */
     double utilisation;
-    bool has_head_time; /* the first ready message is in memory and has a timestamp ... */
-    uint64_t head_time; /* ... this one, in seconds */
+    bool has_head_time; /* the first ready message is in memory and has a timestamp */
+    uint64_t head_time; /* that timestamp, in seconds */
     struct queue_counters counters;
 };
 
 extern const struct column queue_columns[];
 
-/* A row for each queue of the vhost, by name. */
+/* Lists the queues of the vhost by name. */
 bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct listing *ret, struct manage_error *error);
 
-/* The queue, as a reference, or NULL after refusing: also where there is no such vhost. */
+/* Returns a reference to the queue, or NULL after refusing, also if the vhost does not exist. */
 struct queue *manage_queue(struct manage *m, struct slice vhost, struct slice name,
                            struct manage_error *error);
 
-/* A question to a queue's home. Of `call` the queue (referenced), run() and what it asks are the
- * caller's. */
+/* A question to a queue's home. In `call` the caller sets the queue (a reference, which it keeps),
+ * run() and run()'s arguments. */
 struct home_call {
     struct queue_call call;
     struct question *question;
 };
 
-/* Runs the call at the queue's home, and waits until it is answered. ERR_CLOSED: the broker
- * stops. */
+/* Runs the call at the queue's home and waits for its answer. ERR_CLOSED: the broker stops. */
 int home_call_run(struct manage *m, struct home_call *call);
 
-/* Declares it as queue.declare does: fine where it exists as it is declared. d->name is not
- * empty. *ret_created: it is new. REFUSAL_PRECONDITION: it exists and is another, or an argument
- * is invalid. */
+/* Declares a queue as queue.declare does: succeeds if an equivalent queue exists. d->name may not
+ * be empty. *ret_created: it is new. REFUSAL_PRECONDITION: another queue of this name exists, or an
+ * argument is invalid. */
 bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                           const struct queue_declaration *d, bool *ret_created,
                           struct manage_error *error);
 
-/* Drops what is ready. *ret: how many messages that were. */
+/* Drops the ready messages. *ret: how many. */
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct slice name, uint64_t *ret, struct manage_error *error);
 
@@ -70,8 +69,8 @@ struct queue_deletion {
     bool if_unused, if_empty;
 };
 
-/* *ret: how many messages were ready. REFUSAL_IN_USE, REFUSAL_NOT_EMPTY: what was asked for does
- * not hold. This machine's operator may delete what is exclusive to a connection. */
+/* Deletes a queue. *ret: how many messages were ready. REFUSAL_IN_USE, REFUSAL_NOT_EMPTY: if_unused
+ * or if_empty does not hold. The operator of this machine may delete an exclusive queue. */
 bool manage_delete_queue(struct manage *m, const struct actor *actor,
                          const struct queue_deletion *what, uint64_t *ret,
                          struct manage_error *error);

@@ -1,5 +1,5 @@
-/* Users, permissions and users' limits. Each change is made in auth/, which hands it to the
- * definitions; it is told to the event exchange once it is durable. */
+/* Users, permissions and users' limits. Each change is made in auth/, which submits it to the
+ * definitions; its event is sent once it is durable. */
 #include "manage/users.h"
 
 #include <stdlib.h>
@@ -20,8 +20,8 @@ static bool refuse_missing(struct manage_error *error, struct slice user)
                          SLICE_ARG(user));
 }
 
-/* The end of a change: done, or what it failed with. `reason`: why it is invalid; NULL: it cannot
- * be. */
+/* Returns true if err is 0; else refuses. `reason` says why a pattern is invalid; NULL: there is no
+ * pattern. */
 static bool user_change_end(struct manage_error *error, struct slice user, int err,
                             const struct lv_buffer *reason)
 {
@@ -142,9 +142,9 @@ bool manage_authenticate(struct manage *m, const struct actor *actor, struct sli
 
 /* --- permissions ------------------------------------------------------------------------------ */
 
-/* Whether the vhost is there, and the actor may say who may do what in it. */
-static bool may_permit(struct manage *m, const struct actor *actor, struct slice vhost,
-                       struct manage_error *error)
+/* Checks that the actor may change permissions and that the vhost exists. */
+static bool permissions_may_change(struct manage *m, const struct actor *actor, struct slice vhost,
+                                   struct manage_error *error)
 {
     return is_administrator(actor, error) && manage_vhost(m, vhost, error);
 }
@@ -154,7 +154,7 @@ bool manage_set_permissions(struct manage *m, const struct actor *actor,
 {
     struct lv_buffer reason = {0};
     struct commit c;
-    if (!may_permit(m, actor, row->vhost, error))
+    if (!permissions_may_change(m, actor, row->vhost, error))
         return false;
     commit_begin(&c);
     int err = auth_set_permissions(m->auth, row, &reason, commit_done, &c);
@@ -178,7 +178,7 @@ bool manage_clear_permissions(struct manage *m, const struct actor *actor, struc
                               struct slice vhost, struct manage_error *error)
 {
     struct commit c;
-    if (!may_permit(m, actor, vhost, error))
+    if (!permissions_may_change(m, actor, vhost, error))
         return false;
     commit_begin(&c);
     int err = auth_clear_permissions(m->auth, user, vhost, commit_done, &c);
@@ -199,7 +199,7 @@ bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
 {
     struct lv_buffer reason = {0};
     struct commit c;
-    if (!may_permit(m, actor, row->vhost, error))
+    if (!permissions_may_change(m, actor, row->vhost, error))
         return false;
     commit_begin(&c);
     int err = auth_set_topic_permissions(m->auth, row, &reason, commit_done, &c);
@@ -223,7 +223,7 @@ bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor,
                                     struct manage_error *error)
 {
     struct commit c;
-    if (!may_permit(m, actor, vhost, error))
+    if (!permissions_may_change(m, actor, vhost, error))
         return false;
     commit_begin(&c);
     int err = auth_clear_topic_permissions(m->auth, user, vhost, exchange, commit_done, &c);
@@ -239,8 +239,8 @@ bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor,
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
-static void tell_limits(struct manage *m, const struct actor *actor, struct slice user,
-                        const struct slice *limits)
+static void limits_announce(struct manage *m, const struct actor *actor, struct slice user,
+                            const struct slice *limits)
 {
     struct lv_buffer table = {0};
     event_emit(broker_events(m->broker), limits ? "user.limits.set" : "user.limits.cleared",
@@ -264,12 +264,12 @@ bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct 
     int err = auth_set_limits(m->auth, user, limits, &reason, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0)
-        tell_limits(m, actor, user, &limits);
+        limits_announce(m, actor, user, &limits);
     bool is_done = false;
     if (err == ERR_FORMAT)
         manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_LIMITS,
                       "JSON decoding error. Reason: badarg");
-    else if (err == ERR_INVALID) /* a line for each; the last newline is left out */
+    else if (err == ERR_INVALID) /* without the last newline */
         manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_LIMITS, "%.*s", (int)reason.n - 1,
                       (const char *)reason.p);
     else
@@ -288,7 +288,7 @@ bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struc
     int err = auth_clear_limits(m->auth, user, limit, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0)
-        tell_limits(m, actor, user, NULL);
+        limits_announce(m, actor, user, NULL);
     return user_change_end(error, user, err, NULL);
 }
 
@@ -354,9 +354,10 @@ static void add_topic_permission(void *listing, const struct definition_topic_pe
     listing_add(listing, FACTS_COPY(&f, &f.user, &f.vhost, &f.exchange, &f.write, &f.read));
 }
 
-/* Whether the user and the vhost that are named are there. */
-static bool may_list(struct manage *m, const struct actor *actor, const struct slice *user,
-                     const struct slice *vhost, struct manage_error *error)
+/* Checks that the actor may list permissions and that the user or vhost named exists. */
+static bool permissions_may_list(struct manage *m, const struct actor *actor,
+                                 const struct slice *user, const struct slice *vhost,
+                                 struct manage_error *error)
 {
     if (!is_administrator(actor, error) || (vhost && !manage_vhost(m, *vhost, error)))
         return false;
@@ -368,7 +369,7 @@ bool manage_list_permissions(struct manage *m, const struct actor *actor, const 
                              struct manage_error *error)
 {
     *ret = (struct listing){.columns = permission_columns};
-    if (!may_list(m, actor, user, vhost, error))
+    if (!permissions_may_list(m, actor, user, vhost, error))
         return false;
     auth_list_permissions(m->auth, user ? *user : SLICE_EMPTY, vhost ? *vhost : SLICE_EMPTY,
                           add_permission, ret);
@@ -380,7 +381,7 @@ bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
                                    struct listing *ret, struct manage_error *error)
 {
     *ret = (struct listing){.columns = topic_permission_columns};
-    if (!may_list(m, actor, user, vhost, error))
+    if (!permissions_may_list(m, actor, user, vhost, error))
         return false;
     auth_list_topic_permissions(m->auth, user ? *user : SLICE_EMPTY, vhost ? *vhost : SLICE_EMPTY,
                                 add_topic_permission, ret);

@@ -1,5 +1,5 @@
-/* Users, what they may do, and their limits. A change is answered once it is durable. Who is no
- * administrator may neither list nor change any of it. */
+/* Users, their permissions and limits. A change returns once it is durable. Only an administrator
+ * may list or change them. */
 #ifndef LEVERET_MANAGE_USERS_H
 #define LEVERET_MANAGE_USERS_H
 
@@ -22,11 +22,12 @@ extern const struct column user_columns[], permission_columns[], topic_permissio
 
 bool manage_list_users(struct manage *m, const struct actor *actor, struct listing *ret,
                        struct manage_error *error);
-/* Those that have limits, or the one of this name (NULL: any). */
+/* Lists the user of this name, or (NULL) those that have limits. */
 bool manage_list_user_limits(struct manage *m, const struct actor *actor, const struct slice *user,
                              struct listing *ret, struct manage_error *error);
 
-/* In a vhost, of every user; or of a user, in every vhost: the other is NULL. */
+/* Lists the permissions of all users in a vhost, or those of a user in all vhosts: the other
+ * argument is NULL. */
 bool manage_list_permissions(struct manage *m, const struct actor *actor, const struct slice *user,
                              const struct slice *vhost, struct listing *ret,
                              struct manage_error *error);
@@ -34,25 +35,25 @@ bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
                                    const struct slice *user, const struct slice *vhost,
                                    struct listing *ret, struct manage_error *error);
 
-/* REFUSAL_EXISTS. Tags are separated by commas. */
+/* Creates a user. REFUSAL_EXISTS. Tags are separated by commas. */
 bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
                      struct slice password, struct slice tags, struct manage_error *error);
 bool manage_change_password(struct manage *m, const struct actor *actor, struct slice user,
                             struct slice password, struct manage_error *error);
-/* Nobody can log in as the user by a password until it is changed again. */
+/* The user cannot log in with a password until a new one is set. */
 bool manage_clear_password(struct manage *m, const struct actor *actor, struct slice user,
                            struct manage_error *error);
 bool manage_set_user_tags(struct manage *m, const struct actor *actor, struct slice user,
                           struct slice tags, struct manage_error *error);
-/* With its permissions; closes its connections. */
+/* Deletes a user and its permissions, and closes its connections. */
 bool manage_delete_user(struct manage *m, const struct actor *actor, struct slice user,
                         struct manage_error *error);
-/* REFUSAL_ACCESS: it is not the user's password. */
+/* Checks a password. REFUSAL_ACCESS: it is wrong. */
 bool manage_authenticate(struct manage *m, const struct actor *actor, struct slice user,
                          struct slice password, struct manage_error *error);
 
-/* REFUSAL_PRECONDITION with SUBJECT_PATTERN: a pattern does not compile. Consumers that may no
- * longer be are cancelled before this returns. */
+/* REFUSAL_PRECONDITION with SUBJECT_PATTERN: a pattern does not compile. Consumers that are no
+ * longer permitted are cancelled before this returns. */
 bool manage_set_permissions(struct manage *m, const struct actor *actor,
                             const struct definition_permission *row, struct manage_error *error);
 bool manage_clear_permissions(struct manage *m, const struct actor *actor, struct slice user,
@@ -60,16 +61,16 @@ bool manage_clear_permissions(struct manage *m, const struct actor *actor, struc
 bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
                                   const struct definition_topic_permission *row,
                                   struct manage_error *error);
-/* An empty exchange: of every one. */
+/* An empty exchange means all. */
 bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor, struct slice user,
                                     struct slice vhost, struct slice exchange,
                                     struct manage_error *error);
 
-/* JSON, {"max-connections": 5}: others stay as they are. REFUSAL_MALFORMED,
+/* The limits are JSON, {"max-connections": 5}; those not named stay as they are. REFUSAL_MALFORMED,
  * REFUSAL_PRECONDITION. */
 bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct slice user,
                             struct slice limits, struct manage_error *error);
-/* One of them, or "all". */
+/* Clears one limit, or "all". */
 bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struct slice user,
                               struct slice limit, struct manage_error *error);
 

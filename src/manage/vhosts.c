@@ -1,5 +1,5 @@
-/* Vhosts: their facts, creating, tagging, deleting, tracing. They are created on loop 0, as the
- * broker's mail needs a loop to come from. */
+/* Vhosts: listing, creating, tagging, deleting, tracing. They are created on loop 0, because the
+ * broker sends mail, which must come from a loop. */
 #include "manage/vhosts.h"
 #include "broker/vhost_life.h"
 
@@ -82,7 +82,7 @@ static void create_on_loop(struct loop *loop, void *arg)
     events_act_as(before);
 }
 
-/* Appends "a,b" of " a , b,": the words between the commas. */
+/* Appends the words between the commas without spaces: "a,b" for " a , b,". */
 static struct slice tidy_tags(struct slice tags, struct lv_buffer *out)
 {
     while (tags.n > 0) {
@@ -166,20 +166,20 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
     return vhost_change_end(error, name, err);
 }
 
-struct telling {
+struct announcing {
     struct manage *m;
     const struct actor *actor;
 };
 
-/* What users may do there goes with the vhost, and before it, as RabbitMQ tells it. */
-static void tell_permission_deleted(void *arg, const struct definition_permission *row)
+/* Permissions are deleted with the vhost; as in RabbitMQ, their events precede the vhost's. */
+static void permission_announce_deleted(void *arg, const struct definition_permission *row)
 {
-    const struct telling *t = arg;
+    const struct announcing *t = arg;
     event_emit(broker_events(t->m->broker), "permission.deleted", EVENT_STR("vhost", row->vhost),
                EVENT_STR("user", row->user), ACTOR(t->actor));
 }
 
-static int close_its_connections(struct manage *m, struct slice vhost)
+static int vhost_close_connections(struct manage *m, struct slice vhost)
 {
     struct lv_buffer reason = {0};
     lv_buffer_printf(&reason, "vhost '%.*s' is deleted", SLICE_ARG(vhost));
@@ -189,14 +189,15 @@ static int close_its_connections(struct manage *m, struct slice vhost)
     return err;
 }
 
-/* The vhost goes first, so that nobody can open it anew; then those who were on it. */
+/* The vhost is deleted first, so that no new connection can open it; then its connections are
+ * closed. */
 bool manage_delete_vhost(struct manage *m, const struct actor *actor, struct slice name,
                          struct manage_error *error)
 {
-    struct telling telling = {m, actor};
+    struct announcing announcing = {m, actor};
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) || !manage_vhost(m, name, error))
         return false;
-    auth_list_permissions(m->auth, SLICE_EMPTY, name, tell_permission_deleted, &telling);
+    auth_list_permissions(m->auth, SLICE_EMPTY, name, permission_announce_deleted, &announcing);
     struct change change;
     int err = vhost_delete(m->broker, name, change_begin(&change, actor));
     err = change_end(&change, err);
@@ -204,7 +205,7 @@ bool manage_delete_vhost(struct manage *m, const struct actor *actor, struct sli
         return refuse_missing(error, name);
     actor_log(actor, "vhost '%.*s' is deleted", SLICE_ARG(name));
     if (err == 0 && name.n > 0)
-        err = close_its_connections(m, name);
+        err = vhost_close_connections(m, name);
     auth_forget_vhost(m->auth, name);
     return manage_end(error, err);
 }
