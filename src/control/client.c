@@ -1,5 +1,6 @@
-/* The socket is read and written here alone. A command's thread reaches the client through the
- * spool, and through `is_done`, the last thing it writes before it wakes us and ends. */
+/* Only the control socket's thread reads and writes the socket. A command's thread reaches the
+ * client through the spool, and through `is_done`, which it sets last, before it wakes us and ends.
+ */
 #include "control/client.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ enum {
     READ_BYTES = 64 * 1024,
     STACK_BYTES = 512 * 1024,
     NICENESS = 15,
-    RESTORING_LOOK_MS = 10, /* between looks whether queues are restored */
+    RESTORING_LOOK_MS = 10, /* between looks at whether queues are restored */
 };
 
 static void client_wake(void *arg)
@@ -41,7 +42,19 @@ struct client *client_create(struct service *service, int fd, uint64_t now_ms)
     return c;
 }
 
-static void close_socket(struct client *c)
+static void client_enter(struct client *c, enum client_state state)
+{
+    static const unsigned moves[] = {
+        [CLIENT_READS] = 1U << CLIENT_RUNS | 1U << CLIENT_SENDS,
+        [CLIENT_RUNS] = 1U << CLIENT_SENDS,
+        [CLIENT_SENDS] = 1U << CLIENT_READS | 1U << CLIENT_LINGERS,
+        [CLIENT_LINGERS] = 0,
+    };
+    lv_assert(moves[c->state] & 1U << state);
+    c->state = state;
+}
+
+static void client_close(struct client *c)
 {
     if (c->fd >= 0)
         close(c->fd);
@@ -51,8 +64,8 @@ static void close_socket(struct client *c)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-/* As much as the socket takes. */
-static void send_some(struct client *c, uint64_t now_ms)
+/* Sends as much as the socket takes. */
+static void client_send(struct client *c, uint64_t now_ms)
 {
     struct slice bytes;
     bool was_unsent = c->is_unsent;
@@ -64,7 +77,7 @@ static void send_some(struct client *c, uint64_t now_ms)
         if (n < 0 && errno == EAGAIN)
             return;
         if (n < 0 && errno != EINTR)
-            close_socket(c);
+            client_close(c);
         if (n > 0) {
             spool_sent(c->spool, (size_t)n);
             c->since_ms = now_ms;
@@ -82,7 +95,7 @@ static void client_say(struct client *c, const char *error, const char *text)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/* Nobody can say what is in a queue before its messages have been read from the log. */
+/* What is in a queue is not known before its messages have been read from the log. */
 static void wait_for_queues(const struct service *s)
 {
     struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
@@ -91,11 +104,11 @@ static void wait_for_queues(const struct service *s)
         continue;
 }
 
-static void *run_on_thread(void *arg)
+static void *client_thread(void *arg)
 {
     struct client *c = arg;
     pthread_setname_np(pthread_self(), "control-request");
-    (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone: loops go first */
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone: loops come first */
     lv_rcu_register_thread();
     lv_rcu_offline();
     wait_for_queues(c->service);
@@ -109,7 +122,7 @@ static void *run_on_thread(void *arg)
     return NULL;
 }
 
-static bool start_thread(struct client *c)
+static bool client_start_thread(struct client *c)
 {
     pthread_attr_t attributes;
     if (c->service->thread_count >= REQUESTS_MAX)
@@ -117,14 +130,15 @@ static bool start_thread(struct client *c)
     atomic_store_explicit(&c->is_done, false, memory_order_relaxed);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    c->has_thread = pthread_create(&c->thread, &attributes, run_on_thread, c) == 0;
+    c->has_thread = pthread_create(&c->thread, &attributes, client_thread, c) == 0;
     pthread_attr_destroy(&attributes);
     c->service->thread_count += c->has_thread;
     return c->has_thread;
 }
 
-static void join_thread(struct client *c)
+static void client_join_thread(struct client *c)
 {
+    lv_assert(c->has_thread && c->service->thread_count > 0);
     int err = pthread_join(c->thread, NULL);
     lv_assert(err == 0);
     c->has_thread = false;
@@ -136,21 +150,22 @@ static void client_run(struct client *c, const char *line, size_t n)
     const struct service *s = c->service;
     c->request = (struct request){.world = s->world, .manage = s->manage, .spool = c->spool};
     request_parse(&c->request, line, n);
-    c->state = CLIENT_SENDS;
     if (request_is_prompt(&c->request)) {
         request_run(&c->request);
-    } else if (start_thread(c)) {
-        c->state = CLIENT_RUNS;
+    } else if (client_start_thread(c)) {
+        client_enter(c, CLIENT_RUNS);
+        return;
     } else {
         request_free(&c->request);
-        client_say(c, "too_many_requests", "too many requests are under way; try again later");
+        client_say(c, "too_many_requests", "too many requests are running; try again later");
     }
+    client_enter(c, CLIENT_SENDS);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* The first line that has come whole. False when there is none. */
-static bool run_line(struct client *c)
+/* Runs the first line, if it has been received whole; else returns false. */
+static bool client_run_line(struct client *c)
 {
     const char *end = c->in.n ? memchr(c->in.p, '\n', c->in.n) : NULL;
     if (!end)
@@ -161,33 +176,33 @@ static bool run_line(struct client *c)
     return true;
 }
 
-static void read_some(struct client *c)
+static void client_read(struct client *c)
 {
     ssize_t n = recv(c->fd, lv_buffer_reserve(&c->in, READ_BYTES), READ_BYTES, 0);
     if (n > 0)
         c->in.n += (size_t)n;
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        close_socket(c);
-    if (c->fd < 0 || run_line(c) || c->in.n <= REQUEST_BYTES_MAX)
+        client_close(c);
+    if (c->fd < 0 || client_run_line(c) || c->in.n <= REQUEST_BYTES_MAX)
         return;
     client_say(c, "bad_request", "a request has at most 1 MiB");
     c->is_last = true;
-    c->state = CLIENT_SENDS;
+    client_enter(c, CLIENT_SENDS);
 }
 
-/* All has been sent: the next request, which may have come already. */
-static void next_request(struct client *c, uint64_t now_ms)
+/* The answer has been sent: turns to the next request, which may have been received already. */
+static void client_next(struct client *c, uint64_t now_ms)
 {
     c->since_ms = now_ms;
-    c->state = CLIENT_READS;
-    if (c->request.is_to_linger)
-        c->state = CLIENT_LINGERS;
-    else if (c->is_last)
-        close_socket(c);
+    client_enter(c, c->request.is_to_linger ? CLIENT_LINGERS : CLIENT_READS);
+    if (c->state == CLIENT_LINGERS)
+        return;
+    if (c->is_last)
+        client_close(c);
     else
-        run_line(c);
+        client_run_line(c);
     if (c->state == CLIENT_READS && c->in.n == 0)
-        lv_buffer_free(&c->in); /* many may stay connected and silent */
+        lv_buffer_free(&c->in); /* clients may stay connected for long */
 }
 
 /* --- turns ------------------------------------------------------------------------------------ */
@@ -205,19 +220,19 @@ struct pollfd client_wants(const struct client *c)
 void client_turn(struct client *c, short revents, uint64_t now_ms)
 {
     if (c->state == CLIENT_READS && revents)
-        read_some(c);
+        client_read(c);
     else if (revents & (POLLHUP | POLLERR | POLLNVAL))
-        close_socket(c);
+        client_close(c);
     while (c->state == CLIENT_RUNS || c->state == CLIENT_SENDS) {
         bool is_done = c->has_thread && atomic_load_explicit(&c->is_done, memory_order_acquire);
         if (is_done) {
-            join_thread(c);
-            c->state = CLIENT_SENDS;
+            client_join_thread(c);
+            client_enter(c, CLIENT_SENDS);
         }
-        send_some(c, now_ms);
+        client_send(c, now_ms);
         if (c->fd < 0 || c->is_unsent || c->state == CLIENT_RUNS)
             return;
-        next_request(c, now_ms);
+        client_next(c, now_ms);
     }
 }
 
@@ -236,9 +251,9 @@ void client_cut(struct client *c, const char *error, const char *text)
 {
     if (c->state == CLIENT_READS) {
         client_say(c, error, text);
-        send_some(c, c->since_ms);
+        client_send(c, c->since_ms);
     }
-    close_socket(c);
+    client_close(c);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -246,7 +261,7 @@ void client_cut(struct client *c, const char *error, const char *text)
 void client_never_wait(struct client *c)
 {
     if (c->state == CLIENT_RUNS && c->is_unsent)
-        spool_cut(c->spool); /* a long answer that is not being read */
+        spool_cut(c->spool); /* a long answer that the client does not read */
     else
         spool_never_wait(c->spool);
 }
@@ -257,8 +272,8 @@ void client_free(struct client **client)
     *client = NULL;
     lv_list_remove(&c->link);
     if (c->has_thread)
-        join_thread(c);
-    send_some(c, c->since_ms);
+        client_join_thread(c);
+    client_send(c, c->since_ms);
     if (c->fd >= 0 && c->state != CLIENT_LINGERS)
         close(c->fd);
     spool_free(&c->spool);

@@ -1,11 +1,11 @@
-/* A client of the control socket: one request after the other is read, run, and answered.
+/* A client of the control socket: its requests are read, run and answered one after the other.
  *
- *   READS ---- a line has come ----> RUNS, on a thread of its own (a prompt command: at once)
- *     ^                                |  the command has ended
- *     '---- all has been sent ---- SENDS
+ *   READS ---- a line is received ----> RUNS, on a thread of its own (a prompt command: at once)
+ *     ^                                   |  the command has ended
+ *     '----- the answer is sent ----- SENDS ----- of `stop` -----> LINGERS
  *
- * While it RUNS or SENDS nothing more is read from it. Everything here is called on the control
- * socket's thread, and none of it waits for the client. */
+ * While it RUNS or SENDS, nothing is read from it. Everything here is called on the control
+ * socket's thread and never waits for the client. */
 #ifndef LEVERET_CONTROL_CLIENT_H
 #define LEVERET_CONTROL_CLIENT_H
 
@@ -17,7 +17,7 @@
 #include "control/control_private.h"
 
 enum {
-    REQUESTS_MAX = 32, /* with a thread of their own at a time; one more is refused */
+    REQUESTS_MAX = 32, /* running on threads of their own; one more is refused */
     REQUEST_BYTES_MAX = 1024 * 1024,
 };
 
@@ -26,51 +26,51 @@ struct service {
     const struct control_world *world; /* borrowed */
     struct manage *manage;             /* borrowed */
     int stop_fd;                       /* readable once the control stops */
-    int wake_fd;                       /* an eventfd: some client's thread has done something */
+    int wake_fd; /* an eventfd: there is something to send, or a command has ended */
     struct spool_budget budget;
     unsigned thread_count; /* requests that have a thread */
 };
 
 struct client {
     struct lv_list link; /* the caller's */
-    /* See client.c. */
+    /* Private to client.c. */
     struct service *service;
-    int fd; /* -1: closed, and a thread still works */
+    int fd; /* -1: closed; a command may still run */
     enum client_state { CLIENT_READS, CLIENT_RUNS, CLIENT_SENDS, CLIENT_LINGERS } state;
-    uint64_t since_ms; /* READS: of the last answer; else: of the last byte it has taken */
-    bool is_unsent;    /* the spool held something at the last look */
-    bool is_last;      /* nothing more is read: it is closed when all has been sent */
+    uint64_t since_ms; /* READS: when it was last answered; else: when it last took a byte */
+    bool is_unsent;    /* the spool was not empty at the last look */
+    bool is_last;      /* it is closed once this answer is sent */
     bool has_thread;
     pthread_t thread;
-    _Atomic bool is_done; /* the thread is about to end */
+    _Atomic bool is_done; /* the thread has run the command and is ending */
     struct lv_buffer in;
     struct request request;
     struct spool *spool;
 };
 
-/* Takes the descriptor, which does not block. The caller owns the client. Times are a monotonic
- * clock's. */
+/* Takes the descriptor, which must not block. The caller owns the client. Times are those of a
+ * monotonic clock. */
 struct client *client_create(struct service *service, int fd, uint64_t now_ms);
 
-/* What poll(2) is to look for. */
+/* Returns what poll(2) is to wait for. */
 struct pollfd client_wants(const struct client *c);
-/* Does what can be done now. */
+/* Reads, runs and sends what can be done now. */
 void client_turn(struct client *c, short revents, uint64_t now_ms);
-/* Nothing is left to do, and no thread works for it: client_free(). */
+/* Returns true if the socket is closed and no command runs: the caller then frees the client. */
 bool client_is_over(const struct client *c);
 
-/* Since when we have been waiting for the client itself: for a request, or for it to read its
- * answer. UINT64_MAX: it waits for us, or has asked for the end of the process. */
+/* Returns since when we have been waiting for the client: for a request, or for it to read its
+ * answer. UINT64_MAX: we are not waiting for it. */
 uint64_t client_waited_since(const struct client *c);
-/* Tells the client why, in the answer's form, if it awaits none yet, and closes its socket. A
- * command under way goes on by itself. */
+/* Closes the client's socket; if it has no request running, it is first sent the error. A command
+ * that is running continues. */
 void client_cut(struct client *c, const char *error, const char *text);
 
-/* The control stops: no command waits for its client any more, and one whose client is behind
- * ends. */
+/* The control stops: from here on no command waits for its client, and a command whose client has
+ * not read its answer so far is cut off. */
 void client_never_wait(struct client *c);
-/* Waits for the thread, sends what the socket takes, and closes it, unless the client waits for the
- * end of the process. Clears the pointer. */
+/* Waits for the thread, sends what the socket takes, and closes it, unless the client LINGERS.
+ * Clears the pointer. */
 void client_free(struct client **client);
 
 #endif

@@ -1,10 +1,11 @@
-/* One thread accepts, reads, writes and looks at the clock, and never waits for anybody but
- * poll(2). A command that may wait runs on a thread of its own (client.h); one that never does, at
- * once: so `ping` is answered whatever the others do.
+/* One thread accepts, reads, writes and checks timeouts, and waits only in poll(2). A command that
+ * may wait runs on a thread of its own (client.h); the others run at once, so `ping` is answered
+ * whatever else is running.
  *
- *   (1) At most CLIENTS_MAX are connected. One more takes the place of the one that has kept us
- *       waiting the longest; at most REQUESTS_MAX run a command, so there always is such a one.
- *   (2) A client that keeps us waiting is cut in the end: sooner when there are many. */
+ *   (1) At most CLIENTS_MAX are connected. One more replaces the client that has kept us waiting
+ *       longest. There is always one: at most REQUESTS_MAX run a command.
+ *   (2) A client that keeps us waiting is disconnected after a time, which is shorter if there are
+ *       many. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,13 +29,13 @@
 enum {
     BACKLOG = 128,
     CLIENTS_MAX = 256,
-    REQUEST_PATIENCE_MS = 60 * 1000, /* a request must have come whole by then */
-    ANSWER_PATIENCE_MS =
-        10 * 60 * 1000,             /* ... and something of its answer be read: a pager waits */
-    SCARCE_PATIENCE_MS = 10 * 1000, /* both, once half of the clients or threads are in use */
+    REQUEST_TIMEOUT_MS = 60 * 1000, /* for a whole request to arrive */
+    ANSWER_TIMEOUT_MS =
+        10 * 60 * 1000, /* for the client to read some of its answer: it may be a pager */
+    SCARCE_TIMEOUT_MS = 10 * 1000, /* for both, once half of the clients or threads are in use */
     LOOK_MS = 1000,
     ACCEPTS_MAX = 16,      /* in one turn */
-    ACCEPT_PAUSE_MS = 100, /* out of descriptors: others may give some back */
+    ACCEPT_PAUSE_MS = 100, /* if there are no descriptors left: others may be closed */
     STACK_BYTES = 512 * 1024,
 };
 
@@ -48,11 +49,11 @@ struct control {
     char *path;
     pthread_t thread;
     bool has_thread;
-    /* The thread's. */
+    /* Used by the thread alone. */
     struct lv_list clients;
-    size_t client_count;      /* all; those whose socket is closed have a thread that still works */
-    uint64_t accept_after_ms; /* the listener is left alone until then */
-    bool has_warned_of_clients; /* since they were few */
+    size_t client_count;        /* also those whose socket is closed while their command runs */
+    uint64_t accept_after_ms;   /* nothing is accepted before */
+    bool has_warned_of_clients; /* since the number of clients was last low */
     struct pollfd polled[POLLED_CLIENTS + CLIENTS_MAX + REQUESTS_MAX];
 };
 
@@ -63,7 +64,7 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* --- patience --------------------------------------------------------------------------------- */
+/* --- timeouts --------------------------------------------------------------------------------- */
 
 static size_t connected_count(const struct control *c)
 {
@@ -85,43 +86,43 @@ static struct client *longest_awaited(const struct control *c)
     return found;
 }
 
-static void look_at_clock(struct control *c, uint64_t now)
+static void clients_check_timeouts(struct control *c, uint64_t now)
 {
     bool is_scarce =
         connected_count(c) > CLIENTS_MAX / 2 || c->service.thread_count > REQUESTS_MAX / 2;
     for (struct lv_list *it = c->clients.next; it != &c->clients; it = it->next) {
         struct client *one = lv_list_item(it, struct client, link);
         uint64_t since = client_waited_since(one);
-        uint64_t patience = is_scarce                    ? SCARCE_PATIENCE_MS
-                            : one->state == CLIENT_READS ? REQUEST_PATIENCE_MS
-                                                         : ANSWER_PATIENCE_MS;
-        if (since != UINT64_MAX && now >= since + patience)
-            client_cut(one, "timed_out", "no request has come in time");
+        uint64_t timeout = is_scarce                    ? SCARCE_TIMEOUT_MS
+                           : one->state == CLIENT_READS ? REQUEST_TIMEOUT_MS
+                                                        : ANSWER_TIMEOUT_MS;
+        if (since != UINT64_MAX && now >= since + timeout)
+            client_cut(one, "timed_out", "no request was received in time");
     }
     if (!is_scarce)
         c->has_warned_of_clients = false;
 }
 
-/* Makes room for one more. False: nobody is to blame. */
+/* Makes room for one more client. Returns false if none keeps us waiting. */
 static bool make_room(struct control *c)
 {
     if (connected_count(c) < CLIENTS_MAX)
         return true;
     struct client *one = longest_awaited(c);
     if (one)
-        client_cut(one, "too_many_connections", "others want to connect, and no request has come");
+        client_cut(one, "too_many_connections",
+                   "no request was received, and another client wants to connect");
     if (!c->has_warned_of_clients)
-        log_warning(
-            "the control socket has %d connections: each new one ends the one that has kept "
-            "us waiting the longest",
-            CLIENTS_MAX);
+        log_warning("the control socket has %d connections: each new one replaces the one that has "
+                    "been waited for longest",
+                    CLIENTS_MAX);
     c->has_warned_of_clients = true;
     return one != NULL;
 }
 
 /* --- turns ------------------------------------------------------------------------------------ */
 
-/* False when nobody more is to be accepted now. */
+/* Returns false if no more can be accepted now. */
 static bool accept_one(struct control *c, uint64_t now)
 {
     static const char refusal[] =
@@ -149,12 +150,13 @@ static void remove_ended(struct control *c)
         struct client *one = lv_list_item(it, struct client, link);
         if (!client_is_over(one))
             continue;
+        lv_assert(c->client_count > 0);
         client_free(&one);
         c->client_count--;
     }
 }
 
-/* The clients follow in the order of the list. */
+/* Returns the number of entries. Clients are in the order of the list. */
 static size_t fill_polled(struct control *c, uint64_t now)
 {
     size_t count = POLLED_CLIENTS;
@@ -175,7 +177,7 @@ static int timeout_of(const struct control *c, uint64_t now)
     return lv_list_is_empty(&c->clients) ? -1 : LOOK_MS;
 }
 
-/* False: the control stops. */
+/* Returns false when the control stops. */
 static bool control_turn(struct control *c)
 {
     uint64_t now = now_ms();
@@ -194,7 +196,7 @@ static bool control_turn(struct control *c)
     for (int i = 0; c->polled[POLLED_LISTENER].revents && i < ACCEPTS_MAX; i++)
         if (!accept_one(c, now))
             break;
-    look_at_clock(c, now);
+    clients_check_timeouts(c, now);
     remove_ended(c);
     return true;
 }
@@ -229,7 +231,7 @@ static int control_failed(const char *what)
     return lv_error_explain(lv_error_from_errno(errno), "%s: %s", what, strerror(errno));
 }
 
-/* The data directory is locked by us, so a socket that is there is a leftover. */
+/* We hold the lock of the data directory, so a socket that exists is left over from a crash. */
 static int socket_open(const char *path, int *ret)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -264,6 +266,7 @@ int control_start(const struct control_world *world, struct control **ret)
 {
     struct control *c = lv_calloc(1, sizeof *c);
     struct lv_buffer path = {0};
+    lv_assert(world->stop && world->facts && world->environment);
     lv_buffer_printf(&path, "%s/" CONTROL_SOCKET_FILE, world->data_dir);
     c->world = *world;
     c->path = slice_strdup(lv_buffer_slice(&path));

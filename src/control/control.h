@@ -1,9 +1,9 @@
-/* The control socket: DIR/control.sock, where leveretctl asks and the broker answers
+/* The control socket, DIR/control.sock, on which the broker answers leveretctl
  * (docs/formats/control.md).
  *
- * Requests are served on threads of this room's own, which may wait: for loops that are asked
- * (ask.h), for the definitions' commit, for a slow reader. So no loop ever waits for an operator,
- * and no operator for another one's client. */
+ * Requests run on threads of this room, which may wait: for loops (manage/ask.h), for a commit, for
+ * a slow client. So a loop never waits for an operator, nor an operator for another one's client.
+ */
 #ifndef LEVERET_CONTROL_CONTROL_H
 #define LEVERET_CONTROL_CONTROL_H
 
@@ -16,7 +16,7 @@
 
 #define CONTROL_SOCKET_FILE "control.sock"
 
-/* What the room needs to know of the process around it. All borrowed for the control's life. */
+/* What the room needs of the process around it. All borrowed until control_stop(). */
 struct control_world {
     struct loops *loops;
     struct broker *broker;
@@ -24,7 +24,8 @@ struct control_world {
     struct session_server *sessions;
     const char *data_dir;
     const char *node_name; /* as listings and messages show it: "leveret@host" */
-    void *arg;             /* for the calls below, which come on the socket's thread: none waits */
+    void *
+        arg; /* of the functions below, which are called on the socket's thread and must not wait */
     void (*stop)(void *arg);                        /* begins the graceful stop */
     void (*facts)(void *arg, json_t *object);       /* adds what `status` shows of the process */
     void (*environment)(void *arg, json_t *object); /* adds the effective settings */
@@ -32,12 +33,12 @@ struct control_world {
 
 struct control; /* see control.c */
 
-/* Opens the socket (mode 0600) and starts serving. ERR_BUSY when somebody answers on it,
- * ERR_TOO_LARGE when the path does not fit a unix address. The caller owns *ret. Before or after
- * loops_start(). */
+/* Opens the socket (mode 0600) and starts serving. ERR_TOO_LARGE: the path is too long for a unix
+ * address; ERR_NO_MEMORY: no thread; else the error of a system call. The caller owns *ret. Before
+ * or after loops_start(). */
 int control_start(const struct control_world *world, struct control **ret);
 
-/* Ends every request, the waiting ones with an error, joins the threads and removes the socket.
+/* Ends every request (those that wait end with an error), joins the threads and removes the socket.
  * After loops_run() has returned and before loops_free(). Clears the pointer. NULL is fine. */
 void control_stop(struct control **control);
 

@@ -1,4 +1,4 @@
-/* Commands about the broker as a whole. None of them waits for a loop, the disk, or anybody. */
+/* Commands about the broker as a whole. None of them waits. */
 #include "base/counters.h"
 #include "base/log.h"
 #include "control/control_private.h"
@@ -59,7 +59,7 @@ static void run_environment(struct request *r)
     request_done(r, more);
 }
 
-/* The peer sees the end of the process as the end of this connection. */
+/* The client sees the end of the process as the end of this connection. */
 static void run_stop(struct request *r)
 {
     r->is_to_linger = true;
@@ -84,13 +84,13 @@ static void run_set_log_level(struct request *r)
 }
 
 const struct control_command control_broker_commands[] = {
-    {"ping", run_ping, "", "answers"},
-    {"version", run_version, "", "the version clients are told, and our own"},
-    {"status", run_status, "", "facts about the process and what it holds"},
-    {"counters", run_counters, "", "how often what happened since the start"},
-    {"environment", run_environment, "", "the settings in force"},
-    {"await_startup", run_ping, "", "answers: the socket is there once the broker has started"},
-    {"stop", run_stop, "", "stops the broker; the connection ends when it is gone"},
-    {"set_log_level", run_set_log_level, "level", "debug, info, warning, error, critical, none"},
-    {NULL, NULL, NULL, NULL},
+    {"ping", run_ping, ""},
+    {"version", run_version, ""},
+    {"status", run_status, ""},
+    {"counters", run_counters, ""},
+    {"environment", run_environment, ""},
+    {"await_startup", run_ping, ""},
+    {"stop", run_stop, ""},
+    {"set_log_level", run_set_log_level, "level"},
+    {NULL, NULL, NULL},
 };

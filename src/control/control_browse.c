@@ -1,4 +1,4 @@
-/* The command that looks at a queue's messages and takes none. */
+/* Browsing a queue's messages. */
 #include <limits.h>
 
 #include "control/control_private.h"
@@ -11,7 +11,7 @@ struct showing {
     const struct columns *columns;
 };
 
-static bool message_show(void *arg, const struct message_facts *facts)
+static bool row_show(void *arg, const struct message_facts *facts)
 {
     const struct showing *s = arg;
     if (request_is_cut(s->request))
@@ -28,7 +28,7 @@ static void run_browse_queue(struct request *r)
         .vhost = request_string(r, "vhost"),
         .queue = request_string(r, "queue"),
         .with_unacked = request_flag(r, "unacked"),
-        .visit = message_show,
+        .visit = row_show,
         .arg = &showing,
     };
     if (!columns_choose(r, message_columns, &columns) ||
@@ -37,13 +37,12 @@ static void run_browse_queue(struct request *r)
         !request_count(r, "truncate", PAYLOAD_BYTES, &browsing.payload_bytes))
         return;
     if (browsing.payload_bytes > INT_MAX / 2)
-        browsing.payload_bytes = INT_MAX / 2; /* base64 is counted in ints */
+        browsing.payload_bytes = INT_MAX / 2; /* OpenSSL's base64 counts in int */
     struct manage_error error = {0};
     request_end(r, manage_browse(r->manage, &actor_cli, &browsing, &error), &error);
 }
 
 const struct control_command control_browse_commands[] = {
-    {"browse_queue", run_browse_queue, "vhost queue",
-     "a row for each message, which stays: columns, offset, limit, truncate, unacked"},
-    {NULL, NULL, NULL, NULL},
+    {"browse_queue", run_browse_queue, "vhost queue"},
+    {NULL, NULL, NULL},
 };

@@ -38,7 +38,7 @@ static void run_list_consumers(struct request *r)
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
-/* "<node.1.ID.CHANNEL>" as json_of_value() makes it; the node's name may have dots of its own. */
+/* Parses "<node.1.ID.CHANNEL>" as json_of_value() writes it; the node's name may contain dots. */
 static bool parse_pid(struct slice text, uint64_t *ret_id)
 {
     char copy[512];
@@ -69,7 +69,7 @@ static void run_close_connection(struct request *r)
     uint64_t id;
     bool was_there = false;
     if (!parse_pid(pid, &id)) {
-        request_refuse(r, "invalid_pid", "\"%.*s\" is no connection's pid", SLICE_ARG(pid));
+        request_refuse(r, "invalid_pid", "\"%.*s\" is not the pid of a connection", SLICE_ARG(pid));
         return;
     }
     bool is_done = manage_close_connection(r->manage, &actor_cli, id, reason, &was_there, &error);
@@ -87,11 +87,10 @@ static void run_close_all_connections(struct request *r)
 }
 
 const struct control_command control_connection_commands[] = {
-    {"list_connections", run_list_connections, "", "a row for each connection: columns"},
-    {"list_channels", run_list_channels, "", "a row for each channel: columns"},
-    {"list_consumers", run_list_consumers, "vhost", "a row for each consumer: columns"},
-    {"close_connection", run_close_connection, "pid reason", "closes it, if it is there"},
-    {"close_all_connections", run_close_all_connections, "reason [vhost] [user]",
-     "closes those on the vhost and of the user; absent: of any"},
-    {NULL, NULL, NULL, NULL},
+    {"list_connections", run_list_connections, ""},
+    {"list_channels", run_list_channels, ""},
+    {"list_consumers", run_list_consumers, "vhost"},
+    {"close_connection", run_close_connection, "pid reason"},
+    {"close_all_connections", run_close_all_connections, "reason [vhost] [user]"},
+    {NULL, NULL, NULL},
 };

@@ -1,4 +1,4 @@
-/* Commands about messages that wait in an exchange which delays them. */
+/* Commands about the messages that an exchange delays. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -28,7 +28,7 @@ static void run_list_delayed(struct request *r)
     request_listing(r, is_done, &columns, &listing, &error);
 }
 
-/* The ids; false after refusing. The caller frees them. */
+/* Reads the ids, which the caller frees. Returns false after refusing. */
 static bool read_ids(struct request *r, uint64_t **ret, size_t *ret_count)
 {
     const json_t *list = json_object_get(r->arguments, "ids");
@@ -38,7 +38,7 @@ static bool read_ids(struct request *r, uint64_t **ret, size_t *ret_count)
         const json_t *one = json_array_get(list, i);
         if (!json_is_integer(one) || json_integer_value(one) < 0) {
             free(ids);
-            request_refuse(r, "bad_id", "An id is a number from 0 on");
+            request_refuse(r, "bad_id", "id: expected a non-negative integer");
             return false;
         }
         ids[i] = (uint64_t)json_integer_value(one);
@@ -63,9 +63,7 @@ static void run_cancel_delayed(struct request *r)
 }
 
 const struct control_command control_delayed_commands[] = {
-    {"list_delayed", run_list_delayed, "vhost exchange",
-     "a row for each message that waits, those due first: columns, limit"},
-    {"cancel_delayed", run_cancel_delayed, "vhost exchange",
-     "drops messages that wait: ids, or all"},
-    {NULL, NULL, NULL, NULL},
+    {"list_delayed", run_list_delayed, "vhost exchange"},
+    {"cancel_delayed", run_cancel_delayed, "vhost exchange"},
+    {NULL, NULL, NULL},
 };

@@ -6,7 +6,7 @@ static void set_policy(struct request *r, bool is_operator)
 {
     const json_t *priority = json_object_get(r->arguments, "priority");
     if (priority && !json_is_integer(priority)) {
-        request_refuse(r, "bad_request", "priority is a number");
+        request_refuse(r, "bad_request", "priority: expected an integer");
         return;
     }
     const struct definition_policy row = {
@@ -72,14 +72,11 @@ static void run_list_operator_policies(struct request *r)
 }
 
 const struct control_command control_policy_commands[] = {
-    {"set_policy", run_set_policy, "vhost name pattern definition [apply_to]",
-     "sets what rules the queues and exchanges whose names match"},
-    {"clear_policy", run_clear_policy, "vhost name", "takes it away"},
-    {"list_policies", run_list_policies, "vhost",
-     "rows of vhost, name, pattern, apply-to, definition, priority"},
-    {"set_operator_policy", run_set_operator_policy, "vhost name pattern definition [apply_to]",
-     "the same, to make numbers smaller whatever other policies say"},
-    {"clear_operator_policy", run_clear_operator_policy, "vhost name", "takes it away"},
-    {"list_operator_policies", run_list_operator_policies, "vhost", "rows as of list_policies"},
-    {NULL, NULL, NULL, NULL},
+    {"set_policy", run_set_policy, "vhost name pattern definition [apply_to]"},
+    {"clear_policy", run_clear_policy, "vhost name"},
+    {"list_policies", run_list_policies, "vhost"},
+    {"set_operator_policy", run_set_operator_policy, "vhost name pattern definition [apply_to]"},
+    {"clear_operator_policy", run_clear_operator_policy, "vhost name"},
+    {"list_operator_policies", run_list_operator_policies, "vhost"},
+    {NULL, NULL, NULL},
 };

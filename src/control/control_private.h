@@ -1,4 +1,4 @@
-/* Between client.c, which knows sockets and lines, and control_....c, which know commands. */
+/* Between client.c, which handles sockets and lines, and control_....c, which handle commands. */
 #ifndef LEVERET_CONTROL_CONTROL_PRIVATE_H
 #define LEVERET_CONTROL_CONTROL_PRIVATE_H
 
@@ -11,19 +11,19 @@
 
 struct request;
 
-/* A command: its handler runs on a thread of its own, RCU online, and ends with one of
- * request_done(), request_refuse(). */
+/* A command. Its handler runs on a thread of its own, with RCU online, and answers once: with
+ * request_done(), request_refuse(), or a function that calls one of these. */
 struct control_command {
     const char *name;
     void (*run)(struct request *r);
-    /* "user password [tags]": strings that must be there, [those that may]. */
+    /* The arguments that are strings: "user password [tags]"; those in brackets may be absent. What
+     * else a command takes is in docs/formats/control.md. */
     const char *arguments;
-    const char *help;
 };
 
-/* One list per family, ended by a NULL name. Commands of the first family never wait, and answer
- * in few lines: they run on the control socket's own thread, so they are answered whatever else
- * is under way. */
+/* A list for each family, ended by a NULL name. Commands of the first family never wait, and their
+ * answers are short: they run on the control socket's own thread, so they are answered whatever
+ * else is running. */
 extern const struct control_command control_broker_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
@@ -40,51 +40,57 @@ extern const struct control_command control_trace_commands[];
 struct request {
     const struct control_world *world;
     struct manage *manage;
-    const struct control_command *command; /* NULL: there is none of this name */
+    const struct control_command *command; /* NULL: there is no such command */
     json_t *arguments;                     /* the request object; owned */
-    struct lv_buffer out;                  /* what the spool has not got yet */
+    struct lv_buffer out;                  /* not yet in the spool */
     struct spool *spool;
     bool is_answered;  /* the last line has been added */
-    bool is_to_linger; /* the socket is left open: its end is the process's (stop) */
+    bool is_to_linger; /* the socket stays open until the process ends (stop) */
 };
 
 /* --- request_run.c ---------------------------------------------------------------------------- */
 
-/* Reads a line. The request is then run, or freed. */
+/* Parses a line into a request that is all zero but for `world`, `manage` and `spool`. The caller
+ * then runs or frees it. */
 void request_parse(struct request *r, const char *line, size_t n);
-/* Whether its command never waits: it may be run where nothing may wait. */
+/* Returns whether its command never waits, so that it may run on the socket's thread. */
 bool request_is_prompt(const struct request *r);
-/* Runs the command; its answer is in the spool when this returns. Frees what request_parse()
- * made. */
+/* Runs the command and frees the request; its answer is in the spool when this returns. On a thread
+ * that is not a loop and is registered with RCU, which is offline before and after. */
 void request_run(struct request *r);
 void request_free(struct request *r);
 
-/* True once nobody reads the answer: the command may end early. */
+/* Returns true if the client is gone: the command may end early. */
 bool request_is_cut(const struct request *r);
 
 /* --- request.c -------------------------------------------------------------------------------- */
 
-/* A string argument; SLICE_EMPTY when it is absent. Arguments named in the table are there. */
+/* Returns a string argument, or SLICE_EMPTY if it is absent. Those that the table names without
+ * brackets are never absent. */
 struct slice request_string(const struct request *r, const char *name);
 bool request_has(const struct request *r, const char *name);
 bool request_flag(const struct request *r, const char *name); /* present and true */
 
-/* A number from 0 on; `absent` when it is not there. False after refusing. */
+/* Reads a number from 0; `absent` if there is none. Returns false after refusing. */
 bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
 
-/* One line with an array. Takes the row. */
+/* Answers a line with an array. Takes the row. */
 void request_row(struct request *r, json_t *row);
-/* The last line: ok. Takes `more`, an object whose members are added to it; NULL: none. */
+/* Answers the last line: ok. Takes `more`, an object whose members are added to it (NULL: none). */
 void request_done(struct request *r, json_t *more);
-/* The last line: an error, by a short name that is part of the protocol, and a sentence. */
+/* Answers the last line: an error, with a short name that is part of the protocol, and a sentence.
+ */
 void request_refuse(struct request *r, const char *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
 /* --- json.c ----------------------------------------------------------------------------------- */
 
-/* Bytes as a JSON string; what is no UTF-8 is shown as \xNN. */
+/* Each returns JSON that the caller owns. */
+
+/* A string; bytes that are not UTF-8 are shown as \xNN. */
 json_t *json_of_slice(struct slice s);
 json_t *json_of_u64(uint64_t n);
-/* A column's value, as the protocol has it. */
+/* A column's value, as in the protocol. */
 json_t *json_of_value(const struct manage *m, const struct value *value);
 
 /* --- listing.c -------------------------------------------------------------------------------- */
@@ -96,19 +102,20 @@ struct columns {
     size_t count;
 };
 
-/* Reads argument "columns", a list of names. False after refusing with unknown_columns. The
- * command has a slot (compute_slots.h) from here on, but for when it waits. RCU as in ask.h. */
+/* Reads the argument "columns", a list of names. Returns false after refusing. From here on the
+ * command holds a compute slot (compute_slots.h), except while it waits. RCU as in ask.h. */
 bool columns_choose(struct request *r, const struct column *all, struct columns *ret);
-/* Those of these names, separated by spaces: for listings that always have the same. */
+/* Finds the columns with these names, separated by spaces: for listings without a choice. */
 void columns_named(const struct column *all, const char *names, struct columns *ret);
 bool columns_have(const struct columns *columns, const char *name);
+/* Answers a row. */
 void columns_row(struct request *r, const struct columns *columns, const void *facts);
 
-/* The last line for how a manage_...() ended: ok, or the error's name and text. Frees the error. */
+/* Answers the last line after a manage_...(): ok, or the error's name and text. Frees the error. */
 void request_end(struct request *r, bool is_done, struct manage_error *error);
-/* With `more`, as request_done() takes it. */
+/* Like request_end(), with `more`, as request_done() takes it. */
 void request_end_with(struct request *r, bool is_done, json_t *more, struct manage_error *error);
-/* A listing's rows before it. Frees the listing. */
+/* Like request_end(), after the rows of a listing. Frees the listing. */
 void request_listing(struct request *r, bool is_done, const struct columns *columns,
                      struct listing *listing, struct manage_error *error);
 

@@ -38,8 +38,8 @@ static void run_delete_queue(struct request *r)
 }
 
 const struct control_command control_queue_commands[] = {
-    {"list_queues", run_list_queues, "vhost", "a row for each queue: columns"},
-    {"purge_queue", run_purge_queue, "vhost queue", "drops its ready messages"},
-    {"delete_queue", run_delete_queue, "vhost queue", "deletes it: if_unused, if_empty"},
-    {NULL, NULL, NULL, NULL},
+    {"list_queues", run_list_queues, "vhost"},
+    {"purge_queue", run_purge_queue, "vhost queue"},
+    {"delete_queue", run_delete_queue, "vhost queue"},
+    {NULL, NULL, NULL},
 };

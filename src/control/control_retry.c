@@ -1,4 +1,4 @@
-/* The command that moves dead letters back. A client that goes does not stop it. */
+/* Moving dead letters back. A client that disconnects does not stop it. */
 #include "control/control_private.h"
 #include "manage/messages.h"
 
@@ -19,7 +19,6 @@ static void run_retry_dead_letters(struct request *r)
 }
 
 const struct control_command control_retry_commands[] = {
-    {"retry_dead_letters", run_retry_dead_letters, "vhost queue",
-     "moves dead letters back to the queues they came from: limit, keep_history"},
-    {NULL, NULL, NULL, NULL},
+    {"retry_dead_letters", run_retry_dead_letters, "vhost queue"},
+    {NULL, NULL, NULL},
 };

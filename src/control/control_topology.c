@@ -28,7 +28,7 @@ static void run_list_bindings(struct request *r)
 }
 
 const struct control_command control_topology_commands[] = {
-    {"list_exchanges", run_list_exchanges, "vhost", "a row for each exchange: columns"},
-    {"list_bindings", run_list_bindings, "vhost", "a row for each binding: columns"},
-    {NULL, NULL, NULL, NULL},
+    {"list_exchanges", run_list_exchanges, "vhost"},
+    {"list_bindings", run_list_bindings, "vhost"},
+    {NULL, NULL, NULL},
 };

@@ -1,4 +1,4 @@
-/* Commands that show the ways of messages: explain_route, and the firehose's switch. */
+/* Commands that show how messages are routed: explain_route and the firehose. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 
 /* --- the message asked about ------------------------------------------------------------------ */
 
-static bool put_number(struct table_writer *w, const char *name, const char *type,
-                       const char *value)
+static bool header_put_number(struct table_writer *w, const char *name, const char *type,
+                              const char *value)
 {
     char *end;
     errno = 0;
@@ -25,8 +25,8 @@ static bool put_number(struct table_writer *w, const char *name, const char *typ
     return errno == 0 && value[0] != '\0' && *end == '\0';
 }
 
-/* False when the value is none of this type, or the type none. */
-static bool put_header(struct table_writer *w, const char *name, const char *type,
+/* Returns false if the type is unknown or the value is not of this type. */
+static bool header_put(struct table_writer *w, const char *name, const char *type,
                        const char *value)
 {
     bool is_true = strcmp(value, "true") == 0;
@@ -36,7 +36,7 @@ static bool put_header(struct table_writer *w, const char *name, const char *typ
         table_put_str(w, name, slice_str(value));
     else if (strcmp(type, "int") == 0 || strcmp(type, "float") == 0 ||
              strcmp(type, "timestamp") == 0)
-        return put_number(w, name, type, value);
+        return header_put_number(w, name, type, value);
     else if (strcmp(type, "void") == 0)
         table_put_void(w, name);
     else if (strcmp(type, "bool") == 0 && (is_true || strcmp(value, "false") == 0))
@@ -46,7 +46,8 @@ static bool put_header(struct table_writer *w, const char *name, const char *typ
     return true;
 }
 
-/* Argument "headers", a list of [name, type, value], all strings. False after refusing. */
+/* Reads the argument "headers", a list of [name, type, value], all strings. Returns false after
+ * refusing. */
 static bool read_headers(struct request *r, struct lv_buffer *ret)
 {
     json_t *list = json_object_get(r->arguments, "headers"), *item;
@@ -58,8 +59,8 @@ static bool read_headers(struct request *r, struct lv_buffer *ret)
         const char *name = json_string_value(json_array_get(item, 0));
         const char *type = json_string_value(json_array_get(item, 1));
         const char *value = json_string_value(json_array_get(item, 2));
-        if (!name || !type || !value || !put_header(&w, name, type, value)) {
-            request_refuse(r, "bad_header", "%s:%s=%s is no header", name ? name : "",
+        if (!name || !type || !value || !header_put(&w, name, type, value)) {
+            request_refuse(r, "bad_header", "%s:%s=%s is not a valid header", name ? name : "",
                            type ? type : "", value ? value : "");
             return false;
         }
@@ -68,7 +69,8 @@ static bool read_headers(struct request *r, struct lv_buffer *ret)
     return true;
 }
 
-/* The routing key and argument "cc", a list of strings. The caller frees the list. */
+/* Returns the routing key followed by the argument "cc", a list of strings. The caller frees the
+ * list. */
 static struct slice *read_keys(struct request *r, size_t *ret_count)
 {
     json_t *list = json_object_get(r->arguments, "cc"), *item;
@@ -131,9 +133,8 @@ static void run_trace_off(struct request *r)
 }
 
 const struct control_command control_trace_commands[] = {
-    {"explain_route", run_explain_route, "vhost exchange routing_key",
-     "a row for each binding on the way: columns, headers, cc"},
-    {"trace_on", run_trace_on, "vhost", "copies of its messages go to amq.rabbitmq.trace"},
-    {"trace_off", run_trace_off, "vhost", "no more"},
-    {NULL, NULL, NULL, NULL},
+    {"explain_route", run_explain_route, "vhost exchange routing_key"},
+    {"trace_on", run_trace_on, "vhost"},
+    {"trace_off", run_trace_off, "vhost"},
+    {NULL, NULL, NULL},
 };

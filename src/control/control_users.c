@@ -111,7 +111,7 @@ static void run_list_users(struct request *r)
 typedef bool list_fn(struct manage *m, const struct actor *actor, const struct slice *user,
                      const struct slice *vhost, struct listing *ret, struct manage_error *error);
 
-/* Of the user, or of the vhost, that the request names. */
+/* Lists permissions of the user or in the vhost that the request names. */
 static void rows_list(struct request *r, list_fn *fn, const struct column *all, const char *names,
                       bool is_of_user)
 {
@@ -148,25 +148,20 @@ static void run_list_user_topic_permissions(struct request *r)
 }
 
 const struct control_command control_user_commands[] = {
-    {"add_user", run_add_user, "user password [tags]", "makes a user"},
-    {"change_password", run_change_password, "user password", "replaces the password"},
-    {"clear_password", run_clear_password, "user", "nobody can log in as the user any more"},
-    {"delete_user", run_delete_user, "user", "with its permissions; closes its connections"},
-    {"set_user_tags", run_set_user_tags, "user tags", "replaces them; separated by commas"},
-    {"authenticate_user", run_authenticate_user, "user password", "checks the password"},
-    {"list_users", run_list_users, "", "rows of name and tags"},
-    {"set_permissions", run_set_permissions, "vhost user configure write read", "patterns"},
-    {"clear_permissions", run_clear_permissions, "vhost user", "takes them away"},
-    {"list_permissions", run_list_permissions, "vhost", "rows of user, configure, write, read"},
-    {"list_user_permissions", run_list_user_permissions, "user",
-     "rows of vhost, configure, write, read"},
-    {"set_topic_permissions", run_set_topic_permissions, "vhost user exchange write read",
-     "patterns for routing keys"},
-    {"clear_topic_permissions", run_clear_topic_permissions, "vhost user [exchange]",
-     "of the exchange, or of every one"},
-    {"list_topic_permissions", run_list_topic_permissions, "vhost",
-     "rows of user, exchange, write, read"},
-    {"list_user_topic_permissions", run_list_user_topic_permissions, "user",
-     "rows of vhost, exchange, write, read"},
-    {NULL, NULL, NULL, NULL},
+    {"add_user", run_add_user, "user password [tags]"},
+    {"change_password", run_change_password, "user password"},
+    {"clear_password", run_clear_password, "user"},
+    {"delete_user", run_delete_user, "user"},
+    {"set_user_tags", run_set_user_tags, "user tags"},
+    {"authenticate_user", run_authenticate_user, "user password"},
+    {"list_users", run_list_users, ""},
+    {"set_permissions", run_set_permissions, "vhost user configure write read"},
+    {"clear_permissions", run_clear_permissions, "vhost user"},
+    {"list_permissions", run_list_permissions, "vhost"},
+    {"list_user_permissions", run_list_user_permissions, "user"},
+    {"set_topic_permissions", run_set_topic_permissions, "vhost user exchange write read"},
+    {"clear_topic_permissions", run_clear_topic_permissions, "vhost user [exchange]"},
+    {"list_topic_permissions", run_list_topic_permissions, "vhost"},
+    {"list_user_topic_permissions", run_list_user_topic_permissions, "user"},
+    {NULL, NULL, NULL},
 };

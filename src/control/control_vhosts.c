@@ -41,11 +41,9 @@ static void run_list_vhosts(struct request *r)
 }
 
 const struct control_command control_vhost_commands[] = {
-    {"add_vhost", run_add_vhost, "vhost [description] [tags] [default_queue_type]",
-     "makes a vhost; fine when it is there"},
-    {"set_vhost_tags", run_set_vhost_tags, "vhost tags", "replaces them; separated by commas"},
-    {"delete_vhost", run_delete_vhost, "vhost",
-     "with all in it; closes its connections, forgets its permissions"},
-    {"list_vhosts", run_list_vhosts, "", "a row for each vhost: columns"},
-    {NULL, NULL, NULL, NULL},
+    {"add_vhost", run_add_vhost, "vhost [description] [tags] [default_queue_type]"},
+    {"set_vhost_tags", run_set_vhost_tags, "vhost tags"},
+    {"delete_vhost", run_delete_vhost, "vhost"},
+    {"list_vhosts", run_list_vhosts, ""},
+    {NULL, NULL, NULL},
 };

@@ -1,5 +1,6 @@
 /* Values as the control protocol's JSON (docs/formats/control.md). */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +15,7 @@
 #include "wire/table.h"
 #include "wire/table_json.h"
 
-/* JSON's integers end at 2^63 - 1 here: what is larger, and can be only a client's, goes as its
+/* jansson's integers end at 2^63 - 1. Larger ones, which only clients can send, become a string of
  * digits. */
 json_t *json_of_u64(uint64_t n)
 {
@@ -93,7 +94,7 @@ static json_t *json_of_table(struct slice table)
     return object;
 }
 
-/* Those of which nothing in the broker knows have `true` behind their value. */
+/* Arguments that the broker does not know have `true` after their value. */
 static json_t *json_of_arguments(struct slice table, bool (*is_known)(struct slice name))
 {
     json_t *object = json_of_table(table);
@@ -107,7 +108,7 @@ static json_t *json_of_arguments(struct slice table, bool (*is_known)(struct sli
     return object;
 }
 
-/* ["administrator", "monitoring"] of "administrator,monitoring". */
+/* Returns ["administrator", "monitoring"] for "administrator,monitoring". */
 static json_t *json_of_words(struct slice tags)
 {
     json_t *list = json_array();
@@ -123,14 +124,16 @@ static json_t *json_of_words(struct slice tags)
 
 /* --- policies --------------------------------------------------------------------------------- */
 
-/* [TYPE, VALUE] as tables have them. What has no type in a table is shown as JSON. */
+/* Returns [TYPE, VALUE] as in tables. A value of a type that tables do not have is shown as JSON.
+ */
 static json_t *json_typed(const json_t *value)
 {
     const char *type = "longstr";
     json_t *shown = NULL;
     if (json_is_string(value) || json_is_integer(value) || json_is_boolean(value)) {
         type = json_is_string(value) ? "longstr" : json_is_integer(value) ? "long" : "bool";
-        shown = json_copy((json_t *)(uintptr_t)value); /* the policy's own is not ours to count */
+        shown =
+            json_copy((json_t *)(uintptr_t)value); /* its reference count is not for this thread */
     } else {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
         shown = json_string(text);
@@ -191,7 +194,7 @@ static json_t *json_of_properties(struct slice header)
 {
     struct properties p = {0};
     if (!properties_read(header, &p))
-        p = (struct properties){0}; /* taken by a version that was content with it */
+        p = (struct properties){0}; /* stored by a version that accepted malformed properties */
     json_t *list = json_array();
 #define ADD(wire_type, name, NAME, bit)                                                            \
     if (p.flags & PROPERTY_##NAME) {                                                               \
@@ -204,11 +207,12 @@ static json_t *json_of_properties(struct slice header)
     return json_pack("{s:o}", "table", list);
 }
 
-/* Text as it is; what is no text, in base64. */
+/* Text as it is, other bytes in base64. */
 static json_t *json_of_bytes(struct slice s, bool is_text)
 {
     if (is_text)
         return json_stringn(s.n ? (const char *)s.p : "", s.n);
+    lv_assert(s.n <= INT_MAX / 2);
     uint8_t *text = lv_malloc(s.n / 3 * 4 + 5);
     int n = EVP_EncodeBlock(text, s.p, (int)s.n);
     json_t *value = json_stringn((const char *)text, (size_t)n);

@@ -1,4 +1,5 @@
-/* Answers: the rows of listings, by the columns that the request names; how a change has ended. */
+/* Answers: the rows of listings, in the columns that the request names; the end of a listing or a
+ * change. */
 #include <string.h>
 
 #include "base/assert.h"
@@ -14,7 +15,7 @@ static const struct column *column_find_json(const struct column *all, const jso
     return s ? column_find(all, slice_of(s, json_string_length(name))) : NULL;
 }
 
-/* Refuses, naming all that is unknown in one go. */
+/* Refuses, naming all unknown columns. */
 static void columns_refuse(struct request *r, const struct column *all, const json_t *names)
 {
     struct lv_buffer text = {0};
@@ -35,7 +36,7 @@ bool columns_choose(struct request *r, const struct column *all, struct columns 
     const json_t *names = json_object_get(r->arguments, "columns");
     size_t count = json_array_size(names);
     if (count == 0 || count > COLUMNS_MAX) {
-        request_refuse(r, "bad_request", "columns: from 1 to %d names are needed", COLUMNS_MAX);
+        request_refuse(r, "bad_request", "columns: expected 1 to %d names", COLUMNS_MAX);
         return false;
     }
     ret->count = 0;
@@ -74,6 +75,7 @@ bool columns_have(const struct columns *columns, const char *name)
 void columns_row(struct request *r, const struct columns *columns, const void *facts)
 {
     json_t *line = json_array();
+    lv_assert(columns->count > 0 && columns->count <= COLUMNS_MAX);
     for (size_t i = 0; i < columns->count; i++) {
         const struct value value = columns->chosen[i]->value(r->manage, facts);
         json_array_append_new(line, json_of_value(r->manage, &value));
@@ -83,7 +85,7 @@ void columns_row(struct request *r, const struct columns *columns, const void *f
 
 /* --- how it ended ----------------------------------------------------------------------------- */
 
-/* The protocol's short names. */
+/* The protocol's names for refusals. */
 static const struct {
     enum refusal refusal;
     enum subject subject;
@@ -111,6 +113,7 @@ static const struct {
 
 static const char *error_name(const struct manage_error *error)
 {
+    lv_assert(error->refusal != REFUSAL_NONE);
     if (error->error < 0)
         return lv_error_name(error->error);
     for (size_t i = 0; i < sizeof error_names / sizeof error_names[0]; i++)
@@ -119,7 +122,7 @@ static const char *error_name(const struct manage_error *error)
     return "refused";
 }
 
-static void listing_refuse(struct request *r, struct manage_error *error)
+static void request_refuse_as(struct request *r, struct manage_error *error)
 {
     request_refuse(r, error_name(error), "%.*s", SLICE_ARG(lv_buffer_slice(&error->text)));
     manage_error_free(error);
@@ -137,7 +140,7 @@ void request_end_with(struct request *r, bool is_done, json_t *more, struct mana
         return;
     }
     json_decref(more);
-    listing_refuse(r, error);
+    request_refuse_as(r, error);
 }
 
 void request_listing(struct request *r, bool is_done, const struct columns *columns,

@@ -24,7 +24,7 @@ bool request_count(struct request *r, const char *name, uint64_t absent, uint64_
     if (!value)
         return true;
     if (!json_is_integer(value) || json_integer_value(value) < 0) {
-        request_refuse(r, "bad_request", "%s: a number from 0 on is needed", name);
+        request_refuse(r, "bad_request", "%s: expected a non-negative integer", name);
         return false;
     }
     *ret = (uint64_t)json_integer_value(value);

@@ -1,13 +1,14 @@
-/* A request from its line to its answer: the command is found, its arguments are checked, and what
- * it says goes to the spool in parts of some 64 KiB. */
+/* A request from its line to its answer: the command is found, its arguments are checked, and its
+ * answer is put into the spool in parts of about 64 KiB. */
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/rcu.h"
 #include "control/control_private.h"
+#include "loop/loop.h"
 #include "manage/compute_slots.h"
 
-enum { OUT_BYTES_MAX = 64 * 1024 /* more than this is handed on before the command goes on */ };
+enum { OUT_BYTES_MAX = 64 * 1024 /* more than this is put into the spool at once */ };
 
 static const struct control_command *const families[] = {
     control_browse_commands,    control_retry_commands,    control_broker_commands,
@@ -49,7 +50,7 @@ static int request_append(const char *bytes, size_t n, void *buffer)
 }
 
 /* Takes the value. */
-static void add_line(struct request *r, json_t *value)
+static void request_add_line(struct request *r, json_t *value)
 {
     lv_assert(!r->is_answered);
     json_dump_callback(value, request_append, &r->out, JSON_COMPACT);
@@ -59,7 +60,7 @@ static void add_line(struct request *r, json_t *value)
 
 void request_row(struct request *r, json_t *row)
 {
-    add_line(r, row);
+    request_add_line(r, row);
     if (r->out.n > OUT_BYTES_MAX)
         request_flush(r);
 }
@@ -67,11 +68,12 @@ void request_row(struct request *r, json_t *row)
 void request_done(struct request *r, json_t *more)
 {
     json_t *line = json_object();
+    lv_assert(!more || json_is_object(more));
     json_object_set_new(line, "ok", json_true());
     if (more)
         json_object_update(line, more);
     json_decref(more);
-    add_line(r, line);
+    request_add_line(r, line);
     r->is_answered = true;
 }
 
@@ -86,7 +88,7 @@ void request_refuse(struct request *r, const char *error, const char *format, ..
     json_object_set_new(line, "error", json_string(error));
     json_object_set_new(line, "text", json_of_slice(lv_buffer_slice(&text)));
     lv_buffer_free(&text);
-    add_line(r, line);
+    request_add_line(r, line);
     r->is_answered = true;
 }
 
@@ -95,6 +97,7 @@ void request_refuse(struct request *r, const char *error, const char *format, ..
 void request_parse(struct request *r, const char *line, size_t n)
 {
     json_error_t error;
+    lv_assert(!r->arguments && r->spool);
     r->arguments = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     const char *name = json_string_value(json_object_get(r->arguments, "command"));
     r->command = name ? command_find(name) : NULL;
@@ -118,7 +121,7 @@ bool request_is_prompt(const struct request *r)
     return false;
 }
 
-/* Checks that what the table names without brackets is there, and that strings are strings. */
+/* Checks that the arguments in the table are strings, and that those without brackets exist. */
 static bool arguments_check(struct request *r, const struct control_command *command)
 {
     const char *p = command->arguments;
@@ -147,6 +150,7 @@ static bool arguments_check(struct request *r, const struct control_command *com
 void request_run(struct request *r)
 {
     const char *name = json_string_value(json_object_get(r->arguments, "command"));
+    lv_assert(!r->is_answered && loop_current() == NULL);
     lv_rcu_online();
     if (!name)
         request_refuse(r, "bad_request", "a request is a JSON object with a command");

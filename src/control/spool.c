@@ -1,10 +1,10 @@
-/* A list of parts. The sender works on the first one outside the lock: only the sender removes it.
+/* A list of parts. The sender reads the first one outside the lock: only the sender removes it.
  *
- * A part is a mapping of its own. What one thread allocates, another frees, and the first thread
- * ends meanwhile: an allocator keeps such memory for long, and an answer may be large.
+ * A part is a mapping of its own. One thread allocates it, another frees it, and the first may have
+ * ended by then: an allocator would keep such memory for long, and an answer may be large.
  *
  * A full spool holds more than SPOOL_BYTES_FREE, so its sender has something to send, and each
- * spool_sent() makes the maker look again: no spool waits for another one's client. */
+ * spool_sent() wakes the producer: no spool waits for another one's client. */
 #include "control/spool.h"
 
 #include <pthread.h>
@@ -21,12 +21,12 @@ struct spool {
     struct spool_budget *budget;
     void (*wake)(void *arg);
     void *arg;
-    pthread_mutex_t lock; /* of all that follows */
+    pthread_mutex_t lock; /* for everything below */
     pthread_cond_t changed;
     struct lv_list parts;
-    size_t bytes;      /* unsent */
-    bool is_cut;       /* nothing is sent any more */
-    bool is_impatient; /* a maker is not to wait */
+    size_t bytes;     /* unsent */
+    bool is_cut;      /* bytes are dropped */
+    bool never_waits; /* it is cut instead of making its producer wait */
 };
 
 struct part {
@@ -50,13 +50,15 @@ struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg),
 /* The lock is held. */
 static void spool_count(struct spool *s, size_t added, size_t removed)
 {
+    lv_assert(removed <= s->bytes + added);
     s->bytes += added - removed;
     atomic_fetch_add_explicit(&s->budget->bytes, (uint64_t)added - removed, memory_order_relaxed);
 }
 
-/* NULL when there is no memory. */
+/* Returns NULL if there is no memory. */
 static struct part *part_create(struct slice bytes)
 {
+    lv_assert(bytes.n > 0); /* else a sender would never come to its end */
     struct part *part = mmap(NULL, sizeof *part + bytes.n, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (part == MAP_FAILED)
@@ -101,19 +103,19 @@ void spool_free(struct spool **spool)
     free(s);
 }
 
-/* --- the maker's ------------------------------------------------------------------------------ */
+/* --- the producer's --------------------------------------------------------------------------- */
 
-static bool is_full(const struct spool *s)
+static bool spool_is_full(const struct spool *s)
 {
     uint64_t all = atomic_load_explicit(&s->budget->bytes, memory_order_relaxed);
     return s->bytes > (all < SPOOL_BUDGET_BYTES ? SPOOL_BYTES_MAX : SPOOL_BYTES_FREE);
 }
 
 /* The lock is held. */
-static void wait_for_room(struct spool *s)
+static void spool_wait(struct spool *s)
 {
-    while (!s->is_cut && is_full(s)) {
-        if (s->is_impatient)
+    while (!s->is_cut && spool_is_full(s)) {
+        if (s->never_waits)
             spool_cut_locked(s);
         else
             pthread_cond_wait(&s->changed, &s->lock);
@@ -137,7 +139,7 @@ void spool_put(struct spool *s, struct lv_buffer *bytes)
     bool is_wanted = bytes->n > 0;
     pthread_mutex_lock(&s->lock);
     if (is_wanted)
-        wait_for_room(s);
+        spool_wait(s);
     if (is_wanted && !s->is_cut)
         spool_append(s, lv_buffer_slice(bytes));
     pthread_mutex_unlock(&s->lock);
@@ -189,7 +191,7 @@ void spool_cut(struct spool *s)
 void spool_never_wait(struct spool *s)
 {
     pthread_mutex_lock(&s->lock);
-    s->is_impatient = true;
+    s->never_waits = true;
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }

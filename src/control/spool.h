@@ -1,9 +1,9 @@
-/* The unsent part of an answer, between the thread that makes it and the thread that sends it.
+/* The unsent part of an answer, between the thread that produces it and the thread that sends it.
  *
- * The maker may run ahead of a client that reads slowly, by SPOOL_BYTES_MAX, or by SPOOL_BYTES_FREE
+ * If the client reads slowly, the producer may be ahead by SPOOL_BYTES_MAX, or by SPOOL_BYTES_FREE
  * once all spools together hold SPOOL_BUDGET_BYTES; then spool_put() waits. The sender never waits.
  *
- * One maker and one sender at a time, on any two threads. */
+ * One producer and one sender at a time, on any two threads. */
 #ifndef LEVERET_CONTROL_SPOOL_H
 #define LEVERET_CONTROL_SPOOL_H
 
@@ -26,30 +26,30 @@ struct spool_budget {
 
 struct spool; /* see spool.c */
 
-/* `wake(arg)` is called on the maker's thread when there are new bytes to send. The caller owns the
- * spool. */
+/* `wake(arg)` is called on the producer's thread when there are new bytes to send. The caller owns
+ * the spool. */
 struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg), void *arg);
-/* Neither side uses it any more. Clears the pointer. NULL is fine. */
+/* When neither side uses it. Clears the pointer. NULL is fine. */
 void spool_free(struct spool **spool);
 
-/* --- the maker's ------------------------------------------------------------------------------ */
+/* --- the producer's --------------------------------------------------------------------------- */
 
-/* Appends the bytes, and frees the buffer. Waits while the spool is full; drops them once it is
- * cut, and cuts it when there is no memory. A spool that holds nothing never makes its maker
- * wait. */
+/* Appends the bytes and frees the buffer. Waits while the spool is full; drops the bytes if it is
+ * cut, and cuts it if there is no memory. An empty spool never makes its producer wait. */
 void spool_put(struct spool *s, struct lv_buffer *bytes);
-/* True once nobody will send what is put here. */
+/* Returns true if what is put here will not be sent. */
 bool spool_is_cut(struct spool *s);
 
 /* --- the sender's ----------------------------------------------------------------------------- */
 
-/* The next bytes to send, valid until spool_sent() or spool_cut(). False when there are none. */
+/* Returns the next bytes to send, valid until spool_sent() or spool_cut(); false if there are none.
+ */
 bool spool_next(struct spool *s, struct slice *ret);
-/* The first n of those bytes have been sent; the maker may go on. */
+/* The first n of those bytes have been sent; the producer may continue. */
 void spool_sent(struct spool *s, size_t n);
-/* The client is gone: drops everything, now and later, and ends the maker's wait. */
+/* The client is gone: drops all bytes, now and later, and ends the producer's wait. */
 void spool_cut(struct spool *s);
-/* From here on, a maker that would have to wait finds the spool cut. What is in it can be sent. */
+/* From here on the spool is cut instead of making its producer wait. What it holds can be sent. */
 void spool_never_wait(struct spool *s);
 
 #endif
