@@ -1,5 +1,5 @@
-/* A client of the control socket, over a pair of sockets: what it may keep waiting, and how that
- * ends. */
+/* A client of the control socket, over a pair of sockets: how long it may keep us waiting, and how
+ * that ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,10 +138,10 @@ static void a_silent_client_that_is_cut_is_told_why(void **state)
     (void)state;
     struct world w;
     begin(&w);
-    client_cut(w.client, "timed_out", "no request has come in time");
+    client_cut(w.client, "timed_out", "no request was received in time");
     assert_true(client_is_over(w.client));
     assert_int_equal(client_waited_since(w.client), UINT64_MAX);
-    expect(&w, "{\"error\":\"timed_out\",\"text\":\"no request has come in time\"}\n");
+    expect(&w, "{\"error\":\"timed_out\",\"text\":\"no request was received in time\"}\n");
     expect(&w, "");
     end(&w);
 }
@@ -163,7 +163,7 @@ static void a_request_of_more_than_a_mebibyte_is_refused_and_ends_the_connection
     end(&w);
 }
 
-static void a_client_that_has_gone_is_over(void **state)
+static void a_client_that_has_disconnected_is_over(void **state)
 {
     (void)state;
     struct world w;
@@ -198,7 +198,7 @@ int main(void)
         cmocka_unit_test(the_time_for_an_answer_begins_with_the_last_byte_taken),
         cmocka_unit_test(a_silent_client_that_is_cut_is_told_why),
         cmocka_unit_test(a_request_of_more_than_a_mebibyte_is_refused_and_ends_the_connection),
-        cmocka_unit_test(a_client_that_has_gone_is_over),
+        cmocka_unit_test(a_client_that_has_disconnected_is_over),
     };
     return cmocka_run_group_tests(tests, register_thread, unregister_thread);
 }

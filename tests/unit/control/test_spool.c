@@ -1,4 +1,4 @@
-/* A spool: what is put in comes out, its maker waits only where it must, and a cut ends all of
+/* A spool: what is put in comes out, its producer waits only if it is full, and a cut ends all of
  * it. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,16 +92,17 @@ static void *make_one_more(void *arg)
     return NULL;
 }
 
-/* A full spool whose maker waits with one more, until `end` lets it go. */
+/* Fills a spool, lets its producer wait with one more part, and calls `end`, which ends the wait.
+ */
 static void wait_until(void (*end)(struct spool *s), bool is_kept)
 {
     struct world w;
-    pthread_t maker;
+    pthread_t producer;
     begin(&w);
     put_bytes(w.spool, SPOOL_BYTES_MAX + 1);
-    assert_int_equal(pthread_create(&maker, NULL, make_one_more, &w), 0);
+    assert_int_equal(pthread_create(&producer, NULL, make_one_more, &w), 0);
     end(w.spool);
-    assert_int_equal(pthread_join(maker, NULL), 0);
+    assert_int_equal(pthread_join(producer, NULL), 0);
     assert_true(w.is_made);
     assert_int_equal(spool_is_cut(w.spool), !is_kept);
     spool_free(&w.spool);
@@ -112,25 +113,25 @@ static void send_two(struct spool *s)
     spool_sent(s, 2);
 }
 
-static void the_maker_of_a_full_spool_goes_on_when_some_is_sent(void **state)
+static void the_producer_of_a_full_spool_continues_when_some_is_sent(void **state)
 {
     (void)state;
     wait_until(send_two, true);
 }
 
-static void the_maker_of_a_full_spool_goes_on_when_the_client_is_gone(void **state)
+static void the_producer_of_a_full_spool_continues_when_the_client_is_gone(void **state)
 {
     (void)state;
     wait_until(spool_cut, false);
 }
 
-static void the_maker_of_a_full_spool_goes_on_when_nobody_may_wait(void **state)
+static void the_producer_of_a_full_spool_continues_when_it_may_not_wait(void **state)
 {
     (void)state;
     wait_until(spool_never_wait, false);
 }
 
-static void a_spool_takes_little_ahead_once_all_together_hold_much(void **state)
+static void a_spool_is_full_earlier_once_all_spools_together_hold_much(void **state)
 {
     (void)state;
     struct world w;
@@ -150,10 +151,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_comes_out_in_order),
         cmocka_unit_test(what_is_put_into_a_cut_spool_is_dropped),
-        cmocka_unit_test(the_maker_of_a_full_spool_goes_on_when_some_is_sent),
-        cmocka_unit_test(the_maker_of_a_full_spool_goes_on_when_the_client_is_gone),
-        cmocka_unit_test(the_maker_of_a_full_spool_goes_on_when_nobody_may_wait),
-        cmocka_unit_test(a_spool_takes_little_ahead_once_all_together_hold_much),
+        cmocka_unit_test(the_producer_of_a_full_spool_continues_when_some_is_sent),
+        cmocka_unit_test(the_producer_of_a_full_spool_continues_when_the_client_is_gone),
+        cmocka_unit_test(the_producer_of_a_full_spool_continues_when_it_may_not_wait),
+        cmocka_unit_test(a_spool_is_full_earlier_once_all_spools_together_hold_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,7 @@ static void an_empty_listing_shows_no_columns(void **state)
     EXPECT(&l, "[]", "[\n]\n");
 }
 
-static void an_empty_listing_that_is_gathered_whole_shows_that_it_is_empty(void **state)
+static void an_empty_listing_that_is_not_streamed_shows_that_it_is_empty(void **state)
 {
     struct listing l = listing(FORMAT_TABLE, "name", NULL);
     (void)state;
@@ -185,7 +185,7 @@ static void formats_have_names(void **state)
     assert_false(format_is_for_people(FORMAT_JSON));
 }
 
-static void times_beyond_63_bits_are_numbers_wherever_they_are_shown(void **state)
+static void timestamps_beyond_63_bits_are_shown_as_numbers(void **state)
 {
     (void)state;
     const char *rows = "[[{\"table\":[[\"t\",\"timestamp\",\"18446744073709551615\"],"
@@ -208,7 +208,7 @@ static void assert_shown(const char *text, enum terminal_text kind, const char *
     lv_buffer_free(&b);
 }
 
-static void what_a_terminal_would_obey_is_shown_to_it(void **state)
+static void control_characters_are_shown_on_a_terminal(void **state)
 {
     (void)state;
     assert_shown("a\033[31mb\a\r\n\t\x7f", TERMINAL_CELL, "a\\x1b[31mb\\x07\\x0d\\x0a\\x09\\x7f");
@@ -226,15 +226,15 @@ int main(void)
         cmocka_unit_test(csv_quotes_every_cell_and_doubles_quotes),
         cmocka_unit_test(pretty_table_draws_lines_as_wide_as_its_cells),
         cmocka_unit_test(an_empty_listing_shows_no_columns),
-        cmocka_unit_test(an_empty_listing_that_is_gathered_whole_shows_that_it_is_empty),
+        cmocka_unit_test(an_empty_listing_that_is_not_streamed_shows_that_it_is_empty),
         cmocka_unit_test(tables_within_cells_are_written_as_erlang_terms),
         cmocka_unit_test(tables_within_json_carry_their_types),
         cmocka_unit_test(tags_are_a_list),
         cmocka_unit_test(addresses_are_numbers_in_json),
         cmocka_unit_test(numbers_and_truth_values_are_plain),
         cmocka_unit_test(formats_have_names),
-        cmocka_unit_test(times_beyond_63_bits_are_numbers_wherever_they_are_shown),
-        cmocka_unit_test(what_a_terminal_would_obey_is_shown_to_it),
+        cmocka_unit_test(timestamps_beyond_63_bits_are_shown_as_numbers),
+        cmocka_unit_test(control_characters_are_shown_on_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

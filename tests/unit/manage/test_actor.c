@@ -55,7 +55,7 @@ static bool has_rank(const char *tags, enum actor_rank rank)
     return has;
 }
 
-static void an_operator_is_what_its_tags_say_and_what_that_includes(void **state)
+static void tags_give_ranks_that_include_lower_ranks(void **state)
 {
     (void)state;
     static const struct {
@@ -78,7 +78,7 @@ static void an_operator_is_what_its_tags_say_and_what_that_includes(void **state
     }
 }
 
-static void the_operator_of_this_machine_may_do_all(void **state)
+static void the_operator_of_this_machine_may_do_everything(void **state)
 {
     (void)state;
     struct manage_error error = {0};
@@ -90,7 +90,7 @@ static void the_operator_of_this_machine_may_do_all(void **state)
     assert_int_equal(error.refusal, REFUSAL_NONE);
 }
 
-static void a_monitor_sees_every_vhost_and_others_those_they_may_enter(void **state)
+static void a_monitor_sees_every_vhost_and_others_see_those_they_have_access_to(void **state)
 {
     (void)state;
     struct world w;
@@ -105,7 +105,7 @@ static void a_monitor_sees_every_vhost_and_others_those_they_may_enter(void **st
     end(&w);
 }
 
-static void a_policymaker_rules_only_vhosts_it_may_enter(void **state)
+static void a_policymaker_may_change_only_vhosts_it_has_access_to(void **state)
 {
     (void)state;
     struct world w;
@@ -132,7 +132,7 @@ static void permissions_hold_for_operators_as_for_clients(void **state)
     end(&w);
 }
 
-static void who_has_permissions_but_no_tag_is_no_operator(void **state)
+static void a_user_with_permissions_but_without_a_tag_is_not_an_operator(void **state)
 {
     (void)state;
     struct world w;
@@ -152,7 +152,7 @@ static void a_deleted_user_may_do_nothing(void **state)
     end(&w);
 }
 
-static void the_worlds_failure_is_told_by_its_number_and_its_sentence(void **state)
+static void a_system_error_is_reported_with_its_number_and_text(void **state)
 {
     (void)state;
     struct manage_error error = {0};
@@ -171,14 +171,14 @@ static void the_worlds_failure_is_told_by_its_number_and_its_sentence(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_operator_is_what_its_tags_say_and_what_that_includes),
-        cmocka_unit_test(the_operator_of_this_machine_may_do_all),
-        cmocka_unit_test(a_monitor_sees_every_vhost_and_others_those_they_may_enter),
-        cmocka_unit_test(a_policymaker_rules_only_vhosts_it_may_enter),
+        cmocka_unit_test(tags_give_ranks_that_include_lower_ranks),
+        cmocka_unit_test(the_operator_of_this_machine_may_do_everything),
+        cmocka_unit_test(a_monitor_sees_every_vhost_and_others_see_those_they_have_access_to),
+        cmocka_unit_test(a_policymaker_may_change_only_vhosts_it_has_access_to),
         cmocka_unit_test(permissions_hold_for_operators_as_for_clients),
-        cmocka_unit_test(who_has_permissions_but_no_tag_is_no_operator),
+        cmocka_unit_test(a_user_with_permissions_but_without_a_tag_is_not_an_operator),
         cmocka_unit_test(a_deleted_user_may_do_nothing),
-        cmocka_unit_test(the_worlds_failure_is_told_by_its_number_and_its_sentence),
+        cmocka_unit_test(a_system_error_is_reported_with_its_number_and_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

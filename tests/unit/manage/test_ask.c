@@ -64,7 +64,7 @@ static void note_loop(struct loop *loop, void *arg)
     times[loop_index(loop)]++;
 }
 
-static void every_loop_is_asked_once_and_all_have_answered(void **state)
+static void every_loop_is_asked_once_and_has_answered(void **state)
 {
     (void)state;
     struct world w;
@@ -132,7 +132,7 @@ static void answer_at_once(struct loop *loop, void *arg, struct question *questi
     ask_answer(question);
 }
 
-static void a_question_for_later_may_be_answered_at_once(void **state)
+static void ask_loop_later_may_be_answered_at_once(void **state)
 {
     (void)state;
     struct world w;
@@ -145,7 +145,7 @@ static void a_question_for_later_may_be_answered_at_once(void **state)
 
 /* --- the broker stops ------------------------------------------------------------------------- */
 
-static void when_no_loop_runs_any_more_questions_end_unanswered(void **state)
+static void questions_end_unanswered_once_the_loops_have_stopped(void **state)
 {
     (void)state;
     struct world w;
@@ -196,11 +196,11 @@ static void a_pause_ends_by_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_loop_is_asked_once_and_all_have_answered),
+        cmocka_unit_test(every_loop_is_asked_once_and_has_answered),
         cmocka_unit_test(one_loop_is_asked_alone),
         cmocka_unit_test(a_question_may_be_answered_some_turns_later),
-        cmocka_unit_test(a_question_for_later_may_be_answered_at_once),
-        cmocka_unit_test(when_no_loop_runs_any_more_questions_end_unanswered),
+        cmocka_unit_test(ask_loop_later_may_be_answered_at_once),
+        cmocka_unit_test(questions_end_unanswered_once_the_loops_have_stopped),
         cmocka_unit_test(a_pause_ends_when_the_broker_stops),
         cmocka_unit_test(a_pause_ends_by_itself),
     };

@@ -61,7 +61,7 @@ static const struct queue_facts some_queue = {
     .dead_letter_bytes = 20,
 };
 
-static void a_queues_messages_are_those_ready_unacked_and_given_up(void **state)
+static void a_queues_messages_are_ready_unacked_or_dead_letters(void **state)
 {
     (void)state;
     const struct queue_facts *q = &some_queue;
@@ -72,7 +72,7 @@ static void a_queues_messages_are_those_ready_unacked_and_given_up(void **state)
     assert_number(queue_columns, "message_bytes", q, 1320);
 }
 
-static void what_is_on_disk_alone_is_not_in_memory(void **state)
+static void messages_only_on_disk_are_not_counted_in_memory(void **state)
 {
     (void)state;
     const struct queue_facts *q = &some_queue;
@@ -81,7 +81,7 @@ static void what_is_on_disk_alone_is_not_in_memory(void **state)
     assert_number(queue_columns, "message_bytes_ram", q, 900);
 }
 
-static void a_queue_that_nobody_has_for_itself_shows_nobody(void **state)
+static void a_queue_that_is_not_exclusive_shows_no_owner(void **state)
 {
     (void)state;
     struct queue_facts q = some_queue;
@@ -138,7 +138,7 @@ static void a_queue_without_a_policy_shows_an_empty_name(void **state)
 
 /* --- others ----------------------------------------------------------------------------------- */
 
-static void what_an_exchange_delays_is_shown_once_it_is_counted(void **state)
+static void delayed_messages_are_shown_if_they_were_counted(void **state)
 {
     (void)state;
     struct exchange_facts x = {.type = "direct", .messages_delayed = 5};
@@ -188,14 +188,14 @@ static void no_listing_has_two_columns_of_one_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_queues_messages_are_those_ready_unacked_and_given_up),
-        cmocka_unit_test(what_is_on_disk_alone_is_not_in_memory),
-        cmocka_unit_test(a_queue_that_nobody_has_for_itself_shows_nobody),
+        cmocka_unit_test(a_queues_messages_are_ready_unacked_or_dead_letters),
+        cmocka_unit_test(messages_only_on_disk_are_not_counted_in_memory),
+        cmocka_unit_test(a_queue_that_is_not_exclusive_shows_no_owner),
         cmocka_unit_test(without_consumers_a_queues_utilisation_is_the_number_0),
         cmocka_unit_test(a_quorum_queue_has_the_one_node_as_its_member),
         cmocka_unit_test(a_queue_deleted_while_it_was_asked_is_stopped),
         cmocka_unit_test(a_queue_without_a_policy_shows_an_empty_name),
-        cmocka_unit_test(what_an_exchange_delays_is_shown_once_it_is_counted),
+        cmocka_unit_test(delayed_messages_are_shown_if_they_were_counted),
         cmocka_unit_test(a_channel_is_known_by_its_connection_and_its_number),
         cmocka_unit_test(no_listing_has_two_columns_of_one_name),
     };

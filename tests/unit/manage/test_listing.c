@@ -76,7 +76,7 @@ static void a_column_is_found_by_its_whole_name(void **state)
     assert_null(column(""));
 }
 
-static void a_value_has_the_type_of_its_column_or_is_nothing(void **state)
+static void a_value_has_the_type_of_its_column_or_is_missing(void **state)
 {
     (void)state;
     struct animal snake = {.name = slice_str("snake")};
@@ -115,7 +115,7 @@ static void rows_are_sorted_by_a_column_and_equals_keep_their_order(void **state
     listing_free(&l);
 }
 
-static void rows_of_which_nothing_is_known_are_sorted_first(void **state)
+static void rows_without_a_value_are_sorted_first(void **state)
 {
     (void)state;
     struct listing l = animals();
@@ -125,7 +125,7 @@ static void rows_of_which_nothing_is_known_are_sorted_first(void **state)
     listing_free(&l);
 }
 
-static void a_filter_keeps_what_contains_a_text_whatever_its_case(void **state)
+static void a_filter_keeps_rows_that_contain_a_text_in_either_case(void **state)
 {
     (void)state;
     struct listing l = animals();
@@ -180,11 +180,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_column_is_found_by_its_whole_name),
-        cmocka_unit_test(a_value_has_the_type_of_its_column_or_is_nothing),
+        cmocka_unit_test(a_value_has_the_type_of_its_column_or_is_missing),
         cmocka_unit_test(copied_facts_outlive_what_they_were_copied_from),
         cmocka_unit_test(rows_are_sorted_by_a_column_and_equals_keep_their_order),
-        cmocka_unit_test(rows_of_which_nothing_is_known_are_sorted_first),
-        cmocka_unit_test(a_filter_keeps_what_contains_a_text_whatever_its_case),
+        cmocka_unit_test(rows_without_a_value_are_sorted_first),
+        cmocka_unit_test(a_filter_keeps_rows_that_contain_a_text_in_either_case),
         cmocka_unit_test(a_page_is_a_part_of_the_rows_in_their_order),
         cmocka_unit_test(a_freed_listing_can_be_filled_again),
         cmocka_unit_test(numbers_of_two_types_are_compared_by_their_size),

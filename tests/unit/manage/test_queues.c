@@ -162,7 +162,7 @@ static void a_listing_has_a_row_for_each_queue_by_name(void **state)
 }
 
 /* One turn of the loop is not enough to drop this many. */
-static void a_purge_is_answered_when_all_is_dropped(void **state)
+static void a_purge_returns_when_all_messages_are_dropped(void **state)
 {
     (void)state;
     enum { MESSAGES = 50000 };
@@ -179,7 +179,7 @@ static void a_purge_is_answered_when_all_is_dropped(void **state)
     end(&w);
 }
 
-static void a_queue_is_deleted_only_if_it_is_as_was_asked_for(void **state)
+static void a_queue_is_deleted_only_if_its_conditions_hold(void **state)
 {
     (void)state;
     struct world w;
@@ -199,7 +199,7 @@ static void a_queue_is_deleted_only_if_it_is_as_was_asked_for(void **state)
     end(&w);
 }
 
-static void who_has_no_permission_changes_nothing(void **state)
+static void an_actor_without_permission_changes_nothing(void **state)
 {
     (void)state;
     struct world w;
@@ -234,9 +234,9 @@ int main(void)
         cmocka_unit_test(a_queue_is_created_once_and_declared_again),
         cmocka_unit_test(a_queue_of_another_kind_or_a_reserved_name_is_refused),
         cmocka_unit_test(a_listing_has_a_row_for_each_queue_by_name),
-        cmocka_unit_test(a_purge_is_answered_when_all_is_dropped),
-        cmocka_unit_test(a_queue_is_deleted_only_if_it_is_as_was_asked_for),
-        cmocka_unit_test(who_has_no_permission_changes_nothing),
+        cmocka_unit_test(a_purge_returns_when_all_messages_are_dropped),
+        cmocka_unit_test(a_queue_is_deleted_only_if_its_conditions_hold),
+        cmocka_unit_test(an_actor_without_permission_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
