@@ -37,7 +37,7 @@ struct look {
 
 /* --- at the queue's home ---------------------------------------------------------------------- */
 
-static void nobody_waits(void *arg)
+static void ignore_wake(void *arg)
 {
     (void)arg; /* the thread asks again by itself */
 }
@@ -169,7 +169,7 @@ bool manage_browse(struct manage *m, const struct actor *actor, const struct bro
     look->options = (struct browse_options){.start.skip = b->offset,
                                             .is_bounded = true,
                                             .with_unacked = b->with_unacked,
-                                            .wake = nobody_waits};
+                                            .wake = ignore_wake};
     look->left = b->limit;
     int err = look_through(m, b, look);
     free(look);

@@ -1,4 +1,4 @@
-/* Banners, failures and answers: what is said, and what is asked of the broker. */
+/* Banners, failures, templates, and questions to the broker. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What is said to whoever typed a command, and what is asked of the broker for it. */
+/* Texts for the user, and questions to the broker. */
 #ifndef LEVERETCTL_TALK_H
 #define LEVERETCTL_TALK_H
 
