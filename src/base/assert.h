@@ -1,11 +1,11 @@
-/* Assertions stay on in the released broker: a broken invariant ends the process before it
- * can end somebody's messages. One fact per assertion. */
+/* Assertions stay on in the released broker: a broken invariant ends the process before it can
+ * destroy messages. One fact per assertion. */
 #ifndef LEVERET_BASE_ASSERT_H
 #define LEVERET_BASE_ASSERT_H
 
 #include <stddef.h>
 
-/* Prints the failed expression with its place and aborts. Any thread. */
+/* Prints the failed expression, its file, line and function, and aborts. Any thread. */
 _Noreturn void lv_assert_failed(const char *expression, const char *file, int line,
                                 const char *function);
 
@@ -21,8 +21,8 @@ _Noreturn void lv_assert_failed(const char *expression, const char *file, int li
 #define lv_container_of(pointer, type, member)                                                     \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* A struct that travels through `void *` begins with `unsigned magic` and comes back through
- * CAST_OBJ, which asserts that it is what we think it is. */
+/* A struct that is passed as `void *` begins with `unsigned magic` and is got back with CAST_OBJ,
+ * which asserts that it is one of that kind. */
 #define CAST_OBJ(to, from, magic_value)                                                            \
     do {                                                                                           \
         (to) = (from);                                                                             \

@@ -4,13 +4,15 @@
 
 #include <stdint.h>
 
-/* Takes the lowest number out of a set that is not empty. To go through a copy of a set, in order:
+#include "base/assert.h"
+
+/* Takes the lowest number out of a set that is not empty. To walk a copy of a set, in order:
  *
  *     for (uint64_t left = chunk->ready; left;) {
- *         unsigned place = lv_bits_take(&left);
- */
+ *         unsigned slot = lv_bits_take(&left); */
 static inline unsigned lv_bits_take(uint64_t *bits)
 {
+    lv_assert(*bits != 0);
     unsigned lowest = (unsigned)__builtin_ctzll(*bits);
     *bits &= *bits - 1;
     return lowest;

@@ -1,4 +1,4 @@
-/* A growable run of bytes: it grows by doubling. */
+/* A growable run of bytes. Its memory is doubled when it is used up. */
 #include "base/buffer.h"
 
 #include <stdio.h>
@@ -12,6 +12,7 @@ enum { BUFFER_BYTES_MIN = 64 };
 
 static void buffer_grow(struct lv_buffer *b, size_t n)
 {
+    lv_assert(b->n <= b->capacity);
     lv_assert(n <= SIZE_MAX / 4);
     lv_assert(b->n <= SIZE_MAX / 4);
     size_t capacity = b->capacity * 2;

@@ -14,10 +14,12 @@ struct lv_buffer {
     size_t capacity;
 };
 
-/* Makes room for n more bytes and returns where they go; the length is unchanged. */
+/* Makes room for n more bytes and returns where they belong; the length is unchanged. The pointer
+ * is good until the buffer next grows. */
 uint8_t *lv_buffer_reserve(struct lv_buffer *b, size_t n);
 
-/* Appends bytes, a byte, printf output (the NUL is not counted, but is there). */
+/* Append bytes, which must not be the buffer's own; a byte; what printf writes (its NUL is written
+ * too, and not counted). */
 void lv_buffer_add(struct lv_buffer *b, const void *p, size_t n);
 void lv_buffer_add_slice(struct lv_buffer *b, struct slice s);
 void lv_buffer_add_u8(struct lv_buffer *b, uint8_t byte);
@@ -25,10 +27,10 @@ void lv_buffer_printf(struct lv_buffer *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void lv_buffer_vprintf(struct lv_buffer *b, const char *format, va_list args);
 
-/* Drops the first n bytes and moves the rest to the front. */
+/* Drops the first n bytes, n being at most the length, and moves the rest to the front. */
 void lv_buffer_consume(struct lv_buffer *b, size_t n);
 
-/* Gives the memory back; the buffer is then empty and usable. */
+/* Frees the memory; the buffer is then empty and usable. */
 void lv_buffer_free(struct lv_buffer *b);
 
 static inline struct slice lv_buffer_slice(const struct lv_buffer *b)

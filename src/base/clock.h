@@ -12,13 +12,13 @@ static inline uint64_t clock_read_ms(clockid_t id)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Since 1970, as people and other machines have it: it can be set, forward and back. */
+/* Returns the time since 1970 by the system's clock, which can be set forward and back. */
 static inline uint64_t clock_wall_ms(void)
 {
     return clock_read_ms(CLOCK_REALTIME);
 }
 
-/* Since the machine started, its sleep included: never set. */
+/* Returns the time since the machine started, including its sleep. This clock is never set. */
 static inline uint64_t clock_up_ms(void)
 {
     return clock_read_ms(CLOCK_BOOTTIME);

@@ -1,11 +1,12 @@
 /* Counters: the threads that count, and the totals.
  *
- *   (1) A struct counters is written by its own thread alone; a reader sees each number as it was
- *       before or after an addition.
- *   (2) What a thread that has ended counted is in `ended`. A total never falls. */
+ *   (1) Only its own thread writes a struct counters; a reader sees each number as it was before or
+ *       after an addition.
+ *   (2) `ended` holds what threads counted that have ended. So a total never falls. */
 #include "base/counters.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -18,7 +19,9 @@ struct counting_thread {
 
 _Thread_local struct counters counters_here;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the two that follow */
+static _Thread_local bool is_registered; /* this thread's counters are in `threads` */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of `threads` and `ended` */
 static struct counting_thread *threads;
 static struct counters ended;
 
@@ -30,8 +33,8 @@ const struct counter_kind counter_kinds[COUNTER_KINDS] = {
 
 _Static_assert(sizeof(struct counters) == COUNTER_KINDS * sizeof(uint64_t), "nothing but numbers");
 
-/* Adds numbers whose thread may count on meanwhile. The lock is held, or nobody else has `to`. */
-static void add(struct counters *to, const struct counters *from)
+/* Adds `from`, whose thread may count on meanwhile, to `to`, which no other thread writes. */
+static void counters_add(struct counters *to, const struct counters *from)
 {
     for (size_t i = 0; i < COUNTER_KINDS; i++) {
         _Atomic uint64_t *sum = (void *)((char *)to + counter_kinds[i].offset);
@@ -41,6 +44,8 @@ static void add(struct counters *to, const struct counters *from)
 
 void counters_register(void)
 {
+    lv_assert(!is_registered);
+    is_registered = true;
     struct counting_thread *t = lv_malloc(sizeof *t);
     t->counters = &counters_here;
     pthread_mutex_lock(&lock);
@@ -51,6 +56,8 @@ void counters_register(void)
 
 void counters_unregister(void)
 {
+    lv_assert(is_registered);
+    is_registered = false;
     pthread_mutex_lock(&lock);
     struct counting_thread **at = &threads;
     while (*at && (*at)->counters != &counters_here)
@@ -58,7 +65,7 @@ void counters_unregister(void)
     struct counting_thread *t = *at;
     lv_assert(t);
     *at = t->next;
-    add(&ended, &counters_here);
+    counters_add(&ended, &counters_here);
     pthread_mutex_unlock(&lock);
     counters_here = (struct counters){0};
     free(t);
@@ -68,8 +75,8 @@ void counters_read(struct counters *ret)
 {
     pthread_mutex_lock(&lock);
     *ret = (struct counters){0};
-    add(ret, &ended);
+    counters_add(ret, &ended);
     for (const struct counting_thread *t = threads; t; t = t->next)
-        add(ret, t->counters);
+        counters_add(ret, t->counters);
     pthread_mutex_unlock(&lock);
 }

@@ -1,10 +1,10 @@
-/* Counters: how often what happened, since the process started. They outlive what they are about: a
- * queue's own numbers go with it, these do not, so that a monitor sees totals that never fall.
+/* Counters: how often each thing has happened since the process started. A queue's own numbers end
+ * with the queue; these do not, so a monitor sees totals that never fall.
  *
- * Each thread counts into a struct of its own: COUNT(published). No other thread writes there, so
- * an addition is a relaxed load and a relaxed store, without a locked instruction. Whoever wants
- * totals adds up the structs of all threads that have registered, while they count on; so two
- * totals read together may be of slightly different moments, each by itself is exact. */
+ * Each thread counts into a struct of its own: COUNT(published). No other thread writes to it, so
+ * an addition is a relaxed load and a relaxed store, without a locked instruction. A total is the
+ * sum over all registered threads, read while they count on. So two totals read together may be of
+ * slightly different moments; each by itself is exact. */
 #ifndef LEVERET_BASE_COUNTERS_H
 #define LEVERET_BASE_COUNTERS_H
 
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* C(name, help). The four of dead_lettered_... and of given_up_... are in the order of enum
+/* C(name, help). The four dead_lettered_... and the four given_up_... follow the order of enum
  * death. */
 #define COUNTERS(C)                                                                                \
     C(published, "messages published by clients")                                                  \
@@ -53,32 +53,34 @@ struct counters {
 #undef COUNTER_MEMBER
 };
 
-/* Adds to a number that the calling thread alone writes and others read. */
+/* Adds to a number that only the calling thread writes and others read. */
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
                           memory_order_relaxed);
 }
 
-/* The calling thread's. All our programs link it into the executable, so that its address is not
- * looked up. */
+/* The calling thread's counters. All our programs link them into the executable, so that their
+ * address need not be looked up. */
 extern _Thread_local struct counters counters_here __attribute__((tls_model("local-exec")));
 
 #define COUNT_MANY(name, n) counter_add(&counters_here.name, (n))
 #define COUNT(name) COUNT_MANY(name, 1)
-/* One of several counters that follow each other: COUNT_NTH(given_up_rejected, reason). */
+/* Counts the n-th of several counters in a row: COUNT_NTH(given_up_rejected, reason). */
 #define COUNT_NTH(first, n) counter_add(&counters_here.first + (n), 1)
 
-/* From here on what the calling thread has counted is part of the totals, also after
- * counters_unregister(). */
+/* Makes what the calling thread has counted, and counts from now on, part of the totals. Once per
+ * thread. */
 void counters_register(void);
-/* The calling thread has registered, and ends. */
+/* Adds what the calling thread has counted to the totals for good. The thread has registered, and
+ * is about to end. */
 void counters_unregister(void);
 
-/* The totals of all threads. Any thread; waits for nothing but threads that start or end. */
+/* Reads the totals of all threads. Any thread; it waits only for threads that register or
+ * unregister. */
 void counters_read(struct counters *ret);
 
-/* Every counter, by name, for whoever shows them all. */
+/* Every counter by its name, for code that shows them all. */
 struct counter_kind {
     const char *name;
     const char *help;

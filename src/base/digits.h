@@ -7,8 +7,9 @@
 
 #include "base/slice.h"
 
-/* Reads the digits at the beginning of *text and moves *text behind them. Returns false, with both
- * unchanged, when there are none or the number is above UINT64_MAX. No sign, no space. */
+/* Reads the digits at the beginning of *text and moves *text behind them. Returns false, with *text
+ * and *ret unchanged, if there are none or the number is above UINT64_MAX. Takes no sign and no
+ * space. */
 static inline bool lv_digits_take(struct slice *text, uint64_t *ret)
 {
     uint64_t n = 0;

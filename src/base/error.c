@@ -37,7 +37,7 @@ const char *lv_error_text(int error)
 
 int lv_error_explain(int error, const char *format, ...)
 {
-    char text[sizeof explained.text]; /* an argument may be what was noted before */
+    char text[sizeof explained.text]; /* an argument may be explained.text itself */
     va_list arguments;
 
     va_start(arguments, format);

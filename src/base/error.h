@@ -1,5 +1,5 @@
-/* The world's failures travel upwards as negative ERR_... numbers. This table is the one place
- * that gives each its number, its name and its sentence. */
+/* Failures of the world are returned up the call chain as negative ERR_... numbers. This table is
+ * the only place where each has its number, its name and its sentence. */
 #ifndef LEVERET_BASE_ERROR_H
 #define LEVERET_BASE_ERROR_H
 
@@ -24,18 +24,18 @@ enum lv_error {
 #undef ERR_ENUM
 };
 
-/* "ERR_IO" and "input or output failed"; never NULL. Any thread. */
+/* Return "ERR_IO" and "input or output failed"; never NULL. Any thread. */
 const char *lv_error_name(int error);
 const char *lv_error_text(int error);
 
-/* Notes, for this thread, why a call fails with this error ("log/7.log: Read-only file system"; cut
+/* Notes for this thread why a call fails with this ERR_... ("log/7.log: Read-only file system"; cut
  * after 255 bytes), and returns the error. Any thread. */
 int lv_error_explain(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* What was noted last on this thread, if it was noted for this error; else lv_error_text(). Valid
- * until the next lv_error_explain() on this thread. */
+/* Returns what was noted last on this thread if it was noted for this error, else lv_error_text().
+ * Valid until the next lv_error_explain() on this thread. */
 const char *lv_error_reason(int error);
 
-/* The ERR_... that fits an errno (ERR_IO where nothing fits better). */
+/* Returns the ERR_... that fits an errno (ERR_IO where nothing fits better). Any thread. */
 int lv_error_from_errno(int number);
 
 #endif

@@ -1,5 +1,5 @@
-/* Intrusive doubly linked list with a sentinel. An item that stands in no list points at itself,
- * so lv_list_remove() may be called twice. */
+/* An intrusive doubly linked list with a sentinel. An item that is in no list points to itself, so
+ * lv_list_remove() may be called twice. */
 #ifndef LEVERET_BASE_LIST_H
 #define LEVERET_BASE_LIST_H
 
@@ -23,7 +23,7 @@ static inline bool lv_list_is_empty(const struct lv_list *list)
     return list->next == list;
 }
 
-/* Puts the item, which stands in no list, before `at` (at the end, when `at` is the list). */
+/* Puts the item, which is in no list, before `at`; if `at` is the list itself, at its end. */
 static inline void lv_list_insert_before(struct lv_list *at, struct lv_list *item)
 {
     item->prev = at->prev;
@@ -32,6 +32,7 @@ static inline void lv_list_insert_before(struct lv_list *at, struct lv_list *ite
     at->prev = item;
 }
 
+/* Puts the item at the end of the list. */
 static inline void lv_list_push(struct lv_list *list, struct lv_list *item)
 {
     lv_list_insert_before(list, item);
@@ -46,8 +47,8 @@ static inline void lv_list_remove(struct lv_list *item)
 
 #define lv_list_item(link, type, member) lv_container_of(link, type, member)
 
-/* Walks the list; the current item may be removed meanwhile. `it` and `after` are `struct lv_list
- * *`. */
+/* Walks the list; the loop may remove the current item and no other. `it` and `after` are of type
+ * `struct lv_list *`. */
 #define lv_list_each(it, after, list)                                                              \
     for ((it) = (list)->next, (after) = (it)->next; (it) != (list);                                \
          (it) = (after), (after) = (it)->next)

@@ -1,5 +1,6 @@
-/* A line is built on the stack: stamped, escaped, and cut at LOG_LINE_BYTES_MAX, which it shows by
- * ending in "...". log_repeats.c decides whether it is one too many, log_ring.c brings it out. */
+/* A log line is built on the stack: it gets time and level, is escaped, and is cut at
+ * LOG_LINE_BYTES_MAX (it then ends in "..."). log_repeats.c decides whether the line is one too
+ * many of its kind; log_ring.c writes it. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ static atomic_int level_now = LOG_INFO;
 
 void log_set_level(enum log_level level)
 {
+    lv_assert(level <= LOG_NONE);
     atomic_store_explicit(&level_now, (int)level, memory_order_relaxed);
 }
 
@@ -48,14 +50,15 @@ bool log_level_parse(const char *text, enum log_level *ret_level)
     return false;
 }
 
-/* True for what would move a terminal's cursor or end the line: C0, DEL, and C1 in UTF-8. */
+/* Returns whether the character would move a terminal's cursor or end the line: C0, DEL, and C1 in
+ * UTF-8. */
 static bool is_control(const unsigned char *s)
 {
     return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f);
 }
 
-/* Bytes of the character at s, in a text that ends with a NUL; 0: it is no UTF-8 (too long forms,
- * surrogates and what is above U+10FFFF are none). */
+/* Returns how many bytes the character at s has, in a text that ends with a NUL; 0 if it is not
+ * UTF-8 (nor are overlong forms, surrogates and code points above U+10FFFF). */
 static size_t character_bytes(const unsigned char *s)
 {
     static const struct {
@@ -79,7 +82,9 @@ static size_t character_bytes(const unsigned char *s)
     return forms[i].bytes;
 }
 
-static size_t escape(char *to, unsigned char byte)
+/* Writes the escape of a byte, at most ESCAPE_BYTES_MAX bytes with snprintf's NUL; returns its
+ * length. */
+static size_t escape_put(char *to, unsigned char byte)
 {
     switch (byte) {
     case '\n': memcpy(to, "\\n", 2); return 2;
@@ -89,8 +94,8 @@ static size_t escape(char *to, unsigned char byte)
     }
 }
 
-/* Copies text behind line[at], escaped and cut; returns where it ends. */
-static size_t add_text(char *line, size_t at, const char *text)
+/* Copies the text to line[at], escaped and cut; returns where it ends. */
+static size_t line_add_text(char *line, size_t at, const char *text)
 {
     const size_t end = LOG_LINE_BYTES_MAX - 4; /* "..." and the newline */
     const unsigned char *s = (const unsigned char *)text;
@@ -101,14 +106,14 @@ static size_t add_text(char *line, size_t at, const char *text)
         }
         size_t n = is_control(s) ? 0 : character_bytes(s);
         if (n == 0)
-            at += escape(line + at, *s++);
+            at += escape_put(line + at, *s++);
         for (; n > 0; n--)
             line[at++] = (char)*s++;
     }
     return at;
 }
 
-static size_t add_head(char *line, enum log_level level)
+static size_t line_add_head(char *line, enum log_level level)
 {
     struct timespec now;
     struct tm tm;
@@ -121,8 +126,9 @@ static size_t add_head(char *line, enum log_level level)
 
 size_t log_compose(char *line, enum log_level level, const char *text)
 {
-    size_t n = add_head(line, level);
-    n = add_text(line, n, text);
+    size_t n = line_add_head(line, level);
+    n = line_add_text(line, n, text);
+    lv_assert(n < LOG_LINE_BYTES_MAX);
     line[n++] = '\n';
     return n;
 }
@@ -133,8 +139,9 @@ bool log_wait_writable(int timeout_ms)
     return poll(&standard_error, 1, timeout_ms) == 1;
 }
 
-/* Standard error may be somebody else's too, who has made it non-blocking. */
-static void write_all(const char *p, size_t n)
+/* Writes to standard error, which may be non-blocking: another process that shares it may have made
+ * it so. */
+static void stderr_write(const char *p, size_t n)
 {
     while (n > 0) {
         ssize_t written = write(STDERR_FILENO, p, n);
@@ -143,13 +150,13 @@ static void write_all(const char *p, size_t n)
         if (written < 0 && errno == EAGAIN && log_wait_writable(LOG_STOP_MS))
             continue;
         if (written <= 0)
-            return; /* nobody to tell that nobody listens */
+            return; /* there is nowhere left to report it */
         p += written;
         n -= (size_t)written;
     }
 }
 
-static void say(enum log_level level, uint64_t kind, const char *format, va_list args)
+static void line_log(enum log_level level, uint64_t kind, const char *format, va_list args)
 {
     lv_assert(level < LOG_NONE);
     if (level < log_get_level())
@@ -161,7 +168,7 @@ static void say(enum log_level level, uint64_t kind, const char *format, va_list
         char line[LOG_LINE_BYTES_MAX];
         size_t n = log_compose(line, level, text);
         if (!log_ring_put(line, n))
-            write_all(line, n);
+            stderr_write(line, n);
     }
     errno = errno_before;
 }
@@ -170,7 +177,7 @@ void log_line(enum log_level level, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(level, 0, format, args);
+    line_log(level, 0, format, args);
     va_end(args);
 }
 
@@ -178,7 +185,7 @@ void log_line_of(enum log_level level, uint64_t kind, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(level, kind, format, args);
+    line_log(level, kind, format, args);
     va_end(args);
 }
 
@@ -194,6 +201,6 @@ _Noreturn void log_panic(const char *format, ...)
     text[n++] = '\n';
     log_ring_wait_until_empty(LOG_STOP_MS / 2);
     if (log_wait_writable(LOG_STOP_MS / 2))
-        write_all(text, n);
+        stderr_write(text, n);
     abort();
 }

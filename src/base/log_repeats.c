@@ -1,13 +1,14 @@
-/* Repeated lines. A site (its format and a kind) has a second from its first line on, in which
- * LOG_LINES_A_SECOND lines are written and the others counted; the ring's thread takes the count
- * when the second is over. If it comes late, the count goes on until it does: no line is lost
- * from it.
+/* Repeated lines. The first line of a site (a format and a kind) begins a second. In it
+ * LOG_LINES_A_SECOND lines are written and the others are counted; when it is over, the ring's
+ * thread takes the count. If that is late, counting continues until then, so no line is missing
+ * from the count.
  *
- * The sites are kept in a table of fixed size. A site that finds no room in it is not limited. */
+ * The sites are kept in a table of fixed size. A site that does not fit is not limited. */
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/log_private.h"
 
 enum { SITES_MAX = 256, PROBES_MAX = 8, SECOND_MS = 1000 };
@@ -16,7 +17,7 @@ struct site {
     const char *format; /* NULL: free */
     uint64_t kind;
     uint64_t begun_ms;
-    uint64_t count; /* since then */
+    uint64_t count; /* of its lines since begun_ms */
     enum log_level level;
     char sample[LOG_SAMPLE_BYTES_MAX]; /* the first line that was one too many */
 };
@@ -47,7 +48,7 @@ static size_t site_hash(const char *format, uint64_t kind)
     return h >> 56;
 }
 
-/* The site's row, or one that it can have; NULL: there is none. */
+/* Returns the site's row, or a vacant one that becomes the site's; NULL if there is neither. */
 static struct site *site_find(const char *format, uint64_t kind, uint64_t now_ms)
 {
     struct site *vacant = NULL;
@@ -65,7 +66,7 @@ static struct site *site_find(const char *format, uint64_t kind, uint64_t now_ms
     return vacant;
 }
 
-static bool admit(struct site *s, enum log_level level, const char *text, uint64_t now_ms)
+static bool site_admit(struct site *s, enum log_level level, const char *text, uint64_t now_ms)
 {
     if (site_is_over(s, now_ms) && !site_has_repeats(s)) {
         s->begun_ms = now_ms;
@@ -88,13 +89,14 @@ bool log_repeats_admit(enum log_level level, const char *site, uint64_t kind, co
     uint64_t now_ms = log_now_ms();
     pthread_mutex_lock(&lock);
     struct site *s = site_find(site, kind, now_ms);
-    bool is_admitted = !s || admit(s, level, text, now_ms);
+    bool is_admitted = !s || site_admit(s, level, text, now_ms);
     pthread_mutex_unlock(&lock);
     return is_admitted;
 }
 
-static void take(struct site *s, uint64_t now_ms, struct log_repeated *ret)
+static void site_take(struct site *s, uint64_t now_ms, struct log_repeated *ret)
 {
+    lv_assert(site_has_repeats(s));
     ret->level = s->level;
     ret->count = s->count - LOG_LINES_A_SECOND;
     ret->ms = now_ms - s->begun_ms;
@@ -111,7 +113,7 @@ bool log_repeats_take(bool at_once, struct log_repeated *ret)
         struct site *s = &sites[i];
         has_one = site_has_repeats(s) && (at_once || site_is_over(s, now_ms));
         if (has_one)
-            take(s, now_ms, ret);
+            site_take(s, now_ms, ret);
     }
     pthread_mutex_unlock(&lock);
     return has_one;

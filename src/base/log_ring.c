@@ -1,13 +1,13 @@
-/* The ring between those who log and the thread that writes.
+/* The ring between the threads that log and the thread that writes.
  *
- *   (1) Lines come out in the order in which they were put in, whole.
+ *   (1) Lines are written whole, in the order in which they were put into the ring.
  *   (2) The lock is held for the copy of one line; never while the thread writes.
- *   (3) When the ring is full, lines are dropped until half of it is free again, so that what is
- *       dropped is one gap and not many; where the gap was, a line says how many are missing.
- *   (4) What standard error refuses (its disk is full) stays in the ring and is tried again.
+ *   (3) When the ring is full, lines are dropped until half of it is free again, so that there is
+ *       one gap instead of many; at the gap a line says how many are missing.
+ *   (4) Lines that standard error refuses (its disk is full) stay in the ring and are tried again.
  *
- * The thread's write(2) may block for ever, so nobody waits for it longer than LOG_STOP_MS. The
- * ring starts again at its first byte whenever it is empty: a quiet broker touches one page. */
+ * The thread's write(2) may block for ever, so nobody waits for it longer than LOG_STOP_MS.
+ * Whenever the ring is empty it starts again at its first byte: a quiet broker touches one page. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -26,11 +26,11 @@ enum { RING_BYTES = 256 * 1024, WRITE_BYTES_MAX = 16 * 1024, RETRY_MS = 500 };
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* a line was put, the end was asked for, the thread has ended */
+    pthread_cond_t changed; /* a line was put, a stop was requested, or the thread has ended */
     atomic_bool is_running; /* changed under the lock */
     bool is_stopping;
-    atomic_size_t n; /* bytes in it; changed under the lock */
-    size_t begin;    /* of them */
+    atomic_size_t n; /* bytes in the ring; changed under the lock */
+    size_t begin;    /* where they begin */
     uint64_t dropped;
     char bytes[RING_BYTES];
 } ring = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -40,10 +40,11 @@ bool log_ring_is_running(void)
     return atomic_load_explicit(&ring.is_running, memory_order_acquire);
 }
 
-/* --- putting; with the lock ------------------------------------------------------------------- */
+/* --- putting; the lock is held ---------------------------------------------------------------- */
 
-static void append(const char *line, size_t n)
+static void ring_append(const char *line, size_t n)
 {
+    lv_assert(n <= RING_BYTES - ring.n);
     size_t at = (ring.begin + ring.n) % RING_BYTES;
     size_t first = n < RING_BYTES - at ? n : RING_BYTES - at;
     memcpy(ring.bytes + at, line, first);
@@ -51,7 +52,7 @@ static void append(const char *line, size_t n)
     ring.n += n;
 }
 
-/* "8699" -> "8,699". */
+/* Returns "8,699" for 8699, written into `room`. */
 static const char *with_commas(uint64_t n, char room[32])
 {
     char digits[24];
@@ -66,54 +67,56 @@ static const char *with_commas(uint64_t n, char room[32])
     return room;
 }
 
-static void append_text(enum log_level level, const char *text)
+static void ring_append_text(enum log_level level, const char *text)
 {
     char line[LOG_LINE_BYTES_MAX];
-    append(line, log_compose(line, level, text));
+    ring_append(line, log_compose(line, level, text));
 }
 
-static void say_dropped(void)
+static void ring_append_dropped(void)
 {
     char text[160], number[32];
     snprintf(text, sizeof text,
              "%s log line%s dropped: the log's reader is too slow, or its disk is full",
              with_commas(ring.dropped, number), ring.dropped == 1 ? " was" : "s were");
     ring.dropped = 0;
-    append_text(LOG_WARNING, text);
+    ring_append_text(LOG_WARNING, text);
 }
 
-/* Half of the ring has room for the line about those that were dropped, and for any other. */
-static bool has_room(size_t n)
+/* Returns whether a line of n bytes may be put. After lines were dropped, half of the ring must be
+ * free: that is room for the line that says so, and for any other. */
+static bool ring_has_room(size_t n)
 {
     return ring.dropped > 0 ? ring.n <= RING_BYTES / 2 : ring.n + n <= RING_BYTES;
 }
 
-static void put(const char *line, size_t n)
+static void ring_put(const char *line, size_t n)
 {
-    if (!has_room(n)) {
+    if (!ring_has_room(n)) {
         ring.dropped++;
         return;
     }
     if (ring.dropped > 0)
-        say_dropped();
-    append(line, n);
+        ring_append_dropped();
+    ring_append(line, n);
 }
 
 bool log_ring_put(const char *line, size_t n)
 {
+    lv_assert(n <= LOG_LINE_BYTES_MAX);
     if (!log_ring_is_running())
         return false;
     pthread_mutex_lock(&ring.lock);
     bool is_running = ring.is_running;
     if (is_running) {
-        put(line, n);
+        ring_put(line, n);
         pthread_cond_broadcast(&ring.changed);
     }
     pthread_mutex_unlock(&ring.lock);
     return is_running;
 }
 
-/* --- the thread; it has the lock wherever it does not wait or write --------------------------- */
+/* --- the thread; it holds the lock except while it waits or writes ---------------------------- */
 
 static void put_repeated(const struct log_repeated *r)
 {
@@ -123,21 +126,21 @@ static void put_repeated(const struct log_repeated *r)
         snprintf(span, sizeof span, "%" PRIu64 " s", r->ms / 1000);
     snprintf(text, sizeof text, "... %s more like this in the last %s: %s",
              with_commas(r->count, number), span, r->sample);
-    put(line, log_compose(line, r->level, text));
+    ring_put(line, log_compose(line, r->level, text));
 }
 
-/* Puts what the thread itself has to say. */
+/* Puts the lines that the thread itself writes: counts of repeated and of dropped lines. */
 static void put_own_lines(void)
 {
     struct log_repeated repeated;
     while (log_repeats_take(ring.is_stopping, &repeated))
         put_repeated(&repeated);
-    if (ring.dropped > 0 && has_room(0))
-        say_dropped();
+    if (ring.dropped > 0 && ring_has_room(0))
+        ring_append_dropped();
 }
 
-/* Waits for a change until then, in log_now_ms(). */
-static void wait_until(uint64_t ms)
+/* Waits for a change, at the longest until that time by log_now_ms(). */
+static void ring_wait_until(uint64_t ms)
 {
     if (ms == UINT64_MAX) {
         pthread_cond_wait(&ring.changed, &ring.lock);
@@ -147,7 +150,7 @@ static void wait_until(uint64_t ms)
     pthread_cond_timedwait(&ring.changed, &ring.lock, &then);
 }
 
-/* False: there is nothing more to write, and there will not be. */
+/* Waits until the ring holds a line. Returns false if it is empty and the thread is to stop. */
 static bool wait_for_lines(void)
 {
     for (;;) {
@@ -156,12 +159,12 @@ static bool wait_for_lines(void)
             return true;
         if (ring.is_stopping)
             return false;
-        wait_until(log_repeats_due_ms());
+        ring_wait_until(log_repeats_due_ms());
     }
 }
 
-/* Writes what lies at the beginning of the ring; the number of bytes, or -1. Without the lock:
- * nobody else touches them. */
+/* Writes n bytes from `begin` on; returns how many were written, or -1. The lock is not held: no
+ * other thread touches these bytes. */
 static ssize_t write_some(size_t begin, size_t n)
 {
     size_t first = n < RING_BYTES - begin ? n : RING_BYTES - begin;
@@ -169,13 +172,14 @@ static ssize_t write_some(size_t begin, size_t n)
     return writev(STDERR_FILENO, parts, n > first ? 2 : 1);
 }
 
-static void consume(size_t n)
+static void ring_consume(size_t n)
 {
+    lv_assert(n <= ring.n);
     ring.n -= n;
     ring.begin = ring.n ? (ring.begin + n) % RING_BYTES : 0;
 }
 
-/* False: standard error does not take it, and there is no more time to try. */
+/* Writes some of the ring. Returns false if standard error refuses it and the thread is to stop. */
 static bool write_lines(void)
 {
     size_t n = ring.n < WRITE_BYTES_MAX ? ring.n : WRITE_BYTES_MAX;
@@ -186,22 +190,22 @@ static bool write_lines(void)
         log_wait_writable(RETRY_MS);
     pthread_mutex_lock(&ring.lock);
     if (written >= 0)
-        consume((size_t)written);
+        ring_consume((size_t)written);
     if (error == 0 || error == EAGAIN || error == EINTR)
         return true;
     if (ring.is_stopping)
         return false;
-    wait_until(log_now_ms() + RETRY_MS);
+    ring_wait_until(log_now_ms() + RETRY_MS);
     return true;
 }
 
-static void *run(void *arg)
+static void *log_thread_run(void *arg)
 {
     (void)arg;
     pthread_mutex_lock(&ring.lock);
     while (wait_for_lines() && write_lines())
         ;
-    consume(ring.n);
+    ring_consume(ring.n);
     ring.is_running = false;
     pthread_cond_broadcast(&ring.changed);
     pthread_mutex_unlock(&ring.lock);
@@ -219,14 +223,14 @@ static void start_thread(void)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    ring.is_running = pthread_create(&thread, &attributes, run, NULL) == 0;
+    ring.is_running = pthread_create(&thread, &attributes, log_thread_run, NULL) == 0;
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void log_thread_start(void)
 {
-    lv_assert(!ring.is_running);
+    lv_assert(!log_ring_is_running());
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -247,7 +251,7 @@ bool log_thread_stop(void)
     ring.is_stopping = true;
     pthread_cond_broadcast(&ring.changed);
     while (ring.is_running && log_now_ms() < deadline_ms)
-        wait_until(deadline_ms);
+        ring_wait_until(deadline_ms);
     bool has_ended = !ring.is_running;
     pthread_mutex_unlock(&ring.lock);
     if (has_ended)

@@ -1,12 +1,12 @@
-/* Allocation that either succeeds or ends the process with one line saying what was asked for.
- * For memory whose size a peer decides (bodies), use lv_try_malloc and answer the peer. */
+/* Allocation that either succeeds, or ends the process with one line that says how much was asked
+ * for. Where a peer decides the size (bodies), use lv_try_malloc() and answer the peer. */
 #ifndef LEVERET_BASE_MEMORY_H
 #define LEVERET_BASE_MEMORY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The caller owns what is returned and gives it back with free(). Any thread. */
+/* The caller owns what is returned, and frees it with free(). Any thread. */
 void *lv_malloc(size_t bytes) __attribute__((malloc, returns_nonnull));
 void *lv_calloc(size_t count, size_t bytes) __attribute__((malloc, returns_nonnull));
 void *lv_realloc(void *p, size_t bytes) __attribute__((returns_nonnull));
@@ -15,18 +15,19 @@ char *lv_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 /* Returns NULL if there is no memory. */
 void *lv_try_malloc(size_t bytes) __attribute__((malloc, warn_unused_result));
 
-/* Gives memory that this thread has freed, and that others have freed of this thread's, back to the
- * system. Returns how many free bytes stay, because they lie between others in use; this thread's
- * next allocations use them. glibc does not tell: 0, and one call there gives back every thread's
- * memory. Takes one or two milliseconds, and some more for each GB. Any thread. */
+/* Returns free memory to the system: what this thread has freed, and what others have freed of this
+ * thread's allocations. Returns how many free bytes remain, because they lie between bytes in use;
+ * this thread's next allocations use them. With glibc it returns 0, since glibc does not tell, and
+ * one call returns the memory of all threads. Takes one or two milliseconds, and more for each GB.
+ * Any thread. */
 size_t lv_memory_give_back(void);
-/* For a thread that is about to end: what it has freed would stay with the process.
- * Microseconds. */
+/* Returns free memory of a thread that is about to end, which would otherwise stay with the
+ * process. Takes microseconds. */
 void lv_memory_leave(void);
 
-/* Whether pages of memory that are wholly free stay with the process for a while, for what is
- * allocated next (true, as at the start), or are given back as soon as they are free: then freeing
- * a message costs some half a microsecond more. glibc: no difference. One thread at a time. */
+/* Sets whether pages that are wholly free stay with the process for a while, to be allocated again
+ * (true, as at the start), or are returned to the system at once; freeing a message then costs
+ * about half a microsecond more. With glibc it makes no difference. One thread at a time. */
 void lv_memory_keep_freed(bool is_kept);
 
 #endif

@@ -1,4 +1,5 @@
-/* What is freed stays with the allocator, for the thread that it was allocated on. */
+/* Returning memory to the system. What is freed stays with the allocator, for the thread on which
+ * it was allocated, until it is told otherwise. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,7 +11,7 @@
 #if __has_include(<mimalloc.h>)
 #include <mimalloc.h>
 
-/* They are there in programs that are linked with it, and NULL in others. */
+/* NULL in programs that are not linked with mimalloc. */
 #pragma weak mi_collect
 #pragma weak mi_heap_get_default
 #pragma weak mi_heap_visit_blocks
@@ -35,7 +36,7 @@ static bool add_spare(const mi_heap_t *heap, const mi_heap_area_t *area, void *b
     return true;
 }
 
-static long page_ms, segment_ms; /* the delays while what is freed is kept */
+static long page_ms, segment_ms; /* mimalloc's own delays, used while free pages are kept */
 static atomic_bool is_given_at_once;
 static atomic_uint givers; /* threads in mimalloc_gives_back() */
 
@@ -55,9 +56,9 @@ static void set_delays(bool is_kept)
     mi_option_set((mi_option_t)SEGMENT_DELAY, is_kept ? segment_ms : 0);
 }
 
-/* Pages that have become free wait in their segment, for as long as the delay, and then for the
- * next page that is taken from the segment: a thread that is idle takes none. So some are taken
- * from wherever there is room, the largest first, and freed. */
+/* A free page stays in its segment until the delay is over and another page is taken from that
+ * segment, which an idle thread never does. So this takes some pages from wherever there is room,
+ * the largest first, and frees them. */
 static void take_and_free_pages(void)
 {
     enum { KINDS = 4, OF_EACH = 32 };
@@ -77,7 +78,7 @@ static bool mimalloc_gives_back(size_t *ret_spare)
     if (!mi_collect || !mi_heap_get_default || !mi_heap_visit_blocks)
         return false;
     if (atomic_fetch_add(&givers, 1) == 0)
-        set_delays(false); /* what follows frees much, and nothing may follow that */
+        set_delays(false); /* what is freed below may be the last in a long time */
     mi_collect(true);
     take_and_free_pages();
     mi_collect(true);

@@ -1,4 +1,4 @@
-/* Chains of chunks on their way out, and the pool that the chunks come from. */
+/* The chain of chunks that is a connection's output, and the pool from which chunks are taken. */
 #include "base/outbuf.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static void head_give(struct out_pool *pool, struct out_chunk *c)
     pool->head_count++;
 }
 
-/* A chunk with memory of its own for at least n bytes. */
+/* Returns a chunk with memory of its own for at least n bytes. */
 static struct out_chunk *home_take(struct out_pool *pool, size_t n)
 {
     const size_t usual = OUT_CHUNK_BYTES - sizeof(struct out_chunk);
@@ -67,9 +67,10 @@ static void home_give(struct out_pool *pool, struct out_chunk *home)
     pool->count++;
 }
 
-/* A chunk that goes on where `before` ended, in the same memory. */
+/* Returns a chunk that begins where `before` ends, in the same memory. */
 static struct out_chunk *head_behind(struct out_pool *pool, struct out_chunk *before)
 {
+    lv_assert(before->home != NULL);
     struct out_chunk *c = head_take(pool);
     *c = (struct out_chunk){
         .p = before->p + before->end,
@@ -109,7 +110,7 @@ void out_pool_free(struct out_pool *pool)
 
 /* --- the chain -------------------------------------------------------------------------------- */
 
-static void append(struct outbuf *out, struct out_chunk *c)
+static void chain_append(struct outbuf *out, struct out_chunk *c)
 {
     c->next = NULL;
     if (out->last)
@@ -119,7 +120,7 @@ static void append(struct outbuf *out, struct out_chunk *c)
     out->last = c;
 }
 
-static void drop_first(struct outbuf *out)
+static void chain_drop_first(struct outbuf *out)
 {
     struct out_chunk *c = out->first;
     out->first = c->next;
@@ -131,7 +132,7 @@ static void drop_first(struct outbuf *out)
 uint8_t *outbuf_grow(struct outbuf *out, size_t n)
 {
     struct out_chunk *c = home_take(out->pool, n);
-    append(out, c);
+    chain_append(out, c);
     return c->p;
 }
 
@@ -139,6 +140,7 @@ void outbuf_borrow(struct outbuf *out, struct slice bytes, void (*release)(void 
                    void *owner)
 {
     enum { WORTH_SHARING = 256 };
+    lv_assert(release != NULL);
     if (bytes.n == 0) {
         release(owner);
         return;
@@ -152,10 +154,10 @@ void outbuf_borrow(struct outbuf *out, struct slice bytes, void (*release)(void 
         .release = release,
         .owner = owner,
     };
-    append(out, c);
+    chain_append(out, c);
     out->bytes += bytes.n;
     if (before && before->home && before->capacity - before->end >= WORTH_SHARING) {
-        append(out, head_behind(out->pool, before));
+        chain_append(out, head_behind(out->pool, before));
         before->capacity = before->end;
     }
 }
@@ -172,10 +174,11 @@ void outbuf_consume(struct outbuf *out, size_t n)
             return;
         }
         n -= here;
-        /* An empty chunk with room behind all output goes too: an idle output holds no memory. */
-        drop_first(out);
+        /* So is a last chunk that still has room: an idle output holds no memory. */
+        chain_drop_first(out);
     }
     lv_assert(n == 0);
+    lv_assert(out->bytes == 0); /* invariant (2) */
 }
 
 size_t outbuf_slices(const struct outbuf *out, struct slice *ret, size_t count)
@@ -191,6 +194,6 @@ size_t outbuf_slices(const struct outbuf *out, struct slice *ret, size_t count)
 void outbuf_clear(struct outbuf *out)
 {
     while (out->first)
-        drop_first(out);
+        chain_drop_first(out);
     out->bytes = 0;
 }

@@ -1,12 +1,12 @@
-/* A regular expression of a permission or a policy, compiled.
+/* A compiled regular expression, of a permission or a policy.
  *
- * Nearly all permissions are "", ".*" and "^(a|b)-": the first two are known by sight and never
- * reach PCRE. The others may have been written to take for ever on some name: steps and depth are
- * bounded, and what runs into a bound is refused, as a permission must fail on the closed side.
+ * Nearly all permissions are "", ".*" or something like "^(a|b)-". The first two are recognized and
+ * never reach PCRE. Others may have been written to take for ever on some name, so steps and heap
+ * are bounded, and a match that exceeds a bound fails: a permission must fail closed.
  *
  * Patterns are compiled to machine code where PCRE2 can: 20,000 steps then take 0.1 ms instead of
- * 0.5. The machine code's own stack (32 KiB) is smaller than the interpreter's heap, so a match
- * that needs more of it is run again by the interpreter, under the same bounds. */
+ * 0.5. The machine code's stack (32 KiB) is smaller than the interpreter's heap, so a match that
+ * needs more is repeated by the interpreter, under the same bounds. */
 #include "base/pattern.h"
 
 #include <stdlib.h>
@@ -23,11 +23,11 @@ enum { PATTERN_HEAP_KIB_MAX = 1024 };
 struct pattern {
     char *text;
     size_t bytes;
-    pcre2_code *code; /* NULL: known by sight */
-    bool is_always;
+    pcre2_code *code; /* NULL: the text is empty, or is_always */
+    bool is_always;   /* it matches everything */
 };
 
-static int compile(struct slice text, pcre2_code **ret, struct pattern_fault *ret_fault)
+static int code_compile(struct slice text, pcre2_code **ret, struct pattern_fault *ret_fault)
 {
     PCRE2_SIZE offset = 0;
     pcre2_code *code = pcre2_compile(text.p, text.n, PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
@@ -39,8 +39,7 @@ static int compile(struct slice text, pcre2_code **ret, struct pattern_fault *re
                                 sizeof ret_fault->message);
         return ERR_INVALID;
     }
-    (void)pcre2_jit_compile(code,
-                            PCRE2_JIT_COMPLETE); /* where it cannot, the interpreter matches */
+    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* if it fails, the interpreter is used */
     *ret = code;
     return 0;
 }
@@ -52,7 +51,7 @@ int pattern_compile_or_say(struct slice text, struct pattern **ret, struct patte
     struct pattern *pattern;
     int err;
 
-    if (!is_always && text.n > 0 && (err = compile(text, &code, ret_fault)) < 0)
+    if (!is_always && text.n > 0 && (err = code_compile(text, &code, ret_fault)) < 0)
         return err;
     pattern = lv_malloc(sizeof *pattern);
     *pattern = (struct pattern){slice_strdup(text), text.n, code, is_always};

@@ -1,5 +1,5 @@
-/* A regular expression of a permission or a policy, compiled. Shared by all threads once it is
- * made. */
+/* A compiled regular expression, of a permission or a policy. All threads may use it once it is
+ * made; they never change it. */
 #ifndef LEVERET_BASE_PATTERN_H
 #define LEVERET_BASE_PATTERN_H
 
@@ -10,28 +10,28 @@
 
 struct pattern; /* see pattern.c */
 
-/* PCRE over bytes. ERR_INVALID: it does not compile; `reason` (NULL is fine) gets why and where.
- * The caller owns *ret. */
+/* Compiles a PCRE over bytes. The caller owns *ret. Returns ERR_INVALID if it does not compile;
+ * `reason` (NULL is fine) then says why and where. */
 int pattern_compile(struct slice text, struct pattern **ret, struct lv_buffer *reason);
 
-/* What is wrong with it: PCRE2's number and sentence, and where. */
+/* What is wrong with a pattern: PCRE2's number and sentence, and the offset. */
 struct pattern_fault {
     int number;
     size_t offset;
     char message[128];
 };
-/* The same, with the fault in pieces. */
+/* Like pattern_compile(), but returns the fault as a struct, if it is ERR_INVALID. */
 int pattern_compile_or_say(struct slice text, struct pattern **ret,
                            struct pattern_fault *ret_fault);
 
-/* Clears the pointer. NULL is fine. */
+/* Frees it. Clears the pointer. NULL is fine. */
 void pattern_free(struct pattern **pattern);
 
-/* Is it found anywhere in the subject? The empty pattern matches the empty subject alone. A
- * pattern that needs too many steps (PATTERN_STEPS_MAX) matches nothing. */
+/* Returns whether the pattern is found anywhere in the subject. The empty pattern matches only the
+ * empty subject. A match that would need more than PATTERN_STEPS_MAX steps fails. */
 bool pattern_matches(const struct pattern *pattern, struct slice subject);
 
-/* As it was given; borrowed from the pattern. */
+/* Returns the text from which it was compiled; borrowed from the pattern. */
 struct slice pattern_text(const struct pattern *pattern);
 
 enum { PATTERN_STEPS_MAX = 20000 };

@@ -1,6 +1,10 @@
-/* One order is told to ThreadSanitizer, because liburcu's library is not built with it: a thread's
- * quiescent state happens before the deferred calls of the grace period it ends (`grace`: released
- * by every quiescent thread and every defer, acquired by the callback). */
+/* liburcu behind rcu.h: threads and grace periods, references, and a hash table that is read
+ * without a lock.
+ *
+ * liburcu's library is not built with ThreadSanitizer, so this file tells the tool one order: a
+ * thread's quiescent state happens before the deferred calls of the grace period that it ends.
+ * `grace` stands for it: every quiescent state and every defer releases it, the call acquires
+ * it. */
 #include "base/rcu.h"
 
 #include <pthread.h>
@@ -51,6 +55,7 @@ void lv_rcu_unregister_thread(void)
 
 void lv_rcu_quiescent(void)
 {
+    lv_assert(registrations > 0);
     tsan_release(&grace);
     if (urcu_qsbr_read_ongoing())
         urcu_qsbr_quiescent_state();
@@ -70,7 +75,7 @@ void lv_rcu_online(void)
         urcu_qsbr_thread_online();
 }
 
-static void deferred(struct rcu_head *rcu)
+static void deferred_call(struct rcu_head *rcu)
 {
     struct lv_rcu_head *head = lv_container_of(rcu, struct lv_rcu_head, rcu);
     tsan_acquire(&grace);
@@ -79,18 +84,31 @@ static void deferred(struct rcu_head *rcu)
 
 void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head))
 {
+    lv_assert(free != NULL); /* here, where the caller is still known */
     head->free = free;
     tsan_release(&grace);
-    urcu_qsbr_call_rcu(&head->rcu, deferred);
+    urcu_qsbr_call_rcu(&head->rcu, deferred_call);
 }
 
-/* --- references ----------------------------------------------------------------------------
+/* --- references -------------------------------------------------------------------------------
  *
- * Without references the call that frees is deferred, once: a head that is deferred twice cuts
- * liburcu's list. Whoever found it before may take one again meanwhile, and give it back; then
- * another grace period has to pass, for what that thread has said of it. */
+ *
+ *
+ *
+ *
+ *
+ *
+ *
+ *
+ * When the last reference is given back, the call that frees is deferred. It is deferred once:
+ * deferring the same head again would break liburcu's list. A reader that found the object before
+ * may meanwhile take a reference and give it back. Then a further grace period must pass, because
+ * other threads may have found the object through that reader. */
 
-enum { REFS_DEFERRED = 1 << 30, REFS_AGAIN = 1 << 29 };
+enum {
+    REFS_DEFERRED = 1 << 30, /* refs_after_grace() will be called */
+    REFS_AGAIN = 1 << 29,    /* since then the count has been above 0, and is 0 again */
+};
 static const uint32_t REFS_COUNT = REFS_AGAIN - 1;
 
 static void refs_after_grace(struct lv_rcu_head *head)
@@ -99,6 +117,7 @@ static void refs_after_grace(struct lv_rcu_head *head)
     uint32_t is, next;
     do {
         is = atomic_load_explicit(&refs->count, memory_order_acquire);
+        lv_assert(is & REFS_DEFERRED);
         if (is == REFS_DEFERRED) {
             refs->free(refs);
             return;
@@ -111,6 +130,7 @@ static void refs_after_grace(struct lv_rcu_head *head)
 
 void lv_rcu_refs_init(struct lv_rcu_refs *refs, void (*free)(struct lv_rcu_refs *refs))
 {
+    lv_assert(free != NULL);
     atomic_init(&refs->count, 1);
     refs->free = free;
 }
@@ -129,9 +149,9 @@ void lv_rcu_unref(struct lv_rcu_refs *refs)
         lv_rcu_defer(&refs->rcu, refs_after_grace);
 }
 
-/* liburcu calls on one thread, in the order of deferring (nothing here makes it use more threads):
- * a call deferred last comes last. urcu_qsbr_barrier() does the same in a way ThreadSanitizer
- * cannot follow. */
+/* liburcu makes the deferred calls on one thread, in the order in which they were deferred (nothing
+ * here makes it use more threads). So once a call deferred last has been made, all others have been
+ * made too. urcu_qsbr_barrier() does the same in a way that ThreadSanitizer cannot follow. */
 struct barrier {
     struct lv_rcu_head rcu;
     pthread_mutex_t mutex;
@@ -165,43 +185,52 @@ void lv_rcu_barrier(void)
 {
     bool was_online = urcu_qsbr_read_ongoing();
     lv_rcu_offline();
-    /* Twice, for what the deferred calls have deferred in turn (a table within an exchange). */
+    /* Twice: a deferred call may defer another (an exchange's call defers that of its table). */
     barrier_wait();
     barrier_wait();
     if (was_online)
         lv_rcu_online();
 }
 
-/* --- the table -----------------------------------------------------------------------------
+/* --- the table --------------------------------------------------------------------------------
  *
- * Open addressing: an array of places, each with a node and its hash, read from the hash's place on
- * until an empty one.
  *
- *   (1) A place is filled once: its hash, then its node. Removing marks it, nothing moves. So a
- *       reader never passes by a node that is there all the while.
- *   (2) When three quarters of the places are used up, or too few are still in use, the nodes are
- *       put into a new array, which then takes the old one's place; that is freed after a grace
- *       period. So at least a quarter is always empty, and every search ends.
+ *
+ *
+ *
+ *
+ *
+ *
+ *
+ * Open addressing: an array of slots, each with a node and its hash. A search begins at the slot
+ * that the hash selects and ends at the first empty one.
+ *
+ *   (1) A slot is filled once: first its hash, then its node. Removing a node marks the slot and
+ *       moves nothing. So a reader never misses a node that is in the table all the while.
+ *   (2) When three quarters of the slots are used up, or few hold a node, the nodes are copied to a
+ *       new array, which replaces the old one; that is freed after a grace period. So at least a
+ *       quarter of the slots is always empty, and every search ends.
  *
  * liburcu's own table (rculfhash) grows only a grace period and some milliseconds after a writer
- * has found it too small; a burst of 10,000 declarations then searches chains of thousands. */
+ * has found it too small: during a burst of 10,000 declarations, searches follow chains of
+ * thousands. */
 
-enum { TABLE_PLACES_MIN = 8, TABLE_SHRINK_AT = 16 };
+enum { TABLE_SLOTS_MIN = 8, TABLE_SHRINK_AT = 16 };
 
-struct place {
-    struct lv_table_node *_Atomic node; /* NULL: never used; &removed: not any more */
+struct slot {
+    struct lv_table_node *_Atomic node; /* NULL: never used; &removed: taken out */
     _Atomic uint64_t hash;
 };
 
-struct lv_table_places {
+struct lv_table_slots {
     struct lv_rcu_head rcu;
     size_t capacity; /* a power of two */
-    size_t used;     /* places that are not empty; the writer's */
-    struct place at[];
+    size_t used;     /* slots that are not empty, removed nodes included; the writer's */
+    struct slot at[];
 };
 
 struct lv_table {
-    struct lv_table_places *_Atomic places; /* NULL until the first insert */
+    struct lv_table_slots *_Atomic slots; /* NULL until the first insert */
     atomic_size_t count;
     struct lv_rcu_head destroy;
 };
@@ -218,28 +247,28 @@ struct lv_table *lv_table_create(void)
     return lv_calloc(1, sizeof(struct lv_table));
 }
 
-static struct lv_table_places *places_of(struct lv_table *table)
+static struct lv_table_slots *slots_of(struct lv_table *table)
 {
-    return atomic_load_explicit(&table->places, memory_order_acquire);
+    return atomic_load_explicit(&table->slots, memory_order_acquire);
 }
 
-static void places_free(struct lv_rcu_head *head)
+static void slots_free(struct lv_rcu_head *head)
 {
-    free(lv_container_of(head, struct lv_table_places, rcu));
+    free(lv_container_of(head, struct lv_table_slots, rcu));
 }
 
-static void places_replace(struct lv_table *table, struct lv_table_places *places)
+static void slots_replace(struct lv_table *table, struct lv_table_slots *slots)
 {
-    struct lv_table_places *old = places_of(table);
-    atomic_store_explicit(&table->places, places, memory_order_release);
+    struct lv_table_slots *old = slots_of(table);
+    atomic_store_explicit(&table->slots, slots, memory_order_release);
     if (old)
-        lv_rcu_defer(&old->rcu, places_free);
+        lv_rcu_defer(&old->rcu, slots_free);
 }
 
 static void table_destroy(struct lv_rcu_head *head)
 {
     struct lv_table *table = lv_container_of(head, struct lv_table, destroy);
-    free(places_of(table));
+    free(slots_of(table));
     free(table);
 }
 
@@ -253,14 +282,14 @@ void lv_table_free(struct lv_table **table)
     lv_rcu_defer(&t->destroy, table_destroy);
 }
 
-static struct lv_table_node *node_at(const struct lv_table_places *places, size_t i)
+static struct lv_table_node *node_at(const struct lv_table_slots *slots, size_t i)
 {
-    return atomic_load_explicit(&places->at[i].node, memory_order_acquire);
+    return atomic_load_explicit(&slots->at[i].node, memory_order_acquire);
 }
 
-static uint64_t hash_at(const struct lv_table_places *places, size_t i)
+static uint64_t hash_at(const struct lv_table_slots *slots, size_t i)
 {
-    return atomic_load_explicit(&places->at[i].hash, memory_order_relaxed);
+    return atomic_load_explicit(&slots->at[i].hash, memory_order_relaxed);
 }
 
 struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key)
@@ -270,69 +299,72 @@ struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key)
 
 struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key, uint64_t hash)
 {
-    const struct lv_table_places *places = places_of(table);
-    if (!places)
+    const struct lv_table_slots *slots = slots_of(table);
+    if (!slots)
         return NULL;
-    size_t mask = places->capacity - 1;
+    size_t mask = slots->capacity - 1;
     struct lv_table_node *node;
-    for (size_t i = hash & mask; (node = node_at(places, i)); i = (i + 1) & mask) {
-        if (hash_at(places, i) == hash && node != &removed && slice_equal(node->key, key))
+    for (size_t i = hash & mask; (node = node_at(slots, i)); i = (i + 1) & mask) {
+        if (hash_at(slots, i) == hash && node != &removed && slice_equal(node->key, key))
             return node;
     }
     return NULL;
 }
 
-static void places_put(struct lv_table_places *places, struct lv_table_node *node, uint64_t hash)
+static void slots_put(struct lv_table_slots *slots, struct lv_table_node *node, uint64_t hash)
 {
-    size_t mask = places->capacity - 1;
+    lv_assert(slots->used < slots->capacity); /* or no slot is empty */
+    size_t mask = slots->capacity - 1;
     size_t i = hash & mask;
-    while (node_at(places, i))
+    while (node_at(slots, i))
         i = (i + 1) & mask;
-    atomic_store_explicit(&places->at[i].hash, hash, memory_order_relaxed);
-    atomic_store_explicit(&places->at[i].node, node, memory_order_release);
-    places->used++;
+    atomic_store_explicit(&slots->at[i].hash, hash, memory_order_relaxed);
+    atomic_store_explicit(&slots->at[i].node, node, memory_order_release);
+    slots->used++;
 }
 
-/* Puts the nodes into a new array, at most half full with one more. */
+/* Copies the nodes to a new array, which is at most half full with one node more. */
 static void table_refit(struct lv_table *table)
 {
-    const struct lv_table_places *old = places_of(table);
-    size_t capacity = TABLE_PLACES_MIN;
+    const struct lv_table_slots *old = slots_of(table);
+    size_t capacity = TABLE_SLOTS_MIN;
     while (capacity < 2 * (lv_table_count(table) + 1))
         capacity *= 2;
-    struct lv_table_places *places = lv_calloc(1, sizeof *places + capacity * sizeof *places->at);
-    places->capacity = capacity;
+    struct lv_table_slots *slots = lv_calloc(1, sizeof *slots + capacity * sizeof *slots->at);
+    slots->capacity = capacity;
     for (size_t i = 0; old && i < old->capacity; i++) {
         struct lv_table_node *node = node_at(old, i);
         if (node && node != &removed)
-            places_put(places, node, hash_at(old, i));
+            slots_put(slots, node, hash_at(old, i));
     }
-    places_replace(table, places);
+    slots_replace(table, slots);
 }
 
 void lv_table_insert(struct lv_table *table, struct lv_table_node *node)
 {
-    struct lv_table_places *places = places_of(table);
-    if (!places || places->used >= places->capacity / 4 * 3)
+    struct lv_table_slots *slots = slots_of(table);
+    uint64_t hash = lv_hash(node->key);
+    lv_assert(!lv_table_find_hashed(table, node->key, hash));
+    if (!slots || slots->used >= slots->capacity / 4 * 3)
         table_refit(table);
-    places_put(places_of(table), node, lv_hash(node->key));
+    slots_put(slots_of(table), node, hash);
     atomic_store_explicit(&table->count, lv_table_count(table) + 1, memory_order_relaxed);
 }
 
 void lv_table_remove(struct lv_table *table, struct lv_table_node *node)
 {
-    struct lv_table_places *places = places_of(table);
-    lv_assert(places != NULL);
-    size_t mask = places->capacity - 1;
+    struct lv_table_slots *slots = slots_of(table);
+    lv_assert(lv_table_count(table) > 0);
+    size_t mask = slots->capacity - 1;
     size_t i = lv_hash(node->key) & mask;
-    while (node_at(places, i) != node) {
-        lv_assert(node_at(places, i) != NULL);
+    while (node_at(slots, i) != node) {
+        lv_assert(node_at(slots, i) != NULL);
         i = (i + 1) & mask;
     }
-    atomic_store_explicit(&places->at[i].node, &removed, memory_order_release);
+    atomic_store_explicit(&slots->at[i].node, &removed, memory_order_release);
     size_t count = lv_table_count(table) - 1;
     atomic_store_explicit(&table->count, count, memory_order_relaxed);
-    if (places->capacity > TABLE_PLACES_MIN && count < places->capacity / TABLE_SHRINK_AT)
+    if (slots->capacity > TABLE_SLOTS_MIN && count < slots->capacity / TABLE_SHRINK_AT)
         table_refit(table);
 }
 
@@ -343,7 +375,7 @@ size_t lv_table_count(const struct lv_table *table)
 
 struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_iter *it)
 {
-    it->places = places_of(table);
+    it->slots = slots_of(table);
     it->next = 0;
     return lv_table_next(table, it);
 }
@@ -351,8 +383,8 @@ struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_ite
 struct lv_table_node *lv_table_next(struct lv_table *table, struct lv_table_iter *it)
 {
     (void)table;
-    while (it->places && it->next < it->places->capacity) {
-        struct lv_table_node *node = node_at(it->places, it->next++);
+    while (it->slots && it->next < it->slots->capacity) {
+        struct lv_table_node *node = node_at(it->slots, it->next++);
         if (node && node != &removed)
             return node;
     }

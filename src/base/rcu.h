@@ -1,10 +1,10 @@
-/* Read-copy-update: what is read lock-free by every loop is changed by one writer at a time and
+/* Read-copy-update: what every loop reads without a lock is changed by one writer at a time, and
  * freed only after every loop has passed a quiescent state.
  *
- * A thin door to liburcu's QSBR flavour. Its library is not built with ThreadSanitizer, so this
- * door also tells that tool about the order that liburcu guarantees. A loop thread registers, and
- * goes offline before it sleeps; between lv_rcu_online() and lv_rcu_quiescent()/_offline() every
- * pointer it has read stays valid. */
+ * A thin layer over liburcu's QSBR flavour, which also tells ThreadSanitizer about the order that
+ * liburcu guarantees. A loop's thread registers, and goes offline before it sleeps; between
+ * lv_rcu_online() and lv_rcu_quiescent() or lv_rcu_offline() every pointer that it has read stays
+ * valid. */
 #ifndef LEVERET_BASE_RCU_H
 #define LEVERET_BASE_RCU_H
 
@@ -17,14 +17,18 @@
 
 #include "base/slice.h"
 
-/* The calling thread takes part in grace periods from here on, and no more. */
+/* The calling thread takes part in grace periods between the two. They nest. It is online after the
+ * first lv_rcu_register_thread(). */
 void lv_rcu_register_thread(void);
 void lv_rcu_unregister_thread(void);
 
-/* The calling thread holds no RCU-read pointer at this moment. */
+/* Says that the calling thread, which is registered, holds no pointer read under RCU at this
+ * moment. */
 void lv_rcu_quiescent(void);
-/* ... and will hold none until lv_rcu_online(). Both do nothing when already so. */
+/* Says that the calling thread holds none, and reads none until lv_rcu_online(): grace periods do
+ * not wait for it. Does nothing if it is offline already. */
 void lv_rcu_offline(void);
+/* The calling thread, which is registered, may read again. Does nothing if it is online already. */
 void lv_rcu_online(void);
 
 struct lv_rcu_head {
@@ -35,31 +39,32 @@ struct lv_rcu_head {
 /* Calls `free(head)` on liburcu's thread after a grace period. Any registered thread. */
 void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head));
 
-/* References to what is also found under RCU, by a name or in a route. Who has found it may take
- * one in the same read side, also when the last one has gone meanwhile: it is freed, once, a grace
- * period after the last. */
+/* References to an object that is also found under RCU, by its name or in a route. A reader that
+ * has found it may take a reference before its next quiescent state, even if the last one has been
+ * given back meanwhile: the object is freed once, a grace period after the last reference. */
 struct lv_rcu_refs {
     struct lv_rcu_head rcu;
-    _Atomic uint32_t count; /* and two bits: rcu.c */
+    _Atomic uint32_t count; /* and two flags: rcu.c */
     void (*free)(struct lv_rcu_refs *refs);
 };
 
-/* One reference; `free(refs)` is called on liburcu's thread. */
+/* Begins with one reference, the caller's. `free(refs)` is called on liburcu's thread. */
 void lv_rcu_refs_init(struct lv_rcu_refs *refs, void (*free)(struct lv_rcu_refs *refs));
 static inline void lv_rcu_ref(struct lv_rcu_refs *refs)
 {
     atomic_fetch_add_explicit(&refs->count, 1, memory_order_relaxed);
 }
-/* Any registered thread. Whatever finds it must be gone before the first time that the last one
- * goes. */
+/* Gives a reference back. Any registered thread, and liburcu's. Before the count reaches 0 for the
+ * first time, the object must have been taken out of everything in which readers find it. */
 void lv_rcu_unref(struct lv_rcu_refs *refs);
 
-/* Waits until everything deferred so far has been called. Not from a read side. For shutdown. */
+/* Waits until everything deferred so far has been called. The caller holds no pointer read under
+ * RCU. For shutdown. */
 void lv_rcu_barrier(void);
 
-/* A hash table from bytes to nodes: lock-free lookups, changes under the caller's mutex. Readers
- * need a registered thread that is online; so does lv_table_insert(), and _remove(), for what they
- * defer. The node is embedded in the caller's struct, which owns the key's bytes. */
+/* A hash table from bytes to nodes: lookups take no lock, changes are made under the caller's
+ * mutex. Readers run on a registered thread that is online; so do lv_table_insert() and _remove(),
+ * since they may defer. The node is embedded in the caller's struct, which owns the key's bytes. */
 struct lv_table_node {
     struct slice key;
 };
@@ -67,27 +72,28 @@ struct lv_table_node {
 struct lv_table;
 
 struct lv_table *lv_table_create(void);
-/* The table must be empty; its memory goes after a grace period. Clears the pointer. NULL is
- * fine. */
+/* Frees an empty table after a grace period. Clears the pointer. NULL is fine. */
 void lv_table_free(struct lv_table **table);
 
-/* NULL when there is none. What is returned stays valid until the next quiescent state. */
+/* Returns the node with this key, or NULL. It stays valid until the next quiescent state. */
 struct lv_table_node *lv_table_find(struct lv_table *table, struct slice key);
-/* The same with a hash that the caller already has (lv_hash(key)). */
+/* Like lv_table_find(), for a caller that has lv_hash(key) already. */
 struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice key, uint64_t hash);
-/* node->key must be set and not in the table yet (the caller has looked, under its mutex). */
+/* Adds a node whose key is set and not in the table yet (the caller has looked, under its
+ * mutex). */
 void lv_table_insert(struct lv_table *table, struct lv_table_node *node);
-/* The node may be freed after a grace period only. */
+/* Removes a node that is in the table; it may be freed only after a grace period. */
 void lv_table_remove(struct lv_table *table, struct lv_table_node *node);
-/* Nodes in the table. Exact under the writer's mutex. */
+/* Returns the number of nodes; it is exact under the writer's mutex. */
 size_t lv_table_count(const struct lv_table *table);
 
-/* Walks all nodes in no order; nodes added or removed meanwhile may or may not be seen. Within one
- * turn: what it looks at lasts until the next quiescent state.
- * `for (n = lv_table_first(t, &it); n; n = lv_table_next(t, &it))` */
-struct lv_table_places;
+/* Walks all nodes, in no order; nodes added or removed meanwhile may or may not be seen. A walk
+ * ends before the next quiescent state:
+ *
+ *     for (n = lv_table_first(t, &it); n; n = lv_table_next(t, &it)) */
+struct lv_table_slots;
 struct lv_table_iter {
-    const struct lv_table_places *places;
+    const struct lv_table_slots *slots;
     size_t next;
 };
 struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_iter *it);

@@ -1,15 +1,14 @@
-/* Binary search in an array that is in order. */
+/* Binary search in a sorted array. */
 #ifndef LEVERET_BASE_SEARCH_H
 #define LEVERET_BASE_SEARCH_H
 
 #include <stddef.h>
 
-/* Sets `result`, a size_t, to the first of the indices from 0 to count - 1 at which the item is not
- * before the wanted one; to count when there is none. `is_before` is an expression that says for
- * the index `at` (the caller names the variable) whether its item is before the wanted one:
+/* Sets `result`, a size_t, to the first index from 0 to count - 1 whose item is not before the
+ * wanted one, or to count if there is none. `is_before` is an expression that says whether the item
+ * at the index `at` (the caller names this variable) is before the wanted one:
  *
- *     LV_LOWER_BOUND(found, rows->count, at, rows->items[at].id < id);
- */
+ *     LV_LOWER_BOUND(found, rows->count, at, rows->items[at].id < id); */
 #define LV_LOWER_BOUND(result, count, at, is_before)                                               \
     do {                                                                                           \
         size_t lv_low = 0, lv_high = (count);                                                      \

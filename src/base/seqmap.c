@@ -1,5 +1,5 @@
-/* A ring of pointers to chunks, by chunk number; it doubles when first and end are a whole ring
- * apart. */
+/* A ring of pointers to chunks, indexed by chunk number. It is doubled when all of its slots are in
+ * use. */
 #include "base/seqmap.h"
 
 #include <stdlib.h>
@@ -15,6 +15,7 @@ static bool is_elsewhere(const void *slot)
 
 void lv_seqmap_init(struct lv_seqmap *w, size_t chunk_bytes)
 {
+    lv_assert(chunk_bytes > 0);
     *w = (struct lv_seqmap){.chunk_bytes = chunk_bytes};
 }
 
@@ -48,8 +49,9 @@ static void *seqmap_new_chunk(struct lv_seqmap *w)
     return chunk;
 }
 
-/* Where the chunk of this sequence number stands; places up to it are made where there are none. */
-static void **seqmap_place(struct lv_seqmap *w, uint64_t sequence)
+/* Returns the ring's slot for the chunk of this sequence number; empty slots up to it are added if
+ * it is beyond the end. */
+static void **seqmap_slot(struct lv_seqmap *w, uint64_t sequence)
 {
     uint64_t c = sequence / SEQMAP_ENTRIES;
     if (w->first == w->end) {
@@ -67,7 +69,7 @@ static void **seqmap_place(struct lv_seqmap *w, uint64_t sequence)
 
 void *lv_seqmap_extend(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = seqmap_place(w, sequence);
+    void **at = seqmap_slot(w, sequence);
     lv_assert(!is_elsewhere(*at));
     if (!*at)
         *at = seqmap_new_chunk(w);
@@ -82,13 +84,15 @@ static void seqmap_keep_spare(struct lv_seqmap *w, void *chunk)
         w->spare = chunk;
 }
 
+/* Restores invariant (2). */
 static void seqmap_advance(struct lv_seqmap *w)
 {
     while (w->first < w->end && !w->ring[w->first & (w->capacity - 1)])
         w->first++;
 }
 
-static void **seqmap_existing(struct lv_seqmap *w, uint64_t sequence)
+/* Returns the slot of a chunk that is in [first, end). */
+static void **seqmap_existing_slot(struct lv_seqmap *w, uint64_t sequence)
 {
     uint64_t c = sequence / SEQMAP_ENTRIES;
     lv_assert(c >= w->first && c < w->end);
@@ -97,7 +101,7 @@ static void **seqmap_existing(struct lv_seqmap *w, uint64_t sequence)
 
 void lv_seqmap_drop(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = seqmap_existing(w, sequence);
+    void **at = seqmap_existing_slot(w, sequence);
     lv_assert(*at != NULL && !is_elsewhere(*at));
     seqmap_keep_spare(w, *at);
     *at = NULL;
@@ -106,7 +110,7 @@ void lv_seqmap_drop(struct lv_seqmap *w, uint64_t sequence)
 
 void lv_seqmap_send_elsewhere(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = seqmap_existing(w, sequence);
+    void **at = seqmap_existing_slot(w, sequence);
     lv_assert(*at != NULL && !is_elsewhere(*at));
     seqmap_keep_spare(w, *at);
     *at = (void *)SEQMAP_ELSEWHERE;
@@ -114,28 +118,29 @@ void lv_seqmap_send_elsewhere(struct lv_seqmap *w, uint64_t sequence)
 
 void lv_seqmap_extend_elsewhere(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = seqmap_place(w, sequence);
+    void **at = seqmap_slot(w, sequence);
     lv_assert(*at == NULL);
     *at = (void *)SEQMAP_ELSEWHERE;
 }
 
 void lv_seqmap_set_meta(struct lv_seqmap *w, uint64_t sequence, void *meta)
 {
-    void **at = seqmap_existing(w, sequence);
+    void **at = seqmap_existing_slot(w, sequence);
     lv_assert(is_elsewhere(*at));
+    lv_assert(!is_elsewhere(meta)); /* the lowest bit is ours */
     *at = (void *)((uintptr_t)meta | SEQMAP_ELSEWHERE);
 }
 
 void *lv_seqmap_bring_back(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = seqmap_existing(w, sequence);
+    void **at = seqmap_existing_slot(w, sequence);
     lv_assert(is_elsewhere(*at));
     return *at = seqmap_new_chunk(w);
 }
 
 void lv_seqmap_forget(struct lv_seqmap *w, uint64_t sequence)
 {
-    void **at = seqmap_existing(w, sequence);
+    void **at = seqmap_existing_slot(w, sequence);
     lv_assert(is_elsewhere(*at));
     *at = NULL;
     seqmap_advance(w);

@@ -1,4 +1,4 @@
-/* A slice borrows bytes that somebody else owns. It is passed by value. */
+/* A slice borrows bytes that are owned elsewhere. It is passed by value. */
 #ifndef LEVERET_BASE_SLICE_H
 #define LEVERET_BASE_SLICE_H
 
@@ -43,7 +43,7 @@ static inline bool slice_begins(struct slice a, const char *prefix)
     return a.n >= n && memcmp(a.p, prefix, n) == 0;
 }
 
-/* Orders by bytes, the shorter first where one begins the other. */
+/* Orders by bytes; if one slice begins with the other, the shorter comes first. */
 static inline int slice_compare(struct slice a, struct slice b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
@@ -51,9 +51,9 @@ static inline int slice_compare(struct slice a, struct slice b)
     return order ? order : (a.n > b.n) - (a.n < b.n);
 }
 
-/* A copy of the bytes with a NUL behind them. The caller owns it; free(). */
+/* Returns a copy of the bytes with a NUL behind them. The caller frees it with free(). */
 char *slice_strdup(struct slice s);
-/* The same as a slice, whose n does not count the NUL. Never a NULL pointer. */
+/* Returns the same copy as a slice whose n does not count the NUL. Its p is never NULL. */
 struct slice slice_copy(struct slice s);
 
 #endif

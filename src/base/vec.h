@@ -1,5 +1,5 @@
-/* A growing array: a pointer, a count and a capacity, which are members of the caller's struct.
- * Zero-initialised is a valid, empty one; the caller frees the pointer. */
+/* A growing array: a pointer, a count and a capacity, which are members of the caller's struct. All
+ * zero is a valid, empty array; the caller frees the pointer. */
 #ifndef LEVERET_BASE_VEC_H
 #define LEVERET_BASE_VEC_H
 
@@ -7,8 +7,8 @@
 
 #include "base/memory.h"
 
-/* Makes room for one more item behind `count` items: items[count] may be written then. The
- * capacity, a size_t, doubles when it is used up. Evaluates its arguments more than once. */
+/* Makes room for one more item: items[count] may then be written. The capacity, a size_t, is
+ * doubled when it is used up. Evaluates its arguments more than once. */
 #define lv_vec_room(items, count, capacity)                                                        \
     ((count) < (capacity) ? (void)0                                                                \
                           : (void)((items) = lv_vec_grow((items), &(capacity), sizeof *(items))))

@@ -1,7 +1,7 @@
-/* liburcu for one thread, for tests and fuzzers on simulated loops: these functions stand in front
- * of the library's. There is no other reader to wait for, so what has been deferred is called at
- * the thread's next quiescent state: at once, by comparison, and always at the same place. Whoever
- * keeps a pointer longer than its turn is found out by AddressSanitizer. */
+/* liburcu for one thread, for tests and fuzzers on simulated loops: these functions are linked in
+ * front of the library's. There is no other reader to wait for, so deferred calls are made at the
+ * thread's next quiescent state: much sooner than the library would, and always at the same point.
+ * AddressSanitizer then finds code that keeps a pointer longer than its turn. */
 #include <urcu-qsbr.h>
 
 #include "base/assert.h"
@@ -12,21 +12,21 @@ static struct {
     bool is_calling;
 } rcu;
 
-static struct rcu_head *take_first(void)
+static struct rcu_head *calls_take_first(void)
 {
     struct rcu_head *head = lv_container_of(rcu.first, struct rcu_head, next);
     rcu.first = rcu.first->next;
     return head;
 }
 
-/* A call may defer another: that one is due in the same go. */
+/* Makes all deferred calls, those included that such a call defers. */
 static void grace_period(void)
 {
     if (rcu.is_calling)
         return;
     rcu.is_calling = true;
     while (rcu.first) {
-        struct rcu_head *head = take_first();
+        struct rcu_head *head = calls_take_first();
         head->func(head);
     }
     rcu.is_calling = false;

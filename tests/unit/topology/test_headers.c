@@ -145,7 +145,8 @@ static void all_bindings_together_match_as_they_do_alone(void **state)
         for (size_t i = 0; i < CASES; i++) {
             struct slice a = table_of(&arguments, cases[i].arguments);
             snprintf(name, sizeof name, "%03zu", i);
-            world_queue(&w, name, false);
+            if (round == 0)
+                world_queue(&w, name, false);
             for (size_t h = 0; round == 0 && h < CASES; h++) {
                 struct slice table = table_of(&headers, cases[h].headers ? cases[h].headers : "");
                 assert_true(world_bind_with(&w, "amq.match", "->", name, "", a));
