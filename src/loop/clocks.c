@@ -1,12 +1,12 @@
-/* The clocks of a loop, read once a turn, and its timers: those that are due fire, and libuv wakes
- * the loop for the next one. */
+/* The clocks of a loop, read once a turn, and its timers: those that are due are fired, and libuv
+ * is set to wake the loop for the next one. */
 #include "base/clock.h"
 #include "loop/loop_private.h"
 
 enum {
-    PULSE_MS = 500,     /* the longest sleep while a peer has a deadline */
-    STALL_MS = 1000,    /* from one turn to the next: the loop stood still */
-    TIMERS_A_LOOK = 32, /* at the clock */
+    PULSE_MS = 500,  /* the longest sleep while a patient timer runs */
+    STALL_MS = 1000, /* this much between two turns: the loop stood still */
+    TIMERS_PER_CLOCK_READ = 32,
 };
 
 /* --- clocks ----------------------------------------------------------------------------------- */
@@ -48,21 +48,22 @@ uint64_t loop_wall_of_steady(const struct loop *loop, uint64_t steady_ms)
 
 /* --- timers ----------------------------------------------------------------------------------- */
 
-static void fire_some(struct loop *loop, struct timers *timers, uint64_t now_ms)
+/* Fires timers that are due, as far as there is time. */
+static void clocks_fire_from(struct loop *loop, struct timers *timers, uint64_t now_ms)
 {
     size_t most = timers->count, fired;
-    const uint64_t end_ns = most > TIMERS_A_LOOK ? share_end_ns(loop) : 0;
+    const uint64_t end_ns = most > TIMERS_PER_CLOCK_READ ? share_end_ns(loop) : 0;
     do {
-        size_t now = most < TIMERS_A_LOOK ? most : TIMERS_A_LOOK;
+        size_t now = most < TIMERS_PER_CLOCK_READ ? most : TIMERS_PER_CLOCK_READ;
         fired = timers_fire(timers, loop, now_ms, now);
         most -= fired;
-    } while (fired == TIMERS_A_LOOK && most > 0 && uv_hrtime() < end_ns);
+    } while (fired == TIMERS_PER_CLOCK_READ && most > 0 && uv_hrtime() < end_ns);
 }
 
 void clocks_fire(struct loop *loop)
 {
-    fire_some(loop, &loop->base.timers, loop->now_ms);
-    fire_some(loop, &loop->base.patient, loop->base.polled_ms);
+    clocks_fire_from(loop, &loop->base.timers, loop->now_ms);
+    clocks_fire_from(loop, &loop->base.patient, loop->base.polled_ms);
     loop->base.polled_ms = loop->patient_ms;
 }
 
@@ -70,11 +71,11 @@ static void timer_fired(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     loop->armed_ms = 0;
-    loop_enter(loop); /* the end of the turn fires what is due */
+    loop_enter(loop); /* the end of the turn fires the timers */
 }
 
-/* When the loop must wake up at the latest; UINT64_MAX: no timer runs. Never later than PULSE_MS
- * from now while a peer has a deadline: otherwise a long sleep looks like a stall. */
+/* Returns when the loop must wake up at the latest; UINT64_MAX if no timer runs. While a patient
+ * timer runs it is at most PULSE_MS from now: otherwise a long sleep would look like a stall. */
 static uint64_t wake_ms(const struct loop *loop)
 {
     uint64_t earliest_ms = UINT64_MAX, patient_ms;
@@ -91,10 +92,11 @@ void clocks_arm(struct loop *loop)
 {
     uint64_t deadline_ms = wake_ms(loop);
     if (deadline_ms == UINT64_MAX || (loop->armed_ms != 0 && loop->armed_ms <= deadline_ms))
-        return; /* one that fires for nothing does no harm */
+        return; /* a wake-up too early does no harm */
     loop->armed_ms = deadline_ms;
     uint64_t now_ms = uv_now(&loop->uv);
-    uv_timer_start(&loop->timer, timer_fired, deadline_ms > now_ms ? deadline_ms - now_ms : 0, 0);
+    uint64_t delay_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+    must_succeed(uv_timer_start(&loop->timer, timer_fired, delay_ms, 0));
 }
 
 void clocks_init(struct loop *loop)

@@ -1,5 +1,5 @@
-/* The set of real loops: their start, their threads, the signals, and their end. What a loop does
- * is in turn.c, mailbox.c and clocks.c. */
+/* The set of real loops: their start, their threads, signals, and their end. What a loop does in a
+ * turn is in turn.c, mailbox.c and clocks.c. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +45,11 @@ struct loops *loops_create(unsigned count)
     for (unsigned i = 0; i < count; i++)
         loops->at[i] = loop_create(loops, i);
     return loops;
+}
+
+bool loops_are_running(const struct loops *loops)
+{
+    return loops->are_threads_running;
 }
 
 unsigned loops_count(const struct loops *loops)
@@ -116,6 +121,7 @@ void loops_start(struct loops *loops)
 void loops_run(struct loops *loops)
 {
     lv_assert(loops->are_threads_running);
+    lv_assert(!loop_current());
     loop_run(loops->at[0]);
     for (unsigned i = 1; i < loops->count; i++) {
         int err = pthread_join(loops->at[i]->thread, NULL);
@@ -133,7 +139,7 @@ void loops_stop(struct loops *loops)
 
 /* --- signals ---------------------------------------------------------------------------------- */
 
-static void signal_came(uv_signal_t *uv, int signal_number)
+static void signal_received(uv_signal_t *uv, int signal_number)
 {
     struct signal_watch *watch = uv->data;
     loop_enter(lv_container_of(uv->loop, struct loop, uv));
@@ -143,22 +149,25 @@ static void signal_came(uv_signal_t *uv, int signal_number)
 void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *arg, int signal),
                      void *arg)
 {
+    lv_assert(fn != NULL);
+    lv_assert(!loops->are_threads_running);
     struct signal_watch *watch = lv_calloc(1, sizeof *watch);
     watch->fn = fn;
     watch->arg = arg;
     must_succeed(uv_signal_init(&loops->at[0]->uv, &watch->uv));
     watch->uv.data = watch;
-    must_succeed(uv_signal_start(&watch->uv, signal_came, signal_number));
+    must_succeed(uv_signal_start(&watch->uv, signal_received, signal_number));
     watch->next = loops->signals;
     loops->signals = watch;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* Every loop's mail, tasks and jobs, until none are left. */
+/* Rounds over all loops, until none has mail, tasks or jobs. */
 bool loops_drain(struct loops *loops)
 {
     lv_assert(!loops->are_threads_running);
+    lv_assert(!loop_current());
     bool any = true, was_any = false;
     for (unsigned round = 0; any && round < FREE_ROUNDS_MAX; round++) {
         any = false;

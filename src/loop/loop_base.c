@@ -1,10 +1,8 @@
-/* What every loop has: its number, the hooks of its turn and of its end, and a slot for each
- * room. */
+/* What every loop has: its index, the functions called at the end of a turn and when it is freed,
+ * and a slot for each room. */
 #include "loop/loop_base.h"
 
 #include <stdatomic.h>
-
-#include "base/assert.h"
 
 static _Thread_local struct loop *current;
 
@@ -32,6 +30,7 @@ void loop_base_free(struct loop_base *base)
 
 void hooks_add(struct hooks *hooks, hook_fn *fn)
 {
+    lv_assert(fn != NULL);
     lv_assert(hooks->count < HOOKS_MAX);
     hooks->fn[hooks->count++] = fn;
 }
@@ -74,19 +73,22 @@ void *loop_slot(const struct loop *loop, const struct loop_slot *slot)
 
 void loop_set_slot(struct loop *loop, struct loop_slot *slot, void *value)
 {
-    static _Atomic unsigned taken;
+    static _Atomic unsigned numbered;
+    lv_assert(!loops_are_running(loop_set(loop)));
     if (slot->number == 0)
-        slot->number = atomic_fetch_add(&taken, 1) + 1;
+        slot->number = atomic_fetch_add(&numbered, 1) + 1;
     lv_assert(slot->number <= LOOP_SLOTS_MAX);
     loop_base(loop)->slots[slot->number] = value;
 }
 
 void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop))
 {
+    lv_assert(!loops_are_running(loop_set(loop)));
     hooks_add(&loop_base(loop)->turn_end, fn);
 }
 
 void loop_at_free(struct loop *loop, void (*fn)(struct loop *loop))
 {
+    lv_assert(!loops_are_running(loop_set(loop)));
     hooks_add(&loop_base(loop)->at_free, fn);
 }

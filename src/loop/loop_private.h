@@ -1,5 +1,5 @@
-/* The struct of a real loop, and what the files that make it up ask of one another: mailbox.c,
- * clocks.c, turn.c and loop.c. Private to this room. */
+/* The struct of a real loop, and the functions that its files (mailbox.c, clocks.c, turn.c, loop.c)
+ * offer one another. Private to this room. */
 #ifndef LEVERET_LOOP_LOOP_PRIVATE_H
 #define LEVERET_LOOP_LOOP_PRIVATE_H
 
@@ -27,17 +27,17 @@ struct loop {
     bool is_idle_running;
     uint64_t now_ms;
     uint64_t steady_ms;
-    uint64_t patient_ms; /* now_ms without the times when the loop stood still */
-    uint64_t armed_ms;   /* when uv_timer fires; 0: not running */
+    uint64_t patient_ms; /* now_ms without the time in which the loop stood still */
+    uint64_t armed_ms;   /* when `timer` fires; 0: it is not running */
     struct hooks at_stop;
     hook_fn *flush;
 
-    uint64_t staged_mask; /* bit i: staged[i] holds mail */
+    uint64_t staged_mask; /* bit i is set: staged[i] holds mail */
     struct batch *staged[LOOPS_MAX];
-    struct pile own;   /* mail to itself, full batches; the rest is in staged */
-    struct pile taken; /* out of the box, and not delivered yet */
-    struct batch *resting;
-    unsigned resting_count;
+    struct pile own;     /* mail to itself: full batches; the rest is in `staged` */
+    struct pile taken;   /* taken out of the box, and not delivered yet */
+    struct batch *spare; /* emptied batches, to be used again */
+    unsigned spare_count;
 
     uv_prepare_t prepare;
     uv_idle_t idle;
@@ -45,7 +45,7 @@ struct loop {
     uv_async_t wake;
     pthread_t thread;
 
-    _Alignas(CACHE_LINE) _Atomic(struct batch *) box; /* the newest first */
+    _Alignas(CACHE_LINE) _Atomic(struct batch *) box; /* a stack: the newest batch first */
     atomic_bool is_asleep;
 };
 
@@ -55,7 +55,7 @@ struct signal_watch;
 
 struct loops {
     unsigned count;
-    uint64_t steady_offset_ms; /* the steady clock's start, by clock_up_ms() */
+    uint64_t steady_offset_ms; /* the steady clock minus clock_up_ms() */
     bool are_threads_running;
     atomic_bool must_stop;
     struct signal_watch *signals;
@@ -67,7 +67,7 @@ static inline void must_succeed(int uv_result)
     lv_assert(uv_result == 0);
 }
 
-/* When the share that now begins is used up. */
+/* Returns when the share of the turn that begins now is used up, by uv_hrtime(). */
 static inline uint64_t share_end_ns(const struct loop *loop)
 {
     return loop->base.is_draining ? UINT64_MAX : uv_hrtime() + SHARE_NS;
@@ -75,10 +75,12 @@ static inline uint64_t share_end_ns(const struct loop *loop)
 
 /* --- mailbox.c -------------------------------------------------------------------------------- */
 
-/* Both deliver what has come, as far as there is time for it. False: there was none. */
+/* Delivers the mail that other loops have sent, as far as there is time. Returns whether there was
+ * any. */
 bool mailbox_deliver(struct loop *loop);
+/* Does the same with the mail that the loop has sent to itself. */
 bool mailbox_deliver_own(struct loop *loop);
-/* Hands over what is staged for other loops. */
+/* Hands over the mail that is staged for other loops. */
 void mailbox_hand_over(struct loop *loop);
 void mailbox_free(struct loop *loop);
 
@@ -88,13 +90,14 @@ void clocks_init(struct loop *loop);
 void clocks_read(struct loop *loop);
 /* Fires the timers that are due. */
 void clocks_fire(struct loop *loop);
-/* Sees to it that the loop wakes up for the next timer. */
+/* Makes libuv wake the loop for its next timer. */
 void clocks_arm(struct loop *loop);
 
 /* --- turn.c ----------------------------------------------------------------------------------- */
 
 void turn_init(struct loop *loop);
-/* Does the work of a turn's end but for the timers. True when there was any mail, task or job. */
+/* Does the work at the end of a turn, except for the timers. Returns whether there was any mail,
+ * task or job. */
 bool turn_work(struct loop *loop);
 
 #endif

@@ -1,4 +1,5 @@
-/* What a loop shows to `net` alone: the libuv loop inside, and the place of the flush in a turn. */
+/* What a loop offers only to `net`: the libuv loop inside, and a function that a turn calls to
+ * write the sockets. */
 #ifndef LEVERET_LOOP_LOOP_UV_H
 #define LEVERET_LOOP_LOOP_UV_H
 
@@ -8,15 +9,17 @@
 
 uv_loop_t *loop_uv(struct loop *loop);
 
-/* The first line of every libuv callback: begins the turn if it has not begun (RCU online, the
- * clocks read). */
+/* Begins the turn if it has not begun: goes online for RCU and reads the clocks. The first line of
+ * every libuv callback. On the loop's thread. */
 void loop_enter(struct loop *loop);
 
-/* `fn` is called each time the turn-end functions have run and the mail is handed over, so perhaps
- * several times a turn; it sends no mail itself, but may schedule tasks. One per loop. */
+/* Sets the function that writes the sockets. It is called whenever the turn-end functions have run
+ * and mail is handed over, so perhaps several times a turn. It must not send mail, but may schedule
+ * tasks. One per loop; while no loop runs. */
 void loop_set_flush(struct loop *loop, void (*fn)(struct loop *loop));
 
-/* Called on the loop's thread when it has ended its last turn: close what is open on it. */
+/* Registers a function that is called on the loop's thread after its last turn, to close what is
+ * open on it. While no loop runs. */
 void loop_at_stop(struct loop *loop, void (*fn)(struct loop *loop));
 
 #endif

@@ -1,13 +1,13 @@
-/* The mail of a loop. The box is a stack of batches: a sender pushes with one compare-and-swap, the
- * loop takes all with one exchange and turns them round. (liburcu's wait-free queue was not taken:
- * its reader sleeps 10 ms when a sender is preempted between two of its stores.)
+/* The mail of a loop. The box is a stack of batches: a sender pushes one with a compare-and-swap;
+ * the loop takes all of them with one exchange and reverses their order. (liburcu's wait-free queue
+ * was not chosen: its reader sleeps 10 ms if a sender is preempted between two of its stores.)
  *
- *   (1) A batch belongs to its sender until it is pushed, then to the receiver, who reuses it.
- *   (2) `is_asleep` is set before the box is looked at for the last time before a poll that
- *       sleeps; a sender looks at it after its push. So one of the two sees the other, and a loop
- *       that is awake costs its senders no system call.
- *   (3) Mail from one loop to another leaves in the order of loop_mail(): one batch is filled at
- *       a time, and batches are pushed in order. */
+ *   (1) A batch belongs to its sender until it is pushed, then to the receiver, which reuses it.
+ *   (2) Before a poll that sleeps, the loop sets `is_asleep` and then checks the box once more; a
+ *       sender pushes and then reads `is_asleep`. So one of the two sees the other's store, and
+ *       sending to a loop that is awake costs no system call.
+ *   (3) Mail from one loop to another is delivered in the order of loop_mail(): one batch is filled
+ *       at a time, and batches are pushed in order. */
 #include <stdlib.h>
 
 #include "base/bits.h"
@@ -16,15 +16,15 @@
 
 enum {
     BATCH_MAILS = 256,
-    BATCHES_AT_REST_MAX = 16,
-    MAILS_A_LOOK = 32, /* at the clock */
+    BATCHES_SPARE_MAX = 16,
+    MAILS_PER_CLOCK_READ = 32,
 };
 
 struct batch {
     struct batch *next;
     unsigned count;
     unsigned delivered; /* so far */
-    bool is_reusable;   /* BATCH_MAILS of room; else one mail from outside */
+    bool is_reusable;   /* it has room for BATCH_MAILS; else it is one mail from outside */
     struct mail mails[];
 };
 
@@ -32,10 +32,10 @@ struct batch {
 
 static struct batch *batch_take(struct loop *loop)
 {
-    struct batch *batch = loop->resting;
+    struct batch *batch = loop->spare;
     if (batch) {
-        loop->resting = batch->next;
-        loop->resting_count--;
+        loop->spare = batch->next;
+        loop->spare_count--;
     } else {
         batch = lv_malloc(sizeof *batch + BATCH_MAILS * sizeof batch->mails[0]);
         batch->is_reusable = true;
@@ -48,19 +48,20 @@ static struct batch *batch_take(struct loop *loop)
 
 static void batch_give(struct loop *loop, struct batch *batch)
 {
-    if (!batch->is_reusable || loop->resting_count == BATCHES_AT_REST_MAX) {
+    lv_assert(batch->delivered == batch->count);
+    if (!batch->is_reusable || loop->spare_count == BATCHES_SPARE_MAX) {
         free(batch);
         return;
     }
-    batch->next = loop->resting;
-    loop->resting = batch;
-    loop->resting_count++;
+    batch->next = loop->spare;
+    loop->spare = batch;
+    loop->spare_count++;
 }
 
-/* Some of it. */
+/* Delivers the next MAILS_PER_CLOCK_READ of a batch. */
 static void batch_deliver(struct loop *loop, struct batch *batch)
 {
-    unsigned end = batch->delivered + MAILS_A_LOOK;
+    unsigned end = batch->delivered + MAILS_PER_CLOCK_READ;
     if (end > batch->count)
         end = batch->count;
     while (batch->delivered < end) {
@@ -88,14 +89,14 @@ static void pile_drop_first(struct loop *loop, struct pile *pile)
     batch_give(loop, batch);
 }
 
-/* What is in the pile now, as far as there is time for it; what comes to it meanwhile waits for the
- * next call. */
+/* Delivers what is in the pile now, as far as there is time; what is added meanwhile waits for the
+ * next call. Returns whether there was anything. */
 static bool pile_deliver(struct loop *loop, struct pile *pile)
 {
     const struct batch *last = pile->last;
     if (!last)
         return false;
-    bool is_short = pile->first == last && last->count <= MAILS_A_LOOK;
+    bool is_short = pile->first == last && last->count <= MAILS_PER_CLOCK_READ;
     const uint64_t end_ns = is_short ? 0 : share_end_ns(loop);
     for (;;) {
         struct batch *batch = pile->first;
@@ -116,12 +117,13 @@ static void box_push(struct loop *to, struct batch *batch)
     do {
         batch->next = top;
     } while (!atomic_compare_exchange_weak(&to->box, &top, batch));
-    /* Invariant (2): the sender of the first batch in the box wakes the sleeper. */
+    /* Invariant (2): the sender of the first batch in the box wakes the loop. */
     if (!top && atomic_load(&to->is_asleep) && atomic_exchange(&to->is_asleep, false))
         uv_async_send(&to->wake);
 }
 
-static void box_empty(struct loop *loop)
+/* Moves what is in the box to loop->taken, the oldest first. */
+static void box_take_all(struct loop *loop)
 {
     if (!atomic_load_explicit(&loop->box, memory_order_relaxed))
         return;
@@ -142,7 +144,7 @@ static void box_empty(struct loop *loop)
 
 bool mailbox_deliver(struct loop *loop)
 {
-    box_empty(loop);
+    box_take_all(loop);
     return pile_deliver(loop, &loop->taken);
 }
 
@@ -151,6 +153,7 @@ bool mailbox_deliver(struct loop *loop)
 static void hand_over_to(struct loop *from, struct loop *to)
 {
     struct batch *batch = from->staged[to->base.index];
+    lv_assert(batch != NULL);
     from->staged[to->base.index] = NULL;
     from->staged_mask &= ~(UINT64_C(1) << to->base.index);
     if (to == from)
@@ -169,11 +172,14 @@ void mailbox_hand_over(struct loop *from)
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)
 {
     struct batch *batch = from->staged[to->base.index];
-    if (!batch) {
+    if (!batch) { /* checked once for each batch: this is on the path of messages */
+        loop_assert_home(from);
+        lv_assert(from->base.set == to->base.set);
         batch = batch_take(from);
         from->staged[to->base.index] = batch;
         from->staged_mask |= UINT64_C(1) << to->base.index;
     }
+    lv_assert(mail->deliver != NULL);
     batch->mails[batch->count++] = *mail;
     if (batch->count == BATCH_MAILS)
         hand_over_to(from, to);
@@ -181,6 +187,7 @@ void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)
 
 void loop_mail_from_outside(struct loop *to, const struct mail *mail)
 {
+    lv_assert(mail->deliver != NULL);
     struct batch *batch = lv_malloc(sizeof *batch + sizeof batch->mails[0]);
     batch->is_reusable = false;
     batch->count = 1;
@@ -209,7 +216,7 @@ static void batches_free(struct batch *batch)
 
 void mailbox_free(struct loop *loop)
 {
-    batches_free(loop->resting);
+    batches_free(loop->spare);
     batches_free(loop->own.first);
     batches_free(loop->taken.first);
     batches_free(atomic_load(&loop->box));

@@ -1,3 +1,4 @@
+/* The heap of timers, and a loop's two heaps: of timers by its clock, and of patient ones. */
 #include "loop/timers.h"
 
 #include <stdlib.h>
@@ -6,23 +7,29 @@
 #include "base/memory.h"
 #include "loop/loop_base.h"
 
-static void place(struct timers *timers, size_t at, struct loop_timer *timer)
+/* A running timer that is not in this heap belongs to another loop, or was copied. */
+static bool timer_is_in(const struct timers *timers, const struct loop_timer *timer)
+{
+    return timer->heap_at <= timers->count && timers->at[timer->heap_at] == timer;
+}
+
+static void timer_put(struct timers *timers, size_t at, struct loop_timer *timer)
 {
     timers->at[at] = timer;
     timer->heap_at = at;
 }
 
-static void sift_up(struct timers *timers, struct loop_timer *timer)
+static void timer_sift_up(struct timers *timers, struct loop_timer *timer)
 {
     size_t at = timer->heap_at;
     while (at > 1 && timers->at[at / 2]->deadline_ms > timer->deadline_ms) {
-        place(timers, at, timers->at[at / 2]);
+        timer_put(timers, at, timers->at[at / 2]);
         at /= 2;
     }
-    place(timers, at, timer);
+    timer_put(timers, at, timer);
 }
 
-static void sift_down(struct timers *timers, struct loop_timer *timer)
+static void timer_sift_down(struct timers *timers, struct loop_timer *timer)
 {
     size_t at = timer->heap_at;
     for (;;) {
@@ -34,13 +41,13 @@ static void sift_down(struct timers *timers, struct loop_timer *timer)
             child++;
         if (timers->at[child]->deadline_ms >= timer->deadline_ms)
             break;
-        place(timers, at, timers->at[child]);
+        timer_put(timers, at, timers->at[child]);
         at = child;
     }
-    place(timers, at, timer);
+    timer_put(timers, at, timer);
 }
 
-static void append(struct timers *timers, struct loop_timer *timer)
+static void timer_append(struct timers *timers, struct loop_timer *timer)
 {
     if (timers->count + 1 >= timers->capacity) {
         timers->capacity = timers->capacity ? timers->capacity * 2 : 32;
@@ -48,16 +55,18 @@ static void append(struct timers *timers, struct loop_timer *timer)
         timers->at[0] = NULL;
     }
     timers->count++;
-    place(timers, timers->count, timer);
+    timer_put(timers, timers->count, timer);
 }
 
 void timers_start(struct timers *timers, struct loop_timer *timer, uint64_t deadline_ms)
 {
     timer->deadline_ms = deadline_ms;
     if (timer->heap_at == 0)
-        append(timers, timer);
-    sift_up(timers, timer);
-    sift_down(timers, timer);
+        timer_append(timers, timer);
+    else
+        lv_assert(timer_is_in(timers, timer));
+    timer_sift_up(timers, timer);
+    timer_sift_down(timers, timer);
 }
 
 void timers_stop(struct timers *timers, struct loop_timer *timer)
@@ -65,15 +74,15 @@ void timers_stop(struct timers *timers, struct loop_timer *timer)
     size_t at = timer->heap_at;
     if (at == 0)
         return;
-    lv_assert(timers->at[at] == timer);
+    lv_assert(timer_is_in(timers, timer));
     struct loop_timer *last = timers->at[timers->count];
     timers->count--;
     timer->heap_at = 0;
     if (last == timer)
         return;
-    place(timers, at, last);
-    sift_up(timers, last);
-    sift_down(timers, last);
+    timer_put(timers, at, last);
+    timer_sift_up(timers, last);
+    timer_sift_down(timers, last);
 }
 
 bool timers_next(const struct timers *timers, uint64_t *ret_deadline_ms)
@@ -120,6 +129,8 @@ void loop_timer_init_patient(struct loop_timer *timer,
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
 {
     struct loop_base *base = loop_base(loop);
+    loop_assert_home(loop);
+    lv_assert(timer->fn != NULL);
     if (timer->is_patient)
         timers_start(&base->patient, timer, loop_patient_ms(loop) + delay_ms);
     else
@@ -129,5 +140,6 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t dela
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 {
     struct loop_base *base = loop_base(loop);
+    loop_assert_home(loop);
     timers_stop(timer->is_patient ? &base->patient : &base->timers, timer);
 }

@@ -1,5 +1,5 @@
 /* The timers of one loop: a binary heap of pointers, the earliest deadline first. A timer knows its
- * place in the heap, so that it can be stopped in O(log n). Private to this room. */
+ * index in the heap, so it can be stopped in O(log n). Private to this room. */
 #ifndef LEVERET_LOOP_TIMERS_H
 #define LEVERET_LOOP_TIMERS_H
 
@@ -17,15 +17,16 @@ struct timers {
     size_t capacity;
 };
 
-/* Puts a timer in, or moves it when it is in already. Borrows it until it fires or is stopped. */
+/* Adds a timer, or moves it if it is in the heap already. Borrows it until it fires or is
+ * stopped. */
 void timers_start(struct timers *timers, struct loop_timer *timer, uint64_t deadline_ms);
-/* Takes it out; nothing when it is not in. */
+/* Removes a timer; does nothing if it is not in the heap. */
 void timers_stop(struct timers *timers, struct loop_timer *timer);
-/* True when a timer runs; *ret_deadline_ms is then the earliest one's. */
+/* Returns whether any timer runs; *ret_deadline_ms is then the earliest deadline. */
 bool timers_next(const struct timers *timers, uint64_t *ret_deadline_ms);
-/* Fires what is due, in the order of deadlines: at most `most` timers, and never more than are
- * running when it is called, so that one that restarts itself without a delay does not hold up the
- * turn. Returns how many fired. */
+/* Fires the timers that are due, in the order of their deadlines: at most `most`, and at most as
+ * many as run when it is called, so that a timer that restarts itself without a delay does not hold
+ * up the turn. Returns how many fired. */
 size_t timers_fire(struct timers *timers, struct loop *loop, uint64_t now_ms, size_t most);
 /* Frees the heap; the timers are their owners'. */
 void timers_free(struct timers *timers);

@@ -3,12 +3,13 @@
  *   poll: sockets, the wake-up       every callback begins with loop_enter()
  *   prepare: timers that are due
  *            mail that is in the box
- *            rounds: mail to itself, tasks, (once) jobs, turn-end functions, hand over mail, flush
- *                    sockets; again while there are new tasks or mail to itself, ROUNDS_MAX times
- *            nothing left to do: RCU offline and a poll that sleeps; else a poll that does not
+ *            rounds: mail to itself, tasks, jobs (in the first), turn-end functions; mail is handed
+ *                    over, sockets are written; again while there are new tasks or mail to itself,
+ *                    at most ROUNDS_MAX times
+ *            if nothing is left to do: RCU offline and a poll that sleeps; else one that does not
  *
- * Timers, mail and jobs have SHARE_NS each of a turn, plus one timer, batch or slice. What is left
- * waits for the next turn, which sees to the sockets first. */
+ * Timers, mail and jobs have SHARE_NS each in a turn, plus one timer, batch or slice. The rest
+ * waits for the next turn, which handles the sockets first. */
 #include "base/rcu.h"
 #include "loop/loop_private.h"
 
@@ -35,7 +36,7 @@ static bool has_tasks_or_own_mail(const struct loop *loop)
     return !lv_list_is_empty(&loop->base.tasks) || loop->own.first || loop->staged_mask;
 }
 
-static bool has_work(const struct loop *loop)
+static bool turn_has_work(const struct loop *loop)
 {
     return has_tasks_or_own_mail(loop) || loop->taken.first || !lv_list_is_empty(&loop->base.jobs);
 }
@@ -52,7 +53,7 @@ bool turn_work(struct loop *loop)
         mailbox_hand_over(loop);
         if (loop->flush)
             loop->flush(loop);
-        bool has_much_mail = loop->own.first != NULL; /* the next turn's */
+        bool has_much_mail = loop->own.first != NULL; /* left for the next turn */
         if (has_much_mail || !has_tasks_or_own_mail(loop))
             break;
     }
@@ -65,6 +66,7 @@ void loop_enter(struct loop *loop)
 {
     if (loop->is_in_turn)
         return;
+    lv_assert(loop_current() == loop);
     loop->is_in_turn = true;
     atomic_store_explicit(&loop->is_asleep, false, memory_order_relaxed);
     lv_rcu_online();
@@ -72,7 +74,7 @@ void loop_enter(struct loop *loop)
     loop->base.units_left = TURN_UNITS;
 }
 
-static void idled(uv_idle_t *idle)
+static void idle_passed(uv_idle_t *idle)
 {
     loop_enter(idle->data);
 }
@@ -83,15 +85,15 @@ static void idle_set(struct loop *loop, bool must_run)
         return;
     loop->is_idle_running = must_run;
     if (must_run)
-        uv_idle_start(&loop->idle, idled); /* libuv polls without sleeping while one runs */
+        uv_idle_start(&loop->idle, idle_passed); /* libuv does not sleep while one runs */
     else
         uv_idle_stop(&loop->idle);
 }
 
-/* True when nothing is left to do and every sender knows that we are about to sleep. */
-static bool fall_asleep(struct loop *loop)
+/* Returns true if nothing is left to do and every sender knows that the loop is about to sleep. */
+static bool turn_fall_asleep(struct loop *loop)
 {
-    if (has_work(loop))
+    if (turn_has_work(loop))
         return false;
     atomic_store(&loop->is_asleep, true);
     if (!atomic_load(&loop->box))
@@ -107,9 +109,9 @@ static void turn_end(uv_prepare_t *prepare)
     clocks_fire(loop);
     turn_work(loop);
     clocks_arm(loop);
-    bool sleeps = fall_asleep(loop);
-    idle_set(loop, !sleeps);
-    if (sleeps)
+    bool is_to_sleep = turn_fall_asleep(loop);
+    idle_set(loop, !is_to_sleep);
+    if (is_to_sleep)
         lv_rcu_offline();
     else
         lv_rcu_quiescent();
@@ -118,7 +120,7 @@ static void turn_end(uv_prepare_t *prepare)
         uv_stop(&loop->uv);
 }
 
-static void woken(uv_async_t *wake)
+static void wake_received(uv_async_t *wake)
 {
     loop_enter(wake->data); /* the end of the turn empties the box */
 }
@@ -127,7 +129,7 @@ void turn_init(struct loop *loop)
 {
     must_succeed(uv_prepare_init(&loop->uv, &loop->prepare));
     must_succeed(uv_idle_init(&loop->uv, &loop->idle));
-    must_succeed(uv_async_init(&loop->uv, &loop->wake, woken));
+    must_succeed(uv_async_init(&loop->uv, &loop->wake, wake_received));
     loop->prepare.data = loop;
     loop->idle.data = loop;
     loop->wake.data = loop;
@@ -136,10 +138,13 @@ void turn_init(struct loop *loop)
 
 void loop_at_stop(struct loop *loop, void (*fn)(struct loop *loop))
 {
+    lv_assert(!loops_are_running(loop_set(loop)));
     hooks_add(&loop->at_stop, fn);
 }
 
 void loop_set_flush(struct loop *loop, void (*fn)(struct loop *loop))
 {
+    lv_assert(!loops_are_running(loop_set(loop)));
+    lv_assert(!loop->flush);
     loop->flush = fn;
 }

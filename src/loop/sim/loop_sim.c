@@ -1,8 +1,8 @@
-/* The doors of loop.h without threads, sockets or a clock. Each pair of loops has a box of its own;
- * a turn takes from each box a random part, in random order of boxes, so that a seed finds what a
- * real machine shows once a month. But mail from outside comes behind all that was handed over
- * before it was sent, as it does in a real box: what is freed after a grace period depends on
- * that. */
+/* The functions of loop.h without threads, sockets or a clock. Each pair of loops has a box of its
+ * own; a turn takes a random part of each box, in a random order of boxes, so that a seed finds
+ * what a real machine shows once a month. But mail from outside is delivered after everything that
+ * was handed over before it was sent, as in a real box: code that frees after a grace period
+ * depends on it. */
 #include "loop/sim/loop_sim.h"
 
 #include <stdlib.h>
@@ -17,10 +17,9 @@ enum {
     OUTSIDE = LOOPS_MAX,
 };
 
-/* turn: after that many turns it was handed over. */
 struct posted {
     struct mail mail;
-    uint64_t turn;
+    uint64_t turn; /* the number of turns that had ended when it was handed over */
 };
 
 /* A queue of mail: mails[first] .. mails[first + count - 1]. */
@@ -46,12 +45,12 @@ struct loops {
     uint64_t steady_ms;
     uint64_t wall_ms;
     uint64_t random;
-    uint64_t turns;       /* of all loops that have ended */
-    unsigned slice_units; /* at most; 0: slices are not cut */
+    uint64_t turns;       /* that have ended, of all loops */
+    unsigned slice_units; /* a slice has at most this many; 0: as many as a real loop's */
     struct loop *at[LOOPS_MAX];
 };
 
-/* xorshift64*: small, and the same everywhere. */
+/* Returns a number below n: xorshift64*, which is small and the same on every machine. */
 static uint64_t random_below(struct loops *loops, uint64_t n)
 {
     uint64_t x = loops->random;
@@ -63,7 +62,7 @@ static uint64_t random_below(struct loops *loops, uint64_t n)
 }
 
 /* Fills order[0 .. n-1] with 0 .. n-1, shuffled. */
-static void shuffled(struct loops *loops, unsigned *order, unsigned n)
+static void shuffle(struct loops *loops, unsigned *order, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         unsigned at = (unsigned)random_below(loops, i + 1);
@@ -90,20 +89,20 @@ static void box_push(struct box *box, const struct mail *mail, uint64_t turn)
     box->mails[box->first + box->count++] = (struct posted){*mail, turn};
 }
 
-static void deliver_first(struct loop *loop, struct box *box)
+static void box_deliver_first(struct loop *loop, struct box *box)
 {
     struct mail mail = box->mails[box->first++].mail;
     box->count--;
     mail.deliver(loop, &mail);
 }
 
-/* What other loops have handed over by then. */
-static void deliver_until(struct loop *loop, uint64_t turn)
+/* Delivers what other loops have handed over until that turn. */
+static void boxes_deliver_until(struct loop *loop, uint64_t turn)
 {
     for (unsigned i = 0; i < LOOPS_MAX; i++) {
         struct box *box = &loop->from[i];
         while (box->count > 0 && box->mails[box->first].turn <= turn)
-            deliver_first(loop, box);
+            box_deliver_first(loop, box);
     }
 }
 
@@ -112,27 +111,32 @@ static void box_deliver(struct loop *loop, struct box *box, size_t n)
     bool is_outside = box == &loop->from[OUTSIDE];
     for (; n > 0 && box->count > 0; n--) {
         if (is_outside)
-            deliver_until(loop, box->mails[box->first].turn);
-        deliver_first(loop, box);
+            boxes_deliver_until(loop, box->mails[box->first].turn);
+        box_deliver_first(loop, box);
     }
 }
 
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)
 {
+    loop_assert_home(from);
+    lv_assert(from->base.set == to->base.set);
+    lv_assert(mail->deliver != NULL);
     box_push(&to->from[from->base.index], mail, from->base.set->turns + 1);
 }
 
 void loop_mail_from_outside(struct loop *to, const struct mail *mail)
 {
+    lv_assert(mail->deliver != NULL);
     box_push(&to->from[OUTSIDE], mail, to->base.set->turns);
 }
 
-/* Three times of four a box is emptied; else a random part of it stays. */
+/* Delivers mail from the other loops and from outside. Three times out of four a box is emptied;
+ * otherwise a random part of it stays. */
 static bool boxes_deliver(struct loop *loop, bool all)
 {
     unsigned order[LOOPS_MAX + 1];
     bool any = false;
-    shuffled(loop->base.set, order, LOOPS_MAX + 1);
+    shuffle(loop->base.set, order, LOOPS_MAX + 1);
     for (unsigned i = 0; i <= LOOPS_MAX; i++) {
         struct box *box = &loop->from[order[i]];
         if (order[i] == loop->base.index || box->count == 0)
@@ -146,7 +150,7 @@ static bool boxes_deliver(struct loop *loop, bool all)
     return any;
 }
 
-static bool own_deliver(struct loop *loop)
+static bool box_deliver_own(struct loop *loop)
 {
     struct box *box = &loop->from[loop->base.index];
     size_t n = box->count;
@@ -162,7 +166,7 @@ static void slice_begin(struct loop *loop, unsigned units)
     loop->base.units_left = most > 0 ? 1 + (int64_t)random_below(loop->base.set, most) : units;
 }
 
-/* Each has a slice; of cut ones some have none. */
+/* Each job gets a slice; if slices are cut, some jobs get none. */
 static bool jobs_run(struct loop *loop)
 {
     bool are_cut = loop->base.set->slice_units > 0;
@@ -184,7 +188,7 @@ static bool jobs_run(struct loop *loop)
 
 /* --- the turn --------------------------------------------------------------------------------- */
 
-static bool has_work(const struct loop *loop)
+static bool turn_has_work(const struct loop *loop)
 {
     if (!lv_list_is_empty(&loop->base.tasks) || !lv_list_is_empty(&loop->base.jobs))
         return true;
@@ -195,7 +199,7 @@ static bool has_work(const struct loop *loop)
     return false;
 }
 
-static bool fire_timers(struct loop *loop)
+static bool turn_fire_timers(struct loop *loop)
 {
     bool any = timers_fire(&loop->base.timers, loop, loop->base.set->now_ms, SIZE_MAX) > 0;
     any |= timers_fire(&loop->base.patient, loop, loop->base.polled_ms, SIZE_MAX) > 0;
@@ -204,15 +208,15 @@ static bool fire_timers(struct loop *loop)
     return any;
 }
 
-static bool turn(struct loop *loop, bool all_mail)
+static bool turn_run(struct loop *loop, bool all_mail)
 {
     struct loop *before = loop_current();
     loop_set_current(loop);
     slice_begin(loop, TURN_UNITS);
-    bool any = fire_timers(loop);
+    bool any = turn_fire_timers(loop);
     any |= boxes_deliver(loop, all_mail);
     for (unsigned round = 0; round < ROUNDS_MAX; round++) {
-        any |= own_deliver(loop);
+        any |= box_deliver_own(loop);
         any |= tasks_run(loop);
         if (round == 0)
             any |= jobs_run(loop);
@@ -223,25 +227,25 @@ static bool turn(struct loop *loop, bool all_mail)
     loop->base.set->turns++;
     lv_rcu_quiescent();
     loop_set_current(before);
-    return any || has_work(loop);
+    return any || turn_has_work(loop);
 }
 
-static bool turn_all(struct loops *loops, bool all_mail)
+static bool turns_run(struct loops *loops, bool all_mail)
 {
     unsigned order[LOOPS_MAX];
     bool any = false;
-    shuffled(loops, order, loops->count);
+    shuffle(loops, order, loops->count);
     for (unsigned i = 0; i < loops->count; i++)
-        any |= turn(loops->at[order[i]], all_mail);
-    /* A loop that had its turn early may have got mail from one that came later. */
+        any |= turn_run(loops->at[order[i]], all_mail);
+    /* A loop whose turn came early may have got mail from one whose turn came later. */
     for (unsigned i = 0; i < loops->count; i++)
-        any |= has_work(loops->at[i]);
+        any |= turn_has_work(loops->at[i]);
     return any;
 }
 
 bool loop_sim_turn(struct loops *loops)
 {
-    return turn_all(loops, false);
+    return turns_run(loops, false);
 }
 
 void loop_sim_cut_slices(struct loops *loops, unsigned units)
@@ -261,7 +265,7 @@ void loop_sim_settle(struct loops *loops)
         lv_assert(turns++ < TURNS_MAX);
 }
 
-/* The earliest deadline of all loops; UINT64_MAX when no timer runs. */
+/* Returns the earliest deadline of all loops; UINT64_MAX if no timer runs. */
 static uint64_t earliest_ms(const struct loops *loops)
 {
     uint64_t earliest = UINT64_MAX;
@@ -354,7 +358,7 @@ void loop_sim_free(struct loops **loops)
     if (!set)
         return;
     unsigned turns = 0;
-    while (turn_all(set, true))
+    while (turns_run(set, true))
         lv_assert(turns++ < TURNS_MAX);
     for (unsigned i = 0; i < set->count; i++)
         loop_free(set->at[i]);
@@ -377,6 +381,12 @@ bool loops_drain(struct loops *loops)
 void loops_free(struct loops **loops)
 {
     loop_sim_free(loops);
+}
+
+bool loops_are_running(const struct loops *loops)
+{
+    (void)loops;
+    return false; /* there are no threads */
 }
 
 unsigned loops_count(const struct loops *loops)
@@ -430,7 +440,7 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
     (void)arg;
 }
 
-/* --- what a loop answers ---------------------------------------------------------------------- */
+/* --- clocks ----------------------------------------------------------------------------------- */
 
 uint64_t loop_now_ms(const struct loop *loop)
 {
