@@ -1,4 +1,4 @@
-/* Addresses: from text to the kernel's form and back. */
+/* Addresses: conversion between text and the kernel's form. */
 #include <arpa/inet.h>
 #include <string.h>
 

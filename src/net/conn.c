@@ -1,6 +1,6 @@
-/* The life of a connection: how it begins, what its owner may ask of it, and the way to its end.
- * Its bytes are the matter of conn_input.c and conn_output.c; how they cross the socket, of its
- * stream (stream.h). */
+/* The life of a connection: its beginning, what its owner may ask of it, and the way to its end.
+ * Reading is in conn_input.c, writing in conn_output.c; bytes cross the socket through its stream
+ * (stream.h). */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -17,17 +17,35 @@ enum {
     LOW_DEFAULT = 64 * 1024,
 };
 
+/* --- states ----------------------------------------------------------------------------------- */
+
+#define TO(state) (1u << CONN_##state)
+
+static const unsigned conn_moves[] = {
+    [CONN_OPEN] = TO(FLUSHING) | TO(CLOSED),
+    [CONN_FLUSHING] = TO(LINGERING) | TO(CLOSED),
+    [CONN_LINGERING] = TO(CLOSED),
+    [CONN_CLOSED] = 0,
+};
+
+static void conn_enter(struct net_conn *conn, enum conn_state next)
+{
+    lv_assert(conn_moves[conn->state] & 1u << next);
+    conn->state = (uint8_t)next;
+}
+
 /* --- the way to the end ----------------------------------------------------------------------- */
 
 static void conn_closed(uv_handle_t *handle)
 {
     struct net_conn *conn = lv_container_of((uv_poll_t *)(void *)handle, struct net_conn, uv);
     loop_enter(conn->net->loop);
+    lv_assert(conn->state == CONN_CLOSED);
     outbuf_clear(&conn->out);
     lv_list_remove(&conn->in_conns);
     if (conn->calls)
         conn->calls->on_end(conn->owner, conn->end_error);
-    /* The owner may have appended to the output of what it did not know to be gone. */
+    /* Until on_end() the owner did not know, and may have appended to the output. */
     outbuf_clear(&conn->out);
     lv_list_remove(&conn->in_dirty);
     lv_list_remove(&conn->in_deferred);
@@ -38,19 +56,20 @@ void conn_close(struct net_conn *conn, int error)
 {
     if (conn->state == CONN_CLOSED)
         return;
-    conn->state = CONN_CLOSED;
+    conn_assert_loop(conn);
+    conn_enter(conn, CONN_CLOSED);
     conn->end_error = error;
     conn->is_reading = false;
     conn->is_blocked = false;
     conn_drop_input(conn);
     loop_timer_stop(conn->net->loop, &conn->limit);
-    uv_close((uv_handle_t *)&conn->uv,
-             conn_closed); /* before the socket: nothing may be polled then */
+    /* Before the socket is closed: libuv must not poll it then. */
+    uv_close((uv_handle_t *)&conn->uv, conn_closed);
     conn->stream->calls->close(conn->stream);
     conn->stream = NULL;
 }
 
-/* Returns false when it has to be called again, when the stream can go on. */
+/* Returns false if it must be called again when the stream can continue. */
 static bool conn_shut_down(struct net_conn *conn)
 {
     int result = conn->stream->calls->shutdown(conn->stream);
@@ -61,35 +80,37 @@ static bool conn_shut_down(struct net_conn *conn)
 
 void conn_linger(struct net_conn *conn)
 {
-    conn->state = CONN_LINGERING;
+    lv_assert(conn->out.bytes == 0);
+    conn_enter(conn, CONN_LINGERING);
     loop_timer_start(conn->net->loop, &conn->limit, LINGER_LIMIT_MS);
     conn->is_blocked = !conn_shut_down(conn);
     if (conn->state == CONN_LINGERING)
         conn_watch(conn);
 }
 
-static void limit_passed(struct loop *loop, struct loop_timer *timer)
+static void conn_limit_passed(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     struct net_conn *conn = lv_container_of(timer, struct net_conn, limit);
     if (conn->state == CONN_OPEN)
-        conn_look(conn);
+        conn_check_progress(conn);
     else
         conn_close(conn, 0);
 }
 
 void net_close(struct net_conn *conn, bool flush)
 {
+    conn_assert_loop(conn);
     if (!flush) {
         conn_close(conn, 0);
         return;
     }
     if (conn->state != CONN_OPEN)
         return;
-    conn->state = CONN_FLUSHING;
+    conn_enter(conn, CONN_FLUSHING);
     conn_drop_input(conn);
     loop_timer_start(conn->net->loop, &conn->limit, FLUSH_LIMIT_MS);
-    conn_start_reading(conn); /* what comes in is dropped */
+    conn_start_reading(conn); /* to the end of input; the bytes are dropped */
     net_dirty(conn);
 }
 
@@ -104,6 +125,7 @@ void conns_stop(struct net_loop *net)
 
 /* --- polling ---------------------------------------------------------------------------------- */
 
+/* Returns what the connection waits for. */
 static uint8_t conn_wanted(const struct net_conn *conn)
 {
     return (uint8_t)((conn->is_reading ? conn->stream->read_waits_for : 0) |
@@ -115,6 +137,7 @@ static void conn_ready(uv_poll_t *uv, int status, int events);
 static void conn_poll(struct net_conn *conn, uint8_t wanted)
 {
     int result;
+    lv_assert(conn->state != CONN_CLOSED);
     conn->watched = wanted;
     if (wanted)
         result = uv_poll_start(&conn->uv, wanted, conn_ready);
@@ -130,8 +153,8 @@ void conn_watch(struct net_conn *conn)
         conn_poll(conn, wanted);
 }
 
-/* The socket is ready for something. An error of it is an event of its own in libuv, which then
- * polls no more: reading and writing will tell which one. */
+/* The socket is ready for something. libuv reports an error of the socket as an event of its own
+ * and then stops polling: reading and writing will return the error. */
 static void conn_ready(uv_poll_t *uv, int status, int events)
 {
     struct net_conn *conn = lv_container_of(uv, struct net_conn, uv);
@@ -163,11 +186,16 @@ static struct net_conn *conn_create(struct net_loop *net, struct net_stream *str
     conn->high = HIGH_DEFAULT;
     conn->low = LOW_DEFAULT;
     conn->sent_at_ms = loop_now_ms(net->loop);
-    loop_timer_init_patient(&conn->limit, limit_passed);
+    loop_timer_init_patient(&conn->limit, conn_limit_passed);
     lv_list_init(&conn->in_dirty);
     lv_list_init(&conn->in_deferred);
     lv_list_push(&net->conns, &conn->in_conns);
     return conn;
+}
+
+static bool is_event(uint8_t waits_for)
+{
+    return waits_for == NET_READABLE || waits_for == NET_WRITABLE;
 }
 
 int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
@@ -179,6 +207,7 @@ int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg
         stream->calls->close(stream);
         return err;
     }
+    lv_assert(is_event(stream->read_waits_for) && is_event(stream->write_waits_for));
     struct net_conn *conn = conn_create(net, stream);
     int result = uv_poll_init(loop_uv(net->loop), &conn->uv, fd);
     if (result == 0) {
@@ -193,14 +222,16 @@ int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg
 
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner)
 {
+    conn_assert_loop(conn);
     lv_assert(!conn->calls);
+    lv_assert(calls->on_bytes && calls->on_drained && calls->on_end);
     conn->calls = calls;
     conn->owner = owner;
     if (conn->state == CONN_OPEN && conn->pauses == 0)
         conn_start_reading(conn);
 }
 
-/* --- what is known of it ---------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 enum net_peer_state net_look_at_peer(const struct net_conn *conn)
 {
@@ -209,7 +240,7 @@ enum net_peer_state net_look_at_peer(const struct net_conn *conn)
     if (conn->state != CONN_OPEN)
         return NET_PEER_RESET;
     if (getsockopt(conn->stream->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
-        return NET_PEER_THERE; /* no TCP */
+        return NET_PEER_THERE; /* not TCP */
     if (info.tcpi_state == TCP_CLOSE)
         return NET_PEER_RESET;
     return info.tcpi_state == TCP_CLOSE_WAIT ? NET_PEER_ENDED : NET_PEER_THERE;

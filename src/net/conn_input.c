@@ -1,9 +1,8 @@
-/* Bytes that come in: a connection whose stream has something is read a few times, FULL_READS_MAX
- * at most before others have their turn, into one buffer that all connections of a loop share, and
- * its owner consumes them where they are.
+/* Input: a connection whose stream has bytes is read, at most FULL_READS_MAX times before others
+ * are, into one buffer that all connections of a loop share; its owner consumes the bytes there.
  *
- * An owner is never called from within a call of its own to this room: what a flush finds out, and
- * the bytes of a connection that is resumed, are deferred to a task at the end of the turn. */
+ * An owner is never called from within a call of its own to this room. So on_drained(), and the
+ * bytes of a connection that is resumed, are deferred to a task at the end of the turn. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +11,11 @@
 
 enum {
     READ_BUFFER_BYTES = 4 * NET_READ_BYTES, /* grows when an owner leaves more than three reads */
-    CHEAP_TO_MOVE_BYTES = 4096,
+    CHEAP_TO_MOVE_BYTES = 4096, /* at most this many unread bytes are moved at every read */
     FULL_READS_MAX = 4,
 };
 
-/* --- calls to the owner that wait for the end of the turn ------------------------------------- */
+/* --- calls to the owner that are deferred to the end of the turn ------------------------------ */
 
 static void conn_defer(struct net_conn *conn)
 {
@@ -34,17 +33,18 @@ static void conn_defer_resume(struct net_conn *conn)
 
 void conn_defer_drained(struct net_conn *conn)
 {
-    conn->must_tell_drained = true;
+    conn->must_call_drained = true;
     conn_defer(conn);
 }
 
-/* --- bytes in --------------------------------------------------------------------------------- */
+/* --- the buffer ------------------------------------------------------------------------------- */
 
-/* Saves what the read owner has not consumed, so that another connection can have the buffer. */
+/* Saves what the read owner has not consumed, so that another connection can use the buffer. */
 static void buffer_release(struct net_loop *net)
 {
     struct net_conn *conn = net->read_owner;
     if (conn && net->unread_n > 0) {
+        lv_assert(!conn->unread);
         conn->unread = lv_malloc(net->unread_n);
         conn->unread_n = net->unread_n;
         memcpy(conn->unread, net->buffer + net->unread_start, net->unread_n);
@@ -63,7 +63,7 @@ static void buffer_fit(struct net_loop *net, size_t bytes)
     net->buffer_capacity = capacity;
 }
 
-/* Makes the connection the read owner, with what it had not consumed. */
+/* Makes the connection the read owner; what it has not consumed is copied to the buffer. */
 static void buffer_take(struct net_conn *conn)
 {
     struct net_loop *net = conn->net;
@@ -80,8 +80,8 @@ static void buffer_take(struct net_conn *conn)
     conn->unread_n = 0;
 }
 
-/* Makes room for a read behind the unread bytes. Few bytes are moved to the front, where the cache
- * is warm; many only when they stand in the way. */
+/* Makes room for a read behind the unread bytes, and returns where it is. A few unread bytes are
+ * moved to the front, where the cache is warm; many only if there is no room otherwise. */
 static uint8_t *buffer_room(struct net_loop *net)
 {
     bool fits = net->unread_start + net->unread_n + NET_READ_BYTES <= net->buffer_capacity;
@@ -106,20 +106,23 @@ void conn_drop_input(struct net_conn *conn)
     conn->unread_n = 0;
 }
 
-/* Hands what is in the buffer to the connection's owner. */
+/* Passes what is in the buffer to the read owner's owner. */
 static void buffer_present(struct net_loop *net)
 {
     struct net_conn *conn = net->read_owner;
+    lv_assert(conn->state == CONN_OPEN);
     size_t n = net->unread_n;
     size_t consumed = conn->calls->on_bytes(conn->owner, net->buffer + net->unread_start, n);
     lv_assert(consumed <= n);
     if (net->read_owner != conn)
-        return; /* closed meanwhile */
+        return; /* it was closed meanwhile */
     net->unread_n -= consumed;
     net->unread_start = net->unread_n > 0 ? net->unread_start + consumed : 0;
 }
 
-/* The peer has closed its side (0), or the stream has failed. */
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* The peer has closed its side (error 0), or the stream has failed. */
 static void conn_ended(struct net_conn *conn, int error)
 {
     conn_flush(conn);
@@ -129,6 +132,7 @@ static void conn_ended(struct net_conn *conn, int error)
 static void conn_take_bytes(struct net_conn *conn, size_t n)
 {
     struct net_loop *net = conn->net;
+    lv_assert(n <= NET_READ_BYTES); /* or the stream has written beyond the buffer */
     conn->received += n;
     conn->reads++;
     if (conn->state != CONN_OPEN) {
@@ -141,7 +145,7 @@ static void conn_take_bytes(struct net_conn *conn, size_t n)
         conns_flush(net->loop);
 }
 
-/* One read. Returns false when nothing more is to be read now. */
+/* Reads once. Returns whether there may be more to read now. */
 static bool conn_read_once(struct net_conn *conn)
 {
     size_t n = 0;
@@ -166,7 +170,7 @@ void conn_read(struct net_conn *conn)
     if (!conn->is_reading)
         return;
     if (conn->stream->has_pending)
-        conn_defer_resume(conn); /* no poll would tell */
+        conn_defer_resume(conn); /* no poll would report it */
     conn_watch(conn);
 }
 
@@ -180,6 +184,7 @@ void conn_start_reading(struct net_conn *conn)
 
 void net_pause(struct net_conn *conn)
 {
+    conn_assert_loop(conn);
     lv_assert(conn->pauses < UINT32_MAX);
     if (conn->pauses++ == 0 && conn->state == CONN_OPEN)
         conn->is_reading = false;
@@ -187,6 +192,7 @@ void net_pause(struct net_conn *conn)
 
 void net_resume(struct net_conn *conn)
 {
+    conn_assert_loop(conn);
     lv_assert(conn->pauses > 0);
     if (--conn->pauses > 0 || conn->state != CONN_OPEN)
         return;
@@ -198,7 +204,7 @@ bool net_is_paused(const struct net_conn *conn)
     return conn->pauses > 0;
 }
 
-/* Presents what the owner has left unconsumed, and reads on. */
+/* Presents what the owner has left unconsumed, and continues to read. */
 static void conn_resume(struct net_conn *conn)
 {
     struct net_loop *net = conn->net;
@@ -218,12 +224,12 @@ static void conn_resume(struct net_conn *conn)
 static void conn_call_deferred(struct net_conn *conn)
 {
     bool is_resumed = conn->must_resume;
-    bool is_drained = conn->must_tell_drained;
+    bool is_drained = conn->must_call_drained;
     conn->must_resume = false;
-    conn->must_tell_drained = false;
+    conn->must_call_drained = false;
     if (is_resumed && conn->state == CONN_OPEN && conn->pauses == 0)
         conn_resume(conn);
-    else if (is_resumed && conn->is_reading) /* its end is waited for */
+    else if (is_resumed && conn->is_reading) /* to the end of its input */
         conn_read(conn);
     if (is_drained && conn->state == CONN_OPEN)
         conn->calls->on_drained(conn->owner);
@@ -231,6 +237,7 @@ static void conn_call_deferred(struct net_conn *conn)
 
 void net_present(struct net_conn *conn)
 {
+    conn_assert_loop(conn);
     if (lv_list_is_empty(&conn->in_deferred))
         return;
     lv_list_remove(&conn->in_deferred);
@@ -241,7 +248,7 @@ void conns_call_deferred(struct loop *loop, struct loop_task *task)
 {
     (void)task;
     struct net_loop *net = net_of(loop);
-    struct lv_list end; /* what is deferred from here on waits for the next round */
+    struct lv_list end; /* calls deferred from here on wait for the next round */
     lv_list_init(&end);
     lv_list_push(&net->deferred, &end);
     while (net->deferred.next != &end) {

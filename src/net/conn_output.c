@@ -1,5 +1,5 @@
-/* Bytes that go out: a flush tries one writev. What the stream does not take stays in `out`, and
- * goes on when the stream can take more. */
+/* Output: a flush writes until the stream takes no more. The rest stays in `out`, and is written
+ * when the stream can take it. */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -7,11 +7,11 @@
 #include "net/net_private.h"
 
 enum {
-    EARLY_FLUSH_BYTES = 4 * NET_FLUSH_BYTES, /* in the middle of an owner's on_bytes() */
+    EARLY_FLUSH_BYTES = 4 * NET_FLUSH_BYTES, /* of a loop: written within an owner's on_bytes() */
     WRITE_SLICES_MAX = 64,
 };
 
-/* --- bytes out -------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 struct outbuf *net_out(struct net_conn *conn)
 {
@@ -25,12 +25,13 @@ size_t net_unwritten(const struct net_conn *conn)
 
 void net_set_watermarks(struct net_conn *conn, size_t high, size_t low)
 {
+    conn_assert_loop(conn);
     lv_assert(low <= high);
     conn->high = high;
     conn->low = low;
 }
 
-static void watch_high(struct net_conn *conn)
+static void conn_note_high(struct net_conn *conn)
 {
     if (net_unwritten(conn) > conn->high)
         conn->is_above_high = true;
@@ -39,19 +40,21 @@ static void watch_high(struct net_conn *conn)
 void net_dirty(struct net_conn *conn)
 {
     struct net_loop *net = conn->net;
-    watch_high(conn);
+    conn_note_high(conn);
     if (conn->is_blocked)
-        return; /* goes out when the stream can take more */
-    net->unflushed += conn->out.bytes - conn->out_told;
-    conn->out_told = conn->out.bytes;
-    if (lv_list_is_empty(&conn->in_dirty))
+        return; /* it is written when the stream can take more */
+    net->unflushed += conn->out.bytes - conn->out_counted;
+    conn->out_counted = conn->out.bytes;
+    if (lv_list_is_empty(&conn->in_dirty)) {
+        conn_assert_loop(conn);
         lv_list_push(&net->dirty, &conn->in_dirty);
+    }
     if (net->unflushed >= EARLY_FLUSH_BYTES)
         conns_flush(net->loop);
 }
 
-/* The peer takes no more bytes. What it sent before it went may still wait to be read (a publisher
- * that does not wait for answers): reading goes on to its end. */
+/* The peer takes no more bytes. What it sent before may still have to be read (from a publisher
+ * that does not wait for answers): reading continues to the end of input. */
 static void conn_mute(struct net_conn *conn, int error)
 {
     conn->is_mute = true;
@@ -68,8 +71,8 @@ static void conn_sent(struct net_conn *conn, size_t n)
     conn->sent_at_ms = loop_now_ms(conn->net->loop);
 }
 
-/* The first chunks of the output, at most WRITE_SLICES_MAX. Returns how many; *ret_bytes is their
- * sum. */
+/* Fills ret with the first chunks of the output, at most WRITE_SLICES_MAX. Returns how many;
+ * *ret_bytes is the sum of their bytes. */
 static int out_slices(const struct net_conn *conn, struct iovec *ret, size_t *ret_bytes)
 {
     int n = 0;
@@ -86,11 +89,18 @@ static int out_slices(const struct net_conn *conn, struct iovec *ret, size_t *re
 
 /* --- a peer that takes nothing ----------------------------------------------------------------
  *
- * While the kernel takes no more output, it is looked now and then how much of it the peer has
- * acknowledged. What the kernel has room for says too little: it waits until a third of its buffer
- * is free, and a slow peer may need minutes for that. */
+ *
+ *
+ *
+ *
+ *
+ *
+ * While the kernel takes no more output, a timer checks how much of it the peer has acknowledged.
+ * Whether the socket is writable says too little: the kernel waits until a third of its buffer is
+ * free, and a slow peer may need minutes for that. */
 
-static uint64_t bytes_taken(const struct net_conn *conn)
+/* Returns how many bytes of output the peer has acknowledged. */
+static uint64_t conn_bytes_taken(const struct net_conn *conn)
 {
     int unacknowledged = 0;
     if (ioctl(conn->stream->fd, SIOCOUTQ, &unacknowledged) != 0)
@@ -98,51 +108,52 @@ static uint64_t bytes_taken(const struct net_conn *conn)
     return conn->sent - (uint64_t)unacknowledged;
 }
 
-enum { SEND_LOOKS = 8 }; /* in a timeout */
+enum { CHECKS_PER_TIMEOUT = 8 };
 
-static void send_look_later(struct net_conn *conn)
+static void conn_check_later(struct net_conn *conn)
 {
-    loop_timer_start(conn->net->loop, &conn->limit, conn->send_timeout_ms / SEND_LOOKS + 1);
+    loop_timer_start(conn->net->loop, &conn->limit, conn->send_timeout_ms / CHECKS_PER_TIMEOUT + 1);
 }
 
-static void send_watch(struct net_conn *conn)
+static void conn_begin_checks(struct net_conn *conn)
 {
     if (conn->send_timeout_ms == 0 || conn->state != CONN_OPEN ||
         loop_timer_is_running(&conn->limit))
         return;
-    conn->taken = bytes_taken(conn);
-    conn->stuck_looks = 0;
-    send_look_later(conn);
+    conn->taken = conn_bytes_taken(conn);
+    conn->stuck_checks = 0;
+    conn_check_later(conn);
 }
 
-void conn_look(struct net_conn *conn)
+void conn_check_progress(struct net_conn *conn)
 {
     if (!conn->is_blocked)
         return;
-    uint64_t taken = bytes_taken(conn);
-    conn->stuck_looks = taken == conn->taken ? conn->stuck_looks + 1 : 0;
+    uint64_t taken = conn_bytes_taken(conn);
+    conn->stuck_checks = taken == conn->taken ? conn->stuck_checks + 1 : 0;
     conn->taken = taken;
-    if (conn->stuck_looks == SEND_LOOKS)
+    if (conn->stuck_checks == CHECKS_PER_TIMEOUT)
         conn_close(conn, ERR_TIMED_OUT);
     else
-        send_look_later(conn);
+        conn_check_later(conn);
 }
 
 void net_set_send_timeout(struct net_conn *conn, uint32_t ms)
 {
+    conn_assert_loop(conn);
     conn->send_timeout_ms = ms;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static void conn_wait(struct net_conn *conn)
+static void conn_wait_writable(struct net_conn *conn)
 {
     conn->is_blocked = true;
     conn_watch(conn);
-    send_watch(conn);
+    conn_begin_checks(conn);
 }
 
-/* Writes until the stream takes no more. */
+/* Writes until the stream takes no more, or fails. */
 static void conn_write(struct net_conn *conn)
 {
     while (conn->out.bytes > 0) {
@@ -154,10 +165,11 @@ static void conn_write(struct net_conn *conn)
             conn_mute(conn, result);
             return;
         }
+        lv_assert(taken <= bytes);
         if (taken > 0)
             conn_sent(conn, taken);
         if (taken < bytes) {
-            conn_wait(conn);
+            conn_wait_writable(conn);
             return;
         }
     }
@@ -166,19 +178,19 @@ static void conn_write(struct net_conn *conn)
 void conn_flush(struct net_conn *conn)
 {
     lv_list_remove(&conn->in_dirty);
-    conn->out_told = 0;
+    conn->out_counted = 0;
     if (conn->is_mute)
         outbuf_clear(&conn->out);
     if (conn->state == CONN_CLOSED || conn->state == CONN_LINGERING)
         return;
     conn->is_blocked = false;
-    watch_high(conn);
+    conn_note_high(conn);
     conn_write(conn);
     if (conn->is_above_high && !conn->is_mute && net_unwritten(conn) <= conn->low) {
         conn->is_above_high = false;
         conn_defer_drained(conn);
     }
-    conn->out_told = conn->out.bytes;
+    conn->out_counted = conn->out.bytes;
     if (conn->state == CONN_FLUSHING && conn->out.bytes == 0)
         conn_linger(conn);
 }

@@ -1,9 +1,14 @@
-/* Connecting outwards: the name's addresses are found (by libuv's threads, unless it is an
- * address), then tried one after the other until one answers or the time is up. The result is
+/* Connecting outwards: the host name is resolved by libuv's threads (unless it is an address), then
+ * its addresses are tried one after the other until one answers or the time is up. The result is
  * reported from a timer, never from within net_connect().
  *
- * The attempt is freed when `connected` has been called or it was cancelled, and libuv has let go
- * of its handle and of the request for the name. */
+ *   net_connect() resolves the name, if it is one: name_find(), name_found()
+ *   step_due(), a timer, takes the next address: attempt_begin()
+ *   socket_ready(): connect_succeed(), or attempt_failed() and the next step
+ *   no address is left, or connect_timed_out(): connect_fail()
+ *
+ * The attempt is freed when `connected` was called or it was cancelled, and libuv has released its
+ * handle and its request for the name. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -17,14 +22,14 @@
 
 struct net_connect {
     uv_getaddrinfo_t request;
-    uv_poll_t uv;  /* of the attempt under way; its socket is `fd` */
-    int fd;        /* -1: none */
-    unsigned held; /* libuv has the request or the handle */
-    bool is_over;  /* nobody waits for it */
+    uv_poll_t uv;  /* polls `fd` */
+    int fd;        /* the socket of the address that is being tried; -1: none */
+    unsigned held; /* how many of `request` and `uv` libuv still uses */
+    bool is_over;  /* `connected` is called, or it was cancelled */
     struct loop *loop;
     struct lv_list in_connects;
     struct loop_timer limit;
-    struct loop_timer told; /* fires at once: the result is known */
+    struct loop_timer step; /* fires at once: takes the next step */
 
     char *host;
     uint16_t port;
@@ -34,17 +39,17 @@ struct net_connect {
     void *arg;
 
     struct addrinfo *found;
-    const struct addrinfo *next;  /* the one to try next */
-    union socket_address address; /* of the attempt, and its length */
+    const struct addrinfo *next;  /* to be tried next */
+    union socket_address address; /* being tried, and its length */
     socklen_t address_bytes;
-    bool is_literal; /* `address` is all there is */
-    int error;       /* of the last attempt */
+    bool is_literal; /* `address` is the only one, and not tried yet */
+    int error;       /* of the last address tried, and why */
     char why[128];
 };
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-static void free_if_let_go(struct net_connect *c)
+static void connect_free_if_unused(struct net_connect *c)
 {
     if (!c->is_over || c->held > 0)
         return;
@@ -53,53 +58,56 @@ static void free_if_let_go(struct net_connect *c)
     free(c);
 }
 
-static void handle_closed(uv_handle_t *handle)
+static void poll_closed(uv_handle_t *handle)
 {
     struct net_connect *c = lv_container_of((uv_poll_t *)(void *)handle, struct net_connect, uv);
     loop_enter(c->loop);
+    lv_assert(c->held > 0);
     c->held--;
-    free_if_let_go(c);
+    connect_free_if_unused(c);
 }
 
-/* Lets go of the attempt's socket, which is then the caller's. */
-static int take_socket(struct net_connect *c)
+/* Returns the socket, which is then the caller's, or -1. libuv stops polling it. */
+static int socket_take(struct net_connect *c)
 {
     int fd = c->fd;
     if (fd >= 0)
-        uv_close((uv_handle_t *)&c->uv, handle_closed);
+        uv_close((uv_handle_t *)&c->uv, poll_closed);
     c->fd = -1;
     return fd;
 }
 
-static void drop_socket(struct net_connect *c)
+static void socket_drop(struct net_connect *c)
 {
-    int fd = take_socket(c);
+    int fd = socket_take(c);
     if (fd >= 0)
         close(fd);
 }
 
-static void finish(struct net_connect *c)
+static void connect_end(struct net_connect *c)
 {
-    drop_socket(c);
-    uv_cancel((uv_req_t *)&c->request); /* fails when it is done, or was never begun */
+    lv_assert(!c->is_over);
+    socket_drop(c);
+    uv_cancel((uv_req_t *)&c->request); /* fails if it is done, or was never begun */
     loop_timer_stop(c->loop, &c->limit);
-    loop_timer_stop(c->loop, &c->told);
+    loop_timer_stop(c->loop, &c->step);
     lv_list_remove(&c->in_connects);
     c->is_over = true;
 }
 
-static void note_error(struct net_connect *c, int error, const char *why)
+static void connect_note_error(struct net_connect *c, int error, const char *why)
 {
     c->error = error;
     snprintf(c->why, sizeof c->why, "%s", why);
 }
 
-static void fail(struct net_connect *c)
+static void connect_fail(struct net_connect *c)
 {
+    lv_assert(c->error < 0);
     int err = lv_error_explain(c->error, "%s port %u: %s", c->host, c->port, c->why);
-    finish(c);
+    connect_end(c);
     c->connected(c->loop, c->arg, err, NULL, NULL);
-    free_if_let_go(c);
+    connect_free_if_unused(c);
 }
 
 void net_connect_cancel(struct net_connect **connect)
@@ -108,29 +116,30 @@ void net_connect_cancel(struct net_connect **connect)
     *connect = NULL;
     if (!c)
         return;
-    finish(c);
-    free_if_let_go(c);
+    net_assert_loop(c->loop);
+    connect_end(c);
+    connect_free_if_unused(c);
 }
 
 void connects_stop(struct net_loop *net)
 {
     while (!lv_list_is_empty(&net->connects)) {
         struct net_connect *c = lv_list_item(net->connects.next, struct net_connect, in_connects);
-        note_error(c, ERR_CLOSED, "the broker stops");
-        fail(c);
+        connect_note_error(c, ERR_CLOSED, "the broker stops");
+        connect_fail(c);
     }
 }
 
 /* --- one address ------------------------------------------------------------------------------ */
 
-static void try_next(struct net_connect *c);
+static void step_soon(struct net_connect *c);
 
-static void connected(struct net_connect *c)
+static void connect_succeed(struct net_connect *c)
 {
     struct net_conn *conn;
     struct net_peer peer;
-    int fd = take_socket(c);
-    finish(c);
+    int fd = socket_take(c);
+    connect_end(c);
     int err = conn_open(net_of(c->loop), fd, c->layer, c->layer_arg, &conn);
     if (err < 0) {
         c->connected(c->loop, c->arg, err, NULL, NULL);
@@ -139,15 +148,15 @@ static void connected(struct net_connect *c)
         c->connected(c->loop, c->arg, 0, conn, &peer);
         lv_assert(conn->calls != NULL || conn->state != CONN_OPEN);
     }
-    free_if_let_go(c);
+    connect_free_if_unused(c);
 }
 
-/* The attempt has failed with this errno: the next address, or that was all. */
+/* The address has failed with this errno: tries the next, or fails if it was the last. */
 static void attempt_failed(struct net_connect *c, int number)
 {
-    drop_socket(c);
-    note_error(c, lv_error_from_errno(number), strerror(number));
-    try_next(c);
+    socket_drop(c);
+    connect_note_error(c, lv_error_from_errno(number), strerror(number));
+    step_soon(c);
 }
 
 static void socket_ready(uv_poll_t *uv, int status, int events)
@@ -155,22 +164,23 @@ static void socket_ready(uv_poll_t *uv, int status, int events)
     struct net_connect *c = lv_container_of(uv, struct net_connect, uv);
     int number = 0;
     socklen_t n = sizeof number;
-    (void)status; /* an error of the socket: SO_ERROR says which */
+    (void)status; /* SO_ERROR says which error it is */
     (void)events;
     loop_enter(c->loop);
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &number, &n) != 0)
         number = errno;
     if (number == 0)
-        connected(c);
+        connect_succeed(c);
     else
         attempt_failed(c, number);
 }
 
-/* Returns an errno, or 0 when the attempt is under way: socket_ready() is called also when it has
- * worked at once. */
+/* Begins to connect to c->address. Returns an errno, or 0 if socket_ready() will be called, which
+ * is also so if the connection was made at once. */
 static int attempt_begin(struct net_connect *c)
 {
     int yes = 1;
+    lv_assert(c->fd < 0 && c->held == 0);
     int fd = socket(c->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
@@ -193,8 +203,8 @@ static int attempt_begin(struct net_connect *c)
 
 /* --- one address after the other -------------------------------------------------------------- */
 
-/* Takes the next address into c->address. Returns false when there is none. */
-static bool take_address(struct net_connect *c)
+/* Copies the next address to c->address. Returns false if there is none. */
+static bool address_take_next(struct net_connect *c)
 {
     if (c->is_literal) {
         c->is_literal = false;
@@ -209,21 +219,20 @@ static bool take_address(struct net_connect *c)
     return true;
 }
 
-/* In the end `told` fires. While libuv still closes the handle of the attempt before, that is
- * waited for. */
-static void try_next(struct net_connect *c)
+static void step_soon(struct net_connect *c)
 {
-    loop_timer_start(c->loop, &c->told, 0);
+    loop_timer_start(c->loop, &c->step, 0);
 }
 
-static void step(struct loop *loop, struct loop_timer *timer)
+/* Tries the next address. While libuv is still closing the handle of the one before, this waits. */
+static void step_due(struct loop *loop, struct loop_timer *timer)
 {
-    struct net_connect *c = lv_container_of(timer, struct net_connect, told);
+    struct net_connect *c = lv_container_of(timer, struct net_connect, step);
     (void)loop;
     if (c->held > 0) {
-        try_next(c);
-    } else if (!take_address(c)) {
-        fail(c);
+        step_soon(c);
+    } else if (!address_take_next(c)) {
+        connect_fail(c);
     } else {
         int number = attempt_begin(c);
         if (number != 0)
@@ -234,29 +243,30 @@ static void step(struct loop *loop, struct loop_timer *timer)
 static void name_found(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
     struct net_connect *c = lv_container_of(request, struct net_connect, request);
+    lv_assert(c->held > 0);
     c->held--;
     c->found = found;
     if (c->is_over) {
-        free_if_let_go(c);
+        connect_free_if_unused(c);
         return;
     }
     loop_enter(c->loop);
     c->next = found;
-    note_error(c, ERR_NOT_FOUND, status < 0 ? uv_strerror(status) : "no address");
-    try_next(c);
+    connect_note_error(c, ERR_NOT_FOUND, status < 0 ? uv_strerror(status) : "no address");
+    step_soon(c);
 }
 
-static void limit_passed(struct loop *loop, struct loop_timer *timer)
+static void connect_timed_out(struct loop *loop, struct loop_timer *timer)
 {
     struct net_connect *c = lv_container_of(timer, struct net_connect, limit);
     (void)loop;
-    note_error(c, ERR_TIMED_OUT, "no answer in time");
-    fail(c);
+    connect_note_error(c, ERR_TIMED_OUT, "no answer in time");
+    connect_fail(c);
 }
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
-static void find_name(struct net_connect *c)
+static void name_find(struct net_connect *c)
 {
     char port[8];
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -266,14 +276,16 @@ static void find_name(struct net_connect *c)
         c->held++;
         return;
     }
-    note_error(c, ERR_NOT_FOUND, uv_strerror(result));
-    try_next(c);
+    connect_note_error(c, ERR_NOT_FOUND, uv_strerror(result));
+    step_soon(c);
 }
 
 struct net_connect *net_connect(struct loop *loop, const struct net_connect_options *options,
                                 net_connected_fn *connected_fn, void *arg)
 {
     struct net_loop *net = net_of(loop);
+    net_assert_loop(loop);
+    lv_assert(connected_fn != NULL);
     struct net_connect *c = lv_calloc(1, sizeof *c);
     c->loop = loop;
     c->fd = -1;
@@ -284,17 +296,17 @@ struct net_connect *net_connect(struct loop *loop, const struct net_connect_opti
     c->connected = connected_fn;
     c->arg = arg;
     lv_list_push(&net->connects, &c->in_connects);
-    loop_timer_init(&c->limit, limit_passed);
-    loop_timer_init(&c->told, step);
+    loop_timer_init(&c->limit, connect_timed_out);
+    loop_timer_init(&c->step, step_due);
     loop_timer_start(loop, &c->limit, options->timeout_ms);
     if (net->is_stopped) {
-        note_error(c, ERR_CLOSED, "the broker stops");
-        try_next(c);
+        connect_note_error(c, ERR_CLOSED, "the broker stops");
+        step_soon(c);
     } else if (address_parse(c->host, c->port, &c->address, &c->address_bytes)) {
         c->is_literal = true;
-        try_next(c);
+        step_soon(c);
     } else {
-        find_name(c);
+        name_find(c);
     }
     return c;
 }

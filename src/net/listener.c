@@ -1,9 +1,8 @@
-/* Listeners live on loop 0, which accepts and sends each socket by mail to the loop whose turn it
- * is.
+/* Listeners live on loop 0, which accepts sockets and sends them by mail to all loops in turn.
  *
- * With the process out of descriptors, accept(2) would fail for ever while the kernel reports the
- * listener as ready, and the loop would spin. So one descriptor is kept in reserve: it is given up,
- * the oldest peer is accepted and closed, and the descriptor is taken again. */
+ * If the process has no descriptor left, accept(2) fails for ever while the kernel reports the
+ * listener as ready, and the loop would spin. So one descriptor is kept in reserve: it is closed,
+ * the oldest waiting peer is accepted and closed, and the reserve is opened again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -22,11 +21,11 @@
 enum {
     BACKLOG = 4096,
     ACCEPTS_PER_TURN_MAX = 64,
-    COMPLAIN_EVERY_MS = 60000,
+    WARN_EVERY_MS = 60000,
     REST_MS = 100,
 };
 
-/* What becomes of an accepted socket. Shared with the mail that carries sockets: the listener may
+/* What is done with an accepted socket. Shared with the mail that carries sockets: the listener may
  * be closed before that arrives. */
 struct accepting {
     _Atomic unsigned refs;
@@ -45,7 +44,7 @@ struct net_listener {
     uint16_t port;
     struct accepting *accepting;
     unsigned next_loop;
-    uint64_t complain_after_ms;
+    uint64_t warn_after_ms;
     struct loop_timer rest;
 };
 
@@ -53,7 +52,9 @@ static void accepting_unref(struct accepting **accepting)
 {
     struct accepting *a = *accepting;
     *accepting = NULL;
-    if (atomic_fetch_sub(&a->refs, 1) == 1)
+    unsigned before = atomic_fetch_sub(&a->refs, 1);
+    lv_assert(before > 0);
+    if (before == 1)
         free(a);
 }
 
@@ -94,26 +95,27 @@ static void socket_send(struct net_listener *l, int fd)
     loop_mail(l->loop, loops_at(set, to), &mail);
 }
 
-static unsigned descriptors_left;
+static unsigned descriptors_reserved;
 
 void net_leave_descriptors(unsigned count)
 {
-    descriptors_left = count;
+    descriptors_reserved = count;
 }
 
-/* A new descriptor is the lowest one that is free, so one near the limit says that few are left. */
-static bool is_among_the_last(int fd)
+/* Returns whether the descriptor is reserved for other uses. A new descriptor is the lowest that is
+ * free, so one near the limit shows that few are left. */
+static bool descriptor_is_reserved(int fd)
 {
     struct rlimit limit;
-    return descriptors_left > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-           (rlim_t)fd + descriptors_left >= limit.rlim_cur;
+    return descriptors_reserved > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+           (rlim_t)fd + descriptors_reserved >= limit.rlim_cur;
 }
 
-/* -1 with EMFILE also when there is a descriptor, but not for a connection. */
-static int accept_one(struct net_listener *l)
+/* Returns a socket, or -1 with errno set: EMFILE also if the only descriptors left are reserved. */
+static int listener_accept_one(struct net_listener *l)
 {
     int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 || !is_among_the_last(fd))
+    if (fd < 0 || !descriptor_is_reserved(fd))
         return fd;
     close(fd);
     errno = EMFILE;
@@ -127,29 +129,30 @@ static int reserve_open(void)
 
 static void listener_watch(struct net_listener *l);
 
-static void rest_is_over(struct loop *loop, struct loop_timer *timer)
+static void listener_rested(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     listener_watch(lv_container_of(timer, struct net_listener, rest));
 }
 
-static void complain(struct net_listener *l)
+static void listener_warn(struct net_listener *l)
 {
     uint64_t now_ms = loop_now_ms(l->loop);
-    if (now_ms < l->complain_after_ms)
+    if (now_ms < l->warn_after_ms)
         return;
-    l->complain_after_ms = now_ms + COMPLAIN_EVERY_MS;
+    l->warn_after_ms = now_ms + WARN_EVERY_MS;
     log_error("out of file descriptors: new connections are closed at once "
               "(raise the limit: ulimit -n, LimitNOFILE=)");
 }
 
-/* Out of descriptors. Without the reserve, leaves the listener alone for a moment. */
-static void shed_one(struct net_listener *l)
+/* No descriptor is left: closes the oldest waiting peer. If there is no reserve either, stops
+ * polling the listener for a moment. */
+static void listener_shed_one(struct net_listener *l)
 {
-    complain(l);
+    listener_warn(l);
     if (l->reserve_fd >= 0) {
         close(l->reserve_fd);
-        int fd = accept_one(l);
+        int fd = listener_accept_one(l);
         if (fd >= 0)
             close(fd);
         l->reserve_fd = reserve_open();
@@ -162,7 +165,7 @@ static void shed_one(struct net_listener *l)
     loop_timer_start(l->loop, &l->rest, REST_MS);
 }
 
-static void peers_wait(uv_poll_t *uv, int status, int events)
+static void listener_ready(uv_poll_t *uv, int status, int events)
 {
     (void)status;
     (void)events;
@@ -171,29 +174,32 @@ static void peers_wait(uv_poll_t *uv, int status, int events)
     if (net_of(l->loop)->is_stopped)
         return;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
-        int fd = accept_one(l);
+        int fd = listener_accept_one(l);
         if (fd >= 0) {
             socket_send(l, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            shed_one(l);
+            listener_shed_one(l);
             return;
         } else if (errno == EAGAIN) {
             return;
-        } /* else this one peer was gone before it was accepted */
+        } /* else this peer was gone before it was accepted */
     }
 }
 
 static void listener_watch(struct net_listener *l)
 {
-    int result = uv_poll_start(&l->uv, UV_READABLE, peers_wait);
+    int result = uv_poll_start(&l->uv, UV_READABLE, listener_ready);
     lv_assert(result == 0);
 }
 
-/* Takes the socket, which is bound. */
+/* Takes the socket, which is bound to the port. */
 static int listener_create(struct loops *loops, int fd, uint16_t port, net_accepted_fn *accepted,
                            void *arg, struct net_listener **ret)
 {
     struct loop *loop = loops_at(loops, 0);
+    net_assert_loop(loop);
+    lv_assert(net_of(loop) != NULL); /* after net_init() */
+    lv_assert(accepted != NULL);
     if (listen(fd, BACKLOG) != 0) {
         int err = lv_error_from_errno(errno);
         close(fd);
@@ -206,7 +212,7 @@ static int listener_create(struct loops *loops, int fd, uint16_t port, net_accep
     l->port = port;
     l->accepting = lv_malloc(sizeof *l->accepting);
     *l->accepting = (struct accepting){.refs = 1, .accepted = accepted, .arg = arg};
-    loop_timer_init(&l->rest, rest_is_over);
+    loop_timer_init(&l->rest, listener_rested);
     int result = uv_poll_init(loop_uv(loop), &l->uv, fd);
     lv_assert(result == 0);
     lv_list_push(&net_of(loop)->listeners, &l->in_listeners);
@@ -236,26 +242,27 @@ int net_listen(struct loops *loops, const char *address, uint16_t port, net_acce
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted sockets inherit it */
     if (at.any.sa_family == AF_INET6)
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0); /* "::" is for IPv4 too */
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0); /* "::" accepts IPv4 too */
     if (bind(fd, &at.any, n) != 0 || getsockname(fd, &at.any, &n) != 0) {
         int err = lv_error_from_errno(errno);
         close(fd);
         return err;
     }
-    /* The port has the same offset in both kinds of address. */
+    /* The port has the same offset in both address families. */
     return listener_create(loops, fd, ntohs(at.v4.sin_port), accepted, arg, ret);
 }
 
-/* The kernel may not want what was asked for: then it keeps what it has. */
+/* The kernel may refuse the value; the option is then unchanged. */
 static void try_option(int fd, int level, int option, int value, const char *name)
 {
     if (setsockopt(fd, level, option, &value, sizeof value) != 0)
-        log_warning("the kernel does not take %s = %d: %s", name, value, strerror(errno));
+        log_warning("cannot set %s = %d on a listener: %s", name, value, strerror(errno));
 }
 
-/* Accepted sockets inherit all of these. A second listen() changes the backlog alone. */
+/* Accepted sockets inherit these options. A second listen() only changes the backlog. */
 void net_listener_set_options(struct net_listener *l, const struct net_tcp_options *options)
 {
+    net_assert_loop(l->loop);
     set_option(l->fd, IPPROTO_TCP, TCP_NODELAY, options->is_nodelay);
     set_option(l->fd, SOL_SOCKET, SO_KEEPALIVE, options->is_keepalive);
     if (options->send_buffer_bytes >= 0)
@@ -268,6 +275,7 @@ void net_listener_set_options(struct net_listener *l, const struct net_tcp_optio
 
 void net_listener_set_layer(struct net_listener *l, net_layer_fn *layer, void *arg)
 {
+    net_assert_loop(l->loop);
     l->accepting->layer = layer;
     l->accepting->layer_arg = arg;
 }
@@ -291,6 +299,7 @@ void net_listener_close(struct net_listener **listener)
     *listener = NULL;
     if (!l)
         return;
+    net_assert_loop(l->loop);
     loop_timer_stop(l->loop, &l->rest);
     lv_list_remove(&l->in_listeners);
     uv_poll_stop(&l->uv);

@@ -1,4 +1,4 @@
-/* This room's part of every loop: set up, stopped, freed. */
+/* This room's part of every loop: its beginning, stop and end. */
 #include "net/net.h"
 
 #include <stdlib.h>
@@ -25,6 +25,7 @@ static void net_free(struct loop *loop)
 {
     struct net_loop *net = net_of(loop);
     lv_assert(lv_list_is_empty(&net->conns));
+    lv_assert(lv_list_is_empty(&net->dirty));
     lv_assert(lv_list_is_empty(&net->connects));
     listeners_free(net);
     loop_unschedule(loop, &net->deferred_calls);
@@ -35,6 +36,7 @@ static void net_free(struct loop *loop)
 
 static void net_init_loop(struct loop *loop)
 {
+    lv_assert(!net_of(loop));
     struct net_loop *net = lv_calloc(1, sizeof *net);
     net->loop = loop;
     lv_list_init(&net->conns);

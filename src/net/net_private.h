@@ -1,4 +1,4 @@
-/* What the files of this room share. */
+/* Declarations shared by the files of this room. */
 #ifndef LEVERET_NET_NET_PRIVATE_H
 #define LEVERET_NET_NET_PRIVATE_H
 
@@ -16,26 +16,27 @@
 
 /* This room's part of a loop.
  *
- *   (1) A connection in `dirty` has output nobody has tried to write yet.
- *   (2) `unflushed` is about the sum of their output; it decides when an early flush pays.
+ *   (1) A connection in `dirty` has output that no write has been tried for yet.
+ *   (2) `unflushed` is about the sum of their output; it decides when to write before the turn's
+ *       end.
  *   (3) buffer[unread_start .. +unread_n) is what the owner of `read_owner` has not consumed. It
- *       stays there until another connection needs the buffer; then it is saved in that
- *       connection's `unread`. */
+ *       stays there until another connection needs the buffer; it is then moved to read_owner's
+ *       `unread`. */
 struct net_loop {
     struct loop *loop;
-    struct lv_list conns; /* all of this loop */
+    struct lv_list conns; /* all connections of this loop */
     struct lv_list dirty;
-    struct lv_list deferred;         /* connections whose owner must be called: resumed, drained */
-    struct loop_task deferred_calls; /* calls them, and goes on reading */
-    struct lv_list listeners;        /* loop 0 */
-    struct lv_list connects;         /* under way */
+    struct lv_list deferred; /* connections that were resumed or drained: see deferred_calls */
+    struct loop_task deferred_calls; /* calls their owners, and continues to read */
+    struct lv_list listeners;        /* on loop 0 alone */
+    struct lv_list connects;         /* attempts under way */
     size_t unflushed;
     uint8_t *buffer;
     size_t buffer_capacity;
     struct net_conn *read_owner; /* the connection whose bytes are in the buffer; NULL: none */
     size_t unread_start;
     size_t unread_n;
-    bool is_stopped; /* nothing new is taken in */
+    bool is_stopped; /* the loop has ended: no new connections */
 };
 
 /*  OPEN ── net_close(flush) ──> FLUSHING ── all is written ──> LINGERING
@@ -43,34 +44,35 @@ struct net_loop {
  *   └── end of input, error, ──────┴──────────> CLOSED <──────────┘
  *       net_close()                                │ libuv's close callback: on_end(), freed
  *
- * A connection lingers, its sending side shut down, and drops what comes in: closing a socket with
- * unread input resets it, and the peer might never see our last frames. */
+ * conn_enter() is the only function that sets the state. A lingering connection has its sending
+ * side shut down and drops what it receives: closing a socket with unread input resets it, and the
+ * peer might never see our last frames. */
 enum conn_state { CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED };
 
 struct net_conn {
     uv_poll_t uv;
-    struct net_stream *stream; /* NULL: closed */
+    struct net_stream *stream; /* NULL in CLOSED */
     struct net_loop *net;
-    const struct net_owner *calls; /* borrowed, as the owner */
+    const struct net_owner *calls; /* borrowed, like the owner; NULL before net_attach() */
     void *owner;
 
     struct outbuf out;
-    size_t out_told; /* of out.bytes: counted in net->unflushed */
+    size_t out_counted; /* how much of out.bytes net->unflushed contains */
     size_t high;
     size_t low;
 
-    uint8_t *unread; /* unconsumed input, while another connection uses the buffer */
+    uint8_t *unread; /* unconsumed input, if another connection has needed the buffer since */
     size_t unread_n;
 
     uint64_t received;
     uint64_t sent;
-    uint64_t reads, writes; /* ... in so many calls */
+    uint64_t reads, writes; /* calls that received and sent it */
     uint64_t sent_at_ms;
 
     struct loop_timer limit; /* of sending, then of flushing, then of lingering */
     uint32_t send_timeout_ms;
-    unsigned stuck_looks; /* the last ones in a row at which the peer had taken nothing more */
-    uint64_t taken;       /* bytes of output that it had acknowledged at the last one */
+    unsigned stuck_checks; /* the last in a row that found that the peer had taken nothing more */
+    uint64_t taken;        /* bytes of output that the peer had acknowledged at the last check */
     struct lv_list in_conns;
     struct lv_list in_dirty;
     struct lv_list in_deferred;
@@ -78,16 +80,29 @@ struct net_conn {
     unsigned pauses;
     int end_error;   /* for on_end() */
     uint8_t state;   /* enum conn_state */
-    uint8_t watched; /* NET_READABLE, NET_WRITABLE: what the socket is polled for */
+    uint8_t watched; /* NET_READABLE, NET_WRITABLE: what libuv polls the socket for */
     bool is_reading;
     bool is_blocked;    /* the stream takes no more output until write_waits_for */
-    bool is_above_high; /* on_drained() is awaited */
-    bool must_resume;   /* deferred */
-    bool must_tell_drained;
-    bool is_mute; /* the peer no longer takes bytes; what it has sent is still read */
+    bool is_above_high; /* on_drained() must follow */
+    bool must_resume;   /* in the deferred call */
+    bool must_call_drained;
+    bool is_mute; /* the peer takes no more bytes; what it has sent is still read */
 };
 
+/* Returns the loop's part; NULL before net_init(). */
 struct net_loop *net_of(const struct loop *loop);
+
+/* The caller runs on this loop, or no loop runs here: before the start, after the stop. */
+static inline void net_assert_loop(const struct loop *loop)
+{
+    const struct loop *here = loop_current();
+    lv_assert(!here || here == loop);
+}
+
+static inline void conn_assert_loop(const struct net_conn *conn)
+{
+    net_assert_loop(conn->net->loop);
+}
 
 /* --- address.c -------------------------------------------------------------------------------- */
 
@@ -98,53 +113,54 @@ union socket_address {
     struct sockaddr_storage storage;
 };
 
-/* Returns false when the text is neither an IPv4 nor an IPv6 address. */
+/* Returns false if the text is neither an IPv4 nor an IPv6 address. */
 bool address_parse(const char *text, uint16_t port, union socket_address *ret, socklen_t *ret_n);
 struct net_address address_format(const union socket_address *address);
-/* Who is at both ends of a socket. */
+/* Returns the addresses of both ends of a socket; "unknown" where the kernel tells none. */
 struct net_peer address_both_ends(int fd);
 
 /* --- conn.c ----------------------------------------------------------------------------------- */
 
-/* Makes the connection of a connected socket, which it takes, on the calling loop. `layer` may be
- * NULL. After an error the socket is closed. The caller hands *ret to its owner in the same
+/* Makes a connection of a connected socket, which it takes, on the calling loop. `layer` may be
+ * NULL. After an error the socket is closed. The caller passes *ret to its owner in the same
  * turn. */
 int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
               struct net_conn **ret);
 
-/* Closes it at once; nothing when it is closed. `error` is for on_end(). */
+/* Closes the connection at once; does nothing if it is closed. `error` is for on_end(). */
 void conn_close(struct net_conn *conn, int error);
-/* Shuts our side down and waits for the peer's. */
+/* Shuts our side down and waits for the peer's end. All output has been written. */
 void conn_linger(struct net_conn *conn);
 /* Closes every connection of the loop. */
 void conns_stop(struct net_loop *net);
-/* Sees to it that the socket is polled for what the connection waits for. It may be polled for
- * more: that ends when it happens, so that a short pause costs no system call. */
+/* Makes libuv poll the socket for what the connection waits for. The socket may be polled for more
+ * than that until it happens: so a short pause costs no system call. */
 void conn_watch(struct net_conn *conn);
 
 /* --- conn_input.c ----------------------------------------------------------------------------- */
 
 void conn_start_reading(struct net_conn *conn);
-/* Reads what the stream has, a few times at most, and hands it over. */
+/* Reads from the stream, at most a few times, and passes the bytes to the owner. */
 void conn_read(struct net_conn *conn);
 /* Drops what the owner has not consumed. */
 void conn_drop_input(struct net_conn *conn);
 void conn_defer_drained(struct net_conn *conn);
-/* Makes the calls to owners that were deferred. */
+/* Makes the deferred calls to owners. */
 void conns_call_deferred(struct loop *loop, struct loop_task *task);
 
 /* --- conn_output.c ---------------------------------------------------------------------------- */
 
-/* Writes what there is, as far as the stream takes it. */
+/* Writes the output, as far as the stream takes it. */
 void conn_flush(struct net_conn *conn);
-/* Closes the connection of a peer that has long taken nothing; else looks again later. */
-void conn_look(struct net_conn *conn);
-/* Writes what is dirty. */
+/* Closes the connection if its peer has taken nothing for the send timeout; else checks again
+ * later. */
+void conn_check_progress(struct net_conn *conn);
+/* Writes the output of all dirty connections. */
 void conns_flush(struct loop *loop);
 
 /* --- listener.c, connect.c -------------------------------------------------------------------- */
 
-/* Closes the listeners that are still there. */
+/* Closes the listeners that are left. */
 void listeners_free(struct net_loop *net);
 /* Ends the attempts under way, with ERR_CLOSED. */
 void connects_stop(struct net_loop *net);

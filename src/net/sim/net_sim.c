@@ -1,5 +1,5 @@
-/* A connection without a socket. Whatever happens to it happens in a task of its loop, because what
- * an owner reads under RCU is valid for one turn only. */
+/* A connection without a socket. Its owner is called only from a task of its loop, because what an
+ * owner reads under RCU is valid for one turn only. */
 #include "net/sim/net_sim.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ enum {
     EARLY_FLUSH_BYTES = 4 * NET_FLUSH_BYTES,
 };
 
-/* As in net: LINGERING waits for the peer's end, its own side shut. */
+/* As in net_private.h. */
 enum conn_state { CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED };
 
 struct net_conn {
@@ -28,8 +28,8 @@ struct net_conn {
     void *owner;
     struct outbuf out;
     struct lv_buffer in;   /* sent by the peer, not consumed by the owner */
-    size_t presented;      /* bytes of `in` the owner has seen and left */
-    struct loop_task turn; /* does what there is to do */
+    size_t presented;      /* bytes of `in` that the owner has seen and not consumed */
+    struct loop_task turn; /* reads, writes and ends */
     struct loop_timer limit;
     uint64_t received;
     uint64_t sent;
@@ -41,7 +41,7 @@ struct net_conn {
     enum conn_state state;
     int end_error;
     bool is_above_high;
-    bool is_resumed; /* what was left is to be presented again */
+    bool is_resumed; /* what the owner left must be presented again */
     bool has_hung_up;
 };
 
@@ -70,7 +70,7 @@ static void conn_free(struct net_conn *conn)
 
 /* --- bytes out -------------------------------------------------------------------------------- */
 
-static void write_out(struct net_conn *conn)
+static void conn_write(struct net_conn *conn)
 {
     struct net_sim_peer *peer = conn->peer;
     struct slice part;
@@ -88,8 +88,8 @@ static void write_out(struct net_conn *conn)
 
 /* --- bytes in --------------------------------------------------------------------------------- */
 
-/* At most one read more than what the owner has left. */
-static void present(struct net_conn *conn)
+/* Passes to the owner what it has left, and at most one read more. */
+static void conn_present(struct net_conn *conn)
 {
     size_t n = conn->in.n - conn->presented > NET_READ_BYTES ? conn->presented + NET_READ_BYTES
                                                              : conn->in.n;
@@ -104,30 +104,31 @@ static void present(struct net_conn *conn)
     conn->presented = n - consumed;
 }
 
-static bool can_read(const struct net_conn *conn)
+static bool conn_can_read(const struct net_conn *conn)
 {
     return conn->state == CONN_OPEN && conn->pauses == 0;
 }
 
-static void read_all(struct net_conn *conn)
+static void conn_read_all(struct net_conn *conn)
 {
-    while (can_read(conn) && conn->in.n > 0 && (conn->in.n > conn->presented || conn->is_resumed)) {
+    while (conn_can_read(conn) && conn->in.n > 0 &&
+           (conn->in.n > conn->presented || conn->is_resumed)) {
         conn->is_resumed = false;
-        present(conn);
+        conn_present(conn);
     }
     if (conn->state != CONN_OPEN)
         conn->in.n = 0;
-    if (conn->has_hung_up && (can_read(conn) || conn->state != CONN_OPEN)) {
-        write_out(conn);
+    if (conn->has_hung_up && (conn_can_read(conn) || conn->state != CONN_OPEN)) {
+        conn_write(conn);
         conn_close(conn, 0);
     }
 }
 
 /* --- a turn ----------------------------------------------------------------------------------- */
 
-static void flush(struct net_conn *conn)
+static void conn_flush(struct net_conn *conn)
 {
-    write_out(conn);
+    conn_write(conn);
     if (conn->state == CONN_OPEN && conn->is_above_high && conn->out.bytes <= conn->low) {
         conn->is_above_high = false;
         conn->calls->on_drained(conn->owner);
@@ -143,14 +144,14 @@ static void conn_turn(struct loop *loop, struct loop_task *task)
 {
     struct net_conn *conn = lv_container_of(task, struct net_conn, turn);
     (void)loop;
-    read_all(conn);
+    conn_read_all(conn);
     if (conn->state != CONN_CLOSED)
-        flush(conn);
+        conn_flush(conn);
     if (conn->state == CONN_CLOSED)
         conn_free(conn);
 }
 
-static void limit_passed(struct loop *loop, struct loop_timer *timer)
+static void conn_limit_passed(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     conn_close(lv_container_of(timer, struct net_conn, limit), 0);
@@ -175,11 +176,11 @@ void net_sim_connect(struct net_sim_peer *peer, struct loop *loop, uint16_t port
     conn->low = LOW_DEFAULT;
     conn->sent_at_ms = loop_now_ms(loop);
     loop_task_init(&conn->turn, conn_turn);
-    loop_timer_init_patient(&conn->limit, limit_passed);
+    loop_timer_init_patient(&conn->limit, conn_limit_passed);
     loop_sim_enter(loop);
     accepted(loop, arg, conn, &addresses);
     loop_sim_enter(before);
-    lv_assert(conn->calls); /* net_attach() is the owner's to call */
+    lv_assert(conn->calls); /* `accepted` must call net_attach() */
 }
 
 void net_sim_send(struct net_sim_peer *peer, struct slice bytes)
@@ -222,12 +223,13 @@ void net_sim_peer_free(struct net_sim_peer *peer)
 
 void net_init(struct loops *loops)
 {
-    (void)loops; /* a connection has all that it needs */
+    (void)loops; /* a simulated connection needs nothing of its loop */
 }
 
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner)
 {
     lv_assert(!conn->calls);
+    lv_assert(calls->on_bytes && calls->on_drained && calls->on_end);
     conn->calls = calls;
     conn->owner = owner;
 }
@@ -241,7 +243,7 @@ enum net_peer_state net_look_at_peer(const struct net_conn *conn)
 
 void net_set_send_timeout(struct net_conn *conn, uint32_t ms)
 {
-    (void)conn; /* a peer with a closed window is never given up */
+    (void)conn; /* a peer with a closed window never times out */
     (void)ms;
 }
 
@@ -260,7 +262,7 @@ void net_dirty(struct net_conn *conn)
     if (conn->out.bytes > conn->high)
         conn->is_above_high = true;
     if (conn->out.bytes >= EARLY_FLUSH_BYTES)
-        write_out(conn);
+        conn_write(conn);
     loop_schedule(conn->loop, &conn->turn);
 }
 
@@ -297,7 +299,7 @@ bool net_is_paused(const struct net_conn *conn)
 
 void net_present(struct net_conn *conn)
 {
-    read_all(conn); /* its turn, which is scheduled, does the rest */
+    conn_read_all(conn); /* its task, which is scheduled, does the rest */
 }
 
 void net_close(struct net_conn *conn, bool flush)
