@@ -1,9 +1,11 @@
+/* JSON as Erlang terms. */
 #include "wire/erlang_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "wire/erlang_text.h"
 
@@ -14,7 +16,7 @@ struct slice json_slice(const json_t *value)
 
 enum { REAL_BYTES_MAX = 64 };
 
-/* The fewest digits that mean this number, with an exponent: 1.0e2. */
+/* Writes the fewest digits that read back as this number, with an exponent: 1.0e2. */
 static void put_scientific(char text[REAL_BYTES_MAX], double value)
 {
     char digits[REAL_BYTES_MAX];
@@ -27,7 +29,7 @@ static void put_scientific(char text[REAL_BYTES_MAX], double value)
              strtol(digits + mantissa + 1, NULL, 10));
 }
 
-/* The same without one: 100.0. False when that would be long. */
+/* Writes them without an exponent: 100.0. Returns false if that would be long. */
 static bool put_fixed(char text[REAL_BYTES_MAX], double value)
 {
     if (value > 1e20 || value < -1e20)
@@ -39,7 +41,7 @@ static bool put_fixed(char text[REAL_BYTES_MAX], double value)
     return strtod(text, NULL) == value;
 }
 
-/* The shorter of the two. */
+/* Appends the shorter of the two. */
 static void put_real(struct lv_buffer *out, double value)
 {
     char scientific[REAL_BYTES_MAX], fixed[REAL_BYTES_MAX];
@@ -61,14 +63,15 @@ const char **json_names_sorted(json_t *object, size_t *ret_count)
     size_t count = 0;
     json_object_foreach(object, name, value) names[count++] = name;
     qsort(names, count, sizeof *names, by_name);
+    lv_assert(count == json_object_size(object));
     *ret_count = count;
     return names;
 }
 
-/* Deep values are cut: jansson itself parses no deeper than 2048. */
+/* Deeper values are cut. (jansson itself parses up to 2048 levels.) */
 enum { DEPTH_MAX = 32 };
 
-static void put(struct lv_buffer *out, const json_t *value, unsigned depth);
+static void put_value(struct lv_buffer *out, const json_t *value, unsigned depth);
 
 static void put_array(struct lv_buffer *out, const json_t *array, unsigned depth)
 {
@@ -76,7 +79,7 @@ static void put_array(struct lv_buffer *out, const json_t *array, unsigned depth
     for (size_t i = 0; i < json_array_size(array); i++) {
         if (i > 0)
             lv_buffer_add_u8(out, ',');
-        put(out, json_array_get(array, i), depth);
+        put_value(out, json_array_get(array, i), depth);
     }
     lv_buffer_add_u8(out, ']');
 }
@@ -90,7 +93,7 @@ static void put_members(struct lv_buffer *out, json_t *object, const char *begin
         lv_buffer_printf(out, "%s%s", i > 0 ? "," : "", begin);
         erlang_put_text(out, slice_str(names[i]));
         lv_buffer_printf(out, "%s", between);
-        put(out, json_object_get(object, names[i]), depth);
+        put_value(out, json_object_get(object, names[i]), depth);
         lv_buffer_printf(out, "%s", end);
     }
     free(names);
@@ -103,7 +106,7 @@ static void put_object(struct lv_buffer *out, const json_t *object, unsigned dep
     lv_buffer_add_u8(out, '}');
 }
 
-static void put(struct lv_buffer *out, const json_t *value, unsigned depth)
+static void put_value(struct lv_buffer *out, const json_t *value, unsigned depth)
 {
     if (depth == DEPTH_MAX) {
         lv_buffer_printf(out, "...");
@@ -125,11 +128,12 @@ static void put(struct lv_buffer *out, const json_t *value, unsigned depth)
 
 void json_put_erlang(struct lv_buffer *out, const json_t *value)
 {
-    put(out, value, 0);
+    put_value(out, value, 0);
 }
 
 void json_put_erlang_list(struct lv_buffer *out, json_t *object)
 {
+    lv_assert(json_is_object(object));
     lv_buffer_add_u8(out, '[');
     put_members(out, object, "{", ",", "}", 0);
     lv_buffer_add_u8(out, ']');

@@ -1,4 +1,4 @@
-/* JSON as RabbitMQ's error texts show it: the Erlang term it is decoded to. */
+/* JSON as RabbitMQ's error texts show it: as the Erlang term that RabbitMQ decodes it to. */
 #ifndef LEVERET_WIRE_ERLANG_JSON_H
 #define LEVERET_WIRE_ERLANG_JSON_H
 
@@ -9,13 +9,13 @@
 /* Appends <<"x">>, 3, 1.5, true, null, [1,<<"a">>], #{<<"a">> => 1}. Any thread. */
 void json_put_erlang(struct lv_buffer *out, const json_t *value);
 
-/* Appends an object as a list of its members, by name: [{<<"a">>,1},{<<"b">>,2}]. */
+/* Appends an object as a list of its members, sorted by name: [{<<"a">>,1},{<<"b">>,2}]. */
 void json_put_erlang_list(struct lv_buffer *out, json_t *object);
 
-/* The object's names in order, borrowed from it; the caller frees the array. */
+/* Returns the object's names, sorted and borrowed from it. The caller frees the array. */
 const char **json_names_sorted(json_t *object, size_t *ret_count);
 
-/* A string's bytes, borrowed; SLICE_EMPTY when it is none. */
+/* Returns a string's bytes, borrowed; SLICE_EMPTY if the value is not a string. */
 struct slice json_slice(const json_t *value);
 
 #endif

@@ -1,10 +1,11 @@
-/* What ~p does with a binary and with a tuple, found by asking it tens of thousands of times:
+/* What ~p does with a binary and with a tuple, found by running it tens of thousands of times:
  *
- *   - A binary of printable latin-1 only is one string, never broken however long.
- *   - Another is numbers. A line takes as many as fit 77 columns (8 at least), its comma counted;
- *     the next is indented by the width of "<<".
- *   - A tuple's element goes on the line when it ends, its comma counted, by column 77, the last
- *     one, its brace counted, by column 78; else on the next, indented by the width of "{". */
+ *   - A binary of printable latin-1 only is printed as one string and never broken, however long.
+ *   - Any other is printed as numbers. A line holds as many as fit the columns that are left up to
+ *     77, or 8 columns if fewer are left, commas included; the next line is indented by the width
+ *     of "<<".
+ *   - An element of a tuple stays on the line if it ends by column 77 with its comma, the last one
+ *     by column 78 with its brace; else it begins the next line, indented by the width of "{". */
 #include "wire/erlang_text.h"
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@
 #define TUPLE_COLUMNS 77
 #define OCTETS_SHOWN_MAX 16
 
-/* Columns since the last newline. */
+/* Returns how many columns have been written since the last newline. */
 static size_t column_of(const struct lv_buffer *out)
 {
     const uint8_t *newline = out->n ? memrchr(out->p, '\n', out->n) : NULL;
@@ -31,7 +32,7 @@ static void break_line(struct lv_buffer *out, size_t indent)
     lv_buffer_printf(out, "\n%*s", (int)indent, "");
 }
 
-/* The letter behind the backslash, or 0. */
+/* Returns the letter that follows the backslash, or 0 if there is no escape. */
 static char escape_of(uint8_t c)
 {
     switch (c) {
@@ -90,7 +91,7 @@ void erlang_put_string(struct lv_buffer *out, struct slice bytes)
     lv_buffer_add_u8(out, ']');
 }
 
-/* The numbers of a binary; a line has room for so many columns. */
+/* Appends a binary as numbers, in lines of at most this many columns. */
 static void put_numbers(struct lv_buffer *out, struct slice bytes, size_t columns, size_t indent)
 {
     size_t left = columns;
@@ -127,7 +128,8 @@ void erlang_put_numbers(struct lv_buffer *out, struct slice bytes)
     put_numbers(out, bytes, SIZE_MAX, 0);
 }
 
-/* UTF-8 without control characters but those that have an escape. */
+/* Returns whether the bytes are UTF-8 without control characters other than those with an
+ * escape. */
 static bool is_text(struct slice s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -183,7 +185,7 @@ void erlang_put_tuple(struct lv_buffer *out, const char *atom, const uint64_t *n
 
 enum { ADDRESS_BYTES_MAX = 63, IPV6_GROUPS = 8 };
 
-/* The groups from *at on, up to "::" or the end; how many there are. */
+/* Reads groups from *at on, up to "::" or the end. Returns how many there are. */
 static size_t read_groups(const char **at, unsigned groups[IPV6_GROUPS])
 {
     size_t n = 0;
@@ -200,7 +202,7 @@ static size_t read_groups(const char **at, unsigned groups[IPV6_GROUPS])
     return n;
 }
 
-/* What stands behind "::" is counted from the end. */
+/* Groups after "::" are counted from the end. */
 static void put_ipv6(struct lv_buffer *out, const char *text)
 {
     unsigned groups[IPV6_GROUPS] = {0}, last[IPV6_GROUPS] = {0};

@@ -1,13 +1,13 @@
-/* Floats that are no numbers: headers and arguments may hold them. */
+/* Floats that are not numbers: headers and arguments may hold them. */
 #ifndef LEVERET_WIRE_FLOATS_H
 #define LEVERET_WIRE_FLOATS_H
 
 #include <stdbool.h>
 
-/* Whether both are the same number, or both none. */
+/* Returns whether both are the same number, or both NaN. */
 bool floats_equal(double a, double b);
 
-/* "NaN", "Infinity" or "-Infinity"; NULL for a number that digits can write. */
+/* Returns "NaN", "Infinity" or "-Infinity"; NULL for a finite number. */
 const char *float_name(double value);
 
 #endif

@@ -1,4 +1,4 @@
-/* The table of methods at run time, and what a method looks like in a log. */
+/* The table of methods at run time, and methods as text for a log. */
 #include "wire/methods.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 AMQP_METHODS(FIELDS_METHOD, FIELDS_FIELD, FIELDS_END)
 /* clang-format on */
 
-/* How many of the type `nothing` a method has: that field is none. */
+/* How many fields of the type `nothing` a method has: they are not counted as fields. */
 enum {
 #define NOTHING_METHOD(class, method, ...) class##_##method##_nothing = 0
 #define NOTHING_FIELD(type, name) +(AMQP_FIELD_##type == AMQP_FIELD_nothing)
@@ -57,7 +57,7 @@ enum wire_result amqp_method_check(uint32_t id, struct slice args)
     return WIRE_MALFORMED;
 }
 
-/* Text may hold anything; a log line shall not. */
+/* Appends text that may hold any bytes, escaped for a log line. */
 static void describe_text(struct lv_buffer *out, struct slice s)
 {
     uint8_t plain_max = wire_is_utf8(s) ? 0xFF : 0x7E;
@@ -79,7 +79,7 @@ static void describe_bit(struct lv_buffer *out, uint8_t bits, int bit)
     lv_buffer_printf(out, "%s", bits >> bit & 1 ? "true" : "false");
 }
 
-/* Reads one field off r and appends its value. */
+/* Reads one field from r and appends its value. */
 static void describe_value(struct lv_buffer *out, enum amqp_field_type type, struct wire_reader *r,
                            uint8_t *bits)
 {
@@ -104,7 +104,7 @@ static void describe_value(struct lv_buffer *out, enum amqp_field_type type, str
     }
 }
 
-/* A secret has no business in a log. */
+/* Returns whether the field is a secret, which must not be logged. */
 static bool is_secret(uint32_t id, const struct amqp_field *field)
 {
     return field->type == AMQP_FIELD_longstr &&

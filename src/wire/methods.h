@@ -1,6 +1,6 @@
-/* All methods of AMQP 0-9-1 and of RabbitMQ's extensions, written down once, in AMQP_METHODS.
+/* All methods of AMQP 0-9-1 and of RabbitMQ's extensions, defined once, in AMQP_METHODS.
  *
- * From a row such as queue.declare come
+ * A row such as queue.declare defines
  *
  *   struct amqp_queue_declare        its fields, by the specification's names
  *   AMQP_QUEUE_DECLARE               its id: class in the upper 16 bits, method in the lower
@@ -9,17 +9,18 @@
  *   amqp_queue_declare_put()         struct -> entire frame
  *   amqp_method_find()'s entry       its name and fields, for logs and dumps
  *
- * They are inline, so that a hot method's reader and writer become straight code at the call.
+ * They are inline, so the reader and writer of a frequent method compile to straight code.
  *
- * `enum wire_result amqp_X_read(struct slice args, struct amqp_X *ret)` decodes the payload
- * behind class and method id. *ret borrows from args and is changed on WIRE_OK only; a table in
- * it has then been checked by table_is_valid(). Trailing bytes are WIRE_MALFORMED, as in RabbitMQ.
+ * `enum wire_result amqp_X_read(struct slice args, struct amqp_X *ret)` decodes the payload that
+ * follows class and method id. *ret borrows from args and is changed on WIRE_OK only; a table in it
+ * has then been checked by table_is_valid(). Trailing bytes are WIRE_MALFORMED, as in RabbitMQ.
  *
- * `size_t amqp_X_size(const struct amqp_X *m)` is the size of the frame, overhead included.
+ * `size_t amqp_X_size(const struct amqp_X *m)` returns the size of the frame, overhead included.
  *
  * `uint8_t *amqp_X_put(uint8_t *p, uint16_t channel, const struct amqp_X *m)` writes that frame
  * (header, class, method, arguments, end octet) at p, where the caller has made room for
- * amqp_X_size() bytes, and returns its end. Short strings must be short: asserted.
+ * amqp_X_size() bytes, and returns its end. Short strings have at most SHORTSTR_BYTES_MAX bytes:
+ * asserted.
  *
  * All of it is pure; any thread. */
 #ifndef LEVERET_WIRE_METHODS_H
@@ -29,14 +30,13 @@
 #include "wire/table.h"
 #include "wire/wire.h"
 
-/* METHOD(class, method, ID, class id, method id, synchronous, has content)
- * FIELD(type, name)
+/* METHOD(class, method, ID, class id, method id, synchronous, has content) FIELD(type, name)
  * END(class, method, class id, method id)
  *
- * Neighbouring bits share an octet: bit0 begins one, the others go on in it. A short string of
- * type `shortstr` must be UTF-8; `rawstr` is the same on the wire but is taken as it comes,
- * which RabbitMQ does in the methods that carry content. `nothing` takes no room: it keeps the
- * struct of a method without arguments from being empty.
+ * Adjacent bits share an octet: bit0 begins one, the others follow in it. A short string of type
+ * `shortstr` must be UTF-8; `rawstr` is the same on the wire but is not checked, as RabbitMQ does
+ * in the methods that carry content. `nothing` takes no bytes: it keeps the struct of a method
+ * without arguments from being empty.
  *
  * A name has an underscore where the specification has a hyphen, as in RabbitMQ's texts. */
 /* clang-format off */
@@ -348,8 +348,8 @@
         FIELD(nothing, none)                                                                       \
     END(tx, rollback_ok, 90, 31)
 
-/* What each type of field is in C, how it is read from `r` and checked, how many bytes it has,
- * and how it is written at `p`. `bits` is the octet being taken apart or put together. */
+/* The C type of each type of field, how it is read from `r` and checked, how many bytes it has, and
+ * how it is written at `p`. `bits` is the octet of bits that is being read or written. */
 #define AMQP_C_octet    uint8_t
 #define AMQP_C_short    uint16_t
 #define AMQP_C_long     uint32_t
@@ -500,8 +500,8 @@ AMQP_METHODS(AMQP_SIZE_METHOD, AMQP_SIZE_FIELD, AMQP_SIZE_END)
 #undef AMQP_SIZE_FIELD
 #undef AMQP_SIZE_END
 
-/* The writers. They work on a copy of *m, which the bytes written cannot overlap: so the
- * compiler need not load a field again after each store. */
+/* The writers. They work on a copy of *m, which the bytes written cannot overlap, so the compiler
+ * need not load a field again after each store. */
 #define AMQP_PUT_METHOD(class, method, ID, class_id, method_id, synchronous, content)              \
     static inline uint8_t *amqp_##class##_##method##_put(                                          \
         uint8_t *p, uint16_t channel, const struct amqp_##class##_##method *m)                     \
@@ -523,7 +523,7 @@ AMQP_METHODS(AMQP_PUT_METHOD, AMQP_PUT_FIELD, AMQP_PUT_END)
 #undef AMQP_PUT_END
 /* clang-format on */
 
-/* What a row of the table looks like at run time. */
+/* A row of the table at run time. */
 enum amqp_field_type {
     AMQP_FIELD_octet,
     AMQP_FIELD_short,
@@ -551,11 +551,11 @@ struct amqp_method {
     const char *name;    /* "queue.declare", "basic.get_ok" */
     bool synchronous;    /* the sender waits for an answer */
     bool has_content;    /* a content header and a body follow */
-    unsigned char count; /* of fields; a `nothing` is not counted */
+    unsigned char count; /* of fields, without `nothing` */
     const struct amqp_field *fields;
 };
 
-/* The class and the method of an id, as close names them. */
+/* Return the class and the method of an id, as in connection.close and channel.close. */
 static inline uint16_t amqp_class_of(uint32_t id)
 {
     return (uint16_t)(id >> 16);
@@ -566,14 +566,15 @@ static inline uint16_t amqp_method_of(uint32_t id)
     return (uint16_t)id;
 }
 
-/* The method with this id, or NULL. It lives as long as the process. */
+/* Returns the method with this id, or NULL. It lives as long as the process. */
 const struct amqp_method *amqp_method_find(uint32_t id);
 
-/* What the method's reader says to these arguments; WIRE_MALFORMED for an unknown id. */
+/* Returns what the method's reader returns for these arguments; WIRE_MALFORMED for an unknown
+ * id. */
 enum wire_result amqp_method_check(uint32_t id, struct slice args);
 
-/* Appends one line of text without its newline: `queue.declare(reserved1=0, queue="q", ...)`.
- * Any id and any bytes are fine; what does not decode is said to be malformed. */
+/* Appends one line of text without its newline: `queue.declare(reserved1=0, queue="q", ...)`. Any
+ * id and any bytes are fine; arguments that do not decode are marked as malformed. */
 void amqp_method_describe(struct lv_buffer *out, uint32_t id, struct slice args);
 
 #endif

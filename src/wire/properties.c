@@ -1,8 +1,9 @@
+/* The properties of a content header: decoding, finding one, encoding. */
 #include "wire/properties.h"
 
 #include "wire/table.h"
 
-/* How each type of property is read, counted and written. */
+/* How each type of property is read, measured and written. */
 #define READ_octet wire_read_u8(&r)
 #define READ_longlong wire_read_u64(&r)
 #define READ_shortstr wire_read_shortstr(&r)
@@ -30,7 +31,7 @@ bool properties_read_all(struct slice flags_and_values, struct properties *ret)
     return wire_reader_is_done(&r) && table_is_valid(ret->headers);
 }
 
-/* How many bytes of length stand before a value, and how long it is without any. */
+/* How many bytes of length precede a value; and how long it is if there are none. */
 #define SHAPE_octet                                                                                \
     {                                                                                              \
         0, 1                                                                                       \
@@ -59,6 +60,7 @@ static const struct {
 
 bool properties_find(struct slice s, enum property property, struct slice *ret)
 {
+    lv_assert(property && !(property & (property - 1))); /* one bit */
     if (s.n < 2 || !(wire_u16(s.p) & property))
         return false;
     unsigned flags = wire_u16(s.p) & PROPERTY_ALL & ~((unsigned)property - 1);

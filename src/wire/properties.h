@@ -1,7 +1,7 @@
 /* The properties of a content header: flags u16, then the value of each flag that is set.
  *
- * The bytes are kept with the message and copied out as they came; they are taken apart only
- * where somebody needs to look. Pure; any thread. */
+ * A message keeps these bytes and sends them as they were received; they are decoded only where a
+ * value is needed. Pure; any thread. */
 #ifndef LEVERET_WIRE_PROPERTIES_H
 #define LEVERET_WIRE_PROPERTIES_H
 
@@ -30,13 +30,13 @@ enum property {
 #undef PROPERTY_ENUM
 };
 
-/* The bits that stand for a property; RabbitMQ ignores the two others. */
+/* The bits that denote a property; RabbitMQ ignores the other two. */
 #define PROPERTY_ALL 0xFFFCu
 
 #define DELIVERY_MODE_TRANSIENT 1
 #define DELIVERY_MODE_PERSISTENT 2
 
-/* A property counts when its flag is set, also an empty one; else its field is zero. */
+/* A property is set if its flag is, even if it is empty; otherwise its field is zero. */
 struct properties {
     uint16_t flags;
     uint8_t delivery_mode;
@@ -47,12 +47,13 @@ struct properties {
         type, user_id, app_id, cluster_id;
 };
 
-/* The rest of properties_read(), for other flags than the two common ones. */
+/* The part of properties_read() for other flags than the two common ones. */
 bool properties_read_all(struct slice flags_and_values, struct properties *ret);
 
-/* Takes the properties apart. *ret borrows from the bytes; its headers are a valid table. False,
- * with anything in *ret, when the bytes are cut short, go on behind the last property, or hold a
- * malformed table. Strings are not checked to be UTF-8: RabbitMQ does not. */
+/* Decodes the properties. *ret borrows from the bytes; its headers are a valid table. Returns
+ * false, with *ret undefined, if the bytes are cut short, continue behind the last property, or
+ * hold a malformed table. Strings are not checked for UTF-8: RabbitMQ does not check them
+ * either. */
 __attribute__((warn_unused_result)) static inline bool
 properties_read(struct slice flags_and_values, struct properties *ret)
 {
@@ -68,16 +69,16 @@ properties_read(struct slice flags_and_values, struct properties *ret)
     return properties_read_all(flags_and_values, ret);
 }
 
-/* One property alone, of bytes that properties_read() has once accepted: its value's bytes (a
- * string's and a table's without their length). False when it is not set. Costs a step for each
- * property before it. */
+/* Finds one property in bytes that properties_read() has accepted. *ret becomes the bytes of its
+ * value (of a string or a table, without their length). Returns false if it is not set. Takes a
+ * step for each property before it. */
 bool properties_find(struct slice flags_and_values, enum property property, struct slice *ret);
 
-/* Bytes of flags and values. */
+/* Returns how many bytes flags and values take. */
 size_t properties_size(const struct properties *m);
 
-/* Writes flags and values at p, where the caller has made room for properties_size() bytes, and
- * returns their end. Bits outside PROPERTY_ALL are not written. */
+/* Writes flags and values at p, where the caller has made room for properties_size() bytes. Returns
+ * the end of what it wrote. Bits outside PROPERTY_ALL are not written. */
 uint8_t *properties_put(uint8_t *p, const struct properties *m);
 
 #endif

@@ -1,8 +1,9 @@
-/* Field tables: read, checked, compared and built. (Shown: table_text.c, table_json.c.)
+/* Field tables: reading, checking, comparing and building. Printing is in table_text.c and
+ * table_json.c.
  *
- * Every walk goes through read_value(), which reads one value and nothing inside of it. What
- * descends into tables within tables either counts its depth (checking: it is given anything)
- * or is given checked tables only. */
+ * All walks use value_read(), which reads one value and nothing inside it. A function that descends
+ * into tables within tables either counts its depth (the check, which is given any bytes) or is
+ * given valid tables only. */
 #include "wire/table.h"
 
 #include <stdlib.h>
@@ -78,8 +79,8 @@ static uint64_t bits_of_double(double value)
     return bits;
 }
 
-/* Reads one value; a table or an array is stepped over and not looked into. */
-static bool read_value(struct wire_reader *r, struct field *ret)
+/* Reads one value. The content of a table or an array is stepped over. */
+static bool value_read(struct wire_reader *r, struct field *ret)
 {
     struct field f = {.type = wire_read_u8(r)};
     switch (f.type) {
@@ -112,8 +113,8 @@ static bool read_value(struct wire_reader *r, struct field *ret)
     return true;
 }
 
-/* The bytes before and from where the reader stands. */
-static struct slice rest_of(const struct wire_reader *r)
+/* Returns the bytes that were not read yet. */
+static struct slice reader_rest(const struct wire_reader *r)
 {
     return slice_of(r->p, wire_reader_left(r));
 }
@@ -124,19 +125,19 @@ bool table_next(struct slice *rest, struct slice *ret_name, struct field *ret)
     if (rest->n == 0)
         return false;
     struct slice name = wire_read_shortstr(&r);
-    if (!read_value(&r, ret))
+    if (!value_read(&r, ret))
         return false;
     *ret_name = name;
-    *rest = rest_of(&r);
+    *rest = reader_rest(&r);
     return true;
 }
 
 bool array_next(struct slice *rest, struct field *ret)
 {
     struct wire_reader r = wire_reader_of(*rest);
-    if (rest->n == 0 || !read_value(&r, ret))
+    if (rest->n == 0 || !value_read(&r, ret))
         return false;
-    *rest = rest_of(&r);
+    *rest = reader_rest(&r);
     return true;
 }
 
@@ -169,12 +170,13 @@ bool table_find_string(struct slice table, const char *name, struct slice *ret)
 
 /* --- checking --------------------------------------------------------------------------------- */
 
+/* Returns whether the value is a table or an array. */
 static bool is_nest(const struct field *f)
 {
     return f->type == FIELD_TABLE || f->type == FIELD_ARRAY;
 }
 
-/* Takes the next value of a table or an array, whose kind is a field type. */
+/* Takes the next value of a table or an array; `kind` is its field type. */
 static bool nest_next(uint8_t kind, struct slice *rest, struct slice *ret_name, struct field *ret)
 {
     *ret_name = SLICE_EMPTY;
@@ -281,8 +283,8 @@ static void put_canonical_array(struct lv_buffer *out, struct slice rest)
         put_canonical_value(out, &f);
 }
 
-/* Writes every field in its canonical form, then sorts those. The length of a name comes first,
- * so short names do too: any order will do that is always the same. */
+/* Writes every field in its canonical form, then sorts these by their bytes. A name's length comes
+ * first, so short names sort first: any fixed order will do. */
 void table_canonical(struct lv_buffer *out, struct slice table)
 {
     struct slice name, rest = table;
@@ -316,7 +318,7 @@ static void put_canonical_value(struct lv_buffer *out, const struct field *f)
     if (!is_nest(f)) {
         struct field plain = *f;
         if (plain.f == 0)
-            plain.f = 0; /* not -0.0, which is the same number */
+            plain.f = 0; /* -0.0 is the same number */
         put_value(out, &plain);
         return;
     }
@@ -327,6 +329,7 @@ static void put_canonical_value(struct lv_buffer *out, const struct field *f)
         table_canonical(out, f->bytes);
     else
         put_canonical_array(out, f->bytes);
+    lv_assert(out->n - start - 4 <= UINT32_MAX);
     wire_put_u32(out->p + start, (uint32_t)(out->n - start - 4));
 }
 
@@ -334,7 +337,7 @@ bool table_equal(struct slice a, struct slice b)
 {
     if (slice_equal(a, b))
         return true;
-    if (a.n != b.n) /* the same fields in another order have the same size */
+    if (a.n != b.n) /* the same fields have the same size in any order */
         return false;
     struct lv_buffer x = {0}, y = {0};
     table_canonical(&x, a);
@@ -382,8 +385,8 @@ static bool is_in_array(const struct table_writer *w)
     return w->depth > 0 && w->arrays[w->depth - 1];
 }
 
-/* What every put begins with: the name, where one belongs. */
-static void put(struct table_writer *w, const char *name, struct field value)
+/* Puts the name, except in an array, and the value. */
+static void writer_put(struct table_writer *w, const char *name, struct field value)
 {
     lv_assert((name == NULL) == is_in_array(w));
     if (name)
@@ -393,37 +396,37 @@ static void put(struct table_writer *w, const char *name, struct field value)
 
 void table_put_str(struct table_writer *w, const char *name, struct slice value)
 {
-    put(w, name, (struct field){.type = FIELD_LONGSTR, .bytes = value});
+    writer_put(w, name, (struct field){.type = FIELD_LONGSTR, .bytes = value});
 }
 
 void table_put_bool(struct table_writer *w, const char *name, bool value)
 {
-    put(w, name, (struct field){.type = FIELD_BOOL, .b = value});
+    writer_put(w, name, (struct field){.type = FIELD_BOOL, .b = value});
 }
 
 void table_put_int(struct table_writer *w, const char *name, int32_t value)
 {
-    put(w, name, (struct field){.type = FIELD_SIGNEDINT, .i = value});
+    writer_put(w, name, (struct field){.type = FIELD_SIGNEDINT, .i = value});
 }
 
 void table_put_long(struct table_writer *w, const char *name, int64_t value)
 {
-    put(w, name, (struct field){.type = FIELD_LONG, .i = value});
+    writer_put(w, name, (struct field){.type = FIELD_LONG, .i = value});
 }
 
 void table_put_timestamp(struct table_writer *w, const char *name, uint64_t seconds)
 {
-    put(w, name, (struct field){.type = FIELD_TIMESTAMP, .i = (int64_t)seconds});
+    writer_put(w, name, (struct field){.type = FIELD_TIMESTAMP, .i = (int64_t)seconds});
 }
 
 void table_put_double(struct table_writer *w, const char *name, double value)
 {
-    put(w, name, (struct field){.type = FIELD_DOUBLE, .f = value});
+    writer_put(w, name, (struct field){.type = FIELD_DOUBLE, .f = value});
 }
 
 void table_put_void(struct table_writer *w, const char *name)
 {
-    put(w, name, (struct field){.type = FIELD_VOID});
+    writer_put(w, name, (struct field){.type = FIELD_VOID});
 }
 
 void table_put_field(struct table_writer *w, struct slice name, const struct field *value)
@@ -435,13 +438,13 @@ void table_put_field(struct table_writer *w, struct slice name, const struct fie
 
 void table_put_value(struct table_writer *w, const struct field *value)
 {
-    put(w, NULL, *value);
+    writer_put(w, NULL, *value);
 }
 
-static void open_nest(struct table_writer *w, const char *name, bool is_array)
+static void writer_open_nest(struct table_writer *w, const char *name, bool is_array)
 {
     lv_assert(w->depth < TABLE_DEPTH_MAX);
-    put(w, name, (struct field){.type = is_array ? FIELD_ARRAY : FIELD_TABLE});
+    writer_put(w, name, (struct field){.type = is_array ? FIELD_ARRAY : FIELD_TABLE});
     w->starts[w->depth] = w->out->n;
     w->arrays[w->depth] = is_array;
     w->depth++;
@@ -449,20 +452,22 @@ static void open_nest(struct table_writer *w, const char *name, bool is_array)
 
 void table_put_table(struct table_writer *w, const char *name)
 {
-    open_nest(w, name, false);
+    writer_open_nest(w, name, false);
 }
 
 void table_put_array(struct table_writer *w, const char *name)
 {
-    open_nest(w, name, true);
+    writer_open_nest(w, name, true);
 }
 
 struct slice table_end(struct table_writer *w)
 {
     struct lv_buffer *out = w->out;
+    lv_assert(out->n >= w->start);
     if (w->depth == 0)
         return out->n > w->start ? slice_of(out->p + w->start, out->n - w->start) : SLICE_EMPTY;
     size_t start = w->starts[--w->depth];
+    lv_assert(start >= w->start + 4 && start <= out->n);
     size_t bytes = out->n - start;
     lv_assert(bytes <= UINT32_MAX);
     wire_put_u32(out->p + start - 4, (uint32_t)bytes);

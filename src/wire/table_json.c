@@ -1,3 +1,4 @@
+/* Field tables as JSON, and back. */
 #include "wire/table_json.h"
 
 #include <inttypes.h>
@@ -23,7 +24,7 @@ static void put_base64(struct lv_buffer *out, struct slice s)
     }
 }
 
-/* jansson takes strict UTF-8 only; what it refuses is shown in base64. */
+/* jansson accepts only strict UTF-8; what it refuses is shown in base64. */
 static json_t *string_to_json(struct slice s)
 {
     json_t *json = json_stringn(s.n ? (const char *)s.p : "", s.n);
@@ -34,6 +35,7 @@ static json_t *string_to_json(struct slice s)
     put_base64(&text, s);
     json = json_stringn((const char *)text.p, text.n);
     lv_buffer_free(&text);
+    lv_assert(json != NULL); /* this text is ASCII */
     return json;
 }
 
@@ -98,7 +100,6 @@ json_t *table_to_json(struct slice table)
 /* --- from JSON -------------------------------------------------------------------------------- */
 
 static bool put_members(struct table_writer *w, const json_t *object);
-
 static bool put_items(struct table_writer *w, const json_t *array);
 
 static bool put_json(struct table_writer *w, const char *name, const json_t *value)

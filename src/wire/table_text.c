@@ -1,5 +1,5 @@
-/* Field tables as text: table_describe() keeps the types, for logs; table_print() is what
- * rabbitmqctl's columns show. Both are given anything, so they count their depth. */
+/* Field tables as text: table_describe() shows types, for logs; table_print() prints what
+ * rabbitmqctl's columns show. Both are given any bytes, so they count their depth. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ enum style {
     PRINT,    /* [{"a","x"}] */
 };
 
-/* The shortest digits that read back as the same number, with a point as Erlang has it. */
+/* Appends the fewest digits that read back as the same number, with a point as Erlang prints it. */
 static void put_double(struct lv_buffer *out, double value)
 {
     char text[40];
@@ -32,16 +32,17 @@ static void put_double(struct lv_buffer *out, double value)
     if (!memchr(text, '.', mantissa))
         lv_buffer_add(out, ".0", 2);
     if (text[mantissa] == 'e')
-        lv_buffer_printf(out, "e%d", atoi(text + mantissa + 1)); /* e20, where C has e+20 */
+        lv_buffer_printf(out, "e%d", atoi(text + mantissa + 1)); /* e20, where C prints e+20 */
 }
 
-/* A list of characters: "all", or its bytes as [10,1,34]; the empty list is []. */
+/* Appends a list of characters: "all", or its bytes as [10,1,34]; the empty list is []. */
 static void put_characters(struct lv_buffer *out, struct slice s)
 {
     size_t start = out->n;
     erlang_put_text(out, s);
+    lv_assert(out->n - start >= 4); /* <<>> */
     bool is_string = out->p[start + 2] == '"';
-    /* <<...>> becomes [...], and <<"...">> becomes "...": what is within stays. */
+    /* <<...>> becomes [...], and <<"...">> becomes "...". */
     memmove(out->p + start + !is_string, out->p + start + 2, out->n - start - 4);
     out->n -= 4;
     if (!is_string) {
@@ -76,7 +77,7 @@ static void put_value(struct lv_buffer *out, enum style style, const struct fiel
     lv_buffer_printf(out, "%" PRId64, f->i);
 }
 
-/* A field of a table: {name,type,value} or {name,value}. */
+/* Appends a field of a table: {name,type,value} or {name,value}. */
 static void put_member(struct lv_buffer *out, enum style style, struct slice name,
                        const struct field *f, size_t depth)
 {
@@ -92,7 +93,7 @@ static void put_member(struct lv_buffer *out, enum style style, struct slice nam
     lv_buffer_add_u8(out, '}');
 }
 
-/* A value of an array: {type,value} or value. */
+/* Appends a value of an array: {type,value} or value. */
 static void put_item(struct lv_buffer *out, enum style style, const struct field *f, size_t depth)
 {
     if (style == PRINT) {

@@ -1,3 +1,4 @@
+/* The names of reply codes, and the slow part of the check for UTF-8. */
 #include "wire/wire.h"
 
 const char *wire_reply_name(int code)
@@ -11,8 +12,8 @@ const char *wire_reply_name(int code)
     return NULL;
 }
 
-/* The bytes of the sequence that begins here, or 0 when it is malformed. */
-static size_t sequence_bytes(const uint8_t *p, size_t n)
+/* Returns how many bytes the sequence at p has, or 0 if it is malformed. */
+static size_t utf8_sequence_bytes(const uint8_t *p, size_t n)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* less would be overlong */
     size_t bytes = p[0] < 0x80 ? 1 : p[0] < 0xC0 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
@@ -32,7 +33,7 @@ static size_t sequence_bytes(const uint8_t *p, size_t n)
 bool wire_is_utf8_slowly(struct slice s)
 {
     while (s.n > 0) {
-        size_t bytes = sequence_bytes(s.p, s.n);
+        size_t bytes = utf8_sequence_bytes(s.p, s.n);
         if (bytes == 0)
             return false;
         s = slice_of(s.p + bytes, s.n - bytes);

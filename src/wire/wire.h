@@ -1,10 +1,10 @@
-/* The bytes of AMQP 0-9-1 below its methods: big-endian numbers, short and long strings,
- * frames and reply codes. Everything here is pure and may be called on any thread.
+/* The bytes of AMQP 0-9-1 below its methods: big-endian numbers, short and long strings, frames and
+ * reply codes. Everything here is pure and may be called on any thread.
  *
- * A frame:   type u8 | channel u16 | payload size u32 | payload | end octet 0xCE
+ * A frame: type u8 | channel u16 | payload size u32 | payload | end octet 0xCE
  *
- * A reader remembers its first failure and hands out zeros and empty slices from then on, so
- * that decoding is a straight line with one check at its end. It never reads at or behind `end`. */
+ * A reader remembers its first failure and returns zeros and empty slices from then on, so decoding
+ * is a straight line with one check at its end. It never reads at or behind `end`. */
 #ifndef LEVERET_WIRE_WIRE_H
 #define LEVERET_WIRE_WIRE_H
 
@@ -23,13 +23,15 @@
 #define FRAME_END 0xCE
 
 #define FRAME_HEADER_BYTES 7 /* type, channel, payload size */
-#define FRAME_OVERHEAD 8     /* those and the end octet */
-#define FRAME_BYTES_MIN 4096 /* every peer takes a frame of this many bytes, overhead included */
+#define FRAME_OVERHEAD 8     /* the header and the end octet */
+#define FRAME_BYTES_MIN 4096 /* every peer accepts frames of this many bytes, overhead included */
+
+_Static_assert(FRAME_OVERHEAD == FRAME_HEADER_BYTES + 1, "the header and the end octet");
 
 #define SHORTSTR_BYTES_MAX 255
 
-/* A content header's payload: class u16 | weight u16 | body size u64 | then flags and values,
- * which are wire/properties.h's. */
+/* A content header's payload: class u16 | weight u16 | body size u64 | flags and values (see
+ * wire/properties.h). */
 #define CONTENT_HEADER_FIXED_BYTES 12
 
 /* The reply codes of close and return: number and name. */
@@ -60,15 +62,15 @@ enum reply_code {
 #undef REPLY_ENUM
 };
 
-/* "NOT_FOUND" for 404, as reply texts begin; NULL for a number that is none of ours. */
+/* Returns "NOT_FOUND" for 404, as reply texts begin; NULL for a number that is not in REPLY_MAP. */
 const char *wire_reply_name(int code);
 
-/* What became of decoding. Zero is success: compare with WIRE_OK. */
+/* The result of decoding. Zero is success: compare with WIRE_OK. */
 enum wire_result {
     WIRE_OK,
     WIRE_MALFORMED, /* cut short, or bytes left over: "cannot decode" */
-    WIRE_BAD_UTF8,  /* well formed, but a short string is no UTF-8: "Malformed UTF-8 in shortstr" */
-    WIRE_BAD_TABLE, /* well formed, but what is in a table's length is no field table */
+    WIRE_BAD_UTF8, /* well formed, but a short string is not UTF-8: "Malformed UTF-8 in shortstr" */
+    WIRE_BAD_TABLE, /* well formed, but the bytes of a table are not a field table */
 };
 
 /* Numbers at p. The caller has checked that they are there. */
@@ -98,7 +100,7 @@ static inline uint64_t wire_u64(const uint8_t *p)
     return __builtin_bswap64(v);
 }
 
-/* Each writes at p and returns the place behind what it wrote. The caller has made room. */
+/* Each of these writes at p and returns the end of what it wrote. The caller has made room. */
 static inline uint8_t *wire_put_u8(uint8_t *p, uint8_t v)
 {
     p[0] = v;
@@ -126,7 +128,7 @@ static inline uint8_t *wire_put_u64(uint8_t *p, uint64_t v)
     return p + sizeof v;
 }
 
-/* The bytes as they are. Names and keys are short: up to 16 bytes need no call. */
+/* Writes bytes. Names and keys are short: up to 16 bytes are written without a call. */
 static inline uint8_t *wire_put_bytes(uint8_t *p, struct slice s)
 {
     size_t n = s.n;
@@ -154,14 +156,15 @@ static inline uint8_t *wire_put_bytes(uint8_t *p, struct slice s)
     return p + n;
 }
 
-/* Length and bytes. A short string has at most SHORTSTR_BYTES_MAX bytes: asserted. */
+/* Writes length and bytes. A short string has at most SHORTSTR_BYTES_MAX bytes: asserted. */
 static inline uint8_t *wire_put_shortstr(uint8_t *p, struct slice s)
 {
     lv_assert(s.n <= SHORTSTR_BYTES_MAX);
     return wire_put_bytes(wire_put_u8(p, (uint8_t)s.n), s);
 }
 
-/* Also writes a table, whose raw content s is. At most UINT32_MAX bytes: asserted. */
+/* Writes length and bytes of a long string, or of a table whose content is s. At most UINT32_MAX
+ * bytes: asserted. */
 static inline uint8_t *wire_put_longstr(uint8_t *p, struct slice s)
 {
     lv_assert(s.n <= UINT32_MAX);
@@ -177,7 +180,7 @@ static inline uint8_t *wire_put_frame_header(uint8_t *p, uint8_t type, uint16_t 
     return wire_put_u32(p, payload_bytes);
 }
 
-/* Reads the bytes it borrows from front to back. */
+/* Reads bytes, which it borrows, from front to back. */
 struct wire_reader {
     const uint8_t *p, *end;
     bool failed;
@@ -193,13 +196,13 @@ static inline size_t wire_reader_left(const struct wire_reader *r)
     return (size_t)(r->end - r->p);
 }
 
-/* Whether everything was read and nothing failed. */
+/* Returns whether everything was read and nothing failed. */
 static inline bool wire_reader_is_done(const struct wire_reader *r)
 {
     return !r->failed && r->p == r->end;
 }
 
-/* Steps over n bytes and says where they are, or NULL when there are not that many. */
+/* Steps over n bytes and returns where they are, or NULL if fewer are left. */
 static inline const uint8_t *wire_read_step(struct wire_reader *r, size_t n)
 {
     const uint8_t *p = r->p;
@@ -237,14 +240,14 @@ static inline uint64_t wire_read_u64(struct wire_reader *r)
     return p ? wire_u64(p) : 0;
 }
 
-/* The n bytes that come next; they borrow from what is read. */
+/* Returns the next n bytes, borrowed from what is read. */
 static inline struct slice wire_read_bytes(struct wire_reader *r, size_t n)
 {
     const uint8_t *p = wire_read_step(r, n);
     return p ? slice_of(p, n) : SLICE_EMPTY;
 }
 
-/* The strings borrow from what is read. A short string is not checked to be UTF-8 here. */
+/* Return a string, borrowed from what is read. Short strings are not checked for UTF-8 here. */
 static inline struct slice wire_read_shortstr(struct wire_reader *r)
 {
     return wire_read_bytes(r, wire_read_u8(r));
@@ -255,17 +258,17 @@ static inline struct slice wire_read_longstr(struct wire_reader *r)
     return wire_read_bytes(r, wire_read_u32(r));
 }
 
-/* A table's content without its length, not yet checked: see table_is_valid(). */
+/* Returns a table's content without its length. It is not checked yet: see table_is_valid(). */
 static inline struct slice wire_read_table(struct wire_reader *r)
 {
     return wire_read_longstr(r);
 }
 
-/* The rest of wire_is_utf8(), for bytes that are not all ASCII. */
+/* The part of wire_is_utf8() for bytes that are not all ASCII. */
 bool wire_is_utf8_slowly(struct slice s);
 
-/* Whether RabbitMQ takes the bytes for UTF-8. It is lenient: sequences of up to four bytes that
- * are not overlong, surrogates and numbers above U+10FFFF included. */
+/* Returns whether RabbitMQ accepts the bytes as UTF-8. It is lenient: it accepts all sequences of
+ * up to four bytes that are not overlong, including surrogates and numbers above U+10FFFF. */
 static inline bool wire_is_utf8(struct slice s)
 {
     const uint64_t high = UINT64_C(0x8080808080808080);
