@@ -1,8 +1,8 @@
-/* A blocking AMQP client, as small as a test of crashes needs: one connection with channel 1, on
- * loopback, as guest. It shares no code with the broker, so that the two cannot be wrong alike.
+/* A blocking AMQP client, with what a test of crashes needs: one connection with channel 1, on
+ * loopback, as guest. It shares no code with the broker, so the two cannot have the same bug.
  *
- * Requests are gathered in `out` and leave with client_flush(). What comes is taken with
- * client_next(), one method at a time, with its content where it has one. */
+ * Requests are gathered in `out` and sent by client_flush(). client_next() returns what was
+ * received, one method at a time, with its content if it has one. */
 #ifndef LEVERET_CRASH_CLIENT_H
 #define LEVERET_CRASH_CLIENT_H
 
@@ -42,14 +42,14 @@ struct client_buffer {
     size_t n, capacity;
 };
 
-/* A method that came. Pointers are good until the next call. */
+/* A method that was received. Pointers are valid until the next call. */
 struct client_event {
     uint32_t method;
     uint64_t tag;       /* deliver, get-ok, ack, nack */
     bool multiple;      /* ack, nack */
     bool redelivered;   /* deliver, get-ok */
     uint32_t count;     /* declare-ok, purge-ok, delete-ok */
-    unsigned consumer;  /* deliver: the number that is the consumer's tag */
+    unsigned consumer;  /* deliver: the consumer tag, which is a number */
     bool is_persistent; /* of the content */
     char message_id[32];
     const uint8_t *body;
@@ -64,21 +64,22 @@ struct client {
     char why[300]; /* what went wrong, after a failed call */
 };
 
-/* All that return int: 0, or -1 with `why` set; the client is then good for client_close()
- * alone. */
+/* Functions that return int return 0, or -1 with `why` set; then only client_close() may be
+ * called. */
 
-/* Connects and opens channel 1. The client is set up whatever is returned. */
+/* Connects and opens channel 1. Also after a failure the caller calls client_close(). */
 int client_open(struct client *c, int port);
 /* Closes the socket and frees everything. */
 void client_close(struct client *c);
 
+/* Sends what is in `out`. */
 int client_flush(struct client *c);
-/* The next method. */
+/* Receives the next method. close is a failure. */
 int client_next(struct client *c, struct client_event *ret);
-/* Flushes and takes the next method, which must be this one. */
+/* Flushes and receives the next method, which must be this one. */
 int client_call(struct client *c, uint32_t answer, struct client_event *ret);
 
-/* Each writes one method (and content) into `out`. */
+/* Each of these appends one method (and content) to `out`. */
 void client_open_channel(struct client *c);
 void client_close_channel(struct client *c);
 void client_declare(struct client *c, const char *queue, bool passive);

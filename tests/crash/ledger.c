@@ -1,3 +1,4 @@
+/* The ledger: messages made from numbers, their states, and what is wrong with what was seen. */
 #include "ledger.h"
 
 #include <pthread.h>
@@ -8,20 +9,20 @@
 
 enum { COMPLAINTS_SHOWN = 40, POOL_BYTES = 16 * 1024 * 1024 };
 
-/* A message in one queue: a state and marks. */
+/* The state of a message in one of its queues, and flags. */
 enum { THERE, TAKEN, GOING, MAYBE, GONE, STATE_MASK = 7 };
 enum {
-    SEEN = 8,      /* delivered to somebody */
-    REQUIRED = 16, /* confirmed, or found after a restart */
-    FOUND = 32,    /* by the reading of its queue that goes on */
+    SEEN = 8,      /* it was delivered once */
+    REQUIRED = 16, /* it was confirmed, or found after a restart */
+    FOUND = 32,    /* it was found by the reading of its queue that is under way */
 };
 
 struct entry {
-    uint8_t place[TARGETS_MAX];
+    uint8_t copy[TARGETS_MAX]; /* one in each of its queues */
 };
 
 struct publisher {
-    uint64_t base; /* numbers below are gone everywhere */
+    uint64_t base; /* messages with lower numbers are GONE in all queues */
     uint64_t next;
     struct entry *entries; /* of [base, next) */
     size_t capacity;
@@ -34,9 +35,9 @@ struct ledger {
     struct publisher publishers[PUBLISHERS];
     struct ledger_counts counts;
     unsigned complaints;
-    uint64_t gambles[QUEUES];  /* messages asked for without acknowledgement that have not come */
+    uint64_t gambles[QUEUES];  /* messages requested without acknowledgement, and not received */
     uint64_t bytes[QUEUES];    /* found by the last reading */
-    uint64_t last[PUBLISHERS]; /* one behind the last number seen by the reading that goes on */
+    uint64_t last[PUBLISHERS]; /* 1 + the last number that the present reading has found */
 };
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -76,8 +77,8 @@ static size_t between(uint64_t chance, size_t from, size_t to)
     return from + chance % (to - from + 1);
 }
 
-/* The first publisher sends many small messages, the others a little of everything. */
-static size_t size_of(unsigned publisher, uint64_t h)
+/* The first publisher sends many small messages, the others some of every size. */
+static size_t body_size_of(unsigned publisher, uint64_t h)
 {
     uint64_t kind = h % 2000;
     h = mix(h);
@@ -92,7 +93,7 @@ static size_t size_of(unsigned publisher, uint64_t h)
     return between(h, 1024 * 1024, BODY_BYTES_MAX);
 }
 
-static void choose_targets(struct letter *m, uint64_t h)
+static void letter_choose_targets(struct letter *m, uint64_t h)
 {
     m->exchange = "";
     m->target_count = 1;
@@ -115,8 +116,8 @@ static struct letter letter_of(const struct ledger *l, unsigned publisher, uint6
     uint64_t h = mix(l->seed ^ mix(number * PUBLISHERS + publisher));
     struct letter m = {.publisher = publisher, .number = number, .is_persistent = h % 16 != 0};
     h = mix(h);
-    choose_targets(&m, h);
-    m.body_bytes = size_of(publisher, mix(h + 1));
+    letter_choose_targets(&m, h);
+    m.body_bytes = body_size_of(publisher, mix(h + 1));
     m.body = l->pool + mix(h + 2) % (POOL_BYTES - BODY_BYTES_MAX);
     return m;
 }
@@ -166,7 +167,7 @@ struct ledger_counts ledger_counts(struct ledger *l)
     return counts;
 }
 
-static void complain(struct ledger *l, const char *format, va_list list)
+static void ledger_print(struct ledger *l, const char *format, va_list list)
 {
     if (l->complaints++ >= COMPLAINTS_SHOWN)
         return;
@@ -182,15 +183,16 @@ void ledger_complain(struct ledger *l, const char *format, ...)
     va_start(list, format);
     lock(l);
     l->counts.other++;
-    complain(l, format, list);
+    ledger_print(l, format, list);
     unlock(l);
     va_end(list);
 }
 
-/* The lock is held. */
-__attribute__((format(printf, 5, 6))) static void wrong(struct ledger *l, uint64_t *count,
-                                                        unsigned queue, const struct receipt *r,
-                                                        const char *format, ...)
+/* Counts a fault of a message in *count, one of l->counts, and prints it. The lock is held. */
+__attribute__((format(printf, 5, 6))) static void ledger_blame(struct ledger *l, uint64_t *count,
+                                                               unsigned queue,
+                                                               const struct receipt *r,
+                                                               const char *format, ...)
 {
     char what[200];
     va_list list;
@@ -205,20 +207,20 @@ __attribute__((format(printf, 5, 6))) static void wrong(struct ledger *l, uint64
     fflush(stdout);
 }
 
-static uint8_t *place_of(struct ledger *l, const struct receipt *r)
+static uint8_t *copy_of(struct ledger *l, const struct receipt *r)
 {
     struct publisher *p = &l->publishers[r->publisher];
-    return r->number < p->base ? NULL : &p->entries[r->number - p->base].place[r->target];
+    return r->number < p->base ? NULL : &p->entries[r->number - p->base].copy[r->target];
 }
 
-static unsigned state_of(const uint8_t *place)
+static unsigned state_of(const uint8_t *copy)
 {
-    return place ? *place & STATE_MASK : GONE;
+    return copy ? *copy & STATE_MASK : GONE;
 }
 
-static void set_state(uint8_t *place, unsigned state)
+static void set_state(uint8_t *copy, unsigned state)
 {
-    *place = (uint8_t)((*place & ~(unsigned)STATE_MASK) | state);
+    *copy = (uint8_t)((*copy & ~(unsigned)STATE_MASK) | state);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
@@ -236,7 +238,7 @@ void ledger_publish(struct ledger *l, unsigned publisher, struct letter *ret)
     }
     *ret = letter_of(l, publisher, p->next);
     for (unsigned t = 0; t < TARGETS_MAX; t++)
-        p->entries[at].place[t] = t < ret->target_count ? THERE : GONE;
+        p->entries[at].copy[t] = t < ret->target_count ? THERE : GONE;
     p->next++;
     l->counts.published++;
     unlock(l);
@@ -251,14 +253,14 @@ void ledger_confirm(struct ledger *l, unsigned publisher, uint64_t from, uint64_
     for (uint64_t n = from; n <= to; n++) {
         l->counts.confirmed++;
         for (unsigned t = 0; t < TARGETS_MAX && n >= p->base; t++)
-            p->entries[n - p->base].place[t] |= REQUIRED;
+            p->entries[n - p->base].copy[t] |= REQUIRED;
     }
     unlock(l);
 }
 
 /* --- consuming -------------------------------------------------------------------------------- */
 
-/* Which message this is, and whether it is whole. The lock is held. */
+/* Finds out which message this is, and whether it is whole. The lock is held. */
 static bool recognize(struct ledger *l, unsigned queue, const char *message_id, bool is_persistent,
                       const uint8_t *body, size_t body_bytes, struct receipt *ret)
 {
@@ -267,31 +269,32 @@ static bool recognize(struct ledger *l, unsigned queue, const char *message_id, 
     if (*end == '.')
         ret->number = strtoull(end + 1, &end, 10);
     if (*end || ret->publisher >= PUBLISHERS || ret->number >= l->publishers[ret->publisher].next) {
-        wrong(l, &l->counts.damaged, queue, ret, "'%s' was never published", message_id);
+        ledger_blame(l, &l->counts.damaged, queue, ret, "'%s' was never published", message_id);
         return false;
     }
     struct letter m = letter_of(l, ret->publisher, ret->number);
     while (ret->target < m.target_count && m.targets[ret->target] != queue)
         ret->target++;
     if (ret->target == m.target_count) {
-        wrong(l, &l->counts.damaged, queue, ret, "is not for this queue");
+        ledger_blame(l, &l->counts.damaged, queue, ret, "is not for this queue");
         return false;
     }
     bool is_whole = m.body_bytes == body_bytes && m.is_persistent == is_persistent &&
                     (body_bytes == 0 || memcmp(m.body, body, body_bytes) == 0);
     if (!is_whole)
-        wrong(l, &l->counts.damaged, queue, ret, "damaged: %zu bytes where there were %zu",
-              body_bytes, m.body_bytes);
+        ledger_blame(l, &l->counts.damaged, queue, ret, "damaged: %zu bytes where there were %zu",
+                     body_bytes, m.body_bytes);
     return is_whole;
 }
 
-/* The mark of an earlier delivery. */
-static void check_mark(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *place,
+/* A message that was delivered before must be marked as redelivered. */
+static void check_mark(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *copy,
                        bool redelivered)
 {
-    if ((*place & SEEN) && !redelivered)
-        wrong(l, &l->counts.unmarked, queue, r, "was delivered before and is not marked so");
-    *place |= SEEN;
+    if ((*copy & SEEN) && !redelivered)
+        ledger_blame(l, &l->counts.unmarked, queue, r,
+                     "was delivered before and is not marked redelivered");
+    *copy |= SEEN;
 }
 
 bool ledger_deliver(struct ledger *l, unsigned queue, const char *message_id, bool is_persistent,
@@ -301,45 +304,45 @@ bool ledger_deliver(struct ledger *l, unsigned queue, const char *message_id, bo
     bool is_ours = recognize(l, queue, message_id, is_persistent, body, body_bytes, ret);
     l->counts.delivered++;
     if (is_ours) {
-        uint8_t *place = place_of(l, ret);
-        unsigned state = state_of(place);
+        uint8_t *copy = copy_of(l, ret);
+        unsigned state = state_of(copy);
         if (state == GONE || state == GOING)
-            wrong(l, &l->counts.returned, queue, ret, "came again after it was settled%s",
-                  state == GONE ? " for good" : "");
+            ledger_blame(l, &l->counts.returned, queue, ret, "came again after it was settled%s",
+                         state == GONE ? " for good" : "");
         else if (state == TAKEN)
-            wrong(l, &l->counts.twice, queue, ret, "came twice");
-        if (place) {
-            check_mark(l, queue, ret, place, redelivered);
-            set_state(place, TAKEN);
+            ledger_blame(l, &l->counts.twice, queue, ret, "came twice");
+        if (copy) {
+            check_mark(l, queue, ret, copy, redelivered);
+            set_state(copy, TAKEN);
         }
     }
     unlock(l);
     return is_ours;
 }
 
-static void move(struct ledger *l, const struct receipt *r, unsigned state)
+static void ledger_move(struct ledger *l, const struct receipt *r, unsigned state)
 {
     lock(l);
-    uint8_t *place = place_of(l, r);
-    if (place)
-        set_state(place, state);
+    uint8_t *copy = copy_of(l, r);
+    if (copy)
+        set_state(copy, state);
     l->counts.settled += state == GOING;
     unlock(l);
 }
 
 void ledger_requeue(struct ledger *l, const struct receipt *r)
 {
-    move(l, r, THERE);
+    ledger_move(l, r, THERE);
 }
 
 void ledger_settle(struct ledger *l, const struct receipt *r)
 {
-    move(l, r, GOING);
+    ledger_move(l, r, GOING);
 }
 
 void ledger_settled(struct ledger *l, const struct receipt *r)
 {
-    move(l, r, GONE);
+    ledger_move(l, r, GONE);
 }
 
 void ledger_gamble(struct ledger *l, unsigned queue, bool is_out)
@@ -351,11 +354,11 @@ void ledger_gamble(struct ledger *l, unsigned queue, bool is_out)
 
 /* --- walks ------------------------------------------------------------------------------------ */
 
-typedef void visit_fn(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *place,
+typedef void visit_fn(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *copy,
                       void *arg);
 
-/* Every message of the queue that is not gone for good. The lock is held. */
-static void each_of_queue(struct ledger *l, unsigned queue, visit_fn *visit, void *arg)
+/* Visits every message of the queue that may not be GONE. The lock is held. */
+static void ledger_visit_queue(struct ledger *l, unsigned queue, visit_fn *visit, void *arg)
 {
     for (unsigned p = 0; p < PUBLISHERS; p++) {
         struct publisher *from = &l->publishers[p];
@@ -367,14 +370,14 @@ static void each_of_queue(struct ledger *l, unsigned queue, visit_fn *visit, voi
             for (unsigned t = 0; t < m.target_count; t++) {
                 struct receipt r = {p, t, n};
                 if (m.targets[t] == queue)
-                    visit(l, queue, &r, place_of(l, &r), arg);
+                    visit(l, queue, &r, copy_of(l, &r), arg);
             }
         }
     }
 }
 
-/* Forgets what is gone everywhere. The lock is held. */
-static void trim(struct ledger *l)
+/* Frees entries of messages that are GONE in all queues. The lock is held. */
+static void ledger_trim(struct ledger *l)
 {
     for (unsigned p = 0; p < PUBLISHERS; p++) {
         struct publisher *from = &l->publishers[p];
@@ -382,7 +385,7 @@ static void trim(struct ledger *l)
         for (; gone < count; gone++) {
             const struct entry *e = &from->entries[gone];
             unsigned t = 0;
-            while (t < TARGETS_MAX && (e->place[t] & STATE_MASK) == GONE)
+            while (t < TARGETS_MAX && (e->copy[t] & STATE_MASK) == GONE)
                 t++;
             if (t < TARGETS_MAX)
                 break;
@@ -393,23 +396,23 @@ static void trim(struct ledger *l)
     }
 }
 
-static void visit_clear(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *place,
+static void visit_clear(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *copy,
                         void *arg)
 {
     (void)l, (void)queue, (void)r, (void)arg;
-    unsigned state = *place & STATE_MASK;
-    /* The reader of the answer wants to know how it was. */
-    *place &= (uint8_t)~FOUND;
-    if (state == THERE && (*place & REQUIRED))
-        *place |= FOUND;
+    unsigned state = *copy & STATE_MASK;
+    /* FOUND marks what the answer must count: see visit_cleared(). */
+    *copy &= (uint8_t)~FOUND;
+    if (state == THERE && (*copy & REQUIRED))
+        *copy |= FOUND;
     if (state == THERE || state == MAYBE)
-        set_state(place, GOING);
+        set_state(copy, GOING);
 }
 
 void ledger_clear(struct ledger *l, unsigned queue)
 {
     lock(l);
-    each_of_queue(l, queue, visit_clear, NULL);
+    ledger_visit_queue(l, queue, visit_clear, NULL);
     unlock(l);
 }
 
@@ -419,23 +422,23 @@ struct cleared {
     bool is_final;
 };
 
-static void visit_cleared(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *place,
+static void visit_cleared(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *copy,
                           void *arg)
 {
     (void)l, (void)queue, (void)r;
     struct cleared *c = arg;
-    c->required += (*place & FOUND) != 0;
-    c->possible += (*place & STATE_MASK) == GOING;
-    *place &= (uint8_t)~FOUND;
+    c->required += (*copy & FOUND) != 0;
+    c->possible += (*copy & STATE_MASK) == GOING;
+    *copy &= (uint8_t)~FOUND;
     if (c->is_final)
-        set_state(place, GONE);
+        set_state(copy, GONE);
 }
 
 void ledger_cleared(struct ledger *l, unsigned queue, uint32_t count, bool is_final)
 {
     struct cleared c = {.is_final = is_final};
     lock(l);
-    each_of_queue(l, queue, visit_cleared, &c);
+    ledger_visit_queue(l, queue, visit_cleared, &c);
     l->counts.settled += count;
     unlock(l);
     if (count < c.required || count > c.possible)
@@ -454,19 +457,19 @@ void ledger_killed(struct ledger *l)
         for (uint64_t n = from->base; n < from->next; n++) {
             bool is_persistent = letter_of(l, p, n).is_persistent;
             for (unsigned t = 0; t < TARGETS_MAX; t++) {
-                uint8_t *place = &from->entries[n - from->base].place[t];
-                unsigned state = *place & STATE_MASK;
+                uint8_t *copy = &from->entries[n - from->base].copy[t];
+                unsigned state = *copy & STATE_MASK;
                 if (!is_persistent)
-                    set_state(place, GONE);
+                    set_state(copy, GONE);
                 else if (state == TAKEN)
-                    set_state(place, THERE);
+                    set_state(copy, THERE);
                 else if (state == GOING)
-                    set_state(place, MAYBE);
-                *place &= (uint8_t)~FOUND;
+                    set_state(copy, MAYBE);
+                *copy &= (uint8_t)~FOUND;
             }
         }
     }
-    trim(l);
+    ledger_trim(l);
     unlock(l);
 }
 
@@ -478,26 +481,28 @@ void ledger_verify_begin(struct ledger *l, unsigned queue)
     unlock(l);
 }
 
-/* The lock is held. */
-static void verify(struct ledger *l, unsigned queue, const struct receipt *r, bool redelivered)
+/* Compares one message of the reading with its state. The lock is held. */
+static void ledger_verify_one(struct ledger *l, unsigned queue, const struct receipt *r,
+                              bool redelivered)
 {
-    uint8_t *place = place_of(l, r);
-    unsigned state = state_of(place);
-    if (place && (*place & FOUND))
-        wrong(l, &l->counts.twice, queue, r, "is there twice");
+    uint8_t *copy = copy_of(l, r);
+    unsigned state = state_of(copy);
+    if (copy && (*copy & FOUND))
+        ledger_blame(l, &l->counts.twice, queue, r, "is there twice");
     else if (state == GONE)
-        wrong(l, &l->counts.returned, queue, r, "is there after it was settled for good%s",
-              letter_of(l, r->publisher, r->number).is_persistent ? "" : " (or is transient)");
+        ledger_blame(l, &l->counts.returned, queue, r, "is there after it was settled for good%s",
+                     letter_of(l, r->publisher, r->number).is_persistent ? ""
+                                                                         : " (or is transient)");
     if (r->number + 1 <= l->last[r->publisher])
-        wrong(l, &l->counts.reordered, queue, r, "stands behind %llu",
-              (unsigned long long)l->last[r->publisher] - 1);
+        ledger_blame(l, &l->counts.reordered, queue, r, "is behind %llu",
+                     (unsigned long long)l->last[r->publisher] - 1);
     l->last[r->publisher] = r->number + 1;
-    if (!place)
+    if (!copy)
         return;
-    check_mark(l, queue, r, place, redelivered);
+    check_mark(l, queue, r, copy, redelivered);
     l->counts.came_back += state == MAYBE;
-    *place |= FOUND | REQUIRED;
-    set_state(place, THERE);
+    *copy |= FOUND | REQUIRED;
+    set_state(copy, THERE);
 }
 
 bool ledger_verify(struct ledger *l, unsigned queue, const char *message_id, bool is_persistent,
@@ -509,54 +514,54 @@ bool ledger_verify(struct ledger *l, unsigned queue, const char *message_id, boo
     l->bytes[queue] += body_bytes;
     bool is_ours = recognize(l, queue, message_id, is_persistent, body, body_bytes, &r);
     if (is_ours)
-        verify(l, queue, &r, redelivered);
+        ledger_verify_one(l, queue, &r, redelivered);
     unlock(l);
     return is_ours;
 }
 
-static void visit_verified(struct ledger *l, unsigned queue, const struct receipt *r,
-                           uint8_t *place, void *arg)
+static void visit_verified(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *copy,
+                           void *arg)
 {
     (void)arg;
-    bool was_found = (*place & FOUND) != 0;
-    *place &= (uint8_t)~FOUND;
-    if (was_found || (*place & STATE_MASK) == GONE)
+    bool was_found = (*copy & FOUND) != 0;
+    *copy &= (uint8_t)~FOUND;
+    if (was_found || (*copy & STATE_MASK) == GONE)
         return;
-    bool is_lost = (*place & STATE_MASK) == THERE && (*place & REQUIRED);
+    bool is_lost = (*copy & STATE_MASK) == THERE && (*copy & REQUIRED);
     if (is_lost && l->gambles[queue] > 0) {
         l->gambles[queue]--;
         l->counts.gambled_away++;
     } else if (is_lost) {
-        wrong(l, &l->counts.lost, queue, r, "is lost (%zu bytes)",
-              letter_of(l, r->publisher, r->number).body_bytes);
-    } else if ((*place & STATE_MASK) == THERE) {
+        ledger_blame(l, &l->counts.lost, queue, r, "is lost (%zu bytes)",
+                     letter_of(l, r->publisher, r->number).body_bytes);
+    } else if ((*copy & STATE_MASK) == THERE) {
         l->counts.unconfirmed_lost++;
     }
-    set_state(place, GONE);
+    set_state(copy, GONE);
 }
 
 void ledger_verify_end(struct ledger *l, unsigned queue)
 {
     lock(l);
-    each_of_queue(l, queue, visit_verified, NULL);
+    ledger_visit_queue(l, queue, visit_verified, NULL);
     l->gambles[queue] = 0;
     unlock(l);
 }
 
-static void visit_drained(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *place,
+static void visit_drained(struct ledger *l, unsigned queue, const struct receipt *r, uint8_t *copy,
                           void *arg)
 {
     (void)queue, (void)r, (void)arg;
-    l->counts.settled += (*place & STATE_MASK) != GONE;
-    set_state(place, GONE);
+    l->counts.settled += (*copy & STATE_MASK) != GONE;
+    set_state(copy, GONE);
 }
 
 void ledger_drained(struct ledger *l, unsigned queue)
 {
     lock(l);
-    each_of_queue(l, queue, visit_drained, NULL);
+    ledger_visit_queue(l, queue, visit_drained, NULL);
     l->bytes[queue] = 0;
-    trim(l);
+    ledger_trim(l);
     unlock(l);
 }
 
