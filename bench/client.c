@@ -1,3 +1,4 @@
+/* The benchmark's client: bytes, calls, the handshake. */
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -51,7 +52,7 @@ bool client_write_some(struct client *c)
 void client_flush(struct client *c)
 {
     if (!client_write_some(c))
-        die("a socket that should block does not");
+        die("client_flush() needs a blocking socket");
 }
 
 void client_read_some(struct client *c)
@@ -85,7 +86,8 @@ void client_consume(struct client *c, size_t n)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-static void refuse_close(uint32_t method, struct slice args)
+/* Dies if the broker has closed the channel or the connection. */
+static void die_of_close(uint32_t method, struct slice args)
 {
     struct lv_buffer text = {0};
     if (method != AMQP_CONNECTION_CLOSE && method != AMQP_CHANNEL_CLOSE)
@@ -102,7 +104,7 @@ struct slice client_await(struct client *c, uint32_t method)
         size_t at = 0;
         while (!client_next_frame(c, &at, &type, &payload))
             client_read_some(c);
-        /* The bytes stay where they are until the next read. */
+        /* The arguments are returned: they must outlive the input that they came in. */
         c->in_bytes -= at;
         static uint8_t args[CLIENT_INPUT_BYTES];
         memcpy(args, payload.p, payload.n);
@@ -112,11 +114,11 @@ struct slice client_await(struct client *c, uint32_t method)
         struct slice behind = slice_of(args + 4, payload.n - 4);
         if (wire_u32(args) == method)
             return behind;
-        refuse_close(wire_u32(args), behind);
+        die_of_close(wire_u32(args), behind);
     }
 }
 
-static void shake_hands(struct client *c)
+static void client_handshake(struct client *c)
 {
     static const char login[] = "\0guest\0guest";
     struct amqp_connection_tune tune;
@@ -146,7 +148,7 @@ void client_open(struct client *c, int port)
         die("cannot connect to port %d: %s", port, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     c->in = lv_malloc(CLIENT_INPUT_BYTES);
-    shake_hands(c);
+    client_handshake(c);
 }
 
 void client_close(struct client *c)

@@ -1,5 +1,5 @@
 /* The AMQP client that the benchmark's programs share: a blocking handshake and blocking calls for
- * what is set up, buffers for what is measured. Any mistake ends the program with one line. */
+ * the set-up, buffers for what is measured. Any failure ends the program with one line. */
 #ifndef LEVERET_BENCH_CLIENT_H
 #define LEVERET_BENCH_CLIENT_H
 
@@ -11,23 +11,24 @@ enum { CLIENT_INPUT_BYTES = 256 * 1024 };
 struct client {
     int fd;
     uint32_t frame_bytes_max;
-    struct lv_buffer out; /* not written yet */
-    size_t out_at;        /* of it that is written */
-    uint8_t *in;          /* CLIENT_INPUT_BYTES */
+    struct lv_buffer out; /* output; the first out_at bytes are written */
+    size_t out_at;
+    uint8_t *in; /* CLIENT_INPUT_BYTES */
     size_t in_bytes;
 };
 
 /* Prints the reason and exits with 1. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Nanoseconds of the monotonic clock. */
+/* Returns nanoseconds of the monotonic clock. */
 uint64_t now_ns(void);
 
 /* Connects to 127.0.0.1 as guest and opens channel 1. */
 void client_open(struct client *c, int port);
+/* Closes the connection politely and frees everything. */
 void client_close(struct client *c);
 
-/* Appends a method's frame to what is to be written. */
+/* Appends a method's frame to the output. */
 #define CLIENT_PUT(c, number, method, ...)                                                         \
     do {                                                                                           \
         const struct amqp_##method method_ = {__VA_ARGS__};                                        \
@@ -36,22 +37,23 @@ void client_close(struct client *c);
         (c)->out.n += size_;                                                                       \
     } while (0)
 
-/* Writes all that is to be written. Blocks. */
+/* Writes all output. Blocks. */
 void client_flush(struct client *c);
-/* Writes as much as the socket takes at once. False: something is left. */
+/* Writes as much as the socket takes at once. Returns whether that was all. */
 bool client_write_some(struct client *c);
-/* Reads frames until a method with this id; its arguments, valid until the next read. Blocks. */
+/* Reads frames until a method with this id. Returns its arguments, valid until the next call.
+ * Blocks. */
 struct slice client_await(struct client *c, uint32_t method);
-/* Reads what there is (the socket must be readable) behind what is in the input. */
+/* Reads once (the socket must be readable) and appends to the input. */
 void client_read_some(struct client *c);
 
-/* Takes the next whole frame of the input from *at on. False: there is none. */
+/* Takes the next whole frame of the input from *at on. Returns false if there is none. */
 bool client_next_frame(const struct client *c, size_t *at, uint8_t *ret_type,
                        struct slice *ret_payload);
-/* Drops the first bytes of the input. */
+/* Drops the first n bytes of the input. */
 void client_consume(struct client *c, size_t n);
 
-/* A request and its answer, one after the other. */
+/* Sends a request and waits for its answer. */
 #define CLIENT_CALL(c, number, method, answer, ...)                                                \
     do {                                                                                           \
         CLIENT_PUT((c), (number), method, __VA_ARGS__);                                            \

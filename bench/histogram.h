@@ -1,4 +1,5 @@
-/* Times by size: a power of two and the five bits behind it, so a quantile is right to 3 %. */
+/* A histogram of times. A bucket is a power of two and the five bits that follow it, so a quantile
+ * is exact to 3 %. */
 #ifndef LEVERET_BENCH_HISTOGRAM_H
 #define LEVERET_BENCH_HISTOGRAM_H
 
@@ -26,7 +27,7 @@ static inline void histogram_add(struct histogram *h, uint64_t ns)
     h->buckets[histogram_bucket(ns)]++;
 }
 
-/* The quantile (0.5: the median) in microseconds; 0 where there is nothing. */
+/* Returns a quantile (0.5 is the median) in microseconds; 0 if the histogram is empty. */
 static inline double histogram_us(const struct histogram *h, double quantile)
 {
     uint64_t below = 0, wanted = (uint64_t)((double)h->count * quantile);

@@ -1,12 +1,12 @@
-/* A load of messages that costs little itself: one thread, epoll, blocks of publishes made
- * beforehand.
+/* A load of messages that takes little CPU time itself: one thread, epoll, blocks of publishes that
+ * are prepared in advance.
  *
  *   load --port 5672 --bytes 16 --window 1000 --durable --seconds 3
  *
- * Each publisher and each consumer is a connection; they are spread over the queues in turn. The
- * first half second warms up and is not counted. Every body of 8 bytes and more begins with the
- * time at which it was written, from which the consumer has the latency. Prints one line of JSON:
- * rates in messages a second, times in microseconds. */
+ * Each publisher and each consumer is a connection; they are assigned to the queues in turn. The
+ * first half second is for warming up and is not counted. A body of 8 bytes or more begins with the
+ * time at which it was written, from which the consumer computes the latency. Prints one line of
+ * JSON: rates in messages a second, times in microseconds. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -25,20 +25,20 @@ enum { BLOCK_BYTES = 64 * 1024, WINDOW_MAX = 1 << 16, TURN_BLOCKS = 4, NAME_BYTE
 enum { WARM_NS = 500000000 };
 
 #define OPTIONS(O)                                                                                 \
-    O(port, 5672, "the broker's")                                                                  \
+    O(port, 5672, "port of the broker")                                                            \
     O(publishers, 1, "connections that publish")                                                   \
     O(consumers, 1, "connections that consume")                                                    \
     O(queues, 1, "queues")                                                                         \
-    O(bytes, 16, "of a message's body")                                                            \
+    O(bytes, 16, "bytes of a message's body")                                                      \
     O(window, 0, "unconfirmed messages of a publisher; 0: no confirms")                            \
     O(prefetch, 0, "unacknowledged messages of a consumer; 0: no acknowledgements")                \
-    O(ack, 0, "messages that one ack settles; 0: half of the prefetch")                            \
-    O(rate, 0, "messages a second of all publishers; 0: as many as possible")                      \
-    O(seconds, 3, "of measuring; with --count: none")                                              \
-    O(count, 0, "messages after which it is over; 0: by time")                                     \
+    O(ack, 0, "messages acknowledged by one ack; 0: half of the prefetch")                         \
+    O(rate, 0, "messages a second of all publishers together; 0: as many as possible")             \
+    O(seconds, 3, "seconds of measuring; unused with --count")                                     \
+    O(count, 0, "messages after which it ends; 0: after --seconds")                                \
     O(durable, 0, "1: durable queues and persistent messages")                                     \
     O(quorum, 0, "1: quorum queues")                                                               \
-    O(keep, 0, "1: the queues stay as they are, before and behind")
+    O(keep, 0, "1: the queues are not deleted, neither before nor after")
 
 static struct {
 #define OPTION_MEMBER(name, value, text) long name;
@@ -55,11 +55,11 @@ struct peer {
     struct client client;
     bool is_publisher;
     char queue[NAME_BYTES];
-    bool waits_for_output; /* epoll tells of room */
+    bool waits_for_output; /* epoll reports when the socket is writable */
     bool is_blocked;       /* by connection.blocked */
     uint64_t published, confirmed, delivered;
     uint64_t delivery_tag, acked_tag;
-    uint8_t *block; /* publishes, one like the other */
+    uint8_t *block; /* publishes that are all alike */
     size_t publish_bytes, publishes, time_at;
     uint64_t *sent_ns; /* by publish number modulo WINDOW_MAX; with confirms only */
 };
@@ -152,7 +152,7 @@ static void put_header(struct lv_buffer *b)
     p = wire_put_u16(p, 60);
     p = wire_put_u16(p, 0);
     p = wire_put_u64(p, (uint64_t)o.bytes);
-    p = wire_put_u16(p, is_persistent ? 0x1000 : 0); /* delivery-mode is there */
+    p = wire_put_u16(p, is_persistent ? 0x1000 : 0); /* delivery-mode is set */
     if (is_persistent)
         wire_put_u8(p, 2);
 }
@@ -165,7 +165,7 @@ static void put_body(struct lv_buffer *b, size_t frame_bytes_max)
     }
 }
 
-static void make_block(struct peer *p)
+static void block_make(struct peer *p)
 {
     struct lv_buffer one = {0};
     const struct amqp_basic_publish m = {
@@ -188,22 +188,22 @@ static void make_block(struct peer *p)
 
 /* --- publishing ------------------------------------------------------------------------------- */
 
-static void watch(struct peer *p, bool for_output)
+static void peer_watch(struct peer *p, bool for_output)
 {
     struct epoll_event event = {.events = EPOLLIN | (for_output ? EPOLLOUT : 0), .data.ptr = p};
     epoll_ctl(poller, EPOLL_CTL_MOD, p->client.fd, &event);
     p->waits_for_output = for_output;
 }
 
-static void write_out(struct peer *p)
+static void peer_write(struct peer *p)
 {
     bool is_all = client_write_some(&p->client);
     if (is_all == p->waits_for_output)
-        watch(p, !is_all);
+        peer_watch(p, !is_all);
 }
 
-/* How many it may publish now; at most a block. */
-static size_t allowance(const struct peer *p, uint64_t budget)
+/* Returns how many messages it may publish now; at most a block. */
+static size_t peer_allowance(const struct peer *p, uint64_t budget)
 {
     uint64_t n = p->publishes < budget ? p->publishes : budget;
     if (o.window > 0) {
@@ -230,16 +230,16 @@ static void publish_block(struct peer *p, size_t n)
     p->published += n;
     if (done < size) {
         lv_buffer_add(&p->client.out, p->block + done, size - done);
-        write_out(p);
+        peer_write(p);
     }
 }
 
-/* Returns how many it has published. */
-static uint64_t publish(struct peer *p, uint64_t budget)
+/* Publishes some blocks. Returns how many messages that were. */
+static uint64_t peer_publish(struct peer *p, uint64_t budget)
 {
     uint64_t total = 0;
     for (int i = 0; i < TURN_BLOCKS && !p->is_blocked && p->client.out.n == 0; i++) {
-        size_t n = allowance(p, budget - total);
+        size_t n = peer_allowance(p, budget - total);
         if (n == 0)
             break;
         publish_block(p, n);
@@ -248,7 +248,7 @@ static uint64_t publish(struct peer *p, uint64_t budget)
     return total;
 }
 
-/* --- what comes ------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static void take_confirm(struct peer *p, struct slice args, uint64_t now)
 {
@@ -278,14 +278,14 @@ static void take_method(struct peer *p, struct slice payload, uint64_t now)
     }
 }
 
-static void settle(struct peer *p)
+static void peer_ack(struct peer *p)
 {
     uint64_t each = (uint64_t)(o.ack ? o.ack : o.prefetch > 1 ? o.prefetch / 2 : 1);
     if (o.prefetch == 0 || p->delivery_tag - p->acked_tag < each)
         return;
     CLIENT_PUT(&p->client, 1, basic_ack, .delivery_tag = p->delivery_tag, .multiple = true);
     p->acked_tag = p->delivery_tag;
-    write_out(p);
+    peer_write(p);
 }
 
 static void take_input(struct peer *p)
@@ -294,7 +294,7 @@ static void take_input(struct peer *p)
     struct slice payload;
     size_t at = 0;
     uint64_t now = now_ns(), sent;
-    /* The later frames of a larger body have no time in them. */
+    /* Of a body in several frames only the first has the time, so there is no latency. */
     bool has_time = o.bytes >= 8 && o.bytes <= (long)p->client.frame_bytes_max - FRAME_OVERHEAD;
     client_read_some(&p->client);
     while (client_next_frame(&p->client, &at, &type, &payload)) {
@@ -307,14 +307,14 @@ static void take_input(struct peer *p)
     }
     client_consume(&p->client, at);
     if (!p->is_publisher)
-        settle(p);
+        peer_ack(p);
 }
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
 static void prepare_publisher(struct peer *p)
 {
-    make_block(p);
+    block_make(p);
     if (o.window == 0)
         return;
     p->sent_ns = lv_calloc(WINDOW_MAX, sizeof *p->sent_ns);
@@ -328,7 +328,7 @@ static void prepare_consumer(struct peer *p)
                     .prefetch_count = (uint16_t)o.prefetch);
     CLIENT_PUT(&p->client, 1, basic_consume, .queue = slice_str(p->queue),
                .consumer_tag = slice_str("c"), .no_ack = o.prefetch == 0);
-    client_flush(&p->client); /* consume-ok comes with the deliveries */
+    client_flush(&p->client); /* consume-ok is read with the deliveries */
 }
 
 static void prepare_peers(void)
@@ -366,7 +366,7 @@ static struct totals totals_now(void)
     return t;
 }
 
-/* How many messages all publishers may have published by now. */
+/* Returns how many messages all publishers together may have published by now. */
 static uint64_t budget_at(uint64_t ns_since_start)
 {
     uint64_t budget = UINT64_MAX;
@@ -377,12 +377,12 @@ static uint64_t budget_at(uint64_t ns_since_start)
     return budget;
 }
 
-/* Returns whether something was published. */
+/* Returns whether anything was published. */
 static bool publish_all(uint64_t begun_ns)
 {
     uint64_t budget = budget_at(now_ns() - begun_ns), done = 0, before = totals_now().published;
     for (size_t i = 0; i < (size_t)o.publishers && before + done < budget; i++)
-        done += publish(&peers[i], budget - before - done);
+        done += peer_publish(&peers[i], budget - before - done);
     return done > 0;
 }
 
@@ -393,13 +393,14 @@ static void poll_once(int timeout_ms)
     for (int i = 0; i < n; i++) {
         struct peer *p = events[i].data.ptr;
         if (events[i].events & EPOLLOUT)
-            write_out(p);
+            peer_write(p);
         if (events[i].events & ~(uint32_t)EPOLLOUT)
             take_input(p);
     }
 }
 
-static bool is_counted_out(const struct totals *t)
+/* Returns whether the messages of --count are published, confirmed and delivered. */
+static bool count_is_reached(const struct totals *t)
 {
     uint64_t count = (uint64_t)o.count;
     return (o.publishers == 0 || t->published >= count) &&
@@ -407,15 +408,15 @@ static bool is_counted_out(const struct totals *t)
            (o.consumers == 0 || t->delivered >= count);
 }
 
-/* Runs until it is over; *ret_begin is what there was when measuring began. */
-static struct totals run(struct totals *ret_begin)
+/* Runs the load. Returns the totals at its end; *ret_begin is those when measuring began. */
+static struct totals load_run(struct totals *ret_begin)
 {
     uint64_t begun_ns = now_ns();
     is_measuring = o.count > 0;
     *ret_begin = totals_now();
     for (;;) {
         struct totals t = totals_now();
-        if (o.count > 0 && is_counted_out(&t))
+        if (o.count > 0 && count_is_reached(&t))
             return t;
         if (!is_measuring && t.ns - begun_ns >= WARM_NS) {
             is_measuring = true;
@@ -450,7 +451,7 @@ static _Noreturn void print_usage(void)
     exit(2);
 }
 
-static void parse(int argc, char **argv)
+static void options_parse(int argc, char **argv)
 {
     static const struct option long_options[] = {
 #define OPTION_ROW(name, value, text) {#name, required_argument, NULL, 0},
@@ -480,10 +481,10 @@ int main(int argc, char **argv)
 {
     struct totals begin, end;
     struct client c;
-    parse(argc, argv);
+    options_parse(argc, argv);
     prepare_queues();
     prepare_peers();
-    end = run(&begin);
+    end = load_run(&begin);
     print_result(&begin, &end);
     for (size_t i = 0; i < peer_count; i++)
         close(peers[i].client.fd);

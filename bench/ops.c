@@ -1,7 +1,7 @@
-/* Rates of what is no message: connections, queues, bindings.
+/* Rates of connections, queues and bindings.
  *
- *   ops PORT churn N            connects, opens a channel and closes, one after the other
- *   ops PORT hold N             connects N times, prints, and stays until standard input ends
+ *   ops PORT churn N            N times: connects, opens a channel and closes
+ *   ops PORT hold N             connects N times, prints, and keeps them until standard input ends
  *   ops PORT declare N [durable]    declares N queues, 100 under way at a time, and deletes them
  *   ops PORT keep N [durable]       declares N queues
  *   ops PORT bind N [durable]       binds a queue to a topic exchange with N keys
@@ -40,7 +40,8 @@ static void put_bind(struct client *c, struct slice name, bool is_durable)
 }
 
 /* Sends a request for each of n names; returns how many a second were answered. */
-static double each_name(struct client *c, long n, put_fn *put, uint32_t answer, bool is_durable)
+static double call_for_each_name(struct client *c, long n, put_fn *put, uint32_t answer,
+                                 bool is_durable)
 {
     char name[NAME_BYTES];
     uint64_t begun_ns = now_ns();
@@ -72,7 +73,7 @@ static double connect_many(int port, long n)
     uint64_t begun_ns = now_ns();
     for (long i = 0; i < n; i++) {
         client_open(&clients[i], port);
-        free(clients[i].in); /* nothing more is read */
+        free(clients[i].in); /* these connections are not read any more */
     }
     return (double)n * 1e9 / (double)(now_ns() - begun_ns);
 }
@@ -83,7 +84,7 @@ static double bind_many(struct client *c, long n, bool is_durable)
     CLIENT_CALL(c, 1, exchange_declare, AMQP_EXCHANGE_DECLARE_OK, .exchange = exchange,
                 .type = slice_str("topic"), .durable = is_durable);
     CLIENT_CALL(c, 1, queue_declare, AMQP_QUEUE_DECLARE_OK, .queue = queue, .durable = is_durable);
-    double rate = each_name(c, n, put_bind, AMQP_QUEUE_BIND_OK, is_durable);
+    double rate = call_for_each_name(c, n, put_bind, AMQP_QUEUE_BIND_OK, is_durable);
     CLIENT_CALL(c, 1, queue_delete, AMQP_QUEUE_DELETE_OK, .queue = queue);
     CLIENT_CALL(c, 1, exchange_delete, AMQP_EXCHANGE_DELETE_OK, .exchange = exchange);
     return rate;
@@ -91,13 +92,13 @@ static double bind_many(struct client *c, long n, bool is_durable)
 
 static double declare_many(struct client *c, long n, bool is_durable, bool keeps)
 {
-    double rate = each_name(c, n, put_declare, AMQP_QUEUE_DECLARE_OK, is_durable);
+    double rate = call_for_each_name(c, n, put_declare, AMQP_QUEUE_DECLARE_OK, is_durable);
     if (!keeps)
-        each_name(c, n, put_delete, AMQP_QUEUE_DELETE_OK, is_durable);
+        call_for_each_name(c, n, put_delete, AMQP_QUEUE_DELETE_OK, is_durable);
     return rate;
 }
 
-static double run(int port, const char *what, long n, bool is_durable)
+static double ops_run(int port, const char *what, long n, bool is_durable)
 {
     struct client c;
     double rate;
@@ -111,7 +112,7 @@ static double run(int port, const char *what, long n, bool is_durable)
     else if (strcmp(what, "declare") == 0 || strcmp(what, "keep") == 0)
         rate = declare_many(&c, n, is_durable, what[0] == 'k');
     else
-        die("there is no operation %s", what);
+        die("unknown operation '%s'", what);
     client_close(&c);
     return rate;
 }
@@ -124,8 +125,8 @@ int main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    double rate = run(atoi(argv[1]), argv[2], strtol(argv[3], NULL, 10),
-                      argc > 4 && strcmp(argv[4], "durable") == 0);
+    double rate = ops_run(atoi(argv[1]), argv[2], strtol(argv[3], NULL, 10),
+                          argc > 4 && strcmp(argv[4], "durable") == 0);
     printf("{\"rate\":%.1f}\n", rate);
     fflush(stdout);
     while (strcmp(argv[2], "hold") == 0 && getchar() != EOF)

@@ -1,12 +1,13 @@
-/* The bound: what no broker can pass on this machine. The relay finds the frames of a publish and
- * writes them to its one consumer behind a basic.deliver. It routes, keeps, checks and settles
- * nothing, so what a broker takes longer is the price of what it does more.
+/* The upper bound: a rate that no broker can exceed on this machine. The relay finds the frames of
+ * a publish and writes them, after a basic.deliver, to its one consumer. It does not route, store,
+ * check or settle anything, so the time that a broker takes longer is the cost of what it does
+ * more.
  *
  *   relay PORT          for transient messages
- *   relay PORT FILE     for durable ones, too: everything published is appended to the file by a
- *                       thread, a batch with one fdatasync, and confirmed after that
+ *   relay PORT FILE     for durable ones too: a thread appends everything published to the file, in
+ *                       batches with one fdatasync each, after which they are confirmed
  *
- * One client of `load` at a time: one queue, at most one consumer. */
+ * It serves one run of `load` at a time: one queue, at most one consumer. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,21 +27,20 @@
 #include "base/memory.h"
 #include "client.h"
 
-/* Batches that are not known to be on the disk: one written, one being written, one being
- * filled. */
+/* Batches that are not known to be on disk: one written, one being written, one being filled. */
 enum { UNSYNCED_MAX = 3 };
 enum { OUT_BYTES_HIGH = 4 << 20, FILE_BYTES = 1 << 30, BACKLOG = 64 };
 
 struct link {
     struct client io;
     struct lv_list in_list;
-    bool has_begun; /* the protocol header has come */
+    bool has_begun; /* the protocol header was received */
     bool waits_for_output;
     bool confirms;
     uint64_t delivered, published, confirmed;
     struct {
         uint64_t batch;     /* 0: none */
-        uint64_t published; /* up to here, with that batch */
+        uint64_t published; /* the last publish in that batch */
     } unsynced[UNSYNCED_MAX];
 };
 
@@ -58,7 +58,7 @@ static struct {
     pthread_cond_t filled;
     struct lv_buffer batch; /* being filled */
     uint64_t number;        /* of that batch, from 1 */
-    uint64_t synced;        /* batches on the disk; under the lock */
+    uint64_t synced;        /* the last batch that is on disk; under the lock */
 } file = {.number = 1, .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
 
 static void write_batch(const struct lv_buffer *batch)
@@ -111,8 +111,9 @@ static void open_file(const char *path)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* What a client that has gone does not take is dropped; its end is read soon. */
-static bool write_some(struct client *io)
+/* Writes as much as the socket takes; returns whether that was all. Output of a client that has
+ * gone is dropped; the end of its input will be read. */
+static bool link_write_some(struct client *io)
 {
     while (io->out_at < io->out.n) {
         ssize_t n = write(io->fd, io->out.p + io->out_at, io->out.n - io->out_at);
@@ -126,9 +127,9 @@ static bool write_some(struct client *io)
     return true;
 }
 
-static void flush(struct link *l)
+static void link_flush(struct link *l)
 {
-    bool is_all = write_some(&l->io);
+    bool is_all = link_write_some(&l->io);
     if (is_all != l->waits_for_output)
         return;
     struct epoll_event event = {.events = EPOLLIN | (is_all ? 0 : EPOLLOUT), .data.ptr = l};
@@ -136,7 +137,7 @@ static void flush(struct link *l)
     l->waits_for_output = !is_all;
 }
 
-static void confirm(struct link *l, uint64_t tag)
+static void link_confirm(struct link *l, uint64_t tag)
 {
     if (!l->confirms || tag <= l->confirmed)
         return;
@@ -144,12 +145,12 @@ static void confirm(struct link *l, uint64_t tag)
     l->confirmed = tag;
 }
 
-static void confirm_up_to(struct link *l, uint64_t synced)
+static void link_confirm_up_to(struct link *l, uint64_t synced)
 {
     for (int i = 0; i < UNSYNCED_MAX; i++) {
         if (l->unsynced[i].batch == 0 || l->unsynced[i].batch > synced)
             continue;
-        confirm(l, l->unsynced[i].published);
+        link_confirm(l, l->unsynced[i].published);
         l->unsynced[i].batch = 0;
     }
 }
@@ -171,24 +172,24 @@ static void confirm_synced(void)
     uint64_t synced = synced_now();
     lv_list_each (it, after, &links) {
         struct link *l = lv_list_item(it, struct link, in_list);
-        confirm_up_to(l, synced);
-        flush(l);
+        link_confirm_up_to(l, synced);
+        link_flush(l);
     }
 }
 
-/* Notes that the newest publish is in this batch; those before `synced` are on the disk. */
+/* Notes that the newest publish is in this batch; batches up to `synced` are on disk. */
 static void note_batch(struct link *l, uint64_t batch, uint64_t synced)
 {
     int i = (int)(batch % UNSYNCED_MAX);
     if (l->unsynced[i].batch != batch)
-        confirm_up_to(l, synced); /* whose place it takes */
+        link_confirm_up_to(l, synced); /* the batch that this entry held */
     l->unsynced[i].batch = batch;
     l->unsynced[i].published = l->published;
 }
 
 /* --- a publish -------------------------------------------------------------------------------- */
 
-static void deliver(struct slice content)
+static void consumer_deliver(struct slice content)
 {
     static const char tag[] = "c";
     consumer->delivered++;
@@ -201,7 +202,7 @@ static void take_publish(struct link *l, struct slice content)
 {
     l->published++;
     if (consumer)
-        deliver(content);
+        consumer_deliver(content);
     if (!file.is_on)
         return;
     pthread_mutex_lock(&file.lock);
@@ -211,7 +212,8 @@ static void take_publish(struct link *l, struct slice content)
     pthread_mutex_unlock(&file.lock);
 }
 
-/* The header and body frames from `at` on. False: they are not all there. */
+/* Finds the header and body frames from *at on. Returns false if they have not all been
+ * received. */
 static bool find_content(const struct link *l, size_t *at, struct slice *ret)
 {
     size_t begin = *at, end = *at;
@@ -230,13 +232,13 @@ static bool find_content(const struct link *l, size_t *at, struct slice *ret)
     return true;
 }
 
-/* --- everything else -------------------------------------------------------------------------- */
+/* --- other methods ---------------------------------------------------------------------------- */
 
 #define ANSWER(method, ...)                                                                        \
     CLIENT_PUT(&l->io, number, method, __VA_ARGS__);                                               \
     break
 
-static void answer(struct link *l, uint16_t number, uint32_t method)
+static void link_answer(struct link *l, uint16_t number, uint32_t method)
 {
     switch (method) {
     case AMQP_CONNECTION_START_OK:
@@ -276,17 +278,17 @@ static void take_frames(struct link *l)
                 break;
             take_publish(l, content);
         } else if (type == FRAME_METHOD) {
-            answer(l, number, wire_u32(payload.p));
+            link_answer(l, number, wire_u32(payload.p));
         }
         at = next;
     }
     client_consume(&l->io, at);
     if (!file.is_on)
-        confirm(l, l->published);
+        link_confirm(l, l->published);
     if (consumer)
-        flush(consumer);
+        link_flush(consumer);
     if (l != consumer)
-        flush(l);
+        link_flush(l);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -320,7 +322,7 @@ static void take_input(struct link *l)
 {
     struct client *io = &l->io;
     if (consumer && l != consumer && consumer->io.out.n - consumer->io.out_at > OUT_BYTES_HIGH)
-        return; /* the consumer is behind: the publisher waits */
+        return; /* the consumer is too far behind: the publisher must wait */
     ssize_t n = read(io->fd, io->in + io->in_bytes, CLIENT_INPUT_BYTES - io->in_bytes);
     if (n == 0 || (n < 0 && errno != EAGAIN)) {
         drop_link(l);
@@ -370,7 +372,7 @@ int main(int argc, char **argv)
             else if (whose == &of_file)
                 confirm_synced();
             else if (events[i].events & EPOLLOUT)
-                flush(whose);
+                link_flush(whose);
             else
                 take_input(whose);
         }
