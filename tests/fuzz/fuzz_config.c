@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     int err = config_parse(config, slice_of(bytes, n), "fuzz", count_line, &has_error);
 
     lv_assert(err == 0 || err == ERR_INVALID);
-    lv_assert(has_error == (err == ERR_INVALID)); /* a refusal is explained, and nothing else is */
+    lv_assert(has_error ==
+              (err == ERR_INVALID)); /* ERR_INVALID is explained, other errors are not */
     config_print(config, &out);
     config_compare(config, config, no_difference, NULL);
     lv_buffer_free(&out);

@@ -1,5 +1,5 @@
-/* Any bytes as a message's properties: what it becomes when it dies is well formed, holds its
- * death, keeps everything else, and can die again.
+/* Any bytes as a message's properties. When the message is dead-lettered, its new properties are
+ * well formed, record the death and keep everything else; and it can be dead-lettered again.
  *
  *   reason u8 | queue u8 (one of four) | flags u8: 1 a routing key | property flags and values */
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* The history is an array of tables, the first of which is about this death. */
+/* x-death is an array of tables; the first is about this death. */
 static void check_history(struct slice headers, const struct dead_letter *d)
 {
     struct field history, entry, f;
@@ -36,7 +36,7 @@ static bool is_about_death(struct slice name)
            slice_begins(name, "x-last-death-");
 }
 
-/* Every other header is there as it was, but for CC when a key takes its place. */
+/* Every other header is unchanged, except CC if a routing key replaces it. */
 static void check_kept(struct slice before, struct slice after, const struct dead_letter *d)
 {
     struct slice rest = before, name;

@@ -1,8 +1,8 @@
-/* Any bytes as a run of frames, without a peer that would stop at the first fault.
+/* Any bytes as a sequence of frames, without a peer that would stop at the first fault.
  *
- * A method that can be read must be written to the size promised, and what was written must read
- * back to the same frame; so must a content header's properties. Every other frame is refused
- * without a byte being read that is not there. */
+ * A method that can be read must be written with the size that amqp_X_size() returns, and must then
+ * read back to the same frame; so must a content header's properties. Every other frame is refused
+ * without reading beyond its end. */
 #include <stdlib.h>
 
 #include "wire/erlang_text.h"
@@ -11,8 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* Every method is read, written, read again and written again: the two frames are the same. (The
- * first may differ from what came: bits without a meaning are not kept.) */
+/* Every method is read, written, read again and written again: the two frames are the same. (They
+ * may differ from the input: bits without a meaning are not kept.) */
 #define STABLE_METHOD(class, method, ...)                                                          \
     static void stable_##class##_##method(struct slice args)                                       \
     {                                                                                              \
@@ -41,7 +41,7 @@ static void check_method(struct slice payload)
     uint32_t id = wire_u32(payload.p);
     struct slice args = slice_of(payload.p + 4, payload.n - 4);
     amqp_method_describe(&text, id, args);
-    lv_assert(!memchr(text.p, '\n', text.n)); /* one line, whatever came */
+    lv_assert(!memchr(text.p, '\n', text.n)); /* one line, for any input */
     lv_buffer_free(&text);
     switch (id) {
 #define CASE_METHOD(class, method, ID, ...)                                                        \

@@ -1,5 +1,5 @@
-/* A SASL response of any bytes is taken apart or refused; what is handed back lies within it. The
- * first byte chooses the mechanism. */
+/* Any bytes as a SASL response: it is decoded or refused, and the results lie within it. The first
+ * byte selects the mechanism. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* Any bytes as a block of a segment.
  *
- * As they come, they are a block, too short or refused, and the search for the next block ends
- * within them. Then they get the checksums that their size asks for, so that what the checksums
- * guard is tried too: what is valid stays within its bytes, and written again it reads the same. */
+ * As they are, they are a block, too short, or refused, and the search for the next block ends
+ * within them. Then they are given matching checksums, so that what the checksums protect is tested
+ * too: a valid block stays within its bytes, and reads the same when it is written again. */
 #include <stdlib.h>
 
 #include <xxhash.h>

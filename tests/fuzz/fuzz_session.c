@@ -1,13 +1,13 @@
 /* Whole sessions: the real amqp/ and broker/ on simulated loops, with simulated sockets, in a world
- * that depends on nothing but the input.
+ * that depends only on the input.
  *
  * The input is a small program: how many loops and connections, then steps. A step sends something
  * (a method with any arguments, a publish, a frame, raw bytes), lets some turns or some time pass,
- * stops or goes on reading, breaks a connection and makes a new one, or does what an operator
- * does. Names come from a short list, so that the steps meet each other's queues and exchanges.
+ * opens or closes the peer's window, breaks a connection and makes a new one, or does what an
+ * operator does. Names come from a short list, so that steps use each other's queues and exchanges.
  *
- * What must hold: no finding of a sanitizer, no assertion, every byte we send is right
- * (session_reader.c), and when all peers have gone, so has everything they had. */
+ * What must hold: no finding of a sanitizer, no failed assertion, every byte that the broker sends
+ * is correct (session_reader.c), and when all peers have gone, nothing of them is left. */
 #include <stdlib.h>
 
 #include "amqp/amqp.h"
@@ -30,8 +30,8 @@ enum { PEERS_MAX = 3, STEPS_MAX = 400, PIECES_MAX = 16 };
 struct peer {
     struct net_sim_peer net;
     struct session_reader *reader;
-    bool is_raw;          /* the handshake is the program's */
-    unsigned piece_bytes; /* what it sends comes in pieces of this many; 0: whole */
+    bool is_raw;          /* the program does the handshake */
+    unsigned piece_bytes; /* it sends in pieces of this many bytes; 0: whole */
 };
 
 struct world {
@@ -46,7 +46,7 @@ struct world {
 
 static const struct durable_done nobody = {NULL, NULL};
 
-/* --- what the program says -------------------------------------------------------------------- */
+/* --- the program ------------------------------------------------------------------------------ */
 
 static uint8_t take(struct world *w)
 {
@@ -94,13 +94,13 @@ static struct slice take_name(struct world *w)
     uint8_t i = take(w);
     if (i < sizeof names / sizeof *names)
         return slice_str(names[i]);
-    const struct session_reader *heard = w->peers[i % w->peer_count].reader;
+    const struct session_reader *reader = w->peers[i % w->peer_count].reader;
     if (i < 128)
-        return slice_str(i & 64 ? heard->queue : heard->reply_to);
+        return slice_str(i & 64 ? reader->queue : reader->reply_to);
     return take_bytes(w);
 }
 
-/* Mostly small, sometimes any. */
+/* Takes a number that is mostly small, sometimes any. */
 static uint64_t take_number(struct world *w)
 {
     uint8_t first = take(w);
@@ -130,7 +130,7 @@ static void take_value(struct world *w, struct table_writer *t, const char *name
     }
 }
 
-/* A table that means something, or any bytes. */
+/* Takes a valid table with known names, or any bytes. */
 static struct slice take_table(struct world *w, struct lv_buffer *room)
 {
     static const char *const names[] = {
@@ -178,7 +178,7 @@ static struct slice take_table(struct world *w, struct lv_buffer *room)
 #define TAKE_bit4 (bits >> 4 & 1)
 #define TAKE_nothing 0
 
-/* For each method a function that fills its fields from the program and appends its frame. */
+/* For each method, a function that fills its fields from the program and appends its frame. */
 #define MAKE_BEGIN(class, method, ...)                                                             \
     static void make_##class##_##method(struct world *w, uint16_t channel, struct lv_buffer *out)  \
     {                                                                                              \
@@ -262,8 +262,8 @@ static struct slice capabilities(struct lv_buffer *room)
     return table_end(&t);
 }
 
-/* Up to open-ok, and channels 1 and 2. */
-static void shake_hands(struct world *w, struct peer *peer, uint8_t how)
+/* Performs the handshake up to open-ok, and opens channels 1 and 2. */
+static void peer_handshake(struct world *w, struct peer *peer, uint8_t how)
 {
     static const uint32_t frame_sizes[] = {131072, 4096, 5000, 65536};
     struct lv_buffer out = {0}, table = {0};
@@ -292,7 +292,7 @@ static void connect_peer(struct world *w, struct peer *peer)
     net_sim_connect(&peer->net, loop, w->next_port++, amqp_frontend.accepted, &w->server);
     peer->is_raw = how & 32;
     if (!peer->is_raw)
-        shake_hands(w, peer, how);
+        peer_handshake(w, peer, how);
 }
 
 static void free_peer(struct peer *peer)
@@ -369,7 +369,8 @@ static void put_frame(struct lv_buffer *out, uint8_t type, uint16_t channel, str
     out->n += FRAME_OVERHEAD + payload.n;
 }
 
-/* A message of any size: method, header, and a body in frames of the size the program wants. */
+/* Publishes a message of any size: method, header, and a body in frames of the size that the
+ * program asks for. */
 static void step_publish(struct world *w, struct peer *peer)
 {
     static const uint8_t zeros[65536];
@@ -435,7 +436,7 @@ static void count_consumers(void *arg, const struct session_consumer_facts *fact
     *(size_t *)arg += facts->channel->consumers > 0;
 }
 
-static void tell_alarms(struct loop *at, struct mail *mail)
+static void note_alarms(struct loop *at, struct mail *mail)
 {
     (void)mail;
     sessions_alarms_changed(at);
@@ -443,7 +444,7 @@ static void tell_alarms(struct loop *at, struct mail *mail)
 
 static void set_alarms(struct world *w, unsigned alarms)
 {
-    const struct mail mail = {.deliver = tell_alarms};
+    const struct mail mail = {.deliver = note_alarms};
     atomic_store(&w->broker->alarms, alarms);
     for (unsigned i = 0; i < loops_count(w->loops); i++)
         loop_mail_from_outside(loops_at(w->loops, i), &mail);
@@ -452,7 +453,7 @@ static void set_alarms(struct world *w, unsigned alarms)
 static void close_all(struct loop *at, struct mail *mail)
 {
     (void)mail;
-    sessions_close_all(at, "the operator wants it so");
+    sessions_close_all(at, "closed by the operator");
 }
 
 static void visit_all(struct loop *at, struct mail *mail)
@@ -463,7 +464,7 @@ static void visit_all(struct loop *at, struct mail *mail)
     sessions_visit(at, &visitor, &count);
 }
 
-/* What an operator does, all of it by mail, as leveretctl's questions come. */
+/* Does what an operator does, by mail, as leveretctl does. */
 static void step_operator(struct world *w)
 {
     uint8_t what = take(w);
@@ -551,7 +552,7 @@ static void world_start(struct world *w, struct slice program)
     }
 }
 
-/* Everybody reads what there is and goes; then nothing of them may be left. */
+/* All peers read their input and leave; then nothing of them may be left. */
 static void world_end(struct world *w)
 {
     set_alarms(w, 0);
@@ -561,7 +562,7 @@ static void world_end(struct world *w)
     for (unsigned i = 0; i < w->peer_count; i++)
         net_sim_hang_up(&w->peers[i].net);
     settle(w);
-    for (unsigned i = 0; i < w->peer_count; i++) /* one that waits for room may not have seen it */
+    for (unsigned i = 0; i < w->peer_count; i++) /* a blocked one may not have noticed */
         net_sim_reset(&w->peers[i].net);
     settle(w);
     for (unsigned i = 0; i < loops_count(w->loops); i++)

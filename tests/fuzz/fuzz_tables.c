@@ -1,8 +1,9 @@
 /* Any bytes as a field table.
  *
- * What is valid can be walked to its end, written again byte for byte, compared with itself, put
- * in its canonical form (which is valid, equal, and its own canonical form), and becomes JSON
- * from which a valid table comes back. What is not valid is still described, and ends. */
+ * A valid table can be walked to its end, written again byte for byte, compared with itself, put in
+ * its canonical form (which is valid, equal to it, and its own canonical form), and converted to
+ * JSON that converts back to a valid table. A table that is not valid can be described, which
+ * ends. */
 #include <stdlib.h>
 
 #include "wire/table.h"

@@ -1,3 +1,4 @@
+/* The strict reader: methods, headers, bodies, protocol headers. */
 #include "session_reader.h"
 
 #include "wire/methods.h"
@@ -16,16 +17,17 @@ static enum wire_result read_arguments(uint32_t id, struct slice args)
     return WIRE_MALFORMED;
 }
 
-/* The text of a close may quote what the peer has sent, as it came, and ends at 255 bytes wherever
- * that is: it need be no UTF-8, as with RabbitMQ. */
-static bool can_be_read(uint32_t id, struct slice args)
+/* The text of a close may quote bytes that the peer has sent, and is cut at 255 bytes: it need not
+ * be UTF-8, as with RabbitMQ. */
+static bool arguments_are_right(uint32_t id, struct slice args)
 {
     enum wire_result result = read_arguments(id, args);
     bool is_close = id == AMQP_CONNECTION_CLOSE || id == AMQP_CHANNEL_CLOSE;
     return result == WIRE_OK || (is_close && result == WIRE_BAD_UTF8);
 }
 
-static bool is_a_servers(uint32_t id)
+/* Returns whether a server may send this method. */
+static bool is_server_method(uint32_t id)
 {
     switch (id) {
     case AMQP_CONNECTION_START:
@@ -69,12 +71,12 @@ static bool is_a_servers(uint32_t id)
     }
 }
 
-static void remember(char name[SHORTSTR_BYTES_MAX + 1], struct slice heard)
+static void remember(char name[SHORTSTR_BYTES_MAX + 1], struct slice received)
 {
-    if (heard.n == 0 || heard.n > SHORTSTR_BYTES_MAX)
+    if (received.n == 0 || received.n > SHORTSTR_BYTES_MAX)
         return;
-    memcpy(name, heard.p, heard.n);
-    name[heard.n] = '\0';
+    memcpy(name, received.p, received.n);
+    name[received.n] = '\0';
 }
 
 static void remember_queue(struct session_reader *r, struct slice args)
@@ -88,8 +90,8 @@ static void read_method(struct session_reader *r, uint16_t channel, struct slice
 {
     lv_assert(payload.n >= 4);
     uint32_t id = wire_u32(payload.p);
-    lv_assert(is_a_servers(id));
-    lv_assert(can_be_read(id, slice_of(payload.p + 4, payload.n - 4)));
+    lv_assert(is_server_method(id));
+    lv_assert(arguments_are_right(id, slice_of(payload.p + 4, payload.n - 4)));
     lv_assert((channel == 0) == (amqp_class_of(id) == amqp_class_of(AMQP_CONNECTION_START)));
     lv_assert(!r->awaits_header);
     lv_assert(r->body_left == 0);
@@ -145,7 +147,8 @@ static void read_frame(struct session_reader *r, uint8_t type, uint16_t channel,
     }
 }
 
-/* The header of the protocol we speak, in answer to another one, is the last thing we say. */
+/* Reads one frame, or the protocol header with which the broker answers another one: it is the last
+ * thing that the broker sends. Returns how many bytes it has, 0 if it is not whole. */
 static size_t read_next(struct session_reader *r, struct slice bytes)
 {
     if (bytes.n >= 1 && bytes.p[0] == 'A') {

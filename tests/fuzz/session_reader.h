@@ -1,5 +1,6 @@
-/* Reads what the broker sends to one peer, as a strict client would, and asserts that it is right:
- * whole frames no larger than agreed, methods a server may send, with their content in order. */
+/* Reads what the broker sends to one peer, as a strict client does, and asserts that it is correct:
+ * whole frames no larger than negotiated, only methods that a server may send, their content in
+ * order. */
 #ifndef LEVERET_TESTS_SESSION_READER_H
 #define LEVERET_TESTS_SESSION_READER_H
 
@@ -8,22 +9,22 @@
 
 struct session_reader {
     uint32_t frame_bytes_max;
-    bool is_closed;   /* close-ok has come, or a protocol header: nothing may follow */
-    bool was_refused; /* connection.close has come: a peer that closes twice hears two close-ok */
-    bool has_opened;  /* open-ok has come */
+    bool is_closed;   /* close-ok or a protocol header was received: nothing may follow */
+    bool was_refused; /* connection.close was received: two closes are answered by two close-ok */
+    bool has_opened;  /* open-ok was received */
     uint64_t deliveries;
-    /* Of the content that has begun. We write a message's frames in one go, so that no other frame
-     * stands between them. */
+    /* Of the content that has begun. The broker writes a message's frames together, so no other
+     * frame comes between them. */
     uint16_t channel;
     bool awaits_header;
     uint64_t body_left;
-    /* Names that only the broker knows: of the queue declared last, where the last delivery wants
-     * its answer. NUL-terminated. */
+    /* Names made by the broker: of the queue declared last, and the reply-to of the last delivery.
+     * NUL-terminated. */
     char queue[SHORTSTR_BYTES_MAX + 1];
     char reply_to[SHORTSTR_BYTES_MAX + 1];
 };
 
-/* Takes every whole frame off the front of the buffer. */
+/* Takes all whole frames off the front of the buffer. */
 void session_read(struct session_reader *reader, struct lv_buffer *bytes);
 
 #endif

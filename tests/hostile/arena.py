@@ -1,4 +1,4 @@
-"""The arena: one broker, the innocent beside it, and what the broker's process holds before and after an attack."""
+"""The arena: one broker, the innocent clients, and what the broker's process holds before and after an attack."""
 import json
 import os
 import shutil
@@ -13,24 +13,24 @@ sys.path.insert(0, os.path.join(HERE, os.pardir, 'integration'))
 from brokers import Leveret  # noqa: E402
 from wire import Peer, eventually  # noqa: E402
 
-# What may be left after an attack: what a loop keeps for its next client, and an allocator for its next page.
+# What may be left after an attack: memory that a loop keeps for its next client, or the allocator for its next page.
 RSS_LEFT_MB = 24
 MAPPINGS_LEFT = 200
 BACK_WITHIN_S = 60
 QUIET_S = 2.0
-DUE_MIN = 100                                                # messages of the innocent, of which some are to fall into the attack
+DUE_MIN = 100                                                # messages that must be due in an attack's period, so that some fall into the attack
 
 ATTACKS = {}
 
 
 class Attack:
-    """A function `attack(arena)`, its sentence, and what it needs of the broker:
+    """A function `attack(arena)`, a sentence about it, and what it needs:
 
     settings             lines for the broker's configuration file
-    wrapper              words before the broker's command (prlimit ...)
-    are_publishers_held  the innocent ask instead of publishing, since publishers are rightly held up
-    needs_memory_back    it waits until memory that was freed is given back, which AddressSanitizer's allocator does not do
-    is_starter           the attack starts and kills the broker itself: the innocent are there from arena.begin_innocent() on
+    wrapper              a command in front of the broker's (prlimit ...)
+    are_publishers_held  the innocent clients ask instead of publishing, because publishers are blocked as they must be
+    needs_memory_back    it waits until freed memory is returned to the system, which AddressSanitizer's allocator does not do
+    is_starter           the attack starts and kills the broker itself, and calls arena.begin_innocent()
     """
 
     def __init__(self, function, sentence, settings=(), wrapper=(), are_publishers_held=False,
@@ -61,7 +61,7 @@ class Innocent:
         assert self.child.stdout.readline() == 'ready\n', self.end()
 
     def period(self, least=1):
-        """What was felt since the last call, until so many messages at least were due."""
+        """The times measured since the last call; waits until at least this many messages were due."""
         try:
             self.child.stdin.write(f'{least}\n')
             self.child.stdin.flush()
@@ -100,12 +100,12 @@ class Held:
 
 
 class Arena:
-    """What an attack is handed. `scale` is 1 for `make hostile`, less in `make test`."""
+    """What an attack gets as its argument. `scale` is 1 for `make hostile`, less in `make test`."""
 
     def __init__(self, attack, scale=1.0, loops=None):
         self.attack, self.scale = attack, scale
         self.directory = tempfile.mkdtemp(prefix='lvh-')
-        self.peers, self.at_end = [], []                     # connections to reset; what is called at the very end
+        self.peers, self.at_end = [], []                     # connections to reset; functions called at the very end
         self.innocent, self.quiet, self.before = None, None, None
         flags = []
         if attack.settings:
@@ -123,7 +123,7 @@ class Arena:
         return self.broker.address
 
     def volume(self, count, least=1):
-        """So many, in `make hostile`; fewer in the short form, but never below `least`."""
+        """This many in `make hostile`; fewer in the short form, but at least `least`."""
         return max(least, int(count * self.scale))
 
     def peer(self, *args, **how):
@@ -133,21 +133,21 @@ class Arena:
         return peer
 
     def begin_innocent(self):
-        """From here on it is measured, and the broker must go back to what it holds now."""
+        """Starts measuring. After the attack the broker must hold no more than it holds now."""
         self.innocent = Innocent(self.address, self.attack.are_publishers_held)
-        time.sleep(QUIET_S * min(1, self.scale * 4))         # a period that is measured, no wait for something
+        time.sleep(QUIET_S * min(1, self.scale * 4))         # the period that is measured: it waits for nothing
         self.quiet = self.innocent.period()
         self.before = Held(self.broker.pid)
 
     def innocent_again(self):
-        """The broker has been started anew: they connect again, and are measured from here on; `before` stays."""
+        """The broker was restarted: connects again and measures from here on. `before` is unchanged."""
         self.innocent.end()
         self.innocent = Innocent(self.address, self.attack.are_publishers_held)
 
     # for the runner
 
     def run(self, is_memory_judged=True):
-        """Plays the attack; what was felt and held, as a dict. Raises when the broker did wrong."""
+        """Runs the attack. Returns the times and what was held, as a dict; raises if the broker did wrong."""
         if not self.attack.is_starter:
             self.broker.start()
             self.begin_innocent()
@@ -156,11 +156,11 @@ class Arena:
         for peer in self.peers:
             peer.reset()
         self.peers.clear()
-        after = self.wait_until_it_is_back(is_memory_judged)
-        self.innocent.period()                               # it still answers, or this raises
+        after = self.wait_until_released(is_memory_judged)
+        self.innocent.period()                               # raises if the broker does not answer any more
         return {'quiet': self.quiet, 'felt': felt, 'before': self.before, 'after': after}
 
-    def wait_until_it_is_back(self, is_memory_judged):
+    def wait_until_released(self, is_memory_judged):
         held = lambda: Held(self.broker.pid)                 # noqa: E731
         def is_back():
             now = held()

@@ -1,4 +1,4 @@
-"""Attacks on memory: bodies that are announced and never come, answers that nobody reads, messages that are never whole."""
+"""Attacks on memory: bodies that are announced and never sent, answers that are not read, messages that are never complete."""
 from arena import attack
 from wire import (FRAME_BODY, FRAME_METHOD, Peer, encode_beginning, encode_frame, encode_method, encode_publish, eventually)
 

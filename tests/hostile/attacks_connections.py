@@ -10,7 +10,7 @@ RANDOM_ROUND = 200
 
 
 def raw(arena):
-    """A socket that has said nothing."""
+    """A socket that has sent nothing."""
     return socket.create_connection(arena.address, 60)
 
 
@@ -20,7 +20,7 @@ def reset(sock):
 
 
 def is_closed(sock):
-    """Reads until the broker closes; what it says before does not matter."""
+    """Reads until the broker closes; what it sends before does not matter."""
     try:
         while sock.recv(1 << 16):
             pass
@@ -48,7 +48,7 @@ def slow_loris(arena):
             try:
                 sock.send(bytes([octet]))
             except OSError:
-                pass                                         # this one's time is over already
+                pass                                         # this one has timed out already
     for sock in socks:
         assert is_closed(sock)
         sock.close()

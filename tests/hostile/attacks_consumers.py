@@ -5,7 +5,7 @@ from wire import Peer, encode_publish, eventually
 
 
 def consume(peer, queues, count):
-    """So many consumers, by turns of these queues, each with a tag that the client has chosen."""
+    """Starts this many consumers, on these queues in turn, each with a tag chosen by the client."""
     frames = [method(1, 'basic.consume', queue=queues[number % len(queues)], consumer_tag=f'c{number}', nowait=True)
               for number in range(count)]
     for at in range(0, count, 1000):

@@ -1,4 +1,4 @@
-"""Attacks on the control socket: by clients that say nothing, read nothing, or ask for all there is at once."""
+"""Attacks on the control socket: by clients that send nothing, read nothing, or ask for everything at once."""
 import json
 import socket
 

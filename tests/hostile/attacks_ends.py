@@ -1,4 +1,4 @@
-"""Attacks on what ends: channels closed and opened in one breath, queues deleted under their publishers."""
+"""Attacks on what ends: channels closed and reopened at once, queues deleted while they are published to."""
 from arena import attack
 from wire import FRAME_METHOD, encode_frame, encode_method
 
@@ -39,4 +39,4 @@ def queue_ends(arena):
         if frame.name == 'basic.ack':
             while frame.multiple and (lowest := next(iter(open_tags))) < frame.delivery_tag:
                 del open_tags[lowest]
-            del open_tags[frame.delivery_tag]        # which is still open, or this fails
+            del open_tags[frame.delivery_tag]        # raises if it is not open

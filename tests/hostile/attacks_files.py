@@ -1,4 +1,4 @@
-"""Attacks on what the broker keeps on disk: files that were damaged, and a disk without room."""
+"""Attacks on what the broker keeps on disk: damaged files, and a full disk."""
 import os
 import random
 import subprocess
@@ -32,7 +32,7 @@ def files_of(arena, of_what):
 
 
 def all_of(arena):
-    """The numbers of the messages that are still there."""
+    """Returns the numbers of the messages that are still there."""
     with Peer(arena.address, patience_s=120) as peer:
         numbers = []
         while True:
@@ -109,7 +109,7 @@ def full_disk_killed_while_drained(arena):
 
 
 def drain_and_kill(arena, count):
-    """The numbers of so many messages, taken and settled by commits, before the broker was killed with more of them taken."""
+    """Consumes this many messages and settles them by commits, then kills the broker with more unacknowledged. Returns their numbers."""
     settled = []
     with Peer(arena.address, patience_s=120) as peer:
         peer.call(1, 'tx.select')
@@ -149,7 +149,7 @@ def long_log(arena):
 
 
 def fill_queues(peer, queues, last):
-    """Until all is confirmed; the last message has this tag."""
+    """Reads until everything up to this tag is confirmed."""
     for queue in queues:
         peer.send(1, 'queue.declare', queue=queue, durable=True)
     for _ in queues:
@@ -162,7 +162,7 @@ def fill_queues(peer, queues, last):
 
 
 def publish_until_blocked(arena):
-    """Persistent messages of 1 MB, each waited for, until the broker holds publishers up: how many are confirmed."""
+    """Publishes persistent messages of 1 MB, one at a time, until the broker blocks. Returns how many were confirmed."""
     with Peer(arena.address, patience_s=60) as peer:
         peer.call(1, 'confirm.select')
         peer.declare('kept', durable=True)

@@ -1,4 +1,4 @@
-"""Attacks by one connection that is logged in: frames, tables, channels."""
+"""Attacks by one authenticated connection: frames, tables, channels."""
 import struct
 
 from arena import attack
@@ -9,7 +9,7 @@ CHANNELS = 2000
 
 
 def hears_the_end(peer):
-    """Everything the broker says until it closes the connection."""
+    """Returns everything that the broker sends until it closes the connection."""
     try:
         while True:
             if peer.next(0).name == 'connection.close':

@@ -1,4 +1,4 @@
-"""Attacks by what the log must say, and by a log that nobody reads."""
+"""Attacks on the log: by what it must contain, and by not reading it."""
 import os
 
 from arena import attack

@@ -1,4 +1,4 @@
-"""Attacks on queues: storms of requeues and declares, rings of dead letters, consumers who do not read, wide fan-outs."""
+"""Attacks on queues: storms of requeues and declares, cycles of dead letters, consumers that do not read, wide fan-outs."""
 from arena import attack
 from wire import FRAME_METHOD, Peer, encode_frame, encode_method, encode_publish, eventually
 
@@ -19,7 +19,7 @@ def fill(peer, queue, count, **flags):
 
 
 def take(peer, count):
-    """Reads until so many marked messages have come, as fast as Python can."""
+    """Reads until this many marked messages were received, as fast as Python can."""
     tail = b''
     while count > 0:
         octets = peer.socket.recv(1 << 18)
@@ -31,7 +31,7 @@ def take(peer, count):
 
 
 def requeue_by(arena, give_back):
-    """One client takes all of a deep queue without an ack, and gives it back at once."""
+    """One client consumes all of a long queue without an ack, and requeues it at once."""
     count, owner = arena.volume(300000, 2000), arena.peer()
     queue = owner.declare('storm').queue
     fill(owner, queue, count)
@@ -173,7 +173,7 @@ def unread_consumers(arena):
         publisher = arena.peer()
         for _ in range(10):
             publisher.publish(1, '', queue, b'x' * 100000)
-        # An exclusive queue is its owner's to declare; others may publish to it: this waits for the publisher's turn.
+        # Only its owner may declare an exclusive queue, but others may publish to it: this waits for the publisher's turn.
         publisher.nothing_more()
 
 

@@ -1,4 +1,4 @@
-"""Attacks by direct reply-to: answers that nobody reads, and reply consumers that come and go."""
+"""Attacks by direct reply-to: replies that are not read, and reply consumers that are started and cancelled."""
 from arena import attack
 from wire import FRAME_METHOD, Peer, encode_frame, encode_method, encode_properties, encode_publish, eventually
 
@@ -12,7 +12,7 @@ def method(channel, name, **arguments):
 
 
 def name_of_requester(requester, responder):
-    """The requester begins to consume replies, and asks; what the responder is to answer to."""
+    """The requester starts to consume replies, and sends a request. Returns the reply-to that the responder gets."""
     queue = responder.declare(exclusive=True).queue
     requester.call(1, 'basic.consume', queue=REPLY_TO, no_ack=True)
     requester.publish(1, '', queue, b'what is the time?', ASK)
@@ -20,7 +20,7 @@ def name_of_requester(requester, responder):
 
 
 def say(responder, to):
-    """One reply, and its confirm. Whether the requester was there."""
+    """Sends one reply and waits for its confirm. Returns whether the requester was there."""
     responder.publish(1, '', to, REPLY, mandatory=True)
     is_there = responder.content(1, ('basic.ack', 'basic.return')).name == 'basic.ack'
     if not is_there:

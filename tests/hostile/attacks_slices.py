@@ -1,4 +1,4 @@
-"""Attacks by long work: one command after which a great many messages are to be stored, settled, returned or dropped."""
+"""Attacks by long work: one command after which very many messages must be stored, settled, returned or dropped."""
 from arena import attack
 from attacks_queues import MARK, fill, take
 from wire import Peer, encode_publish, eventually

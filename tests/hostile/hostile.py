@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Attacks a broker, one attack after the other, and prints what innocent clients feel meanwhile.
+"""Attacks a broker, one attack after the other, and prints how innocent clients are affected.
 
     hostile.py [--loops N] [--scale S] [--list] [ATTACK ...]
 
-LEVERETD names the broker (default: build/leveretd). Each attack has a broker of its own. A row is right when the attack found the
-broker doing what it must, no innocent client lost its connection, the 99th percentile of what they felt is below 20 ms (or, on
-a machine that is busy already, below RATIO_MAX times the quiet one's), and resident memory, file descriptors and mappings
-are back where they began. Exit 0 when every row is right.
+LEVERETD names the broker (default: build/leveretd). Each attack has a broker of its own. A row is right if the broker did
+what it must, no innocent client lost its connection, the 99th percentile of their times is at most 20 ms (or, on a busy
+machine, RATIO_MAX times that of the quiet period), and resident memory, file descriptors and mappings are back where they
+began. Exits with 0 if every row is right.
 """
 import argparse
 import importlib
@@ -36,7 +36,7 @@ def p99_limit_ms(quiet):
 
 
 def play(attack, scale, loops):
-    """One row, and whether it is right."""
+    """Runs an attack and prints its row. Returns whether it is right."""
     arena, fault, result = Arena(attack, scale, loops), None, None
     began = time.monotonic()
     try:
@@ -46,7 +46,7 @@ def play(attack, scale, loops):
                 fault = f'p99 is above {p99_limit_ms(result["quiet"]):.0f} ms'
         finally:
             arena.end()
-    except Exception as error:                               # an attack that fails is a row, and the next one goes on
+    except Exception as error:                               # an attack that fails is a row; the next one runs
         fault = f'{type(error).__name__}: {error}'
         if not isinstance(error, AssertionError):
             fault += '\n' + traceback.format_exc()

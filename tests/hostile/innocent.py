@@ -1,17 +1,16 @@
 #!/usr/bin/python3
-"""The innocent: clients who do small honest things beside an attack, and what they feel of it.
+"""The innocent: clients that do a little honest work during an attack, and measure how long it takes.
 
     innocent.py HOST PORT [ask]
 
-Four connections, so that every loop has some, each with a queue of its own that it publishes to and consumes from: a message
-is due every 10 ms on each, and takes from the moment it was due (not from the moment it could be sent, which a stalled
-broker would put off) until it is delivered. With `ask`, they ask basic.qos instead: what a broker answers also while
-it holds publishers up.
+Four connections, so that every loop has some, each with a queue of its own that it publishes to and consumes from. On each a
+message is due every 10 ms; its time is from the moment it was due (not from the moment it could be sent, which a stalled
+broker would delay) until it is delivered. With `ask` they send basic.qos instead, which a broker answers also while it
+blocks publishers.
 
-A line on standard input, a number, ends a period once so many were due in it; the answer is one line of JSON about it: how many
-came, the median, the 99th percentile and the slowest in milliseconds. One that is still waited for counts with the time it has
-waited. The end of
-standard input ends the program; a connection that is lost ends it with 1.
+A line on standard input, a number, ends a period once this many messages were due in it. The answer is one line of JSON: how
+many there were, the median, the 99th percentile and the slowest in milliseconds. A message that has not arrived yet counts
+with the time that it has waited. The end of standard input ends the program; a lost connection ends it with 1.
 """
 import json
 import os
@@ -26,12 +25,12 @@ from wire import FRAME_METHOD, Peer, encode_frame, encode_method, encode_publish
 
 CONNECTIONS = 4
 EVERY_S = 0.010
-# What is waited for at once: a stalled broker must not make the innocent a flood when it goes on.
+# Unanswered messages at once: when a stalled broker continues, the innocent clients must not become a flood.
 UNDER_WAY_MAX = 50
 
 
 class Client:
-    """One connection. What is asked again is one run of octets, and so is each answer's end that is counted."""
+    """One connection. Each question is the same run of octets, and answers are counted by the octets at their end."""
 
     def __init__(self, address, begins_at, is_to_ask):
         self.peer = Peer(address, patience_s=120)
@@ -96,7 +95,7 @@ def main():
     for client in clients:
         selector.register(client.peer.socket, selectors.EVENT_READ, client)
     print('ready', flush=True)
-    wanted = None                                            # how many must have been due; None: nobody asks
+    wanted = None                                            # how many must have been due; None: not asked
     while True:
         wait_s = min(client.due_at for client in clients) - time.monotonic()
         for key, _ in selector.select(max(wait_s, 0)):
