@@ -97,7 +97,7 @@ static void a_list_keeps_order_and_items_may_leave_while_it_is_walked(void **sta
         if (item->number % 2 == 0)
             lv_list_remove(link);
     }
-    lv_list_remove(&items[0].link); /* again: it stands in no list */
+    lv_list_remove(&items[0].link); /* again: it is in no list */
     lv_list_insert_before(&items[3].link, &items[0].link);
     int expected[] = {1, 0, 3, 5, 7, 9};
     unsigned n = 0;

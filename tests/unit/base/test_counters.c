@@ -1,4 +1,4 @@
-/* Counters: each thread counts by itself, and the totals are of all, also of threads that have
+/* Counters: each thread counts for itself; totals are over all threads, including those that have
  * ended. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static void run(void *(*fn)(void *arg), void *arg)
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-static void what_a_thread_has_counted_outlives_it(void **state)
+static void counts_of_a_thread_outlive_it(void **state)
 {
     (void)state;
     uint64_t before = total_published();
@@ -49,7 +49,7 @@ static void what_a_thread_has_counted_outlives_it(void **state)
     assert_int_equal(total_published(), before + 10);
 }
 
-static void a_threads_counters_are_its_own_and_totals_are_of_all(void **state)
+static void each_thread_has_counters_of_its_own_and_totals_are_of_all(void **state)
 {
     (void)state;
     counters_register();
@@ -64,7 +64,7 @@ static void a_threads_counters_are_its_own_and_totals_are_of_all(void **state)
     assert_int_equal(total_published(), before + 8);
 }
 
-static void a_thread_that_has_not_registered_counts_for_nobody(void **state)
+static void counts_of_an_unregistered_thread_are_not_in_the_totals(void **state)
 {
     (void)state;
     uint64_t before = total_published();
@@ -120,7 +120,7 @@ static void totals_never_fall_while_threads_count_and_end(void **state)
     assert_int_equal(total_published(), before + counted);
 }
 
-static void every_counter_has_a_name_and_a_place(void **state)
+static void every_counter_has_a_name_and_an_offset(void **state)
 {
     (void)state;
     struct counters c = {.published = 1, .given_up_expired = 2, .queues_deleted = 3};
@@ -137,7 +137,7 @@ static void every_counter_has_a_name_and_a_place(void **state)
     assert_string_equal(counter_kinds[found[3] - 1].name, "queues_deleted");
 }
 
-static void one_of_several_that_follow_each_other_is_counted_by_its_number(void **state)
+static void count_nth_counts_the_nth_of_a_row_of_counters(void **state)
 {
     (void)state;
     counters_here = (struct counters){0};
@@ -152,12 +152,12 @@ static void one_of_several_that_follow_each_other_is_counted_by_its_number(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_thread_has_counted_outlives_it),
-        cmocka_unit_test(a_threads_counters_are_its_own_and_totals_are_of_all),
-        cmocka_unit_test(a_thread_that_has_not_registered_counts_for_nobody),
+        cmocka_unit_test(counts_of_a_thread_outlive_it),
+        cmocka_unit_test(each_thread_has_counters_of_its_own_and_totals_are_of_all),
+        cmocka_unit_test(counts_of_an_unregistered_thread_are_not_in_the_totals),
         cmocka_unit_test(totals_never_fall_while_threads_count_and_end),
-        cmocka_unit_test(every_counter_has_a_name_and_a_place),
-        cmocka_unit_test(one_of_several_that_follow_each_other_is_counted_by_its_number),
+        cmocka_unit_test(every_counter_has_a_name_and_an_offset),
+        cmocka_unit_test(count_nth_counts_the_nth_of_a_row_of_counters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

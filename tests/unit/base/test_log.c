@@ -12,7 +12,7 @@
 
 static char lines[16384];
 
-/* What is written to standard error while fn runs, in `lines`. */
+/* Calls fn, and stores what it writes to standard error in `lines`. */
 static void capture(void (*fn)(void))
 {
     int ends[2];

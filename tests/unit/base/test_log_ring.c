@@ -1,4 +1,4 @@
-/* The log's thread: what is put comes out, nobody waits for it, what is lost is counted. */
+/* The log's thread: lines are written, nobody waits for it, dropped lines are counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,14 +18,14 @@
 #include "base/assert.h"
 #include "base/log.h"
 
-enum { MANY = 8000 }; /* more than a ring and a pipe hold */
+enum { MANY = 8000 }; /* more lines than a ring and a pipe hold */
 
 static int standard_error;
 static int reader;
 static char text[2 * 1024 * 1024];
 static size_t text_bytes;
 
-/* Standard error becomes a pipe; what is read from it gathers in `text`. */
+/* Makes standard error a pipe; what is read from it is collected in `text`. */
 static int take_standard_error(void **state)
 {
     int ends[2];
@@ -48,7 +48,7 @@ static int give_standard_error_back(void **state)
     return 0;
 }
 
-/* Where it is in the text, from there on; NULL: nowhere. */
+/* Returns where `what` is, from `from` on; NULL if it is not there. */
 static const char *find(const char *from, const char *what)
 {
     return memmem(from, text_bytes - (size_t)(from - text), what, strlen(what));
@@ -67,7 +67,7 @@ static void read_until(const char *what)
         read_some();
 }
 
-/* Everything that is in the pipe and no more. */
+/* Reads everything that is in the pipe now. */
 static void read_what_is_there(void)
 {
     fcntl(reader, F_SETFL, O_NONBLOCK);
@@ -90,7 +90,7 @@ static size_t count(const char *what)
     return n;
 }
 
-/* Lines that nothing collapses. */
+/* Lines that are not counted as repeated. */
 static void say_many(unsigned from, unsigned to)
 {
     char line[64];
@@ -130,7 +130,7 @@ static void lines_that_a_stalled_reader_does_not_take_are_dropped_and_counted(vo
     unsigned dropped = 0;
     (void)state;
     log_thread_start();
-    say_many(0, MANY); /* with nobody reading: a ring and a pipe hold a fraction */
+    say_many(0, MANY); /* while nobody reads: a ring and a pipe hold a fraction */
     read_until("log lines were dropped");
     say_many(MANY, MANY + 10);
     read_until("line 008009");

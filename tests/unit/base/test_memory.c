@@ -1,4 +1,4 @@
-/* Whether what is freed goes back to the system. */
+/* Whether freed memory is returned to the system. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static size_t resident_bytes(void)
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* All but the first block, whose segment therefore stays. */
+/* Frees all blocks but the first, whose segment therefore stays. */
 static void *free_blocks(void *arg)
 {
     void **blocks = arg;
@@ -38,7 +38,8 @@ static void *free_blocks(void *arg)
     return NULL;
 }
 
-/* They are freed on another thread, as RCU does it, and found by this one's next allocations. */
+/* The blocks are freed on another thread, as RCU does, and are found by this one's next
+ * allocations. */
 static void use_and_free(void **blocks)
 {
     pthread_t thread;
@@ -51,7 +52,7 @@ static void use_and_free(void **blocks)
     free_blocks(blocks);
 }
 
-static void what_became_free_before_goes_back_too(void **state)
+static void memory_freed_earlier_is_returned_too(void **state)
 {
     (void)state;
     if (!mi_collect)
@@ -61,14 +62,14 @@ static void what_became_free_before_goes_back_too(void **state)
     use_and_free(blocks);
     time_t end = time(NULL) + LIMIT_S;
     do {
-        lv_memory_give_back(); /* the allocator waits some milliseconds before it lets go */
+        lv_memory_give_back(); /* the allocator keeps it for some milliseconds */
     } while (resident_bytes() > before + BLOCKS * BLOCK_BYTES / 4 && time(NULL) < end);
     assert_in_range(resident_bytes(), 0, before + BLOCKS * BLOCK_BYTES / 4);
     free(blocks[0]);
     free(blocks);
 }
 
-static void what_is_in_use_stays(void **state)
+static void memory_in_use_is_not_returned(void **state)
 {
     (void)state;
     void **blocks = lv_calloc(BLOCKS, sizeof *blocks);
@@ -84,8 +85,8 @@ static void what_is_in_use_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_in_use_stays),
-        cmocka_unit_test(what_became_free_before_goes_back_too),
+        cmocka_unit_test(memory_in_use_is_not_returned),
+        cmocka_unit_test(memory_freed_earlier_is_returned_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

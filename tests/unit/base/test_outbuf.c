@@ -31,7 +31,7 @@ static uint32_t random_below(struct world *w, uint32_t n)
     return (uint32_t)(((uint64_t)w->random * n) >> 32);
 }
 
-/* New bytes, into the model; returns where. */
+/* Adds new bytes to the model; returns where they are. */
 static uint8_t *more(struct world *w, size_t n)
 {
     uint8_t *p = w->model + w->to;
@@ -154,7 +154,7 @@ static void nothing(void *owner)
     *(unsigned *)owner += 1;
 }
 
-static void heads_between_borrowed_bodies_share_one_chunk(void **state)
+static void frame_headers_between_borrowed_bodies_share_one_chunk(void **state)
 {
     (void)state;
     static const uint8_t body[9000];
@@ -179,7 +179,7 @@ static void heads_between_borrowed_bodies_share_one_chunk(void **state)
     out_pool_free(&pool);
 }
 
-static void borrowing_nothing_gives_it_back_at_once(void **state)
+static void borrowing_no_bytes_releases_them_at_once(void **state)
 {
     (void)state;
     unsigned released = 0;
@@ -195,8 +195,8 @@ int main(void)
         cmocka_unit_test(a_chain_holds_what_a_flat_run_of_bytes_would),
         cmocka_unit_test(a_chain_without_a_pool_works),
         cmocka_unit_test(an_emptied_chain_holds_no_memory_and_the_pool_gives_the_same_chunk_again),
-        cmocka_unit_test(heads_between_borrowed_bodies_share_one_chunk),
-        cmocka_unit_test(borrowing_nothing_gives_it_back_at_once),
+        cmocka_unit_test(frame_headers_between_borrowed_bodies_share_one_chunk),
+        cmocka_unit_test(borrowing_no_bytes_releases_them_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

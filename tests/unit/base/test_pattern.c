@@ -1,4 +1,4 @@
-/* Regular expressions: what they find, and that none takes for ever. */
+/* Regular expressions: what they match, and that no match takes for ever. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static void a_pattern_is_found_anywhere_in_the_subject(void **state)
     assert_false(matches("", "a"));
 }
 
-/* Each would try more ways than there are atoms, were it let. */
+/* Each would try more ways than there are atoms, if it were allowed to. */
 static void a_pattern_that_needs_too_many_steps_matches_nothing(void **state)
 {
     (void)state;
@@ -48,7 +48,7 @@ static void a_pattern_that_needs_too_many_steps_matches_nothing(void **state)
 }
 
 /* Machine code has 32 KiB of stack of its own; this needs more of it. */
-static void a_pattern_with_many_ways_back_still_matches(void **state)
+static void a_pattern_with_much_backtracking_still_matches(void **state)
 {
     (void)state;
     char subject[1000];
@@ -58,7 +58,7 @@ static void a_pattern_with_many_ways_back_still_matches(void **state)
     assert_true(matches("^((a)|(b)|(c))*$", subject));
 }
 
-static void what_does_not_compile_says_why_and_where(void **state)
+static void a_pattern_that_does_not_compile_says_why_and_where(void **state)
 {
     (void)state;
     struct pattern *pattern = NULL;
@@ -76,8 +76,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_is_found_anywhere_in_the_subject),
         cmocka_unit_test(a_pattern_that_needs_too_many_steps_matches_nothing),
-        cmocka_unit_test(a_pattern_with_many_ways_back_still_matches),
-        cmocka_unit_test(what_does_not_compile_says_why_and_where),
+        cmocka_unit_test(a_pattern_with_much_backtracking_still_matches),
+        cmocka_unit_test(a_pattern_that_does_not_compile_says_why_and_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 
 enum { KEYS = 2000, READERS = 3, WRITES = 60000 };
 
-/* A node that proves itself: what a reader finds must have its key and be whole. */
+/* A node that can be checked: what a reader finds must have its key and be complete. */
 struct entry {
     struct lv_table_node node;
     struct lv_rcu_head rcu;
@@ -198,7 +198,7 @@ static void wait_for_grace(void)
     lv_rcu_barrier();
 }
 
-static void what_is_found_when_its_last_reference_has_gone_is_freed_once(void **state)
+static void an_object_found_after_its_last_reference_is_freed_once(void **state)
 {
     (void)state;
     lv_rcu_register_thread();
@@ -223,7 +223,7 @@ static void what_is_found_when_its_last_reference_has_gone_is_freed_once(void **
     lv_rcu_unregister_thread();
 }
 
-static void what_is_found_and_kept_is_freed_after_its_last_reference(void **state)
+static void an_object_found_and_kept_is_freed_after_its_last_reference(void **state)
 {
     (void)state;
     struct counted c = {.times_freed = 0};
@@ -244,7 +244,7 @@ static void what_is_found_and_kept_is_freed_after_its_last_reference(void **stat
     lv_rcu_unregister_thread();
 }
 
-static void registering_twice_needs_leaving_twice(void **state)
+static void registrations_of_a_thread_nest(void **state)
 {
     (void)state;
     lv_rcu_register_thread();
@@ -261,9 +261,9 @@ static void registering_twice_needs_leaving_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(registering_twice_needs_leaving_twice),
-        cmocka_unit_test(what_is_found_when_its_last_reference_has_gone_is_freed_once),
-        cmocka_unit_test(what_is_found_and_kept_is_freed_after_its_last_reference),
+        cmocka_unit_test(registrations_of_a_thread_nest),
+        cmocka_unit_test(an_object_found_after_its_last_reference_is_freed_once),
+        cmocka_unit_test(an_object_found_and_kept_is_freed_after_its_last_reference),
         cmocka_unit_test(a_table_holds_many_and_few),
         cmocka_unit_test(readers_find_whole_nodes_while_a_writer_changes_the_table),
     };

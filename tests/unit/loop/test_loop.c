@@ -20,52 +20,52 @@
 
 enum { LOOPS = 3, LETTERS = 30000, A_TURN = 700 };
 
-struct place {
-    uint64_t next_from[LOOPS]; /* the number of the next letter from each */
+struct correspondent {
+    uint64_t next_from[LOOPS]; /* by the sender's index: the number of the next letter */
     uint64_t sent;
     struct loop_task task;
 };
 
-static struct place places[LOOPS];
-static atomic_uint places_done;
+static struct correspondent correspondents[LOOPS];
+static atomic_uint correspondents_done;
 static struct loops *set;
 
 static void letter(struct loop *at, struct mail *mail)
 {
-    struct place *place = &places[loop_index(at)];
+    struct correspondent *me = &correspondents[loop_index(at)];
     assert_ptr_equal(loop_current(), at);
-    assert_ptr_equal(mail->a, place);
-    assert_int_equal(mail->d, place->next_from[mail->c]);
-    place->next_from[mail->c]++;
+    assert_ptr_equal(mail->a, me);
+    assert_int_equal(mail->d, me->next_from[mail->c]);
+    me->next_from[mail->c]++;
     unsigned complete = 0;
     for (unsigned i = 0; i < LOOPS; i++)
-        complete += place->next_from[i] == LETTERS;
-    if (complete == LOOPS && atomic_fetch_add(&places_done, 1) == LOOPS - 1)
+        complete += me->next_from[i] == LETTERS;
+    if (complete == LOOPS && atomic_fetch_add(&correspondents_done, 1) == LOOPS - 1)
         loops_stop(set);
 }
 
 static void write_letters(struct loop *loop, struct loop_task *task)
 {
-    struct place *place = &places[loop_index(loop)];
-    for (unsigned n = 0; n < A_TURN && place->sent < LETTERS; n++) {
+    struct correspondent *me = &correspondents[loop_index(loop)];
+    for (unsigned n = 0; n < A_TURN && me->sent < LETTERS; n++) {
         for (unsigned to = 0; to < LOOPS; to++) {
             struct mail mail = {
-                .deliver = letter, .a = &places[to], .c = loop_index(loop), .d = place->sent};
+                .deliver = letter, .a = &correspondents[to], .c = loop_index(loop), .d = me->sent};
             loop_mail(loop, loops_at(set, to), &mail);
         }
-        place->sent++;
+        me->sent++;
     }
-    if (place->sent < LETTERS)
+    if (me->sent < LETTERS)
         loop_schedule(loop, task);
 }
 
 static void begin(struct loop *at, struct mail *mail)
 {
     (void)mail;
-    struct place *place = &places[loop_index(at)];
-    loop_task_init(&place->task, write_letters);
-    loop_schedule(at, &place->task);
-    loop_schedule(at, &place->task);
+    struct correspondent *me = &correspondents[loop_index(at)];
+    loop_task_init(&me->task, write_letters);
+    loop_schedule(at, &me->task);
+    loop_schedule(at, &me->task);
 }
 
 static void mail_between_loops_arrives_whole_and_in_order(void **state)
@@ -78,13 +78,13 @@ static void mail_between_loops_arrives_whole_and_in_order(void **state)
     loops_run(set);
     for (unsigned i = 0; i < LOOPS; i++) {
         for (unsigned from = 0; from < LOOPS; from++)
-            assert_int_equal(places[i].next_from[from], LETTERS);
+            assert_int_equal(correspondents[i].next_from[from], LETTERS);
     }
     loops_free(&set);
     assert_null(set);
 }
 
-/* --- mail from threads that are no loop ------------------------------------------------------- */
+/* --- mail from other threads ------------------------------------------------------------------ */
 
 enum { STRANGERS = 4, CARDS = 5000 };
 
@@ -95,7 +95,7 @@ static void card(struct loop *at, struct mail *mail)
 {
     assert_int_equal(mail->d, next_card[mail->c]);
     next_card[mail->c]++;
-    assert_int_equal(*(uint64_t *)mail->a, mail->d); /* what is sent along is seen whole */
+    assert_int_equal(*(uint64_t *)mail->a, mail->d); /* what mail points to is complete */
     free(mail->a);
     if (++cards == STRANGERS * CARDS)
         loops_stop(loop_set(at));
@@ -113,7 +113,7 @@ static void *stranger(void *arg)
     return NULL;
 }
 
-static void threads_that_are_no_loop_send_mail(void **state)
+static void other_threads_than_loops_send_mail(void **state)
 {
     (void)state;
     pthread_t threads[STRANGERS];
@@ -318,7 +318,7 @@ static void luggage_arrived(struct loop *at, struct mail *mail)
     free(mail->a);
 }
 
-static void mail_that_nobody_waited_for_is_delivered_when_the_loops_are_freed(void **state)
+static void mail_under_way_is_delivered_when_the_loops_are_freed(void **state)
 {
     (void)state;
     set = loops_create(2); /* never started */
@@ -350,7 +350,7 @@ static void burn(void)
     while ((now.tv_sec - from.tv_sec) * 1000000 + (now.tv_nsec - from.tv_nsec) / 1000 < BURN_US);
 }
 
-/* Stands for a socket: it has its turn every millisecond. */
+/* In place of a socket: it is due every millisecond. */
 static void look(struct loop *loop, struct loop_timer *timer)
 {
     looked++;
@@ -429,7 +429,7 @@ static void a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order(void **
 enum { STILL_MS = 1500, PATIENCE_MS = 300 };
 
 static struct loop_timer patient_timer;
-static struct loop_timer sleeper_timer; /* keeps the loop asleep for long: that is no stall */
+static struct loop_timer sleeper_timer; /* lets the loop sleep long, which is not a stall */
 static uint64_t patient_from_ms;
 static uint64_t started_at_ms;
 
@@ -476,7 +476,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_between_loops_arrives_whole_and_in_order),
-        cmocka_unit_test(threads_that_are_no_loop_send_mail),
+        cmocka_unit_test(other_threads_than_loops_send_mail),
         cmocka_unit_test(a_sleeping_loop_is_woken_by_every_letter),
         cmocka_unit_test(tasks_and_mail_to_itself_run_in_the_same_turn),
         cmocka_unit_test(timers_fire_in_order_and_not_before_their_time),
@@ -484,7 +484,7 @@ int main(void)
         cmocka_unit_test(a_signal_reaches_loop_0_and_slots_are_freed_at_the_end),
         cmocka_unit_test(a_long_job_leaves_room_for_the_others),
         cmocka_unit_test(a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order),
-        cmocka_unit_test(mail_that_nobody_waited_for_is_delivered_when_the_loops_are_freed),
+        cmocka_unit_test(mail_under_way_is_delivered_when_the_loops_are_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

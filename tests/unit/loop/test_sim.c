@@ -49,7 +49,7 @@ static void run(uint64_t seed, char *ret_trace)
     assert_null(set);
 }
 
-static void a_seed_is_a_history_and_another_seed_another(void **state)
+static void the_same_seed_gives_the_same_order_and_another_seed_another(void **state)
 {
     (void)state;
     static char one[sizeof trace], same[sizeof trace], other[sizeof trace];
@@ -137,7 +137,7 @@ static void tasks_run_until_none_is_left(void **state)
 
 enum { JOBS = 3, WORK = 50, UNITS = 8 };
 
-/* Fifty things to do, and who did each. */
+/* Fifty pieces of work, and which job did each. */
 struct work {
     struct loop_job job;
     char name;
@@ -157,7 +157,7 @@ static bool work_some(struct loop *loop, struct loop_job *job)
     return work->left > 0;
 }
 
-static void jobs_have_slices_by_turns_and_run_to_their_ends(void **state)
+static void jobs_alternate_in_slices_until_they_are_done(void **state)
 {
     (void)state;
     struct loops *set = loop_sim_create(1, 3);
@@ -183,7 +183,7 @@ static void jobs_have_slices_by_turns_and_run_to_their_ends(void **state)
     loop_sim_free(&set);
 }
 
-static void a_job_that_is_stopped_runs_no_more(void **state)
+static void a_stopped_job_does_not_run_again(void **state)
 {
     (void)state;
     struct loops *set = loop_sim_create(1, 3);
@@ -200,12 +200,12 @@ static void a_job_that_is_stopped_runs_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_seed_is_a_history_and_another_seed_another),
+        cmocka_unit_test(the_same_seed_gives_the_same_order_and_another_seed_another),
         cmocka_unit_test(the_clock_moves_only_when_told_to),
         cmocka_unit_test(a_patient_timer_does_not_count_a_stall),
         cmocka_unit_test(tasks_run_until_none_is_left),
-        cmocka_unit_test(jobs_have_slices_by_turns_and_run_to_their_ends),
-        cmocka_unit_test(a_job_that_is_stopped_runs_no_more),
+        cmocka_unit_test(jobs_alternate_in_slices_until_they_are_done),
+        cmocka_unit_test(a_stopped_job_does_not_run_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static int wait_for_event(struct record_stream *s, uint8_t event)
     return NET_WAIT;
 }
 
-/* 0: the handshake is over. */
+/* Returns 0 if the handshake is complete. */
 static int shake_hands(struct record_stream *s)
 {
     char got[HELLO_BYTES];
@@ -97,7 +97,7 @@ static int record_read(struct net_stream *stream, uint8_t *p, size_t n, size_t *
     return 0;
 }
 
-/* The first bytes of the parts behind `skip`. */
+/* Copies the first bytes of the parts after `skip`. */
 static size_t gather(const struct iovec *parts, int count, size_t skip, uint8_t *to, size_t most)
 {
     size_t n = 0;
@@ -176,7 +176,7 @@ int record_layer(void *arg, struct net_stream **stream)
     s->stream = (struct net_stream){
         .calls = &record_calls,
         .fd = s->inner->fd,
-        .read_waits_for = NET_WRITABLE, /* it is ours to say HELLO first */
+        .read_waits_for = NET_WRITABLE, /* we send HELLO first */
         .write_waits_for = NET_WRITABLE,
     };
     *stream = &s->stream;

@@ -4,12 +4,11 @@
  *   'E'  sends the frame back
  *   'N'  counts it
  *   'P'  pauses reading twice, and resumes twice after 20 ms
- *   'W'  writes STREAM_BYTES of pattern, as far as the watermarks let it
+ *   'W'  writes STREAM_BYTES of pattern, as far as the watermarks allow
  *   'C'  answers "bye" and closes the connection with a flush
  *   'X'  closes the connection at once
  *   'J'  stops the loop until `is_released`, and past the deadline of a patient timer, which then
- *        notes in `counted_when_judged` how many frames 'N' there were
- */
+ *        notes in `counted_when_judged` how many frames 'N' there were */
 #ifndef LEVERET_TESTS_NET_SERVER_H
 #define LEVERET_TESTS_NET_SERVER_H
 
@@ -39,9 +38,9 @@ struct server {
     atomic_uint send_timeout_ms; /* of connections to come; 0: none */
 };
 
-/* A listener on a free port of 127.0.0.1. */
+/* Starts a server on a free port of 127.0.0.1. */
 struct server *server_start(unsigned loops);
-/* The same, with this layer on every accepted socket. */
+/* Starts one with this layer on every accepted socket. */
 struct server *server_start_layered(unsigned loops, net_layer_fn *layer);
 /* Stops the loops and frees everything. */
 void server_stop(struct server **server);
@@ -58,9 +57,9 @@ size_t frame_make(uint8_t *to, char kind, size_t n, unsigned seed);
 void client_send_frame(int fd, char kind, size_t n);
 /* Reads exactly n bytes. */
 void client_receive(int fd, void *p, size_t n);
-/* Asserts that nothing but the end of the stream comes (and no reset). */
+/* Asserts that the stream ends here, without a reset. */
 void client_expect_end(int fd);
-/* Reads whatever comes; true when the stream ends, without a reset. */
+/* Reads to the end of the stream. Returns true if it ends without a reset. */
 bool client_is_ended(int fd);
 
 #endif

@@ -143,13 +143,13 @@ static void a_name_is_looked_up_and_its_addresses_are_tried_until_one_answers(vo
     check_echo("localhost", NULL); /* often ::1 first, where the server does not listen */
 }
 
-static void a_connection_opened_outwards_has_a_layer_when_it_is_asked_for(void **state)
+static void a_connection_opened_outwards_may_have_a_layer(void **state)
 {
     (void)state;
     check_echo("127.0.0.1", record_layer);
 }
 
-static void a_port_nobody_listens_on_refuses(void **state)
+static void a_port_on_which_nobody_listens_refuses(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -164,7 +164,7 @@ static void a_port_nobody_listens_on_refuses(void **state)
     server_stop(&server);
 }
 
-static void a_name_that_nobody_has_is_not_found(void **state)
+static void an_unknown_name_is_not_found(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -177,7 +177,7 @@ static void a_name_that_nobody_has_is_not_found(void **state)
     server_stop(&server);
 }
 
-/* A listener that accepts nobody, with its queue full: the kernel drops whoever comes. */
+/* A listener that accepts nobody, with its queue full: the kernel drops new peers. */
 static int port_that_does_not_answer(uint16_t *ret, int waiting[static 8])
 {
     int fd = port_without_listener(ret);
@@ -191,7 +191,7 @@ static int port_that_does_not_answer(uint16_t *ret, int waiting[static 8])
     return fd;
 }
 
-static void a_peer_that_does_not_answer_is_given_up_at_the_deadline(void **state)
+static void an_attempt_without_an_answer_times_out(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -227,7 +227,7 @@ static void an_attempt_under_way_ends_with_the_loops(void **state)
     close(fd);
 }
 
-static void an_attempt_that_is_cancelled_tells_nobody(void **state)
+static void a_cancelled_attempt_calls_nobody(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -247,7 +247,7 @@ static void an_attempt_that_is_cancelled_tells_nobody(void **state)
     assert_int_equal(atomic_load(&o.cancelled), 1);
 }
 
-static void a_layer_that_does_not_come_about_fails_the_attempt(void **state)
+static void a_layer_that_fails_fails_the_attempt(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -268,13 +268,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_is_opened_outwards_and_carries_bytes_both_ways),
         cmocka_unit_test(a_name_is_looked_up_and_its_addresses_are_tried_until_one_answers),
-        cmocka_unit_test(a_connection_opened_outwards_has_a_layer_when_it_is_asked_for),
-        cmocka_unit_test(a_port_nobody_listens_on_refuses),
-        cmocka_unit_test(a_name_that_nobody_has_is_not_found),
-        cmocka_unit_test(a_peer_that_does_not_answer_is_given_up_at_the_deadline),
+        cmocka_unit_test(a_connection_opened_outwards_may_have_a_layer),
+        cmocka_unit_test(a_port_on_which_nobody_listens_refuses),
+        cmocka_unit_test(an_unknown_name_is_not_found),
+        cmocka_unit_test(an_attempt_without_an_answer_times_out),
         cmocka_unit_test(an_attempt_under_way_ends_with_the_loops),
-        cmocka_unit_test(an_attempt_that_is_cancelled_tells_nobody),
-        cmocka_unit_test(a_layer_that_does_not_come_about_fails_the_attempt),
+        cmocka_unit_test(a_cancelled_attempt_calls_nobody),
+        cmocka_unit_test(a_layer_that_fails_fails_the_attempt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static void a_frame_larger_than_the_read_buffer_arrives(void **state)
     server_stop(&server);
 }
 
-static void a_paused_connection_hands_over_nothing_until_both_reasons_are_gone(void **state)
+static void a_connection_paused_twice_presents_nothing_until_it_is_resumed_twice(void **state)
 {
     (void)state;
     enum { FRAMES = 300, SIZE = 300 };
@@ -148,7 +148,7 @@ static void a_slow_reader_holds_the_writer_back_at_the_watermark(void **state)
             fail_msg("byte %zu is wrong", i);
     }
     free(got);
-    /* Reading goes on as well. */
+    /* Reading continues as well. */
     uint8_t frame[14];
     client_send_frame(fd, 'E', 10);
     client_receive(fd, frame, sizeof frame);
@@ -156,7 +156,7 @@ static void a_slow_reader_holds_the_writer_back_at_the_watermark(void **state)
     server_stop(&server);
 }
 
-static void a_peer_that_takes_nothing_is_cut_off(void **state)
+static void a_peer_that_takes_nothing_times_out(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -169,8 +169,8 @@ static void a_peer_that_takes_nothing_is_cut_off(void **state)
     server_stop(&server);
 }
 
-/* One that has taken all there is owes nothing, however long it is silent. */
-static void a_peer_that_has_taken_all_is_left_alone(void **state)
+/* A peer that has taken all output does not time out, however long it is silent. */
+static void a_peer_that_has_taken_all_output_does_not_time_out(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -190,7 +190,7 @@ static void a_peer_that_has_taken_all_is_left_alone(void **state)
 }
 
 /* The peer is in the middle of sending when we close: it must still see our last bytes. */
-static void last_words_reach_a_peer_that_is_still_sending(void **state)
+static void the_last_bytes_reach_a_peer_that_is_still_sending(void **state)
 {
     (void)state;
     enum { AFTER = 3000000 };
@@ -241,7 +241,7 @@ static void closing_without_a_flush_ends_at_once(void **state)
 
 /* The client closes with an answer of ours unread: its kernel resets the connection, and our writes
  * fail. What it had sent before must be read all the same. */
-static void what_a_peer_sent_before_it_vanished_is_read(void **state)
+static void what_a_peer_sent_before_it_reset_the_connection_is_read(void **state)
 {
     (void)state;
     enum { FRAMES = 2000 };
@@ -298,7 +298,7 @@ static void nobody(struct loop *loop, void *arg, struct net_conn *conn, const st
     net_close(conn, false);
 }
 
-static void a_taken_port_and_a_wrong_address_are_told(void **state)
+static void a_port_in_use_and_a_wrong_address_are_reported(void **state)
 {
     (void)state;
     struct server *server = server_start(1);
@@ -323,17 +323,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_arrive_whole_however_they_are_cut),
         cmocka_unit_test(a_frame_larger_than_the_read_buffer_arrives),
-        cmocka_unit_test(a_paused_connection_hands_over_nothing_until_both_reasons_are_gone),
+        cmocka_unit_test(a_connection_paused_twice_presents_nothing_until_it_is_resumed_twice),
         cmocka_unit_test(what_a_peer_sent_in_time_is_read_before_its_deadline_fires),
         cmocka_unit_test(a_slow_reader_holds_the_writer_back_at_the_watermark),
-        cmocka_unit_test(a_peer_that_takes_nothing_is_cut_off),
-        cmocka_unit_test(a_peer_that_has_taken_all_is_left_alone),
-        cmocka_unit_test(last_words_reach_a_peer_that_is_still_sending),
+        cmocka_unit_test(a_peer_that_takes_nothing_times_out),
+        cmocka_unit_test(a_peer_that_has_taken_all_output_does_not_time_out),
+        cmocka_unit_test(the_last_bytes_reach_a_peer_that_is_still_sending),
         cmocka_unit_test(a_peer_that_never_closes_is_waited_for_one_second),
         cmocka_unit_test(closing_without_a_flush_ends_at_once),
-        cmocka_unit_test(what_a_peer_sent_before_it_vanished_is_read),
+        cmocka_unit_test(what_a_peer_sent_before_it_reset_the_connection_is_read),
         cmocka_unit_test(connections_are_spread_over_the_loops_in_turn),
-        cmocka_unit_test(a_taken_port_and_a_wrong_address_are_told),
+        cmocka_unit_test(a_port_in_use_and_a_wrong_address_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,8 +53,8 @@ static void frames_arrive_whole_through_a_layer_of_records(void **state)
     free(got);
 }
 
-/* Many records in one read of the socket: the later ones are pending where no poll tells of
- * them. */
+/* Many records in one read of the socket: no poll reports the later ones, which are pending in the
+ * layer. */
 static void what_is_pending_in_a_layer_is_read_without_another_byte_from_the_peer(void **state)
 {
     (void)state;
@@ -113,7 +113,7 @@ static void a_long_stream_passes_a_layer_to_a_reader_that_is_slow(void **state)
     server_stop(&server);
 }
 
-static void last_words_pass_a_layer_before_the_end(void **state)
+static void the_last_bytes_pass_a_layer_before_the_end(void **state)
 {
     (void)state;
     struct server *server = server_start_layered(1, record_layer);
@@ -130,7 +130,7 @@ static void last_words_pass_a_layer_before_the_end(void **state)
     server_stop(&server);
 }
 
-static void a_peer_that_does_not_speak_the_layers_language_is_cut_off(void **state)
+static void a_peer_that_does_not_speak_the_layers_protocol_is_closed(void **state)
 {
     (void)state;
     struct server *server = server_start_layered(1, record_layer);
@@ -154,7 +154,7 @@ static void a_peer_that_hangs_up_in_a_handshake_ends_the_connection(void **state
     server_stop(&server);
 }
 
-static void a_socket_whose_layer_does_not_come_about_is_closed(void **state)
+static void a_socket_whose_layer_fails_is_closed(void **state)
 {
     (void)state;
     log_set_level(LOG_NONE);
@@ -173,10 +173,10 @@ int main(void)
         cmocka_unit_test(what_is_pending_in_a_layer_is_read_without_another_byte_from_the_peer),
         cmocka_unit_test(a_paused_connection_keeps_what_is_pending_in_its_layer),
         cmocka_unit_test(a_long_stream_passes_a_layer_to_a_reader_that_is_slow),
-        cmocka_unit_test(last_words_pass_a_layer_before_the_end),
-        cmocka_unit_test(a_peer_that_does_not_speak_the_layers_language_is_cut_off),
+        cmocka_unit_test(the_last_bytes_pass_a_layer_before_the_end),
+        cmocka_unit_test(a_peer_that_does_not_speak_the_layers_protocol_is_closed),
         cmocka_unit_test(a_peer_that_hangs_up_in_a_handshake_ends_the_connection),
-        cmocka_unit_test(a_socket_whose_layer_does_not_come_about_is_closed),
+        cmocka_unit_test(a_socket_whose_layer_fails_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

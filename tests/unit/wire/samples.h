@@ -1,5 +1,5 @@
-/* What the tests of wire/ share: repeatable random values, and bytes in memory that ends exactly
- * where they do, so that AddressSanitizer sees a reader that goes one too far. */
+/* Shared by the tests of wire/: repeatable random values, and bytes in memory of exactly their
+ * size, so that AddressSanitizer finds a read beyond their end. */
 #ifndef LEVERET_TESTS_WIRE_SAMPLES_H
 #define LEVERET_TESTS_WIRE_SAMPLES_H
 
@@ -15,7 +15,7 @@
 #include "base/slice.h"
 #include "wire/table.h"
 
-/* The next of a fixed sequence; below(n) is less than n. */
+/* Return the next number of a fixed sequence, and one below n. */
 uint64_t sample_u64(void);
 size_t sample_below(size_t n);
 
@@ -33,11 +33,11 @@ void sample_release(struct field *f);
 /* Every letter of a field type, and how many there are. */
 extern const char field_letters[];
 
-/* The bytes in memory of exactly that size; the caller gives it back with exactly_free(). */
+/* Returns a copy in memory of exactly that size; the caller frees it with exactly_free(). */
 struct slice exactly(const void *p, size_t n);
 void exactly_free(struct slice s);
 
-/* What is in the buffer is this text. Empties the buffer. */
+/* Asserts that the buffer holds this text, and empties it. */
 void assert_text(struct lv_buffer *b, const char *expected);
 
 #endif

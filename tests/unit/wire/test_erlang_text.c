@@ -8,7 +8,7 @@
 
 #define SLICE(literal) slice_of(literal, sizeof(literal) - 1)
 
-static void a_binary_is_a_string_when_it_can_be_shown(void **state)
+static void a_printable_binary_is_a_string(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -20,7 +20,7 @@ static void a_binary_is_a_string_when_it_can_be_shown(void **state)
     assert_text(&b, "<<0,20,0,10,0>>");
     erlang_put_binary(&b, SLICE("a\"b\\\n\t\33\b\f\v\r"));
     assert_text(&b, "<<\"a\\\"b\\\\\\n\\t\\e\\b\\f\\v\\r\">>");
-    erlang_put_binary(&b, SLICE("\xE9\xA0")); /* latin-1 goes out as it is */
+    erlang_put_binary(&b, SLICE("\xE9\xA0")); /* latin-1 is printed as it is */
     assert_text(&b, "<<\"\xE9\xA0\">>");
     erlang_put_binary(&b, SLICE("\x7F"));
     assert_text(&b, "<<127>>");
@@ -62,7 +62,7 @@ static void long_numbers_are_broken_at_the_column_where_erlang_does(void **state
                 "                0,0,0,0>>");
 }
 
-static void numbers_that_have_little_room_get_eight_columns(void **state)
+static void numbers_near_the_end_of_a_line_get_eight_columns(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -77,7 +77,7 @@ static void numbers_that_have_little_room_get_eight_columns(void **state)
     assert_text(&b, expected);
 }
 
-static void numbers_alone_are_never_text_and_never_broken(void **state)
+static void put_numbers_never_prints_text_and_never_breaks_the_line(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -91,7 +91,7 @@ static void numbers_alone_are_never_text_and_never_broken(void **state)
     lv_buffer_free(&b);
 }
 
-static void a_string_is_quoted_when_it_can_be_shown(void **state)
+static void a_printable_string_is_quoted(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -194,12 +194,12 @@ static void an_address_is_a_tuple_of_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_binary_is_a_string_when_it_can_be_shown),
+        cmocka_unit_test(a_printable_binary_is_a_string),
         cmocka_unit_test(a_long_string_is_never_broken),
         cmocka_unit_test(long_numbers_are_broken_at_the_column_where_erlang_does),
-        cmocka_unit_test(numbers_that_have_little_room_get_eight_columns),
-        cmocka_unit_test(numbers_alone_are_never_text_and_never_broken),
-        cmocka_unit_test(a_string_is_quoted_when_it_can_be_shown),
+        cmocka_unit_test(numbers_near_the_end_of_a_line_get_eight_columns),
+        cmocka_unit_test(put_numbers_never_prints_text_and_never_breaks_the_line),
+        cmocka_unit_test(a_printable_string_is_quoted),
         cmocka_unit_test(frame_errors_read_as_rabbitmqs),
         cmocka_unit_test(a_tuple_that_does_not_fit_is_broken_after_a_comma),
         cmocka_unit_test(text_for_a_log_is_utf8_in_one_line),

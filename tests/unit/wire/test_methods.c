@@ -1,4 +1,4 @@
-/* Every method, from the table itself: what is written comes back, anything shorter or longer is
+/* Every method, from the table itself: what is written reads back, anything shorter or longer is
  * refused. Then a few frames by hand, from the specification. */
 #include "wire/methods.h"
 
@@ -82,7 +82,7 @@ AMQP_METHODS(SAME_METHOD, SAME_FIELD, SAME_END)
 AMQP_METHODS(FREE_METHOD, FREE_FIELD, FREE_END)
 /* clang-format on */
 
-/* One method there and back. */
+/* Writes one method and reads it back. */
 #define ROUND_METHOD(class, method, ID, class_id, method_id, is_synchronous, content)              \
     static void round_##class##_##method(void)                                                     \
     {                                                                                              \
@@ -115,7 +115,7 @@ AMQP_METHODS(FREE_METHOD, FREE_FIELD, FREE_END)
     }
 AMQP_METHODS(ROUND_METHOD, AMQP_NO_FIELD, AMQP_NO_END)
 
-static void every_method_comes_back_and_no_prefix_of_it_is_taken(void **state)
+static void every_method_reads_back_and_no_prefix_of_it_is_accepted(void **state)
 {
     (void)state;
     for (int round = 0; round < ROUNDS; round++) {
@@ -203,7 +203,7 @@ static void bits_that_mean_nothing_are_ignored(void **state)
     assert_true(m.immediate);
 }
 
-static void a_short_string_must_be_utf8_but_not_beside_content(void **state)
+static void a_short_string_must_be_utf8_except_in_methods_with_content(void **state)
 {
     (void)state;
     struct amqp_basic_get get = {.reserved1 = 77};
@@ -216,7 +216,7 @@ static void a_short_string_must_be_utf8_but_not_beside_content(void **state)
     assert_true(slice_is(publish.exchange, "\xFF"));
 }
 
-static void a_malformed_table_is_told_from_malformed_arguments(void **state)
+static void a_malformed_table_is_distinguished_from_malformed_arguments(void **state)
 {
     (void)state;
     struct amqp_queue_declare m;
@@ -230,7 +230,7 @@ static void a_malformed_table_is_told_from_malformed_arguments(void **state)
                      WIRE_BAD_TABLE);
 }
 
-static void a_method_can_be_read_in_a_log(void **state)
+static void a_method_is_described_in_one_line(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -265,13 +265,13 @@ static void a_password_is_not_written_to_a_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_method_comes_back_and_no_prefix_of_it_is_taken),
+        cmocka_unit_test(every_method_reads_back_and_no_prefix_of_it_is_accepted),
         cmocka_unit_test(every_method_is_found_by_its_id),
         cmocka_unit_test(frames_are_those_of_the_specification),
         cmocka_unit_test(bits_that_mean_nothing_are_ignored),
-        cmocka_unit_test(a_short_string_must_be_utf8_but_not_beside_content),
-        cmocka_unit_test(a_malformed_table_is_told_from_malformed_arguments),
-        cmocka_unit_test(a_method_can_be_read_in_a_log),
+        cmocka_unit_test(a_short_string_must_be_utf8_except_in_methods_with_content),
+        cmocka_unit_test(a_malformed_table_is_distinguished_from_malformed_arguments),
+        cmocka_unit_test(a_method_is_described_in_one_line),
         cmocka_unit_test(a_password_is_not_written_to_a_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,7 @@ static void check(uint16_t flags)
     release(&m);
 }
 
-static void every_set_of_properties_comes_back_and_no_prefix_of_it_is_taken(void **state)
+static void every_set_of_properties_reads_back_and_no_prefix_of_it_is_accepted(void **state)
 {
     (void)state;
     check(0);
@@ -155,7 +155,7 @@ static void an_empty_property_is_not_an_absent_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_set_of_properties_comes_back_and_no_prefix_of_it_is_taken),
+        cmocka_unit_test(every_set_of_properties_reads_back_and_no_prefix_of_it_is_accepted),
         cmocka_unit_test(the_bytes_are_those_of_the_specification),
         cmocka_unit_test(trailing_bytes_are_refused),
         cmocka_unit_test(the_two_low_flags_mean_nothing),

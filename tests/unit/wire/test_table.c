@@ -1,4 +1,5 @@
-/* Field tables: every type there and back, what is refused, what is equal, how they look. */
+/* Field tables: every type written and read back, what is refused, what is equal, how they
+ * print. */
 #include "wire/table.h"
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@ static void check_prefixes(struct slice table)
     assert_int_equal(valid, fields);
 }
 
-static void every_type_comes_back(void **state)
+static void every_type_reads_back(void **state)
 {
     (void)state;
     for (int round = 0; round < 200; round++) {
@@ -96,7 +97,7 @@ static void numbers_have_the_sign_of_their_type(void **state)
     assert_false(ONLY("\1at\0").b);
 }
 
-static void the_letter_l_is_a_long_in_either_case(void **state)
+static void the_letters_l_and_L_are_both_long(void **state)
 {
     (void)state;
     struct field f = ONLY("\1aL\0\0\0\0\0\0\0\7");
@@ -114,7 +115,7 @@ static bool is_valid(const char *bytes, size_t n)
 
 #define IS_VALID(literal) is_valid(literal, sizeof(literal) - 1)
 
-static void what_is_no_table_is_refused(void **state)
+static void bytes_that_are_not_a_table_are_refused(void **state)
 {
     (void)state;
     assert_true(IS_VALID(""));
@@ -152,7 +153,7 @@ static void nan_and_infinity_are_taken_as_they_are(void **state)
     lv_buffer_free(&text);
 }
 
-/* A table with so many arrays or tables within each other. */
+/* A table with this many arrays or tables nested in each other. */
 static struct slice nested(size_t depth, uint8_t kind)
 {
     uint8_t bytes[6 * (TABLE_DEPTH_MAX + 1)];
@@ -169,7 +170,7 @@ static struct slice nested(size_t depth, uint8_t kind)
     return exactly(bytes, n);
 }
 
-static void a_table_nests_so_deep_and_no_deeper(void **state)
+static void a_table_nests_no_deeper_than_its_limit(void **state)
 {
     (void)state;
     const uint8_t kinds[] = {FIELD_TABLE, FIELD_ARRAY};
@@ -207,7 +208,7 @@ static struct slice built(void)
 {
     struct lv_buffer b = {0};
     struct table_writer w;
-    lv_buffer_add(&b, "before", 6); /* a table may stand behind other bytes */
+    lv_buffer_add(&b, "before", 6); /* a table may follow other bytes */
     table_begin(&w, &b);
     table_put_str(&w, "product", slice_str("Leveret"));
     table_put_table(&w, "capabilities");
@@ -256,7 +257,7 @@ static void what_is_built_can_be_found(void **state)
     exactly_free(table);
 }
 
-static void a_table_can_be_read_by_people(void **state)
+static void a_table_is_described_as_text(void **state)
 {
     (void)state;
     struct slice table = built();
@@ -286,7 +287,7 @@ static void a_table_can_be_read_by_people(void **state)
     assert_text(&b, "<<\"all\">>");
 }
 
-static void doubles_are_shown_as_short_as_they_can_be(void **state)
+static void doubles_are_printed_with_the_fewest_digits(void **state)
 {
     (void)state;
     const struct {
@@ -384,16 +385,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nan_and_infinity_are_taken_as_they_are),
-        cmocka_unit_test(every_type_comes_back),
+        cmocka_unit_test(every_type_reads_back),
         cmocka_unit_test(random_tables_are_valid_and_refused_when_cut),
         cmocka_unit_test(numbers_have_the_sign_of_their_type),
-        cmocka_unit_test(the_letter_l_is_a_long_in_either_case),
-        cmocka_unit_test(what_is_no_table_is_refused),
-        cmocka_unit_test(a_table_nests_so_deep_and_no_deeper),
+        cmocka_unit_test(the_letters_l_and_L_are_both_long),
+        cmocka_unit_test(bytes_that_are_not_a_table_are_refused),
+        cmocka_unit_test(a_table_nests_no_deeper_than_its_limit),
         cmocka_unit_test(the_writer_nests_as_deep_as_the_reader),
         cmocka_unit_test(what_is_built_can_be_found),
-        cmocka_unit_test(a_table_can_be_read_by_people),
-        cmocka_unit_test(doubles_are_shown_as_short_as_they_can_be),
+        cmocka_unit_test(a_table_is_described_as_text),
+        cmocka_unit_test(doubles_are_printed_with_the_fewest_digits),
         cmocka_unit_test(equal_tables_have_the_same_fields_in_any_order),
         cmocka_unit_test(equal_fields_have_the_same_type_and_value),
         cmocka_unit_test(types_have_rabbitmqs_names),

@@ -30,14 +30,14 @@ static void every_type_has_its_json(void **state)
                 "{\"F\":{\"a\":false},\"A\":[true,-1],\"x\":\"y\"}");
 }
 
-static void a_float_that_is_no_number_is_named(void **state)
+static void nan_and_infinity_become_their_names(void **state)
 {
     (void)state;
     assert_json(SLICE("\1ad\x7F\xF0\0\0\0\0\0\0\1bd\x7F\xF8\0\0\0\0\0\0\1cf\xFF\x80\0\0"),
                 "{\"a\":\"Infinity\",\"b\":\"NaN\",\"c\":\"-Infinity\"}");
 }
 
-static void bytes_that_are_no_utf8_are_shown_in_base64(void **state)
+static void bytes_that_are_not_utf8_are_shown_in_base64(void **state)
 {
     (void)state;
     assert_json(SLICE("\1aS\0\0\0\2\0\xFF"), "{\"a\":\"Not UTF-8, base64 is: AP8=\"}");
@@ -46,7 +46,7 @@ static void bytes_that_are_no_utf8_are_shown_in_base64(void **state)
     assert_json(SLICE("\1\xFFV"), "{\"Not UTF-8, base64 is: /w==\":\"undefined\"}");
 }
 
-static void the_last_of_a_name_counts(void **state)
+static void of_fields_with_one_name_the_last_counts(void **state)
 {
     (void)state;
     assert_json(SLICE("\1ab\1\1ab\2"), "{\"a\":2}");
@@ -92,7 +92,7 @@ static void json_becomes_a_table(void **state)
     lv_buffer_free(&b);
 }
 
-static void json_that_is_no_table_leaves_nothing_behind(void **state)
+static void json_that_is_not_a_table_appends_nothing(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -127,13 +127,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_has_its_json),
-        cmocka_unit_test(a_float_that_is_no_number_is_named),
-        cmocka_unit_test(bytes_that_are_no_utf8_are_shown_in_base64),
-        cmocka_unit_test(the_last_of_a_name_counts),
+        cmocka_unit_test(nan_and_infinity_become_their_names),
+        cmocka_unit_test(bytes_that_are_not_utf8_are_shown_in_base64),
+        cmocka_unit_test(of_fields_with_one_name_the_last_counts),
         cmocka_unit_test(a_timestamp_beyond_63_bits_stays_positive),
         cmocka_unit_test(any_valid_table_becomes_an_object),
         cmocka_unit_test(json_becomes_a_table),
-        cmocka_unit_test(json_that_is_no_table_leaves_nothing_behind),
+        cmocka_unit_test(json_that_is_not_a_table_appends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

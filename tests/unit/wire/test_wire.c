@@ -29,13 +29,13 @@ static void a_reader_remembers_its_first_failure(void **state)
     struct wire_reader r = wire_reader_of(s);
     assert_int_equal(wire_read_u32(&r), 0);
     assert_true(r.failed);
-    assert_int_equal(wire_read_u8(&r), 0); /* would have fitted, but it is over */
+    assert_int_equal(wire_read_u8(&r), 0); /* it would fit, but the reader has failed */
     assert_int_equal(wire_read_shortstr(&r).n, 0);
     assert_false(wire_reader_is_done(&r));
     exactly_free(s);
 }
 
-static void a_string_longer_than_what_is_there_is_refused(void **state)
+static void a_string_longer_than_its_slice_is_refused(void **state)
 {
     (void)state;
     struct slice s = exactly("\x04"
@@ -55,7 +55,7 @@ static void a_string_longer_than_what_is_there_is_refused(void **state)
     exactly_free(s);
 }
 
-static void nothing_at_all_can_be_read(void **state)
+static void an_empty_slice_can_be_read(void **state)
 {
     (void)state;
     struct wire_reader r = wire_reader_of(SLICE_EMPTY);
@@ -102,7 +102,7 @@ static bool is_utf8(const char *bytes, size_t n)
 
 #define IS_UTF8(literal) is_utf8(literal, sizeof(literal) - 1)
 
-static void utf8_is_what_rabbitmq_takes_for_it(void **state)
+static void utf8_is_what_rabbitmq_accepts_as_utf8(void **state)
 {
     (void)state;
     assert_true(IS_UTF8(""));
@@ -136,11 +136,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_big_endian_and_come_back),
         cmocka_unit_test(a_reader_remembers_its_first_failure),
-        cmocka_unit_test(a_string_longer_than_what_is_there_is_refused),
-        cmocka_unit_test(nothing_at_all_can_be_read),
+        cmocka_unit_test(a_string_longer_than_its_slice_is_refused),
+        cmocka_unit_test(an_empty_slice_can_be_read),
         cmocka_unit_test(strings_of_every_short_length_come_back),
         cmocka_unit_test(reply_codes_have_names),
-        cmocka_unit_test(utf8_is_what_rabbitmq_takes_for_it),
+        cmocka_unit_test(utf8_is_what_rabbitmq_accepts_as_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
