@@ -30,8 +30,11 @@
 #include "wire/table.h"
 #include "wire/wire.h"
 
-/* METHOD(class, method, ID, class id, method id, synchronous, has content) FIELD(type, name)
- * END(class, method, class id, method id)
+/* A row of the table is
+ *
+ *     METHOD(class, method, ID, class id, method id, synchronous, has content)
+ *         FIELD(type, name)
+ *     END(class, method, class id, method id)
  *
  * Adjacent bits share an octet: bit0 begins one, the others follow in it. A short string of type
  * `shortstr` must be UTF-8; `rawstr` is the same on the wire but is not checked, as RabbitMQ does
