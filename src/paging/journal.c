@@ -96,6 +96,7 @@ int journal_open(const struct journal_options *options, struct journal **ret)
         .on_space = on_space,
         .arg = journal,
         .is_stepped = options->is_stepped,
+        .salt = options->is_stepped ? 1 : 0, /* simulated worlds are repeatable */
     };
     journal->restorer = options->restorer;
     journal->is_short_of_memory = options->is_short_of_memory;

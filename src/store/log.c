@@ -253,13 +253,11 @@ bool log_step(struct log *log)
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-static uint64_t new_salt(const struct log *log)
+static uint64_t random_salt(void)
 {
-    uint64_t salt = UINT64_C(0x6c65766572657431); /* always: simulated worlds must be repeatable */
-
-    if (log->options.is_stepped)
-        return salt;
+    uint64_t salt = 0;
     ssize_t n = getrandom(&salt, sizeof salt, 0);
+
     lv_assert(n == sizeof salt);
     return salt;
 }
@@ -356,7 +354,10 @@ int log_open(const struct log_options *options, struct log **ret)
     if (err == 0)
         err = log_recover(log, &found);
     if (err == 0) {
-        log->salt = found.has_salt ? found.salt : new_salt(log);
+        if (found.has_salt)
+            log->salt = found.salt;
+        else
+            log->salt = options->salt ? options->salt : random_salt();
         err = begin_file(log, &found);
     }
     if (err < 0) {

@@ -161,6 +161,7 @@ enum log_durability {
 struct log_options {
     struct disk *disk;   /* borrowed */
     uint64_t file_bytes; /* 16 MiB */
+    uint64_t salt;       /* of a new log; 0: a random one. Tests give one, to be repeatable */
     unsigned stages;     /* one per loop */
     enum log_durability durability;
     unsigned interval_ms; /* of LOG_INTERVAL: > 0 */

@@ -255,7 +255,7 @@ static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t of
 }
 
 /* Finds out whether a file whose end is known has any records. */
-static int look_for_records(struct log_unread *r, struct found_file *f)
+static int find_records(struct log_unread *r, struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
     struct log_record record;
@@ -271,7 +271,7 @@ static int look_for_records(struct log_unread *r, struct found_file *f)
 }
 
 /* Removes a file from the chain: it follows a torn write. */
-static void leave_out(struct found_file *f)
+static void chain_remove(struct found_file *f)
 {
     f->is_in_chain = false;
     log_warning("file %020" PRIu64
@@ -292,7 +292,7 @@ static int walk_unsynced(struct log_unread *r)
         if (!f->is_in_chain || f->number < r->synced.file)
             continue;
         if (is_torn)
-            leave_out(f);
+            chain_remove(f);
         else
             err =
                 find_file_end(r, f, is_begun ? r->synced.offset : LOG_FILE_HEADER_BYTES, &is_torn);
@@ -314,7 +314,7 @@ static int find_end(struct log_unread *r)
         if (f->end == 0)
             err = find_file_end(r, f, LOG_FILE_HEADER_BYTES, &is_torn);
         else if (!f->has_records && f->number <= r->synced.file)
-            err = look_for_records(r, f);
+            err = find_records(r, f);
         if (f->has_records)
             r->end = (struct log_position){f->number, f->end};
         else
@@ -371,7 +371,7 @@ static int sync_chain(struct log_unread *r)
 /* --- the steps of a recovery ------------------------------------------------------------------ */
 
 /* Hands all files to the keeper. */
-static void add_files(struct log_unread *r)
+static void hand_over_files(struct log_unread *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct found_file *f = &r->files[i];
@@ -400,7 +400,7 @@ static int recover_all(struct log_unread *r)
     if (err == 0)
         err = sync_chain(r);
     if (err == 0)
-        add_files(r);
+        hand_over_files(r);
     return err;
 }
 

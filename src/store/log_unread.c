@@ -31,7 +31,7 @@ static void note_file(void *arg, const char *name, uint64_t bytes)
     r->files[r->count++] = (struct found_file){.number = number, .bytes = bytes};
 }
 
-static int by_number(const void *a, const void *b)
+static int found_file_compare(const void *a, const void *b)
 {
     uint64_t x = ((const struct found_file *)a)->number;
     uint64_t y = ((const struct found_file *)b)->number;
@@ -43,7 +43,7 @@ struct found_file *unread_find_file(struct log_unread *r, uint64_t number)
 {
     struct found_file key = {.number = number};
 
-    return r->count ? bsearch(&key, r->files, r->count, sizeof key, by_number) : NULL;
+    return r->count ? bsearch(&key, r->files, r->count, sizeof key, found_file_compare) : NULL;
 }
 
 void unread_report(struct log_unread *r, uint64_t file, uint64_t offset, uint64_t bytes,
@@ -59,7 +59,7 @@ int unread_list(struct log_unread *r)
     int err = r->disk->list(r->disk, LOG_FOLDER, note_file, r);
 
     if (err == 0 && r->count > 0)
-        qsort(r->files, r->count, sizeof *r->files, by_number);
+        qsort(r->files, r->count, sizeof *r->files, found_file_compare);
     return err;
 }
 
@@ -163,7 +163,7 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
 
 /* Returns true if there is a valid record. Checking costs as many bytes as its length claims, which
  * may be arbitrary: they are taken from the budget, and without budget the answer is false. */
-static bool is_record(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
+static bool record_is_valid(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
 {
     struct log_record record;
     struct log_batch batch;
@@ -188,11 +188,11 @@ uint64_t unread_find_record(struct slice bytes, uint64_t key, uint64_t offset)
 
     if (here.n >= LOG_RECORD_HEADER_BYTES) {
         next = offset + log_align(log_get32(here.p + 8));
-        if (next > offset && is_record(slice_from(bytes, next), key, next, &budget))
+        if (next > offset && record_is_valid(slice_from(bytes, next), key, next, &budget))
             return next;
     }
     for (next = offset + 8; next < bytes.n; next += 8)
-        if (is_record(slice_from(bytes, next), key, next, &budget))
+        if (record_is_valid(slice_from(bytes, next), key, next, &budget))
             return next;
     return bytes.n;
 }

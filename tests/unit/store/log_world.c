@@ -110,6 +110,7 @@ struct world *world_create(void)
     w->options = (struct log_options){
         .disk = disk_sim_port(w->sim),
         .file_bytes = FILE_BYTES,
+        .salt = 1,
         .stages = STAGES,
         .on_safe = answer_safe,
         .on_space = answer_space,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "store/log_private.h"
 
 static void files_that_no_stage_needs_are_used_again(void **state)
 {
@@ -100,6 +101,34 @@ static void repeated_starts_do_not_add_files(void **state)
     world_free(w);
 }
 
+/* Opens a new log on a disk of its own, and returns its salt. */
+static uint64_t salt_of_new_log(struct log_options options)
+{
+    struct disk_sim *sim = disk_sim_create(1);
+    struct log *log = NULL;
+    uint64_t salt;
+
+    options.disk = disk_sim_port(sim);
+    assert_int_equal(log_open(&options, &log), 0);
+    salt = log->salt;
+    log_close(&log);
+    disk_sim_free(&sim);
+    return salt;
+}
+
+/* Also without threads: leveretd --recover-definitions may create the log. */
+static void a_new_log_has_a_random_salt_unless_it_is_given_one(void **state)
+{
+    struct world *w = world_create();
+    struct log_options options = w->options;
+
+    (void)state;
+    assert_int_equal(salt_of_new_log(options), options.salt);
+    options.salt = 0;
+    assert_int_not_equal(salt_of_new_log(options), salt_of_new_log(options));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +137,7 @@ int main(void)
         cmocka_unit_test(a_staged_message_keeps_its_file_whatever_floor_was_set),
         cmocka_unit_test(a_record_larger_than_a_file_gets_a_file_of_its_own),
         cmocka_unit_test(repeated_starts_do_not_add_files),
+        cmocka_unit_test(a_new_log_has_a_random_salt_unless_it_is_given_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

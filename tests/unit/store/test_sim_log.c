@@ -504,6 +504,7 @@ static int world_open(struct world *w)
     struct log_options options = {
         .disk = disk_sim_port(w->disk),
         .file_bytes = w->file_bytes,
+        .salt = 1,
         .stages = STAGES,
         .durability = w->durability,
         .on_safe = world_safe,
