@@ -1,11 +1,11 @@
-/* Answers travel to the publisher's loop: directly when it is the calling one, else by mail. */
+/* Answers are sent to the publisher's loop: directly if it is the calling one, else by mail. */
 #include "message/confirm.h"
 
 static void answer_mail(struct loop *at, struct mail *mail)
 {
-    (void)at;
     struct confirm_sink *sink = mail->a;
     struct message *message = mail->b;
+    lv_assert(sink->loop == at);
     sink->answer(sink, mail->c, (enum confirm_answer)mail->d, message);
     if (message)
         message_unref(&message);
@@ -14,6 +14,9 @@ static void answer_mail(struct loop *at, struct mail *mail)
 void confirm_sink_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
                          enum confirm_answer answer, struct message *message)
 {
+    lv_assert(!loop_current() || loop_current() == loop);
+    lv_assert(answer != CONFIRM_LATER);
+    lv_assert(!message || answer == CONFIRM_GONE);
     if (sink->loop == loop) {
         sink->answer(sink, number, answer, message);
         return;

@@ -1,7 +1,8 @@
-/* What a queue answers to a publish, and who is told.
+/* The answers of queues to a publish.
  *
- * A publish is answered by each queue of its route: at once, or later, when a persistent message is
- * safe or when the queue lives on another loop. Later answers go to the publisher's sink. */
+ * Each queue of a message's route answers: at once; or later, if the queue's home is another loop
+ * or if the message is persistent and not on disk yet. Later answers are sent to the publisher's
+ * sink. */
 #ifndef LEVERET_MESSAGE_CONFIRM_H
 #define LEVERET_MESSAGE_CONFIRM_H
 
@@ -13,28 +14,29 @@
 
 enum confirm_answer {
     CONFIRM_TOOK,
-    CONFIRM_REFUSED, /* the store has failed, or the queue takes no more */
-    CONFIRM_GONE,  /* the queue has ended before the message came: for the message there was none */
-    CONFIRM_LATER, /* the answer follows, to the sink */
+    CONFIRM_REFUSED, /* the store has failed, or the queue is full */
+    CONFIRM_GONE,  /* the queue was deleted before the message arrived: as if it had not been routed
+                    */
+    CONFIRM_LATER, /* the answer will be sent to the sink */
 };
 
-/* Who waits for queues to take a message. Answers come on the sink's loop, once for each queue that
- * answered CONFIRM_LATER. `message`: with CONFIRM_GONE what was published, borrowed; NULL when the
- * sink has not been told of one. With every other answer NULL. */
+/* Receives later answers. answer() is called on the sink's loop, once for each queue that answered
+ * CONFIRM_LATER, and never with CONFIRM_LATER. `message`: with CONFIRM_GONE the published message,
+ * borrowed, or NULL if the sender does not have it; with all other answers NULL. */
 struct confirm_sink {
     struct loop *loop;
     void (*answer)(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                    struct message *message);
 };
 
-/* Answers a sink: at once when it is on this loop (the calling one), else by mail. The message, or
- * NULL, is shared: mail holds a reference of its own. */
+/* Answers a sink: at once if it is on `loop`, the calling one, else by mail. The message may be
+ * NULL; it is borrowed, and mail takes a reference. */
 void confirm_sink_answer(struct loop *loop, struct confirm_sink *sink, uint64_t number,
                          enum confirm_answer answer, struct message *message);
 
-/* What the queues of one message have said so far. */
+/* The answers of a message's queues so far. */
 struct confirm_answers {
-    uint32_t later; /* how many answers are still to come */
+    uint32_t later; /* number of answers that will be sent to the sink */
     bool taken, refused, gone;
 };
 
@@ -46,8 +48,8 @@ static inline void confirm_answers_add(struct confirm_answers *answers, enum con
     answers->gone |= answer == CONFIRM_GONE;
 }
 
-/* The one answer that all of them make when none is to come: a single refusal refuses the message,
- * and CONFIRM_GONE counts only if no other queue took it. A message without any queue is taken. */
+/* Returns the answer for the message once all queues have answered: one refusal refuses it, and
+ * CONFIRM_GONE counts only if no queue took it. A message without queues is taken. */
 static inline enum confirm_answer confirm_answers_sum(const struct confirm_answers *answers)
 {
     if (answers->refused)

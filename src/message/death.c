@@ -1,6 +1,6 @@
-/* The headers are taken apart into a list, changed there, and put together again, sorted by name as
- * RabbitMQ leaves them. What a history says may come from anybody: entries that are no tables are
- * dropped, and of several about one queue and reason the newest stays. */
+/* The headers are read into a list, changed there, and written again, sorted by name as RabbitMQ
+ * does. A publisher may have made up the history: entries that are not tables are dropped, and of
+ * several with one queue and reason the newest is kept. */
 #include "message/death.h"
 
 #include <stdlib.h>
@@ -19,6 +19,7 @@ const char *death_word(enum death reason)
         DEATHS(DEATH_WORD)
 #undef DEATH_WORD
     };
+    lv_assert(reason < DEATH_COUNT);
     return words[reason];
 }
 
@@ -27,7 +28,7 @@ const char *death_word(enum death reason)
 struct named {
     struct slice name;
     struct field value;
-    size_t order; /* among those of the same name */
+    size_t order; /* index in the list when added, for names that occur twice */
 };
 
 struct fields {
@@ -62,7 +63,7 @@ static struct named *fields_find(const struct fields *list, const char *name)
     return NULL;
 }
 
-/* In the place of the first of its name, or at the end. */
+/* Replaces the first field of this name, or adds one at the end. */
 static void fields_set(struct fields *list, const char *name, const struct field *value)
 {
     struct named *old = fields_find(list, name);
@@ -108,7 +109,7 @@ static void fields_put(struct table_writer *w, const struct fields *list)
 
 /* --- entries of a history --------------------------------------------------------------------- */
 
-/* What an entry is about. */
+/* The queue and reason of an entry: a history has one entry for each. */
 struct cause {
     bool has_queue, has_reason;
     struct field queue, reason;
@@ -144,19 +145,17 @@ struct entry {
     struct slice table;
     struct cause cause;
     uint64_t hash; /* of the cause */
-    size_t merged; /* so many entries were about this */
+    size_t merged; /* number of entries with this cause */
 };
 
-/* A history may be long, and is gone through at every queue: so entries are found by their
- * hashes. */
+/* A history may be long, and is read at every queue: so entries are found by a hash table. */
 struct history {
     struct entry *entries;
     size_t count, capacity;
-    uint32_t
-        *slots; /* by hash: the number of an entry, from 1 on; 0: none. Twice as many as entries */
+    uint32_t *slots; /* index of an entry plus 1; 0: free. Twice as many as `capacity` */
 };
 
-/* Causes that are the same have the same one. */
+/* Equal causes have the same hash. */
 static uint64_t cause_hash(const struct cause *c)
 {
     uint64_t queue = c->has_queue && is_text(&c->queue) ? lv_hash(c->queue.bytes) : c->has_queue;
@@ -209,11 +208,12 @@ static void history_add(struct history *h, struct slice table)
     }
     if (h->count == h->capacity)
         history_grow(h);
+    lv_assert(h->count < h->capacity);
     h->entries[h->count++] = fresh;
     slot_fill(h, h->count - 1);
 }
 
-/* The oldest beyond them are forgotten. */
+/* Older entries are dropped. */
 enum { HISTORY_ENTRIES_MAX = 1024 };
 
 static void history_read(struct history *h, struct slice array)
@@ -225,12 +225,13 @@ static void history_read(struct history *h, struct slice array)
     }
 }
 
-static int64_t one_more(int64_t count)
+static int64_t count_plus_one(int64_t count)
 {
     return count < INT64_MAX ? count + 1 : count;
 }
 
-/* An entry that stays as it is; one that stands for several and does not count says how many. */
+/* Writes an entry that does not change, except that one with merged entries and without a count
+ * gets one. */
 static void put_old_entry(struct table_writer *w, const struct entry *e, bool is_alone)
 {
     struct field count;
@@ -244,15 +245,16 @@ static void put_old_entry(struct table_writer *w, const struct entry *e, bool is
     table_end(w);
 }
 
-/* The entry of this queue and reason, once more. */
+/* Writes the entry of this queue and reason, with its count increased. */
 static void put_known_entry(struct table_writer *w, const struct entry *e, bool is_alone)
 {
     struct fields list = {0};
     fields_read(&list, e->table);
     struct named *count = fields_find(&list, "count");
-    struct field fresh = {.type = FIELD_LONG, .i = is_alone ? 1 : one_more((int64_t)e->merged)};
+    struct field fresh = {.type = FIELD_LONG,
+                          .i = is_alone ? 1 : count_plus_one((int64_t)e->merged)};
     if (count)
-        fresh.i = field_is_integer(&count->value) ? one_more(count->value.i) : 1;
+        fresh.i = field_is_integer(&count->value) ? count_plus_one(count->value.i) : 1;
     fields_set(&list, "count", &fresh);
     fields_sort(&list);
     table_put_table(w, NULL);
@@ -263,12 +265,12 @@ static void put_known_entry(struct table_writer *w, const struct entry *e, bool 
 
 /* --- the new entry ---------------------------------------------------------------------------- */
 
-/* What the message was before. */
+/* The message as it was in the queue. */
 struct before {
     const struct dead_letter *d;
     struct properties properties;
     struct fields headers;
-    struct slice keys; /* an array's content, in `space` */
+    struct slice keys; /* routing-keys: an array's content, in `space` */
     struct lv_buffer space;
 };
 
@@ -337,7 +339,8 @@ static void put_grown_history(struct table_writer *w, const struct before *b, st
     free(h.slots);
 }
 
-/* The new history, in `out`. `old`: an array's content; NULL: there is none that counts. */
+/* Writes the new history to `out` and returns it. `old` is the content of the array x-death; NULL:
+ * the message has none. */
 static struct field make_history(struct lv_buffer *out, const struct before *b,
                                  const struct slice *old)
 {
@@ -351,7 +354,7 @@ static struct field make_history(struct lv_buffer *out, const struct before *b,
     return (struct field){.type = FIELD_ARRAY, .bytes = table_end(&w)};
 }
 
-/* Changes the headers; `space` holds what they borrow. Whether what was there was well. */
+/* Changes the headers; they borrow from `space`. Returns false if x-death was not an array. */
 static bool change_headers(struct before *b, struct lv_buffer *space)
 {
     const struct dead_letter *d = b->d;
@@ -359,8 +362,8 @@ static bool change_headers(struct before *b, struct lv_buffer *space)
     struct slice exchange = message_exchange(d->message);
     const struct named *old = fields_find(&b->headers, "x-death");
     bool is_first = old == NULL;
-    bool is_well = is_first || old->value.type == FIELD_ARRAY;
-    struct field history = make_history(space, b, is_first || !is_well ? NULL : &old->value.bytes);
+    bool is_valid = is_first || old->value.type == FIELD_ARRAY;
+    struct field history = make_history(space, b, is_first || !is_valid ? NULL : &old->value.bytes);
     if (is_first) {
         fields_set_string(&b->headers, "x-first-death-reason", reason);
         fields_set_string(&b->headers, "x-first-death-queue", d->queue);
@@ -373,12 +376,12 @@ static bool change_headers(struct before *b, struct lv_buffer *space)
     fields_sort(&b->headers);
     if (d->has_routing_key)
         fields_remove(&b->headers, "CC");
-    return is_well;
+    return is_valid;
 }
 
 /* --- the message ------------------------------------------------------------------------------ */
 
-static struct slice cut(struct slice s)
+static struct slice shortstr_cut(struct slice s)
 {
     return slice_of(s.p, s.n < SHORTSTR_BYTES_MAX ? s.n : SHORTSTR_BYTES_MAX);
 }
@@ -399,8 +402,8 @@ static struct message *make_message(const struct before *b)
     header.n = n;
     struct slice key = d->has_routing_key ? d->routing_key : message_routing_key(d->message);
     struct slice body = message_body(d->message);
-    struct message *m = message_create(cut(d->exchange), cut(key), lv_buffer_slice(&header), body.n,
-                                       d->message->is_persistent);
+    struct message *m = message_create(shortstr_cut(d->exchange), shortstr_cut(key),
+                                       lv_buffer_slice(&header), body.n, d->message->is_persistent);
     if (m && body.n > 0)
         memcpy(message_body_space(m), body.p, body.n);
     lv_buffer_free(&headers);
@@ -413,7 +416,7 @@ struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_
     struct before b = {.d = d};
     struct lv_buffer space = {0};
     if (!properties_read(message_header(d->message), &b.properties))
-        b.properties = (struct properties){0}; /* kept by a version that took it */
+        b.properties = (struct properties){0}; /* stored by a version that accepted it */
     fields_read(&b.headers, b.properties.headers);
     put_keys(&b);
     *ret_had_bad_history = !change_headers(&b, &space);
@@ -438,7 +441,7 @@ static bool history_of(const struct message *m, struct slice *ret_headers, struc
     return true;
 }
 
-static bool says(struct slice entry, const char *name, struct slice value)
+static bool table_says(struct slice entry, const char *name, struct slice value)
 {
     struct field f;
     return table_find(entry, name, &f) && f.type == FIELD_LONGSTR && slice_equal(f.bytes, value);
@@ -452,13 +455,13 @@ bool dead_letter_turns(const struct message *m, struct slice queue)
     if (!history_of(m, &headers, &history))
         return false;
     for (; array_next(&history, &entry); count++) {
-        if (entry.type != FIELD_TABLE || says(entry.bytes, "reason", slice_str("rejected")))
+        if (entry.type != FIELD_TABLE || table_says(entry.bytes, "reason", slice_str("rejected")))
             return false;
-        if (says(entry.bytes, "queue", queue))
+        if (table_says(entry.bytes, "queue", queue))
             return true;
     }
-    /* What has been forgotten began in this queue. */
-    return count >= HISTORY_ENTRIES_MAX && says(headers, "x-first-death-queue", queue);
+    /* The entry of this queue may be among those that were dropped. */
+    return count >= HISTORY_ENTRIES_MAX && table_says(headers, "x-first-death-queue", queue);
 }
 
 void dead_letter_describe(struct lv_buffer *out, const struct message *m, struct slice queue)

@@ -1,9 +1,9 @@
-/* What becomes of a message that a queue gives up: the same body under the dead-letter exchange,
- * with its history in the header x-death.
+/* Dead letters: a message that a queue has dropped, rejected or expired is published again to the
+ * dead-letter exchange, with the same body and its history in the header x-death.
  *
- * The layout is RabbitMQ 3.10's, octet by octet, but for two things (docs/differences.md): entries
- * stand newest first, however many there are, and x-last-death-exchange, -queue and -reason are
- * there, as RabbitMQ 3.13 and later do it.
+ * The layout is RabbitMQ 3.10's, octet by octet, with two exceptions (docs/differences.md), as in
+ * RabbitMQ 3.13 and later: the newest entry is always the first, however many there are; and there
+ * are the headers x-last-death-exchange, -queue and -reason.
  *
  * Pure; any thread. */
 #ifndef LEVERET_MESSAGE_DEATH_H
@@ -25,30 +25,30 @@ enum death {
         DEATH_COUNT
 };
 
-/* "rejected" ... */
+/* Returns the reason's name in x-death: "rejected" ... */
 const char *death_word(enum death reason);
 
 struct dead_letter {
     const struct message *message;
-    struct slice queue; /* whose message it was */
+    struct slice queue; /* the queue it was in */
     enum death reason;
-    uint64_t time_s;       /* now, since 1970 */
-    struct slice exchange; /* where it goes; at most 255 bytes */
-    bool has_routing_key;  /* else it keeps the key it came with, and CC */
-    struct slice routing_key;
+    uint64_t time_s;          /* now, since 1970 */
+    struct slice exchange;    /* the dead-letter exchange; cut to 255 bytes */
+    bool has_routing_key;     /* false: it keeps its routing key, and CC */
+    struct slice routing_key; /* cut to 255 bytes */
 };
 
-/* Makes the dead letter. The caller owns the one reference. NULL when there is no memory. Sets
- * *ret_had_bad_history when the message had a header x-death that is no array: it begins anew. */
+/* Makes the dead letter. The caller owns the one reference. Returns NULL if there is no memory.
+ * *ret_had_bad_history: the message had a header x-death that is not an array, which is
+ * dropped. */
 struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_history);
 
-/* Whether the dead letter has been in this queue before and has come round again without anybody
- * rejecting it on the way: it would turn for ever. Of a message made for any reason but
- * DEATH_REJECTED. */
+/* Returns whether the dead letter is in a cycle: it was in this queue before, and no consumer has
+ * rejected it since, so it would circulate forever. Not for a message made with DEATH_REJECTED. */
 bool dead_letter_turns(const struct message *dead_letter, struct slice queue);
 
-/* Appends the queues of its history to a log line, newest first: ["c","b","a"]. At most the first
- * few. */
+/* Appends this queue and the queues of the history, newest first, to a log line: ["c","b","a"]; at
+ * most the first twenty of the history. */
 struct lv_buffer;
 void dead_letter_describe(struct lv_buffer *out, const struct message *dead_letter,
                           struct slice queue);

@@ -1,3 +1,4 @@
+/* Reads the newest entry of x-death, and removes the headers that dead-lettering has added. */
 #include "message/death_origin.h"
 
 #include "base/buffer.h"
@@ -9,7 +10,7 @@ static bool is_text(const struct field *f)
     return f->type == FIELD_LONGSTR || f->type == FIELD_BINARY;
 }
 
-/* A name out of the entry; `otherwise` when there is none that can be one. */
+/* Returns a name from the entry, or `otherwise` if it is missing or cannot be a name. */
 static struct slice name_in(struct slice entry, const char *field, struct slice otherwise)
 {
     struct field f;
@@ -70,6 +71,8 @@ static struct slice headers_without_history(struct lv_buffer *out, struct slice 
 struct message *dead_letter_revive(const struct message *m, const struct dead_letter_origin *origin,
                                    bool keep_history)
 {
+    lv_assert(origin->exchange.n <= SHORTSTR_BYTES_MAX);
+    lv_assert(origin->routing_key.n <= SHORTSTR_BYTES_MAX);
     struct properties properties;
     struct lv_buffer headers = {0}, header = {0};
     if (!properties_read(message_header(m), &properties))

@@ -1,24 +1,25 @@
-/* Where a dead letter came from, and the message that it was there. Pure; any thread. */
+/* The origin of a dead letter: the queue it was in, and the message it was there. Pure; any
+ * thread. */
 #ifndef LEVERET_MESSAGE_DEATH_ORIGIN_H
 #define LEVERET_MESSAGE_DEATH_ORIGIN_H
 
 #include "message/message.h"
 
-/* What the newest entry of x-death says. Borrowed from the message. */
+/* From the newest entry of x-death. Borrowed from the message. */
 struct dead_letter_origin {
     struct slice queue;
     struct slice exchange;     /* at most 255 bytes, as is the key */
-    struct slice routing_key;  /* the first of its keys */
-    struct slice routing_keys; /* all: an array's content */
+    struct slice routing_key;  /* the first of routing-keys */
+    struct slice routing_keys; /* all of them: an array's content */
 };
 
-/* False when it is no dead letter: it has no x-death, or one that names no queue. */
+/* Returns false if the message is not a dead letter: it has no x-death, or one without a queue. */
 bool dead_letter_origin(const struct message *message, struct dead_letter_origin *ret);
 
-/* The message as it stood in that queue: under the exchange and the key by which it had come. Its
- * history (x-death, x-first-death-..., x-last-death-...) is left out, unless it is to be kept. It
- * has no expiration: that has run out once. The caller owns the reference. NULL when there is no
- * memory. */
+/* Makes the message that was in the origin's queue, with the exchange and the routing key it had
+ * there. Its history (x-death, x-first-death-..., x-last-death-...) is removed unless keep_history.
+ * It has no expiration, which may have expired it already. The caller owns the one reference.
+ * Returns NULL if there is no memory. */
 struct message *dead_letter_revive(const struct message *message,
                                    const struct dead_letter_origin *origin, bool keep_history);
 

@@ -1,12 +1,12 @@
-/* A hash table whose entries are also a list by age. */
+/* A hash table, whose entries are also in a list by age. */
 #include "message/dedup_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include <xxhash.h>
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "wire/table.h"
@@ -18,48 +18,49 @@ static bool is_same(struct value_hash a, struct value_hash b)
     return a.low == b.low && a.high == b.high;
 }
 
-static uint32_t home_of(const struct dedup_cache *cache, struct value_hash value)
+static uint32_t value_home(const struct dedup_cache *cache, struct value_hash value)
 {
-    return (uint32_t)value.low & (cache->place_count - 1);
+    return (uint32_t)value.low & (cache->slot_count - 1);
 }
 
-static uint32_t after(const struct dedup_cache *cache, uint32_t place)
+static uint32_t slot_after(const struct dedup_cache *cache, uint32_t slot)
 {
-    return (place + 1) & (cache->place_count - 1);
+    return (slot + 1) & (cache->slot_count - 1);
 }
 
-/* The place of the value's entry, or the empty one where it would go. */
-static uint32_t place_of(const struct dedup_cache *cache, struct value_hash value)
+/* Returns the slot of the value's entry, or the free slot where it belongs. */
+static uint32_t value_slot(const struct dedup_cache *cache, struct value_hash value)
 {
-    uint32_t place = home_of(cache, value);
-    while (cache->places[place] && !is_same(cache->entries[cache->places[place]].value, value))
-        place = after(cache, place);
-    return place;
+    uint32_t slot = value_home(cache, value);
+    while (cache->slots[slot] && !is_same(cache->entries[cache->slots[slot]].value, value))
+        slot = slot_after(cache, slot);
+    return slot;
 }
 
 struct dedup_entry *dedup_cache_find(const struct dedup_cache *cache, struct value_hash value)
 {
     if (cache->count == 0)
         return NULL;
-    uint32_t entry = cache->places[place_of(cache, value)];
+    uint32_t entry = cache->slots[value_slot(cache, value)];
     return entry ? &cache->entries[entry] : NULL;
 }
 
 /* --- growing ---------------------------------------------------------------------------------- */
 
-static void make_places(struct dedup_cache *cache)
+static void slots_make(struct dedup_cache *cache)
 {
-    cache->place_count = 1;
-    while (cache->place_count / 2 <= cache->capacity)
-        cache->place_count *= 2;
-    free(cache->places);
-    cache->places = lv_calloc(cache->place_count, sizeof *cache->places);
+    cache->slot_count = 1;
+    while (cache->slot_count / 2 <= cache->capacity)
+        cache->slot_count *= 2;
+    free(cache->slots);
+    cache->slots = lv_calloc(cache->slot_count, sizeof *cache->slots);
     for (uint32_t i = cache->oldest; i; i = cache->entries[i].newer)
-        cache->places[place_of(cache, cache->entries[i].value)] = i;
+        cache->slots[value_slot(cache, cache->entries[i].value)] = i;
 }
 
-static void grow(struct dedup_cache *cache)
+static void cache_grow(struct dedup_cache *cache)
 {
+    lv_assert(cache->capacity < cache->size_max);
     uint32_t capacity = cache->capacity ? cache->capacity * 2 : CAPACITY_MIN;
     if (capacity > cache->size_max)
         capacity = cache->size_max;
@@ -69,16 +70,16 @@ static void grow(struct dedup_cache *cache)
         cache->unused = i;
     }
     cache->capacity = capacity;
-    make_places(cache);
+    slots_make(cache);
 }
 
 struct dedup_entry *dedup_cache_add(struct dedup_cache *cache, struct value_hash value)
 {
     lv_assert(!dedup_cache_is_full(cache));
     if (!cache->unused)
-        grow(cache);
-    uint32_t place = place_of(cache, value);
-    lv_assert(cache->places[place] == 0);
+        cache_grow(cache);
+    uint32_t slot = value_slot(cache, value);
+    lv_assert(cache->slots[slot] == 0);
     uint32_t i = cache->unused;
     struct dedup_entry *entry = &cache->entries[i];
     cache->unused = entry->newer;
@@ -89,37 +90,41 @@ struct dedup_entry *dedup_cache_add(struct dedup_cache *cache, struct value_hash
     else
         cache->oldest = i;
     cache->newest = i;
-    cache->places[place] = i;
+    cache->slots[slot] = i;
     cache->count++;
     return entry;
 }
 
 /* --- removing --------------------------------------------------------------------------------- */
 
-/* Whether an entry at `from` would be found if it stood at the hole before it. */
-static bool may_move(const struct dedup_cache *cache, uint32_t hole, uint32_t from)
+/* Returns whether a search would find the entry of slot `from` in the slot `hole`, which is before
+ * it. */
+static bool slot_may_move(const struct dedup_cache *cache, uint32_t hole, uint32_t from)
 {
-    uint32_t home = home_of(cache, cache->entries[cache->places[from]].value);
-    uint32_t mask = cache->place_count - 1;
+    uint32_t home = value_home(cache, cache->entries[cache->slots[from]].value);
+    uint32_t mask = cache->slot_count - 1;
     return ((from - home) & mask) >= ((from - hole) & mask);
 }
 
-/* No search ends at the hole too early: those behind it move up. */
-static void empty_place(struct dedup_cache *cache, uint32_t hole)
+/* Frees a slot, and moves up the entries after it that a search would no longer find. */
+static void slot_empty(struct dedup_cache *cache, uint32_t hole)
 {
-    for (uint32_t from = after(cache, hole); cache->places[from]; from = after(cache, from)) {
-        if (!may_move(cache, hole, from))
+    for (uint32_t from = slot_after(cache, hole); cache->slots[from];
+         from = slot_after(cache, from)) {
+        if (!slot_may_move(cache, hole, from))
             continue;
-        cache->places[hole] = cache->places[from];
+        cache->slots[hole] = cache->slots[from];
         hole = from;
     }
-    cache->places[hole] = 0;
+    cache->slots[hole] = 0;
 }
 
 void dedup_cache_remove(struct dedup_cache *cache, struct dedup_entry *entry)
 {
     uint32_t i = (uint32_t)(entry - cache->entries);
-    empty_place(cache, place_of(cache, entry->value));
+    uint32_t slot = value_slot(cache, entry->value);
+    lv_assert(cache->slots[slot] == i); /* it is an entry in use */
+    slot_empty(cache, slot);
     if (entry->older)
         cache->entries[entry->older].newer = entry->newer;
     else
@@ -141,13 +146,14 @@ struct dedup_entry *dedup_cache_oldest(const struct dedup_cache *cache)
 void dedup_cache_free(struct dedup_cache *cache)
 {
     free(cache->entries);
-    free(cache->places);
+    free(cache->slots);
     *cache = (struct dedup_cache){0};
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-/* Equal values have the same letter and bytes: integers of any width, strings and binary. */
+/* Hashes a letter for the type and the value's bytes, which are the same for values that are equal:
+ * integers of any width, strings and binary. */
 struct value_hash value_hash_of(const struct field *f)
 {
     struct lv_buffer key = {0};

@@ -1,6 +1,6 @@
-/* Values that deduplication has seen: at most a fixed number, of which the oldest is dropped first.
- * A value is known by its 128-bit hash, so each costs the same, however long it is. Not locked: its
- * owner is. */
+/* A cache of the values that deduplication has seen: a fixed number of entries, of which the oldest
+ * is dropped first. A value is identified by a 128-bit hash, so all entries have the same size. The
+ * owner locks it. */
 #ifndef LEVERET_MESSAGE_DEDUP_CACHE_H
 #define LEVERET_MESSAGE_DEDUP_CACHE_H
 
@@ -21,35 +21,36 @@ struct value_hash value_hash_of(const struct field *field);
 
 struct dedup_entry {
     struct value_hash value;
-    uint64_t number;           /* grows with each value that is added */
-    uint64_t until_ms;         /* loop_steady_ms(); 0: as long as there is room */
-    struct dedup_claim *claim; /* the first message with it is still on its way; else NULL */
-    bool is_stored;
-    uint32_t older, newer; /* its neighbours by age */
+    uint64_t number;           /* of the value in the order of adding, from 1 on */
+    uint64_t until_ms;         /* expires then, by loop_steady_ms(); 0: never */
+    struct dedup_claim *claim; /* the first message with the value is not answered yet; else NULL */
+    bool is_stored;            /* in the definitions */
+    uint32_t older, newer;     /* indexes of the neighbours by age; 0: none */
 };
 
-/* Zero-initialised, with a size, is valid and empty. */
+/* Zero-initialised, but for size_max, it is valid and empty. */
 struct dedup_cache {
-    uint32_t size_max;
+    uint32_t size_max; /* entries; > 0 */
     uint32_t count;
     uint64_t last_number;
-    struct dedup_entry *entries; /* from 1 on; those not in use are a list by `newer` */
+    struct dedup_entry *entries; /* entries[1] to [capacity]; unused ones are linked by `newer` */
     uint32_t capacity;
-    uint32_t oldest, newest, unused; /* 0: none */
-    uint32_t *places;                /* open addressing: an entry, or 0 */
-    uint32_t place_count;            /* 0 or a power of two, more than twice `capacity` */
+    uint32_t oldest, newest, unused; /* indexes of entries; 0: none */
+    uint32_t *slots;                 /* hash table, open addressing: index of an entry; 0: free */
+    uint32_t slot_count;             /* 0 or a power of two, more than twice `capacity` */
 };
 
-/* Returns the entry, or NULL if there is none. Valid until the next call of dedup_cache_add() or
+/* Returns the value's entry, or NULL. Valid until the next call of dedup_cache_add() or
  * dedup_cache_remove(). */
 struct dedup_entry *dedup_cache_find(const struct dedup_cache *cache, struct value_hash value);
 
-/* Adds a value that is not there, as the newest. There must be room: asserted. */
+/* Adds a value that is not in the cache, as the newest. The cache is not full. */
 struct dedup_entry *dedup_cache_add(struct dedup_cache *cache, struct value_hash value);
 
+/* Removes an entry of the cache. */
 void dedup_cache_remove(struct dedup_cache *cache, struct dedup_entry *entry);
 
-/* Returns the entry that was added first, or NULL if there is none. */
+/* Returns the oldest entry, or NULL if the cache is empty. */
 struct dedup_entry *dedup_cache_oldest(const struct dedup_cache *cache);
 
 static inline bool dedup_cache_is_full(const struct dedup_cache *cache)
@@ -57,6 +58,7 @@ static inline bool dedup_cache_is_full(const struct dedup_cache *cache)
     return cache->count >= cache->size_max;
 }
 
+/* Frees the entries; the cache is then zero-initialised. */
 void dedup_cache_free(struct dedup_cache *cache);
 
 #endif

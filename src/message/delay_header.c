@@ -1,5 +1,4 @@
-/* The header x-delay is read as the plugin for delayed messages reads it, and written as it writes
- * it. */
+/* x-delay is read and written as RabbitMQ's plugin for delayed messages does it. */
 #include "message/delay_header.h"
 
 #include "base/buffer.h"
@@ -9,7 +8,8 @@
 
 #define HEADER "x-delay"
 
-/* An integer in decimal digits, as Erlang reads one. False when it is none, or too large. */
+/* Reads a decimal integer with an optional sign, like Erlang. Returns false if it is not one, or
+ * too large. */
 static bool read_digits(struct slice s, int64_t *ret)
 {
     bool is_negative = s.n > 0 && s.p[0] == '-';
@@ -41,7 +41,7 @@ static bool read_delay(const struct field *f, int64_t *ret)
     return f->type == FIELD_LONGSTR && read_digits(f->bytes, ret);
 }
 
-/* So far ahead, and no farther: some thousands of years. */
+/* Longer delays are cut to this one: some thousands of years. */
 static const int64_t DELAY_MS_MAX = INT64_C(1) << 48;
 
 uint64_t delay_header_ms(struct slice headers)
@@ -65,8 +65,8 @@ struct slice delay_header_bcc(const struct message *waiting)
     return is_there ? f.bytes : SLICE_EMPTY;
 }
 
-/* The headers without the first BCC, and with the first x-delay negative: a signedint, as the
- * plugin writes it, where it fits. */
+/* Returns the headers without the first BCC and with the first x-delay negative: a signedint, as
+ * the plugin writes it, if it fits. */
 static struct slice headers_when_due(struct slice headers, struct lv_buffer *space)
 {
     struct table_writer w;
@@ -91,9 +91,9 @@ static struct slice headers_when_due(struct slice headers, struct lv_buffer *spa
     return table_end(&w);
 }
 
-/* The same message with other properties. */
-static bool copy_with(const struct message *m, const struct properties *properties,
-                      struct message **ret)
+/* Makes a copy of a message with other properties. */
+static bool message_copy_with(const struct message *m, const struct properties *properties,
+                              struct message **ret)
 {
     struct lv_buffer header = {0};
     size_t bytes = properties_size(properties);
@@ -124,7 +124,7 @@ bool delay_header_keep_bcc(const struct message *message, struct slice bcc, stru
     while (table_next(&rest, &name, &f))
         table_put_field(&w, name, &f);
     properties.headers = table_end(&w);
-    bool is_made = copy_with(message, &properties, ret);
+    bool is_made = message_copy_with(message, &properties, ret);
     lv_buffer_free(&headers);
     return is_made;
 }
@@ -136,7 +136,7 @@ bool delay_header_make_due(const struct message *waiting, struct message **ret)
     if (!properties_read(message_header(waiting), &properties))
         lv_unreachable(); /* it would not wait */
     properties.headers = headers_when_due(properties.headers, &headers);
-    bool is_made = copy_with(waiting, &properties, ret);
+    bool is_made = message_copy_with(waiting, &properties, ret);
     lv_buffer_free(&headers);
     return is_made;
 }

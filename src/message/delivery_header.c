@@ -1,3 +1,4 @@
+/* The headers are read into a list, sorted and written again. */
 #include "message/delivery_header.h"
 
 #include <stdlib.h>
@@ -11,17 +12,17 @@ static const char NAME[] = "x-delivery-count";
 struct named_field {
     struct slice name;
     struct field field;
-    size_t number; /* in the table as it came: names that occur twice keep their order */
+    size_t number; /* index in the original table: equal names keep their order */
 };
 
-static int by_name(const void *a, const void *b)
+static int compare_fields(const void *a, const void *b)
 {
     const struct named_field *x = a, *y = b;
     int order = slice_compare(x->name, y->name);
     return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
 }
 
-/* The table's fields without the first of our name, and ours, sorted. The caller owns the list. */
+/* Returns the table's fields with x-delivery-count set, sorted. The caller owns the array. */
 static struct named_field *fields_with(struct slice table, uint32_t count, size_t *ret_count)
 {
     size_t capacity = 16, n = 0;
@@ -40,7 +41,7 @@ static struct named_field *fields_with(struct slice table, uint32_t count, size_
         next.number = n;
         fields[n++] = next;
     }
-    qsort(fields, n, sizeof *fields, by_name);
+    qsort(fields, n, sizeof *fields, compare_fields);
     *ret_count = n;
     return fields;
 }

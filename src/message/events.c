@@ -1,14 +1,15 @@
-/* An event is a key and a table of headers, which are written here; somebody else publishes
- * them. */
+/* Writes the headers of an event; events->publish() publishes it. */
 #include "message/events.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
+#include "loop/loop.h"
 #include "wire/erlang_text.h"
 #include "wire/table.h"
 
-/* --- who -------------------------------------------------------------------------------------- */
+/* --- the acting user -------------------------------------------------------------------------- */
 
 static _Thread_local struct slice actor;
 
@@ -26,7 +27,7 @@ struct slice events_actor(void)
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
-/* table_describe() puts a list's brackets around the one field. */
+/* Describes each field by itself. table_describe() writes brackets around it, which are cut off. */
 static void put_argument_texts(struct table_writer *w, struct slice table)
 {
     struct slice rest = table, name;
@@ -112,6 +113,7 @@ void event_send(struct events *events, const char *key, const struct event_field
 {
     struct lv_buffer headers = {0};
     struct table_writer w;
+    lv_assert(events->publish != NULL);
     table_begin(&w, &headers);
     for (size_t i = 0; i < count; i++)
         put_field(&w, &fields[i]);
@@ -129,6 +131,7 @@ void events_set_bound(struct events *events, bool is_bound)
 
 void events_stop(struct events *events)
 {
+    lv_assert(!loop_current());
     atomic_fetch_or(&events->state, EVENT_STATE_STOPPED);
 }
 

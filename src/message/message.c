@@ -1,4 +1,4 @@
-/* How a message is made, grows while it comes in, and is freed. */
+/* Making messages, changing their size while the body arrives, and freeing them. */
 #include "message/message.h"
 
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include "message/message_header.h"
 #include "store/log.h"
 
-static struct message *create(struct slice exchange, struct slice routing_key, uint8_t format,
-                              struct slice header, uint64_t body_bytes, bool is_persistent)
+static struct message *message_make(struct slice exchange, struct slice routing_key, uint8_t format,
+                                    struct slice header, uint64_t body_bytes, bool is_persistent)
 {
     lv_assert(exchange.n <= UINT8_MAX);
     lv_assert(routing_key.n <= UINT8_MAX);
@@ -37,13 +37,14 @@ static struct message *create(struct slice exchange, struct slice routing_key, u
 struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
                                uint64_t body_bytes, bool is_persistent)
 {
-    return create(exchange, routing_key, HEADER_AMQP_0_9_1, header, body_bytes, is_persistent);
+    return message_make(exchange, routing_key, HEADER_AMQP_0_9_1, header, body_bytes,
+                        is_persistent);
 }
 
 struct message *message_from_store(const struct log_message *stored)
 {
-    struct message *m = create(stored->exchange, stored->routing_key, stored->format,
-                               stored->header, stored->body.n, stored->is_persistent);
+    struct message *m = message_make(stored->exchange, stored->routing_key, stored->format,
+                                     stored->header, stored->body.n, stored->is_persistent);
     if (m && stored->body.n > 0)
         memcpy(message_body_space(m), stored->body.p, stored->body.n);
     return m;
@@ -52,6 +53,7 @@ struct message *message_from_store(const struct log_message *stored)
 bool message_grow(struct message **message, uint64_t body_bytes)
 {
     struct message *m = *message;
+    lv_assert(atomic_load_explicit(&m->refs, memory_order_relaxed) == 1);
     size_t bytes = message_memory(m) - (size_t)m->body_bytes + (size_t)body_bytes;
     m = realloc(m, bytes);
     if (!m)

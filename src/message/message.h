@@ -1,7 +1,7 @@
-/* A message: immutable from the moment it is made, shared by all queues that hold it.
+/* A message: immutable once its body is complete, and shared by all queues that hold it.
  *
  * One allocation: this struct, then the exchange's name, the routing key, the content header
- * (flags and properties, as they came) and the body. */
+ * (property flags and values as the publisher sent them) and the body. */
 #ifndef LEVERET_MESSAGE_MESSAGE_H
 #define LEVERET_MESSAGE_MESSAGE_H
 
@@ -23,41 +23,48 @@ struct message {
     uint8_t routing_key_bytes;
     bool is_persistent;
     uint8_t format;   /* of the header: enum header_format */
-    uint8_t priority; /* of the header; 0: none */
+    uint8_t priority; /* from the header; 0: none */
     uint8_t bytes[];  /* exchange, routing key, header, body */
 };
 
-/* Makes a message with a header in the format HEADER_AMQP_0_9_1, whose body is still to be written
- * to message_body_space(). Returns NULL if there is no memory. The caller owns the one
- * reference. */
+/* Makes a message with a header in the format HEADER_AMQP_0_9_1. The caller writes the body to
+ * message_body_space(), and owns the one reference. Names and keys have at most 255 bytes. Returns
+ * NULL if there is no memory. */
 struct message *message_create(struct slice exchange, struct slice routing_key, struct slice header,
                                uint64_t body_bytes, bool is_persistent);
 
-/* Makes a message of what the log or a segment has stored, in the format it was stored with. NULL
- * when there is no memory. The caller owns the one reference. */
+/* Makes a message from its bytes in the log or a segment, with the header's format as stored there.
+ * The caller owns the one reference. Returns NULL if there is no memory. */
 struct message *message_from_store(const struct log_message *stored);
 
-/* Gives it room for a body of another size, and keeps what of the body fits. Only while nobody else
- * has a reference. False, with *message as it was, when there is no memory. */
+/* Changes the size of the body, and keeps as much of the body as fits. The caller has the only
+ * reference. Returns false, with *message unchanged, if there is no memory. */
 bool message_grow(struct message **message, uint64_t body_bytes);
 
+/* Frees a message without references: message_unref() calls it. */
 void message_free(struct message *message);
 
-/* Any loop. */
+/* Takes a reference. Any thread. */
 static inline struct message *message_ref(struct message *m)
 {
-    atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    lv_assert(before > 0);
     return m;
 }
 
-/* Takes *message. The usual case, the last reference, costs no locked instruction. */
+/* Drops a reference and clears the pointer. Any thread. The usual case, the last reference, costs
+ * no locked instruction. */
 static inline void message_unref(struct message **message)
 {
     struct message *m = *message;
     *message = NULL;
-    if (atomic_load_explicit(&m->refs, memory_order_acquire) == 1 ||
-        atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)
-        message_free(m);
+    if (atomic_load_explicit(&m->refs, memory_order_acquire) != 1) {
+        uint32_t before = atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel);
+        lv_assert(before > 0);
+        if (before > 1)
+            return;
+    }
+    message_free(m);
 }
 
 static inline struct slice message_exchange(const struct message *m)
@@ -70,7 +77,7 @@ static inline struct slice message_routing_key(const struct message *m)
     return slice_of(m->bytes + m->exchange_bytes, m->routing_key_bytes);
 }
 
-/* The property flags and values of the content header (what follows the body size in it). */
+/* Returns the property flags and values: the part of the content header after the body size. */
 static inline struct slice message_header(const struct message *m)
 {
     return slice_of(m->bytes + m->exchange_bytes + m->routing_key_bytes, m->header_bytes);
@@ -87,7 +94,7 @@ static inline struct slice message_body(const struct message *m)
                     m->body_bytes);
 }
 
-/* What it costs in memory, for accounting. */
+/* Returns the message's size in memory, in bytes, for accounting. */
 static inline size_t message_memory(const struct message *m)
 {
     return sizeof *m + m->exchange_bytes + m->routing_key_bytes + m->header_bytes +

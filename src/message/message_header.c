@@ -1,32 +1,32 @@
-/* What the broker's features read of a message's header: the one place that knows how each format
- * keeps it. Only AMQP 0-9-1's is known so far: a header in another format asks for nothing. */
+/* The one file that knows where each header format has these properties. So far only that of AMQP
+ * 0-9-1 is known: in a header of another format no property is found. */
 #include "message/message_header.h"
 
 #include "wire/properties.h"
 #include "wire/wire.h"
 
-/* The property's bytes, as the header has them. Returns false if it is not there. */
-static bool find(enum header_format format, struct slice header, unsigned property,
-                 struct slice *ret)
+/* Returns the property's bytes in *ret; or false if the header does not have it. */
+static bool header_find(enum header_format format, struct slice header, unsigned property,
+                        struct slice *ret)
 {
     return format == HEADER_AMQP_0_9_1 && properties_find(header, property, ret);
 }
 
-static bool find_in(const struct message *m, unsigned property, struct slice *ret)
+static bool message_find(const struct message *m, unsigned property, struct slice *ret)
 {
-    return find(m->format, message_header(m), property, ret);
+    return header_find(m->format, message_header(m), property, ret);
 }
 
 uint8_t header_priority(enum header_format format, struct slice header)
 {
     struct slice priority;
-    return find(format, header, PROPERTY_PRIORITY, &priority) ? priority.p[0] : 0;
+    return header_find(format, header, PROPERTY_PRIORITY, &priority) ? priority.p[0] : 0;
 }
 
 struct slice header_headers(enum header_format format, struct slice header)
 {
     struct slice headers;
-    return find(format, header, PROPERTY_HEADERS, &headers) ? headers : SLICE_EMPTY;
+    return header_find(format, header, PROPERTY_HEADERS, &headers) ? headers : SLICE_EMPTY;
 }
 
 struct slice message_headers(const struct message *m)
@@ -38,7 +38,7 @@ bool message_expiration(const struct message *m, uint64_t *ret_ms)
 {
     struct slice text;
     uint64_t ms = 0;
-    if (!find_in(m, PROPERTY_EXPIRATION, &text) || text.n == 0)
+    if (!message_find(m, PROPERTY_EXPIRATION, &text) || text.n == 0)
         return false;
     for (size_t i = text.p[0] == '+' || text.p[0] == '-'; i < text.n; i++) {
         unsigned digit = text.p[i] - (unsigned)'0';
@@ -53,7 +53,7 @@ bool message_expiration(const struct message *m, uint64_t *ret_ms)
 bool message_timestamp(const struct message *m, uint64_t *ret_s)
 {
     struct slice bytes;
-    if (!find_in(m, PROPERTY_TIMESTAMP, &bytes))
+    if (!message_find(m, PROPERTY_TIMESTAMP, &bytes))
         return false;
     struct wire_reader r = wire_reader_of(bytes);
     *ret_s = wire_read_u64(&r);

@@ -71,5 +71,5 @@ bool consumer_argument_is_known(struct slice name)
                                         "x-stream-offset",    "x-browse",
                                         "x-browse-offset",    "x-browse-end",
                                         "x-consumer-timeout", NULL};
-    return is_note(name) || is_among(name, names);
+    return argument_is_custom(name) || is_among(name, names);
 }

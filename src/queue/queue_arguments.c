@@ -420,5 +420,5 @@ bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struc
 
 bool queue_argument_is_known(struct slice name)
 {
-    return is_note(name) || types_of(name) != 0 || dedup_argument_is_known(name);
+    return argument_is_custom(name) || types_of(name) != 0 || dedup_argument_is_known(name);
 }

@@ -1,4 +1,4 @@
-/* Checks of one argument's value. */
+/* Checks of single arguments, and the comparison of two. */
 #include "topology/argument_checks.h"
 
 #include <inttypes.h>
@@ -64,12 +64,11 @@ bool is_among(struct slice name, const char *const *names)
     return *names != NULL;
 }
 
-bool is_note(struct slice name)
+bool argument_is_custom(struct slice name)
 {
-    return name.n < 2 || memcmp(name.p, "x-", 2) != 0;
+    return !slice_begins(name, "x-");
 }
 
-/* An exchange's name as an argument, whose type is looked at before everything else. */
 bool check_exchange_name(const struct argument_subject *s)
 {
     struct field f;
@@ -84,7 +83,7 @@ bool check_exchange_name(const struct argument_subject *s)
 
 enum value_class { CLASS_INTEGER, CLASS_FLOAT, CLASS_BYTES, CLASS_OTHER };
 
-/* A timestamp is a number like the integers once it has been read. */
+/* Timestamps are compared like integers, as RabbitMQ does once it has read them. */
 static enum value_class class_of(const struct field *f)
 {
     if (field_is_integer(f) || f->type == FIELD_TIMESTAMP)
@@ -94,7 +93,7 @@ static enum value_class class_of(const struct field *f)
     return f->type == FIELD_LONGSTR || f->type == FIELD_BINARY ? CLASS_BYTES : CLASS_OTHER;
 }
 
-static bool is_same_value(const struct field *a, const struct field *b)
+static bool values_are_equivalent(const struct field *a, const struct field *b)
 {
     enum value_class class = class_of(a);
     if (class == CLASS_OTHER || class != class_of(b))
@@ -115,7 +114,8 @@ static void put_value(struct lv_buffer *out, const struct field *f)
     lv_buffer_add_u8(out, '\'');
 }
 
-/* "none", 'VALUE', or, where the other side has none, the value 'VALUE' of type 'TYPE'. */
+/* Appends "none", 'VALUE' or, if the other side has no value, "the value 'VALUE' of type 'TYPE'".
+ */
 static void put_side(struct lv_buffer *out, const struct field *f, bool is_set, bool is_other_set)
 {
     if (!is_set || (is_other_set && f->type == FIELD_VOID)) {
@@ -135,7 +135,7 @@ bool check_equal(const struct argument_subject *s, struct slice have_table)
     struct field want = {0};
     bool has = table_find(have_table, s->argument, &have);
     bool wants = table_find(s->table, s->argument, &want);
-    if (has == wants && (!has || is_same_value(&have, &want)))
+    if (has == wants && (!has || values_are_equivalent(&have, &want)))
         return true;
     struct lv_buffer text = {0};
     lv_buffer_printf(&text, "received ");

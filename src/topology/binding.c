@@ -1,7 +1,7 @@
-/* Bindings come and go, under the topology lock.
+/* Adding and removing bindings, under the topology lock.
  *
- * What makes a binding that binding is its identity: source, destination, routing key and
- * arguments, the arguments sorted by name, as RabbitMQ does. As bytes:
+ * The identity of a binding is made of its source, destination, routing key and arguments; the
+ * arguments are sorted by name, as RabbitMQ does. As bytes:
  *
  *   offset  size
  *   0       8     the source exchange's address
@@ -10,8 +10,8 @@
  *   17      n     routing key
  *   17 + n        arguments
  *
- * It is the key in the vhost's table and stands in the binding's own allocation; the routing key
- * and the arguments that others read are parts of it. */
+ * The identity is the key in the vhost's table. It is at the end of the binding's allocation, and
+ * binding->routing_key and binding->arguments point into it. */
 #include "topology/binding.h"
 
 #include <stdlib.h>
@@ -36,13 +36,13 @@ void destination_init(struct destination *d, enum destination_kind kind, struct 
 
 /* --- identity --------------------------------------------------------------------------------- */
 
-/* A field as it lies in its table. */
+/* A field with its bytes as they are in the table. */
 struct raw_field {
     struct slice name;
     struct slice bytes;
 };
 
-/* Fields of the same name keep their order, which is that of their addresses. */
+/* Fields of the same name keep their order, which is the order of their addresses. */
 static int compare_raw_fields(const void *a, const void *b)
 {
     const struct raw_field *x = a;
@@ -62,7 +62,7 @@ static size_t count_fields(struct slice table)
 }
 
 /* Writes the table, which is valid, with its fields sorted by name. */
-static void put_sorted(uint8_t *out, struct slice table)
+static void table_put_sorted(uint8_t *out, struct slice table)
 {
     size_t count = count_fields(table);
     struct raw_field few[16];
@@ -82,12 +82,13 @@ static void put_sorted(uint8_t *out, struct slice table)
         free(fields);
 }
 
+/* What a request's names lead to; NULL: it does not exist. */
 struct ends {
     struct exchange *source;
     struct destination *destination;
 };
 
-static void put_identity(uint8_t *out, const struct ends *ends,
+static void identity_put(uint8_t *out, const struct ends *ends,
                          const struct binding_request *request)
 {
     memcpy(out, &ends->source, 8);
@@ -96,7 +97,7 @@ static void put_identity(uint8_t *out, const struct ends *ends,
     if (request->routing_key.n)
         memcpy(out + IDENTITY_KEY_AT, request->routing_key.p, request->routing_key.n);
     if (request->arguments.n)
-        put_sorted(out + IDENTITY_KEY_AT + request->routing_key.n, request->arguments);
+        table_put_sorted(out + IDENTITY_KEY_AT + request->routing_key.n, request->arguments);
 }
 
 static size_t identity_bytes(const struct binding_request *request)
@@ -111,7 +112,7 @@ static struct binding *binding_find(struct vhost *vhost, const struct ends *ends
     uint8_t few[IDENTITY_SPACE_BYTES];
     size_t bytes = identity_bytes(request);
     uint8_t *space = bytes <= sizeof few ? few : lv_malloc(bytes);
-    put_identity(space, ends, request);
+    identity_put(space, ends, request);
     struct lv_table_node *node = lv_table_find(vhost->bindings, slice_of(space, bytes));
     if (space != few)
         free(space);
@@ -125,7 +126,7 @@ static struct binding *binding_make(const struct ends *ends, const struct bindin
     size_t bytes = identity_bytes(request);
     struct binding *b = lv_malloc(sizeof *b + bytes);
     memset(b, 0, sizeof *b);
-    put_identity(b->identity, ends, request);
+    identity_put(b->identity, ends, request);
     b->by_identity.key = slice_of(b->identity, bytes);
     b->source = ends->source;
     b->destination = ends->destination;
@@ -141,8 +142,8 @@ static void binding_free(struct lv_rcu_head *head)
     free(lv_container_of(head, struct binding, rcu));
 }
 
-/* Bindings from this exchange came or went. */
-static void note_listeners(const struct exchange *source)
+/* Updates events_are_wanted() after a change of the bindings from this exchange. */
+static void event_listeners_changed(const struct exchange *source)
 {
     if (source->is_event_exchange)
         events_set_bound(&source->vhost->topology->events, source->bindings_from_count > 0);
@@ -151,13 +152,15 @@ static void note_listeners(const struct exchange *source)
 static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
                                    const struct binding_request *request)
 {
+    lv_assert(topology_is_locked(vhost->topology));
+    lv_assert(!ends->source->is_deleted);
     struct binding *b = binding_make(ends, request);
     lv_list_push(&ends->source->bindings_from, &b->from_link);
     lv_list_push(&ends->destination->bindings_to, &b->to_link);
     ends->source->bindings_from_count++;
     ends->source->type->bind(ends->source, b);
-    note_listeners(ends->source);
-    lv_table_insert(vhost->bindings, &b->by_identity); /* last: who walks it finds them whole */
+    event_listeners_changed(ends->source);
+    lv_table_insert(vhost->bindings, &b->by_identity); /* last: readers find it complete */
     topology_moved(vhost->topology);
     return b;
 }
@@ -165,10 +168,12 @@ static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
 void binding_drop(struct binding *binding)
 {
     struct exchange *source = binding->source;
+    lv_assert(topology_is_locked(source->vhost->topology));
+    lv_assert(source->bindings_from_count > 0);
     source->type->unbind(source, binding);
     source->bindings_from_count--;
     event_binding_deleted(binding);
-    note_listeners(source);
+    event_listeners_changed(source);
     lv_list_remove(&binding->from_link);
     lv_list_remove(&binding->to_link);
     lv_table_remove(source->vhost->bindings, &binding->by_identity);
@@ -201,8 +206,8 @@ static bool refuse_missing_end(struct vhost *vhost, const struct binding_request
     return queue_entry_refuse_missing(request->destination, vhost, error);
 }
 
-static bool check_access(const struct ends *ends, const struct binding_request *request,
-                         struct broker_error *error)
+static bool ends_check_access(const struct ends *ends, const struct binding_request *request,
+                              struct broker_error *error)
 {
     if (request->destination_kind != DESTINATION_QUEUE)
         return true;
@@ -212,7 +217,7 @@ static bool check_access(const struct ends *ends, const struct binding_request *
     return queue_entry_check_access(q, request->connection_id, error);
 }
 
-static struct definition_binding row_of(struct vhost *vhost, const struct binding *b)
+static struct definition_binding definition_of(struct vhost *vhost, const struct binding *b)
 {
     return (struct definition_binding){
         .vhost = vhost_name(vhost),
@@ -224,10 +229,11 @@ static struct definition_binding row_of(struct vhost *vhost, const struct bindin
     };
 }
 
-/* *ret_new: the ends of the binding if it is new, else NULLs. */
-static enum change_result add_locked(struct vhost *vhost, const struct binding_request *request,
-                                     struct durable_done done, struct broker_error *error,
-                                     struct ends *ret_new)
+/* *ret_new: the ends of the binding if it is new, else NULL and NULL. */
+static enum change_result binding_add_locked(struct vhost *vhost,
+                                             const struct binding_request *request,
+                                             struct durable_done done, struct broker_error *error,
+                                             struct ends *ret_new)
 {
     struct ends ends;
     *ret_new = (struct ends){0};
@@ -240,7 +246,7 @@ static enum change_result add_locked(struct vhost *vhost, const struct binding_r
     const struct exchange_type *type = ends.source->type;
     if (type->check && !type->check(ends.source, request->routing_key, request->arguments, error))
         return CHANGE_REFUSED;
-    if (!check_access(&ends, request, error))
+    if (!ends_check_access(&ends, request, error))
         return CHANGE_REFUSED;
     if (binding_find(vhost, &ends, request))
         return CHANGE_DONE;
@@ -250,26 +256,28 @@ static enum change_result add_locked(struct vhost *vhost, const struct binding_r
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     if (b->is_durable && durable_is_stored(&changes)) {
-        struct definition_binding row = row_of(vhost, b);
+        struct definition_binding row = definition_of(vhost, b);
         durable_add(&changes, definition_put_binding(&row));
     }
     return durable_submit(&changes, done);
 }
 
-static enum change_result remove_locked(struct vhost *vhost, const struct binding_request *request,
-                                        struct durable_done done, struct broker_error *error)
+static enum change_result binding_remove_locked(struct vhost *vhost,
+                                                const struct binding_request *request,
+                                                struct durable_done done,
+                                                struct broker_error *error)
 {
     struct ends ends;
     struct binding *b =
         find_ends(vhost, request, &ends) ? binding_find(vhost, &ends, request) : NULL;
     if (!b)
         return CHANGE_DONE;
-    if (!check_access(&ends, request, error))
+    if (!ends_check_access(&ends, request, error))
         return CHANGE_REFUSED;
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     if (b->is_durable && durable_is_stored(&changes)) {
-        struct definition_binding row = row_of(vhost, b);
+        struct definition_binding row = definition_of(vhost, b);
         durable_add(&changes, definition_delete_binding(&row));
     }
     binding_drop(b);
@@ -279,14 +287,15 @@ static enum change_result remove_locked(struct vhost *vhost, const struct bindin
 }
 
 /* The request with CR and LF dropped from its names. */
-struct stripped {
+struct stripped_request {
     struct binding_request request;
     uint8_t source[NAME_BYTES_MAX];
     uint8_t destination[NAME_BYTES_MAX];
 };
 
-static bool strip(const struct binding_request *request, struct stripped *ret,
-                  struct broker_error *error)
+/* Returns false, with the error filled in, for what cannot be a binding. */
+static bool request_strip(const struct binding_request *request, struct stripped_request *ret,
+                          struct broker_error *error)
 {
     ret->request = *request;
     ret->request.source = name_strip(request->source, ret->source);
@@ -304,12 +313,12 @@ static bool strip(const struct binding_request *request, struct stripped *ret,
 enum change_result binding_add(struct vhost *vhost, const struct binding_request *request,
                                struct durable_done done, struct broker_error *error)
 {
-    struct stripped stripped;
-    if (!strip(request, &stripped, error))
+    struct stripped_request stripped;
+    if (!request_strip(request, &stripped, error))
         return CHANGE_REFUSED;
     topology_lock(vhost->topology);
     struct ends added;
-    enum change_result result = add_locked(vhost, &stripped.request, done, error, &added);
+    enum change_result result = binding_add_locked(vhost, &stripped.request, done, error, &added);
     topology_unlock(vhost->topology);
     if (added.source && added.source->type->bound)
         added.source->type->bound(added.source, added.destination);
@@ -319,11 +328,11 @@ enum change_result binding_add(struct vhost *vhost, const struct binding_request
 enum change_result binding_remove(struct vhost *vhost, const struct binding_request *request,
                                   struct durable_done done, struct broker_error *error)
 {
-    struct stripped stripped;
-    if (!strip(request, &stripped, error))
+    struct stripped_request stripped;
+    if (!request_strip(request, &stripped, error))
         return CHANGE_REFUSED;
     topology_lock(vhost->topology);
-    enum change_result result = remove_locked(vhost, &stripped.request, done, error);
+    enum change_result result = binding_remove_locked(vhost, &stripped.request, done, error);
     topology_unlock(vhost->topology);
     return result;
 }
@@ -340,7 +349,7 @@ bool binding_restore(struct vhost *vhost, const struct binding_request *request)
     return is_whole;
 }
 
-/* --- the destination goes, listings ----------------------------------------------------------- */
+/* --- all bindings to a destination, all of a vhost -------------------------------------------- */
 
 void destination_unbind_all(struct vhost *vhost, struct destination *d)
 {

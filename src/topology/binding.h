@@ -1,9 +1,11 @@
-/* A binding: from a source exchange, under a routing key and arguments, to a destination, which is
- * a queue or another exchange. Two bindings that agree in all four are one.
+/* A binding: from a source exchange, with a routing key and arguments, to a destination, which is a
+ * queue or another exchange. Source, destination, routing key and arguments identify it: binding a
+ * second time changes nothing.
  *
- * It stands in three places, so that each deletion costs its own bindings only: in its source's
- * list, in its destination's list, and in the vhost's table by identity; besides, the source's type
- * indexes it for routing. All under the topology lock. */
+ * A binding is in its source's list, in its destination's list and in the vhost's table by
+ * identity, so that deleting an exchange or a queue looks at no other bindings than its own. The
+ * source's type has it in an index for routing, too. All four are changed under the topology lock.
+ */
 #ifndef LEVERET_TOPOLOGY_BINDING_H
 #define LEVERET_TOPOLOGY_BINDING_H
 
@@ -15,7 +17,7 @@ struct exchange;
 
 enum destination_kind { DESTINATION_QUEUE, DESTINATION_EXCHANGE };
 
-/* Embedded in struct queue and struct exchange. */
+/* The end of a binding: embedded in struct queue_entry and struct exchange. */
 struct destination {
     enum destination_kind kind;
     bool is_durable;
@@ -33,8 +35,8 @@ struct binding {
     struct slice routing_key; /* owned */
     struct slice arguments;   /* owned, raw table, its fields sorted by name */
     bool is_durable;          /* both ends are */
-    void *indexed_at;         /* the source type's own */
-    size_t index;             /* the source type's own; binding_set.h's, where that is used */
+    void *indexed_at;         /* where it is in the index of the source's type */
+    size_t index;             /* the same for binding_set.h, in the types that use it */
     uint8_t identity[];       /* source, destination, routing key, arguments: by_identity's key */
 };
 
@@ -44,30 +46,34 @@ struct binding_request {
     enum destination_kind destination_kind;
     struct slice routing_key;
     struct slice arguments;
-    uint64_t connection_id; /* whose: an exclusive queue of another one refuses with 405 */
+    uint64_t connection_id; /* of the client: exclusive queues of others refuse with 405 */
 };
 
-/* queue.bind and exchange.bind; queue.unbind and exchange.unbind, with RabbitMQ's answers.
- * Unbinding may delete auto-delete exchanges, in chains. Bindings to the default exchange's queues
- * are implied and not kept. */
+/* Adds a binding (queue.bind, exchange.bind) or removes it (queue.unbind, exchange.unbind), with
+ * RabbitMQ's refusals. Adding one that exists and removing one that does not are CHANGE_DONE.
+ * Removing may delete auto-delete exchanges, in chains. The default exchange refuses both: its
+ * bindings are implied. Any thread; a loop, if an exchange replays messages to new bindings. */
 enum change_result binding_add(struct vhost *vhost, const struct binding_request *request,
                                struct durable_done done, struct broker_error *error);
 enum change_result binding_remove(struct vhost *vhost, const struct binding_request *request,
                                   struct durable_done done, struct broker_error *error);
 
-/* Recovery: without checks and without storing. Missing ends are skipped (false). */
+/* Recreates a binding from its definition, at recovery: it is neither checked nor stored. Returns
+ * false if an end does not exist or the definition is invalid. */
 bool binding_restore(struct vhost *vhost, const struct binding_request *request);
 
+/* Initialises a destination without bindings. `name` is borrowed as long as it lives. */
 void destination_init(struct destination *d, enum destination_kind kind, struct slice name,
                       bool is_durable);
 
-/* Drops every binding to it, and auto-delete exchanges that lose their last binding by that.
- * The lock is held. Definitions of durable bindings go with the destination's own definition. */
+/* Removes every binding to the destination, and deletes the auto-delete exchanges that lose their
+ * last binding by that. The definitions of durable bindings are deleted with that of the
+ * destination. The lock is held. */
 void destination_unbind_all(struct vhost *vhost, struct destination *d);
 
-/* Walks the bindings of a vhost, the implied ones of the default exchange included, for listings.
- * Read-side, without the lock, so that a long walk holds up nobody: what is bound or unbound
- * meanwhile may or may not be seen. The visitor must not change the topology. */
+/* Calls `visit` for each binding of the vhost, including the implied ones of the default exchange.
+ * For listings: read side, so that a long walk delays nobody; bindings that are added or removed
+ * meanwhile may or may not be visited. The visitor must not change the topology. */
 typedef void binding_visitor(void *arg, struct slice source, const struct destination *destination,
                              struct slice routing_key, struct slice arguments);
 void binding_each(struct vhost *vhost, binding_visitor *visit, void *arg);

@@ -1,3 +1,4 @@
+/* The writer's half of a binding_array: a sorted array that is replaced as a whole. */
 #include "topology/binding_array.h"
 
 #include <stdlib.h>
@@ -32,8 +33,8 @@ static int compare_bindings(const struct binding *a, const struct binding *b)
     return order ? order : slice_compare(a->arguments, b->arguments);
 }
 
-/* Where the binding stands, or where it would. */
-static size_t place_of(const struct binding_array_slots *array, const struct binding *binding)
+/* Returns the index of the binding, or the index where it belongs. */
+static size_t index_of(const struct binding_array_slots *array, const struct binding *binding)
 {
     size_t low = 0, high = array ? array->count : 0;
     while (low < high) {
@@ -53,13 +54,14 @@ static uint64_t seed_of(const struct destination *destination)
 
 static struct binding_array_slots *array_make(size_t count)
 {
+    lv_assert(count > 0);
     struct binding_array_slots *array = lv_malloc(sizeof *array + count * sizeof array->at[0]);
     array->count = count;
     return array;
 }
 
-static void places_copy(struct binding_array_slots *to, size_t to_at,
-                        const struct binding_array_slots *from, size_t from_at, size_t count)
+static void slots_copy(struct binding_array_slots *to, size_t to_at,
+                       const struct binding_array_slots *from, size_t from_at, size_t count)
 {
     if (count == 0)
         return;
@@ -71,24 +73,26 @@ void binding_array_add(struct binding_array *binding_array, struct binding *bind
 {
     const struct binding_array_slots *old = array_of(binding_array);
     size_t count = old ? old->count : 0;
-    size_t place = place_of(old, binding);
+    size_t i = index_of(old, binding);
+    lv_assert(weight > 0);
+    lv_assert(i == count || compare_bindings(old->at[i].binding, binding) != 0);
     struct binding_array_slots *array = array_make(count + 1);
-    places_copy(array, 0, old, 0, place);
-    array->at[place] = (struct binding_array_place){binding, seed_of(binding->destination), weight};
-    places_copy(array, place + 1, old, place, count - place);
+    slots_copy(array, 0, old, 0, i);
+    array->at[i] = (struct binding_array_slot){binding, seed_of(binding->destination), weight};
+    slots_copy(array, i + 1, old, i, count - i);
     array_replace(binding_array, array);
 }
 
 void binding_array_remove(struct binding_array *binding_array, struct binding *binding)
 {
     const struct binding_array_slots *old = array_of(binding_array);
-    size_t place = place_of(old, binding);
-    lv_assert(old && place < old->count && old->at[place].binding == binding);
+    size_t i = index_of(old, binding);
+    lv_assert(old && i < old->count && old->at[i].binding == binding);
     struct binding_array_slots *array = NULL;
     if (old->count > 1) {
         array = array_make(old->count - 1);
-        places_copy(array, 0, old, 0, place);
-        places_copy(array, place, old, place + 1, old->count - 1 - place);
+        slots_copy(array, 0, old, 0, i);
+        slots_copy(array, i, old, i + 1, old->count - 1 - i);
     }
     array_replace(binding_array, array);
 }

@@ -1,9 +1,8 @@
-/* A binding_array: the bindings of an exchange side by side, in an order that depends on what they
- * are and not on when they came: by destination, routing key and arguments. So a type that chooses
- * among them by number or by score chooses the same after a restart.
+/* A binding_array: the bindings of an exchange in an array, sorted by destination, routing key and
+ * arguments. The order does not depend on when they were added, so a type that chooses among them
+ * by index or by score makes the same choice after a restart.
  *
- * Read lock-free; each change, under the topology lock, makes a new array and costs as much as
- * there are bindings. */
+ * Read without a lock. Each change, under the topology lock, makes a new array: O(bindings). */
 #ifndef LEVERET_TOPOLOGY_BINDING_ARRAY_H
 #define LEVERET_TOPOLOGY_BINDING_ARRAY_H
 
@@ -12,16 +11,16 @@
 #include "base/rcu.h"
 #include "topology/binding.h"
 
-struct binding_array_place {
+struct binding_array_slot {
     struct binding *binding;
-    uint64_t seed; /* of the destination: its kind and name, hashed */
+    uint64_t seed; /* a hash of the destination's kind and name */
     double weight;
 };
 
 struct binding_array_slots {
     struct lv_rcu_head rcu;
     size_t count;
-    struct binding_array_place at[];
+    struct binding_array_slot at[];
 };
 
 /* Zero-initialised is a valid, empty binding_array. */
@@ -29,18 +28,18 @@ struct binding_array {
     struct binding_array_slots *_Atomic array; /* NULL: empty */
 };
 
-/* Under the lock. */
+/* Adds a binding that is not in it, or removes one that is. weight > 0. The lock is held. */
 void binding_array_add(struct binding_array *binding_array, struct binding *binding, double weight);
 void binding_array_remove(struct binding_array *binding_array, struct binding *binding);
 
-/* Read-side: good until the end of the turn. NULL when it is empty. */
+/* Returns the bindings; NULL if there are none. Read side; valid until the end of the turn. */
 static inline const struct binding_array_slots *
 binding_array_view(struct binding_array *binding_array)
 {
     return atomic_load_explicit(&binding_array->array, memory_order_acquire);
 }
 
-/* A 64-bit number whose every bit depends on every bit of x. */
+/* Returns a 64-bit number of which every bit depends on every bit of x. */
 static inline uint64_t hash_mix(uint64_t x)
 {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -48,7 +47,8 @@ static inline uint64_t hash_mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-/* An evenly spread number below `count` out of an evenly spread 64-bit number. */
+/* Maps an evenly distributed 64-bit number to an evenly distributed one below `count`, which is not
+ * 0. */
 static inline size_t spread_below(uint64_t number, size_t count)
 {
     return (size_t)((unsigned __int128)number * count >> 64);

@@ -1,5 +1,5 @@
-/* A key stands in the table while it has bindings. Whoever still holds one that was taken out
- * finds it empty; the next binding under that key makes a new one. */
+/* A key is in the table while it has bindings. A reader that still has a key which was removed
+ * finds it empty; the next binding with that routing key makes a new one. */
 #include "topology/binding_map.h"
 
 #include <stdlib.h>
@@ -35,17 +35,18 @@ static struct key *key_create(struct slice bytes)
     return key;
 }
 
-static struct lv_table *table_of(struct binding_map *set)
+static struct lv_table *table_of(struct binding_map *map)
 {
-    return atomic_load_explicit(&set->table, memory_order_acquire);
+    return atomic_load_explicit(&map->table, memory_order_acquire);
 }
 
-void binding_map_add(struct binding_map *set, struct binding *binding)
+void binding_map_add(struct binding_map *map, struct binding *binding)
 {
-    struct lv_table *table = table_of(set);
+    lv_assert(binding->indexed_at == NULL);
+    struct lv_table *table = table_of(map);
     if (!table) {
         table = lv_table_create();
-        atomic_store_explicit(&set->table, table, memory_order_release);
+        atomic_store_explicit(&map->table, table, memory_order_release);
     }
     struct key *key = key_of(lv_table_find(table, binding->routing_key));
     if (key) {
@@ -58,20 +59,21 @@ void binding_map_add(struct binding_map *set, struct binding *binding)
     binding->indexed_at = key;
 }
 
-void binding_map_remove(struct binding_map *set, struct binding *binding)
+void binding_map_remove(struct binding_map *map, struct binding *binding)
 {
     struct key *key = binding->indexed_at;
+    lv_assert(key != NULL);
     binding_set_remove(&key->bindings, binding);
     binding->indexed_at = NULL;
     if (!binding_set_is_empty(&key->bindings))
         return;
-    lv_table_remove(table_of(set), &key->by_bytes);
+    lv_table_remove(table_of(map), &key->by_bytes);
     lv_rcu_defer(&key->rcu, key_free);
 }
 
-void binding_map_route(struct binding_map *set, struct slice routing_key, struct route_set *ret)
+void binding_map_route(struct binding_map *map, struct slice routing_key, struct route_set *ret)
 {
-    struct lv_table *table = table_of(set);
+    struct lv_table *table = table_of(map);
     if (!table)
         return;
     struct key *key = key_of(lv_table_find(table, routing_key));
@@ -79,9 +81,9 @@ void binding_map_route(struct binding_map *set, struct slice routing_key, struct
         binding_set_route(&key->bindings, ret);
 }
 
-void binding_map_free(struct binding_map *set)
+void binding_map_free(struct binding_map *map)
 {
-    struct lv_table *table = table_of(set);
-    atomic_store_explicit(&set->table, NULL, memory_order_relaxed);
+    struct lv_table *table = table_of(map);
+    atomic_store_explicit(&map->table, NULL, memory_order_relaxed);
     lv_table_free(&table);
 }

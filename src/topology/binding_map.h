@@ -1,25 +1,25 @@
-/* A binding_map: binding_sets by routing key, byte for byte. Direct exchanges are one, and topic
- * exchanges keep their bindings without wildcards in one. Read lock-free; changed under the
- * topology lock. */
+/* A binding_map: a table from routing keys, compared byte for byte, to binding_sets. A direct
+ * exchange has its bindings in one, a topic exchange those without wildcards. Read without a lock;
+ * changed under the topology lock. */
 #ifndef LEVERET_TOPOLOGY_BINDING_MAP_H
 #define LEVERET_TOPOLOGY_BINDING_MAP_H
 
 #include "topology/binding.h"
 #include "topology/route.h"
 
-/* Zero-initialised is a valid, empty set: the table is made with the first binding. */
+/* Zero-initialised is a valid, empty map: the table is made with the first binding. */
 struct binding_map {
     struct lv_table *_Atomic table;
 };
 
-/* Under the lock: puts the binding under its routing key, and takes it out again. */
-void binding_map_add(struct binding_map *set, struct binding *binding);
-void binding_map_remove(struct binding_map *set, struct binding *binding);
+/* Adds a binding under its routing key, or removes one that was added. The lock is held. */
+void binding_map_add(struct binding_map *map, struct binding *binding);
+void binding_map_remove(struct binding_map *map, struct binding *binding);
 
-/* Read-side: adds the destinations of the bindings under this key. */
-void binding_map_route(struct binding_map *set, struct slice routing_key, struct route_set *ret);
+/* Adds the destinations of the bindings with this routing key to the set. Read side. */
+void binding_map_route(struct binding_map *map, struct slice routing_key, struct route_set *ret);
 
-/* When it is empty and no reader is left. */
-void binding_map_free(struct binding_map *set);
+/* Frees the table. The map is empty and has no readers. */
+void binding_map_free(struct binding_map *map);
 
 #endif

@@ -31,9 +31,10 @@ static void array_replace(struct binding_set *set, struct binding_set_array *arr
         lv_rcu_defer(&old->rcu, array_free);
 }
 
-/* A copy without holes. */
+/* Returns a copy without empty slots. */
 static struct binding_set_array *array_copy(const struct binding_set_array *old, uint32_t capacity)
 {
+    lv_assert(!old || old->live <= capacity);
     struct binding_set_array *array = lv_malloc(sizeof *array + capacity * sizeof array->slots[0]);
     array->capacity = capacity;
     array->live = 0;
@@ -49,7 +50,8 @@ static struct binding_set_array *array_copy(const struct binding_set_array *old,
     return array;
 }
 
-/* The array with room for one more: with holes closed if there are many, else twice as large. */
+/* Returns an array with a free slot: the old one; or a copy, twice as large unless half of the old
+ * one's slots are empty. */
 static struct binding_set_array *array_with_room(struct binding_set *set)
 {
     struct binding_set_array *array = array_of(set);
@@ -79,6 +81,7 @@ void binding_set_add(struct binding_set *set, struct binding *binding)
 
 static void array_remove(struct binding_set *set, struct binding_set_array *array, size_t slot)
 {
+    lv_assert(array->live > 0);
     atomic_store_explicit(&array->slots[slot], NULL, memory_order_relaxed);
     array->live--;
     if (array->live == 0)
@@ -95,7 +98,8 @@ void binding_set_remove(struct binding_set *set, struct binding *binding)
         return;
     }
     struct binding_set_array *array = array_of(set);
-    lv_assert(array && slot_of(array, (uint32_t)binding->index - 1) == binding);
+    lv_assert(array && binding->index <= array->capacity);
+    lv_assert(slot_of(array, (uint32_t)binding->index - 1) == binding);
     array_remove(set, array, binding->index - 1);
 }
 

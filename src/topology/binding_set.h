@@ -1,17 +1,17 @@
-/* A binding_set: bindings that match together. Read lock-free by every loop while one writer, under
- * the topology lock, adds and removes.
+/* A binding_set: bindings that match the same messages. Every loop reads it without a lock while
+ * one writer, under the topology lock, adds and removes bindings.
  *
  *        first            more --> | count | slot 0 | slot 1 | (removed) | slot 3 |
  *
- * The first binding stands in the set itself, because most sets hold one; the others stand in an
- * array. Removing leaves a hole; growing and closing the holes is done in a new array, and the old
- * one is freed after a grace period.
+ * The first binding is in the set itself, because most sets have only one; the others are in an
+ * array. Removing a binding leaves an empty slot. To grow, or to close the empty slots, the writer
+ * makes a new array, and the old one is freed after a grace period.
  *
- *   (1) A binding never moves between `first` and `more`: a reader that looks at one after the
- *       other cannot miss one that is there all the while.
+ *   (1) A binding never moves between `first` and `more`: a reader that looks at one and then the
+ *       other does not miss a binding that is in the set all the time.
  *   (2) A slot is written before the count that makes it visible.
- *   (3) binding->index says where it stands: 0 is `first`, i + 1 is slot i. Written under the lock
- *       and read there only. */
+ *   (3) binding->index is the binding's position: 0 is `first`, i + 1 is slot i. It is written and
+ *       read under the lock only. */
 #ifndef LEVERET_TOPOLOGY_BINDING_SET_H
 #define LEVERET_TOPOLOGY_BINDING_SET_H
 
@@ -24,7 +24,7 @@
 struct binding_set_array {
     struct lv_rcu_head rcu;
     uint32_t capacity;
-    uint32_t live; /* slots that hold a binding; the writer's */
+    uint32_t live; /* slots that hold a binding; the writer's own */
     _Atomic uint32_t count;
     struct binding *_Atomic slots[];
 };
@@ -35,12 +35,14 @@ struct binding_set {
     struct binding_set_array *_Atomic more;
 };
 
-/* Under the lock. */
+/* Adds a binding, or removes one that was added. The lock is held. */
 void binding_set_add(struct binding_set *set, struct binding *binding);
 void binding_set_remove(struct binding_set *set, struct binding *binding);
+/* Returns whether the set has no bindings. The lock is held, or there are no readers. */
 bool binding_set_is_empty(const struct binding_set *set);
 
-/* What a reader sees of a set: take it once, then look at each place. Some are empty (NULL). */
+/* A reader's view of a set: take it once, then look at positions 0 to count - 1. Some are empty
+ * (NULL). */
 struct binding_set_view {
     struct binding *first;
     struct binding_set_array *more;
@@ -65,7 +67,7 @@ static inline struct binding *binding_set_view_at(const struct binding_set_view 
     return atomic_load_explicit(&view->more->slots[i - 1], memory_order_acquire);
 }
 
-/* Read-side: adds the destination of every binding. */
+/* Adds the destination of every binding to the route set. Read side. */
 static inline void binding_set_route(struct binding_set *set, struct route_set *ret)
 {
     struct binding_set_view view = binding_set_view(set);

@@ -1,3 +1,9 @@
+/* Claims, waiters, and the values in the definitions; dedup.h has the rules.
+ *
+ * A claim is owned by its message: by dedup_claims, then by dedup_publish, then, while its value is
+ * being stored, by the callback. The cache's entry points at it until the claim ends or a newer
+ * value displaces the entry. Sinks that are answered when the claim ends are in the claim's list.
+ */
 #include "topology/dedup.h"
 
 #include <stdlib.h>
@@ -7,39 +13,39 @@
 #include "topology/argument_checks.h"
 #include "wire/table.h"
 
-/* Being stored at a time, before publishers are held back. */
-static const uint64_t ON_THEIR_WAY_MAX = 20000;
+/* With more values than this being stored, publishers are held back. */
+static const uint64_t BEING_STORED_MAX = 20000;
 
 enum { SIZE_DEFAULT = 128, SIZE_MAX_ENTRIES = 1 << 30 };
 
 static const char HEADER[] = "x-deduplication-header";
 
 struct dedup {
-    _Atomic uint32_t refs; /* the owner's, and one for each claim and duplicate on its way */
+    _Atomic uint32_t refs; /* the owner's, and one for each claim and each unanswered duplicate */
     struct topology *topology;
     pthread_mutex_t lock;
     struct dedup_cache cache;
     uint64_t ttl_ms;
-    struct slice header; /* owned; as are the names below */
+    struct slice header; /* owned, like the names below */
     bool is_stored;
     bool is_closed; /* under the lock */
     struct slice vhost, name;
     bool is_queue;
 };
 
-/* Who waits to hear whether a value is safe. */
+/* A sink that is answered when a claim ends. */
 struct waiter {
     struct waiter *next;
     struct confirm_sink *sink;
     uint64_t number;
 };
 
-/* A value whose first message is on its way. Under its memory's lock while an entry points to
- * it. */
+/* A value whose first message is not answered yet. Under dedup->lock while an entry points at it.
+ */
 struct dedup_claim {
     struct dedup_claim *next; /* of the same message */
     struct dedup *dedup;      /* a reference */
-    struct loop *loop;        /* where it ends */
+    struct loop *loop;        /* the publishing loop: the claim ends there */
     struct value_hash value;
     uint64_t number, until_ms;
     struct waiter *waiters;
@@ -128,7 +134,7 @@ bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_s
     return true;
 }
 
-/* --- its life --------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct dedup *dedup_create(struct vhost *vhost, const struct destination *owner, bool is_durable,
                            struct slice arguments, bool is_of_type)
@@ -154,7 +160,8 @@ struct dedup *dedup_create(struct vhost *vhost, const struct destination *owner,
 
 static struct dedup *dedup_ref(struct dedup *d)
 {
-    atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+    lv_assert(before > 0);
     return d;
 }
 
@@ -162,7 +169,11 @@ void dedup_free(struct dedup **dedup)
 {
     struct dedup *d = *dedup;
     *dedup = NULL;
-    if (!d || atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) > 1)
+    if (!d)
+        return;
+    uint32_t before = atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel);
+    lv_assert(before > 0);
+    if (before > 1)
         return;
     dedup_cache_free(&d->cache);
     pthread_mutex_destroy(&d->lock);
@@ -183,22 +194,14 @@ void dedup_close(struct dedup *d)
 
 bool dedup_is_behind(const struct topology *topology)
 {
-    return atomic_load_explicit(&topology->values_on_their_way, memory_order_relaxed) >
-           ON_THEIR_WAY_MAX;
+    return atomic_load_explicit(&topology->values_being_stored, memory_order_relaxed) >
+           BEING_STORED_MAX;
 }
 
-size_t dedup_count(struct dedup *d)
-{
-    pthread_mutex_lock(&d->lock);
-    size_t count = d->cache.count;
-    pthread_mutex_unlock(&d->lock);
-    return count;
-}
+/* --- stored values; dedup->lock is held ------------------------------------------------------- */
 
-/* --- what is stored; the memory's lock is held ------------------------------------------------ */
-
-static struct definition_seen row_of(const struct dedup *d, struct value_hash value,
-                                     uint64_t number, uint64_t until_ms)
+static struct definition_seen definition_of(const struct dedup *d, struct value_hash value,
+                                            uint64_t number, uint64_t until_ms)
 {
     return (struct definition_seen){
         .vhost = d->vhost,
@@ -211,25 +214,27 @@ static struct definition_seen row_of(const struct dedup *d, struct value_hash va
     };
 }
 
-static void unstore(struct dedup *d, struct value_hash value)
+static void value_unstore(struct dedup *d, struct value_hash value)
 {
     if (d->is_closed || !d->topology->definitions)
         return;
-    struct definition_seen row = row_of(d, value, 0, 0);
+    struct definition_seen row = definition_of(d, value, 0, 0);
     definitions_submit(d->topology->definitions, definition_delete_seen(&row), NULL, NULL);
 }
 
-static void forget(struct dedup *d, struct dedup_entry *entry)
+static void entry_forget(struct dedup *d, struct dedup_entry *entry)
 {
     if (entry->is_stored)
-        unstore(d, entry->value);
+        value_unstore(d, entry->value);
     dedup_cache_remove(&d->cache, entry);
 }
 
-static struct dedup_entry *remember(struct dedup *d, struct value_hash value, uint64_t until_ms)
+/* Adds an entry, in place of the oldest if the cache is full. */
+static struct dedup_entry *value_remember(struct dedup *d, struct value_hash value,
+                                          uint64_t until_ms)
 {
     if (dedup_cache_is_full(&d->cache))
-        forget(d, dedup_cache_oldest(&d->cache));
+        entry_forget(d, dedup_cache_oldest(&d->cache));
     struct dedup_entry *entry = dedup_cache_add(&d->cache, value);
     entry->until_ms = until_ms;
     return entry;
@@ -240,9 +245,9 @@ void dedup_restore(struct dedup *d, struct value_hash value, uint64_t number, ui
 {
     pthread_mutex_lock(&d->lock);
     if (until_ms > 0 && until_ms <= now_ms) {
-        unstore(d, value);
+        value_unstore(d, value);
     } else if (!dedup_cache_find(&d->cache, value)) {
-        struct dedup_entry *entry = remember(d, value, until_ms);
+        struct dedup_entry *entry = value_remember(d, value, until_ms);
         entry->is_stored = true;
         entry->number = number;
         d->cache.last_number = number;
@@ -250,9 +255,10 @@ void dedup_restore(struct dedup *d, struct value_hash value, uint64_t number, ui
     pthread_mutex_unlock(&d->lock);
 }
 
-/* --- values ----------------------------------------------------------------------------------- */
+/* --- claiming values -------------------------------------------------------------------------- */
 
-static uint64_t until_of(const struct dedup *d, struct slice headers, uint64_t now_ms)
+/* Returns the steady time at which a value expires; 0: never. */
+static uint64_t value_expires_at(const struct dedup *d, struct slice headers, uint64_t now_ms)
 {
     struct field f;
     uint64_t ttl_ms = d->ttl_ms;
@@ -261,19 +267,19 @@ static uint64_t until_of(const struct dedup *d, struct slice headers, uint64_t n
     return ttl_ms ? now_ms + ttl_ms : 0;
 }
 
-/* The lock is held. Whether the value is new; it is claimed then. */
-static bool claim_value(struct dedup *d, struct value_hash value, uint64_t until_ms,
+/* Claims the value if it is new, and returns whether it is. dedup->lock is held. */
+static bool value_claim(struct dedup *d, struct value_hash value, uint64_t until_ms,
                         struct loop *loop, struct dedup_claims *claims)
 {
     uint64_t now_ms = loop_steady_ms(loop);
     struct dedup_entry *entry = dedup_cache_find(&d->cache, value);
     if (entry && entry->claim == NULL && entry->until_ms > 0 && entry->until_ms <= now_ms) {
-        forget(d, entry);
+        entry_forget(d, entry);
         entry = NULL;
     }
     if (entry)
         return false;
-    entry = remember(d, value, until_ms);
+    entry = value_remember(d, value, until_ms);
     struct dedup_claim *claim = lv_calloc(1, sizeof *claim);
     claim->dedup = dedup_ref(d);
     claim->loop = loop;
@@ -293,10 +299,11 @@ bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *cl
         table_find(headers, "x-death", &death))
         return true;
     struct loop *loop = loop_current();
+    lv_assert(loop != NULL);
     struct value_hash value = value_hash_of(&f);
-    uint64_t until_ms = until_of(d, headers, loop_steady_ms(loop));
+    uint64_t until_ms = value_expires_at(d, headers, loop_steady_ms(loop));
     pthread_mutex_lock(&d->lock);
-    bool is_new = claim_value(d, value, until_ms, loop, claims);
+    bool is_new = value_claim(d, value, until_ms, loop, claims);
     pthread_mutex_unlock(&d->lock);
     if (!is_new && !claims->seen_by) {
         claims->seen_by = dedup_ref(d);
@@ -307,17 +314,20 @@ bool dedup_admits(struct dedup *d, struct slice headers, struct dedup_claims *cl
 
 /* --- the end of a claim ----------------------------------------------------------------------- */
 
-static void add_waiter(struct dedup_claim *claim, struct confirm_sink *sink, uint64_t number)
+static void claim_add_waiter(struct dedup_claim *claim, struct confirm_sink *sink, uint64_t number)
 {
     struct waiter *w = lv_malloc(sizeof *w);
     *w = (struct waiter){claim->waiters, sink, number};
     claim->waiters = w;
 }
 
-/* Takes the claim: whoever waits hears of it. */
+/* Takes the claim, and answers all who wait for it. If the message was not taken, the value is
+ * forgotten. On the claim's loop. */
 static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, bool is_stored)
 {
     struct dedup *d = claim->dedup;
+    lv_assert(claim->loop == loop);
+    lv_assert(taken || !is_stored);
     pthread_mutex_lock(&d->lock);
     struct dedup_entry *entry = dedup_cache_find(&d->cache, claim->value);
     if (entry && entry->claim == claim) {
@@ -326,7 +336,7 @@ static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, 
         if (!taken)
             dedup_cache_remove(&d->cache, entry);
     } else if (!entry && is_stored) {
-        unstore(d, claim->value); /* it has been displaced meanwhile */
+        value_unstore(d, claim->value); /* a newer value has displaced it meanwhile */
     }
     struct waiter *waiters = claim->waiters;
     pthread_mutex_unlock(&d->lock);
@@ -340,12 +350,13 @@ static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, 
     free(claim);
 }
 
-static void stored_mail(struct loop *at, struct mail *mail)
+static void claim_stored_mail(struct loop *at, struct mail *mail)
 {
     struct dedup_claim *claim = mail->a;
     bool is_stored = mail->c == 0;
-    atomic_fetch_sub_explicit(&claim->dedup->topology->values_on_their_way, 1,
-                              memory_order_relaxed);
+    uint64_t before = atomic_fetch_sub_explicit(&claim->dedup->topology->values_being_stored, 1,
+                                                memory_order_relaxed);
+    lv_assert(before > 0);
     claim_end(at, claim, is_stored, is_stored);
 }
 
@@ -353,12 +364,12 @@ static void stored_mail(struct loop *at, struct mail *mail)
 static void claim_is_stored(void *arg, int error)
 {
     struct dedup_claim *claim = arg;
-    struct mail mail = {.deliver = stored_mail, .a = claim, .c = error < 0};
+    struct mail mail = {.deliver = claim_stored_mail, .a = claim, .c = error < 0};
     loop_mail_from_outside(claim->loop, &mail);
 }
 
-/* The message is in its queues, safe. True when the value is being stored: the claim ends later,
- * and the sink hears of it. */
+/* Begins to store the value of a message that is safe in its queues. Returns whether it does: then
+ * the claim ends later, and the sink is answered. */
 static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
 {
     struct dedup *d = claim->dedup;
@@ -368,9 +379,9 @@ static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
     pthread_mutex_lock(&d->lock);
     bool is_open = !d->is_closed;
     if (is_open) {
-        struct definition_seen row = row_of(d, claim->value, claim->number, claim->until_ms);
-        add_waiter(claim, sink, 0);
-        atomic_fetch_add_explicit(&d->topology->values_on_their_way, 1, memory_order_relaxed);
+        struct definition_seen row = definition_of(d, claim->value, claim->number, claim->until_ms);
+        claim_add_waiter(claim, sink, 0);
+        atomic_fetch_add_explicit(&d->topology->values_being_stored, 1, memory_order_relaxed);
         definitions_submit(definitions, definition_put_seen(&row), claim_is_stored, claim);
     }
     pthread_mutex_unlock(&d->lock);
@@ -390,18 +401,21 @@ void dedup_claims_drop(struct loop *loop, struct dedup_claims *claims)
 /* --- publishing ------------------------------------------------------------------------------- */
 
 struct dedup_publish {
-    struct confirm_sink sink;   /* of its queues, then of its claims */
+    struct confirm_sink sink;   /* for the answers of its queues, then of its claims */
     struct dedup_claim *claims; /* until all queues have answered */
-    int64_t waiting;            /* answers to come */
-    bool is_complete;           /* ... are counted: dedup_publish_end() was called */
+    /* Answers to come. Until dedup_publish_end() has added how many there are, it counts down from
+     * 0: a queue may answer before. */
+    int64_t waiting;
+    bool is_complete; /* dedup_publish_end() was called */
     bool is_persistent;
-    struct confirm_answers answers; /* that came */
-    struct confirm_sink *to;
+    struct confirm_answers answers; /* so far */
+    struct confirm_sink *to;        /* the publisher's, and its number */
     uint64_t number;
 };
 
-/* The claims end, or will: how many of them later. */
-static int64_t end_claims(struct dedup_publish *p)
+/* Ends the claims when all queues have answered. Returns how many claims end later, after their
+ * values are stored. */
+static int64_t publish_end_claims(struct dedup_publish *p)
 {
     bool taken = confirm_answers_sum(&p->answers) == CONFIRM_TOOK;
     int64_t later = 0;
@@ -425,19 +439,22 @@ static void publish_answer(struct confirm_sink *sink, uint64_t number, enum conf
     p->waiting--;
     if (!p->is_complete || p->waiting > 0)
         return;
-    p->waiting = end_claims(p);
+    lv_assert(p->waiting == 0);
+    p->waiting = publish_end_claims(p);
     if (p->waiting > 0)
         return;
-    /* If all queues are gone, the last answer has brought the message. */
+    /* If all queues are gone, this is the answer of the last one, and comes with the message. */
+    enum confirm_answer sum = confirm_answers_sum(&p->answers);
     if (p->to)
-        confirm_sink_answer(sink->loop, p->to, p->number, confirm_answers_sum(&p->answers),
-                            message);
+        confirm_sink_answer(sink->loop, p->to, p->number, sum,
+                            sum == CONFIRM_GONE ? message : NULL);
     free(p);
 }
 
 struct dedup_publish *dedup_publish_begin(struct loop *loop, struct dedup_claims *claims,
                                           bool is_persistent)
 {
+    lv_assert(loop_current() == loop);
     struct dedup_publish *p = lv_calloc(1, sizeof *p);
     p->sink = (struct confirm_sink){.loop = loop, .answer = publish_answer};
     p->claims = claims->first;
@@ -457,13 +474,15 @@ enum confirm_answer dedup_publish_end(struct dedup_publish **publish,
 {
     struct dedup_publish *p = *publish;
     *publish = NULL;
+    lv_assert(!p->is_complete);
     p->answers.taken |= answers->taken;
     p->answers.refused |= answers->refused;
     p->answers.gone |= answers->gone;
     p->waiting += answers->later;
     p->is_complete = true;
+    lv_assert(p->waiting >= 0); /* each answer was announced by CONFIRM_LATER */
     if (p->waiting == 0)
-        p->waiting = end_claims(p);
+        p->waiting = publish_end_claims(p);
     if (p->waiting > 0) {
         p->to = to;
         p->number = number;
@@ -478,15 +497,16 @@ enum confirm_answer dedup_answer_duplicate(struct dedup_claims *claims, struct c
                                            uint64_t number)
 {
     struct dedup *d = claims->seen_by;
+    lv_assert(d != NULL);
     enum confirm_answer answer = CONFIRM_TOOK;
     pthread_mutex_lock(&d->lock);
     struct dedup_entry *entry = dedup_cache_find(&d->cache, claims->seen);
     if (!entry)
-        answer = CONFIRM_REFUSED; /* the first one has failed since */
+        answer = CONFIRM_REFUSED; /* the first message has been refused since */
     else if (entry->claim && to)
         answer = CONFIRM_LATER;
     if (answer == CONFIRM_LATER)
-        add_waiter(entry->claim, to, number);
+        claim_add_waiter(entry->claim, to, number);
     pthread_mutex_unlock(&d->lock);
     dedup_free(&claims->seen_by);
     return answer;

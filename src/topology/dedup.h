@@ -1,14 +1,14 @@
-/* Deduplication: an exchange or a queue that remembers a value of each message and drops the
- * messages that bring it again.
+/* Deduplication: an exchange or a queue remembers the value of a header of each message and drops
+ * the messages that have the same value again.
  *
  *   x-message-deduplication  true; implied by the exchange type of that name
- *   x-cache-size             so many values are remembered at most (128)
- *   x-cache-ttl              for so many milliseconds at most; a message's header of that name goes
- *                            before it
- *   x-deduplication-header   the header whose value counts (x-deduplication-header)
- *   x-cache-persistence      memory: not stored
+ *   x-cache-size             how many values are remembered at most (128)
+ *   x-cache-ttl              for how many milliseconds at most; a message's header of that name
+ *                            takes precedence
+ *   x-deduplication-header   the name of the header (x-deduplication-header)
+ *   x-cache-persistence      memory: values are not stored
  *
- * A value that comes for the first time is *claimed* until its message is where it belongs:
+ * A new value is *claimed* until the queues have answered for its message:
  *
  *     dedup_admits -+-> true, value claimed -> its queues are asked -> dedup_publish_end
  *                   |                          (dedup_publish_begin)       |
@@ -18,18 +18,17 @@
  *                   |
  *                   +-> false, a duplicate: it is dropped, and answered by dedup_answer_duplicate
  *
- * dedup_claims_drop forgets what was claimed for a message that is not published after all.
+ * dedup_claims_drop forgets the values that were claimed for a message that is not published.
  *
- *   (1) A value is stored after its message is safe, never before: what a crash takes back can be
- *       published again.
- *   (2) A confirm for a message with a value comes after that value is stored; so does one for a
- *       duplicate. What has been confirmed is remembered.
- *   (3) A message whose queues are all gone before it came is as good as refused: its value is
- *       forgotten.
- *   (4) Values are stored for persistent messages at what is durable. Of others nothing is left
- *       after a restart, neither message nor value.
+ *   (1) A value is stored after its message is safe, never before: a message that a crash has lost
+ *       can be published again.
+ *   (2) A message with a value, and a duplicate of it, are confirmed after the value is stored: the
+ *       value of a confirmed message survives a crash.
+ *   (3) If all queues of a message are deleted before it arrives, its value is forgotten, as if
+ * they had refused the message. (4) Values are stored for persistent messages at durable exchanges
+ * and queues. Otherwise neither message nor value survives a restart.
  *
- * A mutex guards each memory: exchanges are asked on all loops. */
+ * Exchanges are asked on all loops, so each struct dedup has a mutex. */
 #ifndef LEVERET_TOPOLOGY_DEDUP_H
 #define LEVERET_TOPOLOGY_DEDUP_H
 
@@ -43,40 +42,41 @@ struct dedup;
 
 struct dedup_settings {
     bool is_on;
-    bool is_stored;      /* unless what it belongs to is not durable */
+    bool is_stored;      /* if the owner is durable */
     uint32_t size;       /* values */
     uint64_t ttl_ms;     /* 0: no limit */
-    struct slice header; /* in the arguments; or a literal */
+    struct slice header; /* borrowed from the arguments, or a literal */
 };
 
-/* Whether it is the name of an argument that deduplication knows. */
+/* Returns whether deduplication has an argument of this name. */
 bool dedup_argument_is_known(struct slice name);
 
-/* False with the error filled. `is_of_type`: of the exchange type x-message-deduplication, which
- * has it without being told, and must be told the size. */
+/* Reads the arguments of an exchange or a queue. Returns false, with error 406, if they are
+ * invalid. `is_of_type`: the exchange is of the type x-message-deduplication, which always
+ * deduplicates and requires x-cache-size. */
 bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_settings *ret,
                          struct broker_error *error);
 
-/* A memory for this exchange or queue, as its arguments say; NULL when they do not ask for it. The
- * caller owns it. `is_durable`: the owner's definition is stored. */
+/* Returns what deduplicates for an exchange or a queue with these arguments; NULL if they do not
+ * ask for it. The caller owns it. `is_durable`: the definition of the exchange or queue is stored.
+ */
 struct dedup *dedup_create(struct vhost *vhost, const struct destination *owner, bool is_durable,
                            struct slice arguments, bool is_of_type);
 
-/* What it belongs to is being deleted: nothing is stored from here on. Before the deletion is
- * submitted to the definitions. NULL is fine. */
+/* Stops storing values: the exchange or queue is being deleted. Call it before the deletion is
+ * submitted to the definitions. NULL is fine. Any thread. */
 void dedup_close(struct dedup *dedup);
 
-/* Drops the owner's hold and clears the pointer. NULL is fine. */
+/* Drops the owner's reference and clears the pointer; it is freed when no message needs it. NULL is
+ * fine. */
 void dedup_free(struct dedup **dedup);
 
-/* Recovery, in the order of numbers. */
+/* Restores a stored value at recovery, in the order of numbers. Deletes it from the definitions if
+ * it has expired. */
 void dedup_restore(struct dedup *dedup, struct value_hash value, uint64_t number, uint64_t until_ms,
                    uint64_t now_ms);
 
-/* Values remembered. Any thread. */
-size_t dedup_count(struct dedup *dedup);
-
-/* Whether so many values wait to be stored that their publishers should be held back. Any
+/* Returns whether so many values wait to be stored that publishers should be held back. Any
  * thread. */
 bool dedup_is_behind(const struct topology *topology);
 
@@ -84,11 +84,11 @@ bool dedup_is_behind(const struct topology *topology);
 
 struct dedup_claim;
 
-/* What one message has claimed, and whether it was a duplicate somewhere. Zero-initialised is
- * valid and empty. Owns the claims. */
+/* The values that a message has claimed, at one or more exchanges, and whether it is a duplicate at
+ * another. Zero-initialised is valid and empty. Owns the claims. */
 struct dedup_claims {
     struct dedup_claim *first;
-    struct dedup *seen_by; /* owned reference; NULL: no duplicate */
+    struct dedup *seen_by; /* where it is a duplicate, a reference; NULL: nowhere */
     struct value_hash seen;
 };
 
@@ -97,29 +97,33 @@ static inline bool dedup_claims_are_empty(const struct dedup_claims *claims)
     return !claims->first && !claims->seen_by;
 }
 
-/* False when the message, by its headers table, is a duplicate and is to be dropped. A dead letter
- * is none, and claims nothing: it has its value from before. Any loop. */
+/* Returns true if the message with this headers table is new, and claims its value, if it has one.
+ * Returns false if it is a duplicate, to be dropped. A dead letter is never a duplicate and claims
+ * nothing: its value was claimed when it was published. On a loop. */
 bool dedup_admits(struct dedup *dedup, struct slice headers, struct dedup_claims *claims);
 
-/* Publishing what has claims (claims->first): queues answer to dedup_publish_sink() with number 0.
- * Takes the claims. The caller's loop. */
+/* Begins to publish a message with claims, and takes claims->first. The caller then publishes to
+ * the queues, with dedup_publish_sink() and number 0, and calls dedup_publish_end(). `loop` is the
+ * calling one. */
 struct dedup_publish;
 struct dedup_publish *dedup_publish_begin(struct loop *loop, struct dedup_claims *claims,
                                           bool is_persistent);
 struct confirm_sink *dedup_publish_sink(struct dedup_publish *publish);
 
-/* All queues have been asked, and have answered so. Takes *publish. The answer for the publisher,
- * as queue_publish() gives it: with `to`, CONFIRM_LATER promises one. */
+/* Called once, with the sum of what queue_publish() has returned for all queues. Takes *publish.
+ * Returns the answer for the publisher: after CONFIRM_LATER it is sent to `to`, with `number`. NULL
+ * `to`: nobody waits, and CONFIRM_LATER is not returned. */
 enum confirm_answer dedup_publish_end(struct dedup_publish **publish,
                                       const struct confirm_answers *answers,
                                       struct confirm_sink *to, uint64_t number);
 
-/* The answer for a duplicate (claims->seen_by): CONFIRM_LATER when the first message with its value
- * is still on its way. `to` may be NULL. Ends the claims' hold. */
+/* Returns the answer for a duplicate, which has claims->seen_by, and drops that reference. It is
+ * CONFIRM_LATER if the first message with the value is not answered yet and `to` is not NULL. */
 enum confirm_answer dedup_answer_duplicate(struct dedup_claims *claims, struct confirm_sink *to,
                                            uint64_t number);
 
-/* Nobody publishes it after all: what was claimed is forgotten. */
+/* Forgets the values of a message that is not published; whoever waits for them is refused. `loop`
+ * is the calling one. */
 void dedup_claims_drop(struct loop *loop, struct dedup_claims *claims);
 
 #endif

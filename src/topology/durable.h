@@ -1,5 +1,6 @@
-/* The durable changes of one step under the topology lock, handed to the definitions in the order
- * they were made. Only the last one answers: it is committed after, or with, those before it. */
+/* The durable changes of one operation under the topology lock, submitted to the definitions in
+ * the order they were made. Only the last one has a callback: it is committed after, or together
+ * with, those before it. */
 #ifndef LEVERET_TOPOLOGY_DURABLE_H
 #define LEVERET_TOPOLOGY_DURABLE_H
 
@@ -8,25 +9,27 @@
 #include "topology/vhost.h"
 
 struct durable_changes {
+    const struct topology *topology;
     struct definitions *definitions; /* NULL: nothing is stored */
-    struct definition_change *last;  /* owned */
+    struct definition_change *last;  /* owned; NULL: there is none */
 };
 
-/* Nothing of a deleted vhost is stored: its definitions went with it. */
+/* Begins an operation without changes. In a deleted vhost nothing is stored: its definitions were
+ * deleted with it. The lock is held from here to durable_submit(). */
 void durable_begin(struct durable_changes *changes, struct vhost *vhost);
 
-/* Whether it makes sense to construct a change. */
+/* Returns whether changes are stored, and may therefore be added. */
 static inline bool durable_is_stored(const struct durable_changes *changes)
 {
     return changes->definitions != NULL;
 }
 
-/* Takes the change. */
+/* Adds a change, which it takes. Only if durable_is_stored(). */
 void durable_add(struct durable_changes *changes, struct definition_change *change);
 
-/* CHANGE_PENDING when `done` will be called; CHANGE_DONE when nothing was to be stored, or nobody
- * asked. The lock
- * is still held: the definitions see changes in the order in which they took effect. */
+/* Submits the last change. Returns CHANGE_PENDING if `done` will be called, or CHANGE_DONE if there
+ * was no change to store or done.fn is NULL. The lock is still held, so that the definitions see
+ * changes in the order in which they took effect. */
 enum change_result durable_submit(struct durable_changes *changes, struct durable_done done);
 
 #endif

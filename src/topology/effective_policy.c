@@ -1,4 +1,4 @@
-/* The life of an effective policy: one block of memory, with the names of its policies behind the
+/* The life of an effective policy: one allocation, with the names of its policies after the
  * struct. */
 #include "topology/effective_policy.h"
 
@@ -20,6 +20,8 @@ struct effective_policy *effective_policy_make(const struct slice *names[POLICY_
                                                json_t *definition)
 {
     size_t bytes = 0;
+    lv_assert(names[POLICY_ORDINARY] || names[POLICY_OPERATOR]);
+    lv_assert(json_is_object(definition));
     for (int kind = 0; kind < POLICY_KINDS; kind++)
         bytes += names[kind] ? names[kind]->n : 0;
     struct effective_policy *e = lv_calloc(1, sizeof *e + bytes);

@@ -1,9 +1,9 @@
-/* What rules a queue or an exchange: the policy and the operator policy that were found for it,
- * merged into one definition. Which policies there are, and which is found, is broker/'s business
- * (broker/policy.h).
+/* The effective policy of a queue or an exchange: the policy and the operator policy that apply to
+ * it, merged into one definition. The policies themselves, and which of them apply, are in
+ * broker/policy.h.
  *
- * Immutable and shared by count. It is freed a grace period after the last reference has gone, so a
- * reader who found it may use it until the end of the turn. */
+ * It is immutable and reference-counted. It is freed a grace period after its last reference, so a
+ * reader that has found it may use it until the end of the turn. */
 #ifndef LEVERET_TOPOLOGY_EFFECTIVE_POLICY_H
 #define LEVERET_TOPOLOGY_EFFECTIVE_POLICY_H
 
@@ -16,14 +16,14 @@ enum policy_kind { POLICY_ORDINARY, POLICY_OPERATOR, POLICY_KINDS };
 
 struct effective_policy {
     struct lv_rcu_refs refs;
-    bool has[POLICY_KINDS]; /* at least one of them */
+    bool has[POLICY_KINDS]; /* which kinds apply: at least one */
     struct slice names[POLICY_KINDS];
     json_t *definition;     /* an object; owned; not to be changed */
     struct slice alternate; /* alternate-exchange; empty: none. Points into the definition */
 };
 
-/* Makes one, with one reference, of the names of its policies (copied; NULL: there is none of that
- * kind) and their merged definition (taken). */
+/* Makes an effective policy, with one reference. Copies the names of its policies (NULL: none of
+ * that kind applies) and takes the merged definition, a JSON object. */
 struct effective_policy *effective_policy_make(const struct slice *names[POLICY_KINDS],
                                                json_t *definition);
 

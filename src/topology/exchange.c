@@ -1,8 +1,8 @@
-/* Exchanges come and go.
+/* Declaring and deleting exchanges.
  *
- * An auto-delete exchange goes when its last binding goes. That takes the bindings to it with it,
- * so others may follow, in chains and rings of any length: they wait in a list, not on the
- * stack. */
+ * An auto-delete exchange is deleted when its last binding is. That deletes the bindings to it as
+ * well, and so perhaps the last bindings of other auto-delete exchanges, in chains and cycles of
+ * any length: exchanges to delete wait in a list, so that nothing recurses. */
 #include "topology/exchange_private.h"
 
 #include <stdio.h>
@@ -42,8 +42,9 @@ const struct exchange_type *exchange_type_find(struct slice name)
     return NULL;
 }
 
-/* What it routes by: of x-delayed-message another one. NULL when there is none. */
-static const struct exchange_type *rule_of(const struct exchange_declaration *d)
+/* Returns the type whose rule the exchange routes by, or NULL if there is no such type. An exchange
+ * of type x-delayed-message names it in x-delayed-type. */
+static const struct exchange_type *routing_type_of(const struct exchange_declaration *d)
 {
     struct field inner;
     if (!slice_is(d->type, DELAYED_TYPE))
@@ -81,7 +82,8 @@ static bool refuse_default(struct broker_error *error)
 
 /* --- creation --------------------------------------------------------------------------------- */
 
-static struct slice copy_to(uint8_t **space, struct slice s)
+/* Copies the bytes to *space and moves *space behind them. */
+static struct slice slice_copy_to(uint8_t **space, struct slice s)
 {
     if (s.n == 0)
         return SLICE_EMPTY;
@@ -124,7 +126,8 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     struct exchange *x = lv_calloc(1, sizeof *x + d->name.n + d->arguments.n);
     uint8_t *space = (uint8_t *)(x + 1);
     x->magic = EXCHANGE_MAGIC;
-    destination_init(&x->destination, DESTINATION_EXCHANGE, copy_to(&space, d->name), d->durable);
+    destination_init(&x->destination, DESTINATION_EXCHANGE, slice_copy_to(&space, d->name),
+                     d->durable);
     x->by_name.key = x->destination.name;
     x->vhost = vhost;
     x->type = type;
@@ -133,7 +136,7 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->is_durable = d->durable;
     x->is_auto_delete = d->auto_delete;
     x->is_internal = d->internal;
-    x->arguments = copy_to(&space, d->arguments);
+    x->arguments = slice_copy_to(&space, d->arguments);
     read_alternate(x);
     x->dedup =
         dedup_create(vhost, &x->destination, d->durable, x->arguments, exchange_is_dedup(type));
@@ -147,6 +150,9 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
 struct exchange *exchange_create(struct vhost *vhost, const struct exchange_declaration *d,
                                  const struct exchange_type *type, bool is_predeclared)
 {
+    lv_assert(topology_is_locked(vhost->topology));
+    lv_assert(type != NULL);
+    lv_assert(d->name.n > 0 || !vhost->default_exchange); /* one for each vhost */
     if (d->name.n > 0 && exchange_find(vhost, d->name))
         return NULL;
     struct exchange *x = exchange_make(vhost, d, type);
@@ -161,6 +167,9 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_decl
 void exchange_free(struct exchange *exchange)
 {
     lv_assert(exchange->magic == EXCHANGE_MAGIC);
+    lv_assert(exchange->is_deleted || exchange_name(exchange).n == 0);
+    lv_assert(exchange->bindings_from_count == 0);
+    lv_assert(lv_list_is_empty(&exchange->destination.bindings_to));
     exchange->magic = 0;
     exchange->type->destroy(exchange);
     if (exchange->delayed)
@@ -179,6 +188,8 @@ static void exchange_free_deferred(struct lv_rcu_head *head)
 
 /* --- removal ---------------------------------------------------------------------------------- */
 
+/* Adds the exchange to the list of those to delete if it is an auto-delete exchange without
+ * bindings and is neither deleted nor in the list. */
 static void doom_if_unbound(struct exchange *x, struct lv_list *doomed)
 {
     if (x->is_auto_delete && x->bindings_from_count == 0 && !x->is_deleted &&
@@ -191,6 +202,7 @@ static void drop_bindings(struct exchange *x, struct lv_list *doomed)
     struct lv_list *it, *after;
     lv_list_each (it, after, &x->bindings_from)
         binding_drop(lv_list_item(it, struct binding, from_link));
+    lv_assert(x->bindings_from_count == 0);
     lv_list_each (it, after, &x->destination.bindings_to) {
         struct binding *b = lv_list_item(it, struct binding, to_link);
         struct exchange *source = b->source;
@@ -201,6 +213,8 @@ static void drop_bindings(struct exchange *x, struct lv_list *doomed)
 
 static void remove_one(struct exchange *x, struct lv_list *doomed, struct durable_changes *changes)
 {
+    lv_assert(!x->is_deleted);
+    lv_assert(exchange_name(x).n > 0); /* the default exchange is not deleted */
     x->is_deleted = true;
     dedup_close(x->dedup);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
@@ -225,6 +239,7 @@ static void remove_doomed(struct lv_list *doomed, struct durable_changes *change
 void exchange_remove(struct exchange *exchange, struct durable_changes *changes)
 {
     struct lv_list doomed;
+    lv_assert(topology_is_locked(exchange->vhost->topology));
     lv_list_init(&doomed);
     remove_one(exchange, &doomed, changes);
     remove_doomed(&doomed, changes);
@@ -233,6 +248,7 @@ void exchange_remove(struct exchange *exchange, struct durable_changes *changes)
 void exchange_lost_binding(struct exchange *exchange, struct durable_changes *changes)
 {
     struct lv_list doomed;
+    lv_assert(topology_is_locked(exchange->vhost->topology));
     lv_list_init(&doomed);
     doom_if_unbound(exchange, &doomed);
     remove_doomed(&doomed, changes);
@@ -240,8 +256,8 @@ void exchange_lost_binding(struct exchange *exchange, struct durable_changes *ch
 
 /* --- exchange.declare ------------------------------------------------------------------------- */
 
-static bool refuse_unlike(struct exchange *x, const char *what, const char *received,
-                          const char *current, struct broker_error *error)
+static bool refuse_inequivalent(struct exchange *x, const char *what, const char *received,
+                                const char *current, struct broker_error *error)
 {
     return broker_refuse(error, 406,
                          "inequivalent arg '%s' for exchange '%.*s' in vhost '%.*s': received '%s' "
@@ -253,12 +269,11 @@ static bool refuse_unlike(struct exchange *x, const char *what, const char *rece
 static bool check_flag(struct exchange *x, const char *what, bool received, bool current,
                        struct broker_error *error)
 {
-    return received == current ||
-           refuse_unlike(x, what, received ? "true" : "false", current ? "true" : "false", error);
+    return received == current || refuse_inequivalent(x, what, received ? "true" : "false",
+                                                      current ? "true" : "false", error);
 }
 
-/* RabbitMQ prints types as Erlang's atoms, which have quotes of their own unless they are plain
- * words. */
+/* RabbitMQ prints a type as an Erlang atom, which is in quotes of its own if it has a hyphen. */
 static bool refuse_other_type(struct exchange *x, struct slice type, struct broker_error *error)
 {
     char names[2][64];
@@ -267,7 +282,7 @@ static bool refuse_other_type(struct exchange *x, struct slice type, struct brok
         const char *quote = memchr(both[i].p, '-', both[i].n) ? "'" : "";
         snprintf(names[i], sizeof names[i], "%s%.*s%s", quote, SLICE_ARG(both[i]), quote);
     }
-    return refuse_unlike(x, "type", names[0], names[1], error);
+    return refuse_inequivalent(x, "type", names[0], names[1], error);
 }
 
 static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
@@ -302,7 +317,7 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
                                 "exchange name '%.*s' contains reserved prefix 'amq.*'",
                                 SLICE_ARG(d->name));
     struct dedup_settings dedup;
-    const struct exchange_type *type = rule_of(d); /* NULL: refused below */
+    const struct exchange_type *type = routing_type_of(d); /* NULL: refused below */
     return exchange_arguments_check(vhost, d, error) &&
            dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
            (!type->check_arguments || type->check_arguments(vhost, d, error));
@@ -334,11 +349,13 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
         return is_equivalent(x, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
     if (d->only_if_there || !check_new(vhost, d, error))
         return CHANGE_REFUSED;
-    x = exchange_create(vhost, d, rule_of(d), false);
-    if (x->is_delaying)
+    x = exchange_create(vhost, d, routing_type_of(d), false);
+    if (x->is_delaying) {
         hooks_of(x)->create_queue(x);
+        lv_assert(x->delayed != NULL);
+    }
     *ret_created = true;
-    topology_moved(vhost->topology); /* it may be an alternate exchange that was missing */
+    topology_moved(vhost->topology); /* others may name it as their alternate exchange */
     event_exchange_created(x);
     return store_exchange(x, done);
 }
@@ -380,9 +397,9 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
 
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
 {
-    const struct exchange_type *type = rule_of(d);
+    const struct exchange_type *type = routing_type_of(d);
     if (!type || d->name.n == 0) {
-        log_warning("exchange '%.*s' in vhost '%.*s' is of the unknown type '%.*s': left out",
+        log_warning("exchange '%.*s' in vhost '%.*s' has the unknown type '%.*s': not restored",
                     SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)), SLICE_ARG(d->type));
         return;
     }

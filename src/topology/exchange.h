@@ -1,8 +1,11 @@
-/* Exchanges: names that messages are published to, and the rule by which each type chooses among
- * its bindings. One file per type: exchange_direct.c, _fanout.c, _topic.c ...
+/* Exchanges: what messages are published to. Each type has its own rule for choosing among an
+ * exchange's bindings, and its own file: exchange_direct.c, _fanout.c, _topic.c ...
  *
- * Routing is read-side (RCU), lock-free, from any loop; everything else runs under the topology
- * lock, which the functions take themselves unless they say otherwise. */
+ * Any loop routes without a lock, under RCU. Everything else is done under the topology lock, which
+ * the functions here take unless their comments say otherwise.
+ *
+ * "Read side" here and in other headers of topology/: without the lock, on a thread that is online
+ * for RCU (a loop in its turn). What was found is valid until the end of the turn. */
 #ifndef LEVERET_TOPOLOGY_EXCHANGE_H
 #define LEVERET_TOPOLOGY_EXCHANGE_H
 
@@ -25,14 +28,14 @@ struct queue_entry;
 
 struct exchange {
     unsigned magic;
-    struct destination destination; /* what is bound to it from other exchanges; has its name */
+    struct destination destination; /* of bindings from other exchanges; has the name */
     struct lv_table_node by_name;
     struct lv_rcu_head rcu;
     struct vhost *vhost;
     const struct exchange_type *type; /* the rule it routes by */
-    const char *type_name;            /* what it was declared as */
-    struct queue_entry *delayed;      /* referenced: where messages wait; see is_delaying */
-    struct dedup *dedup;              /* owned; NULL: takes duplicates */
+    const char *type_name;            /* the type it was declared with */
+    struct queue_entry *delayed;      /* the queue of waiting messages; a reference; is_delaying */
+    struct dedup *dedup;              /* owned; NULL: duplicates are routed */
     bool is_durable;
     bool is_auto_delete;
     bool is_internal;
@@ -42,26 +45,26 @@ struct exchange {
     bool is_deleted;            /* under the lock */
     bool has_alternate;         /* by its argument, which may say that there is none */
     bool is_never_cached;       /* where a message goes depends on more than its routing key */
-    struct lv_list doomed_link; /* while it is about to go for lack of bindings (exchange.c) */
+    struct lv_list doomed_link; /* in the list of auto-delete exchanges to delete (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
     struct slice alternate;     /* by its argument; empty: none. Points into arguments */
-    struct effective_policy *_Atomic policy; /* RCU; what rules it; NULL: nothing */
+    struct effective_policy *_Atomic policy; /* RCU; NULL: no policy applies */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;
     void *state;                            /* the type's own */
     struct exchange_counts *_Atomic counts; /* owned: exchange_counts.h */
 };
 
-/* What a message shows to routing. */
+/* The parts of a message that routing looks at. */
 struct routing_input {
     struct slice routing_key;
     struct slice headers; /* the raw headers table; empty when there is none */
     bool has_headers;
-    /* The whole message, for types that look at its properties or keep it. NULL: nobody publishes,
-     * somebody only asks where it would go. Borrowed for the call. */
+    /* The whole message, for types that look at its properties or keep it; borrowed for the call.
+     * NULL: the caller does not publish, it asks where a message would go. */
     const struct delivery *message;
-    /* Where exchanges that drop duplicates put what they claim: whoever gives it publishes by
-     * dedup.h's rules. NULL: they drop nothing. */
+    /* Deduplicating exchanges add the values they claim here; the caller then publishes as dedup.h
+     * says. NULL: no exchange deduplicates. */
     struct dedup_claims *claims;
 };
 
@@ -70,84 +73,94 @@ struct route_set;
 /* The rule of one exchange type. */
 struct exchange_type {
     const char *name;
-    /* The outcome depends on more than the routing key: such routes are never cached. create()
-     * may say so for one exchange (exchange->is_never_cached). */
+    /* The route depends on more than the routing key, so it is never cached. create() can set
+     * exchange->is_never_cached for a single exchange. */
     bool is_never_cached;
-    /* A message is shown to it once, with its routing key: keys in CC and BCC change nothing. */
+    /* route() is called once for a message, with its own routing key: keys in CC and BCC have no
+     * effect. */
     bool is_asked_once;
-    /* exchange.declare: refuses arguments that make no sense to the type. NULL: takes all. Not
-     * called for what is restored. */
+    /* Returns false, with the error filled in, if exchange.declare has arguments that the type
+     * rejects. NULL: it accepts all. Not called for restored exchanges. */
     bool (*check_arguments)(struct vhost *vhost, const struct exchange_declaration *d,
                             struct broker_error *error);
+    /* Sets up exchange->state, before any reader can find the exchange. */
     void (*create)(struct exchange *exchange);
-    void (*destroy)(struct exchange *exchange); /* after a grace period, with no bindings left */
-    /* Read-side: adds the destination of every binding that matches. */
+    /* Frees exchange->state. There are no bindings left, and no readers. */
+    void (*destroy)(struct exchange *exchange);
+    /* Adds the destination of every binding that matches. Read side. */
     void (*route)(struct exchange *exchange, const struct routing_input *input,
                   struct route_set *ret);
-    /* Under the lock. `check` (may be NULL) refuses what cannot be bound. */
+    /* Returns false, with the error filled in, if the type does not allow such a binding. NULL: it
+     * allows all. The lock is held. */
     bool (*check)(struct exchange *exchange, struct slice routing_key, struct slice arguments,
                   struct broker_error *error);
+    /* Adds a binding to the index that route() reads, or removes it. The lock is held. */
     void (*bind)(struct exchange *exchange, struct binding *binding);
     void (*unbind)(struct exchange *exchange, struct binding *binding);
-    /* Without the lock, in the turn of whoever made a new binding to this destination. May be
-     * NULL. Not called for what is restored. */
+    /* Called after a new binding to this destination was made, without the lock, in the turn of the
+     * loop that made it. NULL: nothing to do. Not called for restored bindings. */
     void (*bound)(struct exchange *exchange, struct destination *destination);
-    /* Read-side; NULL: the type chooses among all its bindings at once. Whether route() takes this
-     * one for this message; writes why, or why not, into the empty buffer (explain.h). */
+    /* Returns whether route() would take this binding for this message, and writes the reason into
+     * the empty buffer (explain.h). NULL: the type chooses among all its bindings at once. Read
+     * side. */
     bool (*explain)(struct exchange *exchange, struct binding *binding,
                     const struct routing_input *input, struct lv_buffer *why);
 };
 
-/* What exchanges ask of later rooms, which set them when the broker is created
- * (topology->exchange_hooks). In the topology's own tests there are none, and no exchange
- * delays. */
+/* Functions of broker/ that exchanges call; broker_create() sets topology->exchange_hooks. The
+ * topology's own tests have no hooks, and no exchange that delays messages. */
 struct exchange_hooks {
-    /* A new exchange, which is in no table yet, gets what policies say of it. The lock is held. */
+    /* Applies policies to a new exchange, which readers cannot find yet. The lock is held. */
     void (*begin)(struct exchange *exchange);
-    /* The exchange delays messages and has been declared: gives it the queue where they wait
-     * (exchange->delayed, a reference). The lock is held. */
+    /* Gives a new exchange that delays messages the queue where they wait: sets exchange->delayed,
+     * a reference. The lock is held. */
     void (*create_queue)(struct exchange *exchange);
-    /* The exchange is being deleted, and its queue with it. The lock is held. */
+    /* Deletes that queue; the exchange is being deleted. The lock is held. */
     void (*delete_queue)(struct exchange *exchange);
-    /* Publishes the message to this destination, as x-recent-history does for a new binding.
-     * Without the lock, on a loop, in a turn. */
+    /* Publishes a message to this destination, as x-recent-history does for a new binding. On a
+     * loop, in a turn, without the lock. */
     void (*publish)(struct loop *loop, struct destination *to, struct message *message);
 };
 
-/* The type of this name ("direct"), or NULL. */
+/* Returns the exchange type of this name ("direct"), or NULL. */
 const struct exchange_type *exchange_type_find(struct slice name);
 
 struct exchange_declaration {
     struct slice name;
     struct slice type;
     bool passive;
-    bool only_if_there; /* as in queue_declaration */
+    bool only_if_there; /* refuse if it does not exist, with no error (as in queue_declaration) */
     bool durable;
     bool auto_delete;
     bool internal;
     struct slice arguments;
 };
 
-/* exchange.declare as RabbitMQ answers it (BEHAVIOUR.md): equivalence, reserved names, unknown
- * types, passive. CR and LF are dropped from the name. *ret_created says whether it is new. */
+/* Declares an exchange, or checks that the one that exists is equivalent, with RabbitMQ's refusals:
+ * inequivalent arguments, reserved names, unknown types, passive. CR and LF are dropped from the
+ * name. *ret_created: whether it is new. Any thread. */
 enum change_result exchange_declare(struct vhost *vhost, const struct exchange_declaration *d,
                                     struct durable_done done, struct broker_error *error,
                                     bool *ret_created);
 
-/* exchange.delete: if_unused counts bindings from it. Deleting what is not there is fine. */
+/* Deletes an exchange with its bindings; with if_unused only if there are no bindings from it. If
+ * it does not exist, that is CHANGE_DONE. Any thread. */
 enum change_result exchange_delete(struct vhost *vhost, struct slice name, bool if_unused,
                                    struct durable_done done, struct broker_error *error);
 
-/* Read-side. The empty name is the default exchange. NULL when there is none. */
+/* Returns the exchange of this name, or NULL. The empty name is the default exchange. Read side, or
+ * with the lock held. */
 struct exchange *exchange_find(struct vhost *vhost, struct slice name);
 
-/* Refuses with 404 `no exchange '%' in vhost '%'`. Returns false. */
+/* Fills in error 404, `no exchange '%' in vhost '%'`. Returns false. */
 bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
 
-/* Recovery: puts an exchange in place without checks and without storing it. */
+/* Recreates an exchange from its definition, at recovery: it is neither checked nor stored. One of
+ * an unknown type is skipped, with a warning. */
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d);
 
-/* Read-side. The name of its alternate exchange, by its argument or else by policy; empty: none. */
+/* Returns the name of the alternate exchange, from the exchange's argument or else from its policy;
+ * empty: none. Read side, or with the lock held. */
 struct slice exchange_alternate(const struct exchange *exchange);
 
 static inline struct slice exchange_name(const struct exchange *exchange)

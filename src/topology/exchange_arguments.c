@@ -1,5 +1,4 @@
-/* What all exchanges know among their arguments: alternate-exchange, and what makes one delay
- * messages. */
+/* Checks of the arguments that exchanges of all types have. */
 #include "topology/exchange_arguments.h"
 
 #include "topology/argument_checks.h"
@@ -56,5 +55,5 @@ bool exchange_argument_is_known(struct slice name)
 {
     static const char *const names[] = {"x-delayed-type", "x-hash-on", "x-recent-history-length",
                                         NULL};
-    return is_note(name) || is_among(name, names) || dedup_argument_is_known(name);
+    return argument_is_custom(name) || is_among(name, names) || dedup_argument_is_known(name);
 }

@@ -1,23 +1,25 @@
-/* x-consistent-hash: a message goes to one destination, chosen by a hash of its routing key, of a
- * header or of a property; a binding's key is the destination's weight.
+/* x-consistent-hash: a message is routed to one destination, chosen by a hash of its routing key,
+ * of a header or of a property; a binding's routing key is the weight of its destination.
  *
  *   hash-header, x-hash-on   the header of this name
  *   hash-property            message_id, correlation_id or timestamp
  *   neither                  the routing key
  *
- * What is hashed is drawn against each destination by itself (rendezvous hashing): both together
- * give a number u, evenly spread between 0 and 1, and the destination with the lowest -log(u) /
- * weight wins. With that
+ * This is weighted rendezvous hashing: the value and a destination hashed together give a number u,
+ * uniformly distributed between 0 and 1, and the destination with the lowest -log(u) / weight gets
+ * the message. So
  *
- *   - each destination gets its weight's share of all values, for weights of any size;
- *   - a new destination takes its share from all others, and nothing moves between those; one that
- *     goes leaves its share to all others; one whose weight changes gains or loses just that;
- *   - the choice depends on names and weights alone: not on the order of binding, nor on a restart.
+ *   - each destination gets the share of all values that its weight is of all weights, for weights
+ *     of any size;
+ *   - a new destination takes its share from all others, and no value moves between those; that of
+ *     a removed one is divided among all others; a change of a weight moves no more than the
+ * change;
+ *   - the choice depends on names and weights alone, not on the order of binding or on restarts.
  *
- * A ring of points has this only on average, and with as many points as all weights together. It
- * costs a logarithm for each binding; by routing key, routes are cached.
+ * A hash ring has these properties only on average, and needs as many points as the sum of all
+ * weights. The price is a logarithm for each binding; routes by routing key are cached.
  *
- * Bindings to one destination with several weights count as the highest of them. */
+ * If a destination has several bindings, the one with the highest weight counts. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -31,13 +33,13 @@
 
 struct consistent_hash {
     struct binding_array binding_array;
-    struct slice header;    /* by this one; in the exchange's arguments. p == NULL: none */
-    enum property property; /* by this one; 0: none */
+    struct slice header;    /* to hash; borrowed from the exchange's arguments. p == NULL: none */
+    enum property property; /* to hash; 0: none */
 };
 
-/* --- what is hashed --------------------------------------------------------------------------- */
+/* --- the hashed value ------------------------------------------------------------------------- */
 
-/* Of a message that lacks it: all of those go to one place. */
+/* The hash of a message without the header or property: all of them have the same destination. */
 static const uint64_t HASH_OF_NOTHING = 0x6e6f7468696e67;
 
 static uint64_t hash_of_number(uint64_t number)
@@ -90,11 +92,11 @@ static uint64_t hash_of(const struct consistent_hash *hash, const struct routing
 
 /* --- routing ---------------------------------------------------------------------------------- */
 
-static double score(uint64_t hash, const struct binding_array_place *place)
+static double slot_score(uint64_t hash, const struct binding_array_slot *slot)
 {
     /* 52 bits and a half: never 0, never 1. */
-    double u = ((double)(hash_mix(hash ^ place->seed) >> 12) + 0.5) * 0x1p-52;
-    return -log(u) / place->weight;
+    double u = ((double)(hash_mix(hash ^ slot->seed) >> 12) + 0.5) * 0x1p-52;
+    return -log(u) / slot->weight;
 }
 
 static void consistent_hash_route(struct exchange *exchange, const struct routing_input *input,
@@ -105,10 +107,10 @@ static void consistent_hash_route(struct exchange *exchange, const struct routin
     if (!binding_array)
         return;
     uint64_t hash = hash_of(state, input);
-    const struct binding_array_place *best = &binding_array->at[0];
-    double lowest = score(hash, best);
+    const struct binding_array_slot *best = &binding_array->at[0];
+    double lowest = slot_score(hash, best);
     for (size_t i = 1; i < binding_array->count; i++) {
-        double s = score(hash, &binding_array->at[i]);
+        double s = slot_score(hash, &binding_array->at[i]);
         if (s < lowest) {
             lowest = s;
             best = &binding_array->at[i];
@@ -128,7 +130,8 @@ static enum property property_of(struct slice name)
     return slice_is(name, "timestamp") ? PROPERTY_TIMESTAMP : 0;
 }
 
-/* The argument of this name; false when it is there and no string. *ret.p stays NULL without it. */
+/* Finds the argument of this name. Returns false, with error 406, if it is not a string. Without
+ * the argument *ret is unchanged; with an empty one ret->p is not NULL. */
 static bool find_string(const struct exchange_declaration *d, struct vhost *vhost, const char *name,
                         struct slice *ret, struct broker_error *error)
 {
@@ -167,8 +170,8 @@ static struct slice string_argument(struct slice arguments, const char *name)
 
 /* --- weights ---------------------------------------------------------------------------------- */
 
-/* A whole number in decimal, with a sign or without; false when the key is none. As many digits as
- * a routing key has are fine. */
+/* Reads a decimal integer with an optional sign, of as many digits as fit in a routing key. Returns
+ * false if the key is not one. */
 static bool read_weight(struct slice key, double *ret)
 {
     size_t at = key.n > 0 && (key.p[0] == '-' || key.p[0] == '+');
@@ -227,7 +230,7 @@ static void consistent_hash_bind(struct exchange *exchange, struct binding *bind
     struct consistent_hash *state = exchange->state;
     double weight = 1;
     if (!read_weight(binding->routing_key, &weight) || weight < 1)
-        weight = 1; /* out of definitions that were not checked */
+        weight = 1; /* restored bindings are not checked */
     binding_array_add(&state->binding_array, binding, weight);
 }
 

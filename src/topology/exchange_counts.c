@@ -1,4 +1,4 @@
-/* What is published to an exchange, loop by loop: a list to which a counter is only ever added. */
+/* A list of each loop's counters. They are only ever added to it, so it is read without a lock. */
 #include "topology/exchange_counts.h"
 
 #include <stdlib.h>
@@ -11,6 +11,7 @@ struct exchange_counts *exchange_counts_of(struct exchange *exchange, const stru
     for (struct exchange_counts *c = first; c; c = c->next)
         if (c->loop == loop)
             return c;
+    lv_assert(!loop_current() || loop_current() == loop);
     struct exchange_counts *mine = lv_calloc(1, sizeof *mine);
     mine->loop = loop;
     mine->next = first;

@@ -1,5 +1,5 @@
-/* What is published to an exchange: each loop that publishes to it has a counter of its own there,
- * which no other thread writes. It is made with the loop's first message, and freed with the
+/* Counters of the messages published to an exchange. Each loop that publishes to it has its own,
+ * which no other thread writes. They are made with the loop's first message and freed with the
  * exchange. */
 #ifndef LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
 #define LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
@@ -14,20 +14,20 @@ struct exchange_counts {
     _Atomic uint64_t out; /* queues they were routed to */
 };
 
-/* This loop's; borrowed from the exchange. On the loop's thread, read side. */
+/* Returns this loop's counters; borrowed from the exchange. On the loop's thread, read side. */
 struct exchange_counts *exchange_counts_of(struct exchange *exchange, const struct loop *loop);
 
-/* Counts a message that goes to this many queues. On the thread of the counter's loop. */
+/* Counts a message that was routed to this many queues. On the thread of the counters' loop. */
 static inline void exchange_count(struct exchange_counts *counts, size_t queues)
 {
     counter_add(&counts->in, 1);
     counter_add(&counts->out, queues);
 }
 
-/* The sums of all loops, which never fall. Any thread, read side. */
+/* Sums up the counters of all loops; the sums never decrease. Any thread, read side. */
 void exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uint64_t *ret_out);
 
-/* The exchange is being freed. */
+/* Frees all counters. The exchange has no readers. */
 void exchange_counts_free(struct exchange *exchange);
 
 #endif

@@ -1,7 +1,7 @@
-/* The nameless default exchange: a direct exchange that each queue is bound to under its own name.
- * Those bindings are implied: the vhost's queues by name are its index, and nobody can add one.
- * Reply consumers are bound like queues; they come and go without a new generation of the topology,
- * so routes to them are not kept. */
+/* The default exchange, whose name is empty: each queue is bound to it by its own name. The
+ * bindings are implied: vhost->queues is the index, and clients cannot add any. The queues of reply
+ * consumers are found by name, too. They are created and deleted without a new generation of the
+ * topology, so routes to them are not cached. */
 #include "topology/exchange_private.h"
 #include "topology/queue_entry.h"
 #include "topology/route_private.h"
@@ -11,15 +11,20 @@ static void default_create(struct exchange *exchange)
     exchange->state = NULL;
 }
 
+struct queue_entry *exchange_default_find(struct vhost *vhost, struct slice routing_key)
+{
+    struct queue_entry *queue = queue_entry_find(vhost, routing_key);
+    if (!queue && reply_queue_is_name(routing_key))
+        queue = reply_queue_find(vhost->topology, routing_key);
+    return queue && !queue->is_companion ? queue : NULL;
+}
+
 static void default_route(struct exchange *exchange, const struct routing_input *input,
                           struct route_set *ret)
 {
-    struct queue_entry *queue = queue_entry_find(exchange->vhost, input->routing_key);
-    if (!queue && reply_queue_is_name(input->routing_key)) {
-        queue = reply_queue_find(exchange->vhost->topology, input->routing_key);
-        ret->is_never_cached = true;
-    }
-    if (queue && !queue->is_companion)
+    struct queue_entry *queue = exchange_default_find(exchange->vhost, input->routing_key);
+    ret->is_never_cached |= reply_queue_is_name(input->routing_key);
+    if (queue)
         route_set_add(ret, &queue->destination);
 }
 

@@ -1,4 +1,4 @@
-/* direct: a message goes where its routing key is bound, byte for byte. */
+/* direct: a message is routed by the bindings that have its routing key, byte for byte. */
 #include <stdlib.h>
 
 #include "base/memory.h"

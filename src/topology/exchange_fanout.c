@@ -1,5 +1,5 @@
-/* fanout: a message goes wherever anything is bound. x-message-deduplication routes like it: what
- * it does besides, any exchange can (dedup.h). */
+/* fanout: a message is routed by all bindings. x-message-deduplication routes in the same way; any
+ * exchange can deduplicate (dedup.h), and those of this type always do. */
 #include <stdlib.h>
 
 #include "base/memory.h"

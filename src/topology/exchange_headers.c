@@ -1,20 +1,21 @@
 /* headers: a binding's arguments are compared with the message's headers (headers_pattern.h).
  *
- * Few of many bindings are looked at for a message. Each has entries in *buckets*, by the name and
- * the value of one field of its pattern, and a message looks into the buckets of its own headers:
+ * A message is compared with few of many bindings. Each binding has entries in *buckets*: one for
+ * the name and value of one field of its pattern, or of each. For a message only the buckets of its
+ * headers are searched:
  *
- *     all {country: "de", kind: "order"}    one entry, in the bucket that was smallest at that time
- *     any {country: "fr", gift: "yes"}      one entry for each field
- *     all {gift: void}                      in the bucket of those who ask for the presence of
- * `gift` all {}                                in `always`
+ *     all {country: "de", kind: "order"}   one entry, in the smaller of the two buckets at that
+ * time any {country: "fr", gift: "yes"}     an entry for each field all {gift: void} an entry in
+ * the bucket of the header `gift` with any value all {}                               no entry: it
+ * is in `always`
  *
- * The second field of a name in a pattern is compared with the second header of that name, so a
- * bucket's key has that ordinal, too. A bucket has only a hash of the value: what is found is
- * compared in full.
+ * The second field of a name in a pattern is compared with the second header of that name, so the
+ * key of a bucket contains that ordinal. It contains only a hash of the value: bindings found in a
+ * bucket are compared in full.
  *
- * Buckets and their lists of entries are read lock-free; the writer holds the topology lock. An
- * entry is freed with its binding's index, after a grace period: a reader that is at it goes on to
- * the next. */
+ * Buckets and their lists of entries are read without a lock; the writer holds the topology lock.
+ * Entries are freed with their binding's index, after a grace period, so a reader at an entry that
+ * is removed can go on to the next. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +28,9 @@
 enum { NAME_BYTES_MAX = 255 };
 
 struct bucket_key {
-    uint64_t value; /* its hash; 0 and is_presence when any value will do */
-    uint32_t ordinal;
-    uint32_t is_presence;
+    uint64_t value;       /* its hash; 0 with is_presence */
+    uint32_t ordinal;     /* among the fields of this name, from 0 on */
+    uint32_t is_presence; /* any value matches */
     uint8_t name[NAME_BYTES_MAX];
 };
 
@@ -37,21 +38,21 @@ enum { BUCKET_KEY_BYTES = offsetof(struct bucket_key, name) };
 
 struct entry {
     struct entry *_Atomic next;
-    struct entry *previous; /* the writer's */
+    struct entry *previous; /* the writer's own */
     struct bucket *bucket;
     struct binding *binding;
-    bool is_presence; /* the bucket is one of those who ask for presence */
+    bool is_presence; /* the bucket's key has is_presence */
 };
 
 struct bucket {
     struct lv_table_node by_key;
     struct entry *_Atomic first;
-    size_t count; /* the writer's */
+    size_t count; /* of entries; the writer's own */
     struct lv_rcu_head rcu;
     uint8_t key[];
 };
 
-/* A binding's index: its entries, and its pattern behind them. */
+/* What a binding is indexed by (binding->indexed_at): its entries, and after them its pattern. */
 struct index {
     struct lv_rcu_head rcu;
     struct headers_pattern *pattern;
@@ -61,15 +62,15 @@ struct index {
 
 struct headers_exchange {
     struct lv_table *_Atomic buckets; /* made with the first entry */
-    _Atomic size_t presences;         /* entries that ask for presence alone */
-    struct binding_set always;
+    _Atomic size_t presences;         /* number of entries with is_presence */
+    struct binding_set always;        /* bindings that match every message */
 };
 
 /* --- buckets ---------------------------------------------------------------------------------- */
 
-/* The value NULL is the bucket of those who ask for presence. The slice borrows from `space`. */
-static struct slice key_of(struct bucket_key *space, struct slice name, size_t ordinal,
-                           const struct field *value)
+/* Returns the key of a bucket; it borrows from `space`. NULL `value`: any value matches. */
+static struct slice bucket_key(struct bucket_key *space, struct slice name, size_t ordinal,
+                               const struct field *value)
 {
     lv_assert(name.n <= NAME_BYTES_MAX);
     space->value = value ? header_value_hash(value) : 0;
@@ -125,6 +126,7 @@ static void entry_unlink(struct lv_table *buckets, struct entry *entry)
                           memory_order_release);
     if (next)
         next->previous = entry->previous;
+    lv_assert(bucket->count > 0);
     if (--bucket->count > 0)
         return;
     lv_table_remove(buckets, &bucket->by_key);
@@ -163,9 +165,10 @@ static void headers_route(struct exchange *exchange, const struct routing_input 
         const struct header *header = &headers->items[i];
         bool is_another = i > 0 && slice_equal(header->name, headers->items[i - 1].name);
         ordinal = is_another ? ordinal + 1 : 0;
-        bucket_route(buckets, key_of(&space, header->name, ordinal, &header->value), headers, ret);
+        bucket_route(buckets, bucket_key(&space, header->name, ordinal, &header->value), headers,
+                     ret);
         if (asks_for_presence)
-            bucket_route(buckets, key_of(&space, header->name, ordinal, NULL), headers, ret);
+            bucket_route(buckets, bucket_key(&space, header->name, ordinal, NULL), headers, ret);
     }
 }
 
@@ -190,24 +193,24 @@ static bool headers_check(struct exchange *exchange, struct slice routing_key,
     return headers_pattern_check(arguments, error);
 }
 
-static struct slice key_of_field(struct bucket_key *space, const struct headers_pattern *pattern,
-                                 size_t i)
+static struct slice bucket_key_of_field(struct bucket_key *space,
+                                        const struct headers_pattern *pattern, size_t i)
 {
     const struct header *field = &pattern->fields[i];
     size_t ordinal = 0;
     while (ordinal < i && slice_equal(pattern->fields[i - ordinal - 1].name, field->name))
         ordinal++;
-    return key_of(space, field->name, ordinal,
-                  field->value.type == FIELD_VOID ? NULL : &field->value);
+    return bucket_key(space, field->name, ordinal,
+                      field->value.type == FIELD_VOID ? NULL : &field->value);
 }
 
-/* The field by which the fewest are to be found so far. */
+/* Returns the field whose bucket is the smallest now. */
 static size_t rarest_field(struct lv_table *buckets, const struct headers_pattern *pattern)
 {
     struct bucket_key space;
     size_t rarest = 0, fewest = SIZE_MAX;
     for (size_t i = 0; i < pattern->count && fewest > 0; i++) {
-        struct bucket *bucket = bucket_find(buckets, key_of_field(&space, pattern, i));
+        struct bucket *bucket = bucket_find(buckets, bucket_key_of_field(&space, pattern, i));
         size_t count = bucket ? bucket->count : 0;
         if (count < fewest) {
             fewest = count;
@@ -239,16 +242,19 @@ static void index_enter(struct headers_exchange *x, struct lv_table *buckets, si
 {
     struct bucket_key space;
     struct index *index = binding->indexed_at;
+    lv_assert(field < index->pattern->count);
     struct entry *entry = &index->entries[index->count++];
     entry->is_presence = index->pattern->fields[field].value.type == FIELD_VOID;
     if (entry->is_presence)
         atomic_fetch_add_explicit(&x->presences, 1, memory_order_relaxed);
-    entry_link(entry, bucket_get(buckets, key_of_field(&space, index->pattern, field)), binding);
+    entry_link(entry, bucket_get(buckets, bucket_key_of_field(&space, index->pattern, field)),
+               binding);
 }
 
 static void headers_bind(struct exchange *exchange, struct binding *binding)
 {
     struct headers_exchange *x = exchange->state;
+    lv_assert(binding->indexed_at == NULL);
     struct index *index = binding->indexed_at = index_create(binding->arguments);
     const struct headers_pattern *pattern = index->pattern;
     if (pattern->count == 0) {
@@ -267,7 +273,7 @@ static void headers_bind(struct exchange *exchange, struct binding *binding)
         index_enter(x, buckets, i, binding);
 }
 
-/* indexed_at stays: a reader may just be looking at it. */
+/* binding->indexed_at is not cleared: a reader may be using it. */
 static void headers_unbind(struct exchange *exchange, struct binding *binding)
 {
     struct headers_exchange *x = exchange->state;
@@ -275,8 +281,10 @@ static void headers_unbind(struct exchange *exchange, struct binding *binding)
     if (index->pattern->count == 0 && !index->pattern->is_any)
         binding_set_remove(&x->always, binding);
     for (size_t i = 0; i < index->count; i++) {
-        if (index->entries[i].is_presence)
-            atomic_fetch_sub_explicit(&x->presences, 1, memory_order_relaxed);
+        if (index->entries[i].is_presence) {
+            size_t before = atomic_fetch_sub_explicit(&x->presences, 1, memory_order_relaxed);
+            lv_assert(before > 0);
+        }
         entry_unlink(atomic_load_explicit(&x->buckets, memory_order_relaxed), &index->entries[i]);
     }
     lv_rcu_defer(&index->rcu, index_free);
@@ -292,6 +300,7 @@ static void headers_destroy(struct exchange *exchange)
     struct headers_exchange *x = exchange->state;
     struct lv_table *buckets = atomic_load_explicit(&x->buckets, memory_order_relaxed);
     lv_assert(binding_set_is_empty(&x->always));
+    lv_assert(atomic_load_explicit(&x->presences, memory_order_relaxed) == 0);
     lv_table_free(&buckets);
     free(x);
 }

@@ -1,7 +1,7 @@
-/* x-modulus-hash: the hash of the routing key, modulo the number of bindings, says which binding a
- * message takes. Of two bindings to one queue each counts; what they are bound by does not. The
- * bindings stand in an order of their own (binding_array.h), so the choice is the same after a
- * restart. */
+/* x-modulus-hash: the hash of the routing key, modulo the number of bindings, is the index of the
+ * binding that a message takes. Several bindings to one queue count as several; their routing keys
+ * do not matter. The order of the bindings is that of binding_array.h, so the choice is the same
+ * after a restart. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -26,8 +26,8 @@ static void modulus_route(struct exchange *exchange, const struct routing_input 
     const struct binding_array_slots *binding_array = binding_array_view(exchange->state);
     if (!binding_array)
         return;
-    size_t place = lv_hash(input->routing_key) % binding_array->count;
-    route_set_add(ret, binding_array->at[place].binding->destination);
+    size_t i = lv_hash(input->routing_key) % binding_array->count;
+    route_set_add(ret, binding_array->at[i].binding->destination);
 }
 
 static void modulus_bind(struct exchange *exchange, struct binding *binding)

@@ -1,4 +1,4 @@
-/* What the files of exchanges and bindings share among themselves. */
+/* Functions and types that only the files of exchanges, bindings and vhosts use. */
 #ifndef LEVERET_TOPOLOGY_EXCHANGE_PRIVATE_H
 #define LEVERET_TOPOLOGY_EXCHANGE_PRIVATE_H
 
@@ -21,31 +21,40 @@ extern const struct exchange_type exchange_deduplication;
 
 /* --- exchange.c; the lock is held ------------------------------------------------------------- */
 
-/* Makes an exchange and puts it in place, unless there is one of that name (NULL). The default
- * exchange (the empty name) stands outside the vhost's table. */
+/* Makes an exchange and inserts it into the vhost's table. Returns NULL if there is one of that
+ * name. The default exchange (the empty name) is not in the table: vhost->default_exchange. */
 struct exchange *exchange_create(struct vhost *vhost, const struct exchange_declaration *d,
                                  const struct exchange_type *type, bool is_predeclared);
 
-/* Takes it out with all bindings from it and to it, and then whatever auto-delete exchange lost its
- * last binding by that, in chains and loops. What was durable is added to `changes`. */
+/* Deletes an exchange with all bindings from it and to it, and then the auto-delete exchanges that
+ * have lost their last binding by that, and so on. Adds the deletion of durable ones to
+ * `changes`. */
 void exchange_remove(struct exchange *exchange, struct durable_changes *changes);
 
-/* A binding from it has gone: an auto-delete exchange without bindings from it goes. */
+/* Deletes an auto-delete exchange if it has no bindings left, as exchange_remove() does. Call it
+ * after a binding from the exchange was dropped. */
 void exchange_lost_binding(struct exchange *exchange, struct durable_changes *changes);
 
-/* Frees the default exchange; no reader is left. */
+/* Frees an exchange that has no bindings and no readers. For the default exchange; others are freed
+ * a grace period after exchange_remove(). */
 void exchange_free(struct exchange *exchange);
 
-/* 503 `unknown exchange type '%'`, which closes the connection. Returns false. */
+/* Fills in error 503, `unknown exchange type '%'`, which closes the connection. Returns false. */
 bool exchange_refuse_unknown_type(struct slice type, struct broker_error *error);
-/* 406 for an argument of a type that it cannot have. Returns false. */
+/* Fills in error 406 for an argument whose value has a type it cannot have. Returns false. */
 bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vhost,
                           const char *argument, const struct field *value,
                           struct broker_error *error);
 
+/* --- exchange_default.c ----------------------------------------------------------------------- */
+
+/* Returns the queue to which the default exchange routes this key, or NULL. Read side. */
+struct queue_entry *exchange_default_find(struct vhost *vhost, struct slice routing_key);
+
 /* --- binding.c; the lock is held -------------------------------------------------------------- */
 
-/* Takes a binding out of everything it stands in; freed after a grace period. */
+/* Removes a binding from both its ends, the vhost's table and the index of the source's type. It is
+ * freed a grace period later. */
 void binding_drop(struct binding *binding);
 
 #endif

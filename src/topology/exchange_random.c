@@ -1,6 +1,6 @@
-/* x-random: a message goes to one of the bindings, whichever; routing keys say nothing. Of two
- * bindings to one queue each counts. x-local-random is the same: a broker on one node has only
- * queues of its own. */
+/* x-random: a message takes one of the bindings at random; routing keys do not matter. Several
+ * bindings to one queue count as several. x-local-random does the same: on a single node all queues
+ * are local. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -26,8 +26,8 @@ static void random_route(struct exchange *exchange, const struct routing_input *
     const struct binding_array_slots *binding_array = binding_array_view(exchange->state);
     if (!binding_array)
         return;
-    size_t place = spread_below(route_set_random(ret), binding_array->count);
-    route_set_add(ret, binding_array->at[place].binding->destination);
+    size_t i = spread_below(route_set_random(ret), binding_array->count);
+    route_set_add(ret, binding_array->at[i].binding->destination);
 }
 
 static void random_bind(struct exchange *exchange, struct binding *binding)

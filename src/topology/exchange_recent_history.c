@@ -1,10 +1,10 @@
-/* x-recent-history: a fanout that remembers the last messages (x-recent-history-length, 20) and
- * gives them, oldest first, to whatever is newly bound to it.
+/* x-recent-history: a fanout that keeps the last messages (x-recent-history-length, by default 20)
+ * and publishes them, oldest first, to the destination of each new binding.
  *
- * A message is remembered before its destinations are looked for, and a binding is there before the
- * memory is read: so whoever binds while others publish misses nothing (and may get one twice). A
- * message whose header x-recent-history-no-store is true is not remembered. The memory is the
- * process's alone: a restart empties it, as RabbitMQ's does. */
+ * A message is added to the history before its destinations are looked up, and a binding is visible
+ * before the history is read: a client that binds while others publish misses no message, and may
+ * get one twice. Messages whose header x-recent-history-no-store is true are not kept. The history
+ * is in memory only: a restart empties it, as in RabbitMQ. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -21,15 +21,15 @@ static const char LENGTH_ARGUMENT[] = "x-recent-history-length";
 
 struct history {
     struct binding_set bindings;
-    uint64_t length; /* so many at most */
+    uint64_t length; /* at most this many messages */
     pthread_mutex_t lock;
-    /* Under its lock: a ring of `capacity` places, which grows up to `length`. Owns a reference of
-     * each message. */
+    /* A ring buffer of `capacity` slots, which grows up to `length`. Owns a reference to each
+     * message. Under `lock`. */
     struct message **messages;
     size_t capacity, first, count;
 };
 
-/* --- memory ----------------------------------------------------------------------------------- */
+/* --- the history ------------------------------------------------------------------------------ */
 
 static struct message *message_at(const struct history *history, size_t i)
 {
@@ -50,10 +50,12 @@ static void history_grow(struct history *history)
     history->first = 0;
 }
 
-/* Takes the message; hands back the one that is forgotten for it, or NULL. */
+/* Takes the message. Returns the one that is dropped for it, which the caller owns, or NULL. */
 static struct message *history_push(struct history *history, struct message *message)
 {
     struct message *oldest = NULL;
+    lv_assert(history->count <= history->length);
+    lv_assert(history->count <= history->capacity);
     if (history->count == history->length) {
         oldest = message_at(history, 0);
         history->first = (history->first + 1) % history->capacity;
@@ -66,15 +68,16 @@ static struct message *history_push(struct history *history, struct message *mes
     return oldest;
 }
 
-static bool is_not_to_be_stored(const struct routing_input *input)
+static bool has_no_store_header(const struct routing_input *input)
 {
     struct field f;
     return input->has_headers && table_find(input->headers, "x-recent-history-no-store", &f) &&
            f.type == FIELD_BOOL && f.b;
 }
 
-/* A reference of the message, or a copy where its bytes lie elsewhere. NULL: no memory. */
-static struct message *message_kept(const struct delivery *d)
+/* Returns a reference to the delivery's message, or a new message if it has none (delivery.h); NULL
+ * if there is no memory. */
+static struct message *history_message(const struct delivery *d)
 {
     struct properties properties = {0};
     if (d->message)
@@ -90,7 +93,7 @@ static struct message *message_kept(const struct delivery *d)
 
 static void history_remember(struct history *history, const struct delivery *delivery)
 {
-    struct message *message = message_kept(delivery);
+    struct message *message = history_message(delivery);
     if (!message)
         return;
     pthread_mutex_lock(&history->lock);
@@ -104,14 +107,15 @@ static void history_route(struct exchange *exchange, const struct routing_input 
                           struct route_set *ret)
 {
     struct history *history = exchange->state;
-    if (input->message && !is_not_to_be_stored(input))
+    if (input->message && !has_no_store_header(input))
         history_remember(history, input->message);
     binding_set_route(&history->bindings, ret);
 }
 
 /* --- a new binding ---------------------------------------------------------------------------- */
 
-/* What is remembered now, referenced. The caller owns the list; NULL when it is empty. */
+/* Returns the messages, oldest first, with a reference to each; NULL if there are none. The caller
+ * owns array and references. */
 static struct message **history_copy(struct history *history, size_t *ret_count)
 {
     struct message **messages = NULL;
@@ -131,6 +135,8 @@ static void history_bound(struct exchange *exchange, struct destination *destina
     size_t count;
     struct message **messages = history_copy(exchange->state, &count);
     const struct exchange_hooks *hooks = exchange->vhost->topology->exchange_hooks;
+    lv_assert(!topology_is_locked(exchange->vhost->topology)); /* publishing may take the lock */
+    lv_assert(!hooks || loop != NULL);
     for (size_t i = 0; i < count; i++) {
         if (hooks)
             hooks->publish(loop, destination, messages[i]);

@@ -1,8 +1,8 @@
-/* topic: routing keys are words between dots; in a binding's key `*` stands for one word and `#`
- * for any number of words, none included.
+/* topic: routing keys are words separated by dots; in the key of a binding `*` matches one word and
+ * `#` zero or more words.
  *
  * Bindings without wildcards are in a binding_map: one look-up finds them all. Bindings with
- * wildcards are in a trie of patterns (topic_trie.h), which topic_match.h goes through. */
+ * wildcards are in a trie of patterns (topic_trie.h), which topic_match.h traverses. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -56,25 +56,25 @@ static void topic_destroy(struct exchange *exchange)
 
 /* --- explaining ------------------------------------------------------------------------------- */
 
-/* A word of the pattern's or of the key's, in turn; `is_there` is false behind the last one. */
+/* The next word of the pattern or of the key; `is_there` is false after the last one. */
 struct topic_word {
     struct slice text;
     bool is_there;
 };
 
-/* What is left of a side, and how many words have been taken. */
+/* The rest of the pattern or of the key, and how many words precede it. */
 struct topic_side {
     struct topic_words words;
     size_t taken;
 };
 
-/* A pattern beside a key. The last `#` lets us begin again: the pattern behind it, and the key
- * behind the words that it has swallowed. */
+/* The comparison of a pattern with a key. When it fails, it is repeated from the last `#`: with the
+ * pattern after it, and the key after one more word that the `#` matches. */
 struct topic_attempt {
     struct topic_side pattern, key;
     struct topic_side after_hash, restart;
     bool has_hash;
-    size_t furthest; /* word of the pattern at which an attempt has failed; `why` is of that one */
+    size_t furthest; /* the last word of the pattern at which an attempt failed, as `why` says */
     struct lv_buffer *why;
 };
 
@@ -86,7 +86,7 @@ static struct topic_word side_next(struct topic_side *side)
     return word;
 }
 
-/* The pattern's next word that is not `#`; what stands behind a `#` is where we may begin again. */
+/* Returns the pattern's next word that is not `#`, and notes where to repeat from. */
 static struct topic_word pattern_next(struct topic_attempt *a)
 {
     for (;;) {
@@ -99,8 +99,9 @@ static struct topic_word pattern_next(struct topic_attempt *a)
     }
 }
 
-/* The `#` swallows one more word. False when there is no `#`, or nothing left for it. */
-static bool begin_again(struct topic_attempt *a)
+/* Lets the last `#` match one more word of the key. Returns false if there was no `#`, or if the
+ * key has no more words. */
+static bool retry_from_hash(struct topic_attempt *a)
 {
     if (!a->has_hash || !side_next(&a->restart).is_there)
         return false;
@@ -109,8 +110,8 @@ static bool begin_again(struct topic_attempt *a)
     return true;
 }
 
-/* Of all attempts that fail, the one that got furthest in the pattern is told; behind the pattern's
- * last word is further than at it. */
+/* Writes why an attempt failed, if it got further in the pattern than those before. The end of the
+ * pattern is further than its last word. */
 static void explain_failure(struct topic_attempt *a, struct topic_word wanted,
                             struct topic_word word)
 {
@@ -131,14 +132,14 @@ static void explain_failure(struct topic_attempt *a, struct topic_word wanted,
             a->key.taken, SLICE_ARG(word.text), a->pattern.taken, SLICE_ARG(wanted.text));
 }
 
-static bool is_match(struct topic_word wanted, struct topic_word word)
+static bool words_match(struct topic_word wanted, struct topic_word word)
 {
     return wanted.is_there && word.is_there &&
            (topic_edge_of(wanted.text) == EDGE_STAR || slice_equal(wanted.text, word.text));
 }
 
-/* Goes through the pattern's words one by one, and back to the last `#` where they fail. The trie
- * cannot say why a pattern does not match: it never looks at those that the key does not reach. */
+/* Compares the pattern word by word, and repeats from the last `#` where that fails. The trie
+ * cannot be used: it never visits the patterns that do not match, so it does not know why. */
 static bool topic_explain(struct exchange *exchange, struct binding *binding,
                           const struct routing_input *input, struct lv_buffer *why)
 {
@@ -151,10 +152,10 @@ static bool topic_explain(struct exchange *exchange, struct binding *binding,
         struct topic_word word = side_next(&a.key);
         if (!wanted.is_there && !word.is_there)
             break;
-        if (is_match(wanted, word))
+        if (words_match(wanted, word))
             continue;
         explain_failure(&a, wanted, word);
-        if (!begin_again(&a))
+        if (!retry_from_hash(&a))
             return false;
     }
     why->n = 0;

@@ -1,25 +1,26 @@
-/* Two passes: the walk, which finds the exchanges; then once over the vhost's bindings, of which
- * those whose source was visited are asked what stops them. */
+/* Two passes: the walk, which finds the exchanges; then one over all bindings of the vhost, in
+ * which those of the exchanges that were found get a verdict. */
 #include "topology/explain.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "topology/exchange_private.h"
 #include "topology/route_private.h"
 
-/* An exchange that the message came to. */
+/* An exchange on the walk. */
 struct visit {
     struct exchange *exchange;
-    struct exchange *alternate; /* it handed over to */
+    struct exchange *alternate; /* which got the message; NULL: none did */
     char *path;                 /* owned; NULL: not known yet */
-    /* What was found here first: [from, to) of the route set's lists. */
+    /* The destinations that were first found here: [from, to) of the route set's lists. */
     size_t queues_from, queues_to;
     size_t exchanges_from, exchanges_to;
 };
 
-/* A binding of one of them. */
+/* A binding of such an exchange. */
 struct verdict {
-    size_t visit;
+    size_t visit; /* index of its source in explanation.visits */
     const struct binding *binding;
     bool is_taken;
     char *why; /* owned */
@@ -48,7 +49,8 @@ const char *explain_result_name(enum explain_result result)
     return names[result];
 }
 
-static void *grown(void *items, size_t count, size_t *capacity, size_t item_bytes)
+/* Returns the array, reallocated if it has no room for one more item. */
+static void *array_with_room(void *items, size_t count, size_t *capacity, size_t item_bytes)
 {
     if (count < *capacity)
         return items;
@@ -58,7 +60,7 @@ static void *grown(void *items, size_t count, size_t *capacity, size_t item_byte
 
 /* --- the walk --------------------------------------------------------------------------------- */
 
-static void note_visit(void *arg, struct exchange *exchange, struct exchange *alternate)
+static void add_visit(void *arg, struct exchange *exchange, struct exchange *alternate)
 {
     struct explanation *e = arg;
     const struct visit *before = e->visit_count ? &e->visits[e->visit_count - 1] : NULL;
@@ -67,14 +69,14 @@ static void note_visit(void *arg, struct exchange *exchange, struct exchange *al
         .alternate = alternate,
         .queues_from = before ? before->queues_to : 0,
         .queues_to = e->set.queues.count,
-        .exchanges_from = before ? before->exchanges_to : 1, /* the first one was given */
+        .exchanges_from = before ? before->exchanges_to : 1, /* 0 is the exchange to begin with */
         .exchanges_to = e->set.exchanges.count,
     };
-    e->visits = grown(e->visits, e->visit_count, &e->visit_capacity, sizeof *e->visits);
+    e->visits = array_with_room(e->visits, e->visit_count, &e->visit_capacity, sizeof *e->visits);
     e->visits[e->visit_count++] = visit;
 }
 
-/* Where it stands among the visits; visit_count: it was not visited. */
+/* Returns the index of the exchange's visit, or visit_count if it is not on the walk. */
 static size_t find_visit(const struct explanation *e, const struct exchange *exchange)
 {
     size_t i = 0;
@@ -85,7 +87,8 @@ static size_t find_visit(const struct explanation *e, const struct exchange *exc
 
 /* --- the bindings ----------------------------------------------------------------------------- */
 
-/* For a type that chooses among its bindings as a whole: whether this is where it led. */
+/* For a type that chooses among all its bindings at once: whether it has chosen this destination.
+ */
 static bool was_found_here(const struct explanation *e, const struct visit *v,
                            const struct destination *d)
 {
@@ -104,9 +107,10 @@ static bool was_found_here(const struct explanation *e, const struct visit *v,
     return false;
 }
 
-/* The first key that is taken decides; when none is, what stops the routing key is said. */
-static bool ask_type(const struct explanation *e, struct exchange *x, struct binding *b,
-                     struct lv_buffer *why)
+/* Asks the exchange's type about a binding. The reason is that of the first key by which the
+ * message takes it; if there is none, that of the routing key. */
+static bool type_explain(const struct explanation *e, struct exchange *x, struct binding *b,
+                         struct lv_buffer *why)
 {
     struct lv_buffer text = {0};
     bool is_taken = false;
@@ -126,25 +130,26 @@ static bool ask_type(const struct explanation *e, struct exchange *x, struct bin
     return is_taken;
 }
 
-static void judge(struct explanation *e, size_t at, struct binding *b)
+static void add_verdict(struct explanation *e, size_t at, struct binding *b)
 {
     struct exchange *x = e->visits[at].exchange;
     struct lv_buffer why = {0};
     bool is_taken;
     if (x->type->explain) {
-        is_taken = ask_type(e, x, b, &why);
+        is_taken = type_explain(e, x, b, &why);
     } else {
         is_taken = was_found_here(e, &e->visits[at], b->destination);
         lv_buffer_printf(&why, "the %s exchange %s", x->type->name,
                          is_taken ? "has chosen it" : "has chosen otherwise");
     }
-    e->verdicts = grown(e->verdicts, e->verdict_count, &e->verdict_capacity, sizeof *e->verdicts);
+    e->verdicts =
+        array_with_room(e->verdicts, e->verdict_count, &e->verdict_capacity, sizeof *e->verdicts);
     e->verdicts[e->verdict_count++] =
         (struct verdict){at, b, is_taken, slice_strdup(lv_buffer_slice(&why))};
     lv_buffer_free(&why);
 }
 
-static void judge_all(struct explanation *e, struct vhost *vhost)
+static void add_verdicts(struct explanation *e, struct vhost *vhost)
 {
     struct lv_table_iter it;
     for (struct lv_table_node *node = lv_table_first(vhost->bindings, &it); node;
@@ -152,7 +157,7 @@ static void judge_all(struct explanation *e, struct vhost *vhost)
         struct binding *b = lv_container_of(node, struct binding, by_identity);
         size_t at = find_visit(e, b->source);
         if (at < e->visit_count)
-            judge(e, at, b);
+            add_verdict(e, at, b);
     }
 }
 
@@ -176,8 +181,9 @@ static struct slice shown_name(const struct exchange *x)
     return exchange_name(x).n ? exchange_name(x) : slice_str("(default)");
 }
 
-/* The message came from `from` to this exchange, if it was not there before. */
-static void lead_to(struct explanation *e, const struct visit *from, const struct exchange *to)
+/* Sets the path of an exchange that the message reaches from `from`, unless it has one. */
+static void visit_set_path(struct explanation *e, const struct visit *from,
+                           const struct exchange *to)
 {
     size_t at = find_visit(e, to);
     struct lv_buffer path = {0};
@@ -188,10 +194,10 @@ static void lead_to(struct explanation *e, const struct visit *from, const struc
     lv_buffer_free(&path);
 }
 
-static void emit(struct explanation *e, const struct visit *v, struct explain_row row,
-                 const char *why)
+static void emit_row(struct explanation *e, const struct visit *v, struct explain_row row,
+                     const char *why)
 {
-    row.path = slice_str(v->path ? v->path : "");
+    row.path = slice_str(v->path ? v->path : ""); /* NULL: the topology has changed meanwhile */
     row.why = slice_str(why);
     e->emit(e->arg, &row);
 }
@@ -211,26 +217,27 @@ static void emit_verdict(struct explanation *e, const struct visit *v,
         row.result = EXPLAIN_REACHES;
     if (verdict->is_taken && d->kind == DESTINATION_EXCHANGE) {
         row.result = EXPLAIN_PASSES;
-        lead_to(e, v, lv_container_of(d, struct exchange, destination));
+        visit_set_path(e, v, lv_container_of(d, struct exchange, destination));
     }
-    emit(e, v, row, verdict->why);
+    emit_row(e, v, row, verdict->why);
 }
 
-/* The default exchange's bindings are implied: each queue by its name. */
+/* The rows of the default exchange, whose bindings are implied: each queue is bound by its name. */
 static void emit_default(struct explanation *e, const struct visit *v)
 {
     for (size_t i = 0; i < e->key_count; i++) {
-        bool is_there = queue_entry_find(v->exchange->vhost, e->keys[i]) != NULL;
+        bool is_there = exchange_default_find(v->exchange->vhost, e->keys[i]) != NULL;
         const struct explain_row row = {
             .result = is_there ? EXPLAIN_REACHES : EXPLAIN_STOPPED,
             .destination = e->keys[i],
             .routing_key = e->keys[i],
         };
-        emit(e, v, row, is_there ? "the queue has this name" : "there is no queue of this name");
+        emit_row(e, v, row,
+                 is_there ? "the queue has this name" : "there is no queue of this name");
     }
 }
 
-/* Where it goes when no binding has taken it. */
+/* The row of the alternate exchange, if there is one; no binding has taken the message. */
 static void emit_alternate(struct explanation *e, const struct visit *v)
 {
     struct slice wanted = exchange_alternate(v->exchange);
@@ -240,20 +247,21 @@ static void emit_alternate(struct explanation *e, const struct visit *v)
         .destination = v->alternate ? exchange_name(v->alternate) : wanted,
     };
     if (v->alternate) {
-        lead_to(e, v, v->alternate);
-        emit(e, v, row, "no binding took the message");
+        visit_set_path(e, v, v->alternate);
+        emit_row(e, v, row, "no binding took the message");
     } else if (wanted.n > 0) {
-        emit(e, v, row, "the alternate exchange does not exist");
+        emit_row(e, v, row, "the alternate exchange does not exist");
     }
 }
 
 static void emit_all(struct explanation *e)
 {
     struct visit *first = &e->visits[0];
+    lv_assert(e->visit_count > 0);
     first->path = slice_strdup(shown_name(first->exchange));
     if (first->exchange->is_internal)
-        emit(e, first, (struct explain_row){.result = EXPLAIN_REFUSED},
-             "the exchange is internal: no client may publish to it");
+        emit_row(e, first, (struct explain_row){.result = EXPLAIN_REFUSED},
+                 "the exchange is internal: no client may publish to it");
     size_t at = 0;
     for (size_t i = 0; i < e->visit_count; i++) {
         const struct visit *v = &e->visits[i];
@@ -268,8 +276,9 @@ static void emit_all(struct explanation *e)
             emit_alternate(e, v);
     }
     if (e->set.queues.count == 0)
-        emit(e, first, (struct explain_row){.result = EXPLAIN_RETURNED},
-             "no queue takes it: returned with 312 NO_ROUTE when it is mandatory, else dropped");
+        emit_row(
+            e, first, (struct explain_row){.result = EXPLAIN_RETURNED},
+            "no queue takes it: returned with 312 NO_ROUTE when it is mandatory, else dropped");
 }
 
 static void explanation_free(struct explanation *e)
@@ -289,8 +298,8 @@ size_t explain_route(struct exchange *exchange, const struct slice *keys, size_t
     struct explanation e = {
         .keys = keys, .key_count = count, .message = message, .emit = visit, .arg = arg};
     lv_assert(count > 0);
-    route_walk(&e.set, exchange, keys, count, message, note_visit, &e);
-    judge_all(&e, exchange->vhost);
+    route_walk(&e.set, exchange, keys, count, message, add_visit, &e);
+    add_verdicts(&e, exchange->vhost);
     if (e.verdict_count > 0)
         qsort(e.verdicts, e.verdict_count, sizeof *e.verdicts, compare_verdicts);
     emit_all(&e);

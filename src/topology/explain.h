@@ -1,30 +1,30 @@
-/* Where a message would go, and why: the route, the bindings it takes, and what stops the others.
+/* Explains a route: where a message would go, which bindings it would take, and why not the others.
  *
- * The walk is route_find()'s own, and each exchange type says for each of its bindings what its
- * rule makes of it (exchange_type.explain), so that explanation and routing agree. Nothing is
- * published, and publishers notice nothing. What is bound meanwhile may or may not be seen. */
+ * The route is found by the same walk as in route_find(), and each exchange type explains its own
+ * bindings (exchange_type.explain), so that explanation and routing agree. Nothing is published.
+ * Bindings that are added meanwhile may or may not be seen. */
 #ifndef LEVERET_TOPOLOGY_EXPLAIN_H
 #define LEVERET_TOPOLOGY_EXPLAIN_H
 
 #include "topology/exchange.h"
 
 enum explain_result {
-    EXPLAIN_REACHES,   /* a queue */
-    EXPLAIN_PASSES,    /* on to another exchange */
-    EXPLAIN_ALTERNATE, /* ... which is the alternate one, as no binding took the message */
-    EXPLAIN_STOPPED,   /* this binding does not take it */
-    EXPLAIN_RETURNED,  /* no queue is reached: a mandatory message comes back */
-    EXPLAIN_REFUSED,   /* no client may publish to this exchange */
+    EXPLAIN_REACHES,   /* the binding leads to a queue */
+    EXPLAIN_PASSES,    /* the binding leads to another exchange */
+    EXPLAIN_ALTERNATE, /* no binding takes the message: it is passed to the alternate exchange */
+    EXPLAIN_STOPPED,   /* the binding does not take the message */
+    EXPLAIN_RETURNED,  /* no queue is reached: a mandatory message is returned */
+    EXPLAIN_REFUSED,   /* clients may not publish to this exchange */
 };
 
-/* "reaches", "passes" ... */
+/* Returns the result's name: "reaches", "passes" ... */
 const char *explain_result_name(enum explain_result result);
 
-/* One binding of an exchange that was visited, or what the result says. All is borrowed for the
- * call. */
+/* A binding of an exchange on the walk, or, with the last three results, no binding. Everything is
+ * borrowed for the call. */
 struct explain_row {
     enum explain_result result;
-    /* "orders -> audit": how the message came to the exchange whose binding it is. */
+    /* The exchanges that the message passes, to the binding's source: "orders -> audit". */
     struct slice path;
     enum destination_kind destination_kind;
     struct slice destination;
@@ -33,10 +33,10 @@ struct explain_row {
     struct slice why;
 };
 
-/* Calls `visit` for each row: exchange by exchange as the message comes to them, of each first the
- * bindings it takes, then the others, by name. `keys` are the routing key and those of CC; with
- * `message` come the headers. Read side, any thread; the rows are made before the first call.
- * Returns the number of queues reached, each counted once. */
+/* Calls `visit` for each row: exchange by exchange in the order of the walk; for each exchange
+ * first the bindings that the message takes, then the others, by name. `keys` are the routing key
+ * and those of CC (count > 0); `message` has the headers. Returns how many queues are reached, each
+ * counted once. Read side, any thread. */
 typedef void explain_visitor(void *arg, const struct explain_row *row);
 size_t explain_route(struct exchange *exchange, const struct slice *keys, size_t count,
                      const struct routing_input *message, explain_visitor *visit, void *arg);

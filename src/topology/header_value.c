@@ -1,5 +1,4 @@
-/* What two values of headers have in common when they are equal, and a hash that sees nothing
- * else. */
+/* Comparing numbers of different types, and hashing them alike. */
 #include "topology/header_value.h"
 
 #include "base/rcu.h"
@@ -16,7 +15,8 @@ static bool is_whole(const struct field *f)
     return field_is_integer(f) || f->type == FIELD_TIMESTAMP;
 }
 
-/* Whole numbers from -2^63 to 2^64 - 1. */
+/* Integers are from -2^63 to 2^64 - 1; those of a timestamp are unsigned, kept in a signed member.
+ */
 static bool is_above_int64(const struct field *f)
 {
     return f->type == FIELD_TIMESTAMP && f->i < 0;
@@ -74,7 +74,7 @@ static bool is_list(const struct field *f)
     return f->type == FIELD_TABLE || f->type == FIELD_ARRAY;
 }
 
-/* As deep as the tables are, which is TABLE_DEPTH_MAX at most. */
+/* Recurses as deep as tables are nested: at most TABLE_DEPTH_MAX. */
 bool header_values_equal(const struct field *a, const struct field *b)
 {
     if ((is_float(a) || is_whole(a)) && (is_float(b) || is_whole(b)))
@@ -103,7 +103,7 @@ static uint64_t hash_of_number(bool is_above_int64_max, int64_t number)
     return lv_hash(slice_of(of, sizeof of));
 }
 
-/* A whole number in a float has the hash of that number. */
+/* The hash of a float that is an integer is that of the integer. */
 static uint64_t hash_of_float(double f)
 {
     if (f >= -9223372036854775808.0 && f < 9223372036854775808.0 && (double)(int64_t)f == f)

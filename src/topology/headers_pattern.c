@@ -1,6 +1,5 @@
-/* What a binding asks of a message's headers. Both sides are sorted by name, so each field of the
- * pattern is searched for in what is left of the headers: a pattern of few fields costs little
- * beside many headers. */
+/* Patterns and headers are both sorted by name, so each field of a pattern is looked up by binary
+ * search in the rest of the headers: comparing few fields with many headers is cheap. */
 #include "topology/headers_pattern.h"
 
 #include "topology/header_value.h"
@@ -18,8 +17,9 @@ static const struct {
     {"any-with-x", true, true},
 };
 
-/* The row of `matches`; -1: none of them. Without x-match it is all. */
-static int match_of(struct slice arguments)
+/* Returns the index of x-match in `matches`, or -1 if it is not there. Without x-match that of
+ * "all". */
+static int x_match_of(struct slice arguments)
 {
     struct field f;
     if (!table_find(arguments, "x-match", &f))
@@ -34,7 +34,7 @@ static int match_of(struct slice arguments)
 bool headers_pattern_check(struct slice arguments, struct broker_error *error)
 {
     struct field f;
-    if (match_of(arguments) >= 0 || !table_find(arguments, "x-match", &f))
+    if (x_match_of(arguments) >= 0 || !table_find(arguments, "x-match", &f))
         return true;
     struct lv_buffer value = {0};
     field_describe(&value, &f);
@@ -62,7 +62,7 @@ size_t headers_pattern_count_max(struct slice arguments)
 
 void headers_pattern_read(struct headers_pattern *pattern, struct slice arguments)
 {
-    int match = match_of(arguments);
+    int match = x_match_of(arguments);
     bool with_x = match >= 0 && matches[match].with_x;
     struct slice name;
     struct field f;
@@ -77,7 +77,7 @@ void headers_pattern_read(struct headers_pattern *pattern, struct slice argument
 
 /* --- matching --------------------------------------------------------------------------------- */
 
-/* The first header from this one on whose name is not less. */
+/* Returns the index of the first header from `from` on whose name is not less. */
 static size_t find_header(const struct header_list *headers, size_t from, struct slice name)
 {
     size_t end = headers->count;
@@ -91,8 +91,7 @@ static size_t find_header(const struct header_list *headers, size_t from, struct
     return from;
 }
 
-/* The header of this name; NULL: there is none. *at, from which on it is looked for, moves behind
- * it. */
+/* Returns the next header of this name from *at on, or NULL; *at is then the index after it. */
 static const struct header *next_header(const struct header_list *headers, size_t *at,
                                         struct slice name)
 {
@@ -102,7 +101,7 @@ static const struct header *next_header(const struct header_list *headers, size_
     return &headers->items[(*at)++];
 }
 
-static bool is_met(const struct header *wanted, const struct header *header)
+static bool header_matches(const struct header *wanted, const struct header *header)
 {
     return header && (wanted->value.type == FIELD_VOID ||
                       header_values_equal(&wanted->value, &header->value));
@@ -114,7 +113,7 @@ bool headers_pattern_matches(const struct headers_pattern *pattern,
     size_t at = 0;
     for (size_t i = 0; i < pattern->count; i++) {
         const struct header *wanted = &pattern->fields[i];
-        bool met = is_met(wanted, next_header(headers, &at, wanted->name));
+        bool met = header_matches(wanted, next_header(headers, &at, wanted->name));
         if (met == pattern->is_any)
             return met;
     }
@@ -123,7 +122,7 @@ bool headers_pattern_matches(const struct headers_pattern *pattern,
 
 /* --- explaining ------------------------------------------------------------------------------- */
 
-static void put_value(struct lv_buffer *out, const struct field *f)
+static void field_append(struct lv_buffer *out, const struct field *f)
 {
     struct lv_buffer text = {0};
     field_describe(&text, f);
@@ -139,9 +138,9 @@ static void explain_unmet(const struct header *wanted, const struct header *head
         return;
     }
     lv_buffer_printf(why, "the header '%.*s' is ", SLICE_ARG(wanted->name));
-    put_value(why, &header->value);
+    field_append(why, &header->value);
     lv_buffer_printf(why, " and not ");
-    put_value(why, &wanted->value);
+    field_append(why, &wanted->value);
 }
 
 bool headers_pattern_explain(const struct headers_pattern *pattern,
@@ -151,7 +150,7 @@ bool headers_pattern_explain(const struct headers_pattern *pattern,
     for (size_t i = 0; i < pattern->count; i++) {
         const struct header *wanted = &pattern->fields[i];
         const struct header *header = next_header(headers, &at, wanted->name);
-        bool met = is_met(wanted, header);
+        bool met = header_matches(wanted, header);
         if (met && pattern->is_any) {
             why->n = 0;
             lv_buffer_printf(why, "the header '%.*s' is met", SLICE_ARG(wanted->name));

@@ -1,13 +1,13 @@
-/* A pattern of headers: what the arguments of a binding to a headers exchange ask of a message.
+/* A pattern of headers: the arguments of a binding to a headers exchange.
  *
- *   x-match      matches when
- *   all          every argument is met (also when there is none to meet)
- *   any          at least one is
- *   ...-with-x   the same, counting also the arguments that begin with "x-"
+ *   x-match      the pattern matches if
+ *   all          every argument matches (or there are none)
+ *   any          at least one argument matches
+ *   ...-with-x   like all and any; arguments that begin with "x-" count, too
  *
- * An argument is met when a header of that name has an equal value (header_value.h); one of type
- * void asks only for the header's presence. A name that comes twice in a pattern needs two headers
- * of that name: the first is compared with the first, the second with the second. */
+ * An argument matches if a header of that name has an equal value (header_value.h); if its type is
+ * void, any header of that name does. If a name occurs twice in a pattern, the first is compared
+ * with the first header of that name, the second with the second. */
 #ifndef LEVERET_TOPOLOGY_HEADERS_PATTERN_H
 #define LEVERET_TOPOLOGY_HEADERS_PATTERN_H
 
@@ -21,20 +21,22 @@ struct headers_pattern {
     struct header fields[]; /* sorted by name; names and values borrow from the arguments */
 };
 
-/* 406 for an x-match that is none of them. */
+/* Returns false, with error 406, if the argument x-match has another value. */
 bool headers_pattern_check(struct slice arguments, struct broker_error *error);
 
-/* At most so many fields are in the pattern of these arguments. */
+/* Returns how many fields the pattern of these arguments has at most. */
 size_t headers_pattern_count_max(struct slice arguments);
 
-/* Reads the arguments, a table whose fields are sorted by name, into a pattern with room for as
- * many fields as headers_pattern_count_max() says. */
+/* Reads the arguments, a table whose fields are sorted by name, into a pattern that has room for
+ * headers_pattern_count_max() fields. */
 void headers_pattern_read(struct headers_pattern *pattern, struct slice arguments);
 
+/* Returns whether the pattern matches a message's headers (route_set_headers()). */
 bool headers_pattern_matches(const struct headers_pattern *pattern,
                              const struct header_list *headers);
 
-/* The same; appends to `why` what decides, or with `any` all that failed. */
+/* Like headers_pattern_matches(); appends the deciding argument to `why`, or, if none of an `any`
+ * matches, all of them. */
 bool headers_pattern_explain(const struct headers_pattern *pattern,
                              const struct header_list *headers, struct lv_buffer *why);
 

@@ -1,11 +1,12 @@
-/* What a policy may say: a row for each key, as RabbitMQ 3.10 checks it and in its words; and
- * those that came later or belong to its plugins.
+/* A table of the keys, with RabbitMQ 3.10's checks and texts; it includes keys of later versions
+ * and of plugins.
  *
- * RabbitMQ asks its modules one after the other: that of mirroring (ha-...), that of queues, that
- * of queue-master-locator; what is left is not known. The first that is not content speaks. */
+ * RabbitMQ asks one module after the other: mirroring (ha-...), queues, queue-master-locator; keys
+ * that are left are unknown. The error is that of the first module that finds one. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "topology/policy_keys.h"
 #include "wire/erlang_json.h"
 
@@ -51,7 +52,7 @@ static bool is_queue_version(const json_t *value)
     return is_positive(value) && json_integer_value(value) <= 2;
 }
 
-/* A string out of a list that ends with NULL. */
+/* Returns whether the value is a string from a list that ends with NULL. */
 static bool is_word(const json_t *value, const char *const *words)
 {
     while (*words && !slice_is(json_slice(value), *words))
@@ -96,7 +97,7 @@ static bool is_master_locator(const json_t *value)
     return is_word(value, words);
 }
 
-/* Digits and a unit. */
+/* Returns whether the value is digits and a unit. */
 static bool is_age(const json_t *value)
 {
     const char *text = json_string_value(value);
@@ -111,9 +112,9 @@ enum { IN_OPERATOR = 1 };
 static const struct key {
     const char *name;
     bool (*is_valid)(const json_t *value);
-    const char *complaint; /* what follows the value */
+    const char *complaint; /* the error's text after the value */
     unsigned flags;
-    unsigned not_for; /* queue types that a policy which says this does not rule */
+    unsigned not_for; /* queue types that do not support it: policy_not_for() */
 } keys[] = {
     {"alternate-exchange", is_text, "is not a valid alternate exchange name", 0, 0},
     {"consumer-disconnected-timeout", is_not_negative,
@@ -166,7 +167,7 @@ static const struct key {
     {"target-group-size", is_positive, "is not a valid target group size", IN_OPERATOR, 0},
 };
 
-/* Mirrored queues, which there are none of here: taken, and without effect. */
+/* Keys of mirrored queues: accepted, without effect. */
 static const char *const mirror_keys[] = {
     "ha-mode",
     "ha-params",
@@ -221,13 +222,14 @@ unsigned policy_not_for(json_t *definition)
 
 /* --- checking --------------------------------------------------------------------------------- */
 
+/* Appends a sentence: `before`, the value if there is one, `after`. Returns false. */
 static bool complain(struct lv_buffer *reason, const char *before, const json_t *value,
-                     const char *behind)
+                     const char *after)
 {
     lv_buffer_printf(reason, "%s", before);
     if (value)
         json_put_erlang(reason, value);
-    lv_buffer_printf(reason, "%s\n", behind);
+    lv_buffer_printf(reason, "%s\n", after);
     return false;
 }
 
@@ -343,6 +345,7 @@ static bool check_all_known(json_t *definition, enum policy_kind kind, struct lv
 bool policy_check_definition(json_t *definition, enum policy_kind kind, struct lv_buffer *reason)
 {
     size_t count;
+    lv_assert(json_is_object(definition));
     if (json_object_size(definition) == 0)
         return complain(reason, "no policy provided", NULL, "");
     const char **names = json_names_sorted(definition, &count);
@@ -359,6 +362,7 @@ bool policy_check_definition(json_t *definition, enum policy_kind kind, struct l
 
 json_t *policy_merge(json_t *ordinary, json_t *operator_s)
 {
+    lv_assert(json_is_object(ordinary) && json_is_object(operator_s));
     json_t *merged = json_copy(ordinary);
     const char *name;
     json_t *limit;

@@ -1,12 +1,12 @@
-/* The keys of a policy's definition: what each may say, and how two definitions are merged.
- * Pure. */
+/* The keys of policy definitions: their valid values, and how two definitions are merged. Any
+ * thread. */
 #ifndef LEVERET_TOPOLOGY_POLICY_KEYS_H
 #define LEVERET_TOPOLOGY_POLICY_KEYS_H
 
 #include "base/buffer.h"
 #include "topology/effective_policy.h"
 
-/* What a policy may rule. */
+/* What a policy may apply to: a set of bits. */
 enum {
     APPLIES_TO_CLASSIC = 1,
     APPLIES_TO_QUORUM = 2,
@@ -16,15 +16,17 @@ enum {
     APPLIES_TO_ALL = APPLIES_TO_QUEUES | APPLIES_TO_EXCHANGES,
 };
 
-/* Appends RabbitMQ's sentence for the first thing that is wrong with a definition. */
+/* Returns false if the definition, an object, is invalid, and appends RabbitMQ's sentence for the
+ * first fault. */
 bool policy_check_definition(json_t *definition, enum policy_kind kind, struct lv_buffer *reason);
 
-/* The queue types that know something the definition says to be beyond them: such a policy does
- * not rule them at all. */
+/* Returns the queue types to which a policy with this definition does not apply at all, because
+ * they do not support one of its keys: APPLIES_TO_... bits. */
 unsigned policy_not_for(json_t *definition);
 
-/* What an operator policy and an ordinary one say together: of a number that both give the
- * smaller one, of anything else the ordinary policy's. The caller owns it. */
+/* Merges the definitions of an ordinary policy and an operator policy, which are objects. If both
+ * have a key, the smaller number counts; if the values are not numbers, that of the ordinary
+ * policy. The caller owns the result. */
 json_t *policy_merge(json_t *ordinary, json_t *operator_s);
 
 #endif

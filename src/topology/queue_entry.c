@@ -1,4 +1,4 @@
-/* A queue's name: how it is found, and who may use it. The queue itself is queue/queue.c's. */
+/* Finding queues by name, and RabbitMQ's refusals to use them. */
 #include "topology/queue_entry.h"
 
 #include "topology/vhost.h"
@@ -22,6 +22,7 @@ struct queue_entry *reply_queue_find(struct topology *topology, struct slice nam
 
 struct queue_entry *queue_entry_ref(struct queue_entry *entry)
 {
+    lv_assert(entry->magic == QUEUE_ENTRY_MAGIC);
     lv_rcu_ref(&entry->refs);
     return entry;
 }
@@ -62,6 +63,8 @@ bool queue_entry_refuse_companion(const struct queue_entry *entry, struct broker
 {
     struct slice name = queue_entry_name(entry);
     size_t n = strlen(DELAYED_QUEUE_PREFIX);
+    lv_assert(entry->is_companion);
+    lv_assert(name.n >= n);
     return broker_refuse_as(error, REFUSAL_RESERVED, 403,
                             "queue '%.*s' in vhost '%.*s' belongs to exchange '%.*s', which delays "
                             "messages: it can only be purged",

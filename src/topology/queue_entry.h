@@ -1,20 +1,22 @@
-/* A queue as the topology knows it: its name, its flags and arguments, and where its home is.
+/* A queue entry: the part of a queue that the topology knows, with its name, flags, arguments and
+ * home loop.
  *
- * struct queue (queue/queue.h) begins with one, so a route is an array of entries and the queue of
- * an entry is found by a cast, queue_of_entry(). The topology never looks beyond the entry.
+ * struct queue (queue/queue.h) begins with an entry: a route is an array of entries, and
+ * queue_of_entry() casts an entry to its queue. The topology uses nothing but the entry.
  *
- * Entries are found without a lock (RCU) and are valid until the end of the turn; whoever keeps one
- * longer holds a reference. They are linked and unlinked under the topology lock. */
+ * Entries are found without a lock (RCU) and are valid until the end of the turn; code that keeps
+ * one longer takes a reference. They are inserted into tables and removed under the topology
+ * lock. */
 #ifndef LEVERET_TOPOLOGY_QUEUE_ENTRY_H
 #define LEVERET_TOPOLOGY_QUEUE_ENTRY_H
 
 #include "base/rcu.h"
 #include "topology/binding.h"
 
-/* What the name of a delaying exchange's own queue begins with; the exchange's name follows. */
+/* The queue of an exchange that delays messages is named by this prefix and the exchange's name. */
 #define DELAYED_QUEUE_PREFIX "amq.delayed-"
 
-/* What the name of a reply consumer's queue begins with (queue/reply_queue.h). */
+/* The names of reply consumers' queues begin with this (queue/reply_queue.h). */
 #define REPLY_QUEUE_PREFIX "amq.rabbitmq.reply-to."
 
 enum { QUEUE_ENTRY_MAGIC = 0x90e0e };
@@ -31,16 +33,16 @@ struct queue_entry {
     unsigned magic;
     struct lv_rcu_refs refs;
     struct destination destination; /* has its name */
-    struct lv_table_node by_name;   /* in vhost->queues, or among the reply queues */
+    struct lv_table_node by_name;   /* in vhost->queues, or in topology->reply_queues */
     struct vhost *vhost;            /* holds a reference */
     struct loop *home;              /* the loop that owns its messages and consumers */
     struct queue_flags flags;
     struct slice argument_table; /* owned, raw */
-    struct dedup *dedup;         /* owned; NULL: it takes duplicates */
+    struct dedup *dedup;         /* owned; NULL: duplicates are enqueued */
     uint64_t exclusive_owner;    /* a connection's id; 0: none */
     bool is_companion;           /* an exchange's own queue (exchange.h): clients cannot use it */
-    bool is_apart;               /* a reply consumer's: no vhost lists it */
-    _Atomic bool is_deleted;     /* it has no name any more; set under the lock, read by any loop */
+    bool is_apart;               /* a reply consumer's: not in vhost->queues */
+    _Atomic bool is_deleted;     /* no longer in a table; set under the lock, read by any loop */
 };
 
 static inline struct slice queue_entry_name(const struct queue_entry *entry)
@@ -59,18 +61,18 @@ static inline struct queue_entry *queue_entry_of_node(struct lv_table_node *node
     return lv_container_of(node, struct queue_entry, by_name);
 }
 
-/* Returns the vhost's queue of this name, or NULL. Any loop, read side. */
+/* Returns the vhost's queue of this name, or NULL. Read side, or with the lock held. */
 struct queue_entry *queue_entry_find(struct vhost *vhost, struct slice name);
 
-/* Whether a reply consumer's queue could have this name. */
+/* Returns whether a reply consumer's queue may have this name. */
 bool reply_queue_is_name(struct slice name);
-/* Returns the reply consumer's queue of this name, or NULL. Any loop, read side. */
+/* Returns the reply consumer's queue of this name, or NULL. Read side, or with the lock held. */
 struct queue_entry *reply_queue_find(struct topology *topology, struct slice name);
 
 /* Takes a reference. Any loop. */
 struct queue_entry *queue_entry_ref(struct queue_entry *entry);
-/* Drops a reference and clears the pointer. With the last one the queue is freed, a grace period
- * later, by whoever made it. Any loop. */
+/* Drops a reference and clears the pointer. A grace period after the last one entry->refs frees the
+ * queue. Any loop. */
 void queue_entry_unref(struct queue_entry **entry);
 
 /* Returns false, with error 405, if the queue is exclusive to another connection. */
@@ -80,7 +82,8 @@ bool queue_entry_check_access(const struct queue_entry *entry, uint64_t connecti
 /* Fills in the error 405 that queue_entry_check_access() gives. Returns false. */
 bool queue_entry_refuse_locked(const struct queue_entry *entry, struct broker_error *error);
 
-/* Fills in error 403 for what clients cannot do with an exchange's own queue. Returns false. */
+/* Fills in error 403 for an operation that clients may not do on an exchange's own queue. Returns
+ * false. */
 bool queue_entry_refuse_companion(const struct queue_entry *entry, struct broker_error *error);
 
 /* Fills in error 404, `no queue '%' in vhost '%'`. Returns false. */

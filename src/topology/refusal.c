@@ -1,9 +1,10 @@
-/* The sentence of a refusal, and the reason that its reply code stands for. */
+/* Filling in a refusal, and the reasons for AMQP's reply codes. */
 #include "topology/refusal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "wire/wire.h"
 
 enum refusal refusal_of_code(uint16_t code)
@@ -20,9 +21,11 @@ enum refusal refusal_of_code(uint16_t code)
     }
 }
 
-static void fill(struct broker_error *error, enum refusal refusal, uint16_t code,
-                 bool closes_connection, const char *format, va_list args)
+static void error_fill(struct broker_error *error, enum refusal refusal, uint16_t code,
+                       bool closes_connection, const char *format, va_list args)
 {
+    lv_assert(code != 0); /* 0 is no error */
+    lv_assert(refusal != REFUSAL_NONE);
     error->code = code;
     error->refusal = refusal;
     error->closes_connection = closes_connection;
@@ -33,7 +36,7 @@ bool broker_refuse(struct broker_error *error, uint16_t code, const char *format
 {
     va_list args;
     va_start(args, format);
-    fill(error, refusal_of_code(code), code, false, format, args);
+    error_fill(error, refusal_of_code(code), code, false, format, args);
     va_end(args);
     return false;
 }
@@ -43,7 +46,7 @@ bool broker_refuse_as(struct broker_error *error, enum refusal refusal, uint16_t
 {
     va_list args;
     va_start(args, format);
-    fill(error, refusal, code, false, format, args);
+    error_fill(error, refusal, code, false, format, args);
     va_end(args);
     return false;
 }
@@ -52,7 +55,7 @@ bool broker_refuse_connection(struct broker_error *error, uint16_t code, const c
 {
     va_list args;
     va_start(args, format);
-    fill(error, refusal_of_code(code), code, true, format, args);
+    error_fill(error, refusal_of_code(code), code, true, format, args);
     va_end(args);
     return false;
 }

@@ -1,32 +1,31 @@
-/* A refusal: why something is not done, with the words and the reply code that RabbitMQ has for
- * it. */
+/* A refusal: why a request was not done, with RabbitMQ's reply code and text for it. */
 #ifndef LEVERET_TOPOLOGY_REFUSAL_H
 #define LEVERET_TOPOLOGY_REFUSAL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Why something was refused, in no protocol's words: AMQP answers by the reply code beside it,
- * other front ends and the operator's side (manage/) map this. */
+/* The reason, independent of the protocol. AMQP 0-9-1 answers with the reply code; other front ends
+ * and manage/ translate the reason. */
 enum refusal {
     REFUSAL_NONE,
-    REFUSAL_NOT_FOUND,       /* what was named does not exist */
-    REFUSAL_EXISTS,          /* what was to be made is there already */
-    REFUSAL_ACCESS,          /* the user has no permission */
-    REFUSAL_RESERVED,        /* no user has: a reserved name, the default exchange, ... */
-    REFUSAL_LOCKED,          /* another connection has it for itself */
-    REFUSAL_IN_USE,          /* it has consumers or bindings */
-    REFUSAL_NOT_EMPTY,       /* it has messages */
-    REFUSAL_LIMIT,           /* there are as many as a limit allows */
-    REFUSAL_PRECONDITION,    /* an argument is invalid, or differs from what was declared */
-    REFUSAL_MALFORMED,       /* it cannot be read: no JSON */
-    REFUSAL_BUSY,            /* the same is being done already */
-    REFUSAL_NOT_IMPLEMENTED, /* by this broker */
-    REFUSAL_INTERNAL,        /* the broker's own failure */
+    REFUSAL_NOT_FOUND,    /* it does not exist */
+    REFUSAL_EXISTS,       /* it exists already */
+    REFUSAL_ACCESS,       /* the user has no permission */
+    REFUSAL_RESERVED,     /* no user has permission: a reserved name, the default exchange, ... */
+    REFUSAL_LOCKED,       /* it is exclusive to another connection */
+    REFUSAL_IN_USE,       /* it has consumers or bindings */
+    REFUSAL_NOT_EMPTY,    /* it has messages */
+    REFUSAL_LIMIT,        /* a limit is reached */
+    REFUSAL_PRECONDITION, /* an argument is invalid, or differs from the declared one */
+    REFUSAL_MALFORMED,    /* the request cannot be parsed */
+    REFUSAL_BUSY,         /* the same operation is under way already */
+    REFUSAL_NOT_IMPLEMENTED, /* this broker cannot do it */
+    REFUSAL_INTERNAL,        /* the broker has failed */
 };
 
-/* What RabbitMQ would answer. `code` is an AMQP reply code (0: no error); `text` comes without the
- * "NOT_FOUND - " in front, which the AMQP front end adds. */
+/* RabbitMQ's answer. `code` is an AMQP reply code (0: no error); `text` does not begin with the
+ * code's name ("NOT_FOUND - "), which the AMQP front end adds. */
 struct broker_error {
     uint16_t code;
     enum refusal refusal;
@@ -34,18 +33,18 @@ struct broker_error {
     char text[600];
 };
 
-/* Fills the error and returns false, so that `return broker_refuse(...)` reads well. The refusal is
- * the one that the code stands for: refusal_of_code(). */
+/* Fills in the error, with the reason refusal_of_code(code). Returns false, for
+ * `return broker_refuse(...)`. */
 bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same, where the code alone does not say why. */
+/* Like broker_refuse(), with another reason. */
 bool broker_refuse_as(struct broker_error *error, enum refusal refusal, uint16_t code,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* The same for what closes the connection. */
+/* Like broker_refuse(), for an error that closes the connection. */
 bool broker_refuse_connection(struct broker_error *error, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The refusal that an AMQP reply code stands for where nothing more is known. */
+/* Returns the usual reason for an AMQP reply code. */
 enum refusal refusal_of_code(uint16_t code);
 
 #endif

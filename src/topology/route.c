@@ -1,21 +1,22 @@
-/* Finding routes: the walk from exchange to exchange, and each loop's cache of what it found.
+/* Finding routes: the walk from exchange to exchange, and each loop's cache of routes.
  *
- * The walk keeps two lists, queues and exchanges, and one set of all destinations in either: each
- * is found once, so rings of exchanges end. An exchange that matches nothing hands over to its
- * alternate exchange.
+ * The walk has two lists, of queues and of exchanges, and one set of the destinations in both: each
+ * destination is found once, so cycles of exchanges end. If no binding of an exchange matches, the
+ * walk goes on at its alternate exchange.
  *
- * The cache is a table of ROUTE_ENTRIES places, one for each hash; the last route found takes its
- * place. An entry is good for one generation of the topology:
+ * The cache is a table of ROUTE_ENTRIES entries, indexed by hash; a new route replaces the one with
+ * the same index. An entry is valid in one generation of the topology:
  *
- *   (1) The generation is read before the walk: a change during the walk leaves an entry that is
- *       old already.
- *   (2) Exchanges and queues are freed a grace period after they left the topology, and leaving it
- *       moves the generation: the pointers in a good entry are alive until the end of the turn.
- *   (3) Only a loop's own thread touches its cache.
+ *   (1) The generation is read before the walk: if the topology changes during the walk, the entry
+ *       is out of date from the start.
+ *   (2) Removing an exchange or a queue increments the generation, and they are freed a grace
+ * period after that: the pointers in a valid entry are valid until the end of the turn. (3) Only a
+ * loop's own thread uses its cache.
  *
- * Small routes lie in the entry (two cache lines), larger ones in a block of their own, all blocks
- * together bounded by ROUTE_BLOCK_BYTES_MAX. Not cached: routes that depend on headers, and what
- * the default exchange did not find, so that a new queue does not need a new generation. */
+ * Small routes are stored in the entry (two cache lines), larger ones in a block, and all blocks of
+ * a loop together are at most ROUTE_BLOCK_BYTES_MAX. Not cached are routes that depend on more than
+ * the routing key, and empty routes of the default exchange, so that declaring a queue need not
+ * void all cached routes. */
 #include "topology/route.h"
 
 #include <stdlib.h>
@@ -39,7 +40,7 @@ enum {
 
 static const size_t ROUTE_BLOCK_BYTES_MAX = 4 * 1024 * 1024;
 
-/* Its bytes: the queues, then the routing key. */
+/* Its bytes, here or in the block: the queues, then the routing key. */
 struct route_entry {
     struct exchange *exchange; /* NULL: empty */
     uint64_t generation;
@@ -58,7 +59,7 @@ _Static_assert(sizeof(struct route_entry) == 128, "two cache lines");
 struct route_cache {
     struct route_entry *entries;
     size_t block_bytes;
-    uint64_t swept; /* the generation in which old blocks were looked for */
+    uint64_t swept; /* the last generation in which clear_old_blocks() was called */
     uint64_t hits;
     uint64_t misses;
     struct route_set set;
@@ -72,19 +73,19 @@ void pointer_list_grow(struct pointer_list *list)
     list->items = lv_realloc(list->items, list->capacity * sizeof *list->items);
 }
 
-static size_t place_of(const struct pointer_set *set, const void *pointer)
+static size_t pointer_home(const struct pointer_set *set, const void *pointer)
 {
     uint64_t hash = (uint64_t)(uintptr_t)pointer * 0x9e3779b97f4a7c15u;
     return (size_t)(hash >> 32) & (set->capacity - 1);
 }
 
-/* Where it is, or where it would go. */
-static struct pointer_place *pointer_set_find(struct pointer_set *set, const void *pointer)
+/* Returns the slot of the pointer, or the free slot where it belongs. */
+static struct pointer_slot *pointer_set_find(struct pointer_set *set, const void *pointer)
 {
-    size_t i = place_of(set, pointer);
-    while (set->places[i].stamp == set->stamp && set->places[i].pointer != pointer)
+    size_t i = pointer_home(set, pointer);
+    while (set->slots[i].stamp == set->stamp && set->slots[i].pointer != pointer)
         i = (i + 1) & (set->capacity - 1);
-    return &set->places[i];
+    return &set->slots[i];
 }
 
 static void pointer_set_grow(struct pointer_set *set)
@@ -94,12 +95,12 @@ static void pointer_set_grow(struct pointer_set *set)
         .count = set->count,
         .stamp = set->stamp ? set->stamp : 1,
     };
-    larger.places = lv_calloc(larger.capacity, sizeof *larger.places);
+    larger.slots = lv_calloc(larger.capacity, sizeof *larger.slots);
     for (size_t i = 0; i < set->capacity; i++) {
-        if (set->places[i].stamp == set->stamp)
-            *pointer_set_find(&larger, set->places[i].pointer) = set->places[i];
+        if (set->slots[i].stamp == set->stamp)
+            *pointer_set_find(&larger, set->slots[i].pointer) = set->slots[i];
     }
-    free(set->places);
+    free(set->slots);
     *set = larger;
 }
 
@@ -107,10 +108,10 @@ bool pointer_set_add(struct pointer_set *set, const void *pointer)
 {
     if (set->count >= set->capacity / 2)
         pointer_set_grow(set);
-    struct pointer_place *place = pointer_set_find(set, pointer);
-    if (place->stamp == set->stamp)
+    struct pointer_slot *slot = pointer_set_find(set, pointer);
+    if (slot->stamp == set->stamp)
         return false;
-    *place = (struct pointer_place){pointer, set->stamp};
+    *slot = (struct pointer_slot){pointer, set->stamp};
     set->count++;
     return true;
 }
@@ -129,7 +130,7 @@ void route_set_add(struct route_set *set, struct destination *destination)
                          lv_container_of(destination, struct exchange, destination));
 }
 
-/* Of the same name, the one that came first: names borrow from the table, in order. */
+/* By name; those of the same name by address, which is their order in the table. */
 static int compare_headers(const void *a, const void *b)
 {
     const struct header *x = a;
@@ -160,7 +161,7 @@ const struct header_list *route_set_headers(struct route_set *set,
     return list;
 }
 
-static void set_begin(struct route_set *set, struct exchange *exchange)
+static void route_set_begin(struct route_set *set, struct exchange *exchange)
 {
     set->queues.count = 0;
     set->exchanges.count = 0;
@@ -172,8 +173,8 @@ static void set_begin(struct route_set *set, struct exchange *exchange)
     pointer_list_add(&set->exchanges, exchange);
 }
 
-/* Asks one exchange, under each of the keys (headers do not change with the key). Returns what it
- * hands over to. */
+/* Asks one exchange, with each of the routing keys. Returns its alternate exchange if that gets the
+ * message, else NULL. */
 static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
                                      const struct slice *keys, size_t count,
                                      const struct routing_input *message)
@@ -204,10 +205,11 @@ static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
     return alternate;
 }
 
-static void walk(struct route_set *set, struct exchange *exchange, const struct slice *keys,
-                 size_t count, const struct routing_input *message)
+static void route_set_walk(struct route_set *set, struct exchange *exchange,
+                           const struct slice *keys, size_t count,
+                           const struct routing_input *message)
 {
-    set_begin(set, exchange);
+    route_set_begin(set, exchange);
     for (size_t i = 0; i < set->exchanges.count; i++)
         ask_exchange(set, set->exchanges.items[i], keys, count, message);
 }
@@ -215,7 +217,8 @@ static void walk(struct route_set *set, struct exchange *exchange, const struct 
 void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
                 size_t count, const struct routing_input *message, route_visitor *visit, void *arg)
 {
-    set_begin(set, exchange);
+    lv_assert(count > 0);
+    route_set_begin(set, exchange);
     for (size_t i = 0; i < set->exchanges.count; i++) {
         struct exchange *x = set->exchanges.items[i];
         visit(arg, x, ask_exchange(set, x, routing_keys, count, message));
@@ -226,27 +229,27 @@ void route_set_free(struct route_set *set)
 {
     free(set->queues.items);
     free(set->exchanges.items);
-    free(set->seen.places);
+    free(set->seen.slots);
     free(set->headers.items);
     topic_scratch_free(&set->topic);
 }
 
-/* How many nodes and patterns walks have looked at so far. */
-static uint64_t steps_of(const struct route_set *set)
+/* Returns how many nodes and patterns all walks together have looked at. */
+static uint64_t route_set_steps(const struct route_set *set)
 {
     return set->topic.steps + set->compared;
 }
 
-static void walk_for_route(struct route_set *set, struct exchange *exchange,
+static void route_set_find(struct route_set *set, struct exchange *exchange,
                            const struct slice *keys, size_t count,
                            const struct routing_input *message, struct route *ret)
 {
-    uint64_t before = steps_of(set);
-    walk(set, exchange, keys, count, message);
+    uint64_t before = route_set_steps(set);
+    route_set_walk(set, exchange, keys, count, message);
     ret->queues = (struct queue_entry *const *)(void *)set->queues.items;
     ret->count = set->queues.count;
     ret->is_cacheable = false;
-    ret->units = (unsigned)((steps_of(set) - before + set->matches) / STEPS_A_UNIT);
+    ret->units = (unsigned)((route_set_steps(set) - before + set->matches) / STEPS_A_UNIT);
 }
 
 /* --- the cache -------------------------------------------------------------------------------- */
@@ -269,6 +272,7 @@ static size_t entry_bytes(const struct route_entry *entry)
 static void entry_clear(struct route_cache *cache, struct route_entry *entry)
 {
     if (entry->block) {
+        lv_assert(cache->block_bytes >= entry_bytes(entry));
         cache->block_bytes -= entry_bytes(entry);
         free(entry->block);
     }
@@ -317,6 +321,7 @@ static void entry_set(struct route_cache *cache, struct route_entry *entry,
         memcpy(to + queues->count, key.p, key.n);
 }
 
+/* Returns the loop's cache. On the loop's thread, or while the loops do not run. */
 static struct route_cache *cache_of(struct loop *loop)
 {
     struct route_cache *cache = loop_slot(loop, &route_slot);
@@ -324,8 +329,8 @@ static struct route_cache *cache_of(struct loop *loop)
     return cache;
 }
 
-static bool may_cache(const struct route_set *set, const struct exchange *exchange,
-                      struct slice key)
+static bool route_may_be_cached(const struct route_set *set, const struct exchange *exchange,
+                                struct slice key)
 {
     bool is_default = exchange_name(exchange).n == 0;
     return !set->is_never_cached && key.n <= ROUTE_KEY_BYTES_MAX &&
@@ -349,9 +354,10 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
         ret->units = 0;
         return;
     }
+    lv_assert(!loop_current() || loop_current() == loop); /* here, as a hit is to cost little */
     cache->misses++;
-    walk_for_route(&cache->set, exchange, &key, 1, input, ret);
-    ret->is_cacheable = may_cache(&cache->set, exchange, key);
+    route_set_find(&cache->set, exchange, &key, 1, input, ret);
+    ret->is_cacheable = route_may_be_cached(&cache->set, exchange, key);
     if (ret->is_cacheable)
         entry_set(cache, entry, exchange, key, hash, generation);
 }
@@ -360,13 +366,16 @@ void route_find_many(struct loop *loop, struct exchange *exchange, const struct 
                      size_t count, const struct routing_input *input, struct route *ret)
 {
     struct route_cache *cache = cache_of(loop);
-    walk_for_route(&cache->set, exchange, routing_keys, count, input, ret);
+    lv_assert(!loop_current() || loop_current() == loop);
+    lv_assert(count > 0);
+    route_set_find(&cache->set, exchange, routing_keys, count, input, ret);
 }
 
 /* --- set-up ----------------------------------------------------------------------------------- */
 
 void route_init(struct loops *loops)
 {
+    lv_assert(!loop_current()); /* before the loops start */
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct route_cache *cache = lv_calloc(1, sizeof *cache);
         cache->entries = lv_calloc(ROUTE_ENTRIES, sizeof *cache->entries);

@@ -1,9 +1,9 @@
-/* Where a message goes: the set of queues that an exchange, a routing key and headers lead to,
- * through exchange-to-exchange bindings and alternate exchanges, each queue once.
+/* A route: the queues that a message reaches from an exchange by its routing key and headers,
+ * through exchange-to-exchange bindings and alternate exchanges; each queue once.
  *
- * A loop keeps the routes it has found, by exchange and routing key, until the topology's
- * generation moves; routes through an exchange that looks at more than the key, or that chooses by
- * chance, are found anew each time. */
+ * Each loop caches the routes it has found, by exchange and routing key, until the topology's
+ * generation changes. Routes through an exchange that looks at more than the routing key, or that
+ * chooses at random, are not cached. */
 #ifndef LEVERET_TOPOLOGY_ROUTE_H
 #define LEVERET_TOPOLOGY_ROUTE_H
 
@@ -13,12 +13,12 @@
 struct route {
     struct queue_entry *const *queues;
     size_t count;
-    bool is_cacheable; /* holds for every message with this key while the generation stands */
-    unsigned units;    /* what it cost to find (loop.h: work in slices); 0: next to nothing */
+    bool is_cacheable; /* the same for every message with this key, in this generation */
+    unsigned units;    /* of work to find it (loop.h: work in slices); 0: next to none */
 };
 
-/* What it costs to find it and to hand a message to its queues, in units (loop.h: work in
- * slices). */
+/* Returns the units of work (loop.h: work in slices) to find the route and to enqueue a message to
+ * its queues. */
 static inline unsigned route_cost(const struct route *route)
 {
     enum { QUEUES_A_UNIT = 4 };
@@ -26,22 +26,23 @@ static inline unsigned route_cost(const struct route *route)
 }
 
 /* Finds the route. What *ret points at is valid until the next call on this loop or the end of the
- * turn, whichever comes first. Any loop's own thread, read side. */
+ * turn, whichever comes first. On the loop's own thread, read side. */
 void route_find(struct loop *loop, struct exchange *exchange, const struct routing_input *input,
                 struct route *ret);
 
-/* The union of the routes under several routing keys (CC, BCC); the first one is the message's own.
- * input->routing_key is not looked at. */
+/* Like route_find(), for the union of the routes by several routing keys (CC, BCC), of which the
+ * first is the message's own; input->routing_key is ignored. Nothing is cached. count > 0. */
 void route_find_many(struct loop *loop, struct exchange *exchange, const struct slice *routing_keys,
                      size_t count, const struct routing_input *input, struct route *ret);
 
 /* Sets up every loop's cache. Before loops_start(). */
 void route_init(struct loops *loops);
+/* Frees the caches. After the loops have stopped. */
 void route_stop(struct loops *loops);
 
 /* --- for exchange types ----------------------------------------------------------------------- */
 
-/* The destinations found so far, each once. Reused per loop: no allocation in the steady state. */
+/* Adds a destination to those found so far, unless it is among them. */
 void route_set_add(struct route_set *set, struct destination *destination);
 
 #endif

@@ -1,4 +1,5 @@
-/* The scratch space that finding a route uses: one per loop, grown as needed and kept. */
+/* The scratch space for finding a route: one for each loop. It grows as needed and is reused, so
+ * that finding a route usually allocates nothing. */
 #ifndef LEVERET_TOPOLOGY_ROUTE_PRIVATE_H
 #define LEVERET_TOPOLOGY_ROUTE_PRIVATE_H
 
@@ -21,19 +22,19 @@ static inline void pointer_list_add(struct pointer_list *list, void *item)
     list->items[list->count++] = item;
 }
 
-/* A set of pointers that is emptied by moving a stamp: open addressing, never more than half
- * full. */
+/* A set of pointers: a hash table with open addressing, at most half full. A slot is in use if its
+ * stamp is that of the set, so that incrementing the set's stamp empties it. */
 struct pointer_set {
-    struct pointer_place {
+    struct pointer_slot {
         const void *pointer;
-        uint64_t stamp; /* taken when it is the set's */
-    } * places;
-    size_t capacity; /* 0 or a power of two */
+        uint64_t stamp;
+    } * slots;
+    size_t capacity; /* of slots: 0 or a power of two */
     size_t count;
     uint64_t stamp;
 };
 
-/* False when it was in already. */
+/* Returns false if the pointer was in the set already. */
 bool pointer_set_add(struct pointer_set *set, const void *pointer);
 
 static inline void pointer_set_clear(struct pointer_set *set)
@@ -42,7 +43,7 @@ static inline void pointer_set_clear(struct pointer_set *set)
     set->stamp++;
 }
 
-/* A message's headers, sorted by name; the same names in the order they came. */
+/* A message's headers, sorted by name; those of the same name in the order of the message. */
 struct header {
     struct slice name;
     struct field value;
@@ -56,61 +57,62 @@ struct header_list {
 
 struct topic_key_word;
 
-/* topic_match.c's. */
+/* The scratch space of topic_match.c. */
 struct topic_scratch {
     struct topic_key_word *words; /* of the key, by position */
     uint32_t *slots;              /* from a word's hash to its first position */
     uint64_t *sets;               /* of positions: one for each node from the root to this one */
-    size_t words_max;             /* slots has room for twice as many */
-    size_t sets_max;              /* in 64 bits */
+    size_t words_max;             /* capacity of `words`; `slots` has room for twice as many */
+    size_t sets_max;              /* capacity of `sets`, in 64-bit words */
     size_t word_count;
     size_t slot_count; /* a power of two */
-    size_t set_words;  /* how many 64 bits a set has */
-    uint64_t steps;    /* nodes visited and children looked for, ever: what matching costs */
+    size_t set_words;  /* size of a set, in 64-bit words */
+    uint64_t steps;    /* nodes visited and children looked up, in total: the cost of matching */
 };
 
 struct route_set {
-    struct pointer_list queues;    /* found */
-    struct pointer_list exchanges; /* found; the first ones have been asked */
-    struct pointer_set seen;       /* the destinations of both */
-    size_t matches;                /* bindings that matched, also to what was found before */
+    struct pointer_list queues;    /* found so far */
+    struct pointer_list exchanges; /* found so far, in the order in which they are asked */
+    struct pointer_set seen;       /* the destinations in both lists */
+    size_t matches;                /* route_set_add() calls, also for destinations found before */
     bool is_never_cached;          /* an exchange was asked that looks at more than the key */
-    bool has_header_list;          /* ... and they have been read */
+    bool has_header_list;          /* `headers` are those of this message */
     struct header_list headers;
-    /* Bindings whose pattern was ever compared with headers: exchange_headers.c's. */
-    uint64_t compared;
+    uint64_t compared; /* bindings whose pattern exchange_headers.c has compared, in total */
     struct topic_scratch topic;
-    uint64_t random; /* route_set_random()'s */
+    uint64_t random; /* the state of route_set_random() */
 };
 
-/* The next of this loop's random numbers (splitmix64). */
+/* Returns the next of this loop's random numbers (splitmix64). */
 static inline uint64_t route_set_random(struct route_set *set)
 {
     set->random += 0x9e3779b97f4a7c15u;
     return hash_mix(set->random);
 }
 
-/* The headers of the message that is being routed, read when first asked for. */
+/* Returns the headers of the message that is being routed. The first call for a message reads
+ * them. */
 const struct header_list *route_set_headers(struct route_set *set,
                                             const struct routing_input *input);
 
-/* --- one walk that is watched (explain.c) ----------------------------------------------------- */
+/* --- a walk with a visitor (explain.c) -------------------------------------------------------- */
 
-/* Called for each exchange in the order asked; `alternate` is what it handed over to, having
- * matched nothing (NULL: it matched, or has none). */
+/* Called for each exchange, in the order in which they are asked. `alternate` is the alternate
+ * exchange that gets the message, as no binding matched; NULL if one did or if there is none. */
 typedef void route_visitor(void *arg, struct exchange *exchange, struct exchange *alternate);
 
-/* The walk that route_find() makes when its cache knows nothing, into a set of the caller's (zeroed
- * at first), whose queues are then the route. Read side, on any thread; no cache is touched. */
+/* Walks as route_find() does when the route is not cached, but uses the caller's set, zeroed before
+ * the first walk; set->queues is the route. Read side, any thread: no cache is used. count > 0. */
 void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
                 size_t count, const struct routing_input *message, route_visitor *visit, void *arg);
+/* Frees what the set has allocated. */
 void route_set_free(struct route_set *set);
 
-/* What this loop keeps, for tests and statistics. */
+/* What a loop's cache has counted, for tests and statistics. */
 struct route_cache_counters {
     uint64_t hits;
     uint64_t misses;
-    size_t bytes;
+    size_t bytes; /* in blocks (route.c) */
     uint64_t topic_steps;
     uint64_t headers_compared;
 };

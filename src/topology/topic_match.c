@@ -1,18 +1,17 @@
-/* Matching goes through the trie once, from the root, and carries a set of positions: how many of
- * the key's words may have been taken on the way to this node. For the key `a.b.a` and the pattern
- * `#.a`:
+/* The trie is traversed once, from the root, with a set of positions for each node: the numbers of
+ * words of the key that the path to this node can match. For the key `a.b.a` and the pattern `#.a`:
  *
- *     root     {0}            nothing is taken yet
- *     #        {0,1,2,3}      any number of words, from the least on
- *     #.a      {1,3}          from each position whose next word is `a`, the position behind it
+ *     root     {0}            no word is matched yet
+ *     #        {0,1,2,3}      any number of words, from the lowest position on
+ *     #.a      {1,3}          for each position whose next word is `a`, the position after it
  *
- * A node's bindings match when the position behind the last word is in its set. The set of a node
- * depends on its parent's alone, so no node is visited twice: patterns with several `#` cost no
- * more than others, where following each way through the key would take exponential time.
+ * The bindings of a node match if the position after the key's last word is in its set. A node's
+ * set depends on its parent's set only, so no node is visited twice, and patterns with several `#`
+ * cost no more than others; trying each way to divide the key would take exponential time.
  *
- * The words of the key are in a table of their own, each with its first position and a chain of the
- * others. A node with fewer children than positions looks up its children's words there; one with
- * more looks up the words at its positions among its children. */
+ * The words of the key are in a hash table, each with its first position and a chain of the others.
+ * At a node with fewer children than positions, the children's words are looked up in that table;
+ * at other nodes, the words at its positions are looked up among the children. */
 #include "topology/topic_match.h"
 
 #include <stdlib.h>
@@ -20,16 +19,16 @@
 #include "base/memory.h"
 #include "topology/route_private.h"
 
-enum { SLOTS_MIN = 16, SET_BITS = 64 };
+enum { SLOTS_MIN = 16, SET_BITS = 64, PATTERN_WORDS_MAX = 256 };
 static const uint32_t NO_POSITION = UINT32_MAX;
 
-/* A word of the key. Those that are equal form a chain, in order. */
+/* A word of the key. Equal words form a chain, in order. */
 struct topic_key_word {
     struct slice word;
     uint64_t hash;
-    uint32_t next;     /* of its chain, or NO_POSITION */
-    uint32_t previous; /* of its chain, or NO_POSITION */
-    uint32_t last;     /* of its chain; kept at the first one */
+    uint32_t next;     /* in the chain, or NO_POSITION */
+    uint32_t previous; /* in the chain, or NO_POSITION */
+    uint32_t last;     /* of the chain; valid in the first word */
 };
 
 struct topic_visit {
@@ -57,7 +56,7 @@ static void scratch_reserve(struct topic_scratch *s, size_t words)
     s->slots = lv_realloc(s->slots, 2 * s->words_max * sizeof *s->slots);
 }
 
-/* The slot of this word, or the free one where it would go. */
+/* Returns the slot of this word, or the free slot where it belongs. */
 static uint32_t *slot_of(const struct topic_scratch *s, struct slice word, uint64_t hash)
 {
     size_t i = hash & (s->slot_count - 1);
@@ -67,8 +66,8 @@ static uint32_t *slot_of(const struct topic_scratch *s, struct slice word, uint6
     return &s->slots[i];
 }
 
-/* Appends to the chain of its equals. */
-static void add_word(struct topic_scratch *s, struct slice word)
+/* Adds the key's next word, at the end of the chain of equal words. */
+static void key_add_word(struct topic_scratch *s, struct slice word)
 {
     uint32_t position = (uint32_t)s->word_count++;
     uint64_t hash = lv_hash(word);
@@ -93,7 +92,7 @@ static size_t count_words(struct slice key)
     return count;
 }
 
-static void read_words(struct topic_scratch *s, struct slice key)
+static void key_read(struct topic_scratch *s, struct slice key)
 {
     size_t count = count_words(key);
     scratch_reserve(s, count + 1);
@@ -103,18 +102,19 @@ static void read_words(struct topic_scratch *s, struct slice key)
     struct topic_words words = topic_words_of(key);
     struct slice word;
     while (topic_words_next(&words, &word))
-        add_word(s, word);
+        key_add_word(s, word);
+    lv_assert(s->word_count == count);
     s->set_words = count / SET_BITS + 1; /* positions 0 to count */
 }
 
-/* --- sets of positions, one for each node on the way ------------------------------------------ */
+/* --- sets of positions, one for each node on the path ----------------------------------------- */
 
 static uint64_t *set_at(const struct topic_scratch *s, size_t depth)
 {
     return s->sets + depth * s->set_words;
 }
 
-/* The set of a node at this depth, emptied. Moves all sets when there is no room. */
+/* Returns the empty set of a node at this depth. May reallocate all sets. */
 static uint64_t *set_begin(struct topic_scratch *s, size_t depth)
 {
     size_t wanted = (depth + 1) * s->set_words;
@@ -135,7 +135,7 @@ static void set_put(uint64_t *set, size_t position)
     set[position / SET_BITS] |= (uint64_t)1 << position % SET_BITS;
 }
 
-/* The least position from this one on, or NO_POSITION. */
+/* Returns the lowest position in the set from `from` on, or NO_POSITION. */
 static uint32_t set_next(const struct topic_scratch *s, const uint64_t *set, size_t from)
 {
     size_t i = from / SET_BITS;
@@ -150,7 +150,7 @@ static uint32_t set_next(const struct topic_scratch *s, const uint64_t *set, siz
     return (uint32_t)(i * SET_BITS + (size_t)__builtin_ctzll(bits));
 }
 
-/* How many of the positions have a word behind them. */
+/* Returns how many positions in the set have a next word. */
 static size_t count_positions(const struct topic_scratch *s, const uint64_t *set)
 {
     size_t count = 0;
@@ -159,18 +159,19 @@ static size_t count_positions(const struct topic_scratch *s, const uint64_t *set
     return count - set_has(set, s->word_count);
 }
 
-/* Takes out what is behind the end of the key. */
+/* Removes positions beyond the end of the key. */
 static void set_cut(const struct topic_scratch *s, uint64_t *set)
 {
     set[s->set_words - 1] &= ~(uint64_t)0 >> (SET_BITS - 1 - s->word_count % SET_BITS);
 }
 
-/* The child's set from its parent's: by `#`, by `*`, by a word. Each returns whether it has a
- * position. */
-static bool take_any_number(struct topic_scratch *s, size_t depth)
+/* These make the set of a child, at depth + 1, from that of its parent: of a child by `#`, by `*`
+ * and by a word. They return whether the new set has a position. A parent's set always has one. */
+static bool set_after_hash(struct topic_scratch *s, size_t depth)
 {
     uint64_t *to = set_begin(s, depth + 1);
     size_t least = set_next(s, set_at(s, depth), 0);
+    lv_assert(least != NO_POSITION);
     to[least / SET_BITS] = ~(uint64_t)0 << least % SET_BITS;
     for (size_t i = least / SET_BITS + 1; i < s->set_words; i++)
         to[i] = ~(uint64_t)0;
@@ -178,7 +179,7 @@ static bool take_any_number(struct topic_scratch *s, size_t depth)
     return true;
 }
 
-static bool take_one(struct topic_scratch *s, size_t depth)
+static bool set_after_star(struct topic_scratch *s, size_t depth)
 {
     uint64_t *to = set_begin(s, depth + 1);
     const uint64_t *from = set_at(s, depth);
@@ -191,7 +192,7 @@ static bool take_one(struct topic_scratch *s, size_t depth)
     return set_next(s, to, 0) != NO_POSITION;
 }
 
-static bool take_word(struct topic_scratch *s, size_t depth, uint32_t position)
+static bool set_after_word(struct topic_scratch *s, size_t depth, uint32_t position)
 {
     uint64_t *to = set_begin(s, depth + 1);
     const uint64_t *from = set_at(s, depth);
@@ -205,11 +206,11 @@ static bool take_word(struct topic_scratch *s, size_t depth, uint32_t position)
     return has_any;
 }
 
-/* --- the way through the trie ----------------------------------------------------------------- */
+/* --- traversing the trie ---------------------------------------------------------------------- */
 
-static void visit(struct topic_visit *v, struct topic_node *node, size_t depth);
+static void visit_node(struct topic_visit *v, struct topic_node *node, size_t depth);
 
-/* Looks up each child's word among the key's. */
+/* Looks up the word of each child among the words of the key. */
 static void visit_children(struct topic_visit *v, struct topic_node *node, size_t depth)
 {
     struct topic_scratch *s = v->scratch;
@@ -218,13 +219,13 @@ static void visit_children(struct topic_visit *v, struct topic_node *node, size_
         struct slice word = topic_node_word(child);
         s->steps++;
         uint32_t first = *slot_of(s, word, lv_hash(word));
-        if (first != NO_POSITION && take_word(s, depth, first))
-            visit(v, child, depth + 1);
+        if (first != NO_POSITION && set_after_word(s, depth, first))
+            visit_node(v, child, depth + 1);
     }
 }
 
-/* Whether no equal word before this one is in the set. All calls for one set together look at each
- * word once. */
+/* Returns whether no position of an equal word before this one is in the set. All calls for one set
+ * together look at each word once. */
 static bool is_first_in_set(const struct topic_scratch *s, const uint64_t *set, uint32_t position)
 {
     uint32_t before = s->words[position].previous;
@@ -233,7 +234,7 @@ static bool is_first_in_set(const struct topic_scratch *s, const uint64_t *set, 
     return before == NO_POSITION;
 }
 
-/* Looks up the words at the node's positions among its children, each word once. */
+/* Looks up the words at the node's positions among its children, equal words once. */
 static void visit_words(struct topic_visit *v, struct topic_node *node, size_t depth)
 {
     struct topic_scratch *s = v->scratch;
@@ -243,24 +244,25 @@ static void visit_words(struct topic_visit *v, struct topic_node *node, size_t d
             continue;
         s->steps++;
         struct topic_node *child = topic_child(v->edges, node, s->words[position].word);
-        if (child && take_word(s, depth, position))
-            visit(v, child, depth + 1);
+        if (child && set_after_word(s, depth, position))
+            visit_node(v, child, depth + 1);
     }
 }
 
-/* As deep as patterns have words: 256 at most. */
-static void visit(struct topic_visit *v, struct topic_node *node, size_t depth)
+/* Recurses as deep as patterns have words: at most 256. */
+static void visit_node(struct topic_visit *v, struct topic_node *node, size_t depth)
 {
     struct topic_scratch *s = v->scratch;
+    lv_assert(depth <= PATTERN_WORDS_MAX);
     s->steps++;
     if (set_has(set_at(s, depth), s->word_count))
         binding_set_route(&node->bindings, v->found);
     struct topic_node *hash = topic_node_load(&node->hash);
-    if (hash && take_any_number(s, depth))
-        visit(v, hash, depth + 1);
+    if (hash && set_after_hash(s, depth))
+        visit_node(v, hash, depth + 1);
     struct topic_node *star = topic_node_load(&node->star);
-    if (star && take_one(s, depth))
-        visit(v, star, depth + 1);
+    if (star && set_after_star(s, depth))
+        visit_node(v, star, depth + 1);
     uint32_t words = atomic_load_explicit(&node->words, memory_order_relaxed);
     if (words == 0)
         return;
@@ -275,9 +277,9 @@ void topic_match(struct topic_trie *trie, struct slice routing_key, struct route
     struct topic_visit v = {&ret->topic, topic_trie_edges(trie), ret};
     if (!v.edges)
         return;
-    read_words(v.scratch, routing_key);
+    key_read(v.scratch, routing_key);
     set_put(set_begin(v.scratch, 0), 0);
-    visit(&v, &trie->root, 0);
+    visit_node(&v, &trie->root, 0);
 }
 
 void topic_scratch_free(struct topic_scratch *scratch)

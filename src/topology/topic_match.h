@@ -1,4 +1,4 @@
-/* Matching a routing key with a trie of patterns. */
+/* Matching a routing key against a trie of patterns. */
 #ifndef LEVERET_TOPOLOGY_TOPIC_MATCH_H
 #define LEVERET_TOPOLOGY_TOPIC_MATCH_H
 
@@ -6,12 +6,12 @@
 
 struct topic_scratch;
 
-/* Read-side: adds the destinations of all patterns that the key matches. The scratch space is
- * ret->topic.
+/* Adds the destinations of all patterns that match the key to the route set, whose member `topic`
+ * is the scratch space. Read side.
  *
- * Each node that the key reaches is visited once, whatever the key, and looks at the fewer of its
- * children and the key's words: the work is bounded by the size of the part of the trie that the
- * key reaches, times the bits of a set of positions. */
+ * Each node of the trie that the key reaches is visited once, and there either its children or the
+ * key's words are looked up, whichever are fewer. So the work is bounded by the size of the part of
+ * the trie that the key reaches, times the size of a set of positions. */
 void topic_match(struct topic_trie *trie, struct slice routing_key, struct route_set *ret);
 
 /* Frees the scratch space. */

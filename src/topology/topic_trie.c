@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-/* No binding has a longer word, since routing keys are short strings. */
+/* Bindings have no longer words, as routing keys are short strings. */
 enum { WORD_BYTES_MAX = 255, EDGE_KEY_BYTES_MAX = 8 + WORD_BYTES_MAX };
 
 bool topic_has_wildcards(struct slice pattern)
@@ -69,6 +69,7 @@ static void child_unlink(struct lv_table *edges, struct topic_node *parent,
 {
     struct topic_node *next = atomic_load_explicit(&child->next_sibling, memory_order_relaxed);
     struct topic_node *previous = child->previous_sibling;
+    lv_assert(atomic_load_explicit(&parent->words, memory_order_relaxed) > 0);
     atomic_fetch_sub_explicit(&parent->words, 1, memory_order_relaxed);
     lv_table_remove(edges, &child->by_edge);
     atomic_store_explicit(previous ? &previous->next_sibling : &parent->first_child, next,
@@ -87,7 +88,7 @@ static struct topic_node *child_of(struct lv_table *edges, struct topic_node *pa
     }
 }
 
-/* The child by this word of a pattern, made when there is none. */
+/* Returns the child by this word of a pattern, which is made if there is none. */
 static struct topic_node *node_grow(struct topic_trie *trie, struct topic_node *parent,
                                     struct slice word)
 {
@@ -115,6 +116,7 @@ void topic_trie_add(struct topic_trie *trie, struct binding *binding)
     struct slice word;
     while (topic_words_next(&words, &word))
         node = node_grow(trie, node, word);
+    lv_assert(binding->indexed_at == NULL);
     binding_set_add(&node->bindings, binding);
     binding->indexed_at = node;
 }
@@ -135,6 +137,7 @@ static void node_free(struct lv_rcu_head *head)
 static void node_cut(struct topic_trie *trie, struct topic_node *node)
 {
     struct topic_node *parent = node->parent;
+    lv_assert(node->edge != EDGE_ROOT);
     if (node->edge == EDGE_STAR)
         atomic_store_explicit(&parent->star, NULL, memory_order_relaxed);
     else if (node->edge == EDGE_HASH)
@@ -147,6 +150,7 @@ static void node_cut(struct topic_trie *trie, struct topic_node *node)
 void topic_trie_remove(struct topic_trie *trie, struct binding *binding)
 {
     struct topic_node *node = binding->indexed_at;
+    lv_assert(node != NULL);
     binding_set_remove(&node->bindings, binding);
     binding->indexed_at = NULL;
     while (node->edge != EDGE_ROOT && !node_is_needed(node)) {

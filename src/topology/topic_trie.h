@@ -1,20 +1,20 @@
-/* A trie of patterns: what a topic exchange makes of its bindings that have wildcards.
+/* A trie of patterns: a topic exchange's index of the bindings that have wildcards.
  *
  *     root --"stock"--> 1 --"*"--> 2 --"nyse"--> 3        stock.*.nyse
  *      |                '--"#"--> 4                       stock.#
  *      '--"#"--> 5 --"error"--> 6                         #.error
  *
- * Read lock-free by every loop (topic_match.h) while one writer, under the topology lock, adds and
- * removes bindings.
+ * Every loop reads it without a lock (topic_match.h) while one writer, under the topology lock,
+ * adds and removes bindings.
  *
- *   (1) Every node but the root has one edge into it. Edges by word are in one table for the whole
- *       trie, by the parent's number and the word, and in the parent's list of children, so that a
- *       reader can take the shorter way: a look-up for each of its words, or a look at each child.
- *   (2) A node is made visible while it is empty, and gets its binding then: a reader that finds it
- *       misses nothing that was there before.
- *   (3) A node without bindings and children is cut off by the writer and freed after a grace
- *       period. Until then it keeps its pointer to the next child, so that a reader who is at it
- *       goes on. */
+ *   (1) Every node but the root has one incoming edge. Edges by a word are both in one hash table
+ * for the whole trie, by the parent's number and the word, and in the parent's list of children. A
+ *       reader uses whichever is cheaper: a look-up for each word of the key, or the list.
+ *   (2) A new node becomes visible while it is empty, and only then gets its binding, so a reader
+ *       never misses a binding that was there before.
+ *   (3) The writer unlinks a node without bindings and children; it is freed after a grace period.
+ *       Until then it keeps its pointer to the next sibling, so that a reader at this node can go
+ *       on. */
 #ifndef LEVERET_TOPOLOGY_TOPIC_TRIE_H
 #define LEVERET_TOPOLOGY_TOPIC_TRIE_H
 
@@ -26,15 +26,15 @@ struct topic_node {
     uint64_t number;
     struct topic_node *_Atomic star;
     struct topic_node *_Atomic hash;
-    struct topic_node *_Atomic first_child;  /* by word */
-    struct topic_node *_Atomic next_sibling; /* the parent's next child by word */
-    struct topic_node *previous_sibling;     /* the writer's */
-    _Atomic uint32_t words;                  /* children by word */
+    struct topic_node *_Atomic first_child;  /* of those by a word */
+    struct topic_node *_Atomic next_sibling; /* the parent's next child by a word */
+    struct topic_node *previous_sibling;     /* the writer's own */
+    _Atomic uint32_t words;                  /* number of children by a word */
     enum topic_edge edge;
     struct binding_set bindings;
     union {
-        struct topic_node *parent; /* the writer's, while it is in the trie */
-        struct lv_rcu_head rcu;    /* afterwards */
+        struct topic_node *parent; /* while the node is in the trie; the writer's own */
+        struct lv_rcu_head rcu;    /* after that */
     };
     uint8_t key[]; /* by_edge's */
 };
@@ -45,23 +45,23 @@ struct topic_trie {
     struct topic_node root;
 };
 
-/* Zero-initialised is a valid, empty trie. Under the topology lock: puts the binding at the end of
- * its routing key's words (binding->indexed_at), and takes it out again. */
+/* Adds a binding at the node of its routing key (binding->indexed_at), or removes one that was
+ * added. A zero-initialised trie is valid and empty. The topology lock is held. */
 void topic_trie_add(struct topic_trie *trie, struct binding *binding);
 void topic_trie_remove(struct topic_trie *trie, struct binding *binding);
 
-/* Frees what is left of an empty trie. No reader is left. */
+/* Frees the table. The trie is empty and has no readers. */
 void topic_trie_free(struct topic_trie *trie);
 
 /* --- read side -------------------------------------------------------------------------------- */
 
-/* NULL while the trie has never held a binding. */
+/* Returns the table of edges; NULL if no binding was ever added. */
 static inline struct lv_table *topic_trie_edges(struct topic_trie *trie)
 {
     return atomic_load_explicit(&trie->edges, memory_order_acquire);
 }
 
-/* The child by this word, or NULL. */
+/* Returns the child by this word, or NULL. */
 struct topic_node *topic_child(struct lv_table *edges, struct topic_node *parent,
                                struct slice word);
 
@@ -70,7 +70,7 @@ static inline struct topic_node *topic_node_load(struct topic_node *_Atomic *at)
     return atomic_load_explicit(at, memory_order_acquire);
 }
 
-/* The word of a node whose edge is one; borrowed from the node. */
+/* Returns the word of a node whose edge is EDGE_WORD; borrowed from the node. */
 static inline struct slice topic_node_word(const struct topic_node *node)
 {
     return slice_of(node->key + sizeof node->number, node->by_edge.key.n - sizeof node->number);

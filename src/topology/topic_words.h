@@ -1,4 +1,4 @@
-/* The words of a topic exchange's routing keys and patterns: what lies between the dots. */
+/* The words of a topic exchange's routing keys and patterns, which dots separate. */
 #ifndef LEVERET_TOPOLOGY_TOPIC_WORDS_H
 #define LEVERET_TOPOLOGY_TOPIC_WORDS_H
 
@@ -7,7 +7,7 @@
 
 #include "base/slice.h"
 
-/* What is left of a key. The empty key has no words; "a." has two, the second one empty. */
+/* The rest of a key. The empty key has no words; "a." has two, of which the second is empty. */
 struct topic_words {
     const uint8_t *p;
     const uint8_t *end;
@@ -19,8 +19,8 @@ static inline struct topic_words topic_words_of(struct slice key)
     return (struct topic_words){key.p, key.p + key.n, key.n > 0};
 }
 
-/* Takes the next word off; it borrows from the key. Returns false, and leaves *ret_word alone,
- * after the last one. */
+/* Removes the next word and returns it in *ret_word, borrowed from the key. Returns false after the
+ * last word. */
 static inline bool topic_words_next(struct topic_words *words, struct slice *ret_word)
 {
     if (!words->has_more)
@@ -34,12 +34,12 @@ static inline bool topic_words_next(struct topic_words *words, struct slice *ret
     return true;
 }
 
-/* What a pattern's word stands for. */
+/* What a word of a pattern matches. */
 enum topic_edge {
-    EDGE_ROOT, /* no word: the trie's root */
-    EDGE_WORD, /* itself */
+    EDGE_ROOT, /* not a word: the trie's root */
+    EDGE_WORD, /* the same word */
     EDGE_STAR, /* one word */
-    EDGE_HASH, /* any number of words, none included */
+    EDGE_HASH, /* zero or more words */
 };
 
 static inline enum topic_edge topic_edge_of(struct slice word)
@@ -51,7 +51,7 @@ static inline enum topic_edge topic_edge_of(struct slice word)
     return EDGE_WORD;
 }
 
-/* Whether the pattern has a `*` or a `#` among its words. */
+/* Returns whether a word of the pattern is `*` or `#`. */
 bool topic_has_wildcards(struct slice pattern);
 
 #endif

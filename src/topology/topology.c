@@ -1,11 +1,15 @@
-/* The beginning and the end of a topology: its lock, its tables, the loops' route caches. */
+/* The life of a topology, and its lock. */
 #include "topology/topology.h"
 
 #include "base/assert.h"
 #include "topology/route.h"
 
+/* The topology that this thread has locked, or NULL. A thread never locks two. */
+static _Thread_local const struct topology *locked;
+
 void topology_init(struct topology *t, struct loops *loops, struct definitions *definitions)
 {
+    lv_assert(!loop_current()); /* before the loops start */
     t->loops = loops;
     t->definitions = definitions;
     t->node_name = "leveret@localhost";
@@ -21,10 +25,38 @@ void topology_init(struct topology *t, struct loops *loops, struct definitions *
 
 void topology_end(struct topology *t)
 {
+    lv_assert(!loop_current()); /* after they have stopped */
     lv_assert(lv_table_count(t->vhosts) == 0);
     route_stop(t->loops);
     lv_rcu_barrier();
     lv_table_free(&t->vhosts);
     lv_table_free(&t->reply_queues);
     pthread_mutex_destroy(&t->lock);
+}
+
+/* --- the lock --------------------------------------------------------------------------------- */
+
+void topology_lock(struct topology *t)
+{
+    lv_assert(!locked); /* or it would wait for itself */
+    pthread_mutex_lock(&t->lock);
+    locked = t;
+}
+
+void topology_unlock(struct topology *t)
+{
+    lv_assert(topology_is_locked(t));
+    locked = NULL;
+    pthread_mutex_unlock(&t->lock);
+}
+
+bool topology_is_locked(const struct topology *t)
+{
+    return locked == t;
+}
+
+void topology_moved(struct topology *t)
+{
+    lv_assert(topology_is_locked(t));
+    atomic_fetch_add_explicit(&t->generation, 1, memory_order_release);
 }

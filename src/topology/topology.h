@@ -1,11 +1,11 @@
-/* The topology: what all vhosts, exchanges and queues have in common.
+/* The topology: what all vhosts, exchanges and queues share.
  *
- * Vhosts, exchanges, queues' names and bindings are read without a lock by every loop (RCU) and
- * changed under one mutex. Every change that can alter where a message goes moves `generation`
- * after the change is visible; route caches compare it. Queues' contents belong to their home loops
- * alone (queue.h).
+ * Every loop reads vhosts, exchanges, bindings and the names of queues without a lock, under RCU.
+ * They are changed under one mutex, topology_lock(). A change that can alter where a message goes
+ * is first made visible and then announced by topology_moved(), which increments `generation`:
+ * route caches compare it. The contents of queues belong to their home loops alone (queue.h).
  *
- * struct broker (broker/broker.h) contains the one there is, and what upper rooms add to it. */
+ * The broker has one topology, in struct broker (broker/broker.h). */
 #ifndef LEVERET_TOPOLOGY_TOPOLOGY_H
 #define LEVERET_TOPOLOGY_TOPOLOGY_H
 
@@ -25,8 +25,8 @@ struct exchange_hooks;
 struct queue_ops;
 struct vhost;
 
-/* Who is told, on the definitions' own thread, when a durable change has been committed (0) or has
- * failed (ERR_...). NULL fn: nobody. */
+/* Called once, on the definitions' own thread, when a durable change has been committed (error 0)
+ * or has failed (ERR_...). NULL fn: the caller does not want to know. */
 struct durable_done {
     void (*fn)(void *arg, int error);
     void *arg;
@@ -34,63 +34,63 @@ struct durable_done {
 
 /* How a change of the topology ended. */
 enum change_result {
-    CHANGE_REFUSED, /* see the error */
-    CHANGE_DONE,    /* in effect; durable_done will not be called */
-    CHANGE_PENDING, /* in effect in memory; durable_done follows after the commit */
+    CHANGE_REFUSED, /* nothing has changed; the error says why */
+    CHANGE_DONE,    /* in effect; durable_done is not called */
+    CHANGE_PENDING, /* in effect in memory; durable_done is called after the commit */
 };
 
 struct topology {
     struct loops *loops;             /* borrowed */
     struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
-    const char *node_name;           /* as messages and listings show it; borrowed */
+    const char *node_name;           /* for log messages and listings; borrowed */
     struct events events;            /* message/events.h */
-    const char *event_vhost; /* where the event exchange is; borrowed; before vhosts are made */
-    pthread_mutex_t lock;    /* topology_lock() */
+    const char
+        *event_vhost;     /* the vhost of the event exchange; borrowed; set before vhosts exist */
+    pthread_mutex_t lock; /* topology_lock() */
     _Atomic uint64_t generation;
     const struct exchange_hooks *exchange_hooks; /* exchange.h; NULL in tests: there are none */
     struct lv_table *vhosts;                     /* of struct vhost, by name */
     struct lv_table *reply_queues; /* of struct queue_entry, by name: direct reply-to */
 
-    /* What a new queue is given. */
-    const struct queue_ops *(*queue_ops_for)(struct slice name); /* queue/queue_ops.h */
-    /* "classic", "quorum" or "stream": of queues in vhosts that say none. Borrowed for ever; NULL
-     * and "classic" leave declarations as they are. */
+    /* Returns the operations of a new queue of this name (queue/queue_ops.h). */
+    const struct queue_ops *(*queue_ops_for)(struct slice name);
+    /* "classic", "quorum" or "stream": the type of new queues, unless the declaration or the vhost
+     * names one. Borrowed forever. NULL and "classic" leave declarations as they are. */
     const char *_Atomic default_queue_type;
-    _Atomic uint64_t next_queue_home; /* spreads queues over loops */
-    _Atomic uint64_t next_queue_id;   /* above every id in the definitions and the segments ... */
-    _Atomic bool is_restoring; /* ... and, unless it is still being read (journal.h), in the log */
-    /* A queue may be declared again under another type than it has. */
+    _Atomic uint64_t next_queue_home; /* spreads new queues over the loops */
+    /* Above the id of every queue in the definitions and the segments; and in the log, except while
+     * `is_restoring`: the log is still being read (journal.h). */
+    _Atomic uint64_t next_queue_id;
+    _Atomic bool is_restoring;
+    /* A queue may be declared again with another type than it has. */
     _Atomic bool is_type_relaxed;
-    /* Milliseconds for which a consumer may hold a delivery where it and its queue say nothing; 0:
-     * for ever. */
+    /* How long a consumer may leave a delivery unacknowledged, in milliseconds, unless it or its
+     * queue has its own limit; 0: forever. */
     _Atomic uint64_t consumer_timeout_ms;
 
-    /* Values that exchanges and queues have seen and that are being stored (dedup.h). */
-    _Atomic uint64_t values_on_their_way;
-    /* What messages published to queues of each loop, by index, and still in its mail cost. */
+    /* Deduplication values that are being stored (dedup.h). */
+    _Atomic uint64_t values_being_stored;
+    /* Bytes of the messages that are in a loop's mail, published to its queues; by loop_index(). */
     _Atomic uint64_t mailed_bytes[LOOPS_MAX];
 };
 
-/* Before the loops start. `definitions` may be NULL. Sets up the loops' route caches. */
+/* Sets up the topology and the loops' route caches. Before the loops start. `definitions` may be
+ * NULL. */
 void topology_init(struct topology *t, struct loops *loops, struct definitions *definitions);
-/* After the loops have stopped, with no vhost left, on a thread that is registered with RCU. */
+/* Frees what topology_init() has made. After the loops have stopped, with no vhost left, on a
+ * thread that is registered with RCU. */
 void topology_end(struct topology *t);
 
-static inline void topology_lock(struct topology *t)
-{
-    pthread_mutex_lock(&t->lock);
-}
+/* Locks the topology for a change. Any thread that does not hold the lock: it is not recursive. */
+void topology_lock(struct topology *t);
+void topology_unlock(struct topology *t);
 
-static inline void topology_unlock(struct topology *t)
-{
-    pthread_mutex_unlock(&t->lock);
-}
+/* Returns whether the calling thread holds the lock. */
+bool topology_is_locked(const struct topology *t);
 
-/* Called with the lock held, after the change is visible. */
-static inline void topology_moved(struct topology *t)
-{
-    atomic_fetch_add_explicit(&t->generation, 1, memory_order_release);
-}
+/* Announces a change that is visible by now: routes that were cached before are void. The lock is
+ * held. */
+void topology_moved(struct topology *t);
 
 static inline uint64_t topology_generation(struct topology *t)
 {

@@ -1,4 +1,4 @@
-/* What the events of exchanges, bindings, queues and vhosts say. */
+/* The headers of the events of exchanges, bindings, queues and vhosts. */
 #include "topology/topology_events.h"
 
 #include "base/buffer.h"
@@ -74,7 +74,7 @@ static void emit_exchanges_created(struct vhost *vhost)
         event_exchange_created(lv_container_of(node, struct exchange, by_name));
 }
 
-/* As Erlang shows a map: #{description => <<"shop">>,tags => [a,b]}. */
+/* Appends an Erlang map: #{description => <<"shop">>,tags => [a,b]}. */
 static void put_metadata(struct lv_buffer *out, const struct vhost *vhost)
 {
     lv_buffer_printf(out, "#{");

@@ -1,5 +1,5 @@
-/* The events of exchanges, bindings, queues and vhosts (message/events.h): a call for each. Nothing
- * happens unless somebody listens. The topology lock is held. */
+/* Emits the events of exchanges, bindings, queues and vhosts (message/events.h). Nothing happens
+ * unless a queue is bound to the event exchange. The topology lock is held. */
 #ifndef LEVERET_TOPOLOGY_TOPOLOGY_EVENTS_H
 #define LEVERET_TOPOLOGY_TOPOLOGY_EVENTS_H
 
@@ -16,9 +16,9 @@ void event_binding_created(const struct binding *binding);
 void event_binding_deleted(const struct binding *binding);
 void event_queue_created(const struct queue_entry *queue);
 void event_queue_deleted(const struct queue_entry *queue);
-/* The vhost, and its predeclared exchanges before it. */
+/* Emits vhost.created, after exchange.created for each of the predeclared exchanges. */
 void event_vhost_created(struct vhost *vhost);
-/* The vhost, and that it is down. */
+/* Emits vhost.deleted and vhost.down. */
 void event_vhost_deleted(struct vhost *vhost);
 
 #endif

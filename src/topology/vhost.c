@@ -1,6 +1,7 @@
-/* Vhosts come and go under the topology lock. The table of vhosts holds one reference; queues and
- * connections hold the others. A deleted vhost is out of the table and has no exchanges but the
- * default one, which lives as long as the vhost itself: who still holds it finds nothing there. */
+/* Vhosts are created and deleted under the topology lock. The table of vhosts holds one reference;
+ * queues and connections hold the others. A deleted vhost is not in the table and has no exchange
+ * but the default one, which lives as long as the vhost: code that still holds a reference finds
+ * nothing to publish to. */
 #include "topology/vhost_private.h"
 
 #include <stdlib.h>
@@ -48,6 +49,7 @@ struct vhost *vhost_find(struct topology *topology, struct slice name)
 
 bool vhost_check(struct vhost *vhost, struct broker_error *error)
 {
+    lv_assert(topology_is_locked(vhost->topology));
     if (!atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed))
         return true;
     broker_refuse_connection(error, 530, "vhost %.*s not found", SLICE_ARG(vhost_name(vhost)));
@@ -77,6 +79,8 @@ static void create_predeclared(struct vhost *vhost)
 struct vhost *vhost_make(struct topology *topology, const struct definition_vhost *row,
                          struct vhost_rules *rules, void (*free)(struct lv_rcu_refs *refs))
 {
+    lv_assert(topology_is_locked(topology));
+    lv_assert(free != NULL);
     struct vhost *vhost = lv_calloc(1, sizeof *vhost);
     vhost->magic = VHOST_MAGIC;
     lv_rcu_refs_init(&vhost->refs, free); /* the table's */
@@ -99,7 +103,7 @@ bool vhost_is_queue_type(struct slice word)
     return slice_is(word, "classic") || slice_is(word, "quorum") || slice_is(word, "stream");
 }
 
-static struct definition_vhost row_of(const struct vhost *vhost)
+static struct definition_vhost definition_of(const struct vhost *vhost)
 {
     return (struct definition_vhost){
         .name = vhost_name(vhost),
@@ -119,7 +123,7 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
     }
     free((void *)vhost->tags.p);
     vhost->tags = slice_copy(tags);
-    struct definition_vhost row = row_of(vhost);
+    struct definition_vhost row = definition_of(vhost);
     durable_begin(&changes, vhost);
     if (durable_is_stored(&changes))
         durable_add(&changes, definition_put_vhost(&row));
@@ -130,11 +134,12 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
     return 0;
 }
 
-/* --- its end ---------------------------------------------------------------------------------- */
+/* --- deletion --------------------------------------------------------------------------------- */
 
 void vhost_free(struct vhost *vhost)
 {
     lv_assert(vhost->magic == VHOST_MAGIC);
+    lv_assert(atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed));
     vhost->magic = 0;
     exchange_free(vhost->default_exchange);
     free((void *)vhost->description.p);
@@ -149,6 +154,7 @@ void vhost_free(struct vhost *vhost)
 
 void vhost_ref(struct vhost *vhost)
 {
+    lv_assert(vhost->magic == VHOST_MAGIC);
     lv_rcu_ref(&vhost->refs);
 }
 
@@ -156,13 +162,17 @@ void vhost_unref(struct vhost **vhost)
 {
     struct vhost *v = *vhost;
     *vhost = NULL;
-    if (v)
-        lv_rcu_unref(&v->refs);
+    if (!v)
+        return;
+    lv_assert(v->magic == VHOST_MAGIC);
+    lv_rcu_unref(&v->refs);
 }
 
 void vhost_unlink(struct vhost *vhost)
 {
     struct topology *topology = vhost->topology;
+    lv_assert(topology_is_locked(topology));
+    lv_assert(!atomic_load(&vhost->is_deleted));
     atomic_store(&vhost->is_deleted, true);
     lv_table_remove(topology->vhosts, &vhost->by_name);
     struct durable_changes nothing;
@@ -171,7 +181,7 @@ void vhost_unlink(struct vhost *vhost)
     for (struct lv_table_node *node = lv_table_first(vhost->exchanges, &it); node;
          node = lv_table_next(vhost->exchanges, &it)) {
         struct exchange *x = lv_container_of(node, struct exchange, by_name);
-        if (!x->is_deleted) /* else it went with one before it */
+        if (!x->is_deleted) /* else its deletion followed from that of another */
             exchange_remove(x, &nothing);
     }
     lv_assert(lv_table_count(vhost->exchanges) == 0);

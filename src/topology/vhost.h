@@ -1,7 +1,8 @@
 /* A vhost: a name space of exchanges, queues and bindings.
  *
- * Found lock-free; created and deleted under the topology lock. What is found stays valid until
- * the loop's next quiescent state (the end of its turn); who keeps it longer holds a reference. */
+ * Vhosts are found without a lock (RCU), and created and deleted under the topology lock. A pointer
+ * to a vhost stays valid until the end of the loop's turn; code that keeps it longer takes a
+ * reference. */
 #ifndef LEVERET_TOPOLOGY_VHOST_H
 #define LEVERET_TOPOLOGY_VHOST_H
 
@@ -21,8 +22,8 @@ struct vhost {
     struct topology *topology;
     struct lv_table *exchanges; /* of struct exchange, by name */
     struct lv_table *queues;    /* of struct queue_entry, by name */
-    size_t delaying_queues;     /* so many of them are exchanges' (delayed.h); under the lock */
-    struct lv_table *bindings;  /* of struct binding, by identity (binding.c); writer side only */
+    size_t delaying_queues;     /* how many of them are exchanges' (delayed.h); under the lock */
+    struct lv_table *bindings;  /* of struct binding, by identity (binding.c) */
     struct exchange *default_exchange;
     struct slice description;        /* owned, as the next two; under the lock */
     struct slice tags;               /* separated by commas */
@@ -33,18 +34,20 @@ struct vhost {
     _Atomic bool is_traced; /* trace.h */
 };
 
-/* The vhost of this name, or NULL. Any loop. */
+/* Returns the vhost of this name, or NULL. Any loop. */
 struct vhost *vhost_find(struct topology *topology, struct slice name);
 
-/* Replaces the tags, which are separated by commas. ERR_NOT_FOUND: it has been deleted; then `done`
- * is not called. */
+/* Replaces the tags, a list separated by commas. Returns 0, or ERR_NOT_FOUND if the vhost has been
+ * deleted; then `done` is not called. Any thread; takes the topology lock. */
 int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done);
 
-/* A word that x-queue-type may say: "classic", "quorum", "stream". */
+/* Returns whether x-queue-type may have this value: "classic", "quorum" or "stream". */
 bool vhost_is_queue_type(struct slice word);
 
+/* Takes a reference. Any thread. */
 void vhost_ref(struct vhost *vhost);
-/* Clears the pointer. Freed after a grace period. */
+/* Drops a reference and clears the pointer; NULL is fine. The vhost is freed a grace period after
+ * its last reference. Any thread that is registered with RCU. */
 void vhost_unref(struct vhost **vhost);
 
 static inline struct slice vhost_name(const struct vhost *vhost)

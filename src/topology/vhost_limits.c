@@ -32,6 +32,8 @@ void vhost_give_connection(struct vhost *vhost)
 
 bool vhost_check_queue_limit(struct vhost *vhost, struct slice queue, struct broker_error *error)
 {
+    lv_assert(topology_is_locked(vhost->topology));
+    lv_assert(vhost->delaying_queues <= lv_table_count(vhost->queues));
     int64_t max = atomic_load_explicit(&vhost->limits.queues_max, memory_order_relaxed);
     size_t count = lv_table_count(vhost->queues) - vhost->delaying_queues;
     if (max < 0 || (int64_t)count < max)

@@ -5,21 +5,22 @@
 #include "topology/topology.h"
 
 struct vhost_limits {
-    _Atomic int64_t connections_max; /* below 0: none */
-    _Atomic int64_t queues_max;
-    _Atomic int64_t connections; /* how many there are */
+    _Atomic int64_t connections_max; /* below 0: no limit */
+    _Atomic int64_t queues_max;      /* below 0: no limit */
+    _Atomic int64_t connections;     /* open now */
 };
 
-/* Nothing is limited. */
+/* Sets no limits. */
 void vhost_limits_init(struct vhost_limits *limits);
 
-/* Counts one more connection. Returns false if that is one too many; then nothing is counted, and
- * *ret_limit says how many there may be. Any thread. */
+/* Counts a new connection. Returns false, with the limit in *ret_limit, if there are as many as the
+ * limit allows; then nothing is counted. Any thread. */
 bool vhost_take_connection(struct vhost *vhost, int64_t *ret_limit);
+/* Uncounts a connection that vhost_take_connection() has counted. Any thread. */
 void vhost_give_connection(struct vhost *vhost);
 
-/* Returns false, with error 406, if the vhost may not have one more queue. Queues of exchanges that
- * delay messages do not count. The topology lock is held. */
+/* Returns false, with error 406, if the vhost has as many queues as its limit allows. Queues of
+ * exchanges that delay messages do not count. The topology lock is held. */
 bool vhost_check_queue_limit(struct vhost *vhost, struct slice queue, struct broker_error *error);
 
 #endif

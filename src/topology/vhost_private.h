@@ -1,29 +1,29 @@
-/* What the topology's files ask of a vhost. */
+/* The functions of vhosts that only the topology and broker/vhost_life.c call. */
 #ifndef LEVERET_TOPOLOGY_VHOST_PRIVATE_H
 #define LEVERET_TOPOLOGY_VHOST_PRIVATE_H
 
 #include "topology/vhost.h"
 
-/* 530 `vhost % not found`, which closes the connection, when it has been deleted meanwhile. The
- * lock is held. */
+/* Returns false, with error 530 `vhost % not found`, which closes the connection, if the vhost has
+ * been deleted. The lock is held. */
 bool vhost_check(struct vhost *vhost, struct broker_error *error);
 
-/* Makes a vhost with its predeclared exchanges (the default one, amq.direct, amq.fanout, amq.topic,
- * amq.headers, amq.match, amq.rabbitmq.trace, and the event exchange where that is). It is not in
- * the topology's table yet; the one reference is the table's. The last vhost_unref() calls `free`,
- * which ends with vhost_free(). The lock is held. */
+/* Makes a vhost with its predeclared exchanges: the default one, amq.direct, amq.fanout, amq.topic,
+ * amq.headers, amq.match, amq.rabbitmq.trace, and in topology->event_vhost the event exchange. The
+ * caller inserts it into topology->vhosts, which owns the one reference. `free` is called after the
+ * last vhost_unref() and ends with vhost_free(). The lock is held. */
 struct vhost *vhost_make(struct topology *topology, const struct definition_vhost *row,
                          struct vhost_rules *rules, void (*free)(struct lv_rcu_refs *refs));
 
-/* Frees it with its default exchange. Nobody knows it any more, and its queues have gone. */
+/* Frees the vhost and its default exchange. It has been unlinked, has no queues and no readers. */
 void vhost_free(struct vhost *vhost);
 
-/* Takes the vhost out of the table, with its exchanges and bindings. Its queues keep their names.
- * The lock is held. */
+/* Removes the vhost from topology->vhosts and deletes its exchanges and bindings. Its queues stay
+ * in vhost->queues. Once for each vhost. The lock is held. */
 void vhost_unlink(struct vhost *vhost);
 
-/* A name as it is declared: CR and LF dropped. It borrows from `name` or from `space`. Names longer
- * than a short string, which no client can send, are left as they are. */
+/* Returns the name without CR and LF, as RabbitMQ declares it; it borrows from `name` or from
+ * `space`. Names longer than a short string, which no client can send, are returned as they are. */
 enum { NAME_BYTES_MAX = 255 };
 struct slice name_strip(struct slice name, uint8_t space[NAME_BYTES_MAX]);
 

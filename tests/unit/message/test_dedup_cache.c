@@ -1,4 +1,4 @@
-/* The memory of values, against a naive one. */
+/* A dedup_cache, compared with a simple model. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)((seed >> 33) % below);
 }
 
-/* Values that share their places in the table, so that removing one must not hide another. */
+/* Values that collide in the hash table, so that removing one must not hide another. */
 static struct value_hash value_of(uint32_t i)
 {
     return (struct value_hash){.low = i % 5, .high = i};
@@ -69,7 +69,7 @@ static void step(struct dedup_cache *cache, struct model *m)
     m->numbers[m->count++] = dedup_cache_add(cache, value_of(value))->number;
 }
 
-static void it_remembers_what_a_naive_one_does(void **state)
+static void it_remembers_the_same_values_as_a_simple_model(void **state)
 {
     (void)state;
     for (uint64_t number = 1; number <= 60; number++) {
@@ -87,7 +87,7 @@ static void it_remembers_what_a_naive_one_does(void **state)
     }
 }
 
-static void a_large_size_costs_nothing_until_it_is_used(void **state)
+static void a_large_size_takes_no_memory_until_it_is_used(void **state)
 {
     (void)state;
     struct dedup_cache cache = {.size_max = 1u << 30};
@@ -103,8 +103,8 @@ static void a_large_size_costs_nothing_until_it_is_used(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_remembers_what_a_naive_one_does),
-        cmocka_unit_test(a_large_size_costs_nothing_until_it_is_used),
+        cmocka_unit_test(it_remembers_the_same_values_as_a_simple_model),
+        cmocka_unit_test(a_large_size_takes_no_memory_until_it_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* What becomes of a value and of those who wait for it, in memory. */
+/* The life of a value, and the answers to those who wait for it; without definitions. */
 #include "loop/sim/loop_sim.h"
 #include "topology/dedup.h"
 #include "topology_world.h"
@@ -53,6 +53,7 @@ static void stop(struct dedup_world *d)
     loop_sim_settle(d->w.loops);
     dedup_close(d->dedup);
     dedup_free(&d->dedup);
+    loop_sim_enter(NULL);
     world_stop(&d->w);
 }
 
@@ -101,18 +102,17 @@ static void answer(struct dedup_publish *publish, enum confirm_answer answer)
         message_unref(&message);
 }
 
-static void a_value_that_is_safe_at_once_is_seen_at_once(void **state)
+static void a_value_is_known_as_soon_as_its_message_is_taken(void **state)
 {
     (void)state;
     struct dedup_world d;
     start_with_size(&d, 10);
     assert_int_equal(end(&d, begin(&d, "a"), 0, false, 0), CONFIRM_TOOK);
     assert_int_equal(duplicate(&d, "a", 1), CONFIRM_TOOK);
-    assert_int_equal(dedup_count(d.dedup), 1);
     stop(&d);
 }
 
-static void whoever_repeats_a_value_on_its_way_waits_for_it(void **state)
+static void a_duplicate_waits_for_the_answers_to_the_first_message(void **state)
 {
     (void)state;
     struct dedup_world d;
@@ -132,7 +132,7 @@ static void whoever_repeats_a_value_on_its_way_waits_for_it(void **state)
     stop(&d);
 }
 
-static void a_message_that_one_queue_refuses_has_never_come(void **state)
+static void the_value_is_forgotten_if_one_queue_refuses(void **state)
 {
     (void)state;
     struct dedup_world d;
@@ -143,13 +143,12 @@ static void a_message_that_one_queue_refuses_has_never_come(void **state)
     answer(publish, CONFIRM_TOOK);
     loop_sim_settle(d.w.loops);
     assert_true(d.publishers[0].refused == 1 && d.publishers[1].refused == 1);
-    assert_int_equal(dedup_count(d.dedup), 0);
     assert_int_equal(end(&d, begin(&d, "a"), 0, true, 0), CONFIRM_REFUSED);
     assert_int_equal(end(&d, begin(&d, "a"), 0, false, 0), CONFIRM_TOOK);
     stop(&d);
 }
 
-static void a_message_whose_queues_are_all_gone_has_never_come(void **state)
+static void the_value_is_forgotten_if_all_queues_are_gone(void **state)
 {
     (void)state;
     struct dedup_world d;
@@ -159,18 +158,30 @@ static void a_message_whose_queues_are_all_gone_has_never_come(void **state)
     answer(publish, CONFIRM_GONE);
     answer(publish, CONFIRM_GONE);
     assert_true(d.publishers[0].gone == 1 && d.publishers[0].refused == 0);
-    assert_int_equal(dedup_count(d.dedup), 0);
-    publish = begin(&d, "a");
-    assert_int_equal(end(&d, publish, 2, false, 1), CONFIRM_LATER);
-    answer(publish, CONFIRM_GONE);
-    answer(publish, CONFIRM_TOOK); /* one queue has it, and that is enough */
-    loop_sim_settle(d.w.loops);
-    assert_true(d.publishers[1].taken == 1 && d.publishers[1].gone == 0);
-    assert_int_equal(duplicate(&d, "a", 1), CONFIRM_TOOK);
+    assert_int_equal(end(&d, begin(&d, "a"), 0, false, 0), CONFIRM_TOOK);
     stop(&d);
 }
 
-static void a_duplicate_of_what_has_failed_meanwhile_is_refused_too(void **state)
+static void one_queue_that_took_a_message_is_enough_if_others_are_gone(void **state)
+{
+    (void)state;
+    const enum confirm_answer orders[][2] = {{CONFIRM_GONE, CONFIRM_TOOK},
+                                             {CONFIRM_TOOK, CONFIRM_GONE}};
+    for (int i = 0; i < 2; i++) {
+        struct dedup_world d;
+        start_with_size(&d, 10);
+        struct dedup_publish *publish = begin(&d, "a");
+        assert_int_equal(end(&d, publish, 2, false, 1), CONFIRM_LATER);
+        answer(publish, orders[i][0]);
+        answer(publish, orders[i][1]);
+        loop_sim_settle(d.w.loops);
+        assert_true(d.publishers[1].taken == 1 && d.publishers[1].gone == 0);
+        assert_int_equal(duplicate(&d, "a", 1), CONFIRM_TOOK);
+        stop(&d);
+    }
+}
+
+static void a_duplicate_of_a_dropped_message_is_refused(void **state)
 {
     (void)state;
     struct dedup_world d;
@@ -180,11 +191,11 @@ static void a_duplicate_of_what_has_failed_meanwhile_is_refused_too(void **state
     assert_false(admits(&d, "a", &second));
     dedup_claims_drop(d.loop, &first);
     assert_int_equal(dedup_answer_duplicate(&second, &d.publishers[0].sink, 7), CONFIRM_REFUSED);
-    assert_int_equal(dedup_count(d.dedup), 0);
+    assert_int_equal(end(&d, begin(&d, "a"), 0, false, 0), CONFIRM_TOOK); /* it is new again */
     stop(&d);
 }
 
-static void a_value_may_be_displaced_while_it_is_on_its_way(void **state)
+static void a_value_may_be_displaced_before_its_message_is_answered(void **state)
 {
     (void)state;
     struct dedup_world d;
@@ -196,14 +207,14 @@ static void a_value_may_be_displaced_while_it_is_on_its_way(void **state)
     assert_int_equal(end(&d, again, 1, false, 2), CONFIRM_LATER);
     answer(a, CONFIRM_REFUSED);
     assert_int_equal(d.publishers[0].refused, 1);
-    assert_int_equal(dedup_count(d.dedup), 1); /* that of the second one */
+    assert_int_equal(duplicate(&d, "a", 1), CONFIRM_LATER); /* the value of the second remains */
     answer(again, CONFIRM_TOOK);
     assert_int_equal(d.publishers[2].taken, 1);
     assert_int_equal(duplicate(&d, "a", 1), CONFIRM_TOOK);
     stop(&d);
 }
 
-static void values_are_forgotten_when_their_time_is_over(void **state)
+static void a_value_expires_but_not_before_its_message_is_answered(void **state)
 {
     (void)state;
     struct dedup_world d;
@@ -227,21 +238,50 @@ static void values_are_forgotten_when_their_time_is_over(void **state)
     stop(&d);
 }
 
-static void what_was_stored_comes_back_in_its_order_and_size(void **state)
+static void restore(struct dedup_world *d, const char *value, uint64_t number, uint64_t until_ms,
+                    uint64_t now_ms)
+{
+    const struct field f = {.type = FIELD_LONGSTR, .bytes = slice_str(value)};
+    dedup_restore(d->dedup, value_hash_of(&f), number, until_ms, now_ms);
+}
+
+/* Five values in a cache of three, of which the fourth has expired. */
+static void start_with_restored(struct dedup_world *d)
+{
+    start_with_size(d, 3);
+    uint64_t now_ms = loop_steady_ms(d->loop);
+    restore(d, "1", 10, 0, now_ms);
+    restore(d, "2", 20, 0, now_ms);
+    restore(d, "3", 30, 0, now_ms);
+    restore(d, "4", 40, now_ms, now_ms);
+    restore(d, "5", 50, 0, now_ms);
+}
+
+static void restored_values_are_duplicates_unless_they_have_expired(void **state)
 {
     (void)state;
     struct dedup_world d;
-    start_with_size(&d, 3);
-    uint64_t now_ms = loop_wall_ms(d.loop);
-    for (uint64_t i = 1; i <= 5; i++)
-        dedup_restore(d.dedup, (struct value_hash){i, i}, i * 10, i == 4 ? now_ms : 0, now_ms);
-    assert_int_equal(dedup_count(d.dedup), 3);
-    assert_int_equal(end(&d, begin(&d, "a"), 0, false, 0), CONFIRM_TOOK);
-    assert_int_equal(dedup_count(d.dedup), 3);
+    start_with_restored(&d);
+    assert_int_equal(duplicate(&d, "2", 0), CONFIRM_TOOK);
+    assert_int_equal(duplicate(&d, "3", 0), CONFIRM_TOOK);
+    assert_int_equal(duplicate(&d, "5", 0), CONFIRM_TOOK);
+    assert_int_equal(end(&d, begin(&d, "4"), 0, false, 0), CONFIRM_TOOK);
     stop(&d);
 }
 
-static void the_owner_may_go_before_its_messages_are_safe(void **state)
+static void a_new_value_displaces_the_oldest_restored_one(void **state)
+{
+    (void)state;
+    struct dedup_world d;
+    start_with_restored(&d); /* "1" was displaced by "5" */
+    assert_int_equal(end(&d, begin(&d, "1"), 0, false, 0), CONFIRM_TOOK);
+    assert_int_equal(duplicate(&d, "3", 0), CONFIRM_TOOK);
+    assert_int_equal(duplicate(&d, "5", 0), CONFIRM_TOOK);
+    assert_int_equal(end(&d, begin(&d, "2"), 0, false, 0), CONFIRM_TOOK); /* new again */
+    stop(&d);
+}
+
+static void the_owner_may_be_deleted_before_messages_are_answered(void **state)
 {
     (void)state;
     struct dedup_world d;
@@ -262,15 +302,17 @@ static void the_owner_may_go_before_its_messages_are_safe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_value_that_is_safe_at_once_is_seen_at_once),
-        cmocka_unit_test(whoever_repeats_a_value_on_its_way_waits_for_it),
-        cmocka_unit_test(a_message_whose_queues_are_all_gone_has_never_come),
-        cmocka_unit_test(a_message_that_one_queue_refuses_has_never_come),
-        cmocka_unit_test(a_duplicate_of_what_has_failed_meanwhile_is_refused_too),
-        cmocka_unit_test(a_value_may_be_displaced_while_it_is_on_its_way),
-        cmocka_unit_test(values_are_forgotten_when_their_time_is_over),
-        cmocka_unit_test(what_was_stored_comes_back_in_its_order_and_size),
-        cmocka_unit_test(the_owner_may_go_before_its_messages_are_safe),
+        cmocka_unit_test(a_value_is_known_as_soon_as_its_message_is_taken),
+        cmocka_unit_test(a_duplicate_waits_for_the_answers_to_the_first_message),
+        cmocka_unit_test(the_value_is_forgotten_if_all_queues_are_gone),
+        cmocka_unit_test(one_queue_that_took_a_message_is_enough_if_others_are_gone),
+        cmocka_unit_test(the_value_is_forgotten_if_one_queue_refuses),
+        cmocka_unit_test(a_duplicate_of_a_dropped_message_is_refused),
+        cmocka_unit_test(a_value_may_be_displaced_before_its_message_is_answered),
+        cmocka_unit_test(a_value_expires_but_not_before_its_message_is_answered),
+        cmocka_unit_test(restored_values_are_duplicates_unless_they_have_expired),
+        cmocka_unit_test(a_new_value_displaces_the_oldest_restored_one),
+        cmocka_unit_test(the_owner_may_be_deleted_before_messages_are_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -453,7 +453,7 @@ static void a_wide_fanout_finds_every_queue_once(void **state)
         struct pointer_set seen = {0};
         for (size_t i = 0; i < r.count; i++)
             assert_true(pointer_set_add(&seen, r.queues[i]));
-        free(seen.places);
+        free(seen.slots);
     }
     world_stop(&w);
 }
