@@ -1,7 +1,7 @@
 /* Answers are sent to the publisher's loop: directly if it is the calling one, else by mail. */
 #include "message/confirm.h"
 
-static void answer_mail(struct loop *at, struct mail *mail)
+static void confirm_answer_mail(struct loop *at, struct mail *mail)
 {
     struct confirm_sink *sink = mail->a;
     struct message *message = mail->b;
@@ -22,7 +22,7 @@ void confirm_sink_answer(struct loop *loop, struct confirm_sink *sink, uint64_t 
         return;
     }
     struct mail mail = {
-        .deliver = answer_mail,
+        .deliver = confirm_answer_mail,
         .a = sink,
         .b = message ? message_ref(message) : NULL,
         .c = number,

@@ -115,22 +115,23 @@ struct cause {
     struct field queue, reason;
 };
 
-static bool is_text(const struct field *f)
+static bool field_is_text(const struct field *f)
 {
     return f->type == FIELD_LONGSTR || f->type == FIELD_BINARY;
 }
 
-static bool is_same(bool has_a, const struct field *a, bool has_b, const struct field *b)
+static bool cause_fields_equal(bool has_a, const struct field *a, bool has_b, const struct field *b)
 {
     if (!has_a || !has_b)
         return has_a == has_b;
-    return is_text(a) && is_text(b) ? slice_equal(a->bytes, b->bytes) : field_equal(a, b);
+    return field_is_text(a) && field_is_text(b) ? slice_equal(a->bytes, b->bytes)
+                                                : field_equal(a, b);
 }
 
-static bool is_same_cause(const struct cause *a, const struct cause *b)
+static bool causes_are_same(const struct cause *a, const struct cause *b)
 {
-    return is_same(a->has_queue, &a->queue, b->has_queue, &b->queue) &&
-           is_same(a->has_reason, &a->reason, b->has_reason, &b->reason);
+    return cause_fields_equal(a->has_queue, &a->queue, b->has_queue, &b->queue) &&
+           cause_fields_equal(a->has_reason, &a->reason, b->has_reason, &b->reason);
 }
 
 static struct cause cause_of(struct slice entry)
@@ -158,9 +159,10 @@ struct history {
 /* Equal causes have the same hash. */
 static uint64_t cause_hash(const struct cause *c)
 {
-    uint64_t queue = c->has_queue && is_text(&c->queue) ? lv_hash(c->queue.bytes) : c->has_queue;
+    uint64_t queue =
+        c->has_queue && field_is_text(&c->queue) ? lv_hash(c->queue.bytes) : c->has_queue;
     uint64_t reason =
-        c->has_reason && is_text(&c->reason) ? lv_hash(c->reason.bytes) : c->has_reason;
+        c->has_reason && field_is_text(&c->reason) ? lv_hash(c->reason.bytes) : c->has_reason;
     return queue * 31 + reason;
 }
 
@@ -173,7 +175,7 @@ static struct entry *history_find(const struct history *h, const struct cause *c
 {
     for (size_t i = hash & slot_mask(h); h->count > 0 && h->slots[i]; i = (i + 1) & slot_mask(h)) {
         struct entry *e = &h->entries[h->slots[i] - 1];
-        if (e->hash == hash && is_same_cause(&e->cause, cause))
+        if (e->hash == hash && causes_are_same(&e->cause, cause))
             return e;
     }
     return NULL;
@@ -232,7 +234,7 @@ static int64_t count_plus_one(int64_t count)
 
 /* Writes an entry that does not change, except that one with merged entries and without a count
  * gets one. */
-static void put_old_entry(struct table_writer *w, const struct entry *e, bool is_alone)
+static void entry_put_old(struct table_writer *w, const struct entry *e, bool is_alone)
 {
     struct field count;
     struct slice name;
@@ -246,7 +248,7 @@ static void put_old_entry(struct table_writer *w, const struct entry *e, bool is
 }
 
 /* Writes the entry of this queue and reason, with its count increased. */
-static void put_known_entry(struct table_writer *w, const struct entry *e, bool is_alone)
+static void entry_put_known(struct table_writer *w, const struct entry *e, bool is_alone)
 {
     struct fields list = {0};
     fields_read(&list, e->table);
@@ -274,7 +276,7 @@ struct before {
     struct lv_buffer space;
 };
 
-static void put_keys(struct before *b)
+static void before_read_keys(struct before *b)
 {
     struct table_writer w;
     struct field cc, key;
@@ -290,7 +292,7 @@ static void put_keys(struct before *b)
     b->keys = table_end(&w);
 }
 
-static void put_new_entry(struct table_writer *w, const struct before *b, bool is_sorted)
+static void entry_put_new(struct table_writer *w, const struct before *b, bool is_sorted)
 {
     const struct dead_letter *d = b->d;
     struct fields list = {0};
@@ -314,7 +316,7 @@ static void put_new_entry(struct table_writer *w, const struct before *b, bool i
 
 /* --- the headers ------------------------------------------------------------------------------ */
 
-static void put_grown_history(struct table_writer *w, const struct before *b, struct slice array)
+static void history_put_grown(struct table_writer *w, const struct before *b, struct slice array)
 {
     const struct dead_letter *d = b->d;
     struct cause cause = {
@@ -328,12 +330,12 @@ static void put_grown_history(struct table_writer *w, const struct before *b, st
     bool is_alone = h.count == 1 && h.entries[0].merged == 1;
     struct entry *known = history_find(&h, &cause, cause_hash(&cause));
     if (known)
-        put_known_entry(w, known, is_alone);
+        entry_put_known(w, known, is_alone);
     else
-        put_new_entry(w, b, true);
+        entry_put_new(w, b, true);
     for (size_t i = 0; i < h.count; i++) {
         if (&h.entries[i] != known)
-            put_old_entry(w, &h.entries[i], is_alone);
+            entry_put_old(w, &h.entries[i], is_alone);
     }
     free(h.entries);
     free(h.slots);
@@ -341,21 +343,21 @@ static void put_grown_history(struct table_writer *w, const struct before *b, st
 
 /* Writes the new history to `out` and returns it. `old` is the content of the array x-death; NULL:
  * the message has none. */
-static struct field make_history(struct lv_buffer *out, const struct before *b,
-                                 const struct slice *old)
+static struct field history_write(struct lv_buffer *out, const struct before *b,
+                                  const struct slice *old)
 {
     struct table_writer w;
     table_begin(&w, out);
     table_put_array(&w, "x-death");
     if (old)
-        put_grown_history(&w, b, *old);
+        history_put_grown(&w, b, *old);
     else
-        put_new_entry(&w, b, false);
+        entry_put_new(&w, b, false);
     return (struct field){.type = FIELD_ARRAY, .bytes = table_end(&w)};
 }
 
 /* Changes the headers; they borrow from `space`. Returns false if x-death was not an array. */
-static bool change_headers(struct before *b, struct lv_buffer *space)
+static bool headers_add_death(struct before *b, struct lv_buffer *space)
 {
     const struct dead_letter *d = b->d;
     struct slice reason = slice_str(death_word(d->reason));
@@ -363,7 +365,8 @@ static bool change_headers(struct before *b, struct lv_buffer *space)
     const struct named *old = fields_find(&b->headers, "x-death");
     bool is_first = old == NULL;
     bool is_valid = is_first || old->value.type == FIELD_ARRAY;
-    struct field history = make_history(space, b, is_first || !is_valid ? NULL : &old->value.bytes);
+    struct field history =
+        history_write(space, b, is_first || !is_valid ? NULL : &old->value.bytes);
     if (is_first) {
         fields_set_string(&b->headers, "x-first-death-reason", reason);
         fields_set_string(&b->headers, "x-first-death-queue", d->queue);
@@ -386,7 +389,7 @@ static struct slice shortstr_cut(struct slice s)
     return slice_of(s.p, s.n < SHORTSTR_BYTES_MAX ? s.n : SHORTSTR_BYTES_MAX);
 }
 
-static struct message *make_message(const struct before *b)
+static struct message *dead_letter_write(const struct before *b)
 {
     const struct dead_letter *d = b->d;
     struct lv_buffer headers = {0}, header = {0};
@@ -418,9 +421,9 @@ struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_
     if (!properties_read(message_header(d->message), &b.properties))
         b.properties = (struct properties){0}; /* stored by a version that accepted it */
     fields_read(&b.headers, b.properties.headers);
-    put_keys(&b);
-    *ret_had_bad_history = !change_headers(&b, &space);
-    struct message *m = make_message(&b);
+    before_read_keys(&b);
+    *ret_had_bad_history = !headers_add_death(&b, &space);
+    struct message *m = dead_letter_write(&b);
     free(b.headers.items);
     lv_buffer_free(&b.space);
     lv_buffer_free(&space);
@@ -429,7 +432,7 @@ struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_
 
 /* --- cycles ----------------------------------------------------------------------------------- */
 
-static bool history_of(const struct message *m, struct slice *ret_headers, struct slice *ret)
+static bool message_history(const struct message *m, struct slice *ret_headers, struct slice *ret)
 {
     struct properties properties;
     struct field history;
@@ -441,7 +444,7 @@ static bool history_of(const struct message *m, struct slice *ret_headers, struc
     return true;
 }
 
-static bool table_says(struct slice entry, const char *name, struct slice value)
+static bool table_has_string(struct slice entry, const char *name, struct slice value)
 {
     struct field f;
     return table_find(entry, name, &f) && f.type == FIELD_LONGSTR && slice_equal(f.bytes, value);
@@ -452,16 +455,17 @@ bool dead_letter_turns(const struct message *m, struct slice queue)
     struct slice history, headers;
     struct field entry;
     size_t count = 0;
-    if (!history_of(m, &headers, &history))
+    if (!message_history(m, &headers, &history))
         return false;
     for (; array_next(&history, &entry); count++) {
-        if (entry.type != FIELD_TABLE || table_says(entry.bytes, "reason", slice_str("rejected")))
+        if (entry.type != FIELD_TABLE ||
+            table_has_string(entry.bytes, "reason", slice_str("rejected")))
             return false;
-        if (table_says(entry.bytes, "queue", queue))
+        if (table_has_string(entry.bytes, "queue", queue))
             return true;
     }
     /* The entry of this queue may be among those that were dropped. */
-    return count >= HISTORY_ENTRIES_MAX && table_says(headers, "x-first-death-queue", queue);
+    return count >= HISTORY_ENTRIES_MAX && table_has_string(headers, "x-first-death-queue", queue);
 }
 
 void dead_letter_describe(struct lv_buffer *out, const struct message *m, struct slice queue)
@@ -470,7 +474,7 @@ void dead_letter_describe(struct lv_buffer *out, const struct message *m, struct
     struct slice history = SLICE_EMPTY, headers;
     struct field entry, name;
     lv_buffer_printf(out, "[\"%.*s\"", SLICE_ARG(queue));
-    history_of(m, &headers, &history);
+    message_history(m, &headers, &history);
     for (int i = 0; i < QUEUES_SHOWN && array_next(&history, &entry); i++) {
         if (entry.type == FIELD_TABLE && table_find(entry.bytes, "queue", &name) &&
             name.type == FIELD_LONGSTR)

@@ -5,20 +5,20 @@
 #include "wire/properties.h"
 #include "wire/table.h"
 
-static bool is_text(const struct field *f)
+static bool field_is_text(const struct field *f)
 {
     return f->type == FIELD_LONGSTR || f->type == FIELD_BINARY;
 }
 
 /* Returns a name from the entry, or `otherwise` if it is missing or cannot be a name. */
-static struct slice name_in(struct slice entry, const char *field, struct slice otherwise)
+static struct slice entry_name(struct slice entry, const char *field, struct slice otherwise)
 {
     struct field f;
-    bool is_there = table_find(entry, field, &f) && is_text(&f);
+    bool is_there = table_find(entry, field, &f) && field_is_text(&f);
     return is_there && f.bytes.n <= SHORTSTR_BYTES_MAX ? f.bytes : otherwise;
 }
 
-static bool newest_death(const struct message *m, struct slice *ret)
+static bool message_newest_death(const struct message *m, struct slice *ret)
 {
     struct properties properties;
     struct field history, entry;
@@ -34,22 +34,23 @@ bool dead_letter_origin(const struct message *m, struct dead_letter_origin *ret)
 {
     struct slice entry, rest;
     struct field queue, keys, key;
-    if (!newest_death(m, &entry) || !table_find(entry, "queue", &queue) || !is_text(&queue))
+    if (!message_newest_death(m, &entry) || !table_find(entry, "queue", &queue) ||
+        !field_is_text(&queue))
         return false;
     *ret = (struct dead_letter_origin){
         .queue = queue.bytes,
-        .exchange = name_in(entry, "exchange", message_exchange(m)),
+        .exchange = entry_name(entry, "exchange", message_exchange(m)),
         .routing_key = message_routing_key(m),
     };
     if (!table_find(entry, "routing-keys", &keys) || keys.type != FIELD_ARRAY)
         return true;
     ret->routing_keys = rest = keys.bytes;
-    if (array_next(&rest, &key) && is_text(&key) && key.bytes.n <= SHORTSTR_BYTES_MAX)
+    if (array_next(&rest, &key) && field_is_text(&key) && key.bytes.n <= SHORTSTR_BYTES_MAX)
         ret->routing_key = key.bytes;
     return true;
 }
 
-static bool is_history(struct slice name)
+static bool header_is_history(struct slice name)
 {
     return slice_is(name, "x-death") || slice_begins(name, "x-first-death-") ||
            slice_begins(name, "x-last-death-");
@@ -62,7 +63,7 @@ static struct slice headers_without_history(struct lv_buffer *out, struct slice 
     struct field value;
     table_begin(&w, out);
     while (table_next(&headers, &name, &value)) {
-        if (!is_history(name))
+        if (!header_is_history(name))
             table_put_field(&w, name, &value);
     }
     return table_end(&w);

@@ -13,7 +13,7 @@
 
 enum { CAPACITY_MIN = 16 };
 
-static bool is_same(struct value_hash a, struct value_hash b)
+static bool value_hashes_equal(struct value_hash a, struct value_hash b)
 {
     return a.low == b.low && a.high == b.high;
 }
@@ -32,7 +32,8 @@ static uint32_t slot_after(const struct dedup_cache *cache, uint32_t slot)
 static uint32_t value_slot(const struct dedup_cache *cache, struct value_hash value)
 {
     uint32_t slot = value_home(cache, value);
-    while (cache->slots[slot] && !is_same(cache->entries[cache->slots[slot]].value, value))
+    while (cache->slots[slot] &&
+           !value_hashes_equal(cache->entries[cache->slots[slot]].value, value))
         slot = slot_after(cache, slot);
     return slot;
 }

@@ -10,7 +10,7 @@
 
 /* Reads a decimal integer with an optional sign, like Erlang. Returns false if it is not one, or
  * too large. */
-static bool read_digits(struct slice s, int64_t *ret)
+static bool digits_read(struct slice s, int64_t *ret)
 {
     bool is_negative = s.n > 0 && s.p[0] == '-';
     size_t i = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+');
@@ -27,7 +27,7 @@ static bool read_digits(struct slice s, int64_t *ret)
     return true;
 }
 
-static bool read_delay(const struct field *f, int64_t *ret)
+static bool delay_read(const struct field *f, int64_t *ret)
 {
     if (field_is_integer(f)) {
         *ret = f->i;
@@ -38,7 +38,7 @@ static bool read_delay(const struct field *f, int64_t *ret)
         *ret = is_in_range ? (int64_t)f->f : 0;
         return is_in_range;
     }
-    return f->type == FIELD_LONGSTR && read_digits(f->bytes, ret);
+    return f->type == FIELD_LONGSTR && digits_read(f->bytes, ret);
 }
 
 /* Longer delays are cut to this one: some thousands of years. */
@@ -48,7 +48,7 @@ uint64_t delay_header_ms(struct slice headers)
 {
     struct field f;
     int64_t delay_ms;
-    if (!table_find(headers, HEADER, &f) || !read_delay(&f, &delay_ms) || delay_ms <= 0)
+    if (!table_find(headers, HEADER, &f) || !delay_read(&f, &delay_ms) || delay_ms <= 0)
         return 0;
     return (uint64_t)(delay_ms < DELAY_MS_MAX ? delay_ms : DELAY_MS_MAX);
 }
@@ -80,7 +80,7 @@ static struct slice headers_when_due(struct slice headers, struct lv_buffer *spa
             has_bcc = true;
             continue;
         }
-        bool is_it = !is_done && slice_is(name, HEADER) && read_delay(&f, &delay_ms);
+        bool is_it = !is_done && slice_is(name, HEADER) && delay_read(&f, &delay_ms);
         if (is_it && -delay_ms >= INT32_MIN && -delay_ms <= INT32_MAX)
             f = (struct field){.type = FIELD_SIGNEDINT, .i = -delay_ms};
         else if (is_it)

@@ -28,7 +28,7 @@ struct slice events_actor(void)
 /* --- fields ----------------------------------------------------------------------------------- */
 
 /* Describes each field by itself. table_describe() writes brackets around it, which are cut off. */
-static void put_argument_texts(struct table_writer *w, struct slice table)
+static void event_put_argument_texts(struct table_writer *w, struct slice table)
 {
     struct slice rest = table, name;
     struct field f;
@@ -43,7 +43,7 @@ static void put_argument_texts(struct table_writer *w, struct slice table)
     lv_buffer_free(&text);
 }
 
-static void put_words(struct table_writer *w, struct slice text)
+static void event_put_words(struct table_writer *w, struct slice text)
 {
     while (text.n > 0) {
         const uint8_t *comma = memchr(text.p, ',', text.n);
@@ -54,13 +54,13 @@ static void put_words(struct table_writer *w, struct slice text)
     }
 }
 
-static void put_chars(struct table_writer *w, struct slice text)
+static void event_put_chars(struct table_writer *w, struct slice text)
 {
     for (size_t i = 0; i < text.n; i++)
         table_put_long(w, NULL, text.p[i]);
 }
 
-static void put_members(struct table_writer *w, struct slice table)
+static void event_put_members(struct table_writer *w, struct slice table)
 {
     struct slice name;
     struct field f;
@@ -68,7 +68,7 @@ static void put_members(struct table_writer *w, struct slice table)
         table_put_field(w, name, &f);
 }
 
-static void put_address(struct table_writer *w, const char *name, struct slice address)
+static void event_put_address(struct table_writer *w, const char *name, struct slice address)
 {
     struct lv_buffer text = {0};
     erlang_put_address(&text, address);
@@ -76,19 +76,19 @@ static void put_address(struct table_writer *w, const char *name, struct slice a
     lv_buffer_free(&text);
 }
 
-static void put_array(struct table_writer *w, const struct event_field *f)
+static void event_put_array(struct table_writer *w, const struct event_field *f)
 {
     table_put_array(w, f->name);
     if (f->kind == EVENT_FIELD_ARGUMENTS)
-        put_argument_texts(w, f->bytes);
+        event_put_argument_texts(w, f->bytes);
     else if (f->kind == EVENT_FIELD_WORDS)
-        put_words(w, f->bytes);
+        event_put_words(w, f->bytes);
     else
-        put_chars(w, f->bytes);
+        event_put_chars(w, f->bytes);
     table_end(w);
 }
 
-static void put_field(struct table_writer *w, const struct event_field *f)
+static void event_put_field(struct table_writer *w, const struct event_field *f)
 {
     const struct field table = {.type = FIELD_TABLE, .bytes = f->bytes};
     switch (f->kind) {
@@ -97,12 +97,12 @@ static void put_field(struct table_writer *w, const struct event_field *f)
     case EVENT_FIELD_BOOL: table_put_bool(w, f->name, f->number != 0); break;
     case EVENT_FIELD_LONG: table_put_long(w, f->name, f->number); break;
     case EVENT_FIELD_TABLE: table_put_field(w, slice_str(f->name), &table); break;
-    case EVENT_FIELD_MEMBERS: put_members(w, f->bytes); break;
+    case EVENT_FIELD_MEMBERS: event_put_members(w, f->bytes); break;
     case EVENT_FIELD_VALUE: table_put_field(w, slice_str(f->name), f->value); break;
-    case EVENT_FIELD_ADDRESS: put_address(w, f->name, f->bytes); break;
+    case EVENT_FIELD_ADDRESS: event_put_address(w, f->name, f->bytes); break;
     case EVENT_FIELD_ARGUMENTS:
     case EVENT_FIELD_WORDS:
-    case EVENT_FIELD_CHARS: put_array(w, f); break;
+    case EVENT_FIELD_CHARS: event_put_array(w, f); break;
     }
 }
 
@@ -116,7 +116,7 @@ void event_send(struct events *events, const char *key, const struct event_field
     lv_assert(events->publish != NULL);
     table_begin(&w, &headers);
     for (size_t i = 0; i < count; i++)
-        put_field(&w, &fields[i]);
+        event_put_field(&w, &fields[i]);
     table_end(&w);
     events->publish(events, key, &headers);
 }

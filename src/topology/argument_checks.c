@@ -104,7 +104,7 @@ static bool values_are_equivalent(const struct field *a, const struct field *b)
 }
 
 /* Appends 'VALUE'. */
-static void put_value(struct lv_buffer *out, const struct field *f)
+static void text_put_value(struct lv_buffer *out, const struct field *f)
 {
     lv_buffer_add_u8(out, '\'');
     if (class_of(f) == CLASS_BYTES)
@@ -116,7 +116,8 @@ static void put_value(struct lv_buffer *out, const struct field *f)
 
 /* Appends "none", 'VALUE' or, if the other side has no value, "the value 'VALUE' of type 'TYPE'".
  */
-static void put_side(struct lv_buffer *out, const struct field *f, bool is_set, bool is_other_set)
+static void text_put_side(struct lv_buffer *out, const struct field *f, bool is_set,
+                          bool is_other_set)
 {
     if (!is_set || (is_other_set && f->type == FIELD_VOID)) {
         lv_buffer_printf(out, "none");
@@ -124,7 +125,7 @@ static void put_side(struct lv_buffer *out, const struct field *f, bool is_set, 
     }
     if (!is_other_set)
         lv_buffer_printf(out, "the value ");
-    put_value(out, f);
+    text_put_value(out, f);
     if (!is_other_set)
         lv_buffer_printf(out, " of type '%s'", field_type_name(f->type));
 }
@@ -139,9 +140,9 @@ bool check_equal(const struct argument_subject *s, struct slice have_table)
         return true;
     struct lv_buffer text = {0};
     lv_buffer_printf(&text, "received ");
-    put_side(&text, &want, wants, has);
+    text_put_side(&text, &want, wants, has);
     lv_buffer_printf(&text, " but current is ");
-    put_side(&text, &have, has, wants);
+    text_put_side(&text, &have, has, wants);
     broker_refuse(s->error, 406, "inequivalent arg '%s' for %s '%.*s' in vhost '%.*s': %.*s",
                   s->argument, s->kind, SLICE_ARG(s->name), SLICE_ARG(s->vhost),
                   SLICE_ARG(lv_buffer_slice(&text)));

@@ -182,7 +182,7 @@ void binding_drop(struct binding *binding)
 
 /* --- bind and unbind -------------------------------------------------------------------------- */
 
-static bool find_ends(struct vhost *vhost, const struct binding_request *request, struct ends *ret)
+static bool ends_find(struct vhost *vhost, const struct binding_request *request, struct ends *ret)
 {
     ret->source = exchange_find(vhost, request->source);
     ret->destination = NULL;
@@ -196,8 +196,8 @@ static bool find_ends(struct vhost *vhost, const struct binding_request *request
     return ret->source && ret->destination;
 }
 
-static bool refuse_missing_end(struct vhost *vhost, const struct binding_request *request,
-                               const struct ends *ends, struct broker_error *error)
+static bool ends_refuse_missing(struct vhost *vhost, const struct binding_request *request,
+                                const struct ends *ends, struct broker_error *error)
 {
     if (!ends->source)
         return exchange_refuse_missing(request->source, vhost, error);
@@ -217,7 +217,7 @@ static bool ends_check_access(const struct ends *ends, const struct binding_requ
     return queue_entry_check_access(q, request->connection_id, error);
 }
 
-static struct definition_binding definition_of(struct vhost *vhost, const struct binding *b)
+static struct definition_binding binding_definition(struct vhost *vhost, const struct binding *b)
 {
     return (struct definition_binding){
         .vhost = vhost_name(vhost),
@@ -239,8 +239,8 @@ static enum change_result binding_add_locked(struct vhost *vhost,
     *ret_new = (struct ends){0};
     if (!vhost_check(vhost, error))
         return CHANGE_REFUSED;
-    if (!find_ends(vhost, request, &ends)) {
-        refuse_missing_end(vhost, request, &ends, error);
+    if (!ends_find(vhost, request, &ends)) {
+        ends_refuse_missing(vhost, request, &ends, error);
         return CHANGE_REFUSED;
     }
     const struct exchange_type *type = ends.source->type;
@@ -256,7 +256,7 @@ static enum change_result binding_add_locked(struct vhost *vhost,
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     if (b->is_durable && durable_is_stored(&changes)) {
-        struct definition_binding row = definition_of(vhost, b);
+        struct definition_binding row = binding_definition(vhost, b);
         durable_add(&changes, definition_put_binding(&row));
     }
     return durable_submit(&changes, done);
@@ -269,7 +269,7 @@ static enum change_result binding_remove_locked(struct vhost *vhost,
 {
     struct ends ends;
     struct binding *b =
-        find_ends(vhost, request, &ends) ? binding_find(vhost, &ends, request) : NULL;
+        ends_find(vhost, request, &ends) ? binding_find(vhost, &ends, request) : NULL;
     if (!b)
         return CHANGE_DONE;
     if (!ends_check_access(&ends, request, error))
@@ -277,7 +277,7 @@ static enum change_result binding_remove_locked(struct vhost *vhost,
     struct durable_changes changes;
     durable_begin(&changes, vhost);
     if (b->is_durable && durable_is_stored(&changes)) {
-        struct definition_binding row = definition_of(vhost, b);
+        struct definition_binding row = binding_definition(vhost, b);
         durable_add(&changes, definition_delete_binding(&row));
     }
     binding_drop(b);
@@ -342,7 +342,7 @@ bool binding_restore(struct vhost *vhost, const struct binding_request *request)
     struct ends ends;
     topology_lock(vhost->topology);
     bool is_whole = request->source.n > 0 && request->routing_key.n <= ROUTING_KEY_BYTES_MAX &&
-                    table_is_valid(request->arguments) && find_ends(vhost, request, &ends);
+                    table_is_valid(request->arguments) && ends_find(vhost, request, &ends);
     if (is_whole && !binding_find(vhost, &ends, request))
         binding_put(vhost, &ends, request);
     topology_unlock(vhost->topology);

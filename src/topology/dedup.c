@@ -53,7 +53,7 @@ struct dedup_claim {
 
 /* --- arguments -------------------------------------------------------------------------------- */
 
-static bool read_positive(const struct field *f, uint64_t *ret)
+static bool field_read_positive(const struct field *f, uint64_t *ret)
 {
     if (field_is_integer(f)) {
         *ret = (uint64_t)f->i;
@@ -70,7 +70,7 @@ static bool read_positive(const struct field *f, uint64_t *ret)
     return *ret > 0;
 }
 
-static bool read_switch(struct slice arguments, bool *ret, struct broker_error *error)
+static bool settings_read_switch(struct slice arguments, bool *ret, struct broker_error *error)
 {
     struct field f;
     if (!table_find(arguments, "x-message-deduplication", &f))
@@ -82,13 +82,13 @@ static bool read_switch(struct slice arguments, bool *ret, struct broker_error *
                          "Invalid argument, 'x-message-deduplication' must be a boolean");
 }
 
-static bool read_size(struct slice arguments, bool is_of_type, uint32_t *ret,
-                      struct broker_error *error)
+static bool settings_read_size(struct slice arguments, bool is_of_type, uint32_t *ret,
+                               struct broker_error *error)
 {
     struct field f;
     uint64_t size = SIZE_DEFAULT;
     bool is_there = table_find(arguments, "x-cache-size", &f);
-    if (is_there ? !read_positive(&f, &size) : is_of_type)
+    if (is_there ? !field_read_positive(&f, &size) : is_of_type)
         return broker_refuse(error, 406,
                              "%snvalid argument, 'x-cache-size' must be an integer greater than 0",
                              is_of_type ? "Missing or i" : "I");
@@ -110,13 +110,13 @@ bool dedup_settings_read(struct slice arguments, bool is_of_type, struct dedup_s
 {
     struct field f;
     *ret = (struct dedup_settings){.is_on = is_of_type, .header = slice_str(HEADER)};
-    if (!is_of_type && !read_switch(arguments, &ret->is_on, error))
+    if (!is_of_type && !settings_read_switch(arguments, &ret->is_on, error))
         return false;
     if (!ret->is_on)
         return true;
-    if (!read_size(arguments, is_of_type, &ret->size, error))
+    if (!settings_read_size(arguments, is_of_type, &ret->size, error))
         return false;
-    if (table_find(arguments, "x-cache-ttl", &f) && !read_positive(&f, &ret->ttl_ms))
+    if (table_find(arguments, "x-cache-ttl", &f) && !field_read_positive(&f, &ret->ttl_ms))
         return broker_refuse(error, 406,
                              "Invalid argument, 'x-cache-ttl' must be an integer greater than 0");
     if (table_find(arguments, HEADER, &f)) {
@@ -200,8 +200,8 @@ bool dedup_is_behind(const struct topology *topology)
 
 /* --- stored values; dedup->lock is held ------------------------------------------------------- */
 
-static struct definition_seen definition_of(const struct dedup *d, struct value_hash value,
-                                            uint64_t number, uint64_t until_ms)
+static struct definition_seen dedup_definition(const struct dedup *d, struct value_hash value,
+                                               uint64_t number, uint64_t until_ms)
 {
     return (struct definition_seen){
         .vhost = d->vhost,
@@ -218,7 +218,7 @@ static void value_unstore(struct dedup *d, struct value_hash value)
 {
     if (d->is_closed || !d->topology->definitions)
         return;
-    struct definition_seen row = definition_of(d, value, 0, 0);
+    struct definition_seen row = dedup_definition(d, value, 0, 0);
     definitions_submit(d->topology->definitions, definition_delete_seen(&row), NULL, NULL);
 }
 
@@ -379,7 +379,8 @@ static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
     pthread_mutex_lock(&d->lock);
     bool is_open = !d->is_closed;
     if (is_open) {
-        struct definition_seen row = definition_of(d, claim->value, claim->number, claim->until_ms);
+        struct definition_seen row =
+            dedup_definition(d, claim->value, claim->number, claim->until_ms);
         claim_add_waiter(claim, sink, 0);
         atomic_fetch_add_explicit(&d->topology->values_being_stored, 1, memory_order_relaxed);
         definitions_submit(definitions, definition_put_seen(&row), claim_is_stored, claim);

@@ -74,7 +74,7 @@ bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct brok
                          SLICE_ARG(vhost_name(vhost)));
 }
 
-static bool refuse_default(struct broker_error *error)
+static bool exchange_refuse_default(struct broker_error *error)
 {
     return broker_refuse_as(error, REFUSAL_RESERVED, 403,
                             "operation not permitted on the default exchange");
@@ -92,7 +92,7 @@ static struct slice slice_copy_to(uint8_t **space, struct slice s)
     return copy;
 }
 
-static void read_alternate(struct exchange *x)
+static void exchange_read_alternate(struct exchange *x)
 {
     struct field f;
     x->has_alternate =
@@ -137,7 +137,7 @@ static struct exchange *exchange_make(struct vhost *vhost, const struct exchange
     x->is_auto_delete = d->auto_delete;
     x->is_internal = d->internal;
     x->arguments = slice_copy_to(&space, d->arguments);
-    read_alternate(x);
+    exchange_read_alternate(x);
     x->dedup =
         dedup_create(vhost, &x->destination, d->durable, x->arguments, exchange_is_dedup(type));
     x->is_never_cached = type->is_never_cached || x->dedup || x->is_delaying;
@@ -190,14 +190,14 @@ static void exchange_free_deferred(struct lv_rcu_head *head)
 
 /* Adds the exchange to the list of those to delete if it is an auto-delete exchange without
  * bindings and is neither deleted nor in the list. */
-static void doom_if_unbound(struct exchange *x, struct lv_list *doomed)
+static void exchange_doom_if_unbound(struct exchange *x, struct lv_list *doomed)
 {
     if (x->is_auto_delete && x->bindings_from_count == 0 && !x->is_deleted &&
         lv_list_is_empty(&x->doomed_link))
         lv_list_push(doomed, &x->doomed_link);
 }
 
-static void drop_bindings(struct exchange *x, struct lv_list *doomed)
+static void exchange_drop_bindings(struct exchange *x, struct lv_list *doomed)
 {
     struct lv_list *it, *after;
     lv_list_each (it, after, &x->bindings_from)
@@ -207,11 +207,12 @@ static void drop_bindings(struct exchange *x, struct lv_list *doomed)
         struct binding *b = lv_list_item(it, struct binding, to_link);
         struct exchange *source = b->source;
         binding_drop(b);
-        doom_if_unbound(source, doomed);
+        exchange_doom_if_unbound(source, doomed);
     }
 }
 
-static void remove_one(struct exchange *x, struct lv_list *doomed, struct durable_changes *changes)
+static void exchange_remove_one(struct exchange *x, struct lv_list *doomed,
+                                struct durable_changes *changes)
 {
     lv_assert(!x->is_deleted);
     lv_assert(exchange_name(x).n > 0); /* the default exchange is not deleted */
@@ -221,18 +222,18 @@ static void remove_one(struct exchange *x, struct lv_list *doomed, struct durabl
     event_exchange_deleted(x);
     if (x->delayed)
         hooks_of(x)->delete_queue(x);
-    drop_bindings(x, doomed);
+    exchange_drop_bindings(x, doomed);
     if (x->is_durable && durable_is_stored(changes))
         durable_add(changes, definition_delete_exchange(vhost_name(x->vhost), exchange_name(x)));
     lv_rcu_defer(&x->rcu, exchange_free_deferred);
 }
 
-static void remove_doomed(struct lv_list *doomed, struct durable_changes *changes)
+static void doomed_remove_all(struct lv_list *doomed, struct durable_changes *changes)
 {
     while (!lv_list_is_empty(doomed)) {
         struct exchange *x = lv_list_item(doomed->next, struct exchange, doomed_link);
         lv_list_remove(&x->doomed_link);
-        remove_one(x, doomed, changes);
+        exchange_remove_one(x, doomed, changes);
     }
 }
 
@@ -241,8 +242,8 @@ void exchange_remove(struct exchange *exchange, struct durable_changes *changes)
     struct lv_list doomed;
     lv_assert(topology_is_locked(exchange->vhost->topology));
     lv_list_init(&doomed);
-    remove_one(exchange, &doomed, changes);
-    remove_doomed(&doomed, changes);
+    exchange_remove_one(exchange, &doomed, changes);
+    doomed_remove_all(&doomed, changes);
 }
 
 void exchange_lost_binding(struct exchange *exchange, struct durable_changes *changes)
@@ -250,14 +251,14 @@ void exchange_lost_binding(struct exchange *exchange, struct durable_changes *ch
     struct lv_list doomed;
     lv_assert(topology_is_locked(exchange->vhost->topology));
     lv_list_init(&doomed);
-    doom_if_unbound(exchange, &doomed);
-    remove_doomed(&doomed, changes);
+    exchange_doom_if_unbound(exchange, &doomed);
+    doomed_remove_all(&doomed, changes);
 }
 
 /* --- exchange.declare ------------------------------------------------------------------------- */
 
-static bool refuse_inequivalent(struct exchange *x, const char *what, const char *received,
-                                const char *current, struct broker_error *error)
+static bool exchange_refuse_inequivalent(struct exchange *x, const char *what, const char *received,
+                                         const char *current, struct broker_error *error)
 {
     return broker_refuse(error, 406,
                          "inequivalent arg '%s' for exchange '%.*s' in vhost '%.*s': received '%s' "
@@ -266,15 +267,16 @@ static bool refuse_inequivalent(struct exchange *x, const char *what, const char
                          received, current);
 }
 
-static bool check_flag(struct exchange *x, const char *what, bool received, bool current,
-                       struct broker_error *error)
+static bool exchange_check_flag(struct exchange *x, const char *what, bool received, bool current,
+                                struct broker_error *error)
 {
-    return received == current || refuse_inequivalent(x, what, received ? "true" : "false",
-                                                      current ? "true" : "false", error);
+    return received == current || exchange_refuse_inequivalent(x, what, received ? "true" : "false",
+                                                               current ? "true" : "false", error);
 }
 
 /* RabbitMQ prints a type as an Erlang atom, which is in quotes of its own if it has a hyphen. */
-static bool refuse_other_type(struct exchange *x, struct slice type, struct broker_error *error)
+static bool exchange_refuse_other_type(struct exchange *x, struct slice type,
+                                       struct broker_error *error)
 {
     char names[2][64];
     const struct slice both[2] = {type, slice_str(x->type_name)};
@@ -282,17 +284,17 @@ static bool refuse_other_type(struct exchange *x, struct slice type, struct brok
         const char *quote = memchr(both[i].p, '-', both[i].n) ? "'" : "";
         snprintf(names[i], sizeof names[i], "%s%.*s%s", quote, SLICE_ARG(both[i]), quote);
     }
-    return refuse_inequivalent(x, "type", names[0], names[1], error);
+    return exchange_refuse_inequivalent(x, "type", names[0], names[1], error);
 }
 
-static bool is_equivalent(struct exchange *x, const struct exchange_declaration *d,
-                          struct broker_error *error)
+static bool exchange_is_equivalent(struct exchange *x, const struct exchange_declaration *d,
+                                   struct broker_error *error)
 {
     if (!slice_is(d->type, x->type_name))
-        return refuse_other_type(x, d->type, error);
-    return check_flag(x, "durable", d->durable, x->is_durable, error) &&
-           check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
-           check_flag(x, "internal", d->internal, x->is_internal, error) &&
+        return exchange_refuse_other_type(x, d->type, error);
+    return exchange_check_flag(x, "durable", d->durable, x->is_durable, error) &&
+           exchange_check_flag(x, "auto_delete", d->auto_delete, x->is_auto_delete, error) &&
+           exchange_check_flag(x, "internal", d->internal, x->is_internal, error) &&
            exchange_arguments_are_equivalent(x, d, error);
 }
 
@@ -307,8 +309,8 @@ bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vh
                          field_type_name(value->type));
 }
 
-static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
-                      struct broker_error *error)
+static bool exchange_check_new(struct vhost *vhost, const struct exchange_declaration *d,
+                               struct broker_error *error)
 {
     if (!vhost_check(vhost, error))
         return false;
@@ -323,7 +325,7 @@ static bool check_new(struct vhost *vhost, const struct exchange_declaration *d,
            (!type->check_arguments || type->check_arguments(vhost, d, error));
 }
 
-static enum change_result store_exchange(struct exchange *x, struct durable_done done)
+static enum change_result exchange_store(struct exchange *x, struct durable_done done)
 {
     struct durable_changes changes;
     durable_begin(&changes, x->vhost);
@@ -340,14 +342,15 @@ static enum change_result store_exchange(struct exchange *x, struct durable_done
     return durable_submit(&changes, done);
 }
 
-static enum change_result declare_locked(struct vhost *vhost, const struct exchange_declaration *d,
-                                         struct durable_done done, struct broker_error *error,
-                                         bool *ret_created)
+static enum change_result exchange_declare_locked(struct vhost *vhost,
+                                                  const struct exchange_declaration *d,
+                                                  struct durable_done done,
+                                                  struct broker_error *error, bool *ret_created)
 {
     struct exchange *x = exchange_find(vhost, d->name);
     if (x)
-        return is_equivalent(x, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
-    if (d->only_if_there || !check_new(vhost, d, error))
+        return exchange_is_equivalent(x, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
+    if (d->only_if_there || !exchange_check_new(vhost, d, error))
         return CHANGE_REFUSED;
     x = exchange_create(vhost, d, routing_type_of(d), false);
     if (x->is_delaying) {
@@ -357,14 +360,14 @@ static enum change_result declare_locked(struct vhost *vhost, const struct excha
     *ret_created = true;
     topology_moved(vhost->topology); /* others may name it as their alternate exchange */
     event_exchange_created(x);
-    return store_exchange(x, done);
+    return exchange_store(x, done);
 }
 
-static enum change_result declare_passively(struct vhost *vhost, struct slice name,
-                                            struct broker_error *error)
+static enum change_result exchange_declare_passively(struct vhost *vhost, struct slice name,
+                                                     struct broker_error *error)
 {
     if (name.n == 0)
-        refuse_default(error);
+        exchange_refuse_default(error);
     else if (!exchange_find(vhost, name))
         exchange_refuse_missing(name, vhost, error);
     else
@@ -381,16 +384,16 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
     stripped.name = name_strip(d->name, space);
     *ret_created = false;
     if (d->passive)
-        return declare_passively(vhost, stripped.name, error);
+        return exchange_declare_passively(vhost, stripped.name, error);
     bool is_known = slice_is(d->type, DELAYED_TYPE) || exchange_type_find(d->type);
     if (!is_known)
         exchange_refuse_unknown_type(d->type, error);
     else if (stripped.name.n == 0)
-        refuse_default(error);
+        exchange_refuse_default(error);
     if (!is_known || stripped.name.n == 0)
         return CHANGE_REFUSED;
     topology_lock(vhost->topology);
-    enum change_result result = declare_locked(vhost, &stripped, done, error, ret_created);
+    enum change_result result = exchange_declare_locked(vhost, &stripped, done, error, ret_created);
     topology_unlock(vhost->topology);
     return result;
 }
@@ -411,10 +414,11 @@ void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
 
 /* --- exchange.delete -------------------------------------------------------------------------- */
 
-static bool check_deletion(struct vhost *vhost, struct slice name, struct broker_error *error)
+static bool exchange_check_deletion(struct vhost *vhost, struct slice name,
+                                    struct broker_error *error)
 {
     if (name.n == 0)
-        return refuse_default(error);
+        return exchange_refuse_default(error);
     if (slice_begins(name, "amq."))
         return broker_refuse_as(error, REFUSAL_RESERVED, 403,
                                 "deletion of system exchange '%.*s' in vhost '%.*s' not allowed",
@@ -422,8 +426,9 @@ static bool check_deletion(struct vhost *vhost, struct slice name, struct broker
     return true;
 }
 
-static enum change_result delete_locked(struct vhost *vhost, struct slice name, bool if_unused,
-                                        struct durable_done done, struct broker_error *error)
+static enum change_result exchange_delete_locked(struct vhost *vhost, struct slice name,
+                                                 bool if_unused, struct durable_done done,
+                                                 struct broker_error *error)
 {
     struct exchange *x = exchange_find(vhost, name);
     if (!x)
@@ -445,10 +450,10 @@ enum change_result exchange_delete(struct vhost *vhost, struct slice name, bool 
 {
     uint8_t space[NAME_BYTES_MAX];
     name = name_strip(name, space);
-    if (!check_deletion(vhost, name, error))
+    if (!exchange_check_deletion(vhost, name, error))
         return CHANGE_REFUSED;
     topology_lock(vhost->topology);
-    enum change_result result = delete_locked(vhost, name, if_unused, done, error);
+    enum change_result result = exchange_delete_locked(vhost, name, if_unused, done, error);
     topology_unlock(vhost->topology);
     return result;
 }

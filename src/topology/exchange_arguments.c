@@ -13,8 +13,8 @@ bool exchange_is_to_delay(const struct exchange_declaration *d)
            (table_find(d->arguments, "x-delayed-exchange", &f) && f.type == FIELD_BOOL && f.b);
 }
 
-static bool check_delay(struct vhost *vhost, const struct exchange_declaration *d,
-                        struct broker_error *error)
+static bool delay_arguments_check(struct vhost *vhost, const struct exchange_declaration *d,
+                                  struct broker_error *error)
 {
     struct field f;
     if (table_find(d->arguments, "x-delayed-exchange", &f) && f.type != FIELD_BOOL)
@@ -38,7 +38,7 @@ bool exchange_arguments_check(struct vhost *vhost, const struct exchange_declara
 {
     const struct argument_subject s = {"alternate-exchange", "exchange",   d->name,
                                        vhost_name(vhost),    d->arguments, error};
-    return check_exchange_name(&s) && check_delay(vhost, d, error);
+    return check_exchange_name(&s) && delay_arguments_check(vhost, d, error);
 }
 
 bool exchange_arguments_are_equivalent(const struct exchange *have,

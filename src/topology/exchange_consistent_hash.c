@@ -132,8 +132,8 @@ static enum property property_of(struct slice name)
 
 /* Finds the argument of this name. Returns false, with error 406, if it is not a string. Without
  * the argument *ret is unchanged; with an empty one ret->p is not NULL. */
-static bool find_string(const struct exchange_declaration *d, struct vhost *vhost, const char *name,
-                        struct slice *ret, struct broker_error *error)
+static bool argument_find_string(const struct exchange_declaration *d, struct vhost *vhost,
+                                 const char *name, struct slice *ret, struct broker_error *error)
 {
     struct field f;
     if (!table_find(d->arguments, name, &f))
@@ -149,9 +149,9 @@ static bool consistent_hash_check_arguments(struct vhost *vhost,
                                             struct broker_error *error)
 {
     struct slice header = SLICE_EMPTY, property = SLICE_EMPTY;
-    if (!find_string(d, vhost, "x-hash-on", &header, error) ||
-        !find_string(d, vhost, "hash-header", &header, error) ||
-        !find_string(d, vhost, "hash-property", &property, error))
+    if (!argument_find_string(d, vhost, "x-hash-on", &header, error) ||
+        !argument_find_string(d, vhost, "hash-header", &header, error) ||
+        !argument_find_string(d, vhost, "hash-property", &property, error))
         return false;
     if (header.p && property.p)
         return broker_refuse(error, 406, "hash-header and hash-property are mutually exclusive");
@@ -160,7 +160,7 @@ static bool consistent_hash_check_arguments(struct vhost *vhost,
     return true;
 }
 
-static struct slice string_argument(struct slice arguments, const char *name)
+static struct slice argument_string(struct slice arguments, const char *name)
 {
     struct field f;
     if (!table_find(arguments, name, &f) || f.type != FIELD_LONGSTR)
@@ -172,7 +172,7 @@ static struct slice string_argument(struct slice arguments, const char *name)
 
 /* Reads a decimal integer with an optional sign, of as many digits as fit in a routing key. Returns
  * false if the key is not one. */
-static bool read_weight(struct slice key, double *ret)
+static bool weight_read(struct slice key, double *ret)
 {
     size_t at = key.n > 0 && (key.p[0] == '-' || key.p[0] == '+');
     bool is_negative = at && key.p[0] == '-';
@@ -194,7 +194,7 @@ static bool consistent_hash_check(struct exchange *exchange, struct slice routin
     (void)exchange;
     (void)arguments;
     double weight;
-    if (read_weight(routing_key, &weight)) {
+    if (weight_read(routing_key, &weight)) {
         return weight >= 1 || broker_refuse(error, 406, "The binding key must be greater than 0");
     }
     struct lv_buffer key = {0};
@@ -210,10 +210,10 @@ static bool consistent_hash_check(struct exchange *exchange, struct slice routin
 static void consistent_hash_create(struct exchange *exchange)
 {
     struct consistent_hash *state = lv_calloc(1, sizeof *state);
-    state->header = string_argument(exchange->arguments, "hash-header");
+    state->header = argument_string(exchange->arguments, "hash-header");
     if (!state->header.p)
-        state->header = string_argument(exchange->arguments, "x-hash-on");
-    state->property = property_of(string_argument(exchange->arguments, "hash-property"));
+        state->header = argument_string(exchange->arguments, "x-hash-on");
+    state->property = property_of(argument_string(exchange->arguments, "hash-property"));
     exchange->is_never_cached |= state->header.p || state->property;
     exchange->state = state;
 }
@@ -229,7 +229,7 @@ static void consistent_hash_bind(struct exchange *exchange, struct binding *bind
 {
     struct consistent_hash *state = exchange->state;
     double weight = 1;
-    if (!read_weight(binding->routing_key, &weight) || weight < 1)
+    if (!weight_read(binding->routing_key, &weight) || weight < 1)
         weight = 1; /* restored bindings are not checked */
     binding_array_add(&state->binding_array, binding, weight);
 }

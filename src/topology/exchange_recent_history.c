@@ -68,7 +68,7 @@ static struct message *history_push(struct history *history, struct message *mes
     return oldest;
 }
 
-static bool has_no_store_header(const struct routing_input *input)
+static bool input_has_no_store(const struct routing_input *input)
 {
     struct field f;
     return input->has_headers && table_find(input->headers, "x-recent-history-no-store", &f) &&
@@ -107,7 +107,7 @@ static void history_route(struct exchange *exchange, const struct routing_input 
                           struct route_set *ret)
 {
     struct history *history = exchange->state;
-    if (input->message && !has_no_store_header(input))
+    if (input->message && !input_has_no_store(input))
         history_remember(history, input->message);
     binding_set_route(&history->bindings, ret);
 }

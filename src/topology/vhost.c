@@ -57,7 +57,7 @@ bool vhost_check(struct vhost *vhost, struct broker_error *error)
     return false;
 }
 
-static void create_predeclared(struct vhost *vhost)
+static void vhost_create_predeclared(struct vhost *vhost)
 {
     struct exchange_declaration nameless = {.durable = true};
     vhost->default_exchange = exchange_create(vhost, &nameless, &exchange_default, true);
@@ -94,7 +94,7 @@ struct vhost *vhost_make(struct topology *topology, const struct definition_vhos
     vhost->exchanges = lv_table_create();
     vhost->queues = lv_table_create();
     vhost->bindings = lv_table_create();
-    create_predeclared(vhost);
+    vhost_create_predeclared(vhost);
     return vhost;
 }
 
@@ -103,7 +103,7 @@ bool vhost_is_queue_type(struct slice word)
     return slice_is(word, "classic") || slice_is(word, "quorum") || slice_is(word, "stream");
 }
 
-static struct definition_vhost definition_of(const struct vhost *vhost)
+static struct definition_vhost vhost_definition(const struct vhost *vhost)
 {
     return (struct definition_vhost){
         .name = vhost_name(vhost),
@@ -123,7 +123,7 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
     }
     free((void *)vhost->tags.p);
     vhost->tags = slice_copy(tags);
-    struct definition_vhost row = definition_of(vhost);
+    struct definition_vhost row = vhost_definition(vhost);
     durable_begin(&changes, vhost);
     if (durable_is_stored(&changes))
         durable_add(&changes, definition_put_vhost(&row));

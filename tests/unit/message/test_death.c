@@ -105,7 +105,7 @@ static void assert_string_header(const struct message *m, const char *name, cons
 
 /* --- promises --------------------------------------------------------------------------------- */
 
-static void a_dead_letter_is_rabbitmqs_octet_by_octet(void **state)
+static void a_dead_letter_equals_rabbitmqs_octet_by_octet(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof transcripts / sizeof *transcripts; i++) {
@@ -141,7 +141,7 @@ static void a_dead_letter_is_rabbitmqs_octet_by_octet(void **state)
     }
 }
 
-static void first_and_last_death_stand_beside_the_history(void **state)
+static void a_dead_letter_has_headers_for_the_first_and_the_last_death(void **state)
 {
     (void)state;
     struct message *m = die_along((const char *[]){"a expired", "b rejected", NULL});
@@ -155,7 +155,7 @@ static void first_and_last_death_stand_beside_the_history(void **state)
 }
 
 /* RabbitMQ 3.10 turns the older entries round with every death. */
-static void entries_stand_newest_first_however_many(void **state)
+static void the_newest_entry_is_first_however_many_there_are(void **state)
 {
     (void)state;
     struct message *m = die_along(
@@ -167,7 +167,7 @@ static void entries_stand_newest_first_however_many(void **state)
     message_unref(&m);
 }
 
-static void a_dead_letter_turns_when_nobody_rejected_it_on_the_way_round(void **state)
+static void a_dead_letter_is_in_a_cycle_unless_it_was_rejected_on_the_way(void **state)
 {
     (void)state;
     static const struct {
@@ -194,7 +194,7 @@ static void a_dead_letter_turns_when_nobody_rejected_it_on_the_way_round(void **
     }
 }
 
-static void what_is_no_history_never_turns(void **state)
+static void a_message_without_a_valid_history_is_in_no_cycle(void **state)
 {
     (void)state;
     struct message *m = message_of("", "a", slice_of("\0\0", 2));
@@ -226,7 +226,7 @@ static struct message *been_through(unsigned count)
     return m;
 }
 
-static void however_long_a_circle_is_it_is_found(void **state)
+static void a_cycle_of_any_length_is_found(void **state)
 {
     (void)state;
     struct message *m = been_through(600);
@@ -281,7 +281,7 @@ static unsigned count_entries(const struct message *m)
     return count;
 }
 
-static void a_made_up_history_is_bounded_and_made_of_tables(void **state)
+static void of_a_made_up_history_tables_are_kept_up_to_a_limit(void **state)
 {
     (void)state;
     static const struct {
@@ -319,13 +319,13 @@ static void names_longer_than_a_short_string_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_dead_letter_is_rabbitmqs_octet_by_octet),
-        cmocka_unit_test(first_and_last_death_stand_beside_the_history),
-        cmocka_unit_test(entries_stand_newest_first_however_many),
-        cmocka_unit_test(a_dead_letter_turns_when_nobody_rejected_it_on_the_way_round),
-        cmocka_unit_test(what_is_no_history_never_turns),
-        cmocka_unit_test(however_long_a_circle_is_it_is_found),
-        cmocka_unit_test(a_made_up_history_is_bounded_and_made_of_tables),
+        cmocka_unit_test(a_dead_letter_equals_rabbitmqs_octet_by_octet),
+        cmocka_unit_test(a_dead_letter_has_headers_for_the_first_and_the_last_death),
+        cmocka_unit_test(the_newest_entry_is_first_however_many_there_are),
+        cmocka_unit_test(a_dead_letter_is_in_a_cycle_unless_it_was_rejected_on_the_way),
+        cmocka_unit_test(a_message_without_a_valid_history_is_in_no_cycle),
+        cmocka_unit_test(a_cycle_of_any_length_is_found),
+        cmocka_unit_test(of_a_made_up_history_tables_are_kept_up_to_a_limit),
         cmocka_unit_test(names_longer_than_a_short_string_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static struct message *die(struct message *m, const char *queue)
     return made;
 }
 
-static void a_dead_letter_becomes_what_it_was(void **state)
+static void a_revived_dead_letter_is_the_message_it_was(void **state)
 {
     (void)state;
     struct lv_buffer headers = {0};
@@ -71,7 +71,7 @@ static void a_dead_letter_becomes_what_it_was(void **state)
     lv_buffer_free(&headers);
 }
 
-static void the_newest_death_counts_and_history_may_stay(void **state)
+static void the_newest_death_counts_and_the_history_may_be_kept(void **state)
 {
     (void)state;
     const struct properties none = {0};
@@ -90,7 +90,7 @@ static void the_newest_death_counts_and_history_may_stay(void **state)
     message_unref(&dead);
 }
 
-static void what_had_expired_does_not_expire_again(void **state)
+static void a_revived_message_has_no_expiration(void **state)
 {
     (void)state;
     const struct properties p = {.flags = PROPERTY_EXPIRATION, .expiration = slice_str("10")};
@@ -157,7 +157,7 @@ static void put_nonsense(struct table_writer *w)
     table_end(w);
 }
 
-static void what_names_no_queue_is_no_dead_letter(void **state)
+static void without_a_queue_in_its_history_a_message_is_no_dead_letter(void **state)
 {
     (void)state;
     void (*const claims[])(struct table_writer *) = {put_text, put_empty, put_texts, put_no_queue};
@@ -173,7 +173,7 @@ static void what_names_no_queue_is_no_dead_letter(void **state)
     message_unref(&m);
 }
 
-static void names_that_cannot_be_are_the_messages_own(void **state)
+static void an_invalid_name_is_replaced_by_the_messages_own(void **state)
 {
     (void)state;
     struct dead_letter_origin origin;
@@ -188,11 +188,11 @@ static void names_that_cannot_be_are_the_messages_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_dead_letter_becomes_what_it_was),
-        cmocka_unit_test(the_newest_death_counts_and_history_may_stay),
-        cmocka_unit_test(what_had_expired_does_not_expire_again),
-        cmocka_unit_test(what_names_no_queue_is_no_dead_letter),
-        cmocka_unit_test(names_that_cannot_be_are_the_messages_own),
+        cmocka_unit_test(a_revived_dead_letter_is_the_message_it_was),
+        cmocka_unit_test(the_newest_death_counts_and_the_history_may_be_kept),
+        cmocka_unit_test(a_revived_message_has_no_expiration),
+        cmocka_unit_test(without_a_queue_in_its_history_a_message_is_no_dead_letter),
+        cmocka_unit_test(an_invalid_name_is_replaced_by_the_messages_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static struct message *message_with(struct slice headers)
     return m;
 }
 
-static void numbers_above_zero_delay_and_nothing_else(void **state)
+static void only_numbers_above_zero_delay(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -64,7 +64,7 @@ static void numbers_above_zero_delay_and_nothing_else(void **state)
     lv_buffer_free(&b);
 }
 
-static void what_waits_has_its_bcc_again(void **state)
+static void a_waiting_message_has_its_bcc(void **state)
 {
     (void)state;
     struct lv_buffer b = {0}, values = {0};
@@ -90,7 +90,7 @@ static void what_waits_has_its_bcc_again(void **state)
     lv_buffer_free(&values);
 }
 
-static void what_is_due_has_no_bcc_and_is_not_delayed_again(void **state)
+static void a_due_message_has_no_bcc_and_is_not_delayed_again(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -111,9 +111,9 @@ static void what_is_due_has_no_bcc_and_is_not_delayed_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_above_zero_delay_and_nothing_else),
-        cmocka_unit_test(what_waits_has_its_bcc_again),
-        cmocka_unit_test(what_is_due_has_no_bcc_and_is_not_delayed_again),
+        cmocka_unit_test(only_numbers_above_zero_delay),
+        cmocka_unit_test(a_waiting_message_has_its_bcc),
+        cmocka_unit_test(a_due_message_has_no_bcc_and_is_not_delayed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static void assert_header(struct slice header, uint32_t count, const char *octet
 #define HEADER(from, count, to)                                                                    \
     assert_header(slice_of(from, sizeof from - 1), count, to, sizeof to - 1)
 
-static void a_message_without_headers_gets_this_one(void **state)
+static void a_message_without_headers_gets_the_count(void **state)
 {
     (void)state;
     HEADER("\0\0", 1,
@@ -33,7 +33,7 @@ static void a_message_without_headers_gets_this_one(void **state)
            "\2\3");
 }
 
-static void headers_are_sorted_and_it_stands_in_its_place(void **state)
+static void headers_are_sorted_and_the_count_is_among_them(void **state)
 {
     (void)state;
     HEADER("\xa0\0\1x\0\0\0\x13"
@@ -48,7 +48,7 @@ static void headers_are_sorted_and_it_stands_in_its_place(void **state)
            "\2zzS\0\0\0\1b");
 }
 
-static void the_first_that_the_publisher_set_gives_way(void **state)
+static void the_first_count_that_the_publisher_set_is_replaced(void **state)
 {
     (void)state;
     HEADER("\x20\0\0\0\0\x2e"
@@ -67,9 +67,9 @@ static void the_first_that_the_publisher_set_gives_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_message_without_headers_gets_this_one),
-        cmocka_unit_test(headers_are_sorted_and_it_stands_in_its_place),
-        cmocka_unit_test(the_first_that_the_publisher_set_gives_way),
+        cmocka_unit_test(a_message_without_headers_gets_the_count),
+        cmocka_unit_test(headers_are_sorted_and_the_count_is_among_them),
+        cmocka_unit_test(the_first_count_that_the_publisher_set_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

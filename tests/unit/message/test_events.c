@@ -45,7 +45,7 @@ static struct field field_of(const char *name)
     return f;
 }
 
-static void nothing_is_published_unless_somebody_listens(void **state)
+static void nothing_is_published_without_a_binding(void **state)
 {
     (void)state;
     event_emit(&events, "a.created", EVENT_TEXT("name", "a"));
@@ -65,7 +65,7 @@ static struct event_field evaluate(void)
     return EVENT_NONE;
 }
 
-static void fields_are_not_evaluated_unless_somebody_listens(void **state)
+static void fields_are_not_evaluated_without_a_binding(void **state)
 {
     (void)state;
     evaluated = 0;
@@ -106,7 +106,7 @@ static void nothing_is_published_once_events_are_stopped(void **state)
     assert_int_equal(published, 0);
 }
 
-static void the_actor_is_the_user_who_was_named_and_else_the_broker(void **state)
+static void the_actor_is_the_user_that_was_set_or_the_broker(void **state)
 {
     (void)state;
     assert_true(slice_is(events_actor(), EVENT_ACTOR_INTERNAL));
@@ -120,16 +120,15 @@ static void the_actor_is_the_user_who_was_named_and_else_the_broker(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_is_published_unless_somebody_listens, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(fields_are_not_evaluated_unless_somebody_listens, set_up,
+        cmocka_unit_test_setup_teardown(nothing_is_published_without_a_binding, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fields_are_not_evaluated_without_a_binding, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_event_is_its_key_and_a_table_of_its_fields, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_published_once_events_are_stopped, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(the_actor_is_the_user_who_was_named_and_else_the_broker,
-                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_actor_is_the_user_that_was_set_or_the_broker, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* queue.bind, exchange.bind and their opposites; listings; what is stored; binding_sets. */
+/* Adding and removing bindings; listings; stored definitions; binding sets. */
 #include <ftw.h>
 
 #include "store/definitions.h"
@@ -53,7 +53,7 @@ static void the_default_exchange_cannot_be_bound(void **state)
     world_stop(&w);
 }
 
-static void unbinding_what_is_not_there_is_fine(void **state)
+static void removing_a_missing_binding_changes_nothing(void **state)
 {
     (void)state;
     struct world w;
@@ -65,7 +65,7 @@ static void unbinding_what_is_not_there_is_fine(void **state)
     world_stop(&w);
 }
 
-static void binding_twice_is_one_binding(void **state)
+static void binding_twice_makes_one_binding(void **state)
 {
     (void)state;
     struct world w;
@@ -97,13 +97,14 @@ static void another_connections_exclusive_queue_is_locked(void **state)
     assert_error(&w, 405, text);
     assert_false(unbind(&w, "amq.fanout", "->", "q"));
     assert_error(&w, 405, text);
-    assert_true(unbind(&w, "amq.direct", "->", "q")); /* not there: fine */
+    assert_true(
+        unbind(&w, "amq.direct", "->", "q")); /* there is no such binding: nothing to refuse */
     q->exclusive_owner = 1;
     assert_true(unbind(&w, "amq.fanout", "->", "q"));
     world_stop(&w);
 }
 
-static void a_routing_key_has_255_bytes_at_most(void **state)
+static void a_routing_key_has_at_most_255_bytes(void **state)
 {
     (void)state;
     struct world w;
@@ -153,7 +154,7 @@ static void listings_include_the_implied_bindings(void **state)
     world_stop(&w);
 }
 
-/* --- what is stored --------------------------------------------------------------------------- */
+/* --- stored definitions ----------------------------------------------------------------------- */
 
 struct waiter {
     pthread_mutex_t mutex;
@@ -286,8 +287,8 @@ static enum change_result add(struct stored_world *s, const char *source, const 
     return binding_add(s->w.vhost, &r, s->done, &s->w.error);
 }
 
-static enum change_result take_away(struct stored_world *s, const char *source, const char *arrow,
-                                    const char *destination)
+static enum change_result unbind_stored(struct stored_world *s, const char *source,
+                                        const char *arrow, const char *destination)
 {
     struct binding_request r = world_request(source, arrow, destination, "k", SLICE_EMPTY);
     return binding_remove(s->w.vhost, &r, s->done, &s->w.error);
@@ -310,7 +311,7 @@ static void durable_exchanges_are_stored_with_their_flags_and_others_are_not(voi
     stored_world_stop(&s);
 }
 
-static void an_exchange_that_is_there_is_not_stored_again(void **state)
+static void an_existing_exchange_is_not_stored_again(void **state)
 {
     (void)state;
     struct stored_world s;
@@ -340,7 +341,7 @@ static void a_binding_is_stored_when_both_of_its_ends_are_durable(void **state)
     stored_world_stop(&s);
 }
 
-static void a_binding_that_is_there_is_not_stored_again(void **state)
+static void an_existing_binding_is_not_stored_again(void **state)
 {
     (void)state;
     struct stored_world s;
@@ -368,7 +369,7 @@ static void a_deletion_that_deletes_more_is_stored_with_one_answer(void **state)
     stored_world_stop(&s);
 }
 
-static void deleting_what_is_not_stored_needs_no_waiting(void **state)
+static void deleting_a_transient_exchange_is_done_at_once(void **state)
 {
     (void)state;
     struct stored_world s;
@@ -388,9 +389,9 @@ static void predeclared_exchanges_are_not_stored_but_bindings_from_them_are(void
     world_queue(&s.w, "q", true);
     assert_pending(&s, add(&s, "amq.direct", "->", "q"));
     assert_stored(s.definitions, "[vhost v][amq.direct -> q k 0]");
-    assert_pending(&s, take_away(&s, "amq.direct", "->", "q"));
+    assert_pending(&s, unbind_stored(&s, "amq.direct", "->", "q"));
     assert_stored(s.definitions, "[vhost v]");
-    assert_int_equal(take_away(&s, "amq.direct", "->", "q"), CHANGE_DONE);
+    assert_int_equal(unbind_stored(&s, "amq.direct", "->", "q"), CHANGE_DONE);
     stored_world_stop(&s);
 }
 
@@ -423,7 +424,8 @@ static void recovery_puts_back_what_was_stored(void **state)
 
 enum { FAN = 400 };
 
-static size_t count_places(struct binding_set *set, const struct binding *bindings, const bool *in)
+static size_t count_positions(struct binding_set *set, const struct binding *bindings,
+                              const bool *in)
 {
     bool found[FAN] = {0};
     struct binding_set_view view = binding_set_view(set);
@@ -439,7 +441,7 @@ static size_t count_places(struct binding_set *set, const struct binding *bindin
     return view.count;
 }
 
-static void a_binding_set_holds_what_was_put_in_and_closes_its_holes(void **state)
+static void a_binding_set_has_the_bindings_added_and_few_empty_slots(void **state)
 {
     (void)state;
     static struct binding bindings[FAN];
@@ -461,8 +463,8 @@ static void a_binding_set_holds_what_was_put_in_and_closes_its_holes(void **stat
             continue;
         in[i] = growing;
         live += growing ? 1 : (size_t)-1;
-        size_t places = count_places(&set, bindings, in);
-        assert_true(places <= 4 * live + 8);
+        size_t positions = count_positions(&set, bindings, in);
+        assert_true(positions <= 4 * live + 8);
         assert_int_equal(binding_set_is_empty(&set), live == 0);
     }
     for (size_t i = 0; i < FAN; i++) {
@@ -479,20 +481,20 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ends_must_be_there_to_bind),
         cmocka_unit_test(the_default_exchange_cannot_be_bound),
-        cmocka_unit_test(unbinding_what_is_not_there_is_fine),
-        cmocka_unit_test(binding_twice_is_one_binding),
+        cmocka_unit_test(removing_a_missing_binding_changes_nothing),
+        cmocka_unit_test(binding_twice_makes_one_binding),
         cmocka_unit_test(another_connections_exclusive_queue_is_locked),
-        cmocka_unit_test(a_routing_key_has_255_bytes_at_most),
+        cmocka_unit_test(a_routing_key_has_at_most_255_bytes),
         cmocka_unit_test(listings_include_the_implied_bindings),
         cmocka_unit_test(durable_exchanges_are_stored_with_their_flags_and_others_are_not),
-        cmocka_unit_test(an_exchange_that_is_there_is_not_stored_again),
+        cmocka_unit_test(an_existing_exchange_is_not_stored_again),
         cmocka_unit_test(a_binding_is_stored_when_both_of_its_ends_are_durable),
-        cmocka_unit_test(a_binding_that_is_there_is_not_stored_again),
+        cmocka_unit_test(an_existing_binding_is_not_stored_again),
         cmocka_unit_test(a_deletion_that_deletes_more_is_stored_with_one_answer),
-        cmocka_unit_test(deleting_what_is_not_stored_needs_no_waiting),
+        cmocka_unit_test(deleting_a_transient_exchange_is_done_at_once),
         cmocka_unit_test(predeclared_exchanges_are_not_stored_but_bindings_from_them_are),
         cmocka_unit_test(recovery_puts_back_what_was_stored),
-        cmocka_unit_test(a_binding_set_holds_what_was_put_in_and_closes_its_holes),
+        cmocka_unit_test(a_binding_set_has_the_bindings_added_and_few_empty_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,7 +92,7 @@ static void assert_shares(const struct weights *weights, const int *map)
     }
 }
 
-static void each_queue_gets_its_weights_share_in_any_order_of_binding(void **state)
+static void each_queue_gets_the_share_of_its_weight_in_any_order_of_binding(void **state)
 {
     (void)state;
     static int one[KEYS], other[KEYS];
@@ -138,7 +138,7 @@ static void change_one(struct world *w, struct weights *weights, int *before, in
     memcpy(before, after, KEYS * sizeof *after);
 }
 
-static void only_the_share_of_what_changes_moves(void **state)
+static void a_change_moves_only_the_share_of_the_changed_queue(void **state)
 {
     (void)state;
     static int before[KEYS], after[KEYS];
@@ -173,7 +173,7 @@ static void weights_may_be_of_any_size(void **state)
     world_stop(&w);
 }
 
-static void of_several_weights_of_one_queue_the_highest_counts(void **state)
+static void the_highest_of_several_weights_of_a_queue_counts(void **state)
 {
     (void)state;
     struct world w;
@@ -250,7 +250,7 @@ static void by_header(const char *argument)
     world_stop(&w);
 }
 
-static void by_a_header_and_nothing_else(void **state)
+static void with_hash_header_only_the_header_counts(void **state)
 {
     (void)state;
     by_header("hash-header");
@@ -283,7 +283,7 @@ static struct properties properties_with(const char *property, int i)
     return (struct properties){.flags = PROPERTY_TIMESTAMP, .timestamp = (uint64_t)i};
 }
 
-static void by_a_property_and_nothing_else(void **state)
+static void with_hash_property_only_the_property_counts(void **state)
 {
     (void)state;
     static const char *const properties[] = {"message_id", "correlation_id", "timestamp"};
@@ -301,7 +301,7 @@ static void by_a_property_and_nothing_else(void **state)
     }
 }
 
-static void messages_that_lack_it_go_to_one_place(void **state)
+static void messages_without_the_header_or_property_have_one_destination(void **state)
 {
     (void)state;
     struct world w;
@@ -323,7 +323,7 @@ static void messages_that_lack_it_go_to_one_place(void **state)
     world_stop(&w);
 }
 
-static void extra_keys_choose_nothing_more(void **state)
+static void keys_in_cc_do_not_choose_more_destinations(void **state)
 {
     (void)state;
     struct world w;
@@ -428,7 +428,7 @@ static void bind_three(struct world *w, const int *order)
         world_bind(w, "m", "->", bindings[order[i]][0], bindings[order[i]][1]);
 }
 
-static void the_modulus_counts_bindings_and_not_their_order(void **state)
+static void modulus_depends_on_the_bindings_and_not_on_their_order(void **state)
 {
     (void)state;
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
@@ -452,7 +452,7 @@ static void the_modulus_counts_bindings_and_not_their_order(void **state)
 
 /* --- x-random --------------------------------------------------------------------------------- */
 
-static void chance_is_fair_and_asks_no_key(void **state)
+static void random_is_uniform_and_ignores_the_routing_key(void **state)
 {
     (void)state;
     static const char *const types[] = {"x-random", "x-local-random"};
@@ -475,7 +475,7 @@ static void chance_is_fair_and_asks_no_key(void **state)
     }
 }
 
-static void without_bindings_the_alternate_exchange_gets_it(void **state)
+static void without_bindings_the_alternate_exchange_gets_the_message(void **state)
 {
     (void)state;
     static const char *const types[] = {"x-consistent-hash", "x-modulus-hash", "x-random",
@@ -528,7 +528,7 @@ static void *route_all_the_time(void *arg)
     return NULL;
 }
 
-static void one_is_chosen_whatever_changes_meanwhile(void **state)
+static void one_destination_is_chosen_while_bindings_change(void **state)
 {
     (void)state;
     static const char *const types[] = {"x-consistent-hash", "x-modulus-hash", "x-random"};
@@ -561,20 +561,20 @@ static void one_is_chosen_whatever_changes_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_queue_gets_its_weights_share_in_any_order_of_binding),
-        cmocka_unit_test(only_the_share_of_what_changes_moves),
+        cmocka_unit_test(each_queue_gets_the_share_of_its_weight_in_any_order_of_binding),
+        cmocka_unit_test(a_change_moves_only_the_share_of_the_changed_queue),
         cmocka_unit_test(weights_may_be_of_any_size),
-        cmocka_unit_test(of_several_weights_of_one_queue_the_highest_counts),
-        cmocka_unit_test(by_a_header_and_nothing_else),
-        cmocka_unit_test(by_a_property_and_nothing_else),
-        cmocka_unit_test(messages_that_lack_it_go_to_one_place),
-        cmocka_unit_test(extra_keys_choose_nothing_more),
+        cmocka_unit_test(the_highest_of_several_weights_of_a_queue_counts),
+        cmocka_unit_test(with_hash_header_only_the_header_counts),
+        cmocka_unit_test(with_hash_property_only_the_property_counts),
+        cmocka_unit_test(messages_without_the_header_or_property_have_one_destination),
+        cmocka_unit_test(keys_in_cc_do_not_choose_more_destinations),
         cmocka_unit_test(weights_are_checked),
         cmocka_unit_test(arguments_are_checked),
-        cmocka_unit_test(the_modulus_counts_bindings_and_not_their_order),
-        cmocka_unit_test(chance_is_fair_and_asks_no_key),
-        cmocka_unit_test(without_bindings_the_alternate_exchange_gets_it),
-        cmocka_unit_test(one_is_chosen_whatever_changes_meanwhile),
+        cmocka_unit_test(modulus_depends_on_the_bindings_and_not_on_their_order),
+        cmocka_unit_test(random_is_uniform_and_ignores_the_routing_key),
+        cmocka_unit_test(without_bindings_the_alternate_exchange_gets_the_message),
+        cmocka_unit_test(one_destination_is_chosen_while_bindings_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ static void a_vhost_begins_with_the_predeclared_exchanges(void **state)
     world_stop(&w);
 }
 
-static void what_may_not_be_declared(void **state)
+static void an_unknown_type_closes_the_connection(void **state)
 {
     (void)state;
     struct world w;
@@ -49,33 +49,66 @@ static void what_may_not_be_declared(void **state)
     assert_false(declare(&w, "x", "nonsense", ""));
     assert_error(&w, 503, "unknown exchange type 'nonsense'");
     assert_true(w.error.closes_connection);
-    assert_false(declare(&w, "", "nonsense", "")); /* the type comes first */
+    assert_false(declare(&w, "", "nonsense", "")); /* the type is checked before the name */
     assert_error(&w, 503, "unknown exchange type 'nonsense'");
+    world_stop(&w);
+}
+
+static void the_default_exchange_cannot_be_declared(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
     assert_false(declare(&w, "", "direct", "d"));
     assert_error(&w, 403, "operation not permitted on the default exchange");
     assert_false(w.error.closes_connection);
     assert_false(declare(&w, "", "direct", "p"));
     assert_error(&w, 403, "operation not permitted on the default exchange");
+    world_stop(&w);
+}
+
+static void of_reserved_names_only_existing_exchanges_can_be_declared(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
     assert_false(declare(&w, "amq.x", "direct", ""));
     assert_error(&w, 403, "exchange name 'amq.x' contains reserved prefix 'amq.*'");
-    assert_false(declare(&w, "x", "direct", "p"));
-    assert_error(&w, 404, "no exchange 'x' in vhost '/'");
-    assert_true(declare(&w, "amq.direct", "nonsense", "p"));
     assert_true(declare(&w, "amq.direct", "direct", "d"));
     world_stop(&w);
 }
 
-static void a_redeclaration_must_agree(void **state)
+static void a_passive_declaration_checks_the_name_alone(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    assert_false(declare(&w, "x", "direct", "p"));
+    assert_error(&w, 404, "no exchange 'x' in vhost '/'");
+    assert_true(declare(&w, "amq.direct", "nonsense", "p"));
+    world_stop(&w);
+}
+
+static void an_exchange_is_created_by_its_first_declaration(void **state)
 {
     (void)state;
     struct world w;
     world_start(&w);
     struct exchange_declaration d = {.name = slice_str("x"), .type = slice_str("direct")};
     bool created = false;
-    exchange_declare(w.vhost, &d, NOBODY, &w.error, &created);
+    assert_int_equal(exchange_declare(w.vhost, &d, NOBODY, &w.error, &created), CHANGE_DONE);
     assert_true(created);
-    exchange_declare(w.vhost, &d, NOBODY, &w.error, &created);
+    assert_int_equal(exchange_declare(w.vhost, &d, NOBODY, &w.error, &created), CHANGE_DONE);
     assert_false(created);
+    world_stop(&w);
+}
+
+static void a_redeclaration_must_be_equivalent(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    assert_true(declare(&w, "x", "direct", ""));
     assert_false(declare(&w, "x", "fanout", "dai"));
     assert_error(&w, 406,
                  "inequivalent arg 'type' for exchange 'x' in vhost '/': received 'fanout' but "
@@ -99,7 +132,7 @@ static void a_redeclaration_must_agree(void **state)
     world_stop(&w);
 }
 
-static void an_alternate_exchange_is_a_string_and_compared(void **state)
+static void an_alternate_exchange_is_a_string_and_part_of_equivalence(void **state)
 {
     (void)state;
     struct world w;
@@ -145,7 +178,7 @@ static void cr_and_lf_are_dropped_from_names(void **state)
     world_stop(&w);
 }
 
-static void what_may_not_be_deleted(void **state)
+static void predeclared_exchanges_cannot_be_deleted(void **state)
 {
     (void)state;
     struct world w;
@@ -157,7 +190,24 @@ static void what_may_not_be_deleted(void **state)
     assert_error(&w, 403, "deletion of system exchange 'amq.direct' in vhost '/' not allowed");
     assert_false(delete (&w, "amq.foo", false));
     assert_error(&w, 403, "deletion of system exchange 'amq.foo' in vhost '/' not allowed");
+    world_stop(&w);
+}
+
+static void deleting_a_missing_exchange_changes_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
     assert_true(delete (&w, "missing", false));
+    assert_int_equal(lv_table_count(w.vhost->exchanges), 7);
+    world_stop(&w);
+}
+
+static void an_exchange_is_in_use_while_there_are_bindings_from_it(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
     world_exchange(&w, "x", "direct");
     world_exchange(&w, "y", "direct");
     world_bind(&w, "x", "=>", "y", "k");
@@ -170,20 +220,29 @@ static void what_may_not_be_deleted(void **state)
     world_stop(&w);
 }
 
-static void an_auto_delete_exchange_goes_with_its_last_binding(void **state)
+static void an_auto_delete_exchange_is_deleted_with_its_last_binding(void **state)
 {
     (void)state;
     struct world w;
     world_start(&w);
-    struct queue_entry *q = world_queue(&w, "q", false);
+    world_queue(&w, "q", false);
     declare(&w, "x", "direct", "a");
-    assert_true(world_has_exchange(&w, "x")); /* none yet: stays */
+    assert_true(world_has_exchange(&w, "x")); /* it had no binding yet */
     world_bind(&w, "x", "->", "q", "a");
     world_bind(&w, "x", "->", "q", "b");
     world_unbind(&w, "x", "->", "q", "a");
     assert_true(world_has_exchange(&w, "x"));
     world_unbind(&w, "x", "->", "q", "b");
     assert_false(world_has_exchange(&w, "x"));
+    world_stop(&w);
+}
+
+static void deleting_the_queue_deletes_an_auto_delete_exchange(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    struct queue_entry *q = world_queue(&w, "q", false);
     declare(&w, "x", "topic", "a");
     world_bind(&w, "x", "->", "q", "a.*");
     world_bind(&w, "x", "->", "q", "b");
@@ -192,7 +251,7 @@ static void an_auto_delete_exchange_goes_with_its_last_binding(void **state)
     world_stop(&w);
 }
 
-static void auto_delete_goes_through_long_chains(void **state)
+static void auto_delete_works_in_long_chains(void **state)
 {
     (void)state;
     struct world w;
@@ -217,7 +276,7 @@ static void auto_delete_goes_through_long_chains(void **state)
     world_stop(&w);
 }
 
-static void auto_delete_goes_around_rings(void **state)
+static void auto_delete_works_in_cycles(void **state)
 {
     (void)state;
     struct world w;
@@ -231,18 +290,18 @@ static void auto_delete_goes_around_rings(void **state)
     world_bind(&w, "z", "=>", "x", "");
     world_bind(&w, "x", "=>", "x", "self");
     world_bind(&w, "x", "=>", "end", "");
-    assert_true(delete (&w, "end", false)); /* x has others */
+    assert_true(delete (&w, "end", false)); /* x has other bindings */
     assert_true(world_has_exchange(&w, "x"));
-    assert_true(delete (&w, "y", false)); /* x keeps itself */
+    assert_true(delete (&w, "y", false)); /* x is still bound to itself */
     assert_true(world_has_exchange(&w, "x"));
     assert_true(world_has_exchange(&w, "z"));
-    world_unbind(&w, "x", "=>", "x", "self"); /* then x goes, and z after it */
+    world_unbind(&w, "x", "=>", "x", "self"); /* deletes x, and then z */
     assert_int_equal(lv_table_count(w.vhost->exchanges), 7);
     assert_int_equal(lv_table_count(w.vhost->bindings), 0);
     world_stop(&w);
 }
 
-static void vhosts_are_name_spaces_of_their_own(void **state)
+static void a_vhost_does_not_have_the_exchanges_of_another(void **state)
 {
     (void)state;
     struct world w;
@@ -256,7 +315,7 @@ static void vhosts_are_name_spaces_of_their_own(void **state)
     world_stop(&w);
 }
 
-static void a_deleted_vhost_takes_nothing_more(void **state)
+static void a_deleted_vhost_has_no_exchanges_and_accepts_none(void **state)
 {
     (void)state;
     struct world w, gone;
@@ -282,16 +341,23 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vhost_begins_with_the_predeclared_exchanges),
-        cmocka_unit_test(what_may_not_be_declared),
-        cmocka_unit_test(a_redeclaration_must_agree),
-        cmocka_unit_test(an_alternate_exchange_is_a_string_and_compared),
+        cmocka_unit_test(an_unknown_type_closes_the_connection),
+        cmocka_unit_test(the_default_exchange_cannot_be_declared),
+        cmocka_unit_test(of_reserved_names_only_existing_exchanges_can_be_declared),
+        cmocka_unit_test(a_passive_declaration_checks_the_name_alone),
+        cmocka_unit_test(an_exchange_is_created_by_its_first_declaration),
+        cmocka_unit_test(a_redeclaration_must_be_equivalent),
+        cmocka_unit_test(an_alternate_exchange_is_a_string_and_part_of_equivalence),
         cmocka_unit_test(cr_and_lf_are_dropped_from_names),
-        cmocka_unit_test(what_may_not_be_deleted),
-        cmocka_unit_test(an_auto_delete_exchange_goes_with_its_last_binding),
-        cmocka_unit_test(auto_delete_goes_through_long_chains),
-        cmocka_unit_test(auto_delete_goes_around_rings),
-        cmocka_unit_test(vhosts_are_name_spaces_of_their_own),
-        cmocka_unit_test(a_deleted_vhost_takes_nothing_more),
+        cmocka_unit_test(predeclared_exchanges_cannot_be_deleted),
+        cmocka_unit_test(deleting_a_missing_exchange_changes_nothing),
+        cmocka_unit_test(an_exchange_is_in_use_while_there_are_bindings_from_it),
+        cmocka_unit_test(an_auto_delete_exchange_is_deleted_with_its_last_binding),
+        cmocka_unit_test(deleting_the_queue_deletes_an_auto_delete_exchange),
+        cmocka_unit_test(auto_delete_works_in_long_chains),
+        cmocka_unit_test(auto_delete_works_in_cycles),
+        cmocka_unit_test(a_vhost_does_not_have_the_exchanges_of_another),
+        cmocka_unit_test(a_deleted_vhost_has_no_exchanges_and_accepts_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ struct seen_row {
     size_t argument_bytes;
 };
 
-struct dedup_cache {
+struct rows {
     struct seen_row rows[ROWS_MAX];
     size_t count;
     size_t reached;
@@ -32,7 +32,7 @@ static void copy_text(char *to, size_t room, struct slice from)
 
 static void see(void *arg, const struct explain_row *row)
 {
-    struct dedup_cache *seen = arg;
+    struct rows *seen = arg;
     assert_true(seen->count < ROWS_MAX);
     struct seen_row *r = &seen->rows[seen->count++];
     r->result = row->result;
@@ -48,7 +48,7 @@ static void see(void *arg, const struct explain_row *row)
 }
 
 static void explain(struct world *w, const char *exchange, const struct slice *keys, size_t count,
-                    const struct slice *headers, struct dedup_cache *ret)
+                    const struct slice *headers, struct rows *ret)
 {
     const struct routing_input message = {
         .routing_key = keys[0],
@@ -66,7 +66,7 @@ static const char *explain_text(struct world *w, const char *exchange, const cha
                                 const struct slice *headers)
 {
     static char text[4096];
-    static struct dedup_cache seen;
+    static struct rows seen;
     struct slice keys[] = {slice_str(key)};
     size_t n = 0;
     explain(w, exchange, keys, 1, headers, &seen);
@@ -156,7 +156,7 @@ static int compare_texts(const void *a, const void *b)
 }
 
 /* The names of the queues that rows say are reached, each once, as route_text() has them. */
-static const char *reached_text(const struct dedup_cache *seen)
+static const char *reached_text(const struct rows *seen)
 {
     static char text[1024];
     const char *names[ROWS_MAX];
@@ -204,7 +204,7 @@ static bool is_of_binding(const struct seen_row *row)
            (row->result == EXPLAIN_STOPPED && strstr(row->why, "alternate") == NULL);
 }
 
-static size_t count_bindings(struct world *w, const struct dedup_cache *seen)
+static size_t count_bindings(struct world *w, const struct rows *seen)
 {
     size_t count = 0;
     char name[8];
@@ -223,7 +223,7 @@ static size_t count_bindings(struct world *w, const struct dedup_cache *seen)
 
 static void check_sample(struct world *w, int exchange)
 {
-    static struct dedup_cache seen;
+    static struct rows seen;
     char name[8], texts[2][32];
     struct lv_buffer table = {0};
     struct slice keys[2];
@@ -255,7 +255,7 @@ static void check_sample(struct world *w, int exchange)
     lv_buffer_free(&table);
 }
 
-static void what_it_says_is_what_routing_does(void **state)
+static void the_explanation_agrees_with_routing(void **state)
 {
     (void)state;
     struct world w;
@@ -277,7 +277,7 @@ static void what_it_says_is_what_routing_does(void **state)
 
 /* --- reasons ---------------------------------------------------------------------------------- */
 
-static void it_says_which_word_of_a_pattern_fails(void **state)
+static void it_names_the_word_of_a_pattern_that_does_not_match(void **state)
 {
     (void)state;
     struct world w;
@@ -301,10 +301,10 @@ static void it_says_which_word_of_a_pattern_fails(void **state)
     world_stop(&w);
 }
 
-static void of_several_keys_it_names_the_one_that_is_taken(void **state)
+static void of_several_keys_it_names_the_one_that_matches(void **state)
 {
     (void)state;
-    static struct dedup_cache seen;
+    static struct rows seen;
     struct world w;
     struct slice keys[] = {slice_str("a"), slice_str("b"), slice_str("c")};
     world_start(&w);
@@ -320,7 +320,7 @@ static void of_several_keys_it_names_the_one_that_is_taken(void **state)
     world_stop(&w);
 }
 
-static void it_says_which_header_is_not_met(void **state)
+static void it_names_the_headers_that_do_not_match(void **state)
 {
     (void)state;
     struct world w;
@@ -387,14 +387,30 @@ static void it_shows_the_chain_through_exchanges_and_alternates(void **state)
     world_stop(&w);
 }
 
+static void the_default_exchange_does_not_reach_an_exchanges_own_queue(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    world_queue(&w, "amq.delayed-x", false)->is_companion = true;
+    assert_string_equal(world_route(&w, "", "amq.delayed-x"), "");
+    assert_string_equal(
+        explain_text(&w, "", "amq.delayed-x", NULL),
+        "stopped (default): amq.delayed-x (amq.delayed-x): there is no queue of this name\n"
+        "returned (default):  (): no queue takes it: returned with 312 NO_ROUTE when it is "
+        "mandatory, else dropped\n");
+    world_stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_says_is_what_routing_does),
-        cmocka_unit_test(it_says_which_word_of_a_pattern_fails),
-        cmocka_unit_test(of_several_keys_it_names_the_one_that_is_taken),
-        cmocka_unit_test(it_says_which_header_is_not_met),
+        cmocka_unit_test(the_explanation_agrees_with_routing),
+        cmocka_unit_test(it_names_the_word_of_a_pattern_that_does_not_match),
+        cmocka_unit_test(of_several_keys_it_names_the_one_that_matches),
+        cmocka_unit_test(it_names_the_headers_that_do_not_match),
         cmocka_unit_test(it_shows_the_chain_through_exchanges_and_alternates),
+        cmocka_unit_test(the_default_exchange_does_not_reach_an_exchanges_own_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

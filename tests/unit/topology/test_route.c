@@ -392,7 +392,7 @@ static void run_topology(struct world *w, uint64_t number)
     }
 }
 
-static void routes_are_those_of_a_naive_matcher(void **state)
+static void routes_are_those_of_a_simple_model(void **state)
 {
     (void)state;
     struct world w;
@@ -467,7 +467,7 @@ static void with_alternate(struct world *w, const char *name, const char *type,
     lv_buffer_free(&table);
 }
 
-static void what_matches_nothing_goes_to_the_alternate_exchange(void **state)
+static void the_alternate_exchange_gets_what_no_binding_matches(void **state)
 {
     (void)state;
     struct world w;
@@ -546,7 +546,7 @@ static void a_route_is_found_once_for_each_generation(void **state)
     world_stop(&w);
 }
 
-static void two_exchanges_of_one_key_do_not_share_an_entry(void **state)
+static void two_exchanges_do_not_share_a_cached_route(void **state)
 {
     (void)state;
     struct world w;
@@ -733,13 +733,13 @@ static void a_binding_that_stays_is_never_missed_while_others_change(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(routes_are_those_of_a_naive_matcher),
+        cmocka_unit_test(routes_are_those_of_a_simple_model),
         cmocka_unit_test(a_queue_is_found_once_however_many_ways_lead_to_it),
         cmocka_unit_test(a_wide_fanout_finds_every_queue_once),
-        cmocka_unit_test(what_matches_nothing_goes_to_the_alternate_exchange),
+        cmocka_unit_test(the_alternate_exchange_gets_what_no_binding_matches),
         cmocka_unit_test(the_default_exchange_finds_queues_by_name),
         cmocka_unit_test(a_route_is_found_once_for_each_generation),
-        cmocka_unit_test(two_exchanges_of_one_key_do_not_share_an_entry),
+        cmocka_unit_test(two_exchanges_do_not_share_a_cached_route),
         cmocka_unit_test(large_routes_are_cached_within_a_bound),
         cmocka_unit_test(a_binding_that_stays_is_never_missed_while_others_change),
     };
