@@ -9,6 +9,7 @@
 
 void event_exchange_created(const struct exchange *x)
 {
+    lv_assert(topology_is_locked(x->vhost->topology));
     event_emit(&x->vhost->topology->events, "exchange.created", EVENT_ACTOR,
                EVENT_STR("policy", SLICE_EMPTY), EVENT_ARGUMENTS("arguments", x->arguments),
                EVENT_BOOL("internal", x->is_internal), EVENT_BOOL("auto_delete", x->is_auto_delete),
@@ -18,12 +19,14 @@ void event_exchange_created(const struct exchange *x)
 
 void event_exchange_deleted(const struct exchange *x)
 {
+    lv_assert(topology_is_locked(x->vhost->topology));
     event_emit(&x->vhost->topology->events, "exchange.deleted", EVENT_ACTOR,
                EVENT_STR("name", exchange_name(x)), EVENT_STR("vhost", vhost_name(x->vhost)));
 }
 
 static void emit_binding(const struct binding *b, const char *key)
 {
+    lv_assert(topology_is_locked(b->source->vhost->topology));
     bool is_to_queue = b->destination->kind == DESTINATION_QUEUE;
     event_emit(&b->source->vhost->topology->events, key, EVENT_ACTOR,
                EVENT_STR("vhost", vhost_name(b->source->vhost)),
@@ -47,6 +50,7 @@ void event_binding_deleted(const struct binding *binding)
 void event_queue_created(const struct queue_entry *q)
 {
     struct topology *topology = q->vhost->topology;
+    lv_assert(topology_is_locked(topology));
     char space[EVENT_PID_MAX];
     bool is_owned = q->exclusive_owner != 0;
     event_emit(&topology->events, "queue.created", EVENT_ACTOR, EVENT_BOOL("exclusive", is_owned),
@@ -61,6 +65,7 @@ void event_queue_created(const struct queue_entry *q)
 
 void event_queue_deleted(const struct queue_entry *q)
 {
+    lv_assert(topology_is_locked(q->vhost->topology));
     event_emit(&q->vhost->topology->events, "queue.deleted", EVENT_ACTOR,
                EVENT_STR("name", queue_entry_name(q)), EVENT_STR("vhost", vhost_name(q->vhost)));
 }
@@ -95,6 +100,7 @@ static void put_metadata(struct lv_buffer *out, const struct vhost *vhost)
 void event_vhost_created(struct vhost *vhost)
 {
     struct topology *topology = vhost->topology;
+    lv_assert(topology_is_locked(topology));
     if (!events_are_wanted(&topology->events))
         return;
     emit_exchanges_created(vhost);
@@ -121,6 +127,7 @@ void event_vhost_created(struct vhost *vhost)
 void event_vhost_deleted(struct vhost *vhost)
 {
     struct slice name = vhost_name(vhost);
+    lv_assert(topology_is_locked(vhost->topology));
     event_emit(&vhost->topology->events, "vhost.deleted", EVENT_ACTOR, EVENT_STR("name", name));
     event_emit(&vhost->topology->events, "vhost.down",
                EVENT_TEXT("user_who_performed_action", EVENT_ACTOR_INTERNAL),
