@@ -50,11 +50,11 @@ bool access_topic(const struct auth_identity *who, struct slice vhost, struct sl
 bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
                           const struct queue_declaration *d, struct broker_error *error)
 {
-    struct slice dead_letter;
     if (d->passive)
         return true;
     if (!access_queue(who, vhost, AUTH_CONFIGURE, d->name, error))
         return false;
+    struct slice dead_letter;
     if (d->only_if_there ||
         !table_find_string(d->arguments, "x-dead-letter-exchange", &dead_letter))
         return true;
@@ -67,11 +67,11 @@ bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
 bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,
                              const struct exchange_declaration *d, struct broker_error *error)
 {
-    struct slice alternate;
     if (d->passive)
         return true;
     if (d->name.n > 0 && !access_exchange(who, vhost, AUTH_CONFIGURE, d->name, error))
         return false;
+    struct slice alternate;
     if (d->only_if_there || !table_find_string(d->arguments, "alternate-exchange", &alternate))
         return true;
     return access_exchange(who, vhost, AUTH_READ, d->name, error) &&

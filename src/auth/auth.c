@@ -26,7 +26,6 @@
 static void init_lock(pthread_rwlock_t *lock)
 {
     pthread_rwlockattr_t attributes;
-
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(lock, &attributes);
@@ -37,7 +36,6 @@ struct auth *auth_create(struct definitions *definitions)
 {
     struct auth *auth = lv_calloc(1, sizeof *auth);
     struct slice guest = slice_str("guest");
-
     auth->definitions = definitions;
     auth->next_serial = 1;
     init_lock(&auth->lock);
@@ -49,7 +47,6 @@ struct auth *auth_create(struct definitions *definitions)
 void auth_free(struct auth **pointer)
 {
     struct auth *auth = *pointer;
-
     if (!auth)
         return;
     *pointer = NULL;
@@ -67,14 +64,11 @@ void auth_free(struct auth **pointer)
 void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_t count)
 {
     struct slice *fresh = lv_calloc(count + 1, sizeof *fresh);
-    struct slice *old;
-    size_t old_count;
-
     for (size_t i = 0; i < count; i++)
         fresh[i] = slice_copy(names[i]);
     write_lock(auth);
-    old = auth->loopback_users;
-    old_count = auth->loopback_count;
+    struct slice *old = auth->loopback_users;
+    size_t old_count = auth->loopback_count;
     auth->loopback_users = fresh;
     auth->loopback_count = count;
     unlock_auth(auth);
@@ -97,14 +91,11 @@ static bool is_loopback_user(const struct auth *auth, struct slice name)
 static void tidy_tags(struct slice tags, struct lv_buffer *out)
 {
     size_t at = 0;
-
     while (at < tags.n) {
         size_t start = at;
-        size_t end;
-
         while (at < tags.n && tags.p[at] != ',')
             at++;
-        end = at++;
+        size_t end = at++;
         while (start < end && tags.p[start] == ' ')
             start++;
         while (end > start && tags.p[end - 1] == ' ')
@@ -120,7 +111,6 @@ static void tidy_tags(struct slice tags, struct lv_buffer *out)
 static void user_set_tags(struct user *user, struct slice tags)
 {
     struct lv_buffer tidy = {0};
-
     tidy_tags(tags, &tidy);
     string_replace(&user->tags, lv_buffer_slice(&tidy));
     lv_buffer_free(&tidy);
@@ -130,7 +120,6 @@ struct user *auth_want_user(struct auth *auth, struct slice name)
 {
     size_t at = auth_rows_position(&auth->users, &name, auth_compare_user);
     struct user *user = auth_find_user(auth, name);
-
     assert_writing(auth);
     if (user)
         return user;
@@ -149,7 +138,6 @@ static void keep_user(struct auth *auth, const struct definition_user *row,
                       enum password_algorithm algorithm)
 {
     struct user *user = auth_want_user(auth, row->name);
-
     user->algorithm = algorithm;
     string_replace(&user->password_hash, row->password_hash);
     auth_keep_limits(user, row->limits);
@@ -162,7 +150,6 @@ static void keep_user(struct auth *auth, const struct definition_user *row,
 static int check_user(const struct definition_user *row, enum password_algorithm *ret)
 {
     int err = password_algorithm_of(row->hashing_algorithm, ret);
-
     if (err == 0 && row->password_hash.n > 0)
         err = password_hash_check(*ret, row->password_hash);
     return err;
@@ -172,7 +159,6 @@ int auth_load_user(struct auth *auth, const struct definition_user *row)
 {
     enum password_algorithm algorithm = PASSWORD_SHA256;
     struct definition_user usable = *row;
-
     if (check_user(row, &algorithm) < 0) {
         log_warning("user '%.*s' cannot log in: its password hash is invalid (algorithm '%.*s'); "
                     "set a new password",
@@ -192,7 +178,6 @@ static bool has_tag(struct slice tags, struct slice tag)
     while (tags.n > 0) {
         const uint8_t *comma = memchr(tags.p, ',', tags.n);
         size_t n = comma ? (size_t)(comma - tags.p) : tags.n;
-
         if (slice_equal(slice_of(tags.p, n), tag))
             return true;
         n += comma ? 1 : 0;
@@ -205,7 +190,6 @@ static bool has_tag(struct slice tags, struct slice tag)
 static struct auth_identity *create_identity(struct auth *auth, const struct user *user)
 {
     struct auth_identity *identity = lv_calloc(1, sizeof *identity);
-
     identity->magic = IDENTITY_MAGIC;
     atomic_init(&identity->references, 1);
     identity->auth = auth;
@@ -241,12 +225,9 @@ static const char *why_refused(const struct auth *auth, const struct user *user,
 bool auth_login(struct auth *auth, struct slice name, struct slice password, bool is_from_loopback,
                 struct auth_identity **ret, struct lv_buffer *reason)
 {
-    const struct user *user;
-    const char *why;
-
     read_lock(auth);
-    user = auth_find_user(auth, name);
-    why = why_refused(auth, user, password, is_from_loopback);
+    const struct user *user = auth_find_user(auth, name);
+    const char *why = why_refused(auth, user, password, is_from_loopback);
     if (!why)
         *ret = create_identity(auth, user);
     unlock_auth(auth);
@@ -257,10 +238,8 @@ bool auth_login(struct auth *auth, struct slice name, struct slice password, boo
 
 int auth_identity_of(struct auth *auth, struct slice name, struct auth_identity **ret)
 {
-    const struct user *user;
-
     read_lock(auth);
-    user = auth_find_user(auth, name);
+    const struct user *user = auth_find_user(auth, name);
     if (user)
         *ret = create_identity(auth, user);
     unlock_auth(auth);
@@ -278,7 +257,6 @@ struct auth_identity *auth_identity_ref(struct auth_identity *identity)
 void auth_identity_unref(struct auth_identity **pointer)
 {
     struct auth_identity *identity = *pointer;
-
     if (!identity)
         return;
     *pointer = NULL;
@@ -320,10 +298,8 @@ bool auth_is_impersonator(const struct auth_identity *identity)
 
 bool auth_is_current(const struct auth_identity *identity)
 {
-    bool is_there;
-
     read_lock(identity_auth(identity));
-    is_there = auth_current_user(identity) != NULL;
+    bool is_there = auth_current_user(identity) != NULL;
     unlock_auth(identity->auth);
     return is_there;
 }
@@ -346,7 +322,6 @@ int auth_add_user(struct auth *auth, struct slice name, struct slice password, s
     struct definition_user row = {
         .name = name, .password_hash = hash_for(password, text), .tags = tags};
     struct change change = auth_change_begin(auth, done, arg);
-
     if (auth_find_user(auth, name))
         return auth_change_refused(&change, ERR_EXISTS);
     keep_user(auth, &row, PASSWORD_SHA256);
@@ -357,12 +332,10 @@ int auth_put_user(struct auth *auth, const struct definition_user *row, definiti
                   void *arg)
 {
     enum password_algorithm algorithm;
-    struct change change;
     int err = check_user(row, &algorithm);
-
     if (err < 0)
         return err;
-    change = auth_change_begin(auth, done, arg);
+    struct change change = auth_change_begin(auth, done, arg);
     keep_user(auth, row, algorithm);
     return auth_change_end_user(&change, auth_find_user(auth, row->name));
 }
@@ -374,7 +347,6 @@ int auth_change_password(struct auth *auth, struct slice name, struct slice pass
     struct slice hash = hash_for(password, text);
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
-
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
     user->algorithm = PASSWORD_SHA256;
@@ -387,7 +359,6 @@ int auth_set_user_tags(struct auth *auth, struct slice name, struct slice tags,
 {
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
-
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
     user_set_tags(user, tags);
@@ -398,11 +369,9 @@ int auth_delete_user(struct auth *auth, struct slice name, definitions_done done
 {
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
-    struct definition_change *definition;
-
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
-    definition = definition_delete_user(name);
+    struct definition_change *definition = definition_delete_user(name);
     auth_rows_remove(&auth->users, auth_rows_position(&auth->users, &name, auth_compare_user));
     auth_user_free(user);
     return auth_change_end(&change, definition);
@@ -415,7 +384,6 @@ void auth_list_users(struct auth *auth, auth_user_visit visit, void *arg)
     read_lock(auth);
     for (size_t i = 0; i < auth->users.count; i++) {
         struct definition_user row = auth_user_row(auth->users.items[i]);
-
         visit(arg, &row);
     }
     unlock_auth(auth);
@@ -423,20 +391,16 @@ void auth_list_users(struct auth *auth, auth_user_visit visit, void *arg)
 
 size_t auth_user_count(struct auth *auth)
 {
-    size_t count;
-
     read_lock(auth);
-    count = auth->users.count;
+    size_t count = auth->users.count;
     unlock_auth(auth);
     return count;
 }
 
 bool auth_has_user(struct auth *auth, struct slice name)
 {
-    bool is_there;
-
     read_lock(auth);
-    is_there = auth_find_user(auth, name) != NULL;
+    bool is_there = auth_find_user(auth, name) != NULL;
     unlock_auth(auth);
     return is_there;
 }
@@ -447,12 +411,11 @@ bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user)
 {
     struct definition_permission row = {user->vhost, user->name, user->configure, user->write,
                                         user->read};
-    struct lv_buffer reason = {0};
-
     if (auth_user_count(auth) > 0)
         return false;
     if (auth_add_user(auth, user->name, user->password, user->tags, NULL, NULL) < 0)
         return false;
+    struct lv_buffer reason = {0};
     if (auth_set_permissions(auth, &row, &reason, NULL, NULL) < 0)
         log_error("user '%.*s' was created without permissions: %.*s", SLICE_ARG(user->name),
                   SLICE_ARG(lv_buffer_slice(&reason)));

@@ -10,7 +10,6 @@ _Atomic uint64_t auth_generation_now = 1;
 size_t auth_rows_position(const struct rows *rows, const void *key, row_compare compare)
 {
     size_t found;
-
     LV_LOWER_BOUND(found, rows->count, at, compare(rows->items[at], key) < 0);
     return found;
 }
@@ -18,7 +17,6 @@ size_t auth_rows_position(const struct rows *rows, const void *key, row_compare 
 void *auth_rows_find(const struct rows *rows, const void *key, row_compare compare)
 {
     size_t i = auth_rows_position(rows, key, compare);
-
     return i < rows->count && compare(rows->items[i], key) == 0 ? rows->items[i] : NULL;
 }
 
@@ -53,7 +51,6 @@ int auth_compare_topic(const void *row, const void *key)
     const struct topic_permission *t = row;
     const struct topic_key *k = key;
     int order = slice_compare(t->vhost, k->vhost);
-
     return order ? order : slice_compare(t->exchange, k->exchange);
 }
 
@@ -100,7 +97,6 @@ struct user *auth_find_user(const struct auth *auth, struct slice name)
 const struct user *auth_current_user(const struct auth_identity *identity)
 {
     const struct user *user = auth_find_user(identity_auth(identity), identity->name);
-
     return user && user->serial == identity->serial ? user : NULL;
 }
 
@@ -148,6 +144,5 @@ struct definition_user auth_user_row(const struct user *user)
 int auth_change_end_user(struct change *change, const struct user *user)
 {
     struct definition_user row = auth_user_row(user);
-
     return auth_change_end(change, definition_put_user(&row));
 }

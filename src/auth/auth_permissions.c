@@ -27,7 +27,6 @@ static int create_permission(const struct definition_permission *row, struct lv_
     static const char *const names[] = {"configure", "write", "read"};
     struct permission *p = lv_calloc(1, sizeof *p);
     size_t before = reason ? reason->n : 0;
-
     p->vhost = slice_copy(row->vhost);
     for (int i = 0; i < 3; i++) {
         if (reason)
@@ -47,7 +46,6 @@ static void keep_permission(struct auth *auth, struct user *user, struct permiss
 {
     size_t at = auth_rows_position(&user->permissions, &p->vhost, auth_compare_permission);
     struct permission *old = auth_rows_find(&user->permissions, &p->vhost, auth_compare_permission);
-
     if (old) {
         auth_permission_free(old);
         user->permissions.items[at] = p;
@@ -73,10 +71,8 @@ static void expand_pattern(struct slice text, struct slice user, struct slice vh
 {
     static const char username_word[] = "{username}";
     static const char vhost_word[] = "{vhost}";
-
     while (text.n > 0) {
         size_t step = 1;
-
         if (slice_begins(text, username_word)) {
             add_quoted(out, user);
             step = sizeof username_word - 1;
@@ -95,10 +91,8 @@ static int compile_topic(const char *what, struct slice text,
                          struct lv_buffer *reason)
 {
     struct lv_buffer expanded = {0};
-    int err;
-
     expand_pattern(text, row->user, row->vhost, &expanded);
-    err = compile_for(what, lv_buffer_slice(&expanded), ret, reason);
+    int err = compile_for(what, lv_buffer_slice(&expanded), ret, reason);
     lv_buffer_free(&expanded);
     return err;
 }
@@ -109,13 +103,11 @@ static int create_topic(const struct definition_topic_permission *row, struct lv
 {
     struct topic_permission *t = lv_calloc(1, sizeof *t);
     size_t before = reason ? reason->n : 0;
-    int err;
-
     t->vhost = slice_copy(row->vhost);
     t->exchange = slice_copy(row->exchange);
     t->write_text = slice_copy(row->write);
     t->read_text = slice_copy(row->read);
-    err = compile_topic("topic write", row->write, row, &t->write, reason);
+    int err = compile_topic("topic write", row->write, row, &t->write, reason);
     if (err == 0 && reason)
         reason->n = before;
     if (err == 0)
@@ -136,7 +128,6 @@ static void keep_topic(struct auth *auth, struct user *user, struct topic_permis
     size_t at = auth_rows_position(&user->topic_permissions, &key, auth_compare_topic);
     struct topic_permission *old =
         auth_rows_find(&user->topic_permissions, &key, auth_compare_topic);
-
     if (old) {
         auth_topic_free(old);
         user->topic_permissions.items[at] = t;
@@ -150,7 +141,6 @@ static void drop_permission(struct user *user, struct slice vhost)
 {
     size_t at = auth_rows_position(&user->permissions, &vhost, auth_compare_permission);
     struct permission *p = auth_rows_find(&user->permissions, &vhost, auth_compare_permission);
-
     if (!p)
         return;
     auth_rows_remove(&user->permissions, at);
@@ -162,7 +152,6 @@ static void drop_topics(struct user *user, struct slice vhost, struct slice exch
 {
     for (size_t i = user->topic_permissions.count; i-- > 0;) {
         struct topic_permission *t = user->topic_permissions.items[i];
-
         if (!slice_equal(t->vhost, vhost) || (exchange.n && !slice_equal(t->exchange, exchange)))
             continue;
         auth_rows_remove(&user->topic_permissions, i);
@@ -188,7 +177,6 @@ int auth_load_permission(struct auth *auth, const struct definition_permission *
     struct lv_buffer reason = {0};
     int err = auth_has_user(auth, row->user) ? 0 : ERR_NOT_FOUND;
     struct permission *p = NULL;
-
     if (err == 0)
         err = create_permission(row, &reason, &p);
     if (err < 0)
@@ -209,12 +197,10 @@ int auth_load_permission(struct auth *auth, const struct definition_permission *
 static struct topic_permission *create_closed_topic(const struct definition_topic_permission *row)
 {
     struct definition_topic_permission closed = *row;
-    struct topic_permission *t = NULL;
-    int err;
-
     closed.write = slice_str("(*FAIL)");
     closed.read = closed.write;
-    err = create_topic(&closed, NULL, &t);
+    struct topic_permission *t = NULL;
+    int err = create_topic(&closed, NULL, &t);
     lv_assert(err == 0);
     return t;
 }
@@ -223,7 +209,6 @@ int auth_load_topic_permission(struct auth *auth, const struct definition_topic_
 {
     struct lv_buffer reason = {0};
     struct topic_permission *t = NULL;
-
     if (create_topic(row, &reason, &t) < 0) {
         log_warning("user '%.*s' may use no routing key at exchange '%.*s' in vhost '%.*s', since "
                     "its topic permissions cannot be loaded: %.*s",
@@ -249,16 +234,13 @@ static const struct permission *find_permission(const struct auth_identity *iden
                                                 struct slice vhost)
 {
     const struct user *user = auth_current_user(identity);
-
     return user ? auth_rows_find(&user->permissions, &vhost, auth_compare_permission) : NULL;
 }
 
 bool auth_can_access_vhost(const struct auth_identity *identity, struct slice vhost)
 {
-    bool has_entry;
-
     read_lock(identity_auth(identity));
-    has_entry = find_permission(identity, vhost) != NULL;
+    bool has_entry = find_permission(identity, vhost) != NULL;
     unlock_auth(identity->auth);
     return has_entry;
 }
@@ -266,15 +248,12 @@ bool auth_can_access_vhost(const struct auth_identity *identity, struct slice vh
 bool auth_allows(const struct auth_identity *identity, struct slice vhost, enum auth_action action,
                  struct slice resource)
 {
-    const struct permission *p;
-    bool is_allowed;
-
     lv_assert(action == AUTH_CONFIGURE || action == AUTH_WRITE || action == AUTH_READ);
     if (resource.n == 0)
         resource = slice_str("amq.default");
     read_lock(identity_auth(identity));
-    p = find_permission(identity, vhost);
-    is_allowed = p && pattern_matches(p->patterns[action], resource);
+    const struct permission *p = find_permission(identity, vhost);
+    bool is_allowed = p && pattern_matches(p->patterns[action], resource);
     unlock_auth(identity->auth);
     return is_allowed;
 }
@@ -283,16 +262,13 @@ bool auth_allows_topic(const struct auth_identity *identity, struct slice vhost,
                        struct slice exchange, enum auth_action action, struct slice routing_key)
 {
     struct topic_key key = {vhost, exchange};
-    const struct topic_permission *t = NULL;
-    const struct user *user;
-    bool is_allowed;
-
     lv_assert(action != AUTH_CONFIGURE);
     read_lock(identity_auth(identity));
-    user = auth_current_user(identity);
+    const struct user *user = auth_current_user(identity);
+    const struct topic_permission *t = NULL;
     if (user)
         t = auth_rows_find(&user->topic_permissions, &key, auth_compare_topic);
-    is_allowed =
+    bool is_allowed =
         user && (!t || pattern_matches(action == AUTH_WRITE ? t->write : t->read, routing_key));
     unlock_auth(identity->auth);
     return is_allowed;
@@ -304,14 +280,11 @@ int auth_set_permissions(struct auth *auth, const struct definition_permission *
                          struct lv_buffer *reason, definitions_done done, void *arg)
 {
     struct permission *p = NULL;
-    struct change change;
-    struct user *user;
     int err = create_permission(row, reason, &p);
-
     if (err < 0)
         return err;
-    change = auth_change_begin(auth, done, arg);
-    user = auth_find_user(auth, row->user);
+    struct change change = auth_change_begin(auth, done, arg);
+    struct user *user = auth_find_user(auth, row->user);
     if (!user) {
         auth_permission_free(p);
         return auth_change_refused(&change, ERR_NOT_FOUND);
@@ -325,7 +298,6 @@ int auth_clear_permissions(struct auth *auth, struct slice name, struct slice vh
 {
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
-
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
     drop_permission(user, vhost);
@@ -336,14 +308,11 @@ int auth_set_topic_permissions(struct auth *auth, const struct definition_topic_
                                struct lv_buffer *reason, definitions_done done, void *arg)
 {
     struct topic_permission *t = NULL;
-    struct change change;
-    struct user *user;
     int err = create_topic(row, reason, &t);
-
     if (err < 0)
         return err;
-    change = auth_change_begin(auth, done, arg);
-    user = auth_find_user(auth, row->user);
+    struct change change = auth_change_begin(auth, done, arg);
+    struct user *user = auth_find_user(auth, row->user);
     if (!user) {
         auth_topic_free(t);
         return auth_change_refused(&change, ERR_NOT_FOUND);
@@ -357,7 +326,6 @@ int auth_clear_topic_permissions(struct auth *auth, struct slice name, struct sl
 {
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
-
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
     drop_topics(user, vhost, exchange);
@@ -376,7 +344,6 @@ static void list_permissions_of(const struct user *user, struct slice vhost,
 {
     for (size_t i = 0; i < user->permissions.count; i++) {
         const struct permission *p = user->permissions.items[i];
-
         if (is_listed(vhost, p->vhost))
             visit(arg, &(struct definition_permission){
                            .vhost = p->vhost,
@@ -393,7 +360,6 @@ void auth_list_permissions(struct auth *auth, struct slice name, struct slice vh
     read_lock(auth);
     for (size_t i = 0; i < auth->users.count; i++) {
         const struct user *user = auth->users.items[i];
-
         if (is_listed(name, user->name))
             list_permissions_of(user, vhost, visit, arg);
     }
@@ -405,7 +371,6 @@ static void list_topics_of(const struct user *user, struct slice vhost,
 {
     for (size_t i = 0; i < user->topic_permissions.count; i++) {
         const struct topic_permission *t = user->topic_permissions.items[i];
-
         if (is_listed(vhost, t->vhost))
             visit(arg, &(struct definition_topic_permission){.vhost = t->vhost,
                                                              .user = user->name,
@@ -421,7 +386,6 @@ void auth_list_topic_permissions(struct auth *auth, struct slice name, struct sl
     read_lock(auth);
     for (size_t i = 0; i < auth->users.count; i++) {
         const struct user *user = auth->users.items[i];
-
         if (is_listed(name, user->name))
             list_topics_of(user, vhost, visit, arg);
     }

@@ -59,7 +59,6 @@ static bool append_digest(enum password_algorithm algorithm, struct slice passwo
                    EVP_DigestUpdate(context, raw, PASSWORD_SALT_BYTES) == 1 &&
                    EVP_DigestUpdate(context, password.p, password.n) == 1 &&
                    EVP_DigestFinal_ex(context, raw + PASSWORD_SALT_BYTES, &bytes) == 1;
-
     EVP_MD_CTX_free(context);
     EVP_MD_free(digest);
     *ret_bytes = PASSWORD_SALT_BYTES + bytes;
@@ -71,9 +70,8 @@ static bool text_with_salt(enum password_algorithm algorithm, struct slice passw
                            char ret_text[PASSWORD_HASH_TEXT_MAX])
 {
     uint8_t raw[RAW_BYTES_MAX];
-    size_t bytes;
-
     memcpy(raw, salt, PASSWORD_SALT_BYTES);
+    size_t bytes;
     if (!append_digest(algorithm, password, raw, &bytes))
         return false;
     lv_assert(bytes <= sizeof raw);
@@ -85,7 +83,6 @@ void password_hash(enum password_algorithm algorithm, struct slice password,
                    char ret_text[PASSWORD_HASH_TEXT_MAX])
 {
     uint8_t salt[PASSWORD_SALT_BYTES];
-
     int is_random = RAND_bytes(salt, sizeof salt);
     lv_assert(is_random == 1); /* without random numbers nothing is secret */
     bool is_hashed = text_with_salt(algorithm, password, salt, ret_text);
@@ -109,25 +106,23 @@ int password_hash_check(enum password_algorithm algorithm, struct slice text)
 {
     size_t raw_bytes = PASSWORD_SALT_BYTES + digest_bytes(algorithm);
     uint8_t raw[PASSWORD_HASH_TEXT_MAX];
-    unsigned char again[PASSWORD_HASH_TEXT_MAX + 1];
-
     if (text.n != (raw_bytes + 2) / 3 * 4 || text.n > sizeof raw)
         return ERR_INVALID;
     if (EVP_DecodeBlock(raw, text.p, (int)text.n) < 0)
         return ERR_INVALID;
+    unsigned char again[PASSWORD_HASH_TEXT_MAX + 1];
     EVP_EncodeBlock(again, raw, (int)raw_bytes);
     return memcmp(again, text.p, text.n) == 0 ? 0 : ERR_INVALID;
 }
 
 bool password_verify(enum password_algorithm algorithm, struct slice text, struct slice password)
 {
-    char mine[PASSWORD_HASH_TEXT_MAX];
-    uint8_t salt[BASE64_SALT_BYTES / 4 * 3];
-
     if (password_hash_check(algorithm, text) < 0)
         return false;
+    uint8_t salt[BASE64_SALT_BYTES / 4 * 3];
     if (EVP_DecodeBlock(salt, text.p, BASE64_SALT_BYTES) < 0)
         return false;
+    char mine[PASSWORD_HASH_TEXT_MAX];
     if (!text_with_salt(algorithm, password, salt, mine) || strlen(mine) != text.n)
         return false;
     return CRYPTO_memcmp(mine, text.p, text.n) == 0;

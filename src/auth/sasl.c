@@ -13,13 +13,10 @@
  * bytes. */
 static bool take_element(struct slice *rest, struct slice *ret)
 {
-    const uint8_t *end;
-    size_t n;
-
     if (rest->n == 0 || rest->p[0] != '\0')
         return false;
-    end = memchr(rest->p + 1, '\0', rest->n - 1);
-    n = end ? (size_t)(end - rest->p) : rest->n;
+    const uint8_t *end = memchr(rest->p + 1, '\0', rest->n - 1);
+    size_t n = end ? (size_t)(end - rest->p) : rest->n;
     *ret = slice_of(rest->p + 1, n - 1);
     *rest = slice_of(rest->p + n, rest->n - n);
     return true;
@@ -30,7 +27,6 @@ static enum sasl_result parse_plain(struct slice response, struct slice *ret_use
 {
     struct slice user;
     struct slice password;
-
     if (!take_element(&response, &user) || !take_element(&response, &password) || response.n > 0)
         return SASL_MALFORMED;
     *ret_user = user;
@@ -43,7 +39,6 @@ static enum sasl_result parse_amqplain(struct slice response, struct slice *ret_
 {
     struct field user;
     struct field password;
-
     if (!table_is_valid(response) || !table_find(response, "LOGIN", &user) ||
         !table_find(response, "PASSWORD", &password))
         return SASL_MALFORMED;

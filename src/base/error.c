@@ -37,10 +37,9 @@ const char *lv_error_text(int error)
 
 int lv_error_explain(int error, const char *format, ...)
 {
-    char text[sizeof explained.text]; /* an argument may be explained.text itself */
     va_list arguments;
-
     va_start(arguments, format);
+    char text[sizeof explained.text]; /* an argument may be explained.text itself */
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     memcpy(explained.text, text, sizeof text);

@@ -32,7 +32,6 @@ static int code_compile(struct slice text, pcre2_code **ret, struct pattern_faul
     PCRE2_SIZE offset = 0;
     pcre2_code *code = pcre2_compile(text.p, text.n, PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
                                      &ret_fault->number, &offset, NULL);
-
     if (!code) {
         ret_fault->offset = offset;
         pcre2_get_error_message(ret_fault->number, (PCRE2_UCHAR *)ret_fault->message,
@@ -48,12 +47,10 @@ int pattern_compile_or_say(struct slice text, struct pattern **ret, struct patte
 {
     bool is_always = slice_is(text, ".*") || slice_is(text, "^.*$") || slice_is(text, "^.*");
     pcre2_code *code = NULL;
-    struct pattern *pattern;
     int err;
-
     if (!is_always && text.n > 0 && (err = code_compile(text, &code, ret_fault)) < 0)
         return err;
-    pattern = lv_malloc(sizeof *pattern);
+    struct pattern *pattern = lv_malloc(sizeof *pattern);
     *pattern = (struct pattern){slice_strdup(text), text.n, code, is_always};
     *ret = pattern;
     return 0;
@@ -63,7 +60,6 @@ int pattern_compile(struct slice text, struct pattern **ret, struct lv_buffer *r
 {
     struct pattern_fault fault;
     int err = pattern_compile_or_say(text, ret, &fault);
-
     if (err < 0 && reason)
         lv_buffer_printf(reason, "'%.*s' is no regular expression: %s at offset %zu",
                          SLICE_ARG(text), fault.message, fault.offset);
@@ -86,12 +82,10 @@ static bool code_matches(const pcre2_code *code, struct slice subject)
     const uint8_t *bytes = subject.n ? subject.p : &nothing;
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
-    int rc;
-
     lv_assert(match && limits);
     pcre2_set_match_limit(limits, PATTERN_STEPS_MAX);
     pcre2_set_heap_limit(limits, PATTERN_HEAP_KIB_MAX);
-    rc = pcre2_match(code, bytes, subject.n, 0, 0, match, limits);
+    int rc = pcre2_match(code, bytes, subject.n, 0, 0, match, limits);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = pcre2_match(code, bytes, subject.n, 0, PCRE2_NO_JIT, match, limits);
     pcre2_match_context_free(limits);

@@ -57,11 +57,10 @@ static uint64_t sum_spare_bytes(struct alarms *a)
 
 static void take_readings(struct alarms *a, struct alarm_readings *ret)
 {
-    struct statvfs fs;
-
     *ret = (struct alarm_readings){0};
     ret->has_memory = machine_memory_resident(&ret->memory_bytes);
     ret->spare_bytes = sum_spare_bytes(a);
+    struct statvfs fs;
     ret->has_disk = statvfs(a->data_dir, &fs) == 0;
     if (ret->has_disk)
         ret->disk_free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
@@ -79,7 +78,6 @@ static void log_change(const struct alarms *a, unsigned changed, unsigned alarms
 {
     const struct alarm_limits *limits = &a->facts.limits;
     const struct alarm_readings *now = &a->facts.readings;
-
     if (changed & BROKER_ALARM_MEMORY)
         log_line(alarms & BROKER_ALARM_MEMORY ? LOG_WARNING : LOG_INFO,
                  "memory alarm %s: %llu bytes in use, limit %llu; %s",
@@ -188,8 +186,8 @@ static void check_soon(void *arg)
 /* Reads memory and disk, sets or clears alarms, and starts the timer for the next check. */
 static void check(struct loop *loop, struct alarms *a)
 {
-    struct alarm_readings readings;
     assert_loop_0(a);
+    struct alarm_readings readings;
     take_readings(a, &readings);
     pthread_mutex_lock(&a->lock);
     a->facts.readings = readings;

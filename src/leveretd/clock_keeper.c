@@ -97,9 +97,9 @@ static void *keeper_main(void *arg)
     pthread_setname_np(pthread_self(), "clock");
     pthread_mutex_lock(&k->lock);
     while (!k->must_stop) {
-        struct timespec until;
         pthread_mutex_unlock(&k->lock);
         compare_clocks(k);
+        struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += LOOK_S;
         pthread_mutex_lock(&k->lock);
@@ -115,11 +115,11 @@ static void *keeper_main(void *arg)
 struct clock_keeper *clock_keeper_create(const char *dir, struct loops *loops)
 {
     struct clock_keeper *k = lv_calloc(1, sizeof *k);
-    struct clock_reading last;
     k->dir = dir;
     k->loops = loops;
     lv_assert(!loop_current());
     clock_file_boot(k->stored.boot);
+    struct clock_reading last;
     int err = clock_file_read(dir, &last);
     if (err < 0 && err != ERR_NOT_FOUND)
         log_warning("cannot read %s/clock: %s; TTLs and delays resume at the system clock's time",
@@ -132,8 +132,8 @@ struct clock_keeper *clock_keeper_create(const char *dir, struct loops *loops)
 
 void clock_keeper_begin(struct clock_keeper *k)
 {
-    pthread_condattr_t attr;
     lv_assert(!k->is_running);
+    pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&k->lock, NULL);

@@ -46,7 +46,6 @@ static void value_complain(const struct setting *s, const char *key, const char 
                            const char *value, const struct location *location)
 {
     struct lv_buffer expected = {0};
-
     if (is_list(s) && !name)
         lv_buffer_printf(&expected, "none, or a line for each entry: %s.NAME = ...", key);
     else
@@ -73,7 +72,6 @@ static char *unescape_name(const char *text)
 {
     char *name = lv_strdup(text);
     char *to = name;
-
     for (const char *from = name; *from; from++) {
         if (from[0] == '\\' && from[1] != '\0')
             from++;
@@ -99,14 +97,12 @@ static int set_value(struct config *config, size_t index, const char *name, cons
                      const char *value, const struct location *location)
 {
     const struct setting *s = &settings[index];
-    char *plain = NULL;
-    bool is_good = true;
-
     if (is_list(s) && (!name || !config->origins[index]))
         clear_list(config, s);
     note_origin(config, index, location);
+    bool is_good = true;
     if (is_list(s) && name) {
-        plain = unescape_name(name);
+        char *plain = unescape_name(name);
         is_good = config_value_read(config, s, plain, value);
         free(plain);
     } else if (is_list(s)) {
@@ -124,7 +120,6 @@ static int set_value(struct config *config, size_t index, const char *name, cons
 static bool is_key_of_list(const struct setting *s, const char *key, const char **ret_name)
 {
     size_t n = strlen(s->key) - 2; /* without ".*" */
-
     if (!is_list(s) || strncmp(key, s->key, n) != 0)
         return false;
     if (key[n] == '\0') {
@@ -140,11 +135,10 @@ static bool is_key_of_list(const struct setting *s, const char *key, const char 
 int config_set_by_key(struct config *config, const char *key, const char *value,
                       const struct location *location)
 {
-    const char *name = NULL;
-
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
         if (strcmp(aliases[i].key, key) == 0)
             return config_set_by_key(config, aliases[i].means, value, location);
+    const char *name = NULL;
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++)
         if (strcmp(settings[i].key, key) == 0 || is_key_of_list(&settings[i], key, &name))
             return set_value(config, i, name, key, value, location);
@@ -155,7 +149,6 @@ int config_set(struct config *config, const char *key, const char *value, const 
                config_say say, void *arg)
 {
     const struct location location = {origin, 0, say, arg};
-
     lv_assert(origin);
     return config_set_by_key(config, key, value, &location);
 }
@@ -182,14 +175,12 @@ static void set_default(struct config *config, size_t i)
     const struct setting *s = &settings[i];
     bool is_good = config_value_read(config, s, s->type == TYPE_FLAGS ? s->value : "default",
                                      s->type == TYPE_FLAGS ? "true" : s->value);
-
     lv_assert(is_good);
 }
 
 struct config *config_create(void)
 {
     struct config *config = lv_calloc(1, sizeof *config);
-
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++)
         set_default(config, i);
     return config;
@@ -201,7 +192,6 @@ void config_free(struct config **config)
         return;
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
         const struct setting *s = &settings[i];
-
         free((*config)->origins[i]);
         if (s->type == TYPE_STRING || s->type == TYPE_SECRET || s->type == TYPE_PATTERN)
             free(*(char **)config_member(*config, s));
@@ -219,10 +209,8 @@ void config_free(struct config **config)
 static char *value_text(const struct config *config, const struct setting *s)
 {
     struct lv_buffer out = {0};
-    char *text;
-
     config_value_print(config, s, &out);
-    text = slice_strdup(lv_buffer_slice(&out));
+    char *text = slice_strdup(lv_buffer_slice(&out));
     lv_buffer_free(&out);
     return text;
 }
@@ -255,7 +243,6 @@ void config_compare(const struct config *old, const struct config *fresh, config
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
         char *a = value_text(old, &settings[i]);
         char *b = value_text(fresh, &settings[i]);
-
         compare_one(&settings[i], a, b, visit, arg);
         free(a);
         free(b);

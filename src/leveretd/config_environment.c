@@ -26,16 +26,14 @@ static int apply_variable_file(struct config *config, const struct variable *v, 
     struct lv_buffer text = {0};
     int err = config_read_whole(path, &text);
     struct slice rest = lv_buffer_slice(&text);
-    char *value = NULL;
-
     if (err < 0) {
         config_tell(&location, LOG_ERROR, "cannot read %s: %s", path, lv_error_text(err));
         err = ERR_INVALID;
     } else {
-        value = rest.n ? slice_strdup(config_take_line(&rest)) : lv_strdup("");
+        char *value = rest.n ? slice_strdup(config_take_line(&rest)) : lv_strdup("");
         err = config_set(config, v->key, value, v->file_name, say, arg);
+        free(value);
     }
-    free(value);
     lv_buffer_free(&text);
     return err;
 }
@@ -45,7 +43,6 @@ static int apply_variable(struct config *config, const struct variable *v, confi
 {
     const char *value = get(v->name);
     const char *path = v->file_name ? get(v->file_name) : NULL;
-
     if (value && value[0] != '\0')
         return config_set(config, v->key, value, v->name, say, arg);
     if (path && path[0] != '\0')
@@ -60,10 +57,9 @@ static int apply_node_address(struct config *config, config_getenv get, config_s
     const char *port_text = get("RABBITMQ_NODE_PORT");
     bool has_address = address && address[0] != '\0';
     bool has_port = port_text && port_text[0] != '\0';
-    uint16_t port = 0;
-
     if (!has_address && !has_port)
         return 0;
+    uint16_t port = 0;
     if (has_port && !config_port_read(port_text, &port)) {
         config_tell(&location, LOG_ERROR, "invalid value '%s': expected a port from 0 to 65535",
                     port_text);
@@ -77,7 +73,6 @@ static int apply_node_address(struct config *config, config_getenv get, config_s
 int config_apply_environment(struct config *config, config_getenv get, config_say say, void *arg)
 {
     int err = 0;
-
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         if (apply_variable(config, &variables[i], get, say, arg) < 0)
             err = ERR_INVALID;

@@ -54,7 +54,6 @@ static bool has_controls(struct slice line)
 static struct slice take_key(struct slice *rest)
 {
     size_t n = 0;
-
     while (n < rest->n && !is_space(rest->p[n]) && rest->p[n] != '=' && rest->p[n] != '#')
         n++;
     *rest = skip_bytes(*rest, n);
@@ -65,17 +64,15 @@ static struct slice take_key(struct slice *rest)
  * value, no closing quote, or more text after it. */
 static bool take_value(struct slice rest, struct slice *ret)
 {
-    const uint8_t *quote;
-    size_t n = 0;
-
     if (rest.n > 0 && rest.p[0] == '\'') {
-        quote = memchr(rest.p + 1, '\'', rest.n - 1);
+        const uint8_t *quote = memchr(rest.p + 1, '\'', rest.n - 1);
         if (!quote)
             return false;
         *ret = slice_of(rest.p + 1, (size_t)(quote - rest.p) - 1);
         rest = skip_spaces(skip_bytes(rest, (size_t)(quote - rest.p) + 1));
         return rest.n == 0 || rest.p[0] == '#';
     }
+    size_t n = 0;
     while (n < rest.n && rest.p[n] != '#')
         n++;
     while (n > 0 && is_space(rest.p[n - 1]))
@@ -90,7 +87,6 @@ static int use_pair(struct config *config, struct slice key, struct slice value,
     char *k = slice_strdup(key);
     char *v = slice_strdup(value);
     int err = config_set_by_key(config, k, v, location);
-
     if (err == 0)
         config_tell_waiting(k, location);
     if (err == ERR_NOT_FOUND) {
@@ -105,21 +101,19 @@ static int use_pair(struct config *config, struct slice key, struct slice value,
 static int parse_line(struct config *config, struct slice line, const struct location *location)
 {
     struct slice rest = skip_spaces(line);
-    struct slice key;
-    struct slice value;
-
     if (rest.n == 0 || rest.p[0] == '#')
         return 0;
     if (has_controls(rest)) {
         config_tell(location, LOG_ERROR, "the line contains a control character");
         return ERR_INVALID;
     }
-    key = take_key(&rest);
+    struct slice key = take_key(&rest);
     rest = skip_spaces(rest);
     if (key.n == 0 || rest.n == 0 || rest.p[0] != '=') {
         config_tell(location, LOG_ERROR, "expected 'key = value' or '# comment'");
         return ERR_INVALID;
     }
+    struct slice value;
     if (!take_value(skip_spaces(skip_bytes(rest, 1)), &value)) {
         config_tell(location, LOG_ERROR, "expected a value after '%.*s ='", SLICE_ARG(key));
         return ERR_INVALID;
@@ -146,10 +140,9 @@ int config_parse(struct config *config, struct slice text, const char *name, con
                  void *arg)
 {
     struct location location = {name, 0, say, arg};
-    int err = 0;
-
     if (slice_begins(text, "\xef\xbb\xbf")) /* a byte order mark, which some editors write */
         text = skip_bytes(text, 3);
+    int err = 0;
     while (text.n > 0) {
         location.line++;
         if (parse_line(config, config_take_line(&text), &location) < 0)
@@ -163,7 +156,6 @@ int config_read_whole(const char *path, struct lv_buffer *out)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = 1;
     int err = fd < 0 ? lv_error_from_errno(errno) : 0;
-
     while (err == 0 && n > 0) {
         n = read(fd, lv_buffer_reserve(out, 4096), 4096);
         if (n < 0)
@@ -182,7 +174,6 @@ int config_read_file(struct config *config, const char *path, config_say say, vo
 {
     struct lv_buffer text = {0};
     int err = config_read_whole(path, &text);
-
     if (err == 0) {
         err = config_parse(config, lv_buffer_slice(&text), path, say, arg);
         free(config->file);

@@ -115,12 +115,11 @@ static const struct idle_key waiting_keys[] = {
 void config_tell(const struct location *location, enum log_level level, const char *format, ...)
 {
     struct lv_buffer text = {0};
-    va_list args;
-
     lv_buffer_printf(&text, "%s:", location->source);
     if (location->line > 0)
         lv_buffer_printf(&text, "%d:", location->line);
     lv_buffer_add_u8(&text, ' ');
+    va_list args;
     va_start(args, format);
     lv_buffer_vprintf(&text, format, args);
     va_end(args);
@@ -137,7 +136,6 @@ void config_say_log(void *arg, enum log_level level, const char *text)
 static bool is_idle_key(const struct idle_key *idle, const char *key)
 {
     size_t n = strlen(idle->key);
-
     if (idle->key[n - 1] == '*')
         return strncmp(key, idle->key, n - 1) == 0;
     return strcmp(key, idle->key) == 0;

@@ -23,7 +23,6 @@ void config_flags_clear(struct config_flags *flags)
 static void flags_remove(struct config_flags *flags, const char *name)
 {
     size_t kept = 0;
-
     for (size_t i = 0; i < flags->count; i++) {
         if (strcmp(flags->names[i], name) == 0)
             free(flags->names[i]);
@@ -42,7 +41,6 @@ static void flags_add(struct config_flags *flags, const char *name)
 bool config_flag_read(struct config_flags *flags, const char *name, const char *value)
 {
     bool is_true;
-
     if (!config_bool_read(value, &is_true))
         return false;
     flags_remove(flags, name);
@@ -78,7 +76,6 @@ static bool listeners_put(struct config_listeners *listeners, const char *name, 
 {
     for (size_t i = 0; i < listeners->count; i++) {
         struct config_listener *l = &listeners->items[i];
-
         if (strcmp(l->name, name) != 0)
             continue;
         free(l->address);
@@ -99,7 +96,6 @@ bool config_port_read(const char *text, uint16_t *ret)
 {
     const char *end;
     int64_t n;
-
     if (!config_digits_read(text, &n, &end) || *end != '\0' || n > UINT16_MAX)
         return false;
     *ret = (uint16_t)n;
@@ -110,16 +106,14 @@ bool config_port_read(const char *text, uint16_t *ret)
  * 127.0.0.1; "auto", "*" and no text are every address, which is "". The caller owns it. */
 static char *read_address(const char *text, size_t n)
 {
-    uint8_t binary[sizeof(struct in6_addr)];
-    char *address;
-
     if (n >= 2 && text[0] == '[' && text[n - 1] == ']')
         text++, n -= 2;
-    address = slice_strdup(slice_of(text, n));
+    char *address = slice_strdup(slice_of(text, n));
     if (strcmp(address, "localhost") == 0)
         memcpy(address, "127.0.0.1", sizeof "127.0.0.1"); /* of the same length */
     if (strcmp(address, "*") == 0 || strcmp(address, "auto") == 0)
         address[0] = '\0';
+    uint8_t binary[sizeof(struct in6_addr)];
     if (address[0] == '\0' || inet_pton(AF_INET, address, binary) == 1 ||
         inet_pton(AF_INET6, address, binary) == 1)
         return address;
@@ -131,11 +125,9 @@ bool config_listener_read(struct config_listeners *listeners, const char *name, 
 {
     const char *colon = strrchr(value, ':');
     uint16_t port;
-    char *address;
-
     if (!config_port_read(colon ? colon + 1 : value, &port))
         return false;
-    address = read_address(value, colon ? (size_t)(colon - value) : 0);
+    char *address = read_address(value, colon ? (size_t)(colon - value) : 0);
     if (!address || (colon && address[0] == '\0' && value[0] == ':')) {
         free(address);
         return false;
@@ -154,7 +146,6 @@ int config_set_listener(struct config *config, const char *address, int port, co
     const struct config_listeners *old = &config->listeners;
     uint16_t chosen_port = old->count ? old->items[0].port : 5672;
     char *chosen = lv_strdup(old->count ? old->items[0].address : "");
-
     lv_assert(port >= -1 && port <= UINT16_MAX);
     if (address) {
         free(chosen);
@@ -178,7 +169,6 @@ void config_listeners_print(const struct config_listeners *listeners, struct lv_
 {
     for (size_t i = 0; i < listeners->count; i++) {
         const struct config_listener *l = &listeners->items[i];
-
         lv_buffer_printf(out, "%s", i ? " " : "");
         if (l->address[0] == '\0')
             lv_buffer_printf(out, "%u", l->port);

@@ -28,7 +28,6 @@ bool config_digits_read(const char *text, int64_t *ret, const char **ret_end)
 {
     int64_t n = 0;
     const char *p = text;
-
     for (; *p >= '0' && *p <= '9'; p++)
         if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *p - '0', &n))
             return false;
@@ -42,15 +41,13 @@ bool config_digits_read(const char *text, int64_t *ret, const char **ret_end)
 static bool read_unit(const char *unit, int64_t *ret)
 {
     static const char letters[] = "kmgtp";
-    const char *letter;
-    int64_t step;
-
     *ret = 1;
     if (unit[0] == '\0' || strcasecmp(unit, "b") == 0)
         return true;
-    letter = strchr(letters, unit[0] | 0x20);
+    const char *letter = strchr(letters, unit[0] | 0x20);
     if (!letter)
         return false;
+    int64_t step;
     if (unit[1] == '\0' || strcasecmp(unit + 1, "ib") == 0)
         step = 1024;
     else if (strcasecmp(unit + 1, "b") == 0)
@@ -66,12 +63,11 @@ int config_parse_bytes(const char *text, int64_t *ret)
 {
     const char *unit;
     int64_t n;
-    int64_t factor;
-
     if (!config_digits_read(text, &n, &unit))
         return ERR_INVALID;
     while (*unit == ' ')
         unit++;
+    int64_t factor;
     if (!read_unit(unit, &factor) || __builtin_mul_overflow(n, factor, &n))
         return ERR_INVALID;
     *ret = n;
@@ -80,13 +76,12 @@ int config_parse_bytes(const char *text, int64_t *ret)
 
 static bool read_number(const struct setting *s, const char *value, int64_t *ret)
 {
-    const char *end;
-    int64_t n;
-
     if (s->type == TYPE_NUMBER && strcmp(value, "infinity") == 0) {
         *ret = s->to;
         return true;
     }
+    const char *end;
+    int64_t n;
     if (!config_digits_read(value, &n, &end) || *end != '\0' || n > s->to)
         return false;
     if (n < s->from && (s->type != TYPE_NUMBER_OR_ZERO || n != 0))
@@ -98,7 +93,6 @@ static bool read_number(const struct setting *s, const char *value, int64_t *ret
 static bool read_bytes(const struct setting *s, const char *value, int64_t *ret)
 {
     int64_t n;
-
     if (config_parse_bytes(value, &n) < 0 || n < s->from || n > s->to)
         return false;
     *ret = n;
@@ -108,7 +102,6 @@ static bool read_bytes(const struct setting *s, const char *value, int64_t *ret)
 bool config_bool_read(const char *value, bool *ret)
 {
     bool is_true = strcmp(value, "true") == 0 || strcmp(value, "on") == 0;
-
     if (!is_true && strcmp(value, "false") != 0 && strcmp(value, "off") != 0)
         return false;
     *ret = is_true;
@@ -117,12 +110,10 @@ bool config_bool_read(const char *value, bool *ret)
 
 static bool read_ratio(const struct setting *s, const char *value, double *ret)
 {
-    char *end;
-    double ratio;
-
     if (value[0] != '.' && (value[0] < '0' || value[0] > '9'))
         return false;
-    ratio = strtod(value, &end);
+    char *end;
+    double ratio = strtod(value, &end);
     if (*end != '\0' || !isfinite(ratio) || ratio < (double)s->from || ratio > (double)s->to)
         return false;
     *ret = ratio;
@@ -132,12 +123,11 @@ static bool read_ratio(const struct setting *s, const char *value, double *ret)
 /* RabbitMQ has more levels than Leveret: the nearest one is used. */
 static bool read_level(const char *value, int *ret)
 {
-    enum log_level level;
-
     if (strcmp(value, "notice") == 0)
         value = "info";
     if (strcmp(value, "alert") == 0 || strcmp(value, "emergency") == 0)
         value = "critical";
+    enum log_level level;
     if (!log_level_parse(value, &level))
         return false;
     *ret = (int)level;
@@ -148,14 +138,12 @@ static bool read_level(const char *value, int *ret)
 static bool has_good_length(const struct setting *s, const char *value)
 {
     int64_t n = (int64_t)strlen(value);
-
     return s->to == 0 || (n >= s->from && n <= s->to);
 }
 
 static bool is_pattern(const char *value)
 {
     struct pattern *pattern;
-
     if (pattern_compile(slice_str(value), &pattern, NULL) < 0)
         return false;
     pattern_free(&pattern);
@@ -185,9 +173,8 @@ static const char *const words[][WORDS_MAX] = {
 
 static int word_count(int64_t list)
 {
-    int n = 0;
-
     lv_assert(list >= 0 && list < (int64_t)(sizeof words / sizeof *words));
+    int n = 0;
     while (n < WORDS_MAX && words[list][n])
         n++;
     return n;
@@ -214,7 +201,6 @@ static bool read_word(const struct setting *s, const char *value, int *ret)
 static void describe_words(const struct setting *s, struct lv_buffer *out)
 {
     int count = word_count(s->from);
-
     for (int i = 0; i < count; i++)
         lv_buffer_printf(out, "%s%s",
                          i == 0          ? ""
@@ -239,7 +225,6 @@ bool config_value_read(struct config *config, const struct setting *s, const cha
                        const char *value)
 {
     void *m = config_member(config, s);
-
     lv_assert(name || (s->type != TYPE_FLAGS && s->type != TYPE_LISTENERS));
     switch (s->type) {
     case TYPE_NUMBER:
@@ -316,7 +301,6 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out)
 static void print_number(const struct setting *s, int64_t n, struct lv_buffer *out)
 {
     bool can_be_none = s->type == TYPE_NUMBER_OR_NONE || s->type == TYPE_BYTES_OR_NONE;
-
     if (can_be_none && n == CONFIG_NONE)
         lv_buffer_printf(out, "none");
     else
@@ -330,7 +314,6 @@ static void print_level(int level, struct lv_buffer *out)
         LOG_LEVELS(LEVEL_NAME)
 #undef LEVEL_NAME
     };
-
     if (level == CONFIG_NONE)
         return;
     lv_assert(level >= 0 && level < (int)(sizeof names / sizeof *names));
@@ -340,7 +323,6 @@ static void print_level(int level, struct lv_buffer *out)
 void config_value_print(const struct config *config, const struct setting *s, struct lv_buffer *out)
 {
     const void *m = config_member(config, s);
-
     switch (s->type) {
     case TYPE_NUMBER:
     case TYPE_NUMBER_OR_NONE:

@@ -65,9 +65,8 @@ void leveretd_facts(void *arg, json_t *object)
     struct leveretd *d = arg;
     const struct config *config = d->config;
     struct rlimit files = {0};
-    struct alarm_facts facts;
-
     getrlimit(RLIMIT_NOFILE, &files);
+    struct alarm_facts facts;
     alarms_facts(d->alarms, &facts);
     json_object_set_new(object, "pid", json_of_uint((uint64_t)getpid()));
     json_object_set_new(object, "uptime", json_of_uint((clock_up_ms() - d->begun_up_ms) / 1000));

@@ -109,11 +109,10 @@ static void lower_to_groups(struct slice group, bool is_v1, uint64_t *total)
 {
     const char *root = is_v1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
     const char *file = is_v1 ? "memory.limit_in_bytes" : "memory.max";
-    char path[PATH_BYTES_MAX];
-
     for (size_t n = group.n;;) {
         while (n > 0 && group.p[n - 1] == '/')
             n--;
+        char path[PATH_BYTES_MAX];
         int length =
             snprintf(path, sizeof path, "%s%.*s/%s", root, (int)n, (const char *)group.p, file);
         if (length > 0 && (size_t)length < sizeof path)

@@ -8,12 +8,11 @@
 int main(int argc, char **argv)
 {
     static struct leveretd d;
-    struct config *config;
-    int code;
-
     leveretd_begin(&d);
+    int code;
     if (!options_parse(argc, argv, &d.options, &code, stdout, stderr))
         return code;
+    struct config *config;
     if (leveretd_read_config(&d, &config) < 0)
         return OPTIONS_EXIT_CONFIG;
     leveretd_use(&d, config);

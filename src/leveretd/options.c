@@ -43,7 +43,6 @@ static const struct option long_options[] = {
 static void print_flag(FILE *out, const char *name, const char *argument, const char *text)
 {
     struct lv_buffer flag = {0};
-
     lv_buffer_printf(&flag, "--%s %s", name, argument);
     fprintf(out, "  %-22s  %s\n", (const char *)flag.p, text);
     lv_buffer_free(&flag);
@@ -95,11 +94,9 @@ static const char *flag_name(int letter)
 /* Reads a port from 0 to 65535. Returns false if the text is anything else. */
 static bool read_port(const char *text, int *ret)
 {
-    char *end;
-    long n;
-
     errno = 0;
-    n = strtol(text, &end, 10);
+    char *end;
+    long n = strtol(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n > 65535)
         return false;
     *ret = (int)n;
@@ -111,7 +108,6 @@ static bool take_flag(struct options *options, int letter, char *value, struct c
                       FILE *err)
 {
     const char *key = flag_key(letter);
-
     if (key && config_set(scratch, key, value, flag_name(letter), say_to_file, err) < 0)
         return false;
     switch (letter) {
@@ -137,7 +133,6 @@ static bool take_flag(struct options *options, int letter, char *value, struct c
 static void tell_bad_flag(int result, char **argv, FILE *err)
 {
     const char *flag = argv[optind - 1];
-
     if (result == ':')
         fprintf(err, "leveretd: %s requires a value\n", flag);
     else
@@ -150,7 +145,6 @@ static bool next_flag(int argc, char **argv, struct options *options, struct con
                       bool *ret_is_end, int *ret_exit, FILE *out, FILE *err)
 {
     int letter = getopt_long(argc, argv, ":", long_options, NULL);
-
     *ret_exit = 0;
     if (letter == -1) {
         *ret_is_end = true;
@@ -181,12 +175,11 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FI
 {
     struct options options = {.port = -1, .management_port = -1};
     struct config *scratch = config_create();
+    optind = 0; /* glibc: start from the beginning, also after an earlier call */
+    opterr = 0;
     bool is_good = true;
     bool is_end = false;
     int status = 0;
-
-    optind = 0; /* glibc: start from the beginning, also after an earlier call */
-    opterr = 0;
     while (is_good && !is_end)
         is_good = next_flag(argc, argv, &options, scratch, &is_end, &status, out, err);
     if (is_good && optind < argc) {
@@ -209,7 +202,6 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FI
 static void tell_unreadable(config_say say, void *arg, const char *path, int err)
 {
     struct lv_buffer text = {0};
-
     lv_buffer_printf(&text, "cannot read the config file %s: %s", path, lv_error_text(err));
     say(arg, LOG_ERROR, (const char *)text.p);
     lv_buffer_free(&text);
@@ -220,10 +212,8 @@ static int read_named(struct config *config, const char *path, bool may_lack_suf
                       void *arg)
 {
     int err = config_read_file(config, path, say, arg);
-
     if (err == ERR_NOT_FOUND && may_lack_suffix) {
         struct lv_buffer with_suffix = {0};
-
         lv_buffer_printf(&with_suffix, "%s.conf", path);
         err = config_read_file(config, (const char *)with_suffix.p, say, arg);
         lv_buffer_free(&with_suffix);
@@ -236,7 +226,6 @@ static int read_named(struct config *config, const char *path, bool may_lack_suf
 static int read_default(struct config *config, config_say say, void *arg)
 {
     int err = config_read_file(config, OPTIONS_DEFAULT_CONFIG_FILE, say, arg);
-
     if (err == ERR_NOT_FOUND)
         return 0;
     if (err < 0 && err != ERR_INVALID)
@@ -248,7 +237,6 @@ static int read_config_file(struct config *config, const struct options *options
                             config_say say, void *arg)
 {
     const char *named = get("RABBITMQ_CONFIG_FILE");
-
     if (options->config_file)
         return read_named(config, options->config_file, false, say, arg);
     if (named && named[0] != '\0')
@@ -271,13 +259,12 @@ static int apply_flag(struct config *config, int letter, const char *value, conf
 
 static int apply_flags(struct config *config, const struct options *o, config_say say, void *arg)
 {
-    char port[16];
     int err = 0;
-
     if (o->bind || o->port >= 0)
         err =
             config_set_listener(config, o->bind, o->port, o->bind ? "--bind" : "--port", say, arg);
     if (o->management_port >= 0) {
+        char port[16];
         snprintf(port, sizeof port, "%d", o->management_port);
         err = first_of(err, apply_flag(config, 'm', port, say, arg));
     }
@@ -299,17 +286,16 @@ static int choose_data_dir(struct config *config, config_getenv get, config_say 
 {
     const char *state = get("XDG_STATE_HOME");
     const char *home = get("HOME");
-    struct lv_buffer dir = {0};
-    int err = 0;
-
     if (config->data_dir[0] != '\0')
         return 0;
+    struct lv_buffer dir = {0};
     if (can_use_system_dir())
         lv_buffer_printf(&dir, "%s", SYSTEM_DATA_DIR);
     else if (state && state[0] == '/')
         lv_buffer_printf(&dir, "%s/leveret", state);
     else if (home && home[0] == '/')
         lv_buffer_printf(&dir, "%s/.local/state/leveret", home);
+    int err = 0;
     if (dir.n == 0) {
         say(arg, LOG_ERROR,
             "cannot choose a data directory: neither XDG_STATE_HOME nor HOME is an absolute path; "
@@ -328,7 +314,6 @@ int options_load_config(const struct options *options, config_getenv get, config
 {
     struct config *config = config_create();
     int err = read_config_file(config, options, get, say, arg);
-
     err = first_of(err, config_apply_environment(config, get, say, arg));
     err = first_of(err, apply_flags(config, options, say, arg));
     err = first_of(err, choose_data_dir(config, get, say, arg));

@@ -334,9 +334,9 @@ static void rebuild_free(struct rebuild *r)
 int leveretd_recover_definitions(struct leveretd *d)
 {
     struct rebuild r = {.default_vhost = slice_str(d->config->default_vhost)};
-    int code;
     lv_assert(!d->loops && !d->definitions);
     log_set_level(config_log_level(d->config));
+    int code;
     if ((code = leveretd_lock(d)) != EXIT_OK)
         return code;
     code = rebuild_definitions(&r, d);

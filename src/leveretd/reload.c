@@ -44,9 +44,9 @@ static void timeouts_mail(struct loop *at, struct mail *mail)
 
 void leveretd_reload(struct leveretd *d)
 {
-    struct config *fresh;
     size_t changes = 0;
     lv_assert(loop_current() == loops_at(d->loops, 0));
+    struct config *fresh;
     if (leveretd_read_config(d, &fresh) < 0) {
         log_error("config: not reloaded because of the errors above; the settings are unchanged");
         return;

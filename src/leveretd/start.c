@@ -380,18 +380,17 @@ static void create_rooms(struct leveretd *d)
 
 int leveretd_start(struct leveretd *d)
 {
-    struct recovery recovery = {0};
-    int code;
-
     lv_assert(d->config && d->begun_us > 0 && !d->loops);
     log_set_level(config_log_level(d->config));
     raise_descriptor_limit();
     net_leave_descriptors(descriptors_for_files());
+    int code;
     if ((code = check_first_start(d)) != EXIT_OK || (code = leveretd_lock(d)) != EXIT_OK ||
         (code = open_definitions(d)) != EXIT_OK || (code = check_event_vhost(d)) != EXIT_OK)
         return code;
 
     create_rooms(d);
+    struct recovery recovery = {0};
     if ((code = recover_topology(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 

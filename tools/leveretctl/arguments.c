@@ -50,7 +50,6 @@ static int take_option(struct invocation *i, int at)
     size_t n = strcspn(word, "=");
     const char *value = word[n] == '=' ? word + n + 1 : NULL;
     enum option option = option_find(word, n);
-
     if (option == OPTION_COUNT || (option_rows[option].kind == FLAG && value)) {
         option_refuse(i, word, n, value);
     } else if (option_rows[option].kind == FLAG) {
@@ -76,10 +75,10 @@ static void take_word(struct invocation *i, const char *word)
 static void take_timeout(struct invocation *i)
 {
     const char *text = i->values[OPTION_TIMEOUT];
-    char *end;
     i->timeout_s = -1;
     if (!text)
         return;
+    char *end;
     long seconds = strtol(text, &end, 10);
     if (text[0] == '\0' || *end != '\0' || seconds < 0 || seconds > INT_MAX / 1000)
         option_refuse(i, "--timeout", strlen("--timeout"), text);
@@ -99,9 +98,9 @@ static void check_integers(struct invocation *i)
 {
     for (size_t o = 0; o < OPTION_COUNT; o++) {
         const char *text = i->values[o];
-        char *end;
         if (option_rows[o].kind != INTEGER || !text)
             continue;
+        char *end;
         strtol(text, &end, 10);
         if (*text == '\0' || *end != '\0')
             option_refuse(i, option_rows[o].name, strlen(option_rows[o].name), text);
@@ -138,7 +137,6 @@ static void choose_data_dir(struct invocation *i)
         is_given(i, OPTION_DATA_DIR) ? i->values[OPTION_DATA_DIR] : getenv("LEVERET_DATA_DIR");
     const char *system_dir = "/var/lib/leveret";
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-
     if (named && named[0]) {
         snprintf(i->data_dir, sizeof i->data_dir, "%s", named);
         return;

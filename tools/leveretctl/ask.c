@@ -35,10 +35,9 @@ static void limit_waiting(const struct ask *a)
 int ask_open(struct ask *a, const char *data_dir, int timeout_ms)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct lv_buffer path = {0};
-
     *a = (struct ask){.fd = -1, .timeout_ms = timeout_ms};
     a->deadline_ms = timeout_ms < 0 ? 0 : now_ms() + (uint64_t)timeout_ms;
+    struct lv_buffer path = {0};
     lv_buffer_printf(&path, "%s/control.sock", data_dir);
     if (path.n >= sizeof address.sun_path) {
         lv_buffer_free(&path);

@@ -12,19 +12,18 @@
  * none. */
 static bool password_read(bool has_prompt, struct lv_buffer *ret)
 {
-    struct termios shown, hidden;
+    struct termios shown;
     bool is_terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
-    char *line = NULL;
-    size_t capacity = 0;
-
     if (has_prompt)
         printf("Password: ");
     fflush(stdout);
     if (is_terminal) {
-        hidden = shown;
+        struct termios hidden = shown;
         hidden.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     }
+    char *line = NULL;
+    size_t capacity = 0;
     ssize_t n = getline(&line, &capacity, stdin);
     if (is_terminal)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);

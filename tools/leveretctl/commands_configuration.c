@@ -7,11 +7,11 @@
 static void print_settings(const struct invocation *i, const json_t *answer)
 {
     json_t *settings = json_object_get(answer, "settings"), *value;
-    const char *key;
     if (i->format == FORMAT_JSON) {
         say_json(json_incref(settings));
         return;
     }
+    const char *key;
     json_object_foreach(settings, key, value) printf("%s = %s\n", key, json_string_value(value));
 }
 

@@ -7,11 +7,11 @@
 /* Says less than other commands about a broker that cannot be reached, as rabbitmqctl does. */
 static int run_ping(struct invocation *i, const struct command *c)
 {
-    json_t *answer;
     say_banner(i, c->banner);
     if (ask_open(&i->ask, i->data_dir, timeout_ms_of(i)) < 0)
         return say_error(EXIT_UNAVAILABLE, "Failed to connect to %s on %s/control.sock", i->node,
                          i->data_dir);
+    json_t *answer;
     int code = converse(i, c, request_create(i, c), NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;

@@ -13,7 +13,6 @@ static int run_await_startup(struct invocation *i, const struct command *c)
     const struct timespec pause = {.tv_nsec = 1000000000 / START_LOOKS_A_SECOND};
     const int looks_max =
         (i->timeout_s < 0 ? START_TIMEOUT_S : i->timeout_s) * START_LOOKS_A_SECOND;
-    json_t *answer;
     int err = ask_open(&i->ask, i->data_dir, SOCKET_TIMEOUT_MS);
     for (int n = 0; err < 0 && n < looks_max; n++) {
         nanosleep(&pause, NULL);
@@ -21,6 +20,7 @@ static int run_await_startup(struct invocation *i, const struct command *c)
     }
     if (err < 0)
         return connect_to_broker(i);
+    json_t *answer;
     int code = converse(i, c, request_create(i, c), NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;
@@ -45,9 +45,9 @@ static int wait_for_end(struct invocation *i)
 
 static int stop_and_wait(struct invocation *i, const struct command *c)
 {
-    json_t *answer;
     say_banner(i, c->banner);
     fflush(stdout);
+    json_t *answer;
     int code = converse(i, c, request_create(i, c), NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;

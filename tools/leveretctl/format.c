@@ -119,9 +119,9 @@ static void put_typed(struct lv_buffer *out, const char *type, const json_t *val
 
 static void put_fields(struct lv_buffer *out, const json_t *fields)
 {
+    put(out, "[");
     const json_t *field;
     size_t i;
-    put(out, "[");
     json_array_foreach(fields, i, field)
     {
         put(out, i ? ",{" : "{");
@@ -184,12 +184,12 @@ static void put_json_typed(struct lv_buffer *out, const char *type, const json_t
 /* rabbitmqctl shows an array as an object of types and values, in which a name may be repeated. */
 static void put_json_array(struct lv_buffer *out, const json_t *array)
 {
-    const json_t *one;
-    size_t i;
     if (json_array_size(array) == 0) {
         put(out, "[]");
         return;
     }
+    const json_t *one;
+    size_t i;
     json_array_foreach(array, i, one)
     {
         const char *type = json_string_value(json_array_get(one, 0));
@@ -218,9 +218,9 @@ static void put_json_typed(struct lv_buffer *out, const char *type, const json_t
 /* [["x-expires","signedint",1000]] */
 static void put_json_fields(struct lv_buffer *out, const json_t *fields)
 {
+    put(out, "[");
     const json_t *field;
     size_t i;
-    put(out, "[");
     json_array_foreach(fields, i, field)
     {
         put(out, i ? ",[" : "[");
@@ -450,12 +450,11 @@ static void pretty_cell(struct listing *l, const struct lv_buffer *text, size_t 
 static void pretty_print(struct listing *l)
 {
     size_t widths[FORMAT_COLUMNS_MAX] = {0};
+    for (size_t i = 0; i < l->column_count; i++)
+        widths[i] = l->has_headers ? strlen(l->columns[i]) : 0;
     struct lv_buffer text = {0};
     const json_t *row;
     size_t r;
-
-    for (size_t i = 0; i < l->column_count; i++)
-        widths[i] = l->has_headers ? strlen(l->columns[i]) : 0;
     json_array_foreach(l->kept, r, row)
     {
         for (size_t i = 0; i < l->column_count; i++) {

@@ -10,10 +10,10 @@
 static size_t distance(const char *a, const char *b)
 {
     enum { NAME_MAX_BYTES = 64 };
-    size_t row[NAME_MAX_BYTES + 1];
     size_t n = strlen(b);
     if (strlen(a) > NAME_MAX_BYTES || n > NAME_MAX_BYTES)
         return NAME_MAX_BYTES;
+    size_t row[NAME_MAX_BYTES + 1];
     for (size_t j = 0; j <= n; j++)
         row[j] = j;
     for (size_t i = 0; a[i]; i++) {

@@ -51,10 +51,10 @@ static void print_runtime(const struct invocation *i, const json_t *f)
 
 static void print_list(const json_t *list)
 {
-    const json_t *one;
-    size_t n;
     if (json_array_size(list) == 0)
         printf("(none)\n");
+    const json_t *one;
+    size_t n;
     json_array_foreach(list, n, one) printf(" * %s\n", json_string_value(one));
 }
 
@@ -77,12 +77,12 @@ static const char *alarm_text(const char *name)
 
 static void print_alarms(const struct invocation *i, const json_t *f)
 {
-    const json_t *alarm;
-    size_t n;
     const json_t *alarms = json_object_get(f, "alarms");
     title("Alarms");
     if (json_array_size(alarms) == 0)
         printf("(none)\n");
+    const json_t *alarm;
+    size_t n;
     json_array_foreach(alarms, n, alarm)
         printf("%s on node %s\n", alarm_text(json_string_value(alarm)), i->node);
 }
@@ -105,9 +105,9 @@ static void print_memory(const json_t *f, const char *unit)
 
 static void print_listeners(const json_t *f)
 {
+    title("Listeners");
     const json_t *one;
     size_t n;
-    title("Listeners");
     json_array_foreach(json_object_get(f, "listeners"), n, one)
     {
         const char *interface = text(one, "interface");
@@ -160,7 +160,6 @@ static void print_json(const struct invocation *i, const json_t *f)
     json_t *setting = json_object_get(f, "memory_setting");
     json_t *listeners = json_deep_copy(json_object_get(f, "listeners")), *one;
     size_t n;
-
     json_array_foreach(listeners, n, one) json_object_set_new(one, "node", json_string(i->node));
     copy(out, "alarms", f, "alarms");
     json_object_set_new(out, "config_files",

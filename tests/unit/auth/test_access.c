@@ -84,8 +84,8 @@ static void make_exchange(struct world *w, const char *name, const char *type, b
 /* Returns a table with one string. */
 static struct slice argument(struct lv_buffer *space, const char *name, const char *value)
 {
-    struct table_writer w;
     space->n = 0;
+    struct table_writer w;
     table_begin(&w, space);
     table_put_str(&w, name, S(value));
     table_end(&w);
@@ -102,8 +102,8 @@ static bool declares_queue(struct world *w, struct queue_declaration d)
 
 static void declaring_a_queue_needs_configure_on_it(void **state)
 {
-    struct world w;
     (void)state;
+    struct world w;
     world_start(&w);
     permit(&w, "^other$", ".*", ".*");
     REFUSED(&w, declares_queue(&w, (struct queue_declaration){0}), REPLY_ACCESS_REFUSED,
@@ -117,9 +117,9 @@ static void declaring_a_queue_needs_configure_on_it(void **state)
 static void
 a_new_queue_with_a_dead_letter_exchange_needs_read_on_itself_and_write_there(void **state)
 {
+    (void)state;
     struct world w;
     struct lv_buffer space = {0};
-    (void)state;
     world_start(&w);
     const struct queue_declaration d = {.arguments =
                                             argument(&space, "x-dead-letter-exchange", "dead")};
@@ -136,9 +136,9 @@ a_new_queue_with_a_dead_letter_exchange_needs_read_on_itself_and_write_there(voi
 static void
 a_queue_that_is_there_is_declared_again_without_rights_to_its_dead_letter_exchange(void **state)
 {
+    (void)state;
     struct world w;
     struct lv_buffer space = {0};
-    (void)state;
     world_start(&w);
     permit(&w, "^q$", "", "");
     assert_true(declares_queue(
@@ -157,9 +157,9 @@ static bool declares_exchange(struct world *w, struct exchange_declaration d)
 
 static void a_new_exchange_with_an_alternate_needs_read_on_itself_and_write_there(void **state)
 {
+    (void)state;
     struct world w;
     struct lv_buffer space = {0};
-    (void)state;
     world_start(&w);
     const struct exchange_declaration d = {.arguments =
                                                argument(&space, "alternate-exchange", "rest")};
@@ -184,8 +184,8 @@ static bool binds(struct world *w, struct binding_request request)
 
 static void binding_needs_write_on_the_destination_and_read_on_the_source(void **state)
 {
-    struct world w;
     (void)state;
+    struct world w;
     world_start(&w);
     const struct binding_request queue = {
         .source = S("x"), .destination = S("q"), .destination_kind = DESTINATION_QUEUE};
@@ -204,8 +204,8 @@ static void binding_needs_write_on_the_destination_and_read_on_the_source(void *
 
 static void binding_needs_read_on_the_routing_key_where_there_are_topic_permissions(void **state)
 {
-    struct world w;
     (void)state;
+    struct world w;
     world_start(&w);
     permit(&w, "", ".*", ".*");
     const struct definition_topic_permission row = {S("/"), S("ann"), S("x"), S("^w"), S("^r")};
@@ -221,8 +221,8 @@ static void binding_needs_read_on_the_routing_key_where_there_are_topic_permissi
 
 static void a_binding_of_the_default_exchange_is_left_to_the_broker_to_refuse(void **state)
 {
-    struct world w;
     (void)state;
+    struct world w;
     world_start(&w);
     permit(&w, "", "", "");
     assert_true(binds(&w, (struct binding_request){.destination = S("q")}));
@@ -240,8 +240,8 @@ static struct exchange *publishes(struct world *w, const char *exchange, const c
 
 static void publishing_needs_write_on_an_exchange_that_is_there(void **state)
 {
-    struct world w;
     (void)state;
+    struct world w;
     world_start(&w);
     make_exchange(&w, "x", "direct", false);
     permit(&w, ".*", "^x", ".*");
@@ -255,8 +255,8 @@ static void publishing_needs_write_on_an_exchange_that_is_there(void **state)
 
 static void nobody_publishes_to_an_internal_exchange(void **state)
 {
-    struct world w;
     (void)state;
+    struct world w;
     world_start(&w);
     make_exchange(&w, "x", "fanout", true);
     permit(&w, ".*", ".*", ".*");
@@ -267,8 +267,8 @@ static void nobody_publishes_to_an_internal_exchange(void **state)
 
 static void topic_permissions_hold_for_topic_exchanges_alone(void **state)
 {
-    struct world w;
     (void)state;
+    struct world w;
     world_start(&w);
     make_exchange(&w, "t", "topic", false);
     make_exchange(&w, "d", "direct", false);

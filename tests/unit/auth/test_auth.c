@@ -32,7 +32,6 @@ static const struct auth_default_user guest = {
 static struct auth *with_guest(void)
 {
     struct auth *auth = auth_create(NULL);
-
     assert_true(auth_bootstrap(auth, &guest));
     return auth;
 }
@@ -40,7 +39,6 @@ static struct auth *with_guest(void)
 static struct auth *with_user(const char *name, const char *tags)
 {
     struct auth *auth = auth_create(NULL);
-
     assert_int_equal(auth_add_user(auth, S(name), S("secret"), S(tags), NULL, NULL), 0);
     return auth;
 }
@@ -58,7 +56,6 @@ static void permit(struct auth *auth, const char *user, const char *configure, c
 static struct auth_identity *login(struct auth *auth, const char *user, const char *password)
 {
     struct auth_identity *identity = NULL;
-
     assert_true(auth_login(auth, S(user), S(password), true, &identity, NULL));
     return identity;
 }
@@ -68,7 +65,6 @@ static void check_refused(struct auth *auth, const char *user, const char *passw
 {
     struct auth_identity *identity = NULL;
     struct lv_buffer reason = {0};
-
     assert_false(auth_login(auth, S(user), S(password), is_from_loopback, &identity, &reason));
     assert_null(identity);
     assert_string_equal((const char *)reason.p, expected);
@@ -84,11 +80,10 @@ static bool allows(const struct auth_identity *identity, enum auth_action action
 
 static void the_right_password_logs_in(void **state)
 {
+    (void)state;
     struct auth *auth = with_guest();
     struct auth_identity *identity = login(auth, "guest", "guest");
     struct auth_identity *second = auth_identity_ref(identity);
-
-    (void)state;
     assert_true(slice_is(auth_identity_name(identity), "guest"));
     assert_true(slice_is(auth_identity_tags(identity), "administrator"));
     assert_true(auth_has_tag(identity, AUTH_TAG_ADMINISTRATOR));
@@ -104,9 +99,8 @@ static void the_right_password_logs_in(void **state)
 
 static void the_reason_of_a_refusal_is_for_the_log(void **state)
 {
-    struct auth *auth = with_guest();
-
     (void)state;
+    struct auth *auth = with_guest();
     assert_int_equal(auth_add_user(auth, S("mute"), S(""), S(""), NULL, NULL), 0);
     check_refused(auth, "guest", "wrong", true, "user 'guest' - invalid credentials");
     check_refused(auth, "nobody", "guest", true,
@@ -121,14 +115,13 @@ static void the_reason_of_a_refusal_is_for_the_log(void **state)
 
 static void loopback_users_can_be_chosen(void **state)
 {
-    struct auth *auth = with_guest();
-    struct auth_identity *identity = NULL;
-    struct slice ann = S("ann");
-
     (void)state;
+    struct auth *auth = with_guest();
+    struct slice ann = S("ann");
     assert_int_equal(auth_add_user(auth, ann, S("secret"), S(""), NULL, NULL), 0);
     auth_set_loopback_users(auth, &ann, 1);
     check_refused(auth, "ann", "secret", false, "user 'ann' can only connect via localhost");
+    struct auth_identity *identity = NULL;
     assert_true(auth_login(auth, S("guest"), S("guest"), false, &identity, NULL));
     auth_identity_unref(&identity);
     auth_set_loopback_users(auth, NULL, 0);
@@ -139,13 +132,11 @@ static void loopback_users_can_be_chosen(void **state)
 
 static void a_changed_password_replaces_the_old_one(void **state)
 {
-    struct auth *auth = with_guest();
-    struct auth_identity *identity;
-
     (void)state;
+    struct auth *auth = with_guest();
     assert_int_equal(auth_change_password(auth, S("guest"), S("new"), NULL, NULL), 0);
     check_refused(auth, "guest", "guest", true, "user 'guest' - invalid credentials");
-    identity = login(auth, "guest", "new");
+    struct auth_identity *identity = login(auth, "guest", "new");
     auth_identity_unref(&identity);
     assert_int_equal(auth_change_password(auth, S("guest"), S(""), NULL, NULL), 0);
     check_refused(auth, "guest", "new", true,
@@ -156,6 +147,7 @@ static void a_changed_password_replaces_the_old_one(void **state)
 
 static void a_user_with_a_known_hash_logs_in(void **state)
 {
+    (void)state;
     struct auth *auth = auth_create(NULL);
     struct definition_user row = {
         .name = S("imported"),
@@ -163,11 +155,8 @@ static void a_user_with_a_known_hash_logs_in(void **state)
         .hashing_algorithm = S("rabbit_password_hashing_sha256"),
         .tags = S("management, impersonator"),
     };
-    struct auth_identity *identity;
-
-    (void)state;
     assert_int_equal(auth_put_user(auth, &row, NULL, NULL), 0);
-    identity = login(auth, "imported", "test12");
+    struct auth_identity *identity = login(auth, "imported", "test12");
     assert_true(slice_is(auth_identity_tags(identity), "management,impersonator"));
     assert_true(auth_is_impersonator(identity));
     auth_identity_unref(&identity);
@@ -180,10 +169,9 @@ static void a_user_with_a_known_hash_logs_in(void **state)
 
 static void a_user_deleted_and_created_again_is_another_user(void **state)
 {
+    (void)state;
     struct auth *auth = with_user("ann", "");
     struct auth_identity *identity = login(auth, "ann", "secret");
-
-    (void)state;
     permit(auth, "ann", ".*", ".*", ".*");
     assert_true(allows(identity, AUTH_READ, "q"));
     assert_int_equal(auth_delete_user(auth, S("ann"), NULL, NULL), 0);
@@ -202,10 +190,9 @@ static void a_user_deleted_and_created_again_is_another_user(void **state)
 
 static void access_to_a_vhost_needs_a_permission_in_it(void **state)
 {
+    (void)state;
     struct auth *auth = with_user("ann", "administrator");
     struct auth_identity *identity = login(auth, "ann", "secret");
-
-    (void)state;
     assert_false(auth_can_access_vhost(identity, S("/")));
     permit(auth, "ann", "", "", "");
     assert_true(auth_can_access_vhost(identity, S("/")));
@@ -218,10 +205,9 @@ static void access_to_a_vhost_needs_a_permission_in_it(void **state)
 
 static void patterns_are_searched_in_the_name(void **state)
 {
+    (void)state;
     struct auth *auth = with_user("ann", "");
     struct auth_identity *identity = login(auth, "ann", "secret");
-
-    (void)state;
     permit(auth, "ann", "^(amq\\.gen|ann-)", "order", "^order$|^amq\\.default$");
     assert_true(allows(identity, AUTH_CONFIGURE, "ann-queue"));
     assert_false(allows(identity, AUTH_CONFIGURE, "joann-queue"));
@@ -237,10 +223,9 @@ static void patterns_are_searched_in_the_name(void **state)
 
 static void the_empty_pattern_grants_nothing(void **state)
 {
+    (void)state;
     struct auth *auth = with_user("ann", "");
     struct auth_identity *identity = login(auth, "ann", "secret");
-
-    (void)state;
     permit(auth, "ann", "", "", ".*");
     assert_false(allows(identity, AUTH_CONFIGURE, "q"));
     assert_false(allows(identity, AUTH_WRITE, ""));
@@ -251,11 +236,10 @@ static void the_empty_pattern_grants_nothing(void **state)
 
 static void a_pattern_that_takes_too_many_steps_grants_nothing(void **state)
 {
+    (void)state;
     struct auth *auth = with_user("ann", "");
     struct auth_identity *identity = login(auth, "ann", "secret");
     char name[256];
-
-    (void)state;
     memset(name, 'a', 250);
     memcpy(name + 250, "!", 2);
     permit(auth, "ann", "^(a+)+$", "^(a|aa)+$", "^(a*)*b?$");
@@ -269,13 +253,12 @@ static void a_pattern_that_takes_too_many_steps_grants_nothing(void **state)
 
 static void a_pattern_that_does_not_compile_is_refused_and_changes_nothing(void **state)
 {
+    (void)state;
     struct auth *auth = with_user("ann", "");
     struct auth_identity *identity = login(auth, "ann", "secret");
-    struct lv_buffer reason = {0};
     struct definition_permission row = {S("/"), S("ann"), S(".*"), S("("), S("")};
-
-    (void)state;
     permit(auth, "ann", "", "", "kept");
+    struct lv_buffer reason = {0};
     assert_int_equal(auth_set_permissions(auth, &row, &reason, NULL, NULL), ERR_INVALID);
     assert_string_equal((const char *)reason.p,
                         "write permission '(' is no regular expression: missing closing "
@@ -303,10 +286,9 @@ static void set_topic(struct auth *auth, const char *write, const char *read)
 
 static void topic_permissions_restrict_routing_keys_where_there_are_any(void **state)
 {
+    (void)state;
     struct auth *auth = with_user("a.b", "");
     struct auth_identity *i = login(auth, "a.b", "secret");
-
-    (void)state;
     assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("any")));
     set_topic(auth, "^{username}\\.", "^x{vhost}$");
     assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("a.b.c")));
@@ -326,10 +308,9 @@ static void topic_permissions_restrict_routing_keys_where_there_are_any(void **s
 
 static void every_change_moves_the_generation(void **state)
 {
+    (void)state;
     struct auth *auth = with_guest();
     uint64_t before = auth_generation();
-
-    (void)state;
 #define MOVES(call)                                                                                \
     call;                                                                                          \
     assert_true(auth_generation() > before);                                                       \
@@ -372,10 +353,8 @@ static void check_text(struct lv_buffer *out, const char *expected)
 
 static void listings_are_ordered_and_filtered(void **state)
 {
-    struct auth *auth = with_user("zoe", "b, a,,");
-    struct lv_buffer out = {0};
-
     (void)state;
+    struct auth *auth = with_user("zoe", "b, a,,");
     assert_int_equal(auth_add_user(auth, S("ann"), S("x"), S(""), NULL, NULL), 0);
     assert_int_equal(auth_add_user(auth, S("ann"), S("x"), S(""), NULL, NULL), ERR_EXISTS);
     permit(auth, "zoe", "1", "2", "3");
@@ -391,6 +370,7 @@ static void listings_are_ordered_and_filtered(void **state)
                                                                          S("^{username}"), S("")},
                                    NULL, NULL, NULL),
         0);
+    struct lv_buffer out = {0};
     auth_list_users(auth, append_user, &out);
     check_text(&out, "ann[] zoe[b,a] ");
     auth_list_permissions(auth, SLICE_EMPTY, SLICE_EMPTY, append_permission, &out);
@@ -404,10 +384,9 @@ static void listings_are_ordered_and_filtered(void **state)
 
 static void a_thousand_users_are_found(void **state)
 {
+    (void)state;
     struct auth *auth = auth_create(NULL);
     char name[32];
-
-    (void)state;
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "user%u", i * 7919 % 1000);
         assert_int_equal(auth_add_user(auth, S(name), S("p"), S(""), NULL, NULL), 0);
@@ -449,7 +428,6 @@ static struct auth *loaded(struct definitions *d)
         .topic_permission = load_topic_permission,
     };
     struct auth *auth = auth_create(d);
-
     assert_int_equal(definitions_load(d, &visitor, auth), 0);
     return auth;
 }
@@ -463,9 +441,8 @@ static void count_done(void *arg, int error)
 static void remove_dir(const char *dir)
 {
     static const char *const suffixes[] = {"", ".mark", ".reserve"};
-    char path[200];
-
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        char path[200];
         snprintf(path, sizeof path, "%s/%s%s", dir, DEFINITIONS_FILE, suffixes[i]);
         unlink(path); /* the reserve is created a while after the first change */
     }
@@ -474,17 +451,14 @@ static void remove_dir(const char *dir)
 
 static void users_and_permissions_survive_a_restart(void **state)
 {
-    char dir[] = "/tmp/leveret-auth-XXXXXX";
-    struct definitions *d = NULL;
-    struct auth *auth;
-    struct auth_identity *identity;
-    int done = 0;
-
     (void)state;
+    char dir[] = "/tmp/leveret-auth-XXXXXX";
     assert_non_null(mkdtemp(dir));
+    struct definitions *d = NULL;
     assert_int_equal(definitions_open(dir, &d), 0);
-    auth = loaded(d);
+    struct auth *auth = loaded(d);
     assert_true(auth_bootstrap(auth, &guest));
+    int done = 0;
     assert_int_equal(auth_add_user(auth, S("ann"), S("one"), S("t"), count_done, &done), 0);
     assert_int_equal(auth_add_user(auth, S("gone"), S("one"), S(""), count_done, &done), 0);
     assert_int_equal(auth_change_password(auth, S("ann"), S("two"), count_done, &done), 0);
@@ -498,7 +472,7 @@ static void users_and_permissions_survive_a_restart(void **state)
     auth = loaded(d);
     assert_false(auth_bootstrap(auth, &guest)); /* there are users */
     assert_int_equal(auth_user_count(auth), 2);
-    identity = login(auth, "ann", "two");
+    struct auth_identity *identity = login(auth, "ann", "two");
     assert_true(auth_has_tag(identity, "t"));
     assert_true(allows(identity, AUTH_CONFIGURE, "ann-1"));
     assert_false(allows(identity, AUTH_CONFIGURE, "bob-1"));
@@ -513,10 +487,8 @@ static void users_and_permissions_survive_a_restart(void **state)
 
 static void rows_that_cannot_be_loaded_grant_nothing(void **state)
 {
-    struct auth *auth = auth_create(NULL);
-    struct auth_identity *identity = NULL;
-
     (void)state;
+    struct auth *auth = auth_create(NULL);
     log_set_level(LOG_NONE);
     auth_load_user(auth, &(struct definition_user){.name = S("ann"), .password_hash = S("junk")});
     auth_load_permission(
@@ -529,6 +501,7 @@ static void rows_that_cannot_be_loaded_grant_nothing(void **state)
     assert_int_equal(auth_user_count(auth), 1);
     check_refused(auth, "ann", "junk", true,
                   "user 'ann' - invalid credentials (the user has no password)");
+    struct auth_identity *identity = NULL;
     assert_int_equal(auth_identity_of(auth, S("nobody"), &identity), ERR_NOT_FOUND);
     assert_int_equal(auth_identity_of(auth, S("ann"), &identity), 0);
     assert_false(auth_can_access_vhost(identity, S("/")));
@@ -548,10 +521,8 @@ struct asker {
 static void *ask(void *arg)
 {
     struct asker *asker = arg;
-
     while (!atomic_load(asker->is_over)) {
         struct auth_identity *identity = login(asker->auth, "guest", "guest");
-
         allows(identity, AUTH_WRITE, "order");
         auth_identity_unref(&identity);
         asker->answers++;
@@ -561,12 +532,11 @@ static void *ask(void *arg)
 
 static void loops_ask_while_an_operator_changes_permissions(void **state)
 {
+    (void)state;
     struct auth *auth = with_guest();
     _Atomic bool is_over = false;
     struct asker askers[2] = {{auth, &is_over, 0}, {auth, &is_over, 0}};
     pthread_t threads[2];
-
-    (void)state;
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
     for (int i = 0; i < 300; i++) {
@@ -602,6 +572,5 @@ int main(void)
         cmocka_unit_test(rows_that_cannot_be_loaded_grant_nothing),
         cmocka_unit_test(loops_ask_while_an_operator_changes_permissions),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,6 @@ static void hashes_made_by_rabbitmq_are_understood(void **state)
     (void)state;
     for (int i = 0; i < PASSWORD_ALGORITHM_COUNT; i++) {
         enum password_algorithm a = (enum password_algorithm)i;
-
         assert_int_equal(password_hash_check(a, S(known[i])), 0);
         assert_true(password_verify(a, S(known[i]), S("test12")));
         assert_false(password_verify(a, S(known[i]), S("test13")));
@@ -42,6 +41,7 @@ static void a_hash_of_another_algorithm_is_refused(void **state)
 
 static void text_that_is_not_base64_is_not_a_hash(void **state)
 {
+    (void)state;
     static const char *const texts[] = {
         "",
         "x",
@@ -50,8 +50,6 @@ static void text_that_is_not_base64_is_not_a_hash(void **state)
         " I3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR",
         "====kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV",
     };
-
-    (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_int_equal(password_hash_check(PASSWORD_SHA256, S(texts[i])), ERR_INVALID);
         assert_false(password_verify(PASSWORD_SHA256, S(texts[i]), S("test12")));
@@ -60,14 +58,12 @@ static void text_that_is_not_base64_is_not_a_hash(void **state)
 
 static void the_same_password_is_hashed_differently_each_time(void **state)
 {
-    char first[PASSWORD_HASH_TEXT_MAX];
-    char second[PASSWORD_HASH_TEXT_MAX];
-
     (void)state;
     for (int i = 0; i < PASSWORD_ALGORITHM_COUNT; i++) {
         enum password_algorithm a = (enum password_algorithm)i;
-
+        char first[PASSWORD_HASH_TEXT_MAX];
         password_hash(a, S("secret"), first);
+        char second[PASSWORD_HASH_TEXT_MAX];
         password_hash(a, S("secret"), second);
         assert_string_not_equal(first, second);
         assert_true(password_verify(a, S(first), S("secret")));
@@ -78,9 +74,8 @@ static void the_same_password_is_hashed_differently_each_time(void **state)
 
 static void algorithms_have_rabbitmqs_names(void **state)
 {
-    enum password_algorithm a = PASSWORD_MD5;
-
     (void)state;
+    enum password_algorithm a = PASSWORD_MD5;
     assert_int_equal(password_algorithm_of(SLICE_EMPTY, &a), 0);
     assert_int_equal(a, PASSWORD_SHA256);
     assert_int_equal(password_algorithm_of(S("rabbit_password_hashing_sha512"), &a), 0);
@@ -99,6 +94,5 @@ int main(void)
         cmocka_unit_test(the_same_password_is_hashed_differently_each_time),
         cmocka_unit_test(algorithms_have_rabbitmqs_names),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

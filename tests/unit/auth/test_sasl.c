@@ -17,7 +17,6 @@ static void check(const char *mechanism, struct slice response, const char *user
 {
     struct slice u = SLICE_EMPTY;
     struct slice p = SLICE_EMPTY;
-
     assert_int_equal(sasl_parse(S(mechanism), response, &u, &p), SASL_OK);
     assert_true(slice_is(u, user));
     assert_true(slice_is(p, password));
@@ -27,7 +26,6 @@ static void check_refused(const char *mechanism, struct slice response, enum sas
 {
     struct slice u = S("unchanged");
     struct slice p = S("unchanged");
-
     assert_int_equal(sasl_parse(S(mechanism), response, &u, &p), result);
     assert_true(slice_is(u, "unchanged"));
     assert_true(slice_is(p, "unchanged"));
@@ -57,16 +55,14 @@ static void a_malformed_plain_response_is_refused(void **state)
 
 static void amqplain_is_a_table_with_its_fields_in_any_order(void **state)
 {
+    (void)state;
     struct lv_buffer out = {0};
     struct table_writer w;
-    struct slice table;
-
-    (void)state;
     table_begin(&w, &out);
     table_put_str(&w, "PASSWORD", S("secret"));
     table_put_bool(&w, "extra", true);
     table_put_str(&w, "LOGIN", S("guest"));
-    table = table_end(&w);
+    struct slice table = table_end(&w);
     check("AMQPLAIN", table, "guest", "secret");
     for (size_t n = 0; n < table.n; n++) /* every prefix */
         check_refused("AMQPLAIN", slice_of(table.p, n), SASL_MALFORMED);
@@ -75,10 +71,9 @@ static void amqplain_is_a_table_with_its_fields_in_any_order(void **state)
 
 static void amqplain_wants_both_as_long_strings(void **state)
 {
+    (void)state;
     struct lv_buffer out = {0};
     struct table_writer w;
-
-    (void)state;
     table_begin(&w, &out);
     table_put_str(&w, "LOGIN", S("guest"));
     check_refused("AMQPLAIN", table_end(&w), SASL_MALFORMED);
@@ -109,6 +104,5 @@ int main(void)
         cmocka_unit_test(amqplain_wants_both_as_long_strings),
         cmocka_unit_test(a_mechanism_that_is_not_offered_is_unknown),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

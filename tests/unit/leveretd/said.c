@@ -16,14 +16,12 @@
 void said_add(void *arg, enum log_level level, const char *text)
 {
     static const char *const names[] = {"debug", "info", "warning", "error", "critical", "none"};
-
     lv_buffer_printf(arg, "%s: %s\n", names[level], text);
 }
 
 void said_check(struct lv_buffer *said, const char *expected)
 {
     char *text = slice_strdup(lv_buffer_slice(said));
-
     assert_string_equal(text, expected);
     free(text);
     lv_buffer_free(said);
@@ -33,7 +31,6 @@ char *said_file(const char *text)
 {
     char *name = lv_strdup("/tmp/leveret-conf-XXXXXX");
     int fd = mkstemp(name);
-
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);

@@ -60,8 +60,8 @@ static void half_of_the_spare_memory_counts_as_in_use(void **state)
 
 static void what_cannot_be_read_raises_no_alarm(void **state)
 {
-    struct alarm_readings r = {.memory_bytes = UINT64_MAX, .disk_free_bytes = 0};
     (void)state;
+    struct alarm_readings r = {.memory_bytes = UINT64_MAX, .disk_free_bytes = 0};
     assert_int_equal(alarm_decide(&limits, &r), 0);
     assert_int_equal(alarm_next_check_ms(&limits, &r), ALARM_PERIOD_MS_MAX);
 }
@@ -74,9 +74,9 @@ static uint64_t next_check(uint64_t memory_mb, uint64_t disk_mb)
 
 static void checks_are_more_frequent_close_to_a_limit(void **state)
 {
+    (void)state;
     struct alarm_limits far = {.memory_bytes = UINT64_C(1) << 40, .disk_free_bytes = 0};
     struct alarm_readings r = readings(10, 100000);
-    (void)state;
     assert_int_equal(alarm_next_check_ms(&far, &r), ALARM_PERIOD_MS_MAX);
     assert_int_equal(next_check(999, 100000), ALARM_PERIOD_MS_MIN);
     assert_int_equal(next_check(10, 51), ALARM_PERIOD_MS_MIN);
@@ -94,13 +94,13 @@ static void checks_are_frequent_while_an_alarm_is_on(void **state)
 
 static void limits_are_shares_of_the_memory_unless_absolute(void **state)
 {
-    struct config *config = config_create();
-    struct alarm_limits l;
     (void)state;
+    struct config *config = config_create();
     config->memory_relative = 0.5;
     config->memory_bytes = CONFIG_NONE;
     config->disk_free_relative = 0;
     config->disk_free_bytes = 7;
+    struct alarm_limits l;
     alarm_limits_of(config, 1000, &l);
     assert_int_equal(l.memory_bytes, 500);
     assert_int_equal(l.disk_free_bytes, 7);

@@ -19,7 +19,6 @@ static struct config *config_of(const char *text)
 {
     struct config *config = config_create();
     struct lv_buffer said = {0};
-
     assert_int_equal(config_parse(config, slice_str(text), "f", said_add, &said), 0);
     lv_buffer_printf(&said, " "); /* adds a NUL, also if nothing was said */
     assert_null(strstr((const char *)said.p, "unknown"));
@@ -32,7 +31,6 @@ static void check_refused(const char *text, const char *expected)
 {
     struct config *config = config_create();
     struct lv_buffer said = {0};
-
     assert_int_equal(config_parse(config, slice_str(text), "f", said_add, &said), ERR_INVALID);
     said_check(&said, expected);
     config_free(&config);
@@ -40,9 +38,8 @@ static void check_refused(const char *text, const char *expected)
 
 static void the_defaults_are_rabbitmqs(void **state)
 {
-    struct config *c = config_create();
-
     (void)state;
+    struct config *c = config_create();
     assert_int_equal(c->heartbeat_s, 60);
     assert_int_equal(c->frame_bytes_max, 131072);
     assert_int_equal(c->channel_max, 2047);
@@ -64,6 +61,7 @@ static void the_defaults_are_rabbitmqs(void **state)
 
 static void a_file_in_rabbitmqs_format_is_read(void **state)
 {
+    (void)state;
     struct config *c = config_of("# a comment\n"
                                  "\n"
                                  "heartbeat=30\r\n"
@@ -73,8 +71,6 @@ static void a_file_in_rabbitmqs_format_is_read(void **state)
                                  "cluster_name = a = b\n"
                                  "heartbeat = 20\n"
                                  "default_vhost = last"); /* without a line's end */
-
-    (void)state;
     assert_int_equal(c->heartbeat_s, 20);
     assert_int_equal(c->channel_max, 100);
     assert_string_equal(c->default_pass, "a # and spaces ");
@@ -88,9 +84,8 @@ static void a_file_in_rabbitmqs_format_is_read(void **state)
 
 static void a_byte_order_mark_is_skipped(void **state)
 {
-    struct config *c = config_of("\xef\xbb\xbfheartbeat = 7\n");
-
     (void)state;
+    struct config *c = config_of("\xef\xbb\xbfheartbeat = 7\n");
     assert_int_equal(c->heartbeat_s, 7);
     config_free(&c);
 }
@@ -183,12 +178,11 @@ static void words_patterns_and_lengths_are_checked_when_the_file_is_read(void **
 
 static void the_number_of_listeners_is_limited(void **state)
 {
+    (void)state;
     struct config *config = config_create();
     struct lv_buffer said = {0};
-    char line[64];
-
-    (void)state;
     for (int i = 0; i < CONFIG_LISTENERS_MAX; i++) {
+        char line[64];
         snprintf(line, sizeof line, "listeners.tcp.l%d = %d\n", i, 1000 + i);
         assert_int_equal(config_parse(config, slice_str(line), "f", said_add, &said), 0);
     }
@@ -204,10 +198,9 @@ static void the_number_of_listeners_is_limited(void **state)
 
 static void a_value_that_turns_out_to_be_bad_later_is_reported_with_its_line(void **state)
 {
+    (void)state;
     struct config *c = config_of("\nevent_exchange.vhost = nowhere\n");
     struct lv_buffer said = {0};
-
-    (void)state;
     config_complain(c, CONFIG_event_exchange_vhost, "a vhost that exists", said_add, &said);
     said_check(&said, "error: f:2: invalid value 'nowhere' for event_exchange.vhost: expected a "
                       "vhost that exists\n");
@@ -225,6 +218,7 @@ static void a_secret_is_never_reported(void **state)
 
 static void keys_that_are_unknown_or_have_no_effect_are_reported(void **state)
 {
+    (void)state;
     struct config *config = config_create();
     struct lv_buffer said = {0};
     const char *text = "hartbeat = 5\n"
@@ -233,8 +227,6 @@ static void keys_that_are_unknown_or_have_no_effect_are_reported(void **state)
                        "vm_memory_high_watermark_paging_ratio = 0.5\n"
                        "load_definitions = x\n"
                        "heartbeat = 5\n";
-
-    (void)state;
     assert_int_equal(config_parse(config, slice_str(text), "f", said_add, &said), 0);
     said_check(
         &said,
@@ -251,6 +243,7 @@ static void keys_that_are_unknown_or_have_no_effect_are_reported(void **state)
 
 static void sizes_have_rabbitmqs_units(void **state)
 {
+    (void)state;
     static const struct {
         const char *text;
         int64_t bytes;
@@ -276,15 +269,13 @@ static void sizes_have_rabbitmqs_units(void **state)
                                       "0x5",
                                       "99999999999999999999",
                                       "9999999999GiB"};
-    int64_t n;
-
-    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        int64_t n;
         assert_int_equal(config_parse_bytes(good[i].text, &n), 0);
         assert_true(n == good[i].bytes);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        n = 42;
+        int64_t n = 42;
         assert_int_equal(config_parse_bytes(bad[i], &n), ERR_INVALID);
         assert_true(n == 42);
     }
@@ -292,13 +283,12 @@ static void sizes_have_rabbitmqs_units(void **state)
 
 static void none_and_infinity_are_values_where_rabbitmq_has_them(void **state)
 {
+    (void)state;
     struct config *c = config_of("consumer_timeout = 1800000\n"
                                  "connection_max = infinity\n"
                                  "handshake_timeout = infinity\n"
                                  "vm_memory_high_watermark.absolute = 2GB\n"
                                  "max_message_size = 16MiB\n");
-
-    (void)state;
     assert_int_equal(c->consumer_timeout_ms, 1800000);
     assert_int_equal(c->connection_max, CONFIG_NONE);
     assert_int_equal(c->handshake_timeout_ms, INT32_MAX);
@@ -316,7 +306,6 @@ static void check_listeners(const char *text, const char *expected)
 {
     struct config *c = config_of(text);
     struct lv_buffer out = {0};
-
     for (size_t i = 0; i < c->listeners.count; i++)
         lv_buffer_printf(&out, "%s %s %u\n", c->listeners.items[i].name,
                          c->listeners.items[i].address, c->listeners.items[i].port);
@@ -339,16 +328,14 @@ static void listeners_are_ports_with_or_without_addresses(void **state)
 
 static void a_listener_without_a_good_address_and_port_is_refused(void **state)
 {
+    (void)state;
     static const char *const bad[] = {"127.0.0.1", "127.0.0.1:", ":5672", "1.2.3:5",
                                       "host:5672", "65536",      "-1",    "1.2.3.4:99999",
                                       "[::1]",     "::1 5672"};
-
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[64];
-        char expected[240];
-
         snprintf(text, sizeof text, "listeners.tcp.x = %s\n", bad[i]);
+        char expected[240];
         snprintf(
             expected, sizeof expected,
             "error: f:1: invalid value '%s' for listeners.tcp.x: expected a port such as 5672, "
@@ -361,9 +348,8 @@ static void a_listener_without_a_good_address_and_port_is_refused(void **state)
 
 static void loopback_users_replace_the_default(void **state)
 {
-    struct config *c = config_of("loopback_users = none\n");
-
     (void)state;
+    struct config *c = config_of("loopback_users = none\n");
     assert_int_equal(c->loopback_users.count, 0);
     config_free(&c);
     c = config_of("loopback_users.guest = false\n");
@@ -378,11 +364,10 @@ static void loopback_users_replace_the_default(void **state)
 
 static void the_default_users_tags_and_permissions_can_be_chosen(void **state)
 {
+    (void)state;
     struct config *c = config_of("default_user_tags.monitoring = true\n"
                                  "default_permissions.configure = ^$\n"
                                  "default_permissions.read = ^q\n");
-
-    (void)state;
     assert_int_equal(c->default_user_tags.count, 1);
     assert_string_equal(c->default_user_tags.names[0], "monitoring");
     assert_string_equal(c->default_configure, "^$");
@@ -393,9 +378,8 @@ static void the_default_users_tags_and_permissions_can_be_chosen(void **state)
 
 static void the_level_of_the_console_wins(void **state)
 {
-    struct config *c = config_of("log.level = error\n");
-
     (void)state;
+    struct config *c = config_of("log.level = error\n");
     assert_int_equal(config_log_level(c), LOG_ERROR);
     config_free(&c);
     c = config_of("log.console.level = debug\nlog.default.level = emergency\n");
@@ -408,6 +392,7 @@ static void the_level_of_the_console_wins(void **state)
 
 static void the_environment_wins_over_the_file(void **state)
 {
+    (void)state;
     static const char *const pairs[] = {"RABBITMQ_DEFAULT_USER",
                                         "ann",
                                         "RABBITMQ_DEFAULT_VHOST",
@@ -418,10 +403,8 @@ static void the_environment_wins_over_the_file(void **state)
                                         "5680",
                                         NULL};
     struct config *c = config_of("default_user = bob\nlisteners.tcp.a = 1\nlisteners.tcp.b = 2\n");
-    struct lv_buffer said = {0};
-
-    (void)state;
     environment_set(pairs);
+    struct lv_buffer said = {0};
     assert_int_equal(config_apply_environment(c, environment_get, said_add, &said), 0);
     said_check(&said, "");
     assert_string_equal(c->default_user, "ann");
@@ -435,13 +418,12 @@ static void the_environment_wins_over_the_file(void **state)
 
 static void a_password_can_be_in_a_file(void **state)
 {
+    (void)state;
     char *file = said_file("from the file\nnot this\n");
     const char *pairs[] = {"RABBITMQ_DEFAULT_PASS_FILE", file, NULL};
     struct config *c = config_create();
-    struct lv_buffer said = {0};
-
-    (void)state;
     environment_set(pairs);
+    struct lv_buffer said = {0};
     assert_int_equal(config_apply_environment(c, environment_get, said_add, &said), 0);
     assert_string_equal(c->default_pass, "from the file");
     assert_int_equal(unlink(file), 0);
@@ -454,12 +436,11 @@ static void a_password_can_be_in_a_file(void **state)
 
 static void a_bad_port_in_the_environment_is_refused(void **state)
 {
+    (void)state;
     static const char *const pairs[] = {"RABBITMQ_NODE_PORT", "tcp://1.2.3.4:5672", NULL};
     struct config *c = config_create();
-    struct lv_buffer said = {0};
-
-    (void)state;
     environment_set(pairs);
+    struct lv_buffer said = {0};
     assert_int_equal(config_apply_environment(c, environment_get, said_add, &said), ERR_INVALID);
     said_check(&said, "error: RABBITMQ_NODE_PORT: invalid value 'tcp://1.2.3.4:5672': expected a "
                       "port from 0 to 65535\n");
@@ -476,14 +457,13 @@ static void add_difference(void *arg, const char *key, bool is_reloadable, const
 
 static void differences_are_listed_with_whether_they_need_a_restart(void **state)
 {
+    (void)state;
     struct config *old = config_create();
     struct config *fresh =
         config_of("heartbeat = 5\ndefault_pass = new\nlisteners.tcp.x = [::1]:1\n"
                   "loopback_users = none\nconsumer_timeout = 9\nlog.level = error\n"
                   "disk_free_limit.relative = 1.5\ntcp_listen_options.nodelay = off\n");
     struct lv_buffer out = {0};
-
-    (void)state;
     config_compare(old, old, add_difference, &out);
     said_check(&out, "");
     config_compare(old, fresh, add_difference, &out);
@@ -501,10 +481,9 @@ static void differences_are_listed_with_whether_they_need_a_restart(void **state
 
 static void printing_hides_the_password(void **state)
 {
+    (void)state;
     struct config *c = config_of("default_pass = s3cret\nlisteners.tcp.a = 127.0.0.1:1\n");
     struct lv_buffer out = {0};
-
-    (void)state;
     config_print(c, &out);
     assert_non_null(strstr((const char *)out.p, "default_pass = (hidden)\n"));
     assert_non_null(strstr((const char *)out.p, "listeners.tcp.* = 127.0.0.1:1\n"));
@@ -515,10 +494,9 @@ static void printing_hides_the_password(void **state)
 
 static void a_missing_file_is_returned_and_not_reported(void **state)
 {
+    (void)state;
     struct config *c = config_create();
     struct lv_buffer said = {0};
-
-    (void)state;
     assert_int_equal(config_read_file(c, "/tmp/leveret-no-such.conf", said_add, &said),
                      ERR_NOT_FOUND);
     said_check(&said, "");
@@ -539,15 +517,12 @@ static char *read_manual(void)
     static char text[1 << 17];
     const char *here = __FILE__;
     const char *end = strstr(here, "tests/unit/leveretd/");
-    char path[1024];
-    FILE *file;
-    size_t n;
-
     assert_non_null(end);
+    char path[1024];
     snprintf(path, sizeof path, "%.*sdocs/configuration.md", (int)(end - here), here);
-    file = fopen(path, "r");
+    FILE *file = fopen(path, "r");
     assert_non_null(file);
-    n = fread(text, 1, sizeof text - 1, file);
+    size_t n = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[n] = '\0';
     return text;
@@ -555,11 +530,10 @@ static char *read_manual(void)
 
 static void the_manual_has_the_row_of_every_setting(void **state)
 {
+    (void)state;
     const char *manual = read_manual();
     char row[1024];
     int missing = 0;
-
-    (void)state;
 #define CHECK_ROW(member, key, type, value, reload, from, to, text)                                \
     snprintf(row, sizeof row, "| `%s` | %s | %s | %s |", key, (value)[0] ? "`" value "`" : "none", \
              reload_word(reload), text);                                                           \
@@ -601,6 +575,5 @@ int main(void)
         cmocka_unit_test(a_missing_file_is_returned_and_not_reported),
         cmocka_unit_test(the_manual_has_the_row_of_every_setting),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

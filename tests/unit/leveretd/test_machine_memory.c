@@ -9,8 +9,8 @@
 
 static void statm_has_the_resident_pages(void **state)
 {
-    uint64_t bytes = 1;
     (void)state;
+    uint64_t bytes = 1;
     assert_true(statm_parse(slice_str("1234 567 89 1 0 2 0\n"), 4096, &bytes));
     assert_int_equal(bytes, 567 * 4096);
     assert_false(statm_parse(slice_str(""), 4096, &bytes));
@@ -22,8 +22,8 @@ static void statm_has_the_resident_pages(void **state)
 
 static void a_cgroup_limit_is_a_number_or_none(void **state)
 {
-    uint64_t bytes = 1;
     (void)state;
+    uint64_t bytes = 1;
     assert_true(cgroup_parse_limit(slice_str("536870912\n"), &bytes));
     assert_int_equal(bytes, 536870912);
     assert_false(cgroup_parse_limit(slice_str("max\n"), &bytes));
@@ -34,9 +34,9 @@ static void a_cgroup_limit_is_a_number_or_none(void **state)
 
 static void the_memory_cgroup_is_found_in_either_version(void **state)
 {
+    (void)state;
     struct slice path;
     bool is_v1;
-    (void)state;
     assert_true(cgroup_parse_path(slice_str("0::/system.slice/leveret.service\n"), &path, &is_v1));
     assert_true(slice_is(path, "/system.slice/leveret.service"));
     assert_false(is_v1);
@@ -52,8 +52,8 @@ static void the_memory_cgroup_is_found_in_either_version(void **state)
 
 static void this_machine_has_memory_and_this_process_uses_some_of_it(void **state)
 {
-    uint64_t resident;
     (void)state;
+    uint64_t resident;
     assert_true(machine_memory_resident(&resident));
     assert_in_range(resident, 100000, machine_memory_bytes());
 }

@@ -31,7 +31,6 @@ static struct parsed parse(const char *words)
     int argc = 1;
     FILE *out = fmemopen(p.out, sizeof p.out, "w");
     FILE *err = fmemopen(p.err, sizeof p.err, "w");
-
     snprintf(line, sizeof line, "%s", words);
     for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
         argv[argc++] = word;
@@ -43,10 +42,9 @@ static struct parsed parse(const char *words)
 
 static void flags_are_taken(void **state)
 {
+    (void)state;
     struct parsed p = parse("--config /x.conf --data-dir=/d --bind ::1 --port 0 "
                             "--management-port 15999 --loops 3 --log-level debug");
-
-    (void)state;
     assert_true(p.is_good);
     assert_string_equal(p.options.config_file, "/x.conf");
     assert_string_equal(p.options.data_dir, "/d");
@@ -60,9 +58,8 @@ static void flags_are_taken(void **state)
 
 static void no_flags_are_fine(void **state)
 {
-    struct parsed p = parse("");
-
     (void)state;
+    struct parsed p = parse("");
     assert_true(p.is_good);
     assert_null(p.options.config_file);
     assert_int_equal(p.options.port, -1);
@@ -70,9 +67,8 @@ static void no_flags_are_fine(void **state)
 
 static void help_and_version_end_with_0(void **state)
 {
-    struct parsed p = parse("--help");
-
     (void)state;
+    struct parsed p = parse("--help");
     assert_false(p.is_good);
     assert_int_equal(p.status, 0);
     assert_non_null(strstr(p.out, "\n  --management-port N     serve the management API"));
@@ -86,7 +82,6 @@ static void check_bad(const char *words, const char *expected)
 {
     struct parsed p = parse(words);
     char whole[512];
-
     snprintf(whole, sizeof whole, "leveretd: %s\nTry 'leveretd --help'.\n", expected);
     assert_false(p.is_good);
     assert_int_equal(p.status, OPTIONS_EXIT_USAGE);
@@ -118,10 +113,9 @@ static void a_bad_flag_is_named_and_ends_with_64(void **state)
 
 static struct config *load(const struct options *options, const char *const *pairs)
 {
+    environment_set(pairs);
     struct config *config = NULL;
     struct lv_buffer said = {0};
-
-    environment_set(pairs);
     assert_int_equal(options_load_config(options, environment_get, said_add, &said, &config), 0);
     said_check(&said, "");
     return config;
@@ -129,6 +123,7 @@ static struct config *load(const struct options *options, const char *const *pai
 
 static void flags_win_over_environment_over_file_over_defaults(void **state)
 {
+    (void)state;
     char *file = said_file("listeners.tcp.a = 127.0.0.1:1\nlog.level = error\nheartbeat = 9\n"
                            "log.console.level = warning\nloops = 2\n"
                            "data_dir = /from-the-file\ndefault_user = file\n");
@@ -136,8 +131,6 @@ static void flags_win_over_environment_over_file_over_defaults(void **state)
     struct options options = {
         .port = 3, .management_port = 4, .config_file = file, .loops = "5", .log_level = "debug"};
     struct config *c = load(&options, pairs);
-
-    (void)state;
     assert_string_equal(c->file, file);
     assert_int_equal(c->listeners.count, 1);
     assert_int_equal(c->listeners.items[0].port, 3);
@@ -160,16 +153,14 @@ static void flags_win_over_environment_over_file_over_defaults(void **state)
 
 static void rabbitmqs_config_file_may_lack_its_suffix(void **state)
 {
+    (void)state;
     char *file = said_file("");
-    char path[200];
     const char *pairs[] = {"RABBITMQ_CONFIG_FILE", file, NULL};
     struct options options = {.port = -1, .management_port = -1, .data_dir = "/d"};
-    struct config *c;
-
-    (void)state;
+    char path[200];
     snprintf(path, sizeof path, "%s.conf", file);
     assert_int_equal(rename(file, path), 0);
-    c = load(&options, pairs);
+    struct config *c = load(&options, pairs);
     assert_string_equal(c->file, path);
     config_free(&c);
     unlink(path);
@@ -178,13 +169,12 @@ static void rabbitmqs_config_file_may_lack_its_suffix(void **state)
 
 static void a_named_file_must_be_there(void **state)
 {
+    (void)state;
     struct options options = {
         .port = -1, .management_port = -1, .config_file = "/tmp/leveret-no-such.conf"};
+    environment_set(NULL);
     struct config *config = NULL;
     struct lv_buffer said = {0};
-
-    (void)state;
-    environment_set(NULL);
     assert_int_equal(options_load_config(&options, environment_get, said_add, &said, &config),
                      ERR_NOT_FOUND);
     said_check(&said, "error: cannot read the config file /tmp/leveret-no-such.conf: not found\n");
@@ -193,13 +183,12 @@ static void a_named_file_must_be_there(void **state)
 
 static void a_bad_value_anywhere_refuses_the_start(void **state)
 {
+    (void)state;
     char *file = said_file("\nheartbeat = soon\n");
     struct options options = {.port = -1, .management_port = -1, .config_file = file};
+    environment_set(NULL);
     struct config *config = NULL;
     struct lv_buffer said = {0};
-
-    (void)state;
-    environment_set(NULL);
     assert_int_equal(options_load_config(&options, environment_get, said_add, &said, &config),
                      ERR_INVALID);
     assert_non_null(
@@ -212,6 +201,7 @@ static void a_bad_value_anywhere_refuses_the_start(void **state)
 
 static void the_data_directory_is_the_systems_or_the_users(void **state)
 {
+    (void)state;
     static const char *const with_state[] = {"XDG_STATE_HOME", "/s", "HOME", "/h", NULL};
     static const char *const with_name[] = {"LEVERET_DATA_DIR", "/named", "HOME", "/h", NULL};
     static const char *const with_home[] = {"XDG_STATE_HOME", "relative", "HOME", "/h", NULL};
@@ -219,8 +209,6 @@ static void the_data_directory_is_the_systems_or_the_users(void **state)
     struct options options = {.port = -1, .management_port = -1, .config_file = file};
     bool is_systems = geteuid() == 0 || access("/var/lib/leveret", W_OK) == 0;
     struct config *c = load(&options, with_state);
-
-    (void)state;
     assert_string_equal(c->data_dir, is_systems ? "/var/lib/leveret" : "/s/leveret");
     config_free(&c);
     c = load(&options, with_home);
@@ -250,6 +238,5 @@ int main(void)
         cmocka_unit_test(a_bad_value_anywhere_refuses_the_start),
         cmocka_unit_test(the_data_directory_is_the_systems_or_the_users),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
