@@ -234,7 +234,7 @@ static size_t find_reusable(const struct log *log)
 static size_t find_removable(const struct log *log)
 {
     const struct log_files *files = &log->files;
-    size_t spares_max = atomic_load(&log->is_short) ? 0 : LOG_SPARES_MAX;
+    size_t spares_max = atomic_load(&log->is_short) || files->is_tight ? 0 : LOG_SPARES_MAX;
     size_t spares = 0;
 
     for (size_t i = 0; i < files->old_count; i++) {
@@ -318,6 +318,7 @@ static bool keep_next(struct log *log)
     struct log_old_file old = {0};
     bool is_pressing = files->is_pressing;
     bool has_reserve = files->has_reserve;
+    bool is_tight;
     int err;
 
     lv_assert(!files->next.handle);
@@ -328,8 +329,10 @@ static bool keep_next(struct log *log)
         err = file_reuse(log, old.number, NULL, &file);
     else
         err = file_make_next(log, is_pressing, has_reserve, &file);
+    is_tight = !disk_has_room(log, log->options.file_bytes);
     log_lock(log);
     lv_assert(!files->next.handle); /* nobody else makes one */
+    files->is_tight = is_tight;
     files->has_reserve &= !file.is_reserve;
     if (err < 0) {
         report_prepare_failed(log, file.number, err);

@@ -127,6 +127,7 @@ struct log_files {
     int next_error;   /* why there is no next file of full size; 0: there is, or not tried yet */
     uint64_t floor;   /* synced: files below are free */
     bool is_pressing; /* the writer cannot go on without a next file */
+    bool is_tight;    /* the disk had no room for one more when the next file was prepared */
     bool has_reserve; /* LOG_RESERVE exists and has its full size */
     bool had_no_room; /* the reserve could not be created; tried again when room was made */
     struct log_old_file *old;

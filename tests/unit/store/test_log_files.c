@@ -57,6 +57,28 @@ static void a_staged_message_keeps_its_file_whatever_floor_was_set(void **state)
     world_free(w);
 }
 
+static void on_a_disk_with_no_room_for_one_more_file_no_spare_files_are_kept(void **state)
+{
+    struct world *w = world_create();
+
+    (void)state;
+    world_write(w, 0, 40); /* files that are all needed */
+    assert_true(world_files(w) > 5);
+    disk_sim_set_room(w->sim, disk_sim_used(w->sim) + FILE_BYTES + FILE_BYTES / 2);
+    world_write(w, 40, 8); /* one more file is prepared */
+    assert_int_equal(w->log->files.next_error, 0);
+    world_set_floors(w, log_current_file(w->log));
+    assert_int_equal(w->log->files.old_count, 0);
+
+    disk_sim_set_room(w->sim, UINT64_MAX);
+    for (uint64_t i = 48; i < 100; i++) {
+        world_write(w, i, 1);
+        world_set_floors(w, log_current_file(w->log));
+    }
+    assert_int_equal(w->log->files.old_count, 1);
+    world_free(w);
+}
+
 static void a_record_larger_than_a_file_gets_a_file_of_its_own(void **state)
 {
     struct world *w = world_create();
@@ -135,6 +157,7 @@ int main(void)
         cmocka_unit_test(files_that_no_stage_needs_are_used_again),
         cmocka_unit_test(a_file_is_kept_as_long_as_one_stage_needs_it),
         cmocka_unit_test(a_staged_message_keeps_its_file_whatever_floor_was_set),
+        cmocka_unit_test(on_a_disk_with_no_room_for_one_more_file_no_spare_files_are_kept),
         cmocka_unit_test(a_record_larger_than_a_file_gets_a_file_of_its_own),
         cmocka_unit_test(repeated_starts_do_not_add_files),
         cmocka_unit_test(a_new_log_has_a_random_salt_unless_it_is_given_one),
