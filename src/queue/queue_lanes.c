@@ -1,10 +1,10 @@
-/* A queue owns lanes of messages (paging/lane_owner.h): what they ask of their owner is answered
- * here. */
+/* A queue as the owner of its lanes (paging/lane_owner.h): the answers to what they ask of it. */
 #include "queue/queue_private.h"
 
 #include "paging/journal.h"
+#include "paging/pager.h"
 #include "queue/conflation.h"
-#include "topology/vhost.h"
+#include "topology/vhost_private.h"
 
 static struct queue *queue_of(const struct lane_owner *owner)
 {
@@ -71,4 +71,22 @@ void queue_init_lanes(struct queue *q)
     bool is_stored = q->entry.flags.durable && !q->entry.flags.exclusive;
     q->lanes.journal = is_stored ? &journal_local : NULL;
     q->lanes.is_early = atomic_load(&q->entry.vhost->topology->is_restoring);
+}
+
+void queues_relieve(struct topology *topology, struct loop *loop)
+{
+    lv_assert(!loop_current() || loop_current() == loop);
+    struct lv_table_iter vhosts, queues;
+    struct lv_table_node *v = lv_table_first(topology->vhosts, &vhosts);
+    for (; v; v = lv_table_next(topology->vhosts, &vhosts)) {
+        struct vhost *vhost = lv_container_of(v, struct vhost, by_name);
+        struct lv_table_node *n = lv_table_first(vhost->queues, &queues);
+        for (; n; n = lv_table_next(vhost->queues, &queues)) {
+            struct queue *q = queue_of_node(n);
+            if (q->entry.home != loop || q->is_restoring)
+                continue;
+            for (unsigned i = 0; i < q->lanes.lane_count; i++)
+                pager_relieve(queue_lane(q, i));
+        }
+    }
 }

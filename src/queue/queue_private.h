@@ -1,12 +1,14 @@
 /* What the queue's files share. Private to them. All at the queue's home.
  *
- *   queue.c            its life and its name
- *   queue_lanes.c      what the messages' lanes ask of their queue
- *   queue_consumers.c  who gets the next message
- *   queue_returns.c    what comes back
- *   queue_messages.c   published, delivered, settled
- *   queue_once.c       duplicates, where they are dropped
- *   queue_expiry.c     what time does to messages, and to a queue that nobody uses
+ *   queue.c            makes and frees a queue; what others may read of it
+ *   queue_declare.c    declaration, recovery
+ *   queue_delete.c     deletion
+ *   queue_lanes.c      the queue as the owner of its lanes
+ *   queue_messages.c   a message is published, delivered, settled
+ *   queue_consumers.c  which consumer gets the next message
+ *   queue_returns.c    messages that come back
+ *   queue_once.c       duplicates, in a queue that drops them
+ *   queue_expiry.c     deadlines of messages, and of a queue that is not used
  *   queue_limits.c     how much may be ready
  *   queue_calls.c      questions of other loops */
 #ifndef LEVERET_QUEUE_QUEUE_PRIVATE_H
@@ -23,33 +25,35 @@ struct queue {
     struct queue_entry entry; /* first: queue_of_entry() */
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
-    struct conflation *conflation;                       /* owned; NULL: keeps all of a value */
+    struct conflation *conflation;                       /* owned; NULL: no conflation */
     uint64_t id;                                         /* in the store; never used twice */
     const struct queue_ops *ops;                         /* queue_ops.h */
     bool is_restoring;                 /* held.h; home's, and set before the loops start */
     _Atomic bool is_departures_behind; /* queue_set_departures_behind() */
 
     /* Home's. */
-    struct queue_arguments settings; /* queue_settings.h: what rules it; read this, not arguments */
+    struct queue_arguments
+        settings; /* arguments and policy merged (queue_settings.h): read these */
     struct effective_policy *policy; /* NULL: none */
     struct lane_owner lanes;         /* its messages (queue_lanes.c) */
     struct lv_list consumers;
-    struct lv_list ready_consumers; /* by priority, then by who waited longest */
+    struct lv_list ready_consumers; /* by priority, then the one that waited longest first */
     size_t consumer_count;
     struct consumer *exclusive_consumer;
-    struct consumer *active_consumer; /* the single one; maybe gone, until what it held is back */
+    struct consumer *active_consumer; /* the single one; if detached, until what it held is back */
     struct loop_task delivery_run;
-    unsigned returns;             /* under way: nothing is delivered */
+    unsigned returns;             /* consumer_begin_returns() under way: nothing is delivered */
     struct lv_list waiting_calls; /* gets that wait for a message on disk */
-    bool is_over_limit;           /* what is at its head must go, and is not here yet */
+    bool is_over_limit;           /* messages at the head must be dropped and cannot be yet */
     struct loop_timer due_timer;  /* for the earliest deadline ... */
     uint64_t due_ms;              /* ... fires then: loop_steady_ms() */
-    bool waits_for_disk;          /* what is due first is being read */
+    bool waits_for_disk;          /* the message that is due first is being read */
     struct loop_task expiry_run;
-    struct loop_job work; /* goes on with what was too much at once: expiry, limits, deliveries */
+    struct loop_job
+        work; /* goes on with expiry, limits and deliveries that were too much at once */
     struct loop_timer idle_timer;  /* for x-expires */
     _Atomic uint64_t used_ms;      /* when it was last used: the loop's clock; any loop */
-    struct lv_list browses;        /* browse.h: who looks */
+    struct lv_list browses;        /* of struct browse (browse.c) */
     struct lv_list owner_link;     /* in the owning connection's list of exclusive queues */
     struct departures *departures; /* broker/'s (queue_home.h) */
     struct queue_counters counters;
@@ -58,33 +62,34 @@ struct queue {
 
 _Static_assert(offsetof(struct queue, entry) == 0, "queue_entry() and queue_of_entry() are casts");
 
-/* The caller runs at the queue's home, or no loop runs: before the start, after the stop. */
+/* Asserts that the caller runs at the queue's home, or on no loop: before the start, after the
+ * stop, or on the thread that reads the log. */
 static inline void queue_assert_home(const struct queue *q)
 {
     const struct loop *here = loop_current();
     lv_assert(!here || here == q->entry.home);
 }
 
-/* The caller runs on the loop of the consumer's session, or no loop runs. */
+/* Asserts that the caller runs on the loop of the consumer's session, or on no loop. */
 static inline void consumer_assert_session(const struct consumer *c)
 {
     const struct loop *here = loop_current();
     lv_assert(!here || here == c->loop);
 }
 
-/* The i-th of its lanes, the highest priority first. */
+/* Returns the i-th of the queue's lanes, the highest priority first. */
 static inline struct lane *queue_lane(const struct queue *q, unsigned i)
 {
     return lane_at(&q->lanes, i);
 }
 
-/* Whose lane it is. */
+/* Returns the queue that owns the lane. */
 static inline struct queue *queue_of_lane(const struct lane *l)
 {
     return lv_container_of(l->owner, struct queue, lanes);
 }
 
-/* Whether the queue stores the message, as far as it stores anything: a persistent one, and a
+/* Returns whether the queue, if it is durable, stores the message: a persistent one, and in a
  * quorum queue every one. */
 static inline bool queue_stores(const struct queue *q, const struct message *message)
 {
@@ -93,13 +98,22 @@ static inline bool queue_stores(const struct queue *q, const struct message *mes
 
 /* --- queue.c ---------------------------------------------------------------------------------- */
 
-/* Deletes the queue; `done` is told of the commit when *ret_is_pending. Returns how many messages
- * were ready. */
+/* Makes a queue with one reference, its name's. Its arguments are not read yet. Any thread. */
+struct queue *queue_create(struct vhost *vhost, struct loop *home, struct slice name,
+                           struct queue_flags flags, struct slice argument_table);
+
+/* --- queue_declare.c -------------------------------------------------------------------------- */
+
+/* Makes a queue that no vhost lists (reply_queue.h): without arguments, and never stored. */
+struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name);
+
+/* --- queue_delete.c --------------------------------------------------------------------------- */
+
+/* Deletes the queue. With *ret_is_pending, `done` is called when the deletion is stored. Returns
+ * how many messages were ready. */
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending);
 
-/* Makes a queue that no vhost knows of (reply_queue.h): without arguments, and never stored. */
-struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct slice name);
-/* Deletes it, with what it holds; nothing finds it any more. */
+/* Deletes a queue of queue_create_apart(), which nothing finds by its name any more. */
 void queue_end_apart(struct queue *q);
 
 /* --- queue_lanes.c ---------------------------------------------------------------------------- */
@@ -113,8 +127,8 @@ void queue_init_lanes(struct queue *q);
  * NULL if no consumer can take a message. */
 struct consumer *queue_next_consumer(struct queue *q);
 
-/* The consumer has been given a message: it goes behind the others of its priority, or out of the
- * ready ones. */
+/* The consumer has been given a message: moves it behind the others of its priority, or out of the
+ * ready ones if it can take no more. */
 void queue_after_turn(struct queue *q, struct consumer *c);
 
 /* Removes the consumer from the queue; what it holds stays with it. */
@@ -123,63 +137,65 @@ void queue_take_out(struct queue *q, struct consumer *c);
 /* Something that the consumer held is settled: the next single active consumer may take over. */
 void queue_consumer_settled(struct queue *q, struct consumer *c);
 
-/* Whether the queue, as it is, admits this consumer (else 403), or a get (else 405). */
+/* Returns whether the queue admits this consumer now (else 403), or a get (else 405). */
 bool queue_check_consume(const struct queue *q, const struct consumer *c,
                          struct broker_error *error);
 bool queue_check_get(const struct queue *q, struct broker_error *error);
 
-/* For how many milliseconds a delivery of this consumer may be outstanding, in the terms of
+/* Returns how long a delivery to this consumer may be outstanding; values as in
  * consumer.timeout_ms. */
 int64_t queue_timeout_for(const struct queue *q, const struct consumer *c);
 
-/* The queue's settings have changed: its consumers get the timeouts that follow from them. */
+/* Sets the timeouts of all consumers again, after the queue's settings have changed. */
 void queue_consumers_refresh(struct queue *q);
 
-/* The consumer may have credit again. */
+/* The consumer may have credit again: it gets its turn. */
 void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
 /* --- queue_returns.c -------------------------------------------------------------------------- */
 
-/* An unacked message comes back: it is ready again at its position, or given up if it has come
- * back too often. */
+/* Returns an unacked message: it is ready again at its position, or given up if it was returned too
+ * often. */
 void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
 
-/* How often the lane's first ready message, which is in memory, has come back. */
+/* Returns how often the lane's first ready message, which is in memory, was returned; 0 if that is
+ * not counted. */
 uint32_t queue_first_delivery_count(struct lane *l);
 
-/* Messages come back in several calls of queue_settle(): between these two nothing is delivered. */
+/* Messages are about to be returned in several calls of queue_settle(): between these two calls
+ * nothing is delivered. */
 void queue_begin_returns(struct queue *q);
 void queue_end_returns(struct queue *q);
 
 /* --- queue_messages.c ------------------------------------------------------------------------- */
 
-/* Puts a message into the queue. CONFIRM_LATER: the caller asks for the answer with
+/* Puts a message into the queue. After CONFIRM_LATER the caller asks for the answer with
  * journal_confirm(). A reference is taken. `is_kept`: the sender keeps the message if it is
- * refused, so that it does not become a dead letter. */
+ * refused, so it is not dead-lettered then. */
 enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept);
 
 /* The task of q->delivery_run. */
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 
-/* Schedules a delivery run for the end of the turn, if there is anything to deliver and anybody to
- * take it. */
+/* Schedules a delivery run for the end of the turn, if there is a message to deliver and a consumer
+ * or a get that can take it. */
 void queue_schedule_deliveries(struct queue *q);
-/* Like queue_schedule_deliveries(), also for a deleted queue: then it does nothing. */
+/* Like queue_schedule_deliveries(), but does nothing for a deleted queue. */
 void queue_deliver_soon(struct queue *q);
 
-/* It is the consumer's turn by its shared credit: gives it what it can take before this returns,
- * and others of the queue what they can take. */
+/* The consumer has been handed shared credit: gives it what it can take before this returns, and
+ * the queue's other consumers what they can take. */
 void queue_deliver_to(struct queue *q, struct consumer *consumer);
 
-/* `count` messages from this position on that the consumer held are settled. */
+/* Settles `count` messages with consecutive positions from this one on, which the consumer held. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t position, uint32_t count,
                   enum settle_kind kind);
 
-/* Whether the lane's first ready message can be delivered now. If not, what is missing has been
- * asked for, and deliveries are scheduled when it is there. */
+/* Returns whether the lane's first ready message can be delivered now. If not, what is missing has
+ * been asked for, and deliveries are scheduled when it arrives. */
 bool queue_first_is_deliverable(struct lane *l);
 
-/* A message has left the queue for good: the log and the segments are told. */
+/* Tells the log and the segments that a message has left the queue. */
 void queue_message_left(struct lane *l, const struct backlog_left *left);
 
 /* --- queue_once.c ----------------------------------------------------------------------------- */
@@ -196,24 +212,24 @@ enum confirm_answer queue_take_again(struct queue *q, struct message *message,
 
 /* --- queue_expiry.c --------------------------------------------------------------------------- */
 
-/* Messages that are wanted for their deadlines have been read from the disk; `is_deadline`:
- * deadlines that were not known before have. */
+/* Messages have been read from the disk for their deadlines; `is_deadline`: deadlines that were not
+ * known before have been read. */
 void queue_fetched(struct queue *q, bool is_deadline);
 
-/* When a message that comes now is due: loop_steady_ms(); 0: never. */
+/* Returns when a message that arrives now is due, as loop_steady_ms(); 0: never. */
 uint64_t queue_deadline(const struct queue *q, const struct message *m);
 
-/* A ready message has this deadline: the timer fires by then. */
+/* Has the timer fire at this deadline of a ready message, or before. */
 void queue_watch_deadline(struct queue *q, uint64_t deadline_ms);
 
-/* Gives up what is due, as far as it can be given up now; the rest follows by itself. */
+/* Gives up the messages that are due, as far as that is possible now; goes on by itself later. */
 void queue_expire(struct queue *q);
 
-/* The queue is being used: its idle time begins anew. Any loop. */
+/* Notes that the queue is being used: its idle time begins again. Any loop. */
 void queue_used(struct queue *q);
 
-/* Starts or stops the timer that deletes the queue when it was not used for as long as its settings
- * say. */
+/* Starts or stops the timer that deletes the queue when it has not been used for as long as its
+ * settings say. */
 void queue_watch_use(struct queue *q);
 
 void queue_init_expiry(struct queue *q);
@@ -226,15 +242,15 @@ void queue_end_expiry(struct queue *q);
 
 bool queue_is_limited(const struct queue *q);
 
-/* Whether the queue would be above its limit with this message. */
+/* Returns whether the queue would be above its limit with this message. */
 bool queue_would_overflow(struct queue *q, const struct message *m);
 
-/* With overflow drop-head: gives up messages at the head while there are too many. */
+/* With overflow drop-head: gives up messages at the head while the queue is above its limit. */
 void queue_keep_limits(struct queue *q);
 
 /* --- queue_calls.c ---------------------------------------------------------------------------- */
 
-/* Answers gets that waited, in order, as far as messages are there for them. */
+/* Answers calls that wait, in order, as far as that is possible now. */
 void queue_answer_waiting_calls(struct queue *q);
 
 #endif
